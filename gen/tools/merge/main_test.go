@@ -1,0 +1,82 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct {
+		name      string
+		fragments map[string]string
+		want      string // part of the document
+		wantErr   string // part of the error
+	}{
+		{
+			name: "paths, kinds of component and tags join",
+			fragments: map[string]string{
+				"00-root.yaml": "openapi: 3.0.3\ntags:\n  - name: a\npaths:\n  /a: {}\ncomponents:\n  schemas:\n    A: {}\n",
+				"10-b.yaml":    "tags:\n  - name: b\npaths:\n  /b: {}\ncomponents:\n  schemas:\n    B: {} # kept\n",
+			},
+			want: "tags:\n  - name: a\n  - name: b\npaths:\n  /a: {}\n  /b: {}\ncomponents:\n  schemas:\n    A: {}\n    B: {} # kept\n",
+		},
+		{
+			name: "one schema twice names both places",
+			fragments: map[string]string{
+				"00-root.yaml": "components:\n  schemas:\n    A: {}\n",
+				"10-b.yaml":    "\ncomponents:\n  schemas:\n    A: {}\n",
+			},
+			wantErr: `10-b.yaml:4: "A" stands in`,
+		},
+		{
+			name: "two verbs of one path in two files do not join",
+			fragments: map[string]string{
+				"00-root.yaml": "paths:\n  /a:\n    get: {}\n",
+				"10-b.yaml":    "paths:\n  /a:\n    post: {}\n",
+			},
+			wantErr: `"/a" stands in`,
+		},
+		{
+			name: "aliases and merge keys are written out",
+			fragments: map[string]string{
+				"00-root.yaml": "components:\n  schemas:\n    A: &a\n      x: 1\n    B: *a\n    C:\n      y: 2\n      <<: *a\n",
+			},
+			want: "    A:\n      x: 1\n    B:\n      x: 1\n    C:\n      y: 2\n      x: 1\n",
+		},
+		{name: "an empty folder is an error", wantErr: "no fragment"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			dir := t.TempDir()
+			for name, text := range tt.fragments {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			out := filepath.Join(dir, "slipway.yaml")
+			err := run(dir, out)
+			if tt.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.wantErr) {
+					t.Fatalf("run: error %v, want one with %q", err, tt.wantErr)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatalf("run: %v", err)
+			}
+			got, err := os.ReadFile(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(string(got), mark) || !strings.Contains(string(got), tt.want) {
+				t.Errorf("run wrote\n%s\nwant the mark and\n%s", got, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,42 @@
+package auth
+
+import "slices"
+
+// Permission is a row of the permission table. The document names the row of
+// each operation in x-permission.
+type Permission string
+
+// permissions is the one permission table: which roles may do what. A
+// permission that an operation names and this table lacks stops the start.
+var permissions = map[Permission][]Role{
+	"version.read":   {Reader, Runner, Lab, Operator, Admin},
+	"runner.call":    {Runner, Lab, Operator, Admin},
+	"results.read":   {Reader, Runner, Lab, Operator, Admin},
+	"results.write":  {Runner, Lab, Operator, Admin},
+	"results.delete": {Operator, Admin},
+	"clouds.write":   {Operator, Admin},
+}
+
+// Known reports whether the table has the permission.
+func (p Permission) Known() bool {
+	_, ok := permissions[p]
+	return ok
+}
+
+// Roles returns the roles that have the permission.
+func (p Permission) Roles() []Role { return slices.Clone(permissions[p]) }
+
+// May reports whether the identity has the permission. An identity without any
+// role may do nothing but read the version document, as a Keystone token
+// without a mapped role is somebody, but nobody with rights.
+func (i Identity) May(p Permission) bool {
+	if p == "version.read" {
+		return !i.Anonymous()
+	}
+	for _, r := range permissions[p] {
+		if i.Is(r) {
+			return true
+		}
+	}
+	return false
+}

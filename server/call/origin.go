@@ -1,0 +1,219 @@
+package call
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// Origin is how a client reached the server.
+type Origin struct {
+	Scheme string // http or https
+	Host   string // with the port, when it is not the scheme's own
+	Prefix string // what stands before every path, without a slash at its end; often empty
+}
+
+// URL returns the absolute form of a path that begins with a slash.
+func (o Origin) URL(path string) string {
+	return o.Scheme + "://" + o.Host + o.Prefix + path
+}
+
+// Resolver finds the origin and the client's address of a request. A fixed
+// public URL wins; the headers of proxies count only when the peer is one of
+// the trusted ones; else the connection and the Host header say it.
+type Resolver struct {
+	Public       *url.URL       // nil: not fixed
+	Trusted      []netip.Prefix // the proxies whose headers count
+	AllowedHosts []string       // empty: any host
+}
+
+// ErrBadHost says that the Host header holds something that is no host name.
+var ErrBadHost = errors.New("the Host header must hold a host name or address and at most a port")
+
+// ErrUnknownHost says that the server is not configured to answer to this name.
+var ErrUnknownHost = errors.New("this server does not answer to the name in the Host header")
+
+// Resolve returns ErrBadHost or ErrUnknownHost, or the origin and the address.
+func (v Resolver) Resolve(r *http.Request) (Origin, netip.Addr, error) {
+	peer := peerOf(r)
+	if !validHost(r.Host) {
+		return Origin{}, peer, ErrBadHost
+	}
+	o := Origin{Scheme: "http", Host: r.Host}
+	if r.TLS != nil {
+		o.Scheme = "https"
+	}
+	client := peer
+	if v.trusts(peer) {
+		o = forwarded(r.Header, o)
+		client = v.clientOf(r.Header, peer)
+	}
+	if v.Public != nil {
+		o = Origin{Scheme: v.Public.Scheme, Host: v.Public.Host, Prefix: strings.TrimRight(v.Public.Path, "/")}
+	} else if !v.allows(o.Host) {
+		return Origin{}, client, ErrUnknownHost
+	}
+	return o, client, nil
+}
+
+func (v Resolver) trusts(a netip.Addr) bool {
+	for _, p := range v.Trusted {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+func (v Resolver) allows(host string) bool {
+	if len(v.AllowedHosts) == 0 {
+		return true
+	}
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	for _, a := range v.AllowedHosts {
+		if strings.EqualFold(a, name) || strings.EqualFold(a, host) {
+			return true
+		}
+	}
+	return false
+}
+
+func peerOf(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap()
+}
+
+// clientOf walks X-Forwarded-For (or the for= of Forwarded) from the nearest
+// hop outwards and stops at the first address that is no trusted proxy: what
+// stands further left was written by somebody nobody vouches for.
+func (v Resolver) clientOf(h http.Header, peer netip.Addr) netip.Addr {
+	hops := splitList(h.Values("X-Forwarded-For"))
+	if len(hops) == 0 {
+		for _, element := range splitList(h.Values("Forwarded")) {
+			hops = append(hops, forwardedPair(element, "for"))
+		}
+	}
+	client := peer
+	for i := len(hops) - 1; i >= 0; i-- {
+		a, err := parseHop(hops[i])
+		if err != nil {
+			break
+		}
+		client = a
+		if !v.trusts(a) {
+			break
+		}
+	}
+	return client
+}
+
+func parseHop(s string) (netip.Addr, error) {
+	s = strings.TrimSpace(s)
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return ap.Addr().Unmap(), nil
+	}
+	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	return a.Unmap(), err
+}
+
+// forwarded applies a trusted proxy's headers to o; what is malformed is left out.
+func forwarded(h http.Header, o Origin) Origin {
+	proto, host := first(h.Get("X-Forwarded-Proto")), first(h.Get("X-Forwarded-Host"))
+	if f := first(h.Get("Forwarded")); f != "" {
+		proto, host = forwardedPair(f, "proto"), forwardedPair(f, "host")
+	}
+	if p := strings.ToLower(proto); p == "http" || p == "https" {
+		o.Scheme = p
+	}
+	if host != "" && validHost(host) {
+		o.Host = host
+	}
+	if port, err := strconv.ParseUint(first(h.Get("X-Forwarded-Port")), 10, 16); err == nil && port > 0 {
+		o.Host = withPort(o.Scheme, o.Host, port)
+	}
+	if p := first(h.Get("X-Forwarded-Prefix")); validPrefix(p) {
+		o.Prefix = p
+	}
+	return o
+}
+
+func withPort(scheme, host string, port uint64) string {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.Trim(name, "[]")
+	if scheme == "http" && port == 80 || scheme == "https" && port == 443 {
+		if strings.Contains(name, ":") {
+			return "[" + name + "]"
+		}
+		return name
+	}
+	return net.JoinHostPort(name, strconv.FormatUint(port, 10))
+}
+
+func forwardedPair(element, name string) string {
+	for _, pair := range strings.Split(element, ";") {
+		k, v, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		if strings.EqualFold(k, name) {
+			return strings.Trim(v, `"`)
+		}
+	}
+	return ""
+}
+
+func first(list string) string {
+	f, _, _ := strings.Cut(list, ",")
+	return strings.TrimSpace(f)
+}
+
+func splitList(lines []string) []string {
+	var out []string
+	for _, line := range lines {
+		for _, item := range strings.Split(line, ",") {
+			if item = strings.TrimSpace(item); item != "" {
+				out = append(out, item)
+			}
+		}
+	}
+	return out
+}
+
+func validHost(s string) bool {
+	if s == "" || len(s) > 255 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case c == '-', c == '.', c == ':', c == '[', c == ']', c == '_':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// validPrefix takes one leading slash, no trailing one, nothing that climbs.
+func validPrefix(p string) bool {
+	if len(p) < 2 || len(p) > 255 || p[0] != '/' || strings.HasSuffix(p, "/") ||
+		strings.Contains(p, "//") || strings.Contains(p, "..") {
+		return false
+	}
+	for _, c := range []byte(p) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"<>\^{|}?#%`+"`", c) >= 0 {
+			return false
+		}
+	}
+	return true
+}

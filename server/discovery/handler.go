@@ -1,0 +1,115 @@
+package discovery
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+)
+
+// Store is what readiness asks of the store.
+type Store interface {
+	Ping(ctx context.Context) error
+	Pending(ctx context.Context) (bool, error)
+}
+
+// Config says what the handlers need.
+type Config struct {
+	Document *openapi3.T
+	Build    string
+	Store    Store
+	Metrics  prometheus.Gatherer
+}
+
+// Handler answers the operations of tag discovery.
+type Handler struct {
+	build     string
+	updated   string
+	store     Store
+	metrics   prometheus.Gatherer
+	home      home
+	published published
+}
+
+// New reads from the document what the handlers tell of it.
+func New(c Config) (*Handler, error) {
+	updated, _ := c.Document.Info.Extensions["x-updated"].(string)
+	if updated == "" {
+		return nil, errors.New("the document's info has no x-updated")
+	}
+	m, err := newHome(c.Document)
+	if err != nil {
+		return nil, err
+	}
+	return &Handler{build: c.Build, updated: updated, store: c.Store, metrics: c.Metrics, home: m}, nil
+}
+
+// GetHealth says that the process lives.
+func (h *Handler) GetHealth(context.Context, api.GetHealthRequestObject) (api.GetHealthResponseObject, error) {
+	return api.GetHealth200JSONResponse{Status: api.HealthStatusOk}, nil
+}
+
+// GetReadiness answers 503 while the store cannot be reached or waits for
+// migrations.
+func (h *Handler) GetReadiness(ctx context.Context, _ api.GetReadinessRequestObject) (api.GetReadinessResponseObject, error) {
+	if err := h.store.Ping(ctx); err != nil {
+		return nil, fault.Unavailable("the store cannot be reached").Because(err)
+	}
+	pending, err := h.store.Pending(ctx)
+	if err != nil {
+		return nil, fault.Unavailable("the store cannot be reached").Because(err)
+	}
+	if pending {
+		return nil, fault.Unavailable("the store waits for its migrations")
+	}
+	return api.GetReadiness200JSONResponse{Status: api.HealthStatusOk}, nil
+}
+
+// GetMetrics writes the counters in Prometheus's text format.
+func (h *Handler) GetMetrics(ctx context.Context, _ api.GetMetricsRequestObject) (api.GetMetricsResponseObject, error) {
+	families, err := h.metrics.Gather()
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	for _, f := range families {
+		if _, err := expfmt.MetricFamilyToText(&b, f); err != nil {
+			return nil, err
+		}
+	}
+	return counters(b.Bytes()), nil
+}
+
+// counters is the text of all counters; it is never cached.
+type counters []byte
+
+// VisitGetMetricsResponse writes the counters.
+func (c counters) VisitGetMetricsResponse(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	_, err := w.Write(c)
+	return err
+}
+
+// GetOpenAPIJSON publishes the document.
+func (h *Handler) GetOpenAPIJSON(ctx context.Context, _ api.GetOpenAPIJSONRequestObject) (api.GetOpenAPIJSONResponseObject, error) {
+	info := call.From(ctx)
+	text, err := h.published.json(info.Origin)
+	if err != nil {
+		return nil, err
+	}
+	return answer{status: http.StatusOK, media: mediaJSON, cache: noCache, text: text, info: info}, nil
+}
+
+// GetOpenAPIYAML publishes the document as it was written.
+func (h *Handler) GetOpenAPIYAML(ctx context.Context, _ api.GetOpenAPIYAMLRequestObject) (api.GetOpenAPIYAMLResponseObject, error) {
+	info := call.From(ctx)
+	return answer{status: http.StatusOK, media: "application/yaml", cache: noCache, text: h.published.yaml(info.Origin), info: info}, nil
+}

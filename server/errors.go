@@ -1,0 +1,144 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+)
+
+// echoError is the end of every request that failed behind the router.
+func (s *Server) echoError(err error, c echo.Context) {
+	if errors.Is(err, echo.ErrMethodNotAllowed) {
+		c.Response().Header().Set(echo.HeaderAllow, s.router.allowed(c.Path()))
+	}
+	if c.Response().Committed {
+		// Too late for another status. The client must not take half an answer for a whole one.
+		slog.ErrorContext(c.Request().Context(), "answer broken off", "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	s.fail(c.Response(), c.Request(), err)
+}
+
+// fail renders any error as the one Problem object and logs what a client must
+// not see.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	f := faultOf(err)
+	info := call.From(r.Context())
+	op := operationOf(r.Context())
+	if op != nil {
+		f = inDialect(op.dialect, f)
+	}
+	logFault(r.Context(), f)
+
+	for name, values := range f.Header {
+		for _, v := range values {
+			w.Header().Add(name, v)
+		}
+	}
+	body, err := json.Marshal(problemOf(f, info))
+	if err != nil { // cannot happen: a Problem is text and numbers
+		panic(err)
+	}
+	w.Header().Set("Content-Type", problemType(op))
+	w.Header().Del("Content-Disposition")
+	w.Header().Del("ETag")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(f.Status)
+	_, _ = w.Write(append(body, '\n')) // the client may have gone
+}
+
+// faultOf gives Echo's own errors their place; everything else is fault.From's.
+func faultOf(err error) *fault.Fault {
+	var he *echo.HTTPError
+	if !errors.As(err, &he) {
+		return fault.From(err)
+	}
+	var inner *fault.Fault
+	if errors.As(he.Internal, &inner) {
+		return inner
+	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(he.Internal, &tooLarge) {
+		return fault.From(tooLarge)
+	}
+	switch he.Code {
+	case http.StatusNotFound:
+		return fault.New(http.StatusNotFound, "no-such-path", "there is no operation at this path").Because(err)
+	case http.StatusMethodNotAllowed:
+		return fault.New(http.StatusMethodNotAllowed, "method-not-allowed", "this path does not know the method; Allow lists those it knows").Because(err)
+	case http.StatusUnsupportedMediaType:
+		return fault.Unsupported("the operation does not read this Content-Type").Because(err)
+	case http.StatusBadRequest:
+		return fault.Invalid("the request cannot be read").Because(err)
+	}
+	return fault.From(errors.New(he.Error()))
+}
+
+// inDialect applies the rules by which a system's clients expect certain errors.
+func inDialect(d dialect, f *fault.Fault) *fault.Fault {
+	if d != kernelci || f.Status != http.StatusUnauthorized {
+		return f
+	}
+	// KernelCI's clients know 403 only (app/handlers/base.py), without a challenge.
+	g := fault.Forbidden("Operation not permitted: provided token is not authorized")
+	return g.Because(f)
+}
+
+func problemType(op *operation) string {
+	if op != nil && op.dialect == kernelci {
+		return "application/json; charset=UTF-8"
+	}
+	return "application/problem+json"
+}
+
+func problemOf(f *fault.Fault, info *call.Info) api.Problem {
+	p := api.Problem{
+		Type:      "about:blank",
+		Title:     http.StatusText(f.Status),
+		Status:    int32(f.Status),
+		Detail:    f.Detail,
+		Instance:  info.Path,
+		Code:      int32(f.Status),
+		Reason:    f.Detail,
+		Message:   f.Detail,
+		ID:        f.ID,
+		RequestID: info.ID,
+		Errors:    []api.ProblemDetail{},
+	}
+	p.URL.SetNull()
+	for _, e := range f.Errors {
+		p.Errors = append(p.Errors, detailOf(e))
+	}
+	return p
+}
+
+func detailOf(e fault.Entry) api.ProblemDetail {
+	d := api.ProblemDetail{Message: e.Message}
+	if e.InBody {
+		d.Pointer = &e.Pointer
+	}
+	if e.Parameter != "" {
+		d.Parameter = &e.Parameter
+	}
+	if e.In != "" {
+		in := api.ProblemDetailIn(e.In)
+		d.In = &in
+	}
+	return d
+}
+
+// logFault tells the log what went wrong inside. What a client did wrong is in
+// the request's own line already.
+func logFault(ctx context.Context, f *fault.Fault) {
+	if f.Status >= http.StatusInternalServerError && f.Status != http.StatusNotImplemented && !errors.Is(f, context.Canceled) {
+		slog.ErrorContext(ctx, "request failed", "status", f.Status, "error", f.Error())
+	}
+}

@@ -1,0 +1,221 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"github.com/klauspost/compress/gzhttp"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+)
+
+// state is what the layers of one request tell each other.
+type state struct {
+	op *operation // nil until a route was found
+}
+
+type stateKey struct{}
+
+// operationOf returns the operation that the request was routed to, or nil.
+func operationOf(ctx context.Context) *operation {
+	if s, ok := ctx.Value(stateKey{}).(*state); ok {
+		return s.op
+	}
+	return nil
+}
+
+// front is the outermost layer: it gives the request its id, finds out who asks
+// and how they reached us, and whatever happens further in, it writes one line
+// of log and one answer.
+func (s *Server) front(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := s.now()
+		rec := &recorder{ResponseWriter: w}
+		info := &call.Info{
+			ID:     "req-" + s.newID().String(),
+			Method: r.Method,
+			Path:   r.URL.EscapedPath(),
+			Query:  r.URL.RawQuery,
+			Header: r.Header,
+		}
+		st := &state{}
+		ctx := context.WithValue(call.With(r.Context(), info), stateKey{}, st)
+		r = r.WithContext(ctx)
+		info.HTTP = r
+		setCommonHeaders(rec.Header(), info.ID)
+		defer func() {
+			s.recovered(rec, r, recover())
+			s.account(ctx, st.op, info, rec, s.now().Sub(start))
+		}()
+
+		origin, client, err := s.resolver.Resolve(r)
+		info.Origin, info.Client = origin, client
+		if err != nil {
+			s.fail(rec, r, fault.InvalidField("header", "Host", "%s", strings.TrimPrefix(err.Error(), "the Host header ")))
+			return
+		}
+		next.ServeHTTP(rec, r)
+	})
+}
+
+func setCommonHeaders(h http.Header, id string) {
+	h.Set("X-Request-Id", id)
+	h.Set("X-Openstack-Request-Id", id)
+	h.Set("OpenStack-API-Version", serviceType+" 1.0")
+	h.Add("Vary", "Accept")
+	h.Add("Vary", "OpenStack-API-Version")
+}
+
+// recovered turns a panic into a 500 with nothing inside leaking. An answer
+// that has begun is broken off, so that nobody takes it for a whole one.
+func (s *Server) recovered(rec *recorder, r *http.Request, cause any) {
+	if cause == nil {
+		return
+	}
+	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(http.ErrAbortHandler)
+	}
+	slog.ErrorContext(r.Context(), "panic", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	if rec.status != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	s.fail(rec, r, fmt.Errorf("panic: %v", cause))
+}
+
+// recorder remembers status and size of the answer for the log.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 && status >= 200 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	n, err := r.ResponseWriter.Write(p)
+	r.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the real writer.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// compress answers in gzip whenever the client asks, whatever the size, but for
+// archives, event streams and parts of files (gzhttp leaves those with a
+// Content-Range alone).
+func compress(next http.Handler) (http.Handler, error) {
+	wrap, err := gzhttp.NewWrapper(
+		gzhttp.MinSize(1),
+		gzhttp.KeepAcceptRanges(),
+		gzhttp.EnableZstd(false),
+		gzhttp.ContentTypeFilter(compressible),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return wrap(next), nil
+}
+
+func compressible(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	switch strings.TrimSpace(media) {
+	case "application/gzip", "application/x-tar", "text/event-stream":
+		return false
+	}
+	return true
+}
+
+// decompress undoes the Content-Encoding of a request body on the way. Limits
+// count what comes out.
+func (s *Server) decompress(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		codings := r.Header.Values("Content-Encoding")
+		if len(codings) == 0 || r.Body == nil || r.Body == http.NoBody {
+			next.ServeHTTP(w, r)
+			return
+		}
+		body, err := decoder(r.Body, strings.ToLower(strings.TrimSpace(strings.Join(codings, ","))))
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		defer body.Close()
+		r2 := r.WithContext(r.Context())
+		r2.Header = r.Header.Clone()
+		r2.Header.Del("Content-Encoding")
+		r2.Header.Del("Content-Length")
+		r2.Body, r2.ContentLength = body, -1
+		next.ServeHTTP(w, r2)
+	})
+}
+
+// zstdWindow bounds the memory that a stranger's zstd body can ask for.
+const zstdWindow = 8 << 20
+
+func decoder(body io.ReadCloser, coding string) (io.ReadCloser, error) {
+	switch coding {
+	case "identity", "":
+		return body, nil
+	case "gzip", "x-gzip":
+		return &gunzip{body: body}, nil
+	case "zstd":
+		d, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderLowmem(true))
+		if err != nil {
+			return nil, err
+		}
+		return d.IOReadCloser(), nil
+	}
+	return nil, fault.Unsupported("the server does not read this Content-Encoding; it reads gzip and zstd")
+}
+
+// gunzip opens the gzip stream at the first read, so that a body that nobody
+// reads costs nothing and a bad one is the reader's error.
+type gunzip struct {
+	body io.ReadCloser
+	zr   *gzip.Reader
+}
+
+func (g *gunzip) Read(p []byte) (int, error) {
+	if g.zr == nil {
+		zr, err := gzip.NewReader(g.body)
+		if err == io.EOF {
+			return 0, fault.Invalid("the body is not gzip, although its Content-Encoding says so")
+		}
+		if err != nil {
+			return 0, badGzip(err)
+		}
+		g.zr = zr
+	}
+	n, err := g.zr.Read(p)
+	if err != nil && err != io.EOF {
+		err = badGzip(err)
+	}
+	return n, err
+}
+
+func (g *gunzip) Close() error { return g.body.Close() }
+
+func badGzip(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return err
+	}
+	return fault.Invalid("the body is not whole gzip, although its Content-Encoding says so").Because(err)
+}

@@ -1,0 +1,308 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/labstack/echo/v4"
+
+	"github.com/slipway-lab/slipway/server/bodycheck"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/upload"
+)
+
+// validator checks the requests of one operation against the document. It is
+// attached to the operation's route, so nothing is routed twice.
+type validator struct {
+	op      *operation
+	route   *routers.Route
+	params  []*openapi3.Parameter
+	bodies  map[string]*bodycheck.Checker // by media type
+	maxBody int64
+}
+
+func newValidator(doc *openapi3.T, op *operation, maxBody int64) (*validator, error) {
+	v := &validator{
+		op:      op,
+		route:   &routers.Route{Spec: doc, Path: op.path, PathItem: op.item, Method: op.method, Operation: op.doc},
+		params:  op.params(),
+		bodies:  map[string]*bodycheck.Checker{},
+		maxBody: maxBody,
+	}
+	if op.maxBody > 0 {
+		v.maxBody = op.maxBody
+	}
+	if op.stream || !op.hasBody() {
+		return v, nil
+	}
+	for name, media := range op.doc.RequestBody.Value.Content {
+		if media.Schema == nil || !checked(name) {
+			continue
+		}
+		c, err := bodycheck.Compile(media.Schema, bodycheck.Options{})
+		if err != nil {
+			return nil, fmt.Errorf("%s: body %s: %w", op.id, name, err)
+		}
+		v.bodies[name] = c
+	}
+	return v, nil
+}
+
+// checked reports whether bodies of a media type are read whole and checked.
+// All others are streams.
+func checked(media string) bool {
+	return media == "application/json" || strings.HasSuffix(media, "+json") || media == "application/x-www-form-urlencoded"
+}
+
+// check validates the parameters, then the body.
+func (v *validator) check(c echo.Context) error {
+	raw := c.Request().URL.RawQuery
+	if err := v.checkParams(c); err != nil {
+		return err
+	}
+	if v.op.stream {
+		putAside(c, raw, v.maxBody)
+		return nil
+	}
+	return v.checkBody(c)
+}
+
+// checkParams lets kin-openapi check every parameter and collects what is wrong.
+func (v *validator) checkParams(c echo.Context) error {
+	if len(v.params) == 0 {
+		return nil
+	}
+	input := &openapi3filter.RequestValidationInput{
+		Request:     c.Request(),
+		PathParams:  pathParams(c),
+		QueryParams: tolerantQuery(c.Request().URL.RawQuery),
+		Route:       v.route,
+		Options:     &openapi3filter.Options{MultiError: true},
+	}
+	var entries []fault.Entry
+	for _, p := range v.params {
+		if p.In == openapi3.ParameterInHeader && skipHeader(p.Name) {
+			continue
+		}
+		if err := openapi3filter.ValidateParameter(c.Request().Context(), input, p); err != nil {
+			entries = append(entries, fault.Entry{Parameter: p.Name, In: p.In, Message: paramMessage(p, err)})
+		}
+	}
+	return invalid(entries)
+}
+
+// tolerantQuery keeps pairs that net/url drops (a semicolon, a bad escape), so
+// that a parameter is wrong rather than silently absent.
+func tolerantQuery(raw string) url.Values {
+	if q, err := url.ParseQuery(raw); err == nil {
+		return q
+	}
+	return upload.ParseQuery(raw)
+}
+
+// skipHeader names the headers that OpenAPI does not let a parameter describe.
+func skipHeader(name string) bool {
+	switch http.CanonicalHeaderKey(name) {
+	case "Accept", "Content-Type", "Authorization":
+		return true
+	}
+	return false
+}
+
+func pathParams(c echo.Context) map[string]string {
+	out := map[string]string{}
+	values := c.ParamValues()
+	for i, name := range c.ParamNames() {
+		if i < len(values) {
+			out[name] = unescape(values[i])
+		}
+	}
+	return out
+}
+
+func unescape(s string) string {
+	if u, err := url.PathUnescape(s); err == nil {
+		return u
+	}
+	return s
+}
+
+// invalid makes one 400 of all that was wrong, nil when nothing was.
+func invalid(entries []fault.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	var said []string
+	for _, e := range entries[:min(3, len(entries))] {
+		place := e.Parameter
+		if place == "" {
+			place = strings.TrimPrefix(e.Pointer, "/")
+		}
+		if place == "" {
+			place = "the body"
+		}
+		said = append(said, place+" "+e.Message)
+	}
+	if more := len(entries) - len(said); more > 0 {
+		said = append(said, fmt.Sprintf("and %d more", more))
+	}
+	f := fault.Invalid("%s", strings.Join(said, "; "))
+	f.Errors = entries
+	return f
+}
+
+// paramMessage says what is wrong with a parameter without repeating its
+// value, which may be a secret.
+func paramMessage(p *openapi3.Parameter, err error) string {
+	if errors.Is(err, openapi3filter.ErrInvalidRequired) {
+		return "is required"
+	}
+	if errors.Is(err, openapi3filter.ErrInvalidEmptyValue) {
+		return "must not be empty"
+	}
+	var schema *openapi3.SchemaError
+	if errors.As(err, &schema) {
+		return bodycheck.Describe(schema)
+	}
+	if p.Schema != nil && p.Schema.Value != nil {
+		return "must be " + article(p.Schema.Value)
+	}
+	return "cannot be read"
+}
+
+func article(s *openapi3.Schema) string {
+	switch {
+	case s.Type.Is("array") && s.Items != nil && s.Items.Value != nil:
+		return "a list, each " + article(s.Items.Value)
+	case s.Type.Is("integer"):
+		return "an integer"
+	case s.Type.Is("boolean"):
+		return "true or false"
+	case s.Type.Is("number"):
+		return "a number"
+	}
+	return "a " + strings.Join(s.Type.Slice(), " or ")
+}
+
+// checkBody reads a JSON or form body once, under its limit, checks it, and
+// puts it back for the generated binding.
+func (v *validator) checkBody(c echo.Context) error {
+	r := c.Request()
+	if !v.op.hasBody() || len(v.bodies) == 0 {
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, v.maxBody)
+		return nil
+	}
+	media, err := v.mediaType(r)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, v.maxBody))
+	if err != nil {
+		return bodyError(err)
+	}
+	if len(body) == 0 && !v.op.doc.RequestBody.Value.Required {
+		r.Body, r.ContentLength = http.NoBody, 0
+		r.Header.Del("Content-Type")
+		return nil
+	}
+	if err := v.checkContent(media, body); err != nil {
+		return err
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	r.Header.Set("Content-Type", media)
+	return nil
+}
+
+func (v *validator) checkContent(media string, body []byte) error {
+	checker, ok := v.bodies[media]
+	if !ok {
+		return nil
+	}
+	var found []bodycheck.Violation
+	in := "body"
+	if media == "application/x-www-form-urlencoded" {
+		found, in = checker.CheckForm(upload.ParseQuery(string(body))), "form"
+	} else {
+		found = checker.Check(body)
+	}
+	var entries []fault.Entry
+	for _, violation := range found {
+		entries = append(entries, fault.Entry{Pointer: violation.Pointer, InBody: true, In: in, Message: violation.Message})
+	}
+	return invalid(entries)
+}
+
+// mediaType says as which of the operation's media types the body is read. An
+// absent Content-Type means the operation's first one where its document says
+// so (x-default-media), else JSON when that is all it reads.
+func (v *validator) mediaType(r *http.Request) (string, error) {
+	header := r.Header.Get("Content-Type")
+	content := v.op.doc.RequestBody.Value.Content
+	if header == "" {
+		if d := text(v.op.doc.Extensions, "x-default-media"); d != "" {
+			return d, nil
+		}
+		if r.ContentLength == 0 && !v.op.doc.RequestBody.Value.Required {
+			return "application/json", nil
+		}
+		return "", fault.Unsupported("the request has no Content-Type; the operation reads %s", mediaList(content))
+	}
+	media, _, err := mime.ParseMediaType(header)
+	if err == nil {
+		if _, ok := content[media]; ok {
+			return media, nil
+		}
+	}
+	if d := text(v.op.doc.Extensions, "x-any-media"); d != "" {
+		return d, nil
+	}
+	return "", fault.Unsupported("the operation does not read this Content-Type; it reads %s", mediaList(content))
+}
+
+func mediaList(content openapi3.Content) string {
+	var names []string
+	for name := range content {
+		names = append(names, name)
+	}
+	return strings.Join(sorted(names), ", ")
+}
+
+// bodyError tells a body that is too large from one that broke off.
+func bodyError(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	var f *fault.Fault
+	if errors.As(err, &f) {
+		return f
+	}
+	return fault.Invalid("the body broke off or cannot be decompressed").Because(err)
+}
+
+// putAside takes the body of a streamed operation away from the generated
+// binding, which would read it whole, and leaves it for the handler.
+func putAside(c echo.Context, query string, limit int64) {
+	r := c.Request()
+	aside := &upload.Raw{
+		Body:          http.MaxBytesReader(c.Response(), r.Body, limit),
+		ContentType:   r.Header.Get("Content-Type"),
+		ContentLength: r.ContentLength,
+		Query:         query,
+	}
+	r2 := r.WithContext(upload.NewContext(r.Context(), aside))
+	r2.Header = r.Header.Clone()
+	r2.Header.Set("Content-Type", "application/octet-stream")
+	r2.Body, r2.ContentLength = http.NoBody, 0
+	c.SetRequest(r2)
+}
