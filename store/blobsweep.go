@@ -1,0 +1,143 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// sweepChunk is how many names are asked about at once.
+const sweepChunk = 500
+
+func (b *fileBlobs) Sweep(ctx context.Context, before time.Time, referenced func([]string) (map[string]bool, error)) (int, error) {
+	if err := b.sweepTmp(); err != nil {
+		return 0, fmt.Errorf("sweep blobs: %w", err)
+	}
+	dirs, err := os.ReadDir(b.dir)
+	if err != nil {
+		return 0, fmt.Errorf("sweep blobs: %w", err)
+	}
+	removed := 0
+	for _, d := range dirs {
+		if !d.IsDir() || len(d.Name()) != 2 {
+			continue
+		}
+		n, err := b.sweepDir(ctx, d.Name(), before, referenced)
+		removed += n
+		if err != nil {
+			return removed, fmt.Errorf("sweep blobs: %w", err)
+		}
+	}
+	return removed, nil
+}
+
+// sweepDir reads the directory in chunks, so memory does not grow with the
+// number of blobs.
+func (b *fileBlobs) sweepDir(ctx context.Context, name string, before time.Time, referenced func([]string) (map[string]bool, error)) (int, error) {
+	dir, err := os.Open(filepath.Join(b.dir, name))
+	if err != nil {
+		return 0, err
+	}
+	defer dir.Close()
+	removed := 0
+	for {
+		entries, readErr := dir.ReadDir(sweepChunk)
+		if old := oldBlobs(name, entries, before); len(old) > 0 {
+			n, err := b.removeUnreferenced(ctx, old, before, referenced)
+			removed += n
+			if err != nil {
+				return removed, err
+			}
+		}
+		if errors.Is(readErr, io.EOF) {
+			return removed, nil
+		}
+		if readErr != nil {
+			return removed, readErr
+		}
+	}
+}
+
+func oldBlobs(dir string, entries []fs.DirEntry, before time.Time) []string {
+	var old []string
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.ModTime().Before(before) {
+			old = append(old, dir+e.Name())
+		}
+	}
+	return old
+}
+
+func (b *fileBlobs) removeUnreferenced(ctx context.Context, shas []string, before time.Time, referenced func([]string) (map[string]bool, error)) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	keep, err := referenced(shas)
+	if err != nil {
+		return 0, err
+	}
+	removed := 0
+	for _, sha := range shas {
+		if keep[sha] {
+			continue
+		}
+		ok, err := b.removeOld(sha, before)
+		if err != nil {
+			return removed, err
+		}
+		if ok {
+			removed++
+		}
+	}
+	return removed, nil
+}
+
+// removeOld looks at the age again, now that nobody can commit: since the first
+// look the same content may have been uploaded, and its row may just be written.
+func (b *fileBlobs) removeOld(sha string, before time.Time) (removed bool, err error) {
+	path, err := b.path(sha)
+	if err != nil {
+		return false, nil // not one of ours
+	}
+	err = b.locked(false, func() error {
+		info, err := os.Stat(path)
+		if err != nil || !info.ModTime().Before(before) {
+			return nil
+		}
+		removed = true
+		return os.Remove(path)
+	})
+	return removed, err
+}
+
+// sweepTmp removes the unfinished uploads that nobody holds locked.
+func (b *fileBlobs) sweepTmp() error {
+	entries, err := os.ReadDir(b.tmp())
+	if err != nil || len(entries) == 0 {
+		return err
+	}
+	return b.locked(false, func() error {
+		for _, e := range entries {
+			removeUnlocked(filepath.Join(b.tmp(), e.Name()))
+		}
+		return nil
+	})
+}
+
+func removeUnlocked(path string) {
+	f, err := os.Open(path)
+	if err != nil {
+		return // finished meanwhile
+	}
+	defer f.Close()
+	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+		_ = os.Remove(path)
+	}
+}

@@ -1,0 +1,227 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// txState belongs to one transaction and every store inside it.
+type txState struct {
+	sql      *sql.Tx
+	depth    int
+	readOnly bool
+	after    []func()
+
+	// lost is why a savepoint could not be rolled back. What it left behind
+	// must not be committed, so the whole transaction is lost.
+	lost error
+}
+
+// InTx runs change in a transaction and returns nil only when the transaction
+// is durable. It returns the error of change, which undoes what change did and
+// nothing else, or the error of the commit. A panic of change undoes it, too,
+// and goes on in the caller.
+//
+// Inside a transaction InTx is a savepoint: when change fails, the outer
+// transaction goes on as if it had not run. So a method that may fail with
+// ErrConflict in the middle of a larger change must use InTx itself, because
+// PostgreSQL gives up the whole transaction after an error.
+//
+// When ctx ends before the turn of change comes, change does not run; once it
+// runs on SQLite it is no longer interrupted, since others share the
+// transaction. doc.go says what change may do.
+func (s *Store) InTx(ctx context.Context, change func(tx *Store) error) error {
+	if s.tx != nil {
+		return s.savepoint(ctx, change)
+	}
+	if err := s.core.enter(); err != nil {
+		return err
+	}
+	defer s.core.inside.Done()
+
+	var after []func()
+	var err error
+	if s.core.writer != nil {
+		after, err = s.core.writer.run(ctx, s, change)
+	} else {
+		after, err = s.retryTx(ctx, change)
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range after {
+		f()
+	}
+	return nil
+}
+
+// AfterCommit runs f when the transaction is durable, in the goroutine that
+// called the outermost InTx and before that returns. It does not run when the
+// transaction, or the savepoint it was asked for in, is rolled back. Outside a
+// transaction it runs f at once.
+func (s *Store) AfterCommit(f func()) {
+	if s.tx == nil {
+		f()
+		return
+	}
+	s.tx.after = append(s.tx.after, f)
+}
+
+// Lock holds the name until the transaction ends, so that changes that look at
+// several rows do not overlap on PostgreSQL. On SQLite there is one writer
+// anyway. Take several locks in the order of their names.
+func (s *Store) Lock(ctx context.Context, name string) error {
+	if s.tx == nil {
+		return errors.New("store: Lock outside a transaction")
+	}
+	if !s.onPostgres() {
+		return nil
+	}
+	// The schema is part of the key because advisory locks belong to the
+	// whole database, where several servers may each have a schema.
+	err := s.db.Exec("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '/' || ?, 0))", name).Error
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", name, translate(err))
+	}
+	return nil
+}
+
+// Snapshot runs look with a store that shows one state of the database, however
+// long look takes and whoever writes meanwhile. Changes fail with ErrReadOnly.
+// Inside a transaction it is that transaction.
+func (s *Store) Snapshot(ctx context.Context, look func(view *Store) error) error {
+	if s.tx != nil {
+		return look(s)
+	}
+	if err := s.core.enter(); err != nil {
+		return err
+	}
+	defer s.core.inside.Done()
+
+	opts := &sql.TxOptions{}
+	if s.onPostgres() {
+		opts = &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
+	}
+	tx, err := sqlDB(s.core.reads).BeginTx(ctx, opts)
+	if err != nil {
+		return fmt.Errorf("begin: %w", translate(err))
+	}
+	defer func() { _ = tx.Rollback() }() // nothing to keep
+	return look(s.within(ctx, &txState{sql: tx, readOnly: true}))
+}
+
+// within is the store that a closure gets.
+func (s *Store) within(ctx context.Context, state *txState) *Store {
+	db := s.core.write.Session(&gorm.Session{NewDB: true, Context: ctx})
+	db.Statement.ConnPool = state.sql
+	return &Store{Blobs: s.Blobs, core: s.core, tx: state, db: db}
+}
+
+// exec runs one statement past GORM, which would take slices apart and parse
+// the text of statements with thousands of parameters.
+func (s *Store) exec(query string, args ...any) (sql.Result, error) {
+	return s.tx.sql.ExecContext(s.db.Statement.Context, query, args...)
+}
+
+func (s *Store) savepoint(ctx context.Context, change func(tx *Store) error) error {
+	if s.tx.readOnly {
+		return ErrReadOnly
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.tx.nest(s.db.Statement.Context, func() error { return change(s) })
+}
+
+// nest runs change in a savepoint.
+func (t *txState) nest(ctx context.Context, change func() error) error {
+	t.depth++
+	defer func() { t.depth-- }()
+	name := "s" + strconv.Itoa(t.depth)
+	if err := t.command(ctx, "SAVEPOINT "+name); err != nil {
+		return err
+	}
+	hooks := len(t.after)
+	kept := false
+	defer func() { // also when change panics or ends its goroutine
+		if !kept {
+			t.after = t.after[:hooks]
+			t.undo(ctx, name)
+		}
+	}()
+	if err := change(); err != nil {
+		return err
+	}
+	if err := t.command(ctx, "RELEASE "+name); err != nil {
+		return err
+	}
+	kept = true
+	return nil
+}
+
+func (t *txState) undo(ctx context.Context, name string) {
+	err := t.command(ctx, "ROLLBACK TO "+name)
+	if err == nil {
+		err = t.command(ctx, "RELEASE "+name)
+	}
+	if err != nil {
+		t.lost = err
+	}
+}
+
+func (t *txState) command(ctx context.Context, command string) error {
+	if _, err := t.sql.ExecContext(ctx, command); err != nil {
+		return fmt.Errorf("%s: %w", strings.ToLower(command), translate(err))
+	}
+	return nil
+}
+
+const (
+	pgTries = 6
+	pgPause = 5 * time.Millisecond // doubled with each try
+)
+
+// retryTx runs change again when PostgreSQL gave up the transaction for the
+// sake of another one. The last error is returned as it is: ErrUnavailable.
+func (s *Store) retryTx(ctx context.Context, change func(tx *Store) error) (after []func(), err error) {
+	for try := range pgTries {
+		after, err = s.pgTx(ctx, change)
+		if !worthRetrying(err) {
+			return after, err
+		}
+		pause := pgPause << try
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return nil, translate(err)
+}
+
+func (s *Store) pgTx(ctx context.Context, change func(tx *Store) error) ([]func(), error) {
+	tx, err := sqlDB(s.core.write).BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", translate(err))
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after Commit
+	state := &txState{sql: tx}
+	if err := change(s.within(ctx, state)); err != nil {
+		return nil, err
+	}
+	if state.lost != nil {
+		return nil, state.lost
+	}
+	if err := tx.Commit(); err != nil {
+		return nil, fmt.Errorf("commit: %w", translate(err))
+	}
+	return state.after, nil
+}

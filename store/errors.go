@@ -1,0 +1,148 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/mattn/go-sqlite3"
+	"gorm.io/gorm"
+)
+
+// What can go wrong, as callers see it. Test with errors.Is; the text behind it
+// is for the log.
+var (
+	// ErrNotFound: there is no such row, or none that the caller may see.
+	ErrNotFound = errors.New("not found")
+
+	// ErrConflict: the change contradicts what is stored: a second row with
+	// the same identity, or a state that does not allow it.
+	ErrConflict = errors.New("conflict")
+
+	// ErrReference: the row names another one that does not exist, or another
+	// one still names it.
+	ErrReference = errors.New("reference to a missing row, or still referenced")
+
+	// ErrInvalid: the database refuses the value, for example U+0000 or broken
+	// UTF-8 in a text. Callers are expected to have checked before.
+	ErrInvalid = errors.New("value cannot be stored")
+
+	// ErrUnavailable: the database cannot work at the moment: unreachable,
+	// locked by somebody else, disk full. Trying again later may help.
+	ErrUnavailable = errors.New("store unavailable")
+
+	// ErrClosed: Close was called.
+	ErrClosed = fmt.Errorf("%w: closed", ErrUnavailable)
+
+	// ErrInUse: another process serves from the same data directory.
+	ErrInUse = errors.New("already in use by another server")
+
+	// ErrSecretMismatch: the database belongs to a server with another secret.
+	ErrSecretMismatch = errors.New("the server secret does not match the database")
+
+	// ErrBadCursor: a cursor that this list never gave out.
+	ErrBadCursor = errors.New("bad cursor")
+
+	// ErrReadOnly: a change was tried inside Snapshot.
+	ErrReadOnly = errors.New("snapshot is read-only")
+)
+
+// translate gives a database error its name from above, and keeps the cause. It
+// decides by code, never by text, because texts change with versions and
+// languages. Other errors pass unchanged.
+func translate(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, gorm.ErrRecordNotFound) || errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if kind := kindOf(err); kind != nil && !errors.Is(err, kind) {
+		return fmt.Errorf("%w: %w", kind, err)
+	}
+	return err
+}
+
+func kindOf(err error) error {
+	var lite sqlite3.Error
+	if errors.As(err, &lite) {
+		return sqliteKind(lite)
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return postgresKind(pg.Code)
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	switch {
+	case errors.As(err, &connect), errors.As(err, &network),
+		errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone):
+		return ErrUnavailable
+	}
+	return nil
+}
+
+// sqliteConstraintDatatype is SQLITE_CONSTRAINT_DATATYPE, which a STRICT table
+// answers; the driver has no name for it.
+const sqliteConstraintDatatype = sqlite3.ErrNoExtended(19 | 12<<8)
+
+func sqliteKind(err sqlite3.Error) error {
+	switch err.ExtendedCode {
+	case sqlite3.ErrConstraintUnique, sqlite3.ErrConstraintPrimaryKey, sqlite3.ErrConstraintRowID:
+		return ErrConflict
+	case sqlite3.ErrConstraintForeignKey:
+		return ErrReference
+	case sqlite3.ErrConstraintCheck, sqlite3.ErrConstraintNotNull, sqliteConstraintDatatype:
+		return ErrInvalid
+	}
+	switch err.Code {
+	case sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrFull, sqlite3.ErrIoErr,
+		sqlite3.ErrCantOpen, sqlite3.ErrNomem, sqlite3.ErrReadonly, sqlite3.ErrProtocol:
+		return ErrUnavailable
+	case sqlite3.ErrTooBig, sqlite3.ErrMismatch:
+		return ErrInvalid
+	case sqlite3.ErrInterrupt:
+		return context.Canceled
+	}
+	return nil
+}
+
+// postgresKind reads the code's class where the whole class means the same.
+func postgresKind(code string) error {
+	switch code {
+	case "23505", "23P01": // unique, exclusion
+		return ErrConflict
+	case "23503": // foreign key
+		return ErrReference
+	case "23502", "23514": // not null, check
+		return ErrInvalid
+	case "40001", "40P01": // serialization failure, deadlock
+		return ErrUnavailable
+	case "55P03", "57P01", "57P02", "57P03": // lock not available, shutdowns
+		return ErrUnavailable
+	case "57014": // cancelled by the server or an operator
+		return ErrUnavailable
+	}
+	switch {
+	case strings.HasPrefix(code, "22"): // data exception
+		return ErrInvalid
+	case strings.HasPrefix(code, "08"), strings.HasPrefix(code, "53"): // connection, resources
+		return ErrUnavailable
+	}
+	return nil
+}
+
+// worthRetrying reports whether PostgreSQL gave the transaction up for the sake
+// of another one, so that running it again may succeed.
+func worthRetrying(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+}

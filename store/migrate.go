@@ -1,0 +1,136 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+)
+
+// Migrations are SQL files, one set per dialect, with the same numbers and
+// names in both. They only ever go forward: a file that was released is never
+// changed again, and there is no way down.
+//
+// Numbers have five digits and are no timestamps. Until the first release each
+// area has ten: 0001x foundation and RefStack, 0002x products, 0003x lab, 0004x
+// reports, 0005x access and events. After that a new file takes the number after
+// the highest one, whatever its area, because a database that is at that number
+// refuses a lower one.
+//
+// On SQLite every table is STRICT, so that it refuses what PostgreSQL refuses;
+// on PostgreSQL every text column is COLLATE "C", so that it sorts by bytes as
+// SQLite does, and indexes on columns that may be null say NULLS FIRST.
+//
+//go:embed migrations
+var migrationFiles embed.FS
+
+// versionTable is where goose notes what has run.
+const versionTable = "schema_versions"
+
+// Migrate brings the schema up to date. It waits for another process that is
+// doing the same.
+func (s *Store) Migrate(ctx context.Context) error {
+	provider, err := s.migrations()
+	if err != nil {
+		return err
+	}
+	migrate := func() error {
+		if _, err := provider.Up(ctx); err != nil {
+			return fmt.Errorf("migrate: %w", translate(err))
+		}
+		return nil
+	}
+	if s.onPostgres() {
+		return migrate() // sessionLock holds the others off
+	}
+	unlock, err := waitLock(sqlitePath(s.core.config)+".migrate.lock", false)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return errors.Join(migrate(), unlock())
+}
+
+func (s *Store) migrations() (*goose.Provider, error) {
+	files, err := fs.Sub(migrationFiles, "migrations/"+s.Dialect())
+	if err != nil {
+		return nil, err
+	}
+	dialect := goose.DialectSQLite3
+	opts := []goose.ProviderOption{goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true)}
+	if s.onPostgres() {
+		dialect = goose.DialectPostgres
+		opts = append(opts, goose.WithSessionLocker(sessionLock{}))
+	}
+	provider, err := goose.NewProvider(dialect, sqlDB(s.core.write), files, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("migrations: %w", err)
+	}
+	return provider, nil
+}
+
+// Version is the number of the newest migration that has run; 0 is an empty
+// database.
+func (s *Store) Version(ctx context.Context) (int64, error) {
+	exists, err := s.hasVersionTable(ctx)
+	if err != nil || !exists {
+		return 0, err
+	}
+	var version sql.NullInt64
+	err = s.read(ctx).Raw("SELECT MAX(version_id) FROM " + versionTable).Scan(&version).Error
+	if err != nil {
+		return 0, fmt.Errorf("schema version: %w", translate(err))
+	}
+	return version.Int64, nil
+}
+
+func (s *Store) hasVersionTable(ctx context.Context) (bool, error) {
+	query := "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+	if s.onPostgres() {
+		query = "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = ?"
+	}
+	var n int64
+	if err := s.read(ctx).Raw(query, versionTable).Scan(&n).Error; err != nil {
+		return false, fmt.Errorf("schema version: %w", translate(err))
+	}
+	return n > 0, nil
+}
+
+// Pending is the number of migrations that Migrate would run. A server whose
+// database has some is not ready.
+func (s *Store) Pending(ctx context.Context) (int, error) {
+	provider, err := s.migrations()
+	if err != nil {
+		return 0, err
+	}
+	version, err := s.Version(ctx)
+	if err != nil {
+		return 0, err
+	}
+	pending := 0
+	for _, source := range provider.ListSources() {
+		if source.Version > version {
+			pending++
+		}
+	}
+	return pending, nil
+}
+
+// sessionLock makes replicas that start together migrate one after the other.
+// It waits in the database; goose's own looks again every few seconds.
+type sessionLock struct{}
+
+const sessionLockKey = "hashtextextended(current_schema() || '/migrate', 0)"
+
+func (sessionLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock("+sessionLockKey+")")
+	return err
+}
+
+func (sessionLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock("+sessionLockKey+")")
+	return err
+}

@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/mattn/go-sqlite3"
+	"gorm.io/driver/sqlite"
+)
+
+const sqliteFile = "slipway.db"
+
+// sqliteSettings hold for every connection. Acknowledged means durable, hence
+// FULL. The driver's own statement cache beats GORM's PrepareStmt.
+const sqliteSettings = "_busy_timeout=10000&_foreign_keys=on&_stmt_cache_size=64"
+
+const (
+	writerSettings = sqliteSettings + "&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_cache_size=-65536"
+	readerSettings = sqliteSettings + "&_query_only=1&_txlock=deferred&_cache_size=-16384"
+)
+
+// sqlitePragmas have no name in the driver's settings. wal_autocheckpoint lets
+// a burst of uploads run 16 MiB into the log before it must be copied into the
+// file; journal_size_limit gives the disk space back afterwards.
+var sqlitePragmas = []string{
+	"PRAGMA temp_store = MEMORY",
+	"PRAGMA mmap_size = 268435456",
+	"PRAGMA journal_size_limit = 67108864",
+	"PRAGMA wal_autocheckpoint = 4000",
+}
+
+func openSQLite(ctx context.Context, cfg Config) (*core, error) {
+	path := sqlitePath(cfg)
+	c := &core{dialect: sqliteDialect, config: cfg}
+	if cfg.Exclusive {
+		unlock, err := lockFile(path + ".lock")
+		if err != nil {
+			return nil, fmt.Errorf("database %s: %w", path, err)
+		}
+		c.unlock = unlock
+	}
+	if err := c.connectSQLite(ctx, path); err != nil {
+		_ = c.close()
+		return nil, fmt.Errorf("database %s: %w", path, translate(err))
+	}
+	c.writer = startWriter(sqlDB(c.write))
+	return c, nil
+}
+
+// connectSQLite opens the writer before the readers, because only the writer
+// may create the file and switch it to WAL.
+func (c *core) connectSQLite(ctx context.Context, path string) error {
+	writeDB := sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, writerSettings)})
+	writeDB.SetMaxOpenConns(1)
+	if err := writeDB.PingContext(ctx); err != nil {
+		_ = writeDB.Close()
+		return err
+	}
+	var err error
+	if c.write, err = openGorm(sqlite.New(sqlite.Config{Conn: writeDB})); err != nil {
+		_ = writeDB.Close()
+		return err
+	}
+	readDB := sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, readerSettings)})
+	readDB.SetMaxOpenConns(c.config.ReadConns)
+	readDB.SetMaxIdleConns(c.config.ReadConns)
+	if c.reads, err = openGorm(sqlite.New(sqlite.Config{Conn: readDB})); err != nil {
+		_ = readDB.Close()
+	}
+	return err
+}
+
+func sqlitePath(cfg Config) string {
+	path := strings.TrimPrefix(cfg.Database, "sqlite:")
+	if path == "" {
+		path = sqliteFile
+	}
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(cfg.DataDir, path)
+}
+
+// sqliteDSN escapes the path, so that a directory may be called "50%?".
+func sqliteDSN(path, settings string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	u := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: settings}
+	return u.String()
+}
+
+// sqliteConnector opens connections without registering a driver by name.
+type sqliteConnector struct{ dsn string }
+
+func (c sqliteConnector) Connect(context.Context) (driver.Conn, error) {
+	return c.Driver().Open(c.dsn)
+}
+
+func (sqliteConnector) Driver() driver.Driver {
+	return &sqlite3.SQLiteDriver{ConnectHook: func(conn *sqlite3.SQLiteConn) error {
+		for _, pragma := range sqlitePragmas {
+			if _, err := conn.Exec(pragma, nil); err != nil {
+				return fmt.Errorf("%s: %w", pragma, err)
+			}
+		}
+		return nil
+	}}
+}

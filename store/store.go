@@ -1,0 +1,215 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+)
+
+// Config says which database to open. The zero value of every field but
+// DataDir has a meaning.
+type Config struct {
+	// Database is "postgres://…" for PostgreSQL. Anything else is a SQLite
+	// file: "" is slipway.db, and a path (with or without "sqlite:" before it)
+	// that is not absolute lies in DataDir.
+	Database string
+
+	// DataDir holds the SQLite file and the blobs. It is created when missing,
+	// readable by its owner only.
+	DataDir string
+
+	// Exclusive makes Open fail with ErrInUse when another process has the
+	// same SQLite file open exclusively. The server sets it; a command beside
+	// a running server does not. It means nothing on PostgreSQL.
+	Exclusive bool
+
+	// ReadConns is the number of SQLite connections for reading; zero is twice
+	// the number of processors, at least 4 and at most 16.
+	ReadConns int
+
+	// MaxConns is the number of PostgreSQL connections; zero is 16.
+	MaxConns int
+
+	// Now and NewID are replaced by tests. Nil is the clock and UUIDv7.
+	Now   func() time.Time
+	NewID func() uuid.UUID
+}
+
+// Store is the database together with the blob directory. It is safe for
+// concurrent use. A Store that InTx or Snapshot hands to a closure lives as
+// long as the closure and belongs to its goroutine.
+type Store struct {
+	// Blobs keeps uploaded bytes.
+	Blobs Blobs
+
+	core *core
+	tx   *txState // nil outside a transaction
+	db   *gorm.DB // nil outside a transaction: see doc.go
+}
+
+// core is what a store shares with the stores inside its transactions.
+type core struct {
+	dialect dialect
+	write   *gorm.DB // SQLite: the single writing connection
+	reads   *gorm.DB // SQLite: a pool that cannot write; PostgreSQL: same as write
+	writer  *writer  // nil on PostgreSQL
+	config  Config
+	unlock  func() error
+
+	closing sync.RWMutex
+	closed  bool
+	inside  sync.WaitGroup // transactions that have begun or wait to begin
+}
+
+type dialect string
+
+const (
+	sqliteDialect   dialect = "sqlite"
+	postgresDialect dialect = "postgres"
+)
+
+// Open opens the database and its blob directory. It does not migrate: call
+// Migrate before anything else. Close must be called to give back the lock.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	if cfg.DataDir == "" {
+		return nil, errors.New("store: no data directory")
+	}
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	cfg.setDefaults()
+
+	c, err := openCore(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	blobs, err := OpenFileBlobs(filepath.Join(cfg.DataDir, "blobs"))
+	if err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return &Store{Blobs: blobs, core: c}, nil
+}
+
+func (cfg *Config) setDefaults() {
+	if cfg.ReadConns <= 0 {
+		cfg.ReadConns = min(max(4, 2*runtime.GOMAXPROCS(0)), 16)
+	}
+	if cfg.MaxConns <= 0 {
+		cfg.MaxConns = 16
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.NewID == nil {
+		cfg.NewID = func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+	}
+}
+
+func openCore(ctx context.Context, cfg Config) (*core, error) {
+	if isPostgresURL(cfg.Database) {
+		return openPostgres(ctx, cfg)
+	}
+	if scheme, _, found := strings.Cut(cfg.Database, "://"); found {
+		return nil, fmt.Errorf("database %q is not supported: use postgres://… or a file name", scheme+"://…")
+	}
+	return openSQLite(ctx, cfg)
+}
+
+// Close waits for the transactions that have begun, commits them, and closes
+// the database. Transactions that begin later get ErrClosed.
+func (s *Store) Close() error {
+	c := s.core
+	c.closing.Lock()
+	already := c.closed
+	c.closed = true
+	c.closing.Unlock()
+	if already {
+		return nil
+	}
+	c.inside.Wait()
+	return c.close()
+}
+
+func (c *core) close() error {
+	if c.writer != nil {
+		c.writer.stop()
+	}
+	errs := []error{closeGorm(c.write)}
+	if c.reads != c.write {
+		errs = append(errs, closeGorm(c.reads))
+	}
+	if c.unlock != nil {
+		errs = append(errs, c.unlock())
+	}
+	return errors.Join(errs...)
+}
+
+// enter counts a transaction in, so that Close can wait for it.
+func (c *core) enter() error {
+	c.closing.RLock()
+	defer c.closing.RUnlock()
+	if c.closed {
+		return ErrClosed
+	}
+	c.inside.Add(1)
+	return nil
+}
+
+// Ping asks the database for a sign of life.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	if err := s.read(ctx).Raw("SELECT 1").Scan(&one).Error; err != nil {
+		return fmt.Errorf("ping: %w", translate(err))
+	}
+	return nil
+}
+
+// Dialect is "sqlite" or "postgres"; for the log and the metrics, never for
+// decisions outside this package.
+func (s *Store) Dialect() string { return string(s.core.dialect) }
+
+// Now is the time as the database will keep it: UTC, whole microseconds.
+func (s *Store) Now() time.Time { return RoundTime(s.core.config.Now()) }
+
+func (s *Store) newID() uuid.UUID { return s.core.config.NewID() }
+
+// read returns the handle for queries: the transaction inside one, else the
+// pool for reading.
+func (s *Store) read(ctx context.Context) *gorm.DB {
+	if s.tx != nil {
+		return s.db
+	}
+	return s.core.reads.WithContext(ctx)
+}
+
+// onPostgres is for the few statements that the two databases spell
+// differently.
+func (s *Store) onPostgres() bool { return s.core.dialect == postgresDialect }
+
+func openGorm(d gorm.Dialector) (*gorm.DB, error) {
+	return gorm.Open(d, &gorm.Config{
+		SkipDefaultTransaction: true, // InTx is the only transaction
+		Logger:                 logger.Discard,
+		DisableAutomaticPing:   true,
+	})
+}
+
+func closeGorm(db *gorm.DB) error {
+	if db == nil {
+		return nil
+	}
+	return sqlDB(db).Close()
+}
+
+func sqlDB(db *gorm.DB) *sql.DB { return db.ConnPool.(*sql.DB) }

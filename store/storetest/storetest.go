@@ -1,0 +1,104 @@
+// Package storetest opens stores for tests and holds the tests that every
+// supported database passes. They run on SQLite always, and on PostgreSQL when
+// SLIPWAY_TEST_POSTGRES holds an address such as
+// postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable. There each test
+// gets a schema of its own, so that tests run in parallel.
+package storetest
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+
+	"github.com/slipway-lab/slipway/store"
+)
+
+// PostgresEnv names the variable with the address of the test database.
+const PostgresEnv = "SLIPWAY_TEST_POSTGRES"
+
+// New returns a migrated SQLite store in a temporary directory. It is closed
+// when the test ends.
+func New(t testing.TB) *store.Store {
+	t.Helper()
+	return Open(t, store.Config{DataDir: t.TempDir()})
+}
+
+// Open opens and migrates the store that cfg describes, and closes it when the
+// test ends.
+func Open(t testing.TB, cfg store.Config) *store.Store {
+	t.Helper()
+	s, err := store.Open(context.Background(), cfg)
+	if err != nil {
+		t.Fatalf("store.Open: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close the store: %v", err)
+		}
+	})
+	if err := s.Migrate(context.Background()); err != nil {
+		t.Fatalf("Migrate: %v", err)
+	}
+	return s
+}
+
+// Each runs test in parallel on every database there is, with a migrated store.
+func Each(t *testing.T, test func(t *testing.T, s *store.Store)) {
+	t.Helper()
+	EachConfig(t, func(t *testing.T, cfg store.Config) { test(t, Open(t, cfg)) })
+}
+
+// EachConfig runs test in parallel with the configuration of an empty database
+// of every kind there is.
+func EachConfig(t *testing.T, test func(t *testing.T, cfg store.Config)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, store.Config{DataDir: t.TempDir()})
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, store.Config{DataDir: t.TempDir(), Database: Postgres(t), MaxConns: 8})
+	})
+}
+
+// Postgres makes an empty schema and returns the address that leads into it. It
+// skips the test when there is no PostgreSQL.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	address := os.Getenv(PostgresEnv)
+	if address == "" {
+		t.Skipf("%s is not set", PostgresEnv)
+	}
+	schema := "slipway_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	admin(t, address, fmt.Sprintf("CREATE SCHEMA %s", schema))
+	t.Cleanup(func() { admin(t, address, fmt.Sprintf("DROP SCHEMA %s CASCADE", schema)) })
+
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatalf("%s: %v", PostgresEnv, err)
+	}
+	query := u.Query()
+	query.Set("search_path", schema)
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+func admin(t testing.TB, address, statement string) {
+	t.Helper()
+	db, err := sql.Open("pgx", address)
+	if err != nil {
+		t.Fatalf("%s: %v", PostgresEnv, err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}

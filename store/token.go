@@ -1,0 +1,214 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+func init() { registerModels(&Token{}) }
+
+// RoleAdmin is the one role that the store knows: the last token with it that
+// still works cannot be taken away.
+const RoleAdmin = "admin"
+
+// Token is an API token without its text: only a hash of that is kept, and
+// hashing is the business of server/auth.
+type Token struct {
+	ID     string `gorm:"primaryKey"` // public; "tok_" and a ULID
+	Hash   []byte // 32 bytes, unique
+	KeyID  string // the pepper that made the hash
+	Kind   string // u person, r runner, l lab, s service
+	Prefix string // the first characters, for people to recognise it
+
+	Name      string
+	Owner     string
+	Email     string // KernelCI's tokens have one
+	Tenant    string
+	Roles     Strings
+	Flags     Strings // permissions beside the roles, such as upload
+	Labs      Strings // names of the labs that a lab token speaks for
+	AllowFrom Strings // CIDR; empty allows every address
+	Admin     bool    // set by the store: Roles has RoleAdmin
+
+	CreatedAt  time.Time `gorm:"serializer:micros;type:bigint"`
+	CreatedBy  string
+	ExpiresAt  *time.Time `gorm:"serializer:micros;type:bigint"`
+	RevokedAt  *time.Time `gorm:"serializer:micros;type:bigint"`
+	LastUsedAt *time.Time `gorm:"serializer:micros;type:bigint"`
+	LastUsedIP string
+}
+
+// Usable reports whether the token is neither revoked nor expired.
+func (t *Token) Usable(now time.Time) bool {
+	return t.RevokedAt == nil && (t.ExpiresAt == nil || t.ExpiresAt.After(now))
+}
+
+// lastAdminLock makes changes that may take away an admin token wait for each
+// other: two at once could each see the other one's token as the one that stays.
+const lastAdminLock = "tokens.admin"
+
+// CreateToken adds a token and fills in ID, when that is empty, CreatedAt and
+// Admin. ErrConflict means that the ID or the hash exists.
+func (s *Store) CreateToken(ctx context.Context, t *Token) error {
+	if len(t.Hash) != sha256.Size {
+		return fmt.Errorf("token hash of %d bytes: %w", len(t.Hash), ErrInvalid)
+	}
+	if t.ID == "" {
+		t.ID = "tok_" + ulid.ULID(s.newID()).String()
+	}
+	t.CreatedAt = s.Now()
+	t.normalize()
+	return s.InTx(ctx, func(tx *Store) error {
+		if err := tx.db.Create(t).Error; err != nil {
+			return fmt.Errorf("create token %s: %w", t.ID, translate(err))
+		}
+		return nil
+	})
+}
+
+// normalize derives Admin and rounds the times as the database will.
+func (t *Token) normalize() {
+	t.Admin = slices.Contains(t.Roles, RoleAdmin)
+	for _, at := range []**time.Time{&t.ExpiresAt, &t.RevokedAt, &t.LastUsedAt} {
+		if *at != nil {
+			rounded := RoundTime(**at)
+			*at = &rounded
+		}
+	}
+}
+
+// Token returns the token with this public id, or ErrNotFound. Like all
+// lookups it also finds revoked and expired ones: see Usable.
+func (s *Store) Token(ctx context.Context, id string) (*Token, error) {
+	var t Token
+	if err := s.read(ctx).Take(&t, "id = ?", id).Error; err != nil {
+		return nil, fmt.Errorf("token %.80q: %w", id, translate(err))
+	}
+	return &t, nil
+}
+
+// TokenByHash returns the token with this hash, or ErrNotFound.
+func (s *Store) TokenByHash(ctx context.Context, hash []byte) (*Token, error) {
+	var t Token
+	if err := s.read(ctx).Take(&t, "hash = ?", hash).Error; err != nil {
+		return nil, fmt.Errorf("token by hash: %w", translate(err))
+	}
+	return &t, nil
+}
+
+// TokenFilter narrows a list of tokens; zero fields do not.
+type TokenFilter struct {
+	Owner  string
+	Tenant string
+	Kind   string
+	Name   string
+	Usable bool // neither revoked nor expired
+	Page   Page
+}
+
+var tokenOrder = order[Token]{
+	name: "tokens",
+	keys: []sortKey{{column: "created_at", desc: true}, {column: "id", desc: true}},
+	at:   func(t *Token) []any { return []any{Micros(t.CreatedAt), t.ID} },
+}
+
+// ListTokens returns tokens, newest first.
+func (s *Store) ListTokens(ctx context.Context, f TokenFilter) (List[Token], error) {
+	q := s.read(ctx).Model(&Token{})
+	q = whereSet(q, "owner", f.Owner)
+	q = whereSet(q, "tenant", f.Tenant)
+	q = whereSet(q, "kind", f.Kind)
+	q = whereSet(q, "name", f.Name)
+	if f.Usable {
+		q = usableTokens(q, s.Now())
+	}
+	list, err := tokenOrder.page(q, f.Page)
+	if err != nil {
+		return list, fmt.Errorf("list tokens: %w", err)
+	}
+	return list, nil
+}
+
+func usableTokens(q *gorm.DB, now time.Time) *gorm.DB {
+	return q.Where("revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)", Micros(now))
+}
+
+// UpdateToken loads the token, lets change edit it and saves the result in one
+// transaction. ErrNotFound: no such token. ErrConflict: the last usable admin
+// token would no longer be one, or the new hash exists. An error of change is
+// returned and nothing is saved.
+func (s *Store) UpdateToken(ctx context.Context, id string, change func(*Token) error) error {
+	return s.InTx(ctx, func(tx *Store) error {
+		if err := tx.Lock(ctx, lastAdminLock); err != nil {
+			return err
+		}
+		var t Token
+		if err := tx.db.Clauses(clause.Locking{Strength: "UPDATE"}).Take(&t, "id = ?", id).Error; err != nil {
+			return fmt.Errorf("token %.80q: %w", id, translate(err))
+		}
+		now := tx.Now()
+		wasAdmin := t.Admin && t.Usable(now)
+		if err := change(&t); err != nil {
+			return err
+		}
+		t.ID = id
+		t.normalize()
+		if wasAdmin && !(t.Admin && t.Usable(now)) {
+			if err := tx.otherAdmin(id, now); err != nil {
+				return err
+			}
+		}
+		if err := tx.db.Save(&t).Error; err != nil {
+			return fmt.Errorf("update token %s: %w", id, translate(err))
+		}
+		return nil
+	})
+}
+
+// otherAdmin returns ErrConflict unless an admin token besides id still works.
+func (s *Store) otherAdmin(id string, now time.Time) error {
+	var others int64
+	q := usableTokens(s.db.Model(&Token{}).Where("admin AND id <> ?", id), now)
+	if err := q.Count(&others).Error; err != nil {
+		return fmt.Errorf("count admin tokens: %w", translate(err))
+	}
+	if others == 0 {
+		return fmt.Errorf("token %s is the last usable admin token: %w", id, ErrConflict)
+	}
+	return nil
+}
+
+// RevokeToken makes the token useless from now on; the row stays. Revoking it
+// again changes nothing. ErrNotFound: no such token. ErrConflict: it is the last
+// usable admin token.
+func (s *Store) RevokeToken(ctx context.Context, id string) error {
+	return s.UpdateToken(ctx, id, func(t *Token) error {
+		if t.RevokedAt == nil {
+			now := s.Now()
+			t.RevokedAt = &now
+		}
+		return nil
+	})
+}
+
+// TouchToken notes when and from where the token was last used. The caller
+// does this seldom and outside the request. A token that is gone is no error,
+// and an older time changes nothing.
+func (s *Store) TouchToken(ctx context.Context, id string, at time.Time, ip string) error {
+	return s.InTx(ctx, func(tx *Store) error {
+		us := Micros(at)
+		err := tx.db.Model(&Token{}).Where("id = ? AND (last_used_at IS NULL OR last_used_at < ?)", id, us).
+			Updates(map[string]any{"last_used_at": us, "last_used_ip": ip}).Error
+		if err != nil {
+			return fmt.Errorf("touch token %s: %w", id, translate(err))
+		}
+		return nil
+	})
+}
