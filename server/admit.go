@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
+	"net/netip"
 
 	"github.com/labstack/echo/v4"
 
@@ -33,8 +35,21 @@ func (s *Server) admit(op *operation, v *validator) echo.MiddlewareFunc {
 			if err := v.check(c); err != nil {
 				return err
 			}
-			return next(c)
+			err = next(c)
+			s.watchLogins(op, who, call.From(r.Context()).Client, err)
+			return err
 		}
+	}
+}
+
+// watchLogins counts a handler's own refusal as a failed login: the secret of a
+// run is compared there, and must not be guessed by trying.
+func (s *Server) watchLogins(op *operation, who auth.Identity, client netip.Addr, err error) {
+	if err == nil || !op.optional || !who.Anonymous() {
+		return
+	}
+	if status := faultOf(err).Status; status == http.StatusUnauthorized || status == http.StatusForbidden {
+		s.limits.failed(client)
 	}
 }
 

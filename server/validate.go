@@ -82,10 +82,14 @@ func (v *validator) checkParams(c echo.Context) error {
 	if len(v.params) == 0 {
 		return nil
 	}
+	query, err := url.ParseQuery(c.Request().URL.RawQuery)
+	if err != nil && !v.op.stream { // a streamed operation reads its query itself
+		return fault.Invalid("the query string holds a semicolon or a %% that two hexadecimal digits do not follow").Because(err)
+	}
 	input := &openapi3filter.RequestValidationInput{
 		Request:     c.Request(),
 		PathParams:  pathParams(c),
-		QueryParams: tolerantQuery(c.Request().URL.RawQuery),
+		QueryParams: query,
 		Route:       v.route,
 		Options:     &openapi3filter.Options{MultiError: true},
 	}
@@ -99,15 +103,6 @@ func (v *validator) checkParams(c echo.Context) error {
 		}
 	}
 	return invalid(entries)
-}
-
-// tolerantQuery keeps pairs that net/url drops (a semicolon, a bad escape), so
-// that a parameter is wrong rather than silently absent.
-func tolerantQuery(raw string) url.Values {
-	if q, err := url.ParseQuery(raw); err == nil {
-		return q
-	}
-	return upload.ParseQuery(raw)
 }
 
 // skipHeader names the headers that OpenAPI does not let a parameter describe.
@@ -171,13 +166,36 @@ func paramMessage(p *openapi3.Parameter, err error) string {
 		return "must not be empty"
 	}
 	var schema *openapi3.SchemaError
-	if errors.As(err, &schema) {
-		return bodycheck.Describe(schema)
+	if errors.As(err, &schema) && schema.SchemaField != "type" && schema.SchemaField != "format" {
+		return schemaMessage(schema)
 	}
 	if p.Schema != nil && p.Schema.Value != nil {
 		return "must be " + article(p.Schema.Value)
 	}
 	return "cannot be read"
+}
+
+// schemaMessage says what the schema allows; kin-openapi's own sentences are
+// for programmers.
+func schemaMessage(e *openapi3.SchemaError) string {
+	s := e.Schema
+	switch e.SchemaField {
+	case "minimum":
+		return fmt.Sprintf("must be at least %v", *s.Min)
+	case "maximum":
+		return fmt.Sprintf("must be at most %.0f", *s.Max)
+	case "enum":
+		return "must be one of " + strings.Trim(fmt.Sprint(s.Enum...), "[]")
+	case "minLength":
+		return fmt.Sprintf("must have at least %d characters", s.MinLength)
+	case "maxLength":
+		return fmt.Sprintf("must have at most %d characters", *s.MaxLength)
+	case "pattern":
+		return "must match the pattern " + s.Pattern
+	case "maxItems":
+		return fmt.Sprintf("must have at most %d values", *s.MaxItems)
+	}
+	return e.Reason
 }
 
 func article(s *openapi3.Schema) string {
@@ -231,7 +249,11 @@ func (v *validator) checkContent(media string, body []byte) error {
 	var found []bodycheck.Violation
 	in := "body"
 	if media == "application/x-www-form-urlencoded" {
-		found, in = checker.CheckForm(upload.ParseQuery(string(body))), "form"
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return fault.Invalid("the form in the body cannot be read").Because(err)
+		}
+		found, in = checker.CheckForm(form), "form"
 	} else {
 		found = checker.Check(body)
 	}

@@ -18,7 +18,7 @@ import (
 // Store is what readiness asks of the store.
 type Store interface {
 	Ping(ctx context.Context) error
-	Pending(ctx context.Context) (bool, error)
+	Pending(ctx context.Context) (int, error)
 }
 
 // Config says what the handlers need.
@@ -67,7 +67,7 @@ func (h *Handler) GetReadiness(ctx context.Context, _ api.GetReadinessRequestObj
 	if err != nil {
 		return nil, fault.Unavailable("the store cannot be reached").Because(err)
 	}
-	if pending {
+	if pending > 0 {
 		return nil, fault.Unavailable("the store waits for its migrations")
 	}
 	return api.GetReadiness200JSONResponse{Status: api.HealthStatusOk}, nil

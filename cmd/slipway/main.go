@@ -1,0 +1,77 @@
+// Command slipway is the server for test labs and everything around it: serve
+// runs it, migrate prepares its database, token manages who may call it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the whole command line. Every flag is also a key of the configuration
+// file and an environment variable: --tls-cert, tls.cert or tls_cert,
+// SLIPWAY_TLS_CERT. A flag wins over the variable, the variable over the file.
+type cli struct {
+	Config string `name:"config" env:"SLIPWAY_CONFIG" type:"path" placeholder:"FILE" help:"YAML file with settings."`
+	storeFlags
+
+	Serve   serveCmd   `cmd:"" default:"withargs" help:"Run the server (the default)."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database to this version's schema and stop."`
+	Token   tokenCmd   `cmd:"" help:"Make, list and revoke API tokens."`
+	Version versionCmd `cmd:"" help:"Print which build this is."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+func run(ctx context.Context, args []string) int {
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("slipway"),
+		kong.Description("One server for test labs."),
+		kong.DefaultEnvars("SLIPWAY"),
+		kong.UsageOnError(),
+		kong.Bind(&c.storeFlags),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err != nil {
+		return complain(err)
+	}
+	settings, err := settingsFile(args)
+	if err != nil {
+		return complain(err)
+	}
+	if settings != nil {
+		if err := kong.Resolvers(settings).Apply(parser); err != nil {
+			return complain(err)
+		}
+	}
+	k, err := parser.Parse(args)
+	if err != nil {
+		return complain(err)
+	}
+	if err := k.Run(); err != nil {
+		return complain(err)
+	}
+	return 0
+}
+
+func complain(err error) int {
+	fmt.Fprintln(os.Stderr, "slipway:", err)
+	return 1
+}
+
+type versionCmd struct{}
+
+// Run prints the build.
+func (versionCmd) Run() error {
+	fmt.Println("slipway", build())
+	return nil
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/slipway-lab/slipway/store"
+)
+
+// storeFlags say where everything is kept.
+type storeFlags struct {
+	Data     string `default:"./slipway-data" type:"path" placeholder:"DIR" help:"Directory of the embedded database, uploads and the server secret."`
+	Database string `placeholder:"URL" help:"postgres://… instead of the embedded database."`
+	Secret   string `placeholder:"TEXT" help:"Secret under which tokens are hashed and keys derived; better as SLIPWAY_SECRET. Default: a file in the data directory."`
+}
+
+// open opens the store. A server takes the data directory for itself; a command
+// beside it does not.
+func (f *storeFlags) open(ctx context.Context, exclusive bool) (*store.Store, error) {
+	return store.Open(ctx, store.Config{Database: f.Database, DataDir: f.Data, Exclusive: exclusive})
+}
+
+// prepared opens the store, brings its schema up to date and checks that it
+// belongs to this server's secret, which it returns.
+func (f *storeFlags) prepared(ctx context.Context, exclusive bool) (*store.Store, []byte, error) {
+	s, err := f.open(ctx, exclusive)
+	if err != nil {
+		return nil, nil, err
+	}
+	secret, err := f.prepare(ctx, s)
+	if err != nil {
+		return nil, nil, errors.Join(err, s.Close())
+	}
+	return s, secret, nil
+}
+
+func (f *storeFlags) prepare(ctx context.Context, s *store.Store) ([]byte, error) {
+	if err := s.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	secret, err := f.secret()
+	if err != nil {
+		return nil, err
+	}
+	fingerprint := sha256.Sum256(append([]byte("slipway fingerprint\x00"), secret...))
+	if err := s.CheckFingerprint(ctx, fingerprint[:]); err != nil {
+		return nil, err
+	}
+	return secret, nil
+}
+
+const minSecret = 16
+
+// secret returns the configured secret, else that of the file in the data
+// directory, which is made at the first start and readable by its owner only.
+func (f *storeFlags) secret() ([]byte, error) {
+	if f.Secret != "" {
+		if len(f.Secret) < minSecret {
+			return nil, fmt.Errorf("the server secret must have at least %d characters", minSecret)
+		}
+		return []byte(f.Secret), nil
+	}
+	name := filepath.Join(f.Data, "secret")
+	text, err := os.ReadFile(name)
+	if err == nil {
+		if secret := strings.TrimSpace(string(text)); len(secret) >= minSecret {
+			return []byte(secret), nil
+		}
+		return nil, fmt.Errorf("%s holds no secret of at least %d characters", name, minSecret)
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	return newSecret(name)
+}
+
+// newSecret writes the file whole or not at all: two commands that start at
+// once must end with one secret.
+func newSecret(name string) ([]byte, error) {
+	var random [32]byte
+	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
+	text := hex.EncodeToString(random[:])
+	tmp, err := os.CreateTemp(filepath.Dir(name), ".secret-*") // mode 0600
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.WriteString(text + "\n")
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return nil, err
+	}
+	if err := os.Link(tmp.Name(), name); errors.Is(err, os.ErrExist) {
+		won, err := os.ReadFile(name)
+		return []byte(strings.TrimSpace(string(won))), err
+	} else if err != nil {
+		return nil, err
+	}
+	return []byte(text), nil
+}
+
+type migrateCmd struct{}
+
+// Run migrates the database and says to which version.
+func (migrateCmd) Run(ctx context.Context, f *storeFlags) error {
+	s, err := f.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.Migrate(ctx); err != nil {
+		return err
+	}
+	v, err := s.Version(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("the %s database is at schema version %d\n", s.Dialect(), v)
+	return nil
+}

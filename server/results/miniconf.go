@@ -1,0 +1,131 @@
+package results
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// sections are options by section and key. All of them are text, because the
+// runner of 2014 puts them into a ConfigParser, which takes nothing else
+// (refstack/tools/execute_test/execute_test, merge_to_sample_conf).
+type sections map[string]map[string]string
+
+// set writes one option; an empty value is not known and left out, since null
+// would stop the runner.
+func (s sections) set(section, key, value string) {
+	if value == "" {
+		return
+	}
+	if s[section] == nil {
+		s[section] = map[string]string{}
+	}
+	s[section][key] = value
+}
+
+func (s sections) merge(layer map[string]map[string]string) {
+	for section, options := range layer {
+		for key, value := range options {
+			s.set(section, key, value)
+		}
+	}
+}
+
+// miniconf builds the configuration for a run on a cloud, which may be nil. It
+// is made anew for each call: the original merged into one dictionary for all,
+// and the settings of one cloud leaked into the next answer
+// (refstack/tools/tempest_tester.py).
+func miniconf(server map[string]map[string]string, cloud *store.Cloud) sections {
+	s := sections{
+		"compute": {
+			"image_ssh_user": "root", "image_ssh_password": "password",
+			"image_alt_ssh_user": "root", "image_alt_ssh_password": "password",
+		},
+		"cli": {"enabled": "False"},
+	}
+	s.merge(server)
+	if cloud == nil {
+		return s
+	}
+	s.set("identity", "uri", cloud.Endpoint)
+	s.set("identity", "uri_v3", deref(cloud.EndpointV3))
+	s.set("identity", "username", cloud.TestUser)
+	s.set("identity", "alt_username", altUser(cloud))
+	s.set("identity", "admin_username", cloud.AdminUser)
+	s.merge(cloud.ExtraConfig)
+	return s
+}
+
+func altUser(c *store.Cloud) string {
+	if alt := deref(c.AltUser); alt != "" {
+		return alt
+	}
+	return c.TestUser
+}
+
+// oneLine renders the sections as the runner reads them: it parses the first
+// line only, and a single % would be an interpolation to it.
+func (s sections) oneLine() ([]byte, error) {
+	doubled := make(map[string]map[string]string, len(s))
+	for section, options := range s {
+		doubled[section] = make(map[string]string, len(options))
+		for key, value := range options {
+			doubled[section][key] = strings.ReplaceAll(value, "%", "%%")
+		}
+	}
+	return json.Marshal(doubled)
+}
+
+// GetMiniconf answers the configuration of a run in one line.
+func (h *Handler) GetMiniconf(ctx context.Context, req api.GetMiniconfRequestObject) (api.GetMiniconfResponseObject, error) {
+	run, err := h.namedRun(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var cloud *store.Cloud
+	if run.CloudID != nil {
+		if cloud, err = h.store.Cloud(ctx, *run.CloudID); err != nil {
+			return nil, err
+		}
+	}
+	line, err := miniconf(h.config.TempestConfig, cloud).oneLine()
+	if err != nil {
+		return nil, err
+	}
+	return attachment{name: "miniconf.json", body: line}, nil
+}
+
+// attachment is a line of JSON that a browser saves under a name, which the
+// original wrote without quotes.
+type attachment struct {
+	name       string
+	body       []byte
+	deprecated http.Header
+}
+
+func (a attachment) write(w http.ResponseWriter) error {
+	for name, values := range a.deprecated {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Disposition", "attachment; filename="+a.name)
+	_, err := w.Write(append(a.body, '\n'))
+	return err
+}
+
+// VisitGetMiniconfResponse writes the line.
+func (a attachment) VisitGetMiniconfResponse(w http.ResponseWriter) error { return a.write(w) }
+
+// VisitGetTestcasesResponse writes the line.
+func (a attachment) VisitGetTestcasesResponse(w http.ResponseWriter) error { return a.write(w) }
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

@@ -1,0 +1,152 @@
+// Package servertest starts the whole server for tests: over HTTP, on a real
+// database, with every answer held against the document. An undocumented
+// status, header or field fails the test.
+package servertest
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/slipway-lab/slipway/server"
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/results"
+	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/storetest"
+)
+
+// AdminToken is the configured admin token of every test server.
+const AdminToken = "test-admin-token"
+
+// pepper is the server secret of every test server.
+var pepper = []byte("test-server-secret")
+
+// Server is a running server.
+type Server struct {
+	URL   string
+	Store *store.Store
+
+	// HTTP calls the server and holds every answer against the document. It
+	// follows no redirect and sends no credential of its own.
+	HTTP *http.Client
+
+	t    testing.TB
+	Auth *auth.Authenticator
+}
+
+// New starts a server on a new SQLite file, stopped when the test ends.
+func New(t testing.TB, change ...func(*server.Config)) *Server {
+	t.Helper()
+	return On(t, storetest.New(t), change...)
+}
+
+// Each runs the test on every supported database.
+func Each(t *testing.T, test func(t *testing.T, s *Server), change ...func(*server.Config)) {
+	t.Helper()
+	storetest.Each(t, func(t *testing.T, s *store.Store) { test(t, On(t, s, change...)) })
+}
+
+// On starts a server on a store that is open already.
+func On(t testing.TB, s *store.Store, change ...func(*server.Config)) *Server {
+	t.Helper()
+	c := server.Config{
+		Store:   s,
+		Build:   "1.0.0.dev1.g0123456",
+		Results: results.Config{Pepper: pepper},
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	if c.Auth == nil {
+		c.Auth = auth.New(auth.Config{Store: s, Pepper: pepper, AdminToken: AdminToken, Now: s.Now})
+	}
+	h, err := server.New(c)
+	if err != nil {
+		t.Fatalf("server.New: %v", err)
+	}
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	return &Server{URL: srv.URL, Store: s, HTTP: checkedClient(t), t: t, Auth: c.Auth}
+}
+
+func checkedClient(t testing.TB) *http.Client {
+	transport := &http.Transport{DisableCompression: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{
+		Transport:     &checkingTransport{t: t, next: transport},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Token makes an API token with the given roles and returns its text.
+func (s *Server) Token(roles ...auth.Role) string {
+	s.t.Helper()
+	text := auth.NewToken(auth.ServiceToken)
+	row := &store.Token{Kind: "s", Name: "test", Owner: "test", Prefix: auth.DisplayPrefix(text), Hash: auth.HashToken(pepper, text)}
+	for _, r := range roles {
+		row.Roles = append(row.Roles, string(r))
+	}
+	if err := s.Store.CreateToken(s.t.Context(), row); err != nil {
+		s.t.Fatalf("CreateToken: %v", err)
+	}
+	return text
+}
+
+// Answer is what came back.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Option changes a request before it is sent.
+type Option func(*http.Request)
+
+// With sets a header.
+func With(name, value string) Option {
+	return func(r *http.Request) { r.Header.Set(name, value) }
+}
+
+// Host sets the Host header.
+func Host(name string) Option { return func(r *http.Request) { r.Host = name } }
+
+// As logs in with a token.
+func As(token string) Option { return With("Authorization", "Bearer "+token) }
+
+// Admin logs in with the configured admin token.
+func Admin() Option { return As(AdminToken) }
+
+// JSON sets the Content-Type.
+func JSON() Option { return With("Content-Type", "application/json") }
+
+// Do sends a request and reads the whole answer. The path is sent as it is
+// written, also when it is not clean.
+func (s *Server) Do(method, path, body string, options ...Option) Answer {
+	s.t.Helper()
+	return s.Send(method, path, strings.NewReader(body), options...)
+}
+
+// Send is Do with a body that is read as it goes out.
+func (s *Server) Send(method, path string, body io.Reader, options ...Option) Answer {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.URL+path, body)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	for _, o := range options {
+		o(r)
+	}
+	resp, err := s.HTTP.Do(r)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatalf("%s %s: reading the answer: %v", method, path, err)
+	}
+	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: bytes.TrimSuffix(text, []byte("\n"))}
+}
