@@ -13,7 +13,7 @@ ARGS ?=
 # SQLite is C: say so here rather than at the first query of a binary without it.
 export CGO_ENABLED := 1
 
-oapi-codegen := go tool -modfile=../tools/go.mod oapi-codegen
+oapi-codegen := go tool -modfile=gen/tools/go.mod oapi-codegen
 oasdiff := go tool -modfile=gen/tools/go.mod oasdiff
 released := tests/testdata/released/slipway.yaml
 
@@ -42,8 +42,8 @@ test-postgres: ## the same on a private PostgreSQL as well (see .ci/postgres)
 .PHONY: generate
 generate: ## merge openapi/*.yaml and make gen/api and gen/client from it
 	cd gen/tools && go run ./merge -dir ../../openapi -out ../../openapi/slipway.yaml
-	cd gen/api && $(oapi-codegen) -config cfg.yaml ../../openapi/slipway.yaml
-	cd gen/client && $(oapi-codegen) -config cfg.yaml ../../openapi/slipway.yaml
+	$(oapi-codegen) -config gen/api/cfg.yaml openapi/slipway.yaml
+	$(oapi-codegen) -config gen/client/cfg.yaml openapi/slipway.yaml
 
 .PHONY: verify
 verify: ## fail when generated files differ from what generate makes, or a file from gofmt
