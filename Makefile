@@ -1,0 +1,93 @@
+# The tasks of this project. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# A copy of the tree without .git has no history to ask.
+VERSION ?= $(or $(and $(wildcard .git),$(shell git describe --tags --always --dirty 2>/dev/null)),unreleased)
+FUZZTIME ?= 10s
+BENCH ?= .
+ARGS ?=
+
+# SQLite is C: say so here rather than at the first query of a binary without it.
+export CGO_ENABLED := 1
+
+oapi-codegen := go tool -modfile=gen/tools/go.mod oapi-codegen
+oasdiff := go tool -modfile=gen/tools/go.mod oasdiff
+released := tests/testdata/released/slipway.yaml
+
+.PHONY: help
+help:
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: build ## build and start the server on http://127.0.0.1:8080 (ARGS="--listen …")
+	bin/slipway serve $(ARGS)
+
+.PHONY: build
+build: ## write bin/slipway; needs Go, a C compiler and the module proxy
+	go build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/slipway ./cmd/slipway
+
+.PHONY: test
+test: ## run all tests with the race detector; skips, visibly, what the machine lacks
+	cd gen/tools && go test ./...
+	go test -race -timeout 15m ./...
+
+.PHONY: test-postgres
+test-postgres: ## the same on a private PostgreSQL as well (see .ci/postgres)
+	@started=$$(.ci/postgres start); eval "$$started"; \
+	result=0; $(MAKE) test || result=$$?; .ci/postgres stop; exit $$result
+
+.PHONY: generate
+generate: ## merge openapi/*.yaml and make gen/api and gen/client from it
+	cd gen/tools && go run ./merge -dir ../../openapi -out ../../openapi/slipway.yaml
+	$(oapi-codegen) -config gen/api/cfg.yaml openapi/slipway.yaml
+	$(oapi-codegen) -config gen/client/cfg.yaml openapi/slipway.yaml
+
+.PHONY: verify
+verify: ## fail when generated files differ from what generate makes, or a file from gofmt
+	.ci/verify
+
+.PHONY: lint
+lint: ## go vet and golangci-lint with .ci/golangci.yaml; the first run builds the linter
+	go vet ./...
+	go tool -modfile=gen/tools/lint/go.mod golangci-lint run --config .ci/golangci.yaml ./...
+	cd gen/tools && go vet ./... && go tool -modfile=lint/go.mod golangci-lint run --config ../../.ci/golangci.yaml ./...
+
+.PHONY: spec-lint
+spec-lint: ## check openapi/slipway.yaml with .ci/spectral.yaml; needs Node.js and npm
+	.ci/spectral/run openapi/slipway.yaml
+
+.PHONY: breaking
+breaking: ## fail when the document breaks clients of the last released one
+	@if [ -f $(released) ]; then \
+		$(oasdiff) breaking --fail-on ERR $(released) openapi/slipway.yaml; \
+	else \
+		echo "$(released) does not exist: nothing is released yet, so nothing can break"; \
+	fi
+
+.PHONY: fuzz
+fuzz: ## run every fuzz test for FUZZTIME (10s)
+	@go test -list '^Fuzz' ./... \
+		| awk '/^Fuzz/ { names[n++] = $$1 } $$1 == "ok" { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' \
+		| while read -r package name; do \
+			echo "== $$package $$name"; \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
+		done
+
+.PHONY: bench
+bench: ## run every benchmark, or those that match BENCH
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
+
+.PHONY: clients
+clients: ## run the five systems' own clients against the server
+	go test -count=1 -v ./tests/clients/...
+
+.PHONY: explorer
+explorer: ## fetch the files of the API explorer again; needs npm
+	.ci/explorer
+
+.PHONY: clean
+clean: ## remove what the other targets made outside version control
+	rm -rf bin .cache
