@@ -213,7 +213,7 @@ func (s *Server) wrap(c Config, e *echo.Echo) error {
 
 // withPages serves what is for people and not in the document.
 func (s *Server) withPages(next http.Handler) http.Handler {
-	pages := ui.Handler(func(r *http.Request) string { return call.From(r.Context()).Origin.Prefix })
+	pages := ui.Handler(func(r *http.Request) string { return call.From(r.Context()).Origin.Prefix }, next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if under(r.URL.Path, "/docs") {
 			pages.ServeHTTP(w, r)

@@ -1,0 +1,264 @@
+package results
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/oapi-codegen/nullable"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// ListClouds answers a page of clouds, newest first.
+func (h *Handler) ListClouds(ctx context.Context, req api.ListCloudsRequestObject) (api.ListCloudsResponseObject, error) {
+	page := asked(req.Params.Page, req.Params.Limit)
+	list, err := h.store.ListClouds(ctx, store.CloudFilter{
+		Label: deref(req.Params.Label), CPID: deref(req.Params.Cpid), Page: page,
+	})
+	if err != nil {
+		return nil, err
+	}
+	body := api.CloudList{Clouds: []api.Cloud{}}
+	for i := range list.Items {
+		cloud, err := cloudToAPI(&list.Items[i])
+		if err != nil {
+			return nil, err
+		}
+		body.Clouds = append(body.Clouds, cloud)
+	}
+	p, link := pagination(ctx, "/v1/clouds", page, list.Total)
+	body.Pagination = p
+	return api.ListClouds200JSONResponse{Body: body, Headers: api.ListClouds200ResponseHeaders{Link: link}}, nil
+}
+
+// CreateCloud registers a cloud.
+func (h *Handler) CreateCloud(ctx context.Context, req api.CreateCloudRequestObject) (api.CreateCloudResponseObject, error) {
+	var cloud store.Cloud
+	if err := replaceCloud(&cloud, req.Body); err != nil {
+		return nil, err
+	}
+	if err := h.store.CreateCloud(ctx, &cloud); err != nil {
+		return nil, err
+	}
+	body, err := cloudToAPI(&cloud)
+	if err != nil {
+		return nil, err
+	}
+	location := fmt.Sprintf("/v1/clouds/%d", cloud.ID)
+	return api.CreateCloud201JSONResponse{Body: body, Headers: api.CreateCloud201ResponseHeaders{Location: &location}}, nil
+}
+
+// GetCloud answers one cloud.
+func (h *Handler) GetCloud(ctx context.Context, req api.GetCloudRequestObject) (api.GetCloudResponseObject, error) {
+	cloud, err := h.store.Cloud(ctx, req.CloudID)
+	if err != nil {
+		return nil, noCloud(req.CloudID, err)
+	}
+	body, err := cloudToAPI(cloud)
+	return api.GetCloud200JSONResponse(body), err
+}
+
+// ReplaceCloud changes every field.
+func (h *Handler) ReplaceCloud(ctx context.Context, req api.ReplaceCloudRequestObject) (api.ReplaceCloudResponseObject, error) {
+	body, err := h.changeCloud(ctx, req.CloudID, func(c *store.Cloud) error { return replaceCloud(c, req.Body) })
+	return api.ReplaceCloud200JSONResponse(body), err
+}
+
+// UpdateCloud changes the fields that the body names.
+func (h *Handler) UpdateCloud(ctx context.Context, req api.UpdateCloudRequestObject) (api.UpdateCloudResponseObject, error) {
+	body, err := h.changeCloud(ctx, req.CloudID, func(c *store.Cloud) error { return patchCloud(c, req.Body) })
+	return api.UpdateCloud200JSONResponse(body), err
+}
+
+func (h *Handler) changeCloud(ctx context.Context, id int64, change func(*store.Cloud) error) (api.Cloud, error) {
+	var changed store.Cloud
+	err := h.store.UpdateCloud(ctx, id, func(c *store.Cloud) error {
+		if err := change(c); err != nil {
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		return api.Cloud{}, noCloud(id, err)
+	}
+	cloud, err := h.store.Cloud(ctx, id)
+	if err != nil {
+		return api.Cloud{}, noCloud(id, err)
+	}
+	changed = *cloud
+	return cloudToAPI(&changed)
+}
+
+// DeleteCloud removes a cloud, and its runs when the caller says so.
+func (h *Handler) DeleteCloud(ctx context.Context, req api.DeleteCloudRequestObject) (api.DeleteCloudResponseObject, error) {
+	cascade := req.Params.Cascade != nil && *req.Params.Cascade
+	err := h.store.DeleteCloud(ctx, req.CloudID, cascade)
+	if errors.Is(err, store.ErrConflict) {
+		return nil, fault.Conflict("cloud %d has runs; cascade=true deletes them with it", req.CloudID).Because(err)
+	}
+	if err != nil {
+		return nil, noCloud(req.CloudID, err)
+	}
+	return api.DeleteCloud204Response{}, nil
+}
+
+func noCloud(id int64, err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return fault.NotFound("cloud %d does not exist", id).Because(err)
+	}
+	return err
+}
+
+// replaceCloud puts a whole new record in the place of c; what the body leaves
+// out becomes empty.
+func replaceCloud(c *store.Cloud, in *api.NewCloud) error {
+	c.Label, c.Endpoint, c.AdminEndpoint = in.Label, in.Endpoint, in.AdminEndpoint
+	c.TestUser, c.AdminUser = in.TestUser, in.AdminUser
+	c.EndpointV3, c.AltUser = orEmpty(in.EndpointV3), orEmpty(in.AltUser)
+	c.Version, c.TempestSHA = orEmpty(in.Version), orEmpty(in.TempestSHA)
+	c.Architecture, c.CPID = orEmpty(in.Architecture), orEmpty(in.Cpid)
+	if err := setConfig(c, in.ExtraConfig); err != nil {
+		return err
+	}
+	return checkCloud(c)
+}
+
+func patchCloud(c *store.Cloud, in *api.CloudPatch) error {
+	for _, f := range []struct {
+		into *string
+		from *string
+	}{
+		{&c.Label, in.Label}, {&c.Endpoint, in.Endpoint}, {&c.AdminEndpoint, in.AdminEndpoint},
+		{&c.TestUser, in.TestUser}, {&c.AdminUser, in.AdminUser},
+	} {
+		if f.from != nil {
+			*f.into = *f.from
+		}
+	}
+	for _, f := range []struct {
+		into *string
+		from nullable.Nullable[string]
+	}{
+		{&c.EndpointV3, in.EndpointV3}, {&c.AltUser, in.AltUser}, {&c.Version, in.Version},
+		{&c.TempestSHA, in.TempestSHA}, {&c.Architecture, in.Architecture}, {&c.CPID, in.Cpid},
+	} {
+		if f.from.IsSpecified() {
+			*f.into = orEmpty(f.from)
+		}
+	}
+	if in.ExtraConfig.IsSpecified() {
+		if err := setConfig(c, in.ExtraConfig); err != nil {
+			return err
+		}
+	}
+	return checkCloud(c)
+}
+
+func setConfig(c *store.Cloud, in nullable.Nullable[map[string]map[string]string]) error {
+	c.ExtraConfig = nil
+	config, err := in.Get()
+	if err != nil || len(config) == 0 {
+		return nil // null or absent
+	}
+	for section, options := range config {
+		if err := checkNames(section, options); err != nil {
+			return err
+		}
+	}
+	c.ExtraConfig, err = json.Marshal(config)
+	return err
+}
+
+// checkNames keeps out what the runner's ConfigParser could not take.
+func checkNames(section string, options map[string]string) error {
+	if strings.TrimSpace(section) == "" || strings.ContainsAny(section, "\r\n]") {
+		return fault.InvalidBody("/extra_config", "has a section whose name is blank or holds a line end or ]")
+	}
+	for key := range options {
+		if strings.TrimSpace(key) == "" || strings.ContainsAny(key, "\r\n=:") {
+			return fault.InvalidBody("/extra_config/"+pointerText(section), "has an option whose name is blank or holds a line end, = or :")
+		}
+	}
+	return nil
+}
+
+func pointerText(s string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(s) }
+
+// checkCloud holds what the document cannot say: the endpoints are http URLs,
+// and no text holds what cannot be stored.
+func checkCloud(c *store.Cloud) error {
+	for _, f := range []struct{ name, text string }{
+		{"label", c.Label}, {"test_user", c.TestUser}, {"admin_user", c.AdminUser}, {"alt_user", c.AltUser},
+		{"version", c.Version}, {"tempest_sha", c.TempestSHA}, {"architecture", c.Architecture}, {"cpid", c.CPID},
+	} {
+		if strings.ContainsRune(f.text, 0) {
+			return fault.InvalidBody("/"+f.name, "must not hold U+0000")
+		}
+	}
+	for _, f := range []struct{ name, text string }{
+		{"endpoint", c.Endpoint}, {"endpoint_v3", c.EndpointV3}, {"admin_endpoint", c.AdminEndpoint},
+	} {
+		if f.text == "" && f.name == "endpoint_v3" {
+			continue
+		}
+		u, err := url.Parse(f.text)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return fault.InvalidBody("/"+f.name, "must be a URL that begins with http:// or https:// and names a host")
+		}
+		if u.User != nil {
+			return fault.InvalidBody("/"+f.name, "must not hold a user or password")
+		}
+	}
+	return nil
+}
+
+func cloudToAPI(c *store.Cloud) (api.Cloud, error) {
+	out := api.Cloud{
+		ID:            c.ID,
+		Label:         c.Label,
+		Endpoint:      c.Endpoint,
+		EndpointV3:    orNull(c.EndpointV3),
+		AdminEndpoint: c.AdminEndpoint,
+		TestUser:      c.TestUser,
+		AdminUser:     c.AdminUser,
+		AltUser:       orNull(altUser(c)),
+		Version:       orNull(c.Version),
+		TempestSHA:    orNull(c.TempestSHA),
+		Architecture:  orNull(c.Architecture),
+		Cpid:          orNull(c.CPID),
+		CreatedAt:     c.CreatedAt,
+		UpdatedAt:     c.UpdatedAt,
+	}
+	config, err := configOf(c)
+	out.ExtraConfig = config
+	return out, err
+}
+
+func configOf(c *store.Cloud) (map[string]map[string]string, error) {
+	config := map[string]map[string]string{}
+	if c.ExtraConfig == nil {
+		return config, nil
+	}
+	if err := json.Unmarshal(c.ExtraConfig, &config); err != nil {
+		return nil, fmt.Errorf("extra_config of cloud %d: %w", c.ID, err)
+	}
+	return config, nil
+}
+
+func orEmpty(n nullable.Nullable[string]) string {
+	s, _ := n.Get() // null and absent are both no value
+	return s
+}
+
+func orNull(s string) nullable.Nullable[string] {
+	if s == "" {
+		return nullable.NewNullNullable[string]()
+	}
+	return nullable.NewNullableWithValue(s)
+}

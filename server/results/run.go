@@ -1,0 +1,255 @@
+package results
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/oapi-codegen/nullable"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/upload"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// ListRuns answers a page of runs, newest first.
+func (h *Handler) ListRuns(ctx context.Context, req api.ListRunsRequestObject) (api.ListRunsResponseObject, error) {
+	page := asked(req.Params.Page, req.Params.Limit)
+	filter := store.RunFilter{Finished: req.Params.Finished, Page: page}
+	if req.Params.CloudID != nil {
+		filter.CloudID = *req.Params.CloudID
+	}
+	if req.Params.Outcome != nil {
+		filter.Outcome = string(*req.Params.Outcome)
+	}
+	list, err := h.store.ListRuns(ctx, filter)
+	if err != nil {
+		return nil, err
+	}
+	body := api.RunList{Runs: []api.Run{}}
+	for i := range list.Items {
+		run, err := h.runToAPI(ctx, &list.Items[i])
+		if err != nil {
+			return nil, err
+		}
+		body.Runs = append(body.Runs, run)
+	}
+	p, link := pagination(ctx, "/v1/runs", page, list.Total)
+	body.Pagination = p
+	return api.ListRuns200JSONResponse{Body: body, Headers: api.ListRuns200ResponseHeaders{Link: link}}, nil
+}
+
+// CreateRun makes a run of a cloud, or of none.
+func (h *Handler) CreateRun(ctx context.Context, req api.CreateRunRequestObject) (api.CreateRunResponseObject, error) {
+	run := &store.Run{Tenant: auth.From(ctx).Tenant}
+	if req.Body != nil {
+		if id, err := req.Body.CloudID.Get(); err == nil {
+			run.CloudID = &id
+		}
+		if token, err := req.Body.RunToken.Get(); err == nil {
+			run.TokenHash = auth.HashToken(h.config.Pepper, token)
+		}
+	}
+	err := h.store.CreateRun(ctx, run)
+	if errors.Is(err, store.ErrReference) {
+		return nil, fault.InvalidBody("/cloud_id", "names a cloud that does not exist").Because(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	body, err := h.runToAPI(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	location := fmt.Sprintf("/v1/runs/%d", run.ID)
+	return api.CreateRun201JSONResponse{Body: body, Headers: api.CreateRun201ResponseHeaders{Location: &location}}, nil
+}
+
+// GetRun answers one run.
+func (h *Handler) GetRun(ctx context.Context, req api.GetRunRequestObject) (api.GetRunResponseObject, error) {
+	run, err := h.store.Run(ctx, req.TestID)
+	if err != nil {
+		return nil, noRun(req.TestID, err)
+	}
+	body, err := h.runToAPI(ctx, run)
+	return api.GetRun200JSONResponse(body), err
+}
+
+// DeleteRun removes a run with its status messages and results.
+func (h *Handler) DeleteRun(ctx context.Context, req api.DeleteRunRequestObject) (api.DeleteRunResponseObject, error) {
+	if err := h.store.DeleteRun(ctx, req.TestID); err != nil {
+		return nil, noRun(req.TestID, err)
+	}
+	return api.DeleteRun204Response{}, nil
+}
+
+func noRun(id int64, err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return fault.NotFound("run %d does not exist", id).Because(err)
+	}
+	return err
+}
+
+func (h *Handler) runToAPI(ctx context.Context, r *store.Run) (api.Run, error) {
+	out := api.Run{
+		TestID:        r.ID,
+		CloudID:       nullable.NewNullNullable[int64](),
+		Finished:      r.Finished,
+		FinishedAt:    timeOrNull(r.FinishedAt),
+		CreatedAt:     r.CreatedAt,
+		LastStatus:    nullable.NewNullNullable[api.Status](),
+		CurrentResult: nullable.NewNullNullable[api.RunResult](),
+		Attempts:      int32(r.Attempts),
+		Protected:     len(r.TokenHash) > 0,
+	}
+	if r.CloudID != nil {
+		out.CloudID.Set(*r.CloudID)
+	}
+	if r.LastStatus != nil {
+		out.LastStatus.Set(statusToAPI(r.LastStatus))
+	}
+	if r.CurrentResult != uuid.Nil {
+		result, err := h.store.Result(ctx, r.CurrentResult)
+		if err != nil && !errors.Is(err, store.ErrNotFound) { // deleted meanwhile: none
+			return out, err
+		}
+		if err == nil {
+			body, err := resultToAPI(result, true)
+			if err != nil {
+				return out, err
+			}
+			out.CurrentResult.Set(body)
+		}
+	}
+	return out, nil
+}
+
+func timeOrNull(t *time.Time) nullable.Nullable[time.Time] {
+	if t == nil || t.IsZero() {
+		return nullable.NewNullNullable[time.Time]()
+	}
+	return nullable.NewNullableWithValue(*t)
+}
+
+// runnerFields are the text fields that every runner call knows.
+var runnerFields = []string{"test_id", "run_token"}
+
+// namedRun is the run that a GET of a runner names in its query. Whatever is
+// wrong with the id is a 400, as RefStack's text says.
+func (h *Handler) namedRun(ctx context.Context) (*store.Run, error) {
+	values, err := upload.ReadText(ctx, upload.Request{Query: call.From(ctx).Query}, upload.Options{Known: runnerFields})
+	if err != nil {
+		return nil, uploadFault(err)
+	}
+	run, err := h.runOf(ctx, values)
+	if err == nil && run == nil {
+		err = fault.InvalidField("query", "test_id", "is required: Invalid test ID")
+	}
+	return run, err
+}
+
+// runOf returns the run that a runner's call names, nil when it names none, and
+// checks the secret of the run.
+func (h *Handler) runOf(ctx context.Context, values upload.Values) (*store.Run, error) {
+	id, ok, err := values.ID("test_id")
+	if err != nil {
+		return nil, uploadFault(err)
+	}
+	if !ok {
+		return nil, refuseUnknownBearer(ctx)
+	}
+	run, err := h.store.Run(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fault.InvalidField("query", "test_id", "names a run that does not exist: Invalid test ID").Because(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return run, h.checkRunToken(ctx, run, values)
+}
+
+// checkRunToken compares the secret of a run with what the caller sent: in a
+// field, or as a Bearer that is no API token.
+func (h *Handler) checkRunToken(ctx context.Context, run *store.Run, values upload.Values) error {
+	given, err := values.Optional("run_token")
+	if err != nil {
+		return uploadFault(err)
+	}
+	bearer := unknownBearer(ctx)
+	if len(run.TokenHash) == 0 {
+		return refuseUnknownBearer(ctx)
+	}
+	if given == "" {
+		given = bearer
+	}
+	if given == "" {
+		return fault.Unauthorized("run %d needs its run_token", run.ID)
+	}
+	if subtle.ConstantTimeCompare(auth.HashToken(h.config.Pepper, given), run.TokenHash) != 1 {
+		return fault.Forbidden("the run_token is not that of run %d", run.ID)
+	}
+	return nil
+}
+
+// unknownBearer returns a Bearer that was let through although it is no API
+// token, because it may be the secret of a run.
+func unknownBearer(ctx context.Context) string {
+	if !auth.From(ctx).Anonymous() {
+		return ""
+	}
+	return auth.Bearer(call.From(ctx).Header)
+}
+
+// refuseUnknownBearer is for calls where no run has a secret to compare: a
+// runner shall notice its typing error.
+func refuseUnknownBearer(ctx context.Context) error {
+	if unknownBearer(ctx) != "" {
+		return fault.Unauthorized("the credential is unknown, expired, revoked or not for this address")
+	}
+	return nil
+}
+
+// uploadFault gives what package upload found its status.
+func uploadFault(err error) error {
+	var e *upload.Error
+	if !errors.As(err, &e) {
+		var body *upload.BodyError
+		if errors.As(err, &body) {
+			return bodyFault(body)
+		}
+		return err
+	}
+	f := fault.Invalid("%s", e.Reason)
+	switch e.Kind {
+	case upload.TooLarge:
+		f = fault.TooLarge("%s", e.Reason)
+	case upload.Unsupported:
+		f = fault.Unsupported("%s", e.Reason)
+	}
+	if e.Field != "" {
+		f.Errors = []fault.Entry{{Parameter: e.Field, Message: e.Reason}}
+	}
+	return f.Because(e.Err)
+}
+
+// bodyFault tells a body that is too large or badly compressed, which have a
+// fault of their own already, from one that broke off.
+func bodyFault(e *upload.BodyError) error {
+	var f *fault.Fault
+	if errors.As(e.Err, &f) {
+		return f
+	}
+	if g := fault.From(e.Err); g.Status < 500 {
+		return g
+	}
+	if errors.Is(e.Err, context.Canceled) || errors.Is(e.Err, context.DeadlineExceeded) {
+		return e.Err
+	}
+	return fault.Invalid("the body broke off before its end").Because(e)
+}
