@@ -1,0 +1,35 @@
+package upload
+
+import (
+	"context"
+	"io"
+)
+
+// Raw is a request body that nobody has read yet. A middleware puts it aside
+// for the operations that the document marks "x-body: stream", because the
+// generated code in between would read it its own way.
+type Raw struct {
+	Body          io.ReadCloser // closed by the server, not by who reads it
+	ContentType   string        // the header as sent; may be empty
+	ContentLength int64         // -1 when not known
+	Query         string        // the query string as sent, without "?"
+}
+
+// Request returns what Read and ReadText take. The path values may be nil.
+func (r *Raw) Request(pathValues map[string]string) Request {
+	return Request{Body: r.Body, ContentType: r.ContentType, Query: r.Query, PathValues: pathValues}
+}
+
+type contextKey struct{}
+
+// NewContext returns a context that carries the untouched body.
+func NewContext(ctx context.Context, raw *Raw) context.Context {
+	return context.WithValue(ctx, contextKey{}, raw)
+}
+
+// FromContext returns the body that NewContext put aside, and false when the
+// request's body was not put aside.
+func FromContext(ctx context.Context) (*Raw, bool) {
+	raw, ok := ctx.Value(contextKey{}).(*Raw)
+	return raw, ok && raw != nil
+}
