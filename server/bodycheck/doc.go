@@ -1,0 +1,21 @@
+// Package bodycheck decides whether a request body satisfies the OpenAPI 3.0
+// schema of its operation, and says in plain English what is wrong with it.
+//
+// A schema is compiled once, at start, into a tree of rules. A body is then
+// read token by token against that tree: nothing is decoded, and a valid body
+// of ordinary size is checked without allocating. Only oneOf, anyOf, not and an
+// allOf that cannot be merged read a part of the body more than once, and how
+// often is limited.
+//
+// What is right is decided as kin-openapi v0.152 decides it for a request
+// (openapi3.Schema.VisitJSON with VisitAsRequest); the tests compare the two.
+// The check is stricter where a later step would fail or where two readers
+// could understand a body differently: duplicate member names, bytes after the
+// JSON value, invalid UTF-8, numbers beyond a 64-bit float, integers that only
+// look whole after rounding, dates that are not in the calendar, and format
+// uuid. differential_test.go lists these differences.
+//
+// Messages name the rule and never repeat a received value, which may be a
+// secret. Defaults are not applied: that is left to the handlers. Bodies that
+// are neither JSON nor a form (uploads) are not for this package.
+package bodycheck
