@@ -1175,8 +1175,8 @@ type ListRunResultsParams struct {
 
 // ListTestsParams defines parameters for ListTests.
 type ListTestsParams struct {
-	// Status Only tests with this status, or with one of these.
-	Status []TestStatus `form:"status,omitempty" json:"status,omitempty"`
+	// Status Only tests with this status.
+	Status *TestStatus `form:"status,omitempty" json:"status,omitempty"`
 
 	// Q Only tests whose id contains this text; upper and lower case differ.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
@@ -1850,7 +1850,7 @@ func (w *ServerInterfaceWrapper) ListTests(ctx echo.Context) error {
 	var params ListTestsParams
 	// ------------- Optional query parameter "status" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
 	}
@@ -8091,26 +8091,26 @@ var swaggerSpec = []string{
 	"XR2dMxnzcNFyMPeWfWnbUsBU6U5WQGiTMEFVqdjQf3SKLvPOW4wwbblu84p7A65sDwnQ/aHnU6Hk1IYV",
 	"jAqxHl8zvMDQLYfAZx+BzQHb76221hfKmGrxFkDaG6kvqOZqxL8SK5DlZJmwUChjijyTRd+I/EDnWwgP",
 	"4EdeKz5gBJ3t/G7F91xc9+FrrtkUW8xAzycjpfMoa0oCvR3NB6xPCPFec6PXY6yXYkzUq/GXsLg2vmsb",
-	"5oeRZdyZcMFhDF9K4cQaVfbO/oLu2Q/mq1kso7Xe46xZcs5FWrWrM/u4wHexH/drfOv5auu6dbsD1zOP",
-	"nDPL+pw1u9UnJJ3NbLewWM6h2KVitj1V2Rtts7K6thhvg2P6H42ly3p7B9947TJzG5stKnDmj/aU34E9",
-	"RXExjgt07NtSB7U7lW0I+u6daLbFQEEmhmHcVDiSbvM8RDodFv3qO40ZGN5nRtEmNc0s/dG08tWYVgrY",
-	"9ZUilN9q1DcA+LXodx/s26Va03AyhanurpctLDTVBHYcAeL6Ca3UUvRdLsNOs/2mS97QKboYCz2eQyi/",
-	"AV1GidLwQuJfCegDWmxbRrEHeNCkYge+WdeQYbyvSwxw303kXJzYRiZKP1GECZ0sMCNhXtkntAFoiq8Z",
-	"M32aneSjOenRnPRoTno0Jz2akx7NSd+KOUmQXBJA7eN3Iyr5dbJMvtsnmTYx53qS9TVT5Vj9Xm3Rv+vW",
-	"1f7294rpBb36an9OooMQ4XyFDYIdmnmYWu/NLkgw4M0u2cTiaEOEyoWb4xuOT8E9bDaluEDKR2vK78Ga",
-	"UgmO/e2jVDJ0tdiM5TVBc+u4jklbpJCDjjKRcxuaNpYuoTtJxRNFeOTCUixFA8upUb/sZ+yLfQovuwbp",
-	"Lu3IvLpQV8J9PiEx1VCrzIUaJ8wWv8+67EO++KWrP2pTnGmhcTfHds423ZXMoO9evCBPA9um8bD3b9Cd",
-	"CprRN1QjLZioPzl1eZUp2P352HyfZ2suHlnJSq2xJpP5pJnX2hq/sRPI+0JbKBuHLW9YMiCB4TGkTxYM",
-	"c+DIIjB3GkB9btIjQhI5GpEREQF2UlqAif2EsOlML8iUUSxuBLygspckbdrCunS0LYzrn5DiXcqMtovJ",
-	"lpz1G6tex/2zpJ0b5F6Z2192fZ+axZ0NVWsesCjRJT9iKQKD2EBYynTFlpq3mAP99xVd5JThsyb24A7W",
-	"5n27QPY88fsxSecbTtJ5qFzqM6mg6lVJWHjQjOoie29k/OWMoE0iQFayhCoSVNliUKhb4gQBi6lGdYGu",
-	"FPZzmCZxVhkLEoqKhbOa6oGfp6KJAdfmYfiEErTS3DBitZ0ueXrJbjVEzftkyEKaKiMsDGlEbAw9Wnjz",
-	"1hu9SjsNaDxtZKDuTomLGUJaq6o5WrtOYdvIlx+FhEch4VFIeBQSHoWEf3YhoVBdu8hfH7YaS2Y1QNHB",
-	"NudttPe9TBaRLDX5jbnSrt8u5G/GHNM3aaTIkI2wX/QCC6WxWLEuecNYZKg/ieWYNwS8/USHf3WL+dTC",
-	"3Df9LrwBpzfwdumM78J3BZKodH6rG1r4rycC+cLNibZq9O9O3YfQk6j7tXQjzyxdWc9mC5ExHTZ3dS1A",
-	"V0yHnQykqgizNbbYML1VMRDjHOFnz/fSxEy9C8zdLu+utmBEtit2a2EYZEXFRciAf5zYgg2ubbbhLOjK",
-	"zzpbc61YPOrmIkp+EHXSFNUufqHg8S/3pj09e+0KTe90ydsZE1lJC0AX1x+u2M47loopwnVhHZY0rC4C",
-	"29f6UNDEr9ow/SzCNy/3iD3fyrFjSI6mxflcgtyH5f8PAAD//w==",
+	"5oeRZdyZcFv7YbMuyO0Ddi/wlSZnsV0QeIt55PxP1k2s2a0+IelsZht8xXIO9SkVsx2lygu3iVRdWz+3",
+	"YQ//aKw21ts7+MbLjZkD32wEgTN/NIH8DkwgiotxXCA935YGp92pbEODd+9Es/kEaigxjLymwlFhm5oh",
+	"0umw6ArfaUya8D4zijZpVmbpj9aQr8YaUsCurxSh/FajvgHAr0W/+2DfLtWahpMpTHV3vWxhVKnmnOMI",
+	"EIpPaKX8oe/SD3aaTS5d8oZO0StYaMscQsUMaAxKlIYXEv9KQOvOYqcxim27gyatOPDNuoYMQ3RdLL/7",
+	"biLn4sT2HlH6iSJM6GSBSQTzyj6hcn9TSMyY6dPsJB8tQI8WoEcL0KMF6NEC9GgB+lYsQILkkgBqH78b",
+	"Ucmvk2Xy3T7JtIk515OsFZkqh9f3auv0Xbcu0Le/V8wI6NUX6HMSHUT15itsEOzQgMPUegd0QYIBB3TJ",
+	"jBVHG4JKLtwc33BICe5hsynFxT4+WlN+D9aUSjzrbx9YkqGrxWasiAmaW8c1Odoi6xt0lImc22iysXQ5",
+	"2EkqnijCIxdJYikaWE6N+mU/YyvrU3jZ9TR3mULm1YW6Eu7zCYmphvJiLjo4YbZefdYYH1K8L13JUJuV",
+	"TAu9tjl2YLYZqmQGrfLiBXka2M6Kh71/g4ZS0D++oYBowQr9ydnGq0zB7s/Hfvk8W3PxyEpWao1llMwn",
+	"zdrb2Tc273hf6ORkQ6flDUsGJDA8hvTJgmHaGlkE5k4DKKlNekRIIkcjMiIiwOZHCzCxnxA2nekFmTKK",
+	"9YiAF1T2kqRNW1iXQbaFcf0TsrJLycx2MdmSsxZh1eu4f2Jz7um4R7L1l13fpyZeZ0PVmgcsSnTJj1g9",
+	"wCA2EJYyXbHV4S3mQMt8RRc5ZfisuTi4g7Wp2i72PM/Vfsyr+Ybzah4q/flMKihUVRIWHjQJusjeGxl/",
+	"OYlnkwiQVRmhigRVthgUSo04QcBiqlFdoJGE/RymSZwVs4IcoGKtq6YS3uepaGLAtakTPqEErTQ3jFht",
+	"p0ueXrJbDYHuPhmykKbKCAtDGhEb9o4W3rxbRq/SAQN6RRsZqLtT4mKGkNaqao7WrlPYNvLlRyHhUUh4",
+	"FBIehYRHIeGfXUgoFMQu8teHLaCSWQ1QdLD9dBvtfS+TRSRLfXljrrRrkQsplzHHjEsaKTJkI2zxvMDa",
+	"ZixWrEveMBYZ6k9iOeYNMWo/0eFf3WI+tZb2Tb8Lb8DpDbxdOuO78F2BJCqd3+qGrvvriUC+cHOirXrz",
+	"u1P3IfQk6n4tDcQzS1fWZtlCZEyHzY1YC9AV02EnA6kqwmyNLTZMb1UMxNBE+NnzvTQxU+8Cc7fLu6ut",
+	"8ZDtit1aGAZZUXERMuAfJ7bGgut0bTgLuvKzZtRcKxaPurmIkh9EnTRFtYtfKHj8y+1kT89eu9rQO13y",
+	"dsZEVoUC0MW1dCt24I6lYopwXViHJQ2ri8COsz7UIPGrNkw/C8rNKzRim7Zy7BiSo2lxPpfT9mH5/wMA",
+	"AP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

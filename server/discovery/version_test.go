@@ -202,7 +202,9 @@ func TestLinks(t *testing.T) {
 				}
 				return
 			}
-			var body struct{ Choices []struct{ Links []struct{ Href string } } }
+			var body struct {
+				Choices []struct{ Links []struct{ Href string } }
+			}
 			if err := json.Unmarshal(got.Body, &body); err != nil {
 				t.Fatalf("GET /: %v", err)
 			}

@@ -77,22 +77,14 @@ func (h *Handler) UpdateCloud(ctx context.Context, req api.UpdateCloudRequestObj
 }
 
 func (h *Handler) changeCloud(ctx context.Context, id int64, change func(*store.Cloud) error) (api.Cloud, error) {
-	var changed store.Cloud
-	err := h.store.UpdateCloud(ctx, id, func(c *store.Cloud) error {
-		if err := change(c); err != nil {
-			return err
-		}
-		return nil
-	})
-	if err != nil {
+	if err := h.store.UpdateCloud(ctx, id, change); err != nil {
 		return api.Cloud{}, noCloud(id, err)
 	}
 	cloud, err := h.store.Cloud(ctx, id)
 	if err != nil {
 		return api.Cloud{}, noCloud(id, err)
 	}
-	changed = *cloud
-	return cloudToAPI(&changed)
+	return cloudToAPI(cloud)
 }
 
 // DeleteCloud removes a cloud, and its runs when the caller says so.

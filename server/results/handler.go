@@ -34,6 +34,7 @@ type Store interface {
 	BeginResult(ctx context.Context, r *store.Result) error
 	InsertTests(ctx context.Context, resultKey int64, tests []store.Test) error
 	UpdateTests(ctx context.Context, resultKey int64, tests []store.Test) error
+	SetTestRecords(ctx context.Context, resultKey int64, records []store.TestRecords) error
 	PublishResult(ctx context.Context, final *store.Result) (*store.Result, error)
 	DiscardResult(ctx context.Context, key int64) error
 	Result(ctx context.Context, id uuid.UUID) (*store.Result, error)

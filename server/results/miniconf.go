@@ -39,7 +39,7 @@ func (s sections) merge(layer map[string]map[string]string) {
 // is made anew for each call: the original merged into one dictionary for all,
 // and the settings of one cloud leaked into the next answer
 // (refstack/tools/tempest_tester.py).
-func miniconf(server map[string]map[string]string, cloud *store.Cloud) sections {
+func miniconf(server map[string]map[string]string, cloud *store.Cloud) (sections, error) {
 	s := sections{
 		"compute": {
 			"image_ssh_user": "root", "image_ssh_password": "password",
@@ -49,20 +49,21 @@ func miniconf(server map[string]map[string]string, cloud *store.Cloud) sections 
 	}
 	s.merge(server)
 	if cloud == nil {
-		return s
+		return s, nil
 	}
 	s.set("identity", "uri", cloud.Endpoint)
-	s.set("identity", "uri_v3", deref(cloud.EndpointV3))
+	s.set("identity", "uri_v3", cloud.EndpointV3)
 	s.set("identity", "username", cloud.TestUser)
 	s.set("identity", "alt_username", altUser(cloud))
 	s.set("identity", "admin_username", cloud.AdminUser)
-	s.merge(cloud.ExtraConfig)
-	return s
+	extra, err := configOf(cloud)
+	s.merge(extra)
+	return s, err
 }
 
 func altUser(c *store.Cloud) string {
-	if alt := deref(c.AltUser); alt != "" {
-		return alt
+	if c.AltUser != "" {
+		return c.AltUser
 	}
 	return c.TestUser
 }
@@ -92,7 +93,11 @@ func (h *Handler) GetMiniconf(ctx context.Context, req api.GetMiniconfRequestObj
 			return nil, err
 		}
 	}
-	line, err := miniconf(h.config.TempestConfig, cloud).oneLine()
+	conf, err := miniconf(h.config.TempestConfig, cloud)
+	if err != nil {
+		return nil, err
+	}
+	line, err := conf.oneLine()
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,210 @@
+package results
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/results/subunit"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// ListRunResults answers the attempts of a run, the newest first.
+func (h *Handler) ListRunResults(ctx context.Context, req api.ListRunResultsRequestObject) (api.ListRunResultsResponseObject, error) {
+	run, err := h.store.Run(ctx, req.TestID)
+	if err != nil {
+		return nil, noRun(req.TestID, err)
+	}
+	page := asked(req.Params.Page, req.Params.Limit)
+	list, err := h.store.ListResults(ctx, store.ResultFilter{RunID: req.TestID, Page: page})
+	if err != nil {
+		return nil, err
+	}
+	body := api.RunResultList{Results: []api.RunResult{}}
+	for i := range list.Items {
+		r, err := resultToAPI(&list.Items[i], list.Items[i].ID == run.CurrentResult)
+		if err != nil {
+			return nil, err
+		}
+		body.Results = append(body.Results, r)
+	}
+	p, link := pagination(ctx, runPath(req.TestID)+"/results", page, list.Total)
+	body.Pagination = p
+	return api.ListRunResults200JSONResponse{Body: body, Headers: api.ListRunResults200ResponseHeaders{Link: link}}, nil
+}
+
+// GetRunResult answers what one upload said as a whole.
+func (h *Handler) GetRunResult(ctx context.Context, req api.GetRunResultRequestObject) (api.GetRunResultResponseObject, error) {
+	r, err := h.result(ctx, req.TestID, req.ResultID)
+	if err != nil {
+		return nil, err
+	}
+	current, err := h.isCurrent(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := resultToAPI(r, current)
+	return api.GetRunResult200JSONResponse(body), err
+}
+
+// result finds a result of a run by its id, or the newest one as "current".
+func (h *Handler) result(ctx context.Context, testID int64, id string) (*store.Result, error) {
+	r, err := h.resultByID(ctx, testID, id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && r.RunID != testID {
+		return nil, fault.NotFound("run %d has no such result", testID).Because(err)
+	}
+	return r, err
+}
+
+func (h *Handler) resultByID(ctx context.Context, testID int64, id string) (*store.Result, error) {
+	if id == "current" {
+		return h.store.CurrentResult(ctx, testID)
+	}
+	u, err := uuid.Parse(id)
+	if err != nil {
+		return nil, fault.InvalidField("path", "result_id", "must be current or a UUID").Because(err)
+	}
+	return h.store.Result(ctx, u)
+}
+
+func (h *Handler) isCurrent(ctx context.Context, r *store.Result) (bool, error) {
+	current, err := h.store.CurrentResult(ctx, r.RunID)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return current.ID == r.ID, nil
+}
+
+func runPath(testID int64) string { return fmt.Sprintf("/v1/runs/%d", testID) }
+
+func resultPath(r *store.Result) string { return runPath(r.RunID) + "/results/" + r.ID.String() }
+
+func resultToAPI(r *store.Result, current bool) (api.RunResult, error) {
+	out := api.RunResult{
+		TestID:      r.RunID,
+		ResultID:    r.ID,
+		Attempt:     int32(r.Attempt),
+		Current:     current,
+		Format:      api.RunResultFormat(r.Format),
+		Compressed:  r.Gzip,
+		SHA256:      r.SHA256,
+		Bytes:       r.Bytes,
+		Outcome:     api.Outcome(r.Outcome),
+		Complete:    r.Complete,
+		Scope:       api.RunResultScope(r.Scope),
+		Counts:      countsToAPI(r.Counts),
+		Tests:       r.Tests,
+		Records:     r.Records,
+		Damage:      []api.Damage{},
+		DamageCount: r.DamageCount,
+		NoiseBytes:  r.NoiseBytes,
+		Warnings:    []string{},
+		CreatedAt:   r.CreatedAt,
+	}
+	if err := decode(r.Damage, &out.Damage); err != nil {
+		return out, fmt.Errorf("damage of result %s: %w", r.ID, err)
+	}
+	if err := decode(r.Warnings, &out.Warnings); err != nil {
+		return out, fmt.Errorf("warnings of result %s: %w", r.ID, err)
+	}
+	return out, nil
+}
+
+// decode leaves the list as it is when nothing, or null, is stored.
+func decode[T any](text store.JSON, into *[]T) error {
+	if len(text) == 0 || string(text) == "null" {
+		return nil
+	}
+	return json.Unmarshal(text, into)
+}
+
+func countsToAPI(c store.Counts) api.TestCounts {
+	return api.TestCounts{
+		Success: c.Success, Xfail: c.XFail, Skip: c.Skip, Fail: c.Fail, Uxsuccess: c.UXSuccess,
+		Inprogress: c.InProgress, Unknown: c.Unknown, Exists: c.Exists,
+	}
+}
+
+func countsToStore(c subunit.Counts) store.Counts {
+	return store.Counts{
+		Success: int64(c[subunit.Success]), XFail: int64(c[subunit.XFail]), Skip: int64(c[subunit.Skip]), Fail: int64(c[subunit.Fail]),
+		UXSuccess: int64(c[subunit.UXSuccess]), InProgress: int64(c[subunit.InProgress]), Unknown: int64(c[subunit.Unknown]), Exists: int64(c[subunit.Exists]),
+	}
+}
+
+// ListTests answers the single tests of a result.
+func (h *Handler) ListTests(ctx context.Context, req api.ListTestsRequestObject) (api.ListTestsResponseObject, error) {
+	r, err := h.result(ctx, req.TestID, req.ResultID)
+	if err != nil {
+		return nil, err
+	}
+	page := asked(req.Params.Page, req.Params.Limit)
+	filter := store.TestFilter{Result: r, Q: deref(req.Params.Q), Page: page}
+	if req.Params.Status != nil {
+		status, _ := store.ParseTestStatus(string(*req.Params.Status)) // the document has checked it
+		filter.Status = &status
+	}
+	list, err := h.store.ListTests(ctx, filter)
+	if err != nil {
+		return nil, err
+	}
+	body := api.TestList{Tests: []api.Test{}}
+	for i := range list.Items {
+		body.Tests = append(body.Tests, testToAPI(&list.Items[i]))
+	}
+	p, link := pagination(ctx, resultPath(r)+"/tests", page, list.Total)
+	body.Pagination = p
+	return api.ListTests200JSONResponse{Body: body, Headers: api.ListTests200ResponseHeaders{Link: link}}, nil
+}
+
+// GetTest answers one test of a result.
+func (h *Handler) GetTest(ctx context.Context, req api.GetTestRequestObject) (api.GetTestResponseObject, error) {
+	_, t, err := h.test(ctx, req.TestID, req.ResultID, req.N)
+	if err != nil {
+		return nil, err
+	}
+	return api.GetTest200JSONResponse(testToAPI(t)), nil
+}
+
+func (h *Handler) test(ctx context.Context, testID int64, resultID string, n int32) (*store.Result, *store.Test, error) {
+	r, err := h.result(ctx, testID, resultID)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := h.store.Test(ctx, r, int64(n))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil, fault.NotFound("the result has no test %d", n).Because(err)
+	}
+	return r, t, err
+}
+
+func testToAPI(t *store.Test) api.Test {
+	out := api.Test{
+		N:           int32(t.N),
+		ID:          t.Name,
+		Status:      api.TestStatus(t.Status.String()),
+		Start:       timeOrNull(&t.Start),
+		Stop:        timeOrNull(&t.Stop),
+		Tags:        append([]string{}, t.Tags...),
+		Attachments: []api.Attachment{},
+		Records:     int32(t.Records),
+	}
+	for k := range t.Attachments {
+		a := &t.Attachments[k]
+		item := api.Attachment{K: int32(k), Name: a.Name, Mime: a.MIME, Size: a.Size}
+		if a.Kept() < a.Size {
+			yes := true
+			item.Truncated = &yes
+		}
+		out.Attachments = append(out.Attachments, item)
+	}
+	return out
+}
