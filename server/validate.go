@@ -185,7 +185,7 @@ func schemaMessage(e *openapi3.SchemaError) string {
 	case "maximum":
 		return fmt.Sprintf("must be at most %.0f", *s.Max)
 	case "enum":
-		return "must be one of " + strings.Trim(fmt.Sprint(s.Enum...), "[]")
+		return "must be one of " + words(s.Enum)
 	case "minLength":
 		return fmt.Sprintf("must have at least %d characters", s.MinLength)
 	case "maxLength":
@@ -196,6 +196,14 @@ func schemaMessage(e *openapi3.SchemaError) string {
 		return fmt.Sprintf("must have at most %d values", *s.MaxItems)
 	}
 	return e.Reason
+}
+
+func words(values []any) string {
+	var list []string
+	for _, v := range values {
+		list = append(list, fmt.Sprint(v))
+	}
+	return strings.Join(list, ", ")
 }
 
 func article(s *openapi3.Schema) string {

@@ -483,7 +483,7 @@ type NewCloud struct {
 	// Cpid The cloud provider id.
 	Cpid nullable.Nullable[string] `json:"cpid,omitempty"`
 
-	// Endpoint Keystone
+	// Endpoint Keystone, not admin.
 	Endpoint string `json:"endpoint"`
 
 	// EndpointV3 Keystone v3.

@@ -41,12 +41,12 @@ func (a answer) write(w http.ResponseWriter) error {
 	h := w.Header()
 	h.Set("Cache-Control", a.cache)
 	h.Set("ETag", tag)
-	if a.links {
-		h.Set("Link", `<`+a.info.Origin.Prefix+`/openapi.json>; rel="service-desc", <`+a.info.Origin.Prefix+`/docs/>; rel="service-doc"`)
-	}
 	if matches(a.info.Header.Values("If-None-Match"), tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
+	}
+	if a.links {
+		h.Set("Link", `<`+a.info.Origin.Prefix+`/openapi.json>; rel="service-desc", <`+a.info.Origin.Prefix+`/docs/>; rel="service-doc"`)
 	}
 	h.Set("Content-Type", a.media)
 	w.WriteHeader(a.status)

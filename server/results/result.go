@@ -95,7 +95,7 @@ func resultToAPI(r *store.Result, current bool) (api.RunResult, error) {
 		Current:     current,
 		Format:      api.RunResultFormat(r.Format),
 		Compressed:  r.Gzip,
-		SHA256:      r.SHA256,
+		Sha256:      r.SHA256,
 		Bytes:       r.Bytes,
 		Outcome:     api.Outcome(r.Outcome),
 		Complete:    r.Complete,

@@ -6,6 +6,7 @@ package servertest
 import (
 	"bytes"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,6 +18,11 @@ import (
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/storetest"
 )
+
+func init() {
+	// The log of hundreds of parallel requests would bury what a test says.
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+}
 
 // AdminToken is the configured admin token of every test server.
 const AdminToken = "test-admin-token"
