@@ -36,8 +36,8 @@ type txState struct {
 // PostgreSQL gives up the whole transaction after an error.
 //
 // When ctx ends before the turn of change comes, change does not run; once it
-// runs on SQLite it is no longer interrupted, since others share the
-// transaction. doc.go says what change may do.
+// runs it is no longer interrupted, and InTx tells what became of it. doc.go
+// says what change may do.
 func (s *Store) InTx(ctx context.Context, change func(tx *Store) error) error {
 	if s.tx != nil {
 		return s.savepoint(ctx, change)
@@ -190,7 +190,7 @@ const (
 )
 
 // retryTx runs change again when PostgreSQL gave up the transaction for the
-// sake of another one. The last error is returned as it is: ErrUnavailable.
+// sake of another one, or when the connection had died before it began.
 func (s *Store) retryTx(ctx context.Context, change func(tx *Store) error) (after []func(), err error) {
 	for try := range pgTries {
 		after, err = s.pgTx(ctx, change)
@@ -207,8 +207,17 @@ func (s *Store) retryTx(ctx context.Context, change func(tx *Store) error) (afte
 	return nil, translate(err)
 }
 
+// pgTx waits for a connection as long as ctx allows. The transaction itself is
+// not interrupted, as on SQLite: its locks end with lock_timeout, and a client
+// that hangs up would otherwise cost a connection each time.
 func (s *Store) pgTx(ctx context.Context, change func(tx *Store) error) ([]func(), error) {
-	tx, err := sqlDB(s.core.write).BeginTx(ctx, nil)
+	conn, err := sqlDB(s.core.write).Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", translate(err))
+	}
+	defer conn.Close()
+	ctx = context.WithoutCancel(ctx)
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", translate(err))
 	}

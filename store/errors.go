@@ -141,8 +141,12 @@ func postgresKind(code string) error {
 }
 
 // worthRetrying reports whether PostgreSQL gave the transaction up for the sake
-// of another one, so that running it again may succeed.
+// of another one, or the driver found its connection dead before it had sent
+// anything. Running it again may succeed.
 func worthRetrying(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+	if errors.As(err, &pg) {
+		return pg.Code == "40001" || pg.Code == "40P01"
+	}
+	return errors.Is(err, driver.ErrBadConn)
 }

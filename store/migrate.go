@@ -126,11 +126,17 @@ type sessionLock struct{}
 const sessionLockKey = "hashtextextended(current_schema() || '/migrate', 0)"
 
 func (sessionLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	if _, err := conn.ExecContext(ctx, "SET lock_timeout = 0"); err != nil {
+		return err
+	}
 	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock("+sessionLockKey+")")
 	return err
 }
 
 func (sessionLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock("+sessionLockKey+")")
+	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock("+sessionLockKey+")"); err != nil {
+		return err
+	}
+	_, err := conn.ExecContext(ctx, "RESET lock_timeout")
 	return err
 }

@@ -25,6 +25,7 @@ func openPostgres(ctx context.Context, cfg Config) (*core, error) {
 	}
 	pg.RuntimeParams["timezone"] = "UTC"
 	pg.RuntimeParams["default_transaction_isolation"] = "read committed"
+	pg.RuntimeParams["lock_timeout"] = "10s" // SQLite's busy timeout
 	if pg.RuntimeParams["application_name"] == "" {
 		pg.RuntimeParams["application_name"] = "slipway"
 	}

@@ -25,13 +25,13 @@ const (
 )
 
 // sqlitePragmas have no name in the driver's settings. wal_autocheckpoint lets
-// a burst of uploads run 16 MiB into the log before it must be copied into the
+// a burst of uploads run 32 MiB into the log before it must be copied into the
 // file; journal_size_limit gives the disk space back afterwards.
 var sqlitePragmas = []string{
 	"PRAGMA temp_store = MEMORY",
 	"PRAGMA mmap_size = 268435456",
 	"PRAGMA journal_size_limit = 67108864",
-	"PRAGMA wal_autocheckpoint = 4000",
+	"PRAGMA wal_autocheckpoint = 8000",
 }
 
 func openSQLite(ctx context.Context, cfg Config) (*core, error) {

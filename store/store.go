@@ -65,6 +65,8 @@ type core struct {
 	reads   *gorm.DB // SQLite: a pool that cannot write; PostgreSQL: same as write
 	writer  *writer  // nil on PostgreSQL
 	config  Config
+	opened  time.Time
+	pace    pace
 	unlock  func() error
 
 	closing sync.RWMutex
@@ -98,6 +100,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
+	c.opened = RoundTime(cfg.Now())
 	return &Store{Blobs: blobs, core: c}, nil
 }
 

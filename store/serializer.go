@@ -32,7 +32,10 @@ func RoundTime(t time.Time) time.Time { return FromMicros(Micros(t)) }
 // round differently. Fields carry the tag `gorm:"serializer:micros;type:bigint"`.
 type microsSerializer struct{}
 
-func init() { schema.RegisterSerializer("micros", microsSerializer{}) }
+func init() {
+	schema.RegisterSerializer("micros", microsSerializer{})
+	schema.RegisterSerializer("zeronull", zeroNullSerializer{})
+}
 
 func (microsSerializer) Scan(ctx context.Context, field *schema.Field, dst reflect.Value, dbValue any) error {
 	target := field.ReflectValueOf(ctx, dst)
@@ -64,4 +67,23 @@ func (microsSerializer) Value(_ context.Context, field *schema.Field, _ reflect.
 		return Micros(*t), nil
 	}
 	return nil, fmt.Errorf("column %s: %T is no time", field.DBName, value)
+}
+
+// zeroNullSerializer keeps an int64 that refers to another row: 0 is NULL.
+type zeroNullSerializer struct{}
+
+func (zeroNullSerializer) Scan(ctx context.Context, field *schema.Field, dst reflect.Value, dbValue any) error {
+	n, ok := dbValue.(int64)
+	if !ok && dbValue != nil {
+		return fmt.Errorf("column %s: %T is no number", field.DBName, dbValue)
+	}
+	field.ReflectValueOf(ctx, dst).SetInt(n)
+	return nil
+}
+
+func (zeroNullSerializer) Value(_ context.Context, _ *schema.Field, _ reflect.Value, value any) (any, error) {
+	if value == int64(0) {
+		return nil, nil
+	}
+	return value, nil
 }

@@ -1,0 +1,230 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+func init() {
+	registerModels(&Result{})
+	registerBlobColumns("results", "sha256", "content_sha256")
+}
+
+// resultState says who sees a result. Its tests are written while it is
+// ingesting; it becomes visible with all of them at once, and what is discarded
+// waits for its rows to be removed.
+type resultState int64
+
+const (
+	resultIngesting resultState = iota
+	resultVisible
+	resultDiscarded
+)
+
+// Result is one uploaded file and what was read from it. Every function that
+// returns results returns visible ones only.
+type Result struct {
+	Key     int64     `gorm:"primaryKey"` // inside the store
+	ID      uuid.UUID `gorm:"type:text"`  // public; UUIDv7
+	RunID   int64     `gorm:"serializer:zeronull;type:bigint"`
+	Attempt int64     // 1 is the first upload for its run
+
+	// State and LeaseUntil are the store's own.
+	State      resultState
+	LeaseUntil time.Time `gorm:"serializer:micros;type:bigint"`
+
+	Tenant    string    // empty when nobody was logged in
+	Uploader  string    // id of the token, or empty
+	CreatedAt time.Time `gorm:"serializer:micros;type:bigint"` // when it became visible
+
+	// The upload as it was posted, and its content: the same unless Gzip.
+	// Attachments of tests are spans of the content.
+	SHA256        string `gorm:"column:sha256"`
+	Bytes         int64
+	ContentSHA256 string `gorm:"column:content_sha256"`
+	ContentBytes  int64
+	Gzip          bool
+
+	Format   string
+	Scope    string
+	Outcome  string
+	Complete bool
+	CPID     string `gorm:"column:cpid"`
+
+	// DurationUS is how long the run took, in microseconds; nil when nobody
+	// said so.
+	DurationUS *int64 `gorm:"column:duration_us"`
+
+	Counts     Counts `gorm:"embedded;embeddedPrefix:count_"`
+	Tests      int64  // distinct test ids
+	Records    int64
+	NoiseBytes int64
+
+	Damage      JSON
+	DamageCount int64
+	Warnings    JSON
+	Attachments JSON // those of the run as a whole
+}
+
+// Counts is the number of test ids by their worst status.
+type Counts struct {
+	Success    int64 `gorm:"column:success"`
+	XFail      int64 `gorm:"column:xfail"`
+	Skip       int64 `gorm:"column:skip"`
+	Fail       int64 `gorm:"column:fail"`
+	UXSuccess  int64 `gorm:"column:uxsuccess"`
+	InProgress int64 `gorm:"column:inprogress"`
+	Unknown    int64 `gorm:"column:unknown"`
+	Exists     int64 `gorm:"column:exists"`
+}
+
+// Of returns the count of one status.
+func (c Counts) Of(status TestStatus) int64 {
+	switch status {
+	case TestSuccess:
+		return c.Success
+	case TestXFail:
+		return c.XFail
+	case TestSkip:
+		return c.Skip
+	case TestFail:
+		return c.Fail
+	case TestUXSuccess:
+		return c.UXSuccess
+	case TestInProgress:
+		return c.InProgress
+	case TestExists:
+		return c.Exists
+	}
+	return c.Unknown
+}
+
+// Result returns the result with this public id, or ErrNotFound.
+func (s *Store) Result(ctx context.Context, id uuid.UUID) (*Result, error) {
+	return s.result(ctx, "id = ?", id.String())
+}
+
+// CurrentResult returns the newest attempt of a run. ErrNotFound: there is no
+// such run, or it has no result.
+func (s *Store) CurrentResult(ctx context.Context, runID int64) (*Result, error) {
+	return s.result(ctx, "key = (SELECT result_key FROM runs WHERE id = ?)", runID)
+}
+
+// ResultByUpload returns the attempt of the run that was uploaded with these
+// bytes, or ErrNotFound. A retried upload can stop there, before it is parsed.
+func (s *Store) ResultByUpload(ctx context.Context, runID int64, sha256 string) (*Result, error) {
+	return s.result(ctx, "run_id = ? AND sha256 = ?", runID, sha256)
+}
+
+func (s *Store) result(ctx context.Context, where string, args ...any) (*Result, error) {
+	var r Result
+	// The state is written out because a parameter would keep the databases
+	// from using the indexes on visible results.
+	if err := s.read(ctx).Where("state = 1").Where(where, args...).Take(&r).Error; err != nil {
+		return nil, fmt.Errorf("result of %v: %w", args, translate(err))
+	}
+	return &r, nil
+}
+
+// ResultFilter narrows a list of results; zero fields do not.
+type ResultFilter struct {
+	RunID  int64
+	CPID   string
+	Tenant string
+	From   time.Time // inclusive, as is To
+	To     time.Time
+	Page   Page
+}
+
+var resultOrder = order[Result]{
+	name: "results",
+	keys: []sortKey{{column: "created_at", desc: true}, {column: "key", desc: true}},
+	at:   func(r *Result) []any { return []any{Micros(r.CreatedAt), r.Key} },
+}
+
+// ListResults returns results, newest first; of one run that is the current one
+// first.
+func (s *Store) ListResults(ctx context.Context, f ResultFilter) (List[Result], error) {
+	q := s.read(ctx).Model(&Result{}).Where("state = 1")
+	q = whereSet(q, "run_id", f.RunID)
+	q = whereSet(q, "cpid", f.CPID)
+	q = whereSet(q, "tenant", f.Tenant)
+	if !f.From.IsZero() {
+		q = q.Where("created_at >= ?", Micros(f.From))
+	}
+	if !f.To.IsZero() {
+		q = q.Where("created_at <= ?", Micros(f.To))
+	}
+	list, err := resultOrder.page(q, f.Page)
+	if err != nil {
+		return list, fmt.Errorf("list results: %w", err)
+	}
+	return list, nil
+}
+
+func (s *Store) resultIDs(ctx context.Context, keys []int64) (map[int64]uuid.UUID, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	var list []Result
+	if err := s.read(ctx).Select("key", "id").Find(&list, "key IN ?", keys).Error; err != nil {
+		return nil, fmt.Errorf("current results: %w", translate(err))
+	}
+	byKey := make(map[int64]uuid.UUID, len(list))
+	for _, r := range list {
+		byKey[r.Key] = r.ID
+	}
+	return byKey, nil
+}
+
+// DeleteResult removes a result; the attempt before it becomes the current one.
+// The single tests go afterwards as with DeleteRun. ErrNotFound: no such result.
+func (s *Store) DeleteResult(ctx context.Context, id uuid.UUID) error {
+	var r *Result
+	err := s.InTx(ctx, func(tx *Store) (err error) {
+		if r, err = tx.Result(ctx, id); err != nil {
+			return err
+		}
+		run, err := tx.lockRun(r.RunID)
+		if err != nil {
+			return err
+		}
+		if err := tx.setState(r.Key, resultVisible, resultDiscarded); err != nil {
+			return err
+		}
+		return tx.setCurrent(ctx, run)
+	})
+	if err == nil && s.tx == nil {
+		_ = s.purge(ctx, r.Key) // what is left, the sweep removes
+	}
+	return err
+}
+
+// setCurrent lets the run point to its newest attempt.
+func (s *Store) setCurrent(ctx context.Context, run *Run) error {
+	list, err := s.ListResults(ctx, ResultFilter{RunID: run.ID, Page: Page{Limit: 1}})
+	if err != nil {
+		return err
+	}
+	run.ResultKey, run.Outcome = 0, ""
+	if len(list.Items) > 0 {
+		run.ResultKey, run.Outcome = list.Items[0].Key, list.Items[0].Outcome
+	}
+	return s.saveRun(run)
+}
+
+// setState moves a result on, and returns ErrNotFound when it is not in the
+// state from which that is possible.
+func (s *Store) setState(key int64, from, to resultState) error {
+	res := s.db.Model(&Result{}).Where("key = ? AND state = ?", key, from).Update("state", to)
+	if res.Error != nil {
+		return fmt.Errorf("result %d: %w", key, translate(res.Error))
+	}
+	if res.RowsAffected == 0 {
+		return fmt.Errorf("result %d: %w", key, ErrNotFound)
+	}
+	return nil
+}
