@@ -77,6 +77,37 @@ func (s *Store) UpdateTests(ctx context.Context, key int64, tests []Test) error 
 	return nil
 }
 
+// The numbered form of parameters is the one that both databases read.
+const setRecords = "UPDATE tests SET records = $1 WHERE result_key = $2 AND n = $3"
+
+// TestRecords is how many records of a stream told of one test.
+type TestRecords struct{ N, Records int64 }
+
+// SetTestRecords corrects the number of records of tests that were inserted
+// before, and nothing else of them. Each N may appear only once; the rest is as
+// with UpdateTests.
+func (s *Store) SetTestRecords(ctx context.Context, key int64, records []TestRecords) error {
+	for len(records) > 0 {
+		slice := records[:min(len(records), s.core.pace.rows())]
+		err := s.InTx(ctx, func(tx *Store) error {
+			if err := tx.renewLease(key); err != nil {
+				return err
+			}
+			for _, r := range slice {
+				if _, err := tx.exec(setRecords, r.Records, key, r.N); err != nil {
+					return translate(err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("records of tests of result %d: %w", key, err)
+		}
+		records = records[len(slice):]
+	}
+	return nil
+}
+
 func (r *testRow) fill(t *Test) error {
 	if !utf8.ValidString(t.Name) || strings.ContainsRune(t.Name, 0) {
 		return fmt.Errorf("name of test %d: %w", t.N, ErrInvalid)

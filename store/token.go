@@ -185,6 +185,15 @@ func (s *Store) otherAdmin(id string, now time.Time) error {
 	return nil
 }
 
+// HasAdminToken reports whether any admin token still works.
+func (s *Store) HasAdminToken(ctx context.Context) (bool, error) {
+	var n int64
+	if err := usableTokens(s.read(ctx).Model(&Token{}).Where("admin"), s.Now()).Count(&n).Error; err != nil {
+		return false, fmt.Errorf("count admin tokens: %w", translate(err))
+	}
+	return n > 0, nil
+}
+
 // RevokeToken makes the token useless from now on; the row stays. Revoking it
 // again changes nothing. ErrNotFound: no such token. ErrConflict: it is the last
 // usable admin token.
