@@ -1,0 +1,232 @@
+package tests
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"github.com/slipway-lab/slipway/server/ui"
+)
+
+// TestExplorer opens the API explorer in a real browser that cannot reach any
+// host but this one, looks for every operation of the published document, and
+// tries one out. What the browser complains about, such as something that the
+// content security policy refused, fails the test, and so does a request to
+// anywhere else.
+func TestExplorer(t *testing.T) {
+	t.Parallel()
+
+	chromium := findChromium(t)
+	base, path := startExplorer(t)
+	want := countOperations(t, base+"/openapi.json")
+
+	ctx := startChromium(t, chromium)
+	complaints := listen(t, ctx, base)
+	operation := fmt.Sprintf(`.opblock-get:has([data-path=%q])`, path)
+	limited, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	err := chromedp.Do(
+		limited,
+		chromedp.EmulateViewport(1280, 1600),
+		chromedp.Navigate(base+"/docs"),
+		chromedp.Click(chromedp.CSS(operation+` .opblock-summary-control`)),
+		chromedp.WaitVisible(chromedp.CSS(operation+` .responses-table .response`)), // Execute is there before the operation is known
+		chromedp.Click(chromedp.CSS(operation+` .execute`)),
+		chromedp.WaitVisible(chromedp.CSS(operation+` .live-responses-table .response`)),
+	)
+	keepScreenshot(t, ctx)
+	for _, complaint := range complaints() {
+		t.Errorf("the browser says: %s", complaint)
+	}
+	if err != nil {
+		t.Fatalf("explorer at %s/docs: %v", base, err)
+	}
+	if got := ask(t, ctx, chromedp.Title()); got != "Slipway API" {
+		t.Errorf("title %q, want Slipway API", got)
+	}
+	if got := ask(t, ctx, chromedp.Evaluate[int](`document.querySelectorAll('.opblock').length`)); got != want {
+		t.Errorf("the page shows %d operations, the document has %d", got, want)
+	}
+	if got := ask(t, ctx, chromedp.Text(chromedp.CSS(operation+` .live-responses-table .response .response-col_status`))); got != "200" {
+		t.Errorf("Execute of GET %s: status %q, want 200", path, got)
+	}
+}
+
+// startExplorer starts a server and returns its address and the path of an
+// operation that answers 200 without any parameter.
+func startExplorer(t *testing.T) (base, path string) {
+	t.Helper()
+	const document = `{
+		"openapi": "3.0.3",
+		"info": {"title": "A small document", "version": "1"},
+		"tags": [{"name": "things"}],
+		"paths": {"/things": {
+			"get": {"tags": ["things"], "operationId": "listThings", "responses": {"200": {"description": "things"}}},
+			"post": {"tags": ["things"], "operationId": "createThing", "responses": {"201": {"description": "made"}}}
+		}}
+	}`
+	reply := func(text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, text)
+		}
+	}
+	explorer := ui.Handler(func(*http.Request) string { return "" }, http.NotFoundHandler())
+	mux := http.NewServeMux()
+	mux.Handle("/docs", explorer)
+	mux.Handle("/docs/", explorer)
+	mux.Handle("/openapi.json", reply(document))
+	mux.Handle("/things", reply(`["a thing"]`))
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return server.URL, "/things"
+}
+
+// findChromium returns the browser's path. SLIPWAY_TEST_CHROMIUM names one that
+// must be there; without it a machine that has none skips the test.
+func findChromium(t *testing.T) string {
+	t.Helper()
+	if name := os.Getenv("SLIPWAY_TEST_CHROMIUM"); name != "" {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatalf("SLIPWAY_TEST_CHROMIUM: %v", err)
+		}
+		return path
+	}
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Skip("no Chromium in PATH (Debian: apt-get install chromium), so the explorer is not tried in a browser")
+	return ""
+}
+
+// startChromium starts a browser with a new profile and without a network but
+// loopback. It is stopped with the test.
+func startChromium(t *testing.T, path string) context.Context {
+	t.Helper()
+	options := append(
+		chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path),
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.DisableGPU,
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+	)
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // Chromium's sandbox refuses root
+	}
+	limited, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	allocator, cancel := chromedp.NewExecAllocator(limited, options...)
+	t.Cleanup(cancel)
+	tab, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(cancel)
+	return tab
+}
+
+// listen collects what the browser complains about and the requests that it
+// makes to others than base. The function it returns tells them.
+func listen(t *testing.T, tab context.Context, base string) func() []string {
+	t.Helper()
+	var mu sync.Mutex
+	var complaints []string
+	add := func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		complaints = append(complaints, fmt.Sprintf(format, args...))
+	}
+	err := chromedp.Listen(tab, func(event any) {
+		switch e := event.(type) {
+		case *log.EventEntryAdded: // a refusal by the policy comes as one of these
+			if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
+				add("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
+			}
+		case *runtime.EventExceptionThrown:
+			add("exception: %v", e.ExceptionDetails)
+		case *runtime.EventConsoleAPICalled:
+			if e.Type == runtime.ConsoleAPICalledTypeError {
+				for _, arg := range e.Args {
+					add("console: %s%s", arg.Value, arg.Description)
+				}
+			}
+		case *network.EventRequestWillBeSent:
+			if url := e.Request.URL; !strings.HasPrefix(url, base+"/") && !strings.HasPrefix(url, "data:") {
+				add("request to %s", url)
+			}
+		}
+	})
+	if err != nil {
+		t.Fatalf("Chromium does not start: %v", err)
+	}
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(complaints)
+	}
+}
+
+// ask runs one action that answers at once, and fails the test when it cannot.
+func ask[T any](t *testing.T, tab context.Context, action chromedp.Action[T]) T {
+	t.Helper()
+	answer, err := chromedp.Run(tab, action)
+	if err != nil {
+		t.Fatalf("the page does not answer: %v", err)
+	}
+	return answer
+}
+
+// keepScreenshot writes what the page looks like to explorer.png in the test's
+// artifacts, which stay after go test -artifacts.
+func keepScreenshot(t *testing.T, tab context.Context) {
+	t.Helper()
+	picture, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(t.ArtifactDir(), "explorer.png"), picture, 0o644)
+	}
+	if err != nil {
+		t.Errorf("screenshot: %v", err)
+	}
+}
+
+// countOperations reads the published document and counts its operations.
+func countOperations(t *testing.T, url string) int {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatalf("document: %v", err)
+	}
+	defer resp.Body.Close()
+	var document struct {
+		Paths map[string]map[string]json.RawMessage `json:"paths"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&document); err != nil {
+		t.Fatalf("document at %s: %v", url, err)
+	}
+	count := 0
+	for _, item := range document.Paths {
+		for _, method := range []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"} {
+			if _, found := item[method]; found {
+				count++
+			}
+		}
+	}
+	return count
+}
