@@ -33,6 +33,7 @@ type operation struct {
 	optional   bool            // a call without credential may be allowed
 	stream     bool            // x-body: stream
 	maxBody    int64           // x-max-bytes, 0: the server's setting
+	jsonMedia  []string        // x-json-media: read as JSON as well
 	doc        *openapi3.Operation
 	item       *openapi3.PathItem
 }
@@ -91,11 +92,8 @@ func newOperation(doc *openapi3.T, path, method string, item *openapi3.PathItem,
 	if n, ok := op.Extensions["x-max-bytes"].(float64); ok {
 		o.maxBody = int64(n)
 	}
-	if list, ok := item.Extensions["x-aliases"].([]any); ok {
-		for _, a := range list {
-			o.aliases = append(o.aliases, fmt.Sprint(a))
-		}
-	}
+	o.aliases = texts(item.Extensions, "x-aliases")
+	o.jsonMedia = texts(op.Extensions, "x-json-media")
 	return o, o.checkSecurity(doc)
 }
 
@@ -127,6 +125,15 @@ func (o *operation) checkSecurity(doc *openapi3.T) error {
 func text(ext map[string]any, name string) string {
 	s, _ := ext[name].(string)
 	return s
+}
+
+func texts(ext map[string]any, name string) []string {
+	var out []string
+	list, _ := ext[name].([]any)
+	for _, t := range list {
+		out = append(out, fmt.Sprint(t))
+	}
+	return out
 }
 
 // echoPath turns /v1/runs/{test_id} into /v1/runs/:test_id. A parameter that

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -272,9 +273,10 @@ func (v *validator) checkContent(media string, body []byte) error {
 	return invalid(entries)
 }
 
-// mediaType says as which of the operation's media types the body is read. An
-// absent Content-Type means the operation's first one where its document says
-// so (x-default-media), else JSON when that is all it reads.
+// mediaType says as which of the operation's media types the body is read.
+// Clients of some systems send JSON without a Content-Type or under another one:
+// x-default-media says what an absent one means, x-json-media which others mean
+// JSON.
 func (v *validator) mediaType(r *http.Request) (string, error) {
 	header := r.Header.Get("Content-Type")
 	content := v.op.doc.RequestBody.Value.Content
@@ -292,9 +294,9 @@ func (v *validator) mediaType(r *http.Request) (string, error) {
 		if _, ok := content[media]; ok {
 			return media, nil
 		}
-	}
-	if d := text(v.op.doc.Extensions, "x-any-media"); d != "" {
-		return d, nil
+		if slices.Contains(v.op.jsonMedia, media) {
+			return "application/json", nil
+		}
 	}
 	return "", fault.Unsupported("the operation does not read this Content-Type; it reads %s", mediaList(content))
 }
