@@ -709,11 +709,19 @@ type Run struct {
 	TestID int64 `json:"test_id"`
 
 	// CloudID The cloud; null for an anonymous run.
-	CloudID       nullable.Nullable[int64]     `json:"cloud_id"`
-	Finished      bool                         `json:"finished"`
-	FinishedAt    nullable.Nullable[time.Time] `json:"finished_at"`
-	CreatedAt     time.Time                    `json:"created_at"`
-	LastStatus    nullable.Nullable[Status]    `json:"last_status"`
+	CloudID    nullable.Nullable[int64]     `json:"cloud_id"`
+	Finished   bool                         `json:"finished"`
+	FinishedAt nullable.Nullable[time.Time] `json:"finished_at"`
+	CreatedAt  time.Time                    `json:"created_at"`
+
+	// LastStatus One status message of a run.
+	//
+	// Example: {"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}
+	LastStatus nullable.Nullable[Status] `json:"last_status"`
+
+	// CurrentResult What one upload said as a whole.
+	//
+	// Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
 	CurrentResult nullable.Nullable[RunResult] `json:"current_result"`
 
 	// Attempts How many results were uploaded.
