@@ -24,20 +24,27 @@ var unversioned = []string{
 // never redirects, because curl and the runners follow no redirect after a POST.
 func nameVersion(next http.Handler, fail func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path := cleanPath(r.URL.EscapedPath())
-		path, named := versionedPath(path)
-		if !named {
-			if err := checkAcceptVersion(r.Header.Values("Accept")); err != nil {
-				fail(w, r, err)
-				return
-			}
-		}
-		if err := checkMicroversion(r.Header.Values("OpenStack-API-Version")); err != nil {
+		path, named := versionedPath(cleanPath(r.URL.EscapedPath()))
+		if err := checkVersions(r, path, named); err != nil {
 			fail(w, r, err)
 			return
 		}
 		next.ServeHTTP(w, withPath(r, path))
 	})
+}
+
+// checkVersions reads the headers that may ask for a version. What stands
+// outside the version answers whatever they say.
+func checkVersions(r *http.Request, path string, named bool) error {
+	if !under(path, "/v1") {
+		return nil
+	}
+	if !named {
+		if err := checkAcceptVersion(r.Header.Values("Accept")); err != nil {
+			return err
+		}
+	}
+	return checkMicroversion(r.Header.Values("OpenStack-API-Version"))
 }
 
 // cleanPath works on the escaped path, so that %2F inside a segment stays what

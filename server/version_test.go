@@ -1,0 +1,47 @@
+package server
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+func TestNameVersion(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct {
+		name, target, accept string
+		want                 string // path behind; empty: 406
+	}{
+		{name: "the prefix", target: "/v1/runs", want: "/v1/runs"},
+		{name: "Drydock's prefix", target: "/api/v1.0/tasks", want: "/v1/tasks"},
+		{name: "no prefix", target: "/runs", want: "/v1/runs"},
+		{name: "no prefix and version 1", target: "/runs", accept: "application/v1", want: "/v1/runs"},
+		{name: "no prefix and version 2", target: "/runs", accept: "application/v2"},
+		{name: "version 1 among others", target: "/runs", accept: "application/v2, application/v1", want: "/v1/runs"},
+		{name: "the prefix wins over the header", target: "/v1/runs", accept: "application/v2", want: "/v1/runs"},
+		{name: "many slashes", target: "//v1///runs//1/", want: "/v1/runs/1"},
+		{name: "a trailing slash", target: "/v1/", want: "/v1"},
+		{name: "a name that begins like the prefix", target: "/v1x", want: "/v1/v1x"},
+		{name: "outside the version", target: "/healthz/", accept: "application/v2", want: "/healthz"},
+		{name: "the root", target: "//", want: "/"},
+		{name: "an escaped slash stays in its segment", target: "/v1/files/a%2Fb", want: "/v1/files/a%2Fb"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			got := ""
+			h := nameVersion(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.URL.EscapedPath() }),
+				func(http.ResponseWriter, *http.Request, error) {})
+			r := httptest.NewRequest(http.MethodGet, "http://lab"+tt.target, nil)
+			if tt.accept != "" {
+				r.Header.Set("Accept", tt.accept)
+			}
+			h.ServeHTTP(httptest.NewRecorder(), r)
+			if got != tt.want {
+				t.Errorf("%s reaches %q, want %q", tt.target, got, tt.want)
+			}
+		})
+	}
+}
