@@ -37,7 +37,7 @@ type Token struct {
 	AllowFrom Strings // CIDR; empty allows every address
 	Admin     bool    // set by the store: Roles has RoleAdmin
 
-	CreatedAt  time.Time `gorm:"serializer:micros;type:bigint"`
+	CreatedAt  time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 	CreatedBy  string
 	ExpiresAt  *time.Time `gorm:"serializer:micros;type:bigint"`
 	RevokedAt  *time.Time `gorm:"serializer:micros;type:bigint"`
