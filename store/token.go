@@ -115,7 +115,7 @@ type TokenFilter struct {
 
 var tokenOrder = order[Token]{
 	name: "tokens",
-	keys: []sortKey{{column: "created_at", desc: true}, {column: "id", desc: true}},
+	keys: []sortKey{{column: "created_at", desc: true}, {column: "id", desc: true, text: true}},
 	at:   func(t *Token) []any { return []any{Micros(t.CreatedAt), t.ID} },
 }
 
