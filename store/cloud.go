@@ -29,8 +29,8 @@ type Cloud struct {
 	CPID          string `gorm:"column:cpid"` // cloud provider id
 	ExtraConfig   JSON   // goes into the miniconf; nil when there is none
 
-	CreatedAt time.Time `gorm:"serializer:micros;type:bigint"`
-	UpdatedAt time.Time `gorm:"serializer:micros;type:bigint"`
+	CreatedAt time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
+	UpdatedAt time.Time `gorm:"serializer:micros;type:bigint;autoUpdateTime:false"`
 }
 
 // CreateCloud adds a cloud and fills in ID and the times.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"gorm.io/gorm"
 )
@@ -43,6 +44,7 @@ type sortKey struct {
 	column string
 	desc   bool
 	null   bool // the column may be NULL
+	text   bool // the column is a text; else an integer
 }
 
 // order is the order of a list. The last key must be unique.
@@ -69,11 +71,17 @@ func (o order[T]) page(query *gorm.DB, p Page) (List[T], error) {
 	if err := rows.Limit(limit + 1).Find(&list.Items).Error; err != nil {
 		return list, translate(err)
 	}
-	if len(list.Items) > limit { // the one too many says that there is more
+	o.cut(&list, limit)
+	return list, nil
+}
+
+// cut drops the one row too many, whose only purpose is to say that there is
+// another page.
+func (o order[T]) cut(list *List[T], limit int) {
+	if len(list.Items) > limit {
 		list.Items = list.Items[:limit]
 		list.Next = encodeCursor(o.name, o.at(&list.Items[limit-1]))
 	}
-	return list, nil
 }
 
 func (p Page) limit() int {
@@ -85,23 +93,41 @@ func (p Page) limit() int {
 
 // apply adds the order and the place where the page begins.
 func (o order[T]) apply(query *gorm.DB, p Page) (*gorm.DB, error) {
+	query = query.Order(o.terms())
+	if p.After == "" {
+		return query.Offset(max(p.Offset, 0)), nil
+	}
+	after, err := o.after(p.After)
+	if err != nil {
+		return nil, err
+	}
+	return query.Where(after.sql, after.args...), nil
+}
+
+func (o order[T]) terms() string {
 	terms := make([]string, len(o.keys))
 	for i, k := range o.keys {
 		terms[i] = k.term()
 	}
-	query = query.Order(strings.Join(terms, ", "))
-	if p.After == "" {
-		return query.Offset(max(p.Offset, 0)), nil
+	return strings.Join(terms, ", ")
+}
+
+// after is the condition for what follows the cursor; none without one.
+func (o order[T]) after(cursor string) (condition, error) {
+	if cursor == "" {
+		return condition{}, nil
 	}
-	values, err := decodeCursor(o.name, p.After)
-	if err != nil {
-		return nil, err
+	values, err := decodeCursor(o.name, cursor)
+	if err != nil || len(values) != len(o.keys) {
+		return condition{}, ErrBadCursor
 	}
-	if len(values) != len(o.keys) {
-		return nil, ErrBadCursor
+	for i, k := range o.keys {
+		if !k.takes(values[i]) {
+			return condition{}, ErrBadCursor
+		}
 	}
 	where, args := after(o.keys, values)
-	return query.Where(where, args...), nil
+	return condition{where, args}, nil
 }
 
 func (k sortKey) term() string {
@@ -114,6 +140,20 @@ func (k sortKey) term() string {
 		return k.column + " ASC NULLS FIRST"
 	}
 	return k.column
+}
+
+// takes keeps values of a forged cursor from the database, which would answer
+// with an error that looks like ours.
+func (k sortKey) takes(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return k.null
+	case string:
+		return k.text && utf8.ValidString(v) && !strings.ContainsRune(v, 0)
+	case int64:
+		return !k.text
+	}
+	return false
 }
 
 // after is the condition for rows behind the one with the given values: for

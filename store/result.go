@@ -38,7 +38,7 @@ type Result struct {
 
 	Tenant    string    // empty when nobody was logged in
 	Uploader  string    // id of the token, or empty
-	CreatedAt time.Time `gorm:"serializer:micros;type:bigint"` // when it became visible
+	CreatedAt time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"` // when it became visible
 
 	// The upload as it was posted, and its content: the same unless Gzip.
 	// Attachments of tests are spans of the content.

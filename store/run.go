@@ -21,7 +21,7 @@ type Run struct {
 
 	Finished   bool
 	FinishedAt *time.Time `gorm:"serializer:micros;type:bigint"`
-	CreatedAt  time.Time  `gorm:"serializer:micros;type:bigint"`
+	CreatedAt  time.Time  `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 
 	// Kept by the store. Attempts counts every attempt ever made, also those
 	// deleted since, so that no number comes twice. Outcome is that of the

@@ -12,7 +12,7 @@ type StatusMessage struct {
 	RunID     int64
 	Text      string
 	Finished  *bool     // what the runner said about it; nil when nothing
-	CreatedAt time.Time `gorm:"serializer:micros;type:bigint"`
+	CreatedAt time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 }
 
 // AddStatus appends a message to the run and returns both. finished true

@@ -79,10 +79,7 @@ func (s *Store) ListTests(ctx context.Context, f TestFilter) (List[Test], error)
 	if err != nil {
 		return list, fmt.Errorf("tests of result %s: %w", f.Result.ID, err)
 	}
-	if len(list.Items) > limit {
-		list.Items = list.Items[:limit]
-		list.Next = encodeCursor("tests", []any{list.Items[limit-1].N})
-	}
+	testOrder.cut(&list, limit)
 	return list, nil
 }
 
@@ -98,7 +95,7 @@ func (s *Store) EachTest(ctx context.Context, filter TestFilter, f func(*Test) e
 func (s *Store) Test(ctx context.Context, r *Result, n int64) (*Test, error) {
 	var found *Test
 	where := []condition{{"t.result_key = ?", []any{r.Key}}, {"t.n = ?", []any{n}}}
-	err := s.scanTests(ctx, testColumns+and(where), args(where), func(t *Test) error {
+	err := s.scanTests(ctx, testSelect+and(where), args(where), func(t *Test) error {
 		found = t
 		return nil
 	})

@@ -8,8 +8,16 @@ import (
 	"time"
 )
 
-const testColumns = `SELECT t.n, m.name, t.status, t.start_us, t.stop_us, t.records, t.tags, t.attachments
-	FROM tests t JOIN test_names m ON m.id = t.name_id`
+const (
+	testFields = "t.n, m.name, t.status, t.start_us, t.stop_us, t.records, t.tags, t.attachments"
+	testSelect = "SELECT " + testFields + " FROM tests t JOIN test_names m ON m.id = t.name_id"
+)
+
+var testOrder = order[Test]{
+	name: "tests",
+	keys: []sortKey{{column: "t.n"}},
+	at:   func(t *Test) []any { return []any{t.N} },
+}
 
 // condition is one part of a WHERE.
 type condition struct {
@@ -70,16 +78,16 @@ func (s *Store) countTests(ctx context.Context, f TestFilter) (int64, error) {
 // selectTests calls f with at most limit tests; a negative limit is none.
 func (s *Store) selectTests(ctx context.Context, f TestFilter, limit int, each func(*Test) error) error {
 	where := s.testConditions(f)
-	if f.Page.After != "" {
-		after, err := decodeTestCursor(f.Page.After)
-		if err != nil {
-			return err
-		}
-		where = append(where, condition{"t.n > ?", []any{after}})
-	} else if f.Page.Offset > 0 {
+	after, err := testOrder.after(f.Page.After)
+	switch {
+	case err != nil:
+		return err
+	case after.sql != "":
+		where = append(where, after)
+	case f.Page.Offset > 0:
 		where = append(where, s.fromOffset(f))
 	}
-	query := testColumns + and(where) + " ORDER BY t.n"
+	query := testSelect + and(where) + " ORDER BY " + testOrder.terms()
 	if limit >= 0 {
 		query += fmt.Sprintf(" LIMIT %d", limit)
 	}
@@ -98,18 +106,6 @@ func (s *Store) fromOffset(f TestFilter) condition {
 	return condition{"t.n >= (" + first + ")", args(where)}
 }
 
-func decodeTestCursor(cursor string) (int64, error) {
-	values, err := decodeCursor("tests", cursor)
-	if err != nil || len(values) != 1 {
-		return 0, ErrBadCursor
-	}
-	n, ok := values[0].(int64)
-	if !ok {
-		return 0, ErrBadCursor
-	}
-	return n, nil
-}
-
 func (s *Store) scanTests(ctx context.Context, query string, args []any, each func(*Test) error) error {
 	rows, err := s.read(ctx).Raw(query, args...).Rows()
 	if err != nil {
@@ -117,33 +113,33 @@ func (s *Store) scanTests(ctx context.Context, query string, args []any, each fu
 	}
 	defer rows.Close()
 	for rows.Next() {
-		t, err := scanTest(rows)
-		if err != nil {
+		var t Test
+		if err := t.scan(rows); err != nil {
 			return err
 		}
-		if err := each(t); err != nil {
+		if err := each(&t); err != nil {
 			return err
 		}
 	}
 	return translate(rows.Err())
 }
 
-func scanTest(rows *sql.Rows) (*Test, error) {
-	var t Test
+// scan reads testFields, which stand behind what goes into before.
+func (t *Test) scan(rows *sql.Rows, before ...any) error {
 	var start, stop sql.NullInt64
 	var tags, attachments sql.RawBytes
-	err := rows.Scan(&t.N, &t.Name, &t.Status, &start, &stop, &t.Records, &tags, &attachments)
+	err := rows.Scan(append(before, &t.N, &t.Name, &t.Status, &start, &stop, &t.Records, &tags, &attachments)...)
 	if err != nil {
-		return nil, translate(err)
+		return translate(err)
 	}
 	t.Start, t.Stop = timeOrZero(start), timeOrZero(stop)
 	if t.Tags, err = decodeTags(tags); err != nil {
-		return nil, fmt.Errorf("tags of test %d: %w", t.N, err)
+		return fmt.Errorf("tags of test %d: %w", t.N, err)
 	}
 	if t.Attachments, err = decodeAttachments(attachments); err != nil {
-		return nil, fmt.Errorf("attachments of test %d: %w", t.N, err)
+		return fmt.Errorf("attachments of test %d: %w", t.N, err)
 	}
-	return &t, nil
+	return nil
 }
 
 func timeOrZero(us sql.NullInt64) time.Time {

@@ -37,7 +37,7 @@ type Token struct {
 	AllowFrom Strings // CIDR; empty allows every address
 	Admin     bool    // set by the store: Roles has RoleAdmin
 
-	CreatedAt  time.Time `gorm:"serializer:micros;type:bigint"`
+	CreatedAt  time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 	CreatedBy  string
 	ExpiresAt  *time.Time `gorm:"serializer:micros;type:bigint"`
 	RevokedAt  *time.Time `gorm:"serializer:micros;type:bigint"`
@@ -115,7 +115,7 @@ type TokenFilter struct {
 
 var tokenOrder = order[Token]{
 	name: "tokens",
-	keys: []sortKey{{column: "created_at", desc: true}, {column: "id", desc: true}},
+	keys: []sortKey{{column: "created_at", desc: true}, {column: "id", desc: true, text: true}},
 	at:   func(t *Token) []any { return []any{Micros(t.CreatedAt), t.ID} },
 }
 

@@ -1,0 +1,78 @@
+package store
+
+import "context"
+
+// What the tests in package store_test see of the inside.
+
+// Models are the registered tables.
+func Models() []any { return models }
+
+// PageTest reads a table (a bigint null, b text, c bigint) in the given order
+// (true is descending) page by page, and returns the values of c.
+func PageTest(ctx context.Context, s *Store, descA, descB, descC bool, limit int) ([]int64, error) {
+	type row struct {
+		A *int64
+		B string
+		C int64
+	}
+	o := order[row]{
+		name: "page test",
+		keys: []sortKey{{column: "a", desc: descA, null: true}, {column: "b", desc: descB, text: true}, {column: "c", desc: descC}},
+		at: func(r *row) []any {
+			if r.A == nil {
+				return []any{nil, r.B, r.C}
+			}
+			return []any{*r.A, r.B, r.C}
+		},
+	}
+	var all []int64
+	page := Page{Limit: limit}
+	for {
+		list, err := o.page(s.read(ctx).Table("page_test"), page)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range list.Items {
+			all = append(all, r.C)
+		}
+		if page.After = list.Next; page.After == "" {
+			return all, nil
+		}
+	}
+}
+
+// Exec runs one statement in a transaction.
+func Exec(ctx context.Context, s *Store, query string, args ...any) error {
+	return s.InTx(ctx, func(tx *Store) error { return translate(tx.db.Exec(query, args...).Error) })
+}
+
+// Columns returns the name, type and nullability of a table's columns.
+func Columns(ctx context.Context, s *Store, table string) (map[string]Column, error) {
+	types, err := s.core.reads.WithContext(ctx).Migrator().ColumnTypes(table)
+	if err != nil {
+		return nil, err
+	}
+	columns := map[string]Column{}
+	for _, t := range types {
+		null, _ := t.Nullable()
+		columns[t.Name()] = Column{Type: t.DatabaseTypeName(), Null: null}
+	}
+	return columns, nil
+}
+
+// Column is what the database says about one.
+type Column struct {
+	Type string
+	Null bool
+}
+
+// Indexes returns the definitions of all indexes, sorted.
+func Indexes(ctx context.Context, s *Store) ([]string, error) {
+	query := "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY sql"
+	if s.onPostgres() {
+		query = "SELECT replace(indexdef, current_schema() || '.', '') FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1"
+	}
+	var list []string
+	err := s.read(ctx).Raw(query).Scan(&list).Error
+	return list, err
+}
