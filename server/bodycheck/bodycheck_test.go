@@ -70,6 +70,9 @@ func TestCheck_Messages(t *testing.T) {
 		{"no alternative takes the type", `{"oneOf":[{"type":"string"},{"type":"array","items":{}}]}`, `{}`, []Violation{{"", "must be a string or an array"}}},
 		{"the one alternative of that type complains", `{"oneOf":[{"type":"string"},{"type":"array","items":{"type":"integer"}}]}`, `[1,"x"]`,
 			[]Violation{{"/1", "must be an integer"}}},
+		{"the one alternative of that type complains, beside other rules",
+			`{"type":"object","required":["b"],"oneOf":[{"type":"string"},{"type":"object","properties":{"a":{"type":"integer"}}}]}`,
+			`{"a":"x"}`, []Violation{{"/b", "is required"}, {"/a", "must be an integer"}}},
 		{"no alternative matches", `{"oneOf":[{"type":"object","required":["a"]},{"type":"object","required":["b"]}]}`, `{}`,
 			[]Violation{{"", "must match one of the 2 allowed forms, but matches none"}}},
 		{"two alternatives match", `{"oneOf":[{"type":"object","required":["a"]},{"type":"object","required":["b"]}]}`, `{"a":1,"b":1}`,
@@ -378,6 +381,19 @@ func TestCompile_Refuses(t *testing.T) {
 				t.Errorf("Compile: got %v, want it to contain %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestCheck_EmptyCycle has a schema without any keyword that constrains, on
+// which kin-openapi does not return.
+func TestCheck_EmptyCycle(t *testing.T) {
+	t.Parallel()
+
+	c := compile(t, schemaOf(t, `{"properties":{"a":{"$ref":"#/components/schemas/T"}}}`), Options{})
+	for body, want := range map[string]bool{`{"a":{"a":{"b":1}}}`: true, `7`: true, `null`: false} {
+		if got := c.Check([]byte(body)); (got == nil) != want {
+			t.Errorf("Check(%s) = %q, want valid: %t", body, got, want)
+		}
 	}
 }
 

@@ -133,16 +133,13 @@ func (w *walker) accepts(n *node, raw []byte) bool {
 func (w *walker) reread(n *node, raw []byte) bool {
 	sub := w.again(raw, w.quiet)
 	defer w.done(sub)
-	goOn := sub.value(n)
-	w.failed = w.failed || sub.failed
-	return goOn
+	return sub.value(n)
 }
 
 // again returns a walker for raw, the value that w read last.
 func (w *walker) again(raw []byte, quiet bool) *walker {
 	sub := newWalker(raw, onceRead...)
-	sub.parent, sub.depth = w, w.depth+w.decoder.StackDepth()
-	sub.quiet, sub.run = quiet, w.run
+	sub.parent, sub.quiet, sub.run = w, quiet, w.run
 	return sub
 }
 

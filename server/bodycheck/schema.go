@@ -48,7 +48,7 @@ func acceptsNull(s *openapi3.Schema) bool {
 	switch {
 	case s.Nullable || s.Type.IncludesNull():
 		return true
-	case isEmpty(s), s.Not != nil && acceptsNull(s.Not.Value):
+	case s.Not != nil && acceptsNull(s.Not.Value):
 		return false
 	case len(s.AllOf)+len(s.OneOf)+len(s.AnyOf) == 0:
 		return false

@@ -17,12 +17,10 @@ type walker struct {
 	in      []byte
 
 	// A walker that reads a part of the body again knows the walker that read
-	// it first, which stands right after that part, and how deep it is.
+	// it first, which stands right after that part.
 	parent *walker
-	depth  int
 
-	quiet  bool // only decide, report nothing
-	failed bool // a quiet walker found a violation
+	quiet bool // only decide, report nothing
 
 	scratch []byte // an unquoted string
 	unique  uniqueItems
@@ -61,7 +59,7 @@ func (w *walker) release() {
 		return
 	}
 	w.in, w.source = nil, bytes.Buffer{}
-	w.parent, w.depth, w.quiet, w.failed = nil, 0, false, false
+	w.parent, w.quiet = nil, false
 	w.run, w.own = nil, run{}
 	w.unique.reset()
 	walkers.Put(w)
@@ -176,7 +174,6 @@ func (w *walker) member(r *objectRule, required *int) bool {
 // bodies and so at most once for each violation.
 func (w *walker) missing(r *objectRule, start int) bool {
 	if w.quiet {
-		w.failed = true
 		return false
 	}
 	given := memberNames(w.in[start:w.offset()])
@@ -260,7 +257,7 @@ func (w *walker) open() bool {
 	if _, err := w.decoder.ReadToken(); err != nil {
 		return w.syntax(err)
 	}
-	if limit := w.run.options.MaxDepth; w.depth+w.decoder.StackDepth() > limit {
+	if limit := w.run.options.MaxDepth; w.decoder.StackDepth() > limit {
 		return w.abort(Violation{Pointer: cut(w.pointer()), Message: tooDeepMessage(limit)})
 	}
 	return true
@@ -307,7 +304,6 @@ func (w *walker) pointer() jsontext.Pointer {
 // fail reports a violation at the value read last.
 func (w *walker) fail(message string) bool {
 	if w.quiet {
-		w.failed = true
 		return false
 	}
 	return w.report(cut(w.pointer()), message)
@@ -316,7 +312,6 @@ func (w *walker) fail(message string) bool {
 // failMember reports a violation at a member or item of the value read last.
 func (w *walker) failMember(name, message string) bool {
 	if w.quiet {
-		w.failed = true
 		return false
 	}
 	return w.report(cut(w.pointer().AppendToken(name)), message)
@@ -333,7 +328,6 @@ func (w *walker) syntax(err error) bool {
 }
 
 func (w *walker) abort(v Violation) bool {
-	w.failed = true
 	if w.run.fatal == nil {
 		w.run.fatal = &v
 	}
