@@ -4,8 +4,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# A copy of the tree without .git has no history to ask.
-VERSION ?= $(or $(and $(wildcard .git),$(shell git describe --tags --always --dirty 2>/dev/null)),unreleased)
+# A copy of the tree without .git has no history to ask; the program then knows
+# its version from its source.
+VERSION ?= $(and $(wildcard .git),$(shell git describe --tags --always --dirty 2>/dev/null))
 FUZZTIME ?= 10s
 BENCH ?= .
 ARGS ?=

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/netip"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +23,8 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
-	"github.com/slipway-lab/slipway/server/ui"
+	"github.com/slipway-lab/slipway/server"
+	"github.com/slipway-lab/slipway/server/servertest"
 )
 
 // TestExplorer opens the API explorer in a real browser that cannot reach any
@@ -32,13 +36,29 @@ func TestExplorer(t *testing.T) {
 	t.Parallel()
 
 	chromium := findChromium(t)
-	base, path := startExplorer(t)
-	want := countOperations(t, base+"/openapi.json")
+	s := servertest.New(t, func(c *server.Config) {
+		c.Resolver.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+	t.Run("at the root of its host", func(t *testing.T) {
+		t.Parallel()
+		explore(t, chromium, s.URL)
+	})
+	t.Run("behind a proxy under a prefix", func(t *testing.T) {
+		t.Parallel()
+		explore(t, chromium, proxyUnder(t, s.URL, "/lab/slipway"))
+	})
+}
 
-	ctx := startChromium(t, chromium)
-	complaints := listen(t, ctx, base)
+// explore looks at the explorer of the server at base and executes getHealth.
+func explore(t *testing.T, chromium, base string) {
+	t.Helper()
+	const path = "/healthz"
+	want := countOperations(t, base+"/openapi.json")
+	tab := startChromium(t, chromium)
+	complaints := listen(t, tab, base)
 	operation := fmt.Sprintf(`.opblock-get:has([data-path=%q])`, path)
-	limited, cancel := context.WithTimeout(ctx, time.Minute)
+
+	limited, cancel := context.WithTimeout(tab, time.Minute)
 	defer cancel()
 	err := chromedp.Do(
 		limited,
@@ -49,52 +69,42 @@ func TestExplorer(t *testing.T) {
 		chromedp.Click(chromedp.CSS(operation+` .execute`)),
 		chromedp.WaitVisible(chromedp.CSS(operation+` .live-responses-table .response`)),
 	)
-	keepScreenshot(t, ctx)
+	keepScreenshot(t, tab)
 	for _, complaint := range complaints() {
 		t.Errorf("the browser says: %s", complaint)
 	}
 	if err != nil {
 		t.Fatalf("explorer at %s/docs: %v", base, err)
 	}
-	if got := ask(t, ctx, chromedp.Title()); got != "Slipway API" {
+	if got := ask(t, tab, chromedp.Title()); got != "Slipway API" {
 		t.Errorf("title %q, want Slipway API", got)
 	}
-	if got := ask(t, ctx, chromedp.Evaluate[int](`document.querySelectorAll('.opblock').length`)); got != want {
+	if got := ask(t, tab, chromedp.Evaluate[int](`document.querySelectorAll('.opblock').length`)); got != want {
 		t.Errorf("the page shows %d operations, the document has %d", got, want)
 	}
-	if got := ask(t, ctx, chromedp.Text(chromedp.CSS(operation+` .live-responses-table .response .response-col_status`))); got != "200" {
+	if got := ask(t, tab, chromedp.Text(chromedp.CSS(operation+` .live-responses-table .response .response-col_status`))); got != "200" {
 		t.Errorf("Execute of GET %s: status %q, want 200", path, got)
 	}
 }
 
-// startExplorer starts a server and returns its address and the path of an
-// operation that answers 200 without any parameter.
-func startExplorer(t *testing.T) (base, path string) {
+// proxyUnder starts a proxy that shows the server below a prefix, and returns
+// the address that a visitor uses.
+func proxyUnder(t *testing.T, target, prefix string) string {
 	t.Helper()
-	const document = `{
-		"openapi": "3.0.3",
-		"info": {"title": "A small document", "version": "1"},
-		"tags": [{"name": "things"}],
-		"paths": {"/things": {
-			"get": {"tags": ["things"], "operationId": "listThings", "responses": {"200": {"description": "things"}}},
-			"post": {"tags": ["things"], "operationId": "createThing", "responses": {"201": {"description": "made"}}}
-		}}
-	}`
-	reply := func(text string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "application/json")
-			fmt.Fprint(w, text)
-		}
+	to, err := url.Parse(target)
+	if err != nil {
+		t.Fatalf("address of the server: %v", err)
 	}
-	explorer := ui.Handler(func(*http.Request) string { return "" }, http.NotFoundHandler())
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		r.Out.Host = r.In.Host
+		r.Out.Header.Set("X-Forwarded-Prefix", prefix)
+	}}
 	mux := http.NewServeMux()
-	mux.Handle("/docs", explorer)
-	mux.Handle("/docs/", explorer)
-	mux.Handle("/openapi.json", reply(document))
-	mux.Handle("/things", reply(`["a thing"]`))
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return server.URL, "/things"
+	mux.Handle(prefix+"/", http.StripPrefix(prefix, proxy))
+	front := httptest.NewServer(mux)
+	t.Cleanup(front.Close)
+	return front.URL + prefix
 }
 
 // findChromium returns the browser's path. SLIPWAY_TEST_CHROMIUM names one that
@@ -168,8 +178,8 @@ func listen(t *testing.T, tab context.Context, base string) func() []string {
 				}
 			}
 		case *network.EventRequestWillBeSent:
-			if url := e.Request.URL; !strings.HasPrefix(url, base+"/") && !strings.HasPrefix(url, "data:") {
-				add("request to %s", url)
+			if to := e.Request.URL; !strings.HasPrefix(to, base+"/") && !strings.HasPrefix(to, "data:") {
+				add("request to %s", to)
 			}
 		}
 	})
@@ -207,9 +217,9 @@ func keepScreenshot(t *testing.T, tab context.Context) {
 }
 
 // countOperations reads the published document and counts its operations.
-func countOperations(t *testing.T, url string) int {
+func countOperations(t *testing.T, address string) int {
 	t.Helper()
-	resp, err := http.Get(url)
+	resp, err := http.Get(address)
 	if err != nil {
 		t.Fatalf("document: %v", err)
 	}
@@ -218,7 +228,7 @@ func countOperations(t *testing.T, url string) int {
 		Paths map[string]map[string]json.RawMessage `json:"paths"`
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&document); err != nil {
-		t.Fatalf("document at %s: %v", url, err)
+		t.Fatalf("document at %s: %v", address, err)
 	}
 	count := 0
 	for _, item := range document.Paths {

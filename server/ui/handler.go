@@ -22,7 +22,7 @@ var (
 	// safePrefix is what a prefix may look like: segments that start with a
 	// single slash, so that a header of the visitor's making cannot turn a link
 	// of the page into one to another host.
-	safePrefix = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
+	safePrefix = regexp.MustCompile(`^(/[A-Za-z0-9._~!$&()*+,;=:@-]+)*$`)
 )
 
 // Handler answers the explorer's page at /docs, /docs/ and /docs/index.html, and

@@ -109,6 +109,7 @@ func TestHandler_prefix(t *testing.T) {
 		{"the root of the host", "", ""},
 		{"behind a proxy", "/slipway", "/slipway"},
 		{"two segments", "/lab-7/slip.way", "/lab-7/slip.way"},
+		{"a user's folder", "/~lab+test@home", "/~lab&#43;test@home"},
 		{"another host is refused", "//elsewhere.example", ""},
 		{"a slash at the end is refused", "/slipway/", ""},
 		{"markup is refused", `/"><script>alert(1)</script>`, ""},
