@@ -5,10 +5,12 @@ package servertest
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -155,4 +157,31 @@ func (s *Server) Send(method, path string, body io.Reader, options ...Option) An
 		s.t.Fatalf("%s %s: reading the answer: %v", method, path, err)
 	}
 	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: bytes.TrimSuffix(text, []byte("\n"))}
+}
+
+// ForExample starts a server for an example, which has no testing.T, and
+// returns its address, the admin token and what stops it. It panics when that
+// fails.
+func ForExample() (url, token string, stop func()) {
+	must := func(err error) {
+		if err != nil {
+			panic(err)
+		}
+	}
+	dir, err := os.MkdirTemp("", "slipway-example-")
+	must(err)
+	s, err := store.Open(context.Background(), store.Config{DataDir: dir})
+	must(err)
+	must(s.Migrate(context.Background()))
+	h, err := server.New(server.Config{
+		Store: s,
+		Auth:  auth.New(auth.Config{Store: s, Pepper: pepper, AdminToken: AdminToken, Now: s.Now}),
+	})
+	must(err)
+	srv := httptest.NewServer(h)
+	return srv.URL, AdminToken, func() {
+		srv.Close()
+		must(s.Close())
+		must(os.RemoveAll(dir))
+	}
 }
