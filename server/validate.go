@@ -50,7 +50,7 @@ func newValidator(doc *openapi3.T, op *operation, maxBody int64) (*validator, er
 		if media.Schema == nil || !checked(name) {
 			continue
 		}
-		c, err := bodycheck.Compile(media.Schema, bodycheck.Options{})
+		c, err := bodycheck.Compile(media.Schema, bodycheck.Options{PlainIntegers: true})
 		if err != nil {
 			return nil, fmt.Errorf("%s: body %s: %w", op.id, name, err)
 		}

@@ -63,9 +63,8 @@ func Example_postResult() {
 	if err != nil || list.JSON200 == nil {
 		log.Fatal(list.Status(), err)
 	}
-	for _, t := range list.JSON200.Tests {
-		fmt.Println(t.Status, t.ID)
-	}
+	fmt.Println(list.JSON200.Pagination.Total, "failed, the first is", list.JSON200.Tests[0].ID)
 	// Output:
 	// subunit-v2 fail 121
+	// 8 failed, the first is tempest.api.compute.servers.test_servers_negative.ServersNegativeTestXML.test_pause_paused_server[id-df50d949-e70e-5afc-a601-f23cf3b5a2d9,negative,smoke]
 }

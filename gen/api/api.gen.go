@@ -5515,14 +5515,37 @@ func (response GetRaw206ApplicationOctetStreamResponse) VisitGetRawResponse(w ht
 	return err
 }
 
-type GetRaw304Response = NotModifiedResponse
+type GetRaw304ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetRaw304Response struct {
+	Headers GetRaw304ResponseHeaders
+}
 
 func (response GetRaw304Response) VisitGetRawResponse(w http.ResponseWriter) error {
-	if response.Headers.CacheControl != nil {
-		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
 	}
 	if response.Headers.ETag != nil {
 		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
 	}
 	w.WriteHeader(304)
 	return nil
@@ -6079,14 +6102,37 @@ func (response GetAttachment206ApplicationOctetStreamResponse) VisitGetAttachmen
 	return err
 }
 
-type GetAttachment304Response = NotModifiedResponse
+type GetAttachment304ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetAttachment304Response struct {
+	Headers GetAttachment304ResponseHeaders
+}
 
 func (response GetAttachment304Response) VisitGetAttachmentResponse(w http.ResponseWriter) error {
-	if response.Headers.CacheControl != nil {
-		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
 	}
 	if response.Headers.ETag != nil {
 		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
 	}
 	w.WriteHeader(304)
 	return nil
@@ -8099,27 +8145,29 @@ var swaggerSpec = []string{
 	"I9IabjmYpxHp1se53YROlxqR0X9qg5YR//y8qYNvMRAjHiFDw4bpFNu7QFV2OSjm3WLNt6kw49XjIp1u",
 	"hoXNrsIr16ucPB1LZcTk0EjLYOYxYvXOhm7D+urI4Lsvc1CE5dYFZIWtYqX4sH127j9ejI4b6NK6Olrn",
 	"MubhbM3B3Fv2pU1LAVOlW1kBoVXCBFWlYkP/0Sq6zFtvMcJ0zXWbV9wbcGV7SIAeDj2fCiVnNqxgUIj1",
-	"+JrhBYZecwh8dgtsDtj+aLW1vlDG1BpvAaS9kfqSaq4G/CuxAllOlgkLhTKmyDNZ9I3ID3S6gfAAfuSl",
-	"4gNG0NnO71Z8z8V1H77mmo2xxQz0fDJSOo+ypiTQ29F8wPqEEO81NXo9xnopxkS9Gn8Fi1vHd23D/DCy",
-	"jDsT7tp+2KwL8voBu5f4SpOz2C4IvMU8cv4n6ybW7E6fknQysQ2+YjmF+pSK2Y5S5YXbRKq2rZ/bsId/",
-	"NFYb6+wdfOPlxsyBrzaCwJlvTSB/ABOI4mIYF0jPt6XBaXcqm9Dg3XvRbD6BGkoMI6+pcFTYpmaIdNwv",
-	"usJ3GpMmvM+Mok2alVn61hry1VhDCtj1lSKUv9aobwDwa9HvIdi3S7Wm4WgMU93fzNcwqlRzznEECMUn",
-	"tFL+0HfpBzvNJpc2eUPH6BUstGUOoWIGNAYlSsMLiX8toHVnsdMYxbbdQZNWHPhmXX2GIboult99N5JT",
-	"cWp7jyj9RBEmdDLDJIJpZZ9Qub8pJGbI9Fl2klsL0NYCtLUAbS1AWwvQ1gL0rViABMklAdQ+/jCikl8n",
-	"y+S7fZJpE1OuR1krMlUOr+/U1um7WbtA3/5eMSOgU1+gz0l0ENWbr7BBsEMDDlPLHdAFCQYc0CUzVhyt",
-	"CCq5dHN8wyEluIfVphQX+7i1pvwRrCmVeNbfP7AkQ1eLzVgREzS3lmtytEHWN+goIzm10WRD6XKwk1Q8",
-	"UYRHLpLEUjSwnBr1y37GVtZn8LLrae4yhcyrM3Ut3OdTElMN5cVcdHDCbL36rDE+pHhfuZKhNiuZFnpt",
-	"c+zAbDNUyQRa5cUz8jSwnRUPO/8GDaWgf3xDAdGCFfqTs40XmYLdn4/98nm25uKRlazUGssomU+arW9n",
-	"X9m8432hk5MNnZa3LOmRwPAY0iUzhmlrZBaYOw2gpDbpECGJHAzIgIgAmx/NwMR+Sth4omdkzCjWIwJe",
-	"UNlLkjZtYVkG2QbG9U/Iyi4lM9vFZEvOWoRVr+Phic25p+MBydZfdn2fmnidDVVrHrAo0SY/YvUAg9hA",
-	"WMp0xVaHt5gDLfMVneWU4bPm4uAOlqZqu9jzPFd7m1fzDefVPFb687lUUKiqJCw8ahJ0kb03Mv5yEs8q",
-	"ESCrMkIVCapsMSiUGnGCgMVUo7pAIwn7OUyTOCtmBTlAxVpXTSW8L1LRxIBrUyd8QglaaW4ZsdpOmzy9",
-	"YncaAt190mchTZURFvo0IjbsHS28ebeMTqUDBvSKNjJQe6fExQwhrVXVHK1dprCt5MtbIWErJGyFhK2Q",
-	"sBUS/tmFhEJB7CJ/fdwCKpnVAEUH20+30d73IplFstSXN+ZKuxa5kHIZc8y4pJEifTbAFs8zrG3GYsXa",
-	"5A1jkaH+JJZD3hCj9pr2f3GL+dRa2rfdNrwBp9fzdumE78J3BZKodH6rK7ruLycC+cLNia7Vm9+dug+h",
-	"J1H7a2kgnlm6sjbLFiJj2m9uxFqArpj2WxlIVRFmY2yxYXqLYiCGJsLPnu+liZl6F5i7Xd59bY2HbFfs",
-	"zsIwyIqKi5AB/zi1NRZcp2vDWdCVnzWj5lqxeNDORZT8IOqkKapd/ELB419uJ3t2/srVht5pk7cTJrIq",
-	"FIAurqVbsQN3LBVThOvCOixpWFwEdpz1oQaJX7Vh+llQbl6hEdu0lWPHkByNi/O5nLYP8/8fAAD//w==",
+	"+JrhBYZecwh8dgtsDtj268w378utcsC++jR4NWi9kYK1fqY6HAU7GBjD45gkfDjSW4ry9V7yVjrrrvEW",
+	"wN8bqS+p5mrAvxKznRU9MumuUHcWhRwWfSMCH51uIO2B43+pvIchj7ZVv9W3cv3Kh6+5ZmPsCQRNuoxa",
+	"xaOsiww04zQfsKAkBOhNWeKC8xRjot7ucgWLWyfYwMZlYiggdzb3tR3nWdvq9SOsL/GVJu++XRC493nk",
+	"HIbWr6/ZnT4l6WRiO7LFcgoFRRWzLcDKC7eZb21b8LhhD/9oLA/X2Tv4xuvDmQNfbbWCM9/arP4ANivF",
+	"xTAukJ5vS+XW7lQ2ocG796LZ3gVFrxiGylPhqLDNpRHpuF+MXdhpzHLxPjOKNqnCZulb89VXY74qYNdX",
+	"ilD+WqO+AcCvRb+HYN8u1ZqGozFMdX8zX8MKVi0SgCNA7gShlXqVvssX2Wm2kbXJGzpGN26hj3YIJU6g",
+	"kytRGl5I/GsBvVaLreEo9lkPmswYgW/W1WcYU+2SL9x3IzkVp7ZZjNJPFGFCJzPM+phW9gmtFppimIZM",
+	"n2UnuTXZbRXsrclua7Lbmuy2FGVrstua7D6LyU6QXHRDdfEPI9v6dcJnvtsnmfo35XqUNftT5QSWTm0l",
+	"zJu1S2Du7xVzbjr1JTCdCA5x8/kKGyRxtLgxtTzEoyByQohHye4YRyvCti7dHN9w0BbuYbXty0UXb81f",
+	"fwTzVyVi/PcP3crQ1WIz1pwFVbvl2ohtUFcBlMqRnNp4zaF0VQ6SVDxRhEcuVstSNDB1G33ZfsZm8Wfw",
+	"MpZ+UsTl4plXZ+pauM+nJKYaCvi5+PuE2Y4QRnl0hQVslQUZzVzePy10s+fY49zmgJMJNKOMZ+RpYHuX",
+	"Hnb+DVq2BTt1KjEeV8Ft8Mn5/ItMwe7PJ9MRE7bigllz8chKbgWNhcrMJ83Wd4ysbI/zvtArzSYnyFuW",
+	"9EhgeAzpkhnDxFAyC8ydBlC0nnSIkEQOBmRARIDtxWbgEzklbDzRMzJmFCt+AS+o7CVJm7awLEdzA2/I",
+	"J9Q9KJULsIvJlpw14atex8NLB+SuqQeUM/iy6/vU0gbZULX2HIsSbfIj1ucwiA2EpUxXbP8Fizl9qUeG",
+	"QOWU4bNmu+EOlhZDcNkdeTWEbebaN5y59lgFBs6lglJwJWHhUcsMFNl7I+Mvp8mtEgGyOj5UkaDKFoNC",
+	"MR8nCFhMNaoLtGqxn8M0ibNycZBlV6wm11Qk/yIVTQy4NjnJJ5Sg0eSWEavttMnTK3anIZXEJ30W0lQZ",
+	"YaFPI2ITS9Akn/ej6VR6zEA3diMDtXdKXMwQ0lpVzdHaZQrbSr68FRK2QsJWSNgKCVsh4Z9dSCiUnC/y",
+	"18ctUZRZDVB0sB2rG+19L5JZJEudr2OutGtCDUnN6HFJGI0U6bMBNlGfYfVAFivWJm8Yiwz1J7Ec8oag",
+	"wte0/4tbzKdWq7/ttuENOL2et0snfBe+K5BEpfNbzZCdRhHHrj7nYErQvNkV5IhAvnBzopY5YeuCFY2m",
+	"lQ+xQlH7a2nRn1m6skbmFiJj2m9udVyArpj2WxlIVRFmY2yxcZWLYiDGksLPnu+liZl6F5i7Xd59bRWV",
+	"bFfszsIwyIqKi5AB/zi1VUxcL3nDWTD2Imv3zrVi8aCdiyj5QdRJU1S7gJNCiEa5YfPZ+StXfX2nTd5O",
+	"mMjqvAC6uKaJxR73sVRMEa4L67CkYXER2NPZhyo/ftWG6WdR1HkNVGyEWA72Q3I0Ls7nskY/zP9/AAAA",
+	"//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

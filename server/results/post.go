@@ -181,8 +181,8 @@ func (h *Handler) fill(ctx context.Context, result *store.Result) (*subunit.Repo
 	if err = errors.Join(err, in.finish(err == nil)); err != nil {
 		return nil, err
 	}
-	for _, d := range gzipDamage {
-		report.AddDamage(d)
+	if gzipDamage != nil {
+		report.AddDamage(*gzipDamage)
 	}
 	return report, summarize(result, report, in)
 }
@@ -190,16 +190,16 @@ func (h *Handler) fill(ctx context.Context, result *store.Result) (*subunit.Repo
 // openContent opens the bytes to parse: the upload itself, or what was inside
 // when it is gzip. That is stored as a blob of its own, because attachments
 // are read from it later.
-func (h *Handler) openContent(ctx context.Context, result *store.Result) (store.Blob, []subunit.Damage, error) {
+func (h *Handler) openContent(ctx context.Context, result *store.Result) (store.Blob, *subunit.Damage, error) {
 	raw, err := h.blobs.Open(ctx, result.SHA256)
 	if err != nil {
 		return nil, nil, err
 	}
-	if !subunit.IsGzip(raw) {
-		return raw, nil, nil
+	if zipped, err := isGzip(raw); err != nil || !zipped {
+		return raw, nil, err
 	}
 	defer raw.Close()
-	var damage []subunit.Damage
+	var damage *subunit.Damage
 	file, err := h.keep(ctx, func(w io.Writer) error {
 		_, found, err := subunit.Gunzip(w, io.NewSectionReader(raw, 0, raw.Size()), h.config.MaxDecompressed)
 		damage = found
@@ -213,6 +213,15 @@ func (h *Handler) openContent(ctx context.Context, result *store.Result) (store.
 	return content, damage, err
 }
 
+func isGzip(raw store.Blob) (bool, error) {
+	var head [3]byte
+	n, err := raw.ReadAt(head[:], 0)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return subunit.IsGzip(head[:n]), err
+}
+
 // summarize fills in what the result says as a whole.
 func summarize(result *store.Result, report *subunit.Report, in *intake) error {
 	counts, tests := in.counts()
@@ -220,7 +229,7 @@ func summarize(result *store.Result, report *subunit.Report, in *intake) error {
 	result.Counts, result.Tests = countsToStore(counts), tests
 	result.Records, result.NoiseBytes = int64(report.Records), report.NoiseBytes
 	result.DamageCount, result.Complete = int64(report.DamageCount), report.Complete()
-	result.Outcome = string(subunit.OutcomeOf(counts, report))
+	result.Outcome = string(counts.Outcome(report.Format, report.DamageCount))
 	if report.CPID != nil {
 		result.CPID = *report.CPID
 	}

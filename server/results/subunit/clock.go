@@ -9,7 +9,7 @@ import (
 // 10:34:49.010492Z", with T or a space between date and time, any number of
 // decimals or none, and Z, +02:00, +0200, +02 or nothing, which means UTC.
 // Decimals after the ninth are cut off. The year 1 is refused because its first
-// moment is the zero time.
+// moment is the zero time, and years that RFC 3339 cannot write are too.
 func parseTime(text string) (time.Time, bool) {
 	if len(text) < len("2014-08-15 10:34:49") {
 		return time.Time{}, false
@@ -25,7 +25,7 @@ func parseTime(text string) (time.Time, bool) {
 	if !separators || !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 {
 		return time.Time{}, false
 	}
-	if year < 2 || hour > 23 || minute > 59 || second > 59 {
+	if hour > 23 || minute > 59 || second > 59 {
 		return time.Time{}, false
 	}
 	nanos, rest, ok := parseFraction(text[19:])
@@ -40,7 +40,8 @@ func parseTime(text string) (time.Time, bool) {
 	if int(t.Month()) != month || t.Day() != day {
 		return time.Time{}, false // the 30th of February and the like
 	}
-	return t.Add(-offset), true
+	t = t.Add(-offset)
+	return t, t.Year() >= 2 && t.Year() <= 9999
 }
 
 // parseFraction reads the decimals of a second.

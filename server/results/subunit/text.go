@@ -56,10 +56,11 @@ func (in interner) text(b []byte) string {
 	return s
 }
 
-// shortMIME spells a media type as testtools prints it
-// (testtools/content_type.py): parameters sorted, without quotes, joined with
-// commas. So the v1 and the v2 form of one stream say the same. Text that does
-// not parse is returned unchanged.
+// shortMIME spells a media type as testtools prints it: parameters sorted,
+// without quotes, joined with commas. A charset ends at a comma, as in testtools
+// (_make_content_type in testtools/testresult/real.py), because subunit's own
+// writers send "charset=utf8,language=python". So readers that compare with
+// python-subunit see the same. Text that does not parse is returned unchanged.
 func shortMIME(text string) string {
 	base, rest, found := strings.Cut(text, ";")
 	base = strings.TrimSpace(base)
@@ -71,8 +72,14 @@ func shortMIME(text string) string {
 		return base
 	}
 	var params []string
-	for _, param := range strings.FieldsFunc(rest, func(r rune) bool { return r == ';' || r == ',' }) {
-		name, value, ok := strings.Cut(strings.TrimSpace(param), "=")
+	for param := range strings.SplitSeq(rest, ";") {
+		if param = strings.TrimSpace(param); param == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(param, "=")
+		if name == "charset" {
+			value, _, _ = strings.Cut(value, ",")
+		}
 		if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' {
 			value = value[1 : n-1]
 		}
