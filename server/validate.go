@@ -94,7 +94,7 @@ func (v *validator) checkParams(c echo.Context) error {
 		Route:       v.route,
 		Options:     &openapi3filter.Options{MultiError: true},
 	}
-	var entries []fault.Entry
+	entries := v.onlyOnce(c.Request(), query)
 	for _, p := range v.params {
 		if p.In == openapi3.ParameterInHeader && skipHeader(p.Name) {
 			continue
@@ -104,6 +104,31 @@ func (v *validator) checkParams(c echo.Context) error {
 		}
 	}
 	return invalid(entries)
+}
+
+// onlyOnce brings parameters that take one value and were given several times
+// down to one: KernelCI's clients mean the last one, for all others the values
+// must agree. The generated binding would refuse them without a name.
+func (v *validator) onlyOnce(r *http.Request, query url.Values) []fault.Entry {
+	var entries []fault.Entry
+	changed := false
+	for _, p := range v.params {
+		values := query[p.Name]
+		if p.In != openapi3.ParameterInQuery || len(values) < 2 || p.Schema.Value.Type.Is("array") {
+			continue
+		}
+		last := values[len(values)-1]
+		if v.op.dialect != kernelci && slices.ContainsFunc(values, func(s string) bool { return s != last }) {
+			entries = append(entries, fault.Entry{Parameter: p.Name, In: p.In, Message: "is given several times with different values"})
+		}
+		query[p.Name], changed = []string{last}, true
+	}
+	if changed {
+		u := *r.URL
+		u.RawQuery = query.Encode()
+		r.URL = &u
+	}
+	return entries
 }
 
 // skipHeader names the headers that OpenAPI does not let a parameter describe.
