@@ -1,0 +1,137 @@
+package subunit
+
+import "bytes"
+
+// word is the first word of a v1 line.
+type word uint8
+
+const (
+	wordNone word = iota
+	wordTest
+	wordSuccess
+	wordFailure
+	wordSkip
+	wordXFail
+	wordUXSuccess
+	wordTags
+	wordTime
+	wordProgress
+)
+
+// outcome reports whether the word ends a test.
+func (w word) outcome() bool { return w >= wordSuccess && w <= wordUXSuccess }
+
+func (w word) status() Status {
+	return [...]Status{
+		wordSuccess: Success, wordFailure: Fail, wordSkip: Skip, wordXFail: XFail, wordUXSuccess: UXSuccess,
+	}[w]
+}
+
+func wordOf(b []byte) word {
+	switch string(b) {
+	case "test", "testing":
+		return wordTest
+	case "success", "successful":
+		return wordSuccess
+	case "failure", "error":
+		return wordFailure
+	case "skip":
+		return wordSkip
+	case "xfail":
+		return wordXFail
+	case "uxsuccess":
+		return wordUXSuccess
+	case "tags":
+		return wordTags
+	case "time":
+		return wordTime
+	case "progress":
+		return wordProgress
+	}
+	return wordNone
+}
+
+// directive is a v1 line taken apart.
+type directive struct {
+	word     word
+	colon    bool // the word had a colon
+	argued   bool // something stands behind the word, if only the space
+	argument []byte
+}
+
+const longestWord = 32 // with many colons
+
+// parseDirective splits a line, given without its line feed. Like
+// python-subunit it wants the word at the very beginning, strips any number of
+// colons from it, and skips one character of white space behind it.
+func parseDirective(line []byte) directive {
+	if len(line) == 0 || line[0] < 'e' || line[0] > 'x' {
+		return directive{}
+	}
+	end := 0
+	for end < len(line) && end < longestWord && !isSpace(line[end]) {
+		end++
+	}
+	name := bytes.TrimRight(line[:end], ":")
+	d := directive{word: wordOf(name), colon: len(name) < end}
+	if d.word == wordNone {
+		return directive{}
+	}
+	if end < len(line) && isSpace(line[end]) {
+		d.argued = true
+		d.argument = line[end+1:]
+	}
+	return d
+}
+
+// meaningful reports whether the line is a directive at all. A label may be
+// empty if the colon shows that the line means it; the other words need an
+// argument.
+func (d directive) meaningful() bool {
+	switch {
+	case d.word == wordNone || !d.argued:
+		return false
+	case d.word == wordTest || d.word.outcome():
+		return len(d.argument) > 0 || d.colon
+	default:
+		return len(bytes.TrimSpace(d.argument)) > 0
+	}
+}
+
+// isSpace is the white space of Python's bytes.split.
+func isSpace(c byte) bool {
+	return c == ' ' || c >= '\t' && c <= '\r'
+}
+
+const (
+	bracketSuffix   = " ["
+	multipartSuffix = " [ multipart"
+)
+
+// ending is how an outcome line fits the test in progress.
+type ending uint8
+
+const (
+	endsNot ending = iota // the line is ordinary output
+	endsPlain
+	endsWithText  // details follow, up to a bracket
+	endsWithParts // multipart details follow
+)
+
+// endingFor compares an outcome's argument with the label of the test in
+// progress.
+func endingFor(argument, label []byte) ending {
+	rest, ok := bytes.CutPrefix(argument, label)
+	if !ok {
+		return endsNot
+	}
+	switch string(rest) {
+	case "":
+		return endsPlain
+	case bracketSuffix:
+		return endsWithText
+	case multipartSuffix:
+		return endsWithParts
+	}
+	return endsNot
+}

@@ -1,0 +1,83 @@
+package subunit
+
+import (
+	"errors"
+	"fmt"
+)
+
+// errStop ends the reading of an input early without failing Parse. Whoever
+// returns it has noted the damage.
+var errStop = errors.New("subunit: nothing more is read")
+
+// sink is where all formats put what they find.
+type sink struct {
+	lim    Limits
+	report *Report
+	emit   func(*Record) error
+
+	begun, listed int // records begun; those of them that turned out to be Exists
+
+	onNoise func([]byte) // for tests
+}
+
+func newSink(lim Limits, emit func(*Record) error) *sink {
+	lim = lim.withDefaults()
+	return &sink{lim: lim, emit: emit, report: &Report{Scope: ScopeAll, keep: lim.Damage}}
+}
+
+func (s *sink) damage(offset int64, kind Kind, reason string) {
+	s.report.add(Damage{Offset: offset, Kind: kind, Reason: reason})
+}
+
+func (s *sink) damagef(offset int64, kind Kind, format string, args ...any) {
+	s.damage(offset, kind, fmt.Sprintf(format, args...))
+}
+
+func (s *sink) warnf(format string, args ...any) {
+	s.report.Warnings = append(s.report.Warnings, fmt.Sprintf(format, args...))
+}
+
+func (s *sink) noise(b []byte) {
+	s.report.NoiseBytes += int64(len(b))
+	if s.onNoise != nil {
+		s.onNoise(b)
+	}
+}
+
+// begin is called before a record is made and stops the reading when there are
+// too many. A run that lists its tests first has two records for each, so
+// listed ones have a limit of their own.
+func (s *sink) begin(offset int64) error {
+	if s.begun-s.listed >= s.lim.Tests || s.listed >= s.lim.Tests {
+		s.damagef(offset, KindTruncated, "more than %d tests; the rest is not read", s.lim.Tests)
+		return errStop
+	}
+	s.begun++
+	return nil
+}
+
+// deliver hands a finished record to the callback.
+func (s *sink) deliver(r *Record) error {
+	s.report.Records++
+	if !r.Complete {
+		s.report.Unfinished++
+	}
+	if r.Status == Exists {
+		s.listed++
+	}
+	return s.emit(r)
+}
+
+// text makes storable text of raw bytes from an escaped format, noting damage
+// of the given kind when it has to be changed.
+func (s *sink) text(raw string, offset int64, kind Kind, what string) string {
+	text, bad := repair(raw)
+	if bad {
+		s.damage(offset, kind, what+" holds characters that are not text")
+	}
+	if short, was := cut(text, s.lim.IDBytes); was {
+		s.damagef(offset, kind, "%s longer than %d bytes is cut", what, s.lim.IDBytes)
+		return short
+	}
+	return text
+}

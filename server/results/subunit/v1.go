@@ -1,0 +1,335 @@
+package subunit
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// v1reader reads the lines of a v1 stream. At most one test is open at a time,
+// whatever number of workers wrote the stream: their output was serialised
+// before.
+type v1reader struct {
+	*builder
+	lines lineReader
+
+	clock time.Time // of the last time line; zero before the first
+	outer tagSet    // tags of the tests to come
+	tags  int64     // budget of tags that records may still repeat
+
+	current *entry // the test in progress
+	label   []byte // its label as it was written
+	inner   *tagSet
+
+	// visit, if set, is told of each line that is about to be read and of each
+	// chunk of an attachment, and may end the reading with errStop.
+	visit func(start, end int64, chunk bool) error
+}
+
+func newV1reader(s *sink, w *window) *v1reader {
+	return &v1reader{
+		builder: newBuilder(s),
+		lines:   lineReader{w: w},
+		outer:   tagSet{words: map[string]struct{}{}},
+		tags:    w.size + 1<<20,
+	}
+}
+
+// read reads the whole stream.
+func (r *v1reader) read() error {
+	for {
+		l, ok, err := r.lines.next()
+		if err == nil && ok {
+			err = r.line(l)
+		}
+		if errors.Is(err, errStop) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+	}
+	if r.current != nil {
+		if err := r.lose("test"); err != nil {
+			return err
+		}
+	}
+	r.warnDropped()
+	return nil
+}
+
+// line obeys one line outside of details.
+func (r *v1reader) line(l line) error {
+	if r.visit != nil {
+		if err := r.visit(l.start, l.end, false); err != nil {
+			return err
+		}
+	}
+	d := parseDirective(l.text)
+	if l.long {
+		r.longLine(l, d)
+		return nil
+	}
+	if !d.meaningful() {
+		r.output(l)
+		return nil
+	}
+	used, err := r.obey(l, d)
+	if !used {
+		r.output(l)
+	}
+	return err
+}
+
+// obey acts on a directive. It reports false when the line means nothing here
+// and is ordinary output.
+func (r *v1reader) obey(l line, d directive) (bool, error) {
+	switch {
+	case d.word == wordTest:
+		if r.current != nil {
+			return false, nil
+		}
+		return true, r.start(l, d.argument)
+	case d.word == wordTags:
+		return true, r.changeTags(l, d.argument)
+	case d.word == wordTime:
+		r.setClock(l, d.argument)
+	case d.word == wordProgress:
+		if !isProgress(bytes.TrimSpace(d.argument)) {
+			r.damage(l.start, KindV1Progress, "bad progress")
+		}
+	case r.current == nil:
+		return false, nil // an outcome without a test is no result
+	default:
+		return r.outcome(d)
+	}
+	return true, nil
+}
+
+// output counts a line that is no directive.
+func (r *v1reader) output(l line) {
+	r.report.NoiseBytes += l.size()
+	if r.onNoise != nil {
+		r.onNoise(l.text)
+		if l.ended {
+			r.onNoise([]byte{'\n'})
+		}
+	}
+}
+
+// longLine handles a line that does not fit into memory. It cannot be compared
+// with a label, so it is output, and damage if it meant to be a directive.
+func (r *v1reader) longLine(l line, d directive) {
+	if d.word == wordTest || d.word.outcome() {
+		r.damagef(l.start, KindV1Label, "line longer than %d bytes", maxPiece)
+	}
+	r.output(l)
+}
+
+// start begins a test.
+func (r *v1reader) start(l line, label []byte) error {
+	e, err := r.open(l.start)
+	if err != nil {
+		return err
+	}
+	text, bad := repair(string(label))
+	if bad {
+		r.damage(l.start, KindV1Label, "label is not UTF-8")
+	}
+	text, was := cut(text, r.lim.IDBytes)
+	if was {
+		r.damagef(l.start, KindV1Label, "label longer than %d bytes is cut", r.lim.IDBytes)
+	}
+	e.ID, e.Start, e.Status = text, r.clock, InProgress
+	r.current, r.inner = e, nil
+	r.label = append(r.label[:0], label...)
+	return r.hold(e, len(label), l.start)
+}
+
+// outcome ends the test in progress if the line is about it.
+func (r *v1reader) outcome(d directive) (bool, error) {
+	end := endingFor(d.argument, r.label)
+	if end == endsNot {
+		return false, nil
+	}
+	r.current.Status = d.word.status()
+	switch end {
+	case endsWithText:
+		return true, r.simpleDetails(d.word)
+	case endsWithParts:
+		return true, r.multipartDetails(d.word)
+	}
+	return true, r.finish(true)
+}
+
+// finish delivers the test in progress.
+func (r *v1reader) finish(complete bool) error {
+	e := r.current
+	r.current = nil
+	e.Complete = complete
+	e.Stop = r.clock
+	e.Tags = append(e.Tags[:0], r.currentTags()...)
+	e.dropEmpty()
+	return r.close(e)
+}
+
+// lose ends the test in progress at the end of the input. As in python-subunit
+// it has failed, whatever its outcome line had said.
+func (r *v1reader) lose(where string) error {
+	r.damage(r.lines.w.size, KindV1Truncated, "lost connection during "+where+" "+quote(r.current.ID))
+	return r.fail()
+}
+
+// fail delivers the test in progress as failed and incomplete.
+func (r *v1reader) fail() error {
+	r.current.Status = Fail
+	return r.finish(false)
+}
+
+func (r *v1reader) setClock(l line, argument []byte) {
+	t, ok := parseTime(string(bytes.TrimSpace(argument)))
+	if !ok {
+		r.damage(l.start, KindV1Time, "bad time")
+		return
+	}
+	r.clock = t
+}
+
+// isProgress accepts what a progress line may say; it is not used for
+// anything.
+func isProgress(argument []byte) bool {
+	text := string(argument)
+	if text == "push" || text == "pop" {
+		return true
+	}
+	_, err := strconv.Atoi(text)
+	return err == nil || errors.Is(err, strconv.ErrRange)
+}
+
+// tagSet is a set of tags with its sorted form.
+type tagSet struct {
+	words  map[string]struct{}
+	bytes  int      // length of all words
+	sorted []string // nil when it must be made again
+}
+
+const tagSetBytes = 4 << 20
+
+// add returns false when the set is full.
+func (s *tagSet) add(tag string, limit int) bool {
+	if _, ok := s.words[tag]; ok {
+		return true
+	}
+	if len(s.words) >= limit || s.bytes+len(tag) > tagSetBytes {
+		return false
+	}
+	s.words[tag] = struct{}{}
+	s.bytes += len(tag)
+	s.sorted = nil
+	return true
+}
+
+func (s *tagSet) remove(tag string) {
+	if _, ok := s.words[tag]; ok {
+		delete(s.words, tag)
+		s.bytes -= len(tag)
+		s.sorted = nil
+	}
+}
+
+// list returns the words in order.
+func (s *tagSet) list() []string {
+	if s.sorted == nil {
+		s.sorted = slices.Sorted(maps.Keys(s.words))
+	}
+	return s.sorted
+}
+
+// changeTags obeys a tags line. Inside a test it concerns that test only. Like
+// python-subunit it adds all new tags and then removes the others.
+func (r *v1reader) changeTags(l line, argument []byte) error {
+	set := &r.outer
+	if r.current != nil {
+		if r.inner == nil && !r.copyTags(l) {
+			return nil
+		}
+		set = r.inner
+	}
+	var gone [][]byte
+	dropped := false
+	for field := range bytes.FieldsSeq(argument) {
+		if field[0] == '-' {
+			gone = append(gone, field[1:])
+			continue
+		}
+		tag := r.tag(field, l.start)
+		if !set.add(tag, r.lim.TagsPerEvent) {
+			dropped = true
+		}
+	}
+	if dropped {
+		r.damagef(l.start, KindContent, "more than %d tags, or too long ones; the rest is dropped", r.lim.TagsPerEvent)
+	}
+	for _, field := range gone {
+		set.remove(r.tag(field, -1))
+	}
+	if r.current != nil {
+		return r.hold(r.current, len(argument), l.start)
+	}
+	return nil
+}
+
+// tag makes a tag of a word; damage is noted unless offset is negative.
+func (r *v1reader) tag(field []byte, offset int64) string {
+	tag := r.names.text(field)
+	text, bad := repair(tag)
+	text, was := cut(text, r.lim.IDBytes)
+	if (bad || was) && offset >= 0 {
+		r.damage(offset, KindV1Label, "tag is not UTF-8 or too long")
+	}
+	return text
+}
+
+// copyTags gives the test in progress tags of its own.
+func (r *v1reader) copyTags(l line) bool {
+	if !r.payTags(len(r.outer.words), l.start) {
+		return false
+	}
+	r.inner = &tagSet{words: maps.Clone(r.outer.words), bytes: r.outer.bytes}
+	return true
+}
+
+// payTags bounds how often tags may be repeated: one line can put thousands of
+// tags on each of millions of tests that follow.
+func (r *v1reader) payTags(n int, offset int64) bool {
+	if n == 0 {
+		return true
+	}
+	before := r.tags
+	r.tags -= int64(n)
+	if r.tags >= 0 {
+		return true
+	}
+	if before >= 0 {
+		r.damage(offset, KindContent, "the tests have more tags than the input has bytes; the rest is dropped")
+	}
+	return false
+}
+
+// currentTags returns the tags of the moment, sorted.
+func (r *v1reader) currentTags() []string {
+	set := &r.outer
+	if r.inner != nil {
+		set = r.inner
+	}
+	if !r.payTags(len(set.words), r.lines.pos) {
+		return nil
+	}
+	return set.list()
+}
