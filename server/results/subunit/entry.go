@@ -41,9 +41,11 @@ func (b *builder) open(offset int64) (*entry, error) {
 	if err := b.begin(offset); err != nil {
 		return nil, err
 	}
-	e := &entry{}
+	var e *entry
 	if n := len(b.free); n > 0 {
 		e, b.free = b.free[n-1], b.free[:n-1]
+	} else {
+		e = &entry{}
 	}
 	return e, b.hold(e, entryBytes, offset)
 }

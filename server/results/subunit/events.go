@@ -44,7 +44,7 @@ func (t *eventTable) add(ev *event, offset, parts int64) error {
 	if !ev.has(flagID) {
 		return t.addToRun(ev, offset, parts) // a status without a test means nothing
 	}
-	e, err := t.entry(ev, offset)
+	e, known, err := t.entry(ev, offset)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,9 @@ func (t *eventTable) add(ev *event, offset, parts int64) error {
 	}
 	e.Complete = true
 	e.Stop = ev.time()
-	delete(t.entries, e.key)
+	if known {
+		delete(t.entries, e.key)
+	}
 	return t.close(e)
 }
 
@@ -91,15 +93,16 @@ func (ev *event) time() time.Time {
 	return time.Unix(int64(ev.seconds), int64(ev.nanos)).UTC()
 }
 
-// entry returns the open record of the event's test and route, or opens one.
-func (t *eventTable) entry(ev *event, offset int64) (*entry, error) {
+// entry returns the open record of the event's test and route, or opens one. It
+// reports whether the record is in the table: one that is opened and closed by
+// the same event, as each listed test is, never gets there.
+func (t *eventTable) entry(ev *event, offset int64) (e *entry, known bool, err error) {
 	key := t.makeKey(ev, ev.id)
 	if e, ok := t.entries[string(key)]; ok {
-		return e, nil
+		return e, true, nil
 	}
-	e, err := t.open(offset)
-	if err != nil {
-		return nil, err
+	if e, err = t.open(offset); err != nil {
+		return nil, false, err
 	}
 	e.key = string(key)
 	e.ID = e.key[len(e.key)-len(ev.id):]
@@ -109,8 +112,11 @@ func (t *eventTable) entry(ev *event, offset int64) (*entry, error) {
 	e.seq = t.seq
 	t.seq++
 	e.Start = ev.time()
-	t.entries[e.key] = e
-	return e, t.hold(e, len(key), offset)
+	known = !ev.status.Final()
+	if known {
+		t.entries[e.key] = e
+	}
+	return e, known, t.hold(e, len(key), offset)
 }
 
 func (t *eventTable) addFile(e *entry, ev *event, offset, parts int64) error {

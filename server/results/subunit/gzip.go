@@ -12,8 +12,7 @@ import (
 // Gunzip takes one gzip layer, all of its members, from src to dst and returns
 // the number of bytes written. Damage is nil if all went well. If src is cut or
 // broken, or more than limit bytes come out of it, what could be read is
-// written all the same and the damage says what happened; with limit or less
-// below zero nothing is written.
+// written all the same and the damage says what happened.
 //
 // The error is that of reading src or writing dst.
 func Gunzip(dst io.Writer, src io.Reader, limit int64) (int64, *Damage, error) {
@@ -24,8 +23,11 @@ func Gunzip(dst io.Writer, src io.Reader, limit int64) (int64, *Damage, error) {
 		return &Damage{Offset: counted.n - int64(in.Buffered()), Kind: KindGzip, Reason: reason}
 	}
 	z, err := gzip.NewReader(in)
+	if fault.err != nil {
+		return 0, nil, fault.err
+	}
 	if err != nil {
-		return 0, damage(gzipReason(err)), fault.err
+		return 0, damage(gzipReason(err)), nil
 	}
 	out := &errWriter{w: dst}
 	n, err := io.Copy(out, io.LimitReader(z, max(0, limit)))

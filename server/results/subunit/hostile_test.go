@@ -84,7 +84,9 @@ func (r read) hasDamage(offset int64, kind Kind) bool {
 
 // hostileMust says what each case without an oracle must come to.
 var hostileMust = map[string]func(r read) bool{
-	"49_gzip_cut.bin":     func(r read) bool { return r.report.DamageCount == 1 && r.report.Damage[0].Kind == KindGzip },
+	"49_gzip_cut.bin": func(r read) bool {
+		return r.report.Damage[0] == Damage{53, KindGzip, "the gzip stream is cut short"} && len(r.records) > 0
+	},
 	"50_gzip_bomb.bin":    func(r read) bool { return r.report.Format == FormatUnknown && r.outcome == OutcomeError },
 	"51_gzip_of_gzip.bin": func(r read) bool { return r.report.Format == FormatUnknown && r.outcome == OutcomeError },
 	"52_json_deep.bin": func(r read) bool {
@@ -94,7 +96,7 @@ var hostileMust = map[string]func(r read) bool{
 		return r.outcome == OutcomePass && len(r.records) == 1 && r.records[0].ID == "a.b" && r.report.Scope == ScopePasses
 	},
 	"54_json_nan.bin": func(r read) bool {
-		return r.hasDamage(32, KindJSON) && len(r.records) == 0 && r.outcome == OutcomeError
+		return r.hasDamage(31, KindJSON) && len(r.records) == 0 && r.outcome == OutcomeError
 	},
 	"55_json_dup_key.bin": func(r read) bool {
 		return r.report.DamageCount == 1 && len(r.records) == 1 && *r.report.CPID == "y" && r.outcome == OutcomeIncomplete

@@ -245,7 +245,9 @@ func (j *jsonReader) deliverRecord(word string, at int64) error {
 	if err := j.begin(at); err != nil {
 		return err
 	}
-	j.words[word]++
+	if statusOfWord(word) != Unknown {
+		j.words[word]++ // other words could be any number of different ones
+	}
 	j.entries++
 	j.rec.Complete = j.rec.Status.Final()
 	err := j.deliver(&j.rec)

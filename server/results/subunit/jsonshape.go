@@ -223,20 +223,21 @@ func (j *jsonReader) tagsValue(at int64) error {
 	default:
 		return j.wrong("tags that are no array")
 	}
-	dropped := false
+	dropped, room := false, tagSetBytes
 	err := j.array(func(i int) error {
-		if i >= j.lim.TagsPerEvent {
+		if i >= j.lim.TagsPerEvent || room < 0 {
 			dropped = true
 			return j.skip()
 		}
 		tag, ok, err := j.stringValue(at, "tag")
 		if ok {
 			j.rec.Tags = append(j.rec.Tags, tag)
+			room -= len(tag)
 		}
 		return err
 	})
 	if dropped {
-		j.damagef(at, KindContent, "more than %d tags; the rest is dropped", j.lim.TagsPerEvent)
+		j.damagef(at, KindJSON, "more than %d tags, or too long ones; the rest is dropped", j.lim.TagsPerEvent)
 	}
 	slices.Sort(j.rec.Tags)
 	j.rec.Tags = slices.Compact(j.rec.Tags)

@@ -1,12 +1,13 @@
 package subunit
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // junitReader reads JUnit's XML. There is no schema for it; what all writers
@@ -25,7 +26,10 @@ type junitReader struct {
 
 	rec       Record
 	caseDepth int // depth of the open testcase, 0 if there is none
-	caseAt    int64
+	failures  int // failure and error elements in it
+	skips     int
+	room      int // bytes of text that may still be kept of it
+	dropped   int // texts that were one too many, in all testcases
 
 	childDepth int // depth of the open failure, error or skipped, or 0
 	child      Attachment
@@ -65,6 +69,9 @@ func (j *junitReader) read() error {
 		if err != nil {
 			return err
 		}
+	}
+	if j.dropped > 0 {
+		j.warnf("a test has more than %d attachments; the rest is not listed", j.lim.TestAttachments)
 	}
 	if j.caseDepth > 0 {
 		return j.finish(false)
@@ -136,12 +143,14 @@ func (j *junitReader) startElement(el xml.StartElement) error {
 	case j.caseDepth == 0 || j.depth != j.caseDepth+1:
 	case name == "failure" || name == "error":
 		j.rec.Status = Fail
-		j.startChild(el, "traceback", "text/x-traceback;charset=utf8")
+		j.failures++
+		j.startChild(el, "traceback", "text/x-traceback;charset=utf8", j.failures)
 	case name == "skipped":
 		if j.rec.Status != Fail {
 			j.rec.Status = Skip
 		}
-		j.startChild(el, "reason", "text/plain;charset=utf8")
+		j.skips++
+		j.startChild(el, "reason", "text/plain;charset=utf8", j.skips)
 	}
 	return nil
 }
@@ -165,15 +174,14 @@ func (j *junitReader) startCase(el xml.StartElement) error {
 	if class := attribute(el, "classname"); class != "" {
 		id = class + "." + id
 	}
-	j.caseDepth, j.caseAt = j.depth, at
+	j.caseDepth, j.failures, j.skips, j.room = j.depth, 0, 0, j.lim.InlineBytes
 	j.rec = Record{ID: j.text(id, at, KindXML, "test id"), Status: Success}
 	text := attribute(el, "time")
 	if text == "" {
 		return nil
 	}
-	seconds, err := strconv.ParseFloat(strings.ReplaceAll(text, ",", ""), 64)
-	length, ok := lengthOf(seconds)
-	if err != nil || !ok {
+	length, ok := parseSeconds(text)
+	if !ok {
 		j.damage(at, KindXML, "bad time")
 		return nil
 	}
@@ -181,16 +189,22 @@ func (j *junitReader) startCase(el xml.StartElement) error {
 	return nil
 }
 
-// startChild begins the text that explains an outcome.
-func (j *junitReader) startChild(el xml.StartElement, name, mime string) {
-	same := 0
-	for _, a := range j.rec.Attachments {
-		if a.Name == name || strings.HasPrefix(a.Name, name+"-") {
-			same++
-		}
+// parseSeconds reads "1.5", "1,234.5" (Ant groups thousands) and "1,5" (as other
+// locales print it).
+func parseSeconds(text string) (time.Duration, bool) {
+	separator := ""
+	if !strings.Contains(text, ".") {
+		separator = "."
 	}
-	if same > 0 {
-		name = fmt.Sprintf("%s-%d", name, same+1)
+	seconds, err := strconv.ParseFloat(strings.ReplaceAll(text, ",", separator), 64)
+	length, ok := lengthOf(seconds)
+	return length, ok && err == nil
+}
+
+// startChild begins the text that explains an outcome, the nth of its kind.
+func (j *junitReader) startChild(el xml.StartElement, name, mime string, n int) {
+	if n > 1 {
+		name += "-" + itoa(n)
 	}
 	j.childDepth = j.depth
 	j.child = Attachment{Name: name, MIME: mime}
@@ -203,15 +217,14 @@ func (j *junitReader) startChild(el xml.StartElement, name, mime string) {
 }
 
 func (j *junitReader) charData(text []byte) error {
-	if j.depth == 0 && len(strings.TrimSpace(string(text))) > 0 {
+	blank := len(bytes.TrimSpace(text)) == 0
+	if j.depth == 0 && !blank {
 		return j.stop("text outside of the XML document")
 	}
 	if j.childDepth == 0 || j.depth != j.childDepth {
 		return nil
 	}
-	if j.childBlank && strings.TrimSpace(string(text)) != "" {
-		j.childBlank = false
-	}
+	j.childBlank = j.childBlank && blank
 	j.fill(string(text))
 	return nil
 }
@@ -222,8 +235,9 @@ func (j *junitReader) fill(text string) {
 	if j.child.Truncated {
 		return
 	}
-	text, j.child.Truncated = cut(text, j.lim.InlineBytes-len(j.child.Data))
+	text, j.child.Truncated = cut(text, j.room)
 	j.child.Data = append(j.child.Data, text...)
+	j.room -= len(text)
 }
 
 func (j *junitReader) endElement() error {
@@ -239,6 +253,7 @@ func (j *junitReader) endElement() error {
 func (j *junitReader) endChild() {
 	j.childDepth = 0
 	if j.childBlank {
+		j.room += len(j.child.Data)
 		j.child.Data, j.child.Size, j.child.Truncated = nil, 0, false
 		j.fill(j.childNote)
 	}
@@ -250,7 +265,11 @@ func (j *junitReader) endChild() {
 		return
 	}
 	if len(j.rec.Attachments) >= j.lim.TestAttachments {
+		j.dropped++
 		return
+	}
+	if j.child.Data == nil {
+		j.child.Data = []byte{} // there is no room left, and there are no spans
 	}
 	j.rec.Attachments = append(j.rec.Attachments, j.child)
 }

@@ -15,7 +15,7 @@ type Limits struct {
 
 	AttachmentBytes int64 // bytes of one attachment to keep the place of; the rest is only counted
 	AttachmentSpans int   // pieces of one attachment, likewise
-	InlineBytes     int   // bytes of one attachment that must be copied because its text was escaped
+	InlineBytes     int   // bytes of one test's attachments that must be copied because the text was escaped
 	TestAttachments int   // attachments of one test; further ones are dropped, with a warning
 	RunAttachments  int   // attachments without a test, likewise
 

@@ -75,16 +75,23 @@ type Report struct {
 	CPID            *string
 	DurationSeconds *float64
 
-	keep int
+	keep int // Limits.Damage
 }
 
-// AddDamage adds a finding from outside the parser, such as Gunzip's. Findings
-// above the limit that Parse was given are counted and not kept.
+// AddDamage puts a finding from outside the parser, such as Gunzip's, before
+// the others. The last of them gives way if the limit is reached.
 func (r *Report) AddDamage(d Damage) {
 	r.DamageCount++
-	if r.keep <= 0 {
-		r.keep = DefaultLimits().Damage
+	keep := max(1, r.keep)
+	if len(r.Damage) >= keep {
+		r.Damage = r.Damage[:keep-1]
 	}
+	r.Damage = append([]Damage{d}, r.Damage...)
+}
+
+// add counts a finding, and keeps it if there is room.
+func (r *Report) add(d Damage) {
+	r.DamageCount++
 	if len(r.Damage) < r.keep {
 		r.Damage = append(r.Damage, d)
 	}

@@ -26,7 +26,7 @@ func newSink(lim Limits, emit func(*Record) error) *sink {
 }
 
 func (s *sink) damage(offset int64, kind Kind, reason string) {
-	s.report.AddDamage(Damage{Offset: offset, Kind: kind, Reason: reason})
+	s.report.add(Damage{Offset: offset, Kind: kind, Reason: reason})
 }
 
 func (s *sink) damagef(offset int64, kind Kind, format string, args ...any) {

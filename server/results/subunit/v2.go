@@ -56,10 +56,10 @@ func (r *v2reader) read() error {
 		} else {
 			r.skipText(b)
 		}
-		if errors.Is(err, errStop) {
-			break
-		}
 		if err != nil {
+			if errors.Is(err, errStop) {
+				break
+			}
 			return err
 		}
 	}
