@@ -15,6 +15,7 @@ import (
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	inFlight prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -29,7 +30,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60},
 		}, []string{"operation"}),
 	}
-	reg.MustRegister(m.requests, m.seconds)
+	m.inFlight = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "slipway_requests_in_flight",
+		Help: "Requests that have begun and are not answered yet.",
+	})
+	reg.MustRegister(m.requests, m.seconds, m.inFlight)
 	return m
 }
 

@@ -39,6 +39,8 @@ func operationOf(ctx context.Context) *operation {
 func (s *Server) front(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.now()
+		s.metrics.inFlight.Inc()
+		defer s.metrics.inFlight.Dec()
 		rec := &recorder{ResponseWriter: w}
 		info := &call.Info{
 			ID:     "req-" + s.newID().String(),

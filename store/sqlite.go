@@ -20,16 +20,16 @@ const sqliteFile = "slipway.db"
 const sqliteSettings = "_busy_timeout=10000&_foreign_keys=on&_stmt_cache_size=64"
 
 const (
-	writerSettings = sqliteSettings + "&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_cache_size=-65536"
+	writerSettings = sqliteSettings + "&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_cache_size=-32768"
 	readerSettings = sqliteSettings + "&_query_only=1&_txlock=deferred&_cache_size=-16384"
 )
 
 // sqlitePragmas have no name in the driver's settings. wal_autocheckpoint lets
 // a burst of uploads run 32 MiB into the log before it must be copied into the
-// file; journal_size_limit gives the disk space back afterwards.
+// file; journal_size_limit gives the disk space back afterwards. The file is not
+// mapped: mapped pages count as memory of the process, and reads gain little.
 var sqlitePragmas = []string{
 	"PRAGMA temp_store = MEMORY",
-	"PRAGMA mmap_size = 268435456",
 	"PRAGMA journal_size_limit = 67108864",
 	"PRAGMA wal_autocheckpoint = 8000",
 }

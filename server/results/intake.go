@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	// batchTests is how many rows go to the store in one call; the store cuts
-	// them into slices that hold the writer for milliseconds.
-	batchTests = 4096
+	// batchTests is how many rows go to the store in one call: enough to share
+	// the cost of a commit, few enough to keep memory small. The store cuts them
+	// into slices that hold the writer for milliseconds.
+	batchTests = 1024
 
 	// maxListed is how many tests that were only listed so far are held back.
 	// Most runners list every test before they run it, and the row would be

@@ -1,0 +1,300 @@
+package tests
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const processAdmin = "process-admin-token"
+
+// binary builds the server once for all tests and benchmarks of this package.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "slipway-binary-")
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Join(dir, "slipway")
+	out, err := exec.Command("go", "build", "-o", name, "../cmd/slipway").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return name, nil
+})
+
+// process is a server in a process of its own.
+type process struct {
+	url string
+	cmd *exec.Cmd
+	log *bytes.Buffer
+}
+
+func startProcess(t testing.TB, data string, flags ...string) *process {
+	t.Helper()
+	name, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := freeAddress(t)
+	p := &process{url: "http://" + address, log: &bytes.Buffer{}}
+	p.cmd = exec.Command(name, append([]string{"serve", "--data", data, "--listen", address}, flags...)...)
+	p.cmd.Env = append(os.Environ(), "SLIPWAY_ADMIN_TOKEN="+processAdmin)
+	p.cmd.Stderr = p.log
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.cmd.Process.Kill(); _ = p.cmd.Wait() })
+	p.awaitReady(t)
+	return p
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// awaitReady asks until the server says that it can serve.
+func (p *process) awaitReady(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for {
+		r, _ := http.NewRequestWithContext(ctx, http.MethodGet, p.url+"/readyz", nil)
+		resp, err := http.DefaultClient.Do(r)
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("the server does not get ready: %v\n%s", err, p.log)
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// awaitInFlight asks until so many requests are under way.
+func (p *process) awaitInFlight(t testing.TB, n int) {
+	t.Helper()
+	want := fmt.Sprintf("slipway_requests_in_flight %d\n", n)
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if _, body, err := p.call("GET", "/metrics", "", ""); err == nil && strings.Contains(string(body), want) {
+			return
+		}
+	}
+	t.Fatalf("there are never %d requests in flight", n)
+}
+
+// call sends a request as the admin and returns the status and the body.
+func (p *process) call(method, path, contentType, body string) (int, []byte, error) {
+	r, err := http.NewRequest(method, p.url+path, strings.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	r.Header.Set("X-Auth-Token", processAdmin)
+	r.Header.Set("Content-Type", contentType)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, text, err
+}
+
+// TestKill kills the server with SIGKILL while clients post, starts it again on
+// the same data, and looks for everything that was acknowledged.
+func TestKill(t *testing.T) {
+	t.Parallel()
+
+	data := t.TempDir()
+	p := startProcess(t, data)
+	if status, body, err := p.call("POST", "/v1/runs", "application/json", ""); status != 201 {
+		t.Fatalf("run: %d %s %v", status, body, err)
+	}
+	acknowledged := postUntilKilled(t, p)
+	if len(acknowledged.texts) == 0 || len(acknowledged.results) == 0 {
+		t.Fatalf("only %d messages and %d results were acknowledged", len(acknowledged.texts), len(acknowledged.results))
+	}
+
+	p = startProcess(t, data)
+	found := map[string]bool{}
+	for page := 1; ; page++ {
+		var list struct {
+			Statuses []struct{ Text string }
+		}
+		_, body, err := p.call("GET", fmt.Sprintf("/v1/runs/1/statuses?limit=1000&page=%d", page), "", "")
+		if err != nil || json.Unmarshal(body, &list) != nil {
+			t.Fatalf("statuses: %v %s", err, body)
+		}
+		if len(list.Statuses) == 0 {
+			break
+		}
+		for _, s := range list.Statuses {
+			found[s.Text] = true
+		}
+	}
+	for _, text := range acknowledged.texts {
+		if !found[text] {
+			t.Errorf("message %s was acknowledged and is lost", text)
+		}
+	}
+	for path, content := range acknowledged.results {
+		status, body, err := p.call("GET", path+"/raw", "", "")
+		if err != nil || status != 200 || string(body) != content {
+			t.Errorf("result %s was acknowledged and reads %d %.60q %v, want %.60q", path, status, body, err, content)
+		}
+	}
+}
+
+type acknowledgements struct {
+	texts   []string
+	results map[string]string // path -> content
+}
+
+// postUntilKilled lets eight clients post, kills the server after some answers
+// have come, and returns what was acknowledged.
+func postUntilKilled(t *testing.T, p *process) acknowledgements {
+	t.Helper()
+	const enough = 400
+	got := acknowledgements{results: map[string]string{}}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	plenty := make(chan struct{})
+	for client := range 8 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := 0; ; i++ {
+				text := fmt.Sprintf("client %d message %d", client, i)
+				if status, _, err := p.call("POST", "/v1/update-test-status/1", "application/json", `{"status":"`+text+`"}`); err != nil || status != 201 {
+					return
+				}
+				content := fmt.Sprintf("test: c%d.t%d\nsuccess: c%d.t%d\n", client, i, client, i)
+				status, body, err := p.call("POST", "/v1/post-result?test_id=1", "text/plain", content)
+				var saved struct {
+					ResultID string `json:"result_id"`
+				}
+				mu.Lock()
+				got.texts = append(got.texts, text)
+				if err == nil && status == 201 && json.Unmarshal(body, &saved) == nil {
+					got.results["/v1/runs/1/results/"+saved.ResultID] = content
+				}
+				if len(got.texts) == enough {
+					close(plenty)
+				}
+				mu.Unlock()
+			}
+		}()
+	}
+	select {
+	case <-plenty:
+	case <-time.After(30 * time.Second):
+		t.Errorf("fewer than %d messages in 30 s", enough)
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	_ = p.cmd.Wait()
+	return got
+}
+
+// TestStop sends SIGTERM while an upload is under way: it is finished and
+// answered, and the server ends without an error.
+func TestStop(t *testing.T) {
+	t.Parallel()
+
+	p := startProcess(t, t.TempDir())
+	reader, writer := io.Pipe()
+	answer := make(chan string, 1)
+	go func() {
+		resp, err := http.Post(p.url+"/v1/post-result", "text/plain", reader)
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		resp.Body.Close()
+		answer <- resp.Status
+	}()
+	if _, err := io.WriteString(writer, "test: a\n"); err != nil {
+		t.Fatal(err)
+	}
+	p.awaitInFlight(t, 2) // the upload, and the question itself
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	// New connections are refused as soon as the stop has begun.
+	for {
+		c, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+		if err != nil {
+			break
+		}
+		c.Close()
+	}
+	if _, err := io.WriteString(writer, "success: a\n"); err != nil {
+		t.Fatal(err)
+	}
+	writer.Close()
+	if got := <-answer; got != "201 Created" {
+		t.Errorf("the upload in flight ended with %q, want 201 Created", got)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("the server ended with %v\n%s", err, p.log)
+	}
+}
+
+// BenchmarkStart prints how long a new server takes from its start to readiness
+// on an empty data directory, and how much memory it then has resident.
+func BenchmarkStart(b *testing.B) {
+	if _, err := binary(); err != nil {
+		b.Fatal(err)
+	}
+	var took time.Duration
+	var resident, n int64
+	for b.Loop() {
+		started := time.Now()
+		p := startProcess(b, b.TempDir())
+		took += time.Since(started)
+		resident += residentKiB(b, p.cmd.Process.Pid)
+		n++
+		_ = p.cmd.Process.Kill()
+		_ = p.cmd.Wait()
+	}
+	b.ReportMetric(float64(took.Milliseconds())/float64(n), "ms-to-ready")
+	b.ReportMetric(float64(resident)/float64(n)/1024, "MiB-idle")
+}
+
+func residentKiB(b *testing.B, pid int) int64 {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		b.Skip(err)
+	}
+	for _, line := range strings.Split(string(text), "\n") {
+		var kib int64
+		if n, _ := fmt.Sscanf(line, "VmRSS: %d kB", &kib); n == 1 {
+			return kib
+		}
+	}
+	return 0
+}
