@@ -43,7 +43,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 			w.Header().Add(name, v)
 		}
 	}
-	body, err := json.Marshal(problemOf(f, info))
+	problem := problemOf(f, info)
+	if op != nil && op.secretPath {
+		problem.Instance = op.path
+	}
+	body, err := json.Marshal(problem)
 	if err != nil { // cannot happen: a Problem is text and numbers
 		panic(err)
 	}
@@ -84,7 +88,7 @@ func faultOf(err error) *fault.Fault {
 
 // inDialect applies the rules by which a system's clients expect certain errors.
 func inDialect(d dialect, f *fault.Fault) *fault.Fault {
-	if d != kernelci || f.Status != http.StatusUnauthorized {
+	if d != kernelci || f.ID != "unauthorized" && f.ID != "forbidden" {
 		return f
 	}
 	// KernelCI's clients know 403 only (app/handlers/base.py), without a challenge.

@@ -32,6 +32,9 @@ type operation struct {
 	permission auth.Permission // empty: public
 	optional   bool            // a call without credential may be allowed
 	stream     bool            // x-body: stream
+	rawQuery   bool            // x-query: raw, the handler reads the query itself
+	secretPath bool            // x-secret-path: a credential may stand in the path
+	keyHeader  string          // x-key-header: a key that only the handler can check
 	maxBody    int64           // x-max-bytes, 0: the server's setting
 	jsonMedia  []string        // x-json-media: read as JSON as well
 	doc        *openapi3.Operation
@@ -88,6 +91,9 @@ func newOperation(doc *openapi3.T, path, method string, item *openapi3.PathItem,
 		dialect:    dialect(text(op.Extensions, "x-dialect")),
 		permission: auth.Permission(text(op.Extensions, "x-permission")),
 		stream:     text(op.Extensions, "x-body") == "stream",
+		rawQuery:   text(op.Extensions, "x-query") == "raw",
+		secretPath: op.Extensions["x-secret-path"] == true,
+		keyHeader:  text(op.Extensions, "x-key-header"),
 	}
 	if n, ok := op.Extensions["x-max-bytes"].(float64); ok {
 		o.maxBody = int64(n)
@@ -116,7 +122,7 @@ func (o *operation) checkSecurity(doc *openapi3.T) error {
 		return fmt.Errorf("x-dialect %q is unknown", o.dialect)
 	case len(security) == 0 && o.permission != "":
 		return errors.New("public, but names a permission")
-	case len(security) > 0 && !o.permission.Known():
+	case len(security) > 0 && !o.permission.Known() && (o.keyHeader == "" || o.permission != ""):
 		return fmt.Errorf("x-permission %q is not in the permission table", o.permission)
 	}
 	return nil

@@ -85,28 +85,31 @@ func under(path, folder string) bool {
 	return ok && (rest == "" || rest[0] == '/')
 }
 
-var acceptVersion = regexp.MustCompile(`^application/v([0-9]+)(\.0)?$`)
+var acceptVersion = regexp.MustCompile(`^application/v([0-9]+)$`)
 
-// checkAcceptVersion answers 406 to an Accept header that asks, in KernelCI's
-// way, for a version that does not exist and for none that does.
+// checkAcceptVersion answers 406 when every media range of the Accept header
+// asks, in KernelCI's way, for a version that does not exist. A range that asks
+// for no version, or that cannot be read, is content with version 1; one of
+// weight 0 asks for nothing.
 func checkAcceptVersion(lines []string) error {
-	unknown := ""
-	for _, line := range lines {
-		for _, item := range strings.Split(line, ",") {
-			media, _, err := mime.ParseMediaType(item)
-			if err != nil {
-				continue
-			}
-			switch m := acceptVersion.FindStringSubmatch(media); {
-			case m == nil:
-			case m[1] == "1":
+	refused := false
+	for _, item := range strings.Split(strings.Join(lines, ","), ",") {
+		media, params, err := mime.ParseMediaType(item)
+		if err != nil {
+			if strings.TrimSpace(item) != "" {
 				return nil
-			default:
-				unknown = media
 			}
+			continue
 		}
+		if q, err := strconv.ParseFloat(params["q"], 64); err == nil && q == 0 {
+			continue
+		}
+		if m := acceptVersion.FindStringSubmatch(media); m == nil || m[1] == "1" {
+			return nil
+		}
+		refused = true
 	}
-	if unknown == "" {
+	if !refused {
 		return nil
 	}
 	return fault.New(http.StatusNotAcceptable, "version-not-acceptable",

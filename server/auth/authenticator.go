@@ -194,7 +194,7 @@ func fromAllowed(networks []string, client netip.Addr) bool {
 }
 
 func identityOf(t *store.Token) Identity {
-	i := Identity{Kind: "token", TokenID: t.ID, Name: t.Name, Owner: t.Owner, Tenant: t.Tenant, Labs: t.Labs}
+	i := Identity{Kind: "token", TokenID: t.ID, Name: t.Name, Owner: t.Owner, Tenant: t.Tenant, Labs: t.Labs, Flags: t.Flags}
 	for _, r := range t.Roles {
 		i.Roles = append(i.Roles, Role(r))
 	}

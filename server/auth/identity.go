@@ -30,6 +30,7 @@ type Identity struct {
 	Tenant  string
 	Roles   []Role
 	Labs    []string
+	Flags   []string // rights beside the roles, such as upload
 }
 
 // Anonymous reports whether nobody is logged in.

@@ -50,7 +50,7 @@ func (c *checkingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 var everywhere = map[string]bool{
 	"Date": true, "Connection": true, "Content-Length": true, "Content-Type": true, "Content-Encoding": true,
 	"Transfer-Encoding": true, "Vary": true, "X-Request-Id": true, "X-Openstack-Request-Id": true,
-	"Openstack-Api-Version": true, "Access-Control-Allow-Origin": true, "Access-Control-Expose-Headers": true,
+	"Openstack-Api-Version": true, "X-Drydock-Req": true, "Access-Control-Allow-Origin": true, "Access-Control-Expose-Headers": true,
 }
 
 // Check says what in an answer the document does not foresee.
