@@ -40,6 +40,7 @@ func TestTranslate(t *testing.T) {
 		{"postgres deadlock", pg("40P01"), ErrUnavailable},
 		{"postgres out of connections", pg("53300"), ErrUnavailable},
 		{"postgres shutting down", pg("57P01"), ErrUnavailable},
+		{"postgres schema changed", pg("0A000"), ErrUnavailable},
 		{"connection lost", fmt.Errorf("x: %w", driver.ErrBadConn), ErrUnavailable},
 		{"cancelled", fmt.Errorf("x: %w", context.Canceled), context.Canceled},
 		{"something else", other, other},
