@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
@@ -149,6 +150,10 @@ func TestJSON(t *testing.T) {
 	if got, err := j.MarshalJSON(); err != nil || !bytes.HasPrefix(got, []byte(`{ "b":1.0`)) {
 		t.Errorf("MarshalJSON: %s, %v", got, err)
 	}
+	var copied JSON
+	if err := json.Unmarshal([]byte(`[ {"x" : 1e2} ]`), &copied); err != nil || string(copied) != `[ {"x" : 1e2} ]` {
+		t.Errorf("UnmarshalJSON: %s, %v; want the very bytes", copied, err)
+	}
 	if err := j.Scan(nil); err != nil || j != nil {
 		t.Errorf("Scan(nil): %q, %v; want nil", j, err)
 	}
@@ -176,5 +181,21 @@ func TestPace(t *testing.T) {
 	}
 	if p.rows() != minSlice {
 		t.Errorf("after slow slices %d rows, want %d", p.rows(), minSlice)
+	}
+}
+
+func TestTestStatus(t *testing.T) {
+	t.Parallel()
+	for n, word := range []string{"unknown", "exists", "inprogress", "success", "uxsuccess", "skip", "fail", "xfail"} {
+		status, ok := ParseTestStatus(word)
+		if !ok || int(status) != n || status.String() != word {
+			t.Errorf("ParseTestStatus(%q) = %d %q, %v; want %d", word, status, status, ok, n)
+		}
+	}
+	if status, ok := ParseTestStatus("Fail"); ok || status != TestUnknown {
+		t.Errorf("ParseTestStatus(Fail) = %s, %v; want unknown, false", status, ok)
+	}
+	if got := TestStatus(200).String(); got != "unknown" {
+		t.Errorf("status 200 is %q, want unknown", got)
 	}
 }
