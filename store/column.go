@@ -4,9 +4,6 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
-
-	"gorm.io/gorm"
-	"gorm.io/gorm/schema"
 )
 
 // JSON is a document that is stored and given back byte for byte. It is kept as
@@ -47,14 +44,6 @@ func (j JSON) MarshalJSON() ([]byte, error) {
 func (j *JSON) UnmarshalJSON(data []byte) error {
 	*j = append(JSON{}, data...)
 	return nil
-}
-
-// GormDBDataType names the column type.
-func (JSON) GormDBDataType(db *gorm.DB, _ *schema.Field) string {
-	if db.Name() == string(postgresDialect) {
-		return "bytea"
-	}
-	return "blob"
 }
 
 // Strings is a short list of texts in one text column, as a JSON array. Nil

@@ -128,7 +128,7 @@ func postgresKind(code string) error {
 		return ErrUnavailable
 	case "55P03", "57P01", "57P02", "57P03": // lock not available, shutdowns
 		return ErrUnavailable
-	case "57014": // cancelled by the server or an operator
+	case "57014", "0A000": // cancelled by an operator; schema changed under a prepared statement
 		return ErrUnavailable
 	}
 	switch {
@@ -141,12 +141,13 @@ func postgresKind(code string) error {
 }
 
 // worthRetrying reports whether PostgreSQL gave the transaction up for the sake
-// of another one, or the driver found its connection dead before it had sent
-// anything. Running it again may succeed.
+// of another one, a replica has migrated the schema since a statement was
+// prepared, or the driver found its connection dead before it had sent anything.
+// Running it again may succeed.
 func worthRetrying(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return pg.Code == "40001" || pg.Code == "40P01"
+		return pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "0A000"
 	}
 	return errors.Is(err, driver.ErrBadConn)
 }

@@ -180,7 +180,7 @@ const deleteTests = `DELETE FROM tests WHERE result_key = ? AND n <=
 // go between, and at last the result itself.
 func (s *Store) purge(ctx context.Context, key int64) error {
 	for {
-		removed, err := s.purgeSlice(ctx, key, s.core.pace.rows())
+		removed, err := s.purgeSlice(ctx, key, s.sliceRows())
 		if err != nil || removed == 0 {
 			return err
 		}

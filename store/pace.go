@@ -16,6 +16,18 @@ const (
 	firstSlice = 2048
 )
 
+// pgSlice is fixed: on PostgreSQL a slice holds nobody up but those who bring the
+// same new names.
+const pgSlice = 4096
+
+// sliceRows is how many rows the next slice should have.
+func (s *Store) sliceRows() int {
+	if s.onPostgres() {
+		return pgSlice
+	}
+	return s.core.pace.rows()
+}
+
 // pace finds out how many rows fit in a slice on this machine. Many uploads at
 // once share one, because they share the disk.
 type pace struct{ size atomic.Int64 }

@@ -171,6 +171,10 @@ func (c *core) enter() error {
 
 // Ping asks the database for a sign of life.
 func (s *Store) Ping(ctx context.Context) error {
+	if err := s.core.enter(); err != nil {
+		return err
+	}
+	defer s.core.inside.Done()
 	var one int
 	if err := s.read(ctx).Raw("SELECT 1").Scan(&one).Error; err != nil {
 		return fmt.Errorf("ping: %w", translate(err))

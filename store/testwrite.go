@@ -131,7 +131,7 @@ func (r *testRow) fill(t *Test) error {
 // inSlices writes rows in as many transactions as it takes to keep each short.
 func (s *Store) inSlices(ctx context.Context, key int64, rows []testRow, write func(tx *Store, slice []testRow) error) error {
 	for len(rows) > 0 {
-		slice := rows[:min(len(rows), s.core.pace.rows())]
+		slice := rows[:min(len(rows), s.sliceRows())]
 		var took time.Duration
 		err := s.InTx(ctx, func(tx *Store) error {
 			started := time.Now()

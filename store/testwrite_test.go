@@ -60,3 +60,99 @@ func BenchmarkInsertTests(b *testing.B) {
 	runtime.ReadMemStats(&m)
 	b.ReportMetric(float64(m.TotalAlloc)/float64(b.N)/n, "B/test")
 }
+
+// upload publishes one suite.
+func uploadSuite(b *testing.B, s *Store, sha string, tests []Test) *Result {
+	b.Helper()
+	ctx := context.Background()
+	r := &Result{SHA256: sha}
+	for _, t := range tests {
+		if r.Tests++; t.Status == TestFail {
+			r.Counts.Fail++
+		}
+	}
+	if err := s.BeginResult(ctx, r); err != nil {
+		b.Fatal(err)
+	}
+	if err := s.InsertTests(ctx, r.Key, tests); err != nil {
+		b.Fatal(err)
+	}
+	r, err := s.PublishResult(ctx, r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return r
+}
+
+// BenchmarkUpdateTests replaces every test of a large result, as a stream does
+// that lists all tests before it runs them.
+func BenchmarkUpdateTests(b *testing.B) {
+	const n = 121_000
+	s := openTest(b)
+	ctx := context.Background()
+	tests := suite(n, time.Unix(1_700_000_000, 0))
+	r := &Result{SHA256: "a"}
+	if err := s.BeginResult(ctx, r); err != nil {
+		b.Fatal(err)
+	}
+	if err := s.InsertTests(ctx, r.Key, tests); err != nil {
+		b.Fatal(err)
+	}
+	for i := range tests {
+		tests[i].Status = TestSkip
+	}
+	for b.Loop() {
+		if err := s.UpdateTests(ctx, r.Key, tests); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "tests/s")
+}
+
+// BenchmarkListTests reads pages of a large result beside which four others lie.
+func BenchmarkListTests(b *testing.B) {
+	const n = 121_000
+	s := openTest(b)
+	ctx := context.Background()
+	tests := suite(n, time.Unix(1_700_000_000, 0))
+	var r *Result
+	for i := range 5 {
+		r = uploadSuite(b, s, fmt.Sprint(i), tests)
+	}
+	fail := TestFail
+	for name, f := range map[string]TestFilter{
+		"first":          {},
+		"offset-120000":  {Page: Page{Offset: 120_000}},
+		"status":         {Status: &fail, Page: Page{Total: true}},
+		"status-offset":  {Status: &fail, Page: Page{Offset: 5000}},
+		"part-late":      {Q: "_120999"},
+		"part-and-total": {Q: "_12099", Page: Page{Total: true}},
+	} {
+		f.Result = r
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if list, err := s.ListTests(ctx, f); err != nil || len(list.Items) == 0 {
+					b.Fatal(len(list.Items), err)
+				}
+			}
+		})
+	}
+	b.Run("history", func(b *testing.B) {
+		for b.Loop() {
+			if list, err := s.TestHistory(ctx, tests[77].Name, Page{}); err != nil || len(list.Items) != 5 {
+				b.Fatal(len(list.Items), err)
+			}
+		}
+	})
+	b.Run("delete", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			one := uploadSuite(b, s, "deleted", tests)
+			b.StartTimer()
+			if err := s.DeleteResult(ctx, one.ID); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "tests/s")
+	})
+}

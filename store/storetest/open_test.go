@@ -82,3 +82,19 @@ func TestOpen_Refused(t *testing.T) {
 		}
 	}
 }
+
+func TestPing(t *testing.T) {
+	t.Parallel()
+	EachConfig(t, func(t *testing.T, cfg store.Config) {
+		s := Open(t, cfg)
+		if err := s.Ping(context.Background()); err != nil {
+			t.Errorf("Ping: %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Ping(context.Background()); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("Ping after Close: %v, want ErrUnavailable", err)
+		}
+	})
+}

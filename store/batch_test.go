@@ -1,0 +1,148 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// together runs closures in one batch: the first one keeps the transaction
+// until all others wait in the queue.
+func together(t *testing.T, s *Store, changes ...func(tx *Store) error) []error {
+	t.Helper()
+	ctx := context.Background()
+	errs := make([]error, len(changes))
+	entered, release := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		errs[0] = s.InTx(ctx, func(tx *Store) error {
+			close(entered)
+			<-release
+			return changes[0](tx)
+		})
+	})
+	<-entered
+	for i := 1; i < len(changes); i++ {
+		wg.Go(func() { errs[i] = s.InTx(ctx, changes[i]) })
+		for deadline := time.Now().Add(10 * time.Second); len(s.core.writer.jobs) < i; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("nobody waits in the queue")
+			}
+		}
+	}
+	close(release)
+	wg.Wait()
+	return errs
+}
+
+func addSetting(name string) func(tx *Store) error {
+	return func(tx *Store) error {
+		return translate(tx.db.Create(&setting{Name: name, Value: []byte{1}}).Error)
+	}
+}
+
+func wantSettings(t *testing.T, s *Store, want ...string) {
+	t.Helper()
+	var got []string
+	if err := s.read(context.Background()).Model(&setting{}).Order("name").Pluck("name", &got).Error; err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("rows %q, want %q", got, want)
+	}
+}
+
+func TestBatch_FailedCommitFailsAll(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	errs := together(t, s,
+		addSetting("a"),
+		func(tx *Store) error { // found only by COMMIT
+			if _, err := tx.exec("PRAGMA defer_foreign_keys = ON"); err != nil {
+				return err
+			}
+			_, err := tx.exec("INSERT INTO status_messages (run_id, text, created_at) VALUES (99, '', 0)")
+			return err
+		},
+		addSetting("b"),
+	)
+	for i, err := range errs {
+		if !errors.Is(err, ErrReference) {
+			t.Errorf("caller %d: %v, want the error of the commit", i, err)
+		}
+	}
+	wantSettings(t, s)
+	if err := s.InTx(context.Background(), addSetting("next")); err != nil {
+		t.Errorf("the next transaction: %v", err)
+	}
+	wantSettings(t, s, "next")
+}
+
+// SQLite ends the whole transaction after some errors, such as a full disk.
+// Then nobody in the batch may be told that all is well.
+func TestBatch_LostTransactionFailsAll(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	refused := errors.New("refused")
+	errs := together(t, s,
+		addSetting("a"),
+		func(tx *Store) error {
+			if _, err := tx.exec("ROLLBACK"); err != nil {
+				return err
+			}
+			return refused
+		},
+		addSetting("b"),
+	)
+	if errs[0] == nil {
+		t.Error("the first caller: nil, want the loss of its transaction")
+	}
+	if !errors.Is(errs[1], refused) {
+		t.Errorf("the second caller: %v, want its own error", errs[1])
+	}
+	if errs[2] != nil {
+		t.Errorf("the third caller: %v, want nil, for it got a transaction of its own", errs[2])
+	}
+	wantSettings(t, s, "b")
+}
+
+func TestBatch_FirstFailureEndsTheBatch(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	refused := errors.New("refused")
+	errs := together(t, s,
+		func(tx *Store) error { _ = addSetting("a")(tx); return refused },
+		addSetting("b"),
+		func(tx *Store) error { _ = addSetting("c")(tx); return refused },
+		addSetting("d"),
+	)
+	if !slices.Equal(errs, []error{refused, nil, refused, nil}) {
+		t.Errorf("errors %v, want those of the first and the third alone", errs)
+	}
+	wantSettings(t, s, "b", "d")
+}
+
+// A batch that has gone on long enough is committed before the next caller.
+func TestBatch_EndsAfterSomeTime(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	seen := -1
+	errs := together(t, s,
+		func(tx *Store) error {
+			time.Sleep(maxBatchTime + time.Millisecond)
+			return addSetting("slow")(tx)
+		},
+		func(*Store) error {
+			var n int64
+			err := s.core.reads.Model(&setting{}).Count(&n).Error
+			seen = int(n)
+			return err
+		},
+	)
+	if errs[0] != nil || errs[1] != nil || seen != 1 {
+		t.Errorf("errors %v; the second caller sees %d committed rows, want 1", errs, seen)
+	}
+}
