@@ -43,11 +43,17 @@ func fromDescribe(s string) string {
 	case len(parts) >= 3:
 		n := len(parts)
 		s = strings.Join(parts[:n-2], "-") + ".dev" + parts[n-2] + "." + parts[n-1]
-	case !strings.Contains(s, "."):
+	case isHash(s):
 		s = base + ".dev0.g" + s
+	case !strings.Contains(s, "."):
+		return base + ".dev0"
 	}
 	if dirty {
 		s += ".dirty"
 	}
 	return s
+}
+
+func isHash(s string) bool {
+	return len(s) >= 7 && strings.Trim(s, "0123456789abcdef") == ""
 }

@@ -33,25 +33,9 @@ func main() {
 
 func run(ctx context.Context, args []string) int {
 	var c cli
-	parser, err := kong.New(&c,
-		kong.Name("slipway"),
-		kong.Description("One server for test labs."),
-		kong.DefaultEnvars("SLIPWAY"),
-		kong.UsageOnError(),
-		kong.Bind(&c.storeFlags),
-		kong.BindTo(ctx, (*context.Context)(nil)),
-	)
+	parser, err := newParser(ctx, &c, args)
 	if err != nil {
 		return complain(err)
-	}
-	settings, err := settingsFile(args)
-	if err != nil {
-		return complain(err)
-	}
-	if settings != nil {
-		if err := kong.Resolvers(settings).Apply(parser); err != nil {
-			return complain(err)
-		}
 	}
 	k, err := parser.Parse(args)
 	if err != nil {
@@ -61,6 +45,27 @@ func run(ctx context.Context, args []string) int {
 		return complain(err)
 	}
 	return 0
+}
+
+// newParser reads the configuration file that the arguments name and returns
+// what parses them.
+func newParser(ctx context.Context, c *cli, args []string) (*kong.Kong, error) {
+	options := []kong.Option{
+		kong.Name("slipway"),
+		kong.Description("One server for test labs."),
+		kong.DefaultEnvars("SLIPWAY"),
+		kong.UsageOnError(),
+		kong.Bind(&c.storeFlags),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	}
+	file, err := settingsFile(args)
+	if err != nil {
+		return nil, err
+	}
+	if file != nil {
+		options = append(options, kong.Resolvers(file))
+	}
+	return kong.New(c, options...)
 }
 
 func complain(err error) int {

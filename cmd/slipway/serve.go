@@ -36,10 +36,10 @@ type serveCmd struct {
 	DiscoveryV1Public bool `name:"discovery-v1-public" help:"Show the version document to callers without a credential."`
 	DocsPublic        bool `name:"docs-public" default:"true" negatable:"" help:"Serve the API explorer."`
 
-	RefstackRequireToken bool                         `name:"refstack-require-token" help:"Refuse runner calls without a credential."`
-	RefstackOneResult    bool                         `name:"refstack-one-result" help:"Refuse a second, different result of a run with 409."`
-	RefstackTempest      map[string]map[string]string `name:"refstack-tempest-config" help:"Sections of options that every miniconf holds; set it in the configuration file." hidden:""`
-	RefstackTestcases    []string                     `name:"refstack-testcases" default:"tempest" help:"What get-testcases answers."`
+	RefstackRequireToken bool           `name:"refstack-require-token" help:"Refuse runner calls without a credential."`
+	RefstackOneResult    bool           `name:"refstack-one-result" help:"Refuse a second, different result of a run with 409."`
+	RefstackTempest      optionSections `name:"refstack-tempest-config" help:"Sections of options that every miniconf holds; set it in the configuration file." hidden:""`
+	RefstackTestcases    []string       `name:"refstack-testcases" default:"tempest" help:"What get-testcases answers."`
 
 	MaxBody         int64         `default:"1048576" help:"Limit of a JSON or form body in bytes."`
 	MaxUpload       int64         `default:"268435456" help:"Limit of an uploaded file in bytes."`

@@ -60,16 +60,25 @@ func (s settings) add(prefix string, tree map[string]any) {
 // not silently leave a setting at its default.
 func (s settings) Validate(app *kong.Application) error {
 	known := map[string]bool{"config": true}
-	for _, node := range append([]*kong.Node{app.Node}, app.Children...) {
-		addFlags(known, node)
-	}
+	addFlags(known, app.Node)
 	var errs []error
 	for name, value := range s {
-		if _, section := value.(map[string]any); !section && !known[name] {
+		if _, section := value.(map[string]any); !section && !known[name] && !s.insideValue(name, known) {
 			errs = append(errs, fmt.Errorf("the configuration file sets %s, but there is no flag --%s", name, name))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// insideValue reports whether the name is a part of a flag whose value is a map.
+func (s settings) insideValue(name string, known map[string]bool) bool {
+	for i := range name {
+		if name[i] == '-' && known[name[:i]] {
+			_, isMap := s[name[:i]].(map[string]any)
+			return isMap
+		}
+	}
+	return false
 }
 
 func addFlags(known map[string]bool, node *kong.Node) {
@@ -97,4 +106,28 @@ func (s settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, 
 		return strings.Join(words, ","), nil
 	}
 	return value, nil
+}
+
+// optionSections is a setting with sections of options, all of them text. On a
+// command line it is JSON.
+type optionSections map[string]map[string]string
+
+// Decode reads the value that kong has found.
+func (o *optionSections) Decode(ctx *kong.DecodeContext) error {
+	token, err := ctx.Scan.PopValue("sections")
+	if err != nil {
+		return err
+	}
+	text, isText := token.Value.(string)
+	if !isText {
+		made, err := yaml.Marshal(token.Value)
+		if err != nil {
+			return err
+		}
+		text = string(made)
+	}
+	if err := yaml.Unmarshal([]byte(text), (*map[string]map[string]string)(o)); err != nil {
+		return errors.New("must be sections of options, all of them text")
+	}
+	return nil
 }
