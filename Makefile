@@ -14,6 +14,10 @@ ARGS ?=
 # SQLite is C: say so here rather than at the first query of a binary without it.
 export CGO_ENABLED := 1
 
+# The version comes from git describe above; asking git again would make every
+# command fail in a checkout that belongs to somebody else.
+export GOFLAGS := $(filter-out -buildvcs%,$(shell go env GOFLAGS)) -buildvcs=false
+
 oapi-codegen := go tool -modfile=gen/tools/go.mod oapi-codegen
 oasdiff := go tool -modfile=gen/tools/go.mod oasdiff
 released := tests/testdata/released/slipway.yaml
@@ -28,7 +32,7 @@ run: build ## build and start the server on http://127.0.0.1:8080 (ARGS="--liste
 
 .PHONY: build
 build: ## write bin/slipway; needs Go, a C compiler and the module proxy
-	go build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/slipway ./cmd/slipway
+	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/slipway ./cmd/slipway
 
 .PHONY: test
 test: ## run all tests with the race detector; skips, visibly, what the machine lacks

@@ -131,10 +131,18 @@ func findChromium(t *testing.T) string {
 // loopback. It is stopped with the test.
 func startChromium(t *testing.T, path string) context.Context {
 	t.Helper()
+	// Not t.TempDir: Chromium makes a socket in there, whose path must be short,
+	// and a process of its that ends late must not fail the test.
+	dir, err := os.MkdirTemp("", "slipway-chromium-")
+	if err != nil {
+		t.Fatalf("directory for Chromium: %v", err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
 	options := append(
 		chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
-		chromedp.UserDataDir(t.TempDir()),
+		chromedp.UserDataDir(filepath.Join(dir, "profile")),
+		chromedp.Env("TMPDIR="+dir),
 		chromedp.DisableGPU,
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
 		chromedp.Flag("disable-quic", true),

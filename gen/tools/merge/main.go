@@ -100,7 +100,7 @@ func (m *merger) remember(n *yaml.Node, name string) {
 // join adds every key of from to into, where path says how to reach them.
 func (m *merger) join(into, from *yaml.Node, path []string) error {
 	var errs []error
-	into.Style &^= yaml.FlowStyle // "paths: {}" would put everything on one line
+	into.Style &^= yaml.FlowStyle // else what joins an empty {} ends up in one line that nobody can read
 	for i := 0; i < len(from.Content); i += 2 {
 		key, value := from.Content[i], from.Content[i+1]
 		oldKey, old := find(into, key.Value)

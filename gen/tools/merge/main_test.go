@@ -25,6 +25,14 @@ func TestRun(t *testing.T) {
 			want: "tags:\n  - name: a\n  - name: b\npaths:\n  /a: {}\n  /b: {}\ncomponents:\n  schemas:\n    A: {}\n    B: {} # kept\n",
 		},
 		{
+			name: "what joins an empty map stands in lines of its own",
+			fragments: map[string]string{
+				"00-root.yaml": "openapi: 3.0.3\npaths: {}\n",
+				"10-b.yaml":    "paths:\n  /b:\n    get: {}\n",
+			},
+			want: "paths:\n  /b:\n    get: {}\n",
+		},
+		{
 			name: "one schema twice names both places",
 			fragments: map[string]string{
 				"00-root.yaml": "components:\n  schemas:\n    A: {}\n",
