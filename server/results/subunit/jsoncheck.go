@@ -25,19 +25,30 @@ func (c *jsonCheck) passes(w *window, pos int64) (bool, error) {
 		if pos+int64(len(b)) < w.size {
 			b = wholeRunes(b)
 		}
+		fault, reason := c.scan(b)
 		if !c.notUTF8 && !utf8.Valid(b) {
-			c.notUTF8 = true
-			c.damage(pos+int64(firstInvalid(b)), KindJSON, "text that is not UTF-8")
-		}
-		for i, ch := range b {
-			if reason := c.step(ch); reason != "" {
-				c.damage(pos+int64(i), KindJSON, reason)
-				return false, nil
+			if at := firstInvalid(b); at < fault {
+				c.notUTF8 = true
+				c.damage(pos+int64(at), KindJSON, "text that is not UTF-8")
 			}
+		}
+		if reason != "" {
+			c.damage(pos+int64(fault), KindJSON, reason)
+			return false, nil
 		}
 		pos += int64(len(b))
 	}
 	return true, nil
+}
+
+// scan looks at b and returns where it stopped and why, or the end of b.
+func (c *jsonCheck) scan(b []byte) (int, string) {
+	for i, ch := range b {
+		if reason := c.step(ch); reason != "" {
+			return i, reason
+		}
+	}
+	return len(b), ""
 }
 
 func (c *jsonCheck) step(ch byte) (reason string) {

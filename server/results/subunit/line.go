@@ -22,12 +22,13 @@ func (r *lineReader) next() (line, bool, error) {
 		return line{}, false, nil
 	}
 	l := line{start: r.pos}
-	b, err := r.w.view(r.pos, 1)
-	if err != nil {
-		return line{}, false, err
-	}
-	searched := 0
+	searched, want := 0, 1
 	for {
+		b, err := r.w.view(r.pos, want)
+		if err != nil {
+			return line{}, false, err
+		}
+		b = b[:min(len(b), maxPiece)] // whatever the window happens to hold
 		if i := bytes.IndexByte(b[searched:], '\n'); i >= 0 {
 			l.text, l.ended = b[:searched+i], true
 			l.end = l.start + int64(len(l.text)) + 1
@@ -38,16 +39,14 @@ func (r *lineReader) next() (line, bool, error) {
 			l.text, l.end = b, r.w.size
 			break
 		}
-		if searched >= maxPiece {
+		if searched == maxPiece {
 			l.text, l.long = bytes.Clone(b[:longestWord]), true
-			if l.end, l.ended, err = r.findEnd(l.start + int64(searched)); err != nil {
+			if l.end, l.ended, err = r.findEnd(l.start + maxPiece); err != nil {
 				return line{}, false, err
 			}
 			break
 		}
-		if b, err = r.w.view(r.pos, min(2*searched+longestWord, maxPiece)); err != nil {
-			return line{}, false, err
-		}
+		want = min(2*searched+longestWord, maxPiece)
 	}
 	r.pos = l.end
 	return l, true, nil

@@ -15,7 +15,8 @@ type sink struct {
 	report *Report
 	emit   func(*Record) error
 
-	begun, listed int // records begun; those of them that turned out to be Exists
+	begun, listed int   // records begun; those of them that turned out to be Exists
+	beganAt       int64 // where the last one began
 
 	onNoise func([]byte) // for tests
 }
@@ -45,25 +46,33 @@ func (s *sink) noise(b []byte) {
 }
 
 // begin is called before a record is made and stops the reading when there are
-// too many. A run that lists its tests first has two records for each, so
-// listed ones have a limit of their own.
+// too many.
 func (s *sink) begin(offset int64) error {
-	if s.begun-s.listed >= s.lim.Tests || s.listed >= s.lim.Tests {
-		s.damagef(offset, KindTruncated, "more than %d tests; the rest is not read", s.lim.Tests)
-		return errStop
+	if s.begun-s.listed >= s.lim.Tests {
+		return s.tooMany(offset)
 	}
 	s.begun++
+	s.beganAt = offset
 	return nil
 }
 
-// deliver hands a finished record to the callback.
+func (s *sink) tooMany(offset int64) error {
+	s.damagef(offset, KindTruncated, "more than %d tests; the rest is not read", s.lim.Tests)
+	return errStop
+}
+
+// deliver hands a finished record to the callback. A run that lists its tests
+// first has two records for each, so listed ones have a limit of their own.
 func (s *sink) deliver(r *Record) error {
+	if r.Status == Exists {
+		if s.listed >= s.lim.Tests {
+			return s.tooMany(s.beganAt)
+		}
+		s.listed++
+	}
 	s.report.Records++
 	if !r.Complete {
 		s.report.Unfinished++
-	}
-	if r.Status == Exists {
-		s.listed++
 	}
 	return s.emit(r)
 }

@@ -104,7 +104,7 @@ func (t *xmlTrimmer) step(c byte) (bool, error) {
 	case xmlText:
 		pass = t.textByte(c)
 	case xmlComment:
-		pass = t.sectionByte(c, '-', "-->")
+		pass = t.sectionByte(c, '-', " -->") // "--" may not stand inside a comment
 	case xmlCDATA:
 		pass = t.sectionByte(c, ']', "]]>")
 	case xmlInstruction:
@@ -126,6 +126,7 @@ func (t *xmlTrimmer) enter(state xmlState) {
 }
 
 func (t *xmlTrimmer) textByte(c byte) bool {
+	inEntity := t.entity > 0
 	switch {
 	case c == '<':
 		t.enter(xmlTag)
@@ -138,7 +139,7 @@ func (t *xmlTrimmer) textByte(c byte) bool {
 	case t.entity > 0:
 		t.entity++
 	}
-	return !t.drops(utf8.RuneStart(c) && t.entity == 0)
+	return !t.drops(utf8.RuneStart(c) && !inEntity)
 }
 
 // drops reports whether the byte at hand is left out. Dropping begins above the
@@ -150,8 +151,8 @@ func (t *xmlTrimmer) drops(good bool) bool {
 	return t.dropping
 }
 
-// sectionByte handles a byte of a comment or a CDATA section, which ends with
-// end, two marks and a bracket.
+// sectionByte handles a byte of a comment or a CDATA section, which ends with two
+// marks and a bracket. A cut section is ended by end.
 func (t *xmlTrimmer) sectionByte(c, mark byte, end string) bool {
 	if c == '>' && t.last[0] == mark && t.last[1] == mark && t.run > 2 {
 		dropped := t.dropping
@@ -161,8 +162,7 @@ func (t *xmlTrimmer) sectionByte(c, mark byte, end string) bool {
 		}
 		return !dropped
 	}
-	// "--" may not stand inside a comment, so none is made by a cut.
-	return !t.drops(utf8.RuneStart(c) && c != mark && t.last[0] != mark)
+	return !t.drops(utf8.RuneStart(c))
 }
 
 func (t *xmlTrimmer) tagByte(c byte) {
