@@ -18,6 +18,7 @@ import (
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/results"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -133,14 +134,12 @@ func (c *serveCmd) handler(s *store.Store, secret []byte) (http.Handler, error) 
 		V1Public:   c.DiscoveryV1Public,
 		DocsClosed: !c.DocsPublic,
 		Results: results.Config{
-			RequireToken:    c.RefstackRequireToken,
-			OneResult:       c.RefstackOneResult,
-			TempestConfig:   c.RefstackTempest,
-			Testcases:       c.RefstackTestcases,
-			MaxFile:         c.MaxUpload,
-			MaxDecompressed: c.MaxDecompressed,
-			MaxTests:        c.MaxTests,
-			Pepper:          secret,
+			RequireToken:  c.RefstackRequireToken,
+			OneResult:     c.RefstackOneResult,
+			TempestConfig: c.RefstackTempest,
+			Testcases:     c.RefstackTestcases,
+			Limits:        intake.Limits{File: c.MaxUpload, Decompressed: c.MaxDecompressed, Tests: c.MaxTests},
+			Pepper:        secret,
 		},
 		Metrics: registry,
 	})

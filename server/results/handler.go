@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-lab/slipway/gen/api"
 	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/store"
 )
 
@@ -31,12 +32,8 @@ type Store interface {
 	AddStatus(ctx context.Context, runID int64, text string, finished *bool) (*store.StatusMessage, *store.Run, error)
 	ListStatuses(ctx context.Context, runID int64, p store.Page) (store.List[store.StatusMessage], error)
 
-	BeginResult(ctx context.Context, r *store.Result) error
-	InsertTests(ctx context.Context, resultKey int64, tests []store.Test) error
-	UpdateTests(ctx context.Context, resultKey int64, tests []store.Test) error
-	SetTestRecords(ctx context.Context, resultKey int64, records []store.TestRecords) error
+	intake.Store
 	PublishResult(ctx context.Context, final *store.Result) (*store.Result, error)
-	DiscardResult(ctx context.Context, key int64) error
 	Result(ctx context.Context, id uuid.UUID) (*store.Result, error)
 	CurrentResult(ctx context.Context, runID int64) (*store.Result, error)
 	ResultByUpload(ctx context.Context, runID int64, sha256 string) (*store.Result, error)
@@ -60,14 +57,8 @@ type Config struct {
 	// Testcases is what get-testcases answers; default "tempest".
 	Testcases []string
 
-	// MaxFile limits an uploaded file in bytes; default 256 MiB.
-	MaxFile int64
-
-	// MaxDecompressed limits a gzip file after decompression; default 512 MiB.
-	MaxDecompressed int64
-
-	// MaxTests limits the test ids of one file; default 2 000 000.
-	MaxTests int
+	// Limits bounds what one upload may cost.
+	Limits intake.Limits
 
 	// Pepper is the secret under which the tokens of runs are hashed.
 	Pepper []byte
@@ -77,6 +68,7 @@ type Config struct {
 type Handler struct {
 	store  Store
 	blobs  store.Blobs
+	intake *intake.Intake
 	config Config
 }
 
@@ -94,19 +86,12 @@ func New(s *store.Store, c Config) (*Handler, error) {
 			return nil, fmt.Errorf("testcase %q must consist of letters, digits, '.', '_' and '-'", t)
 		}
 	}
-	if c.MaxFile == 0 {
-		c.MaxFile = 256 << 20
-	}
-	if c.MaxDecompressed == 0 {
-		c.MaxDecompressed = 512 << 20
-	}
-	if c.MaxTests == 0 {
-		c.MaxTests = 2_000_000
-	}
-	if c.MaxFile < 0 || c.MaxDecompressed < 0 || c.MaxTests < 0 {
+	c.Limits = c.Limits.WithDefaults()
+	if c.Limits.File < 0 || c.Limits.Decompressed < 0 || c.Limits.Tests < 0 {
 		return nil, errors.New("limits of uploads must not be negative")
 	}
-	return &Handler{store: s, blobs: s.Blobs, config: c}, nil
+	in := &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits}
+	return &Handler{store: s, blobs: s.Blobs, intake: in, config: c}, nil
 }
 
 // asked turns the document's page and limit, which are checked and filled in

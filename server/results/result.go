@@ -10,7 +10,6 @@ import (
 
 	"github.com/slipway-lab/slipway/gen/api"
 	"github.com/slipway-lab/slipway/server/fault"
-	"github.com/slipway-lab/slipway/server/results/subunit"
 	"github.com/slipway-lab/slipway/store"
 )
 
@@ -130,13 +129,6 @@ func countsToAPI(c store.Counts) api.TestCounts {
 	return api.TestCounts{
 		Success: c.Success, Xfail: c.XFail, Skip: c.Skip, Fail: c.Fail, Uxsuccess: c.UXSuccess,
 		Inprogress: c.InProgress, Unknown: c.Unknown, Exists: c.Exists,
-	}
-}
-
-func countsToStore(c subunit.Counts) store.Counts {
-	return store.Counts{
-		Success: int64(c[subunit.Success]), XFail: int64(c[subunit.XFail]), Skip: int64(c[subunit.Skip]), Fail: int64(c[subunit.Fail]),
-		UXSuccess: int64(c[subunit.UXSuccess]), InProgress: int64(c[subunit.InProgress]), Unknown: int64(c[subunit.Unknown]), Exists: int64(c[subunit.Exists]),
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/upload"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -145,7 +146,7 @@ var runnerFields = []string{"test_id", "run_token"}
 func (h *Handler) namedRun(ctx context.Context) (*store.Run, error) {
 	values, err := upload.ReadText(ctx, upload.Request{Query: call.From(ctx).Query}, upload.Options{Known: runnerFields})
 	if err != nil {
-		return nil, uploadFault(err)
+		return nil, intake.Fault(err)
 	}
 	run, err := h.runOf(ctx, values)
 	if err == nil && run == nil {
@@ -159,7 +160,7 @@ func (h *Handler) namedRun(ctx context.Context) (*store.Run, error) {
 func (h *Handler) runOf(ctx context.Context, values upload.Values) (*store.Run, error) {
 	id, ok, err := values.ID("test_id")
 	if err != nil {
-		return nil, uploadFault(err)
+		return nil, intake.Fault(err)
 	}
 	if !ok {
 		return nil, refuseUnknownBearer(ctx)
@@ -179,7 +180,7 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values) (*store.Run, 
 func (h *Handler) checkRunToken(ctx context.Context, run *store.Run, values upload.Values) error {
 	given, err := values.Optional("run_token")
 	if err != nil {
-		return uploadFault(err)
+		return intake.Fault(err)
 	}
 	bearer := unknownBearer(ctx)
 	if len(run.TokenHash) == 0 {
@@ -213,43 +214,4 @@ func refuseUnknownBearer(ctx context.Context) error {
 		return fault.Unauthorized("the credential is unknown, expired, revoked or not for this address")
 	}
 	return nil
-}
-
-// uploadFault gives what package upload found its status.
-func uploadFault(err error) error {
-	var e *upload.Error
-	if !errors.As(err, &e) {
-		var body *upload.BodyError
-		if errors.As(err, &body) {
-			return bodyFault(body)
-		}
-		return err
-	}
-	f := fault.Invalid("%s", e.Reason)
-	switch e.Kind {
-	case upload.TooLarge:
-		f = fault.TooLarge("%s", e.Reason)
-	case upload.Unsupported:
-		f = fault.Unsupported("%s", e.Reason)
-	}
-	if e.Field != "" {
-		f.Errors = []fault.Entry{{Parameter: e.Field, Message: e.Reason}}
-	}
-	return f.Because(e.Err)
-}
-
-// bodyFault tells a body that is too large or badly compressed, which have a
-// fault of their own already, from one that broke off.
-func bodyFault(e *upload.BodyError) error {
-	var f *fault.Fault
-	if errors.As(e.Err, &f) {
-		return f
-	}
-	if g := fault.From(e.Err); g.Status < 500 {
-		return g
-	}
-	if errors.Is(e.Err, context.Canceled) || errors.Is(e.Err, context.DeadlineExceeded) {
-		return e.Err
-	}
-	return fault.Invalid("the body broke off before its end").Because(e)
 }

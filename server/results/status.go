@@ -10,6 +10,7 @@ import (
 
 	"github.com/slipway-lab/slipway/gen/api"
 	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/upload"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -33,7 +34,7 @@ func (h *Handler) saveStatus(ctx context.Context, path map[string]string) (statu
 	}
 	values, err := upload.ReadText(ctx, raw.Request(path), upload.Options{Known: statusFields})
 	if err != nil {
-		return statusSaved{}, uploadFault(err)
+		return statusSaved{}, intake.Fault(err)
 	}
 	run, err := h.runOf(ctx, values)
 	if err != nil {
@@ -44,11 +45,11 @@ func (h *Handler) saveStatus(ctx context.Context, path map[string]string) (statu
 	}
 	text, err := values.Text("status")
 	if err != nil {
-		return statusSaved{}, uploadFault(err)
+		return statusSaved{}, intake.Fault(err)
 	}
 	finished, said, err := values.Bool("finished")
 	if err != nil {
-		return statusSaved{}, uploadFault(err)
+		return statusSaved{}, intake.Fault(err)
 	}
 	message, run, err := h.store.AddStatus(ctx, run.ID, text, pointerIf(finished, said))
 	if errors.Is(err, store.ErrNotFound) { // deleted meanwhile

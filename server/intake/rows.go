@@ -1,4 +1,4 @@
-package results
+package intake
 
 import (
 	"context"
@@ -36,10 +36,10 @@ type seen struct {
 	stale   bool // the row in the store has an old number of records
 }
 
-// intake turns the records of an upload into one row for each test id and
+// rows turns the records of an upload into one row for each test id and
 // hands them to the store while the parser goes on. A row shows the record that
 // decided the status, the worst one, and of equals the first.
-type intake struct {
+type rows struct {
 	ctx    context.Context
 	store  Store
 	result int64 // key
@@ -60,8 +60,8 @@ type batch struct {
 	records        []store.TestRecords
 }
 
-func newIntake(ctx context.Context, s Store, result int64) *intake {
-	in := &intake{
+func newRows(ctx context.Context, s Store, result int64) *rows {
+	in := &rows{
 		ctx: ctx, store: s, result: result,
 		tests:   map[nameID]*seen{},
 		listed:  map[nameID]store.Test{},
@@ -76,7 +76,7 @@ func newIntake(ctx context.Context, s Store, result int64) *intake {
 
 // write runs beside the parser. After an error it goes on taking batches, so
 // that the parser never waits for nobody.
-func (in *intake) write() {
+func (in *rows) write() {
 	var failed error
 	for b := range in.batches {
 		if failed == nil {
@@ -86,7 +86,7 @@ func (in *intake) write() {
 	in.done <- failed
 }
 
-func (in *intake) writeBatch(b batch) error {
+func (in *rows) writeBatch(b batch) error {
 	if err := in.store.InsertTests(in.ctx, in.result, b.insert); err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (in *intake) writeBatch(b batch) error {
 }
 
 // record takes one record of the parser.
-func (in *intake) record(r *subunit.Record) error {
+func (in *rows) record(r *subunit.Record) error {
 	sum := sha256.Sum256([]byte(r.ID))
 	id := nameID(sum[:16])
 	known := in.tests[id]
@@ -114,7 +114,7 @@ func (in *intake) record(r *subunit.Record) error {
 	return in.again(id, known, r, worse)
 }
 
-func (in *intake) add(id nameID, known *seen, r *subunit.Record) error {
+func (in *rows) add(id nameID, known *seen, r *subunit.Record) error {
 	row := testOf(r, known)
 	if r.Status == subunit.Exists && len(in.listed) < maxListed {
 		in.listed[id] = row
@@ -124,7 +124,7 @@ func (in *intake) add(id nameID, known *seen, r *subunit.Record) error {
 }
 
 // again takes a further record of a test id.
-func (in *intake) again(id nameID, known *seen, r *subunit.Record, worse bool) error {
+func (in *rows) again(id nameID, known *seen, r *subunit.Record, worse bool) error {
 	if !known.stored {
 		row := in.listed[id]
 		if worse {
@@ -154,7 +154,7 @@ func (in *intake) again(id nameID, known *seen, r *subunit.Record, worse bool) e
 	return in.flushWhen(len(in.updates) >= batchTests)
 }
 
-func (in *intake) insert(known *seen, row store.Test) error {
+func (in *rows) insert(known *seen, row store.Test) error {
 	known.stored = true
 	in.pending[known.n] = len(in.inserts)
 	in.inserts = append(in.inserts, row)
@@ -163,7 +163,7 @@ func (in *intake) insert(known *seen, row store.Test) error {
 
 // flushWhen hands the batch to the writer. It waits while the one before is
 // still being written, which keeps memory from growing with the upload.
-func (in *intake) flushWhen(full bool) error {
+func (in *rows) flushWhen(full bool) error {
 	if !full {
 		return nil
 	}
@@ -179,7 +179,7 @@ func (in *intake) flushWhen(full bool) error {
 
 // finish writes what is left, when the parser came to its end, and waits for
 // the writer.
-func (in *intake) finish(whole bool) error {
+func (in *rows) finish(whole bool) error {
 	var err error
 	if whole {
 		err = in.finishRows()
@@ -188,7 +188,7 @@ func (in *intake) finish(whole bool) error {
 	return errors.Join(err, <-in.done)
 }
 
-func (in *intake) finishRows() error {
+func (in *rows) finishRows() error {
 	for id, row := range in.listed {
 		if err := in.insert(in.tests[id], row); err != nil {
 			return err
@@ -213,7 +213,7 @@ func (in *intake) finishRows() error {
 }
 
 // counts says how many test ids ended with which status.
-func (in *intake) counts() (counts subunit.Counts, tests int64) {
+func (in *rows) counts() (counts subunit.Counts, tests int64) {
 	for _, known := range in.tests {
 		counts[known.status]++
 	}

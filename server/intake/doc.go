@@ -1,0 +1,52 @@
+// Package intake takes uploaded results in: it keeps the file as it came, and
+// turns what stands in it into the rows of a result, one for each test.
+//
+// It is shared by the areas that take uploads. An area decides who may upload,
+// what the result belongs to and what is answered; from the bytes to a result
+// that is ready to be published, everything happens here. Tests are written in
+// slices while the file is being read, and nobody sees them before the area
+// publishes the result.
+package intake
+
+import (
+	"context"
+
+	"github.com/slipway-lab/slipway/store"
+)
+
+// Store is what an intake writes to.
+type Store interface {
+	BeginResult(ctx context.Context, r *store.Result) error
+	InsertTests(ctx context.Context, resultKey int64, tests []store.Test) error
+	UpdateTests(ctx context.Context, resultKey int64, tests []store.Test) error
+	SetTestRecords(ctx context.Context, resultKey int64, records []store.TestRecords) error
+	DiscardResult(ctx context.Context, key int64) error
+}
+
+// Limits bounds what one upload may cost. Zero fields have their defaults.
+type Limits struct {
+	File         int64 // bytes of an uploaded file; default 256 MiB
+	Decompressed int64 // bytes of a gzip file after decompression; default 512 MiB
+	Tests        int   // test ids of one file; default 2 000 000
+}
+
+// WithDefaults returns the limits with every zero field filled in.
+func (l Limits) WithDefaults() Limits {
+	if l.File == 0 {
+		l.File = 256 << 20
+	}
+	if l.Decompressed == 0 {
+		l.Decompressed = 512 << 20
+	}
+	if l.Tests == 0 {
+		l.Tests = 2_000_000
+	}
+	return l
+}
+
+// Intake takes uploads in. All fields are required.
+type Intake struct {
+	Store  Store
+	Blobs  store.Blobs
+	Limits Limits
+}

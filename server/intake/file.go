@@ -1,0 +1,118 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/upload"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// File is an upload in the blob store.
+type File struct {
+	SHA256 string
+	Size   int64
+}
+
+// Result returns a result of the file, with what is known of it before it is
+// read.
+func (f File) Result() *store.Result {
+	return &store.Result{SHA256: f.SHA256, Bytes: f.Size, ContentSHA256: f.SHA256, ContentBytes: f.Size}
+}
+
+// Receive streams the file of a request to the blob store and reads the text
+// fields around it. opts.Limits.File is the intake's own. Faults of the request
+// come back as *fault.Fault; a request without a file is one of them.
+func (in *Intake) Receive(ctx context.Context, req upload.Request, opts upload.Options) (File, *upload.Form, error) {
+	blob, err := in.Blobs.Create(ctx)
+	if err != nil {
+		return File{}, nil, err
+	}
+	defer blob.Abort() //nolint:errcheck // after Commit it does nothing
+	opts.Limits.File = in.Limits.File
+	form, err := upload.Read(ctx, req, opts, blob)
+	if err != nil {
+		return File{}, nil, Fault(err)
+	}
+	if err := form.File.Err("file"); err != nil {
+		return File{}, nil, Fault(err)
+	}
+	sha, size, err := blob.Commit()
+	if err != nil {
+		return File{}, nil, err
+	}
+	file := File{sha, size}
+	if form.File.Section != nil {
+		file, err = in.unwrap(ctx, file, *form.File.Section)
+	}
+	return file, form, err
+}
+
+// unwrap stores the file that stood inside a JSON body. The body around it is
+// left to the sweep, since somebody else may have uploaded the same bytes.
+func (in *Intake) unwrap(ctx context.Context, body File, section upload.Section) (File, error) {
+	whole, err := in.Blobs.Open(ctx, body.SHA256)
+	if err != nil {
+		return File{}, err
+	}
+	defer whole.Close()
+	return in.Keep(ctx, func(w io.Writer) error {
+		_, err := io.Copy(w, section.Open(whole))
+		return err
+	})
+}
+
+// Keep makes a file in the blob store of what write writes.
+func (in *Intake) Keep(ctx context.Context, write func(io.Writer) error) (File, error) {
+	blob, err := in.Blobs.Create(ctx)
+	if err != nil {
+		return File{}, err
+	}
+	defer blob.Abort() //nolint:errcheck // after Commit it does nothing
+	if err := write(blob); err != nil {
+		return File{}, err
+	}
+	sha, size, err := blob.Commit()
+	return File{sha, size}, err
+}
+
+// Fault gives what package upload found its status. Other errors pass unchanged.
+func Fault(err error) error {
+	var e *upload.Error
+	if !errors.As(err, &e) {
+		var body *upload.BodyError
+		if errors.As(err, &body) {
+			return bodyFault(body)
+		}
+		return err
+	}
+	f := fault.Invalid("%s", e.Reason)
+	switch e.Kind {
+	case upload.TooLarge:
+		f = fault.TooLarge("%s", e.Reason)
+	case upload.Unsupported:
+		f = fault.Unsupported("%s", e.Reason)
+	}
+	if e.Field != "" {
+		f.Errors = []fault.Entry{{Parameter: e.Field, Message: e.Reason}}
+	}
+	return f.Because(e.Err)
+}
+
+// bodyFault tells a body that is too large or badly compressed, which have a
+// fault of their own already, from one that broke off.
+func bodyFault(e *upload.BodyError) error {
+	var f *fault.Fault
+	if errors.As(e.Err, &f) {
+		return f
+	}
+	if g := fault.From(e.Err); g.Status < 500 {
+		return g
+	}
+	if errors.Is(e.Err, context.Canceled) || errors.Is(e.Err, context.DeadlineExceeded) {
+		return e.Err
+	}
+	return fault.Invalid("the body broke off before its end").Because(e)
+}
