@@ -3,45 +3,52 @@ module github.com/slipway-lab/slipway
 go 1.26.0
 
 require (
-	github.com/oapi-codegen/nullable v1.1.0
-	github.com/oapi-codegen/runtime v1.8.0
-	go.yaml.in/yaml/v3 v3.0.5
+	github.com/alecthomas/kong v1.17.0 // command line, variables and configuration file in one declaration
+	github.com/chromedp/cdproto v0.159.0 // tests only: what chromedp speaks
+	github.com/chromedp/chromedp v0.22.1 // tests only: the explorer in a real browser
+	github.com/getkin/kin-openapi v0.152.0 // reads the document; checks parameters, and in tests every answer
+	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // JSON as it was checked: case-sensitive, no name twice; the tokens behind bodycheck
+	github.com/google/uuid v1.6.0 // ids that sort by time (UUIDv7)
+	github.com/jackc/pgx/v5 v5.12.0 // PostgreSQL error codes; tests connect through it
+	github.com/klauspost/compress v1.20.3 // gzip answers of any size (gzhttp), zstd requests
+	github.com/labstack/echo/v4 v4.16.0 // router of the generated server
+	github.com/mattn/go-sqlite3 v1.14.52 // SQLite itself; newer than what the GORM driver asks for
+	github.com/oapi-codegen/nullable v1.1.0 // generated types tell absent from null
+	github.com/oapi-codegen/runtime v1.8.0 // binding of generated code
+	github.com/oklog/ulid/v2 v2.1.2 // token ids
+	github.com/pressly/goose/v3 v3.29.0 // migrations as SQL files, with a lock between replicas
+	github.com/prometheus/client_golang v1.25.0 // metrics
+	github.com/prometheus/common v0.72.0 // the text format of metrics
+	go.yaml.in/yaml/v3 v3.0.5 // configuration file, the published document
+	golang.org/x/sys v0.49.0 // file locks
+	golang.org/x/time v0.16.0 // token buckets
+	gorm.io/driver/postgres v1.6.3 // the store
+	gorm.io/driver/sqlite v1.6.0 // the store
+	gorm.io/gorm v1.31.2 // the store
+	pgregory.net/rapid v1.3.0 // tests only: drawn cases
 )
 
 require (
-	github.com/alecthomas/kong v1.17.0 // indirect
 	github.com/apapsch/go-jsonmerge/v2 v2.0.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
-	github.com/chromedp/cdproto v0.159.0 // indirect
-	github.com/chromedp/chromedp v0.22.1 // indirect
-	github.com/getkin/kin-openapi v0.152.0 // indirect
-	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // indirect
 	github.com/go-openapi/jsonpointer v0.22.5 // indirect
 	github.com/go-openapi/swag/jsonname v0.25.5 // indirect
-	github.com/google/uuid v1.6.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
-	github.com/jackc/pgx/v5 v5.12.0 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/jinzhu/inflection v1.0.0 // indirect
 	github.com/jinzhu/now v1.1.5 // indirect
-	github.com/klauspost/compress v1.20.3 // indirect
-	github.com/labstack/echo/v4 v4.16.0 // indirect
 	github.com/labstack/gommon v0.5.0 // indirect
 	github.com/mattn/go-colorable v0.1.15 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
-	github.com/mattn/go-sqlite3 v1.14.52 // indirect
 	github.com/mfridman/interpolate v0.0.2 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/oasdiff/yaml v0.1.1 // indirect
 	github.com/oasdiff/yaml3 v0.0.14 // indirect
-	github.com/oklog/ulid/v2 v2.1.2 // indirect
-	github.com/pressly/goose/v3 v3.29.0 // indirect
-	github.com/prometheus/client_golang v1.25.0 // indirect
 	github.com/prometheus/client_model v0.6.3 // indirect
-	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
+	github.com/rogpeppe/go-internal v1.16.0 // indirect
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	github.com/sethvargo/go-retry v0.5.0 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
@@ -50,13 +57,6 @@ require (
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/net v0.61.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
-	golang.org/x/time v0.16.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
-	gopkg.in/yaml.v3 v3.0.1 // indirect
-	gorm.io/driver/postgres v1.6.3 // indirect
-	gorm.io/driver/sqlite v1.6.0 // indirect
-	gorm.io/gorm v1.31.2 // indirect
-	pgregory.net/rapid v1.3.0 // indirect
 )

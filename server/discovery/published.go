@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/slipway-lab/slipway/openapi"
 	"github.com/slipway-lab/slipway/server/call"
