@@ -54,10 +54,8 @@ func (s *Server) front(next http.Handler) http.Handler {
 		r = r.WithContext(ctx)
 		info.HTTP = r
 		setCommonHeaders(rec.Header(), info.ID)
-		defer func() {
-			s.recovered(rec, r, recover())
-			s.account(ctx, st.op, info, rec, s.now().Sub(start))
-		}()
+		defer func() { s.account(ctx, st.op, info, rec, s.now().Sub(start)) }()
+		defer func() { s.recovered(rec, r, recover()) }()
 
 		origin, client, err := s.resolver.Resolve(r)
 		info.Origin, info.Client = origin, client
