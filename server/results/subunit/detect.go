@@ -170,8 +170,8 @@ func (d *detector) findPacket(pos int64) (int64, error) {
 // isPacket reports whether a valid packet stands at pos, as far as the budgets
 // allow to look.
 func (d *detector) isPacket(pos int64, b []byte, synced bool) (bool, error) {
-	h, fault, short := readHeader(b)
-	if fault != "" || short || int64(h.length) > d.w.size-pos {
+	h, fault := readHeader(b)
+	if fault != headerFine || int64(h.length) > d.w.size-pos {
 		return false, nil
 	}
 	work := &d.looseWork

@@ -35,36 +35,64 @@ type header struct {
 	size   int // of the header itself
 }
 
+// headerFault says why bytes cannot be the header of a packet.
+type headerFault uint8
+
+const (
+	headerFine headerFault = iota
+	headerShort
+	headerVersion
+	headerReserved
+	headerLongLength
+	headerSmallLength
+)
+
 // readHeader reads the first bytes of a packet; b starts at the signature. The
-// fault is empty when the header can be that of a packet, and short is true
-// when b ends before the header does.
-func readHeader(b []byte) (h header, fault string, short bool) {
+// fault is headerShort when b ends before the header does.
+func readHeader(b []byte) (header, headerFault) {
 	if len(b) < minHeader {
-		return h, "truncated header", true
+		return header{}, headerShort
 	}
-	h.flags = binary.BigEndian.Uint16(b[1:])
-	if v := h.flags >> versionShift; v != version2 {
-		return h, "version " + itoa(int(v)) + " is not 2", false
+	h := header{flags: binary.BigEndian.Uint16(b[1:])}
+	if h.flags>>versionShift != version2 {
+		return h, headerVersion
 	}
 	if h.flags&flagReserved != 0 {
-		return h, "reserved flag bit set", false
+		return h, headerReserved
 	}
 	extra := int(b[3] >> 6)
 	if extra == 3 {
-		return h, "4-byte length", false
+		return h, headerLongLength
 	}
 	h.size = minHeader + extra
 	if len(b) < h.size {
-		return h, "truncated header", true
+		return h, headerShort
 	}
 	h.length = int(b[3] & 0x3f)
 	for _, c := range b[minHeader:h.size] {
 		h.length = h.length<<8 | int(c)
 	}
 	if h.length < h.size+crcBytes {
-		return h, "length " + itoa(h.length) + " smaller than the packet frame", false
+		return h, headerSmallLength
 	}
-	return h, "", false
+	return h, headerFine
+}
+
+// reason puts a fault of the header into words.
+func (h header) reason(f headerFault) string {
+	switch f {
+	case headerShort:
+		return "truncated header"
+	case headerVersion:
+		return "version " + itoa(int(h.flags>>versionShift)) + " is not 2"
+	case headerReserved:
+		return "reserved flag bit set"
+	case headerLongLength:
+		return "4-byte length"
+	case headerSmallLength:
+		return "length " + itoa(h.length) + " smaller than the packet frame"
+	}
+	return ""
 }
 
 // event is the content of one packet. Its byte slices point into the window.

@@ -30,8 +30,18 @@ func (s *sink) damage(offset int64, kind Kind, reason string) {
 	s.report.add(Damage{Offset: offset, Kind: kind, Reason: reason})
 }
 
+// damageLazy is damage with a reason that is only made if it will be kept: an
+// input can hold millions of faults.
+func (s *sink) damageLazy(offset int64, kind Kind, reason func() string) {
+	if len(s.report.Damage) < s.report.keep {
+		s.damage(offset, kind, reason())
+		return
+	}
+	s.report.DamageCount++
+}
+
 func (s *sink) damagef(offset int64, kind Kind, format string, args ...any) {
-	s.damage(offset, kind, fmt.Sprintf(format, args...))
+	s.damageLazy(offset, kind, func() string { return fmt.Sprintf(format, args...) })
 }
 
 func (s *sink) warnf(format string, args ...any) {

@@ -3,8 +3,6 @@ package subunit
 import (
 	"bytes"
 	"errors"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -17,12 +15,10 @@ type v1reader struct {
 	lines lineReader
 
 	clock time.Time // of the last time line; zero before the first
-	outer tagSet    // tags of the tests to come
-	tags  int64     // budget of tags that records may still repeat
+	tags  v1Tags
 
 	current *entry // the test in progress
 	label   []byte // its label as it was written
-	inner   *tagSet
 
 	// visit, if set, is told of each line that is about to be read and of each
 	// chunk of an attachment, and may end the reading with errStop.
@@ -30,12 +26,7 @@ type v1reader struct {
 }
 
 func newV1reader(s *sink, w *window) *v1reader {
-	return &v1reader{
-		builder: newBuilder(s),
-		lines:   lineReader{w: w},
-		outer:   tagSet{words: map[string]struct{}{}},
-		tags:    w.size + 1<<20,
-	}
+	return &v1reader{builder: newBuilder(s), lines: lineReader{w: w}, tags: newV1Tags(w.size)}
 }
 
 // read reads the whole stream.
@@ -97,7 +88,7 @@ func (r *v1reader) obey(l line, d directive) (bool, error) {
 		}
 		return true, r.start(l, d.argument)
 	case d.word == wordTags:
-		return true, r.changeTags(l, d.argument)
+		r.changeTags(l, d.argument)
 	case d.word == wordTime:
 		r.setClock(l, d.argument)
 	case d.word == wordProgress:
@@ -147,7 +138,7 @@ func (r *v1reader) start(l line, label []byte) error {
 		r.damagef(l.start, KindV1Label, "label longer than %d bytes is cut", r.lim.IDBytes)
 	}
 	e.ID, e.Start, e.Status = text, r.clock, InProgress
-	r.current, r.inner = e, nil
+	r.current = e
 	r.label = append(r.label[:0], label...)
 	return r.hold(e, len(label), l.start)
 }
@@ -174,7 +165,12 @@ func (r *v1reader) finish(complete bool) error {
 	r.current = nil
 	e.Complete = complete
 	e.Stop = r.clock
-	e.Tags = append(e.Tags[:0], r.currentTags()...)
+	if r.tags.pay() {
+		e.Tags = r.tags.appendTo(e.Tags[:0])
+	} else {
+		r.overspent(r.lines.pos)
+	}
+	r.tags.endTest()
 	e.dropEmpty()
 	return r.close(e)
 }
@@ -210,126 +206,4 @@ func isProgress(argument []byte) bool {
 	}
 	_, err := strconv.Atoi(text)
 	return err == nil || errors.Is(err, strconv.ErrRange)
-}
-
-// tagSet is a set of tags with its sorted form.
-type tagSet struct {
-	words  map[string]struct{}
-	bytes  int      // length of all words
-	sorted []string // nil when it must be made again
-}
-
-const tagSetBytes = 4 << 20
-
-// add returns false when the set is full.
-func (s *tagSet) add(tag string, limit int) bool {
-	if _, ok := s.words[tag]; ok {
-		return true
-	}
-	if len(s.words) >= limit || s.bytes+len(tag) > tagSetBytes {
-		return false
-	}
-	s.words[tag] = struct{}{}
-	s.bytes += len(tag)
-	s.sorted = nil
-	return true
-}
-
-func (s *tagSet) remove(tag string) {
-	if _, ok := s.words[tag]; ok {
-		delete(s.words, tag)
-		s.bytes -= len(tag)
-		s.sorted = nil
-	}
-}
-
-// list returns the words in order.
-func (s *tagSet) list() []string {
-	if s.sorted == nil {
-		s.sorted = slices.Sorted(maps.Keys(s.words))
-	}
-	return s.sorted
-}
-
-// changeTags obeys a tags line. Inside a test it concerns that test only. Like
-// python-subunit it adds all new tags and then removes the others.
-func (r *v1reader) changeTags(l line, argument []byte) error {
-	set := &r.outer
-	if r.current != nil {
-		if r.inner == nil && !r.copyTags(l) {
-			return nil
-		}
-		set = r.inner
-	}
-	var gone [][]byte
-	dropped := false
-	for field := range bytes.FieldsSeq(argument) {
-		if field[0] == '-' {
-			gone = append(gone, field[1:])
-			continue
-		}
-		tag := r.tag(field, l.start)
-		if !set.add(tag, r.lim.TagsPerEvent) {
-			dropped = true
-		}
-	}
-	if dropped {
-		r.damagef(l.start, KindContent, "more than %d tags, or too long ones; the rest is dropped", r.lim.TagsPerEvent)
-	}
-	for _, field := range gone {
-		set.remove(r.tag(field, -1))
-	}
-	if r.current != nil {
-		return r.hold(r.current, len(argument), l.start)
-	}
-	return nil
-}
-
-// tag makes a tag of a word; damage is noted unless offset is negative.
-func (r *v1reader) tag(field []byte, offset int64) string {
-	tag := r.names.text(field)
-	text, bad := repair(tag)
-	text, was := cut(text, r.lim.IDBytes)
-	if (bad || was) && offset >= 0 {
-		r.damage(offset, KindV1Label, "tag is not UTF-8 or too long")
-	}
-	return text
-}
-
-// copyTags gives the test in progress tags of its own.
-func (r *v1reader) copyTags(l line) bool {
-	if !r.payTags(len(r.outer.words), l.start) {
-		return false
-	}
-	r.inner = &tagSet{words: maps.Clone(r.outer.words), bytes: r.outer.bytes}
-	return true
-}
-
-// payTags bounds how often tags may be repeated: one line can put thousands of
-// tags on each of millions of tests that follow.
-func (r *v1reader) payTags(n int, offset int64) bool {
-	if n == 0 {
-		return true
-	}
-	before := r.tags
-	r.tags -= int64(n)
-	if r.tags >= 0 {
-		return true
-	}
-	if before >= 0 {
-		r.damage(offset, KindContent, "the tests have more tags than the input has bytes; the rest is dropped")
-	}
-	return false
-}
-
-// currentTags returns the tags of the moment, sorted.
-func (r *v1reader) currentTags() []string {
-	set := &r.outer
-	if r.inner != nil {
-		set = r.inner
-	}
-	if !r.payTags(len(set.words), r.lines.pos) {
-		return nil
-	}
-	return set.list()
 }

@@ -90,28 +90,28 @@ func (r *v2reader) passed(n int) {
 	r.watch.restart()
 }
 
-// notPacket treats the signature byte b[0] as text, after noting damage if a
-// packet had to stand here.
-func (r *v2reader) notPacket(b []byte, kind Kind, reason string) {
-	if r.synced && reason != "" {
-		r.damage(r.pos, kind, reason)
+// notPacket treats the signature byte b[0] as text. If a packet had to stand
+// here that is damage; reason is only called then.
+func (r *v2reader) notPacket(b []byte, kind Kind, reason func() string) {
+	if r.synced {
+		r.damageLazy(r.pos, kind, reason)
 	}
 	r.text(b[:1])
 }
 
 // packet handles a signature byte; b holds it and what follows.
 func (r *v2reader) packet(b []byte) error {
-	h, fault, short := readHeader(b)
+	h, fault := readHeader(b)
 	switch {
-	case short && r.synced:
-		r.damage(r.pos, KindTruncated, fault)
+	case fault == headerShort && r.synced:
+		r.damage(r.pos, KindTruncated, h.reason(fault))
 		r.end = true
 		return nil
-	case short:
+	case fault == headerShort:
 		r.text(b[:1])
 		return nil
-	case fault != "":
-		r.notPacket(b, KindHeader, fault)
+	case fault != headerFine:
+		r.notPacket(b, KindHeader, func() string { return h.reason(fault) })
 		return nil
 	case int64(h.length) > r.w.size-r.pos:
 		return r.beyondEnd(b, h)
@@ -166,12 +166,12 @@ func (r *v2reader) badCRC(b []byte, length int) error {
 			return err
 		}
 	}
+	r.damage(r.pos, KindCRC, "checksum mismatch")
 	if next == r.w.size || b[length] == signature {
-		r.damage(r.pos, KindCRC, "checksum mismatch")
 		r.passed(length)
-		return nil
+	} else {
+		r.text(b[:1])
 	}
-	r.notPacket(b, KindCRC, "checksum mismatch")
 	return nil
 }
 
@@ -181,8 +181,13 @@ func (r *v2reader) badCRC(b []byte, length int) error {
 // there the length is wrong.
 func (r *v2reader) beyondEnd(b []byte, h header) error {
 	left := r.w.size - r.pos
+	claims := func(but string) func() string {
+		return func() string {
+			return "packet claims " + itoa(h.length) + " bytes, " + itoa(int(left)) + " left" + but
+		}
+	}
 	if !r.synced || r.syncedWork < 0 && left > quickBytes {
-		r.notPacket(b, KindHeader, "length runs past the end of the input")
+		r.notPacket(b, KindHeader, claims(""))
 		return nil
 	}
 	r.syncedWork -= left
@@ -194,12 +199,12 @@ func (r *v2reader) beyondEnd(b []byte, h header) error {
 	complete := fields.read(h.flags, &r.ev, r.lim.TagsPerEvent)
 	switch {
 	case !complete && !fields.fault.past:
-		r.notPacket(b, KindHeader, "packet claims "+itoa(h.length)+" bytes, "+itoa(int(left))+" left, and "+fields.fault.reason)
+		r.notPacket(b, KindHeader, claims(", and "+fields.fault.reason))
 	case !complete, len(fields.b)-fields.at < crcBytes:
-		r.damagef(r.pos, KindTruncated, "packet claims %d bytes, %d left", h.length, left)
+		r.damage(r.pos, KindTruncated, claims("")())
 		r.end = true
 	default:
-		r.notPacket(b, KindHeader, "packet claims "+itoa(h.length)+" bytes, "+itoa(int(left))+" left, but its fields are complete")
+		r.notPacket(b, KindHeader, claims(", but its fields are complete"))
 	}
 	return nil
 }
