@@ -83,7 +83,7 @@ func mustSave(t testing.TB, a servertest.Answer) saved {
 
 func raw(t testing.TB, s *servertest.Server, testID, resultID string) []byte {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "GET", fmt.Sprintf("%s/v1/runs/%s/results/%s/raw", s.URL, testID, resultID), nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("%s/v1/runs/%s/results/%s/raw", s.URL, testID, resultID), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func raw(t testing.TB, s *servertest.Server, testID, resultID string) []byte {
 	}
 	defer resp.Body.Close()
 	var b bytes.Buffer
-	if _, err := b.ReadFrom(resp.Body); err != nil || resp.StatusCode != 200 {
+	if _, err := b.ReadFrom(resp.Body); err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("raw: %d, %v", resp.StatusCode, err)
 	}
 	return b.Bytes()

@@ -109,7 +109,7 @@ type event struct {
 	fileLen        int
 }
 
-func (e *event) has(flag uint16) bool { return e.flags&flag != 0 }
+func (ev *event) has(flag uint16) bool { return ev.flags&flag != 0 }
 
 // fault says why the parts of a packet cannot be read.
 type fault struct {
