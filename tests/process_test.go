@@ -20,13 +20,24 @@ import (
 
 const processAdmin = "process-admin-token"
 
+// binaryDir holds the server that binary builds, and goes with the last test.
+var binaryDir string
+
+// TestMain makes the directory for what is shared between tests.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "slipway-tests-")
+	if err != nil {
+		panic(err)
+	}
+	binaryDir = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir) // else the next boot does it
+	os.Exit(code)
+}
+
 // binary builds the server once for all tests and benchmarks of this package.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "slipway-binary-")
-	if err != nil {
-		return "", err
-	}
-	name := filepath.Join(dir, "slipway")
+	name := filepath.Join(binaryDir, "slipway")
 	out, err := exec.Command("go", "build", "-o", name, "../cmd/slipway").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
