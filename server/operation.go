@@ -171,6 +171,18 @@ func (o *operation) manySegments() string {
 // hasBody reports whether the document describes a request body.
 func (o *operation) hasBody() bool { return o.doc.RequestBody != nil }
 
+// forget drops what only the start needs of the document: the schemas of bodies,
+// which are compiled by now, and the answers. They are most of its memory.
+func (o *operation) forget() {
+	o.doc.Responses = nil
+	if !o.hasBody() {
+		return
+	}
+	for _, media := range o.doc.RequestBody.Value.Content {
+		media.Schema, media.Example, media.Examples = nil, nil, nil
+	}
+}
+
 // methodsOf lists what Allow says of a path.
 func methodsOf(item *openapi3.PathItem) []string {
 	methods := []string{http.MethodOptions}

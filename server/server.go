@@ -180,7 +180,7 @@ func (s *Server) newEcho(c Config, doc *openapi3.T) (*echo.Echo, error) {
 		if op.stream {
 			limit = c.MaxUpload
 		}
-		v, err := newValidator(doc, op, limit)
+		v, err := newValidator(op, limit)
 		if err != nil {
 			return nil, err
 		}
@@ -190,6 +190,9 @@ func (s *Server) newEcho(c Config, doc *openapi3.T) (*echo.Echo, error) {
 	s.router.notOffered = s.notOffered
 	handler := api.NewStrictHandler(s.areas, nil)
 	api.RegisterHandlersWithOptions(s.router, handler, api.RegisterHandlersOptions{OperationMiddlewares: middlewares})
+	for _, op := range ops {
+		op.forget()
+	}
 	return e, s.router.finish()
 }
 

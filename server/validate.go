@@ -32,10 +32,10 @@ type validator struct {
 	maxBody int64
 }
 
-func newValidator(doc *openapi3.T, op *operation, maxBody int64) (*validator, error) {
+func newValidator(op *operation, maxBody int64) (*validator, error) {
 	v := &validator{
 		op:      op,
-		route:   &routers.Route{Spec: doc, Path: op.path, PathItem: op.item, Method: op.method, Operation: op.doc},
+		route:   &routers.Route{Path: op.path, PathItem: op.item, Method: op.method, Operation: op.doc},
 		params:  op.params(),
 		bodies:  map[string]*bodycheck.Checker{},
 		maxBody: maxBody,

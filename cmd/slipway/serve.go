@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -190,6 +191,7 @@ func (c *serveCmd) listen(ctx context.Context, h http.Handler) error {
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
+	debug.FreeOSMemory() // the start leaves more garbage than an idle server makes in a day
 	slog.InfoContext(ctx, "listening", "url", "http://"+l.Addr().String(), "build", build())
 	select {
 	case err := <-failed:
