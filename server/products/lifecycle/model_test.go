@@ -63,6 +63,9 @@ func (m *model) take(t *rapid.T, c Change) {
 }
 
 func (m *model) someToken(t *rapid.T) string {
+	if lease := m.o.Lease(); lease != nil && rapid.IntRange(0, 3).Draw(t, "right token") > 0 {
+		return lease.Token
+	}
 	return rapid.SampledFrom(append([]string{"none", ""}, m.tokens...)).Draw(t, "token")
 }
 
