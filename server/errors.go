@@ -118,6 +118,9 @@ func problemOf(f *fault.Fault, info *call.Info) api.Problem {
 		Errors:    []api.ProblemDetail{},
 	}
 	p.URL.SetNull()
+	if f.URL != "" {
+		p.URL.Set(f.URL)
+	}
 	for _, e := range f.Errors {
 		p.Errors = append(p.Errors, detailOf(e))
 	}

@@ -114,6 +114,15 @@ func (r *recorder) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// Flush sends what was written. The compressor looks for it here and would keep
+// event streams back without it.
+func (r *recorder) Flush() {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	_ = http.NewResponseController(r.ResponseWriter).Flush() // where it is not supported there is none
+}
+
 // Unwrap lets http.ResponseController reach the real writer.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 

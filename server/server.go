@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,6 +21,7 @@ import (
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/discovery"
 	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/products"
 	"github.com/slipway-lab/slipway/server/results"
 	"github.com/slipway-lab/slipway/server/ui"
 	"github.com/slipway-lab/slipway/store"
@@ -59,6 +61,9 @@ type Config struct {
 	// Results configures RefStack's side.
 	Results results.Config
 
+	// Products configures SPI's side.
+	Products products.Config
+
 	// Metrics is where the server's counters are registered; nil makes a new one.
 	Metrics *prometheus.Registry
 
@@ -87,11 +92,13 @@ type Server struct {
 type (
 	discoveryHandler = discovery.Handler
 	resultsHandler   = results.Handler
+	productsHandler  = products.Handler
 )
 
 type areas struct {
 	*discoveryHandler
 	*resultsHandler
+	*productsHandler
 }
 
 var _ api.StrictServerInterface = areas{}
@@ -161,8 +168,16 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 	if err != nil {
 		return areas{}, err
 	}
-	return areas{disc, res}, nil
+	prod, err := products.New(c.Store, c.Products)
+	if err != nil {
+		return areas{}, err
+	}
+	return areas{disc, res, prod}, nil
 }
+
+// Background does what no request asks for, until ctx ends. It belongs beside
+// every server; several replicas may do so at once.
+func (s *Server) Background(ctx context.Context) { s.areas.productsHandler.Background(ctx) }
 
 // newEcho makes the router with a validator on every route.
 func (s *Server) newEcho(c Config, doc *openapi3.T) (*echo.Echo, error) {
@@ -180,7 +195,7 @@ func (s *Server) newEcho(c Config, doc *openapi3.T) (*echo.Echo, error) {
 		if op.stream {
 			limit = c.MaxUpload
 		}
-		v, err := newValidator(op, limit)
+		v, err := newValidator(op, limit, c.MaxUpload)
 		if err != nil {
 			return nil, err
 		}

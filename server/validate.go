@@ -30,15 +30,20 @@ type validator struct {
 	params  []*openapi3.Parameter
 	bodies  map[string]*bodycheck.Checker // by media type
 	maxBody int64
+
+	// maxUpload limits a body that is streamed although others are checked.
+	maxUpload int64
 }
 
-func newValidator(op *operation, maxBody int64) (*validator, error) {
+func newValidator(op *operation, maxBody, maxUpload int64) (*validator, error) {
 	v := &validator{
 		op:      op,
 		route:   &routers.Route{Path: op.path, PathItem: op.item, Method: op.method, Operation: op.doc},
 		params:  op.params(),
 		bodies:  map[string]*bodycheck.Checker{},
 		maxBody: maxBody,
+
+		maxUpload: maxUpload,
 	}
 	if op.maxBody > 0 {
 		v.maxBody = op.maxBody
@@ -123,7 +128,8 @@ func (v *validator) onlyOnce(r *http.Request, query url.Values) []fault.Entry {
 			continue
 		}
 		last := values[len(values)-1]
-		if v.op.dialect != kernelci && slices.ContainsFunc(values, func(s string) bool { return s != last }) {
+		repeats := v.op.dialect == kernelci || text(p.Extensions, "x-repeats") == "handler" // the handler looks itself
+		if !repeats && slices.ContainsFunc(values, func(s string) bool { return s != last }) {
 			entries = append(entries, fault.Entry{Parameter: p.Name, In: p.In, Message: "is given several times with different values"})
 		}
 		query[p.Name], changed = []string{last}, true
@@ -262,6 +268,10 @@ func (v *validator) checkBody(c echo.Context) error {
 	media, err := v.mediaType(r)
 	if err != nil {
 		return err
+	}
+	if v.bodies[media] == nil && !checked(media) { // a stream beside a document: the handler reads it
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, v.maxUpload)
+		return nil
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, v.maxBody))
 	if err != nil {

@@ -67,6 +67,7 @@ type core struct {
 	config  Config
 	opened  time.Time
 	pace    pace
+	hub     hub
 	unlock  func() error
 
 	closing sync.RWMutex
@@ -141,6 +142,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	c.inside.Wait()
+	c.stopListening()
 	return c.close()
 }
 

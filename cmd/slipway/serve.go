@@ -20,6 +20,7 @@ import (
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/intake"
+	"github.com/slipway-lab/slipway/server/products"
 	"github.com/slipway-lab/slipway/server/results"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -42,6 +43,11 @@ type serveCmd struct {
 	RefstackOneResult    bool           `name:"refstack-one-result" help:"Refuse a second, different result of a run with 409."`
 	RefstackTempest      optionSections `name:"refstack-tempest-config" help:"Sections of options that every miniconf holds; set it in the configuration file." hidden:""`
 	RefstackTestcases    []string       `name:"refstack-testcases" default:"tempest" help:"What get-testcases answers."`
+
+	ProductsCancelGrace time.Duration `name:"products-cancel-grace" default:"5m" help:"How long an agent has to stop a cancelled test opportunity."`
+	ProductsMaxOutput   int64         `name:"products-max-output" default:"16777216" help:"Limit of the console output of a test opportunity in bytes."`
+
+	WebhookHosts []string `placeholder:"HOST" help:"The only hosts that webhooks may call, such as ci.example.org or *.example.org."`
 
 	MaxBody         int64         `default:"1048576" help:"Limit of a JSON or form body in bytes."`
 	MaxUpload       int64         `default:"268435456" help:"Limit of an uploaded file in bytes."`
@@ -68,11 +74,12 @@ func (c *serveCmd) Run(ctx context.Context, f *storeFlags) error {
 	if err := c.firstToken(ctx, s, secret); err != nil {
 		return err
 	}
-	h, err := c.handler(s, secret)
+	h, err := c.handler(ctx, s, secret)
 	if err != nil {
 		return err
 	}
 	go sweep(ctx, s)
+	go h.Background(ctx)
 	return c.listen(ctx, h)
 }
 
@@ -112,7 +119,7 @@ func (c *serveCmd) firstToken(ctx context.Context, s *store.Store, secret []byte
 	return err
 }
 
-func (c *serveCmd) handler(s *store.Store, secret []byte) (http.Handler, error) {
+func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte) (*server.Server, error) {
 	resolver, err := c.resolver()
 	if err != nil {
 		return nil, err
@@ -141,6 +148,15 @@ func (c *serveCmd) handler(s *store.Store, secret []byte) (http.Handler, error) 
 			Testcases:     c.RefstackTestcases,
 			Limits:        intake.Limits{File: c.MaxUpload, Decompressed: c.MaxDecompressed, Tests: c.MaxTests},
 			Pepper:        secret,
+		},
+		Products: products.Config{
+			Done:        ctx.Done(),
+			CancelGrace: c.ProductsCancelGrace,
+			MaxOutput:   c.ProductsMaxOutput,
+			MaxFile:     c.MaxUpload,
+
+			WebhookHosts: c.WebhookHosts,
+			Secret:       secret,
 		},
 		Metrics: registry,
 	})

@@ -26,6 +26,51 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AgentState.
+const (
+	AgentStateBusy   AgentState = "busy"
+	AgentStateIdle   AgentState = "idle"
+	AgentStateSilent AgentState = "silent"
+)
+
+// Valid indicates whether the value is a known member of the AgentState enum.
+func (e AgentState) Valid() bool {
+	switch e {
+	case AgentStateBusy:
+		return true
+	case AgentStateIdle:
+		return true
+	case AgentStateSilent:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AgentMode.
+const (
+	AgentModeDraining    AgentMode = "draining"
+	AgentModeMaintenance AgentMode = "maintenance"
+	AgentModeOffline     AgentMode = "offline"
+	AgentModeOnline      AgentMode = "online"
+)
+
+// Valid indicates whether the value is a known member of the AgentMode enum.
+func (e AgentMode) Valid() bool {
+	switch e {
+	case AgentModeDraining:
+		return true
+	case AgentModeMaintenance:
+		return true
+	case AgentModeOffline:
+		return true
+	case AgentModeOnline:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DamageKind.
 const (
 	DamageKindContent     DamageKind = "content"
@@ -77,6 +122,54 @@ func (e DamageKind) Valid() bool {
 	}
 }
 
+// Defines values for DeliveryState.
+const (
+	DeliveryStateDelivered DeliveryState = "delivered"
+	DeliveryStateFailed    DeliveryState = "failed"
+	DeliveryStatePending   DeliveryState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the DeliveryState enum.
+func (e DeliveryState) Valid() bool {
+	switch e {
+	case DeliveryStateDelivered:
+		return true
+	case DeliveryStateFailed:
+		return true
+	case DeliveryStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EventArea.
+const (
+	EventAreaAccess   EventArea = "access"
+	EventAreaLab      EventArea = "lab"
+	EventAreaProducts EventArea = "products"
+	EventAreaReports  EventArea = "reports"
+	EventAreaResults  EventArea = "results"
+)
+
+// Valid indicates whether the value is a known member of the EventArea enum.
+func (e EventArea) Valid() bool {
+	switch e {
+	case EventAreaAccess:
+		return true
+	case EventAreaLab:
+		return true
+	case EventAreaProducts:
+		return true
+	case EventAreaReports:
+		return true
+	case EventAreaResults:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -101,6 +194,129 @@ const (
 func (e HomeHintsStatus) Valid() bool {
 	switch e {
 	case HomeHintsStatusDeprecated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LeaseStatusStatus.
+const (
+	LeaseStatusStatusCancelRequested LeaseStatusStatus = "cancel-requested"
+	LeaseStatusStatusLost            LeaseStatusStatus = "lost"
+	LeaseStatusStatusOk              LeaseStatusStatus = "ok"
+)
+
+// Valid indicates whether the value is a known member of the LeaseStatusStatus enum.
+func (e LeaseStatusStatus) Valid() bool {
+	switch e {
+	case LeaseStatusStatusCancelRequested:
+		return true
+	case LeaseStatusStatusLost:
+		return true
+	case LeaseStatusStatusOk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpportunityWaitingCode.
+const (
+	OpportunityWaitingCodeAllBusy     OpportunityWaitingCode = "all-busy"
+	OpportunityWaitingCodeLessThanNil OpportunityWaitingCode = "<nil>"
+	OpportunityWaitingCodeNoAgent     OpportunityWaitingCode = "no-agent"
+	OpportunityWaitingCodeNoneOnline  OpportunityWaitingCode = "none-online"
+	OpportunityWaitingCodeNotAsked    OpportunityWaitingCode = "not-asked"
+)
+
+// Valid indicates whether the value is a known member of the OpportunityWaitingCode enum.
+func (e OpportunityWaitingCode) Valid() bool {
+	switch e {
+	case OpportunityWaitingCodeAllBusy:
+		return true
+	case OpportunityWaitingCodeLessThanNil:
+		return true
+	case OpportunityWaitingCodeNoAgent:
+		return true
+	case OpportunityWaitingCodeNoneOnline:
+		return true
+	case OpportunityWaitingCodeNotAsked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpportunityEventEventType.
+const (
+	OpportunityEventEventTypeABANDONED       OpportunityEventEventType = "ABANDONED"
+	OpportunityEventEventTypeCANCELLED       OpportunityEventEventType = "CANCELLED"
+	OpportunityEventEventTypeCANCELREQUESTED OpportunityEventEventType = "CANCEL_REQUESTED"
+	OpportunityEventEventTypeEXPIRED         OpportunityEventEventType = "EXPIRED"
+	OpportunityEventEventTypeLEASEEXPIRED    OpportunityEventEventType = "LEASE_EXPIRED"
+	OpportunityEventEventTypePICKEDBYAGENT   OpportunityEventEventType = "PICKED_BY_AGENT"
+	OpportunityEventEventTypeQUEUEDFORAGENTS OpportunityEventEventType = "QUEUED_FOR_AGENTS"
+	OpportunityEventEventTypeRELEASEDBYAGENT OpportunityEventEventType = "RELEASED_BY_AGENT"
+	OpportunityEventEventTypeRESULTPOSTED    OpportunityEventEventType = "RESULT_POSTED"
+	OpportunityEventEventTypeRESULTSTORED    OpportunityEventEventType = "RESULT_STORED"
+)
+
+// Valid indicates whether the value is a known member of the OpportunityEventEventType enum.
+func (e OpportunityEventEventType) Valid() bool {
+	switch e {
+	case OpportunityEventEventTypeABANDONED:
+		return true
+	case OpportunityEventEventTypeCANCELLED:
+		return true
+	case OpportunityEventEventTypeCANCELREQUESTED:
+		return true
+	case OpportunityEventEventTypeEXPIRED:
+		return true
+	case OpportunityEventEventTypeLEASEEXPIRED:
+		return true
+	case OpportunityEventEventTypePICKEDBYAGENT:
+		return true
+	case OpportunityEventEventTypeQUEUEDFORAGENTS:
+		return true
+	case OpportunityEventEventTypeRELEASEDBYAGENT:
+		return true
+	case OpportunityEventEventTypeRESULTPOSTED:
+		return true
+	case OpportunityEventEventTypeRESULTSTORED:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpportunityState.
+const (
+	OpportunityStateABANDONED  OpportunityState = "ABANDONED"
+	OpportunityStateCANCELLED  OpportunityState = "CANCELLED"
+	OpportunityStateCANCELLING OpportunityState = "CANCELLING"
+	OpportunityStateCOMPLETED  OpportunityState = "COMPLETED"
+	OpportunityStateEXPIRED    OpportunityState = "EXPIRED"
+	OpportunityStatePICKED     OpportunityState = "PICKED"
+	OpportunityStateQUEUED     OpportunityState = "QUEUED"
+)
+
+// Valid indicates whether the value is a known member of the OpportunityState enum.
+func (e OpportunityState) Valid() bool {
+	switch e {
+	case OpportunityStateABANDONED:
+		return true
+	case OpportunityStateCANCELLED:
+		return true
+	case OpportunityStateCANCELLING:
+		return true
+	case OpportunityStateCOMPLETED:
+		return true
+	case OpportunityStateEXPIRED:
+		return true
+	case OpportunityStatePICKED:
+		return true
+	case OpportunityStateQUEUED:
 		return true
 	default:
 		return false
@@ -137,6 +353,33 @@ func (e Outcome) Valid() bool {
 	}
 }
 
+// Defines values for PickedOpportunityWaitingCode.
+const (
+	PickedOpportunityWaitingCodeAllBusy     PickedOpportunityWaitingCode = "all-busy"
+	PickedOpportunityWaitingCodeLessThanNil PickedOpportunityWaitingCode = "<nil>"
+	PickedOpportunityWaitingCodeNoAgent     PickedOpportunityWaitingCode = "no-agent"
+	PickedOpportunityWaitingCodeNoneOnline  PickedOpportunityWaitingCode = "none-online"
+	PickedOpportunityWaitingCodeNotAsked    PickedOpportunityWaitingCode = "not-asked"
+)
+
+// Valid indicates whether the value is a known member of the PickedOpportunityWaitingCode enum.
+func (e PickedOpportunityWaitingCode) Valid() bool {
+	switch e {
+	case PickedOpportunityWaitingCodeAllBusy:
+		return true
+	case PickedOpportunityWaitingCodeLessThanNil:
+		return true
+	case PickedOpportunityWaitingCodeNoAgent:
+		return true
+	case PickedOpportunityWaitingCodeNoneOnline:
+		return true
+	case PickedOpportunityWaitingCodeNotAsked:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProblemDetailIn.
 const (
 	ProblemDetailInBody   ProblemDetailIn = "body"
@@ -161,6 +404,36 @@ func (e ProblemDetailIn) Valid() bool {
 	case ProblemDetailInPath:
 		return true
 	case ProblemDetailInQuery:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResultFileFormat.
+const (
+	ResultFileFormatEmpty     ResultFileFormat = "empty"
+	ResultFileFormatJSON      ResultFileFormat = "json"
+	ResultFileFormatJunit     ResultFileFormat = "junit"
+	ResultFileFormatSubunitV1 ResultFileFormat = "subunit-v1"
+	ResultFileFormatSubunitV2 ResultFileFormat = "subunit-v2"
+	ResultFileFormatUnknown   ResultFileFormat = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the ResultFileFormat enum.
+func (e ResultFileFormat) Valid() bool {
+	switch e {
+	case ResultFileFormatEmpty:
+		return true
+	case ResultFileFormatJSON:
+		return true
+	case ResultFileFormatJunit:
+		return true
+	case ResultFileFormatSubunitV1:
+		return true
+	case ResultFileFormatSubunitV2:
+		return true
+	case ResultFileFormatUnknown:
 		return true
 	default:
 		return false
@@ -299,6 +572,126 @@ func (e TestStatus) Valid() bool {
 	}
 }
 
+// Defines values for TriggerKind.
+const (
+	TriggerKindGoldMaster TriggerKind = "gold-master"
+	TriggerKindImage      TriggerKind = "image"
+	TriggerKindSnap       TriggerKind = "snap"
+)
+
+// Valid indicates whether the value is a known member of the TriggerKind enum.
+func (e TriggerKind) Valid() bool {
+	switch e {
+	case TriggerKindGoldMaster:
+		return true
+	case TriggerKindImage:
+		return true
+	case TriggerKindSnap:
+		return true
+	default:
+		return false
+	}
+}
+
+// Advertisement What was advertised, as it was understood. Fields of other kinds are null.
+//
+// Example: {"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}
+type Advertisement struct {
+	ID             openapi_types.UUID                 `json:"id"`
+	Kind           TriggerKind                        `json:"kind"`
+	ProductID      openapi_types.UUID                 `json:"product_id"`
+	Channel        string                             `json:"channel"`
+	ImageUniqueID  nullable.Nullable[string]          `json:"image_unique_id"`
+	ImageReference nullable.Nullable[json.RawMessage] `json:"image_reference"`
+	ExtraSnaps     nullable.Nullable[json.RawMessage] `json:"extra_snaps"`
+	Name           nullable.Nullable[string]          `json:"name"`
+	Revision       nullable.Nullable[int64]           `json:"revision"`
+	Snaps          nullable.Nullable[[]Snap]          `json:"snaps"`
+	Platform       nullable.Nullable[string]          `json:"platform"`
+	Release        nullable.Nullable[string]          `json:"release"`
+
+	// Opportunities How many were made.
+	Opportunities int64       `json:"opportunities"`
+	CreatedAt     CreatedTime `json:"created_at"`
+	CreatedBy     string      `json:"created_by"`
+}
+
+// AdvertisementList Example: {"advertisements":[{"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}]}
+type AdvertisementList struct {
+	Advertisements []Advertisement `json:"advertisements"`
+}
+
+// Agent A program in a lab that fetches test opportunities and posts results.
+//
+// Example: {"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"state":"busy"}
+type Agent struct {
+	AgentID    string                    `json:"agent_id"`
+	AgentGroup nullable.Nullable[string] `json:"agent_group"`
+	Platform   nullable.Nullable[string] `json:"platform"`
+	AgentRevno nullable.Nullable[string] `json:"agent_revno"`
+	Capacity   int32                     `json:"capacity"`
+	Products   []openapi_types.UUID      `json:"products"`
+	Releases   []string                  `json:"releases"`
+	Labels     map[string]string         `json:"labels"`
+	Mode       AgentMode                 `json:"mode"`
+	Comment    nullable.Nullable[string] `json:"comment"`
+
+	// State `silent` is an agent that holds nothing and was not heard of for a while.
+	State AgentState `json:"state"`
+
+	// Holding What it holds.
+	Holding    []HeldOpportunity `json:"holding"`
+	LastSeenAt EventTime         `json:"last_seen_at"`
+	CreatedAt  CreatedTime       `json:"created_at"`
+}
+
+// AgentState `silent` is an agent that holds nothing and was not heard of for a while.
+type AgentState string
+
+// AgentList Example: {"agents":[{"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"state":"busy"}]}
+type AgentList struct {
+	Agents []Agent `json:"agents"`
+}
+
+// AgentMode What is wanted of an agent; only one that is online gets work.
+//
+// Example: online
+type AgentMode string
+
+// AgentPatch What is wanted of the agent.
+//
+// Example: {"comment":"new power supply","mode":"draining"}
+type AgentPatch struct {
+	Mode AgentMode `json:"mode"`
+
+	// Comment Why, for people.
+	Comment nullable.Nullable[string] `json:"comment,omitempty"`
+}
+
+// AgentRegistration What an agent is. Fields that are left out have their default, but `mode` stays.
+//
+// Example: {"agent_group":"lab2","agent_revno":"197","capacity":1,"platform":"armhf"}
+type AgentRegistration struct {
+	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
+	Platform   nullable.Nullable[string] `json:"platform,omitempty"`
+
+	// AgentRevno The agent's revision, such as "197".
+	AgentRevno nullable.Nullable[string] `json:"agent_revno,omitempty"`
+
+	// Capacity How many opportunities it runs at once. Default 1.
+	Capacity *int32 `json:"capacity,omitempty"`
+
+	// Products Only these products, by id; none is all.
+	Products []openapi_types.UUID `json:"products,omitempty"`
+
+	// Releases Only products of these releases; none is all.
+	Releases []string `json:"releases,omitempty"`
+
+	// Labels Whatever its owner wants to remember.
+	Labels map[string]string `json:"labels,omitempty"`
+	Mode   *AgentMode        `json:"mode,omitempty"`
+}
+
 // Attachment A file that the runner attached to a test. Its bytes are at `…/tests/{n}/attachments/{k}`.
 //
 // Example: {"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}
@@ -381,6 +774,28 @@ type CloudPatch struct {
 // Example: {"compute":{"flavor_ref":"1"}}
 type ConfigSections map[string]map[string]string
 
+// CreatedTime A time as SPI's `created_at` has it, six digits and no offset, meaning UTC.
+//
+// Example: 2016-01-04T17:34:39.093142
+type CreatedTime = string
+
+// CreatedWebhook A new webhook with its secret, which is shown only here.
+//
+// Example: {"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw","url":"https://ci.example.com/hooks/slipway"}
+type CreatedWebhook struct {
+	ID          openapi_types.UUID `json:"id"`
+	URL         string             `json:"url"`
+	EventTypes  []string           `json:"event_types"`
+	Filter      WebhookFilter      `json:"filter"`
+	Enabled     bool               `json:"enabled"`
+	Description string             `json:"description"`
+	CreatedAt   EventTime          `json:"created_at"`
+	CreatedBy   string             `json:"created_by"`
+
+	// Secret The key of the signatures, as Standard Webhooks writes it.
+	Secret string `json:"secret"`
+}
+
 // Damage One thing in the upload that could not be read.
 //
 // Example: {"kind":"truncated","offset":160000,"reason":"the packet ends after the file"}
@@ -395,6 +810,147 @@ type Damage struct {
 // DamageKind defines model for Damage.Kind.
 type DamageKind string
 
+// Delivery One event on its way to a webhook.
+//
+// Example: {"attempts":[{"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}],"created_at":"2016-01-04T16:58:33.764000+00:00","event_id":"4711","event_type":"RESULT_STORED","id":"e2b7c4d1-90ab-4f0e-b1b2-3a4c5d6e7f80","next_attempt_at":null,"state":"delivered","webhook_id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10"}
+type Delivery struct {
+	// ID Sent as `webhook-id`.
+	ID        openapi_types.UUID `json:"id"`
+	WebhookID openapi_types.UUID `json:"webhook_id"`
+	EventID   string             `json:"event_id"`
+	EventType string             `json:"event_type"`
+	State     DeliveryState      `json:"state"`
+
+	// Attempts In time order.
+	Attempts      []DeliveryAttempt            `json:"attempts"`
+	NextAttemptAt nullable.Nullable[EventTime] `json:"next_attempt_at"`
+	CreatedAt     EventTime                    `json:"created_at"`
+}
+
+// DeliveryAttempt Example: {"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}
+type DeliveryAttempt struct {
+	At EventTime `json:"at"`
+
+	// Status The receiver's answer; null when there was none.
+	Status       nullable.Nullable[int32] `json:"status"`
+	Milliseconds int64                    `json:"milliseconds"`
+
+	// Error Why there was no answer.
+	Error nullable.Nullable[string] `json:"error"`
+}
+
+// DeliveryList Example: {"deliveries":[{"attempts":[{"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}],"created_at":"2016-01-04T16:58:33.764000+00:00","event_id":"4711","event_type":"RESULT_STORED","id":"e2b7c4d1-90ab-4f0e-b1b2-3a4c5d6e7f80","next_attempt_at":null,"state":"delivered","webhook_id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10"}]}
+type DeliveryList struct {
+	Deliveries []Delivery `json:"deliveries"`
+}
+
+// DeliveryState `failed` is a delivery that will not be tried again.
+//
+// Example: pending
+type DeliveryState string
+
+// Event Something that happened, in any area. Ids that do not apply are null.
+//
+// Example: {"area":"products","data":{"result_id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","test_status":"PASSED"},"event_type":"RESULT_STORED","id":"4711","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","timestamp":"2016-01-04T16:58:33.764000+00:00"}
+type Event struct {
+	// ID Its place in the log, to be given as `after`.
+	ID        string    `json:"id"`
+	EventType string    `json:"event_type"`
+	Timestamp EventTime `json:"timestamp"`
+
+	// Area Which part of the server tells it.
+	Area              EventArea                             `json:"area"`
+	ProductID         nullable.Nullable[openapi_types.UUID] `json:"product_id"`
+	TestOpportunityID nullable.Nullable[openapi_types.UUID] `json:"test_opportunity_id"`
+
+	// Data What else is to be said; its members depend on the type.
+	Data json.RawMessage `json:"data"`
+}
+
+// EventArea Which part of the server tells it.
+type EventArea string
+
+// EventList Example: {"events":[{"area":"products","data":{"result_id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","test_status":"PASSED"},"event_type":"RESULT_STORED","id":"4711","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","timestamp":"2016-01-04T16:58:33.764000+00:00"}],"next":"4711"}
+type EventList struct {
+	Events []Event `json:"events"`
+
+	// Next What to give as `after` for what follows; also when there is nothing yet.
+	Next string `json:"next"`
+}
+
+// EventLog The life of one test opportunity so far.
+//
+// Example: {"attempt":0,"events":[{"event_type":"QUEUED_FOR_AGENTS","timestamp":"2016-01-04T16:58:28.805000+00:00"}],"events_seen":["QUEUED_FOR_AGENTS"],"image_unique_id":"DEADBEEF_83451039","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","spec_name":"smoke","state":"QUEUED","test_opportunity":{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"},"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","updated_at":"2016-01-04T16:58:28.805000+00:00"}
+type EventLog struct {
+	// Events In time order.
+	Events []OpportunityEvent `json:"events"`
+
+	// EventsSeen The types of the events, as SPI's older logs had them.
+	EventsSeen        []string           `json:"events_seen"`
+	QueuedAt          EventTime          `json:"queued_at"`
+	UpdatedAt         EventTime          `json:"updated_at"`
+	ProductID         openapi_types.UUID `json:"product_id"`
+	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+	ImageUniqueID     string             `json:"image_unique_id"`
+	SpecName          string             `json:"spec_name"`
+	TestOpportunity   Opportunity        `json:"test_opportunity"`
+	State             OpportunityState   `json:"state"`
+	Attempt           int32              `json:"attempt"`
+}
+
+// EventLogList Example: {"event_logs":[{"attempt":0,"events":[{"event_type":"QUEUED_FOR_AGENTS","timestamp":"2016-01-04T16:58:28.805000+00:00"}],"events_seen":["QUEUED_FOR_AGENTS"],"image_unique_id":"DEADBEEF_83451039","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","spec_name":"smoke","state":"QUEUED","test_opportunity":{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"},"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","updated_at":"2016-01-04T16:58:28.805000+00:00"}]}
+type EventLogList struct {
+	EventLogs []EventLog `json:"event_logs"`
+}
+
+// EventTime A time as SPI's events have it, six digits and an offset of zero.
+//
+// Example: 2016-01-04T16:58:28.805000+00:00
+type EventTime = string
+
+// GoldMaster A tested combination of snap revisions.
+//
+// Example: {"channel":"stable","created_at":"2016-01-04T17:34:39.093142","id":"9a1c2f0e-55a4-4c58-9d5c-0f5e1a7b3c21","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","released":true,"snaps":[{"name":"pi2.canonical","revision":1},{"name":"test-snap.foo","revision":1}],"updated_at":"2016-01-04T17:34:39.093142"}
+type GoldMaster struct {
+	ID        openapi_types.UUID `json:"id"`
+	ProductID openapi_types.UUID `json:"product_id"`
+
+	// Snaps By name.
+	Snaps   []Snap `json:"snaps"`
+	Channel string `json:"channel"`
+
+	// Released Whether end users have it.
+	Released  bool        `json:"released"`
+	CreatedAt CreatedTime `json:"created_at"`
+	UpdatedAt CreatedTime `json:"updated_at"`
+}
+
+// GoldMasterAdvertisement There is a tested combination of snap revisions.
+//
+// Example: {"channel":"stable","snaps":[{"name":"pi2.canonical","revision":1},{"name":"webdm.canonical","revision":1},{"name":"test-snap.foo","revision":1}]}
+type GoldMasterAdvertisement struct {
+	// Snaps No name twice; their order means nothing.
+	Snaps   []Snap `json:"snaps"`
+	Channel string `json:"channel"`
+
+	// Platform Leave out test specs for another platform and pin those without one to this.
+	Platform *string `json:"platform,omitempty"`
+
+	// Release Make nothing unless this is the product's release.
+	Release *string `json:"release,omitempty"`
+}
+
+// GoldMasterList Example: {"gold_masters":[{"channel":"stable","created_at":"2016-01-04T17:34:39.093142","id":"9a1c2f0e-55a4-4c58-9d5c-0f5e1a7b3c21","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","released":true,"snaps":[{"name":"pi2.canonical","revision":1},{"name":"test-snap.foo","revision":1}],"updated_at":"2016-01-04T17:34:39.093142"}]}
+type GoldMasterList struct {
+	GoldMasters []GoldMaster `json:"gold_masters"`
+}
+
+// GoldMasterPatch Example: {"released":true}
+type GoldMasterPatch struct {
+	// Released Whether end users have it.
+	Released bool `json:"released"`
+}
+
 // Health Example: {"status":"ok"}
 type Health struct {
 	// Status Always `ok`; anything else is a Problem.
@@ -403,6 +959,37 @@ type Health struct {
 
 // HealthStatus Always `ok`; anything else is a Problem.
 type HealthStatus string
+
+// Heartbeat The leases that an agent keeps alive.
+//
+// Example: {"leases":[{"phase":"runtest","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","token":"0f9a4c1be2d94fb1a3f0c7d8"}]}
+type Heartbeat struct {
+	Leases []HeartbeatLease `json:"leases"`
+}
+
+// HeartbeatAnswer Example: {"leases":[{"expires_at":"2016-01-04T20:59:03.185000+00:00","status":"ok","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}]}
+type HeartbeatAnswer struct {
+	// Leases In the order of the request.
+	Leases []LeaseStatus `json:"leases"`
+}
+
+// HeartbeatLease Example: {"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","token":"0f9a4c1be2d94fb1a3f0c7d8"}
+type HeartbeatLease struct {
+	TestOpportunityID string `json:"test_opportunity_id"`
+	Token             string `json:"token"`
+
+	// Phase What the agent is doing, for people: provision, runtest.
+	Phase nullable.Nullable[string] `json:"phase,omitempty"`
+}
+
+// HeldOpportunity Example: {"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
+type HeldOpportunity struct {
+	TestOpportunityID openapi_types.UUID        `json:"test_opportunity_id"`
+	ProductID         openapi_types.UUID        `json:"product_id"`
+	Attempt           int32                     `json:"attempt"`
+	ExpiresAt         EventTime                 `json:"expires_at"`
+	Phase             nullable.Nullable[string] `json:"phase"`
+}
 
 // HomeAuth A way to log in.
 //
@@ -458,6 +1045,29 @@ type HomeResource struct {
 	HrefVars map[string]string `json:"href-vars,omitempty"`
 }
 
+// ImageAdvertisement There is a new image. Further fields are ignored, SPI's old `image_name` and `upgrade_snaps` among them.
+//
+// Example: {"channel":"edge","extra_snaps":[],"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039"}
+type ImageAdvertisement struct {
+	// ImageUniqueID The key for querying results.
+	ImageUniqueID string `json:"image_unique_id"`
+
+	// ExtraSnaps Snaps to install on top of the image, each a name or an object with a `name` and perhaps a `revision`; passed on unchanged.
+	ExtraSnaps json.RawMessage `json:"extra_snaps"`
+
+	// Channel The channel that the image was built from.
+	Channel string `json:"channel"`
+
+	// ImageReference Any JSON value, for the provisioning kit in the lab to interpret; passed on byte for byte.
+	ImageReference nullable.Nullable[json.RawMessage] `json:"image_reference"`
+
+	// Platform Leave out test specs for another platform and pin those without one to this.
+	Platform *string `json:"platform,omitempty"`
+
+	// Release Make nothing unless this is the product's release.
+	Release *string `json:"release,omitempty"`
+}
+
 // LabVersion One version of the lab API (Drydock).
 //
 // Example: {"path":"/api/v1.0","status":"stable"}
@@ -468,6 +1078,28 @@ type LabVersion struct {
 	// Status `stable`.
 	Status string `json:"status"`
 }
+
+// Lease The right of one agent to run a test opportunity.
+//
+// Example: {"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","token":"0f9a4c1be2d94fb1a3f0c7d8"}
+type Lease struct {
+	// Token Shows that a call comes from the holder.
+	Token     string    `json:"token"`
+	ExpiresAt EventTime `json:"expires_at"`
+	Attempt   int32     `json:"attempt"`
+}
+
+// LeaseStatus Example: {"expires_at":null,"status":"lost","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
+type LeaseStatus struct {
+	TestOpportunityID string            `json:"test_opportunity_id"`
+	Status            LeaseStatusStatus `json:"status"`
+
+	// ExpiresAt Null when the lease is lost.
+	ExpiresAt nullable.Nullable[EventTime] `json:"expires_at"`
+}
+
+// LeaseStatusStatus defines model for LeaseStatus.Status.
+type LeaseStatusStatus string
 
 // NewCloud A cloud to be registered.
 //
@@ -510,6 +1142,26 @@ type NewCloud struct {
 	Version nullable.Nullable[string] `json:"version,omitempty"`
 }
 
+// NewProduct A product to be defined. Further fields are ignored.
+//
+// Example: {"name":"test-product.foo","release":"15.04-core","snaps":["test-snap.foo"]}
+type NewProduct struct {
+	// Name Unique for the owner.
+	Name string `json:"name"`
+
+	// Release Free text, such as 15.04-core.
+	Release string `json:"release"`
+
+	// Snaps Names of the snaps that the product is built from; none for a product that is tested by images. Their order says which one a gold master is about.
+	Snaps []string `json:"snaps,omitempty"`
+
+	// Manifest Describes a product that is built from snaps; kept byte for byte.
+	Manifest nullable.Nullable[json.RawMessage] `json:"manifest,omitempty"`
+
+	// Supersede Whether a newer revision of a snap cancels what still waits for an older one on the same channel. Default false.
+	Supersede *bool `json:"supersede,omitempty"`
+}
+
 // NewRun A run to be made.
 //
 // Example: {"cloud_id":3}
@@ -538,6 +1190,74 @@ type NewStatus struct {
 	TestID *string `json:"test_id,omitempty"`
 }
 
+// NewTestResult What an agent reports. Further fields are ignored.
+//
+// Example: {"agent_id":"foo-agent-id","agent_revno":"197","lease_token":"0f9a4c1be2d94fb1a3f0c7d8","result_payload":{"foo":"bar"},"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_status":"PASSED"}
+type NewTestResult struct {
+	TestOpportunityID string `json:"test_opportunity_id"`
+
+	// TestStatus PASSED, FAILED, ERROR (could not be tested), SKIPPED, or any other word; stored in upper case.
+	TestStatus string `json:"test_status"`
+
+	// ResultPayload Any JSON value, kept byte for byte.
+	ResultPayload nullable.Nullable[json.RawMessage] `json:"result_payload,omitempty"`
+
+	// LeaseToken The lease; without it, the id of the agent that holds it is required.
+	LeaseToken nullable.Nullable[string] `json:"lease_token,omitempty"`
+	AgentID    nullable.Nullable[string] `json:"agent_id,omitempty"`
+
+	// HyphenAgentID The same as `agent_id`, as SPI's results spell it.
+	HyphenAgentID nullable.Nullable[string] `json:"agent-id,omitempty"`
+	AgentRevno    nullable.Nullable[string] `json:"agent_revno,omitempty"`
+
+	// Agent What the agent says of itself, such as `timing`; kept byte for byte.
+	Agent nullable.Nullable[json.RawMessage] `json:"agent,omitempty"`
+}
+
+// NewTestResultUpload A result with the file that the runner wrote.
+type NewTestResultUpload struct {
+	// Result Must come before the file.
+	Result NewTestResult `json:"result"`
+
+	// File Subunit v1 or v2, gzip of either, JUnit or JSON; found from the bytes.
+	File openapi_types.File `json:"file"`
+}
+
+// NewTestSpec A test to run for a product. Further fields are ignored.
+//
+// Example: {"name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}}
+type NewTestSpec struct {
+	// Name Unique in the product.
+	Name string `json:"name"`
+
+	// TestPayload What the provisioning kit is to run; kept byte for byte. Kits of the time read `test_cmds`, `test_username` and `test_password`.
+	TestPayload nullable.Nullable[json.RawMessage] `json:"test_payload"`
+
+	// Platform Only agents with this platform; null is any.
+	Platform nullable.Nullable[string] `json:"platform,omitempty"`
+
+	// AgentGroup Only agents of this group; null is any.
+	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
+
+	// Channels Only advertisements on these channels; none is every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
+	Channels []string `json:"channels,omitempty"`
+
+	// Triggers Only these kinds of advertisements; none is every kind.
+	Triggers []TriggerKind `json:"triggers,omitempty"`
+
+	// Enabled Default true.
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Priority Higher first. Default 50.
+	Priority *int32 `json:"priority,omitempty"`
+
+	// MaxAttempts How often it is handed out when agents fall silent. Default 3.
+	MaxAttempts *int32 `json:"max_attempts,omitempty"`
+
+	// QueueTTLSeconds How long it may wait for an agent. Default 604800, seven days.
+	QueueTTLSeconds *int64 `json:"queue_ttl_seconds,omitempty"`
+}
+
 // NewUpload An upload as a form.
 //
 // Example: {"file":"test: a\nsuccess: a\n","test_id":"100"}
@@ -555,11 +1275,167 @@ type NewUpload struct {
 	TestID *string `json:"test_id,omitempty"`
 }
 
+// NewWebhook Where events are to be sent.
+//
+// Example: {"event_types":["RESULT_STORED"],"url":"https://ci.example.com/hooks/slipway"}
+type NewWebhook struct {
+	// URL Its host must be on the server's list.
+	URL string `json:"url"`
+
+	// EventTypes Only events of these types; none is all.
+	EventTypes []string       `json:"event_types,omitempty"`
+	Filter     *WebhookFilter `json:"filter,omitempty"`
+
+	// Enabled Default true.
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Description For people.
+	Description *string `json:"description,omitempty"`
+}
+
+// Opportunity One run of one test spec in one context. Agents of the time write it to a file that the provisioning kit reads.
+//
+// Example: {"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"}
+type Opportunity struct {
+	TestOpportunityID   openapi_types.UUID                 `json:"test_opportunity_id"`
+	ProductID           openapi_types.UUID                 `json:"product_id"`
+	Release             string                             `json:"release"`
+	SpecID              openapi_types.UUID                 `json:"spec_id"`
+	SpecName            string                             `json:"spec_name"`
+	TestPayload         nullable.Nullable[json.RawMessage] `json:"test_payload"`
+	ImageReference      nullable.Nullable[json.RawMessage] `json:"image_reference"`
+	ImageUniqueID       string                             `json:"image_unique_id"`
+	BaseSnaps           []Snap                             `json:"base_snaps"`
+	ExtraSnaps          json.RawMessage                    `json:"extra_snaps"`
+	BaseChannel         string                             `json:"base_channel"`
+	UpdateChannel       nullable.Nullable[string]          `json:"update_channel"`
+	PrimarySnapName     nullable.Nullable[string]          `json:"primary_snap_name"`
+	PrimarySnapRevision nullable.Nullable[int64]           `json:"primary_snap_revision"`
+	Platform            nullable.Nullable[string]          `json:"platform"`
+	AgentGroup          nullable.Nullable[string]          `json:"agent_group"`
+	Priority            int32                              `json:"priority"`
+	State               OpportunityState                   `json:"state"`
+
+	// Attempt How often it was picked.
+	Attempt     int32 `json:"attempt"`
+	MaxAttempts int32 `json:"max_attempts"`
+
+	// QueuedAt When it was queued first, which is its place in the queue.
+	QueuedAt  EventTime `json:"queued_at"`
+	UpdatedAt EventTime `json:"updated_at"`
+
+	// ExpiresAt While it waits, when it gives up.
+	ExpiresAt nullable.Nullable[EventTime] `json:"expires_at"`
+
+	// RetryOf The opportunity that this one repeats.
+	RetryOf nullable.Nullable[openapi_types.UUID] `json:"retry_of"`
+
+	// HeldBy The agent that holds it.
+	HeldBy nullable.Nullable[string] `json:"held_by"`
+
+	// WaitingCode While it waits, why.
+	WaitingCode nullable.Nullable[OpportunityWaitingCode] `json:"waiting_code"`
+
+	// WaitingReason While it waits, why, in words.
+	WaitingReason nullable.Nullable[string] `json:"waiting_reason"`
+}
+
+// OpportunityWaitingCode While it waits, why.
+type OpportunityWaitingCode string
+
+// OpportunityCancel Why a test opportunity is cancelled.
+//
+// Example: {"reason":"wrong image"}
+type OpportunityCancel struct {
+	// Reason For people.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// OpportunityEvent One step in the life of a test opportunity. Fields that its type does not have are left out.
+//
+// Example: {"agent_group":null,"agent_id":"foo-agent-id","event_type":"PICKED_BY_AGENT","platform":null,"timestamp":"2016-01-04T16:58:33.185000+00:00"}
+type OpportunityEvent struct {
+	EventType OpportunityEventEventType `json:"event_type"`
+	Timestamp EventTime                 `json:"timestamp"`
+	AgentID   *string                   `json:"agent_id,omitempty"`
+
+	// Platform The agent's.
+	Platform nullable.Nullable[string] `json:"platform,omitempty"`
+
+	// AgentGroup The agent's.
+	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
+	ResultID   *openapi_types.UUID       `json:"result_id,omitempty"`
+	TestStatus *string                   `json:"test_status,omitempty"`
+
+	// Attempt Of a requeue, how often it was picked so far.
+	Attempt *int32  `json:"attempt,omitempty"`
+	Reason  *string `json:"reason,omitempty"`
+}
+
+// OpportunityEventEventType defines model for OpportunityEvent.EventType.
+type OpportunityEventEventType string
+
+// OpportunityIDs The opportunities that were made, by context and then by test spec.
+//
+// Example: {"ids":[{"image_unique_id":"DEADBEEF_83451039","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}]}
+type OpportunityIDs struct {
+	Ids []OpportunityRef `json:"ids"`
+}
+
+// OpportunityList Example: {"test_opportunities":[{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"}]}
+type OpportunityList struct {
+	TestOpportunities []Opportunity `json:"test_opportunities"`
+}
+
+// OpportunityPick What an agent says when it asks for work. Nothing need be said.
+//
+// Example: {"holding":[],"lease_seconds":14400,"wait_seconds":30}
+type OpportunityPick struct {
+	// Holding The test opportunities that the agent still runs.
+	Holding []string `json:"holding,omitempty"`
+
+	// LeaseSeconds How long the lease lasts without a heartbeat. Default 14400, four hours.
+	LeaseSeconds *int64 `json:"lease_seconds,omitempty"`
+
+	// WaitSeconds How long to wait when there is nothing. Default 0.
+	WaitSeconds *int32 `json:"wait_seconds,omitempty"`
+}
+
+// OpportunityRef Example: {"image_unique_id":"DEADBEEF_83451039","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
+type OpportunityRef struct {
+	ImageUniqueID     string             `json:"image_unique_id"`
+	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+
+	// ProductID Only where the path names no product.
+	ProductID *openapi_types.UUID `json:"product_id,omitempty"`
+}
+
+// OpportunityRelease An agent gives a test opportunity back.
+//
+// Example: {"lease_token":"0f9a4c1be2d94fb1a3f0c7d8","reason":"the board does not boot"}
+type OpportunityRelease struct {
+	LeaseToken string `json:"lease_token"`
+
+	// Reason Why, for people.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// OpportunityState Where a test opportunity stands; the last four are final.
+//
+// Example: QUEUED
+type OpportunityState string
+
 // Outcome What a result says as a whole: `error` nothing could be read, `fail` a test failed, `incomplete` damage, `pass` at least one passed, `skip`
 // only skipped ones, `empty` none was run.
 //
 // Example: fail
 type Outcome string
+
+// OutputSize Example: {"size":8}
+type OutputSize struct {
+	// Size How many bytes of output there are.
+	Size int64 `json:"size"`
+}
 
 // Pagination Where a page stands among all pages (RefStack's words).
 //
@@ -580,6 +1456,57 @@ type Pagination struct {
 //
 // Example: {"cpid":"9fe2ff9ee4384b1894a90878d3e92bab","duration_seconds":6123,"results":["tempest.api.compute.test_a"]}
 type ParsedResults = interface{}
+
+// PickedOpportunity A test opportunity and the lease under which the agent has it.
+//
+// Example: {"agent_group":null,"attempt":1,"base_channel":"edge","base_snaps":[],"expires_at":null,"extra_snaps":[],"held_by":"foo-agent-id","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","lease":{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","token":"0f9a4c1be2d94fb1a3f0c7d8"},"max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"PICKED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:33.185000+00:00","waiting_code":null,"waiting_reason":null}
+type PickedOpportunity struct {
+	TestOpportunityID   openapi_types.UUID                 `json:"test_opportunity_id"`
+	ProductID           openapi_types.UUID                 `json:"product_id"`
+	Release             string                             `json:"release"`
+	SpecID              openapi_types.UUID                 `json:"spec_id"`
+	SpecName            string                             `json:"spec_name"`
+	TestPayload         nullable.Nullable[json.RawMessage] `json:"test_payload"`
+	ImageReference      nullable.Nullable[json.RawMessage] `json:"image_reference"`
+	ImageUniqueID       string                             `json:"image_unique_id"`
+	BaseSnaps           []Snap                             `json:"base_snaps"`
+	ExtraSnaps          json.RawMessage                    `json:"extra_snaps"`
+	BaseChannel         string                             `json:"base_channel"`
+	UpdateChannel       nullable.Nullable[string]          `json:"update_channel"`
+	PrimarySnapName     nullable.Nullable[string]          `json:"primary_snap_name"`
+	PrimarySnapRevision nullable.Nullable[int64]           `json:"primary_snap_revision"`
+	Platform            nullable.Nullable[string]          `json:"platform"`
+	AgentGroup          nullable.Nullable[string]          `json:"agent_group"`
+	Priority            int32                              `json:"priority"`
+	State               OpportunityState                   `json:"state"`
+
+	// Attempt How often it was picked.
+	Attempt     int32 `json:"attempt"`
+	MaxAttempts int32 `json:"max_attempts"`
+
+	// QueuedAt When it was queued first, which is its place in the queue.
+	QueuedAt  EventTime `json:"queued_at"`
+	UpdatedAt EventTime `json:"updated_at"`
+
+	// ExpiresAt While it waits, when it gives up.
+	ExpiresAt nullable.Nullable[EventTime] `json:"expires_at"`
+
+	// RetryOf The opportunity that this one repeats.
+	RetryOf nullable.Nullable[openapi_types.UUID] `json:"retry_of"`
+
+	// HeldBy The agent that holds it.
+	HeldBy nullable.Nullable[string] `json:"held_by"`
+
+	// WaitingCode While it waits, why.
+	WaitingCode nullable.Nullable[PickedOpportunityWaitingCode] `json:"waiting_code"`
+
+	// WaitingReason While it waits, why, in words.
+	WaitingReason nullable.Nullable[string] `json:"waiting_reason"`
+	Lease         Lease                     `json:"lease"`
+}
+
+// PickedOpportunityWaitingCode While it waits, why.
+type PickedOpportunityWaitingCode string
 
 // Problem The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -642,6 +1569,64 @@ type ProblemDetail struct {
 
 // ProblemDetailIn Where the parameter stood.
 type ProblemDetailIn string
+
+// Product A product.
+//
+// Example: {"created_at":"2016-01-04T17:34:39.093142","id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","manifest":null,"name":"test-product.foo","owner":"build-system","release":"15.04-core","snaps":["test-snap.foo"],"supersede":false,"updated_at":"2016-01-04T17:34:39.093142"}
+type Product struct {
+	Snaps     []string                           `json:"snaps"`
+	Release   string                             `json:"release"`
+	Name      string                             `json:"name"`
+	ID        openapi_types.UUID                 `json:"id"`
+	CreatedAt CreatedTime                        `json:"created_at"`
+	UpdatedAt CreatedTime                        `json:"updated_at"`
+	Manifest  nullable.Nullable[json.RawMessage] `json:"manifest"`
+	Supersede bool                               `json:"supersede"`
+
+	// Owner Who made it.
+	Owner string `json:"owner"`
+}
+
+// ProductList Example: {"products":[{"created_at":"2016-01-04T17:34:39.093142","id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","manifest":null,"name":"test-product.foo","owner":"build-system","release":"15.04-core","snaps":["test-snap.foo"],"supersede":false,"updated_at":"2016-01-04T17:34:39.093142"}]}
+type ProductList struct {
+	Products []Product `json:"products"`
+}
+
+// ProductPatch The fields to change.
+//
+// Example: {"supersede":true}
+type ProductPatch struct {
+	// Name Unique for the owner.
+	Name *string `json:"name,omitempty"`
+
+	// Release Free text, such as 15.04-core.
+	Release   *string                            `json:"release,omitempty"`
+	Snaps     []string                           `json:"snaps,omitempty"`
+	Manifest  nullable.Nullable[json.RawMessage] `json:"manifest,omitempty"`
+	Supersede *bool                              `json:"supersede,omitempty"`
+}
+
+// ResultFile What was understood of the file that came with a result.
+//
+// Example: {"bytes":90667,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage_count":0,"format":"subunit-v2","outcome":"fail","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","tests":121}
+type ResultFile struct {
+	Format     ResultFileFormat `json:"format"`
+	Compressed bool             `json:"compressed"`
+	Sha256     string           `json:"sha256"`
+	Bytes      int64            `json:"bytes"`
+	Outcome    Outcome          `json:"outcome"`
+	Complete   bool             `json:"complete"`
+	Counts     TestCounts       `json:"counts"`
+
+	// Tests How many test ids.
+	Tests int64 `json:"tests"`
+
+	// DamageCount How many things could not be read.
+	DamageCount int64 `json:"damage_count"`
+}
+
+// ResultFileFormat defines model for ResultFile.Format.
+type ResultFileFormat string
 
 // ResultSaved What was understood of an upload.
 //
@@ -814,6 +1799,48 @@ type RunResultList struct {
 	Results    []RunResult `json:"results"`
 }
 
+// Snap One revision of a snap.
+//
+// Example: {"name":"test-snap.foo","revision":2}
+type Snap struct {
+	// Name With the namespace: test-snap.foo.
+	Name string `json:"name"`
+
+	// Revision The store's revision.
+	Revision int64 `json:"revision"`
+}
+
+// SnapAdvertisement There is a new revision of a snap: `name`, `revision` and `channel` are required. Or a gold master: `snaps` and `channel` without a `name`.
+//
+// Example: {"channel":"edge","name":"test-snap.foo","revision":2}
+type SnapAdvertisement struct {
+	Name     *string `json:"name,omitempty"`
+	Revision *int64  `json:"revision,omitempty"`
+	Snaps    []Snap  `json:"snaps,omitempty"`
+	Channel  *string `json:"channel,omitempty"`
+
+	// Platform Leave out test specs for another platform and pin those without one to this.
+	Platform *string `json:"platform,omitempty"`
+
+	// Release Make nothing unless this is the product's release.
+	Release *string `json:"release,omitempty"`
+}
+
+// SnapRevision There is a new revision of a snap.
+//
+// Example: {"channel":"edge","name":"test-snap.foo","revision":2}
+type SnapRevision struct {
+	Name     string `json:"name"`
+	Revision int64  `json:"revision"`
+	Channel  string `json:"channel"`
+
+	// Platform Leave out test specs for another platform and pin those without one to this.
+	Platform *string `json:"platform,omitempty"`
+
+	// Release Make nothing unless this is the product's release.
+	Release *string `json:"release,omitempty"`
+}
+
 // Status One status message of a run.
 //
 // Example: {"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}
@@ -899,6 +1926,124 @@ type TestList struct {
 	Tests      []Test     `json:"tests"`
 }
 
+// TestResult What an agent reported for a test opportunity, or what the server put in its place when nobody did (`synthetic`).
+//
+// Example: {"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}
+type TestResult struct {
+	ID                openapi_types.UUID                 `json:"id"`
+	TestOpportunityID openapi_types.UUID                 `json:"test_opportunity_id"`
+	ImageUniqueID     string                             `json:"image_unique_id"`
+	TestStatus        string                             `json:"test_status"`
+	ResultPayload     nullable.Nullable[json.RawMessage] `json:"result_payload"`
+
+	// HyphenAgentID SPI's own spelling.
+	HyphenAgentID nullable.Nullable[string] `json:"agent-id"`
+
+	// AgentID The same in the spelling of SPI's events.
+	AgentID             nullable.Nullable[string]          `json:"agent_id"`
+	AgentRevno          nullable.Nullable[string]          `json:"agent_revno"`
+	AgentGroup          nullable.Nullable[string]          `json:"agent_group"`
+	Agent               nullable.Nullable[json.RawMessage] `json:"agent"`
+	ImageReference      nullable.Nullable[json.RawMessage] `json:"image_reference"`
+	PrimarySnapName     nullable.Nullable[string]          `json:"primary_snap_name"`
+	PrimarySnapRevision nullable.Nullable[int64]           `json:"primary_snap_revision"`
+	BaseChannel         string                             `json:"base_channel"`
+	UpdateChannel       nullable.Nullable[string]          `json:"update_channel"`
+	BaseSnaps           []Snap                             `json:"base_snaps"`
+	ExtraSnaps          json.RawMessage                    `json:"extra_snaps"`
+	Platform            nullable.Nullable[string]          `json:"platform"`
+	ProductID           openapi_types.UUID                 `json:"product_id"`
+	Release             string                             `json:"release"`
+	TestSpec            TestSpecOfResult                   `json:"test_spec"`
+	Attempt             int32                              `json:"attempt"`
+
+	// Synthetic Whether the server made it because no agent reported.
+	Synthetic bool        `json:"synthetic"`
+	CreatedAt CreatedTime `json:"created_at"`
+
+	// OutputURL Where the console output is; null when there is none.
+	OutputURL nullable.Nullable[string] `json:"output_url"`
+
+	// File The file that came with the result; null when there is none.
+	File nullable.Nullable[ResultFile] `json:"file"`
+}
+
+// TestResultList Example: {"test_results":[{"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}]}
+type TestResultList struct {
+	TestResults []TestResult `json:"test_results"`
+}
+
+// TestSpec A test to run for a product.
+//
+// Example: {"agent_group":null,"channels":[],"created_at":"2016-01-04T17:34:40.000000","enabled":true,"id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","max_attempts":3,"name":"smoke","platform":"armhf","priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queue_ttl_seconds":604800,"test_payload":{"test_cmds":["true"]},"triggers":[],"updated_at":"2016-01-04T17:34:40.000000"}
+type TestSpec struct {
+	ID              openapi_types.UUID                 `json:"id"`
+	ProductID       openapi_types.UUID                 `json:"product_id"`
+	Name            string                             `json:"name"`
+	TestPayload     nullable.Nullable[json.RawMessage] `json:"test_payload"`
+	Platform        nullable.Nullable[string]          `json:"platform"`
+	AgentGroup      nullable.Nullable[string]          `json:"agent_group"`
+	Channels        []string                           `json:"channels"`
+	Triggers        []TriggerKind                      `json:"triggers"`
+	Enabled         bool                               `json:"enabled"`
+	Priority        int32                              `json:"priority"`
+	MaxAttempts     int32                              `json:"max_attempts"`
+	QueueTTLSeconds int64                              `json:"queue_ttl_seconds"`
+	CreatedAt       CreatedTime                        `json:"created_at"`
+	UpdatedAt       CreatedTime                        `json:"updated_at"`
+}
+
+// TestSpecList Example: {"test_specs":[{"agent_group":null,"channels":[],"created_at":"2016-01-04T17:34:40.000000","enabled":true,"id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","max_attempts":3,"name":"smoke","platform":"armhf","priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queue_ttl_seconds":604800,"test_payload":{"test_cmds":["true"]},"triggers":[],"updated_at":"2016-01-04T17:34:40.000000"}]}
+type TestSpecList struct {
+	TestSpecs []TestSpec `json:"test_specs"`
+}
+
+// TestSpecOfResult The test spec as it was when the opportunity was made.
+//
+// Example: {"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}}
+type TestSpecOfResult struct {
+	ID          openapi_types.UUID                 `json:"id"`
+	Name        string                             `json:"name"`
+	Platform    nullable.Nullable[string]          `json:"platform"`
+	CreatedAt   CreatedTime                        `json:"created_at"`
+	TestPayload nullable.Nullable[json.RawMessage] `json:"test_payload"`
+}
+
+// TestSpecPatch The fields to change.
+//
+// Example: {"enabled":false}
+type TestSpecPatch struct {
+	// Name Unique in the product.
+	Name *string `json:"name,omitempty"`
+
+	// TestPayload What the provisioning kit is to run; kept byte for byte. Kits of the time read `test_cmds`, `test_username` and `test_password`.
+	TestPayload nullable.Nullable[json.RawMessage] `json:"test_payload,omitempty"`
+
+	// Platform Only agents with this platform; null is any.
+	Platform nullable.Nullable[string] `json:"platform,omitempty"`
+
+	// AgentGroup Only agents of this group; null is any.
+	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
+
+	// Channels Only advertisements on these channels; none is every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
+	Channels []string `json:"channels,omitempty"`
+
+	// Triggers Only these kinds of advertisements; none is every kind.
+	Triggers []TriggerKind `json:"triggers,omitempty"`
+
+	// Enabled Default true.
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Priority Higher first. Default 50.
+	Priority *int32 `json:"priority,omitempty"`
+
+	// MaxAttempts How often it is handed out when agents fall silent. Default 3.
+	MaxAttempts *int32 `json:"max_attempts,omitempty"`
+
+	// QueueTTLSeconds How long it may wait for an agent. Default 604800, seven days.
+	QueueTTLSeconds *int64 `json:"queue_ttl_seconds,omitempty"`
+}
+
 // TestStatus The status of a test in subunit's words; `inprogress` and `unknown` never ended.
 //
 // Example: fail
@@ -908,6 +2053,11 @@ type TestStatus string
 type Testcases struct {
 	Testcases []string `json:"testcases"`
 }
+
+// TriggerKind A kind of advertisement.
+//
+// Example: snap
+type TriggerKind string
 
 // VersionChoice A version in the four words of the blueprint's first example.
 //
@@ -998,11 +2148,98 @@ type VersionValues struct {
 	Values []VersionInfo `json:"values"`
 }
 
+// Webhook Example: {"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}
+type Webhook struct {
+	ID          openapi_types.UUID `json:"id"`
+	URL         string             `json:"url"`
+	EventTypes  []string           `json:"event_types"`
+	Filter      WebhookFilter      `json:"filter"`
+	Enabled     bool               `json:"enabled"`
+	Description string             `json:"description"`
+	CreatedAt   EventTime          `json:"created_at"`
+	CreatedBy   string             `json:"created_by"`
+}
+
+// WebhookFilter Which events are sent; members that are left out do not narrow.
+//
+// Example: {"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f"}
+type WebhookFilter struct {
+	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id,omitempty"`
+
+	// TestStatus Of events that tell of a result, only those with one of these.
+	TestStatus []string `json:"test_status,omitempty"`
+}
+
+// WebhookList Example: {"webhooks":[{"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}]}
+type WebhookList struct {
+	Webhooks []Webhook `json:"webhooks"`
+}
+
+// WebhookPatch The fields to change.
+//
+// Example: {"enabled":false}
+type WebhookPatch struct {
+	// URL Its host must be on the server's list.
+	URL *string `json:"url,omitempty"`
+
+	// EventTypes Only events of these types; none is all.
+	EventTypes []string       `json:"event_types,omitempty"`
+	Filter     *WebhookFilter `json:"filter,omitempty"`
+
+	// Enabled Default true.
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Description For people.
+	Description *string `json:"description,omitempty"`
+}
+
+// AgentID defines model for AgentID.
+type AgentID = string
+
+// Cursor defines model for Cursor.
+type Cursor = string
+
+// DeliveryID defines model for DeliveryID.
+type DeliveryID = string
+
+// EndDate defines model for EndDate.
+type EndDate = string
+
+// Force defines model for Force.
+type Force = bool
+
+// GoldMasterID defines model for GoldMasterID.
+type GoldMasterID = string
+
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
+
+// LastEventID defines model for LastEventID.
+type LastEventID = string
+
 // Limit defines model for Limit.
 type Limit = int32
 
+// OfAgent defines model for OfAgent.
+type OfAgent = string
+
+// OfImage defines model for OfImage.
+type OfImage = string
+
+// OfOpportunity defines model for OfOpportunity.
+type OfOpportunity = string
+
+// OpportunityID defines model for OpportunityID.
+type OpportunityID = string
+
 // Page defines model for Page.
 type Page = int64
+
+// PageCursor defines model for PageCursor.
+type PageCursor = string
+
+// ProductID defines model for ProductID.
+type ProductID = string
 
 // ResultID defines model for ResultID.
 type ResultID = string
@@ -1013,14 +2250,29 @@ type RunToken = string
 // RunnerTestID defines model for RunnerTestID.
 type RunnerTestID = string
 
+// SpecID defines model for SpecID.
+type SpecID = string
+
+// StartDate defines model for StartDate.
+type StartDate = string
+
 // Strict defines model for Strict.
 type Strict = string
+
+// StrictMatch defines model for StrictMatch.
+type StrictMatch = bool
 
 // TestID defines model for TestID.
 type TestID = int64
 
 // TestNumber defines model for TestNumber.
 type TestNumber = int32
+
+// TestResultID defines model for TestResultID.
+type TestResultID = string
+
+// WebhookID defines model for WebhookID.
+type WebhookID = string
 
 // BadRequest The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -1039,6 +2291,12 @@ type Conflict = Problem
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Forbidden = Problem
+
+// Gone The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type Gone = Problem
 
 // NotAcceptable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -1103,6 +2361,31 @@ type GetVersionsParams struct {
 	Build *string `form:"build,omitempty" json:"build,omitempty"`
 }
 
+// ListAgentsParams defines parameters for ListAgents.
+type ListAgentsParams struct {
+	// Mode Only agents in this mode.
+	Mode *AgentMode `form:"mode,omitempty" json:"mode,omitempty"`
+
+	// Platform Only agents with this platform.
+	Platform *string `form:"platform,omitempty" json:"platform,omitempty"`
+
+	// AgentGroup Only agents of this group.
+	AgentGroup *string `form:"agent_group,omitempty" json:"agent_group,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// PickOpportunityParams defines parameters for PickOpportunity.
+type PickOpportunityParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListCloudsParams defines parameters for ListClouds.
 type ListCloudsParams struct {
 	// Label Only clouds with exactly this label.
@@ -1122,6 +2405,30 @@ type ListCloudsParams struct {
 type DeleteCloudParams struct {
 	// Cascade Delete the cloud's runs and their results as well.
 	Cascade *bool `form:"cascade,omitempty" json:"cascade,omitempty"`
+}
+
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+
+	// EventType Only events of this type, or of one of these.
+	EventType []string `form:"event_type,omitempty" json:"event_type,omitempty"`
+
+	// ProductID Only events of this product.
+	ProductID *string `form:"product_id,omitempty" json:"product_id,omitempty"`
+
+	// TestOpportunityID Only this test opportunity.
+	TestOpportunityID *OfOpportunity `form:"test_opportunity_id,omitempty" json:"test_opportunity_id,omitempty"`
+
+	// AgentID Only what this agent did.
+	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// LastEventID Where a stream of Server-Sent Events goes on, as browsers send it.
+	LastEventID *LastEventID `json:"Last-Event-ID,omitempty"`
 }
 
 // GetMiniconfParams defines parameters for GetMiniconf.
@@ -1152,6 +2459,267 @@ type PostResultParams struct {
 
 	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
+}
+
+// ListProductsParams defines parameters for ListProducts.
+type ListProductsParams struct {
+	// Name Only products with exactly this name.
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Snap Only products that reference this snap.
+	Snap *string `form:"snap,omitempty" json:"snap,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateProductParams defines parameters for CreateProduct.
+type CreateProductParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteProductParams defines parameters for DeleteProduct.
+type DeleteProductParams struct {
+	// Force Cancel the opportunities that are not final.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+}
+
+// ListGoldMastersParams defines parameters for ListGoldMasters.
+type ListGoldMastersParams struct {
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// AdvertiseGoldMasterParams defines parameters for AdvertiseGoldMaster.
+type AdvertiseGoldMasterParams struct {
+	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
+	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
+
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListImagesParams defines parameters for ListImages.
+type ListImagesParams struct {
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// AdvertiseImageParams defines parameters for AdvertiseImage.
+type AdvertiseImageParams struct {
+	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
+	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
+
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListSnapsParams defines parameters for ListSnaps.
+type ListSnapsParams struct {
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// AdvertiseSnapParams defines parameters for AdvertiseSnap.
+type AdvertiseSnapParams struct {
+	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
+	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
+
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListTestEventsParams defines parameters for ListTestEvents.
+type ListTestEventsParams struct {
+	// TestOpportunityID Only this test opportunity.
+	TestOpportunityID *OfOpportunity `form:"test_opportunity_id,omitempty" json:"test_opportunity_id,omitempty"`
+
+	// ImageUniqueID Only the context with this id.
+	ImageUniqueID *OfImage `form:"image_unique_id,omitempty" json:"image_unique_id,omitempty"`
+
+	// State Only opportunities in this state.
+	State *OpportunityState `form:"state,omitempty" json:"state,omitempty"`
+
+	// EventType Only opportunities that have an event of this type.
+	EventType *string `form:"event_type,omitempty" json:"event_type,omitempty"`
+
+	// AgentID Only what this agent did.
+	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	StartDate *StartDate `form:"start_date,omitempty" json:"start_date,omitempty"`
+
+	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// LastEventID Where a stream of Server-Sent Events goes on, as browsers send it.
+	LastEventID *LastEventID `json:"Last-Event-ID,omitempty"`
+}
+
+// ListOpportunitiesParams defines parameters for ListOpportunities.
+type ListOpportunitiesParams struct {
+	// State Only opportunities in this state, or in one of these.
+	State []OpportunityState `form:"state,omitempty" json:"state,omitempty"`
+
+	// ImageUniqueID Only the context with this id.
+	ImageUniqueID *OfImage `form:"image_unique_id,omitempty" json:"image_unique_id,omitempty"`
+
+	// SpecID Only opportunities of this test spec.
+	SpecID *string `form:"spec_id,omitempty" json:"spec_id,omitempty"`
+
+	// AgentID Only what this agent did.
+	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CancelOpportunityParams defines parameters for CancelOpportunity.
+type CancelOpportunityParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReadOutputParams defines parameters for ReadOutput.
+type ReadOutputParams struct {
+	// Offset How many bytes to leave out at the beginning.
+	Offset *int64 `form:"offset,omitempty" json:"offset,omitempty"`
+
+	// LastEventID Where a stream of Server-Sent Events goes on, as browsers send it.
+	LastEventID *LastEventID `json:"Last-Event-ID,omitempty"`
+}
+
+// AppendOutputParams defines parameters for AppendOutput.
+type AppendOutputParams struct {
+	// Offset Where in the output the piece begins, in bytes.
+	Offset int64 `form:"offset" json:"offset"`
+
+	// LeaseToken The token of the lease.
+	LeaseToken string `json:"Lease-Token"`
+}
+
+// ReleaseOpportunityParams defines parameters for ReleaseOpportunity.
+type ReleaseOpportunityParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RetryOpportunityParams defines parameters for RetryOpportunity.
+type RetryOpportunityParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListTestResultsParams defines parameters for ListTestResults.
+type ListTestResultsParams struct {
+	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	StartDate *StartDate `form:"start_date,omitempty" json:"start_date,omitempty"`
+
+	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
+
+	// ImageUniqueID Only the context with this id.
+	ImageUniqueID *OfImage `form:"image_unique_id,omitempty" json:"image_unique_id,omitempty"`
+
+	// TestOpportunityID Only this test opportunity.
+	TestOpportunityID *OfOpportunity `form:"test_opportunity_id,omitempty" json:"test_opportunity_id,omitempty"`
+
+	// TestStatus Only results with this status; upper and lower case do not differ.
+	TestStatus *string `form:"test_status,omitempty" json:"test_status,omitempty"`
+
+	// SpecName Only results of the test spec that had this name.
+	SpecName *string `form:"spec_name,omitempty" json:"spec_name,omitempty"`
+
+	// PrimarySnapName Only results that are about this snap.
+	PrimarySnapName *string `form:"primary_snap_name,omitempty" json:"primary_snap_name,omitempty"`
+
+	// AgentID Only what this agent did.
+	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// BaseChannel Only results whose base was from this channel.
+	BaseChannel *string `form:"base_channel,omitempty" json:"base_channel,omitempty"`
+
+	// UpdateChannel Only results of updates to this channel.
+	UpdateChannel *string `form:"update_channel,omitempty" json:"update_channel,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// PostTestResultParams defines parameters for PostTestResult.
+type PostTestResultParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListResultTestsParams defines parameters for ListResultTests.
+type ListResultTestsParams struct {
+	// Status Only tests with this status, or with one of these.
+	Status []TestStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Q Only tests whose id contains this text; upper and lower case differ.
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Page Which page; the first is 1. A page past the end is empty.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListTestSpecsParams defines parameters for ListTestSpecs.
+type ListTestSpecsParams struct {
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateTestSpecParams defines parameters for CreateTestSpec.
+type CreateTestSpecParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteTestSpecParams defines parameters for DeleteTestSpec.
+type DeleteTestSpecParams struct {
+	// Force Cancel the opportunities that are not final.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 }
 
 // ListRunsParams defines parameters for ListRuns.
@@ -1205,6 +2773,16 @@ type ListStatusesParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// AdvertiseSnapToAllParams defines parameters for AdvertiseSnapToAll.
+type AdvertiseSnapToAllParams struct {
+	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
+	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
+
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // UpdateTestStatusParams defines parameters for UpdateTestStatus.
 type UpdateTestStatusParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
@@ -1232,6 +2810,46 @@ type UpdateRunStatusParams struct {
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
+// ListWebhooksParams defines parameters for ListWebhooks.
+type ListWebhooksParams struct {
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateWebhookParams defines parameters for CreateWebhook.
+type CreateWebhookParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListDeliveriesParams defines parameters for ListDeliveries.
+type ListDeliveriesParams struct {
+	// State Only deliveries in this state.
+	State *DeliveryState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// UpdateAgentJSONRequestBody defines body for UpdateAgent for application/json ContentType.
+type UpdateAgentJSONRequestBody = AgentPatch
+
+// RegisterAgentJSONRequestBody defines body for RegisterAgent for application/json ContentType.
+type RegisterAgentJSONRequestBody = AgentRegistration
+
+// SendHeartbeatJSONRequestBody defines body for SendHeartbeat for application/json ContentType.
+type SendHeartbeatJSONRequestBody = Heartbeat
+
+// PickOpportunityJSONRequestBody defines body for PickOpportunity for application/json ContentType.
+type PickOpportunityJSONRequestBody = OpportunityPick
+
 // CreateCloudJSONRequestBody defines body for CreateCloud for application/json ContentType.
 type CreateCloudJSONRequestBody = NewCloud
 
@@ -1250,8 +2868,53 @@ type PostResultFormdataRequestBody = NewUpload
 // PostResultMultipartRequestBody defines body for PostResult for multipart/form-data ContentType.
 type PostResultMultipartRequestBody = NewUpload
 
+// CreateProductJSONRequestBody defines body for CreateProduct for application/json ContentType.
+type CreateProductJSONRequestBody = NewProduct
+
+// UpdateProductJSONRequestBody defines body for UpdateProduct for application/json ContentType.
+type UpdateProductJSONRequestBody = ProductPatch
+
+// ReplaceProductJSONRequestBody defines body for ReplaceProduct for application/json ContentType.
+type ReplaceProductJSONRequestBody = NewProduct
+
+// AdvertiseGoldMasterJSONRequestBody defines body for AdvertiseGoldMaster for application/json ContentType.
+type AdvertiseGoldMasterJSONRequestBody = GoldMasterAdvertisement
+
+// UpdateGoldMasterJSONRequestBody defines body for UpdateGoldMaster for application/json ContentType.
+type UpdateGoldMasterJSONRequestBody = GoldMasterPatch
+
+// AdvertiseImageJSONRequestBody defines body for AdvertiseImage for application/json ContentType.
+type AdvertiseImageJSONRequestBody = ImageAdvertisement
+
+// AdvertiseSnapJSONRequestBody defines body for AdvertiseSnap for application/json ContentType.
+type AdvertiseSnapJSONRequestBody = SnapAdvertisement
+
+// CancelOpportunityJSONRequestBody defines body for CancelOpportunity for application/json ContentType.
+type CancelOpportunityJSONRequestBody = OpportunityCancel
+
+// ReleaseOpportunityJSONRequestBody defines body for ReleaseOpportunity for application/json ContentType.
+type ReleaseOpportunityJSONRequestBody = OpportunityRelease
+
+// PostTestResultJSONRequestBody defines body for PostTestResult for application/json ContentType.
+type PostTestResultJSONRequestBody = NewTestResult
+
+// PostTestResultMultipartRequestBody defines body for PostTestResult for multipart/form-data ContentType.
+type PostTestResultMultipartRequestBody = NewTestResultUpload
+
+// CreateTestSpecJSONRequestBody defines body for CreateTestSpec for application/json ContentType.
+type CreateTestSpecJSONRequestBody = NewTestSpec
+
+// UpdateTestSpecJSONRequestBody defines body for UpdateTestSpec for application/json ContentType.
+type UpdateTestSpecJSONRequestBody = TestSpecPatch
+
+// ReplaceTestSpecJSONRequestBody defines body for ReplaceTestSpec for application/json ContentType.
+type ReplaceTestSpecJSONRequestBody = NewTestSpec
+
 // CreateRunJSONRequestBody defines body for CreateRun for application/json ContentType.
 type CreateRunJSONRequestBody = NewRun
+
+// AdvertiseSnapToAllJSONRequestBody defines body for AdvertiseSnapToAll for application/json ContentType.
+type AdvertiseSnapToAllJSONRequestBody = SnapRevision
 
 // UpdateTestStatusJSONRequestBody defines body for UpdateTestStatus for application/json ContentType.
 type UpdateTestStatusJSONRequestBody = NewStatus
@@ -1270,6 +2933,12 @@ type UpdateRunStatusFormdataRequestBody = NewStatus
 
 // UpdateRunStatusMultipartRequestBody defines body for UpdateRunStatus for multipart/form-data ContentType.
 type UpdateRunStatusMultipartRequestBody = NewStatus
+
+// CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
+type CreateWebhookJSONRequestBody = NewWebhook
+
+// UpdateWebhookJSONRequestBody defines body for UpdateWebhook for application/json ContentType.
+type UpdateWebhookJSONRequestBody = WebhookPatch
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -1294,6 +2963,27 @@ type ServerInterface interface {
 	// GetVersion Describe version 1 of the API
 	// (GET /v1)
 	GetVersion(ctx echo.Context) error
+	// ListAgents List agents
+	// (GET /v1/agents)
+	ListAgents(ctx echo.Context, params ListAgentsParams) error
+	// RemoveAgent Remove an agent
+	// (DELETE /v1/agents/{agent_id})
+	RemoveAgent(ctx echo.Context, agentID AgentID) error
+	// GetAgent Read an agent
+	// (GET /v1/agents/{agent_id})
+	GetAgent(ctx echo.Context, agentID AgentID) error
+	// UpdateAgent Drain an agent, resume it, or take it out of service
+	// (PATCH /v1/agents/{agent_id})
+	UpdateAgent(ctx echo.Context, agentID AgentID) error
+	// RegisterAgent Register an agent
+	// (PUT /v1/agents/{agent_id})
+	RegisterAgent(ctx echo.Context, agentID AgentID) error
+	// SendHeartbeat Keep leases alive
+	// (POST /v1/agents/{agent_id}/heartbeat)
+	SendHeartbeat(ctx echo.Context, agentID AgentID) error
+	// PickOpportunity Ask for work
+	// (POST /v1/agents/{agent_id}/pick)
+	PickOpportunity(ctx echo.Context, agentID AgentID, params PickOpportunityParams) error
 	// ListClouds List clouds
 	// (GET /v1/clouds)
 	ListClouds(ctx echo.Context, params ListCloudsParams) error
@@ -1312,6 +3002,9 @@ type ServerInterface interface {
 	// ReplaceCloud Replace a cloud
 	// (PUT /v1/clouds/{cloud_id})
 	ReplaceCloud(ctx echo.Context, cloudID int64) error
+	// ListEvents Read the event log
+	// (GET /v1/events)
+	ListEvents(ctx echo.Context, params ListEventsParams) error
 	// GetMiniconf Get the mini tempest configuration for a run
 	// (GET /v1/get-miniconf)
 	GetMiniconf(ctx echo.Context, params GetMiniconfParams) error
@@ -1325,9 +3018,124 @@ type ServerInterface interface {
 	//
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	GetTestcases(ctx echo.Context, params GetTestcasesParams) error
+	// GetOrganisation Gone with SPI's organisations
+	// (GET /v1/orgs/{rest})
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	GetOrganisation(ctx echo.Context, rest string) error
+	// PostOrganisation Gone with SPI's organisations
+	// (POST /v1/orgs/{rest})
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	PostOrganisation(ctx echo.Context, rest string) error
 	// PostResult Upload a result
 	// (POST /v1/post-result)
 	PostResult(ctx echo.Context, params PostResultParams) error
+	// ListProducts List products
+	// (GET /v1/products)
+	ListProducts(ctx echo.Context, params ListProductsParams) error
+	// CreateProduct Create a product
+	// (POST /v1/products)
+	CreateProduct(ctx echo.Context, params CreateProductParams) error
+	// DeleteProduct Delete a product
+	// (DELETE /v1/products/{product_id})
+	DeleteProduct(ctx echo.Context, productID ProductID, params DeleteProductParams) error
+	// GetProduct Read a product
+	// (GET /v1/products/{product_id})
+	GetProduct(ctx echo.Context, productID ProductID) error
+	// UpdateProduct Change some fields of a product
+	// (PATCH /v1/products/{product_id})
+	UpdateProduct(ctx echo.Context, productID ProductID) error
+	// ReplaceProduct Replace a product
+	// (PUT /v1/products/{product_id})
+	ReplaceProduct(ctx echo.Context, productID ProductID) error
+	// ListGoldMasters List the gold masters of a product
+	// (GET /v1/products/{product_id}/gold-masters)
+	ListGoldMasters(ctx echo.Context, productID ProductID, params ListGoldMastersParams) error
+	// AdvertiseGoldMaster Advertise a gold master
+	// (POST /v1/products/{product_id}/gold-masters)
+	AdvertiseGoldMaster(ctx echo.Context, productID ProductID, params AdvertiseGoldMasterParams) error
+	// GetGoldMaster Read a gold master
+	// (GET /v1/products/{product_id}/gold-masters/{gold_master_id})
+	GetGoldMaster(ctx echo.Context, productID ProductID, goldMasterID GoldMasterID) error
+	// UpdateGoldMaster Mark a gold master as released, or not
+	// (PATCH /v1/products/{product_id}/gold-masters/{gold_master_id})
+	UpdateGoldMaster(ctx echo.Context, productID ProductID, goldMasterID GoldMasterID) error
+	// ListImages List the images that were advertised
+	// (GET /v1/products/{product_id}/images)
+	ListImages(ctx echo.Context, productID ProductID, params ListImagesParams) error
+	// AdvertiseImage Advertise an image
+	// (POST /v1/products/{product_id}/images)
+	AdvertiseImage(ctx echo.Context, productID ProductID, params AdvertiseImageParams) error
+	// ListSnaps List the snap revisions that were advertised
+	// (GET /v1/products/{product_id}/snaps)
+	ListSnaps(ctx echo.Context, productID ProductID, params ListSnapsParams) error
+	// AdvertiseSnap Advertise a snap revision
+	// (POST /v1/products/{product_id}/snaps)
+	AdvertiseSnap(ctx echo.Context, productID ProductID, params AdvertiseSnapParams) error
+	// ListTestEvents Follow the progress of test opportunities
+	// (GET /v1/products/{product_id}/tests/events)
+	ListTestEvents(ctx echo.Context, productID ProductID, params ListTestEventsParams) error
+	// ListOpportunities List test opportunities
+	// (GET /v1/products/{product_id}/tests/opportunities)
+	ListOpportunities(ctx echo.Context, productID ProductID, params ListOpportunitiesParams) error
+	// GetOpportunity Read a test opportunity
+	// (GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id})
+	GetOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID) error
+	// CancelOpportunity Cancel a test opportunity
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel)
+	CancelOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params CancelOpportunityParams) error
+	// ReadOutput Read the console output of a test opportunity
+	// (GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output)
+	ReadOutput(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params ReadOutputParams) error
+	// AppendOutput Append to the console output of a test opportunity
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output)
+	AppendOutput(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params AppendOutputParams) error
+	// ReleaseOpportunity Give a test opportunity back
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release)
+	ReleaseOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params ReleaseOpportunityParams) error
+	// RetryOpportunity Run a test opportunity again
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/retry)
+	RetryOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params RetryOpportunityParams) error
+	// ListTestResults Query test results
+	// (GET /v1/products/{product_id}/tests/results)
+	ListTestResults(ctx echo.Context, productID ProductID, params ListTestResultsParams) error
+	// PostTestResult Post the result of a test opportunity
+	// (POST /v1/products/{product_id}/tests/results)
+	PostTestResult(ctx echo.Context, productID ProductID, params PostTestResultParams) error
+	// GetTestResult Read a test result
+	// (GET /v1/products/{product_id}/tests/results/{result_id})
+	GetTestResult(ctx echo.Context, productID ProductID, resultID TestResultID) error
+	// GetResultRaw Download the file of a result
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/raw)
+	GetResultRaw(ctx echo.Context, productID ProductID, resultID TestResultID) error
+	// ListResultTests List the single tests of a result
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/tests)
+	ListResultTests(ctx echo.Context, productID ProductID, resultID TestResultID, params ListResultTestsParams) error
+	// GetResultTest Read a single test of a result
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n})
+	GetResultTest(ctx echo.Context, productID ProductID, resultID TestResultID, n TestNumber) error
+	// GetResultAttachment Download an attachment of a test
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n}/attachments/{k})
+	GetResultAttachment(ctx echo.Context, productID ProductID, resultID TestResultID, n TestNumber, k int32) error
+	// ListTestSpecs List the test specs of a product
+	// (GET /v1/products/{product_id}/testspecs)
+	ListTestSpecs(ctx echo.Context, productID ProductID, params ListTestSpecsParams) error
+	// CreateTestSpec Create a test spec
+	// (POST /v1/products/{product_id}/testspecs)
+	CreateTestSpec(ctx echo.Context, productID ProductID, params CreateTestSpecParams) error
+	// DeleteTestSpec Delete a test spec
+	// (DELETE /v1/products/{product_id}/testspecs/{spec_id})
+	DeleteTestSpec(ctx echo.Context, productID ProductID, specID SpecID, params DeleteTestSpecParams) error
+	// GetTestSpec Read a test spec
+	// (GET /v1/products/{product_id}/testspecs/{spec_id})
+	GetTestSpec(ctx echo.Context, productID ProductID, specID SpecID) error
+	// UpdateTestSpec Change some fields of a test spec
+	// (PATCH /v1/products/{product_id}/testspecs/{spec_id})
+	UpdateTestSpec(ctx echo.Context, productID ProductID, specID SpecID) error
+	// ReplaceTestSpec Replace a test spec
+	// (PUT /v1/products/{product_id}/testspecs/{spec_id})
+	ReplaceTestSpec(ctx echo.Context, productID ProductID, specID SpecID) error
 	// ListRuns List runs
 	// (GET /v1/runs)
 	ListRuns(ctx echo.Context, params ListRunsParams) error
@@ -1361,12 +3169,39 @@ type ServerInterface interface {
 	// ListStatuses List the status messages of a run
 	// (GET /v1/runs/{test_id}/statuses)
 	ListStatuses(ctx echo.Context, testID TestID, params ListStatusesParams) error
+	// AdvertiseSnapToAll Advertise a snap revision to every product
+	// (POST /v1/snaps)
+	AdvertiseSnapToAll(ctx echo.Context, params AdvertiseSnapToAllParams) error
 	// UpdateTestStatus Post a status message
 	// (POST /v1/update-test-status)
 	UpdateTestStatus(ctx echo.Context, params UpdateTestStatusParams) error
 	// UpdateRunStatus Post a status message of the run in the path
 	// (POST /v1/update-test-status/{test_id})
 	UpdateRunStatus(ctx echo.Context, testID string, params UpdateRunStatusParams) error
+	// ListWebhooks List webhooks
+	// (GET /v1/webhooks)
+	ListWebhooks(ctx echo.Context, params ListWebhooksParams) error
+	// CreateWebhook Have events sent to a URL
+	// (POST /v1/webhooks)
+	CreateWebhook(ctx echo.Context, params CreateWebhookParams) error
+	// DeleteWebhook Delete a webhook
+	// (DELETE /v1/webhooks/{webhook_id})
+	DeleteWebhook(ctx echo.Context, webhookID WebhookID) error
+	// GetWebhook Read a webhook
+	// (GET /v1/webhooks/{webhook_id})
+	GetWebhook(ctx echo.Context, webhookID WebhookID) error
+	// UpdateWebhook Change some fields of a webhook
+	// (PATCH /v1/webhooks/{webhook_id})
+	UpdateWebhook(ctx echo.Context, webhookID WebhookID) error
+	// ListDeliveries List the deliveries of a webhook
+	// (GET /v1/webhooks/{webhook_id}/deliveries)
+	ListDeliveries(ctx echo.Context, webhookID WebhookID, params ListDeliveriesParams) error
+	// GetDelivery Read a delivery
+	// (GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id})
+	GetDelivery(ctx echo.Context, webhookID WebhookID, deliveryID DeliveryID) error
+	// RetryDelivery Send a delivery again
+	// (POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry)
+	RetryDelivery(ctx echo.Context, webhookID WebhookID, deliveryID DeliveryID) error
 	// ListLabVersions List the versions of the lab API
 	// (GET /versions)
 	ListLabVersions(ctx echo.Context) error
@@ -1453,6 +3288,168 @@ func (w *ServerInterfaceWrapper) GetVersion(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetVersion(ctx)
+	return err
+}
+
+// ListAgents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAgents(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAgentsParams
+	// ------------- Optional query parameter "mode" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mode", ctx.QueryParams(), &params.Mode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter mode: %s", err))
+	}
+
+	// ------------- Optional query parameter "platform" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "platform", ctx.QueryParams(), &params.Platform, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter platform: %s", err))
+	}
+
+	// ------------- Optional query parameter "agent_group" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "agent_group", ctx.QueryParams(), &params.AgentGroup, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_group: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAgents(ctx, params)
+	return err
+}
+
+// RemoveAgent converts echo context to params.
+func (w *ServerInterfaceWrapper) RemoveAgent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", ctx.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RemoveAgent(ctx, agentID)
+	return err
+}
+
+// GetAgent converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAgent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", ctx.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAgent(ctx, agentID)
+	return err
+}
+
+// UpdateAgent converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateAgent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", ctx.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateAgent(ctx, agentID)
+	return err
+}
+
+// RegisterAgent converts echo context to params.
+func (w *ServerInterfaceWrapper) RegisterAgent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", ctx.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RegisterAgent(ctx, agentID)
+	return err
+}
+
+// SendHeartbeat converts echo context to params.
+func (w *ServerInterfaceWrapper) SendHeartbeat(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", ctx.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SendHeartbeat(ctx, agentID)
+	return err
+}
+
+// PickOpportunity converts echo context to params.
+func (w *ServerInterfaceWrapper) PickOpportunity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", ctx.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PickOpportunityParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PickOpportunity(ctx, agentID, params)
 	return err
 }
 
@@ -1577,6 +3574,76 @@ func (w *ServerInterfaceWrapper) ReplaceCloud(ctx echo.Context) error {
 	return err
 }
 
+// ListEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListEvents(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEventsParams
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "event_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "event_type", ctx.QueryParams(), &params.EventType, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter event_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "product_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "product_id", ctx.QueryParams(), &params.ProductID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "test_opportunity_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "test_opportunity_id", ctx.QueryParams(), &params.TestOpportunityID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "agent_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "agent_id", ctx.QueryParams(), &params.AgentID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID LastEventID
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Last-Event-ID, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Last-Event-ID: %s", err))
+		}
+
+		params.LastEventID = &LastEventID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListEvents(ctx, params)
+	return err
+}
+
 // GetMiniconf converts echo context to params.
 func (w *ServerInterfaceWrapper) GetMiniconf(ctx echo.Context) error {
 	var err error
@@ -1636,6 +3703,38 @@ func (w *ServerInterfaceWrapper) GetTestcases(ctx echo.Context) error {
 	return err
 }
 
+// GetOrganisation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOrganisation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rest" -------------
+	var rest string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rest", ctx.Param("rest"), &rest, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rest: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOrganisation(ctx, rest)
+	return err
+}
+
+// PostOrganisation converts echo context to params.
+func (w *ServerInterfaceWrapper) PostOrganisation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rest" -------------
+	var rest string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rest", ctx.Param("rest"), &rest, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rest: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PostOrganisation(ctx, rest)
+	return err
+}
+
 // PostResult converts echo context to params.
 func (w *ServerInterfaceWrapper) PostResult(ctx echo.Context) error {
 	var err error
@@ -1665,6 +3764,1318 @@ func (w *ServerInterfaceWrapper) PostResult(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.PostResult(ctx, params)
+	return err
+}
+
+// ListProducts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListProducts(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListProductsParams
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Optional query parameter "snap" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "snap", ctx.QueryParams(), &params.Snap, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter snap: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListProducts(ctx, params)
+	return err
+}
+
+// CreateProduct converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateProduct(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateProductParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateProduct(ctx, params)
+	return err
+}
+
+// DeleteProduct converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteProduct(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteProductParams
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", ctx.QueryParams(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter force: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteProduct(ctx, productID, params)
+	return err
+}
+
+// GetProduct converts echo context to params.
+func (w *ServerInterfaceWrapper) GetProduct(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetProduct(ctx, productID)
+	return err
+}
+
+// UpdateProduct converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateProduct(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateProduct(ctx, productID)
+	return err
+}
+
+// ReplaceProduct converts echo context to params.
+func (w *ServerInterfaceWrapper) ReplaceProduct(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReplaceProduct(ctx, productID)
+	return err
+}
+
+// ListGoldMasters converts echo context to params.
+func (w *ServerInterfaceWrapper) ListGoldMasters(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListGoldMastersParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListGoldMasters(ctx, productID, params)
+	return err
+}
+
+// AdvertiseGoldMaster converts echo context to params.
+func (w *ServerInterfaceWrapper) AdvertiseGoldMaster(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AdvertiseGoldMasterParams
+	// ------------- Optional query parameter "strict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "strict", ctx.QueryParams(), &params.Strict, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter strict: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AdvertiseGoldMaster(ctx, productID, params)
+	return err
+}
+
+// GetGoldMaster converts echo context to params.
+func (w *ServerInterfaceWrapper) GetGoldMaster(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "gold_master_id" -------------
+	var goldMasterID GoldMasterID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gold_master_id", ctx.Param("gold_master_id"), &goldMasterID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gold_master_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetGoldMaster(ctx, productID, goldMasterID)
+	return err
+}
+
+// UpdateGoldMaster converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateGoldMaster(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "gold_master_id" -------------
+	var goldMasterID GoldMasterID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gold_master_id", ctx.Param("gold_master_id"), &goldMasterID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gold_master_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateGoldMaster(ctx, productID, goldMasterID)
+	return err
+}
+
+// ListImages converts echo context to params.
+func (w *ServerInterfaceWrapper) ListImages(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListImagesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListImages(ctx, productID, params)
+	return err
+}
+
+// AdvertiseImage converts echo context to params.
+func (w *ServerInterfaceWrapper) AdvertiseImage(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AdvertiseImageParams
+	// ------------- Optional query parameter "strict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "strict", ctx.QueryParams(), &params.Strict, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter strict: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AdvertiseImage(ctx, productID, params)
+	return err
+}
+
+// ListSnaps converts echo context to params.
+func (w *ServerInterfaceWrapper) ListSnaps(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSnapsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListSnaps(ctx, productID, params)
+	return err
+}
+
+// AdvertiseSnap converts echo context to params.
+func (w *ServerInterfaceWrapper) AdvertiseSnap(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AdvertiseSnapParams
+	// ------------- Optional query parameter "strict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "strict", ctx.QueryParams(), &params.Strict, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter strict: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AdvertiseSnap(ctx, productID, params)
+	return err
+}
+
+// ListTestEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTestEvents(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTestEventsParams
+	// ------------- Optional query parameter "test_opportunity_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "test_opportunity_id", ctx.QueryParams(), &params.TestOpportunityID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "image_unique_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "image_unique_id", ctx.QueryParams(), &params.ImageUniqueID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter image_unique_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "event_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "event_type", ctx.QueryParams(), &params.EventType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter event_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "agent_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "agent_id", ctx.QueryParams(), &params.AgentID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "start_date" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "start_date", ctx.QueryParams(), &params.StartDate, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter start_date: %s", err))
+	}
+
+	// ------------- Optional query parameter "end_date" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "end_date", ctx.QueryParams(), &params.EndDate, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter end_date: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID LastEventID
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Last-Event-ID, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Last-Event-ID: %s", err))
+		}
+
+		params.LastEventID = &LastEventID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTestEvents(ctx, productID, params)
+	return err
+}
+
+// ListOpportunities converts echo context to params.
+func (w *ServerInterfaceWrapper) ListOpportunities(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOpportunitiesParams
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "image_unique_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "image_unique_id", ctx.QueryParams(), &params.ImageUniqueID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter image_unique_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "spec_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "spec_id", ctx.QueryParams(), &params.SpecID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter spec_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "agent_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "agent_id", ctx.QueryParams(), &params.AgentID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListOpportunities(ctx, productID, params)
+	return err
+}
+
+// GetOpportunity converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOpportunity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "test_opportunity_id" -------------
+	var testOpportunityID OpportunityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_opportunity_id", ctx.Param("test_opportunity_id"), &testOpportunityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOpportunity(ctx, productID, testOpportunityID)
+	return err
+}
+
+// CancelOpportunity converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelOpportunity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "test_opportunity_id" -------------
+	var testOpportunityID OpportunityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_opportunity_id", ctx.Param("test_opportunity_id"), &testOpportunityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelOpportunityParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelOpportunity(ctx, productID, testOpportunityID, params)
+	return err
+}
+
+// ReadOutput converts echo context to params.
+func (w *ServerInterfaceWrapper) ReadOutput(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "test_opportunity_id" -------------
+	var testOpportunityID OpportunityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_opportunity_id", ctx.Param("test_opportunity_id"), &testOpportunityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadOutputParams
+	// ------------- Optional query parameter "offset" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "offset", ctx.QueryParams(), &params.Offset, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter offset: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID LastEventID
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Last-Event-ID, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Last-Event-ID: %s", err))
+		}
+
+		params.LastEventID = &LastEventID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReadOutput(ctx, productID, testOpportunityID, params)
+	return err
+}
+
+// AppendOutput converts echo context to params.
+func (w *ServerInterfaceWrapper) AppendOutput(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "test_opportunity_id" -------------
+	var testOpportunityID OpportunityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_opportunity_id", ctx.Param("test_opportunity_id"), &testOpportunityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AppendOutputParams
+	// ------------- Required query parameter "offset" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "offset", ctx.QueryParams(), &params.Offset, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter offset: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Lease-Token" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Lease-Token")]; found {
+		var LeaseToken string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Lease-Token, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Lease-Token", valueList[0], &LeaseToken, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Lease-Token: %s", err))
+		}
+
+		params.LeaseToken = LeaseToken
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Lease-Token is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AppendOutput(ctx, productID, testOpportunityID, params)
+	return err
+}
+
+// ReleaseOpportunity converts echo context to params.
+func (w *ServerInterfaceWrapper) ReleaseOpportunity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "test_opportunity_id" -------------
+	var testOpportunityID OpportunityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_opportunity_id", ctx.Param("test_opportunity_id"), &testOpportunityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReleaseOpportunityParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReleaseOpportunity(ctx, productID, testOpportunityID, params)
+	return err
+}
+
+// RetryOpportunity converts echo context to params.
+func (w *ServerInterfaceWrapper) RetryOpportunity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "test_opportunity_id" -------------
+	var testOpportunityID OpportunityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_opportunity_id", ctx.Param("test_opportunity_id"), &testOpportunityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RetryOpportunityParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RetryOpportunity(ctx, productID, testOpportunityID, params)
+	return err
+}
+
+// ListTestResults converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTestResults(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTestResultsParams
+	// ------------- Optional query parameter "start_date" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "start_date", ctx.QueryParams(), &params.StartDate, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter start_date: %s", err))
+	}
+
+	// ------------- Optional query parameter "end_date" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "end_date", ctx.QueryParams(), &params.EndDate, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter end_date: %s", err))
+	}
+
+	// ------------- Optional query parameter "image_unique_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "image_unique_id", ctx.QueryParams(), &params.ImageUniqueID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter image_unique_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "test_opportunity_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "test_opportunity_id", ctx.QueryParams(), &params.TestOpportunityID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "test_status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "test_status", ctx.QueryParams(), &params.TestStatus, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_status: %s", err))
+	}
+
+	// ------------- Optional query parameter "spec_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "spec_name", ctx.QueryParams(), &params.SpecName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter spec_name: %s", err))
+	}
+
+	// ------------- Optional query parameter "primary_snap_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "primary_snap_name", ctx.QueryParams(), &params.PrimarySnapName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter primary_snap_name: %s", err))
+	}
+
+	// ------------- Optional query parameter "agent_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "agent_id", ctx.QueryParams(), &params.AgentID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "base_channel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "base_channel", ctx.QueryParams(), &params.BaseChannel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter base_channel: %s", err))
+	}
+
+	// ------------- Optional query parameter "update_channel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "update_channel", ctx.QueryParams(), &params.UpdateChannel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter update_channel: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTestResults(ctx, productID, params)
+	return err
+}
+
+// PostTestResult converts echo context to params.
+func (w *ServerInterfaceWrapper) PostTestResult(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostTestResultParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PostTestResult(ctx, productID, params)
+	return err
+}
+
+// GetTestResult converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTestResult(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "result_id" -------------
+	var resultID TestResultID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "result_id", ctx.Param("result_id"), &resultID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter result_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTestResult(ctx, productID, resultID)
+	return err
+}
+
+// GetResultRaw converts echo context to params.
+func (w *ServerInterfaceWrapper) GetResultRaw(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "result_id" -------------
+	var resultID TestResultID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "result_id", ctx.Param("result_id"), &resultID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter result_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetResultRaw(ctx, productID, resultID)
+	return err
+}
+
+// ListResultTests converts echo context to params.
+func (w *ServerInterfaceWrapper) ListResultTests(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "result_id" -------------
+	var resultID TestResultID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "result_id", ctx.Param("result_id"), &resultID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter result_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListResultTestsParams
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListResultTests(ctx, productID, resultID, params)
+	return err
+}
+
+// GetResultTest converts echo context to params.
+func (w *ServerInterfaceWrapper) GetResultTest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "result_id" -------------
+	var resultID TestResultID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "result_id", ctx.Param("result_id"), &resultID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter result_id: %s", err))
+	}
+
+	// ------------- Path parameter "n" -------------
+	var n TestNumber
+
+	err = runtime.BindStyledParameterWithOptions("simple", "n", ctx.Param("n"), &n, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int32", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter n: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetResultTest(ctx, productID, resultID, n)
+	return err
+}
+
+// GetResultAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) GetResultAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "result_id" -------------
+	var resultID TestResultID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "result_id", ctx.Param("result_id"), &resultID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter result_id: %s", err))
+	}
+
+	// ------------- Path parameter "n" -------------
+	var n TestNumber
+
+	err = runtime.BindStyledParameterWithOptions("simple", "n", ctx.Param("n"), &n, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int32", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter n: %s", err))
+	}
+
+	// ------------- Path parameter "k" -------------
+	var k int32
+
+	err = runtime.BindStyledParameterWithOptions("simple", "k", ctx.Param("k"), &k, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int32", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter k: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetResultAttachment(ctx, productID, resultID, n, k)
+	return err
+}
+
+// ListTestSpecs converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTestSpecs(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTestSpecsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTestSpecs(ctx, productID, params)
+	return err
+}
+
+// CreateTestSpec converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateTestSpec(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateTestSpecParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateTestSpec(ctx, productID, params)
+	return err
+}
+
+// DeleteTestSpec converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteTestSpec(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "spec_id" -------------
+	var specID SpecID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "spec_id", ctx.Param("spec_id"), &specID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter spec_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteTestSpecParams
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", ctx.QueryParams(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter force: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteTestSpec(ctx, productID, specID, params)
+	return err
+}
+
+// GetTestSpec converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTestSpec(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "spec_id" -------------
+	var specID SpecID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "spec_id", ctx.Param("spec_id"), &specID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter spec_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTestSpec(ctx, productID, specID)
+	return err
+}
+
+// UpdateTestSpec converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateTestSpec(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "spec_id" -------------
+	var specID SpecID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "spec_id", ctx.Param("spec_id"), &specID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter spec_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateTestSpec(ctx, productID, specID)
+	return err
+}
+
+// ReplaceTestSpec converts echo context to params.
+func (w *ServerInterfaceWrapper) ReplaceTestSpec(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "spec_id" -------------
+	var specID SpecID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "spec_id", ctx.Param("spec_id"), &specID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter spec_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReplaceTestSpec(ctx, productID, specID)
 	return err
 }
 
@@ -1993,6 +5404,41 @@ func (w *ServerInterfaceWrapper) ListStatuses(ctx echo.Context) error {
 	return err
 }
 
+// AdvertiseSnapToAll converts echo context to params.
+func (w *ServerInterfaceWrapper) AdvertiseSnapToAll(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AdvertiseSnapToAllParams
+	// ------------- Optional query parameter "strict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "strict", ctx.QueryParams(), &params.Strict, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter strict: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AdvertiseSnapToAll(ctx, params)
+	return err
+}
+
 // UpdateTestStatus converts echo context to params.
 func (w *ServerInterfaceWrapper) UpdateTestStatus(ctx echo.Context) error {
 	var err error
@@ -2068,6 +5514,195 @@ func (w *ServerInterfaceWrapper) UpdateRunStatus(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateRunStatus(ctx, testID, params)
+	return err
+}
+
+// ListWebhooks converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWebhooks(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWebhooksParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWebhooks(ctx, params)
+	return err
+}
+
+// CreateWebhook converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateWebhook(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateWebhookParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateWebhook(ctx, params)
+	return err
+}
+
+// DeleteWebhook converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteWebhook(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "webhook_id" -------------
+	var webhookID WebhookID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", ctx.Param("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter webhook_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteWebhook(ctx, webhookID)
+	return err
+}
+
+// GetWebhook converts echo context to params.
+func (w *ServerInterfaceWrapper) GetWebhook(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "webhook_id" -------------
+	var webhookID WebhookID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", ctx.Param("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter webhook_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetWebhook(ctx, webhookID)
+	return err
+}
+
+// UpdateWebhook converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateWebhook(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "webhook_id" -------------
+	var webhookID WebhookID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", ctx.Param("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter webhook_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateWebhook(ctx, webhookID)
+	return err
+}
+
+// ListDeliveries converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDeliveries(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "webhook_id" -------------
+	var webhookID WebhookID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", ctx.Param("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter webhook_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDeliveriesParams
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDeliveries(ctx, webhookID, params)
+	return err
+}
+
+// GetDelivery converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDelivery(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "webhook_id" -------------
+	var webhookID WebhookID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", ctx.Param("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter webhook_id: %s", err))
+	}
+
+	// ------------- Path parameter "delivery_id" -------------
+	var deliveryID DeliveryID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "delivery_id", ctx.Param("delivery_id"), &deliveryID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter delivery_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDelivery(ctx, webhookID, deliveryID)
+	return err
+}
+
+// RetryDelivery converts echo context to params.
+func (w *ServerInterfaceWrapper) RetryDelivery(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "webhook_id" -------------
+	var webhookID WebhookID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", ctx.Param("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter webhook_id: %s", err))
+	}
+
+	// ------------- Path parameter "delivery_id" -------------
+	var deliveryID DeliveryID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "delivery_id", ctx.Param("delivery_id"), &deliveryID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter delivery_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RetryDelivery(ctx, webhookID, deliveryID)
 	return err
 }
 
@@ -2158,6 +5793,60 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/tests/:n", wrapper.GetTest, options.OperationMiddlewares["getTest"]...)
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/tests/:n/attachments/:k", wrapper.GetAttachment, options.OperationMiddlewares["getAttachment"]...)
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/raw", wrapper.GetRaw, options.OperationMiddlewares["getRaw"]...)
+	router.GET(options.BaseURL+"/v1/products", wrapper.ListProducts, options.OperationMiddlewares["listProducts"]...)
+	router.POST(options.BaseURL+"/v1/products", wrapper.CreateProduct, options.OperationMiddlewares["createProduct"]...)
+	router.DELETE(options.BaseURL+"/v1/products/:product_id", wrapper.DeleteProduct, options.OperationMiddlewares["deleteProduct"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id", wrapper.GetProduct, options.OperationMiddlewares["getProduct"]...)
+	router.PATCH(options.BaseURL+"/v1/products/:product_id", wrapper.UpdateProduct, options.OperationMiddlewares["updateProduct"]...)
+	router.PUT(options.BaseURL+"/v1/products/:product_id", wrapper.ReplaceProduct, options.OperationMiddlewares["replaceProduct"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/testspecs", wrapper.ListTestSpecs, options.OperationMiddlewares["listTestSpecs"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/testspecs", wrapper.CreateTestSpec, options.OperationMiddlewares["createTestSpec"]...)
+	router.DELETE(options.BaseURL+"/v1/products/:product_id/testspecs/:spec_id", wrapper.DeleteTestSpec, options.OperationMiddlewares["deleteTestSpec"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/testspecs/:spec_id", wrapper.GetTestSpec, options.OperationMiddlewares["getTestSpec"]...)
+	router.PATCH(options.BaseURL+"/v1/products/:product_id/testspecs/:spec_id", wrapper.UpdateTestSpec, options.OperationMiddlewares["updateTestSpec"]...)
+	router.PUT(options.BaseURL+"/v1/products/:product_id/testspecs/:spec_id", wrapper.ReplaceTestSpec, options.OperationMiddlewares["replaceTestSpec"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/images", wrapper.ListImages, options.OperationMiddlewares["listImages"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/images", wrapper.AdvertiseImage, options.OperationMiddlewares["advertiseImage"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/snaps", wrapper.ListSnaps, options.OperationMiddlewares["listSnaps"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/snaps", wrapper.AdvertiseSnap, options.OperationMiddlewares["advertiseSnap"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/gold-masters", wrapper.ListGoldMasters, options.OperationMiddlewares["listGoldMasters"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/gold-masters", wrapper.AdvertiseGoldMaster, options.OperationMiddlewares["advertiseGoldMaster"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/gold-masters/:gold_master_id", wrapper.GetGoldMaster, options.OperationMiddlewares["getGoldMaster"]...)
+	router.PATCH(options.BaseURL+"/v1/products/:product_id/gold-masters/:gold_master_id", wrapper.UpdateGoldMaster, options.OperationMiddlewares["updateGoldMaster"]...)
+	router.POST(options.BaseURL+"/v1/snaps", wrapper.AdvertiseSnapToAll, options.OperationMiddlewares["advertiseSnapToAll"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/events", wrapper.ListTestEvents, options.OperationMiddlewares["listTestEvents"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results", wrapper.ListTestResults, options.OperationMiddlewares["listTestResults"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/tests/results", wrapper.PostTestResult, options.OperationMiddlewares["postTestResult"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results/:result_id", wrapper.GetTestResult, options.OperationMiddlewares["getTestResult"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results/:result_id/tests", wrapper.ListResultTests, options.OperationMiddlewares["listResultTests"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results/:result_id/tests/:n", wrapper.GetResultTest, options.OperationMiddlewares["getResultTest"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results/:result_id/tests/:n/attachments/:k", wrapper.GetResultAttachment, options.OperationMiddlewares["getResultAttachment"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results/:result_id/raw", wrapper.GetResultRaw, options.OperationMiddlewares["getResultRaw"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/opportunities", wrapper.ListOpportunities, options.OperationMiddlewares["listOpportunities"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id", wrapper.GetOpportunity, options.OperationMiddlewares["getOpportunity"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/release", wrapper.ReleaseOpportunity, options.OperationMiddlewares["releaseOpportunity"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/cancel", wrapper.CancelOpportunity, options.OperationMiddlewares["cancelOpportunity"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/retry", wrapper.RetryOpportunity, options.OperationMiddlewares["retryOpportunity"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/output", wrapper.ReadOutput, options.OperationMiddlewares["readOutput"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/output", wrapper.AppendOutput, options.OperationMiddlewares["appendOutput"]...)
+	router.GET(options.BaseURL+"/v1/agents", wrapper.ListAgents, options.OperationMiddlewares["listAgents"]...)
+	router.DELETE(options.BaseURL+"/v1/agents/:agent_id", wrapper.RemoveAgent, options.OperationMiddlewares["removeAgent"]...)
+	router.GET(options.BaseURL+"/v1/agents/:agent_id", wrapper.GetAgent, options.OperationMiddlewares["getAgent"]...)
+	router.PATCH(options.BaseURL+"/v1/agents/:agent_id", wrapper.UpdateAgent, options.OperationMiddlewares["updateAgent"]...)
+	router.PUT(options.BaseURL+"/v1/agents/:agent_id", wrapper.RegisterAgent, options.OperationMiddlewares["registerAgent"]...)
+	router.POST(options.BaseURL+"/v1/agents/:agent_id/pick", wrapper.PickOpportunity, options.OperationMiddlewares["pickOpportunity"]...)
+	router.POST(options.BaseURL+"/v1/agents/:agent_id/heartbeat", wrapper.SendHeartbeat, options.OperationMiddlewares["sendHeartbeat"]...)
+	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
+	router.GET(options.BaseURL+"/v1/webhooks", wrapper.ListWebhooks, options.OperationMiddlewares["listWebhooks"]...)
+	router.POST(options.BaseURL+"/v1/webhooks", wrapper.CreateWebhook, options.OperationMiddlewares["createWebhook"]...)
+	router.DELETE(options.BaseURL+"/v1/webhooks/:webhook_id", wrapper.DeleteWebhook, options.OperationMiddlewares["deleteWebhook"]...)
+	router.GET(options.BaseURL+"/v1/webhooks/:webhook_id", wrapper.GetWebhook, options.OperationMiddlewares["getWebhook"]...)
+	router.PATCH(options.BaseURL+"/v1/webhooks/:webhook_id", wrapper.UpdateWebhook, options.OperationMiddlewares["updateWebhook"]...)
+	router.GET(options.BaseURL+"/v1/webhooks/:webhook_id/deliveries", wrapper.ListDeliveries, options.OperationMiddlewares["listDeliveries"]...)
+	router.GET(options.BaseURL+"/v1/webhooks/:webhook_id/deliveries/:delivery_id", wrapper.GetDelivery, options.OperationMiddlewares["getDelivery"]...)
+	router.POST(options.BaseURL+"/v1/webhooks/:webhook_id/deliveries/:delivery_id/retry", wrapper.RetryDelivery, options.OperationMiddlewares["retryDelivery"]...)
+	router.GET(options.BaseURL+"/v1/orgs/:rest", wrapper.GetOrganisation, options.OperationMiddlewares["getOrganisation"]...)
+	router.POST(options.BaseURL+"/v1/orgs/:rest", wrapper.PostOrganisation, options.OperationMiddlewares["postOrganisation"]...)
 
 }
 
@@ -2166,6 +5855,8 @@ type BadRequestApplicationProblemPlusJSONResponse Problem
 type ConflictApplicationProblemPlusJSONResponse Problem
 
 type ForbiddenApplicationProblemPlusJSONResponse Problem
+
+type GoneApplicationProblemPlusJSONResponse Problem
 
 type NotAcceptableApplicationProblemPlusJSONResponse Problem
 
@@ -2921,6 +6612,1236 @@ type GetVersion503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetVersion503ApplicationProblemPlusJSONResponse) VisitGetVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentsRequestObject struct {
+	Params ListAgentsParams
+}
+
+type ListAgentsResponseObject interface {
+	VisitListAgentsResponse(w http.ResponseWriter) error
+}
+
+type ListAgents200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListAgents200JSONResponse struct {
+	Body    AgentList
+	Headers ListAgents200ResponseHeaders
+}
+
+func (response ListAgents200JSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents400ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents401ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents403ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents406ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents429ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents503ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveAgentRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+}
+
+type RemoveAgentResponseObject interface {
+	VisitRemoveAgentResponse(w http.ResponseWriter) error
+}
+
+type RemoveAgent204Response struct {
+}
+
+func (response RemoveAgent204Response) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RemoveAgent400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RemoveAgent400ApplicationProblemPlusJSONResponse) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveAgent401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RemoveAgent401ApplicationProblemPlusJSONResponse) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveAgent403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RemoveAgent403ApplicationProblemPlusJSONResponse) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveAgent404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RemoveAgent404ApplicationProblemPlusJSONResponse) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveAgent406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response RemoveAgent406ApplicationProblemPlusJSONResponse) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveAgent409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RemoveAgent409ApplicationProblemPlusJSONResponse) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveAgent429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RemoveAgent429ApplicationProblemPlusJSONResponse) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveAgent503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RemoveAgent503ApplicationProblemPlusJSONResponse) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+}
+
+type GetAgentResponseObject interface {
+	VisitGetAgentResponse(w http.ResponseWriter) error
+}
+
+type GetAgent200JSONResponse Agent
+
+func (response GetAgent200JSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent400ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent401ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent403ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent404ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent406ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent429ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent503ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgentRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+	Body    *UpdateAgentJSONRequestBody
+}
+
+type UpdateAgentResponseObject interface {
+	VisitUpdateAgentResponse(w http.ResponseWriter) error
+}
+
+type UpdateAgent200JSONResponse Agent
+
+func (response UpdateAgent200JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent400ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent401ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent403ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent404ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent406ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent409ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent413ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent415ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent429ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent503ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgentRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+	Body    *RegisterAgentJSONRequestBody
+}
+
+type RegisterAgentResponseObject interface {
+	VisitRegisterAgentResponse(w http.ResponseWriter) error
+}
+
+type RegisterAgent200JSONResponse Agent
+
+func (response RegisterAgent200JSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent201ResponseHeaders struct {
+	Location *string
+}
+
+type RegisterAgent201JSONResponse struct {
+	Body    Agent
+	Headers RegisterAgent201ResponseHeaders
+}
+
+func (response RegisterAgent201JSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent400ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent401ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent403ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent406ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent409ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent413ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent415ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent429ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent503ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeatRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+	Body    *SendHeartbeatJSONRequestBody
+}
+
+type SendHeartbeatResponseObject interface {
+	VisitSendHeartbeatResponse(w http.ResponseWriter) error
+}
+
+type SendHeartbeat200JSONResponse HeartbeatAnswer
+
+func (response SendHeartbeat200JSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat400ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat401ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat403ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat404ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat406ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat409ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat413ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat415ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat429ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat503ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunityRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+	Params  PickOpportunityParams
+	Body    *PickOpportunityJSONRequestBody
+}
+
+type PickOpportunityResponseObject interface {
+	VisitPickOpportunityResponse(w http.ResponseWriter) error
+}
+
+type PickOpportunity200JSONResponse PickedOpportunity
+
+func (response PickOpportunity200JSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity204ResponseHeaders struct {
+	RetryAfter *int32
+}
+
+type PickOpportunity204Response struct {
+	Headers PickOpportunity204ResponseHeaders
+}
+
+func (response PickOpportunity204Response) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(204)
+	return nil
+}
+
+type PickOpportunity400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity400ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity401ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity403ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity404ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity406ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity409ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity413ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity415ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity429ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity503ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3890,6 +8811,190 @@ func (response ReplaceCloud503ApplicationProblemPlusJSONResponse) VisitReplaceCl
 	return err
 }
 
+type ListEventsRequestObject struct {
+	Params ListEventsParams
+}
+
+type ListEventsResponseObject interface {
+	VisitListEventsResponse(w http.ResponseWriter) error
+}
+
+type ListEvents200ResponseHeaders struct {
+	Link *string
+}
+
+type ListEvents200JSONResponse struct {
+	Body    EventList
+	Headers ListEvents200ResponseHeaders
+}
+
+func (response ListEvents200JSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvents200TextEventStreamResponse struct {
+	Body          io.Reader
+	Headers       ListEvents200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ListEvents200TextEventStreamResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type ListEvents400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListEvents400ApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvents401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListEvents401ApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvents403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListEvents403ApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvents406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListEvents406ApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvents429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListEvents429ApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvents503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListEvents503ApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetMiniconfRequestObject struct {
 	Params GetMiniconfParams
 }
@@ -4317,6 +9422,296 @@ func (response GetTestcases503ApplicationProblemPlusJSONResponse) VisitGetTestca
 	return err
 }
 
+type GetOrganisationRequestObject struct {
+	Rest string `json:"rest"`
+}
+
+type GetOrganisationResponseObject interface {
+	VisitGetOrganisationResponse(w http.ResponseWriter) error
+}
+
+type GetOrganisation400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrganisation400ApplicationProblemPlusJSONResponse) VisitGetOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganisation401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrganisation401ApplicationProblemPlusJSONResponse) VisitGetOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganisation403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrganisation403ApplicationProblemPlusJSONResponse) VisitGetOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganisation404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrganisation404ApplicationProblemPlusJSONResponse) VisitGetOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganisation406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrganisation406ApplicationProblemPlusJSONResponse) VisitGetOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganisation410ApplicationProblemPlusJSONResponse struct {
+	GoneApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrganisation410ApplicationProblemPlusJSONResponse) VisitGetOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganisation429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrganisation429ApplicationProblemPlusJSONResponse) VisitGetOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganisation503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrganisation503ApplicationProblemPlusJSONResponse) VisitGetOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostOrganisationRequestObject struct {
+	Rest string `json:"rest"`
+}
+
+type PostOrganisationResponseObject interface {
+	VisitPostOrganisationResponse(w http.ResponseWriter) error
+}
+
+type PostOrganisation400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostOrganisation400ApplicationProblemPlusJSONResponse) VisitPostOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostOrganisation401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PostOrganisation401ApplicationProblemPlusJSONResponse) VisitPostOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostOrganisation403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostOrganisation403ApplicationProblemPlusJSONResponse) VisitPostOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostOrganisation404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostOrganisation404ApplicationProblemPlusJSONResponse) VisitPostOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostOrganisation406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response PostOrganisation406ApplicationProblemPlusJSONResponse) VisitPostOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostOrganisation410ApplicationProblemPlusJSONResponse struct {
+	GoneApplicationProblemPlusJSONResponse
+}
+
+func (response PostOrganisation410ApplicationProblemPlusJSONResponse) VisitPostOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostOrganisation429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PostOrganisation429ApplicationProblemPlusJSONResponse) VisitPostOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostOrganisation503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PostOrganisation503ApplicationProblemPlusJSONResponse) VisitPostOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type PostResultRequestObject struct {
 	Params        PostResultParams
 	JSONBody      *PostResultJSONRequestBody
@@ -4508,6 +9903,6287 @@ type PostResult503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PostResult503ApplicationProblemPlusJSONResponse) VisitPostResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProductsRequestObject struct {
+	Params ListProductsParams
+}
+
+type ListProductsResponseObject interface {
+	VisitListProductsResponse(w http.ResponseWriter) error
+}
+
+type ListProducts200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListProducts200JSONResponse struct {
+	Body    ProductList
+	Headers ListProducts200ResponseHeaders
+}
+
+func (response ListProducts200JSONResponse) VisitListProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProducts400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListProducts400ApplicationProblemPlusJSONResponse) VisitListProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProducts401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListProducts401ApplicationProblemPlusJSONResponse) VisitListProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProducts403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListProducts403ApplicationProblemPlusJSONResponse) VisitListProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProducts406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListProducts406ApplicationProblemPlusJSONResponse) VisitListProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProducts429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListProducts429ApplicationProblemPlusJSONResponse) VisitListProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProducts503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListProducts503ApplicationProblemPlusJSONResponse) VisitListProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProductRequestObject struct {
+	Params CreateProductParams
+	Body   *CreateProductJSONRequestBody
+}
+
+type CreateProductResponseObject interface {
+	VisitCreateProductResponse(w http.ResponseWriter) error
+}
+
+type CreateProduct201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateProduct201JSONResponse struct {
+	Body    Product
+	Headers CreateProduct201ResponseHeaders
+}
+
+func (response CreateProduct201JSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct400ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct401ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct403ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct406ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct409ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct413ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct415ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct429ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct503ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProductRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    DeleteProductParams
+}
+
+type DeleteProductResponseObject interface {
+	VisitDeleteProductResponse(w http.ResponseWriter) error
+}
+
+type DeleteProduct204Response struct {
+}
+
+func (response DeleteProduct204Response) VisitDeleteProductResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteProduct400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProduct400ApplicationProblemPlusJSONResponse) VisitDeleteProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProduct401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProduct401ApplicationProblemPlusJSONResponse) VisitDeleteProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProduct403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProduct403ApplicationProblemPlusJSONResponse) VisitDeleteProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProduct404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProduct404ApplicationProblemPlusJSONResponse) VisitDeleteProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProduct406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProduct406ApplicationProblemPlusJSONResponse) VisitDeleteProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProduct409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProduct409ApplicationProblemPlusJSONResponse) VisitDeleteProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProduct429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProduct429ApplicationProblemPlusJSONResponse) VisitDeleteProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProduct503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProduct503ApplicationProblemPlusJSONResponse) VisitDeleteProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProductRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+}
+
+type GetProductResponseObject interface {
+	VisitGetProductResponse(w http.ResponseWriter) error
+}
+
+type GetProduct200JSONResponse Product
+
+func (response GetProduct200JSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProduct400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetProduct400ApplicationProblemPlusJSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProduct401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetProduct401ApplicationProblemPlusJSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProduct403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetProduct403ApplicationProblemPlusJSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProduct404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetProduct404ApplicationProblemPlusJSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProduct406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetProduct406ApplicationProblemPlusJSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProduct429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetProduct429ApplicationProblemPlusJSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProduct503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetProduct503ApplicationProblemPlusJSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProductRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Body      *UpdateProductJSONRequestBody
+}
+
+type UpdateProductResponseObject interface {
+	VisitUpdateProductResponse(w http.ResponseWriter) error
+}
+
+type UpdateProduct200JSONResponse Product
+
+func (response UpdateProduct200JSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct400ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct401ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct403ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct404ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct406ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct409ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct413ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct415ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct429ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct503ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProductRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Body      *ReplaceProductJSONRequestBody
+}
+
+type ReplaceProductResponseObject interface {
+	VisitReplaceProductResponse(w http.ResponseWriter) error
+}
+
+type ReplaceProduct200JSONResponse Product
+
+func (response ReplaceProduct200JSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct400ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct401ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct403ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct404ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct406ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct409ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct413ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct415ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct429ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct503ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGoldMastersRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    ListGoldMastersParams
+}
+
+type ListGoldMastersResponseObject interface {
+	VisitListGoldMastersResponse(w http.ResponseWriter) error
+}
+
+type ListGoldMasters200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListGoldMasters200JSONResponse struct {
+	Body    GoldMasterList
+	Headers ListGoldMasters200ResponseHeaders
+}
+
+func (response ListGoldMasters200JSONResponse) VisitListGoldMastersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGoldMasters400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListGoldMasters400ApplicationProblemPlusJSONResponse) VisitListGoldMastersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGoldMasters401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListGoldMasters401ApplicationProblemPlusJSONResponse) VisitListGoldMastersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGoldMasters403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListGoldMasters403ApplicationProblemPlusJSONResponse) VisitListGoldMastersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGoldMasters404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListGoldMasters404ApplicationProblemPlusJSONResponse) VisitListGoldMastersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGoldMasters406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListGoldMasters406ApplicationProblemPlusJSONResponse) VisitListGoldMastersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGoldMasters429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListGoldMasters429ApplicationProblemPlusJSONResponse) VisitListGoldMastersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGoldMasters503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListGoldMasters503ApplicationProblemPlusJSONResponse) VisitListGoldMastersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMasterRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    AdvertiseGoldMasterParams
+	Body      *AdvertiseGoldMasterJSONRequestBody
+}
+
+type AdvertiseGoldMasterResponseObject interface {
+	VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error
+}
+
+type AdvertiseGoldMaster201JSONResponse OpportunityIDs
+
+func (response AdvertiseGoldMaster201JSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster400ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster401ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster403ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster404ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster406ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster409ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster413ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster415ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster429ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster503ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGoldMasterRequestObject struct {
+	ProductID    ProductID    `json:"product_id"`
+	GoldMasterID GoldMasterID `json:"gold_master_id"`
+}
+
+type GetGoldMasterResponseObject interface {
+	VisitGetGoldMasterResponse(w http.ResponseWriter) error
+}
+
+type GetGoldMaster200JSONResponse GoldMaster
+
+func (response GetGoldMaster200JSONResponse) VisitGetGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGoldMaster400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetGoldMaster400ApplicationProblemPlusJSONResponse) VisitGetGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGoldMaster401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetGoldMaster401ApplicationProblemPlusJSONResponse) VisitGetGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGoldMaster403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetGoldMaster403ApplicationProblemPlusJSONResponse) VisitGetGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGoldMaster404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetGoldMaster404ApplicationProblemPlusJSONResponse) VisitGetGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGoldMaster406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetGoldMaster406ApplicationProblemPlusJSONResponse) VisitGetGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGoldMaster429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetGoldMaster429ApplicationProblemPlusJSONResponse) VisitGetGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGoldMaster503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetGoldMaster503ApplicationProblemPlusJSONResponse) VisitGetGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMasterRequestObject struct {
+	ProductID    ProductID    `json:"product_id"`
+	GoldMasterID GoldMasterID `json:"gold_master_id"`
+	Body         *UpdateGoldMasterJSONRequestBody
+}
+
+type UpdateGoldMasterResponseObject interface {
+	VisitUpdateGoldMasterResponse(w http.ResponseWriter) error
+}
+
+type UpdateGoldMaster200JSONResponse GoldMaster
+
+func (response UpdateGoldMaster200JSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster400ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster401ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster403ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster404ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster406ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster409ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster413ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster415ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster429ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster503ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImagesRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    ListImagesParams
+}
+
+type ListImagesResponseObject interface {
+	VisitListImagesResponse(w http.ResponseWriter) error
+}
+
+type ListImages200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListImages200JSONResponse struct {
+	Body    AdvertisementList
+	Headers ListImages200ResponseHeaders
+}
+
+func (response ListImages200JSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages400ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages401ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages403ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages404ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages406ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages429ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages503ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImageRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    AdvertiseImageParams
+	Body      *AdvertiseImageJSONRequestBody
+}
+
+type AdvertiseImageResponseObject interface {
+	VisitAdvertiseImageResponse(w http.ResponseWriter) error
+}
+
+type AdvertiseImage201JSONResponse OpportunityIDs
+
+func (response AdvertiseImage201JSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage400ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage401ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage403ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage404ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage406ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage409ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage413ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage415ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage429ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage503ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSnapsRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    ListSnapsParams
+}
+
+type ListSnapsResponseObject interface {
+	VisitListSnapsResponse(w http.ResponseWriter) error
+}
+
+type ListSnaps200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListSnaps200JSONResponse struct {
+	Body    AdvertisementList
+	Headers ListSnaps200ResponseHeaders
+}
+
+func (response ListSnaps200JSONResponse) VisitListSnapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSnaps400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListSnaps400ApplicationProblemPlusJSONResponse) VisitListSnapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSnaps401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListSnaps401ApplicationProblemPlusJSONResponse) VisitListSnapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSnaps403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListSnaps403ApplicationProblemPlusJSONResponse) VisitListSnapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSnaps404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListSnaps404ApplicationProblemPlusJSONResponse) VisitListSnapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSnaps406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListSnaps406ApplicationProblemPlusJSONResponse) VisitListSnapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSnaps429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListSnaps429ApplicationProblemPlusJSONResponse) VisitListSnapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSnaps503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListSnaps503ApplicationProblemPlusJSONResponse) VisitListSnapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    AdvertiseSnapParams
+	Body      *AdvertiseSnapJSONRequestBody
+}
+
+type AdvertiseSnapResponseObject interface {
+	VisitAdvertiseSnapResponse(w http.ResponseWriter) error
+}
+
+type AdvertiseSnap201JSONResponse OpportunityIDs
+
+func (response AdvertiseSnap201JSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap400ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap401ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap403ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap404ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap406ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap409ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap413ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap415ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap429ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap503ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestEventsRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    ListTestEventsParams
+}
+
+type ListTestEventsResponseObject interface {
+	VisitListTestEventsResponse(w http.ResponseWriter) error
+}
+
+type ListTestEvents200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListTestEvents200JSONResponse struct {
+	Body    EventLogList
+	Headers ListTestEvents200ResponseHeaders
+}
+
+func (response ListTestEvents200JSONResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestEvents200TextEventStreamResponse struct {
+	Body          io.Reader
+	Headers       ListTestEvents200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ListTestEvents200TextEventStreamResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type ListTestEvents400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestEvents400ApplicationProblemPlusJSONResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestEvents401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestEvents401ApplicationProblemPlusJSONResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestEvents403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestEvents403ApplicationProblemPlusJSONResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestEvents404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestEvents404ApplicationProblemPlusJSONResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestEvents406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestEvents406ApplicationProblemPlusJSONResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestEvents429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestEvents429ApplicationProblemPlusJSONResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestEvents503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestEvents503ApplicationProblemPlusJSONResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpportunitiesRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    ListOpportunitiesParams
+}
+
+type ListOpportunitiesResponseObject interface {
+	VisitListOpportunitiesResponse(w http.ResponseWriter) error
+}
+
+type ListOpportunities200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListOpportunities200JSONResponse struct {
+	Body    OpportunityList
+	Headers ListOpportunities200ResponseHeaders
+}
+
+func (response ListOpportunities200JSONResponse) VisitListOpportunitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpportunities400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListOpportunities400ApplicationProblemPlusJSONResponse) VisitListOpportunitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpportunities401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListOpportunities401ApplicationProblemPlusJSONResponse) VisitListOpportunitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpportunities403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListOpportunities403ApplicationProblemPlusJSONResponse) VisitListOpportunitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpportunities404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListOpportunities404ApplicationProblemPlusJSONResponse) VisitListOpportunitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpportunities406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListOpportunities406ApplicationProblemPlusJSONResponse) VisitListOpportunitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpportunities429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListOpportunities429ApplicationProblemPlusJSONResponse) VisitListOpportunitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpportunities503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListOpportunities503ApplicationProblemPlusJSONResponse) VisitListOpportunitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpportunityRequestObject struct {
+	ProductID         ProductID     `json:"product_id"`
+	TestOpportunityID OpportunityID `json:"test_opportunity_id"`
+}
+
+type GetOpportunityResponseObject interface {
+	VisitGetOpportunityResponse(w http.ResponseWriter) error
+}
+
+type GetOpportunity200JSONResponse Opportunity
+
+func (response GetOpportunity200JSONResponse) VisitGetOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpportunity400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpportunity400ApplicationProblemPlusJSONResponse) VisitGetOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpportunity401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpportunity401ApplicationProblemPlusJSONResponse) VisitGetOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpportunity403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpportunity403ApplicationProblemPlusJSONResponse) VisitGetOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpportunity404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpportunity404ApplicationProblemPlusJSONResponse) VisitGetOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpportunity406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpportunity406ApplicationProblemPlusJSONResponse) VisitGetOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpportunity429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpportunity429ApplicationProblemPlusJSONResponse) VisitGetOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpportunity503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpportunity503ApplicationProblemPlusJSONResponse) VisitGetOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunityRequestObject struct {
+	ProductID         ProductID     `json:"product_id"`
+	TestOpportunityID OpportunityID `json:"test_opportunity_id"`
+	Params            CancelOpportunityParams
+	Body              *CancelOpportunityJSONRequestBody
+}
+
+type CancelOpportunityResponseObject interface {
+	VisitCancelOpportunityResponse(w http.ResponseWriter) error
+}
+
+type CancelOpportunity200JSONResponse Opportunity
+
+func (response CancelOpportunity200JSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity400ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity401ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity403ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity404ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity406ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity409ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity413ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity415ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity429ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity503ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadOutputRequestObject struct {
+	ProductID         ProductID     `json:"product_id"`
+	TestOpportunityID OpportunityID `json:"test_opportunity_id"`
+	Params            ReadOutputParams
+}
+
+type ReadOutputResponseObject interface {
+	VisitReadOutputResponse(w http.ResponseWriter) error
+}
+
+type ReadOutput200ResponseHeaders struct {
+	ContentSecurityPolicy *string
+	XContentTypeOptions   *string
+}
+
+type ReadOutput200TextEventStreamResponse struct {
+	Body          io.Reader
+	Headers       ReadOutput200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ReadOutput200TextEventStreamResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type ReadOutput200TextResponse struct {
+	Body    string
+	Headers ReadOutput200ResponseHeaders
+}
+
+func (response ReadOutput200TextResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response.Body)))
+	return err
+}
+
+type ReadOutput400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReadOutput400ApplicationProblemPlusJSONResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadOutput401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReadOutput401ApplicationProblemPlusJSONResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadOutput403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReadOutput403ApplicationProblemPlusJSONResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadOutput404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReadOutput404ApplicationProblemPlusJSONResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadOutput406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ReadOutput406ApplicationProblemPlusJSONResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadOutput429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReadOutput429ApplicationProblemPlusJSONResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadOutput503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReadOutput503ApplicationProblemPlusJSONResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutputRequestObject struct {
+	ProductID         ProductID     `json:"product_id"`
+	TestOpportunityID OpportunityID `json:"test_opportunity_id"`
+	Params            AppendOutputParams
+	Body              io.Reader
+}
+
+type AppendOutputResponseObject interface {
+	VisitAppendOutputResponse(w http.ResponseWriter) error
+}
+
+type AppendOutput200JSONResponse OutputSize
+
+func (response AppendOutput200JSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput400ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput401ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput403ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput404ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput406ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput409ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput413ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput415ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput429ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput503ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunityRequestObject struct {
+	ProductID         ProductID     `json:"product_id"`
+	TestOpportunityID OpportunityID `json:"test_opportunity_id"`
+	Params            ReleaseOpportunityParams
+	Body              *ReleaseOpportunityJSONRequestBody
+}
+
+type ReleaseOpportunityResponseObject interface {
+	VisitReleaseOpportunityResponse(w http.ResponseWriter) error
+}
+
+type ReleaseOpportunity200JSONResponse Opportunity
+
+func (response ReleaseOpportunity200JSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity400ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity401ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity403ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity404ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity406ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity409ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity413ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity415ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity429ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity503ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunityRequestObject struct {
+	ProductID         ProductID     `json:"product_id"`
+	TestOpportunityID OpportunityID `json:"test_opportunity_id"`
+	Params            RetryOpportunityParams
+}
+
+type RetryOpportunityResponseObject interface {
+	VisitRetryOpportunityResponse(w http.ResponseWriter) error
+}
+
+type RetryOpportunity201JSONResponse OpportunityIDs
+
+func (response RetryOpportunity201JSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity400ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity401ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity403ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity404ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity406ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity409ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity413ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity415ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity429ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity503ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResultsRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    ListTestResultsParams
+}
+
+type ListTestResultsResponseObject interface {
+	VisitListTestResultsResponse(w http.ResponseWriter) error
+}
+
+type ListTestResults200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListTestResults200JSONResponse struct {
+	Body    TestResultList
+	Headers ListTestResults200ResponseHeaders
+}
+
+func (response ListTestResults200JSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults400ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults401ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults403ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults404ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults406ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults429ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults503ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResultRequestObject struct {
+	ProductID     ProductID `json:"product_id"`
+	Params        PostTestResultParams
+	JSONBody      *PostTestResultJSONRequestBody
+	MultipartBody *multipart.Reader
+}
+
+type PostTestResultResponseObject interface {
+	VisitPostTestResultResponse(w http.ResponseWriter) error
+}
+
+type PostTestResult200JSONResponse TestResult
+
+func (response PostTestResult200JSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult201ResponseHeaders struct {
+	Location *string
+}
+
+type PostTestResult201JSONResponse struct {
+	Body    TestResult
+	Headers PostTestResult201ResponseHeaders
+}
+
+func (response PostTestResult201JSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult400ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult401ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult403ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult404ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult406ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult409ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult413ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult415ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult429ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult503ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestResultRequestObject struct {
+	ProductID ProductID    `json:"product_id"`
+	ResultID  TestResultID `json:"result_id"`
+}
+
+type GetTestResultResponseObject interface {
+	VisitGetTestResultResponse(w http.ResponseWriter) error
+}
+
+type GetTestResult200JSONResponse TestResult
+
+func (response GetTestResult200JSONResponse) VisitGetTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestResult400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestResult400ApplicationProblemPlusJSONResponse) VisitGetTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestResult401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestResult401ApplicationProblemPlusJSONResponse) VisitGetTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestResult403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestResult403ApplicationProblemPlusJSONResponse) VisitGetTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestResult404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestResult404ApplicationProblemPlusJSONResponse) VisitGetTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestResult406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestResult406ApplicationProblemPlusJSONResponse) VisitGetTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestResult429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestResult429ApplicationProblemPlusJSONResponse) VisitGetTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestResult503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestResult503ApplicationProblemPlusJSONResponse) VisitGetTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultRawRequestObject struct {
+	ProductID ProductID    `json:"product_id"`
+	ResultID  TestResultID `json:"result_id"`
+}
+
+type GetResultRawResponseObject interface {
+	VisitGetResultRawResponse(w http.ResponseWriter) error
+}
+
+type GetResultRaw200ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetResultRaw200ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GetResultRaw200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetResultRaw200ApplicationOctetStreamResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetResultRaw206ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentRange          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetResultRaw206ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GetResultRaw206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetResultRaw206ApplicationOctetStreamResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetResultRaw304Response = NotModifiedResponse
+
+func (response GetResultRaw304Response) VisitGetResultRawResponse(w http.ResponseWriter) error {
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetResultRaw400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultRaw400ApplicationProblemPlusJSONResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultRaw401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultRaw401ApplicationProblemPlusJSONResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultRaw403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultRaw403ApplicationProblemPlusJSONResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultRaw404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultRaw404ApplicationProblemPlusJSONResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultRaw406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultRaw406ApplicationProblemPlusJSONResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultRaw416ApplicationProblemPlusJSONResponse struct {
+	RangeNotSatisfiableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultRaw416ApplicationProblemPlusJSONResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(416)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultRaw429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultRaw429ApplicationProblemPlusJSONResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultRaw503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultRaw503ApplicationProblemPlusJSONResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResultTestsRequestObject struct {
+	ProductID ProductID    `json:"product_id"`
+	ResultID  TestResultID `json:"result_id"`
+	Params    ListResultTestsParams
+}
+
+type ListResultTestsResponseObject interface {
+	VisitListResultTestsResponse(w http.ResponseWriter) error
+}
+
+type ListResultTests200ResponseHeaders struct {
+	Link *string
+}
+
+type ListResultTests200JSONResponse struct {
+	Body    TestList
+	Headers ListResultTests200ResponseHeaders
+}
+
+func (response ListResultTests200JSONResponse) VisitListResultTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResultTests400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListResultTests400ApplicationProblemPlusJSONResponse) VisitListResultTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResultTests401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListResultTests401ApplicationProblemPlusJSONResponse) VisitListResultTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResultTests403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListResultTests403ApplicationProblemPlusJSONResponse) VisitListResultTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResultTests404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListResultTests404ApplicationProblemPlusJSONResponse) VisitListResultTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResultTests406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListResultTests406ApplicationProblemPlusJSONResponse) VisitListResultTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResultTests429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListResultTests429ApplicationProblemPlusJSONResponse) VisitListResultTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResultTests503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListResultTests503ApplicationProblemPlusJSONResponse) VisitListResultTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultTestRequestObject struct {
+	ProductID ProductID    `json:"product_id"`
+	ResultID  TestResultID `json:"result_id"`
+	N         TestNumber   `json:"n"`
+}
+
+type GetResultTestResponseObject interface {
+	VisitGetResultTestResponse(w http.ResponseWriter) error
+}
+
+type GetResultTest200JSONResponse Test
+
+func (response GetResultTest200JSONResponse) VisitGetResultTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultTest400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultTest400ApplicationProblemPlusJSONResponse) VisitGetResultTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultTest401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultTest401ApplicationProblemPlusJSONResponse) VisitGetResultTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultTest403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultTest403ApplicationProblemPlusJSONResponse) VisitGetResultTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultTest404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultTest404ApplicationProblemPlusJSONResponse) VisitGetResultTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultTest406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultTest406ApplicationProblemPlusJSONResponse) VisitGetResultTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultTest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultTest429ApplicationProblemPlusJSONResponse) VisitGetResultTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultTest503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultTest503ApplicationProblemPlusJSONResponse) VisitGetResultTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultAttachmentRequestObject struct {
+	ProductID ProductID    `json:"product_id"`
+	ResultID  TestResultID `json:"result_id"`
+	N         TestNumber   `json:"n"`
+	K         int32        `json:"k"`
+}
+
+type GetResultAttachmentResponseObject interface {
+	VisitGetResultAttachmentResponse(w http.ResponseWriter) error
+}
+
+type GetResultAttachment200ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetResultAttachment200ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GetResultAttachment200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetResultAttachment200ApplicationOctetStreamResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetResultAttachment206ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentRange          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetResultAttachment206ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GetResultAttachment206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetResultAttachment206ApplicationOctetStreamResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetResultAttachment304Response = NotModifiedResponse
+
+func (response GetResultAttachment304Response) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetResultAttachment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultAttachment400ApplicationProblemPlusJSONResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultAttachment401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultAttachment401ApplicationProblemPlusJSONResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultAttachment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultAttachment403ApplicationProblemPlusJSONResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultAttachment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultAttachment404ApplicationProblemPlusJSONResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultAttachment406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultAttachment406ApplicationProblemPlusJSONResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultAttachment416ApplicationProblemPlusJSONResponse struct {
+	RangeNotSatisfiableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultAttachment416ApplicationProblemPlusJSONResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(416)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultAttachment429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultAttachment429ApplicationProblemPlusJSONResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultAttachment503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultAttachment503ApplicationProblemPlusJSONResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestSpecsRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    ListTestSpecsParams
+}
+
+type ListTestSpecsResponseObject interface {
+	VisitListTestSpecsResponse(w http.ResponseWriter) error
+}
+
+type ListTestSpecs200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListTestSpecs200JSONResponse struct {
+	Body    TestSpecList
+	Headers ListTestSpecs200ResponseHeaders
+}
+
+func (response ListTestSpecs200JSONResponse) VisitListTestSpecsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestSpecs400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestSpecs400ApplicationProblemPlusJSONResponse) VisitListTestSpecsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestSpecs401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestSpecs401ApplicationProblemPlusJSONResponse) VisitListTestSpecsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestSpecs403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestSpecs403ApplicationProblemPlusJSONResponse) VisitListTestSpecsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestSpecs404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestSpecs404ApplicationProblemPlusJSONResponse) VisitListTestSpecsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestSpecs406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestSpecs406ApplicationProblemPlusJSONResponse) VisitListTestSpecsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestSpecs429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestSpecs429ApplicationProblemPlusJSONResponse) VisitListTestSpecsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestSpecs503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestSpecs503ApplicationProblemPlusJSONResponse) VisitListTestSpecsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpecRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    CreateTestSpecParams
+	Body      *CreateTestSpecJSONRequestBody
+}
+
+type CreateTestSpecResponseObject interface {
+	VisitCreateTestSpecResponse(w http.ResponseWriter) error
+}
+
+type CreateTestSpec201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateTestSpec201JSONResponse struct {
+	Body    TestSpec
+	Headers CreateTestSpec201ResponseHeaders
+}
+
+func (response CreateTestSpec201JSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec400ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec401ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec403ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec404ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec406ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec409ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec413ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec415ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec429ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec503ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestSpecRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	SpecID    SpecID    `json:"spec_id"`
+	Params    DeleteTestSpecParams
+}
+
+type DeleteTestSpecResponseObject interface {
+	VisitDeleteTestSpecResponse(w http.ResponseWriter) error
+}
+
+type DeleteTestSpec204Response struct {
+}
+
+func (response DeleteTestSpec204Response) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteTestSpec400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTestSpec400ApplicationProblemPlusJSONResponse) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestSpec401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTestSpec401ApplicationProblemPlusJSONResponse) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestSpec403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTestSpec403ApplicationProblemPlusJSONResponse) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestSpec404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTestSpec404ApplicationProblemPlusJSONResponse) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestSpec406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTestSpec406ApplicationProblemPlusJSONResponse) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestSpec409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTestSpec409ApplicationProblemPlusJSONResponse) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestSpec429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTestSpec429ApplicationProblemPlusJSONResponse) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestSpec503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTestSpec503ApplicationProblemPlusJSONResponse) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestSpecRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	SpecID    SpecID    `json:"spec_id"`
+}
+
+type GetTestSpecResponseObject interface {
+	VisitGetTestSpecResponse(w http.ResponseWriter) error
+}
+
+type GetTestSpec200JSONResponse TestSpec
+
+func (response GetTestSpec200JSONResponse) VisitGetTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestSpec400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestSpec400ApplicationProblemPlusJSONResponse) VisitGetTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestSpec401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestSpec401ApplicationProblemPlusJSONResponse) VisitGetTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestSpec403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestSpec403ApplicationProblemPlusJSONResponse) VisitGetTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestSpec404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestSpec404ApplicationProblemPlusJSONResponse) VisitGetTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestSpec406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestSpec406ApplicationProblemPlusJSONResponse) VisitGetTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestSpec429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestSpec429ApplicationProblemPlusJSONResponse) VisitGetTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestSpec503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestSpec503ApplicationProblemPlusJSONResponse) VisitGetTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpecRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	SpecID    SpecID    `json:"spec_id"`
+	Body      *UpdateTestSpecJSONRequestBody
+}
+
+type UpdateTestSpecResponseObject interface {
+	VisitUpdateTestSpecResponse(w http.ResponseWriter) error
+}
+
+type UpdateTestSpec200JSONResponse TestSpec
+
+func (response UpdateTestSpec200JSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec400ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec401ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec403ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec404ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec406ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec409ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec413ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec415ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec429ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec503ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpecRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	SpecID    SpecID    `json:"spec_id"`
+	Body      *ReplaceTestSpecJSONRequestBody
+}
+
+type ReplaceTestSpecResponseObject interface {
+	VisitReplaceTestSpecResponse(w http.ResponseWriter) error
+}
+
+type ReplaceTestSpec200JSONResponse TestSpec
+
+func (response ReplaceTestSpec200JSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec400ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec401ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec403ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec404ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec406ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec409ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec413ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec415ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec429ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec503ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6432,6 +18108,198 @@ func (response ListStatuses503ApplicationProblemPlusJSONResponse) VisitListStatu
 	return err
 }
 
+type AdvertiseSnapToAllRequestObject struct {
+	Params AdvertiseSnapToAllParams
+	Body   *AdvertiseSnapToAllJSONRequestBody
+}
+
+type AdvertiseSnapToAllResponseObject interface {
+	VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error
+}
+
+type AdvertiseSnapToAll201JSONResponse OpportunityIDs
+
+func (response AdvertiseSnapToAll201JSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll400ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll401ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll403ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll404ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll406ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll409ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll413ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll415ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll429ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll503ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateTestStatusRequestObject struct {
 	Params        UpdateTestStatusParams
 	JSONBody      *UpdateTestStatusJSONRequestBody
@@ -6757,6 +18625,1315 @@ func (response UpdateRunStatus503ApplicationProblemPlusJSONResponse) VisitUpdate
 	return err
 }
 
+type ListWebhooksRequestObject struct {
+	Params ListWebhooksParams
+}
+
+type ListWebhooksResponseObject interface {
+	VisitListWebhooksResponse(w http.ResponseWriter) error
+}
+
+type ListWebhooks200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListWebhooks200JSONResponse struct {
+	Body    WebhookList
+	Headers ListWebhooks200ResponseHeaders
+}
+
+func (response ListWebhooks200JSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhooks400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListWebhooks400ApplicationProblemPlusJSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhooks401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListWebhooks401ApplicationProblemPlusJSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhooks403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListWebhooks403ApplicationProblemPlusJSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhooks406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListWebhooks406ApplicationProblemPlusJSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhooks429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListWebhooks429ApplicationProblemPlusJSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhooks503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListWebhooks503ApplicationProblemPlusJSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhookRequestObject struct {
+	Params CreateWebhookParams
+	Body   *CreateWebhookJSONRequestBody
+}
+
+type CreateWebhookResponseObject interface {
+	VisitCreateWebhookResponse(w http.ResponseWriter) error
+}
+
+type CreateWebhook201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateWebhook201JSONResponse struct {
+	Body    CreatedWebhook
+	Headers CreateWebhook201ResponseHeaders
+}
+
+func (response CreateWebhook201JSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook400ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook401ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook403ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook406ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook409ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook413ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook415ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook429ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook503ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhookRequestObject struct {
+	WebhookID WebhookID `json:"webhook_id"`
+}
+
+type DeleteWebhookResponseObject interface {
+	VisitDeleteWebhookResponse(w http.ResponseWriter) error
+}
+
+type DeleteWebhook204Response struct {
+}
+
+func (response DeleteWebhook204Response) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteWebhook400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteWebhook400ApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhook401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteWebhook401ApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhook403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteWebhook403ApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhook404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteWebhook404ApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhook406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteWebhook406ApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhook409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteWebhook409ApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhook429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteWebhook429ApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhook503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteWebhook503ApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookRequestObject struct {
+	WebhookID WebhookID `json:"webhook_id"`
+}
+
+type GetWebhookResponseObject interface {
+	VisitGetWebhookResponse(w http.ResponseWriter) error
+}
+
+type GetWebhook200JSONResponse Webhook
+
+func (response GetWebhook200JSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhook400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhook400ApplicationProblemPlusJSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhook401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhook401ApplicationProblemPlusJSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhook403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhook403ApplicationProblemPlusJSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhook404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhook404ApplicationProblemPlusJSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhook406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhook406ApplicationProblemPlusJSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhook429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhook429ApplicationProblemPlusJSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhook503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhook503ApplicationProblemPlusJSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhookRequestObject struct {
+	WebhookID WebhookID `json:"webhook_id"`
+	Body      *UpdateWebhookJSONRequestBody
+}
+
+type UpdateWebhookResponseObject interface {
+	VisitUpdateWebhookResponse(w http.ResponseWriter) error
+}
+
+type UpdateWebhook200JSONResponse Webhook
+
+func (response UpdateWebhook200JSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook400ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook401ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook403ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook404ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook406ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook409ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook413ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook415ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook429ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook503ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveriesRequestObject struct {
+	WebhookID WebhookID `json:"webhook_id"`
+	Params    ListDeliveriesParams
+}
+
+type ListDeliveriesResponseObject interface {
+	VisitListDeliveriesResponse(w http.ResponseWriter) error
+}
+
+type ListDeliveries200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListDeliveries200JSONResponse struct {
+	Body    DeliveryList
+	Headers ListDeliveries200ResponseHeaders
+}
+
+func (response ListDeliveries200JSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeliveries400ApplicationProblemPlusJSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeliveries401ApplicationProblemPlusJSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeliveries403ApplicationProblemPlusJSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeliveries404ApplicationProblemPlusJSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeliveries406ApplicationProblemPlusJSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeliveries429ApplicationProblemPlusJSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeliveries503ApplicationProblemPlusJSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeliveryRequestObject struct {
+	WebhookID  WebhookID  `json:"webhook_id"`
+	DeliveryID DeliveryID `json:"delivery_id"`
+}
+
+type GetDeliveryResponseObject interface {
+	VisitGetDeliveryResponse(w http.ResponseWriter) error
+}
+
+type GetDelivery200JSONResponse Delivery
+
+func (response GetDelivery200JSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDelivery400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDelivery400ApplicationProblemPlusJSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDelivery401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDelivery401ApplicationProblemPlusJSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDelivery403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDelivery403ApplicationProblemPlusJSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDelivery404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetDelivery404ApplicationProblemPlusJSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDelivery406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDelivery406ApplicationProblemPlusJSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDelivery429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetDelivery429ApplicationProblemPlusJSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDelivery503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDelivery503ApplicationProblemPlusJSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDeliveryRequestObject struct {
+	WebhookID  WebhookID  `json:"webhook_id"`
+	DeliveryID DeliveryID `json:"delivery_id"`
+}
+
+type RetryDeliveryResponseObject interface {
+	VisitRetryDeliveryResponse(w http.ResponseWriter) error
+}
+
+type RetryDelivery202JSONResponse Delivery
+
+func (response RetryDelivery202JSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery400ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery401ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery403ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery404ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery406ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery409ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery413ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery415ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery429ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery503ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListLabVersionsRequestObject struct {
 }
 
@@ -6836,6 +20013,27 @@ type StrictServerInterface interface {
 	// GetVersion Describe version 1 of the API
 	// (GET /v1)
 	GetVersion(ctx context.Context, request GetVersionRequestObject) (GetVersionResponseObject, error)
+	// ListAgents List agents
+	// (GET /v1/agents)
+	ListAgents(ctx context.Context, request ListAgentsRequestObject) (ListAgentsResponseObject, error)
+	// RemoveAgent Remove an agent
+	// (DELETE /v1/agents/{agent_id})
+	RemoveAgent(ctx context.Context, request RemoveAgentRequestObject) (RemoveAgentResponseObject, error)
+	// GetAgent Read an agent
+	// (GET /v1/agents/{agent_id})
+	GetAgent(ctx context.Context, request GetAgentRequestObject) (GetAgentResponseObject, error)
+	// UpdateAgent Drain an agent, resume it, or take it out of service
+	// (PATCH /v1/agents/{agent_id})
+	UpdateAgent(ctx context.Context, request UpdateAgentRequestObject) (UpdateAgentResponseObject, error)
+	// RegisterAgent Register an agent
+	// (PUT /v1/agents/{agent_id})
+	RegisterAgent(ctx context.Context, request RegisterAgentRequestObject) (RegisterAgentResponseObject, error)
+	// SendHeartbeat Keep leases alive
+	// (POST /v1/agents/{agent_id}/heartbeat)
+	SendHeartbeat(ctx context.Context, request SendHeartbeatRequestObject) (SendHeartbeatResponseObject, error)
+	// PickOpportunity Ask for work
+	// (POST /v1/agents/{agent_id}/pick)
+	PickOpportunity(ctx context.Context, request PickOpportunityRequestObject) (PickOpportunityResponseObject, error)
 	// ListClouds List clouds
 	// (GET /v1/clouds)
 	ListClouds(ctx context.Context, request ListCloudsRequestObject) (ListCloudsResponseObject, error)
@@ -6854,6 +20052,9 @@ type StrictServerInterface interface {
 	// ReplaceCloud Replace a cloud
 	// (PUT /v1/clouds/{cloud_id})
 	ReplaceCloud(ctx context.Context, request ReplaceCloudRequestObject) (ReplaceCloudResponseObject, error)
+	// ListEvents Read the event log
+	// (GET /v1/events)
+	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
 	// GetMiniconf Get the mini tempest configuration for a run
 	// (GET /v1/get-miniconf)
 	GetMiniconf(ctx context.Context, request GetMiniconfRequestObject) (GetMiniconfResponseObject, error)
@@ -6867,9 +20068,124 @@ type StrictServerInterface interface {
 	//
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	GetTestcases(ctx context.Context, request GetTestcasesRequestObject) (GetTestcasesResponseObject, error)
+	// GetOrganisation Gone with SPI's organisations
+	// (GET /v1/orgs/{rest})
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	GetOrganisation(ctx context.Context, request GetOrganisationRequestObject) (GetOrganisationResponseObject, error)
+	// PostOrganisation Gone with SPI's organisations
+	// (POST /v1/orgs/{rest})
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	PostOrganisation(ctx context.Context, request PostOrganisationRequestObject) (PostOrganisationResponseObject, error)
 	// PostResult Upload a result
 	// (POST /v1/post-result)
 	PostResult(ctx context.Context, request PostResultRequestObject) (PostResultResponseObject, error)
+	// ListProducts List products
+	// (GET /v1/products)
+	ListProducts(ctx context.Context, request ListProductsRequestObject) (ListProductsResponseObject, error)
+	// CreateProduct Create a product
+	// (POST /v1/products)
+	CreateProduct(ctx context.Context, request CreateProductRequestObject) (CreateProductResponseObject, error)
+	// DeleteProduct Delete a product
+	// (DELETE /v1/products/{product_id})
+	DeleteProduct(ctx context.Context, request DeleteProductRequestObject) (DeleteProductResponseObject, error)
+	// GetProduct Read a product
+	// (GET /v1/products/{product_id})
+	GetProduct(ctx context.Context, request GetProductRequestObject) (GetProductResponseObject, error)
+	// UpdateProduct Change some fields of a product
+	// (PATCH /v1/products/{product_id})
+	UpdateProduct(ctx context.Context, request UpdateProductRequestObject) (UpdateProductResponseObject, error)
+	// ReplaceProduct Replace a product
+	// (PUT /v1/products/{product_id})
+	ReplaceProduct(ctx context.Context, request ReplaceProductRequestObject) (ReplaceProductResponseObject, error)
+	// ListGoldMasters List the gold masters of a product
+	// (GET /v1/products/{product_id}/gold-masters)
+	ListGoldMasters(ctx context.Context, request ListGoldMastersRequestObject) (ListGoldMastersResponseObject, error)
+	// AdvertiseGoldMaster Advertise a gold master
+	// (POST /v1/products/{product_id}/gold-masters)
+	AdvertiseGoldMaster(ctx context.Context, request AdvertiseGoldMasterRequestObject) (AdvertiseGoldMasterResponseObject, error)
+	// GetGoldMaster Read a gold master
+	// (GET /v1/products/{product_id}/gold-masters/{gold_master_id})
+	GetGoldMaster(ctx context.Context, request GetGoldMasterRequestObject) (GetGoldMasterResponseObject, error)
+	// UpdateGoldMaster Mark a gold master as released, or not
+	// (PATCH /v1/products/{product_id}/gold-masters/{gold_master_id})
+	UpdateGoldMaster(ctx context.Context, request UpdateGoldMasterRequestObject) (UpdateGoldMasterResponseObject, error)
+	// ListImages List the images that were advertised
+	// (GET /v1/products/{product_id}/images)
+	ListImages(ctx context.Context, request ListImagesRequestObject) (ListImagesResponseObject, error)
+	// AdvertiseImage Advertise an image
+	// (POST /v1/products/{product_id}/images)
+	AdvertiseImage(ctx context.Context, request AdvertiseImageRequestObject) (AdvertiseImageResponseObject, error)
+	// ListSnaps List the snap revisions that were advertised
+	// (GET /v1/products/{product_id}/snaps)
+	ListSnaps(ctx context.Context, request ListSnapsRequestObject) (ListSnapsResponseObject, error)
+	// AdvertiseSnap Advertise a snap revision
+	// (POST /v1/products/{product_id}/snaps)
+	AdvertiseSnap(ctx context.Context, request AdvertiseSnapRequestObject) (AdvertiseSnapResponseObject, error)
+	// ListTestEvents Follow the progress of test opportunities
+	// (GET /v1/products/{product_id}/tests/events)
+	ListTestEvents(ctx context.Context, request ListTestEventsRequestObject) (ListTestEventsResponseObject, error)
+	// ListOpportunities List test opportunities
+	// (GET /v1/products/{product_id}/tests/opportunities)
+	ListOpportunities(ctx context.Context, request ListOpportunitiesRequestObject) (ListOpportunitiesResponseObject, error)
+	// GetOpportunity Read a test opportunity
+	// (GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id})
+	GetOpportunity(ctx context.Context, request GetOpportunityRequestObject) (GetOpportunityResponseObject, error)
+	// CancelOpportunity Cancel a test opportunity
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel)
+	CancelOpportunity(ctx context.Context, request CancelOpportunityRequestObject) (CancelOpportunityResponseObject, error)
+	// ReadOutput Read the console output of a test opportunity
+	// (GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output)
+	ReadOutput(ctx context.Context, request ReadOutputRequestObject) (ReadOutputResponseObject, error)
+	// AppendOutput Append to the console output of a test opportunity
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output)
+	AppendOutput(ctx context.Context, request AppendOutputRequestObject) (AppendOutputResponseObject, error)
+	// ReleaseOpportunity Give a test opportunity back
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release)
+	ReleaseOpportunity(ctx context.Context, request ReleaseOpportunityRequestObject) (ReleaseOpportunityResponseObject, error)
+	// RetryOpportunity Run a test opportunity again
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/retry)
+	RetryOpportunity(ctx context.Context, request RetryOpportunityRequestObject) (RetryOpportunityResponseObject, error)
+	// ListTestResults Query test results
+	// (GET /v1/products/{product_id}/tests/results)
+	ListTestResults(ctx context.Context, request ListTestResultsRequestObject) (ListTestResultsResponseObject, error)
+	// PostTestResult Post the result of a test opportunity
+	// (POST /v1/products/{product_id}/tests/results)
+	PostTestResult(ctx context.Context, request PostTestResultRequestObject) (PostTestResultResponseObject, error)
+	// GetTestResult Read a test result
+	// (GET /v1/products/{product_id}/tests/results/{result_id})
+	GetTestResult(ctx context.Context, request GetTestResultRequestObject) (GetTestResultResponseObject, error)
+	// GetResultRaw Download the file of a result
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/raw)
+	GetResultRaw(ctx context.Context, request GetResultRawRequestObject) (GetResultRawResponseObject, error)
+	// ListResultTests List the single tests of a result
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/tests)
+	ListResultTests(ctx context.Context, request ListResultTestsRequestObject) (ListResultTestsResponseObject, error)
+	// GetResultTest Read a single test of a result
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n})
+	GetResultTest(ctx context.Context, request GetResultTestRequestObject) (GetResultTestResponseObject, error)
+	// GetResultAttachment Download an attachment of a test
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n}/attachments/{k})
+	GetResultAttachment(ctx context.Context, request GetResultAttachmentRequestObject) (GetResultAttachmentResponseObject, error)
+	// ListTestSpecs List the test specs of a product
+	// (GET /v1/products/{product_id}/testspecs)
+	ListTestSpecs(ctx context.Context, request ListTestSpecsRequestObject) (ListTestSpecsResponseObject, error)
+	// CreateTestSpec Create a test spec
+	// (POST /v1/products/{product_id}/testspecs)
+	CreateTestSpec(ctx context.Context, request CreateTestSpecRequestObject) (CreateTestSpecResponseObject, error)
+	// DeleteTestSpec Delete a test spec
+	// (DELETE /v1/products/{product_id}/testspecs/{spec_id})
+	DeleteTestSpec(ctx context.Context, request DeleteTestSpecRequestObject) (DeleteTestSpecResponseObject, error)
+	// GetTestSpec Read a test spec
+	// (GET /v1/products/{product_id}/testspecs/{spec_id})
+	GetTestSpec(ctx context.Context, request GetTestSpecRequestObject) (GetTestSpecResponseObject, error)
+	// UpdateTestSpec Change some fields of a test spec
+	// (PATCH /v1/products/{product_id}/testspecs/{spec_id})
+	UpdateTestSpec(ctx context.Context, request UpdateTestSpecRequestObject) (UpdateTestSpecResponseObject, error)
+	// ReplaceTestSpec Replace a test spec
+	// (PUT /v1/products/{product_id}/testspecs/{spec_id})
+	ReplaceTestSpec(ctx context.Context, request ReplaceTestSpecRequestObject) (ReplaceTestSpecResponseObject, error)
 	// ListRuns List runs
 	// (GET /v1/runs)
 	ListRuns(ctx context.Context, request ListRunsRequestObject) (ListRunsResponseObject, error)
@@ -6903,12 +20219,39 @@ type StrictServerInterface interface {
 	// ListStatuses List the status messages of a run
 	// (GET /v1/runs/{test_id}/statuses)
 	ListStatuses(ctx context.Context, request ListStatusesRequestObject) (ListStatusesResponseObject, error)
+	// AdvertiseSnapToAll Advertise a snap revision to every product
+	// (POST /v1/snaps)
+	AdvertiseSnapToAll(ctx context.Context, request AdvertiseSnapToAllRequestObject) (AdvertiseSnapToAllResponseObject, error)
 	// UpdateTestStatus Post a status message
 	// (POST /v1/update-test-status)
 	UpdateTestStatus(ctx context.Context, request UpdateTestStatusRequestObject) (UpdateTestStatusResponseObject, error)
 	// UpdateRunStatus Post a status message of the run in the path
 	// (POST /v1/update-test-status/{test_id})
 	UpdateRunStatus(ctx context.Context, request UpdateRunStatusRequestObject) (UpdateRunStatusResponseObject, error)
+	// ListWebhooks List webhooks
+	// (GET /v1/webhooks)
+	ListWebhooks(ctx context.Context, request ListWebhooksRequestObject) (ListWebhooksResponseObject, error)
+	// CreateWebhook Have events sent to a URL
+	// (POST /v1/webhooks)
+	CreateWebhook(ctx context.Context, request CreateWebhookRequestObject) (CreateWebhookResponseObject, error)
+	// DeleteWebhook Delete a webhook
+	// (DELETE /v1/webhooks/{webhook_id})
+	DeleteWebhook(ctx context.Context, request DeleteWebhookRequestObject) (DeleteWebhookResponseObject, error)
+	// GetWebhook Read a webhook
+	// (GET /v1/webhooks/{webhook_id})
+	GetWebhook(ctx context.Context, request GetWebhookRequestObject) (GetWebhookResponseObject, error)
+	// UpdateWebhook Change some fields of a webhook
+	// (PATCH /v1/webhooks/{webhook_id})
+	UpdateWebhook(ctx context.Context, request UpdateWebhookRequestObject) (UpdateWebhookResponseObject, error)
+	// ListDeliveries List the deliveries of a webhook
+	// (GET /v1/webhooks/{webhook_id}/deliveries)
+	ListDeliveries(ctx context.Context, request ListDeliveriesRequestObject) (ListDeliveriesResponseObject, error)
+	// GetDelivery Read a delivery
+	// (GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id})
+	GetDelivery(ctx context.Context, request GetDeliveryRequestObject) (GetDeliveryResponseObject, error)
+	// RetryDelivery Send a delivery again
+	// (POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry)
+	RetryDelivery(ctx context.Context, request RetryDeliveryRequestObject) (RetryDeliveryResponseObject, error)
 	// ListLabVersions List the versions of the lab API
 	// (GET /versions)
 	ListLabVersions(ctx context.Context, request ListLabVersionsRequestObject) (ListLabVersionsResponseObject, error)
@@ -7083,6 +20426,277 @@ func (sh *strictHandler) GetVersion(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetVersionResponseObject); ok {
 		return validResponse.VisitGetVersionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAgents operation middleware
+func (sh *strictHandler) ListAgents(ctx echo.Context, params ListAgentsParams) error {
+	var request ListAgentsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAgents(ctx.Request().Context(), request.(ListAgentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAgents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAgentsResponseObject); ok {
+		return validResponse.VisitListAgentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RemoveAgent operation middleware
+func (sh *strictHandler) RemoveAgent(ctx echo.Context, agentID AgentID) error {
+	var request RemoveAgentRequestObject
+
+	request.AgentID = agentID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveAgent(ctx.Request().Context(), request.(RemoveAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RemoveAgentResponseObject); ok {
+		return validResponse.VisitRemoveAgentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAgent operation middleware
+func (sh *strictHandler) GetAgent(ctx echo.Context, agentID AgentID) error {
+	var request GetAgentRequestObject
+
+	request.AgentID = agentID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAgent(ctx.Request().Context(), request.(GetAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAgentResponseObject); ok {
+		return validResponse.VisitGetAgentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateAgent operation middleware
+func (sh *strictHandler) UpdateAgent(ctx echo.Context, agentID AgentID) error {
+	var request UpdateAgentRequestObject
+
+	request.AgentID = agentID
+
+	var body UpdateAgentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateAgent(ctx.Request().Context(), request.(UpdateAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateAgentResponseObject); ok {
+		return validResponse.VisitUpdateAgentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RegisterAgent operation middleware
+func (sh *strictHandler) RegisterAgent(ctx echo.Context, agentID AgentID) error {
+	var request RegisterAgentRequestObject
+
+	request.AgentID = agentID
+
+	var body RegisterAgentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RegisterAgent(ctx.Request().Context(), request.(RegisterAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RegisterAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RegisterAgentResponseObject); ok {
+		return validResponse.VisitRegisterAgentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SendHeartbeat operation middleware
+func (sh *strictHandler) SendHeartbeat(ctx echo.Context, agentID AgentID) error {
+	var request SendHeartbeatRequestObject
+
+	request.AgentID = agentID
+
+	var body SendHeartbeatJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SendHeartbeat(ctx.Request().Context(), request.(SendHeartbeatRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SendHeartbeat")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SendHeartbeatResponseObject); ok {
+		return validResponse.VisitSendHeartbeatResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PickOpportunity operation middleware
+func (sh *strictHandler) PickOpportunity(ctx echo.Context, agentID AgentID, params PickOpportunityParams) error {
+	var request PickOpportunityRequestObject
+
+	request.AgentID = agentID
+	request.Params = params
+
+	var body PickOpportunityJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PickOpportunity(ctx.Request().Context(), request.(PickOpportunityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PickOpportunity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PickOpportunityResponseObject); ok {
+		return validResponse.VisitPickOpportunityResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -7307,6 +20921,31 @@ func (sh *strictHandler) ReplaceCloud(ctx echo.Context, cloudID int64) error {
 	return nil
 }
 
+// ListEvents operation middleware
+func (sh *strictHandler) ListEvents(ctx echo.Context, params ListEventsParams) error {
+	var request ListEventsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEvents(ctx.Request().Context(), request.(ListEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListEventsResponseObject); ok {
+		return validResponse.VisitListEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetMiniconf operation middleware
 func (sh *strictHandler) GetMiniconf(ctx echo.Context, params GetMiniconfParams) error {
 	var request GetMiniconfRequestObject
@@ -7380,6 +21019,56 @@ func (sh *strictHandler) GetTestcases(ctx echo.Context, params GetTestcasesParam
 	return nil
 }
 
+// GetOrganisation operation middleware
+func (sh *strictHandler) GetOrganisation(ctx echo.Context, rest string) error {
+	var request GetOrganisationRequestObject
+
+	request.Rest = rest
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOrganisation(ctx.Request().Context(), request.(GetOrganisationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOrganisation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOrganisationResponseObject); ok {
+		return validResponse.VisitGetOrganisationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PostOrganisation operation middleware
+func (sh *strictHandler) PostOrganisation(ctx echo.Context, rest string) error {
+	var request PostOrganisationRequestObject
+
+	request.Rest = rest
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PostOrganisation(ctx.Request().Context(), request.(PostOrganisationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostOrganisation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PostOrganisationResponseObject); ok {
+		return validResponse.VisitPostOrganisationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // PostResult operation middleware
 func (sh *strictHandler) PostResult(ctx echo.Context, params PostResultParams) error {
 	var request PostResultRequestObject
@@ -7445,6 +21134,1234 @@ func (sh *strictHandler) PostResult(ctx echo.Context, params PostResultParams) e
 		return err
 	} else if validResponse, ok := response.(PostResultResponseObject); ok {
 		return validResponse.VisitPostResultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListProducts operation middleware
+func (sh *strictHandler) ListProducts(ctx echo.Context, params ListProductsParams) error {
+	var request ListProductsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListProducts(ctx.Request().Context(), request.(ListProductsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListProducts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListProductsResponseObject); ok {
+		return validResponse.VisitListProductsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateProduct operation middleware
+func (sh *strictHandler) CreateProduct(ctx echo.Context, params CreateProductParams) error {
+	var request CreateProductRequestObject
+
+	request.Params = params
+
+	var body CreateProductJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateProduct(ctx.Request().Context(), request.(CreateProductRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateProduct")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateProductResponseObject); ok {
+		return validResponse.VisitCreateProductResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteProduct operation middleware
+func (sh *strictHandler) DeleteProduct(ctx echo.Context, productID ProductID, params DeleteProductParams) error {
+	var request DeleteProductRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteProduct(ctx.Request().Context(), request.(DeleteProductRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteProduct")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteProductResponseObject); ok {
+		return validResponse.VisitDeleteProductResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetProduct operation middleware
+func (sh *strictHandler) GetProduct(ctx echo.Context, productID ProductID) error {
+	var request GetProductRequestObject
+
+	request.ProductID = productID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProduct(ctx.Request().Context(), request.(GetProductRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProduct")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetProductResponseObject); ok {
+		return validResponse.VisitGetProductResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateProduct operation middleware
+func (sh *strictHandler) UpdateProduct(ctx echo.Context, productID ProductID) error {
+	var request UpdateProductRequestObject
+
+	request.ProductID = productID
+
+	var body UpdateProductJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateProduct(ctx.Request().Context(), request.(UpdateProductRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateProduct")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateProductResponseObject); ok {
+		return validResponse.VisitUpdateProductResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReplaceProduct operation middleware
+func (sh *strictHandler) ReplaceProduct(ctx echo.Context, productID ProductID) error {
+	var request ReplaceProductRequestObject
+
+	request.ProductID = productID
+
+	var body ReplaceProductJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaceProduct(ctx.Request().Context(), request.(ReplaceProductRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaceProduct")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReplaceProductResponseObject); ok {
+		return validResponse.VisitReplaceProductResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListGoldMasters operation middleware
+func (sh *strictHandler) ListGoldMasters(ctx echo.Context, productID ProductID, params ListGoldMastersParams) error {
+	var request ListGoldMastersRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListGoldMasters(ctx.Request().Context(), request.(ListGoldMastersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListGoldMasters")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListGoldMastersResponseObject); ok {
+		return validResponse.VisitListGoldMastersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AdvertiseGoldMaster operation middleware
+func (sh *strictHandler) AdvertiseGoldMaster(ctx echo.Context, productID ProductID, params AdvertiseGoldMasterParams) error {
+	var request AdvertiseGoldMasterRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	var body AdvertiseGoldMasterJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AdvertiseGoldMaster(ctx.Request().Context(), request.(AdvertiseGoldMasterRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AdvertiseGoldMaster")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AdvertiseGoldMasterResponseObject); ok {
+		return validResponse.VisitAdvertiseGoldMasterResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetGoldMaster operation middleware
+func (sh *strictHandler) GetGoldMaster(ctx echo.Context, productID ProductID, goldMasterID GoldMasterID) error {
+	var request GetGoldMasterRequestObject
+
+	request.ProductID = productID
+	request.GoldMasterID = goldMasterID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetGoldMaster(ctx.Request().Context(), request.(GetGoldMasterRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetGoldMaster")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetGoldMasterResponseObject); ok {
+		return validResponse.VisitGetGoldMasterResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateGoldMaster operation middleware
+func (sh *strictHandler) UpdateGoldMaster(ctx echo.Context, productID ProductID, goldMasterID GoldMasterID) error {
+	var request UpdateGoldMasterRequestObject
+
+	request.ProductID = productID
+	request.GoldMasterID = goldMasterID
+
+	var body UpdateGoldMasterJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateGoldMaster(ctx.Request().Context(), request.(UpdateGoldMasterRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateGoldMaster")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateGoldMasterResponseObject); ok {
+		return validResponse.VisitUpdateGoldMasterResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListImages operation middleware
+func (sh *strictHandler) ListImages(ctx echo.Context, productID ProductID, params ListImagesParams) error {
+	var request ListImagesRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListImages(ctx.Request().Context(), request.(ListImagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListImages")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListImagesResponseObject); ok {
+		return validResponse.VisitListImagesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AdvertiseImage operation middleware
+func (sh *strictHandler) AdvertiseImage(ctx echo.Context, productID ProductID, params AdvertiseImageParams) error {
+	var request AdvertiseImageRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	var body AdvertiseImageJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AdvertiseImage(ctx.Request().Context(), request.(AdvertiseImageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AdvertiseImage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AdvertiseImageResponseObject); ok {
+		return validResponse.VisitAdvertiseImageResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListSnaps operation middleware
+func (sh *strictHandler) ListSnaps(ctx echo.Context, productID ProductID, params ListSnapsParams) error {
+	var request ListSnapsRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSnaps(ctx.Request().Context(), request.(ListSnapsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSnaps")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListSnapsResponseObject); ok {
+		return validResponse.VisitListSnapsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AdvertiseSnap operation middleware
+func (sh *strictHandler) AdvertiseSnap(ctx echo.Context, productID ProductID, params AdvertiseSnapParams) error {
+	var request AdvertiseSnapRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	var body AdvertiseSnapJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AdvertiseSnap(ctx.Request().Context(), request.(AdvertiseSnapRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AdvertiseSnap")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AdvertiseSnapResponseObject); ok {
+		return validResponse.VisitAdvertiseSnapResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTestEvents operation middleware
+func (sh *strictHandler) ListTestEvents(ctx echo.Context, productID ProductID, params ListTestEventsParams) error {
+	var request ListTestEventsRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTestEvents(ctx.Request().Context(), request.(ListTestEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTestEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTestEventsResponseObject); ok {
+		return validResponse.VisitListTestEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListOpportunities operation middleware
+func (sh *strictHandler) ListOpportunities(ctx echo.Context, productID ProductID, params ListOpportunitiesParams) error {
+	var request ListOpportunitiesRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOpportunities(ctx.Request().Context(), request.(ListOpportunitiesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOpportunities")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListOpportunitiesResponseObject); ok {
+		return validResponse.VisitListOpportunitiesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetOpportunity operation middleware
+func (sh *strictHandler) GetOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID) error {
+	var request GetOpportunityRequestObject
+
+	request.ProductID = productID
+	request.TestOpportunityID = testOpportunityID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOpportunity(ctx.Request().Context(), request.(GetOpportunityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOpportunity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOpportunityResponseObject); ok {
+		return validResponse.VisitGetOpportunityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelOpportunity operation middleware
+func (sh *strictHandler) CancelOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params CancelOpportunityParams) error {
+	var request CancelOpportunityRequestObject
+
+	request.ProductID = productID
+	request.TestOpportunityID = testOpportunityID
+	request.Params = params
+
+	var body CancelOpportunityJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelOpportunity(ctx.Request().Context(), request.(CancelOpportunityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelOpportunity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelOpportunityResponseObject); ok {
+		return validResponse.VisitCancelOpportunityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReadOutput operation middleware
+func (sh *strictHandler) ReadOutput(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params ReadOutputParams) error {
+	var request ReadOutputRequestObject
+
+	request.ProductID = productID
+	request.TestOpportunityID = testOpportunityID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadOutput(ctx.Request().Context(), request.(ReadOutputRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadOutput")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReadOutputResponseObject); ok {
+		return validResponse.VisitReadOutputResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AppendOutput operation middleware
+func (sh *strictHandler) AppendOutput(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params AppendOutputParams) error {
+	var request AppendOutputRequestObject
+
+	request.ProductID = productID
+	request.TestOpportunityID = testOpportunityID
+	request.Params = params
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AppendOutput(ctx.Request().Context(), request.(AppendOutputRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AppendOutput")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AppendOutputResponseObject); ok {
+		return validResponse.VisitAppendOutputResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReleaseOpportunity operation middleware
+func (sh *strictHandler) ReleaseOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params ReleaseOpportunityParams) error {
+	var request ReleaseOpportunityRequestObject
+
+	request.ProductID = productID
+	request.TestOpportunityID = testOpportunityID
+	request.Params = params
+
+	var body ReleaseOpportunityJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReleaseOpportunity(ctx.Request().Context(), request.(ReleaseOpportunityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReleaseOpportunity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReleaseOpportunityResponseObject); ok {
+		return validResponse.VisitReleaseOpportunityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RetryOpportunity operation middleware
+func (sh *strictHandler) RetryOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params RetryOpportunityParams) error {
+	var request RetryOpportunityRequestObject
+
+	request.ProductID = productID
+	request.TestOpportunityID = testOpportunityID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryOpportunity(ctx.Request().Context(), request.(RetryOpportunityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryOpportunity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RetryOpportunityResponseObject); ok {
+		return validResponse.VisitRetryOpportunityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTestResults operation middleware
+func (sh *strictHandler) ListTestResults(ctx echo.Context, productID ProductID, params ListTestResultsParams) error {
+	var request ListTestResultsRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTestResults(ctx.Request().Context(), request.(ListTestResultsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTestResults")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTestResultsResponseObject); ok {
+		return validResponse.VisitListTestResultsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PostTestResult operation middleware
+func (sh *strictHandler) PostTestResult(ctx echo.Context, productID ProductID, params PostTestResultParams) error {
+	var request PostTestResultRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body PostTestResultJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "multipart/form-data") {
+		if reader, err := ctx.Request().MultipartReader(); err != nil {
+			return err
+		} else {
+			request.MultipartBody = reader
+		}
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PostTestResult(ctx.Request().Context(), request.(PostTestResultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostTestResult")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PostTestResultResponseObject); ok {
+		return validResponse.VisitPostTestResultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTestResult operation middleware
+func (sh *strictHandler) GetTestResult(ctx echo.Context, productID ProductID, resultID TestResultID) error {
+	var request GetTestResultRequestObject
+
+	request.ProductID = productID
+	request.ResultID = resultID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTestResult(ctx.Request().Context(), request.(GetTestResultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTestResult")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTestResultResponseObject); ok {
+		return validResponse.VisitGetTestResultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetResultRaw operation middleware
+func (sh *strictHandler) GetResultRaw(ctx echo.Context, productID ProductID, resultID TestResultID) error {
+	var request GetResultRawRequestObject
+
+	request.ProductID = productID
+	request.ResultID = resultID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetResultRaw(ctx.Request().Context(), request.(GetResultRawRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetResultRaw")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetResultRawResponseObject); ok {
+		return validResponse.VisitGetResultRawResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListResultTests operation middleware
+func (sh *strictHandler) ListResultTests(ctx echo.Context, productID ProductID, resultID TestResultID, params ListResultTestsParams) error {
+	var request ListResultTestsRequestObject
+
+	request.ProductID = productID
+	request.ResultID = resultID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListResultTests(ctx.Request().Context(), request.(ListResultTestsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListResultTests")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListResultTestsResponseObject); ok {
+		return validResponse.VisitListResultTestsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetResultTest operation middleware
+func (sh *strictHandler) GetResultTest(ctx echo.Context, productID ProductID, resultID TestResultID, n TestNumber) error {
+	var request GetResultTestRequestObject
+
+	request.ProductID = productID
+	request.ResultID = resultID
+	request.N = n
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetResultTest(ctx.Request().Context(), request.(GetResultTestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetResultTest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetResultTestResponseObject); ok {
+		return validResponse.VisitGetResultTestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetResultAttachment operation middleware
+func (sh *strictHandler) GetResultAttachment(ctx echo.Context, productID ProductID, resultID TestResultID, n TestNumber, k int32) error {
+	var request GetResultAttachmentRequestObject
+
+	request.ProductID = productID
+	request.ResultID = resultID
+	request.N = n
+	request.K = k
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetResultAttachment(ctx.Request().Context(), request.(GetResultAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetResultAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetResultAttachmentResponseObject); ok {
+		return validResponse.VisitGetResultAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTestSpecs operation middleware
+func (sh *strictHandler) ListTestSpecs(ctx echo.Context, productID ProductID, params ListTestSpecsParams) error {
+	var request ListTestSpecsRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTestSpecs(ctx.Request().Context(), request.(ListTestSpecsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTestSpecs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTestSpecsResponseObject); ok {
+		return validResponse.VisitListTestSpecsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateTestSpec operation middleware
+func (sh *strictHandler) CreateTestSpec(ctx echo.Context, productID ProductID, params CreateTestSpecParams) error {
+	var request CreateTestSpecRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	var body CreateTestSpecJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateTestSpec(ctx.Request().Context(), request.(CreateTestSpecRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateTestSpec")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateTestSpecResponseObject); ok {
+		return validResponse.VisitCreateTestSpecResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteTestSpec operation middleware
+func (sh *strictHandler) DeleteTestSpec(ctx echo.Context, productID ProductID, specID SpecID, params DeleteTestSpecParams) error {
+	var request DeleteTestSpecRequestObject
+
+	request.ProductID = productID
+	request.SpecID = specID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteTestSpec(ctx.Request().Context(), request.(DeleteTestSpecRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteTestSpec")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteTestSpecResponseObject); ok {
+		return validResponse.VisitDeleteTestSpecResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTestSpec operation middleware
+func (sh *strictHandler) GetTestSpec(ctx echo.Context, productID ProductID, specID SpecID) error {
+	var request GetTestSpecRequestObject
+
+	request.ProductID = productID
+	request.SpecID = specID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTestSpec(ctx.Request().Context(), request.(GetTestSpecRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTestSpec")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTestSpecResponseObject); ok {
+		return validResponse.VisitGetTestSpecResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateTestSpec operation middleware
+func (sh *strictHandler) UpdateTestSpec(ctx echo.Context, productID ProductID, specID SpecID) error {
+	var request UpdateTestSpecRequestObject
+
+	request.ProductID = productID
+	request.SpecID = specID
+
+	var body UpdateTestSpecJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateTestSpec(ctx.Request().Context(), request.(UpdateTestSpecRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateTestSpec")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateTestSpecResponseObject); ok {
+		return validResponse.VisitUpdateTestSpecResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReplaceTestSpec operation middleware
+func (sh *strictHandler) ReplaceTestSpec(ctx echo.Context, productID ProductID, specID SpecID) error {
+	var request ReplaceTestSpecRequestObject
+
+	request.ProductID = productID
+	request.SpecID = specID
+
+	var body ReplaceTestSpecJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaceTestSpec(ctx.Request().Context(), request.(ReplaceTestSpecRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaceTestSpec")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReplaceTestSpecResponseObject); ok {
+		return validResponse.VisitReplaceTestSpecResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -7761,6 +22678,54 @@ func (sh *strictHandler) ListStatuses(ctx echo.Context, testID TestID, params Li
 	return nil
 }
 
+// AdvertiseSnapToAll operation middleware
+func (sh *strictHandler) AdvertiseSnapToAll(ctx echo.Context, params AdvertiseSnapToAllParams) error {
+	var request AdvertiseSnapToAllRequestObject
+
+	request.Params = params
+
+	var body AdvertiseSnapToAllJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AdvertiseSnapToAll(ctx.Request().Context(), request.(AdvertiseSnapToAllRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AdvertiseSnapToAll")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AdvertiseSnapToAllResponseObject); ok {
+		return validResponse.VisitAdvertiseSnapToAllResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // UpdateTestStatus operation middleware
 func (sh *strictHandler) UpdateTestStatus(ctx echo.Context, params UpdateTestStatusParams) error {
 	var request UpdateTestStatusRequestObject
@@ -7902,6 +22867,255 @@ func (sh *strictHandler) UpdateRunStatus(ctx echo.Context, testID string, params
 	return nil
 }
 
+// ListWebhooks operation middleware
+func (sh *strictHandler) ListWebhooks(ctx echo.Context, params ListWebhooksParams) error {
+	var request ListWebhooksRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWebhooks(ctx.Request().Context(), request.(ListWebhooksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWebhooks")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWebhooksResponseObject); ok {
+		return validResponse.VisitListWebhooksResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateWebhook operation middleware
+func (sh *strictHandler) CreateWebhook(ctx echo.Context, params CreateWebhookParams) error {
+	var request CreateWebhookRequestObject
+
+	request.Params = params
+
+	var body CreateWebhookJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateWebhook(ctx.Request().Context(), request.(CreateWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateWebhookResponseObject); ok {
+		return validResponse.VisitCreateWebhookResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteWebhook operation middleware
+func (sh *strictHandler) DeleteWebhook(ctx echo.Context, webhookID WebhookID) error {
+	var request DeleteWebhookRequestObject
+
+	request.WebhookID = webhookID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteWebhook(ctx.Request().Context(), request.(DeleteWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteWebhookResponseObject); ok {
+		return validResponse.VisitDeleteWebhookResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetWebhook operation middleware
+func (sh *strictHandler) GetWebhook(ctx echo.Context, webhookID WebhookID) error {
+	var request GetWebhookRequestObject
+
+	request.WebhookID = webhookID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetWebhook(ctx.Request().Context(), request.(GetWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetWebhookResponseObject); ok {
+		return validResponse.VisitGetWebhookResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateWebhook operation middleware
+func (sh *strictHandler) UpdateWebhook(ctx echo.Context, webhookID WebhookID) error {
+	var request UpdateWebhookRequestObject
+
+	request.WebhookID = webhookID
+
+	var body UpdateWebhookJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateWebhook(ctx.Request().Context(), request.(UpdateWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateWebhookResponseObject); ok {
+		return validResponse.VisitUpdateWebhookResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListDeliveries operation middleware
+func (sh *strictHandler) ListDeliveries(ctx echo.Context, webhookID WebhookID, params ListDeliveriesParams) error {
+	var request ListDeliveriesRequestObject
+
+	request.WebhookID = webhookID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDeliveries(ctx.Request().Context(), request.(ListDeliveriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDeliveries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDeliveriesResponseObject); ok {
+		return validResponse.VisitListDeliveriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDelivery operation middleware
+func (sh *strictHandler) GetDelivery(ctx echo.Context, webhookID WebhookID, deliveryID DeliveryID) error {
+	var request GetDeliveryRequestObject
+
+	request.WebhookID = webhookID
+	request.DeliveryID = deliveryID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDelivery(ctx.Request().Context(), request.(GetDeliveryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDelivery")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDeliveryResponseObject); ok {
+		return validResponse.VisitGetDeliveryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RetryDelivery operation middleware
+func (sh *strictHandler) RetryDelivery(ctx echo.Context, webhookID WebhookID, deliveryID DeliveryID) error {
+	var request RetryDeliveryRequestObject
+
+	request.WebhookID = webhookID
+	request.DeliveryID = deliveryID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryDelivery(ctx.Request().Context(), request.(RetryDeliveryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryDelivery")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RetryDeliveryResponseObject); ok {
+		return validResponse.VisitRetryDeliveryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListLabVersions operation middleware
 func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 	var request ListLabVersionsRequestObject
@@ -7930,244 +23144,532 @@ func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3pdttGmuir1GB6jq00SJHaLFEn517FdibudmwdSY5nOvI1ikCRrBZYxUYVRDG6vGeeZh5snuSe+r4q",
-	"bAS4yLJjp5kfsUgCtX77eu+FcjyRggmtvN69N2I0Ygn8eRaGbKIvqBgy+BwxFSZ8orkUXs+7pDNF9Ihq",
-	"MqGJVkQOiB4xMuAxIyEVpM8IVTcsIgOZtD3fY3d0PImZ1/P6M82U53sqHLExNSPr2cT8oHTCxdCbz33v",
-	"OQ1H7LkUOpHx4tw/ySmJpRjCjFSoKUvImM7MnDdsosvTCdkKzWirZpRCM6FfcDWRiuNE1Xmv3AYFHTOS",
-	"ioglZDri4YhQ0k/kVLGEKHrLVGFh5cVQrWk4GjOhT2EkM9D3Yy54KMWg/XclxXrLhFtZXOB7WIy5kNJ9",
-	"6BFXhKuaayCd1snJbvfwqLPevJcsTBOuZ+cy5uFscQE/yqTPI1U4Dy1JkgpCxUyPOFwZ1URpKiJFuMjW",
-	"WF6boiLqy7tTErEBTWPdUklInggp2JP11nk1m7C3sKga0L1icazcApVZYZ/FnN0yWM2YRZwSM3IVjpTg",
-	"g8GK+V+wScJCWg8/l1yEjExHDPctJyyBJwlXJLIvsog8vfjxOTl5dnC4U17B/+4edPYODg6OO6tu6+UV",
-	"HS5Of0Y0HSJgcEVuWTKzMOobJCXBq0HrjRSs9TPV4Sgoz33t9bsnB0c0PNk7ONmL9vYPrr0Vi3hNlf5Z",
-	"RnzAWVQHqvYUEA6nLGFEaZmwqDzxexb5pNslf0kF2et0D0jnWW9vr9fpkn//+WrVCri4qcdiwe40oSKC",
-	"FUwSdstlqsiEDhme/vHe8XHl9K/TTmc/3L3t7iapUP/LPPv9HnzJTknC4u+vPTPq6mORTeDxfmQOQcPy",
-	"pgTRxZLShNHKubiF7HZXQsMF08nsbKBZUgMT5msyklMypmJGFAulwUwtiTbgMaRclOY9LE41kMmYaq/n",
-	"caH39zzfzc2FZkOWwOTv378/S/WICc0NdDfRrDBhkXmGxorQhBEKzKcKDD8wmrDEnEY8/v7aUzGfTOls",
-	"5ZG/p4kwf9czMUuFZByRKZ0hgVqCnuUV7Z2ckBa59vLfV6xm7nsTmtAx05bNvuZjrut5HFwJ12xsCCoA",
-	"54gqYpc3lqrM6bqdju9x8+4/UpbMPN8z3MXreTHMUFyUJav2nYVrHNM7Pk7H8HPH9wx/wo+1N3xOl7Gi",
-	"ITu1RD5R2pxkt03OcDMTqnArTETmFzae6Fl5S/UbMm837Ke8m6OD6m7wv5V7umAqjfWrF/XUI4FfnyjC",
-	"I58YyhmmScKEDoCOWgRmShOqtdlUGWTsw57d24TqUb41HPojjzzfS9g/Up4Y4qmTlBX3OzEDJ+bt//PU",
-	"Dvd/f+20TmhrcNb68cP98bxV/Hiwycfu3nznTzkuF+lIKq7kDWsQjBQLE5bJHUkqfOR0XJMpVWRMI0am",
-	"XI+IFOyUBIYoyIT/BhgWgPgW0iQx8E4MkBOL61wovUD8QpkkLNStkUwU8+qBJEnFRw3LLZ7cmN69ZmKo",
-	"R17vsLvXsEvBkiummq/f7I0SlBNvGbGAc4oATMaMCkVoXzGh2+TplWE1hrL7pM9CmipmpCMamXMwUI8s",
-	"mEV4OAedjtn+BRtcahrePFFEm/cVnan2TukMkO7X7VwzZSFoGVG81AkPawjPBRuYNYYoSCE5NASQjumQ",
-	"RQbcU3Ej5FT0SGDgknTJjCkiBdFkFgA6DGisGOkQIYkcDMiAiIo0Yd5rWLzCZS1f+4rbaSCLZUzLT6kZ",
-	"zxZpyXKyYdb1Jh336zitWZuZ84kiAh6BC7fMB9G+Qik7pX3U70KsvX6k7G79nZr1z81QaiKFQoXvBxpd",
-	"sH+kTAGUWIAwf9LJJOYoxexOEtmP2fjPoLv07guT/ylhA6/n/eturmHu4q9q9xzfwkkrPFmOGco+2dnA",
-	"GsyJTBMphqckYEkiExWAHqYIo+EIxaW2hyrAILag/aUWfVVYp5kzoREPtSJTiz1Osp37VkWKkIx+yfXl",
-	"IpZZ0VDKyCf9VJNIMkWE1ITGsQS5U8FC30iNJgDaj9mXXizOTNAcYYjK2wkTQBJbZ+evWr+wRBnJjKob",
-	"BUyXGn0GvrIM6Oz8FdKubHvsjhuJCXf2o0xF9IU3lQC9F5Ko1AEsiA9c4/ea3HLF+0Zhl7CHkMYxS9yS",
-	"l+lSViYMY25otpESn1bUuR0EQx7HJOHDEcgkBWMPGFxaBYtL3Tbt87sl60xB3Vz2DjwzR3lxFksaXUn5",
-	"mibDLw5ZfRnN4NgN/x1wFkcGZLj2zQHJWyNyaEVAZoaTB1PLG6kvqeZqwH8PZACDDgCzkaQysxqJuWG8",
-	"qVY8YiVLSvFicZ2tzGK09GKL1iVYzCVLbnnI3gl6S3n8e2xesQQuRRE1SrU2jCGSUwFXqDJegWKKJoKx",
-	"SBmt2aATKs7hiEVt8kbig+YEw5HZYFQ5KVCTW5mevOycCho1rPpKyp+pmFluqb7oEUmJeqJlP4oMEjlG",
-	"Ew+NooQpZU4qJ/6Pt+t3glohnn1RUvpGFraTobITVK106hN2NzFSkfk9YbfyZuHC379/36raJpbtv2rK",
-	"sIcwSWTIlDK48VJorme/m+CR24qQs08tUoxkXEIKTW+YAOL2Tqh0MpGJZtHPLOL0CmTCL7t8R6HM3Oay",
-	"3OeXIpSRQVnL0Q3hRkbpbrtspTH7NpLL3EnA6MXILO6wmSgC2z6NzxPzpuZG1AV9xV+wllrbuZ0oAb2Q",
-	"oAWfRYZHUxDo2+SVVtaMCaYrTYL/+a//3jW/qd17Md/Nrf5q9/5mXlaG7r0bEMfH3Kold3r3rqUTGrI+",
-	"DW9OwxFNFNPfp3pwXNBe3O9GU+K/GT3n8Kgz971JYV8wdFVYMItdVEBgI56/0qTne3ctmUSGWHTnbtEL",
-	"RkVVPDGQYiLgsOgssa4a5xJoLxgbCpPsz92WP+Mke3N3iHWHBUqu+dkoJHDN1YMC1bD5oA7mvtF4BZgH",
-	"F+c4T5gyUhuYo81cYDaRIp4h2LMhF8KxLuffsrP1pYwZFcXZDlGPcyrhr96Ngxp7XXavH7JBZP/vLNSG",
-	"HPyQ8jjaEE/Q0Nc3b9Y6mu69Po7qddr77U47YrcH++3h3l7UpSdH3gLI9t0aKpSCDn0SyvHYSGcKHCnm",
-	"wGi/n7BbDn6TEVUjH4VrqkhQN13QrrVsFY8L5687neexTKONqUjChlxpsPCEZoDK4dBozMVHJqKJ5IZG",
-	"eSOtJ73d3e7Jcfuw2+52Ou1nvf3D/cNnu7d77Y7n2zdSZS4bP5gvY519FeuPERtL820SjrhmoU4T5vVE",
-	"Gse+F054lP2dMHNyHwGQ9zrdg1bnqNXtXnWe9TqdXqfzN7PW5Us77HQ6bmXu0Y+3+0uf3ocj0An9GEox",
-	"4EPkOONJijx4ENNbmXxEjrIHF2SWvO97Me2z2Ot5k4TfUs3wQM2NsvGEKf1RjajbGph37InY00gn0crd",
-	"Wi3SLJ/eUkEX4bN6YffNdOVwXr6tJY8+mxfv8N4zm0BpG206jS8ez6vXvMHLXUPDESA2ecvQyyLoFAxN",
-	"5oRbGslM8wCGIq51gvvzClRtsEyYpAJlNI7fDrzer8sFlufw/CUL0YE8/1Bc+74Fx/tNWIA5Zwu898v5",
-	"UAmUN7mUzrwE9EumOZqXcWHj6zNwnSHKBms8qdJaML/iuRQAonzlfhXjitss4VcBg/L1lU+0gisW+Ctw",
-	"UgLu0lE1coXXXK2WLwtUHwiXAkDcMoCvnAF88L0JHXKRee2tx+0juCHBEyA1jfO/4AdlkH6Bebh7v/fA",
-	"rbtKc0KJY55BHU0SOgOWVFrQUuUrf7KKfXYxpdEaIfyc6nC0ofCD8VLMKJ9yQCjellGc0ABTkYTyk+ch",
-	"G8lUMQ80DFGcp7uaHWfELE04un9LHr8xF+5zd0EWrPLrwsvHndXvFhh45c3lNLKGhxfeP1jnfcfFC+91",
-	"947XePHxjq7CqFcMtnphVd5dC3jN35dO8OSoZoYxvSu+stfp1EB/3UMNa89fynh9YRFHqwGowvw3vssS",
-	"/98Mdgv8fDPQnddRjLIA9YDLW9xadY6K19DOZQiNxMA/n9A4tsajMbjRKwSnieN06zf1AjzgG5LAt2Cr",
-	"Kngz00ksaYRmpVCmcURyS3VVN7zhIkJvubUd+J4cDBTTXq97hHEsCaNgi/MgkI2GN0wTJiJFKAR2OafA",
-	"ohqDY997TKRjwwyKk6DBE+Sg0PzfGgN9T0gO8Ra3XSck3nZbk0QOE6YUfnLS3G23FTFNeWy/L44//I1P",
-	"PN+z4a5347jAdvIbd1utDZPzM2OMMw9GzNynWQiL7CmvY6eZ52d4v8IyYBfk49ll79WxzJ8YjfVoE4lQ",
-	"aapTZQa5Wbws9+OCDSye0pkigbwJTvMQWxYrjCwh1vIKYGXvWd7UHHZlo3a62o3JMTtL9WhjMwiE1kkS",
-	"S4MJFTgHWSWP76vZv32guv8AXwgwCuuvbKa0FCwgU3C22gAb5CCpjSxdsXOcqGnnL2SYPsCUbOSgkRwz",
-	"Etn3ydMooQPdEhIcWiM6bhlkaJmHWp39HR/DpXJPDgTrurerFqQJN//EXNwUQKTPoh9mVghXvd3dmPbb",
-	"9qW2TIa7kQzVLhBWriEm5xKDKREhlEyTEM/eDWCDLdtc3NKYR7sJi3cxbAUf4zaDAKIIzFmev7288j7M",
-	"fW+EZHX3trs7kUq38C0bC1nmBriVpUdbfiPb9cMZiT2AVdiPj/l2xjoIKR1b03qWyeoGxC7sIDVLrSzI",
-	"HFZx0iag/Sm7mU2MujTzJ0Xob2FJVWDHGN2WuVNcT+4o+rsljIvAULlwO4RTLjKtqOnaMg2oNPlGL+KS",
-	"Nnol1aNWwv6xtt6WUcmawQzi1c6KnGodYC7AbvWLnFM4gp9HJtcT/lqYyaBwc2lnQvWoRxg3EEMCg/uW",
-	"PJs/W0bCjalmAVjv8btbmqiqT+wB5KQKW9kQq24KESQb+b42AkOPargHvpJtqvldDGl9d/GKuGcxz+Do",
-	"8Flnp3lgczIbEbcaLIbouFuaQOSKE5ayVUCwamEBBVqzABivaf+XXEvYECwq4Vkx7UOI1tMXySyS4c1O",
-	"5f4hyrHn7dIJ373tgnEpk5AURqQtXDi+U59VwbXKXcUKnWq1594kagU46xoOJBuguUSIesOmD/MlZQYU",
-	"0BecX+lLepS+CmNgsxVwweT3EH9O+dSdVIlhhuZhrnRCtUzKfuBHsDYt0o7SfO3y+BsapKqwhKk+xPx8",
-	"SoLs6AJ0P9vw9cUZNzZk1RBEDJgxx1l4tjLXRkavmmBXwJRJIm95xBLCo8rwm9vG6qHCx8hZc02fDg0V",
-	"A1oDHN7urzHTt2Jdq6SPpgmIDdaC45iFS5D1SR9S1CDcx8gPN2xm7/UTTHRVxIDkXi2JGslpBWo2N+HV",
-	"QCbEMMDW8FGI9jX/TjkKGZ9m9lucMYU8XIhjggBByMdVm1OTgomwLggtZlSBgJGFaheCMZD6BpsTlApz",
-	"rXEWrusebODEF6nYPKYjFZYLGz29alY0pOcjOKzq/T8flxMtzCuvC8haSEFpOLuibSvLgqpnAQnT1RC3",
-	"JwqiqZRNZuMIMGpE4xjCa9vkVSGnAaJuWAToKNgtSwBvRHs59auB6kJO269nrb/R1m+d1kn74//78+73",
-	"rQ9/rs9Iq7vPyyZbGUGJjIyZUnTI2uQsjp17iiYME60kWmmnPGGnNkxOwd5spBWki/7l8u0bfIXeMAMJ",
-	"sgICA8O0RyzKU50y4VVjioh5UjMHrAYgIKFrAWDykWrkWqCV9uJc9PrGWVkLaL4EZFbk+Y2omZFtJFdf",
-	"Qco93Ajy0n5MxY1PqIYMV3J0QP7Kf6gdMju6xiQ9tzCuiLAaqTXDg1ImZPYZstDWsA8uFerfgdW5BvSE",
-	"M/uDGmhQegFgYpeT1iP0Wqg0NCIS/L0OkMSsuVrFKVEGL2kMIPt3yQWLzLYhKKNEYvpcUMjF+2Iw8Ykp",
-	"iA8CC5enaeRPkHLJmN4wg+WECilmY5k2LbkCDXDudbDwNtWhHLOGTB1q0/0gqxNBYjqSMevZxLbA4AFm",
-	"/4ODKIvpDgaUx4ENOybmAzPfcuHoSWDPyCfBhCoVGCwybFmDLdx8BS+oGz4JrgWEmJq/JwyyUZVPAjia",
-	"AGOspxRIfxtA0JmTzCAGZiiPIYOzQMrMUOZJM4T51+zFHE+e92nfWriy81I4w0Z2SqPc2+R4W1WEjqUY",
-	"gu8P4jDI00Iy7VQmkaraGtaP51hg56U3640/wyyGHGJjF7Lh1/NR2SWtqBIwpjocbTKi21rjuHiEGo/Z",
-	"8MQOYraDUJhxvYjohfCT4uGV1+P2W4db5zRRLLrIPQ+VaGr42WIYcGsDynJABjI1sgmdGDgH6mG0CT1i",
-	"PDF6hKG1JOYKqBhgiiJPAztMgInaBIy4O6CGhDFV5omIahrs+GQQU73wwrXAde/4RKaJeRwk8GDnFKiP",
-	"IPizQX/FSGDoCbxpl6xHTEFKBEX3NTmruvisDEYz4miRtQDcoCJ7JwO2NxicMHawf3zQ7x6fHNCTzvGz",
-	"42ifnez1ad/zvShF69hHWwTE6x119/Z9L3Py/OqUmzad8LY10bSB3FLvA6T22UyPzd1jZsdAMPCKQMYM",
-	"aZJwBgUvJBbOKaU5YlBRHMNXaqYAAwyh7BEooHNw+Mwc+GzCAp8E4L4xfyALD/xrEaCDOgASaohHyMxN",
-	"/pUlgsXPX4HY52gHeRqEMoIB0O1rnrS2S/I0sBKM+fLy/BV5GvDIPOq+9kmQJnGws3g7MmJGgT4wZ2IW",
-	"g4ULSLfTqSSuOoJq7uEDxsNlvp+WkLo1gIxWQ5JxK4s1Yuxqlk2RhRMseQKSjT7aBfyj1RkcD2h02G9F",
-	"J2G/dXB0MmjR7tFh61nn+OjZs73jk8NOUQCGvTqf4xupyY923c5P0pep7oEQ6PlemsQYz7dIeuHk6kju",
-	"T1dX507Wf1p/mQZKQDhhCdtZJ+1lnt9PLUs3rBKS02Eel/UNvgvDcbkglBhRg4mwXhRyd3tfYzpnQicz",
-	"0MbyTPc8HdTmxKNMA7TZwTXKFxwSu82ka7muLAq/wN3W+K/qJCvQrfoxA/6aFUG54QJyayd5FEJRyUMN",
-	"78Ofn7ayP3e++1Pd4eQg3ehfWcyOrT3mDAXqpVi8ILPm7AyfGnw2l+qQfQF2FoXlLJ5k3TkyKIUctlWj",
-	"5whYNwOPSpXpdJZC+0RB9IWG6meYXp6qzZW1AnqtiTmZg73mOBBNuUDJrF6etzmJVZADb5q5dqwCUQNx",
-	"pyQokJMgr7xmp63gx8LMQH0aqnRJBISxRENBHGejuzT/LO9sMwsX/Opn4Qb2KjL6U8AGH4lgBnA5ePsY",
-	"WW/WXwKYjM7UClYlzH9omFuZLmFRG+pSVCuCd6n+S86dxqmCiDhnAuh2gH1lZbOyklYLTIEvraqWDWDE",
-	"Jhm1S1oN+OzcWvIAOClvuDnPvoxmFtprg9UaCctq9lALeoXN1tavo+PMl5tvSyZoz6ofURqUTBodpCJL",
-	"svVRJwUrl33LeqtPOt0dx2oclQfVFd5brTC7U6oDP5ToL+ktix4SrGKOGOge3C2IhqIQBlj0j2JRLtDv",
-	"sBZp76R7sH/se5kuaxE1DyjMZg5laqMKQCBSkLoLam3vxKBmFgxpvgeFuHfke9ac4/W6nSPfs8YLeCS9",
-	"y37r+N4djtSZL83MgPKHfzPQaSuJ2eVGNkDVyIf490dYLq7R0WmV9lPBdeu2W0I6PaLihsxk6sI8P9qz",
-	"6fiedOYMp8AnLDTk2ut197p+oWZZz+v0j8JudMhaR4MOaz0Lw07rJNoftDr0oN8/iPZpp9OF4k4SpYrY",
-	"DKdGdO/wyOt5bL/fCQ8O9k6OB2E37B6c0EF/cBAen5wcDfonewd7zyg76LKDo4OT/sn+QUgPTg5PTrr9",
-	"Z8eHe/3jw8OiqQzqPmksxwDLnGIVQBCgF73ADijq69hZ811u4FpXnV+RQ30wz2BwQfIrFHClypVRm0hl",
-	"axBukH12Mi/C9kLNVrALszsa6nhW4WIIRk4FVdYWh3Z+Z5peno6MKYYFRFpmx4bNckWGv/HJ8mGfzYu4",
-	"uF5a3xVT+jm+s5jS9yn5jHuAsA4ZmzYoJJQFTFxVQFSp1Kps7hyv6w28CXJIcx2RAe+1JX0bz14V8YsH",
-	"czSvUpJGQ5GbPrcVgdaDktUmmZLP5vnzi+WFUxG5sFhbOhaL1xqIwR+mjhtwobh1zlkuXyJ92Ye9PBT9",
-	"7+abggnTUeoP/vJsykbuXzA9BhmFDZYWIzD4UiLA1TF/cFHvEn3lqZ6kRl7SU8accyO8YRrqvsRcbFyv",
-	"oHs8L9D8dbHL2bzLqNWZF7hFI/DE/NYG8ht6fQpStSE1gliDGZIlJccMKwXH3JBBC/1Q4EUnfGO6CIms",
-	"Be7VXOuzHHGR8mhVzQrL4BaiyNCy+FGKeBb0rHs88w6ZXSlnfDSSIigoztQKqoy9dDiVImgjIy2MvhRm",
-	"IYPbcd1NGU9Rh8e6oR/ujw7mf/JWZKmv8stseHl784y9N8IVsCwebYwAhi3n4sLaocLFIU6aZF+/VHky",
-	"r/bqJBC/UCDWrrnEQLOL87NK+g5XC1zeQWDGJd1h5eiYMZYKjS+Tn8JBlJhkrQifPiQylN2xMNUuNhQi",
-	"VKDutNIuZbRegEfZtBBtsV46s3M72LBhmy2c+9ntOt0XMBY+E1OlPzrTCH41SaRmoS68V5Q/m6TMZSDr",
-	"HBdA5pAuLNK1FVKlwbY1Ik2s3WKArojc99mEiyuiTSq4+SkC1eF88Z42VwmlyNLtFOVRwdO61QgbNcJ/",
-	"Ct1vIfZoqwtudcGtLrjVBR9BF9zqblvdbau7/bF0tz+mxma2PJQt++VFKtAFU2WtxRDkZua0P6/oTA2M",
-	"c6PybSWNa2PFshzvjSWIqt0h7tcSq/MjQLXPYMIzH2q1LoR0rxQvy9JFQ1csW/VaS3lDeJmENYshlctq",
-	"KBLvzgN0IivFMhEVvdhck4hDZZIl/msHBGvXw5u7E1sSA75AtU5zJi6kJu+ufmwdG7EwYZOYhiwi/Rl5",
-	"9+cff/zxxWr3I5J+s4TCQW2CI5fOGV/i+AUjwIog/WJ2hWAsct8/UQSiq5fLfydrEGJoSnRKKiGvm9LQ",
-	"ZvqXmRVKJ1hE/Er1vCIKLyj1fm4RKR5jg21p0yJ7D63aBuHutjjfN2Nq+lCTDv2QGnFu82tWOrhIxWKQ",
-	"WAV6YMCVVeZy/rM19WxNPVs3/9a0szXtbE07W9PO1rSzNe1sTTtb084DnPEoT39BtSnLFNsK2v9kgvYj",
-	"qp95Zue6GuhFVgFuuR5qR16pil5+cxbHrYXxm7UwZvD25eg0gilDQv3o0Ph4pCBf55q0wCLuKkKQjbsm",
-	"JVgvKaW2/gvCc32aRe7Y+AwUYWkc2sZVZWq018cIey6lGq55sbm4umnBgboIzAKSLqntcsWUfkhGHMNy",
-	"ArSgrpRtka4tIGDiI/YBdBnidQn7SPiVS9z3PZSRchkEjiJZBMVup9fptLt7+weHR38r1jSyUozSclL7",
-	"Urd9aJ7XFIQFbyqTG5a0Ol6tfS4/kjWRvtDhcYnk/6whdbnQlh3txoWmgtNEavYJPQXFut0Xa7TZ9fov",
-	"rtbhDRtXpc4DkP8LLY+LGn0348uGEa6pyK8Rh2pBqVYM4ZrAzyyqpNC6C7AiglG4GwWUjRzKBV/y2rZE",
-	"R3s+VG0JAO5NG2MiYg0SD5RD/ly7PJw7RHuIfnxUpZnC5RJnLjy8ULt9O5dfQtwcLJto6fPcpLs+RS2Z",
-	"DxQZ0Vtm8dIVe5C5CJ5XS0Bbg4+5qjJBisy1ke/CumpAn1njLNM7N9lGzeQMWg1sjvaGbUiLG9no5aO5",
-	"2/ZGrwGeuIPYuGNedqAbvWkofeH4N3rXYM/dA852b0HEtNO74bLqWPZTvsDSpeR79h1sNOHQl1MXrNL/",
-	"61Zi8R7T0JFZSdeSckAEXaXYOKviCq2mwNWWVeUAyRXppyDWoOVqqJ2SIAdbW8zfgm5gHYfAAct+mUfE",
-	"idVF5cwuQ6qY2gRLdP5SVu6qRk7VxbGz+2soYVpfvnSNq8QZ6m7Q1uF/PpJ84yYNZ1ktfit9QmU0uNWs",
-	"1XqcsknChblulAFd65hKAQ+DsbY8v+3E8uu9a9DQ1HnmtrsLIkJsDoPFA5CsxiziFMKs4CRvaZxa+0Sf",
-	"KjilaneR/PwKv9yKqC0nTCijfbZtyxpoV39qN/29WS1gcUYMnr+7uHj55qqmnEi0tI8qNHV1/WfWQmJ7",
-	"ba+5uFkmhe3PFw5kPXHVjp+18q9IrWUJeInqUmfVygRA3HJ5hUtg9BN6JmXtkuQAInzsFTb1jXxUeKR3",
-	"H/PeAThi6UoeBTJbt10ATpySi4Upqz0vsh6mwLX2jlqdbqt7eAURZxB0tthTqXA8a4DOKzGQC7TIDbHk",
-	"luG9h9Ih6GuP1e1pqkc+GcrJiCVYDhuKL9Okz0MqsPCfK8H1+YjRV3b5jkCtvv2vhYIdzSunWCdmjPhw",
-	"ZKSLMQ8TWcDtpRp8hS5usuiMLK6yE5Uuo27lsZxutPD9ZY1l7O0GPgku352fv724evkCK3a/eHl+8fL5",
-	"GXy2vDrmSmMRyz7UCsVv7RqeKCKnotQnbql9KoOmBicRNp4DFI2p0rZtb+RDfc39/f0TM/+7q+ft5bm8",
-	"S7lJ8azLMJOvb2OeA+C5KTUyc6DM6zbd0HBvY5Ky0Jmqts/UGXRdkXGqGXl38WolQCV17SsCM6MBpVDG",
-	"MXbKQFjKugL2Z6vrj9SX3EMnWsQpMb+TPhtxEVmoFDcroG3BF2tkdjiIpfeoHiI3JFLqpssLQWRGGv4H",
-	"E18/+G53H+1uvLwDUnVdj7R3f+U72Qs5RK7zGvandO8WoDc/OTA4jPQ4Xmc8c6x0wtv28JcMu3AhlLft",
-	"2+Wr2Ier+JbFhQ81HeodfmzGW60muiz0ar4Ang3tbCEscyXzKsL1RtrRL4gEFXt+tTi5PYbqmgvzLqFb",
-	"uaSxKRMq0NesLUsmJgs1ZYla7J/7mMBVhQccu7bubky5KCx4g+KtFU4CRUK5NtKGiGQC1S1Xx1rAyuxD",
-	"69yFegAncQXh88Uq159nZKsdZ9fUaDQhI+y2VNRZvwCDqKiBdsbHEpkXdEQcf8lF/JKt4IGX4DDPr70C",
-	"Bj2SrYZY7EJFYilvlCsJ/RingkryQw/E8G4WpgnXs0toN41nkurRVUOjJgGtMiFDEHM0sl5w+B1VJPiP",
-	"1lmqRy0Yokeu005nP4Rf4U8WWAcYneUH80RllfQVE06jhqK8WQFca7Qvjl6ETP5XBkXB+9i4e/nSzTLN",
-	"MDLhvwE49wj2765ZbhuCGm1bcDt6Nq/h8RAqSKfrHFnNvMvOxxXj3uB4SqMvns8cPG9oIAml0BSb3tiX",
-	"XeNtW286k2CGXI/SfjuUY9d7uxXTvvt7sXmeHYdMEjahCVNkTMMRh7YuI2iMIlPbAc4nVhZTWbkpyKmA",
-	"+lPok6YiyvgNlG6GfnwY665HbNy+Fq80URNGb1TWMYvYFsYG/VxDBsDNmPYVoXHCaDTD9kBK5oTTnbIe",
-	"sZl168rkhqTC6pvta3EtvvvuapQwuCFlW/TlrPG773xccRyTxBbJZ0RBkWTX9LWHORgJG/A7EhhR9n/+",
-	"67/ttWffunaz8Nu1yLrTgsteSPcghZrhvu0zH5xBL+oeKVHqNwEJR1K6nIHbLuF4UhEb0DTWedX3nfa1",
-	"uGATCAEjKqZqZN+hRCeUx1wM8WtoVGSWEfHBgCVMhAz37XIRuAIySBIW8QSSRe3ZXWKzT6iU/t13qOVi",
-	"X+I8a4ML4MHBXYvGnCqmgjYJfnp59iKA+1C4WzN88O8vrwJoDeGT4O351au3by6DDFyAmwdncSyngZ3+",
-	"JdBmqD3+3XdZgxOghz4JbOHxwLd9UMYM266taPURUgGWQDvHT4CT0PIMWQGu57vveoY4XmAB8taryDqr",
-	"/qP11vHR0o9PM8jhcCR6Kg2Yx+YW1I5/LYKMfrbOzl+1LEswKvcvNJkFeCHBc+xd1XopQhlxMSwUn7cs",
-	"KmtUQFwAPJcCIAEWQ/oy4oDEEHOUB8nj+UIilEzIb0pH5OnidDvu5O80E8A14SDuWhOWjDnMFRQK5ydy",
-	"mpUTzx4g2NMB8JSKHJMgdV2dmtEiTg0dCQoXcy3wFpM0ZjYOA2rOw7nEcsgFxN8OpAEQHMXBGxnY/p8G",
-	"NPGnvoxmPaJ0wug4IBTqjGcNwcAOTBU0TIMnYI5MqYPJJ0waEcz8MGSCYeNeIkU8g/ETFgcA9kBSrDlt",
-	"JMe58wF7tsQ8ZAIlYUfzJzQcsRb2Oi5T7ul02qbwM6ie9l21+/rV85dvLl/CO3lfhAIDKKl0MDCssGVl",
-	"RDe+ZQFtLm5pzKNdeG61adgqsV7P22932vuYMzQC6WPX/G/IagK1itJCZhfjKpQGx/zchZiMDQD9YA31",
-	"+cMql4vhEoovwD0WLf/miWtRtP5j47O+NAoCtnKCSvPkjQFBQwoBok4JJWHCIiY0p7EBDT4UMmFRmxS7",
-	"TCiy3+nAKgptGkjwWiLNRmpVS82NhN0yYJGTub1OB1FxAWLI0yihA90SUmsuhiM6bmXvtzr7O+2cY2Qm",
-	"jOBauIEpUWPXvaxN3gM17ac8jpzGH5CnBmINPYBWIpgtswMLwUHMzvbsVnMkh0EQnDNcfmUAZsj0L06r",
-	"LbQesDEfBk9fGpUcBPgsDaYsb6kbG4sFk5TTpkESzjsJjcFLTp46WLH1MLi22wzKEVmeE7pccwaLf6Uj",
-	"cdIirYl2m/trbuLKUX5ULwqw7BTS9Ra1dDEfIMNlIoUNHtjrdJxY6JykVU0Q4sRyZR+m6HmdtsHiiN0e",
-	"7LeHe3tRl54cQUB1NvUyTeYHGMUIprVgbl5fb6Cf5JhlLl6QdBcPFZacRT2WqWvWbQNO4znQVMPNEhk3",
-	"TW2f34WH3bNz33t5RYer3oFn5r7nPATLnkUnl9nS/lqXtN6BFU3bc5uwglbM4j17qKH8y4u3z6/+8/wl",
-	"MQ+gpmJVF8M78AvLPvD73cIPS+Gw9qIczf5WbuWg6eEMxXbfSP2zjPiAs8jMcIA3ufydH2hkpTB4Ze9k",
-	"9StXUv5Mxcy+pkpaPuYKqnQ8psnM63nm6ovaSxZ2c3b+qhB0lnFZiD8CQcDr5ebHue+ZM4n16LdG5m1B",
-	"w/oFY37LBFOKhCMW3qB0hK34yZgKOmSJgr57WqahUUFcy1zsmCQTBg1zQYXhCvw9C2zkJ1iQ96k0LjNl",
-	"y5v1SZqduwG03U4tl21/LcBwSWe5JuwWCYn3K0FhZDfse7tjphMeqjUBAQQG19h6SNMhU04ugybYqMYb",
-	"qDxP5JjpEcNeXwvX/bOdduV9A5EDg3GZyllJ9qPtD6U+QvDpfTbR99c5VF17PsLF99dmhmtvTvY3J3Fu",
-	"718NAFwYJabUpc0tcSUAuFs3EFDyb60HBo4H+1Zlt2G2gcuCMXIZGBMMRQf7FzmzLWFBLXWd8J4+f3tx",
-	"uVMLIEZ7ODt/9ZfLt28+mShU1ZcSYag3KZdyJTL763xZrNnvw/q+ZXZmAZirXAGiitgrXw7A9kpbzvWU",
-	"QfGMojy0ARQX8nqnCdeaic8P1/959vPrzeDabSwngXbLPeKU8g0J2hZwHxdw7Z2uB7hwnQZwwbS9riBm",
-	"HuYVSQxy8/o0piIEOewqE7oyuwD4IBQZ8yECowLrbWRb1S/A6IWb5WsUx2z1AaP+w59flh373mFnf/V7",
-	"lyy55SF7J+gt5Zh+t0qUmxbyp6t7XAlVGVwASN12NzPKZdanpUa4HSR2QymjoslsyuOYRNKHWghg5IcU",
-	"ORkzdQpkFIocQZdP5kxVhCty0Onm2bE3rBzIC/1muUBfhrrBti5tsq6FrcEU22S7ehiYb6S0FwwdX8Rw",
-	"Yq/vazKdfEmC3+mufuWdoNb56uZZA7F/lEmfRxET+MbRWrtBqEUq8DsRnozUvLA+jgz7uyttCIbM5L6d",
-	"3JLQNlTHW7QwWBq0C3b4Zs0Si7ENudIsYRE2FlLkabEAMetn/oG9TvfAMNmLl5dXOz4USlQao2UWeVjM",
-	"lX6Osy9YpavFFuKZmxpkPlfmErh7TPssLptvJwm/pdr2QWqw5cJrJXlsTO9eMzHUI6931PHr7MybLAsd",
-	"HJNE3vLIENNymyvvZMD2BoMTxg72jw/63eOTA3rSOX52HO2zk70+7TesOpzwqGnR3b3j2lXXAWN+3rvn",
-	"WD9y5XOvsSnzh89IhwEcrOl0vhg9N7FVl/DMKwRyM+Pill49Jr0Ck2focNlRJ1eQa5E22V8y2jSRSteV",
-	"mUG6o1yjOBcYZohKkQRhfZ0WPmNo0U6bnFOlMOnRSNGYsqqpDbECyTtaJEk40HNLNazV6gcZzR4Nwt+w",
-	"KQ4/LweU6SRl8wXM6j4uZjUazeDgwOPuKH0VuawPdSWCuef+mEjWXWOeczozyt6VlK9pMrTvHa6zKZVO",
-	"JjLRLCqFZf6+mO1w0KHgWuht6fM04VisyokelkKUJI/de1d3f44UoL689Qv4PqMEbQIFmEZUkxGFloYK",
-	"4XeQZjE0B50TkorY6OFBSFVIIxZgbVdnkDd6kotOhq74FbEG+E3EawgFLtMRiqXCC67chgbJNHpil2vj",
-	"FHiSBelRM2tcFmXQxFkrCeCWSsKAjT3LWwhUanrVMO+DJR0koYg32B++cmReT1+ButOfgP2dNRDxuRSD",
-	"mIf6a9AhAO42wVvHli0Szv0G84RY1AlyflxvUc156ucUHZcyuC0Ufw3shEYPAslMUlxGagtXXSCh+5Z+",
-	"Tii4rh35zDvdlKWwIj1dKBE05oKP0zEW0qmWI/wAEXfhaBFjnkOks7IVvlkcqUJeiYxmNoqrgEMkEGkc",
-	"ByRhY3kL8cJETtADhiMsYhlGCH5O4RXGPoctriW+brH7i2P3P5+EiriFXQosbkH8+8PF1Ulaq4xCuWBl",
-	"o89hJlf8cwNWaKsOfz0q5hZHtzj6Bdg+QP3jKZFOhxwy3TI8OZRi0GjDdujYAw9XzAUYEf9y+faND3wV",
-	"AkegCBH8hflNYD9Vfs6nbebUmCUYT6Ul+NBcQTuzgjb5kd+xiPSpYpB5JNCfloX+yKkgikHYuMofsGQj",
-	"b0sFYXposhpJQ9AotCeBZMictrXJGQn+LYAGTzLtx6wp+Ptnd0AL4tMKi+8FbPmKKf3qxToW4otUYMLe",
-	"p4dBhzGHb4SBpsj1t/JsF6oUTQQc2jMoNfqYKpYY6iqlxnLyTGhw4d57acJtbkVvd7d7ctw+7La7nU77",
-	"We+w0+ns3kK2xtpub6Pf8eElFjpQzVFo5qkUr6HqyLO5PC+4mkjF17Gq2VeKb2yN2I/v7b83IO5SXX/9",
-	"YD7lKaj4uZDG++uHeSk84N+Z7Y7ABXdUoQwIEAgCHSOKBBBwrE7zgR/aIY3jIvnLqF2BAiL4lejfJGEh",
-	"5gvVpUI4iuiT/EnSnwFBAxo1YSEfWPTsEUrUSCaanM/0SAqCI2VhAy6raywjyAlDignRAuY8UG1xQdDX",
-	"wtJR6y30yYBpCEd2Z2c2B8YxLGhtiB80RcoIscF1VJiAToIxzWVIYuqYtoM2EcRLPK8Hh7X+67/spirZ",
-	"7XOxy8QtmcCxPCC2Cz9X6MMLeyNr0IXioxuF1/vee+zusupx99iW3HyN5IY6VASwz/Ela7/7UCKDXzu6",
-	"UqA0pcKon4fYVGU0a6CP8k51EC/TZ0MuoEGRpSxjG1SXh1kXSS/KUa7EWq2JMi8o+7XLSeuJKvl+GsiP",
-	"O4nHF078LRXbUrFNhCZXAwZr/2v5iUKSpV85tbIkbCKVbiVZG+qmsAOnLlKn9DnSOkXxQtl1QgORnqud",
-	"TW67hjDd7vk2fX9AMMPKJ395Jzj2hZjQRLGo6PIzNA5Jl83L4epaDGpapOJD8CfENNywibYx7zMS0rHN",
-	"JjYiWWA74ARGv6VCitlYpsp1/BnTiEEuNPaOxRqstgg3saTHPIdREkRL6ReTj8GFqqRvI5atoopZytiZ",
-	"2yirpy46Xyc81N8bxhCYp3Mv7bVAN+3eXrXIhQ3PIFnGLm56YMMk4SuzFwg4dcvKkrXxbPFYzFYLvZ01",
-	"H7NT28wTx4SSGzSTYW1bQzidK9eO09ZowB6vCTRMQfNfYH4OyNPEVfew9kdzO3+XXLBoJ4vthG7laOzH",
-	"KBYqZnYljuhezSasTmI1YHrhWPrn5UyXcFsP4GGPb8Y8B0y5sPahakSuDLVRfKAsRFk4N6Dfg5oRWG0e",
-	"/vZqvTp9Lmgyq61EVpzrrjWdTlvmrVaaxEyEMsKqqqWWYEsnz9paed1OZ/0g+zds+g5ID6xpnMaaGwjc",
-	"hbVEVNONrMLZULXSgNlB2/uSMUl4t9h9rWFRFpcNTTCPbaOSHiUu4fcxQO+t87JNkTV7e4kmvG9dxEGs",
-	"W6WV9YF0epagrS3nIHVspRazUcpJUrEioDsVBWezLdBhVCiUa9aK3L5IxXpx2zCZFIWg6FrvfDW6KXfP",
-	"P9Qd7zcvB2seJQyaHwKLlgLitqVi+Y+2e+kasVjFNoNVE1AefLVkQVhTyXbtcVRvBMIdh8puoayWKLF9",
-	"UeqWk/eoXo8QZ03kv61o8YtUrI4VN8e7jRT/uiLFE6QdjxUn/jPYmilWHsz9Y4DWAyKksGX0ShXsoBZe",
-	"piYNyi37isHl5hkbWm4IZWb21ujn0ZQLluy0rwWWckpS8REKTwaFAZ8oS2RxHo6qmGCYnlwj8mMg+kUq",
-	"Pl+MgBm8BnPeQ7If7DfPDMwKs6HeNYJeyjYu9POJh/ULvMpb10KZr61MuI0xgPRcbXTzBffaStqyEGAA",
-	"1KkgSu3eWzKxZoC6Ac48BCinNuXu8RgA7hbREGDuCMA6EdsWJ7bx2l9LCqcNv94UHtcJvk5FDlbQuqUM",
-	"W1ktgYpAuSJGuxbaOl+Inm9h9quJzt4UYhtis1coCM4o+aFEeesJ765bRJNWexbHznZrwz9LVBj0PGz3",
-	"bdRcn0B9UCPCGJIZS6XX1XmdPXLT3X5dahPuYg3lKWdPf0j96Z8Ap7NqhM7l5LDjd0PxlptuKarv3uMf",
-	"Tu6qRfv3I4plS2zze0WxyT+17pac4Z2SwDLDwDBLEeXuJIv3zvXTwBkzB8znx8vlxvAto/x6GOWCRfcz",
-	"I9IabjmYpxHp1se53YROlxqR0X9qg5YR//y8qYNvMRAjHiFDw4bpFNu7QFV2OSjm3WLNt6kw49XjIp1u",
-	"hoXNrsIr16ucPB1LZcTk0EjLYOYxYvXOhm7D+urI4Lsvc1CE5dYFZIWtYqX4sH127j9ejI4b6NK6Olrn",
-	"MubhbM3B3Fv2pU1LAVOlW1kBoVXCBFWlYkP/0Sq6zFtvMcJ0zXWbV9wbcGV7SIAeDj2fCiVnNqxgUIj1",
-	"+JrhBYZecwh8dgtsDtj268w378utcsC++jR4NWi9kYK1fqY6HAU7GBjD45gkfDjSW4ry9V7yVjrrrvEW",
-	"wN8bqS+p5mrAvxKznRU9MumuUHcWhRwWfSMCH51uIO2B43+pvIchj7ZVv9W3cv3Kh6+5ZmPsCQRNuoxa",
-	"xaOsiww04zQfsKAkBOhNWeKC8xRjot7ucgWLWyfYwMZlYiggdzb3tR3nWdvq9SOsL/GVJu++XRC493nk",
-	"HIbWr6/ZnT4l6WRiO7LFcgoFRRWzLcDKC7eZb21b8LhhD/9oLA/X2Tv4xuvDmQNfbbWCM9/arP4ANivF",
-	"xTAukJ5vS+XW7lQ2ocG796LZ3gVFrxiGylPhqLDNpRHpuF+MXdhpzHLxPjOKNqnCZulb89VXY74qYNdX",
-	"ilD+WqO+AcCvRb+HYN8u1ZqGozFMdX8zX8MKVi0SgCNA7gShlXqVvssX2Wm2kbXJGzpGN26hj3YIJU6g",
-	"kytRGl5I/GsBvVaLreEo9lkPmswYgW/W1WcYU+2SL9x3IzkVp7ZZjNJPFGFCJzPM+phW9gmtFppimIZM",
-	"n2UnuTXZbRXsrclua7Lbmuy2FGVrstua7D6LyU6QXHRDdfEPI9v6dcJnvtsnmfo35XqUNftT5QSWTm0l",
-	"zJu1S2Du7xVzbjr1JTCdCA5x8/kKGyRxtLgxtTzEoyByQohHye4YRyvCti7dHN9w0BbuYbXty0UXb81f",
-	"fwTzVyVi/PcP3crQ1WIz1pwFVbvl2ohtUFcBlMqRnNp4zaF0VQ6SVDxRhEcuVstSNDB1G33ZfsZm8Wfw",
-	"MpZ+UsTl4plXZ+pauM+nJKYaCvi5+PuE2Y4QRnl0hQVslQUZzVzePy10s+fY49zmgJMJNKOMZ+RpYHuX",
-	"Hnb+DVq2BTt1KjEeV8Ft8Mn5/ItMwe7PJ9MRE7bigllz8chKbgWNhcrMJ83Wd4ysbI/zvtArzSYnyFuW",
-	"9EhgeAzpkhnDxFAyC8ydBlC0nnSIkEQOBmRARIDtxWbgEzklbDzRMzJmFCt+AS+o7CVJm7awLEdzA2/I",
-	"J9Q9KJULsIvJlpw14atex8NLB+SuqQeUM/iy6/vU0gbZULX2HIsSbfIj1ucwiA2EpUxXbP8Fizl9qUeG",
-	"QOWU4bNmu+EOlhZDcNkdeTWEbebaN5y59lgFBs6lglJwJWHhUcsMFNl7I+Mvp8mtEgGyOj5UkaDKFoNC",
-	"MR8nCFhMNaoLtGqxn8M0ibNycZBlV6wm11Qk/yIVTQy4NjnJJ5Sg0eSWEavttMnTK3anIZXEJ30W0lQZ",
-	"YaFPI2ITS9Akn/ej6VR6zEA3diMDtXdKXMwQ0lpVzdHaZQrbSr68FRK2QsJWSNgKCVsh4Z9dSCiUnC/y",
-	"18ctUZRZDVB0sB2rG+19L5JZJEudr2OutGtCDUnN6HFJGI0U6bMBNlGfYfVAFivWJm8Yiwz1J7Ec8oag",
-	"wte0/4tbzKdWq7/ttuENOL2et0snfBe+K5BEpfNbzZCdRhHHrj7nYErQvNkV5IhAvnBzopY5YeuCFY2m",
-	"lQ+xQlH7a2nRn1m6skbmFiJj2m9udVyArpj2WxlIVRFmY2yxcZWLYiDGksLPnu+liZl6F5i7Xd59bRWV",
-	"bFfszsIwyIqKi5AB/zi1VUxcL3nDWTD2Imv3zrVi8aCdiyj5QdRJU1S7gJNCiEa5YfPZ+StXfX2nTd5O",
-	"mMjqvAC6uKaJxR73sVRMEa4L67CkYXER2NPZhyo/ftWG6WdR1HkNVGyEWA72Q3I0Ls7nskY/zP9/AAAA",
-	"//8=",
+	"7L15dyO5lS/4VfD4PKcybZLipv349KhycakrF7WkdHW7lCOCESAJKwjQAYSYtEZz3qd5H+x9kjm4AGJF",
+	"BCMoZTqrmvVHpUjGguXuuPd3H1oeXyw5I0yK1slDa06wT0L488zzyFJeYjYj8NknwgvpUlLOWietK7wW",
+	"SM6xREscSoH4FMk5QVMaEORhhiYEYXFHfDTlYbfVbpEveLEMSOukNVlLIlrtlvDmZIHVk+V6qX4QMqRs",
+	"1np8bLdeYW9OXnEmQx4U3/0TX6GAsxm8ETOxIiFa4LV65x1ZyuzrGO946mmb3siZJEy+pmLJBdUvyr/3",
+	"2k6Q4QVBEfNJiFZz6s0RRpOQrwQJkcD3RKQGlh0MlhJ78wVh8hSepB705wVl1ONs2v274KzeMGFXigP8",
+	"BQajNiSzH3JOBaLCsQ2o1zk+3uvvH/TqvfeKeFFI5fqCB9RbFwfwlocT6ovUekiOwoghzNZyTmHLsERC",
+	"YuYLRFk8xuzYBGb+hH85RT6Z4iiQHRF66AfGGfmh3jiv10vyEQblIN1rEgTCDlCoEU5IQMk9gdEsiE8x",
+	"Uk/O05FgdDrd8P7XZBkSD7vp54oyj6DVnOh58yUJ4UpEBfLNjcRHLy7fvkLHh6P9l9kR/N/9UW8wGo2O",
+	"ept26801nhVff4YknmnCoALdk3BtaLStmBSNz6edD5yRznssvfk4++6b1qR/PDrA3vFgdDzwB8PRTWvD",
+	"IN5hId9zn04p8V2kalZB0+GKhAQJyUPiZ1/8C/HbqN9H/x4xNOj1R6h3eDIYnPT66C/vrzeNgLI7Nxcz",
+	"8kUizHwYwTIk95RHAi3xjOjVPxocHeVW/ybq9Ybe3n1/L4yY+Dd17Z8H8CU5RSEJ/nzTUk/dvCy8jDx+",
+	"matFkDC8FdLsYkRpSHBuXexA9vobqeGSyHB9NpUkdNCE+hrN+QotMFsjQTyuOFNyJBV5zDBlmffup181",
+	"5eECy9ZJizI5HLTa9t2USTIjIbz8mkscvOIRk245Dq+lkiwEWii6Q5whHASwF1mJ1S979cHI/epffvnl",
+	"LJJzwiRVjFUmLr2Q+OoaHAiEQ4Iw6L08Hf5IcEhCtRHB4s83LRHQ5QqvN+72Lzhk6m+3/jQCkAc+WuG1",
+	"lo0VkiE7osHxMeqgm1by+4bRPLZbSxziBZFWw88Ik+ev3SyC1Y9tNFlrilQaD8ZHJZpRpeOoFCSYZsc0",
+	"5bwDN3ao32q3qHrYEst5q91ST1AaUP16C7+G5B8RDZVwkGFE0iNf4C/vCJvJeetk0Ou1WwvK7Od+2yX1",
+	"o1BwB3UrbUBZRBAGMlcTUaRmF5oK5MGdMD3RRlggzBDBYUBJqMXBDN+rm7LT9P/+9uj99dnKTvEfEQnX",
+	"qTkCr5VMaL8/2Dyh1ySgSkCXbY5vfm8jjD59On+dHR4ZTA69kd/vHPfwpDOa9khn0p8MOkM88vb9A3I4",
+	"Peq5d8c+t+kGOVQQ818bpsNBwFdvFku5/isOImKflp3VpyUInTlBARYSUaZsBBlrKx9L0kUvrpXcVmKy",
+	"jSbEw5Eg6Ori/Af9u2bfBQchihlSgnw4HB6fKnME+4gzovhp1OuhMWX3OKB+R9037r7MMlavv987Ghxc",
+	"90Ynvd5Jr1eyzYT5t+r+KqZrt750QrIkWJnXrTlmfqCkU1tZSp5DJL3CzCOBEQJLHsqIUUmJMbXV/BiX",
+	"aEoZDjJ7rpfUNcopvCg9RGNUtU6mOBAk3rwJ5wHBDHbvLzzw32MhSVhGgTMltBZwiZsIj3HfGyjS29/H",
+	"o87I2z/qHPv7Xqc33Sd9fDgZeoO+mwjVo2/1o59Oh+c+WSy5JMxb/0zWTqNI0ZQxl72AEiZ/EIivmF5y",
+	"kAyaBtUwiJBd9JaHaDBCcx6F2tQXSjrekbVSXvFnNSkjKuPvjLOyonLOI4l8TtnshsXGMejbU/gZYcbl",
+	"nIRown2lIDXlHndvWGaV9ye96cF0RDrYvyehpIJ0BnZVtS+XrGtqKTpqLcoWcn9/s4BSxt2b+xL1oQ0Z",
+	"jIQMCV6otb0i4T0JO1eESQS3CTTjRCDOQOjGtrggzC9I29Fhv182JzWODjyxc/66bEYHI+cU6IJuNkqw",
+	"VgNzpRq0cl5wkR1gX1Gei/UCeIOT9eCegv20wF/oIlrAz1rtmY9O++bjFBR4cQofWbBGq1jHgcpFPvU3",
+	"6+q8IkuUdROe+zg9X2CXfwoDAz5TbtoXqSldu6e50b1+c/b6xzdv3t4eDUf7/d7wuGSIVL3pNmL0HxHZ",
+	"ZqQfYym7Lh0vFUgSIVMSeZ0d7NDfx8eT/UHnyBsNOyPS8zq45w07+3g47XnH5HCSUHBu/OrBt6kHbzGH",
+	"5OYyYZ0fvVtiN5lFVmK7J/EUsX2Bq+IbM3JqIgehAMnY76IzzahLZT2o30CSCESU3ZH3I1wboe4u4dV2",
+	"0d3IcKr+byO/qjlttFRXWnbmrFDCfOKfKpMbjZVXO0ZaEIJcUrNdzXlAEPb9kIhcoOfsP+Yrb3F85//y",
+	"oeeVmazaDi6jvFHv+GCzTrgIuR95pQ7FUv8c0x76BdwJgZgyzDzMlGVDvlChPXPQd6PsVPrTnjfE+4PO",
+	"oT8indFkeNw59noHnd7kAA+9vj8go6mbQs3Ln06Yl0REQekcQ/j1ByXO2oiHaOxFYUiYHEOExbj2ihmx",
+	"lIoys9MzF7tnoB+9aQJL9eBQ3f3/vDCP+39/7XWOcWd61nn7+eHosZP+OGrysT94fPmHlnNRInbN70hJ",
+	"yFQQLySxiRVGrK1jYFSiFVZuv0+0IuCMnKKx8tl5SP8JDvAYArseDkMwgpQWRsYVVy5CISzi8TAknuzM",
+	"eShICa2HEbuVMNwqF805S0bCayLKt1/NDSMdQVZ+o+b+Uy2F0IJgJhCeCMKk25nJOCraWCS+XhzltmCB",
+	"Lsn0SmLv7gehDVeB1yLnv/RLPRaQ0zkFU5zn1ZJ4lZpELInnViEH0+n+5MDb7wz7015nNO2TztH00Ovs",
+	"9yc9PJwc4dFk4CZv9cync+eVxKFs5He+DfkirUscfifi7Nu7nr1K11OoeW7vfF7JkHoOw/GSTNW8PB1E",
+	"N/EeNUNlZPlKoEXsjvEVO0FjtZioj9ZgxSOJ1mMQeOBToh5iHPHpFE0Ry0WS1X2ls4JhbaBOuAhi1A5v",
+	"TvtXo94I/Iqri3Nl9yrLHbbXCB41tsRYQSseBT6aEJBEp8rBBmeMChOQVuTBanrbjinUcLc3yJQSb8Nh",
+	"g21goKIZU22xqHF9iBYTV+TYSoMfBGJwCYgpE9HUyipnpPUy83DPgtUev3aY7Ph7peOvo7AVu+OaVvLh",
+	"pO8d4CHp9KYHg84IH/qdo2mPdAbeMR75+5MDcnj4FA2+Wcj9QiZzzu/KprTSP7tH7/XwUa8/IJ2Dad/v",
+	"jLzDSedo0h92DqaD6WjS8479fklo0Dz2qcN/VDeLJWdCnyr/iP1LHVdRn4zkAem9XAZUH5XsLUM+Ccji",
+	"T3BAevKQet0fQjJtnbT+515yjL2nfxV7F/ou/dJc9J0viOFyS7AwBkWmq5Cz2SkakzDkoRibCBDB3lyf",
+	"yXRb+pxxGhgZ+q0GfZ0ap3pniH3qSaE9/VhadU10cUJ9X1tk33J8yWGKGtGMc7+NJhDpIgJCl6CUQbfC",
+	"QP/CGfm2Y6Qic0DOQzqjDAdIrIUkC7BIZ/SeMBQtT9E4CgNLATqgwvkduGHLAHsEpvCBS50qgScB+dbr",
+	"rd9svUEeoo9LwsBA7JxdnHf+SkJBOUNY3AlwQTC6N1+Z+Z9dnGs9H+8QuGB2Zm95xPxvPKmQaK8Qicjy",
+	"HDhT1HiLEt1TQScBsScGHg4CEtohV505mxCeDvOC8/wid+z9UnMSDQIU0tkcPLRUUgwkpnRSmSmuaZrr",
+	"9zJZLKlj+ap74JpHHS5YBxz715y/w+Hsm1PWhPtrWHZlu04pCXxFMlS21QLxe+WASYEgxAkrDykpH7i8",
+	"wpKKKf1XMAPwNRCz4uI4/QgFVBmpkRTUJ5mMk/TG6nF24syayo1NZ+HAYK5IeE898onhe0yDf8XkBYTY",
+	"gXrnkZRKt/l8xWALRazu7BEuI8QXNuiiEwy8OfG76IOxftUKenM1QT+3UpBO0InzCarWKZV58KiTAfh7",
+	"zNZG4YtvukSc67C+0aACTbXnpxxtHTZTK5Xor+eb9SeGTUiDfFNR+oGnphOzsnXqjCfXRuTLUply6veQ",
+	"3PO7wob/8ssvnXwiRdX883kXZhGWIfeIEIo33jBp4u3/EtspyanRxsnKMMWcBxmmkPhOOX4wehGBY0D8",
+	"98Sn+Bqs2m87fCuh1LvVZtnPb5jHfcWyRqPrA0MTVnWklKh5K+Pr0ZrtOhfEnh8u7Hx8H9IgcXARqpsl",
+	"VQa78WEdehVErn2ID+63CfBBoqSQnPtd9FYpEsgW1aebd5T5OnjCoiB7pP3QUvKHkaB10iI+BOe9kGBJ",
+	"/FvwAQe9/kGn1+/0Rtf9g5P9o5PBUfeot9+DoIm9crJWrnZEA7+jDTx4gwzxrWB4KVonv35ut6jfOmn1",
+	"vCMymBz0OwOyTzqjSW/aOZ72/M4h7pN9f+iNJgOsPCM4bwrJlISEecq1mUu5PNnbm3Le9fhib4LD+LLk",
+	"WMp9oKVmb8+wYk9LLUS7lTn9B/98GWCpHGB7RSqkXTsyHpKAYBG/JCTKklJ7qD+bNVEfHuEF8b6nNiMf",
+	"lGm3vnR46Cu5OHrM7hHE4D5OWye/VlP+K33PNV2Q1uPn1AP7+4/Zvax4ef/gMbe3Dy04w22dPDy2W2pS",
+	"Wi9rl9U8B4chXsNjZrxjvlNs273Eq/dKXMHOxC85etTkkopFRBG4xOXjenRQzUNhPDUHcPjoIK6HstkV",
+	"R6MWVJNd3c25DulsRsKf1U2ZzRk8WpJt8P7jxwJtl57AQ1LoAvtgq23K+EuvuKLDhF0ajK4/eMwyVoN9",
+	"Hj6m+KvJO/WNlhMdUbqSR7lm3nuMuTih/srtvWJ42arDH/YVfR3DsQGgX1uwLEBT7ew5mxUZbccpfZ4j",
+	"sqxrCCu1LnZaqY1NljtPUhkplBEgn+OJ8cnfiSfVzDOq7x0Vm9VfSkfh9M0CmGmntv6FautzQXHld6gm",
+	"X2QNosccQ+R5IPcSJ5nNmltWZ2gZ8lmIF4gyhFGAJ9qimxLpzUkhLUX5uZj5aMmVg6PjzSJnVOmcnlnI",
+	"o2XrpBVgOJCLE30KaUH6l5DcM6726/hQUSleYg8M+H675fGFNhn1XlTQOhxodXWyhPIweOBDavSvDy1z",
+	"HA4P1P6IKDxh0FPcMhx2+0eKW/5kz8eWcyCNVhgxtRyt7UjMlcJSMyVGKcUAT0hgLI0AC3krCGElDF+c",
+	"woL7QCssoIykRZwit8V8mszJsL5hCPNJSPDKWpNIrFtF+k9veAO9pFRhQhcP1QZOhkwavAQsxpicNpcU",
+	"5CyZmPia6Nves1upahYxOTujjta7VMxYS/z8RAI/nZv2WKGRB48pAiwRL47D4ayEyhm5WSKuu0SQielY",
+	"IGXiaCKv+ySQlu/VLZknHW9r2Q0f0zyU0gHV9l3Fsh88pvkw9cTaT1C2vOHdPNGMBQ0gbwjyQEwKJ4h+",
+	"HaSwh9RK2isfm3E4BAghSKsD/au5ratj0ULbaYESLiAl2i39gpSmcnBKwdRLJYSmxUrGKEuLghRzp5Y/",
+	"tW4x4Rr6SFjaLk3CWTmizDBxqcJtbM/NYjtupyl/55rys1tXNrARZ7Vsw1m1TfjeCEaX2hBohZkkwNZW",
+	"DpwizoJ1Jpir1wPNiBRoxcO7NNvHa+WHmDLNSAusFCrD2vPi0ylc8jmdKRDfVhBnMOgLdwJOcdTS1pLl",
+	"g3uWG1qMrNCSr0iIRLRcButkm+MRF6NRieLPD2Cty1mXhC+1/EulJOi8+kYm0LOorYIghaeWUsQlmVEh",
+	"w9I6USwTpUBFHFWNa4QCMpWIRxLNsa5qpqEtpdYR77F6/xgJidcN/IMK2Vbgw01maHWJX31jrmh7lpQy",
+	"/qAcIu03tvXJMhboRs3lppWjkkEjIhnmTNiSYFbWS6MShRGDmhLOPNJFr/X2oH4+1tWwMCRnW282Cwvc",
+	"UeD3IvURe/zLV4yEwOxQMxySBVlMNOjBAn9Jv6ifenTR4jx8LkY7ytmHz0Rmg5z16C5rEXGSu4DCWeqf",
+	"6lMYZcTp0436ZucCfznXF2e2pWBE7ufMUMfQ7KCMOBYE2RvKx9eoBDc32iqb+dEl82JUjMbhEYNvYQ65",
+	"QsjQRhplg/iKJHVaXxedS2GgBqDGW6Lx//lf/3tP/Sb2HtjjXoLMIfYe7h7HOal4BymGC2pSLb/IvS8d",
+	"GWKPTLB3d+rNcSiI/HMkp0epjEz7O1jb/yStk/7+Qa8gGB0QBWqwxaRKmIhLOlTEgx/toAuZsiK9YpBB",
+	"40N2hwY0MXAqtjKxuynwbc8BvtpLFAfqRXQtFiQjq58RZXqbGx4ZKFkpw4hBHX3xHRchEUrZAmREGBkQ",
+	"D27L2SZkRhmzaRMWgyaX6Jvh2Zw5cJdEvGG7zFxdBsKPEQ38xge0arkhnuwEg3nQsebWSavXHXZ7XZ/c",
+	"j4bd2WDg9/HxQVGXT+wYcroWz9pIWWZKNQgAO1ELhicTpXkB22SOxTxRv2PX68ZdZ41Jern0+12r8yrg",
+	"kd9YioRgb0GthacekDeJ/AVlt4T5S07BYjWx8/7xUXe/3+33et3Dk+H+cP9w737QVW6KviMSarP1B/Vl",
+	"IOOvAnnrk4VykHHozakknozCOMDtLZVP5XYTR53eQaffv+4dajfxb2DqVw5NeVB2ZPbS2/th5dXD+MTB",
+	"42xKZ8boXkY6WjEN8D0Pb7WCHsAGqSEPjcUBFVf0HkuiFxTcxsVSeY5iju3UwJM0K2JWI1r6G2drMhih",
+	"pOEeM+ywNXMb9lB9HprerYpLlZGS7GGD2JMySrLb3CRcqWS4JoimB5nZIGcsDdUKd6QWM+UPUBKx1goO",
+	"H3NU1TD8m6eymsFYuP6KeBrkqRhuzJ3e1jg1foyJ96FaD2VIuWnkOUX0Fa85eMzyQuPtU3QdM0qj83nX",
+	"6a5elxRBZLe8nee49DQz/JXioGR82RXN8Yoh/hyd5E54U0tVqhWaRgJBcJlI4E4BfN8K4HO7tcQzyuKI",
+	"ial9vYWqbvBYuMRB8hf8IExgJhdaMvteMwaoLY5CDDA/oMrEv+TKPPeZwWSeVkrhcUyugfGjMQ1tUh7W",
+	"u6UcJ538m7OEkpWnHpnzSBBw/ijLuPqb1XHi/YY0G3vZDI+U19epm482O6ppBZ67s1pGOnR4pkK+xv1W",
+	"i6dDLoOjGjc+39LlFPWGh20eWF53lwSZagSfNMaAK7CQvmVQDCOVXFQy9uSmWNenkWI2E1BO+Tfey4z+",
+	"b0a7KX3ejHRdQZecAbXF5m04UC4W3Zl3QfavBudsA9afDkstoKC9eErg1Dj9kkmljuhdUE90QUxd8A8C",
+	"jRPNOoZaICrbSNAvyKcz5cEq31WXMQsi21C9r1z8T9evuvmi7fjY6vBkODoZHnd7x8P+aAByOwZkuLnx",
+	"H0aPnZsb/+bGN/9c639OMv/c3HTVtQePf3AFBs0cTRVoY1+XkZUtEdXAAuCsA0SDjctADQlfmQDHnIR5",
+	"NVDz6DI+tatKa8uODwwURclxaSm5V3pcrYKyxVqXb64+vbu+vbr+ePnmtVKFUxromgxjgdQtcdVTbp20",
+	"VnNBvNv305//4zg8+svP//WP8Hr1908Xr4/O31387ZwP3uF3+GqlTJMwMBaTONnb82jXrAjkz6n1FHsG",
+	"FtJxXrVFvklJMsVh/ZToozwPbvA44qV/qAxe5TZlm9QH5aHFO1dzPQzFv9W3ZdZktF1atqUB16ERwLnp",
+	"40tBZwwrpa8hIq8kZj4OfWQGJNAqpBIOdbpZjtek1dqQDg10VelyulwydVd2I+IVTTYyu/3labHxUrhs",
+	"y9fYonk1EDQf4XQ6VWEdLQOOfR2r9wBxISk9ywfcTIJpEpCFM2qhtqp/oLGWQoKhuKYFCL7YuyMSEagl",
+	"iaE+pzQgRU60ye/2eDz9khhdzgs9SEXR1T3tFuMU0ozv+9bzvu93IDWTCKE/WRf5vt/xicQ0MN+nnz/7",
+	"J1222i2D8/1lERTTbx6TqTph9dpxhNtSp08Ur6iBEN+scp3g92Oyhg8bwq1mQHGSt7nPSSsGQHQLagFS",
+	"RpyBQgI4XI6wVVX5iKzOgjHeeVnuyHFWC0FBv3U9FzQIqIE7Vqabzg2JwHocKdlSnbQ9HHYPD0aZp9/H",
+	"iUEGsDDhzdZJTm8ZVVUTqJWRL/LWTBnGY9KeTTKLAW0FCkuhNNTUhMXgaby2hZMWpi0okEu1MxktSZyZ",
+	"zKUNKXXPqCmPHtPbsimEmdqtDSVO1HH2AdCWWKCx2YEO9ccZNqyjjwobvd0CFEuLXAmH9Z5sd+8Kbsss",
+	"rzIE0vTWQPm6VVoGYiTeuMzWJFmBMZkWl21jZmCeJJvkBz6/sCky4NMTbh/jETgSpJTaCInJG031qWgU",
+	"ts/OqVGkffiYLIAblMcjan9+sBhop1AdGndOiMfOiPM8vH69VIEOsU08jSAlNT1Hu6JVBNU0xmxEN/z6",
+	"606tPadaKyZ3phf7oZnu2pjjmXp2FX1clWR7TzENiK+zvWNwdwNlQYPAmsoypMRPdWUwJuySMJMgnV4z",
+	"/cxsUmdyZcHqBEnS0Gy7yuJKzPFySRjxwUbFbI1wSHAXndvURJ9rCKDlMliX1XyrWxK8TsV1PpYQaUvg",
+	"s2qDcEGszTJA6+Ls6urN69ZjHRI2tP6N86PbLWVfCYkXyzrcWdQcsHibuwIZrBAJjXAM3LahJVM0lk3X",
+	"D/AEzH41J/UZe57yez5vUBF259wU5UJjhNRWEghISYPGPEhgapBvdW4hNMQgzLdY67ZTTzG3sHY9ddb0",
+	"qwQOz50EuyzBc4sOZT3fgM/aZjIaWUqZieCmjnPxgl97nePPD/12/9gR+sup9+oq5Ub14E6KfcIzlRmf",
+	"IuQn2jJDp62YsQmTl7U1D+QKkd341ECeLmkNA2mqymFARnPvZFh9GfZZGwJ2vAWZZte1psbWaqyqWu7R",
+	"vtAND8aBSVM8CtUEABEz5UHAV+IU4UDwtDVKk4KsNZHdRp6PmZ8ZVDk58tkWJ7sBnRI4bmFFEHgkOJri",
+	"0B1ZgXTXFElnqO0/Pr359Ob17duPl7dnf3nz4fpq06bHJe6pTdcPh+oftQzFZ36uW46+DYH/IyLR5or8",
+	"2AoGdGIL8brgd4kjalfDwTSFqgdt36ZXeIIFuS3gBcC3qUJ/Z51Xv1862gJSwJwE+qxAj+BZwQAW+Mtt",
+	"4rcMS0qy6AKHaxjSbRouIPNDvqx/GVIewjru977JLscwA63+frc36ng81BgUMlzf8mnsoBio6tpw11tR",
+	"TzORq25easBACF+pz94C0pc04vLnOKEsoTc9nXzGzaZVWmEqKZvderpGi5kiyNQvcWyecVOklEqwhdos",
+	"QyIorhV60uybzaAs4Nmw/BzyMhPl9ByR0lS9dy01lhGhTnzm9TI5J9BXt5Pzbx74JFTWqUBzOJkhi8xQ",
+	"ax/mDdyYRJWJtFuC7ChzNcXVTzYtM8y54SS1YeQ0tZuO4GmSC5rXGE0fXiyQr2nPN0g+fdIqj0pNnjQB",
+	"p/c18/patryjDVC8r451LoSRKw2vrVyBW8VY2ZLtnUm1M6l2JtXOpPr9mVSf3W67kYFNXHfl524Ktqee",
+	"XSq266UAaompy+Qd2X+Ymew/ZUP9k4S8PPGvZGeflP53c6Of40wDTFp0Nk4BVJRBfOTxxcTklKv5KYER",
+	"l8iLUihWoXHuK06SCjmQQHg1+4E+AR4u6UZhxPRD3P2LDroeZpxRDwdpVEFlRj+kO6h01L3dKee5qz5X",
+	"sERuvt8HcurBdhlxW5rlg8f0LjgSlwDslzAfRdDnc550Va5ONIyxLLNP/HENTRlqe1YW5LIqHXEbi7d0",
+	"+Q+dQeuMIWvxLBOUzHgFm1U3JZKgAOJc0lsBP5MI2JLRVmTiL57KkFVs1gS8II/ykAKPyK7eO6KIlkcy",
+	"aYJmemqYTr2JCmY+WsLhDxckbvYLMVhuWp+0tx3jfhZlNjvE9/iOxJHoiAVECFvvDSEAQ38AhQKPeMJA",
+	"Dsq58wM3/eJX1NOdOmmoQyGmBZ4ZYmP2TVAm7Egt6ERVoCTHiXm+q2appr5fqnl1Hg12pzk3ac4iU2eX",
+	"s6YhmTKNNpmSmedXU0JcXZfa7ez6FUb/PCoxP+b4qa7x/kRwIOdNKDY+W+R3RdulLE3rLFjhtUBjfjc+",
+	"jQE84pN7jEwvgwwO2Z0j2znPm/p1JRML5YTgknR9jWdjILAsNtYdIUuBcEDv8xUsMSjcgwMV72l+o26E",
+	"2upNj/HI60/IwD8eTSd9uOrQP3JRuQNEshob1CzFO1ADm8CC8ots3la5yLqRYhMySq1oFS7h8UmvAOqX",
+	"psAn4gtWLG0xQj83Afq4Na1p8F9XLcHyX+nBPz7Dor+zWj21rF+ZFvPLZZihtHOWxZxDPoe2XAnS3omy",
+	"Liy+muGlJ+OqlUSyq5sM5lwaaTsTb20V5rbSHYHWr3HvbxbKt1G28ZPRPrdHXX8KIz7PGRvk5aem/eSD",
+	"iHZC4I0ypJ7gFj/1MKZfj/wyrqVd7czq2bk7SZQvyFkk541DSaZOJ+AzRFlOx8JuqPfoht0O48JcUEiH",
+	"1TeMdQv1n8laSM7I2PTGN4B1uug8CnW7qg1mhX5R2cxfcy/aAn1OmR1zviDIN/ejF36Ip7LDOPRfm+NF",
+	"5++Cs466qNMbvmzrXudJ4zHI8rV35xNxlhT0F2V3KfU1If6P61QVaoAncRkqD2d7PvfEHigjKiFGeZVU",
+	"pIZE8Cj09NrbB5iK1a7pSr0XkmDP5oCqy6g534a+nWotLz5eXUPoe64ZcO++v7fkQnb0Xbp7VY759VQq",
+	"lzante2st689NwuwqbZNX9Y2b3RRSGbZysZTaa7xBbk0D3EMNV+BsKSt9EvLiPaneGcaNuoy7c98jR9c",
+	"LO7G0FK0o/ZUjyfpa/Z3U/ZXJIbchptHWI+pZkrBYzv78kY36iE1uiWS805I/lHf7rZS0vEwxXjOt2pB",
+	"X4eYU7Sb/yJxw6w35ZNlSHRd6edaeA8ZKmxenbnEcn6CCAWvdax434hn9WdHqZsASzKG2Jf+7h6HIg+j",
+	"uYU4ydNW/IhNO6UZJH7yg7NhqJx3XYcrmUmV34uw8nU/XZ4jey16cfn2FTrYP+y9LH+wWplGws2VJI+9",
+	"ObrHITRatQ5MPAoIsxWz4p2Ecb7AM1I/cszICsExdhe9jUIgB4MfhNUlM8ZD4reTFCM01ofeDC8seUTL",
+	"WYh9cx4/RnjBoYLEhAsq+v8VWyA937F7VTzZ0eda/5hAz8IroCxtEtFAgpJ/QnR1WOxllyu9UV8r04sy",
+	"IQFEhSHJl5YSYDhtTSVYR2MhUo30vmvkD4zGya4sSThXj8RobMN341O0xFBWzhmKWKodbKqv3ibk31pV",
+	"GAN3j7yctcnW6N+vPn5A9ziIiPY9TVRbj5eyGbqjMq67wBO9QJKEy5DI9Gwma0ngAeoPV+1jzYGP3Klv",
+	"bjgJ9b5/RCRcq4GmujOlaGR4UJtE+rvTiianFfnzuEL/uWIKWXIyl2ZFl0H2Dk/+moAzNVStuY7simzP",
+	"Ls7Ri9fh2ufe3cucVFSKRylKvKR79/1uJoBmjhiKYR0s5yWAEhrH3XaHFRrL2Km7ymLBY/3WGri9MIx2",
+	"VZQ3DoE19MOgV7utdDDdcjgKI2bOOtOFD2UVD1vEWJoH2L6LQMggHRbL6ZU5X9kwOiB2I48vSNwtm0D/",
+	"IZ3T3CBkAe/KRSOqMi/TkdUmiZepJUqKiYEzAv7U0H4xxenJG5I7Nk3XuOsDDSUK1cjdGspZTp86bmnb",
+	"WXuYeSTomPi2y2WoF7R6apAqLqxPLZ1r+z+Q1XZA3jF6JeAK2QS5bwnn/V0gsZZDsBbwVrcB086uuo3P",
+	"aetCXax71/AwC8L/DFCfjtYu6ffl7IOGaKB5WtIoCnA6e4rG8dKNNYviiTAxu6eiiDpcS90pXy1n6trc",
+	"uxohjjocGOAUMJ19EiLq5zslNQYmdVNFW5f8q216OjXk0EtL6PB+WONNvxVo0+wcrcdt4DOtyah4QI0U",
+	"us4IDbMJdv0dWTt68TTERy0gSEJuDweMyBzVNMdPdVAmNJCAqelLwQ9R/yrfZCsyzWCuFt+ofjGePIHG",
+	"ucpsFM2lSQqf1QVqozU6n6KPS8KuJPbuUp0wtPQdNxco+XPmIlJ7XWz2Ek18od0wFyUYD80oXJ9MKSN+",
+	"VVwop4nT6UPmWXEGkbNuwIZ+chlHxQj0AjM6JcIx6tfmHEUgnIzfdK1LQjeQCilOoZfL04MF5teOuKPL",
+	"juZdHHRgOxRN5uy5UWk/nU/gnMaBD+i+9QSnuF/lnb8NCQFE3oRIk614wksHFXmDeJGUKwod4LLxNbtV",
+	"mV0y7at0v9P8ZpoU18laB8NEF12nEhEFXgsDdwsuI5rxwEc6EwwCnRMeya/XEUuHGcwFLns+WpJQEHdj",
+	"SJ06BqFYEsb5uhq/HVJ4tb0vNGqBkFT5FVj5+VMTBITKTzVvA6IilEg34Y6kFx0Y2Q07GcV9+zVZlciU",
+	"y4g1b9ITMSNoFtgvIBIrcwa8lKEb0P+22hCKmA+AOMUOW4Bllm64twFdTK1HxG5L3OszA7Wc71n2gwBn",
+	"WxjeploJiblywBlRQvUciFpIJUahjRLxNUI1NOMDvOZutUXl0JRp7Jmzzt9w55+9znH39v/7096fO5//",
+	"9IdWrZOlD2R1VZYmiLTLhxZaGnbRWRCk9YISMJYIVzQkp6bvma6/MQQnEGU68gu34DvlInOeI4GpcgTm",
+	"xADHknRYDKwH5TIFRMb1oDoVxlUQnjypjPfMxkHr1XsSnqAxdAXro7USYAxJtB7D6RjQMuoZHHE0RWzs",
+	"jK1VkMw1ADYB0dg8tYi1tRdCJQCXGyC82hE79UizI9o+nwSY3bURlmjBhUQHI/Qz/dH5yHjpnDZOemBU",
+	"IGbOC01AHo7MGI8/Qyy8RvZGebjwA1ldEyEv9Vnhhk6pBr+qgX3SrNkzSLzbjSHBtkUBShUXKiPmpDXB",
+	"4ZML98rgghzNWLeA5kpSAEF/8imiUpBgmjJkJV1QNhvXNZ2awnY1M6WObHvYThnJguYDsB+z1+MUQoI5",
+	"o0FiSYLAJGc/taPojHeM2fvTejknDBqZnr/Ol1YkpPdsTUz3i71yt07OPHzM0XtpTvZpfKREZVufTWb7",
+	"Qqfb2muxYZn/OZY7ZVMX2a76fPFfYfs/W9JrWgwUulmCVGijt2fn79S/by4vP16iFxlUdm09v2yjq5/P",
+	"Ly7UVWA6rpE+PVzx0D+11ghlKFouocNn4ZBuWIjqOG2OW5e1sUUSbmraG/XFp2UJHRi+14fkFkm+0GV2",
+	"FXJNEXnjIXAY7VfRRA0T3ffVOt4P2mj2Twqn9VpFttG/f1K/8xBI8BRNecT85NSl2NN0QhkO15uLMq1m",
+	"rHc+kVWoxTOK95G2pAiakCkPSbw83crjADOMtl6dip25WhLPWbZt4kDK6Mq4e82jDRYuwAGqUKfmf1Nj",
+	"c0f/ZbjCOLZUILjUQBorT5Otn1nQGUeurB00Tuf6CGN9i9j/SzWFJpCgGvuFJvRn5TlGIsBirtHwFlh6",
+	"cyJ0RlRIxd0JIv5MW+smcrCnvvgGTab3s51M8uEf7duqZax2bQ8f80gcrt7ufCpjc3eOmU98SLrQZwR6",
+	"36fKiRM0IEwmvvVwU5/3ul3ejzdFi6zxbfjlaeGi8oSTNKUbwUlFnGXytchde/sW1KSwQXSmJUMoUku/",
+	"39vYYz+1+L2qxT+ycFS3Uga3KTT0IqEEnM0UnSzwGoIxNhYDS5YM7qA3Our12kiQe8KQj9fuTtbxYIf9",
+	"/eFBr1ebXBLcqVI76JdUzC2XWCWMDHZa9+hnGveY1zgbIcG+OTpTUnTcTp2jpfIBzXCEUFbF+OsbWXDC",
+	"HdLZzBSVlnbzv6PM9EXMiMy8gFSX1S4au9Yv/pkyPyvThhva5juibJl9LNGqpVYOsy15QGQrCisEVAIb",
+	"nT9B+IaJCGCf4e86QZSg5HhT/XIKBB7iAPT13zll2o6MAfM22TlfMWYSUtdpxyWZRkpJ6p5AcZTZh+ZI",
+	"vjLcInbHTBSucdjkFCkdswYjG06W0QIUpxIQjLP1gkdlQ86RRpWFleoZ58oEM2g4EGTT2NvFspRN7die",
+	"0iQt16osdx4RVxrmjwB7ld7QM1kDo2LXM4fYMCuoaU4YAMZEXGANd++yfw5GDcyf/V41GOMzdlYbJg3K",
+	"ijDncy4kWiiXYJIcJQC2/A8CBdRVANqrcAeBav7tZG+vUXKZGp2L3puUXBaTMpWjkQZOFkvigYBiRgZ8",
+	"kV10ljLsjcqDVnBKxkD3qqzjWNCnSj8KZ8xxB2+3g7fbwdtVwdtVOuH1W/JDrDXJya1w8FZYoCX17ojv",
+	"dB8qTG7lomX5tiqVsv+Y5eeH54G4On6WFOJCZ5GA6LWhUiT21YzeE4GiZWXa6sBR45KqK9mukATcm1h4",
+	"OTMGizHnRr2vBvvuWpUtC0gOG2InHzmiEg1ocdDLOfH1OUXXwRfEcpNHDB9LBbijgVj9Nl79US4M0IQ7",
+	"D59W3/9kNOqCJR5LG/1oHb5I9Wam+QYzcF0mADvIpfZUxk8SbeXil3THCGPJUHBFUEiWBEvh6nJYn5tG",
+	"jyn12GDpR7Whu/efHbr76FlgHYo6eEsRcuBQ1E24cvC8cN8D9bysyn/YqDfWaaSolIGgPKcOZwFlANYd",
+	"BJ1JJNbwg+xgcUf8VlvN9HMTmjt4LFoeNYYIbc1WPNQme/3XHW6B4GF5N2EOB6K5JZ12rWq2lE2R1bs5",
+	"46RATC6xXybHU8qlnTHKUvK5CL6eU2kVUPCZCqJYcCUqP0d5hX3e4Ci+gsQ5d9PMYiEZwJDAHUHhsCm2",
+	"aFchBH6hhbYDIM5NfY2CHc6krEIvieYusJBkGdfSmkZCjmo69FYfvOmImBQQ9EA+J4DzqHHtcEhQQKYS",
+	"maTKDf5uadpNBjP/4vzVz29e3/74XxrePnOkpx+0qRNVppqv2cFebEr+0Ewa7OdyOyo1c6lj8lHtBJRz",
+	"RaSN5m43JdXgqYE9dFRoiGfFsqtHQXEPTETw4uPVNXip+dZk796cXb25ffOfF+eX5nf4JvOMV2cfXr15",
+	"d3v55j8+vTGP0V+9g7+Tm89+PPvw+uMHHXrc8uBq250cVXRQz/ldqbZvDdtw5PI4KvNxnq/lnrtJWbHb",
+	"3gZpev5abFHKm8gWagEdVyTUWb9Q4GLCb3B2JJW5PFknMbqcdKG+hiSsF5l6XuhB6tf33lOrdkmmG9EE",
+	"1aM3LH5T4Nrc3OOWxLtw5C4cuQtHbghHFpnfxU7NZcFGQeB4zQa5cEG9u02Z0qY4RhsUWNzpsoQVD++6",
+	"6IMB7GCE+LY/bx7liQfQZRpYV2eJJi3JRyNlwaqVTr4c9oowT/YZzr5mWRs01hOp9GQoegkjjYJUmnBU",
+	"nWLUq26/lptZadJHUs0fYGGyY3T+1Nwivyb5H3p90JRHIZrzKNyQ/mHSRWomf1jPvM6guc5ScXY5TYa7",
+	"IZXmoHYmzXCTF3OpQbzqqrOvr/AL6r5BFLfYasNxmKzhLpPCCaiOYzydyVXblhw+Q8hq4MbQSccYXK/4",
+	"vGlfSwoQz6w00qcJDvd7gr07F653vRoMI+Ihu5bj0E9c1gnnDuC5XLr7k2ouy2JO6zSicrM8h4ETcfq2",
+	"HJa4EOQsyQpxLLyQmPni1MAVCanFlXLyp5ThIB3Li80D7Skmntz5h7+oDx/fX7x7U9vFS3ovJWZHXoR/",
+	"jKTHF2Ug1tgmd4OOg9Sn1ZwH5ASNSRjycBwjUul0+InOYmuj8RTTYGxXQ30g6lvKbF3Z2OQCtdF4iYUY",
+	"IyxB7GssLQ091kZjcUeX4xvGFYerv5cASEZEG40hBWiss0WUGx9GrAupVnYx1UMU12MaKK3GUiVt6lHq",
+	"SvUI9a+aS3bFzF2u9VpG8or+kzTqGgDXHxUxfc1zimplgdla57FDYgW81WgWrCuKC2ouX1qZLwxT73KR",
+	"9gWema42jQFSNcUv8YwYKjfwhDgI4FuBXlySKVTv/yB0NDgP0OVFYaicJnW5FgZc4iD5C34QsRJIV6pm",
+	"7nSjTs5I6hiGGiaEIyKloPu11jEeUuk+gcWkk7qbPNFOrfS5egnjXT9FPW1hWKYzaeTbUENm8bLjsfN1",
+	"00ooiH+ZQB7namXg57gSzGQA8akWeWKOl4p1IfEP4hBQYn5H1uIEYUiBUtcC8wv0YmweM9aJ0AjMypc6",
+	"qBFgoa7wscTjl200DbAs3HDD9LhftpEyDdELSJ0V45enOXRHgPIbT2lA4E4zZJ2TBtUTJn8p37jDFPTg",
+	"OK/RyJ8UcS91T5opGUynx4SMhkejSf/oeISPe0eHR/6QHA8meNJqt/xIQ8olxuZBfzC0wTCD4gAAH128",
+	"pF2DaNQFEwLrQosLiGNun8h1VlRdJmhkDHJd9q1PVhPnYY5tVkDNvKz+NoEQ/YzyUEc+9v2sQY/Y5vra",
+	"6He76MqToiux1fSdRleKRJGNruhn5OMq6ttdCtcuheu/bwpXIn9r7aBp9JQ5o9llgu0ywXaZYLtMsF0m",
+	"2G83E8wmee0ywr6rjDDTvXKb5AVGEMTedGgAYLs8HIaUCIQl4swjGpVNAvQYtfVDOAh09dRaQOQlJNg/",
+	"QZdvX6Hj0f6hcvTXSwL1s1QG8IdOChm3b9jYJxLTYAzRSCEx88j4ZRv9TEJGglfn4PLamBV6MVbLoK7V",
+	"81dXGqB59GJsQKHUl1cX5+jFGPBw4q/baByFwfhlMSoAzD3qjdSaqMHofpqo3+slYXXyhQIaNayPbeCh",
+	"vBjb7KijWBmALyC6qadiesKEERN7ffAwzGiqXhFH9yuuACzsWzOAf3R606Mp9vcnHf/Ym3RGB8fTDu4f",
+	"7HcOe0cHh4eDo+P9XhpTDOZqm2x94BK9NeO2Ru+ER/IEcLVapoLO6fW4xaIipZ+ury8sfNoL92ZCfTWV",
+	"aE5C8rKOS/OY7I8zOq5sDZ2wqN6zMjWu0KyH+CD1MBSFKpHirHO1e/vgyCckTIa6CQa0JdGRJ5l5rS2D",
+	"BS/E0rUO1VNZKJ+sUkmGhV/r2ToaNlG/BK5uEhCQ7THM5h1lgFi0THrapjFsNIDN5z+96MR/vvzjH1yL",
+	"k5B0aUOheDlAo6khOJc5ZgF34bPeIDXmeA1fKH5Wm2qZvUA7xfrqEoVY/o6YSqGwcdPTEwZ0vYH6hehc",
+	"UlrKZ0iSINB9Qjwcieb4dyn2qsk5cUc5x3JoNk1bBSXtx4okB+2j1LbrA14HxZ2icUqcjJMeAea1Of4o",
+	"vNlZv6uPOiTXhLDgGnsx1YEge+LfagpEHCcL6v56MfS/kT8pbmi3jGY2BJeQN3CpHn+GYGI5U6G8X8dy",
+	"rmHas0su2X5JqQ7B6VwDdSuAGWa0ky2MtqiK/Z7uy4pDvCBQn90K6II6jpopK90vEBTmAUhIzv1u5oAQ",
+	"GqzYscwJ9sHH9Ti/oxCQ5v7aULujb1yFYNmsHpykl5qsi290Y6ppblrcgDm5n2hBPUq62WjOUPNs6+Nd",
+	"gHQzd5n2bMe9/kuraqyUh1NguG8zxoJdpRLys3DZjU4qUlkdacMqJLVa5xtLqmbgO0HH1vHZchxugJhu",
+	"nbQmEQ38jrZOm8NzZ/CMzfxL48q5mRUtptSS1HVQX+l7ii7qfmwJNIo3pOHFnxA13BixGD7GW1Akd67b",
+	"yerg54b8883xnwwud80mmrkoRga0uhxK42jLKEPpJhbgcawXm/jMxkXVbb0SAsr5kvG2pudid6CC2Zvm",
+	"Whse0xnWOxZ3pM8mK/RQ294HsbspYTZ+cMV2Xti+tS7sIl3rxJHuhphveZ2sgRIGj5AWlqaFflWjgl1b",
+	"gWdqK/AdYPZvgMwvkJ5OQHlLA7JNT2dlmIG3BBahtagS9BnP4jbG+W85woW8rNbJce/g4LDdivPKzDTV",
+	"55AIoVjIDMLjkenDCxEVAem9kGJ2cqxs+2XIZ+oW+B6S004O1BIBhJha3wO1oJA3A5dEX+Lfeu3WF/2k",
+	"3mO7pRNRbuF9+iVWUQuNqdq5V7KR26w/m+cm5niwf9A6aZHhpOeNRoPjo6nX9/qjYzydTEfe0fHxwXRy",
+	"PBgNDjEZ9cnoYHQ8OR6OPDw63j8+7k8Oj/YHk6P9fRNbVYMeFFO2zMI9bExXymN0xktcRSsHj9nFr7p2",
+	"8JjelXoq9ZoI+Urfk9Goh4WFL83oAndJoAx4sHIp66Rw5cwUe3lSchhvcR9Ucmq//649xb+rb1J5j5ak",
+	"NpUD8iRJtOZBkLmhYD1aOnvIBIV6nWPcmX5+OBg9/qFOXnZVzhzkMFFfNFzRowIynL43Q1Hx+NuGkpOl",
+	"SdFoTFh2sDnq+Fwq0K7wPfGfR6JhC1hY0b/TirH+aHj0fYmxvJU36vQOOv3+de/wZDA46fX/phZZZzDG",
+	"+PuwxDpOXkMK9jPBBznH7A6teQQnZFSQW7M2PYesDInHQ19LuEy1aqs3OfD6/j7pHEx7pHPoeb3OsT+c",
+	"dnp4NJmM/CHu9YA1Pa5VZfA1RC8MRWvkWBC3WyscMiV61AJVtVktnOZ5c4t8mWBD1k2n3ZBCoCR7rBEK",
+	"JduxTob8Qp2NxIUk28jKtP7IWVjQcoR8wZ4M1rloniYjmwIqTBKNbiFju55U4yBCblNWJZW3SIHJUgFY",
+	"55vBlp9LeUFySTZKEC+uckg6kuoT01JbEhjWMmPZBBk3DZgMremjJbGpX1LC127/ItSRQrUdviLv2ice",
+	"r7HFmCj10Q/qq3X7+iRXG05/dIS5Aa1CUk2i2PMwF0WQe10BA+j48MPKagPKBDV9n76mdXBQFQVNpf6P",
+	"Ywk77m5K78gI4Pwzf4xLInRrR10YMSFyRYjtm+PdESkU2waUkaaGAGSpPI/BA7l5sbYoJZ4Akgehg6OQ",
+	"4hROF5SoYcgkrGuxJLjyShR5BRR6tWnq5yEKiQxpY7nY389jLbjaMFrvp1HtnFFwhdbnOrP/lrNgPT4x",
+	"Hm0MrKxmJWzyP2a+PqixpQ5wpGM2HVYlTdpakaaeXm3RDjKGaDPFs43ZelQD0rjh5g2+niUMSYGJubBV",
+	"ePO47AwgWYg07aUzWawmaT/JAtcU6LDELTvGiiUn47PiJ7UQGSXpNOEbd+mDY/4vxIukaUioG6riGaZM",
+	"QEf5gEclBry2TVON/CqNZkg3TxnNt7bTiQ53Ji3czDjtF6nSiwCnsFVsTQGXxJOp+9L2Z5mVWUWytnAI",
+	"xJyWC42zzxW31WhiaM5vbV+BGDa8jBfrZ9UOnmhQ7T8W96m5S8iZXUEAHUgVb+48wlKP8L+F71doa7nz",
+	"BXe+4M4X3PmCz+AL7ny3ne+2891+X77b79NjyyYMXEbs0nZdzKjWdHfrcuU0fMz5TCWKsxFcZsbj2gKP",
+	"Nt1KXKPRGlqtyJhzmdXJEhg8Qb91cqj254ssdAvfaF5mrQtHDV+Suowk53cmYauGGZLbrJIubXY9wCcy",
+	"Vixhfjqbl0rkUzidrcjjtURQzIirAP2AFatoL16QWqeJEmdcok/XbztHuucvFDL6aLJGn/709u3b15vT",
+	"MA3k1BeZ3tImPHJlk5IzGj8VBNjQ/z3duB/w8Mz3PwgE2AjV9t9xDUH8g0DUP0U5yJmmMrRc/sVhhcwK",
+	"phk/ly+XZuGCU99upSq2kmUsiS01zprLoPo0QdkJI2bQTH8zoSZHSlxm+pW5cMmV8eRrptFdRmxjCh08",
+	"sJ0eT8kGX+5CPbtQz+6Yfxfa2YV2dqGdXWhnF9rZhXZ2oZ1daGfrw3htT39DtylGatwZ2v/NDO1ndD8T",
+	"ZNW6HqjxGzf6oebJG11RwNVzQlJYlBodTIRqtqx/mS6bi4vd1DAsWtmgsFDuGqtfqNQgBlDlv8QeOUGZ",
+	"pz654CrBT3PhE/CQ/CDi+bqbCtTsIZDbBlNaGQ+gbAfO/Hu1SIIsnPb2tXVesLK3HTtzgsbqVRq6Rv84",
+	"BvU9NrBEYzBf7dC66KNyf2Y88NECC0nCEzSGCrH8XUk/Bv2CIrpNHtZ1C6pI4XFtucvp+r0nEEp5I6x3",
+	"BN8TZegm3ZSEySbS5lDS9YT5aAmV9lyQeP2gVzoHF/sJxLxfVT34Ht+R2FKLWECEsC697bDuR54ESodH",
+	"PGEgBzmu2ppfXIWJdWBAk2pEO2xbnFhuELnbaKgnXlYJiGrO636P7DDcscNvkx02qI92TBtORfKbOzzc",
+	"HRb+Zg8LY3r7di6XJlPiRoZ4MjU+n1WfjLOuUtOMu8mmj5+72aiHK+vVl6a2JlkvTc/uiskkR+ErSITK",
+	"lPIqHs6cPUNfh3sSOgLRz1HBlEFPq7mxSeSpae8OVzFFiknNSFxkcE3ENr2NdV+IaRkcApYSe3PlqGhO",
+	"vAM/f0GNnfNF7n3pyBB7ZIK9u1NvjkNB5J8jOT1KmUP2dzUB6IrT3z/oPVrQS1fvCy34he2B0W7pcEcS",
+	"ToClCIuk2O+d9Hrd/mA42j/4W4p+YzAEyZfOm/rdfXW9xOD3t1Y8vCNhp9dyHrUlS1KT6c/ie6qCeIcl",
+	"aIy20x/kQCjdkGRdoFXIJUE0BsNe4DVArZmGJt1NWN0OM/hcCsSixUQ9naqn6PcVA9M1kMRrheOhjy68",
+	"xASmNaQhnyIq08H5fqyXlSKsGZOvUVJiSOmhBHccfiZ+DhXQboAxEZDA61IDpVFuWCotrPaxoJU9n/PH",
+	"AkDuZRMjzCclFk8b8fCrzVKZ8prRtgl1F0CumMWzirNx9Iaa6Zt3tTOMm5BlmSx9lZzO1peomZMAoVu+",
+	"a760+LU8McETAFh9bNDW8Hs81BKZSmXfea7GWl85eJyVd/ZlD80wN+zQGgPCpCfS6GblmOlpN7pNIxaZ",
+	"hXholk6WWtBGdypJn1r+Rvcq7vmyxdoWHE77evu4uHee+ZQMMLMpyZzbljbKeOjbuQsmfv/rzmJpPeeZ",
+	"RXzgWcvKARO0TqPmGl6Netb2aXNxA+eQLHkoTbPqYgNPUHMxDL0JNywjiShL9RQxjfkm3F+DInwxFmsm",
+	"50RSb/zS1R0t7otmm5YVepi5mqjBV+UXh+Se8dZJq3982Nqm5VopvKLtX3V4MOq5u85PAY0t8elah5O+",
+	"d4CHpNObHgw6I3zod46mPdIZeMd45O9PDsjh4XN3atOJJ7cxgvyzdlBr3jOttAkanHGmWphMudo1NVOl",
+	"aCzhZJNdn9TPTCyJtxkid9Tr9uA/i59Zsylbrh+bY83rNFWzXnEs3S7Orq6gn5ur2Zq7JVq5IND2Zon9",
+	"6Ux439R2K+HcvPF8dXH+g0B8xZBYkiCoBQlu3m2W8qf1ck7YmXrD+eu8AbNt87fjx7QEcR594kWMCm2H",
+	"ruxMPSFyr0R5oy4uh4850dRguEfZVnVN2nUNGnWgG32dDnSQWvisAMzQ9unZW8jpOqegQV5dCn+z2Irr",
+	"ugRMMwkQlGDnM1LdP++gOfx0/1l71/X7DZvXDR+zKqkcpt7jTPCA2MxJKhqtUXXzvu361h09vW/d4Gv1",
+	"rRtu33uuXxviu/fo0tRbks5+Vq9XhauNhWngytGEQMsOxHjOXK1Oqh4Mn6Hb2uAxZz40iDYtifdxapOT",
+	"Pueb7GUU/UN1sOspTdr2S062XB3Eij2/0qMsEEPKAEip1ay6yzfxsv3Zig3HmvQI29RvrKJVWaq9WEnD",
+	"tGS/05mgCe3mStxS4s1okWpPram7D8PJ5FbunKed87Rznp7oPBXDP1lGaxDNqZmAmnl+mYy4snqmcdt6",
+	"yeGcV4dw3O1hHCLBLMomBi7sL2FK/cTn4k22u9DjffP+P1Pz9lspg1tBPM4U5Rz0Rkc2q3lzu3MZ0tmM",
+	"2EaE1b0qkoV6trblUN0X79VWxQ+953bGwL2LCaEKHgIM4S08lyc0rO6P6nbM2co7OHpC4+jhMzSOzpLy",
+	"Q+MCq2dqIXyY4Yy6MlPf8DNlfiXB9p+780//0GkMZ+xAd3/c0qa0MU+m1iFhikzTWleL2sw2lvcaqtIW",
+	"W9mTkJ6aWJM7nfAtdUKJ6WH2pIHhAcZCLbNDP7uKjGJXtXkX4zjhOZWRGSeApNvAqx+UV9+oa92/3Kr8",
+	"iv3kRtupxY1qbbCtWhs+n2pwBx6sY5/I04zMy7y7ily3b7oVSymg5xo9t3ImWz47MFjrsJQulZ5TgeBS",
+	"E76kAmG23pxI3yj5KW0IuoaTLp0SiAMjCoLsbacQRlVDI/ckXNvvu+hMd9hMKpxEgMUc4UBwtFALToTG",
+	"VgmpuDtBxJ8RJPEdMU259tQXGWSCZ22olQklpszO7Aq8JlMcBRKpZdyMLpE3MIuJSnwqdc4XFWiOmU98",
+	"KPIA+Wb2fYqDAAkaECa7yL5/6EyxW+AvpuqhV7cE4nhTIzZzWpVy+b5KgUua0s1xBhVxVcvXIvdhzs7O",
+	"bRCdzQGkJBSppd/vbVr79OL3NmVoOe3tIqEEnM0UnSywUnRUxsjaswxdGAsDCXJPGPLx2l0HHw922N8f",
+	"HvR6tckF3Ly8CC8p71iGXEepKJuhO03jOoxwiu7IUgL2BsxD/dFFP1Mr5Qiko+pm0ONYb47b5kMkSAjF",
+	"kbp20gxHiBUP/bH7jOs5excOcl6Jg5C1RLyjzIcZZUVmXkCqy2ojruS8m0SmDTdka7p1XUVPcpMhCXnp",
+	"OjuSIVN5bpDfxCkaJ0lpZjdMYtrYIPxAfmsWQOUZM95ixWvvLgh9NUsPm+KQJk6MuelXm2nWctvV8bPj",
+	"3UtjZZx1/qbb8HdvO5//9IfyTuwV1rV+g9NaSdGCo5e7bdyeob70VlADCiEYVhsw44Hf0dXJ2bU1vxeG",
+	"/lcSKvZ+NefUI43Divf6bqtgpjwKNVVZGTAJIrIMKVPkpjPMzZDyHc+V2X7f7yoTPqDsTnuec81EcymX",
+	"4mRvL8CTrr2dh7O9+/6ejoGrGZFgCpbzgvgUgyiAnbzHQWSqnyY6Uo6Xy4B6kDG3Z/B+7P6lfrlnfpcv",
+	"CRMSe3ddEdDlCq//pK4/NZP+sxoteGpxPPnVp8vLNx+uHf3Xq8/AlVo1s67p25lte0fZXVWAZPhYWJB6",
+	"/oh5/nt17zXcWvBKapxMDpwGfnxYqKecHaGLR8xgXnMvWlTmL5X6n765FeCXGLF0myNC8+0z0yP+chs/",
+	"uKWfmNmSZ6HMzn0fiFO/krLCK2MaFRK0ahyMAId6AA51f/8aoCkBnbLo16aWpwbpnLMpL8hC+4iKXYb7",
+	"tpVDWKA7shaSM4IjOW+jGV/OSQjAnKDaJjicUA8zL6A6TwD7piL26wij72zzrYDavPvfiwQ7eMytosvM",
+	"mSsjX0i0oF7IU7xd3XI/KxebDDoWi5uq0DKb4Rp5wFeNBj7MCN4cSJnZXWVjX326uPh4ef3m9RjxEI1f",
+	"v7m4fPPqDD4bXR1QIdtorMVB/K0Zg8nMtGJzY/VbTE0lJehUxCwaYCFN2MVvo8u3r9BwODxW7/90/apb",
+	"3fSnUpuk1zpLM8n4GuscIM+m0ki9Q9vcdtLphUwJmsYiJc+V+gEFs5EhPBE8iCRBny7PNxJUSBx5d2P1",
+	"RkVKHg8C4klAx1G0pC+bEH+y3tyoUP/oLtH3KUbqdzQhc2XmaqpkdxuorQDapHwGWIjKfRTb2A0h57Js",
+	"8zwwmbUM/52Zr5/bdna3ZjatVtsq7/y4nmnu7Y33xDckFFnnNp97Irk3Rb3JykE501wugjrPU8uKl7Rr",
+	"Fr/isYUNwbRr7s5uxRC24rdsLriOQSx/NNOtxhOtOvV9LJBnQQIGK7wWCPBbNyqvNF038o7+qpkgVy2c",
+	"k092GfJjTr23Qm4llkZTJZSSr9JG82IzmYkVCQWieQ/oOYkrTw8TJ+KQkrLLAFOWGnC3PMayQZNA1JlK",
+	"ZW0wn4dwWLEZyWVisjrVRXX2QmyhSZS5pWyCZLCmHb0tVvaTbSoNmqA5Fnmf9RsoiJwbaN74XCZzwUfU",
+	"z6/YiL/GI9hyEyzntZ1bYI68tIfIp+jjkjCAOEEB53dQb95tPc+qaCd5+wX5hUzmnN81iYtWZOCCMDdH",
+	"6X+CD6nD18m6ddKaRDTwO2ItJFm08itczO+AYqhbq7tal2+uPr27vr26/nj55nVLp/RCcP7BHHK3vB4+",
+	"6vUHpHMw7fudkXc46RxN+sPOwXQwHU163rHfV2OC9NtYQXs01s8eX+ypBRF7hqJbz3I6/0bNo3g2f/iY",
+	"XZ6H6mSwzGo9VAOj1cqZg1PO9BJvk/Sn+zKZfai5Hobs3urbniNfwZT+NIwk6oz69BLEc0lnWKUXPpdN",
+	"kNq+Cv56G6+PqymELvkDrFBBmDxFC7KYKPUK0kR9HZCphDNhnwP6B8NhyFc5Sd48P6lYnl6ZMli/IqRY",
+	"fFKAGjeT1jqLBEEa+6iNuD5As+iFEHPVJwKi9Ph/OGhw+j+oOPwfOI/KzFY2zYVb6dvc+Gm/d9lZVP7J",
+	"ctRUdFZDbVJy8YMr2PAbZvTkZHW+/USIloSbU6wUCfd7qaQUN17PM2SljIpi33F8bRjUcp02OZNja9OR",
+	"w8WIB6MGjLhfyYjPqlqGiZ4oAm3NuZBoEQmJJsTkM5kqwR80xFUx46SQcpI69QX++LeTvb1qxVUUNI/t",
+	"liBeFFK5vlJTMnZqJOfX/I4wZ7Du7OJct3fTDXZ+NicY5jss0Pg/O2eRnHfgESfoJur1hh78Cn+SsYE8",
+	"wuvEWP1BGBNWKK1kTzmoeuWcYB9UpEmATD897S3QnwkYUBOCQ5f6ywxdDVM9hof0n+BinKAf4T7HcLuA",
+	"SK9WR1G4fnr8XrX0gPOOV3WWzPHeqvX5mYSMBK/OGyxP5unF9XkErCV9aOVxJrEnU0DvV0aW5gXvjMp5",
+	"NAGhaz3nAE/SZmsOLkH/gJYhWeKQCLTA3pwyItqQcyZiXGHRRiY+Jow6FrohDmZri0KGmR/HAP4REaHe",
+	"IUyjEjkni+4NO4d8XXyn8eRWNIQsnwXWIkVrMaP+AzxR8iQk2Ic3tJHgiTNrV1nOydoAefHwDkXMnAF0",
+	"b9gN++Mfr+chgR0SOsMwFa744x/besRBgEIN9GVhGJTINpuus5XIlH5B4737/t7/+V//22x7/C1e0r37",
+	"frcHv92wF6/Dtc+9u5eAXsO4vVAZbUHQRisoKR+feR5ZyhOU8Z4/jJE359w2fLnvW4Rk34jxF5bQXnZv",
+	"2CVZgiGgsyXNPRjJEFNAj9BJlAsNvox8OjW1inreFo/ZJBuhkPg0hE5/Zu2uIOlMNwL44x+1JbbEcq5t",
+	"Tw3vZ4B4xl86OKBYEDHuovFPb85ej2E/hJ6tevz4L2+ux8jnirTGHy+uzz9+uBrH5ALm3PgsCPhqbF7/",
+	"BvxlEoY8/OMfAUVUWXsgD9tofBHySUAWY7Weyh5MjOOENtSIg0Bvq6EsDzM4nTXv+Al4EjJVtXuux/PH",
+	"P54o4XhJgIo7575JYPrPzkcb28j8+CKmHApLIlc8xvAQL9s3bBzLz87ZxXnHuOnjNhr/FYfrsd6Q8SvO",
+	"JGGy84Z53KdsNk6S2U3YAIs7A5Zku5dQzoASYDBown0KTAwok0mHE72+0MWKh+ifQvroRfF1L+3Kf5GE",
+	"QSQDFuJLZ0nCBRW6kwGQg0aUgCRVzQvxBQgO/oyPwhJOgr6j4lQ9zadYyZFxamNumN7FMAqIQd5T+64p",
+	"OuAzyiC/f8oVgeinWHpD0yjUMOdYzvVPE+6vT5CQIcGLMcIIkKFgRIDJjHWfxhumr4B3xIF2eLm2wuCH",
+	"GWFqBhyIJFjD80MSjIHsWQqzZc4XSUKIbs0QUI8wke7PcbbE3px0Bt2iybxarboYfobjAHOv2Ht3/urN",
+	"h6s3cI+yC6gMsgogE2aHB8MIOyZuZ59vVECXsnscUH8Prtt8XG8OFlonrWG31x3qhk9zsD721P9mxAHN",
+	"mbYW4rNKKjyueKydpHWFC0VAP5rkieRikcQqYRPSN8A+prMx1BU3LJ2Roba4jSZcztWdSmwoCuiiD4oE",
+	"lSgEijpFGHkh8QmTFEMCMZ0xDh05UjmOVKBhrwejSGGBoPE7rmW2llZOaf53wVlHkUUi5ga9XoLIkqEY",
+	"9MIP8VR2GJeSstkcLzrx/Z3e8GU30RjxsdL4htkHYyQWStYt8Yx0ETRxGYNnaE9hxugFIKaFRCgVgHSr",
+	"o5cwEP0QNbOBmWrC5PAQTc4xL58rgpkR+Vd70qCIIsQLInVJEhjlfPVmsZRrCKrGPYyy9pa4M+ib8JJs",
+	"z0uIToK6gNDGAmxo9MLSimlmTKWZZg7orWWNrn9EJFwnNldmSay1iB2Brcd2zUnE0E065JuiZXtIUG9Q",
+	"lYP5DLX3S85MQumg17NmoU1cy0fnARk0OYCBV5y0el3FxT65Hw27s8HA7+PjAyjdj19d5UT9CE9RhqmT",
+	"zNXt9R70E1+QOO0OLN3iosKQY5zbrHRttY01DavxCmSq0mYhD8peba7fg4vttY/t1ptrPNt0D1zz2G7Z",
+	"rI2qa3XikZrSsNYm1VuwdLrBo2lRoE+W0/vc0h7K/3j98dX1f128QeoC7akY10XpDv2FUR/6+73UD5V0",
+	"6NwoK7N/K7syKrs4ZrG9D1y+5z6dUgKZ9CO9k9X3/Ih9Y4XBLYPjzbdcc/4es7W5TWS8fF3ZKaLFAofr",
+	"1klLbX3ae4lToc8uzlMwo7GWhZx0MARaJ8mR8GO7pdYkkPN/lipvQxomVyug94QRIZA3J96dto5C7qlv",
+	"FpjhGQlFF51LJHkEVVqM0AROSfJQuR76k08F5OAU1MhPMKDWU2VcnF6gw4I1JZF+dwlp25kaLdv9Xojh",
+	"Cq8TT9gOErqmbiSFuZlwu7W3IDKkuvC3BiGAwUCMST7D0YwIa5cpaWTceEWVFyFfEDknkXBu93vz2o37",
+	"DUIODvGzUs5YsrehWapbgBt+iF/055uEqm5abU0Xf75Rb7hpPaJhcxFn5/7dEMClcmIysUg7xI0EYHdd",
+	"UUAm56geGVgd3DYuuwFWHtu+B8oug2CCkugQ/0JnbA12KbilJjUavXj18fLqpZNAlPdwdnH+71cfPzxZ",
+	"KOTdl4xgqEIrzcdfH6vy//81qu+3rM4MAVOROEBYILPl1QRstrRj04FiKl5jbQ81oOI0bkBIpSTs69P1",
+	"f529f9eMru3EEhFopnyCrFPeUKDtCPd5CdfsaT3Che1UhAuh7bqGmLqY5iwx6MYywQFmHthhcQvVOOAA",
+	"0RMp0ILONDHqhALfoJkWaPTSvuV7NMcMPKdy/+HPb6uO26393nDzfVckvKce+cTwPaY6MWKTKbcqQpDG",
+	"c9xIVTFdAEnd95sF5eLoU2UQ7qUWdjPO/XTIbEWDAPm8DRD9EOSHpig8IOI0215yTmyoClGBRr1+0g/p",
+	"jmSLq1DAZ8qwhLMMcYfwDFPWRXUjbCWh2LLY1XZk3shpTwU6vkngxGzf9xQ6+ZYCv9fffMsnhs3hq31P",
+	"DcZ+y8MJ9X3C9B0HtWajqVZLgX+R4IlFzWtzxhFzf39jDEGJmeRsJ4kkdJXUaRUjDEYG7Wm0jlJRpMg0",
+	"DV1jzasfBJKEYeVdTNaI+kUVFVAhz2amR1Qu6FyOGkJNsdiC5yCgWpwFlJGSwKy6vFVXdcGo3qs7IHjc",
+	"BMIkOyQLEuUaUQq9KBlVHvDEEcquCR2UHUiAAc7KNY4sFF2jobjWMNnIvXd0QWWrxoUXeEZeRaHgOp3n",
+	"q0lx2FcTeH0s1kMsbZfemW3QkBKv9UOT7dZ/dq65xEEHGpttugku1VfCqHaC8lkttIc4N+nXz4oUk5wh",
+	"/TmVd/Xr58dinBZbCWVFqsmgFVqimgNwxRhL2irIWENKeRFrHpqRsHsPFln7UUtZ6N3qyiycESmSvkv2",
+	"MBwMtCmKBOmiX+Y0ANj7OYecx2wvJkqEwaIKyTSKUwpGveOikA7Jgt+TMwO4nuPMkSvRTj13Bj7Jd07M",
+	"9WyYtzxi/hOov1eD+l9xNg2oJ3/b7HIJpBIT5hNZZhVS3brYaXVkW49R0Y4dL03Y2hbQuTjQdMzygtNT",
+	"LiHvZ1Y8ZUa+xvbacctvnPix/1ykb7VFzibeYETZLldqXEt3Grw2FvOKY6yZZYxAr6x4eKcUSIpn1B93",
+	"hCwdzKOTjhL+gS35kfvr52Udndb/mK0IkGFEHndM+xtUcf0aM7nQwIPXnL/D4Uy/qL9fZ9lEtNStfTIF",
+	"pb9d0fI6xBBD0zTXhpTthW5EzkOATlUMasw/oUdSLoF08nEHiozdpcAuMQXxLXPPr+nT3GwY7EtntVp1",
+	"lFfbicKAMI/7xHeEHvI6fhlJN0YJCCqB1yLW4krXw19CdwvXbUWJhiHUvdIga1zo1Dm1LGPl/I8RhphB",
+	"Lp2Vh2iG74lpPr4WrhBjSGZUSBJ+dTF3CS8KTU/Y71LaDbTo+kavhAxNssq74iZfc6M7bq/7ffrVO7H7",
+	"lS06zfU1rLrvSaZaYVUIN5RGGxS/hHJCdLn7E4xOLhxSHAoQfKHb70MrKogHS5OSBhFG7adJEgT60Efz",
+	"vj5V4kxHK+ZYoIALaVw69ZN29XQdheRISL4sWqiCMP+neIJfR3gnz//GQjt+8Rkcmblk6U98lV57ITHz",
+	"xc5w3UnQry9BfyZkqclOIBzQ++/dKs1ESLthxGAt3DJzSb27ryEuf4JKzUQI6qJUKimbFVrqK3vf4lpa",
+	"eHuoZ2SAI6++Vre2tck7VTLXdNqHg6e2PihqW9B/nWFi+gWK9g3TZRBYb+EpYhxxCLHpkUG0gEpboaLe",
+	"ZLHtx/E5IAxAV4FxRrroLBN8UDKdcYmsziK+TikY6UKcOQ906VxAhTQeQLIyQtIgQGHElKU/j9srQLPk",
+	"JfZgLaAQUJdGkkCQOOQBMwKlQaUpn0FGv7gcALXZH5N1bzUNzZz7ZLHkkjBvDfXAn7+OGkoN8UKR56PR",
+	"Rl9J+ah3ED+9LiWmfIFuYwwu2AfjV4ycZ8u2SktvouQaHyXvEVwSGa47Z1ODI1DlFMCl+srv3i3YacHf",
+	"gRY8EzrBb8XDu9+sAoRizOokkJQQ11ejF5dkarPUVmQSF4kOev2REreXb66uX7aVg68EhO6/4swSeaXf",
+	"XidLxLwaJAz5gj0JKENK5OMJCbJJEcuQ3mNJ9D0l2RFwW1lexEHtDI3SYekqV+ihopStzpNJhng8JYPp",
+	"9JiQ0fBoNOkfHY/wce/o8MgfkuPBBE9KRu0tqV826P7gaJtkjgsMXFw36eNrpnEAOWxO49BrvnUaxy4X",
+	"47mT1iCfwrO8bAVhqplxThyZX5LzMKfFbOM0AmHDTQaxUQmVtAjSUFsdfY2SRS+76ML0E9Kp1CaIjA3O",
+	"DqRfOxLX9INeGanxNSy5D2SlH18rntB/Xs4qrZyChYOsESvpd4FZF5P9t7GPHLHSWJluZm8jn+NDIBut",
+	"NBIiY3nsPcC/m5KjXsP3sSTooo+MJK6m8hVdWU8oYgERAo09LDzsk7E+cbJVmWs049ZlaYPdkjVrQN/4",
+	"rgxXPUwrKCqNFz1ygw/DI/8HM1wDVkHDGKkJq7cGWVPG9Mp1WQJ6ShljwBibSWv/LI6cC6PA7ZwlImGX",
+	"8PXbSvhKJZID3TXhW6uWDROWpWgp1sv7BIk+dpfVJTr1a5qOlQpuR8XfgzrB/lYkWZI5VbrVKRE6NPJz",
+	"iQG/wIpPo3VaeSssLU+LfTfLm2w+VqRnvdKJCxofyaCVxoDv3F8bKJ8UD6Exi4JgjHSWrtBpDboMWj+h",
+	"LGPraxqv8Ox/ScbWjrt3FmqJSNG8hQRfxLwFIIjbm6vOnKVLsgywR2zPV3iTxb1uoApD/Zjvx8Xc8eiO",
+	"R7+B2geqfz4n0vqQGui6NHpt0EnvTTMPgx4aEpyCqNWQEQu8RoKQNuKBH8esYxBEwHxWH3R6CriOE+Lh",
+	"BUH3VNBJQE5gbjQ+AFUcRVlExA3DU2nKxqH9HfVt0osghCE1YYDPYzEkYAZCEAbfsTCZjKwyLQfgawJQ",
+	"mVdQk965UkOAnhXiFI3fYSE78Klz/np8w8yJaEDvCBrDwMauY9GACqmf0fhE1Fb7tTcCk1MBuOSQ62pa",
+	"s6bbBMT2mwP/nnxZBtyvdI8TkPSMh1yGed4E5fyx3uRSHfeTsH+t3g4lZaVJg4fnreb8OM0c9da5wSR4",
+	"PmOlqKJUIDmTRPHV1BS8JIvRl+ax7INyWB8OFoMMrLGPJR5b+OMx/DbObjz1T9DosN+/YfC2E5Qh6hum",
+	"nnCCHh5v2A1zNK2qOA3RZBcjCehp7A5Hfj/FR2pXtQ4L+Kz0oDmjPDVNFKpTjbo0ynNGZEc5tB5n01IV",
+	"am3ZEyDtgGop/e9XHz+0wSkF6C2Q3/CXRogHqhXtRMsa7PkFCTUiHeTnCGRa83fVCLroLf1CfDTBgphc",
+	"J0AkicHT+IohQQB4VyQXGJvbIBSEEQOgQ33eo2ucMFqas6CUY9BFZ2j8fwHL+jyaBKQMPve9XaCmivAS",
+	"pnxNBEi0dp3rNRE8HUjWC2im8UnrLQ4EcIJ6daTj63SBZ+RWiPltJBRttkLOgZUpIMdIcEiikBp06pO9",
+	"vf7xUXe/3+33et3Dk/1er7d3D3jXtYGDXnE2pbMr3b5TlOP4qasivQ15KBSDhv6aiiUXtM6RlLklfcdO",
+	"yH0FIadIfGs59xei5YQSR1YqZAkBMm2wYvC09wA85gobwg9dZdyn5V8s7VISUJNfRv4tQ+JpxHUXmLSV",
+	"iG2UXJnOfBdL4tGpYU/lF4g5DyW6WMs5Z0g/KQZesrj4C+4Dqr6WmIC3BI7HUqZgZG+YkaMm1aaNpkQC",
+	"oKtdOzU5OFmKlsp9VMJvSoNUF1DF6zraCHISTqLiHDxTiKUfWiYQr/R6bQ0M+j//x14kwr0JZXuE3aMl",
+	"LMsW6Hj6c04+vDY7UkMupC9tBFDcbv2CQ6ZGtuFye9lO3HyP4gZbVgSyT/hFRySeIGT011aupCSNJEJ6",
+	"2DDM1xE2eRvNnG7rmKjpEMRDNCEzyhRtWsmyMLCECVBtWvQarBHTRNV5vncdz+17t5PqmSrJfErEj12J",
+	"5zdO2jsptpNiTYwm29kY+BtJ/kQjycivRFoZEcbDmdh7CImQjw0E2NXF+Q9Ct/1BExLwFRrDk8ZoBaWA",
+	"tmCAhzPMqLDwp3pmhPnG1tnXAioFT9nvtW0ODRpHYTC2PiA0JTItuW6Y6esX90DCgOumns/5na2a8UiJ",
+	"sfMxNaq8ybM7yOjXWIC/cPYbj8GoGWg61bScodRtAWHyEI2VeQ1nTJc6ZSOKPvdEh4ezPfDkRcuZ5qDY",
+	"tTLFoRD4/tIRZLbQxyqtBWbrXE3b75bd1RR3/L7j92/A70ajKorrGH/j5KE0C94GYLENo1pnxSCnCKP5",
+	"VyGX5ASJaBIxKtF9X5n694O2aSk4RbrrSxv9+ydmMGaWOBTET2egKq9BM5/pFULFDZsqwtGdRCFlaS2J",
+	"ATKHP+Es8o4spcHhXyMPL0gKpgUailNo0Igw42y94BGkwSq+XWCfQFnoa6wEma/jF+yO6YYmYCCr63TS",
+	"vmLkdrohGmT0Ct42KOom9JuUfurw76ntGCBD6sk/K9E1zkIl3jCdNTwY5BtvmmoBFHcR05Oe2gMX9ZWa",
+	"C4Bg22HFDeT02uplUVM1SWChkEjSBTk1pbf6mdAGFMdRISXMFksJq6M7XQfE9o3U4k3D5OhslLH6eYxe",
+	"hLbjqEmHUbvzd04Z8V/Gp0SrOQ9M7pkpBmZrMxLrxlyvl6Vy8tI6yV/X17uC3drCK3z+rJoL4JRLk66Q",
+	"RwnnniTpE8RESyvSP4E+lpHnESHg75YzyXBCGYYD38IRbo2av+wJgKKEipcbfmydtPq9Xn3g/w9k9QlE",
+	"D4xpEQWSKgrcg7H4WOJGSUrxo5z+tZpBt/UtS2T03l7he1I6KMPLSiaoy3ZFMr/hquNBnZtN2y41tzf6",
+	"UOy3HjTQXLcpzjkB0dkyAq125EBLx05kONtYOdZOqqoxjpEq3FDz6MXVxfnLbHaWu6L4wr6tTk1x/NZi",
+	"+W6xMagSmh2b1DPlvCRNB/55OvJ7PDTwXkJiuoLrwQmGl47BwdflI1M//96B4M32b64htuu7A4PfgcED",
+	"yk4sNrby72Jyqi5pfk2mlEEZo7lBCzY4i52QgLMZBHATCZgEPfISURCiUXrGC8zolAgJ2SzghilnAvwT",
+	"9YfLhteFzoZZvlfUmw9kZUf4jaulM68tVVaQPAQburMEd/gz315wvQImTmTJd45BE4vIQkp/PNqcxbj3",
+	"kOQ816wOz4lV3S4j2yCDTxGVGhWCK1OS4aCkaUY7rh+f8tArVo/jkNwwDzOPBAHxlRAXSSiN+TYhXEi8",
+	"tpUEcR5nG02iuDUwDNncYWHNdPRcD2zUG8XRN4Y4c4l0vTbbivS3aoKtevXhu04g/207gcRF5RtFTk1z",
+	"qboZyEdGchztOqRNaP5ruxUbDIIdO/weWn08G21v1+3DkFp1v4+6BeVaC56lfQQ+RSwKgtSJChbwTVlF",
+	"eZq9vkJcXT/9X1JVvuPqnTH/3RjzJWXsv1XbvmERfc5u/5ix2EG0kS/QtC+AftzQtcjAJ4Eo+CJLa+2/",
+	"rvxqGqTYSa+d9Po9ttSwBf6/k1hEZShib8YDv7PAQpp4X+mx1gQLgnR+XlHO/SCQ0OB6S7gAYNXlnCyQ",
+	"4LXOuv7CA/+9GUVTM/O7O7lJJrP58EatPzLrvzvA2fl525z4KFcpTUc1za1v6fs5j5CuLs5PEIaUP+Ij",
+	"jy8mlOkyHT6Fg2EUknuqxqNL/DJ+Hk5JpDhH1oqkOJlNEIk4S5LbvDlmjAQ6we2G6VxbkwoXP+5lO5V0",
+	"Z3pN+NDADVIU7TNgOGo/9ckWoH6kGgiYfEA4vNJGIqD9iiXx0rWR1NnNAfv3JJRUkESWNJaLOuXsvXZH",
+	"29/LUVgyoTM7x0XcYu3bnYulcELOX5eWRvGi8b4iIYGNPQWkG935Qadu7wzUnYH6DXo1WLZBOC31fytm",
+	"aizZtKmKA6rrSH+tMFKVaDalIZ8L9m0nY8LWNnb3HtSnW/3JnsqVhu6zugbXCOVnBPc3MDXLRFiKRHby",
+	"6XcR1K/F9N/KuNtsVyQkWn0QYKzB2N5KTVMpWcpQpPsyEuYD+INoI8EBRy5rK8KBuDEqsUA69G8Oy8tO",
+	"BnLc+jXNnn/J+cBOTuzsmO9Mmr3H4V1WmqXdLSjvYfy3GH1raNIUDZFqG6faxDFmUpkt8wu4MMp9tmaY",
+	"r/1jqktdwaAxPQ+RiLw5lOSfmuQdHoWiVjOsc1vH+xuP5GVc1M3BPJy+fBfO21l4W4fzTKA9iTgk/Pq9",
+	"B/SkbYiJwTbTTpOtMLVHebrpTb7nZu2Q2WmySD+IGzbWCIARo/+ICFTnmsDeHbFFobYbdyqtMVQvipjf",
+	"RZbNoUpWmurXBbxLTSEbBaJJOPGG2RPbpKKWmqRLzHQNqhlbXPYydqVn6l6y/z9739rbNq6t/VeIAC/a",
+	"AorjpOnMNMH7IbvtnOk+M213nJ45F2/UtETbPJFJb5GK6yn63w+4FqmbJVt2ndROCcyHqSNLpMx1X+t5",
+	"lq4cSzgDiUzHE9dMH9PhE4VkfOaHNUu+5ZU++UvoggkIcueQLuQnqSBsOtMLi2kJ+8+epQKipVyZiQSd",
+	"/kiSkLAXn3/0frv3278l/yhQBR9o6rHsYVvHeaVzrQSdfXffugeL8K61d629a72Na11JFj4CF9ttBksT",
+	"MDpN/nSg4q5Skbt62VsILKqL/TZXhawpFTZxmrGN9EVtahaZKxGe3Lq8xfUgOk+A1XOdc+ULFmAVf5Qw",
+	"NSFcKE3j+GKpig6hAA0nfeEYNVyXpB1MouFkRWG9L7A7KZ86N69VVfJO4Fo7LQ3AN8TOo0OKmWIjuoXd",
+	"Mep3YIF1yEDQKbr0yMhLK7de6VH3cIp9vx1q+yLQ7OVZZKPnc5eguGX4XblwkFPz7F0eBUd3NE4R1x17",
+	"KGBEHwQ9OLLG9X++ZCwh/KwTUiEFD2kMaXk8VkcXp2bj9qoqXEDxqn+C+jBvubLckg6oXxeLwLFZ+5Sz",
+	"r+1R480P7qMOH3X4qOObuh6q0nv4wQfqvpWxBwDjrWMJA+/Amcya/JpWJJbjnGoHkll8amnBOuQ9+gxC",
+	"JlMaO8hJY3Npwsg/Pr75+Ob1p1/fX3+6+rc37256Afnw9tW/v3n96W//hZ8EfWG5gD687928eQ1WssQO",
+	"1CHvMMAp6xgMd8iVyNDyKmnBLHllIqAg1z3Gwq+lGsta/GBD+KkqOkdPVImOrBUDGeQRp0z1xRy8mow0",
+	"zUSAYaqJHI3MCwUUHgABg9ZM0KZmNzA9HdIMZQ86DmEq2iIIIogeAOTNE641E+bXwrTonC7wTmhk8cmK",
+	"RPKCDM66py+6v5z9dNPtXsB/g8B++PL0nJz+fPHi9OL5aeXDF6fPT8l/uw+Puy+PT88HgQUSlElG8kDJ",
+	"X0b9P3VG4OPNq2cd8jepJ4QJC9DHRRinit/ZvkizWRGRUN7h/hkBTEdH0YAMDg3MbTdsa/a2LajAMMPZ",
+	"gGJUkwTGBlBdAVdCmWgCLjLXHwWbm+sefPFrq8VZMvk7lh+0Ik1debm/v7nqvfn05j8/vL1uXHUDA91q",
+	"4rndsq/1NE30a3gH6y9+I6K2l26VF9k7Djg5fnQ0cMZQ7YwKzqd9ftS0z68yjuXcGftxwlRGIFLWmtvm",
+	"fEo32UnixzmHEHOWee5WuYbl3awa5VrefE1TayUVjQVbzHAbNxLwY+aTRX2O+n3lza7HL1xhXkEJcLGK",
+	"VhVd05Z8qss2OKNS3cwYF6lVf65jVt2lx5FZcJfrKmvjn0ajF8OfwhfHz09H3ePz0Sk7/mX0c3j84nTY",
+	"pc+Hv9Dz4VmTTzJj4X1Qse6eWfWhahOFn3p9ZWJZmryZ8mZqq+rEoRil8ho3tU0nXwC0uxDhrx2/WMpk",
+	"OHCFtkZpzHQxHHwY3dGUX63uxmdQH8VcRvVn3RPhbWGqi1WBVdK+2JGsnyDSIDCFPOS26kuqFSXCFcmA",
+	"EAnVRIqQWQ6fsU2lSPcNIB2NGU2EArrRRE4hySrYZ00mjCZ6yCjiIU6wNJjQkBEtidJydplhl7tsWF9g",
+	"eXLIRhIrpbdspjvkiigWShHZlZH5JKNC5YrMmIi4GMNg8phlLKiXQJkqaFxNpp53X5KBhZ85hisGtci6",
+	"8Kyy2txLdN3CEl/hwfpq62pex/sq2Q8FvYXqYRNbtBdVsrLJs7M0O7I1MtUWwau5a09n2t2oaVduUZKM",
+	"aBKgWh/I0UgxPSBSIB3UypIT8FmNIPekECjCfM4ikgrNY0uIXVLKoIcv+wLSr3CzJ4rwyHWy49PJkE04",
+	"kENBY0pDSapOmRtl/x7fxJp0zG9yTqZULCyPk5bGwN0xAuUfi8voSHdLOYjz7suf6jMMuPhSgsGeu6OL",
+	"bpDTBnGhfzo/CoDcfJpO4Y8288CFZmOYXtx58n1Nxryc8f4lS3fjucry3H24T//oon80lFJzMe73Rf+o",
+	"Kf0dNLKKu2+LzYnEcUkNXL49q2GOP8iYh4uWfL7uW/ZLkKIo0modv0de95a3M19x3/A5i0cQ9gCfgxRK",
+	"xu74YS75EQVD9VFDHhAUOiCrel1BUTwjN7zlmswSo8qiTm5QbNYCWiMz7oyLCpPo3JkpJDYHO8WR0pDO",
+	"TADAoqD2IgczyU2gMtLmRwLbgY0IZMZZmBHxKbMdmH6ypXsypjMikxKxX2H+iViovIRhTBFaz602nMBl",
+	"trNBf+LbwCfZYwUlHFgtmB8VmL8jf2PRCnXXmKBm/tiNzVCN128kxaFRQbNsOUvfHb2k5+HpkJ1FL89H",
+	"w1P6fNQNf45+cZl51Jb5qn83tzhG+Vu19Gq6fsqF+/fpsu1pHYY1cwHWG6n1/H/1+J7mV8XTC4yXRlRK",
+	"1I1HDwmVgCe0x/9idesF7ygNJ4VT6Vqa5z7G8zHeA3RCgh7NuJW+xfYuc+NtZo1TUWxmxGQh6vcdxW52",
+	"4mBPEoWtTP6Y38HwARnS8NbBFv4rZSmLHK0uOgMyjtB+Qn2bDqmIpHA4g0I6xlzsqTOm21xXIGlxIxVu",
+	"6EzdsoiMZIK5SnhvYPSl0oVEI05D48iZkNqNLYgFmcqE1UeOcK/DygNe24PzwDA7PjHojcZ+MsHzO1Zj",
+	"GUBJHVRuEGzOzqyLThZ7Ylv+gJk1WsGbWJSiLTv4FuSM7PngmwsHjR96CfZlANv7JEcDS6EClioGoNpC",
+	"5dzaAUseBsWhvhgIqW1lKIBq13wiVfFxxuIgTVfUIvSDlezcgPgZKa/kvZIvJuRSUafjwevcTf6tfWXG",
+	"ouysnlTSGRF9uQO1whgADi2COA7NCUTVx6fMuNII7JP5t0YxIUh4QIbZWEo2knJZHkfpi4Z5FPPIxb2O",
+	"3/TF+vkb0mr8ZsXszLX9FTYfMr6faYtix+vG8zs1LbLu8FiDaDuGU3VJ0tmMJZDEjCWMV5lwKJJg6yI+",
+	"GrGkMrVz1es1zr+A94B3buqSfX7Wlg69cODLJtyO7URNrO1qKm/Zqh7eHfG1uwVihjhhhA4lZLq2pmuf",
+	"JdyoqE/msq1WuUGv8apTAk4MQDkbNWFpSHmG6F953W4wvW5H5iaf3LD47l65HGVwtQ6ToHZtdji9bmX4",
+	"/W3Xdmid2rmSW9+obV+y7872lc4NHat/pBkWYZJZ1D1pzF4NE7M+X5kw8/9IsKImcq7IAFJnn6CWNUD0",
+	"FqrwRrnVMt5XJE1wGONc+QAu+MSjAfpr1h/jqi8saYttaoRVwcxzATXRXo0JUpj3Nhc4hMSzLkIY4iQg",
+	"3EwK8OWwMGm9oVJfo3kvLDLh6FXmG4L+x8xoQgV0tGTILdhSKSRAvbBYMaieznh4y6LqS4MJ7StFBtM0",
+	"1nxGE30CeQwcmtTF3WPZkibaxOPmswF5+vfe+3fPgmxH+NcRjxFIJiviJqkQLCHzRGp2QVQ6BD/17tQ4",
+	"hHdnARn/xWcwLsnNSwj64u8fzQUyIeYBLvV8y2baZgdCOrUz2dAsz8U4Rv8DOl6Np2tenaXrzndR52Ca",
+	"t5vr3n1NCL9j88IijT6o+cG2vN3HmYk6HzrBXNpObWKiKE7Gy0E5sMJ36XqDba9wBImJXWZP1i8wFw0U",
+	"5ao9lvjctTbZXeeNq8+t3L8L8EFa+Dh7fDdsctrXTHprvHrn91SHQ9zn7VNCJ1/wf9YOfa160yuId0pm",
+	"6TsqYms8feb30cx2Je5UHUYnY35E66a67Ga2k9uThM5XQgyMsvkk43RaRHT7AgOSCut+BMYnjxk0QBiX",
+	"HAP1OpqeMbN7uabzzeS6uYntJqEhG9LwljydSvh9QwRlimMSU6Wf7aK5LetQLPg4KBzH1zCutc7RwYvt",
+	"tV+DrJ/7NVczqXgbX8l+pfiNwo121Rj+5oaO130ZrvkaHMHgwh8y4iNu3OY1rh5VOrt25x3oZ6jRtj89",
+	"33pKrjACtJH1/p8XuHXLW+C1/rC5w/a8pb0trsB7D6ctvgUn7Z3UPaq5GvHD9zxey7kwwZeDD7TMk4/Q",
+	"CTk23sSWjgj8ZS3aUTa1sNovgTyiZtMKhCaPgmwWIYH2SWHLznrCFtj3AZVqohgTHeISjgifiHVbeDBi",
+	"/wvWVLLFF3UDW2oDmoRbqxY/A1cxXoWYNKI83gAvqVL4bAWYZPbRw++WoJJ+qYNKat4dJG15BN1PlANi",
+	"O8AgfdZNVd6a8q5ZXqpZBwdjVEPt7F9N5bLT7tlWAIcfWha7bV3tvitl7cCMtq+Q+UzcI6FIKJYGHq3V",
+	"0e7Nb213Tr6INrhFoxamZ4hVNJFOh6i7GsJfs7P7zmutal33+axHkc8qSPgjEPB2178D2VqpDr5ZG5xQ",
+	"rWk4AZKiky+3X1d6phZgoVLvxTswmPCiG2iQukyanrDpCmVylS3Wp9R8Ss2n1HxKzafUfErtB0ipUUFy",
+	"Q51XmH8I96cWuCJ/G09cEAL+hU17oedfg7Ixo3qS509uW+NrPD9bh6/R4KXlC23hq81Y2AIJHS6rRUAv",
+	"TqEEjkJaNSQCeVIZCqN2HKzTOJ7RgwUePJWn20pLrGx4374L24eu26anGqR2j1k7X7MRFzDfC2vX0gR7",
+	"UGWo6JwOGcCw0Qwb7wZZB2+F330FEzwgPChNYe6tppMiTBjVzMnsnrfuwhIfmCSx/NwVRsP8OBH8sr6J",
+	"1TexHgI8LIi+00IKxf8g2BPt4HHFJ0QHr50fePLF8px8RfUcM83qFLX5XBVfkVPMf8KAyBIpC8cZyQKG",
+	"AvS2J2yUKje/ct59GZBUxEwpMhjJJGQW9c/l/hbmHgVsnw55X3YlRZTNCN4yNsuGRBbkVsi5bZqrqSrj",
+	"PrdW9r+atdY5j+fLrw7HTcZSMF8j2E6ZHW5cDaesnV5p6YtlAr+6tlYQ0KZecHvw7z36WesueLF4PK3g",
+	"OznjD5AoMgfTRSZAGb8kSq8saQQWmBiOiDqcbxktLHiQNYJXZDCLqTaWe0Bk4qY+x4lMZwNjhkQax2TK",
+	"qFAAKgd/XhZNHFIvSefuQwh3+w/Ilf/wg3peK3jPf188f5ByouQ0k/J8ruogAwHL6VCWrGsGiJrK4vTA",
+	"TisbzajDlgG82GeudAaYXfGzM3QvcOk7NRhn8Oh71mkbp0W8RvMa7XGCnTELPv+Ykhkul5GkYnXhCojH",
+	"nl6zUU/T8Bb6a8CFm2LTZpW9t77b3DykTZs5PExaSt4wlmlUqgU+r2+mhgurvLLNGPunbTD28+Vk4FTy",
+	"jiXQ8Q5IJBpxKt0fhSyXLZub3EdccDVhUR3pylDKmFGxekHYpx6mScKEGxWFhn94azLVoawCekEPfgNd",
+	"AV5fWs0a0Hq4/sCa0q9T0QK3KRWPtyX9YELochkuQd3h1G0JHaCk9BzoVhbrrkS/TVIRoL8G2gPEegQj",
+	"M5aQBGCB7MgLoA5BtYxHA6iNFbooM934BCmzj/GG0IjopnIsfr6mXLDkWacvkNYrSYUFPyrc8ImyShaf",
+	"wxVU8ARjUUPmFcts16m4P0/wOhV1kvMndCTAfi8LyJEQzNsN5ZNIR/dZSWtYoDVgtpUiYY++eLZdh9aP",
+	"4g5mmgVQR1ELbKRblvwp0E4FV8rif7eu/ZjDmSmQZ7m2wUk4MmVK0XG5LNNpKL04BbCuelKQCV9C2Q9D",
+	"l1U1Nj2P9oCtKl6Ynzo7VjE1AUzpbGUobRWHMj+V9W39daet+0D63J/Z739mbY1i0xO7XSXihqnqfJ0F",
+	"lVpWvGsBwa/iOKe8wZGkohaGOA+gECHMDQjwbjkc7Fgq3Tbm3RYTe7/CpocCvfV9SfsRcC1B5X9PEa+i",
+	"vtWLeiugN6BfNlKcAp4mUZRHADdr59lyg3dJBtYYDohtb3Qxn5V7qz6aLOP9g8LlD/GYcAdiKKtjr/ct",
+	"SOvtR+3cei507WVuLUgbzp/aITmUv7XYbGh8kUUORI9O4fNCukXOBYnspE29LHoINz9v6udN/bzpIc+b",
+	"1rgxkE8GLiDIrz4dvB0dv5OCHf9BdTgZPEPMax7HJOHjifYaZX9/ZO+dHdqAcM2Qb8YqAewHc6qskwNV",
+	"3kNw+HJYvBbeXlskPDkqxlt5fLUr+LvGaddvwbRrXTivAatri1HnYeg8DJ0Pr3ecs2oBJbfHGrgEEddW",
+	"B7dGhaPCaeES+tu6Io+HgPPytQzjtqcCtTU0mxO/baTvflDYMrEMHBnXsxWoa+QdnWIZFzpIibHaJIT+",
+	"+0ROzW+n4QtJ0BdKFljRgP4sntOFIoOmNMYgMOsaMqLoHYvgKUJq99lEzsVlhpTwRBEmdLLAidMqu1hI",
+	"47ixh2nMPEScD7B9ys6n7HzKzqfsfMrOp+zuO2W3FpfvcH3bA8XdWwbcq3jimHFjanWLR8HlhBaPUt6x",
+	"ALNXnz7suWcccNMW7mF97st1F/v012NIf1U6xr9/61YmrlaalaAzOGCNROIFqCJKzOUkYQg5Z7yjqXGU",
+	"HNCRieHcmCN+I2EjljARIu+3+XaH3Ey4IkaDkUgyRZTEggOMbDs0PBeP9wVEqAlRjKkqIqd5HBdQtzDB",
+	"tKKhWfUl1i4w6LX+vQ2tEcuCa+WeUxf10uiOJZor1hN0diOv4nhjtdPTCQ/1Hwg8EewLpp7Zz7X96R4a",
+	"VC8ft1+8fa2awna5PJSfzd1fZt2+QhKWJDLxiUg/aH7/g+ZXTh0saT8ty0rrUObPMwVXnJlCO2CNAuLz",
+	"HONcOpZHGy2Ec+Qu0LKhh7dQZCLntol/LJkyWh88wCeK8Mg18Fo3F+qfRCbu30MZLYBGLRWoBLgibkDb",
+	"fHWh+sL9+5LEVLOkMJSVMKLpLRNgHrSlxMfnwwzklC7I0Pya5pVl9xdSE/vuzO85Y0m8IE8HuPv//6L7",
+	"/0gkBRs8q7MYBTgjV37ezF5cw3srxCDLqtHuLyDzCRMWZNCsufjKSrVmyFmbx8EwUutqeU11uerOMz1h",
+	"2bCtWYe8Y8kFGRgbQk7JgiFaAFkgRNSIxoqRrlHbcjQiIyIGZtVULKBQfknYdKYXFjTKbMkECJW9JGnT",
+	"FlYN7m9QIr9OBcr/5sY3W+aXfDHZkp30LP0cNn46ujg67XaN3LUe+837FVqoge+7vmkaaz6jiT6BdUVU",
+	"040mnLNb1XoLViQ65FdENDKCDYqlrFeoInMWx1ZyhlJPjILKNcO9jkDjDnr0zngRK7cBqUZz3d67NX6c",
+	"uaXTYfTO1n7HB6kg4CpFkMW4EWwG2vkhaKojWzBZDiTh0o6JpJZhZzKGznrDX56dXucCOKEyQjeomsWB",
+	"a+sqOAJWUk00GECjHv47TJOYxFxYPngF+D58ZGWwCVDwOhVNBrh2YjUglGAm/Y4RmwLrkKc37LOG+cKA",
+	"DFlIU3D9hjQiNv7AYDIH9+2ahZfwJj5r8IE6z0pWzCjS2vyd07Wrsnhr7bJ3EryT4J0E7yR4J+FHdxJc",
+	"0hMUb25fd+o75Klk5zrM2XAi5e3qFnR3kVsiJnfBZgoqdKUWRHosTJhWGcI+tDbVl4j+dI8/eDolu5P1",
+	"lSL3Mj2X0gHjqu2OGmmeS0B9GrIk19nhWY3M9gYSnOyOCVuTwXqPMobIfAM7JI0of7z+PSCKjwWDAf6e",
+	"sbE0iYgTTGiw4Zo8HdhHH/NoEJDsX5pPmdJ0Oit+aO5HdZowjB364rc/rl4d9367Oj578dMzBIXTCTeP",
+	"HFNuMXXGiZxzMSYz47orkgrNHS1H2XU/+/y5Q2DIYyKVLjSB4nzGE0VCKUZ8nKKuIUbPKEfVgTwdN3C1",
+	"0VLm9tyCZNpyE/ZlzgGqhMWKNePE2Ze0x2xMboUPXDdCypqo9PRGswLeEdMknXlIOV8penAt/Bu9Y6gq",
+	"zTEUGnvHP17/vqFGXsKzyzR7xdU6+WL/rz20nZMUUJyASBLKJHJZlojF/I4lnKkOgbYdxInUZMiYcH9l",
+	"EVmguosSOZuxqAn7Lldqnj3IswetZw+aZ+dlK2lpnLeylwYZGCokFMFo1w5YNZ7bnfv4a+yZF4VHwRi0",
+	"3bneruvLHqxdcP50yFVmLlyVPOLKvKOImAXbO1iLBxG9uQmfsqYEfVGydu+l2rt/F74fL9DeD913sp9v",
+	"tK8Vb3SlM3qSe5Kr+8Ln1PrKEgYf7QQjE7qM5om227ZbNeL8mfj8df7gNnAT+Tqz4F1pqmuYGqB61FQf",
+	"a8/UYNe36MG3vrbvTd+fBKXbwvoMZSGe8DlK7z1tyfdekNFv0GO78KcqKvC4oOVaasOTL/b/FythUU3Y",
+	"4i5spfrGzGm+xdEDiH6Tn+PW7B2dRxG5RPmRelBRW2/r3EFcLZiL7cTyJGE6gbjk4XZQX375R8pSyNtl",
+	"ykCKkJGpTLDJB5psuCbooBgnSkjdIW+1IsUyCzZNZ90MAQHECTeWx0Jm7k1CKohmcVxHbqiTRbN+OXsQ",
+	"/fJWkzmPY+cgehXjY6n7V4Q9JoqKEMuM20VQoIpYotyQe63hf50sIgldhPZSKDoGFnAPGEEQrsDoWEWG",
+	"bCQTRqhY6AkXY6wykneMRTAmFcsxb+iX+J0O/8MtZiuHodAxdnfa6aK21JOji6MTOuMn8FmhdUzp/JfJ",
+	"VAGNIoAxoPEHGLnQvBlHwamIfOHmhNgmPjn8XxY2ola5tx4A0Nb2vVNbneLyUaz3cN0CXVtMTIfk6sPb",
+	"wjmLuAolaMZ/FkLxmA6PsyP1zYfeghIuR8oYFsOfj4KjNDGPPgGrZZf3pZaCLNsVEOuCvTJmS3FjwuYT",
+	"Ji4tBZi9N3TgIXBRJMMUMAC4ViwedfJoO38RdV2nMKMKXYoFfCNVYoO7+vDWvOaz7uk50AAzkdUFQFxI",
+	"KmKmSusKY6lgbrSwDttCtbyIV7FMIxUARV5QHQAOMgjSjM3BVeJKSHnYtjUtPi+jXFga0ZVThtIv2Bya",
+	"HNx8VwSDtdTNpwXFPU2Bcg+h6IpTlwFytsMSYjpUdgiLTWGhxkvpC7sWbL+AwASfbxyIISMjGcdyjm0g",
+	"Njn89BUVUvCQxk8UAQJmaIWwe8uU6Nd/fv2/AAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

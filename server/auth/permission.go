@@ -15,6 +15,19 @@ var permissions = map[Permission][]Role{
 	"results.write":  {Runner, Lab, Operator, Admin},
 	"results.delete": {Operator, Admin},
 	"clouds.write":   {Operator, Admin},
+
+	"products.read":       {Reader, Operator, Admin},
+	"products.write":      {Operator, Admin},
+	"products.advertise":  {Operator, Admin},
+	"opportunities.read":  {Runner, Lab, Operator, Admin},
+	"opportunities.run":   {Runner, Lab, Operator, Admin},
+	"opportunities.write": {Operator, Admin},
+	"agents.read":         {Runner, Lab, Operator, Admin},
+	"agents.register":     {Runner, Lab, Operator, Admin},
+	"agents.write":        {Lab, Operator, Admin},
+	"events.read":         {Reader, Runner, Lab, Operator, Admin},
+	"webhooks.read":       {Operator, Admin},
+	"webhooks.write":      {Operator, Admin},
 }
 
 // Known reports whether the table has the permission.

@@ -23,6 +23,10 @@ type Fault struct {
 	ID     string // a stable word for the kind of problem, such as resource-not-found
 	Detail string // what was wrong and what is allowed, a sentence without a full stop
 
+	// URL leads to an explanation, or to what took the place of what was asked
+	// for; empty when there is nothing.
+	URL string
+
 	// Errors has one entry for each thing that was wrong; none when Detail says it all.
 	Errors []Entry
 

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/slipway-lab/slipway/server"
@@ -43,7 +44,12 @@ type Server struct {
 
 	t    testing.TB
 	Auth *auth.Authenticator
+	stop context.CancelFunc
 }
+
+// Stop tells the server that it is to end, as SIGTERM would. It goes on
+// answering until the test ends.
+func (s *Server) Stop() { s.stop() }
 
 // New starts a server on a new SQLite file, stopped when the test ends.
 func New(t testing.TB, change ...func(*server.Config)) *Server {
@@ -71,13 +77,21 @@ func On(t testing.TB, s *store.Store, change ...func(*server.Config)) *Server {
 	if c.Auth == nil {
 		c.Auth = auth.New(auth.Config{Store: s, Pepper: pepper, AdminToken: AdminToken, Now: s.Now})
 	}
+	ctx, stop := context.WithCancel(context.Background())
+	c.Products.Done = ctx.Done()
 	h, err := server.New(c)
 	if err != nil {
 		t.Fatalf("server.New: %v", err)
 	}
 	srv := httptest.NewServer(h)
-	t.Cleanup(srv.Close)
-	return &Server{URL: srv.URL, Store: s, HTTP: checkedClient(t), t: t, Auth: c.Auth}
+	var background sync.WaitGroup
+	background.Go(func() { h.Background(ctx) })
+	t.Cleanup(func() {
+		stop()
+		background.Wait()
+		srv.Close()
+	})
+	return &Server{URL: srv.URL, Store: s, HTTP: checkedClient(t), t: t, Auth: c.Auth, stop: stop}
 }
 
 func checkedClient(t testing.TB) *http.Client {

@@ -20,7 +20,7 @@ type Product struct {
 	ID        uuid.UUID
 	Release   string
 	Snaps     []string // names it is built from; their order picks the primary snap
-	Supersede bool     // a newer revision cancels what still waits for an older one
+	Supersede bool     // a newer advertisement cancels what still waits for an older one
 }
 
 func (p Product) references(name string) bool { return slices.Contains(p.Snaps, name) }
@@ -52,11 +52,6 @@ type State struct {
 	// OtherReference says that the product has the advertised image_unique_id
 	// already, under an image_reference that is another JSON value.
 	OtherReference bool
-
-	// Waiting are the opportunities of the product that are still queued; only
-	// those made for snap revisions matter. It may be left nil when the product
-	// does not supersede.
-	Waiting []Waiting
 }
 
 // An Opportunity is to be made: one run of one spec in one context.
@@ -78,8 +73,10 @@ type Plan struct {
 	// be stored.
 	GoldMaster *GoldMaster
 
-	// Superseded are the waiting opportunities to cancel.
-	Superseded []uuid.UUID
+	// Supersedes says that what still waits for an older advertisement of the same
+	// Subject and channel is to be cancelled. An advertisement that is narrowed to
+	// a platform leaves the others' tests alone, since it makes none in their place.
+	Supersedes bool
 }
 
 // Decide applies the rules to an advertisement that has passed Check. The only
@@ -107,9 +104,7 @@ func Decide(s State, ad Advertisement) (Plan, error) {
 	if ad.Kind == KindGoldMaster {
 		plan.GoldMaster = goldMaster(s.GoldMasters, ad)
 	}
-	if s.Product.Supersede && len(plan.Contexts) > 0 {
-		plan.Superseded = superseded(s.Waiting, ad)
-	}
+	plan.Supersedes = s.Product.Supersede && len(plan.Contexts) > 0
 	return plan, nil
 }
 

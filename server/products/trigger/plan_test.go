@@ -2,7 +2,6 @@ package trigger
 
 import (
 	"errors"
-	"slices"
 	"testing"
 
 	"github.com/google/uuid"
@@ -149,30 +148,23 @@ func TestDecide_primarySnapFollowsTheProduct(t *testing.T) {
 func TestDecide_supersedes(t *testing.T) {
 	t.Parallel()
 
-	waiting := []Waiting{
-		{ID: uuid.New(), Snap: Snap{"test-snap.foo", 1}, Channel: "edge"},
-		{ID: uuid.New(), Snap: Snap{"test-snap.foo", 2}, Channel: "edge", Platform: ptr("armhf")},
-		{ID: uuid.New(), Snap: Snap{"test-snap.foo", 3}, Channel: "edge"},
-		{ID: uuid.New(), Snap: Snap{"test-snap.foo", 1}, Channel: "beta"},
-		{ID: uuid.New(), Snap: Snap{"pi2.canonical", 1}, Channel: "edge"},
-	}
-	armOnly := snapAd(3, "edge")
-	armOnly.Platform = ptr("armhf")
 	otherRelease := snapAd(3, "edge")
 	otherRelease.Release = ptr("rolling-core")
+	unknown := snapAd(3, "edge")
+	unknown.Snap.Name = "unknown.snap"
 	image := Advertisement{Kind: KindImage, Channel: "edge", ImageUniqueID: "x", ImageReference: []byte("null"), ExtraSnaps: noSnaps}
 	tests := []struct {
-		name string
-		off  bool
-		ad   Advertisement
-		want []int // indices in waiting
+		name    string
+		off     bool
+		ad      Advertisement
+		want    bool
+		subject string
 	}{
-		{name: "older revisions on the channel go", ad: snapAd(3, "edge"), want: []int{0, 1}},
-		{name: "not when the product does not ask for it", off: true, ad: snapAd(3, "edge")},
-		{name: "the same revision again supersedes nothing of its own", ad: snapAd(1, "edge")},
-		{name: "an advertisement for one platform leaves the others alone", ad: armOnly, want: []int{1}},
-		{name: "nor does one for another release", ad: otherRelease},
-		{name: "an image supersedes no snap", ad: image},
+		{name: "a snap revision", ad: snapAd(3, "edge"), want: true, subject: "snap:test-snap.foo"},
+		{name: "an image", ad: image, want: true, subject: "image"},
+		{name: "not when the product does not ask for it", off: true, ad: snapAd(3, "edge"), subject: "snap:test-snap.foo"},
+		{name: "nor one for another release", ad: otherRelease, subject: "snap:test-snap.foo"},
+		{name: "nor one of a snap that the product does not reference", ad: unknown, subject: "snap:unknown.snap"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -180,17 +172,12 @@ func TestDecide_supersedes(t *testing.T) {
 
 			s := state()
 			s.Product.Supersede = !tt.off
-			s.Waiting = waiting
 			plan, err := Decide(s, tt.ad)
 			if err != nil {
 				t.Fatal(err)
 			}
-			var want []uuid.UUID
-			for _, i := range tt.want {
-				want = append(want, waiting[i].ID)
-			}
-			if !slices.Equal(plan.Superseded, want) {
-				t.Errorf("superseded %v, want %v", plan.Superseded, want)
+			if plan.Supersedes != tt.want || tt.ad.Subject() != tt.subject {
+				t.Errorf("supersedes %t under %q, want %t under %q", plan.Supersedes, tt.ad.Subject(), tt.want, tt.subject)
 			}
 		})
 	}

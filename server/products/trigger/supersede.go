@@ -1,30 +1,15 @@
 package trigger
 
-import "github.com/google/uuid"
-
-// A Waiting is a queued opportunity that was made for a snap revision.
-type Waiting struct {
-	ID       uuid.UUID
-	Snap     Snap
-	Channel  string // the one that the revision was advertised on
-	Platform *string
-}
-
-// superseded returns which of the waiting opportunities are for an older revision
-// of the advertised snap on the same channel. Advertisements of the same or an
-// older revision supersede nothing: they repeat a test on purpose. One that was
-// narrowed to a platform leaves the others' tests alone, since it makes none to
-// take their place.
-func superseded(waiting []Waiting, ad Advertisement) []uuid.UUID {
-	if ad.Kind != KindSnap {
-		return nil
+// Subject names what an advertisement is about: of everything that is advertised
+// for a product under one subject and channel, only the newest matters. A product
+// may ask that what still waits for an older advertisement is then cancelled
+// (openQA calls that obsoleting).
+//
+// Which revision it was does not matter: advertising an older one again is the
+// newer wish.
+func (a Advertisement) Subject() string {
+	if a.Kind == KindSnap {
+		return string(a.Kind) + ":" + a.Snap.Name
 	}
-	var out []uuid.UUID
-	for _, w := range waiting {
-		samePlatform := ad.Platform == nil || w.Platform != nil && *w.Platform == *ad.Platform
-		if samePlatform && w.Snap.Name == ad.Snap.Name && w.Channel == ad.Channel && w.Snap.Revision < ad.Snap.Revision {
-			out = append(out, w.ID)
-		}
-	}
-	return out
+	return string(a.Kind)
 }

@@ -1,0 +1,172 @@
+package products
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/google/uuid"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/products/dates"
+	"github.com/slipway-lab/slipway/server/products/waiting"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// ListAgents answers a page of the agents of the caller's tenant.
+func (h *Handler) ListAgents(ctx context.Context, req api.ListAgentsRequestObject) (api.ListAgentsResponseObject, error) {
+	filter := store.AgentFilter{
+		Tenant: tenantOf(ctx), Platform: or(req.Params.Platform, ""), AgentGroup: or(req.Params.AgentGroup, ""),
+		Mode: string(or(req.Params.Mode, "")), Page: pageOf(req.Params.Limit, req.Params.Cursor),
+	}
+	list, err := h.store.ListAgents(ctx, filter)
+	if err != nil {
+		return nil, pageError(err)
+	}
+	var held map[string][]store.Lease
+	if ids := each(list.Items, func(a *store.Agent) string { return a.ID }); len(ids) > 0 {
+		if held, err = h.store.HeldLeases(ctx, filter.Tenant, ids...); err != nil {
+			return nil, err
+		}
+	}
+	return listed(ctx, list, func(_ *opaques, items []store.Agent) any {
+		return api.AgentList{Agents: each(items, func(a *store.Agent) api.Agent { return h.agentToAPI(a, held[a.ID]) })}
+	})
+}
+
+// GetAgent answers one agent.
+func (h *Handler) GetAgent(ctx context.Context, req api.GetAgentRequestObject) (api.GetAgentResponseObject, error) {
+	a, err := h.store.Agent(ctx, tenantOf(ctx), req.AgentID)
+	if err != nil {
+		return nil, notFound(err, "agent", req.AgentID)
+	}
+	return h.agentAnswer(ctx, http.StatusOK, a)
+}
+
+func (h *Handler) agentAnswer(ctx context.Context, status int, a *store.Agent) (*answer, error) {
+	held, err := h.store.HeldLeases(ctx, a.Tenant, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	return respond(status, func(*opaques) any { return h.agentToAPI(a, held[a.ID]) })
+}
+
+// RegisterAgent takes what an agent says of itself.
+func (h *Handler) RegisterAgent(ctx context.Context, req api.RegisterAgentRequestObject) (api.RegisterAgentResponseObject, error) {
+	if err := checkAgentTexts(req.AgentID, req.Body); err != nil {
+		return nil, err
+	}
+	a, isNew, err := h.store.PutAgent(ctx, tenantOf(ctx), req.AgentID, func(a *store.Agent) error { return fillAgent(a, req.Body) })
+	if err != nil {
+		return nil, err
+	}
+	if !isNew {
+		return h.agentAnswer(ctx, http.StatusOK, a)
+	}
+	out, err := h.agentAnswer(ctx, http.StatusCreated, a)
+	if err == nil {
+		out.location = "/v1/agents/" + url.PathEscape(a.ID)
+	}
+	return out, err
+}
+
+func checkAgentTexts(id string, in *api.AgentRegistration) error {
+	if err := checkTexts("", []string{id}); err != nil {
+		return fault.InvalidField("path", "agent_id", "must not hold the character U+0000")
+	}
+	for pointer, list := range map[string][]string{
+		"/agent_group": {or(fromNullable(in.AgentGroup), "")}, "/platform": {or(fromNullable(in.Platform), "")},
+		"/agent_revno": {or(fromNullable(in.AgentRevno), "")}, "/releases": in.Releases,
+	} {
+		if err := checkTexts(pointer, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillAgent leaves the mode alone unless the agent names one: an operator may
+// have set it.
+func fillAgent(a *store.Agent, in *api.AgentRegistration) error {
+	labels := in.Labels
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	text, err := json.Marshal(labels)
+	if err != nil {
+		return err
+	}
+	a.Platform, a.AgentGroup, a.Revno = fromNullable(in.Platform), fromNullable(in.AgentGroup), fromNullable(in.AgentRevno)
+	a.Capacity, a.Releases, a.Labels = int64(or(in.Capacity, 1)), in.Releases, text
+	a.Products = each(in.Products, func(id *uuid.UUID) string { return id.String() })
+	switch {
+	case in.Mode != nil:
+		a.Mode = string(*in.Mode)
+	case a.Mode == "":
+		a.Mode = string(waiting.Online)
+	}
+	return nil
+}
+
+// UpdateAgent says what is wanted of an agent.
+func (h *Handler) UpdateAgent(ctx context.Context, req api.UpdateAgentRequestObject) (api.UpdateAgentResponseObject, error) {
+	if err := checkTexts("/comment", []string{or(fromNullable(req.Body.Comment), "")}); err != nil {
+		return nil, err
+	}
+	a, err := h.store.UpdateAgent(ctx, tenantOf(ctx), req.AgentID, func(a *store.Agent) error {
+		a.Mode = string(req.Body.Mode)
+		if req.Body.Comment.IsSpecified() {
+			a.Comment = fromNullable(req.Body.Comment)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, notFound(err, "agent", req.AgentID)
+	}
+	h.store.Wake(workTopic(a.Tenant)) // it may be waiting for work already
+	return h.agentAnswer(ctx, http.StatusOK, a)
+}
+
+// RemoveAgent forgets an agent.
+func (h *Handler) RemoveAgent(ctx context.Context, req api.RemoveAgentRequestObject) (api.RemoveAgentResponseObject, error) {
+	err := h.store.DeleteAgent(ctx, tenantOf(ctx), req.AgentID)
+	if errors.Is(err, store.ErrConflict) {
+		return nil, fault.Conflict("agent %s holds test opportunities", req.AgentID).Because(err)
+	}
+	if err != nil {
+		return nil, notFound(err, "agent", req.AgentID)
+	}
+	return api.RemoveAgent204Response{}, nil
+}
+
+func (h *Handler) agentToAPI(a *store.Agent, held []store.Lease) api.Agent {
+	out := api.Agent{
+		AgentID: a.ID, AgentGroup: orNull(a.AgentGroup), Platform: orNull(a.Platform), AgentRevno: orNull(a.Revno),
+		Capacity: int32(a.Capacity), Products: []uuid.UUID{}, Releases: texts(a.Releases), Labels: map[string]string{},
+		Mode: api.AgentMode(a.Mode), Comment: orNull(a.Comment), State: "idle",
+		Holding: each(held, heldToAPI), LastSeenAt: dates.FormatEvent(a.LastSeenAt), CreatedAt: dates.FormatCreated(a.CreatedAt),
+	}
+	_ = json.Unmarshal(a.Labels, &out.Labels) // we wrote it
+	for _, text := range a.Products {
+		if id, err := uuid.Parse(text); err == nil {
+			out.Products = append(out.Products, id)
+		}
+	}
+	switch {
+	case len(held) > 0:
+		out.State = "busy"
+	case h.store.Now().Sub(a.LastSeenAt) > waiting.DefaultSilence:
+		out.State = "silent"
+	}
+	return out
+}
+
+func heldToAPI(l *store.Lease) api.HeldOpportunity {
+	return api.HeldOpportunity{
+		TestOpportunityID: l.OpportunityID, ProductID: l.ProductID, Attempt: int32(l.Attempt),
+		ExpiresAt: dates.FormatEvent(l.ExpiresAt), Phase: orNull(l.Phase),
+	}
+}

@@ -1,0 +1,239 @@
+package products
+
+import (
+	"bytes"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/slipway-lab/slipway/server/products/dates"
+	"github.com/slipway-lab/slipway/store"
+)
+
+const (
+	deliveryTimeout = 10 * time.Second
+	deliveryLease   = time.Minute // more than an attempt takes
+	deliveriesAtOne = 8           // attempts under way at once
+	eventsAtOnce    = 500
+	maxAttemptsKept = 50
+)
+
+// defaultBackoff are the pauses between attempts, some nine hours in all.
+var defaultBackoff = []time.Duration{
+	5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 5 * time.Hour,
+}
+
+// deliver queues and sends events to webhooks until ctx ends.
+func (h *Handler) deliver(ctx context.Context) {
+	wake, stop := h.store.Subscribe(store.EventsTopic)
+	defer stop()
+	for {
+		if err := h.deliverOnce(ctx); err != nil && ctx.Err() == nil {
+			slog.ErrorContext(ctx, "webhooks", "error", err)
+		}
+		select {
+		case <-wake:
+		case <-time.After(lookEvery):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// deliverOnce queues what is new and sends what is due.
+func (h *Handler) deliverOnce(ctx context.Context) error {
+	behind, err := h.store.WebhooksBehind(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range behind {
+		if err := h.queueDeliveries(ctx, &behind[i]); err != nil {
+			return err
+		}
+	}
+	for {
+		due, err := h.store.ClaimDeliveries(ctx, deliveriesAtOne, deliveryLease)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		var sending sync.WaitGroup
+		for i := range due {
+			sending.Go(func() { h.attempt(ctx, &due[i]) })
+		}
+		sending.Wait()
+	}
+}
+
+func (h *Handler) queueDeliveries(ctx context.Context, w *store.Webhook) error {
+	for {
+		events, err := h.store.Events(ctx, store.EventFilter{Tenant: w.Tenant, After: w.Cursor, Limit: eventsAtOnce})
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		var wanted []store.Event
+		for i := range events {
+			if wants(w, &events[i]) {
+				wanted = append(wanted, events[i])
+			}
+		}
+		to := events[len(events)-1].Seq
+		if err := h.store.QueueDeliveries(ctx, w, to, wanted); err != nil {
+			return err
+		}
+		w.Cursor = to
+	}
+}
+
+// attempt sends a delivery once and notes what became of it.
+func (h *Handler) attempt(ctx context.Context, d *store.Delivery) {
+	w, err := h.store.DeliveryWebhook(ctx, d)
+	if err != nil {
+		return // deleted meanwhile
+	}
+	started := h.store.Now()
+	began := time.Now()
+	status, err := h.send(ctx, w, d)
+	if ctx.Err() != nil {
+		return // the server stops; the lease ends and another one tries
+	}
+	a := deliveryAttempt{At: store.Micros(started), Status: int32(status), Millis: time.Since(began).Milliseconds()}
+	if err != nil {
+		a.Error = err.Error()
+	}
+	h.note(d, a, err == nil && status >= 200 && status < 300)
+	if err := h.store.SaveDelivery(ctx, d); err != nil && ctx.Err() == nil {
+		slog.ErrorContext(ctx, "webhook delivery", "delivery_id", d.ID, "error", err)
+	}
+}
+
+// note says when to try again, if at all.
+func (h *Handler) note(d *store.Delivery, a deliveryAttempt, done bool) {
+	list := append(attemptsOf(d), a)
+	list = list[max(0, len(list)-maxAttemptsKept):]
+	d.Attempts, _ = json.Marshal(list) // numbers and texts
+	d.Tries++
+	switch {
+	case done:
+		d.State, d.NextAt = "delivered", nil
+	case int(d.Tries) > len(h.config.WebhookBackoff):
+		d.State, d.NextAt = "failed", nil
+	default:
+		next := h.store.Now().Add(h.config.WebhookBackoff[d.Tries-1])
+		d.State, d.NextAt = "pending", &next
+	}
+}
+
+// webhookClient follows no redirect, because its target is on no list, and uses
+// no proxy.
+var webhookClient = &http.Client{
+	Timeout:       deliveryTimeout,
+	Transport:     &http.Transport{MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+func (h *Handler) send(ctx context.Context, w *store.Webhook, d *store.Delivery) (int, error) {
+	u, err := url.Parse(w.URL)
+	if err != nil || !h.allowed(u) { // the list may have changed
+		return 0, errors.New("the host is not on the server's list any more")
+	}
+	e, err := h.store.Event(ctx, d.EventSeq)
+	if err != nil {
+		return 0, errors.New("the event is gone")
+	}
+	body, err := payloadOf(e)
+	if err != nil {
+		return 0, err
+	}
+	secret, err := h.unseal(w.Secret)
+	if err != nil {
+		return 0, errors.New("the secret of the webhook cannot be read")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(body))
+	if err != nil {
+		return 0, errors.New("the URL cannot be called")
+	}
+	at := strconv.FormatInt(h.store.Now().Unix(), 10)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "slipway-webhook")
+	req.Header.Set("Webhook-Id", d.ID.String())
+	req.Header.Set("Webhook-Timestamp", at)
+	req.Header.Set("Webhook-Signature", signature(secret, d.ID.String(), at, body))
+	resp, err := webhookClient.Do(req)
+	if err != nil {
+		return 0, plainError(err)
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
+	return resp.StatusCode, resp.Body.Close()
+}
+
+// plainError leaves out the URL, which may hold a secret of the receiver's.
+func plainError(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// signature is that of Standard Webhooks: HMAC-SHA-256 over id, time and body.
+func signature(secret []byte, id, at string, body []byte) string {
+	mac := hmac.New(sha256.New, secret)
+	_, _ = fmt.Fprintf(mac, "%s.%s.", id, at) // a hash never fails
+	_, _ = mac.Write(body)
+	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// payloadOf is what a webhook gets: the envelope of Standard Webhooks around the
+// event as the log shows it. The same event always gives the same bytes.
+func payloadOf(e *store.Event) ([]byte, error) {
+	o := &opaques{}
+	return o.encode(struct {
+		Type      string `json:"type"`
+		Timestamp string `json:"timestamp"`
+		Data      any    `json:"data"`
+	}{e.Type, dates.FormatEvent(e.Time), storedEventToAPI(e, o)})
+}
+
+// seal encrypts a webhook's secret under the server's.
+func (h *Handler) seal(secret []byte) []byte {
+	aead := h.aead()
+	nonce := make([]byte, aead.NonceSize())
+	_, _ = rand.Read(nonce) // never fails (crypto/rand)
+	return aead.Seal(nonce, nonce, secret, nil)
+}
+
+func (h *Handler) unseal(sealed []byte) ([]byte, error) {
+	aead := h.aead()
+	if len(sealed) < aead.NonceSize() {
+		return nil, errors.New("sealed secret is too short")
+	}
+	return aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], nil)
+}
+
+func (h *Handler) aead() cipher.AEAD {
+	mac := hmac.New(sha256.New, h.config.Secret)
+	_, _ = mac.Write([]byte("slipway webhook secrets")) // a hash never fails
+	block, err := aes.NewCipher(mac.Sum(nil))
+	if err != nil {
+		panic(err) // 32 bytes are a key
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err) // AES has the right block size
+	}
+	return aead
+}

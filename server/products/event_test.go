@@ -1,0 +1,205 @@
+package products_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/slipway-lab/slipway/server/servertest"
+)
+
+// follow reads the whole log by its cursor, a few events at a time, until it has
+// seen as many as are wanted.
+func (l *lab) follow(want int) []object {
+	l.t.Helper()
+	var seen []object
+	after := "0"
+	until(l.t, fmt.Sprintf("%d events", want), func() bool {
+		a := l.call("GET", "/v1/events?limit=7&after="+after, nil, http.StatusOK)
+		for _, e := range a["events"].([]any) {
+			seen = append(seen, e.(object))
+		}
+		after = field(a, "next")
+		return len(seen) >= want
+	})
+	return seen
+}
+
+// Several writers at once, and a reader that follows: it must see every event,
+// each once, in rising order.
+func TestEvents_ReaderMissesNone(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) { missesNone(t, s, s) })
+}
+
+func TestEvents_ReaderMissesNoneWithTwoReplicas(t *testing.T) {
+	t.Parallel()
+	one, two := replicas(t)
+	missesNone(t, one, two)
+}
+
+func missesNone(t *testing.T, servers ...*servertest.Server) {
+	l := &lab{servers[0], t}
+	const writers, rounds = 8, 12
+	var products []string
+	for i := range writers {
+		products = append(products, l.product(fmt.Sprintf("p%d", i), "smoke"))
+	}
+	var writing sync.WaitGroup
+	for i, path := range products {
+		writing.Go(func() {
+			w := servers[i%len(servers)]
+			for n := range rounds {
+				body := fmt.Sprintf(`{"image_unique_id": "I%d", "extra_snaps": [], "channel": "edge", "image_reference": 1}`, n)
+				if a := w.Do("POST", path+"/images", body, servertest.Admin(), servertest.JSON()); a.Status != http.StatusCreated {
+					t.Errorf("advertise: %d %s", a.Status, a.Body)
+				}
+			}
+		})
+	}
+	seen := l.follow(writers * rounds)
+	writing.Wait()
+	once := map[string]bool{}
+	for _, e := range seen {
+		once[field(e, "test_opportunity_id")] = true
+	}
+	if len(seen) != writers*rounds || len(once) != writers*rounds {
+		t.Errorf("%d events of %d opportunities, want %d of each", len(seen), len(once), writers*rounds)
+	}
+}
+
+// frames reads Server-Sent Events.
+type frames struct {
+	lines *bufio.Scanner
+	stop  context.CancelFunc
+}
+
+func (l *lab) listen(path string, options ...servertest.Option) *frames {
+	l.t.Helper()
+	ctx, stop := context.WithCancel(l.t.Context())
+	r, err := http.NewRequestWithContext(ctx, "GET", l.URL+path, nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, o := range append(options, servertest.Admin(), servertest.With("Accept", "text/event-stream")) {
+		o(r)
+	}
+	resp, err := l.HTTP.Do(r) // returns when the headers are there: before any event
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() { stop(); _ = resp.Body.Close() })
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" {
+		l.t.Fatalf("GET %s: %d %s", path, resp.StatusCode, resp.Header.Get("Content-Type"))
+	}
+	return &frames{bufio.NewScanner(resp.Body), stop}
+}
+
+// next returns the id, name and data of the next event; ok is false at the end.
+func (f *frames) next() (id, name, data string, ok bool) {
+	for f.lines.Scan() {
+		key, value, _ := strings.Cut(f.lines.Text(), ": ")
+		switch key {
+		case "id":
+			id = value
+		case "event":
+			name = value
+		case "data":
+			data = value
+		case "":
+			if data != "" {
+				return id, name, data, true
+			}
+		}
+	}
+	return "", "", "", false
+}
+
+func TestEvents_Stream(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, l *lab) {
+		path := l.product("p", "smoke")
+		other := l.product("q", "smoke")
+		all, ours := l.listen("/v1/events?event_type=QUEUED_FOR_AGENTS&event_type=RESULT_STORED"), l.listen(path+"/tests/events")
+		l.image(other, "I0")
+		o := l.image(path, "I1")[0]
+		_, _, first, _ := all.next()
+		if !strings.Contains(first, other[len("/v1/products/"):]) {
+			t.Errorf("first event of the log: %s, want that of the other product", first)
+		}
+		id, name, data, ok := ours.next()
+		if e := decode(t, []byte(data)); !ok || name != "QUEUED_FOR_AGENTS" || e["test_opportunity_id"] != o || e["id"] != id || e["event_type"] != name {
+			t.Errorf("event of the product: %s %s %s", id, name, data)
+		}
+		ours.stop()
+		l.agent("a1", object{})
+		l.call("POST", "/v1/agents/a1/pick", nil, http.StatusOK) // of the other product, which is older
+		l.agent("a2", object{})
+		l.call("POST", "/v1/agents/a2/pick", nil, http.StatusOK)
+		again := l.listen(path+"/tests/events", servertest.With("Last-Event-ID", id))
+		if _, name, data, _ := again.next(); name != "PICKED_BY_AGENT" || !strings.Contains(data, `"platform":null`) {
+			t.Errorf("after %s: %s %s, want what was missed", id, name, data)
+		}
+	})
+}
+
+// Streams and long polls end at once when the server stops.
+func TestEvents_StreamEndsWithTheServer(t *testing.T) {
+	t.Parallel()
+	l := &lab{servertest.New(t), t}
+	l.agent("a1", object{})
+	f := l.listen("/v1/events")
+	ended := make(chan struct{})
+	go func() { f.next(); close(ended) }()
+	polled := make(chan int, 1)
+	go func() {
+		polled <- l.Do("POST", "/v1/agents/a1/pick", `{"wait_seconds": 60}`, servertest.Admin(), servertest.JSON()).Status
+	}()
+	until(t, "the call waits", func() bool { return l.Store.Subscribers("work/") > 0 })
+	l.Stop()
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		t.Error("the stream did not end")
+	}
+	if status := <-polled; status != http.StatusNoContent {
+		t.Errorf("the long poll: %d, want 204", status)
+	}
+}
+
+func TestEventLogs_Filters(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, l *lab) {
+		path := l.product("p", "smoke", "soak")
+		made := l.image(path, "I1")
+		l.image(path, "I2")
+		l.run(path, "a1", "PASSED")
+		for query, want := range map[string]int{
+			"": 4, "?image_unique_id=I1": 2, "?state=COMPLETED": 1, "?event_type=RESULT_STORED": 1, "?agent_id=a1": 1, "?agent_id=a2": 0,
+			"?test_opportunity_id=" + made[0]: 1, "?test_opportunity_id=00000000-0000-4000-8000-000000000009": 0, "?test_opportunity_id=x": 0,
+			"?start_date=20200101": 4, "?end_date=20200101": 0, "?limit=3": 3,
+		} {
+			logs := l.call("GET", path+"/tests/events"+query, nil, http.StatusOK)["event_logs"].([]any)
+			if len(logs) != want {
+				t.Errorf("events%s: %d logs, want %d", query, len(logs), want)
+			}
+		}
+		log := l.call("GET", path+"/tests/events?test_opportunity_id="+made[0], nil, http.StatusOK)["event_logs"].([]any)[0].(object)
+		events := log["events"].([]any)
+		if first := events[0].(object); first["timestamp"] != log["queued_at"] || len(first) != 2 {
+			t.Errorf("first event %v, queued at %v", first, log["queued_at"])
+		}
+		posted, stored := events[2].(object), events[3].(object)
+		if posted["result_id"] != stored["result_id"] || posted["test_status"] != "PASSED" || log["updated_at"] != stored["timestamp"] {
+			t.Errorf("events %v, updated at %v", events, log["updated_at"])
+		}
+		if _, has := stored["agent_id"]; has || posted["agent_id"] != "a1" {
+			t.Errorf("agent of %v and %v", posted, stored)
+		}
+	})
+}

@@ -1,0 +1,263 @@
+package products
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/products/lifecycle"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// Config holds the area's settings; the zero value of each has a meaning.
+type Config struct {
+	// Done ends long polls and streams when it is closed.
+	Done <-chan struct{}
+
+	// CancelGrace is how long the agent of a cancelled opportunity has to stop;
+	// default 5 minutes.
+	CancelGrace time.Duration
+
+	// MaxOutput limits the console output of one opportunity in bytes; default
+	// 16 MiB.
+	MaxOutput int64
+
+	// MaxFile limits the file that comes with a result in bytes; default 256 MiB.
+	MaxFile int64
+
+	// WebhookHosts are the only hosts that webhooks may call: names, with a port
+	// or without, or "*.example.org" for all below a name. Default: none.
+	WebhookHosts []string
+
+	// WebhookBackoff are the pauses between the attempts of a delivery, which is
+	// given up after the last of them; default some nine hours in eight steps.
+	WebhookBackoff []time.Duration
+
+	// Secret is the server's, under which the secrets of webhooks are encrypted.
+	Secret []byte
+}
+
+// Handler answers the operations of the tag products.
+type Handler struct {
+	// store is the whole store: transactions hand it out anyway, and every step
+	// of this area is one.
+	store  *store.Store
+	config Config
+}
+
+// New checks the settings. Background must be run beside the handler.
+func New(s *store.Store, c Config) (*Handler, error) {
+	if c.CancelGrace == 0 {
+		c.CancelGrace = lifecycle.DefaultCancelGrace
+	}
+	if c.MaxOutput == 0 {
+		c.MaxOutput = 16 << 20
+	}
+	if c.MaxFile == 0 {
+		c.MaxFile = 256 << 20
+	}
+	if c.WebhookBackoff == nil {
+		c.WebhookBackoff = defaultBackoff
+	}
+	if c.CancelGrace < 0 || c.MaxOutput < 0 || c.MaxFile < 0 {
+		return nil, errors.New("limits of products must not be negative")
+	}
+	return &Handler{store: s, config: c}, nil
+}
+
+func tenantOf(ctx context.Context) string { return auth.From(ctx).Tenant }
+
+// callerName is who made something, for people.
+func callerName(ctx context.Context) string {
+	who := auth.From(ctx)
+	if who.Owner != "" {
+		return who.Owner
+	}
+	if who.Name != "" {
+		return who.Name
+	}
+	return who.Kind
+}
+
+// notFound turns the store's error into a 404 that names what was asked for.
+func notFound(err error, what, id string) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return fault.NotFound("%s %s does not exist", what, id).Because(err)
+	}
+	return err
+}
+
+// idOf reads an id of a path. What is none cannot exist.
+func idOf(what, text string) (uuid.UUID, error) {
+	id, err := uuid.Parse(text)
+	if err != nil || len(text) != 36 {
+		return uuid.Nil, fault.NotFound("%s %s does not exist", what, text)
+	}
+	return id, nil
+}
+
+// product returns a product that the caller sees.
+func (h *Handler) product(ctx context.Context, text string) (*store.Product, error) {
+	id, err := idOf("product", text)
+	if err != nil {
+		return nil, err
+	}
+	p, err := h.store.Product(ctx, tenantOf(ctx), id)
+	return p, notFound(err, "product", text)
+}
+
+// lockProduct is product inside a transaction.
+func lockProduct(ctx context.Context, tx *store.Store, text string) (*store.Product, error) {
+	id, err := idOf("product", text)
+	if err != nil {
+		return nil, err
+	}
+	p, err := tx.LockProduct(tenantOf(ctx), id)
+	return p, notFound(err, "product", text)
+}
+
+// keyAge is how long the answer to an Idempotency-Key is kept.
+const keyAge = 24 * time.Hour
+
+// once runs do in a transaction. With an Idempotency-Key its answer is kept in
+// that transaction, and the same request again gets it without anything being
+// done; another request under the same key is a conflict. Refusals are not kept:
+// they have changed nothing.
+func (h *Handler) once(ctx context.Context, key *string, request any, do func(tx *store.Store) (*answer, error)) (*answer, error) {
+	var a *answer
+	var kept store.IdempotentAnswer
+	if key != nil {
+		var err error
+		if kept, err = keptAs(ctx, *key, request); err != nil {
+			return nil, err
+		}
+	}
+	err := h.store.InTx(ctx, func(tx *store.Store) (err error) {
+		if key != nil {
+			if a, err = replay(ctx, tx, kept); a != nil || err != nil {
+				return err
+			}
+		}
+		if a, err = do(tx); err != nil || key == nil || a == nil {
+			return err
+		}
+		row := kept
+		row.Status, row.Location, row.Body = int64(a.status), a.location, a.body
+		return tx.KeepIdempotentAnswer(&row)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// keptAs says under what an answer is kept: who asked for what where. The query
+// belongs to the request.
+func keptAs(ctx context.Context, key string, request any) (store.IdempotentAnswer, error) {
+	text, err := json.Marshal(request)
+	if err != nil {
+		return store.IdempotentAnswer{}, err
+	}
+	info, who := call.From(ctx), auth.From(ctx)
+	sum := sha256.Sum256([]byte(info.Query + "\x00" + string(text)))
+	return store.IdempotentAnswer{
+		Principal: who.Kind + ":" + who.Tenant + ":" + who.TokenID, Path: canonicalPath(info.Path), Key: key, Request: sum[:],
+	}, nil
+}
+
+// canonicalPath is the path without the ways in which one operation may be
+// reached.
+func canonicalPath(path string) string {
+	parts := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+	switch {
+	case len(parts) > 0 && parts[0] == "v1":
+		parts = parts[1:]
+	case len(parts) > 1 && parts[0] == "api" && parts[1] == "v1.0":
+		parts = parts[2:]
+	}
+	return "/v1/" + strings.Join(parts, "/")
+}
+
+func replay(ctx context.Context, tx *store.Store, kept store.IdempotentAnswer) (*answer, error) {
+	old, err := tx.LockIdempotentAnswer(ctx, kept.Principal, kept.Path, kept.Key, tx.Now().Add(-keyAge))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if string(old.Request) != string(kept.Request) {
+		return nil, fault.Conflict("the Idempotency-Key was used for another request to this path within the last 24 hours")
+	}
+	return &answer{status: int(old.Status), location: old.Location, header: http.Header{}, body: old.Body}, nil
+}
+
+// pageOf turns the document's limit and cursor, which are checked already, into
+// the store's.
+func pageOf(limit *int32, cursor *string) store.Page {
+	p := store.Page{Limit: store.DefaultLimit, Total: true}
+	if limit != nil {
+		p.Limit = int(*limit)
+	}
+	if cursor != nil {
+		p.After = *cursor
+	}
+	return p
+}
+
+// pageError says of a cursor that it is none of this list.
+func pageError(err error) error {
+	if errors.Is(err, store.ErrBadCursor) {
+		return fault.InvalidField("query", "cursor", "must be one that an earlier page of this list gave").Because(err)
+	}
+	return err
+}
+
+// listed is the answer with a page: the headers say how to go on.
+func listed[T any](ctx context.Context, list store.List[T], build func(o *opaques, items []T) any) (*answer, error) {
+	a, err := respond(http.StatusOK, func(o *opaques) any { return build(o, list.Items) })
+	if err != nil {
+		return nil, err
+	}
+	a.header.Set("X-Total-Count", fmt.Sprint(list.Total))
+	if list.Next != "" {
+		a.header.Set("Link", linkTo(ctx, "cursor", list.Next))
+	}
+	return a, nil
+}
+
+// linkTo is the address of the next page, spelled as the client spelled this
+// one's.
+func linkTo(ctx context.Context, parameter, value string) string {
+	info := call.From(ctx)
+	query, _ := url.ParseQuery(info.Query) // the request was admitted, so it can be read
+	query.Set(parameter, value)
+	return fmt.Sprintf(`<%s%s?%s>; rel="next"`, info.Origin.Prefix, info.Path, query.Encode())
+}
+
+// each converts a list; none is an empty one.
+func each[T, U any](list []T, convert func(*T) U) []U {
+	out := make([]U, 0, len(list))
+	for i := range list {
+		out = append(out, convert(&list[i]))
+	}
+	return out
+}
+
+func or[T any](v *T, fallback T) T {
+	if v == nil {
+		return fallback
+	}
+	return *v
+}

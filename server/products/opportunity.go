@@ -1,0 +1,477 @@
+package products
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/oapi-codegen/nullable"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/products/dates"
+	"github.com/slipway-lab/slipway/server/products/lifecycle"
+	"github.com/slipway-lab/slipway/server/products/waiting"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// ListOpportunities answers a page of the opportunities of a product.
+func (h *Handler) ListOpportunities(ctx context.Context, req api.ListOpportunitiesRequestObject) (api.ListOpportunitiesResponseObject, error) {
+	p, err := h.product(ctx, req.ProductID)
+	if err != nil {
+		return nil, err
+	}
+	filter := store.OpportunityFilter{
+		Product: p.ID, ImageUniqueID: or(req.Params.ImageUniqueID, ""), AgentID: or(req.Params.AgentID, ""),
+		States: each(req.Params.State, func(s *api.OpportunityState) string { return string(*s) }),
+		Page:   pageOf(req.Params.Limit, req.Params.Cursor),
+	}
+	if req.Params.SpecID != nil {
+		if filter.SpecID, err = uuid.Parse(*req.Params.SpecID); err != nil {
+			return listed(ctx, store.List[store.Opportunity]{}, noOpportunities)
+		}
+	}
+	list, err := h.store.ListOpportunities(ctx, filter)
+	if err != nil {
+		return nil, pageError(err)
+	}
+	about, err := h.about(ctx, list.Items)
+	if err != nil {
+		return nil, err
+	}
+	return listed(ctx, list, func(o *opaques, items []store.Opportunity) any {
+		return api.OpportunityList{TestOpportunities: each(items, func(row *store.Opportunity) api.Opportunity { return about.toAPI(row, o) })}
+	})
+}
+
+func noOpportunities(*opaques, []store.Opportunity) any {
+	return api.OpportunityList{TestOpportunities: []api.Opportunity{}}
+}
+
+// GetOpportunity answers one opportunity.
+func (h *Handler) GetOpportunity(ctx context.Context, req api.GetOpportunityRequestObject) (api.GetOpportunityResponseObject, error) {
+	_, o, err := h.opportunity(ctx, req.ProductID, req.TestOpportunityID)
+	if err != nil {
+		return nil, err
+	}
+	return h.opportunityAnswer(ctx, h.store, o)
+}
+
+func (h *Handler) opportunity(ctx context.Context, product, text string) (*store.Product, *store.Opportunity, error) {
+	p, err := h.product(ctx, product)
+	if err != nil {
+		return nil, nil, err
+	}
+	id, err := idOf("test opportunity", text)
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := h.store.Opportunity(ctx, p.ID, id)
+	return p, o, notFound(err, "test opportunity", text)
+}
+
+// lockOpportunity reads an opportunity inside a transaction, through the
+// product that the path names.
+func lockOpportunity(ctx context.Context, tx *store.Store, product, text string) (*store.Opportunity, error) {
+	productID, err := idOf("product", product)
+	if err != nil {
+		return nil, err
+	}
+	p, err := tx.Product(ctx, tenantOf(ctx), productID)
+	if err != nil {
+		return nil, notFound(err, "product", product)
+	}
+	id, err := idOf("test opportunity", text)
+	if err != nil {
+		return nil, err
+	}
+	o, err := tx.LockOpportunity(p.Tenant, id)
+	if err == nil && o.ProductID != p.ID {
+		err = store.ErrNotFound
+	}
+	return o, notFound(err, "test opportunity", text)
+}
+
+func (h *Handler) opportunityAnswer(ctx context.Context, s *store.Store, o *store.Opportunity) (*answer, error) {
+	about, err := aboutFrom(ctx, s, []store.Opportunity{*o})
+	if err != nil {
+		return nil, err
+	}
+	return respond(http.StatusOK, func(op *opaques) any { return about.toAPI(o, op) })
+}
+
+// ReleaseOpportunity gives an opportunity back.
+func (h *Handler) ReleaseOpportunity(ctx context.Context, req api.ReleaseOpportunityRequestObject) (api.ReleaseOpportunityResponseObject, error) {
+	return h.step(ctx, req.Params.IdempotencyKey, req.ProductID, req.TestOpportunityID, req.Body,
+		func(now time.Time, l lifecycle.Opportunity) (lifecycle.Change, error) {
+			return l.Release(now, req.Body.LeaseToken, or(req.Body.Reason, ""), h.store.NewID)
+		})
+}
+
+// CancelOpportunity ends an opportunity that waits, and asks the agent of one
+// that runs to stop.
+func (h *Handler) CancelOpportunity(ctx context.Context, req api.CancelOpportunityRequestObject) (api.CancelOpportunityResponseObject, error) {
+	reason := ""
+	if req.Body != nil {
+		reason = or(req.Body.Reason, "")
+	}
+	if err := checkTexts("/reason", []string{reason}); err != nil {
+		return nil, err
+	}
+	return h.step(ctx, req.Params.IdempotencyKey, req.ProductID, req.TestOpportunityID, req.Body,
+		func(now time.Time, l lifecycle.Opportunity) (lifecycle.Change, error) {
+			return l.Cancel(now, reason, h.config.CancelGrace)
+		})
+}
+
+// step lets the state machine change one opportunity and answers it.
+func (h *Handler) step(ctx context.Context, key *string, product, id string, body any, change func(time.Time, lifecycle.Opportunity) (lifecycle.Change, error)) (*answer, error) {
+	return h.once(ctx, key, body, func(tx *store.Store) (*answer, error) {
+		o, err := lockOpportunity(ctx, tx, product, id)
+		if err != nil {
+			return nil, err
+		}
+		if err := h.change(ctx, tx, o, nil, change); err != nil {
+			return nil, err
+		}
+		return h.opportunityAnswer(ctx, tx, o)
+	})
+}
+
+// cancel is CancelOpportunity for one that is locked already and not final.
+func (h *Handler) cancel(ctx context.Context, tx *store.Store, o *store.Opportunity, reason string) error {
+	return h.change(ctx, tx, o, nil, func(now time.Time, l lifecycle.Opportunity) (lifecycle.Change, error) {
+		return l.Cancel(now, reason, h.config.CancelGrace)
+	})
+}
+
+// RetryOpportunity makes a new opportunity in the context of a final one, with
+// the spec as it is now.
+func (h *Handler) RetryOpportunity(ctx context.Context, req api.RetryOpportunityRequestObject) (api.RetryOpportunityResponseObject, error) {
+	return h.once(ctx, req.Params.IdempotencyKey, nil, func(tx *store.Store) (*answer, error) {
+		o, err := lockOpportunity(ctx, tx, req.ProductID, req.TestOpportunityID)
+		if err != nil {
+			return nil, err
+		}
+		if err := (lifecycle.Opportunity{State: lifecycle.State(o.State)}).Retryable(); err != nil {
+			return nil, refused(err)
+		}
+		p, err := tx.Product(ctx, o.Tenant, o.ProductID)
+		if err != nil {
+			return nil, err
+		}
+		t, err := tx.TestSpec(ctx, p.ID, o.SpecID)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, fault.Conflict("the test spec of the opportunity was deleted").Because(err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		rows := []store.Opportunity{retryOf(tx, p, t, o)}
+		if err := begin(ctx, tx, rows); err != nil {
+			return nil, err
+		}
+		return advertised([]api.OpportunityRef{{ImageUniqueID: o.ImageUniqueID, TestOpportunityID: rows[0].ID}}, false)
+	})
+}
+
+func retryOf(tx *store.Store, p *store.Product, t *store.TestSpec, o *store.Opportunity) store.Opportunity {
+	var advertised *string
+	if o.AdPlatform != "" {
+		advertised = &o.AdPlatform
+	}
+	c := &store.Context{ID: o.ContextID, ImageUniqueID: o.ImageUniqueID}
+	row := newOpportunity(tx, p, t, c, specToTrigger(t).PlatformFor(advertised))
+	row.Kind, row.Subject, row.AdChannel, row.AdPlatform = o.Kind, o.Subject, o.AdChannel, o.AdPlatform
+	row.Release, row.RetryOf = o.Release, &o.ID
+	return row
+}
+
+// refused gives a refusal of the state machine its status.
+func refused(err error) error {
+	var r *lifecycle.Refusal
+	if errors.As(err, &r) {
+		return fault.New(http.StatusConflict, string(r.Code), "%s", r.Message).Because(err)
+	}
+	return err
+}
+
+// posted is what a result holds that the state machine does not look at.
+type posted struct {
+	payload, agent []byte
+	revno          *string
+	file           *uuid.UUID
+}
+
+// change loads what the state machine needs of a locked opportunity, lets it
+// decide, and stores everything that follows. The row shows the state after.
+func (h *Handler) change(ctx context.Context, tx *store.Store, o *store.Opportunity, result *posted, decide func(time.Time, lifecycle.Opportunity) (lifecycle.Change, error)) error {
+	before, err := load(ctx, tx, o)
+	if err != nil {
+		return err
+	}
+	change, err := decide(tx.Now(), before)
+	if err != nil {
+		return refused(err)
+	}
+	return apply(ctx, tx, o, before, change, result)
+}
+
+func load(ctx context.Context, tx *store.Store, o *store.Opportunity) (lifecycle.Opportunity, error) {
+	l := lifecycle.Opportunity{
+		State: lifecycle.State(o.State), Attempt: int(o.Attempt), MaxAttempts: int(o.MaxAttempts), QueueTTL: microseconds(o.QueueTTLUS),
+		QueuedAt: o.QueuedAt, LastQueuedAt: o.LastQueuedAt, UpdatedAt: o.UpdatedAt, CancelBy: or(o.CancelBy, time.Time{}),
+	}
+	if o.Attempt > 0 {
+		leases, err := tx.Leases(ctx, o.ID)
+		if err != nil {
+			return l, err
+		}
+		l.Leases = each(leases, leaseFrom)
+	}
+	if o.ResultID != nil {
+		r, err := tx.OpportunityResult(ctx, o.ProductID, *o.ResultID)
+		if err != nil {
+			return l, err
+		}
+		l.Result = &lifecycle.Result{
+			ID: r.ID, TestStatus: r.TestStatus, Attempt: int(r.Attempt), StoredAt: r.CreatedAt, Synthetic: r.Synthetic, Token: r.Token,
+			Holder: lifecycle.Holder{AgentID: or(r.AgentID, ""), Platform: r.AgentPlatform, AgentGroup: r.AgentGroup},
+		}
+		copy(l.Result.Digest[:], r.Digest)
+	}
+	return l, nil
+}
+
+func leaseFrom(l *store.Lease) lifecycle.Lease {
+	return lifecycle.Lease{
+		Token: l.Token, Attempt: int(l.Attempt), Length: microseconds(l.LengthUS), ExpiresAt: l.ExpiresAt, End: lifecycle.LeaseEnd(l.Ended),
+		Holder: lifecycle.Holder{AgentID: l.AgentID, Platform: l.Platform, AgentGroup: l.AgentGroup},
+	}
+}
+
+func microseconds(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
+
+// apply stores a change: leases, the result, the state, and the events.
+func apply(ctx context.Context, tx *store.Store, o *store.Opportunity, before lifecycle.Opportunity, change lifecycle.Change, result *posted) error {
+	for i, l := range change.Opportunity.Leases {
+		if i < len(before.Leases) && before.Leases[i] == l {
+			continue
+		}
+		if err := tx.SaveLease(leaseToStore(o, l)); err != nil {
+			return err
+		}
+	}
+	if change.Result != nil {
+		if err := keepResult(ctx, tx, o, change.Result, result); err != nil {
+			return err
+		}
+	}
+	fillState(o, change.Opportunity)
+	if err := tx.SaveOpportunity(o); err != nil {
+		return err
+	}
+	if o.State == string(lifecycle.Queued) && before.State != lifecycle.Queued {
+		tx.Notify(workTopic(o.Tenant))
+	}
+	events, err := eventsFrom(o, change.Events)
+	if err != nil {
+		return err
+	}
+	return tx.AppendEvents(ctx, events...)
+}
+
+func leaseToStore(o *store.Opportunity, l lifecycle.Lease) *store.Lease {
+	return &store.Lease{
+		OpportunityID: o.ID, Attempt: int64(l.Attempt), Tenant: o.Tenant, ProductID: o.ProductID, AgentID: l.Holder.AgentID,
+		Platform: l.Holder.Platform, AgentGroup: l.Holder.AgentGroup, Token: l.Token, LengthUS: l.Length.Microseconds(),
+		ExpiresAt: l.ExpiresAt, Ended: string(l.End),
+	}
+}
+
+// fillState copies what the state machine decides into the row.
+func fillState(o *store.Opportunity, l lifecycle.Opportunity) {
+	o.State, o.Attempt = string(l.State), int64(l.Attempt)
+	o.LastQueuedAt, o.UpdatedAt = l.LastQueuedAt, l.UpdatedAt
+	o.Deadline, o.CancelBy, o.Holder = nil, nil, ""
+	if at := l.Deadline(); !at.IsZero() {
+		o.Deadline = &at
+	}
+	if l.State == lifecycle.Cancelling {
+		o.CancelBy = &l.CancelBy
+	}
+	if lease := l.Lease(); lease != nil {
+		o.Holder = lease.Holder.AgentID
+	}
+	if l.Result != nil {
+		o.ResultID = &l.Result.ID
+	}
+}
+
+// workTopic is notified when something is queued for the agents of a tenant.
+func workTopic(tenant string) string { return "work/" + tenant }
+
+// eventData is what an event holds beside its type and time; SPI's event logs
+// show the same members.
+type eventData struct {
+	AgentID    *string                   `json:"agent_id,omitempty"`
+	Platform   nullable.Nullable[string] `json:"platform,omitempty"`
+	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
+	ResultID   *uuid.UUID                `json:"result_id,omitempty"`
+	TestStatus *string                   `json:"test_status,omitempty"`
+	Attempt    *int32                    `json:"attempt,omitempty"`
+	Reason     *string                   `json:"reason,omitempty"`
+}
+
+const area = "products"
+
+func eventsFrom(o *store.Opportunity, list []lifecycle.Event) ([]store.Event, error) {
+	var out []store.Event
+	for _, e := range list {
+		row := store.Event{
+			Tenant: o.Tenant, Area: area, Type: string(e.Type), Time: e.Time,
+			ProductID: &o.ProductID, OpportunityID: &o.ID, TestStatus: e.TestStatus,
+		}
+		data := eventData{}
+		if e.Holder != nil {
+			row.AgentID = e.Holder.AgentID
+			data.AgentID, data.Platform, data.AgentGroup = &e.Holder.AgentID, orNull(e.Holder.Platform), orNull(e.Holder.AgentGroup)
+		}
+		if e.ResultID != uuid.Nil {
+			data.ResultID, data.TestStatus = &e.ResultID, &e.TestStatus
+		}
+		if e.Attempt > 0 {
+			attempt := int32(e.Attempt)
+			data.Attempt = &attempt
+		}
+		if e.Reason != "" {
+			data.Reason = &e.Reason
+		}
+		text, err := json.Marshal(data)
+		if err != nil {
+			return nil, err
+		}
+		row.Data = text
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+// about is what documents of opportunities tell from other tables.
+type about struct {
+	contexts map[uuid.UUID]*store.Context
+	versions map[uuid.UUID]*store.SpecVersion
+	agents   []waiting.Agent // only when one of them waits
+	now      time.Time
+}
+
+func (h *Handler) about(ctx context.Context, rows []store.Opportunity) (*about, error) {
+	return aboutFrom(ctx, h.store, rows)
+}
+
+// aboutFrom reads it for all rows at once.
+func aboutFrom(ctx context.Context, s *store.Store, rows []store.Opportunity) (*about, error) {
+	a := &about{now: s.Now()}
+	var contexts, versions []uuid.UUID
+	waits := ""
+	for i := range rows {
+		contexts, versions = append(contexts, rows[i].ContextID), append(versions, rows[i].VersionID)
+		if rows[i].State == string(lifecycle.Queued) {
+			waits = rows[i].ID.String()
+		}
+	}
+	var err error
+	if a.contexts, err = s.Contexts(ctx, unique(contexts)); err != nil {
+		return nil, err
+	}
+	if a.versions, err = s.SpecVersions(ctx, unique(versions)); err != nil {
+		return nil, err
+	}
+	if waits != "" {
+		a.agents, err = waitingAgents(ctx, s, rows[0].Tenant)
+	}
+	return a, err
+}
+
+func unique(ids []uuid.UUID) []uuid.UUID {
+	seen := make(map[uuid.UUID]bool, len(ids))
+	var out []uuid.UUID
+	for _, id := range ids {
+		if !seen[id] {
+			seen[id] = true
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+func waitingAgents(ctx context.Context, s *store.Store, tenant string) ([]waiting.Agent, error) {
+	agents, err := s.AllAgents(ctx, tenant)
+	if err != nil || len(agents) == 0 {
+		return nil, err
+	}
+	held, err := s.HeldLeases(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	return each(agents, func(a *store.Agent) waiting.Agent { return waitingAgent(a, len(held[a.ID])) }), nil
+}
+
+func waitingAgent(a *store.Agent, holding int) waiting.Agent {
+	out := waiting.Agent{
+		Platform: a.Platform, AgentGroup: a.AgentGroup, Releases: a.Releases, Mode: waiting.Mode(a.Mode),
+		LastSeenAt: a.LastSeenAt, Capacity: int(a.Capacity), Holding: holding,
+	}
+	for _, text := range a.Products {
+		if id, err := uuid.Parse(text); err == nil {
+			out.Products = append(out.Products, id)
+		}
+	}
+	return out
+}
+
+// orEmpty is nil for the key that takes any agent.
+func orEmpty(key string) *string {
+	if key == "" {
+		return nil
+	}
+	return &key
+}
+
+func (a *about) toAPI(row *store.Opportunity, o *opaques) api.Opportunity {
+	out := api.Opportunity{
+		TestOpportunityID: row.ID, ProductID: row.ProductID, Release: row.Release, SpecID: row.SpecID, ImageUniqueID: row.ImageUniqueID,
+		Platform: orNull(orEmpty(row.PlatformKey)), AgentGroup: orNull(orEmpty(row.GroupKey)), Priority: int32(row.Priority),
+		State: api.OpportunityState(row.State), Attempt: int32(row.Attempt), MaxAttempts: int32(row.MaxAttempts),
+		QueuedAt: dates.FormatEvent(row.QueuedAt), UpdatedAt: dates.FormatEvent(row.UpdatedAt),
+		ExpiresAt: orNull[string](nil), RetryOf: orNull(row.RetryOf), HeldBy: orNull(orEmpty(row.Holder)),
+		WaitingCode: orNull[api.OpportunityWaitingCode](nil), WaitingReason: orNull[string](nil),
+	}
+	if v := a.versions[row.VersionID]; v != nil {
+		out.SpecName, out.TestPayload = v.Name, o.nullable(v.TestPayload)
+	}
+	if c := a.contexts[row.ContextID]; c != nil {
+		out.ImageReference, out.BaseSnaps, out.ExtraSnaps = o.nullable(c.ImageReference), snapsToAPI(c.BaseSnaps), o.value(c.ExtraSnaps)
+		out.BaseChannel, out.UpdateChannel = c.BaseChannel, orNull(c.UpdateChannel)
+		out.PrimarySnapName, out.PrimarySnapRevision = orNull(c.PrimarySnapName), orNull(c.PrimarySnapRevision)
+	}
+	if row.State == string(lifecycle.Queued) {
+		a.explain(row, &out)
+	}
+	return out
+}
+
+// explain says when an opportunity gives up waiting, and why it waits.
+func (a *about) explain(row *store.Opportunity, out *api.Opportunity) {
+	if row.Deadline != nil {
+		out.ExpiresAt.Set(dates.FormatEvent(*row.Deadline))
+	}
+	why := waiting.Why(waiting.Opportunity{
+		ProductID: row.ProductID, Release: row.Release, Platform: orEmpty(row.PlatformKey), AgentGroup: orEmpty(row.GroupKey),
+	}, a.agents, a.now, waiting.DefaultSilence)
+	out.WaitingCode.Set(api.OpportunityWaitingCode(why.Code))
+	out.WaitingReason.Set(why.Text)
+}

@@ -1,0 +1,184 @@
+package products
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/products/lifecycle"
+	"github.com/slipway-lab/slipway/server/upload"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// maxPiece limits one piece of output in bytes.
+const maxPiece = 1 << 20
+
+// AppendOutput takes a piece of console output. A piece that was sent before is
+// recognised by its place, so it may be sent again.
+func (h *Handler) AppendOutput(ctx context.Context, req api.AppendOutputRequestObject) (api.AppendOutputResponseObject, error) {
+	raw, ok := upload.FromContext(ctx)
+	if !ok {
+		return nil, errors.New("output: the body was not put aside")
+	}
+	piece, err := io.ReadAll(io.LimitReader(raw.Body, maxPiece+1))
+	if err != nil {
+		return nil, bodyFault(err)
+	}
+	if len(piece) > maxPiece {
+		return nil, fault.TooLarge("a piece of output has at most %d bytes", maxPiece)
+	}
+	var size int64
+	err = h.store.InTx(ctx, func(tx *store.Store) error {
+		o, err := lockOpportunity(ctx, tx, req.ProductID, req.TestOpportunityID)
+		if err != nil {
+			return err
+		}
+		l, err := load(ctx, tx, o)
+		if err != nil {
+			return err
+		}
+		if lease := l.Lease(); lease == nil || lease.Token != req.Params.LeaseToken {
+			return fault.New(http.StatusConflict, string(lifecycle.LeaseLost), "the lease is not the one that holds the test opportunity")
+		}
+		fresh, err := h.unseen(ctx, tx, o, req.Params.Offset, piece)
+		if err != nil {
+			return err
+		}
+		if err := tx.AppendOutput(o, fresh); err != nil {
+			return err
+		}
+		tx.Notify(outputTopic(o.ID))
+		size = o.OutputBytes
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return respond(http.StatusOK, func(*opaques) any { return api.OutputSize{Size: size} })
+}
+
+func bodyFault(err error) error {
+	if f := fault.From(err); f.Status < 500 {
+		return f
+	}
+	return fault.Invalid("the body broke off before its end").Because(err)
+}
+
+func outputTopic(id uuid.UUID) string { return "output/" + id.String() }
+
+// unseen returns the part of a piece that the server does not have yet.
+func (h *Handler) unseen(ctx context.Context, tx *store.Store, o *store.Opportunity, offset int64, piece []byte) ([]byte, error) {
+	if offset > o.OutputBytes {
+		return nil, fault.Conflict("the output has %d bytes, a piece at %d would leave a gap", o.OutputBytes, offset)
+	}
+	known := min(o.OutputBytes-offset, int64(len(piece)))
+	rest := piece[:known]
+	err := tx.ReadOutput(ctx, o.ID, offset, func(have []byte) error {
+		have = have[:min(len(have), len(rest))]
+		if !bytes.Equal(have, rest[:len(have)]) {
+			return fault.Conflict("the output has other bytes at %d already", offset)
+		}
+		rest = rest[len(have):]
+		if len(rest) == 0 {
+			return errEnough
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, err
+	}
+	if o.OutputBytes+int64(len(piece))-known > h.config.MaxOutput {
+		return nil, fault.TooLarge("the output of a test opportunity has at most %d bytes", h.config.MaxOutput)
+	}
+	return piece[known:], nil
+}
+
+var errEnough = errors.New("enough")
+
+// ReadOutput answers the output so far, or streams it to its end.
+func (h *Handler) ReadOutput(ctx context.Context, req api.ReadOutputRequestObject) (api.ReadOutputResponseObject, error) {
+	_, o, err := h.opportunity(ctx, req.ProductID, req.TestOpportunityID)
+	if err != nil {
+		return nil, err
+	}
+	out := &output{ctx: ctx, h: h, o: o, offset: or(req.Params.Offset, 0)}
+	if out.live = call.From(ctx).Prefers("text/plain", "text/event-stream") == "text/event-stream"; out.live && or(req.Params.LastEventID, "") != "" {
+		if out.offset, err = strconv.ParseInt(*req.Params.LastEventID, 10, 64); err != nil || out.offset < 0 {
+			return nil, fault.InvalidField("header", "Last-Event-ID", "must be the offset that an earlier event had as its id")
+		}
+	}
+	return out, nil
+}
+
+// output is console output as an answer.
+type output struct {
+	ctx    context.Context
+	h      *Handler
+	o      *store.Opportunity
+	offset int64
+	live   bool
+}
+
+// VisitReadOutputResponse writes what there is, or streams it.
+func (out *output) VisitReadOutputResponse(w http.ResponseWriter) error {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	if out.live {
+		return out.stream(newSSE(w))
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(http.StatusOK)
+	return out.h.store.ReadOutput(out.ctx, out.o.ID, out.offset, func(part []byte) error {
+		_, err := w.Write(part)
+		return err
+	})
+}
+
+// stream ends when the opportunity is final and everything was sent.
+func (out *output) stream(s *sse) error {
+	wake, stop := out.h.store.Subscribe(outputTopic(out.o.ID))
+	defer stop()
+	for {
+		o, err := out.h.store.Opportunity(out.ctx, out.o.ProductID, out.o.ID) // before the output: nothing comes after a final state
+		if err != nil {
+			return nil
+		}
+		if err := out.h.store.ReadOutput(out.ctx, o.ID, out.offset, func(part []byte) error { return out.send(s, part) }); err != nil {
+			return nil
+		}
+		if err := s.flush(); err != nil || lifecycle.State(o.State).Final() || !out.h.await(out.ctx, wake, time.Hour) {
+			return nil
+		}
+	}
+}
+
+// send cuts where no character is cut.
+func (out *output) send(s *sse, part []byte) error {
+	for len(part) > 0 {
+		n := min(len(part), 16<<10)
+		for back := 0; back < utf8.UTFMax && n < len(part) && n > 1 && !utf8.RuneStart(part[n]); back++ {
+			n--
+		}
+		text, err := json.Marshal(map[string]string{"text": string(part[:n])})
+		if err != nil {
+			return err
+		}
+		out.offset += int64(n)
+		if err := s.event(strconv.FormatInt(out.offset, 10), "output", text); err != nil {
+			return err
+		}
+		part = part[n:]
+	}
+	return nil
+}

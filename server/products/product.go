@@ -1,0 +1,372 @@
+package products
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/products/dates"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// ListProducts answers a page of the caller's products.
+func (h *Handler) ListProducts(ctx context.Context, req api.ListProductsRequestObject) (api.ListProductsResponseObject, error) {
+	list, err := h.store.ListProducts(ctx, store.ProductFilter{
+		Tenant: tenantOf(ctx), Name: or(req.Params.Name, ""), Snap: or(req.Params.Snap, ""),
+		Page: pageOf(req.Params.Limit, req.Params.Cursor),
+	})
+	if err != nil {
+		return nil, pageError(err)
+	}
+	return listed(ctx, list, func(o *opaques, items []store.Product) any {
+		return api.ProductList{Products: each(items, func(p *store.Product) api.Product { return productToAPI(p, o) })}
+	})
+}
+
+// CreateProduct defines a product of the caller.
+func (h *Handler) CreateProduct(ctx context.Context, req api.CreateProductRequestObject) (api.CreateProductResponseObject, error) {
+	return h.once(ctx, req.Params.IdempotencyKey, req.Body, func(tx *store.Store) (*answer, error) {
+		p := &store.Product{Tenant: tenantOf(ctx), Owner: callerName(ctx)}
+		if err := fillProduct(p, req.Body); err != nil {
+			return nil, err
+		}
+		if err := tx.CreateProduct(ctx, p); err != nil {
+			return nil, nameTaken(err, "a product", p.Name)
+		}
+		return created("/v1/products/"+p.ID.String(), productAnswer(p))
+	})
+}
+
+// created adds 201 and Location to what was made.
+func created(location string, build func(o *opaques) any) (*answer, error) {
+	a, err := respond(http.StatusCreated, build)
+	if err == nil {
+		a.location = location
+	}
+	return a, err
+}
+
+func productAnswer(p *store.Product) func(o *opaques) any {
+	return func(o *opaques) any { return productToAPI(p, o) }
+}
+
+func nameTaken(err error, what, name string) error {
+	if errors.Is(err, store.ErrConflict) {
+		return fault.Conflict("%s with the name %q exists already", what, name).Because(err)
+	}
+	return err
+}
+
+func fillProduct(p *store.Product, in *api.NewProduct) error {
+	if err := checkTexts("/snaps", in.Snaps); err != nil {
+		return err
+	}
+	if err := checkTexts("/name", []string{in.Name, in.Release}); err != nil {
+		return err
+	}
+	p.Name, p.Release, p.Snaps = in.Name, in.Release, in.Snaps
+	p.Manifest, p.Supersede = rawOf(in.Manifest), or(in.Supersede, false)
+	return nil
+}
+
+// GetProduct answers one product.
+func (h *Handler) GetProduct(ctx context.Context, req api.GetProductRequestObject) (api.GetProductResponseObject, error) {
+	p, err := h.product(ctx, req.ProductID)
+	if err != nil {
+		return nil, err
+	}
+	return respond(http.StatusOK, productAnswer(p))
+}
+
+// ReplaceProduct sets every field of a product.
+func (h *Handler) ReplaceProduct(ctx context.Context, req api.ReplaceProductRequestObject) (api.ReplaceProductResponseObject, error) {
+	return h.changeProduct(ctx, req.ProductID, func(p *store.Product) error { return fillProduct(p, req.Body) })
+}
+
+// UpdateProduct sets the fields that the body names.
+func (h *Handler) UpdateProduct(ctx context.Context, req api.UpdateProductRequestObject) (api.UpdateProductResponseObject, error) {
+	in := req.Body
+	return h.changeProduct(ctx, req.ProductID, func(p *store.Product) error {
+		if err := checkTexts("/snaps", in.Snaps); err != nil {
+			return err
+		}
+		p.Name, p.Release, p.Supersede = or(in.Name, p.Name), or(in.Release, p.Release), or(in.Supersede, p.Supersede)
+		if err := checkTexts("/name", []string{p.Name, p.Release}); err != nil {
+			return err
+		}
+		if in.Snaps != nil {
+			p.Snaps = in.Snaps
+		}
+		if manifest := rawOf(in.Manifest); manifest != nil {
+			p.Manifest = manifest
+		}
+		return nil
+	})
+}
+
+func (h *Handler) changeProduct(ctx context.Context, id string, change func(p *store.Product) error) (*answer, error) {
+	var p *store.Product
+	err := h.store.InTx(ctx, func(tx *store.Store) (err error) {
+		if p, err = lockProduct(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := change(p); err != nil {
+			return err
+		}
+		return nameTaken(tx.SaveProduct(ctx, p), "a product", p.Name)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return respond(http.StatusOK, productAnswer(p))
+}
+
+// DeleteProduct removes a product; with force what is not final is cancelled.
+func (h *Handler) DeleteProduct(ctx context.Context, req api.DeleteProductRequestObject) (api.DeleteProductResponseObject, error) {
+	err := h.store.InTx(ctx, func(tx *store.Store) error {
+		p, err := lockProduct(ctx, tx, req.ProductID)
+		if err != nil {
+			return err
+		}
+		if err := h.clear(ctx, tx, p.ID, uuid.Nil, or(req.Params.Force, false), "the product was deleted"); err != nil {
+			return err
+		}
+		return tx.DeleteProduct(p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.DeleteProduct204Response{}, nil
+}
+
+// clear refuses while opportunities of a product, or of one spec of it, are not
+// final, or cancels them by force.
+func (h *Handler) clear(ctx context.Context, tx *store.Store, product, spec uuid.UUID, force bool, reason string) error {
+	open, err := tx.LockOpen(product, spec)
+	if err != nil {
+		return err
+	}
+	if len(open) > 0 && !force {
+		return fault.Conflict("%d test opportunities are not final; force=true cancels them", len(open))
+	}
+	for i := range open {
+		if err := h.cancel(ctx, tx, &open[i], reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func productToAPI(p *store.Product, o *opaques) api.Product {
+	return api.Product{
+		Snaps: texts(p.Snaps), Release: p.Release, Name: p.Name, ID: p.ID,
+		CreatedAt: dates.FormatCreated(p.CreatedAt), UpdatedAt: dates.FormatCreated(p.UpdatedAt),
+		Manifest: o.nullable(p.Manifest), Supersede: p.Supersede, Owner: p.Owner,
+	}
+}
+
+// texts never is nil, which would be null on the wire.
+func texts(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+// checkTexts refuses what the databases cannot keep.
+func checkTexts(pointer string, list []string) error {
+	for _, text := range list {
+		for _, r := range text {
+			if r == 0 {
+				return fault.InvalidBody(pointer, "must not hold the character U+0000")
+			}
+		}
+	}
+	return nil
+}
+
+// CreateTestSpec defines a test of a product.
+func (h *Handler) CreateTestSpec(ctx context.Context, req api.CreateTestSpecRequestObject) (api.CreateTestSpecResponseObject, error) {
+	return h.once(ctx, req.Params.IdempotencyKey, req.Body, func(tx *store.Store) (*answer, error) {
+		p, err := lockProduct(ctx, tx, req.ProductID)
+		if err != nil {
+			return nil, err
+		}
+		t := &store.TestSpec{ProductID: p.ID}
+		if err := fillTestSpec(t, req.Body); err != nil {
+			return nil, err
+		}
+		if err := tx.CreateTestSpec(ctx, t); err != nil {
+			return nil, nameTaken(err, "a test spec", t.Name)
+		}
+		return created("/v1/products/"+p.ID.String()+"/testspecs/"+t.ID.String(), testSpecAnswer(t))
+	})
+}
+
+func testSpecAnswer(t *store.TestSpec) func(o *opaques) any {
+	return func(o *opaques) any { return testSpecToAPI(t, o) }
+}
+
+func fillTestSpec(t *store.TestSpec, in *api.NewTestSpec) error {
+	t.Name, t.TestPayload = in.Name, rawOf(in.TestPayload)
+	t.Platform, t.AgentGroup = fromNullable(in.Platform), fromNullable(in.AgentGroup)
+	t.Channels, t.Triggers = in.Channels, triggersFrom(in.Triggers)
+	t.Enabled, t.Priority = or(in.Enabled, true), int64(or(in.Priority, 50))
+	t.MaxAttempts, t.QueueTTLUS = int64(or(in.MaxAttempts, 3)), or(in.QueueTTLSeconds, 604800)*1_000_000
+	return checkTestSpec(t)
+}
+
+func checkTestSpec(t *store.TestSpec) error {
+	for pointer, list := range map[string][]string{
+		"/name": {t.Name}, "/platform": {or(t.Platform, "")}, "/agent_group": {or(t.AgentGroup, "")}, "/channels": t.Channels,
+	} {
+		if err := checkTexts(pointer, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func triggersFrom(in []api.TriggerKind) []string {
+	return each(in, func(k *api.TriggerKind) string { return string(*k) })
+}
+
+// ListTestSpecs answers a page of the specs of a product.
+func (h *Handler) ListTestSpecs(ctx context.Context, req api.ListTestSpecsRequestObject) (api.ListTestSpecsResponseObject, error) {
+	p, err := h.product(ctx, req.ProductID)
+	if err != nil {
+		return nil, err
+	}
+	list, err := h.store.ListTestSpecs(ctx, p.ID, pageOf(req.Params.Limit, req.Params.Cursor))
+	if err != nil {
+		return nil, pageError(err)
+	}
+	return listed(ctx, list, func(o *opaques, items []store.TestSpec) any {
+		return api.TestSpecList{TestSpecs: each(items, func(t *store.TestSpec) api.TestSpec { return testSpecToAPI(t, o) })}
+	})
+}
+
+// GetTestSpec answers one spec.
+func (h *Handler) GetTestSpec(ctx context.Context, req api.GetTestSpecRequestObject) (api.GetTestSpecResponseObject, error) {
+	p, err := h.product(ctx, req.ProductID)
+	if err != nil {
+		return nil, err
+	}
+	t, err := testSpec(ctx, h.store, p.ID, req.SpecID)
+	if err != nil {
+		return nil, err
+	}
+	return respond(http.StatusOK, testSpecAnswer(t))
+}
+
+func testSpec(ctx context.Context, s *store.Store, product uuid.UUID, text string) (*store.TestSpec, error) {
+	id, err := idOf("test spec", text)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.TestSpec(ctx, product, id)
+	return t, notFound(err, "test spec", text)
+}
+
+// ReplaceTestSpec sets every field of a spec.
+func (h *Handler) ReplaceTestSpec(ctx context.Context, req api.ReplaceTestSpecRequestObject) (api.ReplaceTestSpecResponseObject, error) {
+	return h.changeTestSpec(ctx, req.ProductID, req.SpecID, func(t *store.TestSpec) error { return fillTestSpec(t, req.Body) })
+}
+
+// UpdateTestSpec sets the fields that the body names.
+func (h *Handler) UpdateTestSpec(ctx context.Context, req api.UpdateTestSpecRequestObject) (api.UpdateTestSpecResponseObject, error) {
+	return h.changeTestSpec(ctx, req.ProductID, req.SpecID, func(t *store.TestSpec) error {
+		patchTestSpec(t, req.Body)
+		return checkTestSpec(t)
+	})
+}
+
+func patchTestSpec(t *store.TestSpec, in *api.TestSpecPatch) {
+	t.Name, t.Enabled = or(in.Name, t.Name), or(in.Enabled, t.Enabled)
+	t.Priority = int64(or(in.Priority, int32(t.Priority)))
+	t.MaxAttempts = int64(or(in.MaxAttempts, int32(t.MaxAttempts)))
+	if in.QueueTTLSeconds != nil {
+		t.QueueTTLUS = *in.QueueTTLSeconds * 1_000_000
+	}
+	if payload := rawOf(in.TestPayload); payload != nil {
+		t.TestPayload = payload
+	}
+	if in.Platform.IsSpecified() {
+		t.Platform = fromNullable(in.Platform)
+	}
+	if in.AgentGroup.IsSpecified() {
+		t.AgentGroup = fromNullable(in.AgentGroup)
+	}
+	if in.Channels != nil {
+		t.Channels = in.Channels
+	}
+	if in.Triggers != nil {
+		t.Triggers = triggersFrom(in.Triggers)
+	}
+}
+
+func (h *Handler) changeTestSpec(ctx context.Context, product, id string, change func(t *store.TestSpec) error) (*answer, error) {
+	var t *store.TestSpec
+	err := h.store.InTx(ctx, func(tx *store.Store) error {
+		p, err := lockProduct(ctx, tx, product)
+		if err != nil {
+			return err
+		}
+		if t, err = testSpec(ctx, tx, p.ID, id); err != nil {
+			return err
+		}
+		if err := change(t); err != nil {
+			return err
+		}
+		return nameTaken(tx.SaveTestSpec(ctx, t), "a test spec", t.Name)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return respond(http.StatusOK, testSpecAnswer(t))
+}
+
+// DeleteTestSpec removes a spec; with force what is not final is cancelled.
+func (h *Handler) DeleteTestSpec(ctx context.Context, req api.DeleteTestSpecRequestObject) (api.DeleteTestSpecResponseObject, error) {
+	err := h.store.InTx(ctx, func(tx *store.Store) error {
+		p, err := lockProduct(ctx, tx, req.ProductID)
+		if err != nil {
+			return err
+		}
+		t, err := testSpec(ctx, tx, p.ID, req.SpecID)
+		if err != nil {
+			return err
+		}
+		if err := h.clear(ctx, tx, p.ID, t.ID, or(req.Params.Force, false), "the test spec was deleted"); err != nil {
+			return err
+		}
+		return tx.DeleteTestSpec(t.ID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.DeleteTestSpec204Response{}, nil
+}
+
+func testSpecToAPI(t *store.TestSpec, o *opaques) api.TestSpec {
+	return api.TestSpec{
+		ID: t.ID, ProductID: t.ProductID, Name: t.Name, TestPayload: o.nullable(t.TestPayload),
+		Platform: orNull(t.Platform), AgentGroup: orNull(t.AgentGroup), Channels: texts(t.Channels),
+		Triggers: each(t.Triggers, func(k *string) api.TriggerKind { return api.TriggerKind(*k) }),
+		Enabled:  t.Enabled, Priority: int32(t.Priority), MaxAttempts: int32(t.MaxAttempts),
+		QueueTTLSeconds: t.QueueTTLUS / 1_000_000,
+		CreatedAt:       dates.FormatCreated(t.CreatedAt), UpdatedAt: dates.FormatCreated(t.UpdatedAt),
+	}
+}
+
+// snapsToAPI reads a stored list of snaps.
+func snapsToAPI(raw store.JSON) []api.Snap {
+	list := []api.Snap{}
+	_ = json.Unmarshal(raw, &list) // we wrote it
+	return list
+}

@@ -1,0 +1,302 @@
+package products
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/products/dates"
+	"github.com/slipway-lab/slipway/server/products/lifecycle"
+	"github.com/slipway-lab/slipway/server/products/opaque"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// postResult stores what an agent reports; fileDigest names the file that came
+// with it, empty for none, and file the result that was read from it.
+func (h *Handler) postResult(ctx context.Context, req api.PostTestResultRequestObject, in *api.NewTestResult, fileDigest string, file *uuid.UUID) (*answer, error) {
+	post, err := postFrom(in, fileDigest)
+	if err != nil {
+		return nil, err
+	}
+	extra := &posted{payload: rawOf(in.ResultPayload), agent: rawOf(in.Agent), revno: fromNullable(in.AgentRevno), file: file}
+	body := struct {
+		Result *api.NewTestResult
+		File   string
+	}{in, fileDigest}
+	return h.once(ctx, req.Params.IdempotencyKey, body, func(tx *store.Store) (*answer, error) {
+		o, err := lockOpportunity(ctx, tx, req.ProductID, in.TestOpportunityID)
+		if err != nil {
+			return nil, err
+		}
+		fresh := false
+		post.ResultID = tx.NewID()
+		err = h.change(ctx, tx, o, extra, func(now time.Time, l lifecycle.Opportunity) (lifecycle.Change, error) {
+			change, err := l.PostResult(now, post)
+			fresh = len(change.Events) > 0
+			return change, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		return h.resultPosted(ctx, tx, o, fresh)
+	})
+}
+
+func (h *Handler) resultPosted(ctx context.Context, tx *store.Store, o *store.Opportunity, fresh bool) (*answer, error) {
+	r, err := tx.OpportunityResult(ctx, o.ProductID, *o.ResultID)
+	if err != nil {
+		return nil, err
+	}
+	a, err := h.resultAnswer(ctx, tx, r)
+	if err == nil && fresh {
+		a.status = http.StatusCreated
+		a.location = "/v1/products/" + o.ProductID.String() + "/tests/results/" + r.ID.String()
+	}
+	return a, err
+}
+
+// postFrom reads who posts what. Agents of the time show their id instead of a
+// token, in either spelling.
+func postFrom(in *api.NewTestResult, fileDigest string) (lifecycle.Post, error) {
+	status, ok := lifecycle.NormalizeStatus(in.TestStatus)
+	if !ok {
+		return lifecycle.Post{}, fault.InvalidBody("/test_status", "must be 1 to 32 letters, digits or _")
+	}
+	token, agent, hyphen := or(fromNullable(in.LeaseToken), ""), or(fromNullable(in.AgentID), ""), or(fromNullable(in.HyphenAgentID), "")
+	switch {
+	case agent != "" && hyphen != "" && agent != hyphen:
+		return lifecycle.Post{}, fault.InvalidBody("/agent-id", "must be the same as agent_id when both are given")
+	case agent == "":
+		agent = hyphen
+	}
+	if token == "" && agent == "" {
+		return lifecycle.Post{}, fault.InvalidBody("/lease_token", "is required, or agent_id for the agent that holds the lease")
+	}
+	if err := checkTexts("/agent_revno", []string{or(fromNullable(in.AgentRevno), "")}); err != nil {
+		return lifecycle.Post{}, err
+	}
+	return lifecycle.Post{Token: token, AgentID: agent, TestStatus: status, Digest: digestOf(status, in, fileDigest)}, nil
+}
+
+// digestOf tells the same result from a different one.
+func digestOf(status string, in *api.NewTestResult, file string) lifecycle.Digest {
+	sum := sha256.New()
+	for _, part := range []string{
+		status, string(opaque.Canonical(rawOf(in.ResultPayload))), string(opaque.Canonical(rawOf(in.Agent))),
+		or(fromNullable(in.AgentRevno), ""), file,
+	} {
+		_ = binary.Write(sum, binary.BigEndian, int64(len(part))) // a hash never fails
+		_, _ = sum.Write([]byte(part))
+	}
+	return lifecycle.Digest(sum.Sum(nil))
+}
+
+// keepResult stores the result of a change, with what helps to find it.
+func keepResult(ctx context.Context, tx *store.Store, o *store.Opportunity, r *lifecycle.Result, extra *posted) error {
+	about, err := aboutFrom(ctx, tx, []store.Opportunity{{ContextID: o.ContextID, VersionID: o.VersionID}})
+	if err != nil {
+		return err
+	}
+	c, v := about.contexts[o.ContextID], about.versions[o.VersionID]
+	if c == nil || v == nil {
+		return errors.New("the context of an opportunity is lost")
+	}
+	row := &store.OpportunityResult{
+		ID: r.ID, OpportunityID: o.ID, ProductID: o.ProductID, ImageUniqueID: o.ImageUniqueID, SpecName: v.Name,
+		PrimarySnapName: c.PrimarySnapName, BaseChannel: c.BaseChannel, UpdateChannel: c.UpdateChannel,
+		TestStatus: r.TestStatus, Attempt: int64(r.Attempt), Synthetic: r.Synthetic, CreatedAt: r.StoredAt,
+	}
+	if !r.Synthetic {
+		row.AgentID, row.AgentPlatform, row.AgentGroup = &r.Holder.AgentID, r.Holder.Platform, r.Holder.AgentGroup
+		row.Token, row.Digest = r.Token, r.Digest[:]
+		row.Payload, row.Agent, row.AgentRevno, row.FileID = extra.payload, extra.agent, extra.revno, extra.file
+		if row.AgentRevno == nil { // what the agent said when it registered
+			row.AgentRevno = registeredRevno(ctx, tx, o.Tenant, r.Holder.AgentID)
+		}
+	}
+	return tx.CreateOpportunityResult(row)
+}
+
+func registeredRevno(ctx context.Context, tx *store.Store, tenant, agent string) *string {
+	a, err := tx.Agent(ctx, tenant, agent)
+	if err != nil {
+		return nil
+	}
+	return a.Revno
+}
+
+// ListTestResults answers a page of the results of a product.
+func (h *Handler) ListTestResults(ctx context.Context, req api.ListTestResultsRequestObject) (api.ListTestResultsResponseObject, error) {
+	p, err := h.product(ctx, req.ProductID)
+	if err != nil {
+		return nil, err
+	}
+	when, err := dateRange(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q := req.Params
+	filter := store.OpportunityResultFilter{
+		Product: p.ID, ImageUniqueID: or(q.ImageUniqueID, ""), TestStatus: strings.ToUpper(or(q.TestStatus, "")), SpecName: or(q.SpecName, ""),
+		PrimarySnapName: or(q.PrimarySnapName, ""), AgentID: or(q.AgentID, ""), BaseChannel: or(q.BaseChannel, ""),
+		UpdateChannel: or(q.UpdateChannel, ""), From: when.From, To: when.To, Page: pageOf(q.Limit, q.Cursor),
+	}
+	var list store.List[store.OpportunityResult]
+	if q.TestOpportunityID != nil {
+		filter.OpportunityID, err = uuid.Parse(*q.TestOpportunityID)
+	}
+	if err == nil { // what is no id is no opportunity, so it has no result
+		if list, err = h.store.ListOpportunityResults(ctx, filter); err != nil {
+			return nil, pageError(err)
+		}
+	}
+	docs, err := h.resultDocs(ctx, h.store, list.Items)
+	if err != nil {
+		return nil, err
+	}
+	return listed(ctx, list, func(o *opaques, items []store.OpportunityResult) any {
+		return api.TestResultList{TestResults: each(items, func(r *store.OpportunityResult) api.TestResult { return docs.toAPI(r, o) })}
+	})
+}
+
+// dateRange reads start_date and end_date from the query as it came: a parameter
+// that is given twice is refused, too.
+func dateRange(ctx context.Context) (dates.Range, error) {
+	query, _ := url.ParseQuery(call.From(ctx).Query) // the request was admitted, so it can be read
+	r, err := dates.ParseRange(
+		dates.Param{Name: "start_date", Values: query["start_date"]}, dates.Param{Name: "end_date", Values: query["end_date"]})
+	var bad *dates.ParamError
+	if errors.As(err, &bad) {
+		f := fault.New(http.StatusBadRequest, "invalid-date", "%s", bad.Error())
+		for _, name := range bad.Params {
+			f.Errors = append(f.Errors, fault.Entry{Parameter: name, In: "query", Message: bad.Reason})
+		}
+		return r, f
+	}
+	return r, err
+}
+
+// GetTestResult answers one result.
+func (h *Handler) GetTestResult(ctx context.Context, req api.GetTestResultRequestObject) (api.GetTestResultResponseObject, error) {
+	r, err := h.testResult(ctx, req.ProductID, req.ResultID)
+	if err != nil {
+		return nil, err
+	}
+	return h.resultAnswer(ctx, h.store, r)
+}
+
+func (h *Handler) testResult(ctx context.Context, product, text string) (*store.OpportunityResult, error) {
+	p, err := h.product(ctx, product)
+	if err != nil {
+		return nil, err
+	}
+	id, err := idOf("test result", text)
+	if err != nil {
+		return nil, err
+	}
+	r, err := h.store.OpportunityResult(ctx, p.ID, id)
+	return r, notFound(err, "test result", text)
+}
+
+func (h *Handler) resultAnswer(ctx context.Context, s *store.Store, r *store.OpportunityResult) (*answer, error) {
+	docs, err := h.resultDocs(ctx, s, []store.OpportunityResult{*r})
+	if err != nil {
+		return nil, err
+	}
+	return respond(http.StatusOK, func(o *opaques) any { return docs.toAPI(r, o) })
+}
+
+// resultDocs is what documents of results tell from other tables.
+type resultDocs struct {
+	*about
+	opportunities map[uuid.UUID]*store.Opportunity
+	files         map[uuid.UUID]*store.Result
+}
+
+func (h *Handler) resultDocs(ctx context.Context, s *store.Store, rows []store.OpportunityResult) (*resultDocs, error) {
+	d := &resultDocs{files: map[uuid.UUID]*store.Result{}}
+	var err error
+	if d.opportunities, err = s.OpportunitiesByID(ctx, each(rows, func(r *store.OpportunityResult) uuid.UUID { return r.OpportunityID })); err != nil {
+		return nil, err
+	}
+	var list []store.Opportunity
+	for _, o := range d.opportunities {
+		list = append(list, *o)
+	}
+	if d.about, err = aboutFrom(ctx, s, list); err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		if id := rows[i].FileID; id != nil {
+			if d.files[*id], err = s.Result(ctx, *id); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return d, nil
+}
+
+func (d *resultDocs) toAPI(r *store.OpportunityResult, o *opaques) api.TestResult {
+	out := api.TestResult{
+		ID: r.ID, TestOpportunityID: r.OpportunityID, ImageUniqueID: r.ImageUniqueID, TestStatus: r.TestStatus,
+		ResultPayload: o.nullable(r.Payload), HyphenAgentID: orNull(r.AgentID), AgentID: orNull(r.AgentID), AgentRevno: orNull(r.AgentRevno),
+		AgentGroup: orNull(r.AgentGroup), Agent: o.nullable(r.Agent), PrimarySnapName: orNull(r.PrimarySnapName),
+		BaseChannel: r.BaseChannel, UpdateChannel: orNull(r.UpdateChannel), ProductID: r.ProductID, Attempt: int32(r.Attempt),
+		Synthetic: r.Synthetic, CreatedAt: dates.FormatCreated(r.CreatedAt),
+		OutputURL: orNull[string](nil), File: orNull[api.ResultFile](nil),
+	}
+	row := d.opportunities[r.OpportunityID]
+	if row == nil {
+		return out
+	}
+	out.Platform, out.Release = orNull(orEmpty(row.PlatformKey)), row.Release
+	if row.OutputBytes > 0 {
+		out.OutputURL.Set("/v1/products/" + row.ProductID.String() + "/tests/opportunities/" + row.ID.String() + "/output")
+	}
+	if c := d.contexts[row.ContextID]; c != nil {
+		out.ImageReference, out.PrimarySnapRevision = o.nullable(c.ImageReference), orNull(c.PrimarySnapRevision)
+		out.BaseSnaps, out.ExtraSnaps = snapsToAPI(c.BaseSnaps), o.value(c.ExtraSnaps)
+	}
+	if v := d.versions[row.VersionID]; v != nil {
+		out.TestSpec = api.TestSpecOfResult{
+			ID: v.SpecID, Name: v.Name, Platform: orNull(v.Platform), CreatedAt: dates.FormatCreated(v.SpecCreatedAt), TestPayload: o.nullable(v.TestPayload),
+		}
+	}
+	if r.FileID != nil && d.files[*r.FileID] != nil {
+		out.File.Set(fileToAPI(d.files[*r.FileID]))
+	}
+	return out
+}
+
+func fileToAPI(r *store.Result) api.ResultFile {
+	return api.ResultFile{
+		Format: api.ResultFileFormat(r.Format), Compressed: r.Gzip, Sha256: r.SHA256, Bytes: r.Bytes, Outcome: api.Outcome(r.Outcome),
+		Complete: r.Complete, Tests: r.Tests, DamageCount: r.DamageCount,
+		Counts: api.TestCounts{
+			Success: r.Counts.Success, Xfail: r.Counts.XFail, Skip: r.Counts.Skip, Fail: r.Counts.Fail, Uxsuccess: r.Counts.UXSuccess,
+			Inprogress: r.Counts.InProgress, Unknown: r.Counts.Unknown, Exists: r.Counts.Exists,
+		},
+	}
+}
+
+// eventToAPI is an entry of an opportunity's log.
+func eventToAPI(e *store.Event) api.OpportunityEvent {
+	data := eventData{}
+	_ = json.Unmarshal(e.Data, &data) // we wrote it
+	return api.OpportunityEvent{
+		EventType: api.OpportunityEventEventType(e.Type), Timestamp: dates.FormatEvent(e.Time), AgentID: data.AgentID,
+		Platform: data.Platform, AgentGroup: data.AgentGroup, ResultID: data.ResultID, TestStatus: data.TestStatus,
+		Attempt: data.Attempt, Reason: data.Reason,
+	}
+}

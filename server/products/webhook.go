@@ -1,0 +1,266 @@
+package products
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/oapi-codegen/nullable"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/products/dates"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// ListWebhooks answers a page of the webhooks of the caller's tenant.
+func (h *Handler) ListWebhooks(ctx context.Context, req api.ListWebhooksRequestObject) (api.ListWebhooksResponseObject, error) {
+	list, err := h.store.ListWebhooks(ctx, tenantOf(ctx), pageOf(req.Params.Limit, req.Params.Cursor))
+	if err != nil {
+		return nil, pageError(err)
+	}
+	return listed(ctx, list, func(_ *opaques, items []store.Webhook) any {
+		return api.WebhookList{Webhooks: each(items, webhookToAPI)}
+	})
+}
+
+// CreateWebhook sets up a webhook and shows its secret, this once.
+func (h *Handler) CreateWebhook(ctx context.Context, req api.CreateWebhookRequestObject) (api.CreateWebhookResponseObject, error) {
+	in := req.Body
+	if err := h.checkURL(in.URL); err != nil {
+		return nil, err
+	}
+	return h.once(ctx, req.Params.IdempotencyKey, in, func(tx *store.Store) (*answer, error) {
+		var secret [24]byte
+		_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
+		w := &store.Webhook{
+			Tenant: tenantOf(ctx), URL: in.URL, EventTypes: in.EventTypes, Enabled: or(in.Enabled, true),
+			Description: or(in.Description, ""), CreatedBy: callerName(ctx), Secret: h.seal(secret[:]),
+		}
+		fillFilter(w, in.Filter)
+		if err := checkWebhook(w); err != nil {
+			return nil, err
+		}
+		if err := tx.CreateWebhook(ctx, w); err != nil {
+			return nil, err
+		}
+		return created("/v1/webhooks/"+w.ID.String(), func(*opaques) any {
+			return struct {
+				api.Webhook
+				Secret string `json:"secret"`
+			}{webhookToAPI(w), "whsec_" + base64.StdEncoding.EncodeToString(secret[:])}
+		})
+	})
+}
+
+func fillFilter(w *store.Webhook, f *api.WebhookFilter) {
+	if f == nil {
+		return
+	}
+	w.ProductID = fromNullable(f.ProductID)
+	w.Statuses = each(f.TestStatus, func(s *string) string { return strings.ToUpper(*s) })
+}
+
+func checkWebhook(w *store.Webhook) error {
+	for pointer, list := range map[string][]string{
+		"/event_types": w.EventTypes, "/filter/test_status": w.Statuses, "/description": {w.Description},
+	} {
+		if err := checkTexts(pointer, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkURL lets only hosts through that the operator of the server has listed:
+// whoever may set up a webhook could make the server call anything else.
+func (h *Handler) checkURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
+		return fault.InvalidBody("/url", "must be like https://ci.example.org/hooks, without a user")
+	}
+	if !h.allowed(u) {
+		return fault.InvalidBody("/url", "names a host that is not on the server's list (webhook-hosts)")
+	}
+	return nil
+}
+
+// allowed reports whether a host is listed: as it stands, with its port, or
+// below a name that begins with "*.".
+func (h *Handler) allowed(u *url.URL) bool {
+	name, host := strings.ToLower(u.Hostname()), strings.ToLower(u.Host)
+	return slices.ContainsFunc(h.config.WebhookHosts, func(entry string) bool {
+		entry = strings.ToLower(entry)
+		if below, wild := strings.CutPrefix(entry, "*."); wild {
+			return strings.HasSuffix(name, "."+below)
+		}
+		return entry == name || entry == host
+	})
+}
+
+// GetWebhook answers one webhook, without its secret.
+func (h *Handler) GetWebhook(ctx context.Context, req api.GetWebhookRequestObject) (api.GetWebhookResponseObject, error) {
+	w, err := h.webhook(ctx, req.WebhookID)
+	if err != nil {
+		return nil, err
+	}
+	return respond(http.StatusOK, func(*opaques) any { return webhookToAPI(w) })
+}
+
+func (h *Handler) webhook(ctx context.Context, text string) (*store.Webhook, error) {
+	id, err := idOf("webhook", text)
+	if err != nil {
+		return nil, err
+	}
+	w, err := h.store.Webhook(ctx, tenantOf(ctx), id)
+	return w, notFound(err, "webhook", text)
+}
+
+// UpdateWebhook sets the fields that the body names.
+func (h *Handler) UpdateWebhook(ctx context.Context, req api.UpdateWebhookRequestObject) (api.UpdateWebhookResponseObject, error) {
+	id, err := idOf("webhook", req.WebhookID)
+	if err != nil {
+		return nil, err
+	}
+	in := req.Body
+	if in.URL != nil {
+		if err := h.checkURL(*in.URL); err != nil {
+			return nil, err
+		}
+	}
+	w, err := h.store.UpdateWebhook(ctx, tenantOf(ctx), id, func(w *store.Webhook) error {
+		w.URL, w.Enabled, w.Description = or(in.URL, w.URL), or(in.Enabled, w.Enabled), or(in.Description, w.Description)
+		if in.EventTypes != nil {
+			w.EventTypes = in.EventTypes
+		}
+		fillFilter(w, in.Filter)
+		return checkWebhook(w)
+	})
+	if err != nil {
+		return nil, notFound(err, "webhook", req.WebhookID)
+	}
+	return respond(http.StatusOK, func(*opaques) any { return webhookToAPI(w) })
+}
+
+// DeleteWebhook removes a webhook.
+func (h *Handler) DeleteWebhook(ctx context.Context, req api.DeleteWebhookRequestObject) (api.DeleteWebhookResponseObject, error) {
+	id, err := idOf("webhook", req.WebhookID)
+	if err == nil {
+		err = notFound(h.store.DeleteWebhook(ctx, tenantOf(ctx), id), "webhook", req.WebhookID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return api.DeleteWebhook204Response{}, nil
+}
+
+func webhookToAPI(w *store.Webhook) api.Webhook {
+	out := api.Webhook{
+		ID: w.ID, URL: w.URL, EventTypes: texts(w.EventTypes), Enabled: w.Enabled, Description: w.Description,
+		CreatedAt: dates.FormatEvent(w.CreatedAt), CreatedBy: w.CreatedBy, Filter: api.WebhookFilter{TestStatus: w.Statuses},
+	}
+	if w.ProductID != nil {
+		out.Filter.ProductID = nullable.NewNullableWithValue(*w.ProductID)
+	}
+	return out
+}
+
+// ListDeliveries answers a page of the deliveries of a webhook.
+func (h *Handler) ListDeliveries(ctx context.Context, req api.ListDeliveriesRequestObject) (api.ListDeliveriesResponseObject, error) {
+	w, err := h.webhook(ctx, req.WebhookID)
+	if err != nil {
+		return nil, err
+	}
+	list, err := h.store.ListDeliveries(ctx, w.ID, string(or(req.Params.State, "")), pageOf(req.Params.Limit, req.Params.Cursor))
+	if err != nil {
+		return nil, pageError(err)
+	}
+	return listed(ctx, list, func(_ *opaques, items []store.Delivery) any {
+		return api.DeliveryList{Deliveries: each(items, deliveryToAPI)}
+	})
+}
+
+// GetDelivery answers one delivery.
+func (h *Handler) GetDelivery(ctx context.Context, req api.GetDeliveryRequestObject) (api.GetDeliveryResponseObject, error) {
+	d, err := h.delivery(ctx, req.WebhookID, req.DeliveryID)
+	if err != nil {
+		return nil, err
+	}
+	return respond(http.StatusOK, func(*opaques) any { return deliveryToAPI(d) })
+}
+
+func (h *Handler) delivery(ctx context.Context, webhook, text string) (*store.Delivery, error) {
+	w, err := h.webhook(ctx, webhook)
+	if err != nil {
+		return nil, err
+	}
+	id, err := idOf("delivery", text)
+	if err != nil {
+		return nil, err
+	}
+	d, err := h.store.Delivery(ctx, w.ID, id)
+	return d, notFound(err, "delivery", text)
+}
+
+// RetryDelivery queues a delivery once more.
+func (h *Handler) RetryDelivery(ctx context.Context, req api.RetryDeliveryRequestObject) (api.RetryDeliveryResponseObject, error) {
+	d, err := h.delivery(ctx, req.WebhookID, req.DeliveryID)
+	if err != nil {
+		return nil, err
+	}
+	now := h.store.Now()
+	d.State, d.Tries, d.NextAt = string(api.DeliveryStatePending), 0, &now
+	if err := h.store.SaveDelivery(ctx, d); err != nil {
+		return nil, err
+	}
+	h.store.Wake(store.EventsTopic)
+	return respond(http.StatusAccepted, func(*opaques) any { return deliveryToAPI(d) })
+}
+
+// deliveryAttempt is an attempt as the store keeps it.
+type deliveryAttempt struct {
+	At     int64  `json:"at"` // microseconds
+	Status int32  `json:"status"`
+	Millis int64  `json:"ms"`
+	Error  string `json:"error,omitempty"`
+}
+
+func attemptsOf(d *store.Delivery) []deliveryAttempt {
+	var list []deliveryAttempt
+	_ = json.Unmarshal(d.Attempts, &list) // we wrote it
+	return list
+}
+
+func deliveryToAPI(d *store.Delivery) api.Delivery {
+	out := api.Delivery{
+		ID: d.ID, WebhookID: d.WebhookID, EventID: strconv.FormatInt(d.EventSeq, 10), EventType: d.EventType, State: api.DeliveryState(d.State),
+		NextAttemptAt: orNull[string](nil), CreatedAt: dates.FormatEvent(d.CreatedAt),
+	}
+	list := attemptsOf(d)
+	out.Attempts = each(list, func(a *deliveryAttempt) api.DeliveryAttempt {
+		attempt := api.DeliveryAttempt{
+			At: dates.FormatEvent(store.FromMicros(a.At)), Milliseconds: a.Millis, Status: orNull[int32](nil), Error: orNull(orEmpty(a.Error)),
+		}
+		if a.Status != 0 {
+			attempt.Status.Set(a.Status)
+		}
+		return attempt
+	})
+	if d.NextAt != nil {
+		out.NextAttemptAt.Set(dates.FormatEvent(*d.NextAt))
+	}
+	return out
+}
+
+// wants reports whether an event is for a webhook.
+func wants(w *store.Webhook, e *store.Event) bool {
+	return (len(w.EventTypes) == 0 || slices.Contains(w.EventTypes, e.Type)) &&
+		(w.ProductID == nil || e.ProductID != nil && *w.ProductID == *e.ProductID) &&
+		(len(w.Statuses) == 0 || e.TestStatus == "" || slices.Contains(w.Statuses, e.TestStatus))
+}

@@ -1,0 +1,166 @@
+package products_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipway-lab/slipway/server"
+	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/storetest"
+)
+
+// hook is a receiver whose first answers are the given ones, then 204.
+type hook struct {
+	*httptest.Server
+	got chan *http.Request
+	raw chan []byte
+}
+
+func newHook(t *testing.T, answers ...int) *hook {
+	h := &hook{got: make(chan *http.Request, 100), raw: make(chan []byte, 100)}
+	next := make(chan int, len(answers))
+	for _, a := range answers {
+		next <- a
+	}
+	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		h.raw <- body
+		h.got <- r
+		select {
+		case status := <-next:
+			w.Header().Set("Location", "http://127.0.0.1:1/")
+			w.WriteHeader(status)
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	}))
+	t.Cleanup(h.Close)
+	return h
+}
+
+func (h *hook) receive(t *testing.T) (*http.Request, []byte) {
+	t.Helper()
+	select {
+	case body := <-h.raw:
+		return <-h.got, body
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing was delivered within 10 s")
+		return nil, nil
+	}
+}
+
+func withHook(h *hook) func(*server.Config) {
+	u, _ := url.Parse(h.URL)
+	return func(c *server.Config) {
+		c.Products.WebhookHosts = []string{u.Host, "*.example.org"}
+		c.Products.WebhookBackoff = []time.Duration{time.Millisecond, time.Millisecond}
+	}
+}
+
+// until waits for something that the server does in the background.
+func until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}
+
+func TestWebhook_SignedAndRetried(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		h := newHook(t, http.StatusFound, http.StatusInternalServerError)
+		l := &lab{servertest.On(t, s, withHook(h)), t}
+		w := l.call("POST", "/v1/webhooks", object{
+			"url": h.URL + "/hook?key=1", "event_types": []string{"RESULT_STORED", "QUEUED_FOR_AGENTS"}, "filter": object{"test_status": []string{"passed"}},
+		}, http.StatusCreated)
+		path := "/v1/webhooks/" + field(w, "id")
+		l.image(l.product("webhooked", "smoke"), "I1")
+
+		first, body := h.receive(t)
+		checkSignature(t, field(w, "secret"), first, body)
+		for range 2 { // after 302, which is not followed, and 500
+			again, same := h.receive(t)
+			checkSignature(t, field(w, "secret"), again, same)
+			if again.Header.Get("Webhook-Id") != first.Header.Get("Webhook-Id") || string(same) != string(body) {
+				t.Errorf("an attempt differs from the first: %v %s", again.Header, same)
+			}
+		}
+		event := decode(t, body)
+		if event["type"] != "QUEUED_FOR_AGENTS" || event["data"].(object)["test_opportunity_id"] == nil {
+			t.Errorf("payload %s", body)
+		}
+		delivery := path + "/deliveries/" + first.Header.Get("Webhook-Id")
+		until(t, "delivered after three attempts", func() bool {
+			d := l.call("GET", delivery, nil, http.StatusOK)
+			return d["state"] == "delivered" && len(d["attempts"].([]any)) == 3
+		})
+		if n := len(l.call("GET", path+"/deliveries?state=delivered", nil, http.StatusOK)["deliveries"].([]any)); n != 1 {
+			t.Errorf("%d deliveries, want 1", n)
+		}
+		l.call("POST", delivery+"/retry", nil, http.StatusAccepted)
+		if r, _ := h.receive(t); r.Header.Get("Webhook-Id") != first.Header.Get("Webhook-Id") {
+			t.Errorf("retried as %s", r.Header.Get("Webhook-Id"))
+		}
+		if a := l.try("GET", path, nil); strings.Contains(string(a.Body), "secret") {
+			t.Errorf("the secret is shown again: %s", a.Body)
+		}
+		l.call("DELETE", path, nil, http.StatusNoContent)
+		l.call("GET", delivery, nil, http.StatusNotFound)
+	})
+}
+
+func checkSignature(t *testing.T, secret string, r *http.Request, body []byte) {
+	t.Helper()
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mac := hmac.New(sha256.New, key)
+	fmt.Fprintf(mac, "%s.%s.%s", r.Header.Get("Webhook-Id"), r.Header.Get("Webhook-Timestamp"), body)
+	if want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)); r.Header.Get("Webhook-Signature") != want {
+		t.Errorf("signature %s, want %s", r.Header.Get("Webhook-Signature"), want)
+	}
+}
+
+func TestWebhook_GivesUp(t *testing.T) {
+	t.Parallel()
+	h := newHook(t, 500, 500, 500)
+	l := &lab{servertest.New(t, withHook(h)), t}
+	path := "/v1/webhooks/" + field(l.call("POST", "/v1/webhooks", object{"url": h.URL}, http.StatusCreated), "id")
+	l.image(l.product("p", "smoke"), "I1")
+	until(t, "failed after three attempts", func() bool {
+		list := l.call("GET", path+"/deliveries?state=failed", nil, http.StatusOK)["deliveries"].([]any)
+		return len(list) == 1 && len(list[0].(object)["attempts"].([]any)) == 3
+	})
+}
+
+func TestWebhook_Refused(t *testing.T) {
+	t.Parallel()
+	h := newHook(t)
+	l := &lab{servertest.New(t, withHook(h)), t}
+	for _, address := range []string{
+		"http://example.org/", "http://example.org.evil.test/", "http://127.0.0.1:1/", "http://user:pass@a.example.org/", "ftp://a.example.org/", "http://", "http://a b/",
+	} {
+		if a := l.call("POST", "/v1/webhooks", object{"url": address}, http.StatusBadRequest); !strings.Contains(field(a, "message"), "url") {
+			t.Errorf("POST %s: %v, want it to name url", address, a)
+		}
+	}
+	w := l.call("POST", "/v1/webhooks", object{"url": "https://ci.example.org/hook"}, http.StatusCreated)
+	l.call("PATCH", "/v1/webhooks/"+field(w, "id"), object{"url": "https://example.net/"}, http.StatusBadRequest)
+	if got := l.call("PATCH", "/v1/webhooks/"+field(w, "id"), object{"enabled": false}, http.StatusOK); got["enabled"] != false || got["url"] != w["url"] {
+		t.Errorf("PATCH: %v", got)
+	}
+	l.call("GET", "/v1/webhooks/nope", nil, http.StatusNotFound)
+}

@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm/clause"
+)
+
+func init() { registerModels(&IdempotentAnswer{}) }
+
+// IdempotentAnswer is the answer to a request that carried an Idempotency-Key.
+type IdempotentAnswer struct {
+	Principal string `gorm:"primaryKey"`
+	Path      string `gorm:"primaryKey"`
+	Key       string `gorm:"primaryKey"`
+	Request   []byte // digest of what was asked
+	Status    int64
+	Location  string
+	Body      []byte
+	CreatedAt time.Time `gorm:"serializer:micros;type:bigint"`
+}
+
+// TableName tells GORM the table.
+func (IdempotentAnswer) TableName() string { return "idempotency_keys" }
+
+// LockIdempotentAnswer keeps others with the same key out until the transaction
+// ends, and returns the answer that was kept under it after the given time, or
+// ErrNotFound.
+func (s *Store) LockIdempotentAnswer(ctx context.Context, principal, path, key string, after time.Time) (*IdempotentAnswer, error) {
+	if err := s.Lock(ctx, "idempotency/"+principal+"/"+path+"/"+key); err != nil {
+		return nil, err
+	}
+	var a IdempotentAnswer
+	err := s.db.Take(&a, "principal = ? AND path = ? AND key = ? AND created_at > ?", principal, path, key, Micros(after)).Error
+	if err != nil {
+		return nil, fmt.Errorf("idempotency key: %w", translate(err))
+	}
+	return &a, nil
+}
+
+// KeepIdempotentAnswer keeps the answer in the transaction of what it answers.
+func (s *Store) KeepIdempotentAnswer(a *IdempotentAnswer) error {
+	a.CreatedAt = s.Now()
+	if err := s.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(a).Error; err != nil { // an old one may still be there
+		return fmt.Errorf("idempotency key: %w", translate(err))
+	}
+	return nil
+}
+
+// SweepIdempotentAnswers removes some answers that were kept before the given
+// time and says how many.
+func (s *Store) SweepIdempotentAnswers(ctx context.Context, before time.Time) (int64, error) {
+	var removed int64
+	err := s.InTx(ctx, func(tx *Store) error {
+		res, err := tx.exec(`DELETE FROM idempotency_keys WHERE (principal, path, key) IN
+			(SELECT principal, path, key FROM idempotency_keys WHERE created_at <= $1 ORDER BY created_at LIMIT 500)`, Micros(before))
+		if err == nil {
+			removed, err = res.RowsAffected()
+		}
+		return translate(err)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("sweep idempotency keys: %w", err)
+	}
+	return removed, nil
+}

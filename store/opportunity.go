@@ -1,0 +1,259 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+func init() { registerModels(&Opportunity{}) }
+
+// Opportunity is one run of one test spec in one context. What may become of it
+// is decided in server/products/lifecycle; here it is a row.
+type Opportunity struct {
+	ID            uuid.UUID `gorm:"type:text;primaryKey"`
+	Tenant        string
+	ProductID     uuid.UUID  `gorm:"type:text"`
+	SpecID        uuid.UUID  `gorm:"type:text"`
+	VersionID     uuid.UUID  `gorm:"type:text"` // of the spec
+	ContextID     uuid.UUID  `gorm:"type:text"`
+	RetryOf       *uuid.UUID `gorm:"type:text"`
+	ImageUniqueID string
+	Release       string
+	PlatformKey   string // '' takes any agent
+	GroupKey      string // '' takes any agent
+
+	// What was advertised, so that something newer can supersede it.
+	Kind       string
+	Subject    string
+	AdChannel  string
+	AdPlatform string
+
+	Priority     int64
+	State        string
+	Attempt      int64
+	MaxAttempts  int64
+	QueueTTLUS   int64      `gorm:"column:queue_ttl_us"`
+	QueuedAt     time.Time  `gorm:"serializer:micros;type:bigint"`
+	LastQueuedAt time.Time  `gorm:"serializer:micros;type:bigint"`
+	UpdatedAt    time.Time  `gorm:"serializer:micros;type:bigint;autoUpdateTime:false"`
+	Deadline     *time.Time `gorm:"serializer:micros;type:bigint"` // nil in a final state
+	CancelBy     *time.Time `gorm:"serializer:micros;type:bigint"`
+	Holder       string     // the agent whose lease is held
+	ResultID     *uuid.UUID `gorm:"type:text"`
+	OutputBytes  int64      // kept by AppendOutput
+}
+
+const queued = "QUEUED"
+
+// CreateOpportunities adds opportunities. Their IDs are the caller's, because
+// events name them.
+func (s *Store) CreateOpportunities(rows []Opportunity) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := s.db.CreateInBatches(rows, 100).Error; err != nil {
+		return fmt.Errorf("create opportunities: %w", translate(err))
+	}
+	return nil
+}
+
+// NewID is an id for a row that its caller names before it is stored.
+func (s *Store) NewID() uuid.UUID { return s.newID() }
+
+// Opportunity returns an opportunity of the product, or ErrNotFound.
+func (s *Store) Opportunity(ctx context.Context, product, id uuid.UUID) (*Opportunity, error) {
+	var o Opportunity
+	if err := s.read(ctx).Take(&o, "id = ? AND product_id = ?", id, product).Error; err != nil {
+		return nil, fmt.Errorf("opportunity %s: %w", id, translate(err))
+	}
+	return &o, nil
+}
+
+// LockOpportunity reads an opportunity of the tenant and keeps others from
+// changing it, or returns ErrNotFound.
+func (s *Store) LockOpportunity(tenant string, id uuid.UUID) (*Opportunity, error) {
+	var o Opportunity
+	err := s.db.Clauses(clause.Locking{Strength: "UPDATE"}).Take(&o, "id = ? AND tenant = ?", id, tenant).Error
+	if err != nil {
+		return nil, fmt.Errorf("opportunity %s: %w", id, translate(err))
+	}
+	return &o, nil
+}
+
+// SaveOpportunity writes what a step of its life changes.
+func (s *Store) SaveOpportunity(o *Opportunity) error {
+	err := s.db.Model(o).
+		Select("State", "Attempt", "LastQueuedAt", "UpdatedAt", "Deadline", "CancelBy", "Holder", "ResultID").
+		Updates(o).Error
+	if err != nil {
+		return fmt.Errorf("update opportunity %s: %w", o.ID, translate(err))
+	}
+	return nil
+}
+
+// OpportunityFilter narrows a list of opportunities; zero fields but Product do
+// not.
+type OpportunityFilter struct {
+	Product       uuid.UUID
+	ID            uuid.UUID
+	States        []string
+	ImageUniqueID string
+	SpecID        uuid.UUID
+	AgentID       string // has or had a lease
+	EventType     string // has an event of this type
+	From, To      *time.Time
+	Page          Page
+}
+
+var opportunityOrder = order[Opportunity]{
+	name: "opportunities",
+	keys: []sortKey{{column: "id", desc: true, text: true}},
+	at:   func(o *Opportunity) []any { return []any{o.ID.String()} },
+}
+
+// ListOpportunities returns opportunities of a product, newest first. From and To
+// bound queued_at, both ends inclusive.
+func (s *Store) ListOpportunities(ctx context.Context, f OpportunityFilter) (List[Opportunity], error) {
+	list, err := opportunityOrder.page(s.opportunitiesWhere(ctx, f), f.Page)
+	if err != nil {
+		return list, fmt.Errorf("opportunities of product %s: %w", f.Product, err)
+	}
+	return list, nil
+}
+
+func (s *Store) opportunitiesWhere(ctx context.Context, f OpportunityFilter) *gorm.DB {
+	q := s.read(ctx).Model(&Opportunity{}).Where("product_id = ?", f.Product)
+	q = whereSet(q, "id", f.ID)
+	q = whereSet(q, "image_unique_id", f.ImageUniqueID)
+	q = whereSet(q, "spec_id", f.SpecID)
+	if len(f.States) > 0 {
+		q = q.Where("state IN ?", f.States)
+	}
+	if f.AgentID != "" {
+		q = q.Where("id IN (SELECT opportunity_id FROM leases WHERE tenant = opportunities.tenant AND agent_id = ?)", f.AgentID)
+	}
+	if f.EventType != "" {
+		q = q.Where("EXISTS (SELECT 1 FROM events e WHERE e.opportunity_id = opportunities.id AND e.type = ?)", f.EventType)
+	}
+	return between(q, "queued_at", f.From, f.To)
+}
+
+// between bounds a time column, both ends inclusive.
+func between(q *gorm.DB, column string, from, to *time.Time) *gorm.DB {
+	if from != nil {
+		q = q.Where(column+" >= ?", Micros(*from))
+	}
+	if to != nil {
+		q = q.Where(column+" <= ?", Micros(*to))
+	}
+	return q
+}
+
+// PickFilter says which queued opportunities an agent may have.
+type PickFilter struct {
+	Tenant   string
+	Platform string
+	Group    string
+	Products []string // empty: all
+	Releases []string // empty: all
+	Now      time.Time
+}
+
+func (f PickFilter) apply(q *gorm.DB) *gorm.DB {
+	// The state is written out for the partial index.
+	q = q.Where("state = '"+queued+"' AND tenant = ? AND deadline > ?", f.Tenant, Micros(f.Now)).
+		Where("platform_key IN ?", []string{"", f.Platform}).
+		Where("group_key IN ?", []string{"", f.Group})
+	if len(f.Products) > 0 {
+		q = q.Where("product_id IN ?", f.Products)
+	}
+	if len(f.Releases) > 0 {
+		q = q.Where("release IN ?", f.Releases)
+	}
+	return q
+}
+
+// HasWork reports whether NextOpportunity would find something, without
+// locking anything.
+func (s *Store) HasWork(ctx context.Context, f PickFilter) (bool, error) {
+	var ids []string
+	if err := f.apply(s.read(ctx).Model(&Opportunity{})).Limit(1).Pluck("id", &ids).Error; err != nil {
+		return false, fmt.Errorf("look for work: %w", translate(err))
+	}
+	return len(ids) > 0, nil
+}
+
+// NextOpportunity returns the opportunity that comes next for an agent, locked
+// so that no other agent gets it: highest priority, then longest wait.
+// ErrNotFound: there is none.
+func (s *Store) NextOpportunity(f PickFilter) (*Opportunity, error) {
+	var o Opportunity
+	q := f.apply(s.db.Model(&Opportunity{})).Order("priority DESC, queued_at, id").Limit(1)
+	if err := s.skipLocked(q).Take(&o).Error; err != nil {
+		return nil, fmt.Errorf("next opportunity: %w", translate(err))
+	}
+	return &o, nil
+}
+
+// skipLocked takes rows that nobody else has. SQLite has one writer and knows no
+// such clause.
+func (s *Store) skipLocked(q *gorm.DB) *gorm.DB {
+	if !s.onPostgres() {
+		return q
+	}
+	return q.Clauses(clause.Locking{Strength: "UPDATE", Options: "SKIP LOCKED"})
+}
+
+// HasDue reports whether an opportunity's deadline has come.
+func (s *Store) HasDue(ctx context.Context, now time.Time) (bool, error) {
+	var ids []string
+	err := s.read(ctx).Model(&Opportunity{}).Where("deadline IS NOT NULL AND deadline <= ?", Micros(now)).Limit(1).Pluck("id", &ids).Error
+	if err != nil {
+		return false, fmt.Errorf("look for deadlines: %w", translate(err))
+	}
+	return len(ids) > 0, nil
+}
+
+// LockDue returns some opportunities whose deadline has come, locked, without
+// those that somebody else works on.
+func (s *Store) LockDue(now time.Time, limit int) ([]Opportunity, error) {
+	var list []Opportunity
+	q := s.db.Where("deadline IS NOT NULL AND deadline <= ?", Micros(now)).Order("deadline").Limit(limit)
+	if err := s.skipLocked(q).Find(&list).Error; err != nil {
+		return nil, fmt.Errorf("opportunities that are due: %w", translate(err))
+	}
+	return list, nil
+}
+
+// LockOpen returns the opportunities of a product that are not final, locked;
+// spec narrows them unless it is uuid.Nil.
+func (s *Store) LockOpen(product, spec uuid.UUID) ([]Opportunity, error) {
+	q := s.db.Where("product_id = ? AND deadline IS NOT NULL", product)
+	q = whereSet(q, "spec_id", spec)
+	return s.lockAll(q)
+}
+
+// LockQueued returns the queued opportunities of a product that were made for
+// a subject on a channel, locked.
+func (s *Store) LockQueued(product uuid.UUID, subject, channel string) ([]Opportunity, error) {
+	return s.lockAll(s.db.Where("state = '"+queued+"' AND product_id = ? AND subject = ? AND ad_channel = ?", product, subject, channel))
+}
+
+// LockHeldBy returns what an agent holds, locked.
+func (s *Store) LockHeldBy(tenant, agent string) ([]Opportunity, error) {
+	return s.lockAll(s.db.Where("holder = ? AND tenant = ? AND id IN (SELECT opportunity_id FROM leases WHERE tenant = ? AND agent_id = ? AND ended = '')",
+		agent, tenant, tenant, agent))
+}
+
+func (s *Store) lockAll(q *gorm.DB) ([]Opportunity, error) {
+	var list []Opportunity
+	if err := q.Clauses(clause.Locking{Strength: "UPDATE"}).Order("id").Find(&list).Error; err != nil {
+		return nil, fmt.Errorf("lock opportunities: %w", translate(err))
+	}
+	return list, nil
+}
