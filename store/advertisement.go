@@ -21,7 +21,7 @@ type GoldMaster struct {
 	Channel   string
 	Snaps     JSON // a list of name and revision, by name
 	Released  bool
-	CreatedAt time.Time `gorm:"serializer:micros;type:bigint"`
+	CreatedAt time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 	UpdatedAt time.Time `gorm:"serializer:micros;type:bigint;autoUpdateTime:false"`
 }
 
@@ -135,7 +135,7 @@ type Advertisement struct {
 	Platform       *string
 	Release        *string
 	Opportunities  int64     // how many it made
-	CreatedAt      time.Time `gorm:"serializer:micros;type:bigint"`
+	CreatedAt      time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 	CreatedBy      string
 }
 

@@ -19,7 +19,7 @@ type IdempotentAnswer struct {
 	Status    int64
 	Location  string
 	Body      []byte
-	CreatedAt time.Time `gorm:"serializer:micros;type:bigint"`
+	CreatedAt time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 }
 
 // TableName tells GORM the table.

@@ -81,7 +81,7 @@ type Agent struct {
 	Mode       string
 	Comment    *string
 	LastSeenAt time.Time `gorm:"serializer:micros;type:bigint"`
-	CreatedAt  time.Time `gorm:"serializer:micros;type:bigint"`
+	CreatedAt  time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 }
 
 // PutAgent loads an agent, or begins a new one, lets change edit it, saves it

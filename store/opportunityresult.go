@@ -36,7 +36,7 @@ type OpportunityResult struct {
 	Token           string     // of the lease that posted it
 	Digest          []byte     // of what was posted
 	FileID          *uuid.UUID `gorm:"type:text"` // the Result read from a file that came with it
-	CreatedAt       time.Time  `gorm:"serializer:micros;type:bigint"`
+	CreatedAt       time.Time  `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 }
 
 // CreateOpportunityResult adds a result. ErrConflict: the opportunity has one.
@@ -155,4 +155,19 @@ func (s *Store) ReadOutput(ctx context.Context, id uuid.UUID, offset int64, writ
 		}
 		offset += int64(len(part))
 	}
+}
+
+// PublishFile makes the result that was read from a file visible, without a run
+// of RefStack's: it belongs to the result of an opportunity, which is stored in
+// the same transaction. ErrConflict: it is not being uploaded (any more).
+func (s *Store) PublishFile(final *Result) error {
+	r := *final
+	if err := s.loadIngesting(&r); err != nil {
+		return err
+	}
+	r.State, r.Attempt, r.CreatedAt = resultVisible, 1, s.Now()
+	if err := s.db.Save(&r).Error; err != nil {
+		return fmt.Errorf("publish result %d: %w", r.Key, translate(err))
+	}
+	return nil
 }

@@ -23,7 +23,7 @@ type Product struct {
 	Snaps     Strings
 	Manifest  JSON // nil when there is none
 	Supersede bool
-	CreatedAt time.Time  `gorm:"serializer:micros;type:bigint"`
+	CreatedAt time.Time  `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 	UpdatedAt time.Time  `gorm:"serializer:micros;type:bigint;autoUpdateTime:false"`
 	DeletedAt *time.Time `gorm:"serializer:micros;type:bigint"`
 }

@@ -24,7 +24,7 @@ type TestSpec struct {
 	Priority    int64
 	MaxAttempts int64
 	QueueTTLUS  int64     `gorm:"column:queue_ttl_us"`
-	CreatedAt   time.Time `gorm:"serializer:micros;type:bigint"`
+	CreatedAt   time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 	UpdatedAt   time.Time `gorm:"serializer:micros;type:bigint;autoUpdateTime:false"`
 
 	// TestPayload lies with the version, and is filled in when specs are read.

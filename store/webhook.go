@@ -25,7 +25,7 @@ type Webhook struct {
 	Description string
 	Secret      []byte    // as the caller encrypts it
 	Cursor      int64     // Seq of the last event that was looked at
-	CreatedAt   time.Time `gorm:"serializer:micros;type:bigint"`
+	CreatedAt   time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 	CreatedBy   string
 }
 
@@ -39,7 +39,7 @@ type Delivery struct {
 	Tries     int64
 	Attempts  JSON       // a list, kept by the caller
 	NextAt    *time.Time `gorm:"serializer:micros;type:bigint"` // nil when there is nothing left to do
-	CreatedAt time.Time  `gorm:"serializer:micros;type:bigint"`
+	CreatedAt time.Time  `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 }
 
 // CreateWebhook adds a webhook for the events from now on, and fills in ID and

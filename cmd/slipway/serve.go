@@ -153,7 +153,7 @@ func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte) (
 			Done:        ctx.Done(),
 			CancelGrace: c.ProductsCancelGrace,
 			MaxOutput:   c.ProductsMaxOutput,
-			MaxFile:     c.MaxUpload,
+			Limits:      intake.Limits{File: c.MaxUpload, Decompressed: c.MaxDecompressed, Tests: c.MaxTests},
 
 			WebhookHosts: c.WebhookHosts,
 			Secret:       secret,

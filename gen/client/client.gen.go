@@ -2682,8 +2682,8 @@ type PostTestResultParams struct {
 
 // ListResultTestsParams defines parameters for ListResultTests.
 type ListResultTestsParams struct {
-	// Status Only tests with this status, or with one of these.
-	Status []TestStatus `form:"status,omitempty" json:"status,omitempty"`
+	// Status Only tests with this status.
+	Status *TestStatus `form:"status,omitempty" json:"status,omitempty"`
 
 	// Q Only tests whose id contains this text; upper and lower case differ.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
@@ -9566,7 +9566,7 @@ func NewListResultTestsRequest(server string, productID ProductID, resultID Test
 
 		if params.Status != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/products/lifecycle"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -33,8 +34,8 @@ type Config struct {
 	// 16 MiB.
 	MaxOutput int64
 
-	// MaxFile limits the file that comes with a result in bytes; default 256 MiB.
-	MaxFile int64
+	// Limits bounds the files that come with results.
+	Limits intake.Limits
 
 	// WebhookHosts are the only hosts that webhooks may call: names, with a port
 	// or without, or "*.example.org" for all below a name. Default: none.
@@ -53,6 +54,7 @@ type Handler struct {
 	// store is the whole store: transactions hand it out anyway, and every step
 	// of this area is one.
 	store  *store.Store
+	intake *intake.Intake
 	config Config
 }
 
@@ -64,16 +66,14 @@ func New(s *store.Store, c Config) (*Handler, error) {
 	if c.MaxOutput == 0 {
 		c.MaxOutput = 16 << 20
 	}
-	if c.MaxFile == 0 {
-		c.MaxFile = 256 << 20
-	}
 	if c.WebhookBackoff == nil {
 		c.WebhookBackoff = defaultBackoff
 	}
-	if c.CancelGrace < 0 || c.MaxOutput < 0 || c.MaxFile < 0 {
+	if c.CancelGrace < 0 || c.MaxOutput < 0 {
 		return nil, errors.New("limits of products must not be negative")
 	}
-	return &Handler{store: s, config: c}, nil
+	in := &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits.WithDefaults()}
+	return &Handler{store: s, intake: in, config: c}, nil
 }
 
 func tenantOf(ctx context.Context) string { return auth.From(ctx).Tenant }

@@ -203,7 +203,7 @@ func refused(err error) error {
 type posted struct {
 	payload, agent []byte
 	revno          *string
-	file           *uuid.UUID
+	file           *store.Result
 }
 
 // change loads what the state machine needs of a locked opportunity, lets it

@@ -22,9 +22,13 @@ import (
 	"github.com/slipway-lab/slipway/store"
 )
 
-// postResult stores what an agent reports; fileDigest names the file that came
-// with it, empty for none, and file the result that was read from it.
-func (h *Handler) postResult(ctx context.Context, req api.PostTestResultRequestObject, in *api.NewTestResult, fileDigest string, file *uuid.UUID) (*answer, error) {
+// postResult stores what an agent reports. file is what was read from the file
+// that came with it, nil for none; it is published together with the result.
+func (h *Handler) postResult(ctx context.Context, req api.PostTestResultRequestObject, in *api.NewTestResult, file *store.Result) (*answer, error) {
+	fileDigest := ""
+	if file != nil {
+		fileDigest = file.SHA256
+	}
 	post, err := postFrom(in, fileDigest)
 	if err != nil {
 		return nil, err
@@ -120,7 +124,13 @@ func keepResult(ctx context.Context, tx *store.Store, o *store.Opportunity, r *l
 	if !r.Synthetic {
 		row.AgentID, row.AgentPlatform, row.AgentGroup = &r.Holder.AgentID, r.Holder.Platform, r.Holder.AgentGroup
 		row.Token, row.Digest = r.Token, r.Digest[:]
-		row.Payload, row.Agent, row.AgentRevno, row.FileID = extra.payload, extra.agent, extra.revno, extra.file
+		row.Payload, row.Agent, row.AgentRevno = extra.payload, extra.agent, extra.revno
+		if extra.file != nil {
+			if err := tx.PublishFile(extra.file); err != nil {
+				return err
+			}
+			row.FileID = &extra.file.ID
+		}
 		if row.AgentRevno == nil { // what the agent said when it registered
 			row.AgentRevno = registeredRevno(ctx, tx, o.Tenant, r.Holder.AgentID)
 		}

@@ -1,0 +1,305 @@
+package products
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/bodycheck"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/download"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/intake"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// PostTestResult takes the result of an opportunity, as JSON, or in a form
+// together with the file that the runner wrote.
+func (h *Handler) PostTestResult(ctx context.Context, req api.PostTestResultRequestObject) (api.PostTestResultResponseObject, error) {
+	if req.MultipartBody == nil {
+		return h.postResult(ctx, req, req.JSONBody, nil)
+	}
+	in, err := readResultPart(req.MultipartBody)
+	if err != nil {
+		return nil, err
+	}
+	// An upload for nothing is refused before it is read.
+	if _, _, err := h.opportunity(ctx, req.ProductID, in.TestOpportunityID); err != nil {
+		return nil, err
+	}
+	if _, err := postFrom(in, ""); err != nil {
+		return nil, err
+	}
+	part, err := nextPart(req.MultipartBody, "file")
+	if err != nil {
+		return nil, err
+	}
+	file, err := h.keepFile(ctx, part)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := req.MultipartBody.NextPart(); !errors.Is(err, io.EOF) {
+		return nil, formFault(err, "file", "must be the last part of the form")
+	}
+	return h.postWithFile(ctx, req, in, file)
+}
+
+// postWithFile reads the file into single tests, which become visible together
+// with the result, or not at all.
+func (h *Handler) postWithFile(ctx context.Context, req api.PostTestResultRequestObject, in *api.NewTestResult, file intake.File) (*answer, error) {
+	read := file.Result()
+	read.Tenant, read.Uploader = auth.From(ctx).Tenant, auth.From(ctx).TokenID
+	if _, err := h.intake.Read(ctx, read, false); err != nil {
+		return nil, err
+	}
+	a, err := h.postResult(ctx, req, in, read)
+	if err != nil || a.status != http.StatusCreated {
+		h.intake.Discard(ctx, read) // refused, or it is there already
+	}
+	return a, err
+}
+
+// maxResultPart limits the part of a form that holds the result.
+const maxResultPart = 1 << 20
+
+// nextPart returns the next part of a form, which must have this name.
+func nextPart(form *multipart.Reader, name string) (*multipart.Part, error) {
+	part, err := form.NextPart()
+	if err != nil || part.FormName() != name {
+		return nil, formFault(err, name, "is required: a form has the part result, then the part file")
+	}
+	return part, nil
+}
+
+// formFault says what is wrong with a form: that it cannot be read, or what the
+// caller found.
+func formFault(err error, name, message string) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return fault.InvalidField("form", name, "%s", message)
+	}
+	if f := fault.From(err); f.Status < 500 {
+		return f
+	}
+	return fault.Invalid("the form broke off before its end, or has no boundary").Because(err)
+}
+
+// readResultPart checks the part as strictly as a JSON body.
+func readResultPart(form *multipart.Reader) (*api.NewTestResult, error) {
+	part, err := nextPart(form, "result")
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(part, maxResultPart+1))
+	if err != nil {
+		return nil, formFault(err, "result", "cannot be read")
+	}
+	if len(text) > maxResultPart {
+		return nil, fault.TooLarge("the part result has at most %d bytes", maxResultPart)
+	}
+	checker, err := resultChecker()
+	if err != nil {
+		return nil, err
+	}
+	if found := checker.Check(text); len(found) > 0 {
+		f := fault.Invalid("result%s %s", found[0].Pointer, found[0].Message)
+		for _, v := range found {
+			f.Errors = append(f.Errors, fault.Entry{Parameter: "result", Pointer: v.Pointer, InBody: true, In: "form", Message: v.Message})
+		}
+		return nil, f
+	}
+	var in api.NewTestResult
+	if err := json.Unmarshal(text, &in, jsontext.AllowInvalidUTF8(false)); err != nil {
+		return nil, fault.InvalidField("form", "result", "cannot be read as what the document says").Because(err)
+	}
+	return &in, nil
+}
+
+// resultChecker is the document's own schema of a result.
+var resultChecker = sync.OnceValues(func() (*bodycheck.Checker, error) {
+	doc, err := api.GetSpec()
+	if err != nil {
+		return nil, err
+	}
+	return bodycheck.Compile(doc.Components.Schemas["NewTestResult"], bodycheck.Options{})
+})
+
+// keepFile streams a file into the blob store.
+func (h *Handler) keepFile(ctx context.Context, part io.Reader) (intake.File, error) {
+	limit := h.intake.Limits.File
+	file, err := h.intake.Keep(ctx, func(w io.Writer) error {
+		n, err := io.Copy(w, io.LimitReader(part, limit+1))
+		if err != nil {
+			return formFault(err, "file", "cannot be read")
+		}
+		if n > limit {
+			return fault.TooLarge("the file is over the limit of %d bytes", limit)
+		}
+		return nil
+	})
+	return file, err
+}
+
+// file returns what was read from the file of a result; nil when none came.
+func (h *Handler) file(ctx context.Context, product, id string) (*store.Result, error) {
+	r, err := h.testResult(ctx, product, id)
+	if err != nil || r.FileID == nil {
+		return nil, err
+	}
+	return h.store.Result(ctx, *r.FileID)
+}
+
+// ListResultTests answers a page of the single tests of a result.
+func (h *Handler) ListResultTests(ctx context.Context, req api.ListResultTestsRequestObject) (api.ListResultTestsResponseObject, error) {
+	file, err := h.file(ctx, req.ProductID, req.ResultID)
+	if err != nil {
+		return nil, err
+	}
+	page := store.Page{Limit: int(or(req.Params.Limit, store.DefaultLimit)), Total: true}
+	number := or(req.Params.Page, 1)
+	page.Offset = int(number-1) * page.Limit
+	var list store.List[store.Test]
+	if file != nil {
+		filter := store.TestFilter{Result: file, Q: or(req.Params.Q, ""), Page: page}
+		if req.Params.Status != nil {
+			status, _ := store.ParseTestStatus(string(*req.Params.Status)) // the document has checked it
+			filter.Status = &status
+		}
+		if list, err = h.store.ListTests(ctx, filter); err != nil {
+			return nil, err
+		}
+	}
+	pages := (list.Total + int64(page.Limit) - 1) / int64(page.Limit)
+	body := api.TestList{
+		Tests:      each(list.Items, testToAPI),
+		Pagination: api.Pagination{CurrentPage: number, TotalPages: pages, Total: list.Total},
+	}
+	out := api.ListResultTests200JSONResponse{Body: body}
+	if number < pages {
+		link := linkTo(ctx, "page", strconv.FormatInt(number+1, 10))
+		out.Headers.Link = &link
+	}
+	return out, nil
+}
+
+// GetResultTest answers one single test.
+func (h *Handler) GetResultTest(ctx context.Context, req api.GetResultTestRequestObject) (api.GetResultTestResponseObject, error) {
+	_, t, err := h.singleTest(ctx, req.ProductID, req.ResultID, req.N)
+	if err != nil {
+		return nil, err
+	}
+	return api.GetResultTest200JSONResponse(testToAPI(t)), nil
+}
+
+func (h *Handler) singleTest(ctx context.Context, product, id string, n int32) (*store.Result, *store.Test, error) {
+	file, err := h.file(ctx, product, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if file == nil {
+		return nil, nil, fault.NotFound("the result has no file, so it has no single tests")
+	}
+	t, err := h.store.Test(ctx, file, int64(n))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil, fault.NotFound("the result has no test %d", n).Because(err)
+	}
+	return file, t, err
+}
+
+func testToAPI(t *store.Test) api.Test {
+	out := api.Test{
+		N: int32(t.N), ID: t.Name, Status: api.TestStatus(t.Status.String()), Records: int32(t.Records),
+		Tags: texts(t.Tags), Attachments: []api.Attachment{},
+	}
+	out.Start.SetNull()
+	if !t.Start.IsZero() {
+		out.Start.Set(t.Start)
+	}
+	out.Stop.SetNull()
+	if !t.Stop.IsZero() {
+		out.Stop.Set(t.Stop)
+	}
+	for k := range t.Attachments {
+		a := &t.Attachments[k]
+		item := api.Attachment{K: int32(k), Name: a.Name, Mime: a.MIME, Size: a.Size}
+		if cut := a.Kept() < a.Size; cut {
+			item.Truncated = &cut
+		}
+		out.Attachments = append(out.Attachments, item)
+	}
+	return out
+}
+
+// GetResultAttachment sends a file that a runner attached to a test.
+func (h *Handler) GetResultAttachment(ctx context.Context, req api.GetResultAttachmentRequestObject) (api.GetResultAttachmentResponseObject, error) {
+	r, t, err := h.singleTest(ctx, req.ProductID, req.ResultID, req.N)
+	if err != nil {
+		return nil, err
+	}
+	if int(req.K) >= len(t.Attachments) {
+		return nil, fault.NotFound("test %d has no attachment %d", req.N, req.K)
+	}
+	a := &t.Attachments[req.K]
+	file := download.File{Name: a.Name, Tag: fmt.Sprintf("%s-%d-%d", r.SHA256, req.N, req.K), Modified: r.CreatedAt, Size: a.Kept()}
+	if a.Inline != nil {
+		file.Content = bytes.NewReader(a.Inline)
+		return sent{call.From(ctx), file}, nil
+	}
+	blob, err := h.store.Blobs.Open(ctx, r.ContentSHA256)
+	if err != nil {
+		return nil, fmt.Errorf("content of result %s: %w", r.ID, lost(err))
+	}
+	file.Content, file.Close = download.Spans(blob, a.Spans), blob.Close
+	return sent{call.From(ctx), file}, nil
+}
+
+// GetResultRaw sends the file of a result as it came.
+func (h *Handler) GetResultRaw(ctx context.Context, req api.GetResultRawRequestObject) (api.GetResultRawResponseObject, error) {
+	r, err := h.file(ctx, req.ProductID, req.ResultID)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
+		return nil, fault.NotFound("no file came with the result")
+	}
+	blob, err := h.store.Blobs.Open(ctx, r.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("file of result %s: %w", r.ID, lost(err))
+	}
+	name := "result_" + url.PathEscape(req.ResultID)
+	return sent{call.From(ctx), download.File{Name: name, Tag: r.SHA256, Modified: r.CreatedAt, Size: r.Bytes, Content: blob, Close: blob.Close}}, nil
+}
+
+// lost keeps a blob that a row names and that is gone from looking like a 404:
+// it is the server's loss.
+func lost(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return errors.New("the blob is lost")
+	}
+	return err
+}
+
+// sent is a download as an answer.
+type sent struct {
+	info *call.Info
+	file download.File
+}
+
+// VisitGetResultRawResponse sends the file.
+func (s sent) VisitGetResultRawResponse(w http.ResponseWriter) error { return s.file.Send(w, s.info) }
+
+// VisitGetResultAttachmentResponse sends the file.
+func (s sent) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+	return s.file.Send(w, s.info)
+}
