@@ -270,6 +270,9 @@ func (v *validator) checkBody(c echo.Context) error {
 		return err
 	}
 	if v.bodies[media] == nil && !checked(media) { // a stream beside a document: the handler reads it
+		if _, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); params["boundary"] == "" && strings.HasPrefix(media, "multipart/") {
+			return fault.InvalidField("header", "Content-Type", "of a form must have a boundary")
+		}
 		r.Body = http.MaxBytesReader(c.Response(), r.Body, v.maxUpload)
 		return nil
 	}

@@ -1,0 +1,159 @@
+package products_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// bench sends a request that must succeed.
+func bench(b *testing.B, s *servertest.Server, method, path, body string, want int) object {
+	b.Helper()
+	a := s.Do(method, path, body, servertest.Admin(), servertest.JSON())
+	if a.Status != want {
+		b.Fatalf("%s %s: %d %.300s", method, path, a.Status, a.Body)
+	}
+	var out object
+	if len(a.Body) > 0 {
+		if err := json.Unmarshal(a.Body, &out); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return out
+}
+
+func benchProduct(b *testing.B, s *servertest.Server, specs int) string {
+	b.Helper()
+	p := bench(b, s, "POST", "/v1/products", `{"name": "bench", "release": "r", "snaps": ["test-snap.foo"]}`, http.StatusCreated)
+	path := "/v1/products/" + p["id"].(string)
+	for i := range specs {
+		bench(b, s, "POST", path+"/testspecs", fmt.Sprintf(`{"name": "spec %d", "test_payload": {"test_cmds": ["true"]}}`, i), http.StatusCreated)
+	}
+	return path
+}
+
+func benchImage(b *testing.B, s *servertest.Server, path string, n int) {
+	b.Helper()
+	body := fmt.Sprintf(`{"image_unique_id": "image %d", "extra_snaps": [], "channel": "edge", "image_reference": 1}`, n)
+	bench(b, s, "POST", path+"/images", body, http.StatusCreated)
+}
+
+// BenchmarkPick lets 64 agents empty a queue and prints picks per second.
+func BenchmarkPick(b *testing.B) {
+	s := servertest.New(b)
+	path := benchProduct(b, s, 100)
+	for i := range crowd {
+		bench(b, s, "PUT", fmt.Sprintf("/v1/agents/agent-%d", i), `{"capacity": 1000}`, http.StatusCreated)
+	}
+	picks, images := 0, 0
+	for b.Loop() {
+		b.StopTimer()
+		for range 10 {
+			images++
+			benchImage(b, s, path, images)
+		}
+		b.StartTimer()
+		var mu sync.Mutex
+		left := 1000
+		var agents sync.WaitGroup
+		for i := range crowd {
+			agents.Go(func() {
+				for {
+					mu.Lock()
+					if left == 0 {
+						mu.Unlock()
+						return
+					}
+					left--
+					mu.Unlock()
+					a := s.Do("POST", fmt.Sprintf("/v1/agents/agent-%d/pick", i), `{}`, servertest.Admin(), servertest.JSON())
+					if a.Status != http.StatusOK {
+						b.Errorf("pick: %d %s", a.Status, a.Body)
+						return
+					}
+				}
+			})
+		}
+		agents.Wait()
+		picks += 1000
+	}
+	b.ReportMetric(float64(picks)/b.Elapsed().Seconds(), "picks/s")
+}
+
+// BenchmarkAdvertise makes 2000 opportunities with one call: 100 specs by 20
+// gold masters.
+func BenchmarkAdvertise(b *testing.B) {
+	s := servertest.New(b)
+	path := benchProduct(b, s, 0)
+	for i := range 20 {
+		bench(b, s, "POST", path+"/gold-masters", fmt.Sprintf(`{"snaps": [{"name": "test-snap.foo", "revision": %d}], "channel": "stable"}`, i+1), http.StatusCreated)
+	}
+	for i := range 100 {
+		bench(b, s, "POST", path+"/testspecs", fmt.Sprintf(`{"name": "spec %d", "test_payload": 1}`, i), http.StatusCreated)
+	}
+	revision := 100
+	for b.Loop() {
+		revision++
+		a := bench(b, s, "POST", path+"/snaps", fmt.Sprintf(`{"name": "test-snap.foo", "revision": %d, "channel": "edge"}`, revision), http.StatusCreated)
+		if n := len(a["ids"].([]any)); n != 2000 {
+			b.Fatalf("%d opportunities, want 2000", n)
+		}
+	}
+}
+
+// BenchmarkEvents reads pages of a log of a million events, at its start and at
+// its end, and prints by how much a late page is slower.
+func BenchmarkEvents(b *testing.B) {
+	const events = 1_000_000
+	s := servertest.New(b)
+	fillLog(b, s.Store, events)
+	page := func(after int) {
+		a := bench(b, s, "GET", fmt.Sprintf("/v1/events?limit=100&after=%d", after), "", http.StatusOK)
+		if n := len(a["events"].([]any)); n != 100 {
+			b.Fatalf("%d events after %d, want 100", n, after)
+		}
+	}
+	page(0)
+	page(events - 100)
+	var early, late time.Duration
+	n := 0
+	for b.Loop() {
+		start := time.Now()
+		page(n % 1000)
+		middle := time.Now()
+		page(events - 100 - n%1000)
+		early, late = early+middle.Sub(start), late+time.Since(middle)
+		n++
+	}
+	b.ReportMetric(float64(early.Microseconds())/float64(n), "µs-early-page")
+	b.ReportMetric(float64(late.Microseconds())/float64(n), "µs-late-page")
+	b.ReportMetric(float64(late)/float64(early), "late/early")
+}
+
+func fillLog(b *testing.B, s *store.Store, n int) {
+	b.Helper()
+	product := uuid.New()
+	for done := 0; done < n; done += 10_000 {
+		rows := make([]store.Event, 10_000)
+		for i := range rows {
+			o := uuid.New()
+			rows[i] = store.Event{
+				Area: "products", Type: "RESULT_STORED", Time: s.Now(), ProductID: &product, OpportunityID: &o,
+				TestStatus: "PASSED", Data: store.JSON(`{"test_status":"PASSED"}`),
+			}
+		}
+		err := s.InTx(context.Background(), func(tx *store.Store) error { return tx.AppendEvents(context.Background(), rows...) })
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
