@@ -86,14 +86,14 @@ func (s *Store) ListAudit(ctx context.Context, f AuditFilter) (List[AuditEntry],
 	} {
 		q = whereSet(q, column, value)
 	}
-	list, err := auditOrder.page(between(q, f.From, f.To), f.Page)
+	list, err := auditOrder.page(within(q, f.From, f.To), f.Page)
 	if err != nil {
 		return list, fmt.Errorf("list audit entries: %w", err)
 	}
 	return list, nil
 }
 
-func between(q *gorm.DB, from, to time.Time) *gorm.DB {
+func within(q *gorm.DB, from, to time.Time) *gorm.DB {
 	if !from.IsZero() {
 		q = q.Where("at >= ?", Micros(from))
 	}

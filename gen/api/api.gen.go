@@ -26,6 +26,57 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AccessRole.
+const (
+	AccessRoleAdmin    AccessRole = "admin"
+	AccessRoleLab      AccessRole = "lab"
+	AccessRoleOperator AccessRole = "operator"
+	AccessRoleReader   AccessRole = "reader"
+	AccessRoleRunner   AccessRole = "runner"
+)
+
+// Valid indicates whether the value is a known member of the AccessRole enum.
+func (e AccessRole) Valid() bool {
+	switch e {
+	case AccessRoleAdmin:
+		return true
+	case AccessRoleLab:
+		return true
+	case AccessRoleOperator:
+		return true
+	case AccessRoleReader:
+		return true
+	case AccessRoleRunner:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccessTokenKind.
+const (
+	AccessTokenKindLab     AccessTokenKind = "lab"
+	AccessTokenKindPerson  AccessTokenKind = "person"
+	AccessTokenKindRunner  AccessTokenKind = "runner"
+	AccessTokenKindService AccessTokenKind = "service"
+)
+
+// Valid indicates whether the value is a known member of the AccessTokenKind enum.
+func (e AccessTokenKind) Valid() bool {
+	switch e {
+	case AccessTokenKindLab:
+		return true
+	case AccessTokenKindPerson:
+		return true
+	case AccessTokenKindRunner:
+		return true
+	case AccessTokenKindService:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AgentState.
 const (
 	AgentStateBusy   AgentState = "busy"
@@ -65,6 +116,24 @@ func (e AgentMode) Valid() bool {
 	case AgentModeOffline:
 		return true
 	case AgentModeOnline:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AuditEntryDecision.
+const (
+	AuditEntryDecisionAllowed AuditEntryDecision = "allowed"
+	AuditEntryDecisionDenied  AuditEntryDecision = "denied"
+)
+
+// Valid indicates whether the value is a known member of the AuditEntryDecision enum.
+func (e AuditEntryDecision) Valid() bool {
+	switch e {
+	case AuditEntryDecisionAllowed:
+		return true
+	case AuditEntryDecisionDenied:
 		return true
 	default:
 		return false
@@ -593,6 +662,87 @@ func (e TriggerKind) Valid() bool {
 	}
 }
 
+// Defines values for ListAuditParamsDecision.
+const (
+	ListAuditParamsDecisionAllowed ListAuditParamsDecision = "allowed"
+	ListAuditParamsDecisionDenied  ListAuditParamsDecision = "denied"
+)
+
+// Valid indicates whether the value is a known member of the ListAuditParamsDecision enum.
+func (e ListAuditParamsDecision) Valid() bool {
+	switch e {
+	case ListAuditParamsDecisionAllowed:
+		return true
+	case ListAuditParamsDecisionDenied:
+		return true
+	default:
+		return false
+	}
+}
+
+// AccessRole What somebody is to the server; `x-permissions` says what each role may do.
+type AccessRole string
+
+// AccessToken A token without its text.
+//
+// Example: {"allow_from":["192.0.2.0/24"],"created_at":"2026-01-15T00:00:00Z","created_by":"admin","email":"","expires_at":null,"flags":[],"id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F","key_id":"1f0c3a52","kind":"runner","labs":[],"last_used_at":null,"last_used_from":"","name":"nightly runner","owner":"ann","prefix":"slwr_4f7b","revoked_at":null,"roles":["runner"],"tenant":"","usable":true}
+type AccessToken struct {
+	// ID Its public id.
+	ID string `json:"id"`
+
+	// Prefix The first characters of its text, for people to recognise it.
+	Prefix    string          `json:"prefix"`
+	Name      string          `json:"name"`
+	Kind      AccessTokenKind `json:"kind"`
+	Owner     string          `json:"owner"`
+	Email     string          `json:"email"`
+	Tenant    string          `json:"tenant"`
+	Roles     []AccessRole    `json:"roles"`
+	Flags     []string        `json:"flags"`
+	Labs      []string        `json:"labs"`
+	AllowFrom []string        `json:"allow_from"`
+
+	// KeyID Names the secret under which it is hashed.
+	KeyID string `json:"key_id"`
+
+	// Usable It is neither revoked nor expired.
+	Usable    bool                         `json:"usable"`
+	CreatedAt time.Time                    `json:"created_at"`
+	CreatedBy string                       `json:"created_by"`
+	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
+	RevokedAt nullable.Nullable[time.Time] `json:"revoked_at"`
+
+	// LastUsedAt To the minute.
+	LastUsedAt nullable.Nullable[time.Time] `json:"last_used_at"`
+
+	// LastUsedFrom An address.
+	LastUsedFrom string `json:"last_used_from"`
+}
+
+// AccessTokenKind Whom a token is for; a letter of its text tells it.
+type AccessTokenKind string
+
+// AccessTokenList A page of tokens.
+//
+// Example: {"access_tokens":[],"next":null}
+type AccessTokenList struct {
+	AccessTokens []AccessToken `json:"access_tokens"`
+
+	// Next The cursor of the next page (`after`); null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+}
+
+// AccessTokenRotation How to replace a token.
+//
+// Example: {"overlap_seconds":3600}
+type AccessTokenRotation struct {
+	// ExpiresAt When the successor ends.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// OverlapSeconds How long the old token still works; 0 ends it at once. Default 3600.
+	OverlapSeconds *int64 `json:"overlap_seconds,omitempty"`
+}
+
 // Advertisement What was advertised, as it was understood. Fields of other kinds are null.
 //
 // Example: {"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}
@@ -712,6 +862,67 @@ type Attachment struct {
 	Truncated *bool `json:"truncated,omitempty"`
 }
 
+// AuditActor Who it was.
+//
+// Example: {"kind":"token","name":"nightly cleaner","owner":"ann","roles":["operator"],"tenant":"","token_id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F"}
+type AuditActor struct {
+	// Kind `admin` (the configured token), `token`, `keystone`, `none` (logins are switched off), `server`, or empty for nobody.
+	Kind    string   `json:"kind"`
+	Name    string   `json:"name"`
+	Owner   string   `json:"owner"`
+	Roles   []string `json:"roles"`
+	Tenant  string   `json:"tenant"`
+	TokenID string   `json:"token_id"`
+}
+
+// AuditEntry One line of the audit log.
+//
+// Example: {"actor":{"kind":"token","name":"nightly cleaner","owner":"ann","roles":["operator"],"tenant":"","token_id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F"},"client":"192.0.2.7","decision":"allowed","event":"deletion","id":4711,"method":"DELETE","object":"/v1/runs/100","operation":"deleteRun","reason":"","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","route":"/v1/runs/{test_id}","status":204,"time":"2026-01-15T00:00:00Z","x_context_marker":"","x_end_user":""}
+type AuditEntry struct {
+	ID   int64     `json:"id"`
+	Time time.Time `json:"time"`
+
+	// Event `token`, `new-network`, `denied`, `deletion`, `admin`, `configuration`, or what an operation's `x-audit` says.
+	Event     string     `json:"event"`
+	RequestID string     `json:"request_id"`
+	Actor     AuditActor `json:"actor"`
+
+	// XEndUser What the header X-End-User said; nobody has checked it.
+	XEndUser string `json:"x_end_user"`
+
+	// XContextMarker What the header X-Context-Marker said.
+	XContextMarker string `json:"x_context_marker"`
+
+	// Client The address.
+	Client    string `json:"client"`
+	Method    string `json:"method"`
+	Operation string `json:"operation"`
+
+	// Route The path as the document writes it.
+	Route string `json:"route"`
+
+	// Object The path of what it was about, without secrets.
+	Object   string             `json:"object"`
+	Decision AuditEntryDecision `json:"decision"`
+	Reason   string             `json:"reason"`
+
+	// Status The status of the answer; 0 when there was no request.
+	Status int32 `json:"status"`
+}
+
+// AuditEntryDecision defines model for AuditEntry.Decision.
+type AuditEntryDecision string
+
+// AuditList A page of the audit log.
+//
+// Example: {"entries":[],"next":null}
+type AuditList struct {
+	Entries []AuditEntry `json:"entries"`
+
+	// Next The cursor of the next page (`after`); null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+}
+
 // Build Which build this is.
 //
 // Example: {"build":"0.3.0.dev43.g22d1a96"}
@@ -773,6 +984,15 @@ type CloudPatch struct {
 //
 // Example: {"compute":{"flavor_ref":"1"}}
 type ConfigSections map[string]map[string]string
+
+// CreatedAccessToken A new token and its text, which is shown this once.
+//
+// Example: {"access_token":{"allow_from":["192.0.2.0/24"],"created_at":"2026-01-15T00:00:00Z","created_by":"admin","email":"","expires_at":null,"flags":[],"id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F","key_id":"1f0c3a52","kind":"runner","labs":[],"last_used_at":null,"last_used_from":"","name":"nightly runner","owner":"ann","prefix":"slwr_4f7b","revoked_at":null,"roles":["runner"],"tenant":"","usable":true},"token":"slwr_\u003c46 letters and digits\u003e"}
+type CreatedAccessToken struct {
+	// Token The text to send as `Authorization: Bearer <token>`, `Authorization: <token>` or `X-Auth-Token: <token>`.
+	Token       string      `json:"token"`
+	AccessToken AccessToken `json:"access_token"`
+}
 
 // CreatedTime A time as SPI's `created_at` has it, six digits and no offset, meaning UTC.
 //
@@ -1100,6 +1320,39 @@ type LeaseStatus struct {
 
 // LeaseStatusStatus defines model for LeaseStatus.Status.
 type LeaseStatusStatus string
+
+// NewAccessToken A token to be made.
+//
+// Example: {"allow_from":["192.0.2.0/24"],"kind":"runner","name":"nightly runner","owner":"ann","roles":["runner"]}
+type NewAccessToken struct {
+	// AllowFrom Networks or addresses that it may be used from; none means any.
+	AllowFrom []string `json:"allow_from,omitempty"`
+
+	// Email Where its owner can be reached.
+	Email *string `json:"email,omitempty"`
+
+	// ExpiresAt When it ends; null: never. Default: by its kind, as the server is configured.
+	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty"`
+
+	// Flags What it may do beside its roles: `upload` lets runners and labs upload files.
+	Flags []string `json:"flags,omitempty"`
+
+	// Kind Whom a token is for; a letter of its text tells it.
+	Kind *AccessTokenKind `json:"kind,omitempty"`
+
+	// Labs The labs that it speaks for.
+	Labs []string `json:"labs,omitempty"`
+
+	// Name What the token is for.
+	Name string `json:"name"`
+
+	// Owner Who the token speaks for; default its name.
+	Owner *string      `json:"owner,omitempty"`
+	Roles []AccessRole `json:"roles"`
+
+	// Tenant The tenant whose objects it sees; default that of the caller.
+	Tenant *string `json:"tenant,omitempty"`
+}
 
 // NewCloud A cloud to be registered.
 //
@@ -2361,6 +2614,27 @@ type GetVersionsParams struct {
 	Build *string `form:"build,omitempty" json:"build,omitempty"`
 }
 
+// ListAccessTokensParams defines parameters for ListAccessTokens.
+type ListAccessTokensParams struct {
+	// Owner Only tokens of this owner.
+	Owner *string `form:"owner,omitempty" json:"owner,omitempty"`
+
+	// Tenant Only tokens of this tenant.
+	Tenant *string `form:"tenant,omitempty" json:"tenant,omitempty"`
+
+	// Kind Only tokens of this kind.
+	Kind *AccessTokenKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Usable `true` leaves out the tokens that are revoked or expired.
+	Usable *bool `form:"usable,omitempty" json:"usable,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListAgentsParams defines parameters for ListAgents.
 type ListAgentsParams struct {
 	// Mode Only agents in this mode.
@@ -2385,6 +2659,48 @@ type PickOpportunityParams struct {
 	// anything again; with another body it is 409.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
+
+// ListAuditParams defines parameters for ListAudit.
+type ListAuditParams struct {
+	// Event Only entries of this kind.
+	Event *string `form:"event,omitempty" json:"event,omitempty"`
+
+	// Decision Only requests that were allowed, or refused.
+	Decision *ListAuditParamsDecision `form:"decision,omitempty" json:"decision,omitempty"`
+
+	// Actor Only entries of the actor with this name.
+	Actor *string `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// Owner Only entries of actors of this owner.
+	Owner *string `form:"owner,omitempty" json:"owner,omitempty"`
+
+	// TokenID Only entries of the token with this public id.
+	TokenID *string `form:"token_id,omitempty" json:"token_id,omitempty"`
+
+	// RequestID Only the entries of one request.
+	RequestID *string `form:"request_id,omitempty" json:"request_id,omitempty"`
+
+	// Operation Only entries of this operation of the document.
+	Operation *string `form:"operation,omitempty" json:"operation,omitempty"`
+
+	// Client Only entries of this address.
+	Client *string `form:"client,omitempty" json:"client,omitempty"`
+
+	// From Only entries of this time and later.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only entries from before this time.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListAuditParamsDecision defines parameters for ListAudit.
+type ListAuditParamsDecision string
 
 // ListCloudsParams defines parameters for ListClouds.
 type ListCloudsParams struct {
@@ -2838,6 +3154,12 @@ type ListDeliveriesParams struct {
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateAccessTokenJSONRequestBody defines body for CreateAccessToken for application/json ContentType.
+type CreateAccessTokenJSONRequestBody = NewAccessToken
+
+// RotateAccessTokenJSONRequestBody defines body for RotateAccessToken for application/json ContentType.
+type RotateAccessTokenJSONRequestBody = AccessTokenRotation
+
 // UpdateAgentJSONRequestBody defines body for UpdateAgent for application/json ContentType.
 type UpdateAgentJSONRequestBody = AgentPatch
 
@@ -2963,6 +3285,21 @@ type ServerInterface interface {
 	// GetVersion Describe version 1 of the API
 	// (GET /v1)
 	GetVersion(ctx echo.Context) error
+	// ListAccessTokens List API tokens
+	// (GET /v1/access-tokens)
+	ListAccessTokens(ctx echo.Context, params ListAccessTokensParams) error
+	// CreateAccessToken Make an API token
+	// (POST /v1/access-tokens)
+	CreateAccessToken(ctx echo.Context) error
+	// RevokeAccessToken Revoke an API token
+	// (DELETE /v1/access-tokens/{token_id})
+	RevokeAccessToken(ctx echo.Context, tokenID string) error
+	// GetAccessToken Read an API token
+	// (GET /v1/access-tokens/{token_id})
+	GetAccessToken(ctx echo.Context, tokenID string) error
+	// RotateAccessToken Replace an API token
+	// (POST /v1/access-tokens/{token_id}/rotate)
+	RotateAccessToken(ctx echo.Context, tokenID string) error
 	// ListAgents List agents
 	// (GET /v1/agents)
 	ListAgents(ctx echo.Context, params ListAgentsParams) error
@@ -2984,6 +3321,9 @@ type ServerInterface interface {
 	// PickOpportunity Ask for work
 	// (POST /v1/agents/{agent_id}/pick)
 	PickOpportunity(ctx echo.Context, agentID AgentID, params PickOpportunityParams) error
+	// ListAudit Read the audit log
+	// (GET /v1/audit)
+	ListAudit(ctx echo.Context, params ListAuditParams) error
 	// ListClouds List clouds
 	// (GET /v1/clouds)
 	ListClouds(ctx echo.Context, params ListCloudsParams) error
@@ -3291,6 +3631,116 @@ func (w *ServerInterfaceWrapper) GetVersion(ctx echo.Context) error {
 	return err
 }
 
+// ListAccessTokens converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAccessTokens(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAccessTokensParams
+	// ------------- Optional query parameter "owner" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "owner", ctx.QueryParams(), &params.Owner, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter owner: %s", err))
+	}
+
+	// ------------- Optional query parameter "tenant" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant", ctx.QueryParams(), &params.Tenant, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "usable" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "usable", ctx.QueryParams(), &params.Usable, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter usable: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAccessTokens(ctx, params)
+	return err
+}
+
+// CreateAccessToken converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateAccessToken(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateAccessToken(ctx)
+	return err
+}
+
+// RevokeAccessToken converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeAccessToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token_id" -------------
+	var tokenID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token_id", ctx.Param("token_id"), &tokenID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeAccessToken(ctx, tokenID)
+	return err
+}
+
+// GetAccessToken converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAccessToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token_id" -------------
+	var tokenID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token_id", ctx.Param("token_id"), &tokenID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAccessToken(ctx, tokenID)
+	return err
+}
+
+// RotateAccessToken converts echo context to params.
+func (w *ServerInterfaceWrapper) RotateAccessToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token_id" -------------
+	var tokenID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token_id", ctx.Param("token_id"), &tokenID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RotateAccessToken(ctx, tokenID)
+	return err
+}
+
 // ListAgents converts echo context to params.
 func (w *ServerInterfaceWrapper) ListAgents(ctx echo.Context) error {
 	var err error
@@ -3450,6 +3900,101 @@ func (w *ServerInterfaceWrapper) PickOpportunity(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.PickOpportunity(ctx, agentID, params)
+	return err
+}
+
+// ListAudit converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAudit(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAuditParams
+	// ------------- Optional query parameter "event" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "event", ctx.QueryParams(), &params.Event, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter event: %s", err))
+	}
+
+	// ------------- Optional query parameter "decision" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "decision", ctx.QueryParams(), &params.Decision, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter decision: %s", err))
+	}
+
+	// ------------- Optional query parameter "actor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor", ctx.QueryParams(), &params.Actor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actor: %s", err))
+	}
+
+	// ------------- Optional query parameter "owner" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "owner", ctx.QueryParams(), &params.Owner, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter owner: %s", err))
+	}
+
+	// ------------- Optional query parameter "token_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "token_id", ctx.QueryParams(), &params.TokenID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "request_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "request_id", ctx.QueryParams(), &params.RequestID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter request_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "operation" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "operation", ctx.QueryParams(), &params.Operation, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter operation: %s", err))
+	}
+
+	// ------------- Optional query parameter "client" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "client", ctx.QueryParams(), &params.Client, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter client: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAudit(ctx, params)
 	return err
 }
 
@@ -5847,6 +6392,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/webhooks/:webhook_id/deliveries/:delivery_id/retry", wrapper.RetryDelivery, options.OperationMiddlewares["retryDelivery"]...)
 	router.GET(options.BaseURL+"/v1/orgs/:rest", wrapper.GetOrganisation, options.OperationMiddlewares["getOrganisation"]...)
 	router.POST(options.BaseURL+"/v1/orgs/:rest", wrapper.PostOrganisation, options.OperationMiddlewares["postOrganisation"]...)
+	router.GET(options.BaseURL+"/v1/access-tokens", wrapper.ListAccessTokens, options.OperationMiddlewares["listAccessTokens"]...)
+	router.POST(options.BaseURL+"/v1/access-tokens", wrapper.CreateAccessToken, options.OperationMiddlewares["createAccessToken"]...)
+	router.DELETE(options.BaseURL+"/v1/access-tokens/:token_id", wrapper.RevokeAccessToken, options.OperationMiddlewares["revokeAccessToken"]...)
+	router.GET(options.BaseURL+"/v1/access-tokens/:token_id", wrapper.GetAccessToken, options.OperationMiddlewares["getAccessToken"]...)
+	router.POST(options.BaseURL+"/v1/access-tokens/:token_id/rotate", wrapper.RotateAccessToken, options.OperationMiddlewares["rotateAccessToken"]...)
+	router.GET(options.BaseURL+"/v1/audit", wrapper.ListAudit, options.OperationMiddlewares["listAudit"]...)
 
 }
 
@@ -5983,9 +6534,11 @@ func (response GetVersions200ApplicationJSONHomeResponse) VisitGetVersionsRespon
 }
 
 type GetVersions300ResponseHeaders struct {
-	CacheControl *string
-	ETag         *string
-	Link         *string
+	CacheControl          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	Link                  *string
+	ReferrerPolicy        *string
 }
 
 type GetVersions300JSONResponse struct {
@@ -6003,11 +6556,17 @@ func (response GetVersions300JSONResponse) VisitGetVersionsResponse(w http.Respo
 	if response.Headers.CacheControl != nil {
 		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
 	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
 	if response.Headers.ETag != nil {
 		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
 	}
 	if response.Headers.Link != nil {
 		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.ReferrerPolicy != nil {
+		w.Header().Set("Referrer-Policy", fmt.Sprint(*response.Headers.ReferrerPolicy))
 	}
 	w.WriteHeader(300)
 	_, err := buf.WriteTo(w)
@@ -6029,11 +6588,17 @@ func (response GetVersions300TextHTMLResponse) VisitGetVersionsResponse(w http.R
 	if response.Headers.CacheControl != nil {
 		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
 	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
 	if response.Headers.ETag != nil {
 		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
 	}
 	if response.Headers.Link != nil {
 		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.ReferrerPolicy != nil {
+		w.Header().Set("Referrer-Policy", fmt.Sprint(*response.Headers.ReferrerPolicy))
 	}
 	w.WriteHeader(300)
 
@@ -6612,6 +7177,840 @@ type GetVersion503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetVersion503ApplicationProblemPlusJSONResponse) VisitGetVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessTokensRequestObject struct {
+	Params ListAccessTokensParams
+}
+
+type ListAccessTokensResponseObject interface {
+	VisitListAccessTokensResponse(w http.ResponseWriter) error
+}
+
+type ListAccessTokens200JSONResponse AccessTokenList
+
+func (response ListAccessTokens200JSONResponse) VisitListAccessTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessTokens400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccessTokens400ApplicationProblemPlusJSONResponse) VisitListAccessTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessTokens401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccessTokens401ApplicationProblemPlusJSONResponse) VisitListAccessTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessTokens403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccessTokens403ApplicationProblemPlusJSONResponse) VisitListAccessTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessTokens406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccessTokens406ApplicationProblemPlusJSONResponse) VisitListAccessTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessTokens429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccessTokens429ApplicationProblemPlusJSONResponse) VisitListAccessTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessTokens503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccessTokens503ApplicationProblemPlusJSONResponse) VisitListAccessTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessTokenRequestObject struct {
+	Body *CreateAccessTokenJSONRequestBody
+}
+
+type CreateAccessTokenResponseObject interface {
+	VisitCreateAccessTokenResponse(w http.ResponseWriter) error
+}
+
+type CreateAccessToken201ResponseHeaders struct {
+	CacheControl *string
+	Location     *string
+}
+
+type CreateAccessToken201JSONResponse struct {
+	Body    CreatedAccessToken
+	Headers CreateAccessToken201ResponseHeaders
+}
+
+func (response CreateAccessToken201JSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken400ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken401ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken403ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken404ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken406ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken409ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken413ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken415ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken429ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken503ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessTokenRequestObject struct {
+	TokenID string `json:"token_id"`
+}
+
+type RevokeAccessTokenResponseObject interface {
+	VisitRevokeAccessTokenResponse(w http.ResponseWriter) error
+}
+
+type RevokeAccessToken204Response struct {
+}
+
+func (response RevokeAccessToken204Response) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeAccessToken400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAccessToken400ApplicationProblemPlusJSONResponse) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessToken401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAccessToken401ApplicationProblemPlusJSONResponse) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessToken403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAccessToken403ApplicationProblemPlusJSONResponse) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessToken404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAccessToken404ApplicationProblemPlusJSONResponse) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessToken406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAccessToken406ApplicationProblemPlusJSONResponse) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessToken409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAccessToken409ApplicationProblemPlusJSONResponse) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessToken429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAccessToken429ApplicationProblemPlusJSONResponse) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessToken503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAccessToken503ApplicationProblemPlusJSONResponse) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessTokenRequestObject struct {
+	TokenID string `json:"token_id"`
+}
+
+type GetAccessTokenResponseObject interface {
+	VisitGetAccessTokenResponse(w http.ResponseWriter) error
+}
+
+type GetAccessToken200JSONResponse AccessToken
+
+func (response GetAccessToken200JSONResponse) VisitGetAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessToken400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccessToken400ApplicationProblemPlusJSONResponse) VisitGetAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessToken401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccessToken401ApplicationProblemPlusJSONResponse) VisitGetAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessToken403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccessToken403ApplicationProblemPlusJSONResponse) VisitGetAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessToken404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccessToken404ApplicationProblemPlusJSONResponse) VisitGetAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessToken406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccessToken406ApplicationProblemPlusJSONResponse) VisitGetAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessToken429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccessToken429ApplicationProblemPlusJSONResponse) VisitGetAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessToken503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccessToken503ApplicationProblemPlusJSONResponse) VisitGetAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessTokenRequestObject struct {
+	TokenID string `json:"token_id"`
+	Body    *RotateAccessTokenJSONRequestBody
+}
+
+type RotateAccessTokenResponseObject interface {
+	VisitRotateAccessTokenResponse(w http.ResponseWriter) error
+}
+
+type RotateAccessToken201ResponseHeaders struct {
+	CacheControl *string
+	Location     *string
+}
+
+type RotateAccessToken201JSONResponse struct {
+	Body    CreatedAccessToken
+	Headers RotateAccessToken201ResponseHeaders
+}
+
+func (response RotateAccessToken201JSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken400ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken401ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken403ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken404ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken406ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken409ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken413ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken415ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken429ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken503ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7842,6 +9241,133 @@ type PickOpportunity503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PickOpportunity503ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditRequestObject struct {
+	Params ListAuditParams
+}
+
+type ListAuditResponseObject interface {
+	VisitListAuditResponse(w http.ResponseWriter) error
+}
+
+type ListAudit200JSONResponse AuditList
+
+func (response ListAudit200JSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAudit400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAudit400ApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAudit401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAudit401ApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAudit403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAudit403ApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAudit406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAudit406ApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAudit429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAudit429ApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAudit503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAudit503ApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -20013,6 +21539,21 @@ type StrictServerInterface interface {
 	// GetVersion Describe version 1 of the API
 	// (GET /v1)
 	GetVersion(ctx context.Context, request GetVersionRequestObject) (GetVersionResponseObject, error)
+	// ListAccessTokens List API tokens
+	// (GET /v1/access-tokens)
+	ListAccessTokens(ctx context.Context, request ListAccessTokensRequestObject) (ListAccessTokensResponseObject, error)
+	// CreateAccessToken Make an API token
+	// (POST /v1/access-tokens)
+	CreateAccessToken(ctx context.Context, request CreateAccessTokenRequestObject) (CreateAccessTokenResponseObject, error)
+	// RevokeAccessToken Revoke an API token
+	// (DELETE /v1/access-tokens/{token_id})
+	RevokeAccessToken(ctx context.Context, request RevokeAccessTokenRequestObject) (RevokeAccessTokenResponseObject, error)
+	// GetAccessToken Read an API token
+	// (GET /v1/access-tokens/{token_id})
+	GetAccessToken(ctx context.Context, request GetAccessTokenRequestObject) (GetAccessTokenResponseObject, error)
+	// RotateAccessToken Replace an API token
+	// (POST /v1/access-tokens/{token_id}/rotate)
+	RotateAccessToken(ctx context.Context, request RotateAccessTokenRequestObject) (RotateAccessTokenResponseObject, error)
 	// ListAgents List agents
 	// (GET /v1/agents)
 	ListAgents(ctx context.Context, request ListAgentsRequestObject) (ListAgentsResponseObject, error)
@@ -20034,6 +21575,9 @@ type StrictServerInterface interface {
 	// PickOpportunity Ask for work
 	// (POST /v1/agents/{agent_id}/pick)
 	PickOpportunity(ctx context.Context, request PickOpportunityRequestObject) (PickOpportunityResponseObject, error)
+	// ListAudit Read the audit log
+	// (GET /v1/audit)
+	ListAudit(ctx context.Context, request ListAuditRequestObject) (ListAuditResponseObject, error)
 	// ListClouds List clouds
 	// (GET /v1/clouds)
 	ListClouds(ctx context.Context, request ListCloudsRequestObject) (ListCloudsResponseObject, error)
@@ -20432,6 +21976,178 @@ func (sh *strictHandler) GetVersion(ctx echo.Context) error {
 	return nil
 }
 
+// ListAccessTokens operation middleware
+func (sh *strictHandler) ListAccessTokens(ctx echo.Context, params ListAccessTokensParams) error {
+	var request ListAccessTokensRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccessTokens(ctx.Request().Context(), request.(ListAccessTokensRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccessTokens")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAccessTokensResponseObject); ok {
+		return validResponse.VisitListAccessTokensResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateAccessToken operation middleware
+func (sh *strictHandler) CreateAccessToken(ctx echo.Context) error {
+	var request CreateAccessTokenRequestObject
+
+	var body CreateAccessTokenJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAccessToken(ctx.Request().Context(), request.(CreateAccessTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAccessToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateAccessTokenResponseObject); ok {
+		return validResponse.VisitCreateAccessTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevokeAccessToken operation middleware
+func (sh *strictHandler) RevokeAccessToken(ctx echo.Context, tokenID string) error {
+	var request RevokeAccessTokenRequestObject
+
+	request.TokenID = tokenID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeAccessToken(ctx.Request().Context(), request.(RevokeAccessTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeAccessToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokeAccessTokenResponseObject); ok {
+		return validResponse.VisitRevokeAccessTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAccessToken operation middleware
+func (sh *strictHandler) GetAccessToken(ctx echo.Context, tokenID string) error {
+	var request GetAccessTokenRequestObject
+
+	request.TokenID = tokenID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccessToken(ctx.Request().Context(), request.(GetAccessTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccessToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAccessTokenResponseObject); ok {
+		return validResponse.VisitGetAccessTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RotateAccessToken operation middleware
+func (sh *strictHandler) RotateAccessToken(ctx echo.Context, tokenID string) error {
+	var request RotateAccessTokenRequestObject
+
+	request.TokenID = tokenID
+
+	var body RotateAccessTokenJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateAccessToken(ctx.Request().Context(), request.(RotateAccessTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateAccessToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RotateAccessTokenResponseObject); ok {
+		return validResponse.VisitRotateAccessTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListAgents operation middleware
 func (sh *strictHandler) ListAgents(ctx echo.Context, params ListAgentsParams) error {
 	var request ListAgentsRequestObject
@@ -20697,6 +22413,31 @@ func (sh *strictHandler) PickOpportunity(ctx echo.Context, agentID AgentID, para
 		return err
 	} else if validResponse, ok := response.(PickOpportunityResponseObject); ok {
 		return validResponse.VisitPickOpportunityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAudit operation middleware
+func (sh *strictHandler) ListAudit(ctx echo.Context, params ListAuditParams) error {
+	var request ListAuditRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAudit(ctx.Request().Context(), request.(ListAuditRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAudit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAuditResponseObject); ok {
+		return validResponse.VisitListAuditResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -23144,532 +24885,598 @@ func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L15dyO5lS/4VfD4PKcybZLipv349KhycakrF7WkdHW7lCOCESAJKwjQAYSYtEZz3qd5H+x9kjm4AGJF",
-	"BCMoZTqrmvVHpUjGguXuuPd3H1oeXyw5I0yK1slDa06wT0L488zzyFJeYjYj8NknwgvpUlLOWietK7wW",
-	"SM6xREscSoH4FMk5QVMaEORhhiYEYXFHfDTlYbfVbpEveLEMSOukNVlLIlrtlvDmZIHVk+V6qX4QMqRs",
-	"1np8bLdeYW9OXnEmQx4U3/0TX6GAsxm8ETOxIiFa4LV65x1ZyuzrGO946mmb3siZJEy+pmLJBdUvyr/3",
-	"2k6Q4QVBEfNJiFZz6s0RRpOQrwQJkcD3RKQGlh0MlhJ78wVh8hSepB705wVl1ONs2v274KzeMGFXigP8",
-	"BQajNiSzH3JOBaLCsQ2o1zk+3uvvH/TqvfeKeFFI5fqCB9RbFwfwlocT6ovUekiOwoghzNZyTmHLsERC",
-	"YuYLRFk8xuzYBGb+hH85RT6Z4iiQHRF66AfGGfmh3jiv10vyEQblIN1rEgTCDlCoEU5IQMk9gdEsiE8x",
-	"Uk/O05FgdDrd8P7XZBkSD7vp54oyj6DVnOh58yUJ4UpEBfLNjcRHLy7fvkLHh6P9l9kR/N/9UW8wGo2O",
-	"ept26801nhVff4YknmnCoALdk3BtaLStmBSNz6edD5yRznssvfk4++6b1qR/PDrA3vFgdDzwB8PRTWvD",
-	"IN5hId9zn04p8V2kalZB0+GKhAQJyUPiZ1/8C/HbqN9H/x4xNOj1R6h3eDIYnPT66C/vrzeNgLI7Nxcz",
-	"8kUizHwYwTIk95RHAi3xjOjVPxocHeVW/ybq9Ybe3n1/L4yY+Dd17Z8H8CU5RSEJ/nzTUk/dvCy8jDx+",
-	"matFkDC8FdLsYkRpSHBuXexA9vobqeGSyHB9NpUkdNCE+hrN+QotMFsjQTyuOFNyJBV5zDBlmffup181",
-	"5eECy9ZJizI5HLTa9t2USTIjIbz8mkscvOIRk245Dq+lkiwEWii6Q5whHASwF1mJ1S979cHI/epffvnl",
-	"LJJzwiRVjFUmLr2Q+OoaHAiEQ4Iw6L08Hf5IcEhCtRHB4s83LRHQ5QqvN+72Lzhk6m+3/jQCkAc+WuG1",
-	"lo0VkiE7osHxMeqgm1by+4bRPLZbSxziBZFWw88Ik+ev3SyC1Y9tNFlrilQaD8ZHJZpRpeOoFCSYZsc0",
-	"5bwDN3ao32q3qHrYEst5q91ST1AaUP16C7+G5B8RDZVwkGFE0iNf4C/vCJvJeetk0Ou1WwvK7Od+2yX1",
-	"o1BwB3UrbUBZRBAGMlcTUaRmF5oK5MGdMD3RRlggzBDBYUBJqMXBDN+rm7LT9P/+9uj99dnKTvEfEQnX",
-	"qTkCr5VMaL8/2Dyh1ySgSkCXbY5vfm8jjD59On+dHR4ZTA69kd/vHPfwpDOa9khn0p8MOkM88vb9A3I4",
-	"Peq5d8c+t+kGOVQQ818bpsNBwFdvFku5/isOImKflp3VpyUInTlBARYSUaZsBBlrKx9L0kUvrpXcVmKy",
-	"jSbEw5Eg6Ori/Af9u2bfBQchihlSgnw4HB6fKnME+4gzovhp1OuhMWX3OKB+R9037r7MMlavv987Ghxc",
-	"90Ynvd5Jr1eyzYT5t+r+KqZrt750QrIkWJnXrTlmfqCkU1tZSp5DJL3CzCOBEQJLHsqIUUmJMbXV/BiX",
-	"aEoZDjJ7rpfUNcopvCg9RGNUtU6mOBAk3rwJ5wHBDHbvLzzw32MhSVhGgTMltBZwiZsIj3HfGyjS29/H",
-	"o87I2z/qHPv7Xqc33Sd9fDgZeoO+mwjVo2/1o59Oh+c+WSy5JMxb/0zWTqNI0ZQxl72AEiZ/EIivmF5y",
-	"kAyaBtUwiJBd9JaHaDBCcx6F2tQXSjrekbVSXvFnNSkjKuPvjLOyonLOI4l8TtnshsXGMejbU/gZYcbl",
-	"nIRown2lIDXlHndvWGaV9ye96cF0RDrYvyehpIJ0BnZVtS+XrGtqKTpqLcoWcn9/s4BSxt2b+xL1oQ0Z",
-	"jIQMCV6otb0i4T0JO1eESQS3CTTjRCDOQOjGtrggzC9I29Fhv182JzWODjyxc/66bEYHI+cU6IJuNkqw",
-	"VgNzpRq0cl5wkR1gX1Gei/UCeIOT9eCegv20wF/oIlrAz1rtmY9O++bjFBR4cQofWbBGq1jHgcpFPvU3",
-	"6+q8IkuUdROe+zg9X2CXfwoDAz5TbtoXqSldu6e50b1+c/b6xzdv3t4eDUf7/d7wuGSIVL3pNmL0HxHZ",
-	"ZqQfYym7Lh0vFUgSIVMSeZ0d7NDfx8eT/UHnyBsNOyPS8zq45w07+3g47XnH5HCSUHBu/OrBt6kHbzGH",
-	"5OYyYZ0fvVtiN5lFVmK7J/EUsX2Bq+IbM3JqIgehAMnY76IzzahLZT2o30CSCESU3ZH3I1wboe4u4dV2",
-	"0d3IcKr+byO/qjlttFRXWnbmrFDCfOKfKpMbjZVXO0ZaEIJcUrNdzXlAEPb9kIhcoOfsP+Yrb3F85//y",
-	"oeeVmazaDi6jvFHv+GCzTrgIuR95pQ7FUv8c0x76BdwJgZgyzDzMlGVDvlChPXPQd6PsVPrTnjfE+4PO",
-	"oT8indFkeNw59noHnd7kAA+9vj8go6mbQs3Ln06Yl0REQekcQ/j1ByXO2oiHaOxFYUiYHEOExbj2ihmx",
-	"lIoys9MzF7tnoB+9aQJL9eBQ3f3/vDCP+39/7XWOcWd61nn7+eHosZP+OGrysT94fPmHlnNRInbN70hJ",
-	"yFQQLySxiRVGrK1jYFSiFVZuv0+0IuCMnKKx8tl5SP8JDvAYArseDkMwgpQWRsYVVy5CISzi8TAknuzM",
-	"eShICa2HEbuVMNwqF805S0bCayLKt1/NDSMdQVZ+o+b+Uy2F0IJgJhCeCMKk25nJOCraWCS+XhzltmCB",
-	"Lsn0SmLv7gehDVeB1yLnv/RLPRaQ0zkFU5zn1ZJ4lZpELInnViEH0+n+5MDb7wz7015nNO2TztH00Ovs",
-	"9yc9PJwc4dFk4CZv9cync+eVxKFs5He+DfkirUscfifi7Nu7nr1K11OoeW7vfF7JkHoOw/GSTNW8PB1E",
-	"N/EeNUNlZPlKoEXsjvEVO0FjtZioj9ZgxSOJ1mMQeOBToh5iHPHpFE0Ry0WS1X2ls4JhbaBOuAhi1A5v",
-	"TvtXo94I/Iqri3Nl9yrLHbbXCB41tsRYQSseBT6aEJBEp8rBBmeMChOQVuTBanrbjinUcLc3yJQSb8Nh",
-	"g21goKIZU22xqHF9iBYTV+TYSoMfBGJwCYgpE9HUyipnpPUy83DPgtUev3aY7Ph7peOvo7AVu+OaVvLh",
-	"pO8d4CHp9KYHg84IH/qdo2mPdAbeMR75+5MDcnj4FA2+Wcj9QiZzzu/KprTSP7tH7/XwUa8/IJ2Dad/v",
-	"jLzDSedo0h92DqaD6WjS8479fklo0Dz2qcN/VDeLJWdCnyr/iP1LHVdRn4zkAem9XAZUH5XsLUM+Ccji",
-	"T3BAevKQet0fQjJtnbT+515yjL2nfxV7F/ou/dJc9J0viOFyS7AwBkWmq5Cz2SkakzDkoRibCBDB3lyf",
-	"yXRb+pxxGhgZ+q0GfZ0ap3pniH3qSaE9/VhadU10cUJ9X1tk33J8yWGKGtGMc7+NJhDpIgJCl6CUQbfC",
-	"QP/CGfm2Y6Qic0DOQzqjDAdIrIUkC7BIZ/SeMBQtT9E4CgNLATqgwvkduGHLAHsEpvCBS50qgScB+dbr",
-	"rd9svUEeoo9LwsBA7JxdnHf+SkJBOUNY3AlwQTC6N1+Z+Z9dnGs9H+8QuGB2Zm95xPxvPKmQaK8Qicjy",
-	"HDhT1HiLEt1TQScBsScGHg4CEtohV505mxCeDvOC8/wid+z9UnMSDQIU0tkcPLRUUgwkpnRSmSmuaZrr",
-	"9zJZLKlj+ap74JpHHS5YBxz715y/w+Hsm1PWhPtrWHZlu04pCXxFMlS21QLxe+WASYEgxAkrDykpH7i8",
-	"wpKKKf1XMAPwNRCz4uI4/QgFVBmpkRTUJ5mMk/TG6nF24syayo1NZ+HAYK5IeE898onhe0yDf8XkBYTY",
-	"gXrnkZRKt/l8xWALRazu7BEuI8QXNuiiEwy8OfG76IOxftUKenM1QT+3UpBO0InzCarWKZV58KiTAfh7",
-	"zNZG4YtvukSc67C+0aACTbXnpxxtHTZTK5Xor+eb9SeGTUiDfFNR+oGnphOzsnXqjCfXRuTLUply6veQ",
-	"3PO7wob/8ssvnXwiRdX883kXZhGWIfeIEIo33jBp4u3/EtspyanRxsnKMMWcBxmmkPhOOX4wehGBY0D8",
-	"98Sn+Bqs2m87fCuh1LvVZtnPb5jHfcWyRqPrA0MTVnWklKh5K+Pr0ZrtOhfEnh8u7Hx8H9IgcXARqpsl",
-	"VQa78WEdehVErn2ID+63CfBBoqSQnPtd9FYpEsgW1aebd5T5OnjCoiB7pP3QUvKHkaB10iI+BOe9kGBJ",
-	"/FvwAQe9/kGn1+/0Rtf9g5P9o5PBUfeot9+DoIm9crJWrnZEA7+jDTx4gwzxrWB4KVonv35ut6jfOmn1",
-	"vCMymBz0OwOyTzqjSW/aOZ72/M4h7pN9f+iNJgOsPCM4bwrJlISEecq1mUu5PNnbm3Le9fhib4LD+LLk",
-	"WMp9oKVmb8+wYk9LLUS7lTn9B/98GWCpHGB7RSqkXTsyHpKAYBG/JCTKklJ7qD+bNVEfHuEF8b6nNiMf",
-	"lGm3vnR46Cu5OHrM7hHE4D5OWye/VlP+K33PNV2Q1uPn1AP7+4/Zvax4ef/gMbe3Dy04w22dPDy2W2pS",
-	"Wi9rl9U8B4chXsNjZrxjvlNs273Eq/dKXMHOxC85etTkkopFRBG4xOXjenRQzUNhPDUHcPjoIK6HstkV",
-	"R6MWVJNd3c25DulsRsKf1U2ZzRk8WpJt8P7jxwJtl57AQ1LoAvtgq23K+EuvuKLDhF0ajK4/eMwyVoN9",
-	"Hj6m+KvJO/WNlhMdUbqSR7lm3nuMuTih/srtvWJ42arDH/YVfR3DsQGgX1uwLEBT7ew5mxUZbccpfZ4j",
-	"sqxrCCu1LnZaqY1NljtPUhkplBEgn+OJ8cnfiSfVzDOq7x0Vm9VfSkfh9M0CmGmntv6FautzQXHld6gm",
-	"X2QNosccQ+R5IPcSJ5nNmltWZ2gZ8lmIF4gyhFGAJ9qimxLpzUkhLUX5uZj5aMmVg6PjzSJnVOmcnlnI",
-	"o2XrpBVgOJCLE30KaUH6l5DcM6726/hQUSleYg8M+H675fGFNhn1XlTQOhxodXWyhPIweOBDavSvDy1z",
-	"HA4P1P6IKDxh0FPcMhx2+0eKW/5kz8eWcyCNVhgxtRyt7UjMlcJSMyVGKcUAT0hgLI0AC3krCGElDF+c",
-	"woL7QCssoIykRZwit8V8mszJsL5hCPNJSPDKWpNIrFtF+k9veAO9pFRhQhcP1QZOhkwavAQsxpicNpcU",
-	"5CyZmPia6Nves1upahYxOTujjta7VMxYS/z8RAI/nZv2WKGRB48pAiwRL47D4ayEyhm5WSKuu0SQielY",
-	"IGXiaCKv+ySQlu/VLZknHW9r2Q0f0zyU0gHV9l3Fsh88pvkw9cTaT1C2vOHdPNGMBQ0gbwjyQEwKJ4h+",
-	"HaSwh9RK2isfm3E4BAghSKsD/au5ratj0ULbaYESLiAl2i39gpSmcnBKwdRLJYSmxUrGKEuLghRzp5Y/",
-	"tW4x4Rr6SFjaLk3CWTmizDBxqcJtbM/NYjtupyl/55rys1tXNrARZ7Vsw1m1TfjeCEaX2hBohZkkwNZW",
-	"DpwizoJ1Jpir1wPNiBRoxcO7NNvHa+WHmDLNSAusFCrD2vPi0ylc8jmdKRDfVhBnMOgLdwJOcdTS1pLl",
-	"g3uWG1qMrNCSr0iIRLRcButkm+MRF6NRieLPD2Cty1mXhC+1/EulJOi8+kYm0LOorYIghaeWUsQlmVEh",
-	"w9I6USwTpUBFHFWNa4QCMpWIRxLNsa5qpqEtpdYR77F6/xgJidcN/IMK2Vbgw01maHWJX31jrmh7lpQy",
-	"/qAcIu03tvXJMhboRs3lppWjkkEjIhnmTNiSYFbWS6MShRGDmhLOPNJFr/X2oH4+1tWwMCRnW282Cwvc",
-	"UeD3IvURe/zLV4yEwOxQMxySBVlMNOjBAn9Jv6ifenTR4jx8LkY7ytmHz0Rmg5z16C5rEXGSu4DCWeqf",
-	"6lMYZcTp0436ZucCfznXF2e2pWBE7ufMUMfQ7KCMOBYE2RvKx9eoBDc32iqb+dEl82JUjMbhEYNvYQ65",
-	"QsjQRhplg/iKJHVaXxedS2GgBqDGW6Lx//lf/3tP/Sb2HtjjXoLMIfYe7h7HOal4BymGC2pSLb/IvS8d",
-	"GWKPTLB3d+rNcSiI/HMkp0epjEz7O1jb/yStk/7+Qa8gGB0QBWqwxaRKmIhLOlTEgx/toAuZsiK9YpBB",
-	"40N2hwY0MXAqtjKxuynwbc8BvtpLFAfqRXQtFiQjq58RZXqbGx4ZKFkpw4hBHX3xHRchEUrZAmREGBkQ",
-	"D27L2SZkRhmzaRMWgyaX6Jvh2Zw5cJdEvGG7zFxdBsKPEQ38xge0arkhnuwEg3nQsebWSavXHXZ7XZ/c",
-	"j4bd2WDg9/HxQVGXT+wYcroWz9pIWWZKNQgAO1ELhicTpXkB22SOxTxRv2PX68ZdZ41Jern0+12r8yrg",
-	"kd9YioRgb0GthacekDeJ/AVlt4T5S07BYjWx8/7xUXe/3+33et3Dk+H+cP9w737QVW6KviMSarP1B/Vl",
-	"IOOvAnnrk4VykHHozakknozCOMDtLZVP5XYTR53eQaffv+4dajfxb2DqVw5NeVB2ZPbS2/th5dXD+MTB",
-	"42xKZ8boXkY6WjEN8D0Pb7WCHsAGqSEPjcUBFVf0HkuiFxTcxsVSeY5iju3UwJM0K2JWI1r6G2drMhih",
-	"pOEeM+ywNXMb9lB9HprerYpLlZGS7GGD2JMySrLb3CRcqWS4JoimB5nZIGcsDdUKd6QWM+UPUBKx1goO",
-	"H3NU1TD8m6eymsFYuP6KeBrkqRhuzJ3e1jg1foyJ96FaD2VIuWnkOUX0Fa85eMzyQuPtU3QdM0qj83nX",
-	"6a5elxRBZLe8nee49DQz/JXioGR82RXN8Yoh/hyd5E54U0tVqhWaRgJBcJlI4E4BfN8K4HO7tcQzyuKI",
-	"ial9vYWqbvBYuMRB8hf8IExgJhdaMvteMwaoLY5CDDA/oMrEv+TKPPeZwWSeVkrhcUyugfGjMQ1tUh7W",
-	"u6UcJ538m7OEkpWnHpnzSBBw/ijLuPqb1XHi/YY0G3vZDI+U19epm482O6ppBZ67s1pGOnR4pkK+xv1W",
-	"i6dDLoOjGjc+39LlFPWGh20eWF53lwSZagSfNMaAK7CQvmVQDCOVXFQy9uSmWNenkWI2E1BO+Tfey4z+",
-	"b0a7KX3ejHRdQZecAbXF5m04UC4W3Zl3QfavBudsA9afDkstoKC9eErg1Dj9kkmljuhdUE90QUxd8A8C",
-	"jRPNOoZaICrbSNAvyKcz5cEq31WXMQsi21C9r1z8T9evuvmi7fjY6vBkODoZHnd7x8P+aAByOwZkuLnx",
-	"H0aPnZsb/+bGN/9c639OMv/c3HTVtQePf3AFBs0cTRVoY1+XkZUtEdXAAuCsA0SDjctADQlfmQDHnIR5",
-	"NVDz6DI+tatKa8uODwwURclxaSm5V3pcrYKyxVqXb64+vbu+vbr+ePnmtVKFUxromgxjgdQtcdVTbp20",
-	"VnNBvNv305//4zg8+svP//WP8Hr1908Xr4/O31387ZwP3uF3+GqlTJMwMBaTONnb82jXrAjkz6n1FHsG",
-	"FtJxXrVFvklJMsVh/ZToozwPbvA44qV/qAxe5TZlm9QH5aHFO1dzPQzFv9W3ZdZktF1atqUB16ERwLnp",
-	"40tBZwwrpa8hIq8kZj4OfWQGJNAqpBIOdbpZjtek1dqQDg10VelyulwydVd2I+IVTTYyu/3labHxUrhs",
-	"y9fYonk1EDQf4XQ6VWEdLQOOfR2r9wBxISk9ywfcTIJpEpCFM2qhtqp/oLGWQoKhuKYFCL7YuyMSEagl",
-	"iaE+pzQgRU60ye/2eDz9khhdzgs9SEXR1T3tFuMU0ozv+9bzvu93IDWTCKE/WRf5vt/xicQ0MN+nnz/7",
-	"J1222i2D8/1lERTTbx6TqTph9dpxhNtSp08Ur6iBEN+scp3g92Oyhg8bwq1mQHGSt7nPSSsGQHQLagFS",
-	"RpyBQgI4XI6wVVX5iKzOgjHeeVnuyHFWC0FBv3U9FzQIqIE7Vqabzg2JwHocKdlSnbQ9HHYPD0aZp9/H",
-	"iUEGsDDhzdZJTm8ZVVUTqJWRL/LWTBnGY9KeTTKLAW0FCkuhNNTUhMXgaby2hZMWpi0okEu1MxktSZyZ",
-	"zKUNKXXPqCmPHtPbsimEmdqtDSVO1HH2AdCWWKCx2YEO9ccZNqyjjwobvd0CFEuLXAmH9Z5sd+8Kbsss",
-	"rzIE0vTWQPm6VVoGYiTeuMzWJFmBMZkWl21jZmCeJJvkBz6/sCky4NMTbh/jETgSpJTaCInJG031qWgU",
-	"ts/OqVGkffiYLIAblMcjan9+sBhop1AdGndOiMfOiPM8vH69VIEOsU08jSAlNT1Hu6JVBNU0xmxEN/z6",
-	"606tPadaKyZ3phf7oZnu2pjjmXp2FX1clWR7TzENiK+zvWNwdwNlQYPAmsoypMRPdWUwJuySMJMgnV4z",
-	"/cxsUmdyZcHqBEnS0Gy7yuJKzPFySRjxwUbFbI1wSHAXndvURJ9rCKDlMliX1XyrWxK8TsV1PpYQaUvg",
-	"s2qDcEGszTJA6+Ls6urN69ZjHRI2tP6N86PbLWVfCYkXyzrcWdQcsHibuwIZrBAJjXAM3LahJVM0lk3X",
-	"D/AEzH41J/UZe57yez5vUBF259wU5UJjhNRWEghISYPGPEhgapBvdW4hNMQgzLdY67ZTTzG3sHY9ddb0",
-	"qwQOz50EuyzBc4sOZT3fgM/aZjIaWUqZieCmjnPxgl97nePPD/12/9gR+sup9+oq5Ub14E6KfcIzlRmf",
-	"IuQn2jJDp62YsQmTl7U1D+QKkd341ECeLmkNA2mqymFARnPvZFh9GfZZGwJ2vAWZZte1psbWaqyqWu7R",
-	"vtAND8aBSVM8CtUEABEz5UHAV+IU4UDwtDVKk4KsNZHdRp6PmZ8ZVDk58tkWJ7sBnRI4bmFFEHgkOJri",
-	"0B1ZgXTXFElnqO0/Pr359Ob17duPl7dnf3nz4fpq06bHJe6pTdcPh+oftQzFZ36uW46+DYH/IyLR5or8",
-	"2AoGdGIL8brgd4kjalfDwTSFqgdt36ZXeIIFuS3gBcC3qUJ/Z51Xv1862gJSwJwE+qxAj+BZwQAW+Mtt",
-	"4rcMS0qy6AKHaxjSbRouIPNDvqx/GVIewjru977JLscwA63+frc36ng81BgUMlzf8mnsoBio6tpw11tR",
-	"TzORq25easBACF+pz94C0pc04vLnOKEsoTc9nXzGzaZVWmEqKZvderpGi5kiyNQvcWyecVOklEqwhdos",
-	"QyIorhV60uybzaAs4Nmw/BzyMhPl9ByR0lS9dy01lhGhTnzm9TI5J9BXt5Pzbx74JFTWqUBzOJkhi8xQ",
-	"ax/mDdyYRJWJtFuC7ChzNcXVTzYtM8y54SS1YeQ0tZuO4GmSC5rXGE0fXiyQr2nPN0g+fdIqj0pNnjQB",
-	"p/c18/patryjDVC8r451LoSRKw2vrVyBW8VY2ZLtnUm1M6l2JtXOpPr9mVSf3W67kYFNXHfl524Ktqee",
-	"XSq266UAaompy+Qd2X+Ymew/ZUP9k4S8PPGvZGeflP53c6Of40wDTFp0Nk4BVJRBfOTxxcTklKv5KYER",
-	"l8iLUihWoXHuK06SCjmQQHg1+4E+AR4u6UZhxPRD3P2LDroeZpxRDwdpVEFlRj+kO6h01L3dKee5qz5X",
-	"sERuvt8HcurBdhlxW5rlg8f0LjgSlwDslzAfRdDnc550Va5ONIyxLLNP/HENTRlqe1YW5LIqHXEbi7d0",
-	"+Q+dQeuMIWvxLBOUzHgFm1U3JZKgAOJc0lsBP5MI2JLRVmTiL57KkFVs1gS8II/ykAKPyK7eO6KIlkcy",
-	"aYJmemqYTr2JCmY+WsLhDxckbvYLMVhuWp+0tx3jfhZlNjvE9/iOxJHoiAVECFvvDSEAQ38AhQKPeMJA",
-	"Dsq58wM3/eJX1NOdOmmoQyGmBZ4ZYmP2TVAm7Egt6ERVoCTHiXm+q2appr5fqnl1Hg12pzk3ac4iU2eX",
-	"s6YhmTKNNpmSmedXU0JcXZfa7ez6FUb/PCoxP+b4qa7x/kRwIOdNKDY+W+R3RdulLE3rLFjhtUBjfjc+",
-	"jQE84pN7jEwvgwwO2Z0j2znPm/p1JRML5YTgknR9jWdjILAsNtYdIUuBcEDv8xUsMSjcgwMV72l+o26E",
-	"2upNj/HI60/IwD8eTSd9uOrQP3JRuQNEshob1CzFO1ADm8CC8ots3la5yLqRYhMySq1oFS7h8UmvAOqX",
-	"psAn4gtWLG0xQj83Afq4Na1p8F9XLcHyX+nBPz7Dor+zWj21rF+ZFvPLZZihtHOWxZxDPoe2XAnS3omy",
-	"Liy+muGlJ+OqlUSyq5sM5lwaaTsTb20V5rbSHYHWr3HvbxbKt1G28ZPRPrdHXX8KIz7PGRvk5aem/eSD",
-	"iHZC4I0ypJ7gFj/1MKZfj/wyrqVd7czq2bk7SZQvyFkk541DSaZOJ+AzRFlOx8JuqPfoht0O48JcUEiH",
-	"1TeMdQv1n8laSM7I2PTGN4B1uug8CnW7qg1mhX5R2cxfcy/aAn1OmR1zviDIN/ejF36Ip7LDOPRfm+NF",
-	"5++Cs466qNMbvmzrXudJ4zHI8rV35xNxlhT0F2V3KfU1If6P61QVaoAncRkqD2d7PvfEHigjKiFGeZVU",
-	"pIZE8Cj09NrbB5iK1a7pSr0XkmDP5oCqy6g534a+nWotLz5eXUPoe64ZcO++v7fkQnb0Xbp7VY759VQq",
-	"lzante2st689NwuwqbZNX9Y2b3RRSGbZysZTaa7xBbk0D3EMNV+BsKSt9EvLiPaneGcaNuoy7c98jR9c",
-	"LO7G0FK0o/ZUjyfpa/Z3U/ZXJIbchptHWI+pZkrBYzv78kY36iE1uiWS805I/lHf7rZS0vEwxXjOt2pB",
-	"X4eYU7Sb/yJxw6w35ZNlSHRd6edaeA8ZKmxenbnEcn6CCAWvdax434hn9WdHqZsASzKG2Jf+7h6HIg+j",
-	"uYU4ydNW/IhNO6UZJH7yg7NhqJx3XYcrmUmV34uw8nU/XZ4jey16cfn2FTrYP+y9LH+wWplGws2VJI+9",
-	"ObrHITRatQ5MPAoIsxWz4p2Ecb7AM1I/cszICsExdhe9jUIgB4MfhNUlM8ZD4reTFCM01ofeDC8seUTL",
-	"WYh9cx4/RnjBoYLEhAsq+v8VWyA937F7VTzZ0eda/5hAz8IroCxtEtFAgpJ/QnR1WOxllyu9UV8r04sy",
-	"IQFEhSHJl5YSYDhtTSVYR2MhUo30vmvkD4zGya4sSThXj8RobMN341O0xFBWzhmKWKodbKqv3ibk31pV",
-	"GAN3j7yctcnW6N+vPn5A9ziIiPY9TVRbj5eyGbqjMq67wBO9QJKEy5DI9Gwma0ngAeoPV+1jzYGP3Klv",
-	"bjgJ9b5/RCRcq4GmujOlaGR4UJtE+rvTiianFfnzuEL/uWIKWXIyl2ZFl0H2Dk/+moAzNVStuY7simzP",
-	"Ls7Ri9fh2ufe3cucVFSKRylKvKR79/1uJoBmjhiKYR0s5yWAEhrH3XaHFRrL2Km7ymLBY/3WGri9MIx2",
-	"VZQ3DoE19MOgV7utdDDdcjgKI2bOOtOFD2UVD1vEWJoH2L6LQMggHRbL6ZU5X9kwOiB2I48vSNwtm0D/",
-	"IZ3T3CBkAe/KRSOqMi/TkdUmiZepJUqKiYEzAv7U0H4xxenJG5I7Nk3XuOsDDSUK1cjdGspZTp86bmnb",
-	"WXuYeSTomPi2y2WoF7R6apAqLqxPLZ1r+z+Q1XZA3jF6JeAK2QS5bwnn/V0gsZZDsBbwVrcB086uuo3P",
-	"aetCXax71/AwC8L/DFCfjtYu6ffl7IOGaKB5WtIoCnA6e4rG8dKNNYviiTAxu6eiiDpcS90pXy1n6trc",
-	"uxohjjocGOAUMJ19EiLq5zslNQYmdVNFW5f8q216OjXk0EtL6PB+WONNvxVo0+wcrcdt4DOtyah4QI0U",
-	"us4IDbMJdv0dWTt68TTERy0gSEJuDweMyBzVNMdPdVAmNJCAqelLwQ9R/yrfZCsyzWCuFt+ofjGePIHG",
-	"ucpsFM2lSQqf1QVqozU6n6KPS8KuJPbuUp0wtPQdNxco+XPmIlJ7XWz2Ek18od0wFyUYD80oXJ9MKSN+",
-	"VVwop4nT6UPmWXEGkbNuwIZ+chlHxQj0AjM6JcIx6tfmHEUgnIzfdK1LQjeQCilOoZfL04MF5teOuKPL",
-	"juZdHHRgOxRN5uy5UWk/nU/gnMaBD+i+9QSnuF/lnb8NCQFE3oRIk614wksHFXmDeJGUKwod4LLxNbtV",
-	"mV0y7at0v9P8ZpoU18laB8NEF12nEhEFXgsDdwsuI5rxwEc6EwwCnRMeya/XEUuHGcwFLns+WpJQEHdj",
-	"SJ06BqFYEsb5uhq/HVJ4tb0vNGqBkFT5FVj5+VMTBITKTzVvA6IilEg34Y6kFx0Y2Q07GcV9+zVZlciU",
-	"y4g1b9ITMSNoFtgvIBIrcwa8lKEb0P+22hCKmA+AOMUOW4Bllm64twFdTK1HxG5L3OszA7Wc71n2gwBn",
-	"WxjeploJiblywBlRQvUciFpIJUahjRLxNUI1NOMDvOZutUXl0JRp7Jmzzt9w55+9znH39v/7096fO5//",
-	"9IdWrZOlD2R1VZYmiLTLhxZaGnbRWRCk9YISMJYIVzQkp6bvma6/MQQnEGU68gu34DvlInOeI4GpcgTm",
-	"xADHknRYDKwH5TIFRMb1oDoVxlUQnjypjPfMxkHr1XsSnqAxdAXro7USYAxJtB7D6RjQMuoZHHE0RWzs",
-	"jK1VkMw1ADYB0dg8tYi1tRdCJQCXGyC82hE79UizI9o+nwSY3bURlmjBhUQHI/Qz/dH5yHjpnDZOemBU",
-	"IGbOC01AHo7MGI8/Qyy8RvZGebjwA1ldEyEv9Vnhhk6pBr+qgX3SrNkzSLzbjSHBtkUBShUXKiPmpDXB",
-	"4ZML98rgghzNWLeA5kpSAEF/8imiUpBgmjJkJV1QNhvXNZ2awnY1M6WObHvYThnJguYDsB+z1+MUQoI5",
-	"o0FiSYLAJGc/taPojHeM2fvTejknDBqZnr/Ol1YkpPdsTUz3i71yt07OPHzM0XtpTvZpfKREZVufTWb7",
-	"Qqfb2muxYZn/OZY7ZVMX2a76fPFfYfs/W9JrWgwUulmCVGijt2fn79S/by4vP16iFxlUdm09v2yjq5/P",
-	"Ly7UVWA6rpE+PVzx0D+11ghlKFouocNn4ZBuWIjqOG2OW5e1sUUSbmraG/XFp2UJHRi+14fkFkm+0GV2",
-	"FXJNEXnjIXAY7VfRRA0T3ffVOt4P2mj2Twqn9VpFttG/f1K/8xBI8BRNecT85NSl2NN0QhkO15uLMq1m",
-	"rHc+kVWoxTOK95G2pAiakCkPSbw83crjADOMtl6dip25WhLPWbZt4kDK6Mq4e82jDRYuwAGqUKfmf1Nj",
-	"c0f/ZbjCOLZUILjUQBorT5Otn1nQGUeurB00Tuf6CGN9i9j/SzWFJpCgGvuFJvRn5TlGIsBirtHwFlh6",
-	"cyJ0RlRIxd0JIv5MW+smcrCnvvgGTab3s51M8uEf7duqZax2bQ8f80gcrt7ufCpjc3eOmU98SLrQZwR6",
-	"36fKiRM0IEwmvvVwU5/3ul3ejzdFi6zxbfjlaeGi8oSTNKUbwUlFnGXytchde/sW1KSwQXSmJUMoUku/",
-	"39vYYz+1+L2qxT+ycFS3Uga3KTT0IqEEnM0UnSzwGoIxNhYDS5YM7qA3Our12kiQe8KQj9fuTtbxYIf9",
-	"/eFBr1ebXBLcqVI76JdUzC2XWCWMDHZa9+hnGveY1zgbIcG+OTpTUnTcTp2jpfIBzXCEUFbF+OsbWXDC",
-	"HdLZzBSVlnbzv6PM9EXMiMy8gFSX1S4au9Yv/pkyPyvThhva5juibJl9LNGqpVYOsy15QGQrCisEVAIb",
-	"nT9B+IaJCGCf4e86QZSg5HhT/XIKBB7iAPT13zll2o6MAfM22TlfMWYSUtdpxyWZRkpJ6p5AcZTZh+ZI",
-	"vjLcInbHTBSucdjkFCkdswYjG06W0QIUpxIQjLP1gkdlQ86RRpWFleoZ58oEM2g4EGTT2NvFspRN7die",
-	"0iQt16osdx4RVxrmjwB7ld7QM1kDo2LXM4fYMCuoaU4YAMZEXGANd++yfw5GDcyf/V41GOMzdlYbJg3K",
-	"ijDncy4kWiiXYJIcJQC2/A8CBdRVANqrcAeBav7tZG+vUXKZGp2L3puUXBaTMpWjkQZOFkvigYBiRgZ8",
-	"kV10ljLsjcqDVnBKxkD3qqzjWNCnSj8KZ8xxB2+3g7fbwdtVwdtVOuH1W/JDrDXJya1w8FZYoCX17ojv",
-	"dB8qTG7lomX5tiqVsv+Y5eeH54G4On6WFOJCZ5GA6LWhUiT21YzeE4GiZWXa6sBR45KqK9mukATcm1h4",
-	"OTMGizHnRr2vBvvuWpUtC0gOG2InHzmiEg1ocdDLOfH1OUXXwRfEcpNHDB9LBbijgVj9Nl79US4M0IQ7",
-	"D59W3/9kNOqCJR5LG/1oHb5I9Wam+QYzcF0mADvIpfZUxk8SbeXil3THCGPJUHBFUEiWBEvh6nJYn5tG",
-	"jyn12GDpR7Whu/efHbr76FlgHYo6eEsRcuBQ1E24cvC8cN8D9bysyn/YqDfWaaSolIGgPKcOZwFlANYd",
-	"BJ1JJNbwg+xgcUf8VlvN9HMTmjt4LFoeNYYIbc1WPNQme/3XHW6B4GF5N2EOB6K5JZ12rWq2lE2R1bs5",
-	"46RATC6xXybHU8qlnTHKUvK5CL6eU2kVUPCZCqJYcCUqP0d5hX3e4Ci+gsQ5d9PMYiEZwJDAHUHhsCm2",
-	"aFchBH6hhbYDIM5NfY2CHc6krEIvieYusJBkGdfSmkZCjmo69FYfvOmImBQQ9EA+J4DzqHHtcEhQQKYS",
-	"maTKDf5uadpNBjP/4vzVz29e3/74XxrePnOkpx+0qRNVppqv2cFebEr+0Ewa7OdyOyo1c6lj8lHtBJRz",
-	"RaSN5m43JdXgqYE9dFRoiGfFsqtHQXEPTETw4uPVNXip+dZk796cXb25ffOfF+eX5nf4JvOMV2cfXr15",
-	"d3v55j8+vTGP0V+9g7+Tm89+PPvw+uMHHXrc8uBq250cVXRQz/ldqbZvDdtw5PI4KvNxnq/lnrtJWbHb",
-	"3gZpev5abFHKm8gWagEdVyTUWb9Q4GLCb3B2JJW5PFknMbqcdKG+hiSsF5l6XuhB6tf33lOrdkmmG9EE",
-	"1aM3LH5T4Nrc3OOWxLtw5C4cuQtHbghHFpnfxU7NZcFGQeB4zQa5cEG9u02Z0qY4RhsUWNzpsoQVD++6",
-	"6IMB7GCE+LY/bx7liQfQZRpYV2eJJi3JRyNlwaqVTr4c9oowT/YZzr5mWRs01hOp9GQoegkjjYJUmnBU",
-	"nWLUq26/lptZadJHUs0fYGGyY3T+1Nwivyb5H3p90JRHIZrzKNyQ/mHSRWomf1jPvM6guc5ScXY5TYa7",
-	"IZXmoHYmzXCTF3OpQbzqqrOvr/AL6r5BFLfYasNxmKzhLpPCCaiOYzydyVXblhw+Q8hq4MbQSccYXK/4",
-	"vGlfSwoQz6w00qcJDvd7gr07F653vRoMI+Ihu5bj0E9c1gnnDuC5XLr7k2ouy2JO6zSicrM8h4ETcfq2",
-	"HJa4EOQsyQpxLLyQmPni1MAVCanFlXLyp5ThIB3Li80D7Skmntz5h7+oDx/fX7x7U9vFS3ovJWZHXoR/",
-	"jKTHF2Ug1tgmd4OOg9Sn1ZwH5ASNSRjycBwjUul0+InOYmuj8RTTYGxXQ30g6lvKbF3Z2OQCtdF4iYUY",
-	"IyxB7GssLQ091kZjcUeX4xvGFYerv5cASEZEG40hBWiss0WUGx9GrAupVnYx1UMU12MaKK3GUiVt6lHq",
-	"SvUI9a+aS3bFzF2u9VpG8or+kzTqGgDXHxUxfc1zimplgdla57FDYgW81WgWrCuKC2ouX1qZLwxT73KR",
-	"9gWema42jQFSNcUv8YwYKjfwhDgI4FuBXlySKVTv/yB0NDgP0OVFYaicJnW5FgZc4iD5C34QsRJIV6pm",
-	"7nSjTs5I6hiGGiaEIyKloPu11jEeUuk+gcWkk7qbPNFOrfS5egnjXT9FPW1hWKYzaeTbUENm8bLjsfN1",
-	"00ooiH+ZQB7namXg57gSzGQA8akWeWKOl4p1IfEP4hBQYn5H1uIEYUiBUtcC8wv0YmweM9aJ0AjMypc6",
-	"qBFgoa7wscTjl200DbAs3HDD9LhftpEyDdELSJ0V45enOXRHgPIbT2lA4E4zZJ2TBtUTJn8p37jDFPTg",
-	"OK/RyJ8UcS91T5opGUynx4SMhkejSf/oeISPe0eHR/6QHA8meNJqt/xIQ8olxuZBfzC0wTCD4gAAH128",
-	"pF2DaNQFEwLrQosLiGNun8h1VlRdJmhkDHJd9q1PVhPnYY5tVkDNvKz+NoEQ/YzyUEc+9v2sQY/Y5vra",
-	"6He76MqToiux1fSdRleKRJGNruhn5OMq6ttdCtcuheu/bwpXIn9r7aBp9JQ5o9llgu0ywXaZYLtMsF0m",
-	"2G83E8wmee0ywr6rjDDTvXKb5AVGEMTedGgAYLs8HIaUCIQl4swjGpVNAvQYtfVDOAh09dRaQOQlJNg/",
-	"QZdvX6Hj0f6hcvTXSwL1s1QG8IdOChm3b9jYJxLTYAzRSCEx88j4ZRv9TEJGglfn4PLamBV6MVbLoK7V",
-	"81dXGqB59GJsQKHUl1cX5+jFGPBw4q/baByFwfhlMSoAzD3qjdSaqMHofpqo3+slYXXyhQIaNayPbeCh",
-	"vBjb7KijWBmALyC6qadiesKEERN7ffAwzGiqXhFH9yuuACzsWzOAf3R606Mp9vcnHf/Ym3RGB8fTDu4f",
-	"7HcOe0cHh4eDo+P9XhpTDOZqm2x94BK9NeO2Ru+ER/IEcLVapoLO6fW4xaIipZ+ury8sfNoL92ZCfTWV",
-	"aE5C8rKOS/OY7I8zOq5sDZ2wqN6zMjWu0KyH+CD1MBSFKpHirHO1e/vgyCckTIa6CQa0JdGRJ5l5rS2D",
-	"BS/E0rUO1VNZKJ+sUkmGhV/r2ToaNlG/BK5uEhCQ7THM5h1lgFi0THrapjFsNIDN5z+96MR/vvzjH1yL",
-	"k5B0aUOheDlAo6khOJc5ZgF34bPeIDXmeA1fKH5Wm2qZvUA7xfrqEoVY/o6YSqGwcdPTEwZ0vYH6hehc",
-	"UlrKZ0iSINB9Qjwcieb4dyn2qsk5cUc5x3JoNk1bBSXtx4okB+2j1LbrA14HxZ2icUqcjJMeAea1Of4o",
-	"vNlZv6uPOiTXhLDgGnsx1YEge+LfagpEHCcL6v56MfS/kT8pbmi3jGY2BJeQN3CpHn+GYGI5U6G8X8dy",
-	"rmHas0su2X5JqQ7B6VwDdSuAGWa0ky2MtqiK/Z7uy4pDvCBQn90K6II6jpopK90vEBTmAUhIzv1u5oAQ",
-	"GqzYscwJ9sHH9Ti/oxCQ5v7aULujb1yFYNmsHpykl5qsi290Y6ppblrcgDm5n2hBPUq62WjOUPNs6+Nd",
-	"gHQzd5n2bMe9/kuraqyUh1NguG8zxoJdpRLys3DZjU4qUlkdacMqJLVa5xtLqmbgO0HH1vHZchxugJhu",
-	"nbQmEQ38jrZOm8NzZ/CMzfxL48q5mRUtptSS1HVQX+l7ii7qfmwJNIo3pOHFnxA13BixGD7GW1Akd67b",
-	"yerg54b8883xnwwud80mmrkoRga0uhxK42jLKEPpJhbgcawXm/jMxkXVbb0SAsr5kvG2pudid6CC2Zvm",
-	"Whse0xnWOxZ3pM8mK/RQ294HsbspYTZ+cMV2Xti+tS7sIl3rxJHuhphveZ2sgRIGj5AWlqaFflWjgl1b",
-	"gWdqK/AdYPZvgMwvkJ5OQHlLA7JNT2dlmIG3BBahtagS9BnP4jbG+W85woW8rNbJce/g4LDdivPKzDTV",
-	"55AIoVjIDMLjkenDCxEVAem9kGJ2cqxs+2XIZ+oW+B6S004O1BIBhJha3wO1oJA3A5dEX+Lfeu3WF/2k",
-	"3mO7pRNRbuF9+iVWUQuNqdq5V7KR26w/m+cm5niwf9A6aZHhpOeNRoPjo6nX9/qjYzydTEfe0fHxwXRy",
-	"PBgNDjEZ9cnoYHQ8OR6OPDw63j8+7k8Oj/YHk6P9fRNbVYMeFFO2zMI9bExXymN0xktcRSsHj9nFr7p2",
-	"8JjelXoq9ZoI+Urfk9Goh4WFL83oAndJoAx4sHIp66Rw5cwUe3lSchhvcR9Ucmq//649xb+rb1J5j5ak",
-	"NpUD8iRJtOZBkLmhYD1aOnvIBIV6nWPcmX5+OBg9/qFOXnZVzhzkMFFfNFzRowIynL43Q1Hx+NuGkpOl",
-	"SdFoTFh2sDnq+Fwq0K7wPfGfR6JhC1hY0b/TirH+aHj0fYmxvJU36vQOOv3+de/wZDA46fX/phZZZzDG",
-	"+PuwxDpOXkMK9jPBBznH7A6teQQnZFSQW7M2PYesDInHQ19LuEy1aqs3OfD6/j7pHEx7pHPoeb3OsT+c",
-	"dnp4NJmM/CHu9YA1Pa5VZfA1RC8MRWvkWBC3WyscMiV61AJVtVktnOZ5c4t8mWBD1k2n3ZBCoCR7rBEK",
-	"JduxTob8Qp2NxIUk28jKtP7IWVjQcoR8wZ4M1rloniYjmwIqTBKNbiFju55U4yBCblNWJZW3SIHJUgFY",
-	"55vBlp9LeUFySTZKEC+uckg6kuoT01JbEhjWMmPZBBk3DZgMremjJbGpX1LC127/ItSRQrUdviLv2ice",
-	"r7HFmCj10Q/qq3X7+iRXG05/dIS5Aa1CUk2i2PMwF0WQe10BA+j48MPKagPKBDV9n76mdXBQFQVNpf6P",
-	"Ywk77m5K78gI4Pwzf4xLInRrR10YMSFyRYjtm+PdESkU2waUkaaGAGSpPI/BA7l5sbYoJZ4Akgehg6OQ",
-	"4hROF5SoYcgkrGuxJLjyShR5BRR6tWnq5yEKiQxpY7nY389jLbjaMFrvp1HtnFFwhdbnOrP/lrNgPT4x",
-	"Hm0MrKxmJWzyP2a+PqixpQ5wpGM2HVYlTdpakaaeXm3RDjKGaDPFs43ZelQD0rjh5g2+niUMSYGJubBV",
-	"ePO47AwgWYg07aUzWawmaT/JAtcU6LDELTvGiiUn47PiJ7UQGSXpNOEbd+mDY/4vxIukaUioG6riGaZM",
-	"QEf5gEclBry2TVON/CqNZkg3TxnNt7bTiQ53Ji3czDjtF6nSiwCnsFVsTQGXxJOp+9L2Z5mVWUWytnAI",
-	"xJyWC42zzxW31WhiaM5vbV+BGDa8jBfrZ9UOnmhQ7T8W96m5S8iZXUEAHUgVb+48wlKP8L+F71doa7nz",
-	"BXe+4M4X3PmCz+AL7ny3ne+2891+X77b79NjyyYMXEbs0nZdzKjWdHfrcuU0fMz5TCWKsxFcZsbj2gKP",
-	"Nt1KXKPRGlqtyJhzmdXJEhg8Qb91cqj254ssdAvfaF5mrQtHDV+Suowk53cmYauGGZLbrJIubXY9wCcy",
-	"Vixhfjqbl0rkUzidrcjjtURQzIirAP2AFatoL16QWqeJEmdcok/XbztHuucvFDL6aLJGn/709u3b15vT",
-	"MA3k1BeZ3tImPHJlk5IzGj8VBNjQ/z3duB/w8Mz3PwgE2AjV9t9xDUH8g0DUP0U5yJmmMrRc/sVhhcwK",
-	"phk/ly+XZuGCU99upSq2kmUsiS01zprLoPo0QdkJI2bQTH8zoSZHSlxm+pW5cMmV8eRrptFdRmxjCh08",
-	"sJ0eT8kGX+5CPbtQz+6Yfxfa2YV2dqGdXWhnF9rZhXZ2oZ1daGfrw3htT39DtylGatwZ2v/NDO1ndD8T",
-	"ZNW6HqjxGzf6oebJG11RwNVzQlJYlBodTIRqtqx/mS6bi4vd1DAsWtmgsFDuGqtfqNQgBlDlv8QeOUGZ",
-	"pz654CrBT3PhE/CQ/CDi+bqbCtTsIZDbBlNaGQ+gbAfO/Hu1SIIsnPb2tXVesLK3HTtzgsbqVRq6Rv84",
-	"BvU9NrBEYzBf7dC66KNyf2Y88NECC0nCEzSGCrH8XUk/Bv2CIrpNHtZ1C6pI4XFtucvp+r0nEEp5I6x3",
-	"BN8TZegm3ZSEySbS5lDS9YT5aAmV9lyQeP2gVzoHF/sJxLxfVT34Ht+R2FKLWECEsC697bDuR54ESodH",
-	"PGEgBzmu2ppfXIWJdWBAk2pEO2xbnFhuELnbaKgnXlYJiGrO636P7DDcscNvkx02qI92TBtORfKbOzzc",
-	"HRb+Zg8LY3r7di6XJlPiRoZ4MjU+n1WfjLOuUtOMu8mmj5+72aiHK+vVl6a2JlkvTc/uiskkR+ErSITK",
-	"lPIqHs6cPUNfh3sSOgLRz1HBlEFPq7mxSeSpae8OVzFFiknNSFxkcE3ENr2NdV+IaRkcApYSe3PlqGhO",
-	"vAM/f0GNnfNF7n3pyBB7ZIK9u1NvjkNB5J8jOT1KmUP2dzUB6IrT3z/oPVrQS1fvCy34he2B0W7pcEcS",
-	"ToClCIuk2O+d9Hrd/mA42j/4W4p+YzAEyZfOm/rdfXW9xOD3t1Y8vCNhp9dyHrUlS1KT6c/ie6qCeIcl",
-	"aIy20x/kQCjdkGRdoFXIJUE0BsNe4DVArZmGJt1NWN0OM/hcCsSixUQ9naqn6PcVA9M1kMRrheOhjy68",
-	"xASmNaQhnyIq08H5fqyXlSKsGZOvUVJiSOmhBHccfiZ+DhXQboAxEZDA61IDpVFuWCotrPaxoJU9n/PH",
-	"AkDuZRMjzCclFk8b8fCrzVKZ8prRtgl1F0CumMWzirNx9Iaa6Zt3tTOMm5BlmSx9lZzO1peomZMAoVu+",
-	"a760+LU8McETAFh9bNDW8Hs81BKZSmXfea7GWl85eJyVd/ZlD80wN+zQGgPCpCfS6GblmOlpN7pNIxaZ",
-	"hXholk6WWtBGdypJn1r+Rvcq7vmyxdoWHE77evu4uHee+ZQMMLMpyZzbljbKeOjbuQsmfv/rzmJpPeeZ",
-	"RXzgWcvKARO0TqPmGl6Netb2aXNxA+eQLHkoTbPqYgNPUHMxDL0JNywjiShL9RQxjfkm3F+DInwxFmsm",
-	"50RSb/zS1R0t7otmm5YVepi5mqjBV+UXh+Se8dZJq3982Nqm5VopvKLtX3V4MOq5u85PAY0t8elah5O+",
-	"d4CHpNObHgw6I3zod46mPdIZeMd45O9PDsjh4XN3atOJJ7cxgvyzdlBr3jOttAkanHGmWphMudo1NVOl",
-	"aCzhZJNdn9TPTCyJtxkid9Tr9uA/i59Zsylbrh+bY83rNFWzXnEs3S7Orq6gn5ur2Zq7JVq5IND2Zon9",
-	"6Ux439R2K+HcvPF8dXH+g0B8xZBYkiCoBQlu3m2W8qf1ck7YmXrD+eu8AbNt87fjx7QEcR594kWMCm2H",
-	"ruxMPSFyr0R5oy4uh4850dRguEfZVnVN2nUNGnWgG32dDnSQWvisAMzQ9unZW8jpOqegQV5dCn+z2Irr",
-	"ugRMMwkQlGDnM1LdP++gOfx0/1l71/X7DZvXDR+zKqkcpt7jTPCA2MxJKhqtUXXzvu361h09vW/d4Gv1",
-	"rRtu33uuXxviu/fo0tRbks5+Vq9XhauNhWngytGEQMsOxHjOXK1Oqh4Mn6Hb2uAxZz40iDYtifdxapOT",
-	"Pueb7GUU/UN1sOspTdr2S062XB3Eij2/0qMsEEPKAEip1ay6yzfxsv3Zig3HmvQI29RvrKJVWaq9WEnD",
-	"tGS/05mgCe3mStxS4s1okWpPram7D8PJ5FbunKed87Rznp7oPBXDP1lGaxDNqZmAmnl+mYy4snqmcdt6",
-	"yeGcV4dw3O1hHCLBLMomBi7sL2FK/cTn4k22u9DjffP+P1Pz9lspg1tBPM4U5Rz0Rkc2q3lzu3MZ0tmM",
-	"2EaE1b0qkoV6trblUN0X79VWxQ+953bGwL2LCaEKHgIM4S08lyc0rO6P6nbM2co7OHpC4+jhMzSOzpLy",
-	"Q+MCq2dqIXyY4Yy6MlPf8DNlfiXB9p+780//0GkMZ+xAd3/c0qa0MU+m1iFhikzTWleL2sw2lvcaqtIW",
-	"W9mTkJ6aWJM7nfAtdUKJ6WH2pIHhAcZCLbNDP7uKjGJXtXkX4zjhOZWRGSeApNvAqx+UV9+oa92/3Kr8",
-	"iv3kRtupxY1qbbCtWhs+n2pwBx6sY5/I04zMy7y7ily3b7oVSymg5xo9t3ImWz47MFjrsJQulZ5TgeBS",
-	"E76kAmG23pxI3yj5KW0IuoaTLp0SiAMjCoLsbacQRlVDI/ckXNvvu+hMd9hMKpxEgMUc4UBwtFALToTG",
-	"VgmpuDtBxJ8RJPEdMU259tQXGWSCZ22olQklpszO7Aq8JlMcBRKpZdyMLpE3MIuJSnwqdc4XFWiOmU98",
-	"KPIA+Wb2fYqDAAkaECa7yL5/6EyxW+AvpuqhV7cE4nhTIzZzWpVy+b5KgUua0s1xBhVxVcvXIvdhzs7O",
-	"bRCdzQGkJBSppd/vbVr79OL3NmVoOe3tIqEEnM0UnSywUnRUxsjaswxdGAsDCXJPGPLx2l0HHw922N8f",
-	"HvR6tckF3Ly8CC8p71iGXEepKJuhO03jOoxwiu7IUgL2BsxD/dFFP1Mr5Qiko+pm0ONYb47b5kMkSAjF",
-	"kbp20gxHiBUP/bH7jOs5excOcl6Jg5C1RLyjzIcZZUVmXkCqy2ojruS8m0SmDTdka7p1XUVPcpMhCXnp",
-	"OjuSIVN5bpDfxCkaJ0lpZjdMYtrYIPxAfmsWQOUZM95ixWvvLgh9NUsPm+KQJk6MuelXm2nWctvV8bPj",
-	"3UtjZZx1/qbb8HdvO5//9IfyTuwV1rV+g9NaSdGCo5e7bdyeob70VlADCiEYVhsw44Hf0dXJ2bU1vxeG",
-	"/lcSKvZ+NefUI43Divf6bqtgpjwKNVVZGTAJIrIMKVPkpjPMzZDyHc+V2X7f7yoTPqDsTnuec81EcymX",
-	"4mRvL8CTrr2dh7O9+/6ejoGrGZFgCpbzgvgUgyiAnbzHQWSqnyY6Uo6Xy4B6kDG3Z/B+7P6lfrlnfpcv",
-	"CRMSe3ddEdDlCq//pK4/NZP+sxoteGpxPPnVp8vLNx+uHf3Xq8/AlVo1s67p25lte0fZXVWAZPhYWJB6",
-	"/oh5/nt17zXcWvBKapxMDpwGfnxYqKecHaGLR8xgXnMvWlTmL5X6n765FeCXGLF0myNC8+0z0yP+chs/",
-	"uKWfmNmSZ6HMzn0fiFO/krLCK2MaFRK0ahyMAId6AA51f/8aoCkBnbLo16aWpwbpnLMpL8hC+4iKXYb7",
-	"tpVDWKA7shaSM4IjOW+jGV/OSQjAnKDaJjicUA8zL6A6TwD7piL26wij72zzrYDavPvfiwQ7eMytosvM",
-	"mSsjX0i0oF7IU7xd3XI/KxebDDoWi5uq0DKb4Rp5wFeNBj7MCN4cSJnZXWVjX326uPh4ef3m9RjxEI1f",
-	"v7m4fPPqDD4bXR1QIdtorMVB/K0Zg8nMtGJzY/VbTE0lJehUxCwaYCFN2MVvo8u3r9BwODxW7/90/apb",
-	"3fSnUpuk1zpLM8n4GuscIM+m0ki9Q9vcdtLphUwJmsYiJc+V+gEFs5EhPBE8iCRBny7PNxJUSBx5d2P1",
-	"RkVKHg8C4klAx1G0pC+bEH+y3tyoUP/oLtH3KUbqdzQhc2XmaqpkdxuorQDapHwGWIjKfRTb2A0h57Js",
-	"8zwwmbUM/52Zr5/bdna3ZjatVtsq7/y4nmnu7Y33xDckFFnnNp97Irk3Rb3JykE501wugjrPU8uKl7Rr",
-	"Fr/isYUNwbRr7s5uxRC24rdsLriOQSx/NNOtxhOtOvV9LJBnQQIGK7wWCPBbNyqvNF038o7+qpkgVy2c",
-	"k092GfJjTr23Qm4llkZTJZSSr9JG82IzmYkVCQWieQ/oOYkrTw8TJ+KQkrLLAFOWGnC3PMayQZNA1JlK",
-	"ZW0wn4dwWLEZyWVisjrVRXX2QmyhSZS5pWyCZLCmHb0tVvaTbSoNmqA5Fnmf9RsoiJwbaN74XCZzwUfU",
-	"z6/YiL/GI9hyEyzntZ1bYI68tIfIp+jjkjCAOEEB53dQb95tPc+qaCd5+wX5hUzmnN81iYtWZOCCMDdH",
-	"6X+CD6nD18m6ddKaRDTwO2ItJFm08itczO+AYqhbq7tal2+uPr27vr26/nj55nVLp/RCcP7BHHK3vB4+",
-	"6vUHpHMw7fudkXc46RxN+sPOwXQwHU163rHfV2OC9NtYQXs01s8eX+ypBRF7hqJbz3I6/0bNo3g2f/iY",
-	"XZ6H6mSwzGo9VAOj1cqZg1PO9BJvk/Sn+zKZfai5Hobs3urbniNfwZT+NIwk6oz69BLEc0lnWKUXPpdN",
-	"kNq+Cv56G6+PqymELvkDrFBBmDxFC7KYKPUK0kR9HZCphDNhnwP6B8NhyFc5Sd48P6lYnl6ZMli/IqRY",
-	"fFKAGjeT1jqLBEEa+6iNuD5As+iFEHPVJwKi9Ph/OGhw+j+oOPwfOI/KzFY2zYVb6dvc+Gm/d9lZVP7J",
-	"ctRUdFZDbVJy8YMr2PAbZvTkZHW+/USIloSbU6wUCfd7qaQUN17PM2SljIpi33F8bRjUcp02OZNja9OR",
-	"w8WIB6MGjLhfyYjPqlqGiZ4oAm3NuZBoEQmJJsTkM5kqwR80xFUx46SQcpI69QX++LeTvb1qxVUUNI/t",
-	"liBeFFK5vlJTMnZqJOfX/I4wZ7Du7OJct3fTDXZ+NicY5jss0Pg/O2eRnHfgESfoJur1hh78Cn+SsYE8",
-	"wuvEWP1BGBNWKK1kTzmoeuWcYB9UpEmATD897S3QnwkYUBOCQ5f6ywxdDVM9hof0n+BinKAf4T7HcLuA",
-	"SK9WR1G4fnr8XrX0gPOOV3WWzPHeqvX5mYSMBK/OGyxP5unF9XkErCV9aOVxJrEnU0DvV0aW5gXvjMp5",
-	"NAGhaz3nAE/SZmsOLkH/gJYhWeKQCLTA3pwyItqQcyZiXGHRRiY+Jow6FrohDmZri0KGmR/HAP4REaHe",
-	"IUyjEjkni+4NO4d8XXyn8eRWNIQsnwXWIkVrMaP+AzxR8iQk2Ic3tJHgiTNrV1nOydoAefHwDkXMnAF0",
-	"b9gN++Mfr+chgR0SOsMwFa744x/besRBgEIN9GVhGJTINpuus5XIlH5B4737/t7/+V//22x7/C1e0r37",
-	"frcHv92wF6/Dtc+9u5eAXsO4vVAZbUHQRisoKR+feR5ZyhOU8Z4/jJE359w2fLnvW4Rk34jxF5bQXnZv",
-	"2CVZgiGgsyXNPRjJEFNAj9BJlAsNvox8OjW1inreFo/ZJBuhkPg0hE5/Zu2uIOlMNwL44x+1JbbEcq5t",
-	"Tw3vZ4B4xl86OKBYEDHuovFPb85ej2E/hJ6tevz4L2+ux8jnirTGHy+uzz9+uBrH5ALm3PgsCPhqbF7/",
-	"BvxlEoY8/OMfAUVUWXsgD9tofBHySUAWY7Weyh5MjOOENtSIg0Bvq6EsDzM4nTXv+Al4EjJVtXuux/PH",
-	"P54o4XhJgIo7575JYPrPzkcb28j8+CKmHApLIlc8xvAQL9s3bBzLz87ZxXnHuOnjNhr/FYfrsd6Q8SvO",
-	"JGGy84Z53KdsNk6S2U3YAIs7A5Zku5dQzoASYDBown0KTAwok0mHE72+0MWKh+ifQvroRfF1L+3Kf5GE",
-	"QSQDFuJLZ0nCBRW6kwGQg0aUgCRVzQvxBQgO/oyPwhJOgr6j4lQ9zadYyZFxamNumN7FMAqIQd5T+64p",
-	"OuAzyiC/f8oVgeinWHpD0yjUMOdYzvVPE+6vT5CQIcGLMcIIkKFgRIDJjHWfxhumr4B3xIF2eLm2wuCH",
-	"GWFqBhyIJFjD80MSjIHsWQqzZc4XSUKIbs0QUI8wke7PcbbE3px0Bt2iybxarboYfobjAHOv2Ht3/urN",
-	"h6s3cI+yC6gMsgogE2aHB8MIOyZuZ59vVECXsnscUH8Prtt8XG8OFlonrWG31x3qhk9zsD721P9mxAHN",
-	"mbYW4rNKKjyueKydpHWFC0VAP5rkieRikcQqYRPSN8A+prMx1BU3LJ2Roba4jSZcztWdSmwoCuiiD4oE",
-	"lSgEijpFGHkh8QmTFEMCMZ0xDh05UjmOVKBhrwejSGGBoPE7rmW2llZOaf53wVlHkUUi5ga9XoLIkqEY",
-	"9MIP8VR2GJeSstkcLzrx/Z3e8GU30RjxsdL4htkHYyQWStYt8Yx0ETRxGYNnaE9hxugFIKaFRCgVgHSr",
-	"o5cwEP0QNbOBmWrC5PAQTc4xL58rgpkR+Vd70qCIIsQLInVJEhjlfPVmsZRrCKrGPYyy9pa4M+ib8JJs",
-	"z0uIToK6gNDGAmxo9MLSimlmTKWZZg7orWWNrn9EJFwnNldmSay1iB2Brcd2zUnE0E065JuiZXtIUG9Q",
-	"lYP5DLX3S85MQumg17NmoU1cy0fnARk0OYCBV5y0el3FxT65Hw27s8HA7+PjAyjdj19d5UT9CE9RhqmT",
-	"zNXt9R70E1+QOO0OLN3iosKQY5zbrHRttY01DavxCmSq0mYhD8peba7fg4vttY/t1ptrPNt0D1zz2G7Z",
-	"rI2qa3XikZrSsNYm1VuwdLrBo2lRoE+W0/vc0h7K/3j98dX1f128QeoC7akY10XpDv2FUR/6+73UD5V0",
-	"6NwoK7N/K7syKrs4ZrG9D1y+5z6dUgKZ9CO9k9X3/Ih9Y4XBLYPjzbdcc/4es7W5TWS8fF3ZKaLFAofr",
-	"1klLbX3ae4lToc8uzlMwo7GWhZx0MARaJ8mR8GO7pdYkkPN/lipvQxomVyug94QRIZA3J96dto5C7qlv",
-	"FpjhGQlFF51LJHkEVVqM0AROSfJQuR76k08F5OAU1MhPMKDWU2VcnF6gw4I1JZF+dwlp25kaLdv9Xojh",
-	"Cq8TT9gOErqmbiSFuZlwu7W3IDKkuvC3BiGAwUCMST7D0YwIa5cpaWTceEWVFyFfEDknkXBu93vz2o37",
-	"DUIODvGzUs5YsrehWapbgBt+iF/055uEqm5abU0Xf75Rb7hpPaJhcxFn5/7dEMClcmIysUg7xI0EYHdd",
-	"UUAm56geGVgd3DYuuwFWHtu+B8oug2CCkugQ/0JnbA12KbilJjUavXj18fLqpZNAlPdwdnH+71cfPzxZ",
-	"KOTdl4xgqEIrzcdfH6vy//81qu+3rM4MAVOROEBYILPl1QRstrRj04FiKl5jbQ81oOI0bkBIpSTs69P1",
-	"f529f9eMru3EEhFopnyCrFPeUKDtCPd5CdfsaT3Che1UhAuh7bqGmLqY5iwx6MYywQFmHthhcQvVOOAA",
-	"0RMp0ILONDHqhALfoJkWaPTSvuV7NMcMPKdy/+HPb6uO26393nDzfVckvKce+cTwPaY6MWKTKbcqQpDG",
-	"c9xIVTFdAEnd95sF5eLoU2UQ7qUWdjPO/XTIbEWDAPm8DRD9EOSHpig8IOI0215yTmyoClGBRr1+0g/p",
-	"jmSLq1DAZ8qwhLMMcYfwDFPWRXUjbCWh2LLY1XZk3shpTwU6vkngxGzf9xQ6+ZYCv9fffMsnhs3hq31P",
-	"DcZ+y8MJ9X3C9B0HtWajqVZLgX+R4IlFzWtzxhFzf39jDEGJmeRsJ4kkdJXUaRUjDEYG7Wm0jlJRpMg0",
-	"DV1jzasfBJKEYeVdTNaI+kUVFVAhz2amR1Qu6FyOGkJNsdiC5yCgWpwFlJGSwKy6vFVXdcGo3qs7IHjc",
-	"BMIkOyQLEuUaUQq9KBlVHvDEEcquCR2UHUiAAc7KNY4sFF2jobjWMNnIvXd0QWWrxoUXeEZeRaHgOp3n",
-	"q0lx2FcTeH0s1kMsbZfemW3QkBKv9UOT7dZ/dq65xEEHGpttugku1VfCqHaC8lkttIc4N+nXz4oUk5wh",
-	"/TmVd/Xr58dinBZbCWVFqsmgFVqimgNwxRhL2irIWENKeRFrHpqRsHsPFln7UUtZ6N3qyiycESmSvkv2",
-	"MBwMtCmKBOmiX+Y0ANj7OYecx2wvJkqEwaIKyTSKUwpGveOikA7Jgt+TMwO4nuPMkSvRTj13Bj7Jd07M",
-	"9WyYtzxi/hOov1eD+l9xNg2oJ3/b7HIJpBIT5hNZZhVS3brYaXVkW49R0Y4dL03Y2hbQuTjQdMzygtNT",
-	"LiHvZ1Y8ZUa+xvbacctvnPix/1ykb7VFzibeYETZLldqXEt3Grw2FvOKY6yZZYxAr6x4eKcUSIpn1B93",
-	"hCwdzKOTjhL+gS35kfvr52Udndb/mK0IkGFEHndM+xtUcf0aM7nQwIPXnL/D4Uy/qL9fZ9lEtNStfTIF",
-	"pb9d0fI6xBBD0zTXhpTthW5EzkOATlUMasw/oUdSLoF08nEHiozdpcAuMQXxLXPPr+nT3GwY7EtntVp1",
-	"lFfbicKAMI/7xHeEHvI6fhlJN0YJCCqB1yLW4krXw19CdwvXbUWJhiHUvdIga1zo1Dm1LGPl/I8RhphB",
-	"Lp2Vh2iG74lpPr4WrhBjSGZUSBJ+dTF3CS8KTU/Y71LaDbTo+kavhAxNssq74iZfc6M7bq/7ffrVO7H7",
-	"lS06zfU1rLrvSaZaYVUIN5RGGxS/hHJCdLn7E4xOLhxSHAoQfKHb70MrKogHS5OSBhFG7adJEgT60Efz",
-	"vj5V4kxHK+ZYoIALaVw69ZN29XQdheRISL4sWqiCMP+neIJfR3gnz//GQjt+8Rkcmblk6U98lV57ITHz",
-	"xc5w3UnQry9BfyZkqclOIBzQ++/dKs1ESLthxGAt3DJzSb27ryEuf4JKzUQI6qJUKimbFVrqK3vf4lpa",
-	"eHuoZ2SAI6++Vre2tck7VTLXdNqHg6e2PihqW9B/nWFi+gWK9g3TZRBYb+EpYhxxCLHpkUG0gEpboaLe",
-	"ZLHtx/E5IAxAV4FxRrroLBN8UDKdcYmsziK+TikY6UKcOQ906VxAhTQeQLIyQtIgQGHElKU/j9srQLPk",
-	"JfZgLaAQUJdGkkCQOOQBMwKlQaUpn0FGv7gcALXZH5N1bzUNzZz7ZLHkkjBvDfXAn7+OGkoN8UKR56PR",
-	"Rl9J+ah3ED+9LiWmfIFuYwwu2AfjV4ycZ8u2SktvouQaHyXvEVwSGa47Z1ODI1DlFMCl+srv3i3YacHf",
-	"gRY8EzrBb8XDu9+sAoRizOokkJQQ11ejF5dkarPUVmQSF4kOev2REreXb66uX7aVg68EhO6/4swSeaXf",
-	"XidLxLwaJAz5gj0JKENK5OMJCbJJEcuQ3mNJ9D0l2RFwW1lexEHtDI3SYekqV+ihopStzpNJhng8JYPp",
-	"9JiQ0fBoNOkfHY/wce/o8MgfkuPBBE9KRu0tqV826P7gaJtkjgsMXFw36eNrpnEAOWxO49BrvnUaxy4X",
-	"47mT1iCfwrO8bAVhqplxThyZX5LzMKfFbOM0AmHDTQaxUQmVtAjSUFsdfY2SRS+76ML0E9Kp1CaIjA3O",
-	"DqRfOxLX9INeGanxNSy5D2SlH18rntB/Xs4qrZyChYOsESvpd4FZF5P9t7GPHLHSWJluZm8jn+NDIBut",
-	"NBIiY3nsPcC/m5KjXsP3sSTooo+MJK6m8hVdWU8oYgERAo09LDzsk7E+cbJVmWs049ZlaYPdkjVrQN/4",
-	"rgxXPUwrKCqNFz1ygw/DI/8HM1wDVkHDGKkJq7cGWVPG9Mp1WQJ6ShljwBibSWv/LI6cC6PA7ZwlImGX",
-	"8PXbSvhKJZID3TXhW6uWDROWpWgp1sv7BIk+dpfVJTr1a5qOlQpuR8XfgzrB/lYkWZI5VbrVKRE6NPJz",
-	"iQG/wIpPo3VaeSssLU+LfTfLm2w+VqRnvdKJCxofyaCVxoDv3F8bKJ8UD6Exi4JgjHSWrtBpDboMWj+h",
-	"LGPraxqv8Ox/ScbWjrt3FmqJSNG8hQRfxLwFIIjbm6vOnKVLsgywR2zPV3iTxb1uoApD/Zjvx8Xc8eiO",
-	"R7+B2geqfz4n0vqQGui6NHpt0EnvTTMPgx4aEpyCqNWQEQu8RoKQNuKBH8esYxBEwHxWH3R6CriOE+Lh",
-	"BUH3VNBJQE5gbjQ+AFUcRVlExA3DU2nKxqH9HfVt0osghCE1YYDPYzEkYAZCEAbfsTCZjKwyLQfgawJQ",
-	"mVdQk965UkOAnhXiFI3fYSE78Klz/np8w8yJaEDvCBrDwMauY9GACqmf0fhE1Fb7tTcCk1MBuOSQ62pa",
-	"s6bbBMT2mwP/nnxZBtyvdI8TkPSMh1yGed4E5fyx3uRSHfeTsH+t3g4lZaVJg4fnreb8OM0c9da5wSR4",
-	"PmOlqKJUIDmTRPHV1BS8JIvRl+ax7INyWB8OFoMMrLGPJR5b+OMx/DbObjz1T9DosN+/YfC2E5Qh6hum",
-	"nnCCHh5v2A1zNK2qOA3RZBcjCehp7A5Hfj/FR2pXtQ4L+Kz0oDmjPDVNFKpTjbo0ynNGZEc5tB5n01IV",
-	"am3ZEyDtgGop/e9XHz+0wSkF6C2Q3/CXRogHqhXtRMsa7PkFCTUiHeTnCGRa83fVCLroLf1CfDTBgphc",
-	"J0AkicHT+IohQQB4VyQXGJvbIBSEEQOgQ33eo2ucMFqas6CUY9BFZ2j8fwHL+jyaBKQMPve9XaCmivAS",
-	"pnxNBEi0dp3rNRE8HUjWC2im8UnrLQ4EcIJ6daTj63SBZ+RWiPltJBRttkLOgZUpIMdIcEiikBp06pO9",
-	"vf7xUXe/3+33et3Dk/1er7d3D3jXtYGDXnE2pbMr3b5TlOP4qasivQ15KBSDhv6aiiUXtM6RlLklfcdO",
-	"yH0FIadIfGs59xei5YQSR1YqZAkBMm2wYvC09wA85gobwg9dZdyn5V8s7VISUJNfRv4tQ+JpxHUXmLSV",
-	"iG2UXJnOfBdL4tGpYU/lF4g5DyW6WMs5Z0g/KQZesrj4C+4Dqr6WmIC3BI7HUqZgZG+YkaMm1aaNpkQC",
-	"oKtdOzU5OFmKlsp9VMJvSoNUF1DF6zraCHISTqLiHDxTiKUfWiYQr/R6bQ0M+j//x14kwr0JZXuE3aMl",
-	"LMsW6Hj6c04+vDY7UkMupC9tBFDcbv2CQ6ZGtuFye9lO3HyP4gZbVgSyT/hFRySeIGT011aupCSNJEJ6",
-	"2DDM1xE2eRvNnG7rmKjpEMRDNCEzyhRtWsmyMLCECVBtWvQarBHTRNV5vncdz+17t5PqmSrJfErEj12J",
-	"5zdO2jsptpNiTYwm29kY+BtJ/kQjycivRFoZEcbDmdh7CImQjw0E2NXF+Q9Ct/1BExLwFRrDk8ZoBaWA",
-	"tmCAhzPMqLDwp3pmhPnG1tnXAioFT9nvtW0ODRpHYTC2PiA0JTItuW6Y6esX90DCgOumns/5na2a8UiJ",
-	"sfMxNaq8ybM7yOjXWIC/cPYbj8GoGWg61bScodRtAWHyEI2VeQ1nTJc6ZSOKPvdEh4ezPfDkRcuZ5qDY",
-	"tTLFoRD4/tIRZLbQxyqtBWbrXE3b75bd1RR3/L7j92/A70ajKorrGH/j5KE0C94GYLENo1pnxSCnCKP5",
-	"VyGX5ASJaBIxKtF9X5n694O2aSk4RbrrSxv9+ydmMGaWOBTET2egKq9BM5/pFULFDZsqwtGdRCFlaS2J",
-	"ATKHP+Es8o4spcHhXyMPL0gKpgUailNo0Igw42y94BGkwSq+XWCfQFnoa6wEma/jF+yO6YYmYCCr63TS",
-	"vmLkdrohGmT0Ct42KOom9JuUfurw76ntGCBD6sk/K9E1zkIl3jCdNTwY5BtvmmoBFHcR05Oe2gMX9ZWa",
-	"C4Bg22HFDeT02uplUVM1SWChkEjSBTk1pbf6mdAGFMdRISXMFksJq6M7XQfE9o3U4k3D5OhslLH6eYxe",
-	"hLbjqEmHUbvzd04Z8V/Gp0SrOQ9M7pkpBmZrMxLrxlyvl6Vy8tI6yV/X17uC3drCK3z+rJoL4JRLk66Q",
-	"RwnnniTpE8RESyvSP4E+lpHnESHg75YzyXBCGYYD38IRbo2av+wJgKKEipcbfmydtPq9Xn3g/w9k9QlE",
-	"D4xpEQWSKgrcg7H4WOJGSUrxo5z+tZpBt/UtS2T03l7he1I6KMPLSiaoy3ZFMr/hquNBnZtN2y41tzf6",
-	"UOy3HjTQXLcpzjkB0dkyAq125EBLx05kONtYOdZOqqoxjpEq3FDz6MXVxfnLbHaWu6L4wr6tTk1x/NZi",
-	"+W6xMagSmh2b1DPlvCRNB/55OvJ7PDTwXkJiuoLrwQmGl47BwdflI1M//96B4M32b64htuu7A4PfgcED",
-	"yk4sNrby72Jyqi5pfk2mlEEZo7lBCzY4i52QgLMZBHATCZgEPfISURCiUXrGC8zolAgJ2SzghilnAvwT",
-	"9YfLhteFzoZZvlfUmw9kZUf4jaulM68tVVaQPAQburMEd/gz315wvQImTmTJd45BE4vIQkp/PNqcxbj3",
-	"kOQ816wOz4lV3S4j2yCDTxGVGhWCK1OS4aCkaUY7rh+f8tArVo/jkNwwDzOPBAHxlRAXSSiN+TYhXEi8",
-	"tpUEcR5nG02iuDUwDNncYWHNdPRcD2zUG8XRN4Y4c4l0vTbbivS3aoKtevXhu04g/207gcRF5RtFTk1z",
-	"qboZyEdGchztOqRNaP5ruxUbDIIdO/weWn08G21v1+3DkFp1v4+6BeVaC56lfQQ+RSwKgtSJChbwTVlF",
-	"eZq9vkJcXT/9X1JVvuPqnTH/3RjzJWXsv1XbvmERfc5u/5ix2EG0kS/QtC+AftzQtcjAJ4Eo+CJLa+2/",
-	"rvxqGqTYSa+d9Po9ttSwBf6/k1hEZShib8YDv7PAQpp4X+mx1gQLgnR+XlHO/SCQ0OB6S7gAYNXlnCyQ",
-	"4LXOuv7CA/+9GUVTM/O7O7lJJrP58EatPzLrvzvA2fl525z4KFcpTUc1za1v6fs5j5CuLs5PEIaUP+Ij",
-	"jy8mlOkyHT6Fg2EUknuqxqNL/DJ+Hk5JpDhH1oqkOJlNEIk4S5LbvDlmjAQ6we2G6VxbkwoXP+5lO5V0",
-	"Z3pN+NDADVIU7TNgOGo/9ckWoH6kGgiYfEA4vNJGIqD9iiXx0rWR1NnNAfv3JJRUkESWNJaLOuXsvXZH",
-	"29/LUVgyoTM7x0XcYu3bnYulcELOX5eWRvGi8b4iIYGNPQWkG935Qadu7wzUnYH6DXo1WLZBOC31fytm",
-	"aizZtKmKA6rrSH+tMFKVaDalIZ8L9m0nY8LWNnb3HtSnW/3JnsqVhu6zugbXCOVnBPc3MDXLRFiKRHby",
-	"6XcR1K/F9N/KuNtsVyQkWn0QYKzB2N5KTVMpWcpQpPsyEuYD+INoI8EBRy5rK8KBuDEqsUA69G8Oy8tO",
-	"BnLc+jXNnn/J+cBOTuzsmO9Mmr3H4V1WmqXdLSjvYfy3GH1raNIUDZFqG6faxDFmUpkt8wu4MMp9tmaY",
-	"r/1jqktdwaAxPQ+RiLw5lOSfmuQdHoWiVjOsc1vH+xuP5GVc1M3BPJy+fBfO21l4W4fzTKA9iTgk/Pq9",
-	"B/SkbYiJwTbTTpOtMLVHebrpTb7nZu2Q2WmySD+IGzbWCIARo/+ICFTnmsDeHbFFobYbdyqtMVQvipjf",
-	"RZbNoUpWmurXBbxLTSEbBaJJOPGG2RPbpKKWmqRLzHQNqhlbXPYydqVn6l6y/z9739rbNq6t/VeIAC/a",
-	"AorjpOnMNMH7IbvtnOk+M213nJ45F2/UtETbPJFJb5GK6yn63w+4FqmbJVt2ndROCcyHqSNLpMx1X+t5",
-	"lq4cSzgDiUzHE9dMH9PhE4VkfOaHNUu+5ZU++UvoggkIcueQLuQnqSBsOtMLi2kJ+8+epQKipVyZiQSd",
-	"/kiSkLAXn3/0frv3278l/yhQBR9o6rHsYVvHeaVzrQSdfXffugeL8K61d629a72Na11JFj4CF9ttBksT",
-	"MDpN/nSg4q5Skbt62VsILKqL/TZXhawpFTZxmrGN9EVtahaZKxGe3Lq8xfUgOk+A1XOdc+ULFmAVf5Qw",
-	"NSFcKE3j+GKpig6hAA0nfeEYNVyXpB1MouFkRWG9L7A7KZ86N69VVfJO4Fo7LQ3AN8TOo0OKmWIjuoXd",
-	"Mep3YIF1yEDQKbr0yMhLK7de6VH3cIp9vx1q+yLQ7OVZZKPnc5eguGX4XblwkFPz7F0eBUd3NE4R1x17",
-	"KGBEHwQ9OLLG9X++ZCwh/KwTUiEFD2kMaXk8VkcXp2bj9qoqXEDxqn+C+jBvubLckg6oXxeLwLFZ+5Sz",
-	"r+1R480P7qMOH3X4qOObuh6q0nv4wQfqvpWxBwDjrWMJA+/Amcya/JpWJJbjnGoHkll8amnBOuQ9+gxC",
-	"JlMaO8hJY3Npwsg/Pr75+Ob1p1/fX3+6+rc37256Afnw9tW/v3n96W//hZ8EfWG5gD687928eQ1WssQO",
-	"1CHvMMAp6xgMd8iVyNDyKmnBLHllIqAg1z3Gwq+lGsta/GBD+KkqOkdPVImOrBUDGeQRp0z1xRy8mow0",
-	"zUSAYaqJHI3MCwUUHgABg9ZM0KZmNzA9HdIMZQ86DmEq2iIIIogeAOTNE641E+bXwrTonC7wTmhk8cmK",
-	"RPKCDM66py+6v5z9dNPtXsB/g8B++PL0nJz+fPHi9OL5aeXDF6fPT8l/uw+Puy+PT88HgQUSlElG8kDJ",
-	"X0b9P3VG4OPNq2cd8jepJ4QJC9DHRRinit/ZvkizWRGRUN7h/hkBTEdH0YAMDg3MbTdsa/a2LajAMMPZ",
-	"gGJUkwTGBlBdAVdCmWgCLjLXHwWbm+sefPFrq8VZMvk7lh+0Ik1debm/v7nqvfn05j8/vL1uXHUDA91q",
-	"4rndsq/1NE30a3gH6y9+I6K2l26VF9k7Djg5fnQ0cMZQ7YwKzqd9ftS0z68yjuXcGftxwlRGIFLWmtvm",
-	"fEo32UnixzmHEHOWee5WuYbl3awa5VrefE1TayUVjQVbzHAbNxLwY+aTRX2O+n3lza7HL1xhXkEJcLGK",
-	"VhVd05Z8qss2OKNS3cwYF6lVf65jVt2lx5FZcJfrKmvjn0ajF8OfwhfHz09H3ePz0Sk7/mX0c3j84nTY",
-	"pc+Hv9Dz4VmTTzJj4X1Qse6eWfWhahOFn3p9ZWJZmryZ8mZqq+rEoRil8ho3tU0nXwC0uxDhrx2/WMpk",
-	"OHCFtkZpzHQxHHwY3dGUX63uxmdQH8VcRvVn3RPhbWGqi1WBVdK+2JGsnyDSIDCFPOS26kuqFSXCFcmA",
-	"EAnVRIqQWQ6fsU2lSPcNIB2NGU2EArrRRE4hySrYZ00mjCZ6yCjiIU6wNJjQkBEtidJydplhl7tsWF9g",
-	"eXLIRhIrpbdspjvkiigWShHZlZH5JKNC5YrMmIi4GMNg8phlLKiXQJkqaFxNpp53X5KBhZ85hisGtci6",
-	"8Kyy2txLdN3CEl/hwfpq62pex/sq2Q8FvYXqYRNbtBdVsrLJs7M0O7I1MtUWwau5a09n2t2oaVduUZKM",
-	"aBKgWh/I0UgxPSBSIB3UypIT8FmNIPekECjCfM4ikgrNY0uIXVLKoIcv+wLSr3CzJ4rwyHWy49PJkE04",
-	"kENBY0pDSapOmRtl/x7fxJp0zG9yTqZULCyPk5bGwN0xAuUfi8voSHdLOYjz7suf6jMMuPhSgsGeu6OL",
-	"bpDTBnGhfzo/CoDcfJpO4Y8288CFZmOYXtx58n1Nxryc8f4lS3fjucry3H24T//oon80lFJzMe73Rf+o",
-	"Kf0dNLKKu2+LzYnEcUkNXL49q2GOP8iYh4uWfL7uW/ZLkKIo0modv0de95a3M19x3/A5i0cQ9gCfgxRK",
-	"xu74YS75EQVD9VFDHhAUOiCrel1BUTwjN7zlmswSo8qiTm5QbNYCWiMz7oyLCpPo3JkpJDYHO8WR0pDO",
-	"TADAoqD2IgczyU2gMtLmRwLbgY0IZMZZmBHxKbMdmH6ypXsypjMikxKxX2H+iViovIRhTBFaz602nMBl",
-	"trNBf+LbwCfZYwUlHFgtmB8VmL8jf2PRCnXXmKBm/tiNzVCN128kxaFRQbNsOUvfHb2k5+HpkJ1FL89H",
-	"w1P6fNQNf45+cZl51Jb5qn83tzhG+Vu19Gq6fsqF+/fpsu1pHYY1cwHWG6n1/H/1+J7mV8XTC4yXRlRK",
-	"1I1HDwmVgCe0x/9idesF7ygNJ4VT6Vqa5z7G8zHeA3RCgh7NuJW+xfYuc+NtZo1TUWxmxGQh6vcdxW52",
-	"4mBPEoWtTP6Y38HwARnS8NbBFv4rZSmLHK0uOgMyjtB+Qn2bDqmIpHA4g0I6xlzsqTOm21xXIGlxIxVu",
-	"6EzdsoiMZIK5SnhvYPSl0oVEI05D48iZkNqNLYgFmcqE1UeOcK/DygNe24PzwDA7PjHojcZ+MsHzO1Zj",
-	"GUBJHVRuEGzOzqyLThZ7Ylv+gJk1WsGbWJSiLTv4FuSM7PngmwsHjR96CfZlANv7JEcDS6EClioGoNpC",
-	"5dzaAUseBsWhvhgIqW1lKIBq13wiVfFxxuIgTVfUIvSDlezcgPgZKa/kvZIvJuRSUafjwevcTf6tfWXG",
-	"ouysnlTSGRF9uQO1whgADi2COA7NCUTVx6fMuNII7JP5t0YxIUh4QIbZWEo2knJZHkfpi4Z5FPPIxb2O",
-	"3/TF+vkb0mr8ZsXszLX9FTYfMr6faYtix+vG8zs1LbLu8FiDaDuGU3VJ0tmMJZDEjCWMV5lwKJJg6yI+",
-	"GrGkMrVz1es1zr+A94B3buqSfX7Wlg69cODLJtyO7URNrO1qKm/Zqh7eHfG1uwVihjhhhA4lZLq2pmuf",
-	"JdyoqE/msq1WuUGv8apTAk4MQDkbNWFpSHmG6F953W4wvW5H5iaf3LD47l65HGVwtQ6ToHZtdji9bmX4",
-	"/W3Xdmid2rmSW9+obV+y7872lc4NHat/pBkWYZJZ1D1pzF4NE7M+X5kw8/9IsKImcq7IAFJnn6CWNUD0",
-	"FqrwRrnVMt5XJE1wGONc+QAu+MSjAfpr1h/jqi8saYttaoRVwcxzATXRXo0JUpj3Nhc4hMSzLkIY4iQg",
-	"3EwK8OWwMGm9oVJfo3kvLDLh6FXmG4L+x8xoQgV0tGTILdhSKSRAvbBYMaieznh4y6LqS4MJ7StFBtM0",
-	"1nxGE30CeQwcmtTF3WPZkibaxOPmswF5+vfe+3fPgmxH+NcRjxFIJiviJqkQLCHzRGp2QVQ6BD/17tQ4",
-	"hHdnARn/xWcwLsnNSwj64u8fzQUyIeYBLvV8y2baZgdCOrUz2dAsz8U4Rv8DOl6Np2tenaXrzndR52Ca",
-	"t5vr3n1NCL9j88IijT6o+cG2vN3HmYk6HzrBXNpObWKiKE7Gy0E5sMJ36XqDba9wBImJXWZP1i8wFw0U",
-	"5ao9lvjctTbZXeeNq8+t3L8L8EFa+Dh7fDdsctrXTHprvHrn91SHQ9zn7VNCJ1/wf9YOfa160yuId0pm",
-	"6TsqYms8feb30cx2Je5UHUYnY35E66a67Ga2k9uThM5XQgyMsvkk43RaRHT7AgOSCut+BMYnjxk0QBiX",
-	"HAP1OpqeMbN7uabzzeS6uYntJqEhG9LwljydSvh9QwRlimMSU6Wf7aK5LetQLPg4KBzH1zCutc7RwYvt",
-	"tV+DrJ/7NVczqXgbX8l+pfiNwo121Rj+5oaO130ZrvkaHMHgwh8y4iNu3OY1rh5VOrt25x3oZ6jRtj89",
-	"33pKrjACtJH1/p8XuHXLW+C1/rC5w/a8pb0trsB7D6ctvgUn7Z3UPaq5GvHD9zxey7kwwZeDD7TMk4/Q",
-	"CTk23sSWjgj8ZS3aUTa1sNovgTyiZtMKhCaPgmwWIYH2SWHLznrCFtj3AZVqohgTHeISjgifiHVbeDBi",
-	"/wvWVLLFF3UDW2oDmoRbqxY/y6WiEeXxCjDCSkVzXcjTw6801bHsgiDPyiNoWKIcQNYBueizbirM1lRk",
-	"zQpSzTo4y6Ia9vCvpgrXafdsK0zCDy3r07YUdt/FrXb4Q9sXtXzy7JGwGhSz+Y/WUGj35rc2FSdfRBuo",
-	"oVELazHEwpdIp0PUXQ0Rq9nZfaeiVnWb+xTUo0hBFST8EQh4u+vfgWytVAffrA1OqNY0nACv0MmX268r",
-	"nUmLiVAp0eIdGAxl0Q00SF3yS0/YdIUyucoW67NgPgvms2A+C+azYD4L9gNkwagguaHOi8I/hPtTizWR",
-	"v40nLggB/8JmqtDzrwHGmFE9yfMnt60hMZ6frYPEaPDS8oW28NVmLGwBXg6X1YKWFwdHAsf6rBpydzyp",
-	"zHFRO8HVaZyo6MECD559022lJbw1vG/fOO1D123TUw1Su8dEm6/ZiAsYyYW1a2mCPSgMVHROhwxgPmiG",
-	"vXKDrOm2Qsm+grwdQBmUpjCqVtP8ECaMauZkds+7bWGJD8xrWH7uCqNhfpwIflnfd+r7Tg8B0RVE32kh",
-	"heJ/EISHdla44hOig9fODzz5YqlJvqJ6jplmdYrafK6Kr8gp5j9hpmOJR4XjWGMB9gDa0RM2SpUbOTnv",
-	"vgxIKmKmFBmMZBIyC9Tncn8Lc48CHE+HvC+7kiLKxvpuGZtlcx0Lcivk3Pa51RSCcZ9bK/tfzVrrnMfz",
-	"5VeHEyJjKZivEWynzA43roZT1k6vtPTFMoFfXVsrCGhT+7Y9+Pce/ax1F7xYPJ7u7Z2c8QdIFJmD6SIT",
-	"YHlfEqVXlucBC0wMpzodNLeMFhbvxxrBKzKYxVQbyz0gMnGDmuNEprOBMUMijWMyZVQowIGDPy+LJs6V",
-	"l6Rz9yGEu/0HpLd/+Nk6rxW8578vnj9IOVFymkl5Pgp1kIGApWEoS9Y1AxBMZaF1YKeVjWZsX8uYW+wz",
-	"VzrDuK742RkgF7j0nRpYMnj0Peu0jdMiXqN5jfY48cmYxYt/TMkMl8tIUrG6cAVcYU+v2ainaXgL/TXg",
-	"wk2xabNKuFvfIG4e0qYzHB4mLYtuGMs0KtUCn9c3U8OFVSrYZlj80zaw+PlyMjwpeccSAD0G8BCN0JLu",
-	"j0KWy5bNPL4jLriasKiOJ2UoZcyoWL0g7FMP0yRhwk13Qo8+vDWZ6lBWMbhWdNPb69uT+9vrD6wp/ToV",
-	"LaCWUvF4W9IPJoQul+ES1B1O3ZYG+ktKz+FkZbHuSsDaJBUB+mugPUCsRzDlYjlEAMnHTqkAUBBUy3g0",
-	"gNpYoYsy041PkOX6GG8IjYhukMZC3mvKBUuedfoCmbiSVFi8osINnyirZPE5XEEFTzAWNWRescx2nYr7",
-	"8wSvU1EnOX9CRwLs97IA9gjBvN1QPjx0dJ+VtIYFWgNmWykS9uiLZ9t1aP0o7mCmWQAoFLXARrplyZ8C",
-	"7VRwpSxkd+vajzmcmQJ5lmsbnHEjU6YUHZfLMp2G0otTAOuqJwWZ8CWU/TB0WVVj0/NoD9iq4oX5qbNj",
-	"FVMTwJTOVgasVnEo81NZ39Zfd9q6D6TP/Zn9/mfW1ig2PbHbVSJumKrO11kcqGXFuxbD+yqOc5YaHEkq",
-	"amGI8wC9EMLcgABVloOujqXSbWPebWGs9ytseiicWt+XtB8B1xK6/fcU8SpQW72ot8JmA8ZkI8UpQGAS",
-	"RXkECLF2ni03eJdkYI3hgNj2RhfzWbm36qPJMt4/jlv+EA/jdiCGsjr2et+CtN5+1M6t50LXXubW4qrh",
-	"/KkdkkP5WwunhsYXid9A9OgUPi+kW+RckMhO2tTLokdd8/Omft7Uz5se8rxpjRsD+WSg74H86tPB29Hx",
-	"OynY8R9Uh5PBM4Sp5nFMEj6eaK9R9vdH9t7ZoQ0I1wz5ZkQQQFgwp8o6OVDlPQSHL0eya+HttQWvk6Ni",
-	"vJXHV7tCrGucdvUwdB6GzsPQ/WA5qxZQcnusgUsQcW11cGtUOCqcFi6hv60r8ngIOC9fyzBueypQW0Oz",
-	"OfHbRvruB4UtE8vA8Wc9W4G6Rt7RKZZxoYOUGKtNQui/T+TU/HYavpAEfaFkgcgMGMviOV0oMmhKYwwC",
-	"s64hI4resQieIqR2n03kXFxmSAlPFGFCJwucOK0SgoU0jht7mMbMQ8T5ANun7HzKzqfsfMrOp+x8yu6+",
-	"U3ZrcfkO17c9UNy9ZcC9iieOGTemVrd4FFxOaPEo5R0LMHv16cOee8YBN23hHtbnvlx3sU9/PYb0V6Vj",
-	"/Pu3bmXiaqVZCTqDA9bI/V2AKqLEXE4ShpBzxjuaGkfJAR2ZGM6NOeI3EjZiCRMhUnWbb3fIzYQrYjQY",
-	"iSRTREksOMDItkPDc/F4X0CEmhDFmKoicprHcQF1CxNMKxqaVV9i7QKDXuvf29AasSy4Vu45dVEvje5Y",
-	"orliPUFnN/IqjjdWOz2d8FD/gcATwb5g6pn9XNuf7qFB9fJx+8Xb16opbJfLQ/nZ3P1l1u0rJGFJIhOf",
-	"iPSD5vc/aH7l1MGS9tOyrLQOZf48U3DFmSm0A9YoID7PMc6lY3m00UI4R+4CLRt6eAtFJnJum/jHkimj",
-	"9cEDfKIIj1wDr3Vzof5JZOL+PZTRApjPUoFKgCviBrTNVxeqL9y/L0lMNUsKQ1kJI5reMgHmQVsWe3w+",
-	"zEBO6YIMza9pXll2fyE1se/O/J4zlsQL8nSAu///L7r/j0RSsMGzOotRgDNy5efN7MU1vLdCDLKsGu3+",
-	"AjKfMGFBBs2ai6+sVGuGnLV5HAwjta6W11SXq+480xOWDduadcg7llyQgbEh5JQsGKIFkAVCRI1orBjp",
-	"GrUtRyMyImJgVk3FAgrll4RNZ3phQaPMlkyAUNlLkjZtYdXg/gYl8utUoPxvbnyzZX7JF5Mt2UnP0s9h",
-	"46eji6PTbtfIXeux37xfoYUa+L7rm6ax5jOa6BNYV0Q13WjCObtVrbdgRaJDfkVEIyPYoFjKeoUqMmdx",
-	"bCVnKPXEKKhcM9zrCDTuoEfvjBexchuQajTX7b1b48eZWzodRu9s7Xd8kAoCrlIEWYwbwWagnR+Cpjqy",
-	"BZPlQBIu7ZhIahl2xopYk+Evz06vcwGcUBmhG1TN4sC1dRUcASupJhoMoFEP/x2mSUxiLiyFuwJ8Hz6y",
-	"MtgEKHidiiYDXDuxGhBKMJN+x4hNgXXI0xv2WcN8YUCGLKQpuH5DGhEbf2AwmYP7ds3CS3gTnzX4QJ1n",
-	"JStmFGlt/s7p2lVZvLV22TsJ3knwToJ3EryT8KM7CS7pCYo3t6879R3yVLJzHeZsOJHydnULurvILRGT",
-	"u2AzBRW6UgsiPRYmTKsMYR9am+pLRH+6xx88nZLdyfpKkXuZnkvpgHHVdkeNNM8loD4NWZLr7PCsRmZ7",
-	"AwlOdseErclgvUcZQ2S+gR2SRpQ/Xv8eEMXHgsEAf8/YWJpExAkmNNhwTZ4O7KOPeTQISPYvzadMaTqd",
-	"FT8096M6TRjGDn3x2x9Xr457v10dn7346RmCwumEm0eOKbeYOuNEzrkYk5lx3RVJheaOlqPsup99/twh",
-	"MOQxkUoXmkBxPuOJIqEUIz5OUdcQo2eUo+pAno4buNpoKXN7bkEybbkJ+zLnAFXCYsWaceLsS9pjNia3",
-	"wgeuGyFlTVR6eqNZAe+IaZLOPKScrxQ9uBb+jd4xVJXmGAqNveMfr3/fUCMv4dllmr3iap18sf/XHtrO",
-	"SQooTkAkCWUSuSxLxGJ+xxLOVIdA2w7iRGoyZEy4v7KILFDdRYmczVjUhH2XKzXPHuTZg9azB82z87KV",
-	"tDTOW9lLgwwMFRKKYLRrB6waz+3Offw19syLwqNgDNruXG/X9WUP1i44fzrkKjMXrkoecWXeUUTMgu0d",
-	"rMWDiN7chE9ZU4K+KFm791Lt3b8L348XaO+H7jvZzzfa14o3utIZPck9ydV94XNqfWUJg492gpEJXUbz",
-	"RNtt260acf5MfP46f3AbuIl8nVnwrjTVNUwNUD1qqo+1Z2qw61v04Ftf2/em70+C0m1hfYayEE/4HKX3",
-	"nrbkey/I6DfosV34UxUVeFzQci214ckX+/+LlbCoJmxxF7ZSfWPmNN/i6AFEv8nPcWv2js6jiFyi/Eg9",
-	"qKitt3XuIK4WzMV2YnmSMJ1AXPJwO6gvv/wjZSnk7TJlIEXIyFQm2OQDTTZcE3RQjBMlpO6Qt1qRYpkF",
-	"m6azboaAAOKEG8tjITP3JiEVRLM4riM31MmiWb+cPYh+eavJnMexcxC9ivGx1P0rwh4TRUWIZcbtIihQ",
-	"RSxRbsi91vC/ThaRhC5CeykUHQMLuAeMIAhXYHSsIkM2kgkjVCz0hIsxVhnJO8YiGJOK5Zg39Ev8Tof/",
-	"4RazlcNQ6Bi7O+10UVvqydHF0Qmd8RP4rNA6pnT+y2SqgEYRwBjQ+AOMXGjejKPgVES+cHNCbBOfHP4v",
-	"CxtRq9xbDwBoa/veqa1Ocfko1nu4boGuLSamQ3L14W3hnEVchRI04z8LoXhMh8fZkfrmQ29BCZcjZQyL",
-	"4c9HwVGamEefgNWyy/tSS0GW7QqIdcFeGbOluDFh8wkTl5YCzN4bOvAQuCiSYQoYAFwrFo86ebSdv4i6",
-	"rlOYUYUuxQK+kSqxwV19eGte81n39BxogJnI6gIgLiQVMVOldYWxVDA3WliHbaFaXsSrWKaRCoAiL6gO",
-	"AAcZBGnG5uAqcSWkPGzbmhafl1EuLI3oyilD6RdsDk0Obr4rgsFa6ubTguKepkC5h1B0xanLADnbYQkx",
-	"HSo7hMWmsFDjpfSFXQu2X0Bggs83DsSQkZGMYznHNhCbHH76igopeEjjJ4oAATO0Qti9ZUr06z+//l8A",
-	"AAD//w==",
+	"7L35duO41S/6Kri6WaurOpJMDZ5X1rnuKlfa6Rr82a50knYdCyIhCTEFKARkWfHVXedpzoOdJ7kLGwBH",
+	"kCJtV6WSz/kjXRZJjBt7wt6//dDy+XzBGWFStI4eWjOCAxLBP098nyzkBWZTAn8HRPgRXUjKWeuodYnX",
+	"AskZlmiBIykQnyA5I2hCQ4J8zNCYICxuSYAmPOq22i1yj+eLkLSOWuO1JKLVbgl/RuZYtSzXC/VAyIiy",
+	"aWuzabfeYH9G3nAmIx4W+/6Zr1DI2RR6xEysSITmeK36vCULme2O8Y6vWtvWI2eSMPmWigUXVHeU7/fK",
+	"TpDhOUFLFpAIrWbUnyGMxhFfCRIhge+ISA0sOxgsJfZnc8LkMbSkGvrDnDLqczbp/l1wVm+YsCvFAf4K",
+	"g1EbktkPOaMCUeHYBuR1Dg93ert7Xr1+L4m/jKhcn/OQ+uviAN7xaEwDkVoPyVG0ZAiztZxR2DIskZCY",
+	"BQJRFo8xOzaBWTDm98coIBO8DGVHRD76gXFGfqg3zqv1gnyCQTlI94qEobADFGqEYxJSckdgNHMSUIxU",
+	"y3k6EoxOJlv6f0sWEfGxm34uKfMJWs2InjdfkAjeRFSgwHxIAvTq4t0bdLg/3H2dHcH/0xt6/eFweOBt",
+	"263TKzwtdn+CJJ5qwqAC3ZFobWi0rQ4pGp1NOh85I50PWPqzUbbv69a4dzjcw/5hf3jYD/qD4XVryyDe",
+	"YyE/8IBOKAlcpGpWQdPhikQECckjEmQ7/pUEbdTroT8tGep7vSHy9o/6/SOvh/744WrbCCi7dZ9iRu4l",
+	"wiyAESwickf5UqAFnhK9+gf9g4Pc6l8vPW/g79z1dqIlE/9DvfuHPvxIjlFEwj9ct1Sr25eFl5HHrzO1",
+	"CBKGt0L6uBhWGhGcWxc7kJ3eVmq4IBMSRSQqO7S/ELJIH9lJxOdIkjBUA+Bypg7JCsZGJfIV61NvFLhs",
+	"ZLrZOhoZrU8mkkQOClU/oxlfoTlmaySIzxWfkBxJRaxTTFmm2910VxMezbFsHbUok4N+q237pkySKYmg",
+	"8ysucfiGL5l0SxXolkoyF2iuTgHiDOEwBMrI8s9eWdd7Q3fXv/7668lSzgiTVB3zMubtRyRQ7+BQIBwR",
+	"hEEK50/FTwRHJFJkEc7/cN0SIV2s8Hor7f2KI6b+7Zbmhh3zMEArvNacuoJPZUfUPzxEHXTdSp5vGc2m",
+	"3VrgCM+JtPrGlDB59tZ9YLF62EbjtT4fighhfFSiKVUSl0pBwkl2TBPOO/BhhwatdouqxhZYzlrtlmpB",
+	"yWP19AaeRuQfSxopViWjJUmPfI7v3xM2lbPWUd/z2q05ZfbvXtslg5aR4A7qVrKJsiVBGMhcTUSRml1o",
+	"KpAPX8L0RBthgTBDBEchJZFmTlN8pz7KTjP4+7uDD1cnKzvFfyxJtE7NEc5ayYR2e/3tE3pLQqrERdnm",
+	"BOZ5G2H0+fPZ2+zwSH+87w+DXufQw+POcOKRzrg37ncGeOjvBntkf3LguXfHttt0gxwCkQVvzaHDYchX",
+	"p/OFXP8Zh0tiW8vO6vMCmM6MoBALiShTGouMZWeAJemiV1dKiijG2EZj4uOlIOjy/OwH/Vwf3zkHlo4Z",
+	"UmJlMBgcHitOiwPEGVHnaeh5aETZHQ5p0FHfjbqvswfL6+16B/29K2945HlHnleyzYQFN+r7qkPXbt13",
+	"IrIgWCn7rRlmQai4U1vpbb6DJb3BzCehYQILHsklo5ISo/ir+TEu0YQyHGb2XC+pa5QT6Cg9RKPitY4m",
+	"OBQk3rwx5yHBDHbvjzwMPmAhSVRGgVPFtObwipsID3HP7yvS293Fw87Q3z3oHAa7fseb7JIe3h8P/H7P",
+	"TYSq6Rvd9NPp8Cwg8wWXhPnrX8jaqaIpmjLKux9SwuQPAvEV00sOnEHToBoGEbKL3vEI9YdoxpeRNjyE",
+	"4o63ZK2EV/y3mpRhlfFvxnRaUTnjS4kCTtn0msWqOsjbY3iMMANFAI15oASkptzD7jXLrPLu2JvsTYak",
+	"g4M7EkkqSKdvV1Vblsm6ppaio9aibCF3d7czKKVqnt6ViA+tVmEkZETwXK3tJYnuSNS5JEwi+EygKScC",
+	"cQZMN7YMBGFBgdsO93u9sjmpcXSgxc7Z27IZ7Q2dU6Bzul0pwVoMzJRo0MJ5zkV2gD1Fea6jF0IPzqMH",
+	"3xT0pzm+p/PlHB5rsWf+dOo3nyYgwItT+MTCNVrFMg5ELgposF1W5wVZIqybnLlPk7M5dlnLMDA4Z8po",
+	"vJea0rWxnBvd29OTtz+dnr67ORgMd3ve4LBkiFT1dLNk9B9L8piRfoq57Lp0vFQgSYRMceR1drCDYBcf",
+	"jnf7nQN/OOgMied3sOcPOrt4MPH8Q7I/Tig4N37V8E2q4UfMIfm4jFnnR+/m2E1mkeXY7kk8hW2f4ypv",
+	"y5QcGz9GJIAz9rroRB/UhdIe1DPgJAIRpXfk7QjXRqivS85qu2huZE6q/t/W86rmtFVT1WZfXgslLCDB",
+	"sVK50UjZ2COkGSHwJTXb1YyHBOEgiIjIuZ1O/mu28ueHt8GvHz2/TGXVenAZ5Q29w73tMuE84sHSLzUo",
+	"FvpxTHvoVzAnBGJKMfMxU5oNuadC+wlA3g2zU+lNPH+Ad/ud/WBIOsPx4LBz6Ht7HW+8hwd+L+iT4cRN",
+	"oabzpxPmBRHLsHSOETz9QbGzNuIRGvnLKCJMjsDfYxwN6jBiKRVlZqdnXnbPQDe9bQIL1XCkvv6fr0xz",
+	"/+9vXucQdyYnnXdfHg42nfSfwyZ/9vqb179rORdlya74LSlx4AriRyRWsaIla2uPHJVohZXZHxAtCDgj",
+	"x2ikbHYe0X+CATwCN7OPowiUICWFkTHFlYlQcNL4PIqILzszHglSQuvRkt1IGG6VieacJSPRFRHl26/m",
+	"hpH2Zyu7UZ/+Y82F0JxgJhAeC8Kk25jJGCpaWSSBXhxltmCBLsjkUmL/9gehFVeB1yJnv/RKLRbg0zkB",
+	"U5zn5YL4lZJELIjvFiF7k8nueM/f7Qx6E68znPRI52Cy73d2e2MPD8YHeDjuu8lbtfn003kpcSQb2Z3v",
+	"wPWWyBKH3Yk4+/amp1dpego1z8cbn5cyor5DcbwgEzUvX7v0jb9HzVApWYFiaEt2y/iKHaGRWkzUQ2vQ",
+	"4pFE6xEwPLApkYcYR3wyQRPEcn5t9V3prGBYW6gTXgKPucOa0/bV0BuCXXF5fqb0XqW5w/YaxqPGligr",
+	"aMWXYYDGBDjRsTKwwRijwrjHFXmwmta2Ywo1zO0tPKXE2nDoYFsOUFGNqdZY1Lg+Ludjl+fYcoMfBGLw",
+	"CrAp49HUwiqnpHmZebhnwWqPXxtMdvxe6fjrCGx13HFNLXl/3PP38IB0vMlevzPE+0HnYOKRTt8/xMNg",
+	"d7xH9vefIsG3M7lfyXjG+W3ZlFb6sXv0vocPvF6fdPYmvaAz9PfHnYNxb9DZm/Qnw7HnHwa9Etegafap",
+	"w9+oj8WCM6HvuH/CwYX2q6i/DOcB7r1YhFRf3OwsIj4Oyfz3cF179JDq7ncRmbSOWv/3TnKpvqOfip1z",
+	"/ZXuNOd953NiTrklWBiDItNVxNn0GI1IFPFIjIwHiGB/pm+Iui196zkJDQ/9VoO+So1T9RnhgPpSaEs/",
+	"5lZd410c0yDQGtm3HF9ymaJGNOU8aKMxeLqIANclCGWQrTDQP3JGvu0Yqchc1/OITinDIRJrIckcNNIp",
+	"vSMMLRfHaLSMQksB2qHC+S2YYYsQ+wSm8JFLHbiBxyH51uute7bWII/QpwVhoCB2Ts7POn8mkaCcISxu",
+	"BZggGN2Zn8z8T87PtJyPdwhMMDuzd3zJgm88qYhoqxCJpT1zYExRYy1KdEcFHYfE3hj4OAxJZIdcdQNu",
+	"XHjazQvG86vcJfxrfZJoGKKITmdgoaVCdCBMppOKk3FN07y/k4mpSQUJVH0D72y0u2Adchxccf4eR9Nv",
+	"TlljHqxh2ZXuOqEkDBTJUNlWC8TvlAEmBQIXJ6w8BMh85PISSyom9F9xGOBcAzGrUxwHQ6GQKiV1KQUN",
+	"SCb+Jb2xepydOM6ncmPTMUEwmEsS3VGffGb4DtPwXzF5AS52oN7ZUkol2wK+YrCFIhZ39gqXERII63TR",
+	"4Q7+jARd9NFov2oF/ZmaYJBbKQgn6MTxBFXrlIo82OhgAP4Bs7UR+OKbLhHn2q1vJKgwQRfgINduM7VS",
+	"ifx6vll/Zti4NMg3ZaUfeWo68VG2Rp2x5NqI3C+UKqeeR+SO3xY2/Ndff+3kAymq5p+PuzCLsIi4T4RQ",
+	"Z+OUSeNv/5foTkmEj1ZOVuZQzHiYORQS3yrDD0YvlmAYkOADCSi+Aq322w7fcijVt9os+/cp83kAgUNa",
+	"ousLQ+NWdYSUqHkr5Wtj1fY49lSICx6SErmpeIht2shdzXKO0ei+syDRnAqlWIgR+KT0ooLWHPGQgBsv",
+	"4GCMMGWw/daK7FVeBH61VrsV4nGr3dIjBWc0DuaUtb60i44NPdzY6YiDACJIcXgeqe8lVdaFMbgLF77q",
+	"q/gOVkkxSe6zrljjPLpRPEKNtXfY73rdftfb6Q/VePyIYEmCGzBG+15/r+P1Or3d2G3zt1byznjdOjIz",
+	"abfIHNOwddSCztS5E9AGW4ZhuzUJ8VS0jn770m7RQJn0/PbG6/3p7fDPe7/+118Gf9392/7J4U+9N4O3",
+	"u6f771rt1i2Bq5bEMa5+o0phyyyqaTPEQt4shRm27jL5TU+1lTLFlfoTrlHcEl+p/x61MFMzWURkQu/V",
+	"poSr6GY42R+DXQgMJNWB2nwB262bUZtJGFZnRvW1FFpWKjNyoxpNdi+7Bw8tuI91ernMDziK8LrVbt13",
+	"eKQo66jX22S3KuVBCLAkHUnnpODQTjcw3GT38aHi3d1NvL0Vr+1tsjtfMiS1eMnKVA1RNWgI5zFrdLjR",
+	"xJY/82fKxlmOQ+qbq9nyEWwSQsy38tFET8SXAOkQbq3Pz7CYkS099DeWroEoPk1aR79V89IUf/hFfbj5",
+	"kmpP7ao+Fo+iKm+TP0sFN4zmj3PKlhIUzSfu8cGmeFKLrs/09V95W2rD9QmvoNLBJj7uFW/tbhI24I7c",
+	"j5S4neEI+5JEQhsQmt3qCOgF4Qttx0XE51NGhQ22K+20v8mymScfoP1NzKVS5LCduEBWVtCJ2jTL6ioW",
+	"UXVvuWDxEIIgJxQigcysEeORVdpSK2X9yempDbS7zfrqfmuB885smSEDc7LsflseFo/dLo7lMubotNPc",
+	"OWYA8VQyfDfDQzPsL7OVuVNVIPlED+DjvxNf5vSAXwyDyOsufI6wkfkUnCDHCKOQSEmiNEFC/LWwwUdG",
+	"R1mQSGeI5HQUoc29barJe6rdmo3UE7jwV7qcakHk1RJoXF9fGrHOyL2RtkUBmn27EXlr3SpP3xvbn+u8",
+	"m2Bao4dCxL8O8B9BROzo9TFSw7SBVIQB/Vaf1DwFZ6dkRrOFMi64jBMAGmzFz3ylORP4+iwR5TaE35Eo",
+	"xIsbEznfOhrseV5hI7ISvyQvQyxhyOp0s0CUio0CwRWGUJm9xcPAnAbt5Vrx6FYcIw86hTt2iTjzSRe9",
+	"1RdXSM0oM5pCEEx/97CfjYBx38cUN8lGLc6tFVV/e36NHT22kQAu/UxYAWgaQnIedNE7SpRlxyc6uQIp",
+	"jqevbBXx5XbUn2HGiFLSSTDNcTK4oQVl3xte9faOdg+O+gfdA2/Xg6vajMo/XtIw6Gi3MvQgI3wjGF6k",
+	"VXzPPyD98V6v0ye7pDMce5PO4cQLOvu4R3aDgT8c93GrbaLcIN+DMF+t4UzKxdHOzoTzrs/nO2Mcxa8l",
+	"wXDuMDpjIcDLsbqvtfVMzDHcCi5CLNXG2zdSgTS143EiEhIs4k4ickcF7KH+26yJk4PFm1EhQYcFLb+e",
+	"jvhGf3OljlVGPwRVvq7arxX61N4mXHZTytwSZWHKO+a3vwvOuhd49YEIoXcmo0po9To+g8sliNtKrbxA",
+	"NQ+F8dQcwP7GQVwP9ZWs3cYK/FVEp1MSFZX3fkp/rd2/UnpztF0a9wuJcXMcECfPy3G1vLGYHJcGowP7",
+	"Jn2wGuzzYJM6X0361B/ak+iIDShpyjVzJfAK1F+5vZcML1p1zkdiyrtUWaO6ZqL7LMtoO2KD8ycie3Rj",
+	"jTheFzut1MYmy50nqXKd98s20VdLUUyrgemPBRymF7H1LxRbX4qqd26H6ureGYWooH3nleFsJ04ymzbX",
+	"rE7QIuLTCM8RZcpWwmPtR54Q6c9IIRieEgERuwsupDARNQW7BTIJphFfLlpHyojqKwvSphcUkhH0k4jc",
+	"Ma7263BfUSleYB+uDXrtls/nWmXUe1FB6+CP7eoQ7Va7NeNhAAmZvz20TBAuNJjW0NMt9D11WgaDbu9A",
+	"nZbf26i8xQxIQxmGajlajyMxV+B8zUD8DXh0xyQ0mgYYy4IQVnLgi1OY8wBohYWUkTSLU+Q2n02SOZmj",
+	"bw6E+UtIuAtqjZcC7MIc/ac3vIFcUqIwoYuHagUnQyYNOgGNMSan7YnMOU0mJr4m8tZ7di1VzSImZ+ed",
+	"jb3TUoexFvv5mYRBOiOmyg3a36QIsIS9lLtVDYfKKblZIq67RJD/5VggpeJoIq/tNlYE9UF9kmnp8LGa",
+	"3WCTPkMpGVCt31Us+94mfQ4f479Wurw5u3miGQkaQrYCRJ+bxDFg/fpq1IbGKm6vbGzGIfQogtAQHV60",
+	"mllsEeNCowG4A4FLtFu6g6LfrFLVS6WhpdlKRilLs4LU4U4tf2rdYsI19JEcabs0ycnKEWXmEJcK3Mb6",
+	"3DTW414k5X+4pPzilpUNdMRpLd1wWq0TfjCM0SU2BFphJgkca8sHjhFn4ToTQqLXA02JFOBGTB/7eK2C",
+	"CFOmD9IcK4HKsLa8+GQCr3xJxyfHnxXd6moQ5+6w/+KopUWwyDv37GloMbJCC74iERLLxSJcJ9scj7jo",
+	"jUoEf34A6/SFVlc7R+NsOfCNNlKBnkVsFRgptFpKERdkSoWMSrFysEyEAhWxVzVGJgjJRCK+lGiGNbIT",
+	"jSyclI6zGan+R0hIvG5gH1TwtsI53KaGVgOL1FfmirpnCYDKD8og0nZjW8ezYoGu1VyuWzkq6TcikkFO",
+	"hS1xZmWtNCpRtGSi6OLv5X1dDdPRi5frW9TCwukonPci9REbdAo3lXDYhb6gmZP5WAO/zfF9uqNequmi",
+	"xrn/XAftIKcfPhOZ9XPaozuZXsSptQLgemhwrGO/lBKnbzfqq51zfH+mX85sS0GJ3M2poY6h2UEZdiwI",
+	"sh+Uj68R8E9utFU6s/PuKUYGbOweMRh/5h5T3w0jjTRIAkWSOpmoi86kMHBrgCwl0ej//K//vaOeiZ0H",
+	"ttlJ0AnFzsPtZpTjirdwkTanJsHrXu7cd2SEfTLG/u2xP8ORIPIPSzk5SOWB2eegbf+TtI56u3vFG8lb",
+	"d8hPMZULJuLiDhX+4I0ddCFIRaRXDOL2A4gp1xFBBlLS4qF0tzm+7T3AV+tEnUC9iK7FghRI9RhRpre5",
+	"4ZWB4pUyWjJA7yr2cR4RoYQtwOZFSwNkyC2IxphMKWM2WNvicJaHg+zm1YHbxOM913fLMFengrAMqDzx",
+	"pcYuaHRLy82NbJ62tTvXJmLngg59NXhH1GEcThhHieYCCqG9mzrhk8Uj4QwgGUHo5gi9MrglEzpdQlKo",
+	"6uh1G43gH6M2Gt2StZCcEfVvxeBG6FXIp5Tpwy9WVAJ74JOJ+kwHz44gLlunhyv9kfExD9ZdF2t2B22V",
+	"B2o5w5qqvQQVEUub9NI+bAnSMNcyhrZsYJGNI4oDi+IGSynulMlo3ZDiPjGCwC6xZoBqCIV8WgilMdT8",
+	"PVCizkgCLVdHGitdNyC+uXHQwVZELSq50y8GJCRS31GpPob7vV67NSdyxvUFyvvTq1M1aL2gBfjKOB7c",
+	"NkUuljr5FkPQestkeZqs4iP1R8ebHExwsDvuBIf+uDPcO5x0cG9vt7PvHezt7/cPDnc9uD7jS5lBzHww",
+	"yckb419ZCiXfh+2W1KKtJIL6/sbgBN3McXQLaw+/EhbcLIX+2xHzZJlUPY0uYWwZlW43tSlO7b5GrOXB",
+	"Jr2HD7FtnGxmQBglQbU7TAk6s+kF3hTzHkZWHUakssLVn7pd/S9NJurfmpO10ciyMWye8EiH62OW5An8",
+	"INDovgOHR0f0b5XGuZvrGjfmm4RiH7Zc3hsydgLLYDlTh92mcUBM0JgvlcQ3Qf46+lhsjzJOHYuHLc58",
+	"e1IetsSPp0/RligWc3BKJ2nAfgLuL5XOiFYRlURsi5iFMHh77JwALfAs5peAoXCMvBg3OSLG2xtD4DXU",
+	"B9VhkkYhbBaBr/akyAZKEztNHuxfIEOT3MvOB/gCCbwliH1/k2Us23s4ZUHnszBtHxvBDSml/oz4tyTY",
+	"ti17zogGsyD6wGeIp21YW2agjtWJ+VZ8uNJkbYmsndjDMYuKaToml1LB/LTI1gqpTJiMKNke2hq/V9dp",
+	"mqgT311Mq51LRTTrT0saBo1Vb2XuQDyHE5D+Qcd6tI5aXnfQ9boBuRsOutN+P+jhw72iZB3bMeRWCU/b",
+	"yOfzOZUCCQBcVwYLHo8jckcBX32GxSxxf41c3Y26rW3LpPt3rc6bkC+DxuQYgb8TEJZ81UBeP1TSUp20",
+	"BaegcZnYld7hQXe31+15Xnf/aLA72N3fuet3PZuuZjUTm/GFQxn/FMqbgMy5+jXyZ1QSXy6jOMDEXygR",
+	"4b6mGXa8vU6vd+XtJ+rRlqHtep5nR2ZfvbkbVL49iCN+tIpgnN4LI5YmIb7j0Y0+Zn3YIDXkgfH4Ac4a",
+	"vcOS6AUFXX++UPxLzLCdGuiCZkXMaiwXwdbZGtwCADK6www7NL/chm3JXEnv1pb8jGQPG9z9Ku0vu81N",
+	"wgUgdW3RMMwSVJgnJ7zVWsHBJkdVDcMv8lRWMxgC3r8kvi40Ubzuf5QOaoj3oVoNyZBy08iPFNFvSQ5M",
+	"n4XG26foOj4ojeJjXbqIXpcUQWS3vJ0/celpZs5X6gQl48uuaO6sGOLP0UkuwjK1VKVSoelNPDAucxP/",
+	"IgC+bwHwpd1a4CllscFmEC9vAMsVbgy4xGHyL3ggzMVo7mrX7HtNdVJrHA5NMjugynT/5M386TODybRW",
+	"SuHxnXgD5UdnZ9qkGKx3C0luID9ymlCy8tQnM74UkPc4pyxz1bZdHCe3TxHN3n1uL4qQl9epjw+2XxSl",
+	"BXjuyy2qelGGZ3Bxa3xvpXj6yrN/UOPD51u6nKDe0tj2geVld8klb43LX40s7LrYS3/SL17jlrxUMvbk",
+	"o1jWp/HhtxNQTvg33suM/G9Guyl53ox0XZeeOQXqEZu3JaCzCLVn+oLsO10grA0VfrRJPXeBb5RJnF7J",
+	"pLSsfAomCNR/gqxIwJ6Ok9QNUoFAYqZLQkDYk08q0nJf0EP+VeghZvl1m7p62HDPpHrrFIWATqkUuoZY",
+	"qzJd+lFQE8VMNVkOi62TzrmueYFFDvj6yMJc63lAO3rco3bh1eI7gMX7F4Bt6sDQXC9tgfXIKSX2fiyz",
+	"Sl/Kj+OVOwIAKSPGgPP+INAoOQwj8J5S2UaC3putgl3TWMKCyDZAaFM2RZ+v3nTzyMlxFOf+0WB4NDjs",
+	"eoeD3rAPalSMin59HTwMN53r6+D6OjD/udL/Ocr85/q6q97d2/zOdRlr5migWB/Fbgygqkb3Bt8ZXFIU",
+	"eA7c989IlOc5NSN54yDWqiyv7PjAXlAnK8Z3BXf0jVoFOI0Xp5ef31/dXF59ujh9q2hgQkMNjGYMgro4",
+	"s3rKraPWaiaIf/Nh8st/HUYHf/zlr/+IrlZ//3z+9uDs/fnfznj/PX6PL1fqyEehMWDE0c6OT7tmRSCd",
+	"TK2n2DG12Rzhm49IvyjJLdivnyF8kBeJ29CB7NI/VMZy5DblMZkAg01q52quh6H4d/qzAqzOI7KULQ24",
+	"eCTUVNKud0GnDCsdXNdpu5SYBTgKkBmQyF6GpU68Jq3WluxgoKtKD5DLQ6K+ym5EvKLJRma3vwoZxSyF",
+	"i6m+xbakTsNQiAzM8XIRchzo0DUfYM8T/MegJEAnjk+CkG2htqq3pwuexMECUNQT+7dEahiJpN7ehIak",
+	"PNTG3oinO4lLPPmRD5kZGmKv3WKcQtbtXc86wu56HchUJELov6zH6q7XCYjENDS/p9uf/pMuWu2WKf17",
+	"Pw+dKC52qs7aVu044MtSZ0DUWVEDIYFZ5TqxYBXXyHl6MwOKc57Nd05aMVX8HkEtQMqIMxBIUJOSI2xF",
+	"VV7p1UkhxllWlkpxmJVCgKpt1bs5DUMaw5Yo2zMVHbL5si2HeTDo7u8NM63fxXkypmpYcjZbRzm5ZURV",
+	"zWqJjNzLGzPllIZqcztM5USgsBRUek1JWFRF47UtBB4yrUEBX6qd2GdJ4sQk8mzJMHtGSXmwSW/LthuF",
+	"1G5tiZVwwc1BfTmlSpsd6NBglDmGdeRRYaMftwBFpA1X/l29lu3uXcJnhTilNL01EL5ukZbB+Y83LrM1",
+	"SZJcTKbFZduaKJcnySbpcs/PbIoH8On5p5t4BI58oWxgTVK6vtEtWnZOjS6+BluCgiLiE7U/P4g4IggC",
+	"HQpBQYw4w4Hqw4cU6BDLJAIlN0e7olUE1fTKx7BuHXXyItaeU6wVcx3Ti/3QTHZtTXlMtV1FH5clyc8T",
+	"TEMS6OTnuMKywZOnYWhVZRlREqRKo8dQgczkC6fXTLeZzXFM3ixonad3zdNRLrPg7jO8WBBGAtBRMVsj",
+	"HBHcRWc2Uy/gug7HYhGuyyDQ1CdJ0Tx16gIswfGd1LCpXQkHXN/2ALTOTy4vT9+2NnVI2ND6N04X1jF4",
+	"QuL5os7pLEoOWLyy0pVJ5RED2O+CnTQYKtnsdY08GRE1JxH74Spjh5WIsDvnpihXSTSIdSShIAbqe0xM",
+	"jKOyCXSqHVSlJyywBY/VCFLexFSqXW14sazqV1m9N+djLYUvBthGY/mGfNo2k9HlXZSaqEP4cv6C37zO",
+	"4ZeHXrt36HD95cR7NWhXI3g0J8U+oc29TYaQn6jLuJFkMzph0llbn4EcLpe7SCyQp4tbw0CainIYkJHc",
+	"LzysPg+LY231eIvRtneNEAq0GKsCjymNudWB1hwOaeqMQnIUBPhPeBjylThGOBQ8rY3SBJ9kTbZhSOcj",
+	"cPX8KgJwNTny6SMCLUI6gbBngE7I1ZhDgqMJjtyeFcj+TJF0htr+6/Pp59O3N+8+Xdyc/PH049Xltk2P",
+	"Ed9Sm64bBzAMtQzFNr/URWd7DIH/Y0mW2wHqYi0YSoTaOotzfpsYonY1HIemAAKg9dv0Co+xIDcF+Dz4",
+	"NYV754Q96fVKR1sAzpuRUN8V6BE8KzbeHN/fJHbLoAShhM5xtIYh3aTR8zIP8ih3i4jyCNZx1/smuxyj",
+	"7rV6u11v2PF5pCEZZbS+4ZPYQDH1YmvXnH0U9TRjuerjha7aBe4r9bc/h2hCXfb0SxzfmdCbnk4+AG7b",
+	"Kq0wlZRNb3wNWcIMJlDqSeybZ9xgdqTi3QGqxJAIiqEznjT7ZjMoc3g2RGODMOlEOD2HpzQFf1ZLjGVY",
+	"qPOef71I7gn02+3k/puHAYmUdirQDG5myDwz1NqXeX03RG9lXPsjMWeVupo61U9WLTOHc8tNakPPaWo3",
+	"Hc7TJDQ7LzGaNl7Ei6upzzeIBX/SKg9LVZ40Aaf3NdN9LV2+iLeb7KtjnQtu5ErF61GmwI06WFkEsxeV",
+	"6kWlelGpXlSq/zyV6ovbbDc8sInpruzcbc72VNulbLteCKDmmBo1zhH9h5mJ/lM61D9JxMsD/0p29knh",
+	"f9fXuh1nGOAfeRh8wMJGUDWqQkiEJAHy+XxsUjzU/BTDiBHjRGllEiGLVZa2xEAC4R3int+feKSzu4uH",
+	"naG/e9A5DHb9jjfZJT28Px74/cd6qwyTSUrCGzb9YCOCF7Tf9THjjPo4TIPsKzU6fkstS0d9251wnnvr",
+	"S8WRyM33+ygksve4iLhHquX9TXoXHIFLUPuGsAAtBYniA7cNNCpV2iHb4k9rqIxe27KyNR+qwhEfo/GW",
+	"Lv9+SfmzlCJryzskRSPiFWyWbJhwgkJNo5IC5/iZWMAjD9qKjIP5Uw9k1TFrguWXBz1MYSlmV+89UUTL",
+	"l1J7UpUGYgrbM13aKRHBLEALuPzhgsRAMOCD5ZDH4YLfrDnG3WzRlewQP+BbEnuilywkQlj4BXABGPoD",
+	"ZFBo4gkD2Ss/nR85nE4kV9QnxwaOFT6DIPrYWd74+Cagi3akFoOxylGSO4n5c1d9pJraflMeBjdz+DRf",
+	"HOVFcm6TnMVDnV3OmopkSjXapkpm2q+mhDjZNbXb2fUrjP55RGJ+zHGrrvH+THAoZ00oNr5b5LdF3aUs",
+	"TOskXOG1QCN+OzqO8Szjm3uMTEHxDCz3rSPaOX82y7F/fiY4kmOCS8L1NbyrQYS2UNG3hCwEwiG9y2ew",
+	"xBjpDw6Q+KfZjSYTzJsc4qHfG5N+cDicjHvw1n5w4KJyR02F6lIZZinegxjYhp2bX2TTW+Uin0DcXRMy",
+	"Sq1oFUz/4ZFXwLhPU+AT4fYrlrbooZ8ZB731kKcgxmrtAyz/pR785hkW/b2V6qll/cq0mF8ucxhKMcgs",
+	"BDsKOGXTNPD8kdIuLNy4OUtPhhkv8WTn26w0aeI8yEdrhflsRKcHujwpMV/ZplG08ZOLXzy+CNlTDuLz",
+	"3LENChXrn3gR0U4IvFGE1BPM4qdexvTqkV/GtLSrnSt4refuJFE+JydLOWvsSjJ5OiGfIpqvTwy7ofrR",
+	"6cQO5cK8UAiH1R9odNDRLxbbGK3AfjX47Qke8nb4NtNR2czfGlDLRwTYzPg8BYr5KojwRHYYl5Ky6QzP",
+	"O38XnHXUSx1v8LoNtT3RJOJzbZZBlK/9Oh+Is6Agvyi7TYmvMQl+WqeyUEM8jtNQeTTdCbgvdkAYUQk+",
+	"ysskIzUigi8jX6+9bcBkrHYpu8MhDXYiEu7YGFD1GjX32wAroNby/NPlFbi+Z/oA7tz1dhZcyI7+qrUp",
+	"AtyYqVQubU5q21k/HgrCLMC23Db9Wtv06KKQzLKVjadSXeNzcmEacQw1n4GwoK10p2VE+3O8Mw3rVvuY",
+	"obEiWsjQLCZ3Y98nC9lRe6rHswipDy6inb+btL8iMRTRDFQT1mKqjwGe6bzRh3pIjT5ZylknIv+or3db",
+	"LuloTB08Z6+a0dch5hTt5n9IzDBrTQVkERGdV/qlFvxKhgqbZ2cusJwdIULBah2ps2/Ys/pnR4mbEEsy",
+	"At+X/u0ORyJfVeIR7CRPW3ET23ZKH5C45TJkYyfgfWZS1ajIGH2+OEP2XfTq4t0btLe7770ub1itTCPm",
+	"5gqSx/4M3eGIKh3GGjDxKMDNVoyKdxLG2RxPSX3PMSMrBNfYXfRuGQE5GDgvrF6ZMh6RoJ2EGKGRvvRm",
+	"eG7JY7mYRjgw9/EjhOccMkiMu6CiHH6xIvDzXbtX+ZMd2Lz6YVKJBbqAtLTxkoYShPwTvKuDYmn3XOqN",
+	"+lmpXpQJCZhGDEm+sJQAw2lrKsHaGwueaqT3XSN/YDRKdmVBoplqEqORdd+NjtECQ1o5Z2jJNEBbkDaP",
+	"axTCqZWF0XeXjM9pm2yN/nT56SO6w+GSaNvTeLX1eCmbolsq47wLPNYLJEm0iIhMz2a8lgQaUP9w5T7W",
+	"HPjQHfrmhpNQ/f1jSaK1GmiqWHGKRgZ7tUmk93Jb0eS2In8fVyjHXgwhS27m0kfRpZC9x+M/J1hpDUWr",
+	"QVmzR1eR7cn5GXr1NloH3L99neOKSvAoQYkXdOeu18040MwVQ9Gtg+WsBFBClzWzIO1Cl/Zxyq4yX/BI",
+	"91oDRhuGUYnwHrvAGtphEZ3OpM10MMVjOYqWzNx1phMfyjIeHuFjae5g+y4cIRXwYJczvrJudChghXw+",
+	"J8IarQTK8eqY5ub4XRlvRFXkZdqz2iTwsoBMF5+MkD/VtV8McXryhuSuTdM57vpCQ7FCNXK3hHKm06eu",
+	"W9p21j5mPgk7xr+9pepLhdPqqU6qOLE+tXSu7f9IVk9BVNRoijrjco6DgoFbiZCYhyGsBypYQAssHvxU",
+	"r4ULc10+R4COpqv72LssKm3VuKVSXdT3poahvkrHbF1WxnBvmBGP/Wyq6f+8vr73vM719X1vcn19vz/5",
+	"8uPvWg0LHW5iXMgK0bLSpfCYwXryZ1qFTAvy3eHjxpY9gYURMLV6hAVC40ccIUbuSBSXHj2CkpVSILXl",
+	"bVvhxuRGFzyMTjj0reCrBhmzrES+2tpA0amggV4uIKQjZSOFHAcjFBL1IxCVjkkM8VhYMK0JDUm2wn56",
+	"FXHnn1/U/910vjx47UFvs2V/+47ttWhZNVEof1Gvbyx2p/OeVg3fUrZYEHwLammDUpxfgYjdxRzjSy/N",
+	"T2g80OcfX1xHr1jBMBlAslrHtrgxkIyNhHv+YRWL+G2ngwse5q6kd6sidTJ1/1xIpeoZWoFtogUE1BIW",
+	"hIhkFYCejPoMRTed29R8BXJCzWST6FUpkVuPqwcTg6ADj7SB3d+yKsx3AehfjuRfgO1/TE2W7KrbeyVt",
+	"FauXdQlyHmVrqT4DYryrhl+qvxyxNgSVz9OSRv+BqKJjNIqXbqRVSzwW5q7pqWD0DpdoxBUHUMuZejfX",
+	"VyPgeofjDU4KuHwCJabzukRzfHs3VbQ1VI3apqdTQw4Ev4QO7wY1evp3QcjPztF6ig0Ku+XV6gyokULx",
+	"cKHR2kHJuSVrR0n1hjD7BeRjiEnlgG2co5rmMPwOyoQ6ZDA1/Sr4z9R/V1RfMzwNur/Yo3piPNBEaDUR",
+	"YdGcm6Rg/l1gbNoS5RP0aUHYpcT+baqgmua+o+YMJR8fVSz4U7fET4kkPtfuQxclGM+iEbgBmVBGgqr7",
+	"jJwkToe9mrbiyFdnvpu9sshFyhatxDlmdEKEY9Rvzf2/QDgZP+jR6SsHCOEXx1CS++lObvO0I27poqPP",
+	"Lg47sB2KJnN+iGGpJv0ZnKqxwx603Sc4c3tVXuV3ESGmgoIl0mQrntBpvyLeHc+TNHuhL2as7WC3KrNL",
+	"xoIHxaOwmSY1Q9mmczwloouuUgH0Aq+FgWkHVyea8jBAOoIZLujGfCkbWFONTKV2S7vHzQsuP9RyQSJB",
+	"AlIe8gxXiCSK80x0GSBIPdF+KqHRdoSkYYhWWJk4E3N5BYgFat4G/Esolm7c9LFdj0DJbliQ3ur2hqxK",
+	"eMrFsrk3SnHlUl8UqDPgXRu460LdVCtCSxYAkFuxMC5gcCoBO1/OYae3oGKq9ViymxK38IkpEZAQtvZJ",
+	"/CDA4BLmbFMthMQMhyFiRDHVMyBqIRUbhWqcJNCVFcidIucZX7FutUblkJRpU+6k8zfc+afXOeze/H+/",
+	"3/lD58vv3Zacaz8vy8LbbWHiueaGXXQShmm5ABU0DBGuaESOEVtqdDo1N0NwAlGmbyzhE6y9kjxHAhNl",
+	"CMyIATwn6esc0B6UyRQSGeMY6BBOF5BJ0lLZ2TMbp3aE35HoCI1Ul6iH1oqBMSTRWtfvAFpGnql/gSaI",
+	"jZx3QhUkA+WdNdHY+Oola2srhEoouGEAXGvfNKkmzY5o/XwcYnbbRliiORcS7Q3RL/QnZ5MyqYPt0HHS",
+	"A6MCMRPnYi6SIdSD8fhvuMOtEXVYfs31kayuiJAXOsbF7XmKsxgM7mID/URDJAChTLhJJu/oyFB4EpE7",
+	"xqHi/36rrUPTb7ZeZbUtel0qKV4pMUetMY6enHBeBnOXs+mnlWGapZCSSeg6yE8+QVQKEk5Siqykc8qm",
+	"o7qqU1O4yWaqFBRwtbvmPll4bkDqzF6PUsg+JrYAiQUJQ5NUVK0GbI+GnvKOUXt/Xi9mhJ2ofs/e5lMC",
+	"E9J7eHKX6Yq5abp9eHxSwf4mR++luUTHcSgElW0dUxPEFcT1BTNg3nJ1FDXbsIf/OZY7XZq/cOyq42L+",
+	"Fbr/syVrpNlAfqKaK7TRu5Oz9+q/pxcXny7Qq0w1Ea09v26jy1/Ozs/VW6A6rpGOelnxKDi22ghlaLlY",
+	"wO1UIbhk0K9yoMc6x41L23hE8khq2lvlxedFCR2Yc6+Du2wFlLzGhlYR1xSRVx5Ch9J+uRyrYaK7nlrH",
+	"u34bTf9JIcpMi8g2+tNn9ZxHQILHaMKXLEiiBaBSSUY1HVOGo/V2MAErGevdq2cFavFu/cNSa1IEjcmE",
+	"RyRenm7lNbYZRluvTsXOXC6I74QbMX4gpXRlzL3m3gYLc+MAA6qDVeOWpRZH6aEQlxSuNZszhi0VCF41",
+	"UPw0vnl+RkZnDDlRNpx0jKow2reI7T9hrGoKsC7ROrELjevP8nOMRIjFTKO4zrH0Z0ToSN6IitsjRIKp",
+	"1taN52BH/fD1TOpsYa2kAlfe/WOuuqLlFtN2f5NHkMq39TNfIT6Rsbo7wywgAQQL6jsCve8TZcQJGhIm",
+	"E9t64Ky4MMf3xs70skZneUjT4TZvkVW+zXl5mruoPFAyTemGcVIRR0d+LXLX1r4F4ypsEJ1qzhCJ1NLv",
+	"etvWPr34XtXiH1gYxRspw5tUFY8ioYScTW2owgpTaX0xsGTJ4Pa84YHntZEgd4ShAK+F2yFhBzvo7Q72",
+	"PK82uSR4iaV60K8pn1suIFgYHuzU7tEvVMbuO8CHiggOzNWZ4qKjduoeLRXHboYjhNIqRl9fyYLIrIhO",
+	"pwYMwUHImiPeUmbKa2dYZp5BqtdqJztf6Y5thEfC0wZV9ZzcXrbMPpZI1VIth9noF2DZisIKDpXQeueP",
+	"EL5mYgmBCfDvOk6UsOR6Uz05BgKPcAjy+u+cMq1HxkCv2/Scr+gziajrtuOCTJZKSOpadrGXOYCifoFS",
+	"3JbslhkvXGO3yTFSMmYNSjbcLKM5CE7FIBhn6zlflg05RxpVGlaq1qkrzMyguIGTTdeMKKZTbisj+pTi",
+	"nrkSm7n7iDhDPn8F6FVaQ8+kDQyL1TodbMOsoKY5YYCDE3aBdZmWGkGG1erPrlcNIvyMFUEHSWHNYnmO",
+	"GRcSzZVJME6uEiDu7weBQuoCLqiKpwKq+R9HOzuNgqLV6Fz03gQqoJhMoAyNNOC/WBAfGBQzPOBedtFJ",
+	"SrE3Ig9KmCoeA1UXs4ZjQZ4q+SicPscXWNYXWNYXWNYqWNZKI7y2/dADX2uSS1Jh4K2wQAvq35LAaT5U",
+	"qNzKRMue26oUgN4me54fngea8fBZUl8KFbFCoteGSpHoV1N6RwRaLirTLfqO3MxUPuTjEiDBvImZlzNi",
+	"sOhzblSzsb/rzrF8ZOLjfkPM/wOHV6IBLfa9nBFf/6Ro/JYCW27SxGBTysAdhS/rl5/sDXNugCanc/9p",
+	"uDRPrqLgTrdQ3EY3rd0XbROsQgXEqmcKo8F7GQdsPxfaU+k/SaSV67ykKx0ZTYaCKYIisiBYCld13vqn",
+	"abhJiccGSz+sXXJi99lLThw8CxxRUQY/koXsOQR1k1PZf94yFX3VXlbkP2yVG+s0wmFKQVCWU4ezkDIo",
+	"MhGGnfFSrOGB7GBxS4JWW830SxOa29sUNY8aQ4RynCseaZW9fnf7j0Cesmc3ORyOShyWdNq1srBTOkVW",
+	"7uaUkwIxudh+GR9PCZd2RilL8edi0ZCcSKsoYZLJfI0ZVyLyc5RX2OcthuIbCJxzF3suJkBDcht8ERYu",
+	"m2KNdhWB41dtR8sBbOqmvkbODmdQVqEGUnMTWEiyiDEgTAE8RxY4eqcv3kwymgCnBwo4AXxijceKI4JC",
+	"MpHIBFVusXdLw24ytV7Oz978cvr25qe/6rIsmSs93dC2CoqZLPRmF3uxKvlDM26wm4vtqJTMpYbJJ7UT",
+	"kIa8JG00c5spqcKEDfShg0IhV8uWXbV1intgPILnny6vwErNl9R8f3pyeXpz+pfzswvzHH7JtPHm5OOb",
+	"0/c3F6f/9fnUNKN/eg//Tj4++enk49tPH7Xr8ZEXV4/dSR1SYs9v6WuHSeTJI8pH5eI4KuNxnq9UrLu4",
+	"ZrFK7BZuevZWPAKCIuEt1CZvr0iko34hwcW43+DuSCp1ebxOfHQ57kIDDaVbzzP1vJC5NKhvvadW7YJM",
+	"tqLgqqa3LH5TwPXc3ONS+i/uyBd35Is7cos7snj4XcepOS/Yyggc3WzhC+fUv90WKW2SY7RCgYVOllem",
+	"z20XfTRAU4yQwNaVz6MT8jBQ8gmOro4SjUMjesOh0mDVSic/DrwiPKFtw53NntFBYzmRCk+GpJdoyURl",
+	"wFF1iJFXXTY0N7PSoI8EhSbEwkTH6PipmUUsT+I/9PqgCV9GaMaX0ZbwDxMuUjP4w1rmdQbNdZSKszp3",
+	"MtwtoTR7tSNpBtusmAsNPllXnH19gV8Q9w28uMUSUY7LZA3TnCROQHYc4+lIrtq65OAZXFZ9N/Zb2sfg",
+	"6uLLtn0tSUA8sdxI3yY4zO8x9m9d9Sjq5WAYFg/RtRxHQWKyjjl3AKbmwt2flHNZ5nNapysBNItz6Dsr",
+	"JdyUw+kXnJwlUSGOhRcSAxqQhtkTUrMrZeRPKMNh2pcXqwfaUkwsubOPf1R/fPpw/v60tomX1AxM1I48",
+	"C/+0lD4vxaHBNrgbZByEPq1mPCRHaESiiEejGElRh8NrsKWgjUYTTMORXQ31B1G/UmbzykYmFqiNRgss",
+	"xAhhCWxfY0BqyMw2GolbuhhdM65OuPr3AoA0iWijEYQAjXS0iDLjoyXrQqiVXUzViDr1mIZKqrFUSptq",
+	"Sr2pmlD/VXPJrpj5yrVei6W8pP8kjardwPsHRSx6005RrMwxW+s4dgisgF6NZME6o7gg5vKplfnEMNWX",
+	"i7TP8dRUY2sM7K0pfoGnxFC5gdXFYQi/CvTqgkwge/8Hob3BeWBJfxlFymhSr2tmwCUOk3/BAxELgXSm",
+	"auZLN1rylKSuYag5hHBFpAR0r9Y6xkMq3SfQmHRQd5MW7dRK29VLGO/6MfK0hmEPnQkjfww1ZBYvOx47",
+	"XzetRIIEFwlUfy5XBh7HmWAmAohPNMsTM7xQRxcC/8APASnmt2QtjhCGECj1Lhx+gV6NTDMjHQiNQK18",
+	"rZ0aIRbqjQBLPHrdRpMQy8IH10yP+3UbKdUQvYLQWTF6fZxDJQaYp9GEhgS+NEPWMWmQPWHil/IFp0xC",
+	"D47jGg3/SRH3QtdSm5D+ZHJIyHBwMBz3Dg6H+NA72D8IBuSwP8bjVrsVLDUUaqJs7vX6A+sMMygOAPDR",
+	"xQvaNYhGXVAhsE60OAc/5uMDuU6Koss4jYxCrtO+9c1qYjzMsI0KqBmX1XuMI0S3Ue7qyPu+n9XpEetc",
+	"Xxu19cW78iTvSqw1fafelSJRZL0ruo28X0X9+hLC9RLC9d83hCvhv7V20BQozNzRvESCvUSCvUSCvUSC",
+	"vUSC/ftGgtkgr5eIsO8qIsxUXX5M8AIjCHxv2jUAsF0+jiJKBMISceYTjcoGEMshtflDOAx19tRagOcl",
+	"Ijg4Qhfv3qDD4e6+MvTXCwL5s1SG8A8dFDJqX7NRQCSm4Qi8kUJi5pPR6zb6hUSMhG/OwOS1Piv0aqSW",
+	"Qb2r56/eNAVS0KuRAYVSP16en6FXI8DDiX9uo9EyCkevi14BONxDb6jWRAKSfStaMtTzvMStTu4pVFGA",
+	"9bGFp6BGgCmn1lFHGYAvwLupp2JqmUVLJnZ6YGGY0VR1EXv3K96AGg43ZgD/6HiTgwkOdsed4NAfd4Z7",
+	"h5MO7u3tdva9g739/f7B4a6XxhSDudrikB+5RO/MuK3SO+ZLeQS4Wi2TQee0etxsUZHSz1dX5xY+7ZV7",
+	"MyG/mko0IxF5Xcek2ST74/SOK11DByyqflYmxxVKLpAAuB6GpFDFUpx5rnZvHxzxhITJSBdvgnJa2vMk",
+	"M93aNFiwQixda1c9lYX0ySqRZI7wWz1bR6FBGpTA1Y1DArw9htm8pQwQixZJLfZceQCvc/jl96868T9f",
+	"u2HgE5IuLYQXLwdINAuUX7ymtkfAnfisN0iNOV7DV+o8q021h71AO8X86hKBWN5HTKWQ2Lit9eQAunqg",
+	"QcE7l6SW8imSJAyFQapfiub4d6njVfPkxJVQHcuhj2laKygpm1kkOSh7qLZdX/A6KO4YjVLsZJTUtjHd",
+	"5s5HoWdn/q6+6pBcE8Kca+zFVOWc7I1/qykQcRwsqOvCxiVrDP9JnYZ2y0hmQ3AJecMp1ePPEEzMZyqE",
+	"99uYzzUMe3bxJVvnL1XZPh1roD4FMMOMdLKJ0RZVsefpeuI4wnMC+dmtkM6p46qZstL9AkZhGkBCch50",
+	"MxeEUBjMjmVGcAA2rs/5LQWHNA/Whtod9U4rGMt28eAkvdRkXedGF1Sc5KbFDZiTu0UL6lFSKkefDDXP",
+	"tr7eBUg385UpK3ro9V5bUWO5PNwCw3fbMRbsKpWQn4XLbnRTkYrqSCtWEXF7X/ePBsOjwWHXOxz0hv2W",
+	"0aRqOr4TdGztny3H4bbVmcZLGgYdrZ02h+fO4Bmb+Zf6lXMzK2pMqSWpa6C+0d8UTdTdWBNo5G9Iw4s/",
+	"wWu41WMxqK5pA2XQtfNzS/z5dv9PBpe7ZvHnnBcjA1pdDqVx8EgvQ+kmFuBxrBWb2MzGRNXlKBMCytmS",
+	"8bam52J3oOKwN421NmdMR1i/HHFH+GyyQg+19X1gu9sCZuOGK7bz3NZbd2EX6VwnjnQV3xy7Tq2BYgYb",
+	"CAtL00KvqlDBS1mBZyor8B1g9m+BzC+Qng5AeUdD0jhkyShmYC2BRmg1qgR9xre4jXH8W45wIS6rdXTo",
+	"7e3tt1txXJmZpvobiikG8SB8vjT148GjIiC8F0LMjg6Vbr+I+FR9Ar9DcNrRnloigBBT67unFhTiZuCV",
+	"5X38zGu37nVL3qbd0oEoN9Cf7sQKaqExVTt3ijdyG/Vn49zEDPd391pHLTIYe/5w2D88mPg9vzc8xJPx",
+	"ZOgfHB7uTcaH/WF/H5Nhjwz3hofjw8HQx8PD3cPD3nj/YLc/PtjdNb5VNeh+MWTLLNzD1nClPEZnvMRV",
+	"tLK3yS5+1bv9TXpX6onUKyLkG/1NRqLuFxa+NKILzCWBMuDByqSsE8KVU1Ps60nKYbzFPRDJqf3+u7YU",
+	"/65+ScU9WpLalg7IkyDRmhdB5oOC9mjpLFsz0usc4s7ky8PecPO7OnHZVTFzEMNEA9FwRQ8KyHD62wxF",
+	"xeNvG0pOliZFozFh2cHmqONLKUO7xHckeB6Ohi1gYUXdacvGesPBwffFxvJa3rDj7XV6vStv/6jfP/J6",
+	"f1OLrCMYY/x9WGLtJ6/BBXsZ54OcYXaL1nwJN2RUkBuzNp6DV0bE51GgOVwmW7Xljff8XrBLOnsTj3T2",
+	"fd/rHAaDScfDw/F4GAyw58HR9LkWleHXYL0wFC2RY0bcbq1wxBTrUQtUVR68cJvnzyzyZYINWTecdksI",
+	"geLssUQopGzHMhniC3U0EheSPIZXpuVHTsOCkiPkHvsyXOe8eZqMbAioMEE0uoSMrXpSjYMIsU1ZkVRe",
+	"IgUmSwVgnW8HW34u4QXBJVkvgbPocLkuCQfWHsayCTJuCjAZWtNXS2JbvaTkXLvti0h7CtV2BIq8a994",
+	"vMUWY6LURt+rL9Zt90msNtz+aA9zA1qFoJpEsOdhLoog9zoDBtDx4cHKSgPKBDV1n76mdrBX5QVNhf6P",
+	"Yg476m4L78gw4HybP8UpEbq0o06MGBO5IsTWzfFviYSq5iFlpKkiAFEqz6PwQGxeLC1KiSeE4EGo4Cik",
+	"OIbbBcVqGDIB65otCa6sEkVeIYVabZr6eYQiIiPamC9CYFoGa8FVhtFaP41y54yAy7c40pH9N5yF69GR",
+	"sWhjYGU1K2GD/zEL9EWNTXWAKx2z6bAqadLWgjTVerVG288oos0Ez2PU1oMakMYNN6//9TRhCApM1IVH",
+	"uTcPy+4AkoVI0146ksVKkvaTNHBNgQ5N3B7HWLDkeHyW/aQWIiMknSp84yp9cM1/T/ylNAUJdUFVPMWU",
+	"CYmwrrbnVuC1bpoq5FepNEO4eUppvrGVTrS7MynhZsZpf0ilXoQ4ha1icwq4JL5MfZfWP8u0zCqStYlD",
+	"wOY0X2gcfa5OW40ihub+1tYViGHDy85i/aja/hMVqt1NcZ+am4Sc2RUE0IFU8uaLRVhqEf63sP0KZS1f",
+	"bMEXW/DFFnyxBZ/BFnyx3V5stxfb7T/LdvvPtNiyAQMXS3Zhqy5mRGu6unW5cBpscjZTieBsBJeZsbge",
+	"gUebLiWu0WgNrVZEzLnU6mQJDJ5g0DraV/tzLwvVwreql1ntwpHDl4QuI8n5rQnYqqGG5DarpEqbXQ+w",
+	"iYwWS1iQjualEgUUbmcr4ngtERQj4ipAP2DFKsqLF7jWcSLEGZfo89W7zoGu+QuJjAEar9Hn37979+7t",
+	"9jBMAzl1L9Nb2uSMXNqg5IzETzkBttR/TxfuBzw88/sPAgE2QrX+d1iDEf8gEA2OUQ5ypikPLed/sVsh",
+	"s4Lpg5+Ll0sf4YJR326lMraSZSzxLTWOmsug+jRB2YmWzKCZ/tu4mhwhcZnpV8bCJW/Gk68ZRnexZFtD",
+	"6KDBdno8JRt88eLqeXH1vFzzv7h2Xlw7L66dF9fOi2vnxbXz4tp5ce08+jJe69Pf0GyKkRpfFO3/Zor2",
+	"M5qfCbJqXQvU2I1b7VDT8lZTFHD1nJAUFqVGOxMhmy1rX6bT5uJkNzUMi1bWLyyUO8fqVyo1iAFk+S+w",
+	"T45QptUnJ1wl+GkufAIekR9EPF93UYGaNQRy22BSK+MBlO3ASXCnFkmQuVPfvrLGC1b6tmNnjtBIdaWh",
+	"a/TDEYjvkYElGoH6aofWRZ+U+TPlYYDmWEgSHaERZIjlv0rqMegOiug2eVjXR1BFCo/rkbuczt97AqGU",
+	"F8J6T/AdUYpuUk1JmGgirQ4lVU9YgBaQac8FidcPaqVzMLGfQMy7VdmDH/AtiTW1JQuJENaktxXWg6Uv",
+	"gdKhiScMZC93qh59XlyJiXVgQJNsRDtsm5xYrhC5y2ioFi+qGET1yet+j8dh8HIc/j2Pwxbx0Y5pwylI",
+	"/u0uD18uC/9tLwtjevt2JpcmU+JGhngyNT6fVp+Ms65Q0wd3m04ft7tdqYc36+WXprYmWS9Nz+6MySRG",
+	"4StwhMqQ8qoznLl7hroOdyRyOKKfI4Mpg55Wc2MTz1PT2h2uZIrUITUjcZHBFRGPqW2s60JMyuAQsJTY",
+	"nylDRZ/EW7Dz59ToOfdy574jI+yTMfZvj/0ZjgSRf1jKyUFKHbLP1QSgKk5vd8/bWNBLV+0LzfiFrYHR",
+	"bml3R+JOgKWIiqTY8448r9vrD4a7e39L0W8MhiD5wvlRr7ur3pcY7P7Wike3JOp4LedVW7IkNQ/9SfxN",
+	"lRNvvwSN0Vb6gxgIJRuSqAu0irgkiMZg2HO8Bqg1U9Ckuw2r26EGn0mB2HI+Vq1T1Yrur+iYroEkXssd",
+	"D3V0oRPjmNaQhnyCqEw753uxXFaCsKZPvkZKiSGlhxLccXhMghwqoN0AoyIggdelCkqj2LBUWFjta0HL",
+	"e77krwWA3MsmRlhASjSeNuLRV5ulUuX1QXuMq7sAcsUsnlUcjaM31Ezf9NXOHNyELMt46ZvkdrY+R83c",
+	"BAhd8l2fS4tfyxMVPAGA1dcGbQ2/xyPNkalU+p3vKqz1lZ3HWX5nO3tohrlhh9YYECY9kUYfK8NMT7vR",
+	"ZxqxyCzEQ7NwstSCNvpScfrU8jf6Vp2e+0esbcHgtN3b5uLaeeavZICZTUnm3La0UXaGvp25YPz3v71o",
+	"LK3nvLOILzxraTmggtYp1FzDqlFtPT5sLi7gHJEFj6QpVl0s4AliLoahN+6GxVIiylI1RUxhvjEP1iAI",
+	"X43EmskZkdQfvXZVR4vrotmiZYUaZq4iavBT+csRuWO8ddTqHe63HlNyrRRe0dav2t8beu6q8xNAY0ts",
+	"utb+uOfv4QHpeJO9fmeI94POwcQjnb5/iIfB7niP7O8/d6U2HXhyEyPIP2sFteY100qLoMEdZ6qEyYSr",
+	"XVMzVYLGEk422PVJ9czEgvjbIXKHXteD/1n8zJpF2XL12BxrXqeomrWKY+52fnJ5CfXcXMXW3CXRyhmB",
+	"1jdL9E9nwPu2slvJyc0rz5fnZz8IxFcMiQUJw1qQ4KZvs5Q/rxczwk5UD2dv8wrMY4u/HW7SHMR59Ynn",
+	"MSq0HbrSM/WEyJ1i5Y2quOxvcqypwXAPsqXqmpTr6jeqQDf8OhXoILTwWQGYoezTs5eQ03lOYYO4uhT+",
+	"ZrEU11UJmGbiICjBzmekun7eXnP46d6z1q7r9RoWrxtssiKpHKbe50zwkNjISSoarVF18b7H1a07eHrd",
+	"uv7Xqls3eHztuV5tiG9v45LUjySd3axcr3JXGw3TwJWjMYGSHYjxnLpaHVTdHzxDtbX+Jqc+NPA2LYj/",
+	"aWKDk77ki+xlBP1DtbPrKUXadktutlwVxIo1v9KjLBBDSgFIidWsuMsX8bL12YoFx5rUCNtWb6yiVFmq",
+	"vFhJwbRkv9ORoAnt5lLcUuzNSJFqS62puQ/DycRWvhhPL8bTi/H0ROOp6P7JHrQG3pyaAaiZ9st4xKWV",
+	"M43L1ksO97zaheMuD+NgCWZRth3gwv4SpsRPfC/eZLsLNd637/8zFW+/kTK8EcTnTFHOnjc8sFHN28ud",
+	"y4hOp8QWIqyuVZEs1LOVLYfsvnivHpX84D23MQbmXUwIVfAQoAg/wnJ5QsHq3rBuxZxHWQcHTygcPXiG",
+	"wtFZUn5onGD1TCWE9zMnoy7P1B/8QllQSbC9567809t3KsMZPdBdH7e0KG18JlPrkByKTNFaV4nazDaW",
+	"1xqqkhaP0ichPDXRJl9kwreUCSWqh9mTBooHKAu11A7ddhUZxaZq8yrGccBzKiIzDgBJl4FXD5RV36hq",
+	"3b9cq/yK9eSGjxOLW8Va/7FibfB8osHteLCGfcJPMzwv03cVuT6+6FbMpYCea9Tcyqls+ejAcK3dUjpV",
+	"ekYFgleN+5IKhNl6eyB9o+CntCLoGk46dUogDgdREGQ/OwY3qhoauSPR2v7eRSe6wmaS4SRCLGYIh4Kj",
+	"uVpwIjS2SkTF7REiwZQgiW+JKcq1o37IIBM8a0GtjCsxpXZmV+AtmeBlKJFaxu3oEnkFsxioxCdSx3xR",
+	"gWaYBSSAJA/gb2bfJzgMkaAhYbKLbP8DZ4jdHN+brAevbgrE4bZCbOa2KmXyfZUElzSlm+sMKuKslq9F",
+	"7oOcnp3bIDqdAUhJJFJLv+ttW/v04nvbIrSc+naRUELOpopO5lgJOipjZO1phi6MhoEEuSMMBXjtzoOP",
+	"Bzvo7Q72PK82uYCZl2fhJekdi4hrLxVlU3SraVy7EY7RLVlIwN6Aeah/dNEv1HI5AuGouhj0KJabo7b5",
+	"YylIBMmROnfSDEeIFY+CkfuO6zlrF/ZzVomDkDVHvKUsgBllWWaeQarXaiOu5KybhKcNtkRrumVdRU1y",
+	"EyEJcek6OpIhk3lukN/EMRolQWlmN0xg2sgg/EB8axZA5Rkj3mLBa78uMH01Sx+b5JAmRoz56DcbadZy",
+	"69Vx2/HupbEyTjp/02X4uzedL7//XXkl9grtWvfg1FZStOCo5W4Lt2eoL70V1IBCCIbVBkx5GHR0dnJ2",
+	"bc3zwtD/TCJ1vN/MOPVJY7finf7aCpgJX0aaqiwPGIdLsogoU+SmI8zNkPIVz5XaftfrKhU+pOxWW54z",
+	"fYhmUi7E0c5OiMdd+zmPpjt3vR3tA1czIuEENOc5CSgGVgA7eYfDpcl+GmtPOV4sQupDxNyOwfux+5d6",
+	"cseCLl8QJiT2b7sipIsVXv9evX9sJv0HNVqw1GJ/8pvPFxenH68c9der78CVWDWzrmnbmW17T9ltlYNk",
+	"sCksSD17xLT/QX17BZ8WrJIaN5N9p4IfXxbqKWdH6DojZjBvub+cV8YvldqfgfkU4JcYsXSbI0Lz6zPT",
+	"I76/iRtu6RYzW/IslNm56wFx6i4pK3QZ06iQIFVjZwQY1H0wqHu7VwBNCeiURbs2tTw1SOeMTXiBF9om",
+	"KnYZvnssH8IC3ZK1kJwRvJSzNpryxYxEAMwJom2MozH1MfNDquMEcGAyYr8OM/rONt8yqO27/71wsL1N",
+	"bhVdas5MKflCojn1I54629Ul97N8scmgY7a4LQstsxmukYd81WjggwzjzYGUmd1VOvbl5/PzTxdXp29H",
+	"iEdo9Pb0/OL0zQn8bWR1SIVso5FmB/GvZgwmMtOyza3ZbzE1laSgUxEf0RALadwuQRtdvHuDBoPBoer/",
+	"89WbbnXRn0ppkl7rLM0k42ssc4A8m3Ij1YfWue2k0wuZYjSNWUr+VOoGCmojQ3gseLiUBH2+ONtKUBFx",
+	"xN2NVI+KlHwehsSXgI6jaEm/NibBeL29UKF+6E7RDyhG6jkak5lSczVVstst1FYAbVI2AyxE5T6Kx+gN",
+	"EeeybPN8UJk1D/8PU1+/tO3sbsxsWq22Fd75cT3T3Ntbv4k/SCiyzmcB90XybYp6k5WDdKaZnId12lPL",
+	"ihe0axa/otnChmDaNV9nt2IAW/HvrC64rkHs+WgmW40lWnXruymQZ4EDhiu8FgjwW7cKrzRdN7KO/qwP",
+	"QS5bOMef7DLkx5zqt4JvJZpGUyGU4q/SevNiNZmJFYkEonkL6DmJK08PYyfikOKyixBTlhpwt9zHskWS",
+	"gNeZSqVtsIBHcFmxHcllbKI61Ut19kI8QpIodUvpBMlgTTl6m6wcJNtU6jRBMyzyNus3EBA5M9D0+Fwq",
+	"c8FG1O1XbMSf4xE8chPsyWs7t8BceWkLkU/QpwVhAHGCQs5vId+823qeVdFG8uMX5FcynnF+28QvWhGB",
+	"C8zcXKX/Hv5IXb6O162j1nhJw6Aj1kKSeSu/wsX4DkiGurGyq3Vxevn5/dXN5dWni9O3LR3SC875B3PJ",
+	"3fI9fOD1+qSzN+kFnaG/P+4cjHuDzt6kPxmOPf8w6KkxQfhtLKB9Gstnn8931IKIHUPRrWe5nT9V8yje",
+	"ze9vssvzUB0Mllmth2pgtFoxc3DLmV7ixwT96bpMZh9qrochu3f6s+eIVzCpPw09iTqiPr0E8VzSEVbp",
+	"hc9FE6S2r+J8vYvXx1UUQqf8AVaoIEweozmZj5V4BW6ifg7JRMKdcMAB/YPhKOKrHCdvHp9UTE+vDBms",
+	"nxFSTD4pQI2bSWuZRcIwjX3URlxfoFn0QvC56hsBUXr9P+g3uP3vV1z+951XZWYrm8bCrfRnbvy0/3Te",
+	"WRT+yXLUFHRWQm0TcnHDFcfwG0b05Hh1vvxEhBaEm1usFAn3vFRQihuv5xmiUoZFtu+4vjYH1J46rXIm",
+	"19amIofrIO4NGxzE3cqD+KyiZZDIiSLQ1owLieZLIdGYmHgmkyX4g4a4KkacFEJOUre+cD7+x9HOTrXg",
+	"KjKaTbsliL+MqFxfqikZPXUpZ1f8ljCns+7k/EyXd9MFdn4xNxjmNyzQ6C+dk6WcdaCJI3S99LyBD0/h",
+	"n2RkII/wOlFWfxBGhRVKKtlbDqq6nBEcgIg0AZDp1tPWAv2FgAI1Jjhyib/M0NUwVTM8ov8EE+MI/QTf",
+	"OYbbBUR6tTqKwnXrcb9q6QHnHa/qLJmj36r1+YVEjIRvzhosT6b14vpsAGtJX1r5nEnsyxTQ+6XhpXnG",
+	"O6VythwD07WWc4jHabU1B5egH6BFRBY4IgLNsT+jjIg2xJyJGFdYtJHxjwkjjoUuiIPZ2qKQYRbEPoB/",
+	"LIlQfQhTqETOyLx7zc4gXhffajy5FY0gymeONUvRUsyI/xCPFT+JCA6ghzYSPDFm7SrLGVkbIC8e3aIl",
+	"M3cA3Wt2zX788WoWEdghoSMMU+6KH39s6xGHIYo00JeFYVAs22y6jlYiE3qPRjt3vZ3/87/+t9n2+Fe8",
+	"oDt3va4Hz67Zq7fROuD+7WtAr2HcvqiUtjBsoxWklI9OfJ8s5BHKWM8fR8ifcW4Lvtz1LEJyYNj4K0to",
+	"r7vX7IIsQBHQ0ZLmG4xkhCmgR+ggyrkGX0YBnZhcRT1vi8dsgo1QRAIaQaU/s3aXEHSmCwH8+KPWxBZY",
+	"zrTuqeH9DBDP6L6DQ4oFEaMuGv18evJ2BPsh9GxV86M/nl6NUMAVaY0+nV+dffp4OYrJBdS50UkY8tXI",
+	"dH8K9jKJIh79+COgiCptD/hhG43OIz4OyXyk1lPpg4lynNCGGnEY6m01lOVjBrezXXSC9IHUJAXxZxyF",
+	"OJpqOQbjIoEe2HDQu2bg4FrDChxr0Gzz4QRHyccGmU8/YRz9fHV13tatYCi/pEalPVOS3Ev0ajjoqU+G",
+	"nvcajcmEJ6gETDujVUN+yEW8Lz/DuCG8VvsU9GB//PFIcfQLAkevcxaYqKu/dD5Zh0zm4auY3Cnso1zx",
+	"GHhEvG5fs1HM9Dsn52cd41sYtdHozzhaq//+pfOGM0mY7FytF6TzCbiKOEKMC0Ynk5EmtJF96ZT5PKBs",
+	"OkqC9I07BItbAwJlq7JQzrrX7MSQB58gc6p+EMnpVNsZRWs1DvNUTXCkePeKhCGcEJgvGvOAAnMD9M2k",
+	"8oveGKjuxSP0TyED9Ko43Ndm4X+dcWgi4ABKpakSEKrHa3UEFiSaUxi6GB0l+IHJzxqIg4fEsDjgW1Qq",
+	"YlzwkPprjd5hgpxiNII1EnitSz2tqCD2fNxLwqAz2Pl09yN9aE13K9tgeiBKXTSWJEtWFKrDimPVWkCx",
+	"4vaj1PG5ZvqsRUs1A5ifOp2a74R8ShlkYUy4Osa6FcsV0GQZaTB6LGf60ZgH6yMkZETwfIQwAvwue3Ig",
+	"ggILhK+ZfgP6iK9DoHOtK8ODKWFqBhxORbiG9iMSjoA5sRSyzozPk7AdPcJlQKWmGStb4Cc1IQvwqPfR",
+	"BB/qshsh9QkT6dorJwvsz0in3y2aQ6vVqovhMVz1mG/FzvuzN6cfL0/hG6XzURlmhXvmCgUahnl1jE/W",
+	"tm/Ee5eyOxzSYAfe2x6KYS6NWketQdfrDnQxrxloljvq/6bEAbua1gTje2gqfK5YUTsJ2Yvmiux+MoEx",
+	"ycsi8UPD1qU/gN1PR9qoN65ZOtpGEUYbjbmcqS8VG1Z000UfFeEqhgt0eIww8iMSECYphuBwOmUcqq2k",
+	"4lepQAPPg1GkcF7Q6D3X8lhLIqek/rvgrKOIKRFhfc9L0HYydIZeBRGeyA7jUlI2neF5J/6+4w1edxNt",
+	"IL4yHF0z2zBGYq7k2AJPSRdBgZ4RWP32hm2EXgEaXkSEEu9Il7F6rWkZGlEz65upJqwBGtHkHHOAM0Uw",
+	"UyL/bG+RFFFEeE6kTjcDg4uvTucLuQaHeVyfKqtLi1uDrAqdZOuZgucZVAFwW83BPkKvLK2YQtVUmmnm",
+	"QPxaVqH+x5JE60SfziyJtQSww2m5adecRAzLpd35KVq2F0D1BlU5mC+Aq7DgzAQL9z3Pqvw2KDF/8wKo",
+	"r8nlGnRx1PK66hQH5G446E77/aCHD/cAliHuuspA/glaUUaHk8zV5/Ua+pnPSRxSCVZMcVFhyDGGceas",
+	"qFXVihmsxhvgqUoiRzws69q8vwMv23c37dbpFZ5u+wbe2bRbNiKn6l0dVKamNKi1SfUWLB1KsjHlJ3TU",
+	"QHqfW9r6/L/efnpz9dfzU6Re0FaoMUuV7NA/GPGhf99JPaikQ+dGWZ79nLti1atL48/onIPqs7UZ/Zn9",
+	"ynz01Xa53bogExJFJKo5Pvu6HZgmk2HZZ/GZ3/nI5Qce0AklkLYx1KRV/c1PODCqLXzSP9z+yRXnHzBb",
+	"m89ExqWk04jFcj7H0bp11FK0mDaV47j7k/OzFKZtLPYhAQI0k9ZREn+wabfU6oRy9s9SbcLQqgkMDOkd",
+	"YUQI5M+If6uVvIgrpQvNMcNTEokuOpNI8iWkBDJCE+wuqUwnZnhKQAUEfBXk2s8woNZTmW4cy6J90DVZ",
+	"o+675KzZmRqx3/1eiOESrxO3ix0klOjdSgozM+F2a2dOZER1lnkNQgANhhjLYoqXUyKsoghWs/YZKao8",
+	"j/icyBlZCud2fzDdbt1v4Lpgl2fZrlGtbyKzVDeAbf0Qd/SH64SqrlttTRd/uFY9XLc2aNCc59q5fzcE",
+	"cKFssYzj2w5xKwHYXVcUkAlwq0cGVikwDpSRQfEe2SIbSlEEz5USMYG2pMFFMyVgNps4fPTqzaeLy9dO",
+	"AlHmzMn52Z8uP318MlPI21MZxlAFjZt39m+qkk3+NRrSv7M4MwRMRWKRYYHMllcTsNnSjo09i6l4jbWC",
+	"1oCK0yAVEZWSsK9P1389+fC+GV3biSUs0Ez5CFkvQUOG9kK4z0u4Zk/rES5spyJcuEepq4ipl2lOE4PS",
+	"P2McYuaDHhbX6409IODOkQLN6dQ6aHGk9l9D5xZo9ML28j2qY8b76mOm//ltxXG7tesNtn93SaI76pPP",
+	"DN9hqqNwtqlyqyLebTzHrVQV0wWQ1F2vmZcwdodVegVfa2Y35TxI+/BWNAxRwNvgpoUbJajAw0MijrO1",
+	"TGfE+s4QFWjo9ZLiW7ckm8kHTl7K9MWZuEV4iinrorouv6L3otKZ9jgyb+RFSHlevoknx2zf9+TL+ZYM",
+	"3+tt/+Qzw+am3/ZT42C/49GYBgFh+ou9WrPRVKu5wL+I8cSs5q25qolPf2+rD0GxmeSKKvEkdBXXaRU9",
+	"DIYH7WC4lulAYIao7WnQIdv6ozZiBBImISy+HbMTOSM0AotTdNFJMKeMCmnumRTL0Add/SUIMYGJfGJu",
+	"ZfmKkQi9UtwFScIwk0fXDNYAYhvVD7qRCURPvW7r7+AajIQi1V6iEprRQ9MuXqOmdQLLcaVXo+C9dyGS",
+	"wKsxiJRuPOPcxoyV+Lfh5YxKWA2/k0bA+J/X1/ee17m+vu9Nrq/v9ydffvydK6mizqD1emZHHeJxB5eM",
+	"W7//HQzcIrwkw16QSKdXuMatXm/VVXBSlKBBYYpDGikDdIRCgu+ICfaZETvGONA4Inf8lgSKyZP7BY1I",
+	"dsgGddEx3KUwqADJgE0kS4IRnasJq8bomlRCxztvlpHgUavGm+/pnGoM/K8meFOLbFz4m2LW1MLU8tYL",
+	"230RN88tbsBjHUfvpR1TWjo4pIvZC77SSWVcSHfhemHDzLMSxHyOzqTQPklqXJRx9JCJstLxXoqjg+96",
+	"TCBOwhj+4WrURhiFBK5AlZmltFqA54HQmZtRG814GAjUHxxcswizgM/RWL2knhMWCBtcBJaaWM6TODlB",
+	"/IhIJHzMmFJXbxlfQV2LNRpdX49FuPptGYXiy81vXudQ4xF9eRjuba6vxyOXdNFx5ymCb+lgayLkTzxY",
+	"P9uR+khW6U422aBuxW02hQPde7beDWZmYQQO+FH1sJ1kByoyeE6d18YhbL2xsu/BOL9nxlJPK3/Hlyx4",
+	"AifyanCiN5xNQqrzAIa9GjM516B2V5y/x9FUd9TbrbNsYrnQZWMyyYr/Wn6pGBvCqYDnEo4JoVCWWbbK",
+	"eOgqorpkvNXQsyq5S0/feYD/3tBgo9kuVJ0vMOBTiEEu57/AMqecB8fGHbBCQuK1/l2XvfJ5FADnhbCy",
+	"yVKQAGGJOPMJAtasGKmppG1wFhWHhHA7FBFgI6KLTmPlfI7X10yrRGltyUbtQQCxUovbAMKYthogHFW/",
+	"N9cONIAtgXdM3Lni1RyyDYzS5WLE+lGeEWf44bCkTjl0AiuhW2+9cIzHcIx/6eG90LT3bMfXqEBuR175",
+	"2Uvs5Fj4IfM6Zvr4aBsYvHDDNhovDTZphSXtdBRXUvpXUeUrRf7LofkezgAO6pyAKpW/yjMCERnLcUh9",
+	"RAODdKrVPRY7n62+l9jukt/eeL0/vR3+ee/X//rL4K+7f9s/Ofyp92bwdvd0/5216RcYIlCsK8LIwVZe",
+	"yU1bzSn3g+pDK+w//+mXDx/PO1d/7vzty0N/b+NyQnxxC+VtMnkn4hJLU/X7v8cyVVmA2AZ/2+SOVBpA",
+	"ogOYX3XWQ0h0dpIVuVKQcKIMNoQnEoxDxO9IFOJFYrDZxBUfM6UBzPkdCXSM81r9B1SGa5YMBaJwEBYa",
+	"Ahqn+4OKBwQzKM+k3mtmqbqUDqCIr2/9pXq4UF0aw+bF5Hsx+V5MvidJTF0u/9tYfZ0oPrtG0gCAf+n1",
+	"jDpc6WoWqRsP7atvKyZIg677zkM3Xue2w3RiGeCc56rCtDgLKSMl/nf1en3/u+rqg/qi7DKgtKpB7v7F",
+	"1I1xjShV0KT8LqPe1YSrmkjhSqVfMo5sdapGQ6nnxN/+4jmeEns38FVd/mqq2539ejlz0qFJBPpfOldc",
+	"4rDzhi/1kKs+glf1m9+9TPi3MTeSOJqHGK7gty+KFBMYAf13Corhty+bYjQ9thzK8lsDqmM4rsm2VAdj",
+	"QYsc15BS/iLcNJrhsDsPtthupWPtHY+mBG4RTG1rm3kJYTQTtBSki36d0RAqYesrCCj1kJTVokSY8jTW",
+	"raaTpb3DrsNjpZTZE1ODebuvSrvrphA59qLg/Lt4qJ7luFwAqcSE+cQjEyspTq3jV5MArY8AFe04PE4T",
+	"ttYFtEEHtp49C243lZu8n1nwlJkmutzPy2n5Nyd+7dZ6DtK30iKnE29RooDGzt6CBrVwI2NpZTEvOEb6",
+	"sIwQyJUVj26VAEmdGfWPW0IWjsOjc9WT8/MVvAqqbY30Ves++eXQvtjw340N/yys5W2EIdJZ01wbUJzm",
+	"SrvTwbv4FjQ9o/4JPZJyDqSjuDqAO+xGB3axKYhCNt/8ls65ywYr33dWq1VHWbWdZRQS5vOABA5/fl7G",
+	"L5bSXbYAGJXAaxFLcSXrsb65EhJHUq3Baka011o7YwFISmjEBbUsI2X8jxAGn0EOO4VHaKrBXPT9s/vW",
+	"dkqFJNFXZ3MX0FGUchB+d9zuOb2327sEYA+yypvi/3G+1he2+z1qdPrU19DqvieeaplVwd1Q6m1Q5yWS",
+	"Y6IRsJ+gdDrv4QDtyiIxhQQLuBSDsqArhkLwMGo7TZIw1Ddh+uzr3B/OtLdiBrdlQhqTTj3Spp6GIJMc",
+	"CckXRQ1VEBb8HE/w6zDvpP1vzLTjjjXemouX/sxX6bUXErNAvCiuLxz063PQXwhZaLITCIf07nvXSjMe",
+	"0m60hKSGEp65oP7t12CXPwN4a8IENU4tlZRN827ctdL3bak7W/EaIE4ZxBWon9Wnba3yThTPBbgxc/HU",
+	"1hdFbVsHXAd0RUTvWPuaafQsrLfwGDFuYiv1yMBbQKUFNlM92XLXo/geEAaggzohDuIk43xQPJ1xiazM",
+	"IoEJOdP4bTMeatTJ8P9n79ub28axPb8K1lu3klRJsuQ4D9t1//BN0jOZ7U48lrO9u6MuCyIhCdcUoCFA",
+	"K+pUvvsWzgHAh0iJUmxHdrNqqqYj8wGAwHmf348rnYX5Q69A8ygicSKMpT/1jOvGAaBzGsBaQGMWoqXa",
+	"ziwMecCMQGlwbVHXiNUvZQ6A+dif03U/2DY08zFks7nUTARLgAj+437UUGaIF2Z7lhZf3J3yMe9gYXZd",
+	"qmovivvWV2HAd7B+RXnhqwP3w4+oJVImFD2CS6bjZft8bKHF18M96XiJVzYlGI0WvH8teK4QhmEh45vH",
+	"qwCxsKQmBkUgY6gpXEwlCbnNwPhUzIIqErKAhyzM9++eutBNtsEXMEaB9CrBplpbqOhAzFElCabN+rZc",
+	"RnMgHO5Ti0AmFemdLGKof1Rav6865NLcSiNb1xyHXNB4CZcClQuUUoQeAXlJAgm45Dy4gfo+K6kgDpUH",
+	"MRUQqxMA5m+H9Uwh/GlVKzAsd52qGCZ0zNm6ttSQCQ60N2XFH8AKUVX2sUr8cGfNtO7roEZeQDdHFMkF",
+	"Q3RJ+xW3mIjZUCv4oY4U3z4aWFbgGX/UHWdueRmhgTYn2Vf9rMKJVndcw70/o3E5MwcYw2PrGC98A1sm",
+	"m1ZeuSrmXUqVi93laa3yQ58IM7XMTKVg7pDk5xWzf7e747djGr4atcOTYNQ+fn0ybtPe61ftN923r9+8",
+	"OXp78qpbVQdnn/lz5lgUVil8uf22pdS6thTmMqncme4xVVPqPdTuNP5HGMZM5WkZD3onR51u56jzpmIG",
+	"WD++B19E8xn21UVUF0WDQyPv9jJo5OXzMbo5NxvPPRZSzdrmLVsPEfS9J1qwYy0b4VGdEWq50/geFcCB",
+	"MSJqQBsA7fykwTa4n1anHC9BnV4nuHi1YhAsQmuNA6L++pLsTEgFrybPL9nYIXst2Mgj/R91e8eEKnL5",
+	"oX/1Im+Ql9dsv8O317FO7atBWbOvNNCg6LgiER2xqACfEvNbqhneU3Fq4bZKMVm7XrpyWEhVMI/lLQ9Z",
+	"vGJTnIzZ0Xh8wtjxy7fHo97bk2N60n375m34kp0cjeioSrrPq7Vt7+jtLoLmgoJPvQ9iBrbDZjGDa75z",
+	"UXVTGX0vyCuBO8tOLFmKsBK5ZP+SVqeVxq9d1lQZHxhOk6VUNkIlK4IQk6SN1xhZ9KJDLqhSC+BtMR63",
+	"LemglggPICtL2kjwQe+s1LgnWBN8/EMDmqQvLUGbhoWDGm4n6ZsyibJD9ldsGHOVC16Zbj7eVj6v9IZZ",
+	"CZGzPA6/wf9valV4D797SYAgAz7xEydClfUgkERETCkyDKgKaMiGWP/lkOyXZCJdAqEFdkverAF9E5b1",
+	"m+EwnaBYa7zgyC3RmUzCZ3a4Nn7IY0+l6CjL6sGq2Slth6v2R12MEC8SmvaLRwoQYvfdNufWqWV7CNfB",
+	"gRR9glQfl0ORpzr1Pk3HtQqu2cX7gtixw5as6GOo/NQZEfqyFErCaZ21UBI+lMOFfn18AKEzPktmWeZq",
+	"LjSbQAa4ulninc1F6QyduKtAADgp5GPLnCEyFEkUDQn2zCksMkbqCHxCVf/EfRqv8Oyf0j/RnO7GQq0Q",
+	"KXi2iJIzf7Ygs7u7uVraQWCRE5QFdoY34Yu2UoUxPmZ/XMzmjDZn9OFgR+7KiXQ+JNQcVEevLX24uSjF",
+	"ZKcxoxkOeaTZAYJlxlpERmEGBN7yjckYQrjCFouD6zhiAZ0xcssVH0XsFObGfTmiOVFcJEwNBEI9aQf0",
+	"yENXgq4YE8RMGDhQhed1zfHAwuDbjiFZsAVOB8Na+DMDluQ+8Hi0+2YIH+CSMzL8lSrdhn+1P74fDoSt",
+	"T4z4DSNDGNiwqm4En7F1fWImbVWWgLvNoYsYEwqKNGyWGlNIKp+K+9fB5Yf+l1+vrvtXny8/vDdbhX2d",
+	"RzJc6x7Dm67BRstadFyzmSrJiRbC5i3z94947as0F0DjmC6rs4v5ydmqrEL2dtwNXtJXR+034TFrH49e",
+	"nrRPgu7rdnf0mr4MeuERO64EecHnrUm374it8nmcK7ysc4Ntt7pD3BazU2HL2ZLme1NT8JI80Wr2jOUf",
+	"VKhNKzli0A8xDKmmQwQLYGQIfxvmPzwPT8nxm15vIOBtpyS3qQfCPOGUfPs+EHAeN5JqpdkQ3HaefQWn",
+	"0SRHng4UAJTzgA7Lp33zZZ855Yl7YiXza9WlVZ4TptvGoQ2kGFeqUGfLnsLWjjhK6X/0P38CaGOkKwT5",
+	"Df8F4g93rWqlWjZOhDBalsXI4gnV8opoNpszpTtmBB3yC//KQjKiitnOA2Bx8oSTciGIYsCertILrM1t",
+	"iw/iRADMM+Z7EHGAkrnNBWUcgw45J8P/gCMbymQUsSoO9N/cAm2rCC9hyldMgURr1bneog7+MBt4EHEs",
+	"WTS70czjFxopOAnm1QnG1/mMTti1UtPrRJm9eRBLCUeZQ7GpBockifnB6cFU6/np4WHv5G3nVa/T63Y7",
+	"b05fdbvdw9ujThd3ez0PQYoxn/RZoJEbuIr71FyV4Gco4ipa3uj3XM2l4nVSUvaW7B2NkLsHIWe2+M5y",
+	"7m8M5YQRR04q5DcCgkabA571HuCMlYUN4Q8dY9xn5Z+XdhkJiNsvJ//mMQuoTgOC5RKxRdIrs32oas4C",
+	"PrbH0/gFaipjTS6WeioFwSd51OxxEkPR+UyGScRcWBDwZsHxmOsM9fZAWDlqS21aZMw0kGC7tTOTg8xS",
+	"MjfuoxF+Yx6xVBCbs47RRpCTkInyHTEWFgEfWiUQ+7heO5Mp/8//cZio+HDExSETt2QOy7IDoyj+uyAf",
+	"3tsvUkMuZC/dkhX+dxoLM7INl7vLGnGzj+KGuqMI2z49LxiR+AEhgz87uZKRNJopHVB7YO5H2BRtNJvd",
+	"xpioxh4WGSP/kNmbKs9EkSH3zopei/w3ZdA9WZrfu/Jz23c7qZ6pks6nQvy4lbh746TVSLFGim1jNHke",
+	"S+yCkj9oJFn5lUorK8JkPFGH32Km9PctBFj/4uMzReZUTxUZsUguyBCeNCQLAOZw7bsynlDBlaOM1raJ",
+	"JbS2zisUUBlK31437cEbJnE0dD4gi2MJl4DFZNsb3B/NQKw1JOWN62EPWIWx8zkzqqLJ0yQyejUW4G9S",
+	"PPIYjJkB7lPcy7mduis8Y5HWdm1dw7lA4IFCK5MMVFvGk0Pw5FU5Y4Y5rmtLHFYC31/bik1mmFY5mFGx",
+	"LCBMPNnjbqbYnPfmvD/Aebca1ey4tvU3Tr9VVsG7ACx1YVTnrFgcQ2U1/yKWmp0SlYwSwTW57RlT//ao",
+	"RSZ/8jlkCriesrhF/vFFWMTHOY0VC7MVqMZrwMOHxU+Eq4EYm42DXXNQsrTUTOFF8J+Qi7xhc23pZ5Yk",
+	"oDOWAU3U2CY6BPwzIcVyJhMogzXndkZDBiAt76kRZEh6mogbYfwba8yb67Bo3xxk7OS3wgEqepUl3OEu",
+	"9JsCsWD498yRreqYB/o/kfE4B1w+EFg1fHRkmXAwKOJfbD0kOnOTduyC8JOZC50guCYMyzYVM7u2uCxm",
+	"qhkUAs1n7MwC4eAzZ0DJ6KNCRpjN5hpWBz4JjxikqkfMijcErcRqlKH585A8j9kcqGxcOYz5Ov8tuWDh",
+	"C58lWkxlZGvPLDSPcHSHzo25Ws4r5eSlc5Lv19frw9fawSu8+6qaCzgpl7ZcwZzg7LNkoFk2g5jpHWdK",
+	"nxLqGZvgv8v7RUeAElHWLFoDgSOfATA7Yc3L7Xk8OD3odbsHteP3n9jiC4geGNMsiTQ3O/AQxhJSTbcq",
+	"UvKPKvWvzQw6Bw/ZIoPftk9vWeWg7Fk2MsFc1jTJPGIMoKM6N89jac6NmdsHTIo99qABnrpNcc4RiM4D",
+	"K9BqRw5QOrYTe7KtlePspHU9xh43rpz4iTzvX3x8ka/OKu8ovnBvq9NT7N+62r67CsdihGbbFfWMpawo",
+	"04H/+3EeJj808F5iNmYxE4GFK1CCzksGBz9Xj8z8+anTMtnPv7mH2K1vQ83UUDMB5qUXGzv5d347rW9p",
+	"fs/GXEAbo70BBRvkYkcskmICAdxUAqZBj6JEVIwhZuZwRgUfM6WhmgXcMONMgH9i/qPMhsdGZ3tY9hWD",
+	"8hNbuBE+cLd07rWVygqKh+CDNpZggwb58IILGWtTWbLniJBeRK6U9PvRFizGw29pzXPN7vCCWEXyujxd",
+	"nRwTrhEVQhpTUtCogsKu5fvHxzIOVrvHacwGIqAiYFHEQiRX9qE0EbqCcKXp0nUS+DpOZMLXGWli73Ag",
+	"wxg9x4Edd4999E0QKcpEOq7NriL9FzPBg3r94Q0v31+Wl883lW8UOTXNpfXUfJ8FK5zosiRtuufv263Y",
+	"YBA0x+EpEO/d2d7ejXvPbrX17Ht1G8pRC55nfQQ5JiKJokxGhSr4paqjPHu87iGujk//KV3lzalujPm9",
+	"MeYr2tgfq22/ZRN9wW7/nLPYQbSxr0ChHRmpugQOUQufBKLgq67stb9f+bVtkKKRXo30eooEd67B/4nE",
+	"ItaGIg4nMgrbM6q0jfdVprVGVDGC9Xmrcu6ZIgrB9eZwAZAc6SmbESVr5br+JqPwNzuKbc3MvcvcpJPZ",
+	"nLwx60/s+jcJnMbP2yXjY1yl7D6qaW49pO9XmkLqX3w8JRRK/lhIAjkbceGJD5SgcxKzW+AvwRa/nJ9H",
+	"MxLJ18g6keSL2RTTRIq0uC2YUiFYhAVuA4G1trYUzj/uRStTdGeZ3yzFDdfKPwOGY74nZrYA9SND52Xr",
+	"ASF5hUYioP2qOQuyvZG8lFuNhrcs1lyxVJZsLRex5Ow3dEdb+5IKSyd07uY484THD5cXy+CEfHxf2Rol",
+	"V413YOUxH/YMkG6Qhw1LtxsDtTFQH4A5zR0bQrNS/7GYqV6yoalKI459pP9aY6Qa0WxbQ/5YsW/bORO2",
+	"trF7+M386xr/5bJylaH7vK6hNUL5OcH9AKZmlQjLbJFGPj2JoH6tQ/9Qxt1muyLdousTAdYa9PZWZppG",
+	"yXIBpIOjJfRWJYrFqkWUBBy5vK0ICXFrVFJFMPRvk+VVmYHCab1Ps+en5AcaOdHYMXsmzX6j8U1emmXd",
+	"LWjvEfIxRt+2NGlWDZH1Ns56E8eaSVW2zO+OatabYSH6xxxbXcGgsQzkRCXBFFryz2zxjkxiVYsM66Pr",
+	"433kkbyci7o5mEezlzfhvMbC2zmcZwPtGR5gf173PaCnHekzBdsMnSbXYepSeUh6U2TArx0yO0sX6Zka",
+	"iCEiACaC/zth0J1rA3s3zDWFItwxz5Y1xuZFiQg7xB1z6JLVtvt1Bu8yU8hHgXgaThwIl7FNO2q5Lbp0",
+	"HNx2bL7tZVhWngltsatXTiTsgVgmk6krpo/o6JlCMj7zYc2Qb3ihTv4MqmBaBLlzSBfik1QQNpvrpcW0",
+	"hPn7d6kW0VKujUSCTH8iQUiYSxN/bOz2xm7/kfijQBH8SEOPeQvbGs5rjWsl6Pyn29Z9GERjWjemdWNa",
+	"72JaF4KFT8DEdpPB1AS0TpPfHai4y1Skpp5fhZZFdbF3c5WJmlJhA6eebWQgSkOzyFyJ8OTW5M2OB9F5",
+	"Wpg99+M2lksLs/jjmKkp4UJpGkWnK1l0cAVoMB0Ix6jhqiRtYxINpmsS6wOB1Ulp17lZVlWIO4Fp7aQ0",
+	"AN8Q248OIWaKhegWdseI36EF1iFDQWdo0iMjLy08eq1F3ccu9v02qO1CoNpLo8hGzqcmQXbK8F25cJBT",
+	"C7+WB62DWxoliOuONRTQog8HvXVgleu/vnmWEH7UCaiQggc0grA8bquD056ZuL2qCBeQveoPEB9mlQvD",
+	"zcmA8nGxEAybjW85+l4fNd588MbraLyOxuv4oaqH4ul9/M4Hyr61vgcA421iCQPrwKnMkviaViSSk5Rq",
+	"B4JZfGZpwTrkM9oMQsYzGjnISaNzaczIP798+PLh/fUvny+vz//24dNVv0UuPr77Xx/eX//X/8VfWgNh",
+	"uYAuPvevPrwHLZljB+qQT+jg5GUMujvkXHi0vEJY0AevjAfUSmWP0fAbqcZ8iR9MCH9VWePomcrRkdVi",
+	"IIM44oypgViAVeNJ04wHGCSayPHYLCig8AAIGJRmgjQ1s4Hu6YB6lD2oOISuaIsgiCB6AJC3iLnWTJiv",
+	"hWHRBV3ik1DJ4psVCeUpGR51e6+6b49eX3W7p/C/Ycv+eNI7Jr03p696py97hR9f9V72yP9zP7a7J+3e",
+	"8bBlgQRl7EkeKPnTiP/nTgl8uXr3okP+S+opYcIC9HERRInit7Yu0kxWhCSQtzh/RgDT0VE0IINDBXPb",
+	"FduZvW0HKjCMcFagGJUEgbEAVBfAlfBMVAEXmesPWtur6z7c+L3W4CyZ/C1LN1qWpi4/3F8/nPc/XH/4",
+	"PxcfLytHXcFAt5547m7Z1/qaxvo9rMHmiz+IsO6lO8VF9o4DTk6eHA2cUVR3RgXXhH3+qmGfX2QUyYVT",
+	"9pOYKU8gkpeau8Z8cg+5k8CPMw7B58zz3K0zDfOzWdfKtTr5kqLWQigaE7YY4TZmJODHLKbL8hj158LK",
+	"bsYvXKNeQQhwsY5WFU3TmnyqqzrYU6lup4yz1KpvyphV79Li8Brcxbry0vj1ePxq9Dp41X7ZG3fbx+Me",
+	"a78dvwnar3qjLn05ekuPR0dVNsmcBfdBxXr3zKoPlZvIfOrNmYnV09SoqUZN7ZSdeCxKKT/GbXXT4TcA",
+	"7c54+BvbL1YiGQ5coa5SmjCddQcfRnZUxVeLs2kiqE+iL6P4Wffk8NZQ1dmswLrTvryjs36ISIPAFPKQ",
+	"0ypPqRaECFfEAyESqokUAbMcPhMbSpHuDiAdjRiNhQK60VjOIMgq2FdNpozGesQo4iFOMTUY04ARLYnS",
+	"cn7msctdNGwgMD05YmOJmdIbNtcdck4UC6QI7cjIYuqpULkicyZCLibQmDxhngX1DChTBY2KwdTj7gkZ",
+	"WviZNlwxLEXWhXflxeZeoutmhvgON9Z3m1drZHyTJftLQW+heNhGF+1Fliyv8mwvzR3pGploi+BVXbWn",
+	"vXQ3YtqlW5QkYxq3UKwP5XismB4SKZAOam3KCfisxhB7UggUYX5nIUmE5pElxM4JZZDDZwMB4Vd42DNF",
+	"eOgq2fHtZMSmHMihoDClIiVVJsyNsP+MK7EhHPN3uSAzKpaWx0lLo+BuGYH0j8VldKS7uRjEcffkdXmE",
+	"AQefCzDYfXdw2m2ltEFc6NfHBy0gN58lM/ijjTxwodkEuhfvPPi+IWKej3i/9eFu3Fc+zj2A5wwOTgcH",
+	"Iyk1F5PBQAwOqsLfrUpWcXe32J5IHIdUweXbtxKmfSEjHixr8vm6u+xNEKLI0mq1PyOve83HmVvcHU3M",
+	"4gm4PcDnIIWSkdt+GEt+Qs5QudeQOgSZCsiiXFeQFPfkhjdck3lsRFnYSRWKjVpAaaTnzjgtMIkunJpC",
+	"YnPQUxwpDencOAAsbJVe5GAmuXFUxtp8JNAdWIhA5pwFnohPmelA95NN3ZMJnRMZ54j9Mv1PxELlxQx9",
+	"isBabqXuBA6zng76HVcD32S3FaRwYLSgflTL/B35G7NaqLtBBVXzx26thkqsfnNSHBoVFMvmo/Td8Qk9",
+	"DnojdhSeHI9HPfpy3A3ehG9dZB6lZTrqX80j2nj+1g29GK6fceH+3VvVPbXdsGouwHIltZn/rxzf03xV",
+	"3L3AeGmOSo668eAhoRJwh/b5n6xsvGAdJcE0sytdSfOi8fEaH+8BKiFBjnpupR/RvavceNtp40Rkixkx",
+	"WIjy/Y58N9txsCeBwloqf8JvofmAjGhw42AL/52whIWOVheNARmFqD8hv01HVIRSOJxBIR1jLtbUGdVt",
+	"rsuQtLiWCtd0pm5YSMYyxlglrBsofal0JtCI3dDYciakdm0LYklmMmblniM863HFAS/txnlgmJ0mMNgo",
+	"jf1kgue3rEQzgJB6VLFB0Dl3pl10vNwT3fIb9KzRAt7EMudt2ca3VsrInja+OXfQ2KFnoF+GML1rOR5a",
+	"ChXQVBEA1WYy51YPWPIwSA4NxFBIbTNDLch2LaZSZV9nNA7SdIU1XD8YyZ0rkKZHqhHyjZDPBuQSUSbj",
+	"weq8m/hb/cyMRdlZ36mkPRF9vgK1wBgABi2COI7MDkTRx2fMmNII7OPtWyOYECS8RUa+LcW3pJzl21EG",
+	"oqIfxbxyea/tNwOxuf+G1Gq/WdM7c2m/wvZNxvfTbZGteN26f6ekRNZtHqsQbcVwos5IMp+zGIKYkYT2",
+	"KuMOhRJ0XcjHYxYXunbO+/3K/hewHvDJVVWyL4/q0qFnNnxehdu2nbCKtV3N5A1bV8N7R3ztboAYIY4Z",
+	"oSMJka6d6drnMTci6tpcttMot6g1XrdLwIgBKGcjJiwNKfeI/oXldo3pZTMyD7l2zeJ3t+Ry7OFqHSZB",
+	"6dhsc3rZyPD+Xcf22Cq1UyG3uVDbLnJTnd1kOrc0rP6ZeCzC2GvUPSnMXg8TszleGTPz30iwoqZyocgQ",
+	"QmfXkMsaInoLVfigVGsZ6yuUxjmMsK98CBdc83CI9pq1x7gaCEvaYosaYVTQ85xBTbRXY4AU+r3NBQ4h",
+	"8aiLEIbYCQgPkwJsOUxMWmsoV9do1oWFxh0997YhyH+MjMZUQEWLR27BkkohAeqFRYpB9nTOgxsWFhcN",
+	"OrTPFRnOkkjzOY31IcQxsGlSZ2ePaUsaa+OPm9+G5Pk/+p8/vWj5GeFfxzxCIBmfxI0TIVhMFrHU7JSo",
+	"ZAR26m3PGIS3Ry0y+ZPPoV2Sm0VoDcQ/vpgLZEzMC1zo+YbNtY0OBHRme7KhWJ6LSYT2B1S8GkvXLJ2l",
+	"605nUWZgmtVNZe++BoQ/sUVmkEYelHywHR/3ZW68zocOMOemUxqYyB4nY+XgObCH78zVBtta4RACE3cZ",
+	"Pdk8wPRo4FEu6mOJ792ok911jXJtYiv3bwJcSAsfZ7fvlkVO+xpJr41X7+yeYnOI+71+SOjwG/7Hxqav",
+	"dSu9hngnp5Z+oiC2yrOJ/D6Z3q7Y7arHUcmYbtGyri47md3O7WFMF2shBsa+P8kYnRYR3S5giyTCmh8t",
+	"Y5NHDAogjEmOjnoZTc+E2blc0sV257q6iO0qpgEb0eCGPJ9J+L4BgjJFEYmo0i/uorjNVyhmbBw8HO1L",
+	"aNfaZOjgxfba7y1fz/2eq7lUvI6tZG/J3pF50F0Vhn+4opNNN8M131sH0Ljwmwz5mBuzeYOpR5X21955",
+	"BfoRSrTdd8+P7pJz9ACtZ73/+wUeXfMReG2z2dxme1lT32ZH0FgPvRp3wU77JHWfaq7G/PFbHu/lQhjn",
+	"y8EHWubJJ2iEtI01saMhAn/ZiHbkuxbW2yUQR9RsVoDQ5GHL9yLEUD4pbNpZT9kS6z4gU00UY6JDXMAR",
+	"4RMxbwsvRux/wapStrhQVzClOqBJOLVi8jOfKhpTHq0BIyxkNDe5PH28pSqPZQcEcVYeQsES5QCyDshF",
+	"X3VVYrYkI2tGkGjWwV4WVTGHf1dluHrdo50wCS9q5qdtKuy+k1v18Id2T2o1wbMnwmqQjeY/WUWh3crv",
+	"rCoOv4k6UEPjGtpihIkvkcxGKLsqPFYzs/sORa2rNm9CUE8iBJU54U/ggNe7/hOcrbXi4IelwSHVmgZT",
+	"4BU6/Hbzfa0xaTERCilafAKDpiy6hQQpC37pKZutESbnfrBNFKyJgjVRsCYK1kTBmijYXyAKRgVJFXWa",
+	"FP5LmD+lWBPpajxzTgjYFzZShZZ/CTDGnOppGj+5qQ2J8fJoEyRGhZWWDrSGrTZnQQ3wcrisFLQ82zjS",
+	"cqzPqiJ2x+NCHxe1HVydyo6KPgzw0bNvuqnUhLeG9W4KpxvXddfwVMWp3WOizfdszAW05MLYtTTOHiQG",
+	"CjKnQ4bQHzTHWrmhL7otULKvIW8HUAalKbSqlRQ/BDGjmrkzu+fVtjDEB+Y1zL93jdIwHyeEL9vUnTZ1",
+	"p48B0RWOvpNCCo//oyA8tL3CBZsQDbx6duDhN0tN8h3Fc8Q0KxPU5neVXSInmH+Hno4VHhWObY0Z2AMo",
+	"R4/ZOFGu5eS4e9IiiYiYUmQ4lnHALFCfi/0tzTMycDwd8jlvSorQt/XdMDb3fR1LciPkwta5lSSCcZ47",
+	"C/tfzFjLjMfj1aXDDpGJFKzJEewmzB6vXw27rJ5cqWmL+QO/PreWOaBV5dt249+797PRXGiOxdOp3r6T",
+	"Pf4AgSKzMZ1nAizvK0fpneV5wAQTw65OB80tw6XF+7FK8JwM5xHVRnMPiYxdo+Yklsl8aNSQSKKIzBgV",
+	"CnDg4M+rRxP7ynOn8+5dCPf4C6S3f/jeukYqNJb/vlj+cMqJkjN/ytNWqEfpCFgahvzJumQAgqkstA7M",
+	"tDBRz/a1irnFvnKlPcZ1wc72gFxg0ndKYMng1fcs07YOizQSrZFoTxOfjFm8+KcUzHCxjDgR6xNXwBX2",
+	"/JKN+5oGN1BfAybcDIs2i4S75QXi5iV1KsPhZdKy6AaRTMJcLvBleTE1XFikgq2Gxe/VgcVPh+PxpOQt",
+	"iwH0GMBDNEJLuj8KmU9bVvP4jrngasrCMp6UkZQRo2L9gLBOPUjimAnX3Qk1+rBqMtGBLGJwrammt9fX",
+	"J/e31z+yovTLRNSAWkrE0y1JfzQudD4NF6PscOI219CfE3oOJ8v7umsBa+NEtNBeA+kBx3oMXS6WQwSQ",
+	"fGyXCgAFQbaMh0PIjWWqKL1sfIYs1218IBQiukYaC3mvKRcsftEZCGTiihNh8YoyD3ymrJDF93AFGTzB",
+	"WFgRecU022Ui7s8SvExE2cn5HSoSYL5nGbBHcObthNLmoYP7zKRVDNAqMFtKEbMnnzzbrULrr2IOeskC",
+	"QKEoBbaSLSv2FEinjCllIbtr537M5vQC5EUqbbDHjcyYUnSST8t0KlIvTgBsyp5kzkSTQtkPReezGtvu",
+	"R7vB1iUvzKf22yqixoHJ7S0PrFYwKNNdWV7WX7bbug8kz5s9+/P3rM1RbLtjd8tEXDFV7K+zOFCrgncj",
+	"hvd5FKUsNdiSlJXC4OcBeiG4uS0CVFkOujqSStf1eXeFsd4vt+mhcGqbuqT9cLhW0O1/5hEvArWVH/Va",
+	"2GzAmGxOcQIQmERRHgJCrO1nSxXeGRlaZTgktrzR+Xz23FvxUaUZ7x/HLX1JA+P2SBRlse31vg/SZv1R",
+	"2reeHrr6Z24jrhr2n9omOTx/G+HUUPki8RscPTqD3zPhFrkQJLSdNuVnsUFda/pNm37Tpt/0Mfeblpgx",
+	"EE8G+h6Irz4ffhy3P0nB2r9RHUyHLxCmmkcRiflkqhuJsr8fubHOHluDcEmTryeCAMKCBVXWyIEs72Mw",
+	"+FIkuxrWXl3wOjnO+lupf3VXiHWV3a4NDF0DQ9fA0P3FYlY1oOT2WALnIOLqyuDaqHBUOCmcQ3/blORp",
+	"IOCa87UK47anB2pnaDZ3/HY5ffeDwuaPZcvxZ71Yg7pGPtEZpnGhgpQYrU0CqL+P5cx8Ow03xK2BUDJD",
+	"ZAaMZdGCLhUZVoUxhi0zrhEjit6yEN4ipHa/TeVCnHmkhGeKMKHjJXacFgnBAhpFlTVME9ZAxDUOdhOy",
+	"a0J2TciuCdk1IbsmZHffIbuNuHyP17Z9pLh7q4B7BUscI25MrS/xyJicUOKRiztmYPbKw4d9945HXLSF",
+	"c9gc+3LVxU346ymEvwoV4z+/dMsfV3ualaBz2GCV3N8ZqCJKzOUkZgg5Z6yjmTGUHNCR8eFcmyPeEbMx",
+	"i5kIkKrb3N0hV1OuiJFgJJRMESUx4QAt2w4Nz/njAwEeakwUY6qIyGlexwXkLYwzrWhgRn2GuQt0eq19",
+	"b11rxLLgWrn3lHm9NLxlseaK9QWdX8nzKNpa7PR1zAP9GwJPtPYFU8/M59J+uocG1Uvb7Zcf36sqt12u",
+	"NuX7vvszX+0rJGFxLOMmENk0mt9/o/m5Ewcr0k/LvNB6LP3nXsBle6ZQD1ilgPg8bexLx/RopYZwhtwp",
+	"aja08JaKTOXCFvFPJFNG6oMF+EwRHroCXmvmQv6TyNj9eyTDJTCfJQKFAFfENWibW5dqINy/z0hENYsz",
+	"TVkxI5reMAHqQVsWe3w/9EDO6JKMzNc0S+afL6Qmdu3M95yzOFqS50Oc/X++6v4HCaVgwxdlGiMDZ+TS",
+	"z9vpi0tYt4wPsioa7fxaZDFlwoIMmjFnlyyXa4aYtXkdNCPVzpaXZJeL5jzTU+abbc045C2LT8nQ6BDS",
+	"I0uGaAFkiRBRYxopRrpGbMvxmIyJGJpRU7GERPkZYbO5XlrQKDMl4yAU5hInVVNY17i/RYr8MhF4/rdX",
+	"vn6Y39LB+CG707PyOaz/dHB60Ot2zbmr3fab1ivUEAM/d3yzJNJ8TmN9COMKqaZbdTj7R5VaC/ZIdMgv",
+	"iGhkDjYIlrxcoYosWBTZkzOSemoEVCoZ7rUFGmfQp7fGilg7DQg1muv23qxp2plrGh1G7uxsd1xIBQ5X",
+	"zoPM+o2gM1DPj0BSHdiEyaojCZd2jCe1Cjtjj1iV4s/3Tm8yAdyhModuWFSLQ1fWlTEE7Ek13mALCvXw",
+	"30ESRyTiwlK4K8D34WN7BqsABS8TUaWASztWW4QSjKTfMmJDYB3y/Ip91dBf2CIjFtAETL8RDYn1P9CZ",
+	"TMF9u2bgObyJrxpsoM6LnBYzgrQ0fudk7boo3ka93BgJjZHQGAmNkdAYCX91I8EFPUHwpvr1Tm2HNJTs",
+	"TIcFG02lvFlfgu4uckPE4C7oTEGFLuSCSJ8FMdPKI+xDaVN5iuh39/pHT6dkZ7I5U+QWs+FSesS4andH",
+	"jbRIT0B5GDJ3rv3mWY/M9gECnOyWCZuTwXyPMorI3IEVkuYof7n8tUUUnwgGDfx9o2NpHBJ3MKHAhmvy",
+	"fGhf3ebhsEX8vzSfMaXpbJ790TyP6iRm6DsMxN9/O3/X7v/9vH306vULBIXTMTevnFBuMXUmsVxwMSFz",
+	"Y7orkgjNHS1H3nQ/+vq1Q6DJYyqVzhSBYn/GM0UCKcZ8kqCsIUbOKEfVgTwdV3C1kVLm8dyCZNp0E9Zl",
+	"LgCqhEWKVePE2UXaYzYmN8IHzhshZU2Ye3ulWgHriGmSzBtIuSZT9OBS+O/0lqGoNNtQaKwd/3L565YS",
+	"eQXPzkv2gql1+M3+V31oO3dSQHACIkkg49BFWUIW8VsWc6Y6BMp2ECdSkxFjwv2VhWSJ4i6M5XzOwirs",
+	"u1SoNexBDXvQZvaghd8vO52Wyn4re2nLg6FCQBGUdmmDVeW+vXMbf4M+a47Ck2AM2m1f71b1ZTfWXXD+",
+	"dMi5VxcuSx5yZdYoJGbA9glW44FHbx7CZ6wqQJ89WXdvpdqn/xS+n+ZAN3bovpP9/KB+LVija43Rw9SS",
+	"XF8XvqDWVpbQ+Gg7GJnQeTRP1N223KoS58/45+/TF9eBm0jH6Z13pakuYWqA7FFVfqw+U4Md37IPd32v",
+	"X5u+PwFKN4XNEcqMP9HEKBvraUe+98wZ/QE5dhf2VEEEtjNSrqY0PPxm/3u5FhbVuC3uwlqib8Kc5Fse",
+	"PMDRr7Jz3JgbQ+dJeC5huqUe9Kht1nVuI64/mMvdjuVhzHQMfsnDzaA8/fLPhCUQt/PCQIqAkZmMscgH",
+	"imy4JmigGCNKSN0hH7Ui2TQLFk37aoYWAcQJ15bHAmaeTQIqiGZRVEZuqONltXw5ehD58lGTBY8iZyA2",
+	"Iqbxpe5fEPaZyApCTDPu5kGBKGKxck3upYr/fbwMJVQR2ksh6diygHvACIJwBUbGKjJiYxkzQsVST7mY",
+	"YJaRfGIshDapSE54Rb3Er3T0v91gdjIYMhVjt71OF6Wlnh6cHhzSOT+E3zKlY0qnX8aLAhqGAGNAowto",
+	"udC8GkfBiYh04GaH2CI+OfpvFlSiVrlVbwHQ1u61Uzvt4vxWLLdw3QBdWUxER+T84mNmn4VcBRIk4x8Z",
+	"Vzyio7bfUj+86S0o4aqnjG4x/PmgdZDE5tWHoLXs8L6VUpD5WQGxLugro7YUNypsMWXizFKA2WdDBR4C",
+	"F4UySAADgGvFonEn9bbThSirOoUeVahSzOAbqRwb3PnFR7PMR93eMdAAM+HzAnBcSCIipnLjCiKpoG80",
+	"Mw5bQrU6iHeRTELVAoq8VrEBuOUhSD2bg8vE5ZDysGxrln2fp1xYadGVM4anX7AFFDm4/q4QGmup609r",
+	"Zec0A8o9hKLLdl22kLMdhhDRkbJNWGwGAzVWykDYsWD5BTgm+H5jQIwYGcsokgssA7HB4efvqJCCBzR6",
+	"pggQMEMphJ2bF6KrkzNfC8j40oWiScjhW2VWhwYBU8qagqkUBmGC80GjNK19a5nD4yWjND/QcMaFEeT+",
+	"jglXGk7QFnehtD/917orzQz8gPzPQNmXeUDZrbie6WQg7GEE+Obx5T7zNstRuDERO923dlrz6VKZ3XE9",
+	"jyV2V7L4FEtjrjVVN1vdh9lnuE/lFrji6nkkl9dChkxt+Rql4+yd6y+fMhrp6TWWN2e+XPX6lT6GiwlT",
+	"2j+m9n3zmM1pzHaYp7tTbfv9zBSvRwmPwh+eNTzqTh7idtPuD4noiEU7rOMtjXhoNnTIFJ+I3e41H2Gn",
+	"B7CYj3fZ5fbGtR9/tbF405Ur8mvt1WtFR4F1b8NVuwjOPM9kPdmXLZuudwdquY5ciG3HZ+90U1tziZ+B",
+	"/4O10XZal3y8p+LNBS+o9Krv3/9/AAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
