@@ -83,7 +83,7 @@ func TestPermissions(t *testing.T) {
 			if refused == allowed {
 				t.Errorf("%s %s as %s: %d %q, but the table says allowed: %v", r.method, r.path, role, answer.Status, said.ID, allowed)
 			}
-			if answer.Status == http.StatusUnauthorized {
+			if answer.Status == http.StatusUnauthorized && r.permission() != "" { // a key of the operation's own may be missing
 				t.Errorf("%s %s as %s: 401 for a good credential", r.method, r.path, role)
 			}
 		}

@@ -32,7 +32,7 @@ var ErrNoProject = errors.New("the Keystone token has no scope")
 
 // ErrUnavailable says that Keystone could not be asked: nobody can tell
 // whether the credential is good.
-var ErrUnavailable = errors.New("Keystone cannot be asked")
+var ErrUnavailable = errors.New("keystone cannot be asked")
 
 // Store is what the package reads and writes.
 type Store interface {

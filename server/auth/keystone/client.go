@@ -29,7 +29,7 @@ var ErrInvalid = errors.New("the Keystone token is unknown, expired or revoked")
 
 // ErrUnavailable says that Keystone did not answer, or that the server's own
 // account may not ask it.
-var ErrUnavailable = errors.New("Keystone cannot be asked")
+var ErrUnavailable = errors.New("keystone cannot be asked")
 
 // Config says which Keystone to ask, and as whom.
 type Config struct {

@@ -33,10 +33,10 @@ type named struct {
 func parse(body []byte) (*Token, error) {
 	var d document
 	if err := json.Unmarshal(body, &d); err != nil {
-		return nil, fmt.Errorf("Keystone's answer cannot be read: %w", err)
+		return nil, fmt.Errorf("the answer of Keystone cannot be read: %w", err)
 	}
 	if d.Token.User.ID == "" || d.Token.ExpiresAt.IsZero() {
-		return nil, errors.New("Keystone's answer names no user or no end")
+		return nil, errors.New("the answer of Keystone names no user or no end")
 	}
 	t := &Token{UserID: d.Token.User.ID, UserName: d.Token.User.Name, ExpiresAt: d.Token.ExpiresAt}
 	if d.Token.Project != nil {
