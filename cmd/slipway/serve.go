@@ -74,10 +74,10 @@ type serveCmd struct {
 	RatelimitCredentialBurst int     `name:"ratelimit-credential-burst" default:"0" help:"How many of them may come at once; 0: twice as many as in a second."`
 	RatelimitKeystone        float64 `name:"ratelimit-keystone" default:"50" help:"Questions per second to Keystone; 0: no limit."`
 
-	AuditStdout bool   `name:"audit-stdout" default:"true" negatable:"" help:"Write the audit log to standard output as well, a line of JSON for each entry."`
-	policySum   string // of the policy file
+	AuditStdout        bool `name:"audit-stdout" default:"true" negatable:"" help:"Write the audit log to standard output as well, a line of JSON for each entry."`
+	AuditRetentionDays int  `name:"audit-retention-days" default:"400" help:"How long the audit log is kept; 0: for ever."`
 
-	AuditRetentionDays int `name:"audit-retention-days" default:"400" help:"How long the audit log is kept; 0: for ever."`
+	policySum string // of the policy file, for the audit log
 }
 
 // Run serves until the context ends, then finishes what is in flight.
