@@ -3430,7 +3430,7 @@ type ClientInterface interface {
 
 	// RotateAccessTokenWithBody Replace an API token
 	//
-	// Makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
+	// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
 	// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
 	//
 	// Takes any type of body and a specified content type.
@@ -3440,7 +3440,7 @@ type ClientInterface interface {
 
 	// RotateAccessToken Replace an API token
 	//
-	// Makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
+	// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
 	// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
 	//
 	// Takes a body of the `application/json` content type.
@@ -4645,7 +4645,7 @@ func (c *Client) GetAccessToken(ctx context.Context, tokenID string, reqEditors 
 
 // RotateAccessTokenWithBody Replace an API token
 //
-// Makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
+// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
 // successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
 //
 // Takes any type of body and a specified content type.
@@ -4665,7 +4665,7 @@ func (c *Client) RotateAccessTokenWithBody(ctx context.Context, tokenID string, 
 
 // RotateAccessToken Replace an API token
 //
-// Makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
+// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
 // successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
 //
 // Takes a body of the `application/json` content type.
@@ -12623,7 +12623,7 @@ type ClientWithResponsesInterface interface {
 
 	// RotateAccessTokenWithBodyWithResponse Replace an API token
 	//
-	// Makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
+	// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
 	// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -12633,7 +12633,7 @@ type ClientWithResponsesInterface interface {
 
 	// RotateAccessTokenWithResponse Replace an API token
 	//
-	// Makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
+	// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
 	// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -25123,7 +25123,7 @@ func (c *ClientWithResponses) GetAccessTokenWithResponse(ctx context.Context, to
 
 // RotateAccessTokenWithBodyWithResponse Replace an API token
 //
-// Makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
+// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
 // successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -25139,7 +25139,7 @@ func (c *ClientWithResponses) RotateAccessTokenWithBodyWithResponse(ctx context.
 
 // RotateAccessTokenWithResponse Replace an API token
 //
-// Makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
+// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
 // successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
