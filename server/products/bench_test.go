@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/storetest"
 )
 
 // bench sends a request that must succeed.
@@ -49,7 +50,14 @@ func benchImage(b *testing.B, s *servertest.Server, path string, n int) {
 
 // BenchmarkPick lets 64 agents empty a queue and prints picks per second.
 func BenchmarkPick(b *testing.B) {
-	s := servertest.New(b)
+	b.Run("sqlite", func(b *testing.B) { benchPick(b, servertest.New(b)) })
+	b.Run("postgres", func(b *testing.B) {
+		cfg := store.Config{DataDir: b.TempDir(), Database: storetest.Postgres(b)}
+		benchPick(b, servertest.On(b, storetest.Open(b, cfg)))
+	})
+}
+
+func benchPick(b *testing.B, s *servertest.Server) {
 	path := benchProduct(b, s, 100)
 	for i := range crowd {
 		bench(b, s, "PUT", fmt.Sprintf("/v1/agents/agent-%d", i), `{"capacity": 1000}`, http.StatusCreated)
