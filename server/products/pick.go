@@ -25,7 +25,7 @@ const (
 	// durable write each, else.
 	seenEvery = 5 * time.Second
 
-	// lookEvery is how often a waiting call looks although nothing woke it.
+	// lookEvery is the default of Config.LookEvery.
 	lookEvery = time.Second
 
 	// pickSweeps is how many deadlines one pick takes care of.
@@ -58,7 +58,7 @@ func (h *Handler) await(ctx context.Context, wake <-chan struct{}, left time.Dur
 	if left <= 0 {
 		return false
 	}
-	timer := time.NewTimer(min(left, lookEvery))
+	timer := time.NewTimer(min(left, h.config.LookEvery))
 	defer timer.Stop()
 	select {
 	case <-wake:
