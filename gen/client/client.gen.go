@@ -1406,7 +1406,7 @@ type NewProduct struct {
 	// Manifest Describes a product that is built from snaps; kept byte for byte.
 	Manifest nullable.Nullable[json.RawMessage] `json:"manifest,omitempty"`
 
-	// Supersede Whether a newer revision of a snap cancels what still waits for an older one on the same channel. Default false.
+	// Supersede Whether a newer advertisement of the same snap, of an image or of a gold master cancels what still waits for an older one on the same channel. Default false.
 	Supersede *bool `json:"supersede,omitempty"`
 }
 
@@ -4347,7 +4347,8 @@ type ClientInterface interface {
 	//
 	// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
-	// called. The secret is in this answer and nowhere else.
+	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
+	// The secret is in this answer and nowhere else.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4358,7 +4359,8 @@ type ClientInterface interface {
 	//
 	// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
-	// called. The secret is in this answer and nowhere else.
+	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
+	// The secret is in this answer and nowhere else.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -6568,7 +6570,8 @@ func (c *Client) ListWebhooks(ctx context.Context, params *ListWebhooksParams, r
 //
 // Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
-// called. The secret is in this answer and nowhere else.
+// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
+// The secret is in this answer and nowhere else.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6589,7 +6592,8 @@ func (c *Client) CreateWebhookWithBody(ctx context.Context, params *CreateWebhoo
 //
 // Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
-// called. The secret is in this answer and nowhere else.
+// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
+// The secret is in this answer and nowhere else.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -13630,7 +13634,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
-	// called. The secret is in this answer and nowhere else.
+	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
+	// The secret is in this answer and nowhere else.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13641,7 +13646,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
-	// called. The secret is in this answer and nowhere else.
+	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
+	// The secret is in this answer and nowhere else.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -26736,7 +26742,8 @@ func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, para
 //
 // Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
-// called. The secret is in this answer and nowhere else.
+// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
+// The secret is in this answer and nowhere else.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -26753,7 +26760,8 @@ func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Cont
 //
 // Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
-// called. The secret is in this answer and nowhere else.
+// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
+// The secret is in this answer and nowhere else.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

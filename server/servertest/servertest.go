@@ -138,8 +138,14 @@ func checkedClient(t testing.TB) *http.Client {
 // Token makes an API token with the given roles and returns its text.
 func (s *Server) Token(roles ...auth.Role) string {
 	s.t.Helper()
+	return s.TokenOf("", roles...)
+}
+
+// TokenOf is Token for somebody of a tenant.
+func (s *Server) TokenOf(tenant string, roles ...auth.Role) string {
+	s.t.Helper()
 	text := auth.NewToken(auth.ServiceToken)
-	row := &store.Token{Kind: "s", Name: "test", Owner: "test", Prefix: auth.DisplayPrefix(text), Hash: auth.HashToken(pepper, text)}
+	row := &store.Token{Kind: "s", Name: "test", Owner: "test", Tenant: tenant, Prefix: auth.DisplayPrefix(text), Hash: auth.HashToken(pepper, text)}
 	for _, r := range roles {
 		row.Roles = append(row.Roles, string(r))
 	}
