@@ -1463,6 +1463,8 @@ type NewTestResult struct {
 }
 
 // NewTestResultUpload A result with the file that the runner wrote.
+//
+// Example: {"file":"test: a\nsuccess: a\n","result":{"agent_id":"foo-agent-id","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_status":"PASSED"}}
 type NewTestResultUpload struct {
 	// Result Must come before the file.
 	Result NewTestResult `json:"result"`
@@ -3450,28 +3452,28 @@ type ClientInterface interface {
 
 	// ListAgents List agents
 	//
-	// The agents of the caller's tenant, by id.
+	// From SPI. The agents of the caller's tenant, by id.
 	//
 	// Corresponds with GET /v1/agents (the `ListAgents` operationId).
 	ListAgents(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RemoveAgent Remove an agent
 	//
-	// Forgets an agent that is out of use. While it holds test opportunities it is refused with 409.
+	// From SPI. Forgets an agent that is out of use. While it holds test opportunities it is refused with 409.
 	//
 	// Corresponds with DELETE /v1/agents/{agent_id} (the `RemoveAgent` operationId).
 	RemoveAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetAgent Read an agent
 	//
-	// What an agent is, whether it is online, and what it holds.
+	// From SPI. What an agent is, whether it is online, and what it holds.
 	//
 	// Corresponds with GET /v1/agents/{agent_id} (the `GetAgent` operationId).
 	GetAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateAgentWithBody Drain an agent, resume it, or take it out of service
 	//
-	// Only an agent that is `online` gets work. What it holds it keeps.
+	// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3480,7 +3482,7 @@ type ClientInterface interface {
 
 	// UpdateAgent Drain an agent, resume it, or take it out of service
 	//
-	// Only an agent that is `online` gets work. What it holds it keeps.
+	// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3489,7 +3491,7 @@ type ClientInterface interface {
 
 	// RegisterAgentWithBody Register an agent
 	//
-	// An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+	// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3498,7 +3500,7 @@ type ClientInterface interface {
 
 	// RegisterAgent Register an agent
 	//
-	// An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+	// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3507,7 +3509,7 @@ type ClientInterface interface {
 
 	// SendHeartbeatWithBody Keep leases alive
 	//
-	// Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+	// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3516,7 +3518,7 @@ type ClientInterface interface {
 
 	// SendHeartbeat Keep leases alive
 	//
-	// Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+	// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3525,7 +3527,7 @@ type ClientInterface interface {
 
 	// PickOpportunityWithBody Ask for work
 	//
-	// Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+	// From SPI. Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
 	// under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
@@ -3537,7 +3539,7 @@ type ClientInterface interface {
 
 	// PickOpportunity Ask for work
 	//
-	// Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+	// From SPI. Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
 	// under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
@@ -3632,7 +3634,7 @@ type ClientInterface interface {
 
 	// ListEvents Read the event log
 	//
-	// Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
+	// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 	// after the last id it has seen misses none. With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
 	//
@@ -3668,8 +3670,7 @@ type ClientInterface interface {
 
 	// GetOrganisation Gone with SPI's organisations
 	//
-	// SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
-	// pattern of the path that took its place.
+	// From SPI. &orgs | SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
 	//
 	// Corresponds with GET /v1/orgs/{rest} (the `GetOrganisation` operationId).
 	//
@@ -3678,8 +3679,7 @@ type ClientInterface interface {
 
 	// PostOrganisation Gone with SPI's organisations
 	//
-	// SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
-	// pattern of the path that took its place.
+	// From SPI. *orgs
 	//
 	// Corresponds with POST /v1/orgs/{rest} (the `PostOrganisation` operationId).
 	//
@@ -3955,7 +3955,7 @@ type ClientInterface interface {
 
 	// CancelOpportunityWithBody Cancel a test opportunity
 	//
-	// One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
+	// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
 	// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
 	//
 	// Takes any type of body and a specified content type.
@@ -3965,7 +3965,7 @@ type ClientInterface interface {
 
 	// CancelOpportunity Cancel a test opportunity
 	//
-	// One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
+	// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
 	// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -3975,7 +3975,7 @@ type ClientInterface interface {
 
 	// ReadOutput Read the console output of a test opportunity
 	//
-	// What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
+	// From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
 	// each event's id is the offset behind it, so `Last-Event-ID` resumes.
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
@@ -3983,7 +3983,7 @@ type ClientInterface interface {
 
 	// AppendOutputWithBody Append to the console output of a test opportunity
 	//
-	// The agent that holds the opportunity sends what its kit printed. `offset` says where it belongs: at the end of what the server has it is
+	// From SPI. The agent that holds the opportunity sends what its kit printed. `offset` says where it belongs: at the end of what the server has it is
 	// appended, what the server has already is left out, so that a piece may be sent again, and a gap or other bytes in the same place are 409 `conflict`.
 	//
 	// Takes any type of body and a specified content type.
@@ -3993,7 +3993,7 @@ type ClientInterface interface {
 
 	// ReleaseOpportunityWithBody Give a test opportunity back
 	//
-	// The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
 	// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
 	//
 	// Takes any type of body and a specified content type.
@@ -4003,7 +4003,7 @@ type ClientInterface interface {
 
 	// ReleaseOpportunity Give a test opportunity back
 	//
-	// The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
 	// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
 	//
 	// Takes a body of the `application/json` content type.
@@ -4013,7 +4013,7 @@ type ClientInterface interface {
 
 	// RetryOpportunity Run a test opportunity again
 	//
-	// Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
+	// From SPI. Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
 	// `not-final`, one whose test spec was deleted 409 `conflict`.
 	//
 	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/retry (the `RetryOpportunity` operationId).
@@ -4065,14 +4065,14 @@ type ClientInterface interface {
 
 	// GetResultRaw Download the file of a result
 	//
-	// The file that came with a result, unchanged, whole or a range of it.
+	// From SPI. The file that came with a result, unchanged, whole or a range of it.
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/raw (the `GetResultRaw` operationId).
 	GetResultRaw(ctx context.Context, productID ProductID, resultID TestResultID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListResultTests List the single tests of a result
 	//
-	// The tests in the file that came with a result, one item for each test id, in the order in which they were first seen. A result
+	// From SPI. The tests in the file that came with a result, one item for each test id, in the order in which they were first seen. A result
 	// without a file has none.
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests (the `ListResultTests` operationId).
@@ -4080,14 +4080,14 @@ type ClientInterface interface {
 
 	// GetResultTest Read a single test of a result
 	//
-	// One test of the file that came with a result, by its number.
+	// From SPI. One test of the file that came with a result, by its number.
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n} (the `GetResultTest` operationId).
 	GetResultTest(ctx context.Context, productID ProductID, resultID TestResultID, n TestNumber, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetResultAttachment Download an attachment of a test
 	//
-	// The bytes that the runner attached to a test of the file that came with a result, whole or a range of them.
+	// From SPI. The bytes that the runner attached to a test of the file that came with a result, whole or a range of them.
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n}/attachments/{k} (the `GetResultAttachment` operationId).
 	GetResultAttachment(ctx context.Context, productID ProductID, resultID TestResultID, n TestNumber, k int32, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4338,14 +4338,14 @@ type ClientInterface interface {
 
 	// ListWebhooks List webhooks
 	//
-	// The webhooks of the caller's tenant, oldest first. Secrets are not shown.
+	// From SPI. The webhooks of the caller's tenant, oldest first. Secrets are not shown.
 	//
 	// Corresponds with GET /v1/webhooks (the `ListWebhooks` operationId).
 	ListWebhooks(ctx context.Context, params *ListWebhooksParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateWebhookWithBody Have events sent to a URL
 	//
-	// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+	// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
 	// The secret is in this answer and nowhere else.
@@ -4357,7 +4357,7 @@ type ClientInterface interface {
 
 	// CreateWebhook Have events sent to a URL
 	//
-	// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+	// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
 	// The secret is in this answer and nowhere else.
@@ -4369,21 +4369,21 @@ type ClientInterface interface {
 
 	// DeleteWebhook Delete a webhook
 	//
-	// Deletes a webhook and the record of its deliveries. What has not been delivered yet is dropped.
+	// From SPI. Deletes a webhook and the record of its deliveries. What has not been delivered yet is dropped.
 	//
 	// Corresponds with DELETE /v1/webhooks/{webhook_id} (the `DeleteWebhook` operationId).
 	DeleteWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetWebhook Read a webhook
 	//
-	// One webhook, without its secret.
+	// From SPI. One webhook, without its secret.
 	//
 	// Corresponds with GET /v1/webhooks/{webhook_id} (the `GetWebhook` operationId).
 	GetWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateWebhookWithBody Change some fields of a webhook
 	//
-	// Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+	// From SPI. Changes the fields that the body names. A webhook that is disabled misses the events of that time.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4392,7 +4392,7 @@ type ClientInterface interface {
 
 	// UpdateWebhook Change some fields of a webhook
 	//
-	// Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+	// From SPI. Changes the fields that the body names. A webhook that is disabled misses the events of that time.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4401,21 +4401,21 @@ type ClientInterface interface {
 
 	// ListDeliveries List the deliveries of a webhook
 	//
-	// What was sent or is to be sent, newest first, with every attempt.
+	// From SPI. What was sent or is to be sent, newest first, with every attempt.
 	//
 	// Corresponds with GET /v1/webhooks/{webhook_id}/deliveries (the `ListDeliveries` operationId).
 	ListDeliveries(ctx context.Context, webhookID WebhookID, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetDelivery Read a delivery
 	//
-	// One delivery with every attempt.
+	// From SPI. One delivery with every attempt.
 	//
 	// Corresponds with GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id} (the `GetDelivery` operationId).
 	GetDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RetryDelivery Send a delivery again
 	//
-	// Queues a delivery once more, whether it failed or not. Its `webhook-id` stays the same, so that the receiver can tell.
+	// From SPI. Queues a delivery once more, whether it failed or not. Its `webhook-id` stays the same, so that the receiver can tell.
 	//
 	// Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 	RetryDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4687,7 +4687,7 @@ func (c *Client) RotateAccessToken(ctx context.Context, tokenID string, body Rot
 
 // ListAgents List agents
 //
-// The agents of the caller's tenant, by id.
+// From SPI. The agents of the caller's tenant, by id.
 //
 // Corresponds with GET /v1/agents (the `ListAgents` operationId).
 func (c *Client) ListAgents(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4704,7 +4704,7 @@ func (c *Client) ListAgents(ctx context.Context, params *ListAgentsParams, reqEd
 
 // RemoveAgent Remove an agent
 //
-// Forgets an agent that is out of use. While it holds test opportunities it is refused with 409.
+// From SPI. Forgets an agent that is out of use. While it holds test opportunities it is refused with 409.
 //
 // Corresponds with DELETE /v1/agents/{agent_id} (the `RemoveAgent` operationId).
 func (c *Client) RemoveAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4721,7 +4721,7 @@ func (c *Client) RemoveAgent(ctx context.Context, agentID AgentID, reqEditors ..
 
 // GetAgent Read an agent
 //
-// What an agent is, whether it is online, and what it holds.
+// From SPI. What an agent is, whether it is online, and what it holds.
 //
 // Corresponds with GET /v1/agents/{agent_id} (the `GetAgent` operationId).
 func (c *Client) GetAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4738,7 +4738,7 @@ func (c *Client) GetAgent(ctx context.Context, agentID AgentID, reqEditors ...Re
 
 // UpdateAgentWithBody Drain an agent, resume it, or take it out of service
 //
-// Only an agent that is `online` gets work. What it holds it keeps.
+// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4757,7 +4757,7 @@ func (c *Client) UpdateAgentWithBody(ctx context.Context, agentID AgentID, conte
 
 // UpdateAgent Drain an agent, resume it, or take it out of service
 //
-// Only an agent that is `online` gets work. What it holds it keeps.
+// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4776,7 +4776,7 @@ func (c *Client) UpdateAgent(ctx context.Context, agentID AgentID, body UpdateAg
 
 // RegisterAgentWithBody Register an agent
 //
-// An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4795,7 +4795,7 @@ func (c *Client) RegisterAgentWithBody(ctx context.Context, agentID AgentID, con
 
 // RegisterAgent Register an agent
 //
-// An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4814,7 +4814,7 @@ func (c *Client) RegisterAgent(ctx context.Context, agentID AgentID, body Regist
 
 // SendHeartbeatWithBody Keep leases alive
 //
-// Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4833,7 +4833,7 @@ func (c *Client) SendHeartbeatWithBody(ctx context.Context, agentID AgentID, con
 
 // SendHeartbeat Keep leases alive
 //
-// Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4852,7 +4852,7 @@ func (c *Client) SendHeartbeat(ctx context.Context, agentID AgentID, body SendHe
 
 // PickOpportunityWithBody Ask for work
 //
-// Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+// From SPI. Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
 // under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
@@ -4874,7 +4874,7 @@ func (c *Client) PickOpportunityWithBody(ctx context.Context, agentID AgentID, p
 
 // PickOpportunity Ask for work
 //
-// Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+// From SPI. Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
 // under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
@@ -5079,7 +5079,7 @@ func (c *Client) ReplaceCloud(ctx context.Context, cloudID int64, body ReplaceCl
 
 // ListEvents Read the event log
 //
-// Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
+// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 // after the last id it has seen misses none. With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
 //
@@ -5153,8 +5153,7 @@ func (c *Client) GetTestcases(ctx context.Context, params *GetTestcasesParams, r
 
 // GetOrganisation Gone with SPI's organisations
 //
-// SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
-// pattern of the path that took its place.
+// From SPI. &orgs | SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
 //
 // Corresponds with GET /v1/orgs/{rest} (the `GetOrganisation` operationId).
 // Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
@@ -5172,8 +5171,7 @@ func (c *Client) GetOrganisation(ctx context.Context, rest string, reqEditors ..
 
 // PostOrganisation Gone with SPI's organisations
 //
-// SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
-// pattern of the path that took its place.
+// From SPI. *orgs
 //
 // Corresponds with POST /v1/orgs/{rest} (the `PostOrganisation` operationId).
 // Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
@@ -5728,7 +5726,7 @@ func (c *Client) GetOpportunity(ctx context.Context, productID ProductID, testOp
 
 // CancelOpportunityWithBody Cancel a test opportunity
 //
-// One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
+// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
 // posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
 //
 // Takes any type of body and a specified content type.
@@ -5748,7 +5746,7 @@ func (c *Client) CancelOpportunityWithBody(ctx context.Context, productID Produc
 
 // CancelOpportunity Cancel a test opportunity
 //
-// One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
+// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
 // posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
 //
 // Takes a body of the `application/json` content type.
@@ -5768,7 +5766,7 @@ func (c *Client) CancelOpportunity(ctx context.Context, productID ProductID, tes
 
 // ReadOutput Read the console output of a test opportunity
 //
-// What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
+// From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
 // each event's id is the offset behind it, so `Last-Event-ID` resumes.
 //
 // Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
@@ -5786,7 +5784,7 @@ func (c *Client) ReadOutput(ctx context.Context, productID ProductID, testOpport
 
 // AppendOutputWithBody Append to the console output of a test opportunity
 //
-// The agent that holds the opportunity sends what its kit printed. `offset` says where it belongs: at the end of what the server has it is
+// From SPI. The agent that holds the opportunity sends what its kit printed. `offset` says where it belongs: at the end of what the server has it is
 // appended, what the server has already is left out, so that a piece may be sent again, and a gap or other bytes in the same place are 409 `conflict`.
 //
 // Takes any type of body and a specified content type.
@@ -5806,7 +5804,7 @@ func (c *Client) AppendOutputWithBody(ctx context.Context, productID ProductID, 
 
 // ReleaseOpportunityWithBody Give a test opportunity back
 //
-// The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
 // cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
 //
 // Takes any type of body and a specified content type.
@@ -5826,7 +5824,7 @@ func (c *Client) ReleaseOpportunityWithBody(ctx context.Context, productID Produ
 
 // ReleaseOpportunity Give a test opportunity back
 //
-// The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
 // cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
 //
 // Takes a body of the `application/json` content type.
@@ -5846,7 +5844,7 @@ func (c *Client) ReleaseOpportunity(ctx context.Context, productID ProductID, te
 
 // RetryOpportunity Run a test opportunity again
 //
-// Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
+// From SPI. Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
 // `not-final`, one whose test spec was deleted 409 `conflict`.
 //
 // Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/retry (the `RetryOpportunity` operationId).
@@ -5948,7 +5946,7 @@ func (c *Client) GetTestResult(ctx context.Context, productID ProductID, resultI
 
 // GetResultRaw Download the file of a result
 //
-// The file that came with a result, unchanged, whole or a range of it.
+// From SPI. The file that came with a result, unchanged, whole or a range of it.
 //
 // Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/raw (the `GetResultRaw` operationId).
 func (c *Client) GetResultRaw(ctx context.Context, productID ProductID, resultID TestResultID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5965,7 +5963,7 @@ func (c *Client) GetResultRaw(ctx context.Context, productID ProductID, resultID
 
 // ListResultTests List the single tests of a result
 //
-// The tests in the file that came with a result, one item for each test id, in the order in which they were first seen. A result
+// From SPI. The tests in the file that came with a result, one item for each test id, in the order in which they were first seen. A result
 // without a file has none.
 //
 // Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests (the `ListResultTests` operationId).
@@ -5983,7 +5981,7 @@ func (c *Client) ListResultTests(ctx context.Context, productID ProductID, resul
 
 // GetResultTest Read a single test of a result
 //
-// One test of the file that came with a result, by its number.
+// From SPI. One test of the file that came with a result, by its number.
 //
 // Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n} (the `GetResultTest` operationId).
 func (c *Client) GetResultTest(ctx context.Context, productID ProductID, resultID TestResultID, n TestNumber, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6000,7 +5998,7 @@ func (c *Client) GetResultTest(ctx context.Context, productID ProductID, resultI
 
 // GetResultAttachment Download an attachment of a test
 //
-// The bytes that the runner attached to a test of the file that came with a result, whole or a range of them.
+// From SPI. The bytes that the runner attached to a test of the file that came with a result, whole or a range of them.
 //
 // Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n}/attachments/{k} (the `GetResultAttachment` operationId).
 func (c *Client) GetResultAttachment(ctx context.Context, productID ProductID, resultID TestResultID, n TestNumber, k int32, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6551,7 +6549,7 @@ func (c *Client) UpdateRunStatusWithFormdataBody(ctx context.Context, testID str
 
 // ListWebhooks List webhooks
 //
-// The webhooks of the caller's tenant, oldest first. Secrets are not shown.
+// From SPI. The webhooks of the caller's tenant, oldest first. Secrets are not shown.
 //
 // Corresponds with GET /v1/webhooks (the `ListWebhooks` operationId).
 func (c *Client) ListWebhooks(ctx context.Context, params *ListWebhooksParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6568,7 +6566,7 @@ func (c *Client) ListWebhooks(ctx context.Context, params *ListWebhooksParams, r
 
 // CreateWebhookWithBody Have events sent to a URL
 //
-// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 // called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
 // The secret is in this answer and nowhere else.
@@ -6590,7 +6588,7 @@ func (c *Client) CreateWebhookWithBody(ctx context.Context, params *CreateWebhoo
 
 // CreateWebhook Have events sent to a URL
 //
-// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 // called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
 // The secret is in this answer and nowhere else.
@@ -6612,7 +6610,7 @@ func (c *Client) CreateWebhook(ctx context.Context, params *CreateWebhookParams,
 
 // DeleteWebhook Delete a webhook
 //
-// Deletes a webhook and the record of its deliveries. What has not been delivered yet is dropped.
+// From SPI. Deletes a webhook and the record of its deliveries. What has not been delivered yet is dropped.
 //
 // Corresponds with DELETE /v1/webhooks/{webhook_id} (the `DeleteWebhook` operationId).
 func (c *Client) DeleteWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6629,7 +6627,7 @@ func (c *Client) DeleteWebhook(ctx context.Context, webhookID WebhookID, reqEdit
 
 // GetWebhook Read a webhook
 //
-// One webhook, without its secret.
+// From SPI. One webhook, without its secret.
 //
 // Corresponds with GET /v1/webhooks/{webhook_id} (the `GetWebhook` operationId).
 func (c *Client) GetWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6646,7 +6644,7 @@ func (c *Client) GetWebhook(ctx context.Context, webhookID WebhookID, reqEditors
 
 // UpdateWebhookWithBody Change some fields of a webhook
 //
-// Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+// From SPI. Changes the fields that the body names. A webhook that is disabled misses the events of that time.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6665,7 +6663,7 @@ func (c *Client) UpdateWebhookWithBody(ctx context.Context, webhookID WebhookID,
 
 // UpdateWebhook Change some fields of a webhook
 //
-// Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+// From SPI. Changes the fields that the body names. A webhook that is disabled misses the events of that time.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6684,7 +6682,7 @@ func (c *Client) UpdateWebhook(ctx context.Context, webhookID WebhookID, body Up
 
 // ListDeliveries List the deliveries of a webhook
 //
-// What was sent or is to be sent, newest first, with every attempt.
+// From SPI. What was sent or is to be sent, newest first, with every attempt.
 //
 // Corresponds with GET /v1/webhooks/{webhook_id}/deliveries (the `ListDeliveries` operationId).
 func (c *Client) ListDeliveries(ctx context.Context, webhookID WebhookID, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6701,7 +6699,7 @@ func (c *Client) ListDeliveries(ctx context.Context, webhookID WebhookID, params
 
 // GetDelivery Read a delivery
 //
-// One delivery with every attempt.
+// From SPI. One delivery with every attempt.
 //
 // Corresponds with GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id} (the `GetDelivery` operationId).
 func (c *Client) GetDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6718,7 +6716,7 @@ func (c *Client) GetDelivery(ctx context.Context, webhookID WebhookID, deliveryI
 
 // RetryDelivery Send a delivery again
 //
-// Queues a delivery once more, whether it failed or not. Its `webhook-id` stays the same, so that the receiver can tell.
+// From SPI. Queues a delivery once more, whether it failed or not. Its `webhook-id` stays the same, so that the receiver can tell.
 //
 // Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 func (c *Client) RetryDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12647,7 +12645,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListAgentsWithResponse List agents
 	//
-	// The agents of the caller's tenant, by id.
+	// From SPI. The agents of the caller's tenant, by id.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -12656,7 +12654,7 @@ type ClientWithResponsesInterface interface {
 
 	// RemoveAgentWithResponse Remove an agent
 	//
-	// Forgets an agent that is out of use. While it holds test opportunities it is refused with 409.
+	// From SPI. Forgets an agent that is out of use. While it holds test opportunities it is refused with 409.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -12665,7 +12663,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetAgentWithResponse Read an agent
 	//
-	// What an agent is, whether it is online, and what it holds.
+	// From SPI. What an agent is, whether it is online, and what it holds.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -12674,7 +12672,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAgentWithBodyWithResponse Drain an agent, resume it, or take it out of service
 	//
-	// Only an agent that is `online` gets work. What it holds it keeps.
+	// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12683,7 +12681,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAgentWithResponse Drain an agent, resume it, or take it out of service
 	//
-	// Only an agent that is `online` gets work. What it holds it keeps.
+	// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12692,7 +12690,7 @@ type ClientWithResponsesInterface interface {
 
 	// RegisterAgentWithBodyWithResponse Register an agent
 	//
-	// An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+	// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12701,7 +12699,7 @@ type ClientWithResponsesInterface interface {
 
 	// RegisterAgentWithResponse Register an agent
 	//
-	// An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+	// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12710,7 +12708,7 @@ type ClientWithResponsesInterface interface {
 
 	// SendHeartbeatWithBodyWithResponse Keep leases alive
 	//
-	// Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+	// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12719,7 +12717,7 @@ type ClientWithResponsesInterface interface {
 
 	// SendHeartbeatWithResponse Keep leases alive
 	//
-	// Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+	// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12728,7 +12726,7 @@ type ClientWithResponsesInterface interface {
 
 	// PickOpportunityWithBodyWithResponse Ask for work
 	//
-	// Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+	// From SPI. Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
 	// under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
@@ -12740,7 +12738,7 @@ type ClientWithResponsesInterface interface {
 
 	// PickOpportunityWithResponse Ask for work
 	//
-	// Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+	// From SPI. Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
 	// under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
@@ -12843,7 +12841,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListEventsWithResponse Read the event log
 	//
-	// Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
+	// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 	// after the last id it has seen misses none. With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
 	//
@@ -12887,8 +12885,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetOrganisationWithResponse Gone with SPI's organisations
 	//
-	// SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
-	// pattern of the path that took its place.
+	// From SPI. &orgs | SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -12899,8 +12896,7 @@ type ClientWithResponsesInterface interface {
 
 	// PostOrganisationWithResponse Gone with SPI's organisations
 	//
-	// SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
-	// pattern of the path that took its place.
+	// From SPI. *orgs
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -13198,7 +13194,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelOpportunityWithBodyWithResponse Cancel a test opportunity
 	//
-	// One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
+	// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
 	// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -13208,7 +13204,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelOpportunityWithResponse Cancel a test opportunity
 	//
-	// One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
+	// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
 	// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -13218,7 +13214,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReadOutputWithResponse Read the console output of a test opportunity
 	//
-	// What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
+	// From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
 	// each event's id is the offset behind it, so `Last-Event-ID` resumes.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -13228,7 +13224,7 @@ type ClientWithResponsesInterface interface {
 
 	// AppendOutputWithBodyWithResponse Append to the console output of a test opportunity
 	//
-	// The agent that holds the opportunity sends what its kit printed. `offset` says where it belongs: at the end of what the server has it is
+	// From SPI. The agent that holds the opportunity sends what its kit printed. `offset` says where it belongs: at the end of what the server has it is
 	// appended, what the server has already is left out, so that a piece may be sent again, and a gap or other bytes in the same place are 409 `conflict`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -13238,7 +13234,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReleaseOpportunityWithBodyWithResponse Give a test opportunity back
 	//
-	// The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
 	// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -13248,7 +13244,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReleaseOpportunityWithResponse Give a test opportunity back
 	//
-	// The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
 	// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -13258,7 +13254,7 @@ type ClientWithResponsesInterface interface {
 
 	// RetryOpportunityWithResponse Run a test opportunity again
 	//
-	// Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
+	// From SPI. Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
 	// `not-final`, one whose test spec was deleted 409 `conflict`.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -13316,7 +13312,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetResultRawWithResponse Download the file of a result
 	//
-	// The file that came with a result, unchanged, whole or a range of it.
+	// From SPI. The file that came with a result, unchanged, whole or a range of it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -13325,7 +13321,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListResultTestsWithResponse List the single tests of a result
 	//
-	// The tests in the file that came with a result, one item for each test id, in the order in which they were first seen. A result
+	// From SPI. The tests in the file that came with a result, one item for each test id, in the order in which they were first seen. A result
 	// without a file has none.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -13335,7 +13331,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetResultTestWithResponse Read a single test of a result
 	//
-	// One test of the file that came with a result, by its number.
+	// From SPI. One test of the file that came with a result, by its number.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -13344,7 +13340,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetResultAttachmentWithResponse Download an attachment of a test
 	//
-	// The bytes that the runner attached to a test of the file that came with a result, whole or a range of them.
+	// From SPI. The bytes that the runner attached to a test of the file that came with a result, whole or a range of them.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -13623,7 +13619,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListWebhooksWithResponse List webhooks
 	//
-	// The webhooks of the caller's tenant, oldest first. Secrets are not shown.
+	// From SPI. The webhooks of the caller's tenant, oldest first. Secrets are not shown.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -13632,7 +13628,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateWebhookWithBodyWithResponse Have events sent to a URL
 	//
-	// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+	// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
 	// The secret is in this answer and nowhere else.
@@ -13644,7 +13640,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateWebhookWithResponse Have events sent to a URL
 	//
-	// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+	// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
 	// The secret is in this answer and nowhere else.
@@ -13656,7 +13652,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteWebhookWithResponse Delete a webhook
 	//
-	// Deletes a webhook and the record of its deliveries. What has not been delivered yet is dropped.
+	// From SPI. Deletes a webhook and the record of its deliveries. What has not been delivered yet is dropped.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -13665,7 +13661,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetWebhookWithResponse Read a webhook
 	//
-	// One webhook, without its secret.
+	// From SPI. One webhook, without its secret.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -13674,7 +13670,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateWebhookWithBodyWithResponse Change some fields of a webhook
 	//
-	// Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+	// From SPI. Changes the fields that the body names. A webhook that is disabled misses the events of that time.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13683,7 +13679,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateWebhookWithResponse Change some fields of a webhook
 	//
-	// Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+	// From SPI. Changes the fields that the body names. A webhook that is disabled misses the events of that time.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13692,7 +13688,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListDeliveriesWithResponse List the deliveries of a webhook
 	//
-	// What was sent or is to be sent, newest first, with every attempt.
+	// From SPI. What was sent or is to be sent, newest first, with every attempt.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -13701,7 +13697,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetDeliveryWithResponse Read a delivery
 	//
-	// One delivery with every attempt.
+	// From SPI. One delivery with every attempt.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -13710,7 +13706,7 @@ type ClientWithResponsesInterface interface {
 
 	// RetryDeliveryWithResponse Send a delivery again
 	//
-	// Queues a delivery once more, whether it failed or not. Its `webhook-id` stays the same, so that the receiver can tell.
+	// From SPI. Queues a delivery once more, whether it failed or not. Its `webhook-id` stays the same, so that the receiver can tell.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -25161,7 +25157,7 @@ func (c *ClientWithResponses) RotateAccessTokenWithResponse(ctx context.Context,
 
 // ListAgentsWithResponse List agents
 //
-// The agents of the caller's tenant, by id.
+// From SPI. The agents of the caller's tenant, by id.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -25176,7 +25172,7 @@ func (c *ClientWithResponses) ListAgentsWithResponse(ctx context.Context, params
 
 // RemoveAgentWithResponse Remove an agent
 //
-// Forgets an agent that is out of use. While it holds test opportunities it is refused with 409.
+// From SPI. Forgets an agent that is out of use. While it holds test opportunities it is refused with 409.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -25191,7 +25187,7 @@ func (c *ClientWithResponses) RemoveAgentWithResponse(ctx context.Context, agent
 
 // GetAgentWithResponse Read an agent
 //
-// What an agent is, whether it is online, and what it holds.
+// From SPI. What an agent is, whether it is online, and what it holds.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -25206,7 +25202,7 @@ func (c *ClientWithResponses) GetAgentWithResponse(ctx context.Context, agentID 
 
 // UpdateAgentWithBodyWithResponse Drain an agent, resume it, or take it out of service
 //
-// Only an agent that is `online` gets work. What it holds it keeps.
+// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -25221,7 +25217,7 @@ func (c *ClientWithResponses) UpdateAgentWithBodyWithResponse(ctx context.Contex
 
 // UpdateAgentWithResponse Drain an agent, resume it, or take it out of service
 //
-// Only an agent that is `online` gets work. What it holds it keeps.
+// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -25236,7 +25232,7 @@ func (c *ClientWithResponses) UpdateAgentWithResponse(ctx context.Context, agent
 
 // RegisterAgentWithBodyWithResponse Register an agent
 //
-// An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -25251,7 +25247,7 @@ func (c *ClientWithResponses) RegisterAgentWithBodyWithResponse(ctx context.Cont
 
 // RegisterAgentWithResponse Register an agent
 //
-// An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -25266,7 +25262,7 @@ func (c *ClientWithResponses) RegisterAgentWithResponse(ctx context.Context, age
 
 // SendHeartbeatWithBodyWithResponse Keep leases alive
 //
-// Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -25281,7 +25277,7 @@ func (c *ClientWithResponses) SendHeartbeatWithBodyWithResponse(ctx context.Cont
 
 // SendHeartbeatWithResponse Keep leases alive
 //
-// Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -25296,7 +25292,7 @@ func (c *ClientWithResponses) SendHeartbeatWithResponse(ctx context.Context, age
 
 // PickOpportunityWithBodyWithResponse Ask for work
 //
-// Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+// From SPI. Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
 // under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
@@ -25314,7 +25310,7 @@ func (c *ClientWithResponses) PickOpportunityWithBodyWithResponse(ctx context.Co
 
 // PickOpportunityWithResponse Ask for work
 //
-// Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+// From SPI. Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
 // under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
@@ -25483,7 +25479,7 @@ func (c *ClientWithResponses) ReplaceCloudWithResponse(ctx context.Context, clou
 
 // ListEventsWithResponse Read the event log
 //
-// Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
+// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 // after the last id it has seen misses none. With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
 //
@@ -25551,8 +25547,7 @@ func (c *ClientWithResponses) GetTestcasesWithResponse(ctx context.Context, para
 
 // GetOrganisationWithResponse Gone with SPI's organisations
 //
-// SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
-// pattern of the path that took its place.
+// From SPI. &orgs | SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -25569,8 +25564,7 @@ func (c *ClientWithResponses) GetOrganisationWithResponse(ctx context.Context, r
 
 // PostOrganisationWithResponse Gone with SPI's organisations
 //
-// SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
-// pattern of the path that took its place.
+// From SPI. *orgs
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -26036,7 +26030,7 @@ func (c *ClientWithResponses) GetOpportunityWithResponse(ctx context.Context, pr
 
 // CancelOpportunityWithBodyWithResponse Cancel a test opportunity
 //
-// One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
+// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
 // posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -26052,7 +26046,7 @@ func (c *ClientWithResponses) CancelOpportunityWithBodyWithResponse(ctx context.
 
 // CancelOpportunityWithResponse Cancel a test opportunity
 //
-// One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
+// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
 // posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -26068,7 +26062,7 @@ func (c *ClientWithResponses) CancelOpportunityWithResponse(ctx context.Context,
 
 // ReadOutputWithResponse Read the console output of a test opportunity
 //
-// What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
+// From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
 // each event's id is the offset behind it, so `Last-Event-ID` resumes.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -26084,7 +26078,7 @@ func (c *ClientWithResponses) ReadOutputWithResponse(ctx context.Context, produc
 
 // AppendOutputWithBodyWithResponse Append to the console output of a test opportunity
 //
-// The agent that holds the opportunity sends what its kit printed. `offset` says where it belongs: at the end of what the server has it is
+// From SPI. The agent that holds the opportunity sends what its kit printed. `offset` says where it belongs: at the end of what the server has it is
 // appended, what the server has already is left out, so that a piece may be sent again, and a gap or other bytes in the same place are 409 `conflict`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -26100,7 +26094,7 @@ func (c *ClientWithResponses) AppendOutputWithBodyWithResponse(ctx context.Conte
 
 // ReleaseOpportunityWithBodyWithResponse Give a test opportunity back
 //
-// The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
 // cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -26116,7 +26110,7 @@ func (c *ClientWithResponses) ReleaseOpportunityWithBodyWithResponse(ctx context
 
 // ReleaseOpportunityWithResponse Give a test opportunity back
 //
-// The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
 // cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -26132,7 +26126,7 @@ func (c *ClientWithResponses) ReleaseOpportunityWithResponse(ctx context.Context
 
 // RetryOpportunityWithResponse Run a test opportunity again
 //
-// Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
+// From SPI. Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
 // `not-final`, one whose test spec was deleted 409 `conflict`.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -26220,7 +26214,7 @@ func (c *ClientWithResponses) GetTestResultWithResponse(ctx context.Context, pro
 
 // GetResultRawWithResponse Download the file of a result
 //
-// The file that came with a result, unchanged, whole or a range of it.
+// From SPI. The file that came with a result, unchanged, whole or a range of it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -26235,7 +26229,7 @@ func (c *ClientWithResponses) GetResultRawWithResponse(ctx context.Context, prod
 
 // ListResultTestsWithResponse List the single tests of a result
 //
-// The tests in the file that came with a result, one item for each test id, in the order in which they were first seen. A result
+// From SPI. The tests in the file that came with a result, one item for each test id, in the order in which they were first seen. A result
 // without a file has none.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -26251,7 +26245,7 @@ func (c *ClientWithResponses) ListResultTestsWithResponse(ctx context.Context, p
 
 // GetResultTestWithResponse Read a single test of a result
 //
-// One test of the file that came with a result, by its number.
+// From SPI. One test of the file that came with a result, by its number.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -26266,7 +26260,7 @@ func (c *ClientWithResponses) GetResultTestWithResponse(ctx context.Context, pro
 
 // GetResultAttachmentWithResponse Download an attachment of a test
 //
-// The bytes that the runner attached to a test of the file that came with a result, whole or a range of them.
+// From SPI. The bytes that the runner attached to a test of the file that came with a result, whole or a range of them.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -26725,7 +26719,7 @@ func (c *ClientWithResponses) UpdateRunStatusWithFormdataBodyWithResponse(ctx co
 
 // ListWebhooksWithResponse List webhooks
 //
-// The webhooks of the caller's tenant, oldest first. Secrets are not shown.
+// From SPI. The webhooks of the caller's tenant, oldest first. Secrets are not shown.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -26740,7 +26734,7 @@ func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, para
 
 // CreateWebhookWithBodyWithResponse Have events sent to a URL
 //
-// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 // called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
 // The secret is in this answer and nowhere else.
@@ -26758,7 +26752,7 @@ func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Cont
 
 // CreateWebhookWithResponse Have events sent to a URL
 //
-// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 // called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
 // The secret is in this answer and nowhere else.
@@ -26776,7 +26770,7 @@ func (c *ClientWithResponses) CreateWebhookWithResponse(ctx context.Context, par
 
 // DeleteWebhookWithResponse Delete a webhook
 //
-// Deletes a webhook and the record of its deliveries. What has not been delivered yet is dropped.
+// From SPI. Deletes a webhook and the record of its deliveries. What has not been delivered yet is dropped.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -26791,7 +26785,7 @@ func (c *ClientWithResponses) DeleteWebhookWithResponse(ctx context.Context, web
 
 // GetWebhookWithResponse Read a webhook
 //
-// One webhook, without its secret.
+// From SPI. One webhook, without its secret.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -26806,7 +26800,7 @@ func (c *ClientWithResponses) GetWebhookWithResponse(ctx context.Context, webhoo
 
 // UpdateWebhookWithBodyWithResponse Change some fields of a webhook
 //
-// Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+// From SPI. Changes the fields that the body names. A webhook that is disabled misses the events of that time.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -26821,7 +26815,7 @@ func (c *ClientWithResponses) UpdateWebhookWithBodyWithResponse(ctx context.Cont
 
 // UpdateWebhookWithResponse Change some fields of a webhook
 //
-// Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+// From SPI. Changes the fields that the body names. A webhook that is disabled misses the events of that time.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -26836,7 +26830,7 @@ func (c *ClientWithResponses) UpdateWebhookWithResponse(ctx context.Context, web
 
 // ListDeliveriesWithResponse List the deliveries of a webhook
 //
-// What was sent or is to be sent, newest first, with every attempt.
+// From SPI. What was sent or is to be sent, newest first, with every attempt.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -26851,7 +26845,7 @@ func (c *ClientWithResponses) ListDeliveriesWithResponse(ctx context.Context, we
 
 // GetDeliveryWithResponse Read a delivery
 //
-// One delivery with every attempt.
+// From SPI. One delivery with every attempt.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -26866,7 +26860,7 @@ func (c *ClientWithResponses) GetDeliveryWithResponse(ctx context.Context, webho
 
 // RetryDeliveryWithResponse Send a delivery again
 //
-// Queues a delivery once more, whether it failed or not. Its `webhook-id` stays the same, so that the receiver can tell.
+// From SPI. Queues a delivery once more, whether it failed or not. Its `webhook-id` stays the same, so that the receiver can tell.
 //
 // Returns a wrapper object for the known response body format(s).
 //
