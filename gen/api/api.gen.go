@@ -479,6 +479,27 @@ func (e ProblemDetailIn) Valid() bool {
 	}
 }
 
+// Defines values for PublishedResultUserRole.
+const (
+	PublishedResultUserRoleFoundation PublishedResultUserRole = "foundation"
+	PublishedResultUserRoleOwner      PublishedResultUserRole = "owner"
+	PublishedResultUserRoleUser       PublishedResultUserRole = "user"
+)
+
+// Valid indicates whether the value is a known member of the PublishedResultUserRole enum.
+func (e PublishedResultUserRole) Valid() bool {
+	switch e {
+	case PublishedResultUserRoleFoundation:
+		return true
+	case PublishedResultUserRoleOwner:
+		return true
+	case PublishedResultUserRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ResultFileFormat.
 const (
 	ResultFileFormatEmpty     ResultFileFormat = "empty"
@@ -980,6 +1001,42 @@ type CloudPatch struct {
 	Version       nullable.Nullable[string]                       `json:"version,omitempty"`
 }
 
+// ComparedTest Example: {"name":"tempest.api.test_a","values":[1]}
+type ComparedTest struct {
+	Name string `json:"name"`
+
+	// Values One for each reference: +1, 0, -1, or null when neither has the test.
+	Values []nullable.Nullable[int32] `json:"values"`
+}
+
+// Comparison Example: {"references":["c9f0f895-fb98-4b91-99f5-1fd0297e236d"],"subject":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","summary":[{"both":1,"id":"c9f0f895-fb98-4b91-99f5-1fd0297e236d","missing_here":1,"only_here":0}],"tests":[{"name":"tempest.api.test_a","values":[1]},{"name":"tempest.api.test_b","values":[-1]}]}
+type Comparison struct {
+	// Subject The result that is compared.
+	Subject openapi_types.UUID `json:"subject"`
+
+	// References What it is compared with.
+	References []openapi_types.UUID `json:"references"`
+
+	// Summary The sums, in the order of `references`.
+	Summary []ComparisonSummary `json:"summary"`
+	Tests   []ComparedTest      `json:"tests"`
+}
+
+// ComparisonSummary Example: {"both":1,"id":"c9f0f895-fb98-4b91-99f5-1fd0297e236d","missing_here":1,"only_here":0}
+type ComparisonSummary struct {
+	// ID The reference.
+	ID openapi_types.UUID `json:"id"`
+
+	// Both Tests with +1.
+	Both int64 `json:"both"`
+
+	// OnlyHere Tests with 0.
+	OnlyHere int64 `json:"only_here"`
+
+	// MissingHere Tests with -1.
+	MissingHere int64 `json:"missing_here"`
+}
+
 // ConfigSections Sections of options, all of them text.
 //
 // Example: {"compute":{"flavor_ref":"1"}}
@@ -1321,6 +1378,18 @@ type LeaseStatus struct {
 // LeaseStatusStatus defines model for LeaseStatus.Status.
 type LeaseStatusStatus string
 
+// LinkedSubunit Example: {"subunit data":"test: a\nsuccess: a\n"}
+type LinkedSubunit struct {
+	// File The same, as the first API calls it.
+	File *string `json:"file,omitempty"`
+
+	// LinkedData The stream.
+	LinkedData *string `json:"subunit data,omitempty"`
+
+	// SubunitData The same, as POST calls it.
+	SubunitData *string `json:"subunit_data,omitempty"`
+}
+
 // NewAccessToken A token to be made.
 //
 // Example: {"allow_from":["192.0.2.0/24"],"kind":"runner","name":"nightly runner","owner":"ann","roles":["runner"]}
@@ -1415,6 +1484,15 @@ type NewProduct struct {
 	Supersede *bool `json:"supersede,omitempty"`
 }
 
+// NewPublicKey Example: {"raw_key":"ssh-rsa AAAAB3NzaC1yc2E me@example.org","self_signature":"0a1b2c"}
+type NewPublicKey struct {
+	// RawKey The key as an OpenSSH line.
+	RawKey string `json:"raw_key"`
+
+	// SelfSignature The signature of the text `signature`, in hexadecimal digits.
+	SelfSignature string `json:"self_signature"`
+}
+
 // NewRun A run to be made.
 //
 // Example: {"cloud_id":3}
@@ -1440,6 +1518,24 @@ type NewStatus struct {
 	Status string `json:"status"`
 
 	// TestID The run, when it is neither in the path nor in the query.
+	TestID *string `json:"test_id,omitempty"`
+}
+
+// NewSubunit Example: {"subunit_data":"test: a\nsuccess: a\n"}
+type NewSubunit struct {
+	// Cpid The cloud provider id.
+	Cpid *string `json:"cpid,omitempty"`
+
+	// File The same, as the first API calls it.
+	File *string `json:"file,omitempty"`
+
+	// RunToken The run's secret, when it has one.
+	RunToken *string `json:"run_token,omitempty"`
+
+	// SubunitData The stream.
+	SubunitData string `json:"subunit_data"`
+
+	// TestID The run; without it an anonymous one is made.
 	TestID *string `json:"test_id,omitempty"`
 }
 
@@ -1710,6 +1806,24 @@ type Pagination struct {
 // Example: {"cpid":"9fe2ff9ee4384b1894a90878d3e92bab","duration_seconds":6123,"results":["tempest.api.compute.test_a"]}
 type ParsedResults = interface{}
 
+// PassList The tests that passed.
+//
+// Example: {"cpid":"6b678f2c7fa94c7e942728b300451b56","duration_seconds":25,"results":[{"name":"tempest.api.identity.admin.v3.test_list_users.UsersV3TestXML.test_get_user","uuid":"4b470073-f361-5188-ab7a-2f495b06f0a4"}]}
+type PassList struct {
+	// Cpid Cloud provider id.
+	Cpid            string `json:"cpid"`
+	DurationSeconds int64  `json:"duration_seconds"`
+
+	// Results Objects with `name` and, if known, `uuid` (once `uid`), or names alone.
+	Results []interface{} `json:"results"`
+}
+
+// PassListForm defines model for PassListForm.
+type PassListForm struct {
+	// Data The list as JSON text.
+	Data string `json:"data"`
+}
+
 // PickedOpportunity A test opportunity and the lease under which the agent has it.
 //
 // Example: {"agent_group":null,"attempt":1,"base_channel":"edge","base_snaps":[],"expires_at":null,"extra_snaps":[],"held_by":"foo-agent-id","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","lease":{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","token":"0f9a4c1be2d94fb1a3f0c7d8"},"max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"PICKED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:33.185000+00:00","waiting_code":null,"waiting_reason":null}
@@ -1859,6 +1973,125 @@ type ProductPatch struct {
 	Supersede *bool                              `json:"supersede,omitempty"`
 }
 
+// PublicKey Example: {"comment":"me@example.org","format":"ssh-rsa","id":"0b6c1d5e6f0e4cc09d3f0a4bb4d3a001","openid":"me","pubkey":"AAAAB3NzaC1yc2E"}
+type PublicKey struct {
+	ID string `json:"id"`
+
+	// Openid The owner.
+	Openid string `json:"openid"`
+	Format string `json:"format"`
+
+	// Pubkey The base64 part of the line.
+	Pubkey  string `json:"pubkey"`
+	Comment string `json:"comment"`
+}
+
+// PublicKeyList Example: [{"comment":"me@example.org","format":"ssh-rsa","id":"0b6c1d5e6f0e4cc09d3f0a4bb4d3a001","openid":"me","pubkey":"AAAAB3NzaC1yc2E"}]
+type PublicKeyList = []PublicKey
+
+// PublishedItem A result in a list.
+//
+// Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}
+type PublishedItem struct {
+	ID openapi_types.UUID `json:"id"`
+
+	// CreatedAt UTC, with a space and no zone.
+	CreatedAt       string        `json:"created_at"`
+	DurationSeconds int64         `json:"duration_seconds"`
+	Meta            PublishedMeta `json:"meta"`
+
+	// URL Where a person looks at it.
+	URL string `json:"url"`
+
+	// VerificationStatus 1 when it is verified.
+	VerificationStatus int32 `json:"verification_status"`
+
+	// ProductVersion Always null: RefStack's products are not built.
+	ProductVersion nullable.Nullable[struct{}] `json:"product_version"`
+}
+
+// PublishedList Example: {"pagination":{"current_page":1,"total_pages":2},"results":[{"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}]}
+type PublishedList struct {
+	Results    []PublishedItem `json:"results"`
+	Pagination PublishedPages  `json:"pagination"`
+}
+
+// PublishedMeta What is noted about a result; only what there is.
+//
+// Example: {"guideline":"2019.11.json","shared":"true","target":"platform"}
+type PublishedMeta struct {
+	// Shared Whether everybody may see it.
+	Shared *string `json:"shared,omitempty"`
+
+	// Guideline The guideline it is for.
+	Guideline *string `json:"guideline,omitempty"`
+
+	// Target The program it is for.
+	Target *string `json:"target,omitempty"`
+
+	// User Its owner, for the owner and administrators only.
+	User *string `json:"user,omitempty"`
+}
+
+// PublishedPages Example: {"current_page":1,"total_pages":2}
+type PublishedPages struct {
+	CurrentPage int64 `json:"current_page"`
+
+	// TotalPages 0 when nothing matches.
+	TotalPages int64 `json:"total_pages"`
+}
+
+// PublishedRecord Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{"guideline":"2019.11.json","shared":"true","target":"platform"},"product_version":null,"verification_status":1}
+type PublishedRecord struct {
+	ID openapi_types.UUID `json:"id"`
+
+	// CreatedAt UTC, with a space and no zone.
+	CreatedAt       string        `json:"created_at"`
+	DurationSeconds int64         `json:"duration_seconds"`
+	Meta            PublishedMeta `json:"meta"`
+
+	// ProductVersion Always null: RefStack's products are not built.
+	ProductVersion nullable.Nullable[struct{}] `json:"product_version"`
+
+	// VerificationStatus 1 when it is verified.
+	VerificationStatus int32 `json:"verification_status"`
+}
+
+// PublishedResult Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"results":["tempest.api.identity.admin.v3.test_list_users.UsersV3TestXML.test_get_user"],"user_role":"user","verification_status":0}
+type PublishedResult struct {
+	ID openapi_types.UUID `json:"id"`
+
+	// Cpid For the owner and administrators only.
+	Cpid *string `json:"cpid,omitempty"`
+
+	// CreatedAt UTC, with a space and no zone.
+	CreatedAt       string        `json:"created_at"`
+	DurationSeconds int64         `json:"duration_seconds"`
+	Meta            PublishedMeta `json:"meta"`
+
+	// Results The names of the tests that passed.
+	Results []string `json:"results"`
+
+	// UserRole What the caller is to the result; foundation is an administrator.
+	UserRole PublishedResultUserRole `json:"user_role"`
+
+	// ProductVersion Always null: RefStack's products are not built.
+	ProductVersion nullable.Nullable[struct{}] `json:"product_version"`
+
+	// VerificationStatus 1 when it is verified.
+	VerificationStatus int32 `json:"verification_status"`
+}
+
+// PublishedResultUserRole What the caller is to the result; foundation is an administrator.
+type PublishedResultUserRole string
+
+// PublishedUpdate Example: {"verification_status":1}
+type PublishedUpdate struct {
+	// VerificationStatus 0 or 1.
+	VerificationStatus *int64                    `json:"verification_status,omitempty"`
+	ProductVersionID   nullable.Nullable[string] `json:"product_version_id,omitempty"`
+}
+
 // ResultFile What was understood of the file that came with a result.
 //
 // Example: {"bytes":90667,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage_count":0,"format":"subunit-v2","outcome":"fail","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","tests":121}
@@ -1880,6 +2113,18 @@ type ResultFile struct {
 
 // ResultFileFormat defines model for ResultFile.Format.
 type ResultFileFormat string
+
+// ResultPublished Example: {"test_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","test_run_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10"}
+type ResultPublished struct {
+	// TestID The result. (RefStack calls it so here; a run's `test_id` is a number.)
+	TestID openapi_types.UUID `json:"test_id"`
+
+	// TestRunID The same, as RefStack's specification calls it.
+	TestRunID openapi_types.UUID `json:"test_run_id"`
+
+	// URL Where a person looks at it.
+	URL string `json:"url"`
+}
 
 // ResultSaved What was understood of an upload.
 //
@@ -2131,6 +2376,87 @@ type StatusSaved struct {
 	// Example: {"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}
 	Status Status `json:"status"`
 	TestID int64  `json:"test_id"`
+}
+
+// SubunitAttachment Example: {"attachment":"http://127.0.0.1:8080/v1/runs/100/results/4d7950cb-586e-407e-9acf-5b169825af98/tests/0/attachments/0","label":"pythonlogging","test_run_id":1}
+type SubunitAttachment struct {
+	// TestRunID The `id` of the test.
+	TestRunID int64 `json:"test_run_id"`
+
+	// Label The name up to its first colon.
+	Label string `json:"label"`
+
+	// Attachment Where it can be fetched.
+	Attachment string `json:"attachment"`
+}
+
+// SubunitCreated Example: {"result-id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","subunit-uuid":"c9f0f895-fb98-4b91-99f5-1fd0297e236d"}
+type SubunitCreated struct {
+	SubunitUUID openapi_types.UUID `json:"subunit-uuid"`
+	ResultID    openapi_types.UUID `json:"result-id"`
+}
+
+// SubunitData Example: {"attachments":[{"attachment":"http://127.0.0.1:8080/v1/runs/100/results/4d7950cb-586e-407e-9acf-5b169825af98/tests/0/attachments/0","label":"pythonlogging","test_run_id":1}],"subunit-data":{"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"},"test_runs":[{"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}],"tests":[{"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}]}
+type SubunitData struct {
+	SubunitData SubunitRun          `json:"subunit-data"`
+	Tests       []SubunitTest       `json:"tests"`
+	TestRuns    []SubunitTestRun    `json:"test_runs"`
+	Attachments []SubunitAttachment `json:"attachments"`
+}
+
+// SubunitLinked Example: {"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","uuid":"c9f0f895-fb98-4b91-99f5-1fd0297e236d"}
+type SubunitLinked struct {
+	// UUID The stream.
+	UUID openapi_types.UUID `json:"uuid"`
+
+	// ID The result.
+	ID openapi_types.UUID `json:"id"`
+}
+
+// SubunitRun Example: {"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"}
+type SubunitRun struct {
+	// RunAt When the stream was stored.
+	RunAt  string             `json:"run_at"`
+	UUID   openapi_types.UUID `json:"uuid"`
+	Skips  int64              `json:"skips"`
+	Fails  int64              `json:"fails"`
+	Passes int64              `json:"passes"`
+
+	// RunTime Seconds; the sum of the tests' durations.
+	RunTime float64 `json:"run_time"`
+
+	// Artifacts Always null: nobody can say it.
+	Artifacts nullable.Nullable[string] `json:"artifacts"`
+}
+
+// SubunitTest Example: {"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}
+type SubunitTest struct {
+	ID     int64  `json:"id"`
+	TestID string `json:"test_id"`
+
+	// RunCount 0 for a test that was skipped.
+	RunCount int64 `json:"run_count"`
+	Success  int64 `json:"success"`
+	Failure  int64 `json:"failure"`
+
+	// RunTime Seconds; null unless it passed.
+	RunTime nullable.Nullable[float64] `json:"run_time"`
+}
+
+// SubunitTestRun Example: {"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}
+type SubunitTestRun struct {
+	// TestID The `id` of the test.
+	TestID int64 `json:"test_id"`
+
+	// RunID The run's number.
+	RunID  int64  `json:"run_id"`
+	Status string `json:"status"`
+
+	// StartTime UTC, whole seconds.
+	StartTime            nullable.Nullable[string] `json:"start_time"`
+	StopTime             nullable.Nullable[string] `json:"stop_time"`
+	StartTimeMicrosecond nullable.Nullable[int32]  `json:"start_time_microsecond"`
+	StopTimeMicrosecond  nullable.Nullable[int32]  `json:"stop_time_microsecond"`
 }
 
 // Test One test of a result.
@@ -3038,6 +3364,48 @@ type DeleteTestSpecParams struct {
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 }
 
+// ListPublishedResultsParams defines parameters for ListPublishedResults.
+type ListPublishedResultsParams struct {
+	// Page Which page; the first is 1. (Text here, because RefStack has words of its own for a bad one.)
+	Page *string `form:"page,omitempty" json:"page,omitempty"`
+
+	// StartDate Not older than this: `YYYY-MM-DD HH:MM:SS` or `YYYY-MM-DD`, UTC, inclusive.
+	StartDate *string `form:"start_date,omitempty" json:"start_date,omitempty"`
+
+	// EndDate Not newer than this, in the same forms; a day includes all of it.
+	EndDate *string `form:"end_date,omitempty" json:"end_date,omitempty"`
+
+	// Cpid Only results of the cloud with this cloud provider id.
+	Cpid *string `form:"cpid,omitempty" json:"cpid,omitempty"`
+
+	// Signed Given with any value: only the caller's own results, private ones included. Needs a login.
+	Signed *string `form:"signed,omitempty" json:"signed,omitempty"`
+
+	// VerificationStatus Only results with this status, 0 or 1.
+	VerificationStatus *string `form:"verification_status,omitempty" json:"verification_status,omitempty"`
+
+	// ProductID Only results of this product. RefStack's products are not built, so any id is 404.
+	ProductID *string `form:"product_id,omitempty" json:"product_id,omitempty"`
+}
+
+// PublishResultParams defines parameters for PublishResult.
+type PublishResultParams struct {
+	// XSignature RSA PKCS#1 v1.5 signature with SHA-256 of the body's bytes, in hexadecimal digits.
+	XSignature *string `json:"X-Signature,omitempty"`
+
+	// XPublicKey The key of the signature as an OpenSSH line.
+	XPublicKey *string `json:"X-Public-Key,omitempty"`
+}
+
+// CompareResultsParams defines parameters for CompareResults.
+type CompareResultsParams struct {
+	// To Ids of 2 to 11 results, with `|` between them.
+	To string `form:"to" json:"to"`
+}
+
+// SetResultMetaKeyTextBody defines parameters for SetResultMetaKey.
+type SetResultMetaKeyTextBody = string
+
 // ListRunsParams defines parameters for ListRuns.
 type ListRunsParams struct {
 	// CloudID Only runs on this cloud.
@@ -3097,6 +3465,24 @@ type AdvertiseSnapToAllParams struct {
 	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
 	// anything again; with another body it is 409.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CreateSubunitParams defines parameters for CreateSubunit.
+type CreateSubunitParams struct {
+	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
+	TestID *RunnerTestID `form:"test_id,omitempty" json:"test_id,omitempty"`
+
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
+
+	// Cpid The cloud provider id of the cloud under test.
+	Cpid *string `form:"cpid,omitempty" json:"cpid,omitempty"`
+
+	// XSignature RSA PKCS#1 v1.5 signature with SHA-256 of the body's bytes, in hexadecimal digits.
+	XSignature *string `json:"X-Signature,omitempty"`
+
+	// XPublicKey The key of the signature as an OpenSSH line.
+	XPublicKey *string `json:"X-Public-Key,omitempty"`
 }
 
 // UpdateTestStatusParams defines parameters for UpdateTestStatus.
@@ -3232,11 +3618,47 @@ type UpdateTestSpecJSONRequestBody = TestSpecPatch
 // ReplaceTestSpecJSONRequestBody defines body for ReplaceTestSpec for application/json ContentType.
 type ReplaceTestSpecJSONRequestBody = NewTestSpec
 
+// CreatePublicKeyJSONRequestBody defines body for CreatePublicKey for application/json ContentType.
+type CreatePublicKeyJSONRequestBody = NewPublicKey
+
+// PublishResultJSONRequestBody defines body for PublishResult for application/json ContentType.
+type PublishResultJSONRequestBody = PassList
+
+// PublishResultFormdataRequestBody defines body for PublishResult for application/x-www-form-urlencoded ContentType.
+type PublishResultFormdataRequestBody = PassListForm
+
+// PublishResultMultipartRequestBody defines body for PublishResult for multipart/form-data ContentType.
+type PublishResultMultipartRequestBody = PassListForm
+
+// UpdatePublishedResultJSONRequestBody defines body for UpdatePublishedResult for application/json ContentType.
+type UpdatePublishedResultJSONRequestBody = PublishedUpdate
+
+// SetResultMetaKeyTextRequestBody defines body for SetResultMetaKey for text/plain ContentType.
+type SetResultMetaKeyTextRequestBody = SetResultMetaKeyTextBody
+
 // CreateRunJSONRequestBody defines body for CreateRun for application/json ContentType.
 type CreateRunJSONRequestBody = NewRun
 
 // AdvertiseSnapToAllJSONRequestBody defines body for AdvertiseSnapToAll for application/json ContentType.
 type AdvertiseSnapToAllJSONRequestBody = SnapRevision
+
+// CreateSubunitJSONRequestBody defines body for CreateSubunit for application/json ContentType.
+type CreateSubunitJSONRequestBody = NewSubunit
+
+// CreateSubunitFormdataRequestBody defines body for CreateSubunit for application/x-www-form-urlencoded ContentType.
+type CreateSubunitFormdataRequestBody = NewSubunit
+
+// CreateSubunitMultipartRequestBody defines body for CreateSubunit for multipart/form-data ContentType.
+type CreateSubunitMultipartRequestBody = NewSubunit
+
+// LinkSubunitJSONRequestBody defines body for LinkSubunit for application/json ContentType.
+type LinkSubunitJSONRequestBody = LinkedSubunit
+
+// LinkSubunitFormdataRequestBody defines body for LinkSubunit for application/x-www-form-urlencoded ContentType.
+type LinkSubunitFormdataRequestBody = LinkedSubunit
+
+// LinkSubunitMultipartRequestBody defines body for LinkSubunit for multipart/form-data ContentType.
+type LinkSubunitMultipartRequestBody = LinkedSubunit
 
 // UpdateTestStatusJSONRequestBody defines body for UpdateTestStatus for application/json ContentType.
 type UpdateTestStatusJSONRequestBody = NewStatus
@@ -3476,6 +3898,48 @@ type ServerInterface interface {
 	// ReplaceTestSpec Replace a test spec
 	// (PUT /v1/products/{product_id}/testspecs/{spec_id})
 	ReplaceTestSpec(ctx echo.Context, productID ProductID, specID SpecID) error
+	// ListPublicKeys List one's keys
+	// (GET /v1/profile/pubkeys)
+	ListPublicKeys(ctx echo.Context) error
+	// CreatePublicKey Register a key
+	// (POST /v1/profile/pubkeys)
+	CreatePublicKey(ctx echo.Context) error
+	// DeletePublicKey Remove one's key
+	// (DELETE /v1/profile/pubkeys/{key_id})
+	DeletePublicKey(ctx echo.Context, keyID string) error
+	// ListPublishedResults List results
+	// (GET /v1/results)
+	ListPublishedResults(ctx echo.Context, params ListPublishedResultsParams) error
+	// PublishResult Upload the passed tests of a run
+	// (POST /v1/results)
+	PublishResult(ctx echo.Context, params PublishResultParams) error
+	// CompareResults Compare results test by test
+	// (GET /v1/results/compare)
+	CompareResults(ctx echo.Context, params CompareResultsParams) error
+	// GetPassListSchema Get the schema of an upload
+	// (GET /v1/results/schema)
+	GetPassListSchema(ctx echo.Context) error
+	// DeletePublishedResult Delete a result
+	// (DELETE /v1/results/{published_id})
+	DeletePublishedResult(ctx echo.Context, publishedID string) error
+	// GetPublishedResult Read a result
+	// (GET /v1/results/{published_id})
+	GetPublishedResult(ctx echo.Context, publishedID string) error
+	// UpdatePublishedResult Verify a result
+	// (PUT /v1/results/{published_id})
+	UpdatePublishedResult(ctx echo.Context, publishedID string) error
+	// GetResultMeta Read what is noted about a result
+	// (GET /v1/results/{published_id}/meta)
+	GetResultMeta(ctx echo.Context, publishedID string) error
+	// DeleteResultMetaKey Take a note back
+	// (DELETE /v1/results/{published_id}/meta/{key})
+	DeleteResultMetaKey(ctx echo.Context, publishedID string, key string) error
+	// GetResultMetaKey Read one note
+	// (GET /v1/results/{published_id}/meta/{key})
+	GetResultMetaKey(ctx echo.Context, publishedID string, key string) error
+	// SetResultMetaKey Note something about a result
+	// (POST /v1/results/{published_id}/meta/{key})
+	SetResultMetaKey(ctx echo.Context, publishedID string, key string) error
 	// ListRuns List runs
 	// (GET /v1/runs)
 	ListRuns(ctx echo.Context, params ListRunsParams) error
@@ -3512,6 +3976,18 @@ type ServerInterface interface {
 	// AdvertiseSnapToAll Advertise a snap revision to every product
 	// (POST /v1/snaps)
 	AdvertiseSnapToAll(ctx echo.Context, params AdvertiseSnapToAllParams) error
+	// CreateSubunit Upload a subunit stream
+	// (POST /v1/subunit)
+	CreateSubunit(ctx echo.Context, params CreateSubunitParams) error
+	// DeleteSubunit Delete a subunit stream
+	// (DELETE /v1/subunit/{subunit_id})
+	DeleteSubunit(ctx echo.Context, subunitID string) error
+	// GetSubunit Read a subunit stream in subunit2sql's numbers
+	// (GET /v1/subunit/{subunit_id})
+	GetSubunit(ctx echo.Context, subunitID string) error
+	// LinkSubunit Give a result its subunit stream
+	// (PUT /v1/subunit/{subunit_id})
+	LinkSubunit(ctx echo.Context, subunitID string) error
 	// UpdateTestStatus Post a status message
 	// (POST /v1/update-test-status)
 	UpdateTestStatus(ctx echo.Context, params UpdateTestStatusParams) error
@@ -5624,6 +6100,307 @@ func (w *ServerInterfaceWrapper) ReplaceTestSpec(ctx echo.Context) error {
 	return err
 }
 
+// ListPublicKeys converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPublicKeys(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPublicKeys(ctx)
+	return err
+}
+
+// CreatePublicKey converts echo context to params.
+func (w *ServerInterfaceWrapper) CreatePublicKey(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreatePublicKey(ctx)
+	return err
+}
+
+// DeletePublicKey converts echo context to params.
+func (w *ServerInterfaceWrapper) DeletePublicKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "key_id" -------------
+	var keyID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key_id", ctx.Param("key_id"), &keyID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeletePublicKey(ctx, keyID)
+	return err
+}
+
+// ListPublishedResults converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPublishedResults(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPublishedResultsParams
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "start_date" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "start_date", ctx.QueryParams(), &params.StartDate, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter start_date: %s", err))
+	}
+
+	// ------------- Optional query parameter "end_date" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "end_date", ctx.QueryParams(), &params.EndDate, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter end_date: %s", err))
+	}
+
+	// ------------- Optional query parameter "cpid" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cpid", ctx.QueryParams(), &params.Cpid, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cpid: %s", err))
+	}
+
+	// ------------- Optional query parameter "signed" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "signed", ctx.QueryParams(), &params.Signed, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter signed: %s", err))
+	}
+
+	// ------------- Optional query parameter "verification_status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "verification_status", ctx.QueryParams(), &params.VerificationStatus, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter verification_status: %s", err))
+	}
+
+	// ------------- Optional query parameter "product_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "product_id", ctx.QueryParams(), &params.ProductID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPublishedResults(ctx, params)
+	return err
+}
+
+// PublishResult converts echo context to params.
+func (w *ServerInterfaceWrapper) PublishResult(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PublishResultParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "X-Signature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Signature")]; found {
+		var XSignature string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for X-Signature, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Signature", valueList[0], &XSignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter X-Signature: %s", err))
+		}
+
+		params.XSignature = &XSignature
+	}
+	// ------------- Optional header parameter "X-Public-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Public-Key")]; found {
+		var XPublicKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for X-Public-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Public-Key", valueList[0], &XPublicKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter X-Public-Key: %s", err))
+		}
+
+		params.XPublicKey = &XPublicKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PublishResult(ctx, params)
+	return err
+}
+
+// CompareResults converts echo context to params.
+func (w *ServerInterfaceWrapper) CompareResults(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CompareResultsParams
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CompareResults(ctx, params)
+	return err
+}
+
+// GetPassListSchema converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPassListSchema(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPassListSchema(ctx)
+	return err
+}
+
+// DeletePublishedResult converts echo context to params.
+func (w *ServerInterfaceWrapper) DeletePublishedResult(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "published_id" -------------
+	var publishedID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "published_id", ctx.Param("published_id"), &publishedID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter published_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeletePublishedResult(ctx, publishedID)
+	return err
+}
+
+// GetPublishedResult converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPublishedResult(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "published_id" -------------
+	var publishedID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "published_id", ctx.Param("published_id"), &publishedID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter published_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPublishedResult(ctx, publishedID)
+	return err
+}
+
+// UpdatePublishedResult converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdatePublishedResult(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "published_id" -------------
+	var publishedID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "published_id", ctx.Param("published_id"), &publishedID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter published_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdatePublishedResult(ctx, publishedID)
+	return err
+}
+
+// GetResultMeta converts echo context to params.
+func (w *ServerInterfaceWrapper) GetResultMeta(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "published_id" -------------
+	var publishedID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "published_id", ctx.Param("published_id"), &publishedID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter published_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetResultMeta(ctx, publishedID)
+	return err
+}
+
+// DeleteResultMetaKey converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteResultMetaKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "published_id" -------------
+	var publishedID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "published_id", ctx.Param("published_id"), &publishedID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter published_id: %s", err))
+	}
+
+	// ------------- Path parameter "key" -------------
+	var key string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key", ctx.Param("key"), &key, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteResultMetaKey(ctx, publishedID, key)
+	return err
+}
+
+// GetResultMetaKey converts echo context to params.
+func (w *ServerInterfaceWrapper) GetResultMetaKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "published_id" -------------
+	var publishedID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "published_id", ctx.Param("published_id"), &publishedID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter published_id: %s", err))
+	}
+
+	// ------------- Path parameter "key" -------------
+	var key string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key", ctx.Param("key"), &key, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetResultMetaKey(ctx, publishedID, key)
+	return err
+}
+
+// SetResultMetaKey converts echo context to params.
+func (w *ServerInterfaceWrapper) SetResultMetaKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "published_id" -------------
+	var publishedID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "published_id", ctx.Param("published_id"), &publishedID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter published_id: %s", err))
+	}
+
+	// ------------- Path parameter "key" -------------
+	var key string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key", ctx.Param("key"), &key, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetResultMetaKey(ctx, publishedID, key)
+	return err
+}
+
 // ListRuns converts echo context to params.
 func (w *ServerInterfaceWrapper) ListRuns(ctx echo.Context) error {
 	var err error
@@ -5984,6 +6761,118 @@ func (w *ServerInterfaceWrapper) AdvertiseSnapToAll(ctx echo.Context) error {
 	return err
 }
 
+// CreateSubunit converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateSubunit(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateSubunitParams
+	// ------------- Optional query parameter "test_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "test_id", ctx.QueryParams(), &params.TestID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "run_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "run_token", ctx.QueryParams(), &params.RunToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter run_token: %s", err))
+	}
+
+	// ------------- Optional query parameter "cpid" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cpid", ctx.QueryParams(), &params.Cpid, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cpid: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "X-Signature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Signature")]; found {
+		var XSignature string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for X-Signature, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Signature", valueList[0], &XSignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter X-Signature: %s", err))
+		}
+
+		params.XSignature = &XSignature
+	}
+	// ------------- Optional header parameter "X-Public-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Public-Key")]; found {
+		var XPublicKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for X-Public-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Public-Key", valueList[0], &XPublicKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter X-Public-Key: %s", err))
+		}
+
+		params.XPublicKey = &XPublicKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateSubunit(ctx, params)
+	return err
+}
+
+// DeleteSubunit converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteSubunit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "subunit_id" -------------
+	var subunitID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subunit_id", ctx.Param("subunit_id"), &subunitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subunit_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteSubunit(ctx, subunitID)
+	return err
+}
+
+// GetSubunit converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSubunit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "subunit_id" -------------
+	var subunitID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subunit_id", ctx.Param("subunit_id"), &subunitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subunit_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSubunit(ctx, subunitID)
+	return err
+}
+
+// LinkSubunit converts echo context to params.
+func (w *ServerInterfaceWrapper) LinkSubunit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "subunit_id" -------------
+	var subunitID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subunit_id", ctx.Param("subunit_id"), &subunitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subunit_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.LinkSubunit(ctx, subunitID)
+	return err
+}
+
 // UpdateTestStatus converts echo context to params.
 func (w *ServerInterfaceWrapper) UpdateTestStatus(ctx echo.Context) error {
 	var err error
@@ -6338,6 +7227,24 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/tests/:n", wrapper.GetTest, options.OperationMiddlewares["getTest"]...)
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/tests/:n/attachments/:k", wrapper.GetAttachment, options.OperationMiddlewares["getAttachment"]...)
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/raw", wrapper.GetRaw, options.OperationMiddlewares["getRaw"]...)
+	router.GET(options.BaseURL+"/v1/results", wrapper.ListPublishedResults, options.OperationMiddlewares["listPublishedResults"]...)
+	router.POST(options.BaseURL+"/v1/results", wrapper.PublishResult, options.OperationMiddlewares["publishResult"]...)
+	router.GET(options.BaseURL+"/v1/results/schema", wrapper.GetPassListSchema, options.OperationMiddlewares["getPassListSchema"]...)
+	router.GET(options.BaseURL+"/v1/results/compare", wrapper.CompareResults, options.OperationMiddlewares["compareResults"]...)
+	router.DELETE(options.BaseURL+"/v1/results/:published_id", wrapper.DeletePublishedResult, options.OperationMiddlewares["deletePublishedResult"]...)
+	router.GET(options.BaseURL+"/v1/results/:published_id", wrapper.GetPublishedResult, options.OperationMiddlewares["getPublishedResult"]...)
+	router.PUT(options.BaseURL+"/v1/results/:published_id", wrapper.UpdatePublishedResult, options.OperationMiddlewares["updatePublishedResult"]...)
+	router.GET(options.BaseURL+"/v1/results/:published_id/meta", wrapper.GetResultMeta, options.OperationMiddlewares["getResultMeta"]...)
+	router.DELETE(options.BaseURL+"/v1/results/:published_id/meta/:key", wrapper.DeleteResultMetaKey, options.OperationMiddlewares["deleteResultMetaKey"]...)
+	router.GET(options.BaseURL+"/v1/results/:published_id/meta/:key", wrapper.GetResultMetaKey, options.OperationMiddlewares["getResultMetaKey"]...)
+	router.POST(options.BaseURL+"/v1/results/:published_id/meta/:key", wrapper.SetResultMetaKey, options.OperationMiddlewares["setResultMetaKey"]...)
+	router.GET(options.BaseURL+"/v1/profile/pubkeys", wrapper.ListPublicKeys, options.OperationMiddlewares["listPublicKeys"]...)
+	router.POST(options.BaseURL+"/v1/profile/pubkeys", wrapper.CreatePublicKey, options.OperationMiddlewares["createPublicKey"]...)
+	router.DELETE(options.BaseURL+"/v1/profile/pubkeys/:key_id", wrapper.DeletePublicKey, options.OperationMiddlewares["deletePublicKey"]...)
+	router.POST(options.BaseURL+"/v1/subunit", wrapper.CreateSubunit, options.OperationMiddlewares["createSubunit"]...)
+	router.DELETE(options.BaseURL+"/v1/subunit/:subunit_id", wrapper.DeleteSubunit, options.OperationMiddlewares["deleteSubunit"]...)
+	router.GET(options.BaseURL+"/v1/subunit/:subunit_id", wrapper.GetSubunit, options.OperationMiddlewares["getSubunit"]...)
+	router.PUT(options.BaseURL+"/v1/subunit/:subunit_id", wrapper.LinkSubunit, options.OperationMiddlewares["linkSubunit"]...)
 	router.GET(options.BaseURL+"/v1/products", wrapper.ListProducts, options.OperationMiddlewares["listProducts"]...)
 	router.POST(options.BaseURL+"/v1/products", wrapper.CreateProduct, options.OperationMiddlewares["createProduct"]...)
 	router.DELETE(options.BaseURL+"/v1/products/:product_id", wrapper.DeleteProduct, options.OperationMiddlewares["deleteProduct"]...)
@@ -17724,6 +18631,2092 @@ func (response ReplaceTestSpec503ApplicationProblemPlusJSONResponse) VisitReplac
 	return err
 }
 
+type ListPublicKeysRequestObject struct {
+}
+
+type ListPublicKeysResponseObject interface {
+	VisitListPublicKeysResponse(w http.ResponseWriter) error
+}
+
+type ListPublicKeys200JSONResponse PublicKeyList
+
+func (response ListPublicKeys200JSONResponse) VisitListPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublicKeys400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublicKeys400ApplicationProblemPlusJSONResponse) VisitListPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublicKeys401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublicKeys401ApplicationProblemPlusJSONResponse) VisitListPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublicKeys403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublicKeys403ApplicationProblemPlusJSONResponse) VisitListPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublicKeys406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublicKeys406ApplicationProblemPlusJSONResponse) VisitListPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublicKeys429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublicKeys429ApplicationProblemPlusJSONResponse) VisitListPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublicKeys503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublicKeys503ApplicationProblemPlusJSONResponse) VisitListPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKeyRequestObject struct {
+	Body *CreatePublicKeyJSONRequestBody
+}
+
+type CreatePublicKeyResponseObject interface {
+	VisitCreatePublicKeyResponse(w http.ResponseWriter) error
+}
+
+type CreatePublicKey201ResponseHeaders struct {
+	Location *string
+}
+
+type CreatePublicKey201JSONResponse struct {
+	Body    string
+	Headers CreatePublicKey201ResponseHeaders
+}
+
+func (response CreatePublicKey201JSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey400ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey401ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey403ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey406ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey409ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey413ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey415ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey429ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey503ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublicKeyRequestObject struct {
+	KeyID string `json:"key_id"`
+}
+
+type DeletePublicKeyResponseObject interface {
+	VisitDeletePublicKeyResponse(w http.ResponseWriter) error
+}
+
+type DeletePublicKey204Response struct {
+}
+
+func (response DeletePublicKey204Response) VisitDeletePublicKeyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeletePublicKey400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublicKey400ApplicationProblemPlusJSONResponse) VisitDeletePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublicKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublicKey401ApplicationProblemPlusJSONResponse) VisitDeletePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublicKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublicKey403ApplicationProblemPlusJSONResponse) VisitDeletePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublicKey404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublicKey404ApplicationProblemPlusJSONResponse) VisitDeletePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublicKey406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublicKey406ApplicationProblemPlusJSONResponse) VisitDeletePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublicKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublicKey429ApplicationProblemPlusJSONResponse) VisitDeletePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublicKey503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublicKey503ApplicationProblemPlusJSONResponse) VisitDeletePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublishedResultsRequestObject struct {
+	Params ListPublishedResultsParams
+}
+
+type ListPublishedResultsResponseObject interface {
+	VisitListPublishedResultsResponse(w http.ResponseWriter) error
+}
+
+type ListPublishedResults200JSONResponse PublishedList
+
+func (response ListPublishedResults200JSONResponse) VisitListPublishedResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublishedResults400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublishedResults400ApplicationProblemPlusJSONResponse) VisitListPublishedResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublishedResults401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublishedResults401ApplicationProblemPlusJSONResponse) VisitListPublishedResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublishedResults403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublishedResults403ApplicationProblemPlusJSONResponse) VisitListPublishedResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublishedResults404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublishedResults404ApplicationProblemPlusJSONResponse) VisitListPublishedResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublishedResults406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublishedResults406ApplicationProblemPlusJSONResponse) VisitListPublishedResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublishedResults429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublishedResults429ApplicationProblemPlusJSONResponse) VisitListPublishedResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublishedResults503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublishedResults503ApplicationProblemPlusJSONResponse) VisitListPublishedResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResultRequestObject struct {
+	Params        PublishResultParams
+	JSONBody      *PublishResultJSONRequestBody
+	Body          io.Reader
+	FormdataBody  *PublishResultFormdataRequestBody
+	MultipartBody *multipart.Reader
+}
+
+type PublishResultResponseObject interface {
+	VisitPublishResultResponse(w http.ResponseWriter) error
+}
+
+type PublishResult201ResponseHeaders struct {
+	Location *string
+}
+
+type PublishResult201JSONResponse struct {
+	Body    ResultPublished
+	Headers PublishResult201ResponseHeaders
+}
+
+func (response PublishResult201JSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResult400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PublishResult400ApplicationProblemPlusJSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResult401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PublishResult401ApplicationProblemPlusJSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResult403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PublishResult403ApplicationProblemPlusJSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResult406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response PublishResult406ApplicationProblemPlusJSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResult413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PublishResult413ApplicationProblemPlusJSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResult415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PublishResult415ApplicationProblemPlusJSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResult429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PublishResult429ApplicationProblemPlusJSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResult503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PublishResult503ApplicationProblemPlusJSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareResultsRequestObject struct {
+	Params CompareResultsParams
+}
+
+type CompareResultsResponseObject interface {
+	VisitCompareResultsResponse(w http.ResponseWriter) error
+}
+
+type CompareResults200JSONResponse Comparison
+
+func (response CompareResults200JSONResponse) VisitCompareResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareResults400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CompareResults400ApplicationProblemPlusJSONResponse) VisitCompareResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareResults401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CompareResults401ApplicationProblemPlusJSONResponse) VisitCompareResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareResults403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CompareResults403ApplicationProblemPlusJSONResponse) VisitCompareResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareResults404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CompareResults404ApplicationProblemPlusJSONResponse) VisitCompareResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareResults406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CompareResults406ApplicationProblemPlusJSONResponse) VisitCompareResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareResults429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CompareResults429ApplicationProblemPlusJSONResponse) VisitCompareResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareResults503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CompareResults503ApplicationProblemPlusJSONResponse) VisitCompareResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPassListSchemaRequestObject struct {
+}
+
+type GetPassListSchemaResponseObject interface {
+	VisitGetPassListSchemaResponse(w http.ResponseWriter) error
+}
+
+type GetPassListSchema200JSONResponse map[string]interface{}
+
+func (response GetPassListSchema200JSONResponse) VisitGetPassListSchemaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPassListSchema400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetPassListSchema400ApplicationProblemPlusJSONResponse) VisitGetPassListSchemaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPassListSchema401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetPassListSchema401ApplicationProblemPlusJSONResponse) VisitGetPassListSchemaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPassListSchema403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetPassListSchema403ApplicationProblemPlusJSONResponse) VisitGetPassListSchemaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPassListSchema406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPassListSchema406ApplicationProblemPlusJSONResponse) VisitGetPassListSchemaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPassListSchema429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetPassListSchema429ApplicationProblemPlusJSONResponse) VisitGetPassListSchemaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPassListSchema503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPassListSchema503ApplicationProblemPlusJSONResponse) VisitGetPassListSchemaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublishedResultRequestObject struct {
+	PublishedID string `json:"published_id"`
+}
+
+type DeletePublishedResultResponseObject interface {
+	VisitDeletePublishedResultResponse(w http.ResponseWriter) error
+}
+
+type DeletePublishedResult204Response struct {
+}
+
+func (response DeletePublishedResult204Response) VisitDeletePublishedResultResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeletePublishedResult400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublishedResult400ApplicationProblemPlusJSONResponse) VisitDeletePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublishedResult401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublishedResult401ApplicationProblemPlusJSONResponse) VisitDeletePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublishedResult403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublishedResult403ApplicationProblemPlusJSONResponse) VisitDeletePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublishedResult404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublishedResult404ApplicationProblemPlusJSONResponse) VisitDeletePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublishedResult406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublishedResult406ApplicationProblemPlusJSONResponse) VisitDeletePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublishedResult429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublishedResult429ApplicationProblemPlusJSONResponse) VisitDeletePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublishedResult503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublishedResult503ApplicationProblemPlusJSONResponse) VisitDeletePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublishedResultRequestObject struct {
+	PublishedID string `json:"published_id"`
+}
+
+type GetPublishedResultResponseObject interface {
+	VisitGetPublishedResultResponse(w http.ResponseWriter) error
+}
+
+type GetPublishedResult200JSONResponse PublishedResult
+
+func (response GetPublishedResult200JSONResponse) VisitGetPublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublishedResult400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetPublishedResult400ApplicationProblemPlusJSONResponse) VisitGetPublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublishedResult401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetPublishedResult401ApplicationProblemPlusJSONResponse) VisitGetPublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublishedResult403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetPublishedResult403ApplicationProblemPlusJSONResponse) VisitGetPublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublishedResult404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPublishedResult404ApplicationProblemPlusJSONResponse) VisitGetPublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublishedResult406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPublishedResult406ApplicationProblemPlusJSONResponse) VisitGetPublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublishedResult429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetPublishedResult429ApplicationProblemPlusJSONResponse) VisitGetPublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublishedResult503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPublishedResult503ApplicationProblemPlusJSONResponse) VisitGetPublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResultRequestObject struct {
+	PublishedID string `json:"published_id"`
+	Body        *UpdatePublishedResultJSONRequestBody
+}
+
+type UpdatePublishedResultResponseObject interface {
+	VisitUpdatePublishedResultResponse(w http.ResponseWriter) error
+}
+
+type UpdatePublishedResult201JSONResponse PublishedRecord
+
+func (response UpdatePublishedResult201JSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult400ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult401ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult403ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult404ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult406ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult413ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult415ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult429ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult503ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaRequestObject struct {
+	PublishedID string `json:"published_id"`
+}
+
+type GetResultMetaResponseObject interface {
+	VisitGetResultMetaResponse(w http.ResponseWriter) error
+}
+
+type GetResultMeta200JSONResponse PublishedMeta
+
+func (response GetResultMeta200JSONResponse) VisitGetResultMetaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMeta400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMeta400ApplicationProblemPlusJSONResponse) VisitGetResultMetaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMeta401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMeta401ApplicationProblemPlusJSONResponse) VisitGetResultMetaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMeta403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMeta403ApplicationProblemPlusJSONResponse) VisitGetResultMetaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMeta404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMeta404ApplicationProblemPlusJSONResponse) VisitGetResultMetaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMeta406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMeta406ApplicationProblemPlusJSONResponse) VisitGetResultMetaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMeta429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMeta429ApplicationProblemPlusJSONResponse) VisitGetResultMetaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMeta503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMeta503ApplicationProblemPlusJSONResponse) VisitGetResultMetaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteResultMetaKeyRequestObject struct {
+	PublishedID string `json:"published_id"`
+	Key         string `json:"key"`
+}
+
+type DeleteResultMetaKeyResponseObject interface {
+	VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error
+}
+
+type DeleteResultMetaKey204Response struct {
+}
+
+func (response DeleteResultMetaKey204Response) VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteResultMetaKey400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteResultMetaKey400ApplicationProblemPlusJSONResponse) VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteResultMetaKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteResultMetaKey401ApplicationProblemPlusJSONResponse) VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteResultMetaKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteResultMetaKey403ApplicationProblemPlusJSONResponse) VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteResultMetaKey404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteResultMetaKey404ApplicationProblemPlusJSONResponse) VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteResultMetaKey406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteResultMetaKey406ApplicationProblemPlusJSONResponse) VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteResultMetaKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteResultMetaKey429ApplicationProblemPlusJSONResponse) VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteResultMetaKey503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteResultMetaKey503ApplicationProblemPlusJSONResponse) VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaKeyRequestObject struct {
+	PublishedID string `json:"published_id"`
+	Key         string `json:"key"`
+}
+
+type GetResultMetaKeyResponseObject interface {
+	VisitGetResultMetaKeyResponse(w http.ResponseWriter) error
+}
+
+type GetResultMetaKey200JSONResponse string
+
+func (response GetResultMetaKey200JSONResponse) VisitGetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaKey400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMetaKey400ApplicationProblemPlusJSONResponse) VisitGetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMetaKey401ApplicationProblemPlusJSONResponse) VisitGetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMetaKey403ApplicationProblemPlusJSONResponse) VisitGetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaKey404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMetaKey404ApplicationProblemPlusJSONResponse) VisitGetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaKey406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMetaKey406ApplicationProblemPlusJSONResponse) VisitGetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMetaKey429ApplicationProblemPlusJSONResponse) VisitGetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaKey503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMetaKey503ApplicationProblemPlusJSONResponse) VisitGetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKeyRequestObject struct {
+	PublishedID string `json:"published_id"`
+	Key         string `json:"key"`
+	Body        io.Reader
+	TextBody    *SetResultMetaKeyTextRequestBody
+}
+
+type SetResultMetaKeyResponseObject interface {
+	VisitSetResultMetaKeyResponse(w http.ResponseWriter) error
+}
+
+type SetResultMetaKey201Response struct {
+}
+
+func (response SetResultMetaKey201Response) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(201)
+	return nil
+}
+
+type SetResultMetaKey400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey400ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey401ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey403ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKey404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey404ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKey406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey406ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKey413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey413ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKey415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey415ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey429ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKey503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey503ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListRunsRequestObject struct {
 	Params ListRunsParams
 }
@@ -19826,6 +22819,654 @@ func (response AdvertiseSnapToAll503ApplicationProblemPlusJSONResponse) VisitAdv
 	return err
 }
 
+type CreateSubunitRequestObject struct {
+	Params        CreateSubunitParams
+	JSONBody      *CreateSubunitJSONRequestBody
+	Body          io.Reader
+	FormdataBody  *CreateSubunitFormdataRequestBody
+	MultipartBody *multipart.Reader
+}
+
+type CreateSubunitResponseObject interface {
+	VisitCreateSubunitResponse(w http.ResponseWriter) error
+}
+
+type CreateSubunit201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateSubunit201JSONResponse struct {
+	Body    SubunitCreated
+	Headers CreateSubunit201ResponseHeaders
+}
+
+func (response CreateSubunit201JSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit400ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit401ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit403ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit404ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit406ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit413ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit415ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit429ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit503ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubunitRequestObject struct {
+	SubunitID string `json:"subunit_id"`
+}
+
+type DeleteSubunitResponseObject interface {
+	VisitDeleteSubunitResponse(w http.ResponseWriter) error
+}
+
+type DeleteSubunit204Response struct {
+}
+
+func (response DeleteSubunit204Response) VisitDeleteSubunitResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteSubunit400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSubunit400ApplicationProblemPlusJSONResponse) VisitDeleteSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubunit401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSubunit401ApplicationProblemPlusJSONResponse) VisitDeleteSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubunit403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSubunit403ApplicationProblemPlusJSONResponse) VisitDeleteSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubunit404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSubunit404ApplicationProblemPlusJSONResponse) VisitDeleteSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubunit406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSubunit406ApplicationProblemPlusJSONResponse) VisitDeleteSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubunit429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSubunit429ApplicationProblemPlusJSONResponse) VisitDeleteSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubunit503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSubunit503ApplicationProblemPlusJSONResponse) VisitDeleteSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitRequestObject struct {
+	SubunitID string `json:"subunit_id"`
+}
+
+type GetSubunitResponseObject interface {
+	VisitGetSubunitResponse(w http.ResponseWriter) error
+}
+
+type GetSubunit200JSONResponse SubunitData
+
+func (response GetSubunit200JSONResponse) VisitGetSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunit400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunit400ApplicationProblemPlusJSONResponse) VisitGetSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunit401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunit401ApplicationProblemPlusJSONResponse) VisitGetSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunit403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunit403ApplicationProblemPlusJSONResponse) VisitGetSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunit404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunit404ApplicationProblemPlusJSONResponse) VisitGetSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunit406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunit406ApplicationProblemPlusJSONResponse) VisitGetSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunit429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunit429ApplicationProblemPlusJSONResponse) VisitGetSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunit503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunit503ApplicationProblemPlusJSONResponse) VisitGetSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunitRequestObject struct {
+	SubunitID     string `json:"subunit_id"`
+	JSONBody      *LinkSubunitJSONRequestBody
+	Body          io.Reader
+	FormdataBody  *LinkSubunitFormdataRequestBody
+	MultipartBody *multipart.Reader
+}
+
+type LinkSubunitResponseObject interface {
+	VisitLinkSubunitResponse(w http.ResponseWriter) error
+}
+
+type LinkSubunit200JSONResponse SubunitLinked
+
+func (response LinkSubunit200JSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit400ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit401ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit403ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit404ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit406ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit413ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit415ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit429ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit503ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateTestStatusRequestObject struct {
 	Params        UpdateTestStatusParams
 	JSONBody      *UpdateTestStatusJSONRequestBody
@@ -21730,6 +25371,48 @@ type StrictServerInterface interface {
 	// ReplaceTestSpec Replace a test spec
 	// (PUT /v1/products/{product_id}/testspecs/{spec_id})
 	ReplaceTestSpec(ctx context.Context, request ReplaceTestSpecRequestObject) (ReplaceTestSpecResponseObject, error)
+	// ListPublicKeys List one's keys
+	// (GET /v1/profile/pubkeys)
+	ListPublicKeys(ctx context.Context, request ListPublicKeysRequestObject) (ListPublicKeysResponseObject, error)
+	// CreatePublicKey Register a key
+	// (POST /v1/profile/pubkeys)
+	CreatePublicKey(ctx context.Context, request CreatePublicKeyRequestObject) (CreatePublicKeyResponseObject, error)
+	// DeletePublicKey Remove one's key
+	// (DELETE /v1/profile/pubkeys/{key_id})
+	DeletePublicKey(ctx context.Context, request DeletePublicKeyRequestObject) (DeletePublicKeyResponseObject, error)
+	// ListPublishedResults List results
+	// (GET /v1/results)
+	ListPublishedResults(ctx context.Context, request ListPublishedResultsRequestObject) (ListPublishedResultsResponseObject, error)
+	// PublishResult Upload the passed tests of a run
+	// (POST /v1/results)
+	PublishResult(ctx context.Context, request PublishResultRequestObject) (PublishResultResponseObject, error)
+	// CompareResults Compare results test by test
+	// (GET /v1/results/compare)
+	CompareResults(ctx context.Context, request CompareResultsRequestObject) (CompareResultsResponseObject, error)
+	// GetPassListSchema Get the schema of an upload
+	// (GET /v1/results/schema)
+	GetPassListSchema(ctx context.Context, request GetPassListSchemaRequestObject) (GetPassListSchemaResponseObject, error)
+	// DeletePublishedResult Delete a result
+	// (DELETE /v1/results/{published_id})
+	DeletePublishedResult(ctx context.Context, request DeletePublishedResultRequestObject) (DeletePublishedResultResponseObject, error)
+	// GetPublishedResult Read a result
+	// (GET /v1/results/{published_id})
+	GetPublishedResult(ctx context.Context, request GetPublishedResultRequestObject) (GetPublishedResultResponseObject, error)
+	// UpdatePublishedResult Verify a result
+	// (PUT /v1/results/{published_id})
+	UpdatePublishedResult(ctx context.Context, request UpdatePublishedResultRequestObject) (UpdatePublishedResultResponseObject, error)
+	// GetResultMeta Read what is noted about a result
+	// (GET /v1/results/{published_id}/meta)
+	GetResultMeta(ctx context.Context, request GetResultMetaRequestObject) (GetResultMetaResponseObject, error)
+	// DeleteResultMetaKey Take a note back
+	// (DELETE /v1/results/{published_id}/meta/{key})
+	DeleteResultMetaKey(ctx context.Context, request DeleteResultMetaKeyRequestObject) (DeleteResultMetaKeyResponseObject, error)
+	// GetResultMetaKey Read one note
+	// (GET /v1/results/{published_id}/meta/{key})
+	GetResultMetaKey(ctx context.Context, request GetResultMetaKeyRequestObject) (GetResultMetaKeyResponseObject, error)
+	// SetResultMetaKey Note something about a result
+	// (POST /v1/results/{published_id}/meta/{key})
+	SetResultMetaKey(ctx context.Context, request SetResultMetaKeyRequestObject) (SetResultMetaKeyResponseObject, error)
 	// ListRuns List runs
 	// (GET /v1/runs)
 	ListRuns(ctx context.Context, request ListRunsRequestObject) (ListRunsResponseObject, error)
@@ -21766,6 +25449,18 @@ type StrictServerInterface interface {
 	// AdvertiseSnapToAll Advertise a snap revision to every product
 	// (POST /v1/snaps)
 	AdvertiseSnapToAll(ctx context.Context, request AdvertiseSnapToAllRequestObject) (AdvertiseSnapToAllResponseObject, error)
+	// CreateSubunit Upload a subunit stream
+	// (POST /v1/subunit)
+	CreateSubunit(ctx context.Context, request CreateSubunitRequestObject) (CreateSubunitResponseObject, error)
+	// DeleteSubunit Delete a subunit stream
+	// (DELETE /v1/subunit/{subunit_id})
+	DeleteSubunit(ctx context.Context, request DeleteSubunitRequestObject) (DeleteSubunitResponseObject, error)
+	// GetSubunit Read a subunit stream in subunit2sql's numbers
+	// (GET /v1/subunit/{subunit_id})
+	GetSubunit(ctx context.Context, request GetSubunitRequestObject) (GetSubunitResponseObject, error)
+	// LinkSubunit Give a result its subunit stream
+	// (PUT /v1/subunit/{subunit_id})
+	LinkSubunit(ctx context.Context, request LinkSubunitRequestObject) (LinkSubunitResponseObject, error)
 	// UpdateTestStatus Post a status message
 	// (POST /v1/update-test-status)
 	UpdateTestStatus(ctx context.Context, request UpdateTestStatusRequestObject) (UpdateTestStatusResponseObject, error)
@@ -24109,6 +27804,458 @@ func (sh *strictHandler) ReplaceTestSpec(ctx echo.Context, productID ProductID, 
 	return nil
 }
 
+// ListPublicKeys operation middleware
+func (sh *strictHandler) ListPublicKeys(ctx echo.Context) error {
+	var request ListPublicKeysRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPublicKeys(ctx.Request().Context(), request.(ListPublicKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPublicKeys")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPublicKeysResponseObject); ok {
+		return validResponse.VisitListPublicKeysResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreatePublicKey operation middleware
+func (sh *strictHandler) CreatePublicKey(ctx echo.Context) error {
+	var request CreatePublicKeyRequestObject
+
+	var body CreatePublicKeyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreatePublicKey(ctx.Request().Context(), request.(CreatePublicKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreatePublicKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreatePublicKeyResponseObject); ok {
+		return validResponse.VisitCreatePublicKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeletePublicKey operation middleware
+func (sh *strictHandler) DeletePublicKey(ctx echo.Context, keyID string) error {
+	var request DeletePublicKeyRequestObject
+
+	request.KeyID = keyID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeletePublicKey(ctx.Request().Context(), request.(DeletePublicKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeletePublicKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeletePublicKeyResponseObject); ok {
+		return validResponse.VisitDeletePublicKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPublishedResults operation middleware
+func (sh *strictHandler) ListPublishedResults(ctx echo.Context, params ListPublishedResultsParams) error {
+	var request ListPublishedResultsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPublishedResults(ctx.Request().Context(), request.(ListPublishedResultsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPublishedResults")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPublishedResultsResponseObject); ok {
+		return validResponse.VisitListPublishedResultsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PublishResult operation middleware
+func (sh *strictHandler) PublishResult(ctx echo.Context, params PublishResultParams) error {
+	var request PublishResultRequestObject
+
+	request.Params = params
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body PublishResultJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/octet-stream") {
+		request.Body = ctx.Request().Body
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		if form, err := ctx.FormParams(); err == nil {
+			var body PublishResultFormdataRequestBody
+			if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+				return err
+			}
+			request.FormdataBody = &body
+		} else {
+			return err
+		}
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "multipart/form-data") {
+		if reader, err := ctx.Request().MultipartReader(); err != nil {
+			return err
+		} else {
+			request.MultipartBody = reader
+		}
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PublishResult(ctx.Request().Context(), request.(PublishResultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PublishResult")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PublishResultResponseObject); ok {
+		return validResponse.VisitPublishResultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CompareResults operation middleware
+func (sh *strictHandler) CompareResults(ctx echo.Context, params CompareResultsParams) error {
+	var request CompareResultsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CompareResults(ctx.Request().Context(), request.(CompareResultsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CompareResults")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CompareResultsResponseObject); ok {
+		return validResponse.VisitCompareResultsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPassListSchema operation middleware
+func (sh *strictHandler) GetPassListSchema(ctx echo.Context) error {
+	var request GetPassListSchemaRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPassListSchema(ctx.Request().Context(), request.(GetPassListSchemaRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPassListSchema")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPassListSchemaResponseObject); ok {
+		return validResponse.VisitGetPassListSchemaResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeletePublishedResult operation middleware
+func (sh *strictHandler) DeletePublishedResult(ctx echo.Context, publishedID string) error {
+	var request DeletePublishedResultRequestObject
+
+	request.PublishedID = publishedID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeletePublishedResult(ctx.Request().Context(), request.(DeletePublishedResultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeletePublishedResult")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeletePublishedResultResponseObject); ok {
+		return validResponse.VisitDeletePublishedResultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPublishedResult operation middleware
+func (sh *strictHandler) GetPublishedResult(ctx echo.Context, publishedID string) error {
+	var request GetPublishedResultRequestObject
+
+	request.PublishedID = publishedID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPublishedResult(ctx.Request().Context(), request.(GetPublishedResultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPublishedResult")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPublishedResultResponseObject); ok {
+		return validResponse.VisitGetPublishedResultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdatePublishedResult operation middleware
+func (sh *strictHandler) UpdatePublishedResult(ctx echo.Context, publishedID string) error {
+	var request UpdatePublishedResultRequestObject
+
+	request.PublishedID = publishedID
+
+	var body UpdatePublishedResultJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdatePublishedResult(ctx.Request().Context(), request.(UpdatePublishedResultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdatePublishedResult")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdatePublishedResultResponseObject); ok {
+		return validResponse.VisitUpdatePublishedResultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetResultMeta operation middleware
+func (sh *strictHandler) GetResultMeta(ctx echo.Context, publishedID string) error {
+	var request GetResultMetaRequestObject
+
+	request.PublishedID = publishedID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetResultMeta(ctx.Request().Context(), request.(GetResultMetaRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetResultMeta")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetResultMetaResponseObject); ok {
+		return validResponse.VisitGetResultMetaResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteResultMetaKey operation middleware
+func (sh *strictHandler) DeleteResultMetaKey(ctx echo.Context, publishedID string, key string) error {
+	var request DeleteResultMetaKeyRequestObject
+
+	request.PublishedID = publishedID
+	request.Key = key
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteResultMetaKey(ctx.Request().Context(), request.(DeleteResultMetaKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteResultMetaKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteResultMetaKeyResponseObject); ok {
+		return validResponse.VisitDeleteResultMetaKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetResultMetaKey operation middleware
+func (sh *strictHandler) GetResultMetaKey(ctx echo.Context, publishedID string, key string) error {
+	var request GetResultMetaKeyRequestObject
+
+	request.PublishedID = publishedID
+	request.Key = key
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetResultMetaKey(ctx.Request().Context(), request.(GetResultMetaKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetResultMetaKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetResultMetaKeyResponseObject); ok {
+		return validResponse.VisitGetResultMetaKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetResultMetaKey operation middleware
+func (sh *strictHandler) SetResultMetaKey(ctx echo.Context, publishedID string, key string) error {
+	var request SetResultMetaKeyRequestObject
+
+	request.PublishedID = publishedID
+	request.Key = key
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/octet-stream") {
+		request.Body = ctx.Request().Body
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "text/plain") {
+		data, err := io.ReadAll(ctx.Request().Body)
+		if err != nil {
+			return err
+		}
+		if len(data) > 0 {
+			body := SetResultMetaKeyTextRequestBody(data)
+			request.TextBody = &body
+		}
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetResultMetaKey(ctx.Request().Context(), request.(SetResultMetaKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetResultMetaKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetResultMetaKeyResponseObject); ok {
+		return validResponse.VisitSetResultMetaKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListRuns operation middleware
 func (sh *strictHandler) ListRuns(ctx echo.Context, params ListRunsParams) error {
 	var request ListRunsRequestObject
@@ -24461,6 +28608,198 @@ func (sh *strictHandler) AdvertiseSnapToAll(ctx echo.Context, params AdvertiseSn
 		return err
 	} else if validResponse, ok := response.(AdvertiseSnapToAllResponseObject); ok {
 		return validResponse.VisitAdvertiseSnapToAllResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateSubunit operation middleware
+func (sh *strictHandler) CreateSubunit(ctx echo.Context, params CreateSubunitParams) error {
+	var request CreateSubunitRequestObject
+
+	request.Params = params
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body CreateSubunitJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/octet-stream") {
+		request.Body = ctx.Request().Body
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		if form, err := ctx.FormParams(); err == nil {
+			var body CreateSubunitFormdataRequestBody
+			if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+				return err
+			}
+			request.FormdataBody = &body
+		} else {
+			return err
+		}
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "multipart/form-data") {
+		if reader, err := ctx.Request().MultipartReader(); err != nil {
+			return err
+		} else {
+			request.MultipartBody = reader
+		}
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateSubunit(ctx.Request().Context(), request.(CreateSubunitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateSubunit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateSubunitResponseObject); ok {
+		return validResponse.VisitCreateSubunitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteSubunit operation middleware
+func (sh *strictHandler) DeleteSubunit(ctx echo.Context, subunitID string) error {
+	var request DeleteSubunitRequestObject
+
+	request.SubunitID = subunitID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteSubunit(ctx.Request().Context(), request.(DeleteSubunitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteSubunit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteSubunitResponseObject); ok {
+		return validResponse.VisitDeleteSubunitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSubunit operation middleware
+func (sh *strictHandler) GetSubunit(ctx echo.Context, subunitID string) error {
+	var request GetSubunitRequestObject
+
+	request.SubunitID = subunitID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSubunit(ctx.Request().Context(), request.(GetSubunitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSubunit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSubunitResponseObject); ok {
+		return validResponse.VisitGetSubunitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// LinkSubunit operation middleware
+func (sh *strictHandler) LinkSubunit(ctx echo.Context, subunitID string) error {
+	var request LinkSubunitRequestObject
+
+	request.SubunitID = subunitID
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body LinkSubunitJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/octet-stream") {
+		request.Body = ctx.Request().Body
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		if form, err := ctx.FormParams(); err == nil {
+			var body LinkSubunitFormdataRequestBody
+			if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+				return err
+			}
+			request.FormdataBody = &body
+		} else {
+			return err
+		}
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "multipart/form-data") {
+		if reader, err := ctx.Request().MultipartReader(); err != nil {
+			return err
+		} else {
+			request.MultipartBody = reader
+		}
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.LinkSubunit(ctx.Request().Context(), request.(LinkSubunitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "LinkSubunit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(LinkSubunitResponseObject); ok {
+		return validResponse.VisitLinkSubunitResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -24885,599 +29224,714 @@ func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L37dhu51S/4KhhO1mq7Q1K8SqK0ss6obTmttC/6JDmdpOUjglUgiagIMAVQFKPhrPM058HOk8zCBlBX",
-	"VLFKkh0nn/JH2mJV4bqxb9j7tx8aHl8sOSNMisbRQ2NOsE9C+OeJ55GlvMBsRuBvnwgvpEtJOWscNS7x",
-	"RiA5xxItcSgF4lMk5wRNaUCQhxmaEITFLfHRlIftRrNB7vFiGZDGUWOykUQ0mg3hzckCq5blZqkeCBlS",
-	"Nmtst83GG+zNyRvOZMiDfN8/8zUKOJtBj5iJNQnRAm9Un7dkKdPdMd7yVGu7euRMEibfUrHkguqOsv1e",
-	"2QkyvCBoxXwSovWcenOE0STka0FCJPAdEYmBpQeDpcTefEGYPIaWVEN/WFBGPc6m7b8LzqoNE3YlP8Bf",
-	"YTBqQ1L7IedUICoc24A6rdForzvc71Tr95J4q5DKzTkPqLfJD+AdDyfUF4n1kByFK4Yw28g5hS3DEgmJ",
-	"mS8QZdEY02MTmPkTfn+MfDLFq0C2ROihHxhn5Idq47zaLMknGJSDdK9IEAg7QKFGOCEBJXcERrMgPsVI",
-	"tZylI8HodLqj/7dkGRIPu+nnkjKPoPWc6HnzJQnhTUQF8s2HxEevLt69QaODwfB1egT/T3fQ6Q0Gg8PO",
-	"rt06vcKzfPcnSOKZJgwq0B0JN4ZGm+qQovHZtPWRM9L6gKU3H6f7vm5MuqPBPvZGvcGo5/f6g+vGjkG8",
-	"x0J+4D6dUuK7SNWsgqbDNQkJEpKHxE93/Cvxm6jbRX9aMdTrdAeoc3DU6x11uuiPH652jYCyW/cpZuRe",
-	"Isx8GMEyJHeUrwRa4hnRq3/YOzzMrP71qtPpe3t33b1wxcT/UO/+oQc/kmMUkuAP1w3V6u5l4UXk8etc",
-	"LYKE4a2RPi6GlYYEZ9bFDmSvu5MaLsiUhCEJiw7tL4Qsk0d2GvIFkiQI1AC4nKtDsoaxUYk8xfrUGzku",
-	"G5pudo5GhpuTqSShg0LVz2jO12iB2QYJ4nHFJyRHUhHrDFOW6naY7GrKwwWWjaMGZbLfazRt35RJMiMh",
-	"dH7FJQ7e8BWTbqkC3VJJFgIt1ClAnCEcBEAZaf7ZLep6f+Du+tdffz1ZyTlhkqpjXsS8vZD46h0cCIRD",
-	"gjBI4eyp+IngkISKLILFH64bIqDLNd7spL1fccjUv93S3LBjHvhojTeaU5fwqfSIeqMRaqHrRvx8x2i2",
-	"zcYSh3hBpNU3ZoTJs7fuA4vVwyaabPT5UEQI46MSzaiSuFQKEkzTY5py3oIPW9RvNBtUNbbEct5oNlQL",
-	"Sh6rpzfwNCT/WNFQsSoZrkhy5At8/56wmZw3jnqdTrOxoMz+3W26ZNAqFNxB3Uo2UbYiCAOZq4koUrML",
-	"TQXy4EuYnmgiLBBmiOAwoCTUzGmG79RH6Wn6f393+OHqZG2n+I8VCTeJOcJZK5jQsNvbPaG3JKBKXBRt",
-	"jm+eNxFGnz+fvU0Pj/QmB97A77ZGHTxpDaYd0pp0J71WHw+8ob9PDqaHHffu2HbrbpBDIDL/rTl0OAj4",
-	"+nSxlJs/42BFbGvpWX1eAtOZExRgIRFlSmORkez0sSRt9OpKSRHFGJtoQjy8EgRdnp/9oJ/r47vgwNIx",
-	"Q0qs9Pv90bHitNhHnBF1ngadDhpTdocD6rfUd+P26/TB6nSHncPe/lVncNTpHHU6BdtMmH+jvi87dM3G",
-	"fSskS4KVst+YY+YHijs1ld7mOVjSG8w8EhgmsOShXDEqKTGKv5of4xJNKcNBas/1krpGOYWOkkM0Kl7j",
-	"aIoDQaLNm3AeEMxg9/7IA/8DFpKERRQ4U0xrAa+4iXCEu15Pkd5wiAetgTc8bI38odfqTIekiw8mfa/X",
-	"dROhavpGN/10OjzzyWLJJWHe5heycapoiqaM8u4FlDD5g0B8zfSSA2fQNKiGQYRso3c8RL0BmvNVqA0P",
-	"objjLdko4RX9rSZlWGX0mzGd1lTO+Uoin1M2u2aRqg7y9hgeI8xAEUAT7isBqSl31L5mqVUeTjrT/emA",
-	"tLB/R0JJBWn17KpqyzJe18RStNRaFC3kcLibQSlV8/SuQHxotQojIUOCF2ptL0l4R8LWJWESwWcCzTgR",
-	"iDNgupFlIAjzc9x2cNDtFs1JjaMFLbbO3hbNaH/gnAJd0N1KCdZiYK5EgxbOCy7SA+wqynMdvQB6cB49",
-	"+CanPy3wPV2sFvBYiz3zp1O/+TQFAZ6fwicWbNA6knEgcpFP/d2yOivIYmFd58x9mp4tsMtahoHBOVNG",
-	"473UlK6N5czo3p6evP3p9PTdzWF/MOx2+qOCIVLV082K0X+syGNG+inispvC8VKBJBEywZE36cH2/SEe",
-	"TYa91qE36LcGpOO1cMfrt4a4P+14I3IwiSk4M37V8E2i4UfMIf64iFlnR+/m2HVmkebY7kk8hW2f4zJv",
-	"y4wcGz9GKIAzdtvoRB/UpdIe1DPgJAIRpXdk7QjXRqivC85qM29upE6q/t/O86rmtFNT1WZfVgslzCf+",
-	"sVK50VjZ2GOkGSHwJTXb9ZwHBGHfD4nIuJ1O/mu+9hajW//Xjx2vSGXVenAR5Q06o/3dMuE85P7KKzQo",
-	"lvpxRHvoVzAnBGJKMfMwU5oNuadC+wlA3g3SU+lOO14fD3utA39AWoNJf9QaeZ39Vmeyj/te1++RwdRN",
-	"oabzpxPmBRGroHCOITz9QbGzJuIhGnurMCRMjsHfYxwN6jBiKRVlpqdnXnbPQDe9awJL1XCovv6fr0xz",
-	"/+9vndYIt6YnrXdfHg63reSfgzp/dnvb179rOBdlxa74LSlw4ArihSRSscIVa2qPHJVojZXZ7xMtCDgj",
-	"x2isbHYe0n+CATwGN7OHwxCUICWFkTHFlYmQc9J4PAyJJ1tzHgpSQOvhit1IGG6ZieacJSPhFRHF26/m",
-	"hpH2Zyu7UZ/+Y82F0IJgJhCeCMKk25hJGSpaWSS+XhxltmCBLsj0UmLv9gehFVeBNyJjv3QLLRbg0xkB",
-	"k5/n5ZJ4pZJELInnFiH70+lwsu8NW/3utNMaTLukdTg98FrD7qSD+5NDPJj03OSt2nz66byUOJS17M53",
-	"4HqLZYnD7kScfXvTs1Nqego1z8cbn5cypJ5DcbwgUzUvT7v0jb9HzVApWb5iaCt2y/iaHaGxWkzURRvQ",
-	"4pFEmzEwPLApUQcxjvh0iqaIZfza6rvCWcGwdlAnvAQec4c1p+2rQWcAdsXl+ZnSe5XmDttrGI8aW6ys",
-	"oDVfBT6aEOBEx8rABmOMCuMeV+TBKlrbjilUMLd38JQCa8Ohg+04QHk1plxjUeP6uFpMXJ5jyw1+EIjB",
-	"K8CmjEdTC6uMktZJzcM9C1Z5/NpgsuPvFI6/isBWxx1X1JIPJl1vH/dJqzPd77UG+MBvHU47pNXzRnjg",
-	"Dyf75ODgKRJ8N5P7lUzmnN8WTWmtH7tH73XwYafbI639addvDbyDSetw0u239qe96WDS8UZ+t8A1aJp9",
-	"6vC36mOx5EzoO+6fsH+h/SrqL8N5gHsvlwHVFzd7y5BPArL4PVzXHj0kuvtdSKaNo8b/vRdfqu/pp2Lv",
-	"XH+lO8143/mCmFNuCRbGoMh0HXI2O0ZjEoY8FGPjASLYm+sbonZD33pOA8NDv9WgrxLjVH2G2KeeFNrS",
-	"j7hV23gXJ9T3tUb2LccXX6aoEc0495toAp4uIsB1CUIZZCsM9I+ckW87RipS1/U8pDPKcIDERkiyAI10",
-	"Ru8IQ6vlMRqvwsBSgHaocH4LZtgywB6BKXzkUgdu4ElAvvV6656tNchD9GlJGCiIrZPzs9afSSgoZwiL",
-	"WwEmCEZ35icz/5PzMy3nox0CE8zO7B1fMf8bTyok2ipEYmXPHBhT1FiLEt1RQScBsTcGHg4CEtohl92A",
-	"GxeedvOC8fwqcwn/Wp8kGgQopLM5WGiJEB0Ik2kl4mRc0zTv76ViahJBAmXfwDtb7S7YBBz7V5y/x+Hs",
-	"m1PWhPsbWHalu04pCXxFMlQ21QLxO2WASYHAxQkrDwEyH7m8xJKKKf1XHAY410DM6hRHwVAooEpJXUlB",
-	"fZKKf0lurB5nK4rzKd3YZEwQDOaShHfUI58ZvsM0+FdMXoCLHah3vpJSyTafrxlsoYjEnb3CZYT4wjpd",
-	"dLiDNyd+G3002q9aQW+uJuhnVgrCCVpRPEHZOiUiD7Y6GIB/wGxjBL74pkvEuXbrGwkqTNAFOMi120yt",
-	"VCy/nm/Wnxk2Lg3yTVnpR56YTnSUrVFnLLkmIvdLpcqp5yG547e5Df/1119b2UCKsvln4y7MIixD7hEh",
-	"1Nk4ZdL42/8lulMc4aOVk7U5FHMepA6FxLfK8IPRixUYBsT/QHyKr0Cr/bbDtxxK9a02y/59yjzuQ+CQ",
-	"luj6wtC4VR0hJWreSvnaWrU9ij0V4oIHpEBuKh5imzZyV7OcYzS+by1JuKBCKRZiDD4pvaigNYc8IODG",
-	"8zkYI0wZbL81QnuVF4JfrdFsBHjSaDb0SMEZjf0FZY0vzbxjQw83cjpi34cIUhych+p7SZV1YQzu3IWv",
-	"+iq6g1VSTJL7tCvWOI9uFI9QY+2Oeu1Ou9fu7PUGajxeSLAk/g0Yo71Ob7/V6ba6w8ht87dG/M5k0zgy",
-	"M2k2yALToHHUgM7UuRPQBlsFQbMxDfBMNI5++9JsUF+Z9Pz2ptP909vBn/d//a+/9P86/NvByein7pv+",
-	"2+HpwbtGs3FL4Koldoyr36hS2FKLatoMsJA3K2GGrbuMf9NTbSRMcaX+BBsUtcTX6r9HDczUTJYhmdJ7",
-	"tSnBOrwZTA8mYBcCA0l0oDZfwHbrZtRmEobVmVF9rYSWlcqM3KpG491L78FDA+5jnV4u8wMOQ7xpNBv3",
-	"LR4qyjrqdrfprUp4EHwsSUvSBck5tJMNDLbpfXwoeXe4jba35LX9bXrnC4akFi9embIhqgYN4TxmjUZb",
-	"TWzZM3+mbJzVJKCeuZotHsE2JsRsKx9N9ER0CZAM4db6/ByLOdnRQ29r6RqI4tO0cfRbOS9N8Idf1Ifb",
-	"L4n21K7qY/Eoqupss2cp54bR/HFB2UqCovnEPT7c5k9q3vWZvP4rbkttuD7hJVTa30bHveSt4TZmA+7I",
-	"/VCJ2zkOsSdJKLQBodmtjoBeEr7UdlxIPD5jVNhgu8JOe9s0m3nyATrYRlwqQQ67iQtkZQmdqE2zrK5k",
-	"EVX3lgvmDyEIckIhEsjMGjEeWqUtsVLWn5ycWl+726yv7rcGOO/MlhkyMCfL7rflYdHY7eJYLmOOTjPJ",
-	"nSMGEE0lxXdTPDTF/lJbmTlVOZKP9QA++TvxZEYP+MUwiKzuwhcIG5lPwQlyjDAKiJQkTBIkxF8LG3xk",
-	"dJQlCXWGSEZHEdrc26WavKfarVlLPYELf6XLqRZEVi2BxvX1pRHrjNwbaZsXoOm3a5G31q2y9L21/bnO",
-	"uwmmNXooRPzrAP8xRMSOXx8jNUwbSEUY0G/5Sc1ScHpKZjQ7KOOCyygBoMZW/MzXmjOBr88SUWZD+B0J",
-	"A7y8MZHzjaP+fqeT24i0xC/IyxArGLI63cwXhWIjR3C5IZRmb/HAN6dBe7nWPLwVx6gDncIdu0SceaSN",
-	"3uqLK6RmlBpNLgimNxz10hEw7vuY/CbZqMWFtaKqb8+vkaPHNuLDpZ8JKwBNQ0jO/TZ6R4my7PhUJ1cg",
-	"xfH0la0ivsyOenPMGFFKOvFnGU4GN7Sg7HcGV939o+HhUe+wfdgZduCqNqXyT1Y08FvarQw9yBDfCIaX",
-	"SRW/4x2S3mS/2+qRIWkNJp1pazTt+K0D3CVDv+8NJj3caJooN8j3IMxTaziXcnm0tzflvO3xxd4Eh9Fr",
-	"cTCcO4zOWAjwcqTua209FXMMt4LLAEu18faNRCBN5XickAQEi6iTkNxRAXuo/zZr4uRg0WaUSNBBTsuv",
-	"piO+0d9cqWOV0g9Bla+q9muFPrG3MZfdFjK3WFmY8Zb57e+Cs/YFXn8gQuidSakSWr2OzuBqBeK2VCvP",
-	"Uc1DbjwVB3CwdRDXQ3Ula1hbgb8K6WxGwrzy3kvor5X7V0pvhrYL434hMW6BfeLkeRmuljUW4+NSY3Rg",
-	"3yQPVo197m8T56tOn/pDexIdsQEFTblmrgRejvpLt/eS4WWjyvmITXmXKmtU11R0n2UZTUdscPZEpI9u",
-	"pBFH62KnldjYeLmzJFWs837ZJfoqKYpJNTD5sYDD9CK2/oVi60te9c7sUFXdO6UQ5bTvrDKc7sRJZrP6",
-	"mtUJWoZ8FuIFokzZSnii/chTIr05yQXDUyIgYnfJhRQmoiZnt0AmwSzkq2XjSBlRPWVB2vSCXDKCfhKS",
-	"O8bVfo0OFJXiJfbg2qDbbHh8oVVGvRcltA7+2LYO0W40G3Me+JCQ+dtDwwThQoNJDT3ZQq+jTku/3+4e",
-	"qtPyexuVt5wDaSjDUC1H43Ek5gqcrxiIvwWP7oQERtMAY1kQwgoOfH4KC+4DrbCAMpJkcYrcFvNpPCdz",
-	"9M2BMH8JCXdBjclKgF2Yof/khteQS0oUxnTxUK7gpMikRiegMUbktDuROaPJRMRXR952nl1LVbOIyNl5",
-	"Z2PvtNRhrMR+fiaBn8yIKXOD9rYJAixgL8VuVcOhMkpumoirLhHkfzkWSKk4msgru40VQX1Qn6RaGj1W",
-	"s+tvk2coIQPK9buSZd/fJs/hY/zXSpc3ZzdLNGNBA8hWgOhzkzgGrF9fjdrQWMXtlY3NOIQehRAaosOL",
-	"1nOLLWJcaNQHdyBwiWZDd5D3m5Wqeok0tCRbSSllSVaQONyJ5U+sW0S4hj7iI22XJj5ZGaJMHeJCgVtb",
-	"n5tFetyLpPwPl5Rf3LKyho44q6Qbzsp1wg+GMbrEhkBrzCSBY235wDHiLNikQkj0eqAZkQLciMljH62V",
-	"H2LK9EFaYCVQGdaWF59O4ZUvyfjk6LO8W10N4twd9p8ftbQIFlnnnj0NDUbWaMnXJERitVwGm3iboxHn",
-	"vVGx4M8OYJO80Gpr52iULQe+0Voq0LOIrRwjhVYLKeKCzKiQYSFWDpaxUKAi8qpGyAQBmUrEVxLNsUZ2",
-	"oqGFk9JxNmPV/xgJiTc17IMS3pY7h7vU0HJgkerKXF73LABQ+UEZRNpubOp4VizQtZrLdSNDJb1aRNLP",
-	"qLAFzqy0lUYlCldM5F383ayvq2Y6ev5yfYdamDsdufOepz5ig07hphIOu9AXNAuymGjgtwW+T3bUTTSd",
-	"1zgPnuugHWb0w2cis15Ge3Qn04sotVYAXA/1j3Xsl1Li9O1GdbVzge/P9MupbckpkcOMGuoYmh2UYceC",
-	"IPtB8fhqAf9kRlumMzvvniJkwNruEYPxZ+4x9d0w0kiDxFckqZOJ2uhMCgO3BshSEo3/z//633vqmdh7",
-	"YNu9GJ1Q7D3cbscZrngLF2kLahK87uXefUuG2CMT7N0ee3McCiL/sJLTw0QemH0O2vY/SeOoO9zP30je",
-	"ukN+8qlcMBEXdyjxB2/toHNBKiK5YhC370NMuY4IMpCSFg+lvcvxbe8Bvlon6gTqRXQtFqRAqseIMr3N",
-	"Na8MFK+U4YoBele+j/OQCCVsATYvXBkgQ25BNCZkRhmzwdoWh7M4HGSYVQduY4/3Qt8tw1ydCsLKp/LE",
-	"kxq7oNYtLTc3slna1u5cm4idCTr01OAdUYdROGEUJZoJKIT2bqqET+aPhDOAZAyhm2P0yuCWTOlsBUmh",
-	"qqPXTTSGf4ybaHxLNkJyRtS/FYMbo1cBn1GmD79YUwnsgU+n6jMdPDuGuGydHq70R8Yn3N+0XazZHbRV",
-	"HKjlDGsq9xKURCxtk0v7sCNIw1zLGNqygUU2jigKLIoaLKS4UybDTU2K+8QIArvEmgGqIRTwWS6UxlDz",
-	"90CJOiMJtFwdaax0XZ945sZBB1sRtajkTr/ok4BIfUel+hgcdLvNxoLIOdcXKO9Pr07VoPWC5uAro3hw",
-	"2xS5WOnkWwxB6w2T5Wmyio/UH63O9HCK/eGk5Y+8SWuwP5q2cHd/2DroHO4fHPQOR8MOXJ/xlUwhZj6Y",
-	"5OSt8a+shJLvg2ZDatFWEEF9f2Nwgm4WOLyFtYdfCfNvVkL/7Yh5skyqmkYXM7aUSjdMbIpTu68Qa3m4",
-	"Te7hQ2Qbx5vpE0aJX+4OU4LObHqON0W8h5F1ixGprHD1p25X/0uTifq35mRNNLZsDJsnPNTh+pjFeQI/",
-	"CDS+b8Hh0RH9O6Vx5ua6wo35NqbYhx2X94aMncAyWM7VYbdpHBATNOErJfFNkL+OPha7o4wTx+JhhzPf",
-	"npSHHfHjyVO0I4rFHJzCSRqwH597K6UzonVIJRG7ImYhDN4eOydACzyL+CVgKByjToSbHBLj7Y0g8Grq",
-	"g+owSaMQ1ovAV3uSZwOFiZ0mD/YvkKFJ7mXrA3yBBN4RxH6wTTOW3T2cMr/1WZi2j43ghpRSb068W+Lv",
-	"2pZ9Z0SDWRB94FPE0zSsLTVQx+pEfCs6XEmytkTWjO3hiEVFNB2RS6Fgflpka4lUJkyGlOwObY3eq+o0",
-	"jdWJ7y6m1c6lJJr1pxUN/NqqtzJ3IJ7DCUj/oGM9GkeNTrvf7rR9cjfot2e9nt/Fo/28ZJ3YMWRWCc+a",
-	"yOOLBZUCCQBcVwYLnkxCckcBX32OxTx2f41d3Y3bjV3LpPt3rc6bgK/82uQYgr8TEJY81UBWP1TSUp20",
-	"JaegcZnYle7osD3strudTvvgqD/sDw/27nrtjk1Xs5qJzfjCgYx+CuSNTxZc/Rp6cyqJJ1dhFGDiLZWI",
-	"cF/TDFqd/Va3e9U5iNWjHUMbdjodOzL76s1dv/TtfhTxo1UE4/ReGrE0DfAdD2/0MevBBqkh943HD3DW",
-	"6B2WRC8o6PqLpeJfYo7t1EAXNCtiVmO19HfO1uAWAJDRHWbYofllNmxH5kpyt3bkZ8R7WOPuV2l/6W2u",
-	"Ey4AqWvLmmGWoMI8OeGt0gr2txmqqhl+kaWyisEQ8P4l8XShifx1/6N0UEO8D+VqSIqU60Z+JIh+R3Jg",
-	"8izU3j5F19FBqRUf69JF9LokCCK95c3siUtOM3W+EicoHl96RTNnxRB/hk4yEZaJpSqUCnVv4oFxmZv4",
-	"FwHwfQuAL83GEs8oiww2g3h5A1iucGPAJQ7if8EDYS5GM1e7Zt8rqpNa43BokukBlab7x29mT58ZTKq1",
-	"QgqP7sRrKD86O9MmxWC9W0hyA/mR0YTilacemfOVgLzHBWWpq7bd4ji+fQpp+u5zd1GErLxOfHy4+6Io",
-	"KcAzX+5Q1fMyPIWLW+F7K8WTV569wwofPt/SZQT1jsZ2DywruwsueStc/mpkYdfFXvKTXv4at+ClgrHH",
-	"H0WyPokPv5uAMsK/9l6m5H892k3I83qk67r0zChQj9i8HQGdeag90xdk3+kCYU2o8KNN6oULfKNI4nQL",
-	"JqVl5VMwQaD+E2RFAvZ0lKRukAoEEnNdEgLCnjxSkpb7gh7yr0IPMcuv29TVwwb7JtVbpyj4dEal0DXE",
-	"GqXp0o+CmshnqsliWGyddM51zQssMsDXRxbmWs8D2tHjHjdzr+bfASzevwBsUwuG5nppB6xHRimx92Op",
-	"VfpSfByv3BEASBkxBpz3B4HG8WEYg/eUyiYS9N5sFeyaxhIWRDYBQpuyGfp89aadRU6OojgPjvqDo/6o",
-	"3Rn1u4MeqFERKvr1tf8w2Laur/3ra9/850r/5yj1n+vrtnp3f/s712WsmaOBYn0UuzGAqhrdG3xncEmR",
-	"4zlw3z8nYZbnVIzkjYJYy7K80uMDe0GdrAjfFdzRN2oV4DRenF5+fn91c3n16eL0raKBKQ00MJoxCKri",
-	"zOopN44a67kg3s2H6S//NQoP//jLX/8RXq3//vn87eHZ+/O/nfHee/weX67VkQ8DY8CIo709j7bNikA6",
-	"mVpPsWdqsznCNx+RflGQW3BQPUP4MCsSd6ED2aV/KI3lyGzKYzIB+tvEzlVcD0Px7/RnOVidR2QpWxpw",
-	"8UioqaRd74LOGFY6uK7Tdikx83HoIzMgkb4MS5x4TVqNHdnBQFelHiCXh0R9ld6IaEXjjUxvfxkyilkK",
-	"F1N9i21JnZqhECmY49Uy4NjXoWsewJ7H+I9+QYBOFJ8EIdtCbVV3Xxc8iYIFoKgn9m6J1DAScb29KQ1I",
-	"caiNvRFPdhKVePJCDzIzNMRes8E4hazbu651hN11W5CpSITQf1mP1V235ROJaWB+T7Y/+yddNpoNU/r3",
-	"fhE4UVzsVJ21rZpRwJelTp+os6IGQnyzylViwUqukbP0ZgYU5Tyb75y0Yqr4PYJagJQRZyCQoCYlR9iK",
-	"qqzSq5NCjLOsKJVilJZCgKpt1bsFDQIawZYo2zMRHbL9siuHud9vH+wPUq3fRXkypmpYfDYbRxm5ZURV",
-	"xWqJjNzLGzPlhIZqcztM5USgsARUekVJmFdFo7XNBR4yrUEBX6qc2GdJ4sQk8uzIMHtGSXm4TW7LrhuF",
-	"xG7tiJVwwc1BfTmlSpsdaFF/nDqGVeRRbqMftwB5pA1X/l21lu3uXcJnuTilJL3VEL5ukZbC+Y82LrU1",
-	"cZJcRKb5ZduZKJclyTrpcs/PbPIH8On5p9toBI58oXRgTVy6vtYtWnpOtS6++juCgkLiEbU/P4goIggC",
-	"HXJBQYw4w4Gqw4fk6BDLOAIlM0e7omUEVffKx7BuHXXyItaeU6zlcx2Ti/1QT3btTHlMtF1GH5cFyc9T",
-	"TAPi6+TnqMKywZOnQWBVZRlS4idKo0dQgczkCyfXTLeZznGM38xpnad39dNRLtPg7nO8XBJGfNBRMdsg",
-	"HBLcRmc2U8/nug7HchlsiiDQ1Cdx0Tx16nwswfEd17CpXAkHXN/2ADTOTy4vT982tlVI2ND6N04X1jF4",
-	"QuLFssrpzEsOWLyi0pVx5RED2O+CnTQYKunsdY08GRI1JxH54Upjh5WIsDvnpihXSTSIdSSBIAbqe0JM",
-	"jKOyCXSqHVSlJ8y3BY/VCBLexESqXWV4sbTqV1q9N+NjLYQvBthGY/kGfNY0k9HlXZSaqEP4Mv6C3zqt",
-	"0ZeHbrM7crj+MuK9HLSrFjyak2Kf0Ob+NkXIT9Rl3EiyKZ0w7qypz0AGl8tdJBbI08WtYSB1RTkMyEju",
-	"Fx5WnYdFsbZ6vPlo27taCAVajJWBxxTG3OpAaw6HNHFGITkKAvynPAj4WhwjHAie1EZpjE+yIbswpLMR",
-	"uHp+JQG4mhz57BGBFgGdQtgzQCdkaswhwdEUh27PCmR/Jkg6RW3/9fn08+nbm3efLm5O/nj68epy16ZH",
-	"iG+JTdeNAxiGWoZ8m1+qorM9hsD/sSKr3QB1kRYMJUJtncUFv40NUbsajkOTAwHQ+m1yhSdYkJscfB78",
-	"msC9c8KedLuFo80B581JoO8K9AieFRtvge9vYrulX4BQQhc43MCQbpLoeakHWZS7ZUh5COs47HyTXY5Q",
-	"9xrdYbszaHk81JCMMtzc8GlkoJh6sZVrzj6KeuqxXPXxUlftAveV+ttbQDShLnv6JYrvjOlNTycbALdr",
-	"ldaYSspmN56GLGEGEyjxJPLNM24wOxLx7gBVYkgERdAZT5p9vRkUOTxrorFBmHQsnJ7DU5qAP6skxlIs",
-	"1HnPv1nG9wT67WZ8/80Dn4RKOxVoDjczZJEaauXLvJ4borc0rv2RmLNKXU2c6ierlqnDueMmtabnNLGb",
-	"DudpHJqdlRh1G8/jxVXU52vEgj9plQeFKk+SgJP7muq+ki6fx9uN99Wxzjk3cqni9ShT4EYdrDSC2YtK",
-	"9aJSvahULyrVf55K9cVtthseWMd0V3buLmd7ou1Ctl0tBFBzTI0a54j+w8xE/ykd6p8k5MWBfwU7+6Tw",
-	"v+tr3Y4zDPCPPPA/YGEjqGpVISRCEh95fDExKR5qfophRIhxorAyiZD5Kks7YiCB8Ea46/WmHdIaDvGg",
-	"NfCGh62RP/RanemQdPHBpO/1HuutMkwmLglv2PSDjQhe0l7bw4wz6uEgCbKv1OjoLbUsLfVte8p55q0v",
-	"JUciM9/vo5DI/uMi4h6plve2yV1wBC5B7RvCfLQSJIwO3C7QqERph3SLP22gMnply8rWfCgLR3yMxlu4",
-	"/AcF5c8Siqwt7xAXjYhWsF6yYcwJcjWNCgqc42diAY88aGsy8RdPPZBlx6wOll8W9DCBpZhevfdEES1f",
-	"Se1JVRqIKWzPdGmnWAQzHy3h8ocLEgHBgA+WQx6HC36z4hiH6aIr6SF+wLck8kSvWECEsPAL4AIw9AfI",
-	"oNDEEwayX3w6P3I4nUiuqUeODRwrfAZB9JGzvPbxjUEX7UgtBmOZoyRzErPnrvxI1bX9ZjzwbxbwabY4",
-	"yovk3CU584c6vZwVFcmEarRLlUy1X04JUbJrYrfT65cb/fOIxOyYo1Zd4/2Z4EDO61BsdLfIb/O6S1GY",
-	"1kmwxhuBxvx2fBzhWUY39xiZguIpWO5bR7Rz9mwWY//8THAoJwQXhOtreFeDCG2hom8JWQqEA3qXzWCJ",
-	"MNIfHCDxT7MbTSZYZzrCA687IT1/NJhOuvDWgX/oonJHTYXyUhlmKd6DGNiFnZtdZNNb6SKfQNxdHTJK",
-	"rGgZTP/oqJPDuE9S4BPh9kuWNu+hnxsHvfWQJyDGKu0DLP+lHvz2GRb9vZXqiWX9yrSYXS5zGAoxyCwE",
-	"O/I5ZbMk8PyR0i4s3Lg5S0+GGS/wZGfbLDVpojzIR2uF2WxEpwe6OCkxW9mmVrTxk4tfPL4I2VMO4vPc",
-	"sfVzFeufeBHRjAm8VoTUE8zip17GdKuRX8q0tKudKXit5+4kUb4gJys5r+1KMnk6AZ8hmq1PDLuh+tHp",
-	"xA7lwryQC4fVH2h00PEvFtsYrcF+NfjtMR7ybvg201HRzN8aUMtHBNjM+SIBivnKD/FUthiXkrLZHC9a",
-	"fxectdRLrU7/dRNqe6JpyBfaLIMoX/t1NhBnSUF+UXabEF8T4v+0SWShBngSpaHycLbnc0/sgTCiEnyU",
-	"l3FGakgEX4WeXnvbgMlYbVN2hwPq74Uk2LMxoOo1au63AVZAreX5p8srcH3P9QHcu+vuLbmQLf1VY5sH",
-	"uDFTKV3ajNS2s348FIRZgF25bfq1punRRSGpZSsaT6m6xhfkwjTiGGo2A2FJG8lOi4j252hnatat9jBD",
-	"E0W0kKGZT+7GnkeWsqX2VI9nGVAPXER7fzdpf3liyKMZqCasxVQdAzzVea0P9ZBqfbKS81ZI/lFd77Zc",
-	"0tGYOnjOXjWjr0LMCdrN/hCbYdaa8skyJDqv9Esl+JUUFdbPzlxiOT9ChILVOlZn37Bn9c+WEjcBlmQM",
-	"vi/92x0ORbaqxCPYSZa2oiZ27ZQ+IFHLRcjGTsD71KTKUZEx+nxxhuy76NXFuzdof3jQeV3csFqZWszN",
-	"FSSPvTm6wyFVOow1YKJRgJstHxXvJIyzBZ6R6p5jRtYIrrHb6N0qBHIwcF5YvTJjPCR+Mw4xQmN96c3w",
-	"wpLHajkLsW/u48cILzhkkBh3QUk5/HxF4Oe7di/zJzuwefXDuBILdAFpaZMVDSQI+Sd4V/v50u6Z1Bv1",
-	"s1K9KBMSMI0YknxpKQGG09RUgrU3FjzVSO+7Rv7AaBzvypKEc9UkRmPrvhsfoyWGtHLO0IppgDY/aR5X",
-	"KIRTKQuj5y4Zn9E22Qb96fLTR3SHgxXRtqfxauvxUjZDt1RGeRd4ohdIknAZEpmczWQjCTSg/uHKfaw4",
-	"8IE79M0NJ6H6+8eKhBs10ESx4gSN9Pcrk0j35baizm1F9j4uV449H0IW38wlj6JLIXuPJ3+OsdJqilaD",
-	"smaPriLbk/Mz9OptuPG5d/s6wxWV4FGCEi/p3l23nXKgmSuGvFsHy3kBoIQua2ZB2oUu7eOUXUW+4LHu",
-	"tQKMNgyjFOE9coHVtMNCOptLm+lgisdyFK6YuetMJj4UZTw8wsdS38H2XThCSuDBLud8bd3oUMAKeXxB",
-	"hDVaCZTj1THN9fG7Ut6IssjLpGe1TuBlDpkuOhkBf6prPx/i9OQNyVybJnPc9YWGYoVq5G4J5UynT1y3",
-	"NO2sPcw8ErSMf3tH1ZcSp9VTnVRRYn1i6Vzb/5Gsn4KoqNEUdcblAvs5A7cUITELQ1gNVDCHFpg/+Ile",
-	"cxfmunyOAB1NV/exd1lU2qpxK6W6qO9NDUN9lY7ZpqiM4f4gJR576VTT/3l9fd/ptK6v77vT6+v7g+mX",
-	"H3/XqFnocBvhQpaIlrUuhccM1pM31ypkUpAPB48bW/oE5kbA1OoR5guNH3GEGLkjYVR69AhKVkqB1JY3",
-	"bYUbkxud8zA64dB3gq8aZMyiEvlqa31Fp4L6ermAkI6UjRRw7I9RQNSPQFQ6JjHAE2HBtKY0IOkK+8lV",
-	"xK1/flH/d9P68tBp9rvbHfvbc2yvRcuqiEL5i3p9a7E7nfe0aviWssWS4FtQS2uU4vwKROwu5hhdeml+",
-	"QqOBPv/4ojp6+QqG8QDi1Tq2xY2BZGwk3PMPK1/EbzcdXPAgcyU9LIvUSdX9cyGVqmdoDbaJFhBQS1gQ",
-	"IuJVAHoy6jMU3XRuU/0VyAg1k02iV6VAbj2uHkwEgg480gZ2f8uqMN8FoH8xkn8Otv8xNVnSq27vlbRV",
-	"rF7WJch5mK6l+gyI8a4afon+MsRaE1Q+S0sa/Qeiio7ROFq6sVYt8USYu6angtE7XKIhVxxALWfi3Uxf",
-	"tYDrHY43OCng8vGVmM7qEvXx7d1U0dRQNWqbnk4NGRD8Ajq861fo6d8FIT89R+spNijsllerM6BGCsXD",
-	"hUZrByXnlmwcJdVrwuznkI8hJpUDtnGGaurD8DsoE+qQwdT0q+A/U/9dU33N8DTo/nyP6onxQBOh1USE",
-	"RX1ukoD5d4GxaUuUT9GnJWGXEnu3iYJqmvuO6zOUbHxUvuBP1RI/BZL4XLsPXZRgPItG4PpkShnxy+4z",
-	"MpI4GfZq2ooiX535bvbKIhMpm7cSF5jRKRGOUb819/8C4Xj8oEcnrxwghF8cQ0nupzu5zdOWuKXLlj67",
-	"OGjBdiiazPghBoWa9GdwqkYOe9B2n+DM7ZZ5ld+FhJgKCpZI4614Qqe9knh3vIjT7IW+mLG2g92q1C4Z",
-	"Cx4Uj9xmmtQMZZsu8IyINrpKBNALvBEGph1cnWjGAx/pCGa4oJvwlaxhTdUylZoN7R43L7j8UKslCQXx",
-	"SXHIM1whqv8mrxyj1VM8Wi1hE6oDMXOvpstgpiernVpCQ/MISYMArbGyh6bmpgvgDdQiGaQwaNv49CMn",
-	"AAKNvGb1emsIGBosYEAXq/quK8XCCx1XoPuAK67vLiJ1U641rZgPqG/5KroA2Kmk8WK1ALLYAaGp1mPF",
-	"bgp8yCemnkB8CrQD4wcB1pkwjIBqiSXmOAgQI4oDn8EJEFLxXCjdSXxdhoHcKdqf8zVrl6tfDrGatPtO",
-	"Wn/DrX92WqP2zf/3+70/tL783m32ufbzsigW3lYxXmjW2UYnQZAUIlBuwxDhmobkGLGVhrJTczMEJxBl",
-	"+noTPsHahckzJDBVVsOcGHR0krz7AVVD2VcBkRHogY73dKGexC0VHVSzcWpH+B0Jj9BYdYm6aKO4HUMS",
-	"bXSxD6Bl1DHFMtAUsbHzAqmEZKAWtCYaG4y9Yk1tslAJ1TkM2mvlaynVpNkRrcxPAsxumwhLtOBCov0B",
-	"+oX+5GxSxkWzHQpRcmBUIGaCYsytM8SFMB79DRe+FUIUi+/EPpL1FRHyQgfEuN1UUcqDAWmsocxoPAUg",
-	"lCk3mectHUYKT0Jyx7iiotFBo6nj2G923ns1LdRdIoNeaTxHjQkOn5ydXoSJl3EAzEpjOgvxJ+M4dxC2",
-	"fIqoFCSYJrReSReUzcZV9ay62JT19C6o9mp3zX2y8MIg2pm9HidggEwgAhJLEgQmA6lcZ9gdOj3jLaMj",
-	"/7xZzgk7Uf2evc3mD8ak9/DkLpPldZN0+/D4DISDbYbeCxOPjqO4CSqbOgDHj8qN69toAMjl6ihqtmEP",
-	"/3Msd7KOf+7YlQfR/CsMhWfL7EiygexENVdooncnZ+/Vf08vLj5doFep0iNa1X7dRJe/nJ2fq7dAddwg",
-	"HSKz5qF/bLURytBquQS9MxeJ0u+VedsjnePGpW08ItMkMe2d8uLzsoAOzLnXkWC2XEpWY0PrkGuKyCoP",
-	"gUPDv1xN1DDRXVet412viWb/pBCSpkVkE/3ps3rOQyDBYzTlK+bHoQVQ1iSlmk4ow+FmN/KAlYzVLuHT",
-	"AjV/Ef9hpTUpgiZkykMSLU+79M7bDKOpV6dkZy6XxHNikxinkVK6UrZhfdeExcRxIAdVAbZxy1ILuvSQ",
-	"C2IKNprNGSuYCgSvGtx+Gl1TPyOjM4acKBpO0roURvsWkf0njAlOAQMm3MR2ofETWn6OkQiwmGvI1wWW",
-	"3pwIHfYbUnF7hIg/09q6cTPsqR++nv2drsIVl+vK+orMvVi42mHaHmyzcFPZtn7ma8SnMlJ355j5xIfI",
-	"Qn2hoPd9qow4QQPCZGxb953lGRb43tiZnbTRWRz/NNrlWrLKtzkvT/MtFUdVJindME4qolDKr0Xu2tq3",
-	"yF25DaIzzRlCkVj6YWfX2icXv1O2+IcWc/FGyuAmUfIjTygBZzMb17DGVFpfDCxZPLj9zuCw02kiQe4I",
-	"Qz7eCLdDwg623x329zudyuQSgysW6kG/Jhx0mehhYXiwU7tHv1AZ+foATCok2Df3bIqLjpuJS7dE0LsZ",
-	"jhBKqxh/fSULwrhCOpsZ5AQHIWuOeEuZqcWdYplZBqleq5wZfaU7tuEgMU/rlxV/cnvZUvtYIFULtRxm",
-	"Q2WAZSsKyzlUAuvKP0L4mokVRDHAv6s4UYKCu1D15BgIPMQByOu/c8q0Hhmhwu7Sc76izySkrquRCzJd",
-	"KSGpC99FLmkfKgD6SnFbsVtmvHC13SbHSMmYDSjZcA2NFiA4FYNgnG0WfFU05AxplGlYicKorpg0A/kG",
-	"TjZdYCKfe7mr5uhTKoFm6nFmLi+idPrsfWGn1Bp6Jm1gkC/t6WAbZgU1zQmDMhyzC6xrulSISCxXf4ad",
-	"csThZywf2o+rcOZrecy5kGihTIJJfJUAQYI/CBRQF8pBWfAVUM3/ONrbqxVBrUbnovc6uAL5zANlaCSr",
-	"A4gl8YBBMcMD7mUbnSQUeyPyoN6p4jFQojFtOObkqZKPwulzfMFwfcFwfcFwLcNwLTXCK9sPXfC1xokn",
-	"JQbeGgu0pN4t8Z3mQ4nKrUy09LktyxfobtPn+eF5cBxHz5InkyufFRC9NlSKWL+a0Tsi0GpZmpvRcyRy",
-	"JpInH5ctCeZNxLyc4YV5n3OtAo+9oTsh85FZkgc1CwQcOrwSNWix18kY8dVPigZ7ybHlOk30t4UM3FEl",
-	"s3qtyu4g4waoczoPngZi8+SSC+7cDMVtdNPafdE0kS1UQGB7qooavJdywPYycUCl/pNYWrnOS7IsktFk",
-	"KJgiKCRLgqVwlfKtfpoG24R4rLH0g8r1KYbPXp/i8Fmwi/Iy+JEsZN8hqOucyt7z1rToqfbSIv9hp9zY",
-	"JOEQEwqCspxanAWUQUWKIGhNVmIDD2QLi1viN5pqpl/q0Nz+Nq95VBgi1O5c81Cr7NW7O3gETJU9u/Hh",
-	"cJTtsKTTrJSyndAp0nI3o5zkiMnF9ov4eEK4NFNKWYI/5yuMZERaSb2TVJpsxLhikZ+hvNw+7zAU30Dg",
-	"nLsydD5bGjLh4Isgd9kUabTrEBy/ajsaDhRUN/XVcnY4g7JyBZPqm8BCkmUEGGGq5TlSxtE7ffFmMtcE",
-	"OD2QzwmAGWvwVhwSFJCpRCYCc4e9Wxh2kyoMc3725pfTtzc//VXXcEld6emGdpVbTKWs17vYi1TJH+px",
-	"g2EmtqNUMhcaJp/UTkDO8oo00dxtpiSqGNbQhw5zVV8tW3YV4snvgfEInn+6vAIrNVt/8/3pyeXpzelf",
-	"zs8uzHP4JdXGm5OPb07f31yc/tfnU9OM/uk9/Dv++OSnk49vP33UrsdHXlw9did1SIk9v4WvjeLIk0fU",
-	"msrEcZTG4zxfXVl3Jc58Sdkd3PTsrXgEXkXMW6jN9F6TUEf9QjaMcb/B3ZFU6vJkE/voMtyF+hp3t5pn",
-	"6nnxdalf3XpPrNoFme6EzFVN71j8uujsmblHdfdf3JEv7sgXd+QOd2T+8LuOU31esJMROLrZwRfOqXe7",
-	"K1LaZNJohQILnVmvTJ/bNvpoUKkYIb4tQp+FMuSBr+QTHF0dJRqFRnQHA6XBqpWOf+x38liGtg136ntK",
-	"B43kRCI8GZJewhUTpQFH5SFGnfIao5mZFQZ9xJA1ARYmOkbHT80tvHkc/6HXB035KkRzvgp3hH+YcJGK",
-	"wR/WMq8yaK6jVJylvOPh7gil2a8cSdPfZcVcaKTKquLs6wv8nLiv4cXN15NyXCZrTOc4cQJS6RhPRnJV",
-	"1iX7z+Cy6rmB4pI+BlcXX3bta0G24onlRvo2wWF+T7B36ypeUS0Hw7B4iK7lOPRjk3XCuQNdNRPu/qQE",
-	"zSKf0yZZNqBenEPPWVbhphh7P+fkLIgKcSy8kBiggzQmn5CaXSkjf0oZDpK+vEg90JZibMmdffyj+uPT",
-	"h/P3p5VNvLjAYKx2ZFn4p5X0eCFoDbbB3SDjIPRpPecBOUJjEoY8HEewizocXiMz+U00nmIajO1qqD+I",
-	"+pUym1c2NrFATTReYiHGCEtg+xowUuNrNtFY3NLl+JpxdcLVv5eAuklEE40hBGiso0WUGR+uWBtCrexi",
-	"qkbUqcc0UFKNJVLaVFPqTdWE+q+aS3rFzFeu9Vqu5CX9J6lVGgfeP8wD15t28mJlgdlGx7FDYAX0aiQL",
-	"1unHOTGXTa3MJoapvlykfY5npnRbbRRwTfFLPCOGyg0GLw4C+FWgVxdkCqn+PwjtDc6iUHqrMFRGk3pd",
-	"MwMucRD/Cx6ISAgkM1VTX7qhlWckcQ1DzSGEKyIloLuV1jEaUuE+gcakg7rrtGinVtiuXsJo149RR2sY",
-	"9tCZMPLHUENq8dLjsfN100ooiH8R4/pncmXgcZQJZiKA+FSzPDHHS3V0IfAP/BCQj35LNuIIYQiBUu/C",
-	"4Rfo1dg0M9aB0AjUytfaqRFgod7wscTj1000DbDMfXDN9LhfN5FSDdErCJ0V49fHGQhjwIQaT2lA4Esz",
-	"ZB2TBtkTJn4pW53KJPTgKK7R8J8EcS914bUp6U2nI0IG/cPBpHs4GuBR5/Dg0O+TUW+CJ41mw19p3NRY",
-	"2dzv9vrWGWYgHwANpI2XtG3gj9qgQmCdaHEOfszHB3Kd5EWXcRoZhVynfeub1dh4mGMbFVAxLqv7GEeI",
-	"bqPY1ZH1fT+r0yPSub42xOuLd+VJ3pVIa/pOvSt5okh7V3QbWb+K+vUlhOslhOu/bwhXzH8r7aCpZpi6",
-	"o3mJBHuJBHuJBHuJBHuJBPv3jQSzQV4vEWHfVUSYKdH8mOAFRhD43rRrAGC7PByGlAiEJeLMIxqVDfCY",
-	"A2rzh3AQ6OypjQDPS0iwf4Qu3r1Bo8HwQBn6myWB/FkqA/iHDgoZN6/Z2CcS02AM3kghMfPI+HUT/UJC",
-	"RoI3Z2DyWp8VejVWy6De1fNXb5pqKujV2IBCqR8vz8/QqzHg4UQ/N9F4FQbj13mvABzuQWeg1kQC7H0j",
-	"XDHU7XRitzq5p1ByAdbHVqmCggKm9lpLHWUAvgDvpp6KKXwWrpjY64KFYUZT1kXk3S95Awo+3JgB/KPV",
-	"mR5OsT+ctPyRN2kN9kfTFu7uD1sHncP9g4Pe4WjYSWKKwVxtJcmPXKJ3ZtxW6Z3wlTwCXK2GyaBzWj1u",
-	"tqhI6eerq3MLn/bKvZmQX00lmpOQvK5i0mzj/XF6x5WuoQMWVT9rk+MK9RmID1wPQ1KoYinOPFe7tw+O",
-	"eELCZKgrPUHtLe15kqlubRosWCGWrrWrnspc+mSZSDJH+K2eraMqIfUL4OomAQHeHmFy3lIGiEXLuHB7",
-	"ppZApzX68vtXreifr92Y8TFJF1bNi5YDJJpF1c9fU9sj4E581hukxhyt4St1ntWm2sOeo518fnWBQCzu",
-	"I6JSSGzc1Xp8AF09UD/nnYtTS/kMSRIEwsDar0R9/LvE8ap4cqKyqY7l0Mc0qRUU1NjMkxzUSFTbri94",
-	"HRR3jMYJdjKOC+GYbjPnI9ezM39XX3VIrglhwTX2YqLMTvrGv1EXtTgKFtRFZKP6Nob/JE5Ds2EksyG4",
-	"mLzhlOrxpwgm4jMlwvttxOdqhj27+JItCpgog5+MNVCfAphhSjrZxGiLqtjt6OLjOMQLAvnZjYAuqOOq",
-	"mbLC/QJGYRpAQnLut1MXhFBFzI5lTrAPNq7H+S0FhzT3N4baHcVRSxjLbvHgJL3EZF3nRldfnGamxQ2Y",
-	"k7tFC+pRUFdHnww1z6a+3gVIN/OVqUE66nRfW1FjuTzcAsN3uzEW7CoVkJ/F1q51U5GI6kgqViFxe18P",
-	"jvqDo/6o3Rn1u4New2hSFR3fMZS29s8Wg3bbUk6TFQ38ltZO62N5p8CPzfwL/cqZmeU1psSSVDVQ3+hv",
-	"8ibqMNIEavkbkljkT/Aa7vRY9MsL4EDNdO383BF/vtv/kwLxrlgpOuPFSCFcF0NpHD7Sy1C4iTl4HGvF",
-	"xjazMVF17cqYgDK2ZLStybnYHSg57HVjrc0Z0xHWL0fcET4br9BDZX0f2O6ugNmo4ZLtPLfF2V3YRTrX",
-	"iSNd8jfDrhNroJjBFsLCkrTQLatq8FKD4JlqEHwHAP87IPNzpKcDUN7RgNQOWTKKGVhLoBFajSpGn/Es",
-	"bmMU/5YhXIjLahyNOvv7B81GFFdmpqn+hsqLfjQIj69MsXnwqAgI74UQs6OR0u2XIZ+pT+B3CE472ldL",
-	"BBBian331YJC3Ay8srqPnnWajXvdUmfbbOhAlBvoT3diBbXQmKqtO8UbuY36s3FuYo57w/3GUYP0Jx1v",
-	"MOiNDqde1+sORng6mQ68w9FofzoZ9Qa9A0wGXTLYH4wmo/7Aw4PRcDTqTg4Oh73J4XBofKtq0L18yJZZ",
-	"uIed4UpZjM5oictoZX+bXvyyd3vb5K5UE6lXRMg3+puURD3ILXxhRBeYSwKlwIOVSVklhCujptjX45TD",
-	"aIu7IJIT+/13bSn+Xf2SiHu0JLUrHZDHQaIVL4LMBznt0dJZusBkpzXCremXh/3B9ndV4rLLYuYghon6",
-	"ouaKHuaQ4fS3KYqKxt80lBwvTYJGI8Kyg81Qx5dChnaJ74j/PBwNW8DCkiLVlo11B/3D74uNZbW8Qauz",
-	"3+p2rzoHR73eUaf7N7XIOoIxwt+HJdZ+8gpcsJtyPsg5Zrdow1dwQ0YFuTFr03HwypB4PPQ1h0tlqzY6",
-	"k32v6w9Ja3/aIa0Dz+u0Rn5/2urgwWQy8Pu404Gj6XEtKoOvwXphKFoiR4y42VjjkCnWoxaorJZ47jbP",
-	"m1vkyxgbsmo47Y4QAsXZI4mQS9mOZDLEF+poJC4keQyvTMqPjIYFJUfIPfZksMl48zQZ2RBQYYJodAkZ",
-	"W/WkHAcRYpvSIqm4RApMlgrAOt8NtvxcwguCS9JeAmeF4mJdEg6sPYxFE2TcVmvStKavlsSueknxuXbb",
-	"F6H2FKrt8BV5V77xeIstxkShjb5fXazb7uNYbbj90R7mGrQKQTWxYM/CXORB7nUGDKDjw4O1lQaUCWrq",
-	"Pn1N7WC/zAuaCP0fRxx23N4V3pFiwNk2f4pSInQdSJ0YMSFyTYitm+PdEgkl0APKSF1FAKJUnkfhgdi8",
-	"SFoUEk8AwYNQ7lFIcQy3C4rVMGQC1jVbElxZJYq8AgqF3TT18xCFRIa0Nl+EwLQU1oKrZqO1fmrlzhkB",
-	"l21xrCP7bzgLNuMjY9FGwMpqVsIG/2Pm64sam+oAVzpm02FVkqStBWmi9XKNtpdSROsJnseorYcVII1r",
-	"bl7v62nCEBQYqwuPcm+Oiu4A4oVI0l4yksVKkuaTNHBNgQ5N3B7HSLBkeHya/SQWIiUknSp87Sp9cM1/",
-	"T7wVlKu1DADhGaZMSIR1tT23Aq9100Qhv1KlGcLNE0rzja10ot2dcQk3M077QyL1IsAJbBWbU8Al8WTi",
-	"u6T+WaRllpGsTRwCNqf5Qu3oc3XaKhQxNPe3tq5ABBtedBarR9X2nqhQDbf5fapvEnJmVxBABxLJmy8W",
-	"YaFF+N/C9suVtXyxBV9swRdb8MUWfAZb8MV2e7HdXmy3/yzb7T/TYksHDFys2IWtupgSrcnq1sXCqb/N",
-	"2EwFgrMWXGbK4noEHm2ylLhGozW0WhIx51Kr4yUweIJ+4+hA7c+9zFUL36leprULRw5fHLqMJOe3JmCr",
-	"ghqS2ayCKm12PcAmMlosYX4ympdK5FO4nS2J47VEkI+IKwH9gBUrKS+e41rHsRBnXKLPV+9ah7rmLyQy",
-	"+miyQZ9//+7du7e7wzAN5NS9TG5pnTNyaYOSUxI/4QTYUf89Wbgf8PDM7z8IBNgI5frfqAIj/kEg6h+j",
-	"DORMXR5azP8it0JqBZMHPxMvlzzCOaO+2UhkbMXLWOBbqh01l0L1qYOyE66YQTP9t3E1OULiUtMvjYWL",
-	"34wmXzGM7mLFdobQQYPN5HgKNvjixdXz4up5ueZ/ce28uHZeXDsvrp0X186La+fFtfPi2nn0ZbzWp7+h",
-	"2RQhNb4o2v/NFO1nND9jZNWqFqixG3faoablnaYo4Oo5ISksSo12JkI2W9q+TKbNRcluahgWrayXWyh3",
-	"jtWvVGoQA8jyX2KPHKFUq09OuIrx01z4BDwkP4hovu6iAhVrCGS2waRWRgMo2oET/04tkiALp759ZY0X",
-	"rPRtx84cobHqSkPX6IdjEN9jA0s0BvXVDq2NPinzZ8YDHy2wkCQ8QmPIEMt+Fddj0B3k0W2ysK6PoIoE",
-	"HtcjdzmZv/cEQikuhPWe4DuiFN24mpIw0URaHYqrnjAfLSHTngsSrR/USudgYj+BmIdl2YMf8C2JNLUV",
-	"C4gQ1qS3Fdb9lSeB0qGJJwxkP3OqHn1eXImJVWBA42xEO2ybnFisELnLaKgWL8oYRPnJa3+Px6H/chz+",
-	"PY/DDvHRjGjDKUj+7S4PXy4L/20vCyN6+3YmlyZT4kaGeDI1Pp9WH4+zqlDTB3eXTh+1u1uphzer5Zcm",
-	"tiZeL03P7ozJOEbhK3CE0pDysjOcunuGug53JHQ4op8jgymFnlZxY2PPU93aHa5kisQhNSNxkcEVEY+p",
-	"bazrQkyL4BCwlNibK0NFn8RbsPMX1Og593LvviVD7JEJ9m6PvTkOBZF/WMnpYUIdss/VBKAqTne439la",
-	"0EtX7QvN+IWtgdFsaHdH7E6ApQjzpNjtHHU67W6vPxju/y1BvxEYguRL50fd9lC9LzHY/Y01D29J2Oo0",
-	"nFdt8ZJUPPQn0TdlTryDAjRGW+kPYiCUbIijLtA65JIgGoFhL/AGoNZMQZP2Lqxuhxp8JgViq8VEtU5V",
-	"K7q/vGO6ApJ4JXc81NGFToxjWkMa8imiMumc70ZyWQnCij75CiklhpQeCnDH4THxM6iAdgOMioAE3hQq",
-	"KLViwxJhYZWvBS3v+ZK9FgByL5oYYT4p0HiaiIdfbZZKldcH7TGu7hzIFbN4VlE0jt5QM33TVzN1cGOy",
-	"LOKlb+Lb2eocNXUTIHTJd30uLX4tj1XwGABWXxs0NfweDzVHplLpd56rsNZXdh6n+Z3t7KEe5oYdWm1A",
-	"mOREan2sDDM97VqfacQisxAP9cLJEgta60vF6RPLX+tbdXruH7G2OYPTdm+bi2rnmb/iAaY2JZ5z09JG",
-	"0Rn6duaC8d//9qKxNJ7zziK68Kyk5YAKWqVQcwWrRrX1+LC5qIBzSJY8lKZYdb6AJ4i5CIbeuBuWK4ko",
-	"S9QUMYX5JtzfgCB8NRYbJudEUm/82lUdLaqLZouW5WqYuYqowU/FL4fkjvHGUaM7Omg8puRaIbyirV91",
-	"sD/ouKvOTwGNLbbpGgeTrreP+6TVme73WgN84LcOpx3S6nkjPPCHk31ycPDcldp04MlNhCD/rBXU6tdM",
-	"KyyCBneciRImU652Tc1UCRpLOOlg1yfVMxNL4u2GyB102h34n8XPrFiULVOPzbHmVYqqWas44m7nJ5eX",
-	"UM/NVWzNXRKtmBFofbNA/3QGvO8quxWf3KzyfHl+9oNAfM2QWJIgqAQJbvo2S/nzZjkn7ET1cPY2q8A8",
-	"tvjbaJvkIM6rT7yIUKHt0JWeqSdE7hQrr1XF5WCbYU01hnuYLlVXp1xXr1YFusHXqUAHoYXPCsAMZZ+e",
-	"vYScznMKasTVJfA386W4rgrANGMHQQF2PiPl9fP268NPd5+1dl23W7N4XX+bFknFMPUeZ4IHxEZOUlFr",
-	"jcqL9z2ubt3h0+vW9b5W3br+42vPdStDfHe2Lkn9SNIZpuV6mbvaaJgGrhxNCJTsQIxn1NXyoOpe/xmq",
-	"rfW2GfWhhrdpSbxPUxuc9CVbZC8l6B/KnV1PKdI2LLjZclUQy9f8So4yRwwJBSAhVtPiLlvEy9Znyxcc",
-	"q1MjbFe9sZJSZYnyYgUF0+L9TkaCxrSbSXFLsDcjRcottbrmPgwnFVv5Yjy9GE8vxtMTjae8+yd90Gp4",
-	"cyoGoKbaL+IRl1bO1C5bLznc82oXjrs8jIMlmEXZdYBz+0uYEj/RvXid7c7VeN+9/89UvP1GyuBGEI8z",
-	"RTn7ncGhjWreXe5chnQ2I7YQYXmtinihnq1sOWT3RXv1qOSHznMbY2DeRYRQBg8BivAjLJcnFKzuDqpW",
-	"zHmUdXD4hMLR/WcoHJ0m5YfaCVbPVEL4IHUyqvJM/cEvlPmlBNt97so/3QOnMpzSA931cQuL0kZnMrEO",
-	"8aFIFa11lahNbWNxraEyafEofRLCU2Nt8kUmfEuZUKB6mD2poXiAslBJ7dBtl5FRZKrWr2IcBTwnIjKj",
-	"AJBkGXj1QFn1tarW/cu1yq9YT27wOLG4U6z1HivW+s8nGtyOB2vYx/w0xfNSfZeR6+OLbkVcCui5Qs2t",
-	"jMqWjQ4MNtotpVOl51QgeNW4L6lAmG12B9LXCn5KKoKu4SRTpwTicBAFQfazY3CjqqGROxJu7O9tdKIr",
-	"bMYZTiLAYo5wIDhaqAUnQmOrhFTcHiHizwiS+JaYolx76ocUMsGzFtRKuRITamd6Bd6SKV4FEqll3I0u",
-	"kVUw84FKfCp1zBcVaI6ZT3xI8gD+ZvZ9ioMACRoQJtvI9t93htgt8L3JeuhUTYEY7SrEZm6rEibfV0lw",
-	"SVK6uc6gIspq+Vrk3s/o2ZkNorM5gJSEIrH0w86utU8ufmdXhJZT384TSsDZTNHJAitBR2WErD1L0YXR",
-	"MJAgd4QhH2/cefDRYPvdYX+/06lMLmDmZVl4QXrHMuTaS0XZDN1qGtduhGN0S5YSsDdgHuofbfQLtVyO",
-	"QDiqLgY9juTmuGn+WAkSQnKkzp00wxFizUN/7L7jes7ahb2MVeIgZM0RbynzYUZplpllkOq1yogrGesm",
-	"5mn9HdGabllXUpPcREhCXLqOjmTIZJ4b5DdxjMZxUJrZDROYNjYIPxDfmgZQecaIt0jw2q9zTF/N0sMm",
-	"OaSOEWM++s1GmjXcenXUdrR7SayMk9bfdBn+9k3ry+9/V1yJvUS71j04tZUELThqudvC7SnqS24FNaAQ",
-	"gmG1ATMe+C2dnZxeW/M8N/Q/k1Ad7zdzTj1S2614p7+2AmbKV6GmKssDJsGKLEPKFLnpCHMzpGzFc6W2",
-	"33XbSoUPKLvVludcH6K5lEtxtLcX4Enbfs7D2d5dd0/7wNWMSDAFzXlBfIqBFcBO3uFgZbKfJtpTjpfL",
-	"gHoQMbdn8H7s/iWe3DG/zZeECYm927YI6HKNN79X7x+bSf9BjRYstcif/ObzxcXpxytH/fXyO3AlVs2s",
-	"K9p2ZtveU3Zb5iDpb3MLUs0eMe1/UN9ewac5q6TCzWTPqeBHl4V6yukRus6IGcxb7q0WpfFLhfanbz4F",
-	"+CVGLN1miND8+sz0iO9vooYbusXUljwLZbbuukCcukvKcl1GNCokSNXIGQEGdQ8M6u7wCqApAZ0yb9cm",
-	"lqcC6ZyxKc/xQttEyS7Dd4/lQ1igW7IRkjOCV3LeRDO+nJMQgDlBtE1wOKEeZl5AdZwA9k1G7NdhRt/Z",
-	"5lsGtXv3vxcOtr/NrKJLzZkrJV9ItKBeyBNnu7zkfpov1hl0xBZ3ZaGlNsM18oCvaw28n2K8GZAys7tK",
-	"x778fH7+6eLq9O0Y8RCN356eX5y+OYG/jawOqJBNNNbsIPrVjMFEZlq2uTP7LaKmghR0KqIjGmAhjdvF",
-	"b6KLd29Qv98fqf4/X71plxf9KZUmybVO00w8vtoyB8izLjdSfWid2046uZAJRlObpWRPpW4gpzYyhCeC",
-	"BytJ0OeLs50EFRJH3N1Y9ahIyeNBQDwJ6DiKlvRrE+JPNrsLFeqH7hR9n2KknqMJmSs1V1Mlu91BbTnQ",
-	"JmUzwEKU7qN4jN4Qci6LNs8DlVnz8P8w9fVL087uxsym0Wha4Z0d1zPNvbnzm+iDmCKrfOZzT8TfJqg3",
-	"XjlIZ5rLRVClPbWseEnbZvFLms1tCKZt83V6K/qwFf/O6oLrGsSej3qy1ViiZbe+2xx55jhgsMYbgQC/",
-	"dafwStJ1Levoz/oQZLKFM/zJLkN2zIl+S/hWrGnUFUIJ/iqtNy9Sk5lYk1AgmrWAnpO4svQwcSIOKS67",
-	"DDBliQG3i30sOyQJeJ2pVNoG83kIlxW7kVwmJqpTvVRlL8QjJIlSt5ROEA/WlKO3ycp+vE2FThM0xyJr",
-	"s34DAZExA02Pz6Uy52xE3X7JRvw5GsEjN8GevKZzC8yVl7YQ+RR9WhIGECco4PwW8s3bjedZFW0kP35B",
-	"fiWTOee3dfyiJRG4wMzNVfrv4Y/E5etk0zhqTFY08FtiIyRZNLIrnI/vgGSoGyu7Ghenl5/fX91cXn26",
-	"OH3b0CG94Jx/MJfcDa+DDzvdHmntT7t+a+AdTFqHk26/tT/tTQeTjjfyu2pMEH4bCWiPRvLZ44s9tSBi",
-	"z1B041lu50/VPPJ38wfb9PI8lAeDpVbroRwYrVLMHNxyJpf4MUF/ui6T2YeK62HI7p3+7DniFUzqT01P",
-	"oo6oTy5BNJdkhFVy4TPRBIntKzlf76L1cRWF0Cl/gBUqCJPHaEEWEyVegZuonwMylXAn7HNA/2A4DPk6",
-	"w8nrxyfl09NLQwarZ4Tkk09yUONm0lpmkSBIYh81EdcXaBa9EHyu+kZAFF7/93s1bv97JZf/PedVmdnK",
-	"urFwa/2ZGz/tP5135oV/vBwVBZ2VULuEXNRwyTH8hhE9GV6dLT8RoiXh5hYrQcLdTiIoxY3X8wxRKYM8",
-	"23dcX5sDak+dVjnja2tTkcN1EPcHNQ7isPQgPqto6cdyIg+0NedCosVKSDQhJp7JZAn+oCGu8hEnuZCT",
-	"xK0vnI//cbS3Vy648oxm22wI4q1CKjeXakpGT13J+RW/JczprDs5P9Pl3XSBnV/MDYb5DQs0/kvrZCXn",
-	"LWjiCF2vOp2+B0/hn2RsII/wJlZWfxBGhRVKKtlbDqq6nBPsg4g0AZDJ1pPWAv2FgAI1ITh0ib/U0NUw",
-	"VTM8pP8EE+MI/QTfOYbbBkR6tTqKwnXrUb9q6QHnHa+rLJmj37L1+YWEjARvzmosT6r1/PpsAWtJX1p5",
-	"nEnsyQTQ+6XhpVnGO6NyvpoA07WWc4AnSbU1A5egH6BlSJY4JAItsDenjIgmxJyJCFdYNJHxjwkjjoUu",
-	"iIPZxqKQYeZHPoB/rIhQfQhTqETOyaJ9zc4gXhffajy5NQ0hymeBNUvRUsyI/wBPFD8JCfahhyYSPDZm",
-	"7SrLOdkYIC8e3qIVM3cA7Wt2zX788WoeEtghoSMME+6KH39s6hEHAQo10JeFYVAs22y6jlYiU3qPxnt3",
-	"3b3/87/+t9n26Fe8pHt33XYHnl2zV2/Djc+929eAXsO4fVEpbUHQRGtIKR+feB5ZyiOUsp4/jpE359wW",
-	"fLnrWoRk37DxV5bQXrev2QVZgiKgoyXNNxjJEFNAj9BBlAsNvox8OjW5inreFo/ZBBuhkPg0hEp/Zu0u",
-	"IehMFwL48UetiS2xnGvdU8P7GSCe8X0LBxQLIsZtNP759OTtGPZD6Nmq5sd/PL0aI58r0hp/Or86+/Tx",
-	"chyRC6hz45Mg4Oux6f4U7GUShjz88UdAEVXaHvDDJhqfh3wSkMVYrafSB2PlOKYNNeIg0NtqKMvDDG5n",
-	"2+gE6QOpSQrizzgKcDjTcgzGRXw9sEG/e83AwbWBFTjWoNnmwykO448NMp9+wjj6+erqvKlbwVB+SY1K",
-	"e6YkuZfo1aDfVZ8MOp3XaEKmPEYlYNoZrRryAi6iffkZxg3htdqnoAf7449HiqNfEDh6rTPfRF39pfXJ",
-	"OmRSD19F5E5hH+WaR8Aj4nXzmo0jpt86OT9rGd/CuInGf8bhRv33L603nEnCZOtqsyStT8BVxBFiXDA6",
-	"nY41oY3tS6fM4z5ls3EcpG/cIVjcGhAoW5WFcta+ZieGPPgUmVP1g4hPp9rOMNyocZinaoJjxbvXJAjg",
-	"hMB80YT7FJgboG/GlV/0xkB1Lx6ifwrpo1f54b42C//rnEMTPgdQKk2VgFA92agjsCThgsLQxfgoxg+M",
-	"f9ZAHDwghsUB36JSEeOSB9TbaPQOE+QUoRFskMAbXeppTQWx5+NeEgadwc4nux/rQ2u6W9sGkwNR6qKx",
-	"JFm8olAdVhyr1nyKFbcfJ47PNdNnLVypGcD81OnUfCfgM8ogC2PK1THWrViugKarUIPRYznXjybc3xwh",
-	"IUOCF2OEEeB32ZMDERRYIHzN9BvQR3QdAp1rXRkezAhTM+BwKoINtB+SYAzMiSWQdeZ8EYft6BGufCo1",
-	"zVjZAj+pCVmAR72PJvhQl90IqEeYSNZeOVlib05avXbeHFqv120Mj+Gqx3wr9t6fvTn9eHkK3yidj8og",
-	"LdxTVyjQMMyrZXyytn0j3tuU3eGA+nvw3u5QDHNp1Dhq9Nuddl8X85qDZrmn/m9GHLCrSU0wuoemwuOK",
-	"FTXjkL1wocjuJxMYE78sYj80bF3yA9j9ZKSNeuOaJaNtFGE00YTLufpSsWFFN230URGuYrhAh8cIIy8k",
-	"PmGSYggOpzPGodpKIn6VCtTvdGAUCZwXNH7PtTzWksgpqf8uOGspYopFWK/TidF2UnSGXvkhnsoW41JS",
-	"NpvjRSv6vtXpv27H2kB0ZTi+ZrZhjMRCybElnpE2ggI9Y7D67Q3bGL0CNLyQCCXekS5j9VrTMjSiZtYz",
-	"U41ZAzSiyTniAGeKYGZE/tneIimiCPGCSJ1uBgYXX58ulnIDDvOoPlValxa3BlkVOknXMwXPM6gC4LZa",
-	"gH2EXllaMYWqqTTTzID4NaxC/Y8VCTexPp1aEmsJYIfTctusOIkIlku78xO0bC+Aqg2qdDBfAFdhyZkJ",
-	"Fu51Olblt0GJ2ZsXQH2NL9egi6NGp61OsU/uBv32rNfzu3i0D7AMUddlBvJP0IoyOpxkrj6v1tDPfEGi",
-	"kEqwYvKLCkOOMIxTZ0WtqlbMYDXeAE9VEjnkQVHX5v09eNm+u202Tq/wbNc38M622bAROWXv6qAyNaV+",
-	"pU2qtmDJUJKtKT+howaS+9zQ1uf/9fbTm6u/np8i9YK2Qo1ZqmSH/sGID/37XuJBKR06N8ry7OfcFate",
-	"XRp/RuscVJ+dzejP7Ffmo6+2y83GBZmSMCRhxfHZ1+3ANJkMij6LzvzeRy4/cJ9OKYG0jYEmrfJvfsK+",
-	"UW3hk95o9ydXnH/AbGM+EymXkk4jFqvFAoebxlFD0WLSVI7i7k/OzxKYtpHYhwQI0EwaR3H8wbbZUKsT",
-	"yPk/C7UJQ6smMDCgd4QRIZA3J96tVvJCrpQutMAMz0go2uhMIslXkBLICI2xu6QynZjhKT4VEPCVk2s/",
-	"w4AaT2W6USyL9kFXZI2674KzZmdqxH77eyGGS7yJ3S52kFCidycpzM2Em429BZEh1VnmFQgBNBhiLIsZ",
-	"Xs2IsIoiWM3aZ6So8jzkCyLnZCWc2/3BdLtzv4Hrgl2eZrtGtb4JzVLdALb1Q9TRH65jqrpuNDVd/OFa",
-	"9XDd2KJ+fZ5r5/7dEMCFssVSjm87xJ0EYHddUUAqwK0aGVilwDhQxgbFe2yLbChFETxXSsT42pIGF82M",
-	"gNls4vDRqzefLi5fOwlEmTMn52d/uvz08clMIWtPpRhDGTRu1tm/LUs2+ddoSP/O4swQMBWxRYYFMlte",
-	"TsBmS1s29iyi4g3WCloNKk6CVIRUSsK+Pl3/9eTD+3p0bScWs0Az5SNkvQQ1GdoL4T4v4Zo9rUa4sJ2K",
-	"cOEepaoipl6mGU0MSv9McICZB3pYVK838oCAO0cKtKAz66DFodp/DZ2bo9EL28v3qI4Z76uHmf7ntxXH",
-	"zcaw09/93SUJ76hHPjN8h6mOwtmlyq3zeLfRHHdSVUQXQFJ33XpewsgdVuoVfK2Z3YxzP+nDW9MgQD5v",
-	"gpsWbpSgAg8PiDhO1zKdE+s7Q1SgQacbF9+6JelMPnDyUqYvzsQtwjNMWRtVdfnlvRelzrTHkXktL0LC",
-	"8/JNPDlm+74nX863ZPid7u5PPjNsbvptPxUO9jseTqjvE6a/2K80G021mgv8ixhPxGremqua6PR3d/oQ",
-	"FJuJr6hiT0JbcZ1G3sNgeNAehmuZFgRmiMqeBh2yrT9qIkYgYRLC4psRO5FzQkOwOEUbnfgLyqiQ5p5J",
-	"sQx90NVfghATmMin5laWrxkJ0SvFXZAkDDN5dM1gDSC2Uf2gG5lC9NTrpv4OrsFIIBLtxSqhGT007eI1",
-	"alonsBxXejVy3nsXIgm8GoFI6cZTzm3MWIF/G15OqYTl8DtJBIz/eX193+m0rq/vu9Pr6/uD6Zcff+dK",
-	"qqgyaL2e6VEHeNLCBePW738HA7cIL/GwlyTU6RWucavXG1UVnAQlaFCY/JDGygAdo4DgO2KCfebEjjEK",
-	"NA7JHb8lvmLy5H5JQ5IeskFddAx3JQwqQDxgE8kSY0RnasKqMbomFdPx3ptVKHjYqPDme7qgGgP/qwne",
-	"xCIbF/42nzW1NLW89cK2X8TNc4sb8FhH0XtJx5SWDg7pYvaCr3VSGRfSXbhe2DDztAQxn6MzKbRPkhoX",
-	"ZRQ9ZKKsdLyX4ujgu54QiJMwhn+wHjcRRgGBK1BlZimtFuB5IHTmZtxEcx74AvX6h9csxMznCzRRL6nn",
-	"hPnCBheBpSZWizhOThAvJBIJDzOm1NVbxtdQ12KDxtfXExGsf1uFgfhy81unNdJ4RF8eBvvb6+vJ2CVd",
-	"dNx5guAbOtiaCPkT9zfPdqQ+knWyk206qFtxm23uQHefrXeDmZkbgQN+VD1sxtmBigyeU+e1cQg7b6zs",
-	"ezDO75mxVNPK3/EV85/AiToVONEbzqYB1XkAg26FmZxrULsrzt/jcKY76g6rLJtYLXXZmFSy4r+WXyrG",
-	"hnAi4LmAY0IolGWWjSIeug6pLhlvNfS0Su7S0/ce4L831N9qtgtV53MM+BRikIv5L7DMGef+sXEHrJGQ",
-	"eKN/12WvPB76wHkhrGy6EsRHWCLOPIKANStGaippG5xFxSEh3A6FBNiIaKPTSDlf4M010ypRUluyUXsQ",
-	"QKzU4iaAMCatBghH1e8ttAMNYEvgHRN3rng1h2wDo3S5GLF+lGXEKX44KKhTDp3ASujWGy8c4zEc4196",
-	"eC807T3b8TUqkNuRV3z2Yjs5En7IvI6ZPj7aBgYv3KCJJiuDTVpiSTsdxaWU/lVU+VKR/3JovoczgP0q",
-	"J6BM5S/zjEBExmoSUA9R3yCdanWPRc5nq+/Ftrvktzed7p/eDv68/+t//aX/1+HfDk5GP3Xf9N8OTw/e",
-	"WZt+iSECxboijBxsZJXcpNWccD+oPrTC/vOffvnw8bx19efW37489Pa3LifEF7dQ3iWT90IusTRVv/97",
-	"LJPbAjSM78hcHmAbBW6zPBL5ALEyYH7V6Q8B0WlKVvZKQYKpstwQnkqwEhG/I2GAl7HlZjNYPMyUKrDg",
-	"d8TXwc4b9R/QHa5ZPBQIx0FYaCxonOwPSh8QzKBOk3qvnsnq0j6ANL6+GZjo4UJ1aSycF9vvxfZ7sf2e",
-	"JDp13fxvY/61wujsGpEDSP6F9zTqcCXLWiSuPrTTvqmYIPXb7ssP3XiVaw/TiWWAC54pD9PgLKCMFDji",
-	"1evVHfGqqw/qi6JbgcLyBpmLGFNAxjWiRGWT4kuNancUrrIiubuVXsE40mWqag2lmjd/94vneEbsJcFX",
-	"9f2rqe72+uvlzEiHOqHof2ldcYmD1hu+0kMu+whe1W9+9zLh38buiANqHiLcgt++KFKM8QT03wlMht++",
-	"bPNh9dhyKMtvDbqO4bgm7VIdjCXNc1xDStkbcdNoisPuPdiqu6Uetnc8nBG4TjBFrm0KJsTTTNFKkDb6",
-	"dU4DKImt7yKg5kNcX4sSYerUWP+azprujNoO15VSZk9MMebdTivtt5tBCNmLgvPv4qp6luNyAaQSEeYT",
-	"j0ykpDi1jl9NJrQ+AlQ0ozg5TdhaF9AGHdh69iy4/VVu8n5mwVNkmui6Py+n5d+c+LV/6zlI30qLjE68",
-	"Q4kCGjt7CxrU0g2RpZXFrOAY68MyRiBX1jy8VQIkcWbUP24JWToOj05aj8/PV/AqqLY15Feli+WXQ/ti",
-	"w383NvyzsJa3IYaQZ01zTYBzWijtTkfx4lvQ9Iz6J/RIijmQDudqAQCxGybYxaYgHNl881sy+S4dtXzf",
-	"Wq/XLWXVtlZhQJjHfeI7HPtZGb9cSXf9AmBUAm9EJMWVrMf6CktIHEq1Bus50e5r7YwFRCmhoRfUsoyV",
-	"8T9GGHwGGRAVHqKZRnXRF9Hu69sZFZKEX53NXUBHYcJB+N1xu+f03u7uEhA+yDpriv/H+Vpf2O73qNHp",
-	"U19Bq/ueeKplVjl3Q6G3QZ2XUE6IhsJ+gtLpvJAD2CsLyRQQLOBSDOqDrhkKwMOo7TRJgkDfhOmzr5OA",
-	"ONPeijnclglpTDr1SJt6GotMciQkX+Y1VEGY/3M0wa/DvOP2vzHTjjrWwGsuXvozXyfXXkjMfPGiuL5w",
-	"0K/PQX8hZKnJTiAc0LvvXStNeUjb4QqyGwp45pJ6t1+DXf4MKK4xE9SAtVRSNsu6cTdK37c172zpa8A6",
-	"ZRBXoH5Wnza1yjtVPBdwx8zFU1NfFDVtQXAd2RUSvWPNa6ZhtLDewmPEuAmy1CMDbwGVFuFM9WTrXo+j",
-	"e0AYgI7uhDiIk5TzQfF0xiWyMuv/Z+/bm9vGsT2/ClZbt5JUSbLkOC+77h++SXoms92Jx0q2d3fUZUEk",
-	"JOGaAjQEaEWdynffwjkA+BApUYrtyG5WTdV0ZD4AEDjv8/ux0NaeIZDbTEYIPxlxpbN4f+gVaB5FJE6E",
-	"sfRnnnrdOAB0QQNYC+jQQthU26KFIQ+YESgNri38GrH6pcwBMB/7U7rurV1DMx9CNl9IzUSwAqzgP+5G",
-	"DWWGeGG2Z2nxxe0pH/MOFmbXpar2orhvfRUGfAfrV5RXwDqUP/yIWiJ3QtEjuGQ6XnXOJxZjfDPuk45X",
-	"eGVTgtFowbvXgucK8RiWMr5+uAoQC0tqglEEMobiwuVMkpDbDIxPxSypIiELeMjCfCPvqQvdZDt9AWwU",
-	"2K8S7K61FYsOzRxVkmDarG/bZTSHwgFAtQlkUpHnyUKH+kelhfyqSy7NrTSyBc5xyAWNV3ApcLpAKUXo",
-	"oZBXJJAAUM6Da6jvs5IK4lB5NFMBsToBqP52WE8U4qBW9QTDctepimFCx5xt6k8NmeDAf1NW/AH0EFVl",
-	"H+sMELfWVeu+DmrkJbR1RJFcMoSZtF9xh4mYDbUGJOrY8e2jgW4FnvFH3XHmlpcRGmhzkn3VzzquaHXr",
-	"Ndz7MzqYM3OAMTy01vHCN7BlsmnllStn3qdmudhmnhYt3/eJMFPLzFQK5g5Jfl4x+3enN3k9oeGLcSd8",
-	"E4w7Jy/fTDq0//JF51Xv9ctXr45fv3nRq6qDs8/8OXMsCqsUx9x+21KOXVsKc5lU7kz3mKop9e9rdxr/",
-	"IwxjpvL8jK3+m+Nur3vcfVUxA6wfP4AvovkcG+wiqouiwcGS9/oZWPLy+RjdnJuNJyELqWYd85adhwj6",
-	"3jMu2LGWjfC4zgi13Gt8DwrpwBgRNTAOgH9+2oAc3E3PU46goE7TE1y8XjEIFqG1xgFaf3NJdiakgleT",
-	"p5ds4iC+lmzsIf+Pe/0TQhW5fD/4/CxvkJfXbL/Ft9exTu2rQVmzrzTQoOi4IhEds6iAoxLzG6oZ3lNx",
-	"auG2SjFZu166cljIWbCI5Q0PWbxmU7yZsOPJ5A1jJ89fn4z7r9+c0De9169eh8/Zm+MxHVdJ90W1tu0f",
-	"v95H0FxQ8KkPQczAdtguZnDN9y6qbiqj7wSCJXBn2YklyxVWIpfsX9LqtNL4tcuaKuMDw2my3MpGqGRF",
-	"EIKTdPAaI4uedckFVWoJBC7G47YlHdQy4gF2ZUkbCT7orZUad4Rvgo+/b2ST9KUlsNOwcFDD7SR9UyZR",
-	"dsj+ig1jrnLBK9Ptx9vK57XeMCshcpbH0Tf4/22tCu/gdy8JEG3AJ37iRKiyHgSSiIgpRUYBVQEN2Qjr",
-	"vxyk/YpMpUsgtMFuyZs1oG/Csn4zHKYTFBuNFxy5ZTyTSfjEDtfGD3nsORUdd1k9fDU7pd0A1v6oCxbi",
-	"RULTfvFAkULsvtvl3Dq1bA/hJlyQok+Q6uNyTPJUp96l6bhRwTW7+FCgO/bYkhV9DJWfOiNCn5diSjit",
-	"sxFTwodyuNAvT1oQOuPzZJ6lsOZCsylkgKubJd7aXJTO8Iq7CgTAlUJitswZIiORRNGIYM+cwiJj5JDA",
-	"J1T1T9yl8QrP/in9E83pbizUCpGCZ4soOfdnCzK7+5urpR0EFjlBWYRneBO+aCdVGONjDsfFbM5oc0bv",
-	"D3bktpxI50NCzUF19NryiJuLUnB2GjOaIZNHvh1gWmasTWQUZtDgLfGYjCGEK2yxOLiOYxbQOSM3XPFx",
-	"xE5hbtyXI5oTxUXC1FAg1JN2iI88dCXoijFBzISBDFV4gtccISwMvuOokgVb4nQwrIU/M6BLHgChR2dg",
-	"hvAeLjkjo1+p0h34V+fDu9FQ2PrEiF8zMoKBjarqRvAZO9cnZtJWZQm4mxy6iDGhoEjDZqkxhaTyqbh/",
-	"tS7fD778+vlq8PnT5ft3Zquwr4tIhhvdY3jTFdhoWYuOazZXJTnRQti8bf7+Aa99keYCaBzTVXV2MT85",
-	"W5VVyN5OesFz+uK48yo8YZ2T8fM3nTdB72WnN35Jnwf98JidVIK84PM2pNv3xFb5NMkVXta5wbZb3SJu",
-	"i9mpsOVsSfOdqSl4SZ5xNXvG8g8q1KaVHDHohxiFVNMRggUwMoK/jfIfnoen5ORVvz8U8LZTktvUQ2Ge",
-	"cEq+fR8KOI9b2bXSbAhuO0/DgtNokiOPBwoAynlAh+XTvvmyz5zyxD2xlvm16tIqzynTHePQBlJMKlWo",
-	"s2VPYWtHHKX0PwafPgLGMfIWgvyG/wLxh7tWtVMtGydCGC3LYqTzhGp5RTSbL5jSXTOCLvmFf2UhGVPF",
-	"bOcB0Dl55km5FEQxoFFX6QXW5rbFB3EiAO8Z8z2IOEDJwuaCMo5Bl5yT0X/AkQ1lMo5YFRn6b26BdlWE",
-	"lzDlz0yBRGvXud6iDv4wLXgQcSxZNLvRzOMXGik4CebVCcbX+ZxO2ZVSs6tEmb3ZiqWEo8yh2FSDQ5LE",
-	"vHXammm9OD066r953X3R7/Z7ve6r0xe9Xu/o5rjbw91ez0OQYsKnAxZoJAmuIkE1VyX4GYq4ipZA+h1X",
-	"C6l4nZSUvSV7RyPk7kDImS2+t5z7G0M5YcSRkwr5jYDo0eaAZ70HOGNlYUP4Q9cY91n556VdRgLi9svJ",
-	"v0XMAqrTgGC5RGyT9MpsH6pasIBP7PE0foGayViTi5WeSUHwSR4+e5LEUHQ+l2ESMRcWBLxZcDwWOsPB",
-	"PRRWjtpSmzaZMA1s2G7tzOQgs5QsjPtohN+ERywVxOasY7QR5CRkonxHjIVFwIdWCcQBrtferMr/838c",
-	"JSo+GnNxxMQNWcCy7EEtiv8uyId39ovUkAvZS3ekh/+dxsKMbMvl7rJG3ByiuKHuKMK2T88LRiR+QMjg",
-	"z06uZCSNZkoH1B6YuxE2RRvNZrcxJqqxh0XGSERk9qbKU1JkWL6zotci/80YdE+W5vc++7kdup1Uz1RJ",
-	"51MhftxK3L5x0m6kWCPFdjGaPKEldkHJHzSSrPxKpZUVYTKeqqNvMVP6+w4CbHDx4YkiC6pnioxZJJdk",
-	"BE8akSUAc7j2XRlPqeDKcUdr28QSWlvnBQqoDLdvv5f24I2SOBo5H5DFsYRLwGKy7Q3uj2Yg1hqS8tr1",
-	"sAeswtj5lBlV0eRpEhn9GgvwNykeeAzGzAD3Ke7l3E7dF56xyG+7sa7hXCDwQKGVSQaqI+PpEXjyqpw6",
-	"wxzXjSUOa4Hvrx3FpnNMq7TmVKwKCBOP9ribKTbnvTnv93DerUY1O65j/Y3Tb5VV8C4AS10Y1TkrFsdQ",
-	"Wc2/jKVmp0Ql40RwTW76xtS/OW6T6Z98AZkCrmcsbpN/fBEW8XFBY8XCbAWq8Rrw8GHxE+FqKCZm42DX",
-	"HJQsrTRTeBH8J+Qir9lCW/qZFQnonGVAEzW2iY4A/0xIsZrLBMpgzbmd05ABSMs7agQZsp8m4loY/8Ya",
-	"8+Y6LNo3Bxk7+a1wgIpeZQl3uAv9pkAsGP49c6yrOuaB/k+kPs4Blw8FVg0fH1smHAyK+BdbD4nO3aQd",
-	"zSD8ZOZCpwiuCcOyTcXMri0ui5lqBoVA8zk7s0A4+Mw5cDP6qJARZvOFhtWBT8IjBqnqMbPiDUErsRpl",
-	"ZP48Ik9jtgAqG1cOY77Of0suWPjMZ4mWMxnZ2jMLzSMc76FzYz6vFpVy8tI5yXfr6w3ga+3hFd5+Vc0F",
-	"nJRLW65gTnD2WTLQLJtBzPSOM6VPCfWMTfDf5f2iY0CJKGsWrYHAkc8AmJ2w4eX2PLZOW/1er1U7fv+R",
-	"Lb+A6IExzZNIc7MDj2AsIdV0pyIl/6hS/9rMoNu6zxYZ/LYDesMqB2XPspEJ5rKmSeYBYwAd17l5EUtz",
-	"bszc3mNS7KEHDfDUbYtzjkF0tqxAqx05QOnYSezJtlaOs5M29Rh73Lhy4ifydHDx4Vm+Oqu8o/jCva1O",
-	"T7F/63r77jocixGaHVfUM5GyokwH/u/HeZj80MB7idmExUwEFq5ACbooGRz8XD0y8+fHTstkP//2HmK3",
-	"vg01U0PNBJiXXmzs5d/57bS5pfkdm3ABbYz2BhRskIsds0iKKQRwUwmYBj2KElExhpiZozkVfMKUhmoW",
-	"cMOMMwH+ifmPMhseG53tYTlUDMqPbOlGeM/d0rnXViorKB6CD9pYgg0a5P0LLmSsTWXJgSNCehG5VtLv",
-	"R1uwGI++pTXPNbvDC2IVyevydHVyQrhGVAhpTElBowoKu7bvH5/IOFjvHqcxG4qAioBFEQuRXNmH0kTo",
-	"CsKVpivXSeDrOJESX2ekib3DgQxj9BwHdtI78dE3QaQoE+m4NvuK9F/MBFv1+sMbXr6/LC+fbyrfKnJq",
-	"mkubqfk+CVY40WVJ2nTP37VbscUgaI7DYyDeu7W9vR/3nt1qm9n36jaUoxY8z/oIckJEEkWZjApV8EtV",
-	"R3n2eN1BXB2f/lO6yptT3RjzB2PMV7SxP1Tbfscm+oLd/ilnsYNoY1+BQjsyUnUFHKIWPglEwVdd2Wt/",
-	"t/Jr1yBFI70a6fUYCe5cg/8jiUVsDEUcTWUUduZUaRvvq0xrjaliBOvz1uXcE0UUgust4AIgOdIzNidK",
-	"1sp1/U1G4W92FLuamQeXuUknsz15Y9af2PVvEjiNn7dPxse4Stl9VNPcuk/frzSFNLj4cEoolPyxkARy",
-	"PubCEx8oQRckZjfAX4Itfjk/j2Ykkq+RdSLJF7MppokUaXFbMKNCsAgL3IYCa21tKZx/3LN2pujOMr9Z",
-	"ihuulX8GDMd8T8xsAepHhs7L1gNC8gqNRED7VQsWZHsjeSm3Gg1vWKy5Yqks2VkuYsnZb+iOtg8lFZZO",
-	"6NzNce4Jj+8vL5bBCfnwrrI1Sq4b78DKYz7sGSDdIA8blm43BmpjoN4Dc5o7NoRmpf5DMVO9ZENTlUYc",
-	"+0j/tcFINaLZtob8sWbfdnImbG1j9+ib+dcV/stl5SpD93ldQ2uE8nOC+x5MzSoRltkijXx6FEH9Wof+",
-	"voy77XZFukU3JwKsNejtrcw0jZLlAkgHxyvorUoUi1WbKAk4cnlbERLi1qikimDo3ybLqzIDhdN6l2bP",
-	"T8kPNHKisWMOTJr9RuPrvDTLulvQ3iPkQ4y+7WjSrBsim22czSaONZOqbJnfHdWsN8NC9I85trqCQWMZ",
-	"yIlKghm05J/Z4h2ZxKoWGdYH18f7wCN5ORd1ezCPZi9vwnmNhbd3OM8G2jM8wP68HnpATzvSZwq2GTpN",
-	"rsPUpfKQ9KbIgF87ZHaWLtITNRQjRABMBP93wqA71wb2rplrCkW4Y54ta4zNixIRdok75tAlq2336xze",
-	"ZaaQjwLxNJw4FC5jm3bUclt06Ti47dh828uorDwT2mLXr5xK2AOxTKYzV0wf0fEThWR85sOaIV/zQp38",
-	"GVTBtAly55AexCepIGy+0CuLaQnz9+9SbaKl3BiJBJn+SIKQMJcm/tjY7Y3d/iPxR4Ei+IGGHvMWtjWc",
-	"NxrXStDFT7etBzCIxrRuTOvGtN7HtC4ECx+Bie0mg6kJaJ0mvztQcZepSE09vwpti+pi7+YqEzWlwgZO",
-	"PdvIUJSGZpG5EuHJrcmbHQ+i87Qxe+7HbSyXNmbxJzFTM8KF0jSKTtey6OAK0GA2FI5Rw1VJ2sYkGsw2",
-	"JNaHAquT0q5zs6yqEHcC09pJaQC+IbYfHULMFAvRLeyOEb8jC6xDRoLO0aRHRl5aePRGi3qAXeyHbVDb",
-	"hUC1l0aRjZxPTYLslOG7cuEgp5Z+LVvt1g2NEsR1xxoKaNGHg95uWeX6r2+eJYQfdwMqpOABjSAsj9uq",
-	"ddo3E7dXFeECslf9AeLDrHJhuDkZUD4uFoJhs/Utx9/ro8abD954HY3X0XgdP1T1UDy9D9/5QNm30fcA",
-	"YLxtLGFgHTiVWRJf04pEcppS7UAwi88tLViXfEKbQch4TiMHOWl0Lo0Z+eeX91/ev7v65dPl1fnf3n/8",
-	"PGiTiw9v/9f7d1f/9X/xl/ZQWC6gi0+Dz+/fgZbMsQN1yUd0cPIyBt0dci48Wl4hLOiDV8YDaqeyx2j4",
-	"rVRjvsQPJoS/qqxx9ETl6MhqMZBBHHHO1FAswarxpGnGAwwSTeRkYhYUUHgABAxKM0GamtlA93RAPcoe",
-	"VBxCV7RFEEQQPQDIW8ZcaybM18Kw6JKu8EmoZPHNioTylIyOe/0XvdfHLz/3eqfwv1Hb/vimf0L6r05f",
-	"9E+f9ws/vug/75P/537s9N50+iejtgUSlLEneaDkTyP+nzol8OXz22dd8l9SzwgTFqCPiyBKFL+xdZFm",
-	"siIkgbzB+TMCmI6OogEZHCqY2z6zvdnb9qACwwhnBYpRSRAYC0B1AVwJz0QVcJG5vtXeXV0P4MbvtQZn",
-	"yeRvWLrRsjR1+eH++v588P7q/f+5+HBZOeoKBrrNxHO3y7420DTW72ANtl/8XoR1L90rLnJwHHBy+uho",
-	"4IyiujUquCbs81cN+/wio0gunbKfxkx5ApG81Nw35pN7yK0EfpxxCD5nnuduk2mYn82mVq71yZcUtRZC",
-	"0ZiwxQi3MSMBP2Y5W5XHqD8VVnY7fuEG9QpCgItNtKpomtbkU13XwZ5KdTdlnKVWfVXGrHqbFofX4C7W",
-	"lZfGLyeTF+OXwYvO8/6k1zmZ9Fnn9eRV0HnRH/fo8/FrejI+rrJJFiy4CyrW22dWva/cROZTb89MrJ+m",
-	"Rk01amqv7MRDUUr5Me6qm46+AWh3xsPf2n6xFslw4Ap1ldKU6aw7eD+yoyq+WpxNE0F9FH0Zxc96IIe3",
-	"hqrOZgU2nfbVLZ31I0QaBKaQ+5xWeUq1IES4Ih4IkVBNpAiY5fCZ2lCKdHcA6WjEaCwU0I3Gcg5BVsG+",
-	"ajJjNNZjRhEPcYapwZgGjGhJlJaLM49d7qJhQ4HpyTGbSMyUXrOF7pJzolggRWhHRpYzT4XKFVkwEXIx",
-	"hcbkKfMsqGdAmSpoVAymnvTekJGFn+nAFaNSZF14V15sHiS6bmaIb3Fjfbd5tUbGN1myvxT0FoqHXXTR",
-	"QWTJ8irP9tLckq6RibYIXtVVe9pLdyOmXbpFSTKhcRvF+khOJorpEZEC6aA2ppyAz2oCsSeFQBHmdxaS",
-	"RGgeWULsnFAGOXw2FBB+hYc9UYSHrpId307GbMaBHAoKUypSUmXC3Aj7T7gSW8Ixf5dLMqdiZXmctDQK",
-	"7oYRSP9YXEZHupuLQZz03rwsjzDg4HMBBrvvWqe9dkobxIV+edJqA7n5PJnDH23kgQvNptC9eOvB9y0R",
-	"83zE+7UPd+O+8nHuITxn2DodtsZSai6mw6EYtqrC3+1KVnF3t9idSByHVMHlO7ASpnMhIx6savL5urvs",
-	"TRCiyNJqdT4hr3vNx5lb3B1NzOIRuD3A5yCFkpHbfhhLfkTOULnXkDoEmQrIolxXkBT35IbXXJNFbERZ",
-	"2E0Vio1aQGmk5844LTCJLp2aQmJz0FMcKQ3pwjgALGyXXuRgJrlxVCbafCTQHViIQBacBZ6IT5npQPeT",
-	"Td2TKV0QGeeI/TL9T8RC5cUMfYrAWm6l7gQOs54O+h1XA99ktxWkcGC0oH5U2/wd+RuzWqi3RQVV88fu",
-	"rIZKrH5zUhwaFRTL5qP0vckbehL0x+w4fHMyGffp80kveBW+dpF5lJbpqH81j+jg+ds09GK4fs6F+3d/",
-	"XffUdsOquQDLldR2/r9yfE/zVXH3AuOlOSo56sbWfUIl4A4d8D9Z2XjBOkqCWWZXupLmZePjNT7ePVRC",
-	"ghz13Eo/onvXufF208aJyBYzYrAQ5fst+W624+BAAoW1VP6U30DzARnT4NrBFv47YQkLHa0uGgMyClF/",
-	"Qn6bjqkIpXA4g0I6xlysqTOq21yXIWlxLRWu6Uxds5BMZIyxSlg3UPpS6UygEbuhseVMSO3aFsSKzGXM",
-	"yj1HeNbDigNe2o1zzzA7TWCwURqHyQTPb1iJZgAh9aBig6Bzbk276Hh1ILrlN+hZowW8iVXO27KNb+2U",
-	"kT1tfHPuoLFDz0C/jGB6V3IyshQqoKkiAKrNZM6tHrDkYZAcGoqRkNpmhtqQ7VrOpMq+zmgcpOkKa7h+",
-	"MJJbVyBNj1Qj5Bshnw3IJaJMxoPVeTvxt/qZGYuys7lTSXsi+nwFaoExAAxaBHEcmx2Ioo/PmTGlEdjH",
-	"27dGMCFIeJuMfVuKb0k5y7ejDEVFP4p55epO22+GYnv/DanVfrOhd+bSfoXdm4zvptsiW/G6c/9OSYms",
-	"2zxWIdqK4USdkWSxYDEEMSMJ7VXGHQol6LqQTyYsLnTtnA8Glf0vYD3gk6uqZJ8f16VDz2z4vAq3bTth",
-	"FWu7mstrtqmG95b42t0AMUIcM0LHEiJde9O1L2JuRNSVuWyvUe5Qa7xpl4ARA1DORkxYGlLuEf0Ly+0a",
-	"08tmZB5y5ZrFb2/J5cTD1TpMgtKx2eb0spHh/fuO7aFVaqdCbnuhtl3kpjq7yXTuaFj9M/FYhLHXqAdS",
-	"mL0ZJmZ7vDJm5r+RYEXN5FKREYTOriCXNUL0FqrwQanWMtZXKI1zGGFf+QguuOLhCO01a49xNRSWtMUW",
-	"NcKooOc5g5por8YAKfR7mwscQuJxDyEMsRMQHiYF2HKYmLTWUK6u0awLC407eu5tQ5D/GBmNqYCKFo/c",
-	"giWVQgLUC4sUg+zpggfXLCwuGnRonysymieR5gsa6yOIY2DTpM7OHtOWNNbGHze/jcjTfww+fXzW9jPC",
-	"v054hEAyPokbJ0KwmCxjqdkpUckY7NSbvjEIb47bZPonX0C7JDeL0B6Kf3wxF8iYmBe40PM1W2gbHQjo",
-	"3PZkQ7E8F9MI7Q+oeDWWrlk6S9edzqLMwDSrm8reQw0If2TLzCCNPCj5YHs+7svCeJ33HWDOTac0MJE9",
-	"TsbKwXNgD9+Zqw22tcIhBCZuM3qyfYDp0cCjXNTHEt+7VSe76xrl2sRW7t4EuJAWPs5u3x2LnA41kl4b",
-	"r97ZPcXmEPd7/ZDQ0Tf8j61NX5tWegPxTk4t/URBbJVnE/l9NL1dsdtVD6OSMd2iZV1ddjL7ndujmC43",
-	"QgxMfH+SMTotIrpdwDZJhDU/2sYmjxgUQBiTHB31MpqeKbNzuaTL3c51dRHb55gGbEyDa/J0LuH7BgjK",
-	"FEUkoko/u43iNl+hmLFx8HB0LqFda5uhgxfba7+3fT33O64WUvE6tpK9JXtH5kG3VRj+/jOdbrsZrvne",
-	"bkHjwm8y5BNuzOYtph5V2l976xXoxyjR9t89P7pLztEDtJ714e8XeHTNR+C1zWZzm+15TX2bHUFjPfRr",
-	"3AU77aPUA6q5mvCHb3m8k0thnC8HH2iZJx+hEdIx1sSehgj8ZSvake9a2GyXQBxRs3kBQpOHbd+LEEP5",
-	"pLBpZz1jK6z7gEw1UYyJLnEBR4RPxLwtvBix/wWrStniQn2GKdUBTcKpFZOf+VTRhPJoAxhhIaO5zeUZ",
-	"4C1VeSw7IIiz8hAKligHkHVALvqqqxKzJRlZM4JEsy72sqiKOfy7KsPV7x3vhUl4UTM/bVNhd53cqoc/",
-	"tH9SqwmePRJWg2w0/9EqCu1Wfm9VcfRN1IEamtTQFmNMfIlkPkbZVeGxmpnddShqU7V5E4J6FCGozAl/",
-	"BAe83vUf4WxtFAc/LA2OqNY0mAGv0NG36+8bjUmLiVBI0eITGDRl0R0kSFnwS8/YfIMwOfeDbaJgTRSs",
-	"iYI1UbAmCtZEwf4CUTAqSKqo06TwX8L8KcWaSFfjiXNCwL6wkSq0/EuAMRZUz9L4yXVtSIznx9sgMSqs",
-	"tHSgNWy1BQtqgJfDZaWg5dnGkbZjfVYVsTseF/q4qO3g6lZ2VAxggA+efdNNpSa8Nax3UzjduK77hqcq",
-	"Tu0BE22+YxMuoCUXxq6lcfYgMVCQOV0ygv6gBdbKjXzRbYGSfQN5O4AyKE2hVa2k+CGIGdXMndkDr7aF",
-	"Id4zr2H+vRuUhvk4IXzZpu60qTt9CIiucPSdFFJ4/B8E4aHtFS7YhGjg1bMDj75ZapLvKJ4jplmZoDa/",
-	"q+wSOcH8O/R0rPGocGxrzMAeQDl6zCaJci0nJ703bZKIiClFRhMZB8wC9bnY38o8IwPH0yWf8qakCH1b",
-	"3zVjC9/XsSLXQi5tnVtJIhjnubew/8WMtcx4PFlfOuwQmUrBmhzBfsLs4frVsMvqyZWatpg/8Jtza5kD",
-	"WlW+bTf+nXs/W82F5lg8nurtW9nj9xAoMhvTeSbA8r52lN5angdMMDHs6nTQ3DJcWbwfqwTPyWgRUW00",
-	"94jI2DVqTmOZLEZGDYkkisicUaEABw7+vH40sa88dzpv34Vwj79Aevv7761rpEJj+R+K5Q+nnCg596c8",
-	"bYV6kI6ApWHIn6xLBiCYykLrwEwLE/VsX+uYW+wrV9pjXBfsbA/IBSZ9twSWDF59xzJt57BII9EaifY4",
-	"8cmYxYt/TMEMF8uIE7E5cQVcYU8v2WSgaXAN9TVgws2xaLNIuFteIG5eUqcyHF4mLYtuEMkkzOUCn5cX",
-	"U8OFRSrYalj8fh1Y/HQ4Hk9K3rAYQI8BPEQjtKT7o5D5tGU1j++EC65mLCzjSRlLGTEqNg8I69SDJI6Z",
-	"cN2dUKMPqyYTHcgiBteGanp7fX1yf3v9AytKv0xEDailRDzekvQH40Ln03Axyg4nbnMN/Tmh53CyvK+7",
-	"EbA2TkQb7TWQHnCsJ9DlYjlEAMnHdqkAUBBky3g4gtxYporSy8YnyHLdwQdCIaJrpLGQ95pyweJn3aFA",
-	"Jq44ERavKPPAJ8oKWXwPV5DBE4yFFZFXTLNdJuLuLMHLRJSdnN+hIgHme5YBewRn3k4obR5q3WUmrWKA",
-	"VoHZUoqYPfrk2X4VWn8Vc9BLFgAKRSmwk2xZs6dAOmVMKQvZXTv3YzanFyDPUmmDPW5kzpSi03xapluR",
-	"enECYFv2JHMmmhTKYSg6n9XYdT/aDbYpeWE+td9WETUOTG5veWC1gkGZ7srysv6y3da7J3ne7Nmfv2dt",
-	"jmLXHbtfJuIzU8X+OosDtS54t2J4n0dRylKDLUlZKQx+HqAXgpvbJkCV5aCrI6l0XZ93Xxjrw3Kb7gun",
-	"tqlLOgyHaw3d/mce8SJQW/lRr4XNBozJ5hQnAIFJFOUhIMTafrZU4Z2RkVWGI2LLG53PZ8+9FR9VmvHu",
-	"cdzSlzQwbg9EURbbXu/6IG3XH6V96+mhq3/mtuKqYf+pbZLD87cVTg2VLxK/wdGjc/g9E26RS0FC22lT",
-	"fhYb1LWm37TpN236TR9yv2mJGQPxZKDvgfjq09GHSeejFKzzG9XBbPQMYap5FJGYT2e6kSiH+5Eb6+yh",
-	"NQiXNPl6IgggLFhSZY0cyPI+BIMvRbKrYe3VBa+Tk6y/lfpXt4VYV9nt2sDQNTB0DQzdXyxmVQNK7oAl",
-	"cA4irq4Mro0KR4WTwjn0t21JngYCrjlf6zBuB3qg9oZmc8dvn9N3Nyhs/li2HX/Wsw2oa+QjnWMaFypI",
-	"idHaJID6+1jOzbfTcEPcHgolM0RmwFgWLelKkVFVGGPUNuMaM6LoDQvhLUJq99tMLsWZR0p4oggTOl5h",
-	"x2mRECygUVRZwzRlDURc42A3IbsmZNeE7JqQXROya0J2dx2y24rL93Bt2weKu7cOuFewxDHixtTmEo+M",
-	"yQklHrm4YwZmrzx8OHDveMBFWziH7bEvV13chL8eQ/irUDH+80u3/HG1p1kJuoANVsn9nYEqosRcTmKG",
-	"kHPGOpobQ8kBHRkfzrU54h0xm7CYiQCpus3dXfJ5xhUxEoyEkimiJCYcoGXboeE5f3wowEONiWJMFRE5",
-	"zeu4gLyFcaYVDcyozzB3gU6vte+ta41YFlwr954yr5eGNyzWXLGBoIvP8jyKdhY7Ax3zQP+GwBPtQ8HU",
-	"M/O5tJ/uvkH10nb71Yd3qsptl+tN+b7v/sxX+wpJWBzLuAlENo3md99ofu7EwZr00zIvtB5K/7kXcNme",
-	"KdQDVikgPk8H+9IxPVqpIZwhd4qaDS28lSIzubRF/FPJlJH6YAE+UYSHroDXmrmQ/yQydv8ey3AFzGeJ",
-	"QCHAFXEN2ubWlRoK9+8zElHN4kxTVsyIptdMgHrQlsUe3w89kHO6ImPzNc2S+ecLqYldO/M9FyyOVuTp",
-	"CGf/ny96/0FCKdjoWZnGyMAZufTzbvriEtYt44Osi0Y7vzZZzpiwIINmzNkly+WaIWZtXgfNSLWz5SXZ",
-	"5aI5z/SM+WZbMw55w+JTMjI6hPTJiiFaAFkhRNSERoqRnhHbcjIhEyJGZtRUrCBRfkbYfKFXFjTKTMk4",
-	"CIW5xEnVFDY17u+QIr9MBJ7/3ZWvH+a3dDB+yO70rH0O6z+1Tlv9Xs+cu9ptv2m9Qg0x8HPHN08izRc0",
-	"1kcwrpBqulOHs39UqbVgj0SX/IKIRuZgg2DJyxWqyJJFkT05Y6lnRkClkuFOW6BxBgN6Y6yIjdOAUKO5",
-	"7uDNmqaduabRYeTO3nbHhVTgcOU8yKzfCDoD9fwYJFXLJkzWHUm4tGs8qXXYGXvEqhR/vnd6mwngDpU5",
-	"dKOiWhy5sq6MIWBPqvEG21Coh/8OkjgiEReWwl0Bvg+f2DNYBSh4mYgqBVzasdomlGAk/YYRGwLrkqef",
-	"2VcN/YVtMmYBTcD0G9OQWP8DnckU3LdnBp7Dm/iqwQbqPstpMSNIS+N3TtZuiuJt1cuNkdAYCY2R0BgJ",
-	"jZHwVzcSXNATBG+qX2/VdkhDyc50WLLxTMrrzSXo7iI3RAzugs4UVOhCLogMWBAzrTzCPpQ2laeIfnev",
-	"f/B0SnYm2zNFbjEbLqUHjKt2e9RIy/QElIchc+fab57NyGzvIcDJbpiwORnM9yijiMwdWCFpjvKXy1/b",
-	"RPGpYNDAPzA6lsYhcQcTCmy4Jk9H9tUdHo7axP9L8zlTms4X2R/N86hOYoa+w1D8/bfzt53B3887xy9e",
-	"PkNQOB1z88op5RZTZxrLJRdTsjCmuyKJ0NzRcuRN9+OvX7sEmjxmUulMESj2ZzxRJJBiwqcJyhpi5Ixy",
-	"VB1RxMI2iVnIYxZkZNRERpFcsjATceSKjL4NweActtpk2PJzxX8ak2fY+j4C6yNmZGR+GDmqOVx841AZ",
-	"MQv/UiMQhQrrNj/DiI2kNLdwC9RpU15YG4rPZZFi1Vh19kMdMCOUG+E9566QNifMvb1StYGFxjRJFg2s",
-	"XZOtundN8Hd6YyWG2YZCY/36l8tfd9QKa5h6XrsUzL2jb/a/6sPruZMCwhtQUQIZhy7SE7KI37CYM9Ul",
-	"UDqEWJWajBkT7q8sJCsUd2EsFwsWVuHvpUKtYTBqGIy2Mxgt/X7Z67RU9nzZS9sekBWCmqC0S5u8Kvft",
-	"rfsZW/RZcxQeBWvRfvt6v8ozu7Fug3eoS869unCZ+pArs0YhMQNmGRvZRhXMQ/icVSUJsifr9q1U+/Sf",
-	"wjnUHOjGDj10wqEf1K8Fa3SjMXqUWpKba9OX1NrKEpovbRclEzqPKIq625Z8VWINRlzpd+mL60BepOP0",
-	"zrvSVJewRUAGqypHV58two5vNYC7vtevjz+cIKmbwvYoacafaOKkjfW0J+d85oz+gBy7DXuqIAI7GSlX",
-	"UxoefbP/vdoIzWrcFndhLdE3ZU7yrVr3cPSr7Bw35sbQeRSeS5huqXs9att1nduImw/mar9jeRQzHYNf",
-	"cn8zKE8B/TNhCcTtvDCQImBkLmMsNIJCH64JGijGiBJSd8kHrUg21YOF276iok0A9cK1BrKAmWeTgAqi",
-	"WRSVESzqeFUtX47vRb580GTJo8gZiI2IaXypuxeEAyayghBTnft5UCCKWKxco32p4n8Xr0IJlYz2Ukh8",
-	"ti3oH7CSIGSCkbGKjNlExoxQsdIzLqaYZSQfGQuhVSuSU15Rs/ErHf9vN5i9DIZM1dpNv9tDaalnrdPW",
-	"EV3wI/gtU76mdPplvCigYQhQCjS6gLYPzauxHJyISAdudogtJJTj/2ZBJXKWW/U2gH3tX7+11y7Ob8Vy",
-	"C9cN0JXmRHRMzi8+ZPZZyFUgQTL+kXHFIzru+C31w5veAiOue8roFsOfW+1WEptXH4HWssP7VkqD5mcF",
-	"5L42wd4mihsVtpwxcebS7PhsqAJE8KRQBgngEHCtWDTppt52uhBlla/QJwuVkhmMJZVjpDu/+GCW+bjX",
-	"PwEqYiZ8XgCOC0lExFRuXEEkFfSuZsZhy7jWB/E2kkmo2kDT1y42Ibc9DKpnlHCZuBxaH5aOzbPv87QP",
-	"a23Ccs7w9Au2hEIL12MWQnMvdT1y7eyc5kD7h3B42c7PNvLGwxAiOla2EYzNYaDGShkKOxYsAQHHBN9v",
-	"DIgx81UYhCoXHH76lgopeECjJ4oACTSUQti5eSG6PjnztYAQMF0omoQcvlVmdWgQMKWsKZhKYRAmOB80",
-	"StP6u7Y5PF4ySvMDDedcGEHu75hypeEE7XAXSvvTf2260szAD8j/DLSBmQeU3YrrmU4Gwh5GgG8fX+4z",
-	"77IchRsTsdd9G6e1mK2U2R1Xi1hihyeLT7E05kpTdb3TfZh9hvtUboErrl5EcnUlZMjUjq9ROs7eufny",
-	"GaORnl1hiXXmy1WvX+ljuJgypf1jat+3iNmCxmyPebo71a7fz0zxapzwKPzhWcOjbuUhbjft/5CIjlm0",
-	"xzre0IiHZkOHTPGp2O9e8xH2egCL+WSfXW5v3Pjx15ubt125Jr82Xr1RdBSY/7ZctY/gzHNd1pN92dLt",
-	"enegluvKpdh1fPZON7UNl/gZ+D9YG22vdcnHeyreXPCCSq/6/v3/BwAA//8=",
+	"7P2LcuO4uSCOvwpKm6ruTkSZutqSK7Xr6Uumz/R097HdmZykey2IBCXEFKAQlGWN//7XPs0+2D7Jr/AB",
+	"4BWkSNszmeT41KlMWxJB4MN3v951PL7ecEZYLDqzu86KYJ9E8M8zzyOb+ByzJYG/fSK8iG5iylln1rnA",
+	"e4HiFY7RBkexQDxA8YqggIYEeZihBUFYXBMfBTzqdbodcovXm5B0Zp3FPiai0+0Ib0XWWK4c7zfyCxFH",
+	"lC079/fdzmvsrchrzuKIh+V3f893KORsCW/ETOxIhNZ4L995TTZx/nWMO55c7dAbOYsJi99QseGCqhcV",
+	"33tpDsjwmqAt80mEdivqrRBGi4jvBImQwDdEZDaW3wyOY+yt1oTFp7CSXOiPa8qox1nQ+7vgrNk24VbK",
+	"G/wJNiMvJHcf8YoKRIXlGpDrTKdH/fHEbfbeC+JtIxrvP/OQevvyBt7xaEF9kYFHzFG0ZQizfbyicGU4",
+	"RiLGzBeIsmSP+b0JzPwFvz1FPgnwNowdEXnoBeOMvGi2z8v9hnyCTVlQ95KEoTAbFHKHCxJSckNgN2vi",
+	"U4zkykU8EowGwYH3vyGbiHjYjj8XlHkE7VZEnZtvSAS/RFQgXz9IfPTy/N1rND0ejV/ld/C/+iN3MBqN",
+	"TtxDt/X2Ei/Lrz9DMV4qxKAC3ZBor3G0K4kUzd8HzkfOiPMjjr3VPP/ur51FfzqaYG86GE0H/mA4+to5",
+	"sIkPWMQ/cp8GlPg2VNVQUHi4IxFBIuYR8fMv/on4XdTvo//YMjRw+yPkHs8Gg5nbR3/68fLQDii7tlMx",
+	"I7cxwsyHHWwickP5VqANXhIF/ZPByUkB+l+3rjv0jm76R9GWif8pf/vHAXxITlFEwj9+7chVD4OFV6HH",
+	"TysJhBi2t0OKXDQrjQguwMVs5Kh/EBvOSUCiiERVRPsDIZssyQYRX6OYhKHcAI9Xkkh2sDcaI0+yPvmL",
+	"EpeN9GsO7iaO9mdBTCILhsqP0Yrv0BqzPRLE45JPxBzFElmXmLLca8fZVwU8WuO4M+tQFg8Hna55N2Ux",
+	"WZIIXn7JYxy+5lsW26UKvJbGZC3QWlIB4gzhMATMyPPPftWrJyP7q3/66aezbbwiLKaSzKuYtxcRX/4G",
+	"hwLhiCAMUrhIFd8RHJFIokW4/uPXjgjpZof3B3HvJxwx+W+7NNfsmIc+2uG94tQ1fCq/o8F0ihz0tZN+",
+	"f2A3993OBkd4TWKjbywJi9+/sRMsll920WKv6EMiIeyPxmhJpcSlsSBhkN9TwLkDDzrU73Q7VC62wfGq",
+	"0+3IFaQ8lt9ewbcR+ceWRpJVxdGWZHe+xrcfCFvGq85s4Lrdzpoy83e/a5NB20hwC3ZL2UTZliAMaC4P",
+	"IlHNAJoK5MGTcDzRRVggzBDBUUhJpJjTEt/Ih/LH9P/+7uTHy7OdOeI/tiTaZ84ItFZxoHF/cPhAb0hI",
+	"pbiouhxff99FGH358v5NfntksDj2Rn7fmbp44YwClziL/mLgDPHIG/sTchycuPbbMeu2vSCLQGT+G010",
+	"OAz57u16E+//jMMtMavlT/VlA0xnRVCIRYwokxpLnMhOH8ekh15eSikiGWMXLYiHt4Kgi8/vX6jvFfmu",
+	"ObB0zJAUK8PhcHoqOS32EWdE0tPIddGcshscUt+Rz817r/KE5fbH7slgcumOZq47c92KaybMv5LP1xFd",
+	"t3PrRGRDsFT2OyvM/FByp67U2zwLS3qNmUdCzQQ2PIq3jMaUaMVfno/xGAWU4TB35wqktl0G8KLsFrWK",
+	"15kFOBQkubwF5yHBDG7vTzz0f8QiJlEVBi4l01rDT+xIOMV9byBRbzzGI2fkjU+cqT/2HDcYkz4+Xgy9",
+	"Qd+OhHLpK7X04/HwvU/WGx4T5u1/IHuriiZxSivvXkgJi18IxHdMgRw4g8JBuQ0i4h56xyM0GKEV30bK",
+	"8BCSO16TvRReyd/yUJpVJp9p02lH4xXfxsjnlC2/skRVB3l7Cl8jzEARQAvuSwGpMHfa+8pyUB4v3GAS",
+	"jIiD/RsSxVQQZ2CgqizLFK4ZUDgSFlWAHI8PMyipar69qRAfSq3CSMQRwWsJ2wsS3ZDIuSAsRvCYQEtO",
+	"BOIMmG5iGQjC/BK3HR33+1VnkvtwYEXn/ZuqE01G1iPQNT2slGAlBlZSNCjhvOYiv8G+xDwb6YXwBivp",
+	"wTMl/WmNb+l6u4avldjTf1r1m08BCPDyET6xcI92iYwDkYt86h+W1UVBlgrrNjT3KXi/xjZrGTYGdCaN",
+	"xttYYboylgu7e/P27M13b9++uzoZjsZ9dzit2CKVb7raMvqPLXnITj8lXHZfuV8qUExEnOHI+/xmh/4Y",
+	"TxfjgXPijYbOiLieg11v6IzxMHC9KTlepBhc2L9c+Cqz8APOkD5cxayLu7dz7DanyHNs+yEew7Y/4zpv",
+	"y5Kcaj9GJIAz9nvoTBHqRmoP8jvgJAIRqXcU7QjbRcinK2i1WzY3cpSq/u8gvcozHdRUldlX1EIJ84l/",
+	"KlVuNJc29hwpRgh8SZ52t+IhQdj3IyIKbqez/1ztvPX02v/po+tVqaxKD67CvJE7nRyWCZ8j7m+9SoNi",
+	"o75OcA/9BOaEQEwqZh5mUrMht1QoPwHIu1H+KP3A9YZ4PHCO/RFxRovh1Jl67sRxFxM89Pr+gIwCO4bq",
+	"lz8eMc+J2IaVZ4zg2xeSnXURj9Dc20YRYfEc/D3a0SCJEcexxMz88fSP7SdQSx86wEYuHMmn//dLvdz/",
+	"72+uM8VOcOa8+3Z3cu9k/xy1+bM/uH/1u44VKFt2ya9JhQNXEC8iiYoVbVlXeeRojHZYmv0+UYKAM3KK",
+	"5tJm5xH9GQzgObiZPRxFoARJKYy0KS5NhJKTxuNRRLzYWfFIkApcj7bsKobt1plo1lMyEl0SUX398mwY",
+	"KX+2tBsV9Z8qLoTWBDOB8EIQFtuNmZyhopRF4ivgSLMFC3ROgosYe9cvhFJcBd6Lgv3Sr7RYgE8XBEz5",
+	"nBcb4tVKErEhnl2ETIJgvJh4Y2fYD1xnFPSJcxIce864v3DxcHGCR4uBHb3lmo+nzosYR3Eru/MduN5S",
+	"WWKxOxFnv77p6daankKe8+HG50UcUc+iOJ6TQJ7LUy597e+RJ5RKli8Z2pZdM75jMzSXwER9tActHsVo",
+	"PweGBzYlchHjiAcBChAr+LXlc5Wngm0dwE74EXjMLdacsq9G7gjsiovP76XeKzV3uF7NeOTeUmUF7fg2",
+	"9NGCACc6lQY2GGNUaPe4RA/W0Nq2HKGBuX2Ap1RYGxYd7AABldWYeo1F7uvjdr2weY4NN3ghEIOfAJvS",
+	"Hk0lrApKmps7h/0UrPH+lcFk9u9W7r+JwJbkjhtqyceLvjfBQ+K4wWTgjPCx75wELnEG3hSP/PFiQo6P",
+	"HyPBDzO5n8hixfl11ZF26mv77j0Xn7j9AXEmQd93Rt7xwjlZ9IfOJBgEo4XrTf1+hWtQL/vY7d/Lh8WG",
+	"M6Fi3N9h/1z5VeRfmvMA995sQqoCN0ebiC9Csv4DhGtnd5nX/S4iQWfW+R9HaVD9SH0rjj6rp9RLC953",
+	"viaayg3Cwh4kmu4izpanaE6iiEdirj1ABHsrFSHqdVTUMwg1D/21Nn2Z2ad8Z4R96sVCWfoJt+pp7+KC",
+	"+r7SyH7N/aXBFLmjJed+Fy3A00UEuC5BKINshY3+iTPy6+6Rily4nkd0SRkOkdiLmKxBI13SG8LQdnOK",
+	"5tsoNBigHCqcX4MZtgmxR+AIH3msEjfwIiS/NrzVm401yCP0aUMYKIjO2ef3zp9JJChnCItrASYIRjf6",
+	"I33+s8/vlZxPbghMMHOyd3zL/F/5UBFRViESW0NzYExRbS3G6IYKugiJiRh4OAxJZLZcFwHXLjzl5gXj",
+	"+WUhCP9KURINQxTR5QostEyKDqTJOJk8Gdsx9e+Pcjk1mSSBumfgN/fKXbAPOfYvOf+Ao+WvjlkL7u8B",
+	"7FJ3DSgJfYkyNO5KAPEbaYDFAoGLEyAPCTIfeXyBYyoC+s8gBqBrQGZJxUkyFAqpVFK3saA+yeW/ZC9W",
+	"7dNJ8nxqLzabEwSbuSDRDfXIF4ZvMA3/GYcX4GIH7F1t41jKNp/vGFyhSMSdCeEyQnxhnC4q3cFbEb+H",
+	"PmrtV0LQW8kD+gVIQTqBk+QT1MEpk3lwr5IB+I+Y7bXAF78qiDhXbn0tQYVOugAHuXKbSUil8uvpTv2F",
+	"Ye3SIL8qK/3IM8dJSNkYddqS6yJyu5GqnPw+Ijf8unThP/30k1NMpKg7fzHvQgNhE3GPCCFp4y2Ltb/9",
+	"n6I7pRk+SjnZaaJY8TBHFDG+loYf7F5swTAg/o/Ep/gStNpfd/uGQ8l3y8syf79lHvchcUhJdBUw1G5V",
+	"S0qJPLdUvu6N2p7kngpxzkNSITclDzFLa7mrWM4pmt86GxKtqZCKhZiDT0oBFbTmiIcE3Hg+B2OESYPt",
+	"b53IhPIi8Kt1up0QLzrdjtopOKOxv6as861bdmyo7SZOR+z7kEGKw8+RfD6m0rrQBncp4CufSmKwUorF",
+	"5DbvitXOoyvJI+Re+9NBz+0Neu7RYCT340UEx8S/AmN04A4mjtt3+uPEbfPXTvqbxb4z0yfpdsga07Az",
+	"68DLJN0JWINtw7DbCUK8FJ3Z3751O9SXJj2/vnL7//Fm9OfJT//5l+F/jf96fDb9rv96+Gb89vhdp9u5",
+	"JhBqSR3j8jMqFbYcUPWaIRbx1VbobatXpp+po3YyprhUf8I9SlbiO/nfWQczeZJNRAJ6Ky8l3EVXo+B4",
+	"AXYhMJDMC+TlC7hutYy8TMKwpBn5rq1QslKakfdy0fT28ndw14F4rNXLpT/AUYT3nW7n1uGRxKxZv3+f",
+	"v6qMB8HHMXFiuiYlh3Z2gdF9/h7van47vk+ut+Znk/v8zVdsSQIvhUzdFuWCGnEeAqPpvUK2Is2/lzbO",
+	"dhFST4dmq3dwnyJicZWPOnsiCQJkU7iVPr/CYkUOvGFwb/AakOJT0Jn9rZ6XZvjDD/LB+2+Z9eStKrJ4",
+	"EFa590VaKrlhFH9cU7aNQdF85B2f3Jcptez6zIb/qteSF64ovAZLh/cJudf8anyfsgF75n4kxe0KR9iL",
+	"SSSUAaHYrcqA3hC+UXZcRDy+ZFSYZLvKlw7u82zm0QR0fJ9wqQw6HEYukJU1eCIvzbC6GiDK1xsuWCZC",
+	"EOSEQiaQPjViPDJKWwZSxp+cPdpQuduMr+5vHXDe6SvTaKApy9y34WHJ3g1wDJfRpNPNcueEASRHyfHd",
+	"HA/Nsb/cVRaoqoTyqR7AF38nXlzQA37QDKKou/A1wlrmU3CCnCKMQhLHJMoiJORfC5N8pHWUDYlUhUhB",
+	"RxHK3Dukmnygyq3ZSj2BgL/U5eQKoqiWwOIqfKnFOiO3WtqWBWj+163QW+lWRfy+N++z0btOptV6KGT8",
+	"qwT/OWTEzl+dIrlNk0hFGOBvPaUWMTh/JL2bA5hxzuOkAKDFVXzPd4ozga/PIFHhQvgNiUK8udKZ853Z",
+	"cOK6pYvIS/yKugyxhS1L6ma+qBQbJYQrbaG2eouHvqYG5eXa8ehanCIXXgox9hhx5pEeeqMCV0ieKLeb",
+	"UhLMYDwd5DNg7PGY8iWZrMW1saKaX89PiaPHLOJD0E+nFYCmIWLO/R56R4m07HigiiuQ5HgqZCuRr3Cj",
+	"3gozRqSSTvxlgZNBhBaUfXd02Z/MxiezwUnvxB27EKrNqfyLLQ19R7mV4Q1xhK8Ew5usiu96J2SwmPSd",
+	"ARkTZ7RwA2cauL5zjPtk7A+90WKAO12d5Qb1HoR5EoarON7Mjo4CznseXx8tcJT8LE2Gs6fRaQsBfpyo",
+	"+0pbz+UcQ1RwE+JYXrz5RSaRpnE+TkRCgkXykojcUAF3qP7WMLFysOQyaiToqKTlN9MRX6tnLiVZ5fRD",
+	"UOWbqv1Koc/cbcpl7yuZW6osLLmjP/u74Kx3jnc/EiHUzeRUCaVeJzS43YK4rdXKS1hzV9pPww0c31uQ",
+	"6665kjVurcBfRnS5JFFZeR9k9NfG75dKbwG3K/N+oTBujX1i5XkFrlY0FlNyabE7sG+yhNXinof3Gfpq",
+	"8071oKFES25AxVK2k0uBV8L+2uu9YHjTaUIfqSlvU2W16prL7jMso2vJDS5SRJ50E404gYs5VuZiU3AX",
+	"Uapa5/12SPQ1UhSzamD2YQHE9Cy2/oli61tZ9S7cUFPdO6cQlbTvojKcf4kVzZbtNasztIn4MsJrRJm0",
+	"lfBC+ZEDEnsrUkqGp0RAxu6Gi1jojJqS3QKVBMuIbzedmTSiBtKCNOUFpWIE9U1EbhiX9zU9lliKN9iD",
+	"sEG/2/H4WqmM6i5qcB38sT2Vot3pdlY89KEg8293HZ2ECwtmNfTsCgNXUstw2OufSGr5g8nK26wANaRh",
+	"KMHReRiK2RLnGybi34NHd0FCrWmAsSwIYRUEXz7CmvuAKyykjGRZnES39SpIz6RJXxOE/kvEEAvqLLYC",
+	"7MIC/mcvvIVckqIwxYu7egUnhyYtXgIaY4JOhwuZC5pMgnxt5K375FqqPEWCztaYjYlpSWJsxH6+J6Gf",
+	"rYipc4MO7jMIWMFeqt2qmkMVlNw8EjcFEdR/WQAkVRyF5I3dxhKhfpSP5FaaPlSzG95naSgjA+r1uxqw",
+	"T+6zdPgQ/7XU5TXtFpFmLmgI1QqQfa4Lx4D1q9CoSY2V3F7a2IxD6lEEqSEqvWi3Mr1FtAuN+uAOBC7R",
+	"7agXlP1mtapepgwty1ZySlmWFWSIOwP+DNwSxNX4kZK0AU1KWQWkzBFxpcBtrc8tEz3uWVL+m0vKb3ZZ",
+	"2UJHXDbSDZf1OuGPmjHaxIZAO8xiAmRt+MAp4izc51JIFDzQksQC3IhZsk9g5UeYMkVIaywFKsPK8uJB",
+	"AD/5ls1PTh4ru9XlJj7b0/7Lu45NB4uic89QQ4eRHdrwHYmQ2G424T695mTHZW9UKviLG9hnA1o95RxN",
+	"quXAN9pKBXoSsVVipLBqJUackyUVcVTZKwfHqVCgIvGqJp0JQhLEiG9jtMKqsxONTDsplWczl++fIxHj",
+	"fQv7oIa3lejwkBpa31ikuTJX1j0rGqi8kAaRshu7Kp8VC/RVnuVrp4Alg1ZIMiyosBXOrLyVRmMUbZko",
+	"u/j7RV9Xy3L0cnD9gFpYoo4SvZexj5ikU4hUArELFaBZk/VCNX5b49vsi/qZpcsa5/FTEdpJQT98IjQb",
+	"FLRHezG9SEprBbTrof6pyv2SSpyKbjRXO9f49r36ce5aSkrkuKCGWrZmNqXZsSDIPFC9v1aNfwq7rdOZ",
+	"rbGnpDNga/eI7vGn45gqNoxUp0HiS5RUxUQ99D4Wut0adJaK0fz//Z//eyS/E0d37P4o7U4oju6u7+cF",
+	"rngNgbQ11QVet/HRrRNH2CML7F2feiscCRL/cRsHJ5k6MPM9aNs/k86sP56UI5LX9pSfcikXHMTGHWr8",
+	"wfdm06UkFZGFGOTt+5BTrjKCdEtJ0w+ld8jxbeIAv9hLJAUqINqABSWQ8mtEmbrmliEDySvjaMuge1f5",
+	"HZ8jIqSwhbZ50VY3MuSmicaCLCljJlnb9OGsTgcZF9WB69TjvVaxZTirVUHY+jQ+82LVu6BVlJbriGwR",
+	"t5U71xRiF5IOPbl5S9Zhkk6YZIkWEgphvasm6ZNlkrAmkMwhdXOOXuq+JQFdbqEoVL7oVRfN4R/zLppf",
+	"k72IOSPy35LBzdHLkC8pU8QvdjQG9sCDQD6mkmfnkJetysOl/sj4gvv7no0125O2qhO1rGlN9V6Cmoyl",
+	"+yxo7w4kaeiwjMYtk1hk8oiSxKJkwUqMe8viaN8S4z4xgsAuMWaAXAiFfFlKpdHY/FvARFWRBFquyjSW",
+	"uq5PPB1xUMlWRAKV3Kgf+iQksYpRyXeMjvv9bmdN4hVXAZQPby/fyk0rgJbaVyb54GYpcr5VxbcYktY7",
+	"uspTVxXP5B+OG5wE2B8vHH/qLZzRZBo4uD8ZO8fuyeT4eHAyHbsQPuPbONcx804XJ99r/8pWSPk+6nZi",
+	"JdoqMqhvr3SfoKs1jq4B9vApYf7VVqi/LTlPhkk10+hSxpZT6caZS7Fq9w1yLU/us3d4l9jG6WX6hFHi",
+	"17vDpKDTl17iTQnvYWTnMBJLK1z+qdZV/1JoIv+tOFkXzQ0bw/obHql0fczSOoEXAs1vHSAeldF/UBoX",
+	"ItcNIub3KcbeHQjeazS2NpbB8UoSuynjgJygBd9Kia+T/FX2sTicZZwhi7sDznxDKXcH8sezVHQgi0UT",
+	"TuUhdbMfn3tbqTOiXURjIg5lzEIavCE7a4MW+C7hl9BD4RS5Sd/kiGhvb9ICr6U+KIkp1gphuwx8eSdl",
+	"NlBZ2KnrYP8CFZrkNnZ+hCeQwAeS2I/v84zl8BveMt/5IvTap1pwQ0mptyLeNfEPXcvEmtGgAaIIPoc8",
+	"Xc3achu1QCfhWwlxZdHaIFk3tYcTFpXgdIIulYL5cZmtNVKZsDii5HBqa/K7pk7TVJ34zeW0mrPUZLN+",
+	"t6Wh31r1luYO5HNYG9LfqVyPzqzj9oY9t+eTm9GwtxwM/D6eTsqSdWH2UIASXnaRx9drGgskoOG6NFjw",
+	"YhGRGwr91VdYrFL319z2unmvcwhM6v026LwO+dZvjY4R+Duhw5InFyjqh1JaSkrbcAoal85d6U9PeuN+",
+	"r++6vePZcDwcHx/dDHquKVczmomp+MJhnHwUxlc+WXP5aeStaEy8eBslCSbeRooIe5hm5LgTp9+/dI9T",
+	"9ejA1sau65qdmZ9e3Qxrfz1MMn6UiqCd3hstloIQ3/DoSpHZAC5IbnmoPX7QZ43e4JgogIKuv95I/iVW",
+	"2BwNdEENEQ2N7cY/eFrdtwAaGd1ghi2aX+HCDlSuZG/rQH1GeoctYr9S+8tfc5t0AShd27RMswQV5tEF",
+	"b40gOLwvYFXL9IsiljVMhoDfXxBPDZooh/sfpINq5L2rV0NyqNw28yOD9AeKA7O00Pr6JF4nhNIqP9am",
+	"iyi4ZBAif+XdIsVlj5mjrwwFpfvLQ7RAKxr5C3hSyLDMgKpSKrSNxAPj0pH4ZwHw2xYA37qdDV5Slhhs",
+	"uuPlFfRyhYgBj3GY/gu+EDowWgjt6ntvqE4qjcOiSeY3VFvun/6ySH16M7nVKjE8iYm3UH5UdaYpisHq",
+	"tlDMdcuPgiaUQp56ZMW3Auoe15TlQm2HxXEafYpoPvZ5eChCUV5nHj45HCjKCvDCkwdU9bIMz/XFbfC8",
+	"keLZkOfgpMGDTwe6gqA+sNjhjRVld0WQt0HwV3UWtgX2so8MymHcih9V7D19KJH12f7whxGoIPxb32VO",
+	"/rfD3Yw8b4e6tqDna77e4Ij4l6SdWEyaTAIYenhDe3AkKbhvcLgFi71fTm06WGku9S+zwJ3Fkx/wSHcR",
+	"MVUEM/SHfhe5XeT0wXMJ5rfq66kLpU1TbBO6LIe/jc/qQI1LTRbloMizdbBDn+VbJeypaFCImoF8cm4I",
+	"NnjTwA1OpmMnWExPnNFi2nem02Ds9APfHUyPyWA4ARNZbI3f/yToj8hoHDgeIdgZTY77znQx8J2+N1mM",
+	"sev3A+j4KLbrNY72oPgsuMZFcPw3eqXEYiEoW16tSKRkL2fhXv/l3n9TJKAUq8bIVP3TRfanTv+bJasu",
+	"C7iq7GgqkKcpAnzF7ZIlqnEjcwE1XUdNHp3ZQs6t2qTAL7k0q1d3uxbdZMRU5Kty93kKlnnjtPAUcy/0",
+	"G2tOP7xP7vquzfKaKdWsPCrSnAFyN3vZKVjMPuqJ8SIFYlOa/AUIpORsg1eUBymKWKh+4H/ot0w2GFR0",
+	"elEIqcHXGgXzp6rZr9N/QHJEBkQ1S7stV7a3xQCIZ19ZOJwdi3L+iAfoQgfqI8qda/W7oJhdzdvswsA8",
+	"5aFe23pZVRlw/QodQZmej2mxBeMUockAjHJIer7oxj8CiZWasARZxB6p6XLx3Izrn9WMS4NframGcY4m",
+	"unOKqvjz6ZLGQo3k7NR2H3lQ56Zy4XdcPWVC9XDhaoQUFoU5EjMzNUKdA9ZR+553Sz8t/wZa2/8FuiA6",
+	"sDXbjw50ySrwHJNukoPSt2pyvLQn1KGYronudf9CoHlKDHPQg2ncRYLe6quCW1Ot+QWJuzCRgrIl+nL5",
+	"ulccRJAURRzPhqPZcNpzp8P+aABeiWTIyNev/t3o3vn61f/61df/uVT/meX+8/VrT/52cv87myalz6g7",
+	"mz+I3ej+5EoiQCgKYv4lngPpc5KhF5lks8KYpCakrmg6vz9wv0nKStqlQ3T3SkIBqPH87cWXD5dXF5ef",
+	"zt++kTgQ0FD1Gb03Kkaztu3qyJ1ZZ7cSxLv6MfjhP6fRyZ9++K9/RJe7v3/5/Obk/YfPf33PBx/wB3yx",
+	"kyQfhdofKGZHRx7taYhAdbaEpzjSo04t1RAPqGasKNU7bt5w46QoEg812zOgv6tNjSxcykMK66Tim9xc",
+	"Q3hojH+nHit1qXtA0w+DAzYeCSMKVSRb0CXD8TbSY08vYsx8HPlIb0jkc0syFK9Qq3Og2QbgVW1AxaaC",
+	"yafyF5FANL3I/PXXNRrToLAx1TfYTKhrmVmYmxqw3YQc+8qO82CKSNpO2a/Id03SfaECSsir6k/U/LAk",
+	"9w5mZGPvmsSqK1M6vjagIanOXDUJZtmXJBMTvciDQkfVsbbbYZxCE4ubvokr3fQdKPwnQqi/TADopu/4",
+	"JMY01J9n11/+TDedbkdP0r9dh9amaOao1lGR3SR/2mCnTyStyI0QX0O5iY5fk5VVxDe9oaSFiH7Oiit6",
+	"KO4DsAVQGXEGAglGPHOEjagqKr2qxlLHnqoqE6d5KQRDKox6t6ZhSJMuYP1BLtny/tuhliDDYe94Msqt",
+	"fpOUneohnCltdmYFuaVFVcPhw4zcxlf6yBkN1ZRK6kHEgGGZySMNJWFZFU1gW8rjZ0qDAr7U2CFiUOJM",
+	"18UeKNh+Qkl5cp+9lkMB+sxtHUg9tHkGYFyrVKX1DTjUn7d2EJQu+mEAKDeuspWzN1vZ3N4FPFZK+83i",
+	"WwvhaxdpubE5ycXlriatOU/QtAy2g3XnRZRsU33+9MymTICPb+dwn+zAUn6bz1NVOay9Nn1gR/fFM921",
+	"8ynV59hGxCPyfl6IJME2DVxk986INbu2eTeuEh7iOE3oLJzRQLQOodpmUGjWrZI4n8XaU4q1cpAjC+y7",
+	"drLrYAeBzNp1+HFR0UskwDQkvuolgvRaez2ehYahUZXjiBJfTT7Pd95luv1GFmZqzXzLgPSXJa3z7U37",
+	"6s6L/KyUFd5sCCM+6KiY7RGOCO6h96bw3edqrNVmE+6rOorKR9IZtJLqfBxjFaMyI+EaD5aD8JchgM7n",
+	"s4uLt286901QWOP6r9x9Q6W0ixivN02osyw5AHhVk6DTQV56/o2ti7NuSZZvBqMaOUdEnkkkfrjaUhwp",
+	"IszN2THKNmEUYo0kFERPzlgQXTIgbQJVuS6QTyQawyTNFUFyBxlvYqZyvXG3zrzqVzsMv0GM6L2ZeGYs",
+	"35Avu/owalqaVBNVRnzBX/A315l+u+t3+1OL668g3ut7YLbqNmrF2EesObnPIfIjdRl7BCqnE6Yv6yoa",
+	"KLS5tM9cB/S0cWvYSFtRDhvSkvuZhzXnYUnpitpvuXjlplXDHyXG6nqxVZawqLolDkSaoVFIq4F6uYCH",
+	"Id+JU4RDwbPaKE3bfe3JoZEMxYIWdb6aehaFjnz5gLzFkAZQRQSdiAojW5HgKMCR3bMCzRQyKJ3Dtv/8",
+	"8vbL2zdX7z6dX5396e3Hy4tDl540UM1culocektJMJTX/Na02elDEPwfW7I93O810YJh4rYZW7zm16kh",
+	"aqBhIZpSTx2l32YhvMCCXJW60cKnmTay1i5i/X7lbkt9aFckVLECtYMnbTW7xrdXqd0yrGj4Rdc42sOW",
+	"rrLNaHNfFJvGbiLKI4Dj2P1VbjlpYtvpj3vuyPF4pDocx9H+igeJgaLHrzce4f4g7GnHcuXDGzUEE9xX",
+	"8m9vDcn5aor4t6RcIsU3dZxiPvkhKO0wjSlbXnmqAxjTLfYy3yS+ecZ1C6xM+Rh0/tIogpJOVI86fbsT",
+	"VDk8WzY3haqjVDg9hac00020kRjLsVBrnH+/SeME6tfdNP7NQ59EUjsVaAWRGbLObbVVDp+l431tmdgD",
+	"W7hLdTVD1Y9WLXPEeSCS2tJzmrlNi/M0rXQqSoy2i5fbrzbU51uUVj0KyqNKlSeLwNl7zb2+kS5fbl+f",
+	"3qsFziU3cq3i9SBT4EoSVr4h6LNK9axSPatUzyrVv59K9c1utmse2MZ0l3buIWd7Zu1Ktt0sBVBxTNWE",
+	"1ZL9h5nO/pM61M8k4tWJfxU3+6j0v69f1TrWNMA/8dD/EQuTQdVqqC8RMfGRx9cLXTEpzycZRtKAVVQO",
+	"+hJxeWjhgRxIQLwp7nuDwCXOeIxHzsgbnzhTf+w5bjAmfXy8GHqDh3qrNJNJUgYNm05KYjZ00PMw44x6",
+	"OMzOrJFqdKZwRsSOfLYXcF741bcakiic97cxl2vysIy4B6rlg/vsLVgSl6DWjDAfbQWJEoI71IMxMykp",
+	"v+J3eyQvrbFlZUYo1aUjPkTjrQT/ccU00Ywia6YlpTOYEgi2q91POUFpRGDJJFTOSvxELOCBhLYjC3/9",
+	"WIKsI7M2rXGLPYQzrYnz0PtAJNLybaw8qVIDEWqQA1OTElMRzHy0geAPFyTpqwY+WA51HLZu1g33OM7P",
+	"MMtv8Ud8TRJP9JaFRAjTzQhcABr/oNE2LPGIjUyqqfMjB+pE8Y565FR3N1dVdWuCWeIsb02+aQ9js1PT",
+	"0rjOUVIshCvQXT1JtbX9ljz0r9bwaHHW2LPkPCQ5y0SdB2dDRTKjGh1SJXPr12NC0jsiV3CchZ+lrPYp",
+	"RGJxz8mqtv1+T3AYr9pgbBJb5Ndl3aUqTess3OG9QHN+PT9N2kMnkXuMPkd8ESp/YjLl4tqS7VykzepW",
+	"et8THMULgivS9VW3dD1gwUxeuCZkIxAO6U2xgiUZOXJnmbnyOLtRV4K5wRSPvP6CDPzpKFj04VfH/okN",
+	"yy0jiuonT2lQfAAxcKgVfRHI+m21QD6DvLs2aJSBaN3Um+nMLY2MyWLgI6fX1IC27KHP1npDF/S0Y2ej",
+	"ewDwX6jN3z8B0D8YqZ4B6y+Mi0VwaWKobOlpJpogn1O2zM5xmUntwkzv0LT06KkdFZ7s4pq1Jk1SB/lg",
+	"rbBYjWj1QFcXJRYHxbXKNn70LKmHz/R8DCE+TYwN8vJz4+AfGYjopgjeKkPqEWbxY4Mx/WbolzMtDbRz",
+	"0DNnt6IoX5Ozbbxq7UrSdTohXyJaHPcPtyHfo8qJLcqF/kEpHVY9oJptz38wowLQDuxXPQ4lHS9wuBuq",
+	"flHVyd/oHtEPSLBZ8XWmx/RLP8JB7DAex5QtV3jt/F1w5sgfOe7wVRdGZaMg4mtllkGWr3m6mIizoSC/",
+	"KLvOiK8F8b/bZ6pQQ7xIylB5tDzyuSeOQBjRGHyUF2lFakQE30a6x4tZQFes9ii7wSH1jyISHpkcUPkz",
+	"quPb0FZAwvLzp4tLcH2vFAEe3fSPNlzEjnqqc1/uF6ePUgvagtQ2p354KwgNgEO1bepnXf1GG4bkwFa1",
+	"n1p1ja/JuV7EstViBcKGdrIvrULa75ObadPlGMfIwwwtJNJChWa5uBt7HtnEjrxTtZ9NSD1wER39XZf9",
+	"lZGh3M1ALmEspuYjNXIvb/Wg2lKrR7bxyonIP5rr3YZLWhaThGd9q2L0TZA5g7vFD1IzzFhTPtlERNWV",
+	"fmvUzSyHhe2rMzc4Xs2Qbho2l7Sv2bP8pyPFTYhjMgffl/rsBkeiOKTpAeykiFvJEoduShFIsnLVoADr",
+	"/JjcoeqHDGD05fw9Mr9FL8/fvUaT8bH7qnphCZlWzM2WJI+9FbrBEZU6jDFgkl2Am62cFW9FjPdrvCTN",
+	"PceM7BCEsXvo3TYCdNDdMbH8yZLxiPjdNMUIzVXQm+G1QY/tZhlhX8fj5wivOVSQaHeBzeOso/jlAftP",
+	"F3av8ydbWt2rL9PBZvAKKEtbbGkYg5B/hHd1eF84baneVH4sVS/KRAw9jRiK+cZgAmynq7AEK28seKqR",
+	"unfV+QOjeXorGxKt5JIYzY37bn6KNhjKyjlDW6b6nfpZ87jBXLlGVRhpBlnmLks+J7ZH/3Hx6SOCZnbK",
+	"9tRebbVfypbomsZJ3QVeKADFJNpEJM6eZrGPVb9E+Q9b7WPDjY/sqW/2dhLyff/YkmgvN5qZ/Z/BkeGk",
+	"MYr0n6MVbaIVxXhcAdtsKWRpZC5LijaF7ANe/DltPdpStOqmpYZ0JdqefX6PXr6J9j73rl8VuKIUPFJQ",
+	"4g09uun3cg40HWIou3VwvKpoKKGmhJqZJ0JNyrPKripf8Fy9tcFUCthG7cCUxAXW0g6L6HIVm0oHPYud",
+	"o2jLdKwzW/hQVfHwAB9Lewfbb8IRUtMe7GLFd8aNDvMgkcfXRBijlcB0e5XT3L5/V84bUZd5mfWstkm8",
+	"LHWmSygj5I917ZdTnB59IYWwabbGXQU0JCuUO7dLKGs5fSbc0jWn9jDzSOho//aBIWo1TqvHOqmSwvoM",
+	"6KzXT9k18S+2C/lswSEu1KdIldTBi2YIf2ViC0Wp8O/yXUEvIHvrV7wmXTMtLKCRiIH7StS3TwtTDWsz",
+	"e7CPCYsIXtupZMkdHTdV53wjV0lXvapZ1exVWk11W7Tp+R/J7jFtKlWLSlXGusZ+yWtQ23ay2NuxWafG",
+	"UgvGMjfNvLWUhaBG/AlQfNUEQhMgpLGZbLuV+qB8Xs9ZVvkJmO2rRi1PRjmdY5Cv3/3fX7/euq7z9ett",
+	"P/j69fY4+Pb733VaDmO+T5pt1sjrnRrXy3QDLW+l9PKsdjQePWxvebZW2gGT0CPMF6opxwwxckOiZDz6",
+	"DMZqxwLJK0/oShecl9y21pEtBxvE63ajVY2q5dX6Ek8F9RW4AJFm0vAMOfbnKCTyQ0AqlegZ4oUwHcok",
+	"qxC5689CETs/f5P/c+V8u3O7w/79gfsdWK7XtCBr2NrzB/nze9MQ1Rr8lts3mC02BF+Drt9iXPgvgMT2",
+	"gdNJJFHxE5ps9On3l8z6LU9ZTjeQQusU+XrCv0QZk1749NsqDxo+jAfnPCzE+cd16U+52cS29q/yO7QD",
+	"g08JCAGYQ4hIoQD4pG0SGAxuvab2ELDPAlBQ+WaXWw+bWZcMagEeabLlf83Jdb+JoUPV04ZKo4UeMjcu",
+	"D3UTrFOuBvljKmIY+Zyf9/4EU21sc4Yz7ysga8vBN0VcUi2VIFXrFM0T0M2Vvo4XQgfwHjswx+Jnjrjk",
+	"ABKcmd8W3tVquI7FmwmUAn40X4rpoi7RfgaPHSu6qv+PvKbHY0NhUE8FHt4MG7zpX2WKT/6Mxv2uW9sb",
+	"Xi1pQO60KzUxoVrgg5JzTfb6Xh8xCqjUThoSfTk0jC5gTftRQRbMhFmpcDT1U3BKyv+aESSPGy9UfqP8",
+	"Rrv1YWoC+JBEe26SGUVk63CnzHseoE8bwi5i7F1nhr4q7jtvz1CKSWfloYRNxxBWSOLPyidrwwTtrtUC",
+	"1ycBZcSvCxIVJHE2l1ivlaQTW4sITRyokH5cthLXmNFAD3HK7/qNTqoQCKf715Nm0jgO1EWIU3RNNvHj",
+	"Iwf6W0dc042jaBeHDlyHxMmCc2dUqUl/AU91EgUBbfcRHvJ+nav+XUSIHkthkDS9ike8dFBTRIDXae8C",
+	"oaJdxnYwV5W7JW3Bg+JRukxd7yJt0zVeEtFDl5mqBIH3Qve+B/8xWvLQRyotHKKeC76NW1hTrUylbkfF",
+	"HPQPbM697YZEgvikOo8c4rLyv9k4bgI9yaMlCLswwZDpYKUa1Z0/rPIUCtXvSMQ0DNEOS3so0OFD6Bkh",
+	"gaTbr8HaOlCSOAEQaOSHqrsqDAGNg1UMaLsIqfcDaZVGGeHd1bV8pCPEyokERmdnZ2ffDT/+jF/3997g",
+	"LVqT/5VJo4J+6GFwlTR+78w6Lu4vBl5ZI07Wror6YSEBB2z+4nsUUkZ6h/vS519u9QWar9Pg/22M5snH",
+	"c+jCuCK32CceXeNQF7a2605lTlfaU8X1nG/bexalhK30K4JqCu7noX0O6VW9UrtlPnQ6VD70UpNaqSyt",
+	"t2ug2sMD7qItu6qIm5zpGRopk1L+pRdC+2kVn6ZKoRArHIaIESkg3wODErEUiTD9nfhq9Ai5kaxpxXes",
+	"V68dW7SerFl+5vwVOz+7zrR39f//w9EfnW9/+F1jj/FFVf0HUr58tFaSrYfOwjAr4wEbNY/Y0YicIrZV",
+	"7Rvl2TQ/EBJFIaQPj2DlYeYFFAikUbcieiIAycY7QROU5m9I4qTRh8pxtnX6SVeq4qP64uSN8BsSzdBc",
+	"vhL10V4KI4ZitFcDbgCXkasHxKAAsbk1VFCDMkDFCmlMAcKWdZVFSWOYSMNtzOJA92R9I8rWWoSYXXcR",
+	"jtGaixhNRugH+p11yQR0Vn01uzEqkumROtMCcqEYT/6GJIcGabnVcWCJenXhn6t24Z+Wpm/Z4/yk4aMD",
+	"OBFt2YvsSJ4G6HA4clQRj2pw8adJTghVpVWMs/2ab4XJxDZc+8BlZ/dYceWXRMTnKu/P7jhOKrt0L9oW",
+	"5oVqGwO8IeC6wYajsuXhm4jcMC4Zx/S401XlOlcHw/td09Ez0yhE2iCzzgJHj27CUdX6s+CSW9amrle2",
+	"2U3LeUD95QGisRTyGTs0pmvKlvOmlk/bFrztLKGTe31VThWygi4KjTv1Xc8z3c50vhUSGxKGmjLrtfjD",
+	"FSJpJPf7/WZF2Jl87/s3xTLpFPXuHv3KTGJVDm/vHl5odXxfwPfK+sosK+iqPEPfyC6ddAN9wLkkRSUp",
+	"DAt4CnBnTOIy2dXnCv4zTPcnK2DLsoHiQRVX6KJ3Z+8/yP++PT//dI5e5iYsKeP3VRdd/PD+82f5KzDm",
+	"9khlAu545J8aBZQytN1swBIsJdwNB3Xxr0TNvLIpmA8oqMsc+6C8+LKpwAMzPxgSXs1UqKKSjnYRVxjR",
+	"JGtEKybopi/heDPoouXPFDJvlVbURf/xRX7PI0DBUxTwLfPTDCqY3pSzRhaU6Rm89Q1WjGRslmuUF6jl",
+	"fKMft0p5JmhBAh6RBDy92tQevQ2tFNXczMWGeNYWTNqNK/XsnLemvbPQtP6yNEhr0r/LLktNb7nyiPVw",
+	"r9ic9ktRgeCnejwJTRJHnpDRadeKqNpO1t8jtMElEo+M0E4xCq2uon3qqdGee8PPMRIhFivV2XqNY29F",
+	"hKpuiKi4niHiL5WBph1/R/KDX84jlh82mE4lLHpvdaQ62h5wNh3fF7vqFdf6nu8QD+LEwllh5hMfEqhV",
+	"iE/deyDtdkFDwuLU2zW0TqFZ41vtWnDzfobqNM/pIWevsbc0vTzO21udPJ7FdM04qUgyxn8pdFcOHtOg",
+	"sHRBdKk4QyQyoB+7h2CfBb5bB/wT01r2Ko7Dq8xkozKihJwtTabRDtPYeEcBZOnmJu7oxHW7SJAbwpCP",
+	"98LugzKbHfbHw4nrNkaXtIdspR70U8ZlXiiSEJoHW7V79AONE+879MyLCPZ15Fty0Xk3EwbP1Pbo7Qgh",
+	"tYr5L69kQbZqRJdL3SDGgsiKI15T5sOJ8iyzyCDlzxo3gLhULzYJWilPG9bNuLP7vXP3WCFVK7UcZpLX",
+	"gGVLDCv50EJS6S5p4Dercn/Ib04BwSMcgrz+O6dM6ZFJ8+tDes4v6CaLqC1YeU6CrRSSar5nEiTyYdCp",
+	"LxW3Lbtm2vH6AIeJlDF7ULIhMQStQXAWfSeHfSZ1GlZm/rMtS1R3tgS/qpqjUy4xPzRa+TEDjwtjhwvh",
+	"xKRrSDGC79ZaQ0+kDYzKE4wtbENDUOGc0M3UU3aB1eiqBjnC9erP2K1vrP6EU5KH6bDh8siiFRcxWkuT",
+	"YJEG9yBt94VAIbU1c6lLhwSs+Z+zo6NWhSJydzZ8b9M+pVxgJQ2N7BAUsSEeMCimecBt3ENnGcVeizwY",
+	"6yx5DEyizRuOJXkq5aOw+hyfW1U/t6p+blVd16q61ghvbD/0wdea1tfVGHg7LNCGetfEt5oPNSq3NNHy",
+	"dFtXFtW/z9Pz3dO0q50+STlgaUpgSBRsaCxS/WpJb4hA201tCdrAUq+eqRF/WFE4mDcJ87Im/JZ9zq3m",
+	"2A7G9rrzBxaDH7ecg3Ji8Uq0wMWBWzDim1OK6mlVYsttlhjeVzJwyzDg5iN5+6OCG6ANdR4/rlfXoyfL",
+	"2KulJLdRSyv3RVfnmlEBpSa5YZHwu5wDdlDIzKv1n6TSykYv2elvWpOhKowbkQ3BsbBNLG9OTaP7jHhs",
+	"AfpR4zE84ycfw3PyJC3ayjL4gSxkYhHUbahy8LSjewZyvbzIvzsoN/bZrq8ZBUFaTg5nIWUweCcMncVW",
+	"7OGL2MHimvidrjzptzY4N7kvax4NtgjJcTseKZW9+euOH9CNz9BuShyW6UQGdbqNOlNkdIq83C0oJyVk",
+	"srH9Kj6eES7dnFKW4c/lQUoFkVYz1inXDSBhXKnIL2Be6Z4PGIqvIZXVPgC/3BQCalPhibAUbEo02l0E",
+	"jl95HZZE0Arsa+XssObhlebCtTeBRUw2SV8cPRTU0hkDvVOBN11LKsDpgXxOoGe76lGNI4JCEsRI50Qf",
+	"sHcr025y868+v3/9w9s3V9/9lxpVlQvpqYUOTZXNdeZoF9hLVMkX7bjBuJDbUSuZKw2TT/ImoDXDlnTR",
+	"ym6mZIa1ttCHTkrDrQ1bts0bK9+B9gh+/nRxCVZqcczwh7dnF2+v3v7l8/tz/T18klvj9dnH128/XJ2/",
+	"/c8vb/Uy6qMP8O/04bPvzj6++fRRuR4fGLh66E2qlBJDv5U/m6aZJw8YqVfI46jNx3m68dn2gcPlydkH",
+	"uOn7N+IBbXlS3kJN74UdiVSiN9SnafcbxI5iqS4v9qmPrsBdqK/aizfzTD1tG3HqN7feM1A7J8HBzuBy",
+	"6QPAbzuEonB2qvuyP7sjn92Rz+7IQ+7IMvHbyKk9LzjICCyvOcAXPlPv+lCmtK5tUwoFFqrXhTR9rnvo",
+	"o26+xwjxIUaIaVH3XfHQl/IJSFdliSapEf3RSGqwEtLph0O33LLVrGFvRpHTQRM5kUlPhjK0aMtEbcJR",
+	"fYqRWz9KuXCyyqSPtDNXiIXOjlH5UyszxSHN/1DwQQHfRmjFt9GB9A+dLtIw+cNY5k02zVWWiuktplq5",
+	"miFMyXYPpNJMGmfSDA9ZMeeqIW9TcfbLC/ySuG/hxS2PzbMEk1Xr+rRWBopbGc9mcjXWJYdP4LIa2Pth",
+	"Zn0Mtld8O3SvFfXDZ4YbqWiCxfxeYO/aNqOnWQ2GZvGQXctx5Kcm64JzSxPpQrr7o0qmq3xO++x0lHZ5",
+	"DgPr9Jir6hEjJSdnRVaIBfAixtDMS7UeFbFiV9LIDyjDYdaXl6gHylJMLbn3H/8k//j04+cPbxubeOkc",
+	"1VTtKLLwT9vY45VtpLBJ7gYZB6lPuxUPyQzNSRTxaJ50l1Xp8KpXmt9F8wDTcG6gIf8g8lPKTCnhXOcC",
+	"ddF8g4WYIxwD21d9cVUb4S6ai2u6mX9lXFK4/PcGmgsT0UVzSAGaq2wRacZHW9aDVCsDTLmIpHpMQynV",
+	"WKaKUS4lfymXkP+VZ8lDTD9lg9dmG1/Qn0mrCWDw+5PyfA69TlmsrDHbqzx2SKyAt2rJglVDgJKYK1bT",
+	"FsvD5LtsqP0ZL/WEytbDDhTGb/CSaCzXrcZxGMKnAr08JwE033ghlDe42GzX20aRNJrkzxUz4DEO03/B",
+	"FyIRAtmSw9yT9g7yS5IJw1BNhKqIkArUbwTHZEuV9wQak0rqbrOiOVrlugqEya2fIldpGIbodBr5Q7Ah",
+	"B7z8fsx57bgSCeKfp+NLCrUy8HVSCaYzgHigWJ5Y4Y0kXUj8Az8EdIi4JnsxQxhSoORvgfgFejnXy8xV",
+	"IjQCtfKVcmqEWMhf+DjG81ddFIQ4Lj3wlal9v+oiqRqil5A6K+avTgud2qFL2zygIYEn9ZZVThpUT+j8",
+	"peIQPl3Qg5O8Rs1/Msi9UfMlAzIIgikho+HJaNE/mY7w1D05PvGHZDpY4EWn2/G3qj10qmxO+oOhcYbp",
+	"JizQn6eHN7SnG5L1QIXAqtDiMxaikR/DbiJoq0Cx3p71HJPF5PgkGHjHAZ6OvGMyHQ2OByeLoeuOxv3F",
+	"eGI9x2CcPUWmC016GuoTFtN431ONq26G6lwSISD7WfS+yP/98/CSiPgvP35QXy9J0lYHlLFZZ7QYHbvu",
+	"8dAJhpO+M+6fnDh4cYydQTCajhfuJHDxyGZ+2ouXXx8uXC6oKuXD3x0kTGsJki1jUncRhGqBdKpAF9FA",
+	"EVQXzSUY5uglZx5Bc/nvV1CIpnRhHOqM2Lq0kax9kWMXG9BYSwdMN2znFgoj32lXciGBtbKWGjgBFqq+",
+	"EIjvYCJvZdHzZ/DuPzy98ays0GlXqjZTVf8LlW+QmtQrbHJlGmYr9h/iHlRrVDsAixGhJ3UFJpbIL93f",
+	"/dnn+CifY2JL/EZ9jmWkyPsc1RpFb6P89Dmx8Tmx8b9vYmPKfxvdoB5lnItcPudHPudHPudHPudHPudH",
+	"/uvmR5rUx+c8yd9UnuTniC9Csn5ISg8jCDzSymEG/Qs9HEVUGvExAut+ZwK4XkhNVR0OQ1VTuBfgj4wI",
+	"9mfo/N1rNB2Nj9HLudwjVJXTOIR/qFSpefcrm/skxjScg49exJh5ZP6qi34gESPh6/dg8hpPLno5l2CQ",
+	"v1Xnl7/Uo9TQy7nujic/vPj8Hr2cQ5eo5OMumm+jcP6q7CsD4h65IwmTGMazdKItQ33XTYNN5JbCvCWA",
+	"jxlRCYNv9OBVR5IytIMBn786ip56Gm2ZOOqDhaF3U/eKJOZV8wuY9nSlN/APxw1OAuyPF44/9RbOaDIN",
+	"HNyfjJ1j92RyfDw4mY7dbHNFOKsZI/2Rx+id3rdRehd8G8+gwWBH15VarR47W5So9P3l5WfTR/Kl/TKh",
+	"6wCN0YpE5FUTk+Y+vR9rzEjqGiqNV75npyu/YY4Q8YHrYSiVlizFWv1t7vbOkmVLWBypMY8weFP5Y+Pc",
+	"a01xOFghBq9VAIvGpaLiOpGkSfiNOq1lJDH1K/p2LkICvD3pHX1NGfTx2qgloRFSfuaN60y//eGlk/zz",
+	"lX22SYrSlSNzE3CARDPTX8rJG4YE7O0A1AXJPScwfCnpWV6qIfYS7pS7DlQIxOp3JFgK5b6HVk8J0PYG",
+	"6pe8c2nBNV+imISh0ONXtqJ9I9AMeTWknGRmuq2BJJBpViuoGLBdRjkYkCyvXbl6LRh3iuYZdjJPp+Dp",
+	"1xboo/Rma1W7CgDGXCHCmqsmtJkZe/k8mE7b7vpJCq2aIJ8Mt9P8J0MN3Y6WzBrhUvQGKlX7zyFMwmdq",
+	"hPebhM+1LAaw8SUzEVjvoZh6Kx+Frq456WTaBZj2sn0XxNcGR3hNoGtBJ6RraknAoKzyvoBR6AWQiDn3",
+	"e7mwOYwQNXtZEeyDjetxfk3BIc39vcZ2y2T0GsZyWDxYUS9zWBvdqNHLQeFYXLc4s69oWt1UzH9TlCHP",
+	"2VVJDxCI0E/pAeRTt//KiBrD5SE3Ap47HLAwUKpAPzMDolWkIpPrlFWsImL3vh7PhqPZcNpzp8P+aNDR",
+	"mlRDx3c68kH5Z6uHS5iRg4stDX1HaaftZ07kmvTr81f6lQsnK2tMGZA0NVBfq2fKJuo40QRa+RuyMzMe",
+	"4TU86LEY1g9qW2MY4Vcb25w29P/khk0kKlaFFLOnieYmMVQ3mDl5oJeh8hJLTaOMFZvazNpEVYOrUwQq",
+	"2JLJtWbPYm6ghtjbViBoGlMx9WcSt0T1UwjdNdb3ge0eSiNPFq65zs849lZVHb1UBSBHat5/gV1nYCCZ",
+	"wT0kS2ZxoV83fed5Vs4Tzcr5DQyiOTDapYx6D5nc4vH1GipeO6UJLYk40zNdDPtwFxOv74/JJHDJyPPc",
+	"qT8MXDxaLEb+ELtuXzKEDWHwW+XV2y7UcJjCUBiLYDa7OeCCN1s7IPcaJJabnVqjFQaLa1HGnM62wgIL",
+	"MhlJvTTprXdwPs2oXL+WQjQ5evLebgK0b3U4YeRLcvV/+2ff/bembpgErS0uGPhSrIgvaar9YByV3Qw+",
+	"KdOBrUZzHkMl3gT13Rn8f2W+Gxz/JOiPyGgcOB4h2BlNjvvOdDHwnb43WYyx6/eDvnJFQhpUJm6YDLbT",
+	"2RNJk8DZ0VF/cNxze26vPztxT9yj/3Gk86+OGr7thkQ0oJ7es/ZtuAcU5AKrv3zdNcas2GCPqGE6HP2s",
+	"E8yyni3XmX67G9076h+D9B/I/GNW+sfvDlHcI/Pshu0V9v59clENNc0EMX+Uj+V0zZHtrktOnXCH90JP",
+	"AM8kURvlAwoIoP5iS8O47bAIEUdbL767L1oTNW4ejKRo4gyFnF9DJOKA1TC+r0C34vr97OAb9UTr7JqJ",
+	"lWnm1HRL8iJcqXEO2fZavqhKJivvurUSn0u9t6fCmyzxXHbo3/47MSeLap8vWWhHkJ8BnoUS/lzmbXOx",
+	"lEieWrPW2t8fkCs9Ry1e/WhYT5viDOVZYzwmvpqvmJTznCKuSuZwnHhpC6JvuaU+gUA5INe01+/3/q48",
+	"q2KFo+yssBhHSyKRMAnSlu4rs5pNS0q+1jzAGrIoKup6F1VzxqDZ9IL7e+ghLshBJwfkUOijVIyJXkZ4",
+	"3XCL0AnWOgL3fSyUYtnNW0sgRfMDveGaDuuK1Xjz2RSYNLYGDrKg+hqcFlK4f6gM5uHFLnWFfjWFL7Uk",
+	"eE48HvmtYPkrMuinoFcbe7dy5P7TqovPqt6vrur966hmReDZ932AcpOpPr9Byq2mvYrSr0cWS31Tcukq",
+	"4pB2oguompqF1kKpd48WY5LSfxkeMnw8Dxn9k3nI+LfJQ07qqtVMYDZt926rMGwfIprc59C3chiLh8NQ",
+	"TRaPuZpooRVfSA0DbDBVpVlUzcbBNWWo0IZkeObB2u5px78mZ50+hrOmVkgK0Cfht18gZFOYKttQkSi8",
+	"Xmf2NM+ObQp9F/GoWfl30ZArnVuJl3d6gEtbC22HhcpRgjwMQy3pJATPzBBLjLeCoQY9AjqzqTuZHIMr",
+	"WPU40JCSf0dE0luyCY9vmSJZyGMU0GoG2h3Mpt0OZWDnEKE+h0YJs0m3o8fZdGZ9d9Lt6OEt8JPtbfKd",
+	"2+3cqpWk6FBF0VfwPvWSxKes5vs5NxK9uelAYXouiBUejCedWYcMF643Gg2mJ4HX9/qjKQ4Wwcg7mU4n",
+	"wWI6GA2OMRn1yWgymi6mw5GHR9PxdNpfHJ+MB4uT8VhnNMtND8qopgHXWhSkIK6L0Ezu88Cv+y1Iv+RW",
+	"mskLKdxfq2dywuK4BPjK7gJgVgmUG2QZEey3pIppLhxjuGdyxf1ON3/f2ir5O4yeTntwGJQ61JqSpw1L",
+	"GpZf6AdKMtXg2V3RYY2d4NvdZFTvhzY9gur6N0DlMPXb2qwnpSlFJuSTwahk/12NySloMjiaIJbZbAE7",
+	"vlUytISdt26L2EYJhgeiLWv10BP6HO2d6CpHTykGnDY1SaaQI8EhT/VUsmmYLj7XK6lmFHo2f+9VmzZU",
+	"SVWPAVDtePSM0ic2xEtkYG5SeqtitKcMBgytvfjSNlj6iN3KAUUKKy/wTQOMbCRnsRnpVizSz1bka+Ha",
+	"Hw1PflvCtWiijhx34vT7l+7xbDCYuf2/StJXrq5kQjkQvqqZaCCb+7lE1HiF2TXa8y1US1FBrjRsXIsE",
+	"j8BXpuRurp9vEj52JoFLnGPPc52pPwycQghZeFzp/+EvoRDAVlR2RqIedDs7HDEpECWAyoXlVbXhP0Fm",
+	"uZ4NmE7Pa9pw6ICCL/WNRE8pNbVONEXoNaEq07mIyUMkeFarKVj3ErMRucVeHO4Lmd0KjUyTHKELqhm5",
+	"gTmiDORH/aQ4qHPPK0p2f35yWCpgGvThcbRPpVJBoXHeO5EAV1o6TkxV9VwlLwWCNcRYdUDGESM7EiGN",
+	"a6rMSNSfc3yf0rU91yxSWePyOnyJ3o2rX95g04W/MrA1aa5smten3awg60JVG7SxwY5z6mbREVUeA66i",
+	"LDA/HL7YGWlAmaA+yVr8v4jOOqnLiM/I7HnCYecHw1Q5Blxc87ukaRyglW4dtyDxjuiSjw32rkksJNmG",
+	"lLUOqUDF8tOo4dCnIZEWlcgTQiMJyV0lvz6FShPJahjSLb0UWxJc2soSvUIq2aDGfh6hiMQRbc0XoUlB",
+	"rht9pUrYtruoFnDFFeeq99kVZ+F+PtPZjcnoWXkqYdqjYearoh0TH1MhXnXpAJUsaitBmlm93s4a5Myj",
+	"doLnIcbUSYOhr60Df7+YfQYNIlJ14UGp7tOqepBuRjNOcS9b1WwkSfdRdqHCQIt9aMgxESwFHp9nPxlA",
+	"5ISkVYXfsgfUUpFb4m3BkDEMAOElpkzECCMv5NsKBV7ppvADQKthrdIMrYcySvNVpKNGKhZjlJlkn+aD",
+	"TBuuEGemT5j+UjwmXpx5Lqt/VmmZdShrWisCm1N8obXbWFJbChcbucG3upbPTF5PBitX0WLzDiuDRypU",
+	"4/vyPbU3CTkzEIS27Jn2ts8WYaVF+N/C9iti8rMt+GwLPtuCz7bgU9iCz7bbs+32bLv9e9lu/54WWz4F",
+	"6HzLdCJdQbSmplFdjHt4X7CZKgRnq4GCOYvrARM7ofOJNrzVvE6NqzW5gDa1OgWBnrjmd2bH8n5uY10v",
+	"jZJ7PKhe1uXB/ZR0bYE2Nijm/LoY2atWQwqXVZE6ZeABNpHWYgnzs51daIx8CjkDNYlkBgnK2XM1YxEA",
+	"YjYmYnZV5FqnqRBnPEZfLt85J1ItjAg0tfTRYo++/OHdu3dvDrfk0NHI2zh7pW1o5MIUDeUkfsYJUKfQ",
+	"RlvGoDORitfCxDD9+QuBoE92vf43bcCIXwhE/VNUGMrxkDwoO/9L3Ao5CGYJv5CfliXhklHf7WS696Vg",
+	"rPAt/RLFV/Y5JNGW6XmP/zKupkM1VLW5qekvk8M3LJI637KD7RRgwYO1UKn8eXb1PLt6nsP8z66dZ9fO",
+	"s2vn2bXz7Np5du08u3aeXTsPCMYrffpXNJsy3SueFe3/Vor2E5qfLdt0pHbjQTu0aVsOmLFkbU9uJhYo",
+	"ZyJ0Nszbl9kWiknjQ7kNM7mm3GLB3m/vJxqrhtZQZbnBHpmh3KqPbr6XztKx9armEXkhkvPax643nLJe",
+	"uAbdZjPZQNUNnPk3EkiCrK369qUxXrDUty03M9NTFGGMgfoSJiqiuR5RMQf11Wythz5J82fJQx+tsYhJ",
+	"NENz6BZYfCqdWK9eUJ50UBzx9wCsyMxmeeAtZ3s5PgJRsuOf8jfwgeAbIhVdJdDFhnhCZxMpdcg8CvDb",
+	"QNdlLkgCP86Iqt5VzWkeuMdxXSfJH/E1STS1LQuJEMakVyq5KkcFTIclHrGRSYGqHkwvtiaVTUbCpZ0p",
+	"zbZNo8oDg0Ct5HdexyDqKa/3WySH4TM5/GuSwwHx0U1wwypI/uWCh8/Bwn/ZYGGCb7+eyaXQlNg7Bj4a",
+	"G59Oq0/32VSoKcI9pNMn6x5W6uGXzepLM1eTwkvhs71iMs1R+AU4Qm1KeR0N52LPMPn+JtfuOEOUj65g",
+	"yk3SaXixqefpIDdoUEyRIdKaLiYXyjA/i2PsrYxl0RQZcOapivr0zBiypFJ95B9Px663cMYnE+KM3GPi",
+	"TLEXOONFfzI9GYxxMD05AtP6yD1K3yGOXAigL0B32uzjFWchXy6VoM0Vjvdtka7MAa1TUGLkYYYWBAUk",
+	"9lbEP9hnSW+lckjLdiMVGBoL7QH2eMjZwb5QByvg59SfZ9sMPUk2Q1KPrg7VzQKsBm/0fIk2SKOwwGnT",
+	"AMF4j8ClPet408ANTqZjJ1hMT5zRYtp3ptNg7PQD3x1Mj8lgOPHLqkPmvS2H1OZf36otVpE9Z1fqZrZU",
+	"A+I3uEEvVCtRJp7H3yqRfkth65tTRjENMEyx0OkhmIbKTajCBiD35RJGohw77gk0qzuZDUez8UlvODke",
+	"DECwyJ+Bsjcb9ybueHiivKNqOY1MTc7ZyZClAmpyBmkBiBhHsX5RdkdSxvVn4A1Pf3K1pl7EVXeqzmw6",
+	"mA5H/VRWJE5b+RHfVCw6mLmD7C/ya46Ho+NBPysnJaC1q/JvdwDRbUQACPC1ApT22vbtYEt8yZl1c236",
+	"4FNs05FyCNlU3SmJpZooxujegkeNooH6NZC1862iE0nrTV8SEdvygKqa6bRdu27hQRXHAbikcZb0cN3c",
+	"/dTwoQ+UXbfj9K163DyGtT9hVBT6wGwrm8/EEcHrXrumNoUb0Q/UM/0mpaNZnv9b5ZoFTpBus7afI+PQ",
+	"yFqqYwLvtQ3fOFMaUinU+Vs3OzPQavXg+D6FbbVTAlAHbHGIJvgHux6k91Bc9EL1NlRZWGK7zjWdfIFM",
+	"D8Rsko3qx1R0SOl7bd1iuLUmNLAkQephYupJtRNzcclFZKDQzaBPDeVckna+hl9WGpbMU/O21gjWzDC0",
+	"oFBFCpOrfLGZ/DZAzWu62bTOUBk2w1bwkWk3K832Ra0g7QqcNcBvTdwZA7s5oqYtu5TKnkC0m9HVzLVm",
+	"wHAARVsy+H8xfbNke9WYsypLX/eLa59ckwWGvY0yDCnV7WB7bUtuqgB5V853bd4PYJLzDtVnaKW30qIv",
+	"7Pi+8rYetfHjQwlSv4hvIiE86menImduPgunyjurAomNUhtJEcscZMlMVWzE1ru2aJpfg9RZUx3+u42P",
+	"bp04wh5ZYO/61FvhSJD4j9s4OMlECc338jz0Z9KZ9ccTF4aLFYWQNCO2MempeIgwQqnbUVlAaZaNBlnJ",
+	"Q9t3Z67b6w+Go/Hkrxm3btK5NuYb60P93vivMHkB0mE6Ox5dk8hxO09jHDazCo8rBtZfatSE0iCERaYY",
+	"Ce0iHhNE466eoL7Ge5hGzfbJRO9ay4HZx58o5gaRTT1r2WKZHE6b7zfKUpX4rQ6l8zXV1HceIBpnc1bT",
+	"htxS8DdMVW3QaUWjklURpjGCr4lfGJxuLkBHzqTaXxm3a8u/TcCzcba8ccl/s/Di6oMR5pOKQGAX8egX",
+	"O+X43hDa3YMazBfjyWbkb57PGmrX78p7DVK0rOKlr9OiheYcNZcgK9AK3xBNlzoa/ZKnkWmpzRLsrUw2",
+	"bVdNKOeR4sg0Fkhv8lWBK//COZV5fmdedteuQbLZWvtBDpmDtHrYmIcPsA4fpqFL7pYAtNWTMMjv9mFv",
+	"ldRz+wDYWhxtRpG+NdJRQq9rZGW6wdylpGfuGtyooqFfL4qe+oqfNZYnDPq38/haXb02/bhBsB8szgdX",
+	"k2KG8JKwGEVkwyNQE1LXAd/Iz6RZuwcxZ4bsmSyczRbmzUr+C0knZsgZePikIHw5F3sWr0hMvXmRNcNr",
+	"jU8T/lBxw4BzJ/lTf3O1jPh2k/vxVfWPI3LDeGfW6U+PM/UNkJ2PBbkq5ejBp2aQ+7du9QT6yWx8MhsO",
+	"e8eTkeu6cJw4wtlHAxidkaY6dI4XfW+Ch8Rxg8nAGeFj3zkJXOIMvCke+ePFhBzLTVJIro9IQCLCPJJG",
+	"8wLOJeUcLXCU/EwN3lYAePP27M13b9++uzoZjsZ9dzhVZRmbbXwFLc91QXWSydfB0XoVQAk6XeNoD5u/",
+	"UtRsiq8zX6RZbUllNsw0aTN6v2Jyvk793+C91GQVi5a3Jk8qBY1BnHwNeAYl1SaG/hhPF+OBc+KNhs6I",
+	"uJ6DXW/ojPEwcL0pOV70+8bLIzbEsyWu5Afxj9yeC/9n5kRPgmC8mHhjZ9gPXGcU9IlzEhx7zri/cPFw",
+	"cYJHi0HKEsWaX8P0mTLMYROZA8Pf3tpXc7GiLel8uzdWeMLdPp9dXLx9I4UJzKJJ0VfeSNnmWtbmeSh9",
+	"s824JNug/WxpXUq5Jd/g5/cvYDwkEhsShtrGOqz7LrmjQfn9frMi7Ey+4f2bogKTYwwt/CfT+ywHqRpD",
+	"gLQxZ7Yu9Ux1IHIjWXnrqEWONbXYrtQPM6XcLQy2gbRa8xyvbn786D7PCVtmZNdW3OZTO5tZazr95JIW",
+	"KzoHcqc5zptu1baRZris2v+ELcpNM8OS5P5slczlyUfZ+V05K1mlmTM9A66IHunhJw+b4FYSMHeWdzSD",
+	"VLpcRhAdcHVmRZI9RQsmnXEmeEhMQTEVrWBU7b0ZF5LZGz8JdcgWSdlmicF9pUy9e0zjWajxz8rjNhgx",
+	"zafO1/cBKEvqB6LOOC/X67I4tYa5xj5k7y2Ih7eCIMYL6mp9r4GBScYo6Q0t08Ry6kMLb9OGeJ8CU7OX",
+	"Y2L9oqC/q3d2FaV/GxQcVwe+CnApU3Z+lyVkyCgAGbGaF3d5Wa3/sii9NlKrop2CZCvBJyfL8uIiwwty",
+	"BJRSRPa+swXSKe4WOj9l2JuWIvWWWltzX6X0ZEuOn42nZ+Pp2Xh6pPH0zT4yrW1ZdsYD08Snk6xfxSMu",
+	"jJxp7ss507keHMoflAtHo5vN7ZJnCRoohwi4dL+ESfGTlIu0ue41vr1KG84Nm9z/JqI8ovG+Mxu7D6Ol",
+	"f2zJllzFcZgOT564oxNT7H8IubqdOKLLJYk0oBRKHQaU3UZ/oOWa3tWDeoK4T22MgXmXIEJd11RQhB8y",
+	"ezqHKq0s4H62LrzWPnmQdaCNA42V7Xb2COVdwtGCynet+w4Vkf6BWv1xjjKa8kz1wA+U+bUI27/PE9rj",
+	"EfbYqgzn9ECteebgk9Ma8/psQpMZOKREkcGRAjLbrrGgWGaOXictHqRPQtV2qk0+y4RfUyZUqB76Tloo",
+	"HqAsNFI71Np1aJSYqu2UD5N1A30AMoXKSQJIRu+EL6RVf6C6/DemVdZVqj+SIY0eJhYPirXBQ8Xa8OlE",
+	"g93xYAz7lJ/meF7u3XXo+hnH3qqqiSQJfSH1YcnIlkVsS7gU4PM9NGjIonn/gMpWzA4M98otpToIrqhA",
+	"8FPtvqQCYbY/3F+iVfJTVhG0bSfbUUggDoQoCDKPnYIbVW6N3JBobz7voTNV35o2/hEhFiuEQ8HRWgKc",
+	"CNVyOKLieoaIvyQoxtdEIDBQj+QHuYadbXpq5Dq7qC5cFYrBOK925iHwhgR4G8ZIgvFw09WigllOVOJB",
+	"rHK+qEArzHziQ+8T4G/63gMchkjQkLC4h8z7h9YUuzW+1c1A3KadQaYZgi+kQYM7w0SrMibfL9L3JYvp",
+	"OpxBRdLs5ZdC92FBzy5cEF2uoHdvJDKgH7uHYJ8FvnsoQ8uqb5cRJeRsKfFkjaWgo3EycG6ZwwutYSBB",
+	"bghDPt7b20Mmmx32x8OJ6zZGFzDziiy8ouvJJuLKS0XZEl0rHFduhFN0TTYxtKSFc8h/9NAP1HA5Aumo",
+	"KCLY1xPipdycd/UfW0Ei6BmmWorp7Qix45E/t8e46mWK/tYR13Tj8I1STpwNlwCIyoGyglViQWTFEa8p",
+	"8+FEeZZZZJDyZ40bEResm5SnDQ9ka9plXRIhsFUtQoYk5KWr7EiGdF2oHoggTtE8TUrTt6ET0+a68TXk",
+	"t+b7Cj9hxlsieM3TJaYvT+lhXZ3XxojRD/3NZJp17Hp1snZye9kWsmfOX7Hzs+tMe1fOtz/8zrbBg9q1",
+	"eoNVW8ngQrk0EvCqhH3Zq6C6V6pgWF7Akoe+o5r25WGrvy9t/c8kkuT9esWpivu2civeqKeNgAn4NlJY",
+	"ZXjAItySTUSZRDeVYa63VFC5QG2/6feghQBl18ryXCkiWsXxRsyOjkK86JnHebQ8uukfKR+4PBEJA9Cc",
+	"18SnGFgB3OQNDre6KdBCecrxZhNSDzLmjnQbbHN/mW9umN/jG8JEjL3rngjpZof3f5C/P9WH/qPcLVhq",
+	"iT/59Zfz87cfL6vKlGvFqj51Q9tOX9sHyq4PVZsXANLMHtHr/yifvYRHS1ZJg8ikvaQuCRaqI+d3aKMR",
+	"vZk33Ns26lNT5oO+fhS6kjNi8LaAhPrTJ8ZHfHuVLNxRK+au5Ekw07npA3KqV1JWemVa9heDVE2cEWBQ",
+	"D8Cg7o8vYWILDG0p27UZ8DRAnfcs4CVeaJaouWV47qF8CAt0TfYi5ozgbbzqoiXfrEgE82pAtC1wtKAe",
+	"Zl5IVZ4A9nWR+S/DjH5jl28Y1OHb/61wsMl9AYo2NWcllXwRI6jty9B2rYlc4IttNp2wxUNVaLnLsO08",
+	"5LtWGx/mGG+hd7++XaljX3z5/PnT+eXbN3PEIzR/8/bz+dvXZ/C3ltUhFXEXzRU7SD7Ve9CZmYZtHqx+",
+	"S7CpogkCFQmJhljE2u3id9H5u9doOBxO5fu/XL7u1c/CrpUmWVjncSbdX2uZA+jZlhvJdyid2xw6C8gM",
+	"o2nNUopUqRYoqY0M4YXg4TYm6Mv5+4MIFdl6mc3lGyUqeTwMiRdD02iJS+pnC+Iv9vODnSzUl/bOlT7F",
+	"SH6PFmQl1VyFley6166dBKTzACBq71E8RG+IOI+rLs8DlVnx8H8z9fVb15zuSp+m0+ka4V3c1xOdvXvw",
+	"meSBFCObPOZzT6TPZrA3hRyUM63iddhkPQlWvKE9DfyaZUsXgmlPP52/iiFcxb+yumALgxj6aCdbtSVa",
+	"F/W9L6FnRU8hGGt0UHhl8bqVdfRnRQSFauECfzJgKO45894avpVqGm2FUIa/xsabl6jJTOxIJBAtWkBP",
+	"iVxFfFhYG3FLLrsJMWWZDfeqfSwHJAl4nWkstQ3m8wiCFYcbHC90Vqf8UZO7EA+QJFLdkjpBulmBtszX",
+	"+cw7HvnpNVU6TdAKi6LN+isIiIIZqN/4VCpzyUZU69dcxJ+THTzwEgzlda1XoENeykLkAfq0IQw6/6KQ",
+	"82uoN+91ngYqykh+OEB+IosV59dt/KI1GbjAzHUo/Q/wRyb4uth3Zp3Floa+I/YiJutOEcLl/A4ohroy",
+	"sqtz/vbiy4fLq4vLT+dv33RUSi845+90kLvjufjE7Q+IMwn6vjPyjhfOyaI/dCbBIBgtXG/qq5aBUZgR",
+	"0B5N5LPH10cSIOJIY3TnSaLzb+U5yrH54/s8eO7qk8Fy0LqrnxfQKGcOopxZED8k6U+NK9f30BAeGu3e",
+	"qceeIl9Bl/609CSqjPosCJKzZDOssoAvZBNkrq+Gvt4l8LHNSlUlfzBCRxAWn6I1WS+keAVuIj8OSRBD",
+	"TNjn0P2D4SjiuwInb5+fVC5Pr00ZbF4RUi4+KU3g04dWMouEYbb3URdxFUAzQz3A56oiAqIy/D8ctIj+",
+	"D9wDnVCrrrJtLtxOPWYfK/DvzjvLwj8FR0NBZyTUISGXLFxDhr9iRk+BVxenskZoQ7iOYmVQuO9mklLs",
+	"/XqeICtlVGb7lvC1JlBDdUrlTMPWelCtjRAnoxaEOK4lxCcVLcNUTpQbba24iNF6K2K0IDqfSVcJvlAt",
+	"rsoZJ6WUk0zUF+jjf86Ojg42+C0g6323I4i3jWi8v5BH0nrqNl5d8mvCrM66s8/vUSy/VXOnf9ARDP0Z",
+	"Fmj+F+dsG68cWGKGvm5dd+jBt/BPMtctj/A+VVZfCK3CCimVTJSDyleuCPZBROoEyOzqWWuB/kBAgVoQ",
+	"HNnEX27rcptyGR7Rn8HEmKHv4DnLdnswqFFCR2K4Wj15rwS9fOvfd8Co1dfvjCz7j58uO2Vj9z8uPn1E",
+	"O7LQe3l5fjEYT16lNdVeiOlaoPlWkOhKmj3U1zDjO0airkp7ILebeRcJumTEV89idE32qWEGP5ZGGIrI",
+	"koqY6Ga+B88S4V2T67fAsO6ufyARI+Hr9y2uOre67a7l6XGsG9WWtqr7yuVBlMJCQmsmsfXzdhFSz/mB",
+	"7HVGyV+cC7PwvAYP0+fKe7uHnlYqOOhxFmMvzsyZvNAyqyjgljRebRcg3IyHIsSLrHlQaEuhvkCbiGxw",
+	"RARaY29FGRFdyO0TyVgz0UXaDym02iPUPG7M9qbbmzy68bX8Y0sEtGbWc5LjFVn3vrL3kBeNr1Xfvh2N",
+	"IJtqjRXrVtqCVrNCvJB8OyLYhzd0keApbhoMiFdkrxum8egabZmOtfS+sq/s97+/XEUEsEeoTM6MW+j3",
+	"v1d0gMMQRaqhmml3IUWjRkiVFUYCeovmRzf9o//3f/6vRsnkU7yhRzf9ngvffWUv30R7n3vXr6BLEOPm",
+	"h1I5DsMu2kHp/vzM88gmnqGcl+LjHHkrzs286Zu+GdDma3H50hDBq95Xdk42oHCprFT9DEZxhCl06VDJ",
+	"qms1+w35NNA1oercZhycTupCEfFpRLw4gZ1qZ6zmkP7+90rj3WBJA+nEb93waH7r4JBiQcS8h+bfvz17",
+	"M4f7EOq0cvn5n95ezpHPJWrNP32+fP/p48U8QRegrflZGPLdXL/+LfglSBTx6Pe/hyFGUqsGudNF888R",
+	"X4RkPYe2t4JkjJAUN+SOw1Bdq8YsDzOIgvfQGVL0qFAK8vw4CnG0VPoC7MsQ/WjY/8rAkbgHCJyqmX36",
+	"wQBH6cO6A6L6hnH0/eXl565hHSFVhoHyAMbkNkYvR8O+fGTkuq/QggQ87f7AlNNfLuSFXCT38j3sG9KY",
+	"le9Gbfb3vwdedE6A9Jz3fsKLPhnHV+7Llwm6U7jHeMeTBi/iVfcrmyfC1Tn7/N7RPpx5F83/jKO9/O9f",
+	"nNecxYTFzuV+Q5xPwFXEDDEuGA2CuRY05kdvmcd9ypbztBhCu52wuNbNtsxQaMpZ7ys70+jBA6Sp6oVI",
+	"qVNeZxTt5T70t/KAcylXdiQMgULgvGjBfQrMDbqcpoOn1cUsf6YbeQc/i9hHL8vbfaUB/9OKwxI+h+Zf",
+	"CithQN5iL0lgQ6I1ha2L+Szt05h+rBqe8JBoFgd8i8YSGTc8pN5edUnRyWRJ14c9DAeAWZI7Koihj9uY",
+	"MHgZ3Hz29XNFtPp1O7NgdiNSLdcWO0shihghkCN56/gUS24/z5DPV6ZoLdrKE8D5JHUqvhPyJWVQ7RJw",
+	"ScZqFcMVULCN1CxMHK/UVwvu72d6WsAcYQR90gzlQKYKFgh/ZXqegHxHEnaClyubBL5YEiZPwIEqwj2s",
+	"H5FwDsyJZToYrfg6TY9SO9z6NFY4Y2QLfCQPZBppqnvUSZ5q6m9IPcJEdvTz2QZ7K+IMemWzc7fb9TB8",
+	"DSE1/aw4+vD+9duPF2/hGalb0zjMC/dcqAoWhnM52vdt1tfivUfZDQ6pfwS/O5zyooNzndn/x967MLeR",
+	"W+uifwWH556yndukSL1sSZWqq7E9GSdjW1uSM8ke+ppgN0giagJMAy2a8fZ/P4W1gH6xm2xSj5Hkrkpl",
+	"LKkfABpY7/V9rb1Ot7MH6Hp6Ahb8jvm/MSuBt81a3Em+nytfGlHkpaWREZA1/GQLkNKLVRrvh0+XvQG+",
+	"fraiyVzRF9mqJrMxPDKUemLuNGLY7JsO+WA2rhG4sA9PCCV+xAImNKdQhM/HArgoSKZOmCuy1+3CKDJ4",
+	"OmTwq0R9jJqoVFP/S0nRNpspVWG73W5qgef2GXkeRHSk20JqzcV4Qqft5P52d+9FJ7UGktTsoC/cgylR",
+	"U6PHZnTMOgT4wQcQXXGZzAF5DqiDEVNGvRNk0X+BexkeYma2a6eaigZ4CG7nRAK8MxtmzPTfXbbObIqI",
+	"TpnGtj5wbOX87XSmF5CYSOjx88azurIItvASRzaLRB4Q4QdTAMKDU/BDyXO3V4hPwxAkCU6zAJbYcvb0",
+	"v2MWLVJzOrckzkuhJcHh717NSSTwZ5g2yexll2irN6iVg/kM+BUzKWxR9m6360x+V/xZzHABum6axIRX",
+	"HLe6HXOKA3a9v9cZ7+4GPXp0CC5O8upVgYif4CnG6Sjd5ub2eg/6RU5ZUroKXszyosKQE6zo3Fkxq4qG",
+	"GazGa5CpRiNHMqx6tb1+By521373Wm8v6XjdPXDNd6/lKp9WXYvFe2ZKe7U+Ur0Fy5bsfLfst1idkf3O",
+	"LfSM/9ebj68v/3n2lpgL0EO2LrPRHfgLqz7w9zuZP6zch6Ufysns2/wqzry6sHGj9hmYPmsfg7e5u+xN",
+	"d/aVvdY5G7EoYlHN8bnL3cBwm+xX3Zac+Z0PUr+XAR9xBu0x+7i1Vt/zEw2saQu37B6tv+VSyvdULOxt",
+	"Khe6w3ZtFU+nNFq0jltmL2Zd5aS/4fTsXQY7OFH70GgClknrOK3z+O61zOqEevKfSmvC7lVbgBnyayaY",
+	"UsSfMP8KjbxIGqOLTKmgYxapDnmniZYxtF4KxlOMNG1cJ2FlSsAVFNYt6bVfYECtmwrdpGYIY/01RSO+",
+	"u+KsuZlatd95KJvhgmZCgm6Q5kuptVthYifstXamTEccu/lrbASwYJj1LMY0HjPlDEXwmjFmZHblWSSn",
+	"TE9YrEo/93v72rXfG6Qu+OV5sWtN6y+RXaovgCH+LXnRn/vpruq3PNwXf+6bN/Rb38ne5jLXzf3BbIBz",
+	"44vlEgxuiGs3gPvqZgfkCgnrbQNnFNgAysCipQ8cmYkxFCFyZVRMgJ40hGjGDNxm2+9Anr/+eH7xonSD",
+	"GHfm9OzdXy8+frixUCj6UznBsAqCuJhU+b6qqeePsZAeszqzG5ir1COjithPvnoD20/adjV+yS5eUDTQ",
+	"NtjFWTCQiGvNxN3v63+evv91s33tJpaKQDvlY+KiBBsKtGbj3u7Gtd+03saFz2k2LuRR6hpi5mJesMQg",
+	"FTakIRU+2GGXidGVBCogGafIlI9dgJZG5vsjRPHSHj13b3mI5piNvgI1q/nn/apjr3XQ3Vt/3wWLrrnP",
+	"Pgl6TTlWO60z5ebLuMLJHNfuqmRfwJa67m0WJUzCYSujgi9Q2I2lDLIxvDkPQxJID8K0kFECpiMZMnWS",
+	"ALRgWoa52Bnhiux3eynJ2RXLd0xCkJcLTJypK0LHlIsOqRvyW45erAymbbfNN4oiZCIv9xLJsZ/vIcVy",
+	"7lPgd3vrb/kkqK1CcO+pcbB/ltGQBwETeMdhrdngrkUp8AcJnkTUvLGpmuT099bGEIyYSVNUaSShY6RO",
+	"aznCYGXQDoW0TBuKRlTtSAOWxuNNHhEMGlOh/cBLxImeMB6Bx6k65DSYcsGVtnkmIzLwoJufFGO2AFSO",
+	"bFYWq2eeG+lCNBNU6OO+gDWAGlLzC3zICKrUXnh4H6TBWKgyz0tNQjt6eHSZrDHTOoXluMTVWIrelyG/",
+	"wKUJWBc+PBfcpkJUxLfh4pxJuBrmKIs08v/3+1+73Xa//7U36ve/vhx9/tP/U9a8UmfQuJ75UYd02KYV",
+	"48brH8DAHZJOOuwZi7CNpWzc5vJWXQMnsxMQfGd5SAPjgA5IyOg1s8U+E+bGmBR0R+xaXrHACHn2dcZt",
+	"GVgyZItuWTLcWFn0hXTAtpIlxeLOF37CGMsmle7jnddxpGTUqnHlr3zKkWvgzhRvZpFtCP/7csEeeG6J",
+	"uOk06ua21Q1ErJPKwmxgCrVDiXax30LOsXlPqhKl8R4sRlvOn9cg9nbyTiuMSXIbokyqh2yVFdZ7GYkO",
+	"seshgzoJ6/iH84FHKAkZpECNm2WsWoBBgtKZLwOPTGQYKLK796ovIioCOSVDc5H5OxOBcsVF4KmpeJrW",
+	"ySnmR0wT5VMhjLl6JeQc+EMWZNDvD1U4/z2OQvX5y+/d9hHiPn3+tn/4vd8fDsq0C9b3ZzZ8C4vamdI/",
+	"yWBxa0fqA5tnX/I9XzxvpM33pQPdu7W3W2zSpRGUwLyaP3ppF6bZBrdp87o6hLUZK3cdjPMhC5Z6VvnP",
+	"MhbBDSRRt4Ykei3FKOTYb7HfqzGTMwQPvJTyVxqN8UW9gzrLpuIZ0vPkmkL/WHlpBBuhmWLsCokJpVBO",
+	"WLaqZOg84pplLfS8SV5mp+98g/9+4cF3FLsh0yVF2G+hBrla/oLIHEsZnNhwwJwoTRf4e6QX82UUgOSF",
+	"srJRrFhAqCZS+IyAaDaC1DKWWzxLIyGh3I5EDMSI6pC3iXE+pYu+QJMoay25qj0oIHZl9oRmvQYoR8Xr",
+	"phhAA3gYuMbWxBtZLaGrwxpdZYIY/1QUxDl5uF/BBw8vgZXAp7caibGNxPhDD+857r1bO77WBCoP5FWf",
+	"vdRPTpQfsZdTgccHfWCIwu17ZBhbDNgVnnRpoHjlTr8TU36lym8OzUM4AzSocwJWmfyrIiNQkQHtOYQH",
+	"FlEWzT2RBJ+dvZf67lpefen2/vpm/++Hv/3XP/b+efDfL0+Pfuq93ntz8Pblz86nn1GoQHGhCKsHW0Uj",
+	"N+s1Z8IP5h1osP/y17+9/3DWvvx7+78/f9s9/F4WhPhcrpTX6eSdSGqqLbv6j7FM5R6gFXzHNnlAXRW4",
+	"6/LI9AOkxoD9LbY/hAzblJzu1YqFI+O5ETrS4CUSec2ikM5Sz811sPhUGFNgKq9ZgMXOC/MfsB36Ih0K",
+	"lOMQqhBzm2bfBxQTjArgwzLXbeayllkfsDXu3g3MvOHcvNJ6OI3v1/h+je93I9U5C6l/X+5fO0rOrlU5",
+	"wJhQmacxhytLH5JJfWDQ3jNCkAed8uQHPrxO2sO+xAnAqSzQ8LSkCLlgFYF4c3n9QLx51XtzR1VWoJJG",
+	"opCIsUQ9ZSPKMMhUJzXq5SjK6FuWciu7FePI04FtNJR60fz1F57RMXNJgjuN/Zupro/643IWtMMmpej/",
+	"aF9KTcP2axnjkFfdBJfilQ9eJzwavyMtqPmW4EP8/tlsxRTrAH/OYF/8/vn7clk9dRLKyVuLYmQlrm27",
+	"NAdjxpclrt1KxYy4fWhOwu58c+zGKyNsP8tozCCdYMnEXQsm1NOMSKxYh/w24SFQj2MuArg1Uh4zzpTl",
+	"A3LxNeya7h51SkJXxpg9taTX64NWGLcbQwlZY+A8llDVrRyXc9gqyca84ZFJjJRSq+M32wmNR4ArL6mT",
+	"w42NtgA6dODrubNQHq8q3963rHiqXBPkV2pOyyPf/Bjfuo2t77RFwSZeY0TBHnv3BiyoWTkUGRqLRcUx",
+	"wMMyIKBX5jK6Mgokc2bMP64Ym5UcHmxaT8/PHUQVzLMRWq1WYrk5tI0P/2B8+FsRLW8iCiXPuOc8gHOa",
+	"GusOq3jpFVh61vxTOJJqCYTlXG0Aei6HYy4TU1CObO/5Pdt8l69a/tqez+dt49W24yhkwpcBC0oC+0Ud",
+	"P4t1OU8ECCpFFyrR4kbXU0xhKU0jbdZgPmEYvsZgLCBKKYReMMsyMM7/gFCIGRRAVGRExojqgono8vQt",
+	"IojduZg7hxdFmQDhg5N2txm9Xf9KQPhg86Ir/uRirY3YfYgWHZ76GlbdQ5KpTlgthRsqow3mvER6yBBy",
+	"/AZGZ2lCDmCvHCRTyKiCpBjwsM4FCSHCiH6aZmGImTA8+9gEJAVGKyaQLVPaunTmT+jqIRaZlkRpOVu2",
+	"UBUTwS/JBO9GeKfPv2ehnbwYgdfKZOkvcp5de6WpCFRjuDYS9O4l6N8Ym+G2U4SG/PqhW6W5CGkniqG7",
+	"oUJmzrh/dRfi8hdAcU2FIILpcs3FuBjGXRh733ELOopxwDoVUFdgfm1u9dDkHRmZC7hjNvHkYaLIc8Tr",
+	"WNkVMfxiXl8gjBbFT3hChLRFljgyiBZw7RDOzJscv/ggyQPCALC6E+ogTnPBByPThdRZiF6sPUMgt4kM",
+	"EX4y5Epn8f7QK9A8DEkUC2PpTxKKe+MA0Bn1YS2gQwthU22LFoY8YEagNLi28GvE6pcyB8B87I/purc2",
+	"Dc28C9h0JjUT/gKwgj/fjRrKDPHMbM/S4ovbUz7mHSzIrktV7UVx3yZVGPAdrF9RXgHrUP7wI2qJHBVF",
+	"j+Cc6WjRPh1ZLPfVuE86WuCVTQlGowXvXgueKsRjmMvo6vEqQCwsqQlG4csIigvnE0kCbjMwSSpmThUJ",
+	"mM8DFuQbeY9d6Cbb6Qtgo8AyFmN3ra1YdGjmqJIE02Z9PZfR7AsHAOURyKQin5aFDk0elRbyqw45N7fS",
+	"0BY4RwEXNFrApcCdA6UUQQKFvCC+BIBy7l9BfZ+VVBCHyqOZCojVCWBPsMN6phAHtaonGJa7TlUMEzri",
+	"bFV/asAEB56hsuIPoOGoKvtYZtq4ta5a93VQI8+hrSMM5ZwhzKT9ihtMxGyoJSBRJuIplEjho4GZAZ7x",
+	"ue44c8vLCPW1OclJ1c8yrmh16zXc+0d0MGfmAGN4bK3jhW9gy2TTyitXzrxNzXKxzTwtWr7vE2Gmlpmp",
+	"FMwdkvy8Ivbvdnf0akSDg2E7OPKH7f3Do1Gb9g4P2i+7rw5fvtx9dXTQraqDs8/8Y+ZYFFYpjrn9tqVc",
+	"xrYU5jyu3JnuMVVT6t3X7jT+RxBETOV5MFu9o91Ot7PbeVkxA6wffwBfRPMpNtiFVBdFg4Ml7/YysOTl",
+	"8zG6OTebhOwtoJq1zVs2HiLo+4RxwY61bIS7dUao5Vbje1RIB8aIqIFxADz/4wbk4G56nnIEBXWanuDi",
+	"5YpBsAitNQ7Q+qtLsjMhFbyaPD9nIwfxNWfDBPJ/t9vbJ1SR87cXly/yBnl5zfZrfHsd69S+GpQ1+0p9",
+	"DYqOKxLSIQsLOCoRv6aa4T0VpxZuqxSTteulK4eFnAWzSF7zgEVLNsXRiO2ORkeM7e+92h/2Xh3t06Pu",
+	"q5evgj12tDukwyrpPqvWtr3dV9sImjMKPvVDEDOwHdaLGVzzrYuqm8roO4Fg8d1ZdmLJcoWVyCX7l7Q6",
+	"rTR+7bKmyvjAcJosh7URKlkRhOAkbbzGyKIXHXJGlZoDgYvxuG1JB7XMg4BdWdJGgg96baXGHeGb4OPv",
+	"G9kkfWkJ7DQsHC9y/TVlEsVD9iM2jLnKhUSZrj/eVj4v9YZZCZGzPHa+wX/XtSq8gd8nkgDRBpLETxQL",
+	"VdaDQGIRMqXIwKfKpwEbYP2Xg7RfkLF0CQQP7Ja8WQP6JijrN8NhOkGx0njBkVvGMxkHz+xwbfyQRwmn",
+	"ouMuq4evZqe0GcDa57pgIYlIaNovHilSiN13m5xbp5btIVyFC1L0CVJ9XI5JnurUuzQdVyq4Zhc/FOiO",
+	"LbZkRR9D5afOiNC9UkwJp3VWYkokoRwu9OF+C0JnfBpPs1ThXGg2hgxwdbPEa5uL0hn+dleBALhSSMyW",
+	"OUNkIOIwHBDsmVNYZIwcEviEqv6JuzRe4dl/SP9Ec7obC7VCpODZIkpOk7MFmd3tzdXSDgKLnKAswjO8",
+	"CV+0kSqM8DEPx8VszmhzRu8PduS2nEjnQ0LNQXX02vKIm4tScHYaMZohk0e+HWBaZswjMgwyaPCWeExG",
+	"EMIVtlgcXMch8+mUkWuu+DBkxzA3npQjmhPFRcxUXyDUk3aIjzxwJeiKMUHMhIEMVSQErzlCWBh821El",
+	"CzbH6WBYC3/NgC75Agg92hdmCG/hkhMy+JUq3Yaf2u/eDPrC1ieG/IqRAQxsUFU3gs/YuD4xk7YqS8Bd",
+	"59BFjAkFRRo2S40pJJVPxf3eOn978enXyy8Xlx/P374xW4V9nYUyWOkew5u+gI2Wtei4ZlNVkhMthM09",
+	"8/d3eO1BmgugUUQX1dnF/ORsVVYhezvq+nv0YLf9Mthn7f3h3lH7yO8etrvDQ7rn94Jdtl8J8oLPW5Fu",
+	"3xJb5eMoV3hZ5wbbbnWLuC1mp8KWsyXNd6am4CV5xtXsGcs/qFCbVnLEoB9iEFBNBwgWwMgA/jbIf3ge",
+	"HJP9l71eX8DbjkluU/eFecIx+fa9L+A8rmXXSrMhuO0SGhacRpMceTpQAFDOAzosn/bNl33mlCfuiaXM",
+	"r1WXVnmOmW4bh9aXYlSpQp0tewxbO+Qopf968fEDYBwjbyHIb/gXiD/ctcpLtWwUC2G0LIuQzhOq5RXR",
+	"bDpjSnfMCDrkZ/6VBWRIFbOdB0DnlDBPyrkgigGNukovsDa3LT6IYgF4z5jvQcQBSmY2F5RxDDrklAz+",
+	"DxzZQMbDkFWRob93C7SpIjyHKV8yBRLNq3O9RR28MS24H3IsWTS70czjZxoqOAnm1THG1/mUjtkXpSZf",
+	"YmX2ZiuSEo4yh2JTDQ5JHPHWcWui9ex4Z6d39Kpz0Ov0ut3Oy+ODbre7c73b6eJur+chSDHi4wvmayQJ",
+	"riJBNVfF+BmKuIqWQPoNVzOpeJ2UlL0le0cj5O5AyJktvrWc+wtDOWHEkZMK+Y2A6NHmgGe9BzhjZWFD",
+	"+EPHGPdZ+ZdIu4wExO2Xk3+ziPlUpwHBconokfTKbB+qmjGfj+zxNH6BmshIk7OFnkhB8EkJfPYojqDo",
+	"fCqDOGQuLAh4s+B4zHSGg7svrBy1pTYeGTENbNhu7czkILMUz4z7aITfiIcsFcTmrGO0EeQkZKKSjhgL",
+	"i4APrRKIF7heW7Mq/+//tROraGfIxQ4T12QGy7IFtSj+XJAPb+wXqSEXspduSA//G42EGdmay91ljbh5",
+	"iOKGuqMI2z49LxiRuIGQwV87uZKRNJop7VN7YO5G2BRtNJvdxpioxh4WGSERkdmbKk9JkWH5zopei/w3",
+	"YdA9WZrfu0zm9tDtpHqmSjqfCvHjVuL2jROvkWKNFNvEaEoILbELSt7QSLLyK5VWVoTJaKx2vkVM6e8b",
+	"CLCLs3fPFJlRPVFkyEI5JwN40oDMAZjDte/KaEwFV447WtsmlsDaOgcooDLcvr1u2oM3iKNw4HxAFkUS",
+	"LgGLybY3uD+agVhrSMor18Puswpj52NmVEWTp0lk9GoswF+keOQxGDMD3Ke4l3M7dVt4xiK/7cq6hlOB",
+	"wAOFVibpq7aMxjvgyaty6gxzXFeWOCwFvr+2FRtPMa3SmlKxKCBMPNnjbqbYnPfmvN/Debca1ey4tvU3",
+	"jr9VVsG7ACx1YVTnrFgcQ2U1/zySmh0TFQ9jwTW57hlT/3rXI+P/8BlkCriesMgjf/0kLOLjjEaKBdkK",
+	"VOM14OHD4ifCVV+MzMbBrjkoWVpopvAi+CfkIq/YTFv6mQXx6ZRlQBM1tokOAP9MSLGYyhjKYM25ndKA",
+	"AUjLG2oEGbKfxuJKGP/GGvPmOizaNwcZO/mtcICKXmUJd7gL/aZALBj+PXGsqzrivv4zUh/ngMv7AquG",
+	"d3ctEw4GRZIXWw+JTt2kHc0g/MrMhY4RXBOGZZuKmV1bXBYz1QwKgeZTdmKBcPCZU+BmTKJCRphNZxpW",
+	"Bz4JDxmkqofMijcErcRqlIH584A8j9gMqGxcOYz5Ov+SXLDgRZIlmk9kaGvPLDSPcLyHzo25XMwq5eS5",
+	"c5Lv1te7gK+1hVd4+1U1Z3BSzm25gjnB2WdJX7NsBjHTO86UPiY0YWyCf5f3iw4BJaKsWbQGAkc+A2B2",
+	"woqX2/PYOm71ut1W7fj9Bzb/BKIHxjSNQ83NDtyBsQRU042KlJJHlfrXZgad1n22yOC3vaDXrHJQ9iwb",
+	"mWAua5pkHjEG0G6dm2eRNOfGzO0tJsUee9AAT926OOcQRGfLCrTakQOUju3Ynmxr5Tg7aVWPcYIbV078",
+	"RJ5fnL17ka/OKu8oPnNvq9NTnLx1uX13GY7FCM22K+oZSVlRpgP/uTkPUzI08F4iNmIRE76FK1CCzkoG",
+	"B7+uHpn581OnZbKff30PsVvfhpqpoWYCzMtEbGzl3yXbaXVL8xs24gLaGO0NKNggFztkoRRjCOCmEjAN",
+	"ehQlomIMMTMHUyr4iCkN1SzghhlnAvwT848yGx4bne1heagYlB/Y3I3wnrulc6+tVFZQPAQftLEEGzTI",
+	"+xdcyFibypIHjgiZiMilkv5ktAWLcedbWvNcszu8IFaRvC5PVydHhGtEhZDGlBQ0rKCw85L+8ZGM/OXu",
+	"cRqxvvCp8FkYsgDJlZNQmghcQbjSdOE6CZI6TqTE1xlpYu9wIMMYPceB7Xf3k+ibIFKUiXRcm21F+s9m",
+	"gq16/eENL98Py8uXNJWvFTk1zaXV1HwfBSuc6LIkbbrn79qtWGMQNMfhKRDv3dre3o57z2611ex7dRvK",
+	"UQueZn0EOSIiDsNMRoUq+E1VR3n2eN1BXB2f/od0lTenujHmH4wxX9HG/lht+w2b6At2+8ecxQ6ijX0F",
+	"Cu3QSNUFcIha+CQQBV91Za/93cqvTYMUjfRqpNdTJLhzDf5PJBaxMhSxM5Zh0J5SpW28rzKtNaSKEazP",
+	"W5ZzzxRRCK43gwuA5EhP2JQoWSvX9RcZBu/tKDY1Mx9c5iadzPrkjVl/Yte/SeA0ft42GR/jKmX3UU1z",
+	"6z59v9IU0sXZu2NCoeSPBcSX0yEXCfGBEnRGInYN/CXY4pfz82hGIiU1sk4kJcVsimkiRVrc5k+oECzE",
+	"Are+wFpbWwqXPO6Flym6s8xvluKGa5U8A4ZjvidmtgD1I0PnZesBIXmFRiKg/aoZ87O9kbyUW40G1yzS",
+	"XLFUlmwsF7Hk7D26o95DSYWlEzp1c5wmhMf3lxfL4IS8e1PZGiWXjXdg5TEf9gSQbpCHDUu3GwO1MVDv",
+	"gTnNHRtCs1L/sZipiWRDU5WGHPtIf19hpBrRbFtDPi/Zt+2cCVvb2N35Zn76gj+5rFxl6D6va2iNUH5O",
+	"cN+DqVklwjJbpJFPTyKoX+vQ35dxt96uSLfo6kSAtQYTeyszTaNkuQDSweECeqtixSLlESUBRy5vK0JC",
+	"3BqVVBEM/dtkeVVmoHBa79Ls+UPyA42caOyYBybN3tPoKi/Nsu4WtPcI+RijbxuaNMuGyGobZ7WJY82k",
+	"KlvmN0c1m5hhAfrHHFtdwaCxDORExf4EWvJPbPGOjCNViwzrnevjfeSRvJyLuj6YR7OXN+G8xsLbOpxn",
+	"A+0ZHuDkvD70gJ52pM8UbDN0mlyHqUvlIelNkQG/dsjsJF2kZ6ovBogAGAv+75hBd64N7F0x1xSKcMc8",
+	"W9YYmRfFIugQd8yhS1bb7tcpvMtMIR8F4mk4sS9cxjbtqOW26NJxcNuxJW0vg7LyTGiLXb5yLGEPRDIe",
+	"T1wxfUiHzxSS8ZkPa4Z8xQt18idQBeMR5M4hXYhPUkHYdKYXFtMS5p+8S3lES7kyEgky/YkEIWEuTfyx",
+	"sdsbu/0m8UeBIviRhh7zFrY1nFca10rQ2R9uW1/AIBrTujGtG9N6G9O6ECx8Aia2mwymJqB1mvzmQMVd",
+	"piI19ZJV8Cyqi72bq0zUlAobOE3YRvqiNDSLzJUIT25N3ux4EJ3Hw+x5Mm5juXiYxR9FTE0IF0rTMDxe",
+	"yqKDK0D9SV84Rg1XJWkbk6g/WZFY7wusTkq7zs2yqkLcCUxrJ6UB+IbYfnQIMVMsRLewO0b8DiywDhkI",
+	"OkWTHhl5aeHRKy3qC+xif9gGtV0IVHtpFNnI+dQkyE4ZvisXDnJqnqxly2td0zBGXHesoYAWfTjoXssq",
+	"19+/JSwhfLfjUyEF92kIYXncVq3jnpm4vaoIF5C96jOID7PKheHmZED5uFgAhs3at+x+r48abz5443U0",
+	"Xkfjddyo6qF4eh+/84Gyb6XvAcB461jCwDpwKrMkvqYVCeU4pdqBYBafWlqwDvmINoOQ0ZSGDnLS6Fwa",
+	"MfJfn95+evvmy88fz7+c/uXth8sLj5y9e/23t2++/PRP/I3XF5YL6OzjxeXbN6Alc+xAHfIBHZy8jEF3",
+	"h5yKBC2vEBZMglfGA/JS2WM0/FqqsaTEDyaEv1VZ4+iZytGR1WIggzjilKm+mINVk5CmGQ/QjzWRo5FZ",
+	"UEDhARAwKM0EaWpmA93TPk1Q9qDiELqiLYIggugBQN484lozYb4WhkXndIFPQiWLb1YkkMdksNvtHXRf",
+	"7R5edrvH8L+BZ3951NsnvZfHB73jvV7hlwe9vR75b/fLdveo3dsfeBZIUEYJyQMl/zHi/7lTAp8uX7/o",
+	"kJ+knhAmLEAfF34YK35t6yLNZEVAfHmN82cEMB0dRQMyOFQwt12yrdnbtqACwwhnBYpRSRAYC0B1AVwJ",
+	"z0QVcJG5vuVtrq4v4MbvtQZnyeSvWbrRsjR1+eH++vb04u2Xt/84e3deOeoKBrrVxHO3y752oWmk38Aa",
+	"rL/4rQjqXrpVXOTBccDJ8ZOjgTOK6tao4Jqwz48a9vlZhqGcO2U/jphKCETyUnPbmE/uIbcS+HHGIfic",
+	"eZ67VaZhfjarWrmWJ19S1FoIRWPCFiPcxowE/Jj5ZFEeo/5YWNn1+IUr1CsIAS5W0aqiaVqTT3VZBydU",
+	"qpsp4yy16ssyZtXbtDgSDe5iXXlpfDgaHQwP/YP2Xm/Ube+Peqz9avTSbx/0hl26N3xF94e7VTbJjPl3",
+	"QcV6+8yq95WbyHzq9ZmJ5dPUqKlGTW2VnXgsSik/xk110843AO3OePhr2y+WIhkOXKGuUhoznXUH70d2",
+	"VMVXi7NpIqhPoi+j+FkfyOGtoaqzWYFVp31xS2d9B5EGgSnkPqdVnlItCBGuSAKESKgmUvjMcviMbShF",
+	"ujuAdDRkNBIK6EYjOYUgq2BfNZkwGukho4iHOMHUYER9RrQkSsvZSYJd7qJhfYHpySEbScyUXrGZ7pBT",
+	"opgvRWBHRuaThAqVKzJjIuBiDI3JY5awoJ4AZaqgYTGYut89IgMLP9OGKwalyLrwrrzYfJDoupkhvsaN",
+	"9d3m1RoZ32TJfijoLRQPm+iiB5Ely6s820tzS7pGxtoieFVX7elEuhsx7dItSpIRjTwU6wM5GimmB0QK",
+	"pINamXICPqsRxJ4UAkWY37OAxELz0BJi54QyyOGTvoDwKzzsmSI8cJXs+HYyZBMO5FBQmFKRkioT5kbY",
+	"f8SVWBOO+UXOyZSKheVx0tIouGtGIP1jcRkd6W4uBrHfPTosjzDg4HMBBrvvWsddL6UN4kIf7rc8IDef",
+	"xlP4o408cKHZGLoXbz34viZino94v0rC3bivkjh3H57Tbx33W0MpNRfjfl/0W1Xhb6+SVdzdLTYnEsch",
+	"VXD5XlgJ0z6TIfcXNfl83V32JghRZGm12h+R173m48wt7o4mZvEE3B7gc5BCydBtP4wlPyFnqNxrSB2C",
+	"TAVkUa4rSIon5IZXXJNZZERZ0EkVio1aQGlkwp1xXGASnTs1hcTmoKc4UhrSmXEAWOCVXuRgJrlxVEba",
+	"fCTQHViIQGac+QkRnzLTge4nm7onYzojMsoR+2X6n4iFyosY+hS+tdxK3QkcZj0d9BuuBr7JbitI4cBo",
+	"Qf0oz/wd+RuzWqi7RgVV88durIZKrH5zUhwaFRTL5qP03dER3fd7Q7YbHO2Phj26N+r6L4NXLjKP0jId",
+	"9a/mEW08f6uGXgzXT7lwP/eWdU9tN6yaC7BcSa3n/yvH9zRfFXcvMF6ao5KjbmzdJ1QC7tAL/h9WNl6w",
+	"jmJ/ktmVrqR53vh4jY93D5WQIEcTbqWb6N5lbrzNtHEsssWMGCxE+X5LvpvtOHgggcJaKn/Mr6H5gAyp",
+	"f+VgC/8ds5gFjlYXjQEZBqg/Ib9Nh1QEUjicQSEdYy7W1BnVba7LkLS4lgrXdKauWEBGMsJYJawbKH2p",
+	"dCbQiN3Q2HImpHZtC2JBpjJi5Z4jPOtxxQHP7ca5Z5idJjDYKI2HyQTPr1mJZgAh9ahig6Bzbk276Gjx",
+	"QHTLe+hZowW8iUXO27KNb17KyJ42vjl30NihJ6BfBjC9L3I0sBQqoKlCAKrNZM6tHrDkYZAc6ouBkNpm",
+	"hjzIds0nUmVfZzQO0nQFNVw/GMmtK5CmR6oR8o2QzwbkYlEm48HqvJ34W/3MjEXZWd2ppBMi+nwFaoEx",
+	"AAxaBHEcmh2Ioo9PmTGlEdgnsW+NYEKQcI8Mk7aUpCXlJN+O0hcV/SjmlYs7bb/pi/X9N6RW+82K3plz",
+	"+xU2bzK+m26LbMXrxv07JSWybvNYhWgrhmN1QuLZjEUQxAwltFcZdyiQoOsCPhqxqNC1c3pxUdn/AtYD",
+	"PrmqSnZvty4dembD51W4bdsJqljb1VResVU1vLfE1+4GiBHiiBE6lBDp2pqufRZxI6K+mMu2GuUGtcar",
+	"dgkYMQDlbMSEpSHlCaJ/YbldY3rZjMxDvrhm8dtbcjlK4GodJkHp2GxzetnI8P5tx/bYKrVTIbe+UNsu",
+	"clOd3WQ6NzSs/itOsAijRKM+kMLs1TAx6+OVETP/RoIVNZFzRQYQOvsCuawBordQhQ9KtZaxvgJpnMMQ",
+	"+8oHcMEXHgzQXrP2GFd9YUlbbFEjjAp6njOoifZqDJBCv7e5wCEk7nYRwhA7AeFhUoAth4lJaw3l6hrN",
+	"urDAuKOniW0I8h8joxEVUNGSILdgSaWQAPXCQsUgezrj/hULiosGHdqnigymcaj5jEZ6B+IY2DSps7PH",
+	"tCWNtPHHze8G5PlfLz5+eOElM8K/jniIQDJJEjeKhWARmUdSs2Oi4iHYqdc9YxBe73pk/B8+g3ZJbhbB",
+	"64u/fjIXyIiYF7jQ8xWbaRsd8OnU9mRDsTwX4xDtD6h4NZauWTpL153OoszANKubyt6HGhD+wOaZQRp5",
+	"UPLBtnzcp5nxOu87wJybTmlgInucjJWD58AevhNXG2xrhQMITNxm9GT9ANOjgUe5qI8lvnetTnbXNcq1",
+	"ia3cvQlwJi18nN2+GxY5PdRIem28emf3FJtD3O/rh4R2vuE/1jZ9rVrpFcQ7ObX0BwpiqzybyO+T6e2K",
+	"3K56HJWM6RYt6+qyk9nu3O5EdL4SYmCU9CcZo9MiotsF9EgsrPnhGZs8ZFAAYUxydNTLaHrGzM7lnM43",
+	"O9fVRWyXEfXZkPpX5PlUwvf1EZQpDElIlX5xG8VtSYVixsbBw9E+h3atdYYOXmyv/e4l9dxvuJpJxevY",
+	"SvaW7B2ZB91WYfjbSzpedzNc891rQePCexnwETdm8xpTjyqdXHvrFei7KNG23z033SWn6AFaz/rh7xd4",
+	"dM1H4LXNZnObba+mvs2OoLEeejXugp32QeoLqrka8cdvebyRc2GcLwcfaJknn6AR0jbWxJaGCPxlLdpR",
+	"0rWw2i6BOKJm0wKEJg+8pBchgvJJYdPOesIWWPcBmWqiGBMd4gKOCJ+IeVt4MWL/C1aVssWFuoQp1QFN",
+	"wqkVk5/5VNGI8nAFGGEho7nO5bnAW6ryWHZAEGflARQsUQ4g64Bc9FVXJWZLMrJmBLFmHexlURVz+HdV",
+	"hqvX3d0Kk/CsZn7apsLuOrlVD39o+6RWEzx7IqwG2Wj+k1UU2q381qpi55uoAzU0qqEthpj4EvF0iLKr",
+	"wmM1M7vrUNSqavMmBPUkQlCZE/4EDni96z/A2VopDm4sDXao1tSfAK/Qzrer7yuNSYuJUEjR4hMYNGXR",
+	"DSRIWfBLT9h0hTA5TQbbRMGaKFgTBWuiYE0UrImC/QBRMCpIqqjTpPAPYf6UYk2kq/HMOSFgX9hIFVr+",
+	"JcAYM6onafzkqjYkxt7uOkiMCistHWgNW23G/Brg5XBZKWh5tnHEc6zPqiJ2x6NCHxe1HVydyo6KCxjg",
+	"o2ffdFOpCW8N690UTjeu67bhqYpT+4CJNt+wERfQkgtj19I4e5AYKMicDhlAf9AMa+UGSdFtgZJ9BXk7",
+	"gDIoTaFVraT4wY8Y1cyd2QdebQtDvGdew/x7VygN83EC+LJN3WlTd/oYEF3h6DsppPD4PwrCQ9srXLAJ",
+	"0cCrZwfufLPUJN9RPIdMszJBbX6vskvkBPNv0NOxxKPCsa0xA3sA5egRG8XKtZzsd488EouQKUUGIxn5",
+	"zAL1udjfwjwjA8fTIR/zpqQIkra+K8ZmSV/HglwJObd1biWJYJzn1sL+ZzPWMuNxf3npsENkLAVrcgTb",
+	"CbPH61fDLqsnV2raYsmBX51byxzQqvJtu/Hv3PtZay40x+LpVG/fyh6/h0CR2ZjOMwGW96Wj9NryPGCC",
+	"iWFXp4PmlsHC4v1YJXhKBrOQaqO5B0RGrlFzHMl4NjBqSMRhSKaMCgU4cPDn5aOJfeW503n7LoR7/BnS",
+	"299/b10jFRrL/6FY/nDKiZLT5JSnrVCP0hGwNAz5k3XOAARTWWgdmGlhognb1zLmFvvKlU4wrgt2dgLI",
+	"BSZ9pwSWDF59xzJt47BII9EaifY08cmYxYt/SsGMTCxjxEO2M4uHV2xRncM6Z6MLTf0rhOcwl6ZASxEb",
+	"c6UB9wJxeiFtNRfwL2vg+TQMWfRMWax5hCsrTVedxcOQ+38zg7lDGZO8pSqVdGmn+eBlzJN3jbxvrX/N",
+	"dUWWRgr2TMGHypzJiI2U2awlR8P9qQO3fK9Ko6Tb3W1u42WQ84tT864NtzkZKBaOvig+FlTHERtYxJrC",
+	"XdBnYU/XcV+Yd5397fXF/+6R617nAON7F7+ctncPDl29keDCFfcN0sdD28eEfaUB8/mUhiTgY67NONzs",
+	"24j9R8w9A+T2UIA7WEqoB7Hc5MDcnb2RvuLW8jAZDovhod8LDtjhqMv2fb97FOyNunR/ONwP9mi329uc",
+	"tshsBIi/Oul3kgEJMn8BWsann7BpbJYHLSbP7f4k1OzYSim5TKowpV/bIFtax4cHB3uH62WpszJmcJDb",
+	"7tcldsbOtyu2WJciyQrhDLYj+EdGcrmkB9foQtnSGCOROxX5ibwUq5dosIDRjbPxhI7EVF6z1HbY1nRY",
+	"1eloNYSHIGZOTeCGROYLixVXoFpar6bKyuHgMNXmWjo4KGVXWj6+7vSug0XOewe50wrxEQjvTumCKMY8",
+	"Itg8U+y22yVSEAqVWyd4oAd4ugdEQ0umNXbQSgJkPKjygscHEpmDbUgF4PS6HmFfzaa1oeZI6arWVZAH",
+	"asKCSsjhIsMX9yd2qMnDzVt7HfL8EumTI+aRIfNprBhxC4MEnTIKbCZXGTFly3KGFMHtX+Q2Qq8KlJaO",
+	"2Y3QfD9IDeWGYLUK6HE9JoN//vOf/2y/f99+84b88svx+/fHFxcYdk//MPDIp8vXXopKnd+5iADda/cO",
+	"Sa97DP+rbuCN9JeA6sqJHO7XnIjZSpmJeDniAeMoqxNCSUAXOOqAKULDMEVrKRn+y4pRMxHcfMxlUMp+",
+	"KOMg0w6NP0O1FVR+FiTEXtAbvmRHdHfU9feDA/aKHg5f+q+CI9Yd9ejusGL4/gwEROnQkQJ17eD/wq+Z",
+	"sM1AYkGuaRizY4TSzPk+ZmvbOXrGubimGoStch8h6JAPjAWKUBLKMRcFaOYorsSLBrlwe1+g2IPuka7Z",
+	"9L1OraN4zSI+sh7HGpzt3uFWm4MrV7TXSUTJs+R3KqkHGcY8RH5E82GQfne/u1/YOHvDV8NXdL/dHXVH",
+	"7f3hHmsPd0eHbdpjB8Me3aN7w5eVSNiuzmWTtf981/EbI7g3AFBu7Lc/3n4zu/7Wgj/LqMZ1zLckGb4m",
+	"8gMZmWLEJAb8VOUZ0cXThklsYAeLZEaVMhLunSZTZMcRhAopFlMZK6jGTaWOFBm0WmMxcs2meKzl8F/M",
+	"dyJqYM7hAIqzBnHMgwF5PoD/IC+30V0vgI8NU+g0BLqF3W5v/wWiFaOd4qI+wJcK6pEMAqrpn/txt7vn",
+	"mxMI/2IDgAoe/KN9kcas4OX/aKMH1f4bWwzACUOLj85tGMo1wslgcUL4CGZo20NtQwOYR9LokIgRf8L8",
+	"K7NaSJ1qV9cRR/QFqAe8MpSKBR50FNsxpX2pSfzZxmScXimDAEbBUYUAXNgMhRhc4dWFaJyZ9DOFC1EV",
+	"g8sb+7Q33PWrWFQzq78yOOVVuB5uWOmgwesgH2dMXFz8QkIuilQNatKOFCWnp6enP+19+A993Vv4u2/J",
+	"lP1/9qKOjMbV4033xsoB31Eh9xlVymoDr2Yb6Lc+2EVAf344PHz5arTrvxzRo33/JTva3325+2q41+3u",
+	"H/SGB4f9ltdvBXFk1T3zpQhU33hTXr9lJVG/dfx7v6XZdMaU7tAZ70CNPe23Pn/fsNO0TuYnO5dvLUSF",
+	"vt85ffc2/Dg/y2h6c0jrwtNKw7NGPNeh4L29cn6UKYllUgNJml6zJj5c3jX6A4Z7b2Abed9aiZhfNpYQ",
+	"9N2i9hvrJAe4E4sNgsLlJlVsUeULMSRzCopQyw7UwiwSjdjakNIzBRn3xNFKvGa4nyspjhH37Dohu/h/",
+	"e0gyC1bGhF4bs8p4dvDLxF1VMVhYlpIeCQbavcJFERuxiAmf2cusmebu5SoTBUqBnwdaDjxXGRRHWbIH",
+	"mj6yQ07DEMQUWnzZ0AU0fR5nx/lM2Y+GpAg2Vzj1gAvMoryZFxn7A1mYylJ5uOg1g13vMFq1S7QkvV7q",
+	"0qNJ+j8DMmR6zvDl07wl8WrU22f7B6O2zxht7x++7LWPhrtBu+cfDg9oN+iNet3/8Y9G3dGro4P2aHj0",
+	"qr0/POq1j45GB+3eKOjuHr1ku3uHQRW1lawb7ERAtRrM8nfkqL5O9mmVPkh3cuOiPiUXFb98JhxuZNNw",
+	"Uez/38RlXUK9L0jTDuzNzyvEcNvJ3YI4TjdzjQD/Xy8+fiB4B3keRHSkyf4LMzVsUU+8OJb18D5CzBli",
+	"sk6Gp96u5fM294RhaYOFM/kucKBbndiMsZzKjt9daLRoB+M7HH2AlRnoluftXhoEgLNCw7PIjFtzMyiU",
+	"SYXbKshP4FFNpdEDPsx/YRawEHe9sZyE3ehbn+XyI9q2G6twQL8l19VPm9s8k7E+IghDBVMuMAspI5vX",
+	"VikJaUKxZDmb0OyzvFixIErThVX/yKxYBvmVybOnebUm2/5jn56kbW8J/K/OiVndoZdu9zSamlKNY0C0",
+	"Oko7MMIfwA+ME5EeGHMWcsdFgVNQrprWbfY7SHs0JC4/2hmyTYFbnaCK/r+qjeMRSj59evdmTU0DVrBg",
+	"+x0yGmpztW1E3y8UNNRxCcurW7Ka76Y1LhXNPE6ELCnJKY2usipSEcz6suDEuOHT2Nj0jKgJjVgAUgMC",
+	"DpSMYx6wkAuGooRoGo2Z7pDT5AHumT4VkMNljt2OJMo56PTFwCVfr1lkvusXI698aoMUQwaNkMfr08Nl",
+	"8QDsjiyTX3cQnndv+QQvvW+slcwkfRmtC85ikIUrIuS8EaNNRPaGsvvv5sgvbmz/VLkMq32FnSnTdJPG",
+	"ngFKs4FHBokUs/lflGKDk0zvQ4mlREMliWKMDGLFooGXXr0CIvi9GeV9mE7woorjLyQAuDYH/onZTVDL",
+	"AeJcGzU9RHaTxpa6vXrhbAQDBM56mQRNADVDGcY7WyVzqgIRqWxpiv5/eFFwSa+MaW6EALHg33cRhzD7",
+	"FIpjoeDGRsvh3HiIWjK3GbuIoUwSbI1eLN27G0W8XVVtesDNSGC185Hq1T1vMK3mUDw5/SgF2j73pAsf",
+	"mjJbKqErN4FllLGAU00NxdZ7hVI6uL+yW+fGYYw1tasJppKtUIBz65F4RrQkh/vkb/wnREn+qgkX5NPl",
+	"z+1XHfLzOiWbuAZJFwDS8g9jTQYjGipmVkxI8/9dXC85GqX9zol/rWXaGLQs+1SZ7KsTkaiu9FsSf3Uq",
+	"8DJADKsftqHsLAtylBkhYK020rYJP9xQxH8wBo+SU4antab7c5OO4LUhC/ARci2GsViNoG8uIM8Th8mn",
+	"YYglUJjWeZHvKyzHFjk3L6lDUQkvkyLTkJUT73sVPVbmwmKTTJaM4HA/S0bQKyEj8KqHk+CtyGsWQbW/",
+	"LVOTiqV/FDLf2IbKpWy0IyPZJ4V2KjugoZQho2L1gJAw04+jiImk/A0L07giMta+nLLatJ72+tq8nh/t",
+	"9Y+MHfM8FjValmLxdLkxH42xXWg2QtmRysqkNGhJCGK/2eo+o/fYG2Qe62EhLvZ9mmM9Ap8QS1JdYMgi",
+	"HSgL28+DQRITsXRuzzMpIMB5wgcCI1qmZsPR27LoRacvfoNazigWXwCxZpB54DNlhSy+h2PzkmAsqICA",
+	"RqCYc6gnviOIGPPwkpODbdkw3xOSsheDBWwnlLIYt+60ByCurPM0g3AtUE3R/w9t4yWS5ULTSJcU4a+T",
+	"LUv2FUinjCm1882KiZog9GZzJgLkRSptsK2ZTJlSdJzHh68MuVoBsC7QmjkTDZb7w1B0aZ3WhvvRbrBV",
+	"KOpJ56vZViFVurC3kvLDgkGZ7sryIGnZbuvekzxv9uwfv2ddXdSGO3Y7SPRLpopE3+bFpYJ3LWrOaRgS",
+	"qjWbzjK9WBkX1/h588j47tDpA6lDMGGMyAyl0nV93sp+n0flNuEsNsB7eKL+0w9wphMCtgwayh97xJfa",
+	"GEuPepaqu/LY/zahgFtq2weIojzATCESa6cK74QMrDIcEMuz5nw+e+6t+KjSjHdfkJy+pClFfiSKcjnq",
+	"e7cHab3+SAlmSw9d/TO3E9F5DSJ82w6A588jsbCFt9XU9l4G8ldAg+4oW3Er54IElvK3/CzSeUN83xDf",
+	"N8T3DfH94yW+LzFjEL8QUKUmVJHng3ej9gcpWPs91f5k8AJQTjQPQxLx8UQ3EuXhfuTGOuvVuAv23wep",
+	"L6jmasQfSNjOmh65PiWuAWYYjRwWPBKDj843sPYg8b+Wdh/svYy/lfpXHqKyaDZFCBnqTxClgQcJkuwy",
+	"/b5laELQF8WYqKbdr1dsgIMsYpHWTpyXII+uZVfCW6qy+3ZAkN7ngUsY2ry+Zl/1CYlnM1siFso5i4hP",
+	"FSMBH42wxyMduBlBrFlHsejarEH5HP7dWgnfUlKv93hCV2bB10etYM2bmNUTiFkpLsYhy0FsPSKXW7tV",
+	"2UQG73wT1fGuhEI3C5pBhgtI9oh4OszWLlSz6941s+4qtrkmfPVgwleZ0/VAD5RX66kfYOOXHr9tTt8O",
+	"1Zr6kym86tvV9xpRsIR+ytYP4RNYQLR0XHfJsfQcKMyL6hhZh3ygU0zjApUdMVqb+EAEGsmp+XYaboi8",
+	"vlCyQJZEwzldKDKoCmMMPDOuIUPQTHiLkNr9biLn4iTB+HimCBM6WiD1/bwwT8Cpr6phGjN9mqxkE7Jr",
+	"HOwmZNeE7JqQXSNRmpBdE7K7k5CdIKnpljKIPwnbtpSZIJ3ts8T9m3M9sfE2dLcyEaRueQ/lyg7KbM/N",
+	"3m6256Zb0nPzucCPnI6wwhLHiBtTq0s8MiYnlHjk4o5hsKZs68K94xEXbeEc1se+XHVxE/56CuGvQsX4",
+	"H1+6lRxXe5qVoDPYYOWdORdn79BxxJ46Yi4nEbvmZozGOpoaQ8mRjxofLgFc05YyyGLGw3IIOuuQS6Dy",
+	"onqChIVKZjDr7d2JP94Xlg9aMabyosKD13EBeQvjTCvqm1GfYO4CnV5r31vXGgEwuU6ZxEq8Xhpcs0hz",
+	"xS4EnV3K0zDcWOxc6Ij7GmzIOtLnXcCmM6mZ8BdA+HxHnDBmPuf209034txHaDeJBdeLd29Uldsuk6s4",
+	"yxLcTmnATpJqXyEJiyIZNYHIhj36Tqhyc/3ip04cLEk/h9vghElGqDshiFI9YCOKbd4Bp0bCFI8RXMRp",
+	"yHxjp6kZh9+YP7l7fs/iL9ShQ1pWJ25MnUTAZXumUA84pYDxzWq1sIqQZLfbe3lMlJYRNFPlAbQ9ct0j",
+	"MiLXux4Z/4fPzA2M6wmLsMNz6jpBE/6QUqxiI/a5zjOcRrGwjCQjHjJg2B2i2pkyMKwHdihfAqrpAHUx",
+	"4BEhIL0HvLuRNsMbcRYG+HaqbZFjRAbmwQPoNjePxdjvUAYLGIjRRkCAAqj+cOPArB46DAOA9VedvgAu",
+	"PBib5e0O+RUDBBXMBlV3k17Yz7KpOjoHw3sDFycWeBjKnZYlTtY8eastDi26Ln8gV2vDXPcgmOsyjBPZ",
+	"k2g9zWNC+0LFvs+Ugn/X51P7wObuaNSnuyt/513z0t3pxG9EI5d7VjkzB1Ig3CuNnB3Sa5B/pUDFFzCq",
+	"TC8uIH/8GGxyDdrQY6WfK9pFd8A654y4vE23882JoJrMKdUmXoqOtopRRaeSg2RAxYE/paprPjV0GojS",
+	"himl9lm5CVJp1Tb31qPtwrbG4D3SDNjh7qp/h8/UMRmMKA/VgPgyFloR8xM8Jv5qtb5HBuDWqAGxv4G/",
+	"fzVXen2BiDR8ygYOwVDF05xr9Iw4vi5lDFbL2XXiKle4AhcmSNBgoArENlFyQYYR9a+YVoC9o+cSzWKA",
+	"wTSej3kNYBTgBDykYTDDbEdMxxEYOoiJnnHUIHADoFwhV5oFJJBQpAIP6ZBTHBr6V8aNJg6Cy60TxaVi",
+	"QUVpSqWQ6N629fGGVoOkO6OokTtPjl0mL3XgYGUPtjvydwUTi699pgAlFmMOFCIiXCurRU/I2adLDCxk",
+	"OsSfpfRMtwEsm9oLd8o3UyeUZE19nCyE/ZPcoqW6ogqCxVBkh4K5NHaUGiUJaw1CB1qpape3L2gWys+8",
+	"0YWxQNq50BPWENIx5cLy1hhRN+FiXCa7Qi6ussLrZj40uR1X8lcurljwyNzoO5v7jTzp4uNW6A0P6UHs",
+	"ji7EKWF2gzr+9q1rPJxCxdgXZMhCKcZEyzHTE9YkYho/+caUovw6pUQsId68O//YSTXrJiMLGJSe21z5",
+	"+izIMSb1sbhlochEzi1+0VgylXCGPlOEBxmz2xx5CHYb5W5/Bgxwcgo3a8vTkhjG4DP3hfv5hIRUsyiD",
+	"R5eSB9tchNFO+H6Af7R5Bwo5iuT5xiq3YpbMgLQ3XJDnA5z9nw+6/4cEUrDBi2rStEwb3Y1zE8ui0s7P",
+	"Q6oInow5u2Q5Wwc8C/M6iGzUbhRcG5H/bcKQjSYF65PXLDomAyOWSY8sGAIlkwXivQMKPOkSIYkcjciI",
+	"iAFkisQCegRPCJvO9IJMGRU4JUV5UJgLwqtvilm8QXdgmu25SUQ/GUyKCG9Pz9LnsKVjreNWr9vdLNid",
+	"tGpubDHc9/huHIt3jyq1HuyR6JCfOQsDBQcbBEterlgOcXtyhlJPjIBKJcOdor/iDC7odaUhkaAdcuUC",
+	"9g2S649pF+SMgTOpoNYsVzyXtQBAZ9TT/3Bpx6dhmNX9WfVeqfjzsLF1WEbAGaSKDIpqcZCSMCeGgD2p",
+	"xtn2AKMAf/bjKISkrnP1c15xp0IDn8eiSgGXgnVCsQM0EVwzYqt/y1nZKBlaThyubB2dK/fb73bNwHNQ",
+	"21812EAFjjYjSEuDC07Wroos1MqUN0ZCYyQ0RkJjJDRGwo9sJCTxWyN4U/16q7ZDWkXvTIc5G06kvFqN",
+	"vuMuSorloK4ddKagQhfaYMgF8yOWoS2Hru7y7pjf3Os39b1t10s9AJnXcaRkdLc9MnYm65tk3GJu3STj",
+	"tf7RvpSahu3XMsZhr7oJLsUrG0qZB1WeDa028/QElFdg5851snlWk9K8hdpuds2ETVNjq4syisjcgeAQ",
+	"5ih/Ov/Vc8W8VJELo2NpFBB3MCF5xDV5PrCvbnNgU3Q/aT5lStPpLPvLpIYIfYe++OX96eu2rVV9YRNQ",
+	"ETevhLwTWOTjSM65GJOZMd0ViYXmoTWG86b77tevHQL4VhOZ5MdA5QM01TNFfClGfGzLCiCHD8LINuQE",
+	"HolYwCPmZ2TUSIahnLMgE3Hkigy+9cHg7Lc80m8lc8UfjcnTb30fgPURMTLA2mxb54CLbxwqI2bhJ+UI",
+	"FAGyAjIpICnNLdxylNluH4TFwOeyULHqwmr7oTYWoPfUuPOBzd0I77ltx9Zd5t5eqdrAQmOaxLOG0adp",
+	"1Ll3TfALvbYSw2xDoRG659P5rxtqhSU6oUS7FMy9nW/2X/WZhdxJcdUDEfNlFLhIT8BCfs0izlSHQNc0",
+	"0nRpMmRMuL+ygCxQ3AWRnM1YUFVEmQq1ukWUDfPQ9mf10R6bpMhynuyXrU5LJdydvdRLqg8hqAlKuxTf",
+	"rnLf3rqfsUafNUfhce9sW8a33b7erunebizbdz+DBvClQ/EaKsTQwh1haC4xv8Fohjb1DjlN1IXL1Adc",
+	"mTUKiBkwy9jIKulVNPZ1VZIge7Ju30q1Tz/Drvc6dmpzoJuG8adnh+LxBopxd7yh1fiG+rVgja40RndS",
+	"S3I1LM+cWltZAu6kBZBkQufJ1FB32273SpqlkCv9Jn1xHbTvdJyJ86401SVE2ZDBqsrR1SfKtuNbXMBd",
+	"3+tDAz2cIKmbwvooacafaOKkjfW0RWDVGBiZM3oDOXYb9lRBBLYzUq6mNNz5Zv+9WMlKZ9wWd2Et0Tdm",
+	"TvItWvdw9KvsHDfmxtB5Ep5LkG6pez1q63Wd24irD+Ziu2O5EzEdgV9yfzMoTwH9V8xiiNslwkAKn5Gp",
+	"jLDQCAp9uLZ9isaIElJ3yDutSDbVg4XbSUWFRwDwO+lc8pl5NvGpIJqF4bJ0gfWoli+79yJf3mky52Ho",
+	"DMRGxDS+1N0LwgsmsoIQU53beVAgilikHMZwqeJ/Ey0CCZWM9lJIfHqW7wgI2REt2shYRYZsJCPAboJm",
+	"P8wykg+MBYBSF8oxr6jZ+JUO/+4Gs5XBkKlau+51uigt9aR13NqhM74Dv8uUrymdfplEFNAgABRpGp5B",
+	"24fm1TDWSXNbMnCzQ2whIQJoVVklbtU94DnZvn5rq12c34rlFq4boCvNCemQnJ69y+yzgCtfgmT8nHHF",
+	"QzpsJ1vqxpveckIte8roFsOfW14rjsyrd0Br2eEtu/ZmtyazYl/tHoa6XsWNCptPmDhJ4ATg2VAFiLwR",
+	"gfRjgGDmWrFw1Em97XQhyipfASIUKiUz9BIqBft9psy62s7e/RcdALFK8gJwXEgsQqZy4/JDqQC2MzMO",
+	"W8a1PIjXoYwD5ZkBKK+Iv+olDHAJmXbSx5slKsLSsWn2fQnj9Yr+ZffMdI4HREuy293tOhHi+tHaVo6o",
+	"GaNXKtNObLvemAhmktvA7lIVuOuN7vRFyQoCnlyB48NMfcXCktOk9c5hRQwXhELrucVTxZ5PhVlVqCDH",
+	"GU2ArRt74Tt90Rd/+tNv0EqddvOpP/3pmMwnEmpkVIb3CEFjScTGXGlIbV4xqBkxMwa8Dc9WcUBc3IhX",
+	"AII1Nle2tmWgJjRiwaDTF7/ZpaAZwDSus6O3DzPPBa8OfrJPhcoVI9GhooXEikXq2AwYwT94ofOcEm2O",
+	"sA3YQ3lJsl9sk+LyhrmQU4bqQrA5VOY4PMYAsEaow5P0st8KgRGROiqLkuoROoYEgPnwdKhs5yBDRCxj",
+	"1vaF3ZdeOmd8v7E4hywp2yFUuWzC89dUSMF9Gj5T5OLs3Yvc5BKtuzw5s/VhTdKTReOAw9bMHCcKbdrW",
+	"d0jVNmgfnA96MWnBpmekbaJKpfkFwLAYzZ/cgdtos7vQPDj+fdWVZgbJgJJfA9xh5gFlt+J6ppNxYHs1",
+	"xpf7zJssR+HGWGx138ppzSYLZXbHF0CBNJ+ORcdYS/VFU3W10X1YrgD3qdwCV1w9C+Xii5ABUxu+Ruko",
+	"e+fqyyeMhnpigfoyX656/Uofw8WYKZ08pvZ9s4jNaMS2mKe7U236/cwUvwxjHgY3njU86lYe4nbT9g8J",
+	"6ZCFW6zjNQ15YDZ0wIwq2e5e8xG2egCL+GibXW5vXPnxl4GA1125JL9WXr1SdCQd+VdsoTaViXkUnW1v",
+	"tlgA9aRiAUds43cihr8rDft95VXbzQrvTYdX455MZ0O9O1Cnd+RcbDo+e6eb2opLkhkkf7AuzFbrkg+H",
+	"Vry5ECQover79/8bAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
