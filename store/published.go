@@ -123,6 +123,19 @@ func (s *Store) PublishedByStream(ctx context.Context, id uuid.UUID) (*Published
 	return s.published(ctx, "stream_id = ?", id.String())
 }
 
+// PrivateTo returns the owner who alone may see a result, the key of which may
+// be that of a stream; "" when everybody may.
+func (s *Store) PrivateTo(ctx context.Context, key int64) (string, error) {
+	p, err := s.published(ctx, "result_key = ? OR stream_key = ?", key, key)
+	switch {
+	case errors.Is(err, ErrNotFound), err == nil && p.Public:
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	return p.Owner, nil
+}
+
 func (s *Store) published(ctx context.Context, where string, args ...any) (*Published, error) {
 	var p Published
 	if err := s.read(ctx).Where(where, args...).Take(&p).Error; err != nil {

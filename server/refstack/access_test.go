@@ -56,6 +56,16 @@ func TestSigned(t *testing.T) {
 		if list := decode[page](t, s.Do("GET", "/v1/results?signed=", "", servertest.As(me)), 200); len(list.Results) != 1 || list.Results[0].Meta["user"] != "me" {
 			t.Errorf("the owner's list: %+v", list)
 		}
+		// The run's side keeps the same secret.
+		for _, part := range []string{"", "/raw", "/tests", "/tests/0"} {
+			run := "/v1/runs/1/results/" + id + part
+			decode[any](t, s.Do("GET", run, "", servertest.As(other)), 403)
+			for _, option := range []servertest.Option{servertest.As(me), servertest.Admin()} {
+				if a := s.Do("GET", run, "", option); a.Status != 200 {
+					t.Errorf("GET %s: %d, want 200", run, a.Status)
+				}
+			}
+		}
 		decode[any](t, s.Do("POST", path+"/meta/shared", "true", servertest.As(other)), 403)
 		decode[any](t, s.Do("POST", path+"/meta/shared", "true", servertest.As(me)), 201)
 		if r := decode[result](t, s.Do("GET", path, ""), 200); r.UserRole != "user" || r.CPID != nil || len(r.Meta) != 1 {

@@ -54,6 +54,15 @@ func TestPublish(t *testing.T) {
 			t.Errorf("passes %+v, %v, stream %+v, %v: want two attempts of one run", passes, err1, stream, err2)
 		}
 
+		for _, r := range []*store.Result{passes, stream} {
+			if owner, err := s.PrivateTo(ctx, r.Key); err != nil || owner != "me" {
+				t.Errorf("PrivateTo: %q, %v, want me", owner, err)
+			}
+		}
+		if owner, err := s.PrivateTo(ctx, 4711); err != nil || owner != "" {
+			t.Errorf("PrivateTo of what was never published: %q, %v", owner, err)
+		}
+
 		if _, err := s.LinkStream(ctx, p.ID, beginBytes(t, s, p.RunID, "other")); !errors.Is(err, store.ErrConflict) {
 			t.Errorf("LinkStream of another one: %v, want ErrConflict", err)
 		}
