@@ -61,10 +61,11 @@ func (s *Server) watchLogins(op *operation, who auth.Identity, client netip.Addr
 	if err == nil || !op.optional && !op.webToken || !who.Anonymous() {
 		return
 	}
-	if op.webToken && auth.WebToken(header) == "" && header.Get("X-Public-Key") == "" {
+	status := faultOf(err).Status
+	if op.webToken && auth.WebToken(header) == "" && header.Get("X-Public-Key") == "" && status == http.StatusUnauthorized {
 		return // nothing was tried: the thing belongs to somebody
 	}
-	if status := faultOf(err).Status; status == http.StatusUnauthorized || status == http.StatusForbidden {
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
 		s.limits.failed(client)
 	}
 }
