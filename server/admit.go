@@ -36,7 +36,8 @@ func (s *Server) admit(op *operation, v *validator) echo.MiddlewareFunc {
 				return err
 			}
 			err = next(c)
-			s.watchLogins(op, who, call.From(r.Context()).Client, err)
+			info := call.From(r.Context())
+			s.watchLogins(op, who, info.Client, info.Header, err)
 			return err
 		}
 	}
@@ -56,11 +57,15 @@ func (s *Server) routed(c echo.Context, op *operation) {
 
 // watchLogins counts a handler's own refusal as a failed login: the secret of a
 // run is compared there, and must not be guessed by trying.
-func (s *Server) watchLogins(op *operation, who auth.Identity, client netip.Addr, err error) {
-	if err == nil || !op.optional || !who.Anonymous() {
+func (s *Server) watchLogins(op *operation, who auth.Identity, client netip.Addr, header http.Header, err error) {
+	if err == nil || !op.optional && !op.webToken || !who.Anonymous() {
 		return
 	}
-	if status := faultOf(err).Status; status == http.StatusUnauthorized || status == http.StatusForbidden {
+	status := faultOf(err).Status
+	if op.webToken && auth.WebToken(header) == "" && header.Get("X-Public-Key") == "" && status == http.StatusUnauthorized {
+		return // nothing was tried: the thing belongs to somebody
+	}
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
 		s.limits.failed(client)
 	}
 }
@@ -73,7 +78,7 @@ func (s *Server) who(ctx context.Context, op *operation) (auth.Identity, error) 
 		return auth.Identity{}, nil
 	}
 	who, err := s.identify(ctx, op)
-	if errors.Is(err, auth.ErrNoCredential) && s.openTo(op) {
+	if errors.Is(err, auth.ErrNoCredential) && (s.openTo(op) || op.signed) {
 		return auth.Identity{}, nil
 	}
 	if st := stateOf(ctx); st != nil {
@@ -165,6 +170,9 @@ func (s *Server) refused(ctx context.Context, op *operation, err error) error {
 		// A runner may send the secret of its run as a Bearer; only the handler can tell.
 		if op.optional && !s.runners && auth.Bearer(info.Header) != "" && op.permission == "runner.call" {
 			return nil
+		}
+		if op.webToken && auth.WebToken(info.Header) != "" {
+			return nil // the handler knows the keys
 		}
 		s.limits.failed(info.Client)
 		slog.InfoContext(ctx, "login failed", "client", info.Client, "error", err)

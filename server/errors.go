@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -110,7 +111,7 @@ func problemType(op *operation) string {
 func problemOf(f *fault.Fault, info *call.Info) api.Problem {
 	p := api.Problem{
 		Type:      "about:blank",
-		Title:     http.StatusText(f.Status),
+		Title:     cmp.Or(f.Title, http.StatusText(f.Status)),
 		Status:    int32(f.Status),
 		Detail:    f.Detail,
 		Instance:  auth.Redact(info.Path),

@@ -31,6 +31,8 @@ type operation struct {
 	dialect    dialect
 	permission auth.Permission // empty: public
 	optional   bool            // a call without credential may be allowed
+	webToken   bool            // takes a JSON web token, which the handler checks
+	signed     bool            // takes a signed body, which the handler checks
 	stream     bool            // x-body: stream
 	rawQuery   bool            // x-query: raw, the handler reads the query itself
 	secretPath bool            // x-secret-path: a credential may stand in the path
@@ -116,6 +118,9 @@ func (o *operation) checkSecurity(doc *openapi3.T) error {
 		if len(requirement) == 0 {
 			o.optional = true
 		}
+		_, jwt := requirement["jwt"]
+		_, signature := requirement["signature"]
+		o.webToken, o.signed = o.webToken || jwt, o.signed || signature
 	}
 	switch {
 	case o.id == "":

@@ -24,6 +24,7 @@ import (
 	"github.com/slipway-lab/slipway/server/discovery"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/products"
+	"github.com/slipway-lab/slipway/server/refstack"
 	"github.com/slipway-lab/slipway/server/results"
 	"github.com/slipway-lab/slipway/server/ui"
 	"github.com/slipway-lab/slipway/store"
@@ -84,6 +85,10 @@ type Config struct {
 	// Products configures SPI's side.
 	Products products.Config
 
+	// Refstack configures RefStack's later API. What it shares with Results is
+	// taken from there.
+	Refstack refstack.Config
+
 	// Metrics is where the server's counters are registered; nil makes a new one.
 	Metrics *prometheus.Registry
 
@@ -118,6 +123,7 @@ type (
 	discoveryHandler = discovery.Handler
 	resultsHandler   = results.Handler
 	productsHandler  = products.Handler
+	refstackHandler  = refstack.Handler
 )
 
 type areas struct {
@@ -125,6 +131,7 @@ type areas struct {
 	*discoveryHandler
 	*resultsHandler
 	*productsHandler
+	*refstackHandler
 }
 
 var _ api.StrictServerInterface = areas{}
@@ -219,7 +226,9 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 	if err != nil {
 		return areas{}, err
 	}
-	return areas{access.New(c.Store, c.Auth, c.Access), disc, res, prod}, nil
+	c.Refstack.RequireToken, c.Refstack.Limits, c.Refstack.Pepper = c.Results.RequireToken, c.Results.Limits, c.Results.Pepper
+	c.Refstack.Now = c.Now
+	return areas{access.New(c.Store, c.Auth, c.Access), disc, res, prod, refstack.New(c.Store, c.Refstack)}, nil
 }
 
 // Background does what no request asks for, until ctx ends. It belongs beside

@@ -195,6 +195,9 @@ func (s *Store) DeleteResult(ctx context.Context, id uuid.UUID) error {
 		if err := tx.setState(r.Key, resultVisible, resultDiscarded); err != nil {
 			return err
 		}
+		if err := tx.unpublish(r.Key); err != nil {
+			return err
+		}
 		return tx.setCurrent(ctx, run)
 	})
 	if err == nil && s.tx == nil {

@@ -182,6 +182,9 @@ func (s *Store) DeleteRun(ctx context.Context, id int64) error {
 		if err := tx.db.Model(&Result{}).Where("run_id = ?", id).Pluck("key", &results).Error; err != nil {
 			return fmt.Errorf("results of run %d: %w", id, translate(err))
 		}
+		if err := tx.unpublish(results...); err != nil {
+			return err
+		}
 		discard := map[string]any{"state": resultDiscarded, "run_id": nil}
 		if err := tx.db.Model(&Result{}).Where("run_id = ?", id).Updates(discard).Error; err != nil {
 			return fmt.Errorf("results of run %d: %w", id, translate(err))

@@ -22,6 +22,7 @@ import (
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/products"
+	"github.com/slipway-lab/slipway/server/refstack"
 	"github.com/slipway-lab/slipway/server/results"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -48,8 +49,9 @@ type serveCmd struct {
 	DiscoveryV1Public bool `name:"discovery-v1-public" help:"Show the version document to callers without a credential."`
 	DocsPublic        bool `name:"docs-public" default:"true" negatable:"" help:"Serve the API explorer."`
 
-	RefstackRequireToken bool           `name:"refstack-require-token" help:"Refuse runner calls without a credential."`
+	RefstackRequireToken bool           `name:"refstack-require-token" help:"Refuse calls of RefStack's runners and clients without a credential."`
 	RefstackOneResult    bool           `name:"refstack-one-result" help:"Refuse a second, different result of a run with 409."`
+	RefstackUIURL        string         `name:"refstack-ui-url" placeholder:"URL" help:"Where people look at results; the links that refstack-client prints begin with it. Default: the server itself."`
 	RefstackTempest      optionSections `name:"refstack-tempest-config" help:"Sections of options that every miniconf holds; set it in the configuration file." hidden:""`
 	RefstackTestcases    []string       `name:"refstack-testcases" default:"tempest" help:"What get-testcases answers."`
 
@@ -197,7 +199,8 @@ func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte, a
 			WebhookHosts: c.WebhookHosts,
 			Secret:       secret,
 		},
-		Metrics: registry,
+		Refstack: refstack.Config{UIURL: c.RefstackUIURL},
+		Metrics:  registry,
 	})
 }
 

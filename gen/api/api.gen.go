@@ -479,6 +479,27 @@ func (e ProblemDetailIn) Valid() bool {
 	}
 }
 
+// Defines values for PublishedResultUserRole.
+const (
+	PublishedResultUserRoleFoundation PublishedResultUserRole = "foundation"
+	PublishedResultUserRoleOwner      PublishedResultUserRole = "owner"
+	PublishedResultUserRoleUser       PublishedResultUserRole = "user"
+)
+
+// Valid indicates whether the value is a known member of the PublishedResultUserRole enum.
+func (e PublishedResultUserRole) Valid() bool {
+	switch e {
+	case PublishedResultUserRoleFoundation:
+		return true
+	case PublishedResultUserRoleOwner:
+		return true
+	case PublishedResultUserRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ResultFileFormat.
 const (
 	ResultFileFormatEmpty     ResultFileFormat = "empty"
@@ -980,6 +1001,42 @@ type CloudPatch struct {
 	Version       nullable.Nullable[string]                       `json:"version,omitempty"`
 }
 
+// ComparedTest Example: {"name":"tempest.api.test_a","values":[1]}
+type ComparedTest struct {
+	Name string `json:"name"`
+
+	// Values One for each reference: +1, 0, -1, or null when neither has the test.
+	Values []nullable.Nullable[int32] `json:"values"`
+}
+
+// Comparison Example: {"references":["c9f0f895-fb98-4b91-99f5-1fd0297e236d"],"subject":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","summary":[{"both":1,"id":"c9f0f895-fb98-4b91-99f5-1fd0297e236d","missing_here":1,"only_here":0}],"tests":[{"name":"tempest.api.test_a","values":[1]},{"name":"tempest.api.test_b","values":[-1]}]}
+type Comparison struct {
+	// Subject The result that is compared.
+	Subject openapi_types.UUID `json:"subject"`
+
+	// References What it is compared with.
+	References []openapi_types.UUID `json:"references"`
+
+	// Summary The sums, in the order of `references`.
+	Summary []ComparisonSummary `json:"summary"`
+	Tests   []ComparedTest      `json:"tests"`
+}
+
+// ComparisonSummary Example: {"both":1,"id":"c9f0f895-fb98-4b91-99f5-1fd0297e236d","missing_here":1,"only_here":0}
+type ComparisonSummary struct {
+	// ID The reference.
+	ID openapi_types.UUID `json:"id"`
+
+	// Both Tests with +1.
+	Both int64 `json:"both"`
+
+	// OnlyHere Tests with 0.
+	OnlyHere int64 `json:"only_here"`
+
+	// MissingHere Tests with -1.
+	MissingHere int64 `json:"missing_here"`
+}
+
 // ConfigSections Sections of options, all of them text.
 //
 // Example: {"compute":{"flavor_ref":"1"}}
@@ -1321,6 +1378,18 @@ type LeaseStatus struct {
 // LeaseStatusStatus defines model for LeaseStatus.Status.
 type LeaseStatusStatus string
 
+// LinkedSubunit Example: {"subunit data":"test: a\nsuccess: a\n"}
+type LinkedSubunit struct {
+	// File The same, as the first API calls it.
+	File *string `json:"file,omitempty"`
+
+	// LinkedData The stream.
+	LinkedData *string `json:"subunit data,omitempty"`
+
+	// SubunitData The same, as POST calls it.
+	SubunitData *string `json:"subunit_data,omitempty"`
+}
+
 // NewAccessToken A token to be made.
 //
 // Example: {"allow_from":["192.0.2.0/24"],"kind":"runner","name":"nightly runner","owner":"ann","roles":["runner"]}
@@ -1415,6 +1484,15 @@ type NewProduct struct {
 	Supersede *bool `json:"supersede,omitempty"`
 }
 
+// NewPublicKey Example: {"raw_key":"ssh-rsa AAAAB3NzaC1yc2E me@example.org","self_signature":"0a1b2c"}
+type NewPublicKey struct {
+	// RawKey The key as an OpenSSH line.
+	RawKey string `json:"raw_key"`
+
+	// SelfSignature The signature of the text `signature`, in hexadecimal digits.
+	SelfSignature string `json:"self_signature"`
+}
+
 // NewRun A run to be made.
 //
 // Example: {"cloud_id":3}
@@ -1440,6 +1518,24 @@ type NewStatus struct {
 	Status string `json:"status"`
 
 	// TestID The run, when it is neither in the path nor in the query.
+	TestID *string `json:"test_id,omitempty"`
+}
+
+// NewSubunit Example: {"subunit_data":"test: a\nsuccess: a\n"}
+type NewSubunit struct {
+	// Cpid The cloud provider id.
+	Cpid *string `json:"cpid,omitempty"`
+
+	// File The same, as the first API calls it.
+	File *string `json:"file,omitempty"`
+
+	// RunToken The run's secret, when it has one.
+	RunToken *string `json:"run_token,omitempty"`
+
+	// SubunitData The stream.
+	SubunitData string `json:"subunit_data"`
+
+	// TestID The run; without it an anonymous one is made.
 	TestID *string `json:"test_id,omitempty"`
 }
 
@@ -1712,6 +1808,24 @@ type Pagination struct {
 // Example: {"cpid":"9fe2ff9ee4384b1894a90878d3e92bab","duration_seconds":6123,"results":["tempest.api.compute.test_a"]}
 type ParsedResults = interface{}
 
+// PassList The tests that passed.
+//
+// Example: {"cpid":"6b678f2c7fa94c7e942728b300451b56","duration_seconds":25,"results":[{"name":"tempest.api.identity.admin.v3.test_list_users.UsersV3TestXML.test_get_user","uuid":"4b470073-f361-5188-ab7a-2f495b06f0a4"}]}
+type PassList struct {
+	// Cpid Cloud provider id.
+	Cpid            string `json:"cpid"`
+	DurationSeconds int64  `json:"duration_seconds"`
+
+	// Results Objects with `name` and, if known, `uuid` (once `uid`), or names alone.
+	Results []interface{} `json:"results"`
+}
+
+// PassListForm defines model for PassListForm.
+type PassListForm struct {
+	// Data The list as JSON text.
+	Data string `json:"data"`
+}
+
 // PickedOpportunity A test opportunity and the lease under which the agent has it.
 //
 // Example: {"agent_group":null,"attempt":1,"base_channel":"edge","base_snaps":[],"expires_at":null,"extra_snaps":[],"held_by":"foo-agent-id","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","lease":{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","token":"0f9a4c1be2d94fb1a3f0c7d8"},"max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"PICKED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:33.185000+00:00","waiting_code":null,"waiting_reason":null}
@@ -1861,6 +1975,125 @@ type ProductPatch struct {
 	Supersede *bool                              `json:"supersede,omitempty"`
 }
 
+// PublicKey Example: {"comment":"me@example.org","format":"ssh-rsa","id":"0b6c1d5e6f0e4cc09d3f0a4bb4d3a001","openid":"me","pubkey":"AAAAB3NzaC1yc2E"}
+type PublicKey struct {
+	ID string `json:"id"`
+
+	// Openid The owner.
+	Openid string `json:"openid"`
+	Format string `json:"format"`
+
+	// Pubkey The base64 part of the line.
+	Pubkey  string `json:"pubkey"`
+	Comment string `json:"comment"`
+}
+
+// PublicKeyList Example: [{"comment":"me@example.org","format":"ssh-rsa","id":"0b6c1d5e6f0e4cc09d3f0a4bb4d3a001","openid":"me","pubkey":"AAAAB3NzaC1yc2E"}]
+type PublicKeyList = []PublicKey
+
+// PublishedItem A result in a list.
+//
+// Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}
+type PublishedItem struct {
+	ID openapi_types.UUID `json:"id"`
+
+	// CreatedAt UTC, with a space and no zone.
+	CreatedAt       string        `json:"created_at"`
+	DurationSeconds int64         `json:"duration_seconds"`
+	Meta            PublishedMeta `json:"meta"`
+
+	// URL Where a person looks at it.
+	URL string `json:"url"`
+
+	// VerificationStatus 1 when it is verified.
+	VerificationStatus int32 `json:"verification_status"`
+
+	// ProductVersion Always null: RefStack's products are not built.
+	ProductVersion nullable.Nullable[struct{}] `json:"product_version"`
+}
+
+// PublishedList Example: {"pagination":{"current_page":1,"total_pages":2},"results":[{"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}]}
+type PublishedList struct {
+	Results    []PublishedItem `json:"results"`
+	Pagination PublishedPages  `json:"pagination"`
+}
+
+// PublishedMeta What is noted about a result; only what there is.
+//
+// Example: {"guideline":"2019.11.json","shared":"true","target":"platform"}
+type PublishedMeta struct {
+	// Shared Whether everybody may see it.
+	Shared *string `json:"shared,omitempty"`
+
+	// Guideline The guideline it is for.
+	Guideline *string `json:"guideline,omitempty"`
+
+	// Target The program it is for.
+	Target *string `json:"target,omitempty"`
+
+	// User Its owner, for the owner and administrators only.
+	User *string `json:"user,omitempty"`
+}
+
+// PublishedPages Example: {"current_page":1,"total_pages":2}
+type PublishedPages struct {
+	CurrentPage int64 `json:"current_page"`
+
+	// TotalPages 0 when nothing matches.
+	TotalPages int64 `json:"total_pages"`
+}
+
+// PublishedRecord Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{"guideline":"2019.11.json","shared":"true","target":"platform"},"product_version":null,"verification_status":1}
+type PublishedRecord struct {
+	ID openapi_types.UUID `json:"id"`
+
+	// CreatedAt UTC, with a space and no zone.
+	CreatedAt       string        `json:"created_at"`
+	DurationSeconds int64         `json:"duration_seconds"`
+	Meta            PublishedMeta `json:"meta"`
+
+	// ProductVersion Always null: RefStack's products are not built.
+	ProductVersion nullable.Nullable[struct{}] `json:"product_version"`
+
+	// VerificationStatus 1 when it is verified.
+	VerificationStatus int32 `json:"verification_status"`
+}
+
+// PublishedResult Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"results":["tempest.api.identity.admin.v3.test_list_users.UsersV3TestXML.test_get_user"],"user_role":"user","verification_status":0}
+type PublishedResult struct {
+	ID openapi_types.UUID `json:"id"`
+
+	// Cpid For the owner and administrators only.
+	Cpid *string `json:"cpid,omitempty"`
+
+	// CreatedAt UTC, with a space and no zone.
+	CreatedAt       string        `json:"created_at"`
+	DurationSeconds int64         `json:"duration_seconds"`
+	Meta            PublishedMeta `json:"meta"`
+
+	// Results The names of the tests that passed.
+	Results []string `json:"results"`
+
+	// UserRole What the caller is to the result; foundation is an administrator.
+	UserRole PublishedResultUserRole `json:"user_role"`
+
+	// ProductVersion Always null: RefStack's products are not built.
+	ProductVersion nullable.Nullable[struct{}] `json:"product_version"`
+
+	// VerificationStatus 1 when it is verified.
+	VerificationStatus int32 `json:"verification_status"`
+}
+
+// PublishedResultUserRole What the caller is to the result; foundation is an administrator.
+type PublishedResultUserRole string
+
+// PublishedUpdate Example: {"verification_status":1}
+type PublishedUpdate struct {
+	// VerificationStatus 0 or 1.
+	VerificationStatus *int64                    `json:"verification_status,omitempty"`
+	ProductVersionID   nullable.Nullable[string] `json:"product_version_id,omitempty"`
+}
+
 // ResultFile What was understood of the file that came with a result.
 //
 // Example: {"bytes":90667,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage_count":0,"format":"subunit-v2","outcome":"fail","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","tests":121}
@@ -1882,6 +2115,18 @@ type ResultFile struct {
 
 // ResultFileFormat defines model for ResultFile.Format.
 type ResultFileFormat string
+
+// ResultPublished Example: {"test_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","test_run_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10"}
+type ResultPublished struct {
+	// TestID The result. (RefStack calls it so here; a run's `test_id` is a number.)
+	TestID openapi_types.UUID `json:"test_id"`
+
+	// TestRunID The same, as RefStack's specification calls it.
+	TestRunID openapi_types.UUID `json:"test_run_id"`
+
+	// URL Where a person looks at it.
+	URL string `json:"url"`
+}
 
 // ResultSaved What was understood of an upload.
 //
@@ -2133,6 +2378,87 @@ type StatusSaved struct {
 	// Example: {"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}
 	Status Status `json:"status"`
 	TestID int64  `json:"test_id"`
+}
+
+// SubunitAttachment Example: {"attachment":"http://127.0.0.1:8080/v1/runs/100/results/4d7950cb-586e-407e-9acf-5b169825af98/tests/0/attachments/0","label":"pythonlogging","test_run_id":1}
+type SubunitAttachment struct {
+	// TestRunID The `id` of the test.
+	TestRunID int64 `json:"test_run_id"`
+
+	// Label The name up to its first colon.
+	Label string `json:"label"`
+
+	// Attachment Where it can be fetched.
+	Attachment string `json:"attachment"`
+}
+
+// SubunitCreated Example: {"result-id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","subunit-uuid":"c9f0f895-fb98-4b91-99f5-1fd0297e236d"}
+type SubunitCreated struct {
+	SubunitUUID openapi_types.UUID `json:"subunit-uuid"`
+	ResultID    openapi_types.UUID `json:"result-id"`
+}
+
+// SubunitData Example: {"attachments":[{"attachment":"http://127.0.0.1:8080/v1/runs/100/results/4d7950cb-586e-407e-9acf-5b169825af98/tests/0/attachments/0","label":"pythonlogging","test_run_id":1}],"subunit-data":{"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"},"test_runs":[{"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}],"tests":[{"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}]}
+type SubunitData struct {
+	SubunitData SubunitRun          `json:"subunit-data"`
+	Tests       []SubunitTest       `json:"tests"`
+	TestRuns    []SubunitTestRun    `json:"test_runs"`
+	Attachments []SubunitAttachment `json:"attachments"`
+}
+
+// SubunitLinked Example: {"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","uuid":"c9f0f895-fb98-4b91-99f5-1fd0297e236d"}
+type SubunitLinked struct {
+	// UUID The stream.
+	UUID openapi_types.UUID `json:"uuid"`
+
+	// ID The result.
+	ID openapi_types.UUID `json:"id"`
+}
+
+// SubunitRun Example: {"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"}
+type SubunitRun struct {
+	// RunAt When the stream was stored.
+	RunAt  string             `json:"run_at"`
+	UUID   openapi_types.UUID `json:"uuid"`
+	Skips  int64              `json:"skips"`
+	Fails  int64              `json:"fails"`
+	Passes int64              `json:"passes"`
+
+	// RunTime Seconds; the sum of the tests' durations.
+	RunTime float64 `json:"run_time"`
+
+	// Artifacts Always null: nobody can say it.
+	Artifacts nullable.Nullable[string] `json:"artifacts"`
+}
+
+// SubunitTest Example: {"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}
+type SubunitTest struct {
+	ID     int64  `json:"id"`
+	TestID string `json:"test_id"`
+
+	// RunCount 0 for a test that was skipped.
+	RunCount int64 `json:"run_count"`
+	Success  int64 `json:"success"`
+	Failure  int64 `json:"failure"`
+
+	// RunTime Seconds; null unless it passed.
+	RunTime nullable.Nullable[float64] `json:"run_time"`
+}
+
+// SubunitTestRun Example: {"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}
+type SubunitTestRun struct {
+	// TestID The `id` of the test.
+	TestID int64 `json:"test_id"`
+
+	// RunID The run's number.
+	RunID  int64  `json:"run_id"`
+	Status string `json:"status"`
+
+	// StartTime UTC, whole seconds.
+	StartTime            nullable.Nullable[string] `json:"start_time"`
+	StopTime             nullable.Nullable[string] `json:"stop_time"`
+	StartTimeMicrosecond nullable.Nullable[int32]  `json:"start_time_microsecond"`
+	StopTimeMicrosecond  nullable.Nullable[int32]  `json:"stop_time_microsecond"`
 }
 
 // Test One test of a result.
@@ -3040,6 +3366,48 @@ type DeleteTestSpecParams struct {
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 }
 
+// ListPublishedResultsParams defines parameters for ListPublishedResults.
+type ListPublishedResultsParams struct {
+	// Page Which page; the first is 1. (Text here, because RefStack has words of its own for a bad one.)
+	Page *string `form:"page,omitempty" json:"page,omitempty"`
+
+	// StartDate Not older than this: `YYYY-MM-DD HH:MM:SS` or `YYYY-MM-DD`, UTC, inclusive.
+	StartDate *string `form:"start_date,omitempty" json:"start_date,omitempty"`
+
+	// EndDate Not newer than this, in the same forms; a day includes all of it.
+	EndDate *string `form:"end_date,omitempty" json:"end_date,omitempty"`
+
+	// Cpid Only results of the cloud with this cloud provider id.
+	Cpid *string `form:"cpid,omitempty" json:"cpid,omitempty"`
+
+	// Signed Given with any value: only the caller's own results, private ones included. Needs a login.
+	Signed *string `form:"signed,omitempty" json:"signed,omitempty"`
+
+	// VerificationStatus Only results with this status, 0 or 1.
+	VerificationStatus *string `form:"verification_status,omitempty" json:"verification_status,omitempty"`
+
+	// ProductID Only results of this product. RefStack's products are not built, so any id is 404.
+	ProductID *string `form:"product_id,omitempty" json:"product_id,omitempty"`
+}
+
+// PublishResultParams defines parameters for PublishResult.
+type PublishResultParams struct {
+	// XSignature RSA PKCS#1 v1.5 signature with SHA-256 of the body's bytes, in hexadecimal digits.
+	XSignature *string `json:"X-Signature,omitempty"`
+
+	// XPublicKey The key of the signature as an OpenSSH line.
+	XPublicKey *string `json:"X-Public-Key,omitempty"`
+}
+
+// CompareResultsParams defines parameters for CompareResults.
+type CompareResultsParams struct {
+	// To Ids of 2 to 11 results, with `|` between them.
+	To string `form:"to" json:"to"`
+}
+
+// SetResultMetaKeyTextBody defines parameters for SetResultMetaKey.
+type SetResultMetaKeyTextBody = string
+
 // ListRunsParams defines parameters for ListRuns.
 type ListRunsParams struct {
 	// CloudID Only runs on this cloud.
@@ -3099,6 +3467,24 @@ type AdvertiseSnapToAllParams struct {
 	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
 	// anything again; with another body it is 409.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CreateSubunitParams defines parameters for CreateSubunit.
+type CreateSubunitParams struct {
+	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
+	TestID *RunnerTestID `form:"test_id,omitempty" json:"test_id,omitempty"`
+
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
+
+	// Cpid The cloud provider id of the cloud under test.
+	Cpid *string `form:"cpid,omitempty" json:"cpid,omitempty"`
+
+	// XSignature RSA PKCS#1 v1.5 signature with SHA-256 of the body's bytes, in hexadecimal digits.
+	XSignature *string `json:"X-Signature,omitempty"`
+
+	// XPublicKey The key of the signature as an OpenSSH line.
+	XPublicKey *string `json:"X-Public-Key,omitempty"`
 }
 
 // UpdateTestStatusParams defines parameters for UpdateTestStatus.
@@ -3234,11 +3620,47 @@ type UpdateTestSpecJSONRequestBody = TestSpecPatch
 // ReplaceTestSpecJSONRequestBody defines body for ReplaceTestSpec for application/json ContentType.
 type ReplaceTestSpecJSONRequestBody = NewTestSpec
 
+// CreatePublicKeyJSONRequestBody defines body for CreatePublicKey for application/json ContentType.
+type CreatePublicKeyJSONRequestBody = NewPublicKey
+
+// PublishResultJSONRequestBody defines body for PublishResult for application/json ContentType.
+type PublishResultJSONRequestBody = PassList
+
+// PublishResultFormdataRequestBody defines body for PublishResult for application/x-www-form-urlencoded ContentType.
+type PublishResultFormdataRequestBody = PassListForm
+
+// PublishResultMultipartRequestBody defines body for PublishResult for multipart/form-data ContentType.
+type PublishResultMultipartRequestBody = PassListForm
+
+// UpdatePublishedResultJSONRequestBody defines body for UpdatePublishedResult for application/json ContentType.
+type UpdatePublishedResultJSONRequestBody = PublishedUpdate
+
+// SetResultMetaKeyTextRequestBody defines body for SetResultMetaKey for text/plain ContentType.
+type SetResultMetaKeyTextRequestBody = SetResultMetaKeyTextBody
+
 // CreateRunJSONRequestBody defines body for CreateRun for application/json ContentType.
 type CreateRunJSONRequestBody = NewRun
 
 // AdvertiseSnapToAllJSONRequestBody defines body for AdvertiseSnapToAll for application/json ContentType.
 type AdvertiseSnapToAllJSONRequestBody = SnapRevision
+
+// CreateSubunitJSONRequestBody defines body for CreateSubunit for application/json ContentType.
+type CreateSubunitJSONRequestBody = NewSubunit
+
+// CreateSubunitFormdataRequestBody defines body for CreateSubunit for application/x-www-form-urlencoded ContentType.
+type CreateSubunitFormdataRequestBody = NewSubunit
+
+// CreateSubunitMultipartRequestBody defines body for CreateSubunit for multipart/form-data ContentType.
+type CreateSubunitMultipartRequestBody = NewSubunit
+
+// LinkSubunitJSONRequestBody defines body for LinkSubunit for application/json ContentType.
+type LinkSubunitJSONRequestBody = LinkedSubunit
+
+// LinkSubunitFormdataRequestBody defines body for LinkSubunit for application/x-www-form-urlencoded ContentType.
+type LinkSubunitFormdataRequestBody = LinkedSubunit
+
+// LinkSubunitMultipartRequestBody defines body for LinkSubunit for multipart/form-data ContentType.
+type LinkSubunitMultipartRequestBody = LinkedSubunit
 
 // UpdateTestStatusJSONRequestBody defines body for UpdateTestStatus for application/json ContentType.
 type UpdateTestStatusJSONRequestBody = NewStatus
@@ -3478,6 +3900,48 @@ type ServerInterface interface {
 	// ReplaceTestSpec Replace a test spec
 	// (PUT /v1/products/{product_id}/testspecs/{spec_id})
 	ReplaceTestSpec(ctx echo.Context, productID ProductID, specID SpecID) error
+	// ListPublicKeys List one's keys
+	// (GET /v1/profile/pubkeys)
+	ListPublicKeys(ctx echo.Context) error
+	// CreatePublicKey Register a key
+	// (POST /v1/profile/pubkeys)
+	CreatePublicKey(ctx echo.Context) error
+	// DeletePublicKey Remove one's key
+	// (DELETE /v1/profile/pubkeys/{key_id})
+	DeletePublicKey(ctx echo.Context, keyID string) error
+	// ListPublishedResults List results
+	// (GET /v1/results)
+	ListPublishedResults(ctx echo.Context, params ListPublishedResultsParams) error
+	// PublishResult Upload the passed tests of a run
+	// (POST /v1/results)
+	PublishResult(ctx echo.Context, params PublishResultParams) error
+	// CompareResults Compare results test by test
+	// (GET /v1/results/compare)
+	CompareResults(ctx echo.Context, params CompareResultsParams) error
+	// GetPassListSchema Get the schema of an upload
+	// (GET /v1/results/schema)
+	GetPassListSchema(ctx echo.Context) error
+	// DeletePublishedResult Delete a result
+	// (DELETE /v1/results/{published_id})
+	DeletePublishedResult(ctx echo.Context, publishedID string) error
+	// GetPublishedResult Read a result
+	// (GET /v1/results/{published_id})
+	GetPublishedResult(ctx echo.Context, publishedID string) error
+	// UpdatePublishedResult Verify a result
+	// (PUT /v1/results/{published_id})
+	UpdatePublishedResult(ctx echo.Context, publishedID string) error
+	// GetResultMeta Read what is noted about a result
+	// (GET /v1/results/{published_id}/meta)
+	GetResultMeta(ctx echo.Context, publishedID string) error
+	// DeleteResultMetaKey Take a note back
+	// (DELETE /v1/results/{published_id}/meta/{key})
+	DeleteResultMetaKey(ctx echo.Context, publishedID string, key string) error
+	// GetResultMetaKey Read one note
+	// (GET /v1/results/{published_id}/meta/{key})
+	GetResultMetaKey(ctx echo.Context, publishedID string, key string) error
+	// SetResultMetaKey Note something about a result
+	// (POST /v1/results/{published_id}/meta/{key})
+	SetResultMetaKey(ctx echo.Context, publishedID string, key string) error
 	// ListRuns List runs
 	// (GET /v1/runs)
 	ListRuns(ctx echo.Context, params ListRunsParams) error
@@ -3514,6 +3978,18 @@ type ServerInterface interface {
 	// AdvertiseSnapToAll Advertise a snap revision to every product
 	// (POST /v1/snaps)
 	AdvertiseSnapToAll(ctx echo.Context, params AdvertiseSnapToAllParams) error
+	// CreateSubunit Upload a subunit stream
+	// (POST /v1/subunit)
+	CreateSubunit(ctx echo.Context, params CreateSubunitParams) error
+	// DeleteSubunit Delete a subunit stream
+	// (DELETE /v1/subunit/{subunit_id})
+	DeleteSubunit(ctx echo.Context, subunitID string) error
+	// GetSubunit Read a subunit stream in subunit2sql's numbers
+	// (GET /v1/subunit/{subunit_id})
+	GetSubunit(ctx echo.Context, subunitID string) error
+	// LinkSubunit Give a result its subunit stream
+	// (PUT /v1/subunit/{subunit_id})
+	LinkSubunit(ctx echo.Context, subunitID string) error
 	// UpdateTestStatus Post a status message
 	// (POST /v1/update-test-status)
 	UpdateTestStatus(ctx echo.Context, params UpdateTestStatusParams) error
@@ -5626,6 +6102,307 @@ func (w *ServerInterfaceWrapper) ReplaceTestSpec(ctx echo.Context) error {
 	return err
 }
 
+// ListPublicKeys converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPublicKeys(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPublicKeys(ctx)
+	return err
+}
+
+// CreatePublicKey converts echo context to params.
+func (w *ServerInterfaceWrapper) CreatePublicKey(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreatePublicKey(ctx)
+	return err
+}
+
+// DeletePublicKey converts echo context to params.
+func (w *ServerInterfaceWrapper) DeletePublicKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "key_id" -------------
+	var keyID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key_id", ctx.Param("key_id"), &keyID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeletePublicKey(ctx, keyID)
+	return err
+}
+
+// ListPublishedResults converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPublishedResults(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPublishedResultsParams
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "start_date" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "start_date", ctx.QueryParams(), &params.StartDate, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter start_date: %s", err))
+	}
+
+	// ------------- Optional query parameter "end_date" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "end_date", ctx.QueryParams(), &params.EndDate, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter end_date: %s", err))
+	}
+
+	// ------------- Optional query parameter "cpid" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cpid", ctx.QueryParams(), &params.Cpid, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cpid: %s", err))
+	}
+
+	// ------------- Optional query parameter "signed" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "signed", ctx.QueryParams(), &params.Signed, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter signed: %s", err))
+	}
+
+	// ------------- Optional query parameter "verification_status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "verification_status", ctx.QueryParams(), &params.VerificationStatus, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter verification_status: %s", err))
+	}
+
+	// ------------- Optional query parameter "product_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "product_id", ctx.QueryParams(), &params.ProductID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPublishedResults(ctx, params)
+	return err
+}
+
+// PublishResult converts echo context to params.
+func (w *ServerInterfaceWrapper) PublishResult(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PublishResultParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "X-Signature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Signature")]; found {
+		var XSignature string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for X-Signature, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Signature", valueList[0], &XSignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter X-Signature: %s", err))
+		}
+
+		params.XSignature = &XSignature
+	}
+	// ------------- Optional header parameter "X-Public-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Public-Key")]; found {
+		var XPublicKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for X-Public-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Public-Key", valueList[0], &XPublicKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter X-Public-Key: %s", err))
+		}
+
+		params.XPublicKey = &XPublicKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PublishResult(ctx, params)
+	return err
+}
+
+// CompareResults converts echo context to params.
+func (w *ServerInterfaceWrapper) CompareResults(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CompareResultsParams
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CompareResults(ctx, params)
+	return err
+}
+
+// GetPassListSchema converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPassListSchema(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPassListSchema(ctx)
+	return err
+}
+
+// DeletePublishedResult converts echo context to params.
+func (w *ServerInterfaceWrapper) DeletePublishedResult(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "published_id" -------------
+	var publishedID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "published_id", ctx.Param("published_id"), &publishedID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter published_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeletePublishedResult(ctx, publishedID)
+	return err
+}
+
+// GetPublishedResult converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPublishedResult(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "published_id" -------------
+	var publishedID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "published_id", ctx.Param("published_id"), &publishedID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter published_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPublishedResult(ctx, publishedID)
+	return err
+}
+
+// UpdatePublishedResult converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdatePublishedResult(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "published_id" -------------
+	var publishedID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "published_id", ctx.Param("published_id"), &publishedID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter published_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdatePublishedResult(ctx, publishedID)
+	return err
+}
+
+// GetResultMeta converts echo context to params.
+func (w *ServerInterfaceWrapper) GetResultMeta(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "published_id" -------------
+	var publishedID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "published_id", ctx.Param("published_id"), &publishedID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter published_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetResultMeta(ctx, publishedID)
+	return err
+}
+
+// DeleteResultMetaKey converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteResultMetaKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "published_id" -------------
+	var publishedID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "published_id", ctx.Param("published_id"), &publishedID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter published_id: %s", err))
+	}
+
+	// ------------- Path parameter "key" -------------
+	var key string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key", ctx.Param("key"), &key, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteResultMetaKey(ctx, publishedID, key)
+	return err
+}
+
+// GetResultMetaKey converts echo context to params.
+func (w *ServerInterfaceWrapper) GetResultMetaKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "published_id" -------------
+	var publishedID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "published_id", ctx.Param("published_id"), &publishedID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter published_id: %s", err))
+	}
+
+	// ------------- Path parameter "key" -------------
+	var key string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key", ctx.Param("key"), &key, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetResultMetaKey(ctx, publishedID, key)
+	return err
+}
+
+// SetResultMetaKey converts echo context to params.
+func (w *ServerInterfaceWrapper) SetResultMetaKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "published_id" -------------
+	var publishedID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "published_id", ctx.Param("published_id"), &publishedID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter published_id: %s", err))
+	}
+
+	// ------------- Path parameter "key" -------------
+	var key string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key", ctx.Param("key"), &key, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter key: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetResultMetaKey(ctx, publishedID, key)
+	return err
+}
+
 // ListRuns converts echo context to params.
 func (w *ServerInterfaceWrapper) ListRuns(ctx echo.Context) error {
 	var err error
@@ -5986,6 +6763,118 @@ func (w *ServerInterfaceWrapper) AdvertiseSnapToAll(ctx echo.Context) error {
 	return err
 }
 
+// CreateSubunit converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateSubunit(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateSubunitParams
+	// ------------- Optional query parameter "test_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "test_id", ctx.QueryParams(), &params.TestID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "run_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "run_token", ctx.QueryParams(), &params.RunToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter run_token: %s", err))
+	}
+
+	// ------------- Optional query parameter "cpid" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cpid", ctx.QueryParams(), &params.Cpid, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cpid: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "X-Signature" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Signature")]; found {
+		var XSignature string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for X-Signature, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Signature", valueList[0], &XSignature, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter X-Signature: %s", err))
+		}
+
+		params.XSignature = &XSignature
+	}
+	// ------------- Optional header parameter "X-Public-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Public-Key")]; found {
+		var XPublicKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for X-Public-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Public-Key", valueList[0], &XPublicKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter X-Public-Key: %s", err))
+		}
+
+		params.XPublicKey = &XPublicKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateSubunit(ctx, params)
+	return err
+}
+
+// DeleteSubunit converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteSubunit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "subunit_id" -------------
+	var subunitID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subunit_id", ctx.Param("subunit_id"), &subunitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subunit_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteSubunit(ctx, subunitID)
+	return err
+}
+
+// GetSubunit converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSubunit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "subunit_id" -------------
+	var subunitID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subunit_id", ctx.Param("subunit_id"), &subunitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subunit_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSubunit(ctx, subunitID)
+	return err
+}
+
+// LinkSubunit converts echo context to params.
+func (w *ServerInterfaceWrapper) LinkSubunit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "subunit_id" -------------
+	var subunitID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subunit_id", ctx.Param("subunit_id"), &subunitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subunit_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.LinkSubunit(ctx, subunitID)
+	return err
+}
+
 // UpdateTestStatus converts echo context to params.
 func (w *ServerInterfaceWrapper) UpdateTestStatus(ctx echo.Context) error {
 	var err error
@@ -6340,6 +7229,24 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/tests/:n", wrapper.GetTest, options.OperationMiddlewares["getTest"]...)
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/tests/:n/attachments/:k", wrapper.GetAttachment, options.OperationMiddlewares["getAttachment"]...)
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/raw", wrapper.GetRaw, options.OperationMiddlewares["getRaw"]...)
+	router.GET(options.BaseURL+"/v1/results", wrapper.ListPublishedResults, options.OperationMiddlewares["listPublishedResults"]...)
+	router.POST(options.BaseURL+"/v1/results", wrapper.PublishResult, options.OperationMiddlewares["publishResult"]...)
+	router.GET(options.BaseURL+"/v1/results/schema", wrapper.GetPassListSchema, options.OperationMiddlewares["getPassListSchema"]...)
+	router.GET(options.BaseURL+"/v1/results/compare", wrapper.CompareResults, options.OperationMiddlewares["compareResults"]...)
+	router.DELETE(options.BaseURL+"/v1/results/:published_id", wrapper.DeletePublishedResult, options.OperationMiddlewares["deletePublishedResult"]...)
+	router.GET(options.BaseURL+"/v1/results/:published_id", wrapper.GetPublishedResult, options.OperationMiddlewares["getPublishedResult"]...)
+	router.PUT(options.BaseURL+"/v1/results/:published_id", wrapper.UpdatePublishedResult, options.OperationMiddlewares["updatePublishedResult"]...)
+	router.GET(options.BaseURL+"/v1/results/:published_id/meta", wrapper.GetResultMeta, options.OperationMiddlewares["getResultMeta"]...)
+	router.DELETE(options.BaseURL+"/v1/results/:published_id/meta/:key", wrapper.DeleteResultMetaKey, options.OperationMiddlewares["deleteResultMetaKey"]...)
+	router.GET(options.BaseURL+"/v1/results/:published_id/meta/:key", wrapper.GetResultMetaKey, options.OperationMiddlewares["getResultMetaKey"]...)
+	router.POST(options.BaseURL+"/v1/results/:published_id/meta/:key", wrapper.SetResultMetaKey, options.OperationMiddlewares["setResultMetaKey"]...)
+	router.GET(options.BaseURL+"/v1/profile/pubkeys", wrapper.ListPublicKeys, options.OperationMiddlewares["listPublicKeys"]...)
+	router.POST(options.BaseURL+"/v1/profile/pubkeys", wrapper.CreatePublicKey, options.OperationMiddlewares["createPublicKey"]...)
+	router.DELETE(options.BaseURL+"/v1/profile/pubkeys/:key_id", wrapper.DeletePublicKey, options.OperationMiddlewares["deletePublicKey"]...)
+	router.POST(options.BaseURL+"/v1/subunit", wrapper.CreateSubunit, options.OperationMiddlewares["createSubunit"]...)
+	router.DELETE(options.BaseURL+"/v1/subunit/:subunit_id", wrapper.DeleteSubunit, options.OperationMiddlewares["deleteSubunit"]...)
+	router.GET(options.BaseURL+"/v1/subunit/:subunit_id", wrapper.GetSubunit, options.OperationMiddlewares["getSubunit"]...)
+	router.PUT(options.BaseURL+"/v1/subunit/:subunit_id", wrapper.LinkSubunit, options.OperationMiddlewares["linkSubunit"]...)
 	router.GET(options.BaseURL+"/v1/products", wrapper.ListProducts, options.OperationMiddlewares["listProducts"]...)
 	router.POST(options.BaseURL+"/v1/products", wrapper.CreateProduct, options.OperationMiddlewares["createProduct"]...)
 	router.DELETE(options.BaseURL+"/v1/products/:product_id", wrapper.DeleteProduct, options.OperationMiddlewares["deleteProduct"]...)
@@ -17726,6 +18633,2092 @@ func (response ReplaceTestSpec503ApplicationProblemPlusJSONResponse) VisitReplac
 	return err
 }
 
+type ListPublicKeysRequestObject struct {
+}
+
+type ListPublicKeysResponseObject interface {
+	VisitListPublicKeysResponse(w http.ResponseWriter) error
+}
+
+type ListPublicKeys200JSONResponse PublicKeyList
+
+func (response ListPublicKeys200JSONResponse) VisitListPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublicKeys400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublicKeys400ApplicationProblemPlusJSONResponse) VisitListPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublicKeys401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublicKeys401ApplicationProblemPlusJSONResponse) VisitListPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublicKeys403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublicKeys403ApplicationProblemPlusJSONResponse) VisitListPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublicKeys406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublicKeys406ApplicationProblemPlusJSONResponse) VisitListPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublicKeys429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublicKeys429ApplicationProblemPlusJSONResponse) VisitListPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublicKeys503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublicKeys503ApplicationProblemPlusJSONResponse) VisitListPublicKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKeyRequestObject struct {
+	Body *CreatePublicKeyJSONRequestBody
+}
+
+type CreatePublicKeyResponseObject interface {
+	VisitCreatePublicKeyResponse(w http.ResponseWriter) error
+}
+
+type CreatePublicKey201ResponseHeaders struct {
+	Location *string
+}
+
+type CreatePublicKey201JSONResponse struct {
+	Body    string
+	Headers CreatePublicKey201ResponseHeaders
+}
+
+func (response CreatePublicKey201JSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey400ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey401ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey403ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey406ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey409ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey413ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey415ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey429ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePublicKey503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreatePublicKey503ApplicationProblemPlusJSONResponse) VisitCreatePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublicKeyRequestObject struct {
+	KeyID string `json:"key_id"`
+}
+
+type DeletePublicKeyResponseObject interface {
+	VisitDeletePublicKeyResponse(w http.ResponseWriter) error
+}
+
+type DeletePublicKey204Response struct {
+}
+
+func (response DeletePublicKey204Response) VisitDeletePublicKeyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeletePublicKey400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublicKey400ApplicationProblemPlusJSONResponse) VisitDeletePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublicKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublicKey401ApplicationProblemPlusJSONResponse) VisitDeletePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublicKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublicKey403ApplicationProblemPlusJSONResponse) VisitDeletePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublicKey404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublicKey404ApplicationProblemPlusJSONResponse) VisitDeletePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublicKey406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublicKey406ApplicationProblemPlusJSONResponse) VisitDeletePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublicKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublicKey429ApplicationProblemPlusJSONResponse) VisitDeletePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublicKey503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublicKey503ApplicationProblemPlusJSONResponse) VisitDeletePublicKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublishedResultsRequestObject struct {
+	Params ListPublishedResultsParams
+}
+
+type ListPublishedResultsResponseObject interface {
+	VisitListPublishedResultsResponse(w http.ResponseWriter) error
+}
+
+type ListPublishedResults200JSONResponse PublishedList
+
+func (response ListPublishedResults200JSONResponse) VisitListPublishedResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublishedResults400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublishedResults400ApplicationProblemPlusJSONResponse) VisitListPublishedResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublishedResults401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublishedResults401ApplicationProblemPlusJSONResponse) VisitListPublishedResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublishedResults403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublishedResults403ApplicationProblemPlusJSONResponse) VisitListPublishedResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublishedResults404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublishedResults404ApplicationProblemPlusJSONResponse) VisitListPublishedResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublishedResults406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublishedResults406ApplicationProblemPlusJSONResponse) VisitListPublishedResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublishedResults429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublishedResults429ApplicationProblemPlusJSONResponse) VisitListPublishedResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPublishedResults503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListPublishedResults503ApplicationProblemPlusJSONResponse) VisitListPublishedResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResultRequestObject struct {
+	Params        PublishResultParams
+	JSONBody      *PublishResultJSONRequestBody
+	Body          io.Reader
+	FormdataBody  *PublishResultFormdataRequestBody
+	MultipartBody *multipart.Reader
+}
+
+type PublishResultResponseObject interface {
+	VisitPublishResultResponse(w http.ResponseWriter) error
+}
+
+type PublishResult201ResponseHeaders struct {
+	Location *string
+}
+
+type PublishResult201JSONResponse struct {
+	Body    ResultPublished
+	Headers PublishResult201ResponseHeaders
+}
+
+func (response PublishResult201JSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResult400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PublishResult400ApplicationProblemPlusJSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResult401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PublishResult401ApplicationProblemPlusJSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResult403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PublishResult403ApplicationProblemPlusJSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResult406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response PublishResult406ApplicationProblemPlusJSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResult413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PublishResult413ApplicationProblemPlusJSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResult415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PublishResult415ApplicationProblemPlusJSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResult429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PublishResult429ApplicationProblemPlusJSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishResult503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PublishResult503ApplicationProblemPlusJSONResponse) VisitPublishResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareResultsRequestObject struct {
+	Params CompareResultsParams
+}
+
+type CompareResultsResponseObject interface {
+	VisitCompareResultsResponse(w http.ResponseWriter) error
+}
+
+type CompareResults200JSONResponse Comparison
+
+func (response CompareResults200JSONResponse) VisitCompareResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareResults400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CompareResults400ApplicationProblemPlusJSONResponse) VisitCompareResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareResults401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CompareResults401ApplicationProblemPlusJSONResponse) VisitCompareResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareResults403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CompareResults403ApplicationProblemPlusJSONResponse) VisitCompareResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareResults404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CompareResults404ApplicationProblemPlusJSONResponse) VisitCompareResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareResults406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CompareResults406ApplicationProblemPlusJSONResponse) VisitCompareResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareResults429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CompareResults429ApplicationProblemPlusJSONResponse) VisitCompareResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareResults503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CompareResults503ApplicationProblemPlusJSONResponse) VisitCompareResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPassListSchemaRequestObject struct {
+}
+
+type GetPassListSchemaResponseObject interface {
+	VisitGetPassListSchemaResponse(w http.ResponseWriter) error
+}
+
+type GetPassListSchema200JSONResponse map[string]interface{}
+
+func (response GetPassListSchema200JSONResponse) VisitGetPassListSchemaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPassListSchema400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetPassListSchema400ApplicationProblemPlusJSONResponse) VisitGetPassListSchemaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPassListSchema401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetPassListSchema401ApplicationProblemPlusJSONResponse) VisitGetPassListSchemaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPassListSchema403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetPassListSchema403ApplicationProblemPlusJSONResponse) VisitGetPassListSchemaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPassListSchema406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPassListSchema406ApplicationProblemPlusJSONResponse) VisitGetPassListSchemaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPassListSchema429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetPassListSchema429ApplicationProblemPlusJSONResponse) VisitGetPassListSchemaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPassListSchema503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPassListSchema503ApplicationProblemPlusJSONResponse) VisitGetPassListSchemaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublishedResultRequestObject struct {
+	PublishedID string `json:"published_id"`
+}
+
+type DeletePublishedResultResponseObject interface {
+	VisitDeletePublishedResultResponse(w http.ResponseWriter) error
+}
+
+type DeletePublishedResult204Response struct {
+}
+
+func (response DeletePublishedResult204Response) VisitDeletePublishedResultResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeletePublishedResult400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublishedResult400ApplicationProblemPlusJSONResponse) VisitDeletePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublishedResult401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublishedResult401ApplicationProblemPlusJSONResponse) VisitDeletePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublishedResult403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublishedResult403ApplicationProblemPlusJSONResponse) VisitDeletePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublishedResult404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublishedResult404ApplicationProblemPlusJSONResponse) VisitDeletePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublishedResult406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublishedResult406ApplicationProblemPlusJSONResponse) VisitDeletePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublishedResult429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublishedResult429ApplicationProblemPlusJSONResponse) VisitDeletePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePublishedResult503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeletePublishedResult503ApplicationProblemPlusJSONResponse) VisitDeletePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublishedResultRequestObject struct {
+	PublishedID string `json:"published_id"`
+}
+
+type GetPublishedResultResponseObject interface {
+	VisitGetPublishedResultResponse(w http.ResponseWriter) error
+}
+
+type GetPublishedResult200JSONResponse PublishedResult
+
+func (response GetPublishedResult200JSONResponse) VisitGetPublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublishedResult400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetPublishedResult400ApplicationProblemPlusJSONResponse) VisitGetPublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublishedResult401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetPublishedResult401ApplicationProblemPlusJSONResponse) VisitGetPublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublishedResult403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetPublishedResult403ApplicationProblemPlusJSONResponse) VisitGetPublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublishedResult404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetPublishedResult404ApplicationProblemPlusJSONResponse) VisitGetPublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublishedResult406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPublishedResult406ApplicationProblemPlusJSONResponse) VisitGetPublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublishedResult429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetPublishedResult429ApplicationProblemPlusJSONResponse) VisitGetPublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublishedResult503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPublishedResult503ApplicationProblemPlusJSONResponse) VisitGetPublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResultRequestObject struct {
+	PublishedID string `json:"published_id"`
+	Body        *UpdatePublishedResultJSONRequestBody
+}
+
+type UpdatePublishedResultResponseObject interface {
+	VisitUpdatePublishedResultResponse(w http.ResponseWriter) error
+}
+
+type UpdatePublishedResult201JSONResponse PublishedRecord
+
+func (response UpdatePublishedResult201JSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult400ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult401ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult403ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult404ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult406ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult413ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult415ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult429ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePublishedResult503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdatePublishedResult503ApplicationProblemPlusJSONResponse) VisitUpdatePublishedResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaRequestObject struct {
+	PublishedID string `json:"published_id"`
+}
+
+type GetResultMetaResponseObject interface {
+	VisitGetResultMetaResponse(w http.ResponseWriter) error
+}
+
+type GetResultMeta200JSONResponse PublishedMeta
+
+func (response GetResultMeta200JSONResponse) VisitGetResultMetaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMeta400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMeta400ApplicationProblemPlusJSONResponse) VisitGetResultMetaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMeta401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMeta401ApplicationProblemPlusJSONResponse) VisitGetResultMetaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMeta403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMeta403ApplicationProblemPlusJSONResponse) VisitGetResultMetaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMeta404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMeta404ApplicationProblemPlusJSONResponse) VisitGetResultMetaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMeta406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMeta406ApplicationProblemPlusJSONResponse) VisitGetResultMetaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMeta429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMeta429ApplicationProblemPlusJSONResponse) VisitGetResultMetaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMeta503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMeta503ApplicationProblemPlusJSONResponse) VisitGetResultMetaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteResultMetaKeyRequestObject struct {
+	PublishedID string `json:"published_id"`
+	Key         string `json:"key"`
+}
+
+type DeleteResultMetaKeyResponseObject interface {
+	VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error
+}
+
+type DeleteResultMetaKey204Response struct {
+}
+
+func (response DeleteResultMetaKey204Response) VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteResultMetaKey400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteResultMetaKey400ApplicationProblemPlusJSONResponse) VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteResultMetaKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteResultMetaKey401ApplicationProblemPlusJSONResponse) VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteResultMetaKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteResultMetaKey403ApplicationProblemPlusJSONResponse) VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteResultMetaKey404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteResultMetaKey404ApplicationProblemPlusJSONResponse) VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteResultMetaKey406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteResultMetaKey406ApplicationProblemPlusJSONResponse) VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteResultMetaKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteResultMetaKey429ApplicationProblemPlusJSONResponse) VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteResultMetaKey503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteResultMetaKey503ApplicationProblemPlusJSONResponse) VisitDeleteResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaKeyRequestObject struct {
+	PublishedID string `json:"published_id"`
+	Key         string `json:"key"`
+}
+
+type GetResultMetaKeyResponseObject interface {
+	VisitGetResultMetaKeyResponse(w http.ResponseWriter) error
+}
+
+type GetResultMetaKey200JSONResponse string
+
+func (response GetResultMetaKey200JSONResponse) VisitGetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaKey400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMetaKey400ApplicationProblemPlusJSONResponse) VisitGetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMetaKey401ApplicationProblemPlusJSONResponse) VisitGetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMetaKey403ApplicationProblemPlusJSONResponse) VisitGetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaKey404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMetaKey404ApplicationProblemPlusJSONResponse) VisitGetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaKey406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMetaKey406ApplicationProblemPlusJSONResponse) VisitGetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMetaKey429ApplicationProblemPlusJSONResponse) VisitGetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultMetaKey503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultMetaKey503ApplicationProblemPlusJSONResponse) VisitGetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKeyRequestObject struct {
+	PublishedID string `json:"published_id"`
+	Key         string `json:"key"`
+	Body        io.Reader
+	TextBody    *SetResultMetaKeyTextRequestBody
+}
+
+type SetResultMetaKeyResponseObject interface {
+	VisitSetResultMetaKeyResponse(w http.ResponseWriter) error
+}
+
+type SetResultMetaKey201Response struct {
+}
+
+func (response SetResultMetaKey201Response) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(201)
+	return nil
+}
+
+type SetResultMetaKey400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey400ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey401ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey403ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKey404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey404ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKey406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey406ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKey413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey413ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKey415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey415ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKey429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey429ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetResultMetaKey503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SetResultMetaKey503ApplicationProblemPlusJSONResponse) VisitSetResultMetaKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListRunsRequestObject struct {
 	Params ListRunsParams
 }
@@ -19828,6 +22821,654 @@ func (response AdvertiseSnapToAll503ApplicationProblemPlusJSONResponse) VisitAdv
 	return err
 }
 
+type CreateSubunitRequestObject struct {
+	Params        CreateSubunitParams
+	JSONBody      *CreateSubunitJSONRequestBody
+	Body          io.Reader
+	FormdataBody  *CreateSubunitFormdataRequestBody
+	MultipartBody *multipart.Reader
+}
+
+type CreateSubunitResponseObject interface {
+	VisitCreateSubunitResponse(w http.ResponseWriter) error
+}
+
+type CreateSubunit201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateSubunit201JSONResponse struct {
+	Body    SubunitCreated
+	Headers CreateSubunit201ResponseHeaders
+}
+
+func (response CreateSubunit201JSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit400ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit401ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit403ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit404ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit406ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit413ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit415ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit429ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSubunit503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSubunit503ApplicationProblemPlusJSONResponse) VisitCreateSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubunitRequestObject struct {
+	SubunitID string `json:"subunit_id"`
+}
+
+type DeleteSubunitResponseObject interface {
+	VisitDeleteSubunitResponse(w http.ResponseWriter) error
+}
+
+type DeleteSubunit204Response struct {
+}
+
+func (response DeleteSubunit204Response) VisitDeleteSubunitResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteSubunit400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSubunit400ApplicationProblemPlusJSONResponse) VisitDeleteSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubunit401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSubunit401ApplicationProblemPlusJSONResponse) VisitDeleteSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubunit403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSubunit403ApplicationProblemPlusJSONResponse) VisitDeleteSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubunit404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSubunit404ApplicationProblemPlusJSONResponse) VisitDeleteSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubunit406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSubunit406ApplicationProblemPlusJSONResponse) VisitDeleteSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubunit429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSubunit429ApplicationProblemPlusJSONResponse) VisitDeleteSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSubunit503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSubunit503ApplicationProblemPlusJSONResponse) VisitDeleteSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitRequestObject struct {
+	SubunitID string `json:"subunit_id"`
+}
+
+type GetSubunitResponseObject interface {
+	VisitGetSubunitResponse(w http.ResponseWriter) error
+}
+
+type GetSubunit200JSONResponse SubunitData
+
+func (response GetSubunit200JSONResponse) VisitGetSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunit400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunit400ApplicationProblemPlusJSONResponse) VisitGetSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunit401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunit401ApplicationProblemPlusJSONResponse) VisitGetSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunit403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunit403ApplicationProblemPlusJSONResponse) VisitGetSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunit404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunit404ApplicationProblemPlusJSONResponse) VisitGetSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunit406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunit406ApplicationProblemPlusJSONResponse) VisitGetSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunit429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunit429ApplicationProblemPlusJSONResponse) VisitGetSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunit503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunit503ApplicationProblemPlusJSONResponse) VisitGetSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunitRequestObject struct {
+	SubunitID     string `json:"subunit_id"`
+	JSONBody      *LinkSubunitJSONRequestBody
+	Body          io.Reader
+	FormdataBody  *LinkSubunitFormdataRequestBody
+	MultipartBody *multipart.Reader
+}
+
+type LinkSubunitResponseObject interface {
+	VisitLinkSubunitResponse(w http.ResponseWriter) error
+}
+
+type LinkSubunit200JSONResponse SubunitLinked
+
+func (response LinkSubunit200JSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit400ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit401ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit403ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit404ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit406ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit413ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit415ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit429ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkSubunit503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response LinkSubunit503ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateTestStatusRequestObject struct {
 	Params        UpdateTestStatusParams
 	JSONBody      *UpdateTestStatusJSONRequestBody
@@ -21732,6 +25373,48 @@ type StrictServerInterface interface {
 	// ReplaceTestSpec Replace a test spec
 	// (PUT /v1/products/{product_id}/testspecs/{spec_id})
 	ReplaceTestSpec(ctx context.Context, request ReplaceTestSpecRequestObject) (ReplaceTestSpecResponseObject, error)
+	// ListPublicKeys List one's keys
+	// (GET /v1/profile/pubkeys)
+	ListPublicKeys(ctx context.Context, request ListPublicKeysRequestObject) (ListPublicKeysResponseObject, error)
+	// CreatePublicKey Register a key
+	// (POST /v1/profile/pubkeys)
+	CreatePublicKey(ctx context.Context, request CreatePublicKeyRequestObject) (CreatePublicKeyResponseObject, error)
+	// DeletePublicKey Remove one's key
+	// (DELETE /v1/profile/pubkeys/{key_id})
+	DeletePublicKey(ctx context.Context, request DeletePublicKeyRequestObject) (DeletePublicKeyResponseObject, error)
+	// ListPublishedResults List results
+	// (GET /v1/results)
+	ListPublishedResults(ctx context.Context, request ListPublishedResultsRequestObject) (ListPublishedResultsResponseObject, error)
+	// PublishResult Upload the passed tests of a run
+	// (POST /v1/results)
+	PublishResult(ctx context.Context, request PublishResultRequestObject) (PublishResultResponseObject, error)
+	// CompareResults Compare results test by test
+	// (GET /v1/results/compare)
+	CompareResults(ctx context.Context, request CompareResultsRequestObject) (CompareResultsResponseObject, error)
+	// GetPassListSchema Get the schema of an upload
+	// (GET /v1/results/schema)
+	GetPassListSchema(ctx context.Context, request GetPassListSchemaRequestObject) (GetPassListSchemaResponseObject, error)
+	// DeletePublishedResult Delete a result
+	// (DELETE /v1/results/{published_id})
+	DeletePublishedResult(ctx context.Context, request DeletePublishedResultRequestObject) (DeletePublishedResultResponseObject, error)
+	// GetPublishedResult Read a result
+	// (GET /v1/results/{published_id})
+	GetPublishedResult(ctx context.Context, request GetPublishedResultRequestObject) (GetPublishedResultResponseObject, error)
+	// UpdatePublishedResult Verify a result
+	// (PUT /v1/results/{published_id})
+	UpdatePublishedResult(ctx context.Context, request UpdatePublishedResultRequestObject) (UpdatePublishedResultResponseObject, error)
+	// GetResultMeta Read what is noted about a result
+	// (GET /v1/results/{published_id}/meta)
+	GetResultMeta(ctx context.Context, request GetResultMetaRequestObject) (GetResultMetaResponseObject, error)
+	// DeleteResultMetaKey Take a note back
+	// (DELETE /v1/results/{published_id}/meta/{key})
+	DeleteResultMetaKey(ctx context.Context, request DeleteResultMetaKeyRequestObject) (DeleteResultMetaKeyResponseObject, error)
+	// GetResultMetaKey Read one note
+	// (GET /v1/results/{published_id}/meta/{key})
+	GetResultMetaKey(ctx context.Context, request GetResultMetaKeyRequestObject) (GetResultMetaKeyResponseObject, error)
+	// SetResultMetaKey Note something about a result
+	// (POST /v1/results/{published_id}/meta/{key})
+	SetResultMetaKey(ctx context.Context, request SetResultMetaKeyRequestObject) (SetResultMetaKeyResponseObject, error)
 	// ListRuns List runs
 	// (GET /v1/runs)
 	ListRuns(ctx context.Context, request ListRunsRequestObject) (ListRunsResponseObject, error)
@@ -21768,6 +25451,18 @@ type StrictServerInterface interface {
 	// AdvertiseSnapToAll Advertise a snap revision to every product
 	// (POST /v1/snaps)
 	AdvertiseSnapToAll(ctx context.Context, request AdvertiseSnapToAllRequestObject) (AdvertiseSnapToAllResponseObject, error)
+	// CreateSubunit Upload a subunit stream
+	// (POST /v1/subunit)
+	CreateSubunit(ctx context.Context, request CreateSubunitRequestObject) (CreateSubunitResponseObject, error)
+	// DeleteSubunit Delete a subunit stream
+	// (DELETE /v1/subunit/{subunit_id})
+	DeleteSubunit(ctx context.Context, request DeleteSubunitRequestObject) (DeleteSubunitResponseObject, error)
+	// GetSubunit Read a subunit stream in subunit2sql's numbers
+	// (GET /v1/subunit/{subunit_id})
+	GetSubunit(ctx context.Context, request GetSubunitRequestObject) (GetSubunitResponseObject, error)
+	// LinkSubunit Give a result its subunit stream
+	// (PUT /v1/subunit/{subunit_id})
+	LinkSubunit(ctx context.Context, request LinkSubunitRequestObject) (LinkSubunitResponseObject, error)
 	// UpdateTestStatus Post a status message
 	// (POST /v1/update-test-status)
 	UpdateTestStatus(ctx context.Context, request UpdateTestStatusRequestObject) (UpdateTestStatusResponseObject, error)
@@ -24111,6 +27806,458 @@ func (sh *strictHandler) ReplaceTestSpec(ctx echo.Context, productID ProductID, 
 	return nil
 }
 
+// ListPublicKeys operation middleware
+func (sh *strictHandler) ListPublicKeys(ctx echo.Context) error {
+	var request ListPublicKeysRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPublicKeys(ctx.Request().Context(), request.(ListPublicKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPublicKeys")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPublicKeysResponseObject); ok {
+		return validResponse.VisitListPublicKeysResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreatePublicKey operation middleware
+func (sh *strictHandler) CreatePublicKey(ctx echo.Context) error {
+	var request CreatePublicKeyRequestObject
+
+	var body CreatePublicKeyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreatePublicKey(ctx.Request().Context(), request.(CreatePublicKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreatePublicKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreatePublicKeyResponseObject); ok {
+		return validResponse.VisitCreatePublicKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeletePublicKey operation middleware
+func (sh *strictHandler) DeletePublicKey(ctx echo.Context, keyID string) error {
+	var request DeletePublicKeyRequestObject
+
+	request.KeyID = keyID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeletePublicKey(ctx.Request().Context(), request.(DeletePublicKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeletePublicKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeletePublicKeyResponseObject); ok {
+		return validResponse.VisitDeletePublicKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPublishedResults operation middleware
+func (sh *strictHandler) ListPublishedResults(ctx echo.Context, params ListPublishedResultsParams) error {
+	var request ListPublishedResultsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPublishedResults(ctx.Request().Context(), request.(ListPublishedResultsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPublishedResults")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPublishedResultsResponseObject); ok {
+		return validResponse.VisitListPublishedResultsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PublishResult operation middleware
+func (sh *strictHandler) PublishResult(ctx echo.Context, params PublishResultParams) error {
+	var request PublishResultRequestObject
+
+	request.Params = params
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body PublishResultJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/octet-stream") {
+		request.Body = ctx.Request().Body
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		if form, err := ctx.FormParams(); err == nil {
+			var body PublishResultFormdataRequestBody
+			if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+				return err
+			}
+			request.FormdataBody = &body
+		} else {
+			return err
+		}
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "multipart/form-data") {
+		if reader, err := ctx.Request().MultipartReader(); err != nil {
+			return err
+		} else {
+			request.MultipartBody = reader
+		}
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PublishResult(ctx.Request().Context(), request.(PublishResultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PublishResult")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PublishResultResponseObject); ok {
+		return validResponse.VisitPublishResultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CompareResults operation middleware
+func (sh *strictHandler) CompareResults(ctx echo.Context, params CompareResultsParams) error {
+	var request CompareResultsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CompareResults(ctx.Request().Context(), request.(CompareResultsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CompareResults")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CompareResultsResponseObject); ok {
+		return validResponse.VisitCompareResultsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPassListSchema operation middleware
+func (sh *strictHandler) GetPassListSchema(ctx echo.Context) error {
+	var request GetPassListSchemaRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPassListSchema(ctx.Request().Context(), request.(GetPassListSchemaRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPassListSchema")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPassListSchemaResponseObject); ok {
+		return validResponse.VisitGetPassListSchemaResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeletePublishedResult operation middleware
+func (sh *strictHandler) DeletePublishedResult(ctx echo.Context, publishedID string) error {
+	var request DeletePublishedResultRequestObject
+
+	request.PublishedID = publishedID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeletePublishedResult(ctx.Request().Context(), request.(DeletePublishedResultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeletePublishedResult")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeletePublishedResultResponseObject); ok {
+		return validResponse.VisitDeletePublishedResultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPublishedResult operation middleware
+func (sh *strictHandler) GetPublishedResult(ctx echo.Context, publishedID string) error {
+	var request GetPublishedResultRequestObject
+
+	request.PublishedID = publishedID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPublishedResult(ctx.Request().Context(), request.(GetPublishedResultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPublishedResult")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPublishedResultResponseObject); ok {
+		return validResponse.VisitGetPublishedResultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdatePublishedResult operation middleware
+func (sh *strictHandler) UpdatePublishedResult(ctx echo.Context, publishedID string) error {
+	var request UpdatePublishedResultRequestObject
+
+	request.PublishedID = publishedID
+
+	var body UpdatePublishedResultJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdatePublishedResult(ctx.Request().Context(), request.(UpdatePublishedResultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdatePublishedResult")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdatePublishedResultResponseObject); ok {
+		return validResponse.VisitUpdatePublishedResultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetResultMeta operation middleware
+func (sh *strictHandler) GetResultMeta(ctx echo.Context, publishedID string) error {
+	var request GetResultMetaRequestObject
+
+	request.PublishedID = publishedID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetResultMeta(ctx.Request().Context(), request.(GetResultMetaRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetResultMeta")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetResultMetaResponseObject); ok {
+		return validResponse.VisitGetResultMetaResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteResultMetaKey operation middleware
+func (sh *strictHandler) DeleteResultMetaKey(ctx echo.Context, publishedID string, key string) error {
+	var request DeleteResultMetaKeyRequestObject
+
+	request.PublishedID = publishedID
+	request.Key = key
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteResultMetaKey(ctx.Request().Context(), request.(DeleteResultMetaKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteResultMetaKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteResultMetaKeyResponseObject); ok {
+		return validResponse.VisitDeleteResultMetaKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetResultMetaKey operation middleware
+func (sh *strictHandler) GetResultMetaKey(ctx echo.Context, publishedID string, key string) error {
+	var request GetResultMetaKeyRequestObject
+
+	request.PublishedID = publishedID
+	request.Key = key
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetResultMetaKey(ctx.Request().Context(), request.(GetResultMetaKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetResultMetaKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetResultMetaKeyResponseObject); ok {
+		return validResponse.VisitGetResultMetaKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetResultMetaKey operation middleware
+func (sh *strictHandler) SetResultMetaKey(ctx echo.Context, publishedID string, key string) error {
+	var request SetResultMetaKeyRequestObject
+
+	request.PublishedID = publishedID
+	request.Key = key
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/octet-stream") {
+		request.Body = ctx.Request().Body
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "text/plain") {
+		data, err := io.ReadAll(ctx.Request().Body)
+		if err != nil {
+			return err
+		}
+		if len(data) > 0 {
+			body := SetResultMetaKeyTextRequestBody(data)
+			request.TextBody = &body
+		}
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetResultMetaKey(ctx.Request().Context(), request.(SetResultMetaKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetResultMetaKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetResultMetaKeyResponseObject); ok {
+		return validResponse.VisitSetResultMetaKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListRuns operation middleware
 func (sh *strictHandler) ListRuns(ctx echo.Context, params ListRunsParams) error {
 	var request ListRunsRequestObject
@@ -24463,6 +28610,198 @@ func (sh *strictHandler) AdvertiseSnapToAll(ctx echo.Context, params AdvertiseSn
 		return err
 	} else if validResponse, ok := response.(AdvertiseSnapToAllResponseObject); ok {
 		return validResponse.VisitAdvertiseSnapToAllResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateSubunit operation middleware
+func (sh *strictHandler) CreateSubunit(ctx echo.Context, params CreateSubunitParams) error {
+	var request CreateSubunitRequestObject
+
+	request.Params = params
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body CreateSubunitJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/octet-stream") {
+		request.Body = ctx.Request().Body
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		if form, err := ctx.FormParams(); err == nil {
+			var body CreateSubunitFormdataRequestBody
+			if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+				return err
+			}
+			request.FormdataBody = &body
+		} else {
+			return err
+		}
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "multipart/form-data") {
+		if reader, err := ctx.Request().MultipartReader(); err != nil {
+			return err
+		} else {
+			request.MultipartBody = reader
+		}
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateSubunit(ctx.Request().Context(), request.(CreateSubunitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateSubunit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateSubunitResponseObject); ok {
+		return validResponse.VisitCreateSubunitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteSubunit operation middleware
+func (sh *strictHandler) DeleteSubunit(ctx echo.Context, subunitID string) error {
+	var request DeleteSubunitRequestObject
+
+	request.SubunitID = subunitID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteSubunit(ctx.Request().Context(), request.(DeleteSubunitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteSubunit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteSubunitResponseObject); ok {
+		return validResponse.VisitDeleteSubunitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSubunit operation middleware
+func (sh *strictHandler) GetSubunit(ctx echo.Context, subunitID string) error {
+	var request GetSubunitRequestObject
+
+	request.SubunitID = subunitID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSubunit(ctx.Request().Context(), request.(GetSubunitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSubunit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSubunitResponseObject); ok {
+		return validResponse.VisitGetSubunitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// LinkSubunit operation middleware
+func (sh *strictHandler) LinkSubunit(ctx echo.Context, subunitID string) error {
+	var request LinkSubunitRequestObject
+
+	request.SubunitID = subunitID
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body LinkSubunitJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/octet-stream") {
+		request.Body = ctx.Request().Body
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		if form, err := ctx.FormParams(); err == nil {
+			var body LinkSubunitFormdataRequestBody
+			if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+				return err
+			}
+			request.FormdataBody = &body
+		} else {
+			return err
+		}
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "multipart/form-data") {
+		if reader, err := ctx.Request().MultipartReader(); err != nil {
+			return err
+		} else {
+			request.MultipartBody = reader
+		}
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.LinkSubunit(ctx.Request().Context(), request.(LinkSubunitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "LinkSubunit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(LinkSubunitResponseObject); ok {
+		return validResponse.VisitLinkSubunitResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -24887,601 +29226,715 @@ func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L35dhu53Sj4KhhOzmm7Q1LctJ+cO2pbTivtRZ8kp5O0fEWwCiQRFQGmAIpiNJxzn+Y+2H2SOfgBqBW1",
-	"SbLj5FP+SFusKqy/fX1oeXyx5IwwKVpHD605wT4J4Z8nnkeW8gKzGYG/fSK8kC4l5ax11LrEG4HkHEu0",
-	"xKEUiE+RnBM0pQFBHmZoQhAWt8RHUx52W+0WuceLZUBaR63JRhLRareENycLrEaWm6V6IGRI2ay13bZb",
-	"b7A3J284kyEP8nP/zNco4GwGM2Im1iREC7xRc96SpUxPx3jHU6NVzciZJEy+pWLJBdUTZee9shtkeEHQ",
-	"ivkkROs59eYIo0nI14KESOA7IhILSy8GS4m9+YIweQwjqYH+sKCMepxNu38XnNVbJtxKfoG/wmLUhaTu",
-	"Q86pQFQ4rgH1OoeHO/3dvV69eS+Jtwqp3JzzgHqb/ALe8XBCfZE4D8lRuGIIs42cU7gyLJGQmPkCURat",
-	"Mb02gZk/4ffHyCdTvApkR4Qe+oFxRn6ot86rzZJ8gkU5QPeKBIGwCxRqhRMSUHJHYDUL4lOM1MhZOBKM",
-	"TqcV878ly5B42A0/l5R5BK3nRO+bL0kIbyIqkG8+JD56dfHuDTrcH+2+Tq/g/+mPeoPRaHTQq7qt0ys8",
-	"y09/giSeacCgAt2RcGNgtK2QFI3Ppp2PnJHOByy9+Tg993Vr0j8c7WHvcDA6HPiD4ei6VbGI91jID9yn",
-	"U0p8F6iaU9BwuCYhQULykPjpiX8lfhv1++hPK4YGvf4I9faPBoOjXh/98cNV1Qoou3VjMSP3EmHmwwqW",
-	"IbmjfCXQEs+IPv2DwcFB5vSvV73e0Nu56++EKyb+h3r3DwP4kRyjkAR/uG6pUauPhReBx69zdQgSlrdG",
-	"Gl0MKQ0JzpyLXchOvxIaLsiUhCEJi5D2F0KWSZSdhnyBJAkCtQAu5wpJ1rA2KpGnSJ96I0dlQzNN5Wpk",
-	"uDmZShI6IFT9jOZ8jRaYbZAgHld0QnIkFbDOMGWpaXeTU015uMCyddSiTA4HrbadmzJJZiSEya+4xMEb",
-	"vmLSzVVgWirJQqCFwgLEGcJBAJCRpp/9oqn3Ru6pf/3115OVnBMmqULzIuLthcRX7+BAIBwShIELZ7Hi",
-	"J4JDEiqwCBZ/uG6JgC7XeFMJe7/ikKl/u7m5Icc88NEabzSlLqFT6RUNDg9RB1234ucVq9m2W0sc4gWR",
-	"Vt6YESbP3roRFquHbTTZaPxQQAjroxLNqOK4VAoSTNNrmnLegQ871G+1W1QNtsRy3mq31AiKH6unN/A0",
-	"JP9Y0VCRKhmuSHLlC3z/nrCZnLeOBr1eu7WgzP7db7t40CoU3AHdijdRtiIIA5irjShQswdNBfLgS9ie",
-	"aCMsEGaI4DCgJNTEaYbv1Efpbfp/f3fw4epkbbf4jxUJN4k9Aq4VbGi3P6je0FsSUMUuii7HN8/bCKPP",
-	"n8/eppdHBpN9b+T3O4c9POmMpj3SmfQng84Qj7xdf4/sTw967tux4za9IAdDZP5bg3Q4CPj6dLGUmz/j",
-	"YEXsaOldfV4C0ZkTFGAhEWVKYpER7/SxJF306kpxEUUY22hCPLwSBF2en/2gn2v0XXAg6ZghxVaGw+Hh",
-	"saK02EecEYVPo14PjSm7wwH1O+q7cfd1GrF6/d3ewWDvqjc66vWOer2CaybMv1HflyFdu3XfCcmSYCXs",
-	"t+aY+YGiTm0lt3kOkvQGM48EhggseShXjEpKjOCv9se4RFPKcJC6c32krlVOYaLkEo2I1zqa4kCQ6PIm",
-	"nAcEM7i9P/LA/4CFJGERBM4U0VrAK24gPMR9b6BAb3cXjzojb/egc+jvep3edJf08f5k6A36biBUQ9/o",
-	"oZ8Oh2c+WSy5JMzb/EI2ThFNwZQR3r2AEiZ/EIivmT5yoAwaBtUyiJBd9I6HaDBCc74KteIhFHW8JRvF",
-	"vKK/1aYMqYx+M6rTmso5X0nkc8pm1ywS1YHfHsNjhBkIAmjCfcUgNeQedq9Z6pR3J73p3nREOti/I6Gk",
-	"gnQG9lS1Zhmfa+IoOuosig5yd7eaQClR8/SugH1osQojIUOCF+psL0l4R8LOJWESwWcCzTgRiDMgupFm",
-	"IAjzc9R2tN/vF+1JraMDI3bO3hbtaG/k3AJd0GqhBGs2MFesQTPnBRfpBfYV5LlQL4AZnKgH3+TkpwW+",
-	"p4vVAh5rtmf+dMo3n6bAwPNb+MSCDVpHPA5YLvKpX82rs4wsZtZNcO7T9GyBXdoyLAzwTCmN91JDulaW",
-	"M6t7e3ry9qfT03c3B8PRbr83PCxYIlUz3awY/ceKPGalnyIquylcLxVIEiETFHmTXuzQ38WHk91B58Ab",
-	"DTsj0vM6uOcNO7t4OO15h2R/EkNwZv1q4JvEwI/YQ/xxEbHOrt5NsZvsIk2x3Zt4Ctk+x2XWlhk5NnaM",
-	"UABl7HfRiUbUpZIe1DOgJAIRJXdk9QjXRaivC3C1nVc3Upiq/1eJr2pPlZKqVvuyUihhPvGPlciNxkrH",
-	"HiNNCIEuqd2u5zwgCPt+SETG7HTyX/O1tzi89X/92POKRFYtBxdB3qh3uFfNE85D7q+8QoViqR9HsId+",
-	"BXVCIKYEMw8zJdmQeyq0nQD43Si9lf605w3x7qCz749IZzQZHnYOvd5epzfZw0Ov7w/IaOqGUDP50wHz",
-	"gohVULjHEJ7+oMhZG/EQjb1VGBImx2DvMYYGhYxYSgWZ6e2Zl9070ENXbWCpBg7V1//zlRnu//2t1znE",
-	"nelJ592Xh4NtJ/nnqMmf/cH29e9azkNZsSt+SwoMuIJ4IYlErHDF2toiRyVaY6X2+0QzAs7IMRornZ2H",
-	"9J+gAI/BzOzhMAQhSHFhZFRxpSLkjDQeD0Piyc6ch4IUwHq4YjcSllumojl3yUh4RUTx9au9YaTt2Upv",
-	"1Nh/rKkQWhDMBMITQZh0KzMpRUULi8TXh6PUFizQBZleSuzd/iC04CrwRmT0l36hxgJ0OsNg8vu8XBKv",
-	"lJOIJfHcLGRvOt2d7Hm7nWF/2uuMpn3SOZjue53d/qSHh5MDPJoM3OCtxnw6dl5KHMpGeuc7ML3FvMSh",
-	"dyLOvr3q2StVPYXa5+OVz0sZUs8hOF6QqdqXp036xt6jdqiELF8RtBW7ZXzNjtBYHSbqow1I8UiizRgI",
-	"HuiUqIcYR3w6RVPEMnZt9V3hrmBZFdAJL4HF3KHNaf1q1BuBXnF5fqbkXiW5w/UawqPWFgsraM1XgY8m",
-	"BCjRsVKwQRmjwpjHFXiwmtq2Yws11O0KmlKgbThksAoEyosx5RKLWtfH1WLishxbavCDQAxeATJlLJqa",
-	"WWWEtF5qH+5dsNrr1wqTXX+vcP11GLZCd1xTSt6f9L09PCSd3nRv0Bnhfb9zMO2RzsA7xCN/d7JH9vef",
-	"wsGridyvZDLn/LZoS2v92L16r4cPev0B6exN+35n5O1POgeT/rCzNx1MR5Oed+j3C0yDZtinLn+rPhZL",
-	"zoT2cf+E/QttV1F/GcoD1Hu5DKh23OwsQz4JyOL34K49ekhM97uQTFtHrf97J3aq7+inYudcf6UnzVjf",
-	"+YIYLLcAC2tQYLoOOZsdozEJQx6KsbEAEezNtYeo29Jez2lgaOi3WvRVYp1qzhD71JNCa/oRteoa6+KE",
-	"+r6WyL7l+mJnilrRjHO/jSZg6SICTJfAlIG3wkL/yBn5tmukIuWu5yGdUYYDJDZCkgVIpDN6RxhaLY/R",
-	"eBUGFgK0QYXzW1DDlgH2CGzhI5c6cANPAvKtz1vPbLVBHqJPS8JAQOycnJ91/kxCQTlDWNwKUEEwujM/",
-	"mf2fnJ9pPh/dEKhgdmfv+Ir533hTIdFaIRIri3OgTFGjLUp0RwWdBMR6DDwcBCS0Sy7zgBsTnjbzgvL8",
-	"KuOEf60xiQYBCulsDhpaIkQHwmQ6iTgZ1zbN+zupmJpEkEDZN/DOVpsLNgHH/hXn73E4++aQNeH+Bo5d",
-	"ya5TSgJfgQyVbXVA/E4pYFIgMHHCyUOAzEcuL7GkYkr/FcgAeA3ArLA4CoZCAVVC6koK6pNU/EvyYvU6",
-	"O1GcT+nFJmOCYDGXJLyjHvnM8B2mwb9i8wJM7AC985WUirf5fM3gCkXE7qwLlxHiC2t00eEO3pz4XfTR",
-	"SL/qBL252qCfOSkIJ+hE8QRl55SIPNjqYAD+AbONYfjimx4R59qsbzioMEEXYCDXZjN1UjH/er5df2bY",
-	"mDTINyWlH3liOxEqW6XOaHJtRO6XSpRTz0Nyx29zF/7rr792soEUZfvPxl2YQ1iG3CNCKNw4ZdLY2/8l",
-	"slMc4aOFk7VBijkPUkgh8a1S/GD1YgWKAfE/EJ/iK5Bqv+3yLYVSc6vLsn+fMo/7EDikObp2GBqzqiOk",
-	"RO1bCV9bK7ZHsadCXPCAFPBNRUPs0IbvapJzjMb3nSUJF1QowUKMwSalDxWk5pAHBMx4PgdlhCmF7bdW",
-	"aF15IdjVWu1WgCetdkuvFIzR2F9Q1vrSzhs29HIjoyP2fYggxcF5qL6XVGkXRuHOOXzVV5EPVnExSe7T",
-	"plhjPLpRNEKttX846Pa6g25vZzBS6/FCgiXxb0AZHfQGe51ev9Pfjcw2f2vF70w2rSOzk3aLLDANWkct",
-	"mEzhnYAx2CoI2q1pgGeidfTbl3aL+kql57c3vf6f3o7+vPfrf/1l+Nfdv+2fHP7UfzN8u3u6/67Vbt0S",
-	"cLXEhnH1G1UCW+pQzZgBFvJmJcyy9ZTxb3qrrYQqrsSfYIOikfha/feohZnayTIkU3qvLiVYhzej6f4E",
-	"9EIgIIkJ1OULuG49jLpMwrDCGTXXSmheqdTIrRo0vr30HTy0wB/rtHKZH3AY4k2r3brv8FBB1lG/v01f",
-	"VcKC4GNJOpIuSM6gnRxgtE3f40PJu7vb6HpLXtvbpm++YEnq8OKTKVuiGtAAzmPO6HCrgS2L82dKx1lN",
-	"AuoZ12zxCrYxIGZH+WiiJyInQDKEW8vzcyzmpGKGwdbCNQDFp2nr6LdyWpqgD7+oD7dfEuOpW9Vo8Sio",
-	"6m2zuJQzw2j6uKBsJUHQfOIdH2zzmJo3fSbdf8VjqQvXGF4CpcNthO4lb+1uYzLgjtwPFbud4xB7koRC",
-	"KxCa3OoI6CXhS63HhcTjM0aFDbYrnHSwTZOZJyPQ/jaiUglwqAYu4JUlcKIuzZK6kkNU01sqmEdCYOSE",
-	"QiSQ2TViPLRCW+KkrD05ubWhNrdZW91vLTDemSszYGAwy963pWHR2u3hWCpjUKedpM4RAYi2kqK7KRqa",
-	"In+pq8xgVQ7kYzmAT/5OPJmRA34xBCIru/AFwobnUzCCHCOMAiIlCZMACfHXwgYfGRllSUKdIZKRUYRW",
-	"96pEk/dUmzUbiSfg8FeynBpBZMUSGFy7Lw1bZ+TecNs8A02/3Qi8tWyVhe+tnc+F7yaY1sihEPGvA/zH",
-	"EBE7fn2M1DJtIBVhAL/lmJqF4PSWzGoqIOOCyygBoMFV/MzXmjKBrc8CUeZC+B0JA7y8MZHzraPhXq+X",
-	"u4g0xy/IyxArWLLCbuaLQraRA7jcEkqzt3jgG2zQVq41D2/FMerBpOBjl4gzj3TRW+24QmpHqdXkgmAG",
-	"u4eDdASM2x+TvyQbtbiwWlT96/k1MvTYQXxw+pmwApA0hOTc76J3lCjNjk91cgVSFE+7bBXwZW7Um2PG",
-	"iBLSiT/LUDLw0IKw3xtd9feOdg+OBgfdg95uD1y1KZF/sqKB39FmZZhBhvhGMLxMivg974AMJnv9zoDs",
-	"ks5o0pt2Dqc9v7OP+2TXH3qjyQC32ibKDfI9CPPUGc6lXB7t7Ew573p8sTPBYfRaHAznDqMzGgK8HIn7",
-	"WlpPxRyDV3AZYKku3r6RCKSpHY8TkoBgEU0Skjsq4A713+ZMnBQsuowSDjrKSfn1ZMQ3+psrhVYp+RBE",
-	"+bpivxboE3cbU9ltIXGLhYUZ75jf/i44617g9QcihL6ZlCihxesIB1crYLelUnkOah5y66m5gP2tA7ge",
-	"6gtZu40F+KuQzmYkzAvvg4T8Wnt+JfRmYLsw7hcS4xbYJ06al6FqWWUxRpcGqwP9JolYDe55uE3gV5M5",
-	"9YcWEx2xAQVDuXauGF4O+kuv95LhZasOfsSqvEuUNaJrKrrPkoy2IzY4ixFp1I0k4uhc7LYSFxsfdxak",
-	"imXeL1Wsr5agmBQDkx8LQKYXtvUvZFtf8qJ35obqyt4pgSgnfWeF4fQkTjCbNZesTtAy5LMQLxBlSlfC",
-	"E21HnhLpzUkuGJ4SARG7Sy6kMBE1Ob0FMglmIV8tW0dKiRooDdKmF+SSEfSTkNwxru7rcF9BKV5iD9wG",
-	"/XbL4wstMuq7KIF1sMd2dYh2q92a88CHhMzfHlomCBcGTEroyREGPYUtw2G3f6Cw5fc2Km85B9BQiqE6",
-	"jtbjQMwVOF8zEH8LFt0JCYykAcqyIIQVIHx+CwvuA6ywgDKSJHEK3Bbzabwng/oGIcxfQoIvqDVZCdAL",
-	"M/CfvPAGfEmxwhguHsoFnBSYNJgEJMYInKoTmTOSTAR8Tfht79mlVLWLCJydPhvr01LIWIv8/EwCP5kR",
-	"U2YGHWwTAFhAXorNqoZCZYTcNBDXPSLI/3IckBJxNJDXNhsrgPqgPkmNdPhYyW64TeJQggeUy3clx763",
-	"TeLhY+zXSpY3uJsFmrGgAWQrQPS5SRwD0q9dozY0VlF7pWMzDqFHIYSG6PCi9dzWFjEmNOqDORCoRLul",
-	"J8jbzUpFvUQaWpKspISyJClIIHfi+BPnFgGugY8Ype3RxJiVAcoUEhcy3Mby3CyS41445X84p/zi5pUN",
-	"ZMRZLdlwVi4TfjCE0cU2BFpjJgmgtaUDx4izYJMKIdHngWZECjAjJtE+Ois/xJRpRFpgxVAZ1poXn07h",
-	"lS/J+OTos7xZXS3i3B32n1+1tBUsssY9iw0tRtZoydckRGK1XAab+JqjFeetUTHjzy5gk3RodbVxNMqW",
-	"A9toIxHoWdhWjpDCqIUQcUFmVMiwsFYOljFToCKyqkaVCQIylYivJJpjXdmJhraclI6zGav5x0hIvGmg",
-	"H5TQthweVomh5YVF6gtzedmzoIDKD0oh0npjW8ezYoGu1V6uWxkoGTQCkmFGhC0wZqW1NCpRuGIib+Lv",
-	"Z21dDdPR8871CrEwhx05fM9DH7FBp+CpBGQX2kGzIIuJLvy2wPfJifqJofMS5/5zIdpBRj58JjAbZKRH",
-	"dzK9iFJrBZTrof6xjv1SQpz2btQXOxf4/ky/nLqWnBC5mxFDHUuzizLkWBBkPyheX6PCP5nVlsnMTt9T",
-	"VBmwsXnE1PgzfkztG0a60iDxFUjqZKIuOpPClFuDylISjf/P//rfO+qZ2Hlg2524OqHYebjdjjNU8RYc",
-	"aQtqErzu5c59R4bYIxPs3R57cxwKIv+wktODRB6YfQ7S9j9J66i/u5f3SN66Q37yqVywERd1KLEHb+2i",
-	"c0EqInliELfvQ0y5jggyJSVtPZRuleHb+gG+2iQKA/Uhug4LUiDVY0SZvuaGLgNFK2W4YlC9Kz/HeUiE",
-	"YrZQNi9cmUKG3BbRmJAZZcwGa9s6nMXhILtZceA2tngvtG8Z9uoUEFY+lSee1LULGnlpufHIZmFbm3Nt",
-	"InYm6NBTi3dEHUbhhFGUaCagEMa7qRM+mUcJZwDJGEI3x+iVqVsypbMVJIWqiV630Rj+MW6j8S3ZCMkZ",
-	"Uf9WBG6MXgV8RplGfrGmEsgDn07VZzp4dgxx2To9XMmPjE+4v+m6SLM7aKs4UMsZ1lRuJSiJWNomj/ah",
-	"IkjDuGUMbNnAIhtHFAUWRQMWQtwpk+GmIcR9YgSBXmLVADUQCvgsF0pjoPl7gESdkQRSro40VrKuTzzj",
-	"cdDBVkQdKrnTL/okIFL7qNQco/1+v91aEDnn2oHy/vTqVC1aH2iufGUUD26HIhcrnXyLIWi9ZbI8TVbx",
-	"kfqj05seTLG/O+n4h96kM9o7nHZwf2+3s9872NvfHxwc7vbAfcZXMlUx88EkJ2+NfWUlFH8ftVtSs7aC",
-	"COr7G1Mn6GaBw1s4e/iVMP9mJfTfjpgnS6TqSXQxYUuJdLuJS3FK9zViLQ+2yTt8iHTj+DJ9wijxy81h",
-	"itGZS8/Rpoj2MLLuMCKVFq7+1OPqf2kwUf/WlKyNxpaMYfOEhzpcH7M4T+AHgcb3HUAeHdFfyY0znusa",
-	"HvNtDLEPFc57A8bOwjJYzhWy2zQOiAma8JXi+CbIX0cfi+oo4wRaPFQY8y2mPFTEjyexqCKKxSBO4SZN",
-	"sR+feyslM6J1SCURVRGzEAZv0c5ZoAWeRfQSaigco15UNzkkxtoblcBrKA8qZJJGIGwWga/uJE8GChM7",
-	"TR7sXyBDk9zLzgf4AglcEcS+v00TluoZTpnf+SzM2MeGcUNKqTcn3i3xq65lzxnRYA5EI3wKeNqGtKUW",
-	"6jidiG5FyJUEawtk7VgfjkhUBNMRuBQy5qdFtpZwZcJkSEl1aGv0Xl2jaSxOfHcxrXYvJdGsP61o4DcW",
-	"vZW6A/EczoL0DzrWo3XU6nWH3V7XJ3ejYXc2GPh9fLiX56wTu4bMKeFZG3l8saBSIAEF15XCgieTkNxR",
-	"qK8+x2Iem7/GrunG3VbVMen5XafzJuArvzE4hmDvhApLnhogKx8qbqkwbckpSFwmdqV/eNDd7Xf7vV53",
-	"/2i4O9zd37kbdHs2Xc1KJjbjCwcy+imQNz5ZcPVr6M2pJJ5chVGAibdULMLtphl1enudfv+qtx+LRxVL",
-	"2+31enZl9tWbu2Hp28Mo4keLCMbovTRsaRrgOx7eaDQbwAWpJQ+NxQ/qrNE7LIk+UJD1F0tFv8Qc262B",
-	"LGhOxJzGaulX7tbULYBCRneYYYfkl7mwisyV5G1V5GfEd9jA96ukv/Q1NwkXgNS1ZcMwSxBhnpzwVusE",
-	"h9sMVDUMv8hCWc1gCHj/kni60UTe3f8oGdQA70O5GJIC5aaRHwmgr0gOTOJC4+tTcB0hSqP4WJcsos8l",
-	"ARDpK29nMS65zRR+JTAoXl/6RDO4YoA/AyeZCMvEURVyhaaeeCBcxhP/wgC+bwbwpd1a4hllkcJmKl7e",
-	"QC1X8BhwiYP4X/BAGMdoxrVr7r2mOKklDockmV5Qabp//GYW+8xiUqMVQnjkE28g/OjsTJsUg/VtIclN",
-	"yY+MJBSfPPXInK8E5D0uKEu52qrZcex9Cmna91ndFCHLrxMfH1Q7ipIMPPNlhaie5+Gpurg1vrdcPOny",
-	"HBzU+PD5ji7DqCsGq15YlncXOHlrOH91ZWGXYy/5ySDvxi14qWDt8UcRr0/Wh68GoAzzb3yXKf7fDHYT",
-	"/LwZ6LqcnhkB6hGXVxHQmS+1Z+aC7DvdIKwNHX60Sr1wFd8o4jj9gk1pXvmUmiDQ/wmyIqH2dJSkbioV",
-	"CCTmuiUEhD15pCQt96V6yL+qeog5fj2m7h422jOp3jpFwaczKoXuIdYqTZd+VKmJfKaaLC6LrZPOue55",
-	"gUWm8PWRLXOt9wHj6HWP27lX8+9ALd6/QNmmDizN9VJFWY+MUGL9Y6lT+lKMjlfuCACklBhTnPcHgcYx",
-	"MozBekplGwl6b64Kbk3XEhZEtqGENmUz9PnqTTdbOTmK4tw/Go6Ohofd3uGwPxqAGBVVRb++9h9G2871",
-	"tX997Zv/XOn/HKX+c33dVe/ubX/ncsaaPZpSrI8iN6agqq7uDbYzcFLkaA74++ckzNKcmpG8URBrWZZX",
-	"en2gLyjMiuq7gjn6Rp0CYOPF6eXn91c3l1efLk7fKhiY0kAXRjMKQd06s3rLraPWei6Id/Nh+st/HYYH",
-	"f/zlr/8Ir9Z//3z+9uDs/fnfzvjgPX6PL9cK5cPAKDDiaGfHo11zIpBOps5T7JjebI7wzUekXxTkFuzX",
-	"zxA+yLLEqupA9ugfSmM5MpfymEyA4TZxczXPw0D8O/1ZrqzOI7KULQy4aCT0VNKmd0FnDCsZXPdpu5SY",
-	"+Tj0kVmQSDvDEhivQatVkR0McFVqAXJZSNRX6YuITjS+yPT1l1VGMUfhIqpvsW2p0zAUIlXmeLUMOPZ1",
-	"6JoHZc/j+o9+QYBOFJ8EIdtCXVV/Tzc8iYIFoKkn9m6J1GUk4n57UxqQ4lAb6xFPThK1ePJCDzIzdIm9",
-	"dotxClm3d31rCLvrdyBTkQih/7IWq7t+xycS08D8nhx/9k+6bLVbpvXv/SJwVnGxW3X2tmpHAV8WOn2i",
-	"cEUthPjmlOvEgpW4kbPwZhYU5Tyb75ywYrr4PQJaAJQRZ8CQoCclR9iyqqzQq5NCjLGsKJXiMM2FoKq2",
-	"Fe8WNAhoVLZE6Z6J6JDtl6oc5uGwu783So1+F+XJmK5hMW62jjJ8y7Cqmt0SGbmXN2bLCQnV5naYzokA",
-	"YYlS6TU5YV4Ujc42F3jItAQFdKl2Yp8FiROTyFORYfaMnPJgm7yWKo9C4rYqYiVc5eagv5wSpc0NdKg/",
-	"TqFhHX6Uu+jHHUC+0oYr/67eyPb2LuGzXJxSEt4aMF83S0vV+Y8uLnU1cZJcBKb5Y6tMlMuCZJN0uecn",
-	"NnkEfHr+6TZagSNfKB1YE7eub+RFS++pkeNrWBEUFBKPqPv5QUQRQRDokAsKYsQZDlS/fEgODrGMI1Ay",
-	"e7QnWgZQTV0+hnTrqJMXtvacbC2f65g87IdmvKsy5TExdhl8XBYkP08xDYivk5+jDsumnjwNAisqy5AS",
-	"P9EaPSoVyEy+cPLM9JjpHMf4zZzUeXrXPB3lMl3cfY6XS8KIDzIqZhuEQ4K76Mxm6vlc9+FYLoNNUQk0",
-	"9UncNE9hnY8lGL7jHja1O+GA6dsiQOv85PLy9G1rWweEDax/43RhHYMnJF4s62BnnnPA4RW1row7j5iC",
-	"/a6yk6aGSjp7XVeeDInak4jscKWxw4pF2JtzQ5SrJRrEOpJAEFPqe0JMjKPSCXSqHXSlJ8y3DY/VChLW",
-	"xESqXe3yYmnRr7R7b8bGWli+GMo2Gs034LO22Yxu76LERB3Cl7EX/NbrHH556Lf7hw7TX4a9lxftalQe",
-	"zQmxTxhzb5sC5CfKMu5KsimZMJ6srXEgU5fL3SQWwNNFrWEhTVk5LMhw7hcaVp+GRbG2er35aNu7RhUK",
-	"NBsrKx5TGHOrA605IGkCRyE5CgL8pzwI+FocIxwInpRGaVyfZEOqakhnI3D1/koCcDU48tkjAi0COoWw",
-	"ZyidkOkxhwRHUxy6LSuQ/ZkA6RS0/dfn08+nb2/efbq4Ofnj6cery6pLjyq+JS5dDw7FMNQx5Mf8Urc6",
-	"22MA/B8rsqouUBdJwdAi1PZZXPDbWBG1p+FAmlwRAC3fJk94ggW5yZXPg18Tde+cZU/6/cLV5grnzUmg",
-	"fQV6Bc9aG2+B729ivWVYUKGELnC4gSXdJKvnpR5kq9wtQ8pDOMfd3je55ajqXqu/2+2NOh4PdUlGGW5u",
-	"+DRSUEy/2No9Zx8FPc1Irvp4qbt2gflK/e0tIJpQtz39EsV3xvCmt5MNgKs6pTWmkrLZjadLljBTEyjx",
-	"JLLNM25qdiTi3aFUiQERFJXOeNLum+2gyODZsBobhEnHzOk5LKWJ8me12FiKhDr9/Jtl7CfQb7dj/zcP",
-	"fBIq6VSgOXhmyCK11NrOvIG7RG9pXPsja84qcTWB1U8WLVPIWeFJbWg5Tdymw3gah2ZnOUbTwfP14mrK",
-	"8w1iwZ90yqNCkScJwMl7TU1fS5bP19uN79Vxzjkzcqng9ShV4EYhVrqC2YtI9SJSvYhULyLVf55I9cWt",
-	"thsa2ER1V3pulbE9MXYh2a4XAqgppq4a54j+w8xE/ykZ6p8k5MWBfwU3+6Twv+trPY4zDPCPPPA/YGEj",
-	"qBp1ISRCEh95fDExKR5qf4pgRBXjRGFnEiHzXZYqYiAB8A5x3xtMe6Szu4tHnZG3e9A59He9Tm+6S/p4",
-	"fzL0Bo+1VhkiE7eEN2T6wUYEL+mg62HGGfVwkCyyr8To6C11LB31bXfKeeatLyUokdnv99FIZO9xEXGP",
-	"FMsH2+QtOAKXoPcNYT5aCRJGCFdVNCrR2iE94k8b6IxeW7OyPR/KwhEfI/EWHv9+QfuzhCBr2zvETSOi",
-	"E2yWbBhTglxPo4IG5/iZSMAjEW1NJv7iqQhZhmZNavllix4maimmT+89UUDLV1JbUpUEYhrbM93aKWbB",
-	"zEdLcP5wQaJCMGCD5ZDH4Sq/WXONu+mmK+klfsC3JLJEr1hAhLDlF8AEYOAPKoPCEE9YyF4xdn7kgJ1I",
-	"rqlHjk05VvgMgugjY3lj9I2LLtqV2hqMZYaSDCZm8a4cpZrqfjMe+DcL+DTbHOWFc1ZxzjxSp4+zpiCZ",
-	"EI2qRMnU+OWQECW7Jm47fX651T8PS8yuORrVtd6fCQ7kvAnERr5FfpuXXYrCtE6CNd4INOa34+OonmXk",
-	"ucfINBRPleW+dUQ7Z3GzuPbPzwSHckJwQbi+Lu9qKkLbUtG3hCwFwgG9y2awRDXSHxxF4p+mN5pMsN70",
-	"EI+8/oQM/MPRdNKHt/b9AxeUO3oqlLfKMEfxHthAVe3c7CGb2UoP+QTi7pqAUeJEy8r0Hx71cjXukxD4",
-	"xHL7JUebt9DPjYHeWsgTJcZq3QMc/6Ve/PYZDv295eqJY/3KsJg9LoMMhTXIbAl25HPKZsnC80dKurDl",
-	"xg0uPbnMeIElOztmqUoT5UE+WirMZiM6LdDFSYnZzjaNoo2f3Pzi8U3InoKIz+NjG+Y61j/REdGOAbxR",
-	"hNQT1OKnOmP69cAvpVra0840vNZ7d4IoX5CTlZw3NiWZPJ2AzxDN9ieG21Dz6HRih3BhXsiFw+oPdHXQ",
-	"8S+2tjFag/5q6rfH9ZCry7eZiYp2/tYUtXxEgM2cLxJFMV/5IZ7KDuNSUjab40Xn74Kzjnqp0xu+bkNv",
-	"TzQN+UKrZRDla7/OBuIsKfAvym4T7GtC/J82iSzUAE+iNFQeznZ87okdYEZUgo3yMs5IDYngq9DTZ28H",
-	"MBmrXcrucED9nZAEOzYGVL1GjX8bygqoszz/dHkFpu+5RsCdu/7OkgvZ0V+1tvkCN2YrpUeb4dp2148v",
-	"BWEOoCq3Tb/WNjO6ICR1bEXrKRXX+IJcmEEcS81mICxpKzlpEdD+HN1Mw77VHmZoooAWMjTzyd3Y88hS",
-	"dtSd6vUsA+qBiWjn7ybtLw8M+WoGagirMdWvAZ6avNGHekmNPlnJeSck/6gvd1sq6RhMIZ5zVk3o6wBz",
-	"AnazP8RqmNWmfLIMic4r/VKr/EoKCptnZy6xnB8hQkFrHSvcN+RZ/bOj2E2AJRmD7Uv/dodDke0q8Qhy",
-	"koWtaIiqm9IIEo1cVNnYWfA+tanyqsgYfb44Q/Zd9Ori3Ru0t7vfe108sDqZRsTNFSSPvTm6wyFVMoxV",
-	"YKJVgJktHxXvBIyzBZ6R+pZjRtYI3Nhd9G4VAjiYcl5YvTJjPCR+Ow4xQmPt9GZ4YcFjtZyF2Df++DHC",
-	"Cw4ZJMZcUNIOP98R+Pnc7mX2ZEdtXv0w7sQCU0Ba2mRFAwlM/gnW1WG+tXsm9Ub9rEQvyoSEmkYMSb60",
-	"kADLaWsowdoaC5ZqpO9dV/7AaBzfypKEczUkRmNrvhsfoyWGtHLO0IrpAm1+Uj2u0QinVhbGwN0yPiNt",
-	"sg360+Wnj+gOByuidU9j1dbrpWyGbqmM8i7wRB+QJOEyJDK5m8lGEhhA/cOV+1hz4SN36Ju7nISa7x8r",
-	"Em7UQhPNihMwMtyrDSL9F29FE29F1h+Xa8eeDyGLPXNJVHQJZO/x5M9xrbSGrNVUWbOoq8D25PwMvXob",
-	"bnzu3b7OUEXFeBSjxEu6c9fvpgxoxsWQN+tgOS8oKKHbmtki7UK39nHyriJb8FjPWqOMNiyjtMJ7ZAJr",
-	"qIeFdDaXNtPBNI/lKFwx4+tMJj4UZTw8wsbS3MD2XRhCSsqDXc752prRoYEV8viCCKu0EmjHq2Oam9fv",
-	"SlkjyiIvk5bVJoGXucp0EWYE/Kmm/XyI05MvJOM2Tea4a4eGIoVq5W4O5UynT7hb2nbXHmYeCTrGvl3R",
-	"9aXEaPVUI1WUWJ84Otf1fyTrp1RU1NUUdcblAvs5Bbe0QmK2DGG9ooK5aoF5xE/MmnOY6/Y5AmQ03d3H",
-	"+rKotF3jVkp0Ud+bHobalY7ZpqiN4d4oxR4H6VTT/3l9fd/rda6v7/vT6+v7/emXH3/XatjocBvVhSxh",
-	"LWvdCo+ZWk/eXIuQSUa+O3rc2tIYmFsBU6dHmC90/YgjxMgdCaPWo0fQslIKpK68bTvcmNzonIXRWQ69",
-	"sviqqYxZ1CJfXa2v4FRQXx8XANKR0pECjv0xCoj6EYBKxyQGeCJsMa0pDUi6w37yFHHnn1/U/910vjz0",
-	"2sP+tuJ+B47rtdWyalah/EW9vrW1O51+WrV8C9liSfAtiKUNWnF+BSB2N3OMnF6antBooc+/vqiPXr6D",
-	"YbyA+LSObXNjABkbCff8y8o38auGgwseZFzSu2WROqm+f65KpeoZWoNuohkE9BIWhIj4FACejPgMTTed",
-	"19T8BDJMzWST6FMp4FuP6wcTFUEHGmkDu79lV5jvoqB/cSX/XNn+x/RkSZ+69StprVi9rFuQ8zDdS/UZ",
-	"Ksa7evgl5ssAa8Oi8llY0tV/IKroGI2joxtr0RJPhPE1PbUYvcMkGnJFAdRxJt7NzNWocL3D8AaYAiYf",
-	"X7HprCzRvL69GyraulSNuqanQ0OmCH4BHN4Na8z071IhP71Hayk2VdgtrVY4oFYKzcOFrtYOQs4t2Tha",
-	"qjcss5+rfAwxqRxqG2egpnkZfgdkQh8y2Jp+Fexn6r9rqt0MTyvdn59RPTEWaCK0mIiwaE5NEmX+XcXY",
-	"tCbKp+jTkrBLib3bREM1TX3HzQlKNj4q3/CnboufAk58rs2HLkgwlkXDcH0ypYz4Zf6MDCdOhr2asaLI",
-	"V2e+m3VZZCJl81riAjM6JcKx6rfG/y8QjtcPcnTS5QAh/OIYWnI/3chtnnbELV12NO7ioAPXoWAyY4cY",
-	"FUrSn8GoGhnsQdp9gjG3X2ZVfhcSYjooWCCNr+IJkw5K4t3xIk6zF9oxY3UHe1WpWzIaPAgeucs0qRlK",
-	"N13gGRFddJUIoBd4I0yZdjB1ohkPfKQjmMFBN+Er2UCbaqQqtVvaPG5ecNmhVksSCuKT4pBncCGq/yZd",
-	"jtHpKRqtjrAN3YGY8avpNpjpzWqjltCleYSkQYDWWOlDU+PpgvIG6pBMpTAY29j0IyMAAom8Yfd6qwgY",
-	"GCwgQBer5qYrRcILDVcg+4ApbuhuInVTLjWtmA9V3/JddKFgp+LGi9UCwKKihKY6jxW7KbAhn5h+AjEW",
-	"aAPGDwK0M2EIAdUcS8xxECBGFAU+AwwQUtFcaN1JfN2Ggdwp2J/zNeuWi18OtprU+046f8Odf/Y6h92b",
-	"/+/3O3/ofPm9W+1z3edlUSy87WK80KSzi06CIMlEoN2GAcI1DckxYitdyk7tzQCcQJRp9yZ8grUJk2dA",
-	"YKq0hjkx1dFJ0vcDoobSrwIio6IHOt7TVfUkHqkIUc3FqRvhdyQ8QmM1JeqjjaJ2DEm00c0+AJZRzzTL",
-	"QFPExk4HUgnIQC9oDTQ2GHvF2lploRK6c5hqr7XdUmpIcyNamJ8EmN22EZZowYVEeyP0C/3JOaSMm2Y7",
-	"BKLkwqhAzATFGK8zxIUwHv0NDt8aIYrFPrGPZH1FhLzQATFuM1WU8mCKNDYQZnQ9BQCUKTeZ5x0dRgpP",
-	"QnLHuIKiw/1WW8ex31T6vdq21F0ig15JPEetCQ6fnJ1eVBMvYwCYlcZ0FtafjOPcgdnyKaJSkGCakHol",
-	"XVA2G9eVs5rWpmwmd0G3V3trbszCC1PRztz1OFEGyAQiILEkQWAykMplhurQ6RnvGBn5581yTtiJmvfs",
-	"bTZ/MAa9hydPmWyvm4Tbh8dnIOxvM/BemHh0HMVNUNnWATh+1G5ce6OhQC5XqKjJhkX+5zjuZB//HNqV",
-	"B9H8KxSFZ8vsSJKB7EY1VWijdydn79V/Ty8uPl2gV6nWI1rUft1Gl7+cnZ+rt0B03CAdIrPmoX9spRHK",
-	"0Gq5BLkzF4kyHJRZ2yOZ48YlbTwi0ySx7Up+8XlZAAcG73UkmG2XkpXY0DrkkuRkkMBqv0cIXzOxAsM/",
-	"/Dsi/OWc5StQf4eAEzi0kMvVRM2I7vrqru8GbTT7J4WwOc3G2+hPn9VzHgKaHKMpXzE/Dn+A1isp8XlC",
-	"GQ431dURolOpFSiQZvr5YIEPKy3tETQhUx6S6Aq7pX55s4y2Pp0S6LlcEs9ZP8UYtpRgmNJfm5tPbN0e",
-	"R3WjOsV33PzeFoZ6yAVaBRtNio2mTgWCV01vARq50p+RGBtlUxQtJ6kBC6MhiEhHFcZMQKFOTbiJdVdj",
-	"y7Q8ByMRYDHXZWkXWHpzInRockjF7REi/kxrFMYUsqN++Ho2gnSnsLilWNaeZXx34apC/d7fZktiZcf6",
-	"ma8Rn8pIJJ9j5hMfoh+100Pf+1QpmoIGhMlY/x86W0gs8L3RhXtpxbg4RuuwyvxlFQSDL0+zfxVHfiYh",
-	"3RB3KqJwz68F7toiYauL5S6IzjRlCEXi6Hd7VWefPPxe2eEf2LqQN1IGN4m2JHlACTib2diLNabS2ovg",
-	"yOLF7fVGB71eGwlyRxjy8Ua4jSZ2scP+7nCv16sNLnEByEJZ7deEETET4SwMDXZqIOgXKiN7JBS8Cgn2",
-	"jS9QUdFxO+EYTATmm+UIoSSf8dcXBCHULKSzmanu4ABkTRFvKTP9wlMkM0sg1Wu1s7ev9MQ2ZCWmacOy",
-	"BlVuS2DqHgu4aqEkxmw4D5BsBWHNBK5KQ09Q4K9VT44BwEMcAL/+O6dMy7pR5doqOecr2nVC6nLfXJDp",
-	"SjFJ3ZwvMpv70KXQV4Lbit0yYylsbNo5RorHbEARAFc5WgDjVASCcbZZ8FXRkjOgUSZhJZq3uuLmTFk6",
-	"MATqJhj5/NCqvqhP6Vaa6RmacbBEKf9Zn2avVGN7JmlglG8/6iAb5gQ1zAlTCTkmF1j3nakRNVku/uz2",
-	"yqsiP2OL02HcKTTfb2TOhUQLpRJMYncHBDL+IFBAXZUYygLEAGr+x9HOTqMob7U6F7w3qX2Qz45Qikay",
-	"g4FYEg8IFDM04F520UlCsDcsD3qyKhoDbSTTym2Onyr+KJx20Zc6sy91Zl/qzJbVmS1VwmvrD32wB8fJ",
-	"MSUK3hoLtKTeLfGd6kOJyK1UtDTeluU09LdpfH54nlqTh8+Sy5Nr8RUQfTZUili+mtE7ItBqWZo/MnAk",
-	"myYSPB+X0QnqTUS8nCGQebt4oyaUg1130ugjMzn3GzYxOHBYJRrA4qCXUeLrY4ouSJMjy02GGG4LCbij",
-	"k2f9fpr9UcYM0AQ7959WaOfJbSHc+SOK2uihtfmibaJvqIDg+1SnN3gvZYAdZGKVSu0nMbdy4UuydZOR",
-	"ZCioIigkS4KlcLUbro9No22CPTY4+lHtHhq7z95D4+BZ6ivlefAjScieg1E3wcrB8/bdGKjx0iz/oZJv",
-	"bJIlGxMCgtKcOpwFlEHXjCDoTFZiAw9kB4tb4rfaaqdfmsDc3jYvedRYIvQXXfNQi+z1p9t/RCkti7sx",
-	"cjhai1jQaddKK0/IFGm+mxFOcsDkIvtFdDzBXNopoSxBn/NdUDIsraQnSyqVNyJcMcvPQF7unisUxTcQ",
-	"3OfuXp3P6IZsPfgiyDmbIol2HYLhV11Hy1Gp1Q19jYwdzsCxXFOn5iqwkGQZFbUwHf0cae3onXa8mew6",
-	"AUYP5HMCBZd1gVkcEhSQqUQmSrRC3y104Kaa15yfvfnl9O3NT3/VfWZSLj09UFVLyFRafTPHXiRK/tCM",
-	"Guxm4k9KOXOhYvJJ3QTkVa9IG83dakqi02IDeegg15nWkmVXs6D8HRiL4PmnyyvQUrM9Qt+fnlye3pz+",
-	"5fzswjyHX1JjvDn5+Ob0/c3F6X99PjXD6J/ew7/jj09+Ovn49tNHbXp8pOPqsTepw14s/ha+dhhHxzyi",
-	"H1Ym1qQ0Zuj5et+6u4Xm295WUNOzt+IRNTVi2kJtNvqahDoyGTJ2jPkNfEdSicuTTWyjy1AX6uvawPUs",
-	"U89bA5j69bX3xKldkGllWV81dMXhN60gn9k7NUWVX8yRL+bIF3NklTkyj/wudGpOCyoJgWOaCrpwTr3b",
-	"qmhuk+2jBQosdPa/Un1uu+ijqZzFCPFto/xsuUUe+Io/AerqSNYoNKI/GikJVp10/OOwl6+3aMdwp+en",
-	"ZNCITyRCqCExJ1wxURpwVB5i1Cvvg5rZWWHQR1xWJ8DCRMfo+Km5LcEex3/o80FTvgrRnK/CivAPEy5S",
-	"M/jDauZ1Fs11lIqz3Xi83IpQmr3akTTDKi3mQlfTrMvOvj7Dz7H7BlbcfM8rhzNZ152Okzsg3Y/xZCRX",
-	"bVly+Awmq4G7mF3SxuCa4kvVvRZkVJ5YaqS9CQ71e4K9W1eDjXp5IobEQ3Qtx6Efq6wTzh0VYDMh+U9K",
-	"Ii2yOW2SrQ2axTkMnK0fbor7A+SMnAVRIY6DFxJDeSNdN1BITa6Ukj+lDAdJW14kHmhNMdbkzj7+Uf3x",
-	"6cP5+9PaKl7cBDEWO7Ik/NNKerywsA62AejA4yD0aT3nATlCYxKGPBxHpSF1yL6uHuW30XiKaTC2p6H+",
-	"IOpXymzu29jEArXReImFGCMsgezropa6BmgbjcUtXY6vGVcYrv69hMqgRLTRGEKAxjpaRKnx4Yp1IdTK",
-	"HqYaRGE9poHiaiyRdqeGUm+qIdR/1V7SJ2a+cp3XciUv6T9Jo/Y98P5Bvri+GSfPVhaYbXQcOwRWwKyG",
-	"s2CdIp1jc9n0z2zymprLBdrneGbayzWuVK4hfolnxEC5qROMgwB+FejVBZlCOYIfhLYGZytleqswVEqT",
-	"el0TAy5xEP8LHoiICSSzaVNfuss/z0jCDUMNEoKLSDHofq1zjJZUeE8gMemg7iYj2q0VjquPMLr1Y9TT",
-	"EoZFOhNG/hhoSB1eej12v25YCQXxL+LeA5l8HngcZauZCCA+1SRPzPFSoS4E/oEdAnLmb8lGHCEMIVDq",
-	"XUB+gV6NzTBjHQiNQKx8rY0aARbqDR9LPH7dRtMAy9wH10yv+3UbKdEQvYLQWTF+fZwpswx1q8ZTGhD4",
-	"0ixZx6RB9oSJX8p20DJJRziKazT0JwHcS90cbkoG0+khIaPhwWjSPzgc4cPewf6BPySHgwmetNotf6Vr",
-	"u8bC5l5/MLTGMFOWAiqWdPGSdk2Jpi6IEFgnWpyDHfPxgVwnedZljEZGINep6dqzGisPc2yjAmrGZfUf",
-	"YwjRYxSbOrK272c1ekQy19cuQ/tiXXmSdSWSmr5T60oeKNLWFT1G1q6ifn0J4XoJ4frvG8IV099aN2g6",
-	"LqZ8NC+RYC+RYC+RYC+RYC+RYP++kWA2yOslIuy7iggzbaQfE7zACALbmzYNQGkxD4chJQJhiTjziK4c",
-	"BzWjA2rzh3AQ6OypjQDLS0iwf4Qu3r1Bh6PdfaXob5YE8mepDOAfOihk3L5mY59ITIMxWCOFxMwj49dt",
-	"9AsJGQnenIHKa21W6NVYHYN6V+9fvWk6vqBXY1O4Sv14eX6GXo2hZk/0cxuNV2Ewfp23CgByj3ojdSYS",
-	"SvO3whVD/V4vNquTewptIeB8bCctaHpg+sN1FCpD4QuwbuqtmOZs4YqJnT5oGGY1ZVNE1v2SN6ApxY1Z",
-	"wD86venBFPu7k45/6E06o73DaQf393Y7+72Dvf39wcHhbi9Z9wz2artdfuQSvTPrtkLvhK/kEdT+apkM",
-	"OqfW4yaLCpR+vro6tyXeXrkvE/KrqURzEpLXdVSabXw/Tuu4kjV0wKKaZ21yXKGHBPGB6mFIClUkxZnn",
-	"au/2wRFPSJgMdTcq6A+mLU8yNa1NgwUtxMK1NtVTmUufLGNJBoXf6t06OidSv6Ck3iQgQNujuqG3lEFV",
-	"pWXcXD7T76DXOfzy+1ed6J+v3XXtY5Au7OwXHQdwNFv5P++mtijgTnzWF6TWHJ3hK4XP6lItsudgJ59f",
-	"XcAQi+eIoBQSG6tGjxHQNQP1c9a5OLWUz5AkQSBM6f2VaF6jL4FeNTEnau3qOA6NpkmpoKAPaB7koI+j",
-	"unbt4HVA3DEaJ8jJOG7WY6bN4EduZmf+rnZ1SK4BYcF1fchEK6C0x7/VtLJyFCyoG91GPXgM/UlgQ7tl",
-	"OLMBuBi8AUv1+lMAE9GZEub9NqJzDcOeXXTJNi5MtOpPxhqoT6HgYoo72cRoW/mx39MN0nGIFwTys1sB",
-	"XVCHq5mywvsCQmEGQEJy7ndTDkLodGbXMifYBx3X4/yWgkGa+xsD7Y4GriWEpZo9OEEvsVkX3ugOkdPM",
-	"trgp5uQe0Rb1KOj9ozFD7bOt3btQds58ZfqkHvb6ry2rsVQevMDwXXWNBXtKBeBn63838lQkojqSglVI",
-	"3NbX/aPh6Gh42O0dDvujQctIUjUN33G5b22fLS4sbttNTVY08DtaOm1ebzxVoNnsv9CunNlZXmJKHEld",
-	"BfWN/iavou5GkkAje0OyXvoTrIaVFotheZMe6OuujZ8V8efV9p9UofGa3awzVoxUFe7iUhoHj7QyFF5i",
-	"rjyO1WJjndmoqLq/ZgxAGV0yutbkXuwNlCB701hrg2M6wvoFxR3hs/EJPdSW94HsVgXMRgOXXOe5bSDv",
-	"ql2kc5040m2JM+Q6cQaKGGwhLCwJC/2yzgsvfRKeqU/Cd9CEoKKsfw70dADKOxqQxiFLRjADbQkkQitR",
-	"xdVnPFu3MYp/ywAuxGW1jg57e3v77VYUV2a2qf6G7pB+tAiPr0xDfLCoCAjvhRCzo0Ml2y9DPlOfwO8Q",
-	"nHa0p44ISoip891TBwpxM/DK6j561mu37vVIvW27pQNRbmA+PYll1ELXVO3cKdrIbdSfjXMTczzY3Wsd",
-	"tchw0vNGo8HhwdTre/3RIZ5OpiPv4PBwbzo5HIwG+5iM+mS0NzqcHA5HHh4d7h4e9if7B7uDycHurrGt",
-	"qkUP8iFb5uAeKsOVsjU6oyMug5W9bfrwy94dbJO3Uo+lXhEh3+hvUhx1P3fwhRFdoC4JlCpwrFTKOiFc",
-	"GTHFvh6nHEZX3AeWnLjvv2tN8e/ql0TcowWpqnRAHgeJ1nQEmQ9y0qOFs3QTzF7nEHemXx72Rtvf1YnL",
-	"LouZgxgm6ouGJ3qQqwynv01BVLT+toHk+GgSMBoBll1sBjq+FBK0S3xH/OehaNgWLCxppG3JWH80PPi+",
-	"yFhWyht1enudfv+qt380GBz1+n9Th6wjGKMeAXDE2k5egwr2U8YHOcfsFm34CjxkVJAbczY9B60MicdD",
-	"X1O4VLZqqzfZ8/r+LunsTXuks+95vc6hP5x2eng0mYz8Ie71ADU9rlll8DVILyxFc+SIELdbaxwyRXrU",
-	"AZX1O89587y5rXwZ14asG05bEUKgKHvEEXIp2xFPhvhCHY3EhSSPoZVJ/pGRsKAtCrnHngw2GWueBiMb",
-	"AipMEI1uc2M7s5TXQYTYpjRLKm7jApulAmqdVxdbfi7mBcElaSuBs4tysSwJCGuRsWiDjNuOUhrWtGtJ",
-	"VPV0ivHarV+E2lKorsNX4F3b4/EW2xoThTr6Xn22bqePY7XB+6MtzA1gFYJqYsaeLXORL3KvM2CgOj48",
-	"WFtuQJmgpjfV15QO9sqsoInQ/3FEYcfdqvCOFAHOjvlTlBKhe1XqxIgJkWtCbG8f75ZIaNMeUEaaCgIQ",
-	"pfI8Ag/E5kXcohB4AggehJaUQopj8C4oUsOQCVjXZElwpZUo8AooNJ/T0M9DFBIZ0sZ0EQLTUrUWXH0l",
-	"rfbTKHfOMLjsiGMd2X/DWbAZHxmNNiqsrHYlbPA/Zr521NhUB3DpmEuHU0mCtmakidHLJdpBShBtxnge",
-	"I7Ye1Chp3PDyBl9PEoagwFhceJR587DIBxAfRBL2kpEslpO0nySBawh0SOIWHSPGkqHxafKTOIgUk3SK",
-	"8I07CYKb/554K2ipawkAwjNMmZAI646AbgFey6aJZoOlQjOEmyeE5hvb6USbO+M2c2ad9odE6kWAE7VV",
-	"bE4Bl8STie+S8meRlFkGsjZxCMicpguNo88VttVotGj8t7avQFQ2vAgX60fVDp4oUO1u8/fUXCXkzJ4g",
-	"FB1IJG++aISFGuF/C90v13rzRRd80QVfdMEXXfAZdMEX3e1Fd3vR3f6zdLf/TI0tHTBwsWIXtutiirUm",
-	"O3AXM6fhNqMzFTDORuUyUxrXI+rRJtud62q0BlZLIuZcYnV8BKaeoN862lf3cy9zHc0rxcu0dOHI4YtD",
-	"l5Hk/NYEbNUQQzKXVdClzZ4H6ERGiiXMT0bzUol8Ct7ZkjheCwT5iLiSoh9wYiUt0HNU6zhm4oxL9Pnq",
-	"XedA9yWGREYfTTbo8+/fvXv3tjoM05ScupfJK22CI5c2KDnF8RNGgIoe9Qyi0T0cBELXwzO//yAQ1EYo",
-	"l/8OaxDiHwSi/jHKlJxpSkOL6V9kVkidYBLxM/FySRTOKfXtViJjKz7GAttS46i5VFWfJlV2whUz1Uz/",
-	"bUxNjpC41PZLY+HiN6PN1wyju1ixyhA6GLCdXE/BBV+8mHpeTD0vbv4X086LaefFtPNi2nkx7byYdl5M",
-	"Oy+mnUc747U8/Q3VpqhS44ug/d9M0H5G9TOurFpXAzV6Y6UeakauVEWhrp6zJIWtUqONiZDNltYvk2lz",
-	"UbKbWoatVjbIHZQ7x+pXKnURA8jyX2KPHKHUqE9OuIrrp7nqE/CQ/CCi/bqbCtTsIZC5BpNaGS2g6AZO",
-	"/Dt1SIIsnPL2lVVesJK3HTdzhMZqKl26Rj8cA/sem7JEYxBf7dK66JNSf2Y88NECC0nCIzSGDLHsV3E/",
-	"Bj1BvrpNtqzrI6AiUY/rkbeczN97AqAUN8J6T/AdUYJu3E1JmGgiLQ7FXU+Yj5aQac8Fic4PeqVzULGf",
-	"AMy7ZdmDH/AtiSS1FQuIEFaltx3W/ZUnAdJhiCcsZC+DVY/GF1diYp0yoHE2ol22TU4sFojcbTTUiBdl",
-	"BKIc87rfIzoMX9Dh3xMdKthHO4INJyP5t3MevjgL/22dhRG8fTuVS4MpcVeGeDI0Pp9UH6+zLlPTiFsl",
-	"00fjVgv18Ga9/NLE1cTnpeHZnTEZxyh8BYpQGlJehsMp3zP0dbgjocMQ/RwZTKnqaTUvNrY8Ne3d4Uqm",
-	"SCCpWYkLDK6IeExvY90XYlpUDgFLib25UlQ0Jt6Cnr+gRs65lzv3HRlij0ywd3vszXEoiPzDSk4PEuKQ",
-	"fa42AF1x+rt7va0teunqfaEJv7A9MNotbe6IzQlwFGEeFPu9o16v2x8MR7t7f0vAb1QMQfKl86N+d1e9",
-	"LzHo/a01D29J2Om1nK62+EhqIv1J9E2ZEW+/oBqj7fQHMRCKN8RRF2gdckkQjYphL/AGSq2Zhibdqlrd",
-	"DjH4TArEVouJGp2qUfR8ecN0jUritczx0EcXJjGGaV3SkE8RlUnjfD/iy4oR1rTJ10gpMaD0UFB3HB4T",
-	"P1MV0F6AERGQwJtCAaVRbFgiLKy2W9DSni9ZtwCAe9HGCPNJgcTTRjz8artUorxGtMeYunNFrpitZxVF",
-	"4+gLNds3c7VTiBuDZREtfRN7Z+tT1JQnQOiW7xovbf1aHovgcQFY7TZo6/J7PNQUmUol33muxlpf2Xic",
-	"pnd2sodmNTfs0hoXhElupNHHSjHT2270ma5YZA7ioVk4WeJAG32pKH3i+Bt9q7Dn/hFnm1M47fR2uKh3",
-	"nvkrXmDqUuI9ty1sFOHQt1MXjP3+txeJpfWcPovI4VlLygERtE6j5hpajRrr8WFzUQPnkCx5KE2z6nwD",
-	"T2BzURl6Y25YriSiLNFTxDTmm3B/A4zw1VhsmJwTSb3xa1d3tKgvmm1aluth5mqiBj8VvxySO8ZbR63+",
-	"4X7rMS3XCssr2v5V+3ujnrvr/BSqscU6XWt/0vf28JB0etO9QWeE9/3OwbRHOgPvEI/83cke2d9/7k5t",
-	"OvDkJqog/6wd1Jr3TCtsggY+zkQLkylXt6Z2qhiNBZx0sOuT+pmJJfGqS+SOet0e/M/Wz6zZlC3Tj81x",
-	"5nWaqlmtOKJu5yeXl9DPzdVszd0SrZgQaHmzQP50BrxXtd2KMTcrPF+en/0gEF8zJJYkCGqVBDdzm6P8",
-	"ebOcE3aiZjh7mxVgHtv87XCbpCBO1ydeRFWh7dKVnKk3RO4UKW/UxWV/myFNDZZ7kG5V16Rd16BRB7rR",
-	"1+lAB6GFz1qAGdo+PXsLOZ3nFDSIq0vU38y34roqKKYZGwgKauczUt4/b695+en+s/au6/cbNq8bbtMs",
-	"qbhMvceZ4AGxkZNUNDqj8uZ9j+tbd/D0vnWDr9W3bvj43nP92iW+e1sXp34k6Oym+XqZudpImKZcOZoQ",
-	"aNmBGM+Iq+VB1YPhM3RbG2wz4kMDa9OSeJ+mNjjpS7bJXorRP5Qbu57SpG23wLPl6iCW7/mVXGUOGBIC",
-	"QIKtptldtomX7c+WbzjWpEdYVb+xklZlifZiBQ3T4vtORoLGsJtJcUuQN8NFyjW1puo+LCcVW/miPL0o",
-	"Ty/K0xOVp7z5J41oDaw5NQNQU+MX0YhLy2cat62XHPy82oTjbg/jIAnmUKoQOHe/hCn2E/nFm1x3rsd7",
-	"9f0/U/P2GymDG0E8zhTk7PVGBzaqubrduQzpbEZsI8LyXhXxQT1b23LI7ovu6lHJD73nVsZAvYsAoaw8",
-	"BAjCj9BcntCwuj+q2zHnUdrBwRMaRw+foXF0GpQfGidYPVML4f0UZtSlmfqDXyjzSwG2/9ydf/r7TmE4",
-	"JQe6++MWNqWNcDJxDjFSpJrWulrUpq6xuNdQGbd4lDwJ4amxNPnCE74lTygQPcydNBA8QFioJXboscvA",
-	"KFJVm3cxjgKeExGZUQBIsg28eqC0+kZd6/7lUuVX7Cc3ehxbrGRrg8eyteHzsQa34cEq9jE9TdG81Nxl",
-	"4Pr4plsRlQJ4rtFzKyOyZaMDg402S+lU6TkVCF415ksqEGab6kD6RsFPSUHQtZxk6pRAHBBREGQ/OwYz",
-	"qloauSPhxv7eRSe6w2ac4SQCLOYIB4KjhTpwInRtlZCK2yNE/BlBEt8S05RrR/2QqkzwrA21UqbEhNiZ",
-	"PoG3ZIpXgUTqGKurS2QFzHygEp9KHfNFBZpj5hMfkjyAvpl7n+IgQIIGhMkusvMPnSF2C3xvsh56dVMg",
-	"DqsasRlvVULl+yoJLklIN+4MKqKslq8F7sOMnJ25IDqbQ5GSUCSOfrdXdfbJw+9VRWg55e08oASczRSc",
-	"LLBidFRGlbVnKbgwEgYS5I4w5OONOw8+Wuywvzvc6/VqgwuoeVkSXpDesQy5tlJRNkO3Gsa1GeEY3ZKl",
-	"hNobsA/1jy76hVoqRyAcVTeDHkd8c9w2f6wECSE5UudOmuUIseahP3b7uJ6zd+Ego5U4AFlTxFvKfNhR",
-	"mmRmCaR6rXbFlYx2E9O0YUW0ppvXlfQkNxGSEJeuoyMZMpnnpvKbOEbjOCjN3IYJTBubCj8Q35ouoPKM",
-	"EW8R47Vf54i+2qWHTXJIEyXGfPSbjTRrueXqaOzo9pK1Mk46f9Nt+Ls3nS+//11xJ/YS6VrP4JRWErDg",
-	"6OVuG7enoC95FdQUhRAMqwuY8cDv6Ozk9Nma57ml/5mECr3fzDn1SGOz4p3+2jKYKV+FGqosDZgEK7IM",
-	"KVPgpiPMzZKyHc+V2H7X7yoRPqDsVmuec41EcymX4mhnJ8CTrv2ch7Odu/6OtoGrHZFgCpLzgvgUAymA",
-	"m7zDwcpkP020pRwvlwH1IGJux9T7sfeXeHLH/C5fEiYk9m67IqDLNd78Xr1/bDb9B7Va0NQie/KbzxcX",
-	"px+vHP3Xy33giq2aXdfU7cy1vafstsxAMtzmDqSePmLG/6C+vYJPc1pJDc/kwCngR85CveX0Cl04Yhbz",
-	"lnurRWn8UqH+6ZtPofwSIxZuM0Bofn1meMT3N9HALT1i6kqeBTI7d30ATj0lZbkpIxgVErhqZIwAhXoA",
-	"CnV/9wpKU0J1yrxemzieGqBzxqY8RwvtECW3DN89lg5hgW7JRkjOCF7JeRvN+HJOQijMCaxtgsMJ9TDz",
-	"AqrjBLBvMmK/DjH6zi7fEqjq2/9eKNjeNnOKLjFnroR8IdGCeiFP4HZ5y/00XWyy6IgsVmWhpS7DtfKA",
-	"rxstfJgivJkiZeZ2lYx9+fn8/NPF1enbMeIhGr89Pb84fXMCfxteHVAh22isyUH0q1mDicy0ZLMy+y2C",
-	"poIUdCoiFA2wkMbs4rfRxbs3aDgcHqr5P1+96ZY3/SnlJsmzTsNMvL7GPAfAsyk1UnNomdtuOnmQCULT",
-	"mKRksVIPkBMbGcITwYOVJOjzxVklQIXEEXc3VjMqUPJ4EBBPQnUcBUv6tQnxJ5vqRoX6oTtF36cYqedo",
-	"QuZKzNVQyW4roC1XtEnpDHAQpfcoHiM3hJzLosvzQGTWNPw/THz90ra7uzG7abXalnln1/VMe29XfhN9",
-	"EENknc987on42wT0xicH6UxzuQjqjKeOFS9p1xx+ybC5C8G0a75OX8UQruLfWVxwuUEsfjTjrUYTLfP6",
-	"bnPgmaOAwRpvBIL6rZXMKwnXjbSjP2skyGQLZ+iTPYbsmhPzltCtWNJoyoQS9FVaa14kJjOxJqFANKsB",
-	"PSdwZeFh4qw4pKjsMsCUJRbcLbaxVHASsDpTqaQN5vMQnBXVlVwmJqpTvVTnLsQjOIkSt5RMEC/WtKO3",
-	"ycp+fE2FRhM0xyKrs34DBpFRA82MzyUy53REPX7JRfw5WsEjL8FiXtt5BcblpTVEPkWfloRBiRMUcH4L",
-	"+ebd1vOcilaSH38gv5LJnPPbJnbRkghcIObGlf57+CPhfJ1sWketyYoGfkdshCSLVvaE8/EdkAx1Y3lX",
-	"6+L08vP7q5vLq08Xp29bOqQXjPMPxsnd8nr4oNcfkM7etO93Rt7+pHMw6Q87e9PBdDTpeYd+X60Jwm8j",
-	"Bu3RiD97fLGjDkTsGIhuPYt3/lTtI++b39+mj+ehPBgsdVoP5YXRasXMgZczecSPCfrTfZnMPdQ8DwN2",
-	"7/RnzxGvYFJ/GloSdUR98giivSQjrJIHn4kmSFxfCX69i87H1RRCp/xBrVBBmDxGC7KYKPYK1ET9HJCp",
-	"BJ+wz6H6B8NhyNcZSt48Pimfnl4aMlg/IySffJIrNW42rXkWCYJk7aM24tqBZqsXgs1VewREoft/OGjg",
-	"/R+UOP8HTleZucqmsXBr/Zm7ftp/Ou3MM//4OGoyOsuhqphcNHAJGn7DiJ4Mrc62nwjRknDjxUqAcL+X",
-	"CEpx1+t5hqiUUZ7sO9zXBkEt1mmRM3Zbm44cLkTcGzVAxN1SRHxW1jKM+US+0NacC4kWKyHRhJh4JpMl",
-	"+IMucZWPOMmFnCS8voAf/+NoZ6ecceUJzbbdEsRbhVRuLtWWjJy6kvMrfkuY01h3cn6m27vpBju/GA+G",
-	"+Q0LNP5L52Ql5x0Y4ghdr3q9oQdP4Z9kbEoe4U0srP4gjAgrFFeyXg6qppwT7AOLNAGQydGT2gL9hYAA",
-	"NSE4dLG/1NLVMtUwPKT/BBXjCP0E3zmW24WK9Op0FITr0aN51dFDnXe8rnNkjnnLzucXEjISvDlrcDyp",
-	"0fPns4VaS9pp5XEmsScThd4vDS3NEt4ZlfPVBIiu1ZwDPEmKrZlyCfoBWoZkiUMi0AJ7c8qIaEPMmYjq",
-	"Cos2MvYxYdix0A1xMNvYKmSY+ZEN4B8rItQcwjQqkXOy6F6zM4jXxbe6ntyahhDls8CapGguZth/gCeK",
-	"noQE+zBDGwkeK7P2lOWcbEwhLx7eohUzPoDuNbtmP/54NQ8J3JDQEYYJc8WPP7b1ioMAhbrQly3DoEi2",
-	"uXQdrUSm9B6Nd+76O//nf/1vc+3Rr3hJd+763R48u2av3oYbn3u3r6F6DeP2RSW0BUEbrSGlfHzieWQp",
-	"j1BKe/44Rt6cc9vw5a5vKyT7hoy/soD2unvNLsgSBAEdLWm+wUiGmEL1CB1EudDFl5FPpyZXUe/b1mM2",
-	"wUYoJD4NodOfObtLCDrTjQB+/FFLYkss51r21OX9TCGe8X0HBxQLIsZdNP759OTtGO5D6N2q4cd/PL0a",
-	"I58r0Bp/Or86+/TxchyBC4hz45Mg4Ouxmf4U9GUShjz88UeoIqqkPaCHbTQ+D/kkIIuxOk8lD8bCcQwb",
-	"asVBoK/VQJaHGXhnu+gEaYTUIAXxZxwFOJxpPgbrIr5e2GjYv2Zg4NrACRzrotnmwykO449NZT79hHH0",
-	"89XVeVuPgqH9klqVtkxJci/Rq9Gwrz4Z9Xqv0YRMeVyVgGljtBrIC7iI7uVnWDeE12qbgl7sjz8eKYp+",
-	"QQD1Ome+ibr6S+eTNcikHr6KwJ3CPco1jwqPiNftazaOiH7n5PysY2wL4zYa/xmHG/Xfv3TecCYJk52r",
-	"zZJ0PgFVEUeIccHodDrWgDa2L50yj/uUzcZxkL4xh2Bxa4pA2a4slLPuNTsx4MGnyGDVDyLGTnWdYbhR",
-	"6zBP1QbHinavSRAAhsB+0YT7FIgbVN+MO7/oi4HuXjxE/xTSR6/yy31tDv7XOYchfA5FqTRUQoXqyUah",
-	"wJKECwpLF+OjuH5g/LMuxMEDYkgc0C0qFTAueUC9ja7eYYKcomoEGyTwRrd6WlNBLH7cS8JgMrj55PRj",
-	"jbRmurUdMLkQJS4aTZLFJwrdYcWxGs2nWFH7cQJ9rpnGtXCldgD7U9ip6U7AZ5RBFsaUKzTWo1iqgKar",
-	"UBejx3KuH024vzlCQoYEL8YII6jfZTEHIiiwQPia6TdgjsgdApNrWRkezAhTO+CAFcEGxg9JMAbixBKV",
-	"deZ8EYft6BWufCo1zFjeAj+pDdkCj/oeTfChbrsRUI8wkey9crLE3px0Bt28OrRer7sYHoOrx3wrdt6f",
-	"vTn9eHkK3yiZj8ogzdxTLhQYGPbVMTZZO75h713K7nBA/R14rzoUwziNWketYbfXHepmXnOQLHfU/82I",
-	"o+xqUhKM/NBUeFyRonYcshcuFNj9ZAJj4pdFbIeGq0t+ALefjLRRb1yzZLSNAow2mnA5V18qMqzgpos+",
-	"KsBVBBfg8Bhh5IXEJ0xSDMHhdMY4dFtJxK9SgYa9HqwiUecFjd9zzY81J3Jy6r8LzjoKmGIWNuj14mo7",
-	"KThDr/wQT2WHcSkpm83xohN93+kNX3djaSByGY6vmR0YI7FQfGyJZ6SLoEHPGLR+62Ebo1dQDS8kQrF3",
-	"pNtYvdawDIOonQ3MVmPSAINocI4owJkCmBmRf7ZeJAUUIV4QqdPNQOHi69PFUm7AYB71p0rL0uLWVFaF",
-	"SdL9TMHyDKIAmK0WoB+hVxZWTKNqKs02M0X8Wlag/seKhJtYnk4didUEsMNouW3X3ERUlkub8xOwbB1A",
-	"9RZVupgvUFdhyZkJFh70elbkt0GJWc8LVH2NnWswxVGr11VY7JO70bA7Gwz8Pj7cg7IM0dRlCvJPMIpS",
-	"Opxgrj6vN9DPfEGikErQYvKHCkuOahincEWdqhbM4DTeAE1VHDnkQdHU5v0deNm+u223Tq/wrOobeGfb",
-	"btmInLJ3dVCZ2tKw1iXVO7BkKMnWtJ/QUQPJe25p7fP/evvpzdVfz0+RekFroUYtVbxD/2DYh/59J/Gg",
-	"FA6dF2Vp9nPeihWvLo09o3MOok/lMPoz+5X56Kvdcrt1QaYkDElYc332dbswDSajos8inN/5yOUH7tMp",
-	"JZC2MdKgVf7NT9g3oi18Mjis/uSK8w+YbcxnImVS0mnEYrVY4HDTOmopWEyqylHc/cn5WaKmbcT2IQEC",
-	"JJPWURx/sG231OkEcv7PQmnCwKoJDAzoHWFECOTNiXerhbyQK6ELLTDDMxKKLjqTSPIVpAQyQuPaXVKp",
-	"TszQFJ8KCPjK8bWfYUGtpxLdKJZF26BrkkY9dwGu2Z0att/9XoDhEm9is4tdJLTorQSFudlwu7WzIDKk",
-	"Osu8BiCABEOMZjHDqxkRVlAErVnbjBRUnod8QeScrITzuj+YaSvvG6gu6OVpsmtE65vQHNUN1LZ+iCb6",
-	"w3UMVdettoaLP1yrGa5bWzRsTnPt3r8bALhQuljK8G2XWAkA9tYVBKQC3OqBgRUKjAFlbKp4j22TDSUo",
-	"guVKsRhfa9JgopkRUJtNHD569ebTxeVrJ4Aodebk/OxPl58+PpkoZPWpFGEoK42bNfZvy5JN/jUS0r8z",
-	"OzMATEWskWGBzJWXA7C50o6NPYugeIO1gNYAipNFKkIqJWFfH67/evLhfTO4thuLSaDZ8hGyVoKGBO0F",
-	"cJ8XcM2d1gNcuE4FuOBHqSuIqZdpRhKD1j8THGDmgRwW9euNLCBgzpECLejMGmhxqO5fl87NweiFneV7",
-	"FMeM9dXDTP/z27Ljdmu3N6z+7pKEd9Qjnxm+w1RH4VSJcut8vdtoj5VQFcEFgNRdv5mVMDKHlVoFX2ti",
-	"N+PcT9rw1jQIkM/bYKYFjxJ04OEBEcfpXqZzYm1niAo06vXj5lu3JJ3JB0ZeyrTjTNwiPMOUdVFdk1/e",
-	"elFqTHscmDeyIiQsL9/EkmOu73uy5XxLgt/rV3/ymWHj6bfz1EDsdzycUN8nTH+xV2s3Gmo1FfgXEZ6I",
-	"1Lw1rpoI+/uVNgRFZmIXVWxJ6Cqq08pbGAwN2sHglulAYIaobWnQIdv6ozZiBBImISy+HZETOSc0BI1T",
-	"dNGJv6CMCmn8TIpkaERXfwlCTGAinxqvLF8zEqJXirogSRhm8uiawRlAbKP6QQ8yheip1239HbjBSCAS",
-	"48UioVk9DO2iNWpbJ3AcV/o0ctZ7V0USeDUqIqUHTxm3MWMF9m14OSUSlpffSVbA+J/X1/e9Xuf6+r4/",
-	"vb6+359++fF3rqSKOovW55ledYAnHVywbv3+d7BwW+ElXvaShDq9wrVu9XqrroCTgARdFCa/pLFSQMco",
-	"IPiOmGCfObFrjAKNQ3LHb4mviDy5X9KQpJdsqi46lrsSpipAvGATyRLXiM70hFVrdG0qhuOdN6tQ8LBV",
-	"4833dEF1DfyvxngTh2xM+Nt81tTS9PLWB9t9YTfPzW7AYh1F7yUNU5o7OLiLuQu+1kllXEh343phw8zT",
-	"HMR8js6k0DZJakyUUfSQibLS8V6KooPtekIgTsIo/sF63EYYBQRcoErNUlItlOeB0JmbcRvNeeALNBge",
-	"XLMQM58v0ES9pJ4T5gsbXASamlgt4jg5QbyQSCQ8zJgSV28ZX0Nfiw0aX19PRLD+bRUG4svNb73Ooa5H",
-	"9OVhtLe9vp6MXdxFx50nAL6lg62JkD9xf/NsKPWRrJOTbNNB3YrabHMI3X+22U3NzNwKHOVH1cN2nB2o",
-	"wOA5ZV4bh1DpsbLvwTq/Z8JSTyp/x1fMfwIl6tWgRG84mwZU5wGM+jV2cq6L2l1x/h6HMz1Rf7fOsYnV",
-	"UreNSSUr/mvppSJsCCcCngsoJoRCWWLZKqKh65DqlvFWQk+L5C45fecB/ntD/a0mu9B1PkeATyEGuZj+",
-	"Asmcce4fG3PAGgmJN/p33fbK46EPlBfCyqYrQXyEJeLMIwhIsyKkppO2qbOoKCSE26GQABkRXXQaCecL",
-	"vLlmWiRKSks2ag8CiJVY3IYijEmtAcJR9XsLbUCDsiXwjok7V7SaQ7aBEbpchFg/yhLiFD0cFfQph0ng",
-	"JPTorReK8RiK8S9F3gsNe8+GvkYEchvyinEv1pMj5ofM65hp9NE6MFjhRm00WZnapCWatNNQXArpX0WU",
-	"L2X5L0jzPeAA9utgQJnIX2YZgYiM1SSgHqK+qXSqxT0WGZ+tvBfr7pLf3vT6f3o7+vPer//1l+Ffd/+2",
-	"f3L4U//N8O3u6f47q9MvMUSgWFOE4YOtrJCb1JoT5gc1hxbYf/7TLx8+nneu/tz525eHwd7WZYT44mbK",
-	"VTx5J+QSS9P1+7/HMbk1QEP4jozzANsocJvlkcgHiIUB86tOfwiITlOyvFcKEkyV5obwVIKWiPgdCQO8",
-	"jDU3m8HiYaZEgQW/I74Odt6o/4DscM3ipUA4DsJC14LGyfmg9QHBDPo0qfeaqawu6QNA4+urgYkZLtSU",
-	"RsN50f1edL8X3e9JrFP3zf826l8njHDXsByo5F/op3kX8gW6PD/T+lGywUXCCaLN921FDqnfdbtB9DR1",
-	"HCBmEksKFzzTKKbFWUAZKTDJq9frm+TVVB/UF0X+gcJGBxmXjGkl41pRosdJsXujnrfC1WAk52UZFKwj",
-	"3bCq0VLq2fWrXzzHM2LdBV/VC6C2Wm3/18eZ4RNNgtL/0rniEgedN3yll1z2Ebyq3/zuucO/jQYSh9Y8",
-	"RBUMfvuiQDGuLKD/TlRn+O3LNh9gjy2FspTX1NkxtNckYCrEWNI87TWglPWNm0FTtHbnwfbfLbW1xZT3",
-	"HQ9nBFwMpvG1TcuEGJspWgnSRb/OaQBtsrV/AvpAxD23KBGmd421uelM6t5h12HOUgLuiWnQXG3I0ra8",
-	"GYSVvQg9/y7mq2dBnAsAlQgwn4g8keBSIYn8avKkNTJQ0Y6i6DSIa/lAq3ugCVqscFuz3ID+zMyoSHHR",
-	"XYFe8ObfHA209es5kMBykIycXCFYAYydvQWpaukuoBXjjxYls8xkrNFmjIDXrHl4azAt4ilUoltClg40",
-	"0sntMSZ9BeuDGluXBqvlgH5B3xdd/7vR9Z+FyLwNMYRGa5hrQ9mnhZL4dLQvvgXpz4iEQq+kmBbpsK8O",
-	"FCp2lxN2ESwIWzbf/JZM0ktHN9931ut1R+m8nVUYEOZxn/gOB0CW7y9XpXz/xJIsgTci4uyK/2Pt9BIS",
-	"h1KdxnpOtMFbm2+hBpXQxRrUAY0X3CdjhMG2kCm7wkM003VgtOva7fCdUSFJ+NUJ3gVMFCZMit8d3XtO",
-	"e2/1lFAThKyzKvt/nHX2hQB/j1Kexvoakt73RF0tscqZJQqtEgpfQjkhunj2EwRRpwsvpudQMsuWcwoI",
-	"FuBQg96ia4YCsElqLU6SINBeNE0FdAIRZ9qqMQdPm5BG4VOPtCKo65hJjoTky7zUKgjzf462+nXIeDz+",
-	"Nybf0cS6aJuLqv7M18mzFxIzX7wIsy+09OvT0l8IWWqwEwgH9O57l1RTltRuuILMiALquaTe7dclnD9D",
-	"LdiYHOqyt1RSNssafjdKG7Cd82wDbaiYyiA6Qf2sPm1rMXiqqC9ULzNOq7Z2MrVtW3EdHxYSfXfta/b/",
-	"s/ftzW3j2J5fBautW0m2JFlynIftun/4JumZzHYnHtvZ3t1RlwWRkIQxBWgI0Iomm+++hXMA8CFSohTb",
-	"kd2smqrpyHwAIHDe5/dDMC6KH/OUCGlLNXFkEEvg2uGkmTc59uyhzyHCALBGFKopznKhCSPdhdTE6TEW",
-	"2go2hIObyghBLCOudBY1ED0FzaOIxIkw1v/UE7gbp4DOaQBrAX1eCL5qG70wIAIzAvXBtQVxI1bTlDkF",
-	"5rN/Tte9tW0I52PIZnOpmQiWgDj8x/0opMwQz81GLS3huDs1ZN7Bwuy6VFVwFPetr+WA72B9jfI6WocV",
-	"iB9RS2RgKHoJF0zHy87Z2CKVr0eP0vESr2wKORp9eP/68EwhqsNCxjePVxVieUpNSItAxlCiuJhKEnKb",
-	"qfEpmwVVJGQBD1mYbwc+ceGcbL8wQJYCh1aCPbq27tFhoqNKEkyb9W27HOhAOBipNoEsLLJFWQBS/6i0",
-	"HUB1yYW5lUa2TDoOuaDxEi4FZhgowwg9oPKSBBJgznlwAxU0VlJBbCqPiSogkieAG8AO65lCNNWqzmJY",
-	"7joVNUzomLN1Xa4hExxYdMoKR4BkoqpkZJVH4s56c93XQY28gOaQKJILhmCV9ituMRGzoVbgSB3Hvn00",
-	"kLbAM/6oO87c8jJCA21Osq8YWkUnrW7ghnt/Rh90Zg4whsfWgF74BrbYNq3ackXRu1Q+F5vV09Lnhz4R",
-	"ZmqZmUrB3CHJzytm/+r0xm/HNHw16oTHwahz9Pp43KH91686b3pvX795c/j2+FWvqobOPvPnzLEorFI0",
-	"dPttS5l6bRnNRVK5M91jqqbUf6jdafyPMIyZyrM8tvrHh91e97D7pmIGWIW+B19E8xm26UVUF0WDAzfv",
-	"9TPg5uXzMbo5NxtPZRZSzTrmLVsPEfS9522wYy0b4WGdEWq50/geFV6CMSJqICUAi/2kgUq4n86pHM1B",
-	"ndYpuHi12hAsQmuNA0B/dWE3EJ+nIRW8mjy/YGMHFLZgI08ccNjrHxGqyMWHy6sXeYO8vN77Hb69jnVq",
-	"Xw3Kmn2lgQZFxxWJ6IhFBTSWmN9SzfCeilMLt1WKydq11pXDQuaDeSxvecjiFZvieMwOx+Njxo5evj0a",
-	"9d8eH9Hj3ts3b8OX7PhwREdV0n1erW37h293ETTnFHzqfRAzsB02ixlc850Lspuq6nsBcgncWXZiyTKO",
-	"lcgl+5e0iq00ku0yqcr4wHCaLEOzESpZEYQQJx28xsiiF11yTpVaAA2M8bhtmQe1vHqAgFnSgoIPemel",
-	"xj2hpODjHxofJX1pCXg1LBxUfTtJ35ROlB2yP2Pbmatm8Mp08/G28nmlw8xKiJzlcfAN/n9Tm8N7+N1L",
-	"AsQs8ImfOBGqrGuBJCJiSpFhQFVAQzbEmjAHjL8kE+kSCG2wW/JmDeibsKxXDYfpBMVa4wVHbnnTZBI+",
-	"s8O18UMee2ZGx4BWD6XNTmk7mLY/6kKOeJHQNGw8UrwRu++2ObdOLdtDuA5dpOgTpPq4HNk81an3aTqu",
-	"VXDNLt4XAJAdtmRFv0Plp86I0JelyBRO66xFpvChHC7066MWhM74LJllibC50GwCGeDqpop3NhelM+zk",
-	"rgIB0KmQ3i1zhshQJFE0JNhlp7DwGJko8AlV3RX3abzCs39Kd0VzuhsLtUKk4NkiSs782YLM7u7maml/",
-	"gcVfUBYnGt6EL9pKFcb4mP1xMZsz2pzRhwMvuSsn0vmQUHNQB5bE8pKby1OwdxozmiGnR/4eYG5mrE1k",
-	"FGbQ5S2RmYwhmCtsATk4kSMW0Bkjt1zxUcROYJbcFyaas8VFwtRAIHSUdgiSPHRl6YoxQczUgVxVeMLY",
-	"HMEsDL7jqJcFW+B0MMCFPzOgX74EgpDOpRnCB7jklAx/pUp34F+dj++HA2ErFSN+w8gQBjasqiDBZ2xd",
-	"qZhJYJWl4m5zGCXGmIJyDZuvxmSSyifl/tG6+HD55der68urzxcf3ptNw77OIxmudZThTddgrWVtO67Z",
-	"TJVkRwsB9Lb5+0e89lWaFaBxTJfVecb85Gx9ViGPO+4FL+mrw86b8Ih1jkYvjzvHQe91pzd6TV8G/fCQ",
-	"HVVCxeDz1iTed0Ro+TzOlWDWucE2Y90h+ovZqbDlbJnzvSkseEmewTV7xvIPKlSplRwx6JEYhlTTIcIL",
-	"MDKEvw3zH56HJ+ToTb8/EPC2E5Lb1ANhnnBCvn0fCDiPG9m60rwIbjtP64LTaNIkTwc8AAp7QIflE8D5",
-	"AtCcGsU9sZIDtorTqtEJ0x3j2gZSjCuVqbNqT2BrRxyl9N8uP38CzGTkQQT5Df8F4g93rWqnWjZOhDBa",
-	"lsVIDwp184poNpszpbtmBF3yC//KQjKiitkeBKCH8kyWciGIYkDLrtILrPVtyxDiRAB+NGZ+EJmAkrnN",
-	"CmVchC45I8P/gCMbymQUsSpy9d/cAm2rCC9gyldMgURr17neohj+MM14EHEsXjS70czjFxopOAnm1QlG",
-	"2vmMTti1UtPrRJm92YqlhKPMoexUg2uSxLx10ppqPT85OOgfv+2+6nf7vV73zcmrXq93cHvY7eFur+cr",
-	"SDHmk0sWaCQdriJVNVcl+BmKOI2WkPo9V3OpeJ3klL0le0cj5O5ByJktvrOc+wtDOWHEkZMK+Y2AaNTm",
-	"gGf9CDhjZQFE+EPXGPdZ+eelXUYC4vbLyb95zAKq09BguURsk/TKbG+qmrOAj+3xNH6BmspYk/OlnkpB",
-	"8EkejnucxFB+PpNhEjEXIAT8WnA85jrD6T0QVo7aops2GTMN7Npu7czkIMeUzI0jaYTfmEcsFcTmrGPc",
-	"EeQk5KR8b4wFTcCHVgnES1yvnVma//t/O0hUfDDi4oCJWzKHZdmBqhT/XZAP7+0XqSEXspduSTf/O42F",
-	"GdmGy91ljbjZR3FD3VGEbZ+eF4xN/ICQwZ+dXMlIGs2UDqg9MPcjbIo2ms1zY3RUYzeLjJHYyOxNlae4",
-	"yLCGZ0WvRQ2cMuijLM30Xfm57budVM9USedTIX7cSty9cdJupFgjxbYxmjxBJvZDyR80kqz8SqWVFWEy",
-	"nqiDbzFT+vsWAiwNxg6SXu/wtXkK+X/ml2eKzKmeKjJikVyQIbxgSBaA4eH6e2U8oYIrR1GtbZdLaE2g",
-	"VxZ6OqUQ7vfSJr1hEkdD5xqyOJZwifmHbX9wfzPjsDaSlDeuxz0op8L+nBlS0Qxq0hz9GgvwFykeeVzG",
-	"zAA3KW7k3DbdAuSRC7MNaeTOzgZW3bV1EGcCgQoKrU8yUB0ZTw7A31flhB3mUK8tiVgJj3/tKDaZYRqm",
-	"NaNiWcCmqCsU/oc59KtwCVI1x6w5Zj/nmFl1Z/ZgxzoDJ98qi9VddJS6GKfzJCwEobJqeRFLzU6ISkaJ",
-	"4Jrc9o0dfnvYJpN/8zmE8bmesrhN/vZFWNjGOY0VC7OFosakR42HNUqEq4EYm62EzW1QWbTUxrm/cv8J",
-	"icIbNteWa2ZJAjpjGbxDjd2cQ4AuE1IsZzKBalWjLGc0ZICl8p4a+YFUp4m4Ecb5sJa2uQ5r6436xIZ7",
-	"q5Gh8FZZdh3u4rIpXgrGZk8dxaqOeaD/E3mOc4jkA4HFvYeHlvYGIxb+xdZ9oTM3accpCD+ZudAJImTC",
-	"sGzvL7Nri8tippoBC9B8xk4tXg0+cwZEjD5kY0yI2VzD6sAn4RGDPPKIWaMC8SaxaGRo/jwkz2M2B94a",
-	"V7Vivs4/JRcsfOFTOIupjGyJmEXQEY7k0PkYV8t5KeGP2aYXzoO9X0fsEr7WDi7b3Re/nMNJubBVBeYE",
-	"Z58lA82y6b1MizdT+oRQT88E/13e1jkCMIeyns4aQBn58LzZCWtebs9j66TV7/VatYPrn9jiC4geGNMs",
-	"iTQ3O/AAxhJSTbeqJfKPKnV+zQy6rYfsZMFve0lvWeWg7Fk2MsFc1vSyPGKonsM6N89jac6NmdsHzFg9",
-	"do8eT92mIOQIRGfLCrTabj1Kx05iT7a1cpzltK4V2MO7lXM7keeX5x9f5Eunyht/z93b6rT++reudtmu",
-	"oqYYodlxFTdjKStqaOD/fpxqyQ8NYgYxG7OYicCiCihB5yWDg5+rR2b+/NSZl+zn39zq69a3YV9q2JcA",
-	"mtKLjZ3YM/x2Wt95/J6NuYBuQ3sDCjZIlI5YJMUEoqupBEwjjUWJqBhDaMvhjAo+ZkpDqQm4YcaZAP/E",
-	"/EeZDY/9yPaw7CtU5Ce2cCN84Kbm3GsrlRVU9sAHbSzBBrTx4QUX0tOmsmTPgRu9iFypvPejLViMB9/S",
-	"guSaTdwFsYqsdHkeOjkmXCN4gzSmpKBRBTdd27d5j2UcrDZ505gNREBFwKKIhcik7ENpInTV2krTpSvz",
-	"90WWyH+vM9LE3uGwgDFlhQM76h356JsgUpSJdFybXUX6L2aCrXpt3A3h3p+WcM/3fm8UOTXNpfWce58F",
-	"K5zosmxpuufv263YYBA0x+Ep8Ojd2d7ejUrPbrX1ZHp1+75RC55lfQQ5JiKJokxGhSr4parxO3u87iGu",
-	"jk//Kc3fzalujPm9MeYrus0fq22/Za97wW7/nLPYQbSxr8CSHRmpugQiUItyBKLgq65sib9f+bVtkKKR",
-	"Xo30eorcdK4P/4nEItaGIg4mMgo7M6q0jfdVprVGVDGCZXGrcu6ZIgox8OZwAXAR6SmbESVr5br+IqPw",
-	"NzuKbc3MvcvcpJPZnLwx60/s+jcJnMbP2yXjY1yl7D6qaW49pO9XmkK6PP94QiiU/LGQBHI24sLzEyhB",
-	"5yRmt0Azgv13OT+PZiSSr0x3IskXsymmiRRpcVswpUKwCAvcBsIWuGMpnH/ci3am6M4StFkmGq6VfwYM",
-	"x3xPzGwBJEeGdcvWA0LyCo1EAOVVcxZkGxd5KQUaDW9ZrLliqSzZWi5iydlv6I629yUVlk7ozM1x5rmK",
-	"Hy4vlgHx+Pi+sm9JrhrvQJ5jPuwpwNAgXRr2SzQGamOgPgDBmTs2hGal/mMxU71kQ1OVRhybPP+xxkg1",
-	"otl2ZPyxYt92ciZsbWP34Jv51zX+y2XlKkP3eV1Da4Tyc4L7AUzNKhGW2SKNfHoSQf1ah/6hjLvNdkW6",
-	"RdcnAqw16O2tzDSNkuUCuAFHS2hoTBSLVZsoCSBveVsREuLWqKSKYOjfJsurMgOF03qfZs9PyQ80cqKx",
-	"Y/ZMmv1G45u8NMu6W9DeI+RjjL5tadKsGiLrbZz1Jo41k6psmd8dI6w3w0L0jzn2l4NBY4nCiUqCKfTL",
-	"n9riHZnEqhZn1UfXPvvII3k5F3VzMI9mL2/CeY2Ft3M4zwbaM3S9/rzue0BPO25mCrYZOk2uw9Sl8pCb",
-	"pkhUXztkdpou0jM1EEOE50sE/1fCoDvXBvZumGsKRSxini1rjM2LEhF2iTvm0CWrbffrDN5lppCPAvE0",
-	"nDgQLmObdtRyW3TpqLLt2Hzby7CsPBPaYlevnEjYA7FMJlNXTB/R0TOFnHnmw5oh3/BCnfwpVMG0CVLc",
-	"kB7EJ6kgbDbXSws4CfP371JtoqVcG4kEmf5EgpAwlyb+2Njtjd3+I/FHgSL4kYYe8xa2NZzXGtdK0PlP",
-	"t60vYRCNad2Y1o1pvYtpXQgWPgET200GUxPQOk1+d4jfLlORmnp+FdoW1cXezVUmakqFDZx6KpCBKA3N",
-	"IsEkYodbkzc7HkTnaWP23I/bWC5tzOKPY6amhAulaRSdrGTRwRWgwXQgHN2Fq5K0jUk0mK5JrA8EViel",
-	"XedmWVUh7gSmtZPSAHxDbD86hJgpFqJb2B0jfocWWIcMBZ2hSY/EubTw6LUW9SV2se+3QW0XAtVeGkU2",
-	"cj41CbJThu/KhQOhWvi1bLVbtzRKEHQdayigRR8Oertlles/vnkKD37YDaiQggc0grA8bqvWSd9M3F5V",
-	"hAvIXvUHiA+zyoXh5mRA+bhYCIbNxrccfq8P6W4+eON1NF5H43X8UNVD8fQ+fucDZd9a3wOA8TaReYF1",
-	"4FRmSXxNKxLJScqDA8EsPrOcXV3yGW0GIeMZjRzQq9G5NGbk718+fPnw/vqXzxfXZ3/58Onqsk3OP777",
-	"nx/eX//X/8Ff2gNhiXrOP19efXgPWjJH3dMln9DBycsYdHfImfBoeYWwoA9eGQ+oncoeo+E38oD5Ej+Y",
-	"EP6qssbRM5XjCqtFDwZxxBlTA7EAq8YzmhkPMEg0keOxWVBA4QEQMCjNBGlqZgPd0wH1KHtQcQhd0RZB",
-	"EEH0ACBvEXOtmTBfC8OiC7rEJ6GSxTcrEsoTMjzs9V/13h6+vur1TuB/w7b98bh/RPpvTl71T172Cz++",
-	"6r/sk//rfuz0jjv9o2HbAgnK2DMwUPJvI/6fOyXw5erdiy75L6mnhAkL0MdFECWK39q6SDNZEZJA3uL8",
-	"GQFMR8efgPQKFbRqV2xnarUdeLowwlmBYlQSBMYCUF0AV8IzUQVcZK5vtbdX15dw4/dag7Oc77cs3WhZ",
-	"Drn8cH/9cHb54frD/z7/eFE56gp6uPWscHdLjXapaazfwxpsvviDCOteulNcZO8I2uTkyXG0GUV1Zzxt",
-	"Tdjnzxr2+UVGkVw4ZT+JmfLsHnmpuWvMJ/eQOwn8OOMQfM48Cd060zA/m3WtXKuTLylqLYSiMWGLEW5j",
-	"RgJ+zGK6LI9Rfy6s7Gb8wjXqFYQAF+s4T9E0rUl2uqqDPc/pdso4y3v6poz29C4tDq/BXawrL41fj8ev",
-	"Rq+DV52X/XGvczTus87b8Zug86o/6tGXo7f0aHRYZZPMWXAfPKl3T3v6ULmJzKfenJlYPU2NmmrU1E7Z",
-	"iceilPJj3FY3HXwD0O6Mh7+x/WIlkuHAFeoqpQnTWXfwYWRHVXy1OJsmgvok+jKKn3VPDm8NVZ3NCqw7",
-	"7cs7OusHiDQITCEPOa3ylGrKr1MQJ1wRD4lIqCZSBMxSaE1sUEW6O4AbNGI0FgpYQc0zzTME+6rJlNFY",
-	"jxhFZMQpJgljGjCiJVFazk89irmLiw0EJipHbCwxZ3rD5rpLzohigRShHRlZTD1jKVdkzkTIxQRalCfM",
-	"k5WeArOpoFExrHrUOyZDC0TTgSuGpRi78K68AN1LnN3MEN/hFvtuM2yNtG/yZX8qEC4UD9topb3Il+WV",
-	"n+2quSOtIxNtsbxKDc1UD/zuAAhRzhuB7VIwSpIxjdso4IdyPFZMD4kUSBG1Ng0FHFdjiEcpBI8wv7OQ",
-	"JELzyDJY58QzSOTTgYCQLDzsmSI8dNXt+HYyYlMOhFFQrFKRpioT60bsf8Y12RCi+atckBkVS8vtpKVR",
-	"dbeMQErIYjU6ltxcXOKod/y6POqAg88FHewObJ302imVEBf69VGrDWzks2QGf7TRCC40m0BH450H5DdE",
-	"0fNR8Lc+BI47zMe+B/CcQetk0BpJqbmYDAZi0KoKibcracDd3WJ75m8cUgX57qWVNZ1zGfFgWZOA191l",
-	"b4KwRZZqq/MZidhrPs7c4u5o4hhPwBUCjgcplIzc9sP48hNykDZ5EqmTkKmPLEp4BSlzT314wzWZx0ao",
-	"hd1UtdiYBhROemaNkwK578IpLOQkB43FkfCQzo1TwMJ26UUOhJIb52WszecCLYJlCmTOWeBp+pSZDvRG",
-	"2cQ+mdA5kXGO9i/THUUskF7M0M8IrDVX6mLgMOtpo99xNfBNdoNBggdGC4pItc3fkd0xq496G5RRNanr",
-	"1gqpxBMwZ8ZhVUEpbT6G3xsf06OgP2KH4fHReNSnL8e94E341sXtUW6mo/7VPKKDJ3Hd0IvB/BkX7t/9",
-	"VS1U2zWrZgosV1eb2QHL0T/NV8XdC3yY5qjkiB1bDwmkgDv0kv+blY0X7KQkmGZ2pSt4XjR+X+P3PUCd",
-	"JMhRz7z0I1p4lTlvO72ciGypI4YSUb7fkT9n+xH2LoxYS/lP+C00KZARDW4cvOG/Epaw0NHvolkgoxA1",
-	"KeTB6YiKUAqHRyikY9bF2jujxM11GTIX13rhmtPUDQvJWMY4TlhBUP9S6UwYErumsTVNSO3aG8SSzGTM",
-	"yr1JeNbjihJe2C30wHA8TdiwUR/7ySHPb1mJjgAh9agih6B97kzP6Hi5d1rmN+hyowWEimXOA7Otcu2U",
-	"wz1tlXMuorFNT0HTDGGi13I8tKQroLMigLbNJMesRrB0Y5BEGoihkNpmkNqQFVtMpcq+zugeJPYKa7iD",
-	"MJI7VyVNV1Uj7htxnw3XJaJM2oP9eTfRufoZHIvLs763SXvq+nzNaoFjAExbhH0cmR2Ioo/PmDGqEQrI",
-	"W7pGMCGseJuMfCOLb2I5zTewDERFB4t55fJeG3YGYnPHDqnVsLOm2+bCfoXt25Lvpz8jWyO7dcdPSVGt",
-	"2zxWIdoa40SdkmQ+ZzEENiMJDVnGMQol6LqQj8csLvT5nF1eVnbMgB2BT66qq315WJdAPbPh8yrcNvqE",
-	"VTzvaiZv2Lqq3ztieHcDxKhxzAgdSYh+7UzwPo+5EVHX5rKdRrlFdfK6XQJGDIA/GzFhiUu55wAoLLdr",
-	"ZS+bkXnItWsvv7sll2MPcOtQDErHZtvZy0aG9+86tsdW250Kuc2l3XaRm3ruJg+6pWH198SjF8Zeo+5J",
-	"Kfd6YJnNkcuYmf9GShY1lQtFhhBEu4b81hDxXqjCB6Vay1hfoTTOYYSd6EO44JqHQ7TXrD3G1UBYmhdb",
-	"/Aijgi7pDM6ivRpDpdAhbi5wmIqHPQQ9xN5BeJgUYMthstJaQ7n6R7MuLDTu6Jm3DUH+Y4w0pgLqXTzW",
-	"C5ZeCgngMCxSDDKqcx7csLC4aNDTfabIcJZEms9prA8gooFtljo7e0xl0lgbf9z8NiTP/3b5+dOLtp8R",
-	"/nXMI4Se8YndOBGCxWQRS81OiEpGYKfe9o1BeHvYJpN/8zk0WHKzCO2B+NsXc4GMiXmBC0LfsLm20YGA",
-	"zmwXN5TXczGJ0P6Aylhj6ZqlswTf6SzKDEyzuqns3dfQ8Ce2yAzSyIOSD7bj477Mjdf50KHm3HRKAxPZ",
-	"42SsHDwH9vCduhpiW1McQmDiLqMnmweYHg08ykV9LPG9G3Wyu65Rrk1s5f5NgHNpAefs9t2yBGpfY+q1",
-	"Ee6d3VNsJ3G/1w8JHXzD/9jYJrZupddQ9eTU0k8UxFZ5NpHfJ9MNFrtd9TjqHNMtWtYHZiez27k9iOmi",
-	"RuX9FUIl2UyTMT8tmrpdyjZJhDVE2sY6jxgURRjjHF32MoqfCbOzuqCL7U54dYnbVUwDNqLBDXk+k/Cl",
-	"AwR0iiISUaVf3EXpm69fzFg7eEw6F9DgtcnkwYvttd/bvu77PVdzqXgdq8nekr0j86C7KiD/cEUnm26G",
-	"a763W9Dg8JsM+ZgbA3qD0UeV9tfeeaX6Icq23XfPj+6SM/QFrY+9//sFHl3zEXhts9ncZntZU/NmR9DY",
-	"Ef0ad8FO+yT1JdVcjfnjt0Hey4UwbpiDHrSslU/QHOkYu2JHkwT+UtMowaCXra1Zb6FAbFGzWQGIk4dt",
-	"37MQQ3GlsKloPWVLrAWB7DVRjIkucUFIBGHEXC68GBkEBKtK4+KSXcHk6kAv4dSKCdF8+mhMebQG0rCQ",
-	"5dzkBl3iLVW5LTsgiL3yEIqYKAeodsA/+qqrkrUlWVozgkSzLva8qIo5/Ksq69XvHe6EbHheM2dt02P3",
-	"nfCqh2K0e6KrCag9EW6EbIT/yaoM7VZ+Z6Vx8E18r6E4UuiicQ29McK0mEhmI5RiFV6smeN9B6rWVaU3",
-	"AaonEaDKnPUncNTrXf8JztZawfDDcuGAak2DKfAUHXy7+V7TwLTICoVULj6LQUMX3UKWlIXG9JTN1oiV",
-	"Mz/sJkbWxMiaGFkTI2tiZE2M7E8QI6OCpCo7TR7/KQyhUpyKdDWeOXcE7AsbvUIfoARUY071NI2p3NSG",
-	"03h5uAlOo8JeSwdaw2qbs6AGLDpcVgqHnm0waTs+aVURz+Nxod+L2k6vbmXnxSUM8NHzerqp1ATOhvVu",
-	"CqwbJ3bXkFXFqd1jCs/3bMwFtO7C2LU0zh4kCwoyp0uG0Ec0x5q6oS/OLZC9r6GFBxgHpSm0tJWURgQx",
-	"o5q5M7vnVbkwxAdmTMy/d43SMB8nhC/b1Kc29amPASEWjr6TQgqP/6OgUrQ9xQWbEA28enbgwTdLevId",
-	"xXPENCsT1OZ3lV0iJ5h/h96PFYYWju2PGXgEKFuP2ThRrjXlqHfcJomImFJkOJZxwCzIn4v9Lc0zMgA+",
-	"XfI5b0qK0Lf/3TA29/0fS3Ij5MJWwZUkh3GeOwv7X8xYy4zHo9Wlw06SiRSsyRbsJswer18Nu6yeXKlp",
-	"i/kDv54gJHNAq8q87ca/d+9no7nQHIunU+V9J3v8AQJFZmM6zwT441eO0jvLG4EJJobdnw7gW4ZLiwtk",
-	"leAZGc4jqo3mHhIZu4bOSSyT+dCoIZFEEZkxKhQgx8GfV48m9p/nTufduxDu8edInP/wPXiNVGgs/32x",
-	"/OGUEyVn/pSnLVOP0hGwtA75k3XBADZTWQgemGlhop5HbBWbi33lSnt87IKd7YG7wKTvlsCXwavvWaZt",
-	"HRZpJFoj0Z4mjhmzWPNPKZjhYhlxItYnroB77PkFG19qGtxAfQ2YcDMs5CxS+ZYXjZuX1KkWh5dJy88b",
-	"RDIJc7nAl+UF1nBhkWS2GlK/XwdSPx2Ox52StywGmGQAGdEIQen+KGQ+bVnNEDzmgqspC8vYVkZSRoyK",
-	"9QPC2vUgiWMmXBco1O3DqslEB7KI1bWmwt5eX7vE/rO9/pEVql8kogYkUyKebpn6o3Gh82m4GGWHE7e5",
-	"xv+c0HN4Wt7XLc2POWDbOBFttNdAesCxHkPni+UfAcQf27kCgEKQLePhEHJjmSpKLxufIX92Bx8IhYiu",
-	"ucbC5WvKBYtfdAcC+bziRFhco8wDnykrZPE9XEEGTzAWVkReMc12kYj7swQvElF2cn6HigSY72kGFBKc",
-	"eTuhtKGodZ+ZtIoBWgVmSyli9uSTZ7tVaP1ZzEEvWQBQFKXAVrJlxZ4C6ZQxpSzId+3cj9mcXoC8SKUN",
-	"9r2RGVOKTvJpmW5F6sUJgE3Zk8yZaFIo+6HofFZj2/1oN9i65IX51H5bRdQ4MLm95QHYCgZluivLy/rL",
-	"dlvvgeR5s2d//p61OYptd+xumYgrpoo9dxYvalXwbsT6PouilNcGm5OyUhj8PEA5BDe3TYBmy0FcR1Lp",
-	"uj7vrnDX++U2PRSebVOXtB8O1woK/s884kVAt/KjXgvDDXiXzSlOACqTKMpDQJK1/WypwjslQ6sMh8SW",
-	"Nzqfz557Kz6qNOP9472lL2ng3h6Joiw2wN73QdqsP0p72dNDV//MrcVfS/tPbZMcnr+NYGuofJEqDo4e",
-	"ncHvmXCLXAgS2k6b8rPYYLI1/aZNv2nTb/qY+01LzBiIJwPND8RXnw8/jjufpGCd36gOpsMXCGfNo4jE",
-	"fDLVjUTZ34/cWGePrUG4pMnXE0YAscGCKmvkQJb3MRh8Kc5dDWtvPbRdCmgnx1l/K/Wv7grFrrLbtYGm",
-	"a6DpGmi6P1nMqga83B5L4BxsXF0ZvBYpLosPR4WTwjkcuE1JngYMrjlfq4Bue3qgdgZpc8dvl9NXG49t",
-	"KxQ2fyzbjmfrxRrUNfKJzjCNCxWkxGhtEkD9fSxn5ttpuCFuD4SSGcIzYDaLFnSpyLAqjDFsm3GNGFH0",
-	"loXwFiG1+20qF+LUIyU8U4QJHS+x47RIHBbQKKqsYZqwBiKucbCbkF0TsmtCdk3IrgnZNSG7+w7ZbcTl",
-	"e7y27SPF3VsF3CtY4hhxY2p9iUfG5IQSj1zcMQOzVx4+vHTveMRFWziHzbEvV13chL+eQvirUDH+80u3",
-	"/HG1p1kJOocNVskRnoEqosRcTmKGkHPGOpoZQ8kBHRkfzrU54h0xG7OYiQApvc3dXXI15YoYCUZCyRRR",
-	"EhMO0LLt0PCcPz4Q4KHGRDGmioic5nVcQN7CONOKBmbUp5i7QKfX2vfWtUYsC66Ve0+Z10vDWxZrrtil",
-	"oPMreRZFW4udSx3zQP+GwBPtfcHUM/O5sJ/uoUH10nb75cf3qsptl6tN+b7v/tRX+wpJWBzLuAlENo3m",
-	"999ofubEwYr00zIvtB5L/7kXcNmeKdQDVikgPk8H+9IxPVqpIZwhd4KaDS28pSJTubBF/BPJFDJexIl4",
-	"pggPXQGvNXMh/0lk7P49kuES2NASgUKAK+IatM2tSzUQ7t+nJKKaxZmmrJgRTW+YAPWgLdu9ZdyQ4ZLM",
-	"6JKMzNc0S+afL6Qmdu3M95yzOFqS50Oc/X++6v0HCaVgwxdlGiMDZ+TSz9vpiwtYt4wPsioa7fzaZDFl",
-	"woIMmjFnlyyXa4aYtXkdNCPVzpaXZJeL5jzTU+abbc045C2LT8jQ6BDSJ0uGaAFkiRBRYxopRnpGbMvx",
-	"mIyJGJpRU7GERPkpYbO5XlrQKDMl4yAU5hInVVNY17i/RYr8IhF4/rdXvn6Y39LB+CG707PyOaz/1Dpp",
-	"9Xs9c+5qt/2m9Qo1xMDPHd8siTSf01gfwLhCqulWHc7+UaXWgj0SXfILIhqZgw2CJS9XqCILFkX25Iyk",
-	"nhoBlUqGe22Bxhlc0ltjRaydBoQazXV7b9Y07cw1jQ4jd3a2O86lAocr50Fm/UbQGajnRyCpWjZhsupI",
-	"wqVd40mtws7YI1al+PO905tMAHeozKEbFtXi0JV1ZQwBe1KNN9iGQj38d5DEEYm4sATvCvB9+NiewSpA",
-	"wYtEVCng0o7VNqEEI+m3jNgQWJc8v2JfNfQXtsmIBTQB029EQ2L9D3QmU3Dfnhl4Dm/iqwYbqPsip8WM",
-	"IC2N3zlZuy6Kt1EvN0ZCYyQ0RkJjJDRGwp/dSHBBTxC8qX69U9shDSU702HBRlMpb+qyq7vL3WAxzAva",
-	"U1ChC1khcsmCmGnlsfahyKk8WfS7G8ijJ1ayM9mcM3KL2bAqPWKEtbsjSVqkJ6A8IJk74X7zrMdoS4/v",
-	"Bwh6slsmbJ4Gc0DKKCdzL1ZNmkP95eLXNlF8Ihg09V8avUvjkLgjCkU3XJPnQzuIDg+HbeL/pfmMKU1n",
-	"8+yP5nlUJzFDf2Ig/vrb2bvO5V/POoevXr9AoDgdc/PKCeUWZ2cSywUXEzI35rwiidDcUXXkzfnDr1+7",
-	"BBo/plLpTGEo9mw8UySQYswnCUodYiSOcvQdUcTCNolZyGMWZKTVWEaRXLAwE4Xkigy/DcAIHbTaZNDy",
-	"c8V/GjNo0Po+BIskZmRofhg6+jlcfONkGdEL/1JDEIoKazmvYMRGZppbuAXvtGkwrBfF57JIsWr8Ovuh",
-	"9pglyo3wgfNZSKUT5t6+arXZLQtWG9MkmTdQd00G68F1wl/prZUYZhsKjTXtXy5+3VI/rODseT1TMAEP",
-	"vtn/2gS5l+qUFHzPnRkQ44CZEsg4dHGgkEX8lsWcqS6BwiJEstRkxJhwf2UhWaLgC2M5n7OwCp0vFW8N",
-	"v1HDb7SZ32jh98tO52aDW/RZeI3R9sCtEPwERV7aDFa5g+/cC9mg45pD8STYjXbb4btVqNmNtZ6fKD0e",
-	"9ZiKuuTMqxCX2w+5MqsVEjN0lrGgbfTBPITPWFVaIXvG7t6GtU//KSxFzdFurNR9pyj6QZ1bsFXXmqoH",
-	"qXVZI4oJ5ueCWptaQuOm7cBkQufRSFGf23KxSpzCiCv9Ph1CHbiMdMTeyVea6hKmCch+VeX36jNN2PEt",
-	"L+Gu7/Vr6/cnrOqmsDmumvE2mshqY1HtyFefOaM/INHuwsYqCMNORt7VlIsH3+x/L9fCuuadGndLLSE4",
-	"YU4GLlsPIASqbB835sb4eRJ+TZhuqQc9dJu1ntuI64/ocrcDehAzHYOv8nAz2JQ++nvCEoj0ebEgRcDI",
-	"TMZYuASFQ1wTNFqMYSWk7pKPWpFsmggLwX2FRpsAioZrNWQBM88mARVEsygqI2zU8bJa0hw+iKT5qMmC",
-	"R5EzGhth03ha9y8SL5nIikRMk+7mX4FQYrFyjfulxsD7eBlKqIy0l0LStG1BBIHlBCEYjLRVZMTGMmaE",
-	"iqWecjHBDCX5xFgIrV+RnPCKyo9f6eh/ucHsZDpkquBu+90eyk09bZ20DuicH8BvmXI4pdMv40UBDUOA",
-	"ZqDRObSRaF6NDeFERDpws0NsYaIc/ZMFlUhcbtXbAB62ez3YTrs4vxXLrV43QFfgE9EROTv/mNlnIVeB",
-	"BMn4R8ZRj+io47fUD296C7S46j2jqwx/brVbSWxefQD6yw7vWymtmp8VkAXb5HybKG5U2GLKxKlL0eOz",
-	"oaoQwZhCGSSAa8C1YtG4m3rg6UKUVdJC3y1UXmYwm1SO4e7s/KNZ5sNe/wiojZnw+QM4LiQREVO5cQWR",
-	"VNALmxmHLQtbHcS7SCahagPtX7vY1Nz2sKqeocLl7nLof1iKNsu+z9NIrLQdyxnD0y/YAoo0XM9aCM3C",
-	"1PXctbNzmgGNIMLrZTtJ28hDD0OI6EjZxjI2g4Eae2Ug7FiwfARcFHy/MSBGzFdwEKpc6Pj5Oyqk4AGN",
-	"nikCpNJQRmHn5oXo6uTM1wKCwXShaBJy+FaZ1aFBwJSyRmEqhUGY4HzQPE3r+drm8HjJKM0PNJxxYQS5",
-	"v2PClYYTtMVdKO1P/rHuSjMDPyD/M9AQZh5QdiuuZzoZCIUYAb55fLnPvM1yFG5MxE73rZ3WfLpUZndc",
-	"z2OJHaMsPsGymmtN1c1W92G+Gu5TuQWuuHoeyeW1kCFTW75G6Th75/rLp4xGenqNJduZL1e9fqWP4WLC",
-	"lPaPqX3fPGZzGrMd5unuVNt+PzPF61HCo/CHZw2PupOHuN20+0MiOmLRDut4SyMemg0dMsUnYrd7zUfY",
-	"6QEs5uNddrm9ce3HX22W3nTlivxae/Va0VFgEtxw1S6CM8+dWU/2ZUvB692BWq4rF2Lb8dk73dTWXOJn",
-	"4P9gbbSd1iUf+al4c8ELKr3q+/f/HwAA//8=",
+	"7P2LcuO4uSCOvwpKm6rpTkSZutqSK7Xr6Uumz/R097HdmZykey2IBCXEFKAQlGWN//7XPs0+2D7Jr/AB",
+	"4BWkSNs9meT41KlMWxJB4MN3v951PL7ecEZYLDqzu86KYJ9E8M8zzyOb+ByzJYG/fSK8iG5iylln1rnA",
+	"e4HiFY7RBkexQDxA8YqggIYEeZihBUFYXBMfBTzqdbodcovXm5B0Zp3FPiai0+0Ib0XWWK4c7zfyCxFH",
+	"lC079/fdzivsrcgrzuKIh+V3/8B3KORsCW/ETOxIhNZ4L995TTZx/nWMO55c7dAbOYsJi19TseGCqhcV",
+	"33tpDsjwmqAt80mEdivqrRBGi4jvBImQwDdEZDaW3wyOY+yt1oTFp7CSXOiPa8qox1nQ+7vgrNk24VbK",
+	"G/wZNiMvJHcf8YoKRIXlGpDrTKdH/fHEbfbeC+JtIxrvP/GQevvyBt7yaEF9kYFHzFG0ZQizfbyicGU4",
+	"RiLGzBeIsmSP+b0JzPwFvz1FPgnwNowdEXnoO8YZ+a7ZPi/3G/IRNmVB3UsShsJsUMgdLkhIyQ2B3ayJ",
+	"TzGSKxfxSDAaBAfe/5psIuJhO/5cUOYRtFsRdW6+IRH8ElGBfP0g8dGL87ev0PR4NH6Z38H/6o/cwWg0",
+	"OnEP3dabS7wsv/4MxXipEIMKdEOivcbRriRSNH8XOB84I85POPZW8/y7v3QW/elogr3pYDQd+IPh6Evn",
+	"wCbeYxH/xH0aUOLbUFVDQeHhjkQEiZhHxM+/+Gfid1G/j/5jy9DA7Y+QezwbDGZuH/3pp8tDO6Ds2k7F",
+	"jNzGCDMfdrCJyA3lW4E2eEkU9E8GJycF6H/Zuu7QO7rpH0VbJv6n/O0fB/AhOUURCf/4pSNXPQwWXoUe",
+	"P68kEGLY3g4pctGsNCK4ABezkaP+QWw4JwGJIhJVEe2PhGyyJBtEfI1iEoZyAzxeSSLZwd5ojDzJ+uQv",
+	"Slw20q85uJs42p8FMYksGCo/Riu+Q2vM9kgQj0s+EXMUS2RdYspyrx1nXxXwaI3jzqxDWTwcdLrm3ZTF",
+	"ZEkiePklj3H4im9ZbJcq8Foak7VAa0kFiDOEwxAwI88/+1Wvnozsr/7555/PtvGKsJhKMq9i3l5EfPkb",
+	"HAqEI4IwSOEiVXxPcEQiiRbh+o9fOiKkmx3eH8S9n3HE5L/t0lyzYx76aIf3ilPX8Kn8jgbTKXLQl076",
+	"/YHd3Hc7GxzhNYmNvrEkLH732k6wWH7ZRYu9og+JhLA/GqMllRKXxoKEQX5PAecOPOhQv9PtULnYBser",
+	"TrcjV5DyWH57Bd9G5B9bGklWFUdbkt35Gt++J2wZrzqzget2O2vKzN/9rk0GbSPBLdgtZRNlW4IwoLk8",
+	"iEQ1A2gqkAdPwvFEF2GBMEMERyElkWJOS3wjH8of0//725OfLs925oj/2JJonzkj0FrFgcb9weEDvSYh",
+	"leKi6nJ8/X0XYfT587vX+e2RweLYG/l9Z+rihTMKXOIs+ouBM8Qjb+xPyHFw4tpvx6zb9oIsApH5rzXR",
+	"4TDkuzfrTbz/Mw63xKyWP9XnDTCdFUEhFjGiTGoscSI7fRyTHnpxKaWIZIxdtCAe3gqCLj69+059r8h3",
+	"zYGlY4akWBkOh9NTyWmxjzgjkp5GrovmlN3gkPqOfG7ee5knLLc/dk8Gk0t3NHPdmetWXDNh/pV8vo7o",
+	"up1bJyIbgqWy31lh5oeSO3Wl3uZZWNIrzDwSaiaw4VG8ZTSmRCv+8nyMxyigDIe5O1cgte0ygBdlt6hV",
+	"vM4swKEgyeUtOA8JZnB7f+Kh/xMWMYmqMHApmdYafmJHwinuewOJeuMxHjkjb3ziTP2x57jBmPTx8WLo",
+	"Dfp2JJRLX6mlH4+H73yy3vCYMG//I9lbVTSJU1p590JKWPydQHzHFMiBMygclNsgIu6htzxCgxFa8W2k",
+	"DA8hueM12UvhlfwtD6VZZfKZNp12NF7xbYx8TtnyC0tUdZC3p/A1wgwUAbTgvhSQCnOnvS8sB+Xxwg0m",
+	"wYg42L8hUUwFcQYGqsqyTOGaAYUjYVEFyPH4MIOSquabmwrxodQqjEQcEbyWsL0g0Q2JnAvCYgSPCbTk",
+	"RCDOgOkmloEgzC9x29Fxv191JrkPB1Z03r2uOtFkZD0CXdPDSglWYmAlRYMSzmsu8hvsS8yzkV4Ib7CS",
+	"HjxT0p/W+Jaut2v4Wok9/adVv/kYgAAvH+EjC/dol8g4ELnIp/5hWV0UZKmwbkNzH4N3a2yzlmFjQGfS",
+	"aLyNFaYrY7mwu9dvzl5//+bN26uT4Wjcd4fTii1S+aarLaP/2JKH7PRjwmX3lfulAsVExBmOvM9vduiP",
+	"8XQxHjgn3mjojIjrOdj1hs4YDwPXm5LjRYrBhf3Lha8yCz/gDOnDVcy6uHs7x25zijzHth/iMWz7E67z",
+	"tizJqfZjRAI4Y7+HzhShbqT2IL8DTiIQkXpH0Y6wXYR8uoJWu2VzI0ep6v8O0qs800FNVZl9RS2UMJ/4",
+	"p1LlRnNpY8+RYoTAl+RpdyseEoR9PyKi4HY6+8/VzltPr/2fP7helcqq9OAqzBu508lhmfAp4v7WqzQo",
+	"NurrBPfQz2BOCMSkYuZhJjUbckuF8hOAvBvlj9IPXG+IxwPn2B8RZ7QYTp2p504cdzHBQ6/vD8gosGOo",
+	"fvnjEfOciG1YecYIvv1OsrMu4hGae9soIiyeg79HOxokMeI4lpiZP57+sf0EaulDB9jIhSP59P9+oZf7",
+	"//3NdabYCc6ct1/vTu6d7J+jNn/2B/cvf9exAmXLLvk1qXDgCuJFJFGxoi3rKo8cjdEOS7PfJ0oQcEZO",
+	"0Vza7Dyiv4ABPAc3s4ejCJQgKYWRNsWliVBy0ng8iogXOyseCVKB69GWXcWw3ToTzXpKRqJLIqqvX54N",
+	"I+XPlnajov5TxYXQmmAmEF4IwmK7MZMzVJSySHwFHGm2YIHOSXARY+/6O6EUV4H3omC/9CstFuDTBQFT",
+	"PufFhni1kkRsiGcXIZMgGC8m3tgZ9gPXGQV94pwEx54z7i9cPFyc4NFiYEdvuebjqfMixlHcyu58C663",
+	"VJZY7E7E2a9verq1pqeQ53y48XkRR9SzKI7nJJDn8pRLX/t75AmlkuVLhrZl14zv2AzNJTBRH+1Bi0cx",
+	"2s+B4YFNiVzEOOJBgALECn5t+VzlqWBbB7ATfgQec4s1p+yrkTsCu+Li0zup90rNHa5XMx65t1RZQTu+",
+	"DX20IMCJTqWBDcYYFdo9LtGDNbS2LUdoYG4f4CkV1oZFBztAQGU1pl5jkfv6sF0vbJ5jww2+E4jBT4BN",
+	"aY+mElYFJc3NncN+CtZ4/8pgMvt3K/ffRGBLcscNteTjRd+b4CFx3GAycEb42HdOApc4A2+KR/54MSHH",
+	"x4+R4IeZ3M9kseL8uupIO/W1ffeei0/c/oA4k6DvOyPveOGcLPpDZxIMgtHC9aZ+v8I1qJd97Pbv5cNi",
+	"w5lQMe7vsX+u/CryL815gHtvNiFVgZujTcQXIVn/AcK1s7vM634XkaAz6/yPozSofqS+FUef1FPqpQXv",
+	"O18TTeUGYWEPEk13EWfLUzQnUcQjMdceIIK9lYoQ9Toq6hmEmof+Wpu+zOxTvjPCPvVioSz9hFv1tHdx",
+	"QX1faWS/5v7SYIrc0ZJzv4sW4OkiAlyXIJRBtsJG/8QZ+XX3SEUuXM8juqQMh0jsRUzWoJEu6Q1haLs5",
+	"RfNtFBoMUA4Vzq/BDNuE2CNwhA88VokbeBGSXxve6s3GGuQR+rghDBRE5+zTO+fPJBKUM4TFtQATBKMb",
+	"/ZE+/9mnd0rOJzcEJpg52Vu+Zf6vfKiIKKsQia2hOTCmqLYWY3RDBV2ExEQMPByGJDJbrouAaxeecvOC",
+	"8fyiEIR/qSiJhiGK6HIFFlomRQfSZJxMnoztmPr3R7mcmkySQN0z8Jt75S7Yhxz7l5y/x9HyV8esBff3",
+	"AHapuwaUhL5EGRp3JYD4jTTAYoHAxQmQhwSZDzy+wDEVAf1nEAPQNSCzpOIkGQqFVCqp21hQn+TyX7IX",
+	"q/bpJHk+tRebzQmCzVyQ6IZ65DPDN5iG/4zDC3CxA/autnEsZZvPdwyuUCTizoRwGSG+ME4Xle7grYjf",
+	"Qx+09ish6K3kAf0CpCCdwEnyCerglMk8uFfJAPwnzPZa4ItfFUScK7e+lqBCJ12Ag1y5zSSkUvn1dKf+",
+	"zLB2aZBflZV+4JnjJKRsjDptyXURud1IVU5+H5Ebfl268J9//tkpJlLUnb+Yd6GBsIm4R4SQtPGGxdrf",
+	"/k/RndIMH6Wc7DRRrHiYI4oYX0vDD3YvtmAYEP8n4lN8CVrtr7t9w6Hku+Vlmb/fMI/7kDikJLoKGGq3",
+	"qiWlRJ5bKl/3Rm1Pck+FOOchqZCbkoeYpbXcVSznFM1vnQ2J1lRIxULMwSelgApac8RDAm48n4MxwqTB",
+	"9rdOZEJ5EfjVOt1OiBedbkftFJzR2F9T1vnaLTs21HYTpyP2fcggxeGnSD4fU2ldaIO7FPCVTyUxWCnF",
+	"YnKbd8Vq59GV5BFyr/3poOf2Bj33aDCS+/EigmPiX4ExOnAHE8ftO/1x4rb5ayf9zWLfmemTdDtkjWnY",
+	"mXXgZZLuBKzBtmHY7QQhXorO7G9fux3qS5OeX1+5/f94Pfrz5Of//Mvwv8Z/PT6bft9/NXw9fnP8ttPt",
+	"XBMItaSOcfkZlQpbDqh6zRCL+Gor9LbVK9PP1FE7GVNcqj/hHiUr8Z3876yDmTzJJiIBvZWXEu6iq1Fw",
+	"vAC7EBhI5gXy8gVct1pGXiZhWNKMfNdWKFkpzch7uWh6e/k7uOtAPNbq5dIf4CjC+063c+vwSGLWrN+/",
+	"z19VxoPg45g4MV2TkkM7u8DoPn+PdzW/Hd8n11vzs8l9/uYrtiSBl0KmbotyQY04D4HR9F4hW5Hm30kb",
+	"Z7sIqadDs9U7uE8RsbjKB509kQQBsincSp9fYbEiB94wuDd4DUjxMejM/lbPSzP84Uf54P3XzHryVhVZ",
+	"PAir3PsiLZXcMIo/rinbxqBoPvKOT+7LlFp2fWbDf9VryQtXFF6DpcP7hNxrfjW+T9mAPXM/kuJ2hSPs",
+	"xSQSyoBQ7FZlQG8I3yg7LiIeXzIqTLJd5UsH93k282gCOr5PuFQGHQ4jF8jKGjyRl2ZYXQ0Q5esNFywT",
+	"IQhyQiETSJ8aMR4ZpS0DKeNPzh5tqNxtxlf3tw447/SVaTTQlGXu2/CwZO8GOIbLaNLpZrlzwgCSo+T4",
+	"bo6H5thf7ioLVFVC+VQP4Iu/Ey8u6AE/agZR1F34GmEt8yk4QU4RRiGJYxJlERLyr4VJPtI6yoZEqkKk",
+	"oKMIZe4dUk3eU+XWbKWeQMBf6nJyBVFUS2BxFb7UYp2RWy1tywI0/+tW6K10qyJ+35v32ehdJ9NqPRQy",
+	"/lWC/xwyYucvT5HcpkmkIgzwt55SixicP5LezQHMOOdxUgDQ4ip+4DvFmcDXZ5CocCH8hkQh3lzpzPnO",
+	"bDhx3dJF5CV+RV2G2MKWJXUzX1SKjRLClbZQW73FQ19Tg/Jy7Xh0LU6RCy+FGHuMOPNID71WgSskT5Tb",
+	"TSkJZjCeDvIZMPZ4TPmSTNbi2lhRza/n58TRYxbxIein0wpA0xAx534PvaVEWnY8UMUVSHI8FbKVyFe4",
+	"UW+FGSNSSSf+ssDJIEILyr47uuxPZuOT2eCkd+KOXQjV5lT+xZaGvqPcyvCGOMJXguFNVsV3vRMyWEz6",
+	"zoCMiTNauIEzDVzfOcZ9MvaH3mgxwJ2uznKDeg/CPAnDVRxvZkdHAec9j6+PFjhKfpYmw9nT6LSFAD9O",
+	"1H2lredyjiEquAlxLC/e/CKTSNM4HyciIcEieUlEbqiAO1R/a5hYOVhyGTUSdFTS8pvpiK/UM5eSrHL6",
+	"IajyTdV+pdBn7jblsveVzC1VFpbc0Z/9XXDWO8e7n4gQ6mZyqoRSrxMa3G5B3NZq5SWsuSvtp+EGju8t",
+	"yHXXXMkat1bgLyO6XJKorLwPMvpr4/dLpbeA25V5v1AYt8Y+sfK8AlcrGospubTYHdg3WcJqcc/D+wx9",
+	"tXmnetBQoiU3oGIp28mlwCthf+31XjC86TShj9SUt6myWnXNZfcZltG15AYXKSJPuolGnMDFHCtzsSm4",
+	"iyhVrfN+PST6GimKWTUw+7AAYnoWW/9EsfW1rHoXbqip7p1TiErad1EZzr/EimbL9prVGdpEfBnhNaJM",
+	"2kp4ofzIAYm9FSklw1MiIGN3w0UsdEZNyW6BSoJlxLebzkwaUQNpQZryglIxgvomIjeMy/uaHkssxRvs",
+	"Qdig3+14fK1URnUXNbgO/tieStHudDsrHvpQkPm3u45OwoUFsxp6doWBK6llOOz1TyS1/MFk5W1WgBrS",
+	"MJTg6DwMxWyJ8w0T8e/Bo7sgodY0wFgWhLAKgi8fYc19wBUWUkayLE6i23oVpGfSpK8JQv8lYogFdRZb",
+	"AXZhAf+zF95CLklRmOLFXb2Ck0OTFi8BjTFBp8OFzAVNJkG+NvLWfXItVZ4iQWdrzMbEtCQxNmI/P5DQ",
+	"z1bE1LlBB/cZBKxgL9VuVc2hCkpuHombggjqvywAkiqOQvLGbmOJUD/JR3IrTR+q2Q3vszSUkQH1+l0N",
+	"2Cf3WTp8iP9a6vKadotIMxc0hGoFyD7XhWPA+lVo1KTGSm4vbWzGIfUogtQQlV60W5neItqFRn1wBwKX",
+	"6HbUC8p+s1pVL1OGlmUrOaUsywoyxJ0BfwZuCeJq/EhJ2oAmpawCUuaIuFLgttbnloke9ywp/80l5Ve7",
+	"rGyhIy4b6YbLep3wJ80YbWJDoB1mMQGyNnzgFHEW7nMpJAoeaEliAW7ELNknsPIjTJkipDWWApVhZXnx",
+	"IICffM3mJyePld3qchOf7Gn/5V3HpoNF0blnqKHDyA5t+I5ESGw3m3CfXnOy47I3KhX8xQ3sswGtnnKO",
+	"JtVy4BttpQI9idgqMVJYtRIjzsmSijiq7JWD41QoUJF4VZPOBCEJYsS3MVph1dmJRqadlMqzmcv3z5GI",
+	"8b6FfVDD20p0eEgNrW8s0lyZK+ueFQ1UvpMGkbIbuyqfFQv0RZ7lS6eAJYNWSDIsqLAVzqy8lUZjFG2Z",
+	"KLv4+0VfV8ty9HJw/YBaWKKOEr2XsY+YpFOIVAKxCxWgWZP1QjV+W+Pb7Iv6maXLGufxUxHaSUE/fCI0",
+	"GxS0R3sxvUhKawW066H+qcr9kkqcim40VzvX+Pad+nHuWkpK5Lighlq2Zjal2bEgyDxQvb9WjX8Ku63T",
+	"ma2xp6QzYGv3iO7xp+OYKjaMVKdB4kuUVMVEPfQuFrrdGnSWitH8//2f/3skvxNHd+z+KO1OKI7uru/n",
+	"Ba54DYG0NdUFXrfx0a0TR9gjC+xdn3orHAkS/3EbByeZOjDzPWjbv5DOrD+elCOS1/aUn3IpFxzExh1q",
+	"/MH3ZtOlJBWRhRjk7fuQU64ygnRLSdMPpXfI8W3iAN/sJZICFRBtwIISSPk1okxdc8uQgeSVcbRl0L2r",
+	"/I5PERFS2ELbvGirGxly00RjQZaUMZOsbfpwVqeDjIvqwHXq8V6r2DKc1aogbH0an3mx6l3QKkrLdUS2",
+	"iNvKnWsKsQtJh57cvCXrMEknTLJECwmFsN5Vk/TJMklYE0jmkLo5Ry9035KALrdQFCpf9LKL5vCPeRfN",
+	"r8lexJwR+W/J4OboRciXlCniFzsaA3vgQSAfU8mzc8jLVuXhUn9kfMH9fc/Gmu1JW9WJWta0pnovQU3G",
+	"0n0WtHcHkjR0WEbjlkksMnlESWJRsmAlxr1hcbRviXEfGUFglxgzQC6EQr4spdJobP4tYKKqSAItV2Ua",
+	"S13XJ56OOKhkKyKBSm7UD30SkljFqOQ7Rsf9frezJvGKqwDK+zeXb+SmFUBL7SuTfHCzFDnfquJbDEnr",
+	"HV3lqauKZ/IPxw1OAuyPF44/9RbOaDINHNyfjJ1j92RyfDw4mY5dCJ/xbZzrmHmni5PvtX9lK6R8H3U7",
+	"sRJtFRnUt1e6T9DVGkfXAHv4lDD/aivU35acJ8Okmml0KWPLqXTjzKVYtfsGuZYn99k7vEts4/QyfcIo",
+	"8evdYVLQ6Usv8aaE9zCycxiJpRUu/1Trqn8pNJH/Vpysi+aGjWH9DY9Uuj5maZ3AdwLNbx0gHpXRf1Aa",
+	"FyLXDSLm9ynG3h0I3ms0tjaWwfFKErsp44CcoAXfSomvk/xV9rE4nGWcIYu7A858Qyl3B/LHs1R0IItF",
+	"E07lIXWzH597W6kzol1EYyIOZcxCGrwhO2uDFvgu4ZfQQ+EUuUnf5Ihob2/SAq+lPiiJKdYKYbsMfHkn",
+	"ZTZQWdip62D/AhWa5DZ2foInkMAHktiP7/OM5fAb3jDf+Sz02qdacENJqbci3jXxD13LxJrRoAGiCD6H",
+	"PF3N2nIbtUAn4VsJcWXR2iBZN7WHExaV4HSCLpWC+XGZrTVSmbA4ouRwamvyu6ZO01Sd+M3ltJqz1GSz",
+	"fr+lod9a9ZbmDuRzWBvS36lcj86s4/aGPbfnk5vRsLccDPw+nk7KknVh9lCAEl52kcfXaxoLJKDhujRY",
+	"8GIRkRsK/dVXWKxS99fc9rp5r3MITOr9Nui8CvnWb42OEfg7ocOSJxco6odSWkpK23AKGpfOXelPT3rj",
+	"fq/vur3j2XA8HB8f3Qx6rilXM5qJqfjCYZx8FMZXPllz+WnkrWhMvHgbJQkm3kaKCHuYZuS4E6ffv3SP",
+	"U/XowNbGruuanZmfXt0Ma389TDJ+lIqgnd4bLZaCEN/w6EqR2QAuSG55qD1+0GeN3uCYKICCrr/eSP4l",
+	"VtgcDXRBDRENje3GP3ha3bcAGhndYIYtml/hwg5UrmRv60B9RnqHLWK/UvvLX3ObdAEoXdu0TLMEFebR",
+	"BW+NIDi8L2BVy/SLIpY1TIaA318QTw2aKIf7H6SDauS9q1dDcqjcNvMjg/QHigOztND6+iReJ4TSKj/W",
+	"posouGQQIn/l3SLFZY+Zo68MBaX7y0O0QCsa+Qt4UsiwzICqUiq0jcQD49KR+GcB8NsWAF+7nQ1eUpYY",
+	"bLrj5RX0coWIAY9xmP4LvhA6MFoI7ep7b6hOKo3DoknmN1Rb7p/+skh9ejO51SoxPImJt1B+VHWmKYrB",
+	"6rZQzHXLj4ImlEKeemTFtwLqHteU5UJth8VxGn2KaD72eXgoQlFeZx4+ORwoygrwwpMHVPWyDM/1xW3w",
+	"vJHi2ZDn4KTBg08HuoKgPrDY4Y0VZXdFkLdB8Fd1FrYF9rKPDMph3IofVew9fSiR9dn+8IcRqCD8W99l",
+	"Tv63w92MPG+Hurag5yu+3uCI+JeknVhMmkwCGHp4Q3twJCm4b3C4BYu9X05tOlhpLvUvs8CdxZMf8Eh3",
+	"ETFVBDP0h34XuV3k9MFzCea36uupC6VNU2wTuiyHv43P6kCNS00W5aDIs3WwQ5/layXsqWhQiJqBfHJu",
+	"CDZ408ANTqZjJ1hMT5zRYtp3ptNg7PQD3x1Mj8lgOAETWWyN3/8k6I/IaBw4HiHYGU2O+850MfCdvjdZ",
+	"jLHr9wPo+Ci26zWO9qD4LLjGRXD8N3qlxGIhKFterUikZC9n4V7/5d5/VSSgFKvGyFT900X2p07/qyWr",
+	"Lgu4quxoKpCnKQJ8xe2SJapxI3MBNV1HTR6d2ULOrdqkwC+5NKtXd7sW3WTEVOSrcvd5CpZ547TwFHMv",
+	"9BtrTj+8T+76rs3yminVrDwq0pwBcjd72SlYzD7qifEiBWJTmvwGBFJytsEryoMURSxUP/A/9FsmGwwq",
+	"Or0ohNTga42C+VPV7NfpPyA5IgOimqXdlivb22IAxLOvLBzOjkU5f8QDdKED9RHlzrX6XVDMruZtdmFg",
+	"nvJQr229rKoMuH6FjqBMz8e02IJxitBkAEY5JD1fdOMfgcRKTViCLGKP1HS5eG7G9c9qxqXBr9ZUwzhH",
+	"E905RVX8+XRJY6FGcnZqu488qHNTufA7rp4yoXq4cDVCCovCHImZmRqhzgHrqH3Pu6Wfln8Dre3/Al0Q",
+	"Hdia7UcHumQVeI5JN8lB6Ws1OV7aE+pQTNdE97r/TqB5Sgxz0INp3EWC3uqrgltTrfkFibswkYKyJfp8",
+	"+apXHESQFEUcz4aj2XDac6fD/mgAXolkyMiXL/7d6N758sX/8sXX/7lU/5nl/vPlS0/+dnL/O5smpc+o",
+	"O5s/iN3o/uRKIkAoCmL+JZ4D6XOSoReZZLPCmKQmpK5oOr8/cL9JykrapUN090pCAajx/M3F5/eXVxeX",
+	"H8/fvJY4ENBQ9Rm9NypGs7bt6sidWWe3EsS7+in48T+n0cmffvyvf0SXu79//vT65N37T399xwfv8Xt8",
+	"sZMkH4XaHyhmR0ce7WmIQHW2hKc40qNOLdUQD6hmrCjVO27ecOOkKBIPNdszoL+rTY0sXMpDCuuk4pvc",
+	"XEN4aIx/qx4rdal7QNMPgwM2HgkjClUkW9Alw/E20mNPL2LMfBz5SG9I5HNLMhSvUKtzoNkG4FVtQMWm",
+	"gsmn8heRQDS9yPz11zUa06CwMdXX2Eyoa5lZmJsasN2EHPvKjvNgikjaTtmvyHdN0n2hAkrIq+pP1Pyw",
+	"JPcOZmRj75rEqitTOr42oCGpzlw1CWbZlyQTE73Ig0JH1bG222GcQhOLm76JK930HSj8J0Kov0wA6Kbv",
+	"+CTGNNSfZ9df/kI3nW5HT9K/XYfWpmjmqNZRkd0kf9pgp08krciNEF9DuYmOX5OVVcQ3vaGkhYh+zoor",
+	"eijuA7AFUBlxBgIJRjxzhI2oKiq9qsZSx56qKhOneSkEQyqMeremYUiTLmD9QS7Z8v7roZYgw2HveDLK",
+	"rX6TlJ3qIZwpbXZmBbmlRVXD4cOM3MZX+sgZDdWUSupBxIBhmckjDSVhWRVNYFvK42dKgwK+1NghYlDi",
+	"TNfFHijYfkJJeXKfvZZDAfrMbR1IPbR5BmBcq1Sl9Q041J+3dhCULvphACg3rrKVszdb2dzeBTxWSvvN",
+	"4lsL4WsXabmxOcnF5a4mrTlP0LQMtoN150WUbFN9/vTMpkyAj2/ncJ/swFJ+m89TVTmsvTZ9YEf3xTPd",
+	"tfMp1efYRsQj8n6+E0mCbRq4yO6dEWt2bfNuXCU8xHGa0Fk4o4FoHUK1zaDQrFslcT6LtacUa+UgRxbY",
+	"d+1k18EOApm16/DjoqKXSIBpSHzVSwTptfZ6PAsNQ6MqxxElvpp8nu+8y3T7jSzM1Jr5lgHpL0ta55ub",
+	"9tWdF/lZKSu82RBGfNBRMdsjHBHcQ+9M4bvP1VirzSbcV3UUlY+kM2gl1fk4xipGZUbCNR4sB+EvQwCd",
+	"T2cXF29ed+6boLDG9V+5+4ZKaRcxXm+aUGdZcgDwqiZBp4O89PwbWxdn3ZIs3wxGNXKOiDyTSPxwtaU4",
+	"UkSYm7NjlG3CKMQaSSiInpyxILpkQNoEqnJdIJ9INIZJmiuC5A4y3sRM5Xrjbp151a92GH6DGNE7M/HM",
+	"WL4hX3b1YdS0NKkmqoz4gr/gb64z/XrX7/anFtdfQbzX98Bs1W3UirGPWHNyn0PkR+oy9ghUTidMX9ZV",
+	"NFBoc2mfuQ7oaePWsJG2ohw2pCX3Mw9rzsOS0hW133Lxyk2rhj9KjNX1YqssYVF1SxyINEOjkFYD9XIB",
+	"D0O+E6cIh4JntVGatvvak0MjGYoFLep8NfUsCh358gF5iyENoIoIOhEVRrYiwVGAI7tnBZopZFA6h23/",
+	"+fnN5zevr95+PL86+9ObD5cXhy49aaCauXS1OPSWkmAor/m1abPThyD4P7Zke7jfa6IFw8RtM7Z4za9T",
+	"Q9RAw0I0pZ46Sr/NQniBBbkqdaOFTzNtZK1dxPr9yt2W+tCuSKhiBWoHT9pqdo1vr1K7ZVjR8IuucbSH",
+	"LV1lm9Hmvig2jd1ElEcAx7H7q9xy0sS20x/33JHj8Uh1OI6j/RUPEgNFj19vPML9QdjTjuXKhzdqCCa4",
+	"r+Tf3hqS89UU8a9JuUSKb+o4xXzyQ1DaYRpTtrzyVAcwplvsZb5JfPOM6xZYmfIx6PylUQQlnagedfp2",
+	"J6hyeLZsbgpVR6lwegpPaaabaCMxlmOh1jj/fpPGCdSvu2n8m4c+iaR2KtAKIjNkndtqqxw+S8f72jKx",
+	"B7Zwl+pqhqofrVrmiPNAJLWl5zRzmxbnaVrpVJQYbRcvt19tqM+3KK16FJRHlSpPFoGz95p7fSNdvty+",
+	"Pr1XC5xLbuRaxetBpsCVJKx8Q9BnlepZpXpWqZ5Vqn8/leqr3WzXPLCN6S7t3EPO9szalWy7WQqg4piq",
+	"Casl+w8znf0ndahfSMSrE/8qbvZR6X9fvqh1rGmAf+Kh/xMWJoOq1VBfImLiI4+vF7piUp5PMoykAauo",
+	"HPQl4vLQwgM5kIB4U9z3BoFLnPEYj5yRNz5xpv7Yc9xgTPr4eDH0Bg/1Vmkmk6QMGjadlMRs6KDnYcYZ",
+	"9XCYnVkj1ehM4YyIHflsL+C88KuvNSRROO9vYy7X5GEZcQ9Uywf32VuwJC5BrRlhPtoKEiUEd6gHY2ZS",
+	"Un7F7/dIXlpjy8qMUKpLR3yIxlsJ/uOKaaIZRdZMS0pnMCUQbFe7n3KC0ojAkkmonJX4iVjAAwltRxb+",
+	"+rEEWUdmbVrjFnsIZ1oT56H3nkik5dtYeVKlBiLUIAemJiWmIpj5aAPBHy5I0lcNfLAc6jhs3awb7nGc",
+	"n2GW3+JP+JoknugtC4kQppsRuAA0/kGjbVjiERuZVFPnBw7UieId9cip7m6uqurWBLPEWd6afNMexman",
+	"pqVxnaOkWAhXoLt6kmpr+y156F+t4dHirLFnyXlIcpaJOg/OhopkRjU6pErm1q/HhKR3RK7gOAs/S1nt",
+	"U4jE4p6TVW37/YHgMF61wdgktsivy7pLVZrWWbjDe4Hm/Hp+mrSHTiL3GH2K+CJU/sRkysW1Jdu5SJvV",
+	"rfR+IDiKFwRXpOurbul6wIKZvHBNyEYgHNKbYgVLMnLkzjJz5XF2o64Ec4MpHnn9BRn401Gw6MOvjv0T",
+	"G5ZbRhTVT57SoHgPYuBQK/oikPXbaoF8Bnl3bdAoA9G6qTfTmVsaGZPFwEdOr6kBbdlDn631hi7oacfO",
+	"RvcA4L9Qm79/AqC/N1I9A9ZvjItFcGliqGzpaSaaIJ9TtszOcZlJ7cJM79C09OipHRWe7OKatSZNUgf5",
+	"YK2wWI1o9UBXFyUWB8W1yjZ+9Cyph8/0fAwhPk2MDfLyc+PgHxmI6KYI3ipD6hFm8WODMf1m6JczLQ20",
+	"c9AzZ7eiKF+Ts228au1K0nU6IV8iWhz3D7ch36PKiS3Khf5BKR1WPaCabc9/NKMC0A7sVz0OJR0vcLgb",
+	"qn5R1clf6x7RD0iwWfF1psf0Cz/CQewwHseULVd47fxdcObIHznu8GUXRmWjIOJrZZZBlq95upiIs6Eg",
+	"vyi7zoivBfG/32eqUEO8SMpQebQ88rknjkAY0Rh8lBdpRWpEBN9GuseLWUBXrPYou8Eh9Y8iEh6ZHFD5",
+	"M6rj29BWQMLy08eLS3B9rxQBHt30jzZcxI56qnNf7henj1IL2oLUNqd+eCsIDYBDtW3qZ139RhuG5MBW",
+	"tZ9adY2vyblexLLVYgXChnayL61C2h+Sm2nT5RjHyMMMLSTSQoVmubgbex7ZxI68U7WfTUg9cBEd/V2X",
+	"/ZWRodzNQC5hLKbmIzVyL2/1oNpSq0e28cqJyD+a692GS1oWk4Rnfati9E2QOYO7xQ9SM8xYUz7ZRETV",
+	"lX5t1M0sh4XtqzM3OF7NkG4aNpe0r9mz/KcjxU2IYzIH35f67AZHojik6QHspIhbyRKHbkoRSLJy1aAA",
+	"6/yY3KHqhwxg9Pn8HTK/RS/O375Ck/Gx+7J6YQmZVszNliSPvRW6wRGVOowxYJJdgJutnBVvRYx3a7wk",
+	"zT3HjOwQhLF76O02AnTQ3TGx/MmS8Yj43TTFCM1V0JvhtUGP7WYZYV/H4+cIrzlUkGh3gc3jrKP45QH7",
+	"Txd2r/MnW1rdqy/TwWbwCihLW2xpGIOQf4R3dXhfOG2p3lR+LFUvykQMPY0YivnGYAJsp6uwBCtvLHiq",
+	"kbp31fkDo3l6KxsSreSSGM2N+25+ijYYyso5Q1um+p36WfO4wVy5RlUYaQZZ5i5LPie2R/9x8fEDgmZ2",
+	"yvbUXm21X8qW6JrGSd0FXigAxSTaRCTOnmaxj1W/RPkPW+1jw42P7Klv9nYS8n3/2JJoLzeamf2fwZHh",
+	"pDGK9J+jFW2iFcV4XAHbbClkaWQuS4o2hew9Xvw5bT3aUrTqpqWGdCXann16h168jvY+965fFriiFDxS",
+	"UOINPbrp93IONB1iKLt1cLyqaCihpoSamSdCTcqzyq4qX/BcvbXBVArYRu3AlMQF1tIOi+hyFZtKBz2L",
+	"naNoy3SsM1v4UFXx8AAfS3sH22/CEVLTHuxixXfGjQ7zIJHH10QYo5XAdHuV09y+f1fOG1GXeZn1rLZJ",
+	"vCx1pksoI+SPde2XU5wefSGFsGm2xl0FNCQrlDu3SyhrOX0m3NI1p/Yw80joaP/2gSFqNU6rxzqpksL6",
+	"DOis10/ZNfEvtgv5bMEhLtSnSJXUwYtmCH9hYgtFqfDv8l1BLyB761e8Jl0zLSygkYiB+0rUt08LUw1r",
+	"M3uwjwmLCF7bqWTJHR03Ved8LVdJV72qWdXsVVpNdVu06fkfyO4xbSpVi0pVxrrGfslrUNt2stjbsVmn",
+	"xlILxjI3zby1lIWgRvwJUHzVBEITIKSxmWy7lfqgfF7PWVb5CZjtq0YtT0Y5nWOQr9/931++3Lqu8+XL",
+	"bT/48uX2OPj6+991Wg5jvk+abdbI650a18t0Ay1vpfTyrHY0Hj1sb3m2VtoBk9AjzBeqKccMMXJDomQ8",
+	"+gzGascCyStP6EoXnJfcttaRLQcbxOt2o1WNquXV+hJPBfUVuACRZtLwDDn25ygk8kNAKpXoGeKFMB3K",
+	"JKsQuevPQhE7v3yV/3PlfL1zu8P+/YH7HViu17Qga9ja80f583vTENUa/JbbN5gtNgRfg67fYlz4N0Bi",
+	"+8DpJJKo+AlNNvr0+0tm/ZanLKcbSKF1inw94V+ijEkvfPptlQcNH8aDcx4W4vzjuvSn3GxiW/tX+R3a",
+	"gcGnBIQAzCFEpFAAfNI2CQwGt15TewjYZwEoqHy1y62HzaxLBrUAjzTZ8r/m5LrfxNCh6mlDpdFCD5kb",
+	"l4e6CdYpV4P8MRUxjHzOz3t/gqk2tjnDmfcVkLXl4JsiLqmWSpCqdYrmCejmSl/HC6EDeI8dmGPxM0dc",
+	"cgAJzsxvC+9qNVzH4s0ESgE/mi/FdFGXaD+Dx44VXdX/R17T47GhMKinAg9vhg3e9K8yxSd/RuN+163t",
+	"Da+WNCB32pWamFAt8EHJuSZ7fa+PGAVUaicNib4cGkYXsKb9qCALZsKsVDia+ik4JeV/zQiSx40XKr9R",
+	"fqPd+jA1AXxIoj03yYwisnW4U+Y9D9DHDWEXMfauM0NfFfedt2coxaSz8lDCpmMIKyTxJ+WTtWGCdtdq",
+	"geuTgDLi1wWJCpI4m0us10rSia1FhCYOVEg/LluJa8xooIc45Xf9WidVCITT/etJM2kcB+oixCm6Jpv4",
+	"8ZED/a0jrunGUbSLQweuQ+JkwbkzqtSkP4OnOomCgLb7CA95v85V/zYiRI+lMEiaXsUjXjqoKSLA67R3",
+	"gVDRLmM7mKvK3ZK24EHxKF2mrneRtukaL4nooctMVYLAe6F734P/GC156COVFg5RzwXfxi2sqVamUrej",
+	"Yg76Bzbn3nZDIkF8Up1HDnFZ+d9sHDeBnuTREoRdmGDIdLBSjerOH1Z5CoXqdyRiGoZoh6U9FOjwIfSM",
+	"kEDS7ddgbR0oSZwACDTyQ9VdFYaAxsEqBrRdhNT7kbRKo4zw7upaPtIRYuVEAqOzs7Oz74cffsGv+ntv",
+	"8Aatyf/KpFFBP/QwuEoav3dmHRf3FwOvrBEna1dF/bCQgAM2f/EDCikjvcN96fMvt/oCzddp8P82RvPk",
+	"4zl0YVyRW+wTj65xqAtb23WnMqcr7anies637T2LUsJW+hVBNQX389A+h/SqXqndMh86HSofeqlJrVSW",
+	"1ts1UO3hAXfRll1VxE3O9AyNlEkp/9J3QvtpFZ+mSqEQKxyGiBEpIN8BgxKxFIkw/Z34avQIuZGsacV3",
+	"rFevHVu0nqxZfub8FTu/uM60d/X//8PRH52vf/hdY4/xRVX9B1K+fLRWkq2HzsIwK+MBGzWP2NGInCK2",
+	"Ve0b5dk0PxASRSGkD49g5WHmBRQIpFG3InoiAMnGO0ETlOZvSOKk0YfKcbZ1+klXquKj+uLkjfAbEs3Q",
+	"XL4S9dFeCiOGYrRXA24Al5GrB8SgALG5NVRQgzJAxQppTAHClnWVRUljmEjDbcziQPdkfSPK1lqEmF13",
+	"EY7RmosYTUboR/q9dckEdFZ9NbsxKpLpkTrTAnKhGE/+hiSHBmm51XFgiXp14Z+rduGflqZv2eP8pOGj",
+	"AzgRbdl32ZE8DdDhcOSoIh7V4OJPk5wQqkqrGGf7Nd8Kk4ltuPaBy87useLKL4mIz1Xen91xnFR26V60",
+	"LcwL1TYGeEPAdYMNR2XLwzcRuWFcMo7pcaerynWuDob3u6ajZ6ZRiLRBZp0Fjh7dhKOq9WfBJbesTV2v",
+	"bLOblvOA+ssDRGMp5DN2aEzXlC3nTS2fti1421lCJ/f6qpwqZAVdFBp36rueZ7qd6XwrJDYkDDVl1mvx",
+	"hytE0kjuD/vNirAz+d53r4tl0inq3T36lZnEqhze3j280Or4voDvlfWVWVbQVXmGvpFdOukG+oBzSYpK",
+	"UhgW8BTgzpjEZbKrzxX8Z5juT1bAlmUDxYMqrtBFb8/evZf/fXN+/vEcvchNWFLG78suuvjx3adP8ldg",
+	"zO2RygTc8cg/NQooZWi72YAlWEq4Gw7q4l+JmnllUzAfUFCXOfZBefF5U4EHZn4wJLyaqVBFJR3tIh6T",
+	"ktoZkkoNw2BgvWT5Bty/YWaLVp7QTV/e9c2gi5a/UMgOVppbF/3HZ/k9j4BMTlHAt8xPs7xgwlTOYlpQ",
+	"pucE1zeBSaDSKB8qL/TLOVE/bZWCT9CCBDwiyRX2atOP9Da04laDPRcb4lnbRGlXs7QFch6l9g5N057M",
+	"0sStSY8xu7w3/e/KY+DDvWLF2ndGBYKf6hEqNElueUJmrN0/omo7WZ+U0EahSLxGQjvuKLTjivapN0lH",
+	"F4zMwUiEWKxU9+01jr0VEaoCI6LieoaIv1RGpHZOHskPvp3XLj8QMZ2cWPQw62h6tD3gEDu+L3b+K671",
+	"A98hHsSJFbbCzCc+JHmrMKS69wCHIRI0JCxOPXJD66ScNb7V7g837wupTkWdHnJIG5tQ08vjPNLVCe5Z",
+	"TNfMnYokq/1bobtyQpkmiqULokvFGSKRAf3YPQT7LPDdOuCfmPa3V3EcXmWmL5URJeRsabKhdpjGxoML",
+	"IEs3N3FHJ67bRYLcEIZ8vBd2P5nZ7LA/Hk5ctzG6pH1uK3W1nzNu/UIhh9A82GqBoB9pnEQIoK9fRLCv",
+	"o/OSi867mVB9pv5Ib0cIqfnMv70iCBm1EV0udRMbCyIrjnhNmQ8nyrPMIoOUP2vcpOJSvdgkkaU8bVg3",
+	"h8/um8/dY4VUrdTEmEmwA5YtMaydwnXQt1flopHfnAKCRzgEef13TpnSdZMG3Yf0nG/oyouoLaB6ToKt",
+	"FJJqBmkSyPJhGKsvFbctu2baOfwAp46UMXswBCB5Ba1BcBb9O4f9OnUaVmZGtS2TVXffBN+vmvVTLoM/",
+	"NP75MUOZC6ORCyHPpLNJMcvArbXYnkgbGJWnLFvYhoagwjmhG76n7AKr8VoN8pjr1Z+xW9/8/QknOQ/T",
+	"gcjlsUorLmK0libBIg1AQmrxdwKF1NZwpi5lE7Dmf86OjloVs8jd2fC9TYuXchGYNDSyg1rEhnjAoJjm",
+	"AbdxD51lFHst8mD0tOQxMC03b9yW5KmUj8LqF31up/3cTvu5nXZdO+1aI7yx/dAHf3BaA1hj4O2wQBvq",
+	"XRPfaj7UqNzSRMvTbV3pVv8+T893T9NSd/okJYulSYYhUbChsUj1qyW9IQJtN7VlcgNLTX2mjv1hhetg",
+	"3iTMy5qUXPaLt5q1Oxjba+MfWLB+3HJWy4nFK9ECFwduwYhvTimq71aJLbdZYnhfycAtA4ubjw3ujwpu",
+	"gDbUefy4fmKPnn5jr+iS3EYtrdwXXZ0PRwWUw+QGWsLvcg7YQSF7sNZ/kkorG71kJ9RpTYaqUHNENgTH",
+	"wjZVvTk1je4z4rEF6EeNRwWNn3xU0MmTtJEry+AHspCJRVC3ocrB044XGsj18iL/7qDc2Gc702YUBGk5",
+	"OZyFlMFwoDB0Fluxhy9iB4tr4ne68qRf2+Dc5L6seTTYIiTw7XikVPbmrzt+QMdAQ7spcVgmKBnU6Tbq",
+	"npHRKfJyt6CclJDJxvar+HhGuHRzSlmGP5eHPRVEWs3oqVzHgoRxpSK/gHmlez5gKL6CdFv7kP5y4wqo",
+	"n4UnwlKwKdFodxE4fuV1WJJVK7CvlbPDmitYml3X3gQWMdkkvXv04FJL9w70VgXedL2rAKcH8jmBvvKq",
+	"jzaOCApJECOdt33A3q0M4OZmdH169+rHN6+vvv8vNU4rF9JTCx2afJvrHtIusJeokt+14wbjQv5JrWSu",
+	"NEw+ypuA9hFb0kUru5mSGSjbQh86KQ3gNmzZNhOtfAfaI/jp48UlWKnFUcjv35xdvLl685dP78719/BJ",
+	"bo1XZx9evXl/df7mPz+/0cuoj97Dv9OHz74/+/D64wflenxg4OqhN6nSXgz9Vv5smmbHPGDsXyHXpDZn",
+	"6OlGfNuHIpenex/gpu9eiwe0Dkp5CzX9IXYkUsnoUEOn3W8QO4qlurzYpz66AnehvmqB3swz9bStzqnf",
+	"3HrPQO2cBAe7l8ulDwC/7aCMwtmp7h3/7I58dkc+uyMPuSPLxG8jp/a84CAjsLzmAF/4RL3rQ9ncuv5O",
+	"KRRYqH4c0vS57qEPukEgI8SHGCGmRd13xUNfyicgXZXJmqRG9EcjqcFKSKcfDt1yW1mzhr1hRk4HTeRE",
+	"JoUaSuWiLRO1CUf1KUZu/bjnwskqkz7S7mEhFjo7RuVPrcykiTT/Q8EHBXwboRXfRgfSP3S6SMPkD2OZ",
+	"N9k0V1kqpv+ZajdrBkUl2z2QSjNpnEkzPGTFnKumwU3F2bcX+CVx38KLWx7tZwkmq/b6aT0PFOAyns3k",
+	"aqxLDp/AZTWw9+zM+hhsr/h66F4rapzPDDdS0QSL+b3A3rVtjlCzOhHN4iG7luPIT03WBeeWRteFlPxH",
+	"lXVX+Zz22Qku7fIcBtYJN1fVY1BKTs6KrBAL4EWMoeGYao8qYsWupJEfUIbDrC8vUQ+UpZhacu8+/En+",
+	"8fGnT+/fNDbx0lmvqdpRZOEft7HHK1tdYZOADjIOUp92Kx6SGZqTKOLRPOmAq1L2VT83v4vmAabh3EBD",
+	"/kHkp5SZcse5zgXqovkGCzFHOAa2r3r3qlbHXTQX13Qz/8K4pHD57w00QCaii+aQAjRX2SLSjI+2rAep",
+	"VgaYchFJ9ZiGUqqxTKWlXEr+Ui4h/yvPkoeYfsoGr802vqC/kFZTyuD3J+UZInqdslhZY7ZXeeyQWAFv",
+	"1ZIFq6YFJTFXrPgtlrDJd9lQ+xNe6imarQcyKIzf4CXRWK7boeMwhE8FenFOAmgQ8p1Q3uBiQ2BvG0XS",
+	"aJI/V8yAxzhM/wVfiEQIZMsic0/au9wvSSYMQzURqkJHKlC/ERyTLVXeE2hMKqm7zYrmaJXrKhAmt36K",
+	"XKVhGKLTaeQPwYYc8PL7Mee140okiH+ejlgp1PPA10m1ms4A4oFieWKFN5J0IfEP/BDQxeKa7MUMYUiB",
+	"kr8F4hfoxVwvM1eJ0AjUypfKqRFiIX/h4xjPX3ZREOK49MAXpvb9soukaoheQOqsmL88LXSTh05y84CG",
+	"BJ7UW1Y5aVA9ofOXioMCddERTvIaNf/JIPdGzcAMyCAIpoSMhiejRf9kOsJT9+T4xB+S6WCBF51ux9+q",
+	"FtapsjnpD4bGGaYbxUAPoR7e0J5umtYDFQKrQotPWIhGfgy7iaCtAsV6e9ZzTBaT45Ng4B0HeDryjsl0",
+	"NDgenCyGrjsa9xfjifUcg3H2FJlOOelpqE9YTON9TzXXuhmqc0mEgOxn0fss//fPw0si4r/89F59vSRJ",
+	"6x9Qxmad0WJ07LrHQycYTvrOuH9y4uDFMXYGwWg6XriTwMUjm/lpL7B+dbi4uqCqlA9/d5AwrSVItoxJ",
+	"3ekQqgXSyQddRANFUF00l2CYoxeceQTN5b9fQrGc0oVxqDNi69JGsvZFjl1sQGMtHTDdsJ1bKIx8q13J",
+	"hQTWynpv4ARYqBpIIL6DibyVhdmfwLv/8PTGs7JCp12p2kxVPTpUvkFqUq+wyZVpmK3Yf4h7UK1R7QAs",
+	"RoSe1BWYWCLfugf9s8/xUT7HxJb4jfocy0iR9zmqNYreRvnpc2Ljc2Ljf9/ExpT/NrpBPW45F7l8zo98",
+	"zo98zo98zo98zo/8182PNKmPz3mSv6k8yU8RX4Rk/ZCUHkYQeKSVwwx6LHo4iqg04mME1v3OBHC9kJqq",
+	"OhyGqqZwL8AfGRHsz9D521doOhofoxdzuUeoKqdxCP9QqVLz7hc290mMaTgHH72IMfPI/GUX/UgiRsJX",
+	"78DkNZ5c9GIuwSB/q84vf6nHvaEXc93BT3548ekdejGHTlbJx10030bh/GXZVwbEPXJHEiYxjJDpRFuG",
+	"+q6bBpvILYWZUAAfM0YThvPo4bCOJGVoBwM+f3UUPZk12jJx1AcLQ++m7hVJzKvmFzCR6kpv4B+OG5wE",
+	"2B8vHH/qLZzRZBo4uD8ZO8fuyeT4eHAyHbvZBpBwVjPq+gOP0Vu9b6P0Lvg2nkETxI6uK7VaPXa2KFHp",
+	"h8vLT6bX5Qv7ZULXARqjFYnIyyYmzX16P9aYkdQ1VBqvfM9OV37DrCPiA9fDUCotWYq1+tvc7Z0ly5aw",
+	"OFKjKGE4qPLHxrnXmuJwsEIMXqsAFo1LRcV1IkmT8Gt1WsvYZOpX9BZdhAR4e9Lf+poy6DW2UUvKLRTm",
+	"8rjO9OsfXjjJP1/a56+kKF051jcBB0g0M6GmnLxhSMDeDkBdkNxzAsMXkp7lpRpiL+FOuetAhUCsfkeC",
+	"pVDue2j1lABtb6B+yTuXFlzzJYpJGAo9ImYr2jcrzZBXQ8pJ5rrbmlwCmWa1gooh4GWUgyHO8tqVq9eC",
+	"cadonmEn83RSn35tgT5Kb7ZWtasAYMwVIqy5apSbmQOYz4PptJ0AkKTQqin3yQA+zX8y1NDtaMmsES5F",
+	"b6BStf8cwiR8pkZ4v074XMtiABtfMlOL9R6KqbfyUeg8m5NOpl2AaYHbd0F8bXCE1wS6FnRCuqaWBAzK",
+	"Ku8LGIVeAImYc7+XC5vDmFOzlxXBPti4HufXFBzS3N9rbLdMb69hLIfFgxX1Moe10Y0aDx0UjsV1izP7",
+	"iqbVTcWMOkUZ8pxdlfQAgQj9lB6SPnX7L42oMVweciPgucMBCwOlCvQzcypaRSoyuU5ZxSoidu/r8Ww4",
+	"mg2nPXc67I8GHa1JNXR8p2MplH+2egCGGYu42NLQd5R22n4uRm6QgD5/pV+5cLKyxpQBSVMD9ZV6pmyi",
+	"jhNNoJW/ITvX4xFew4Mei2H9MLk1hjGDtbHNaUP/T24gRqJiVUgxe5poblpEdYOZkwd6GSovsdQ0ylix",
+	"qc2sTVQ1XDtFoIItmVxr9izmBmqIvW0FgqYxFVN/JnFLVD+F0F1jfR/Y7qE08mThmuv8hGNvVdXRS1UA",
+	"cugVuSx2bs3AQDKDe0iWzOJCv25C0PM8nyea5/MbGJZzYPxMGfUeMl3G4+s1VLx2SlNkEnGm584Y9uEu",
+	"Jl7fH5NJ4JKR57lTfxi4eLRYjPwhdt2+ZAgbwuC3yqu3XagBNoXBNRbBbHZzwAVvtnZA7jVILDc7tUYr",
+	"DBbXoow5nW2FBRZkMpJ6adJb7+AMnVG5fi2FaHL05L3dBGhf63DCyJfk6v/2z777r03dMAlaW1ww8KVY",
+	"EV/SVPvhPSq7GXxSpgNbjeY8hkq8Ceq7M/j/ynw3OP5J0B+R0ThwPEKwM5oc953pYuA7fW+yGGPX7wd9",
+	"5YqENKhM3DAZvqezJ5ImgbOjo/7guOf23F5/duKeuEf/40jnXx01fNsNiWhAPb1n7dtwDyjIBVZ/+apr",
+	"jFmxwR5RA384+kUnmGU9W64z/Xo3unfUPwbpP5D5x6z0j98dorhH5tkN2yvs/fvkohpqmgli/iQfy+ma",
+	"I9tdl5w64Q7vhZ5SnkmiNsoHFBBA/cWWhnHbgRYijrZefHdftCZq3DwYSdHEGQo5v4ZIxAGrYXxfgW7F",
+	"9fvZ4TzqidbZNRMr08yp6ZbkRbhS4xyy7bV8UZVMVt51ayU+l3pvT4U3WeK57NC//XdiThbVPl+y0I4g",
+	"PwE8CyX8uczb5mIpkTy1Zq21vz8gV3qOWrz6ybCeNsUZyrPGeEx8NQMyKec5RVyVzOE48dIWRN9yS30C",
+	"gXJArmmv3+/9XXlWxQpH2XlmMY6WRCJhEqQt3VdmNZuWlHyteYA1ZFFU1PUuqmahQbPpBff30ENckINO",
+	"Dsih0EepGGW9jPC64RahE6x1TO+7WCjFspu3lkCK5oeOwzUd1hWr8eaTKTBpbA0cZEH1NTgtpHD/UBnM",
+	"w4td6gr9agpfaknwnHg88lvB8ldk0E9Brzb2buXI/adVF59VvV9d1fvXUc2KwLPv+wDlJlN9foOUW017",
+	"FaVfjyyW+qrk0lXEIe1EF1A1NQuthVJvHy3GJKV/Gx4yfDwPGf2Tecj4t8lDTuqq1UxgNm33bqswbB8i",
+	"mtzn0LdyGIuHw1BNP4+5mmihFV9IDQNsMFWlWVTNxsE1ZajQhmR45sHa7mnHvyZnnT6Gs6ZWSArQJ+G3",
+	"nyFkU5h821CRKLxeZ/Y0z45tCn0X8ahZ+XfRkCudW4mXt3qAS1sLbYeFylGCPAxDLekkBM/MEEuMt4Kh",
+	"Bj0COrOpO5kcgytY9TjQkJJ/R0TSW7IJj2+ZIlnIYxTQagbaHcym3Q5lYOcQoT6HRgmzSbejx9l0Zn13",
+	"0u3o4S3wk+1t8p3b7dyqlaToUEXRV/A+9ZLEp6zm+zk3Er256UBhei6IFR6MJ51ZhwwXrjcaDaYngdf3",
+	"+qMpDhbByDuZTifBYjoYDY4xGfXJaDKaLqbDkYdH0/F02l8cn4wHi5PxWGc0y00PyqimAddaFKQgrovQ",
+	"TO7zwK/7LUi/5FaayQsp3F+pZ3LC4rgE+MruAmBWCZQbthkR7LekimkuHGO4Z3LF/U43f9/aKvk7jMdO",
+	"e3AYlDrUmpKnDUsall/oB0oy1eDZXdFhjZ3g691kVO+HNj2C6vo3QOUw9dvarCelKUUm5JPBqGT/XY3J",
+	"KWgyOJogltlsATu+VjK0hJ23bovYRgmGB6Ita/XQE/oc7Z3oKkdPKQacNjVJJqUjwSFP9VSyaZiAPtcr",
+	"qWYUiG3XCxL1XrZpQ5VU9RgA1Y5wzyh9YkO8RAbmprm3KkZ7ymDA0NqLL22DpY/YrRxQpLDyAt80wMhG",
+	"chabkW7FIv1sRb4Wrv3R8OS3JVyLJurIcSdOv3/pHs8Gg5nb/6skfeXqSqaoA+GrmokGsrmfS0SNV5hd",
+	"oz3fQrUUFeRKw8a1SPAIfGVK7ub6+SbhY2cSuMQ59jzXmfrDwCmEkIXHlf4ffguFALaisjMS9aDb2eGI",
+	"SYEoAVQuLK+qDf8ZMsv1bMB0el7ThkMHFHypbyR6SqmpdaIpQq8JVZnORUweIsGzWk3BupeYjcgt9uJw",
+	"X8jsVmhkmuQIXVDNyA3MEWUgP+onxUGde15Rsvvzk8NSAdOgD4+jfSqVCgqN896JBLjS0nFiqqrnKnkp",
+	"EKwhxqoDMo4Y2ZEIaVxTZUai/pzj+5Su7blmkcoal9fhS/RuXP3yGpsu/JWBrUlzZdO8Pu1mBVkXqtqg",
+	"jQ12nFM3i46o8hhwFWWB+eHwxc5IA8oE9UnW4v8mOuukLiM+I7PnCYedHwxT5Rhwcc3vk6ZxgFa6ddyC",
+	"xDuiSz422LsmsZBkG1LWOqQCFctPo4ZDn4ZEWlQiTwiNJCR3lfz6FCpNJKthSLf0UmxJcGkrS/QKqWSD",
+	"Gvt5hCISR7Q1X4QmBblu9JUqYdvuolrAFVecq95nV5yF+/lMZzcmo2flqYRpj4aZr4p2THxMhXjVpQNU",
+	"sqitBGlm9Xo7a5Azj9oJnocYUycNhr62Dvx9M/sMGkSk6sKDUt2nVfUg3YxmnOJetqrZSJLuo+xChYEW",
+	"+9CQYyJYCjw+z34ygMgJSasKv2UPqKUit8TbgiFjGADCS0yZiBFGXsi3FQq80k3hB4BWw1qlGVoPZZTm",
+	"q0hHjVQsxigzyT7NB5k2XCHOTJ8w/aV4TLw481xW/6zSMutQ1rRWBDan+EJrt7GkthQuNnKDb3Utn5m8",
+	"ngxWrqLF5h1WBo9UqMb35XtqbxJyZiAIbdkz7W2fLcJKi/C/he1XxORnW/DZFny2BZ9twaewBZ9tt2fb",
+	"7dl2+/ey3f49LbZ8CtD5lulEuoJoTU2juhj38L5gM1UIzlYDBXMW1wMmdkLnE214q3mdGldrcgFtanUK",
+	"Aj1xze/MjuX93Ma6Xhol93hQvazLg/s56doCbWxQzPl1MbJXrYYULqsidcrAA2wircUS5mc7u9AY+RRy",
+	"BmoSyQwSlLPnasYiAMRsTMTsqsi1TlMhzniMPl++dU6kWhgRaGrpo8Ueff7D27dvXx9uyaGjkbdx9krb",
+	"0MiFKRrKSfyME6BOoY22jEFnIhWvhYlh+vPvBII+2fX637QBI/5OIOqfosJQjofkQdn5X+JWyEEwS/iF",
+	"/LQsCZeM+m4n070vBWOFb+lbFF/Z55BEW6bnPf7LuJoO1VDV5qamv0wO37BI6nzLDrZTgAUP1kKl8ufZ",
+	"1fPs6nkO8z+7dp5dO8+unWfXzrNr59m18+zaeXbtPCAYr/TpX9FsynSveFa0/1sp2k9ofrZs05HajQft",
+	"0KZtOWDGkrU9uZlYoJyJ0Nkwb19mWygmjQ/lNszkmnKLBXu/vZ9prBpaQ5XlBntkhnKrPrr5XjpLx9ar",
+	"mkfkO5Gc1z52veGU9cI16DabyQaqbuDMv5FAEmRt1bcvjfGCpb5tuZmZnqIIYwzUlzBREc31iIo5qK9m",
+	"az30UZo/Sx76aI1FTKIZmkO3wOJT6cR69YLypIPiiL8HYEVmNssDbznby/ERiJId/5S/gfcE3xCp6CqB",
+	"LjbEEzqbSKlD5lGA3wa6LnNBEvhxRlT1rmpO88A9jus6Sf6Er0miqW1ZSIQwJr1SyVU5KmA6LPGIjUwK",
+	"VPVgerE1qWwyEi7tTGm2bRpVHhgEaiW/8zoGUU95vd8iOQyfyeFfkxwOiI9ughtWQfIvFzx8Dhb+ywYL",
+	"E3z79UwuhabE3jHw0dj4dFp9us+mQk0R7iGdPln3sFIPv2xWX5q5mhReCp/tFZNpjsI34Ai1KeV1NJyL",
+	"PcPk+5tcu+MMUT66gik3Safhxaaep4PcoEExRYZIa7qYXCjD/CyOsbcylkVTZMCZpyrq0zNjyJJK9ZF/",
+	"PB273sIZn0yIM3KPiTPFXuCMF/3J9GQwxsH05AhM6yP3KH2HOHIhgL4A3Wmzj1echXy5VII2Vzjet0W6",
+	"Mge0TkGJkYcZWhAUkNhbEf9gnyW9lcohLduNVGBoLLQH2OMhZwf7Qh2sgJ9Tf55tM/Qk2QxJPbo6VDcL",
+	"sBq80fMl2iCNwgKnTQME4z0Cl/as400DNziZjp1gMT1xRotp35lOg7HTD3x3MD0mg+HEL6sOmfe2HFKb",
+	"f32rtlhF9pxdqZvZUg2IX+MGvVCtRJl4Hn+rRPo1ha1vThnFNMAwxUKnh2AaKjehChuA3JdLGIly7Lgn",
+	"0KzuZDYczcYnveHkeDAAwSJ/BsrebNybuOPhifKOquU0MjU5ZydDlgqoyRmkBSBiHMX6RdkdSRnXn4E3",
+	"PP3J1Zp6EVfdqTqz6WA6HPVTWZE4beVHfFOx6GDmDrK/yK85Ho6OB/2snJSA1q7Kv90BRLcRASDA1wpQ",
+	"2mvbt4Mt8SVn1s216YNPsU1HyiFkU3WnJJZqohijewseNYoG6tdA1s7Xik4krTd9SURsywOqaqbTdu26",
+	"hQdVHAfgksZZ0sN1c/dTw4feU3bdjtO36nHzGNb+hFFR6AOzrWw+E0cEr3vtmtoUbkQ/UM/0m5SOZnn+",
+	"b5VrFjhBus3afo6MQyNrqY4JvNc2fONMaUilUOdv3ezMQKvVg+P7FLbVTglAHbDFIZrgH+x6kN5DcdEL",
+	"1dtQZWGJ7TrXdPI7ZHogZpNsVD+mokNK32vrFsOtNaGBJQlSDxNTT6qdmItLLiIDhW4GfWoo55K08zV8",
+	"W2lYMk/N21ojWDPD0IJCFSlMrvLFZvLbADWv6WbTOkNl2AxbwUem3aw02xe1grQrcNYAvzVxZwzs5oia",
+	"tuxSKnsC0W5GVzPXmgHDARRtyeD/xfTNku1VY86qLH3dL659ck0WGPY2yjCkVLeD7bUtuakC5F0537V5",
+	"P4BJzjtUn6GV3kqLvrDj+8rbetTGjw8lSH0T30RCeNTPTkXO3HwWTpV3VgUSG6U2kiKWOciSmarYiK13",
+	"bdE0vwaps6Y6/HcbH906cYQ9ssDe9am3wpEg8R+3cXCSiRKa7+V56C+kM+uPJy4MFysKIWlGbGPSU/EQ",
+	"YYRSt6OygNIsGw2ykoe2785ct9cfDEfjyV8zbt2kc23MN9aH+r3xX2HyAqTDdHY8uiaR43aexjhsZhUe",
+	"Vwysv9SoCaVBCItMMRLaRTwmiMZdPUF9jfcwjZrtk4netZYDs48/UcwNIpt61rLFMjmcNt9vlKUq8Vsd",
+	"SudrqqnvPEA0zuaspg25peBvmKraoNOKRiWrIkxjBF8TvzA43VyAjpxJtb8ybteWf5uAZ+NseeOS/2rh",
+	"xdUHI8wnFYHALuLRNzvl+N4Q2t2DGswX48lm5G+ezxpq1+/Kew1StKzipa/SooXmHDWXICvQCt8QTZc6",
+	"Gv2Cp5Fpqc0S7K1MNm1XTSjnkeLINBZIb/JlgSt/45zKPL8zL7tr1yDZbK39IIfMQVo9bMzDB1iHD9PQ",
+	"JXdLANrqSRjkd/uwt0rquX0AbC2ONqNI3xrpKKHXNbIy3WDuUtIzdw1uVNHQrxdFT33FzxrLEwb923l8",
+	"ra5em37cINgPFueDq0kxQ3hJWIwisuERqAmp64Bv5GfSrN2DmDND9kwWzmYL82Yl/4WkEzPkDDx8UhC+",
+	"mIs9i1ckpt68yJrhtcanCX+ouGHAuZP8qb+5WkZ8u8n9+Kr6xxG5Ybwz6/Snx5n6BsjOx4JclXL04FMz",
+	"yP1rt3oC/WQ2PpkNh73jych1XThOHOHsowGMzkhTHTrHi743wUPiuMFk4Izwse+cBC5xBt4Uj/zxYkKO",
+	"5SYpJNdHJCARYR5Jo3kB55JyjhY4Sn6mBm8rALx+c/b6+zdv3l6dDEfjvjucqrKMzTa+gpbnuqA6yeTr",
+	"4Gi9CqAEna5xtIfNXylqNsXXmS/SrLakMhtmmrQZvV8xOV+n/m/wXmqyikXLW5MnlYLGIE6+BjyDkmoT",
+	"Q3+Mp4vxwDnxRkNnRFzPwa43dMZ4GLjelBwv+n3j5REb4tkSV/KD+Eduz4X/M3OiJ0EwXky8sTPsB64z",
+	"CvrEOQmOPWfcX7h4uDjBo8UgZYliza9h+kwZ5rCJzIHhb2/tq7lY0ZZ0vt4bKzzhbp/OLi7evJbCBGbR",
+	"pOgrb6Rscy1r8zyUvtlmXJJt0H62tC6l3JJv8NO772A8JBIbEobaxjqs+y65o0H5w36zIuxMvuHd66IC",
+	"k2MMLfwn0/ssB6kaQ4C0MWe2LvVMdSByI1l566hFjjW12K7UDzOl3C0MtoG0WvMcr25+/Og+zwlbZmTX",
+	"VtzmUzubWWs6/eSSFis6B3KnOc6bbtW2kWa4rNr/hC3KTTPDkuT+bJXM5clH2fldOStZpZkzPQOuiB7p",
+	"4ScPm+BWEjB3lnc0g1S6XEYQHXB1ZkWSPUULJp1xJnhITEExFa1gVO29GReS2Rs/CXXIFknZZonBfaVM",
+	"vXtM41mo8c/K4zYYMc2nztf3AShL6geizjgv1+uyOLWGucY+ZO8tiIe3giDGC+pqfa+BgUnGKOkNLdPE",
+	"cupDC2/ThngfA1Ozl2Ni/aKgv6t3dhWlfxsUHFcHvgpwKVN2fpclZMgoABmxmhd3eVmt/7IovTZSq6Kd",
+	"gmQrwScny/LiIsMLcgSUUkT2vrMF0inuFjo/ZdibliL1llpbc1+l9GRLjp+Np2fj6dl4eqTx9NU+Mq1t",
+	"WXbGA9PEp5OsX8UjLoycae7LOdO5HhzKH5QLR6Obze2SZwkaKIcIuHS/hEnxk5SLtLnuNb69ShvODZvc",
+	"/yaiPKLxvjMbuw+jpX9syZZcxXGYDk+euKMTU+x/CLm6nTiiyyWJNKAUSh0GlN1Gf6Dlmt7Vg3qCuE9t",
+	"jIF5lyBCXddUUIQfMns6hyqtLOB+ti681j55kHWgjQONle129gjlXcLRgsp3rfsOFZH+gVr9cY4ymvJM",
+	"9cCPlPm1CNu/zxPa4xH22KoM5/RArXnm4JPTGvP6bEKTGTikRJHBkQIy266xoFhmjl4nLR6kT0LVdqpN",
+	"PsuEX1MmVKge+k5aKB6gLDRSO9TadWiUmKrtlA+TdQN9ADKFykkCSEbvhC+kVX+guvw3plXWVao/kiGN",
+	"HiYWD4q1wUPF2vDpRIPd8WAM+5Sf5nhe7t116PoJx96qqokkCX0h9WHJyJZFbEu4FODzPTRoyKJ5/4DK",
+	"VswODPfKLaU6CK6oQPBT7b6kAmG2P9xfolXyU1YRtG0n21FIIA6EKAgyj52CG1VujdyQaG8+76EzVd+a",
+	"Nv4RIRYrhEPB0VoCnAjVcjii4nqGiL8kKMbXRCAwUI/kB7mGnW16auQ6u6guXBWKwTivduYh8JoEeBvG",
+	"SILxcNPVooJZTlTiQaxyvqhAK8x84kPvE+Bv+t4DHIZI0JCwuIfM+4fWFLs1vtXNQNymnUGmGYIvpEGD",
+	"O8NEqzIm3zfp+5LFdB3OoCJp9vKt0H1Y0LMLF0SXK+jdG4kM6MfuIdhnge8eytCy6ttlRAk5W0o8WWMp",
+	"6GicDJxb5vBCaxhIkBvCkI/39vaQyWaH/fFw4rqN0QXMvCILr+h6som48lJRtkTXCseVG+EUXZNNDC1p",
+	"4RzyHz30IzVcjkA6KooI9vWEeCk35139x1aQCHqGqZZiejtC7Hjkz+0xrnqZor91xDXdOHyjlBNnwyUA",
+	"onKgrGCVWBBZccRrynw4UZ5lFhmk/FnjRsQF6yblacMD2Zp2WZdECGxVi5AhCXnpKjuSIV0XqgciiFM0",
+	"T5PS9G3oxLS5bnwN+a35vsJPmPGWCF7zdInpy1N6WFfntTFi9EN/M5lmHbtenayd3F62heyZ81fs/OI6",
+	"096V8/UPv7Nt8KB2rd5g1VYyuFAujQS8KmFf9iqo7pUqGJYXsOSh76imfXnY6u9LW/8ziSR5v1pxquK+",
+	"rdyKN+ppI2ACvo0UVhkesAi3ZBNRJtFNZZjrLRVULlDbb/o9aCFA2bWyPFeKiFZxvBGzo6MQL3rmcR4t",
+	"j276R8oHLk9EwgA05zXxKQZWADd5g8Otbgq0UJ5yvNmE1IOMuSPdBtvcX+abG+b3+IYwEWPvuidCutnh",
+	"/R/k70/1of8odwuWWuJPfvX5/PzNh8uqMuVasapP3dC209f2nrLrQ9XmBYA0s0f0+j/JZy/h0ZJV0iAy",
+	"aS+pS4KF6sj5HdpoRG/mNfe2jfrUlPmgrx+FruSMGLwtIKH+9InxEd9eJQt31Iq5K3kSzHRu+oCc6pWU",
+	"lV6Zlv3FIFUTZwQY1AMwqPvjS5jYAkNbynZtBjwNUOcdC3iJF5olam4ZnnsoH8ICXZO9iDkjeBuvumjJ",
+	"NysSwbwaEG0LHC2oh5kXUpUngH1dZP5tmNFv7PINgzp8+78VDja5L0DRpuaspJIvYgS1fRnarjWRC3yx",
+	"zaYTtnioCi13Gbadh3zXauPDHOMt9O7Xtyt17IvPnz59PL9883qOeITmr998On/z6gz+1rI6pCLuorli",
+	"B8mneg86M9OwzYPVbwk2VTRBoCIh0RCLWLtd/C46f/sKDYfDqXz/58tXvfpZ2LXSJAvrPM6k+2stcwA9",
+	"23Ij+Q6lc5tDZwGZYTStWUqRKtUCJbWRIbwQPNzGBH0+f3cQoSJbL7O5fKNEJY+HIfFiaBotcUn9bEH8",
+	"xX5+sJOF+tLeudKnGMnv0YKspJqrsJJd99q1k4B0HgBE7T2Kh+gNEedx1eV5oDIrHv5vpr5+7ZrTXenT",
+	"dDpdI7yL+3qis3cPPpM8kGJkk8d87on02Qz2ppCDcqZVvA6brCfBije0p4Ffs2zpQjDt6afzVzGEq/hX",
+	"VhdsYRBDH+1kq7ZE66K+9yX0rOgpBGONDgqvLF63so7+rIigUC1c4E8GDMU9Z95bw7dSTaOtEMrw19h4",
+	"8xI1mYkdiQSiRQvoKZGriA8LayNuyWU3IaYss+FetY/lgCQBrzONpbbBfB5BsOJwg+OFzuqUP2pyF+IB",
+	"kkSqW1InSDcr0Jb5Op95xyM/vaZKpwlaYVG0WX8FAVEwA/Ubn0plLtmIav2ai/hzsoMHXoKhvK71CnTI",
+	"S1mIPEAfN4RB518Ucn4N9ea9ztNARRnJDwfIz2Sx4vy6jV+0JgMXmLkOpf8B/sgEXxf7zqyz2NLQd8Re",
+	"xGTdKUK4nN8BxVBXRnZ1zt9cfH5/eXVx+fH8zeuOSukF5/ydDnJ3PBefuP0BcSZB33dG3vHCOVn0h84k",
+	"GASjhetNfdUyMAozAtqjiXz2+PpIAkQcaYzuPEl0/o08Rzk2f3yfB89dfTJYDlp39fMCGuXMQZQzC+KH",
+	"JP2pceX6HhrCQ6PdW/XYU+Qr6NKflp5ElVGfBUFylmyGVRbwhWyCzPXV0NfbBD62Wamq5A9G6AjC4lO0",
+	"JuuFFK/ATeTHIQliiAn7HLp/MBxFfFfg5O3zk8rl6bUpg80rQsrFJ6UJfPrQSmaRMMz2PuoirgJoZqgH",
+	"+FxVREBUhv+HgxbR/4F7oBNq1VW2zYXbqcfsYwX+3XlnWfin4Ggo6IyEOiTkkoVryPBXzOgp8OriVNYI",
+	"bQjXUawMCvfdTFKKvV/PE2SljMps3xK+1gRqqE6pnGnYWg+qtRHiZNSCEMe1hPikomWYyolyo60VFzFa",
+	"b0WMFkTnM+kqwe9Ui6tyxkkp5SQT9QX6+J+zo6ODDX4LyHrf7QjibSMa7y/kkbSeuo1Xl/yaMKuz7uzT",
+	"OxTLb9Xc6R91BEN/hgWa/8U528YrB5aYoS9b1x168C38k8x1yyO8T5XV74RWYYWUSibKQeUrVwT7ICJ1",
+	"AmR29ay1QH8koEAtCI5s4i+3dblNuQyP6C9gYszQ9/CcZbs9GNQooSMxXK2evFeCXr717ztg1Orrt0aW",
+	"/cfPl52ysfsfFx8/oB1Z6L28OL8YjCcv05pqL8R0LdB8K0h0Jc0e6muY8R0jUVelPZDbzbyLBF0y4qtn",
+	"Mbom+9Qwgx9LIwxFZElFTHQz34NnifCuyfVbYFh31z+SiJHw1bsWV51b3XbX8vQ41o1qS1vVfeXyIEph",
+	"IaE1k9j6absIqef8SPY6o+QvzoVZeF6Dh+lz5b3dQ08rFRz0OIuxF2fmTF5omVUUcEsar7YLEG7GQxHi",
+	"RdY8KLSlUF+gTUQ2OCICrbG3ooyILuT2iWSsmegi7YcUWu0Rah43ZnvT7U0e3fha/rElAloz6znJ8Yqs",
+	"e1/YO8iLxteqb9+ORpBNtcaKdSttQatZIV5Ivh0R7MMbukjwFDcNBsQrstcN03h0jbZMx1p6X9gX9vvf",
+	"X64iAtgjVCZnxi30+98rOsBhiCLVUM20u5CiUSOkygojAb1F86Ob/tH/+z//V6Nk8ine0KObfs+F776w",
+	"F6+jvc+965fQJYhx80OpHIdhF+2gdH9+5nlkE89QzkvxYY68Fedm3vRN3wxo87W4fGGI4GXvCzsnG1C4",
+	"VFaqfgajOMIUunSoZNW1mv2GfBromlB1bjMOTid1oYj4NCJenMBOtTNWc0h//3ul8W6wpIF04rdueDS/",
+	"dXBIsSBi3kPzH96cvZ7DfQh1Wrn8/E9vLufI5xK15h8/Xb77+OFinqAL0Nb8LAz5bq5f/wb8EiSKePT7",
+	"38MQI6lVg9zpovmniC9Csp5D21tBMkZIihtyx2GorlVjlocZRMF76AwpelQoBXl+HIU4Wip9AfZliH40",
+	"7H9h4EjcAwRO1cw+/WCAo/Rh3QFRfcM4+uHy8lPXsI6QKsNAeQBjchujF6NhXz4yct2XaEECnnZ/YMrp",
+	"LxfyQi6Se/kB9g1pzMp3ozb7+98DLzonQHrOOz/hRR+N4yv35YsE3SncY7zjSYMX8bL7hc0T4eqcfXrn",
+	"aB/OvIvmf8bRXv73L84rzmLCYudyvyHOR+AqYoYYF4wGwVwLGvOjN8zjPmXLeVoMod1OWFzrZltmKDTl",
+	"rPeFnWn04AHSVPWdSKlTXmcU7eU+9LfygHMpV3YkDIFC4LxowX0KzA26nKaDp9XFLH+hG3kHv4jYRy/K",
+	"232pAf/zisMSPofmXworYUDeYi9JYEOiNYWti/ks7dOYfqwanvCQaBYHfIvGEhk3PKTeXnVJ0clkSdeH",
+	"PQwHgFmSOyqIoY/bmDB4Gdx89vVzRbT6dTuzYHYjUi3XFjtLIYoYIZAjeev4FEtuP8+QzxemaC3ayhPA",
+	"+SR1Kr4T8iVlUO0ScEnGahXDFVCwjdQsTByv1FcL7u9nelrAHGEEfdIM5UCmChYIf2F6noB8RxJ2gpcr",
+	"mwS+WBImT8CBKsI9rB+RcA7MiWU6GK34Ok2PUjvc+jRWOGNkC3wkD2Qaaap71EmeaupvSD3CRHb089kG",
+	"eyviDHpls3O32/UwfA0hNf2sOHr/7tWbDxdv4BmpW9M4zAv3XKgKFoZzOdr3bdbX4v3/Y+9dmNvIrXXR",
+	"v4LDc0/Zzm1SpF62pErV1diejJOxrS3JmWQPfU2wGyQRNQGmgRbNePu/n8JaQL/YTTaphyVNV6UyltQP",
+	"AA2s9/q+DhfXNOTBDly3vuTFJudax629TrezB+h6egIW/I75vzErgbfNWtxJvp8rXxpR5KWlkRGQNfxk",
+	"C5DSi1Ua74dPl70Bvn62oslc0RfZqiazMTwylHpi7jRi2OybDvlgNq4RuLAPTwglfsQCJjSnUITPxwK4",
+	"KEimTpgrstftwigyeDpk8KtEfYyaqFRT/0tJ0TabKVVhu91uaoHn9hl5HkR0pNtCas3FeEKn7eT+dnfv",
+	"RSe1BpLU7KAv3IMpUVOjx2Z0zDoE+MEHEF1xmcwBeQ6ogxFTRr0TZNF/gXsZHmJmtmunmooGeAhu50QC",
+	"vDMbZsz03122zmyKiE6ZxrY+cGzl/O10pheQmEjo8fPGs7qyCLbwEkc2i0QeEOEHUwDCg1PwQ8lzt1eI",
+	"T8MQJAlOswCW2HL29L9jFi1Sczq3JM5LoSXB4e9ezUkk8GeYNsnsZZdoqzeolYP5DPgVMylsUfZut+tM",
+	"flf8WcxwAbpumsSEVxy3uh1zigN2vb/XGe/uBj16dAguTvLqVYGIn+Apxuko3ebm9noP+kVOWVK6Cl7M",
+	"8qLCkBOs6NxZMauKhhmsxmuQqUYjRzKserW9fgcudtd+91pvL+l43T1wzXev5SqfVl2LxXtmSnu1PlK9",
+	"BcuW7Hy37LdYnZH9zi30jP/Xm4+vL/959paYC9BDti6z0R34C6s+8Pc7mT+s3IelH8rJ7Nv8Ks68urBx",
+	"o/YZmD5rH4O3ubvsTXf2lb3WORuxKGJRzfG5y93AcJvsV92WnPmdD1K/lwEfcQbtMfu4tVbf8xMNrGkL",
+	"t+werb/lUsr3VCzsbSoXusN2bRVPpzRatI5bZi9mXeWkv+H07F0GOzhR+9BoApZJ6zit8/jutczqhHry",
+	"n0prwu5VW4AZ8msmmFLEnzD/Co28SBqji0ypoGMWqQ55p4mWMbReCsZTjDRtXCdhZUrAFRTWLem1X2BA",
+	"rZsK3aRmCGP9NUUjvrvirLmZWrXfeSib4YJmQoJukOZLqbVbYWIn7LV2pkxHHLv5a2wEsGCY9SzGNB4z",
+	"5QxF8JoxZmR25Vkkp0xPWKxKP/d7+9q13xukLvjlebFrTesvkV2qL4Ah/i150Z/76a7qtzzcF3/umzf0",
+	"W9/J3uYy1839wWyAc+OL5RIMbohrN4D76mYH5AoJ620DZxTYAMrAoqUPHJmJMRQhcmVUTICeNIRoxgzc",
+	"ZtvvQJ6//nh+8aJ0gxh35vTs3V8vPn64sVAo+lM5wbAKgriYVPm+qqnnx1hIj1md2Q3MVeqRUUXsJ1+9",
+	"ge0nbbsav2QXLygaaBvs4iwYSMS1ZuLu9/U/T9//utm+dhNLRaCd8jFxUYINBVqzcW9349pvWm/jwuc0",
+	"GxfyKHUNMXMxL1hikAob0pAKH+ywy8ToSgIVkIxTZMrHLkBLI/P9EaJ4aY+eu7c8RHPMRl+BmtX8837V",
+	"sdc66O6tv++CRdfcZ58EvaYcq53WmXLzZVzhZI5rd1WyL2BLXfc2ixIm4bCVUcEXKOzGUgbZGN6chyEJ",
+	"pAdhWsgoAdORDJk6SQBaMC3DXOyMcEX2u72U5OyK5TsmIcjLBSbO1BWhY8pFh9QN+S1HL1YG07bb5htF",
+	"ETKRl3uJ5NjP95BiOfcp8Lu99bd8EtRWIbj31DjYP8toyIOACbzjsNZscNeiFPhBgicRNW9sqiY5/b21",
+	"MQQjZtIUVRpJ6Bip01qOMFgZtEMhLdOGohFVO9KApfF4k0cEg8ZUaD/wEnGiJ4xH4HGqDjkNplxwpW2e",
+	"yYgMPOjmJ8WYLQCVI5uVxeqZ50a6EM0EFfq4L2ANoIbU/AIfMoIqtRce3gdpMBaqzPNSk9COHh5dJmvM",
+	"tE5hOS5xNZai92XIL3BpAtaFD88Ft6kQFfFtuDhnEq6GOcoijfz//f7Xbrfd73/tjfr9ry9Hn//0/5Q1",
+	"r9QZNK5nftQhHbZpxbjx+gcwcIekkw57xiJsYykbt7m8VdfAyewEBN9ZHtLAOKADEjJ6zWyxz4S5MSYF",
+	"3RG7llcsMEKefZ1xWwaWDNmiW5YMN1YWfSEdsK1kSbG484WfMMaySaX7eOd1HCkZtWpc+SufcuQauDPF",
+	"m1lkG8L/vlywB55bIm46jbq5bXUDEeuksjAbmELtUKJd7LeQc2zek6pEabwHi9GW8+c1iL2dvNMKY5Lc",
+	"hiiT6iFbZYX1XkaiQ+x6yKBOwjr+4XzgEUpCBilQ42YZqxZgkKB05svAIxMZBors7r3qi4iKQE7J0Fxk",
+	"/s5EoFxxEXhqKp6mdXKK+RHTRPlUCGOuXgk5B/6QBRn0+0MVzn+Po1B9/vJ7t32EuE+fv+0ffu/3h4My",
+	"7YL1/ZkN38Kidqb0TzJY3NqR+sDm2Zd8zxfPG2nzfelA927t7RabdGkEJTCv5o9e2oVptsFt2ryuDmFt",
+	"xspdB+N8yIKlnlX+s4xFcANJ1K0hiV5LMQo59lvs92rM5AzBAy+l/JVGY3xR76DOsql4hvQ8uabQHysv",
+	"jWAjNFOMXSExoRTKCctWlQydR1yzrIWeN8nL7PSdb/DfLzz4jmI3ZLqkCPst1CBXy18QmWMpgxMbDpgT",
+	"pekCf4/0Yr6MApC8UFY2ihULCNVECp8REM1GkFrGcotnaSQklNuRiIEYUR3yNjHOp3TRF2gSZa0lV7UH",
+	"BcSuzJ7QrNcA5ah43RQDaAAPA9fYmngjqyV0dVijq0wQ45+KgjgnD/cr+ODhJbAS+PRWIzG2kRg/9PCe",
+	"4967teNrTaDyQF712Uv95ET5EXs5FXh80AeGKNy+R4axxYBd4UmXBopX7vQ7MeVXqvzm0DyEM0CDOidg",
+	"lcm/KjICFRnQnkN4YBFl0dwTSfDZ2Xup767l1Zdu769v9v9++Nt//WPvnwf//fL06Kfe6703B29f/ux8",
+	"+hmFChQXirB6sFU0crNecyb8YN6BBvsvf/3b+w9n7cu/t//787fdw+9lQYjP5Up5nU7eiaSm2rKr/zGW",
+	"qdwDtILv2CYPqKsCd10emX6A1Biwv8X2h5Bhm5LTvVqxcGQ8N0JHGrxEIq9ZFNJZ6rm5DhafCmMKTOU1",
+	"C7DYeWH+A7ZDX6RDgXIcQhVibtPs+4BiglEBfFjmus1c1jLrA7bG3buBmTecm1daD6fx/Rrfr/H9bqQ6",
+	"ZyH178v9a0fJ2bUqBxgTKvM0P0dySi7O3qF/lCUSySRBMHzvGXHIg055GgRfUycBYl/iROFUFgh5WlKE",
+	"XLCKkLy5vH5I3rzqvbmjKj9QSShRSMlYyp6yEWW4ZKrTG/WyFWVELktZlt2KceSJwTYaSr24/voLz+iY",
+	"uXTBnWYBzFTXx/9xOQt6YpOi9H+0L6WmYfu1jHHIq26CS/HKB68dHo0HkpbWfEuQIn7/bLZiinqAP2dQ",
+	"MH7//H25wJ46CeUkr8UzsrLXNmCagzHjy7LXbqVibtw+NCdrd745nuOVsbZU8v4sozGDFIMlGHdtmVBj",
+	"MyKxYh3y24SHQEeO+Qng20i5zThTliPIxdywk7p71CkJZxkD99QSYa8PZGEsbwxlZY3R81jCV7dycM5h",
+	"qyQb84aHJzFc1lgiv9k+aTwMXHlJFR1ucbQP0N0DT9CdivJoVvlGv2VlVOW4IPtSc24e+THA6NdtHAKn",
+	"QQp28hrDCvbYuzdgVc3KgcrS84OmZFGZDPDYDAjomrmMruxJS3QK1+SKsVnJMcLm9vQk3UH0wTwbIdhq",
+	"JaCb49v4+g/G178VIfMmolAajXvOA9inqbH4sNqXXoH1Z01ChSOplkVY9tUGQOhy2OYygQVly/ae37NN",
+	"evnq5q/t+XzeNj5vO45CJnwZsKAkAVDU+7N4pd4/dSJL0YVKNLvR/xSTXkrTSJvVmE8YBrwxfAsYVArB",
+	"GswCDaYyYANCIbZQgF2RERkjDgymrssTvog5ducC7xxeFGVCig9O7t1mvHf9KwEThM2LLvuTi842Avgh",
+	"Wnl46mtYeg9JujphtRSWqIxKmPMS6SFDkPIbGKKlKbxUngNkloNzChlVkFADDte5ICHEJNGL0ywMMYuG",
+	"UgAbiKTAqMYEMm1KW4fP/AkdQcQx05IoLWfLVqtiIvglmerdiPH0+fcsvpMXI2hbmVT9Rc6za680FYFq",
+	"jNlGlt69LP0bYzPcdorQkF8/dEs1F0ntRDF0RlRIzxn3r+5WcP4CWLCpOERIXq65GBcDvwvjDTiGQkdU",
+	"DoipAqoTzK/NrR6awSMjfQG9zCatPEwyeY6+HevDIobfzusLBOOi+DFPiJC2VBNHBrEErh1OmnmTYykf",
+	"JDlEGADWiEI1xWkuNGGku5A6C/SLFWwIBzeRIYJYhlzpLGogegqahyGJYmGs/0lClG+cAjqjPqwF9Hkh",
+	"+Kpt9MKACMwI1AfXFsSNWE1T5hSYz/4xXffWpiGcdwGbzqRmwl8A4vDnu1FImSGemY1aWsJxe2rIvIMF",
+	"2XWpquAo7tuklgO+g/U1yutoHVYgfkQtkemi6CWcMx0t2qcjiwi/Gj1KRwu8sinkaPTh3evDU4WoDnMZ",
+	"XT1eVYjlKTUhLXwZQYnifCJJwG2mJknZzKkiAfN5wIJ8O/CxC+dk+4UBshS4ymLs0bV1jw4THVWSYNqs",
+	"r+dyoH3hYKQ8AllYZOWyAKTJo9J2ANUh5+ZWGtoy6SjggkYLuBQYeKAMI0gAlRfElwBzzv0rqKCxkgpi",
+	"U3lMVAGRPAEcDHZYzxSiqVZ1FsNy16moYUJHnK3qcg2Y4MBWVFY4AmQeVSUjy3wdt9ab674OauQ5NIeE",
+	"oZwzBKu0X3GDiZgNtQRHykQ8hUIrfDTwO8AzPtcdZ255GaG+Nic5qRhaRietbuCGe39EH3RmDjCGx9aA",
+	"XvgGttg2rdpyRdHbVD4Xm9XT0uf7PhFmapmZSsHcIcnPK2L/bndHr0Y0OBi2gyN/2N4/PBq1ae/woP2y",
+	"++rw5cvdV0cH3aoaOvvMHzPHorBK0dDtty1lRLZlNOdx5c50j6maUu++dqfxP4IgYirPptnqHe12up3d",
+	"zsuKGWAV+gP4IppPsU0vpLooGhy4ebeXATcvn4/RzbnZJJRxAdWsbd6y8RBB3ye8DXasZSPcrTNCLbca",
+	"36PCSzBGRA2khAkjoRw3UAl30zmVozmo0zoFFy9XG4JFaK1xAOivLuwGgvk0pIJXk+fnbOSAwuZsmBAH",
+	"7HZ7+4Qqcv724vJF3iAvr/d+jW+vY53aV4OyZl+pr0HRcUVCOmRhAY0l4tdUM7yn4tTCbZVisnatdeWw",
+	"kPlgFslrHrBoyaY4GrHd0eiIsf29V/vD3qujfXrUffXyVbDHjnaHdFgl3WfV2ra3+2obQXNGwad+CGIG",
+	"tsN6MYNrvnVBdlNVfSdALr47y04sWcaxErlk/5JWsZVGsl0mVRkfGE6TZcI2QiUrghDipI3XGFn0okPO",
+	"qFJzoIExHrct86CWvxAQMEtaUPBBr63UuCOUFHz8feOjpC8tAa+GheNFxsCmdKJ4yP6IbWeumiFRpuuP",
+	"t5XPSx1mVkLkLI+db/DfdW0Ob+D3iSRAzIIk8RPFQpV1LZBYhEwpMvCp8mnABlgT5oDxF2QsXQLBA7sl",
+	"b9aAvgnKetVwmE5QrDRecOSWN03GwTM7XBs/5FHCzOgY0OqhtNkpbQbT9rku5EgiEpqGjUeKN2L33Sbn",
+	"1qllewhXoYsUfYJUH5cjm6c69S5Nx5UKrtnFDwUAZIstWdHvUPmpMyJ0rxSZwmmdlcgUSSiHC32434LQ",
+	"GZ/G0yzhOBeajSEDXN1U8drmonSGBd5VIAA6FdK7Zc4QGYg4DAcEu+wUFh4jEwU+oaq74i6NV3j2D+mu",
+	"aE53Y6FWiBQ8W0TJaXK2ILO7vbla2l9g8ReUxYmGN+GLNlKFET7m4biYzRltzuj9gZfclhPpfEioOagD",
+	"S2J5yc3lKdg7jRjNkNMjfw8wNzPmERkGGXR5S2QmIwjmCltADk7kkPl0ysg1V3wYsmOYJU8KE83Z4iJm",
+	"qi8QOko7BEkeuLJ0xZggZupArioSwtgcwSwMvu2olwWb43QwwIW/ZkC/fAEEIe0LM4S3cMkJGfxKlW7D",
+	"T+13bwZ9YSsVQ37FyAAGNqiqIMFnbFypmElglaXirnMYJcaYgnINm6/GZJLKJ+V+b52/vfj06+WXi8uP",
+	"52/fmE3Dvs5CGax0lOFNX8Bay9p2XLOpKsmOFgLonvn7O7z2IM0K0Ciii+o8Y35ytj6rkMcddf09erDb",
+	"fhnss/b+cO+ofeR3D9vd4SHd83vBLtuvhIrB561IvG+J0PJxlCvBrHODbca6RfQXs1Nhy9ky5ztTWPCS",
+	"PINr9ozlH1SoUis5YtAjMQiopgOEF2BkAH8b5D88D47J/stery/gbcckt6n7wjzhmHz73hdwHteydaV5",
+	"Edx2Ca0LTqNJkzwd8AAo7AEdlk8A5wtAc2oU98RSDtgqTqtGx0y3jWvrSzGqVKbOqj2GrR1ylNJ/vfj4",
+	"ATCTkQcR5Df8C8Qf7lrlpVo2ioUwWpZFSA8KdfOKaDadMaU7ZgQd8jP/ygIypIrZHgSgh0qYLOVcEMWA",
+	"ll2lF1jr25YhRLEA/GjM/CAyASUzmxXKuAgdckoG/weObCDjYciqyNXfuwXaVBGew5QvmQKJ5tW53qIY",
+	"3phm3A85Fi+a3Wjm8TMNFZwE8+oYI+18Ssfsi1KTL7Eye7MVSQlHmUPZqQbXJI5467g10Xp2vLPTO3rV",
+	"Oeh1et1u5+XxQbfb3bne7XRxt9fzFaQY8fEF8zWSDleRqpqrYvwMRZxGS0j9hquZVLxOcsrekr2jEXJ3",
+	"IOTMFt9azv2FoZww4shJhfxGQDRqc8CzfgScsbIAIvyhY4z7rPxLpF1GAuL2y8m/WcR8qtPQYLlE9Eh6",
+	"ZbY3Vc2Yz0f2eBq/QE1kpMnZQk+kIPikBI57FEdQfj6VQRwyFyAE/FpwPGY6w+ndF1aO2qIbj4yYBnZt",
+	"t3ZmcpBjimfGkTTCb8RDlgpic9Yx7ghyEnJSSW+MBU3Ah1YJxAtcr61Zmv/3/9qJVbQz5GKHiWsyg2XZ",
+	"gqoUfy7Ihzf2i9SQC9lLN6Sb/41GwoxszeXuskbcPERxQ91RhG2fnheMTdxAyOCvnVzJSBrNlPapPTB3",
+	"I2yKNprNc2N0VGM3i4yQ2MjsTZWnuMiwhmdFr0UNnDDooyzN9F0mc3vodlI9UyWdT4X4cStx+8aJ10ix",
+	"RoptYjQlBJnYDyVvaCRZ+ZVKKyvCZDRWO98ipvT3DQRYGoztx93u7qF5Cvkf85tnisyonigyZKGckwG8",
+	"YEDmgOHh+ntlNKaCK0dRrW2XS2BNoAMLPZ1SCPe6aZPeII7CgXMNWRRJuMT8YNsf3N/MOKyNJOWV63H3",
+	"y6mwP2aGVDSDmjRHr8YC/EWKRx6XMTPATYobObdNNwB55MJsQxq6s7OGVXdlHcSpQKCCQuuT9FVbRuMd",
+	"8PdVOWGHOdQrSyKWwuNf24qNp5iGaU2pWBSwKeoKhT+ZQ78MlyBVc8yaY/ZjjplVd2YPtq0zcPytsljd",
+	"RUepi3E6T8JCECqrlueR1OyYqHgYC67Jdc/Y4de7Hhn/h88gjM/1hEUe+esnYWEbZzRSLMgWihqTHjUe",
+	"1igRrvpiZLYSNrdBZdFCG+f+0v0TEoVXbKYt18yC+HTKMniHGrs5BwBdJqRYTGUM1apGWU5pwABL5Q01",
+	"8gOpTmNxJYzzYS1tcx3W1hv1iQ33ViND4a2y7DrcxWVTvBSMzZ44ilUdcV//GXmOc4jkfYHFvbu7lvYG",
+	"IxbJi637Qqdu0o5TEH5l5kLHiJAJw7K9v8yuLS6LmWoGLEDzKTuxeDX4zCkQMSYhG2NCTGcaVgc+CQ8Z",
+	"5JGHzBoViDeJRSMD8+cBeR6xGfDWuKoV83X+JblgwYskhTOfyNCWiFkEHeFIDp2PcbmYlRL+mG167jzY",
+	"u3XELuBrbeGy3X7xyxmclHNbVWBOcPZZ0tcsm97LtHgzpY8JTeiZ4N/lbZ1DAHMo6+msAZSRD8+bnbDi",
+	"5fY8to5bvW63VTu4/oHNP4HogTFN41BzswN3YCwB1XSjWqLkUaXOr5lBp3WfnSz4bS/oNasclD3LRiaY",
+	"y5pelkcM1bNb5+ZZJM25MXN7ixmrx+7R46lbF4QcguhsWYFW261H6diO7cm2Vo6znFa1AifwbuXcTuT5",
+	"xdm7F/nSqfLG3zP3tjqtv8lbl7tsl1FTjNBsu4qbkZQVNTTwn5tTLSVDg5hBxEYsYsK3qAJK0FnJ4ODX",
+	"1SMzf37qzEv2869v9XXr27AvNexLAE2ZiI2t2DOS7bS68/gNG3EB3Yb2BhRskCgdslCKMURXUwmYRhqL",
+	"ElExhtCWgykVfMSUhlITcMOMMwH+iflHmQ2P/cj2sDxUqMgPbO5GeM9NzbnXViorqOyBD9pYgg1o4/0L",
+	"LqSnTWXJAwduTETkUuV9MtqCxbjzLS1IrtnEXRCryEqX56GTI8I1gjdIY0oKGlZw03lJm/dIRv5ykzeN",
+	"WF/4VPgsDFmATMpJKE0ErlpbabpwZf5JkSXy3+uMNLF3OCxgTFnhwPa7+0n0TRApykQ6rs22Iv1nM8FW",
+	"vTbuhnDvD0u4l/R+rxU5Nc2l1Zx7HwUrnOiybGm65+/arVhjEDTH4Snw6N3a3t6OSs9utdVkenX7vlEL",
+	"nmZ9BDkiIg7DTEaFKvhNVeN39njdQVwdn/5Dmr+bU90Y8w/GmK/oNn+stv2Gve4Fu/1jzmIH0ca+Akt2",
+	"aKTqAohALcoRiIKvurIl/m7l16ZBikZ6NdLrKXLTuT78JxKLWBmK2BnLMGhPqdI23leZ1hpSxQiWxS3L",
+	"uWeKKMTAm8EFwEWkJ2xKlKyV6/qLDIP3dhSbmpkPLnOTTmZ98sasP7Hr3yRwGj9vm4yPcZWy+6imuXWf",
+	"vl9pCuni7N0xoVDyxwLiy+mQi4SfQAk6IxG7BpoR7L/L+Xk0I5GSynQnkpJiNsU0kSItbvMnVAgWYoFb",
+	"X9gCdyyFSx73wssU3VmCNstEw7VKngHDMd8TM1sAyZFh3bL1gJC8QiMRQHnVjPnZxkVeSoFGg2sWaa5Y",
+	"Kks2lotYcvYe3VHvoaTC0gmdujlOE67i+8uLZUA83r2p7FuSy8Y7kOeYD3sCMDRIl4b9Eo2B2hio90Bw",
+	"5o4NoVmp/1jM1ESyoalKQ45Nnr+vMFKNaLYdGZ+X7Nt2zoStbezufDM/fcGfXFauMnSf1zW0Rig/J7jv",
+	"wdSsEmGZLdLIpycR1K916O/LuFtvV6RbdHUiwFqDib2VmaZRslwAN+BwAQ2NsWKR8oiSAPKWtxUhIW6N",
+	"SqoIhv5tsrwqM1A4rXdp9vyQ/EAjJxo75oFJs/c0uspLs6y7Be09Qj7G6NuGJs2yIbLaxllt4lgzqcqW",
+	"+c0xwiZmWID+Mcf+cjBoLFE4UbE/gX75E1u8I+NI1eKseufaZx95JC/noq4P5tHs5U04r7Hwtg7n2UB7",
+	"hq43Oa8PPaCnHTczBdsMnSbXYepSechNUySqrx0yO0kX6ZnqiwHC88WC/ztm0J1rA3tXzDWFIhYxz5Y1",
+	"RuZFsQg6xB1z6JLVtvt1Cu8yU8hHgXgaTuwLl7FNO2q5Lbp0VNl2bEnby6CsPBPaYpevHEvYA5GMxxNX",
+	"TB/S4TOFnHnmw5ohX/FCnfwJVMF4BCluSBfik1QQNp3phQWchPkn71Ie0VKujESCTH8iQUiYSxN/bOz2",
+	"xm6/SfxRoAh+pKHHvIVtDeeVxrUSdPbDbesLGERjWjemdWNab2NaF4KFT8DEdpPB1AS0TpPfHOK3y1Sk",
+	"pl6yCp5FdbF3c5WJmlJhA6cJFUhflIZmkWASscOtyZsdD6LzeJg9T8ZtLBcPs/ijiKkJ4UJpGobHS1l0",
+	"cAWoP+kLR3fhqiRtYxL1JysS632B1Ulp17lZVlWIO4Fp7aQ0AN8Q248OIWaKhegWdseI34EF1iEDQado",
+	"0iNxLi08eqVFfYFd7A/boLYLgWovjSIbOZ+aBNkpw3flwoFQzZO1bHmtaxrGCLqONRTQog8H3WtZ5fr7",
+	"t4TCg+92fCqk4D4NISyP26p13DMTt1cV4QKyV30G8WFWuTDcnAwoHxcLwLBZ+5bd7/Uh3c0Hb7yOxuto",
+	"vI4bVT0UT+/jdz5Q9q30PQAYbx2ZF1gHTmWWxNe0IqEcpzw4EMziU8vZ1SEf0WYQMprS0AG9Gp1LI0b+",
+	"69PbT2/ffPn54/mX07+8/XB54ZGzd6//9vbNl5/+ib/x+sIS9Zx9vLh8+wa0ZI66p0M+oIOTlzHo7pBT",
+	"kaDlFcKCSfDKeEBeKnuMhl/LA5aU+MGE8Lcqaxw9UzmusFr0YBBHnDLVF3OwahJGM+MB+rEmcjQyCwoo",
+	"PAACBqWZIE3NbKB72qcJyh5UHEJXtEUQRBA9AMibR1xrJszXwrDonC7wSahk8c2KBPKYDHa7vYPuq93D",
+	"y273GP438Owvj3r7pPfy+KB3vNcr/PKgt9cj/+1+2e4etXv7A88CCcooYWCg5D9G/D93SuDT5esXHfKT",
+	"1BPChAXo48IPY8WvbV2kmawIiC+vcf6MAKaj409AeoUKWrVLtjW12hY8XRjhrEAxKgkCYwGoLoAr4Zmo",
+	"Ai4y17e8zdX1Bdz4vdbgLOf7NUs3WpZDLj/cX9+eXrz98vYfZ+/OK0ddQQ+3mhXudqnRLjSN9BtYg/UX",
+	"vxVB3Uu3ios8OII2OX5yHG1GUd0aT1sT9vmjhn1+lmEo507ZjyOmEnaPvNTcNuaTe8itBH6ccQg+Z56E",
+	"bpVpmJ/Nqlau5cmXFLUWQtGYsMUItzEjAT9mPlmUx6g/FlZ2PX7hCvUKQoCLVZynaJrWJDtd1sEJz+lm",
+	"yjjLe/qyjPb0Ni2ORIO7WFdeGh+ORgfDQ/+gvdcbddv7ox5rvxq99NsHvWGX7g1f0f3hbpVNMmP+XfCk",
+	"3j7t6X3lJjKfen1mYvk0NWqqUVNbZScei1LKj3FT3bTzDUC7Mx7+2vaLpUiGA1eoq5TGTGfdwfuRHVXx",
+	"1eJsmgjqk+jLKH7WB3J4a6jqbFZg1Wlf3NJZ30GkQWAKuc9pladUU36dgjjhiiSQiIRqIoXPLIXW2AZV",
+	"pLsDuEFDRiOhgBXUPNM8Q7CvmkwYjfSQUURGnGCSMKI+I1oSpeXsJEExd3GxvsBE5ZCNJOZMr9hMd8gp",
+	"UcyXIrAjI/NJwljKFZkxEXAxhhblMUvISk+A2VTQsBhW3e8ekYEFomnDFYNSjF14V16APkic3cwQX+MW",
+	"+24zbI20b/JlfygQLhQPm2ilB5Evyys/21VzS1pHxtpieZUamqke+M0BEKKcNwLbpWCUJCMaeSjgB3I0",
+	"UkwPiBRIEbUyDQUcVyOIRykEjzC/ZwGJheahZbDOiWeQyCd9ASFZeNgzRXjgqtvx7WTIJhwIo6BYpSJN",
+	"VSbWjdj/iGuyJkTzi5yTKRULy+2kpVF114xASshiNTqW3FxcYr97dFgedcDB54IOdge2jrteSiXEhT7c",
+	"b3nARj6Np/BHG43gQrMxdDTeekB+TRQ9HwV/lYTAcYclse8+PKffOu63hlJqLsb9vui3qkLiXiUNuLtb",
+	"bM78jUOqIN+9sLKmfSZD7i9qEvC6u+xNELbIUm21PyIRe83HmVvcHU0c4wm4QsDxIIWSodt+GF9+Qg7S",
+	"Ok8idRIy9ZFFCa8gZZ5QH15xTWaREWpBJ1UtNqYBhZMJs8Zxgdx37hQWcpKDxuJIeEhnxilggVd6kQOh",
+	"5MZ5GWnzuUCLYJkCmXHmJzR9ykwHeqNsYp+M6YzIKEf7l+mOIhZIL2LoZ/jWmit1MXCY9bTRb7ga+Ca7",
+	"wSDBA6MFRaQ883dkd8zqo+4aZVRN6rqxQirxBMyZcVhVUEqbj+F3R0d03+8N2W5wtD8a9ujeqOu/DF65",
+	"uD3KzXTUv5pHtPEkrhp6MZg/5cL93FvWQrVds2qmwHJ1tZ4dsBz903xV3L3Ah2mOSo7YsXWfQAq4Qy/4",
+	"f1jZeMFOiv1JZle6gud54/c1ft891EmCHE2Yl26ihZeZ8zbTy7HIljpiKBHl+y35c7Yf4cGFEWsp/zG/",
+	"hiYFMqT+lYM3/HfMYhY4+l00C2QYoCaFPDgdUhFI4fAIhXTMulh7Z5S4uS5D5uJaL1xzmrpiARnJCMcJ",
+	"KwjqXyqdCUNi1zS2pgmpXXuDWJCpjFi5NwnPelxRwnO7he4ZjqcJGzbq42FyyPNrVqIjQEg9qsghaJ9b",
+	"0zM6Wjw4LfMeutxoAaFikfPAbKucl3K4p61yzkU0tukJaJoBTPSLHA0s6QrorBCgbTPJMasRLN0YJJH6",
+	"YiCkthkkD7Ji84lU2dcZ3YPEXkENdxBGcuuqpOmqasR9I+6z4bpYlEl7sD9vJzpXP4NjcXlW9zbphLo+",
+	"X7Na4BgA0xZhH4dmB6Lo41NmjGqEAkosXSOYEFbcI8OkkSVpYjnJN7D0RUUHi3nl4k4bdvpifccOqdWw",
+	"s6Lb5tx+hc3bku+mPyNbI7txx09JUa3bPFYh2hrjWJ2QeDZjEQQ2QwkNWcYxCiTouoCPRiwq9PmcXlxU",
+	"dsyAHYFPrqqr3dutS6Ce2fB5FW4bfYIqnnc1lVdsVdXvLTG8uwFi1DhihA4lRL+2JnifRdyIqC/msq1G",
+	"uUF18qpdAkYMgD8bMWGJS3nCAVBYbtfKXjYj85Avrr389pZcjhKAW4diUDo2285eNjK8f9uxPbba7lTI",
+	"rS/ttovc1HM3edANDav/ihP0wijRqA+klHs1sMz6yGXEzL+RkkVN5FyRAQTRvkB+a4B4L1Thg1KtZayv",
+	"QBrnMMRO9AFc8IUHA7TXrD3GVV9Ymhdb/Aijgi7pDM6ivRpDpdAhbi5wmIq7XQQ9xN5BeJgUYMthstJa",
+	"Q7n6R7MuLDDu6GliG4L8xxhpRAXUuyRYL1h6KSSAw7BQMciozrh/xYLiokFP96kig2kcaj6jkd6BiAa2",
+	"Wers7DGVSSNt/HHzuwF5/teLjx9eeMmM8K8jHiL0TJLYjWIhWETmkdTsmKh4CHbqdc8YhNe7Hhn/h8+g",
+	"wZKbRfD64q+fzAUyIuYFLgh9xWbaRgd8OrVd3FBez8U4RPsDKmONpWuWzhJ8p7MoMzDN6qay96GGhj+w",
+	"eWaQRh6UfLAtH/dpZrzO+w4156ZTGpjIHidj5eA5sIfvxNUQ25riAAITtxk9WT/A9GjgUS7qY4nvXauT",
+	"3XWNcm1iK3dvApxJCzhnt++GJVAPNaZeG+He2T3FdhL3+/ohoZ1v+I+1bWKrVnoFVU9OLf1AQWyVZxP5",
+	"fTLdYJHbVY+jzjHdomV9YHYy253bnYjOa1TeXyJUks00GfPToqnbpfRILKwh4hnrPGRQFGGMc3TZyyh+",
+	"xszO6pzONzvh1SVulxH12ZD6V+T5VMKX9hHQKQxJSJV+cRulb0n9YsbawWPSPocGr3UmD15sr/3uJXXf",
+	"b7iaScXrWE32luwdmQfdVgH520s6XnczXPPda0GDw3sZ8BE3BvQao48qnVx765Xquyjbtt89N90lp+gL",
+	"Wh/74e8XeHTNR+C1zWZzm22vpubNjqCxI3o17oKd9kHqC6q5GvHHb4O8kXNh3DAHPWhZK5+gOdI2dsWW",
+	"Jgn8paZRgkEvW1uz2kKB2KJm0wIQJw+8pGchguJKYVPResIWWAsC2WuiGBMd4oKQCMKIuVx4MTIICFaV",
+	"xsUlu4TJ1YFewqkVE6L59NGI8nAFpGEhy7nODbrAW6pyW3ZAEHvlARQxUQ5Q7YB/9FVXJWtLsrRmBLFm",
+	"Hex5URVz+HdV1qvX3d0K2fCsZs7apsfuOuFVD8Vo+0RXE1B7ItwI2Qj/k1UZ2q381kpj55v4XkNxpNBF",
+	"oxp6Y4hpMRFPhyjFKrxYM8e7DlStqkpvAlRPIkCVOetP4KjXu/4DnK2VguHGcmGHak39CfAU7Xy7+l7T",
+	"wLTICoVULj6LQUMX3UCWlIXG9IRNV4iV02TYTYysiZE1MbImRtbEyJoY2R8gRkYFSVV2mjz+QxhCpTgV",
+	"6Wo8c+4I2Bc2eoU+QAmoxozqSRpTuaoNp7G3uw5Oo8JeSwdaw2qbMb8GLDpcVgqHnm0w8RyftKqI5/Go",
+	"0O9FbadXp7Lz4gIG+Oh5Pd1UagJnw3o3BdaNE7ttyKri1D5gCs83bMQFtO7C2LU0zh4kCwoyp0MG0Ec0",
+	"w5q6QVKcWyB7X0ELDzAOSlNoaSspjfAjRjVzZ/aBV+XCEO+ZMTH/3hVKw3ycAL5sU5/a1Kc+BoRYOPpO",
+	"Cik8/o+CStH2FBdsQjTw6tmBO98s6cl3FM8h06xMUJvfq+wSOcH8G/R+LDG0cGx/zMAjQNl6xEaxcq0p",
+	"+90jj8QiZEqRwUhGPrMgfy72tzDPyAD4dMjHvCkpgqT974qxWdL/sSBXQs5tFVxJchjnubWw/9mMtcx4",
+	"3F9eOuwkGUvBmmzBdsLs8frVsMvqyZWatlhy4FcThGQOaFWZt934d+79rDUXmmPxdKq8b2WP30OgyGxM",
+	"55kAf/zSUXpteSMwwcSw+9MBfMtgYXGBrBI8JYNZSLXR3AMiI9fQOY5kPBsYNSTiMCRTRoUC5Dj48/LR",
+	"xP7z3Om8fRfCPf4MifPvvwevkQqN5f9QLH845UTJaXLK05apR+kIWFqH/Mk6ZwCbqSwED8y0MNGER2wZ",
+	"m4t95Uon+NgFOzsB7gKTvlMCXwavvmOZtnFYpJFojUR7mjhmzGLNP6VgRiaWMeIh25nFwyu2qM5hnbPR",
+	"hab+FcJ4mEtTQKaIjbnSgI+ByL6QtpoL+Jc18Hwahix6pixOPcKalaarzuJhyP2/mcHcoYxJ3lKVSrq0",
+	"03zwMubJu0bet9a/5roiSyMFe6bgQ2XOZMRGymzWkqPh/tSBW75XpVHS7e42t/EyyPnFqXnXhtucDBQL",
+	"R18UHwuq44gNLLJN4S7ovbCn67gvzLvO/vb64n/3yHWvc4DxvYtfTtu7B4eu3khw4Yr7BunjoRVkwr7S",
+	"gPl8SkMS8DHXZhxu9m3ECCTmngHygijAJywl6INYbnJg7s7eSF9xa3mYDP/F8NDvBQfscNRl+77fPQr2",
+	"Rl26PxzuB3u02+1tTn5kNgLEX530O8mACZm/AM3j00/YNDbLgxaT53Z/Emp2bKWUXCZkmNKvbZAtrePD",
+	"g4O9w/Wy1FkZMzjIbffrEjtj59sVW6xLkWSFcAYDEvwjI7lc0oNrdKFsaYyRyJ2K/EReitVLNFhg6cbZ",
+	"eEJHYiqvWWo7bGs6rOp+tBrCQ7AzpyZwQyJXhsWUK9A0rVdTZeVwcJhq8zQdHJQyMy0fX3d618En572D",
+	"3GmF+AiEd6d0QRRjHhFsnil22+0SKQiFyq0TPNADPN0DoqFN0xo7aCUBgh5UecHjA4lMxDakArB7XY+w",
+	"r2bT2lBzpHRVOyvIAzVhQSU0cZEdjPsTO9Tk4eatvQ55fol0zBHzyJD5NFaMuIVBmk8ZBTaTq4yYsmU5",
+	"Q4og+C9yG6FXBV5Lx+xGqL8fpIZyQ7BaBfS9HpPBP//5z3+2379vv3lDfvnl+P3744sLDLunfxh45NPl",
+	"ay9Fr87vXESK7rV7h6TXPYb/VTf1RvpLQHXlRA73a07EbKXMRLwcQYFxlNUJoSSgCxx1wBShYZhiuZQM",
+	"/2XFqJkIbj7mMshlP5RxkGmRxp+h2goqPwsSYi/oDV+yI7o76vr7wQF7RQ+HL/1XwRHrjnp0d1gxfH8G",
+	"AqJ06Eikunbwf+HXTNhmILEg1zSM2TFCbuZ8H7O17Rw941xcUw3CVrmPEHTIB8YCRSgJ5ZiLAoRzFFfi",
+	"SoNcuL0vUOxL90jXbPpep9ZRvGYRH1mPYw0ed+9wq83BlSva6ySi5FnyO5XUgwxjHiK3ovkwSOK7390v",
+	"bJy94avhK7rf7o66o/b+cI+1h7ujwzbtsYNhj+7RveHLSsRsV+eyydp/vuv4jRHcGwAtN/bbj7ffzK6/",
+	"teDPMvpxHfMtSYavifxARqYYMYkBZ1V5RnTxtGESm9rBIplRpYyEe6fJFFl0BKFCisVUxgqqcVOpI0UG",
+	"1dZYjFyzKR5rOfwX852IGphzOIDirEEc82BAng/gP8jubXTXC2BwwxQ6DYGWYbfb23/hYM+MneKiPsC1",
+	"CuqRDAKq6Z/7cbe755sTCP9iA4AUHvyjfZHGrODl/2ijB9X+G1sMwAlDi4/ObRjKNcLJYHFC+AhmaNtD",
+	"bUMDmEfS6JCIEX/C/CuzWki7alfXEUz0BagHvDKUigUe9BbbMaV9qUn82cZknF4pgwpGwVGFFFzYDIUY",
+	"XOHVhWicmfQzhQtRFYPLG/u0N9z1qxhYM6u/MjjlVbgebljpoMHrIB9nTFxc/EJCLoqUDmrSjhQlp6en",
+	"pz/tffgPfd1b+LtvyZT9f/aijozG1eNN98bKAd9RIfcZVcpqA69mG+i3PthFQKJ+ODx8+Wq0678c0aN9",
+	"/yU72t99uftquNft7h/0hgeH/ZbXbwVxZNU986UIVN94U16/ZSVRv3X8e7+l2XTGlO7QGe9AjT3ttz5/",
+	"37DTtE7mJzuXby1Ej77fOX33Nvw4P8toenPo68LTSsOzRjzXoe+9vXJ+lCmJZVIDcZpesyY+XN41+gcM",
+	"997ANvK+tRIxv2wsITi8Rfc31kkOhCcWGwSFy02q2KLPF2JI5hQUIZkdvIVZJBqxtSGlZwoy7omjlXjN",
+	"cD9XUhwjFtp1Qorx//aQlhasjAm9NmaV8ezgl4m7qmKwsCydPRIRtHuFiyI2YhETPrOXWTPN3ctVJgqU",
+	"AkQPtBx4rjIojrKkEDR9ZIechiGIKbT4sqELaPo8zo7zmbIfDckTbK5w6gFnmEV+My8y9geyNZWl8nDR",
+	"awa73mG0apdoSXq91KVHk/R/BmTI9Jzhy6d5S+LVqLfP9g9GbZ8x2t4/fNlrHw13g3bPPxwe0G7QG/W6",
+	"/+MfjbqjV0cH7dHw6FV7f3jUax8djQ7avVHQ3T16yXb3DoMqCixZN9iJIGs1WOnvyFF9nezTKn2Q7uTG",
+	"RX1KLip++Uw43Mim4aLY/7+Jy7qEjl+Qph3Ym59XiOG2k7sFcZxu5hoB/r9efPxA8A7yPIjoSJP9F2Zq",
+	"2KKeeHEs6+F9hJgzxGSdDE+9XcsAbu4Jw9IGC2fyXeBAtzqxGWM5lR2/u9Bo0Q7GdziaASsz0C3P2700",
+	"CABnhYZnkRm35mZQKJMKt1WQpMCjmkqjB3yY/8IsiCHuemM5CbvRtz7L5Ue0bTdW4YB+S66rnza3eSZj",
+	"fUQQhgqmXGAWUkY2r61SstKEislyO6HZZ/mzYkGUpgur/pGBsQzyK5NnT/NqTbb9j316kra9JRjAOidm",
+	"dYdeut3TaGpKSY4B0eoo7cAIfwA/ME5EemDMWcgdFwVOQblqWrfZ7yDt0ZC9/NHOkG0K3OoEVfT/VW0c",
+	"j1Dy6dO7N2tqGrCCBdvvkPlQm6ttI/p+oaChjktYXt2S1Xw3rXGpaOZxImRJSU5pdJVVkYpg1pcFJ8YN",
+	"n8bGpmdETWjEApAaEHCgZBzzgIVcMBQlRNNozHSHnCYPcM/0qYAcLnMseCRRzkGnLwYu+XrNIvNdvxh5",
+	"5VMbpBgyaIQ8Xp8eLosHYHdkmfy6g/C8e8sneOl9Y61kJunLaF1wFoMsXBEh540YbSKyN5TdfzdHfnFj",
+	"+6fKZVjtK+xMmaabNPYMUJoNPDJIpJjN/6IUG5xkeh9KLCUaKkkUY2QQKxYNvPTqFRDB780o78N0ghdV",
+	"HH8hAcC1OfBPzG6CWg4Q59qo6SEynjS21O3VC2cjGCBw1sskaAKoGcow3tkqmVMViEhlS1P0/4cXBZf0",
+	"ypjmRggQC/59F3EIs0+hOBYKbmy0HM6Nh6glc5uxixjKJMHW6MXSvbtRxNtV1aYH3IwEVjsfqV7d8wbT",
+	"ag7Fk9OPUqDtc0+68KEps6USunITWEYZCzjV1FBsvVcopYP7K7t1bhzGWFO7mmAq2QoFOLceiWdES3K4",
+	"T/7Gf0KU5K+acEE+Xf7cftUhP69TsolrkHQBIH3/MNZkMKKhYmbFhDT/38X1kqNR2u+c+Ndapo1By7JP",
+	"lcm+OhGJ6kq/JfFXpwIvA8Sw+mEbys6yIEeZEQLWaiNtm/DDDUX8B2PwKDlleFpruj836QheG7IAHyHX",
+	"YhiL1Qj65gLyPHGYfBqGWAKFaZ0X+b7CcmyRc/OSOrSV8DIpMg1ZOfG+V9FjZS4sNslkyQgO97NkBL0S",
+	"MgKvejgJ3oq8ZhFU+9syNalY+kch841tqFzKRjsykn1SaKeyAxpKGTIqVg8ISTT9OIqYSMrfsDCNKyJj",
+	"7cspq031aa+vzfX50V7/yBgzz2NRo2UpFk+XL/PRGNuFZiOUHamsTEqDloQg9put7jN6j71B5rEeFuJi",
+	"36c51iPwCbEk1QWGLNKBsrD9PBgkMRFL5/Y8kwICnCd8IDCiZWo2HOUti150+uI3qOWMYvEFEGsGmQc+",
+	"U1bI4ns4Ni8JxoIKCGgEijmHeuI7gogxDy85OdiWDfM9ISmjMVjAdkIps3HrTnsA4so6TzMI1wLVFP3/",
+	"oW28RLJcaBrpkiL8dbJlyb4C6ZQxpXa+WTFRE4TebM5EgLxIpQ22NZMpU4qO8/jwlSFXKwDWBVozZ6LB",
+	"cn8Yii6t09pwP9oNtgpFPel8NdsqpEoX9lZSflgwKNNdWR4kLdtt3XuS582e/fF71tVFbbhjt4NEv2Sq",
+	"SP5tXlwqeNei5pyGIaFas+ks04uVcXGNnzePjO8OnT6QOgQTxojMUCpd1+et7Pd5VG4TzmIDvIcn6j/9",
+	"Ac50QsCWQUP5sUd8qY2x9KhnSbsrj/1vEwq4pbZ9gCjKA8wUIrF2qvBOyMAqwwGxPGvO57Pn3oqPKs14",
+	"9wXJ6UuaUuRHoiiXo753e5DW64+UYLb00NU/czsRna8MIudASvD8eSQWtvC2mtrey0D+CmjQHWUrbuVc",
+	"kMBS/pafRTpviO8b4vuG+L4hvn+8xPclZgziFwKq1IQq8nzwbtT+IAVrv6fanwxeAMqJ5mFIIj6e6Eai",
+	"PNyP3FhnvRp3wf77IPUF1VyN+AMJ21nTI9enxDXADKORw4JHYvDR+QbWHiT+19Lug72X8bdS/8pDVBbN",
+	"pgghQ/0JojTwIEGSXabftwxNCPqiGBPVtPv1ig1wkEUs0tqJ8xLk0bXsSnhLVXbfDgjS+zxwCUOb19fs",
+	"qz4h8WxmS8RCOWcR8aliJOCjEfZ4pAM3I4g16ygWXZs1KJ/Dv1sr4VtK6vUeT+jKLPj6qBWseROzegIx",
+	"K8XFOGQ5iK1H5HJrtyqbyOCdb6I63pVQ6GZBM8hwAckeEU+H2dqFanbdu2bWXcU214SvHkz4KnO6HuiB",
+	"8mo99QNs/NLjt83p26FaU38yhVd9u/peIwqW0E/Z+iF8AguIlo7rLjmWngOFeVEdI+uQD3SKaVygsiNG",
+	"axMfiEAjOTXfTsMNkdcXShbIkmg4pwtFBlVhjIFnxjVkCJoJbxFSu99N5FycJBgfzxRhQkcLpL6fF+YJ",
+	"OPVVNUxjpk+TlWxCdo2D3YTsmpBdE7JrJEoTsmtCdncSshMkNd1SBvEnYduWMhOks32WuH9zric23obu",
+	"ViaC1C3voVzZQZntudnbzfbcdEt6bj4X+JHTEVZY4hhxY2p1iUfG5IQSj1zcMQzWlG1duHc84qItnMP6",
+	"2JerLm7CX08h/FWoGP/xpVvJcbWnWQk6gw1W3plzcfYOHUfsqSPmchKxa27GaKyjqTGUHPmo8eESwDVt",
+	"KYMsZjwsh6CzDrkEKi+qJ0hYqGQGs97enfjjfWH5oBVjKi8qPHgdF5C3MM60or4Z9QnmLtDptfa9da0R",
+	"AJPrlEmsxOulwTWLNFfsQtDZpTwNw43FzoWOuK/Bhqwjfd4FbDqTmgl/AYTPd8QJY+Zzbj/dfSPOfYR2",
+	"k1hwvXj3RlW57TK5irMswe2UBuwkqfYVkrAoklETiGzYo++EKjfXL37qxMGS9HO4DU6YZIS6E4Io1QM2",
+	"otjmHXBqJEzxGMFFnIbMN3aamnH4jfmTu+f3LP5CHTqkZXXixtRJBFy2Zwr1gFMKGN+sVgurCEl2u72X",
+	"x0RpGUEzVR5A2yPXPSIjcr3rkfF/+MzcwLiesAg7PKeuEzThDynFKjZin+s8w2kUC8tIMuIhA4bdIaqd",
+	"KQPDemCH8iWgmg5QFwMeEQLSe8C7G2kzvBFnYYBvp9oWOUZkYB48gG5z81iM/Q5lsICBGG0EBCiA6g83",
+	"DszqocMwAFh/1ekL4MKDsVne7pBfMUBQwWxQdTfphf0sm6qjczC8N3BxYoGHodxpWeJkzZO32uLQouvy",
+	"A7laG+a6B8Fcl2GcyJ5E62keE9oXKvZ9phT8uz6f2gc2d0ejPt1d+TvvmpfuTid+Ixq53LPKmTmQAuFe",
+	"aeTskF6D/CsFKr6AUWV6cQH544/BJtegDT1W+rmiXXQHrHPOiMvbdDvfnAiqyZxSbeKl6GirGFV0KjlI",
+	"BlQc+FOquuZTQ6eBKG2YUmqflZsglVZtc2892i5sawzeI82AHe6u+nf4TB2TwYjyUA2IL2OhFTE/wWPi",
+	"r1bre2QAbo0aEPsb+PtXc6XXF4hIw6ds4BAMVTzNuUbPiOPrUsZgtZxdJ65yhStwYYIEDQaqQGwTJRdk",
+	"GFH/imkF2Dt6LtEsBhhM4/mY1wBGAU7AQxoGM8x2xHQcgaGDmOgZRw0CNwDKFXKlWUACCUUq8JAOOcWh",
+	"oX9l3GjiILjcOlFcKhZUlKZUConubVsfb2g1SLozihq58+TYZfJSBw5W9mC7I39XMLH42mcKUGIx5kAh",
+	"IsK1slr0hJx9usTAQqZD/FlKz3QbwLKpvXCnfDN1QknW1MfJQtg/yS1aqiuqIFgMRXYomEtjR6lRkrDW",
+	"IHSglap2efuCZqH8zBtdGAuknQs9YQ0hHVMuLG+NEXUTLsZlsivk4iorvG7mQ5PbcSV/5eKKBY/Mjb6z",
+	"ud/Iky4+boXe8JAexO7oQpwSZjeo42/fusbDKVSMfUGGLJRiTLQcMz1hTSKm8ZNvTCnKr1NKxBLizbvz",
+	"j51Us24ysoBB6bnNla/PghxjUh+LWxaKTOTc4heNJVMJZ+gzRXiQMbvNkYdgt1Hu9mfAACencLO2PC2J",
+	"YQw+c1+4n09ISDWLMnh0KXmwzUUY7YTvB/hHm3egkKNInm+scitmyQxIe8MFeT7A2f/5oPt/SCAFG7yo",
+	"Jk3LtNHdODexLCrt/DykiuDJmLNLlrN1wLMwr4PIRu1GwbUR+d8mDNloUrA+ec2iYzIwYpn0yIIhUDJZ",
+	"IN47oMCTLhGSyNGIjIgYQKZILKBH8ISw6UwvyJRRgVNSlAeFuSC8+qaYxRt0B6bZnptE9JPBpIjw9vQs",
+	"fQ5bOtY6bvW63c2C3Umr5sYWw32P78axePeoUuvBHokO+ZmzMFBwsEGw5OWK5RC3J2co9cQIqFQy3Cn6",
+	"K87ggl5XGhIJ2iFXLmDfILn+Me2CnDFwJhXUmuWK57IWAOiMevofLu34NAyzuj+r3isVfx42tg7LCDiD",
+	"VJFBUS0OUhLmxBCwJ9U42x5gFODPfhyFkNR1rn7OK+5UaODzWFQp4FKwTih2gCaCa0Zs9W85KxslQ8uJ",
+	"w5Wto3Plfvvdrhl4Dmr7qwYbqMDRZgRpaXDBydpVkYVamfLGSGiMhMZIaIyExkj4IxsJSfzWCN5Uv96q",
+	"7ZBW0TvTYc6GEymvqltgfo7klFycvUNX3F2elM1BhTtoT0GFLjTEkAvmRyxDYA793eV9Mr+5gWzqhdv+",
+	"l3pQMq/jSMnobrtl7EzWt8u4xdy6XcZr/aN9KTUN269ljMNedRNcilc25DIPqlAbmm7m6Qkor8XOnfBk",
+	"86ymp0mP71uo92bXTNjUNba/KKOczL0IGGEO9afzXz1X4EsVuTB6l0YBcUcUEkpck+cDO4g2B4ZF95Pm",
+	"U6Y0nc6yv0zqitCf6Itf3p++btv61Rc2KRVx80rIRYGVPo7knIsxmRlzXpFYaB5aAzlvzu9+/dohgHk1",
+	"kUnODMwAgKt6pogvxYiPbakB5PVBLNkmncAjEQt4xPyMtBrJMJRzFmSikFyRwbc+GKH9lkf6rWSu+KMx",
+	"g/qt7wOwSCJGBlivbWsfcPGNk2VEL/ykHKkiwFhAdgVkprmFW94y2wGEUBn4XBYqVl1sbT/UxqL0npp5",
+	"PrC5G+E9t/LYWszc25etNrtlwWpjmsSzhuWnad65d53wC722EsNsQ6ERzufT+a8b6ocliqFEzxRMwJ1v",
+	"9l/ryitTnZLyDrkz42oLIubLKHBxoICF/JpFnKkOgZ5qJPHSZMiYcH9lAVmg4AsiOZuxoKrEMhVvdUss",
+	"G16i7U/toz1ASQnmPNkvW52bNW7RR5FoDC+pUoTgJyjyUhy8yh18617IGh3XHIrHvcdtud92O3y75ny7",
+	"sWx//gwaxVccj9dQU4b27wiDeYlxDiY1NLZ3yGmiQlxuP+DKrFZAzNBZxoJWSXejsb6r0grZM3b7Nqx9",
+	"+hn2ydexYpuj3bSYPz0rFY83kJK74w3NyTfUuQVbdaWpupNalzWimGB+zqm1qSVgVlrwSSZ0nogN9bnt",
+	"lK+kaAq50m/SIdRBCk9HnDj5SlNdQrIN2a+q/F59km07vsUF3PW9PqzQwwmruimsj6tmvI0mstpYVFuE",
+	"Yo2pkTmjN5Bot2FjFYRhOyPvasrFnW/234uVjHZ5p8bdUksIjpmTgYvWPQiBKtvHjbkxfp6EXxOkW+pe",
+	"D916rec24uojutjugO5ETEfgq9zfDNalj/4rZjFE+hKxIIXPyFRGWLgEhUNc275HY1gJqTvknVYkmybC",
+	"QvCkQsMjACCedEL5zDyb+FQQzcJwWc7AylRLmt17kTTvNJnzMHRGYyNsGk/r7kXiBRNZkYhp0u38KxBK",
+	"LFIOs7jUGHgTLQIJlZH2UkiaepY/CQjeEX3aSFtFhmwkI8CCguZBzFCSD4wFgHoXyjGvqPz4lQ7/7gaz",
+	"lemQqYK77nW6KDf1pHXc2qEzvgO/y5TDKZ1+mUQU0CAAVGoankEbiebVsNhJs1wycLNDbGEiAnJV2Sdu",
+	"1T3gTdm+HmyrXZzfiuVWrxugK/AJ6ZCcnr3L7LOAK1+CZPyccdRDOmwnW+rGm95yTC17z+gqw59bXiuO",
+	"zKt3QH/Z4S2XtJrdmsyKfbV7GOqEFTcqbD5h4iSBJ4BnQ1Uh8lAE0o8B0plrxcJRJ/XA04Uoq6QFyFGo",
+	"vMzQVagUPPiZMutqO4X3X3QAFCvJH8BxIbEImcqNyw+lAhjQzDhsWdjyIF6HMg6UZwagvCKeq5cwyiXk",
+	"3ElfcJb4CEvRptn3JQzaK/qh3TPTOR4QLclud7frRIjrb2tbOaJmjF6pTHuy7aJjIphJbsO+S1Xlrte6",
+	"0xclKwj4dAXOEDP1FQtLTpNWPoc9MVwQCq3sFp8Ve0gVZmShIh1nNAH2b+yt7/RFX/zpT79Ba3baHaj+",
+	"9KdjMp9IqK9RGR4lBKElERtzpSEZesWg3sTMGPA7PFsBAlFzI14BWNbYXNm6mIGa0IgFg05f/GaXgmYA",
+	"2LjOjt4+zDwX/Dv4yT4Vql6MRIdqGBIrFqljM2AEE+GFTnZKtDnCNpwPpSnJfrFNj8sb5kJOGaoLweZQ",
+	"1ePwHQPALqEOn9LLfisEWkQqqizqqkfoGNID5sPTobKdiAwRtoyB2xd2X3rpnPH9xuIcsqTkh1Dlcg3P",
+	"X1MhBfdp+EwZU/hFbnKJ1l2enNn6sCbpyaJxwGFrZo4ThbZv60Wkahu0D84H/Zm0ANQz0jZRpdL8AmBd",
+	"jOZP7sBttNldaB4c/77qSjODZEDJrwE+MfOAsltxPdPJOPC+GuPLfeZNlqNwYyy2um/ltGaThTK74wug",
+	"SppPx6JjrMP6oqm62ug+LHCA+1RugSuunoVy8UXIgKkNX6N0lL1z9eUTRkM9scB/mS9XvX6lj+FizJRO",
+	"HlP7vlnEZjRiW8zT3ak2/X5mil+GMQ+DG88aHnUrD3G7afuHhHTIwi3W8ZqGPDAbOmBGlWx3r/kIWz2A",
+	"RXy0zS63N678+MvAwuuuXJJfK69eKTqSDv8rtlCbysQ8Ks+2N1tsgXpSsYBLtvE7kRPAlZX9vvKq7WaF",
+	"96bDq3FPplOi3h2o0ztyLjYdn73TTW3FJckMkj9YF2ardckHRiveXAgSlF71/fv/DQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

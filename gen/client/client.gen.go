@@ -474,6 +474,27 @@ func (e ProblemDetailIn) Valid() bool {
 	}
 }
 
+// Defines values for PublishedResultUserRole.
+const (
+	PublishedResultUserRoleFoundation PublishedResultUserRole = "foundation"
+	PublishedResultUserRoleOwner      PublishedResultUserRole = "owner"
+	PublishedResultUserRoleUser       PublishedResultUserRole = "user"
+)
+
+// Valid indicates whether the value is a known member of the PublishedResultUserRole enum.
+func (e PublishedResultUserRole) Valid() bool {
+	switch e {
+	case PublishedResultUserRoleFoundation:
+		return true
+	case PublishedResultUserRoleOwner:
+		return true
+	case PublishedResultUserRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ResultFileFormat.
 const (
 	ResultFileFormatEmpty     ResultFileFormat = "empty"
@@ -975,6 +996,42 @@ type CloudPatch struct {
 	Version       nullable.Nullable[string]                       `json:"version,omitempty"`
 }
 
+// ComparedTest Example: {"name":"tempest.api.test_a","values":[1]}
+type ComparedTest struct {
+	Name string `json:"name"`
+
+	// Values One for each reference: +1, 0, -1, or null when neither has the test.
+	Values []nullable.Nullable[int32] `json:"values"`
+}
+
+// Comparison Example: {"references":["c9f0f895-fb98-4b91-99f5-1fd0297e236d"],"subject":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","summary":[{"both":1,"id":"c9f0f895-fb98-4b91-99f5-1fd0297e236d","missing_here":1,"only_here":0}],"tests":[{"name":"tempest.api.test_a","values":[1]},{"name":"tempest.api.test_b","values":[-1]}]}
+type Comparison struct {
+	// Subject The result that is compared.
+	Subject openapi_types.UUID `json:"subject"`
+
+	// References What it is compared with.
+	References []openapi_types.UUID `json:"references"`
+
+	// Summary The sums, in the order of `references`.
+	Summary []ComparisonSummary `json:"summary"`
+	Tests   []ComparedTest      `json:"tests"`
+}
+
+// ComparisonSummary Example: {"both":1,"id":"c9f0f895-fb98-4b91-99f5-1fd0297e236d","missing_here":1,"only_here":0}
+type ComparisonSummary struct {
+	// ID The reference.
+	ID openapi_types.UUID `json:"id"`
+
+	// Both Tests with +1.
+	Both int64 `json:"both"`
+
+	// OnlyHere Tests with 0.
+	OnlyHere int64 `json:"only_here"`
+
+	// MissingHere Tests with -1.
+	MissingHere int64 `json:"missing_here"`
+}
+
 // ConfigSections Sections of options, all of them text.
 //
 // Example: {"compute":{"flavor_ref":"1"}}
@@ -1316,6 +1373,18 @@ type LeaseStatus struct {
 // LeaseStatusStatus defines model for LeaseStatus.Status.
 type LeaseStatusStatus string
 
+// LinkedSubunit Example: {"subunit data":"test: a\nsuccess: a\n"}
+type LinkedSubunit struct {
+	// File The same, as the first API calls it.
+	File *string `json:"file,omitempty"`
+
+	// LinkedData The stream.
+	LinkedData *string `json:"subunit data,omitempty"`
+
+	// SubunitData The same, as POST calls it.
+	SubunitData *string `json:"subunit_data,omitempty"`
+}
+
 // NewAccessToken A token to be made.
 //
 // Example: {"allow_from":["192.0.2.0/24"],"kind":"runner","name":"nightly runner","owner":"ann","roles":["runner"]}
@@ -1410,6 +1479,15 @@ type NewProduct struct {
 	Supersede *bool `json:"supersede,omitempty"`
 }
 
+// NewPublicKey Example: {"raw_key":"ssh-rsa AAAAB3NzaC1yc2E me@example.org","self_signature":"0a1b2c"}
+type NewPublicKey struct {
+	// RawKey The key as an OpenSSH line.
+	RawKey string `json:"raw_key"`
+
+	// SelfSignature The signature of the text `signature`, in hexadecimal digits.
+	SelfSignature string `json:"self_signature"`
+}
+
 // NewRun A run to be made.
 //
 // Example: {"cloud_id":3}
@@ -1435,6 +1513,24 @@ type NewStatus struct {
 	Status string `json:"status"`
 
 	// TestID The run, when it is neither in the path nor in the query.
+	TestID *string `json:"test_id,omitempty"`
+}
+
+// NewSubunit Example: {"subunit_data":"test: a\nsuccess: a\n"}
+type NewSubunit struct {
+	// Cpid The cloud provider id.
+	Cpid *string `json:"cpid,omitempty"`
+
+	// File The same, as the first API calls it.
+	File *string `json:"file,omitempty"`
+
+	// RunToken The run's secret, when it has one.
+	RunToken *string `json:"run_token,omitempty"`
+
+	// SubunitData The stream.
+	SubunitData string `json:"subunit_data"`
+
+	// TestID The run; without it an anonymous one is made.
 	TestID *string `json:"test_id,omitempty"`
 }
 
@@ -1707,6 +1803,24 @@ type Pagination struct {
 // Example: {"cpid":"9fe2ff9ee4384b1894a90878d3e92bab","duration_seconds":6123,"results":["tempest.api.compute.test_a"]}
 type ParsedResults = interface{}
 
+// PassList The tests that passed.
+//
+// Example: {"cpid":"6b678f2c7fa94c7e942728b300451b56","duration_seconds":25,"results":[{"name":"tempest.api.identity.admin.v3.test_list_users.UsersV3TestXML.test_get_user","uuid":"4b470073-f361-5188-ab7a-2f495b06f0a4"}]}
+type PassList struct {
+	// Cpid Cloud provider id.
+	Cpid            string `json:"cpid"`
+	DurationSeconds int64  `json:"duration_seconds"`
+
+	// Results Objects with `name` and, if known, `uuid` (once `uid`), or names alone.
+	Results []interface{} `json:"results"`
+}
+
+// PassListForm defines model for PassListForm.
+type PassListForm struct {
+	// Data The list as JSON text.
+	Data string `json:"data"`
+}
+
 // PickedOpportunity A test opportunity and the lease under which the agent has it.
 //
 // Example: {"agent_group":null,"attempt":1,"base_channel":"edge","base_snaps":[],"expires_at":null,"extra_snaps":[],"held_by":"foo-agent-id","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","lease":{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","token":"0f9a4c1be2d94fb1a3f0c7d8"},"max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"PICKED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:33.185000+00:00","waiting_code":null,"waiting_reason":null}
@@ -1856,6 +1970,125 @@ type ProductPatch struct {
 	Supersede *bool                              `json:"supersede,omitempty"`
 }
 
+// PublicKey Example: {"comment":"me@example.org","format":"ssh-rsa","id":"0b6c1d5e6f0e4cc09d3f0a4bb4d3a001","openid":"me","pubkey":"AAAAB3NzaC1yc2E"}
+type PublicKey struct {
+	ID string `json:"id"`
+
+	// Openid The owner.
+	Openid string `json:"openid"`
+	Format string `json:"format"`
+
+	// Pubkey The base64 part of the line.
+	Pubkey  string `json:"pubkey"`
+	Comment string `json:"comment"`
+}
+
+// PublicKeyList Example: [{"comment":"me@example.org","format":"ssh-rsa","id":"0b6c1d5e6f0e4cc09d3f0a4bb4d3a001","openid":"me","pubkey":"AAAAB3NzaC1yc2E"}]
+type PublicKeyList = []PublicKey
+
+// PublishedItem A result in a list.
+//
+// Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}
+type PublishedItem struct {
+	ID openapi_types.UUID `json:"id"`
+
+	// CreatedAt UTC, with a space and no zone.
+	CreatedAt       string        `json:"created_at"`
+	DurationSeconds int64         `json:"duration_seconds"`
+	Meta            PublishedMeta `json:"meta"`
+
+	// URL Where a person looks at it.
+	URL string `json:"url"`
+
+	// VerificationStatus 1 when it is verified.
+	VerificationStatus int32 `json:"verification_status"`
+
+	// ProductVersion Always null: RefStack's products are not built.
+	ProductVersion nullable.Nullable[struct{}] `json:"product_version"`
+}
+
+// PublishedList Example: {"pagination":{"current_page":1,"total_pages":2},"results":[{"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}]}
+type PublishedList struct {
+	Results    []PublishedItem `json:"results"`
+	Pagination PublishedPages  `json:"pagination"`
+}
+
+// PublishedMeta What is noted about a result; only what there is.
+//
+// Example: {"guideline":"2019.11.json","shared":"true","target":"platform"}
+type PublishedMeta struct {
+	// Shared Whether everybody may see it.
+	Shared *string `json:"shared,omitempty"`
+
+	// Guideline The guideline it is for.
+	Guideline *string `json:"guideline,omitempty"`
+
+	// Target The program it is for.
+	Target *string `json:"target,omitempty"`
+
+	// User Its owner, for the owner and administrators only.
+	User *string `json:"user,omitempty"`
+}
+
+// PublishedPages Example: {"current_page":1,"total_pages":2}
+type PublishedPages struct {
+	CurrentPage int64 `json:"current_page"`
+
+	// TotalPages 0 when nothing matches.
+	TotalPages int64 `json:"total_pages"`
+}
+
+// PublishedRecord Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{"guideline":"2019.11.json","shared":"true","target":"platform"},"product_version":null,"verification_status":1}
+type PublishedRecord struct {
+	ID openapi_types.UUID `json:"id"`
+
+	// CreatedAt UTC, with a space and no zone.
+	CreatedAt       string        `json:"created_at"`
+	DurationSeconds int64         `json:"duration_seconds"`
+	Meta            PublishedMeta `json:"meta"`
+
+	// ProductVersion Always null: RefStack's products are not built.
+	ProductVersion nullable.Nullable[struct{}] `json:"product_version"`
+
+	// VerificationStatus 1 when it is verified.
+	VerificationStatus int32 `json:"verification_status"`
+}
+
+// PublishedResult Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"results":["tempest.api.identity.admin.v3.test_list_users.UsersV3TestXML.test_get_user"],"user_role":"user","verification_status":0}
+type PublishedResult struct {
+	ID openapi_types.UUID `json:"id"`
+
+	// Cpid For the owner and administrators only.
+	Cpid *string `json:"cpid,omitempty"`
+
+	// CreatedAt UTC, with a space and no zone.
+	CreatedAt       string        `json:"created_at"`
+	DurationSeconds int64         `json:"duration_seconds"`
+	Meta            PublishedMeta `json:"meta"`
+
+	// Results The names of the tests that passed.
+	Results []string `json:"results"`
+
+	// UserRole What the caller is to the result; foundation is an administrator.
+	UserRole PublishedResultUserRole `json:"user_role"`
+
+	// ProductVersion Always null: RefStack's products are not built.
+	ProductVersion nullable.Nullable[struct{}] `json:"product_version"`
+
+	// VerificationStatus 1 when it is verified.
+	VerificationStatus int32 `json:"verification_status"`
+}
+
+// PublishedResultUserRole What the caller is to the result; foundation is an administrator.
+type PublishedResultUserRole string
+
+// PublishedUpdate Example: {"verification_status":1}
+type PublishedUpdate struct {
+	// VerificationStatus 0 or 1.
+	VerificationStatus *int64                    `json:"verification_status,omitempty"`
+	ProductVersionID   nullable.Nullable[string] `json:"product_version_id,omitempty"`
+}
+
 // ResultFile What was understood of the file that came with a result.
 //
 // Example: {"bytes":90667,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage_count":0,"format":"subunit-v2","outcome":"fail","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","tests":121}
@@ -1877,6 +2110,18 @@ type ResultFile struct {
 
 // ResultFileFormat defines model for ResultFile.Format.
 type ResultFileFormat string
+
+// ResultPublished Example: {"test_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","test_run_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10"}
+type ResultPublished struct {
+	// TestID The result. (RefStack calls it so here; a run's `test_id` is a number.)
+	TestID openapi_types.UUID `json:"test_id"`
+
+	// TestRunID The same, as RefStack's specification calls it.
+	TestRunID openapi_types.UUID `json:"test_run_id"`
+
+	// URL Where a person looks at it.
+	URL string `json:"url"`
+}
 
 // ResultSaved What was understood of an upload.
 //
@@ -2128,6 +2373,87 @@ type StatusSaved struct {
 	// Example: {"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}
 	Status Status `json:"status"`
 	TestID int64  `json:"test_id"`
+}
+
+// SubunitAttachment Example: {"attachment":"http://127.0.0.1:8080/v1/runs/100/results/4d7950cb-586e-407e-9acf-5b169825af98/tests/0/attachments/0","label":"pythonlogging","test_run_id":1}
+type SubunitAttachment struct {
+	// TestRunID The `id` of the test.
+	TestRunID int64 `json:"test_run_id"`
+
+	// Label The name up to its first colon.
+	Label string `json:"label"`
+
+	// Attachment Where it can be fetched.
+	Attachment string `json:"attachment"`
+}
+
+// SubunitCreated Example: {"result-id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","subunit-uuid":"c9f0f895-fb98-4b91-99f5-1fd0297e236d"}
+type SubunitCreated struct {
+	SubunitUUID openapi_types.UUID `json:"subunit-uuid"`
+	ResultID    openapi_types.UUID `json:"result-id"`
+}
+
+// SubunitData Example: {"attachments":[{"attachment":"http://127.0.0.1:8080/v1/runs/100/results/4d7950cb-586e-407e-9acf-5b169825af98/tests/0/attachments/0","label":"pythonlogging","test_run_id":1}],"subunit-data":{"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"},"test_runs":[{"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}],"tests":[{"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}]}
+type SubunitData struct {
+	SubunitData SubunitRun          `json:"subunit-data"`
+	Tests       []SubunitTest       `json:"tests"`
+	TestRuns    []SubunitTestRun    `json:"test_runs"`
+	Attachments []SubunitAttachment `json:"attachments"`
+}
+
+// SubunitLinked Example: {"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","uuid":"c9f0f895-fb98-4b91-99f5-1fd0297e236d"}
+type SubunitLinked struct {
+	// UUID The stream.
+	UUID openapi_types.UUID `json:"uuid"`
+
+	// ID The result.
+	ID openapi_types.UUID `json:"id"`
+}
+
+// SubunitRun Example: {"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"}
+type SubunitRun struct {
+	// RunAt When the stream was stored.
+	RunAt  string             `json:"run_at"`
+	UUID   openapi_types.UUID `json:"uuid"`
+	Skips  int64              `json:"skips"`
+	Fails  int64              `json:"fails"`
+	Passes int64              `json:"passes"`
+
+	// RunTime Seconds; the sum of the tests' durations.
+	RunTime float64 `json:"run_time"`
+
+	// Artifacts Always null: nobody can say it.
+	Artifacts nullable.Nullable[string] `json:"artifacts"`
+}
+
+// SubunitTest Example: {"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}
+type SubunitTest struct {
+	ID     int64  `json:"id"`
+	TestID string `json:"test_id"`
+
+	// RunCount 0 for a test that was skipped.
+	RunCount int64 `json:"run_count"`
+	Success  int64 `json:"success"`
+	Failure  int64 `json:"failure"`
+
+	// RunTime Seconds; null unless it passed.
+	RunTime nullable.Nullable[float64] `json:"run_time"`
+}
+
+// SubunitTestRun Example: {"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}
+type SubunitTestRun struct {
+	// TestID The `id` of the test.
+	TestID int64 `json:"test_id"`
+
+	// RunID The run's number.
+	RunID  int64  `json:"run_id"`
+	Status string `json:"status"`
+
+	// StartTime UTC, whole seconds.
+	StartTime            nullable.Nullable[string] `json:"start_time"`
+	StopTime             nullable.Nullable[string] `json:"stop_time"`
+	StartTimeMicrosecond nullable.Nullable[int32]  `json:"start_time_microsecond"`
+	StopTimeMicrosecond  nullable.Nullable[int32]  `json:"stop_time_microsecond"`
 }
 
 // Test One test of a result.
@@ -3035,6 +3361,48 @@ type DeleteTestSpecParams struct {
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 }
 
+// ListPublishedResultsParams defines parameters for ListPublishedResults.
+type ListPublishedResultsParams struct {
+	// Page Which page; the first is 1. (Text here, because RefStack has words of its own for a bad one.)
+	Page *string `form:"page,omitempty" json:"page,omitempty"`
+
+	// StartDate Not older than this: `YYYY-MM-DD HH:MM:SS` or `YYYY-MM-DD`, UTC, inclusive.
+	StartDate *string `form:"start_date,omitempty" json:"start_date,omitempty"`
+
+	// EndDate Not newer than this, in the same forms; a day includes all of it.
+	EndDate *string `form:"end_date,omitempty" json:"end_date,omitempty"`
+
+	// Cpid Only results of the cloud with this cloud provider id.
+	Cpid *string `form:"cpid,omitempty" json:"cpid,omitempty"`
+
+	// Signed Given with any value: only the caller's own results, private ones included. Needs a login.
+	Signed *string `form:"signed,omitempty" json:"signed,omitempty"`
+
+	// VerificationStatus Only results with this status, 0 or 1.
+	VerificationStatus *string `form:"verification_status,omitempty" json:"verification_status,omitempty"`
+
+	// ProductID Only results of this product. RefStack's products are not built, so any id is 404.
+	ProductID *string `form:"product_id,omitempty" json:"product_id,omitempty"`
+}
+
+// PublishResultParams defines parameters for PublishResult.
+type PublishResultParams struct {
+	// XSignature RSA PKCS#1 v1.5 signature with SHA-256 of the body's bytes, in hexadecimal digits.
+	XSignature *string `json:"X-Signature,omitempty"`
+
+	// XPublicKey The key of the signature as an OpenSSH line.
+	XPublicKey *string `json:"X-Public-Key,omitempty"`
+}
+
+// CompareResultsParams defines parameters for CompareResults.
+type CompareResultsParams struct {
+	// To Ids of 2 to 11 results, with `|` between them.
+	To string `form:"to" json:"to"`
+}
+
+// SetResultMetaKeyTextBody defines parameters for SetResultMetaKey.
+type SetResultMetaKeyTextBody = string
+
 // ListRunsParams defines parameters for ListRuns.
 type ListRunsParams struct {
 	// CloudID Only runs on this cloud.
@@ -3094,6 +3462,24 @@ type AdvertiseSnapToAllParams struct {
 	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
 	// anything again; with another body it is 409.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CreateSubunitParams defines parameters for CreateSubunit.
+type CreateSubunitParams struct {
+	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
+	TestID *RunnerTestID `form:"test_id,omitempty" json:"test_id,omitempty"`
+
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
+
+	// Cpid The cloud provider id of the cloud under test.
+	Cpid *string `form:"cpid,omitempty" json:"cpid,omitempty"`
+
+	// XSignature RSA PKCS#1 v1.5 signature with SHA-256 of the body's bytes, in hexadecimal digits.
+	XSignature *string `json:"X-Signature,omitempty"`
+
+	// XPublicKey The key of the signature as an OpenSSH line.
+	XPublicKey *string `json:"X-Public-Key,omitempty"`
 }
 
 // UpdateTestStatusParams defines parameters for UpdateTestStatus.
@@ -3229,11 +3615,47 @@ type UpdateTestSpecJSONRequestBody = TestSpecPatch
 // ReplaceTestSpecJSONRequestBody defines body for ReplaceTestSpec for application/json ContentType.
 type ReplaceTestSpecJSONRequestBody = NewTestSpec
 
+// CreatePublicKeyJSONRequestBody defines body for CreatePublicKey for application/json ContentType.
+type CreatePublicKeyJSONRequestBody = NewPublicKey
+
+// PublishResultJSONRequestBody defines body for PublishResult for application/json ContentType.
+type PublishResultJSONRequestBody = PassList
+
+// PublishResultFormdataRequestBody defines body for PublishResult for application/x-www-form-urlencoded ContentType.
+type PublishResultFormdataRequestBody = PassListForm
+
+// PublishResultMultipartRequestBody defines body for PublishResult for multipart/form-data ContentType.
+type PublishResultMultipartRequestBody = PassListForm
+
+// UpdatePublishedResultJSONRequestBody defines body for UpdatePublishedResult for application/json ContentType.
+type UpdatePublishedResultJSONRequestBody = PublishedUpdate
+
+// SetResultMetaKeyTextRequestBody defines body for SetResultMetaKey for text/plain ContentType.
+type SetResultMetaKeyTextRequestBody = SetResultMetaKeyTextBody
+
 // CreateRunJSONRequestBody defines body for CreateRun for application/json ContentType.
 type CreateRunJSONRequestBody = NewRun
 
 // AdvertiseSnapToAllJSONRequestBody defines body for AdvertiseSnapToAll for application/json ContentType.
 type AdvertiseSnapToAllJSONRequestBody = SnapRevision
+
+// CreateSubunitJSONRequestBody defines body for CreateSubunit for application/json ContentType.
+type CreateSubunitJSONRequestBody = NewSubunit
+
+// CreateSubunitFormdataRequestBody defines body for CreateSubunit for application/x-www-form-urlencoded ContentType.
+type CreateSubunitFormdataRequestBody = NewSubunit
+
+// CreateSubunitMultipartRequestBody defines body for CreateSubunit for multipart/form-data ContentType.
+type CreateSubunitMultipartRequestBody = NewSubunit
+
+// LinkSubunitJSONRequestBody defines body for LinkSubunit for application/json ContentType.
+type LinkSubunitJSONRequestBody = LinkedSubunit
+
+// LinkSubunitFormdataRequestBody defines body for LinkSubunit for application/x-www-form-urlencoded ContentType.
+type LinkSubunitFormdataRequestBody = LinkedSubunit
+
+// LinkSubunitMultipartRequestBody defines body for LinkSubunit for multipart/form-data ContentType.
+type LinkSubunitMultipartRequestBody = LinkedSubunit
 
 // UpdateTestStatusJSONRequestBody defines body for UpdateTestStatus for application/json ContentType.
 type UpdateTestStatusJSONRequestBody = NewStatus
@@ -4168,6 +4590,176 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/products/{product_id}/testspecs/{spec_id} (the `ReplaceTestSpec` operationId).
 	ReplaceTestSpec(ctx context.Context, productID ProductID, specID SpecID, body ReplaceTestSpecJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListPublicKeys List one's keys
+	//
+	// RefStack: the keys that are registered under the owner that the caller's token names.
+	//
+	// Corresponds with GET /v1/profile/pubkeys (the `ListPublicKeys` operationId).
+	ListPublicKeys(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreatePublicKeyWithBody Register a key
+	//
+	// RefStack: registers an RSA key under the owner that the caller's token names. `self_signature` shows that the caller has the key:
+	// RSA PKCS#1 v1.5 with SHA-256 of the nine bytes `signature`, in hexadecimal digits. `refstack-client sign` prints both.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/profile/pubkeys (the `CreatePublicKey` operationId).
+	CreatePublicKeyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreatePublicKey Register a key
+	//
+	// RefStack: registers an RSA key under the owner that the caller's token names. `self_signature` shows that the caller has the key:
+	// RSA PKCS#1 v1.5 with SHA-256 of the nine bytes `signature`, in hexadecimal digits. `refstack-client sign` prints both.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/profile/pubkeys (the `CreatePublicKey` operationId).
+	CreatePublicKey(ctx context.Context, body CreatePublicKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeletePublicKey Remove one's key
+	//
+	// RefStack: results that were signed with it keep their owner.
+	//
+	// Corresponds with DELETE /v1/profile/pubkeys/{key_id} (the `DeletePublicKey` operationId).
+	DeletePublicKey(ctx context.Context, keyID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPublishedResults List results
+	//
+	// RefStack: the results that everybody may see, newest first, 20 on a page; with `signed` those of the caller.
+	// A page that does not exist is 400, except the first.
+	//
+	// Corresponds with GET /v1/results (the `ListPublishedResults` operationId).
+	ListPublishedResults(ctx context.Context, params *ListPublishedResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PublishResultWithBody Upload the passed tests of a run
+	//
+	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
+	//
+	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+	// login are closed, a signature with a registered key is a login.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/results (the `PublishResult` operationId).
+	PublishResultWithBody(ctx context.Context, params *PublishResultParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PublishResult Upload the passed tests of a run
+	//
+	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
+	//
+	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+	// login are closed, a signature with a registered key is a login.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/results (the `PublishResult` operationId).
+	PublishResult(ctx context.Context, params *PublishResultParams, body PublishResultJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PublishResultWithFormdataBody Upload the passed tests of a run
+	//
+	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
+	//
+	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+	// login are closed, a signature with a registered key is a login.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type.
+	//
+	// Corresponds with POST /v1/results (the `PublishResult` operationId).
+	PublishResultWithFormdataBody(ctx context.Context, params *PublishResultParams, body PublishResultFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CompareResults Compare results test by test
+	//
+	// RefStack's specification of the comparison: for every test +1 when both have it, 0 when only the subject has it, and -1 when only the reference has it.
+	// The subject is the first result of `to`, every further one is a reference. All lists are in the same order: the subject's tests as it has them,
+	// then the others by name.
+	//
+	// Corresponds with GET /v1/results/compare (the `CompareResults` operationId).
+	CompareResults(ctx context.Context, params *CompareResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPassListSchema Get the schema of an upload
+	//
+	// RefStack: the JSON schema (draft 4) by which uploads were checked. Older forms of the items are taken as well.
+	//
+	// Corresponds with GET /v1/results/schema (the `GetPassListSchema` operationId).
+	GetPassListSchema(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeletePublishedResult Delete a result
+	//
+	// RefStack: its owner or an administrator deletes a result and its subunit stream. The run stays, without them.
+	//
+	// Corresponds with DELETE /v1/results/{published_id} (the `DeletePublishedResult` operationId).
+	DeletePublishedResult(ctx context.Context, publishedID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPublishedResult Read a result
+	//
+	// RefStack: one result with the names of the tests that passed. `cpid` is for its owner and administrators only.
+	//
+	// Corresponds with GET /v1/results/{published_id} (the `GetPublishedResult` operationId).
+	GetPublishedResult(ctx context.Context, publishedID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdatePublishedResultWithBody Verify a result
+	//
+	// RefStack: an administrator marks a result as verified; it must be shared and have a guideline and a target. A verified result cannot be changed or deleted.
+	// `product_version_id` can only be null: RefStack's products are not built.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/results/{published_id} (the `UpdatePublishedResult` operationId).
+	UpdatePublishedResultWithBody(ctx context.Context, publishedID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdatePublishedResult Verify a result
+	//
+	// RefStack: an administrator marks a result as verified; it must be shared and have a guideline and a target. A verified result cannot be changed or deleted.
+	// `product_version_id` can only be null: RefStack's products are not built.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/results/{published_id} (the `UpdatePublishedResult` operationId).
+	UpdatePublishedResult(ctx context.Context, publishedID string, body UpdatePublishedResultJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetResultMeta Read what is noted about a result
+	//
+	// RefStack: the keys `shared`, `guideline` and `target`; the owner and administrators also see `user`, the owner.
+	//
+	// Corresponds with GET /v1/results/{published_id}/meta (the `GetResultMeta` operationId).
+	GetResultMeta(ctx context.Context, publishedID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteResultMetaKey Take a note back
+	//
+	// RefStack: for the owner and administrators.
+	//
+	// Corresponds with DELETE /v1/results/{published_id}/meta/{key} (the `DeleteResultMetaKey` operationId).
+	DeleteResultMetaKey(ctx context.Context, publishedID string, key string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetResultMetaKey Read one note
+	//
+	// RefStack: the value as a JSON string, null when there is none.
+	//
+	// Corresponds with GET /v1/results/{published_id}/meta/{key} (the `GetResultMetaKey` operationId).
+	GetResultMetaKey(ctx context.Context, publishedID string, key string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetResultMetaKeyWithBody Note something about a result
+	//
+	// RefStack: the body is the value, up to 64 KiB of text in UTF-8. For the owner and administrators. `shared` with anything but `false`, `no`, `0` or `off` shows the result to everybody.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/results/{published_id}/meta/{key} (the `SetResultMetaKey` operationId).
+	SetResultMetaKeyWithBody(ctx context.Context, publishedID string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetResultMetaKeyWithTextBody Note something about a result
+	//
+	// RefStack: the body is the value, up to 64 KiB of text in UTF-8. For the owner and administrators. `shared` with anything but `false`, `no`, `0` or `off` shows the result to everybody.
+	//
+	// Takes a body of the `text/plain` content type.
+	//
+	// Corresponds with POST /v1/results/{published_id}/meta/{key} (the `SetResultMetaKey` operationId).
+	SetResultMetaKeyWithTextBody(ctx context.Context, publishedID string, key string, body SetResultMetaKeyTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListRuns List runs
 	//
 	// The runs (RefStack calls them tests), newest first.
@@ -4278,6 +4870,85 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/snaps (the `AdvertiseSnapToAll` operationId).
 	AdvertiseSnapToAll(ctx context.Context, params *AdvertiseSnapToAllParams, body AdvertiseSnapToAllJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSubunitWithBody Upload a subunit stream
+	//
+	// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
+	// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+	// It may be signed like any upload.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/subunit (the `CreateSubunit` operationId).
+	CreateSubunitWithBody(ctx context.Context, params *CreateSubunitParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSubunit Upload a subunit stream
+	//
+	// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
+	// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+	// It may be signed like any upload.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/subunit (the `CreateSubunit` operationId).
+	CreateSubunit(ctx context.Context, params *CreateSubunitParams, body CreateSubunitJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSubunitWithFormdataBody Upload a subunit stream
+	//
+	// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
+	// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+	// It may be signed like any upload.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type.
+	//
+	// Corresponds with POST /v1/subunit (the `CreateSubunit` operationId).
+	CreateSubunitWithFormdataBody(ctx context.Context, params *CreateSubunitParams, body CreateSubunitFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteSubunit Delete a subunit stream
+	//
+	// RefStack's specification of 2017: the owner or an administrator deletes the stream. The result stays.
+	//
+	// Corresponds with DELETE /v1/subunit/{subunit_id} (the `DeleteSubunit` operationId).
+	DeleteSubunit(ctx context.Context, subunitID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSubunit Read a subunit stream in subunit2sql's numbers
+	//
+	// RefStack's specification of 2017, for the owner and administrators. The numbers are subunit2sql's: `fails` counts fail and uxsuccess, `passes` success and xfail,
+	// `run_time` is the sum of the tests' durations in seconds; a test is named without what stands in brackets, of two with one name the last counts,
+	// `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
+	//
+	// Corresponds with GET /v1/subunit/{subunit_id} (the `GetSubunit` operationId).
+	GetSubunit(ctx context.Context, subunitID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LinkSubunitWithBody Give a result its subunit stream
+	//
+	// RefStack's specification of 2017: stores a stream as the one that the result was made from. The tests that passed in the stream must be those of the result;
+	// a result has one stream, and the same bytes again change nothing.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/subunit/{subunit_id} (the `LinkSubunit` operationId).
+	LinkSubunitWithBody(ctx context.Context, subunitID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LinkSubunit Give a result its subunit stream
+	//
+	// RefStack's specification of 2017: stores a stream as the one that the result was made from. The tests that passed in the stream must be those of the result;
+	// a result has one stream, and the same bytes again change nothing.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/subunit/{subunit_id} (the `LinkSubunit` operationId).
+	LinkSubunit(ctx context.Context, subunitID string, body LinkSubunitJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LinkSubunitWithFormdataBody Give a result its subunit stream
+	//
+	// RefStack's specification of 2017: stores a stream as the one that the result was made from. The tests that passed in the stream must be those of the result;
+	// a result has one stream, and the same bytes again change nothing.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type.
+	//
+	// Corresponds with PUT /v1/subunit/{subunit_id} (the `LinkSubunit` operationId).
+	LinkSubunitWithFormdataBody(ctx context.Context, subunitID string, body LinkSubunitFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateTestStatusWithBody Post a status message
 	//
@@ -6179,6 +6850,366 @@ func (c *Client) ReplaceTestSpec(ctx context.Context, productID ProductID, specI
 	return c.Client.Do(req)
 }
 
+// ListPublicKeys List one's keys
+//
+// RefStack: the keys that are registered under the owner that the caller's token names.
+//
+// Corresponds with GET /v1/profile/pubkeys (the `ListPublicKeys` operationId).
+func (c *Client) ListPublicKeys(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPublicKeysRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreatePublicKeyWithBody Register a key
+//
+// RefStack: registers an RSA key under the owner that the caller's token names. `self_signature` shows that the caller has the key:
+// RSA PKCS#1 v1.5 with SHA-256 of the nine bytes `signature`, in hexadecimal digits. `refstack-client sign` prints both.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/profile/pubkeys (the `CreatePublicKey` operationId).
+func (c *Client) CreatePublicKeyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePublicKeyRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreatePublicKey Register a key
+//
+// RefStack: registers an RSA key under the owner that the caller's token names. `self_signature` shows that the caller has the key:
+// RSA PKCS#1 v1.5 with SHA-256 of the nine bytes `signature`, in hexadecimal digits. `refstack-client sign` prints both.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/profile/pubkeys (the `CreatePublicKey` operationId).
+func (c *Client) CreatePublicKey(ctx context.Context, body CreatePublicKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePublicKeyRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeletePublicKey Remove one's key
+//
+// RefStack: results that were signed with it keep their owner.
+//
+// Corresponds with DELETE /v1/profile/pubkeys/{key_id} (the `DeletePublicKey` operationId).
+func (c *Client) DeletePublicKey(ctx context.Context, keyID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeletePublicKeyRequest(c.Server, keyID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPublishedResults List results
+//
+// RefStack: the results that everybody may see, newest first, 20 on a page; with `signed` those of the caller.
+// A page that does not exist is 400, except the first.
+//
+// Corresponds with GET /v1/results (the `ListPublishedResults` operationId).
+func (c *Client) ListPublishedResults(ctx context.Context, params *ListPublishedResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPublishedResultsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PublishResultWithBody Upload the passed tests of a run
+//
+// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
+//
+// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+// login are closed, a signature with a registered key is a login.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/results (the `PublishResult` operationId).
+func (c *Client) PublishResultWithBody(ctx context.Context, params *PublishResultParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPublishResultRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PublishResult Upload the passed tests of a run
+//
+// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
+//
+// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+// login are closed, a signature with a registered key is a login.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/results (the `PublishResult` operationId).
+func (c *Client) PublishResult(ctx context.Context, params *PublishResultParams, body PublishResultJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPublishResultRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PublishResultWithFormdataBody Upload the passed tests of a run
+//
+// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
+//
+// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+// login are closed, a signature with a registered key is a login.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type.
+//
+// Corresponds with POST /v1/results (the `PublishResult` operationId).
+func (c *Client) PublishResultWithFormdataBody(ctx context.Context, params *PublishResultParams, body PublishResultFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPublishResultRequestWithFormdataBody(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CompareResults Compare results test by test
+//
+// RefStack's specification of the comparison: for every test +1 when both have it, 0 when only the subject has it, and -1 when only the reference has it.
+// The subject is the first result of `to`, every further one is a reference. All lists are in the same order: the subject's tests as it has them,
+// then the others by name.
+//
+// Corresponds with GET /v1/results/compare (the `CompareResults` operationId).
+func (c *Client) CompareResults(ctx context.Context, params *CompareResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCompareResultsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPassListSchema Get the schema of an upload
+//
+// RefStack: the JSON schema (draft 4) by which uploads were checked. Older forms of the items are taken as well.
+//
+// Corresponds with GET /v1/results/schema (the `GetPassListSchema` operationId).
+func (c *Client) GetPassListSchema(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPassListSchemaRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeletePublishedResult Delete a result
+//
+// RefStack: its owner or an administrator deletes a result and its subunit stream. The run stays, without them.
+//
+// Corresponds with DELETE /v1/results/{published_id} (the `DeletePublishedResult` operationId).
+func (c *Client) DeletePublishedResult(ctx context.Context, publishedID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeletePublishedResultRequest(c.Server, publishedID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPublishedResult Read a result
+//
+// RefStack: one result with the names of the tests that passed. `cpid` is for its owner and administrators only.
+//
+// Corresponds with GET /v1/results/{published_id} (the `GetPublishedResult` operationId).
+func (c *Client) GetPublishedResult(ctx context.Context, publishedID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPublishedResultRequest(c.Server, publishedID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdatePublishedResultWithBody Verify a result
+//
+// RefStack: an administrator marks a result as verified; it must be shared and have a guideline and a target. A verified result cannot be changed or deleted.
+// `product_version_id` can only be null: RefStack's products are not built.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/results/{published_id} (the `UpdatePublishedResult` operationId).
+func (c *Client) UpdatePublishedResultWithBody(ctx context.Context, publishedID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdatePublishedResultRequestWithBody(c.Server, publishedID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdatePublishedResult Verify a result
+//
+// RefStack: an administrator marks a result as verified; it must be shared and have a guideline and a target. A verified result cannot be changed or deleted.
+// `product_version_id` can only be null: RefStack's products are not built.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/results/{published_id} (the `UpdatePublishedResult` operationId).
+func (c *Client) UpdatePublishedResult(ctx context.Context, publishedID string, body UpdatePublishedResultJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdatePublishedResultRequest(c.Server, publishedID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetResultMeta Read what is noted about a result
+//
+// RefStack: the keys `shared`, `guideline` and `target`; the owner and administrators also see `user`, the owner.
+//
+// Corresponds with GET /v1/results/{published_id}/meta (the `GetResultMeta` operationId).
+func (c *Client) GetResultMeta(ctx context.Context, publishedID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetResultMetaRequest(c.Server, publishedID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteResultMetaKey Take a note back
+//
+// RefStack: for the owner and administrators.
+//
+// Corresponds with DELETE /v1/results/{published_id}/meta/{key} (the `DeleteResultMetaKey` operationId).
+func (c *Client) DeleteResultMetaKey(ctx context.Context, publishedID string, key string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteResultMetaKeyRequest(c.Server, publishedID, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetResultMetaKey Read one note
+//
+// RefStack: the value as a JSON string, null when there is none.
+//
+// Corresponds with GET /v1/results/{published_id}/meta/{key} (the `GetResultMetaKey` operationId).
+func (c *Client) GetResultMetaKey(ctx context.Context, publishedID string, key string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetResultMetaKeyRequest(c.Server, publishedID, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetResultMetaKeyWithBody Note something about a result
+//
+// RefStack: the body is the value, up to 64 KiB of text in UTF-8. For the owner and administrators. `shared` with anything but `false`, `no`, `0` or `off` shows the result to everybody.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/results/{published_id}/meta/{key} (the `SetResultMetaKey` operationId).
+func (c *Client) SetResultMetaKeyWithBody(ctx context.Context, publishedID string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetResultMetaKeyRequestWithBody(c.Server, publishedID, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetResultMetaKeyWithTextBody Note something about a result
+//
+// RefStack: the body is the value, up to 64 KiB of text in UTF-8. For the owner and administrators. `shared` with anything but `false`, `no`, `0` or `off` shows the result to everybody.
+//
+// Takes a body of the `text/plain` content type.
+//
+// Corresponds with POST /v1/results/{published_id}/meta/{key} (the `SetResultMetaKey` operationId).
+func (c *Client) SetResultMetaKeyWithTextBody(ctx context.Context, publishedID string, key string, body SetResultMetaKeyTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetResultMetaKeyRequestWithTextBody(c.Server, publishedID, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListRuns List runs
 //
 // The runs (RefStack calls them tests), newest first.
@@ -6420,6 +7451,165 @@ func (c *Client) AdvertiseSnapToAllWithBody(ctx context.Context, params *Adverti
 // Corresponds with POST /v1/snaps (the `AdvertiseSnapToAll` operationId).
 func (c *Client) AdvertiseSnapToAll(ctx context.Context, params *AdvertiseSnapToAllParams, body AdvertiseSnapToAllJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAdvertiseSnapToAllRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSubunitWithBody Upload a subunit stream
+//
+// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
+// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+// It may be signed like any upload.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/subunit (the `CreateSubunit` operationId).
+func (c *Client) CreateSubunitWithBody(ctx context.Context, params *CreateSubunitParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSubunitRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSubunit Upload a subunit stream
+//
+// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
+// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+// It may be signed like any upload.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/subunit (the `CreateSubunit` operationId).
+func (c *Client) CreateSubunit(ctx context.Context, params *CreateSubunitParams, body CreateSubunitJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSubunitRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSubunitWithFormdataBody Upload a subunit stream
+//
+// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
+// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+// It may be signed like any upload.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type.
+//
+// Corresponds with POST /v1/subunit (the `CreateSubunit` operationId).
+func (c *Client) CreateSubunitWithFormdataBody(ctx context.Context, params *CreateSubunitParams, body CreateSubunitFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSubunitRequestWithFormdataBody(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteSubunit Delete a subunit stream
+//
+// RefStack's specification of 2017: the owner or an administrator deletes the stream. The result stays.
+//
+// Corresponds with DELETE /v1/subunit/{subunit_id} (the `DeleteSubunit` operationId).
+func (c *Client) DeleteSubunit(ctx context.Context, subunitID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteSubunitRequest(c.Server, subunitID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSubunit Read a subunit stream in subunit2sql's numbers
+//
+// RefStack's specification of 2017, for the owner and administrators. The numbers are subunit2sql's: `fails` counts fail and uxsuccess, `passes` success and xfail,
+// `run_time` is the sum of the tests' durations in seconds; a test is named without what stands in brackets, of two with one name the last counts,
+// `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
+//
+// Corresponds with GET /v1/subunit/{subunit_id} (the `GetSubunit` operationId).
+func (c *Client) GetSubunit(ctx context.Context, subunitID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSubunitRequest(c.Server, subunitID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LinkSubunitWithBody Give a result its subunit stream
+//
+// RefStack's specification of 2017: stores a stream as the one that the result was made from. The tests that passed in the stream must be those of the result;
+// a result has one stream, and the same bytes again change nothing.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/subunit/{subunit_id} (the `LinkSubunit` operationId).
+func (c *Client) LinkSubunitWithBody(ctx context.Context, subunitID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLinkSubunitRequestWithBody(c.Server, subunitID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LinkSubunit Give a result its subunit stream
+//
+// RefStack's specification of 2017: stores a stream as the one that the result was made from. The tests that passed in the stream must be those of the result;
+// a result has one stream, and the same bytes again change nothing.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/subunit/{subunit_id} (the `LinkSubunit` operationId).
+func (c *Client) LinkSubunit(ctx context.Context, subunitID string, body LinkSubunitJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLinkSubunitRequest(c.Server, subunitID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LinkSubunitWithFormdataBody Give a result its subunit stream
+//
+// RefStack's specification of 2017: stores a stream as the one that the result was made from. The tests that passed in the stream must be those of the result;
+// a result has one stream, and the same bytes again change nothing.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type.
+//
+// Corresponds with PUT /v1/subunit/{subunit_id} (the `LinkSubunit` operationId).
+func (c *Client) LinkSubunitWithFormdataBody(ctx context.Context, subunitID string, body LinkSubunitFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLinkSubunitRequestWithFormdataBody(c.Server, subunitID, body)
 	if err != nil {
 		return nil, err
 	}
@@ -11082,6 +12272,672 @@ func NewReplaceTestSpecRequestWithBody(server string, productID ProductID, specI
 	return req, nil
 }
 
+// NewListPublicKeysRequest constructs an http.Request for the ListPublicKeys method
+func NewListPublicKeysRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/profile/pubkeys")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreatePublicKeyRequest calls the generic CreatePublicKey builder with application/json body
+func NewCreatePublicKeyRequest(server string, body CreatePublicKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreatePublicKeyRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreatePublicKeyRequestWithBody constructs an http.Request for the CreatePublicKey method, with any body, and a specified content type
+func NewCreatePublicKeyRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/profile/pubkeys")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeletePublicKeyRequest constructs an http.Request for the DeletePublicKey method
+func NewDeletePublicKeyRequest(server string, keyID string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "key_id", keyID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/profile/pubkeys/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListPublishedResultsRequest constructs an http.Request for the ListPublishedResults method
+func NewListPublishedResultsRequest(server string, params *ListPublishedResultsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/results")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Page != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.StartDate != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "start_date", *params.StartDate, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EndDate != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "end_date", *params.EndDate, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cpid != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cpid", *params.Cpid, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Signed != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "signed", *params.Signed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.VerificationStatus != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "verification_status", *params.VerificationStatus, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ProductID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "product_id", *params.ProductID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPublishResultRequest calls the generic PublishResult builder with application/json body
+func NewPublishResultRequest(server string, params *PublishResultParams, body PublishResultJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPublishResultRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewPublishResultRequestWithFormdataBody calls the generic PublishResult builder with application/x-www-form-urlencoded body
+func NewPublishResultRequestWithFormdataBody(server string, params *PublishResultParams, body PublishResultFormdataRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	bodyStr, err := runtime.MarshalForm(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = strings.NewReader(bodyStr.Encode())
+	return NewPublishResultRequestWithBody(server, params, "application/x-www-form-urlencoded", bodyReader)
+}
+
+// NewPublishResultRequestWithBody constructs an http.Request for the PublishResult method, with any body, and a specified content type
+func NewPublishResultRequestWithBody(server string, params *PublishResultParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/results")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.XSignature != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "X-Signature", *params.XSignature, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Signature", headerParam0)
+		}
+
+		if params.XPublicKey != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "X-Public-Key", *params.XPublicKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Public-Key", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewCompareResultsRequest constructs an http.Request for the CompareResults method
+func NewCompareResultsRequest(server string, params *CompareResultsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/results/compare")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPassListSchemaRequest constructs an http.Request for the GetPassListSchema method
+func NewGetPassListSchemaRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/results/schema")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeletePublishedResultRequest constructs an http.Request for the DeletePublishedResult method
+func NewDeletePublishedResultRequest(server string, publishedID string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "published_id", publishedID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/results/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPublishedResultRequest constructs an http.Request for the GetPublishedResult method
+func NewGetPublishedResultRequest(server string, publishedID string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "published_id", publishedID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/results/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdatePublishedResultRequest calls the generic UpdatePublishedResult builder with application/json body
+func NewUpdatePublishedResultRequest(server string, publishedID string, body UpdatePublishedResultJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdatePublishedResultRequestWithBody(server, publishedID, "application/json", bodyReader)
+}
+
+// NewUpdatePublishedResultRequestWithBody constructs an http.Request for the UpdatePublishedResult method, with any body, and a specified content type
+func NewUpdatePublishedResultRequestWithBody(server string, publishedID string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "published_id", publishedID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/results/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetResultMetaRequest constructs an http.Request for the GetResultMeta method
+func NewGetResultMetaRequest(server string, publishedID string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "published_id", publishedID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/results/%s/meta", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteResultMetaKeyRequest constructs an http.Request for the DeleteResultMetaKey method
+func NewDeleteResultMetaKeyRequest(server string, publishedID string, key string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "published_id", publishedID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/results/%s/meta/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetResultMetaKeyRequest constructs an http.Request for the GetResultMetaKey method
+func NewGetResultMetaKeyRequest(server string, publishedID string, key string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "published_id", publishedID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/results/%s/meta/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSetResultMetaKeyRequestWithTextBody calls the generic SetResultMetaKey builder with text/plain body
+func NewSetResultMetaKeyRequestWithTextBody(server string, publishedID string, key string, body SetResultMetaKeyTextRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	if stringer, ok := interface{}(body).(fmt.Stringer); ok {
+		bodyReader = strings.NewReader(stringer.String())
+	} else {
+		bodyReader = strings.NewReader(fmt.Sprint(body))
+	}
+	return NewSetResultMetaKeyRequestWithBody(server, publishedID, key, "text/plain", bodyReader)
+}
+
+// NewSetResultMetaKeyRequestWithBody constructs an http.Request for the SetResultMetaKey method, with any body, and a specified content type
+func NewSetResultMetaKeyRequestWithBody(server string, publishedID string, key string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "published_id", publishedID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/results/%s/meta/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListRunsRequest constructs an http.Request for the ListRuns method
 func NewListRunsRequest(server string, params *ListRunsParams) (*http.Request, error) {
 	var err error
@@ -11805,6 +13661,260 @@ func NewAdvertiseSnapToAllRequestWithBody(server string, params *AdvertiseSnapTo
 		}
 
 	}
+
+	return req, nil
+}
+
+// NewCreateSubunitRequest calls the generic CreateSubunit builder with application/json body
+func NewCreateSubunitRequest(server string, params *CreateSubunitParams, body CreateSubunitJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateSubunitRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateSubunitRequestWithFormdataBody calls the generic CreateSubunit builder with application/x-www-form-urlencoded body
+func NewCreateSubunitRequestWithFormdataBody(server string, params *CreateSubunitParams, body CreateSubunitFormdataRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	bodyStr, err := runtime.MarshalForm(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = strings.NewReader(bodyStr.Encode())
+	return NewCreateSubunitRequestWithBody(server, params, "application/x-www-form-urlencoded", bodyReader)
+}
+
+// NewCreateSubunitRequestWithBody constructs an http.Request for the CreateSubunit method, with any body, and a specified content type
+func NewCreateSubunitRequestWithBody(server string, params *CreateSubunitParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/subunit")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.TestID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "test_id", *params.TestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RunToken != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run_token", *params.RunToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cpid != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cpid", *params.Cpid, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.XSignature != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "X-Signature", *params.XSignature, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Signature", headerParam0)
+		}
+
+		if params.XPublicKey != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "X-Public-Key", *params.XPublicKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Public-Key", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteSubunitRequest constructs an http.Request for the DeleteSubunit method
+func NewDeleteSubunitRequest(server string, subunitID string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "subunit_id", subunitID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/subunit/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetSubunitRequest constructs an http.Request for the GetSubunit method
+func NewGetSubunitRequest(server string, subunitID string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "subunit_id", subunitID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/subunit/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewLinkSubunitRequest calls the generic LinkSubunit builder with application/json body
+func NewLinkSubunitRequest(server string, subunitID string, body LinkSubunitJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewLinkSubunitRequestWithBody(server, subunitID, "application/json", bodyReader)
+}
+
+// NewLinkSubunitRequestWithFormdataBody calls the generic LinkSubunit builder with application/x-www-form-urlencoded body
+func NewLinkSubunitRequestWithFormdataBody(server string, subunitID string, body LinkSubunitFormdataRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	bodyStr, err := runtime.MarshalForm(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = strings.NewReader(bodyStr.Encode())
+	return NewLinkSubunitRequestWithBody(server, subunitID, "application/x-www-form-urlencoded", bodyReader)
+}
+
+// NewLinkSubunitRequestWithBody constructs an http.Request for the LinkSubunit method, with any body, and a specified content type
+func NewLinkSubunitRequestWithBody(server string, subunitID string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "subunit_id", subunitID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/subunit/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -13429,6 +15539,196 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/products/{product_id}/testspecs/{spec_id} (the `ReplaceTestSpec` operationId).
 	ReplaceTestSpecWithResponse(ctx context.Context, productID ProductID, specID SpecID, body ReplaceTestSpecJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaceTestSpecResp, error)
 
+	// ListPublicKeysWithResponse List one's keys
+	//
+	// RefStack: the keys that are registered under the owner that the caller's token names.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/profile/pubkeys (the `ListPublicKeys` operationId).
+	ListPublicKeysWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListPublicKeysResp, error)
+
+	// CreatePublicKeyWithBodyWithResponse Register a key
+	//
+	// RefStack: registers an RSA key under the owner that the caller's token names. `self_signature` shows that the caller has the key:
+	// RSA PKCS#1 v1.5 with SHA-256 of the nine bytes `signature`, in hexadecimal digits. `refstack-client sign` prints both.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/profile/pubkeys (the `CreatePublicKey` operationId).
+	CreatePublicKeyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePublicKeyResp, error)
+
+	// CreatePublicKeyWithResponse Register a key
+	//
+	// RefStack: registers an RSA key under the owner that the caller's token names. `self_signature` shows that the caller has the key:
+	// RSA PKCS#1 v1.5 with SHA-256 of the nine bytes `signature`, in hexadecimal digits. `refstack-client sign` prints both.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/profile/pubkeys (the `CreatePublicKey` operationId).
+	CreatePublicKeyWithResponse(ctx context.Context, body CreatePublicKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePublicKeyResp, error)
+
+	// DeletePublicKeyWithResponse Remove one's key
+	//
+	// RefStack: results that were signed with it keep their owner.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/profile/pubkeys/{key_id} (the `DeletePublicKey` operationId).
+	DeletePublicKeyWithResponse(ctx context.Context, keyID string, reqEditors ...RequestEditorFn) (*DeletePublicKeyResp, error)
+
+	// ListPublishedResultsWithResponse List results
+	//
+	// RefStack: the results that everybody may see, newest first, 20 on a page; with `signed` those of the caller.
+	// A page that does not exist is 400, except the first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/results (the `ListPublishedResults` operationId).
+	ListPublishedResultsWithResponse(ctx context.Context, params *ListPublishedResultsParams, reqEditors ...RequestEditorFn) (*ListPublishedResultsResp, error)
+
+	// PublishResultWithBodyWithResponse Upload the passed tests of a run
+	//
+	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
+	//
+	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+	// login are closed, a signature with a registered key is a login.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/results (the `PublishResult` operationId).
+	PublishResultWithBodyWithResponse(ctx context.Context, params *PublishResultParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PublishResultResp, error)
+
+	// PublishResultWithResponse Upload the passed tests of a run
+	//
+	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
+	//
+	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+	// login are closed, a signature with a registered key is a login.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/results (the `PublishResult` operationId).
+	PublishResultWithResponse(ctx context.Context, params *PublishResultParams, body PublishResultJSONRequestBody, reqEditors ...RequestEditorFn) (*PublishResultResp, error)
+
+	// PublishResultWithFormdataBodyWithResponse Upload the passed tests of a run
+	//
+	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
+	//
+	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+	// login are closed, a signature with a registered key is a login.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/results (the `PublishResult` operationId).
+	PublishResultWithFormdataBodyWithResponse(ctx context.Context, params *PublishResultParams, body PublishResultFormdataRequestBody, reqEditors ...RequestEditorFn) (*PublishResultResp, error)
+
+	// CompareResultsWithResponse Compare results test by test
+	//
+	// RefStack's specification of the comparison: for every test +1 when both have it, 0 when only the subject has it, and -1 when only the reference has it.
+	// The subject is the first result of `to`, every further one is a reference. All lists are in the same order: the subject's tests as it has them,
+	// then the others by name.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/results/compare (the `CompareResults` operationId).
+	CompareResultsWithResponse(ctx context.Context, params *CompareResultsParams, reqEditors ...RequestEditorFn) (*CompareResultsResp, error)
+
+	// GetPassListSchemaWithResponse Get the schema of an upload
+	//
+	// RefStack: the JSON schema (draft 4) by which uploads were checked. Older forms of the items are taken as well.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/results/schema (the `GetPassListSchema` operationId).
+	GetPassListSchemaWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPassListSchemaResp, error)
+
+	// DeletePublishedResultWithResponse Delete a result
+	//
+	// RefStack: its owner or an administrator deletes a result and its subunit stream. The run stays, without them.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/results/{published_id} (the `DeletePublishedResult` operationId).
+	DeletePublishedResultWithResponse(ctx context.Context, publishedID string, reqEditors ...RequestEditorFn) (*DeletePublishedResultResp, error)
+
+	// GetPublishedResultWithResponse Read a result
+	//
+	// RefStack: one result with the names of the tests that passed. `cpid` is for its owner and administrators only.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/results/{published_id} (the `GetPublishedResult` operationId).
+	GetPublishedResultWithResponse(ctx context.Context, publishedID string, reqEditors ...RequestEditorFn) (*GetPublishedResultResp, error)
+
+	// UpdatePublishedResultWithBodyWithResponse Verify a result
+	//
+	// RefStack: an administrator marks a result as verified; it must be shared and have a guideline and a target. A verified result cannot be changed or deleted.
+	// `product_version_id` can only be null: RefStack's products are not built.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/results/{published_id} (the `UpdatePublishedResult` operationId).
+	UpdatePublishedResultWithBodyWithResponse(ctx context.Context, publishedID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdatePublishedResultResp, error)
+
+	// UpdatePublishedResultWithResponse Verify a result
+	//
+	// RefStack: an administrator marks a result as verified; it must be shared and have a guideline and a target. A verified result cannot be changed or deleted.
+	// `product_version_id` can only be null: RefStack's products are not built.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/results/{published_id} (the `UpdatePublishedResult` operationId).
+	UpdatePublishedResultWithResponse(ctx context.Context, publishedID string, body UpdatePublishedResultJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePublishedResultResp, error)
+
+	// GetResultMetaWithResponse Read what is noted about a result
+	//
+	// RefStack: the keys `shared`, `guideline` and `target`; the owner and administrators also see `user`, the owner.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/results/{published_id}/meta (the `GetResultMeta` operationId).
+	GetResultMetaWithResponse(ctx context.Context, publishedID string, reqEditors ...RequestEditorFn) (*GetResultMetaResp, error)
+
+	// DeleteResultMetaKeyWithResponse Take a note back
+	//
+	// RefStack: for the owner and administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/results/{published_id}/meta/{key} (the `DeleteResultMetaKey` operationId).
+	DeleteResultMetaKeyWithResponse(ctx context.Context, publishedID string, key string, reqEditors ...RequestEditorFn) (*DeleteResultMetaKeyResp, error)
+
+	// GetResultMetaKeyWithResponse Read one note
+	//
+	// RefStack: the value as a JSON string, null when there is none.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/results/{published_id}/meta/{key} (the `GetResultMetaKey` operationId).
+	GetResultMetaKeyWithResponse(ctx context.Context, publishedID string, key string, reqEditors ...RequestEditorFn) (*GetResultMetaKeyResp, error)
+
+	// SetResultMetaKeyWithBodyWithResponse Note something about a result
+	//
+	// RefStack: the body is the value, up to 64 KiB of text in UTF-8. For the owner and administrators. `shared` with anything but `false`, `no`, `0` or `off` shows the result to everybody.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/results/{published_id}/meta/{key} (the `SetResultMetaKey` operationId).
+	SetResultMetaKeyWithBodyWithResponse(ctx context.Context, publishedID string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetResultMetaKeyResp, error)
+
+	// SetResultMetaKeyWithTextBodyWithResponse Note something about a result
+	//
+	// RefStack: the body is the value, up to 64 KiB of text in UTF-8. For the owner and administrators. `shared` with anything but `false`, `no`, `0` or `off` shows the result to everybody.
+	//
+	// Takes a body of the `text/plain` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/results/{published_id}/meta/{key} (the `SetResultMetaKey` operationId).
+	SetResultMetaKeyWithTextBodyWithResponse(ctx context.Context, publishedID string, key string, body SetResultMetaKeyTextRequestBody, reqEditors ...RequestEditorFn) (*SetResultMetaKeyResp, error)
+
 	// ListRunsWithResponse List runs
 	//
 	// The runs (RefStack calls them tests), newest first.
@@ -13559,6 +15859,89 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/snaps (the `AdvertiseSnapToAll` operationId).
 	AdvertiseSnapToAllWithResponse(ctx context.Context, params *AdvertiseSnapToAllParams, body AdvertiseSnapToAllJSONRequestBody, reqEditors ...RequestEditorFn) (*AdvertiseSnapToAllResp, error)
+
+	// CreateSubunitWithBodyWithResponse Upload a subunit stream
+	//
+	// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
+	// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+	// It may be signed like any upload.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/subunit (the `CreateSubunit` operationId).
+	CreateSubunitWithBodyWithResponse(ctx context.Context, params *CreateSubunitParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSubunitResp, error)
+
+	// CreateSubunitWithResponse Upload a subunit stream
+	//
+	// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
+	// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+	// It may be signed like any upload.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/subunit (the `CreateSubunit` operationId).
+	CreateSubunitWithResponse(ctx context.Context, params *CreateSubunitParams, body CreateSubunitJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSubunitResp, error)
+
+	// CreateSubunitWithFormdataBodyWithResponse Upload a subunit stream
+	//
+	// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
+	// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+	// It may be signed like any upload.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/subunit (the `CreateSubunit` operationId).
+	CreateSubunitWithFormdataBodyWithResponse(ctx context.Context, params *CreateSubunitParams, body CreateSubunitFormdataRequestBody, reqEditors ...RequestEditorFn) (*CreateSubunitResp, error)
+
+	// DeleteSubunitWithResponse Delete a subunit stream
+	//
+	// RefStack's specification of 2017: the owner or an administrator deletes the stream. The result stays.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/subunit/{subunit_id} (the `DeleteSubunit` operationId).
+	DeleteSubunitWithResponse(ctx context.Context, subunitID string, reqEditors ...RequestEditorFn) (*DeleteSubunitResp, error)
+
+	// GetSubunitWithResponse Read a subunit stream in subunit2sql's numbers
+	//
+	// RefStack's specification of 2017, for the owner and administrators. The numbers are subunit2sql's: `fails` counts fail and uxsuccess, `passes` success and xfail,
+	// `run_time` is the sum of the tests' durations in seconds; a test is named without what stands in brackets, of two with one name the last counts,
+	// `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/subunit/{subunit_id} (the `GetSubunit` operationId).
+	GetSubunitWithResponse(ctx context.Context, subunitID string, reqEditors ...RequestEditorFn) (*GetSubunitResp, error)
+
+	// LinkSubunitWithBodyWithResponse Give a result its subunit stream
+	//
+	// RefStack's specification of 2017: stores a stream as the one that the result was made from. The tests that passed in the stream must be those of the result;
+	// a result has one stream, and the same bytes again change nothing.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/subunit/{subunit_id} (the `LinkSubunit` operationId).
+	LinkSubunitWithBodyWithResponse(ctx context.Context, subunitID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LinkSubunitResp, error)
+
+	// LinkSubunitWithResponse Give a result its subunit stream
+	//
+	// RefStack's specification of 2017: stores a stream as the one that the result was made from. The tests that passed in the stream must be those of the result;
+	// a result has one stream, and the same bytes again change nothing.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/subunit/{subunit_id} (the `LinkSubunit` operationId).
+	LinkSubunitWithResponse(ctx context.Context, subunitID string, body LinkSubunitJSONRequestBody, reqEditors ...RequestEditorFn) (*LinkSubunitResp, error)
+
+	// LinkSubunitWithFormdataBodyWithResponse Give a result its subunit stream
+	//
+	// RefStack's specification of 2017: stores a stream as the one that the result was made from. The tests that passed in the stream must be those of the result;
+	// a result has one stream, and the same bytes again change nothing.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/subunit/{subunit_id} (the `LinkSubunit` operationId).
+	LinkSubunitWithFormdataBodyWithResponse(ctx context.Context, subunitID string, body LinkSubunitFormdataRequestBody, reqEditors ...RequestEditorFn) (*LinkSubunitResp, error)
 
 	// UpdateTestStatusWithBodyWithResponse Post a status message
 	//
@@ -22092,6 +24475,1651 @@ func (r ReplaceTestSpecResp) ContentType() string {
 	return ""
 }
 
+// ListPublicKeysResp401Headers the declared response headers of an HTTP 401 response for ListPublicKeys
+type ListPublicKeysResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListPublicKeysResp429Headers the declared response headers of an HTTP 429 response for ListPublicKeys
+type ListPublicKeysResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListPublicKeysResp503Headers the declared response headers of an HTTP 503 response for ListPublicKeys
+type ListPublicKeysResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListPublicKeysResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PublicKeyList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListPublicKeysResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListPublicKeysResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListPublicKeysResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPublicKeysResp) GetJSON200() *PublicKeyList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListPublicKeysResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListPublicKeysResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListPublicKeysResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListPublicKeysResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListPublicKeysResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListPublicKeysResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPublicKeysResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPublicKeysResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPublicKeysResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListPublicKeysResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPublicKeysResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreatePublicKeyResp201Headers the declared response headers of an HTTP 201 response for CreatePublicKey
+type CreatePublicKeyResp201Headers struct {
+	Location *string
+}
+
+// CreatePublicKeyResp401Headers the declared response headers of an HTTP 401 response for CreatePublicKey
+type CreatePublicKeyResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// CreatePublicKeyResp429Headers the declared response headers of an HTTP 429 response for CreatePublicKey
+type CreatePublicKeyResp429Headers struct {
+	RetryAfter *int32
+}
+
+// CreatePublicKeyResp503Headers the declared response headers of an HTTP 503 response for CreatePublicKey
+type CreatePublicKeyResp503Headers struct {
+	RetryAfter *int32
+}
+
+type CreatePublicKeyResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *string
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreatePublicKeyResp201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreatePublicKeyResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreatePublicKeyResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreatePublicKeyResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreatePublicKeyResp) GetJSON201() *string {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreatePublicKeyResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreatePublicKeyResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreatePublicKeyResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r CreatePublicKeyResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreatePublicKeyResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreatePublicKeyResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreatePublicKeyResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreatePublicKeyResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreatePublicKeyResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreatePublicKeyResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreatePublicKeyResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreatePublicKeyResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r CreatePublicKeyResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreatePublicKeyResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeletePublicKeyResp401Headers the declared response headers of an HTTP 401 response for DeletePublicKey
+type DeletePublicKeyResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// DeletePublicKeyResp429Headers the declared response headers of an HTTP 429 response for DeletePublicKey
+type DeletePublicKeyResp429Headers struct {
+	RetryAfter *int32
+}
+
+// DeletePublicKeyResp503Headers the declared response headers of an HTTP 503 response for DeletePublicKey
+type DeletePublicKeyResp503Headers struct {
+	RetryAfter *int32
+}
+
+type DeletePublicKeyResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeletePublicKeyResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeletePublicKeyResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeletePublicKeyResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeletePublicKeyResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeletePublicKeyResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeletePublicKeyResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeletePublicKeyResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r DeletePublicKeyResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeletePublicKeyResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeletePublicKeyResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeletePublicKeyResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeletePublicKeyResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeletePublicKeyResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r DeletePublicKeyResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeletePublicKeyResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListPublishedResultsResp401Headers the declared response headers of an HTTP 401 response for ListPublishedResults
+type ListPublishedResultsResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListPublishedResultsResp429Headers the declared response headers of an HTTP 429 response for ListPublishedResults
+type ListPublishedResultsResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListPublishedResultsResp503Headers the declared response headers of an HTTP 503 response for ListPublishedResults
+type ListPublishedResultsResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListPublishedResultsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PublishedList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListPublishedResultsResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListPublishedResultsResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListPublishedResultsResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPublishedResultsResp) GetJSON200() *PublishedList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListPublishedResultsResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListPublishedResultsResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListPublishedResultsResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListPublishedResultsResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListPublishedResultsResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListPublishedResultsResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListPublishedResultsResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPublishedResultsResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPublishedResultsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPublishedResultsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListPublishedResultsResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPublishedResultsResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PublishResultResp201Headers the declared response headers of an HTTP 201 response for PublishResult
+type PublishResultResp201Headers struct {
+	Location *string
+}
+
+// PublishResultResp401Headers the declared response headers of an HTTP 401 response for PublishResult
+type PublishResultResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// PublishResultResp429Headers the declared response headers of an HTTP 429 response for PublishResult
+type PublishResultResp429Headers struct {
+	RetryAfter *int32
+}
+
+// PublishResultResp503Headers the declared response headers of an HTTP 503 response for PublishResult
+type PublishResultResp503Headers struct {
+	RetryAfter *int32
+}
+
+type PublishResultResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *ResultPublished
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PublishResultResp201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PublishResultResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PublishResultResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *PublishResultResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PublishResultResp) GetJSON201() *ResultPublished {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PublishResultResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PublishResultResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PublishResultResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r PublishResultResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PublishResultResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PublishResultResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PublishResultResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r PublishResultResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r PublishResultResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PublishResultResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PublishResultResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r PublishResultResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PublishResultResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CompareResultsResp401Headers the declared response headers of an HTTP 401 response for CompareResults
+type CompareResultsResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// CompareResultsResp429Headers the declared response headers of an HTTP 429 response for CompareResults
+type CompareResultsResp429Headers struct {
+	RetryAfter *int32
+}
+
+// CompareResultsResp503Headers the declared response headers of an HTTP 503 response for CompareResults
+type CompareResultsResp503Headers struct {
+	RetryAfter *int32
+}
+
+type CompareResultsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Comparison
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CompareResultsResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CompareResultsResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CompareResultsResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CompareResultsResp) GetJSON200() *Comparison {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CompareResultsResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CompareResultsResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CompareResultsResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CompareResultsResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r CompareResultsResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CompareResultsResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CompareResultsResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CompareResultsResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CompareResultsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CompareResultsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r CompareResultsResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CompareResultsResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetPassListSchemaResp401Headers the declared response headers of an HTTP 401 response for GetPassListSchema
+type GetPassListSchemaResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetPassListSchemaResp429Headers the declared response headers of an HTTP 429 response for GetPassListSchema
+type GetPassListSchemaResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetPassListSchemaResp503Headers the declared response headers of an HTTP 503 response for GetPassListSchema
+type GetPassListSchemaResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetPassListSchemaResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *map[string]interface{}
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetPassListSchemaResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetPassListSchemaResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetPassListSchemaResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPassListSchemaResp) GetJSON200() *map[string]interface{} {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetPassListSchemaResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetPassListSchemaResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetPassListSchemaResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetPassListSchemaResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetPassListSchemaResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetPassListSchemaResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPassListSchemaResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPassListSchemaResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPassListSchemaResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetPassListSchemaResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPassListSchemaResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeletePublishedResultResp401Headers the declared response headers of an HTTP 401 response for DeletePublishedResult
+type DeletePublishedResultResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// DeletePublishedResultResp429Headers the declared response headers of an HTTP 429 response for DeletePublishedResult
+type DeletePublishedResultResp429Headers struct {
+	RetryAfter *int32
+}
+
+// DeletePublishedResultResp503Headers the declared response headers of an HTTP 503 response for DeletePublishedResult
+type DeletePublishedResultResp503Headers struct {
+	RetryAfter *int32
+}
+
+type DeletePublishedResultResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeletePublishedResultResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeletePublishedResultResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeletePublishedResultResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeletePublishedResultResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeletePublishedResultResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeletePublishedResultResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeletePublishedResultResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r DeletePublishedResultResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeletePublishedResultResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeletePublishedResultResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeletePublishedResultResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeletePublishedResultResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeletePublishedResultResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r DeletePublishedResultResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeletePublishedResultResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetPublishedResultResp401Headers the declared response headers of an HTTP 401 response for GetPublishedResult
+type GetPublishedResultResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetPublishedResultResp429Headers the declared response headers of an HTTP 429 response for GetPublishedResult
+type GetPublishedResultResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetPublishedResultResp503Headers the declared response headers of an HTTP 503 response for GetPublishedResult
+type GetPublishedResultResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetPublishedResultResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PublishedResult
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetPublishedResultResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetPublishedResultResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetPublishedResultResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPublishedResultResp) GetJSON200() *PublishedResult {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetPublishedResultResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetPublishedResultResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetPublishedResultResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetPublishedResultResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetPublishedResultResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetPublishedResultResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetPublishedResultResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPublishedResultResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPublishedResultResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPublishedResultResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetPublishedResultResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPublishedResultResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdatePublishedResultResp401Headers the declared response headers of an HTTP 401 response for UpdatePublishedResult
+type UpdatePublishedResultResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// UpdatePublishedResultResp429Headers the declared response headers of an HTTP 429 response for UpdatePublishedResult
+type UpdatePublishedResultResp429Headers struct {
+	RetryAfter *int32
+}
+
+// UpdatePublishedResultResp503Headers the declared response headers of an HTTP 503 response for UpdatePublishedResult
+type UpdatePublishedResultResp503Headers struct {
+	RetryAfter *int32
+}
+
+type UpdatePublishedResultResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *PublishedRecord
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *UpdatePublishedResultResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdatePublishedResultResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *UpdatePublishedResultResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r UpdatePublishedResultResp) GetJSON201() *PublishedRecord {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r UpdatePublishedResultResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r UpdatePublishedResultResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r UpdatePublishedResultResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r UpdatePublishedResultResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r UpdatePublishedResultResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r UpdatePublishedResultResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r UpdatePublishedResultResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdatePublishedResultResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r UpdatePublishedResultResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdatePublishedResultResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdatePublishedResultResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdatePublishedResultResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r UpdatePublishedResultResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdatePublishedResultResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetResultMetaResp401Headers the declared response headers of an HTTP 401 response for GetResultMeta
+type GetResultMetaResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetResultMetaResp429Headers the declared response headers of an HTTP 429 response for GetResultMeta
+type GetResultMetaResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetResultMetaResp503Headers the declared response headers of an HTTP 503 response for GetResultMeta
+type GetResultMetaResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetResultMetaResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PublishedMeta
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetResultMetaResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetResultMetaResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetResultMetaResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetResultMetaResp) GetJSON200() *PublishedMeta {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetResultMetaResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetResultMetaResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetResultMetaResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetResultMetaResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetResultMetaResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetResultMetaResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetResultMetaResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetResultMetaResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetResultMetaResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetResultMetaResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetResultMetaResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetResultMetaResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteResultMetaKeyResp401Headers the declared response headers of an HTTP 401 response for DeleteResultMetaKey
+type DeleteResultMetaKeyResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// DeleteResultMetaKeyResp429Headers the declared response headers of an HTTP 429 response for DeleteResultMetaKey
+type DeleteResultMetaKeyResp429Headers struct {
+	RetryAfter *int32
+}
+
+// DeleteResultMetaKeyResp503Headers the declared response headers of an HTTP 503 response for DeleteResultMetaKey
+type DeleteResultMetaKeyResp503Headers struct {
+	RetryAfter *int32
+}
+
+type DeleteResultMetaKeyResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeleteResultMetaKeyResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteResultMetaKeyResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteResultMetaKeyResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteResultMetaKeyResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteResultMetaKeyResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteResultMetaKeyResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteResultMetaKeyResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r DeleteResultMetaKeyResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteResultMetaKeyResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteResultMetaKeyResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteResultMetaKeyResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteResultMetaKeyResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteResultMetaKeyResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r DeleteResultMetaKeyResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteResultMetaKeyResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetResultMetaKeyResp401Headers the declared response headers of an HTTP 401 response for GetResultMetaKey
+type GetResultMetaKeyResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetResultMetaKeyResp429Headers the declared response headers of an HTTP 429 response for GetResultMetaKey
+type GetResultMetaKeyResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetResultMetaKeyResp503Headers the declared response headers of an HTTP 503 response for GetResultMetaKey
+type GetResultMetaKeyResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetResultMetaKeyResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *string
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetResultMetaKeyResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetResultMetaKeyResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetResultMetaKeyResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetResultMetaKeyResp) GetJSON200() *string {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetResultMetaKeyResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetResultMetaKeyResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetResultMetaKeyResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetResultMetaKeyResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetResultMetaKeyResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetResultMetaKeyResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetResultMetaKeyResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetResultMetaKeyResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetResultMetaKeyResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetResultMetaKeyResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetResultMetaKeyResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetResultMetaKeyResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// SetResultMetaKeyResp401Headers the declared response headers of an HTTP 401 response for SetResultMetaKey
+type SetResultMetaKeyResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// SetResultMetaKeyResp429Headers the declared response headers of an HTTP 429 response for SetResultMetaKey
+type SetResultMetaKeyResp429Headers struct {
+	RetryAfter *int32
+}
+
+// SetResultMetaKeyResp503Headers the declared response headers of an HTTP 503 response for SetResultMetaKey
+type SetResultMetaKeyResp503Headers struct {
+	RetryAfter *int32
+}
+
+type SetResultMetaKeyResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *SetResultMetaKeyResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *SetResultMetaKeyResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *SetResultMetaKeyResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r SetResultMetaKeyResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r SetResultMetaKeyResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r SetResultMetaKeyResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r SetResultMetaKeyResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r SetResultMetaKeyResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r SetResultMetaKeyResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r SetResultMetaKeyResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r SetResultMetaKeyResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r SetResultMetaKeyResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r SetResultMetaKeyResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SetResultMetaKeyResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SetResultMetaKeyResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r SetResultMetaKeyResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SetResultMetaKeyResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListRunsResp200Headers the declared response headers of an HTTP 200 response for ListRuns
 type ListRunsResp200Headers struct {
 	Link *string
@@ -23615,6 +27643,498 @@ func (r AdvertiseSnapToAllResp) Bytes() []byte {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r AdvertiseSnapToAllResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateSubunitResp201Headers the declared response headers of an HTTP 201 response for CreateSubunit
+type CreateSubunitResp201Headers struct {
+	Location *string
+}
+
+// CreateSubunitResp401Headers the declared response headers of an HTTP 401 response for CreateSubunit
+type CreateSubunitResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// CreateSubunitResp429Headers the declared response headers of an HTTP 429 response for CreateSubunit
+type CreateSubunitResp429Headers struct {
+	RetryAfter *int32
+}
+
+// CreateSubunitResp503Headers the declared response headers of an HTTP 503 response for CreateSubunit
+type CreateSubunitResp503Headers struct {
+	RetryAfter *int32
+}
+
+type CreateSubunitResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *SubunitCreated
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateSubunitResp201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateSubunitResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateSubunitResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateSubunitResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateSubunitResp) GetJSON201() *SubunitCreated {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateSubunitResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateSubunitResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateSubunitResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateSubunitResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r CreateSubunitResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateSubunitResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateSubunitResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateSubunitResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateSubunitResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateSubunitResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateSubunitResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateSubunitResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r CreateSubunitResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateSubunitResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteSubunitResp401Headers the declared response headers of an HTTP 401 response for DeleteSubunit
+type DeleteSubunitResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// DeleteSubunitResp429Headers the declared response headers of an HTTP 429 response for DeleteSubunit
+type DeleteSubunitResp429Headers struct {
+	RetryAfter *int32
+}
+
+// DeleteSubunitResp503Headers the declared response headers of an HTTP 503 response for DeleteSubunit
+type DeleteSubunitResp503Headers struct {
+	RetryAfter *int32
+}
+
+type DeleteSubunitResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeleteSubunitResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteSubunitResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteSubunitResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteSubunitResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteSubunitResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteSubunitResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteSubunitResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r DeleteSubunitResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteSubunitResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteSubunitResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteSubunitResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteSubunitResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteSubunitResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r DeleteSubunitResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteSubunitResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetSubunitResp401Headers the declared response headers of an HTTP 401 response for GetSubunit
+type GetSubunitResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetSubunitResp429Headers the declared response headers of an HTTP 429 response for GetSubunit
+type GetSubunitResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetSubunitResp503Headers the declared response headers of an HTTP 503 response for GetSubunit
+type GetSubunitResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetSubunitResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SubunitData
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetSubunitResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetSubunitResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetSubunitResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSubunitResp) GetJSON200() *SubunitData {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetSubunitResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetSubunitResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetSubunitResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetSubunitResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetSubunitResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetSubunitResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetSubunitResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSubunitResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSubunitResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSubunitResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetSubunitResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSubunitResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// LinkSubunitResp401Headers the declared response headers of an HTTP 401 response for LinkSubunit
+type LinkSubunitResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// LinkSubunitResp429Headers the declared response headers of an HTTP 429 response for LinkSubunit
+type LinkSubunitResp429Headers struct {
+	RetryAfter *int32
+}
+
+// LinkSubunitResp503Headers the declared response headers of an HTTP 503 response for LinkSubunit
+type LinkSubunitResp503Headers struct {
+	RetryAfter *int32
+}
+
+type LinkSubunitResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SubunitLinked
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *LinkSubunitResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *LinkSubunitResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *LinkSubunitResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r LinkSubunitResp) GetJSON200() *SubunitLinked {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r LinkSubunitResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r LinkSubunitResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r LinkSubunitResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r LinkSubunitResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r LinkSubunitResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r LinkSubunitResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r LinkSubunitResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r LinkSubunitResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r LinkSubunitResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r LinkSubunitResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r LinkSubunitResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LinkSubunitResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r LinkSubunitResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r LinkSubunitResp) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -26409,6 +30929,310 @@ func (c *ClientWithResponses) ReplaceTestSpecWithResponse(ctx context.Context, p
 	return ParseReplaceTestSpecResp(rsp)
 }
 
+// ListPublicKeysWithResponse List one's keys
+//
+// RefStack: the keys that are registered under the owner that the caller's token names.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/profile/pubkeys (the `ListPublicKeys` operationId).
+func (c *ClientWithResponses) ListPublicKeysWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListPublicKeysResp, error) {
+	rsp, err := c.ListPublicKeys(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPublicKeysResp(rsp)
+}
+
+// CreatePublicKeyWithBodyWithResponse Register a key
+//
+// RefStack: registers an RSA key under the owner that the caller's token names. `self_signature` shows that the caller has the key:
+// RSA PKCS#1 v1.5 with SHA-256 of the nine bytes `signature`, in hexadecimal digits. `refstack-client sign` prints both.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/profile/pubkeys (the `CreatePublicKey` operationId).
+func (c *ClientWithResponses) CreatePublicKeyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePublicKeyResp, error) {
+	rsp, err := c.CreatePublicKeyWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreatePublicKeyResp(rsp)
+}
+
+// CreatePublicKeyWithResponse Register a key
+//
+// RefStack: registers an RSA key under the owner that the caller's token names. `self_signature` shows that the caller has the key:
+// RSA PKCS#1 v1.5 with SHA-256 of the nine bytes `signature`, in hexadecimal digits. `refstack-client sign` prints both.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/profile/pubkeys (the `CreatePublicKey` operationId).
+func (c *ClientWithResponses) CreatePublicKeyWithResponse(ctx context.Context, body CreatePublicKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePublicKeyResp, error) {
+	rsp, err := c.CreatePublicKey(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreatePublicKeyResp(rsp)
+}
+
+// DeletePublicKeyWithResponse Remove one's key
+//
+// RefStack: results that were signed with it keep their owner.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/profile/pubkeys/{key_id} (the `DeletePublicKey` operationId).
+func (c *ClientWithResponses) DeletePublicKeyWithResponse(ctx context.Context, keyID string, reqEditors ...RequestEditorFn) (*DeletePublicKeyResp, error) {
+	rsp, err := c.DeletePublicKey(ctx, keyID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeletePublicKeyResp(rsp)
+}
+
+// ListPublishedResultsWithResponse List results
+//
+// RefStack: the results that everybody may see, newest first, 20 on a page; with `signed` those of the caller.
+// A page that does not exist is 400, except the first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/results (the `ListPublishedResults` operationId).
+func (c *ClientWithResponses) ListPublishedResultsWithResponse(ctx context.Context, params *ListPublishedResultsParams, reqEditors ...RequestEditorFn) (*ListPublishedResultsResp, error) {
+	rsp, err := c.ListPublishedResults(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPublishedResultsResp(rsp)
+}
+
+// PublishResultWithBodyWithResponse Upload the passed tests of a run
+//
+// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
+//
+// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+// login are closed, a signature with a registered key is a login.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/results (the `PublishResult` operationId).
+func (c *ClientWithResponses) PublishResultWithBodyWithResponse(ctx context.Context, params *PublishResultParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PublishResultResp, error) {
+	rsp, err := c.PublishResultWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePublishResultResp(rsp)
+}
+
+// PublishResultWithResponse Upload the passed tests of a run
+//
+// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
+//
+// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+// login are closed, a signature with a registered key is a login.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/results (the `PublishResult` operationId).
+func (c *ClientWithResponses) PublishResultWithResponse(ctx context.Context, params *PublishResultParams, body PublishResultJSONRequestBody, reqEditors ...RequestEditorFn) (*PublishResultResp, error) {
+	rsp, err := c.PublishResult(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePublishResultResp(rsp)
+}
+
+// PublishResultWithFormdataBodyWithResponse Upload the passed tests of a run
+//
+// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
+//
+// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+// login are closed, a signature with a registered key is a login.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/results (the `PublishResult` operationId).
+func (c *ClientWithResponses) PublishResultWithFormdataBodyWithResponse(ctx context.Context, params *PublishResultParams, body PublishResultFormdataRequestBody, reqEditors ...RequestEditorFn) (*PublishResultResp, error) {
+	rsp, err := c.PublishResultWithFormdataBody(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePublishResultResp(rsp)
+}
+
+// CompareResultsWithResponse Compare results test by test
+//
+// RefStack's specification of the comparison: for every test +1 when both have it, 0 when only the subject has it, and -1 when only the reference has it.
+// The subject is the first result of `to`, every further one is a reference. All lists are in the same order: the subject's tests as it has them,
+// then the others by name.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/results/compare (the `CompareResults` operationId).
+func (c *ClientWithResponses) CompareResultsWithResponse(ctx context.Context, params *CompareResultsParams, reqEditors ...RequestEditorFn) (*CompareResultsResp, error) {
+	rsp, err := c.CompareResults(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCompareResultsResp(rsp)
+}
+
+// GetPassListSchemaWithResponse Get the schema of an upload
+//
+// RefStack: the JSON schema (draft 4) by which uploads were checked. Older forms of the items are taken as well.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/results/schema (the `GetPassListSchema` operationId).
+func (c *ClientWithResponses) GetPassListSchemaWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPassListSchemaResp, error) {
+	rsp, err := c.GetPassListSchema(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPassListSchemaResp(rsp)
+}
+
+// DeletePublishedResultWithResponse Delete a result
+//
+// RefStack: its owner or an administrator deletes a result and its subunit stream. The run stays, without them.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/results/{published_id} (the `DeletePublishedResult` operationId).
+func (c *ClientWithResponses) DeletePublishedResultWithResponse(ctx context.Context, publishedID string, reqEditors ...RequestEditorFn) (*DeletePublishedResultResp, error) {
+	rsp, err := c.DeletePublishedResult(ctx, publishedID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeletePublishedResultResp(rsp)
+}
+
+// GetPublishedResultWithResponse Read a result
+//
+// RefStack: one result with the names of the tests that passed. `cpid` is for its owner and administrators only.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/results/{published_id} (the `GetPublishedResult` operationId).
+func (c *ClientWithResponses) GetPublishedResultWithResponse(ctx context.Context, publishedID string, reqEditors ...RequestEditorFn) (*GetPublishedResultResp, error) {
+	rsp, err := c.GetPublishedResult(ctx, publishedID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPublishedResultResp(rsp)
+}
+
+// UpdatePublishedResultWithBodyWithResponse Verify a result
+//
+// RefStack: an administrator marks a result as verified; it must be shared and have a guideline and a target. A verified result cannot be changed or deleted.
+// `product_version_id` can only be null: RefStack's products are not built.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/results/{published_id} (the `UpdatePublishedResult` operationId).
+func (c *ClientWithResponses) UpdatePublishedResultWithBodyWithResponse(ctx context.Context, publishedID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdatePublishedResultResp, error) {
+	rsp, err := c.UpdatePublishedResultWithBody(ctx, publishedID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdatePublishedResultResp(rsp)
+}
+
+// UpdatePublishedResultWithResponse Verify a result
+//
+// RefStack: an administrator marks a result as verified; it must be shared and have a guideline and a target. A verified result cannot be changed or deleted.
+// `product_version_id` can only be null: RefStack's products are not built.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/results/{published_id} (the `UpdatePublishedResult` operationId).
+func (c *ClientWithResponses) UpdatePublishedResultWithResponse(ctx context.Context, publishedID string, body UpdatePublishedResultJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePublishedResultResp, error) {
+	rsp, err := c.UpdatePublishedResult(ctx, publishedID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdatePublishedResultResp(rsp)
+}
+
+// GetResultMetaWithResponse Read what is noted about a result
+//
+// RefStack: the keys `shared`, `guideline` and `target`; the owner and administrators also see `user`, the owner.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/results/{published_id}/meta (the `GetResultMeta` operationId).
+func (c *ClientWithResponses) GetResultMetaWithResponse(ctx context.Context, publishedID string, reqEditors ...RequestEditorFn) (*GetResultMetaResp, error) {
+	rsp, err := c.GetResultMeta(ctx, publishedID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetResultMetaResp(rsp)
+}
+
+// DeleteResultMetaKeyWithResponse Take a note back
+//
+// RefStack: for the owner and administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/results/{published_id}/meta/{key} (the `DeleteResultMetaKey` operationId).
+func (c *ClientWithResponses) DeleteResultMetaKeyWithResponse(ctx context.Context, publishedID string, key string, reqEditors ...RequestEditorFn) (*DeleteResultMetaKeyResp, error) {
+	rsp, err := c.DeleteResultMetaKey(ctx, publishedID, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteResultMetaKeyResp(rsp)
+}
+
+// GetResultMetaKeyWithResponse Read one note
+//
+// RefStack: the value as a JSON string, null when there is none.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/results/{published_id}/meta/{key} (the `GetResultMetaKey` operationId).
+func (c *ClientWithResponses) GetResultMetaKeyWithResponse(ctx context.Context, publishedID string, key string, reqEditors ...RequestEditorFn) (*GetResultMetaKeyResp, error) {
+	rsp, err := c.GetResultMetaKey(ctx, publishedID, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetResultMetaKeyResp(rsp)
+}
+
+// SetResultMetaKeyWithBodyWithResponse Note something about a result
+//
+// RefStack: the body is the value, up to 64 KiB of text in UTF-8. For the owner and administrators. `shared` with anything but `false`, `no`, `0` or `off` shows the result to everybody.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/results/{published_id}/meta/{key} (the `SetResultMetaKey` operationId).
+func (c *ClientWithResponses) SetResultMetaKeyWithBodyWithResponse(ctx context.Context, publishedID string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetResultMetaKeyResp, error) {
+	rsp, err := c.SetResultMetaKeyWithBody(ctx, publishedID, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetResultMetaKeyResp(rsp)
+}
+
+// SetResultMetaKeyWithTextBodyWithResponse Note something about a result
+//
+// RefStack: the body is the value, up to 64 KiB of text in UTF-8. For the owner and administrators. `shared` with anything but `false`, `no`, `0` or `off` shows the result to everybody.
+//
+// Takes a body of the `text/plain` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/results/{published_id}/meta/{key} (the `SetResultMetaKey` operationId).
+func (c *ClientWithResponses) SetResultMetaKeyWithTextBodyWithResponse(ctx context.Context, publishedID string, key string, body SetResultMetaKeyTextRequestBody, reqEditors ...RequestEditorFn) (*SetResultMetaKeyResp, error) {
+	rsp, err := c.SetResultMetaKeyWithTextBody(ctx, publishedID, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetResultMetaKeyResp(rsp)
+}
+
 // ListRunsWithResponse List runs
 //
 // The runs (RefStack calls them tests), newest first.
@@ -26622,6 +31446,137 @@ func (c *ClientWithResponses) AdvertiseSnapToAllWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParseAdvertiseSnapToAllResp(rsp)
+}
+
+// CreateSubunitWithBodyWithResponse Upload a subunit stream
+//
+// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
+// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+// It may be signed like any upload.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/subunit (the `CreateSubunit` operationId).
+func (c *ClientWithResponses) CreateSubunitWithBodyWithResponse(ctx context.Context, params *CreateSubunitParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSubunitResp, error) {
+	rsp, err := c.CreateSubunitWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateSubunitResp(rsp)
+}
+
+// CreateSubunitWithResponse Upload a subunit stream
+//
+// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
+// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+// It may be signed like any upload.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/subunit (the `CreateSubunit` operationId).
+func (c *ClientWithResponses) CreateSubunitWithResponse(ctx context.Context, params *CreateSubunitParams, body CreateSubunitJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSubunitResp, error) {
+	rsp, err := c.CreateSubunit(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateSubunitResp(rsp)
+}
+
+// CreateSubunitWithFormdataBodyWithResponse Upload a subunit stream
+//
+// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
+// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+// It may be signed like any upload.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/subunit (the `CreateSubunit` operationId).
+func (c *ClientWithResponses) CreateSubunitWithFormdataBodyWithResponse(ctx context.Context, params *CreateSubunitParams, body CreateSubunitFormdataRequestBody, reqEditors ...RequestEditorFn) (*CreateSubunitResp, error) {
+	rsp, err := c.CreateSubunitWithFormdataBody(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateSubunitResp(rsp)
+}
+
+// DeleteSubunitWithResponse Delete a subunit stream
+//
+// RefStack's specification of 2017: the owner or an administrator deletes the stream. The result stays.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/subunit/{subunit_id} (the `DeleteSubunit` operationId).
+func (c *ClientWithResponses) DeleteSubunitWithResponse(ctx context.Context, subunitID string, reqEditors ...RequestEditorFn) (*DeleteSubunitResp, error) {
+	rsp, err := c.DeleteSubunit(ctx, subunitID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteSubunitResp(rsp)
+}
+
+// GetSubunitWithResponse Read a subunit stream in subunit2sql's numbers
+//
+// RefStack's specification of 2017, for the owner and administrators. The numbers are subunit2sql's: `fails` counts fail and uxsuccess, `passes` success and xfail,
+// `run_time` is the sum of the tests' durations in seconds; a test is named without what stands in brackets, of two with one name the last counts,
+// `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/subunit/{subunit_id} (the `GetSubunit` operationId).
+func (c *ClientWithResponses) GetSubunitWithResponse(ctx context.Context, subunitID string, reqEditors ...RequestEditorFn) (*GetSubunitResp, error) {
+	rsp, err := c.GetSubunit(ctx, subunitID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSubunitResp(rsp)
+}
+
+// LinkSubunitWithBodyWithResponse Give a result its subunit stream
+//
+// RefStack's specification of 2017: stores a stream as the one that the result was made from. The tests that passed in the stream must be those of the result;
+// a result has one stream, and the same bytes again change nothing.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/subunit/{subunit_id} (the `LinkSubunit` operationId).
+func (c *ClientWithResponses) LinkSubunitWithBodyWithResponse(ctx context.Context, subunitID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LinkSubunitResp, error) {
+	rsp, err := c.LinkSubunitWithBody(ctx, subunitID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLinkSubunitResp(rsp)
+}
+
+// LinkSubunitWithResponse Give a result its subunit stream
+//
+// RefStack's specification of 2017: stores a stream as the one that the result was made from. The tests that passed in the stream must be those of the result;
+// a result has one stream, and the same bytes again change nothing.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/subunit/{subunit_id} (the `LinkSubunit` operationId).
+func (c *ClientWithResponses) LinkSubunitWithResponse(ctx context.Context, subunitID string, body LinkSubunitJSONRequestBody, reqEditors ...RequestEditorFn) (*LinkSubunitResp, error) {
+	rsp, err := c.LinkSubunit(ctx, subunitID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLinkSubunitResp(rsp)
+}
+
+// LinkSubunitWithFormdataBodyWithResponse Give a result its subunit stream
+//
+// RefStack's specification of 2017: stores a stream as the one that the result was made from. The tests that passed in the stream must be those of the result;
+// a result has one stream, and the same bytes again change nothing.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/subunit/{subunit_id} (the `LinkSubunit` operationId).
+func (c *ClientWithResponses) LinkSubunitWithFormdataBodyWithResponse(ctx context.Context, subunitID string, body LinkSubunitFormdataRequestBody, reqEditors ...RequestEditorFn) (*LinkSubunitResp, error) {
+	rsp, err := c.LinkSubunitWithFormdataBody(ctx, subunitID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLinkSubunitResp(rsp)
 }
 
 // UpdateTestStatusWithBodyWithResponse Post a status message
@@ -35181,6 +40136,1557 @@ func ParseReplaceTestSpecResp(rsp *http.Response) (*ReplaceTestSpecResp, error) 
 	return response, nil
 }
 
+// ParseListPublicKeysResp parses an HTTP response from a ListPublicKeysWithResponse call
+func ParseListPublicKeysResp(rsp *http.Response) (*ListPublicKeysResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPublicKeysResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PublicKeyList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListPublicKeysResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListPublicKeysResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListPublicKeysResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreatePublicKeyResp parses an HTTP response from a CreatePublicKeyWithResponse call
+func ParseCreatePublicKeyResp(rsp *http.Response) (*CreatePublicKeyResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreatePublicKeyResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest string
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreatePublicKeyResp201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreatePublicKeyResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreatePublicKeyResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreatePublicKeyResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeletePublicKeyResp parses an HTTP response from a DeletePublicKeyWithResponse call
+func ParseDeletePublicKeyResp(rsp *http.Response) (*DeletePublicKeyResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeletePublicKeyResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers DeletePublicKeyResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeletePublicKeyResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeletePublicKeyResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListPublishedResultsResp parses an HTTP response from a ListPublishedResultsWithResponse call
+func ParseListPublishedResultsResp(rsp *http.Response) (*ListPublishedResultsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPublishedResultsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PublishedList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListPublishedResultsResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListPublishedResultsResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListPublishedResultsResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePublishResultResp parses an HTTP response from a PublishResultWithResponse call
+func ParsePublishResultResp(rsp *http.Response) (*PublishResultResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PublishResultResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest ResultPublished
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers PublishResultResp201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers PublishResultResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PublishResultResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers PublishResultResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCompareResultsResp parses an HTTP response from a CompareResultsWithResponse call
+func ParseCompareResultsResp(rsp *http.Response) (*CompareResultsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CompareResultsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Comparison
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers CompareResultsResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CompareResultsResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CompareResultsResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetPassListSchemaResp parses an HTTP response from a GetPassListSchemaWithResponse call
+func ParseGetPassListSchemaResp(rsp *http.Response) (*GetPassListSchemaResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPassListSchemaResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest map[string]interface{}
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetPassListSchemaResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetPassListSchemaResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetPassListSchemaResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeletePublishedResultResp parses an HTTP response from a DeletePublishedResultWithResponse call
+func ParseDeletePublishedResultResp(rsp *http.Response) (*DeletePublishedResultResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeletePublishedResultResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers DeletePublishedResultResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeletePublishedResultResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeletePublishedResultResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetPublishedResultResp parses an HTTP response from a GetPublishedResultWithResponse call
+func ParseGetPublishedResultResp(rsp *http.Response) (*GetPublishedResultResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPublishedResultResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PublishedResult
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetPublishedResultResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetPublishedResultResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetPublishedResultResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUpdatePublishedResultResp parses an HTTP response from a UpdatePublishedResultWithResponse call
+func ParseUpdatePublishedResultResp(rsp *http.Response) (*UpdatePublishedResultResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdatePublishedResultResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest PublishedRecord
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers UpdatePublishedResultResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdatePublishedResultResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers UpdatePublishedResultResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetResultMetaResp parses an HTTP response from a GetResultMetaWithResponse call
+func ParseGetResultMetaResp(rsp *http.Response) (*GetResultMetaResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetResultMetaResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PublishedMeta
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetResultMetaResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetResultMetaResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetResultMetaResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteResultMetaKeyResp parses an HTTP response from a DeleteResultMetaKeyWithResponse call
+func ParseDeleteResultMetaKeyResp(rsp *http.Response) (*DeleteResultMetaKeyResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteResultMetaKeyResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers DeleteResultMetaKeyResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteResultMetaKeyResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteResultMetaKeyResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetResultMetaKeyResp parses an HTTP response from a GetResultMetaKeyWithResponse call
+func ParseGetResultMetaKeyResp(rsp *http.Response) (*GetResultMetaKeyResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetResultMetaKeyResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest string
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetResultMetaKeyResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetResultMetaKeyResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetResultMetaKeyResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSetResultMetaKeyResp parses an HTTP response from a SetResultMetaKeyWithResponse call
+func ParseSetResultMetaKeyResp(rsp *http.Response) (*SetResultMetaKeyResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SetResultMetaKeyResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers SetResultMetaKeyResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers SetResultMetaKeyResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers SetResultMetaKeyResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListRunsResp parses an HTTP response from a ListRunsWithResponse call
 func ParseListRunsResp(rsp *http.Response) (*ListRunsResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -36841,6 +43347,472 @@ func ParseAdvertiseSnapToAllResp(rsp *http.Response) (*AdvertiseSnapToAllResp, e
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers AdvertiseSnapToAllResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateSubunitResp parses an HTTP response from a CreateSubunitWithResponse call
+func ParseCreateSubunitResp(rsp *http.Response) (*CreateSubunitResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateSubunitResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest SubunitCreated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateSubunitResp201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreateSubunitResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateSubunitResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateSubunitResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteSubunitResp parses an HTTP response from a DeleteSubunitWithResponse call
+func ParseDeleteSubunitResp(rsp *http.Response) (*DeleteSubunitResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteSubunitResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers DeleteSubunitResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteSubunitResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteSubunitResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetSubunitResp parses an HTTP response from a GetSubunitWithResponse call
+func ParseGetSubunitResp(rsp *http.Response) (*GetSubunitResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSubunitResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SubunitData
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetSubunitResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetSubunitResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetSubunitResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseLinkSubunitResp parses an HTTP response from a LinkSubunitWithResponse call
+func ParseLinkSubunitResp(rsp *http.Response) (*LinkSubunitResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LinkSubunitResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SubunitLinked
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers LinkSubunitResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers LinkSubunitResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers LinkSubunitResp503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {

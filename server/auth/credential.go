@@ -81,6 +81,17 @@ func Bearer(h http.Header) string {
 	return strings.TrimSpace(rest)
 }
 
+// WebToken returns the Bearer of the Authorization header when it has the form
+// of a JSON web token, or "". RefStack's users sign such tokens themselves; it
+// is no API token, and nothing of it has been checked.
+func WebToken(h http.Header) string {
+	text := Bearer(h)
+	if strings.Count(text, ".") != 2 || HasTokenPrefix(text) {
+		return ""
+	}
+	return text
+}
+
 func printable(s string) bool {
 	for _, c := range []byte(s) {
 		if c <= ' ' || c >= 0x7f {

@@ -77,6 +77,12 @@ var permissions = map[Permission][]Role{
 	"physical_provisioner:ingest_data":          keepers,
 	"physical_provisioner:health_data":          viewers,
 	"physical_provisioner:validate_site_design": keepers,
+
+	// RefStack's later API. Beyond the table, a result belongs to its owner.
+	"refstack.read":   {Reader, Runner, Lab, Operator, Admin},
+	"refstack.upload": {Runner, Lab, Operator, Admin},
+	"refstack.write":  {Reader, Runner, Lab, Operator, Admin},
+	"refstack.keys":   {Reader, Runner, Lab, Operator, Admin},
 }
 
 // Permissions lists the rows of the table, sorted.

@@ -27,6 +27,10 @@ type Fault struct {
 	// for; empty when there is nothing.
 	URL string
 
+	// Title takes the place of the status in words where a system's clients
+	// look for the sentence there.
+	Title string
+
 	// Errors has one entry for each thing that was wrong; none when Detail says it all.
 	Errors []Entry
 

@@ -63,7 +63,24 @@ func (h *Handler) result(ctx context.Context, testID int64, id string) (*store.R
 	if errors.Is(err, store.ErrNotFound) || err == nil && r.RunID != testID {
 		return nil, fault.NotFound("run %d has no such result", testID).Because(err)
 	}
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	return r, h.mayRead(ctx, r)
+}
+
+// mayRead keeps what somebody uploaded through RefStack's later API, signed and
+// not shared, from others on this side as well. That it exists, and its counts,
+// are no secret.
+func (h *Handler) mayRead(ctx context.Context, r *store.Result) error {
+	owner, err := h.store.PrivateTo(ctx, r.Key)
+	if err != nil || owner == "" {
+		return err
+	}
+	if who := auth.From(ctx); who.Owner != owner && !who.Is(auth.Admin) {
+		return fault.Forbidden("the result is private to who signed it")
+	}
+	return nil
 }
 
 func (h *Handler) resultByID(ctx context.Context, testID int64, id string) (*store.Result, error) {

@@ -1,0 +1,154 @@
+package refstack
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// caller is who asks, as RefStack sees it.
+type caller struct {
+	owner string // empty when nobody is logged in, or a token names no owner
+	admin bool
+	known bool // logged in
+}
+
+// role is what a caller is to a result, in RefStack's words
+// (refstack/api/constants.py).
+type role string
+
+const (
+	roleNone       role = ""
+	roleUser       role = "user"
+	roleOwner      role = "owner"
+	roleFoundation role = "foundation"
+)
+
+// mayWrite reports whether the role changes results.
+func (r role) mayWrite() bool { return r == roleOwner || r == roleFoundation }
+
+func (c caller) roleFor(p *store.Published) role {
+	switch {
+	case c.admin:
+		return roleFoundation
+	case c.owner != "" && c.owner == p.Owner:
+		return roleOwner
+	case p.Public:
+		return roleUser
+	}
+	return roleNone
+}
+
+// caller says who asks. Every operation calls it, also those that need no
+// login, because a web token that is wrong must not pass for none.
+func (h *Handler) caller(ctx context.Context) (caller, error) {
+	if who := auth.From(ctx); !who.Anonymous() {
+		return caller{owner: who.Owner, admin: who.Is(auth.Admin), known: true}, nil
+	}
+	text := auth.WebToken(call.From(ctx).Header)
+	if text == "" {
+		return caller{}, nil
+	}
+	owner, err := h.webTokenOwner(ctx, text)
+	if err != nil {
+		return caller{}, err
+	}
+	return caller{owner: owner, known: true}, nil
+}
+
+// jwtLeeway is how far the clocks of client and server may differ
+// (refstack/api/constants.py, JWT_VALIDATION_LEEWAY).
+const jwtLeeway = 42 * time.Second
+
+type webClaims struct {
+	UserOpenID string `json:"user_openid"`
+	jwt.RegisteredClaims
+}
+
+// webTokenOwner returns the owner that a JSON web token names when one of that
+// owner's keys has signed it.
+func (h *Handler) webTokenOwner(ctx context.Context, text string) (string, error) {
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(),
+		jwt.WithLeeway(jwtLeeway), jwt.WithTimeFunc(h.config.Now))
+	var claims webClaims
+	var failed error // of the store, which is no fault of the token
+	_, err := parser.ParseWithClaims(text, &claims, func(*jwt.Token) (any, error) {
+		if claims.UserOpenID == "" {
+			return nil, errNoOpenID
+		}
+		keys, err := h.store.PublicKeys(ctx, claims.UserOpenID)
+		failed = err
+		return keySet(keys), err
+	})
+	switch {
+	case failed != nil:
+		return "", failed
+	case errors.Is(err, errNoOpenID):
+		return "", unauthorized("Token does not contain user's openid").Because(err)
+	case err != nil:
+		return "", unauthorized("Token is not valid").Because(err)
+	}
+	return claims.UserOpenID, nil
+}
+
+var errNoOpenID = errors.New("no user_openid")
+
+func keySet(keys []store.PublicKey) jwt.VerificationKeySet {
+	var set jwt.VerificationKeySet
+	for _, k := range keys {
+		if line, err := parseKey(k.Format + " " + k.Key); err == nil {
+			set.Keys = append(set.Keys, line.key)
+		}
+	}
+	return set
+}
+
+func unauthorized(format string, args ...any) *fault.Fault {
+	return fault.Unauthorized(format, args...).With("WWW-Authenticate", `Bearer realm="slipway"`)
+}
+
+// denied is 401 for strangers and 403 for those whose login does not help.
+func (c caller) denied(format string, args ...any) error {
+	if !c.known {
+		return unauthorized("a credential is required: the result belongs to somebody, or only an administrator may do this")
+	}
+	return fault.Forbidden(format, args...)
+}
+
+// see finds a result that the caller may see.
+func (h *Handler) see(ctx context.Context, id string) (*store.Published, caller, error) {
+	who, err := h.caller(ctx)
+	if err != nil {
+		return nil, who, err
+	}
+	p, err := h.published(ctx, id)
+	if err != nil {
+		return nil, who, err
+	}
+	if who.roleFor(p) == roleNone {
+		return nil, who, who.denied("the result is private")
+	}
+	return p, who, nil
+}
+
+// published finds a result by the text of its id. A text that is no UUID names
+// no result.
+func (h *Handler) published(ctx context.Context, id string) (*store.Published, error) {
+	u, err := uuid.Parse(id)
+	if err != nil {
+		return nil, noResult(id, errors.Join(store.ErrNotFound, err))
+	}
+	p, err := h.store.Published(ctx, u)
+	if err != nil {
+		return nil, noResult(id, err)
+	}
+	return p, nil
+}

@@ -1,0 +1,7 @@
+package refstack_test
+
+import "github.com/slipway-lab/slipway/server"
+
+func small(c *server.Config) { c.Results.Limits.File = 1000 }
+
+func closed(c *server.Config) { c.Results.RequireToken = true }

@@ -1,0 +1,160 @@
+package refstack
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// perPage is the length of a page (refstack/api/app.py, results_per_page).
+const perPage = 20
+
+// timeFormat is how RefStack writes times: with a space, without a zone, UTC.
+const timeFormat = "2006-01-02 15:04:05"
+
+// parseDate reads a bound of a list. Times are stored with more digits than
+// they are shown with, so an end includes all that is shown as the same.
+func parseDate(name, text string, end bool) (time.Time, error) {
+	unit := time.Second
+	t, err := time.Parse(timeFormat, text)
+	if err != nil {
+		unit = 24 * time.Hour
+		t, err = time.Parse(time.DateOnly, text)
+	}
+	if err != nil {
+		const allowed = "does not match YYYY-MM-DD HH:MM:SS or YYYY-MM-DD"
+		return t, refused("Invalid date format: "+name+" "+allowed, entry(name, "query", allowed)).Because(err)
+	}
+	if end {
+		t = t.Add(unit - time.Microsecond)
+	}
+	return t, nil
+}
+
+// filterOf reads the parameters of a list in RefStack's order.
+func (h *Handler) filterOf(who caller, p api.ListPublishedResultsParams) (store.PublishedFilter, error) {
+	var f store.PublishedFilter
+	var err error
+	if p.StartDate != nil {
+		if f.From, err = parseDate("start_date", *p.StartDate, false); err != nil {
+			return f, err
+		}
+	}
+	if p.EndDate != nil {
+		if f.To, err = parseDate("end_date", *p.EndDate, true); err != nil {
+			return f, err
+		}
+	}
+	if !f.From.IsZero() && !f.To.IsZero() && f.From.After(f.To) {
+		return f, refused("Invalid dates: start_date more than end_date",
+			entry("start_date", "query", "must not be after end_date"), entry("end_date", "query", "must not be before start_date"))
+	}
+	if p.Cpid != nil {
+		f.CPID = *p.Cpid
+	}
+	if p.Signed != nil {
+		if who.owner == "" {
+			return f, refused("To see signed test results you need to authenticate", entry("signed", "query", "needs a token that names an owner"))
+		}
+		f.Owner = who.owner
+	}
+	f.Verification, err = verificationOf(p.VerificationStatus)
+	return f, err
+}
+
+func verificationOf(text *string) (*int64, error) {
+	if text == nil || *text == "" {
+		return nil, nil
+	}
+	n, err := strconv.ParseInt(*text, 10, 64)
+	if err != nil || n != 0 && n != 1 {
+		return nil, refused("Invalid verification_status value: "+*text, entry("verification_status", "query", "must be 0 or 1"))
+	}
+	return &n, nil
+}
+
+// pageOf reads the number of the page. Whether it exists is known later.
+func pageOf(text *string) (int64, error) {
+	if text == nil {
+		return 1, nil
+	}
+	n, err := strconv.ParseInt(*text, 10, 64)
+	if err != nil {
+		return 0, badPage("The page number can not be converted to an integer", "must be an integer").Because(err)
+	}
+	if n <= 0 {
+		return 0, badPage("The page number less or equal zero.", "must be at least 1")
+	}
+	return n, nil
+}
+
+// badPage has the texts of refstack/api/utils.py, get_page_number.
+func badPage(text, allowed string) *fault.Fault {
+	return refused("Invalid page number: "+text, entry("page", "query", allowed))
+}
+
+// ListPublishedResults answers a page of results, newest first.
+func (h *Handler) ListPublishedResults(ctx context.Context, req api.ListPublishedResultsRequestObject) (api.ListPublishedResultsResponseObject, error) {
+	who, err := h.caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	filter, err := h.filterOf(who, req.Params)
+	if err != nil {
+		return nil, err
+	}
+	if req.Params.ProductID != nil {
+		f := fault.NotFound("Product with id %s not found", *req.Params.ProductID)
+		f.Title = f.Detail
+		return nil, f
+	}
+	page, err := pageOf(req.Params.Page)
+	if err != nil {
+		return nil, err
+	}
+	list, pages, err := h.listPage(ctx, filter, page)
+	if err != nil {
+		return nil, err
+	}
+	body := api.ListPublishedResults200JSONResponse{
+		Results:    []api.PublishedItem{},
+		Pagination: api.PublishedPages{CurrentPage: page, TotalPages: pages},
+	}
+	for i := range list {
+		body.Results = append(body.Results, h.itemToAPI(ctx, &list[i], who))
+	}
+	return body, nil
+}
+
+// listPage reads one page and says how many there are. The first page exists
+// in any case.
+func (h *Handler) listPage(ctx context.Context, filter store.PublishedFilter, page int64) ([]store.Published, int64, error) {
+	const last = 1 << 40 // beyond any list, and far from an overflow
+	filter.Page = store.Page{Limit: perPage, Offset: int((min(page, last) - 1) * perPage), Total: true}
+	list, err := h.store.ListPublished(ctx, filter)
+	if err != nil {
+		return nil, 0, err
+	}
+	pages := (list.Total + perPage - 1) / perPage
+	if page > 1 && page > pages {
+		return nil, 0, badPage("The page number is greater than the total number of pages.", "must be at most "+strconv.FormatInt(max(pages, 1), 10))
+	}
+	return list.Items, pages, nil
+}
+
+func (h *Handler) itemToAPI(ctx context.Context, p *store.Published, who caller) api.PublishedItem {
+	out := api.PublishedItem{
+		ID:                 p.ID,
+		CreatedAt:          p.CreatedAt.UTC().Format(timeFormat),
+		DurationSeconds:    p.DurationSeconds,
+		Meta:               metaToAPI(p, who.roleFor(p)),
+		URL:                h.resultURL(ctx, p.ID),
+		VerificationStatus: int32(p.Verification),
+	}
+	out.ProductVersion.SetNull()
+	return out
+}

@@ -1,0 +1,168 @@
+package refstack
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/intake"
+	"github.com/slipway-lab/slipway/server/upload"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// selfSigned is what a key signs to show that its owner has it.
+const selfSigned = "signature"
+
+// keyOwner is the owner whose keys the caller may see and change.
+func (h *Handler) keyOwner(ctx context.Context) (string, error) {
+	who, err := h.caller(ctx)
+	if err != nil {
+		return "", err
+	}
+	if !who.known {
+		return "", unauthorized("a credential is required: Authorization or X-Auth-Token")
+	}
+	if who.owner == "" {
+		return "", fault.Forbidden("the token names no owner to whom keys could belong")
+	}
+	return who.owner, nil
+}
+
+// CreatePublicKey registers a key under the owner that the token names.
+func (h *Handler) CreatePublicKey(ctx context.Context, _ api.CreatePublicKeyRequestObject) (api.CreatePublicKeyResponseObject, error) {
+	owner, err := h.keyOwner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var body api.NewPublicKey
+	if err := readObject(ctx, &body, "raw_key", "self_signature"); err != nil {
+		return nil, err
+	}
+	line, err := checkNewKey(body)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.roomForKey(ctx, owner); err != nil {
+		return nil, err
+	}
+	id := uuid.New()
+	key := &store.PublicKey{
+		ID: hex.EncodeToString(id[:]), Owner: owner, Format: line.format, Key: line.base64, Comment: line.comment, Fingerprint: line.sum[:],
+	}
+	err = h.store.CreatePublicKey(ctx, key)
+	if errors.Is(err, store.ErrConflict) {
+		f := fault.Conflict("Public key already exists.").Because(err)
+		f.Title = f.Detail
+		return nil, f
+	}
+	if err != nil {
+		return nil, err
+	}
+	location := "/v1/profile/pubkeys/" + key.ID
+	return api.CreatePublicKey201JSONResponse{Body: key.ID, Headers: api.CreatePublicKey201ResponseHeaders{Location: &location}}, nil
+}
+
+func (h *Handler) roomForKey(ctx context.Context, owner string) error {
+	keys, err := h.store.PublicKeys(ctx, owner)
+	if err == nil && len(keys) >= h.config.MaxKeys {
+		err = fault.Conflict("an owner may register %d keys; delete one first", h.config.MaxKeys)
+	}
+	return err
+}
+
+// checkNewKey checks in RefStack's order (refstack/api/validators.py,
+// PubkeyValidator).
+func checkNewKey(body api.NewPublicKey) (*keyLine, error) {
+	if parts := strings.Fields(body.RawKey); len(parts) == 0 || parts[0] != keyType {
+		return nil, refused(textKeyFormat, bodyEntry("/raw_key", "must begin with "+keyType))
+	}
+	signature, err := hex.DecodeString(body.SelfSignature)
+	if err != nil {
+		return nil, refused(textMalformedSignature, bodyEntry("/self_signature", "must be hexadecimal digits")).Because(err)
+	}
+	line, err := parseKey(body.RawKey)
+	if err != nil || strings.ContainsRune(line.comment, 0) {
+		return nil, refused(textMalformedKey, bodyEntry("/raw_key", "must be the OpenSSH line of an RSA key")).Because(err)
+	}
+	digest := sha256.Sum256([]byte(selfSigned))
+	if !line.verify(digest[:], signature) {
+		return nil, refused(textBadSignature, bodyEntry("/self_signature", "must be the key's PKCS#1 v1.5 signature with SHA-256 of the text signature"))
+	}
+	return line, nil
+}
+
+// ListPublicKeys answers the keys of the owner that the token names.
+func (h *Handler) ListPublicKeys(ctx context.Context, _ api.ListPublicKeysRequestObject) (api.ListPublicKeysResponseObject, error) {
+	owner, err := h.keyOwner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := h.store.PublicKeys(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
+	body := api.ListPublicKeys200JSONResponse{}
+	for _, k := range keys {
+		body = append(body, api.PublicKey{ID: k.ID, Openid: k.Owner, Format: k.Format, Pubkey: k.Key, Comment: k.Comment})
+	}
+	return body, nil
+}
+
+// DeletePublicKey removes a key of the owner that the token names.
+func (h *Handler) DeletePublicKey(ctx context.Context, req api.DeletePublicKeyRequestObject) (api.DeletePublicKeyResponseObject, error) {
+	owner, err := h.keyOwner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = h.store.DeletePublicKey(ctx, owner, req.KeyID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fault.NotFound("there is no such key").Because(err)
+	}
+	return api.DeletePublicKey204Response{}, err
+}
+
+// readObject reads a small JSON object with these text members and no others.
+func readObject(ctx context.Context, into any, members ...string) error {
+	raw, ok := upload.FromContext(ctx)
+	if !ok {
+		return errors.New("the body was not put aside")
+	}
+	text, err := io.ReadAll(raw.Body)
+	if err != nil {
+		return intake.Fault(&upload.BodyError{Err: err})
+	}
+	var value any
+	if err := json.Unmarshal(text, &value); err != nil {
+		return refused(textMalformed, bodyEntry("", "must be JSON")).Because(err)
+	}
+	given, ok := value.(map[string]any)
+	if !ok {
+		return refused(textSchema, bodyEntry("", "must be an object"))
+	}
+	var wrong []fault.Entry
+	for _, name := range members {
+		if _, ok := given[name].(string); !ok {
+			wrong = append(wrong, bodyEntry("/"+name, "is required and must be text"))
+		}
+		delete(given, name)
+	}
+	for name := range given {
+		wrong = append(wrong, bodyEntry("/"+name, "is no member that is known here"))
+	}
+	if len(wrong) > 0 {
+		return refused(textSchema, wrong...)
+	}
+	return json.Unmarshal(text, into)
+}
+
+func bodyEntry(pointer, message string) fault.Entry {
+	return fault.Entry{Pointer: pointer, InBody: true, In: "body", Message: message}
+}

@@ -1,0 +1,123 @@
+package refstack
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// RefStack's texts (refstack/api/validators.py).
+const (
+	textMalformedSignature = "Malformed signature"
+	textMalformedKey       = "Malformed public key"
+	textBadSignature       = "Signature verification failed"
+	textKeyFormat          = "Public key has unsupported format"
+)
+
+// keyType is the one kind of key that can sign the way RefStack wants it.
+const keyType = "ssh-rsa"
+
+// maxKeyBits bounds what one verification may cost.
+const maxKeyBits = 16384
+
+// keyLine is an OpenSSH public key line: type, base64, comment.
+type keyLine struct {
+	format  string
+	base64  string
+	comment string
+	key     *rsa.PublicKey
+	sum     [sha256.Size]byte // of the decoded base64
+}
+
+// parseKey reads the line of an RSA key.
+func parseKey(line string) (*keyLine, error) {
+	parts := strings.Fields(line)
+	if len(parts) < 2 || parts[0] != keyType {
+		return nil, fmt.Errorf("not %q, base64 and a comment", keyType)
+	}
+	blob, err := base64.StdEncoding.DecodeString(parts[1])
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := ssh.ParsePublicKey(blob)
+	if err != nil {
+		return nil, err
+	}
+	crypt, ok := parsed.(ssh.CryptoPublicKey)
+	if !ok {
+		return nil, fmt.Errorf("a key of type %s", parsed.Type())
+	}
+	key, ok := crypt.CryptoPublicKey().(*rsa.PublicKey)
+	if !ok || key.N.BitLen() > maxKeyBits {
+		return nil, fmt.Errorf("no RSA key of at most %d bits", maxKeyBits)
+	}
+	if !bytes.Equal(parsed.Marshal(), blob) {
+		return nil, errors.New("more than a key") // else one key would have several sums
+	}
+	return &keyLine{
+		format: parts[0], base64: parts[1], comment: strings.Join(parts[2:], " "),
+		key: key, sum: sha256.Sum256(blob),
+	}, nil
+}
+
+func (k *keyLine) verify(digest, signature []byte) bool {
+	return rsa.VerifyPKCS1v15(k.key, crypto.SHA256, digest, signature) == nil
+}
+
+// signatureOf checks the signature of a body of which it is given the sha256.
+// It returns nil when the request carries none. As in RefStack, one header is
+// as good as both: what is missing is malformed.
+func signatureOf(header http.Header, digest []byte) (*keyLine, error) {
+	given, line := header.Get("X-Signature"), header.Get("X-Public-Key")
+	if given == "" && line == "" {
+		return nil, nil
+	}
+	signature, err := hex.DecodeString(given)
+	if err != nil {
+		return nil, refused(textMalformedSignature, entry("X-Signature", "header", "must be hexadecimal digits")).Because(err)
+	}
+	key, err := parseKey(line)
+	if err != nil {
+		return nil, refused(textMalformedKey, entry("X-Public-Key", "header", "must be the OpenSSH line of an RSA key")).Because(err)
+	}
+	if !key.verify(digest, signature) {
+		return nil, refused(textBadSignature, entry("X-Signature", "header", "must be the key's PKCS#1 v1.5 signature with SHA-256 of the body's bytes"))
+	}
+	return key, nil
+}
+
+// uploader returns the owner of an upload: whoever has registered the key that
+// signed it, nobody without a signature.
+func (h *Handler) uploader(ctx context.Context, who caller, key *keyLine) (string, error) {
+	if key == nil {
+		if h.config.RequireToken && !who.known {
+			return "", unauthorized("Anonymous result uploads are disabled. Sign the upload with a registered key, or send a token")
+		}
+		return "", nil
+	}
+	registered, err := h.store.PublicKeyByFingerprint(ctx, key.sum[:])
+	if errors.Is(err, store.ErrNotFound) {
+		return "", unauthorized("User with specified key not found. Please log into the RefStack server to upload your key.").Because(err)
+	}
+	if err != nil {
+		return "", err
+	}
+	return registered.Owner, nil
+}
+
+func entry(name, in, message string) fault.Entry {
+	return fault.Entry{Parameter: name, In: in, Message: message}
+}

@@ -1,0 +1,341 @@
+package refstack
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/intake"
+	"github.com/slipway-lab/slipway/server/upload"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// streamFields are the names of the file: the specification spells it in two
+// ways, and the first API had one of its own.
+var streamFields = []string{"subunit_data", "subunit data", "file"}
+
+// CreateSubunit takes a stream, and makes the result of its passes.
+func (h *Handler) CreateSubunit(ctx context.Context, _ api.CreateSubunitRequestObject) (api.CreateSubunitResponseObject, error) {
+	who, err := h.caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	file, form, owner, err := h.receiveStream(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	cpid, err := form.Values.Optional("cpid")
+	if err != nil {
+		return nil, intake.Fault(err)
+	}
+	stream := newResult(ctx, file)
+	if stream.RunID, err = h.runOf(ctx, form.Values); err != nil {
+		return nil, err
+	}
+	p, err := h.publishStream(ctx, stream, &store.Published{CPID: cpid, Owner: owner})
+	if err != nil {
+		return nil, err
+	}
+	streamID, err := uuid.Parse(p.StreamID)
+	if err != nil {
+		return nil, err
+	}
+	location := "/v1/subunit/" + p.StreamID
+	return api.CreateSubunit201JSONResponse{
+		Body:    api.SubunitCreated{SubunitUUID: streamID, ResultID: p.ID},
+		Headers: api.CreateSubunit201ResponseHeaders{Location: &location},
+	}, nil
+}
+
+// receiveStream stores the file and says whose upload it is.
+func (h *Handler) receiveStream(ctx context.Context, who caller) (intake.File, *upload.Form, string, error) {
+	sum := sha256.New()
+	req, err := signedRequest(ctx, sum)
+	if err != nil {
+		return intake.File{}, nil, "", err
+	}
+	options := upload.Options{Known: []string{"test_id", "run_token", "cpid"}, FileFields: streamFields, RawBody: true}
+	file, form, err := h.intake.Receive(ctx, req, options)
+	if err != nil {
+		return file, nil, "", err
+	}
+	key, err := signatureOf(call.From(ctx).Header, sum.Sum(nil))
+	if err != nil {
+		return file, nil, "", err
+	}
+	owner, err := h.uploader(ctx, who, key)
+	return file, form, owner, err
+}
+
+// runOf returns the run that an upload names, 0 when it names none, and checks
+// the secret of the run.
+func (h *Handler) runOf(ctx context.Context, values upload.Values) (int64, error) {
+	id, ok, err := values.ID("test_id")
+	if err != nil {
+		return 0, intake.Fault(err)
+	}
+	if !ok {
+		return 0, nil
+	}
+	run, err := h.store.Run(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, fault.NotFound("run %d does not exist", id).Because(err)
+	}
+	if err != nil || len(run.TokenHash) == 0 {
+		return id, err
+	}
+	given, err := values.Optional("run_token")
+	switch {
+	case err != nil:
+		return 0, intake.Fault(err)
+	case given == "":
+		return 0, unauthorized("run %d needs its run_token", id)
+	case subtle.ConstantTimeCompare(auth.HashToken(h.config.Pepper, given), run.TokenHash) != 1:
+		return 0, fault.Forbidden("the run_token is not that of run %d", id)
+	}
+	return id, nil
+}
+
+// publishStream reads the stream, makes the list of its passes, and publishes
+// both.
+func (h *Handler) publishStream(ctx context.Context, stream *store.Result, p *store.Published) (_ *store.Published, err error) {
+	if err := h.readStream(ctx, stream); err != nil {
+		return nil, err
+	}
+	began := []*store.Result{stream}
+	defer func() {
+		for _, r := range began {
+			if err != nil {
+				h.intake.Discard(ctx, r)
+			}
+		}
+	}()
+	if stream.Counts.Success == 0 {
+		return nil, refused(textNoPass)
+	}
+	if p.DurationSeconds, err = h.wallTime(ctx, stream); err != nil {
+		return nil, err
+	}
+	file, err := h.intake.Keep(ctx, func(w io.Writer) error { return h.writePasses(ctx, w, stream, p) })
+	if err != nil {
+		return nil, err
+	}
+	passes := newResult(ctx, file)
+	passes.RunID = stream.RunID
+	if err := h.readList(ctx, passes, &passList{cpid: p.CPID, duration: p.DurationSeconds, items: stream.Counts.Success}); err != nil {
+		return nil, err
+	}
+	began = append(began, passes)
+	published, err := h.store.Publish(ctx, p, passes, stream)
+	if errors.Is(err, store.ErrConflict) {
+		err = otherStream(err)
+	}
+	return published, err
+}
+
+func otherStream(cause error) error {
+	return refused("The test result has other subunit data").Because(cause)
+}
+
+// readStream reads a file that must be subunit into the rows of its result.
+func (h *Handler) readStream(ctx context.Context, stream *store.Result) error {
+	_, err := h.intake.Read(ctx, stream, false)
+	if errors.Is(err, store.ErrReference) {
+		return fault.NotFound("run %d does not exist", stream.RunID).Because(err)
+	}
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(stream.Format, "subunit-") {
+		h.intake.Discard(ctx, stream)
+		return refused(textMalformed, fault.Entry{Parameter: "subunit_data", In: "body", Message: "must be a subunit stream, version 1 or 2; this is " + stream.Format})
+	}
+	return nil
+}
+
+// wallTime is how many seconds lie between the first start and the last stop.
+func (h *Handler) wallTime(ctx context.Context, stream *store.Result) (int64, error) {
+	var first, last time.Time
+	err := h.eachTest(ctx, store.TestFilter{Result: stream}, func(t *store.Test) error {
+		if !t.Start.IsZero() && (first.IsZero() || t.Start.Before(first)) {
+			first = t.Start
+		}
+		if t.Stop.After(last) {
+			last = t.Stop
+		}
+		return nil
+	})
+	if err != nil || first.IsZero() || last.Before(first) {
+		return 0, err
+	}
+	return int64(last.Sub(first) / time.Second), nil
+}
+
+// writePasses writes what refstack-client would have uploaded of the stream.
+func (h *Handler) writePasses(ctx context.Context, w io.Writer, stream *store.Result, p *store.Published) error {
+	o := &object{enc: jsontext.NewEncoder(w, jsontext.AllowInvalidUTF8(true))}
+	o.token(jsontext.BeginObject)
+	o.member("cpid", p.CPID)
+	o.member("duration_seconds", p.DurationSeconds)
+	o.list("results", func(item func(any) error) error {
+		return h.eachPass(ctx, stream, func(id string) error { return item(passedTest{bareName(id), idempotentUUID(id)}) })
+	})
+	return o.end()
+}
+
+type passedTest struct {
+	Name string `json:"name"`
+	UUID string `json:"uuid,omitempty"`
+}
+
+// LinkSubunit takes the stream that a result was made from.
+func (h *Handler) LinkSubunit(ctx context.Context, req api.LinkSubunitRequestObject) (api.LinkSubunitResponseObject, error) {
+	p, who, err := h.see(ctx, req.SubunitID)
+	if err != nil {
+		return nil, err
+	}
+	if h.config.RequireToken && !who.known {
+		return nil, unauthorized("a credential is required: Authorization or X-Auth-Token")
+	}
+	raw, ok := upload.FromContext(ctx)
+	if !ok {
+		return nil, errors.New("upload: the body was not put aside")
+	}
+	file, _, err := h.intake.Receive(ctx, raw.Request(nil), upload.Options{FileFields: streamFields, RawBody: true})
+	if err != nil {
+		return nil, err
+	}
+	stream := newResult(ctx, file)
+	stream.RunID = p.RunID
+	linked, err := h.link(ctx, p, stream)
+	if err != nil {
+		return nil, noResult(req.SubunitID, err)
+	}
+	streamID, err := uuid.Parse(linked.StreamID)
+	return api.LinkSubunit200JSONResponse{UUID: streamID, ID: linked.ID}, err
+}
+
+func (h *Handler) link(ctx context.Context, p *store.Published, stream *store.Result) (*store.Published, error) {
+	if err := h.readStream(ctx, stream); err != nil {
+		return nil, err
+	}
+	err := h.samePasses(ctx, p, stream)
+	var linked *store.Published
+	if err == nil {
+		linked, err = h.store.LinkStream(ctx, p.ID, stream)
+	}
+	if errors.Is(err, store.ErrConflict) {
+		err = otherStream(err)
+	}
+	if err != nil {
+		h.intake.Discard(ctx, stream)
+	}
+	return linked, err
+}
+
+// samePasses returns a 400 unless the tests that passed in the stream are those
+// of the result.
+func (h *Handler) samePasses(ctx context.Context, p *store.Published, stream *store.Result) error {
+	passes, err := h.store.Result(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	open := map[nameSum]bool{} // of the result, until the stream has it
+	err = h.eachPass(ctx, passes, func(name string) error {
+		open[sumOf(bareName(name))] = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var foreign int
+	err = h.eachPass(ctx, stream, func(name string) error {
+		sum := sumOf(bareName(name))
+		if _, ok := open[sum]; !ok {
+			foreign++
+		}
+		open[sum] = false
+		return nil
+	})
+	missing := 0
+	for _, still := range open {
+		if still {
+			missing++
+		}
+	}
+	if err == nil && foreign+missing > 0 {
+		err = notSame(foreign, missing)
+	}
+	return err
+}
+
+func notSame(foreign, missing int) error {
+	f := refused("The subunit data does not correspond to the test result")
+	for _, part := range []struct {
+		n    int
+		what string
+	}{{foreign, "tests passed in the stream that the result does not have"}, {missing, "tests of the result did not pass in the stream"}} {
+		if part.n > 0 {
+			f.Errors = append(f.Errors, fault.Entry{Parameter: "subunit_data", In: "body", Message: strconv.Itoa(part.n) + " " + part.what})
+		}
+	}
+	return f
+}
+
+// streamOf finds a result by the id of its stream or by its own, for those who
+// may see its stream: its owner and administrators.
+func (h *Handler) streamOf(ctx context.Context, text string) (*store.Published, caller, error) {
+	who, err := h.caller(ctx)
+	if err != nil {
+		return nil, who, err
+	}
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return nil, who, fault.InvalidField("path", "subunit_id", "must be a UUID").Because(err)
+	}
+	p, err := h.store.PublishedByStream(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		p, err = h.store.Published(ctx, id)
+	}
+	if err != nil {
+		return nil, who, noStream(text, err)
+	}
+	if err := who.mayChange("")(p); err != nil {
+		return nil, who, err
+	}
+	if p.StreamID == "" {
+		return nil, who, noStream(text, store.ErrNotFound)
+	}
+	return p, who, nil
+}
+
+func noStream(id string, err error) error {
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return fault.NotFound("Subunit data %s not found", id).Because(err)
+}
+
+// DeleteSubunit removes a stream; the result stays.
+func (h *Handler) DeleteSubunit(ctx context.Context, req api.DeleteSubunitRequestObject) (api.DeleteSubunitResponseObject, error) {
+	p, who, err := h.streamOf(ctx, req.SubunitID)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.store.DeleteStream(ctx, p.ID, who.mayChange("Can not delete the subunit data of a verified test run.")); err != nil {
+		return nil, noStream(req.SubunitID, err)
+	}
+	return api.DeleteSubunit204Response{}, nil
+}

@@ -1,0 +1,167 @@
+package refstack
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/oapi-codegen/nullable"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// processReturnCode is the test that runners make of a worker that died;
+// subunit2sql passes over it (subunit2sql/shell.py).
+const processReturnCode = "process-returncode"
+
+// GetSubunit answers a stream with the numbers that subunit2sql would store.
+func (h *Handler) GetSubunit(ctx context.Context, req api.GetSubunitRequestObject) (api.GetSubunitResponseObject, error) {
+	p, _, err := h.streamOf(ctx, req.SubunitID)
+	if err != nil {
+		return nil, err
+	}
+	id, err := uuid.Parse(p.StreamID)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := h.store.Result(ctx, id)
+	if err != nil {
+		return nil, noStream(req.SubunitID, err)
+	}
+	out := &subunitAnswer{h: h, ctx: ctx, stream: stream, base: call.From(ctx).Origin.URL(fmt.Sprintf("/v1/runs/%d/results/%s", stream.RunID, stream.ID))}
+	if err := out.chooseTests(); err != nil {
+		return nil, err
+	}
+	return out, out.sumUp()
+}
+
+// subunitAnswer reads the tests once for each list that it writes, and keeps
+// none of them.
+type subunitAnswer struct {
+	h      *Handler
+	ctx    context.Context // of the request, in which the answer is written
+	stream *store.Result
+	base   string            // URL of the stream's result
+	counts map[nameSum]int64 // which test counts of those with one name
+	head   api.SubunitRun
+}
+
+// chooseTests finds the last test of each name.
+func (a *subunitAnswer) chooseTests() error {
+	a.counts = map[nameSum]int64{}
+	return a.h.eachTest(a.ctx, store.TestFilter{Result: a.stream}, func(t *store.Test) error {
+		if t.Status != store.TestExists && t.Name != processReturnCode {
+			a.counts[sumOf(bareName(t.Name))] = t.N
+		}
+		return nil
+	})
+}
+
+// each calls f with the tests that count.
+func (a *subunitAnswer) each(f func(*store.Test) error) error {
+	return a.h.eachTest(a.ctx, store.TestFilter{Result: a.stream}, func(t *store.Test) error {
+		if n, ok := a.counts[sumOf(bareName(t.Name))]; !ok || n != t.N {
+			return nil
+		}
+		return f(t)
+	})
+}
+
+func (a *subunitAnswer) sumUp() error {
+	a.head = api.SubunitRun{
+		RunAt:     a.stream.CreatedAt.UTC().Format("2006-01-02 15:04:05.000000Z"),
+		UUID:      a.stream.ID,
+		Artifacts: nullable.NewNullNullable[string](),
+	}
+	var total time.Duration
+	err := a.each(func(t *store.Test) error {
+		switch {
+		case t.Status == store.TestSkip:
+			a.head.Skips++
+		case passed(t.Status):
+			a.head.Passes++
+		default: // one that never finished makes subunit2sql crash
+			a.head.Fails++
+		}
+		total += duration(t)
+		return nil
+	})
+	a.head.RunTime = total.Seconds()
+	return err
+}
+
+func passed(s store.TestStatus) bool { return s == store.TestSuccess || s == store.TestXFail }
+
+// duration is 0 when the stream did not say both ends, or said nonsense.
+func duration(t *store.Test) time.Duration {
+	if t.Start.IsZero() || t.Stop.Before(t.Start) {
+		return 0
+	}
+	return t.Stop.Sub(t.Start)
+}
+
+// VisitGetSubunitResponse writes the answer.
+func (a *subunitAnswer) VisitGetSubunitResponse(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json")
+	out := newObject(w)
+	out.member("subunit-data", a.head)
+	out.list("tests", func(item func(any) error) error {
+		return a.each(func(t *store.Test) error { return item(subunitTest(t)) })
+	})
+	out.list("test_runs", func(item func(any) error) error {
+		return a.each(func(t *store.Test) error { return item(a.testRun(t)) })
+	})
+	out.list("attachments", func(item func(any) error) error {
+		return a.each(func(t *store.Test) error { return a.attachments(t, item) })
+	})
+	return out.end()
+}
+
+// numberOf is the number of a test in these lists.
+func numberOf(t *store.Test) int64 { return t.N + 1 }
+
+// subunitTest counts as subunit2sql does: a skipped test did not run, and the
+// time is that of successes.
+func subunitTest(t *store.Test) api.SubunitTest {
+	out := api.SubunitTest{ID: numberOf(t), TestID: bareName(t.Name), RunTime: nullable.NewNullNullable[float64]()}
+	switch {
+	case t.Status == store.TestSkip:
+	case passed(t.Status):
+		out.RunCount, out.Success = 1, 1
+		out.RunTime.Set(duration(t).Seconds())
+	default:
+		out.RunCount, out.Failure = 1, 1
+	}
+	return out
+}
+
+func (a *subunitAnswer) testRun(t *store.Test) api.SubunitTestRun {
+	out := api.SubunitTestRun{TestID: numberOf(t), RunID: a.stream.RunID, Status: t.Status.String()}
+	out.StartTime, out.StartTimeMicrosecond = splitTime(t.Start)
+	out.StopTime, out.StopTimeMicrosecond = splitTime(t.Stop)
+	return out
+}
+
+func splitTime(t time.Time) (nullable.Nullable[string], nullable.Nullable[int32]) {
+	if t.IsZero() {
+		return nullable.NewNullNullable[string](), nullable.NewNullNullable[int32]()
+	}
+	t = t.UTC()
+	return nullable.NewNullableWithValue(t.Format(timeFormat)), nullable.NewNullableWithValue(int32(t.Nanosecond() / 1000))
+}
+
+func (a *subunitAnswer) attachments(t *store.Test, item func(any) error) error {
+	for k := range t.Attachments {
+		label, _, _ := strings.Cut(t.Attachments[k].Name, ":")
+		url := fmt.Sprintf("%s/tests/%d/attachments/%d", a.base, t.N, k)
+		if err := item(api.SubunitAttachment{TestRunID: numberOf(t), Label: label, Attachment: url}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

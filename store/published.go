@@ -1,0 +1,314 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm/clause"
+)
+
+func init() { registerModels(&Published{}) }
+
+// Published is what RefStack's later API says of a result, beside the result
+// itself: whose it is, what was noted about it, and the subunit stream that
+// belongs to it.
+type Published struct {
+	ResultKey int64     `gorm:"primaryKey"` // the result that lists the passes
+	ID        uuid.UUID `gorm:"type:text"`  // its public id
+	RunID     int64
+
+	StreamKey int64  `gorm:"serializer:zeronull;type:bigint"` // the result that was read from the stream
+	StreamID  string // its public id; empty while there is none
+
+	CPID            string `gorm:"column:cpid"`
+	DurationSeconds int64
+	Owner           string // empty for an anonymous upload
+	Public          bool   // set by the store: no owner, or shared
+	Verification    int64  `gorm:"column:verification_status"`
+
+	// What its owner noted; nil when nothing.
+	Shared    *string
+	Guideline *string
+	Target    *string
+
+	CreatedAt time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
+}
+
+// TableName says what the rows are, since one of them is no noun.
+func (Published) TableName() string { return "published_results" }
+
+// Publish makes passes visible, as PublishResult does, together with what the
+// later API says of it, and with the stream it was made from unless that is
+// nil; both belong to the same run then. It fills in everything in p that the
+// result decides.
+//
+// When the run has a result of the same bytes, what was published of that one
+// is returned. Errors are those of PublishResult and LinkStream.
+func (s *Store) Publish(ctx context.Context, p *Published, passes, stream *Result) (*Published, error) {
+	var published *Published
+	err := s.InTx(ctx, func(tx *Store) error {
+		r, err := tx.PublishResult(ctx, passes)
+		if err != nil {
+			return err
+		}
+		published, err = tx.published(ctx, "result_key = ?", r.Key)
+		if errors.Is(err, ErrNotFound) {
+			published, err = tx.describe(p, r)
+		}
+		if err != nil || stream == nil {
+			return err
+		}
+		return tx.linkStream(ctx, published, stream)
+	})
+	return published, err
+}
+
+// describe adds the row of a result that was published just now.
+func (s *Store) describe(p *Published, r *Result) (*Published, error) {
+	row := *p // a copy, in case this runs again
+	row.ResultKey, row.ID, row.RunID, row.CreatedAt = r.Key, r.ID, r.RunID, r.CreatedAt
+	row.setPublic()
+	if err := s.db.Create(&row).Error; err != nil {
+		return nil, fmt.Errorf("publish result %s: %w", r.ID, translate(err))
+	}
+	return &row, nil
+}
+
+// LinkStream makes a stream visible as an attempt of the run of a published
+// result, and as that result's stream. ErrConflict: the result has another
+// stream, or this one is not being uploaded. ErrNotFound: the result is gone.
+func (s *Store) LinkStream(ctx context.Context, id uuid.UUID, stream *Result) (*Published, error) {
+	var published *Published
+	err := s.InTx(ctx, func(tx *Store) (err error) {
+		if published, err = tx.lockPublished(id); err != nil {
+			return err
+		}
+		return tx.linkStream(ctx, published, stream)
+	})
+	return published, err
+}
+
+func (s *Store) linkStream(ctx context.Context, p *Published, stream *Result) error {
+	// The run may be younger than the upload of the stream.
+	err := s.db.Model(&Result{}).Where("key = ?", stream.Key).Update("run_id", p.RunID).Error
+	if err != nil {
+		return fmt.Errorf("stream of result %s: %w", p.ID, translate(err))
+	}
+	r, err := s.PublishResult(ctx, stream)
+	if err != nil {
+		return err
+	}
+	if p.StreamKey == r.Key {
+		return nil
+	}
+	if p.StreamKey != 0 {
+		return fmt.Errorf("result %s has a stream: %w", p.ID, ErrConflict)
+	}
+	p.StreamKey, p.StreamID = r.Key, r.ID.String()
+	return s.savePublished(p)
+}
+
+// Published returns what the later API says of the result with this id, or
+// ErrNotFound.
+func (s *Store) Published(ctx context.Context, id uuid.UUID) (*Published, error) {
+	return s.published(ctx, "id = ?", id.String())
+}
+
+// PublishedByStream is Published by the id of the stream.
+func (s *Store) PublishedByStream(ctx context.Context, id uuid.UUID) (*Published, error) {
+	return s.published(ctx, "stream_id = ?", id.String())
+}
+
+// PrivateTo returns the owner who alone may see a result, the key of which may
+// be that of a stream; "" when everybody may.
+func (s *Store) PrivateTo(ctx context.Context, key int64) (string, error) {
+	p, err := s.published(ctx, "result_key = ? OR stream_key = ?", key, key)
+	switch {
+	case errors.Is(err, ErrNotFound), err == nil && p.Public:
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	return p.Owner, nil
+}
+
+func (s *Store) published(ctx context.Context, where string, args ...any) (*Published, error) {
+	var p Published
+	if err := s.read(ctx).Where(where, args...).Take(&p).Error; err != nil {
+		return nil, fmt.Errorf("published result %v: %w", args, translate(err))
+	}
+	return &p, nil
+}
+
+// PublishedFilter narrows a list of published results; zero fields do not,
+// except Owner.
+type PublishedFilter struct {
+	// Owner chooses the results of one owner. Empty: those that everybody may
+	// see.
+	Owner string
+
+	CPID         string
+	From, To     time.Time // inclusive
+	Verification *int64
+	Page         Page
+}
+
+var publishedOrder = order[Published]{
+	name: "published",
+	keys: []sortKey{{column: "created_at", desc: true}, {column: "result_key", desc: true}},
+	at:   func(p *Published) []any { return []any{Micros(p.CreatedAt), p.ResultKey} },
+}
+
+// ListPublished returns published results, newest first.
+func (s *Store) ListPublished(ctx context.Context, f PublishedFilter) (List[Published], error) {
+	q := s.read(ctx).Model(&Published{})
+	if f.Owner != "" {
+		q = q.Where("owner = ?", f.Owner)
+	} else {
+		q = q.Where("public = ?", true)
+	}
+	q = whereSet(q, "cpid", f.CPID)
+	if !f.From.IsZero() {
+		q = q.Where("created_at >= ?", Micros(f.From))
+	}
+	if !f.To.IsZero() {
+		q = q.Where("created_at <= ?", Micros(f.To))
+	}
+	if f.Verification != nil {
+		q = q.Where("verification_status = ?", *f.Verification)
+	}
+	list, err := publishedOrder.page(q, f.Page)
+	if err != nil {
+		return list, fmt.Errorf("list published results: %w", err)
+	}
+	return list, nil
+}
+
+// UpdatePublished loads what is said of a result, lets change edit it and saves
+// it in one transaction. Only the notes, the owner and the verification can
+// change. It returns ErrNotFound, or the error of change without saving
+// anything.
+func (s *Store) UpdatePublished(ctx context.Context, id uuid.UUID, change func(*Published) error) (*Published, error) {
+	var p *Published
+	err := s.InTx(ctx, func(tx *Store) (err error) {
+		if p, err = tx.lockPublished(id); err != nil {
+			return err
+		}
+		old := *p
+		if err := change(p); err != nil {
+			return err
+		}
+		p.ResultKey, p.ID, p.RunID, p.CreatedAt = old.ResultKey, old.ID, old.RunID, old.CreatedAt
+		p.StreamKey, p.StreamID = old.StreamKey, old.StreamID
+		return tx.savePublished(p)
+	})
+	return p, err
+}
+
+func (s *Store) lockPublished(id uuid.UUID) (*Published, error) {
+	var p Published
+	err := s.db.Clauses(clause.Locking{Strength: "UPDATE"}).Take(&p, "id = ?", id.String()).Error
+	if err != nil {
+		return nil, fmt.Errorf("published result %s: %w", id, translate(err))
+	}
+	return &p, nil
+}
+
+func (s *Store) savePublished(p *Published) error {
+	p.setPublic()
+	if err := s.db.Save(p).Error; err != nil {
+		return fmt.Errorf("update published result %s: %w", p.ID, translate(err))
+	}
+	return nil
+}
+
+// DeletePublished removes a published result, its stream, and nothing else: the
+// run stays, with what runners said of it. check sees the row as it is at that
+// moment and may refuse. ErrNotFound: no such result.
+func (s *Store) DeletePublished(ctx context.Context, id uuid.UUID, check func(*Published) error) error {
+	var p *Published
+	err := s.InTx(ctx, func(tx *Store) (err error) {
+		if p, err = tx.lockPublished(id); err != nil {
+			return err
+		}
+		if err := check(p); err != nil {
+			return err
+		}
+		if p.StreamID != "" {
+			if err := tx.deleteStream(ctx, p); err != nil {
+				return err
+			}
+		}
+		return tx.DeleteResult(ctx, p.ID)
+	})
+	if err == nil && s.tx == nil { // what is left, the sweep removes
+		_ = s.purge(ctx, p.StreamKey)
+		_ = s.purge(ctx, p.ResultKey)
+	}
+	return err
+}
+
+// DeleteStream removes the stream of a published result, which stays itself.
+// check is that of DeletePublished. ErrNotFound: no such result, or it has no
+// stream.
+func (s *Store) DeleteStream(ctx context.Context, id uuid.UUID, check func(*Published) error) error {
+	var p *Published
+	err := s.InTx(ctx, func(tx *Store) (err error) {
+		if p, err = tx.lockPublished(id); err != nil {
+			return err
+		}
+		if err := check(p); err != nil {
+			return err
+		}
+		if p.StreamID == "" {
+			return fmt.Errorf("stream of result %s: %w", id, ErrNotFound)
+		}
+		return tx.deleteStream(ctx, p)
+	})
+	if err == nil && s.tx == nil {
+		_ = s.purge(ctx, p.StreamKey) // what is left, the sweep removes
+	}
+	return err
+}
+
+func (s *Store) deleteStream(ctx context.Context, p *Published) error {
+	id, err := uuid.Parse(p.StreamID)
+	if err != nil {
+		return fmt.Errorf("stream of result %s: %w", p.ID, err)
+	}
+	return s.DeleteResult(ctx, id) // which takes it away from here as well
+}
+
+// unpublish forgets what was said of results that are deleted, and takes
+// deleted streams away from those that stay.
+func (s *Store) unpublish(keys ...int64) error {
+	err := s.db.Delete(&Published{}, "result_key IN ?", keys).Error
+	if err == nil {
+		gone := map[string]any{"stream_key": nil, "stream_id": ""}
+		err = s.db.Model(&Published{}).Where("stream_key IN ?", keys).Updates(gone).Error
+	}
+	if err != nil {
+		return fmt.Errorf("unpublish: %w", translate(err))
+	}
+	return nil
+}
+
+// IsShared reports whether the owner lets everybody see the result. RefStack
+// takes any text for yes (refstack/api/utils.py, check_user); texts that plainly
+// say no are no here, because a mistake would show what is private.
+func (p *Published) IsShared() bool {
+	if p.Shared == nil {
+		return false
+	}
+	switch strings.ToLower(strings.TrimSpace(*p.Shared)) {
+	case "", "false", "no", "0", "off":
+		return false
+	}
+	return true
+}
+
+func (p *Published) setPublic() { p.Public = p.Owner == "" || p.IsShared() }
