@@ -83,8 +83,8 @@ var Boot = Schema{
 // maxBootName has room for five texts of maxSearchText and the hyphens between.
 const maxBootName = 5*maxSearchText + 4
 
-// BootSelectors names the fields by which boots can be deleted
-// (app/handlers/boot.py of the original).
+// BootSelectors names the fields by which boots can be deleted (BOOT_VALID_KEYS
+// in app/models/__init__.py of the original).
 var BootSelectors = []string{"_id", "board", "defconfig", "defconfig_full", "build_id", "defconfig_id",
 	"job_id", "job", "kernel", "name", "boot_job_id", "boot_job_url"}
 

@@ -1,6 +1,9 @@
 package document
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // Build is one kernel built with one configuration; the original called it
 // defconfig until 2016. A second report of the same build replaces the first.
@@ -10,7 +13,7 @@ var Build = Schema{
 	Fields: []Field{
 		{Name: "_id", Kind: ID, Flags: Search},
 		{Name: "created_on", Kind: Date, Flags: Search},
-		{Name: "version", Kind: Text, From: "version", Default: "1.0"},
+		{Name: "version", Kind: Text, From: "version", Default: "1.1"},
 		{Name: "name", Kind: Text, Flags: Search, Max: 3*maxSearchText + 2},
 		{Name: "job", Kind: Text, From: "job", Flags: Must | Search | Distinct},
 		{Name: "job_id", Kind: ID, Flags: Search},
@@ -66,7 +69,27 @@ var Build = Schema{
 
 func finishBuild(d *Document) {
 	fullDefconfig(d)
+	if version := kernelVersion(d); version != "" && d.Get("kernel_version") == nil {
+		d.Set("kernel_version", version)
+	}
 	d.Set("name", strings.Join([]string{d.Text("job"), d.Text("kernel"), d.Text("defconfig_full")}, "-"))
+}
+
+// The release candidate belongs to the version (app/utils/build/__init__.py of
+// the original); the number of commits since the tag does not.
+var versionStart = regexp.MustCompile(`^v?(\d+\.\d+(?:\.\d+)?(?:-rc\d*)?)`)
+
+// kernelVersion reads the version of the kernel out of what git describes it as;
+// it is empty when that does not begin with one.
+func kernelVersion(d *Document) string {
+	describe := d.Text("git_describe_v")
+	if describe == "" {
+		describe = d.Text("git_describe")
+	}
+	if m := versionStart.FindStringSubmatch(describe); m != nil {
+		return m[1]
+	}
+	return ""
 }
 
 // JobOfBuild makes the job that a build belongs to, for the case that nobody

@@ -12,7 +12,7 @@
 //
 // The labs' clients are old, and many were never fixed: they send null for
 // whatever they do not know, numbers as text, and keys that never existed
-// (lava-ci's boot report has dt_test). kernelci-backend took all of that
+// (LAVA's boot report has dt_test). kernelci-backend took all of that
 // (app/utils/validator.py), so Intake does: keys it does not know are dropped
 // and named in a warning, null is as good as absent, numbers and their texts
 // are the same. What is refused, with an *InvalidError that names the field, is

@@ -99,6 +99,28 @@ func TestJobOfBuild(t *testing.T) {
 	}
 }
 
+func TestKernelVersion(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct{ describeV, describe, want string }{
+		{"", "v3.19-rc2-194-g691c85c227eb", "3.19-rc2"},
+		{"", "v4.1.14-12-gabc", "4.1.14"},
+		{"4.0-rc7", "next-20150109", "4.0-rc7"},
+		{"", "next-20150109", ""},
+		{"", "", ""},
+	}
+	for _, tt := range tests {
+		build := intake(t, Build, `{"job":"j","kernel":"k","defconfig":"d","arch":"a","git_describe_v":"`+tt.describeV+`","git_describe":"`+tt.describe+`"}`)
+		if got := build.Text("kernel_version"); got != tt.want {
+			t.Errorf("git_describe_v %q, git_describe %q: version %q, want %q", tt.describeV, tt.describe, got, tt.want)
+		}
+	}
+	build := intake(t, Build, `{"job":"j","kernel":"k","defconfig":"d","arch":"a","git_describe":"v4.0","kernel_version":"4.0.1"}`)
+	if got := build.Text("kernel_version"); got != "4.0.1" {
+		t.Errorf("the version that was posted became %q", got)
+	}
+}
+
 func TestCompleteBoot(t *testing.T) {
 	t.Parallel()
 

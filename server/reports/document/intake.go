@@ -51,7 +51,7 @@ func (s *Schema) read(body Body, whole bool) (*Document, []string, error) {
 	warning := unknownKeys(unknown)
 	switch {
 	case known == 0:
-		return nil, nil, &InvalidError{Reason: "No valid data found. " + warning}
+		return nil, nil, &InvalidError{Reason: strings.TrimSpace("No valid or acceptable keys in the JSON data. " + warning)}
 	case warning == "":
 		return d, nil, nil
 	}

@@ -42,9 +42,8 @@ func finishJob(d *Document) {
 }
 
 // CleanBranch returns what follows the last slash of a branch: build systems
-// report the branch of their own checkout, local/master for master
-// (app/utils/__init__.py of the original). Only jobs hold it so; boots and
-// builds keep the branch as it was sent.
+// report the branch of their own checkout, local/master for master. As in the
+// original only jobs hold it so; boots and builds keep the branch as it was sent.
 func CleanBranch(branch string) string {
 	return branch[strings.LastIndexByte(branch, '/')+1:]
 }

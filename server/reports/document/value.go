@@ -107,7 +107,7 @@ func takeBool(raw jsontext.Value) (any, error) {
 }
 
 // takeSeconds converts seconds to milliseconds. It never fails: a negative
-// duration, or one that is no number, is 0, as in the original
+// duration, one that is no number, and one that is too long are 0, as in the original
 // (app/utils/boot/__init__.py). A time as it is rendered, {"$date":…}, is
 // understood too.
 func takeSeconds(raw jsontext.Value) any {
@@ -120,7 +120,10 @@ func takeSeconds(raw jsontext.Value) any {
 	if !ok || f < 0 {
 		return int64(0)
 	}
-	return int64(math.Round(min(f*1000, maxMillis)))
+	if millis := math.Round(f * 1000); millis <= maxMillis {
+		return int64(millis)
+	}
+	return int64(0)
 }
 
 // takeID accepts an id as plain text and as it is rendered.
