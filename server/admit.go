@@ -133,7 +133,7 @@ func (s *Server) notOffered(c echo.Context, op *operation) error {
 	if st, ok := ctx.Value(stateKey{}).(*state); ok {
 		st.op = op
 	}
-	if !op.public() {
+	if !op.public() && !op.openVerbs {
 		if _, err := s.identify(ctx, op); err != nil {
 			return s.refused(ctx, op, err)
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/slipway-lab/slipway/server/discovery"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/products"
+	"github.com/slipway-lab/slipway/server/reports"
 	"github.com/slipway-lab/slipway/server/results"
 	"github.com/slipway-lab/slipway/server/ui"
 	"github.com/slipway-lab/slipway/store"
@@ -64,6 +65,10 @@ type Config struct {
 	// Products configures SPI's side.
 	Products products.Config
 
+	// Reports configures KernelCI's side. What it needs to know of the server
+	// itself is filled in.
+	Reports reports.Config
+
 	// Metrics is where the server's counters are registered; nil makes a new one.
 	Metrics *prometheus.Registry
 
@@ -93,12 +98,14 @@ type (
 	discoveryHandler = discovery.Handler
 	resultsHandler   = results.Handler
 	productsHandler  = products.Handler
+	reportsHandler   = reports.Handler
 )
 
 type areas struct {
 	*discoveryHandler
 	*resultsHandler
 	*productsHandler
+	*reportsHandler
 }
 
 var _ api.StrictServerInterface = areas{}
@@ -172,7 +179,8 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 	if err != nil {
 		return areas{}, err
 	}
-	return areas{disc, res, prod}, nil
+	c.Reports.Build, c.Reports.Tokens, c.Reports.Now = c.Build, c.Auth, c.Now
+	return areas{disc, res, prod, reports.New(c.Store, c.Reports)}, nil
 }
 
 // Background does what no request asks for, until ctx ends. It belongs beside

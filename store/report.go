@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ func (s *Store) ReportByID(ctx context.Context, c *Collection, id string) (*Repo
 
 // ReportByIdentity returns the report with this identity, or ErrNotFound.
 func (s *Store) ReportByIdentity(ctx context.Context, c *Collection, identity []byte) (*Report, error) {
-	r, err := s.oneReport(ctx, c, "identity = ?", identity)
+	r, err := s.oneReport(ctx, c, "identity = ?", digest(identity))
 	if err != nil {
 		return nil, fmt.Errorf("%s by identity: %w", c.table, err)
 	}
@@ -111,14 +112,21 @@ func (s *Store) replaceReport(c *Collection, seq int64, r *Report) error {
 	return nil
 }
 
+// digest keeps GORM from taking the bytes for a list of values.
+type digest []byte
+
+// Value makes a digest a driver.Valuer.
+func (d digest) Value() (driver.Value, error) {
+	if d == nil {
+		return nil, nil
+	}
+	return []byte(d), nil
+}
+
 // args are the values of a row: the identity, the columns, the rest.
 func (c *Collection) args(r *Report) []any {
 	args := make([]any, 0, len(c.Columns)+3)
-	if r.Identity == nil {
-		args = append(args, nil)
-	} else {
-		args = append(args, r.Identity)
-	}
+	args = append(args, digest(r.Identity))
 	for i, column := range c.Columns {
 		args = append(args, toColumn(column.Kind, r.Values[i]))
 	}

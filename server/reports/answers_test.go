@@ -20,6 +20,9 @@ type queryCase struct {
 	ID       string `json:"id"`
 	Resource string `json:"resource"`
 	Query    string `json:"query"`
+	Expected struct {
+		Status int `json:"status"`
+	} `json:"expected"`
 	Effect   *struct {
 		Count     int                       `json:"count"`
 		Returned  int                       `json:"returned"`
@@ -73,8 +76,8 @@ func sampleBoots(tb testing.TB) []*document.Document {
 	return boots
 }
 
-// answer is what a search over documents in memory returns.
-func answer(t *testing.T, docs []*document.Document, q query.Query) (count int, result []map[string]any) {
+// inMemory is what a search over documents in memory returns.
+func inMemory(t *testing.T, docs []*document.Document, q query.Query) (count int, result []map[string]any) {
 	t.Helper()
 
 	var matches []*document.Document
@@ -121,7 +124,7 @@ func TestAnswers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			count, result := answer(t, boots, q)
+			count, result := inMemory(t, boots, q)
 			c.check(t, count, result)
 		})
 	}

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,6 +18,11 @@ type Document struct {
 
 // Schema returns what the document is one of.
 func (d *Document) Schema() *Schema { return d.schema }
+
+// Clone returns a copy that can be changed without changing d.
+func (d *Document) Clone() *Document {
+	return &Document{schema: d.schema, values: slices.Clone(d.values), given: slices.Clone(d.given)}
+}
 
 // Get returns the value of a field, nil when it has none. It panics when the
 // schema has no such field.
