@@ -138,12 +138,20 @@ func (s *Store) DistinctReports(ctx context.Context, c *Collection, field string
 			SELECT v FROM step WHERE v IS NOT NULL
 			UNION ALL SELECT NULL WHERE EXISTS (SELECT 1 FROM %[2]s WHERE %[1]s IS NULL)`, column, c.table)
 	}
-	var values []*string
-	err := s.read(ctx).Raw("SELECT v FROM ("+statement+") AS all_values ORDER BY v"+s.direction(false), args...).Scan(&values).Error
+	rows, err := s.read(ctx).Raw("SELECT v FROM ("+statement+") AS all_values ORDER BY v"+s.direction(false), args...).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("values of %s.%s: %w", c.table, field, translate(err))
 	}
-	return values, nil
+	defer rows.Close()
+	var values []*string
+	for rows.Next() {
+		var v *string
+		if err := rows.Scan(&v); err != nil {
+			return nil, fmt.Errorf("values of %s.%s: %w", c.table, field, translate(err))
+		}
+		values = append(values, v)
+	}
+	return values, translate(rows.Err())
 }
 
 // ReportGroup is the reports that have the same values in some columns.

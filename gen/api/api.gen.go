@@ -20239,7 +20239,7 @@ type GetTokenResponseObject interface {
 }
 
 type GetToken200ResponseHeaders struct {
-	ETag *string
+	CacheControl *string
 }
 
 type GetToken200JSONResponse struct {
@@ -20254,22 +20254,12 @@ func (response GetToken200JSONResponse) VisitGetTokenResponse(w http.ResponseWri
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if response.Headers.ETag != nil {
-		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
 	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
-}
-
-type GetToken304Response = ReportsNotModifiedResponse
-
-func (response GetToken304Response) VisitGetTokenResponse(w http.ResponseWriter) error {
-	if response.Headers.ETag != nil {
-		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
-	}
-	w.WriteHeader(304)
-	return nil
 }
 
 type GetToken400JSONResponse struct{ ReportsBadRequestJSONResponse }
@@ -21199,6 +21189,22 @@ func (response UploadFile413JSONResponse) VisitUploadFileResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFile415JSONResponse struct {
+	ReportsUnsupportedMediaTypeJSONResponse
+}
+
+func (response UploadFile415JSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -24826,87 +24832,87 @@ var swaggerSpec = []string{
 	"z0xGviaf8HfLa5QSMDvXTXs2m7V1r3YkQsL0ux7k3npI2VU+ub2PrZNWr9ut/96/J7NPQHpgTZMoVFRj",
 	"4A6sJcAKN9JGxkMtTYB5fwpSc7bn+JqULsreZU0TdLNtqcGNFBt7mKoSu3U6r87zPNYEEObWVeWsWWST",
 	"amWBMNSxHdmbbbgcw3/V8FFx+kyj8dRSgiRMZZ2UJWGBlhyQFumKXZP/f/autrltW0v/FYxmdmLP0JKc",
-	"27R749kPbnLbSbdNPU7TfrjxRBAJSagpwEuAlrWe/Pc75wDgi0RKpCzJso1PiSWKAMjzjgfnseGihyYf",
+	"27R749kPbnLbSbdNPU7T+6HxRBAJSagpwEuAlrWe/Pc75wDgi0RKpCzJso1PiSWKAMjzjgfnseGihyYf",
 	"GDQ5K1dDPDec4xvcMzS5NIaRWZjNifu8JLG9e/OvK+avkV7qthmzgn1r6R0zK7xedg+HId8aS3y1+xPd",
 	"dnH1Jyas5NQhCe39SzJdrQWZEqRiDbl+KgrEfwScAWZ/U5OONmLRv4RBmnDo42BSFAjqK5kSF5lmc6rE",
 	"TakRg/rpZKfY5S1k1TIx59IN01L2pZC6IS/uiAuuJiyq6muYE+GumNAMRw7TBM9r2mDVnNPmishUh3LK",
 	"ymT+IyPJVdOx13eaZge/2+ufGHP/ZSrW8/bD4/Ws/YfF2p8Y27Etzv7fELSENbag0PQZ1XqEp5VNicnU",
-	"d5Rj31aF6parCNkyXZHoH66xNP9gKLNertlOBBcsOe5+EX9hmSpJxVe7tZHf8JWyRtaMw00FTTAWEa7r",
-	"gUyX2NltR0AmuHkl9JCHE/MAz7K1UlNvsgsqHALfaVZfPUHrwCyGfek4sE/lXyjf4ydNE73cM3qtbVki",
-	"e0TrVAilevfWTKwEBr3P4EAgnDkda25tbAOKKVOKjpk5P+AmUYMBcgagCXu+1QnPnX8Yji7D2rSVxyZE",
-	"+KnIxcr0TirJVgZGWwgo1/DlV0pbf0/23MvswTDlt5XYzTJft5d0VbK81Ya35yZRl9Wex7HbcrMtfkpW",
-	"GPM83GTFNDcw2HMIYcBkxlLppjmv20Zqu9rDSpvMKhokT7l7epb50wvQ6azzikMKOO14NBU/ccOtVPXe",
-	"vfnPyhounpMCLTb7FkRRHhnkgNklzx3eGRlYZzgAZymiHAVg9d7t2Nd4xmzffPd6uXoP0zvKw3GUSxtx",
-	"O1akJrhlGKdW6ZrrXC+hs5VF5IzfE4lmUP8CkooMMGg00ND4ILrLck8EFraCqken+Hmh3CJnIqf+rNRF",
-	"OnsYw2deQv0joSEbQnxwNJUKwuQQomUs80BYfdwS7VGptQZy5QlBnwkhaIX0PFRKyjShhy8vnif0wTyh",
-	"FWGMYTfkYIAmVJGjwYfRyUcp2MlvVIeTwbHBM/I4JgkfT7S3KIf7kn101ojq9QEcr7sr29nQI4vuIJ3g",
-	"ZeLyJxLwmcM+DaM93PhfGe8ZpLrtIWzzrTy/CvBjrtnU9P6h4QR/QXi00JaIC9tQAHHVCBYzmGrFqk7u",
-	"xFwh3VgzsIGF02ft7l2L84Yb5+byxvvmMC9HRlGzu28nhNv7PHIbhnZfX7M7fUbSmxtEcUckljOWkJAq",
-	"17y5PHFL59o1kCRVs4b/K01/Su9+ZWKsJ523p/3X31UglJ9S6Qoe+PqqFT5zX7N6BjUrxcU4Lpiep5Vy",
-	"a/dU2tjg3r2or3f9LszDwGfhqMcdQaTt5rZmkwfW1dmxitalwjB1X746mPJVQbsOVKGCRnf9iIJfqX6b",
-	"aF+Pak3DyRSHur/+1qAKtsh8b+6AR94INRp7lHO72mN+x/U1si75SKdmG3fKIk4JeG0SyikzR/koURp/",
-	"kARfhJLFQ3VcERrP6FyRQV0ZYxDAvIbMHIVxZ+bcZxM5E2fmLDVT+pUiTOhkbg7rzRbWGdI4rsUwjZk+",
-	"z56kL9n5BNuX7HzJzpfsvEXxJTtfsttJyU6QPHQz6eKziW2DquAzX+2rLP2bcT2x9TaTbhUqSH1bMbqh",
-	"epIXjK6XzmrXnbn5x+vimZt+xZmbQgiOuPl8hjWRuKm4MbUa4lEIORHiUao7xtEa2NYnN8YTBm2ZNayv",
-	"fTl0sS9/PYfy1wJi/PGhW5m6Wm1WTET1DXCK3LQiUvlpTEfC6E5ktjprC1/7w7aHdlBcFA7b7vSc7dJ5",
-	"DZCHhROwIKZcaR424VnTUtO4UMORCR9zQbHtnCLpjSWyiOi8mnWt3unYKXgpPaQj4RHl8dy+9F03MbAC",
-	"mouClU8If3ohVayJeEJ0A9fulwXGtK3yLDC7Z4EBV/uOKuapYDwVzDPlFT4fjxM2bkXA0oY+ph0XDOjb",
-	"z4lMb9oM4ZT0AlLnxr9y4JDGo/A2C/kgInbX/PJLNk4Y+qo2C/8F+coaXmz8QvPrf+b6x4SKcNLqJ+/k",
-	"tKHBMz85T9oM8J6NQilGfPxTGrdYyo8pj6N/iVueSGHrHQ1/+SsdthPg9wzCHHvquuFvfqNtnsFFTMXu",
-	"kTygT54B6UUzIOXB7U5ZHddUJzDRo/lkCtv2Y3AUZV6jv0zvXhvBYlUGIlJzJVcQDeKmeAWY0USlTvZ3",
-	"19sjG2H/TEVGAFaTFeUPOu/Ru7cuHp5x6FkzDhm+sFzEttlO/LT/3X+/+WG5obgBnNZ3FDfQIjubUv6v",
-	"Ch8o+8niHor5dLFy0MMkvhdxpbkIde8eU6Kvgk5Zk56HEzkjU0i7DdCYCW2zbsRxm67UE6oInUoxznaT",
-	"luoQFSYOpuXsz594y03zWp+0PWrSZkLBHfciwKFQTN6B4NR5DFOj8oHe0wv08LWiAbH2xbRXtCbGovWt",
-	"XZlQdTjk3liTMonZ1UqbvtISL9r7hherBldX+YkTfMgnodGlRZexqbOAt7fsJ0YFV7HGTQREYegREJHG",
-	"sT3vg2kc3CJvJ7eqPOp9ifclTX2JqvMjRnZNO8gsBMKDaHSpk6B3L0/AvWRYiWfrXRr6laYepa0vqcg8",
-	"DHoL/tueLVWKgouoa3tYKpA8E/7TUs3Ds6AeAgvq2hpBE7OwkPs3IEPNht0iJWpBY54NL+q6LYKSVnmK",
-	"1BdHkboV9d2uV3ciuzFhagZat/sQi/yp5CgVmsfkE7vRDGE7r/un/zwjMdUsIbcsgWUpEkk80SchZSNc",
-	"H9cRou54J8Ldfs/UqE08/A4YU0se3vOm+u2OPfKmHuh2x2KqsJS11H6vqi+oylNKCQruwjZFVeLFHlb5",
-	"fGGVCPPyuEqPq/S4yk1wlX+aeHJXQMzWwLdWWMRf5LDNWg8Tuvgz15+TeAPw4n7wjm0e8I9S6jbXX9CE",
-	"iVa/aIfz3Byw+aOkSdTy8g9CaSpCdiBY4P0APNH9eoSnR3iOXRz2aBBPR2FbgnVmTP9mgwhiTpsScKF4",
-	"xAjXXXJOFAslcjW5s6t4NpdOTf/ygMR0GJAhaHlA/pbDgJhlBF+EMaypiUwDAg+EaxbqNGEBGaL7wFGH",
-	"YIsIy40RDBbTMCsOJUrjhdeMwey0Ijw6M2rCLVFkttEVWB5Le4svAm7BaBJzSEcEU13yQePUzZ3M4EcD",
-	"/PcrjwYB9jwV5HX/9M0xkQme1DWjw7rIUfb1P4/ryesyA7BbmKsZ4oBxrhku2ANdfeVnR0DXsdWz7ZV+",
-	"vv/hhx9en25a+3HzKZdlymDXpY+K3y4VeuzVS6Wex4HBLhWOVuBg0UB58JIHL3kgrAfCroUqWcvy9LBK",
-	"663xkjtojIVtcHmlv6hFw5rJ7g0Ou+QuHoqH9T7F+xQPiPVuZlNA7BP3Mk39S2PP0tqnVGUiZqsa/98e",
-	"F7tcl0L+5qwuBW90qTa1Aj6bV16eE342q6V4AO3BAGhX1h52iKDFcbcMoXVa86wwtCt3Ycqq5VG0LxNF",
-	"+2Ad3j6M1nRoejiOttDAY8dA2l1udmT3f0FQ2szZeyyt31HZN5Z2+zsqDwLTVmcYyxlP/RWq7pLKLKeU",
-	"3iRZ47gGxbH84qqWuiMQfjKcE3hVNEH9zTauq9vrkljKa0fWP62vieXt7XzH3QPqC40gkKJQOILGXffe",
-	"rdSjgihXCnh5i7L4+aKaFL+rVpbeff5/VxBokNzkP8q5LDdSDJvTXBaX7NXicBpR06pXvVutaJvXZg1D",
-	"368qyq0Q+WolW3GZWnldvRJmOiivmWjU9P2aif0e/SB/TNgX4Y9+7OHoB75cf+zDH/t4ZpuHezjC8S9k",
-	"7mh8+WcF/qdV+2200M3nc3eDNY6WP1C/txjjw815FIEj2W0x1th4XL8Hxb9sULxzUJtvmuAdNobDg0vF",
-	"TUe4TY6DR5pKtVAtHSdUaASNK6LZnUYs8wTcNdbikD4YwgxCx3RF02NU+51BwQu69QhgcBx3DRYcnzRX",
-	"ZEqjRWDFOxpOGNJZJjJey2AJF7trvwUeQe7rnRuZot8gqrYWYJuFzu/fvPnH93X2akWd05jEYoZnPikm",
-	"dr17/KcltkJn6mcNHVeER5iPIWe4/RLSNUFoNOWCK51QLRMSUiGkJkPmIA21mIvMvD0XvIWzVx5qcRBQ",
-	"i1Vq2iJgMAoI3yoWJkyfIBes85ENgK+LioQRwREoidWr4+pK5Ob6sbXgOhNrD3N4eTCHLelPFnBXqU+7",
-	"clNBYv+XzQ3QYWXYTihGmMpoGqrgd/3+W7e6V1YZc58VTqRiFRF5wkapqnZZPrl7iKjBYyVamoqly65S",
-	"EUFyhCdut1veb2TTW4BnqoKky6qUMNuCgjURpem8Fhizw7SvoECHBosZ7gYW42Iyi4jxiBefAW4F8fII",
-	"OWCduapJDLPMbzFBdPmhUbcT3BY0LOX1vOSXbPRJ0/D6raFTFywhis4VHoDBT8hY2g07+OsVWEKwciJS",
-	"bivQbNLJxP0NT6lLzvHHaCuRCExwNWH407n6ItzfDmWY8brThBFNQbdpHGfdJcz4aG+ndA7+nJKRTKbZ",
-	"/cEAMwH2KSI3CVjfeE6OBmb1//Om/18kkoINKns05LBFy1HZerMMn5ujiQ/uK8yVXV+Q9amwcy4+sk6Q",
-	"29qOgQJJ+AslhMOdTGUz6KD7NGTKON3cqGpQT5RQLiBIX5rMXxOmJywxJc4ULai8ZclbMgChI6dkjge+",
-	"iSbzAbzTwYjGipE+EZLI0YiMiBgg0FzMEal0ZsvyU0aFWZKiph5fWEuS1i3BycG6Rax/A7beedXWvxbc",
-	"WzaZbMpOe5ZeBwLHOFx52u8392sf2czxoH4LStO5O5nNZicg0ydpEltRfuT5TdNY8xua6B7OK6KatioF",
-	"Z7eq9OBWJbrkJ4NTBsVGw1K2K1SRGYtjqzlDqSdgoHLL0NllPdus4BO9heBl5TJwJwCuax6ILEYgDSA5",
-	"nwVN9UQm/P9dFt3AB7bPMDYLODaNNOpDjAbxwaaBQV1EwMI0gfjk7b/vwe4MGU1Y0nn77yv4K6Fme8P9",
-	"DS8j/+CqGFBcSKUJJUZBnZAU4wr0GXVhRRm5hJd2Q4o96cqoH+VYlWscv4W4WsjduhAga+ZEFRksusVB",
-	"YW/MBQJWUyFqcZ2SsIdUmsQk5oI5QlB1w0I+sjpYlx9dpqLOAS+rXZKKgFByIxXX/JYRSA/HLOmSoz8g",
-	"8Z8wbCvFQgppKCVDGiGikCtbOWBRVjWAibtn4AoHEAN1j0teDAypdWIYpWU+zNnaxXSrlV/2QYIPEnyQ",
-	"4IMEHyS89CDBdVVEw5v7163GDkkqlkIHeC31QUJeJcXefUjtzVQGBx7JOEKHQTUZwHQHpqsiHlQb/C2H",
-	"g4AMxlx/NZ0e4S9TMIH/0cR8Ern2uxYTG9Mhth8YfBFajtElmUIAjo2lArNuFhEtScTVdXV+D0v7CX6z",
-	"svr6UEtmRtha3bXZuDBoPdoGMXQQBU1RrBgNJ/jwuh2Pe9ms6nk4JcvPKNYZrH1k5fthhcuS8cBbFnEq",
-	"xnhYU1EyHL17uPgraL7JNFr2O4nZBdi4BiecrflxAXFgsCoQW0acEogKA7vNhPs2MKMugZvbjZuY0Vtm",
-	"IgMtE7C3YEfMNmDUXWE8Gu/cyFAzyL/wWReDs86ExbEsRbFgaSi8hSEXFGPexbh2P7s4sEDyaiil7uo7",
-	"/co1zDVJjUpjja/RlrTfBB2WJDLpvBVpHAcoJzZUd3cohJ2v+/1vV42Dy9X2zBl/CKTcFLfSRXab8WDz",
-	"JQg28z1wN7Dkh2eFKb7TPZrfExzP2mDbo6HBWa/ZhIcT19Mh699tDlOCTqVCcDE2XbEZiyBZz3FCS0gm",
-	"+3TcwYodhjkLI9V1cDNfP0VM09PGfeQJ0dUS4EjnL6YscC0AIAXxH9Lwmono5DY7zdNx8q9qFeB9Mo8k",
-	"VvfcTGKudGDVAduLxdz0mqeRIkM2kgjnn5sTJixWrEs+OoWI5bgK3A+3/JUO/3STeaifvj3t9k0spSed",
-	"t50eveE9/KxQ0lE6fwmZItEo4nBTGl/gVqjmZgarFCyfODxRG4TI4d/wIlZrm8IzonzzmsZGGfwKqcvb",
-	"/rnWNVbsYjok5xcfCnIXcRXKW5bMO1cFEYvp8CQTqcWEv3W2j7JeVcbW+UH2TtBJExi6hyGwnd5yWbZg",
-	"vBVhd1aGsdatuAgZ1r/O3Nlba9dnLI7PTKdWGaZIqcC1YvGom5dY8wdRVQ2mWXd1CxEIaRwrclSomp9f",
-	"fIDH/Lp/+t1xl/x+Y8FTMtVGXUgqYqZK8wpjqZB3oTAPW9pYnsS7WKaRCmACKliomKiAGKfIImKi1bxR",
-	"oOJiHJsuOm57Ylocz1xeMeAvcgiSnfIYhoW4VgXmNshyYUcwR6epKh5aNqZEkWshZzieaSnqTjsrQofw",
-	"WJZmYkzgt6tv/wkAAP//",
+	"d5Rj31aF6parCNkyXZHoH66xNP9gKLNertlOBBcsOe5+Ef/GMlWSiq92ayO/4StljawZh5sKmmAsIlzX",
+	"A5kusbPbjoBMcPNK6CEPJ+YBnmVrpabeZBdUOAS+06y+eoLWgVkM+9JxYJ/Kv1C+x0+aJnq5Z/Ra27JE",
+	"9ojWqRBK9e6tmVgJDHqfwYFAOHM61tza2AYUU6YUHTNzfsBNogYD5AxAE/Z8qxOeO/8wHF2GtWkrj02I",
+	"8FORi5XpnVSSrQyMthBQruHLr5S2/p7suZfZg2HKbyuxm2W+bi/pqmR5qw1vz02iLqs9j2O35WZb/JSs",
+	"MOZ5uMmKaW5gsOcQwoDJjKXSTXNet43UdrWHlTaZVTRInnL39Czzpxeg01nnFYcUcNrxaCp+4oZbqeq9",
+	"e/OflTVcPCcFWmz2LYiiPDLIAbNLnju8MzKwznAAzlJEOQrA6r3bsa/xjNm++e71cvUepneUh+Molzbi",
+	"dqxITXDLME6t0jXXuV5CZyuLyBm/JxLNoP4FJBUZYNBooKHxQXSX5Z4ILGwFVY9O8fNCuUXORE79WamL",
+	"dPYwhs+8hPpHQkM2hPjgaCoVhMkhRMtY5oGw+rgl2qNSaw3kyhOCPhNC0ArpeaiUlGlCD19ePE/og3lC",
+	"K8IYw27IwQBNqCJHgw+jk49SsJPfqA4ng2ODZ+RxTBI+nmhvUQ73JfvorBHV6wM4XndXtrOhRxbdQTrB",
+	"y8TlTyTgM4d9GkZ7uPG/Mt4zSHXbQ9jmW3l+FeDHXLOp6f1Dwwn+gvBooS0RF7ahAOKqESxmMNWKVZ3c",
+	"iblCurFmYAMLp8/a3bsW5w03zs3ljffNYV6OjKJmd99OCLf3eeQ2DO2+vmZ3+oykNzeI4o5ILGcsISFV",
+	"rnlzeeKWzrVrIEmqZg3/V5r+lN79ysRYTzpvT/uvv6tAKD+l0hU88PVVK3zmvmb1DGpWiotxXDA9Tyvl",
+	"1u6ptLHBvXtRX+/6XZiHgc/CUY87gkjbzW3NJg+sq7NjFa1LhWHqvnx1MOWrgnYdqEIFje76EQW/Uv02",
+	"0b4e1ZqGkykOdX/9rUEVbJH53twBj7wRajT2KOd2tcf8jutrZF3ykU7NNu6URZwS8NoklFNmjvJRojT+",
+	"IAm+CCWLh+q4IjSe0bkig7oyxiCAeQ2ZOQrjzsy5zyZyJs7MWWqm9CtFmNDJ3BzWmy2sM6RxXIthGjN9",
+	"nj1JX7LzCbYv2fmSnS/ZeYviS3a+ZLeTkp0geehm0sVnE9sGVcFnvtpXWfo343pi620m3SpUkPq2YnRD",
+	"9SQvGF0vndWuO3Pzj9fFMzf9ijM3hRAccfP5DGsicVNxY2o1xKMQciLEo1R3jKM1sK1PbownDNoya1hf",
+	"+3LoYl/+eg7lrwXE+ONDtzJ1tdqsmIjqG+AUuWlFpPLTmI6E0Z3IbHXWFr72h20P7aC4KBy23ek526Xz",
+	"GiAPCydgQUy50jxswrOmpaZxoYYjEz7mgmLbOUXSG0tkEdF5NetavdOxU/BSekhHwiPK47l96btuYmAF",
+	"NBcFK58Q/vRCqlgT8YToBq7dLwuMaVvlWWB2zwIDrvYdVcxTwXgqmGfKK3w+Hids3IqApQ19TDsuGNC3",
+	"nxOZ3rQZwinpBaTOjX/lwCGNR+FtFvJBROyu+eWXbJww9FVtFv4L8pU1vNj4hebX/8z1jwkV4aTVT97J",
+	"aUODZ35ynrQZ4D0bhVKM+PinNG6xlB9THkf/Erc8kcLWOxr+8lc6bCfA7xmEOfbUdcPf/EbbPIOLmIrd",
+	"I3lAnzwD0otmQMqD252yOq6pTmCiR/PJFLbtx+AoyrxG/za9e20Ei1UZiEjNlVxBNIib4hVgRhOVOtnf",
+	"XW+PbIT9MxUZAVhNVpQ/6LxH7966eHjGoWfNOGT4wnIR22Y78dP+d//95oflhuIGcFrfUdxAi+xsSvm/",
+	"Knyg7CeLeyjm08XKQQ+T+F7EleYi1L17TIm+CjplTXoeTuSMTCHtNkBjJrTNuhHHbbpST6gidCrFONtN",
+	"WqpDVJg4mJazP3/iLTfNa33S9qhJmwkFd9yLAIdCMXkHglPnMUyNygd6Ty/Qw9eKBsTaF9Ne0ZoYi9a3",
+	"dmVC1eGQe2NNyiRmVytt+kpLvGjvG16sGlxd5SdO8CGfhEaXFl3Gps4C3t6ynxgVXMUaNxEQhaFHQEQa",
+	"x/a8D6ZxcIu8ndyq8qj3Jd6XNPUlqs6PGNk17SCzEAgPotGlToLevTwB95JhJZ6td2noV5p6lLa+pCLz",
+	"MOgt+G97tlQpCi6iru1hqUDyTPhPSzUPz4J6CCyoa2sETczCQu7fgAw1G3aLlKgFjXk2vKjrtghKWuUp",
+	"Ul8cRepW1He7Xt2J7MaEqRlo3e5DLPKnkqNUaB6TT+xGM4TtvO6f/vOMxFSzhNyyBJalSCTxRJ+ElI1w",
+	"fVxHiLrjnQh3+z1Tozbx8DtgTC15eM+b6rc79sibeqDbHYupwlLWUvu9qr6gKk8pJSi4C9sUVYkXe1jl",
+	"84VVIszL4yo9rtLjKjfBVf5p4sldATFbA99aYRF/kcM2az1M6OLPXH9O4g3Ai/vBO7Z5wD9Kqdtcf0ET",
+	"Jlr9oh3Oc3PA5o+SJlHLyz8IpakI2YFggfcD8ET36xGeHuE5dnHYo0E8HYVtCdaZMf2bDSKIOW1KwIXi",
+	"ESNcd8k5USyUyNXkzq7i2Vw6Nf3LAxLTYUCGoOUB+VsOA2KWEXwRxrCmJjINCDwQrlmo04QFZIjuA0cd",
+	"gi0iLDdGMFhMw6w4lCiNF14zBrPTivDozKgJt0SR2UZXYHks7S2+CLgFo0nMIR0RTHXJB41TN3cygx8N",
+	"8N+vPBoE2PNUkNf90zfHRCZ4UteMDusiR9nX/zyuJ6/LDMBuYa5miAPGuWa4YA909ZWfHQFdx1bPtlf6",
+	"+f6HH354fbpp7cfNp1yWKYNdlz4qfrtU6LFXL5V6HgcGu1Q4WoGDRQPlwUsevOSBsB4IuxaqZC3L08Mq",
+	"rbfGS+6gMRa2weWV/qIWDWsmuzc47JK7eCge1vsU71M8INa7mU0BsU/cyzT1L409S2ufUpWJmK1q/H97",
+	"XOxyXQr5m7O6FLzRpdrUCvhsXnl5TvjZrJbiAbQHA6BdWXvYIYIWx90yhNZpzbPC0K7chSmrlkfRvkwU",
+	"7YN1ePswWtOh6eE42kIDjx0DaXe52ZHd/wVBaTNn77G0fkdl31ja7e+oPAhMW51hLGc89Veouksqs5xS",
+	"epNkjeMaFMfyi6ta6o5A+MlwTuBV0QT1N9u4rm6vS2Iprx1Z/7S+Jpa3t/Mddw+oLzSCQIpC4Qgad917",
+	"t1KPCqJcKeDlLcri54tqUvyuWll69/n/XUGgQXKT/yjnstxIMWxOc1lcsleLw2lETate9W61om1emzUM",
+	"fb+qKLdC5KuVbMVlauV19UqY6aC8ZqJR0/drJvZ79IP8MWFfhD/6sYejH/hy/bEPf+zjmW0e7uEIx7+Q",
+	"uaPx5Z8V+J9W7bfRQjefz90N1jha/kD93mKMDzfnUQSOZLfFWGPjcf0eFP+yQfHOQW2+aYJ32BgODy4V",
+	"Nx3hNjkOHmkq1UK1dJxQoRE0rohmdxqxzBNw11iLQ/pgCDMIHdMVTY9R7XcGBS/o1iOAwXHcNVhwfNJc",
+	"kSmNFoEV72g4YUhnmch4LYMlXOyu/RZ4BLmvd25kin6DqNpagG0WOr9/8+Yf39fZqxV1TmMSixme+aSY",
+	"2PXu8Z+W2AqdqZ81dFwRHmE+hpzh9ktI1wSh0ZQLrnRCtUxISIWQmgyZgzTUYi4y8/Zc8BbOXnmoxUFA",
+	"LVapaYuAwSggfKtYmDB9glywzkc2AL4uKhJGBEegJFavjqsrkZvrx9aC60yst+d+v3m9eFTwwpa0Iguj",
+	"q5SiXRGpIIf/y+YGvrAyGCcU40Zl9AcV67t+/61b3SurYrknCidSsYo4O2GjVFU7Ip+yPUTU4LESLU0d",
+	"0uVMqYgg5cFztNst2jey1C0gMVWhz2VVopdtLMGaiNJ0Xgt32WEyV1CgQwO7DHcDdnGRlsW5eByLz+u2",
+	"gmN5hMyuzlzVpHtZPreY9rmsz6jbCW72Ge7xerbxSzb6pGl4/daQpAuWEEXnCo+14CdkLO02HPz1Ciwh",
+	"WDkRKbfBZ7beZOL+hqfUJef4Y7SVSO8luJow/OlcfRHub4cdzNjaacKIpqDbNI6znhFmfLS3UzoHf07J",
+	"SCbT7P5ggJkA+xSRmwSsbzwnRwOz+v950/8vEknBBpWdF3IwomWebL0Fhs/Nkb8H9xXmyq4vyLpP2DkX",
+	"H1knyG1txwB8JPyFEsLhTqZeGXTQfRqKZJxublQ1qCdKKBdjkPH7pVo50xOWmMJlihZU3rLkLRmA0JFT",
+	"Msdj3EST+QDe6WBEY8VInwhJ5GhERkQMED4u5og/OrPF9imjwixJUVNlL6wlSeuW4ORg3SLWvwFbxbxq",
+	"618L7i2bTDZlpz1LrwPhYByuPO33m/u1j2zm2E2/BaXp3J3MZrMTkOmTNImtKD/y/KZprPkNTXQP5xVR",
+	"TVsVeLNbVXpwqxJd8pNBH4Nio2Ep2xWqyIzFsdWcodQTMFC5ZejsskptVvCJ3kLwsnIZWN+H65oHIosR",
+	"SAOgzWdBUz2RCf9/t6vUwAe2zzA2Czg2jTTqQ4wG8cGmgUFdRMDCNIH45O1f92B3howmLOm8/esK/kqo",
+	"2bRwf8PLyD+4KgYUF1JpQolRUCckxbgCfUZdWFHGI+Gl3ZBip7kylkc5ruQax2+BqxZIty4EyFo0UUUG",
+	"i25xUNjxcoGA1VSIWlz/I+wMlSYxiblgjuZT3bCQj6wO1uVHl6moc8DLapekIiCU3EjFNb9lBNLDMUu6",
+	"5OgPSPwnDJtFsZBCGkrJkEaIE+TKVg5YlFUNYOLuGbjCAcRA3eOSFwNDap0YRmmZD3O2djHdauWXfZDg",
+	"gwQfJPggwQcJLz1IcL0S0fDm/nWrsUOSiqXQAV5LfZCQV0mxIx8SdjOVgXxHMo7QYVBNBjDdgemViMfP",
+	"Bn/L4SAggzHXX03/RvjLFEzgfzQxn0Suqa5FusZ0iE0FBl+ElmN0SaYQgGNjqcCsm0VESxJxdV2d38PS",
+	"foLfrKy+PtSSmRG2VndtNi4MWo+hQWQcREFTFCtGwwk+vG7Ho1k2q3oeTsnyM4p1BlYfWfl+WOGyZDzw",
+	"lkX0iTEe1lSUDEfvHi7+CppvMo2WXUxidgE2rsG5ZWt+XEAcGAQKxJYRpwSiwsBuM+G+DcyoS+DmduMm",
+	"ZvSWmchAywTsLdgRsw0YdVcYj8Y7NzLUDPIvfNbF4KwzYXEsS1EsWBoKb2HIBcWYdzGu3c8uDiyQvBpK",
+	"qbv6Tr9ybXBNUqPSWONrtCXtN0GHJYlMOm9FGscByokN1d0dCmHn637/21Xj4HK1PXPGHwIpN8Wt9Ibd",
+	"ZjzYfAmCzXxnW2/JrSWnKBd7NOEnOJ6147Z7Q4NTYLMJDyeu20PW2dscswS9TIXgYmz6ZTMWQcKfI4iW",
+	"ME726bgjFzsMlRZGquvtZr5+iucEnjZ2JE+qrpZASzp/MWWBawEiKYj/kIbXTEQnt9k5n46Tf1WrAO+T",
+	"eSSxQuhmEnOlA6sO2Hgs5qYLPY0UGbKRRKD/3Jw9YbFiXfLRKUQsx1Wwf7jlr3T4p5vMQ3397Wm3b+Ix",
+	"Pem87fToDe/hZ4WykNL5S8gUiUYRh5vS+AK3UzU3M1ilYPnE4YnaQEYO/4YXsVrbFJ4e5ZvXRTaqAqyQ",
+	"urwhoGtqY8UupkNyfvGhIHcRV6G8Zcm8c1UQsZgOTzKRWiwatK4YoKxXlcJ1fsS9E3TSBIbuYRhtp7dc",
+	"2i0Yb0XYnZVhrJcrLkKGNbQzdyrX2vUZi+Mz08NVhimSLXCtWDzq5mXa/EFUVZRp1nfdwgxCGseKHBUq",
+	"7+cXH+Axv+6ffnfcJb/fWACWTLVRF5KKmKnSvMJYKmRkKMzDlkeWJ/EulmmkApiAChaqLiogximyiJiI",
+	"N28hqLgYx6a/jtvimBbHM5dXDPiLHIJkpzyGYSE2VoG5DfJf2BHMoWqqiseZjSlR5FrIGY5nmo26c9CK",
+	"0CE8lqWZGBP47erbfwIAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

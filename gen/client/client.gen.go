@@ -25909,12 +25909,7 @@ func (r DeleteTokenResp) ContentType() string {
 
 // GetTokenResp200Headers the declared response headers of an HTTP 200 response for GetToken
 type GetTokenResp200Headers struct {
-	ETag *string
-}
-
-// GetTokenResp304Headers the declared response headers of an HTTP 304 response for GetToken
-type GetTokenResp304Headers struct {
-	ETag *string
+	CacheControl *string
 }
 
 // GetTokenResp429Headers the declared response headers of an HTTP 429 response for GetToken
@@ -25946,8 +25941,6 @@ type GetTokenResp struct {
 	JSON503 *ReportsServiceUnavailable
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetTokenResp200Headers
-	// Headers304 the parsed response headers for an HTTP 304 response
-	Headers304 *GetTokenResp304Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetTokenResp429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -26624,6 +26617,8 @@ type UploadFileResp struct {
 	JSON406 *ReportsNotAcceptable
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *ReportsPayloadTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ReportsUnsupportedMediaType
 	// JSON429 the response for an HTTP 429 `application/json` response
 	JSON429 *ReportsTooManyRequests
 	// JSON503 the response for an HTTP 503 `application/json` response
@@ -26666,6 +26661,11 @@ func (r UploadFileResp) GetJSON406() *ReportsNotAcceptable {
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r UploadFileResp) GetJSON413() *ReportsPayloadTooLarge {
 	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r UploadFileResp) GetJSON415() *ReportsUnsupportedMediaType {
+	return r.JSON415
 }
 
 // GetJSON429 returns the response for an HTTP 429 `application/json` response
@@ -37424,9 +37424,6 @@ func ParseGetTokenResp(rsp *http.Response) (*GetTokenResp, error) {
 		}
 		response.JSON200 = &dest
 
-	case rsp.StatusCode == 304:
-		break // No content-type
-
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest ReportsBadRequest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -37474,24 +37471,14 @@ func ParseGetTokenResp(rsp *http.Response) (*GetTokenResp, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers GetTokenResp200Headers
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.CacheControl = &value
 		}
 		response.Headers200 = &headers
-	case rsp.StatusCode == 304:
-		var headers GetTokenResp304Headers
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ETag = &value
-		}
-		response.Headers304 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetTokenResp429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -38089,6 +38076,13 @@ func ParseUploadFileResp(rsp *http.Response) (*UploadFileResp, error) {
 			return nil, err
 		}
 		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ReportsUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest ReportsTooManyRequests

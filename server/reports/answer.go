@@ -102,7 +102,7 @@ func matches(lines []string, tag string) bool {
 
 // reading is the answer to a GET.
 func reading(ctx context.Context, write func(*body) error) *answer {
-	a := &answer{info: call.From(ctx), status: http.StatusOK, tagged: true}
+	a := &answer{info: call.From(ctx), status: http.StatusOK, header: map[string]string{}, tagged: true}
 	a.write = func(b *body) error {
 		a.setHeader(b.w)
 		if err := write(b); err != nil {

@@ -23,7 +23,7 @@ type queryCase struct {
 	Expected struct {
 		Status int `json:"status"`
 	} `json:"expected"`
-	Effect   *struct {
+	Effect *struct {
 		Count     int                       `json:"count"`
 		Returned  int                       `json:"returned"`
 		Histogram map[string]map[string]int `json:"histogram"`

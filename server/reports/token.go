@@ -224,10 +224,12 @@ func (h *Handler) getToken(ctx context.Context, text string) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return reading(ctx, func(b *body) error {
+	a := reading(ctx, func(b *body) error {
 		b.buf = append(tokenDocument(t, text).AppendJSON(append(b.buf, `{"code":200,"result":[`...), nil), `]}`...)
 		return nil
-	}).with("Cache-Control", "no-store"), nil
+	}).with("Cache-Control", "no-store")
+	a.tagged = false // nobody should keep it
+	return a, nil
 }
 
 // createToken makes a token with the rights that the body names.
