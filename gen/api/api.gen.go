@@ -263,6 +263,48 @@ func (e RunResultScope) Valid() bool {
 	}
 }
 
+// Defines values for TestResultOutcome.
+const (
+	TestResultOutcomeFail    TestResultOutcome = "fail"
+	TestResultOutcomePass    TestResultOutcome = "pass"
+	TestResultOutcomeSkip    TestResultOutcome = "skip"
+	TestResultOutcomeUnknown TestResultOutcome = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the TestResultOutcome enum.
+func (e TestResultOutcome) Valid() bool {
+	switch e {
+	case TestResultOutcomeFail:
+		return true
+	case TestResultOutcomePass:
+		return true
+	case TestResultOutcomeSkip:
+		return true
+	case TestResultOutcomeUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TestResultSource.
+const (
+	TestResultSourceCase TestResultSource = "case"
+	TestResultSourceRun  TestResultSource = "run"
+)
+
+// Valid indicates whether the value is a known member of the TestResultSource enum.
+func (e TestResultSource) Valid() bool {
+	switch e {
+	case TestResultSourceCase:
+		return true
+	case TestResultSourceRun:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TestStatus.
 const (
 	TestStatusExists     TestStatus = "exists"
@@ -2610,6 +2652,50 @@ type TestList struct {
 	Tests      []Test     `json:"tests"`
 }
 
+// TestResult A single test, from any source.
+//
+// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","result_id":"1","run":"100","source":"run","status":"fail"}
+type TestResult struct {
+	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
+	CreatedOn time.Time                `json:"created_on"`
+
+	// Duration Seconds.
+	Duration nullable.Nullable[float64] `json:"duration,omitempty"`
+
+	// Href Where the test can be read.
+	Href    string                    `json:"href"`
+	Job     nullable.Nullable[string] `json:"job,omitempty"`
+	Kernel  nullable.Nullable[string] `json:"kernel,omitempty"`
+	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
+	Name    string                    `json:"name"`
+	Outcome TestResultOutcome         `json:"outcome"`
+
+	// ResultID Of a run: which of its results.
+	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
+
+	// Run The id of the run or test group.
+	Run    string           `json:"run"`
+	Source TestResultSource `json:"source"`
+
+	// Status In the words of its source.
+	Status string `json:"status"`
+}
+
+// TestResultOutcome defines model for TestResult.Outcome.
+type TestResultOutcome string
+
+// TestResultSource defines model for TestResult.Source.
+type TestResultSource string
+
+// TestResultPage A page of single tests, newest first.
+//
+// Example: {"next":null,"test_results":[]}
+type TestResultPage struct {
+	// Next The cursor of the following page, for `after`; null on the last.
+	Next        nullable.Nullable[string] `json:"next"`
+	TestResults []TestResult              `json:"test_results"`
+}
+
 // TestStatus The status of a test in subunit's words; `inprogress` and `unknown` never ended.
 //
 // Example: fail
@@ -2729,6 +2815,9 @@ type BuildID = string
 
 // CollectionName defines model for CollectionName.
 type CollectionName = string
+
+// Cursor defines model for Cursor.
+type Cursor = string
 
 // DocumentID defines model for DocumentID.
 type DocumentID = string
@@ -2961,6 +3050,18 @@ type LabID = string
 // Limit defines model for Limit.
 type Limit = int32
 
+// OnlyCloud defines model for OnlyCloud.
+type OnlyCloud = []string
+
+// OnlyOutcome defines model for OnlyOutcome.
+type OnlyOutcome = []string
+
+// OnlyRun defines model for OnlyRun.
+type OnlyRun = []string
+
+// OnlySource defines model for OnlySource.
+type OnlySource = []string
+
 // Page defines model for Page.
 type Page = int64
 
@@ -3041,6 +3142,9 @@ type TestID = int64
 
 // TestNumber defines model for TestNumber.
 type TestNumber = int32
+
+// TestResultLimit defines model for TestResultLimit.
+type TestResultLimit = int32
 
 // BadRequest The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -3960,6 +4064,66 @@ type ListStatusesParams struct {
 
 	// Limit How many items a page has at the most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListTestResultsParams defines parameters for ListTestResults.
+type ListTestResultsParams struct {
+	// Limit How many tests a page has at the most.
+	Limit *TestResultLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+
+	// Source Only tests from this source: run or case.
+	Source OnlySource `form:"source,omitempty" json:"source,omitempty"`
+
+	// Outcome Only tests with this outcome: pass, fail, skip or unknown, whatever words their source has for it.
+	Outcome OnlyOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// CloudID Only tests on this cloud.
+	CloudID OnlyCloud `form:"cloud_id,omitempty" json:"cloud_id,omitempty"`
+
+	// Run Only tests of this run or test group, by its id.
+	Run OnlyRun `form:"run,omitempty" json:"run,omitempty"`
+
+	// Name Only where `name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Name FilterName `form:"name,omitempty" json:"name,omitempty"`
+
+	// Status Only where `status` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Status FilterStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Job Only where `job` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Job FilterJob `form:"job,omitempty" json:"job,omitempty"`
+
+	// Kernel Only where `kernel` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Kernel FilterKernel `form:"kernel,omitempty" json:"kernel,omitempty"`
+
+	// LabName Only where `lab_name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	LabName FilterLabName `form:"lab_name,omitempty" json:"lab_name,omitempty"`
+
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
 }
 
 // ListTestCasesParams defines parameters for ListTestCases.
@@ -4953,6 +5117,9 @@ type ServerInterface interface {
 	// ListStatistics Read daily totals
 	// (GET /v1/statistics)
 	ListStatistics(ctx echo.Context) error
+	// ListTestResults Search single tests from every source
+	// (GET /v1/test-results)
+	ListTestResults(ctx echo.Context, params ListTestResultsParams) error
 	// ListTestCases Search test cases
 	// (GET /v1/test/case)
 	ListTestCases(ctx echo.Context, params ListTestCasesParams) error
@@ -7561,6 +7728,150 @@ func (w *ServerInterfaceWrapper) ListStatistics(ctx echo.Context) error {
 	return err
 }
 
+// ListTestResults converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTestResults(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTestResultsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", ctx.QueryParams(), &params.Source, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter source: %s", err))
+	}
+
+	// ------------- Optional query parameter "outcome" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "outcome", ctx.QueryParams(), &params.Outcome, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter outcome: %s", err))
+	}
+
+	// ------------- Optional query parameter "cloud_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cloud_id", ctx.QueryParams(), &params.CloudID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cloud_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "run", ctx.QueryParams(), &params.Run, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter run: %s", err))
+	}
+
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "job" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "job", ctx.QueryParams(), &params.Job, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter job: %s", err))
+	}
+
+	// ------------- Optional query parameter "kernel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kernel", ctx.QueryParams(), &params.Kernel, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kernel: %s", err))
+	}
+
+	// ------------- Optional query parameter "lab_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lab_name", ctx.QueryParams(), &params.LabName, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lab_name: %s", err))
+	}
+
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTestResults(ctx, params)
+	return err
+}
+
 // ListTestCases converts echo context to params.
 func (w *ServerInterfaceWrapper) ListTestCases(ctx echo.Context) error {
 	var err error
@@ -9055,6 +9366,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/test/case/count/distinct/:field_name", wrapper.CountTestCaseValues, options.OperationMiddlewares["countTestCaseValues"]...)
 	router.GET(options.BaseURL+"/v1/test/regression", wrapper.ListTestRegressions, options.OperationMiddlewares["listTestRegressions"]...)
 	router.GET(options.BaseURL+"/v1/test/regression/:regression_id", wrapper.GetTestRegression, options.OperationMiddlewares["getTestRegression"]...)
+	router.GET(options.BaseURL+"/v1/test-results", wrapper.ListTestResults, options.OperationMiddlewares["listTestResults"]...)
 	router.GET(options.BaseURL+"/v1/count", wrapper.ListCounts, options.OperationMiddlewares["listCounts"]...)
 	router.GET(options.BaseURL+"/v1/count/:collection", wrapper.GetCount, options.OperationMiddlewares["getCount"]...)
 	router.POST(options.BaseURL+"/v1/batch", wrapper.RunBatch, options.OperationMiddlewares["runBatch"]...)
@@ -17691,6 +18003,143 @@ func (response ListStatistics503JSONResponse) VisitListStatisticsResponse(w http
 	return err
 }
 
+type ListTestResultsRequestObject struct {
+	Params ListTestResultsParams
+}
+
+type ListTestResultsResponseObject interface {
+	VisitListTestResultsResponse(w http.ResponseWriter) error
+}
+
+type ListTestResults200ResponseHeaders struct {
+	Link *string
+}
+
+type ListTestResults200JSONResponse struct {
+	Body    TestResultPage
+	Headers ListTestResults200ResponseHeaders
+}
+
+func (response ListTestResults200JSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults400ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults401ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults403ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults406ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults429ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults503ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListTestCasesRequestObject struct {
 	Params ListTestCasesParams
 }
@@ -21601,6 +22050,9 @@ type StrictServerInterface interface {
 	// ListStatistics Read daily totals
 	// (GET /v1/statistics)
 	ListStatistics(ctx context.Context, request ListStatisticsRequestObject) (ListStatisticsResponseObject, error)
+	// ListTestResults Search single tests from every source
+	// (GET /v1/test-results)
+	ListTestResults(ctx context.Context, request ListTestResultsRequestObject) (ListTestResultsResponseObject, error)
 	// ListTestCases Search test cases
 	// (GET /v1/test/case)
 	ListTestCases(ctx context.Context, request ListTestCasesRequestObject) (ListTestCasesResponseObject, error)
@@ -23484,6 +23936,31 @@ func (sh *strictHandler) ListStatistics(ctx echo.Context) error {
 	return nil
 }
 
+// ListTestResults operation middleware
+func (sh *strictHandler) ListTestResults(ctx echo.Context, params ListTestResultsParams) error {
+	var request ListTestResultsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTestResults(ctx.Request().Context(), request.(ListTestResultsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTestResults")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTestResultsResponseObject); ok {
+		return validResponse.VisitListTestResultsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListTestCases operation middleware
 func (sh *strictHandler) ListTestCases(ctx echo.Context, params ListTestCasesParams) error {
 	var request ListTestCasesRequestObject
@@ -24418,501 +24895,514 @@ func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Jchs5tiD6KxjOfVF2d5IitVmSo+KNvFW72mX7SXLX9C17RDATJGElARaAFMXy04v5mvmw+yUvcADk",
-	"xkxmJkktrmJ3RFkksR3g4ODs51vL55MpZ4Qp2Tr51hoTHBABf576PpmqM8xGBD4HRPqCThXlrHXSOsdz",
-	"idQYKzTFQknEh0iNCRrSkCAfMzQgCMsrEqAhF52W1yI3eDINSeukNZgrIlteS/pjMsF6ZDWf6h+kEpSN",
-	"Wre3Xusl9sfkJWdK8HBx7n/wGQo5G8GMmMkZEWiC53rOKzJV2ekYb/t6tKoZOVOEqVdUTrmkZqL8vBcO",
-	"QIYnBEUsIALNxtQfI4wGgs8kEUjiayJTC8suBiuF/fGEMPUcRtID/TihjPqcDTtfJWf1lgmnsrjAX2Ex",
-	"+kAy56HGVCIqC44BddvHxzu9g8NuvXnPiR8JquYfeUj9+eIC3nAxoIFM7YfiSEQMYTZXYwpHhhWSCrNA",
-	"IsriNWbXJjELBvzmOQrIEEehakvhox8YZ+SHeuu8mE/JB1hUAepekDCUboFSr3BAQkquCaxmQgKKkR45",
-	"j0eS0eGwYv5XZCqIj4vx55wyn6DZmBi4+ZQIaImoRIHtSAL05OzNS3T8bP/gaXYF/6O3393d398/6lad",
-	"1usLPFqc/hQpPDKIQSW6JmJucdTTlxT13w7b7zkj7V+w8sf97NyfW4Pe8f4h9o939493g929/c+tikW8",
-	"w1L9wgM6pCQoQlW7CwYPZ0QQJBUXJMhO/CsJPNTroZ8jhna7vX3UfXayu3vS7aGffrmoWgFlV8W3mJEb",
-	"hTALYAVTQa4pjySa4hExu3+0e3SU2/3PUbe75+9c93ZExOT/rdv+uAtfkudIkPDHzy09avW28DL0+HWs",
-	"N0HB8mbIXBdLSgXBuX1xC9npVWLDGVFifjpURBTghP4ajfkMTTCbI0l8rm+m4khp9BhhyjLzHqSnGnIx",
-	"wap10qJM7e22PDc3ZYqMiIDJf/3119NIjQlTVGN3Gc3yBQl0GxxKhAVBGB6fPDK8IFgQoXcjnPz4uSVD",
-	"Op3heeWW/4oF038XP2KWCvEwQDM8NwRqyfXMrmj3+Bi10edW8nvFam691hQLPCHKPrMvOFdvXxWjKQ0c",
-	"HR9wrpAgUy6Uh3b30ZjcoICOqJId9OSUzZHSGK0RyEMD4uNIEk2EcYA4IxoAc9NJoMGdcRHYx9vMKNEV",
-	"47PO0wxoB/uDY9zzd4M9sj886B72nu0e7R3v45bXonqBU6zGLa+lnzD9nHCuLmnQ8lqC/B5Roe+8EhFZ",
-	"fjIvIhoGNaDXzR4p3HppzQF/ycOQ+BrY9zBOHn69nZ6DOyBDzR/QkYe+8oGHFJHqciR4NLV/+1gSxIX5",
-	"IMhIECkpZ7kHn3NVDIMfL6YhFK+4H2lmpvoEA9vycR6iW13zc3xDSRgUH6HhFokmK2MuCbrGYUQMdZth",
-	"tkBJBhyLoHh5MMolfGi6upB81EMVLk5PkuETByTkM/ioX2L9GA55GBDxHFEFDPYYXxMkyTUROESSjPSe",
-	"5dhK/QbuTLBUROzov9u73d5Bt9c93tH411E3qgzGkFzar2qD6LVu2m4ZrZOWfsJaBmxFxKnwCwD/wMK5",
-	"ZsEEQX0s/HFf45dmiE4QBjz0kJaIsMY2coN9Fc476IxMiabtJ5qPtVs26aA+i8Kwf6J3Z4wlYtyccWZD",
-	"fmthMTncb32xUP8eETFPwNZLyLwXVJGJLATVfoGFwHN3uoqIF4A3S+EE1Lp7QL9GjJfB6bB7XUDfMi07",
-	"+KQGwJfUtr17yPWgSyGP17LuFnD1tvKw4SFOA80QDZ4DLQWySSWa4FAzbyRAE83sEw0ZMJxrbkQp2S3d",
-	"HMc1rLkrP/NBrY35yge5zXkIjIgXshHAP4mwJuSRCB8J6JEI14c95DgoEmrysJt2Dw+5Xe+G4P4XEbJQ",
-	"jiwG//LatH8s2+DWs+Z2aA75NbumgjPNBlTsBjDrJGn+wJuRX84G9qKSClp55Tt5HxLpat2NecdHdXYm",
-	"5KPHgBQhH20G5nP6B6kJ96Wkf5AcXhhNzprgdithhak3APAF/FYNrR7jMRwzwLIW2C/HmLI6D6GfNHxY",
-	"yFMLWRN0PpnSsBJu2+qBgXZr3QjEtZ5+N+XjePjzq1lvI145jdjyLYgVZ3cPezxV2QYkDTYD+ZsoDGtC",
-	"fznUEDzo8WfXsqEtqOJ1kkm/F34nveJ1N+ma+qT6PQyg3SN4EFMLWRNyKlihQjYDtmn0wCDbla4F7usJ",
-	"phWEgOgmDwsqLGFNQFlAccWbR6DNA4Nq1rkerEJwIStghTb3yq+bKdcE7WZqdPtLYTONUsCBJQANcSiJ",
-	"h3qIC9Rd9wxFREoBtYvcAKTyA6sDq7zMcWgBnnv6SM/evER7e3vHSNEJGPkmNAypNdSvuQW73d5+u3vU",
-	"7h4t3wi9uPX24g0NiZxLRSbLN2MYt3vYS5ysYz24f6LqhcCsyhI1oupyAO3uHmxjnCsDPFnJ2oC/5JMJ",
-	"VdWA+9DuYc87WcfaYL8CYAekGvDAtnx40N1K1ga+0hahZ3twM4RdxHrQVkkf343Qsbas8ZYF5Gb5ZlDd",
-	"5F55FZhxTbimp0EgiKxgxOj0Ept2D4vVyTrWA/tnPlgO8Fc+uHtI2RJIv/LB2iBWXd9FS/HjvcGbMCb/",
-	"06qVBHb+NMt258ppc1zzh0X9heWsuRdEMFLxkF1Bm/u5B7ETVSn8ZsEbAPplDbWqme3yvlSrSw8+vZTN",
-	"wV9tNctMfP+Ws8XpNwH82wke1YOb6paP4uhhJRsDvvbBw7QPdu7J7JuAvJY5yc78KIxJ2bWstwXv8OB9",
-	"pbo4xIPL+9EXh3jQxmFQLqC7pawH9S+4SiUxwfehjFh2ynoFa0LJgygkFazMxDR6YFjtSjcB7isqakF8",
-	"GVDxKKDWC9kI5NXU281474Q7PfF6sFZTq4e3bK1PoD5iQVils/MUWn03clq83DX3Jqyyg03Dh7aC6RWs",
-	"CaWg14URgxlATaMHMxTZ+deD9CyO2KrC9yS267vB+cyS190nJWjVcy5Mo3sl7nbO9aA7V1hFFcBJaHP3",
-	"N/vN6dt3ZcCaNawJK5jWfsHTCnCh2eUETx+WmCXr2BDY1YxKMuX98yq5udeD+YJI9RLLkjjENMhxKCvE",
-	"AT7siWfXsv4O/CR4NK2i7klc73dD3TNLXnebbtSH4VASVbVLN+qSQ8OHxpF4IWtCTqs4ekUfmqPXK1gT",
-	"Sn5FKthWpZs8MJywyrUA/TQN9NKq/H4i0+xx+v0ki1tzLySp4Y0Z2VYPe/RuFetBXEuZ+ii0qBtRn/5r",
-	"ElIW3byQNZQv16bt5UA+gAImP/lGwH6FFa4Pd4AVfjjA49k3AvkbGpL6kEN2hweDPJ59I5BrPqU+5MAk",
-	"PBjk8ezrQW4TKFUIpzPb6l4hdZOuCuDPfFCdvQay7jzGxDWx40eTrDDG6Afs2D/JvBh2AIwP9bOk20GC",
-	"uJ9eX3iIKqk3Rn/++OkCcqi9ev3u9cXrTh0wBsVgOKarCRTvcI2DC/EjPbgQr3Bw72ihP+0/XPY2QHuE",
-	"TR47fZlsJrMJl9mkmL1ut8S4SPMesDYDo+2zkPFtgm/oJJrAz12vNaHMfixMBvcRL8taOSLPbS4iIUHI",
-	"7XXQqQFmiqUBhbBA/0ImUzXPglSmcc85ByTwZKE53M9DY/5XCVNKeVuJjoku9HFiZV5X2wQ5zyA5nTwd",
-	"jQQZFertQQeCBnO9FdLmxpInABthSsyBqBDsjzUTPKDMJN8zW0eFzZ/lWcfaMQ8DiajqIL3FXI2JsCNC",
-	"hi0FKbfstjMyI1LFOcjc16C2yOcw4oPSVE0xZCs+NXaHXgpSJh7anxBnJkcnyIL//ve//93+5Zf2q1da",
-	"CtSffvnl1SsPfbp42Vis880Ea4h1FohXWJGSJLQOCMqQ5IYwBXgu0YAMuT4ZDlBxEX8xJrqBbt9P1pfN",
-	"P9rbL4mgw4pcClhH4SU/KLjkhXcYgIJkbosAnREVCYa4ZnXSqOvB6wfoqAlVwJUGG7KqCY3GRGrmhyM+",
-	"+Er8XJ603+KMWBOisGbNOwL7V+XhKHpl6x2ZYeUKUoBC3k8s/DEehC5lXS5tn0T6NUFXBBg3zQPwGfOQ",
-	"jPyx/sXaJX58c/r2Xd8QcTOiG0fiSXqwkEolLf93qkf9zGz+ZmGZRKAFlk90CecMAeh8ZumN/AZX1uSd",
-	"0xtkjSjGgnGrG05DHhBHwUpifVQuMh8HAeSAxuFHwadEKGt2Kttsc8T6C6nmQHg12rWSzf+p4N3uw1Z7",
-	"AFb/xD59evOpRBNzM7DJTWo4YqB0oX4JNcmEDbIdfB4xeETOTUbUp1lUs+Ypb7c0HkKtiVs/FdH7ZfBh",
-	"hULiHvXa4FkXzbfN4VuXaJewXheWu0rhtuJIAMF4jrpoQjCTCIdhDjoLUSazbnOWrFvEwjhupbuM0r1r",
-	"iI4hkXIFdFz1vMJ18fHdCvgI53gfty1cGxvfN4SO8WaQGZncYS+bm456kwCVSwA3tNf7eHp+XuoXtDbk",
-	"w+I3+hUHIM3Ny7zS+ehH+9yWrnATT+35FZ0ukdPso+gsd4prWnhNEI+UEX7qCWtSz7JhwnDOhVqWylZx",
-	"JLlQaDB/jnJPtqeRw2XThgefi4CIDnofhSH0kijkmhP3jKAzmJvk77kTSvGoZfZpvcg1T4gL9UEUJk3q",
-	"AT2QPmEBZSMPtXtINzAfO0izS0bcsNtnr0m7l4Gj3Stf+yVsTPHRtXterbzqFo4LOmnAh08oixSJWXHG",
-	"Zx7qdfWh9vb3u5n1H3bL7YDLOO7Dbl2WW0ZhaeJoAb/+IBENQFTo+5EQkK9Pk6uUTIeVIpN8yQ/buEzG",
-	"1UNXybdTPbDQvf/XEzvc//tbt32M28PT9psv345u2+mP+00+9nZvn/5HsitpGTpiJVbSC2CpfUFi6VVE",
-	"zDO1JKhCMyzRBAcEzagaa7L+HPVPIzXmgv4BYnQfbquPhZjr9sDN22z6lEm1UF7A50IQX7XHXEjSKvF6",
-	"itjlorl0gm/eETZS49bJQW+3BEpmvCJKj1/DhpGpxHJN3E17bvQ+7l0aSMJUBz25qKs1gc3Z73Y1+Gdk",
-	"eK6wf/WDNMRI4rnM6U5MZYVSr4ecv8MinOeEKXNN62iGHm9qf7O25hqhcyWor4rk6aGGwTelWmKXlgBP",
-	"8IgE+rpHTC+anaC+ngX10JxIUIqgeR/IAbh3oi5iHPHhEA1RTl9gfDbL/NdgWcvX7ryWqk9O4wLysSSP",
-	"8/ASR6bG55f4LdXbBFuR4NHuQspNqek2LCFUJbxawfwVM5dzbMWKZ72u99FkUMTDXNgz+UEiBk2A9lne",
-	"zLyAOV179vUvhoLVXr+xDSzjOG/1UHLKmTSalRc4OCO/R0QCwbC0AVQx02lITcmcnangg5BM/g6Fsk6+",
-	"pSb/D0GGrZPWf99JypntmF/lzkfTy0yaKwDDJ8QU2on3Btagd2QmOBs9T/Is6U2QRj9tPO1apt7UMLRU",
-	"7r4WfZFap55T4ID6SqKZJaSujNKtZ+txBYajuM/1JfV89IpGnAceGkQKBdy4KmpZAWpNUAkLfc+VqTeH",
-	"B0ard5+LNTMjU/tOvy8fpoQBd9A+/fi2bT16EJZX0orL1nXGkb/Tj28NwYrBIzdUi3EGsjc8YsE9AyWI",
-	"EfyNjhYQFjhpqpxC4JpKOggJ1HrSJ4bDkAi35GWFu6xV0Q+pfr7HWKInudphTw0a0jBEgo7GwJ6nKgtC",
-	"db92qrxfEZi2/U6mFGCqttmyPtDm1lgc5yHHwQXn77AY3TtmDXhgbB2gaXGadao8vUH8WnPfoA6fUIMs",
-	"IMq95+ocKyqH9CEuA1QPBGTWQkVcwxGFVPNgkZI0IJmyfemDNetsxxLp0oNNlzK8Tcm0tZ6Ce30CBMFS",
-	"y1Bg70m/B8idmzWx1CC3G1v4e258M2L8coy05Z49ZLPYefD488hcW7iQHhoKPkHYQIhs2hgYaIgwM/qN",
-	"EA866D3RWLrf7SWcW3L5DWeG9rt7YB1Lb0Vdgn6HhDym15ZaywJynSPWyeKraPbd0erETC1QUpkrt7y3",
-	"mk/Trci9LNIp8oHa60f7uTFQSyI0ehjHrfwWlr8hF9nnA4aydVxxKAgO5uhJ5kV5miM0zR4Bu6T6b8Fd",
-	"vgEh0YRmyRNgFtvsJfiTvQDnRFxTn3xi+BrT8D5htwhNJRoQ/SZMMGUKU6apqBxHSukvA6Cu+npiZqwO",
-	"WijQxwisdwe9N7E4sH/+WIMX5PYJanK246Kcy3YpVb4zvUcXnP+C2dy+lPJeNohbPbJ9IqV5Rcz1TZ6Q",
-	"hPffONCf2FRwn0ipceI1U1TN7/Max65nHrwbny7etI80xPrDz+cf3qcv8Ccmo6n+iwS/kIBil4r7Ptbq",
-	"bqGeE7wJqJQaH7lIWwNjniFb7VTTXyOUNbqGd8KMJtdx8fLJmHEzjI9CjJBAuktpqub6YxLc8X2sfxE3",
-	"v0UPdyE/MWztC+ReRdv3PAVOJeurfxfkml8tHPivv/7azhcmXgZ/vo6x3YQm5OhuFUFJoWijaZnZS2Ec",
-	"JZNLofAVMdxkQwp1J8vPUCou4s+vmc8DIFmu/rGhvqyCaN06jSQc8mlcbr/cqctkilgolW4L59uJBJis",
-	"kCnfT8AMjkHB2kFvlbQ1zKFutUL9//rf/2dH/yZ3vrHbnaTkv9z5dnWbtVN8a12BenRC44jSnZu2Etgn",
-	"A+xfPffHWEiifozU8CilTXa/t7wWBHec9A4Ou7dea5pxViuofa4Xu6gQBkBa1XZnr3XTNqbrk96tW/SC",
-	"O6FM7xholQJgd2fg5m2dBjCbWyVq3kKYmmTv1oF8h5Ps3rpNLNossD/pnzXTHnsrVBm4U8Pv33otJSIG",
-	"tcEX5/goiNRiENSi13OBRde5mqIBGVHG3NN1RYyl28424DwkkGUlnu3A6NWdiv631pXDGntcFtYvBZ6L",
-	"L7SgtbjC/0eTFy095xB3YJr/9i2unpzUmNYPMw9aJ62fXl+0vFZ8TS+p/pJP292WZ81yLp8E+I5+jrrd",
-	"3cOvfPCjdecURPJI+MYiHTHVuv2ygOYDt+7YC2QZPQIoXzMloFLwhLK3plevwFckvZFmltJ9OwXptVjS",
-	"NZKt9OJK8wLUzIaw/V6yvT44re52u571WICtLt7JVINUKe/4NMzO6bG6t18KNtBMVaOcfzJTarOzY2UX",
-	"WOCQszjCbcXO2x5FW7+0H4DlLeuewoWCwLbkbHJH0wi7Xbq+H+PEfgbJQeD/8SCL43BgBeeTnOm3FotC",
-	"y4obA9zCDgdUKsqMSaq6cXx3GzS2Z1vZ3m1UjaZ5vKnsYPe3RstkfysbFzl0v9BnUoge1vfIhMmFeKC5",
-	"An2CwJGaFJWIM/gEzv4ddBqG2SAVsIjrRcUqWmx8LT0UMet0m+Ah8iGqRQs+OZS0u/YfHFCw1DZ+65mC",
-	"4ye2KLlnoxBOTO1uL6m3WTVYd1cPlnLV0x0C4KN7+93DZ0dHx0dHe/vPgOmLa7VliqDlSoKlfvz7yw/v",
-	"37z96fL8l48/6udtiKWCq+GYtVSRihNXz8KLs/qf6A31snEBNlCyEqyeBstmUz7J5V72ktybJ6k8nUkI",
-	"hx4eojhOnt0mIZoR420YKDNaO4a27c7CZZHSDGEcxwDetJ5Jv5Ha4+5+VzN8LoT/pNXr9FpeEg0LbE2W",
-	"jFj4cRh+GMJbseyZ/AD4//ZV6/aLZi9GvG3B0V85LKpx+QauOn29lkmd9HpdkkLajdpPbS6i+j0iU9ei",
-	"XofQlJqt3fhyrCYNhrcejBmCVLNvUii0QfM4z26tbgs1jev3shd0GVpOjQCXoKeXqSdaZy4/VTa0duNG",
-	"e5DvdKlp0Eodh7bIY3XPLCVesoUXdEKkwpOp6calvLTT1uMB0pU367euD0mmBOIK6JCuI1hrPjWo2w7K",
-	"a9RvPJ0StowwOfnt1nM14+oMnTyGdQZ2rS/9ST0aaXJlgNr1sgHnlO1Yl1oOM1XBKpunn/2azf24BlWt",
-	"5kGqdlOtDnUhpYyqmg+haVof177yQd12K16pq7gcRuUkmaT8TTtcOj3Mgn6lZJiUZJqwZjUm1a9F/Q2e",
-	"4JoIl+YDi5WNmY6JjFF74dOwJpXQDS+vsaC45gv8O5lEtRvCtcIsqCl/xVlbVzhXWZIVVfPFHnpz+vad",
-	"hz68efPu7fvXHvr0/uLs7etX+o9/vv/w6/vyGVIRQo6zrnEpMm9nVB/JTdP6GNeE2ZilcvM03t8ygfcd",
-	"lQVC7ykEbmt517CgS3RWTud02PNsBOtJL6Oo2kqsW4k1L7F+8UxM48ludx0lpcW9BewNQxdy6YF1DDzb",
-	"ADlB/a6nRhLP6yj4NctWUqLX5crSw9SNS4zvyLc6M0+IlHhUlAf7jEywuGo4dYFOd6kC3eoo88NIG/Na",
-	"J/ivoZpWX/GGBjyTUwiIgzGH0wX7hRm11e3sdbqdgFzv73VGu7tBDx8fLupgB24NOfU+HkHKxgk4/1Dm",
-	"E0AlPBgIck0h/HKM5TiVKaNoun6nMBowY36A+Yt252XIo6CxeVOQEdVEiATI1wPkNgcHE8ouCQumnIJh",
-	"Z6zU9GRnp3d81DnodXrdbufZyd7B3sGznevdTrfl2R6R1HK1+aC/DFX8FWgsJppka4JOFfFVJIgjff5U",
-	"0zj7t6XRgEUmp81hu9e76D476XZPut3/bIHAtGxpB91u163MNb283lvaeg+2QAl8mQi4Gv8j4xwwDPE1",
-	"1zKRvhm7cEB6yXtAY4H22loAZkP1iZLJlEh1KcfYgQZxQHZH7G64TKvLoE2I5hhfY4YX8TN/YN/KDZ4H",
-	"t9nTWtJUPwrJGVYxI6mOR7f5Y27Qude7dQjRpNfubRZ1UqRI73DbZjAuH2D/No1X35bbpTNY1WCZMEkO",
-	"y+qpZG1lOmMJklYx69a+Z9HxWxPbdO82Rt5vyw3kGVRucijd2wzSL5nm8DZ7Fxof30ETxjnV8ThPayFO",
-	"z+xLCiGyR+7lb1wazMz9St0gL5VyN72jubtikT+HJxnkzmxV6avguPilL0Oaf9edJCDi9gF45A/AF681",
-	"xSObJA9WarIUXELGQ3Bn4AqHyV/wg9SXfpG3tudekwM0HEcBC5hd0FKvsKTlAj9oFpMZrRTDPzrfjwbM",
-	"T5zMRBrLLUyIFLeeoTlOKNl56pMxjySxfiPpeXrVz3FMzCJBTabJTJaECWXuc69AyM++16nOR93qvqkH",
-	"PNezUrmQf8NT/ffr9HeveKpfb/eoRsfNbV3uoa4YrHph+be7JFNc2feZHTw+LFQ33qS7gDplAfuLGpWs",
-	"PekUv/WpRRxWI1Du8W98lpn3vxnupt7zZqhbpNjKMVArHF51+r9cbKGdSxMaDl9KkyXJZr+GvAgLSrTi",
-	"F6dXDNQr7LSQDUjgB3CiTcU8RtOQ48D4u/o8CgOUuNDnZcMrygKTYcM6NXotWwTlpHdoUuaaeEndCMKJ",
-	"/CuiEGGBRHioiIhjhxbFGDP2txZh0cSWXosnMZ7YwAf54NVmvJS9FuMUctRc9xyTeN1rTwUf2VL41722",
-	"4+aue+2AKExD+316/NEfkE4L3Ju91s0kTD07KUelkgo1vxpfHuclGifQJPo89UJIYHe5pn7J7eG3Cs1A",
-	"XIAG9i7uV/RkvqEhKXNUhLDuAfEhb9fQpDlw8V0FKt5e6pD1sOiHAeeqo27UDxZMEmQ9E2FbICMraM4c",
-	"Q6TnsHpHN0Iqjedut7eew2KVli7RzFyRuc06MiOCoEDw6dREDTRRpZWcWQ3PSbs/KxlJ7I7WtLg6a9PC",
-	"j4mtpU4GsjQSxjXh4vHvwF3zHwSHatxEoIl10vxqkdaUWZZOwxmeS9TnV/3nsQs5IqE0mWqQjWiAi2HJ",
-	"FL8qoBXFW1QIGJ+Q00iNG2vxZngO2QO5JuS5mwqstp7HpPkqgN82WEgkaTr0TeK1f5K5VJyRvq3yYBP2",
-	"GAYoEuaGVEBuJiqD/FXKBbUhGz/mqbTC6Ekg8FC1GYdAsTGetDUtb+tG7e7eU89kSEsipK6JmMe98wrQ",
-	"KdX/hJRdpVBkQIIXcytDypOdnRAPOrZTh4vRTsB9uWOMigqyFNlEmWk3VBjODSDN7x3KrnFIgx1Bwh1r",
-	"W4NmlJk/IFuK3suPH84vWpoijg1XsHPd25lyqdr23twuSncWlKVbm+0RQ706H2Q3oOrxMs08O2MRhmS2",
-	"rWw9y0RNjWJnzpFlcam5BenNSk9ahrT/iE+miU0Cx3FagYljIiL/wGJIYdDWZ2rWkwsR/eIVIEPuwO0Q",
-	"C3ERle9XZvJGHc2SGnWJ1LgtyO+11Q4xlSwYTF+8wlnNQ1YHmReeqXROb/dSOIIfkKkghnH8Ukv2yGBh",
-	"c2Z9itX4BBEKeTn6+u5b8qz/bGsBLYQqyJCgBL67xkLmY81WICd53IqHqDopc0Hikb8V5hlQ44LXw3SJ",
-	"gSrva7JYfjp7i1xb9OTszUt0ePCs+7R8YL0zjYhbwS0G9hjcawYhSZLg2VVAfsrUAlK0ZgEx3rpcmC+x",
-	"JFWOQ/n3H9Lu6TOnSlqfDC2CQIIG/dVihYtvSbG7QdvHkrQhyWXWeL9IUZIYxlzkTgnDGV9MygJyU4Uv",
-	"7ziX5G3awI1lJMgq89V1warUlZQyyVMs8IQosgyJas6R0JXK3bkgN6qutxJ0sJkB8+9bKW8e4yFkfFwJ",
-	"EQHbHPrZJEI20ZAJy6QKoo9lHJscp0sb42vAWBIOi9GV6uU5I4vGW2OmcKVZiuICy8WcaGByQdZXeed2",
-	"pwYiphfadBIgBZVz1D3Zn41/6OKjIsg1dVnsIEgJ/JPcJxvApARZJdjIuCXV8rYqd41yzrut3a5/sEeO",
-	"j4+Hu88O9nGAdwfkcEiekYPu8Hg/OOodDwfDZ/6glfOhKnWLitPR552cWl5c0t+9xnnHprQHU7d1p2E2",
-	"21CFdUIVHqG7uOtweb1xD/O6buDNnbmb4FN9T2Z3y+pEMZSpal58evvulfMCNh7BDTx/68N1W0xWH4eX",
-	"7F+H1G79Q78D/1DNbtyre6jJTfii2EHzQ8LJDCIaqrhAQqzBxAUR/vX9yfPO6YvRj62R77eP4t8MA3+8",
-	"/6yze2fe6K0E+7pll/4OfM1TstftknvfTq9z2Y3Puofv9R5JRPMaAa61A4Nd63Uioswg0xArqEXXTI5O",
-	"I2vpgpmVMePmdWMut3zt4w7BpaI2HxeowWVARZO2l05B0wAfk9d0hZtwrzGtW6ljw8GnDnsFHsUawTuQ",
-	"chpcqUyPdUj0g0XLriDZrRzcOuFBFJJ6x2bb1qYorv0aW1Gb0tWJRG0gfZq498sJntabPW6+DrCK3KjL",
-	"xIVpo4Go15OQsujmciDXOg83jMa1TYxjaPj648DWrTHOxuN0U3LPI1FEbCWi+5aIthqR70AjklZQPIBm",
-	"pKSi5KmpHoKwRHF1BznmM4mozWoLRdtsvvArMlUnqA9d+janMFUySVC6SkK6QW3FJZlgGkIpQhwQ8T9S",
-	"Plcw7dTsSewAqD9LGNE4mdLppU2H7b5JX5Xful7X63ndsv/rrTV72JLhTF6eDvaC//rf/6fltSJJRFwk",
-	"0Xon36d5aDWJ027mtzrBDnZna+UwSm37Cuk00me0zI+oSlLMbnc8Tg0quGDCdRenOr9HjAff7trskLrT",
-	"L8fFhX/f2AyTLDDFfmycE4CTu6bxAev5i4OKK1FLD/smxFbZEBJFGnWJsbG2D0QKK+vPkkHOahHY8Me1",
-	"h98U8tLppSCmQGlDAEM8aNTe+fjV7iCjKREuiqd2L3CDaLo2E0DQrEvqBtZEpIrb9UhS4PwV3sgtF/vd",
-	"cLGGmbxXLvYdHhTeQzywRYIhsswUqZar50VOyLcPZTxaF3zGDFoxhU06bXfFcIBz98ti+GmAtQgXOYz/",
-	"SITkrPYVLsjUlDeRx0xJDbLhIsuXznmP/Gpqj5fSaDw4tS2z21/R6aVtuTpnfDfeK8mRNVR9586vKUe9",
-	"HqOZOoXiYEeb9HwhsVL6+liiDJnw33OIIGp5rZCzEVWRJuztw6NO77CAM8q9ArayTm0eMZ62QZ8QK7uq",
-	"Bv61GWga9ZNKEKIue43WaDvtNur0B526Z3QN3kjfsOUSh0uEn0OI+LKUCBn3RRQa8oeZW17Z50XD+35G",
-	"hkQQZmKSUjd1zQNK9iV/Y/kEqhbJK4QHptDA4kmt8b7lDnU4pCHFtXOTx0JggYVnUNcuvsThW5T+pkhI",
-	"pmPOapaHWPC4TkZ3UJTwMI8qpeaW2dkKHt+L4KH5//sWOP6VEOSGkXoWw1xMmOaQTj++RU9eiXnA/aun",
-	"+bcRKlG0dvCU7lz3OplYLGlqZy9gpqteUcSTUSWTqnhWPV8YCldmze6bWWukpIRleMvi2jMPo95KNrdC",
-	"RCXT/G0RDRcw68tiHJIdoIO6HuqZomoQmHdjlKD2Z1t9B1vzx4yEoa3CA3WsTQWeTsuKMKm1xUC5YLU6",
-	"QDWDYDbmIbE1+rJmmIbrNdfBLdiynXXWG3v11VnuBhY6DDlOL/XCuupVLjRG5m/lS48x6ktR0NqN6iCz",
-	"M0ZdXowfakyoMEhUDU1yw96TWXHtqFOrrDD8MmQ9ycWAL894ndSASazE9sskHTN8YUzrvW5n336RGI9b",
-	"u61NJLquYUpvnJsa0u0bFWRxnuqsSXyR+bSuvLX5/LhIUbMemWJFDbpmihY17+fIf/Oe1qmvWUfrs9y4",
-	"U1zUqFnPhDlYpV++KFLTMeJKBU3ClVNXrZECIHcjm0+aFD1qBOdiVaf63Yuc3+srZbKVmhoocxJ38cad",
-	"VoKzzH289gAZH+3mvWJf7QZdM2WP6vdTg6bt4zoWzTrF5ZCa6FJWsA7HpZRqd0mXVGqyuHxxpfoTljik",
-	"rzRAU6qeLbpUu1vWr71Rt8S/vVG3tJ97o45NdyQpztSwS/ObYP3la7dP/Ngbdkmcyhvov5MSSvU7cRw0",
-	"3gVXUalRh0scUtwsW8bGsoG4ukv1Vce5+ku1O7o6TI06pOsx1e64IrcTNUesXPmj2v1WUounVRQxRpuL",
-	"F18nLyPtGPa/SIGhRbjiuNKcDKcbVQhxlX7QKQdl88WCjLfoLm2+SrsElwt1q4tqG5Cw1uIbs/vTkE9O",
-	"B142nDEdgNl8zrUiL1cRgzIhm03kkEzwZsP5VpVfvkOevjQ0tP4I+VjPRyxPUNGYF0jFgjbts0pM6INy",
-	"0d8RO5wN/7xTTroxe1sU3HkPzPEKd6k46LMJyVuZMS+M+lxh5lWo5sZY6FQYaP3Js+GgjfutslfZuMz6",
-	"jjmL8ZlNZs0FZt4hi1wcqNlkrYURmqsMkAnNXGWATExm/QFyUkJONADmNv3ilkgGqxXei6vNQHEFV4Tv",
-	"PsvvPYrKSeUlkxbqI61S/C676y6HORpygaAxlUpgxYXM+F5soDTPYqbazHyd7PgNq/fkcUkSn7MA6Z+f",
-	"o368dZCqnSE8kDav+bpVfwrS7wruEyn1dqba5uZqVCFocQ5zU6aCX9OACESD3PDNCwkVY4UHAY5wTOtj",
-	"Q67aUAkeXu/VmOl7KUWUcwWNBCSptuVunB+MvgN6pR4azDXe6h/B5H5F5vZc16hntOCVgCdE01g55rMc",
-	"1jSvd1SAmcDAA2imqZ4LUuDOqElpvV6NpMUZ9S8m2kE3lEhEDGHZnJqk2IXFSQQJCZaQzvrDlLBzhf2r",
-	"VOVaQ337zQnKolIuX1mxbi3Fkpf4DQ2LnNPg69gJaMhDTUb0E6DGtnxH8uJCOaKT31pjEoa8BcX1wDGL",
-	"kRu1Y5RlOzWVYsvzNdXIz1SYhqg4mHVAGRbzIv+uvLCclVfL8vgsyaOz8FPaXFCQJVuNi8s/FB1gYYpi",
-	"jZLGucwoWb/yvLvyOs4nFRnPt+qprTbk/rUhK+szVkG4FaMbVkhav7YdJyOhlTwCdZJdlIQ7LImYNRGy",
-	"rd3u7rN297C9p6UiCA43L91icOs2iH4bRP/XCqJPX9TyCJj3ZFYeyLug/rjb8JTKyJNtkNqmgtQK4qXc",
-	"tpRjSVmNSs0RMjKDoIq0b7/mD6mShTQ+U7ByhVCpAlxJJToIL7u93b39g8NnR8d44AdkOBrTr6cvXr56",
-	"/eanf7z9Of9r669SzXKTYePlsXsOh5cLnJdQTN9in+lzB9Up35PZGbiELMNeGmhchfI3MyyRVHxR+bse",
-	"xm4RrCmCFWDLHaFHxBqbC0TErLFggoOFYrwhjwLYiL3imv6Xy3WrEQuIAI1SYQjihDI6iSagSarObyki",
-	"dqnKuG9JfEGU1WCNiQaLEfGDRD4OQ2mVMtToteQYhyFihAQd9BYCisw1QWMsxyQAys8glFKO+Yx1litp",
-	"C5RvU6wUEXph/+u30/Z/4vYf3fZx5/L/+/vOj+0vf/+PlldTa3FeVkDWqS1s3GQHnYYhGtqsXMK9Waby",
-	"9owK8tyGUeWCkChDP59/eJ8KRlKcL+itGNW7Ygpyk7RiAxSS+jKANGG5SKAevW5Boo9kpILIQlDp2oPT",
-	"J8KviThBfT0l6qE5kQAOmvehKCHgMuoixhEfDtEQsX5hDOISlAHlj0Eaq0EWEfOMYYMqjQqIM9IoslEP",
-	"aU/EqPwHIWZXHsIKTbhU6HAf/ZO+KBwy3rpCtWl6YVQiZss02tLqUKmQ8fjz7xER8xpFc8vDKt+TWbpg",
-	"YI2igDmkydbX+y3+onWye3TU2U8xPYowf97yWhGD4jAuvu6LV6eMoN03KLV2ufzZcoXtDnY7+/sbLD8Y",
-	"EI3WemsuI0EbenivULnw6npyOYqIVA19qEeXIWWkcbFDfGMIdCN3v8dQXTF+WhqtvLlstMFajXB7Grs5",
-	"2m6X8ndxKRsDHPdu3nOF0pKuYmHzCMPcPW8gVK7grnrty1WUxpsSX7OwLqHPcSHNZZ7jSeHMYvfxm6PD",
-	"VATwzdFh2ychEZxVuJSnncBvjg4vD/cvN+MLvhC265MAC0P+kzehtFJnxXuRegS+uI+HR3udw+8xyLfh",
-	"VdiEj3zDKR+BletP7UMdd214LmuwLavGga4SNrmu//WfOaQQfHUbn8JKTOcK4YtNLZP18hVkcPg+IxfX",
-	"dpBeMfRxdMdRj5suZt6EcSas8Qt2f1GSf5IS3t8j/xtflTLWl18RtkwH7iw2ylpz6lttMhmmt4aXQr14",
-	"TZvIXZpBPsWW55zkw5AxSut9wkhve6EXHly8E4Q/Mxn5PpES/q6jwQxL3JX1L8+RJNdE4BD0qV85ZSRA",
-	"lCEuAiIy+u9yp7q7UlgKWpSz84wMIwmFahVhVnlOJQqwfuYCxAWK2BWzKvDGOsvniEymaq6HMZ7iaIKv",
-	"wF8SYcbZfMKjsiXnkAL2vQgXYrNLESpQ2H1XeuYHKDNjavGit0ZTioGIGO8/hvBoJMgIWsCGQgka3QzS",
-	"cKXvHDwMJECDOdLCG8F5C1sNs28Ws0yHbxnLQbd9jNvDL992928XTQZZK9M/yE2xEWEh6XPxRnn6kPRL",
-	"0hyO5WmVNwRXGhlgyC9LYE1SVBfprumEAEaiwFZmLoXdJvjs7ne71XAG1kOiKllkFr5faBhSE2QhFwGF",
-	"MQshjZTPJ6TIkIIVwlYnjySeS0MJIeffCerDK9PXF2FM2Qj5PAoDEyeEAw/1h5iGfacz0h+I/pYyZ+Pp",
-	"W9Lgof4US9lHWKGQYKmg3rX+CjrIKzrtf2achXNIQaqvCmdEeqgPFEEvgBGwT4uIdYDyEhZNTM5HKTWp",
-	"xDTULxpLmZcgH6fXgiFcuTW9PfGZuV4LlOojHlEW5wpuYB51acineASuwiyQCE84GyEchvCtRE/OyBA8",
-	"2X+QaMZFIPMZOP1IAK87BaGj57UUVzhM/oIfZOtksfx0tmdhmIxemDV6UomofG5c0amQQMp7NVO/2iXl",
-	"p/gHn6EJZnMEvIDJNdtkRAda6bhmC5XZZkGeo6550ByG2uy2tebMcxLpzcuux8FbdLc+YiFJcGZyJRfU",
-	"4oSfXS5leN4ZBDQMeSSQHOOpxnN4NPXzYDI7apbtBOE4EzPcFIme9O0wfX1U+gXSLNFTiGDxQyx1Cy2d",
-	"9Z96aBhitdDhMzPrfuohHgndHII3+k+fA4ljyPysr78kqK+fUehpl6zGRFpiaDJVnrK52XYSSpKyi+OY",
-	"J7CXNYXcEF3VOh6S3eHwmJD9vaP9Qe/oeB8fd4+eHQV75Hh3gActr+Xo7aWjdyeHvd09x+pJ4BlNsEsH",
-	"T2nHRvd1gMvArS/6eD8KPghNVqkGl1jfEw0xEAxzRGD397EQVPMjmnz5xDjNKPBdoFpiAbYgDOErE3wr",
-	"gVCeoLM3L9Hx/sEzveHzKel7qK+oCuEPo3Hue59ZPyBKE1QgoUbFq08yroWHWYAc7UBP+prz1W0Nb65b",
-	"2oy+6EnfWpX1l+cf36InfRropu5rD/UjEfafLp4OCCD73X29J8r6IkcM9bpdFHBiKu+RGypVqn7lb1+8",
-	"FhyqU7m1GVftIY9YACTZaatbO9e9HRExudMDXbtdzbIpnNyxrMXvUcyEC/J7uzs8GuLgYNAOjv1Be//w",
-	"eNjGvcOD9rPu0eGzZ7tHxwfdtFMCwAqHAQUhFHpj1+2kjgGP1AkY5lteC5Ru+mUvFd0WUekfFxcfnf/F",
-	"k+LD1FgCLCQR5GmedpUIgO58Cp90/VTOBLw7LDCIqglAGPKZfnEpQxhpDpswv1gCKBMvP+h7wZSYg4cM",
-	"wf4YGQqgMtM6Vh5os8Nrw19QpdeRET+XSf/2Cr8y0BaIpjQo8XcZhATeVxdgha4oA2e3qRlSLyHNZhqv",
-	"my9/f9KO/3z6t/8o2py0AaboiVXjZDuwvCKwhMJtjq9AsfBmDkivOd7DJ/o+60N1l30BdwokdCe8150j",
-	"xlI9uKwaPbmAJQ6GxqtrNqaALXpScQ2+ViEfIUXC0IhNPo5kcwea1PWqeXPsbV8S3UWZ4cw65XFsiyj3",
-	"6eytOXbNq8sijHuO+ilyYoOiVTJt7n4sFnUUYVmWdcUNIky4cd4Kw3h0QWzJ1LEtitosOBJ+dZsWH0VM",
-	"f1K3wUuUMYBwCXrDLTXrzyBMTGcKGavMzW+e976ILkE4LAg8sIYc4011V/CGyrxOk0gqLfQ4t6xeF56v",
-	"2JWjdWJrFyzW+mSl5wWEwg6g2SZuVAKxVAOZ7N1axq5Mnc/5FSVgfw/mFttTm1eDsFQ/D4WolwK20Ace",
-	"TxyHmAKLC+NjWDwi11dSlJYNMDdDw+kZmRQ8D20v9ESzVIfH3d5T99Q4Km/S1et+1Xoit0tF6JfYERpm",
-	"fq/t9luoV8ESTUOsoQeldOyk53RRbpetKiqDwcu82Yozwhv/8JfF1UJioSvgfgTOWQgjn4ehDZYf4yW1",
-	"YVJK8qSLSX+vWknpmG63u54evFL9nJ69QH0dV0ppXrUjHteNcgfKa3NAr2w1oPzFwwpJPiGG0ulLHVj1",
-	"aMGZ7Ka46TND/hD2fTJV1oN5QPQodKInJEHr+zFOpIvB3JFJo9ZBlp/fv3AYkcpbRodAcZTTH2NDPRvc",
-	"M5hgz2tBv9aJMZDd+f2qe4HidVWZgsyQrvmd3So4lRKucuEwwDcufs2W18NKnYorkTHFLMCtLxup6VRj",
-	"owtOrTrhR409dSezdG/1T+f4mgSNlaeWNQF5AXgia2kxRrq8P6JS+uUHvehgrvSwx739vSPj0mUClg2o",
-	"+rMgUqaqDQMg0hQcp1KZJLegDj451iztVPCRia/susJOh17LWv9aJ73uodeyti5oEt3Ev3W91o0ZqZsq",
-	"PAYHttvt7be7h+1e76L77GR396Tb+0+9q0bz6JZrVGdGr2L+vrRn303JNzIaRIyq9nUvw6yqMWZXaM4j",
-	"zehzKsml3Zuu1+LODOAU34L4WsxpnfR2Y7u20aR0B4d+Lzgg7cNhl7Sf+X63fRzsDdtdvD8Y7Ad7uNvV",
-	"80qfG6QJ9XByjHcPDlsnLbI36Pr7+7vHR0O/5/f2j/FwMNz3j46PD4eD49393WeY7PfI/uH+8eB4b9/H",
-	"+8cHx8e9wbOjg93B0cFB2rLagxQ/BM4Ilpnkd/3tS5FjvkGKRa5SS5/W2pvYQ+uqwYvupGaqwFbbOtm/",
-	"jXFwQWMytEOHRD941KD4lEtl3rk6BiA7y/FtGrcXkstAjAu5wb4K5znpz6CRU91Ka7o1MUsuzCbFLrsa",
-	"Ram5e73b7EVaFpMDwFKJRn/Q6fJhn92m72K92DnwZjF9TPScW+Je7r6lSGWAFWmDa0uRAdEOADX34stY",
-	"BiDjiJEZEcjimlFFyuVwHtwm97rYH0AYyVIfR7BQPG/Zdrwyw+YpeHpjDm/zlKSUC3HTJzYW0BYajUQD",
-	"XO3pk3XtF1CVRyxAQ8EnRsjTN8cDCU5jjPkhDkmlTFIbaGil4wzpiz/oG/rV6B2+QnRQYvpzlPrLksM/",
-	"XCY1p0x2/ZjCFoSQpTfgNkeA82O+0F9rUsRNerJITSOFBkTNCHGBWv4VUVJfWwjGaXoER7cpml87MtV2",
-	"yF6t7m3qtShFnpBeG5CAXj8HbZQmNQxZQ5MhS1pmMfx+SDUZtNjPBTIVAJrSxd7Bbeb1Kk4l5sLOkiR3",
-	"EQ2WnaAmJ/aBW6hJaCxyl5yF8/6JlWZiZyINlXRGO6irieexBs4WuzWHDruSRm3zkKZGX4qzvd3b5NVt",
-	"+vAUuVgclrlY2AmParjxNDy83dv4eS/FK3iyaND4AuhnOZ0OvqZ0mB7iuExnlGxEGve8mANJXpJ4zZkH",
-	"ND44xzkkdzX1yjsMjF9Jt1nJdYwflhyNz5Kf1EZkHslCFj5apc4ouSF+FKuoICkgHmHKpELYhHcXM/CG",
-	"N01Fji9lmrvdk243xTTHdQlMeb4kZtiu030BY5k2IZbq0pkUzFdTwRUxyXlcod8U/1nGZS5DWWfwBzJn",
-	"6MIiXavgKvVtqxE1b/X9Q2PCT1zlyu5iReR87m6uw1Ad3C6eU3ORkDO3g0hiGqQ8lLYSYalE+JeQ/Zb7",
-	"2G1lwa0suJUFt7LgarLgVnbbym5b2e3PJbv9OSW2rHH/LGLGBJN/WtPplMofp73bnMxU8nAuNyfl2KGM",
-	"xNVYsMzmrjKWOIuraTtcDbY62QIj9umb8MyUullIT1XJXma5iwX+gKVc3ZDi/ArRLAkrZ0Nyh1UgEqkk",
-	"c5SRiSwXS1iQ9v6iCgU00NRrid/XIEnBaShDHWd9mwq8NJ/VAtV6njzijCv06eJN+0izhYJMQ+yb2KhP",
-	"f3/z5s2rarcdQ/pNUpB4o5rckXPnxJZ58VNKgIqEY+lMcYyQwH3/QyrjZ/kVO65BiH+QiAbPUS5UpCkN",
-	"Lad/sVohs4Ppi5/Zz+wVXhDqvUQjkt7GEt3SOyqr9QCpmz3NROM0iY4RETO5Xr4fVdOiSTML/lJf6aRl",
-	"DHzNMPGziFX6AMCAXno9JQd8tlX1bFU9WzP/VrWzVe1sVTtb1c5WtbNV7WxVO1vVzsrGeMNP36PYFEdY",
-	"bxntvxijvUHxM8mIUFcCtXJjpRxqR64URc+JuKY++deyEpM2CZmTFYy+rla4xTAKU2XOWt3OXqfbCcj1",
-	"/l5ntLsb9PDxYaZWMDS462iM7KK+La23uVzJ5hp62THvIBrj/LtTDG8Vwd+tIjjGt/t7Tg2a2qzTG8fG",
-	"zVHsZJ01Sba9uFUUIB63mmBDy3qxQ4UlRww+F0fDJPanO6AIS90FGxcyKVAybMI7vXYW/tTBJlJF0wDZ",
-	"IkfZ1CVdUk7kgki1SsA/kTaHfWGNkUzNjt++ta6Ah5tAulM4152bthLYJwPsXz33x1hIon6M1PAoSSQf",
-	"/64BgKy+vYPD7q1LgFOUj8gQfunyEnktw8omrCJshVhExV73pNvtmKyh/5lOTW+ZTan4tLBTr3Og2ysM",
-	"PF1rxsUVEe1u60vdMiZLceM07rNMQHtWkpnFpFuVCuxb+m1ILGpoJrgiiCrPpgqZ4DmkXbBJppZGW2hx",
-	"tYDDe6ukrWQEmR9sLH2B0qFa99urpWrRz7gByiodTHoTKAeYVrz04ndZP4Q19S013IUtKhWyIVQh+JkE",
-	"uQwh7gAsi4AknpcyKI3s/imTf22Vr6M9X/IqH0D3MsAIC0gJxwP5Gu8KyoNbd9FWUWMcLmQ0dqlSYkur",
-	"OVALvp3Ly1zcBC3LaGlxXaaYZC6tzFSryt+glZLBLdths2Hudw+fHR0dHx3t7T9bKPWzWqGnVBLy25Ky",
-	"T5kyO7clZaBSlWV09052iMUKMtW5TePc2Qb4g939/e7tAtXdZCVKV3SkMrp79YpVhVVAKufLYcOySx+n",
-	"Xy2sbVE502JpihpdMiUpqutGZ8pC1Gqe5EOvbB6XWGgaqZGUTaicI6l9UN00XTGssnW6TkF145XLitXc",
-	"+VT9sZK27D6rji2rMla5vtq7Wr+m2MJ6XH2EyjkEAUWtvmTVJRgWkkhnq5WtgOYFRcsq9y9Xqqy6fUmS",
-	"Of1keOjN6dt3Hjr/59uPHnp9dvbhrDqRWlEBs3pd6hYuK9roOvUbFjNfL1RxqFxoSpFYnVCulC15Ocas",
-	"SKR9Y2qTJhXJ9C7mWJP4Uddn09rWaNzWaNzWaNzWaHwENWpKqZ3TOedTh7o839ayVZ1h6rDn2ZyTJysU",
-	"Zd+Ka8vEtS/OFL3b3Ui6rtxhh6FLUu+BJQSc8+AsjU/KFZ0uqCbK7S9VmfaaZdKzKFXL8pPOupdXR0+w",
-	"uJJNKwwtWDYrnQNtRav8UOb0VsnoWGWpTLkkNlNPZ1xmJBrja2KVnC4xOE/smUlmbeNf45m8plwYImFU",
-	"NX5R5Yg79rLI3gU32bcmvj9Ht25pjbrt32YBadT5sAFO5JWObiO+NYu7SG1oo56a5qa2v1Hfg9v4sL41",
-	"8/TK2+vs9G64uJKK/ZQsMHMoCcyew42yO1RSiPjCMfo2JajADCk+AhOZB9TRVNizvqJwLYoqFdd/AWrU",
-	"NK71Tj5IceOyh7WVrUb425eF0seV7MGXhcfx8GjvsPtYlJlx5eR6LTMVk2t0qVUpuUj2Xk1VWrdQctGM",
-	"6XrJ1TrZgjrJjTvVV8yuqAJeKKdcRwOclFGu3/pRqZiTaseVTcuqHD+wGjtfzbhWB1vSoFpHnqlefKcq",
-	"9aR4ceU0dbXv9YoVF93vJnr7XK3iRh3iGsUrbFhTE0BNTX5dlf+quvgm+vV6pYeLDrC2hj1febiywwoV",
-	"h9MLu4Naw42G/27U1MCs1tZTF/Gj6SW3drv+wR45Pj4e7j472McB3h2QwyF5Rg66w+P94Kh3PBwMn/mD",
-	"AoW2aFitO2aTmvXIsEsNuvLG5bkL+aX6M9bkmzJTphmm2jMVMU4rd47Zjvoj5Dmi2j0znFHzXs2XmnRt",
-	"eC5r2FxyrFbtfgnLVbtLGetVe4AsC9ao2wra6zxL1qijZc3qm74yLNrdWswSHq32PJZXa9K+KQ4nzFrt",
-	"WfJM20odY+atyRamubYmNsdG7R0XV7/DpmyFq1j96nF5mSN37F39aXJsXu2OK7B7mZXeAb/XbPzv0GYH",
-	"rN8jMdpt9ZUr6Su31rzvxJpnbAL3bs67vzAwG3P72zYSpbXJOOM4SUFtTKsMWHNB/RXRaqlohWXFZBPd",
-	"AGXIxpO70v/PUT+xoPWBZPStFa1v8/ZAZEM2LcoGzXNJ7Ujbe+FqayhjtqDuLVFJp7hKe0H8kUqPnUQ0",
-	"pzJgnLb/0xRj7ly2v/z9P1pN65YlMxSeYKxYKnjf9YOij8wVQ/5BxkU4T9CEhiG1hemRpMwnqHf8rOuh",
-	"TxcvO+iVLV0vIbHOTFClIL+KhxTnOUah5IXObpRtVM+um5jVfkmtcmFrzJiF28KvCHsT4lGt0qdJhOK3",
-	"xLewl/LW6y6S6i9eSSAkRoKOxpCcayQwUyTooC7cix7spcJXhCEs0YyEoWeKpJrqxpltNQtMp3zUq9Sw",
-	"2WQAL8ec2tKu9b04TuNsATaQbMgjYS6yi7sehBGZCsr0DTfhXHZN+VLDmkhf9zqaLwopuzIPwdhQrrFS",
-	"U3mysxPiQcd152K0c93bgQdNs12ShEPrXhVQDFACplzbooa/fWsNIOynhafTkPqAjzs2cZK7MqlfrlnQ",
-	"4VPCpML+VUeGdDrD87/r9s8t0D/2XPqCmP6//HR29vr9RUHh44IqjzkHCQt1Tbptj+0dZVfLAqr2bhc2",
-	"pJ5l2o7/i+57AV0zAWjZYLYlUYhFAepxLJcBObvCovtnF/PKlt1tiKVQvtJ2hTxWLM5ykddLJ4LSBvER",
-	"36SyYpgRM0eyEcxsX/cAOc2UlC1MGeOoVECzvFY01QQvAEZl97Dd7bV7BxeQ4xPSfC66NtSUI+1pvWVD",
-	"XppEY8kpQ79V6ZCtoKs4IzhSYw+N+HRMBGQ4NUV9sRhQHzM/pBodoEY8VXdHjB7Z4TsCVX36j4WCHd7m",
-	"drGIsxzT0VgzlBPqC56620uDcXN0scmiY7JYFfKdOYyilYd81mjhe0sCc/r2dPse6p9/+vjxw9nF61d9",
-	"xAXqv3r98ez1y1P4bN/qkErlob4hB/G3dg0/SMRnLCablaHmMTaV5HuhMr6iIZYK+WA+DDx09uYl2tvb",
-	"O9bza1ZxefWkpa9Jeq+zOJOsr/GbA+jZlBrpOYyY44BOb2SK0DQmKflbaQb4tlg6Hw8kDyNF0Kezt5UI",
-	"JYySPodNekaNSklhd4NLzoASDObVFR+d+aMoH05AMdK/owEZUxZYrGRXFdi2kP1Ki2mwEUvPUa7CNwjO",
-	"Vdnh+cAyGxr+J2Nfv3gOuksLTStJ3ZVf14Zg9yr7xB0SjKzTLeC+TPqmsDfZOdAxjdUkrDOe3lY8pR27",
-	"+UuGXTgQTDu2d/YoTCK075ld+LLILsb3o9nbaiXRZckubxfQc1EPPcNziSARbuXjlcbrRtKRLZifS82R",
-	"V7vabcivOTXvErqVcBpNH6EUfVUuM1rMJjM5I0IimpeANolceXwYFGbd0FR2GmLKUgvulKu1Kl6SGVVj",
-	"CAi5JizgAjE8IdVp02BltlGds5ArvCTOOpYs1tb1d8EsQXJMpUoTNMZ5u9p9PBA5MdDOuCmWeUFGNOMv",
-	"OYh/xStY8RDczfMKj4BcEzFHVkLkQ/RhShjkE0Mh51cQj9RpbWZXjJC86obot5v4kaBqfq7HtXsSqTFo",
-	"LAsZw9OPb01NFpMV/59WWrbfYYn6/7N9GqlxG4Y4QZ+jbnfPh1/hT9K34Vd4nmzMD9Jul0SSMCdRUz3l",
-	"mOAA9LBWBZsePY2Z9J/EZFchWBhvtCVL18vUw3BB/7AK6BfQr2C5HUgjq3endeJGj+fVbzzY5/CszpYV",
-	"zLtsf1Ka8rrbkxl9cX9uwdfHKEh8zhT2jden6XxubrF+rkWY4mBGVI2jQcfnkx1HpUM8cH8bl7E0zHYc",
-	"NBVkigWRaIL9MWVEemiMWSARj5SJ3POQ5cVkXOAXsthDxV+TXgqzIH5vfo+ItHYAyC6uxmTS+czeKiSn",
-	"BF+ZRGEzKggyen1QI8u51DfK3M0QDyTCoSA4gBk8JHlCON0uqzGZ26BCLq5QxKy82fnMPrO//e1iLAic",
-	"kIQHIv00/u1vJrAKhyESJuhwTJDUrfRtt4cOWe8FGdIb1Nes7H/97/9jjz3+Fk/pjmaK4bfP7MkrMQ+4",
-	"f/UUsm8x7hpipafy0AzKDvRPfZ9M1QnKUOr3feSPOXdZ2q97iJqdCsgQR6FCTxyiPe18ZmdkCg4PSIZY",
-	"jm0fjJTANKRsZL5GE3xF9DICOrQ+KwZul/2dSiCDSJCACijPY/fuHKwnsG/yb38zUu4UqzFYI2zeNsrg",
-	"De7ftHFIsSSy30H9f7w+fdWH85AGWj18/6fXF30UcI1a/Q8fL95+eH/ej9EFXvP+aRjyWd9O/xpoM/gF",
-	"/O1vkB6SEWTooYf6HwUfhGTS1/vJpeYMJgM9UBo39IrD0ByrxSwfM9AE2jn+AXdSD22fArOev/3tRBPH",
-	"MwJY3H4bWPvk/2x/cO9o5scnMeZQ2BI14xrNQ30K8qn3mfVj+tk+/fi2bZ8ELXL/C4t53xxI/yVnijDV",
-	"fs18HlA26idp6uwTheUVCSBK1qUcp5wBJsBi0IAHFC4xpA9M0pKb/YXSE1ygP6QK0JPF6Z66nb9RhMGr",
-	"CRtx054SMaEwV9+gg0kqx2fO9pM0QKBkMvcUs+QmQbEw+VyPFlCs6Ug/dTCfmTlFEYXERgGDPwjsS8hH",
-	"lEEq3SHXCGJGcfiGhpEA+5lGTfPTgAfzEySVIHjSR1jvytysCJLtYlNc6TMzLWCOWKiDyaeEaxYMwi4J",
-	"0xBwQJJwDuMLEvYB7YGkWHXamE8S40PnMwMR2SfMcMKO5k+xPybtXZC9spR7Npt1MPwMoqftK3fevX35",
-	"+v35a+gDvmQqzD4AGZEOBoYVti2P6Ma3T0CHsmsc0mAH2lWrhq0Q2zpp7XW6nT1TpWEM3MeO/s+IFPgG",
-	"pbmFWC9Gpc/1HfMSE6KYaAR6YRX1SWOZ8MUmRV+qA5xjWvOvW3xmae2/PmIPDbgWEBiQDY0BHfReo6Am",
-	"hYBRzxFGviABYYriUKMGHTEuSNBBKRcGKtFe15hh41pDjKP+O25otqFWhdRcc9htjRYJmdvtds1VXMAY",
-	"9CQQeKjajCtF2WiMJ+24f7u797STvBixCqP/mbmBMZITTeumeEQ66FegpiZIwG5pHz3RGKvpgX4CkKlP",
-	"8BQWYgbRkO1aUJNLDoMYdI7v8luNMCOi/uWk2mwai99Atuaz11okBwY+LjyQ5bfklc0EAJNkC1UBJwzP",
-	"BWSsnIBjBHricMVWIKTKgtnP5gNoOabr94iIecJzZbbEcYu4MCN8TSAuHOU34kUKl51AWm9RSxfzBXy5",
-	"ppxZf5Hdbtexhc5ImpcEIUtBIuzDFCWZ+m/TUy+TZF7AKJoxLURzSExVa6B/8AmJTbzA6S5uKiw5TmCa",
-	"pa4tz3LTsBsvgabq10zwUhd0234HGru2t17r9QUeVfWBNrdey1kIlrU1Ri4N0l6tQ6q3YWnV9q3NPW+0",
-	"mOlzbhkJ5b+9+vDy4t8fXyPdwEgqVnTRb4f5wj4f5vud1A9L8bDwoBzN/l5OZb+scXzFdt5z9QsP6JCS",
-	"QM+wb05yeZ8XOLBcGHTZPa7ucsH5L5jNbTeZkfKNM7CMJhMs5q2Tlj76tPQSu92cfnyb8jOMX1lwOQNG",
-	"oHWSqB9vvZbek1CN/yh9vC1qWLtgSK8JI1Iif0z8K8MdCe7rbyaY4RERsoPeKqR45GsRhBEap3WXigst",
-	"ephPAZVg71l4Rv4BC2qtS+NiVTa/qk/S7NwlqO0gta9s57EgwzmeJ5KwWySUOqtEhbEF2GvtTIgS1Jc1",
-	"EQEYBmJZ8hGORkQ6vgxc0YwYr7Hyo+ATosYkkoXH/YudtvK8gciBwjhL5SwneynsVl2Cv/G3eKIfPydY",
-	"9bnlGbz48bOe4XPrFu01J3EO9keDAGdaiElqq/wg4yVWIoA7dY0BGftWPTRwb7BnRXbrWd13Ce01XwbK",
-	"BE3RQf+FTtkc+FIQS60bDnry8sPZ+dNCBNHSw+nHtz+ff3i/NlHIiy8ZwtAgZr4YLx6WIfmenzOLwFQm",
-	"AhCWyB75cgS2R9p2pqcYi+fY8EMNsDhVose6Kt89Xv/79Jd3zfDaAZaQQAvyCXJCeUOCtkXczSKuPdN6",
-	"iAvHqREXVNt1GTHdmOY4MSizMcAhZj7wYRcx0xXrBWyBgwkdpf3yA85IIY6euVkeIztmC4lp8R/+vN/n",
-	"2GsddPeq+9nKe58YvsbUBA1UsXKzVCmkPIyVWBXjBaDUda+ZUi7WPi1Vwj01xG7EeZBWmc1oGKKAp8L/",
-	"IEEjD4l8DmQUysoysLo4VRWiEu13e0mhmyuSdeRFIR9BQWYWICyvEB5hyjqoroatRBVbprtaDc0bCe0p",
-	"Rce9KE7s8T0m1cl9Evxur7rLJ4at8dXNU+Niv+FiQIOAMNPjsBY0BmsNFXggwhOTmlfWxhHf/l6lDkGT",
-	"mcS2k2gSOprqtBY1DJYG7QywMtkPprwogtwZMU+Sdyp22EgMx1a6BG8rY/kyLxwXdESZpj/YWoBt5JTi",
-	"UGgRnkaqniPQ12d+Nlya/MwI49Fo7Nn4tdgUCsWTQL0MVuSkAFfWNxasde5KXdKgbwK0xsQqzvkQ7XZ7",
-	"B7CQvkuWkuvWLyJMImIvYOuMWwiR6gUP5hujSGbs26zXiZZ3bu+QDMKkp3DOZSSrsX7ljEy5UDJ/9fdq",
-	"92x+mW3HxTvdqz/rRzzXLNsF5++wGNnuB7W7f2Iymuq/SJDxsdrf3W0whtUX6fW/ZkqzJHUpkx1iVQJl",
-	"u1fSqVN5haRmJ3CYdiPRrISf5oeEGc9QqQHck5Yx6YJt05qZWyc2YYNP4esJvmnbOta97v7RwbND/S3j",
-	"qs3BP0Jfw2k0CKnfWqB+dsaOIW8p8hd/AcSPSuKrnW8Jxbjd+ZaiFrelLFpCF8FBHktleC5rfbQeggMc",
-	"IEGuqSvejNEQ0zASRJNHKh0LGdvOzHoK2f0X8FMBH/Td3cJ18bfXZO63WsjRp2nYh41ivzmS5FDLEL4E",
-	"vSlTRDAcJoHAhRjs3u+c3bYIhKTJzssYo9/jCQEP+ooejlmNEx9btw0NTnJX5LLL8iV1zWJ0dVeNc3uN",
-	"TDn+8gtlWkhwCNK9kN0Jo0eHRCYd9IGFc0R+j3BI1RxcjgxJ8BA3vIgWVJzrk+YunutzoqEC4Q27eGzL",
-	"emOFxlh+Zowba7Zn3E+GkdQjOmc2k+oAymNSaZcZmEqZMyzRhGCmrEUfdO3GoVPf+hAPwCcldpf7QcZQ",
-	"gZBvxiriM8xPLzhXBcb7iiN9A/C+Deocv2n7ArL11G7+Kk7H07zLmygMGywsomHwdpWlNen0Mx80bF6/",
-	"sUHw+u3r3lt3cFw1XL3t8kmErfXdFlKZpATB8HtrDzmGOr4t9fVLhgi/4owUsaK/xqSABJCGgTPiIRxK",
-	"bhzxnJgQ0OD7ZFUfEZP3Co4uQ4obvnSZd02PIzv2GdC/Gh+bk5bAM8jquJzdKnkREI4ZUA8N5rEXLvjx",
-	"ZsRTI0hTgSAHGeXsuZYYI6b6zoPX1mK2Pqk2c1bnM9Pyj5tEt3UpU7LpVwAcFGI2ivCInKD+FZn/CK9K",
-	"37hLgveqJFj4Y3DAHFISBp6GybgI60aYzcHL2vLWJtjg+WfWHynyo+lgh3Rq45BegdsdElocls9RP8CK",
-	"XMInCBiNM65Z6VbRifv5OepDGi7dTl7RKfzLhXL/XsLO9b3PrA9z2xGY+dBBn0zOHvPm6p/MQxufj/Fq",
-	"loRJAs+d894reO70i73aY2fR+R3kE6tBBB36X9Fpk+ZcqIbNP0AMWv0+kK25Qfv3w4YdflKkQet3qtHQ",
-	"jUZuso73TRq/NNj+gTXo8worcgYJtOv3uaCTxn1ORyNBRlg1eN2bPOvN+IZ3eNCsQyOepyFH0pRF+omq",
-	"FyYBZJMuL02yziZdnD62USdgrP6qnPSpaHIqsKbXqQzrdyWw/IKbLMtV+a/b/owoQUmDDi5lZv0er006",
-	"8NrtX7pM8o17/Cu2E9yPCNKkT8hx0ASmpE9jqF6OMWVN53tDQ2LCZZoSv7eQY3uVTuf0D7KqIFfTPMC5",
-	"sn7NSwWy5wgzE+VvTEWLElnGsnkHxslErGpso9wKgYVC4DnIKxsTAjPKzQIhsNIYCSo1JwaO+Qxix7AI",
-	"YIUkQBiZyY3HM7guZHRyRms/0LJb3yWD7oM2EDOEgwllVCqIJvvBhrmEePCZTSKI+6dSddApMkkr7TLc",
-	"qBBiEuKBZxbkoa984NnVeMi8pDbzpof0plJFfBUJ4iGTzdqkRIM4m1TRET1LiH0iP7PEvqBbXhEylSAC",
-	"Ui1RvY9CiJDC0hokJMIDCW6gRq6NYw4VuVGeHWJuZbWAgx0CIDSaScGnUxLEoUYQ4dU3IX+FdlEjZ2pS",
-	"cUeW0fdkBqPXso3urqbF2k1psVzAJoa7abdiQMAIPTEmvk1ptSC5kUEmKk0W0a2hdWtoBSQErMBA3u7I",
-	"sFqgpZsJCmJqgTUIdDRpgw98kTL27ARUKsp8tfMNFBRAYusaVF0EvLKqL5ciFEZCeMLZyMQ8FmsDPSQB",
-	"JTTNC0NLLIEN0YOMsUSs0K3SaZ9sLpMVVVBb/cqD6lcMZ3y3rLCZyqWaKvHug1/NCzuOS2uPyVw/rFse",
-	"+PvjgZPAPkOTTOYES5P4MEuMxvhuGeSGhmASBkbP96WMmJfQ6xyJb9u8R2lC/81W1bttZt830f7xlhmP",
-	"wZzR3LXV7C2fMTCid5bYyFt3Ycc8s1ZM9ENZ1ZsfNm3fzHKCI3isHur2NqI1b3jEgj+j+ROncXVj9s9q",
-	"e2fuloAxM3HB1YiBioxySBK9EkOciqM77X1ZicVZ1Ub1UOqpiyyv+Jd6ff/i9xfCwDZ2ezf7LmuULfW3",
-	"g0c5eVtzD3H8Apt8IZVSFbS7X48J/aB/ZluPiXvwmIDD3bpMbF0mti4Td+4y8Zg8IEz7xkbNR+w40cxx",
-	"4J7dJlZyUWjqRfDa1Ne8QycCgMVqypt0ecdHzXsYu/Qj9Fd4RQVrdPH/afFG4JEpi9nwmr5siKnpXs12",
-	"cTO+BLWdangQhU3cXmyHV1Q07tNsZefgg/ELnq7QpdlMF+RGfRgOJWlAGP41CSmLbl7IhlDZfq+wwit1",
-	"fENDslJHDeTdu5kYPDTkY+tt8pf2NnFizQP6mRhHDOPMlcRsWX8OG0qmoJXVYH/lg+RrEnI2kkhxLf1O",
-	"cEAMelIXf2Yy1Rb5khg3D3AmyTiQGB+RvOdIxq2kwoEELfEfQS9MWmotc+o9+8ywRCFhlDAVzk2GJS6J",
-	"s3bIJR4gNlXqXbmA2ASnWx+QrQ/IX84HxF6tO3cCcdRziRuIo9D6QxALY7nPWUcR0yWtvrwfV5G8AnQt",
-	"JxE92NZLZOslsvUS2fKuDb1EDB36rvxDYMklVDpH6+u1quNtoifNu5vAaxHykazxONi6JK6yLh/JZPtL",
-	"8q+EnF8hyhQ3RZDKSf87vYRtIpZHkoglLS7aY7/bXCxlNwQwcwGH4dsMBn8z1S1Wc5mCMh/orZJGBDMp",
-	"h/SpIKlwuXdULI/9SdyjzGlvvaMei3fUMqGkyYvWzDPKlB7ZnE+UheJP4xRVQ5kaX6atV9RfzytqU7d2",
-	"Q/5QEJv+aikXmno786xn+U+ZbvkH2r3NPg7DAfavdkJ8jXf0k1onL+q703+d2hpXkGwcNAgY1MBjLBFh",
-	"gcmGWsBuKnxFEFUunFHPlH/U0UjwaFpArATxCb0m7/A1vtAr3TKjj4QZPTMHg7DBjK/cJHuDOqyb5Uqr",
-	"YrSy+AxOgynU11+2XZP4CoQ8CsqFK6OcHlGpiCABMq3RkzMydOnKZ2QQVwvc7fb2EZbo7PX5xVMPMTLT",
-	"CA16tmLR6qWZfYFq5LKjs3DupoYKEOQG+wqS61GpLxIJs8XcpoJeY0VMn5LKbtAtU51hgm/eETZS49bJ",
-	"YdcrqjrXZFmm3OFU8GsaEIGMWTJZ4vGQ7A6Hx4Ts7x3tD3pHx/v4uHv07CjYI8e7AzwoWbU/pUHZonu7",
-	"R4WrriDBH2v6DFinwbvkXQAdyriWU1PQgw/tnueYl2alxrbZyzeZvRw0YL67ywnBMyTwSwEPAb8kmU4L",
-	"X9wzS3ckwvY22TLxmqikSZCxP7ZNG02LnnbQRyzljIvAWDZNIk+wrSEuTB2OoFNiyHxpqcYdGTLN8LUM",
-	"mb3N3qzSElqwcZAA1VH6/OWyFVUrL5hr9+e8ZHUsnKuaNsttmg95s90ddFew1vW29DnFpxgGxFKIDOex",
-	"8w3+rdKMvXIpgs0yOugDI3EaXyQiJlMJfM1rvN89RhELiZSo72Pp44D0kcQu8QVYXEbctKXKA74ly9bA",
-	"e2Mdioo0bI5QLGVerL5EuXv2g12uzRtORVyyH+tZwywrY9jAQk7AgJRhBmxER+tkiEOZFEobcB4SzAqL",
-	"1e4X83wxSWima3ugy1yvekkzmX7x9ndrXMSXnA1D6qvHUFHE6unq31v3LFco5PTVy8sEyXtcXF8teVPv",
-	"knVc+sBtsfgxPCeghGqOkiU58UuPOkVC9yz9nGIoZOvIp311WnkuLE1PTd3U1kmLMnW43/JaE8roJJq0",
-	"TnoxcdUi+wjKp3yB+vumtk52YS+hYo3zwyOxV4pJaBLMbWma1B1CfRaFYR8JMuHX+t1jiE9NPUwzwuIt",
-	"i6bBHTOvMPbHh6hTs73dWw61hKSYu4Ukn8R3C5JJrM6uTqNCYdT60prY1Ni5Azd7Cq1L7uMRMbd3dHtH",
-	"7+HZB6zfnBAZy5A8MmhbYTmO/exc9RogEgT7Y5QUt3GVZl7nvqYSjfVtBych6wtvXvJUBDdV6IrxmSzR",
-	"c+t1bh1Ht46jy71fAE2Kdd824QJkR8ji59Zl9PszxsNBW1YiOcm7NMsv2goNSUrZB+03adKaqf21Mp3l",
-	"jCyS2UItAeD/lkpuqeRKVPIiTkyzdWz66zg2GVqK74mOrleU8UspIc5S2jxVdkR5SEMid77pfy6nWI3L",
-	"afJ5SKczPDcRUxD1ZcuR0tAaTmZYomgKhQ5MBVNHxtEMzz2Ewxmeg1ECo4DPoCJCB33EQkmowjwgpu6z",
-	"ZkkKifkbGpJmGl/uK6LaNpAtQxRiRdyAMgxWkLyfQyEx0MDmSIHB4zZQN1lFE0xj2/bWa700626/onLK",
-	"Ja1jEbVd0j1SA50TPxJUzdsfeUj9ec3BXC/bqVG5d6/1DkvVjolWlUEXywyB+59tt3QtWbY/wG7LmuvW",
-	"XVwPOLFdQ4PuAx1O0RQnKfsfPWKY17feEO6l3mLV9v2uHatdvzOg13uuzrGickgfr28zS56zoXl7NsMF",
-	"rBBcF5KPWI3te2/ecViSfcZHRLUnlFGfs2HpC+60yCbuIaQMFE8/n39474E5aPCV+Cb8Af6C993QP+kl",
-	"5iURMUYEmhAxItJEulElkSKTKZGqo1fQQW/oDQnQAEuiexKIn/vMjPPyDyYPsyRKuaFNA6vtthRVRAwq",
-	"rxhPqzEPA804TK0XVkol30GnqP9/QSLJgEeDsDjH4YioX9wGNZYHAeQLIiHTplen/QW/0rdx/aK4IYVv",
-	"mEZSDccbHEo4dj11ZDxb6ASPyKWU48tIEqGxzWb3pAExeQhOvrUiQVsnrbFS05Odnd7xUeeg1+l1u51n",
-	"JwfdbnfnerfTNZegnm7epJQy7GVpZHImp0juedzQC7f1vdyQbt0+1vo+aBQfECw0Lv32RX8SeGYw2n7W",
-	"+5J88SVNOn8ihk5ocuSoQi65DCRb1Rc8TVHhjhUZ7OGHjo8h1V5M/WJql6KABv0y9G8qiI9VYoovpoge",
-	"SlqiwTzOFS+nxKdDez1PEEZyzIVCH+dqzBkyI4G/F48UGkZCjaG6O6QZsxQzrhtlrO3SkrfPzNJR6+Tu",
-	"oSGBlLfx3mngwKfLvEEyI2rpRvquGzs/0EnwAXNJq5wFwQxaRhDPzX5V0ihFbtTONMQ0S51a//2/7URS",
-	"7Awo2yHsGk1hW/YyDmS1pCrzOUcfXtkTqUEX0k0151jbcdtr2cyHVc1dsy25eYzkBrurCGif3BdjC1yD",
-	"yJivHV1JURpFpPKxvTB3Q2zyPJr1KzXeCBCsDbXmBmREGSTvtJRlYnKIxbxWlvQaPgqyGdCiGJoRURcx",
-	"bI+dT6rHqiTwlJAftxObZ068LRXbUrEmTJMLQDfJGBRfk0my9CuhVpaEfeWDGra3r3ywzfb/58z2/zMf",
-	"bHP9b3P9b3P9P7Jc/9vk/U1T3X80kdl3y0L+zAfbPNJ/6TzSX82D+WBZpCVRhnOScD+ckvwrHxi5EDIE",
-	"KEGIS/Ns8gvbTM8pbk1x9PH0/Nxz4YJoRFUmhERzDyN6TVgHQeqJz8wok0y+EcOF2EzUHfTBLMNWHecs",
-	"nKOZbj3kYchnJid0iKVCMsRyjIxnQnnGZ00r78yHHQjxpjzYKxKa/cwHiJEb1Yb/7HZ7B91e9xhCS1OH",
-	"qA9ik/nMXMKYZApwkP8e81cDYuM0zgEXbvFum816m806zmadpYqQNulxZLaGNyNlsIXPiQR+LymrczL8",
-	"Ogmrf+aDbbrqrT/tNl31lkVulq4aaND3lKxaL7g6u/RXPsjlltZE/WEzS2tBdZtX+nHnlXZX4p7zSwNS",
-	"57NLaxxO55bWGPztKx80zytt0lU6VblD5BcN0ks74e9Pklxab8c2tfQjSS29RCa4s8TSUHNrY2mlze34",
-	"0ySVXqJRtZdnG3H1l0slvaFbuhke8Wc+KEsjDU9p/Exmn1P3koa4jok9xFsT+5/UxP4Ob03sWxP7n06Z",
-	"1Nxc/gnSiNUEYxULe2wCrl1p+e6dDt/hrcX4r20xDvF6FmPdf2VzsUhlug7xwChbJ3EsgtIXwBiOZ2Pq",
-	"jxFVcWFil+EW2vRtIkHukuOSGyqVYSOQIjdx/KsZkcrPTI71IzomgsCkJnwLjzBlthe0nOC5q1GrWxnB",
-	"ygM9l4a53ET8Dt+hiVgPfs95tM2sp0zOIOVjsYMyHixNpv0S+2MCEa+Ch5V+yrqxa3vr3WUm7q319U9t",
-	"fY0TeYd4oxbXw4ODvcNielhubAVym6lNkhhbQzzY+RbilbSaMfWEIFdDN028qs14ASXZtchClSmp5wjp",
-	"Ml2no2J/El2nJVBbXedj0HUuuY21+Y74ntXQc8IN2Zie09yMP42ec4kcYC/OVs/5l9NzbuKGbkbJ+Q47",
-	"JWdhjuLkovtVCcfHWHbQqRZdiYiFB3IzpcLFP4eBJgxa4jWNSHuCaYhwEAgtcFhBQt867Cs0ID6fOGeC",
-	"tJBRlqf87gSDd3hgckLfm/voOzyIEx4iA95dvNfmUAOII1UgsVmXSxNDzm2Dv9aTvhUUNp1Oz+RTfzxi",
-	"QiILZOUFJy5MuVRtGzteWr0zSaaDXUocF3g+M8kXpPV5mAmuyAmS0SBiVKHrnr5u17seGv1Bp5A1murL",
-	"56GfPzGq4DJOsZAkSNfx+fn8w3ujPzGpykDVMtQYj4aCT5KkfKaRyc+HBUFXZKqQ8QmfIx9PSAf9ahNW",
-	"9PX6LinwaJoqs/mER1BMKHa0/sw+s1d4gkfW4TuyNhJL3nQ7U/oMKc4hkw/CoMowdZEkd7KT1QOZAACT",
-	"A3CKpXxulFB9qQT11Y+aoPZ166T00mdmai/t7hp1kiVO8cQ22h1PHNBDQ8zMVxoW0D25ZdlgCWL31mwL",
-	"iHDmZRNSIUUn5Dkyj5QZE4w/OM7wgZUik6mC3XFZAUGjNTDDmMRwwnrA9fXPffQkMY2Z91OfzldOGQme",
-	"OgqMZmMe2gfVlKYDExpMmk5oVqQe02h65hIe3G3c/jmc1goR/pt/mz/CTTmzSd814VmW8C9JXaJR/wTh",
-	"z0xGviaf8HfLa5QSMDvXTXs2m7V1r3YkQsL0ux7k3npI2VU+ub2PrZNWr9ut/96/J7NPQHpgTZMoVFRj",
-	"4A6sJcAKN9JGxkMtTYB5fwpSc7bn+JqULsreZU0TdLNtqcGNFBt7mKoSu3U6r87zPNYEEObWVeWsWWST",
-	"amWBMNSxHdmbbbgcw3/V8FFx+kyj8dRSgiRMZZ2UJWGBlhyQFumKXZP/f/autrltW0v/FYxmdmLP0JKc",
-	"27R749kPbnLbSbdNPU7T+6HxRBAJSagpwEuAlrWe/Pc75wDgi0RKpCzJso1PiSWKAMjzjgfnseGihyYf",
-	"GDQ5K1dDPDec4xvcMzS5NIaRWZjNifu8JLG9e/OvK+avkV7qthmzgn1r6R0zK7xedg+HId8aS3y1+xPd",
-	"dnH1Jyas5NQhCe39SzJdrQWZEqRiDbl+KgrEfwScAWZ/U5OONmLRv4RBmnDo42BSFAjqK5kSF5lmc6rE",
-	"TakRg/rpZKfY5S1k1TIx59IN01L2pZC6IS/uiAuuJiyq6muYE+GumNAMRw7TBM9r2mDVnNPmishUh3LK",
-	"ymT+IyPJVdOx13eaZge/2+ufGHP/ZSrW8/bD4/Ws/YfF2p8Y27Etzv7fELSENbag0PQZ1XqEp5VNicnU",
-	"d5Rj31aF6parCNkyXZHoH66xNP9gKLNertlOBBcsOe5+Ef/GMlWSiq92ayO/4StljawZh5sKmmAsIlzX",
-	"A5kusbPbjoBMcPNK6CEPJ+YBnmVrpabeZBdUOAS+06y+eoLWgVkM+9JxYJ/Kv1C+x0+aJnq5Z/Ra27JE",
-	"9ojWqRBK9e6tmVgJDHqfwYFAOHM61tza2AYUU6YUHTNzfsBNogYD5AxAE/Z8qxOeO/8wHF2GtWkrj02I",
-	"8FORi5XpnVSSrQyMthBQruHLr5S2/p7suZfZg2HKbyuxm2W+bi/pqmR5qw1vz02iLqs9j2O35WZb/JSs",
-	"MOZ5uMmKaW5gsOcQwoDJjKXSTXNet43UdrWHlTaZVTRInnL39Czzpxeg01nnFYcUcNrxaCp+4oZbqeq9",
-	"e/OflTVcPCcFWmz2LYiiPDLIAbNLnju8MzKwznAAzlJEOQrA6r3bsa/xjNm++e71cvUepneUh+Molzbi",
-	"dqxITXDLME6t0jXXuV5CZyuLyBm/JxLNoP4FJBUZYNBooKHxQXSX5Z4ILGwFVY9O8fNCuUXORE79WamL",
-	"dPYwhs+8hPpHQkM2hPjgaCoVhMkhRMtY5oGw+rgl2qNSaw3kyhOCPhNC0ArpeaiUlGlCD19ePE/og3lC",
-	"K8IYw27IwQBNqCJHgw+jk49SsJPfqA4ng2ODZ+RxTBI+nmhvUQ73JfvorBHV6wM4XndXtrOhRxbdQTrB",
-	"y8TlTyTgM4d9GkZ7uPG/Mt4zSHXbQ9jmW3l+FeDHXLOp6f1Dwwn+gvBooS0RF7ahAOKqESxmMNWKVZ3c",
-	"iblCurFmYAMLp8/a3bsW5w03zs3ljffNYV6OjKJmd99OCLf3eeQ2DO2+vmZ3+oykNzeI4o5ILGcsISFV",
-	"rnlzeeKWzrVrIEmqZg3/V5r+lN79ysRYTzpvT/uvv6tAKD+l0hU88PVVK3zmvmb1DGpWiotxXDA9Tyvl",
-	"1u6ptLHBvXtRX+/6XZiHgc/CUY87gkjbzW3NJg+sq7NjFa1LhWHqvnx1MOWrgnYdqEIFje76EQW/Uv02",
-	"0b4e1ZqGkykOdX/9rUEVbJH53twBj7wRajT2KOd2tcf8jutrZF3ykU7NNu6URZwS8NoklFNmjvJRojT+",
-	"IAm+CCWLh+q4IjSe0bkig7oyxiCAeQ2ZOQrjzsy5zyZyJs7MWWqm9CtFmNDJ3BzWmy2sM6RxXIthGjN9",
-	"nj1JX7LzCbYv2fmSnS/ZeYviS3a+ZLeTkp0geehm0sVnE9sGVcFnvtpXWfo343pi620m3SpUkPq2YnRD",
-	"9SQvGF0vndWuO3Pzj9fFMzf9ijM3hRAccfP5DGsicVNxY2o1xKMQciLEo1R3jKM1sK1PbownDNoya1hf",
-	"+3LoYl/+eg7lrwXE+ONDtzJ1tdqsmIjqG+AUuWlFpPLTmI6E0Z3IbHXWFr72h20P7aC4KBy23ek526Xz",
-	"GiAPCydgQUy50jxswrOmpaZxoYYjEz7mgmLbOUXSG0tkEdF5NetavdOxU/BSekhHwiPK47l96btuYmAF",
-	"NBcFK58Q/vRCqlgT8YToBq7dLwuMaVvlWWB2zwIDrvYdVcxTwXgqmGfKK3w+Hids3IqApQ19TDsuGNC3",
-	"nxOZ3rQZwinpBaTOjX/lwCGNR+FtFvJBROyu+eWXbJww9FVtFv4L8pU1vNj4hebX/8z1jwkV4aTVT97J",
-	"aUODZ35ynrQZ4D0bhVKM+PinNG6xlB9THkf/Erc8kcLWOxr+8lc6bCfA7xmEOfbUdcPf/EbbPIOLmIrd",
-	"I3lAnzwD0otmQMqD252yOq6pTmCiR/PJFLbtx+AoyrxG/za9e20Ei1UZiEjNlVxBNIib4hVgRhOVOtnf",
-	"XW+PbIT9MxUZAVhNVpQ/6LxH7966eHjGoWfNOGT4wnIR22Y78dP+d//95oflhuIGcFrfUdxAi+xsSvm/",
-	"Knyg7CeLeyjm08XKQQ+T+F7EleYi1L17TIm+CjplTXoeTuSMTCHtNkBjJrTNuhHHbbpST6gidCrFONtN",
-	"WqpDVJg4mJazP3/iLTfNa33S9qhJmwkFd9yLAIdCMXkHglPnMUyNygd6Ty/Qw9eKBsTaF9Ne0ZoYi9a3",
-	"dmVC1eGQe2NNyiRmVytt+kpLvGjvG16sGlxd5SdO8CGfhEaXFl3Gps4C3t6ynxgVXMUaNxEQhaFHQEQa",
-	"x/a8D6ZxcIu8ndyq8qj3Jd6XNPUlqs6PGNk17SCzEAgPotGlToLevTwB95JhJZ6td2noV5p6lLa+pCLz",
-	"MOgt+G97tlQpCi6iru1hqUDyTPhPSzUPz4J6CCyoa2sETczCQu7fgAw1G3aLlKgFjXk2vKjrtghKWuUp",
-	"Ul8cRepW1He7Xt2J7MaEqRlo3e5DLPKnkqNUaB6TT+xGM4TtvO6f/vOMxFSzhNyyBJalSCTxRJ+ElI1w",
-	"fVxHiLrjnQh3+z1Tozbx8DtgTC15eM+b6rc79sibeqDbHYupwlLWUvu9qr6gKk8pJSi4C9sUVYkXe1jl",
-	"84VVIszL4yo9rtLjKjfBVf5p4sldATFbA99aYRF/kcM2az1M6OLPXH9O4g3Ai/vBO7Z5wD9Kqdtcf0ET",
-	"Jlr9oh3Oc3PA5o+SJlHLyz8IpakI2YFggfcD8ET36xGeHuE5dnHYo0E8HYVtCdaZMf2bDSKIOW1KwIXi",
-	"ESNcd8k5USyUyNXkzq7i2Vw6Nf3LAxLTYUCGoOUB+VsOA2KWEXwRxrCmJjINCDwQrlmo04QFZIjuA0cd",
-	"gi0iLDdGMFhMw6w4lCiNF14zBrPTivDozKgJt0SR2UZXYHks7S2+CLgFo0nMIR0RTHXJB41TN3cygx8N",
-	"8N+vPBoE2PNUkNf90zfHRCZ4UteMDusiR9nX/zyuJ6/LDMBuYa5miAPGuWa4YA909ZWfHQFdx1bPtlf6",
-	"+f6HH354fbpp7cfNp1yWKYNdlz4qfrtU6LFXL5V6HgcGu1Q4WoGDRQPlwUsevOSBsB4IuxaqZC3L08Mq",
-	"rbfGS+6gMRa2weWV/qIWDWsmuzc47JK7eCge1vsU71M8INa7mU0BsU/cyzT1L409S2ufUpWJmK1q/H97",
-	"XOxyXQr5m7O6FLzRpdrUCvhsXnl5TvjZrJbiAbQHA6BdWXvYIYIWx90yhNZpzbPC0K7chSmrlkfRvkwU",
-	"7YN1ePswWtOh6eE42kIDjx0DaXe52ZHd/wVBaTNn77G0fkdl31ja7e+oPAhMW51hLGc89Veouksqs5xS",
-	"epNkjeMaFMfyi6ta6o5A+MlwTuBV0QT1N9u4rm6vS2Iprx1Z/7S+Jpa3t/Mddw+oLzSCQIpC4Qgad917",
-	"t1KPCqJcKeDlLcri54tqUvyuWll69/n/XUGgQXKT/yjnstxIMWxOc1lcsleLw2lETate9W61om1emzUM",
-	"fb+qKLdC5KuVbMVlauV19UqY6aC8ZqJR0/drJvZ79IP8MWFfhD/6sYejH/hy/bEPf+zjmW0e7uEIx7+Q",
-	"uaPx5Z8V+J9W7bfRQjefz90N1jha/kD93mKMDzfnUQSOZLfFWGPjcf0eFP+yQfHOQW2+aYJ32BgODy4V",
-	"Nx3hNjkOHmkq1UK1dJxQoRE0rohmdxqxzBNw11iLQ/pgCDMIHdMVTY9R7XcGBS/o1iOAwXHcNVhwfNJc",
-	"kSmNFoEV72g4YUhnmch4LYMlXOyu/RZ4BLmvd25kin6DqNpagG0WOr9/8+Yf39fZqxV1TmMSixme+aSY",
-	"2PXu8Z+W2AqdqZ81dFwRHmE+hpzh9ktI1wSh0ZQLrnRCtUxISIWQmgyZgzTUYi4y8/Zc8BbOXnmoxUFA",
-	"LVapaYuAwSggfKtYmDB9glywzkc2AL4uKhJGBEegJFavjqsrkZvrx9aC60yst+d+v3m9eFTwwpa0Iguj",
-	"q5SiXRGpIIf/y+YGvrAyGCcU40Zl9AcV67t+/61b3SurYrknCidSsYo4O2GjVFU7Ip+yPUTU4LESLU0d",
-	"0uVMqYgg5cFztNst2jey1C0gMVWhz2VVopdtLMGaiNJ0Xgt32WEyV1CgQwO7DHcDdnGRlsW5eByLz+u2",
-	"gmN5hMyuzlzVpHtZPreY9rmsz6jbCW72Ge7xerbxSzb6pGl4/daQpAuWEEXnCo+14CdkLO02HPz1Ciwh",
-	"WDkRKbfBZ7beZOL+hqfUJef4Y7SVSO8luJow/OlcfRHub4cdzNjaacKIpqDbNI6znhFmfLS3UzoHf07J",
-	"SCbT7P5ggJkA+xSRmwSsbzwnRwOz+v950/8vEknBBpWdF3IwomWebL0Fhs/Nkb8H9xXmyq4vyLpP2DkX",
-	"H1knyG1txwB8JPyFEsLhTqZeGXTQfRqKZJxublQ1qCdKKBdjkPH7pVo50xOWmMJlihZU3rLkLRmA0JFT",
-	"Msdj3EST+QDe6WBEY8VInwhJ5GhERkQMED4u5og/OrPF9imjwixJUVNlL6wlSeuW4ORg3SLWvwFbxbxq",
-	"618L7i2bTDZlpz1LrwPhYByuPO33m/u1j2zm2E2/BaXp3J3MZrMTkOmTNImtKD/y/KZprPkNTXQP5xVR",
-	"TVsVeLNbVXpwqxJd8pNBH4Nio2Ep2xWqyIzFsdWcodQTMFC5ZejsskptVvCJ3kLwsnIZWN+H65oHIosR",
-	"SAOgzWdBUz2RCf9/t6vUwAe2zzA2Czg2jTTqQ4wG8cGmgUFdRMDCNIH45O1f92B3howmLOm8/esK/kqo",
-	"2bRwf8PLyD+4KgYUF1JpQolRUCckxbgCfUZdWFHGI+Gl3ZBip7kylkc5ruQax2+BqxZIty4EyFo0UUUG",
-	"i25xUNjxcoGA1VSIWlz/I+wMlSYxiblgjuZT3bCQj6wO1uVHl6moc8DLapekIiCU3EjFNb9lBNLDMUu6",
-	"5OgPSPwnDJtFsZBCGkrJkEaIE+TKVg5YlFUNYOLuGbjCAcRA3eOSFwNDap0YRmmZD3O2djHdauWXfZDg",
-	"gwQfJPggwQcJLz1IcL0S0fDm/nWrsUOSiqXQAV5LfZCQV0mxIx8SdjOVgXxHMo7QYVBNBjDdgemViMfP",
-	"Bn/L4SAggzHXX03/RvjLFEzgfzQxn0Suqa5FusZ0iE0FBl+ElmN0SaYQgGNjqcCsm0VESxJxdV2d38PS",
-	"foLfrKy+PtSSmRG2VndtNi4MWo+hQWQcREFTFCtGwwk+vG7Ho1k2q3oeTsnyM4p1BlYfWfl+WOGyZDzw",
-	"lkX0iTEe1lSUDEfvHi7+CppvMo2WXUxidgE2rsG5ZWt+XEAcGAQKxJYRpwSiwsBuM+G+DcyoS+DmduMm",
-	"ZvSWmchAywTsLdgRsw0YdVcYj8Y7NzLUDPIvfNbF4KwzYXEsS1EsWBoKb2HIBcWYdzGu3c8uDiyQvBpK",
-	"qbv6Tr9ybXBNUqPSWONrtCXtN0GHJYlMOm9FGscByokN1d0dCmHn637/21Xj4HK1PXPGHwIpN8Wt9Ibd",
-	"ZjzYfAmCzXxnW2/JrSWnKBd7NOEnOJ6147Z7Q4NTYLMJDyeu20PW2dscswS9TIXgYmz6ZTMWQcKfI4iW",
-	"ME726bgjFzsMlRZGquvtZr5+iucEnjZ2JE+qrpZASzp/MWWBawEiKYj/kIbXTEQnt9k5n46Tf1WrAO+T",
-	"eSSxQuhmEnOlA6sO2Hgs5qYLPY0UGbKRRKD/3Jw9YbFiXfLRKUQsx1Wwf7jlr3T4p5vMQ3397Wm3b+Ix",
-	"Pem87fToDe/hZ4WykNL5S8gUiUYRh5vS+AK3UzU3M1ilYPnE4YnaQEYO/4YXsVrbFJ4e5ZvXRTaqAqyQ",
-	"urwhoGtqY8UupkNyfvGhIHcRV6G8Zcm8c1UQsZgOTzKRWiwatK4YoKxXlcJ1fsS9E3TSBIbuYRhtp7dc",
-	"2i0Yb0XYnZVhrJcrLkKGNbQzdyrX2vUZi+Mz08NVhimSLXCtWDzq5mXa/EFUVZRp1nfdwgxCGseKHBUq",
-	"7+cXH+Axv+6ffnfcJb/fWACWTLVRF5KKmKnSvMJYKmRkKMzDlkeWJ/EulmmkApiAChaqLiogximyiJiI",
-	"N28hqLgYx6a/jtvimBbHM5dXDPiLHIJkpzyGYSE2VoG5DfJf2BHMoWqqiseZjSlR5FrIGY5nmo26c9CK",
-	"0CE8lqWZGBP47erbfwIAAP//",
+	"7L2Lchs5tiD4KxjO3Si7O0mRelmSo2JHflWr2mV7Jblqbpc9IpgJkrCSAAtAimJ7tTFfMx92v2QDB0C+",
+	"mMnMJClZrmJ3RFkk8TrAwcF5n68tn0+mnBGmZOvka2tMcEAE/Hnq+2SqzjEbEfgcEOkLOlWUs9ZJ6wLP",
+	"JVJjrNAUCyURHyI1JmhIQ4J8zNCAICyvSYCGXHRaXovc4sk0JK2T1mCuiGx5LemPyQTrkdV8qn+QSlA2",
+	"at3dea2X2B+Tl5wpwcPFuf/BZyjkbAQzYiZnRKAJnus5r8lUZadjvO3r0apm5EwRpl5ROeWSmony8146",
+	"ABmeEBSxgAg0G1N/jDAaCD6TRCCJb4hMLSy7GKwU9scTwtRzGEkP9OOEMupzNux8kZzVWyacyuICf4PF",
+	"6APJnIcaU4moLDgG1G0fH+/0Dg679ea9IH4kqJp/4CH154sLeMPFgAYytR+KIxExhNlcjSkcGVZIKswC",
+	"iSiL15hdm8QsGPDb5yggQxyFqi2Fj35gnJEf6q3zcj4l72FRBah7ScJQugVKvcIBCSm5IbCaCQkoRnrk",
+	"PB5JRofDivlfkakgPi7GnwvKfIJmY2Lg5lMioCWiEgW2IwnQk/M3L9Hxs/2Dp9kV/I/efnd3f3//qFt1",
+	"Wq8v8Whx+lOk8MggBpXohoi5xVFPX1LUPxu233FG2r9g5Y/72bk/tQa94/1D7B/v7h/vBrt7+59aFYt4",
+	"i6X6hQd0SElQhKp2FwwezoggSCouSJCd+DcSeKjXQz9HDO12e/uo++xkd/ek20M//XJZtQLKrotvMSO3",
+	"CmEWwAqmgtxQHkk0xSNidv9o9+got/ufom53z9+56e2IiMn/W7f9cRe+JM+RIOGPn1p61Opt4WXo8dtY",
+	"b4KC5c2QuS6WlAqCc/viFrLTq8SGc6LE/HSoiCjACf01GvMZmmA2R5L4XN9MxZHS6DHClGXmPUhPNeRi",
+	"glXrpEWZ2ttteW5uyhQZEQGT//bbb6eRGhOmqMbuMprlCxLoNjiUCAuCMDw+eWR4QbAgQu9GOPnxU0uG",
+	"dDrD88ot/w0Lpv8ufsQsFeJhgGZ4bgjUkuuZXdHu8TFqo0+t5PeK1dx5rSkWeEKUfWZfcK7OXhWjKQ0c",
+	"HR9wrpAgUy6Uh3b30ZjcooCOqJId9OSUzZHSGK0RyEMD4uNIEk2EcYA4IxoAc9NJoMGdcRHYx9vMKNE1",
+	"47PO0wxoB/uDY9zzd4M9sj886B72nu0e7R3v45bXonqBU6zGLa+lnzD9nHCurmjQ8lqC/BFRoe+8EhFZ",
+	"fjIvIhoGNaDXzR4p3HppzQF/ycOQ+BrYdzBOHn69nZ6DOyBDzR/QkYe+8IGHFJHqaiR4NLV/+1gSxIX5",
+	"IMhIECkpZ7kHn3NVDIMfL6YpFJGQvICq6FeYsoggDORFHyFVZOLuFpXIh57ASEkPYX1OiGARUiIMGR7h",
+	"G90pC0Lw5c3RL5enMwfGHxER8wQOmC1z+yb49i1hIzVunRz0dr3WhDL3uecVPd/cjzR3Vo2SgW35OLHS",
+	"ra45Yr6hJAyKcdKwv0TTyTGXBN3gMCKGXM8wWyCNA45FULw8GOUKPjRdXUg+6KEKF6cnyTC+AxLyGXzU",
+	"rIVGqyEPAyKeI6pAYhhrLJPkhggcIklGes9yfLJ+1HcmWCoidvTf7d1u76Db6x7v6AvVUbeqDMaQXNmv",
+	"aoPotW7bbhmtk5Z+k1sGbEXEqfALAH/PwrnmKQVBfSz8cV/jl75jJwgDHnpIi3hYYxu5xb4K5x10TqZE",
+	"P1YnmjG3WzbpoD6LwrB/ondnjCVi3JxxZkN+b2ExOdxvfS65g3qRaQj1xZeFoNovsBB47k5XEfEC8GYp",
+	"nIBa9w/ol4jxMjgddq8L6BnTwpBPagB8RW3b+4dcD7oU8ngt624BV2eVhw2cRRpohmjwHGgpkE0q0QSH",
+	"mhslAZpo6YVoyICDXnMjSslu6eY4NmjNXfmZD2ptzBc+yG3Ot8CIeCEbAfyjCGtCHonwkYAeiXB92EOO",
+	"gyIpLQ+7afftIbfr3RDcvxIhCwXjYvCvbkz7x7INbj1rbodm+V+zGyo402xAxW6A9EGS5t94M/LL2cBe",
+	"VFJBK4B9J+9DIi6uuzFv+ajOzoR89BiQIuSjzcB8Qf9NasJ9Jem/SQ4vjGpqTXC7lbDC1BsA+BJ+q4ZW",
+	"j/EYjhlgWQvsl2NMWZ2H0E8aflvIUwtZE3Q+mdKwEm7b6hsD7da6EYhrPf1uysfx8OdXs95GvHIqvuVb",
+	"EGsC7x/2eKqyDUgabAbyN1EY1oT+aqgh+KbHn13LhragitdJJv1e+J30itfdpBvqk+r3MIB2j+BBTC1k",
+	"TcipYIUK2QzYptE3BtmudC1wX08wrSAERDf5tqDCEtYElAUUV7x5BNp8Y1DNOteDVQguZAWs0OZB+XUz",
+	"5Zqg3U6Nbn8pbKZRCjiwBKAhDiXxUA9xgbrrnqGISCmgdpEbgFS+Z3VglVc5Di3Ac08f6fmbl2hvb+8Y",
+	"KToBq+WEhiG1ngdrbsFut7ff7h61u0fLN0Ivbr29eENDIudSkcnyzRjG7b7tJU7WsR7cP1H1QmBWZYka",
+	"UXU1gHb3D7YxzpUBnqxkbcBf8smEqmrAfWj3bc87WcfaYL8CYAekGvDAtvz2oLuVrA18pS1Cz/bNzRB2",
+	"EetBWyV9fDdCx9qyxhkLyO3yzaC6yYPyKjDjmnBNT4NAEFnBiNHpFTbtvi1WJ+tYD+yf+WA5wF/44P4h",
+	"ZUsg/cIHa4NYdX0XLcWP9wZvwpj8T6tWEtj50yzbnWunzXHNvy3qLyxnzb0ggpGKh+wa2jzMPYidqErh",
+	"NwveANAva6hVzWxXD6VaXXrw6aVsDv5qq1lm4oe3nC1OvwngzyZ4VA9uqls+iqOHlWwM+NoHD9N+s3NP",
+	"Zt8E5LXMSXbmR2FMyq5lvS14iwfvKtXFIR5cPYy+OMSDNg6DcgHdLWU9qH/BVSqJCX4IZcSyU9YrWBNK",
+	"HkQhqWBlJqbRN4bVrnQT4L6iohbEVwEVjwJqvZCNQF5Nvd2MD0640xOvB2s1tfr2lq31CdQHLAirdHae",
+	"QqvvRk6Ll7vm3oRVdrBp+K2tYHoFa0Ip6E1hCGQGUNPomxmK7PzrQXoeh6BV4XsSrPbd4HxmyevukxK0",
+	"6jkXptGDEnc753rQXSisogrgJLS5/5v95vTsbRmwZg1rwgqmtV/wtAJcaHY1wdNvS8ySdWwI7GpGJZny",
+	"4XmV3NzrwXxJpHqJZUkcYhrkODYX4gC/7Yln17L+DvwkeDStou5JoPJ3Q90zS153m27V++FQElW1S7fq",
+	"ikPDb40j8ULWhJxWcfSKfmuOXq9gTSj5NalgW5Vu8o3hhFWuBejHaaCXVuX3E5lmj9PvJ1ncmnshSQ1v",
+	"zMi2+rZH71axHsS1lKmPQou6EfXpr5OQsuj2hayhfLkxba8G8hsoYPKTbwTsV1jh+nAHWOFvB3g8+0Yg",
+	"f0NDUh9yyO7wzSCPZ98I5JpPqQ85MAnfDPJ49vUgtxmhKoTTmW31oJC6SVcF8Gc+qM5eA2mEHmPimtjx",
+	"o0lWGGP0A3bsn2ReDDsAxof6WdLtIOPdT68vPUSV1BujP3/4eAlJ4V69fvv68nWnDhiDYjAc09UEire4",
+	"xsGF+JEeXIhXOLi3tNCf9h8uHR2gPcImI5S+TDY124TLbGaoXrdbYlykeQ9Ym1LS9llIYTfBt3QSTeDn",
+	"LiSMsh8Ls9tpavEy5FGZHKylSYk4s0mvdMscHdgrjS/UjdeQQfX87yPl81Je1SxuRtXYLI+b1idoiqX0",
+	"0BDT0EPymk41sx4xjSLMQ7MxVuSGiBiLCBVI8kj45oj0Rcrl7fq9pccqA9ROuw6c5xFbfgA256WImEuT",
+	"hmz+tMHcUoDcinvdcuVoxNZZ7AXs1dL1DgWfmBWbjT1xK/exzD8kejVlai8z04pr/YCXpZgdkec2z5aQ",
+	"oMDpddCpuahTLM01JSzQv5DJVM2z17XMmpRzfEnuavamHu7nb6r5X+V9TRkmKkltoud/nBQ3b4doQnjP",
+	"IZOkPB2NBBkV2qRAv6dvhxoTafO+yROAjTAl5nDPCfbHWsAbUGYyZZqto8LmhvOs0/iYh4HUVAHpLeZq",
+	"TIQdEbLHKUgnZ7edkZm+ni6Dnfsarms+PxcflKYhiyFbEfvtDr0UpEz1YX+KqTvoOf7zP//zP9u//NJ+",
+	"9UpfV/3pl19evfLQx8uXjVUWvplgDZWFBeIVVqQkY7QDgjIkuXl0AzyXaECGXJ8MB6i4iL8YE91At+8n",
+	"68smC+7tl0SHYkWuBKyj8JIfFFzywjsMQEGiwkWAzomKBEMciGkKdT3g7AAdNaEKuNJgQ8ZAodGYSM3Y",
+	"c8QHX4ifywH4e5ztbUIU1mJnR2D/ujzUSq9svSMzYkpBvl5I0ouFP8aD0KVjzKWklJBPE10TEEr06wYP",
+	"t4z8sf7F2tx+fHN69rZviLgZ0Y0j8SQ9WEj1k2Rkm1M96idmk60LKwABLbAykEumaAhA5xNLb+RXuLIm",
+	"p6LeIGsgNNa5O91wGvKAOApWEseWT/KJgwAStuPwg+BTIpQ1qZZttjli/YVUcyC8Gu1ayeb/VMCT9mGr",
+	"PQCrf2KfPr35VKKJuRnYJBI20h5QulC/hJpkwgbZDj6PGDwiFyZ98dPce25Mr95uaayPWhO3fiqi98vg",
+	"wwqFxD3qtcGz7sdnzeFbl2iXiBWXVnJI4bbiSADBeI66aEIwkwiHYQ46C1EmDXZzcaNbxMI4bqW7jNK9",
+	"bYiOIZFyBXRc9bzCdfHx7Qr4COf4ELctXBsb3zWEjvFmkBl9k8NeNjcd9SYBKpcAbmiv9+H04qLU521t",
+	"yIfFb/QrDkCam5d5pfORvfa5LV3hJp7ai2s6XaKDsI+is0orrmnhDdHSshF+6ikitBy9acJwwYValqZZ",
+	"cSS5UGgwf45yT7ankcOlvocHn4uAiA56F4Uh9JIo5JoT94ygM5ibSg25E0rxqKVCqFiXQGg434vChGA9",
+	"oAfSJyygbOShdg/pBuZjB2l2yYgbdvvsNWn3MnC0e+Vrv4KNKT66ds+rVQTBwnFJJw348AllkSIxK874",
+	"zEO9rj7U3v5+N7P+w265jXsZx33YrctyyygsTYou4NcfJKIBiAp9PxICclFqcpWS6bBSZJKvz2Mbl8m4",
+	"eugq+XaqBxa69/96Yof7f3/vto9xe3jafvP569FdO/1xv8nH3u7d0/9oFeWKP49YiQfAJbDUviCx9Coi",
+	"0JwRhqhCMyzRBAfEqN44I89R/zRSYy7ov0GM7sNt9bEQc90euHlb+oIyqRZqgfhcCOKr9pgLSVqlSqur",
+	"RVeAfH78QiiZ8fgpPX4NG0ambNINcTftudH7uHdpIAlTHfTksq7WBDZnv9vV4J+T4YXC/vUP0hAjiecy",
+	"pzsxZVBKPXpyetRFOC8IU+aa1tEMPd46HGZtzTVCF0pQXxXJ00MNg2/qKsXuWgGe4BEJUprhE9TXs6Ae",
+	"mhOj8kbzPpADcF1GXcQ44sMhGqKcvsD4I5f5ZsKylq/deeRVnxxofn0syeM8vMRJr/H5JT559TbBqr8f",
+	"7S6kXPCabsMSQlXCqxXMXzFzOcdWrHjW63oXTQZFPMylPZMfJGLQBGif5c3MC5jTtWdf/2IoWO31G7vX",
+	"co5Tr99wAVU2O2PBeLQ2uzu9K3LKmTRKohc4OCd/REQCTJbMgVZpOg2pKdW1MxV8EJLJ36FA38nX1Mr+",
+	"Q5Bh66T133eSMoo75le588H0MpPmCk/xCTEFvuJjhjXow50JzkbPk3RoUCPHqNqNQ2zL1LkbhpZgP9Si",
+	"L1Pr1HMKHFBfSbAI6oW78m13nq0DGBjm6CHXl9QR0ysacR54aBApFHDjUazFHigJQyUs9B1Xps4lHhgF",
+	"5UMu1syMTM1N/VS+nxIGjE779MNZ2zreISyvpZX8rYebo+SnH84M7Y3BI7dUXzMD2RseseCBgRLE6DCM",
+	"uhkQFoQCqpxu44ZKOggJ1JjTJ4bDkAi35GUFAy0h8UOqORFNWp7kahY+NWhIwxAJOhoDvUlVNIWqou1U",
+	"WdEiMG37nUwJ0lRNxWV9oM2dMZ7OQ46DS87fYjF6cMwa8MCYbUBp5IwEVHl6g/iNFiRAsz+hBllAKn3H",
+	"1QVWVA7pt7gMULUUkFnLR3HtWBRSAq4JkgYkUy40fbBmne1YuF56sOkSqncp8bzWU/CgT4AgWGpxEExX",
+	"6fcAuXOz1qIa5HZjC3/HjQtVjF9OJohdRGyySQ/4GB6ZawsX0jOuDdhAiGx2JxhoiDAzqpoQDzroHfiY",
+	"7Hd7CROaXH7DZKL97h4Y+tJbUZeg3yMhj+m1pdaygFzniHWy+CqafX+0OrG4C5RUBMwt70zzbroVeZBF",
+	"OpsEUHv9aD+3bjFEaPQw/pX5LSx/Qy6zzwcMZetH41AQHMzRk8yL8jRHaJo9AnZJ9d+C+3wDQqIJzZIn",
+	"wCy22UvwJ3sBLoi4oT75yPANpuFDwm4Rmko0IPpNmGDKFKZMU1E5jpTSXwZAXcENjBkDihYK9DEC691B",
+	"70zIHOyfP9bgBbl9glrA7bgY8LJdSpUNTu/RJee/YDa3L6V8kA3iViVun8i0g1zqCUl4/40D/ZFNBfeJ",
+	"lBonXjNF1fwhr3HsRefBu/Hx8k37SEOsP/x88f5d+gJ/ZDKa6r9I8AsJKHYZ8x9ire4W6jnBMYJKqfGR",
+	"i7RhM+YZslWWNf01Qlmja3gvzGhyHRcvn4wZN8P4KMQICaS7lKZatz8mwT3fx/oXcfNb9O0u5EeGramE",
+	"PKho+46nwKlkffXvgtzw64UD/+2339r5gujL4M/XT7eb0IQc3a8iKClQbzQtM3spjM9ncikUviaGm2xI",
+	"oe5l+RlKxUX8+TXzeQAky9VdN9SXVRCtO6euhEM+VQr7Y1e+r9g/zSR0ybv3GUYtnkiA9Q1hGI+ARR+D",
+	"hrWDzpQ0FnlTL1+h/n/97/+zA9rXna/sbgfHa5A7X6/vsiaXr61r0PROaBz4vXPbVgL7ZID96+f+GAtJ",
+	"1I+RGh6lFOPu95bXghisk97BYffOa00zfnfXi4y3XuyibhsAaVWb0L3WbdtY4U96d27RC56RMr1joFUK",
+	"gN2dgce69X/AbG6VqHljZ2qSvTsH8j1OsnvnNrFos8CUpn/WTHvseFFlq08Nv3/ntZSImCYaBZLQB0Gk",
+	"FoMwC8xcYJx2XrNoQEaUMfd0XRNjtLezDTgPCSRDimc7MHp1Z234vXXtsMYel4X1c4ET5gstaC2u8P/R",
+	"5EVLzznEHZjmv3+Ni5wnte31w8yD1knrp9eXLa8VX9Mrqr/k03a35Vlrg0v7Am6wn6Jud/fwCx/8aD1T",
+	"BbGxEyctcLNq3X1eQPOBW3fs0LKMHgGUr5kSUNB7QtmZ6dUrcHtJb6SZpXTfTkF6LZZ0jWQrPadggrNy",
+	"hO2Pku31wf92t9v1rPMFbHXxTqYaJAqD5DTMzumxunefCzbQTPW12oMmmSm12dmxsgss8C1aHOGuYudt",
+	"j6KtX9oPwPKWdU/hQkEUUHI2uaNphN0uq+aPcf5Ng+Qg8P94kMVxOLCC80nO9GuLRaFlxY0tcWGHAyoV",
+	"ZcYkVd04vrsNGtuzrWzvNqpG0zzeVHaw+1ujZbK/lY2LfNNf6DMpRA/rRmWiWUM80FyBPkHgSE0mWcQZ",
+	"fIK4hQ46DcNsvA0Y9/WiYhUtNm6jHoqY9R9O8BD5EKCjBZ8cStpd+w8OKFhq5r/zWlhoYtnCYgIPlwmo",
+	"ODEl9r2kLG7VYN1dPVjK61B3CICP7u13D58dHR0fHe3tPwOmLy6pmKlVmKvcl/rx7y/fv3tz9tPVxS8f",
+	"ftTP2xBLBVfDMWupWjInruyMFxffONEb6mVDHGw8cyVYPQ2WTXp+kkuR7iUpck9S6XSTaBQ9PASknDy7",
+	"SyKpI8bbMFBmtHYMbdudhUv2phnCOCQDHIM9kyUntcfd/a5m+FymjZNWr9NreUnQOrA1WTJi4cdh+H4I",
+	"b8WyZ/I94P/Zq9bdZ81ejHjbgqO/clhU4/JZ/Krb8ooyqTCrdVm9TL37Ru2nNmVY/R6RKT9Tr0NoKkLX",
+	"bnw1VpMGw1tnzAxBqtk3qefboHmcDrtWt4XS4/V72Qu6DC2nRoBL0NPLlP2tM5efqu5bu3GjPch3utI0",
+	"aKWOQ1uLtbpnlhIv2cJLOiFS4cnUdONSXtlp6/EA6QK59VvXhyRTqXQFdEiX+6w1nxrUbQdVcOo3nk4J",
+	"W0aYnPx257nSjnWGTh7DOgO71lf+pB6NNCltQO161YBzynasSy2HmeJ9lc3Tz37N5n5cKq5W8yBVYq1W",
+	"h7qQUkZVzYfQNK2Pa1/4oG67Fa/UdVy1pnKSTO2Mph2unB5mQb9SMkxKMk1YsxqT6tei/gZPcE2ES/OB",
+	"xcrGTMdExqi98GlYk0rohlc3WFBc8wX+g0yi2g3hWmEW1JS/4uTKK5yrLElerPliD705PXvrofdv3rw9",
+	"e/faQx/fXZ6fvX6l//jnu/e/vSufIRXs5DjrGpci83ZG9ZHcNK2PcU2YjVkqhVbj/S0TeN9SWSD0nkIM",
+	"upZ3DQu6RGfldE6HPc/6EZ/0MoqqrcS6lVjzEutnz4Rnnux211FSWtxbwN4wdNGjqexJgJygfocMSxLP",
+	"6yj4NctWUknbpbTTw9QNsYzvyNc6M0+IlHhUlK7+nEywuG44dYFOd6kC3eoo88NIG75bJ46xoZpWX/GG",
+	"BjyTHgmIgzGH0wX7hRm11e3sdbqdgNzs73VGu7tBDx8fLupgB24NOfU+HkFm1Qk4/1DmE0AlPBgIckMh",
+	"knSM5TiV9KNoun6nMLAxY36A+Yt2J0571si8KciIaiJEgoJsaHqsCWVXhAVTTsGwM1ZqerKz0zs+6hz0",
+	"Or1ut/PsZO9g7+DZzs1up9vybI9IarnafNBfhir+CjQWE02yNUGnivgqEsSRPn+qaZz929JowCKTnuew",
+	"3etddp+ddLsn3e6/WiAwLVvaQbfbdStzTa9u9pa23oMtUAJfJQKuxv/IOAcMQ3zDtUykb8YuHJBe8h7Q",
+	"WKC9tmSH2VB9omQyJVJdyTF2oEFIk90RuxsuIfIyaBOiOcY3mOFF/Mwf2Ndyg+fBXfa0ljTVj0JyhlXM",
+	"SKrj0V3+mBt07vXuHEI06bV7l0WdFCnSO9y2icbLB9i/S+PV1+V26QxWNVgmTJLDsnoqWVtA0liCpFXM",
+	"urXvWXT82sQ23buLkffrcgN5BpWbHEr3LoP0S6Y5vMvehcbHd9CEcU51PM7TWgg5NPuSQojskXv5G5cG",
+	"M3O/UjfIS2XGTu9o7q5Y5M/hSQa5M1tV+io4Ln7py5Dm33UnCYi4fQAe+QPw2WtN8cjm+4OVmoQLV5C8",
+	"EdwZuMJh8hf8IPWlX+St7bnX5AANx1HAAmYXtNQrLGm5wA+axWRGK8XwD873owHzE+dlkcZyCxMixa1n",
+	"aI4TSnae+mTMI0ms30h6nl71cxwTs0hQEyqbSfgwocx97hUI+dn3OtX5qFvdN/WA53pWKhfyb3iq/36d",
+	"/u4VT/Xr7R7V6Li5rcs91BWDVS8s/3aXJL0r+z6zg8eHherG23QXUKcsYH9Ro5K1J53itz61iMNqBMo9",
+	"/o3PMvP+N8Pd1HveDHWLFFs5BmqFw6vOZJiLLbRzaULD4UtpEj7ZJPWQ4mFBiVb84vSKgXqFnRayAQl8",
+	"D060qZjHaBpyHBh/V59HYYASF/q8bHhNWWCShVinRq9laxWd9A5N9l8TL6kbQTiRf00UIiyQCA8VEXHs",
+	"0KIYY8b+2iIsmtgKifEkxhMb+CAfvNqMl7LXYpxCup2bnmMSb3rtqeCQltd8ctzcTa8dEIVpaL9Pjz/6",
+	"N2QGA/dmr3U7CVPPTspRqaSQ1G/Gl8d5ica5QIk+T70QEthdrqlfcnv4tUIzENeJgr2L+xU9mW9oSMoc",
+	"FSGse0B8SEE2NGkOXHxXgYq3lzpkPSz6YcC56qhb9YMFkwRZz0TYFkguC5ozxxDpOaze0Y2Qyki62+2t",
+	"57BYpaVLNDPXZG4TqMyIICgQfDo1UQNNVGklZ1bDc9Luz0pGErujNS2uztq08GNia6mTTC2NhHHpxnj8",
+	"e3DX/AfBoRo3EWhinTS/XqQ1ZZal03CG5xL1+XX/eexCjkgoTdIdZCMa4GJYMsWvC2hF8RYVAsYn5DRS",
+	"48ZavBmeQyJErgl57qYCq63nMRnLCuC3DRZyYpoOfZND7p9kLhVnpG+LsdjcQ4YBioS5IRWQm4nKIH+V",
+	"ckFtyMaPeSpDMnoSCDxUbcYhUGyMJ21Ny9u6Ubu799Qzyd6SCKkbIuZx77wCdEr1PyFl1ykUGZDgxdzK",
+	"kPJkZyfEg47t1OFitBNwX+4Yo6KChEs252faDRWGcwNI83uHshsc0mBHkHDH2tagGWXmD8iWovfyw/uL",
+	"y5amiGPDFezc9HamXKq2vTd3i9KdBWXp1mZ7xFCvzgfZDah6vEwzz85YhCGZbStbzzJRU6PYuXNkWVxq",
+	"bkF6s9KTliHtP+KTaWKTwHGcVmDimIjIP7AYUhi09Zma9eRCRD97BciQO3A7xEJcROX7lZm8UUezpEZd",
+	"IjVuC/JHbbVDTCULBtMXr3BW85DVQeaFZyqdnty9FI7gB2QqiGEcP9eSPTJY2JxZn2I1PkGEQl6Ovr77",
+	"ljzrP9taQAuhWDkkKIHvbrCQ+VizFchJHrfiIapOylyQeOSvhXkG1Ljg9TBdYqDK+5qEnB/Pz5Bri56c",
+	"v3mJDg+edZ+WD6x3phFxK7jFwB6De80gJEk+P7sKSLWZWkCK1iwgxplL6/kSS1LlOJR//yGDoD5zqqT1",
+	"ydAiCCRo0F8tFuv4mtSkHLR9LEkb8nVmjfeLFCWJYcxF7pQwnPHFpCwgt1X48pZzSc7SBm4sI0FWma+u",
+	"C1alrqSUSZ5igSdEkWVIVHOOhK5U7s4luVV1vZWgg01ymH/fSnnzGA8heeVKiAjY5tDPJhGyiYZMWCZV",
+	"EH0s49jkOF3aGN8AxpJwWIyuVC/PGVk03hozhasyUxQXWC7mRAOT1rK+yju3OzUQMb3QppMAKaico+7J",
+	"/mz8QxcfFUFuqMtiB0FK4J/kPtkAJiXIKsFGxi2plrdVuWuUc95t7Xb9gz1yfHw83H12sI8DvDsgh0Py",
+	"jBx0h8f7wVHveDgYPvMHrZwPValbVJxZP+/k1PKcFSd+jfOOTWkPpm7rXsNstqEK64QqPEJ3cdfh6mbj",
+	"HuZ13cCbO3M3waf6nszultWJYihT1bz4ePb2lfMCNh7BDTx/68N1V0xWH4eX7F+H1G79Q78D/1DNbjyo",
+	"e6jJTfii2EHzfcLJDCIaqrjWQ6zBxAUR/vX9yfPO6YvRj62R77eP4t8MA3+8/6yze2/e6K0E+7pll/4e",
+	"fM1TstfdknvfTq9z2Y3Puofv9R5JRPMaAa61A4Nd63Uioswg0xArKKvXTI5OI2vpgpmVMePmdWMut3zt",
+	"4w7BpaI2HxeowVVARZO2V05B0wAfk9d0hZvwoDGtW6ljw8GnDnsFHsUawXuQchpcqUyPdUj0N4uWXUGy",
+	"Wzm4dcKDKCT1js22rU1RXPs1tqI2pasTidpA+jRx71cTPK03e9x8HWAVuVVXiQvTRgNRbyYhZdHt1UCu",
+	"dR5uGI1rmxjH0PD1x4GtW2OcjcfppuSeR6KI2EpEDy0RbTUi34FGJK2g+AaakZLimKemegjCEsXVHeSY",
+	"zySiNqst1J+z+cKvyVSdoD506ducwlTJJEHpKgnpBrUVl2SCaQhVFXFAxP9I+VzBtFOzJ7EDoP4sYUTj",
+	"ZEqnVzYdtvsmfVV+73pdr+d1y/6vt9bsYUuGM3l1OtgL/ut//5+W14okEXG9R+ud/JDmodUkTruZX+sE",
+	"O9idrZXDKLXtK6TTSJ/RMj+iKkkxu93xODWo4IIJ112c6vweMR58vW+zQ+pOvxwX1zB+YzNMssAU+7Fx",
+	"TgBO7prGB6znLw4qrkQtPeybEFtlQ0gUadQlxsbaPhAprKw/SwY5q0Vgwx/XHn5TyEunV4KYWqsNAQzx",
+	"oFF75+NXu4OMpkS4KJ7avcANounaTABBsy6pG1gTkSpu1yNJgfNXeCO3XOx3w8UaZvJBudi3eFB4D/HA",
+	"1juGyDJTb1uunhc5Id8+lPFoXfIZM2jFFDbptN0VwwHO3S+L4acB1iJc5DD+AxGSs9pXuCBTU95EHjMl",
+	"NciGiyxfOucD8qupPV5Ko/Hg1LbMbn9Fp5e25eqc8f14ryRH1lD1nTu/phz1eoxm6hSKgx1t0vOFxErp",
+	"62OJMmTCf8chgqjltULORlRFmrC3D486vcMCzij3CtjKOrV5xHjaBn1CrOyqGvjXZqBp1E8qQYi66jVa",
+	"o+2026jTv+nUPaNr8Eb6hi2XOFwi/BxCxJelRMh4KKLQkD/M3PLKPi8a3vdzMiSCMBOTlLqpax5Qsi/5",
+	"G8snULVIXiM8MIUGFk9qjfctd6jDIQ0prp2bPBYCCyw8g7p28SUO36L0N0VCMh1zVrM8xILHdTK6g6KE",
+	"h3lUKTW3zM5W8PheBA/N/z+0wPFrQpAbRupZDHMxYZpDOv1whp68EvOA+9dP828jVKJo7eAp3bnpdTKx",
+	"WNLUzl7ATFe9oogno0omVfGser4wFK7Mmt03s9ZISQnL8JbFtWceRr2VbG6FiEqm+esiGi5g1ufFOCQ7",
+	"QAd1PdQzRdUgMO/WKEHtz7b6DrbmjxkJQ1uFB+pYmwo8nZYVYVJri4FywWp1gGoGwWzMQ2Jr9GXNMA3X",
+	"a66DW7BlO+usN/bqq7PcDSx0GHKcXuqlddWrXGiMzF/Llx5j1OeioLVb1UFmZ4y6vBg/1JhQYZCoGprk",
+	"hr0js+LaUadWWWH4Zch6kosBX57xOqkBk1iJ7ZdJOmb4wpjWe93Ovv0iMR63dlubSHRdw5TeODc1pNs3",
+	"KsjiPNVZk/gi82ldeWvz+XGRomY9MsWKGnTNFC1q3s+R/+Y9rVNfs47WZ7lxp7ioUbOeCXOwSr98UaSm",
+	"Y8SVCpqEK6euWiMFQO5GNp80KXrUCM7Fqk71uxc5v9dXymQrNTVQ5iTu4o07rQRnmft47QEyPtrNe8W+",
+	"2g26Zsoe1e+nBk3bx3UsmnWKyyE10aWsYB2OSynV7pIuqdRkcfniSvUnLHFIX2mAplQ9W3SpdresX3uj",
+	"bol/e6NuaT/3Rh2b7khSnKlhl+Y3wfrL126f+LE37JI4lTfQfycllOp34jhovAuuolKjDlc4pLhZtoyN",
+	"ZQNxdZfqq45z9Zdqd3R1mBp1SNdjqt1xRW4nao5YufJHtfutpBZPqyhijDYXL75OXkbaMex/kQJDi3DF",
+	"caU5GU43qhDiKv2gUw7K5osFGW/RXdp8lXYJLhfqVhfVNiBhrcU3ZvenIZ+cDrxsOGM6ALP5nGtFXq4i",
+	"BmVCNpvIIZngzYbzrSq/fIc8fWloaP0R8rGej1ieoKIxL5CKBW3aZ5WY0G/KRX9H7HA2/PNeOenG7G1R",
+	"cOcDMMcr3KXioM8mJG9lxrww6nOFmVehmhtjoVNhoPUnz4aDNu63yl5l4zLrO+Ysxmc2mTUXmHmPLHJx",
+	"oGaTtRZGaK4yQCY0c5UBMjGZ9QfISQk50QCY2/SLWyIZrFZ4L642A8UVXBG+hyy/9ygqJ5WXTFqoj7RK",
+	"8bvsrrsc5mjIBYLGVCqBFRcy43uxgdI8i5lqM/N1suM3rN6TxyVJfM4CpH9+jvrx1kGqdobwQNq85utW",
+	"/SlIvyu4T6TU25lqm5urUYWgxTnMTZkKfkMDIhANcsM3LyRUjBUeBDjCMa2PDblqQyV4eLNXY6bvpRRR",
+	"zhU0EpCk2pa7cX4w+g7olXpoMNd4q38Ek/s1mdtzXaOe0YJXAp4QTWPlmM9yWNO83lEBZgIDD6CZpnou",
+	"SIE7oyal9Xo1khZn1L+YaAfdUCIRMYRlc2qSYhcWJxEkJFhCOuv3U8IuFPavU5VrDfXtNycoi0q5fGXF",
+	"urUUS17iNzQsck6Dr2MnoCEPNRnRT4Aa2/IdyYsL5YhOfm+NSRjyFhTXA8csRm7VjlGW7dRUii3P11Qj",
+	"P1NhGqLiYNYBZVjMi/y78sJyVl4ty+OzJI/Owk9pc0FBlmw1Li7/UHSAhSmKNUoa5zKjZP3C8+7K6zif",
+	"VGQ836qnttqQh9eGrKzPWAXhVoxuWCFp/dp2nIyEVvII1El2URLusCRi1kTItna7u8/a3cP2npaKIDjc",
+	"vHSLwa3bIPptEP1fK4g+fVHLI2DekVl5IO+C+uN+w1MqI0+2QWqbClIriJdy21KOJWU1KjVHyMgMgirS",
+	"vv2aP6RKFtL4TMHKFUKlCnAlleggvOr2dvf2Dw6fHR3jgR+Q4WhMv5y+ePnq9Zuf/nH2c/7X1l+lmuUm",
+	"w8bLY/ccDi8XOK+gmL7FPtPnHqpTviOzc3AJWYa9NNC4CuVvZlgiqfii8nc9jN0iWFMEK8CWe0KPiDU2",
+	"F4iIWWPBBAcLxXhDHgWwEXvFNf2vlutWIxYQARqlwhDECWV0Ek1Ak1Sd31JE7EqVcd+S+IIoq8EaEw0W",
+	"I+IHiXwchtIqZajRa8kxDkPECAk66AwCisw1QWMsxyQAys8glFKO+Yx1litpC5RvU6wUEXph/+v30/a/",
+	"cPvf3fZx5+r/+/vOj+3Pf/+PlldTa3FRVkDWqS1s3GQHnYYhGtqsXMK9Waby9owK8tyGUeWCkChDP1+8",
+	"f5cKRlKcL+itGNW7Ygpyk7RiAxSS+jKANGG5SKAevW5Boo9kpILIQlDp2oPTJ8JviDhBfT0l6qE5kQAO",
+	"mvehKCHgMuoixhEfDtEQsX5hDOISlAHlj0Eaq0EWEfOMYYMqjQqIM9IoslEPaU/EqPwHIWbXHsIKTbhU",
+	"6HAf/ZO+KBwy3rpCtWl6YVQiZss02tLqUKmQ8fjzHxER8xpFc8vDKt+RWbpgYI2igDmkydbX+z3+onWy",
+	"e3TU2U8xPYowf97yWhGD4jAuvu6zV6eMoN03KLV2tfzZcoXtDnY7+/sbLD8YEI3WemuuIkEbenivULnw",
+	"+mZyNYqIVA19qEdXIWWkcbFDfGsIdCN3v8dQXTF+WhqtvLlstMFajXB7Grs52m5X8g9xJRsDHPdu3nOF",
+	"0pKuYmHzCMPcPW8gVK7grnrjy1WUxpsSX7OwLqHPcSHNZZ7jSeHMYvfx26PDVATw7dFh2ychEZxVuJSn",
+	"ncBvjw6vDvevNuMLvhC265MAC0P+kzehtFJnxXuRegQ+u4+HR3udw+8xyLfhVdiEj3zDKR+BletP7UMd",
+	"d214LmuwLavGga4SNrmu//WfOaQQfHUbn8JKTOcK4YtNLZP18hVkcPghIxfXdpBeMfRxdM9Rj5suZt6E",
+	"cSas8Qv2cFGSf5IS3t8j/xtflTLWl18TtkwH7iw2ylpz6lttMhmmt4aXQr14TZvIfZpBPsaW55zkw5Ax",
+	"Sut9wkhve6EXHly8E4Q/MRn5PpES/q6jwQxL3JX1L8+RJDdE4BD0qV84ZSRAlCEuAiIy+u9yp7r7UlgK",
+	"WpSz85wMIwmFahVhVnlOJQqwfuYCxAWK2DWzKvDGOsvniEymaq6HMZ7iaIKvwV8SYcbZfMKjsiXnkAL2",
+	"vQgXYrNLESpQ2H1XeuYHKDNjavGiM6MpxUBEjPcfQ3g0EmQELWBDoQSNbgZpuNJ3Dh4GEqDBHGnhjeC8",
+	"ha2G2TeLWabD14zloNs+xu3h56+7+3eLJoOslekf5LbYiLCQ9Ll4ozx9SPolaQ7H8rTKG4IrjQww5Ocl",
+	"sCYpqot013RCACNRYCszl8JuE3x297vdajgD6yFRlSwyC98vNAypCbKQi4DCmIWQRsrnE1JkSMEKYauT",
+	"RxLPpaGEkPPvBPXhlenrizCmbIR8HoWBiRPCgYf6Q0zDvtMZ6Q9Ef0uZs/H0LWnwUH+KpewjrFBIsFRQ",
+	"71p/BR3kNZ32PzHOwjmkINVXhTMiPdQHiqAXwAjYp0XEOkB5CYsmJuejlJpUYhrqF42lzEuQj9NrwRCu",
+	"3JrenvjMXK8FSvUBjyiLcwU3MI+6NORTPAJXYRZIhCecjRAOQ/hWoifnZAie7D9INOMikPkMnH4kgNed",
+	"gtDR81qKKxwmf8EPsnWyWH4627MwTEYvzBo9qURUPjeu6FRIIOW9mqlf7ZLyU/yDz9AEszkCXsDkmm0y",
+	"ogOtdFyzhcpssyDPUdc8aA5DbXbbWnPmOYn05mXX4+AtulsfsJAkODe5kgtqccLPLpcyPO8MAhqGPBJI",
+	"jvFU4zk8mvp5MJkdNct2gnCciRluikRP+naYvj4q/QJplugpRLD4IZa6hZbO+k89NAyxWujwiZl1P/UQ",
+	"j4RuDsEb/afPgcQxZH7W118S1NfPKPS0S1ZjIi0xNJkqT9ncbDsJJUnZxXHME9jLmkJuiK5qHQ/J7nB4",
+	"TMj+3tH+oHd0vI+Pu0fPjoI9crw7wIOW13L09srRu5PD3u6eY/Uk8Iwm2KWDp7Rjo/s6wGXg1md9vB8E",
+	"H4Qmq1SDS6zviYYYCIY5IrD7+1gIqvkRTb58YpxmFPguUC2xAFsQhvCVCb6VQChP0Pmbl+h4/+CZ3vD5",
+	"lPQ91FdUhfCH0Tj3vU+sHxClCSqQUKPi1ScZ18LDLECOdqAnfc356raGN9ctbUZf9KRvrcr6y4sPZ+hJ",
+	"nwa6qfvaQ/1IhP2ni6cDAsh+d1/vibK+yBFDvW4XBZyYynvklkqVql/5+2evBYfqVG5txlV7yCMWAEl2",
+	"2urWzk1vR0RM7vRA125Xs2wKJ3csa/FHFDPhgvzR7g6Phjg4GLSDY3/Q3j88HrZx7/Cg/ax7dPjs2e7R",
+	"8UE37ZQAsMJhQEEIhd7YdTupY8AjdQKG+ZbXAqWbftlLRbdFVPrH5eUH53/xpPgwNZYAC0kEeZqnXSUC",
+	"oDufwiddP5UzAe8OCwyiagIQhnymX1zKEEaawybML5YAysTL9/peMCXm4CFDsD9GhgKozLSOlQfa7PDa",
+	"8BdU6XVkxM9l0r+9wq8MtAWiKQ1K/F0GIYH31QVYoWvKwNltaobUS0izmcbr5vPfn7TjP5/+7T+KNidt",
+	"gCl6YtU42Q4srwksoXCb4ytQLLyZA9Jrjvfwib7P+lDdZV/AnQIJ3QnvdeeIsVQPLqtGTy5giYOh8eqa",
+	"jSlgi55U3ICvVchHSJEwNGKTjyPZ3IEmdb1q3hx725dEd1FmOLNOeRzbIsp9PD8zx655dVmEcc9RP0VO",
+	"bFC0SqbN3Y/Foo4iLMuyrrhBhAk3zlthGI8uiC2ZOrZFUZsFR8KvbtPio4jpT+o2eIkyBhAuQW+4pWb9",
+	"GYSJ6UwhY5W5+c3z3hfRJQiHBYEH1pBjvKnuCt5QmddpEkmlhR7nltXrwvMVu3K0TmztgsVan6z0vIBQ",
+	"2AE028SNSiCWaiCTvVvL2JWp8zm/pgTs78HcYntq82oQlurnoRD1UsAW+sDjieMQU2BxYXwMi0fk+kqK",
+	"0rIB5mZoOD0jk4Lnoe2FnmiW6vC423vqnhpH5U26et2vWk/kdqkI/RI7QsPM77Xdfgv1KliiaYg19KCU",
+	"jp30nC7K7bJVRWUweJk3W3FGeOMf/rK4WkgsdAXcj8A5C2Hk8zC0wfJjvKQ2TEpJnnQx6e9VKykd0+12",
+	"19ODV6qf07MXqK/jSinNq3bE47pR7kF5bQ7ola0GlL94WCHJJ8RQOn2pA6seLTiT3RQ3fW7IH8K+T6bK",
+	"ejAPiB6FTvSEJGh9P8aJdDGYezJp1DrI8vP7FYcRqbxldAgURzn9MTbUs8E9gwn2vBb0a50YA9m936+6",
+	"FyheV5UpyAzpmt/brYJTKeEqFw4DfOPi12x5PazUqbgSGVPMAtz6vJGaTjU2uuDUqhN+1NhTdzJL91b/",
+	"dIFvSNBYeWpZE5AXgCeylhZjpMv7IyqlX37Qiw7mSg973NvfOzIuXSZg2YCqPwsiZaraMAAiTcFxKpVJ",
+	"cgvq4JNjzdJOBR+Z+MquK+x06LWs9a910useei1r64Im0W38W9dr3ZqRuqnCY3Bgu93efrt72O71LrvP",
+	"TnZ3T7q9f+ldNZpHt1yjOjN6FfP3lT37bkq+kdEgYlS1b3oZZlWNMbtGcx5pRp9TSa7s3nS9FndmAKf4",
+	"FsTXYk7rpLcb27WNJqU7OPR7wQFpHw67pP3M97vt42Bv2O7i/cFgP9jD3a6eV/rcIE2oh5NjvHtw2Dpp",
+	"kb1B19/f3z0+Gvo9v7d/jIeD4b5/dHx8OBwc7+7vPsNkv0f2D/ePB8d7+z7ePz44Pu4Nnh0d7A6ODg7S",
+	"ltUepPghcEawzCS/6++fixzzDVIscpVa+rTW3sQeWlcNXnQnNVMFttrWyf5djIMLGpOhHTok+sGjBsWn",
+	"XCrzztUxANlZju/SuL2QXAZiXMgt9lU4z0l/Bo2c6lZa062JWXJhNil22dUoSs3d691lL9KymBwAlko0",
+	"+jedLh/22V36LtaLnQNvFtPHRM+5Je7l7luKVAZYkTa4thQZEO0AUHMvvoxlADKOGJkRgSyuGVWkXA7n",
+	"wV1yr4v9AYSRLPVxBAvF85ZtxyszbJ6Cpzfm8C5PSUq5EDd9YmMBbaHRSDTA1Z4+Wdd+AVV5xAI0FHxi",
+	"hDx9czyQ4DTGmB/ikFTKJLWBhlY6zpC++IO+oV+M3uELRAclpj9HqT8vOfzDZVJzymTXjylsQQhZegPu",
+	"cgQ4P+YL/bUmRdykJ4vUNFJoQNSMEBeo5V8TJfW1hWCcpkdwdJei+bUjU22H7NXq3qVei1LkCemNAQno",
+	"9XPQRmlSw5A1NBmypGUWw++HVJNBi/1cIFMBoCld7B3cZV6v4lRiLuwsSXIX0WDZCWpyYh+4hZqExiJ3",
+	"xVk4759YaSZ2JtJQSWe0g7qaeB5r4GyxW3PosCtp1DYPaWr0pTjb271LXt2mD0+Ri8VhmYuFnfCohhtP",
+	"w8PbvYuf91K8gieLBo0vgH6W0+nga0qH6SGOy3RGyUakcc+LOZDkJYnXnHlA44NznENyV1OvvMPA+JV0",
+	"m5Vcx/hhydH4LPlJbUTmkSxk4aNV6oySW+JHsYoKkgLiEaZMKoRNeHcxA29401Tk+FKmuds96XZTTHNc",
+	"l8CU50tihu063RcwlmkTYqmunEnBfDUVXBGTnMcV+k3xn2Vc5jKUdQZ/IHOGLizStQquUt+2GlHzVt8/",
+	"NCb8xFWu7C5WRM7n7uY6DNXB3eI5NRcJOXM7iCSmQcpDaSsRlkqEfwnZb7mP3VYW3MqCW1lwKwuuJgtu",
+	"Zbet7LaV3f5cstufU2LLGvfPI2ZMMPmnNZ1Oqfxx2rvLyUwlD+dyc1KOHcpIXI0Fy2zuKmOJs7iatsPV",
+	"YKuTLTBin74Jz0ypm4X0VJXsZZa7WOAPWMrVDSnOrxHNkrByNiR3WAUikUoyRxmZyHKxhAVp7y+qUEAD",
+	"Tb2W+H0NkhSchjLUcda3qcBL81ktUK3nySPOuEIfL9+0jzRbKMg0xL6Jjfr49zdv3ryqdtsxpN8kBYk3",
+	"qskduXBObJkXP6UEqEg4ls4UxwgJ3Pc/pDJ+ll+x4xqE+AeJaPAc5UJFmtLQcvoXqxUyO5i++Jn9zF7h",
+	"BaHeSzQi6W0s0S29pbJaD5C62dNMNE6T6BgRMZPr5ftRNS2aNLPgL/WVTlrGwNcMEz+PWKUPAAzopddT",
+	"csDnW1XPVtWzNfNvVTtb1c5WtbNV7WxVO1vVzla1s1XtrGyMN/z0A4pNcYT1ltH+izHaGxQ/k4wIdSVQ",
+	"KzdWyqF25EpR9IKIG+qTX5eVmLRJyJysYPR1tcIthlGYKnPW6nb2Ot1OQG729zqj3d2gh48PM7WCocF9",
+	"R2NkF/V1ab3N5Uo219DLjnkP0RgX351ieKsI/m4VwTG+PdxzatDUZp3eODZujmIn66xJsu3FraIA8bjV",
+	"BBta1osdKiw5YvC5OBomsT/dA0VY6i7YuJBJgZJhE97ptbPwpw42kSqaBsgWOcqmLumSciKXRKpVAv6J",
+	"tDnsC2uMZGp2/P61dQ083ATSncK57ty2lcA+GWD/+rk/xkIS9WOkhkdJIvn4dw0AZPXtHRx271wCnKJ8",
+	"RIbwS5eXyGsZVjZhFWErxCIq9ron3W7HZA39Vzo1vWU2peLTwk69zoFurzDwdK0ZF9dEtLutz3XLmCzF",
+	"jdO4zzIB7VlJZhaTblUqsG/ptyGxqKGZ4IogqjybKmSC55B2wSaZWhptocXVAg7vTElbyQgyP9hY+gKl",
+	"Q7Xut1dL1aKfcQOUVTqY9CZQDjCteOnF77J+CGvqW2q4C1tUKmRDqELwMwlyGULcAVgWAUk8L2VQGtn9",
+	"Uyb/2ipfR3s+51U+gO5lgBEWkBKOB/I13heUB3fuoq2ixjhcyGjsUqXEllZzoBZ8O5eXubgJWpbR0uK6",
+	"TDHJXFqZqVaVv0ErJYNbtsNmw9zvHj47Ojo+Otrbf7ZQ6me1Qk+pJOR3JWWfMmV27krKQKUqy+junewQ",
+	"ixVkqnObxrmzDfAHu/v73bsFqrvJSpSu6EhldPfqFasKq4BUzpfDhmWXPk6/WljbonKmxdIUNbpkSlJU",
+	"143OlIWo1TzJh17ZPC6x0DRSIymbUDlHUvugumm6Ylhl63SdgurGK5cVq7nzqfpjJW3ZQ1YdW1ZlrHJ9",
+	"tXe1fk2xhfW4+giVcwgCilp9yapLMCwkkc5WK1sBzQuKllXuX65UWXX7kiRz+snw0JvTs7ceuvjn2QcP",
+	"vT4/f39enUitqIBZvS51C5cVbXSd+g2Lma8XqjhULjSlSKxOKFfKlrwcY1Yk0r4xtUmTimR6F3OsSfyo",
+	"67NpbWs0bms0bms0bms0PoIaNaXUzumc86lDXZ5va9mqzjB12PNszsmTFYqyb8W1ZeLaZ2eK3u1uJF1X",
+	"7rDD0CWp98ASAs55cJbGJ+WaThdUE+X2l6pMe80y6VmUqmX5SWfdy6ujJ1hcy6YVhhYsm5XOgbaiVX4o",
+	"c3qrZHSsslSmXBKbqaczLjMSjfENsUpOlxicJ/bMJLO28a/xTF5TLgyRMKoav6hyxD17WWTvgpvsaxPf",
+	"n6M7t7RG3fbvsoA06nzYACfySke3EV+bxV2kNrRRT01zU9vfqO/BXXxYX5t5euXtdXZ6N1xcScV+ShaY",
+	"OZQEZs/hRtkdKilEfOkYfZsSVGCGFB+BicwD6mgq7FlfUbgWRZWK678ANWoa13onv0lx47KHtZWtRvj7",
+	"54XSx5XsweeFx/HwaO+w+1iUmXHl5HotMxWTa3SpVSm5SPZeTVVat1By0YzpesnVOtmCOsmNO9VXzK6o",
+	"Al4op1xHA5yUUa7f+lGpmJNqx5VNy6ocf2M1dr6aca0OtqRBtY48U734XlXqSfHiymnqat/rFSsuut9N",
+	"9Pa5WsWNOsQ1ilfYsKYmgJqa/Loq/1V18U306/VKDxcdYG0Ne77ycGWHFSoOpxd2D7WGGw3/3aipgVmt",
+	"racu4kfTS27tdv2DPXJ8fDzcfXawjwO8OyCHQ/KMHHSHx/vBUe94OBg+8wcFCm3RsFp3zCY165Fhlxp0",
+	"5Y3LcxfyS/VnrMk3ZaZMM0y1ZypinFbuHLMd9UfIc0S1e2Y4o+a9mi816drwXNawueRYrdr9Epardpcy",
+	"1qv2AFkWrFG3FbTXeZasUUfLmtU3fWVYtPu1mCU8Wu15LK/WpH1THE6Ytdqz5Jm2lTrGzFuTLUxzbU1s",
+	"jo3aOy6ufodN2QpXsfrV4/IyR+7Yu/rT5Ni82h1XYPcyK70Hfq/Z+N+hzQ5Yv0ditNvqK1fSV26ted+J",
+	"Nc/YBB7cnPdwYWA25vb3bSRKa5NxxnGSgtqYVhmw5oL6K6LV9FhJqquFCsSUjULjYe+ZVCeYzZERGfJv",
+	"RVFCMhimIDit04X//StVIb110uvsHnitsQE8XWZ7x75OO70dgGqn98xRchPX5ui4y1fmiLf57JCtrM66",
+	"RalWYSx8Ev3ea0E6Mv0XvAROcIIv8/i0SKZTKfBXUE9mH8R6UbfJzuYP9sIUo18SRpt4lJrzKC8Aax0b",
+	"GRoQqN5bGLF3Dx7ejRS2ruHCD6kUNknZWrADZ63GpVl5lmeHeW+juU+so0Ts+RBzW9VOyxErrUmdyg3G",
+	"RU51t6hqjQV9B6lBXM2hFMJV5kt8xpwvRyAdRAlJWB7sbBdhTySdoCRJy5igumeXCDi4nHp9KAwqPUVT",
+	"G1SfomTSg6RYUplYtRwdA9bQUg4gD0kikUV6z0ojx/1ISC7cCQ15GPIZZSNYj0kf1cdDRUTfxntxs6kh",
+	"lqpT2yu7aXqKFLGv83xcJUkqANCyE7hYUtncugMlumXKkM1HYvOByueon3hg9IHl7Nv71rd53yAyLptW",
+	"a4PuHUntYdt7Ybc1lLFYWZfLUkmn393rUxC/qtJjJxkxUhmUTtv/MsX8O1ftz3//j1bTupfJDIUnGBsm",
+	"Cq6Pflv0kbli+j/IuIjzCZrQMKTSvCX6gvkE9Y6fdT308fJlB72yz4+ExGwzQZWC/FweUpznLl2JhJfd",
+	"KNuonl9Q4pbxS2qVC1tjxizcFn5N2JsQj2qVzk4i3L8mvum9lLd3d/FV/+yVBNJjJOhoDMkdRwIzRYIO",
+	"6sK96MFeKnxNGMISzUgYeqbItqmOn9lWs8B0ymC9Sg2bTSbzcsypLQ1e3wvwNM42YwORhzwSyWMAOfLC",
+	"iEwFZfqGm3Bgu6Z8qXrNVt30OpqbCim7NoKEZQDHSk3lyc5OiAcd152LkeYLgTHTYrsk4dC65wYUA5SA",
+	"KTe2KO7vX1sDCBtt4ek0pD7g445NvOeuTOqXGxZ0+JQwqbB/3ZEhnc7w/O+6/XML9I89l/4m5vdefjw/",
+	"f/3usqBwfkGV4JyDnYW6Jvm2x/aWsutlAbl7dwsbUs+zyY7/i+57CV0zAczZYOglUexFCU7i592AnF1h",
+	"0f2zi3lly7Y3xFIof2y7Qh5EFmdJyts1E0XbBvER36ayKpkRM0eyEcxs3/QAOc2UlC1MGeOoVECzvFY0",
+	"1QQvAKls97Dd7bV7B5eQIxrSRC+6xtXUQ9rTOmNDXpqEackpQ79V6ZCtwK44IzhSYw+N+HRMBEhcpig8",
+	"FgPqY+aHVKODllJs+qL7IUaP7PAdgao+/cdCwQ7vcrtYxFmO6WisGcoJ9QVP3e2lyRxydLHJomOyWJUy",
+	"JHMYRSsP+azRwveWCGN9e7p9D/UvPn748P788vWrvhYH+69efzh//fIUPtu3OqRSeahvyEH8rV3DDxLx",
+	"GYvJZmWqkhibSvKFURlfUS3WIB/cTwIPnb95ifb29o71/JpVXF59b+lrkt7rLM4k62v85gB6NqVGeg4j",
+	"5jig0xuZIjSNSUr+VhZrZE4ZwgPJw0gR9PH8rBKhhNGz5LBJz6hRyedhSHz9rcElZ4APBvPqisHOfF6U",
+	"Ty2gGOnf0YCMKQssVrLrCmxbyJ4YLlMLxOcoV+EbBOeq7PB8YJkNDf+Tsa+fPQfdlYWmlaR+zK9rQ7B7",
+	"lX3iDglG1ukWcF8mfVPYm+wc2CjGahLWGU9vK57Sjt38JcMuHAimHds7exQmkeb3zC58XmQX4/vR7G21",
+	"kuiyZMl3C+i5aMec4blEkEi98vFK43Uj6ehXcwlyqZ3yZju7Dfk1p+ZdQrcSTqPpI5Sir8pl1ozZZCZn",
+	"REhE8xLQJpErjw+DwqxNmspOQ0xZasGdcrVWxUsyo2oMSugbwgIuEMOTGppoWJltVOcs5AovifOuSBYr",
+	"UcQCmytxxkWQHFOp0gSNcd4v4yEeiJwYaGfcFMu8ICOa8ZccxK/xClY8BHfzvMIjIDdEzJGVEPkQvZ8S",
+	"BvkoUcj5NcSzdlqb2RUjJK+6IfrtJn4kqJpf6HHtnkRqDBrLQsbw9MOZqellqqr800rL9jssUf9/tk8j",
+	"NW7DECfoU9Tt7vnwK/xJ+jZ8F8+TjflB2u2SSBLmJGqqpxwTHIAe1qpg06OnMZP+k5jsXAQL4828ZOl6",
+	"mXoYLui/rQL6BfQrWG4H0pDr3WmduNHjefUbD5Y1PKuzZQXzLtuflKa87vZkRl/cnzvwFTUKEp8zhX0T",
+	"NWA6X5hbrJ9rEaY4mBFV42jQ8flkx1HpEA/c38blOGMTNj+gqSBTLIhEE+yPKSPSQ2PMAol4pJz5zPJi",
+	"sSEzcQ2w6QkxC+L35o+ISGsHgOoUakwmnU/sTCE5JfjaJJqcUUGQ0euDGlnOpb5R5m6GeCARDgXBAczg",
+	"IckTwul2WY3J3Aalc3GNImblzc4n9on97W+XY0HghCQ8EOmn8W9/M4G5OAyRMEHrY4KkbqVvuz10qJoi",
+	"yJDeor5mZf/rf/8fe+zxt3hKdzRTDL99Yk9eiXnA/eunkL2RcdcQKz2Vh2ZgRO+f+j6ZqhOUodTv+sgf",
+	"c+6qfNz0EDU7FZAhjkKFnjhEe9r5xM7JFIymSIZYjm0fjJTANKRsZL5GE3xN9DICOrQ+jwZuVz2ESiCD",
+	"SJCACijvZvfO+AvAvsm//c1IuVOsxmCNsHk/KYM3uH/bxiHFksh+B/X/8fr0VR/OQxpo9fD9n15f9lHA",
+	"NWr133+4PHv/7qIfowu85v3TMOSzvp3+NdBm8Cv7298gvTAjyNBDD/U/CD4IyaSv95NLzRlMBnqgNG7o",
+	"FYehOVaLWT5mxl/BzPEPuJN6aPsUmPX87W8nmjieE8Di9llg7ZP/s/3evaOZH5/EmENhS9SMazQP9SnI",
+	"p94n1o/pZ/v0w1nbPgla5P4Vi3nfHEj/JWeKMNV+zXweUDbqJ2lO7ROF5TUJwI7sSlZQzgATYDFowAMK",
+	"lxjSzyZlLcz+QukiLtC/pQrQk8Xpnrqdv1WEwasJG3HbnhIxoTBX36CDcUDgM2f7SRogUDKZe4pZcpOg",
+	"2KR8rkcLKNZ0pJ86mE/MnKKIQmKzSIA/IexLyEeUQSp2Y1A3ozh8Q8NIgP1Mo6b5acCD+QmSShA86SOs",
+	"d2VuVgTJ2rEpzveJmRYwRyzUweRTwjULBmH7hGkIOCBJOIfxBQn7gPZAUqw6bcwnifGh84mBiOwTZjhh",
+	"R/On2B+T9i7IXlnKPZvNOhh+BtHT9pU7b89evn538Rr6gC+yCrMPQEakg4FhhW3LI7rx7RPQoewGhzTY",
+	"gXbVqmErxLZOWnudbmfPVPkZA/exo/8zIgWuEGluIdaLUelzfce8xIQoJhqBXlhFfdJYJnyxSfGa6gDn",
+	"mNb86xafWFr7r4/YQwOuBQQGZENjQAe90yioSSFg1HOEkS9IQJiiONSoQUeMCxJ0UMqFgUq01zVm2LhW",
+	"HeOo/5Ybmm2oVSE11xx2W6NFQuZ2u11zFRcwBj0JBB6qNuNKUTYa40k77t/u7j3tJC9GrMLof2JuYIzk",
+	"RNO6KR6RDvoNqKkJMrNb2kdPNMZqeqCfAGTq2zyFhZhBNGS7FtTkksMgBp3ju3ymEWZE1K9Oqs2mQfod",
+	"ZGs+e61FcmDg48I1WX5LXlsHKZgkW+gQOGF4LiDj8QQcI9AThyu2gi1VFsx+Np9MyzFdf0REzBOeK7Ml",
+	"jlvEhRVFagJx6Si/ES9SuOwE0nqLWrqYz+BuNuXM+ovsdruOLXRG0rwkCFluEmEfpiip9HKXnnqZJPMC",
+	"RtGMaSGaQ2LDWgP9g09IbOIFTndxU2HJcQLsLHVteZabht14CTRVv2aCl4Yw2fY70Ni1vfNary/xqKoP",
+	"tLnzWs5CsKytMXJpkPZqHVK9DUurtu9s7RKjxUyfc8tIKP/t1fuXl//54TXSDYykYkUX/XaYL+zzYb7f",
+	"Sf2wFA8LD8rR7O/lVPbLGsdXbOcdV7/wgA4pCfQM++Ykl/d5gQPLhUGX3ePqLpec/4LZ3HaTGSnfBJPI",
+	"aDLBYt46aemjT0svsdvN6YezlJ96/MqCyxkwAq2TRP1457X0noRq/O/Sx9uihrULhvSGMCIl8sfEvzbc",
+	"keC+/maCGR4RITvoTCHFI1+LIIzQuCyIVFxo0cN8CqgEe8/CM/IPWFBrXRoXq7L5dX2SZucuQW0HqX1l",
+	"O48FGS7wPJGE3SKhVGYlKowtwF5rZ0KUoL6siQjAMBDLko9wNCLS8WXgimbEeI2VHwSfEDUmkSw87l/s",
+	"tJXnDUQOFMZZKmc52Stht+oK4lW+xhP9+CnBqk8tz+DFj5/0DJ9ad2ivOYlzsD8aBDjXQkxSm+sHGS+x",
+	"EgHcqWsMyNi36qGBe4M9K7LbMIq+K4ii+TJQJmiKDvovdMrmxiFbi6XWDQc9efn+/OJpIYJo6eH0w9nP",
+	"F+/frU0U8uJLhjA0yLlSjBffliH5np8zi8BUJgIQlsge+XIEtkfadqanGIvn2PBDDbA4VeLNuirfP17/",
+	"5+kvb5vhtQMsIYEW5BPkhPKGBG2LuJtFXHum9RAXjlMjLqi26zJiujHNcWJQpmmAQ8x84MMuY6Yr1gvY",
+	"AjkTOkr75QeckUIcPXezPEZ2zBai1OI//Pmwz7HXOujuVfezlVs/MnyDqQkaqGLlZqlSenkYK7EqxgtA",
+	"qZteM6VcrH1aqoR7aojdiPMgrTKb0TBEAU+Fj0OYGw+JfA5kFMqSM7C6OFUVohLtd3tJobRrknXkRSEf",
+	"QUF/FiAsrxEeYco6qK6GrUQVW6a7Wg3NGwntKUXHgyhO7PE9JtXJQxL8bq+6y0eGrfHVzVPjYr/hYkCD",
+	"gDDT47AWNAZrDRX4RoQnJjWvrI0jvv29Sh2CJjOJbSfRJHQ01WktahgsDdoZYGWy50x5UQYSZ8Q8Sd6p",
+	"2GEjMRxb6RK8rYzly7xwXNARZZr+YGsBtpFTikOhXngaqXqO4mjl+GfDpclPjDAejcaejV+LTaFQfA/U",
+	"y2BFTgo4Zn1jwVrnrtQVDfomQGtMrOKcD9Fut3dgAj5dsq1ct34RYRIRewFbZ9xCiFQveDDfGEUyY99l",
+	"vU60vHN3j2QQJj2Fcy4jWY31K+dkyoWS+au/V7tn88tsOy7e6V79WT/guWbZLjl/i8XIdj+o3f0jk9FU",
+	"/0WCjI/V/u5ugzGsvkiv/zVTmiWpS5nsEKsSKNu9kk6dymskNTuBw7QbiWYl/DQ/JMx4hkoN4J60jEkX",
+	"bJvWzNw6sfkFfApfT/BtezBXkNqku3908OxQf8u4anPwj9DXcBoNQuq3FqifnbFjyFuK/MVfAPGjkvhq",
+	"52tCMe52vqaoxV0pi5bQRRcVbngua320HoIDHCBBbqgr/o/RENMwEkSTRyodCxnbzsx6Ctn9F/BTAR/0",
+	"3d3CdfG312TuMy3k6NM07MNGsd8cSXKoZQhfgt6UKSIYDpNA4EIMdu93zm5bBELSZOdljNHv8ISAB31F",
+	"D8esxonzrduGBie5K3LZZfmcumYxurqrxrm9RlDNfMmFMi0kOATpXsjuhNGjQyKsDnrPwjkif0Q4pGoO",
+	"LkeGJHguUYMWVJzrk+YunutzoqEC4Q27eGzLemOFxlh+Yowba7Zn3E+GkdQjOmc2k+oAyitTaZcZmErL",
+	"MyzRhGCmrEUfdO3GoVPf+hAPwCcldpf7QcZQgZBvxiriM8xPLzhXBcb7iiN9A/CeBXWO37R9Adneajd/",
+	"Fadza97lTRSGDRYW0TA4W2VpTTr9zAcNm9dvbBC8fvu699YdHFcNV2+7fBRha323hVQmQkEw/N7aQ46h",
+	"jm9Lff2SIcKvOCNFrOhvMSkgAaRh4Ix4CIeSG0c8JyYENPg+WdVHxOS9gqPLkOKGL13mXdPjyI59BvSv",
+	"xsfmpCXwDLICL2e3Sl4EhGMG1EODeeyFC368GfHUCNJUIMhjRDl7riXGiKm+8+C1tfytT6rNvNj5xLT8",
+	"4ybRbV3KlGz6FQAHhZiNIjwiJ6h/TeY/wqvSN+6S4L0qCRb+GBwwh5SEgadhMi7CuhFmc/Cytry1CTZ4",
+	"/on1R4r8aDrYIZ3aOKTX4HaHhBaH5XPUD7AiV/AJAkbjrE1WulV04n5+jvqQxlG3k9d0Cv9yody/V7Bz",
+	"fe8T68PcdgRmPnTQR5Ozx7y5+ifz0MbnY7yaJWGSwHPnvPcKnjv9Yq/22Fl0fgv5KGsQQYf+13TapDkX",
+	"qmHz9xCDVr8PZPtv0P7dsGGHnxRp0PqtajR0o5GbrONdk8YvDba/Zw36vMKKnEMBhvp9LumkcZ/T0UiQ",
+	"EVYNXvcmz3ozvuEtHjTr0IjnaciRNGWRfqLqhUkg3KTLS5PsuUkXp49t1AkYq78qJ30qmpwKrOl1qkLH",
+	"fQksv+Amy7J582q3PydKUNKgg0u5XL/Ha1NOonb7l64SSeMev8Z2gocRQZr0CTkOmsCU9GkM1csxpqzp",
+	"fG9oSEy4TFPidwY1GlbpdEH/TVYV5GqaBzhX1q95qUD2HGFmovyNqWhRIstYNu/BOJmIVY1tlFshsFAI",
+	"vAB5ZWNCYEa5WSAEVhojQaXmxMAxn0HsGBYBrJAECCMzufF4BteFjE7OaO0HWnbru0zFfdAGYoZwMKGM",
+	"SgXRZD/YMJcQDz6xSQRx/1SqDjpFJmmlXYYbFUJMQjzwzII89IUPPLsaD5mX1Gbe9JDeVKqIryJBPGSq",
+	"IZiUaBBnkypapWcJsU/kJ5bYF3TLa0KmEkRAqiWqd1EIEVJYWoOERHggwQ3UyLVxzKEit8qzQ8ytrBZw",
+	"sEMAhEYzKfh0SoI41AgivPom5K/QLmrkTE0q7sky+o7MYPRattHd1bRYuyktlgvYxHA37VYMCBihJ8bE",
+	"tymtFiQ3MshEpckiujW0bg2tgISAFRjI2z0ZVgu0dDNBQUwtsAaBjiZt8IEvUsaenYBKRZmvdr6CggJI",
+	"bF2DqouAV1b15VKEwkgITzgbmZjHYm2ghySghGdydxtiCWyIHmSMJWKFbpVO+2RzmayogtrqV76pfsVw",
+	"xvfLCpupXKqpEu8++NW8sJpDmWA2N0kwsCBbHvj744GTwD5Dk0zmBEuT+DBLjMb4fhnkhoZgEgZGz/e5",
+	"jJiX0OsciW/bvEdpQv/VVmW9a2bfN9H+8ZYZj8Gc0dy11ewtnzEwoneW2Mhb92HHPLdWTPRDWdW0HzZt",
+	"38xygiN4rL7V7W1Ea97wiAV/RvMnTuPqxuyf1fbO3C0BY2bigqsRAxUZ5ZAkeiWGOBVHd9r7shKLs6qN",
+	"6luppy6zvOJf6vX9i99fCAPb2O3d7LusUbbU3w4e5eRtzT3E8Qts8oVUSlXQ7mE9JvSD/oltPSYewGMC",
+	"DnfrMrF1mdi6TNy7y8Rj8oAw7RsbNR+x40Qzx4EHdptYyUWhqRfBa1Of+R6dCAAWqylv0uUtHzXvYezS",
+	"j9Bf4RUVrNHF/6fFG4FHpqxyw2v6siGmpns128XN+BLUdqrhQRQ2cXuxHV5R0bhPs5VdgA/GL3i6Qpdm",
+	"M12SW/V+OJSkAWH4dRJSFt2+kA2hsv1eYYVX6viGhmSljhrI+3czMXhoyMfW2+Qv7W3ixJpv6GdiHDGM",
+	"M1cSs2X9OWwomYJWVoP9hQ+Sr0nI2UgixbX0O8EBMehJXfyZyVRb5Eti3DzAmSTjQGJ8RPKeIxm3kgoH",
+	"ErTEfwS9MGmptcyp9+wTwxKFhFHCVDg3GZa4JM7aIZd4gNhUqfflAmITnG59QLY+IH85HxB7te7dCcRR",
+	"zyVuII5C6w9BLIzlPmcdRUyXtPryYVxF8grQtZxE9GBbL5Gtl8jWS2TLuzb0EjF06LvyD4Ell1DpHK2v",
+	"16qOt4meNO9uAq9FyEeyxuNg65K4yrp8JJPtL8m/EnJ+jShT3BRBKif9b/UStolYHkkilrS4aI/9fnOx",
+	"lN0QwMwFHIZvMxj81VS3WM1lCsp8oDMljQhmUg7pU0FS4XLvqFge+5O4R5nT3npHPRbvqGVCSZMXrZln",
+	"lCk9sjmfKAvFn8YpqoYyNb5MW6+ov55X1KZu7Yb8oSA2/dVSLjT1duZZz/KfMt3yD7R7m30chgPsX++E",
+	"+Abv6Ce1Tl7Ut6e/ntoaV5BsHDQIGNTAYywRYYHJhlrAbip8TRBVLpxRz5R/1NFI8GhaQKwE8Qm9IW/x",
+	"Db7UK90yo4+EGT03B4OwwYwv3CR7gzqsm+VKq2K0svgMToMp1Ndftl2T+AqEPArKhSujnB5RqYggATKt",
+	"0ZNzMnTpymdkEFcL3O329hGW6Pz1xeVTDzEy0wgNerZi0eqlmX2BauSyo7Nw7qaGChDkFvsKkutRqS8S",
+	"CbPF3KaC3mBFTJ+Sym7QLVOdYYJv3xI2UuPWyWHXK6o612RZptzhVPAbGhCBjFkyWeLxkOwOh8eE7O8d",
+	"7Q96R8f7+Lh79Owo2CPHuwM8KFm1P6VB2aJ7u0eFq64gwR9q+gxYp8H75F0AHcq4llNT0IMP7Z7nmJdm",
+	"pca22cs3mb0cNGC+u8sJwTMk8HMBDwG/JJlOC1/cc0t3JML2Ntky8ZqopEmQsT+2TRtNi5520Acs5YyL",
+	"wFg2TSJPsK0hLkwdjqBTYsh8aanGPRkyzfC1DJm9zd6s0hJasHGQANVR+vzlshVVKy+Ya/fnvGR1LJyr",
+	"mjbLbZrf8ma7O+iuYK3rbelzik8xDIilEBnOY+cr/FulGXvlUgSbZXTQe0biNL5IREymEvia13i/e4wi",
+	"FhIpUd/H0scB6SOJXeILsLiMuGlLlQd8S5atgffGOhQVadgcoVjKvFh9iXL37Ae7XJs3nIq4ZD/Ws4ZZ",
+	"VsawgYWcgAEpwwzYiI7WyRCHMimUNuA8JJgVFqvdL+b5YpLQTNf2jS5zveolzWT6xdvfrXERX3I2DKmv",
+	"HkNFEaunq39v3bNcoZDTVy8vEyTvcXF9teRNvU/WcekDt8Xix/CcgBKqOUqW5MQvPeoUCd2z9HOKoZCt",
+	"I5/21WnlubA0PTV1U1snLcrU4X7La00oo5No0jrpxcRVi+wjKJ/yGervm9o62YW9hIo1zg+PxF4pJqFJ",
+	"MLelaVJ3CPVZFIZ9JMiE3+h3jyE+NfUwzQiLtyyaBvfMvMLYH75FnZrt7d5yqCUkxdwtJPkkvluQTGJ1",
+	"dnUaFQqj1pfWxKbGzh242VNoXXIfj4i5vaPbO/oAzz5g/eaEyFiG5JFB2wrLcexn56rXAJEg2B+jpLiN",
+	"qzTzOvc1lWisbzs4CVlfePOSpyK4qULXjM9kiZ5br3PrOLp1HF3u/QJoUqz7tgkXIDtCFj+3LqPfnzEe",
+	"DtqyEslJ3qdZftFWaEhSyj5ov0mT1kztr5XpLGdkkcwWagkA/7dUckslV6KSl3Fimq1j01/HscnQUvxA",
+	"dHS9ooyfSwlxltLmqbIjykMaErnzVf9zNcVqXE6TL0I6neG5iZiCqC9bjpSG1nAywxJFUyh0YCqYOjKO",
+	"ZnjuIRzO8ByMEhgFfAYVETroAxZKQhXmATF1nzVLUkjM39CQNNP4cl8R1baBbBmiECviBpRhsILk/RwK",
+	"iYEGNkcKDB63gbrJKppgGtu2d17rpVl3+xWVUy5pHYuo7ZLukRrogviRoGre/sBD6s9rDuZ62U6Nyr17",
+	"rbdYqnZMtKoMulhmCNz/bLula8my/R52W9Zct+7iesCJ7Roa9BDocIqmOEnZ/+gRw7y+9YZwL/UWq7bv",
+	"d+1Y7fqdAb3ecXWBFZVD+nh9m1nynA3N27MZLmCF4LqQfMBqbN97847DkuwzPiKqPaGM+pwNS19wp0U2",
+	"cQ8hZaB4+vni/TsPzEGDL8Q34Q/wF7zvhv5JLzEviYgxItCEiBGRJtKNKokUmUyJVB29gg56Q29JgAZY",
+	"Et2TQPzcJ2acl38weZglUcoNbRpYbbelqCJiUHnFeFqNeRhoxmFqvbBSKvkOOkX9/wsSSQY8GoTFOQ5H",
+	"RP3iNqixPAggXxIJmTa9Ou0v+bW+jesXxQ0pfMM0kmo43uBQwrHrqSPj2UIneESupBxfRZIIjW02uycN",
+	"iMlDcPK1FQnaOmmNlZqe7Oz0jo86B71Or9vtPDs56Ha7Oze7na65BPV08yallGEvSyOTMzlFcs/jhl64",
+	"re/lhnTr9rHW90Gj+IBgoXHp98/6k8Azg9H2s96X5IvPadL5EzF0QpMjRxVyyWUg2aq+4GmKCnesyGAP",
+	"P3R8DKn2YuoXU7sUBTTol6F/U0F8rBJTfDFF9FDSEg3mca54OSU+HdrreYIwkmMuFPowV2POkBkJ/L14",
+	"pNAwEmoM1d0hzZilmHHdKGNtl5a8fWKWjlondw8NCaS8jfdOAwc+XeYNkhlRSzfSd93Y+YFOgg+YS1rl",
+	"LAhm0DKCeGH2q5JGKXKrdqYhplnq1Prv/20nkmJnQNkOYTdoCtuyl3EgqyVVmc85+vDKnkgNupBuqjnH",
+	"2o7bXstmPqxq7pptyc1jJDfYXUVA++S+GFvgGkTGfO3oSorSKCKVj+2FuR9ik+fRrF+p8UaAYG2oNTcg",
+	"I8ogeaelLBOTQyzmtbKk1/BRkM2AFsXQjIi6jGF77HxSPVYlgaeE/Lid2Dxz4m2p2JaKNWGaXAC6Scag",
+	"+JpMkqVfCbWyJOwLH9SwvX3hg222/z9ntv+f+WCb63+b63+b6/+R5frfJu9vmur+g4nMvl8W8mc+2OaR",
+	"/kvnkf5iHsxvlkVaEmU4Jwn3wynJv/CBkQshQ4AShLg0zya/sM30nOLWFEcfTi8uPBcuiEZUZUJINPcw",
+	"ojeEdRCknvjEjDLJ5BsxXIjNRN1B780ybNVxzsI5munWQx6GfGZyQodYKiRDLMfIeCaUZ3zWtPLefNiB",
+	"EG/Kg70iodnPfIAYuVVt+M9ut3fQ7XWPIbQ0dYj6IDaZz8wljEmmAAf57zF/NSA2TuMccOEW77bZrLfZ",
+	"rONs1lmqCGmTHkdma3gzUgZb+JxI4A+Ssjonw6+TsPpnPtimq976027TVW9Z5GbpqoEGfU/JqvWCq7NL",
+	"f+GDXG5pTdS/bWZpLahu80o/7rzS7ko8cH5pQOp8dmmNw+nc0hqDv37hg+Z5pU26Sqcqd4j8okF6aSf8",
+	"/UmSS+vt2KaWfiSppZfIBPeWWBpqbm0srbS5HX+apNJLNKr28mwjrv5yqaQ3dEs3wyP+zAdlaaThKY2f",
+	"yexz6l7SENcxsYd4a2L/k5rY3+KtiX1rYv/TKZOam8s/QhqxmmCsYmGPTcC1Ky3fv9PhW7y1GP+1LcYh",
+	"Xs9irPuvbC4WqUzXIR4YZeskjkVQ+gIYw/FsTP0xoiouTOwy3EKbvk0kyF1yXHJLpTJsBFLkNo5/NSNS",
+	"+YnJsX5Ex0QQmNSEb+ERpsz2gpYTPHc1anUrI1h5oOfSMJebiN/iezQR68EfOI+2mfWUyRmkfCx2UMaD",
+	"pcm0X2J/TCDiVfCw0k9ZN3Zt77z7zMS9tb7+qa2vcSLvEG/U4np4cLB3WEwPy42tQG4ztUkSY2uIBztf",
+	"Q7ySVjOmnhDkauimiVe1GS+gJLsWWagyJfUcIV2m63RU7E+i67QEaqvrfAy6ziW3sTbfEd+zGnpOuCEb",
+	"03Oam/Gn0XMukQPsxdnqOf9yes5N3NDNKDnfYqfkLMxRnFx0vyrh+BjLDjrVoisRsfBAbqdUuPjnMNCE",
+	"QUu8phFpTzANEQ4CoQUOK0joW4d9hQbE5xPnTJAWMsrylN+fYPAWD0xO6AdzH32LB3HCQ2TAu4/32hxq",
+	"AHGkCiQ263JpYsi5bfDXetK3gsKm0+mZfOqPR0xIZIGsvODEhSmXqm1jx0urdybJdLBLieMCz2cm+YK0",
+	"Pg8zwRU5QTIaRIwqdNPT1+3m/2fv2nrbxrX1XyEMHDQBlEuzpzNnJ9gPnXbPoHNm2qKdy8NOUdMWbXMq",
+	"kzkiFccn6H8/WGuRutiSLTl24qR8amPTIiWtOz+u7yxi4/+TV9g1WoLyReyXP5S0qIxXPDUiLvP4/PLx",
+	"3Vuqn1CrMiy1jEDi2SjV06IpHw2i/nw8FeyLuLKMMOFzNuRTccz+cg0r+rC+zxJjNLDKaj7VGZIJ5UDr",
+	"S3WpXvMpHzvAd+b2SJx5g3FEfcas1tjJh3EsZRAvktE+d3J1IDoAQD0Ar7gxF1SE6hubyqH9FxjUPowu",
+	"qJcuFXEvnZ1ROckZp3xid9qdT/1Nj8iY0UdwL1h78styhyWEe7b0WDCFI8+WGsusnIoLRk6KrombPzzv",
+	"8MGtFdMri0/HdwXEitaALkON4VKHgOvD1312UGyNkf+Et/O3lkrEh94Cs9lEJ86hEjUdbqHhpOWGZnXl",
+	"MRDTD77hwW7P7X/Et7XBCf/t++b3qCkfXNN3MDyrGv4VrUtA9M8Zv1QmG4L5xP/3ok4tAatz3RzNZrMj",
+	"+NVRliZCgV+PF3w9tuxqntzpY++89/z0tL2/fytmf6DpwTVNs8RKkMATXEvMLe9UjcwvtbIB5v0VSOnd",
+	"fuTXonFRTpfBJsCwQDW4FbKxh2GVOGvz481jnn1tAEFat65nzXKY1KoLBFnHo8xpNkU5FH+1wKj4eiZV",
+	"PCFLMELZKkjZCBVD5sAgpauHJrtwMUCT9wyanJerIZ4bzPEN3jM0uTIHySys5sh/XpHYk1v61xfz10gv",
+	"99uMecG+s/SOhRPeILv7w5DvjCW+2vsT3W5x9UehnOQ0IQnd9SsyXa8FuRJkag25fqZKxH8MnAFmf1NK",
+	"R1ux6H+ASdpw6ONkWpUI6muZEheZZguqxE2pEaPm5eSn2PU1ZNU6pXPpxLSUf6m0bcmLO5JKmomI6/oa",
+	"FkS4KxY0w5mHWYrnNV2wSue0pWE6s0M9FVUy/xFJct1y3Phe2+zgnRv/yJj7P2RqPW8/PN7A2r9frP0p",
+	"2Y5tcfb/hqAlrLFFpabPqNYjPK1MJSaq7xjPvm1K1S1fEXJlujLRP4xxNP9gKPNervlOhFQiPTy+VH9h",
+	"mSrN1Ge3tVFc8JlxRpbmkVRBU0LETNpmINMH7Oy2IyATXLwWeiiHE3qAF/m9cqo3uRsqHQLfaVZfv0Dn",
+	"wByGfek4cEjlv1G+x4+Wp3a5Z/Ra27JE9ojWqRRKndw6M7ESGPQ6hwOBcBZ0rIW1cQ0opsIYPhZ0fsAv",
+	"ogED5A1AG/Z8pxOBO38/HF2Otekqj22I8DNViBX1TqrIVg5GWwgo1/Dl10rb6T3Z8yCze8OU31ViN8t8",
+	"/V7Sp4rlrTe8J34RTVntyyTxW26uxU/FCmOeh5usmOZGhD2HEAZMZqKNbZvz+m2krne7X2kT3UWL5Klw",
+	"T08yf/oGdDrvvOKRAl47HkzFj/x0K1X95Jb+s7KGi+ekQItp34IZLmNCDtAueeHwLljfOcM+OEsVFygA",
+	"p/d+x77BM+b75rvXy9V7mMFR7o+jXNqI27EitcEtwzyNStde505SPltZRM75PZFoBvUvYpnKAYOkgUTj",
+	"g+guxz0ROdgKqh6f4uelcoueqYL6s1YX+exuDJ9FCfX3lA/FAOKDg6k2ECYPIVrGMg+E1Ycd0R61WkuQ",
+	"q0AI+kQIQWuk565SUqUJ3X95CTyhd+YJrQljiN1QggGacMMO+m9GR2+1Eke/cTuc9A8JzyiThKVyPLHB",
+	"ouzvSw7RWSuq1ztwvO6ubOdCjzy6g3RCVonLH0nAR4d9WkZ7uPG/Mt4jpLrrIezyrSK/ivBjacWUev/w",
+	"4QR/wWS80JZIKtdQAHHVCBYjTLURdSd3EmmQbqwd2MDB6fN2977FecuNcxreet8c1uXJKBp2992CcHtf",
+	"xn7D0O3rW3FjL1h2dYUo7pgleiZSNuTGN2+uLtzRuR4TJMk03MP/VpY/5Te/CjW2k97589Oz72oQyo+p",
+	"dAUPfH3VCp95qFk9gZqVkWqclEzP40q5rX8qXWzwya1qrne9U/Qw8Fl46nFPEOm6ua3Z5IH76u1YRZtS",
+	"YVh6KF/tTfmqpF17qlBRq6u+RcGvVb9NtO+EW8uHkylOdfvla4sq2CLzPV0Bj7wxThp7UHC7umN+h801",
+	"smP2lk9pG3cqYskZeG021FNBR/k4MxZ/kEaXyujyoTppGE9mfG5Yv6mM0Y9gXQNBR2H8mTn/2UTP1AWd",
+	"pRbGPjNMKJvO6bDebOE+hzxJGjFMY2Ff5k8ylOxCgh1KdqFkF0p2waKEkl0o2e2kZKdYEbpRuvhkYtuo",
+	"Lvgs7vZZnv7NpJ24ehulW6UK0qmrGF1xOykKRl+Wzmo3nbn5x1n5zM1pzZmbUgiOuPlihQ2ROFXchFkN",
+	"8SiFnAjxqNQdk3gNbOujn+MRg7boHtbXvjy6OJS/nkL5awEx/vDQrVxdnTYboeLmBjhlbloVm+I0pidh",
+	"9CcyO521ha/DYdt9OyiuSodtd3rOdum8BsjDwglYEFNprBy24Vmz2vKkVMPRqRxLxbHtnGHZlSOyiPm8",
+	"nnWt2em4JQQp3acj4TGXydy99F03MXACWoiCk0+MjdZh2j8m8mrG5+eVXRCsGWKfLJpNIEP39DwP+MwC",
+	"ng6PF3MVl5lbsCA55Ma3AqvjeuEEkC39KnWNg02liRe1YJQKIxATXaoyjP6c9ZW4sf2cSRxiDEYBBzN8",
+	"zmYIxMe+WkgHLtWYQpmBGEtljtlL1yHLEUa61sU54eGEXyOEH6lq6ThgA9cKOLRNwfvFb1uzrrzKUqNb",
+	"saG8U8n8I95W29H5ce12w18lOovbDsZDOrvh4PA75W3HIxl728Ekp+3H/8oHbVcf2GR2yCaza7QAqS0l",
+	"ct8uZuDx5UCu81AFAIBbX45VjAxmg/vuRPlWqVcsHE2Bz07AUbYJI3Oneq9sbdReMrC17Z6tDczJK25E",
+	"oGwLlG1PlP//5XicinEnorQuNG/d4kXQt59TnV11mcIr6XtuJ7sLTeHZdnhEKhY37Yd/EONUoPfqcuM7",
+	"jZZ/lvbHlKvhpNNPXulpS4NHP3mZdpngtRgNtRrJ8U9Z0uFWfsxkEv9bXctUK7cvsf2Uwa8QYhzXHaXl",
+	"b37jXZ7B+4Sr3cfQoE+BqfCbZiosgtudsi+v2UXAgiwvFlOC143BUVT5B/+iHvsugsW6GESkNFIaiAYR",
+	"vFZz6ICiUi/7u+vBlc9w/4yCJACrSQWLB1300r+3bluBGfBJMwMSr2chYtuk/Xh++t1/v/hhmfiDijzN",
+	"zB8EAXarqeT/pvSBcZ8sYh3o08XKwQkm8SexNFaqoT25xZTos+JT0aY38UTP2BTSbjoQJJR1WTeet6La",
+	"+IQbxqdajfNNgKU6RI2Jg2V5+/MnXnLTvDYkbQ+atFEouOOeQTgViskrEJwmj0E1qhDoPb5AD18rGhBn",
+	"X9yOG5kYVyF3dmXCdxsGdjJCWJOixOzTSpu+0hIv2vuWg02L0XV+4ggf8tGQdGnRZWzqLODtLfuJUclV",
+	"rHETETMYekS0oUrncjGNg0sUbV9XlUeDLwm+pK0vMU1+hGSX2jbnIRAeGOdLHX+De3kE7iXHND5Z79LS",
+	"r7T1KF19SU3mQShr+G93VnOtSi6iqT1xpUDyRHjKKzWPwFa+D2zla2sEbczCQu7fgrQ8n3aL1OUljXky",
+	"/OXrtggqWhWozL85KvOtqO92vboX2Y2JzfPDZW4fYpHnnB1kysqEfRRXViBs5+z0+T8vWMKtSNm1SOG2",
+	"DIs1olg1pGxM2sMm4vId70T4y98zhXkbD78DZvOKhw/85mG74x75zfd0u2MxVVjKWhq/N/UD6vKUSoKC",
+	"u7BtUZU4OMAqny6sEmFeAVcZcJUBV7kJrvJPiid3BcTsDHzrhEX8RQ+63Ot+Qhd/lvaPNNkAvHg/eMcu",
+	"D/hHrW2X8e95KlSnX3TDeW4O2PxR8zTuOPyNMparodgTLPD9ADzR/QaEZ0B4jn0c9mAQT081X4F1un7O",
+	"wm0QQczpUgKpjIwFk/aYvWRGDDVyKvoeE9hDg0+JZyRiCR9EbABaHrG/9SBidBvRpSLDmlFkGjF4INKK",
+	"oc1SEbEBug+cdQC2iInCGMFkCR/mxaHUWBz4RQhYnTVMxhekJtIROucbXZHjm3aXuFRwCcHTREI6ooQ5",
+	"Zm8sLp2uRJMf9PHfzzLuR9ibXLGz0+cvDplOsaMGzQ73xQ7yr/952EwymxuA3cJcaYo9xrnmuOAAdA2V",
+	"nx0BXcdOz7ZX+vn+hx9+OHu+ae3Hr6dalqmCXZc+Kn+7VOhxo5dKPQ8Dg10qHK3AwaKBCuClAF4KQNgA",
+	"hF0LVXKW5fFhldZb4yV30BoL22J4rb9oRMPSYu8NDrvkLu6Khw0+JfiUAIgNbmZTQOwj9zJt/Utrz9LZ",
+	"p9RlIrRVjf/vjotdrktJa0p1KXijS7WpFfDZovLylPCzeS0lAGj3BkC7svawQwQtzrtlCK3XmieFoV25",
+	"C1NVrYCi/TZRtHfW4e3DaKlD091xtKUGHjsG0u5ysyO//jcEpc2dfcDShh2V+8bSbn9H5U5g2voMYznj",
+	"aR5hmobUZjmV9CbNG8e1KI4Vg+ta349A+NlgzuBV8RT1t9I0fLkNPku0/oKYVGQwXNGEO584dMbfH/4G",
+	"BIGUhcI3Rd51j/xaPSqJcq2AV7coy59/WuroW3xXrywnt8X/fUGgRXJT/KjoH72RYric5kP5loNa7A9h",
+	"BK971bvViq55bd4w9PWqotwKka9XshXDzMpxzUqY66D+IlQrcpYvQt3v0Q/2+0RcqnD04x6OfuDLDcc+",
+	"wrGPJ7Z5eA9HOP6NDFuth/9hwP90ar+NFrr9em6usMbR8QfmXYc53ly9jGNwJLstxpKNx/sPoPhvGxTv",
+	"HdTmmyZ4hY3h8OBScdMRLlPg4JFO2ixUS8cpVxZB44ZZcWMRyzwBd421OKT5R+YwPuYrmh6j2u8MCl7S",
+	"rQcAg+O8a7Dg+KSlYVMeLwIrXvHhRCDtdKqTtUzTMNiP/RoFBHmod25kin6DqNpZgG0WOr9/8eIf3zfZ",
+	"qxV1TjKJ5QyPPikndie3+E9HbIXN1c8ZOmmYjImiMOHGui8hXVOMx1OppLEptzplQ66UtmwgPKShEXOR",
+	"m7engrfw9ipALfYCarFKTTsEDKSA8K0Rw1TYI+Rs9z6yBfB1UZEwIjgAJXF6dVhfidxcP7YWXOdivT33",
+	"+zXoxYOCF7akFXkYXacU3YpIJTn8HzEn+MLKYNwR3hrSH1Ss705Pz/3dPXMqVnii4UQbURNnp2KUmXpH",
+	"FFK2u4gaPFZmNdUhfc6UqRhSHjxHu92ifStL3QESUxf6fKhL9PKNJbgnZiyfN8JddpjMlRRo38Aug92A",
+	"XXyk5XAuAccS8rqt4FgeILNrMlcN6V6ezy2mfT7rI3U7ws0+Q2SK57cNDtWT04PrTDOliAre4LEW/ISN",
+	"tWemTzNwrDIGK6di4zf4aOtNp/5veErH7CX+GG0l0nspaSYCfzo3l8r/7bGDU5AOsL08Fcxy0G1OJPLY",
+	"M4LmR3s75XPw55yNdDrNrw8GWCiwTzG7SsH6JnN20Ke7/9eL0/9isVaiX9t5oQAjOubJzltg+NzgAm9e",
+	"Y/182Vy5+4vy7hNuzeVH1osKW9sjgI+Gv1BCJFyJ6pVRD90nyKFbbmFULagnSqhUY5Dx26VaubATkVLh",
+	"MkMLqq9Fes76IHTsOZvjMW5m2bwP77Q/4okR7JQpzfRoxEZM9RE+ruaIP7pwxfap4IpuyXCqspfuJc2a",
+	"bsHLwbqbWP8GXBXzU1f/WnJv+WLyJXvtWXodCAeTMPL56Wl7v/ZWzDy76deospybo9lsdgQyfZSliRPl",
+	"B17fNEusvOKpPcF1xdzyTgXe/FK1HtypxDH7idDHoNhoWKp2hRs2E0niNGeg7QQMVGEZerusUtMdfOTX",
+	"ELysvA2s78O49oHIY6KfbxNwbBppNIcYD8B5L4ZZCvHJ+X9uwe4MBE9F2jv/zyf4K+W0aeH/hpdRfPCp",
+	"HFC818YyzkhBvZCU4wr0GU1hRRWPhEOPhxw7zVWxPMZzJTc4fgdcdUC6dSFA3qKJG9ZfdIv90o6XDwSc",
+	"pkLU4vsfYWeoLE1YIpXwNJ/mSgzlyOlgU370IVNNDnhZ7dJMRYyzK22kldeCQXo4FukxO/gdEv+JwGZR",
+	"YsghDeVswGPECUrjKgcizqsGsHD/DHzhAGKg48OKFwND6pwYRmm5D/O2djHd6uSXQ5AQgoQQJIQgIQQJ",
+	"33qQ4HslouEt/OtWY4c0U0uhA7yW5iChqJJiRz4k7BYmB/mOdBKjw+CW9WG5feqViMfP+n/rQT9i/bG0",
+	"n6l/I/xFBRP4H0/pk9g31XVI14QPsKlA/1JZPUaXRIUAnBtLBXTfImZWs1iaL/X5PdzaT/CbldXXu1oy",
+	"mmFrddd288KkzRgaRMZBFDRFsRJ8OMGHd9wLaJbNqp77U7L8A8U6B6uPnHzfrXBZMR54yTL6hIyHMxUV",
+	"w3FyC4M/g+ZTptGxi0ki3oONa3Fu2ZkfHxBHhECB2DKWnEFUGLltJty3gRUdM7i427hJBL8WFBlYnYK9",
+	"BTtC24Dx8Qrj0XrnRg+tgPwLn3U5OOtNRJLoShQLlobDWxhIxTHmXYxr72cXB26QPRtobY/tjX3m2+BS",
+	"UmOyxOJrdCXtF1FPpKlOe+cqS5II5cSF6v4KpbDz7PT066fWweVqe+aNPwRSfolb6Q27zXiw/S0oMQud",
+	"bYMld5aco1zcowk/wvmcHXfdG1qcAptN5HDiuz3knb3pmCXoZaaUVGPqly1EDAl/gSBawji5p+OPXOww",
+	"VFqYqam3G339GM8JPG7sSJFUfVoCLdnixVQFrgOIpCT+Az78IlR8dJ2f8+l5+TeNCvA6nccaK4R+JYk0",
+	"NnLqgI3HEkld6Hls2ECMNAL953T2RCRGHLO3XiESPa6D/cMlf+WDP/1i7urrr58fn1I8Zie9894Jv5In",
+	"+FmpLGRs8RJyReJxLOGiPHmP26lW0gpWKVixcHiiLpDRg7/hRazWNoOnR+XmdZGNqgArpK5oCOib2jix",
+	"S/iAvXz/piR3sTRDfS3See9TScQSPjjKRWqxaNC5YoCyXlcKt8UR917Uy1KY+gTDaLe85dJuyXgbJm6c",
+	"DGO93Eg1FFhDu/Cncp1dn4kkuaAernqYIdmCtEYko+OiTFs8iLqKMs/7rjuYwZAniWEHpcr7y/dv4DGf",
+	"nT7/7vCYvbtyACydWVIXlqlEmMq6hok2yMhQWocrjywv4lWis9hEsAATLVRdTMTIKYqYUcRbtBA0Uo0T",
+	"6q/jtzim5floeM2Ev+gBSHYmE5gWYmMT0WWQ/8LNQIequSkfZyZTYtgXpWc4HzUb9eegDeMDeCxLKyET",
+	"+PXT1/8PAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -258,6 +258,48 @@ func (e RunResultScope) Valid() bool {
 	}
 }
 
+// Defines values for TestResultOutcome.
+const (
+	TestResultOutcomeFail    TestResultOutcome = "fail"
+	TestResultOutcomePass    TestResultOutcome = "pass"
+	TestResultOutcomeSkip    TestResultOutcome = "skip"
+	TestResultOutcomeUnknown TestResultOutcome = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the TestResultOutcome enum.
+func (e TestResultOutcome) Valid() bool {
+	switch e {
+	case TestResultOutcomeFail:
+		return true
+	case TestResultOutcomePass:
+		return true
+	case TestResultOutcomeSkip:
+		return true
+	case TestResultOutcomeUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TestResultSource.
+const (
+	TestResultSourceCase TestResultSource = "case"
+	TestResultSourceRun  TestResultSource = "run"
+)
+
+// Valid indicates whether the value is a known member of the TestResultSource enum.
+func (e TestResultSource) Valid() bool {
+	switch e {
+	case TestResultSourceCase:
+		return true
+	case TestResultSourceRun:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TestStatus.
 const (
 	TestStatusExists     TestStatus = "exists"
@@ -2605,6 +2647,50 @@ type TestList struct {
 	Tests      []Test     `json:"tests"`
 }
 
+// TestResult A single test, from any source.
+//
+// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","result_id":"1","run":"100","source":"run","status":"fail"}
+type TestResult struct {
+	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
+	CreatedOn time.Time                `json:"created_on"`
+
+	// Duration Seconds.
+	Duration nullable.Nullable[float64] `json:"duration,omitempty"`
+
+	// Href Where the test can be read.
+	Href    string                    `json:"href"`
+	Job     nullable.Nullable[string] `json:"job,omitempty"`
+	Kernel  nullable.Nullable[string] `json:"kernel,omitempty"`
+	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
+	Name    string                    `json:"name"`
+	Outcome TestResultOutcome         `json:"outcome"`
+
+	// ResultID Of a run: which of its results.
+	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
+
+	// Run The id of the run or test group.
+	Run    string           `json:"run"`
+	Source TestResultSource `json:"source"`
+
+	// Status In the words of its source.
+	Status string `json:"status"`
+}
+
+// TestResultOutcome defines model for TestResult.Outcome.
+type TestResultOutcome string
+
+// TestResultSource defines model for TestResult.Source.
+type TestResultSource string
+
+// TestResultPage A page of single tests, newest first.
+//
+// Example: {"next":null,"test_results":[]}
+type TestResultPage struct {
+	// Next The cursor of the following page, for `after`; null on the last.
+	Next        nullable.Nullable[string] `json:"next"`
+	TestResults []TestResult              `json:"test_results"`
+}
+
 // TestStatus The status of a test in subunit's words; `inprogress` and `unknown` never ended.
 //
 // Example: fail
@@ -2724,6 +2810,9 @@ type BuildID = string
 
 // CollectionName defines model for CollectionName.
 type CollectionName = string
+
+// Cursor defines model for Cursor.
+type Cursor = string
 
 // DocumentID defines model for DocumentID.
 type DocumentID = string
@@ -2956,6 +3045,18 @@ type LabID = string
 // Limit defines model for Limit.
 type Limit = int32
 
+// OnlyCloud defines model for OnlyCloud.
+type OnlyCloud = []string
+
+// OnlyOutcome defines model for OnlyOutcome.
+type OnlyOutcome = []string
+
+// OnlyRun defines model for OnlyRun.
+type OnlyRun = []string
+
+// OnlySource defines model for OnlySource.
+type OnlySource = []string
+
 // Page defines model for Page.
 type Page = int64
 
@@ -3036,6 +3137,9 @@ type TestID = int64
 
 // TestNumber defines model for TestNumber.
 type TestNumber = int32
+
+// TestResultLimit defines model for TestResultLimit.
+type TestResultLimit = int32
 
 // BadRequest The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -3955,6 +4059,66 @@ type ListStatusesParams struct {
 
 	// Limit How many items a page has at the most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListTestResultsParams defines parameters for ListTestResults.
+type ListTestResultsParams struct {
+	// Limit How many tests a page has at the most.
+	Limit *TestResultLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+
+	// Source Only tests from this source: run or case.
+	Source OnlySource `form:"source,omitempty" json:"source,omitempty"`
+
+	// Outcome Only tests with this outcome: pass, fail, skip or unknown, whatever words their source has for it.
+	Outcome OnlyOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// CloudID Only tests on this cloud.
+	CloudID OnlyCloud `form:"cloud_id,omitempty" json:"cloud_id,omitempty"`
+
+	// Run Only tests of this run or test group, by its id.
+	Run OnlyRun `form:"run,omitempty" json:"run,omitempty"`
+
+	// Name Only where `name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Name FilterName `form:"name,omitempty" json:"name,omitempty"`
+
+	// Status Only where `status` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Status FilterStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Job Only where `job` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Job FilterJob `form:"job,omitempty" json:"job,omitempty"`
+
+	// Kernel Only where `kernel` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Kernel FilterKernel `form:"kernel,omitempty" json:"kernel,omitempty"`
+
+	// LabName Only where `lab_name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	LabName FilterLabName `form:"lab_name,omitempty" json:"lab_name,omitempty"`
+
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
 }
 
 // ListTestCasesParams defines parameters for ListTestCases.
@@ -5450,6 +5614,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/statistics (the `ListStatistics` operationId).
 	ListStatistics(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListTestResults Search single tests from every source
+	//
+	// Slipway: single tests, whoever reported them: the tests of RefStack's runs and KernelCI's test cases. The question is written as for KernelCI's resources, the answer comes in pages,
+	// newest first: `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+	//
+	// Corresponds with GET /v1/test-results (the `ListTestResults` operationId).
+	ListTestResults(ctx context.Context, params *ListTestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTestCases Search test cases
 	//
@@ -7111,6 +7283,24 @@ func (c *Client) SendReport(ctx context.Context, reqEditors ...RequestEditorFn) 
 // Corresponds with GET /v1/statistics (the `ListStatistics` operationId).
 func (c *Client) ListStatistics(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListStatisticsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListTestResults Search single tests from every source
+//
+// Slipway: single tests, whoever reported them: the tests of RefStack's runs and KernelCI's test cases. The question is written as for KernelCI's resources, the answer comes in pages,
+// newest first: `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+//
+// Corresponds with GET /v1/test-results (the `ListTestResults` operationId).
+func (c *Client) ListTestResults(ctx context.Context, params *ListTestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListTestResultsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -13051,6 +13241,276 @@ func NewListStatisticsRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewListTestResultsRequest constructs an http.Request for the ListTestResults method
+func NewListTestResultsRequest(server string, params *ListTestResultsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/test-results")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Source != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "source", params.Source, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Outcome != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "outcome", params.Outcome, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CloudID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cloud_id", params.CloudID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Run != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run", params.Run, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Name != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "name", params.Name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Job != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "job", params.Job, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Kernel != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "kernel", params.Kernel, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.LabName != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "lab_name", params.LabName, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Gte != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "gte", params.Gte, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Lt != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "lt", params.Lt, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Gt != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "gt", params.Gt, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Lte != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "lte", params.Lte, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Ne != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "ne", params.Ne, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CreatedOn != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "created_on", params.CreatedOn, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.DateRange != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "date_range", *params.DateRange, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TimeRange != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "time_range", *params.TimeRange, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListTestCasesRequest constructs an http.Request for the ListTestCases method
 func NewListTestCasesRequest(server string, params *ListTestCasesParams) (*http.Request, error) {
 	var err error
@@ -16646,6 +17106,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/statistics (the `ListStatistics` operationId).
 	ListStatisticsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListStatisticsResp, error)
+
+	// ListTestResultsWithResponse Search single tests from every source
+	//
+	// Slipway: single tests, whoever reported them: the tests of RefStack's runs and KernelCI's test cases. The question is written as for KernelCI's resources, the answer comes in pages,
+	// newest first: `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/test-results (the `ListTestResults` operationId).
+	ListTestResultsWithResponse(ctx context.Context, params *ListTestResultsParams, reqEditors ...RequestEditorFn) (*ListTestResultsResp, error)
 
 	// ListTestCasesWithResponse Search test cases
 	//
@@ -23800,6 +24270,122 @@ func (r ListStatisticsResp) ContentType() string {
 	return ""
 }
 
+// ListTestResultsResp200Headers the declared response headers of an HTTP 200 response for ListTestResults
+type ListTestResultsResp200Headers struct {
+	Link *string
+}
+
+// ListTestResultsResp401Headers the declared response headers of an HTTP 401 response for ListTestResults
+type ListTestResultsResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListTestResultsResp429Headers the declared response headers of an HTTP 429 response for ListTestResults
+type ListTestResultsResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListTestResultsResp503Headers the declared response headers of an HTTP 503 response for ListTestResults
+type ListTestResultsResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListTestResultsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TestResultPage
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListTestResultsResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListTestResultsResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListTestResultsResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListTestResultsResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListTestResultsResp) GetJSON200() *TestResultPage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListTestResultsResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListTestResultsResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListTestResultsResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListTestResultsResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListTestResultsResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListTestResultsResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListTestResultsResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListTestResultsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListTestResultsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListTestResultsResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListTestResultsResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListTestCasesResp200Headers the declared response headers of an HTTP 200 response for ListTestCases
 type ListTestCasesResp200Headers struct {
 	ETag *string
@@ -28035,6 +28621,22 @@ func (c *ClientWithResponses) ListStatisticsWithResponse(ctx context.Context, re
 		return nil, err
 	}
 	return ParseListStatisticsResp(rsp)
+}
+
+// ListTestResultsWithResponse Search single tests from every source
+//
+// Slipway: single tests, whoever reported them: the tests of RefStack's runs and KernelCI's test cases. The question is written as for KernelCI's resources, the answer comes in pages,
+// newest first: `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/test-results (the `ListTestResults` operationId).
+func (c *ClientWithResponses) ListTestResultsWithResponse(ctx context.Context, params *ListTestResultsParams, reqEditors ...RequestEditorFn) (*ListTestResultsResp, error) {
+	rsp, err := c.ListTestResults(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListTestResultsResp(rsp)
 }
 
 // ListTestCasesWithResponse Search test cases
@@ -35396,6 +35998,117 @@ func ParseListStatisticsResp(rsp *http.Response) (*ListStatisticsResp, error) {
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListStatisticsResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListTestResultsResp parses an HTTP response from a ListTestResultsWithResponse call
+func ParseListTestResultsResp(rsp *http.Response) (*ListTestResultsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListTestResultsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TestResultPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListTestResultsResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListTestResultsResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListTestResultsResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListTestResultsResp503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
