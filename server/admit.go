@@ -24,6 +24,9 @@ func (s *Server) admit(op *operation, v *validator) echo.MiddlewareFunc {
 			if st, ok := r.Context().Value(stateKey{}).(*state); ok {
 				st.op = op
 			}
+			if err := s.openFor(op); err != nil {
+				return err
+			}
 			who, err := s.who(r.Context(), op)
 			if err != nil {
 				return err
@@ -40,6 +43,15 @@ func (s *Server) admit(op *operation, v *validator) echo.MiddlewareFunc {
 			return err
 		}
 	}
+}
+
+// openFor answers for KernelCI's side while it is in maintenance, before anybody
+// logs in.
+func (s *Server) openFor(op *operation) error {
+	if s.closed && op.dialect == kernelci {
+		return fault.Unavailable("Service maintenance.")
+	}
+	return nil
 }
 
 // watchLogins counts a handler's own refusal as a failed login: the secret of a
@@ -132,6 +144,9 @@ func (s *Server) notOffered(c echo.Context, op *operation) error {
 	ctx := c.Request().Context()
 	if st, ok := ctx.Value(stateKey{}).(*state); ok {
 		st.op = op
+	}
+	if err := s.openFor(op); err != nil {
+		return err
 	}
 	if !op.public() && !op.openVerbs {
 		if _, err := s.identify(ctx, op); err != nil {

@@ -69,6 +69,10 @@ type Config struct {
 	// itself is filled in.
 	Reports reports.Config
 
+	// Maintenance makes every operation of KernelCI's side answer 503, as the
+	// proxy in front of the original does while that is being worked on.
+	Maintenance bool
+
 	// Metrics is where the server's counters are registered; nil makes a new one.
 	Metrics *prometheus.Registry
 
@@ -87,6 +91,7 @@ type Server struct {
 	metrics  *metrics
 	v1Public bool
 	runners  bool // runner calls need a login
+	closed   bool // KernelCI's side is in maintenance
 	now      func() time.Time
 	newID    func() uuid.UUID
 	areas    areas
@@ -148,6 +153,7 @@ func New(c Config) (*Server, error) {
 		metrics:  newMetrics(c.Metrics),
 		v1Public: c.V1Public,
 		runners:  c.Results.RequireToken,
+		closed:   c.Maintenance,
 		now:      c.Now,
 		newID:    c.NewID,
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/servertest"
 )
 
@@ -367,4 +368,19 @@ func TestFiles(t *testing.T) {
 			t.Errorf("POST of text: %d, want 415", a.Status)
 		}
 	})
+}
+
+// TestMaintenance closes KernelCI's side, and nothing else.
+func TestMaintenance(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t, func(c *server.Config) { c.Maintenance = true })
+	for path, want := range map[string]int{"/boot": 503, "/version": 503, "/v1/runs": 200, "/healthz": 200} {
+		a := s.Do("GET", path, "", raw(servertest.AdminToken))
+		if a.Status != want || want == 503 && (a.Header.Get("Retry-After") == "" || !strings.Contains(string(a.Body), `"Service maintenance."`)) {
+			t.Errorf("GET %s: %d %s, want %d", path, a.Status, a.Body, want)
+		}
+	}
+	if a := s.Do("PUT", "/boot", "", raw(servertest.AdminToken)); a.Status != 503 {
+		t.Errorf("PUT /boot: %d, want 503", a.Status)
+	}
 }
