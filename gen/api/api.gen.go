@@ -26,6 +26,51 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AgentState.
+const (
+	AgentStateBusy   AgentState = "busy"
+	AgentStateIdle   AgentState = "idle"
+	AgentStateSilent AgentState = "silent"
+)
+
+// Valid indicates whether the value is a known member of the AgentState enum.
+func (e AgentState) Valid() bool {
+	switch e {
+	case AgentStateBusy:
+		return true
+	case AgentStateIdle:
+		return true
+	case AgentStateSilent:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AgentMode.
+const (
+	AgentModeDraining    AgentMode = "draining"
+	AgentModeMaintenance AgentMode = "maintenance"
+	AgentModeOffline     AgentMode = "offline"
+	AgentModeOnline      AgentMode = "online"
+)
+
+// Valid indicates whether the value is a known member of the AgentMode enum.
+func (e AgentMode) Valid() bool {
+	switch e {
+	case AgentModeDraining:
+		return true
+	case AgentModeMaintenance:
+		return true
+	case AgentModeOffline:
+		return true
+	case AgentModeOnline:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DamageKind.
 const (
 	DamageKindContent     DamageKind = "content"
@@ -77,6 +122,96 @@ func (e DamageKind) Valid() bool {
 	}
 }
 
+// Defines values for DeliveryState.
+const (
+	DeliveryStateDelivered DeliveryState = "delivered"
+	DeliveryStateFailed    DeliveryState = "failed"
+	DeliveryStatePending   DeliveryState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the DeliveryState enum.
+func (e DeliveryState) Valid() bool {
+	switch e {
+	case DeliveryStateDelivered:
+		return true
+	case DeliveryStateFailed:
+		return true
+	case DeliveryStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EventArea.
+const (
+	EventAreaAccess   EventArea = "access"
+	EventAreaLab      EventArea = "lab"
+	EventAreaProducts EventArea = "products"
+	EventAreaReports  EventArea = "reports"
+	EventAreaResults  EventArea = "results"
+)
+
+// Valid indicates whether the value is a known member of the EventArea enum.
+func (e EventArea) Valid() bool {
+	switch e {
+	case EventAreaAccess:
+		return true
+	case EventAreaLab:
+		return true
+	case EventAreaProducts:
+		return true
+	case EventAreaReports:
+		return true
+	case EventAreaResults:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FoundTestOutcome.
+const (
+	FoundTestOutcomeFail    FoundTestOutcome = "fail"
+	FoundTestOutcomePass    FoundTestOutcome = "pass"
+	FoundTestOutcomeSkip    FoundTestOutcome = "skip"
+	FoundTestOutcomeUnknown FoundTestOutcome = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the FoundTestOutcome enum.
+func (e FoundTestOutcome) Valid() bool {
+	switch e {
+	case FoundTestOutcomeFail:
+		return true
+	case FoundTestOutcomePass:
+		return true
+	case FoundTestOutcomeSkip:
+		return true
+	case FoundTestOutcomeUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FoundTestSource.
+const (
+	FoundTestSourceCase FoundTestSource = "case"
+	FoundTestSourceRun  FoundTestSource = "run"
+)
+
+// Valid indicates whether the value is a known member of the FoundTestSource enum.
+func (e FoundTestSource) Valid() bool {
+	switch e {
+	case FoundTestSourceCase:
+		return true
+	case FoundTestSourceRun:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -101,6 +236,129 @@ const (
 func (e HomeHintsStatus) Valid() bool {
 	switch e {
 	case HomeHintsStatusDeprecated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LeaseStatusStatus.
+const (
+	LeaseStatusStatusCancelRequested LeaseStatusStatus = "cancel-requested"
+	LeaseStatusStatusLost            LeaseStatusStatus = "lost"
+	LeaseStatusStatusOk              LeaseStatusStatus = "ok"
+)
+
+// Valid indicates whether the value is a known member of the LeaseStatusStatus enum.
+func (e LeaseStatusStatus) Valid() bool {
+	switch e {
+	case LeaseStatusStatusCancelRequested:
+		return true
+	case LeaseStatusStatusLost:
+		return true
+	case LeaseStatusStatusOk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpportunityWaitingCode.
+const (
+	OpportunityWaitingCodeAllBusy     OpportunityWaitingCode = "all-busy"
+	OpportunityWaitingCodeLessThanNil OpportunityWaitingCode = "<nil>"
+	OpportunityWaitingCodeNoAgent     OpportunityWaitingCode = "no-agent"
+	OpportunityWaitingCodeNoneOnline  OpportunityWaitingCode = "none-online"
+	OpportunityWaitingCodeNotAsked    OpportunityWaitingCode = "not-asked"
+)
+
+// Valid indicates whether the value is a known member of the OpportunityWaitingCode enum.
+func (e OpportunityWaitingCode) Valid() bool {
+	switch e {
+	case OpportunityWaitingCodeAllBusy:
+		return true
+	case OpportunityWaitingCodeLessThanNil:
+		return true
+	case OpportunityWaitingCodeNoAgent:
+		return true
+	case OpportunityWaitingCodeNoneOnline:
+		return true
+	case OpportunityWaitingCodeNotAsked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpportunityEventEventType.
+const (
+	OpportunityEventEventTypeABANDONED       OpportunityEventEventType = "ABANDONED"
+	OpportunityEventEventTypeCANCELLED       OpportunityEventEventType = "CANCELLED"
+	OpportunityEventEventTypeCANCELREQUESTED OpportunityEventEventType = "CANCEL_REQUESTED"
+	OpportunityEventEventTypeEXPIRED         OpportunityEventEventType = "EXPIRED"
+	OpportunityEventEventTypeLEASEEXPIRED    OpportunityEventEventType = "LEASE_EXPIRED"
+	OpportunityEventEventTypePICKEDBYAGENT   OpportunityEventEventType = "PICKED_BY_AGENT"
+	OpportunityEventEventTypeQUEUEDFORAGENTS OpportunityEventEventType = "QUEUED_FOR_AGENTS"
+	OpportunityEventEventTypeRELEASEDBYAGENT OpportunityEventEventType = "RELEASED_BY_AGENT"
+	OpportunityEventEventTypeRESULTPOSTED    OpportunityEventEventType = "RESULT_POSTED"
+	OpportunityEventEventTypeRESULTSTORED    OpportunityEventEventType = "RESULT_STORED"
+)
+
+// Valid indicates whether the value is a known member of the OpportunityEventEventType enum.
+func (e OpportunityEventEventType) Valid() bool {
+	switch e {
+	case OpportunityEventEventTypeABANDONED:
+		return true
+	case OpportunityEventEventTypeCANCELLED:
+		return true
+	case OpportunityEventEventTypeCANCELREQUESTED:
+		return true
+	case OpportunityEventEventTypeEXPIRED:
+		return true
+	case OpportunityEventEventTypeLEASEEXPIRED:
+		return true
+	case OpportunityEventEventTypePICKEDBYAGENT:
+		return true
+	case OpportunityEventEventTypeQUEUEDFORAGENTS:
+		return true
+	case OpportunityEventEventTypeRELEASEDBYAGENT:
+		return true
+	case OpportunityEventEventTypeRESULTPOSTED:
+		return true
+	case OpportunityEventEventTypeRESULTSTORED:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpportunityState.
+const (
+	OpportunityStateABANDONED  OpportunityState = "ABANDONED"
+	OpportunityStateCANCELLED  OpportunityState = "CANCELLED"
+	OpportunityStateCANCELLING OpportunityState = "CANCELLING"
+	OpportunityStateCOMPLETED  OpportunityState = "COMPLETED"
+	OpportunityStateEXPIRED    OpportunityState = "EXPIRED"
+	OpportunityStatePICKED     OpportunityState = "PICKED"
+	OpportunityStateQUEUED     OpportunityState = "QUEUED"
+)
+
+// Valid indicates whether the value is a known member of the OpportunityState enum.
+func (e OpportunityState) Valid() bool {
+	switch e {
+	case OpportunityStateABANDONED:
+		return true
+	case OpportunityStateCANCELLED:
+		return true
+	case OpportunityStateCANCELLING:
+		return true
+	case OpportunityStateCOMPLETED:
+		return true
+	case OpportunityStateEXPIRED:
+		return true
+	case OpportunityStatePICKED:
+		return true
+	case OpportunityStateQUEUED:
 		return true
 	default:
 		return false
@@ -137,6 +395,33 @@ func (e Outcome) Valid() bool {
 	}
 }
 
+// Defines values for PickedOpportunityWaitingCode.
+const (
+	PickedOpportunityWaitingCodeAllBusy     PickedOpportunityWaitingCode = "all-busy"
+	PickedOpportunityWaitingCodeLessThanNil PickedOpportunityWaitingCode = "<nil>"
+	PickedOpportunityWaitingCodeNoAgent     PickedOpportunityWaitingCode = "no-agent"
+	PickedOpportunityWaitingCodeNoneOnline  PickedOpportunityWaitingCode = "none-online"
+	PickedOpportunityWaitingCodeNotAsked    PickedOpportunityWaitingCode = "not-asked"
+)
+
+// Valid indicates whether the value is a known member of the PickedOpportunityWaitingCode enum.
+func (e PickedOpportunityWaitingCode) Valid() bool {
+	switch e {
+	case PickedOpportunityWaitingCodeAllBusy:
+		return true
+	case PickedOpportunityWaitingCodeLessThanNil:
+		return true
+	case PickedOpportunityWaitingCodeNoAgent:
+		return true
+	case PickedOpportunityWaitingCodeNoneOnline:
+		return true
+	case PickedOpportunityWaitingCodeNotAsked:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProblemDetailIn.
 const (
 	ProblemDetailInBody   ProblemDetailIn = "body"
@@ -161,6 +446,36 @@ func (e ProblemDetailIn) Valid() bool {
 	case ProblemDetailInPath:
 		return true
 	case ProblemDetailInQuery:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResultFileFormat.
+const (
+	ResultFileFormatEmpty     ResultFileFormat = "empty"
+	ResultFileFormatJSON      ResultFileFormat = "json"
+	ResultFileFormatJunit     ResultFileFormat = "junit"
+	ResultFileFormatSubunitV1 ResultFileFormat = "subunit-v1"
+	ResultFileFormatSubunitV2 ResultFileFormat = "subunit-v2"
+	ResultFileFormatUnknown   ResultFileFormat = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the ResultFileFormat enum.
+func (e ResultFileFormat) Valid() bool {
+	switch e {
+	case ResultFileFormatEmpty:
+		return true
+	case ResultFileFormatJSON:
+		return true
+	case ResultFileFormatJunit:
+		return true
+	case ResultFileFormatSubunitV1:
+		return true
+	case ResultFileFormatSubunitV2:
+		return true
+	case ResultFileFormatUnknown:
 		return true
 	default:
 		return false
@@ -263,48 +578,6 @@ func (e RunResultScope) Valid() bool {
 	}
 }
 
-// Defines values for TestResultOutcome.
-const (
-	TestResultOutcomeFail    TestResultOutcome = "fail"
-	TestResultOutcomePass    TestResultOutcome = "pass"
-	TestResultOutcomeSkip    TestResultOutcome = "skip"
-	TestResultOutcomeUnknown TestResultOutcome = "unknown"
-)
-
-// Valid indicates whether the value is a known member of the TestResultOutcome enum.
-func (e TestResultOutcome) Valid() bool {
-	switch e {
-	case TestResultOutcomeFail:
-		return true
-	case TestResultOutcomePass:
-		return true
-	case TestResultOutcomeSkip:
-		return true
-	case TestResultOutcomeUnknown:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for TestResultSource.
-const (
-	TestResultSourceCase TestResultSource = "case"
-	TestResultSourceRun  TestResultSource = "run"
-)
-
-// Valid indicates whether the value is a known member of the TestResultSource enum.
-func (e TestResultSource) Valid() bool {
-	switch e {
-	case TestResultSourceCase:
-		return true
-	case TestResultSourceRun:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for TestStatus.
 const (
 	TestStatusExists     TestStatus = "exists"
@@ -339,6 +612,126 @@ func (e TestStatus) Valid() bool {
 	default:
 		return false
 	}
+}
+
+// Defines values for TriggerKind.
+const (
+	TriggerKindGoldMaster TriggerKind = "gold-master"
+	TriggerKindImage      TriggerKind = "image"
+	TriggerKindSnap       TriggerKind = "snap"
+)
+
+// Valid indicates whether the value is a known member of the TriggerKind enum.
+func (e TriggerKind) Valid() bool {
+	switch e {
+	case TriggerKindGoldMaster:
+		return true
+	case TriggerKindImage:
+		return true
+	case TriggerKindSnap:
+		return true
+	default:
+		return false
+	}
+}
+
+// Advertisement What was advertised, as it was understood. Fields of other kinds are null.
+//
+// Example: {"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}
+type Advertisement struct {
+	ID             openapi_types.UUID                 `json:"id"`
+	Kind           TriggerKind                        `json:"kind"`
+	ProductID      openapi_types.UUID                 `json:"product_id"`
+	Channel        string                             `json:"channel"`
+	ImageUniqueID  nullable.Nullable[string]          `json:"image_unique_id"`
+	ImageReference nullable.Nullable[json.RawMessage] `json:"image_reference"`
+	ExtraSnaps     nullable.Nullable[json.RawMessage] `json:"extra_snaps"`
+	Name           nullable.Nullable[string]          `json:"name"`
+	Revision       nullable.Nullable[int64]           `json:"revision"`
+	Snaps          nullable.Nullable[[]Snap]          `json:"snaps"`
+	Platform       nullable.Nullable[string]          `json:"platform"`
+	Release        nullable.Nullable[string]          `json:"release"`
+
+	// Opportunities How many were made.
+	Opportunities int64       `json:"opportunities"`
+	CreatedAt     CreatedTime `json:"created_at"`
+	CreatedBy     string      `json:"created_by"`
+}
+
+// AdvertisementList Example: {"advertisements":[{"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}]}
+type AdvertisementList struct {
+	Advertisements []Advertisement `json:"advertisements"`
+}
+
+// Agent A program in a lab that fetches test opportunities and posts results.
+//
+// Example: {"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"state":"busy"}
+type Agent struct {
+	AgentID    string                    `json:"agent_id"`
+	AgentGroup nullable.Nullable[string] `json:"agent_group"`
+	Platform   nullable.Nullable[string] `json:"platform"`
+	AgentRevno nullable.Nullable[string] `json:"agent_revno"`
+	Capacity   int32                     `json:"capacity"`
+	Products   []openapi_types.UUID      `json:"products"`
+	Releases   []string                  `json:"releases"`
+	Labels     map[string]string         `json:"labels"`
+	Mode       AgentMode                 `json:"mode"`
+	Comment    nullable.Nullable[string] `json:"comment"`
+
+	// State `silent` is an agent that holds nothing and was not heard of for a while.
+	State AgentState `json:"state"`
+
+	// Holding What it holds.
+	Holding    []HeldOpportunity `json:"holding"`
+	LastSeenAt EventTime         `json:"last_seen_at"`
+	CreatedAt  CreatedTime       `json:"created_at"`
+}
+
+// AgentState `silent` is an agent that holds nothing and was not heard of for a while.
+type AgentState string
+
+// AgentList Example: {"agents":[{"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"state":"busy"}]}
+type AgentList struct {
+	Agents []Agent `json:"agents"`
+}
+
+// AgentMode What is wanted of an agent; only one that is online gets work.
+//
+// Example: online
+type AgentMode string
+
+// AgentPatch What is wanted of the agent.
+//
+// Example: {"comment":"new power supply","mode":"draining"}
+type AgentPatch struct {
+	Mode AgentMode `json:"mode"`
+
+	// Comment Why, for people.
+	Comment nullable.Nullable[string] `json:"comment,omitempty"`
+}
+
+// AgentRegistration What an agent is. Fields that are left out have their default, but `mode` stays.
+//
+// Example: {"agent_group":"lab2","agent_revno":"197","capacity":1,"platform":"armhf"}
+type AgentRegistration struct {
+	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
+	Platform   nullable.Nullable[string] `json:"platform,omitempty"`
+
+	// AgentRevno The agent's revision, such as "197".
+	AgentRevno nullable.Nullable[string] `json:"agent_revno,omitempty"`
+
+	// Capacity How many opportunities it runs at once. Default 1.
+	Capacity *int32 `json:"capacity,omitempty"`
+
+	// Products Only these products, by id; none is all.
+	Products []openapi_types.UUID `json:"products,omitempty"`
+
+	// Releases Only products of these releases; none is all.
+	Releases []string `json:"releases,omitempty"`
+
+	// Labels Whatever its owner wants to remember.
+	Labels map[string]string `json:"labels,omitempty"`
+	Mode   *AgentMode        `json:"mode,omitempty"`
 }
 
 // Attachment A file that the runner attached to a test. Its bytes are at `…/tests/{n}/attachments/{k}`.
@@ -563,6 +956,28 @@ type CloudPatch struct {
 // Example: {"compute":{"flavor_ref":"1"}}
 type ConfigSections map[string]map[string]string
 
+// CreatedTime A time as SPI's `created_at` has it, six digits and no offset, meaning UTC.
+//
+// Example: 2016-01-04T17:34:39.093142
+type CreatedTime = string
+
+// CreatedWebhook A new webhook with its secret, which is shown only here.
+//
+// Example: {"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw","url":"https://ci.example.com/hooks/slipway"}
+type CreatedWebhook struct {
+	ID          openapi_types.UUID `json:"id"`
+	URL         string             `json:"url"`
+	EventTypes  []string           `json:"event_types"`
+	Filter      WebhookFilter      `json:"filter"`
+	Enabled     bool               `json:"enabled"`
+	Description string             `json:"description"`
+	CreatedAt   EventTime          `json:"created_at"`
+	CreatedBy   string             `json:"created_by"`
+
+	// Secret The key of the signatures, as Standard Webhooks writes it.
+	Secret string `json:"secret"`
+}
+
 // Damage One thing in the upload that could not be read.
 //
 // Example: {"kind":"truncated","offset":160000,"reason":"the packet ends after the file"}
@@ -576,6 +991,104 @@ type Damage struct {
 
 // DamageKind defines model for Damage.Kind.
 type DamageKind string
+
+// Delivery One event on its way to a webhook.
+//
+// Example: {"attempts":[{"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}],"created_at":"2016-01-04T16:58:33.764000+00:00","event_id":"4711","event_type":"RESULT_STORED","id":"e2b7c4d1-90ab-4f0e-b1b2-3a4c5d6e7f80","next_attempt_at":null,"state":"delivered","webhook_id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10"}
+type Delivery struct {
+	// ID Sent as `webhook-id`.
+	ID        openapi_types.UUID `json:"id"`
+	WebhookID openapi_types.UUID `json:"webhook_id"`
+	EventID   string             `json:"event_id"`
+	EventType string             `json:"event_type"`
+	State     DeliveryState      `json:"state"`
+
+	// Attempts In time order.
+	Attempts      []DeliveryAttempt            `json:"attempts"`
+	NextAttemptAt nullable.Nullable[EventTime] `json:"next_attempt_at"`
+	CreatedAt     EventTime                    `json:"created_at"`
+}
+
+// DeliveryAttempt Example: {"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}
+type DeliveryAttempt struct {
+	At EventTime `json:"at"`
+
+	// Status The receiver's answer; null when there was none.
+	Status       nullable.Nullable[int32] `json:"status"`
+	Milliseconds int64                    `json:"milliseconds"`
+
+	// Error Why there was no answer.
+	Error nullable.Nullable[string] `json:"error"`
+}
+
+// DeliveryList Example: {"deliveries":[{"attempts":[{"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}],"created_at":"2016-01-04T16:58:33.764000+00:00","event_id":"4711","event_type":"RESULT_STORED","id":"e2b7c4d1-90ab-4f0e-b1b2-3a4c5d6e7f80","next_attempt_at":null,"state":"delivered","webhook_id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10"}]}
+type DeliveryList struct {
+	Deliveries []Delivery `json:"deliveries"`
+}
+
+// DeliveryState `failed` is a delivery that will not be tried again.
+//
+// Example: pending
+type DeliveryState string
+
+// Event Something that happened, in any area. Ids that do not apply are null.
+//
+// Example: {"area":"products","data":{"result_id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","test_status":"PASSED"},"event_type":"RESULT_STORED","id":"4711","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","timestamp":"2016-01-04T16:58:33.764000+00:00"}
+type Event struct {
+	// ID Its place in the log, to be given as `after`.
+	ID        string    `json:"id"`
+	EventType string    `json:"event_type"`
+	Timestamp EventTime `json:"timestamp"`
+
+	// Area Which part of the server tells it.
+	Area              EventArea                             `json:"area"`
+	ProductID         nullable.Nullable[openapi_types.UUID] `json:"product_id"`
+	TestOpportunityID nullable.Nullable[openapi_types.UUID] `json:"test_opportunity_id"`
+
+	// Data What else is to be said; its members depend on the type.
+	Data json.RawMessage `json:"data"`
+}
+
+// EventArea Which part of the server tells it.
+type EventArea string
+
+// EventList Example: {"events":[{"area":"products","data":{"result_id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","test_status":"PASSED"},"event_type":"RESULT_STORED","id":"4711","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","timestamp":"2016-01-04T16:58:33.764000+00:00"}],"next":"4711"}
+type EventList struct {
+	Events []Event `json:"events"`
+
+	// Next What to give as `after` for what follows; also when there is nothing yet.
+	Next string `json:"next"`
+}
+
+// EventLog The life of one test opportunity so far.
+//
+// Example: {"attempt":0,"events":[{"event_type":"QUEUED_FOR_AGENTS","timestamp":"2016-01-04T16:58:28.805000+00:00"}],"events_seen":["QUEUED_FOR_AGENTS"],"image_unique_id":"DEADBEEF_83451039","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","spec_name":"smoke","state":"QUEUED","test_opportunity":{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"},"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","updated_at":"2016-01-04T16:58:28.805000+00:00"}
+type EventLog struct {
+	// Events In time order.
+	Events []OpportunityEvent `json:"events"`
+
+	// EventsSeen The types of the events, as SPI's older logs had them.
+	EventsSeen        []string           `json:"events_seen"`
+	QueuedAt          EventTime          `json:"queued_at"`
+	UpdatedAt         EventTime          `json:"updated_at"`
+	ProductID         openapi_types.UUID `json:"product_id"`
+	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+	ImageUniqueID     string             `json:"image_unique_id"`
+	SpecName          string             `json:"spec_name"`
+	TestOpportunity   Opportunity        `json:"test_opportunity"`
+	State             OpportunityState   `json:"state"`
+	Attempt           int32              `json:"attempt"`
+}
+
+// EventLogList Example: {"event_logs":[{"attempt":0,"events":[{"event_type":"QUEUED_FOR_AGENTS","timestamp":"2016-01-04T16:58:28.805000+00:00"}],"events_seen":["QUEUED_FOR_AGENTS"],"image_unique_id":"DEADBEEF_83451039","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","spec_name":"smoke","state":"QUEUED","test_opportunity":{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"},"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","updated_at":"2016-01-04T16:58:28.805000+00:00"}]}
+type EventLogList struct {
+	EventLogs []EventLog `json:"event_logs"`
+}
+
+// EventTime A time as SPI's events have it, six digits and an offset of zero.
+//
+// Example: 2016-01-04T16:58:28.805000+00:00
+type EventTime = string
 
 // FileAnswer What became of each file.
 //
@@ -594,6 +1107,93 @@ type FileAnswer struct {
 	} `json:"result"`
 }
 
+// FoundTest A single test, from any source.
+//
+// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","result_id":"1","run":"100","source":"run","status":"fail"}
+type FoundTest struct {
+	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
+	CreatedOn time.Time                `json:"created_on"`
+
+	// Duration Seconds.
+	Duration nullable.Nullable[float64] `json:"duration,omitempty"`
+
+	// Href Where the test can be read.
+	Href    string                    `json:"href"`
+	Job     nullable.Nullable[string] `json:"job,omitempty"`
+	Kernel  nullable.Nullable[string] `json:"kernel,omitempty"`
+	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
+	Name    string                    `json:"name"`
+	Outcome FoundTestOutcome          `json:"outcome"`
+
+	// ResultID Of a run: which of its results.
+	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
+
+	// Run The id of the run or test group.
+	Run    string          `json:"run"`
+	Source FoundTestSource `json:"source"`
+
+	// Status In the words of its source.
+	Status string `json:"status"`
+}
+
+// FoundTestOutcome defines model for FoundTest.Outcome.
+type FoundTestOutcome string
+
+// FoundTestSource defines model for FoundTest.Source.
+type FoundTestSource string
+
+// FoundTestPage A page of single tests, newest first.
+//
+// Example: {"next":null,"test_results":[]}
+type FoundTestPage struct {
+	// Next The cursor of the following page, for `after`; null on the last.
+	Next        nullable.Nullable[string] `json:"next"`
+	TestResults []FoundTest               `json:"test_results"`
+}
+
+// GoldMaster A tested combination of snap revisions.
+//
+// Example: {"channel":"stable","created_at":"2016-01-04T17:34:39.093142","id":"9a1c2f0e-55a4-4c58-9d5c-0f5e1a7b3c21","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","released":true,"snaps":[{"name":"pi2.canonical","revision":1},{"name":"test-snap.foo","revision":1}],"updated_at":"2016-01-04T17:34:39.093142"}
+type GoldMaster struct {
+	ID        openapi_types.UUID `json:"id"`
+	ProductID openapi_types.UUID `json:"product_id"`
+
+	// Snaps By name.
+	Snaps   []Snap `json:"snaps"`
+	Channel string `json:"channel"`
+
+	// Released Whether end users have it.
+	Released  bool        `json:"released"`
+	CreatedAt CreatedTime `json:"created_at"`
+	UpdatedAt CreatedTime `json:"updated_at"`
+}
+
+// GoldMasterAdvertisement There is a tested combination of snap revisions.
+//
+// Example: {"channel":"stable","snaps":[{"name":"pi2.canonical","revision":1},{"name":"webdm.canonical","revision":1},{"name":"test-snap.foo","revision":1}]}
+type GoldMasterAdvertisement struct {
+	// Snaps No name twice; their order means nothing.
+	Snaps   []Snap `json:"snaps"`
+	Channel string `json:"channel"`
+
+	// Platform Leave out test specs for another platform and pin those without one to this.
+	Platform *string `json:"platform,omitempty"`
+
+	// Release Make nothing unless this is the product's release.
+	Release *string `json:"release,omitempty"`
+}
+
+// GoldMasterList Example: {"gold_masters":[{"channel":"stable","created_at":"2016-01-04T17:34:39.093142","id":"9a1c2f0e-55a4-4c58-9d5c-0f5e1a7b3c21","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","released":true,"snaps":[{"name":"pi2.canonical","revision":1},{"name":"test-snap.foo","revision":1}],"updated_at":"2016-01-04T17:34:39.093142"}]}
+type GoldMasterList struct {
+	GoldMasters []GoldMaster `json:"gold_masters"`
+}
+
+// GoldMasterPatch Example: {"released":true}
+type GoldMasterPatch struct {
+	// Released Whether end users have it.
+	Released bool `json:"released"`
+}
+
 // Health Example: {"status":"ok"}
 type Health struct {
 	// Status Always `ok`; anything else is a Problem.
@@ -602,6 +1202,37 @@ type Health struct {
 
 // HealthStatus Always `ok`; anything else is a Problem.
 type HealthStatus string
+
+// Heartbeat The leases that an agent keeps alive.
+//
+// Example: {"leases":[{"phase":"runtest","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","token":"0f9a4c1be2d94fb1a3f0c7d8"}]}
+type Heartbeat struct {
+	Leases []HeartbeatLease `json:"leases"`
+}
+
+// HeartbeatAnswer Example: {"leases":[{"expires_at":"2016-01-04T20:59:03.185000+00:00","status":"ok","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}]}
+type HeartbeatAnswer struct {
+	// Leases In the order of the request.
+	Leases []LeaseStatus `json:"leases"`
+}
+
+// HeartbeatLease Example: {"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","token":"0f9a4c1be2d94fb1a3f0c7d8"}
+type HeartbeatLease struct {
+	TestOpportunityID string `json:"test_opportunity_id"`
+	Token             string `json:"token"`
+
+	// Phase What the agent is doing, for people: provision, runtest.
+	Phase nullable.Nullable[string] `json:"phase,omitempty"`
+}
+
+// HeldOpportunity Example: {"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
+type HeldOpportunity struct {
+	TestOpportunityID openapi_types.UUID        `json:"test_opportunity_id"`
+	ProductID         openapi_types.UUID        `json:"product_id"`
+	Attempt           int32                     `json:"attempt"`
+	ExpiresAt         EventTime                 `json:"expires_at"`
+	Phase             nullable.Nullable[string] `json:"phase"`
+}
 
 // HomeAuth A way to log in.
 //
@@ -655,6 +1286,29 @@ type HomeResource struct {
 
 	// HrefVars What each variable of the template means.
 	HrefVars map[string]string `json:"href-vars,omitempty"`
+}
+
+// ImageAdvertisement There is a new image. Further fields are ignored, SPI's old `image_name` and `upgrade_snaps` among them.
+//
+// Example: {"channel":"edge","extra_snaps":[],"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039"}
+type ImageAdvertisement struct {
+	// ImageUniqueID The key for querying results.
+	ImageUniqueID string `json:"image_unique_id"`
+
+	// ExtraSnaps Snaps to install on top of the image, each a name or an object with a `name` and perhaps a `revision`; passed on unchanged.
+	ExtraSnaps json.RawMessage `json:"extra_snaps"`
+
+	// Channel The channel that the image was built from.
+	Channel string `json:"channel"`
+
+	// ImageReference Any JSON value, for the provisioning kit in the lab to interpret; passed on byte for byte.
+	ImageReference nullable.Nullable[json.RawMessage] `json:"image_reference"`
+
+	// Platform Leave out test specs for another platform and pin those without one to this.
+	Platform *string `json:"platform,omitempty"`
+
+	// Release Make nothing unless this is the product's release.
+	Release *string `json:"release,omitempty"`
 }
 
 // InnerTestCase A test and its result, inside its group.
@@ -1061,6 +1715,28 @@ type LabVersion struct {
 	// Status `stable`.
 	Status string `json:"status"`
 }
+
+// Lease The right of one agent to run a test opportunity.
+//
+// Example: {"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","token":"0f9a4c1be2d94fb1a3f0c7d8"}
+type Lease struct {
+	// Token Shows that a call comes from the holder.
+	Token     string    `json:"token"`
+	ExpiresAt EventTime `json:"expires_at"`
+	Attempt   int32     `json:"attempt"`
+}
+
+// LeaseStatus Example: {"expires_at":null,"status":"lost","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
+type LeaseStatus struct {
+	TestOpportunityID string            `json:"test_opportunity_id"`
+	Status            LeaseStatusStatus `json:"status"`
+
+	// ExpiresAt Null when the lease is lost.
+	ExpiresAt nullable.Nullable[EventTime] `json:"expires_at"`
+}
+
+// LeaseStatusStatus defines model for LeaseStatus.Status.
+type LeaseStatusStatus string
 
 // LooseBoolean A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
 type LooseBoolean = bool
@@ -1599,6 +2275,26 @@ type NewLabAnswer struct {
 	} `json:"result"`
 }
 
+// NewProduct A product to be defined. Further fields are ignored.
+//
+// Example: {"name":"test-product.foo","release":"15.04-core","snaps":["test-snap.foo"]}
+type NewProduct struct {
+	// Name Unique for the owner.
+	Name string `json:"name"`
+
+	// Release Free text, such as 15.04-core.
+	Release string `json:"release"`
+
+	// Snaps Names of the snaps that the product is built from; none for a product that is tested by images. Their order says which one a gold master is about.
+	Snaps []string `json:"snaps,omitempty"`
+
+	// Manifest Describes a product that is built from snaps; kept byte for byte.
+	Manifest nullable.Nullable[json.RawMessage] `json:"manifest,omitempty"`
+
+	// Supersede Whether a newer revision of a snap cancels what still waits for an older one on the same channel. Default false.
+	Supersede *bool `json:"supersede,omitempty"`
+}
+
 // NewReportAnswer The id of what was stored.
 //
 // Example: {"code":201,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"}}]}
@@ -1834,6 +2530,74 @@ type NewTestGroup struct {
 	Version *LooseText `json:"version,omitempty"`
 }
 
+// NewTestResult What an agent reports. Further fields are ignored.
+//
+// Example: {"agent_id":"foo-agent-id","agent_revno":"197","lease_token":"0f9a4c1be2d94fb1a3f0c7d8","result_payload":{"foo":"bar"},"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_status":"PASSED"}
+type NewTestResult struct {
+	TestOpportunityID string `json:"test_opportunity_id"`
+
+	// TestStatus PASSED, FAILED, ERROR (could not be tested), SKIPPED, or any other word; stored in upper case.
+	TestStatus string `json:"test_status"`
+
+	// ResultPayload Any JSON value, kept byte for byte.
+	ResultPayload nullable.Nullable[json.RawMessage] `json:"result_payload,omitempty"`
+
+	// LeaseToken The lease; without it, the id of the agent that holds it is required.
+	LeaseToken nullable.Nullable[string] `json:"lease_token,omitempty"`
+	AgentID    nullable.Nullable[string] `json:"agent_id,omitempty"`
+
+	// HyphenAgentID The same as `agent_id`, as SPI's results spell it.
+	HyphenAgentID nullable.Nullable[string] `json:"agent-id,omitempty"`
+	AgentRevno    nullable.Nullable[string] `json:"agent_revno,omitempty"`
+
+	// Agent What the agent says of itself, such as `timing`; kept byte for byte.
+	Agent nullable.Nullable[json.RawMessage] `json:"agent,omitempty"`
+}
+
+// NewTestResultUpload A result with the file that the runner wrote.
+type NewTestResultUpload struct {
+	// Result Must come before the file.
+	Result NewTestResult `json:"result"`
+
+	// File Subunit v1 or v2, gzip of either, JUnit or JSON; found from the bytes.
+	File openapi_types.File `json:"file"`
+}
+
+// NewTestSpec A test to run for a product. Further fields are ignored.
+//
+// Example: {"name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}}
+type NewTestSpec struct {
+	// Name Unique in the product.
+	Name string `json:"name"`
+
+	// TestPayload What the provisioning kit is to run; kept byte for byte. Kits of the time read `test_cmds`, `test_username` and `test_password`.
+	TestPayload nullable.Nullable[json.RawMessage] `json:"test_payload"`
+
+	// Platform Only agents with this platform; null is any.
+	Platform nullable.Nullable[string] `json:"platform,omitempty"`
+
+	// AgentGroup Only agents of this group; null is any.
+	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
+
+	// Channels Only advertisements on these channels; none is every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
+	Channels []string `json:"channels,omitempty"`
+
+	// Triggers Only these kinds of advertisements; none is every kind.
+	Triggers []TriggerKind `json:"triggers,omitempty"`
+
+	// Enabled Default true.
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Priority Higher first. Default 50.
+	Priority *int32 `json:"priority,omitempty"`
+
+	// MaxAttempts How often it is handed out when agents fall silent. Default 3.
+	MaxAttempts *int32 `json:"max_attempts,omitempty"`
+
+	// QueueTTLSeconds How long it may wait for an agent. Default 604800, seven days.
+	QueueTTLSeconds *int64 `json:"queue_ttl_seconds,omitempty"`
+}
+
 // NewTokenAnswer The text of the new token.
 //
 // Example: {"code":201,"result":[{"token":"slws_0123456789abcdefghijABCDEFGHIJ0123456789abcdef"}]}
@@ -1865,12 +2629,162 @@ type NewUpload struct {
 	TestID *string `json:"test_id,omitempty"`
 }
 
+// NewWebhook Where events are to be sent.
+//
+// Example: {"event_types":["RESULT_STORED"],"url":"https://ci.example.com/hooks/slipway"}
+type NewWebhook struct {
+	// URL Its host must be on the server's list.
+	URL string `json:"url"`
+
+	// EventTypes Only events of these types; none is all.
+	EventTypes []string       `json:"event_types,omitempty"`
+	Filter     *WebhookFilter `json:"filter,omitempty"`
+
+	// Enabled Default true.
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Description For people.
+	Description *string `json:"description,omitempty"`
+}
+
 // ObjectID An id in KernelCI's notation. In the answers of an aggregation it holds the values that were grouped by instead.
 //
 // Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
 type ObjectID struct {
 	Hex *string `json:"$oid,omitempty"`
 }
+
+// Opportunity One run of one test spec in one context. Agents of the time write it to a file that the provisioning kit reads.
+//
+// Example: {"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"}
+type Opportunity struct {
+	TestOpportunityID   openapi_types.UUID                 `json:"test_opportunity_id"`
+	ProductID           openapi_types.UUID                 `json:"product_id"`
+	Release             string                             `json:"release"`
+	SpecID              openapi_types.UUID                 `json:"spec_id"`
+	SpecName            string                             `json:"spec_name"`
+	TestPayload         nullable.Nullable[json.RawMessage] `json:"test_payload"`
+	ImageReference      nullable.Nullable[json.RawMessage] `json:"image_reference"`
+	ImageUniqueID       string                             `json:"image_unique_id"`
+	BaseSnaps           []Snap                             `json:"base_snaps"`
+	ExtraSnaps          json.RawMessage                    `json:"extra_snaps"`
+	BaseChannel         string                             `json:"base_channel"`
+	UpdateChannel       nullable.Nullable[string]          `json:"update_channel"`
+	PrimarySnapName     nullable.Nullable[string]          `json:"primary_snap_name"`
+	PrimarySnapRevision nullable.Nullable[int64]           `json:"primary_snap_revision"`
+	Platform            nullable.Nullable[string]          `json:"platform"`
+	AgentGroup          nullable.Nullable[string]          `json:"agent_group"`
+	Priority            int32                              `json:"priority"`
+	State               OpportunityState                   `json:"state"`
+
+	// Attempt How often it was picked.
+	Attempt     int32 `json:"attempt"`
+	MaxAttempts int32 `json:"max_attempts"`
+
+	// QueuedAt When it was queued first, which is its place in the queue.
+	QueuedAt  EventTime `json:"queued_at"`
+	UpdatedAt EventTime `json:"updated_at"`
+
+	// ExpiresAt While it waits, when it gives up.
+	ExpiresAt nullable.Nullable[EventTime] `json:"expires_at"`
+
+	// RetryOf The opportunity that this one repeats.
+	RetryOf nullable.Nullable[openapi_types.UUID] `json:"retry_of"`
+
+	// HeldBy The agent that holds it.
+	HeldBy nullable.Nullable[string] `json:"held_by"`
+
+	// WaitingCode While it waits, why.
+	WaitingCode nullable.Nullable[OpportunityWaitingCode] `json:"waiting_code"`
+
+	// WaitingReason While it waits, why, in words.
+	WaitingReason nullable.Nullable[string] `json:"waiting_reason"`
+}
+
+// OpportunityWaitingCode While it waits, why.
+type OpportunityWaitingCode string
+
+// OpportunityCancel Why a test opportunity is cancelled.
+//
+// Example: {"reason":"wrong image"}
+type OpportunityCancel struct {
+	// Reason For people.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// OpportunityEvent One step in the life of a test opportunity. Fields that its type does not have are left out.
+//
+// Example: {"agent_group":null,"agent_id":"foo-agent-id","event_type":"PICKED_BY_AGENT","platform":null,"timestamp":"2016-01-04T16:58:33.185000+00:00"}
+type OpportunityEvent struct {
+	EventType OpportunityEventEventType `json:"event_type"`
+	Timestamp EventTime                 `json:"timestamp"`
+	AgentID   *string                   `json:"agent_id,omitempty"`
+
+	// Platform The agent's.
+	Platform nullable.Nullable[string] `json:"platform,omitempty"`
+
+	// AgentGroup The agent's.
+	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
+	ResultID   *openapi_types.UUID       `json:"result_id,omitempty"`
+	TestStatus *string                   `json:"test_status,omitempty"`
+
+	// Attempt Of a requeue, how often it was picked so far.
+	Attempt *int32  `json:"attempt,omitempty"`
+	Reason  *string `json:"reason,omitempty"`
+}
+
+// OpportunityEventEventType defines model for OpportunityEvent.EventType.
+type OpportunityEventEventType string
+
+// OpportunityIDs The opportunities that were made, by context and then by test spec.
+//
+// Example: {"ids":[{"image_unique_id":"DEADBEEF_83451039","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}]}
+type OpportunityIDs struct {
+	Ids []OpportunityRef `json:"ids"`
+}
+
+// OpportunityList Example: {"test_opportunities":[{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"}]}
+type OpportunityList struct {
+	TestOpportunities []Opportunity `json:"test_opportunities"`
+}
+
+// OpportunityPick What an agent says when it asks for work. Nothing need be said.
+//
+// Example: {"holding":[],"lease_seconds":14400,"wait_seconds":30}
+type OpportunityPick struct {
+	// Holding The test opportunities that the agent still runs.
+	Holding []string `json:"holding,omitempty"`
+
+	// LeaseSeconds How long the lease lasts without a heartbeat. Default 14400, four hours.
+	LeaseSeconds *int64 `json:"lease_seconds,omitempty"`
+
+	// WaitSeconds How long to wait when there is nothing. Default 0.
+	WaitSeconds *int32 `json:"wait_seconds,omitempty"`
+}
+
+// OpportunityRef Example: {"image_unique_id":"DEADBEEF_83451039","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
+type OpportunityRef struct {
+	ImageUniqueID     string             `json:"image_unique_id"`
+	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+
+	// ProductID Only where the path names no product.
+	ProductID *openapi_types.UUID `json:"product_id,omitempty"`
+}
+
+// OpportunityRelease An agent gives a test opportunity back.
+//
+// Example: {"lease_token":"0f9a4c1be2d94fb1a3f0c7d8","reason":"the board does not boot"}
+type OpportunityRelease struct {
+	LeaseToken string `json:"lease_token"`
+
+	// Reason Why, for people.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// OpportunityState Where a test opportunity stands; the last four are final.
+//
+// Example: QUEUED
+type OpportunityState string
 
 // OptionalObjectID An id, or null.
 //
@@ -1892,6 +2806,12 @@ type OptionalTimestamp struct {
 // Example: fail
 type Outcome string
 
+// OutputSize Example: {"size":8}
+type OutputSize struct {
+	// Size How many bytes of output there are.
+	Size int64 `json:"size"`
+}
+
 // Pagination Where a page stands among all pages (RefStack's words).
 //
 // Example: {"current_page":1,"total":1,"total_pages":1}
@@ -1911,6 +2831,57 @@ type Pagination struct {
 //
 // Example: {"cpid":"9fe2ff9ee4384b1894a90878d3e92bab","duration_seconds":6123,"results":["tempest.api.compute.test_a"]}
 type ParsedResults = interface{}
+
+// PickedOpportunity A test opportunity and the lease under which the agent has it.
+//
+// Example: {"agent_group":null,"attempt":1,"base_channel":"edge","base_snaps":[],"expires_at":null,"extra_snaps":[],"held_by":"foo-agent-id","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","lease":{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","token":"0f9a4c1be2d94fb1a3f0c7d8"},"max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"PICKED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:33.185000+00:00","waiting_code":null,"waiting_reason":null}
+type PickedOpportunity struct {
+	TestOpportunityID   openapi_types.UUID                 `json:"test_opportunity_id"`
+	ProductID           openapi_types.UUID                 `json:"product_id"`
+	Release             string                             `json:"release"`
+	SpecID              openapi_types.UUID                 `json:"spec_id"`
+	SpecName            string                             `json:"spec_name"`
+	TestPayload         nullable.Nullable[json.RawMessage] `json:"test_payload"`
+	ImageReference      nullable.Nullable[json.RawMessage] `json:"image_reference"`
+	ImageUniqueID       string                             `json:"image_unique_id"`
+	BaseSnaps           []Snap                             `json:"base_snaps"`
+	ExtraSnaps          json.RawMessage                    `json:"extra_snaps"`
+	BaseChannel         string                             `json:"base_channel"`
+	UpdateChannel       nullable.Nullable[string]          `json:"update_channel"`
+	PrimarySnapName     nullable.Nullable[string]          `json:"primary_snap_name"`
+	PrimarySnapRevision nullable.Nullable[int64]           `json:"primary_snap_revision"`
+	Platform            nullable.Nullable[string]          `json:"platform"`
+	AgentGroup          nullable.Nullable[string]          `json:"agent_group"`
+	Priority            int32                              `json:"priority"`
+	State               OpportunityState                   `json:"state"`
+
+	// Attempt How often it was picked.
+	Attempt     int32 `json:"attempt"`
+	MaxAttempts int32 `json:"max_attempts"`
+
+	// QueuedAt When it was queued first, which is its place in the queue.
+	QueuedAt  EventTime `json:"queued_at"`
+	UpdatedAt EventTime `json:"updated_at"`
+
+	// ExpiresAt While it waits, when it gives up.
+	ExpiresAt nullable.Nullable[EventTime] `json:"expires_at"`
+
+	// RetryOf The opportunity that this one repeats.
+	RetryOf nullable.Nullable[openapi_types.UUID] `json:"retry_of"`
+
+	// HeldBy The agent that holds it.
+	HeldBy nullable.Nullable[string] `json:"held_by"`
+
+	// WaitingCode While it waits, why.
+	WaitingCode nullable.Nullable[PickedOpportunityWaitingCode] `json:"waiting_code"`
+
+	// WaitingReason While it waits, why, in words.
+	WaitingReason nullable.Nullable[string] `json:"waiting_reason"`
+	Lease         Lease                     `json:"lease"`
+}
+
+// PickedOpportunityWaitingCode While it waits, why.
+type PickedOpportunityWaitingCode string
 
 // Problem The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -1974,6 +2945,42 @@ type ProblemDetail struct {
 // ProblemDetailIn Where the parameter stood.
 type ProblemDetailIn string
 
+// Product A product.
+//
+// Example: {"created_at":"2016-01-04T17:34:39.093142","id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","manifest":null,"name":"test-product.foo","owner":"build-system","release":"15.04-core","snaps":["test-snap.foo"],"supersede":false,"updated_at":"2016-01-04T17:34:39.093142"}
+type Product struct {
+	Snaps     []string                           `json:"snaps"`
+	Release   string                             `json:"release"`
+	Name      string                             `json:"name"`
+	ID        openapi_types.UUID                 `json:"id"`
+	CreatedAt CreatedTime                        `json:"created_at"`
+	UpdatedAt CreatedTime                        `json:"updated_at"`
+	Manifest  nullable.Nullable[json.RawMessage] `json:"manifest"`
+	Supersede bool                               `json:"supersede"`
+
+	// Owner Who made it.
+	Owner string `json:"owner"`
+}
+
+// ProductList Example: {"products":[{"created_at":"2016-01-04T17:34:39.093142","id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","manifest":null,"name":"test-product.foo","owner":"build-system","release":"15.04-core","snaps":["test-snap.foo"],"supersede":false,"updated_at":"2016-01-04T17:34:39.093142"}]}
+type ProductList struct {
+	Products []Product `json:"products"`
+}
+
+// ProductPatch The fields to change.
+//
+// Example: {"supersede":true}
+type ProductPatch struct {
+	// Name Unique for the owner.
+	Name *string `json:"name,omitempty"`
+
+	// Release Free text, such as 15.04-core.
+	Release   *string                            `json:"release,omitempty"`
+	Snaps     []string                           `json:"snaps,omitempty"`
+	Manifest  nullable.Nullable[json.RawMessage] `json:"manifest,omitempty"`
+	Supersede *bool                              `json:"supersede,omitempty"`
+}
+
 // Reference An id, as plain text or in the notation of the answers.
 //
 // Example: 54b9a1c2d3e4f5061728394a
@@ -2022,6 +3029,28 @@ type ReportValues struct {
 	Count  int64                       `json:"count"`
 	Result []nullable.Nullable[string] `json:"result"`
 }
+
+// ResultFile What was understood of the file that came with a result.
+//
+// Example: {"bytes":90667,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage_count":0,"format":"subunit-v2","outcome":"fail","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","tests":121}
+type ResultFile struct {
+	Format     ResultFileFormat `json:"format"`
+	Compressed bool             `json:"compressed"`
+	Sha256     string           `json:"sha256"`
+	Bytes      int64            `json:"bytes"`
+	Outcome    Outcome          `json:"outcome"`
+	Complete   bool             `json:"complete"`
+	Counts     TestCounts       `json:"counts"`
+
+	// Tests How many test ids.
+	Tests int64 `json:"tests"`
+
+	// DamageCount How many things could not be read.
+	DamageCount int64 `json:"damage_count"`
+}
+
+// ResultFileFormat defines model for ResultFile.Format.
+type ResultFileFormat string
 
 // ResultSaved What was understood of an upload.
 //
@@ -2203,6 +3232,48 @@ type ServiceVersion struct {
 		FullVersion string `json:"full_version"`
 		Version     string `json:"version"`
 	} `json:"result"`
+}
+
+// Snap One revision of a snap.
+//
+// Example: {"name":"test-snap.foo","revision":2}
+type Snap struct {
+	// Name With the namespace: test-snap.foo.
+	Name string `json:"name"`
+
+	// Revision The store's revision.
+	Revision int64 `json:"revision"`
+}
+
+// SnapAdvertisement There is a new revision of a snap: `name`, `revision` and `channel` are required. Or a gold master: `snaps` and `channel` without a `name`.
+//
+// Example: {"channel":"edge","name":"test-snap.foo","revision":2}
+type SnapAdvertisement struct {
+	Name     *string `json:"name,omitempty"`
+	Revision *int64  `json:"revision,omitempty"`
+	Snaps    []Snap  `json:"snaps,omitempty"`
+	Channel  *string `json:"channel,omitempty"`
+
+	// Platform Leave out test specs for another platform and pin those without one to this.
+	Platform *string `json:"platform,omitempty"`
+
+	// Release Make nothing unless this is the product's release.
+	Release *string `json:"release,omitempty"`
+}
+
+// SnapRevision There is a new revision of a snap.
+//
+// Example: {"channel":"edge","name":"test-snap.foo","revision":2}
+type SnapRevision struct {
+	Name     string `json:"name"`
+	Revision int64  `json:"revision"`
+	Channel  string `json:"channel"`
+
+	// Platform Leave out test specs for another platform and pin those without one to this.
+	Platform *string `json:"platform,omitempty"`
+
+	// Release Make nothing unless this is the product's release.
+	Release *string `json:"release,omitempty"`
 }
 
 // Status One status message of a run.
@@ -2652,48 +3723,122 @@ type TestList struct {
 	Tests      []Test     `json:"tests"`
 }
 
-// TestResult A single test, from any source.
+// TestResult What an agent reported for a test opportunity, or what the server put in its place when nobody did (`synthetic`).
 //
-// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","result_id":"1","run":"100","source":"run","status":"fail"}
+// Example: {"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}
 type TestResult struct {
-	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
-	CreatedOn time.Time                `json:"created_on"`
+	ID                openapi_types.UUID                 `json:"id"`
+	TestOpportunityID openapi_types.UUID                 `json:"test_opportunity_id"`
+	ImageUniqueID     string                             `json:"image_unique_id"`
+	TestStatus        string                             `json:"test_status"`
+	ResultPayload     nullable.Nullable[json.RawMessage] `json:"result_payload"`
 
-	// Duration Seconds.
-	Duration nullable.Nullable[float64] `json:"duration,omitempty"`
+	// HyphenAgentID SPI's own spelling.
+	HyphenAgentID nullable.Nullable[string] `json:"agent-id"`
 
-	// Href Where the test can be read.
-	Href    string                    `json:"href"`
-	Job     nullable.Nullable[string] `json:"job,omitempty"`
-	Kernel  nullable.Nullable[string] `json:"kernel,omitempty"`
-	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
-	Name    string                    `json:"name"`
-	Outcome TestResultOutcome         `json:"outcome"`
+	// AgentID The same in the spelling of SPI's events.
+	AgentID             nullable.Nullable[string]          `json:"agent_id"`
+	AgentRevno          nullable.Nullable[string]          `json:"agent_revno"`
+	AgentGroup          nullable.Nullable[string]          `json:"agent_group"`
+	Agent               nullable.Nullable[json.RawMessage] `json:"agent"`
+	ImageReference      nullable.Nullable[json.RawMessage] `json:"image_reference"`
+	PrimarySnapName     nullable.Nullable[string]          `json:"primary_snap_name"`
+	PrimarySnapRevision nullable.Nullable[int64]           `json:"primary_snap_revision"`
+	BaseChannel         string                             `json:"base_channel"`
+	UpdateChannel       nullable.Nullable[string]          `json:"update_channel"`
+	BaseSnaps           []Snap                             `json:"base_snaps"`
+	ExtraSnaps          json.RawMessage                    `json:"extra_snaps"`
+	Platform            nullable.Nullable[string]          `json:"platform"`
+	ProductID           openapi_types.UUID                 `json:"product_id"`
+	Release             string                             `json:"release"`
+	TestSpec            TestSpecOfResult                   `json:"test_spec"`
+	Attempt             int32                              `json:"attempt"`
 
-	// ResultID Of a run: which of its results.
-	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
+	// Synthetic Whether the server made it because no agent reported.
+	Synthetic bool        `json:"synthetic"`
+	CreatedAt CreatedTime `json:"created_at"`
 
-	// Run The id of the run or test group.
-	Run    string           `json:"run"`
-	Source TestResultSource `json:"source"`
+	// OutputURL Where the console output is; null when there is none.
+	OutputURL nullable.Nullable[string] `json:"output_url"`
 
-	// Status In the words of its source.
-	Status string `json:"status"`
+	// File The file that came with the result; null when there is none.
+	File nullable.Nullable[ResultFile] `json:"file"`
 }
 
-// TestResultOutcome defines model for TestResult.Outcome.
-type TestResultOutcome string
+// TestResultList Example: {"test_results":[{"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}]}
+type TestResultList struct {
+	TestResults []TestResult `json:"test_results"`
+}
 
-// TestResultSource defines model for TestResult.Source.
-type TestResultSource string
-
-// TestResultPage A page of single tests, newest first.
+// TestSpec A test to run for a product.
 //
-// Example: {"next":null,"test_results":[]}
-type TestResultPage struct {
-	// Next The cursor of the following page, for `after`; null on the last.
-	Next        nullable.Nullable[string] `json:"next"`
-	TestResults []TestResult              `json:"test_results"`
+// Example: {"agent_group":null,"channels":[],"created_at":"2016-01-04T17:34:40.000000","enabled":true,"id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","max_attempts":3,"name":"smoke","platform":"armhf","priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queue_ttl_seconds":604800,"test_payload":{"test_cmds":["true"]},"triggers":[],"updated_at":"2016-01-04T17:34:40.000000"}
+type TestSpec struct {
+	ID              openapi_types.UUID                 `json:"id"`
+	ProductID       openapi_types.UUID                 `json:"product_id"`
+	Name            string                             `json:"name"`
+	TestPayload     nullable.Nullable[json.RawMessage] `json:"test_payload"`
+	Platform        nullable.Nullable[string]          `json:"platform"`
+	AgentGroup      nullable.Nullable[string]          `json:"agent_group"`
+	Channels        []string                           `json:"channels"`
+	Triggers        []TriggerKind                      `json:"triggers"`
+	Enabled         bool                               `json:"enabled"`
+	Priority        int32                              `json:"priority"`
+	MaxAttempts     int32                              `json:"max_attempts"`
+	QueueTTLSeconds int64                              `json:"queue_ttl_seconds"`
+	CreatedAt       CreatedTime                        `json:"created_at"`
+	UpdatedAt       CreatedTime                        `json:"updated_at"`
+}
+
+// TestSpecList Example: {"test_specs":[{"agent_group":null,"channels":[],"created_at":"2016-01-04T17:34:40.000000","enabled":true,"id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","max_attempts":3,"name":"smoke","platform":"armhf","priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queue_ttl_seconds":604800,"test_payload":{"test_cmds":["true"]},"triggers":[],"updated_at":"2016-01-04T17:34:40.000000"}]}
+type TestSpecList struct {
+	TestSpecs []TestSpec `json:"test_specs"`
+}
+
+// TestSpecOfResult The test spec as it was when the opportunity was made.
+//
+// Example: {"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}}
+type TestSpecOfResult struct {
+	ID          openapi_types.UUID                 `json:"id"`
+	Name        string                             `json:"name"`
+	Platform    nullable.Nullable[string]          `json:"platform"`
+	CreatedAt   CreatedTime                        `json:"created_at"`
+	TestPayload nullable.Nullable[json.RawMessage] `json:"test_payload"`
+}
+
+// TestSpecPatch The fields to change.
+//
+// Example: {"enabled":false}
+type TestSpecPatch struct {
+	// Name Unique in the product.
+	Name *string `json:"name,omitempty"`
+
+	// TestPayload What the provisioning kit is to run; kept byte for byte. Kits of the time read `test_cmds`, `test_username` and `test_password`.
+	TestPayload nullable.Nullable[json.RawMessage] `json:"test_payload,omitempty"`
+
+	// Platform Only agents with this platform; null is any.
+	Platform nullable.Nullable[string] `json:"platform,omitempty"`
+
+	// AgentGroup Only agents of this group; null is any.
+	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
+
+	// Channels Only advertisements on these channels; none is every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
+	Channels []string `json:"channels,omitempty"`
+
+	// Triggers Only these kinds of advertisements; none is every kind.
+	Triggers []TriggerKind `json:"triggers,omitempty"`
+
+	// Enabled Default true.
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Priority Higher first. Default 50.
+	Priority *int32 `json:"priority,omitempty"`
+
+	// MaxAttempts How often it is handed out when agents fall silent. Default 3.
+	MaxAttempts *int32 `json:"max_attempts,omitempty"`
+
+	// QueueTTLSeconds How long it may wait for an agent. Default 604800, seven days.
+	QueueTTLSeconds *int64 `json:"queue_ttl_seconds,omitempty"`
 }
 
 // TestStatus The status of a test in subunit's words; `inprogress` and `unknown` never ended.
@@ -2717,6 +3862,11 @@ type Timestamp struct {
 //
 // Example: true
 type TokenFlag = bool
+
+// TriggerKind A kind of advertisement.
+//
+// Example: snap
+type TriggerKind string
 
 // VersionChoice A version in the four words of the blueprint's first example.
 //
@@ -2807,6 +3957,54 @@ type VersionValues struct {
 	Values []VersionInfo `json:"values"`
 }
 
+// Webhook Example: {"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}
+type Webhook struct {
+	ID          openapi_types.UUID `json:"id"`
+	URL         string             `json:"url"`
+	EventTypes  []string           `json:"event_types"`
+	Filter      WebhookFilter      `json:"filter"`
+	Enabled     bool               `json:"enabled"`
+	Description string             `json:"description"`
+	CreatedAt   EventTime          `json:"created_at"`
+	CreatedBy   string             `json:"created_by"`
+}
+
+// WebhookFilter Which events are sent; members that are left out do not narrow.
+//
+// Example: {"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f"}
+type WebhookFilter struct {
+	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id,omitempty"`
+
+	// TestStatus Of events that tell of a result, only those with one of these.
+	TestStatus []string `json:"test_status,omitempty"`
+}
+
+// WebhookList Example: {"webhooks":[{"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}]}
+type WebhookList struct {
+	Webhooks []Webhook `json:"webhooks"`
+}
+
+// WebhookPatch The fields to change.
+//
+// Example: {"enabled":false}
+type WebhookPatch struct {
+	// URL Its host must be on the server's list.
+	URL *string `json:"url,omitempty"`
+
+	// EventTypes Only events of these types; none is all.
+	EventTypes []string       `json:"event_types,omitempty"`
+	Filter     *WebhookFilter `json:"filter,omitempty"`
+
+	// Enabled Default true.
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Description For people.
+	Description *string `json:"description,omitempty"`
+}
+
+// AgentID defines model for AgentID.
+type AgentID = string
+
 // BootID defines model for BootID.
 type BootID = string
 
@@ -2819,8 +4017,14 @@ type CollectionName = string
 // Cursor defines model for Cursor.
 type Cursor = string
 
+// DeliveryID defines model for DeliveryID.
+type DeliveryID = string
+
 // DocumentID defines model for DocumentID.
 type DocumentID = string
+
+// EndDate defines model for EndDate.
+type EndDate = string
 
 // FieldName defines model for FieldName.
 type FieldName = string
@@ -3038,6 +4242,15 @@ type FilterVmlinuxTextSize = []string
 // FilterWarnings defines model for FilterWarnings.
 type FilterWarnings = []string
 
+// Force defines model for Force.
+type Force = bool
+
+// GoldMasterID defines model for GoldMasterID.
+type GoldMasterID = string
+
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
+
 // JobID defines model for JobID.
 type JobID = string
 
@@ -3047,8 +4260,20 @@ type KernelTokenKey = string
 // LabID defines model for LabID.
 type LabID = string
 
+// LastEventID defines model for LastEventID.
+type LastEventID = string
+
 // Limit defines model for Limit.
 type Limit = int32
+
+// OfAgent defines model for OfAgent.
+type OfAgent = string
+
+// OfImage defines model for OfImage.
+type OfImage = string
+
+// OfOpportunity defines model for OfOpportunity.
+type OfOpportunity = string
 
 // OnlyCloud defines model for OnlyCloud.
 type OnlyCloud = []string
@@ -3062,8 +4287,17 @@ type OnlyRun = []string
 // OnlySource defines model for OnlySource.
 type OnlySource = []string
 
+// OpportunityID defines model for OpportunityID.
+type OpportunityID = string
+
 // Page defines model for Page.
 type Page = int64
+
+// PageCursor defines model for PageCursor.
+type PageCursor = string
+
+// ProductID defines model for ProductID.
+type ProductID = string
 
 // RegressionID defines model for RegressionID.
 type RegressionID = string
@@ -3128,8 +4362,17 @@ type RunnerTestID = string
 // SentReportID defines model for SentReportID.
 type SentReportID = string
 
+// SpecID defines model for SpecID.
+type SpecID = string
+
+// StartDate defines model for StartDate.
+type StartDate = string
+
 // Strict defines model for Strict.
 type Strict = string
+
+// StrictMatch defines model for StrictMatch.
+type StrictMatch = bool
 
 // TestCaseID defines model for TestCaseID.
 type TestCaseID = string
@@ -3143,8 +4386,14 @@ type TestID = int64
 // TestNumber defines model for TestNumber.
 type TestNumber = int32
 
+// TestResultID defines model for TestResultID.
+type TestResultID = string
+
 // TestResultLimit defines model for TestResultLimit.
 type TestResultLimit = int32
+
+// WebhookID defines model for WebhookID.
+type WebhookID = string
 
 // BadRequest The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -3163,6 +4412,12 @@ type Conflict = Problem
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Forbidden = Problem
+
+// Gone The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type Gone = Problem
 
 // NotAcceptable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -3291,6 +4546,31 @@ type GetVersionsParams struct {
 
 	// Build The same under Barbican's name.
 	Build *string `form:"build,omitempty" json:"build,omitempty"`
+}
+
+// ListAgentsParams defines parameters for ListAgents.
+type ListAgentsParams struct {
+	// Mode Only agents in this mode.
+	Mode *AgentMode `form:"mode,omitempty" json:"mode,omitempty"`
+
+	// Platform Only agents with this platform.
+	Platform *string `form:"platform,omitempty" json:"platform,omitempty"`
+
+	// AgentGroup Only agents of this group.
+	AgentGroup *string `form:"agent_group,omitempty" json:"agent_group,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// PickOpportunityParams defines parameters for PickOpportunity.
+type PickOpportunityParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // DeleteBootsParams defines parameters for DeleteBoots.
@@ -3798,6 +5078,30 @@ type GetCountParams struct {
 	Filter ReportsFilter `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+
+	// EventType Only events of this type, or of one of these.
+	EventType []string `form:"event_type,omitempty" json:"event_type,omitempty"`
+
+	// ProductID Only events of this product.
+	ProductID *string `form:"product_id,omitempty" json:"product_id,omitempty"`
+
+	// TestOpportunityID Only this test opportunity.
+	TestOpportunityID *OfOpportunity `form:"test_opportunity_id,omitempty" json:"test_opportunity_id,omitempty"`
+
+	// AgentID Only what this agent did.
+	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// LastEventID Where a stream of Server-Sent Events goes on, as browsers send it.
+	LastEventID *LastEventID `json:"Last-Event-ID,omitempty"`
+}
+
 // GetMiniconfParams defines parameters for GetMiniconf.
 type GetMiniconfParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
@@ -4015,6 +5319,267 @@ type PostResultParams struct {
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
+// ListProductsParams defines parameters for ListProducts.
+type ListProductsParams struct {
+	// Name Only products with exactly this name.
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Snap Only products that reference this snap.
+	Snap *string `form:"snap,omitempty" json:"snap,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateProductParams defines parameters for CreateProduct.
+type CreateProductParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteProductParams defines parameters for DeleteProduct.
+type DeleteProductParams struct {
+	// Force Cancel the opportunities that are not final.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+}
+
+// ListGoldMastersParams defines parameters for ListGoldMasters.
+type ListGoldMastersParams struct {
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// AdvertiseGoldMasterParams defines parameters for AdvertiseGoldMaster.
+type AdvertiseGoldMasterParams struct {
+	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
+	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
+
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListImagesParams defines parameters for ListImages.
+type ListImagesParams struct {
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// AdvertiseImageParams defines parameters for AdvertiseImage.
+type AdvertiseImageParams struct {
+	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
+	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
+
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListSnapsParams defines parameters for ListSnaps.
+type ListSnapsParams struct {
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// AdvertiseSnapParams defines parameters for AdvertiseSnap.
+type AdvertiseSnapParams struct {
+	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
+	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
+
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListTestEventsParams defines parameters for ListTestEvents.
+type ListTestEventsParams struct {
+	// TestOpportunityID Only this test opportunity.
+	TestOpportunityID *OfOpportunity `form:"test_opportunity_id,omitempty" json:"test_opportunity_id,omitempty"`
+
+	// ImageUniqueID Only the context with this id.
+	ImageUniqueID *OfImage `form:"image_unique_id,omitempty" json:"image_unique_id,omitempty"`
+
+	// State Only opportunities in this state.
+	State *OpportunityState `form:"state,omitempty" json:"state,omitempty"`
+
+	// EventType Only opportunities that have an event of this type.
+	EventType *string `form:"event_type,omitempty" json:"event_type,omitempty"`
+
+	// AgentID Only what this agent did.
+	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	StartDate *StartDate `form:"start_date,omitempty" json:"start_date,omitempty"`
+
+	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// LastEventID Where a stream of Server-Sent Events goes on, as browsers send it.
+	LastEventID *LastEventID `json:"Last-Event-ID,omitempty"`
+}
+
+// ListOpportunitiesParams defines parameters for ListOpportunities.
+type ListOpportunitiesParams struct {
+	// State Only opportunities in this state, or in one of these.
+	State []OpportunityState `form:"state,omitempty" json:"state,omitempty"`
+
+	// ImageUniqueID Only the context with this id.
+	ImageUniqueID *OfImage `form:"image_unique_id,omitempty" json:"image_unique_id,omitempty"`
+
+	// SpecID Only opportunities of this test spec.
+	SpecID *string `form:"spec_id,omitempty" json:"spec_id,omitempty"`
+
+	// AgentID Only what this agent did.
+	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CancelOpportunityParams defines parameters for CancelOpportunity.
+type CancelOpportunityParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReadOutputParams defines parameters for ReadOutput.
+type ReadOutputParams struct {
+	// Offset How many bytes to leave out at the beginning.
+	Offset *int64 `form:"offset,omitempty" json:"offset,omitempty"`
+
+	// LastEventID Where a stream of Server-Sent Events goes on, as browsers send it.
+	LastEventID *LastEventID `json:"Last-Event-ID,omitempty"`
+}
+
+// AppendOutputParams defines parameters for AppendOutput.
+type AppendOutputParams struct {
+	// Offset Where in the output the piece begins, in bytes.
+	Offset int64 `form:"offset" json:"offset"`
+
+	// LeaseToken The token of the lease.
+	LeaseToken string `json:"Lease-Token"`
+}
+
+// ReleaseOpportunityParams defines parameters for ReleaseOpportunity.
+type ReleaseOpportunityParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RetryOpportunityParams defines parameters for RetryOpportunity.
+type RetryOpportunityParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListTestResultsParams defines parameters for ListTestResults.
+type ListTestResultsParams struct {
+	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	StartDate *StartDate `form:"start_date,omitempty" json:"start_date,omitempty"`
+
+	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
+
+	// ImageUniqueID Only the context with this id.
+	ImageUniqueID *OfImage `form:"image_unique_id,omitempty" json:"image_unique_id,omitempty"`
+
+	// TestOpportunityID Only this test opportunity.
+	TestOpportunityID *OfOpportunity `form:"test_opportunity_id,omitempty" json:"test_opportunity_id,omitempty"`
+
+	// TestStatus Only results with this status; upper and lower case do not differ.
+	TestStatus *string `form:"test_status,omitempty" json:"test_status,omitempty"`
+
+	// SpecName Only results of the test spec that had this name.
+	SpecName *string `form:"spec_name,omitempty" json:"spec_name,omitempty"`
+
+	// PrimarySnapName Only results that are about this snap.
+	PrimarySnapName *string `form:"primary_snap_name,omitempty" json:"primary_snap_name,omitempty"`
+
+	// AgentID Only what this agent did.
+	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// BaseChannel Only results whose base was from this channel.
+	BaseChannel *string `form:"base_channel,omitempty" json:"base_channel,omitempty"`
+
+	// UpdateChannel Only results of updates to this channel.
+	UpdateChannel *string `form:"update_channel,omitempty" json:"update_channel,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// PostTestResultParams defines parameters for PostTestResult.
+type PostTestResultParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListResultTestsParams defines parameters for ListResultTests.
+type ListResultTestsParams struct {
+	// Status Only tests with this status.
+	Status *TestStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Q Only tests whose id contains this text; upper and lower case differ.
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Page Which page; the first is 1. A page past the end is empty.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListTestSpecsParams defines parameters for ListTestSpecs.
+type ListTestSpecsParams struct {
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateTestSpecParams defines parameters for CreateTestSpec.
+type CreateTestSpecParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteTestSpecParams defines parameters for DeleteTestSpec.
+type DeleteTestSpecParams struct {
+	// Force Cancel the opportunities that are not final.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+}
+
 // ListRunsParams defines parameters for ListRuns.
 type ListRunsParams struct {
 	// CloudID Only runs on this cloud.
@@ -4066,8 +5631,18 @@ type ListStatusesParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
-// ListTestResultsParams defines parameters for ListTestResults.
-type ListTestResultsParams struct {
+// AdvertiseSnapToAllParams defines parameters for AdvertiseSnapToAll.
+type AdvertiseSnapToAllParams struct {
+	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
+	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
+
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// SearchTestsParams defines parameters for SearchTests.
+type SearchTestsParams struct {
 	// Limit How many tests a page has at the most.
 	Limit *TestResultLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -4583,6 +6158,46 @@ type UpdateRunStatusParams struct {
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
+// ListWebhooksParams defines parameters for ListWebhooks.
+type ListWebhooksParams struct {
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateWebhookParams defines parameters for CreateWebhook.
+type CreateWebhookParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListDeliveriesParams defines parameters for ListDeliveries.
+type ListDeliveriesParams struct {
+	// State Only deliveries in this state.
+	State *DeliveryState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// UpdateAgentJSONRequestBody defines body for UpdateAgent for application/json ContentType.
+type UpdateAgentJSONRequestBody = AgentPatch
+
+// RegisterAgentJSONRequestBody defines body for RegisterAgent for application/json ContentType.
+type RegisterAgentJSONRequestBody = AgentRegistration
+
+// SendHeartbeatJSONRequestBody defines body for SendHeartbeat for application/json ContentType.
+type SendHeartbeatJSONRequestBody = Heartbeat
+
+// PickOpportunityJSONRequestBody defines body for PickOpportunity for application/json ContentType.
+type PickOpportunityJSONRequestBody = OpportunityPick
+
 // RunBatchJSONRequestBody defines body for RunBatch for application/json ContentType.
 type RunBatchJSONRequestBody = Batch
 
@@ -4619,8 +6234,53 @@ type PostResultFormdataRequestBody = NewUpload
 // PostResultMultipartRequestBody defines body for PostResult for multipart/form-data ContentType.
 type PostResultMultipartRequestBody = NewUpload
 
+// CreateProductJSONRequestBody defines body for CreateProduct for application/json ContentType.
+type CreateProductJSONRequestBody = NewProduct
+
+// UpdateProductJSONRequestBody defines body for UpdateProduct for application/json ContentType.
+type UpdateProductJSONRequestBody = ProductPatch
+
+// ReplaceProductJSONRequestBody defines body for ReplaceProduct for application/json ContentType.
+type ReplaceProductJSONRequestBody = NewProduct
+
+// AdvertiseGoldMasterJSONRequestBody defines body for AdvertiseGoldMaster for application/json ContentType.
+type AdvertiseGoldMasterJSONRequestBody = GoldMasterAdvertisement
+
+// UpdateGoldMasterJSONRequestBody defines body for UpdateGoldMaster for application/json ContentType.
+type UpdateGoldMasterJSONRequestBody = GoldMasterPatch
+
+// AdvertiseImageJSONRequestBody defines body for AdvertiseImage for application/json ContentType.
+type AdvertiseImageJSONRequestBody = ImageAdvertisement
+
+// AdvertiseSnapJSONRequestBody defines body for AdvertiseSnap for application/json ContentType.
+type AdvertiseSnapJSONRequestBody = SnapAdvertisement
+
+// CancelOpportunityJSONRequestBody defines body for CancelOpportunity for application/json ContentType.
+type CancelOpportunityJSONRequestBody = OpportunityCancel
+
+// ReleaseOpportunityJSONRequestBody defines body for ReleaseOpportunity for application/json ContentType.
+type ReleaseOpportunityJSONRequestBody = OpportunityRelease
+
+// PostTestResultJSONRequestBody defines body for PostTestResult for application/json ContentType.
+type PostTestResultJSONRequestBody = NewTestResult
+
+// PostTestResultMultipartRequestBody defines body for PostTestResult for multipart/form-data ContentType.
+type PostTestResultMultipartRequestBody = NewTestResultUpload
+
+// CreateTestSpecJSONRequestBody defines body for CreateTestSpec for application/json ContentType.
+type CreateTestSpecJSONRequestBody = NewTestSpec
+
+// UpdateTestSpecJSONRequestBody defines body for UpdateTestSpec for application/json ContentType.
+type UpdateTestSpecJSONRequestBody = TestSpecPatch
+
+// ReplaceTestSpecJSONRequestBody defines body for ReplaceTestSpec for application/json ContentType.
+type ReplaceTestSpecJSONRequestBody = NewTestSpec
+
 // CreateRunJSONRequestBody defines body for CreateRun for application/json ContentType.
 type CreateRunJSONRequestBody = NewRun
+
+// AdvertiseSnapToAllJSONRequestBody defines body for AdvertiseSnapToAll for application/json ContentType.
+type AdvertiseSnapToAllJSONRequestBody = SnapRevision
 
 // CreateTestCaseJSONRequestBody defines body for CreateTestCase for application/json ContentType.
 type CreateTestCaseJSONRequestBody = NewTestCase
@@ -4660,6 +6320,12 @@ type UpdateRunStatusMultipartRequestBody = NewStatus
 
 // UploadFilesMultipartRequestBody defines body for UploadFiles for multipart/form-data ContentType.
 type UploadFilesMultipartRequestBody = NewFiles
+
+// CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
+type CreateWebhookJSONRequestBody = NewWebhook
+
+// UpdateWebhookJSONRequestBody defines body for UpdateWebhook for application/json ContentType.
+type UpdateWebhookJSONRequestBody = WebhookPatch
 
 // Getter for additional properties for InnerTestCase. Returns the specified
 // element and whether it was found
@@ -4951,6 +6617,27 @@ type ServerInterface interface {
 	// GetVersion Describe version 1 of the API
 	// (GET /v1)
 	GetVersion(ctx echo.Context) error
+	// ListAgents List agents
+	// (GET /v1/agents)
+	ListAgents(ctx echo.Context, params ListAgentsParams) error
+	// RemoveAgent Remove an agent
+	// (DELETE /v1/agents/{agent_id})
+	RemoveAgent(ctx echo.Context, agentID AgentID) error
+	// GetAgent Read an agent
+	// (GET /v1/agents/{agent_id})
+	GetAgent(ctx echo.Context, agentID AgentID) error
+	// UpdateAgent Drain an agent, resume it, or take it out of service
+	// (PATCH /v1/agents/{agent_id})
+	UpdateAgent(ctx echo.Context, agentID AgentID) error
+	// RegisterAgent Register an agent
+	// (PUT /v1/agents/{agent_id})
+	RegisterAgent(ctx echo.Context, agentID AgentID) error
+	// SendHeartbeat Keep leases alive
+	// (POST /v1/agents/{agent_id}/heartbeat)
+	SendHeartbeat(ctx echo.Context, agentID AgentID) error
+	// PickOpportunity Ask for work
+	// (POST /v1/agents/{agent_id}/pick)
+	PickOpportunity(ctx echo.Context, agentID AgentID, params PickOpportunityParams) error
 	// RunBatch Ask several questions at once
 	// (POST /v1/batch)
 	RunBatch(ctx echo.Context) error
@@ -5020,6 +6707,9 @@ type ServerInterface interface {
 	// GetCount Count a collection
 	// (GET /v1/count/{collection})
 	GetCount(ctx echo.Context, collection CollectionName, params GetCountParams) error
+	// ListEvents Read the event log
+	// (GET /v1/events)
+	ListEvents(ctx echo.Context, params ListEventsParams) error
 	// GetFile Read an uploaded file
 	// (GET /v1/files/{file_path})
 	GetFile(ctx echo.Context, filePath FilePath) error
@@ -5069,9 +6759,124 @@ type ServerInterface interface {
 	// UpdateLab Change a lab
 	// (PUT /v1/lab/{lab_id})
 	UpdateLab(ctx echo.Context, labID LabID) error
+	// GetOrganisation Gone with SPI's organisations
+	// (GET /v1/orgs/{rest})
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	GetOrganisation(ctx echo.Context, rest string) error
+	// PostOrganisation Gone with SPI's organisations
+	// (POST /v1/orgs/{rest})
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	PostOrganisation(ctx echo.Context, rest string) error
 	// PostResult Upload a result
 	// (POST /v1/post-result)
 	PostResult(ctx echo.Context, params PostResultParams) error
+	// ListProducts List products
+	// (GET /v1/products)
+	ListProducts(ctx echo.Context, params ListProductsParams) error
+	// CreateProduct Create a product
+	// (POST /v1/products)
+	CreateProduct(ctx echo.Context, params CreateProductParams) error
+	// DeleteProduct Delete a product
+	// (DELETE /v1/products/{product_id})
+	DeleteProduct(ctx echo.Context, productID ProductID, params DeleteProductParams) error
+	// GetProduct Read a product
+	// (GET /v1/products/{product_id})
+	GetProduct(ctx echo.Context, productID ProductID) error
+	// UpdateProduct Change some fields of a product
+	// (PATCH /v1/products/{product_id})
+	UpdateProduct(ctx echo.Context, productID ProductID) error
+	// ReplaceProduct Replace a product
+	// (PUT /v1/products/{product_id})
+	ReplaceProduct(ctx echo.Context, productID ProductID) error
+	// ListGoldMasters List the gold masters of a product
+	// (GET /v1/products/{product_id}/gold-masters)
+	ListGoldMasters(ctx echo.Context, productID ProductID, params ListGoldMastersParams) error
+	// AdvertiseGoldMaster Advertise a gold master
+	// (POST /v1/products/{product_id}/gold-masters)
+	AdvertiseGoldMaster(ctx echo.Context, productID ProductID, params AdvertiseGoldMasterParams) error
+	// GetGoldMaster Read a gold master
+	// (GET /v1/products/{product_id}/gold-masters/{gold_master_id})
+	GetGoldMaster(ctx echo.Context, productID ProductID, goldMasterID GoldMasterID) error
+	// UpdateGoldMaster Mark a gold master as released, or not
+	// (PATCH /v1/products/{product_id}/gold-masters/{gold_master_id})
+	UpdateGoldMaster(ctx echo.Context, productID ProductID, goldMasterID GoldMasterID) error
+	// ListImages List the images that were advertised
+	// (GET /v1/products/{product_id}/images)
+	ListImages(ctx echo.Context, productID ProductID, params ListImagesParams) error
+	// AdvertiseImage Advertise an image
+	// (POST /v1/products/{product_id}/images)
+	AdvertiseImage(ctx echo.Context, productID ProductID, params AdvertiseImageParams) error
+	// ListSnaps List the snap revisions that were advertised
+	// (GET /v1/products/{product_id}/snaps)
+	ListSnaps(ctx echo.Context, productID ProductID, params ListSnapsParams) error
+	// AdvertiseSnap Advertise a snap revision
+	// (POST /v1/products/{product_id}/snaps)
+	AdvertiseSnap(ctx echo.Context, productID ProductID, params AdvertiseSnapParams) error
+	// ListTestEvents Follow the progress of test opportunities
+	// (GET /v1/products/{product_id}/tests/events)
+	ListTestEvents(ctx echo.Context, productID ProductID, params ListTestEventsParams) error
+	// ListOpportunities List test opportunities
+	// (GET /v1/products/{product_id}/tests/opportunities)
+	ListOpportunities(ctx echo.Context, productID ProductID, params ListOpportunitiesParams) error
+	// GetOpportunity Read a test opportunity
+	// (GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id})
+	GetOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID) error
+	// CancelOpportunity Cancel a test opportunity
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel)
+	CancelOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params CancelOpportunityParams) error
+	// ReadOutput Read the console output of a test opportunity
+	// (GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output)
+	ReadOutput(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params ReadOutputParams) error
+	// AppendOutput Append to the console output of a test opportunity
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output)
+	AppendOutput(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params AppendOutputParams) error
+	// ReleaseOpportunity Give a test opportunity back
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release)
+	ReleaseOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params ReleaseOpportunityParams) error
+	// RetryOpportunity Run a test opportunity again
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/retry)
+	RetryOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params RetryOpportunityParams) error
+	// ListTestResults Query test results
+	// (GET /v1/products/{product_id}/tests/results)
+	ListTestResults(ctx echo.Context, productID ProductID, params ListTestResultsParams) error
+	// PostTestResult Post the result of a test opportunity
+	// (POST /v1/products/{product_id}/tests/results)
+	PostTestResult(ctx echo.Context, productID ProductID, params PostTestResultParams) error
+	// GetTestResult Read a test result
+	// (GET /v1/products/{product_id}/tests/results/{result_id})
+	GetTestResult(ctx echo.Context, productID ProductID, resultID TestResultID) error
+	// GetResultRaw Download the file of a result
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/raw)
+	GetResultRaw(ctx echo.Context, productID ProductID, resultID TestResultID) error
+	// ListResultTests List the single tests of a result
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/tests)
+	ListResultTests(ctx echo.Context, productID ProductID, resultID TestResultID, params ListResultTestsParams) error
+	// GetResultTest Read a single test of a result
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n})
+	GetResultTest(ctx echo.Context, productID ProductID, resultID TestResultID, n TestNumber) error
+	// GetResultAttachment Download an attachment of a test
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n}/attachments/{k})
+	GetResultAttachment(ctx echo.Context, productID ProductID, resultID TestResultID, n TestNumber, k int32) error
+	// ListTestSpecs List the test specs of a product
+	// (GET /v1/products/{product_id}/testspecs)
+	ListTestSpecs(ctx echo.Context, productID ProductID, params ListTestSpecsParams) error
+	// CreateTestSpec Create a test spec
+	// (POST /v1/products/{product_id}/testspecs)
+	CreateTestSpec(ctx echo.Context, productID ProductID, params CreateTestSpecParams) error
+	// DeleteTestSpec Delete a test spec
+	// (DELETE /v1/products/{product_id}/testspecs/{spec_id})
+	DeleteTestSpec(ctx echo.Context, productID ProductID, specID SpecID, params DeleteTestSpecParams) error
+	// GetTestSpec Read a test spec
+	// (GET /v1/products/{product_id}/testspecs/{spec_id})
+	GetTestSpec(ctx echo.Context, productID ProductID, specID SpecID) error
+	// UpdateTestSpec Change some fields of a test spec
+	// (PATCH /v1/products/{product_id}/testspecs/{spec_id})
+	UpdateTestSpec(ctx echo.Context, productID ProductID, specID SpecID) error
+	// ReplaceTestSpec Replace a test spec
+	// (PUT /v1/products/{product_id}/testspecs/{spec_id})
+	ReplaceTestSpec(ctx echo.Context, productID ProductID, specID SpecID) error
 	// ListReports Search reports sent by mail
 	// (GET /v1/report)
 	ListReports(ctx echo.Context) error
@@ -5114,12 +6919,15 @@ type ServerInterface interface {
 	// SendReport Send a report by mail
 	// (POST /v1/send)
 	SendReport(ctx echo.Context) error
+	// AdvertiseSnapToAll Advertise a snap revision to every product
+	// (POST /v1/snaps)
+	AdvertiseSnapToAll(ctx echo.Context, params AdvertiseSnapToAllParams) error
 	// ListStatistics Read daily totals
 	// (GET /v1/statistics)
 	ListStatistics(ctx echo.Context) error
-	// ListTestResults Search single tests from every source
+	// SearchTests Search single tests from every source
 	// (GET /v1/test-results)
-	ListTestResults(ctx echo.Context, params ListTestResultsParams) error
+	SearchTests(ctx echo.Context, params SearchTestsParams) error
 	// ListTestCases Search test cases
 	// (GET /v1/test/case)
 	ListTestCases(ctx echo.Context, params ListTestCasesParams) error
@@ -5201,6 +7009,30 @@ type ServerInterface interface {
 	// GetServiceVersion Read the version of the server
 	// (GET /v1/version)
 	GetServiceVersion(ctx echo.Context) error
+	// ListWebhooks List webhooks
+	// (GET /v1/webhooks)
+	ListWebhooks(ctx echo.Context, params ListWebhooksParams) error
+	// CreateWebhook Have events sent to a URL
+	// (POST /v1/webhooks)
+	CreateWebhook(ctx echo.Context, params CreateWebhookParams) error
+	// DeleteWebhook Delete a webhook
+	// (DELETE /v1/webhooks/{webhook_id})
+	DeleteWebhook(ctx echo.Context, webhookID WebhookID) error
+	// GetWebhook Read a webhook
+	// (GET /v1/webhooks/{webhook_id})
+	GetWebhook(ctx echo.Context, webhookID WebhookID) error
+	// UpdateWebhook Change some fields of a webhook
+	// (PATCH /v1/webhooks/{webhook_id})
+	UpdateWebhook(ctx echo.Context, webhookID WebhookID) error
+	// ListDeliveries List the deliveries of a webhook
+	// (GET /v1/webhooks/{webhook_id}/deliveries)
+	ListDeliveries(ctx echo.Context, webhookID WebhookID, params ListDeliveriesParams) error
+	// GetDelivery Read a delivery
+	// (GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id})
+	GetDelivery(ctx echo.Context, webhookID WebhookID, deliveryID DeliveryID) error
+	// RetryDelivery Send a delivery again
+	// (POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry)
+	RetryDelivery(ctx echo.Context, webhookID WebhookID, deliveryID DeliveryID) error
 	// ListLabVersions List the versions of the lab API
 	// (GET /versions)
 	ListLabVersions(ctx echo.Context) error
@@ -5287,6 +7119,168 @@ func (w *ServerInterfaceWrapper) GetVersion(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetVersion(ctx)
+	return err
+}
+
+// ListAgents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAgents(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAgentsParams
+	// ------------- Optional query parameter "mode" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mode", ctx.QueryParams(), &params.Mode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter mode: %s", err))
+	}
+
+	// ------------- Optional query parameter "platform" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "platform", ctx.QueryParams(), &params.Platform, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter platform: %s", err))
+	}
+
+	// ------------- Optional query parameter "agent_group" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "agent_group", ctx.QueryParams(), &params.AgentGroup, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_group: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAgents(ctx, params)
+	return err
+}
+
+// RemoveAgent converts echo context to params.
+func (w *ServerInterfaceWrapper) RemoveAgent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", ctx.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RemoveAgent(ctx, agentID)
+	return err
+}
+
+// GetAgent converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAgent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", ctx.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAgent(ctx, agentID)
+	return err
+}
+
+// UpdateAgent converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateAgent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", ctx.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateAgent(ctx, agentID)
+	return err
+}
+
+// RegisterAgent converts echo context to params.
+func (w *ServerInterfaceWrapper) RegisterAgent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", ctx.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RegisterAgent(ctx, agentID)
+	return err
+}
+
+// SendHeartbeat converts echo context to params.
+func (w *ServerInterfaceWrapper) SendHeartbeat(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", ctx.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SendHeartbeat(ctx, agentID)
+	return err
+}
+
+// PickOpportunity converts echo context to params.
+func (w *ServerInterfaceWrapper) PickOpportunity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", ctx.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PickOpportunityParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PickOpportunity(ctx, agentID, params)
 	return err
 }
 
@@ -6703,6 +8697,76 @@ func (w *ServerInterfaceWrapper) GetCount(ctx echo.Context) error {
 	return err
 }
 
+// ListEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListEvents(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEventsParams
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "event_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "event_type", ctx.QueryParams(), &params.EventType, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter event_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "product_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "product_id", ctx.QueryParams(), &params.ProductID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "test_opportunity_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "test_opportunity_id", ctx.QueryParams(), &params.TestOpportunityID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "agent_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "agent_id", ctx.QueryParams(), &params.AgentID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID LastEventID
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Last-Event-ID, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Last-Event-ID: %s", err))
+		}
+
+		params.LastEventID = &LastEventID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListEvents(ctx, params)
+	return err
+}
+
 // GetFile converts echo context to params.
 func (w *ServerInterfaceWrapper) GetFile(ctx echo.Context) error {
 	var err error
@@ -7328,6 +9392,38 @@ func (w *ServerInterfaceWrapper) UpdateLab(ctx echo.Context) error {
 	return err
 }
 
+// GetOrganisation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOrganisation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rest" -------------
+	var rest string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rest", ctx.Param("rest"), &rest, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rest: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOrganisation(ctx, rest)
+	return err
+}
+
+// PostOrganisation converts echo context to params.
+func (w *ServerInterfaceWrapper) PostOrganisation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "rest" -------------
+	var rest string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rest", ctx.Param("rest"), &rest, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rest: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PostOrganisation(ctx, rest)
+	return err
+}
+
 // PostResult converts echo context to params.
 func (w *ServerInterfaceWrapper) PostResult(ctx echo.Context) error {
 	var err error
@@ -7357,6 +9453,1318 @@ func (w *ServerInterfaceWrapper) PostResult(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.PostResult(ctx, params)
+	return err
+}
+
+// ListProducts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListProducts(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListProductsParams
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Optional query parameter "snap" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "snap", ctx.QueryParams(), &params.Snap, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter snap: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListProducts(ctx, params)
+	return err
+}
+
+// CreateProduct converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateProduct(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateProductParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateProduct(ctx, params)
+	return err
+}
+
+// DeleteProduct converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteProduct(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteProductParams
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", ctx.QueryParams(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter force: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteProduct(ctx, productID, params)
+	return err
+}
+
+// GetProduct converts echo context to params.
+func (w *ServerInterfaceWrapper) GetProduct(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetProduct(ctx, productID)
+	return err
+}
+
+// UpdateProduct converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateProduct(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateProduct(ctx, productID)
+	return err
+}
+
+// ReplaceProduct converts echo context to params.
+func (w *ServerInterfaceWrapper) ReplaceProduct(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReplaceProduct(ctx, productID)
+	return err
+}
+
+// ListGoldMasters converts echo context to params.
+func (w *ServerInterfaceWrapper) ListGoldMasters(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListGoldMastersParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListGoldMasters(ctx, productID, params)
+	return err
+}
+
+// AdvertiseGoldMaster converts echo context to params.
+func (w *ServerInterfaceWrapper) AdvertiseGoldMaster(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AdvertiseGoldMasterParams
+	// ------------- Optional query parameter "strict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "strict", ctx.QueryParams(), &params.Strict, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter strict: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AdvertiseGoldMaster(ctx, productID, params)
+	return err
+}
+
+// GetGoldMaster converts echo context to params.
+func (w *ServerInterfaceWrapper) GetGoldMaster(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "gold_master_id" -------------
+	var goldMasterID GoldMasterID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gold_master_id", ctx.Param("gold_master_id"), &goldMasterID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gold_master_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetGoldMaster(ctx, productID, goldMasterID)
+	return err
+}
+
+// UpdateGoldMaster converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateGoldMaster(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "gold_master_id" -------------
+	var goldMasterID GoldMasterID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "gold_master_id", ctx.Param("gold_master_id"), &goldMasterID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gold_master_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateGoldMaster(ctx, productID, goldMasterID)
+	return err
+}
+
+// ListImages converts echo context to params.
+func (w *ServerInterfaceWrapper) ListImages(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListImagesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListImages(ctx, productID, params)
+	return err
+}
+
+// AdvertiseImage converts echo context to params.
+func (w *ServerInterfaceWrapper) AdvertiseImage(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AdvertiseImageParams
+	// ------------- Optional query parameter "strict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "strict", ctx.QueryParams(), &params.Strict, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter strict: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AdvertiseImage(ctx, productID, params)
+	return err
+}
+
+// ListSnaps converts echo context to params.
+func (w *ServerInterfaceWrapper) ListSnaps(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSnapsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListSnaps(ctx, productID, params)
+	return err
+}
+
+// AdvertiseSnap converts echo context to params.
+func (w *ServerInterfaceWrapper) AdvertiseSnap(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AdvertiseSnapParams
+	// ------------- Optional query parameter "strict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "strict", ctx.QueryParams(), &params.Strict, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter strict: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AdvertiseSnap(ctx, productID, params)
+	return err
+}
+
+// ListTestEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTestEvents(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTestEventsParams
+	// ------------- Optional query parameter "test_opportunity_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "test_opportunity_id", ctx.QueryParams(), &params.TestOpportunityID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "image_unique_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "image_unique_id", ctx.QueryParams(), &params.ImageUniqueID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter image_unique_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "event_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "event_type", ctx.QueryParams(), &params.EventType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter event_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "agent_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "agent_id", ctx.QueryParams(), &params.AgentID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "start_date" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "start_date", ctx.QueryParams(), &params.StartDate, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter start_date: %s", err))
+	}
+
+	// ------------- Optional query parameter "end_date" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "end_date", ctx.QueryParams(), &params.EndDate, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter end_date: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID LastEventID
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Last-Event-ID, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Last-Event-ID: %s", err))
+		}
+
+		params.LastEventID = &LastEventID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTestEvents(ctx, productID, params)
+	return err
+}
+
+// ListOpportunities converts echo context to params.
+func (w *ServerInterfaceWrapper) ListOpportunities(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOpportunitiesParams
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "image_unique_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "image_unique_id", ctx.QueryParams(), &params.ImageUniqueID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter image_unique_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "spec_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "spec_id", ctx.QueryParams(), &params.SpecID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter spec_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "agent_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "agent_id", ctx.QueryParams(), &params.AgentID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListOpportunities(ctx, productID, params)
+	return err
+}
+
+// GetOpportunity converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOpportunity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "test_opportunity_id" -------------
+	var testOpportunityID OpportunityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_opportunity_id", ctx.Param("test_opportunity_id"), &testOpportunityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOpportunity(ctx, productID, testOpportunityID)
+	return err
+}
+
+// CancelOpportunity converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelOpportunity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "test_opportunity_id" -------------
+	var testOpportunityID OpportunityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_opportunity_id", ctx.Param("test_opportunity_id"), &testOpportunityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelOpportunityParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelOpportunity(ctx, productID, testOpportunityID, params)
+	return err
+}
+
+// ReadOutput converts echo context to params.
+func (w *ServerInterfaceWrapper) ReadOutput(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "test_opportunity_id" -------------
+	var testOpportunityID OpportunityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_opportunity_id", ctx.Param("test_opportunity_id"), &testOpportunityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadOutputParams
+	// ------------- Optional query parameter "offset" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "offset", ctx.QueryParams(), &params.Offset, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter offset: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID LastEventID
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Last-Event-ID, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Last-Event-ID: %s", err))
+		}
+
+		params.LastEventID = &LastEventID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReadOutput(ctx, productID, testOpportunityID, params)
+	return err
+}
+
+// AppendOutput converts echo context to params.
+func (w *ServerInterfaceWrapper) AppendOutput(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "test_opportunity_id" -------------
+	var testOpportunityID OpportunityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_opportunity_id", ctx.Param("test_opportunity_id"), &testOpportunityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AppendOutputParams
+	// ------------- Required query parameter "offset" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "offset", ctx.QueryParams(), &params.Offset, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter offset: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Lease-Token" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Lease-Token")]; found {
+		var LeaseToken string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Lease-Token, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Lease-Token", valueList[0], &LeaseToken, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Lease-Token: %s", err))
+		}
+
+		params.LeaseToken = LeaseToken
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Lease-Token is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AppendOutput(ctx, productID, testOpportunityID, params)
+	return err
+}
+
+// ReleaseOpportunity converts echo context to params.
+func (w *ServerInterfaceWrapper) ReleaseOpportunity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "test_opportunity_id" -------------
+	var testOpportunityID OpportunityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_opportunity_id", ctx.Param("test_opportunity_id"), &testOpportunityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReleaseOpportunityParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReleaseOpportunity(ctx, productID, testOpportunityID, params)
+	return err
+}
+
+// RetryOpportunity converts echo context to params.
+func (w *ServerInterfaceWrapper) RetryOpportunity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "test_opportunity_id" -------------
+	var testOpportunityID OpportunityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_opportunity_id", ctx.Param("test_opportunity_id"), &testOpportunityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RetryOpportunityParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RetryOpportunity(ctx, productID, testOpportunityID, params)
+	return err
+}
+
+// ListTestResults converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTestResults(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTestResultsParams
+	// ------------- Optional query parameter "start_date" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "start_date", ctx.QueryParams(), &params.StartDate, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter start_date: %s", err))
+	}
+
+	// ------------- Optional query parameter "end_date" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "end_date", ctx.QueryParams(), &params.EndDate, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter end_date: %s", err))
+	}
+
+	// ------------- Optional query parameter "image_unique_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "image_unique_id", ctx.QueryParams(), &params.ImageUniqueID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter image_unique_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "test_opportunity_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "test_opportunity_id", ctx.QueryParams(), &params.TestOpportunityID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "test_status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "test_status", ctx.QueryParams(), &params.TestStatus, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_status: %s", err))
+	}
+
+	// ------------- Optional query parameter "spec_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "spec_name", ctx.QueryParams(), &params.SpecName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter spec_name: %s", err))
+	}
+
+	// ------------- Optional query parameter "primary_snap_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "primary_snap_name", ctx.QueryParams(), &params.PrimarySnapName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter primary_snap_name: %s", err))
+	}
+
+	// ------------- Optional query parameter "agent_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "agent_id", ctx.QueryParams(), &params.AgentID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "base_channel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "base_channel", ctx.QueryParams(), &params.BaseChannel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter base_channel: %s", err))
+	}
+
+	// ------------- Optional query parameter "update_channel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "update_channel", ctx.QueryParams(), &params.UpdateChannel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter update_channel: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTestResults(ctx, productID, params)
+	return err
+}
+
+// PostTestResult converts echo context to params.
+func (w *ServerInterfaceWrapper) PostTestResult(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostTestResultParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PostTestResult(ctx, productID, params)
+	return err
+}
+
+// GetTestResult converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTestResult(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "result_id" -------------
+	var resultID TestResultID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "result_id", ctx.Param("result_id"), &resultID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter result_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTestResult(ctx, productID, resultID)
+	return err
+}
+
+// GetResultRaw converts echo context to params.
+func (w *ServerInterfaceWrapper) GetResultRaw(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "result_id" -------------
+	var resultID TestResultID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "result_id", ctx.Param("result_id"), &resultID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter result_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetResultRaw(ctx, productID, resultID)
+	return err
+}
+
+// ListResultTests converts echo context to params.
+func (w *ServerInterfaceWrapper) ListResultTests(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "result_id" -------------
+	var resultID TestResultID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "result_id", ctx.Param("result_id"), &resultID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter result_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListResultTestsParams
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListResultTests(ctx, productID, resultID, params)
+	return err
+}
+
+// GetResultTest converts echo context to params.
+func (w *ServerInterfaceWrapper) GetResultTest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "result_id" -------------
+	var resultID TestResultID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "result_id", ctx.Param("result_id"), &resultID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter result_id: %s", err))
+	}
+
+	// ------------- Path parameter "n" -------------
+	var n TestNumber
+
+	err = runtime.BindStyledParameterWithOptions("simple", "n", ctx.Param("n"), &n, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int32", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter n: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetResultTest(ctx, productID, resultID, n)
+	return err
+}
+
+// GetResultAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) GetResultAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "result_id" -------------
+	var resultID TestResultID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "result_id", ctx.Param("result_id"), &resultID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter result_id: %s", err))
+	}
+
+	// ------------- Path parameter "n" -------------
+	var n TestNumber
+
+	err = runtime.BindStyledParameterWithOptions("simple", "n", ctx.Param("n"), &n, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int32", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter n: %s", err))
+	}
+
+	// ------------- Path parameter "k" -------------
+	var k int32
+
+	err = runtime.BindStyledParameterWithOptions("simple", "k", ctx.Param("k"), &k, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int32", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter k: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetResultAttachment(ctx, productID, resultID, n, k)
+	return err
+}
+
+// ListTestSpecs converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTestSpecs(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTestSpecsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTestSpecs(ctx, productID, params)
+	return err
+}
+
+// CreateTestSpec converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateTestSpec(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateTestSpecParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateTestSpec(ctx, productID, params)
+	return err
+}
+
+// DeleteTestSpec converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteTestSpec(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "spec_id" -------------
+	var specID SpecID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "spec_id", ctx.Param("spec_id"), &specID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter spec_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteTestSpecParams
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", ctx.QueryParams(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter force: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteTestSpec(ctx, productID, specID, params)
+	return err
+}
+
+// GetTestSpec converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTestSpec(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "spec_id" -------------
+	var specID SpecID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "spec_id", ctx.Param("spec_id"), &specID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter spec_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTestSpec(ctx, productID, specID)
+	return err
+}
+
+// UpdateTestSpec converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateTestSpec(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "spec_id" -------------
+	var specID SpecID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "spec_id", ctx.Param("spec_id"), &specID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter spec_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateTestSpec(ctx, productID, specID)
+	return err
+}
+
+// ReplaceTestSpec converts echo context to params.
+func (w *ServerInterfaceWrapper) ReplaceTestSpec(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "spec_id" -------------
+	var specID SpecID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "spec_id", ctx.Param("spec_id"), &specID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter spec_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReplaceTestSpec(ctx, productID, specID)
 	return err
 }
 
@@ -7719,6 +11127,41 @@ func (w *ServerInterfaceWrapper) SendReport(ctx echo.Context) error {
 	return err
 }
 
+// AdvertiseSnapToAll converts echo context to params.
+func (w *ServerInterfaceWrapper) AdvertiseSnapToAll(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AdvertiseSnapToAllParams
+	// ------------- Optional query parameter "strict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "strict", ctx.QueryParams(), &params.Strict, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter strict: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AdvertiseSnapToAll(ctx, params)
+	return err
+}
+
 // ListStatistics converts echo context to params.
 func (w *ServerInterfaceWrapper) ListStatistics(ctx echo.Context) error {
 	var err error
@@ -7728,12 +11171,12 @@ func (w *ServerInterfaceWrapper) ListStatistics(ctx echo.Context) error {
 	return err
 }
 
-// ListTestResults converts echo context to params.
-func (w *ServerInterfaceWrapper) ListTestResults(ctx echo.Context) error {
+// SearchTests converts echo context to params.
+func (w *ServerInterfaceWrapper) SearchTests(ctx echo.Context) error {
 	var err error
 
 	// Parameter object where we will unmarshal all parameters from the context
-	var params ListTestResultsParams
+	var params SearchTestsParams
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
@@ -7868,7 +11311,7 @@ func (w *ServerInterfaceWrapper) ListTestResults(ctx echo.Context) error {
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListTestResults(ctx, params)
+	err = w.Handler.SearchTests(ctx, params)
 	return err
 }
 
@@ -9236,6 +12679,195 @@ func (w *ServerInterfaceWrapper) GetServiceVersion(ctx echo.Context) error {
 	return err
 }
 
+// ListWebhooks converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWebhooks(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWebhooksParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWebhooks(ctx, params)
+	return err
+}
+
+// CreateWebhook converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateWebhook(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateWebhookParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateWebhook(ctx, params)
+	return err
+}
+
+// DeleteWebhook converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteWebhook(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "webhook_id" -------------
+	var webhookID WebhookID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", ctx.Param("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter webhook_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteWebhook(ctx, webhookID)
+	return err
+}
+
+// GetWebhook converts echo context to params.
+func (w *ServerInterfaceWrapper) GetWebhook(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "webhook_id" -------------
+	var webhookID WebhookID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", ctx.Param("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter webhook_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetWebhook(ctx, webhookID)
+	return err
+}
+
+// UpdateWebhook converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateWebhook(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "webhook_id" -------------
+	var webhookID WebhookID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", ctx.Param("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter webhook_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateWebhook(ctx, webhookID)
+	return err
+}
+
+// ListDeliveries converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDeliveries(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "webhook_id" -------------
+	var webhookID WebhookID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", ctx.Param("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter webhook_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDeliveriesParams
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDeliveries(ctx, webhookID, params)
+	return err
+}
+
+// GetDelivery converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDelivery(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "webhook_id" -------------
+	var webhookID WebhookID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", ctx.Param("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter webhook_id: %s", err))
+	}
+
+	// ------------- Path parameter "delivery_id" -------------
+	var deliveryID DeliveryID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "delivery_id", ctx.Param("delivery_id"), &deliveryID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter delivery_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDelivery(ctx, webhookID, deliveryID)
+	return err
+}
+
+// RetryDelivery converts echo context to params.
+func (w *ServerInterfaceWrapper) RetryDelivery(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "webhook_id" -------------
+	var webhookID WebhookID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", ctx.Param("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter webhook_id: %s", err))
+	}
+
+	// ------------- Path parameter "delivery_id" -------------
+	var deliveryID DeliveryID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "delivery_id", ctx.Param("delivery_id"), &deliveryID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter delivery_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RetryDelivery(ctx, webhookID, deliveryID)
+	return err
+}
+
 // ListLabVersions converts echo context to params.
 func (w *ServerInterfaceWrapper) ListLabVersions(ctx echo.Context) error {
 	var err error
@@ -9323,6 +12955,60 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/tests/:n", wrapper.GetTest, options.OperationMiddlewares["getTest"]...)
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/tests/:n/attachments/:k", wrapper.GetAttachment, options.OperationMiddlewares["getAttachment"]...)
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/raw", wrapper.GetRaw, options.OperationMiddlewares["getRaw"]...)
+	router.GET(options.BaseURL+"/v1/products", wrapper.ListProducts, options.OperationMiddlewares["listProducts"]...)
+	router.POST(options.BaseURL+"/v1/products", wrapper.CreateProduct, options.OperationMiddlewares["createProduct"]...)
+	router.DELETE(options.BaseURL+"/v1/products/:product_id", wrapper.DeleteProduct, options.OperationMiddlewares["deleteProduct"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id", wrapper.GetProduct, options.OperationMiddlewares["getProduct"]...)
+	router.PATCH(options.BaseURL+"/v1/products/:product_id", wrapper.UpdateProduct, options.OperationMiddlewares["updateProduct"]...)
+	router.PUT(options.BaseURL+"/v1/products/:product_id", wrapper.ReplaceProduct, options.OperationMiddlewares["replaceProduct"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/testspecs", wrapper.ListTestSpecs, options.OperationMiddlewares["listTestSpecs"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/testspecs", wrapper.CreateTestSpec, options.OperationMiddlewares["createTestSpec"]...)
+	router.DELETE(options.BaseURL+"/v1/products/:product_id/testspecs/:spec_id", wrapper.DeleteTestSpec, options.OperationMiddlewares["deleteTestSpec"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/testspecs/:spec_id", wrapper.GetTestSpec, options.OperationMiddlewares["getTestSpec"]...)
+	router.PATCH(options.BaseURL+"/v1/products/:product_id/testspecs/:spec_id", wrapper.UpdateTestSpec, options.OperationMiddlewares["updateTestSpec"]...)
+	router.PUT(options.BaseURL+"/v1/products/:product_id/testspecs/:spec_id", wrapper.ReplaceTestSpec, options.OperationMiddlewares["replaceTestSpec"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/images", wrapper.ListImages, options.OperationMiddlewares["listImages"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/images", wrapper.AdvertiseImage, options.OperationMiddlewares["advertiseImage"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/snaps", wrapper.ListSnaps, options.OperationMiddlewares["listSnaps"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/snaps", wrapper.AdvertiseSnap, options.OperationMiddlewares["advertiseSnap"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/gold-masters", wrapper.ListGoldMasters, options.OperationMiddlewares["listGoldMasters"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/gold-masters", wrapper.AdvertiseGoldMaster, options.OperationMiddlewares["advertiseGoldMaster"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/gold-masters/:gold_master_id", wrapper.GetGoldMaster, options.OperationMiddlewares["getGoldMaster"]...)
+	router.PATCH(options.BaseURL+"/v1/products/:product_id/gold-masters/:gold_master_id", wrapper.UpdateGoldMaster, options.OperationMiddlewares["updateGoldMaster"]...)
+	router.POST(options.BaseURL+"/v1/snaps", wrapper.AdvertiseSnapToAll, options.OperationMiddlewares["advertiseSnapToAll"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/events", wrapper.ListTestEvents, options.OperationMiddlewares["listTestEvents"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results", wrapper.ListTestResults, options.OperationMiddlewares["listTestResults"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/tests/results", wrapper.PostTestResult, options.OperationMiddlewares["postTestResult"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results/:result_id", wrapper.GetTestResult, options.OperationMiddlewares["getTestResult"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results/:result_id/tests", wrapper.ListResultTests, options.OperationMiddlewares["listResultTests"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results/:result_id/tests/:n", wrapper.GetResultTest, options.OperationMiddlewares["getResultTest"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results/:result_id/tests/:n/attachments/:k", wrapper.GetResultAttachment, options.OperationMiddlewares["getResultAttachment"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results/:result_id/raw", wrapper.GetResultRaw, options.OperationMiddlewares["getResultRaw"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/opportunities", wrapper.ListOpportunities, options.OperationMiddlewares["listOpportunities"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id", wrapper.GetOpportunity, options.OperationMiddlewares["getOpportunity"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/release", wrapper.ReleaseOpportunity, options.OperationMiddlewares["releaseOpportunity"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/cancel", wrapper.CancelOpportunity, options.OperationMiddlewares["cancelOpportunity"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/retry", wrapper.RetryOpportunity, options.OperationMiddlewares["retryOpportunity"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/output", wrapper.ReadOutput, options.OperationMiddlewares["readOutput"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/output", wrapper.AppendOutput, options.OperationMiddlewares["appendOutput"]...)
+	router.GET(options.BaseURL+"/v1/agents", wrapper.ListAgents, options.OperationMiddlewares["listAgents"]...)
+	router.DELETE(options.BaseURL+"/v1/agents/:agent_id", wrapper.RemoveAgent, options.OperationMiddlewares["removeAgent"]...)
+	router.GET(options.BaseURL+"/v1/agents/:agent_id", wrapper.GetAgent, options.OperationMiddlewares["getAgent"]...)
+	router.PATCH(options.BaseURL+"/v1/agents/:agent_id", wrapper.UpdateAgent, options.OperationMiddlewares["updateAgent"]...)
+	router.PUT(options.BaseURL+"/v1/agents/:agent_id", wrapper.RegisterAgent, options.OperationMiddlewares["registerAgent"]...)
+	router.POST(options.BaseURL+"/v1/agents/:agent_id/pick", wrapper.PickOpportunity, options.OperationMiddlewares["pickOpportunity"]...)
+	router.POST(options.BaseURL+"/v1/agents/:agent_id/heartbeat", wrapper.SendHeartbeat, options.OperationMiddlewares["sendHeartbeat"]...)
+	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
+	router.GET(options.BaseURL+"/v1/webhooks", wrapper.ListWebhooks, options.OperationMiddlewares["listWebhooks"]...)
+	router.POST(options.BaseURL+"/v1/webhooks", wrapper.CreateWebhook, options.OperationMiddlewares["createWebhook"]...)
+	router.DELETE(options.BaseURL+"/v1/webhooks/:webhook_id", wrapper.DeleteWebhook, options.OperationMiddlewares["deleteWebhook"]...)
+	router.GET(options.BaseURL+"/v1/webhooks/:webhook_id", wrapper.GetWebhook, options.OperationMiddlewares["getWebhook"]...)
+	router.PATCH(options.BaseURL+"/v1/webhooks/:webhook_id", wrapper.UpdateWebhook, options.OperationMiddlewares["updateWebhook"]...)
+	router.GET(options.BaseURL+"/v1/webhooks/:webhook_id/deliveries", wrapper.ListDeliveries, options.OperationMiddlewares["listDeliveries"]...)
+	router.GET(options.BaseURL+"/v1/webhooks/:webhook_id/deliveries/:delivery_id", wrapper.GetDelivery, options.OperationMiddlewares["getDelivery"]...)
+	router.POST(options.BaseURL+"/v1/webhooks/:webhook_id/deliveries/:delivery_id/retry", wrapper.RetryDelivery, options.OperationMiddlewares["retryDelivery"]...)
+	router.GET(options.BaseURL+"/v1/orgs/:rest", wrapper.GetOrganisation, options.OperationMiddlewares["getOrganisation"]...)
+	router.POST(options.BaseURL+"/v1/orgs/:rest", wrapper.PostOrganisation, options.OperationMiddlewares["postOrganisation"]...)
 	router.DELETE(options.BaseURL+"/v1/boot", wrapper.DeleteBoots, options.OperationMiddlewares["deleteBoots"]...)
 	router.GET(options.BaseURL+"/v1/boot", wrapper.ListBoots, options.OperationMiddlewares["listBoots"]...)
 	router.POST(options.BaseURL+"/v1/boot", wrapper.CreateBoot, options.OperationMiddlewares["createBoot"]...)
@@ -9366,7 +13052,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/test/case/count/distinct/:field_name", wrapper.CountTestCaseValues, options.OperationMiddlewares["countTestCaseValues"]...)
 	router.GET(options.BaseURL+"/v1/test/regression", wrapper.ListTestRegressions, options.OperationMiddlewares["listTestRegressions"]...)
 	router.GET(options.BaseURL+"/v1/test/regression/:regression_id", wrapper.GetTestRegression, options.OperationMiddlewares["getTestRegression"]...)
-	router.GET(options.BaseURL+"/v1/test-results", wrapper.ListTestResults, options.OperationMiddlewares["listTestResults"]...)
+	router.GET(options.BaseURL+"/v1/test-results", wrapper.SearchTests, options.OperationMiddlewares["searchTests"]...)
 	router.GET(options.BaseURL+"/v1/count", wrapper.ListCounts, options.OperationMiddlewares["listCounts"]...)
 	router.GET(options.BaseURL+"/v1/count/:collection", wrapper.GetCount, options.OperationMiddlewares["getCount"]...)
 	router.POST(options.BaseURL+"/v1/batch", wrapper.RunBatch, options.OperationMiddlewares["runBatch"]...)
@@ -9390,6 +13076,8 @@ type BadRequestApplicationProblemPlusJSONResponse Problem
 type ConflictApplicationProblemPlusJSONResponse Problem
 
 type ForbiddenApplicationProblemPlusJSONResponse Problem
+
+type GoneApplicationProblemPlusJSONResponse Problem
 
 type NotAcceptableApplicationProblemPlusJSONResponse Problem
 
@@ -10195,6 +13883,1236 @@ type GetVersion503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetVersion503ApplicationProblemPlusJSONResponse) VisitGetVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentsRequestObject struct {
+	Params ListAgentsParams
+}
+
+type ListAgentsResponseObject interface {
+	VisitListAgentsResponse(w http.ResponseWriter) error
+}
+
+type ListAgents200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListAgents200JSONResponse struct {
+	Body    AgentList
+	Headers ListAgents200ResponseHeaders
+}
+
+func (response ListAgents200JSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents400ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents401ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents403ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents406ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents429ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents503ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveAgentRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+}
+
+type RemoveAgentResponseObject interface {
+	VisitRemoveAgentResponse(w http.ResponseWriter) error
+}
+
+type RemoveAgent204Response struct {
+}
+
+func (response RemoveAgent204Response) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RemoveAgent400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RemoveAgent400ApplicationProblemPlusJSONResponse) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveAgent401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RemoveAgent401ApplicationProblemPlusJSONResponse) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveAgent403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RemoveAgent403ApplicationProblemPlusJSONResponse) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveAgent404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RemoveAgent404ApplicationProblemPlusJSONResponse) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveAgent406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response RemoveAgent406ApplicationProblemPlusJSONResponse) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveAgent409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RemoveAgent409ApplicationProblemPlusJSONResponse) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveAgent429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RemoveAgent429ApplicationProblemPlusJSONResponse) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveAgent503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RemoveAgent503ApplicationProblemPlusJSONResponse) VisitRemoveAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+}
+
+type GetAgentResponseObject interface {
+	VisitGetAgentResponse(w http.ResponseWriter) error
+}
+
+type GetAgent200JSONResponse Agent
+
+func (response GetAgent200JSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent400ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent401ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent403ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent404ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent406ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent429ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent503ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgentRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+	Body    *UpdateAgentJSONRequestBody
+}
+
+type UpdateAgentResponseObject interface {
+	VisitUpdateAgentResponse(w http.ResponseWriter) error
+}
+
+type UpdateAgent200JSONResponse Agent
+
+func (response UpdateAgent200JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent400ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent401ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent403ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent404ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent406ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent409ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent413ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent415ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent429ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent503ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgentRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+	Body    *RegisterAgentJSONRequestBody
+}
+
+type RegisterAgentResponseObject interface {
+	VisitRegisterAgentResponse(w http.ResponseWriter) error
+}
+
+type RegisterAgent200JSONResponse Agent
+
+func (response RegisterAgent200JSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent201ResponseHeaders struct {
+	Location *string
+}
+
+type RegisterAgent201JSONResponse struct {
+	Body    Agent
+	Headers RegisterAgent201ResponseHeaders
+}
+
+func (response RegisterAgent201JSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent400ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent401ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent403ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent406ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent409ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent413ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent415ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent429ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterAgent503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterAgent503ApplicationProblemPlusJSONResponse) VisitRegisterAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeatRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+	Body    *SendHeartbeatJSONRequestBody
+}
+
+type SendHeartbeatResponseObject interface {
+	VisitSendHeartbeatResponse(w http.ResponseWriter) error
+}
+
+type SendHeartbeat200JSONResponse HeartbeatAnswer
+
+func (response SendHeartbeat200JSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat400ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat401ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat403ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat404ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat406ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat409ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat413ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat415ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat429ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendHeartbeat503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SendHeartbeat503ApplicationProblemPlusJSONResponse) VisitSendHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunityRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+	Params  PickOpportunityParams
+	Body    *PickOpportunityJSONRequestBody
+}
+
+type PickOpportunityResponseObject interface {
+	VisitPickOpportunityResponse(w http.ResponseWriter) error
+}
+
+type PickOpportunity200JSONResponse PickedOpportunity
+
+func (response PickOpportunity200JSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity204ResponseHeaders struct {
+	RetryAfter *int32
+}
+
+type PickOpportunity204Response struct {
+	Headers PickOpportunity204ResponseHeaders
+}
+
+func (response PickOpportunity204Response) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(204)
+	return nil
+}
+
+type PickOpportunity400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity400ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity401ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity403ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity404ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity406ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity409ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity413ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity415ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity429ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PickOpportunity503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PickOpportunity503ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -13316,6 +18234,190 @@ func (response GetCount503JSONResponse) VisitGetCountResponse(w http.ResponseWri
 	return err
 }
 
+type ListEventsRequestObject struct {
+	Params ListEventsParams
+}
+
+type ListEventsResponseObject interface {
+	VisitListEventsResponse(w http.ResponseWriter) error
+}
+
+type ListEvents200ResponseHeaders struct {
+	Link *string
+}
+
+type ListEvents200JSONResponse struct {
+	Body    EventList
+	Headers ListEvents200ResponseHeaders
+}
+
+func (response ListEvents200JSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvents200TextEventStreamResponse struct {
+	Body          io.Reader
+	Headers       ListEvents200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ListEvents200TextEventStreamResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type ListEvents400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListEvents400ApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvents401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListEvents401ApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvents403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListEvents403ApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvents406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListEvents406ApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvents429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListEvents429ApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEvents503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListEvents503ApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetFileRequestObject struct {
 	FilePath FilePath `json:"file_path"`
 }
@@ -15467,6 +20569,296 @@ func (response UpdateLab503JSONResponse) VisitUpdateLabResponse(w http.ResponseW
 	return err
 }
 
+type GetOrganisationRequestObject struct {
+	Rest string `json:"rest"`
+}
+
+type GetOrganisationResponseObject interface {
+	VisitGetOrganisationResponse(w http.ResponseWriter) error
+}
+
+type GetOrganisation400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrganisation400ApplicationProblemPlusJSONResponse) VisitGetOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganisation401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrganisation401ApplicationProblemPlusJSONResponse) VisitGetOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganisation403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrganisation403ApplicationProblemPlusJSONResponse) VisitGetOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganisation404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrganisation404ApplicationProblemPlusJSONResponse) VisitGetOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganisation406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrganisation406ApplicationProblemPlusJSONResponse) VisitGetOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganisation410ApplicationProblemPlusJSONResponse struct {
+	GoneApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrganisation410ApplicationProblemPlusJSONResponse) VisitGetOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganisation429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrganisation429ApplicationProblemPlusJSONResponse) VisitGetOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganisation503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetOrganisation503ApplicationProblemPlusJSONResponse) VisitGetOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostOrganisationRequestObject struct {
+	Rest string `json:"rest"`
+}
+
+type PostOrganisationResponseObject interface {
+	VisitPostOrganisationResponse(w http.ResponseWriter) error
+}
+
+type PostOrganisation400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostOrganisation400ApplicationProblemPlusJSONResponse) VisitPostOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostOrganisation401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PostOrganisation401ApplicationProblemPlusJSONResponse) VisitPostOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostOrganisation403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostOrganisation403ApplicationProblemPlusJSONResponse) VisitPostOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostOrganisation404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostOrganisation404ApplicationProblemPlusJSONResponse) VisitPostOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostOrganisation406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response PostOrganisation406ApplicationProblemPlusJSONResponse) VisitPostOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostOrganisation410ApplicationProblemPlusJSONResponse struct {
+	GoneApplicationProblemPlusJSONResponse
+}
+
+func (response PostOrganisation410ApplicationProblemPlusJSONResponse) VisitPostOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostOrganisation429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PostOrganisation429ApplicationProblemPlusJSONResponse) VisitPostOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostOrganisation503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PostOrganisation503ApplicationProblemPlusJSONResponse) VisitPostOrganisationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type PostResultRequestObject struct {
 	Params        PostResultParams
 	JSONBody      *PostResultJSONRequestBody
@@ -15658,6 +21050,6287 @@ type PostResult503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PostResult503ApplicationProblemPlusJSONResponse) VisitPostResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProductsRequestObject struct {
+	Params ListProductsParams
+}
+
+type ListProductsResponseObject interface {
+	VisitListProductsResponse(w http.ResponseWriter) error
+}
+
+type ListProducts200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListProducts200JSONResponse struct {
+	Body    ProductList
+	Headers ListProducts200ResponseHeaders
+}
+
+func (response ListProducts200JSONResponse) VisitListProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProducts400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListProducts400ApplicationProblemPlusJSONResponse) VisitListProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProducts401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListProducts401ApplicationProblemPlusJSONResponse) VisitListProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProducts403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListProducts403ApplicationProblemPlusJSONResponse) VisitListProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProducts406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListProducts406ApplicationProblemPlusJSONResponse) VisitListProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProducts429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListProducts429ApplicationProblemPlusJSONResponse) VisitListProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProducts503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListProducts503ApplicationProblemPlusJSONResponse) VisitListProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProductRequestObject struct {
+	Params CreateProductParams
+	Body   *CreateProductJSONRequestBody
+}
+
+type CreateProductResponseObject interface {
+	VisitCreateProductResponse(w http.ResponseWriter) error
+}
+
+type CreateProduct201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateProduct201JSONResponse struct {
+	Body    Product
+	Headers CreateProduct201ResponseHeaders
+}
+
+func (response CreateProduct201JSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct400ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct401ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct403ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct406ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct409ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct413ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct415ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct429ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProduct503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProduct503ApplicationProblemPlusJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProductRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    DeleteProductParams
+}
+
+type DeleteProductResponseObject interface {
+	VisitDeleteProductResponse(w http.ResponseWriter) error
+}
+
+type DeleteProduct204Response struct {
+}
+
+func (response DeleteProduct204Response) VisitDeleteProductResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteProduct400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProduct400ApplicationProblemPlusJSONResponse) VisitDeleteProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProduct401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProduct401ApplicationProblemPlusJSONResponse) VisitDeleteProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProduct403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProduct403ApplicationProblemPlusJSONResponse) VisitDeleteProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProduct404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProduct404ApplicationProblemPlusJSONResponse) VisitDeleteProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProduct406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProduct406ApplicationProblemPlusJSONResponse) VisitDeleteProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProduct409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProduct409ApplicationProblemPlusJSONResponse) VisitDeleteProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProduct429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProduct429ApplicationProblemPlusJSONResponse) VisitDeleteProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProduct503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProduct503ApplicationProblemPlusJSONResponse) VisitDeleteProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProductRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+}
+
+type GetProductResponseObject interface {
+	VisitGetProductResponse(w http.ResponseWriter) error
+}
+
+type GetProduct200JSONResponse Product
+
+func (response GetProduct200JSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProduct400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetProduct400ApplicationProblemPlusJSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProduct401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetProduct401ApplicationProblemPlusJSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProduct403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetProduct403ApplicationProblemPlusJSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProduct404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetProduct404ApplicationProblemPlusJSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProduct406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetProduct406ApplicationProblemPlusJSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProduct429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetProduct429ApplicationProblemPlusJSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProduct503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetProduct503ApplicationProblemPlusJSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProductRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Body      *UpdateProductJSONRequestBody
+}
+
+type UpdateProductResponseObject interface {
+	VisitUpdateProductResponse(w http.ResponseWriter) error
+}
+
+type UpdateProduct200JSONResponse Product
+
+func (response UpdateProduct200JSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct400ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct401ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct403ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct404ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct406ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct409ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct413ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct415ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct429ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProduct503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateProduct503ApplicationProblemPlusJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProductRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Body      *ReplaceProductJSONRequestBody
+}
+
+type ReplaceProductResponseObject interface {
+	VisitReplaceProductResponse(w http.ResponseWriter) error
+}
+
+type ReplaceProduct200JSONResponse Product
+
+func (response ReplaceProduct200JSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct400ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct401ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct403ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct404ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct406ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct409ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct413ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct415ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct429ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProduct503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceProduct503ApplicationProblemPlusJSONResponse) VisitReplaceProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGoldMastersRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    ListGoldMastersParams
+}
+
+type ListGoldMastersResponseObject interface {
+	VisitListGoldMastersResponse(w http.ResponseWriter) error
+}
+
+type ListGoldMasters200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListGoldMasters200JSONResponse struct {
+	Body    GoldMasterList
+	Headers ListGoldMasters200ResponseHeaders
+}
+
+func (response ListGoldMasters200JSONResponse) VisitListGoldMastersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGoldMasters400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListGoldMasters400ApplicationProblemPlusJSONResponse) VisitListGoldMastersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGoldMasters401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListGoldMasters401ApplicationProblemPlusJSONResponse) VisitListGoldMastersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGoldMasters403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListGoldMasters403ApplicationProblemPlusJSONResponse) VisitListGoldMastersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGoldMasters404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListGoldMasters404ApplicationProblemPlusJSONResponse) VisitListGoldMastersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGoldMasters406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListGoldMasters406ApplicationProblemPlusJSONResponse) VisitListGoldMastersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGoldMasters429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListGoldMasters429ApplicationProblemPlusJSONResponse) VisitListGoldMastersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGoldMasters503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListGoldMasters503ApplicationProblemPlusJSONResponse) VisitListGoldMastersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMasterRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    AdvertiseGoldMasterParams
+	Body      *AdvertiseGoldMasterJSONRequestBody
+}
+
+type AdvertiseGoldMasterResponseObject interface {
+	VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error
+}
+
+type AdvertiseGoldMaster201JSONResponse OpportunityIDs
+
+func (response AdvertiseGoldMaster201JSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster400ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster401ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster403ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster404ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster406ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster409ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster413ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster415ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster429ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseGoldMaster503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseGoldMaster503ApplicationProblemPlusJSONResponse) VisitAdvertiseGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGoldMasterRequestObject struct {
+	ProductID    ProductID    `json:"product_id"`
+	GoldMasterID GoldMasterID `json:"gold_master_id"`
+}
+
+type GetGoldMasterResponseObject interface {
+	VisitGetGoldMasterResponse(w http.ResponseWriter) error
+}
+
+type GetGoldMaster200JSONResponse GoldMaster
+
+func (response GetGoldMaster200JSONResponse) VisitGetGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGoldMaster400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetGoldMaster400ApplicationProblemPlusJSONResponse) VisitGetGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGoldMaster401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetGoldMaster401ApplicationProblemPlusJSONResponse) VisitGetGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGoldMaster403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetGoldMaster403ApplicationProblemPlusJSONResponse) VisitGetGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGoldMaster404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetGoldMaster404ApplicationProblemPlusJSONResponse) VisitGetGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGoldMaster406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetGoldMaster406ApplicationProblemPlusJSONResponse) VisitGetGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGoldMaster429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetGoldMaster429ApplicationProblemPlusJSONResponse) VisitGetGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGoldMaster503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetGoldMaster503ApplicationProblemPlusJSONResponse) VisitGetGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMasterRequestObject struct {
+	ProductID    ProductID    `json:"product_id"`
+	GoldMasterID GoldMasterID `json:"gold_master_id"`
+	Body         *UpdateGoldMasterJSONRequestBody
+}
+
+type UpdateGoldMasterResponseObject interface {
+	VisitUpdateGoldMasterResponse(w http.ResponseWriter) error
+}
+
+type UpdateGoldMaster200JSONResponse GoldMaster
+
+func (response UpdateGoldMaster200JSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster400ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster401ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster403ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster404ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster406ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster409ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster413ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster415ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster429ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGoldMaster503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateGoldMaster503ApplicationProblemPlusJSONResponse) VisitUpdateGoldMasterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImagesRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    ListImagesParams
+}
+
+type ListImagesResponseObject interface {
+	VisitListImagesResponse(w http.ResponseWriter) error
+}
+
+type ListImages200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListImages200JSONResponse struct {
+	Body    AdvertisementList
+	Headers ListImages200ResponseHeaders
+}
+
+func (response ListImages200JSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages400ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages401ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages403ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages404ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages406ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages429ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages503ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImageRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    AdvertiseImageParams
+	Body      *AdvertiseImageJSONRequestBody
+}
+
+type AdvertiseImageResponseObject interface {
+	VisitAdvertiseImageResponse(w http.ResponseWriter) error
+}
+
+type AdvertiseImage201JSONResponse OpportunityIDs
+
+func (response AdvertiseImage201JSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage400ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage401ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage403ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage404ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage406ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage409ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage413ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage415ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage429ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseImage503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseImage503ApplicationProblemPlusJSONResponse) VisitAdvertiseImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSnapsRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    ListSnapsParams
+}
+
+type ListSnapsResponseObject interface {
+	VisitListSnapsResponse(w http.ResponseWriter) error
+}
+
+type ListSnaps200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListSnaps200JSONResponse struct {
+	Body    AdvertisementList
+	Headers ListSnaps200ResponseHeaders
+}
+
+func (response ListSnaps200JSONResponse) VisitListSnapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSnaps400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListSnaps400ApplicationProblemPlusJSONResponse) VisitListSnapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSnaps401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListSnaps401ApplicationProblemPlusJSONResponse) VisitListSnapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSnaps403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListSnaps403ApplicationProblemPlusJSONResponse) VisitListSnapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSnaps404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListSnaps404ApplicationProblemPlusJSONResponse) VisitListSnapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSnaps406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListSnaps406ApplicationProblemPlusJSONResponse) VisitListSnapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSnaps429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListSnaps429ApplicationProblemPlusJSONResponse) VisitListSnapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSnaps503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListSnaps503ApplicationProblemPlusJSONResponse) VisitListSnapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    AdvertiseSnapParams
+	Body      *AdvertiseSnapJSONRequestBody
+}
+
+type AdvertiseSnapResponseObject interface {
+	VisitAdvertiseSnapResponse(w http.ResponseWriter) error
+}
+
+type AdvertiseSnap201JSONResponse OpportunityIDs
+
+func (response AdvertiseSnap201JSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap400ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap401ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap403ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap404ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap406ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap409ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap413ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap415ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap429ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnap503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnap503ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestEventsRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    ListTestEventsParams
+}
+
+type ListTestEventsResponseObject interface {
+	VisitListTestEventsResponse(w http.ResponseWriter) error
+}
+
+type ListTestEvents200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListTestEvents200JSONResponse struct {
+	Body    EventLogList
+	Headers ListTestEvents200ResponseHeaders
+}
+
+func (response ListTestEvents200JSONResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestEvents200TextEventStreamResponse struct {
+	Body          io.Reader
+	Headers       ListTestEvents200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ListTestEvents200TextEventStreamResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type ListTestEvents400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestEvents400ApplicationProblemPlusJSONResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestEvents401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestEvents401ApplicationProblemPlusJSONResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestEvents403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestEvents403ApplicationProblemPlusJSONResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestEvents404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestEvents404ApplicationProblemPlusJSONResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestEvents406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestEvents406ApplicationProblemPlusJSONResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestEvents429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestEvents429ApplicationProblemPlusJSONResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestEvents503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestEvents503ApplicationProblemPlusJSONResponse) VisitListTestEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpportunitiesRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    ListOpportunitiesParams
+}
+
+type ListOpportunitiesResponseObject interface {
+	VisitListOpportunitiesResponse(w http.ResponseWriter) error
+}
+
+type ListOpportunities200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListOpportunities200JSONResponse struct {
+	Body    OpportunityList
+	Headers ListOpportunities200ResponseHeaders
+}
+
+func (response ListOpportunities200JSONResponse) VisitListOpportunitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpportunities400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListOpportunities400ApplicationProblemPlusJSONResponse) VisitListOpportunitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpportunities401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListOpportunities401ApplicationProblemPlusJSONResponse) VisitListOpportunitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpportunities403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListOpportunities403ApplicationProblemPlusJSONResponse) VisitListOpportunitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpportunities404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListOpportunities404ApplicationProblemPlusJSONResponse) VisitListOpportunitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpportunities406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListOpportunities406ApplicationProblemPlusJSONResponse) VisitListOpportunitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpportunities429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListOpportunities429ApplicationProblemPlusJSONResponse) VisitListOpportunitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOpportunities503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListOpportunities503ApplicationProblemPlusJSONResponse) VisitListOpportunitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpportunityRequestObject struct {
+	ProductID         ProductID     `json:"product_id"`
+	TestOpportunityID OpportunityID `json:"test_opportunity_id"`
+}
+
+type GetOpportunityResponseObject interface {
+	VisitGetOpportunityResponse(w http.ResponseWriter) error
+}
+
+type GetOpportunity200JSONResponse Opportunity
+
+func (response GetOpportunity200JSONResponse) VisitGetOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpportunity400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpportunity400ApplicationProblemPlusJSONResponse) VisitGetOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpportunity401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpportunity401ApplicationProblemPlusJSONResponse) VisitGetOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpportunity403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpportunity403ApplicationProblemPlusJSONResponse) VisitGetOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpportunity404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpportunity404ApplicationProblemPlusJSONResponse) VisitGetOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpportunity406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpportunity406ApplicationProblemPlusJSONResponse) VisitGetOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpportunity429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpportunity429ApplicationProblemPlusJSONResponse) VisitGetOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpportunity503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpportunity503ApplicationProblemPlusJSONResponse) VisitGetOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunityRequestObject struct {
+	ProductID         ProductID     `json:"product_id"`
+	TestOpportunityID OpportunityID `json:"test_opportunity_id"`
+	Params            CancelOpportunityParams
+	Body              *CancelOpportunityJSONRequestBody
+}
+
+type CancelOpportunityResponseObject interface {
+	VisitCancelOpportunityResponse(w http.ResponseWriter) error
+}
+
+type CancelOpportunity200JSONResponse Opportunity
+
+func (response CancelOpportunity200JSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity400ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity401ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity403ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity404ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity406ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity409ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity413ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity415ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity429ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOpportunity503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelOpportunity503ApplicationProblemPlusJSONResponse) VisitCancelOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadOutputRequestObject struct {
+	ProductID         ProductID     `json:"product_id"`
+	TestOpportunityID OpportunityID `json:"test_opportunity_id"`
+	Params            ReadOutputParams
+}
+
+type ReadOutputResponseObject interface {
+	VisitReadOutputResponse(w http.ResponseWriter) error
+}
+
+type ReadOutput200ResponseHeaders struct {
+	ContentSecurityPolicy *string
+	XContentTypeOptions   *string
+}
+
+type ReadOutput200TextEventStreamResponse struct {
+	Body          io.Reader
+	Headers       ReadOutput200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ReadOutput200TextEventStreamResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type ReadOutput200TextResponse struct {
+	Body    string
+	Headers ReadOutput200ResponseHeaders
+}
+
+func (response ReadOutput200TextResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response.Body)))
+	return err
+}
+
+type ReadOutput400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReadOutput400ApplicationProblemPlusJSONResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadOutput401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReadOutput401ApplicationProblemPlusJSONResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadOutput403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReadOutput403ApplicationProblemPlusJSONResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadOutput404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReadOutput404ApplicationProblemPlusJSONResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadOutput406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ReadOutput406ApplicationProblemPlusJSONResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadOutput429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReadOutput429ApplicationProblemPlusJSONResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadOutput503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReadOutput503ApplicationProblemPlusJSONResponse) VisitReadOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutputRequestObject struct {
+	ProductID         ProductID     `json:"product_id"`
+	TestOpportunityID OpportunityID `json:"test_opportunity_id"`
+	Params            AppendOutputParams
+	Body              io.Reader
+}
+
+type AppendOutputResponseObject interface {
+	VisitAppendOutputResponse(w http.ResponseWriter) error
+}
+
+type AppendOutput200JSONResponse OutputSize
+
+func (response AppendOutput200JSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput400ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput401ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput403ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput404ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput406ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput409ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput413ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput415ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput429ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AppendOutput503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AppendOutput503ApplicationProblemPlusJSONResponse) VisitAppendOutputResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunityRequestObject struct {
+	ProductID         ProductID     `json:"product_id"`
+	TestOpportunityID OpportunityID `json:"test_opportunity_id"`
+	Params            ReleaseOpportunityParams
+	Body              *ReleaseOpportunityJSONRequestBody
+}
+
+type ReleaseOpportunityResponseObject interface {
+	VisitReleaseOpportunityResponse(w http.ResponseWriter) error
+}
+
+type ReleaseOpportunity200JSONResponse Opportunity
+
+func (response ReleaseOpportunity200JSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity400ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity401ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity403ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity404ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity406ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity409ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity413ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity415ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity429ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseOpportunity503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReleaseOpportunity503ApplicationProblemPlusJSONResponse) VisitReleaseOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunityRequestObject struct {
+	ProductID         ProductID     `json:"product_id"`
+	TestOpportunityID OpportunityID `json:"test_opportunity_id"`
+	Params            RetryOpportunityParams
+}
+
+type RetryOpportunityResponseObject interface {
+	VisitRetryOpportunityResponse(w http.ResponseWriter) error
+}
+
+type RetryOpportunity201JSONResponse OpportunityIDs
+
+func (response RetryOpportunity201JSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity400ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity401ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity403ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity404ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity406ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity409ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity413ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity415ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity429ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOpportunity503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryOpportunity503ApplicationProblemPlusJSONResponse) VisitRetryOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResultsRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    ListTestResultsParams
+}
+
+type ListTestResultsResponseObject interface {
+	VisitListTestResultsResponse(w http.ResponseWriter) error
+}
+
+type ListTestResults200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListTestResults200JSONResponse struct {
+	Body    TestResultList
+	Headers ListTestResults200ResponseHeaders
+}
+
+func (response ListTestResults200JSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults400ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults401ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults403ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults404ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults406ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults429ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestResults503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestResults503ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResultRequestObject struct {
+	ProductID     ProductID `json:"product_id"`
+	Params        PostTestResultParams
+	JSONBody      *PostTestResultJSONRequestBody
+	MultipartBody *multipart.Reader
+}
+
+type PostTestResultResponseObject interface {
+	VisitPostTestResultResponse(w http.ResponseWriter) error
+}
+
+type PostTestResult200JSONResponse TestResult
+
+func (response PostTestResult200JSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult201ResponseHeaders struct {
+	Location *string
+}
+
+type PostTestResult201JSONResponse struct {
+	Body    TestResult
+	Headers PostTestResult201ResponseHeaders
+}
+
+func (response PostTestResult201JSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult400ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult401ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult403ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult404ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult406ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult409ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult413ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult415ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult429ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostTestResult503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PostTestResult503ApplicationProblemPlusJSONResponse) VisitPostTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestResultRequestObject struct {
+	ProductID ProductID    `json:"product_id"`
+	ResultID  TestResultID `json:"result_id"`
+}
+
+type GetTestResultResponseObject interface {
+	VisitGetTestResultResponse(w http.ResponseWriter) error
+}
+
+type GetTestResult200JSONResponse TestResult
+
+func (response GetTestResult200JSONResponse) VisitGetTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestResult400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestResult400ApplicationProblemPlusJSONResponse) VisitGetTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestResult401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestResult401ApplicationProblemPlusJSONResponse) VisitGetTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestResult403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestResult403ApplicationProblemPlusJSONResponse) VisitGetTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestResult404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestResult404ApplicationProblemPlusJSONResponse) VisitGetTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestResult406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestResult406ApplicationProblemPlusJSONResponse) VisitGetTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestResult429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestResult429ApplicationProblemPlusJSONResponse) VisitGetTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestResult503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestResult503ApplicationProblemPlusJSONResponse) VisitGetTestResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultRawRequestObject struct {
+	ProductID ProductID    `json:"product_id"`
+	ResultID  TestResultID `json:"result_id"`
+}
+
+type GetResultRawResponseObject interface {
+	VisitGetResultRawResponse(w http.ResponseWriter) error
+}
+
+type GetResultRaw200ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetResultRaw200ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GetResultRaw200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetResultRaw200ApplicationOctetStreamResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetResultRaw206ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentRange          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetResultRaw206ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GetResultRaw206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetResultRaw206ApplicationOctetStreamResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetResultRaw304Response = NotModifiedResponse
+
+func (response GetResultRaw304Response) VisitGetResultRawResponse(w http.ResponseWriter) error {
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetResultRaw400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultRaw400ApplicationProblemPlusJSONResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultRaw401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultRaw401ApplicationProblemPlusJSONResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultRaw403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultRaw403ApplicationProblemPlusJSONResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultRaw404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultRaw404ApplicationProblemPlusJSONResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultRaw406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultRaw406ApplicationProblemPlusJSONResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultRaw416ApplicationProblemPlusJSONResponse struct {
+	RangeNotSatisfiableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultRaw416ApplicationProblemPlusJSONResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(416)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultRaw429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultRaw429ApplicationProblemPlusJSONResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultRaw503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultRaw503ApplicationProblemPlusJSONResponse) VisitGetResultRawResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResultTestsRequestObject struct {
+	ProductID ProductID    `json:"product_id"`
+	ResultID  TestResultID `json:"result_id"`
+	Params    ListResultTestsParams
+}
+
+type ListResultTestsResponseObject interface {
+	VisitListResultTestsResponse(w http.ResponseWriter) error
+}
+
+type ListResultTests200ResponseHeaders struct {
+	Link *string
+}
+
+type ListResultTests200JSONResponse struct {
+	Body    TestList
+	Headers ListResultTests200ResponseHeaders
+}
+
+func (response ListResultTests200JSONResponse) VisitListResultTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResultTests400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListResultTests400ApplicationProblemPlusJSONResponse) VisitListResultTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResultTests401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListResultTests401ApplicationProblemPlusJSONResponse) VisitListResultTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResultTests403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListResultTests403ApplicationProblemPlusJSONResponse) VisitListResultTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResultTests404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListResultTests404ApplicationProblemPlusJSONResponse) VisitListResultTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResultTests406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListResultTests406ApplicationProblemPlusJSONResponse) VisitListResultTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResultTests429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListResultTests429ApplicationProblemPlusJSONResponse) VisitListResultTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListResultTests503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListResultTests503ApplicationProblemPlusJSONResponse) VisitListResultTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultTestRequestObject struct {
+	ProductID ProductID    `json:"product_id"`
+	ResultID  TestResultID `json:"result_id"`
+	N         TestNumber   `json:"n"`
+}
+
+type GetResultTestResponseObject interface {
+	VisitGetResultTestResponse(w http.ResponseWriter) error
+}
+
+type GetResultTest200JSONResponse Test
+
+func (response GetResultTest200JSONResponse) VisitGetResultTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultTest400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultTest400ApplicationProblemPlusJSONResponse) VisitGetResultTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultTest401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultTest401ApplicationProblemPlusJSONResponse) VisitGetResultTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultTest403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultTest403ApplicationProblemPlusJSONResponse) VisitGetResultTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultTest404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultTest404ApplicationProblemPlusJSONResponse) VisitGetResultTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultTest406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultTest406ApplicationProblemPlusJSONResponse) VisitGetResultTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultTest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultTest429ApplicationProblemPlusJSONResponse) VisitGetResultTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultTest503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultTest503ApplicationProblemPlusJSONResponse) VisitGetResultTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultAttachmentRequestObject struct {
+	ProductID ProductID    `json:"product_id"`
+	ResultID  TestResultID `json:"result_id"`
+	N         TestNumber   `json:"n"`
+	K         int32        `json:"k"`
+}
+
+type GetResultAttachmentResponseObject interface {
+	VisitGetResultAttachmentResponse(w http.ResponseWriter) error
+}
+
+type GetResultAttachment200ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetResultAttachment200ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GetResultAttachment200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetResultAttachment200ApplicationOctetStreamResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetResultAttachment206ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentRange          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetResultAttachment206ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GetResultAttachment206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetResultAttachment206ApplicationOctetStreamResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetResultAttachment304Response = NotModifiedResponse
+
+func (response GetResultAttachment304Response) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetResultAttachment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultAttachment400ApplicationProblemPlusJSONResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultAttachment401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultAttachment401ApplicationProblemPlusJSONResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultAttachment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultAttachment403ApplicationProblemPlusJSONResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultAttachment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultAttachment404ApplicationProblemPlusJSONResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultAttachment406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultAttachment406ApplicationProblemPlusJSONResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultAttachment416ApplicationProblemPlusJSONResponse struct {
+	RangeNotSatisfiableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultAttachment416ApplicationProblemPlusJSONResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(416)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultAttachment429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultAttachment429ApplicationProblemPlusJSONResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetResultAttachment503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetResultAttachment503ApplicationProblemPlusJSONResponse) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestSpecsRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    ListTestSpecsParams
+}
+
+type ListTestSpecsResponseObject interface {
+	VisitListTestSpecsResponse(w http.ResponseWriter) error
+}
+
+type ListTestSpecs200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListTestSpecs200JSONResponse struct {
+	Body    TestSpecList
+	Headers ListTestSpecs200ResponseHeaders
+}
+
+func (response ListTestSpecs200JSONResponse) VisitListTestSpecsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestSpecs400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestSpecs400ApplicationProblemPlusJSONResponse) VisitListTestSpecsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestSpecs401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestSpecs401ApplicationProblemPlusJSONResponse) VisitListTestSpecsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestSpecs403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestSpecs403ApplicationProblemPlusJSONResponse) VisitListTestSpecsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestSpecs404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestSpecs404ApplicationProblemPlusJSONResponse) VisitListTestSpecsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestSpecs406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestSpecs406ApplicationProblemPlusJSONResponse) VisitListTestSpecsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestSpecs429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestSpecs429ApplicationProblemPlusJSONResponse) VisitListTestSpecsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestSpecs503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTestSpecs503ApplicationProblemPlusJSONResponse) VisitListTestSpecsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpecRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	Params    CreateTestSpecParams
+	Body      *CreateTestSpecJSONRequestBody
+}
+
+type CreateTestSpecResponseObject interface {
+	VisitCreateTestSpecResponse(w http.ResponseWriter) error
+}
+
+type CreateTestSpec201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateTestSpec201JSONResponse struct {
+	Body    TestSpec
+	Headers CreateTestSpec201ResponseHeaders
+}
+
+func (response CreateTestSpec201JSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec400ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec401ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec403ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec404ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec406ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec409ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec413ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec415ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec429ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestSpec503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTestSpec503ApplicationProblemPlusJSONResponse) VisitCreateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestSpecRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	SpecID    SpecID    `json:"spec_id"`
+	Params    DeleteTestSpecParams
+}
+
+type DeleteTestSpecResponseObject interface {
+	VisitDeleteTestSpecResponse(w http.ResponseWriter) error
+}
+
+type DeleteTestSpec204Response struct {
+}
+
+func (response DeleteTestSpec204Response) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteTestSpec400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTestSpec400ApplicationProblemPlusJSONResponse) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestSpec401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTestSpec401ApplicationProblemPlusJSONResponse) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestSpec403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTestSpec403ApplicationProblemPlusJSONResponse) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestSpec404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTestSpec404ApplicationProblemPlusJSONResponse) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestSpec406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTestSpec406ApplicationProblemPlusJSONResponse) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestSpec409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTestSpec409ApplicationProblemPlusJSONResponse) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestSpec429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTestSpec429ApplicationProblemPlusJSONResponse) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestSpec503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteTestSpec503ApplicationProblemPlusJSONResponse) VisitDeleteTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestSpecRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	SpecID    SpecID    `json:"spec_id"`
+}
+
+type GetTestSpecResponseObject interface {
+	VisitGetTestSpecResponse(w http.ResponseWriter) error
+}
+
+type GetTestSpec200JSONResponse TestSpec
+
+func (response GetTestSpec200JSONResponse) VisitGetTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestSpec400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestSpec400ApplicationProblemPlusJSONResponse) VisitGetTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestSpec401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestSpec401ApplicationProblemPlusJSONResponse) VisitGetTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestSpec403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestSpec403ApplicationProblemPlusJSONResponse) VisitGetTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestSpec404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestSpec404ApplicationProblemPlusJSONResponse) VisitGetTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestSpec406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestSpec406ApplicationProblemPlusJSONResponse) VisitGetTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestSpec429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestSpec429ApplicationProblemPlusJSONResponse) VisitGetTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestSpec503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetTestSpec503ApplicationProblemPlusJSONResponse) VisitGetTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpecRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	SpecID    SpecID    `json:"spec_id"`
+	Body      *UpdateTestSpecJSONRequestBody
+}
+
+type UpdateTestSpecResponseObject interface {
+	VisitUpdateTestSpecResponse(w http.ResponseWriter) error
+}
+
+type UpdateTestSpec200JSONResponse TestSpec
+
+func (response UpdateTestSpec200JSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec400ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec401ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec403ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec404ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec406ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec409ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec413ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec415ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec429ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestSpec503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateTestSpec503ApplicationProblemPlusJSONResponse) VisitUpdateTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpecRequestObject struct {
+	ProductID ProductID `json:"product_id"`
+	SpecID    SpecID    `json:"spec_id"`
+	Body      *ReplaceTestSpecJSONRequestBody
+}
+
+type ReplaceTestSpecResponseObject interface {
+	VisitReplaceTestSpecResponse(w http.ResponseWriter) error
+}
+
+type ReplaceTestSpec200JSONResponse TestSpec
+
+func (response ReplaceTestSpec200JSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec400ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec401ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec403ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec404ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec406ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec409ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec413ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec415ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec429ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTestSpec503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReplaceTestSpec503ApplicationProblemPlusJSONResponse) VisitReplaceTestSpecResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -17898,6 +29571,198 @@ func (response SendReport503JSONResponse) VisitSendReportResponse(w http.Respons
 	return err
 }
 
+type AdvertiseSnapToAllRequestObject struct {
+	Params AdvertiseSnapToAllParams
+	Body   *AdvertiseSnapToAllJSONRequestBody
+}
+
+type AdvertiseSnapToAllResponseObject interface {
+	VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error
+}
+
+type AdvertiseSnapToAll201JSONResponse OpportunityIDs
+
+func (response AdvertiseSnapToAll201JSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll400ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll401ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll403ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll404ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll406ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll409ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll413ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll415ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll429ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvertiseSnapToAll503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AdvertiseSnapToAll503ApplicationProblemPlusJSONResponse) VisitAdvertiseSnapToAllResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListStatisticsRequestObject struct {
 }
 
@@ -18003,24 +29868,24 @@ func (response ListStatistics503JSONResponse) VisitListStatisticsResponse(w http
 	return err
 }
 
-type ListTestResultsRequestObject struct {
-	Params ListTestResultsParams
+type SearchTestsRequestObject struct {
+	Params SearchTestsParams
 }
 
-type ListTestResultsResponseObject interface {
-	VisitListTestResultsResponse(w http.ResponseWriter) error
+type SearchTestsResponseObject interface {
+	VisitSearchTestsResponse(w http.ResponseWriter) error
 }
 
-type ListTestResults200ResponseHeaders struct {
+type SearchTests200ResponseHeaders struct {
 	Link *string
 }
 
-type ListTestResults200JSONResponse struct {
-	Body    TestResultPage
-	Headers ListTestResults200ResponseHeaders
+type SearchTests200JSONResponse struct {
+	Body    FoundTestPage
+	Headers SearchTests200ResponseHeaders
 }
 
-func (response ListTestResults200JSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+func (response SearchTests200JSONResponse) VisitSearchTestsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -18035,11 +29900,11 @@ func (response ListTestResults200JSONResponse) VisitListTestResultsResponse(w ht
 	return err
 }
 
-type ListTestResults400ApplicationProblemPlusJSONResponse struct {
+type SearchTests400ApplicationProblemPlusJSONResponse struct {
 	BadRequestApplicationProblemPlusJSONResponse
 }
 
-func (response ListTestResults400ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+func (response SearchTests400ApplicationProblemPlusJSONResponse) VisitSearchTestsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -18051,11 +29916,11 @@ func (response ListTestResults400ApplicationProblemPlusJSONResponse) VisitListTe
 	return err
 }
 
-type ListTestResults401ApplicationProblemPlusJSONResponse struct {
+type SearchTests401ApplicationProblemPlusJSONResponse struct {
 	UnauthorizedApplicationProblemPlusJSONResponse
 }
 
-func (response ListTestResults401ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+func (response SearchTests401ApplicationProblemPlusJSONResponse) VisitSearchTestsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -18070,11 +29935,11 @@ func (response ListTestResults401ApplicationProblemPlusJSONResponse) VisitListTe
 	return err
 }
 
-type ListTestResults403ApplicationProblemPlusJSONResponse struct {
+type SearchTests403ApplicationProblemPlusJSONResponse struct {
 	ForbiddenApplicationProblemPlusJSONResponse
 }
 
-func (response ListTestResults403ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+func (response SearchTests403ApplicationProblemPlusJSONResponse) VisitSearchTestsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -18086,11 +29951,11 @@ func (response ListTestResults403ApplicationProblemPlusJSONResponse) VisitListTe
 	return err
 }
 
-type ListTestResults406ApplicationProblemPlusJSONResponse struct {
+type SearchTests406ApplicationProblemPlusJSONResponse struct {
 	NotAcceptableApplicationProblemPlusJSONResponse
 }
 
-func (response ListTestResults406ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+func (response SearchTests406ApplicationProblemPlusJSONResponse) VisitSearchTestsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -18102,11 +29967,11 @@ func (response ListTestResults406ApplicationProblemPlusJSONResponse) VisitListTe
 	return err
 }
 
-type ListTestResults429ApplicationProblemPlusJSONResponse struct {
+type SearchTests429ApplicationProblemPlusJSONResponse struct {
 	TooManyRequestsApplicationProblemPlusJSONResponse
 }
 
-func (response ListTestResults429ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+func (response SearchTests429ApplicationProblemPlusJSONResponse) VisitSearchTestsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -18121,11 +29986,11 @@ func (response ListTestResults429ApplicationProblemPlusJSONResponse) VisitListTe
 	return err
 }
 
-type ListTestResults503ApplicationProblemPlusJSONResponse struct {
+type SearchTests503ApplicationProblemPlusJSONResponse struct {
 	ServiceUnavailableApplicationProblemPlusJSONResponse
 }
 
-func (response ListTestResults503ApplicationProblemPlusJSONResponse) VisitListTestResultsResponse(w http.ResponseWriter) error {
+func (response SearchTests503ApplicationProblemPlusJSONResponse) VisitSearchTestsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -21805,6 +33670,1315 @@ func (response GetServiceVersion503JSONResponse) VisitGetServiceVersionResponse(
 	return err
 }
 
+type ListWebhooksRequestObject struct {
+	Params ListWebhooksParams
+}
+
+type ListWebhooksResponseObject interface {
+	VisitListWebhooksResponse(w http.ResponseWriter) error
+}
+
+type ListWebhooks200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListWebhooks200JSONResponse struct {
+	Body    WebhookList
+	Headers ListWebhooks200ResponseHeaders
+}
+
+func (response ListWebhooks200JSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhooks400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListWebhooks400ApplicationProblemPlusJSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhooks401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListWebhooks401ApplicationProblemPlusJSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhooks403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListWebhooks403ApplicationProblemPlusJSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhooks406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListWebhooks406ApplicationProblemPlusJSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhooks429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListWebhooks429ApplicationProblemPlusJSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhooks503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListWebhooks503ApplicationProblemPlusJSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhookRequestObject struct {
+	Params CreateWebhookParams
+	Body   *CreateWebhookJSONRequestBody
+}
+
+type CreateWebhookResponseObject interface {
+	VisitCreateWebhookResponse(w http.ResponseWriter) error
+}
+
+type CreateWebhook201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateWebhook201JSONResponse struct {
+	Body    CreatedWebhook
+	Headers CreateWebhook201ResponseHeaders
+}
+
+func (response CreateWebhook201JSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook400ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook401ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook403ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook406ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook409ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook413ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook415ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook429ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook503ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhookRequestObject struct {
+	WebhookID WebhookID `json:"webhook_id"`
+}
+
+type DeleteWebhookResponseObject interface {
+	VisitDeleteWebhookResponse(w http.ResponseWriter) error
+}
+
+type DeleteWebhook204Response struct {
+}
+
+func (response DeleteWebhook204Response) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteWebhook400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteWebhook400ApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhook401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteWebhook401ApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhook403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteWebhook403ApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhook404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteWebhook404ApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhook406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteWebhook406ApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhook409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteWebhook409ApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhook429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteWebhook429ApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhook503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteWebhook503ApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookRequestObject struct {
+	WebhookID WebhookID `json:"webhook_id"`
+}
+
+type GetWebhookResponseObject interface {
+	VisitGetWebhookResponse(w http.ResponseWriter) error
+}
+
+type GetWebhook200JSONResponse Webhook
+
+func (response GetWebhook200JSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhook400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhook400ApplicationProblemPlusJSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhook401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhook401ApplicationProblemPlusJSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhook403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhook403ApplicationProblemPlusJSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhook404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhook404ApplicationProblemPlusJSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhook406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhook406ApplicationProblemPlusJSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhook429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhook429ApplicationProblemPlusJSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhook503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetWebhook503ApplicationProblemPlusJSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhookRequestObject struct {
+	WebhookID WebhookID `json:"webhook_id"`
+	Body      *UpdateWebhookJSONRequestBody
+}
+
+type UpdateWebhookResponseObject interface {
+	VisitUpdateWebhookResponse(w http.ResponseWriter) error
+}
+
+type UpdateWebhook200JSONResponse Webhook
+
+func (response UpdateWebhook200JSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook400ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook401ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook403ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook404ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook406ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook409ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook413ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook415ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook429ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhook503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateWebhook503ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveriesRequestObject struct {
+	WebhookID WebhookID `json:"webhook_id"`
+	Params    ListDeliveriesParams
+}
+
+type ListDeliveriesResponseObject interface {
+	VisitListDeliveriesResponse(w http.ResponseWriter) error
+}
+
+type ListDeliveries200ResponseHeaders struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+type ListDeliveries200JSONResponse struct {
+	Body    DeliveryList
+	Headers ListDeliveries200ResponseHeaders
+}
+
+func (response ListDeliveries200JSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XTotalCount != nil {
+		w.Header().Set("X-Total-Count", fmt.Sprint(*response.Headers.XTotalCount))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeliveries400ApplicationProblemPlusJSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeliveries401ApplicationProblemPlusJSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeliveries403ApplicationProblemPlusJSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeliveries404ApplicationProblemPlusJSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeliveries406ApplicationProblemPlusJSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeliveries429ApplicationProblemPlusJSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListDeliveries503ApplicationProblemPlusJSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeliveryRequestObject struct {
+	WebhookID  WebhookID  `json:"webhook_id"`
+	DeliveryID DeliveryID `json:"delivery_id"`
+}
+
+type GetDeliveryResponseObject interface {
+	VisitGetDeliveryResponse(w http.ResponseWriter) error
+}
+
+type GetDelivery200JSONResponse Delivery
+
+func (response GetDelivery200JSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDelivery400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDelivery400ApplicationProblemPlusJSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDelivery401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDelivery401ApplicationProblemPlusJSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDelivery403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDelivery403ApplicationProblemPlusJSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDelivery404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetDelivery404ApplicationProblemPlusJSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDelivery406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDelivery406ApplicationProblemPlusJSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDelivery429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetDelivery429ApplicationProblemPlusJSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDelivery503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDelivery503ApplicationProblemPlusJSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDeliveryRequestObject struct {
+	WebhookID  WebhookID  `json:"webhook_id"`
+	DeliveryID DeliveryID `json:"delivery_id"`
+}
+
+type RetryDeliveryResponseObject interface {
+	VisitRetryDeliveryResponse(w http.ResponseWriter) error
+}
+
+type RetryDelivery202JSONResponse Delivery
+
+func (response RetryDelivery202JSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery400ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery401ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery403ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery404ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery406ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery409ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery413ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery415ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery429ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryDelivery503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RetryDelivery503ApplicationProblemPlusJSONResponse) VisitRetryDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListLabVersionsRequestObject struct {
 }
 
@@ -21884,6 +35058,27 @@ type StrictServerInterface interface {
 	// GetVersion Describe version 1 of the API
 	// (GET /v1)
 	GetVersion(ctx context.Context, request GetVersionRequestObject) (GetVersionResponseObject, error)
+	// ListAgents List agents
+	// (GET /v1/agents)
+	ListAgents(ctx context.Context, request ListAgentsRequestObject) (ListAgentsResponseObject, error)
+	// RemoveAgent Remove an agent
+	// (DELETE /v1/agents/{agent_id})
+	RemoveAgent(ctx context.Context, request RemoveAgentRequestObject) (RemoveAgentResponseObject, error)
+	// GetAgent Read an agent
+	// (GET /v1/agents/{agent_id})
+	GetAgent(ctx context.Context, request GetAgentRequestObject) (GetAgentResponseObject, error)
+	// UpdateAgent Drain an agent, resume it, or take it out of service
+	// (PATCH /v1/agents/{agent_id})
+	UpdateAgent(ctx context.Context, request UpdateAgentRequestObject) (UpdateAgentResponseObject, error)
+	// RegisterAgent Register an agent
+	// (PUT /v1/agents/{agent_id})
+	RegisterAgent(ctx context.Context, request RegisterAgentRequestObject) (RegisterAgentResponseObject, error)
+	// SendHeartbeat Keep leases alive
+	// (POST /v1/agents/{agent_id}/heartbeat)
+	SendHeartbeat(ctx context.Context, request SendHeartbeatRequestObject) (SendHeartbeatResponseObject, error)
+	// PickOpportunity Ask for work
+	// (POST /v1/agents/{agent_id}/pick)
+	PickOpportunity(ctx context.Context, request PickOpportunityRequestObject) (PickOpportunityResponseObject, error)
 	// RunBatch Ask several questions at once
 	// (POST /v1/batch)
 	RunBatch(ctx context.Context, request RunBatchRequestObject) (RunBatchResponseObject, error)
@@ -21953,6 +35148,9 @@ type StrictServerInterface interface {
 	// GetCount Count a collection
 	// (GET /v1/count/{collection})
 	GetCount(ctx context.Context, request GetCountRequestObject) (GetCountResponseObject, error)
+	// ListEvents Read the event log
+	// (GET /v1/events)
+	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
 	// GetFile Read an uploaded file
 	// (GET /v1/files/{file_path})
 	GetFile(ctx context.Context, request GetFileRequestObject) (GetFileResponseObject, error)
@@ -22002,9 +35200,124 @@ type StrictServerInterface interface {
 	// UpdateLab Change a lab
 	// (PUT /v1/lab/{lab_id})
 	UpdateLab(ctx context.Context, request UpdateLabRequestObject) (UpdateLabResponseObject, error)
+	// GetOrganisation Gone with SPI's organisations
+	// (GET /v1/orgs/{rest})
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	GetOrganisation(ctx context.Context, request GetOrganisationRequestObject) (GetOrganisationResponseObject, error)
+	// PostOrganisation Gone with SPI's organisations
+	// (POST /v1/orgs/{rest})
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	PostOrganisation(ctx context.Context, request PostOrganisationRequestObject) (PostOrganisationResponseObject, error)
 	// PostResult Upload a result
 	// (POST /v1/post-result)
 	PostResult(ctx context.Context, request PostResultRequestObject) (PostResultResponseObject, error)
+	// ListProducts List products
+	// (GET /v1/products)
+	ListProducts(ctx context.Context, request ListProductsRequestObject) (ListProductsResponseObject, error)
+	// CreateProduct Create a product
+	// (POST /v1/products)
+	CreateProduct(ctx context.Context, request CreateProductRequestObject) (CreateProductResponseObject, error)
+	// DeleteProduct Delete a product
+	// (DELETE /v1/products/{product_id})
+	DeleteProduct(ctx context.Context, request DeleteProductRequestObject) (DeleteProductResponseObject, error)
+	// GetProduct Read a product
+	// (GET /v1/products/{product_id})
+	GetProduct(ctx context.Context, request GetProductRequestObject) (GetProductResponseObject, error)
+	// UpdateProduct Change some fields of a product
+	// (PATCH /v1/products/{product_id})
+	UpdateProduct(ctx context.Context, request UpdateProductRequestObject) (UpdateProductResponseObject, error)
+	// ReplaceProduct Replace a product
+	// (PUT /v1/products/{product_id})
+	ReplaceProduct(ctx context.Context, request ReplaceProductRequestObject) (ReplaceProductResponseObject, error)
+	// ListGoldMasters List the gold masters of a product
+	// (GET /v1/products/{product_id}/gold-masters)
+	ListGoldMasters(ctx context.Context, request ListGoldMastersRequestObject) (ListGoldMastersResponseObject, error)
+	// AdvertiseGoldMaster Advertise a gold master
+	// (POST /v1/products/{product_id}/gold-masters)
+	AdvertiseGoldMaster(ctx context.Context, request AdvertiseGoldMasterRequestObject) (AdvertiseGoldMasterResponseObject, error)
+	// GetGoldMaster Read a gold master
+	// (GET /v1/products/{product_id}/gold-masters/{gold_master_id})
+	GetGoldMaster(ctx context.Context, request GetGoldMasterRequestObject) (GetGoldMasterResponseObject, error)
+	// UpdateGoldMaster Mark a gold master as released, or not
+	// (PATCH /v1/products/{product_id}/gold-masters/{gold_master_id})
+	UpdateGoldMaster(ctx context.Context, request UpdateGoldMasterRequestObject) (UpdateGoldMasterResponseObject, error)
+	// ListImages List the images that were advertised
+	// (GET /v1/products/{product_id}/images)
+	ListImages(ctx context.Context, request ListImagesRequestObject) (ListImagesResponseObject, error)
+	// AdvertiseImage Advertise an image
+	// (POST /v1/products/{product_id}/images)
+	AdvertiseImage(ctx context.Context, request AdvertiseImageRequestObject) (AdvertiseImageResponseObject, error)
+	// ListSnaps List the snap revisions that were advertised
+	// (GET /v1/products/{product_id}/snaps)
+	ListSnaps(ctx context.Context, request ListSnapsRequestObject) (ListSnapsResponseObject, error)
+	// AdvertiseSnap Advertise a snap revision
+	// (POST /v1/products/{product_id}/snaps)
+	AdvertiseSnap(ctx context.Context, request AdvertiseSnapRequestObject) (AdvertiseSnapResponseObject, error)
+	// ListTestEvents Follow the progress of test opportunities
+	// (GET /v1/products/{product_id}/tests/events)
+	ListTestEvents(ctx context.Context, request ListTestEventsRequestObject) (ListTestEventsResponseObject, error)
+	// ListOpportunities List test opportunities
+	// (GET /v1/products/{product_id}/tests/opportunities)
+	ListOpportunities(ctx context.Context, request ListOpportunitiesRequestObject) (ListOpportunitiesResponseObject, error)
+	// GetOpportunity Read a test opportunity
+	// (GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id})
+	GetOpportunity(ctx context.Context, request GetOpportunityRequestObject) (GetOpportunityResponseObject, error)
+	// CancelOpportunity Cancel a test opportunity
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel)
+	CancelOpportunity(ctx context.Context, request CancelOpportunityRequestObject) (CancelOpportunityResponseObject, error)
+	// ReadOutput Read the console output of a test opportunity
+	// (GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output)
+	ReadOutput(ctx context.Context, request ReadOutputRequestObject) (ReadOutputResponseObject, error)
+	// AppendOutput Append to the console output of a test opportunity
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output)
+	AppendOutput(ctx context.Context, request AppendOutputRequestObject) (AppendOutputResponseObject, error)
+	// ReleaseOpportunity Give a test opportunity back
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release)
+	ReleaseOpportunity(ctx context.Context, request ReleaseOpportunityRequestObject) (ReleaseOpportunityResponseObject, error)
+	// RetryOpportunity Run a test opportunity again
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/retry)
+	RetryOpportunity(ctx context.Context, request RetryOpportunityRequestObject) (RetryOpportunityResponseObject, error)
+	// ListTestResults Query test results
+	// (GET /v1/products/{product_id}/tests/results)
+	ListTestResults(ctx context.Context, request ListTestResultsRequestObject) (ListTestResultsResponseObject, error)
+	// PostTestResult Post the result of a test opportunity
+	// (POST /v1/products/{product_id}/tests/results)
+	PostTestResult(ctx context.Context, request PostTestResultRequestObject) (PostTestResultResponseObject, error)
+	// GetTestResult Read a test result
+	// (GET /v1/products/{product_id}/tests/results/{result_id})
+	GetTestResult(ctx context.Context, request GetTestResultRequestObject) (GetTestResultResponseObject, error)
+	// GetResultRaw Download the file of a result
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/raw)
+	GetResultRaw(ctx context.Context, request GetResultRawRequestObject) (GetResultRawResponseObject, error)
+	// ListResultTests List the single tests of a result
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/tests)
+	ListResultTests(ctx context.Context, request ListResultTestsRequestObject) (ListResultTestsResponseObject, error)
+	// GetResultTest Read a single test of a result
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n})
+	GetResultTest(ctx context.Context, request GetResultTestRequestObject) (GetResultTestResponseObject, error)
+	// GetResultAttachment Download an attachment of a test
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n}/attachments/{k})
+	GetResultAttachment(ctx context.Context, request GetResultAttachmentRequestObject) (GetResultAttachmentResponseObject, error)
+	// ListTestSpecs List the test specs of a product
+	// (GET /v1/products/{product_id}/testspecs)
+	ListTestSpecs(ctx context.Context, request ListTestSpecsRequestObject) (ListTestSpecsResponseObject, error)
+	// CreateTestSpec Create a test spec
+	// (POST /v1/products/{product_id}/testspecs)
+	CreateTestSpec(ctx context.Context, request CreateTestSpecRequestObject) (CreateTestSpecResponseObject, error)
+	// DeleteTestSpec Delete a test spec
+	// (DELETE /v1/products/{product_id}/testspecs/{spec_id})
+	DeleteTestSpec(ctx context.Context, request DeleteTestSpecRequestObject) (DeleteTestSpecResponseObject, error)
+	// GetTestSpec Read a test spec
+	// (GET /v1/products/{product_id}/testspecs/{spec_id})
+	GetTestSpec(ctx context.Context, request GetTestSpecRequestObject) (GetTestSpecResponseObject, error)
+	// UpdateTestSpec Change some fields of a test spec
+	// (PATCH /v1/products/{product_id}/testspecs/{spec_id})
+	UpdateTestSpec(ctx context.Context, request UpdateTestSpecRequestObject) (UpdateTestSpecResponseObject, error)
+	// ReplaceTestSpec Replace a test spec
+	// (PUT /v1/products/{product_id}/testspecs/{spec_id})
+	ReplaceTestSpec(ctx context.Context, request ReplaceTestSpecRequestObject) (ReplaceTestSpecResponseObject, error)
 	// ListReports Search reports sent by mail
 	// (GET /v1/report)
 	ListReports(ctx context.Context, request ListReportsRequestObject) (ListReportsResponseObject, error)
@@ -22047,12 +35360,15 @@ type StrictServerInterface interface {
 	// SendReport Send a report by mail
 	// (POST /v1/send)
 	SendReport(ctx context.Context, request SendReportRequestObject) (SendReportResponseObject, error)
+	// AdvertiseSnapToAll Advertise a snap revision to every product
+	// (POST /v1/snaps)
+	AdvertiseSnapToAll(ctx context.Context, request AdvertiseSnapToAllRequestObject) (AdvertiseSnapToAllResponseObject, error)
 	// ListStatistics Read daily totals
 	// (GET /v1/statistics)
 	ListStatistics(ctx context.Context, request ListStatisticsRequestObject) (ListStatisticsResponseObject, error)
-	// ListTestResults Search single tests from every source
+	// SearchTests Search single tests from every source
 	// (GET /v1/test-results)
-	ListTestResults(ctx context.Context, request ListTestResultsRequestObject) (ListTestResultsResponseObject, error)
+	SearchTests(ctx context.Context, request SearchTestsRequestObject) (SearchTestsResponseObject, error)
 	// ListTestCases Search test cases
 	// (GET /v1/test/case)
 	ListTestCases(ctx context.Context, request ListTestCasesRequestObject) (ListTestCasesResponseObject, error)
@@ -22134,6 +35450,30 @@ type StrictServerInterface interface {
 	// GetServiceVersion Read the version of the server
 	// (GET /v1/version)
 	GetServiceVersion(ctx context.Context, request GetServiceVersionRequestObject) (GetServiceVersionResponseObject, error)
+	// ListWebhooks List webhooks
+	// (GET /v1/webhooks)
+	ListWebhooks(ctx context.Context, request ListWebhooksRequestObject) (ListWebhooksResponseObject, error)
+	// CreateWebhook Have events sent to a URL
+	// (POST /v1/webhooks)
+	CreateWebhook(ctx context.Context, request CreateWebhookRequestObject) (CreateWebhookResponseObject, error)
+	// DeleteWebhook Delete a webhook
+	// (DELETE /v1/webhooks/{webhook_id})
+	DeleteWebhook(ctx context.Context, request DeleteWebhookRequestObject) (DeleteWebhookResponseObject, error)
+	// GetWebhook Read a webhook
+	// (GET /v1/webhooks/{webhook_id})
+	GetWebhook(ctx context.Context, request GetWebhookRequestObject) (GetWebhookResponseObject, error)
+	// UpdateWebhook Change some fields of a webhook
+	// (PATCH /v1/webhooks/{webhook_id})
+	UpdateWebhook(ctx context.Context, request UpdateWebhookRequestObject) (UpdateWebhookResponseObject, error)
+	// ListDeliveries List the deliveries of a webhook
+	// (GET /v1/webhooks/{webhook_id}/deliveries)
+	ListDeliveries(ctx context.Context, request ListDeliveriesRequestObject) (ListDeliveriesResponseObject, error)
+	// GetDelivery Read a delivery
+	// (GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id})
+	GetDelivery(ctx context.Context, request GetDeliveryRequestObject) (GetDeliveryResponseObject, error)
+	// RetryDelivery Send a delivery again
+	// (POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry)
+	RetryDelivery(ctx context.Context, request RetryDeliveryRequestObject) (RetryDeliveryResponseObject, error)
 	// ListLabVersions List the versions of the lab API
 	// (GET /versions)
 	ListLabVersions(ctx context.Context, request ListLabVersionsRequestObject) (ListLabVersionsResponseObject, error)
@@ -22308,6 +35648,277 @@ func (sh *strictHandler) GetVersion(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetVersionResponseObject); ok {
 		return validResponse.VisitGetVersionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAgents operation middleware
+func (sh *strictHandler) ListAgents(ctx echo.Context, params ListAgentsParams) error {
+	var request ListAgentsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAgents(ctx.Request().Context(), request.(ListAgentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAgents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAgentsResponseObject); ok {
+		return validResponse.VisitListAgentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RemoveAgent operation middleware
+func (sh *strictHandler) RemoveAgent(ctx echo.Context, agentID AgentID) error {
+	var request RemoveAgentRequestObject
+
+	request.AgentID = agentID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveAgent(ctx.Request().Context(), request.(RemoveAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RemoveAgentResponseObject); ok {
+		return validResponse.VisitRemoveAgentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAgent operation middleware
+func (sh *strictHandler) GetAgent(ctx echo.Context, agentID AgentID) error {
+	var request GetAgentRequestObject
+
+	request.AgentID = agentID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAgent(ctx.Request().Context(), request.(GetAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAgentResponseObject); ok {
+		return validResponse.VisitGetAgentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateAgent operation middleware
+func (sh *strictHandler) UpdateAgent(ctx echo.Context, agentID AgentID) error {
+	var request UpdateAgentRequestObject
+
+	request.AgentID = agentID
+
+	var body UpdateAgentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateAgent(ctx.Request().Context(), request.(UpdateAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateAgentResponseObject); ok {
+		return validResponse.VisitUpdateAgentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RegisterAgent operation middleware
+func (sh *strictHandler) RegisterAgent(ctx echo.Context, agentID AgentID) error {
+	var request RegisterAgentRequestObject
+
+	request.AgentID = agentID
+
+	var body RegisterAgentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RegisterAgent(ctx.Request().Context(), request.(RegisterAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RegisterAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RegisterAgentResponseObject); ok {
+		return validResponse.VisitRegisterAgentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SendHeartbeat operation middleware
+func (sh *strictHandler) SendHeartbeat(ctx echo.Context, agentID AgentID) error {
+	var request SendHeartbeatRequestObject
+
+	request.AgentID = agentID
+
+	var body SendHeartbeatJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SendHeartbeat(ctx.Request().Context(), request.(SendHeartbeatRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SendHeartbeat")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SendHeartbeatResponseObject); ok {
+		return validResponse.VisitSendHeartbeatResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PickOpportunity operation middleware
+func (sh *strictHandler) PickOpportunity(ctx echo.Context, agentID AgentID, params PickOpportunityParams) error {
+	var request PickOpportunityRequestObject
+
+	request.AgentID = agentID
+	request.Params = params
+
+	var body PickOpportunityJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PickOpportunity(ctx.Request().Context(), request.(PickOpportunityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PickOpportunity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PickOpportunityResponseObject); ok {
+		return validResponse.VisitPickOpportunityResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -23022,6 +36633,31 @@ func (sh *strictHandler) GetCount(ctx echo.Context, collection CollectionName, p
 	return nil
 }
 
+// ListEvents operation middleware
+func (sh *strictHandler) ListEvents(ctx echo.Context, params ListEventsParams) error {
+	var request ListEventsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEvents(ctx.Request().Context(), request.(ListEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListEventsResponseObject); ok {
+		return validResponse.VisitListEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetFile operation middleware
 func (sh *strictHandler) GetFile(ctx echo.Context, filePath FilePath) error {
 	var request GetFileRequestObject
@@ -23461,6 +37097,56 @@ func (sh *strictHandler) UpdateLab(ctx echo.Context, labID LabID) error {
 	return nil
 }
 
+// GetOrganisation operation middleware
+func (sh *strictHandler) GetOrganisation(ctx echo.Context, rest string) error {
+	var request GetOrganisationRequestObject
+
+	request.Rest = rest
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOrganisation(ctx.Request().Context(), request.(GetOrganisationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOrganisation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOrganisationResponseObject); ok {
+		return validResponse.VisitGetOrganisationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PostOrganisation operation middleware
+func (sh *strictHandler) PostOrganisation(ctx echo.Context, rest string) error {
+	var request PostOrganisationRequestObject
+
+	request.Rest = rest
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PostOrganisation(ctx.Request().Context(), request.(PostOrganisationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostOrganisation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PostOrganisationResponseObject); ok {
+		return validResponse.VisitPostOrganisationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // PostResult operation middleware
 func (sh *strictHandler) PostResult(ctx echo.Context, params PostResultParams) error {
 	var request PostResultRequestObject
@@ -23526,6 +37212,1234 @@ func (sh *strictHandler) PostResult(ctx echo.Context, params PostResultParams) e
 		return err
 	} else if validResponse, ok := response.(PostResultResponseObject); ok {
 		return validResponse.VisitPostResultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListProducts operation middleware
+func (sh *strictHandler) ListProducts(ctx echo.Context, params ListProductsParams) error {
+	var request ListProductsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListProducts(ctx.Request().Context(), request.(ListProductsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListProducts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListProductsResponseObject); ok {
+		return validResponse.VisitListProductsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateProduct operation middleware
+func (sh *strictHandler) CreateProduct(ctx echo.Context, params CreateProductParams) error {
+	var request CreateProductRequestObject
+
+	request.Params = params
+
+	var body CreateProductJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateProduct(ctx.Request().Context(), request.(CreateProductRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateProduct")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateProductResponseObject); ok {
+		return validResponse.VisitCreateProductResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteProduct operation middleware
+func (sh *strictHandler) DeleteProduct(ctx echo.Context, productID ProductID, params DeleteProductParams) error {
+	var request DeleteProductRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteProduct(ctx.Request().Context(), request.(DeleteProductRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteProduct")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteProductResponseObject); ok {
+		return validResponse.VisitDeleteProductResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetProduct operation middleware
+func (sh *strictHandler) GetProduct(ctx echo.Context, productID ProductID) error {
+	var request GetProductRequestObject
+
+	request.ProductID = productID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProduct(ctx.Request().Context(), request.(GetProductRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProduct")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetProductResponseObject); ok {
+		return validResponse.VisitGetProductResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateProduct operation middleware
+func (sh *strictHandler) UpdateProduct(ctx echo.Context, productID ProductID) error {
+	var request UpdateProductRequestObject
+
+	request.ProductID = productID
+
+	var body UpdateProductJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateProduct(ctx.Request().Context(), request.(UpdateProductRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateProduct")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateProductResponseObject); ok {
+		return validResponse.VisitUpdateProductResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReplaceProduct operation middleware
+func (sh *strictHandler) ReplaceProduct(ctx echo.Context, productID ProductID) error {
+	var request ReplaceProductRequestObject
+
+	request.ProductID = productID
+
+	var body ReplaceProductJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaceProduct(ctx.Request().Context(), request.(ReplaceProductRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaceProduct")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReplaceProductResponseObject); ok {
+		return validResponse.VisitReplaceProductResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListGoldMasters operation middleware
+func (sh *strictHandler) ListGoldMasters(ctx echo.Context, productID ProductID, params ListGoldMastersParams) error {
+	var request ListGoldMastersRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListGoldMasters(ctx.Request().Context(), request.(ListGoldMastersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListGoldMasters")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListGoldMastersResponseObject); ok {
+		return validResponse.VisitListGoldMastersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AdvertiseGoldMaster operation middleware
+func (sh *strictHandler) AdvertiseGoldMaster(ctx echo.Context, productID ProductID, params AdvertiseGoldMasterParams) error {
+	var request AdvertiseGoldMasterRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	var body AdvertiseGoldMasterJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AdvertiseGoldMaster(ctx.Request().Context(), request.(AdvertiseGoldMasterRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AdvertiseGoldMaster")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AdvertiseGoldMasterResponseObject); ok {
+		return validResponse.VisitAdvertiseGoldMasterResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetGoldMaster operation middleware
+func (sh *strictHandler) GetGoldMaster(ctx echo.Context, productID ProductID, goldMasterID GoldMasterID) error {
+	var request GetGoldMasterRequestObject
+
+	request.ProductID = productID
+	request.GoldMasterID = goldMasterID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetGoldMaster(ctx.Request().Context(), request.(GetGoldMasterRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetGoldMaster")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetGoldMasterResponseObject); ok {
+		return validResponse.VisitGetGoldMasterResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateGoldMaster operation middleware
+func (sh *strictHandler) UpdateGoldMaster(ctx echo.Context, productID ProductID, goldMasterID GoldMasterID) error {
+	var request UpdateGoldMasterRequestObject
+
+	request.ProductID = productID
+	request.GoldMasterID = goldMasterID
+
+	var body UpdateGoldMasterJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateGoldMaster(ctx.Request().Context(), request.(UpdateGoldMasterRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateGoldMaster")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateGoldMasterResponseObject); ok {
+		return validResponse.VisitUpdateGoldMasterResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListImages operation middleware
+func (sh *strictHandler) ListImages(ctx echo.Context, productID ProductID, params ListImagesParams) error {
+	var request ListImagesRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListImages(ctx.Request().Context(), request.(ListImagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListImages")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListImagesResponseObject); ok {
+		return validResponse.VisitListImagesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AdvertiseImage operation middleware
+func (sh *strictHandler) AdvertiseImage(ctx echo.Context, productID ProductID, params AdvertiseImageParams) error {
+	var request AdvertiseImageRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	var body AdvertiseImageJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AdvertiseImage(ctx.Request().Context(), request.(AdvertiseImageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AdvertiseImage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AdvertiseImageResponseObject); ok {
+		return validResponse.VisitAdvertiseImageResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListSnaps operation middleware
+func (sh *strictHandler) ListSnaps(ctx echo.Context, productID ProductID, params ListSnapsParams) error {
+	var request ListSnapsRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSnaps(ctx.Request().Context(), request.(ListSnapsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSnaps")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListSnapsResponseObject); ok {
+		return validResponse.VisitListSnapsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AdvertiseSnap operation middleware
+func (sh *strictHandler) AdvertiseSnap(ctx echo.Context, productID ProductID, params AdvertiseSnapParams) error {
+	var request AdvertiseSnapRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	var body AdvertiseSnapJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AdvertiseSnap(ctx.Request().Context(), request.(AdvertiseSnapRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AdvertiseSnap")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AdvertiseSnapResponseObject); ok {
+		return validResponse.VisitAdvertiseSnapResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTestEvents operation middleware
+func (sh *strictHandler) ListTestEvents(ctx echo.Context, productID ProductID, params ListTestEventsParams) error {
+	var request ListTestEventsRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTestEvents(ctx.Request().Context(), request.(ListTestEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTestEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTestEventsResponseObject); ok {
+		return validResponse.VisitListTestEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListOpportunities operation middleware
+func (sh *strictHandler) ListOpportunities(ctx echo.Context, productID ProductID, params ListOpportunitiesParams) error {
+	var request ListOpportunitiesRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOpportunities(ctx.Request().Context(), request.(ListOpportunitiesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOpportunities")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListOpportunitiesResponseObject); ok {
+		return validResponse.VisitListOpportunitiesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetOpportunity operation middleware
+func (sh *strictHandler) GetOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID) error {
+	var request GetOpportunityRequestObject
+
+	request.ProductID = productID
+	request.TestOpportunityID = testOpportunityID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOpportunity(ctx.Request().Context(), request.(GetOpportunityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOpportunity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOpportunityResponseObject); ok {
+		return validResponse.VisitGetOpportunityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelOpportunity operation middleware
+func (sh *strictHandler) CancelOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params CancelOpportunityParams) error {
+	var request CancelOpportunityRequestObject
+
+	request.ProductID = productID
+	request.TestOpportunityID = testOpportunityID
+	request.Params = params
+
+	var body CancelOpportunityJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelOpportunity(ctx.Request().Context(), request.(CancelOpportunityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelOpportunity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelOpportunityResponseObject); ok {
+		return validResponse.VisitCancelOpportunityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReadOutput operation middleware
+func (sh *strictHandler) ReadOutput(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params ReadOutputParams) error {
+	var request ReadOutputRequestObject
+
+	request.ProductID = productID
+	request.TestOpportunityID = testOpportunityID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadOutput(ctx.Request().Context(), request.(ReadOutputRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadOutput")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReadOutputResponseObject); ok {
+		return validResponse.VisitReadOutputResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AppendOutput operation middleware
+func (sh *strictHandler) AppendOutput(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params AppendOutputParams) error {
+	var request AppendOutputRequestObject
+
+	request.ProductID = productID
+	request.TestOpportunityID = testOpportunityID
+	request.Params = params
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AppendOutput(ctx.Request().Context(), request.(AppendOutputRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AppendOutput")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AppendOutputResponseObject); ok {
+		return validResponse.VisitAppendOutputResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReleaseOpportunity operation middleware
+func (sh *strictHandler) ReleaseOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params ReleaseOpportunityParams) error {
+	var request ReleaseOpportunityRequestObject
+
+	request.ProductID = productID
+	request.TestOpportunityID = testOpportunityID
+	request.Params = params
+
+	var body ReleaseOpportunityJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReleaseOpportunity(ctx.Request().Context(), request.(ReleaseOpportunityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReleaseOpportunity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReleaseOpportunityResponseObject); ok {
+		return validResponse.VisitReleaseOpportunityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RetryOpportunity operation middleware
+func (sh *strictHandler) RetryOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params RetryOpportunityParams) error {
+	var request RetryOpportunityRequestObject
+
+	request.ProductID = productID
+	request.TestOpportunityID = testOpportunityID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryOpportunity(ctx.Request().Context(), request.(RetryOpportunityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryOpportunity")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RetryOpportunityResponseObject); ok {
+		return validResponse.VisitRetryOpportunityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTestResults operation middleware
+func (sh *strictHandler) ListTestResults(ctx echo.Context, productID ProductID, params ListTestResultsParams) error {
+	var request ListTestResultsRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTestResults(ctx.Request().Context(), request.(ListTestResultsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTestResults")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTestResultsResponseObject); ok {
+		return validResponse.VisitListTestResultsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PostTestResult operation middleware
+func (sh *strictHandler) PostTestResult(ctx echo.Context, productID ProductID, params PostTestResultParams) error {
+	var request PostTestResultRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body PostTestResultJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "multipart/form-data") {
+		if reader, err := ctx.Request().MultipartReader(); err != nil {
+			return err
+		} else {
+			request.MultipartBody = reader
+		}
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PostTestResult(ctx.Request().Context(), request.(PostTestResultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostTestResult")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PostTestResultResponseObject); ok {
+		return validResponse.VisitPostTestResultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTestResult operation middleware
+func (sh *strictHandler) GetTestResult(ctx echo.Context, productID ProductID, resultID TestResultID) error {
+	var request GetTestResultRequestObject
+
+	request.ProductID = productID
+	request.ResultID = resultID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTestResult(ctx.Request().Context(), request.(GetTestResultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTestResult")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTestResultResponseObject); ok {
+		return validResponse.VisitGetTestResultResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetResultRaw operation middleware
+func (sh *strictHandler) GetResultRaw(ctx echo.Context, productID ProductID, resultID TestResultID) error {
+	var request GetResultRawRequestObject
+
+	request.ProductID = productID
+	request.ResultID = resultID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetResultRaw(ctx.Request().Context(), request.(GetResultRawRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetResultRaw")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetResultRawResponseObject); ok {
+		return validResponse.VisitGetResultRawResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListResultTests operation middleware
+func (sh *strictHandler) ListResultTests(ctx echo.Context, productID ProductID, resultID TestResultID, params ListResultTestsParams) error {
+	var request ListResultTestsRequestObject
+
+	request.ProductID = productID
+	request.ResultID = resultID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListResultTests(ctx.Request().Context(), request.(ListResultTestsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListResultTests")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListResultTestsResponseObject); ok {
+		return validResponse.VisitListResultTestsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetResultTest operation middleware
+func (sh *strictHandler) GetResultTest(ctx echo.Context, productID ProductID, resultID TestResultID, n TestNumber) error {
+	var request GetResultTestRequestObject
+
+	request.ProductID = productID
+	request.ResultID = resultID
+	request.N = n
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetResultTest(ctx.Request().Context(), request.(GetResultTestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetResultTest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetResultTestResponseObject); ok {
+		return validResponse.VisitGetResultTestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetResultAttachment operation middleware
+func (sh *strictHandler) GetResultAttachment(ctx echo.Context, productID ProductID, resultID TestResultID, n TestNumber, k int32) error {
+	var request GetResultAttachmentRequestObject
+
+	request.ProductID = productID
+	request.ResultID = resultID
+	request.N = n
+	request.K = k
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetResultAttachment(ctx.Request().Context(), request.(GetResultAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetResultAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetResultAttachmentResponseObject); ok {
+		return validResponse.VisitGetResultAttachmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTestSpecs operation middleware
+func (sh *strictHandler) ListTestSpecs(ctx echo.Context, productID ProductID, params ListTestSpecsParams) error {
+	var request ListTestSpecsRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTestSpecs(ctx.Request().Context(), request.(ListTestSpecsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTestSpecs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTestSpecsResponseObject); ok {
+		return validResponse.VisitListTestSpecsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateTestSpec operation middleware
+func (sh *strictHandler) CreateTestSpec(ctx echo.Context, productID ProductID, params CreateTestSpecParams) error {
+	var request CreateTestSpecRequestObject
+
+	request.ProductID = productID
+	request.Params = params
+
+	var body CreateTestSpecJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateTestSpec(ctx.Request().Context(), request.(CreateTestSpecRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateTestSpec")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateTestSpecResponseObject); ok {
+		return validResponse.VisitCreateTestSpecResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteTestSpec operation middleware
+func (sh *strictHandler) DeleteTestSpec(ctx echo.Context, productID ProductID, specID SpecID, params DeleteTestSpecParams) error {
+	var request DeleteTestSpecRequestObject
+
+	request.ProductID = productID
+	request.SpecID = specID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteTestSpec(ctx.Request().Context(), request.(DeleteTestSpecRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteTestSpec")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteTestSpecResponseObject); ok {
+		return validResponse.VisitDeleteTestSpecResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTestSpec operation middleware
+func (sh *strictHandler) GetTestSpec(ctx echo.Context, productID ProductID, specID SpecID) error {
+	var request GetTestSpecRequestObject
+
+	request.ProductID = productID
+	request.SpecID = specID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTestSpec(ctx.Request().Context(), request.(GetTestSpecRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTestSpec")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTestSpecResponseObject); ok {
+		return validResponse.VisitGetTestSpecResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateTestSpec operation middleware
+func (sh *strictHandler) UpdateTestSpec(ctx echo.Context, productID ProductID, specID SpecID) error {
+	var request UpdateTestSpecRequestObject
+
+	request.ProductID = productID
+	request.SpecID = specID
+
+	var body UpdateTestSpecJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateTestSpec(ctx.Request().Context(), request.(UpdateTestSpecRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateTestSpec")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateTestSpecResponseObject); ok {
+		return validResponse.VisitUpdateTestSpecResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReplaceTestSpec operation middleware
+func (sh *strictHandler) ReplaceTestSpec(ctx echo.Context, productID ProductID, specID SpecID) error {
+	var request ReplaceTestSpecRequestObject
+
+	request.ProductID = productID
+	request.SpecID = specID
+
+	var body ReplaceTestSpecJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaceTestSpec(ctx.Request().Context(), request.(ReplaceTestSpecRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaceTestSpec")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReplaceTestSpecResponseObject); ok {
+		return validResponse.VisitReplaceTestSpecResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -23913,6 +38827,54 @@ func (sh *strictHandler) SendReport(ctx echo.Context) error {
 	return nil
 }
 
+// AdvertiseSnapToAll operation middleware
+func (sh *strictHandler) AdvertiseSnapToAll(ctx echo.Context, params AdvertiseSnapToAllParams) error {
+	var request AdvertiseSnapToAllRequestObject
+
+	request.Params = params
+
+	var body AdvertiseSnapToAllJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AdvertiseSnapToAll(ctx.Request().Context(), request.(AdvertiseSnapToAllRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AdvertiseSnapToAll")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AdvertiseSnapToAllResponseObject); ok {
+		return validResponse.VisitAdvertiseSnapToAllResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListStatistics operation middleware
 func (sh *strictHandler) ListStatistics(ctx echo.Context) error {
 	var request ListStatisticsRequestObject
@@ -23936,25 +38898,25 @@ func (sh *strictHandler) ListStatistics(ctx echo.Context) error {
 	return nil
 }
 
-// ListTestResults operation middleware
-func (sh *strictHandler) ListTestResults(ctx echo.Context, params ListTestResultsParams) error {
-	var request ListTestResultsRequestObject
+// SearchTests operation middleware
+func (sh *strictHandler) SearchTests(ctx echo.Context, params SearchTestsParams) error {
+	var request SearchTestsRequestObject
 
 	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListTestResults(ctx.Request().Context(), request.(ListTestResultsRequestObject))
+		return sh.ssi.SearchTests(ctx.Request().Context(), request.(SearchTestsRequestObject))
 	}
 	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListTestResults")
+		handler = middleware(handler, "SearchTests")
 	}
 
 	response, err := handler(ctx, request)
 
 	if err != nil {
 		return err
-	} else if validResponse, ok := response.(ListTestResultsResponseObject); ok {
-		return validResponse.VisitListTestResultsResponse(ctx.Response())
+	} else if validResponse, ok := response.(SearchTestsResponseObject); ok {
+		return validResponse.VisitSearchTestsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -24867,6 +39829,255 @@ func (sh *strictHandler) GetServiceVersion(ctx echo.Context) error {
 	return nil
 }
 
+// ListWebhooks operation middleware
+func (sh *strictHandler) ListWebhooks(ctx echo.Context, params ListWebhooksParams) error {
+	var request ListWebhooksRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWebhooks(ctx.Request().Context(), request.(ListWebhooksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWebhooks")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWebhooksResponseObject); ok {
+		return validResponse.VisitListWebhooksResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateWebhook operation middleware
+func (sh *strictHandler) CreateWebhook(ctx echo.Context, params CreateWebhookParams) error {
+	var request CreateWebhookRequestObject
+
+	request.Params = params
+
+	var body CreateWebhookJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateWebhook(ctx.Request().Context(), request.(CreateWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateWebhookResponseObject); ok {
+		return validResponse.VisitCreateWebhookResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteWebhook operation middleware
+func (sh *strictHandler) DeleteWebhook(ctx echo.Context, webhookID WebhookID) error {
+	var request DeleteWebhookRequestObject
+
+	request.WebhookID = webhookID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteWebhook(ctx.Request().Context(), request.(DeleteWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteWebhookResponseObject); ok {
+		return validResponse.VisitDeleteWebhookResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetWebhook operation middleware
+func (sh *strictHandler) GetWebhook(ctx echo.Context, webhookID WebhookID) error {
+	var request GetWebhookRequestObject
+
+	request.WebhookID = webhookID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetWebhook(ctx.Request().Context(), request.(GetWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetWebhookResponseObject); ok {
+		return validResponse.VisitGetWebhookResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateWebhook operation middleware
+func (sh *strictHandler) UpdateWebhook(ctx echo.Context, webhookID WebhookID) error {
+	var request UpdateWebhookRequestObject
+
+	request.WebhookID = webhookID
+
+	var body UpdateWebhookJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateWebhook(ctx.Request().Context(), request.(UpdateWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateWebhook")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateWebhookResponseObject); ok {
+		return validResponse.VisitUpdateWebhookResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListDeliveries operation middleware
+func (sh *strictHandler) ListDeliveries(ctx echo.Context, webhookID WebhookID, params ListDeliveriesParams) error {
+	var request ListDeliveriesRequestObject
+
+	request.WebhookID = webhookID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDeliveries(ctx.Request().Context(), request.(ListDeliveriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDeliveries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDeliveriesResponseObject); ok {
+		return validResponse.VisitListDeliveriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDelivery operation middleware
+func (sh *strictHandler) GetDelivery(ctx echo.Context, webhookID WebhookID, deliveryID DeliveryID) error {
+	var request GetDeliveryRequestObject
+
+	request.WebhookID = webhookID
+	request.DeliveryID = deliveryID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDelivery(ctx.Request().Context(), request.(GetDeliveryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDelivery")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDeliveryResponseObject); ok {
+		return validResponse.VisitGetDeliveryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RetryDelivery operation middleware
+func (sh *strictHandler) RetryDelivery(ctx echo.Context, webhookID WebhookID, deliveryID DeliveryID) error {
+	var request RetryDeliveryRequestObject
+
+	request.WebhookID = webhookID
+	request.DeliveryID = deliveryID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryDelivery(ctx.Request().Context(), request.(RetryDeliveryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryDelivery")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RetryDeliveryResponseObject); ok {
+		return validResponse.VisitRetryDeliveryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListLabVersions operation middleware
 func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 	var request ListLabVersionsRequestObject
@@ -24895,514 +40106,846 @@ func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Lchs5tiD4KxjO3Si7O0mRelmSo2JHflWr2mV7Jblqbpc9IpgJkrCSAAtAimJ7tTFfMx92v2QDB0C+",
-	"mMnMJClZrmJ3RFkk8TrAwcF5n68tn0+mnBGmZOvka2tMcEAE/Hnq+2SqzjEbEfgcEOkLOlWUs9ZJ6wLP",
-	"JVJjrNAUCyURHyI1JmhIQ4J8zNCAICyvSYCGXHRaXovc4sk0JK2T1mCuiGx5LemPyQTrkdV8qn+QSlA2",
-	"at3dea2X2B+Tl5wpwcPFuf/BZyjkbAQzYiZnRKAJnus5r8lUZadjvO3r0apm5EwRpl5ROeWSmony8146",
-	"ABmeEBSxgAg0G1N/jDAaCD6TRCCJb4hMLSy7GKwU9scTwtRzGEkP9OOEMupzNux8kZzVWyacyuICf4PF",
-	"6APJnIcaU4moLDgG1G0fH+/0Dg679ea9IH4kqJp/4CH154sLeMPFgAYytR+KIxExhNlcjSkcGVZIKswC",
-	"iSiL15hdm8QsGPDb5yggQxyFqi2Fj35gnJEf6q3zcj4l72FRBah7ScJQugVKvcIBCSm5IbCaCQkoRnrk",
-	"PB5JRofDivlfkakgPi7GnwvKfIJmY2Lg5lMioCWiEgW2IwnQk/M3L9Hxs/2Dp9kV/I/efnd3f3//qFt1",
-	"Wq8v8Whx+lOk8MggBpXohoi5xVFPX1LUPxu233FG2r9g5Y/72bk/tQa94/1D7B/v7h/vBrt7+59aFYt4",
-	"i6X6hQd0SElQhKp2FwwezoggSCouSJCd+DcSeKjXQz9HDO12e/uo++xkd/ek20M//XJZtQLKrotvMSO3",
-	"CmEWwAqmgtxQHkk0xSNidv9o9+got/ufom53z9+56e2IiMn/W7f9cRe+JM+RIOGPn1p61Opt4WXo8dtY",
-	"b4KC5c2QuS6WlAqCc/viFrLTq8SGc6LE/HSoiCjACf01GvMZmmA2R5L4XN9MxZHS6DHClGXmPUhPNeRi",
-	"glXrpEWZ2ttteW5uyhQZEQGT//bbb6eRGhOmqMbuMprlCxLoNjiUCAuCMDw+eWR4QbAgQu9GOPnxU0uG",
-	"dDrD88ot/w0Lpv8ufsQsFeJhgGZ4bgjUkuuZXdHu8TFqo0+t5PeK1dx5rSkWeEKUfWZfcK7OXhWjKQ0c",
-	"HR9wrpAgUy6Uh3b30ZjcooCOqJId9OSUzZHSGK0RyEMD4uNIEk2EcYA4IxoAc9NJoMGdcRHYx9vMKNE1",
-	"47PO0wxoB/uDY9zzd4M9sj886B72nu0e7R3v45bXonqBU6zGLa+lnzD9nHCurmjQ8lqC/BFRoe+8EhFZ",
-	"fjIvIhoGNaDXzR4p3HppzQF/ycOQ+BrYdzBOHn69nZ6DOyBDzR/QkYe+8IGHFJHqaiR4NLV/+1gSxIX5",
-	"IMhIECkpZ7kHn3NVDIMfL6YpFJGQvICq6FeYsoggDORFHyFVZOLuFpXIh57ASEkPYX1OiGARUiIMGR7h",
-	"G90pC0Lw5c3RL5enMwfGHxER8wQOmC1z+yb49i1hIzVunRz0dr3WhDL3uecVPd/cjzR3Vo2SgW35OLHS",
-	"ra45Yr6hJAyKcdKwv0TTyTGXBN3gMCKGXM8wWyCNA45FULw8GOUKPjRdXUg+6KEKF6cnyTC+AxLyGXzU",
-	"rIVGqyEPAyKeI6pAYhhrLJPkhggcIklGes9yfLJ+1HcmWCoidvTf7d1u76Db6x7v6AvVUbeqDMaQXNmv",
-	"aoPotW7bbhmtk5Z+k1sGbEXEqfALAH/PwrnmKQVBfSz8cV/jl75jJwgDHnpIi3hYYxu5xb4K5x10TqZE",
-	"P1YnmjG3WzbpoD6LwrB/ondnjCVi3JxxZkN+b2ExOdxvfS65g3qRaQj1xZeFoNovsBB47k5XEfEC8GYp",
-	"nIBa9w/ol4jxMjgddq8L6BnTwpBPagB8RW3b+4dcD7oU8ngt624BV2eVhw2cRRpohmjwHGgpkE0q0QSH",
-	"mhslAZpo6YVoyICDXnMjSslu6eY4NmjNXfmZD2ptzBc+yG3Ot8CIeCEbAfyjCGtCHonwkYAeiXB92EOO",
-	"gyIpLQ+7afftIbfr3RDcvxIhCwXjYvCvbkz7x7INbj1rbodm+V+zGyo402xAxW6A9EGS5t94M/LL2cBe",
-	"VFJBK4B9J+9DIi6uuzFv+ajOzoR89BiQIuSjzcB8Qf9NasJ9Jem/SQ4vjGpqTXC7lbDC1BsA+BJ+q4ZW",
-	"j/EYjhlgWQvsl2NMWZ2H0E8aflvIUwtZE3Q+mdKwEm7b6hsD7da6EYhrPf1uysfx8OdXs95GvHIqvuVb",
-	"EGsC7x/2eKqyDUgabAbyN1EY1oT+aqgh+KbHn13LhragitdJJv1e+J30itfdpBvqk+r3MIB2j+BBTC1k",
-	"TcipYIUK2QzYptE3BtmudC1wX08wrSAERDf5tqDCEtYElAUUV7x5BNp8Y1DNOteDVQguZAWs0OZB+XUz",
-	"5Zqg3U6Nbn8pbKZRCjiwBKAhDiXxUA9xgbrrnqGISCmgdpEbgFS+Z3VglVc5Di3Ac08f6fmbl2hvb+8Y",
-	"KToBq+WEhiG1ngdrbsFut7ff7h61u0fLN0Ivbr29eENDIudSkcnyzRjG7b7tJU7WsR7cP1H1QmBWZYka",
-	"UXU1gHb3D7YxzpUBnqxkbcBf8smEqmrAfWj3bc87WcfaYL8CYAekGvDAtvz2oLuVrA18pS1Cz/bNzRB2",
-	"EetBWyV9fDdCx9qyxhkLyO3yzaC6yYPyKjDjmnBNT4NAEFnBiNHpFTbtvi1WJ+tYD+yf+WA5wF/44P4h",
-	"ZUsg/cIHa4NYdX0XLcWP9wZvwpj8T6tWEtj50yzbnWunzXHNvy3qLyxnzb0ggpGKh+wa2jzMPYidqErh",
-	"NwveANAva6hVzWxXD6VaXXrw6aVsDv5qq1lm4oe3nC1OvwngzyZ4VA9uqls+iqOHlWwM+NoHD9N+s3NP",
-	"Zt8E5LXMSXbmR2FMyq5lvS14iwfvKtXFIR5cPYy+OMSDNg6DcgHdLWU9qH/BVSqJCX4IZcSyU9YrWBNK",
-	"HkQhqWBlJqbRN4bVrnQT4L6iohbEVwEVjwJqvZCNQF5Nvd2MD0640xOvB2s1tfr2lq31CdQHLAirdHae",
-	"QqvvRk6Ll7vm3oRVdrBp+K2tYHoFa0Ip6E1hCGQGUNPomxmK7PzrQXoeh6BV4XsSrPbd4HxmyevukxK0",
-	"6jkXptGDEnc753rQXSisogrgJLS5/5v95vTsbRmwZg1rwgqmtV/wtAJcaHY1wdNvS8ySdWwI7GpGJZny",
-	"4XmV3NzrwXxJpHqJZUkcYhrkODYX4gC/7Yln17L+DvwkeDStou5JoPJ3Q90zS153m27V++FQElW1S7fq",
-	"ikPDb40j8ULWhJxWcfSKfmuOXq9gTSj5NalgW5Vu8o3hhFWuBejHaaCXVuX3E5lmj9PvJ1ncmnshSQ1v",
-	"zMi2+rZH71axHsS1lKmPQou6EfXpr5OQsuj2hayhfLkxba8G8hsoYPKTbwTsV1jh+nAHWOFvB3g8+0Yg",
-	"f0NDUh9yyO7wzSCPZ98I5JpPqQ85MAnfDPJ49vUgtxmhKoTTmW31oJC6SVcF8Gc+qM5eA2mEHmPimtjx",
-	"o0lWGGP0A3bsn2ReDDsAxof6WdLtIOPdT68vPUSV1BujP3/4eAlJ4V69fvv68nWnDhiDYjAc09UEire4",
-	"xsGF+JEeXIhXOLi3tNCf9h8uHR2gPcImI5S+TDY124TLbGaoXrdbYlykeQ9Ym1LS9llIYTfBt3QSTeDn",
-	"LiSMsh8Ls9tpavEy5FGZHKylSYk4s0mvdMscHdgrjS/UjdeQQfX87yPl81Je1SxuRtXYLI+b1idoiqX0",
-	"0BDT0EPymk41sx4xjSLMQ7MxVuSGiBiLCBVI8kj45oj0Rcrl7fq9pccqA9ROuw6c5xFbfgA256WImEuT",
-	"hmz+tMHcUoDcinvdcuVoxNZZ7AXs1dL1DgWfmBWbjT1xK/exzD8kejVlai8z04pr/YCXpZgdkec2z5aQ",
-	"oMDpddCpuahTLM01JSzQv5DJVM2z17XMmpRzfEnuavamHu7nb6r5X+V9TRkmKkltoud/nBQ3b4doQnjP",
-	"IZOkPB2NBBkV2qRAv6dvhxoTafO+yROAjTAl5nDPCfbHWsAbUGYyZZqto8LmhvOs0/iYh4HUVAHpLeZq",
-	"TIQdEbLHKUgnZ7edkZm+ni6Dnfsarms+PxcflKYhiyFbEfvtDr0UpEz1YX+KqTvoOf7zP//zP9u//NJ+",
-	"9UpfV/3pl19evfLQx8uXjVUWvplgDZWFBeIVVqQkY7QDgjIkuXl0AzyXaECGXJ8MB6i4iL8YE91At+8n",
-	"68smC+7tl0SHYkWuBKyj8JIfFFzywjsMQEGiwkWAzomKBEMciGkKdT3g7AAdNaEKuNJgQ8ZAodGYSM3Y",
-	"c8QHX4ifywH4e5ztbUIU1mJnR2D/ujzUSq9svSMzYkpBvl5I0ouFP8aD0KVjzKWklJBPE10TEEr06wYP",
-	"t4z8sf7F2tx+fHN69rZviLgZ0Y0j8SQ9WEj1k2Rkm1M96idmk60LKwABLbAykEumaAhA5xNLb+RXuLIm",
-	"p6LeIGsgNNa5O91wGvKAOApWEseWT/KJgwAStuPwg+BTIpQ1qZZttjli/YVUcyC8Gu1ayeb/VMCT9mGr",
-	"PQCrf2KfPr35VKKJuRnYJBI20h5QulC/hJpkwgbZDj6PGDwiFyZ98dPce25Mr95uaayPWhO3fiqi98vg",
-	"wwqFxD3qtcGz7sdnzeFbl2iXiBWXVnJI4bbiSADBeI66aEIwkwiHYQ46C1EmDXZzcaNbxMI4bqW7jNK9",
-	"bYiOIZFyBXRc9bzCdfHx7Qr4COf4ELctXBsb3zWEjvFmkBl9k8NeNjcd9SYBKpcAbmiv9+H04qLU521t",
-	"yIfFb/QrDkCam5d5pfORvfa5LV3hJp7ai2s6XaKDsI+is0orrmnhDdHSshF+6ikitBy9acJwwYValqZZ",
-	"cSS5UGgwf45yT7ankcOlvocHn4uAiA56F4Uh9JIo5JoT94ygM5ibSg25E0rxqKVCqFiXQGg434vChGA9",
-	"oAfSJyygbOShdg/pBuZjB2l2yYgbdvvsNWn3MnC0e+Vrv4KNKT66ds+rVQTBwnFJJw348AllkSIxK874",
-	"zEO9rj7U3v5+N7P+w265jXsZx33YrctyyygsTYou4NcfJKIBiAp9PxICclFqcpWS6bBSZJKvz2Mbl8m4",
-	"eugq+XaqBxa69/96Yof7f3/vto9xe3jafvP569FdO/1xv8nH3u7d0/9oFeWKP49YiQfAJbDUviCx9Coi",
-	"0JwRhqhCMyzRBAfEqN44I89R/zRSYy7ov0GM7sNt9bEQc90euHlb+oIyqRZqgfhcCOKr9pgLSVqlSqur",
-	"RVeAfH78QiiZ8fgpPX4NG0ambNINcTftudH7uHdpIAlTHfTksq7WBDZnv9vV4J+T4YXC/vUP0hAjiecy",
-	"pzsxZVBKPXpyetRFOC8IU+aa1tEMPd46HGZtzTVCF0pQXxXJ00MNg2/qKsXuWgGe4BEJUprhE9TXs6Ae",
-	"mhOj8kbzPpADcF1GXcQ44sMhGqKcvsD4I5f5ZsKylq/deeRVnxxofn0syeM8vMRJr/H5JT559TbBqr8f",
-	"7S6kXPCabsMSQlXCqxXMXzFzOcdWrHjW63oXTQZFPMylPZMfJGLQBGif5c3MC5jTtWdf/2IoWO31G7vX",
-	"co5Tr99wAVU2O2PBeLQ2uzu9K3LKmTRKohc4OCd/REQCTJbMgVZpOg2pKdW1MxV8EJLJ36FA38nX1Mr+",
-	"Q5Bh66T133eSMoo75le588H0MpPmCk/xCTEFvuJjhjXow50JzkbPk3RoUCPHqNqNQ2zL1LkbhpZgP9Si",
-	"L1Pr1HMKHFBfSbAI6oW78m13nq0DGBjm6CHXl9QR0ysacR54aBApFHDjUazFHigJQyUs9B1Xps4lHhgF",
-	"5UMu1syMTM1N/VS+nxIGjE779MNZ2zreISyvpZX8rYebo+SnH84M7Y3BI7dUXzMD2RseseCBgRLE6DCM",
-	"uhkQFoQCqpxu44ZKOggJ1JjTJ4bDkAi35GUFAy0h8UOqORFNWp7kahY+NWhIwxAJOhoDvUlVNIWqou1U",
-	"WdEiMG37nUwJ0lRNxWV9oM2dMZ7OQ46DS87fYjF6cMwa8MCYbUBp5IwEVHl6g/iNFiRAsz+hBllAKn3H",
-	"1QVWVA7pt7gMULUUkFnLR3HtWBRSAq4JkgYkUy40fbBmne1YuF56sOkSqncp8bzWU/CgT4AgWGpxEExX",
-	"6fcAuXOz1qIa5HZjC3/HjQtVjF9OJohdRGyySQ/4GB6ZawsX0jOuDdhAiGx2JxhoiDAzqpoQDzroHfiY",
-	"7Hd7CROaXH7DZKL97h4Y+tJbUZeg3yMhj+m1pdaygFzniHWy+CqafX+0OrG4C5RUBMwt70zzbroVeZBF",
-	"OpsEUHv9aD+3bjFEaPQw/pX5LSx/Qy6zzwcMZetH41AQHMzRk8yL8jRHaJo9AnZJ9d+C+3wDQqIJzZIn",
-	"wCy22UvwJ3sBLoi4oT75yPANpuFDwm4Rmko0IPpNmGDKFKZMU1E5jpTSXwZAXcENjBkDihYK9DEC691B",
-	"70zIHOyfP9bgBbl9glrA7bgY8LJdSpUNTu/RJee/YDa3L6V8kA3iViVun8i0g1zqCUl4/40D/ZFNBfeJ",
-	"lBonXjNF1fwhr3HsRefBu/Hx8k37SEOsP/x88f5d+gJ/ZDKa6r9I8AsJKHYZ8x9ire4W6jnBMYJKqfGR",
-	"i7RhM+YZslWWNf01Qlmja3gvzGhyHRcvn4wZN8P4KMQICaS7lKZatz8mwT3fx/oXcfNb9O0u5EeGramE",
-	"PKho+46nwKlkffXvgtzw64UD/+2339r5gujL4M/XT7eb0IQc3a8iKClQbzQtM3spjM9ncikUviaGm2xI",
-	"oe5l+RlKxUX8+TXzeQAky9VdN9SXVRCtO6euhEM+VQr7Y1e+r9g/zSR0ybv3GUYtnkiA9Q1hGI+ARR+D",
-	"hrWDzpQ0FnlTL1+h/n/97/+zA9rXna/sbgfHa5A7X6/vsiaXr61r0PROaBz4vXPbVgL7ZID96+f+GAtJ",
-	"1I+RGh6lFOPu95bXghisk97BYffOa00zfnfXi4y3XuyibhsAaVWb0L3WbdtY4U96d27RC56RMr1joFUK",
-	"gN2dgce69X/AbG6VqHljZ2qSvTsH8j1OsnvnNrFos8CUpn/WTHvseFFlq08Nv3/ntZSImCYaBZLQB0Gk",
-	"FoMwC8xcYJx2XrNoQEaUMfd0XRNjtLezDTgPCSRDimc7MHp1Z234vXXtsMYel4X1c4ET5gstaC2u8P/R",
-	"5EVLzznEHZjmv3+Ni5wnte31w8yD1knrp9eXLa8VX9Mrqr/k03a35Vlrg0v7Am6wn6Jud/fwCx/8aD1T",
-	"BbGxEyctcLNq3X1eQPOBW3fs0LKMHgGUr5kSUNB7QtmZ6dUrcHtJb6SZpXTfTkF6LZZ0jWQrPadggrNy",
-	"hO2Pku31wf92t9v1rPMFbHXxTqYaJAqD5DTMzumxunefCzbQTPW12oMmmSm12dmxsgss8C1aHOGuYudt",
-	"j6KtX9oPwPKWdU/hQkEUUHI2uaNphN0uq+aPcf5Ng+Qg8P94kMVxOLCC80nO9GuLRaFlxY0tcWGHAyoV",
-	"ZcYkVd04vrsNGtuzrWzvNqpG0zzeVHaw+1ujZbK/lY2LfNNf6DMpRA/rRmWiWUM80FyBPkHgSE0mWcQZ",
-	"fIK4hQ46DcNsvA0Y9/WiYhUtNm6jHoqY9R9O8BD5EKCjBZ8cStpd+w8OKFhq5r/zWlhoYtnCYgIPlwmo",
-	"ODEl9r2kLG7VYN1dPVjK61B3CICP7u13D58dHR0fHe3tPwOmLy6pmKlVmKvcl/rx7y/fv3tz9tPVxS8f",
-	"ftTP2xBLBVfDMWupWjInruyMFxffONEb6mVDHGw8cyVYPQ2WTXp+kkuR7iUpck9S6XSTaBQ9PASknDy7",
-	"SyKpI8bbMFBmtHYMbdudhUv2phnCOCQDHIM9kyUntcfd/a5m+FymjZNWr9NreUnQOrA1WTJi4cdh+H4I",
-	"b8WyZ/I94P/Zq9bdZ81ejHjbgqO/clhU4/JZ/Krb8ooyqTCrdVm9TL37Ru2nNmVY/R6RKT9Tr0NoKkLX",
-	"bnw1VpMGw1tnzAxBqtk3qefboHmcDrtWt4XS4/V72Qu6DC2nRoBL0NPLlP2tM5efqu5bu3GjPch3utI0",
-	"aKWOQ1uLtbpnlhIv2cJLOiFS4cnUdONSXtlp6/EA6QK59VvXhyRTqXQFdEiX+6w1nxrUbQdVcOo3nk4J",
-	"W0aYnPx257nSjnWGTh7DOgO71lf+pB6NNCltQO161YBzynasSy2HmeJ9lc3Tz37N5n5cKq5W8yBVYq1W",
-	"h7qQUkZVzYfQNK2Pa1/4oG67Fa/UdVy1pnKSTO2Mph2unB5mQb9SMkxKMk1YsxqT6tei/gZPcE2ES/OB",
-	"xcrGTMdExqi98GlYk0rohlc3WFBc8wX+g0yi2g3hWmEW1JS/4uTKK5yrLElerPliD705PXvrofdv3rw9",
-	"e/faQx/fXZ6fvX6l//jnu/e/vSufIRXs5DjrGpci83ZG9ZHcNK2PcU2YjVkqhVbj/S0TeN9SWSD0nkIM",
-	"upZ3DQu6RGfldE6HPc/6EZ/0MoqqrcS6lVjzEutnz4Rnnux211FSWtxbwN4wdNGjqexJgJygfocMSxLP",
-	"6yj4NctWUknbpbTTw9QNsYzvyNc6M0+IlHhUlK7+nEywuG44dYFOd6kC3eoo88NIG75bJ46xoZpWX/GG",
-	"BjyTHgmIgzGH0wX7hRm11e3sdbqdgNzs73VGu7tBDx8fLupgB24NOfU+HkFm1Qk4/1DmE0AlPBgIckMh",
-	"knSM5TiV9KNoun6nMLAxY36A+Yt2J0571si8KciIaiJEgoJsaHqsCWVXhAVTTsGwM1ZqerKz0zs+6hz0",
-	"Or1ut/PsZO9g7+DZzs1up9vybI9IarnafNBfhir+CjQWE02yNUGnivgqEsSRPn+qaZz929JowCKTnuew",
-	"3etddp+ddLsn3e6/WiAwLVvaQbfbdStzTa9u9pa23oMtUAJfJQKuxv/IOAcMQ3zDtUykb8YuHJBe8h7Q",
-	"WKC9tmSH2VB9omQyJVJdyTF2oEFIk90RuxsuIfIyaBOiOcY3mOFF/Mwf2Ndyg+fBXfa0ljTVj0JyhlXM",
-	"SKrj0V3+mBt07vXuHEI06bV7l0WdFCnSO9y2icbLB9i/S+PV1+V26QxWNVgmTJLDsnoqWVtA0liCpFXM",
-	"urXvWXT82sQ23buLkffrcgN5BpWbHEr3LoP0S6Y5vMvehcbHd9CEcU51PM7TWgg5NPuSQojskXv5G5cG",
-	"M3O/UjfIS2XGTu9o7q5Y5M/hSQa5M1tV+io4Ln7py5Dm33UnCYi4fQAe+QPw2WtN8cjm+4OVmoQLV5C8",
-	"EdwZuMJh8hf8IPWlX+St7bnX5AANx1HAAmYXtNQrLGm5wA+axWRGK8XwD873owHzE+dlkcZyCxMixa1n",
-	"aI4TSnae+mTMI0ms30h6nl71cxwTs0hQEyqbSfgwocx97hUI+dn3OtX5qFvdN/WA53pWKhfyb3iq/36d",
-	"/u4VT/Xr7R7V6Li5rcs91BWDVS8s/3aXJL0r+z6zg8eHherG23QXUKcsYH9Ro5K1J53itz61iMNqBMo9",
-	"/o3PMvP+N8Pd1HveDHWLFFs5BmqFw6vOZJiLLbRzaULD4UtpEj7ZJPWQ4mFBiVb84vSKgXqFnRayAQl8",
-	"D060qZjHaBpyHBh/V59HYYASF/q8bHhNWWCShVinRq9laxWd9A5N9l8TL6kbQTiRf00UIiyQCA8VEXHs",
-	"0KIYY8b+2iIsmtgKifEkxhMb+CAfvNqMl7LXYpxCup2bnmMSb3rtqeCQltd8ctzcTa8dEIVpaL9Pjz/6",
-	"N2QGA/dmr3U7CVPPTspRqaSQ1G/Gl8d5ica5QIk+T70QEthdrqlfcnv4tUIzENeJgr2L+xU9mW9oSMoc",
-	"FSGse0B8SEE2NGkOXHxXgYq3lzpkPSz6YcC56qhb9YMFkwRZz0TYFkguC5ozxxDpOaze0Y2Qyki62+2t",
-	"57BYpaVLNDPXZG4TqMyIICgQfDo1UQNNVGklZ1bDc9Luz0pGErujNS2uztq08GNia6mTTC2NhHHpxnj8",
-	"e3DX/AfBoRo3EWhinTS/XqQ1ZZal03CG5xL1+XX/eexCjkgoTdIdZCMa4GJYMsWvC2hF8RYVAsYn5DRS",
-	"48ZavBmeQyJErgl57qYCq63nMRnLCuC3DRZyYpoOfZND7p9kLhVnpG+LsdjcQ4YBioS5IRWQm4nKIH+V",
-	"ckFtyMaPeSpDMnoSCDxUbcYhUGyMJ21Ny9u6Ubu799Qzyd6SCKkbIuZx77wCdEr1PyFl1ykUGZDgxdzK",
-	"kPJkZyfEg47t1OFitBNwX+4Yo6KChEs252faDRWGcwNI83uHshsc0mBHkHDH2tagGWXmD8iWovfyw/uL",
-	"y5amiGPDFezc9HamXKq2vTd3i9KdBWXp1mZ7xFCvzgfZDah6vEwzz85YhCGZbStbzzJRU6PYuXNkWVxq",
-	"bkF6s9KTliHtP+KTaWKTwHGcVmDimIjIP7AYUhi09Zma9eRCRD97BciQO3A7xEJcROX7lZm8UUezpEZd",
-	"IjVuC/JHbbVDTCULBtMXr3BW85DVQeaFZyqdnty9FI7gB2QqiGEcP9eSPTJY2JxZn2I1PkGEQl6Ovr77",
-	"ljzrP9taQAuhWDkkKIHvbrCQ+VizFchJHrfiIapOylyQeOSvhXkG1Ljg9TBdYqDK+5qEnB/Pz5Bri56c",
-	"v3mJDg+edZ+WD6x3phFxK7jFwB6De80gJEk+P7sKSLWZWkCK1iwgxplL6/kSS1LlOJR//yGDoD5zqqT1",
-	"ydAiCCRo0F8tFuv4mtSkHLR9LEkb8nVmjfeLFCWJYcxF7pQwnPHFpCwgt1X48pZzSc7SBm4sI0FWma+u",
-	"C1alrqSUSZ5igSdEkWVIVHOOhK5U7s4luVV1vZWgg01ymH/fSnnzGA8heeVKiAjY5tDPJhGyiYZMWCZV",
-	"EH0s49jkOF3aGN8AxpJwWIyuVC/PGVk03hozhasyUxQXWC7mRAOT1rK+yju3OzUQMb3QppMAKaico+7J",
-	"/mz8QxcfFUFuqMtiB0FK4J/kPtkAJiXIKsFGxi2plrdVuWuUc95t7Xb9gz1yfHw83H12sI8DvDsgh0Py",
-	"jBx0h8f7wVHveDgYPvMHrZwPValbVJxZP+/k1PKcFSd+jfOOTWkPpm7rXsNstqEK64QqPEJ3cdfh6mbj",
-	"HuZ13cCbO3M3waf6nszultWJYihT1bz4ePb2lfMCNh7BDTx/68N1V0xWH4eX7F+H1G79Q78D/1DNbjyo",
-	"e6jJTfii2EHzfcLJDCIaqrjWQ6zBxAUR/vX9yfPO6YvRj62R77eP4t8MA3+8/6yze2/e6K0E+7pll/4e",
-	"fM1TstfdknvfTq9z2Y3Puofv9R5JRPMaAa61A4Nd63Uioswg0xArKKvXTI5OI2vpgpmVMePmdWMut3zt",
-	"4w7BpaI2HxeowVVARZO2V05B0wAfk9d0hZvwoDGtW6ljw8GnDnsFHsUawXuQchpcqUyPdUj0N4uWXUGy",
-	"Wzm4dcKDKCT1js22rU1RXPs1tqI2pasTidpA+jRx71cTPK03e9x8HWAVuVVXiQvTRgNRbyYhZdHt1UCu",
-	"dR5uGI1rmxjH0PD1x4GtW2OcjcfppuSeR6KI2EpEDy0RbTUi34FGJK2g+AaakZLimKemegjCEsXVHeSY",
-	"zySiNqst1J+z+cKvyVSdoD506ducwlTJJEHpKgnpBrUVl2SCaQhVFXFAxP9I+VzBtFOzJ7EDoP4sYUTj",
-	"ZEqnVzYdtvsmfVV+73pdr+d1y/6vt9bsYUuGM3l1OtgL/ut//5+W14okEXG9R+ud/JDmodUkTruZX+sE",
-	"O9idrZXDKLXtK6TTSJ/RMj+iKkkxu93xODWo4IIJ112c6vweMR58vW+zQ+pOvxwX1zB+YzNMssAU+7Fx",
-	"TgBO7prGB6znLw4qrkQtPeybEFtlQ0gUadQlxsbaPhAprKw/SwY5q0Vgwx/XHn5TyEunV4KYWqsNAQzx",
-	"oFF75+NXu4OMpkS4KJ7avcANounaTABBsy6pG1gTkSpu1yNJgfNXeCO3XOx3w8UaZvJBudi3eFB4D/HA",
-	"1juGyDJTb1uunhc5Id8+lPFoXfIZM2jFFDbptN0VwwHO3S+L4acB1iJc5DD+AxGSs9pXuCBTU95EHjMl",
-	"NciGiyxfOucD8qupPV5Ko/Hg1LbMbn9Fp5e25eqc8f14ryRH1lD1nTu/phz1eoxm6hSKgx1t0vOFxErp",
-	"62OJMmTCf8chgqjltULORlRFmrC3D486vcMCzij3CtjKOrV5xHjaBn1CrOyqGvjXZqBp1E8qQYi66jVa",
-	"o+2026jTv+nUPaNr8Eb6hi2XOFwi/BxCxJelRMh4KKLQkD/M3PLKPi8a3vdzMiSCMBOTlLqpax5Qsi/5",
-	"G8snULVIXiM8MIUGFk9qjfctd6jDIQ0prp2bPBYCCyw8g7p28SUO36L0N0VCMh1zVrM8xILHdTK6g6KE",
-	"h3lUKTW3zM5W8PheBA/N/z+0wPFrQpAbRupZDHMxYZpDOv1whp68EvOA+9dP828jVKJo7eAp3bnpdTKx",
-	"WNLUzl7ATFe9oogno0omVfGser4wFK7Mmt03s9ZISQnL8JbFtWceRr2VbG6FiEqm+esiGi5g1ufFOCQ7",
-	"QAd1PdQzRdUgMO/WKEHtz7b6DrbmjxkJQ1uFB+pYmwo8nZYVYVJri4FywWp1gGoGwWzMQ2Jr9GXNMA3X",
-	"a66DW7BlO+usN/bqq7PcDSx0GHKcXuqlddWrXGiMzF/Llx5j1OeioLVb1UFmZ4y6vBg/1JhQYZCoGprk",
-	"hr0js+LaUadWWWH4Zch6kosBX57xOqkBk1iJ7ZdJOmb4wpjWe93Ovv0iMR63dlubSHRdw5TeODc1pNs3",
-	"KsjiPNVZk/gi82ldeWvz+XGRomY9MsWKGnTNFC1q3s+R/+Y9rVNfs47WZ7lxp7ioUbOeCXOwSr98UaSm",
-	"Y8SVCpqEK6euWiMFQO5GNp80KXrUCM7Fqk71uxc5v9dXymQrNTVQ5iTu4o07rQRnmft47QEyPtrNe8W+",
-	"2g26Zsoe1e+nBk3bx3UsmnWKyyE10aWsYB2OSynV7pIuqdRkcfniSvUnLHFIX2mAplQ9W3SpdresX3uj",
-	"bol/e6NuaT/3Rh2b7khSnKlhl+Y3wfrL126f+LE37JI4lTfQfycllOp34jhovAuuolKjDlc4pLhZtoyN",
-	"ZQNxdZfqq45z9Zdqd3R1mBp1SNdjqt1xRW4nao5YufJHtfutpBZPqyhijDYXL75OXkbaMex/kQJDi3DF",
-	"caU5GU43qhDiKv2gUw7K5osFGW/RXdp8lXYJLhfqVhfVNiBhrcU3ZvenIZ+cDrxsOGM6ALP5nGtFXq4i",
-	"BmVCNpvIIZngzYbzrSq/fIc8fWloaP0R8rGej1ieoKIxL5CKBW3aZ5WY0G/KRX9H7HA2/PNeOenG7G1R",
-	"cOcDMMcr3KXioM8mJG9lxrww6nOFmVehmhtjoVNhoPUnz4aDNu63yl5l4zLrO+Ysxmc2mTUXmHmPLHJx",
-	"oGaTtRZGaK4yQCY0c5UBMjGZ9QfISQk50QCY2/SLWyIZrFZ4L642A8UVXBG+hyy/9ygqJ5WXTFqoj7RK",
-	"8bvsrrsc5mjIBYLGVCqBFRcy43uxgdI8i5lqM/N1suM3rN6TxyVJfM4CpH9+jvrx1kGqdobwQNq85utW",
-	"/SlIvyu4T6TU25lqm5urUYWgxTnMTZkKfkMDIhANcsM3LyRUjBUeBDjCMa2PDblqQyV4eLNXY6bvpRRR",
-	"zhU0EpCk2pa7cX4w+g7olXpoMNd4q38Ek/s1mdtzXaOe0YJXAp4QTWPlmM9yWNO83lEBZgIDD6CZpnou",
-	"SIE7oyal9Xo1khZn1L+YaAfdUCIRMYRlc2qSYhcWJxEkJFhCOuv3U8IuFPavU5VrDfXtNycoi0q5fGXF",
-	"urUUS17iNzQsck6Dr2MnoCEPNRnRT4Aa2/IdyYsL5YhOfm+NSRjyFhTXA8csRm7VjlGW7dRUii3P11Qj",
-	"P1NhGqLiYNYBZVjMi/y78sJyVl4ty+OzJI/Owk9pc0FBlmw1Li7/UHSAhSmKNUoa5zKjZP3C8+7K6zif",
-	"VGQ836qnttqQh9eGrKzPWAXhVoxuWCFp/dp2nIyEVvII1El2URLusCRi1kTItna7u8/a3cP2npaKIDjc",
-	"vHSLwa3bIPptEP1fK4g+fVHLI2DekVl5IO+C+uN+w1MqI0+2QWqbClIriJdy21KOJWU1KjVHyMgMgirS",
-	"vv2aP6RKFtL4TMHKFUKlCnAlleggvOr2dvf2Dw6fHR3jgR+Q4WhMv5y+ePnq9Zuf/nH2c/7X1l+lmuUm",
-	"w8bLY/ccDi8XOK+gmL7FPtPnHqpTviOzc3AJWYa9NNC4CuVvZlgiqfii8nc9jN0iWFMEK8CWe0KPiDU2",
-	"F4iIWWPBBAcLxXhDHgWwEXvFNf2vlutWIxYQARqlwhDECWV0Ek1Ak1Sd31JE7EqVcd+S+IIoq8EaEw0W",
-	"I+IHiXwchtIqZajRa8kxDkPECAk66AwCisw1QWMsxyQAys8glFKO+Yx1litpC5RvU6wUEXph/+v30/a/",
-	"cPvf3fZx5+r/+/vOj+3Pf/+PlldTa3FRVkDWqS1s3GQHnYYhGtqsXMK9Waby9owK8tyGUeWCkChDP1+8",
-	"f5cKRlKcL+itGNW7Ygpyk7RiAxSS+jKANGG5SKAevW5Boo9kpILIQlDp2oPTJ8JviDhBfT0l6qE5kQAO",
-	"mvehKCHgMuoixhEfDtEQsX5hDOISlAHlj0Eaq0EWEfOMYYMqjQqIM9IoslEPaU/EqPwHIWbXHsIKTbhU",
-	"6HAf/ZO+KBwy3rpCtWl6YVQiZss02tLqUKmQ8fjzHxER8xpFc8vDKt+RWbpgYI2igDmkydbX+z3+onWy",
-	"e3TU2U8xPYowf97yWhGD4jAuvu6zV6eMoN03KLV2tfzZcoXtDnY7+/sbLD8YEI3WemuuIkEbenivULnw",
-	"+mZyNYqIVA19qEdXIWWkcbFDfGsIdCN3v8dQXTF+WhqtvLlstMFajXB7Grs52m5X8g9xJRsDHPdu3nOF",
-	"0pKuYmHzCMPcPW8gVK7grnrjy1WUxpsSX7OwLqHPcSHNZZ7jSeHMYvfx26PDVATw7dFh2ychEZxVuJSn",
-	"ncBvjw6vDvevNuMLvhC265MAC0P+kzehtFJnxXuRegQ+u4+HR3udw+8xyLfhVdiEj3zDKR+BletP7UMd",
-	"d214LmuwLavGga4SNrmu//WfOaQQfHUbn8JKTOcK4YtNLZP18hVkcPghIxfXdpBeMfRxdM9Rj5suZt6E",
-	"cSas8Qv2cFGSf5IS3t8j/xtflTLWl18TtkwH7iw2ylpz6lttMhmmt4aXQr14TZvIfZpBPsaW55zkw5Ax",
-	"Sut9wkhve6EXHly8E4Q/MRn5PpES/q6jwQxL3JX1L8+RJDdE4BD0qV84ZSRAlCEuAiIy+u9yp7r7UlgK",
-	"WpSz85wMIwmFahVhVnlOJQqwfuYCxAWK2DWzKvDGOsvniEymaq6HMZ7iaIKvwV8SYcbZfMKjsiXnkAL2",
-	"vQgXYrNLESpQ2H1XeuYHKDNjavGiM6MpxUBEjPcfQ3g0EmQELWBDoQSNbgZpuNJ3Dh4GEqDBHGnhjeC8",
-	"ha2G2TeLWabD14zloNs+xu3h56+7+3eLJoOslekf5LbYiLCQ9Ll4ozx9SPolaQ7H8rTKG4IrjQww5Ocl",
-	"sCYpqot013RCACNRYCszl8JuE3x297vdajgD6yFRlSwyC98vNAypCbKQi4DCmIWQRsrnE1JkSMEKYauT",
-	"RxLPpaGEkPPvBPXhlenrizCmbIR8HoWBiRPCgYf6Q0zDvtMZ6Q9Ef0uZs/H0LWnwUH+KpewjrFBIsFRQ",
-	"71p/BR3kNZ32PzHOwjmkINVXhTMiPdQHiqAXwAjYp0XEOkB5CYsmJuejlJpUYhrqF42lzEuQj9NrwRCu",
-	"3JrenvjMXK8FSvUBjyiLcwU3MI+6NORTPAJXYRZIhCecjRAOQ/hWoifnZAie7D9INOMikPkMnH4kgNed",
-	"gtDR81qKKxwmf8EPsnWyWH4627MwTEYvzBo9qURUPjeu6FRIIOW9mqlf7ZLyU/yDz9AEszkCXsDkmm0y",
-	"ogOtdFyzhcpssyDPUdc8aA5DbXbbWnPmOYn05mXX4+AtulsfsJAkODe5kgtqccLPLpcyPO8MAhqGPBJI",
-	"jvFU4zk8mvp5MJkdNct2gnCciRluikRP+naYvj4q/QJplugpRLD4IZa6hZbO+k89NAyxWujwiZl1P/UQ",
-	"j4RuDsEb/afPgcQxZH7W118S1NfPKPS0S1ZjIi0xNJkqT9ncbDsJJUnZxXHME9jLmkJuiK5qHQ/J7nB4",
-	"TMj+3tH+oHd0vI+Pu0fPjoI9crw7wIOW13L09srRu5PD3u6eY/Uk8Iwm2KWDp7Rjo/s6wGXg1md9vB8E",
-	"H4Qmq1SDS6zviYYYCIY5IrD7+1gIqvkRTb58YpxmFPguUC2xAFsQhvCVCb6VQChP0Pmbl+h4/+CZ3vD5",
-	"lPQ91FdUhfCH0Tj3vU+sHxClCSqQUKPi1ScZ18LDLECOdqAnfc356raGN9ctbUZf9KRvrcr6y4sPZ+hJ",
-	"nwa6qfvaQ/1IhP2ni6cDAsh+d1/vibK+yBFDvW4XBZyYynvklkqVql/5+2evBYfqVG5txlV7yCMWAEl2",
-	"2urWzk1vR0RM7vRA125Xs2wKJ3csa/FHFDPhgvzR7g6Phjg4GLSDY3/Q3j88HrZx7/Cg/ax7dPjs2e7R",
-	"8UE37ZQAsMJhQEEIhd7YdTupY8AjdQKG+ZbXAqWbftlLRbdFVPrH5eUH53/xpPgwNZYAC0kEeZqnXSUC",
-	"oDufwiddP5UzAe8OCwyiagIQhnymX1zKEEaawybML5YAysTL9/peMCXm4CFDsD9GhgKozLSOlQfa7PDa",
-	"8BdU6XVkxM9l0r+9wq8MtAWiKQ1K/F0GIYH31QVYoWvKwNltaobUS0izmcbr5vPfn7TjP5/+7T+KNidt",
-	"gCl6YtU42Q4srwksoXCb4ytQLLyZA9Jrjvfwib7P+lDdZV/AnQIJ3QnvdeeIsVQPLqtGTy5giYOh8eqa",
-	"jSlgi55U3ICvVchHSJEwNGKTjyPZ3IEmdb1q3hx725dEd1FmOLNOeRzbIsp9PD8zx655dVmEcc9RP0VO",
-	"bFC0SqbN3Y/Foo4iLMuyrrhBhAk3zlthGI8uiC2ZOrZFUZsFR8KvbtPio4jpT+o2eIkyBhAuQW+4pWb9",
-	"GYSJ6UwhY5W5+c3z3hfRJQiHBYEH1pBjvKnuCt5QmddpEkmlhR7nltXrwvMVu3K0TmztgsVan6z0vIBQ",
-	"2AE028SNSiCWaiCTvVvL2JWp8zm/pgTs78HcYntq82oQlurnoRD1UsAW+sDjieMQU2BxYXwMi0fk+kqK",
-	"0rIB5mZoOD0jk4Lnoe2FnmiW6vC423vqnhpH5U26et2vWk/kdqkI/RI7QsPM77Xdfgv1KliiaYg19KCU",
-	"jp30nC7K7bJVRWUweJk3W3FGeOMf/rK4WkgsdAXcj8A5C2Hk8zC0wfJjvKQ2TEpJnnQx6e9VKykd0+12",
-	"19ODV6qf07MXqK/jSinNq3bE47pR7kF5bQ7ola0GlL94WCHJJ8RQOn2pA6seLTiT3RQ3fW7IH8K+T6bK",
-	"ejAPiB6FTvSEJGh9P8aJdDGYezJp1DrI8vP7FYcRqbxldAgURzn9MTbUs8E9gwn2vBb0a50YA9m936+6",
-	"FyheV5UpyAzpmt/brYJTKeEqFw4DfOPi12x5PazUqbgSGVPMAtz6vJGaTjU2uuDUqhN+1NhTdzJL91b/",
-	"dIFvSNBYeWpZE5AXgCeylhZjpMv7IyqlX37Qiw7mSg973NvfOzIuXSZg2YCqPwsiZaraMAAiTcFxKpVJ",
-	"cgvq4JNjzdJOBR+Z+MquK+x06LWs9a910useei1r64Im0W38W9dr3ZqRuqnCY3Bgu93efrt72O71LrvP",
-	"TnZ3T7q9f+ldNZpHt1yjOjN6FfP3lT37bkq+kdEgYlS1b3oZZlWNMbtGcx5pRp9TSa7s3nS9FndmAKf4",
-	"FsTXYk7rpLcb27WNJqU7OPR7wQFpHw67pP3M97vt42Bv2O7i/cFgP9jD3a6eV/rcIE2oh5NjvHtw2Dpp",
-	"kb1B19/f3z0+Gvo9v7d/jIeD4b5/dHx8OBwc7+7vPsNkv0f2D/ePB8d7+z7ePz44Pu4Nnh0d7A6ODg7S",
-	"ltUepPghcEawzCS/6++fixzzDVIscpVa+rTW3sQeWlcNXnQnNVMFttrWyf5djIMLGpOhHTok+sGjBsWn",
-	"XCrzztUxANlZju/SuL2QXAZiXMgt9lU4z0l/Bo2c6lZa062JWXJhNil22dUoSs3d691lL9KymBwAlko0",
-	"+jedLh/22V36LtaLnQNvFtPHRM+5Je7l7luKVAZYkTa4thQZEO0AUHMvvoxlADKOGJkRgSyuGVWkXA7n",
-	"wV1yr4v9AYSRLPVxBAvF85ZtxyszbJ6Cpzfm8C5PSUq5EDd9YmMBbaHRSDTA1Z4+Wdd+AVV5xAI0FHxi",
-	"hDx9czyQ4DTGmB/ikFTKJLWBhlY6zpC++IO+oV+M3uELRAclpj9HqT8vOfzDZVJzymTXjylsQQhZegPu",
-	"cgQ4P+YL/bUmRdykJ4vUNFJoQNSMEBeo5V8TJfW1hWCcpkdwdJei+bUjU22H7NXq3qVei1LkCemNAQno",
-	"9XPQRmlSw5A1NBmypGUWw++HVJNBi/1cIFMBoCld7B3cZV6v4lRiLuwsSXIX0WDZCWpyYh+4hZqExiJ3",
-	"xVk4759YaSZ2JtJQSWe0g7qaeB5r4GyxW3PosCtp1DYPaWr0pTjb271LXt2mD0+Ri8VhmYuFnfCohhtP",
-	"w8PbvYuf91K8gieLBo0vgH6W0+nga0qH6SGOy3RGyUakcc+LOZDkJYnXnHlA44NznENyV1OvvMPA+JV0",
-	"m5Vcx/hhydH4LPlJbUTmkSxk4aNV6oySW+JHsYoKkgLiEaZMKoRNeHcxA29401Tk+FKmuds96XZTTHNc",
-	"l8CU50tihu063RcwlmkTYqmunEnBfDUVXBGTnMcV+k3xn2Vc5jKUdQZ/IHOGLizStQquUt+2GlHzVt8/",
-	"NCb8xFWu7C5WRM7n7uY6DNXB3eI5NRcJOXM7iCSmQcpDaSsRlkqEfwnZb7mP3VYW3MqCW1lwKwuuJgtu",
-	"Zbet7LaV3f5cstufU2LLGvfPI2ZMMPmnNZ1Oqfxx2rvLyUwlD+dyc1KOHcpIXI0Fy2zuKmOJs7iatsPV",
-	"YKuTLTBin74Jz0ypm4X0VJXsZZa7WOAPWMrVDSnOrxHNkrByNiR3WAUikUoyRxmZyHKxhAVp7y+qUEAD",
-	"Tb2W+H0NkhSchjLUcda3qcBL81ktUK3nySPOuEIfL9+0jzRbKMg0xL6Jjfr49zdv3ryqdtsxpN8kBYk3",
-	"qskduXBObJkXP6UEqEg4ls4UxwgJ3Pc/pDJ+ll+x4xqE+AeJaPAc5UJFmtLQcvoXqxUyO5i++Jn9zF7h",
-	"BaHeSzQi6W0s0S29pbJaD5C62dNMNE6T6BgRMZPr5ftRNS2aNLPgL/WVTlrGwNcMEz+PWKUPAAzopddT",
-	"csDnW1XPVtWzNfNvVTtb1c5WtbNV7WxVO1vVzla1s1XtrGyMN/z0A4pNcYT1ltH+izHaGxQ/k4wIdSVQ",
-	"KzdWyqF25EpR9IKIG+qTX5eVmLRJyJysYPR1tcIthlGYKnPW6nb2Ot1OQG729zqj3d2gh48PM7WCocF9",
-	"R2NkF/V1ab3N5Uo219DLjnkP0RgX351ieKsI/m4VwTG+PdxzatDUZp3eODZujmIn66xJsu3FraIA8bjV",
-	"BBta1osdKiw5YvC5OBomsT/dA0VY6i7YuJBJgZJhE97ptbPwpw42kSqaBsgWOcqmLumSciKXRKpVAv6J",
-	"tDnsC2uMZGp2/P61dQ083ATSncK57ty2lcA+GWD/+rk/xkIS9WOkhkdJIvn4dw0AZPXtHRx271wCnKJ8",
-	"RIbwS5eXyGsZVjZhFWErxCIq9ron3W7HZA39Vzo1vWU2peLTwk69zoFurzDwdK0ZF9dEtLutz3XLmCzF",
-	"jdO4zzIB7VlJZhaTblUqsG/ptyGxqKGZ4IogqjybKmSC55B2wSaZWhptocXVAg7vTElbyQgyP9hY+gKl",
-	"Q7Xut1dL1aKfcQOUVTqY9CZQDjCteOnF77J+CGvqW2q4C1tUKmRDqELwMwlyGULcAVgWAUk8L2VQGtn9",
-	"Uyb/2ipfR3s+51U+gO5lgBEWkBKOB/I13heUB3fuoq2ixjhcyGjsUqXEllZzoBZ8O5eXubgJWpbR0uK6",
-	"TDHJXFqZqVaVv0ErJYNbtsNmw9zvHj47Ojo+Otrbf7ZQ6me1Qk+pJOR3JWWfMmV27krKQKUqy+junewQ",
-	"ixVkqnObxrmzDfAHu/v73bsFqrvJSpSu6EhldPfqFasKq4BUzpfDhmWXPk6/WljbonKmxdIUNbpkSlJU",
-	"143OlIWo1TzJh17ZPC6x0DRSIymbUDlHUvugumm6Ylhl63SdgurGK5cVq7nzqfpjJW3ZQ1YdW1ZlrHJ9",
-	"tXe1fk2xhfW4+giVcwgCilp9yapLMCwkkc5WK1sBzQuKllXuX65UWXX7kiRz+snw0JvTs7ceuvjn2QcP",
-	"vT4/f39enUitqIBZvS51C5cVbXSd+g2Lma8XqjhULjSlSKxOKFfKlrwcY1Yk0r4xtUmTimR6F3OsSfyo",
-	"67NpbWs0bms0bms0bms0PoIaNaXUzumc86lDXZ5va9mqzjB12PNszsmTFYqyb8W1ZeLaZ2eK3u1uJF1X",
-	"7rDD0CWp98ASAs55cJbGJ+WaThdUE+X2l6pMe80y6VmUqmX5SWfdy6ujJ1hcy6YVhhYsm5XOgbaiVX4o",
-	"c3qrZHSsslSmXBKbqaczLjMSjfENsUpOlxicJ/bMJLO28a/xTF5TLgyRMKoav6hyxD17WWTvgpvsaxPf",
-	"n6M7t7RG3fbvsoA06nzYACfySke3EV+bxV2kNrRRT01zU9vfqO/BXXxYX5t5euXtdXZ6N1xcScV+ShaY",
-	"OZQEZs/hRtkdKilEfOkYfZsSVGCGFB+BicwD6mgq7FlfUbgWRZWK678ANWoa13onv0lx47KHtZWtRvj7",
-	"54XSx5XsweeFx/HwaO+w+1iUmXHl5HotMxWTa3SpVSm5SPZeTVVat1By0YzpesnVOtmCOsmNO9VXzK6o",
-	"Al4op1xHA5yUUa7f+lGpmJNqx5VNy6ocf2M1dr6aca0OtqRBtY48U734XlXqSfHiymnqat/rFSsuut9N",
-	"9Pa5WsWNOsQ1ilfYsKYmgJqa/Loq/1V18U306/VKDxcdYG0Ne77ycGWHFSoOpxd2D7WGGw3/3aipgVmt",
-	"racu4kfTS27tdv2DPXJ8fDzcfXawjwO8OyCHQ/KMHHSHx/vBUe94OBg+8wcFCm3RsFp3zCY165Fhlxp0",
-	"5Y3LcxfyS/VnrMk3ZaZMM0y1ZypinFbuHLMd9UfIc0S1e2Y4o+a9mi816drwXNawueRYrdr9Epardpcy",
-	"1qv2AFkWrFG3FbTXeZasUUfLmtU3fWVYtPu1mCU8Wu15LK/WpH1THE6Ytdqz5Jm2lTrGzFuTLUxzbU1s",
-	"jo3aOy6ufodN2QpXsfrV4/IyR+7Yu/rT5Ni82h1XYPcyK70Hfq/Z+N+hzQ5Yv0ditNvqK1fSV26ted+J",
-	"Nc/YBB7cnPdwYWA25vb3bSRKa5NxxnGSgtqYVhmw5oL6K6LV9FhJqquFCsSUjULjYe+ZVCeYzZERGfJv",
-	"RVFCMhimIDit04X//StVIb110uvsHnitsQE8XWZ7x75OO70dgGqn98xRchPX5ui4y1fmiLf57JCtrM66",
-	"RalWYSx8Ev3ea0E6Mv0XvAROcIIv8/i0SKZTKfBXUE9mH8R6UbfJzuYP9sIUo18SRpt4lJrzKC8Aax0b",
-	"GRoQqN5bGLF3Dx7ejRS2ruHCD6kUNknZWrADZ63GpVl5lmeHeW+juU+so0Ts+RBzW9VOyxErrUmdyg3G",
-	"RU51t6hqjQV9B6lBXM2hFMJV5kt8xpwvRyAdRAlJWB7sbBdhTySdoCRJy5igumeXCDi4nHp9KAwqPUVT",
-	"G1SfomTSg6RYUplYtRwdA9bQUg4gD0kikUV6z0ojx/1ISC7cCQ15GPIZZSNYj0kf1cdDRUTfxntxs6kh",
-	"lqpT2yu7aXqKFLGv83xcJUkqANCyE7hYUtncugMlumXKkM1HYvOByueon3hg9IHl7Nv71rd53yAyLptW",
-	"a4PuHUntYdt7Ybc1lLFYWZfLUkmn393rUxC/qtJjJxkxUhmUTtv/MsX8O1ftz3//j1bTupfJDIUnGBsm",
-	"Cq6Pflv0kbli+j/IuIjzCZrQMKTSvCX6gvkE9Y6fdT308fJlB72yz4+ExGwzQZWC/FweUpznLl2JhJfd",
-	"KNuonl9Q4pbxS2qVC1tjxizcFn5N2JsQj2qVzk4i3L8mvum9lLd3d/FV/+yVBNJjJOhoDMkdRwIzRYIO",
-	"6sK96MFeKnxNGMISzUgYeqbItqmOn9lWs8B0ymC9Sg2bTSbzcsypLQ1e3wvwNM42YwORhzwSyWMAOfLC",
-	"iEwFZfqGm3Bgu6Z8qXrNVt30OpqbCim7NoKEZQDHSk3lyc5OiAcd152LkeYLgTHTYrsk4dC65wYUA5SA",
-	"KTe2KO7vX1sDCBtt4ek0pD7g445NvOeuTOqXGxZ0+JQwqbB/3ZEhnc7w/O+6/XML9I89l/4m5vdefjw/",
-	"f/3usqBwfkGV4JyDnYW6Jvm2x/aWsutlAbl7dwsbUs+zyY7/i+57CV0zAczZYOglUexFCU7i592AnF1h",
-	"0f2zi3lly7Y3xFIof2y7Qh5EFmdJyts1E0XbBvER36ayKpkRM0eyEcxs3/QAOc2UlC1MGeOoVECzvFY0",
-	"1QQvAKls97Dd7bV7B5eQIxrSRC+6xtXUQ9rTOmNDXpqEackpQ79V6ZCtwK44IzhSYw+N+HRMBEhcpig8",
-	"FgPqY+aHVKODllJs+qL7IUaP7PAdgao+/cdCwQ7vcrtYxFmO6WisGcoJ9QVP3e2lyRxydLHJomOyWJUy",
-	"JHMYRSsP+azRwveWCGN9e7p9D/UvPn748P788vWrvhYH+69efzh//fIUPtu3OqRSeahvyEH8rV3DDxLx",
-	"GYvJZmWqkhibSvKFURlfUS3WIB/cTwIPnb95ifb29o71/JpVXF59b+lrkt7rLM4k62v85gB6NqVGeg4j",
-	"5jig0xuZIjSNSUr+VhZrZE4ZwgPJw0gR9PH8rBKhhNGz5LBJz6hRyedhSHz9rcElZ4APBvPqisHOfF6U",
-	"Ty2gGOnf0YCMKQssVrLrCmxbyJ4YLlMLxOcoV+EbBOeq7PB8YJkNDf+Tsa+fPQfdlYWmlaR+zK9rQ7B7",
-	"lX3iDglG1ukWcF8mfVPYm+wc2CjGahLWGU9vK57Sjt38JcMuHAimHds7exQmkeb3zC58XmQX4/vR7G21",
-	"kuiyZMl3C+i5aMec4blEkEi98vFK43Uj6ehXcwlyqZ3yZju7Dfk1p+ZdQrcSTqPpI5Sir8pl1ozZZCZn",
-	"REhE8xLQJpErjw+DwqxNmspOQ0xZasGdcrVWxUsyo2oMSugbwgIuEMOTGppoWJltVOcs5AovifOuSBYr",
-	"UcQCmytxxkWQHFOp0gSNcd4v4yEeiJwYaGfcFMu8ICOa8ZccxK/xClY8BHfzvMIjIDdEzJGVEPkQvZ8S",
-	"BvkoUcj5NcSzdlqb2RUjJK+6IfrtJn4kqJpf6HHtnkRqDBrLQsbw9MOZqellqqr800rL9jssUf9/tk8j",
-	"NW7DECfoU9Tt7vnwK/xJ+jZ8F8+TjflB2u2SSBLmJGqqpxwTHIAe1qpg06OnMZP+k5jsXAQL4828ZOl6",
-	"mXoYLui/rQL6BfQrWG4H0pDr3WmduNHjefUbD5Y1PKuzZQXzLtuflKa87vZkRl/cnzvwFTUKEp8zhX0T",
-	"NWA6X5hbrJ9rEaY4mBFV42jQ8flkx1HpEA/c38blOGMTNj+gqSBTLIhEE+yPKSPSQ2PMAol4pJz5zPJi",
-	"sSEzcQ2w6QkxC+L35o+ISGsHgOoUakwmnU/sTCE5JfjaJJqcUUGQ0euDGlnOpb5R5m6GeCARDgXBAczg",
-	"IckTwul2WY3J3Aalc3GNImblzc4n9on97W+XY0HghCQ8EOmn8W9/M4G5OAyRMEHrY4KkbqVvuz10qJoi",
-	"yJDeor5mZf/rf/8fe+zxt3hKdzRTDL99Yk9eiXnA/eunkL2RcdcQKz2Vh2ZgRO+f+j6ZqhOUodTv+sgf",
-	"c+6qfNz0EDU7FZAhjkKFnjhEe9r5xM7JFIymSIZYjm0fjJTANKRsZL5GE3xN9DICOrQ+jwZuVz2ESiCD",
-	"SJCACijvZvfO+AvAvsm//c1IuVOsxmCNsHk/KYM3uH/bxiHFksh+B/X/8fr0VR/OQxpo9fD9n15f9lHA",
-	"NWr133+4PHv/7qIfowu85v3TMOSzvp3+NdBm8Cv7298gvTAjyNBDD/U/CD4IyaSv95NLzRlMBnqgNG7o",
-	"FYehOVaLWT5mxl/BzPEPuJN6aPsUmPX87W8nmjieE8Di9llg7ZP/s/3evaOZH5/EmENhS9SMazQP9SnI",
-	"p94n1o/pZ/v0w1nbPgla5P4Vi3nfHEj/JWeKMNV+zXweUDbqJ2lO7ROF5TUJwI7sSlZQzgATYDFowAMK",
-	"lxjSzyZlLcz+QukiLtC/pQrQk8Xpnrqdv1WEwasJG3HbnhIxoTBX36CDcUDgM2f7SRogUDKZe4pZcpOg",
-	"2KR8rkcLKNZ0pJ86mE/MnKKIQmKzSIA/IexLyEeUQSp2Y1A3ozh8Q8NIgP1Mo6b5acCD+QmSShA86SOs",
-	"d2VuVgTJ2rEpzveJmRYwRyzUweRTwjULBmH7hGkIOCBJOIfxBQn7gPZAUqw6bcwnifGh84mBiOwTZjhh",
-	"R/On2B+T9i7IXlnKPZvNOhh+BtHT9pU7b89evn538Rr6gC+yCrMPQEakg4FhhW3LI7rx7RPQoewGhzTY",
-	"gXbVqmErxLZOWnudbmfPVPkZA/exo/8zIgWuEGluIdaLUelzfce8xIQoJhqBXlhFfdJYJnyxSfGa6gDn",
-	"mNb86xafWFr7r4/YQwOuBQQGZENjQAe90yioSSFg1HOEkS9IQJiiONSoQUeMCxJ0UMqFgUq01zVm2LhW",
-	"HeOo/5Ybmm2oVSE11xx2W6NFQuZ2u11zFRcwBj0JBB6qNuNKUTYa40k77t/u7j3tJC9GrMLof2JuYIzk",
-	"RNO6KR6RDvoNqKkJMrNb2kdPNMZqeqCfAGTq2zyFhZhBNGS7FtTkksMgBp3ju3ymEWZE1K9Oqs2mQfod",
-	"ZGs+e61FcmDg48I1WX5LXlsHKZgkW+gQOGF4LiDj8QQcI9AThyu2gi1VFsx+Np9MyzFdf0REzBOeK7Ml",
-	"jlvEhRVFagJx6Si/ES9SuOwE0nqLWrqYz+BuNuXM+ovsdruOLXRG0rwkCFluEmEfpiip9HKXnnqZJPMC",
-	"RtGMaSGaQ2LDWgP9g09IbOIFTndxU2HJcQLsLHVteZabht14CTRVv2aCl4Yw2fY70Ni1vfNary/xqKoP",
-	"tLnzWs5CsKytMXJpkPZqHVK9DUurtu9s7RKjxUyfc8tIKP/t1fuXl//54TXSDYykYkUX/XaYL+zzYb7f",
-	"Sf2wFA8LD8rR7O/lVPbLGsdXbOcdV7/wgA4pCfQM++Ykl/d5gQPLhUGX3ePqLpec/4LZ3HaTGSnfBJPI",
-	"aDLBYt46aemjT0svsdvN6YezlJ96/MqCyxkwAq2TRP1457X0noRq/O/Sx9uihrULhvSGMCIl8sfEvzbc",
-	"keC+/maCGR4RITvoTCHFI1+LIIzQuCyIVFxo0cN8CqgEe8/CM/IPWFBrXRoXq7L5dX2SZucuQW0HqX1l",
-	"O48FGS7wPJGE3SKhVGYlKowtwF5rZ0KUoL6siQjAMBDLko9wNCLS8WXgimbEeI2VHwSfEDUmkSw87l/s",
-	"tJXnDUQOFMZZKmc52Stht+oK4lW+xhP9+CnBqk8tz+DFj5/0DJ9ad2ivOYlzsD8aBDjXQkxSm+sHGS+x",
-	"EgHcqWsMyNi36qGBe4M9K7LbMIq+K4ii+TJQJmiKDvovdMrmxiFbi6XWDQc9efn+/OJpIYJo6eH0w9nP",
-	"F+/frU0U8uJLhjA0yLlSjBffliH5np8zi8BUJgIQlsge+XIEtkfadqanGIvn2PBDDbA4VeLNuirfP17/",
-	"5+kvb5vhtQMsIYEW5BPkhPKGBG2LuJtFXHum9RAXjlMjLqi26zJiujHNcWJQpmmAQ8x84MMuY6Yr1gvY",
-	"AjkTOkr75QeckUIcPXezPEZ2zBai1OI//Pmwz7HXOujuVfezlVs/MnyDqQkaqGLlZqlSenkYK7EqxgtA",
-	"qZteM6VcrH1aqoR7aojdiPMgrTKb0TBEAU+Fj0OYGw+JfA5kFMqSM7C6OFUVohLtd3tJobRrknXkRSEf",
-	"QUF/FiAsrxEeYco6qK6GrUQVW6a7Wg3NGwntKUXHgyhO7PE9JtXJQxL8bq+6y0eGrfHVzVPjYr/hYkCD",
-	"gDDT47AWNAZrDRX4RoQnJjWvrI0jvv29Sh2CJjOJbSfRJHQ01WktahgsDdoZYGWy50x5UQYSZ8Q8Sd6p",
-	"2GEjMRxb6RK8rYzly7xwXNARZZr+YGsBtpFTikOhXngaqXqO4mjl+GfDpclPjDAejcaejV+LTaFQfA/U",
-	"y2BFTgo4Zn1jwVrnrtQVDfomQGtMrOKcD9Fut3dgAj5dsq1ct34RYRIRewFbZ9xCiFQveDDfGEUyY99l",
-	"vU60vHN3j2QQJj2Fcy4jWY31K+dkyoWS+au/V7tn88tsOy7e6V79WT/guWbZLjl/i8XIdj+o3f0jk9FU",
-	"/0WCjI/V/u5ugzGsvkiv/zVTmiWpS5nsEKsSKNu9kk6dymskNTuBw7QbiWYl/DQ/JMx4hkoN4J60jEkX",
-	"bJvWzNw6sfkFfApfT/BtezBXkNqku3908OxQf8u4anPwj9DXcBoNQuq3FqifnbFjyFuK/MVfAPGjkvhq",
-	"52tCMe52vqaoxV0pi5bQRRcVbngua320HoIDHCBBbqgr/o/RENMwEkSTRyodCxnbzsx6Ctn9F/BTAR/0",
-	"3d3CdfG312TuMy3k6NM07MNGsd8cSXKoZQhfgt6UKSIYDpNA4EIMdu93zm5bBELSZOdljNHv8ISAB31F",
-	"D8esxonzrduGBie5K3LZZfmcumYxurqrxrm9RlDNfMmFMi0kOATpXsjuhNGjQyKsDnrPwjkif0Q4pGoO",
-	"LkeGJHguUYMWVJzrk+YunutzoqEC4Q27eGzLemOFxlh+Yowba7Zn3E+GkdQjOmc2k+oAyitTaZcZmErL",
-	"MyzRhGCmrEUfdO3GoVPf+hAPwCcldpf7QcZQgZBvxiriM8xPLzhXBcb7iiN9A/CeBXWO37R9Adneajd/",
-	"Fadza97lTRSGDRYW0TA4W2VpTTr9zAcNm9dvbBC8fvu699YdHFcNV2+7fBRha323hVQmQkEw/N7aQ46h",
-	"jm9Lff2SIcKvOCNFrOhvMSkgAaRh4Ix4CIeSG0c8JyYENPg+WdVHxOS9gqPLkOKGL13mXdPjyI59BvSv",
-	"xsfmpCXwDLICL2e3Sl4EhGMG1EODeeyFC368GfHUCNJUIMhjRDl7riXGiKm+8+C1tfytT6rNvNj5xLT8",
-	"4ybRbV3KlGz6FQAHhZiNIjwiJ6h/TeY/wqvSN+6S4L0qCRb+GBwwh5SEgadhMi7CuhFmc/Cytry1CTZ4",
-	"/on1R4r8aDrYIZ3aOKTX4HaHhBaH5XPUD7AiV/AJAkbjrE1WulV04n5+jvqQxlG3k9d0Cv9yody/V7Bz",
-	"fe8T68PcdgRmPnTQR5Ozx7y5+ifz0MbnY7yaJWGSwHPnvPcKnjv9Yq/22Fl0fgv5KGsQQYf+13TapDkX",
-	"qmHz9xCDVr8PZPtv0P7dsGGHnxRp0PqtajR0o5GbrONdk8YvDba/Zw36vMKKnEMBhvp9LumkcZ/T0UiQ",
-	"EVYNXvcmz3ozvuEtHjTr0IjnaciRNGWRfqLqhUkg3KTLS5PsuUkXp49t1AkYq78qJ30qmpwKrOl1qkLH",
-	"fQksv+Amy7J582q3PydKUNKgg0u5XL/Ha1NOonb7l64SSeMev8Z2gocRQZr0CTkOmsCU9GkM1csxpqzp",
-	"fG9oSEy4TFPidwY1GlbpdEH/TVYV5GqaBzhX1q95qUD2HGFmovyNqWhRIstYNu/BOJmIVY1tlFshsFAI",
-	"vAB5ZWNCYEa5WSAEVhojQaXmxMAxn0HsGBYBrJAECCMzufF4BteFjE7OaO0HWnbru0zFfdAGYoZwMKGM",
-	"SgXRZD/YMJcQDz6xSQRx/1SqDjpFJmmlXYYbFUJMQjzwzII89IUPPLsaD5mX1Gbe9JDeVKqIryJBPGSq",
-	"IZiUaBBnkypapWcJsU/kJ5bYF3TLa0KmEkRAqiWqd1EIEVJYWoOERHggwQ3UyLVxzKEit8qzQ8ytrBZw",
-	"sEMAhEYzKfh0SoI41AgivPom5K/QLmrkTE0q7sky+o7MYPRattHd1bRYuyktlgvYxHA37VYMCBihJ8bE",
-	"tymtFiQ3MshEpckiujW0bg2tgISAFRjI2z0ZVgu0dDNBQUwtsAaBjiZt8IEvUsaenYBKRZmvdr6CggJI",
-	"bF2DqouAV1b15VKEwkgITzgbmZjHYm2ghySghGdydxtiCWyIHmSMJWKFbpVO+2RzmayogtrqV76pfsVw",
-	"xvfLCpupXKqpEu8++NW8sJpDmWA2N0kwsCBbHvj744GTwD5Dk0zmBEuT+DBLjMb4fhnkhoZgEgZGz/e5",
-	"jJiX0OsciW/bvEdpQv/VVmW9a2bfN9H+8ZYZj8Gc0dy11ewtnzEwoneW2Mhb92HHPLdWTPRDWdW0HzZt",
-	"38xygiN4rL7V7W1Ea97wiAV/RvMnTuPqxuyf1fbO3C0BY2bigqsRAxUZ5ZAkeiWGOBVHd9r7shKLs6qN",
-	"6luppy6zvOJf6vX9i99fCAPb2O3d7LusUbbU3w4e5eRtzT3E8Qts8oVUSlXQ7mE9JvSD/oltPSYewGMC",
-	"DnfrMrF1mdi6TNy7y8Rj8oAw7RsbNR+x40Qzx4EHdptYyUWhqRfBa1Of+R6dCAAWqylv0uUtHzXvYezS",
-	"j9Bf4RUVrNHF/6fFG4FHpqxyw2v6siGmpns128XN+BLUdqrhQRQ2cXuxHV5R0bhPs5VdgA/GL3i6Qpdm",
-	"M12SW/V+OJSkAWH4dRJSFt2+kA2hsv1eYYVX6viGhmSljhrI+3czMXhoyMfW2+Qv7W3ixJpv6GdiHDGM",
-	"M1cSs2X9OWwomYJWVoP9hQ+Sr0nI2UgixbX0O8EBMehJXfyZyVRb5Eti3DzAmSTjQGJ8RPKeIxm3kgoH",
-	"ErTEfwS9MGmptcyp9+wTwxKFhFHCVDg3GZa4JM7aIZd4gNhUqfflAmITnG59QLY+IH85HxB7te7dCcRR",
-	"zyVuII5C6w9BLIzlPmcdRUyXtPryYVxF8grQtZxE9GBbL5Gtl8jWS2TLuzb0EjF06LvyD4Ell1DpHK2v",
-	"16qOt4meNO9uAq9FyEeyxuNg65K4yrp8JJPtL8m/EnJ+jShT3BRBKif9b/UStolYHkkilrS4aI/9fnOx",
-	"lN0QwMwFHIZvMxj81VS3WM1lCsp8oDMljQhmUg7pU0FS4XLvqFge+5O4R5nT3npHPRbvqGVCSZMXrZln",
-	"lCk9sjmfKAvFn8YpqoYyNb5MW6+ov55X1KZu7Yb8oSA2/dVSLjT1duZZz/KfMt3yD7R7m30chgPsX++E",
-	"+Abv6Ce1Tl7Ut6e/ntoaV5BsHDQIGNTAYywRYYHJhlrAbip8TRBVLpxRz5R/1NFI8GhaQKwE8Qm9IW/x",
-	"Db7UK90yo4+EGT03B4OwwYwv3CR7gzqsm+VKq2K0svgMToMp1Ndftl2T+AqEPArKhSujnB5RqYggATKt",
-	"0ZNzMnTpymdkEFcL3O329hGW6Pz1xeVTDzEy0wgNerZi0eqlmX2BauSyo7Nw7qaGChDkFvsKkutRqS8S",
-	"CbPF3KaC3mBFTJ+Sym7QLVOdYYJv3xI2UuPWyWHXK6o612RZptzhVPAbGhCBjFkyWeLxkOwOh8eE7O8d",
-	"7Q96R8f7+Lh79Owo2CPHuwM8KFm1P6VB2aJ7u0eFq64gwR9q+gxYp8H75F0AHcq4llNT0IMP7Z7nmJdm",
-	"pca22cs3mb0cNGC+u8sJwTMk8HMBDwG/JJlOC1/cc0t3JML2Ntky8ZqopEmQsT+2TRtNi5520Acs5YyL",
-	"wFg2TSJPsK0hLkwdjqBTYsh8aanGPRkyzfC1DJm9zd6s0hJasHGQANVR+vzlshVVKy+Ya/fnvGR1LJyr",
-	"mjbLbZrf8ma7O+iuYK3rbelzik8xDIilEBnOY+cr/FulGXvlUgSbZXTQe0biNL5IREymEvia13i/e4wi",
-	"FhIpUd/H0scB6SOJXeILsLiMuGlLlQd8S5atgffGOhQVadgcoVjKvFh9iXL37Ae7XJs3nIq4ZD/Ws4ZZ",
-	"VsawgYWcgAEpwwzYiI7WyRCHMimUNuA8JJgVFqvdL+b5YpLQTNf2jS5zveolzWT6xdvfrXERX3I2DKmv",
-	"HkNFEaunq39v3bNcoZDTVy8vEyTvcXF9teRNvU/WcekDt8Xix/CcgBKqOUqW5MQvPeoUCd2z9HOKoZCt",
-	"I5/21WnlubA0PTV1U1snLcrU4X7La00oo5No0jrpxcRVi+wjKJ/yGervm9o62YW9hIo1zg+PxF4pJqFJ",
-	"MLelaVJ3CPVZFIZ9JMiE3+h3jyE+NfUwzQiLtyyaBvfMvMLYH75FnZrt7d5yqCUkxdwtJPkkvluQTGJ1",
-	"dnUaFQqj1pfWxKbGzh242VNoXXIfj4i5vaPbO/oAzz5g/eaEyFiG5JFB2wrLcexn56rXAJEg2B+jpLiN",
-	"qzTzOvc1lWisbzs4CVlfePOSpyK4qULXjM9kiZ5br3PrOLp1HF3u/QJoUqz7tgkXIDtCFj+3LqPfnzEe",
-	"DtqyEslJ3qdZftFWaEhSyj5ov0mT1kztr5XpLGdkkcwWagkA/7dUckslV6KSl3Fimq1j01/HscnQUvxA",
-	"dHS9ooyfSwlxltLmqbIjykMaErnzVf9zNcVqXE6TL0I6neG5iZiCqC9bjpSG1nAywxJFUyh0YCqYOjKO",
-	"ZnjuIRzO8ByMEhgFfAYVETroAxZKQhXmATF1nzVLUkjM39CQNNP4cl8R1baBbBmiECviBpRhsILk/RwK",
-	"iYEGNkcKDB63gbrJKppgGtu2d17rpVl3+xWVUy5pHYuo7ZLukRrogviRoGre/sBD6s9rDuZ62U6Nyr17",
-	"rbdYqnZMtKoMulhmCNz/bLula8my/R52W9Zct+7iesCJ7Roa9BDocIqmOEnZ/+gRw7y+9YZwL/UWq7bv",
-	"d+1Y7fqdAb3ecXWBFZVD+nh9m1nynA3N27MZLmCF4LqQfMBqbN97847DkuwzPiKqPaGM+pwNS19wp0U2",
-	"cQ8hZaB4+vni/TsPzEGDL8Q34Q/wF7zvhv5JLzEviYgxItCEiBGRJtKNKokUmUyJVB29gg56Q29JgAZY",
-	"Et2TQPzcJ2acl38weZglUcoNbRpYbbelqCJiUHnFeFqNeRhoxmFqvbBSKvkOOkX9/wsSSQY8GoTFOQ5H",
-	"RP3iNqixPAggXxIJmTa9Ou0v+bW+jesXxQ0pfMM0kmo43uBQwrHrqSPj2UIneESupBxfRZIIjW02uycN",
-	"iMlDcPK1FQnaOmmNlZqe7Oz0jo86B71Or9vtPDs56Ha7Oze7na65BPV08yallGEvSyOTMzlFcs/jhl64",
-	"re/lhnTr9rHW90Gj+IBgoXHp98/6k8Azg9H2s96X5IvPadL5EzF0QpMjRxVyyWUg2aq+4GmKCnesyGAP",
-	"P3R8DKn2YuoXU7sUBTTol6F/U0F8rBJTfDFF9FDSEg3mca54OSU+HdrreYIwkmMuFPowV2POkBkJ/L14",
-	"pNAwEmoM1d0hzZilmHHdKGNtl5a8fWKWjlondw8NCaS8jfdOAwc+XeYNkhlRSzfSd93Y+YFOgg+YS1rl",
-	"LAhm0DKCeGH2q5JGKXKrdqYhplnq1Prv/20nkmJnQNkOYTdoCtuyl3EgqyVVmc85+vDKnkgNupBuqjnH",
-	"2o7bXstmPqxq7pptyc1jJDfYXUVA++S+GFvgGkTGfO3oSorSKCKVj+2FuR9ik+fRrF+p8UaAYG2oNTcg",
-	"I8ogeaelLBOTQyzmtbKk1/BRkM2AFsXQjIi6jGF77HxSPVYlgaeE/Lid2Dxz4m2p2JaKNWGaXAC6Scag",
-	"+JpMkqVfCbWyJOwLH9SwvX3hg222/z9ntv+f+WCb63+b63+b6/+R5frfJu9vmur+g4nMvl8W8mc+2OaR",
-	"/kvnkf5iHsxvlkVaEmU4Jwn3wynJv/CBkQshQ4AShLg0zya/sM30nOLWFEcfTi8uPBcuiEZUZUJINPcw",
-	"ojeEdRCknvjEjDLJ5BsxXIjNRN1B780ybNVxzsI5munWQx6GfGZyQodYKiRDLMfIeCaUZ3zWtPLefNiB",
-	"EG/Kg70iodnPfIAYuVVt+M9ut3fQ7XWPIbQ0dYj6IDaZz8wljEmmAAf57zF/NSA2TuMccOEW77bZrLfZ",
-	"rONs1lmqCGmTHkdma3gzUgZb+JxI4A+Ssjonw6+TsPpnPtimq976027TVW9Z5GbpqoEGfU/JqvWCq7NL",
-	"f+GDXG5pTdS/bWZpLahu80o/7rzS7ko8cH5pQOp8dmmNw+nc0hqDv37hg+Z5pU26Sqcqd4j8okF6aSf8",
-	"/UmSS+vt2KaWfiSppZfIBPeWWBpqbm0srbS5HX+apNJLNKr28mwjrv5yqaQ3dEs3wyP+zAdlaaThKY2f",
-	"yexz6l7SENcxsYd4a2L/k5rY3+KtiX1rYv/TKZOam8s/QhqxmmCsYmGPTcC1Ky3fv9PhW7y1GP+1LcYh",
-	"Xs9irPuvbC4WqUzXIR4YZeskjkVQ+gIYw/FsTP0xoiouTOwy3EKbvk0kyF1yXHJLpTJsBFLkNo5/NSNS",
-	"+YnJsX5Ex0QQmNSEb+ERpsz2gpYTPHc1anUrI1h5oOfSMJebiN/iezQR68EfOI+2mfWUyRmkfCx2UMaD",
-	"pcm0X2J/TCDiVfCw0k9ZN3Zt77z7zMS9tb7+qa2vcSLvEG/U4np4cLB3WEwPy42tQG4ztUkSY2uIBztf",
-	"Q7ySVjOmnhDkauimiVe1GS+gJLsWWagyJfUcIV2m63RU7E+i67QEaqvrfAy6ziW3sTbfEd+zGnpOuCEb",
-	"03Oam/Gn0XMukQPsxdnqOf9yes5N3NDNKDnfYqfkLMxRnFx0vyrh+BjLDjrVoisRsfBAbqdUuPjnMNCE",
-	"QUu8phFpTzANEQ4CoQUOK0joW4d9hQbE5xPnTJAWMsrylN+fYPAWD0xO6AdzH32LB3HCQ2TAu4/32hxq",
-	"AHGkCiQ263JpYsi5bfDXetK3gsKm0+mZfOqPR0xIZIGsvODEhSmXqm1jx0urdybJdLBLieMCz2cm+YK0",
-	"Pg8zwRU5QTIaRIwqdNPT1+3m/2fv2nrbxrX1XyEMHDQBlEuzpzNnJ9gPnXbPoHNm2qKdy8NOUdMWbXMq",
-	"kzkiFccn6H8/WGuRutiSLTl24qR8amPTIiWtOz+u7yxi4/+TV9g1WoLyReyXP5S0qIxXPDUiLvP4/PLx",
-	"3Vuqn1CrMiy1jEDi2SjV06IpHw2i/nw8FeyLuLKMMOFzNuRTccz+cg0r+rC+zxJjNLDKaj7VGZIJ5UDr",
-	"S3WpXvMpHzvAd+b2SJx5g3FEfcas1tjJh3EsZRAvktE+d3J1IDoAQD0Ar7gxF1SE6hubyqH9FxjUPowu",
-	"qJcuFXEvnZ1ROckZp3xid9qdT/1Nj8iY0UdwL1h78styhyWEe7b0WDCFI8+WGsusnIoLRk6KrombPzzv",
-	"8MGtFdMri0/HdwXEitaALkON4VKHgOvD1312UGyNkf+Et/O3lkrEh94Cs9lEJ86hEjUdbqHhpOWGZnXl",
-	"MRDTD77hwW7P7X/Et7XBCf/t++b3qCkfXNN3MDyrGv4VrUtA9M8Zv1QmG4L5xP/3ok4tAatz3RzNZrMj",
-	"+NVRliZCgV+PF3w9tuxqntzpY++89/z0tL2/fytmf6DpwTVNs8RKkMATXEvMLe9UjcwvtbIB5v0VSOnd",
-	"fuTXonFRTpfBJsCwQDW4FbKxh2GVOGvz481jnn1tAEFat65nzXKY1KoLBFnHo8xpNkU5FH+1wKj4eiZV",
-	"PCFLMELZKkjZCBVD5sAgpauHJrtwMUCT9wyanJerIZ4bzPEN3jM0uTIHySys5sh/XpHYk1v61xfz10gv",
-	"99uMecG+s/SOhRPeILv7w5DvjCW+2vsT3W5x9UehnOQ0IQnd9SsyXa8FuRJkag25fqZKxH8MnAFmf1NK",
-	"R1ux6H+ASdpw6ONkWpUI6muZEheZZguqxE2pEaPm5eSn2PU1ZNU6pXPpxLSUf6m0bcmLO5JKmomI6/oa",
-	"FkS4KxY0w5mHWYrnNV2wSue0pWE6s0M9FVUy/xFJct1y3Phe2+zgnRv/yJj7P2RqPW8/PN7A2r9frP0p",
-	"2Y5tcfb/hqAlrLFFpabPqNYjPK1MJSaq7xjPvm1K1S1fEXJlujLRP4xxNP9gKPNervlOhFQiPTy+VH9h",
-	"mSrN1Ge3tVFc8JlxRpbmkVRBU0LETNpmINMH7Oy2IyATXLwWeiiHE3qAF/m9cqo3uRsqHQLfaVZfv0Dn",
-	"wByGfek4cEjlv1G+x4+Wp3a5Z/Ra27JE9ojWqRRKndw6M7ESGPQ6hwOBcBZ0rIW1cQ0opsIYPhZ0fsAv",
-	"ogED5A1AG/Z8pxOBO38/HF2Otekqj22I8DNViBX1TqrIVg5GWwgo1/Dl10rb6T3Z8yCze8OU31ViN8t8",
-	"/V7Sp4rlrTe8J34RTVntyyTxW26uxU/FCmOeh5usmOZGhD2HEAZMZqKNbZvz+m2krne7X2kT3UWL5Klw",
-	"T08yf/oGdDrvvOKRAl47HkzFj/x0K1X95Jb+s7KGi+ekQItp34IZLmNCDtAueeHwLljfOcM+OEsVFygA",
-	"p/d+x77BM+b75rvXy9V7mMFR7o+jXNqI27EitcEtwzyNStde505SPltZRM75PZFoBvUvYpnKAYOkgUTj",
-	"g+guxz0ROdgKqh6f4uelcoueqYL6s1YX+exuDJ9FCfX3lA/FAOKDg6k2ECYPIVrGMg+E1Ycd0R61WkuQ",
-	"q0AI+kQIQWuk565SUqUJ3X95CTyhd+YJrQljiN1QggGacMMO+m9GR2+1Eke/cTuc9A8JzyiThKVyPLHB",
-	"ouzvSw7RWSuq1ztwvO6ubOdCjzy6g3RCVonLH0nAR4d9WkZ7uPG/Mt4jpLrrIezyrSK/ivBjacWUev/w",
-	"4QR/wWS80JZIKtdQAHHVCBYjTLURdSd3EmmQbqwd2MDB6fN2977FecuNcxreet8c1uXJKBp2992CcHtf",
-	"xn7D0O3rW3FjL1h2dYUo7pgleiZSNuTGN2+uLtzRuR4TJMk03MP/VpY/5Te/CjW2k97589Oz72oQyo+p",
-	"dAUPfH3VCp95qFk9gZqVkWqclEzP40q5rX8qXWzwya1qrne9U/Qw8Fl46nFPEOm6ua3Z5IH76u1YRZtS",
-	"YVh6KF/tTfmqpF17qlBRq6u+RcGvVb9NtO+EW8uHkylOdfvla4sq2CLzPV0Bj7wxThp7UHC7umN+h801",
-	"smP2lk9pG3cqYskZeG021FNBR/k4MxZ/kEaXyujyoTppGE9mfG5Yv6mM0Y9gXQNBR2H8mTn/2UTP1AWd",
-	"pRbGPjNMKJvO6bDebOE+hzxJGjFMY2Ff5k8ylOxCgh1KdqFkF0p2waKEkl0o2e2kZKdYEbpRuvhkYtuo",
-	"Lvgs7vZZnv7NpJ24ehulW6UK0qmrGF1xOykKRl+Wzmo3nbn5x1n5zM1pzZmbUgiOuPlihQ2ROFXchFkN",
-	"8SiFnAjxqNQdk3gNbOujn+MRg7boHtbXvjy6OJS/nkL5awEx/vDQrVxdnTYboeLmBjhlbloVm+I0pidh",
-	"9CcyO521ha/DYdt9OyiuSodtd3rOdum8BsjDwglYEFNprBy24Vmz2vKkVMPRqRxLxbHtnGHZlSOyiPm8",
-	"nnWt2em4JQQp3acj4TGXydy99F03MXACWoiCk0+MjdZh2j8m8mrG5+eVXRCsGWKfLJpNIEP39DwP+MwC",
-	"ng6PF3MVl5lbsCA55Ma3AqvjeuEEkC39KnWNg02liRe1YJQKIxATXaoyjP6c9ZW4sf2cSRxiDEYBBzN8",
-	"zmYIxMe+WkgHLtWYQpmBGEtljtlL1yHLEUa61sU54eGEXyOEH6lq6ThgA9cKOLRNwfvFb1uzrrzKUqNb",
-	"saG8U8n8I95W29H5ce12w18lOovbDsZDOrvh4PA75W3HIxl728Ekp+3H/8oHbVcf2GR2yCaza7QAqS0l",
-	"ct8uZuDx5UCu81AFAIBbX45VjAxmg/vuRPlWqVcsHE2Bz07AUbYJI3Oneq9sbdReMrC17Z6tDczJK25E",
-	"oGwLlG1PlP//5XicinEnorQuNG/d4kXQt59TnV11mcIr6XtuJ7sLTeHZdnhEKhY37Yd/EONUoPfqcuM7",
-	"jZZ/lvbHlKvhpNNPXulpS4NHP3mZdpngtRgNtRrJ8U9Z0uFWfsxkEv9bXctUK7cvsf2Uwa8QYhzXHaXl",
-	"b37jXZ7B+4Sr3cfQoE+BqfCbZiosgtudsi+v2UXAgiwvFlOC143BUVT5B/+iHvsugsW6GESkNFIaiAYR",
-	"vFZz6ICiUi/7u+vBlc9w/4yCJACrSQWLB1300r+3bluBGfBJMwMSr2chYtuk/Xh++t1/v/hhmfiDijzN",
-	"zB8EAXarqeT/pvSBcZ8sYh3o08XKwQkm8SexNFaqoT25xZTos+JT0aY38UTP2BTSbjoQJJR1WTeet6La",
-	"+IQbxqdajfNNgKU6RI2Jg2V5+/MnXnLTvDYkbQ+atFEouOOeQTgViskrEJwmj0E1qhDoPb5AD18rGhBn",
-	"X9yOG5kYVyF3dmXCdxsGdjJCWJOixOzTSpu+0hIv2vuWg02L0XV+4ggf8tGQdGnRZWzqLODtLfuJUclV",
-	"rHETETMYekS0oUrncjGNg0sUbV9XlUeDLwm+pK0vMU1+hGSX2jbnIRAeGOdLHX+De3kE7iXHND5Z79LS",
-	"r7T1KF19SU3mQShr+G93VnOtSi6iqT1xpUDyRHjKKzWPwFa+D2zla2sEbczCQu7fgrQ8n3aL1OUljXky",
-	"/OXrtggqWhWozL85KvOtqO92vboX2Y2JzfPDZW4fYpHnnB1kysqEfRRXViBs5+z0+T8vWMKtSNm1SOG2",
-	"DIs1olg1pGxM2sMm4vId70T4y98zhXkbD78DZvOKhw/85mG74x75zfd0u2MxVVjKWhq/N/UD6vKUSoKC",
-	"u7BtUZU4OMAqny6sEmFeAVcZcJUBV7kJrvJPiid3BcTsDHzrhEX8RQ+63Ot+Qhd/lvaPNNkAvHg/eMcu",
-	"D/hHrW2X8e95KlSnX3TDeW4O2PxR8zTuOPyNMparodgTLPD9ADzR/QaEZ0B4jn0c9mAQT081X4F1un7O",
-	"wm0QQczpUgKpjIwFk/aYvWRGDDVyKvoeE9hDg0+JZyRiCR9EbABaHrG/9SBidBvRpSLDmlFkGjF4INKK",
-	"oc1SEbEBug+cdQC2iInCGMFkCR/mxaHUWBz4RQhYnTVMxhekJtIROucbXZHjm3aXuFRwCcHTREI6ooQ5",
-	"Zm8sLp2uRJMf9PHfzzLuR9ibXLGz0+cvDplOsaMGzQ73xQ7yr/952EwymxuA3cJcaYo9xrnmuOAAdA2V",
-	"nx0BXcdOz7ZX+vn+hx9+OHu+ae3Hr6dalqmCXZc+Kn+7VOhxo5dKPQ8Dg10qHK3AwaKBCuClAF4KQNgA",
-	"hF0LVXKW5fFhldZb4yV30BoL22J4rb9oRMPSYu8NDrvkLu6Khw0+JfiUAIgNbmZTQOwj9zJt/Utrz9LZ",
-	"p9RlIrRVjf/vjotdrktJa0p1KXijS7WpFfDZovLylPCzeS0lAGj3BkC7svawQwQtzrtlCK3XmieFoV25",
-	"C1NVrYCi/TZRtHfW4e3DaKlD091xtKUGHjsG0u5ysyO//jcEpc2dfcDShh2V+8bSbn9H5U5g2voMYznj",
-	"aR5hmobUZjmV9CbNG8e1KI4Vg+ta349A+NlgzuBV8RT1t9I0fLkNPku0/oKYVGQwXNGEO584dMbfH/4G",
-	"BIGUhcI3Rd51j/xaPSqJcq2AV7coy59/WuroW3xXrywnt8X/fUGgRXJT/KjoH72RYric5kP5loNa7A9h",
-	"BK971bvViq55bd4w9PWqotwKka9XshXDzMpxzUqY66D+IlQrcpYvQt3v0Q/2+0RcqnD04x6OfuDLDcc+",
-	"wrGPJ7Z5eA9HOP6NDFuth/9hwP90ar+NFrr9em6usMbR8QfmXYc53ly9jGNwJLstxpKNx/sPoPhvGxTv",
-	"HdTmmyZ4hY3h8OBScdMRLlPg4JFO2ixUS8cpVxZB44ZZcWMRyzwBd421OKT5R+YwPuYrmh6j2u8MCl7S",
-	"rQcAg+O8a7Dg+KSlYVMeLwIrXvHhRCDtdKqTtUzTMNiP/RoFBHmod25kin6DqNpZgG0WOr9/8eIf3zfZ",
-	"qxV1TjKJ5QyPPikndie3+E9HbIXN1c8ZOmmYjImiMOHGui8hXVOMx1OppLEptzplQ66UtmwgPKShEXOR",
-	"m7engrfw9ipALfYCarFKTTsEDKSA8K0Rw1TYI+Rs9z6yBfB1UZEwIjgAJXF6dVhfidxcP7YWXOdivT33",
-	"+zXoxYOCF7akFXkYXacU3YpIJTn8HzEn+MLKYNwR3hrSH1Ss705Pz/3dPXMqVnii4UQbURNnp2KUmXpH",
-	"FFK2u4gaPFZmNdUhfc6UqRhSHjxHu92ifStL3QESUxf6fKhL9PKNJbgnZiyfN8JddpjMlRRo38Aug92A",
-	"XXyk5XAuAccS8rqt4FgeILNrMlcN6V6ezy2mfT7rI3U7ws0+Q2SK57cNDtWT04PrTDOliAre4LEW/ISN",
-	"tWemTzNwrDIGK6di4zf4aOtNp/5veErH7CX+GG0l0nspaSYCfzo3l8r/7bGDU5AOsL08Fcxy0G1OJPLY",
-	"M4LmR3s75XPw55yNdDrNrw8GWCiwTzG7SsH6JnN20Ke7/9eL0/9isVaiX9t5oQAjOubJzltg+NzgAm9e",
-	"Y/182Vy5+4vy7hNuzeVH1osKW9sjgI+Gv1BCJFyJ6pVRD90nyKFbbmFULagnSqhUY5Dx26VaubATkVLh",
-	"MkMLqq9Fes76IHTsOZvjMW5m2bwP77Q/4okR7JQpzfRoxEZM9RE+ruaIP7pwxfap4IpuyXCqspfuJc2a",
-	"bsHLwbqbWP8GXBXzU1f/WnJv+WLyJXvtWXodCAeTMPL56Wl7v/ZWzDy76deospybo9lsdgQyfZSliRPl",
-	"B17fNEusvOKpPcF1xdzyTgXe/FK1HtypxDH7idDHoNhoWKp2hRs2E0niNGeg7QQMVGEZerusUtMdfOTX",
-	"ELysvA2s78O49oHIY6KfbxNwbBppNIcYD8B5L4ZZCvHJ+X9uwe4MBE9F2jv/zyf4K+W0aeH/hpdRfPCp",
-	"HFC818YyzkhBvZCU4wr0GU1hRRWPhEOPhxw7zVWxPMZzJTc4fgdcdUC6dSFA3qKJG9ZfdIv90o6XDwSc",
-	"pkLU4vsfYWeoLE1YIpXwNJ/mSgzlyOlgU370IVNNDnhZ7dJMRYyzK22kldeCQXo4FukxO/gdEv+JwGZR",
-	"YsghDeVswGPECUrjKgcizqsGsHD/DHzhAGKg48OKFwND6pwYRmm5D/O2djHd6uSXQ5AQgoQQJIQgIQQJ",
-	"33qQ4HslouEt/OtWY4c0U0uhA7yW5iChqJJiRz4k7BYmB/mOdBKjw+CW9WG5feqViMfP+n/rQT9i/bG0",
-	"n6l/I/xFBRP4H0/pk9g31XVI14QPsKlA/1JZPUaXRIUAnBtLBXTfImZWs1iaL/X5PdzaT/CbldXXu1oy",
-	"mmFrddd288KkzRgaRMZBFDRFsRJ8OMGHd9wLaJbNqp77U7L8A8U6B6uPnHzfrXBZMR54yTL6hIyHMxUV",
-	"w3FyC4M/g+ZTptGxi0ki3oONa3Fu2ZkfHxBHhECB2DKWnEFUGLltJty3gRUdM7i427hJBL8WFBlYnYK9",
-	"BTtC24Dx8Qrj0XrnRg+tgPwLn3U5OOtNRJLoShQLlobDWxhIxTHmXYxr72cXB26QPRtobY/tjX3m2+BS",
-	"UmOyxOJrdCXtF1FPpKlOe+cqS5II5cSF6v4KpbDz7PT066fWweVqe+aNPwRSfolb6Q27zXiw/S0oMQud",
-	"bYMld5aco1zcowk/wvmcHXfdG1qcAptN5HDiuz3knb3pmCXoZaaUVGPqly1EDAl/gSBawji5p+OPXOww",
-	"VFqYqam3G339GM8JPG7sSJFUfVoCLdnixVQFrgOIpCT+Az78IlR8dJ2f8+l5+TeNCvA6nccaK4R+JYk0",
-	"NnLqgI3HEkld6Hls2ECMNAL953T2RCRGHLO3XiESPa6D/cMlf+WDP/1i7urrr58fn1I8Zie9894Jv5In",
-	"+FmpLGRs8RJyReJxLOGiPHmP26lW0gpWKVixcHiiLpDRg7/hRazWNoOnR+XmdZGNqgArpK5oCOib2jix",
-	"S/iAvXz/piR3sTRDfS3See9TScQSPjjKRWqxaNC5YoCyXlcKt8UR917Uy1KY+gTDaLe85dJuyXgbJm6c",
-	"DGO93Eg1FFhDu/Cncp1dn4kkuaAernqYIdmCtEYko+OiTFs8iLqKMs/7rjuYwZAniWEHpcr7y/dv4DGf",
-	"nT7/7vCYvbtyACydWVIXlqlEmMq6hok2yMhQWocrjywv4lWis9hEsAATLVRdTMTIKYqYUcRbtBA0Uo0T",
-	"6q/jtzim5floeM2Ev+gBSHYmE5gWYmMT0WWQ/8LNQIequSkfZyZTYtgXpWc4HzUb9eegDeMDeCxLKyET",
-	"+PXT1/8PAAD//w==",
+	"7P37cts49iiMvgpKZ6q6+4wkU1dfUl17u+Okx9O5/WLn12emky1BJCShTQFqArSsyfFX+2n2g+0n+QoL",
+	"AO8USclO0jOe+aNjESSAhYV1v3xuuXy15owwKVpnn1tLgj0SwD/PXZes5XvMFgT+9ohwA7qWlLPWWesK",
+	"bwWSSyzRGgdSID5HcknQnPoEuZihGUFY3BAPzXnQbbVb5A6v1j5pnbVmW0lEq90S7pKssPqy3K7VAyED",
+	"yhat+/t26zl2l+Q5ZzLgfn7uv/EN8jlbwIyYiQ0J0Apv1Zw3ZC3T0zHecdXXqmbkTBImL6hYc0H1RNl5",
+	"r+0GGV4RFDKPBGizpO4SYTQL+EaQAAl8S0RiYenFYCmxu1wRJp/Bl9SHflxRRl3O5t3fBWf1lgmnkl/g",
+	"r7AYdSCp85BLKhAVBceAnM7p6VFvNHbqzXtF3DCgcvuO+9Td5hfwkgcz6okEPCRHQcgQZlu5pHBkWCIh",
+	"MfMEoixaY3ptAjNvxu+eIY/McejLjghc9B3jjHxXb53X2zV5C4sqQN1r4vvCLlCoFc6IT8ktgdWsiEcx",
+	"Ul/O4pFgdD6vmP+CrAPi4mL8uaLMJWizJHrffE0CGImoQJ55kXjo+/cvn6PT4+Hoh/QK/mdv6PSHw+GJ",
+	"U3VaL67xIj/9OZJ4oRGDCnRLgq3B0ba6pGh6Oe+84Yx0XmPpLqfpuT+2Zr3T4Ri7p/3had/rD4YfWxWL",
+	"eIWFfM09OqfEK0JVAwWNhxsSECQkD4iXnvhX4rVRr4f+HjLUd3pD5Byf9ftnTg/9/Pq6agWU3RTfYkbu",
+	"JMLMgxWsA3JLeSjQGi+Ihv5J/+QkA/2PoeMM3KPb3lEQMvE/1Ngf+/AjeYYC4v/4saW+Wg0WXoYevy4V",
+	"ECQsb4P0dTGkNCA4Axe7kKNeJTa8JzLYns8lCQpwQv2MlnyDVphtkSAuVzdTciQVeiwwZal5R8mp5jxY",
+	"Ydk6a1EmB/1W285NmSQLEsDk11xi/zkPmSym4zAtlWQl0ErhHeIMYd+Hs0hTrF7Z1ONh8dS//vrreSiX",
+	"hEmqLlYZuXQD4qkx2BcIBwRh4HtZPPyJ4IAE6iD81Y8fW8Kn6w3eVp72rzhg6t/F/NMQQO57aIO3mjbu",
+	"oAzpFfVPT1EHfWzFzytWc99urXGAV0RaDr8gTF5eFF8RrB620WyrMVJxPFgflWhBFY+jUhB/nl7TnPMO",
+	"vNihXqvdoupjayyXrXZLfUFxQPV0Ak8D8kdIA0UcZBCS5MpX+O4VYQu5bJ31HafdWlFm/+61C6D8E+el",
+	"+6Ce5YUzziUKyJoHso36Q7Qkd8ijCypFF31/zrZIKqqgLmEbzYiLQ0EUI8Me4oyok9DUknjq3DY88IwA",
+	"pGcU6IbxTfeHFDxGw9kp7rl9b0CG85Ez7h33TwanQ1wMG7XAKtAUbD6kvldj92rYN7pvtbTmG3/OfZ+4",
+	"arNv4DvZ/Stwtu2+PTJXMhZdtNHvfNZGkgg5WQQ8XJt/u1gQxAP9R0AWARGCcpYRmjiXxXtwo8U03UUY",
+	"CF5AmZUkQ1lIEAYSrY5QkUlLJKhALrwJV1O0EVbnhAgOfEoCzcoW+Fa9lN6C9/vLk9fX5xu7jT9CEmwT",
+	"9xP4RMllHPX61ZfxgvhUCRdlKOmZ522E0YcPlxfp5ZH+7Ngder3OqYNnneHcIZ1Zb9bvDPDQHXljcjw/",
+	"cYpPwH63KXEp2AF3w9UO0hhfKs+M/DbvlV1d86v1gnkXhmVi3+ebF6u13P439kNi305D5cMaRIYlQT4W",
+	"ElGmJHwZyZoelqSLvr/Ow+Pq3eV3+rlmvisOIhBmSIlhg8Hg9FkaZkPHQVPKbrFPvY56b5oBUd/pjZyT",
+	"/vjaGZ45zpnjlCA6Yd5Evb+LZbZbd52ArAlWynFriZnnK9mi3XpJie8VUx2tJBLF0pdcEHSroKY3t8Es",
+	"x8VnHAclrBK+MoE/mp3eS+qTd+pThYtTk6TUwxnx+Qb+VAK4Ihxz7nskeKZ4vdKrl4qOCHJLAuwjQRYK",
+	"pzLapBJ9j1ZYSBIcqX934Bh6zumRIpldeSfL9uiTifmp9hbVsdhltM5aSoTUh+JLEpwHbsHG3zJ/qzSv",
+	"gKApDtzlVOGSws0zhOGetpHLV2usbiO5w670t130Ho6eeGdKfTUgW3XRlIW+Pz1T0FligRjXZ5wCyG8t",
+	"HKzGw9anEiqrFpncIUjAhVs1P+AgwFt7upIEPwHe7NwnoNbjb/T3kPGyfVrsPnSjl0BQXFJjwxNqxj7+",
+	"ztVHd+48WsuhIODysvKwQXZMbpoh6j0DuqkFd6Vh+UpxIp7WtYjaGeiZBwKilC2VAscKugdC5e98Vgsw",
+	"v/NZBjhfAyOihTzIxj8Efs2dh4H/jWw9DPzD9+5z7BXZMrJ71+O+/s7Neh9o3/9NAlFoPire/uRWj/9W",
+	"wGDXcyA4lFL3gt3SgDMlBlRAA/RLEg//ysDILucBYFFJBY2K/SfhD7FB4FDAvOKLOpDx+eJbQAqfLx5m",
+	"z1f0X6TmvieC/otk8EJbUQ/crlO5V5j6ATZ8Dc+qd6u+8S0cM+zloG0/X2LK6jBCNx74dXeeWMiBW+er",
+	"NfUr921GfeVN27U+yI5rsX475bfB+LOrOQwQF9aIuxsEka338fceTVUGgHjAw+z8Zej7NXc/masdfNXj",
+	"T6/lgUBQJevEk/5Z5J3kig8F0i11STU/9GDcN8AQEws5cOc0YIUG2dS29aCvvGWz0oO2+2KFaQUhIGrI",
+	"190qLOHAjTKP4gqeR2DMV96qXudhew0CHoiKvcKYLyqv6ykP3NrdWtv2d+5ND0psDjwBaI59Qdqoh3iA",
+	"nEPPMAhJ6UbNIh9gp+Itq7NXMclIaB7etlHC/YUkXYFfekV9n5r4nANB0Hd6w45z0nFOdgNCLe4wWLyk",
+	"PhFbIclqNzDm0bive4njdRy275+p/CnArMoTtaByMoNxj79t7Zwr23i8koM3/pyvVlRWb9yFcV/3vON1",
+	"HLztC9jsjFRv3DMjv/7W7UoO3nylL0LN9tXdEGYRh+22Svv40ygdB+sal8wjd7uBQdWQLyqrwIwH7mt9",
+	"7nkBERWCGF1PsB73dbE6Xsdh2/47n+3e8O989vg7ZTt2+jufHbzFquub9xR/uzf4IZzJvxizUoBtPM0u",
+	"6NxYa44d/nVRP7ecA2FBAkYqGNkNjPky9yAKoirdv17wA2z6eQ2zqp5t8qVMqzsPPrmUh9t/tdcsNfGX",
+	"95zlp3+IzV+u8KLevqka+U0cPazkwTZf++Bh2q927vHsD7HzWu4kM/M34UxKr+UwELzCszeV5mIfzyZf",
+	"xl7s41kH+165gm6XctiuX+Mqk8QKfwljxK5TVis4cJfcC31SIcqs9KCvvFez0ofY7gUNau144tHgm9i1",
+	"WsiD7LyaetsZvzjhTk582F6rqdXX92wdTqDe4YCwymDnNYz60+hp0XIPhI1f5Qdb+1/bC6ZWcOAuA3pb",
+	"mK2b2qge9NUcRWb+w3b6PkoyrML3OB3xT4PzqSUfCicZ0Cp2HuhBX5S4mzkP292VxDKs2JyAMY9/s1+e",
+	"X74q26xew4F7Bdfaa7yu2C4Mm6zw+usSs3gdD7TtakElnvLLyyqZuQ/b8zUR8jkWJXmIyS1H2deQB/h1",
+	"Tzy9lsMh8HPAw3UVdY9T0f801D215EPBdCffzueCyCoo3ckJh4FfG0eihRy4c1ol0Uv6tSV6tYIDd8lv",
+	"SIXYKtWQr7xPWOVBG/2w9tTSquJ+Qj3s24z7iRd3ICwEqRGNGZpRX/fo7SoO23EtY+o3YUV9EPPpf698",
+	"ysK7n0QN48utHjuZia9ggMlO/iDbvsAS19+3hyX+ehuPZn+Qnb+kPqm/c6ju8NV2Hs3+IDtXckr9nYOQ",
+	"8NV2Hs1+2M5N8bIK5XRjRn3RndpJ994gD4qqSTzHzCW+qcG25oEMGZWUmMI8OCBK3kZzyrCfWqkuWFIY",
+	"UQoTJVdpalq2zrSxyq5txrlPMIPV/cx97zXEa5aVIFpwX+kAakhxHSUQ5+cO6YxGeNgZuqOTzqk3cjvO",
+	"fER6+Hg2cPu94pIs6tMT/enDSyldemS15pIwd/sL2RbWpCR3UbVS16eEye8E4humQQ7FrXQRIbUMImQX",
+	"veQBlFviYaArrQq8IuiGbBFn8d9Q5kZXqot+M7ViN1QueSiRxylbfGRRbVIod/gMHiOsFCsSoBn3tgpJ",
+	"ofTQafcjS9djmjnz8XxIOti7JYGkgnT6Fqq6lG4M1wQoOgoWZYAcjaprbP2dz6qLU0Gds2+xLlUUt9Sk",
+	"qJH2WYM2UYhJau8WlzACeR7Kmv784rqNqBQKMOrvdx+uofLnxYtXL65fdOtsY1a8DaszNNnFK1zj4Hz8",
+	"jR6cj/c4uFdYyBe3JeXUdM1TjIQMCF4pAFyR4JYEnSvCJILXBFpwIhBnUOMuKtsrCPNyxe2Gx71e2f1T",
+	"6+jAFzuXF2W3bzxsFxaSLYxoz9QvxbrqnmJnpo7niov0AnuKSha692k2Bj1iE/BOrtTqCt/RVbiCx7pC",
+	"pvmzsBTq2znU+ixl5LakIFTnRB71qst6ZitaLQpcXNX84e18V/AR8ATOAO2BKutK1pnVXbw4v/jpxYuX",
+	"k5PBcNRzBqclS9TRMyGjf4Rkn5W+jSSCbel6lQhEhExID9v0YgfeCJ/ORv3OiTscdIbEcTvYcQedER7M",
+	"HfeUHM9iDC4yuiU+vMcemL997vOwzCCpZhCai1KBXDUyI5ANShO91eADjIFq/rehdHmp0UAvLkYDrkef",
+	"oTUWoo3mmPptJG7oGvEAhUwRO9YG3Ca3iukbekhogAQPA1ffVMUSMlTkt5b6VtlGzbSH7PN9yHYfgCmb",
+	"GITMViRFplTpbGt4WWbFPafcSxWyQxZ7BbDaud55wFd6xRqwZ3blLhZZiV6tpsz/oGfad63xxSjjsNmb",
+	"WSw5N7mhGYGg8IIeIj6/w7vK/C/IM1PFMRAgofa66FwzoTUWmgUBlxSIrNYZStQri1VYlKgrvXa+6naK",
+	"C+n/VfIitafKordat8wWtCXMI94zuAHTV5TdTJFm8nCT1W43S+4TZNIh0sd6/l/Ljbs6vfF+feO4ZdVv",
+	"dUndMqo6dE7H1bL5u4B7oVtaPHatH0e4h341vh2mhDgXM6VhkjsqdIF60DuG6a305o47wKN+59gbks5w",
+	"NjjtnLrOuOPMxnjg9rw+Gc6LMdRMfjhiJmIXKsXZOBTg25Rqs6EKTYTb91BOXJwvFgFZFIatgAvQlFEX",
+	"pjSsOIO9ESaDLXAggt0lcvlqRpmu+65BRwNTPrZt8sqW3PeE4ldIgVhrqPqLYJyQUHHWgJ2RjaJ3tgiw",
+	"/RkYSbaEJ5+VViqNdrYnXTYQeh6QMu+IeRTJHeAK+cc//vGPzuvXnYsLxUjUX69fX1y00Yfr5429Gq6e",
+	"4ACvhtnEBZakpPWK3QRlSHCtFXh4K9CMzKGkMYdd8SD6YUnUADV+Gq8v3XWjNywpIIElmQSwjkJKPWrX",
+	"6o9gNgW1jPMbek9kGDDEjRweoW4byBKgo+I2Hpdq22BtCRQaE4Eokxzx2e/EzZQJ/i0qCLsiEntY4m6A",
+	"3ZvybGy1ssOOTFsyCwxP0O0CB+4Sz3xbsTlT1VtAUXVtWZoD1wGRUoTuUj0xYTk/vjy/fDXVnFh/0X4H",
+	"bE7xx3yqhCVt/jxXX/3ITNeiwNhIgRYYM6mtt6wJQMbw9BmurC67rABkYoh0AM+9Grj2ubfbMKkBk4Qu",
+	"9jzofIT9dwFfk0CaqKsyYOsjVj8IuTWKYrBqxcD/uUDjnAKo27Ct6ZmRXxTwqUhU/1Y/a4MwUDqoKq5I",
+	"JgDIvODykAETudLNOH7ISJo6OqvdL00Hlgfi1s9F9H7X/rBEPrGSWe3tmQyly+b7O5Rol9g9ro1pI4Hb",
+	"kqMACMYz5KAVwUwg7PuZ3ZkdpfrJNLeHOEVyqBU5nV2U7lVDdPSJEHug477n5R+Kj6/2wEc4xy9x2/yD",
+	"sfFNw90pQbrJzrRLymIv2+oXFZAAlUs2rmlv+9351VVpWPzBO58X8+gLDpvUNy/FpbPFPwy7LV3hQ7Da",
+	"qxu63mEkNUzRBq5JrmjhLUE8lFqDrWcpFWqWByYMVzyQuzo5SI4EDySabZ+hDMtuQ7cqmnA88cAjQRe9",
+	"CX0f3hLI50oSb2tFZ7bVLc8yJ5SQUUvNI8GhBELt821QWDO0B/RAuIR5lC3aqNNDaoD+s4uUuKTVDQM+",
+	"c006vdQ+Or3ytU8AMMVH1+m1a3UTM/u4pqsGcviKslCSSBRnfNNGPUcdam84dFLrHzvlYXC7JO6xU1fk",
+	"FqFfahoI4Ol3AlEPVIWpGwYBlKtW5Cqh02EpySrb6NIMLtNx1aer9Nu1+nCg3v5f35vP/f9/czqnuDM/",
+	"77z89PnkvpP8c9jkz17//oe/tAptCSErCRK8BpHaDUikvQYh2HQJQ1SiDRZohT2ijcKckWdoeh7KJQ/o",
+	"v0CNnsJtdXEQgA8XpHnTyI0yIXNN9VweBMSVnSUPBGmVmlMn+WjBbJOkwl0yHRRcevxqbxjp/qO3xN60",
+	"Z9p4Z/nSTBAmi5vpFFtNADhDx1Hbf0/mVxK7N98JTYwE3oqM7aRX2jEHzJsZC39+n1eESX1N61iGvt1m",
+	"bHptzS1CV2vi7jRAizVxiy3P4/l8NBu7o86gN3c6w3mPdE7mx25n1Js5eDA7wcNZv3ix6puHG/WuJA5k",
+	"o75PL7XlPzJBF/R9Qpx9+dZPzs7WT0Ltc//mT1cyoK4sspjM1b5c3YI2itn38AoviJfwSp2hqQIm6qEt",
+	"0e42tJ0CwYeQIOQgxhGfz9EcZSxCOimtbFewrArshEHQ4bXIJgLhMUNnCK72q3eXyKOeEoDheA3hVWuL",
+	"fRxow0PfUxKRosTPbD6C2rhu56rQg9UMlirYQo1oKZtqUk1v4P65WJBvk+TE2SeNqU6cbFIPCMad+M1C",
+	"IZFb0hQMO9hriYZRMH/FzOV6RrHPS63rTbiaFUneljF8JxCDIcCxjUah5baMmy8tsxbvgtVevw4n2a0n",
+	"qfXXkV1N8FUtP+vxrOeO8YB0nPm43xniY69zMndIp++e4qE3mo3J8fEhwmw1v4t3VRXgo/3c33CAz69k",
+	"tuT8pux0Nvpx8UG4Dj5xen3SGc97XmfoHs86J7PeoDOe9+fDmeOeer2Slpvms4eexL16Waw5E9re/BP2",
+	"3utgT/WX4acgk6zXPtXts4/WAZ/5ZPVXaJp/9jkx3V8CMm+dtf4/Ry5frTkjTIoj/VQcvdNv6UkzHZn5",
+	"ihjeZe8erEHduE3A2eJZXHxZh6WC106n37V07/m5bySDL7Xo68Q61ZwB9qgrhQ7pingwLE/35ve0nvUl",
+	"1xc32FYrWnDutdEMwm91/iICURMkRljoz5yRL7tGKtAaB5GSyQO6oAz7SGfEgp65oLeEoXD9DE2hjqnG",
+	"AB05x/kNeIfWPnYJbOENl+fQRhzPfPKl4a1ntqERPEBv14SB2tc5f3fZMZlKCIsbYeygJiXI7v/83aXm",
+	"6dEJQTyC3dlLHjLvC28qINqiq51vcOfAREKltfTeUkFnPrF9aF3s+ySwS37NPTqnReXHf7U913XsORD3",
+	"76eX884bzkgHBOXpD/omUd9HAV0sgeJr6AK5eo7dJek8V7eP+2XbNOOPYLAde99uvbjGi6p3YMy9jp3Z",
+	"+hx715y/wsHii2PWjHvaiQ0mdOsypbKtAMRvSQDXAFgdQB5sdG+4vMKSijn9GpcB7jUgs7rFWNwYL6tP",
+	"CYQQCuqRqBVu9mD1OjuRqXHnwerBeux9wlhZi5t9US4WECw4m2pHfpKlIXtuxndeg2M82MLfcB20H+GX",
+	"1Z+jUE5Tnb8d5W/A9tSFbOsQRKx3aOO/4EPzKJPDx7MuegOxoEOnFys38eXXygsaOgMIe0iCoi5Bf0RC",
+	"HtFrQ61FAbnOEOt48VU0+/FodRx/FKC4SX5meZdKFFWjyBdZpPXQmrhBKp6Z8FXIPTAJaVkQlvOQ6zT7",
+	"0JH02paC/YBgb4u+T3GUHzKEphkTMEuqzwsekwf4RBGaHSxAL7YZJ/g34wBXJLilLvnA8C2m/pfcu0Fo",
+	"KtCMKJ6wwpRJTJmiomIZSql+9IC6Qrg20+5kpdeoYwTtoYveGJuegp+7VNvzMnB6T2Sw7ZzPTajVLijB",
+	"UD0yCaNrzl9jtjWcUnwRAHHjIDQsMhnInmAhsfry4Jv+wNYBd4kQCideMGkyS77UNY4Cw9vANz5cv+yc",
+	"qB2rP/5+9fZN8gJ/YCIEiw7xXhOPYtti7Eus1d5CNSeEiVEhFD7yIBnmEckMOnuXBDqSVtFfrVc2uoaP",
+	"IozG1zF/+UQkuGnBRyJGiCfspYSQA6U7eI98H+tfxIcH0de7kB8YNo5j8kVV2zc8sZ1K0Vc9D8gtv8kd",
+	"+K+//to5D+VSfcg1Hrxd+//1119Tww0QmpCjx7VlYWZQ3hiLNuZS6Aj4+FJIfEO0NNmQQj3K8lOUigfR",
+	"3y+Yyz0gWVpkt9SXVRCte2tGhUM+t0nmtuV5ccCu8ZQV2DlAALIf8cDJZ8IoQqbQQnLuddFLnVDA5ybi",
+	"54Yyk1/AQj9d9+BzS9EfaJrQIh5Ex9hAJjBm953euOP0Os7wujc+G52c9U+6J87IAdesHTnb2sbInaj3",
+	"FrmTAZ4Ihteidfbbp3aLeq2zluOekP5s3Ov0yYh0hjNn3jmdO17nGPfIyBu4w1kfnEqQ6BmQOQkIc0nr",
+	"rLWUcn12dDTnvOvy1dEMB9GwOB+0OJNU7d4mj0aWbwWIditVIgIs82sfS4iBNiMS+Ta103YC4hMsokkC",
+	"ckt1ZSH9t4GJ+uMeJkgEakeHkfWNtVt3HR1+dTa8T58RePrfzltnv+3GfBNYBUXL7j8lPtgb3afPcsfk",
+	"vfF95mzjMLb7dkttSvNl7UJIxbGpzyx4x/ymrm33Pd68VuQKTiaa5OReo0vCzRWG4KIoX9d9AdZ8zq2n",
+	"5gKO7wuQ63PZ7vKrUQDVaFf3cK4DuliQ4Bf1Uupw+vcWZRvMf3qfw+1Sz9hGqfsr7IHmVBUCl4S4wsP4",
+	"ujRYXa9/n75YDc55cJ+4X03m1C/am1jgAC75VNHOnfvoFieCOHcd7xXD61ad+2Gn6GmfmnXI/dYCsABO",
+	"tdNJgJZktAvS47M3In1127bcdwQXu63EwcbgzqJUigqlCMinggSTFOt7RUU1+0vwKJx8WcBlemJbX5Ft",
+	"fcoxruwJ1bwXaYGoKPA5eQcykxSi2aK5ZHWO1gFfBHiFKEMY+XimJbo5MYHu6WgISgQY3tdcKTg6lEFk",
+	"hCpdTANiYHTVlX6rHVfYyNXj0E8Ccsu4Oq/TY4WleI1dEOB77ZbLV1pk1GexA9chbK6rM7mVhsF9JbbC",
+	"lTFBx/BB2x82+4W+o27LYNDtnajb8lcbhbdeAmq0gpApcLT2Q7Gi/Pqa+fqKKfp4RnwjafhYyIkghJVc",
+	"+PwWVpBP1+LMp5DPEd+ZFg5Wy3m8J3P1zYUwfwkJWllrFoptK4//yQNvwJcUK4zx4vNuASeFJg0mAYkx",
+	"QqfPlYH6GUkmQr4m/NZ5cClV7SJC50IvsNUu1WWsRX7+RnwvWRTmfgdH7t8nEHDfTMuMkJtG4rogghJI",
+	"BQBSIo5G8rpfAmr5Wr2S+tLpvpLd4D55hxI8YLd8twPs4/vkPaydMpOR5c3dzeWeCepDdga4e0ztJCD9",
+	"2khhQ2EVtd9olxJaEhyA01wHXmyWxudAWLjScpqviAtQiXZLT5DgVAU3JSfqJSoxJclKSihLkoLE5U6A",
+	"PwG3CHENfsRX2oImvlkZpExd4lKG21ieW0Ry3BOn/DfnlJ+KeWUDGXFRSzZc7JYJXxvCWMQ2BNpgBgUs",
+	"5hEdeKYLJySNuRoeaEGkQBse3CSvfQQrL8CU6YsEvjrCsNa8+HwOQz4lIzej13LkDBb9rjjMP79quSR6",
+	"2Vnjnr0NLUY2aM03JEAiXK/9bXzM0Yrz1qiY8WcXsG0DAVwTvtb0LxEiquNdG4lAD8K2coQUvlqKEe/J",
+	"ggqp7bUlMI6YAhWRVTUqJOuTuYTc1yW+JabYiwkJ1hbvqZp/ioTE2wb6wQ7alruHVWJoNm43XfmovjCX",
+	"lz3zlnMY8J1SiLTeGJfZ+Kj28rGVwZJ+IyQZZETYshTllJZGJQpCBrHenLmkiy708aBe1tbVMGA7I1tX",
+	"i4W525G773nsIzYWg28YCeCymzINK7KakcDAMzlRL/HpvMR5/FAX7SQjHz4QmvUz0mNxPUkRVeASupqe",
+	"90x7YaiuWJGU/SvFzhW+u9SDU8eSEyJHGTG0YGl2UYYcC4LsC+Xr2w243avdJTMXVXg5lxK7y9U+5hEI",
+	"EoqcXAHkwSIM3yOQW68zRrroUgqdGw8EEks0/b//+/8cQe7F0Wd2f4SjNYijzzf30wxVvIHslRWNurQc",
+	"3XVkgF0yw+7NM3eJA0Hkj6GcnySSfexzkLb/RVpnvdHYyRHGm/ypqcXm83VgI612Ex1ZkcdVYSuYc5GE",
+	"GEQ0exBqtYECgKYSgS1f3a0yfBc35HjASdQNFIUl8hWwIOVRPUaUxSUQGrgMFK2UQchcLIui8N4FRChm",
+	"q9QtmAuyFW39KjQjC8qYDZu4ITp9PpNOmLqzGXHgJrZ4r0xXHLXXIgHhp2LB679CItQ/s+x8pof/9rll",
+	"gyX1kqQulLXkSnj/+cU12NCNi1hL9HzdURK3zjWyPdqgINXH0HH649/57EdTIyogpr7mWQsKnhSJ1jO7",
+	"7lqSNezyBZMBWD5WlFnqUiFr61lK4aazUEukBHgm2ja4Gc7KSrB/lIDXBaYFFFKbWwHUxZBMDIiDVePT",
+	"0JBT33LuPxUA0DX8sbKWRTxTAtjpb6UXWGCyyH+hSssxbxSBfud7rlb7d7yewIUC/hafTeZoGmG3bYH9",
+	"Y9QsWyM5BJv+OErjOBxYwfnEZ1plmFJSFRWSMlfWGxzd3QaDa7mG72MyUGNoFm8qXzDwrTEyhm/l4CIZ",
+	"4id1JoXoYSwmOn0UPCgcqRMEBVq3fUecwV9QQbCLzn0/XfkSEpbVoqL0AKwLOLVRyEwlrxgPkQulMgVf",
+	"kQxKGqj9hQMKlqYuK50mUMRS6VLAuHRpw7PW7yEY1cAzWOdjTr+VMHZrzPwLFCc46w2d8fHJyenJyWB4",
+	"DFL+3OVsThdK747+nfh9Mg99P/nwr8/fvnl5+fPk6vW7HxV7m2Mh4WpYYW1B5WQWYAZb0V0/WvrXMPCt",
+	"GSxVbNB0b6jcVk9tS5+debkDBRp6zqk2KU7irgKm931cF1J9HkpDgtph+0aEjHfgQ6mvdaLdduxZ2M6s",
+	"SiCMiiNCia62bmmXgLEzdJTAZ9tinbV63V6rHXeYsYpFgoyY/dfTgt4C/l9eGCVowTu2IchFjEU1Lp/B",
+	"r7ojJ7oYR63L2gZyOYlPtv74tenvWf8NwKu6L/h80WjwZClXDT5vMslTBKnmuz7HppBWg+GT27hNXPVr",
+	"QEEIu6UBZ7U5S4ru7ELLtVbgYvSEYBDKGmxMfZb6DQc3gkH2pYmiQXu9qCljnTfTlHhX1BVdESHxaq1f",
+	"40JMzLT1ZICYmjcZXX8n8Sv7oYNHbqlLJtIE0lbPJ2d1x02w5wX1B6/XhO0iTFE5mHaLMI/iesgVM8M6",
+	"H7ajJ+6qHo3U/ecg5H/SQHJKv1iXWqp3TBhSneFJtl9zuMtXpkhGreGaps5I7Rfq7pQyKmsyQj20Pq6B",
+	"nFNv3J5XyspDNSbRQyfU9sdp9MLE2mGaBireJ0WzGpMqblEfwCtcE+GScmCxsTH1Yqxj1F742q9JJdTA",
+	"yS0OKK7Jgf8gq7D2QLhWmHk19S8j1u51rlYQzhnOzq+u2ujl+eWrNnr78uWryzcv2ujDm+v3ly8u1D9+",
+	"efP21zetdvXyIsm6xqVI8c6wPpLrofUxromwsUn0u2wM3zKF1wY3ZK3iPhWg7xZHACZsVtbmNO61TRWh",
+	"s17KUPWksT5prFmN9VNbF0o+6zuHGCkN7uWw1/dtHedEhy1ATjC/Qxcugbd1DPxKZIMSFAVOdLOhlNOr",
+	"othxdEc+15l5pZM3RFExxxUObhpOXWDT3WlANzbK7GeEKaRdp6JwQzOtuuKNM8eou0RAHEz/vZz/Qn+1",
+	"5XQHXafrkdvhoLvo970ePh3nbbAzu4aMeR8voA36ChLPKXMJoBKezQJyS6Gm8xKLZaL9RtF0025hieGU",
+	"+wHmL4JO1BqvkXszgEAQqIiY75invrWibEKYt+YUHDsmqL93etId9bo9x+kenw1Gg9Hx0W2/67Ta5o1Q",
+	"KL1a/6F+9GX0E1gsVopkK4JOJXFlGESR9+5a0bji+LVhxxl3er1r51jHr/0TYpB2Lm3kOI5dmR06uR3s",
+	"HD2IUiFiBVfhf6jDKOc+vuVKJ1I3ow8HpJY8MKEQ0KeK3mJJNEAhnm21JkJOxBLbrUGIm4GIgUa49ip3",
+	"GxPNJb7FDBcEwWQO7PPuRK3kae0YqphCfIYNgmJP7rPH3CSOundvEaJphlU6+joiRQrCHan9n+UfGN4n",
+	"8erzbr90CqsaxqVnsaxmlDiMv9KeIFEQB51JK6uRznYfIe/n3Q7yFCo3DYlPIP2Oacb36bvQ+PhGTQTn",
+	"VOR3UdqZhksCIdJH3s7euOQ2U/crcYPi9aUhmrkrBvkzeJJJPUuAqpQrNA1RBsJlQpSfGMC3zQA+tVtr",
+	"vDCd92CluvXBBHphQjgDl9iP/wUPhIkYzcjW5txrSoBa4igQAdML2lmRIB6Zkwf1YlJfK8XwKFi4gfAT",
+	"dUgR2nMLEyLJTVWSjCQUQ566ZMlDQUzcSCoGsZodx2F5AU0HhULrhYoouDS/Trx8Uh1Bl2TgmTcrjQtZ",
+	"Hp7qK1rjfcvFk7Gg/ZMaLz4c6DKMuuJj1QvL8u6S6NcaUbG6M2tRxGPylX4+vrVkUMna45ciXp/sHV+N",
+	"QBnm3/gsU/y/Ge4m+Hkz1C0ybGUEqD0Or7qnYKaupZkLypLAj0K3XtLBXysoW59PXyjkOL2STSVyBwsM",
+	"dkpqMm0RvhNx004sp1D1j8o2EtTW0gfdVXdxEES2oXkLZYtc+9JUPs3x2WB4NjjtOqeD3rAPdDvqx/Px",
+	"o/d5eN/5+NH7+NEz/7nW/zlL/efjx64aO77/S1HEstmjKRfeWNdlZGNrieu+MqCsQ4ceGzAKxa34xkRe",
+	"LkmQZQM1c6qidKJd+fbp9YGAojA5qkFObhUfV1BQsljr/YurD6+uJ1fXb9+/uFCscG67gxoJpG4tdL3l",
+	"1llrsxTEnbye//Jfp8HJz7/844/gevP7h3cXJ5ev3v3zkvdf4Vf4aqNEk8A3EpM4OzpyaddABBL7FTzF",
+	"kdD95Qqi1vZIhC3J8jyuX6vlJHsHKzSOCPSfd0bVZg5ln5zMwX3i5GrCw2C8aQebgslwv3oxFgeK4lRN",
+	"y1joCUcXDCumL3RTFYmZhwMPmQUJtAmohGyTbvrGa9RqVdRpMV7THSpnkUqm3kofRDtuCGsPMn385fU6",
+	"IlAUyZYX2Lp2GhCat5A2lyhiHK59jj2dROBCw5m4Jl7W4GYqX8SR4pA8J9RR9ca6Q70ugKwGQX1Q94ZI",
+	"RKDI1VySICoGmr+JtiqPzdtLTqJLqwFoXAgV1mXH2i3GKdQ/ue1Zzfu214GaEUQI/ZdVkW97HY9ITH3z",
+	"e/L7i39B40OoV9Zu3a38fF7wfbzVfEIaBEja0Puo1TFRd0UthHgGyjWN9haGnyvMrWZBUfUZ814hrhCf",
+	"3ppY1IbYAqiMOAOGtMFbnVZiWFXWIquDTY12XpbUeprmQuCjsKrnivo+FcTlTOl6Sti1Lpu+M1S0ZXc1",
+	"mcGgezwepr5+G2UsD497vdTdbJ1l+JZhVaQ/O3aHXq9z6uBZZzh3SGfWm/U7Azx0R96YHM9P1KcZuZMT",
+	"s2VYj6nHYrJsPQ1zwLBEO4+anDBvPI1gm0sBYVqC0u0x65ZYsChxblKqK3L9H5BTntwnj6XKhJk4rYra",
+	"a7TA93EFeSsCTc0JdKg3TV3DOvwod9D7ASBf86yoEkK9L9vTu4LXUuBVgkAS3xow32KWlupFEx1c6mji",
+	"cgURmubBVlmyIIuSTQoXPDyxyV/AwyuB3EcrKMjc1qH2pqCFScjpttrNzPbpPTWytA92RLLoCqIuUefz",
+	"na3B/sxkBSwJS62dkcJEvfqF3HJ4iBO9+DN7tBDdhVBNbcyGdMPT357Y2kOytXxmVxLYn5vxrsr0qsS3",
+	"d+HHVUkZmjmmPvF0GRpkvrU1Fe+p71tRWQaUeAgvMGXJ0hNr3eIZpP0YZvqb6WoT8cic1AmUpKHYdpUu",
+	"eL2EIF/igYyK2RbhgOAuurQ1E0xzC7xe+9uyYrTqFXAeREVsosicqGVc7cZzYGtLheK8gBDOahQ2uP6F",
+	"C7foOCEdU1fjduY5BwDvc2H0R7I7liliLonvW63V4pKJZUvXEfLxDMR+KCOveK/rKr3nUwWLqBP9WVBz",
+	"g/gCcuUlVzgvMPWegU6gix4I5BGFxtB0dUmQWkEiYiRR9KB2ode06Jc0Bw8rUqWLJMFL20bMar4+X7TN",
+	"ZnQLMiUmgpo6zdgLfnM6p58+99q90wLTX4a97y6f2qhQbSHGHvDN8X0KkQ+UZQaFsmJKJowna+s7kKmQ",
+	"WrRBg55F1BoW0pSVw4IM536iYfVp2CctCNj15miahWtNjq3Z2K4yfvd2wuI+chwuaeKOQpkjqF0/577P",
+	"N+IZwr7gSWmUxpXitkR2G2k+Zn9mUeXoyBd7eHZ9OifgbmEk19IVCY7mOCi2rEAQawKlU9j2Xx9efHhx",
+	"MXn59v3k/OcXb66vqg49qr2bOHT9cShLpsCQ/+anunVy90HwP0ISVpcKjqRgaM5uO1yv+E2siFpoFFya",
+	"XDkmLd8mITzDgkxyhYzh10QF4sICdL1e6WpzJYyXxNe+Ar2CB61SvMJ3k1hvGZTUiqMrHGxhSZNkHePU",
+	"g2y94XVAeQBwHDlf5JSj+set3qjrDDsuD4iJ695O+DxSUEyn/trd/vfCnmYkV7281t3EwHwFbchXEL6k",
+	"G85/igLKYnzT28lG3FRBaYOppGwx0THoLWaqMyaeRLZ5xk31tESALRSNMyiCoiJmB+2+2Q7KDJ4N6+JC",
+	"XGbMnB7CUpooRFuLjaVIaGFP8u069hPo0e3Y/819jwRKOhVoCZ4ZsmoQK5+VhPPNEnYG0u5Z/X90n7rV",
+	"B4uWqctZ4UltaDlNnGaB8TSOBc1yjKYfz1furSnPNwg+PQjKw1KRJ4nAyXNNTV9Lls93PojPtQDOOTPy",
+	"TsFrL1Vgoi5Wupbsk0j1JFI9iVRPItW/n0j1qVhtNzSwiequ9NwqY3vi26Vku14IoKaYun5vQfQfZib6",
+	"T8lQ/yIBLw/8KznZg8L/Pn7U3ykMA3xJfVJWZw8sGTPi4hVo/9AM1rbGLchQ7iXCadRn0XczzmVX3snv",
+	"TEAJ8dKF9SAApXU2ynif1BzmUtovtJIeqN5h9faqkkzjxMIbsjU+B2hu5QV8vdYNF5tkgpZEx9Qo/Gfg",
+	"s1eOf+S3rVUwpFhyTTlYKyGbuV6R+zP6/iNUG4Ru5tekOLFeULbwtcXK9oVnW6TLr2Rx2OehzngfpPPZ",
+	"M8kj/f6Z0zNxqf9stVteaOt+97r9Ubu11ITp6LZ3FIRMHPUc58j4Qo56poBt77hl0tI1uts8c/1XnFyu",
+	"/7blaXW8eBevaddEM3e1TRecMArOPJQuh8FzTP0IboYvq79DSBHXcpMtj6h+TCSaw6vFySyTkly4alxM",
+	"FwiokYJ2n4RsPkYG/NI7Qg10NV71FX0ehSFwUZXeZIvRbuuAYjANSro0qqxSejmjE4/jENcYIgkNBkD+",
+	"eLtluscWhgkmkCRXj3GOMApCdmYCuvkcHGiJOhXVdUrCEpsCjdoNBCFDPNAnAeJ44RnERZMiFyMgrqvE",
+	"wqJ9lUWGXGpv2oYHOlcJ4tYjkrA7gtEsIqr+a+GfiPVIoHrbLBFwcCfxemcCY3PtxPACOG+CkIk2YmSj",
+	"YDWngcjmOWiPRCIrzvphz37Ls8xi94U6HDcMBI+q6Wp/BWULWI/u12CcGiaixvhQfawXVC95JVpaTbku",
+	"JvVVbCP1+R0ekZ+5773WZUOapj+oKYiHXL6amXw6OCeG11HfAlHaH1dIgM6OKJpc/gfQcKhUMndIZzTC",
+	"w87QHZ10Tr2R23HmI9LDx7OB29/XU2cUrChdwqqony3/WdN+18WMM+piP9nq8ax33/4ccykhO+rd7pzz",
+	"zKhPO9SBzH6/jXa24/2yAfY0Sfbvk6dQwLGgAzNhHgoFCSJlo6p0eaLBaPqLP22ROrTaVmXbeXRXKsY+",
+	"1r5S8B8XOuxTRjzbZDRuXRpBsFlmd0wJcp21c9RRO2rxA5GAPS/ahsy81aEXctc1a9JRItt6I9HRIw29",
+	"V0QhLQ+l5vZiTVyh+58x3WA8Nj8wD60h8IULEtVxBv8zh9ozRU1gaq5xlG79m17ia3xDIi98VC4aat0A",
+	"jzP4B/1p4BMHLGRcfjvfcLidSG6oS56ZpkC6xv2KYBYFCjS+vnHrD7vSklr9u/ohZe/d7ivV1O694L43",
+	"0eW8si16nzhnFefMX+o0OGsKWwnRqEraSn1/NyZElQUSp52GX271D8MS8+0PzFeL1vs3gn25bIKxkfbM",
+	"b/KyS5kicu5v8FagKb+ZPou6qkRRixi9C/jM177UqDncTYGqU2x2KdlYIGcEl0j9usmQ6UtmG5bdELIW",
+	"CPv0NmsyiTr1fS5oVXiYzZzfELUoZ36Kh25vRvre6XA+68GoY++kCMsLOnvubthqQPEK2EBVB6cskM1s",
+	"O4EcW1XrolECoruaRZ6eOblOi0kMPLDp4w7QFmrSqc4rCkim8VGtcwDwX+nF3z8A0F9Zrp4A6yPjYhZc",
+	"5jIUhwXa/nbqinucskWy/eGZki5s0ztzlw5udlfixc9+c6dKY4BwgFRYpKHnvO96muLzTfdXbpRpdXAL",
+	"1v1b4R9yER8mvghyEhPbPjgIox0jeKPo8APU4kMDUXr10C+lWlpop6Bn916IonxFzkO5bGxKMjnKPl8g",
+	"mu2KBKeh5vmJ4EDLYhnhwgzIpQLpF6ZtxAM0/YVsheSMTNEG9FfTRVAX3AkD4tUwfeqJynZ+kWh51DC4",
+	"eMlXBNkuSOh7L8Bz2WFcSsoWS7zq/C4466hBHWfwQxutsEe0MwfUMshwsm9ng5DXFPgXZTcJ9jUj3k/b",
+	"RAUOH8+iEhw8WBx53BVHuoi1BP/sVVyNwxbvh8/ZD5hqHV3KbrFPvaOA+EcJ4+aSmtg+7Pt8o2D57u3V",
+	"Nbj9E96iNReyYxxd9/lqYmYrO0Gb4dp21/vX3TEAqMrr18PaZsYiDEmBrWw9O8U1viLvbeOE/FKz2Zdr",
+	"2kpOWoa0f4tOpkkNXBw5jDzd1Dlf2Aa7LlnLjjpTvZ61T10wER39bkoe5JEhc+DmE7k+fJUO59TkjV7U",
+	"S2r0SiiXnYD8UV/utlSy4GPq4hXOqgl9HWTO+ZXjH2I1zGpTHlkHRNfU+FSr1lUKC5tXplhjuTxDhILW",
+	"OlV335Bn9c+OYjc+lmQKti/92y0ORLa36R7kJItb0SeqTkpfkFI36vVSb6rQYZfaVPm7CCtd98P7S2TH",
+	"ou/fv3yOxqNj54fyDyvINCJuRQmC2F0iaOcw84lVYKJVgJktnxFYiBiXK7wg9S3HjGwQhPB10cswAHRI",
+	"NLCjC8YD4rXj8Go01QF/DK8seoTrRYA9E4s4RXjFIXvWmAuKLM4mgjEXgfiAIYe77MkFTkb9MO4HDFNA",
+	"Sv4spL4EJn+AdXVwn9ltLo5A/axEL+iPZtyYfG0xAZbT1liCtTUWLNVIn7uueobRND6VNQmW6pMYTa35",
+	"bvoMrTGU1OEMhUxXw0xFENVox1wrAzWOnk+cZc7mxLbo71dv39h+iEr3NFZtvV7KFuiGyijnVDdgVHpF",
+	"sA6ITO5mtpUEPqD+UeT2rbnwYXHYf3EpLTUfdKlUC00EIiRwZDCujSK9J29FE29F1h+Xwbai8PnYM5e8",
+	"ikUC2SVjJLgmQj43O62f7q3d8XAKcXxKW11r6hH4KYorScZKaMN7KGYdFwvSSdvRoOFGkQ5u+45nuu2W",
+	"6MKRcEOZR+4qrWGcC3KZbEqBRRiQfear2zapsr5pafDRGgd4RaxX4aA5YtmsEjrX5E7W7TAEL7wxsWAZ",
+	"5C0NSIzw8GedGrAHIgK2WfQzxMIEIJrKmBJJfEOEzgemEnmcgEvPujAE8efF6ErV8qxlyY3sxeYpLrLf",
+	"lsd2hjOdAFHfbp6BTg1ETC606STPjW1+9xx1T/bvOowvL5hbZm1TnHVPIfuXaTosA7JPg2DdSqhWh6Ty",
+	"dka24V6r77ijATk9PZ33j0dD7OH+jIzn5JiMnPnp0Dvpnc5n82N31sr0PSptZWTwJt+YSOeG3MJCjUaT",
+	"bUaU7DpUkA/5kK1xn9qLHtJe9Bts8WhfmNw+eFfIR4jWNf0Um+BT/e6D9pbV6Txa5kv+6cPlqwvbuU93",
+	"8WvQra/+vu6Lyeq30dnuP4fUPvV0+xP0dFPixhdt6fYLYN5PxU3V3saSjLaugPlCyTfWCwT26X0knH5R",
+	"Q8l8x/LWwnU7J9EzLcCfDo+7/UfrINmKsc8pu/SP0B8yoXvd77j3neQ6d934dEvHQe9RRS19kI/clL52",
+	"M387+pAuxvojSTtPAz06iayfq/ONzPC6fdKf5Npvu20+DWrLcZ6cTTwaNBk7sQaaBvgYc9M9bsIX7UP/",
+	"pHU8cMN4i70BXkQWwUfQchpcqdQbh5Dor9bhfg/Nbu+G9CvuhT6pd2xmbG2KYscfAIralK5O9/gG2qdu",
+	"4TNZ4XW92aPhh2xWkjs5iTtkPGjz+NuVT1l4N5mJg87Dfkbh2kN8R9Pww78DoDvgOw/eWz+h93wjhogn",
+	"jehLa0RPFpE/gUUkaaD4CpaRaxvFnnPaqQcIC6THPb+EvnVQ0hxdSgENBU1xXnRD1vIMTeGVKVpy3xPg",
+	"YZ6RBWXMZOQ1tKAMZ7UNl2SFqbpgAbSY+p+JuNUoUtlLRMHryOW4cBddT7DnQbepOKo9uiq/OW2n3Ws7",
+	"Zf//FKdDCH8jJuezgfd///f/abVboSBGUzIr+8Luof00TgPMz3UalBrI1jHSJ8FeT8xPrSp5RrtiMas0",
+	"xTS4o+/UoII5F669OJVwivHg82O7HRJ3+jlEVeVv9ksTVMc8FNDFUprexLCdzDWNDrgwCVF33q5CLfXZ",
+	"lz42xgafSNLolQgba8dAJLCy/iwp5KxWgbV8XPvzD4W8dD0JiBruyoYb9PGs0XgbJ137BRGuSWA779Z+",
+	"C8Igmq5NV01r9kriBtZEpIrb9W3I1P8RPPJJiv3TSLFamPyiUuwrPCu8h3imY6gFNC417XX2EUOx7oof",
+	"kW8XUi1b13zDNFoxiV0AlL1i2MOZ+2Uw/NzDSoULLca/I4HgrPYVNm/5eNbBvr4qWRd5JJTUIBu2esLO",
+	"Ob+gvJqA8U4ajWfnZmQa/BUvPTcj95eMHyd6JT6yhqbvzPk1lagPEzQTp1BSSBDDHaQ5Fpi4PoYoB1uo",
+	"7QJZmK12y+dsQWWoCHtnfNLtjQskowwXMNnPtWXEaNoG7/hYmlU1iK9N7abRe0IGhMhJr9EazUv9Ri/9",
+	"i64tGz1ANlI3bLfGAWqGj2cZhIguS4mS8aWIQkP5MHXLK9/5qeF9fx/lD6Rv6oEHFMMle2P5ClpCixuE",
+	"ZzyUhSd1AH/LHOp8Tn0aFTKtNjRYJbDAwzOr6xffEfAdlD6TxCfrJWekHpnMRVzHX7e7KJFhvhF94knY",
+	"eVI8/lyKh5L/v7TC8d8xQW6Y7WwwzGZTKgnp/N0l+v4i2HrcvfkhyxuxXLbOWkd4TY9uFU4mHECm6lu+",
+	"0g7W5TaKZDIqBVJjgfQa83xxYeESb/ZUzzqtLo0By2jvKrwVVSVqWBoDrJY2D0XXDZIcCibjXB++sgZ8",
+	"e5S9aV7z6JuoTdNPihyZVF/w5+jKZsjFvo9cviLC1hEh4MjRLbYaVJGBuTIFYnY1AkoWu2rSBygBori3",
+	"NdwMnx9abS3fcePgA8lUsky2XNc15hAVSK28OGm4sLt7ogJe2+7axcwlfseUHCuq4lCvjtChdYOi2t8J",
+	"0BUef1I8VrBlWwPbStX5c54Z5fjLp3w2ovlAFzlt1ANWq0sc3GlXiHmsyw5IbJygG+L7bV3XW3f2h1zx",
+	"biYTXb0bbcqmrNbZVLMdbJbcJ0jH16adsQ3Xq5miXbBRPuusN4rtrbPcB1jo3Oc4udRrE7BbudCIpX0u",
+	"X3qEUZ+KUlfvZBdpyGinWTF+6Fq0gETVu4n57Buy+YnzQslfmyy11gwNX7K93NOBNBwHirz9HjIOf3Jb",
+	"7D2OFTE/St2l3zE/6ACbntMdmh/iEJJWv7VPOM1fn7998/Ly58nV63c/slatgJrSGJm4JURKFVhh9TFN",
+	"95OhhwF2b3QPxHRgTEE3dx2BW1vbNwBu+sYEymiYshMNXuVyUi8otvg9KwQ2f9OE9jZ70WQuNH5pspSr",
+	"PaaLVYR93pukblrzb5j706xoQeKqNTIDZm5k80mhw1TQeJ/6tUlz01NJCkx90+wSU7bHopNJI41f2muf",
+	"ZUkktT+QytRo/laUsdHg1VvqkigRp/57ctZ0PHiLm7+0XhPmNbWo7hEjwjyKm532HAs5M6y6yeLsexN3",
+	"1YyWl6Wl7PWBplRdvatjyhu9ls5uafRanOXS6LVktkujF5tChDIqGwoA+pXmN8FkzdQeH2ezNHwlTi1p",
+	"4AWLW3TVf4ljrzEUtIjX8IUJ9iluVjPnwWoCrf2GJEW9MIFSew155B9kFTZ+AW4YZs1QeE9pJ2yOWPqV",
+	"5pdlL+dYqoC6xWh98aLr1E5pO1r8LzJgKBWuOLs8o8OpQRVKXGU2RCJNQf+Q0/HySRP6p2RiQLlSt7+q",
+	"9gAa1kFyYxo+DeXkZPp1wxmTadjN5zwo/3ofNSiVuN1ED0mlcDecb1/95U8o05cmiNf/Qjbj+xvWJ2jQ",
+	"WBZIZIQ3fWefzPCvKkX/icThdBL4o0rSjcXbohTvLyAc73GXilO/m5C8vQXzwtzvPWbeh2o+mAidSAav",
+	"P3k6Kbzxe/vAKp2dXT88L5+l3WTWTHr2I4rIxenaTdZamKe9zwdSCdr7fCCVmV3/AxktIaMagHCb5Lgl",
+	"msFzn4de4+Yn0FgcSa77by+oEsNJTnfwVpRNCPPWnIKmYCqU905PuqNet+c43eOzwWgwOj667UPoiH5D",
+	"J+mY7K12C/sy+gls4ysOvdV2fnbkOI79qh06uR3sHD2Iyh3HhNX0bIcICR/fcsWj5+B3ute2BlA0TNyX",
+	"Bot17Js1m/XG3p4lvsUMt4qz1RLgyiprthuMrmWtBlMhAyx5IFIRWGFA09WiR73+7mrR92nIFxXxTs2X",
+	"qUZ94lR/PjrDgnb/0BceegE+Q9MIdFMdfYBnwnSIycxYGU6pbgCVxJVhUNbIIOAuEUKBMzE2M9ewzlzu",
+	"uqz6ub4pUKjdIwGiXubzvf5Jje9XY0Ub0pzhmA7HhtSNKcXD20GNmWrk6KZvXFlriLLfU0d1Oi4qsoLv",
+	"kq8k+6bFpDATEG76O/C1jkMz0XDqDqiVttFsq/AWugdj5qEbsjXnmpupUqQwRCR/MXQnWQ5Z7RmsGVdf",
+	"OUlWa3WXxBKXYCYI8LA1PRSq3qv/bqhuDtIYTRN0r2hG9cT0jSBCCh0RJ5pTk4S4UBB8pyvmq329XRN2",
+	"JbF700YidKFnyVRT32lzgpI3yun6+PZmtrMEPAmOFIEt4cQvqV8Uogo/R0FAcwh4sw0gsm1D5qCQ/9Za",
+	"Et/nah4TnsnInTzSxrKjmkax3VXbalRpKyxGVpzSPqMMB9uiKM+sspzWV8uqee2oppV7lHQXFNTKl8vi",
+	"RlpFB1hYqFyhpI4000bW33k2aeGQ4JOKvgdP5qkna8iXt4bsbc/YB+H2zHHao3XFwX6clIZWwgTqlLwp",
+	"SXrakTev8+Rbfad/3HHGnYHSiqBEhOZ0+RT3p1IaT6U0/rNKaSQvanke3BuyKU/nz5k/HjdJrTL/7ClV",
+	"9aFSVQuyJi1YyrEkbiSflwgZ2UBqVTK2X8mHVIpCGm/TKPdNmCzAlUS5E3/i9PqD4Wh8fHKKZ65H5osl",
+	"/f38p+cXL17+/LfLv2efFnUrapBuWJUIGGtrN2Rr0n82JCDIC/h6nW7DVydbDwt93rmhBYl8j1c8ojyD",
+	"1+LwboVTJ60Y7Ctvub6zx1J17uAbsnmnm88VETnTl84Yfj0yp4x4u7phFjfDUpygY77VnXPeSrTKa/VG",
+	"XWfYcTlUWrANL/Ur6i8Yn0e/FWZ0TooylC+MpCwQjtcP/buSDSsRzPQM6gQe3iLRPO2IG7rucFPbogNm",
+	"AUURMilTwwR2pNf+AVryRe0e+YaR4IBWgL1dPQlfBkTTofj6xUdxwKT9++gYs1O+wSsS2daEbutpu4ra",
+	"o0qd0jPEIgN47jAlZJOh2Va3ABVddA0pL7AOJPBWmDZukJWJFtz3kFa3ob3rjIcyRVma7LeyG6hurmgG",
+	"FKXMKZFKEI8UJsbC7YIGtCRItT3DADakU+pMXzohqe+jDVa8ZG5an4LRSO2b63w+gVdRJ9cuuiBzHCoQ",
+	"K6khkUxp045SbS2L2aFFqxKa8h7CzHZxROqp/cAGNlggIQvIx2Fc8IlpNWVaBRzocVjO+5A1dkEGITN8",
+	"aIW9bIs/8LoAIAb5Q4+elftrQqYujKIohcUNVpTRVbgCQlBdOTsI2USWafSCuAGRMd0LQsZI8J2AdGdh",
+	"SD/VtnKxxL6PGFE89xJonr4maInFknggTTIo0iCWfMO6ux0/BQb9NZaSBGph/+u3884/cedfTue0O/l/",
+	"/nr0Y+fTX//Sate0hF6VJOefW1OoqcjQRee+nxQbtBysadSGBuSZSc3MJDZSptshxwmOkvOcLZxRBRUl",
+	"bwQhSRpLwcmhLgNYKIxmCtSj5xSUEIu/VEaazcGpE+G3JDhDUzUl6qGt4m8MSbSdQst4wGXkIMYRn8/R",
+	"HLFpYXWDHSgDBmWNNIZzBiFra2cplQoVFKFvVDNBfdKciHYjznzMbtoIS7TiQqLxEP1Cfyr8ZAS6QldM",
+	"cmFUIGaa6Jsu1dBHnvHob2gQXV23YUfBhjdkk2xFXKPdcAZp0p17f4t+aJ31T066w4QiJQlzDWOXiZzd",
+	"T+06DYoN3KCJ62Q327Itc0f97nD4gI2NQXgHajsJA9owa2SPnsg3t6vJIiRCNszLWEx8ykjjNsr4ThPo",
+	"RiHE30Lf5oi1NFp5c3vLA3aBhtvTOHTavDYRfwQT0XjD0dvN39yjabXthdw8azlzzxsYqvYIgb91xT6O",
+	"qIcyiaX3uoM+Ry26d2WjxC25i1NS7k7GiaoCdyfjjkt8EnBWkaaSTCy5OxlPxsPJw+SX5EoBuMTDgSb/",
+	"MU8o7QFewS8STOCT/XN8MuiO/4yFAxpehYfIu2k45TfgOf+3zsuIXm14LgeILfvmlu+Tin1oTse/c5oy",
+	"xP83PoW9hM49UqKbRjvUq4GSwuEvmQ19cNLFnunUi0fOpH4ocXsfwZmwxhzsy2Vei3CmZTBRu0DlJWMk",
+	"iOWyGtpOUoJpOgko53Xm+NPJv9FV2SH6vo+st1lLEpYIM1Mt0jYDqO9Zg/e0KWHOeQf+7IDHUD8JyC3j",
+	"rbNW7/RYrZQoZaayXqQ1207WeGvDMOZcfWaGg9b9QQUMzcspOffFRUHg0cLIe7uueQEs5dKW3gTPj/at",
+	"E3+eCAWWdEXZYlrX6Zc+0od2Ap7cm6PqlFnTwGej1m3PetpWf169u/zOWrMEEmvi+4jKaofd7sCntDPg",
+	"b9v1krBzNe/lRdIdNLarNgTx0CkjL1MGb/Nfrv2t4/sMvhfBFgY8g8B3HkpEZRsQSDulYlQCK71tHoeo",
+	"ArumAg8B7oQ3OH/tMpoy22oDOBTva38Vr/WgvDJnFhI7HdIpMlDUm/bFhe5Oq/774v37t+/R9y4PfU9b",
+	"qonx+/7QRle/XL57p0aB03OLOJDODQ+8Z9ZRQhkK12sSIMW8Moc2yOXFFLpDJkWOkJS/u1b10eS2K/nF",
+	"h3UJHph7D4ir8wOoT7LOJLQJuMaIrF/DLzCTX4UztUx021NwvO230eJfdK3ugbbet9HfP6jnPAAUfIbm",
+	"PGReXJJXYV86Ia0kvD8TIxD7Net5LtMMNV8Z83WonTwEzcicByQCT3dnrVizDJOusONkrtbELXUymHLP",
+	"qUCF5nEyYsVv1NWMa3C0cLBazi36JOiDlshWng6WCULS+nRfzEu1dJhf+VvmbzWZMyEZVGjz2zNdLZQK",
+	"dakemNCZEARRthzvVq1eaJO8cQyKKHJBmHgQKhC5JcE2jmgwyVOWnmMkfCyWCPuC25L2indiFFBxc4aI",
+	"t9CORBPzcqR+eLxgkBSfI0xByysKXNJRGQqMu4MyjvWME1PEugCaf+MbxOcy8sQtMfOIhxRsdJalPvc5",
+	"9n0kqE+YjKNCBlkXOERIRB6WnpP2h5fXDT+tinOyfkFzXw4LdEoWrinHdEM4qUB2/GOhuw5EoDwwrYAy",
+	"B0QXmjIEIgH6kVMF+yTwnV3AV/LlHyEJyURKf6JzbksQxedsofBkhbcQRmSjiABk8eLGzvDEcdpIkFvC",
+	"kIe3ojhWwi520BsNxo5TG116zn2ezpVI+pBfq5Q4yhboRuO4psGF0j36hcoo8Ewpmigg2DPJx4qKTtuJ",
+	"TGSFs1PwG0/NcoRQUsX08YUsKH8e0MWCBGU0UlPEG8pMA6MUycwSSDUsRdd2RtXriX+hzEvTtEE5RRvv",
+	"8g3Zcyzjqko+3xUjZqOkpYmgrh8pnert+BTsXBg3VjMO+TFDj0vlXCW2q0eaaSuwF2a+ApqdIfyRidB1",
+	"iRDw7zoRPn5JiQD15BmQuAD7ILH9zinTmgSgfB1J9xEDegJaFKn9nsxDJSZxJiO1lQrk4RVeKLYfoJDd",
+	"MBMi1jim5xlSUsYW1CyozoBWIDopFsE42654WLbkDFLskrF/JbMl5zdljWIU05EmaAyiAG2ZiGRmnBoD",
+	"rgYQi9+/uPrw6npydf32/YsLNS24LqAgiDg7OnJp12bguHx1pCYXR8Kn601RY+5Mie5MLDUP0JrwtZ/V",
+	"MXvOTn34geRBJVmn9l7IOAwENc4JgmBszDCw75dJwONhAwF4tEP+7WtfmTQ9HWrpfQYvXurXUp1klIhl",
+	"3FHp/V5KgZZcSLRSSuEsDoMGF913ApqY5WU9Z4dBALDmf5wdHTXqPaNWV4TvURhuEemjQG10Zujzy+8E",
+	"YlxCf6QuutT7wMA0Nf9XctoiIAsYAQQE7FVqGFiLkjwG9DsTM8+EJDiriNZILUpfC/3C55TpxOmc4s78",
+	"0+f+8L7YcpIwNJK74qDSt7H9ZI+mVkoXN+2YQD0Xa+ICBWeGSN7JLjpP6L5GKtwEVBIFQ8kV20nZVnIi",
+	"pxIhRaFZ3mjcuhlE1HPJabdmWJCJUVpbZy2ldbbMrzbz5VNJH6he77o3PhudnPVPuidOqg+UrqiS+MCS",
+	"+N5kto06ZYMzMIj8U1FNpDnnQPpmWAniephOXNC88+LF+cVPL168nJwMhqOeMzhtZfXOQaGxYh3QFQ62",
+	"sCTjTLQduhMPbF5D4qFRlhQJMUqhYeJzxx3gUb9z7A1JZzgbnHZOXWfccWZjPHB7Xp8M1byg73i5/lll",
+	"cCvJQQqIDLYTPo+6OK2Jq5cxns9Hs7E76gx6c6cznPdI52R+7HZGvZmDB7MTPJwpoRBeyJh0hIRsx9Z/",
+	"fXjx4cVF6yFcKRXWINthMMY3vR3bd7AulJRGSNliomXgFjPOpsQTK4S2GI/8WbZEGOhgFkWQRpAqO1Vt",
+	"FRsa8SZ6mu2wgWywQGvq3mgBu0Hzs97pffbe7mpF1btP3+ea3tIrhtc5kTpjSnnojl+/LhV9A9hQKWIB",
+	"dEFviUA6DK+07Vd/cJ8hPKnw2dw+divJSQtARLwKy5Ll3TI7XHcFhufRfQE9/NxYq08Y4nJkcwd6nBQY",
+	"7hrgou76mbBz1b8po/tCstzkE4P7UgJe0NWyIk0m+eFhxlLW5HYe36dZReLtMNSOl11OiATHeJgrFVMb",
+	"/Wlt4WubTEQqIBVh7WOXJLIgwrSPop/J29xpYoy5VdF9STAYK8lQ0NVQQNYEy0wlQQ2x+rdJnVzEHhuA",
+	"PnqvOEk6oyEZ3lk7xS3e8xW8mdIZeiflfsza6+8VWCr3JCHjAkbd5Fb279Ms/dDmnOp7aZb/uZJv6Kam",
+	"pvVjQkBQqmWHM58yAnU9/c4sFFt4IDtY3BCv1VY7/dQE58b3ecmjxhLb6r5teKBF9vrTHddz7yZoUHx3",
+	"48uRRPcM6uT5UZ6npGSKNN/NCCc5ZCoi+2V0PMFc2imhLEGf7XWMBa8MS0sS1RRqZjqwRoQrZvkZzMud",
+	"86fdiuJzyIouwoZtQSNeRYx1HrWf88dGEu0mAN8IhGHmxNYy7GtkDarSfuGe7qECC0nWlsX4dE4SSRbJ",
+	"bsTopfZNa5OhFGAVQh4nYHVAS3xLwObmk7lEJmO+Qt8tjUyLTVSts9a7y+e/vLiY/PSPyfnPL95cp7ze",
+	"+kNKIxcSr9ZFekq2G3Iz33ckSn7XjBqMMuFPOzlzqWLyVp0EtMMNSRsti9UUJDia46ChtnJynwZz3JFX",
+	"K56Tl2/fa4BftdoFZ2BMpu/eXl2Dlpo2obZbr16cX72YvPj/vbt8b57DL6lvPD9/8/zFq8n7F//14YX5",
+	"jP7pFfw7fvn8p/M3F2/faNvsnr7dfU9yuMN5ktG7THBWQxFhnA912hmylsD2g/trZ8tbxQiRnKeCml5e",
+	"iD1aoce0haYsjyvsEaiia8xvthISU79FNroMdaGezpiqZ5k6pLt23uVHvfraewJq78m80jWmPl0B/FdU",
+	"yCa9xzN7pybV7Mkc+WSOfDJHVpkj85e/6Do1pwWVhKBgmgq68I66N1XJBKbykRYosLjRRUU2PLjpojdc",
+	"LilbQE0RcKJimpV9l9z3FH+Cq6sDqaPood5wqCRYBen4x4GTg1/0jeKojpQMGvGJRAQ/VDQKQiZ2xuTt",
+	"jsLb4Ybs3ed2VhoXJW20OPKxMAFkOsRwSXAgZwQnQqQ0fNCchwFa8jCoiJAyEVU146OsZl5n0VwHcgEW",
+	"SPCfUxDo1eHHy62INhvXDjYbVGkxii02YGePz/Bz7L6BFbeXszkWeNs3APW47AmUPmM8GexYW5YcPIDJ",
+	"KicV5m0MRVN8qjrXkupy55YaaW9Cgfo9w+5NhvQ0SFMyJB4C0DkOvFhlhZbIufPNZIQcVFCvzOa0bWv2",
+	"skcgSO50kuutOIMrax4tCpspALyQmHnimaZsWEhNrpSSP6cM+0lbXiQeaE0x1uQu3/ys/nj7+t2rF7VV",
+	"vOikE2JHloS/NRGSFQESkPOhBIjm8Qu5GliPEc+QPEr4ZPEZ6r1eJ1W/XHoBXRGIvEJeGECMR+nePcCD",
+	"njN0nOp9egZpctypgMrH+3tNfZ9a/pPbKHyzcKehdPmKlEkuNqsFJBeI+NssuU/O0BSiKaeWcyGdBzTT",
+	"4bttNJ1j6k8tjqs/iPqVMlvra2pC4NpousZCTBGWwMwluEDUT/CCuKHr6UfGFd1W/14TTw0QbTSFyLep",
+	"DpLaYCjL1oUIQ3tF1EcULcfUV7IKS5QZU59SI9UnWiYyNH0PzFv5WxDKdSivTPp2Xa6p071PcrTPpoHn",
+	"hYUVZludwAPhMjCrkRewLgJahR65Yl1qriIUeIcXlGEbPtfAqmDp2BoviKFdCK+UlIN9H34V6Pv3ZA6N",
+	"X74T2sb/QzZKOAwgjXsN+fSKxHOJ/fhf8EBErD0Z+pt6s7CrlFpY7FyjhrSC40+JXb1acIyWVHpOIAfr",
+	"bJYmX7RbK/2uBmF06s+Qo+VGe+lM/sw+2JACXno9dr/FuBII4ulMr6IkQXgcpcCauC4+14xMLPFaXV2I",
+	"dwXrElSFvSFbcYYwRP6psXD5Bfp+aj4z1RkgCJSFH7SpysdCjfCwxNMf2mjuY5l74SPT6/6hjZTAj76H",
+	"nAEx/eEZMrVY4bGiaIKg6Zz6BN40S9ahmEDfTVQa22qwE1+QRMlHHIXzGvqTQG5oRtY6nZP+fH5KyHBw",
+	"Mpz1Tk6H+NQ5OT7xBuS0P8OzVrtlWUisQox7/YE1cZrCy9AbqovXtGua4XVBMMQ6w+wdWKf3D887zwsk",
+	"tii6VrN0KU7tL49VwiW2sR41o+16+5i39DfKDVhZj8aDmrIiSTq5h0LjmzO87jtFXpC4ynup8Hz/ZDM7",
+	"0GYWycLfqM0sjxRpm5n+RtZapn59Csx7Csz7zw3Mi+lvrRN8BcPTnren+L6n+L6n+L6n+L6n+L4/b3yf",
+	"Dd17ivP7puL83gV85pPVPiEpjCCwvWnTALRScHEQUCIQlogzl+g+JBLaQVCbFYZ9XycNbgVYXgKCvTP0",
+	"/uVzdDocHStFf7smUDiASh/+oUN9pu2PbOoRiak/BWukrpo7/aEd5fSBymttVuj7qQKDGqv3r0ZeBFuP",
+	"wzNTqF/9ePXuEn0/hUJg0c9tNA0Df/pD3ioAl3voDBVMpGkZGTLUc5zYWULuqJCtOGtdabugxdgqph11",
+	"laHiD1g3bQHg1tFt7ygImTjqgYZhVrNrishns2PEH2GUtx2QPzrO/GSOvdGs4526s85wfDrv4N541Dl2",
+	"TsbHx/2T05GT7PMAe4XDaJ213nCJXpp1W6F3xkN5Br0OWiZxtFDrKSaLCpX+dn39zra0+L74MKGwBJVo",
+	"SQLyQx2V5j4+n0LruJI1dBiqmmdjUrux7/MN8YDqYciFViSlML27rCLBW3UvmAy24LUiGOwtFFzeyWlt",
+	"9jdoIRavtameylzW8C6WZK7whd5tQTUD6pW0EJn5BGh71BnrhjIo1bbWn4RaVwmPja7c9emv33eif/7w",
+	"//1LEXCSNa2LTLtQLcaAAziaWkIhmKMrUJzvrw9IrTmC4ffqPqtDtZc9hzsFRR2KGWL5HBGWQrpq1dfj",
+	"C1jSsylrnYszqvkCSeL7OvPYxaFo3pMkcb1q3hxz23c04U5KBSXlNPIo9+H9pT527bYvwLhnaJogJ9Mo",
+	"0sJOm7kfuZkL09a1q0NyjQgrrvvh+H5JHEeraQ/7KARUAS06ioj+JG5DO67fAQgXozfcUr3+FMJEdGYH",
+	"876I6FzDYPYiuqRLOZlAapE1DVP1KjSYSXEnWw/AdrrpOcC+ou4YrbOWT1e0IICAstLzAkJhPoCE5Nzr",
+	"phyEcqmFJVjLUjdcVgDmNxQM0tzbGmzPB0LvIizV7KEQ9RKbLWxVilfWM5HYFjdV7Iq/aKsZFQPIKMJq",
+	"n23t3oValuYt9L0SqcanTu8Hy2oslQcvMLxXXVrEQqkE/WyHy0aeikSsTlKwCkix9fX4bDA8G5x2ndNB",
+	"b9hvGUmqpuE7bmip7bPlrTOhK2TrTPc56GjptHlHzVQLQrP/UrtyZmd5iSkBkroK6nP9Tl5FHUWSQCN7",
+	"Q7Ij6AFWw0qLxeA+OoI8unMIdDfGz4qsgmr7T6qVZs2iUBkrRqrPZHkFmZM9rQylh5irC2a12FhnNioq",
+	"nGwCgTK6ZHSsyb3YE9hx2ZtG0Js7puPmn654QVB0DKHPteV9ILtVYdDRh3cc5zssdcuAopJdOoONQznQ",
+	"RbY1ZAIGihjolltJXOjt6i381An4gToBfwNtdiu63OZQ733SEYXZ1tDDCpm73aABa2FkIwYHghKaoPxh",
+	"1C7RVoGKSpTrIlApdN/VVzCJujF8dafe5zxkckeMkMfdUNfkxcjlvk9cWMkSi5JyjE6qHGP8ioa/BPkX",
+	"puw7jnNYxcXKQofJ2QvYp2v33ji6Kf6u/cojlEnUB3TBWaGeiyUSfEW0gqR0Ac8U4is4k37CCPdea00I",
+	"uy5ZS9NLdkYoZDurCYnX+vOUwTTCfxM5qWnxzFoHWX5+/439kFTeMjoHiiNt5TasmVuDewYTDNoteK91",
+	"prnLo9+vuhcoWldV0VH9STv80W4VnEqJMSp3GJBAHynBxWdhiVriVFq/h4yDjYF5uHXQSTQBdMGpVTGu",
+	"WjC1J7MTturRS1NjtVGorzFogJURLCmW2cW1+Fxb6D2KG88cB8Qzt85OnfH4WLfZg3hss2n1d0CEUJsy",
+	"i4AtAYTAEyEg2QlCs89O2y3K1gFfqFfgdwjqPhsr0QIqziq5ZKwEEYg3hSHhXfTMabfu9Jec+3ZLB3BO",
+	"zDE6CQun0E0YOrfq4LmNlrfx4WKJ+6Nx66xFBjPHHQ77pydzt+f2hqd4PpsP3ZPT0/F8dtof9o8xGfbI",
+	"cDw8nZ0Ohi4eno5OT3uz45NRf3YyGhmfpFp0Px/qbABXLycgWdQ/AvEuGWt8nwb+rrH9++Sp1FNFodeU",
+	"fieliR7nAF9Kf4GLCpTqNhKYIpkNYKLUezs8LsAQHXEPVNnEef+uLay/Q2vpOF/AolRVcQQeJ1fUDKAw",
+	"L+SsLhbPitNfxmXpL5kstV2x5hD7Sz3REKInuULC+t0URkXrbxtMjkGTwNEIsexiM9hRTtCu8K3G28Mp",
+	"Grb1rbMBzcnoZUPGesPBybdFxrLWkWHHGXd6vWvn+KzfP3N6/1RA1pH/UcMurDsZ/vapFhXspYz2conZ",
+	"DdryECJLqCATAxungFYGxOWBpylcqnZHy5mN3Z43Ip3x3CGdY9d1OqfeYN5x8HA2G3oD7DhwNV2uuaD/",
+	"GKQXlqI12YgQt1sbIxUrABX1fC+Oo/0VvHCmUHpcSrxuGkpF6J2i7BFHyBWwiXgyxOXrKF4uJNmHVib5",
+	"R8YyoTAbkTvsSn+b8YJpNLKpE8IEnzJyC201GBXLlP+jgMtATHCaJeXcF9C/J9osFdAcqbo7y0MxLwjK",
+	"TFvXI+B6WJIOdE3cZYOBC2svY9kGGUeMbEiADK7pkAyxe5+j+/heF9vlAu1hU8fhKfSuHSlwgW3FrVLb",
+	"9rg+W7fTxzlOEDWhPbMNcBWCUWPGni36le+KpfOBoZ0WPNhYbkCZoB5JegkfRToY7/IeJlLmphGFnXar",
+	"wiJTBDj7zZ+iVEJAK5NQOCNyQ4x7fI3dGyKFurY+ZaSpIADRnQ8j8EBMe8QtSpHHh6B7RV0VvX4GXnlF",
+	"ahgyiV6aLAmutBKFXj5VZNBgPw9QQGRAG9NFCOhOVZ4qaM0QaT+NKgkYBpf94lRnxE0487fTM2Oeifpw",
+	"qF0JmzSHmacDHGyKIIRCmEMHqCRRWzPSxNd3S7T9lCDajPHsI7ae1OiA0fDw+o8nCUMwfSwu7OUWPC3z",
+	"nceASOJeMgLUcpL2QRK4xsACSdxex4ixZGh8mvwkAJFikoUifMj2iDshd8QNI5u7WiTCC0yZkAgj1+dh",
+	"iQCvZVMYAGg12Ck0Q5pWQmieWNuNdhNaYSZap/0hkbLo40SlOZuLxyVxZeK9pPxZJmXuQlmbcAtkTtOF",
+	"xllb6rbFcCm6bvDUxD3ZRmRRl5myu1g/G6V/oEA1us+fU3OVkDMLQSjBlCh68KQRlmqE/xG63+6yHU+6",
+	"4JMu+KQLPumC++mCT7rbk+72pLv9e+lu/54aWzpa6X3I3ts27SnWGqtGu7yJg/uMzlTCOBsVD09pXHtU",
+	"54csEaN469ACg6s7Is2LxOoYBKa6stc6O1bncydNbCmKzrFSvExLFwW573HKD5Kc35hA5xpiSOawSto6",
+	"W3iATmSkWMK8ZBYMlcij4J3dkf9ikSAfSb6jWBZArIiI2FVlqdazmIkzLtGH65edEyUWBgQKAECbxQ9/",
+	"ffny5UV1+oIpwHknk0fa5I5c2WSeFMdPGAF2CbRByBhkcbnY94WuDmx+/07EbZfLr9hpDUL8nUDUe4Yy",
+	"pdqa0tBy+heZFVIQTF78TJx58grnlPp2K5HpHIOxxLbUONo8VQ2vSXW6IGSmtvufxtRUEEqe2v7OGPJ4",
+	"ZLT5muHn70NWGdQEH2wn11NywO+fTD1Ppp4nN/+TaefJtPNk2nky7TyZdp5MO0+mnSfTzt7OeC1Pf0G1",
+	"Kapw/CRo/4cJ2g+ofsYVyetqoEZvrNRDzZcrVdErEtxSl/w3CWxlzjxlvNUPra6g7XW18sfmoe9Pbu23",
+	"W0530HW6HrkdDrqLft/r4VNFTjIDHju9LL2oAopa/iwDZTuwnf7mI6SXQdngwopbtgiftvlCsn76ZJJV",
+	"AaJcfjWZLcbaz0G7OIX8Vyp1jSYoYrTGLjlDqa8enE8el4ctKr/EA/KdiPZb3AmrZuOrDPxN5YhoAWUn",
+	"cO7dKiAJsipUi66tjomVWlRwMmdoqqbSlfn0wylIWVNTdXEKWoZdWhe9VVrqgvseWmEhSXCGppAAn30r",
+	"biKmJ8gX78tWrd8DKxLlRvc85WR5ggMQpbx76yuCb4nSR+IWoMIEfWmpNW7Vxzy0hkR4LkgEP86gXJZc",
+	"UnEAMo92FUd4jW9IJFCHzCdCWMuL1px0fQrAdPjEAQsZZ27V3velqO5CnSrncbEFu2xbe6Fcbi3u/aa+",
+	"+H4Xgdh987rf4nUYPF2HP+d1qGAf7Qg3ChnJn87H++TT/dP6dCN8+3KasUZTUlz46mBsfDjlK15nXaam",
+	"L26VMB99t1r3gpH10oATRxPDS+NzcWJrHEryCBRhZ+T/rjucChGAtlVGlcxfyoMTzVLFYWsebGwgbFq8",
+	"pyjnJXFJzUqK0OCaCLlPDVOiG4+VVK3AUmJ3CTWW4CbegDlmRY2ccyeP7joywC6ZYffmmbvEgSDyx1DO",
+	"TxLikH2uNgBN/3qjsXNva3oXtfbShF/YFl/tlrZKxVYfAEWQR8Wec+Y43V5/MByN/5nA36hmheTrwpd6",
+	"3ZEaLzGYZ1obHtyQoOO0Cj2iMUhqXvrz6J1dttbjkmLTtj01hKoo3hAHx6BNwCVBNOr1scJbqCRr+rV1",
+	"q1qRFIjBl1IgFq5m6utUfUXPl/cf1GiUUstroti43pTxH+iKzXyOqEz6UHoRX1aMsKbrpEbmj0GlzyVt",
+	"VeAx8TJFj+0BGBEBCbwtFVAahfAlovdqe28t7fmU9d4AupdtjDCPlEg80M31sXapRHl90fbxSORqeDJb",
+	"rjMKmtIHarZv5mqnLm6MlmW09HmhohGRTKXqUCmKqaYh/rvb/s5aCXO6ETtMr9yhMz4+OTk9ORkMj4GH",
+	"YREGJKbC5ofWWf/kpDuMCK2PJWGuKUCoTkffYkCLFZHYwxLrmmHmhVDMOi4WpJMuN20Ki0W089351ZXl",
+	"SGr4BIpHw+vd9CdgCDTtqAUCrIulr5KNgkf94dC5z1Fd872aLtxkNcNko2D1U7uFA120s7LyVAmpvy/F",
+	"9aiIG5RInRB2SwPOrJ2vcr4MNuy69FFzZmjUMHc5m9PFZB76fq2ZPKKkCmi6GQa05iu31CUTW5y+cvyC",
+	"yskswKwmrNVwl69WtB6oKPPI3T4twO7brd/5rNYcN9CkoN7Q29VkEZZUZ82N9vGsZic0NZgvJhD90BAF",
+	"V7gm5Ff4TtsrSsdaOpIlRc3WE1OgEiE19V5MjSN7So311YZqitg1W8/ax6zWHAEBn6u6ZP8ve/+i3DaO",
+	"9Yvir4Kt/39XktmSLPmSi1NTp9yxM+OedOLPdqbn+9opCyIhCW0K0BCQFY3LVedpzoOdJzmFtQDeREqk",
+	"Ijl2wqmpjiUBJAgurPv6LcsNl/YPy7SYNxwYJIpak8zt7Gv17/Baldy/aE7Z8QV9M4zIaJL3R6cfmuTi",
+	"H6dnTXJyfv7pfHVviEUxc1dySkrsVNzoSAaVmJdivbeeqsK1EjHB1T0yCtWSdwAonZMFhpDTYM2hsW09",
+	"nUncaSfUzbtplDVuShzvRYmytE2llIpdsq86xctXzjiNqTvFcUvfan1mGvHIlff6+JDcsuA6udyzwsod",
+	"Hy29seX56coVJ7heFYLIYXcVHjjD+KrMLOUdSm3WIourNrUsq4uhwkvyuMyjpblb6TUmuFzJOcu4nfM5",
+	"Z9uguJb5NkllNfrty27TttE57KbyS2pz7ZvNtS8uq2y3sxEo4czLDgIyptobMeiqSTXk2cO7xPTSGz5Z",
+	"cE0Ux19WoYBXQ/m2JFUq8pNEBM+6o8c0vKl465wkpZV5/tAeevFS+PbWQZtflXSUqC6o5p5OZb8qMqK3",
+	"zDo5Xa9DGccz42aBmCrbxFZNMkQmga4a8Pi8yHCKLSdMps+Cu9ldNZxZt7TKIMjJB6k0+WUFmljobmE3",
+	"4q5aCWViQyvNNDw3sf2V5h7cRy/rrlrSdjZeZ2/vLmd3r+kCD/ECUy8lfuamo42iM/Q36IW7GBxwir5t",
+	"VxBSQbQcQoisCdwRGLwr+4BjAd+s47Oksfus8fU1JHFLGvr4qeWxgIWYuVBGTkZuK5x+/XL/Ov4q7T9q",
+	"YOJaw/puGgLD185BA59bu53uQafbedNIOljMny2P+TRs2Zaw+YIVC19QGNqOs5EARSm+Uj34siAcX77e",
+	"e9l5LM5M+6bKjrxO9iAtMUXqNW3v9VylOGu9O5phPMBWaat9snbwdXnbfXFSecfsmi5gL5QKdPWJ7W9Q",
+	"xgPsTl+V0Y/KxcyEz0v64gY8YNcYVr52XaQfgRvbDEd+3i+/HNuldbWPHGotSu/mt7jUzZsuyV3Ket//",
+	"lP01z3cVvz0MveaukLTShGvMZlhrw6qGAEp68su6/Nf1xVfxrzOxrkgo7WE3A69vachpSbGRlPElrabk",
+	"wlZ57ZIqwzYu/2Tc1KCslvZT5+mjySU3djvewR578+bNYPfVwT716W6fvRywV+ygM3iz77/uvhn0B6+8",
+	"fo5D26pHpZ1XkZpUbUZKXaowtZTalPLj5epL5e9YUm9K3TKpMJW+U57itPbkSO0of4WsRlR6Zkozqj6r",
+	"+lLjqRXfyzfEXDKqVul5scpVekqR6lX6AmkVrNK0NbzXWZWs0kSrmpUPfaVUtO1GzGIdrfR9rK5WZXxV",
+	"Go6VtdJ3ySpta02MlLcqW5jU2qrEHCuNd1pc+QmbihWuE/Urp+WlXrlT78rfJqPmlZ64hrqXWukW9L1q",
+	"13+CMTtQ/R5J0K72V67lr6yjeU8kmocxgQcP5z1cGZiFz/ijrkRpbBIyJMIbKk1pKwvWHD7Pimo1c631",
+	"USupIHTIhCYhw27gWIdsq5gm5rup4HoO5QszV+tpy0gnU024gFAwVE1izYOQfenPocDheU/NhR4xzb1e",
+	"NkoMt3V1bfChBTQzkLIVfbS/IFdODb4uHhyyWyEbh43um1cJHCVAAaKKXS8UmcO3tpDesP1sYd7LVqfb",
+	"6uxfdl8eHrw+3Ntrv3q53wFZwr7qkCanDsA0jmv1Gq/6Xe8l3WOtzuDlbmufvvJbrwcd1tr13tB9/6D/",
+	"kr0yi0QFOow0mcPGSOvJ4c7OQEpzcnb6NIyGTQX/95ThBhyfHB3/cnLy/vr13v5Bt7P3BuGfJlNrOVng",
+	"1qgUvUHD8WgAULd8TMM5LN5KSgfymvghLsuOEGD9qWc3vzvoeHv0YLf1yt9nrf3+3pvWG6/zstXpv6R7",
+	"XtffZfuDRqLGvNE9aHf2W54MY454PaHzQFJb2mfemnlSw28d4aSxZhMkiYvY8w/om/7Bbuu1t7/X2mcd",
+	"r0U73l7rgO4NOt4b9qrf7brEHDVhXl7lZfSCXx3u7R/ud9od+F/DvsOXg8FB/6V30NrrDjqt/UGXtV4P",
+	"Xnmtg26/Q/f6r+l+fzdmiWosb8zz5ew5LCLxwKhfjH1gS0ZfbXy5dzpwKvno5LjRbEwnRqeIyde8kUXv",
+	"3ND6r9Y3W9J4038qKdrndPZbVEeZhvCLT25WZF+cnT5TRM4EURMWBLZ2bnVNUxyP/ft8MmLiyNzh9Dib",
+	"S5FiDHfla6Xe3Cc5SC6kDR0DpCRwOrt0o2LjA7Fbw8rbVcqzXt1nWFOF5b6+byYhYysU4u3u3mc53t0S",
+	"xIr9+zQnrAgpshTZM41NUC5K/w7nXPIscuSuWWmK86bygBcWUo6WX9077l12gYn292Z9eYipi73s48LP",
+	"TPUj4qQIKVgeacUP/3IRF2EV6mT3PkfA3OXco9xOxZdLCKK75XAqSZGUUzwZYhaNJ4WSAXPApVxV2qPi",
+	"qtyDDBpL6ZmAd5ojKatcYve+UKbefUuDO8ASTsrjKhTxJo39shxveFFSr0k6B2m5vgyGwGqYY+ozwjXp",
+	"M49OFSNCZtTV5ZjGu65X/YLeUGGzdu8z6kOFKuIJ8z4NHDZgiol1s4L+bnkRc1b6VyHBgwLEksV9WTzZ",
+	"6VUuEENCAUiI1bS4S8tq+ylH6c07akVnJyPZFvYnJcvS4iLBC1IHKD4RyfedBGKNaTfTYSLB3qwUWW6p",
+	"VTX3YTkpaNPaeKqNp9p4+kbjadH9kz5oFbw5JfFfU9cv4hEXTs6U9+Uc2Z4JEvB70IVjyS3P7ZJmCXZT",
+	"Vh3ghffLhBE/Ed5Rldc9pl+v48Y2e2Xe/yTkMuR63jg86Kx3lv49ZVN2rXVwrZgnhaGcl5391w5UeBVx",
+	"NRs65MMhlAeZjUKSWr1R+Tb6mpZr/K7Wwh7vbNoYA/MuIoRl3dlAEV7DckmTSiULuJsENl1qn6xlHVjj",
+	"wFJltZV9g/Ju9jGHlO8q9zfIEv2aWv2r1MkoyzNxwj+48JcSbPc+fdC+nWBf5SrDKT3Qap6p/UlpjWl9",
+	"NjqTiX2ID0WCRjLEnPcaM4pl4tGXSYu19EmAHY21yVomPKRMKFA97DupoHiAslBK7cBrLyOjyFStpnw4",
+	"NDUAsk0gbUbAXgm9E34wVv0KeNRHplUug1r9Roa0v55YXCnWdtcVa3ubEw35jgdn2Mf8NMXzUvdeRq5n",
+	"VGNeV57rFRKitSQepExnK1QdlwJ6RkyHJJl3V6hsWQizYI5uKexUNOIKE7Ct+5IrQsV8NUByJVC7pCKY",
+	"t5wkJL4iEg6iYsRNewtuVLM0dsvCufu+TY6gjUACuV4FVI0IDZR0OSbY2jDk6uaQMH/IiKY3TBEwUHfM",
+	"F6ksjSqg0Clocuz2UaAYHKTVzvQOHLMBnQaamG1c3dwtq2Au1kzLgUYsP67IiAqf+QDeDfzNvvcBDQKi",
+	"eMCEbhN3/71c6MQI+aTbKQtt/SZx4NPL+wzuDBetSph8WwEuT1K6DWdwFaGVb4vc9zJ6duYF8eEIegSG",
+	"KrH1B51Ve5/c/M6qYvFcfXuRUAIphoZOxtQIOq4tqDtuWbw4q2EQxW6ZID6d57ehiha71z3Ye9nplCYX",
+	"MPOyLLwAtnsSSvRScTEkN0jj6EZ4S27YREPrO3gO80eb/IM7LscAZpSEjPrYjA3kZq9pP0wVC6HpBfbE",
+	"sMtRaiZDv5cf41ouU+yvLXXDJy1pi3JaE2k2IFwMlGWskhxCRo54w4UtnUmxzCyDNMNKNzzMWDcxT9tb",
+	"gcKZL+sKIMGw/QqANcSVP1wQ2/jJNl5Wb0kvro+3b8PWyPdsg03ALU33L9xg8X0keN3sBaZvnjJK+q1i",
+	"xLjkTJdp1sjXqxcTipOt6o5a/0Nb/+m03rSvW1/+z/8/b4ErtWu8Q662EpWN5WTvwgnigvwD8ljfnT4D",
+	"OHpI9jokYx4E3PIborjwGOm+edVpks+X79rkeBrCOAW9aWYh1xoaITaJxpY/ia0qyL9Nb5QdVM6PECdp",
+	"/JZY5cLW4DVzt0XeMPE+oJDJT8XcqtArmwLcJXj4Ug6+GJN38UWjuwxHwOmGIRWa+W3SgXPRhb006oww",
+	"Ss6MBUGTaPZVY9w57Utd5FpmlfBsieOf89INK1lgOMnTx20bPiWoOXNDGfgtm/+cOk729wVqtV3D3o0k",
+	"x1B/JU+yaytmdYqBnIbISBzb7wdTNgm5MBwGwaLtkjJUB5babbdtrLaAixt0NoyQb460nqjDnZ2A9ttu",
+	"ugyHO7fdHQx7mCdiwcCCN/mcwi4Dpd7SYGpzsvsYHKGTScA9OA87tsOqO7KJX26F35YTJpSm3k1bBXwy",
+	"o/P/Y8a/tQ/9167rcxaFEN59Pj8/+Xi56MZdkfbQvY+euqQ5b1/bBy5ulvnE9u4XNqScCWqv/5uZewlT",
+	"FwzREsHo3VybLooP4yOnV5h3/u1ijqU3HS9NWSt0Ofh2KjS8FVE7vGzVa1yGsUF6pF8T7fPwiqlXshHK",
+	"bN12gTjxllws3DKiUaWBZ0b+J/Ch7IIPpXtw2ekcwv//p7HoyihZpWLf1qkYyMJue0veMsxblw9RRW7Y",
+	"XGkpGJ3qUZMM5WTEQi+QUx+4dp+Gfe5R4QUcU0Oob5vbbIcZPbKX7xjU6rf/WDjYy/vMLuZptiNj1ylN",
+	"xtwLZeJsL/WKZPhilUVHbHFVQ4nUy8hbeSBnlRa+twT2t2ffrjGrLj6fnX06vzw57hEZkt7xydn5ybsj",
+	"+GxldcCVbpIesoPoW7sGm4zr2ObKRhYRNRV0k+IqOqIBVdp62vwmOX//juzt7b0x9zeqamNp54Kl0iS5",
+	"12maiddXWeYAeVblRuYeaGa5h05uZILRVGYp2VOJF1hQGwWhfSWDqWbk8/npSoIKWU6qZc/c0ZCSJ4OA",
+	"eRoaXRpacuXZfn/ea69yPbvi6rxuWz6nxPxO+mxk1FykSnGzgtoW2uQaMxE2Yul7VOvoDaGUuujleaAy",
+	"Iw//wdTXL033dNf2aRpxj9/sujb07M2Vc6IJMUWWmeZLT8VzE9Qb7xxUsI30OChzPbOtdMLbdvOXXHbh",
+	"hVDetrPTrwI7Jj9ldSEv8uXORzXZai3RZYH++wXyXKxyndG5Imw80fOVwitJ15Wso3/iIcg0/skWddpt",
+	"yK45cd8lfCvWNKoKoQR/1c6BG6nJQs1YqAjPWkCbJK4sPfRze/oYLjsJKBeJBbeL3WorJAkEGrg22obw",
+	"ZQjxqdVNGfs2kdcMKvMu1BqSxNXex4tVZCp8m8I+k6Efv6ZCpwkZ0WzV/kMIiIwZaO+4KZV5wUbE6y95",
+	"Ef+MVrDmS3Anr5n7CmyUEy1EOSCfJkxAt0ISSHkDaMftxmZ2BY3k9Tfkd9YfSXlTxRW+JOkamLnNnvg/",
+	"8CERb+/PG4cIYNVSc6XZuJHd4cWUHqh/u3ayq3F+cvH5w+X1xeWn85PjBmZxQzzmzuY1NLwOfd3p7rLW",
+	"y0HXb+17r/qt1/3uXuvlYHew3+94b/yuWRNkXEcC2uORfPbkeMdsiNqxFN3YSELGiXmOxXSMV/fp7blb",
+	"nv+X2q275T2OS6VJQmA7ucXr5Hnu3SfeQ8n9sGT3HqdtIkXFVntV9CRiEUVyC6JnSSbVJTc+k0CSeH1L",
+	"ztf7aH+y1i33RrbKE8IBign9lozZuG/EK3AT83XABhrSAHwJjfwEDUM5y3Dy6ilpi4gES7NEyxcBLdYb",
+	"ZUKiA/fQKLNYECTbmDaJxJipa0QOPleMCKjCjI+93QoJH7tL8j12c6Oj9lVWTX+c4bT8Vsg/Ou9cFP7x",
+	"dpQUdE5CrRJy0YWXHMMHTOLK8OoMhKYMyYRJG8VKkHC3k8hDym+9uYFEpP1Ftp+TsWAPqDt1qHLGmQo0",
+	"CIoO4sv9CgfxYOlB3Kho2YvlxGLP3JFUmoynSpM+sylstjD0GXarXUwyWsgySgT64Xz8X4c7O8sF1yKj",
+	"uW82FPOmIdfzC/NIVk+d6hFEsXOddUdnp0SbXwkU4/zDRjDsd1SR3r9aR1M9asElDsnVtNPZ8+BX+JP1",
+	"bMMNOo+V1WfKqrDKSCUX5eDmliNGfRCRNiyfvHrSWuD/YNhPk9EwT/yllm6WaS4jQ/4fm5TwC8zLWa5Z",
+	"CbxwoHC8enRfs/WAyERnZbYs577L9ieRPVF2e1JXX9yfe0B3xKCVJ4WmHuL84uQLy0uzjHfI9WjaB6br",
+	"LOeA9pNqawYhA38gk5BNaMgUGVNvxAVTTUgzVKBeAAxQk1j/mOuPq8gglGNCxdw1FKbCj3wA/54yZXND",
+	"+nCNERu3r8QppGjTG2wNPeMhJHaNKbIUlGJW/Ae0b/hJyKgPd2gSJWNj1u2yHrG5bSMjwxsyFTYG0L4S",
+	"V+Ivf7kchQzekMKk0oS74i9/wVYaNAhIiG1mHPKGYdn2pWOCGhvwr6S3c9vd+X//7//HvvboWzrhO7fd",
+	"dgd+uxLPj8O5L72bFwBYJKQbaJS2IGiSGaAI9I48j030IUlZzx97xBtJqZiCpd12IRduxIhv2fhzR2gv",
+	"2lfinE1AEcAEWTuHEh1SDoAhmDc7pjdQte7zgS1PxecWErqJu/wyEjKfh8zT0d5dQEYN7Jv6y19QE5tQ",
+	"PULdEzt1W+yl3tcWDThVTPXapPf3k6PjHrwPhU9rLt/728llj/jSkFbv09nl6aePF72IXECd6x0FgZz1",
+	"7O1PwF4GJLi//MWsErQ94IdN0jsLZT9g457ZT6MPxspxTBtmxUGAr9VSlkcFRGftPf4OZxKSk9E8x/X8",
+	"5S+HhjmeM6Di1qlvc9b+1frkfBupH59HlMNhS/RMRrAt6kXzSvQi/tk6OjttWTO91yS9f9Jw3sMX0nsn",
+	"hWZCt06EJ30uhr24fsG6Dai6sfhYRsbZRqRACbAY0pc+h0MMDePdGObj/g7/wyeGJv+jtE+eL97uhdv5",
+	"r5oJ8GTARnxtTVg45nCvHpIDgohAXjKehWgAgcCftVFEfJKIYAwSAb+2fE4NH+klXsyVwLcYTgNm+z4B",
+	"AiDsSyCHXEBJx0AaAsGrOHojg2kIOVWGNPGnvvTnh0TpkNFxj1ACYGCwIq4wNk8VoVcCR8A9Ikc73By1",
+	"MGy0w4R5AglEEszh+iELekD2IgHTM5LjOCGkfSUgbOExgd5Jx/Mn1Bux1m57UWWezWZtCj9DOMDOVTsf",
+	"Tt+dfLw4gTmAHqqDtABIudnhwrDClvXbuetbEdDm4pYG3N+BcavD9Taw0Dhs7LU77T0Ag9Mj0D52zH+G",
+	"LAcNMqktRLFKrjxpzlgzTusKx4aAfrHJE/FgFfsqsSl7YgK8x2Q2hhlxJZIZGeYVN0lf6pGZadiGoYA2",
+	"+WhI0LBCoKi3hBIvZD4TmlPIGedDIUPmt0kirZUrstfB1LwE/AvpfZDIs5Fb5XLzP5UULUMWMZvb7XRi",
+	"EJ4UxZDnfkgHuiWk1lwMR3Tciua3Onsv2rHEiMJKvSvhLkyJGhteN6FD1ia/AzdFWHi7pT3yHEDyQqaM",
+	"CCCA46lewELwIubJdu2jxoccLoLkHJ3lU0MwQ6b/6SIN6caFf4BSLmcn44meg1PVGZ8ZfUvd2N5vcBOM",
+	"53P1FoW0mQfiAlwbY9ChyXNHK8SjQQA8AR8zg+3XcErXv6csnMc6V2pLnLZIcxxb982SDxGhdaHLN0HL",
+	"LkhQblFLF/MF4BYmUtgc4t1Ox6mFLnEt652HvnRxAAZucdjotM0p9tnt/l57uLvrd+mbl4DWEN16mRH1",
+	"C1zFKKa5ZA6tiEtd6O9yzKK0O9B0FzcVlgwq1CJ3bTStNg278Q54qpFmoSwEHbfjd2CwG3vfbJxc0uGq",
+	"OTDmvtlwWRvLxmLikXmkvVIvqdyGJdMNEGLCRZaT77mBFsr/Ov707vK/z06IGYCWijVdjOzAL6z4wO93",
+	"Ej8spcPcF+V49lN5K/tFg6MjtvNR6t+kzwecQfHEPr7J5XN+ob7VwmDK7pvVUy6l/I2KuZ2mUlY+FvOq",
+	"6XhMw3njsGFefdJ6iVKhj85OE8iykZSFMgRQBBqHcUj4vtkwexLo0X8KhbclDZurFfBbJphSxBsx7wa1",
+	"o1B65psxFXTIQtUmp5poOYXCPMF4jKClZWhMD/zkcwU5OAti5O+woMa38rgovQDdgiU5Ed67gLTdk1op",
+	"234sxHBB57El7BZp3pRaSQoj+8DNxs6Y6ZBjrXcJQgCFgVmVfEinQ6acXgblCWjGG6o8C+WY6RGbqtzX",
+	"/Zu97cr3DUwOgvhpLmc12evQbtU1IEzfRTf661VMVVeNJtLFX6/MHa4a92SvOotzz/5oCODcGDEpX6Rb",
+	"4koCcG/dUEAq56gcGTgZ3LQmu8XS7hmTCgxVGgTgTDAcHfxf5EjMQS8Fs9SmRpPn7z6dX7zIJRBjPRyd",
+	"nf568enjNzOFrPmSYgwVuqTl08X3VUiesjizBMxVbABRRewrX07A9pW2XDpQRMVzivpQBSpOQkVg+dr2",
+	"6fq/j377UI2u3YPFLNA+8iFxRnlFhlYT7mYJ177TcoQLr9MQLri2yypiZjDPaGKBpD7p04AKD/Swy0jp",
+	"ivwCEINQZMyHyVpN3wLYLtDoubvLY1THLCKrMf/hz4cVx83GQWdv9bwLFt5yj30W9JZyTIxYpcrNFlFn",
+	"o2dcSVURXQBJ3XarOeUi79NSJ9wLZHZDKf2ky2zGg4D4MtHwBVryy4CptxF8B0QcR8y5qghXZL/TbVrP",
+	"zxhwO1LuvEAOjWIJsQx1Q+iQctEmZT1sBa7YIt/VemReyWhPODoexHFiX99jcp08JMPvdFdP+SyoDb66",
+	"+5Q42O9l2Oe+zwTOeFnqaZBqkQt8J8YTsZpjG+OITn93pQ/BsJk4thN7EtqG6zQWPQyWB+0gQEshKzJk",
+	"mkQrcurVM0U0E9RYF/054f6iiAq40kd48QWnczFQDLfFYmOZQf1qSBFwwQocs2NsnFTuaMKqfjMzwHlc",
+	"BbUmvSSHC5a3ogRgVbyqLMZNjiu7JFpUeiEBBQSzvHWk0QcrLSVvD+MXufMBenWVGHhGh+zdNFQS03m2",
+	"xsXhvVrH6/1iPQQYAHJgtzPDXsu7JpuNf7UupaZB651rsLZsEgzFkbCqmlFuVEO7i3KT/vhiSDHOGcLP",
+	"ibyrP77cL/ppqeNQjqXaDFqFHNUGwM3BmPDGAo+1pJRlsfaiKQ67c+fA1O+RywZMs9zMwiHTKm615YLh",
+	"oKANyFSxNvl9xAPodDCSkPOYbr/FmbLwYyEbTKOUgv3Om0UmHbKxvGVHFmM/czL38xLtAAgFbJJHTszl",
+	"dJj3cir8b6D+TgnqfyfFIOCeftrH5RxIJSLMbzwys5Br2MFcrSPdbY5Do0o0vJCwURfAXBzoM+fOQq6l",
+	"XEDeGxY8RUo+wrnVp+WJEz/1N0X6TlpkdOIVSpRrbGbWNclPg0dlMSs4enhYegTkykyGN0aAJM6M+eOG",
+	"sUnO4cGko/j8wCv5RfrzzR4dTOu/T1cE6HDK7utD+wRFXLfEk5wh1uSllB9oOMQbdQ/KbJuaTrCbU6qg",
+	"9OmyluOQgg8Naa4JKdtjo92hW4jegKZn1T+FKynmQJh83IIi4/xS4Dw2Bf4tO+ePZDQ37Qb72prNZi1j",
+	"1bamYcCEJ33m57gesjJ+MtX5GCXAqBSdq0iKG1kPfykCjX2xkyxD5ElsjwdZ4wpT58y29Izx3yMUfAaZ",
+	"dFYZkiG9hR1Ums5VnosxZEOuNAu3zubO4UahbQP8KLndLrKuB7olZGiyWdYUt/maK81xN+7HtKtrtrtl",
+	"jQ5PfQmt7jHxVMesFtwNhd4Gc15C3WdY7v4NSqdUOVwcChB8RaAqB7qPgT9Y25Q08DCinaZZEGDQB88+",
+	"RpWkQG/FiCoSSKWtSWd+QlMP6yi0JErLyaKGqpjw/x494HaYd3z9B2ba0Y2PIGSWx0v/LmfJvVeaCl/V",
+	"imvNQbfPQf/B2ATJThEa8NvHrpWmPKTtcCpgL/J55oR7N9tgl3+HSs2YCWJRKtdcDLNu3LnR9x2upeto",
+	"APWMAloHmK/N1CaqvAPDc6FuxAaemhgoaro+D5hhYltEquaVwDIIiq/wLRGSSES8hpWBt4BrV6Fi7uTa",
+	"GfSiOCAsAKvApGBtcpRyPhieLqQmTmYxH1MK9rEQZyQDLJ0LuNLWAoh3RmkeBCScCqPpj6KOGtAfe0I9",
+	"2AsoBMTSSBYoFrk84IlAaHBty2eIlS95BoB52Z/ifW9Udc2c+mw8kZoJbw71wF+2I4YSSzwz5HlvpdGW",
+	"hI+5B/OT+1Kgyi/QbYTBBe/B2hX7ubFlV6WFL1FLxEfJWgTnTIfz1tHA4ggsMwpgKI589GZBLQV/ACl4",
+	"pDDBbybDmycrAPvOoZwvtVwl+2GcrBghqcXoAbbEAKAxUG3HNEcZ8iEX1AgLCwNgWypoScz9YPu4fkui",
+	"1v7Rz5iqq64EE3I6HDVtY4uoHh6kAtQYglOIUIHioJ0GrYWSbZdXdc39HnZuGDFbPSkHZLfTPYCF9EKm",
+	"5DT0WGZaL9d1NBW/wNZth+P/8j384nDTYoPjMqpCrWBmnEMDfpXls3ulZ1Z3qNiJi/ywW/6u63I5O72Y",
+	"2e1WuIYtGjLrPxEa5HBJfmkvsS7btNNXJqsZDqiMKkaDJJaIJlKkPNUhXg8ZUx/OSQPr+jPs7wbYjYc8",
+	"cEy/tvpzDRhNnf3XB69emm+F1C0JIBmgwE37AfTZzzA8e8c2sreExyT6ApgfV8zTO3cxx7jfuUtwi/vC",
+	"5LiYLwJyNVUaE29tCbqF7uxTo3Zj3yyE5hhQHkxDZtgjVy6POCqgxvXkRrJ/gZ9ykmGf3Cn8VvrtVrn3",
+	"6XgSQN8c1NU2Sv34SuKXWkTwBeQN/cgEDeIOQbkUvF7M+F1E0R/pmJVJ1XMZy9aIjbA7zOPEZ0UtOyxf",
+	"EscsIld31KTUy7Kf4gOFIwCljJhZxO4E2njQW7JNEObs31MaGLODG0EOLKHp8L9u2Fw5/BujXbw17wmA",
+	"xSJbUUgbaLMW65UQEiENmokUqhjRCCNRY4mWCy4TYGMFdqtlVDijGQouEdXLnPqA9h0sImImPVPRU0Gl",
+	"B14rT8/An36RMi+ZdsUrRSC1U7/M68exv0gaVhh+zAaeFAM+XGPK+2kQVFjYlAf+6TpLqzLpV9mvOLz8",
+	"YCTw8uPLnlv34qSuuHo75XMYNL4du8IYHjadOGQUfm/sEadQR6elfJERMuFjKVieKvp7xArQszSUkBMW",
+	"KIloTM5M8Ln/NFXVR6TkHcOrS7HiipIuJdfMdVTbigHzK2atHxrLuzArMJYOBRKB0EgBhbIEB8UGYG4p",
+	"8xRrGXhIAKCVS/HWWIxToXsOxk1Mx30caESQbWbcvhLG/nE3MWNdL8V0X0Z4HBJQMZzSITskvRs2/ytI",
+	"lR5iZgGEmWI09EaAwgXwpU3zTIgTh71g55jzgbo1ooC/vRK9oWZ/xQn2kq52MOA32H41hByJt6TnU82u",
+	"4RN0crFwtJFRrPnY/fyW9AI+5tqMUzd8Av/KULt/r2Hnes0r0YN72ysI/NAmn7GZJ8pc8xMK2uj9ILSd",
+	"YkIxEHcOwilH3BmJvZ6ws+RcujTBkf8Nn1QZLkNdcfgnAAwtP+e92dUK4z8OKk74m2YVRn/QlS5d6cpV",
+	"1vGxymDbRf+TqDDnmGp2bs5DhTmXfFx5ztFwGLIh1RWkexWxXk1v+ED71SZU0nkqaiRVVaS/cf1LSAXY",
+	"8+WnvJPjkiwimuKK8ipNAsXqZ9Wkj8IqbwXWdCJueSgFVs1uyWD5jVZZlm2oXXr8OdMhZxUm/E5DwcWw",
+	"wowT4XMqyo9/J8cTHpSTP+kZ/4yKRR/GBKkyJ5DUr/JM8ZzKT/VuRLmoer/3PGAW7L8i8zuFls7rTLrg",
+	"/2HbLbI0u1hUY5k0yN4SKrD9FoaKFi2yVIh3CxXqsVlVuVC9NgJzjcALsFc2ZgSmnJs5RuDKYCS41JwZ",
+	"OJIzABCmoQ8rZD6hBG+OsHeAX5HyyaHXvm9st15A+9eCjo2ZJDEp1B9zgfnaMnxmsU4D2r8S0GSAfeVK",
+	"t8kRwaQYuwx3VcAZDWi/iQtqkj9lv2lX0yQoSW1L/iYxm8o18/Q0ZE3SB2UGexUD2CqLRaK5S0A9pq5E",
+	"HF8wI6F+B0xAbiyqj9MgwORJG5BQhPYVlBegXRsBT2v2VTftJebWVrM9auAJ0TMZysmE+RHeLMD89hD3",
+	"OTcuinamYRVbiox+ZDO4eqnY6O56XqzdhBfLoXZTOJt2K/oMgtBjDPFtyqsFXUeRmLgCqhV1oLUOtAIR",
+	"AlVQYG9bCqzmeOmiMp7FaBD4aJIBH/giEezZ8bnSXHh65w4cFMBiywZUXRsEbV1frnc/XInQsRRDBL7O",
+	"9wY2iQKSMDwvCCyzBDXEXASTE/OwtZz3yTYZXNMFVftXvqt/JdE+aGuqMN7K9YAtgHiCX1HCGg1lTMUc",
+	"O6HQkNU68NPTgWN0Z+RJWG9oeZIcpJnRiG5XQa4YCGaBj36+L0XMvIBfZ1h8yzYkTTL6O/PfVegmi/F9",
+	"bPkQbRlmDGaC5m6sqyqSIpi3l8TIG9uIY57bKCZ5drDff0O73q6/x/YHB52X3Ve7r/fe7NNnm45vpjXB",
+	"aqArmz69lXhNtZTlJxT+pEla3Vj8c3W8M3NKIJgZp+BC6UVeUI4oZlZieyPmZ5TheVlLxVk3RvW93FOX",
+	"aV3xp5K+P/n5RfyWTZ3ezcplQ7KF+XYglGPZmhHEkQTGpjErrSoY97AZE0agX4k6Y+IBMibg5dYpE3XK",
+	"RJ0ysfWUiceUAYHjKwc1H3HiRLXEgQdOm1grRaFqFsEJBFe2mUQAz2I95VWmfJDD6jMwLv0I8xWOeSgq",
+	"Hfx/WLoJ6XBsUV4rHdN3FSk1OavaLm4ml6B0Uo30p0GVtBc74ZiHledUW9kF5GD8RidrTKl2p0v2VX8a",
+	"DBSrwBj+OQ64mH79RVV8KjvvmGq61sT3PGBrTTQPuf00E6RDZB91tslPnW3izJrvmGeCiRiYzBXXbNl8",
+	"DltKpmGU9WD/Kfvx1yyQYqgAjkSRMfUZkid39WfYrjgvlwTTPCCZJJVAgjki2cyRVFrJigQSsiR/hPyC",
+	"vcmNzWn27EpQRQImOBM6mGObLamYi3aoJRkgtl/utlJAbJfbOgekzgH56XJA7NHaehKI455L0kAchzYf",
+	"/MgYy3xOJ4rglKT78mFSRbIO0G9KEjEXq7NE6iyROkuk1l0rZokgH3pS+SGw5AIuneH15UaVyTYxN82m",
+	"m4C0CORQlRAOmKTsQllmUrz9BfgrgZQ3hAstzZTxEtb/wSyhBmJ5JEAsSXPRvvbtYrEUnRCgzAUahm9T",
+	"FHwH/6yZMmWmtsmpVmiCWYRlhbD5xdlRkT32g6RH4duus6MeS3bUMqOkikSrlhll7rrJnCj7FD9MUlQJ",
+	"Z2p0mOqsqJ8vK2pTp3ZD+VBQm368VAtNyM6s6ln8U2paVkA72ezRIOhT72YnoLd0x4jUMrioH47+eQSI",
+	"2Ap7tIIHgYIbeEQVYcJHNNQcddN2+HHljOZOWaGOSN4qr32jx/gt+0Bv6aVZaa2MPhJl9BxfDKFIGX9K",
+	"BHtT00BvWCtdVaOVpmdIGkyQvvmy5YZERyCQU395S+gEpDuOJs/P2cD1rJ+xPhnIcGyBdfcJVeT85OLy",
+	"RZMINjMEDX62fNPqHd69TM9oe2vAG2dfqacBXI8rc5BYkG6RPAn5LdUM5xT0SoZpRV2SX5bu11y4LPiB",
+	"TEJ5y30W2q7Z8RLfDNjuYPCGsf291/v97us3+/RN5/Wr1/4ee7Pbp/2CVXsT7hcturv7ep3WzmclcwZs",
+	"0uA2dRcgh9VNnXHP127qXHdm3nQLe/CAee4sxwwPWeCXHB0CfomRTnMlruvapAi1pwm7WICUTLIgjD+2",
+	"cIzhRS/a5IwqNZOhj5FN21KOQqlRSJSG3NqCQOY7yzW2FMjEy5cKZHY3e7KKbAHcOABAdZy+btOWd8h+",
+	"mm4JOZ3TImG6+nhb/pzQU1ABsRwipXns3MG/qzxjxw4iGJfRJp8EixvPhFOh8nqgk6kImFKk51HlUZ/1",
+	"sP+ktt1n5mQoXQOTJugtabUG5I1NKMrzsDlGsVR5sf4S7c7ZM7tcixvOQ6cqmgXMWJBWZVANzNUE8JFS",
+	"yoCt6GgcDmigWKQM9KUMGDWH8kuZvu8pllC3f39a7d8X/XTlz60TyysccuboZW2CWB6/yHWzxTJ1m6rj",
+	"UgFXU/FjECfghKpOkgWY+IWvOsFC9yz/nFA9SrBPK3UaWS0syU+NLkmNkc6FfrnfaDbGXPDxdNw47EbM",
+	"1ZjsQ2ifUtys/R22MbZ5eCzKSkFAE39uW9MkzhDpiWkQ9EjIxvLWyD1BJFyNBniFov7t21Re4drfpX97",
+	"fbprDbWApeDZIkqOo7MFYBLrq6u5HczPXS4t1qZGyR20mii0KbmPx8Ssz2h9Rh9A7APVb86IjGxIOUWy",
+	"XRE5jvLsXPcaYBLQSzlubuM6zZxkvuaKjMxphyQhmwuPkjxRwc01uRFypgr83NCXtE4crRNHl2a/AJnk",
+	"+74t4AKgI6Tps04ZfXrBeHjRVpWI3+Q2w/KLsUJkSYn4oP0myVpTvb/W5rNSsEU2m+slAPqvuWTNJdfi",
+	"kpcRME2d2PTzJDYhL6UPxEe/rSnjl0JGnOa0Wa7smDK7BRiCIkZ8AgIFBoF+Cx9pyGjsbvJoELAQEMEV",
+	"Y00iAz/K0cigQHFBZiPujTBU0mceHTNyyxXvB+wQdHketf83x5uLKVNXgg6w5aJtksp9oxuPqDL3E8Ts",
+	"NLOFVtg5sYekdQjw5PiELSxm6xHBZvg4GMbFrxlgnF9AalXrwizhBIa8Jb0PVOkWfGqdHveuBO4tAj/1",
+	"YGG9IkQlvEZl4fNuGiqJqAY52SF27WAwcEX0fMIAct4KRTQkFEv5K/9onJ9cfP5weX1x+en85NjQAvs6",
+	"CSAPuzgcBHe6Bp9k0oPJNRurbHLL/kKaSNP8fopjD+LcFxqGdF6Y+pJ5ONsFPZ3m0h10vD16sNt65e+z",
+	"1n5/703rjdd52er0X9I9r+vvsv1BQaqLvd51ccILZKVXT3j5NPgUNUefN0pNOBqWBIApjaxlKBVIziY/",
+	"bk1mwk1sTk2zsXDG0hdKv+W8IwbGR8+nmgIWnKHiHvzWS7947h+S/Vfd7pWAux2SFFFfCXOFQ3J3fyXg",
+	"PGbf4pLsHyQ728fV8YQ6Geh7x3iYNw3NeTI8s89oyMLG4R9fzEkI6exS3jDhPptNib/4shAfMm8VZVgg",
+	"hwlZbhlCnrMIaSJRrYOy04pLKzwHPGBq5878cz2helRs0FwEfDKjcyw3hpJp28ubBzbrYEYVmU6gSxAu",
+	"2NlAZEbnTUKDGZ1DRJ8SX86gnVCbnNFQK+JRQfqMUHWDQIa5ltB7HrBq4VLpaZZ/qKMoVp8LChx25Wm7",
+	"RPdWthwVyawFpoFadb5wsB1732y8w3W3jrmaSMXLpBPZKckZiQtdWJJrncmAe/OSF3Oz7KT7ZgXroNkA",
+	"BSPS+FdxGKpS1sG/Wm7pl/MJa32C3VYl122muBnwxnaRNzwEORjmG/e7efSEgaZruUs4M7emqtr4LQ10",
+	"Un4ykNdHqS+o5mrAH29hkIjF2QBlz2ZM6DUq0wN2RvXIGssoyGFJVowPmW6NueCeFINCCe5CsFg0GHA0",
+	"tn69+PSxCbkU/T+Zh7WD8BfId+R/qhkby+FUCGMss3DIFJaJc62IZuMJU7ptVtAm7/lX5pM+VczMZGBB",
+	"Xwms/HmGTQwU09pdGgfYULHlqOFUQNsyTFMeycA3isPEpjAn4tltckR6/xs0b19O+0E+QPCQ6d/cBlV2",
+	"psIjXzIFhkmzzHjU5TbQUT7g8I0wRGqe4z0NFLx2c+sppoXyMR2ya6VG11NlVMxGaKGxuc8QxOfwrjEN",
+	"eeOwMdJ6criz033zun3QbXc7nfarw4NOp7Nzu9vu4CEoF9hGPEb0zRTCeqQAuTLicUMSrrZVNm+rGBJf",
+	"21z5G0M+YdiR4woZZDZAKjcHPMlR4YzlZbvBD22PAk5txP0ibpfggEh+Kf43CZlHdZzHls8RmyQeSfrz",
+	"qNGKmjCPD+zxPCSUqJEMNTmb65EUBK8EydJyqslgGuqR4YyI0Wk5ZtR0EVPVrGuIXQnLR22FWJMMGODF",
+	"R3tnHg4SolEGqZSpZQaZs45JcsAnIYHaIT668DtetIghXuB+reRR4CCZBJSnuVPj//e/dqYq3OlzscPE",
+	"LZnAtuylPFOlrCr8nOEPx/aNlOALyaFGcyzt6Gg2LGzwquFuWM1uHiO7oe4oAtnH5wUTab6ByeDXjq8k",
+	"OI1mSnvUHpjtMJusjmaLMjCVD5BOwN3XZ0MuAPnacpYxAnBGulaa9aIeBYEInleAOmT6Mnq2x64nlVNV",
+	"4ucpYD9uJzavnDRrLlZzsSpKk0NvQSQjLb9RSbL8K+ZWloX9KfslElf+lP26Vc6P2SrnV9mvG+XUjXLq",
+	"RjmPrFFO3fmmap+YM4Q12a4K+avs100YfuomDH+iwPxuLRgU08qmdpjz4Zzkf8o+2oWYShUy5nokIDi/",
+	"bZOQ0Na0JGdHFxdNV2tPhlyn6i+N9jDkt0y0CeA2XQl0JiFYF2ohto1Dm3zCZeB9oC8xmZnRAxkEcoYN",
+	"FSDjTQVUjQimnhW3SzC8cmsFYMCIN1X+tQIN9FfZJ4J91S34z26ne9Dpdt5Axl/iJZoXsUkwUIe2Ft8C",
+	"qsueYvMHIGyapDnQwi3d1a0g6lYQUSuINFcEzMHH0RYCZEYiYAufYwv8Qfo9ZGz4b+n28Kvs170e6mKU",
+	"utdDrSJX6/UAPOgpdXowC17dmuFP2c80ZjBM/fu2ZTCGat2U4XE3ZXBH4oGbMwBRZ1szGBpONmYwFHz3",
+	"p+xXb8qAWM/OVe4I+ZcKvRmc8feDdGYw21H3ZXgkfRmW2ARb68oADSs31pMBT8cP05FhiUfVHp66XPmn",
+	"68OwoVO6GR3xV9kv6sEAojQSk2lx6iRpQMuE2ANah9h/0BD7B1qH2OsQ+w/nTKoeLv8MGJwlH2OdCHsU",
+	"Ai474QGSDj/QOmL8c0eMA/ptEWMzf+1wcZhoExHQPjpbx1EtgjYHAAPHiGbCddTV38HDw5ieReGVDlme",
+	"feVKoxoB2CQuEI1X5OpKqJERoiMWMrgplm/RIeXCzoKRYzp3Dd7NKDSsmuDnMs9cHCL+QLcYIjYXf+Am",
+	"FHjXI6FmgJecn6BM+0s7Ubyj3ohBxWsog5V5ymawG3vf3GYbizr6+kNHX6MuGAHdaMT15cHB3st8flgc",
+	"bAV2m2rsFQdbA9rfuQvoWl7NiHtCkSvyTaxXtYgXY+qjycI19qN1jHSZr9NxsR/E12kZVO3rfAy+ziWn",
+	"sbTeEZ2zEn5OOCEb83Piyfhh/JxL7AB7cGo/50/n59zECd2Mk/MDdU7OXID/+KB7q7p1jKhqkyNjurIw",
+	"Mh7Y1wkPXf1z4BvGYCxeHMRaY8oDQn0/NAaHNSTMqaOeJn3mybFLJkgaGUVNPrZnGHygfWyo8GDpox9o",
+	"P0ILJvh425DX+FJ9BxsXMpdyiTXk0g74uUR6bShsGosWm5E8HjMhtgXS9oIzF2Q4VDt3IVP6vkJ598XZ",
+	"6TNFJlSPFOmzQM5ID67UIzNzim1LPUVkOKSCK4poEJaFMuFbJIgD9JJQcAiYQ7rf7cTJ+r1pGPQcO4R0",
+	"EhvuuRITqjULhfvRLMSyaMgb0opAv4kCKIhPiVWtlT30Y3cnKbEBfwN++5SBJs0TIJ0iLacotRBzMj6o",
+	"apKjrNxibVq5ZmVHYg6yJw2b6ktPtWQ43AGcI9XI7V0WuvbvRX3LFtB9v7YUG44RO7oxpmKOelDkWf1h",
+	"j7t5xPq81+f9Ac67laiG4loWjeXwrrC1tYOnow5kzkG5zBDOSNkswlkoNTskatqfCq7JbdcosLe7TTL8",
+	"D58AHDI36myT/PpZcA3q7YSGivnJtrK/Xnz6iIcPwT8heDEwhEMGoRzHMLc4CBFvacjIDZtoglVWc+LR",
+	"scVsl1NNemZ91xy8HsbOEfOxnEJv26h06UpciWNqGBmWUE1t1oE1GMw47MRtDjJg4znmAG16lXTeSBtZ",
+	"sWju1IHjvcU32jN8ztN/NayrZ0bHnYCvBLYC3t3FAI1V96MbW/wYOnYPPXCo0uYr8ywQzXHLsuWHzO4t",
+	"bgs4RdFWDJUmmo/ZW4JmH14T0ilohJllmNl4omF3HM4uxIj6zLK3UJvXiDnlPfNzjzyPk03QIjVv50/J",
+	"BfNfRFDYs5EMrImKndIhKQVumoQILeKT5w5CaLtIOBfwttbAzNm8tXsGJ+Xc9iAzJ3gZhG4spQ3pHxJ6",
+	"JdTUMwYJ/N1oVgLZTd/ra2s2m7XMrNY0DJgwlrKfsZ4BBLP45vY8Ng4b3U6nvAX9kc0+A+uBNY2ngeaG",
+	"AndgLT7VtFJ8L7rUUkjphws54ru9oLescFH2LBueYIbVne830vv6+zQ53C0zeX0vwmOFVMJTtwoFbtHx",
+	"UApXCblja2pPttVynJ5UlPdpTpYbFPk7offMM6PaCCo0eX5xdvoi3YImv9TnzN1thU0FbUmiu4K0Zl+p",
+	"p4M5ggYY+yltbxmm2XKdSwZSFvQigX8qdiFZtjSwXkIGZa0ew8UpQSc5i4Ovi1dmft5wf5TSGZlndMhc",
+	"/5ttBpbs6y8KLsWtQdz+rt0NpNn4V+tSahq03rnOossmwdBEO7IaZ+6x2HtQpzmJ2cZa9l1ETpFDJ9eY",
+	"O2YDLiCBwk5AxgZItX0WSDFU2DvWccDY6ZHliIoxBckVvTEVfMAU5riDGWaMCbBPzB/FSWP2sFRW4099",
+	"Np5IzYQ3/webb03l/shmboUPnH2Wum2hsAJodXihtSb4lDXBp8q4MBE+5iXFvAvrZVpj89yNw8WDkc/g",
+	"zE9uzh9JtOsy9uiXYha50Kc7Wm1GY9y5ixu7Lc1QO47y0jJs9fcRDxiRUQ83jpAgHPGchDSqpKBB2hOE",
+	"2uB+500zyvodyNBjPfQ1uQA/ADNcCY8KjwUB812am3WlCd91vVOazl2ZUtSsqkn6U/R6uyXbGSH6+q33",
+	"HBe239mPvG+CSJHH0nFv1mXp780D5qlm+4u7faqrZ7X90H7xynzuybKcKJtuJcspqS4tz6j7JFjmROcF",
+	"aWOa37ZZsUIhqI/DD9BScHO0vV5TI0tqLv+Mam+0eDDerco7w/oUKwWPkjaCHCDIVRxRoQq+KcogSx6v",
+	"LfjV8epn8JwbSySrT/X3F3K1Ml9Jmcd0MCXH0YkG2L6nqtvnJs6eM8i+ULZOPoLCWtDbP6U09rjEjtDA",
+	"cNU5uWFs4kr9DSv4muMODvFu2+VfVZ0UNfequdePx73swf5xfBFLXRE7Qxn4rTFV2vr7CsNafaoYwfy8",
+	"RT73TBGFtYITGODRIAAQO6JkqVjX32Tg/2ZXUbnE4bFFbuKHWR28MftP7P7XAZzazlsn4gMg7wk6Kqlu",
+	"PaTtlxtCujg7PSQUUv6YTzw57nOBTczkAALDJGS33KwHGyCm7Dya4EhRjqxjSVEym2KaSBEnt3kjKgA7",
+	"f0i5uBIWSQlT4aLLvWgmku5CFjAKrtQRE5Ci6K4ByzHvEyNbUiTds3OXD5gAUzIPCk3gkp0juc5zgVL/",
+	"loWaKxbzksp8EVPOfkNztPlYQmHxAx25Zxwz8eBxsVgtn58eFyIZy0XlfcZCBi/2LSBpY9sETN2uFdRa",
+	"Qd0+y4+ODaFJrv9U1NSIs+VWb+UrqYY129KQLwv6bSulwpZWdnfuzKdr/OSicoWu+7SsoSVc+SnG/QCq",
+	"ZhELS5BIzZ9+CKd+qUP/UMrdar0iJtHlgQCrDUb6VuIxjZDlgkwVI/051FZNFQtVkyhJBJtldEUIiFul",
+	"kipbXW2D5UWRgcxp3aba813iAzWfqPWYR8bNfqPhTZqbJc0tKO8R8il63yqqNIuKyHIdZ7mKY9WkIl3m",
+	"dwdqFalhPtrHHEtdQaGxbYKImnojgPx5a5N35DRUL5qG5a5w5526Ot4n7slLmairnXk0Obx259Ua3tru",
+	"POtojz0O8Xl97A49xJnhilDQzdBochWmLpRHjFEF/rC1XGZv4016pq5ED/66ngr+7ymD6lzr2LthrijU",
+	"oaAm0hpDc6Op8NvEHXOoktW2+hXBVM0jpL1APHYnXgkXsY0rarlNunQgSHZtUdlLLy89E8piF0cOJdBA",
+	"KKfDkUumD2j/mTL7iNquWfINz+TJv4UsmCYZ0ECxJumAfzLCIcaiGHj+6F6qSbSUSz2RwNN/ECckPEvt",
+	"f6z19lpv/xb/o0AW/ERdj2kN2yrOS5VrJejku+vWF7CIWrWuVetatV5Htc44C38AFds9DIYmoHSa/I4Q",
+	"1nFMPFb1ol1oWlQXO5urhNeUCus4BbQdo4tfiVzXLOzfSAI6i1V5k+tBdJ6mg9S26zaaSxOj+IOQqRHh",
+	"QmkaBIcLUXQwBag3uhIY41fMZUnawiTqjZYE1q8EZifFVedmW1XG7wSqtePSAHxDbD06uJgpJqJb2B3D",
+	"fnsWWIf0BB2jSm9uKvCRkq7UZRr1BVaxP26F2m4Eir3Yi2z4fKwSJB8Z3isXDnJqFu1lo9mAZlBwU8yh",
+	"gBJ9OOjNhhWuf9y5Iv8J3217VEjBPRqAWx7JqnHYNQ9uR2XhApKjvgD7MLucWW6KB+Svi/mg2Ky8yy4I",
+	"hnIyz7zw2uqorY7a6vimrIfs6X36xgfyvqW2BwDj7WAdbqEJAtqBE5k5/jWtSCCHVqQLjc4sPrY9B9vk",
+	"E+oMQoZjGjjISWbb4f3X55PPJ8fX7z+dXx/97eTj5UWTnJ2++8fJ8fUv/43fNK/E+cnF5w+X12efLi5P",
+	"jkFK2m8uLj+dnxy3yUc0cNI8Bs0dciQitLyMWzDVRKsZ8x4j4X8HuYzH8RB6FuE2WRCzXpziBw+E36qk",
+	"cvQM/Xx2T6giF9CZu3XBhCYn8O1b0vtAlW7Bp9bpcQ/8iGOmrsQMWyERL+AADEoV8aaayMHAbCig8LB0",
+	"q0HzNFA97dEIZQ8yDqEq2iIIIogeAOQlOjiiW3RG53glFLJ4Z0V8eUh6u53uQef17svLTucQ/t9r2i/f",
+	"dPdJ99XhQfdwr5v58qC71yX/475sdd60uvu9pgUSlIgBKKeaUPIfw/6fOyHw+fLdizb5ReoRYcIC9HHh",
+	"BVPFb21epHlY4RNP3uLzMwKYjhoRH7G8r6jF4iVTGve/sp70aZAQdmU0pU8D9HAWoBjlOIExAVRnwJXw",
+	"TBQBF5nxjWZ1cX0BE+9LLQ5VcnrLYkID5dloqfNJZrkfTo4uTq5P/nV2el64arjGNWAqFYAuvdxfB3Pp",
+	"0+BoCFpQGfxEGurjkk0AT4RfduhafpESl6WWcK0xtzU3CtzkgxxaD0qzscD/0tfKyIscPgeio+dTTcGu",
+	"MQe9B7/10oTD/UOy/6rbvRJwt8M0o78S5gqH5O7ecLMcJMglvp4IWUJFIJ/4KLXbp3b7VNQb38sgkDMn",
+	"7IdRI5IFHWRdn0/qIhtx/DjlEGxOq/CVUA3TT7OslGvx4XOSWjOuaAzYoofbqJGAHzMbzfN91J8yO7sa",
+	"v3CJeAUmwAW6hqwTKMWK/migamreF/s6CaDfCkK6l5PBXLOxqi6Mm0YCnuLcVxGHo2FI5yXFXwWNI5Lg",
+	"zteV5sYvB4OD/kvvoLXXHXRa+4Mua70evPJaB91+h+71X9P9/m6RTjJh3jX3N4ynWEG2P7rYROJVr45M",
+	"LJ6mWkzVYmqt6MRTEUrpNVaVTTt3ANqdsPBXll8seDIcuEJZoTRkOmkOPgzvKPKvZp+m9qD+EHUZ2df6",
+	"SA5vCVGdjAosO+3zDZ31HUQahE4hD/lY+SHVDBPhikRAiIRqIoXHbA+foXWlRM3Sw6lQJGA0FIpwjcCG",
+	"5hqCfdVkxGio+4wiHuIIQ4Mh9RjRkigtJ28j7HLnDbsSGJ7ss4HESOkNm+g2OSKKeVL4dmVkBmCQOEmR",
+	"CRM+F8OohaNt+GEuj5iQGWfqfucN6Vn4mRaM6OUi68K90mzzUaLrJpb4Dgnr3sbVah5fR8l+KugtZA9V",
+	"ZNGjiJKlRZ6tpdmQrJFTbRG8irP2dMTdDZt24RYlyYCGTWTrPTkYKKZ7RApsB7U05AT9rAbge1IIFGG+",
+	"Zz6ZCs0DbJebZsrAh99eCXC/wsWeKcJ9l8mOdyd9NuLQHAoSUwpCUnnM3DD7T7gTK9wxf5czMqZibvs4",
+	"aWkE3C0jEP6xuIxsyIXItvHb77x5me9hwMWnHAyW7hqHnWbcNogL/XK/0WyMueDj6Rh+tJ4HLjQbQvXi",
+	"xp3vKzzmaY/368jdjXQV+bmv4DpXjcOrRl9KzcXw6kpcNYrc383koUndxc1Ot1Za6T6HxA1YUsb94Jpg",
+	"XVgO0zqTAffmq5wLdpqbZSeBiyLZVqv1aYLd5MpdzkxxM2qfxQ9g9tiO3koGjvzQl/wDGUP5VkNsECQy",
+	"ILN8XUFQPGpueMM1mYSGlfntWKBYrwWkRka9Mw4znURnTkwpCNmBnOLY0pBOjAHA/GbuIAczyY2hMtDm",
+	"JYHswEQEMuHMixrxKfM4UP1kQ/dkSCdEhqnGfon6J2Kh8kKGNoVnNbdccwKXWU4G/Y67gXeyZAUhHFgt",
+	"iB/VNL9j/8akFOqsEEHF/WMri6Ecrd+cFIdGBcmyaS99Z/CG7nvdPtv13+wP+l26N+h4r/zXzjOP3DJe",
+	"9QdziRaev2VLz7rrx1y4z91F2VPaDCvuBZgvpFb3/8vH9zRvFakXOl6ao5Jq3dh4SKgEpNAL/p/c5vqg",
+	"HU29UYIqXUrzrLbxahvvATIhgY9GvZW+RfYua8pfRhpPRTKZEZ2FyN83ZLvZioNH4igsJfKH/BaKD0if",
+	"ejcOtvDfUzZlvmuri8qADHyUnxDfpn0qfCkczqCQrmMu5tQZ0W3GJZq0uJIKV3SmbphPBjJEXyXsGwh9",
+	"qXTC0YjV0FhyJqR2ZQtiTsYyZPmWI1zrafkBzy3hPDDMTu0YrIXG4+wEz29ZjmQAJvWkfIMgczYmXXQ4",
+	"fySy5TeoWaMZvIl5ytqyhW/NuCN7XPjmzEGjh74F+dKDx7uWg55toQKSKgCg2kTk3MoB2zwMgkNXoiek",
+	"tpGhJkS7ZiOpkrczEgfbdPklTD9YycYFSF0jVTP5msknHXJTkcfjQevcjP+tfGTGouwsr1TSUSP6dAZq",
+	"pmMAKLQI4tg3FIisj4+ZUaUR2CfSbw1jQpDwJulHZSlRScrbdDnKlSioRzG3nG+1/OZKrK6/IaXKb5bU",
+	"zpzbt1C9yHg71RbJjNfK9Ts5KbKOeKxAtBnDU/WWTCcTFoITM5BQXmXMIV+CrPP5YMDCTNXO0cVFYf0L",
+	"aA945aIs2b3dsu3QEwSfFuG2bMcv6tquxvKGLcvh3VC/drdA9BCHjNC+BE/X2u3aJyE3LOraDFtrlRVy",
+	"jZdRCSgxAOVs2IRtQ8ojRP/MdrvC9LwnMhe5dsXim9tyOYjgah0mQe7abHF63spw/rpre2qZ2jGTW52o",
+	"bTe5zs6uI50VFav/mkZYhGEkUR9JYvZymJjV/sqQmb+xwYoayZkiPXCdXUMsq4foLVThhWKpZbQvXxrj",
+	"MMC68h4MuOZ+D/U1q49xdSVs0xab1AirgprnBGqiHY0OUqj3NgMcQuJuByEMsRIQLiYF6HIYmLTaUCqv",
+	"0ewL8405ehTphsD/0TMaUgEZLRFyC6ZUCglQLyxQDKKnE+7dMD+7aVChfaRIbzwNNJ/QUO+AHwOLJnXy",
+	"6TFsSUNt7HHzXY88//Xi08cXzeiJ8NcBDxBIJgrihlMhWEhmodTskKhpH/TU265RCG93m2T4Hz6Bcklu",
+	"NqF5JX79bAbIkJgbONfzDZto6x3w6NjWZEOyPBfDAPUPyHg1mq7ZOtuuO36KPAXT7G7Mex+rQ/gjmyUW",
+	"afhBzgtb83KfJ8bqfGgHc+pxch0TyeNktBw8B/bwvXW5wTZX2AfHxCa9J6sXGB8NPMpZeSzxvitlshtX",
+	"C9fat7J9FeBMWvg4S74Vk5weqye9NF6903uyxSHu+/IuoZ07/GNl0deynV7SeCcllr4jI7bCs/b8/jC1",
+	"XaGjqqeRyRiTaF5Vl32Y9c7tTkhnSyEGBlF9klE6LSK63cAmmQqrfjSNTh4wSIAwKjka6nlteobMPss5",
+	"nVU718VJbJch9Vifejfk+VjC+/UQlCkISECVfrGJ5LYoQzGh4+DhaJ1DudYqRQcH27H3zSif+5iriVS8",
+	"jK5kpyRnJC60qcTwk0s6XDUZxtw3G1C48Jv0+YAbtXmFqkeVjsZuPAN9Fzna+tTzrVRyhBagtawfP73A",
+	"pUteAsfWxOaIba+kvE2uoNYeuiVmAaV9lPqCaq4G/OlrHsdyJozx5eADbefJH1AJaRltYk1FBH5ZiXYU",
+	"VS0s10vAj6jZOAOhyf1mVIsQQvqksGFnPWJzzPuASDVRjIk2cQ5HhE/EuC3cGLH/BSsK2eJGXcIjlQFN",
+	"wkfLBj/ToaIB5cESMMJMRHOVyXOBU4riWHZB4GflPiQsUQ4g64Bc9FUXBWZzIrJmBVPN2ljLogqe4d9F",
+	"Ea5uZ3ctTMKzkvFpGwrbdnCrHP7Q+kGt2nn2g3Q1SHrzf1hBod3Ory0qdu5EGaihQQlp0cfAl5iO+8i7",
+	"CixW82TbdkUtyzavXVA/hAsqccJ/gANebvxHOFtL2cE3c4MdqjX1RtBXaOfu5n6pMmkxETIhWrwCg6Is",
+	"WoGD5Dm/9IiNlzCTo2ixtRes9oLVXrDaC1Z7wWov2E/gBaOCxII6Dgr/FOpPLtZEvBvPnBEC+oX1VKHm",
+	"nwOMMaF6FPtPbkpDYuztroLEKNDS4oWW0NUmzCsBXg7DckHLk4UjTdf1WRX47niYqeOitoKrXVhRcQEL",
+	"fPLdN92jlIS3hv2uE6dr03Vd91TBqX3EjTaP2YALKMmFtWtpjD0IDGR4Tpv0oD5ogrlyvSjpNtOSfUnz",
+	"dgBlUJpCqVpO8oMXMqqZO7OPPNsWlvjAfQ3T910iNMzL8eHN1nmndd7pU0B0haPvuJDC4/8kGh7aWuGM",
+	"TogKXjk9cOfOtia5R/YcMM3yGLX5XiW3yDHm36GmY6GPCseyxgTsAaSjh2wwVa7kZL/zpkmmImBKkd5A",
+	"hh6zQH3O9zc310jA8bTJp7QqKfyorO+GsUlU1zEnN0LObJ5bTiAYn3NtZv/erDVPedxf3DqsEBlKweoY",
+	"wXrM7Ona1UBl5fhKSV0sOvDLY2uJA1qUvm0Jf+vWz0p1oT4WP0729kZo/AEcRYYwnWUCXd4XjtI72+cB",
+	"A0wMqzodNLf05xbvxwrBI9KbBFQbyd0jMnSFmsNQTic9I4bENAjImFGhAAcOfl48mlhXnjqdmzch3OXP",
+	"sL39w9fW1Vyh1vwfi+YPp5woOY5OeVwK9SQNAduGIX2yzhmAYCoLrQNPmnnQqNvXIuYW+8qVjjCuM3p2",
+	"BMgFKn07B5YMbr1lnlbZLVJztJqj/Zj4ZMzixf9Izgzny0AcjcLQ1T9YKFjw7vTQAW4kMAOVUbjIJWRw",
+	"I3A/9g0QkowpD9oFueJwmayZVOoQ27nZs7xXembmdL4sPXE928JOziXqbpV7n44nARszoZETHVR45KKT",
+	"EVH3BaOhN4peL/RS6M/hDSao3P6ctTpugDw8JGIuNAsFDVw8NkOUDrHF2SILFdypeyC5mtW03Pcpit25",
+	"w3+XlmPH1EvtA8bA05WpF3LZ4LDUtPtIaNfayfbVPhzpVkQlZMJSTpQink/5KZrOPwXRIZiK5fkG0OLx",
+	"+TkbXGjq3UBaJFjeY8y1z/ZJz+fV5iZlCnrgZtI2P/cCOfVTKRx7+TUwMDDbwbu4m0m3TDeTeDkRDKC8",
+	"ZSFg1QPmk0ZEYPejkOlsk+L26wMuuBoxP6+9VV/KgFGxfEFYXuRNw9DQqUWJGFFbZSSn2pNZ6MQlRVB2",
+	"fOkqqE92/BOrJTqfihIIeVPx41YSPRnPZzp7IkTeETPhBA5LhrcivGHEW5fijIdT0UQzG7gHHOsBFCfa",
+	"1k8AwGaLCwHfDZIcuN+DlIZE8nvEG58pYIktvCDkj7v6R9upRFMuWPiifSWwgWI4FRZmLnHBZ8oyWbwP",
+	"V5B4IRjzCwJmmB1xPhXbM+DPpyLv5PwOiWTwvG8TGL3gg7UPFNd8NraZAFGwQCvAbAZcyH74nIf1Emt/",
+	"Fis+tlU0DTVygUq8ZcEMBu6UUKVsp4XSIXtDnBEDeRFzGyxNJmOmFB2mo+ntgoi5YwCrgt6JM1FHvh+H",
+	"oIuC0VXp0RLYspizedURWQVU6QxtRXiYGYUypsp8CzaP2joPxM9rmv3+NOtM5ooUu57le8lUtizawvct",
+	"Mt6VrReOgiBuLoaVpEkuDHYegM6Cmdsk0OHQdRwIpNJlbd51uw88LrPpoeDF63TSx2FwLTQl+Z5HPIuv",
+	"mX/US0FqQqN7c4qngFxMFOU+AHvbMuRY4L0lPSsMe8RmpTubz557yz6KJOP24Tfjm9Tom09EUGbRCrZ9",
+	"kFbLj1y4kfjQlT9zK+EwETbA1jbj+VuJgonCF/t1wtGjY/g+4W6RM0F8WyCZfxZrsMwaJqCGCahhAp4y",
+	"TECOGgP+ZOi6Bv7V573TQeujFKz1G9XeqPcCuwvwICAhH450zVEe70uutbOnhuuQg80Q9e+BPjMzqqyS",
+	"A1Hep6DwxQCkJbS9spijcpC0t2L7alNAo4UgBTV6aI0eWqOH/mQ+qxIIoI+YA6eQPcvy4NJgnlQ4LpwC",
+	"7VwV5KmRO+vztYi++UgP1NqImu74rXP6tgOeGR3Lpmt7+GIJWCb5SMcYxoXEf2KkNvGgbCqUY/PuNEwI",
+	"m1dCyUT/SWg0GczoXJFekRuj1zTr6jOi6C3z4S5CavfdSM7E2wjg5pkiTOhwjkAB2T6OHg2CwhymIauR",
+	"PWsDu3bZ1S672mVXu+xql13tstu2y24lnOrT1W2fKFzqIk5qRhNHjxtTy1M8EionpHik/I4JdNR89+GF",
+	"u8cTTtrCZ1jt+3LZxbX760dwf2Uyxr9/6lZ0XO1pVkyA4M4vzIlLbLF8NqrGhAf5U/ZdRWalWlvzc11s",
+	"+9gKxUWi2HardbYL9RqGHjIVsErQiSqmy4uz0wTwISVmOAkZAtgapX1s9HcHm0iDwKHj2hkhG7CQCY/h",
+	"KRV0YgnYCFbiS6aIkhgHAwAYh63r3ERXAhwnhtKZyuJ7m9txAeE0HVKhqGdW/RZDauiLsWan9fggMhbX",
+	"yt0nzxlD/VsWaq7YhaCTS3kUBJWl4YUOuad/Qxir5mNB6DXPc25f3UND9MbgPfPTY1XkTZKLED8Ris/b",
+	"KAldSMLCUIa1f7yGrdk+bM2RYwcL3E/LNNN6Kmg2EYNLiQaQA04oaGO1ar6kGUOssGipaZBw7MuQDwFX",
+	"l/q+ItOJ3SSfztO6CzB/CxyQb4nYJdSqy2PCCfEpD+b2pW8b2caSZkwKlj4T/UWKKfQi4JMZnR+mQuMQ",
+	"SDIEaRUwBg2Wx4eRF0BlkqwBc4IKnziCt3XukHuiDEUzAi/L6kNG59JMEIpVE4lZIVNyGnpGjUmoJJ4E",
+	"lUSAWaqaVyJZW3VIeoJ91T1YgJlkDE+CVqhRy8gMqrMACVQGgZxxMUT7ts+GXKg2ObKQek59gxVER4+M",
+	"6C2K1GkQ2BrxHI1IAbZRQWpR6cY3pbuguA4oq0d+EsH8Ah6p7OgIv6Pc8HeBnPplB0PV5uqh73mgWfiR",
+	"llsFjnapU2XH/yr75QcjjZYf/4H2y67ecpa/6SqjP+hKl6505Srr+FhlMCL1+59EhTnHVDMXQio755KP",
+	"3ZxtOtFAKTVnFx17P28O2dPziVkkulRCGKRCoB6GIqBIchcLZPMr5k8eNmzCrBPQNAhaKZGcENM7Rk6W",
+	"0SIjmYqyCvwKhEayFRouW0XaGP6ZVFm083lIAA4GvAA9T06F7rn+X9bpLwfgNkC3hWpfiSIBzkVSeMOT",
+	"k4CK4ZQO2SHp3bD5X29pMGW9hPcCBaV5Jyh2m0bLAL6ArYMEOCSUGUwDAtPV2yvRG2r2V5xgL+lQCQJ+",
+	"g02EIIVFvSU9n2p2DZ96TdJD8Bv/Wgqc09N87H5+S3qBEblmnLrhE/hXhtr9ew0712teiR7c215B4Ic2",
+	"+SxuhJwJcsPmqAENgPtH7+eGGUtcMWFMo5ARPhQyZH6eAuEyk9/RdWILjnmX1R+cOnvDJ1WGo1OsyvBP",
+	"ZgMrzHlvdraKABpUnFDL2W3I2dJzjobDkA2prqDYnfrbUhnNeftbKKeTKrdwh/SM6tH2tFOztxW2SPjs",
+	"a/nh52wYMpBgVR58qwrz37j+JaTCG1Wa8k6OSzI8nHIUVrnBMRt4Ugz48P00qPAov0x54J+IWx5KYWPV",
+	"m7ca3AqNnmMdiCXn/Ear7MFZQMX2qzDMeSqKRv8eqTrMf0uoIGw80XNi5KWx7YUx0kfGqPd5tmNd+eyh",
+	"0j2XYy9S5dbLP5K/bfOo0LFyW9FjVkkdXxVZBn8sjReTSLmGdjCJngqqTYA0ubYarO2cpuxIrow2CAnN",
+	"YlnDSkP7222sAHd44GDWRzZDAjgCH97S/gqw0ZDcCMrxgyEwPqYD2S1/13XjTnZ6cfhpt8I1JqH0mFJm",
+	"/SdCcz1/bGwFxyXPchFf6cORa9gM7yWcZky/tiA5u3HY7ey/Pnj1coH/oKMnkVSQgd/GshC7mpT9rxJf",
+	"KPtNNv8Nv816DnbAiN/xudJceHrnDkyia0HHrAxe/UjOyNiY3VgkyoS2VjckDaBrfEQVoWMphnGr4qwf",
+	"IofFmWU5/vNPuOS6dm1ttH1Xow1VwS3jyMGtgEwSnc0XJQb6qGpF7+kpevBagYFY/mIDblFDqwRfGdHt",
+	"qoHVGsaaBaJh9mUpT1/KibP8vuRgVWJ0npxowSa3PDxLWZGxrrAwb29RTgwSomKFmGgSBapHE+OpiNUA",
+	"Zpy5RAwFvsw9WsuSWpaUlSWFeXRIuwjlH6lArmt1LV6enniJ8tx/WOlSUq6UlShVZUmO5YGVN+bPVYD2",
+	"sQjxLbS9FAkR0V7S5D1ykFTmFlGpkhnps8bhbqdjLkSVbaxpc32eHez339Cut+vvsf3BQedl99Xu6703",
+	"+/SZXS0cziq851gKVsrnUQ1gf9NHvxKjqpaE+xRYRrrF+zIfQRm2kLH9V2hSKfKHSD1FnzZqU22SF3Em",
+	"ipll2G63hYgs9sSspR6tG4D9niGC1Kn6qWT3T36Ak93rv/X4blaqO5J1feqnS5mBt9ivPm7wjHGIVPt6",
+	"wAeYCs0DcsEmmkHazm6n++YtCahmIblloXksRXwJSazSmGyE6xfL2tZvMRLhLo8tuzfX5XkDEh6ff3sS",
+	"PoKwRoD4kAH6owtaamkH/FxKQB3u2LRzDXvhP9pwR9ZUWLBaCn9X+QPy7JSUgQJR2LJZlTC4Tqv8cdMq",
+	"Ic2rzqus8yrrvMp18ir/ifrkthIxKye+VcpF/FX2qzzr40xd/BvXn8NgjeTFh8l3rLLBv0ipq4w/oyET",
+	"lWZUy/NcP2HzF0lDv+LwU6E0FR57JLnAD5PgCeK3zvCsMzyHTg/7bimedn46rdNi/DMbIDI6pzUJuFDc",
+	"Z4TrNjkiinkS+uw63CFAbKFj7D3VJAHtN0nfnPIm+VP2mwQfo3klkLFOUTNtErMhXDNPT0PWJH0QH3DX",
+	"vuFFhMXMyNwsoF7kHAqVhoE3jE0Qp4X7b/GYcNvkPwp0NYmGVgH2ElfCXILRMODGHBFMtcmpTiC+4M2f",
+	"9+Dfa+73mtCvQpDdTvfgBZEhoCzh3c1zkefRz29eFDcejxjAdtNc8RaPOM81yguuE11rz8+WEl2H9pxt",
+	"zvXz8tWrV7vddX0/bj1pt0w62XXhq+SvC44eO3rB1fN90mAXHEdL8mCBQdXJS3XyUp0IWyfCrkxVspzl",
+	"6eUqrebGC+KgdC5sieG58qIwGxYX+2DpsAvi4lvzYWuZUsuUOiG2FjPrJsQ+cSlTVr6UliyVZUqeJYKh",
+	"avi7el7sol+Ka5XwS5k3uuCbWpI+G3tefqT82ciXUifQPpoE2qW+hy1m0MJ9N5xC607ND5VDuzQKkz5a",
+	"dRbtz5lF+81nePNptIjQ9O15tAkAjy0n0m4z2BFd/ydKpY2EfZ1LW0dUHjqXdvMRlW9Kps23MBYtnuIR",
+	"qmhIrpWTMm/CCDiuhHMsHpyHfD8wxE/6c2JeFQ3h/KYwwxdR8Ekg5Q3kpEJX20KfWAxvVwPjP6KePpAE",
+	"kiQKB4y8bYj83HOUIOVcAk+HKJPfZ49J8rf8w7JzF//tHAIljJt4UowhvdbBsDbNefKR62PxePpF0LxX",
+	"vd1TUdWujQBDj5c55ZaQfP4hWzJMLR1XfAijM4i9akr0Zrlh4mFLP8jliF2JuvTjAUo/4OXWZR912ccP",
+	"Fjx8gBKOE+i6WHr4Z2XkTyX4beDQ5dfzdQI+jooT1KcK9zidHPm+ESTbdcYij4fnr5Pif+6keCeg1g+a",
+	"wBXWToc3IhWCjuYycR58yIcjrTLe0mFIhYakcUU0+6ohl3lkxDX44oy4FtA4jA7pEtBjOPZbSwVPnK3v",
+	"kAwO912RCw47DX1h/WxixTvqjVjrnRQ6lMGqMwyD3dj7Zp1BXvs712JFvxmt2nKATTo6Xx4c7L0s4ldL",
+	"/JzIEpMWHn6TNOx27uCfirkVOjp+ltFxRbiPHQoDqrT90ZhrglB/zAVXOqRahsSjQkhN+sylNBTmXETs",
+	"7UfJt3D8qk61eBSpFsuOaQWFAQ+g+VUxL2S6NaF6FMnIEomv2YMEGsFzc0jsuXqR74lc/3xsTLmOyHpz",
+	"4ve+PhffNXlhQ6ciUqPzDkU1J1KCDl3L+uXKuO13q/D8wMHa73QO3dM9s0cslkTeSCqWo2eHbDBV+YKo",
+	"Ntm+hdTMthIt0Q/pbKap8I3JA3W0m3Xal+LUFVJi8lSf8zxDLwosmWciStN5YbrLFo25xAF6bMku/e0k",
+	"uzhNy+a51HkstV23kTyW72DZFbGrAnMvsueyZp+z+vC4YQ9dhc0UD+8KBKrrTW9EZzgVAjvBKyhrgW/I",
+	"ULrG9OHUCFbuGy4nfOUCfBh6k6H7bHapTY5gMvBKaO8luBoxmDpXV8J9drmDY0MdhvfSkBFNzdmm2EMe",
+	"MCPw/sBvx3Ru5DklAxmOo+sbBsyE4U8+mYSG+wZz8ryHT//Xg87/Jr4UrJeLvBAnI9rOk5VDYLBv5gKn",
+	"x+A/X2RX9vmaEfqEXXNyyxrNmNc2MMFHmk9AIdxcCf2VzQaIT0OHdrkxU9XmeAKFcjE0NH634CtnesRC",
+	"dFxOgYPKWxYekp4hOtIlcyjjJprMe+ad9gY0UIx0iJBEDgZkQEQP0sfFHPKP3lpn+5hRgY+kKHrZE88S",
+	"TosewdHBqodY/QasF/NLVfmaEG/RYqIlu9Oz8DogHYybkd1Op7xc+8hmrrvpfTO1nK+t2WzWMjTdmoaB",
+	"JeXvvL7xNNB8QkO9A+vyqaaVHLzRpXIluD0SbfIes4/NwQbGkuYrVJEZCwJ7cvpSjwyDijlDY5teanyC",
+	"C3prlJeljwH+fTOuvCLylFrQl1E41tU0ilWM79D3nnnT0Ognh3/cGb7TZzRkYePwjy/mU0gxaOE+m5cR",
+	"f/ElqVCcSaUJJXhAHZEk9QqQGUVqRTofCYa2PQpIc+lcHuV6JRcIfpu4ahPpVqkAEUQTVaSXFYu9RMTL",
+	"KQL2pBqtxeEfATLUNAxIwAVzbT7VhHl8YM9gkX10PhVFAnjx2IVT0SSUTKTimt8yYszDIQvb5PmlMfxH",
+	"DMCimEeNGUpJn/qQJ8iV9RwwP/IamIW7PXCOA6MDtV+kpJhhpFaIgZYWyTDHa7PmViW5XCsJtZJQKwm1",
+	"klArCT+7kuCwEoHxxvJ1o7pDOBULqoN5LcVKQuwlBUQ+aNjNVJTkO5CBDwKDatIzy+0hViKUn/X+lP1e",
+	"k/SGXF8jfqP5hA4T8xcN8RvfgeraTNeA9gFUoHcltByCSEJHANwbXAX43MwnWhKfq5t8+9482nszZ6n3",
+	"9Vs5Gd5hY37Xcvc1Ny3OoYHMOKMFjYGsGPVGsHntRp3Nsp7X8/G4LD8DWUfJ6gNL39/muEwxD7hkMvsE",
+	"mYdlFSnGsXNnBl+bk4+WRkUUk4CdGR5Xom7Zsh+nEDcxA8Xolj6nxGiFTRtmgriNWVGbmIvbwE3A6C1D",
+	"zUDL0PBbw0cwDOi3lzCP0pEb6Wlm7C/Y66Ry1hixIJApLdZwGmreQp8LCjpvVq99mCiOeUDyrC+lbuuv",
+	"+pmDwUWjRk0DDa/RurQPmg0WhjJsHIppEDSBTqyq7q6QUDt3O537L6WVy+X8zDF/o0i5JW4EG3aT+mD5",
+	"RxBsViPb1pzccnIKdPGALLwF97N83KI3lKgCm424N3JoDxGyN5ZZmnM5FYKLIeJlM+Ybgz/OIFrIcbK7",
+	"40outqgqZe5UhO2GPz/FOoGnnTsSG1VfFpKWdPxi0gRXIYkkQf596t0w4bduozofOAIz1h9JeaMKz4Ch",
+	"DzfIrcOYViwEv6GgQjeJsYSURnjKNrmAuC4aK+D4GsmZyK/H/93dvmr8sXTt3RkdsnfTUMktYyjaJylK",
+	"KTwiE2vnus3MSkEublZKQDPmvtn4V+tSahq0EAB4xSQYmoAK/uFcMN/ZG7K+KwQQGGfxCXCnehJKf+q5",
+	"Y52SbRHxRIXauZ6LE6j8ZbcMgISjSjFlZJWZgc4Dc5Q/n39oEsWHgvmEKnKhqfBp6BN3MAECiWvyvGdv",
+	"3YK+D9EnzcdMaTqeJL8016N6GjKMn1yJv/929K518fej1u7ByxeIIapDbm45pNymnA1DOeNiSCZ0qpgi",
+	"iLqEAYF0+GL369c2+SSCORlJlcxNQ/b4TJFUNw2oiQNmdCWAcdmEfsw+MZcHf050G6xTkjOoWWKBYsWd",
+	"K+wmVWZepz4bT6Rmwpu71M8tVTu5FT5wpZOtiU3dvVCsgIeYabKAKrdFw+Ap8bdOCf72TopBwD390/qk",
+	"1+fCf6e3DFmlIUPDMCWhhi9W5MgLBkfE2TOq1s6d/WsV+OtxBPnqTooDeA2ZJ0PfRZp9FvBbFnKm2gS8",
+	"n4gLrkmfMeF+ZT6ZI7vzQzmZFBcoxUwtwx72F1d4qqsX/nyno7df6uhVy1XdwFl9sscmKjiaRfSy1mnJ",
+	"NTo+iUg6NEHoy6nGpAoQ2rlGdSHdblzHXyHP6qPwtCnblgytR9frAShZwnIopkZZXzwU7xbRS9NlGRB9",
+	"bJOjSFy4TGGfQxq6T8yC7RWsxAOL3lyEj1lRklLyZG1eS7VXP4OHfuBIYn2gaz30sbAdW46h5DgNTvyN",
+	"8jWjjS5VRndiTbLQHwgK5oxaXVmC+1tL0mfwRZMINotcgSi7LQ4Z1ZqNJzrfD3gc33hFIiQY/vE6I+Nd",
+	"aapZOr1uQHkA4byiHEHWKBuis+ubX8CsMpl3j85B6R5htYcyYU/UPspae1rDqQmNr+Iz+g18bBP6VIYF",
+	"thJcriQ33Lmzf8+X4rMas8UNLMX6hsxxvnnjAY5+kZ7j1lwrOj+E5eLHJPWgR221rHOEuPxgztc7ljsh",
+	"0+G8eibWtzxBfvjlv6ZsCn67iBlI4TEyliEWOkChAdcEFRSjRAmpETctGWbBwtEoo7tJlIwtvpB5zFyb",
+	"eFQQzYIgD+dBh/Ni/rL7IPzlVJMZDwKnINYspralts8IL5hIMkIMM65nQQErsl1eCgX/cTj3JVRSuYwN",
+	"Y9Q0bdoQNGgLOHbrp74ifTaQAIg4R4xOiDKSjy5xKJBDXpAv8YH2/+kW8605kbfddge5pR41Dhs7dMJ3",
+	"4LtE+YzS8ZuJWAH1fW4uSoMzKDvX1l5cxiLihRsKsQmfsv8n8/SKrCQFKNt8/fqRtah4SXZO3DjRNf+x",
+	"aTEB7ZOjs9MEnflceRI445eEKR7QfisiqW8megh651nKOm4F0Gg2pqG59Q5ILbu8RdM+keSmCPtqaRjq",
+	"ChU3Imw2YuKtQy+3+W8zFgRvUeWX3nRsyJxrxYJBO7a2443Iq7yjUX96C8fg0SBQ5HmiQvHo7NRs826n",
+	"u/+iTT5NLFCNnGo8LmQqAqZS6/ICqZiy7Q/tOmwZyeIi3gVy6qumWYBqZqpTVJNg8iDzCWYGx60WFRfD",
+	"APsQuVLQcfJ+ODznhhdyzPD0CzaDJAf/1hwl5XDZiWVSzeQzIRwrbJUElj0V3By/JqFD8OdyYchQWSAK",
+	"NoaFGi3lSti1YPoFGCZ4f6NA9KGcJZAzTAOxzuHn76iQgns0eKbIxdmphZKwzxYx0cWH+1X2zbGd8sDs",
+	"aV9Kc1vYoyYuD7YPkfWpSmLaI59U5EbIGTwALteB4StC++adL2wz5sHdf7n//wIAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

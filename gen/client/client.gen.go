@@ -21,6 +21,51 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AgentState.
+const (
+	AgentStateBusy   AgentState = "busy"
+	AgentStateIdle   AgentState = "idle"
+	AgentStateSilent AgentState = "silent"
+)
+
+// Valid indicates whether the value is a known member of the AgentState enum.
+func (e AgentState) Valid() bool {
+	switch e {
+	case AgentStateBusy:
+		return true
+	case AgentStateIdle:
+		return true
+	case AgentStateSilent:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AgentMode.
+const (
+	AgentModeDraining    AgentMode = "draining"
+	AgentModeMaintenance AgentMode = "maintenance"
+	AgentModeOffline     AgentMode = "offline"
+	AgentModeOnline      AgentMode = "online"
+)
+
+// Valid indicates whether the value is a known member of the AgentMode enum.
+func (e AgentMode) Valid() bool {
+	switch e {
+	case AgentModeDraining:
+		return true
+	case AgentModeMaintenance:
+		return true
+	case AgentModeOffline:
+		return true
+	case AgentModeOnline:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DamageKind.
 const (
 	DamageKindContent     DamageKind = "content"
@@ -72,6 +117,96 @@ func (e DamageKind) Valid() bool {
 	}
 }
 
+// Defines values for DeliveryState.
+const (
+	DeliveryStateDelivered DeliveryState = "delivered"
+	DeliveryStateFailed    DeliveryState = "failed"
+	DeliveryStatePending   DeliveryState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the DeliveryState enum.
+func (e DeliveryState) Valid() bool {
+	switch e {
+	case DeliveryStateDelivered:
+		return true
+	case DeliveryStateFailed:
+		return true
+	case DeliveryStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EventArea.
+const (
+	EventAreaAccess   EventArea = "access"
+	EventAreaLab      EventArea = "lab"
+	EventAreaProducts EventArea = "products"
+	EventAreaReports  EventArea = "reports"
+	EventAreaResults  EventArea = "results"
+)
+
+// Valid indicates whether the value is a known member of the EventArea enum.
+func (e EventArea) Valid() bool {
+	switch e {
+	case EventAreaAccess:
+		return true
+	case EventAreaLab:
+		return true
+	case EventAreaProducts:
+		return true
+	case EventAreaReports:
+		return true
+	case EventAreaResults:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FoundTestOutcome.
+const (
+	FoundTestOutcomeFail    FoundTestOutcome = "fail"
+	FoundTestOutcomePass    FoundTestOutcome = "pass"
+	FoundTestOutcomeSkip    FoundTestOutcome = "skip"
+	FoundTestOutcomeUnknown FoundTestOutcome = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the FoundTestOutcome enum.
+func (e FoundTestOutcome) Valid() bool {
+	switch e {
+	case FoundTestOutcomeFail:
+		return true
+	case FoundTestOutcomePass:
+		return true
+	case FoundTestOutcomeSkip:
+		return true
+	case FoundTestOutcomeUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FoundTestSource.
+const (
+	FoundTestSourceCase FoundTestSource = "case"
+	FoundTestSourceRun  FoundTestSource = "run"
+)
+
+// Valid indicates whether the value is a known member of the FoundTestSource enum.
+func (e FoundTestSource) Valid() bool {
+	switch e {
+	case FoundTestSourceCase:
+		return true
+	case FoundTestSourceRun:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -96,6 +231,129 @@ const (
 func (e HomeHintsStatus) Valid() bool {
 	switch e {
 	case HomeHintsStatusDeprecated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LeaseStatusStatus.
+const (
+	LeaseStatusStatusCancelRequested LeaseStatusStatus = "cancel-requested"
+	LeaseStatusStatusLost            LeaseStatusStatus = "lost"
+	LeaseStatusStatusOk              LeaseStatusStatus = "ok"
+)
+
+// Valid indicates whether the value is a known member of the LeaseStatusStatus enum.
+func (e LeaseStatusStatus) Valid() bool {
+	switch e {
+	case LeaseStatusStatusCancelRequested:
+		return true
+	case LeaseStatusStatusLost:
+		return true
+	case LeaseStatusStatusOk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpportunityWaitingCode.
+const (
+	OpportunityWaitingCodeAllBusy     OpportunityWaitingCode = "all-busy"
+	OpportunityWaitingCodeLessThanNil OpportunityWaitingCode = "<nil>"
+	OpportunityWaitingCodeNoAgent     OpportunityWaitingCode = "no-agent"
+	OpportunityWaitingCodeNoneOnline  OpportunityWaitingCode = "none-online"
+	OpportunityWaitingCodeNotAsked    OpportunityWaitingCode = "not-asked"
+)
+
+// Valid indicates whether the value is a known member of the OpportunityWaitingCode enum.
+func (e OpportunityWaitingCode) Valid() bool {
+	switch e {
+	case OpportunityWaitingCodeAllBusy:
+		return true
+	case OpportunityWaitingCodeLessThanNil:
+		return true
+	case OpportunityWaitingCodeNoAgent:
+		return true
+	case OpportunityWaitingCodeNoneOnline:
+		return true
+	case OpportunityWaitingCodeNotAsked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpportunityEventEventType.
+const (
+	OpportunityEventEventTypeABANDONED       OpportunityEventEventType = "ABANDONED"
+	OpportunityEventEventTypeCANCELLED       OpportunityEventEventType = "CANCELLED"
+	OpportunityEventEventTypeCANCELREQUESTED OpportunityEventEventType = "CANCEL_REQUESTED"
+	OpportunityEventEventTypeEXPIRED         OpportunityEventEventType = "EXPIRED"
+	OpportunityEventEventTypeLEASEEXPIRED    OpportunityEventEventType = "LEASE_EXPIRED"
+	OpportunityEventEventTypePICKEDBYAGENT   OpportunityEventEventType = "PICKED_BY_AGENT"
+	OpportunityEventEventTypeQUEUEDFORAGENTS OpportunityEventEventType = "QUEUED_FOR_AGENTS"
+	OpportunityEventEventTypeRELEASEDBYAGENT OpportunityEventEventType = "RELEASED_BY_AGENT"
+	OpportunityEventEventTypeRESULTPOSTED    OpportunityEventEventType = "RESULT_POSTED"
+	OpportunityEventEventTypeRESULTSTORED    OpportunityEventEventType = "RESULT_STORED"
+)
+
+// Valid indicates whether the value is a known member of the OpportunityEventEventType enum.
+func (e OpportunityEventEventType) Valid() bool {
+	switch e {
+	case OpportunityEventEventTypeABANDONED:
+		return true
+	case OpportunityEventEventTypeCANCELLED:
+		return true
+	case OpportunityEventEventTypeCANCELREQUESTED:
+		return true
+	case OpportunityEventEventTypeEXPIRED:
+		return true
+	case OpportunityEventEventTypeLEASEEXPIRED:
+		return true
+	case OpportunityEventEventTypePICKEDBYAGENT:
+		return true
+	case OpportunityEventEventTypeQUEUEDFORAGENTS:
+		return true
+	case OpportunityEventEventTypeRELEASEDBYAGENT:
+		return true
+	case OpportunityEventEventTypeRESULTPOSTED:
+		return true
+	case OpportunityEventEventTypeRESULTSTORED:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpportunityState.
+const (
+	OpportunityStateABANDONED  OpportunityState = "ABANDONED"
+	OpportunityStateCANCELLED  OpportunityState = "CANCELLED"
+	OpportunityStateCANCELLING OpportunityState = "CANCELLING"
+	OpportunityStateCOMPLETED  OpportunityState = "COMPLETED"
+	OpportunityStateEXPIRED    OpportunityState = "EXPIRED"
+	OpportunityStatePICKED     OpportunityState = "PICKED"
+	OpportunityStateQUEUED     OpportunityState = "QUEUED"
+)
+
+// Valid indicates whether the value is a known member of the OpportunityState enum.
+func (e OpportunityState) Valid() bool {
+	switch e {
+	case OpportunityStateABANDONED:
+		return true
+	case OpportunityStateCANCELLED:
+		return true
+	case OpportunityStateCANCELLING:
+		return true
+	case OpportunityStateCOMPLETED:
+		return true
+	case OpportunityStateEXPIRED:
+		return true
+	case OpportunityStatePICKED:
+		return true
+	case OpportunityStateQUEUED:
 		return true
 	default:
 		return false
@@ -132,6 +390,33 @@ func (e Outcome) Valid() bool {
 	}
 }
 
+// Defines values for PickedOpportunityWaitingCode.
+const (
+	PickedOpportunityWaitingCodeAllBusy     PickedOpportunityWaitingCode = "all-busy"
+	PickedOpportunityWaitingCodeLessThanNil PickedOpportunityWaitingCode = "<nil>"
+	PickedOpportunityWaitingCodeNoAgent     PickedOpportunityWaitingCode = "no-agent"
+	PickedOpportunityWaitingCodeNoneOnline  PickedOpportunityWaitingCode = "none-online"
+	PickedOpportunityWaitingCodeNotAsked    PickedOpportunityWaitingCode = "not-asked"
+)
+
+// Valid indicates whether the value is a known member of the PickedOpportunityWaitingCode enum.
+func (e PickedOpportunityWaitingCode) Valid() bool {
+	switch e {
+	case PickedOpportunityWaitingCodeAllBusy:
+		return true
+	case PickedOpportunityWaitingCodeLessThanNil:
+		return true
+	case PickedOpportunityWaitingCodeNoAgent:
+		return true
+	case PickedOpportunityWaitingCodeNoneOnline:
+		return true
+	case PickedOpportunityWaitingCodeNotAsked:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProblemDetailIn.
 const (
 	ProblemDetailInBody   ProblemDetailIn = "body"
@@ -156,6 +441,36 @@ func (e ProblemDetailIn) Valid() bool {
 	case ProblemDetailInPath:
 		return true
 	case ProblemDetailInQuery:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResultFileFormat.
+const (
+	ResultFileFormatEmpty     ResultFileFormat = "empty"
+	ResultFileFormatJSON      ResultFileFormat = "json"
+	ResultFileFormatJunit     ResultFileFormat = "junit"
+	ResultFileFormatSubunitV1 ResultFileFormat = "subunit-v1"
+	ResultFileFormatSubunitV2 ResultFileFormat = "subunit-v2"
+	ResultFileFormatUnknown   ResultFileFormat = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the ResultFileFormat enum.
+func (e ResultFileFormat) Valid() bool {
+	switch e {
+	case ResultFileFormatEmpty:
+		return true
+	case ResultFileFormatJSON:
+		return true
+	case ResultFileFormatJunit:
+		return true
+	case ResultFileFormatSubunitV1:
+		return true
+	case ResultFileFormatSubunitV2:
+		return true
+	case ResultFileFormatUnknown:
 		return true
 	default:
 		return false
@@ -258,48 +573,6 @@ func (e RunResultScope) Valid() bool {
 	}
 }
 
-// Defines values for TestResultOutcome.
-const (
-	TestResultOutcomeFail    TestResultOutcome = "fail"
-	TestResultOutcomePass    TestResultOutcome = "pass"
-	TestResultOutcomeSkip    TestResultOutcome = "skip"
-	TestResultOutcomeUnknown TestResultOutcome = "unknown"
-)
-
-// Valid indicates whether the value is a known member of the TestResultOutcome enum.
-func (e TestResultOutcome) Valid() bool {
-	switch e {
-	case TestResultOutcomeFail:
-		return true
-	case TestResultOutcomePass:
-		return true
-	case TestResultOutcomeSkip:
-		return true
-	case TestResultOutcomeUnknown:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for TestResultSource.
-const (
-	TestResultSourceCase TestResultSource = "case"
-	TestResultSourceRun  TestResultSource = "run"
-)
-
-// Valid indicates whether the value is a known member of the TestResultSource enum.
-func (e TestResultSource) Valid() bool {
-	switch e {
-	case TestResultSourceCase:
-		return true
-	case TestResultSourceRun:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for TestStatus.
 const (
 	TestStatusExists     TestStatus = "exists"
@@ -334,6 +607,126 @@ func (e TestStatus) Valid() bool {
 	default:
 		return false
 	}
+}
+
+// Defines values for TriggerKind.
+const (
+	TriggerKindGoldMaster TriggerKind = "gold-master"
+	TriggerKindImage      TriggerKind = "image"
+	TriggerKindSnap       TriggerKind = "snap"
+)
+
+// Valid indicates whether the value is a known member of the TriggerKind enum.
+func (e TriggerKind) Valid() bool {
+	switch e {
+	case TriggerKindGoldMaster:
+		return true
+	case TriggerKindImage:
+		return true
+	case TriggerKindSnap:
+		return true
+	default:
+		return false
+	}
+}
+
+// Advertisement What was advertised, as it was understood. Fields of other kinds are null.
+//
+// Example: {"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}
+type Advertisement struct {
+	ID             openapi_types.UUID                 `json:"id"`
+	Kind           TriggerKind                        `json:"kind"`
+	ProductID      openapi_types.UUID                 `json:"product_id"`
+	Channel        string                             `json:"channel"`
+	ImageUniqueID  nullable.Nullable[string]          `json:"image_unique_id"`
+	ImageReference nullable.Nullable[json.RawMessage] `json:"image_reference"`
+	ExtraSnaps     nullable.Nullable[json.RawMessage] `json:"extra_snaps"`
+	Name           nullable.Nullable[string]          `json:"name"`
+	Revision       nullable.Nullable[int64]           `json:"revision"`
+	Snaps          nullable.Nullable[[]Snap]          `json:"snaps"`
+	Platform       nullable.Nullable[string]          `json:"platform"`
+	Release        nullable.Nullable[string]          `json:"release"`
+
+	// Opportunities How many were made.
+	Opportunities int64       `json:"opportunities"`
+	CreatedAt     CreatedTime `json:"created_at"`
+	CreatedBy     string      `json:"created_by"`
+}
+
+// AdvertisementList Example: {"advertisements":[{"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}]}
+type AdvertisementList struct {
+	Advertisements []Advertisement `json:"advertisements"`
+}
+
+// Agent A program in a lab that fetches test opportunities and posts results.
+//
+// Example: {"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"state":"busy"}
+type Agent struct {
+	AgentID    string                    `json:"agent_id"`
+	AgentGroup nullable.Nullable[string] `json:"agent_group"`
+	Platform   nullable.Nullable[string] `json:"platform"`
+	AgentRevno nullable.Nullable[string] `json:"agent_revno"`
+	Capacity   int32                     `json:"capacity"`
+	Products   []openapi_types.UUID      `json:"products"`
+	Releases   []string                  `json:"releases"`
+	Labels     map[string]string         `json:"labels"`
+	Mode       AgentMode                 `json:"mode"`
+	Comment    nullable.Nullable[string] `json:"comment"`
+
+	// State `silent` is an agent that holds nothing and was not heard of for a while.
+	State AgentState `json:"state"`
+
+	// Holding What it holds.
+	Holding    []HeldOpportunity `json:"holding"`
+	LastSeenAt EventTime         `json:"last_seen_at"`
+	CreatedAt  CreatedTime       `json:"created_at"`
+}
+
+// AgentState `silent` is an agent that holds nothing and was not heard of for a while.
+type AgentState string
+
+// AgentList Example: {"agents":[{"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"state":"busy"}]}
+type AgentList struct {
+	Agents []Agent `json:"agents"`
+}
+
+// AgentMode What is wanted of an agent; only one that is online gets work.
+//
+// Example: online
+type AgentMode string
+
+// AgentPatch What is wanted of the agent.
+//
+// Example: {"comment":"new power supply","mode":"draining"}
+type AgentPatch struct {
+	Mode AgentMode `json:"mode"`
+
+	// Comment Why, for people.
+	Comment nullable.Nullable[string] `json:"comment,omitempty"`
+}
+
+// AgentRegistration What an agent is. Fields that are left out have their default, but `mode` stays.
+//
+// Example: {"agent_group":"lab2","agent_revno":"197","capacity":1,"platform":"armhf"}
+type AgentRegistration struct {
+	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
+	Platform   nullable.Nullable[string] `json:"platform,omitempty"`
+
+	// AgentRevno The agent's revision, such as "197".
+	AgentRevno nullable.Nullable[string] `json:"agent_revno,omitempty"`
+
+	// Capacity How many opportunities it runs at once. Default 1.
+	Capacity *int32 `json:"capacity,omitempty"`
+
+	// Products Only these products, by id; none is all.
+	Products []openapi_types.UUID `json:"products,omitempty"`
+
+	// Releases Only products of these releases; none is all.
+	Releases []string `json:"releases,omitempty"`
+
+	// Labels Whatever its owner wants to remember.
+	Labels map[string]string `json:"labels,omitempty"`
+	Mode   *AgentMode        `json:"mode,omitempty"`
 }
 
 // Attachment A file that the runner attached to a test. Its bytes are at `…/tests/{n}/attachments/{k}`.
@@ -558,6 +951,28 @@ type CloudPatch struct {
 // Example: {"compute":{"flavor_ref":"1"}}
 type ConfigSections map[string]map[string]string
 
+// CreatedTime A time as SPI's `created_at` has it, six digits and no offset, meaning UTC.
+//
+// Example: 2016-01-04T17:34:39.093142
+type CreatedTime = string
+
+// CreatedWebhook A new webhook with its secret, which is shown only here.
+//
+// Example: {"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw","url":"https://ci.example.com/hooks/slipway"}
+type CreatedWebhook struct {
+	ID          openapi_types.UUID `json:"id"`
+	URL         string             `json:"url"`
+	EventTypes  []string           `json:"event_types"`
+	Filter      WebhookFilter      `json:"filter"`
+	Enabled     bool               `json:"enabled"`
+	Description string             `json:"description"`
+	CreatedAt   EventTime          `json:"created_at"`
+	CreatedBy   string             `json:"created_by"`
+
+	// Secret The key of the signatures, as Standard Webhooks writes it.
+	Secret string `json:"secret"`
+}
+
 // Damage One thing in the upload that could not be read.
 //
 // Example: {"kind":"truncated","offset":160000,"reason":"the packet ends after the file"}
@@ -571,6 +986,104 @@ type Damage struct {
 
 // DamageKind defines model for Damage.Kind.
 type DamageKind string
+
+// Delivery One event on its way to a webhook.
+//
+// Example: {"attempts":[{"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}],"created_at":"2016-01-04T16:58:33.764000+00:00","event_id":"4711","event_type":"RESULT_STORED","id":"e2b7c4d1-90ab-4f0e-b1b2-3a4c5d6e7f80","next_attempt_at":null,"state":"delivered","webhook_id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10"}
+type Delivery struct {
+	// ID Sent as `webhook-id`.
+	ID        openapi_types.UUID `json:"id"`
+	WebhookID openapi_types.UUID `json:"webhook_id"`
+	EventID   string             `json:"event_id"`
+	EventType string             `json:"event_type"`
+	State     DeliveryState      `json:"state"`
+
+	// Attempts In time order.
+	Attempts      []DeliveryAttempt            `json:"attempts"`
+	NextAttemptAt nullable.Nullable[EventTime] `json:"next_attempt_at"`
+	CreatedAt     EventTime                    `json:"created_at"`
+}
+
+// DeliveryAttempt Example: {"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}
+type DeliveryAttempt struct {
+	At EventTime `json:"at"`
+
+	// Status The receiver's answer; null when there was none.
+	Status       nullable.Nullable[int32] `json:"status"`
+	Milliseconds int64                    `json:"milliseconds"`
+
+	// Error Why there was no answer.
+	Error nullable.Nullable[string] `json:"error"`
+}
+
+// DeliveryList Example: {"deliveries":[{"attempts":[{"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}],"created_at":"2016-01-04T16:58:33.764000+00:00","event_id":"4711","event_type":"RESULT_STORED","id":"e2b7c4d1-90ab-4f0e-b1b2-3a4c5d6e7f80","next_attempt_at":null,"state":"delivered","webhook_id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10"}]}
+type DeliveryList struct {
+	Deliveries []Delivery `json:"deliveries"`
+}
+
+// DeliveryState `failed` is a delivery that will not be tried again.
+//
+// Example: pending
+type DeliveryState string
+
+// Event Something that happened, in any area. Ids that do not apply are null.
+//
+// Example: {"area":"products","data":{"result_id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","test_status":"PASSED"},"event_type":"RESULT_STORED","id":"4711","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","timestamp":"2016-01-04T16:58:33.764000+00:00"}
+type Event struct {
+	// ID Its place in the log, to be given as `after`.
+	ID        string    `json:"id"`
+	EventType string    `json:"event_type"`
+	Timestamp EventTime `json:"timestamp"`
+
+	// Area Which part of the server tells it.
+	Area              EventArea                             `json:"area"`
+	ProductID         nullable.Nullable[openapi_types.UUID] `json:"product_id"`
+	TestOpportunityID nullable.Nullable[openapi_types.UUID] `json:"test_opportunity_id"`
+
+	// Data What else is to be said; its members depend on the type.
+	Data json.RawMessage `json:"data"`
+}
+
+// EventArea Which part of the server tells it.
+type EventArea string
+
+// EventList Example: {"events":[{"area":"products","data":{"result_id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","test_status":"PASSED"},"event_type":"RESULT_STORED","id":"4711","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","timestamp":"2016-01-04T16:58:33.764000+00:00"}],"next":"4711"}
+type EventList struct {
+	Events []Event `json:"events"`
+
+	// Next What to give as `after` for what follows; also when there is nothing yet.
+	Next string `json:"next"`
+}
+
+// EventLog The life of one test opportunity so far.
+//
+// Example: {"attempt":0,"events":[{"event_type":"QUEUED_FOR_AGENTS","timestamp":"2016-01-04T16:58:28.805000+00:00"}],"events_seen":["QUEUED_FOR_AGENTS"],"image_unique_id":"DEADBEEF_83451039","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","spec_name":"smoke","state":"QUEUED","test_opportunity":{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"},"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","updated_at":"2016-01-04T16:58:28.805000+00:00"}
+type EventLog struct {
+	// Events In time order.
+	Events []OpportunityEvent `json:"events"`
+
+	// EventsSeen The types of the events, as SPI's older logs had them.
+	EventsSeen        []string           `json:"events_seen"`
+	QueuedAt          EventTime          `json:"queued_at"`
+	UpdatedAt         EventTime          `json:"updated_at"`
+	ProductID         openapi_types.UUID `json:"product_id"`
+	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+	ImageUniqueID     string             `json:"image_unique_id"`
+	SpecName          string             `json:"spec_name"`
+	TestOpportunity   Opportunity        `json:"test_opportunity"`
+	State             OpportunityState   `json:"state"`
+	Attempt           int32              `json:"attempt"`
+}
+
+// EventLogList Example: {"event_logs":[{"attempt":0,"events":[{"event_type":"QUEUED_FOR_AGENTS","timestamp":"2016-01-04T16:58:28.805000+00:00"}],"events_seen":["QUEUED_FOR_AGENTS"],"image_unique_id":"DEADBEEF_83451039","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","spec_name":"smoke","state":"QUEUED","test_opportunity":{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"},"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","updated_at":"2016-01-04T16:58:28.805000+00:00"}]}
+type EventLogList struct {
+	EventLogs []EventLog `json:"event_logs"`
+}
+
+// EventTime A time as SPI's events have it, six digits and an offset of zero.
+//
+// Example: 2016-01-04T16:58:28.805000+00:00
+type EventTime = string
 
 // FileAnswer What became of each file.
 //
@@ -589,6 +1102,93 @@ type FileAnswer struct {
 	} `json:"result"`
 }
 
+// FoundTest A single test, from any source.
+//
+// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","result_id":"1","run":"100","source":"run","status":"fail"}
+type FoundTest struct {
+	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
+	CreatedOn time.Time                `json:"created_on"`
+
+	// Duration Seconds.
+	Duration nullable.Nullable[float64] `json:"duration,omitempty"`
+
+	// Href Where the test can be read.
+	Href    string                    `json:"href"`
+	Job     nullable.Nullable[string] `json:"job,omitempty"`
+	Kernel  nullable.Nullable[string] `json:"kernel,omitempty"`
+	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
+	Name    string                    `json:"name"`
+	Outcome FoundTestOutcome          `json:"outcome"`
+
+	// ResultID Of a run: which of its results.
+	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
+
+	// Run The id of the run or test group.
+	Run    string          `json:"run"`
+	Source FoundTestSource `json:"source"`
+
+	// Status In the words of its source.
+	Status string `json:"status"`
+}
+
+// FoundTestOutcome defines model for FoundTest.Outcome.
+type FoundTestOutcome string
+
+// FoundTestSource defines model for FoundTest.Source.
+type FoundTestSource string
+
+// FoundTestPage A page of single tests, newest first.
+//
+// Example: {"next":null,"test_results":[]}
+type FoundTestPage struct {
+	// Next The cursor of the following page, for `after`; null on the last.
+	Next        nullable.Nullable[string] `json:"next"`
+	TestResults []FoundTest               `json:"test_results"`
+}
+
+// GoldMaster A tested combination of snap revisions.
+//
+// Example: {"channel":"stable","created_at":"2016-01-04T17:34:39.093142","id":"9a1c2f0e-55a4-4c58-9d5c-0f5e1a7b3c21","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","released":true,"snaps":[{"name":"pi2.canonical","revision":1},{"name":"test-snap.foo","revision":1}],"updated_at":"2016-01-04T17:34:39.093142"}
+type GoldMaster struct {
+	ID        openapi_types.UUID `json:"id"`
+	ProductID openapi_types.UUID `json:"product_id"`
+
+	// Snaps By name.
+	Snaps   []Snap `json:"snaps"`
+	Channel string `json:"channel"`
+
+	// Released Whether end users have it.
+	Released  bool        `json:"released"`
+	CreatedAt CreatedTime `json:"created_at"`
+	UpdatedAt CreatedTime `json:"updated_at"`
+}
+
+// GoldMasterAdvertisement There is a tested combination of snap revisions.
+//
+// Example: {"channel":"stable","snaps":[{"name":"pi2.canonical","revision":1},{"name":"webdm.canonical","revision":1},{"name":"test-snap.foo","revision":1}]}
+type GoldMasterAdvertisement struct {
+	// Snaps No name twice; their order means nothing.
+	Snaps   []Snap `json:"snaps"`
+	Channel string `json:"channel"`
+
+	// Platform Leave out test specs for another platform and pin those without one to this.
+	Platform *string `json:"platform,omitempty"`
+
+	// Release Make nothing unless this is the product's release.
+	Release *string `json:"release,omitempty"`
+}
+
+// GoldMasterList Example: {"gold_masters":[{"channel":"stable","created_at":"2016-01-04T17:34:39.093142","id":"9a1c2f0e-55a4-4c58-9d5c-0f5e1a7b3c21","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","released":true,"snaps":[{"name":"pi2.canonical","revision":1},{"name":"test-snap.foo","revision":1}],"updated_at":"2016-01-04T17:34:39.093142"}]}
+type GoldMasterList struct {
+	GoldMasters []GoldMaster `json:"gold_masters"`
+}
+
+// GoldMasterPatch Example: {"released":true}
+type GoldMasterPatch struct {
+	// Released Whether end users have it.
+	Released bool `json:"released"`
+}
+
 // Health Example: {"status":"ok"}
 type Health struct {
 	// Status Always `ok`; anything else is a Problem.
@@ -597,6 +1197,37 @@ type Health struct {
 
 // HealthStatus Always `ok`; anything else is a Problem.
 type HealthStatus string
+
+// Heartbeat The leases that an agent keeps alive.
+//
+// Example: {"leases":[{"phase":"runtest","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","token":"0f9a4c1be2d94fb1a3f0c7d8"}]}
+type Heartbeat struct {
+	Leases []HeartbeatLease `json:"leases"`
+}
+
+// HeartbeatAnswer Example: {"leases":[{"expires_at":"2016-01-04T20:59:03.185000+00:00","status":"ok","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}]}
+type HeartbeatAnswer struct {
+	// Leases In the order of the request.
+	Leases []LeaseStatus `json:"leases"`
+}
+
+// HeartbeatLease Example: {"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","token":"0f9a4c1be2d94fb1a3f0c7d8"}
+type HeartbeatLease struct {
+	TestOpportunityID string `json:"test_opportunity_id"`
+	Token             string `json:"token"`
+
+	// Phase What the agent is doing, for people: provision, runtest.
+	Phase nullable.Nullable[string] `json:"phase,omitempty"`
+}
+
+// HeldOpportunity Example: {"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
+type HeldOpportunity struct {
+	TestOpportunityID openapi_types.UUID        `json:"test_opportunity_id"`
+	ProductID         openapi_types.UUID        `json:"product_id"`
+	Attempt           int32                     `json:"attempt"`
+	ExpiresAt         EventTime                 `json:"expires_at"`
+	Phase             nullable.Nullable[string] `json:"phase"`
+}
 
 // HomeAuth A way to log in.
 //
@@ -650,6 +1281,29 @@ type HomeResource struct {
 
 	// HrefVars What each variable of the template means.
 	HrefVars map[string]string `json:"href-vars,omitempty"`
+}
+
+// ImageAdvertisement There is a new image. Further fields are ignored, SPI's old `image_name` and `upgrade_snaps` among them.
+//
+// Example: {"channel":"edge","extra_snaps":[],"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039"}
+type ImageAdvertisement struct {
+	// ImageUniqueID The key for querying results.
+	ImageUniqueID string `json:"image_unique_id"`
+
+	// ExtraSnaps Snaps to install on top of the image, each a name or an object with a `name` and perhaps a `revision`; passed on unchanged.
+	ExtraSnaps json.RawMessage `json:"extra_snaps"`
+
+	// Channel The channel that the image was built from.
+	Channel string `json:"channel"`
+
+	// ImageReference Any JSON value, for the provisioning kit in the lab to interpret; passed on byte for byte.
+	ImageReference nullable.Nullable[json.RawMessage] `json:"image_reference"`
+
+	// Platform Leave out test specs for another platform and pin those without one to this.
+	Platform *string `json:"platform,omitempty"`
+
+	// Release Make nothing unless this is the product's release.
+	Release *string `json:"release,omitempty"`
 }
 
 // InnerTestCase A test and its result, inside its group.
@@ -1056,6 +1710,28 @@ type LabVersion struct {
 	// Status `stable`.
 	Status string `json:"status"`
 }
+
+// Lease The right of one agent to run a test opportunity.
+//
+// Example: {"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","token":"0f9a4c1be2d94fb1a3f0c7d8"}
+type Lease struct {
+	// Token Shows that a call comes from the holder.
+	Token     string    `json:"token"`
+	ExpiresAt EventTime `json:"expires_at"`
+	Attempt   int32     `json:"attempt"`
+}
+
+// LeaseStatus Example: {"expires_at":null,"status":"lost","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
+type LeaseStatus struct {
+	TestOpportunityID string            `json:"test_opportunity_id"`
+	Status            LeaseStatusStatus `json:"status"`
+
+	// ExpiresAt Null when the lease is lost.
+	ExpiresAt nullable.Nullable[EventTime] `json:"expires_at"`
+}
+
+// LeaseStatusStatus defines model for LeaseStatus.Status.
+type LeaseStatusStatus string
 
 // LooseBoolean A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
 type LooseBoolean = bool
@@ -1594,6 +2270,26 @@ type NewLabAnswer struct {
 	} `json:"result"`
 }
 
+// NewProduct A product to be defined. Further fields are ignored.
+//
+// Example: {"name":"test-product.foo","release":"15.04-core","snaps":["test-snap.foo"]}
+type NewProduct struct {
+	// Name Unique for the owner.
+	Name string `json:"name"`
+
+	// Release Free text, such as 15.04-core.
+	Release string `json:"release"`
+
+	// Snaps Names of the snaps that the product is built from; none for a product that is tested by images. Their order says which one a gold master is about.
+	Snaps []string `json:"snaps,omitempty"`
+
+	// Manifest Describes a product that is built from snaps; kept byte for byte.
+	Manifest nullable.Nullable[json.RawMessage] `json:"manifest,omitempty"`
+
+	// Supersede Whether a newer revision of a snap cancels what still waits for an older one on the same channel. Default false.
+	Supersede *bool `json:"supersede,omitempty"`
+}
+
 // NewReportAnswer The id of what was stored.
 //
 // Example: {"code":201,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"}}]}
@@ -1829,6 +2525,74 @@ type NewTestGroup struct {
 	Version *LooseText `json:"version,omitempty"`
 }
 
+// NewTestResult What an agent reports. Further fields are ignored.
+//
+// Example: {"agent_id":"foo-agent-id","agent_revno":"197","lease_token":"0f9a4c1be2d94fb1a3f0c7d8","result_payload":{"foo":"bar"},"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_status":"PASSED"}
+type NewTestResult struct {
+	TestOpportunityID string `json:"test_opportunity_id"`
+
+	// TestStatus PASSED, FAILED, ERROR (could not be tested), SKIPPED, or any other word; stored in upper case.
+	TestStatus string `json:"test_status"`
+
+	// ResultPayload Any JSON value, kept byte for byte.
+	ResultPayload nullable.Nullable[json.RawMessage] `json:"result_payload,omitempty"`
+
+	// LeaseToken The lease; without it, the id of the agent that holds it is required.
+	LeaseToken nullable.Nullable[string] `json:"lease_token,omitempty"`
+	AgentID    nullable.Nullable[string] `json:"agent_id,omitempty"`
+
+	// HyphenAgentID The same as `agent_id`, as SPI's results spell it.
+	HyphenAgentID nullable.Nullable[string] `json:"agent-id,omitempty"`
+	AgentRevno    nullable.Nullable[string] `json:"agent_revno,omitempty"`
+
+	// Agent What the agent says of itself, such as `timing`; kept byte for byte.
+	Agent nullable.Nullable[json.RawMessage] `json:"agent,omitempty"`
+}
+
+// NewTestResultUpload A result with the file that the runner wrote.
+type NewTestResultUpload struct {
+	// Result Must come before the file.
+	Result NewTestResult `json:"result"`
+
+	// File Subunit v1 or v2, gzip of either, JUnit or JSON; found from the bytes.
+	File openapi_types.File `json:"file"`
+}
+
+// NewTestSpec A test to run for a product. Further fields are ignored.
+//
+// Example: {"name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}}
+type NewTestSpec struct {
+	// Name Unique in the product.
+	Name string `json:"name"`
+
+	// TestPayload What the provisioning kit is to run; kept byte for byte. Kits of the time read `test_cmds`, `test_username` and `test_password`.
+	TestPayload nullable.Nullable[json.RawMessage] `json:"test_payload"`
+
+	// Platform Only agents with this platform; null is any.
+	Platform nullable.Nullable[string] `json:"platform,omitempty"`
+
+	// AgentGroup Only agents of this group; null is any.
+	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
+
+	// Channels Only advertisements on these channels; none is every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
+	Channels []string `json:"channels,omitempty"`
+
+	// Triggers Only these kinds of advertisements; none is every kind.
+	Triggers []TriggerKind `json:"triggers,omitempty"`
+
+	// Enabled Default true.
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Priority Higher first. Default 50.
+	Priority *int32 `json:"priority,omitempty"`
+
+	// MaxAttempts How often it is handed out when agents fall silent. Default 3.
+	MaxAttempts *int32 `json:"max_attempts,omitempty"`
+
+	// QueueTTLSeconds How long it may wait for an agent. Default 604800, seven days.
+	QueueTTLSeconds *int64 `json:"queue_ttl_seconds,omitempty"`
+}
+
 // NewTokenAnswer The text of the new token.
 //
 // Example: {"code":201,"result":[{"token":"slws_0123456789abcdefghijABCDEFGHIJ0123456789abcdef"}]}
@@ -1860,12 +2624,162 @@ type NewUpload struct {
 	TestID *string `json:"test_id,omitempty"`
 }
 
+// NewWebhook Where events are to be sent.
+//
+// Example: {"event_types":["RESULT_STORED"],"url":"https://ci.example.com/hooks/slipway"}
+type NewWebhook struct {
+	// URL Its host must be on the server's list.
+	URL string `json:"url"`
+
+	// EventTypes Only events of these types; none is all.
+	EventTypes []string       `json:"event_types,omitempty"`
+	Filter     *WebhookFilter `json:"filter,omitempty"`
+
+	// Enabled Default true.
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Description For people.
+	Description *string `json:"description,omitempty"`
+}
+
 // ObjectID An id in KernelCI's notation. In the answers of an aggregation it holds the values that were grouped by instead.
 //
 // Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
 type ObjectID struct {
 	Hex *string `json:"$oid,omitempty"`
 }
+
+// Opportunity One run of one test spec in one context. Agents of the time write it to a file that the provisioning kit reads.
+//
+// Example: {"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"}
+type Opportunity struct {
+	TestOpportunityID   openapi_types.UUID                 `json:"test_opportunity_id"`
+	ProductID           openapi_types.UUID                 `json:"product_id"`
+	Release             string                             `json:"release"`
+	SpecID              openapi_types.UUID                 `json:"spec_id"`
+	SpecName            string                             `json:"spec_name"`
+	TestPayload         nullable.Nullable[json.RawMessage] `json:"test_payload"`
+	ImageReference      nullable.Nullable[json.RawMessage] `json:"image_reference"`
+	ImageUniqueID       string                             `json:"image_unique_id"`
+	BaseSnaps           []Snap                             `json:"base_snaps"`
+	ExtraSnaps          json.RawMessage                    `json:"extra_snaps"`
+	BaseChannel         string                             `json:"base_channel"`
+	UpdateChannel       nullable.Nullable[string]          `json:"update_channel"`
+	PrimarySnapName     nullable.Nullable[string]          `json:"primary_snap_name"`
+	PrimarySnapRevision nullable.Nullable[int64]           `json:"primary_snap_revision"`
+	Platform            nullable.Nullable[string]          `json:"platform"`
+	AgentGroup          nullable.Nullable[string]          `json:"agent_group"`
+	Priority            int32                              `json:"priority"`
+	State               OpportunityState                   `json:"state"`
+
+	// Attempt How often it was picked.
+	Attempt     int32 `json:"attempt"`
+	MaxAttempts int32 `json:"max_attempts"`
+
+	// QueuedAt When it was queued first, which is its place in the queue.
+	QueuedAt  EventTime `json:"queued_at"`
+	UpdatedAt EventTime `json:"updated_at"`
+
+	// ExpiresAt While it waits, when it gives up.
+	ExpiresAt nullable.Nullable[EventTime] `json:"expires_at"`
+
+	// RetryOf The opportunity that this one repeats.
+	RetryOf nullable.Nullable[openapi_types.UUID] `json:"retry_of"`
+
+	// HeldBy The agent that holds it.
+	HeldBy nullable.Nullable[string] `json:"held_by"`
+
+	// WaitingCode While it waits, why.
+	WaitingCode nullable.Nullable[OpportunityWaitingCode] `json:"waiting_code"`
+
+	// WaitingReason While it waits, why, in words.
+	WaitingReason nullable.Nullable[string] `json:"waiting_reason"`
+}
+
+// OpportunityWaitingCode While it waits, why.
+type OpportunityWaitingCode string
+
+// OpportunityCancel Why a test opportunity is cancelled.
+//
+// Example: {"reason":"wrong image"}
+type OpportunityCancel struct {
+	// Reason For people.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// OpportunityEvent One step in the life of a test opportunity. Fields that its type does not have are left out.
+//
+// Example: {"agent_group":null,"agent_id":"foo-agent-id","event_type":"PICKED_BY_AGENT","platform":null,"timestamp":"2016-01-04T16:58:33.185000+00:00"}
+type OpportunityEvent struct {
+	EventType OpportunityEventEventType `json:"event_type"`
+	Timestamp EventTime                 `json:"timestamp"`
+	AgentID   *string                   `json:"agent_id,omitempty"`
+
+	// Platform The agent's.
+	Platform nullable.Nullable[string] `json:"platform,omitempty"`
+
+	// AgentGroup The agent's.
+	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
+	ResultID   *openapi_types.UUID       `json:"result_id,omitempty"`
+	TestStatus *string                   `json:"test_status,omitempty"`
+
+	// Attempt Of a requeue, how often it was picked so far.
+	Attempt *int32  `json:"attempt,omitempty"`
+	Reason  *string `json:"reason,omitempty"`
+}
+
+// OpportunityEventEventType defines model for OpportunityEvent.EventType.
+type OpportunityEventEventType string
+
+// OpportunityIDs The opportunities that were made, by context and then by test spec.
+//
+// Example: {"ids":[{"image_unique_id":"DEADBEEF_83451039","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}]}
+type OpportunityIDs struct {
+	Ids []OpportunityRef `json:"ids"`
+}
+
+// OpportunityList Example: {"test_opportunities":[{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"}]}
+type OpportunityList struct {
+	TestOpportunities []Opportunity `json:"test_opportunities"`
+}
+
+// OpportunityPick What an agent says when it asks for work. Nothing need be said.
+//
+// Example: {"holding":[],"lease_seconds":14400,"wait_seconds":30}
+type OpportunityPick struct {
+	// Holding The test opportunities that the agent still runs.
+	Holding []string `json:"holding,omitempty"`
+
+	// LeaseSeconds How long the lease lasts without a heartbeat. Default 14400, four hours.
+	LeaseSeconds *int64 `json:"lease_seconds,omitempty"`
+
+	// WaitSeconds How long to wait when there is nothing. Default 0.
+	WaitSeconds *int32 `json:"wait_seconds,omitempty"`
+}
+
+// OpportunityRef Example: {"image_unique_id":"DEADBEEF_83451039","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
+type OpportunityRef struct {
+	ImageUniqueID     string             `json:"image_unique_id"`
+	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+
+	// ProductID Only where the path names no product.
+	ProductID *openapi_types.UUID `json:"product_id,omitempty"`
+}
+
+// OpportunityRelease An agent gives a test opportunity back.
+//
+// Example: {"lease_token":"0f9a4c1be2d94fb1a3f0c7d8","reason":"the board does not boot"}
+type OpportunityRelease struct {
+	LeaseToken string `json:"lease_token"`
+
+	// Reason Why, for people.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// OpportunityState Where a test opportunity stands; the last four are final.
+//
+// Example: QUEUED
+type OpportunityState string
 
 // OptionalObjectID An id, or null.
 //
@@ -1887,6 +2801,12 @@ type OptionalTimestamp struct {
 // Example: fail
 type Outcome string
 
+// OutputSize Example: {"size":8}
+type OutputSize struct {
+	// Size How many bytes of output there are.
+	Size int64 `json:"size"`
+}
+
 // Pagination Where a page stands among all pages (RefStack's words).
 //
 // Example: {"current_page":1,"total":1,"total_pages":1}
@@ -1906,6 +2826,57 @@ type Pagination struct {
 //
 // Example: {"cpid":"9fe2ff9ee4384b1894a90878d3e92bab","duration_seconds":6123,"results":["tempest.api.compute.test_a"]}
 type ParsedResults = interface{}
+
+// PickedOpportunity A test opportunity and the lease under which the agent has it.
+//
+// Example: {"agent_group":null,"attempt":1,"base_channel":"edge","base_snaps":[],"expires_at":null,"extra_snaps":[],"held_by":"foo-agent-id","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","lease":{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","token":"0f9a4c1be2d94fb1a3f0c7d8"},"max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"PICKED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:33.185000+00:00","waiting_code":null,"waiting_reason":null}
+type PickedOpportunity struct {
+	TestOpportunityID   openapi_types.UUID                 `json:"test_opportunity_id"`
+	ProductID           openapi_types.UUID                 `json:"product_id"`
+	Release             string                             `json:"release"`
+	SpecID              openapi_types.UUID                 `json:"spec_id"`
+	SpecName            string                             `json:"spec_name"`
+	TestPayload         nullable.Nullable[json.RawMessage] `json:"test_payload"`
+	ImageReference      nullable.Nullable[json.RawMessage] `json:"image_reference"`
+	ImageUniqueID       string                             `json:"image_unique_id"`
+	BaseSnaps           []Snap                             `json:"base_snaps"`
+	ExtraSnaps          json.RawMessage                    `json:"extra_snaps"`
+	BaseChannel         string                             `json:"base_channel"`
+	UpdateChannel       nullable.Nullable[string]          `json:"update_channel"`
+	PrimarySnapName     nullable.Nullable[string]          `json:"primary_snap_name"`
+	PrimarySnapRevision nullable.Nullable[int64]           `json:"primary_snap_revision"`
+	Platform            nullable.Nullable[string]          `json:"platform"`
+	AgentGroup          nullable.Nullable[string]          `json:"agent_group"`
+	Priority            int32                              `json:"priority"`
+	State               OpportunityState                   `json:"state"`
+
+	// Attempt How often it was picked.
+	Attempt     int32 `json:"attempt"`
+	MaxAttempts int32 `json:"max_attempts"`
+
+	// QueuedAt When it was queued first, which is its place in the queue.
+	QueuedAt  EventTime `json:"queued_at"`
+	UpdatedAt EventTime `json:"updated_at"`
+
+	// ExpiresAt While it waits, when it gives up.
+	ExpiresAt nullable.Nullable[EventTime] `json:"expires_at"`
+
+	// RetryOf The opportunity that this one repeats.
+	RetryOf nullable.Nullable[openapi_types.UUID] `json:"retry_of"`
+
+	// HeldBy The agent that holds it.
+	HeldBy nullable.Nullable[string] `json:"held_by"`
+
+	// WaitingCode While it waits, why.
+	WaitingCode nullable.Nullable[PickedOpportunityWaitingCode] `json:"waiting_code"`
+
+	// WaitingReason While it waits, why, in words.
+	WaitingReason nullable.Nullable[string] `json:"waiting_reason"`
+	Lease         Lease                     `json:"lease"`
+}
+
+// PickedOpportunityWaitingCode While it waits, why.
+type PickedOpportunityWaitingCode string
 
 // Problem The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -1969,6 +2940,42 @@ type ProblemDetail struct {
 // ProblemDetailIn Where the parameter stood.
 type ProblemDetailIn string
 
+// Product A product.
+//
+// Example: {"created_at":"2016-01-04T17:34:39.093142","id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","manifest":null,"name":"test-product.foo","owner":"build-system","release":"15.04-core","snaps":["test-snap.foo"],"supersede":false,"updated_at":"2016-01-04T17:34:39.093142"}
+type Product struct {
+	Snaps     []string                           `json:"snaps"`
+	Release   string                             `json:"release"`
+	Name      string                             `json:"name"`
+	ID        openapi_types.UUID                 `json:"id"`
+	CreatedAt CreatedTime                        `json:"created_at"`
+	UpdatedAt CreatedTime                        `json:"updated_at"`
+	Manifest  nullable.Nullable[json.RawMessage] `json:"manifest"`
+	Supersede bool                               `json:"supersede"`
+
+	// Owner Who made it.
+	Owner string `json:"owner"`
+}
+
+// ProductList Example: {"products":[{"created_at":"2016-01-04T17:34:39.093142","id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","manifest":null,"name":"test-product.foo","owner":"build-system","release":"15.04-core","snaps":["test-snap.foo"],"supersede":false,"updated_at":"2016-01-04T17:34:39.093142"}]}
+type ProductList struct {
+	Products []Product `json:"products"`
+}
+
+// ProductPatch The fields to change.
+//
+// Example: {"supersede":true}
+type ProductPatch struct {
+	// Name Unique for the owner.
+	Name *string `json:"name,omitempty"`
+
+	// Release Free text, such as 15.04-core.
+	Release   *string                            `json:"release,omitempty"`
+	Snaps     []string                           `json:"snaps,omitempty"`
+	Manifest  nullable.Nullable[json.RawMessage] `json:"manifest,omitempty"`
+	Supersede *bool                              `json:"supersede,omitempty"`
+}
+
 // Reference An id, as plain text or in the notation of the answers.
 //
 // Example: 54b9a1c2d3e4f5061728394a
@@ -2017,6 +3024,28 @@ type ReportValues struct {
 	Count  int64                       `json:"count"`
 	Result []nullable.Nullable[string] `json:"result"`
 }
+
+// ResultFile What was understood of the file that came with a result.
+//
+// Example: {"bytes":90667,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage_count":0,"format":"subunit-v2","outcome":"fail","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","tests":121}
+type ResultFile struct {
+	Format     ResultFileFormat `json:"format"`
+	Compressed bool             `json:"compressed"`
+	Sha256     string           `json:"sha256"`
+	Bytes      int64            `json:"bytes"`
+	Outcome    Outcome          `json:"outcome"`
+	Complete   bool             `json:"complete"`
+	Counts     TestCounts       `json:"counts"`
+
+	// Tests How many test ids.
+	Tests int64 `json:"tests"`
+
+	// DamageCount How many things could not be read.
+	DamageCount int64 `json:"damage_count"`
+}
+
+// ResultFileFormat defines model for ResultFile.Format.
+type ResultFileFormat string
 
 // ResultSaved What was understood of an upload.
 //
@@ -2198,6 +3227,48 @@ type ServiceVersion struct {
 		FullVersion string `json:"full_version"`
 		Version     string `json:"version"`
 	} `json:"result"`
+}
+
+// Snap One revision of a snap.
+//
+// Example: {"name":"test-snap.foo","revision":2}
+type Snap struct {
+	// Name With the namespace: test-snap.foo.
+	Name string `json:"name"`
+
+	// Revision The store's revision.
+	Revision int64 `json:"revision"`
+}
+
+// SnapAdvertisement There is a new revision of a snap: `name`, `revision` and `channel` are required. Or a gold master: `snaps` and `channel` without a `name`.
+//
+// Example: {"channel":"edge","name":"test-snap.foo","revision":2}
+type SnapAdvertisement struct {
+	Name     *string `json:"name,omitempty"`
+	Revision *int64  `json:"revision,omitempty"`
+	Snaps    []Snap  `json:"snaps,omitempty"`
+	Channel  *string `json:"channel,omitempty"`
+
+	// Platform Leave out test specs for another platform and pin those without one to this.
+	Platform *string `json:"platform,omitempty"`
+
+	// Release Make nothing unless this is the product's release.
+	Release *string `json:"release,omitempty"`
+}
+
+// SnapRevision There is a new revision of a snap.
+//
+// Example: {"channel":"edge","name":"test-snap.foo","revision":2}
+type SnapRevision struct {
+	Name     string `json:"name"`
+	Revision int64  `json:"revision"`
+	Channel  string `json:"channel"`
+
+	// Platform Leave out test specs for another platform and pin those without one to this.
+	Platform *string `json:"platform,omitempty"`
+
+	// Release Make nothing unless this is the product's release.
+	Release *string `json:"release,omitempty"`
 }
 
 // Status One status message of a run.
@@ -2647,48 +3718,122 @@ type TestList struct {
 	Tests      []Test     `json:"tests"`
 }
 
-// TestResult A single test, from any source.
+// TestResult What an agent reported for a test opportunity, or what the server put in its place when nobody did (`synthetic`).
 //
-// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","result_id":"1","run":"100","source":"run","status":"fail"}
+// Example: {"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}
 type TestResult struct {
-	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
-	CreatedOn time.Time                `json:"created_on"`
+	ID                openapi_types.UUID                 `json:"id"`
+	TestOpportunityID openapi_types.UUID                 `json:"test_opportunity_id"`
+	ImageUniqueID     string                             `json:"image_unique_id"`
+	TestStatus        string                             `json:"test_status"`
+	ResultPayload     nullable.Nullable[json.RawMessage] `json:"result_payload"`
 
-	// Duration Seconds.
-	Duration nullable.Nullable[float64] `json:"duration,omitempty"`
+	// HyphenAgentID SPI's own spelling.
+	HyphenAgentID nullable.Nullable[string] `json:"agent-id"`
 
-	// Href Where the test can be read.
-	Href    string                    `json:"href"`
-	Job     nullable.Nullable[string] `json:"job,omitempty"`
-	Kernel  nullable.Nullable[string] `json:"kernel,omitempty"`
-	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
-	Name    string                    `json:"name"`
-	Outcome TestResultOutcome         `json:"outcome"`
+	// AgentID The same in the spelling of SPI's events.
+	AgentID             nullable.Nullable[string]          `json:"agent_id"`
+	AgentRevno          nullable.Nullable[string]          `json:"agent_revno"`
+	AgentGroup          nullable.Nullable[string]          `json:"agent_group"`
+	Agent               nullable.Nullable[json.RawMessage] `json:"agent"`
+	ImageReference      nullable.Nullable[json.RawMessage] `json:"image_reference"`
+	PrimarySnapName     nullable.Nullable[string]          `json:"primary_snap_name"`
+	PrimarySnapRevision nullable.Nullable[int64]           `json:"primary_snap_revision"`
+	BaseChannel         string                             `json:"base_channel"`
+	UpdateChannel       nullable.Nullable[string]          `json:"update_channel"`
+	BaseSnaps           []Snap                             `json:"base_snaps"`
+	ExtraSnaps          json.RawMessage                    `json:"extra_snaps"`
+	Platform            nullable.Nullable[string]          `json:"platform"`
+	ProductID           openapi_types.UUID                 `json:"product_id"`
+	Release             string                             `json:"release"`
+	TestSpec            TestSpecOfResult                   `json:"test_spec"`
+	Attempt             int32                              `json:"attempt"`
 
-	// ResultID Of a run: which of its results.
-	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
+	// Synthetic Whether the server made it because no agent reported.
+	Synthetic bool        `json:"synthetic"`
+	CreatedAt CreatedTime `json:"created_at"`
 
-	// Run The id of the run or test group.
-	Run    string           `json:"run"`
-	Source TestResultSource `json:"source"`
+	// OutputURL Where the console output is; null when there is none.
+	OutputURL nullable.Nullable[string] `json:"output_url"`
 
-	// Status In the words of its source.
-	Status string `json:"status"`
+	// File The file that came with the result; null when there is none.
+	File nullable.Nullable[ResultFile] `json:"file"`
 }
 
-// TestResultOutcome defines model for TestResult.Outcome.
-type TestResultOutcome string
+// TestResultList Example: {"test_results":[{"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}]}
+type TestResultList struct {
+	TestResults []TestResult `json:"test_results"`
+}
 
-// TestResultSource defines model for TestResult.Source.
-type TestResultSource string
-
-// TestResultPage A page of single tests, newest first.
+// TestSpec A test to run for a product.
 //
-// Example: {"next":null,"test_results":[]}
-type TestResultPage struct {
-	// Next The cursor of the following page, for `after`; null on the last.
-	Next        nullable.Nullable[string] `json:"next"`
-	TestResults []TestResult              `json:"test_results"`
+// Example: {"agent_group":null,"channels":[],"created_at":"2016-01-04T17:34:40.000000","enabled":true,"id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","max_attempts":3,"name":"smoke","platform":"armhf","priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queue_ttl_seconds":604800,"test_payload":{"test_cmds":["true"]},"triggers":[],"updated_at":"2016-01-04T17:34:40.000000"}
+type TestSpec struct {
+	ID              openapi_types.UUID                 `json:"id"`
+	ProductID       openapi_types.UUID                 `json:"product_id"`
+	Name            string                             `json:"name"`
+	TestPayload     nullable.Nullable[json.RawMessage] `json:"test_payload"`
+	Platform        nullable.Nullable[string]          `json:"platform"`
+	AgentGroup      nullable.Nullable[string]          `json:"agent_group"`
+	Channels        []string                           `json:"channels"`
+	Triggers        []TriggerKind                      `json:"triggers"`
+	Enabled         bool                               `json:"enabled"`
+	Priority        int32                              `json:"priority"`
+	MaxAttempts     int32                              `json:"max_attempts"`
+	QueueTTLSeconds int64                              `json:"queue_ttl_seconds"`
+	CreatedAt       CreatedTime                        `json:"created_at"`
+	UpdatedAt       CreatedTime                        `json:"updated_at"`
+}
+
+// TestSpecList Example: {"test_specs":[{"agent_group":null,"channels":[],"created_at":"2016-01-04T17:34:40.000000","enabled":true,"id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","max_attempts":3,"name":"smoke","platform":"armhf","priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queue_ttl_seconds":604800,"test_payload":{"test_cmds":["true"]},"triggers":[],"updated_at":"2016-01-04T17:34:40.000000"}]}
+type TestSpecList struct {
+	TestSpecs []TestSpec `json:"test_specs"`
+}
+
+// TestSpecOfResult The test spec as it was when the opportunity was made.
+//
+// Example: {"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}}
+type TestSpecOfResult struct {
+	ID          openapi_types.UUID                 `json:"id"`
+	Name        string                             `json:"name"`
+	Platform    nullable.Nullable[string]          `json:"platform"`
+	CreatedAt   CreatedTime                        `json:"created_at"`
+	TestPayload nullable.Nullable[json.RawMessage] `json:"test_payload"`
+}
+
+// TestSpecPatch The fields to change.
+//
+// Example: {"enabled":false}
+type TestSpecPatch struct {
+	// Name Unique in the product.
+	Name *string `json:"name,omitempty"`
+
+	// TestPayload What the provisioning kit is to run; kept byte for byte. Kits of the time read `test_cmds`, `test_username` and `test_password`.
+	TestPayload nullable.Nullable[json.RawMessage] `json:"test_payload,omitempty"`
+
+	// Platform Only agents with this platform; null is any.
+	Platform nullable.Nullable[string] `json:"platform,omitempty"`
+
+	// AgentGroup Only agents of this group; null is any.
+	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
+
+	// Channels Only advertisements on these channels; none is every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
+	Channels []string `json:"channels,omitempty"`
+
+	// Triggers Only these kinds of advertisements; none is every kind.
+	Triggers []TriggerKind `json:"triggers,omitempty"`
+
+	// Enabled Default true.
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Priority Higher first. Default 50.
+	Priority *int32 `json:"priority,omitempty"`
+
+	// MaxAttempts How often it is handed out when agents fall silent. Default 3.
+	MaxAttempts *int32 `json:"max_attempts,omitempty"`
+
+	// QueueTTLSeconds How long it may wait for an agent. Default 604800, seven days.
+	QueueTTLSeconds *int64 `json:"queue_ttl_seconds,omitempty"`
 }
 
 // TestStatus The status of a test in subunit's words; `inprogress` and `unknown` never ended.
@@ -2712,6 +3857,11 @@ type Timestamp struct {
 //
 // Example: true
 type TokenFlag = bool
+
+// TriggerKind A kind of advertisement.
+//
+// Example: snap
+type TriggerKind string
 
 // VersionChoice A version in the four words of the blueprint's first example.
 //
@@ -2802,6 +3952,54 @@ type VersionValues struct {
 	Values []VersionInfo `json:"values"`
 }
 
+// Webhook Example: {"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}
+type Webhook struct {
+	ID          openapi_types.UUID `json:"id"`
+	URL         string             `json:"url"`
+	EventTypes  []string           `json:"event_types"`
+	Filter      WebhookFilter      `json:"filter"`
+	Enabled     bool               `json:"enabled"`
+	Description string             `json:"description"`
+	CreatedAt   EventTime          `json:"created_at"`
+	CreatedBy   string             `json:"created_by"`
+}
+
+// WebhookFilter Which events are sent; members that are left out do not narrow.
+//
+// Example: {"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f"}
+type WebhookFilter struct {
+	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id,omitempty"`
+
+	// TestStatus Of events that tell of a result, only those with one of these.
+	TestStatus []string `json:"test_status,omitempty"`
+}
+
+// WebhookList Example: {"webhooks":[{"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}]}
+type WebhookList struct {
+	Webhooks []Webhook `json:"webhooks"`
+}
+
+// WebhookPatch The fields to change.
+//
+// Example: {"enabled":false}
+type WebhookPatch struct {
+	// URL Its host must be on the server's list.
+	URL *string `json:"url,omitempty"`
+
+	// EventTypes Only events of these types; none is all.
+	EventTypes []string       `json:"event_types,omitempty"`
+	Filter     *WebhookFilter `json:"filter,omitempty"`
+
+	// Enabled Default true.
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Description For people.
+	Description *string `json:"description,omitempty"`
+}
+
+// AgentID defines model for AgentID.
+type AgentID = string
+
 // BootID defines model for BootID.
 type BootID = string
 
@@ -2814,8 +4012,14 @@ type CollectionName = string
 // Cursor defines model for Cursor.
 type Cursor = string
 
+// DeliveryID defines model for DeliveryID.
+type DeliveryID = string
+
 // DocumentID defines model for DocumentID.
 type DocumentID = string
+
+// EndDate defines model for EndDate.
+type EndDate = string
 
 // FieldName defines model for FieldName.
 type FieldName = string
@@ -3033,6 +4237,15 @@ type FilterVmlinuxTextSize = []string
 // FilterWarnings defines model for FilterWarnings.
 type FilterWarnings = []string
 
+// Force defines model for Force.
+type Force = bool
+
+// GoldMasterID defines model for GoldMasterID.
+type GoldMasterID = string
+
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
+
 // JobID defines model for JobID.
 type JobID = string
 
@@ -3042,8 +4255,20 @@ type KernelTokenKey = string
 // LabID defines model for LabID.
 type LabID = string
 
+// LastEventID defines model for LastEventID.
+type LastEventID = string
+
 // Limit defines model for Limit.
 type Limit = int32
+
+// OfAgent defines model for OfAgent.
+type OfAgent = string
+
+// OfImage defines model for OfImage.
+type OfImage = string
+
+// OfOpportunity defines model for OfOpportunity.
+type OfOpportunity = string
 
 // OnlyCloud defines model for OnlyCloud.
 type OnlyCloud = []string
@@ -3057,8 +4282,17 @@ type OnlyRun = []string
 // OnlySource defines model for OnlySource.
 type OnlySource = []string
 
+// OpportunityID defines model for OpportunityID.
+type OpportunityID = string
+
 // Page defines model for Page.
 type Page = int64
+
+// PageCursor defines model for PageCursor.
+type PageCursor = string
+
+// ProductID defines model for ProductID.
+type ProductID = string
 
 // RegressionID defines model for RegressionID.
 type RegressionID = string
@@ -3123,8 +4357,17 @@ type RunnerTestID = string
 // SentReportID defines model for SentReportID.
 type SentReportID = string
 
+// SpecID defines model for SpecID.
+type SpecID = string
+
+// StartDate defines model for StartDate.
+type StartDate = string
+
 // Strict defines model for Strict.
 type Strict = string
+
+// StrictMatch defines model for StrictMatch.
+type StrictMatch = bool
 
 // TestCaseID defines model for TestCaseID.
 type TestCaseID = string
@@ -3138,8 +4381,14 @@ type TestID = int64
 // TestNumber defines model for TestNumber.
 type TestNumber = int32
 
+// TestResultID defines model for TestResultID.
+type TestResultID = string
+
 // TestResultLimit defines model for TestResultLimit.
 type TestResultLimit = int32
+
+// WebhookID defines model for WebhookID.
+type WebhookID = string
 
 // BadRequest The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -3158,6 +4407,12 @@ type Conflict = Problem
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Forbidden = Problem
+
+// Gone The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type Gone = Problem
 
 // NotAcceptable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -3286,6 +4541,31 @@ type GetVersionsParams struct {
 
 	// Build The same under Barbican's name.
 	Build *string `form:"build,omitempty" json:"build,omitempty"`
+}
+
+// ListAgentsParams defines parameters for ListAgents.
+type ListAgentsParams struct {
+	// Mode Only agents in this mode.
+	Mode *AgentMode `form:"mode,omitempty" json:"mode,omitempty"`
+
+	// Platform Only agents with this platform.
+	Platform *string `form:"platform,omitempty" json:"platform,omitempty"`
+
+	// AgentGroup Only agents of this group.
+	AgentGroup *string `form:"agent_group,omitempty" json:"agent_group,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// PickOpportunityParams defines parameters for PickOpportunity.
+type PickOpportunityParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // DeleteBootsParams defines parameters for DeleteBoots.
@@ -3793,6 +5073,30 @@ type GetCountParams struct {
 	Filter ReportsFilter `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+
+	// EventType Only events of this type, or of one of these.
+	EventType []string `form:"event_type,omitempty" json:"event_type,omitempty"`
+
+	// ProductID Only events of this product.
+	ProductID *string `form:"product_id,omitempty" json:"product_id,omitempty"`
+
+	// TestOpportunityID Only this test opportunity.
+	TestOpportunityID *OfOpportunity `form:"test_opportunity_id,omitempty" json:"test_opportunity_id,omitempty"`
+
+	// AgentID Only what this agent did.
+	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// LastEventID Where a stream of Server-Sent Events goes on, as browsers send it.
+	LastEventID *LastEventID `json:"Last-Event-ID,omitempty"`
+}
+
 // GetMiniconfParams defines parameters for GetMiniconf.
 type GetMiniconfParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
@@ -4010,6 +5314,267 @@ type PostResultParams struct {
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
+// ListProductsParams defines parameters for ListProducts.
+type ListProductsParams struct {
+	// Name Only products with exactly this name.
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Snap Only products that reference this snap.
+	Snap *string `form:"snap,omitempty" json:"snap,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateProductParams defines parameters for CreateProduct.
+type CreateProductParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteProductParams defines parameters for DeleteProduct.
+type DeleteProductParams struct {
+	// Force Cancel the opportunities that are not final.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+}
+
+// ListGoldMastersParams defines parameters for ListGoldMasters.
+type ListGoldMastersParams struct {
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// AdvertiseGoldMasterParams defines parameters for AdvertiseGoldMaster.
+type AdvertiseGoldMasterParams struct {
+	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
+	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
+
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListImagesParams defines parameters for ListImages.
+type ListImagesParams struct {
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// AdvertiseImageParams defines parameters for AdvertiseImage.
+type AdvertiseImageParams struct {
+	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
+	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
+
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListSnapsParams defines parameters for ListSnaps.
+type ListSnapsParams struct {
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// AdvertiseSnapParams defines parameters for AdvertiseSnap.
+type AdvertiseSnapParams struct {
+	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
+	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
+
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListTestEventsParams defines parameters for ListTestEvents.
+type ListTestEventsParams struct {
+	// TestOpportunityID Only this test opportunity.
+	TestOpportunityID *OfOpportunity `form:"test_opportunity_id,omitempty" json:"test_opportunity_id,omitempty"`
+
+	// ImageUniqueID Only the context with this id.
+	ImageUniqueID *OfImage `form:"image_unique_id,omitempty" json:"image_unique_id,omitempty"`
+
+	// State Only opportunities in this state.
+	State *OpportunityState `form:"state,omitempty" json:"state,omitempty"`
+
+	// EventType Only opportunities that have an event of this type.
+	EventType *string `form:"event_type,omitempty" json:"event_type,omitempty"`
+
+	// AgentID Only what this agent did.
+	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	StartDate *StartDate `form:"start_date,omitempty" json:"start_date,omitempty"`
+
+	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// LastEventID Where a stream of Server-Sent Events goes on, as browsers send it.
+	LastEventID *LastEventID `json:"Last-Event-ID,omitempty"`
+}
+
+// ListOpportunitiesParams defines parameters for ListOpportunities.
+type ListOpportunitiesParams struct {
+	// State Only opportunities in this state, or in one of these.
+	State []OpportunityState `form:"state,omitempty" json:"state,omitempty"`
+
+	// ImageUniqueID Only the context with this id.
+	ImageUniqueID *OfImage `form:"image_unique_id,omitempty" json:"image_unique_id,omitempty"`
+
+	// SpecID Only opportunities of this test spec.
+	SpecID *string `form:"spec_id,omitempty" json:"spec_id,omitempty"`
+
+	// AgentID Only what this agent did.
+	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CancelOpportunityParams defines parameters for CancelOpportunity.
+type CancelOpportunityParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReadOutputParams defines parameters for ReadOutput.
+type ReadOutputParams struct {
+	// Offset How many bytes to leave out at the beginning.
+	Offset *int64 `form:"offset,omitempty" json:"offset,omitempty"`
+
+	// LastEventID Where a stream of Server-Sent Events goes on, as browsers send it.
+	LastEventID *LastEventID `json:"Last-Event-ID,omitempty"`
+}
+
+// AppendOutputParams defines parameters for AppendOutput.
+type AppendOutputParams struct {
+	// Offset Where in the output the piece begins, in bytes.
+	Offset int64 `form:"offset" json:"offset"`
+
+	// LeaseToken The token of the lease.
+	LeaseToken string `json:"Lease-Token"`
+}
+
+// ReleaseOpportunityParams defines parameters for ReleaseOpportunity.
+type ReleaseOpportunityParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RetryOpportunityParams defines parameters for RetryOpportunity.
+type RetryOpportunityParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListTestResultsParams defines parameters for ListTestResults.
+type ListTestResultsParams struct {
+	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	StartDate *StartDate `form:"start_date,omitempty" json:"start_date,omitempty"`
+
+	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
+
+	// ImageUniqueID Only the context with this id.
+	ImageUniqueID *OfImage `form:"image_unique_id,omitempty" json:"image_unique_id,omitempty"`
+
+	// TestOpportunityID Only this test opportunity.
+	TestOpportunityID *OfOpportunity `form:"test_opportunity_id,omitempty" json:"test_opportunity_id,omitempty"`
+
+	// TestStatus Only results with this status; upper and lower case do not differ.
+	TestStatus *string `form:"test_status,omitempty" json:"test_status,omitempty"`
+
+	// SpecName Only results of the test spec that had this name.
+	SpecName *string `form:"spec_name,omitempty" json:"spec_name,omitempty"`
+
+	// PrimarySnapName Only results that are about this snap.
+	PrimarySnapName *string `form:"primary_snap_name,omitempty" json:"primary_snap_name,omitempty"`
+
+	// AgentID Only what this agent did.
+	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// BaseChannel Only results whose base was from this channel.
+	BaseChannel *string `form:"base_channel,omitempty" json:"base_channel,omitempty"`
+
+	// UpdateChannel Only results of updates to this channel.
+	UpdateChannel *string `form:"update_channel,omitempty" json:"update_channel,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// PostTestResultParams defines parameters for PostTestResult.
+type PostTestResultParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListResultTestsParams defines parameters for ListResultTests.
+type ListResultTestsParams struct {
+	// Status Only tests with this status.
+	Status *TestStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Q Only tests whose id contains this text; upper and lower case differ.
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Page Which page; the first is 1. A page past the end is empty.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListTestSpecsParams defines parameters for ListTestSpecs.
+type ListTestSpecsParams struct {
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateTestSpecParams defines parameters for CreateTestSpec.
+type CreateTestSpecParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteTestSpecParams defines parameters for DeleteTestSpec.
+type DeleteTestSpecParams struct {
+	// Force Cancel the opportunities that are not final.
+	Force *Force `form:"force,omitempty" json:"force,omitempty"`
+}
+
 // ListRunsParams defines parameters for ListRuns.
 type ListRunsParams struct {
 	// CloudID Only runs on this cloud.
@@ -4061,8 +5626,18 @@ type ListStatusesParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
-// ListTestResultsParams defines parameters for ListTestResults.
-type ListTestResultsParams struct {
+// AdvertiseSnapToAllParams defines parameters for AdvertiseSnapToAll.
+type AdvertiseSnapToAllParams struct {
+	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
+	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
+
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// SearchTestsParams defines parameters for SearchTests.
+type SearchTestsParams struct {
 	// Limit How many tests a page has at the most.
 	Limit *TestResultLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -4578,6 +6153,46 @@ type UpdateRunStatusParams struct {
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
+// ListWebhooksParams defines parameters for ListWebhooks.
+type ListWebhooksParams struct {
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateWebhookParams defines parameters for CreateWebhook.
+type CreateWebhookParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListDeliveriesParams defines parameters for ListDeliveries.
+type ListDeliveriesParams struct {
+	// State Only deliveries in this state.
+	State *DeliveryState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// UpdateAgentJSONRequestBody defines body for UpdateAgent for application/json ContentType.
+type UpdateAgentJSONRequestBody = AgentPatch
+
+// RegisterAgentJSONRequestBody defines body for RegisterAgent for application/json ContentType.
+type RegisterAgentJSONRequestBody = AgentRegistration
+
+// SendHeartbeatJSONRequestBody defines body for SendHeartbeat for application/json ContentType.
+type SendHeartbeatJSONRequestBody = Heartbeat
+
+// PickOpportunityJSONRequestBody defines body for PickOpportunity for application/json ContentType.
+type PickOpportunityJSONRequestBody = OpportunityPick
+
 // RunBatchJSONRequestBody defines body for RunBatch for application/json ContentType.
 type RunBatchJSONRequestBody = Batch
 
@@ -4614,8 +6229,53 @@ type PostResultFormdataRequestBody = NewUpload
 // PostResultMultipartRequestBody defines body for PostResult for multipart/form-data ContentType.
 type PostResultMultipartRequestBody = NewUpload
 
+// CreateProductJSONRequestBody defines body for CreateProduct for application/json ContentType.
+type CreateProductJSONRequestBody = NewProduct
+
+// UpdateProductJSONRequestBody defines body for UpdateProduct for application/json ContentType.
+type UpdateProductJSONRequestBody = ProductPatch
+
+// ReplaceProductJSONRequestBody defines body for ReplaceProduct for application/json ContentType.
+type ReplaceProductJSONRequestBody = NewProduct
+
+// AdvertiseGoldMasterJSONRequestBody defines body for AdvertiseGoldMaster for application/json ContentType.
+type AdvertiseGoldMasterJSONRequestBody = GoldMasterAdvertisement
+
+// UpdateGoldMasterJSONRequestBody defines body for UpdateGoldMaster for application/json ContentType.
+type UpdateGoldMasterJSONRequestBody = GoldMasterPatch
+
+// AdvertiseImageJSONRequestBody defines body for AdvertiseImage for application/json ContentType.
+type AdvertiseImageJSONRequestBody = ImageAdvertisement
+
+// AdvertiseSnapJSONRequestBody defines body for AdvertiseSnap for application/json ContentType.
+type AdvertiseSnapJSONRequestBody = SnapAdvertisement
+
+// CancelOpportunityJSONRequestBody defines body for CancelOpportunity for application/json ContentType.
+type CancelOpportunityJSONRequestBody = OpportunityCancel
+
+// ReleaseOpportunityJSONRequestBody defines body for ReleaseOpportunity for application/json ContentType.
+type ReleaseOpportunityJSONRequestBody = OpportunityRelease
+
+// PostTestResultJSONRequestBody defines body for PostTestResult for application/json ContentType.
+type PostTestResultJSONRequestBody = NewTestResult
+
+// PostTestResultMultipartRequestBody defines body for PostTestResult for multipart/form-data ContentType.
+type PostTestResultMultipartRequestBody = NewTestResultUpload
+
+// CreateTestSpecJSONRequestBody defines body for CreateTestSpec for application/json ContentType.
+type CreateTestSpecJSONRequestBody = NewTestSpec
+
+// UpdateTestSpecJSONRequestBody defines body for UpdateTestSpec for application/json ContentType.
+type UpdateTestSpecJSONRequestBody = TestSpecPatch
+
+// ReplaceTestSpecJSONRequestBody defines body for ReplaceTestSpec for application/json ContentType.
+type ReplaceTestSpecJSONRequestBody = NewTestSpec
+
 // CreateRunJSONRequestBody defines body for CreateRun for application/json ContentType.
 type CreateRunJSONRequestBody = NewRun
+
+// AdvertiseSnapToAllJSONRequestBody defines body for AdvertiseSnapToAll for application/json ContentType.
+type AdvertiseSnapToAllJSONRequestBody = SnapRevision
 
 // CreateTestCaseJSONRequestBody defines body for CreateTestCase for application/json ContentType.
 type CreateTestCaseJSONRequestBody = NewTestCase
@@ -4655,6 +6315,12 @@ type UpdateRunStatusMultipartRequestBody = NewStatus
 
 // UploadFilesMultipartRequestBody defines body for UploadFiles for multipart/form-data ContentType.
 type UploadFilesMultipartRequestBody = NewFiles
+
+// CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
+type CreateWebhookJSONRequestBody = NewWebhook
+
+// UpdateWebhookJSONRequestBody defines body for UpdateWebhook for application/json ContentType.
+type UpdateWebhookJSONRequestBody = WebhookPatch
 
 // Getter for additional properties for InnerTestCase. Returns the specified
 // element and whether it was found
@@ -5051,6 +6717,105 @@ type ClientInterface interface {
 	// Corresponds with GET /v1 (the `GetVersion` operationId).
 	GetVersion(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListAgents List agents
+	//
+	// The agents of the caller's tenant, by id.
+	//
+	// Corresponds with GET /v1/agents (the `ListAgents` operationId).
+	ListAgents(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RemoveAgent Remove an agent
+	//
+	// Forgets an agent that is out of use. While it holds test opportunities it is refused with 409.
+	//
+	// Corresponds with DELETE /v1/agents/{agent_id} (the `RemoveAgent` operationId).
+	RemoveAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAgent Read an agent
+	//
+	// What an agent is, whether it is online, and what it holds.
+	//
+	// Corresponds with GET /v1/agents/{agent_id} (the `GetAgent` operationId).
+	GetAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateAgentWithBody Drain an agent, resume it, or take it out of service
+	//
+	// Only an agent that is `online` gets work. What it holds it keeps.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/agents/{agent_id} (the `UpdateAgent` operationId).
+	UpdateAgentWithBody(ctx context.Context, agentID AgentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateAgent Drain an agent, resume it, or take it out of service
+	//
+	// Only an agent that is `online` gets work. What it holds it keeps.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/agents/{agent_id} (the `UpdateAgent` operationId).
+	UpdateAgent(ctx context.Context, agentID AgentID, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RegisterAgentWithBody Register an agent
+	//
+	// An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/agents/{agent_id} (the `RegisterAgent` operationId).
+	RegisterAgentWithBody(ctx context.Context, agentID AgentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RegisterAgent Register an agent
+	//
+	// An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/agents/{agent_id} (the `RegisterAgent` operationId).
+	RegisterAgent(ctx context.Context, agentID AgentID, body RegisterAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SendHeartbeatWithBody Keep leases alive
+	//
+	// Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/heartbeat (the `SendHeartbeat` operationId).
+	SendHeartbeatWithBody(ctx context.Context, agentID AgentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SendHeartbeat Keep leases alive
+	//
+	// Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/heartbeat (the `SendHeartbeat` operationId).
+	SendHeartbeat(ctx context.Context, agentID AgentID, body SendHeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PickOpportunityWithBody Ask for work
+	//
+	// Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+	// under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
+	//
+	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
+	PickOpportunityWithBody(ctx context.Context, agentID AgentID, params *PickOpportunityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PickOpportunity Ask for work
+	//
+	// Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+	// under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
+	//
+	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
+	PickOpportunity(ctx context.Context, agentID AgentID, params *PickOpportunityParams, body PickOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// RunBatchWithBody Ask several questions at once
 	//
 	// KernelCI: answers a list of questions in the order asked. The original wants the right to post for it; here the right to read is
@@ -5297,6 +7062,15 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/count/{collection} (the `GetCount` operationId).
 	GetCount(ctx context.Context, collection CollectionName, params *GetCountParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListEvents Read the event log
+	//
+	// Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
+	// after the last id it has seen misses none. With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
+	// counts like `after`.
+	//
+	// Corresponds with GET /v1/events (the `ListEvents` operationId).
+	ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetFile Read an uploaded file
 	//
 	// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Parts can be asked for.
@@ -5451,6 +7225,26 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/lab/{lab_id} (the `UpdateLab` operationId).
 	UpdateLab(ctx context.Context, labID LabID, body UpdateLabJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetOrganisation Gone with SPI's organisations
+	//
+	// SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
+	// pattern of the path that took its place.
+	//
+	// Corresponds with GET /v1/orgs/{rest} (the `GetOrganisation` operationId).
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	GetOrganisation(ctx context.Context, rest string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostOrganisation Gone with SPI's organisations
+	//
+	// SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
+	// pattern of the path that took its place.
+	//
+	// Corresponds with POST /v1/orgs/{rest} (the `PostOrganisation` operationId).
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	PostOrganisation(ctx context.Context, rest string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// PostResultWithBody Upload a result
 	//
 	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
@@ -5495,6 +7289,443 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/post-result (the `PostResult` operationId).
 	PostResultWithFormdataBody(ctx context.Context, params *PostResultParams, body PostResultFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListProducts List products
+	//
+	// The products of the caller's tenant (SPI), oldest first.
+	//
+	// Corresponds with GET /v1/products (the `ListProducts` operationId).
+	ListProducts(ctx context.Context, params *ListProductsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateProductWithBody Create a product
+	//
+	// Defines a product (SPI). It belongs to the caller, and the caller's tenant sees it. `manifest` is kept byte for byte.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/products (the `CreateProduct` operationId).
+	CreateProductWithBody(ctx context.Context, params *CreateProductParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateProduct Create a product
+	//
+	// Defines a product (SPI). It belongs to the caller, and the caller's tenant sees it. `manifest` is kept byte for byte.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/products (the `CreateProduct` operationId).
+	CreateProduct(ctx context.Context, params *CreateProductParams, body CreateProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteProduct Delete a product
+	//
+	// Deletes a product (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
+	// cancelled. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
+	//
+	// Corresponds with DELETE /v1/products/{product_id} (the `DeleteProduct` operationId).
+	DeleteProduct(ctx context.Context, productID ProductID, params *DeleteProductParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProduct Read a product
+	//
+	// One product (SPI).
+	//
+	// Corresponds with GET /v1/products/{product_id} (the `GetProduct` operationId).
+	GetProduct(ctx context.Context, productID ProductID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateProductWithBody Change some fields of a product
+	//
+	// Changes the fields that the body names (SPI). A `manifest` of null is stored as null.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/products/{product_id} (the `UpdateProduct` operationId).
+	UpdateProductWithBody(ctx context.Context, productID ProductID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateProduct Change some fields of a product
+	//
+	// Changes the fields that the body names (SPI). A `manifest` of null is stored as null.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/products/{product_id} (the `UpdateProduct` operationId).
+	UpdateProduct(ctx context.Context, productID ProductID, body UpdateProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReplaceProductWithBody Replace a product
+	//
+	// Replaces every field of a product (SPI). Opportunities that exist already keep their context.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/products/{product_id} (the `ReplaceProduct` operationId).
+	ReplaceProductWithBody(ctx context.Context, productID ProductID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReplaceProduct Replace a product
+	//
+	// Replaces every field of a product (SPI). Opportunities that exist already keep their context.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/products/{product_id} (the `ReplaceProduct` operationId).
+	ReplaceProduct(ctx context.Context, productID ProductID, body ReplaceProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListGoldMasters List the gold masters of a product
+	//
+	// The base images of a product (SPI's sister pages call them so), oldest first.
+	//
+	// Corresponds with GET /v1/products/{product_id}/gold-masters (the `ListGoldMasters` operationId).
+	ListGoldMasters(ctx context.Context, productID ProductID, params *ListGoldMastersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AdvertiseGoldMasterWithBody Advertise a gold master
+	//
+	// SPI: a tested combination of snap revisions. It is stored as a base image of the product (the same set on the same channel again
+	// is the same base image), counts as released when its channel is stable, and one opportunity is made for every test spec that takes it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/products/{product_id}/gold-masters (the `AdvertiseGoldMaster` operationId).
+	AdvertiseGoldMasterWithBody(ctx context.Context, productID ProductID, params *AdvertiseGoldMasterParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AdvertiseGoldMaster Advertise a gold master
+	//
+	// SPI: a tested combination of snap revisions. It is stored as a base image of the product (the same set on the same channel again
+	// is the same base image), counts as released when its channel is stable, and one opportunity is made for every test spec that takes it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/products/{product_id}/gold-masters (the `AdvertiseGoldMaster` operationId).
+	AdvertiseGoldMaster(ctx context.Context, productID ProductID, params *AdvertiseGoldMasterParams, body AdvertiseGoldMasterJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetGoldMaster Read a gold master
+	//
+	// One base image of a product (SPI).
+	//
+	// Corresponds with GET /v1/products/{product_id}/gold-masters/{gold_master_id} (the `GetGoldMaster` operationId).
+	GetGoldMaster(ctx context.Context, productID ProductID, goldMasterID GoldMasterID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateGoldMasterWithBody Mark a gold master as released, or not
+	//
+	// SPI: a released gold master is in use by end users, so new snap revisions are tested as updates of it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/products/{product_id}/gold-masters/{gold_master_id} (the `UpdateGoldMaster` operationId).
+	UpdateGoldMasterWithBody(ctx context.Context, productID ProductID, goldMasterID GoldMasterID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateGoldMaster Mark a gold master as released, or not
+	//
+	// SPI: a released gold master is in use by end users, so new snap revisions are tested as updates of it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/products/{product_id}/gold-masters/{gold_master_id} (the `UpdateGoldMaster` operationId).
+	UpdateGoldMaster(ctx context.Context, productID ProductID, goldMasterID GoldMasterID, body UpdateGoldMasterJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListImages List the images that were advertised
+	//
+	// What was advertised on this path (SPI has no such list; it is ours), newest first.
+	//
+	// Corresponds with GET /v1/products/{product_id}/images (the `ListImages` operationId).
+	ListImages(ctx context.Context, productID ProductID, params *ListImagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AdvertiseImageWithBody Advertise an image
+	//
+	// SPI: there is a new image for the product. One test opportunity is made for every test spec that takes it; the image's
+	// `image_unique_id` is the key under which its results are found. Advertising it again makes new opportunities in the same
+	// context. The same id with another `image_reference` is refused with 409.
+	//
+	// `image_reference` goes through to the lab's provisioning kit byte for byte; null, false, 0 and an empty string are references, too.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/products/{product_id}/images (the `AdvertiseImage` operationId).
+	AdvertiseImageWithBody(ctx context.Context, productID ProductID, params *AdvertiseImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AdvertiseImage Advertise an image
+	//
+	// SPI: there is a new image for the product. One test opportunity is made for every test spec that takes it; the image's
+	// `image_unique_id` is the key under which its results are found. Advertising it again makes new opportunities in the same
+	// context. The same id with another `image_reference` is refused with 409.
+	//
+	// `image_reference` goes through to the lab's provisioning kit byte for byte; null, false, 0 and an empty string are references, too.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/products/{product_id}/images (the `AdvertiseImage` operationId).
+	AdvertiseImage(ctx context.Context, productID ProductID, params *AdvertiseImageParams, body AdvertiseImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSnaps List the snap revisions that were advertised
+	//
+	// What was advertised on this path (SPI has no such list; it is ours), newest first.
+	//
+	// Corresponds with GET /v1/products/{product_id}/snaps (the `ListSnaps` operationId).
+	ListSnaps(ctx context.Context, productID ProductID, params *ListSnapsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AdvertiseSnapWithBody Advertise a snap revision
+	//
+	// SPI: there is a new revision of a snap. When the product references the snap, the revision is tested as an update of every
+	// released gold master that holds another revision of it, or, when there is none, as a fresh install: one opportunity for each
+	// of these contexts and each test spec that takes it.
+	//
+	// SPI's reference posts a gold master to this path in an example, so a body with `snaps` and no `name` is taken as a gold master.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/products/{product_id}/snaps (the `AdvertiseSnap` operationId).
+	AdvertiseSnapWithBody(ctx context.Context, productID ProductID, params *AdvertiseSnapParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AdvertiseSnap Advertise a snap revision
+	//
+	// SPI: there is a new revision of a snap. When the product references the snap, the revision is tested as an update of every
+	// released gold master that holds another revision of it, or, when there is none, as a fresh install: one opportunity for each
+	// of these contexts and each test spec that takes it.
+	//
+	// SPI's reference posts a gold master to this path in an example, so a body with `snaps` and no `name` is taken as a gold master.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/products/{product_id}/snaps (the `AdvertiseSnap` operationId).
+	AdvertiseSnap(ctx context.Context, productID ProductID, params *AdvertiseSnapParams, body AdvertiseSnapJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListTestEvents Follow the progress of test opportunities
+	//
+	// SPI: for each test opportunity its log of events in time order. On the normal path these are QUEUED_FOR_AGENTS, PICKED_BY_AGENT,
+	// RESULT_POSTED and RESULT_STORED. Newest opportunities first. An unknown opportunity is an empty list, no error.
+	//
+	// With `Accept: text/event-stream` the same path streams the product's new events as Server-Sent Events; `Last-Event-ID` resumes
+	// where a client was cut off. Only the filters that an event can answer count then.
+	//
+	// Dates may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`, `20150914 175131 Z`, `2015-09-14`,
+	// with or without a zone (none is UTC). Both ends are inclusive, and an end covers the unit that it names.
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/events (the `ListTestEvents` operationId).
+	ListTestEvents(ctx context.Context, productID ProductID, params *ListTestEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListOpportunities List test opportunities
+	//
+	// The test opportunities of a product (SPI), newest first. One that waits says why.
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/opportunities (the `ListOpportunities` operationId).
+	ListOpportunities(ctx context.Context, productID ProductID, params *ListOpportunitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetOpportunity Read a test opportunity
+	//
+	// One test opportunity (SPI). One that waits says why.
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `GetOpportunity` operationId).
+	GetOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelOpportunityWithBody Cancel a test opportunity
+	//
+	// One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
+	// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel (the `CancelOpportunity` operationId).
+	CancelOpportunityWithBody(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *CancelOpportunityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelOpportunity Cancel a test opportunity
+	//
+	// One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
+	// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel (the `CancelOpportunity` operationId).
+	CancelOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *CancelOpportunityParams, body CancelOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadOutput Read the console output of a test opportunity
+	//
+	// What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
+	// each event's id is the offset behind it, so `Last-Event-ID` resumes.
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
+	ReadOutput(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AppendOutputWithBody Append to the console output of a test opportunity
+	//
+	// The agent that holds the opportunity sends what its kit printed. `offset` says where it belongs: at the end of what the server has it is
+	// appended, what the server has already is left out, so that a piece may be sent again, and a gap or other bytes in the same place are 409 `conflict`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `AppendOutput` operationId).
+	AppendOutputWithBody(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *AppendOutputParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReleaseOpportunityWithBody Give a test opportunity back
+	//
+	// The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+	// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release (the `ReleaseOpportunity` operationId).
+	ReleaseOpportunityWithBody(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReleaseOpportunityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReleaseOpportunity Give a test opportunity back
+	//
+	// The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+	// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release (the `ReleaseOpportunity` operationId).
+	ReleaseOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReleaseOpportunityParams, body ReleaseOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryOpportunity Run a test opportunity again
+	//
+	// Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
+	// `not-final`, one whose test spec was deleted 409 `conflict`.
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/retry (the `RetryOpportunity` operationId).
+	RetryOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *RetryOpportunityParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListTestResults Query test results
+	//
+	// SPI: the results of a product, oldest first. The dates bound the time at which a result was stored, both ends inclusive; an end covers
+	// the unit that it names. They may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`,
+	// `20150914 175131 Z`, `2015-09-14`, with or without a zone (none is UTC).
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/results (the `ListTestResults` operationId).
+	ListTestResults(ctx context.Context, productID ProductID, params *ListTestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostTestResultWithBody Post the result of a test opportunity
+	//
+	// SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
+	// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
+	// A result whose lease ran out is taken while nobody else has picked the opportunity.
+	//
+	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
+	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/results (the `PostTestResult` operationId).
+	PostTestResultWithBody(ctx context.Context, productID ProductID, params *PostTestResultParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostTestResult Post the result of a test opportunity
+	//
+	// SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
+	// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
+	// A result whose lease ran out is taken while nobody else has picked the opportunity.
+	//
+	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
+	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/results (the `PostTestResult` operationId).
+	PostTestResult(ctx context.Context, productID ProductID, params *PostTestResultParams, body PostTestResultJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTestResult Read a test result
+	//
+	// One result of a test opportunity (SPI).
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id} (the `GetTestResult` operationId).
+	GetTestResult(ctx context.Context, productID ProductID, resultID TestResultID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetResultRaw Download the file of a result
+	//
+	// The file that came with a result, unchanged, whole or a range of it.
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/raw (the `GetResultRaw` operationId).
+	GetResultRaw(ctx context.Context, productID ProductID, resultID TestResultID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListResultTests List the single tests of a result
+	//
+	// The tests in the file that came with a result, one item for each test id, in the order in which they were first seen. A result
+	// without a file has none.
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests (the `ListResultTests` operationId).
+	ListResultTests(ctx context.Context, productID ProductID, resultID TestResultID, params *ListResultTestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetResultTest Read a single test of a result
+	//
+	// One test of the file that came with a result, by its number.
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n} (the `GetResultTest` operationId).
+	GetResultTest(ctx context.Context, productID ProductID, resultID TestResultID, n TestNumber, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetResultAttachment Download an attachment of a test
+	//
+	// The bytes that the runner attached to a test of the file that came with a result, whole or a range of them.
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n}/attachments/{k} (the `GetResultAttachment` operationId).
+	GetResultAttachment(ctx context.Context, productID ProductID, resultID TestResultID, n TestNumber, k int32, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListTestSpecs List the test specs of a product
+	//
+	// The test specs of a product (SPI), oldest first, which is the order in which their opportunities are made.
+	//
+	// Corresponds with GET /v1/products/{product_id}/testspecs (the `ListTestSpecs` operationId).
+	ListTestSpecs(ctx context.Context, productID ProductID, params *ListTestSpecsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateTestSpecWithBody Create a test spec
+	//
+	// Defines a test to run for a product (SPI). `test_payload` is kept byte for byte; the lab's provisioning kit understands it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/products/{product_id}/testspecs (the `CreateTestSpec` operationId).
+	CreateTestSpecWithBody(ctx context.Context, productID ProductID, params *CreateTestSpecParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateTestSpec Create a test spec
+	//
+	// Defines a test to run for a product (SPI). `test_payload` is kept byte for byte; the lab's provisioning kit understands it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/products/{product_id}/testspecs (the `CreateTestSpec` operationId).
+	CreateTestSpec(ctx context.Context, productID ProductID, params *CreateTestSpecParams, body CreateTestSpecJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteTestSpec Delete a test spec
+	//
+	// Deletes a test spec (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
+	// cancelled. Opportunities and results keep what they know of it.
+	//
+	// Corresponds with DELETE /v1/products/{product_id}/testspecs/{spec_id} (the `DeleteTestSpec` operationId).
+	DeleteTestSpec(ctx context.Context, productID ProductID, specID SpecID, params *DeleteTestSpecParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTestSpec Read a test spec
+	//
+	// One test spec (SPI).
+	//
+	// Corresponds with GET /v1/products/{product_id}/testspecs/{spec_id} (the `GetTestSpec` operationId).
+	GetTestSpec(ctx context.Context, productID ProductID, specID SpecID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateTestSpecWithBody Change some fields of a test spec
+	//
+	// Changes the fields that the body names (SPI). A `platform` or `agent_group` of null means any agent.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/products/{product_id}/testspecs/{spec_id} (the `UpdateTestSpec` operationId).
+	UpdateTestSpecWithBody(ctx context.Context, productID ProductID, specID SpecID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateTestSpec Change some fields of a test spec
+	//
+	// Changes the fields that the body names (SPI). A `platform` or `agent_group` of null means any agent.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/products/{product_id}/testspecs/{spec_id} (the `UpdateTestSpec` operationId).
+	UpdateTestSpec(ctx context.Context, productID ProductID, specID SpecID, body UpdateTestSpecJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReplaceTestSpecWithBody Replace a test spec
+	//
+	// Replaces every field of a test spec (SPI). Opportunities that exist already keep what they were made with.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/products/{product_id}/testspecs/{spec_id} (the `ReplaceTestSpec` operationId).
+	ReplaceTestSpecWithBody(ctx context.Context, productID ProductID, specID SpecID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReplaceTestSpec Replace a test spec
+	//
+	// Replaces every field of a test spec (SPI). Opportunities that exist already keep what they were made with.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/products/{product_id}/testspecs/{spec_id} (the `ReplaceTestSpec` operationId).
+	ReplaceTestSpec(ctx context.Context, productID ProductID, specID SpecID, body ReplaceTestSpecJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListReports Search reports sent by mail
 	//
@@ -5608,6 +7839,26 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/send (the `SendReport` operationId).
 	SendReport(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// AdvertiseSnapToAllWithBody Advertise a snap revision to every product
+	//
+	// SPI says that a snap revision is matched with all products that reference the snap. This path does so for every product that the
+	// caller sees, oldest first, all in one transaction; each entry of the answer names its product.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/snaps (the `AdvertiseSnapToAll` operationId).
+	AdvertiseSnapToAllWithBody(ctx context.Context, params *AdvertiseSnapToAllParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AdvertiseSnapToAll Advertise a snap revision to every product
+	//
+	// SPI says that a snap revision is matched with all products that reference the snap. This path does so for every product that the
+	// caller sees, oldest first, all in one transaction; each entry of the answer names its product.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/snaps (the `AdvertiseSnapToAll` operationId).
+	AdvertiseSnapToAll(ctx context.Context, params *AdvertiseSnapToAllParams, body AdvertiseSnapToAllJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListStatistics Read daily totals
 	//
 	// KernelCI: totals that the original adds up every day. This server does not.
@@ -5615,13 +7866,13 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/statistics (the `ListStatistics` operationId).
 	ListStatistics(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListTestResults Search single tests from every source
+	// SearchTests Search single tests from every source
 	//
 	// Slipway: single tests, whoever reported them: the tests of RefStack's runs and KernelCI's test cases. The question is written as for KernelCI's resources, the answer comes in pages,
 	// newest first: `next` and the Link header say where the following page begins. A field that a source does not have is null there.
 	//
-	// Corresponds with GET /v1/test-results (the `ListTestResults` operationId).
-	ListTestResults(ctx context.Context, params *ListTestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with GET /v1/test-results (the `SearchTests` operationId).
+	SearchTests(ctx context.Context, params *SearchTestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTestCases Search test cases
 	//
@@ -5939,6 +8190,88 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/version (the `GetServiceVersion` operationId).
 	GetServiceVersion(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListWebhooks List webhooks
+	//
+	// The webhooks of the caller's tenant, oldest first. Secrets are not shown.
+	//
+	// Corresponds with GET /v1/webhooks (the `ListWebhooks` operationId).
+	ListWebhooks(ctx context.Context, params *ListWebhooksParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateWebhookWithBody Have events sent to a URL
+	//
+	// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
+	// called. The secret is in this answer and nowhere else.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhookWithBody(ctx context.Context, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateWebhook Have events sent to a URL
+	//
+	// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
+	// called. The secret is in this answer and nowhere else.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhook(ctx context.Context, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteWebhook Delete a webhook
+	//
+	// Deletes a webhook and the record of its deliveries. What has not been delivered yet is dropped.
+	//
+	// Corresponds with DELETE /v1/webhooks/{webhook_id} (the `DeleteWebhook` operationId).
+	DeleteWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetWebhook Read a webhook
+	//
+	// One webhook, without its secret.
+	//
+	// Corresponds with GET /v1/webhooks/{webhook_id} (the `GetWebhook` operationId).
+	GetWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateWebhookWithBody Change some fields of a webhook
+	//
+	// Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
+	UpdateWebhookWithBody(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateWebhook Change some fields of a webhook
+	//
+	// Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
+	UpdateWebhook(ctx context.Context, webhookID WebhookID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDeliveries List the deliveries of a webhook
+	//
+	// What was sent or is to be sent, newest first, with every attempt.
+	//
+	// Corresponds with GET /v1/webhooks/{webhook_id}/deliveries (the `ListDeliveries` operationId).
+	ListDeliveries(ctx context.Context, webhookID WebhookID, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetDelivery Read a delivery
+	//
+	// One delivery with every attempt.
+	//
+	// Corresponds with GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id} (the `GetDelivery` operationId).
+	GetDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryDelivery Send a delivery again
+	//
+	// Queues a delivery once more, whether it failed or not. Its `webhook-id` stays the same, so that the receiver can tell.
+	//
+	// Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
+	RetryDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListLabVersions List the versions of the lab API
 	//
 	// Drydock's version list, which its client reads before anything else. Needs no login.
@@ -6061,6 +8394,215 @@ func (c *Client) GetReadiness(ctx context.Context, reqEditors ...RequestEditorFn
 // Corresponds with GET /v1 (the `GetVersion` operationId).
 func (c *Client) GetVersion(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetVersionRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAgents List agents
+//
+// The agents of the caller's tenant, by id.
+//
+// Corresponds with GET /v1/agents (the `ListAgents` operationId).
+func (c *Client) ListAgents(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAgentsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RemoveAgent Remove an agent
+//
+// Forgets an agent that is out of use. While it holds test opportunities it is refused with 409.
+//
+// Corresponds with DELETE /v1/agents/{agent_id} (the `RemoveAgent` operationId).
+func (c *Client) RemoveAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRemoveAgentRequest(c.Server, agentID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAgent Read an agent
+//
+// What an agent is, whether it is online, and what it holds.
+//
+// Corresponds with GET /v1/agents/{agent_id} (the `GetAgent` operationId).
+func (c *Client) GetAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAgentRequest(c.Server, agentID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateAgentWithBody Drain an agent, resume it, or take it out of service
+//
+// Only an agent that is `online` gets work. What it holds it keeps.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/agents/{agent_id} (the `UpdateAgent` operationId).
+func (c *Client) UpdateAgentWithBody(ctx context.Context, agentID AgentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateAgentRequestWithBody(c.Server, agentID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateAgent Drain an agent, resume it, or take it out of service
+//
+// Only an agent that is `online` gets work. What it holds it keeps.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/agents/{agent_id} (the `UpdateAgent` operationId).
+func (c *Client) UpdateAgent(ctx context.Context, agentID AgentID, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateAgentRequest(c.Server, agentID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RegisterAgentWithBody Register an agent
+//
+// An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/agents/{agent_id} (the `RegisterAgent` operationId).
+func (c *Client) RegisterAgentWithBody(ctx context.Context, agentID AgentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRegisterAgentRequestWithBody(c.Server, agentID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RegisterAgent Register an agent
+//
+// An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/agents/{agent_id} (the `RegisterAgent` operationId).
+func (c *Client) RegisterAgent(ctx context.Context, agentID AgentID, body RegisterAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRegisterAgentRequest(c.Server, agentID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SendHeartbeatWithBody Keep leases alive
+//
+// Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/agents/{agent_id}/heartbeat (the `SendHeartbeat` operationId).
+func (c *Client) SendHeartbeatWithBody(ctx context.Context, agentID AgentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendHeartbeatRequestWithBody(c.Server, agentID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SendHeartbeat Keep leases alive
+//
+// Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/agents/{agent_id}/heartbeat (the `SendHeartbeat` operationId).
+func (c *Client) SendHeartbeat(ctx context.Context, agentID AgentID, body SendHeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendHeartbeatRequest(c.Server, agentID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PickOpportunityWithBody Ask for work
+//
+// Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+// under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
+//
+// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
+func (c *Client) PickOpportunityWithBody(ctx context.Context, agentID AgentID, params *PickOpportunityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPickOpportunityRequestWithBody(c.Server, agentID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PickOpportunity Ask for work
+//
+// Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+// under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
+//
+// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
+func (c *Client) PickOpportunity(ctx context.Context, agentID AgentID, params *PickOpportunityParams, body PickOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPickOpportunityRequest(c.Server, agentID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -6607,6 +9149,25 @@ func (c *Client) GetCount(ctx context.Context, collection CollectionName, params
 	return c.Client.Do(req)
 }
 
+// ListEvents Read the event log
+//
+// Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
+// after the last id it has seen misses none. With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
+// counts like `after`.
+//
+// Corresponds with GET /v1/events (the `ListEvents` operationId).
+func (c *Client) ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEventsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetFile Read an uploaded file
 //
 // Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Parts can be asked for.
@@ -6939,6 +9500,44 @@ func (c *Client) UpdateLab(ctx context.Context, labID LabID, body UpdateLabJSONR
 	return c.Client.Do(req)
 }
 
+// GetOrganisation Gone with SPI's organisations
+//
+// SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
+// pattern of the path that took its place.
+//
+// Corresponds with GET /v1/orgs/{rest} (the `GetOrganisation` operationId).
+// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+func (c *Client) GetOrganisation(ctx context.Context, rest string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOrganisationRequest(c.Server, rest)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostOrganisation Gone with SPI's organisations
+//
+// SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
+// pattern of the path that took its place.
+//
+// Corresponds with POST /v1/orgs/{rest} (the `PostOrganisation` operationId).
+// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+func (c *Client) PostOrganisation(ctx context.Context, rest string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostOrganisationRequest(c.Server, rest)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // PostResultWithBody Upload a result
 //
 // RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
@@ -7004,6 +9603,923 @@ func (c *Client) PostResult(ctx context.Context, params *PostResultParams, body 
 // Corresponds with POST /v1/post-result (the `PostResult` operationId).
 func (c *Client) PostResultWithFormdataBody(ctx context.Context, params *PostResultParams, body PostResultFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPostResultRequestWithFormdataBody(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListProducts List products
+//
+// The products of the caller's tenant (SPI), oldest first.
+//
+// Corresponds with GET /v1/products (the `ListProducts` operationId).
+func (c *Client) ListProducts(ctx context.Context, params *ListProductsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListProductsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateProductWithBody Create a product
+//
+// Defines a product (SPI). It belongs to the caller, and the caller's tenant sees it. `manifest` is kept byte for byte.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/products (the `CreateProduct` operationId).
+func (c *Client) CreateProductWithBody(ctx context.Context, params *CreateProductParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateProductRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateProduct Create a product
+//
+// Defines a product (SPI). It belongs to the caller, and the caller's tenant sees it. `manifest` is kept byte for byte.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/products (the `CreateProduct` operationId).
+func (c *Client) CreateProduct(ctx context.Context, params *CreateProductParams, body CreateProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateProductRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteProduct Delete a product
+//
+// Deletes a product (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
+// cancelled. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
+//
+// Corresponds with DELETE /v1/products/{product_id} (the `DeleteProduct` operationId).
+func (c *Client) DeleteProduct(ctx context.Context, productID ProductID, params *DeleteProductParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteProductRequest(c.Server, productID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProduct Read a product
+//
+// One product (SPI).
+//
+// Corresponds with GET /v1/products/{product_id} (the `GetProduct` operationId).
+func (c *Client) GetProduct(ctx context.Context, productID ProductID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProductRequest(c.Server, productID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateProductWithBody Change some fields of a product
+//
+// Changes the fields that the body names (SPI). A `manifest` of null is stored as null.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/products/{product_id} (the `UpdateProduct` operationId).
+func (c *Client) UpdateProductWithBody(ctx context.Context, productID ProductID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateProductRequestWithBody(c.Server, productID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateProduct Change some fields of a product
+//
+// Changes the fields that the body names (SPI). A `manifest` of null is stored as null.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/products/{product_id} (the `UpdateProduct` operationId).
+func (c *Client) UpdateProduct(ctx context.Context, productID ProductID, body UpdateProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateProductRequest(c.Server, productID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReplaceProductWithBody Replace a product
+//
+// Replaces every field of a product (SPI). Opportunities that exist already keep their context.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/products/{product_id} (the `ReplaceProduct` operationId).
+func (c *Client) ReplaceProductWithBody(ctx context.Context, productID ProductID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplaceProductRequestWithBody(c.Server, productID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReplaceProduct Replace a product
+//
+// Replaces every field of a product (SPI). Opportunities that exist already keep their context.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/products/{product_id} (the `ReplaceProduct` operationId).
+func (c *Client) ReplaceProduct(ctx context.Context, productID ProductID, body ReplaceProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplaceProductRequest(c.Server, productID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListGoldMasters List the gold masters of a product
+//
+// The base images of a product (SPI's sister pages call them so), oldest first.
+//
+// Corresponds with GET /v1/products/{product_id}/gold-masters (the `ListGoldMasters` operationId).
+func (c *Client) ListGoldMasters(ctx context.Context, productID ProductID, params *ListGoldMastersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListGoldMastersRequest(c.Server, productID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AdvertiseGoldMasterWithBody Advertise a gold master
+//
+// SPI: a tested combination of snap revisions. It is stored as a base image of the product (the same set on the same channel again
+// is the same base image), counts as released when its channel is stable, and one opportunity is made for every test spec that takes it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/products/{product_id}/gold-masters (the `AdvertiseGoldMaster` operationId).
+func (c *Client) AdvertiseGoldMasterWithBody(ctx context.Context, productID ProductID, params *AdvertiseGoldMasterParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAdvertiseGoldMasterRequestWithBody(c.Server, productID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AdvertiseGoldMaster Advertise a gold master
+//
+// SPI: a tested combination of snap revisions. It is stored as a base image of the product (the same set on the same channel again
+// is the same base image), counts as released when its channel is stable, and one opportunity is made for every test spec that takes it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/products/{product_id}/gold-masters (the `AdvertiseGoldMaster` operationId).
+func (c *Client) AdvertiseGoldMaster(ctx context.Context, productID ProductID, params *AdvertiseGoldMasterParams, body AdvertiseGoldMasterJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAdvertiseGoldMasterRequest(c.Server, productID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetGoldMaster Read a gold master
+//
+// One base image of a product (SPI).
+//
+// Corresponds with GET /v1/products/{product_id}/gold-masters/{gold_master_id} (the `GetGoldMaster` operationId).
+func (c *Client) GetGoldMaster(ctx context.Context, productID ProductID, goldMasterID GoldMasterID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetGoldMasterRequest(c.Server, productID, goldMasterID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateGoldMasterWithBody Mark a gold master as released, or not
+//
+// SPI: a released gold master is in use by end users, so new snap revisions are tested as updates of it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/products/{product_id}/gold-masters/{gold_master_id} (the `UpdateGoldMaster` operationId).
+func (c *Client) UpdateGoldMasterWithBody(ctx context.Context, productID ProductID, goldMasterID GoldMasterID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateGoldMasterRequestWithBody(c.Server, productID, goldMasterID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateGoldMaster Mark a gold master as released, or not
+//
+// SPI: a released gold master is in use by end users, so new snap revisions are tested as updates of it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/products/{product_id}/gold-masters/{gold_master_id} (the `UpdateGoldMaster` operationId).
+func (c *Client) UpdateGoldMaster(ctx context.Context, productID ProductID, goldMasterID GoldMasterID, body UpdateGoldMasterJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateGoldMasterRequest(c.Server, productID, goldMasterID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListImages List the images that were advertised
+//
+// What was advertised on this path (SPI has no such list; it is ours), newest first.
+//
+// Corresponds with GET /v1/products/{product_id}/images (the `ListImages` operationId).
+func (c *Client) ListImages(ctx context.Context, productID ProductID, params *ListImagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListImagesRequest(c.Server, productID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AdvertiseImageWithBody Advertise an image
+//
+// SPI: there is a new image for the product. One test opportunity is made for every test spec that takes it; the image's
+// `image_unique_id` is the key under which its results are found. Advertising it again makes new opportunities in the same
+// context. The same id with another `image_reference` is refused with 409.
+//
+// `image_reference` goes through to the lab's provisioning kit byte for byte; null, false, 0 and an empty string are references, too.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/products/{product_id}/images (the `AdvertiseImage` operationId).
+func (c *Client) AdvertiseImageWithBody(ctx context.Context, productID ProductID, params *AdvertiseImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAdvertiseImageRequestWithBody(c.Server, productID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AdvertiseImage Advertise an image
+//
+// SPI: there is a new image for the product. One test opportunity is made for every test spec that takes it; the image's
+// `image_unique_id` is the key under which its results are found. Advertising it again makes new opportunities in the same
+// context. The same id with another `image_reference` is refused with 409.
+//
+// `image_reference` goes through to the lab's provisioning kit byte for byte; null, false, 0 and an empty string are references, too.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/products/{product_id}/images (the `AdvertiseImage` operationId).
+func (c *Client) AdvertiseImage(ctx context.Context, productID ProductID, params *AdvertiseImageParams, body AdvertiseImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAdvertiseImageRequest(c.Server, productID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSnaps List the snap revisions that were advertised
+//
+// What was advertised on this path (SPI has no such list; it is ours), newest first.
+//
+// Corresponds with GET /v1/products/{product_id}/snaps (the `ListSnaps` operationId).
+func (c *Client) ListSnaps(ctx context.Context, productID ProductID, params *ListSnapsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSnapsRequest(c.Server, productID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AdvertiseSnapWithBody Advertise a snap revision
+//
+// SPI: there is a new revision of a snap. When the product references the snap, the revision is tested as an update of every
+// released gold master that holds another revision of it, or, when there is none, as a fresh install: one opportunity for each
+// of these contexts and each test spec that takes it.
+//
+// SPI's reference posts a gold master to this path in an example, so a body with `snaps` and no `name` is taken as a gold master.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/products/{product_id}/snaps (the `AdvertiseSnap` operationId).
+func (c *Client) AdvertiseSnapWithBody(ctx context.Context, productID ProductID, params *AdvertiseSnapParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAdvertiseSnapRequestWithBody(c.Server, productID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AdvertiseSnap Advertise a snap revision
+//
+// SPI: there is a new revision of a snap. When the product references the snap, the revision is tested as an update of every
+// released gold master that holds another revision of it, or, when there is none, as a fresh install: one opportunity for each
+// of these contexts and each test spec that takes it.
+//
+// SPI's reference posts a gold master to this path in an example, so a body with `snaps` and no `name` is taken as a gold master.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/products/{product_id}/snaps (the `AdvertiseSnap` operationId).
+func (c *Client) AdvertiseSnap(ctx context.Context, productID ProductID, params *AdvertiseSnapParams, body AdvertiseSnapJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAdvertiseSnapRequest(c.Server, productID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListTestEvents Follow the progress of test opportunities
+//
+// SPI: for each test opportunity its log of events in time order. On the normal path these are QUEUED_FOR_AGENTS, PICKED_BY_AGENT,
+// RESULT_POSTED and RESULT_STORED. Newest opportunities first. An unknown opportunity is an empty list, no error.
+//
+// With `Accept: text/event-stream` the same path streams the product's new events as Server-Sent Events; `Last-Event-ID` resumes
+// where a client was cut off. Only the filters that an event can answer count then.
+//
+// Dates may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`, `20150914 175131 Z`, `2015-09-14`,
+// with or without a zone (none is UTC). Both ends are inclusive, and an end covers the unit that it names.
+//
+// Corresponds with GET /v1/products/{product_id}/tests/events (the `ListTestEvents` operationId).
+func (c *Client) ListTestEvents(ctx context.Context, productID ProductID, params *ListTestEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListTestEventsRequest(c.Server, productID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListOpportunities List test opportunities
+//
+// The test opportunities of a product (SPI), newest first. One that waits says why.
+//
+// Corresponds with GET /v1/products/{product_id}/tests/opportunities (the `ListOpportunities` operationId).
+func (c *Client) ListOpportunities(ctx context.Context, productID ProductID, params *ListOpportunitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOpportunitiesRequest(c.Server, productID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetOpportunity Read a test opportunity
+//
+// One test opportunity (SPI). One that waits says why.
+//
+// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `GetOpportunity` operationId).
+func (c *Client) GetOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOpportunityRequest(c.Server, productID, testOpportunityID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelOpportunityWithBody Cancel a test opportunity
+//
+// One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
+// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel (the `CancelOpportunity` operationId).
+func (c *Client) CancelOpportunityWithBody(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *CancelOpportunityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelOpportunityRequestWithBody(c.Server, productID, testOpportunityID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelOpportunity Cancel a test opportunity
+//
+// One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
+// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel (the `CancelOpportunity` operationId).
+func (c *Client) CancelOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *CancelOpportunityParams, body CancelOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelOpportunityRequest(c.Server, productID, testOpportunityID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadOutput Read the console output of a test opportunity
+//
+// What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
+// each event's id is the offset behind it, so `Last-Event-ID` resumes.
+//
+// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
+func (c *Client) ReadOutput(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadOutputRequest(c.Server, productID, testOpportunityID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AppendOutputWithBody Append to the console output of a test opportunity
+//
+// The agent that holds the opportunity sends what its kit printed. `offset` says where it belongs: at the end of what the server has it is
+// appended, what the server has already is left out, so that a piece may be sent again, and a gap or other bytes in the same place are 409 `conflict`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `AppendOutput` operationId).
+func (c *Client) AppendOutputWithBody(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *AppendOutputParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAppendOutputRequestWithBody(c.Server, productID, testOpportunityID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReleaseOpportunityWithBody Give a test opportunity back
+//
+// The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release (the `ReleaseOpportunity` operationId).
+func (c *Client) ReleaseOpportunityWithBody(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReleaseOpportunityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReleaseOpportunityRequestWithBody(c.Server, productID, testOpportunityID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReleaseOpportunity Give a test opportunity back
+//
+// The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release (the `ReleaseOpportunity` operationId).
+func (c *Client) ReleaseOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReleaseOpportunityParams, body ReleaseOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReleaseOpportunityRequest(c.Server, productID, testOpportunityID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryOpportunity Run a test opportunity again
+//
+// Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
+// `not-final`, one whose test spec was deleted 409 `conflict`.
+//
+// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/retry (the `RetryOpportunity` operationId).
+func (c *Client) RetryOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *RetryOpportunityParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryOpportunityRequest(c.Server, productID, testOpportunityID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListTestResults Query test results
+//
+// SPI: the results of a product, oldest first. The dates bound the time at which a result was stored, both ends inclusive; an end covers
+// the unit that it names. They may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`,
+// `20150914 175131 Z`, `2015-09-14`, with or without a zone (none is UTC).
+//
+// Corresponds with GET /v1/products/{product_id}/tests/results (the `ListTestResults` operationId).
+func (c *Client) ListTestResults(ctx context.Context, productID ProductID, params *ListTestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListTestResultsRequest(c.Server, productID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostTestResultWithBody Post the result of a test opportunity
+//
+// SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
+// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
+// A result whose lease ran out is taken while nobody else has picked the opportunity.
+//
+// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
+// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/products/{product_id}/tests/results (the `PostTestResult` operationId).
+func (c *Client) PostTestResultWithBody(ctx context.Context, productID ProductID, params *PostTestResultParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostTestResultRequestWithBody(c.Server, productID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostTestResult Post the result of a test opportunity
+//
+// SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
+// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
+// A result whose lease ran out is taken while nobody else has picked the opportunity.
+//
+// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
+// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/products/{product_id}/tests/results (the `PostTestResult` operationId).
+func (c *Client) PostTestResult(ctx context.Context, productID ProductID, params *PostTestResultParams, body PostTestResultJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostTestResultRequest(c.Server, productID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTestResult Read a test result
+//
+// One result of a test opportunity (SPI).
+//
+// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id} (the `GetTestResult` operationId).
+func (c *Client) GetTestResult(ctx context.Context, productID ProductID, resultID TestResultID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTestResultRequest(c.Server, productID, resultID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetResultRaw Download the file of a result
+//
+// The file that came with a result, unchanged, whole or a range of it.
+//
+// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/raw (the `GetResultRaw` operationId).
+func (c *Client) GetResultRaw(ctx context.Context, productID ProductID, resultID TestResultID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetResultRawRequest(c.Server, productID, resultID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListResultTests List the single tests of a result
+//
+// The tests in the file that came with a result, one item for each test id, in the order in which they were first seen. A result
+// without a file has none.
+//
+// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests (the `ListResultTests` operationId).
+func (c *Client) ListResultTests(ctx context.Context, productID ProductID, resultID TestResultID, params *ListResultTestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListResultTestsRequest(c.Server, productID, resultID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetResultTest Read a single test of a result
+//
+// One test of the file that came with a result, by its number.
+//
+// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n} (the `GetResultTest` operationId).
+func (c *Client) GetResultTest(ctx context.Context, productID ProductID, resultID TestResultID, n TestNumber, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetResultTestRequest(c.Server, productID, resultID, n)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetResultAttachment Download an attachment of a test
+//
+// The bytes that the runner attached to a test of the file that came with a result, whole or a range of them.
+//
+// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n}/attachments/{k} (the `GetResultAttachment` operationId).
+func (c *Client) GetResultAttachment(ctx context.Context, productID ProductID, resultID TestResultID, n TestNumber, k int32, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetResultAttachmentRequest(c.Server, productID, resultID, n, k)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListTestSpecs List the test specs of a product
+//
+// The test specs of a product (SPI), oldest first, which is the order in which their opportunities are made.
+//
+// Corresponds with GET /v1/products/{product_id}/testspecs (the `ListTestSpecs` operationId).
+func (c *Client) ListTestSpecs(ctx context.Context, productID ProductID, params *ListTestSpecsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListTestSpecsRequest(c.Server, productID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateTestSpecWithBody Create a test spec
+//
+// Defines a test to run for a product (SPI). `test_payload` is kept byte for byte; the lab's provisioning kit understands it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/products/{product_id}/testspecs (the `CreateTestSpec` operationId).
+func (c *Client) CreateTestSpecWithBody(ctx context.Context, productID ProductID, params *CreateTestSpecParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTestSpecRequestWithBody(c.Server, productID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateTestSpec Create a test spec
+//
+// Defines a test to run for a product (SPI). `test_payload` is kept byte for byte; the lab's provisioning kit understands it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/products/{product_id}/testspecs (the `CreateTestSpec` operationId).
+func (c *Client) CreateTestSpec(ctx context.Context, productID ProductID, params *CreateTestSpecParams, body CreateTestSpecJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTestSpecRequest(c.Server, productID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteTestSpec Delete a test spec
+//
+// Deletes a test spec (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
+// cancelled. Opportunities and results keep what they know of it.
+//
+// Corresponds with DELETE /v1/products/{product_id}/testspecs/{spec_id} (the `DeleteTestSpec` operationId).
+func (c *Client) DeleteTestSpec(ctx context.Context, productID ProductID, specID SpecID, params *DeleteTestSpecParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteTestSpecRequest(c.Server, productID, specID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTestSpec Read a test spec
+//
+// One test spec (SPI).
+//
+// Corresponds with GET /v1/products/{product_id}/testspecs/{spec_id} (the `GetTestSpec` operationId).
+func (c *Client) GetTestSpec(ctx context.Context, productID ProductID, specID SpecID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTestSpecRequest(c.Server, productID, specID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateTestSpecWithBody Change some fields of a test spec
+//
+// Changes the fields that the body names (SPI). A `platform` or `agent_group` of null means any agent.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/products/{product_id}/testspecs/{spec_id} (the `UpdateTestSpec` operationId).
+func (c *Client) UpdateTestSpecWithBody(ctx context.Context, productID ProductID, specID SpecID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateTestSpecRequestWithBody(c.Server, productID, specID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateTestSpec Change some fields of a test spec
+//
+// Changes the fields that the body names (SPI). A `platform` or `agent_group` of null means any agent.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/products/{product_id}/testspecs/{spec_id} (the `UpdateTestSpec` operationId).
+func (c *Client) UpdateTestSpec(ctx context.Context, productID ProductID, specID SpecID, body UpdateTestSpecJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateTestSpecRequest(c.Server, productID, specID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReplaceTestSpecWithBody Replace a test spec
+//
+// Replaces every field of a test spec (SPI). Opportunities that exist already keep what they were made with.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/products/{product_id}/testspecs/{spec_id} (the `ReplaceTestSpec` operationId).
+func (c *Client) ReplaceTestSpecWithBody(ctx context.Context, productID ProductID, specID SpecID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplaceTestSpecRequestWithBody(c.Server, productID, specID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReplaceTestSpec Replace a test spec
+//
+// Replaces every field of a test spec (SPI). Opportunities that exist already keep what they were made with.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/products/{product_id}/testspecs/{spec_id} (the `ReplaceTestSpec` operationId).
+func (c *Client) ReplaceTestSpec(ctx context.Context, productID ProductID, specID SpecID, body ReplaceTestSpecJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplaceTestSpecRequest(c.Server, productID, specID, body)
 	if err != nil {
 		return nil, err
 	}
@@ -7276,6 +10792,46 @@ func (c *Client) SendReport(ctx context.Context, reqEditors ...RequestEditorFn) 
 	return c.Client.Do(req)
 }
 
+// AdvertiseSnapToAllWithBody Advertise a snap revision to every product
+//
+// SPI says that a snap revision is matched with all products that reference the snap. This path does so for every product that the
+// caller sees, oldest first, all in one transaction; each entry of the answer names its product.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/snaps (the `AdvertiseSnapToAll` operationId).
+func (c *Client) AdvertiseSnapToAllWithBody(ctx context.Context, params *AdvertiseSnapToAllParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAdvertiseSnapToAllRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AdvertiseSnapToAll Advertise a snap revision to every product
+//
+// SPI says that a snap revision is matched with all products that reference the snap. This path does so for every product that the
+// caller sees, oldest first, all in one transaction; each entry of the answer names its product.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/snaps (the `AdvertiseSnapToAll` operationId).
+func (c *Client) AdvertiseSnapToAll(ctx context.Context, params *AdvertiseSnapToAllParams, body AdvertiseSnapToAllJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAdvertiseSnapToAllRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListStatistics Read daily totals
 //
 // KernelCI: totals that the original adds up every day. This server does not.
@@ -7293,14 +10849,14 @@ func (c *Client) ListStatistics(ctx context.Context, reqEditors ...RequestEditor
 	return c.Client.Do(req)
 }
 
-// ListTestResults Search single tests from every source
+// SearchTests Search single tests from every source
 //
 // Slipway: single tests, whoever reported them: the tests of RefStack's runs and KernelCI's test cases. The question is written as for KernelCI's resources, the answer comes in pages,
 // newest first: `next` and the Link header say where the following page begins. A field that a source does not have is null there.
 //
-// Corresponds with GET /v1/test-results (the `ListTestResults` operationId).
-func (c *Client) ListTestResults(ctx context.Context, params *ListTestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListTestResultsRequest(c.Server, params)
+// Corresponds with GET /v1/test-results (the `SearchTests` operationId).
+func (c *Client) SearchTests(ctx context.Context, params *SearchTestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSearchTestsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -7997,6 +11553,188 @@ func (c *Client) GetServiceVersion(ctx context.Context, reqEditors ...RequestEdi
 	return c.Client.Do(req)
 }
 
+// ListWebhooks List webhooks
+//
+// The webhooks of the caller's tenant, oldest first. Secrets are not shown.
+//
+// Corresponds with GET /v1/webhooks (the `ListWebhooks` operationId).
+func (c *Client) ListWebhooks(ctx context.Context, params *ListWebhooksParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListWebhooksRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateWebhookWithBody Have events sent to a URL
+//
+// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
+// called. The secret is in this answer and nowhere else.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+func (c *Client) CreateWebhookWithBody(ctx context.Context, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateWebhookRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateWebhook Have events sent to a URL
+//
+// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
+// called. The secret is in this answer and nowhere else.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+func (c *Client) CreateWebhook(ctx context.Context, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateWebhookRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteWebhook Delete a webhook
+//
+// Deletes a webhook and the record of its deliveries. What has not been delivered yet is dropped.
+//
+// Corresponds with DELETE /v1/webhooks/{webhook_id} (the `DeleteWebhook` operationId).
+func (c *Client) DeleteWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteWebhookRequest(c.Server, webhookID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetWebhook Read a webhook
+//
+// One webhook, without its secret.
+//
+// Corresponds with GET /v1/webhooks/{webhook_id} (the `GetWebhook` operationId).
+func (c *Client) GetWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetWebhookRequest(c.Server, webhookID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateWebhookWithBody Change some fields of a webhook
+//
+// Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
+func (c *Client) UpdateWebhookWithBody(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateWebhookRequestWithBody(c.Server, webhookID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateWebhook Change some fields of a webhook
+//
+// Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
+func (c *Client) UpdateWebhook(ctx context.Context, webhookID WebhookID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateWebhookRequest(c.Server, webhookID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDeliveries List the deliveries of a webhook
+//
+// What was sent or is to be sent, newest first, with every attempt.
+//
+// Corresponds with GET /v1/webhooks/{webhook_id}/deliveries (the `ListDeliveries` operationId).
+func (c *Client) ListDeliveries(ctx context.Context, webhookID WebhookID, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDeliveriesRequest(c.Server, webhookID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDelivery Read a delivery
+//
+// One delivery with every attempt.
+//
+// Corresponds with GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id} (the `GetDelivery` operationId).
+func (c *Client) GetDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDeliveryRequest(c.Server, webhookID, deliveryID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryDelivery Send a delivery again
+//
+// Queues a delivery once more, whether it failed or not. Its `webhook-id` stays the same, so that the receiver can tell.
+//
+// Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
+func (c *Client) RetryDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryDeliveryRequest(c.Server, webhookID, deliveryID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListLabVersions List the versions of the lab API
 //
 // Drydock's version list, which its client reads before anything else. Needs no login.
@@ -8237,6 +11975,379 @@ func NewGetVersionRequest(server string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListAgentsRequest constructs an http.Request for the ListAgents method
+func NewListAgentsRequest(server string, params *ListAgentsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Mode != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "mode", *params.Mode, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Platform != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "platform", *params.Platform, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AgentGroup != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "agent_group", *params.AgentGroup, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRemoveAgentRequest constructs an http.Request for the RemoveAgent method
+func NewRemoveAgentRequest(server string, agentID AgentID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAgentRequest constructs an http.Request for the GetAgent method
+func NewGetAgentRequest(server string, agentID AgentID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateAgentRequest calls the generic UpdateAgent builder with application/json body
+func NewUpdateAgentRequest(server string, agentID AgentID, body UpdateAgentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateAgentRequestWithBody(server, agentID, "application/json", bodyReader)
+}
+
+// NewUpdateAgentRequestWithBody constructs an http.Request for the UpdateAgent method, with any body, and a specified content type
+func NewUpdateAgentRequestWithBody(server string, agentID AgentID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRegisterAgentRequest calls the generic RegisterAgent builder with application/json body
+func NewRegisterAgentRequest(server string, agentID AgentID, body RegisterAgentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRegisterAgentRequestWithBody(server, agentID, "application/json", bodyReader)
+}
+
+// NewRegisterAgentRequestWithBody constructs an http.Request for the RegisterAgent method, with any body, and a specified content type
+func NewRegisterAgentRequestWithBody(server string, agentID AgentID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewSendHeartbeatRequest calls the generic SendHeartbeat builder with application/json body
+func NewSendHeartbeatRequest(server string, agentID AgentID, body SendHeartbeatJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSendHeartbeatRequestWithBody(server, agentID, "application/json", bodyReader)
+}
+
+// NewSendHeartbeatRequestWithBody constructs an http.Request for the SendHeartbeat method, with any body, and a specified content type
+func NewSendHeartbeatRequestWithBody(server string, agentID AgentID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents/%s/heartbeat", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPickOpportunityRequest calls the generic PickOpportunity builder with application/json body
+func NewPickOpportunityRequest(server string, agentID AgentID, params *PickOpportunityParams, body PickOpportunityJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPickOpportunityRequestWithBody(server, agentID, params, "application/json", bodyReader)
+}
+
+// NewPickOpportunityRequestWithBody constructs an http.Request for the PickOpportunity method, with any body, and a specified content type
+func NewPickOpportunityRequestWithBody(server string, agentID AgentID, params *PickOpportunityParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents/%s/pick", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -11053,6 +15164,135 @@ func NewGetCountRequest(server string, collection CollectionName, params *GetCou
 	return req, nil
 }
 
+// NewListEventsRequest constructs an http.Request for the ListEvents method
+func NewListEventsRequest(server string, params *ListEventsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/events")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EventType != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "event_type", params.EventType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ProductID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "product_id", *params.ProductID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TestOpportunityID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "test_opportunity_id", *params.TestOpportunityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AgentID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "agent_id", *params.AgentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.LastEventID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewGetFileRequest constructs an http.Request for the GetFile method
 func NewGetFileRequest(server string, filePath FilePath) (*http.Request, error) {
 	var err error
@@ -12379,6 +16619,74 @@ func NewUpdateLabRequestWithBody(server string, labID LabID, contentType string,
 	return req, nil
 }
 
+// NewGetOrganisationRequest constructs an http.Request for the GetOrganisation method
+func NewGetOrganisationRequest(server string, rest string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "rest", rest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/orgs/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPostOrganisationRequest constructs an http.Request for the PostOrganisation method
+func NewPostOrganisationRequest(server string, rest string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "rest", rest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/orgs/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewPostResultRequest calls the generic PostResult builder with application/json body
 func NewPostResultRequest(server string, params *PostResultParams, body PostResultJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -12472,6 +16780,2507 @@ func NewPostResultRequestWithBody(server string, params *PostResultParams, conte
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListProductsRequest constructs an http.Request for the ListProducts method
+func NewListProductsRequest(server string, params *ListProductsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Name != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "name", *params.Name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Snap != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "snap", *params.Snap, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateProductRequest calls the generic CreateProduct builder with application/json body
+func NewCreateProductRequest(server string, params *CreateProductParams, body CreateProductJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateProductRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateProductRequestWithBody constructs an http.Request for the CreateProduct method, with any body, and a specified content type
+func NewCreateProductRequestWithBody(server string, params *CreateProductParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteProductRequest constructs an http.Request for the DeleteProduct method
+func NewDeleteProductRequest(server string, productID ProductID, params *DeleteProductParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetProductRequest constructs an http.Request for the GetProduct method
+func NewGetProductRequest(server string, productID ProductID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateProductRequest calls the generic UpdateProduct builder with application/json body
+func NewUpdateProductRequest(server string, productID ProductID, body UpdateProductJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateProductRequestWithBody(server, productID, "application/json", bodyReader)
+}
+
+// NewUpdateProductRequestWithBody constructs an http.Request for the UpdateProduct method, with any body, and a specified content type
+func NewUpdateProductRequestWithBody(server string, productID ProductID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReplaceProductRequest calls the generic ReplaceProduct builder with application/json body
+func NewReplaceProductRequest(server string, productID ProductID, body ReplaceProductJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReplaceProductRequestWithBody(server, productID, "application/json", bodyReader)
+}
+
+// NewReplaceProductRequestWithBody constructs an http.Request for the ReplaceProduct method, with any body, and a specified content type
+func NewReplaceProductRequestWithBody(server string, productID ProductID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListGoldMastersRequest constructs an http.Request for the ListGoldMasters method
+func NewListGoldMastersRequest(server string, productID ProductID, params *ListGoldMastersParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/gold-masters", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAdvertiseGoldMasterRequest calls the generic AdvertiseGoldMaster builder with application/json body
+func NewAdvertiseGoldMasterRequest(server string, productID ProductID, params *AdvertiseGoldMasterParams, body AdvertiseGoldMasterJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAdvertiseGoldMasterRequestWithBody(server, productID, params, "application/json", bodyReader)
+}
+
+// NewAdvertiseGoldMasterRequestWithBody constructs an http.Request for the AdvertiseGoldMaster method, with any body, and a specified content type
+func NewAdvertiseGoldMasterRequestWithBody(server string, productID ProductID, params *AdvertiseGoldMasterParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/gold-masters", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Strict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "strict", *params.Strict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetGoldMasterRequest constructs an http.Request for the GetGoldMaster method
+func NewGetGoldMasterRequest(server string, productID ProductID, goldMasterID GoldMasterID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "gold_master_id", goldMasterID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/gold-masters/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateGoldMasterRequest calls the generic UpdateGoldMaster builder with application/json body
+func NewUpdateGoldMasterRequest(server string, productID ProductID, goldMasterID GoldMasterID, body UpdateGoldMasterJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateGoldMasterRequestWithBody(server, productID, goldMasterID, "application/json", bodyReader)
+}
+
+// NewUpdateGoldMasterRequestWithBody constructs an http.Request for the UpdateGoldMaster method, with any body, and a specified content type
+func NewUpdateGoldMasterRequestWithBody(server string, productID ProductID, goldMasterID GoldMasterID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "gold_master_id", goldMasterID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/gold-masters/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListImagesRequest constructs an http.Request for the ListImages method
+func NewListImagesRequest(server string, productID ProductID, params *ListImagesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/images", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAdvertiseImageRequest calls the generic AdvertiseImage builder with application/json body
+func NewAdvertiseImageRequest(server string, productID ProductID, params *AdvertiseImageParams, body AdvertiseImageJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAdvertiseImageRequestWithBody(server, productID, params, "application/json", bodyReader)
+}
+
+// NewAdvertiseImageRequestWithBody constructs an http.Request for the AdvertiseImage method, with any body, and a specified content type
+func NewAdvertiseImageRequestWithBody(server string, productID ProductID, params *AdvertiseImageParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/images", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Strict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "strict", *params.Strict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListSnapsRequest constructs an http.Request for the ListSnaps method
+func NewListSnapsRequest(server string, productID ProductID, params *ListSnapsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/snaps", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAdvertiseSnapRequest calls the generic AdvertiseSnap builder with application/json body
+func NewAdvertiseSnapRequest(server string, productID ProductID, params *AdvertiseSnapParams, body AdvertiseSnapJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAdvertiseSnapRequestWithBody(server, productID, params, "application/json", bodyReader)
+}
+
+// NewAdvertiseSnapRequestWithBody constructs an http.Request for the AdvertiseSnap method, with any body, and a specified content type
+func NewAdvertiseSnapRequestWithBody(server string, productID ProductID, params *AdvertiseSnapParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/snaps", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Strict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "strict", *params.Strict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListTestEventsRequest constructs an http.Request for the ListTestEvents method
+func NewListTestEventsRequest(server string, productID ProductID, params *ListTestEventsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/events", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.TestOpportunityID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "test_opportunity_id", *params.TestOpportunityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ImageUniqueID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "image_unique_id", *params.ImageUniqueID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EventType != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "event_type", *params.EventType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AgentID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "agent_id", *params.AgentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.StartDate != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "start_date", *params.StartDate, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EndDate != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "end_date", *params.EndDate, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.LastEventID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListOpportunitiesRequest constructs an http.Request for the ListOpportunities method
+func NewListOpportunitiesRequest(server string, productID ProductID, params *ListOpportunitiesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/opportunities", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ImageUniqueID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "image_unique_id", *params.ImageUniqueID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.SpecID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "spec_id", *params.SpecID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AgentID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "agent_id", *params.AgentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetOpportunityRequest constructs an http.Request for the GetOpportunity method
+func NewGetOpportunityRequest(server string, productID ProductID, testOpportunityID OpportunityID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "test_opportunity_id", testOpportunityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/opportunities/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCancelOpportunityRequest calls the generic CancelOpportunity builder with application/json body
+func NewCancelOpportunityRequest(server string, productID ProductID, testOpportunityID OpportunityID, params *CancelOpportunityParams, body CancelOpportunityJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCancelOpportunityRequestWithBody(server, productID, testOpportunityID, params, "application/json", bodyReader)
+}
+
+// NewCancelOpportunityRequestWithBody constructs an http.Request for the CancelOpportunity method, with any body, and a specified content type
+func NewCancelOpportunityRequestWithBody(server string, productID ProductID, testOpportunityID OpportunityID, params *CancelOpportunityParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "test_opportunity_id", testOpportunityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/opportunities/%s/cancel", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewReadOutputRequest constructs an http.Request for the ReadOutput method
+func NewReadOutputRequest(server string, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "test_opportunity_id", testOpportunityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/opportunities/%s/output", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Offset != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "offset", *params.Offset, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.LastEventID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewAppendOutputRequestWithBody constructs an http.Request for the AppendOutput method, with any body, and a specified content type
+func NewAppendOutputRequestWithBody(server string, productID ProductID, testOpportunityID OpportunityID, params *AppendOutputParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "test_opportunity_id", testOpportunityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/opportunities/%s/output", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "offset", params.Offset, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Lease-Token", params.LeaseToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Lease-Token", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewReleaseOpportunityRequest calls the generic ReleaseOpportunity builder with application/json body
+func NewReleaseOpportunityRequest(server string, productID ProductID, testOpportunityID OpportunityID, params *ReleaseOpportunityParams, body ReleaseOpportunityJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReleaseOpportunityRequestWithBody(server, productID, testOpportunityID, params, "application/json", bodyReader)
+}
+
+// NewReleaseOpportunityRequestWithBody constructs an http.Request for the ReleaseOpportunity method, with any body, and a specified content type
+func NewReleaseOpportunityRequestWithBody(server string, productID ProductID, testOpportunityID OpportunityID, params *ReleaseOpportunityParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "test_opportunity_id", testOpportunityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/opportunities/%s/release", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRetryOpportunityRequest constructs an http.Request for the RetryOpportunity method
+func NewRetryOpportunityRequest(server string, productID ProductID, testOpportunityID OpportunityID, params *RetryOpportunityParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "test_opportunity_id", testOpportunityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/opportunities/%s/retry", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListTestResultsRequest constructs an http.Request for the ListTestResults method
+func NewListTestResultsRequest(server string, productID ProductID, params *ListTestResultsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/results", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.StartDate != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "start_date", *params.StartDate, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EndDate != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "end_date", *params.EndDate, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ImageUniqueID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "image_unique_id", *params.ImageUniqueID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TestOpportunityID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "test_opportunity_id", *params.TestOpportunityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TestStatus != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "test_status", *params.TestStatus, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.SpecName != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "spec_name", *params.SpecName, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PrimarySnapName != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "primary_snap_name", *params.PrimarySnapName, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AgentID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "agent_id", *params.AgentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.BaseChannel != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "base_channel", *params.BaseChannel, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.UpdateChannel != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "update_channel", *params.UpdateChannel, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPostTestResultRequest calls the generic PostTestResult builder with application/json body
+func NewPostTestResultRequest(server string, productID ProductID, params *PostTestResultParams, body PostTestResultJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostTestResultRequestWithBody(server, productID, params, "application/json", bodyReader)
+}
+
+// NewPostTestResultRequestWithBody constructs an http.Request for the PostTestResult method, with any body, and a specified content type
+func NewPostTestResultRequestWithBody(server string, productID ProductID, params *PostTestResultParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/results", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetTestResultRequest constructs an http.Request for the GetTestResult method
+func NewGetTestResultRequest(server string, productID ProductID, resultID TestResultID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "result_id", resultID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/results/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetResultRawRequest constructs an http.Request for the GetResultRaw method
+func NewGetResultRawRequest(server string, productID ProductID, resultID TestResultID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "result_id", resultID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/results/%s/raw", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListResultTestsRequest constructs an http.Request for the ListResultTests method
+func NewListResultTestsRequest(server string, productID ProductID, resultID TestResultID, params *ListResultTestsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "result_id", resultID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/results/%s/tests", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Page != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetResultTestRequest constructs an http.Request for the GetResultTest method
+func NewGetResultTestRequest(server string, productID ProductID, resultID TestResultID, n TestNumber) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "result_id", resultID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "n", n, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int32"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/results/%s/tests/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetResultAttachmentRequest constructs an http.Request for the GetResultAttachment method
+func NewGetResultAttachmentRequest(server string, productID ProductID, resultID TestResultID, n TestNumber, k int32) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "result_id", resultID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "n", n, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int32"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam3 string
+
+	pathParam3, err = runtime.StyleParamWithOptions("simple", false, "k", k, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int32"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/results/%s/tests/%s/attachments/%s", pathParam0, pathParam1, pathParam2, pathParam3)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListTestSpecsRequest constructs an http.Request for the ListTestSpecs method
+func NewListTestSpecsRequest(server string, productID ProductID, params *ListTestSpecsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/testspecs", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateTestSpecRequest calls the generic CreateTestSpec builder with application/json body
+func NewCreateTestSpecRequest(server string, productID ProductID, params *CreateTestSpecParams, body CreateTestSpecJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateTestSpecRequestWithBody(server, productID, params, "application/json", bodyReader)
+}
+
+// NewCreateTestSpecRequestWithBody constructs an http.Request for the CreateTestSpec method, with any body, and a specified content type
+func NewCreateTestSpecRequestWithBody(server string, productID ProductID, params *CreateTestSpecParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/testspecs", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteTestSpecRequest constructs an http.Request for the DeleteTestSpec method
+func NewDeleteTestSpecRequest(server string, productID ProductID, specID SpecID, params *DeleteTestSpecParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "spec_id", specID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/testspecs/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetTestSpecRequest constructs an http.Request for the GetTestSpec method
+func NewGetTestSpecRequest(server string, productID ProductID, specID SpecID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "spec_id", specID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/testspecs/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateTestSpecRequest calls the generic UpdateTestSpec builder with application/json body
+func NewUpdateTestSpecRequest(server string, productID ProductID, specID SpecID, body UpdateTestSpecJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateTestSpecRequestWithBody(server, productID, specID, "application/json", bodyReader)
+}
+
+// NewUpdateTestSpecRequestWithBody constructs an http.Request for the UpdateTestSpec method, with any body, and a specified content type
+func NewUpdateTestSpecRequestWithBody(server string, productID ProductID, specID SpecID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "spec_id", specID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/testspecs/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReplaceTestSpecRequest calls the generic ReplaceTestSpec builder with application/json body
+func NewReplaceTestSpecRequest(server string, productID ProductID, specID SpecID, body ReplaceTestSpecJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReplaceTestSpecRequestWithBody(server, productID, specID, "application/json", bodyReader)
+}
+
+// NewReplaceTestSpecRequestWithBody constructs an http.Request for the ReplaceTestSpec method, with any body, and a specified content type
+func NewReplaceTestSpecRequestWithBody(server string, productID ProductID, specID SpecID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "spec_id", specID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/testspecs/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -13214,6 +20023,88 @@ func NewSendReportRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewAdvertiseSnapToAllRequest calls the generic AdvertiseSnapToAll builder with application/json body
+func NewAdvertiseSnapToAllRequest(server string, params *AdvertiseSnapToAllParams, body AdvertiseSnapToAllJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAdvertiseSnapToAllRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewAdvertiseSnapToAllRequestWithBody constructs an http.Request for the AdvertiseSnapToAll method, with any body, and a specified content type
+func NewAdvertiseSnapToAllRequestWithBody(server string, params *AdvertiseSnapToAllParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/snaps")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Strict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "strict", *params.Strict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListStatisticsRequest constructs an http.Request for the ListStatistics method
 func NewListStatisticsRequest(server string) (*http.Request, error) {
 	var err error
@@ -13241,8 +20132,8 @@ func NewListStatisticsRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
-// NewListTestResultsRequest constructs an http.Request for the ListTestResults method
-func NewListTestResultsRequest(server string, params *ListTestResultsParams) (*http.Request, error) {
+// NewSearchTestsRequest constructs an http.Request for the SearchTests method
+func NewSearchTestsRequest(server string, params *SearchTestsParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -16318,6 +23209,409 @@ func NewGetServiceVersionRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewListWebhooksRequest constructs an http.Request for the ListWebhooks method
+func NewListWebhooksRequest(server string, params *ListWebhooksParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateWebhookRequest calls the generic CreateWebhook builder with application/json body
+func NewCreateWebhookRequest(server string, params *CreateWebhookParams, body CreateWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateWebhookRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateWebhookRequestWithBody constructs an http.Request for the CreateWebhook method, with any body, and a specified content type
+func NewCreateWebhookRequestWithBody(server string, params *CreateWebhookParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteWebhookRequest constructs an http.Request for the DeleteWebhook method
+func NewDeleteWebhookRequest(server string, webhookID WebhookID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "webhook_id", webhookID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetWebhookRequest constructs an http.Request for the GetWebhook method
+func NewGetWebhookRequest(server string, webhookID WebhookID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "webhook_id", webhookID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateWebhookRequest calls the generic UpdateWebhook builder with application/json body
+func NewUpdateWebhookRequest(server string, webhookID WebhookID, body UpdateWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateWebhookRequestWithBody(server, webhookID, "application/json", bodyReader)
+}
+
+// NewUpdateWebhookRequestWithBody constructs an http.Request for the UpdateWebhook method, with any body, and a specified content type
+func NewUpdateWebhookRequestWithBody(server string, webhookID WebhookID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "webhook_id", webhookID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListDeliveriesRequest constructs an http.Request for the ListDeliveries method
+func NewListDeliveriesRequest(server string, webhookID WebhookID, params *ListDeliveriesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "webhook_id", webhookID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s/deliveries", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetDeliveryRequest constructs an http.Request for the GetDelivery method
+func NewGetDeliveryRequest(server string, webhookID WebhookID, deliveryID DeliveryID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "webhook_id", webhookID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "delivery_id", deliveryID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s/deliveries/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRetryDeliveryRequest constructs an http.Request for the RetryDelivery method
+func NewRetryDeliveryRequest(server string, webhookID WebhookID, deliveryID DeliveryID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "webhook_id", webhookID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "delivery_id", deliveryID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s/deliveries/%s/retry", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListLabVersionsRequest constructs an http.Request for the ListLabVersions method
 func NewListLabVersionsRequest(server string) (*http.Request, error) {
 	var err error
@@ -16456,6 +23750,111 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1 (the `GetVersion` operationId).
 	GetVersionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetVersionResp, error)
+
+	// ListAgentsWithResponse List agents
+	//
+	// The agents of the caller's tenant, by id.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/agents (the `ListAgents` operationId).
+	ListAgentsWithResponse(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*ListAgentsResp, error)
+
+	// RemoveAgentWithResponse Remove an agent
+	//
+	// Forgets an agent that is out of use. While it holds test opportunities it is refused with 409.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/agents/{agent_id} (the `RemoveAgent` operationId).
+	RemoveAgentWithResponse(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*RemoveAgentResp, error)
+
+	// GetAgentWithResponse Read an agent
+	//
+	// What an agent is, whether it is online, and what it holds.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/agents/{agent_id} (the `GetAgent` operationId).
+	GetAgentWithResponse(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*GetAgentResp, error)
+
+	// UpdateAgentWithBodyWithResponse Drain an agent, resume it, or take it out of service
+	//
+	// Only an agent that is `online` gets work. What it holds it keeps.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/agents/{agent_id} (the `UpdateAgent` operationId).
+	UpdateAgentWithBodyWithResponse(ctx context.Context, agentID AgentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAgentResp, error)
+
+	// UpdateAgentWithResponse Drain an agent, resume it, or take it out of service
+	//
+	// Only an agent that is `online` gets work. What it holds it keeps.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/agents/{agent_id} (the `UpdateAgent` operationId).
+	UpdateAgentWithResponse(ctx context.Context, agentID AgentID, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAgentResp, error)
+
+	// RegisterAgentWithBodyWithResponse Register an agent
+	//
+	// An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/agents/{agent_id} (the `RegisterAgent` operationId).
+	RegisterAgentWithBodyWithResponse(ctx context.Context, agentID AgentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RegisterAgentResp, error)
+
+	// RegisterAgentWithResponse Register an agent
+	//
+	// An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/agents/{agent_id} (the `RegisterAgent` operationId).
+	RegisterAgentWithResponse(ctx context.Context, agentID AgentID, body RegisterAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*RegisterAgentResp, error)
+
+	// SendHeartbeatWithBodyWithResponse Keep leases alive
+	//
+	// Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/heartbeat (the `SendHeartbeat` operationId).
+	SendHeartbeatWithBodyWithResponse(ctx context.Context, agentID AgentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendHeartbeatResp, error)
+
+	// SendHeartbeatWithResponse Keep leases alive
+	//
+	// Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/heartbeat (the `SendHeartbeat` operationId).
+	SendHeartbeatWithResponse(ctx context.Context, agentID AgentID, body SendHeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*SendHeartbeatResp, error)
+
+	// PickOpportunityWithBodyWithResponse Ask for work
+	//
+	// Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+	// under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
+	//
+	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
+	PickOpportunityWithBodyWithResponse(ctx context.Context, agentID AgentID, params *PickOpportunityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PickOpportunityResp, error)
+
+	// PickOpportunityWithResponse Ask for work
+	//
+	// Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+	// under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
+	//
+	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
+	PickOpportunityWithResponse(ctx context.Context, agentID AgentID, params *PickOpportunityParams, body PickOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*PickOpportunityResp, error)
 
 	// RunBatchWithBodyWithResponse Ask several questions at once
 	//
@@ -16737,6 +24136,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/count/{collection} (the `GetCount` operationId).
 	GetCountWithResponse(ctx context.Context, collection CollectionName, params *GetCountParams, reqEditors ...RequestEditorFn) (*GetCountResp, error)
 
+	// ListEventsWithResponse Read the event log
+	//
+	// Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
+	// after the last id it has seen misses none. With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
+	// counts like `after`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/events (the `ListEvents` operationId).
+	ListEventsWithResponse(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResp, error)
+
 	// GetFileWithResponse Read an uploaded file
 	//
 	// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Parts can be asked for.
@@ -16915,6 +24325,30 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/lab/{lab_id} (the `UpdateLab` operationId).
 	UpdateLabWithResponse(ctx context.Context, labID LabID, body UpdateLabJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateLabResp, error)
 
+	// GetOrganisationWithResponse Gone with SPI's organisations
+	//
+	// SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
+	// pattern of the path that took its place.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/orgs/{rest} (the `GetOrganisation` operationId).
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	GetOrganisationWithResponse(ctx context.Context, rest string, reqEditors ...RequestEditorFn) (*GetOrganisationResp, error)
+
+	// PostOrganisationWithResponse Gone with SPI's organisations
+	//
+	// SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
+	// pattern of the path that took its place.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/orgs/{rest} (the `PostOrganisation` operationId).
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	PostOrganisationWithResponse(ctx context.Context, rest string, reqEditors ...RequestEditorFn) (*PostOrganisationResp, error)
+
 	// PostResultWithBodyWithResponse Upload a result
 	//
 	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
@@ -16959,6 +24393,485 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/post-result (the `PostResult` operationId).
 	PostResultWithFormdataBodyWithResponse(ctx context.Context, params *PostResultParams, body PostResultFormdataRequestBody, reqEditors ...RequestEditorFn) (*PostResultResp, error)
+
+	// ListProductsWithResponse List products
+	//
+	// The products of the caller's tenant (SPI), oldest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products (the `ListProducts` operationId).
+	ListProductsWithResponse(ctx context.Context, params *ListProductsParams, reqEditors ...RequestEditorFn) (*ListProductsResp, error)
+
+	// CreateProductWithBodyWithResponse Create a product
+	//
+	// Defines a product (SPI). It belongs to the caller, and the caller's tenant sees it. `manifest` is kept byte for byte.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products (the `CreateProduct` operationId).
+	CreateProductWithBodyWithResponse(ctx context.Context, params *CreateProductParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProductResp, error)
+
+	// CreateProductWithResponse Create a product
+	//
+	// Defines a product (SPI). It belongs to the caller, and the caller's tenant sees it. `manifest` is kept byte for byte.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products (the `CreateProduct` operationId).
+	CreateProductWithResponse(ctx context.Context, params *CreateProductParams, body CreateProductJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProductResp, error)
+
+	// DeleteProductWithResponse Delete a product
+	//
+	// Deletes a product (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
+	// cancelled. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/products/{product_id} (the `DeleteProduct` operationId).
+	DeleteProductWithResponse(ctx context.Context, productID ProductID, params *DeleteProductParams, reqEditors ...RequestEditorFn) (*DeleteProductResp, error)
+
+	// GetProductWithResponse Read a product
+	//
+	// One product (SPI).
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id} (the `GetProduct` operationId).
+	GetProductWithResponse(ctx context.Context, productID ProductID, reqEditors ...RequestEditorFn) (*GetProductResp, error)
+
+	// UpdateProductWithBodyWithResponse Change some fields of a product
+	//
+	// Changes the fields that the body names (SPI). A `manifest` of null is stored as null.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/products/{product_id} (the `UpdateProduct` operationId).
+	UpdateProductWithBodyWithResponse(ctx context.Context, productID ProductID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProductResp, error)
+
+	// UpdateProductWithResponse Change some fields of a product
+	//
+	// Changes the fields that the body names (SPI). A `manifest` of null is stored as null.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/products/{product_id} (the `UpdateProduct` operationId).
+	UpdateProductWithResponse(ctx context.Context, productID ProductID, body UpdateProductJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProductResp, error)
+
+	// ReplaceProductWithBodyWithResponse Replace a product
+	//
+	// Replaces every field of a product (SPI). Opportunities that exist already keep their context.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/products/{product_id} (the `ReplaceProduct` operationId).
+	ReplaceProductWithBodyWithResponse(ctx context.Context, productID ProductID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplaceProductResp, error)
+
+	// ReplaceProductWithResponse Replace a product
+	//
+	// Replaces every field of a product (SPI). Opportunities that exist already keep their context.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/products/{product_id} (the `ReplaceProduct` operationId).
+	ReplaceProductWithResponse(ctx context.Context, productID ProductID, body ReplaceProductJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaceProductResp, error)
+
+	// ListGoldMastersWithResponse List the gold masters of a product
+	//
+	// The base images of a product (SPI's sister pages call them so), oldest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id}/gold-masters (the `ListGoldMasters` operationId).
+	ListGoldMastersWithResponse(ctx context.Context, productID ProductID, params *ListGoldMastersParams, reqEditors ...RequestEditorFn) (*ListGoldMastersResp, error)
+
+	// AdvertiseGoldMasterWithBodyWithResponse Advertise a gold master
+	//
+	// SPI: a tested combination of snap revisions. It is stored as a base image of the product (the same set on the same channel again
+	// is the same base image), counts as released when its channel is stable, and one opportunity is made for every test spec that takes it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/gold-masters (the `AdvertiseGoldMaster` operationId).
+	AdvertiseGoldMasterWithBodyWithResponse(ctx context.Context, productID ProductID, params *AdvertiseGoldMasterParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AdvertiseGoldMasterResp, error)
+
+	// AdvertiseGoldMasterWithResponse Advertise a gold master
+	//
+	// SPI: a tested combination of snap revisions. It is stored as a base image of the product (the same set on the same channel again
+	// is the same base image), counts as released when its channel is stable, and one opportunity is made for every test spec that takes it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/gold-masters (the `AdvertiseGoldMaster` operationId).
+	AdvertiseGoldMasterWithResponse(ctx context.Context, productID ProductID, params *AdvertiseGoldMasterParams, body AdvertiseGoldMasterJSONRequestBody, reqEditors ...RequestEditorFn) (*AdvertiseGoldMasterResp, error)
+
+	// GetGoldMasterWithResponse Read a gold master
+	//
+	// One base image of a product (SPI).
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id}/gold-masters/{gold_master_id} (the `GetGoldMaster` operationId).
+	GetGoldMasterWithResponse(ctx context.Context, productID ProductID, goldMasterID GoldMasterID, reqEditors ...RequestEditorFn) (*GetGoldMasterResp, error)
+
+	// UpdateGoldMasterWithBodyWithResponse Mark a gold master as released, or not
+	//
+	// SPI: a released gold master is in use by end users, so new snap revisions are tested as updates of it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/products/{product_id}/gold-masters/{gold_master_id} (the `UpdateGoldMaster` operationId).
+	UpdateGoldMasterWithBodyWithResponse(ctx context.Context, productID ProductID, goldMasterID GoldMasterID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateGoldMasterResp, error)
+
+	// UpdateGoldMasterWithResponse Mark a gold master as released, or not
+	//
+	// SPI: a released gold master is in use by end users, so new snap revisions are tested as updates of it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/products/{product_id}/gold-masters/{gold_master_id} (the `UpdateGoldMaster` operationId).
+	UpdateGoldMasterWithResponse(ctx context.Context, productID ProductID, goldMasterID GoldMasterID, body UpdateGoldMasterJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateGoldMasterResp, error)
+
+	// ListImagesWithResponse List the images that were advertised
+	//
+	// What was advertised on this path (SPI has no such list; it is ours), newest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id}/images (the `ListImages` operationId).
+	ListImagesWithResponse(ctx context.Context, productID ProductID, params *ListImagesParams, reqEditors ...RequestEditorFn) (*ListImagesResp, error)
+
+	// AdvertiseImageWithBodyWithResponse Advertise an image
+	//
+	// SPI: there is a new image for the product. One test opportunity is made for every test spec that takes it; the image's
+	// `image_unique_id` is the key under which its results are found. Advertising it again makes new opportunities in the same
+	// context. The same id with another `image_reference` is refused with 409.
+	//
+	// `image_reference` goes through to the lab's provisioning kit byte for byte; null, false, 0 and an empty string are references, too.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/images (the `AdvertiseImage` operationId).
+	AdvertiseImageWithBodyWithResponse(ctx context.Context, productID ProductID, params *AdvertiseImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AdvertiseImageResp, error)
+
+	// AdvertiseImageWithResponse Advertise an image
+	//
+	// SPI: there is a new image for the product. One test opportunity is made for every test spec that takes it; the image's
+	// `image_unique_id` is the key under which its results are found. Advertising it again makes new opportunities in the same
+	// context. The same id with another `image_reference` is refused with 409.
+	//
+	// `image_reference` goes through to the lab's provisioning kit byte for byte; null, false, 0 and an empty string are references, too.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/images (the `AdvertiseImage` operationId).
+	AdvertiseImageWithResponse(ctx context.Context, productID ProductID, params *AdvertiseImageParams, body AdvertiseImageJSONRequestBody, reqEditors ...RequestEditorFn) (*AdvertiseImageResp, error)
+
+	// ListSnapsWithResponse List the snap revisions that were advertised
+	//
+	// What was advertised on this path (SPI has no such list; it is ours), newest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id}/snaps (the `ListSnaps` operationId).
+	ListSnapsWithResponse(ctx context.Context, productID ProductID, params *ListSnapsParams, reqEditors ...RequestEditorFn) (*ListSnapsResp, error)
+
+	// AdvertiseSnapWithBodyWithResponse Advertise a snap revision
+	//
+	// SPI: there is a new revision of a snap. When the product references the snap, the revision is tested as an update of every
+	// released gold master that holds another revision of it, or, when there is none, as a fresh install: one opportunity for each
+	// of these contexts and each test spec that takes it.
+	//
+	// SPI's reference posts a gold master to this path in an example, so a body with `snaps` and no `name` is taken as a gold master.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/snaps (the `AdvertiseSnap` operationId).
+	AdvertiseSnapWithBodyWithResponse(ctx context.Context, productID ProductID, params *AdvertiseSnapParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AdvertiseSnapResp, error)
+
+	// AdvertiseSnapWithResponse Advertise a snap revision
+	//
+	// SPI: there is a new revision of a snap. When the product references the snap, the revision is tested as an update of every
+	// released gold master that holds another revision of it, or, when there is none, as a fresh install: one opportunity for each
+	// of these contexts and each test spec that takes it.
+	//
+	// SPI's reference posts a gold master to this path in an example, so a body with `snaps` and no `name` is taken as a gold master.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/snaps (the `AdvertiseSnap` operationId).
+	AdvertiseSnapWithResponse(ctx context.Context, productID ProductID, params *AdvertiseSnapParams, body AdvertiseSnapJSONRequestBody, reqEditors ...RequestEditorFn) (*AdvertiseSnapResp, error)
+
+	// ListTestEventsWithResponse Follow the progress of test opportunities
+	//
+	// SPI: for each test opportunity its log of events in time order. On the normal path these are QUEUED_FOR_AGENTS, PICKED_BY_AGENT,
+	// RESULT_POSTED and RESULT_STORED. Newest opportunities first. An unknown opportunity is an empty list, no error.
+	//
+	// With `Accept: text/event-stream` the same path streams the product's new events as Server-Sent Events; `Last-Event-ID` resumes
+	// where a client was cut off. Only the filters that an event can answer count then.
+	//
+	// Dates may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`, `20150914 175131 Z`, `2015-09-14`,
+	// with or without a zone (none is UTC). Both ends are inclusive, and an end covers the unit that it names.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/events (the `ListTestEvents` operationId).
+	ListTestEventsWithResponse(ctx context.Context, productID ProductID, params *ListTestEventsParams, reqEditors ...RequestEditorFn) (*ListTestEventsResp, error)
+
+	// ListOpportunitiesWithResponse List test opportunities
+	//
+	// The test opportunities of a product (SPI), newest first. One that waits says why.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/opportunities (the `ListOpportunities` operationId).
+	ListOpportunitiesWithResponse(ctx context.Context, productID ProductID, params *ListOpportunitiesParams, reqEditors ...RequestEditorFn) (*ListOpportunitiesResp, error)
+
+	// GetOpportunityWithResponse Read a test opportunity
+	//
+	// One test opportunity (SPI). One that waits says why.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `GetOpportunity` operationId).
+	GetOpportunityWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, reqEditors ...RequestEditorFn) (*GetOpportunityResp, error)
+
+	// CancelOpportunityWithBodyWithResponse Cancel a test opportunity
+	//
+	// One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
+	// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel (the `CancelOpportunity` operationId).
+	CancelOpportunityWithBodyWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *CancelOpportunityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelOpportunityResp, error)
+
+	// CancelOpportunityWithResponse Cancel a test opportunity
+	//
+	// One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
+	// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel (the `CancelOpportunity` operationId).
+	CancelOpportunityWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *CancelOpportunityParams, body CancelOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelOpportunityResp, error)
+
+	// ReadOutputWithResponse Read the console output of a test opportunity
+	//
+	// What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
+	// each event's id is the offset behind it, so `Last-Event-ID` resumes.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
+	ReadOutputWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams, reqEditors ...RequestEditorFn) (*ReadOutputResp, error)
+
+	// AppendOutputWithBodyWithResponse Append to the console output of a test opportunity
+	//
+	// The agent that holds the opportunity sends what its kit printed. `offset` says where it belongs: at the end of what the server has it is
+	// appended, what the server has already is left out, so that a piece may be sent again, and a gap or other bytes in the same place are 409 `conflict`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `AppendOutput` operationId).
+	AppendOutputWithBodyWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *AppendOutputParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AppendOutputResp, error)
+
+	// ReleaseOpportunityWithBodyWithResponse Give a test opportunity back
+	//
+	// The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+	// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release (the `ReleaseOpportunity` operationId).
+	ReleaseOpportunityWithBodyWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReleaseOpportunityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReleaseOpportunityResp, error)
+
+	// ReleaseOpportunityWithResponse Give a test opportunity back
+	//
+	// The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+	// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release (the `ReleaseOpportunity` operationId).
+	ReleaseOpportunityWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReleaseOpportunityParams, body ReleaseOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*ReleaseOpportunityResp, error)
+
+	// RetryOpportunityWithResponse Run a test opportunity again
+	//
+	// Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
+	// `not-final`, one whose test spec was deleted 409 `conflict`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/retry (the `RetryOpportunity` operationId).
+	RetryOpportunityWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *RetryOpportunityParams, reqEditors ...RequestEditorFn) (*RetryOpportunityResp, error)
+
+	// ListTestResultsWithResponse Query test results
+	//
+	// SPI: the results of a product, oldest first. The dates bound the time at which a result was stored, both ends inclusive; an end covers
+	// the unit that it names. They may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`,
+	// `20150914 175131 Z`, `2015-09-14`, with or without a zone (none is UTC).
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/results (the `ListTestResults` operationId).
+	ListTestResultsWithResponse(ctx context.Context, productID ProductID, params *ListTestResultsParams, reqEditors ...RequestEditorFn) (*ListTestResultsResp, error)
+
+	// PostTestResultWithBodyWithResponse Post the result of a test opportunity
+	//
+	// SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
+	// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
+	// A result whose lease ran out is taken while nobody else has picked the opportunity.
+	//
+	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
+	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/results (the `PostTestResult` operationId).
+	PostTestResultWithBodyWithResponse(ctx context.Context, productID ProductID, params *PostTestResultParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostTestResultResp, error)
+
+	// PostTestResultWithResponse Post the result of a test opportunity
+	//
+	// SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
+	// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
+	// A result whose lease ran out is taken while nobody else has picked the opportunity.
+	//
+	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
+	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/results (the `PostTestResult` operationId).
+	PostTestResultWithResponse(ctx context.Context, productID ProductID, params *PostTestResultParams, body PostTestResultJSONRequestBody, reqEditors ...RequestEditorFn) (*PostTestResultResp, error)
+
+	// GetTestResultWithResponse Read a test result
+	//
+	// One result of a test opportunity (SPI).
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id} (the `GetTestResult` operationId).
+	GetTestResultWithResponse(ctx context.Context, productID ProductID, resultID TestResultID, reqEditors ...RequestEditorFn) (*GetTestResultResp, error)
+
+	// GetResultRawWithResponse Download the file of a result
+	//
+	// The file that came with a result, unchanged, whole or a range of it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/raw (the `GetResultRaw` operationId).
+	GetResultRawWithResponse(ctx context.Context, productID ProductID, resultID TestResultID, reqEditors ...RequestEditorFn) (*GetResultRawResp, error)
+
+	// ListResultTestsWithResponse List the single tests of a result
+	//
+	// The tests in the file that came with a result, one item for each test id, in the order in which they were first seen. A result
+	// without a file has none.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests (the `ListResultTests` operationId).
+	ListResultTestsWithResponse(ctx context.Context, productID ProductID, resultID TestResultID, params *ListResultTestsParams, reqEditors ...RequestEditorFn) (*ListResultTestsResp, error)
+
+	// GetResultTestWithResponse Read a single test of a result
+	//
+	// One test of the file that came with a result, by its number.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n} (the `GetResultTest` operationId).
+	GetResultTestWithResponse(ctx context.Context, productID ProductID, resultID TestResultID, n TestNumber, reqEditors ...RequestEditorFn) (*GetResultTestResp, error)
+
+	// GetResultAttachmentWithResponse Download an attachment of a test
+	//
+	// The bytes that the runner attached to a test of the file that came with a result, whole or a range of them.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n}/attachments/{k} (the `GetResultAttachment` operationId).
+	GetResultAttachmentWithResponse(ctx context.Context, productID ProductID, resultID TestResultID, n TestNumber, k int32, reqEditors ...RequestEditorFn) (*GetResultAttachmentResp, error)
+
+	// ListTestSpecsWithResponse List the test specs of a product
+	//
+	// The test specs of a product (SPI), oldest first, which is the order in which their opportunities are made.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id}/testspecs (the `ListTestSpecs` operationId).
+	ListTestSpecsWithResponse(ctx context.Context, productID ProductID, params *ListTestSpecsParams, reqEditors ...RequestEditorFn) (*ListTestSpecsResp, error)
+
+	// CreateTestSpecWithBodyWithResponse Create a test spec
+	//
+	// Defines a test to run for a product (SPI). `test_payload` is kept byte for byte; the lab's provisioning kit understands it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/testspecs (the `CreateTestSpec` operationId).
+	CreateTestSpecWithBodyWithResponse(ctx context.Context, productID ProductID, params *CreateTestSpecParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTestSpecResp, error)
+
+	// CreateTestSpecWithResponse Create a test spec
+	//
+	// Defines a test to run for a product (SPI). `test_payload` is kept byte for byte; the lab's provisioning kit understands it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/testspecs (the `CreateTestSpec` operationId).
+	CreateTestSpecWithResponse(ctx context.Context, productID ProductID, params *CreateTestSpecParams, body CreateTestSpecJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTestSpecResp, error)
+
+	// DeleteTestSpecWithResponse Delete a test spec
+	//
+	// Deletes a test spec (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
+	// cancelled. Opportunities and results keep what they know of it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/products/{product_id}/testspecs/{spec_id} (the `DeleteTestSpec` operationId).
+	DeleteTestSpecWithResponse(ctx context.Context, productID ProductID, specID SpecID, params *DeleteTestSpecParams, reqEditors ...RequestEditorFn) (*DeleteTestSpecResp, error)
+
+	// GetTestSpecWithResponse Read a test spec
+	//
+	// One test spec (SPI).
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id}/testspecs/{spec_id} (the `GetTestSpec` operationId).
+	GetTestSpecWithResponse(ctx context.Context, productID ProductID, specID SpecID, reqEditors ...RequestEditorFn) (*GetTestSpecResp, error)
+
+	// UpdateTestSpecWithBodyWithResponse Change some fields of a test spec
+	//
+	// Changes the fields that the body names (SPI). A `platform` or `agent_group` of null means any agent.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/products/{product_id}/testspecs/{spec_id} (the `UpdateTestSpec` operationId).
+	UpdateTestSpecWithBodyWithResponse(ctx context.Context, productID ProductID, specID SpecID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateTestSpecResp, error)
+
+	// UpdateTestSpecWithResponse Change some fields of a test spec
+	//
+	// Changes the fields that the body names (SPI). A `platform` or `agent_group` of null means any agent.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/products/{product_id}/testspecs/{spec_id} (the `UpdateTestSpec` operationId).
+	UpdateTestSpecWithResponse(ctx context.Context, productID ProductID, specID SpecID, body UpdateTestSpecJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateTestSpecResp, error)
+
+	// ReplaceTestSpecWithBodyWithResponse Replace a test spec
+	//
+	// Replaces every field of a test spec (SPI). Opportunities that exist already keep what they were made with.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/products/{product_id}/testspecs/{spec_id} (the `ReplaceTestSpec` operationId).
+	ReplaceTestSpecWithBodyWithResponse(ctx context.Context, productID ProductID, specID SpecID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplaceTestSpecResp, error)
+
+	// ReplaceTestSpecWithResponse Replace a test spec
+	//
+	// Replaces every field of a test spec (SPI). Opportunities that exist already keep what they were made with.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/products/{product_id}/testspecs/{spec_id} (the `ReplaceTestSpec` operationId).
+	ReplaceTestSpecWithResponse(ctx context.Context, productID ProductID, specID SpecID, body ReplaceTestSpecJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaceTestSpecResp, error)
 
 	// ListReportsWithResponse Search reports sent by mail
 	//
@@ -17098,6 +25011,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/send (the `SendReport` operationId).
 	SendReportWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SendReportResp, error)
 
+	// AdvertiseSnapToAllWithBodyWithResponse Advertise a snap revision to every product
+	//
+	// SPI says that a snap revision is matched with all products that reference the snap. This path does so for every product that the
+	// caller sees, oldest first, all in one transaction; each entry of the answer names its product.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/snaps (the `AdvertiseSnapToAll` operationId).
+	AdvertiseSnapToAllWithBodyWithResponse(ctx context.Context, params *AdvertiseSnapToAllParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AdvertiseSnapToAllResp, error)
+
+	// AdvertiseSnapToAllWithResponse Advertise a snap revision to every product
+	//
+	// SPI says that a snap revision is matched with all products that reference the snap. This path does so for every product that the
+	// caller sees, oldest first, all in one transaction; each entry of the answer names its product.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/snaps (the `AdvertiseSnapToAll` operationId).
+	AdvertiseSnapToAllWithResponse(ctx context.Context, params *AdvertiseSnapToAllParams, body AdvertiseSnapToAllJSONRequestBody, reqEditors ...RequestEditorFn) (*AdvertiseSnapToAllResp, error)
+
 	// ListStatisticsWithResponse Read daily totals
 	//
 	// KernelCI: totals that the original adds up every day. This server does not.
@@ -17107,15 +25040,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/statistics (the `ListStatistics` operationId).
 	ListStatisticsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListStatisticsResp, error)
 
-	// ListTestResultsWithResponse Search single tests from every source
+	// SearchTestsWithResponse Search single tests from every source
 	//
 	// Slipway: single tests, whoever reported them: the tests of RefStack's runs and KernelCI's test cases. The question is written as for KernelCI's resources, the answer comes in pages,
 	// newest first: `next` and the Link header say where the following page begins. A field that a source does not have is null there.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /v1/test-results (the `ListTestResults` operationId).
-	ListTestResultsWithResponse(ctx context.Context, params *ListTestResultsParams, reqEditors ...RequestEditorFn) (*ListTestResultsResp, error)
+	// Corresponds with GET /v1/test-results (the `SearchTests` operationId).
+	SearchTestsWithResponse(ctx context.Context, params *SearchTestsParams, reqEditors ...RequestEditorFn) (*SearchTestsResp, error)
 
 	// ListTestCasesWithResponse Search test cases
 	//
@@ -17466,6 +25399,100 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/version (the `GetServiceVersion` operationId).
 	GetServiceVersionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetServiceVersionResp, error)
+
+	// ListWebhooksWithResponse List webhooks
+	//
+	// The webhooks of the caller's tenant, oldest first. Secrets are not shown.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/webhooks (the `ListWebhooks` operationId).
+	ListWebhooksWithResponse(ctx context.Context, params *ListWebhooksParams, reqEditors ...RequestEditorFn) (*ListWebhooksResp, error)
+
+	// CreateWebhookWithBodyWithResponse Have events sent to a URL
+	//
+	// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
+	// called. The secret is in this answer and nowhere else.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhookWithBodyWithResponse(ctx context.Context, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateWebhookResp, error)
+
+	// CreateWebhookWithResponse Have events sent to a URL
+	//
+	// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
+	// called. The secret is in this answer and nowhere else.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhookWithResponse(ctx context.Context, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateWebhookResp, error)
+
+	// DeleteWebhookWithResponse Delete a webhook
+	//
+	// Deletes a webhook and the record of its deliveries. What has not been delivered yet is dropped.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/webhooks/{webhook_id} (the `DeleteWebhook` operationId).
+	DeleteWebhookWithResponse(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*DeleteWebhookResp, error)
+
+	// GetWebhookWithResponse Read a webhook
+	//
+	// One webhook, without its secret.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/webhooks/{webhook_id} (the `GetWebhook` operationId).
+	GetWebhookWithResponse(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*GetWebhookResp, error)
+
+	// UpdateWebhookWithBodyWithResponse Change some fields of a webhook
+	//
+	// Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
+	UpdateWebhookWithBodyWithResponse(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateWebhookResp, error)
+
+	// UpdateWebhookWithResponse Change some fields of a webhook
+	//
+	// Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
+	UpdateWebhookWithResponse(ctx context.Context, webhookID WebhookID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateWebhookResp, error)
+
+	// ListDeliveriesWithResponse List the deliveries of a webhook
+	//
+	// What was sent or is to be sent, newest first, with every attempt.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/webhooks/{webhook_id}/deliveries (the `ListDeliveries` operationId).
+	ListDeliveriesWithResponse(ctx context.Context, webhookID WebhookID, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*ListDeliveriesResp, error)
+
+	// GetDeliveryWithResponse Read a delivery
+	//
+	// One delivery with every attempt.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id} (the `GetDelivery` operationId).
+	GetDeliveryWithResponse(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*GetDeliveryResp, error)
+
+	// RetryDeliveryWithResponse Send a delivery again
+	//
+	// Queues a delivery once more, whether it failed or not. Its `webhook-id` stays the same, so that the receiver can tell.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
+	RetryDeliveryWithResponse(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*RetryDeliveryResp, error)
 
 	// ListLabVersionsWithResponse List the versions of the lab API
 	//
@@ -18070,6 +26097,917 @@ func (r GetVersionResp) Bytes() []byte {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetVersionResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListAgentsResp200Headers the declared response headers of an HTTP 200 response for ListAgents
+type ListAgentsResp200Headers struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+// ListAgentsResp401Headers the declared response headers of an HTTP 401 response for ListAgents
+type ListAgentsResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListAgentsResp429Headers the declared response headers of an HTTP 429 response for ListAgents
+type ListAgentsResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListAgentsResp503Headers the declared response headers of an HTTP 503 response for ListAgents
+type ListAgentsResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListAgentsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AgentList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListAgentsResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListAgentsResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListAgentsResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListAgentsResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAgentsResp) GetJSON200() *AgentList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListAgentsResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListAgentsResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListAgentsResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListAgentsResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListAgentsResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListAgentsResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAgentsResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAgentsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAgentsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListAgentsResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAgentsResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RemoveAgentResp401Headers the declared response headers of an HTTP 401 response for RemoveAgent
+type RemoveAgentResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// RemoveAgentResp429Headers the declared response headers of an HTTP 429 response for RemoveAgent
+type RemoveAgentResp429Headers struct {
+	RetryAfter *int32
+}
+
+// RemoveAgentResp503Headers the declared response headers of an HTTP 503 response for RemoveAgent
+type RemoveAgentResp503Headers struct {
+	RetryAfter *int32
+}
+
+type RemoveAgentResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RemoveAgentResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RemoveAgentResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RemoveAgentResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RemoveAgentResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r RemoveAgentResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RemoveAgentResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r RemoveAgentResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r RemoveAgentResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r RemoveAgentResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r RemoveAgentResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r RemoveAgentResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RemoveAgentResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RemoveAgentResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RemoveAgentResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r RemoveAgentResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RemoveAgentResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetAgentResp401Headers the declared response headers of an HTTP 401 response for GetAgent
+type GetAgentResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetAgentResp429Headers the declared response headers of an HTTP 429 response for GetAgent
+type GetAgentResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetAgentResp503Headers the declared response headers of an HTTP 503 response for GetAgent
+type GetAgentResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetAgentResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Agent
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetAgentResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetAgentResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetAgentResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetAgentResp) GetJSON200() *Agent {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetAgentResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetAgentResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetAgentResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetAgentResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetAgentResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetAgentResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetAgentResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetAgentResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAgentResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAgentResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetAgentResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetAgentResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdateAgentResp401Headers the declared response headers of an HTTP 401 response for UpdateAgent
+type UpdateAgentResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// UpdateAgentResp429Headers the declared response headers of an HTTP 429 response for UpdateAgent
+type UpdateAgentResp429Headers struct {
+	RetryAfter *int32
+}
+
+// UpdateAgentResp503Headers the declared response headers of an HTTP 503 response for UpdateAgent
+type UpdateAgentResp503Headers struct {
+	RetryAfter *int32
+}
+
+type UpdateAgentResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Agent
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *UpdateAgentResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateAgentResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *UpdateAgentResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateAgentResp) GetJSON200() *Agent {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r UpdateAgentResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r UpdateAgentResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r UpdateAgentResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r UpdateAgentResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r UpdateAgentResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r UpdateAgentResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r UpdateAgentResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r UpdateAgentResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateAgentResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r UpdateAgentResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateAgentResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateAgentResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateAgentResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r UpdateAgentResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateAgentResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RegisterAgentResp201Headers the declared response headers of an HTTP 201 response for RegisterAgent
+type RegisterAgentResp201Headers struct {
+	Location *string
+}
+
+// RegisterAgentResp401Headers the declared response headers of an HTTP 401 response for RegisterAgent
+type RegisterAgentResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// RegisterAgentResp429Headers the declared response headers of an HTTP 429 response for RegisterAgent
+type RegisterAgentResp429Headers struct {
+	RetryAfter *int32
+}
+
+// RegisterAgentResp503Headers the declared response headers of an HTTP 503 response for RegisterAgent
+type RegisterAgentResp503Headers struct {
+	RetryAfter *int32
+}
+
+type RegisterAgentResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Agent
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Agent
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *RegisterAgentResp201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RegisterAgentResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RegisterAgentResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RegisterAgentResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RegisterAgentResp) GetJSON200() *Agent {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r RegisterAgentResp) GetJSON201() *Agent {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RegisterAgentResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r RegisterAgentResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RegisterAgentResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r RegisterAgentResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r RegisterAgentResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r RegisterAgentResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r RegisterAgentResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r RegisterAgentResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r RegisterAgentResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RegisterAgentResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RegisterAgentResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RegisterAgentResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r RegisterAgentResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RegisterAgentResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// SendHeartbeatResp401Headers the declared response headers of an HTTP 401 response for SendHeartbeat
+type SendHeartbeatResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// SendHeartbeatResp429Headers the declared response headers of an HTTP 429 response for SendHeartbeat
+type SendHeartbeatResp429Headers struct {
+	RetryAfter *int32
+}
+
+// SendHeartbeatResp503Headers the declared response headers of an HTTP 503 response for SendHeartbeat
+type SendHeartbeatResp503Headers struct {
+	RetryAfter *int32
+}
+
+type SendHeartbeatResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *HeartbeatAnswer
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *SendHeartbeatResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *SendHeartbeatResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *SendHeartbeatResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SendHeartbeatResp) GetJSON200() *HeartbeatAnswer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r SendHeartbeatResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r SendHeartbeatResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r SendHeartbeatResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r SendHeartbeatResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r SendHeartbeatResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r SendHeartbeatResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r SendHeartbeatResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r SendHeartbeatResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r SendHeartbeatResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r SendHeartbeatResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r SendHeartbeatResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SendHeartbeatResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SendHeartbeatResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r SendHeartbeatResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SendHeartbeatResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PickOpportunityResp204Headers the declared response headers of an HTTP 204 response for PickOpportunity
+type PickOpportunityResp204Headers struct {
+	RetryAfter *int32
+}
+
+// PickOpportunityResp401Headers the declared response headers of an HTTP 401 response for PickOpportunity
+type PickOpportunityResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// PickOpportunityResp429Headers the declared response headers of an HTTP 429 response for PickOpportunity
+type PickOpportunityResp429Headers struct {
+	RetryAfter *int32
+}
+
+// PickOpportunityResp503Headers the declared response headers of an HTTP 503 response for PickOpportunity
+type PickOpportunityResp503Headers struct {
+	RetryAfter *int32
+}
+
+type PickOpportunityResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PickedOpportunity
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *PickOpportunityResp204Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PickOpportunityResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PickOpportunityResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *PickOpportunityResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PickOpportunityResp) GetJSON200() *PickedOpportunity {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PickOpportunityResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PickOpportunityResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PickOpportunityResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PickOpportunityResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r PickOpportunityResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PickOpportunityResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PickOpportunityResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PickOpportunityResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PickOpportunityResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r PickOpportunityResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r PickOpportunityResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PickOpportunityResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PickOpportunityResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r PickOpportunityResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PickOpportunityResp) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -20639,6 +29577,122 @@ func (r GetCountResp) ContentType() string {
 	return ""
 }
 
+// ListEventsResp200Headers the declared response headers of an HTTP 200 response for ListEvents
+type ListEventsResp200Headers struct {
+	Link *string
+}
+
+// ListEventsResp401Headers the declared response headers of an HTTP 401 response for ListEvents
+type ListEventsResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListEventsResp429Headers the declared response headers of an HTTP 429 response for ListEvents
+type ListEventsResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListEventsResp503Headers the declared response headers of an HTTP 503 response for ListEvents
+type ListEventsResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListEventsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EventList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListEventsResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListEventsResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListEventsResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListEventsResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListEventsResp) GetJSON200() *EventList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListEventsResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListEventsResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListEventsResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListEventsResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListEventsResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListEventsResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListEventsResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListEventsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListEventsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListEventsResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListEventsResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetFileResp200Headers the declared response headers of an HTTP 200 response for GetFile
 type GetFileResp200Headers struct {
 	AcceptRanges          *string
@@ -22354,6 +31408,238 @@ func (r UpdateLabResp) ContentType() string {
 	return ""
 }
 
+// GetOrganisationResp401Headers the declared response headers of an HTTP 401 response for GetOrganisation
+type GetOrganisationResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetOrganisationResp429Headers the declared response headers of an HTTP 429 response for GetOrganisation
+type GetOrganisationResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetOrganisationResp503Headers the declared response headers of an HTTP 503 response for GetOrganisation
+type GetOrganisationResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetOrganisationResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *Gone
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetOrganisationResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetOrganisationResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetOrganisationResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetOrganisationResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetOrganisationResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetOrganisationResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetOrganisationResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetOrganisationResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r GetOrganisationResp) GetApplicationProblemJSON410() *Gone {
+	return r.ApplicationProblemJSON410
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetOrganisationResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetOrganisationResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetOrganisationResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetOrganisationResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetOrganisationResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetOrganisationResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetOrganisationResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PostOrganisationResp401Headers the declared response headers of an HTTP 401 response for PostOrganisation
+type PostOrganisationResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// PostOrganisationResp429Headers the declared response headers of an HTTP 429 response for PostOrganisation
+type PostOrganisationResp429Headers struct {
+	RetryAfter *int32
+}
+
+// PostOrganisationResp503Headers the declared response headers of an HTTP 503 response for PostOrganisation
+type PostOrganisationResp503Headers struct {
+	RetryAfter *int32
+}
+
+type PostOrganisationResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *Gone
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PostOrganisationResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PostOrganisationResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *PostOrganisationResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PostOrganisationResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PostOrganisationResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PostOrganisationResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PostOrganisationResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r PostOrganisationResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r PostOrganisationResp) GetApplicationProblemJSON410() *Gone {
+	return r.ApplicationProblemJSON410
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PostOrganisationResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r PostOrganisationResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r PostOrganisationResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostOrganisationResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostOrganisationResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r PostOrganisationResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostOrganisationResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // PostResultResp201Headers the declared response headers of an HTTP 201 response for PostResult
 type PostResultResp201Headers struct {
 	Location *string
@@ -22492,6 +31778,4547 @@ func (r PostResultResp) Bytes() []byte {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PostResultResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListProductsResp200Headers the declared response headers of an HTTP 200 response for ListProducts
+type ListProductsResp200Headers struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+// ListProductsResp401Headers the declared response headers of an HTTP 401 response for ListProducts
+type ListProductsResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListProductsResp429Headers the declared response headers of an HTTP 429 response for ListProducts
+type ListProductsResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListProductsResp503Headers the declared response headers of an HTTP 503 response for ListProducts
+type ListProductsResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListProductsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProductList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListProductsResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListProductsResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListProductsResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListProductsResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListProductsResp) GetJSON200() *ProductList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListProductsResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListProductsResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListProductsResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListProductsResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListProductsResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListProductsResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListProductsResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListProductsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListProductsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListProductsResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListProductsResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateProductResp201Headers the declared response headers of an HTTP 201 response for CreateProduct
+type CreateProductResp201Headers struct {
+	Location *string
+}
+
+// CreateProductResp401Headers the declared response headers of an HTTP 401 response for CreateProduct
+type CreateProductResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// CreateProductResp429Headers the declared response headers of an HTTP 429 response for CreateProduct
+type CreateProductResp429Headers struct {
+	RetryAfter *int32
+}
+
+// CreateProductResp503Headers the declared response headers of an HTTP 503 response for CreateProduct
+type CreateProductResp503Headers struct {
+	RetryAfter *int32
+}
+
+type CreateProductResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Product
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateProductResp201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateProductResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateProductResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateProductResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateProductResp) GetJSON201() *Product {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateProductResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateProductResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateProductResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r CreateProductResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreateProductResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateProductResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateProductResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateProductResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateProductResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateProductResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateProductResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateProductResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r CreateProductResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateProductResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteProductResp401Headers the declared response headers of an HTTP 401 response for DeleteProduct
+type DeleteProductResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// DeleteProductResp429Headers the declared response headers of an HTTP 429 response for DeleteProduct
+type DeleteProductResp429Headers struct {
+	RetryAfter *int32
+}
+
+// DeleteProductResp503Headers the declared response headers of an HTTP 503 response for DeleteProduct
+type DeleteProductResp503Headers struct {
+	RetryAfter *int32
+}
+
+type DeleteProductResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeleteProductResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteProductResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteProductResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteProductResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteProductResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteProductResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteProductResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r DeleteProductResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r DeleteProductResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteProductResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteProductResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteProductResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteProductResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteProductResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r DeleteProductResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteProductResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetProductResp401Headers the declared response headers of an HTTP 401 response for GetProduct
+type GetProductResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetProductResp429Headers the declared response headers of an HTTP 429 response for GetProduct
+type GetProductResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetProductResp503Headers the declared response headers of an HTTP 503 response for GetProduct
+type GetProductResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetProductResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Product
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetProductResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetProductResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetProductResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProductResp) GetJSON200() *Product {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetProductResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetProductResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetProductResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetProductResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetProductResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetProductResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetProductResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProductResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProductResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProductResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetProductResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProductResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdateProductResp401Headers the declared response headers of an HTTP 401 response for UpdateProduct
+type UpdateProductResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// UpdateProductResp429Headers the declared response headers of an HTTP 429 response for UpdateProduct
+type UpdateProductResp429Headers struct {
+	RetryAfter *int32
+}
+
+// UpdateProductResp503Headers the declared response headers of an HTTP 503 response for UpdateProduct
+type UpdateProductResp503Headers struct {
+	RetryAfter *int32
+}
+
+type UpdateProductResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Product
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *UpdateProductResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateProductResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *UpdateProductResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateProductResp) GetJSON200() *Product {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r UpdateProductResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r UpdateProductResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r UpdateProductResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r UpdateProductResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r UpdateProductResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r UpdateProductResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r UpdateProductResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r UpdateProductResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateProductResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r UpdateProductResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateProductResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateProductResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateProductResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r UpdateProductResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateProductResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ReplaceProductResp401Headers the declared response headers of an HTTP 401 response for ReplaceProduct
+type ReplaceProductResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ReplaceProductResp429Headers the declared response headers of an HTTP 429 response for ReplaceProduct
+type ReplaceProductResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ReplaceProductResp503Headers the declared response headers of an HTTP 503 response for ReplaceProduct
+type ReplaceProductResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ReplaceProductResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Product
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ReplaceProductResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ReplaceProductResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ReplaceProductResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReplaceProductResp) GetJSON200() *Product {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ReplaceProductResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ReplaceProductResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ReplaceProductResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ReplaceProductResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ReplaceProductResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ReplaceProductResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ReplaceProductResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r ReplaceProductResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ReplaceProductResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ReplaceProductResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ReplaceProductResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReplaceProductResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReplaceProductResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ReplaceProductResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReplaceProductResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListGoldMastersResp200Headers the declared response headers of an HTTP 200 response for ListGoldMasters
+type ListGoldMastersResp200Headers struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+// ListGoldMastersResp401Headers the declared response headers of an HTTP 401 response for ListGoldMasters
+type ListGoldMastersResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListGoldMastersResp429Headers the declared response headers of an HTTP 429 response for ListGoldMasters
+type ListGoldMastersResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListGoldMastersResp503Headers the declared response headers of an HTTP 503 response for ListGoldMasters
+type ListGoldMastersResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListGoldMastersResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GoldMasterList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListGoldMastersResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListGoldMastersResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListGoldMastersResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListGoldMastersResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListGoldMastersResp) GetJSON200() *GoldMasterList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListGoldMastersResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListGoldMastersResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListGoldMastersResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListGoldMastersResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListGoldMastersResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListGoldMastersResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListGoldMastersResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListGoldMastersResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListGoldMastersResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListGoldMastersResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListGoldMastersResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListGoldMastersResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AdvertiseGoldMasterResp401Headers the declared response headers of an HTTP 401 response for AdvertiseGoldMaster
+type AdvertiseGoldMasterResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// AdvertiseGoldMasterResp429Headers the declared response headers of an HTTP 429 response for AdvertiseGoldMaster
+type AdvertiseGoldMasterResp429Headers struct {
+	RetryAfter *int32
+}
+
+// AdvertiseGoldMasterResp503Headers the declared response headers of an HTTP 503 response for AdvertiseGoldMaster
+type AdvertiseGoldMasterResp503Headers struct {
+	RetryAfter *int32
+}
+
+type AdvertiseGoldMasterResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *OpportunityIDs
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *AdvertiseGoldMasterResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *AdvertiseGoldMasterResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *AdvertiseGoldMasterResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r AdvertiseGoldMasterResp) GetJSON201() *OpportunityIDs {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r AdvertiseGoldMasterResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r AdvertiseGoldMasterResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r AdvertiseGoldMasterResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r AdvertiseGoldMasterResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r AdvertiseGoldMasterResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r AdvertiseGoldMasterResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r AdvertiseGoldMasterResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r AdvertiseGoldMasterResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r AdvertiseGoldMasterResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r AdvertiseGoldMasterResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r AdvertiseGoldMasterResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AdvertiseGoldMasterResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AdvertiseGoldMasterResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r AdvertiseGoldMasterResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AdvertiseGoldMasterResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetGoldMasterResp401Headers the declared response headers of an HTTP 401 response for GetGoldMaster
+type GetGoldMasterResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetGoldMasterResp429Headers the declared response headers of an HTTP 429 response for GetGoldMaster
+type GetGoldMasterResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetGoldMasterResp503Headers the declared response headers of an HTTP 503 response for GetGoldMaster
+type GetGoldMasterResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetGoldMasterResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GoldMaster
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetGoldMasterResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetGoldMasterResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetGoldMasterResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetGoldMasterResp) GetJSON200() *GoldMaster {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetGoldMasterResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetGoldMasterResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetGoldMasterResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetGoldMasterResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetGoldMasterResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetGoldMasterResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetGoldMasterResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetGoldMasterResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetGoldMasterResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetGoldMasterResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetGoldMasterResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetGoldMasterResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdateGoldMasterResp401Headers the declared response headers of an HTTP 401 response for UpdateGoldMaster
+type UpdateGoldMasterResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// UpdateGoldMasterResp429Headers the declared response headers of an HTTP 429 response for UpdateGoldMaster
+type UpdateGoldMasterResp429Headers struct {
+	RetryAfter *int32
+}
+
+// UpdateGoldMasterResp503Headers the declared response headers of an HTTP 503 response for UpdateGoldMaster
+type UpdateGoldMasterResp503Headers struct {
+	RetryAfter *int32
+}
+
+type UpdateGoldMasterResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GoldMaster
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *UpdateGoldMasterResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateGoldMasterResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *UpdateGoldMasterResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateGoldMasterResp) GetJSON200() *GoldMaster {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r UpdateGoldMasterResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r UpdateGoldMasterResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r UpdateGoldMasterResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r UpdateGoldMasterResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r UpdateGoldMasterResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r UpdateGoldMasterResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r UpdateGoldMasterResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r UpdateGoldMasterResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateGoldMasterResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r UpdateGoldMasterResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateGoldMasterResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateGoldMasterResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateGoldMasterResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r UpdateGoldMasterResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateGoldMasterResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListImagesResp200Headers the declared response headers of an HTTP 200 response for ListImages
+type ListImagesResp200Headers struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+// ListImagesResp401Headers the declared response headers of an HTTP 401 response for ListImages
+type ListImagesResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListImagesResp429Headers the declared response headers of an HTTP 429 response for ListImages
+type ListImagesResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListImagesResp503Headers the declared response headers of an HTTP 503 response for ListImages
+type ListImagesResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListImagesResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AdvertisementList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListImagesResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListImagesResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListImagesResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListImagesResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListImagesResp) GetJSON200() *AdvertisementList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListImagesResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListImagesResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListImagesResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListImagesResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListImagesResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListImagesResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListImagesResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListImagesResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListImagesResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListImagesResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListImagesResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListImagesResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AdvertiseImageResp401Headers the declared response headers of an HTTP 401 response for AdvertiseImage
+type AdvertiseImageResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// AdvertiseImageResp429Headers the declared response headers of an HTTP 429 response for AdvertiseImage
+type AdvertiseImageResp429Headers struct {
+	RetryAfter *int32
+}
+
+// AdvertiseImageResp503Headers the declared response headers of an HTTP 503 response for AdvertiseImage
+type AdvertiseImageResp503Headers struct {
+	RetryAfter *int32
+}
+
+type AdvertiseImageResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *OpportunityIDs
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *AdvertiseImageResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *AdvertiseImageResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *AdvertiseImageResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r AdvertiseImageResp) GetJSON201() *OpportunityIDs {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r AdvertiseImageResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r AdvertiseImageResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r AdvertiseImageResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r AdvertiseImageResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r AdvertiseImageResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r AdvertiseImageResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r AdvertiseImageResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r AdvertiseImageResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r AdvertiseImageResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r AdvertiseImageResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r AdvertiseImageResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AdvertiseImageResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AdvertiseImageResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r AdvertiseImageResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AdvertiseImageResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListSnapsResp200Headers the declared response headers of an HTTP 200 response for ListSnaps
+type ListSnapsResp200Headers struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+// ListSnapsResp401Headers the declared response headers of an HTTP 401 response for ListSnaps
+type ListSnapsResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListSnapsResp429Headers the declared response headers of an HTTP 429 response for ListSnaps
+type ListSnapsResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListSnapsResp503Headers the declared response headers of an HTTP 503 response for ListSnaps
+type ListSnapsResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListSnapsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AdvertisementList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListSnapsResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListSnapsResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListSnapsResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListSnapsResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSnapsResp) GetJSON200() *AdvertisementList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListSnapsResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListSnapsResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListSnapsResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListSnapsResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListSnapsResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListSnapsResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListSnapsResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSnapsResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSnapsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSnapsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListSnapsResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSnapsResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AdvertiseSnapResp401Headers the declared response headers of an HTTP 401 response for AdvertiseSnap
+type AdvertiseSnapResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// AdvertiseSnapResp429Headers the declared response headers of an HTTP 429 response for AdvertiseSnap
+type AdvertiseSnapResp429Headers struct {
+	RetryAfter *int32
+}
+
+// AdvertiseSnapResp503Headers the declared response headers of an HTTP 503 response for AdvertiseSnap
+type AdvertiseSnapResp503Headers struct {
+	RetryAfter *int32
+}
+
+type AdvertiseSnapResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *OpportunityIDs
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *AdvertiseSnapResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *AdvertiseSnapResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *AdvertiseSnapResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r AdvertiseSnapResp) GetJSON201() *OpportunityIDs {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r AdvertiseSnapResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r AdvertiseSnapResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r AdvertiseSnapResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r AdvertiseSnapResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r AdvertiseSnapResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r AdvertiseSnapResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r AdvertiseSnapResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r AdvertiseSnapResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r AdvertiseSnapResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r AdvertiseSnapResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r AdvertiseSnapResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AdvertiseSnapResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AdvertiseSnapResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r AdvertiseSnapResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AdvertiseSnapResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListTestEventsResp200Headers the declared response headers of an HTTP 200 response for ListTestEvents
+type ListTestEventsResp200Headers struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+// ListTestEventsResp401Headers the declared response headers of an HTTP 401 response for ListTestEvents
+type ListTestEventsResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListTestEventsResp429Headers the declared response headers of an HTTP 429 response for ListTestEvents
+type ListTestEventsResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListTestEventsResp503Headers the declared response headers of an HTTP 503 response for ListTestEvents
+type ListTestEventsResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListTestEventsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EventLogList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListTestEventsResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListTestEventsResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListTestEventsResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListTestEventsResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListTestEventsResp) GetJSON200() *EventLogList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListTestEventsResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListTestEventsResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListTestEventsResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListTestEventsResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListTestEventsResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListTestEventsResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListTestEventsResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListTestEventsResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListTestEventsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListTestEventsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListTestEventsResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListTestEventsResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListOpportunitiesResp200Headers the declared response headers of an HTTP 200 response for ListOpportunities
+type ListOpportunitiesResp200Headers struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+// ListOpportunitiesResp401Headers the declared response headers of an HTTP 401 response for ListOpportunities
+type ListOpportunitiesResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListOpportunitiesResp429Headers the declared response headers of an HTTP 429 response for ListOpportunities
+type ListOpportunitiesResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListOpportunitiesResp503Headers the declared response headers of an HTTP 503 response for ListOpportunities
+type ListOpportunitiesResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListOpportunitiesResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OpportunityList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListOpportunitiesResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListOpportunitiesResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListOpportunitiesResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListOpportunitiesResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOpportunitiesResp) GetJSON200() *OpportunityList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListOpportunitiesResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListOpportunitiesResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListOpportunitiesResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListOpportunitiesResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListOpportunitiesResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListOpportunitiesResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListOpportunitiesResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOpportunitiesResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOpportunitiesResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOpportunitiesResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListOpportunitiesResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOpportunitiesResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetOpportunityResp401Headers the declared response headers of an HTTP 401 response for GetOpportunity
+type GetOpportunityResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetOpportunityResp429Headers the declared response headers of an HTTP 429 response for GetOpportunity
+type GetOpportunityResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetOpportunityResp503Headers the declared response headers of an HTTP 503 response for GetOpportunity
+type GetOpportunityResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetOpportunityResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Opportunity
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetOpportunityResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetOpportunityResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetOpportunityResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetOpportunityResp) GetJSON200() *Opportunity {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetOpportunityResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetOpportunityResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetOpportunityResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetOpportunityResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetOpportunityResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetOpportunityResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetOpportunityResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetOpportunityResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetOpportunityResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetOpportunityResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetOpportunityResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetOpportunityResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CancelOpportunityResp401Headers the declared response headers of an HTTP 401 response for CancelOpportunity
+type CancelOpportunityResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// CancelOpportunityResp429Headers the declared response headers of an HTTP 429 response for CancelOpportunity
+type CancelOpportunityResp429Headers struct {
+	RetryAfter *int32
+}
+
+// CancelOpportunityResp503Headers the declared response headers of an HTTP 503 response for CancelOpportunity
+type CancelOpportunityResp503Headers struct {
+	RetryAfter *int32
+}
+
+type CancelOpportunityResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Opportunity
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CancelOpportunityResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CancelOpportunityResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CancelOpportunityResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CancelOpportunityResp) GetJSON200() *Opportunity {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CancelOpportunityResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CancelOpportunityResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CancelOpportunityResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CancelOpportunityResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r CancelOpportunityResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CancelOpportunityResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CancelOpportunityResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CancelOpportunityResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CancelOpportunityResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CancelOpportunityResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CancelOpportunityResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelOpportunityResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelOpportunityResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r CancelOpportunityResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelOpportunityResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ReadOutputResp200Headers the declared response headers of an HTTP 200 response for ReadOutput
+type ReadOutputResp200Headers struct {
+	ContentSecurityPolicy *string
+	XContentTypeOptions   *string
+}
+
+// ReadOutputResp401Headers the declared response headers of an HTTP 401 response for ReadOutput
+type ReadOutputResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ReadOutputResp429Headers the declared response headers of an HTTP 429 response for ReadOutput
+type ReadOutputResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ReadOutputResp503Headers the declared response headers of an HTTP 503 response for ReadOutput
+type ReadOutputResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ReadOutputResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ReadOutputResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ReadOutputResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ReadOutputResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ReadOutputResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ReadOutputResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ReadOutputResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ReadOutputResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ReadOutputResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ReadOutputResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ReadOutputResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ReadOutputResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadOutputResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadOutputResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadOutputResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ReadOutputResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadOutputResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AppendOutputResp401Headers the declared response headers of an HTTP 401 response for AppendOutput
+type AppendOutputResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// AppendOutputResp429Headers the declared response headers of an HTTP 429 response for AppendOutput
+type AppendOutputResp429Headers struct {
+	RetryAfter *int32
+}
+
+// AppendOutputResp503Headers the declared response headers of an HTTP 503 response for AppendOutput
+type AppendOutputResp503Headers struct {
+	RetryAfter *int32
+}
+
+type AppendOutputResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OutputSize
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *AppendOutputResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *AppendOutputResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *AppendOutputResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AppendOutputResp) GetJSON200() *OutputSize {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r AppendOutputResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r AppendOutputResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r AppendOutputResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r AppendOutputResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r AppendOutputResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r AppendOutputResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r AppendOutputResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r AppendOutputResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r AppendOutputResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r AppendOutputResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r AppendOutputResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AppendOutputResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AppendOutputResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r AppendOutputResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AppendOutputResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ReleaseOpportunityResp401Headers the declared response headers of an HTTP 401 response for ReleaseOpportunity
+type ReleaseOpportunityResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ReleaseOpportunityResp429Headers the declared response headers of an HTTP 429 response for ReleaseOpportunity
+type ReleaseOpportunityResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ReleaseOpportunityResp503Headers the declared response headers of an HTTP 503 response for ReleaseOpportunity
+type ReleaseOpportunityResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ReleaseOpportunityResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Opportunity
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ReleaseOpportunityResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ReleaseOpportunityResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ReleaseOpportunityResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReleaseOpportunityResp) GetJSON200() *Opportunity {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ReleaseOpportunityResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ReleaseOpportunityResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ReleaseOpportunityResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ReleaseOpportunityResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ReleaseOpportunityResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ReleaseOpportunityResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ReleaseOpportunityResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r ReleaseOpportunityResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ReleaseOpportunityResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ReleaseOpportunityResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ReleaseOpportunityResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReleaseOpportunityResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReleaseOpportunityResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ReleaseOpportunityResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReleaseOpportunityResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RetryOpportunityResp401Headers the declared response headers of an HTTP 401 response for RetryOpportunity
+type RetryOpportunityResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// RetryOpportunityResp429Headers the declared response headers of an HTTP 429 response for RetryOpportunity
+type RetryOpportunityResp429Headers struct {
+	RetryAfter *int32
+}
+
+// RetryOpportunityResp503Headers the declared response headers of an HTTP 503 response for RetryOpportunity
+type RetryOpportunityResp503Headers struct {
+	RetryAfter *int32
+}
+
+type RetryOpportunityResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *OpportunityIDs
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RetryOpportunityResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RetryOpportunityResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RetryOpportunityResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r RetryOpportunityResp) GetJSON201() *OpportunityIDs {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RetryOpportunityResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r RetryOpportunityResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RetryOpportunityResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r RetryOpportunityResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r RetryOpportunityResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r RetryOpportunityResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r RetryOpportunityResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r RetryOpportunityResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r RetryOpportunityResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r RetryOpportunityResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RetryOpportunityResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RetryOpportunityResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RetryOpportunityResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r RetryOpportunityResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RetryOpportunityResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListTestResultsResp200Headers the declared response headers of an HTTP 200 response for ListTestResults
+type ListTestResultsResp200Headers struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+// ListTestResultsResp401Headers the declared response headers of an HTTP 401 response for ListTestResults
+type ListTestResultsResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListTestResultsResp429Headers the declared response headers of an HTTP 429 response for ListTestResults
+type ListTestResultsResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListTestResultsResp503Headers the declared response headers of an HTTP 503 response for ListTestResults
+type ListTestResultsResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListTestResultsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TestResultList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListTestResultsResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListTestResultsResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListTestResultsResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListTestResultsResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListTestResultsResp) GetJSON200() *TestResultList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListTestResultsResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListTestResultsResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListTestResultsResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListTestResultsResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListTestResultsResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListTestResultsResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListTestResultsResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListTestResultsResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListTestResultsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListTestResultsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListTestResultsResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListTestResultsResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PostTestResultResp201Headers the declared response headers of an HTTP 201 response for PostTestResult
+type PostTestResultResp201Headers struct {
+	Location *string
+}
+
+// PostTestResultResp401Headers the declared response headers of an HTTP 401 response for PostTestResult
+type PostTestResultResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// PostTestResultResp429Headers the declared response headers of an HTTP 429 response for PostTestResult
+type PostTestResultResp429Headers struct {
+	RetryAfter *int32
+}
+
+// PostTestResultResp503Headers the declared response headers of an HTTP 503 response for PostTestResult
+type PostTestResultResp503Headers struct {
+	RetryAfter *int32
+}
+
+type PostTestResultResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TestResult
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *TestResult
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PostTestResultResp201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PostTestResultResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PostTestResultResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *PostTestResultResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PostTestResultResp) GetJSON200() *TestResult {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PostTestResultResp) GetJSON201() *TestResult {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PostTestResultResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PostTestResultResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PostTestResultResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PostTestResultResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r PostTestResultResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PostTestResultResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PostTestResultResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PostTestResultResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PostTestResultResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r PostTestResultResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r PostTestResultResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostTestResultResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostTestResultResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r PostTestResultResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostTestResultResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetTestResultResp401Headers the declared response headers of an HTTP 401 response for GetTestResult
+type GetTestResultResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetTestResultResp429Headers the declared response headers of an HTTP 429 response for GetTestResult
+type GetTestResultResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetTestResultResp503Headers the declared response headers of an HTTP 503 response for GetTestResult
+type GetTestResultResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetTestResultResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TestResult
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetTestResultResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetTestResultResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetTestResultResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTestResultResp) GetJSON200() *TestResult {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetTestResultResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetTestResultResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetTestResultResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetTestResultResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetTestResultResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetTestResultResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetTestResultResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTestResultResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTestResultResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTestResultResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetTestResultResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTestResultResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetResultRawResp200Headers the declared response headers of an HTTP 200 response for GetResultRaw
+type GetResultRawResp200Headers struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+// GetResultRawResp206Headers the declared response headers of an HTTP 206 response for GetResultRaw
+type GetResultRawResp206Headers struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentRange          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+// GetResultRawResp304Headers the declared response headers of an HTTP 304 response for GetResultRaw
+type GetResultRawResp304Headers struct {
+	CacheControl *string
+	ETag         *string
+}
+
+// GetResultRawResp401Headers the declared response headers of an HTTP 401 response for GetResultRaw
+type GetResultRawResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetResultRawResp416Headers the declared response headers of an HTTP 416 response for GetResultRaw
+type GetResultRawResp416Headers struct {
+	ContentRange *string
+}
+
+// GetResultRawResp429Headers the declared response headers of an HTTP 429 response for GetResultRaw
+type GetResultRawResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetResultRawResp503Headers the declared response headers of an HTTP 503 response for GetResultRaw
+type GetResultRawResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetResultRawResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON416 the response for an HTTP 416 `application/problem+json` response
+	ApplicationProblemJSON416 *RangeNotSatisfiable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetResultRawResp200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *GetResultRawResp206Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetResultRawResp304Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetResultRawResp401Headers
+	// Headers416 the parsed response headers for an HTTP 416 response
+	Headers416 *GetResultRawResp416Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetResultRawResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetResultRawResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetResultRawResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetResultRawResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetResultRawResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetResultRawResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetResultRawResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON416 returns the response for an HTTP 416 `application/problem+json` response
+func (r GetResultRawResp) GetApplicationProblemJSON416() *RangeNotSatisfiable {
+	return r.ApplicationProblemJSON416
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetResultRawResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetResultRawResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetResultRawResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetResultRawResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetResultRawResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetResultRawResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetResultRawResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListResultTestsResp200Headers the declared response headers of an HTTP 200 response for ListResultTests
+type ListResultTestsResp200Headers struct {
+	Link *string
+}
+
+// ListResultTestsResp401Headers the declared response headers of an HTTP 401 response for ListResultTests
+type ListResultTestsResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListResultTestsResp429Headers the declared response headers of an HTTP 429 response for ListResultTests
+type ListResultTestsResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListResultTestsResp503Headers the declared response headers of an HTTP 503 response for ListResultTests
+type ListResultTestsResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListResultTestsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TestList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListResultTestsResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListResultTestsResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListResultTestsResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListResultTestsResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListResultTestsResp) GetJSON200() *TestList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListResultTestsResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListResultTestsResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListResultTestsResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListResultTestsResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListResultTestsResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListResultTestsResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListResultTestsResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListResultTestsResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListResultTestsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListResultTestsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListResultTestsResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListResultTestsResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetResultTestResp401Headers the declared response headers of an HTTP 401 response for GetResultTest
+type GetResultTestResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetResultTestResp429Headers the declared response headers of an HTTP 429 response for GetResultTest
+type GetResultTestResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetResultTestResp503Headers the declared response headers of an HTTP 503 response for GetResultTest
+type GetResultTestResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetResultTestResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Test
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetResultTestResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetResultTestResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetResultTestResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetResultTestResp) GetJSON200() *Test {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetResultTestResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetResultTestResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetResultTestResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetResultTestResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetResultTestResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetResultTestResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetResultTestResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetResultTestResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetResultTestResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetResultTestResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetResultTestResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetResultTestResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetResultAttachmentResp200Headers the declared response headers of an HTTP 200 response for GetResultAttachment
+type GetResultAttachmentResp200Headers struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+// GetResultAttachmentResp206Headers the declared response headers of an HTTP 206 response for GetResultAttachment
+type GetResultAttachmentResp206Headers struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentRange          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+// GetResultAttachmentResp304Headers the declared response headers of an HTTP 304 response for GetResultAttachment
+type GetResultAttachmentResp304Headers struct {
+	CacheControl *string
+	ETag         *string
+}
+
+// GetResultAttachmentResp401Headers the declared response headers of an HTTP 401 response for GetResultAttachment
+type GetResultAttachmentResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetResultAttachmentResp416Headers the declared response headers of an HTTP 416 response for GetResultAttachment
+type GetResultAttachmentResp416Headers struct {
+	ContentRange *string
+}
+
+// GetResultAttachmentResp429Headers the declared response headers of an HTTP 429 response for GetResultAttachment
+type GetResultAttachmentResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetResultAttachmentResp503Headers the declared response headers of an HTTP 503 response for GetResultAttachment
+type GetResultAttachmentResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetResultAttachmentResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON416 the response for an HTTP 416 `application/problem+json` response
+	ApplicationProblemJSON416 *RangeNotSatisfiable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetResultAttachmentResp200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *GetResultAttachmentResp206Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetResultAttachmentResp304Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetResultAttachmentResp401Headers
+	// Headers416 the parsed response headers for an HTTP 416 response
+	Headers416 *GetResultAttachmentResp416Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetResultAttachmentResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetResultAttachmentResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetResultAttachmentResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetResultAttachmentResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetResultAttachmentResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetResultAttachmentResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetResultAttachmentResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON416 returns the response for an HTTP 416 `application/problem+json` response
+func (r GetResultAttachmentResp) GetApplicationProblemJSON416() *RangeNotSatisfiable {
+	return r.ApplicationProblemJSON416
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetResultAttachmentResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetResultAttachmentResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetResultAttachmentResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetResultAttachmentResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetResultAttachmentResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetResultAttachmentResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetResultAttachmentResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListTestSpecsResp200Headers the declared response headers of an HTTP 200 response for ListTestSpecs
+type ListTestSpecsResp200Headers struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+// ListTestSpecsResp401Headers the declared response headers of an HTTP 401 response for ListTestSpecs
+type ListTestSpecsResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListTestSpecsResp429Headers the declared response headers of an HTTP 429 response for ListTestSpecs
+type ListTestSpecsResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListTestSpecsResp503Headers the declared response headers of an HTTP 503 response for ListTestSpecs
+type ListTestSpecsResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListTestSpecsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TestSpecList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListTestSpecsResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListTestSpecsResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListTestSpecsResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListTestSpecsResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListTestSpecsResp) GetJSON200() *TestSpecList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListTestSpecsResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListTestSpecsResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListTestSpecsResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListTestSpecsResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListTestSpecsResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListTestSpecsResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListTestSpecsResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListTestSpecsResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListTestSpecsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListTestSpecsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListTestSpecsResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListTestSpecsResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateTestSpecResp201Headers the declared response headers of an HTTP 201 response for CreateTestSpec
+type CreateTestSpecResp201Headers struct {
+	Location *string
+}
+
+// CreateTestSpecResp401Headers the declared response headers of an HTTP 401 response for CreateTestSpec
+type CreateTestSpecResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// CreateTestSpecResp429Headers the declared response headers of an HTTP 429 response for CreateTestSpec
+type CreateTestSpecResp429Headers struct {
+	RetryAfter *int32
+}
+
+// CreateTestSpecResp503Headers the declared response headers of an HTTP 503 response for CreateTestSpec
+type CreateTestSpecResp503Headers struct {
+	RetryAfter *int32
+}
+
+type CreateTestSpecResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *TestSpec
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateTestSpecResp201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateTestSpecResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateTestSpecResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateTestSpecResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateTestSpecResp) GetJSON201() *TestSpec {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateTestSpecResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateTestSpecResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateTestSpecResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateTestSpecResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r CreateTestSpecResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreateTestSpecResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateTestSpecResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateTestSpecResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateTestSpecResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateTestSpecResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateTestSpecResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateTestSpecResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateTestSpecResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r CreateTestSpecResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateTestSpecResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteTestSpecResp401Headers the declared response headers of an HTTP 401 response for DeleteTestSpec
+type DeleteTestSpecResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// DeleteTestSpecResp429Headers the declared response headers of an HTTP 429 response for DeleteTestSpec
+type DeleteTestSpecResp429Headers struct {
+	RetryAfter *int32
+}
+
+// DeleteTestSpecResp503Headers the declared response headers of an HTTP 503 response for DeleteTestSpec
+type DeleteTestSpecResp503Headers struct {
+	RetryAfter *int32
+}
+
+type DeleteTestSpecResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeleteTestSpecResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteTestSpecResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteTestSpecResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteTestSpecResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteTestSpecResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteTestSpecResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteTestSpecResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r DeleteTestSpecResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r DeleteTestSpecResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteTestSpecResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteTestSpecResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteTestSpecResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteTestSpecResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteTestSpecResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r DeleteTestSpecResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteTestSpecResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetTestSpecResp401Headers the declared response headers of an HTTP 401 response for GetTestSpec
+type GetTestSpecResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetTestSpecResp429Headers the declared response headers of an HTTP 429 response for GetTestSpec
+type GetTestSpecResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetTestSpecResp503Headers the declared response headers of an HTTP 503 response for GetTestSpec
+type GetTestSpecResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetTestSpecResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TestSpec
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetTestSpecResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetTestSpecResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetTestSpecResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTestSpecResp) GetJSON200() *TestSpec {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetTestSpecResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetTestSpecResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetTestSpecResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetTestSpecResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetTestSpecResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetTestSpecResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetTestSpecResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTestSpecResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTestSpecResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTestSpecResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetTestSpecResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTestSpecResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdateTestSpecResp401Headers the declared response headers of an HTTP 401 response for UpdateTestSpec
+type UpdateTestSpecResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// UpdateTestSpecResp429Headers the declared response headers of an HTTP 429 response for UpdateTestSpec
+type UpdateTestSpecResp429Headers struct {
+	RetryAfter *int32
+}
+
+// UpdateTestSpecResp503Headers the declared response headers of an HTTP 503 response for UpdateTestSpec
+type UpdateTestSpecResp503Headers struct {
+	RetryAfter *int32
+}
+
+type UpdateTestSpecResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TestSpec
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *UpdateTestSpecResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateTestSpecResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *UpdateTestSpecResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateTestSpecResp) GetJSON200() *TestSpec {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r UpdateTestSpecResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r UpdateTestSpecResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r UpdateTestSpecResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r UpdateTestSpecResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r UpdateTestSpecResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r UpdateTestSpecResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r UpdateTestSpecResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r UpdateTestSpecResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateTestSpecResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r UpdateTestSpecResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateTestSpecResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateTestSpecResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateTestSpecResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r UpdateTestSpecResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateTestSpecResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ReplaceTestSpecResp401Headers the declared response headers of an HTTP 401 response for ReplaceTestSpec
+type ReplaceTestSpecResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ReplaceTestSpecResp429Headers the declared response headers of an HTTP 429 response for ReplaceTestSpec
+type ReplaceTestSpecResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ReplaceTestSpecResp503Headers the declared response headers of an HTTP 503 response for ReplaceTestSpec
+type ReplaceTestSpecResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ReplaceTestSpecResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TestSpec
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ReplaceTestSpecResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ReplaceTestSpecResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ReplaceTestSpecResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReplaceTestSpecResp) GetJSON200() *TestSpec {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ReplaceTestSpecResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ReplaceTestSpecResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ReplaceTestSpecResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ReplaceTestSpecResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ReplaceTestSpecResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ReplaceTestSpecResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ReplaceTestSpecResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r ReplaceTestSpecResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ReplaceTestSpecResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ReplaceTestSpecResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ReplaceTestSpecResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReplaceTestSpecResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReplaceTestSpecResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ReplaceTestSpecResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReplaceTestSpecResp) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -24175,6 +38002,143 @@ func (r SendReportResp) ContentType() string {
 	return ""
 }
 
+// AdvertiseSnapToAllResp401Headers the declared response headers of an HTTP 401 response for AdvertiseSnapToAll
+type AdvertiseSnapToAllResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// AdvertiseSnapToAllResp429Headers the declared response headers of an HTTP 429 response for AdvertiseSnapToAll
+type AdvertiseSnapToAllResp429Headers struct {
+	RetryAfter *int32
+}
+
+// AdvertiseSnapToAllResp503Headers the declared response headers of an HTTP 503 response for AdvertiseSnapToAll
+type AdvertiseSnapToAllResp503Headers struct {
+	RetryAfter *int32
+}
+
+type AdvertiseSnapToAllResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *OpportunityIDs
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *AdvertiseSnapToAllResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *AdvertiseSnapToAllResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *AdvertiseSnapToAllResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r AdvertiseSnapToAllResp) GetJSON201() *OpportunityIDs {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r AdvertiseSnapToAllResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r AdvertiseSnapToAllResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r AdvertiseSnapToAllResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r AdvertiseSnapToAllResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r AdvertiseSnapToAllResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r AdvertiseSnapToAllResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r AdvertiseSnapToAllResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r AdvertiseSnapToAllResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r AdvertiseSnapToAllResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r AdvertiseSnapToAllResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r AdvertiseSnapToAllResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AdvertiseSnapToAllResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AdvertiseSnapToAllResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r AdvertiseSnapToAllResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AdvertiseSnapToAllResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListStatisticsResp429Headers the declared response headers of an HTTP 429 response for ListStatistics
 type ListStatisticsResp429Headers struct {
 	RetryAfter *int32
@@ -24270,31 +38234,31 @@ func (r ListStatisticsResp) ContentType() string {
 	return ""
 }
 
-// ListTestResultsResp200Headers the declared response headers of an HTTP 200 response for ListTestResults
-type ListTestResultsResp200Headers struct {
+// SearchTestsResp200Headers the declared response headers of an HTTP 200 response for SearchTests
+type SearchTestsResp200Headers struct {
 	Link *string
 }
 
-// ListTestResultsResp401Headers the declared response headers of an HTTP 401 response for ListTestResults
-type ListTestResultsResp401Headers struct {
+// SearchTestsResp401Headers the declared response headers of an HTTP 401 response for SearchTests
+type SearchTestsResp401Headers struct {
 	WWWAuthenticate *string
 }
 
-// ListTestResultsResp429Headers the declared response headers of an HTTP 429 response for ListTestResults
-type ListTestResultsResp429Headers struct {
+// SearchTestsResp429Headers the declared response headers of an HTTP 429 response for SearchTests
+type SearchTestsResp429Headers struct {
 	RetryAfter *int32
 }
 
-// ListTestResultsResp503Headers the declared response headers of an HTTP 503 response for ListTestResults
-type ListTestResultsResp503Headers struct {
+// SearchTestsResp503Headers the declared response headers of an HTTP 503 response for SearchTests
+type SearchTestsResp503Headers struct {
 	RetryAfter *int32
 }
 
-type ListTestResultsResp struct {
+type SearchTestsResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *TestResultPage
+	JSON200 *FoundTestPage
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *BadRequest
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
@@ -24308,57 +38272,57 @@ type ListTestResultsResp struct {
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *ServiceUnavailable
 	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *ListTestResultsResp200Headers
+	Headers200 *SearchTestsResp200Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
-	Headers401 *ListTestResultsResp401Headers
+	Headers401 *SearchTestsResp401Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
-	Headers429 *ListTestResultsResp429Headers
+	Headers429 *SearchTestsResp429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
-	Headers503 *ListTestResultsResp503Headers
+	Headers503 *SearchTestsResp503Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListTestResultsResp) GetJSON200() *TestResultPage {
+func (r SearchTestsResp) GetJSON200() *FoundTestPage {
 	return r.JSON200
 }
 
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r ListTestResultsResp) GetApplicationProblemJSON400() *BadRequest {
+func (r SearchTestsResp) GetApplicationProblemJSON400() *BadRequest {
 	return r.ApplicationProblemJSON400
 }
 
 // GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r ListTestResultsResp) GetApplicationProblemJSON401() *Unauthorized {
+func (r SearchTestsResp) GetApplicationProblemJSON401() *Unauthorized {
 	return r.ApplicationProblemJSON401
 }
 
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r ListTestResultsResp) GetApplicationProblemJSON403() *Forbidden {
+func (r SearchTestsResp) GetApplicationProblemJSON403() *Forbidden {
 	return r.ApplicationProblemJSON403
 }
 
 // GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
-func (r ListTestResultsResp) GetApplicationProblemJSON406() *NotAcceptable {
+func (r SearchTestsResp) GetApplicationProblemJSON406() *NotAcceptable {
 	return r.ApplicationProblemJSON406
 }
 
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r ListTestResultsResp) GetApplicationProblemJSON429() *TooManyRequests {
+func (r SearchTestsResp) GetApplicationProblemJSON429() *TooManyRequests {
 	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r ListTestResultsResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+func (r SearchTestsResp) GetApplicationProblemJSON503() *ServiceUnavailable {
 	return r.ApplicationProblemJSON503
 }
 
 // GetBody returns the raw response body bytes
-func (r ListTestResultsResp) GetBody() []byte {
+func (r SearchTestsResp) GetBody() []byte {
 	return r.Body
 }
 
 // Status returns HTTPResponse.Status
-func (r ListTestResultsResp) Status() string {
+func (r SearchTestsResp) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -24366,7 +38330,7 @@ func (r ListTestResultsResp) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ListTestResultsResp) StatusCode() int {
+func (r SearchTestsResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -24374,12 +38338,12 @@ func (r ListTestResultsResp) StatusCode() int {
 }
 
 // Bytes is a convenience method to retrieve the raw bytes from the HTTP response
-func (r ListTestResultsResp) Bytes() []byte {
+func (r SearchTestsResp) Bytes() []byte {
 	return r.Body
 }
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListTestResultsResp) ContentType() string {
+func (r SearchTestsResp) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -27400,6 +41364,1006 @@ func (r GetServiceVersionResp) ContentType() string {
 	return ""
 }
 
+// ListWebhooksResp200Headers the declared response headers of an HTTP 200 response for ListWebhooks
+type ListWebhooksResp200Headers struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+// ListWebhooksResp401Headers the declared response headers of an HTTP 401 response for ListWebhooks
+type ListWebhooksResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListWebhooksResp429Headers the declared response headers of an HTTP 429 response for ListWebhooks
+type ListWebhooksResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListWebhooksResp503Headers the declared response headers of an HTTP 503 response for ListWebhooks
+type ListWebhooksResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListWebhooksResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListWebhooksResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListWebhooksResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListWebhooksResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListWebhooksResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListWebhooksResp) GetJSON200() *WebhookList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListWebhooksResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListWebhooksResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListWebhooksResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListWebhooksResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListWebhooksResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListWebhooksResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListWebhooksResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListWebhooksResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListWebhooksResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListWebhooksResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListWebhooksResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateWebhookResp201Headers the declared response headers of an HTTP 201 response for CreateWebhook
+type CreateWebhookResp201Headers struct {
+	Location *string
+}
+
+// CreateWebhookResp401Headers the declared response headers of an HTTP 401 response for CreateWebhook
+type CreateWebhookResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// CreateWebhookResp429Headers the declared response headers of an HTTP 429 response for CreateWebhook
+type CreateWebhookResp429Headers struct {
+	RetryAfter *int32
+}
+
+// CreateWebhookResp503Headers the declared response headers of an HTTP 503 response for CreateWebhook
+type CreateWebhookResp503Headers struct {
+	RetryAfter *int32
+}
+
+type CreateWebhookResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *CreatedWebhook
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateWebhookResp201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateWebhookResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateWebhookResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateWebhookResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateWebhookResp) GetJSON201() *CreatedWebhook {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateWebhookResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateWebhookResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateWebhookResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r CreateWebhookResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreateWebhookResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateWebhookResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateWebhookResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateWebhookResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateWebhookResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateWebhookResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateWebhookResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateWebhookResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r CreateWebhookResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateWebhookResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteWebhookResp401Headers the declared response headers of an HTTP 401 response for DeleteWebhook
+type DeleteWebhookResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// DeleteWebhookResp429Headers the declared response headers of an HTTP 429 response for DeleteWebhook
+type DeleteWebhookResp429Headers struct {
+	RetryAfter *int32
+}
+
+// DeleteWebhookResp503Headers the declared response headers of an HTTP 503 response for DeleteWebhook
+type DeleteWebhookResp503Headers struct {
+	RetryAfter *int32
+}
+
+type DeleteWebhookResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeleteWebhookResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteWebhookResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteWebhookResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteWebhookResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteWebhookResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteWebhookResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteWebhookResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r DeleteWebhookResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r DeleteWebhookResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteWebhookResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteWebhookResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteWebhookResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteWebhookResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteWebhookResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r DeleteWebhookResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteWebhookResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetWebhookResp401Headers the declared response headers of an HTTP 401 response for GetWebhook
+type GetWebhookResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetWebhookResp429Headers the declared response headers of an HTTP 429 response for GetWebhook
+type GetWebhookResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetWebhookResp503Headers the declared response headers of an HTTP 503 response for GetWebhook
+type GetWebhookResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetWebhookResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Webhook
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetWebhookResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetWebhookResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetWebhookResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetWebhookResp) GetJSON200() *Webhook {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetWebhookResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetWebhookResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetWebhookResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetWebhookResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetWebhookResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetWebhookResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetWebhookResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetWebhookResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetWebhookResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetWebhookResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetWebhookResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetWebhookResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdateWebhookResp401Headers the declared response headers of an HTTP 401 response for UpdateWebhook
+type UpdateWebhookResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// UpdateWebhookResp429Headers the declared response headers of an HTTP 429 response for UpdateWebhook
+type UpdateWebhookResp429Headers struct {
+	RetryAfter *int32
+}
+
+// UpdateWebhookResp503Headers the declared response headers of an HTTP 503 response for UpdateWebhook
+type UpdateWebhookResp503Headers struct {
+	RetryAfter *int32
+}
+
+type UpdateWebhookResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Webhook
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *UpdateWebhookResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateWebhookResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *UpdateWebhookResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateWebhookResp) GetJSON200() *Webhook {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r UpdateWebhookResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r UpdateWebhookResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r UpdateWebhookResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r UpdateWebhookResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r UpdateWebhookResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r UpdateWebhookResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r UpdateWebhookResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r UpdateWebhookResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateWebhookResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r UpdateWebhookResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateWebhookResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateWebhookResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateWebhookResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r UpdateWebhookResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateWebhookResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListDeliveriesResp200Headers the declared response headers of an HTTP 200 response for ListDeliveries
+type ListDeliveriesResp200Headers struct {
+	Link        *string
+	XTotalCount *int64
+}
+
+// ListDeliveriesResp401Headers the declared response headers of an HTTP 401 response for ListDeliveries
+type ListDeliveriesResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListDeliveriesResp429Headers the declared response headers of an HTTP 429 response for ListDeliveries
+type ListDeliveriesResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListDeliveriesResp503Headers the declared response headers of an HTTP 503 response for ListDeliveries
+type ListDeliveriesResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListDeliveriesResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeliveryList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListDeliveriesResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListDeliveriesResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListDeliveriesResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListDeliveriesResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDeliveriesResp) GetJSON200() *DeliveryList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListDeliveriesResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListDeliveriesResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListDeliveriesResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListDeliveriesResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListDeliveriesResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListDeliveriesResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListDeliveriesResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDeliveriesResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDeliveriesResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDeliveriesResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListDeliveriesResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDeliveriesResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetDeliveryResp401Headers the declared response headers of an HTTP 401 response for GetDelivery
+type GetDeliveryResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetDeliveryResp429Headers the declared response headers of an HTTP 429 response for GetDelivery
+type GetDeliveryResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetDeliveryResp503Headers the declared response headers of an HTTP 503 response for GetDelivery
+type GetDeliveryResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetDeliveryResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Delivery
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetDeliveryResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetDeliveryResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetDeliveryResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetDeliveryResp) GetJSON200() *Delivery {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetDeliveryResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetDeliveryResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetDeliveryResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetDeliveryResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetDeliveryResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetDeliveryResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetDeliveryResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetDeliveryResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDeliveryResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDeliveryResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetDeliveryResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDeliveryResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RetryDeliveryResp401Headers the declared response headers of an HTTP 401 response for RetryDelivery
+type RetryDeliveryResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// RetryDeliveryResp429Headers the declared response headers of an HTTP 429 response for RetryDelivery
+type RetryDeliveryResp429Headers struct {
+	RetryAfter *int32
+}
+
+// RetryDeliveryResp503Headers the declared response headers of an HTTP 503 response for RetryDelivery
+type RetryDeliveryResp503Headers struct {
+	RetryAfter *int32
+}
+
+type RetryDeliveryResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Delivery
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RetryDeliveryResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RetryDeliveryResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RetryDeliveryResp503Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r RetryDeliveryResp) GetJSON202() *Delivery {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RetryDeliveryResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r RetryDeliveryResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RetryDeliveryResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r RetryDeliveryResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r RetryDeliveryResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r RetryDeliveryResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r RetryDeliveryResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r RetryDeliveryResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r RetryDeliveryResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r RetryDeliveryResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RetryDeliveryResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RetryDeliveryResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RetryDeliveryResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r RetryDeliveryResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RetryDeliveryResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListLabVersionsResp429Headers the declared response headers of an HTTP 429 response for ListLabVersions
 type ListLabVersionsResp429Headers struct {
 	RetryAfter *int32
@@ -27575,6 +42539,177 @@ func (c *ClientWithResponses) GetVersionWithResponse(ctx context.Context, reqEdi
 		return nil, err
 	}
 	return ParseGetVersionResp(rsp)
+}
+
+// ListAgentsWithResponse List agents
+//
+// The agents of the caller's tenant, by id.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/agents (the `ListAgents` operationId).
+func (c *ClientWithResponses) ListAgentsWithResponse(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*ListAgentsResp, error) {
+	rsp, err := c.ListAgents(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAgentsResp(rsp)
+}
+
+// RemoveAgentWithResponse Remove an agent
+//
+// Forgets an agent that is out of use. While it holds test opportunities it is refused with 409.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/agents/{agent_id} (the `RemoveAgent` operationId).
+func (c *ClientWithResponses) RemoveAgentWithResponse(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*RemoveAgentResp, error) {
+	rsp, err := c.RemoveAgent(ctx, agentID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRemoveAgentResp(rsp)
+}
+
+// GetAgentWithResponse Read an agent
+//
+// What an agent is, whether it is online, and what it holds.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/agents/{agent_id} (the `GetAgent` operationId).
+func (c *ClientWithResponses) GetAgentWithResponse(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*GetAgentResp, error) {
+	rsp, err := c.GetAgent(ctx, agentID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAgentResp(rsp)
+}
+
+// UpdateAgentWithBodyWithResponse Drain an agent, resume it, or take it out of service
+//
+// Only an agent that is `online` gets work. What it holds it keeps.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/agents/{agent_id} (the `UpdateAgent` operationId).
+func (c *ClientWithResponses) UpdateAgentWithBodyWithResponse(ctx context.Context, agentID AgentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAgentResp, error) {
+	rsp, err := c.UpdateAgentWithBody(ctx, agentID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateAgentResp(rsp)
+}
+
+// UpdateAgentWithResponse Drain an agent, resume it, or take it out of service
+//
+// Only an agent that is `online` gets work. What it holds it keeps.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/agents/{agent_id} (the `UpdateAgent` operationId).
+func (c *ClientWithResponses) UpdateAgentWithResponse(ctx context.Context, agentID AgentID, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAgentResp, error) {
+	rsp, err := c.UpdateAgent(ctx, agentID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateAgentResp(rsp)
+}
+
+// RegisterAgentWithBodyWithResponse Register an agent
+//
+// An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/agents/{agent_id} (the `RegisterAgent` operationId).
+func (c *ClientWithResponses) RegisterAgentWithBodyWithResponse(ctx context.Context, agentID AgentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RegisterAgentResp, error) {
+	rsp, err := c.RegisterAgentWithBody(ctx, agentID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRegisterAgentResp(rsp)
+}
+
+// RegisterAgentWithResponse Register an agent
+//
+// An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/agents/{agent_id} (the `RegisterAgent` operationId).
+func (c *ClientWithResponses) RegisterAgentWithResponse(ctx context.Context, agentID AgentID, body RegisterAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*RegisterAgentResp, error) {
+	rsp, err := c.RegisterAgent(ctx, agentID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRegisterAgentResp(rsp)
+}
+
+// SendHeartbeatWithBodyWithResponse Keep leases alive
+//
+// Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/agents/{agent_id}/heartbeat (the `SendHeartbeat` operationId).
+func (c *ClientWithResponses) SendHeartbeatWithBodyWithResponse(ctx context.Context, agentID AgentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendHeartbeatResp, error) {
+	rsp, err := c.SendHeartbeatWithBody(ctx, agentID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSendHeartbeatResp(rsp)
+}
+
+// SendHeartbeatWithResponse Keep leases alive
+//
+// Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/agents/{agent_id}/heartbeat (the `SendHeartbeat` operationId).
+func (c *ClientWithResponses) SendHeartbeatWithResponse(ctx context.Context, agentID AgentID, body SendHeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*SendHeartbeatResp, error) {
+	rsp, err := c.SendHeartbeat(ctx, agentID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSendHeartbeatResp(rsp)
+}
+
+// PickOpportunityWithBodyWithResponse Ask for work
+//
+// Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+// under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
+//
+// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
+func (c *ClientWithResponses) PickOpportunityWithBodyWithResponse(ctx context.Context, agentID AgentID, params *PickOpportunityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PickOpportunityResp, error) {
+	rsp, err := c.PickOpportunityWithBody(ctx, agentID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePickOpportunityResp(rsp)
+}
+
+// PickOpportunityWithResponse Ask for work
+//
+// Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+// under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
+//
+// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
+func (c *ClientWithResponses) PickOpportunityWithResponse(ctx context.Context, agentID AgentID, params *PickOpportunityParams, body PickOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*PickOpportunityResp, error) {
+	rsp, err := c.PickOpportunity(ctx, agentID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePickOpportunityResp(rsp)
 }
 
 // RunBatchWithBodyWithResponse Ask several questions at once
@@ -28031,6 +43166,23 @@ func (c *ClientWithResponses) GetCountWithResponse(ctx context.Context, collecti
 	return ParseGetCountResp(rsp)
 }
 
+// ListEventsWithResponse Read the event log
+//
+// Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
+// after the last id it has seen misses none. With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
+// counts like `after`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/events (the `ListEvents` operationId).
+func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResp, error) {
+	rsp, err := c.ListEvents(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListEventsResp(rsp)
+}
+
 // GetFileWithResponse Read an uploaded file
 //
 // Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Parts can be asked for.
@@ -28317,6 +43469,42 @@ func (c *ClientWithResponses) UpdateLabWithResponse(ctx context.Context, labID L
 	return ParseUpdateLabResp(rsp)
 }
 
+// GetOrganisationWithResponse Gone with SPI's organisations
+//
+// SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
+// pattern of the path that took its place.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/orgs/{rest} (the `GetOrganisation` operationId).
+//
+// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+func (c *ClientWithResponses) GetOrganisationWithResponse(ctx context.Context, rest string, reqEditors ...RequestEditorFn) (*GetOrganisationResp, error) {
+	rsp, err := c.GetOrganisation(ctx, rest, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetOrganisationResp(rsp)
+}
+
+// PostOrganisationWithResponse Gone with SPI's organisations
+//
+// SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
+// pattern of the path that took its place.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/orgs/{rest} (the `PostOrganisation` operationId).
+//
+// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+func (c *ClientWithResponses) PostOrganisationWithResponse(ctx context.Context, rest string, reqEditors ...RequestEditorFn) (*PostOrganisationResp, error) {
+	rsp, err := c.PostOrganisation(ctx, rest, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostOrganisationResp(rsp)
+}
+
 // PostResultWithBodyWithResponse Upload a result
 //
 // RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
@@ -28378,6 +43566,773 @@ func (c *ClientWithResponses) PostResultWithFormdataBodyWithResponse(ctx context
 		return nil, err
 	}
 	return ParsePostResultResp(rsp)
+}
+
+// ListProductsWithResponse List products
+//
+// The products of the caller's tenant (SPI), oldest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products (the `ListProducts` operationId).
+func (c *ClientWithResponses) ListProductsWithResponse(ctx context.Context, params *ListProductsParams, reqEditors ...RequestEditorFn) (*ListProductsResp, error) {
+	rsp, err := c.ListProducts(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListProductsResp(rsp)
+}
+
+// CreateProductWithBodyWithResponse Create a product
+//
+// Defines a product (SPI). It belongs to the caller, and the caller's tenant sees it. `manifest` is kept byte for byte.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products (the `CreateProduct` operationId).
+func (c *ClientWithResponses) CreateProductWithBodyWithResponse(ctx context.Context, params *CreateProductParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProductResp, error) {
+	rsp, err := c.CreateProductWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateProductResp(rsp)
+}
+
+// CreateProductWithResponse Create a product
+//
+// Defines a product (SPI). It belongs to the caller, and the caller's tenant sees it. `manifest` is kept byte for byte.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products (the `CreateProduct` operationId).
+func (c *ClientWithResponses) CreateProductWithResponse(ctx context.Context, params *CreateProductParams, body CreateProductJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProductResp, error) {
+	rsp, err := c.CreateProduct(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateProductResp(rsp)
+}
+
+// DeleteProductWithResponse Delete a product
+//
+// Deletes a product (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
+// cancelled. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/products/{product_id} (the `DeleteProduct` operationId).
+func (c *ClientWithResponses) DeleteProductWithResponse(ctx context.Context, productID ProductID, params *DeleteProductParams, reqEditors ...RequestEditorFn) (*DeleteProductResp, error) {
+	rsp, err := c.DeleteProduct(ctx, productID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteProductResp(rsp)
+}
+
+// GetProductWithResponse Read a product
+//
+// One product (SPI).
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id} (the `GetProduct` operationId).
+func (c *ClientWithResponses) GetProductWithResponse(ctx context.Context, productID ProductID, reqEditors ...RequestEditorFn) (*GetProductResp, error) {
+	rsp, err := c.GetProduct(ctx, productID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProductResp(rsp)
+}
+
+// UpdateProductWithBodyWithResponse Change some fields of a product
+//
+// Changes the fields that the body names (SPI). A `manifest` of null is stored as null.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/products/{product_id} (the `UpdateProduct` operationId).
+func (c *ClientWithResponses) UpdateProductWithBodyWithResponse(ctx context.Context, productID ProductID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProductResp, error) {
+	rsp, err := c.UpdateProductWithBody(ctx, productID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateProductResp(rsp)
+}
+
+// UpdateProductWithResponse Change some fields of a product
+//
+// Changes the fields that the body names (SPI). A `manifest` of null is stored as null.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/products/{product_id} (the `UpdateProduct` operationId).
+func (c *ClientWithResponses) UpdateProductWithResponse(ctx context.Context, productID ProductID, body UpdateProductJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProductResp, error) {
+	rsp, err := c.UpdateProduct(ctx, productID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateProductResp(rsp)
+}
+
+// ReplaceProductWithBodyWithResponse Replace a product
+//
+// Replaces every field of a product (SPI). Opportunities that exist already keep their context.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/products/{product_id} (the `ReplaceProduct` operationId).
+func (c *ClientWithResponses) ReplaceProductWithBodyWithResponse(ctx context.Context, productID ProductID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplaceProductResp, error) {
+	rsp, err := c.ReplaceProductWithBody(ctx, productID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReplaceProductResp(rsp)
+}
+
+// ReplaceProductWithResponse Replace a product
+//
+// Replaces every field of a product (SPI). Opportunities that exist already keep their context.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/products/{product_id} (the `ReplaceProduct` operationId).
+func (c *ClientWithResponses) ReplaceProductWithResponse(ctx context.Context, productID ProductID, body ReplaceProductJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaceProductResp, error) {
+	rsp, err := c.ReplaceProduct(ctx, productID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReplaceProductResp(rsp)
+}
+
+// ListGoldMastersWithResponse List the gold masters of a product
+//
+// The base images of a product (SPI's sister pages call them so), oldest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id}/gold-masters (the `ListGoldMasters` operationId).
+func (c *ClientWithResponses) ListGoldMastersWithResponse(ctx context.Context, productID ProductID, params *ListGoldMastersParams, reqEditors ...RequestEditorFn) (*ListGoldMastersResp, error) {
+	rsp, err := c.ListGoldMasters(ctx, productID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListGoldMastersResp(rsp)
+}
+
+// AdvertiseGoldMasterWithBodyWithResponse Advertise a gold master
+//
+// SPI: a tested combination of snap revisions. It is stored as a base image of the product (the same set on the same channel again
+// is the same base image), counts as released when its channel is stable, and one opportunity is made for every test spec that takes it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/gold-masters (the `AdvertiseGoldMaster` operationId).
+func (c *ClientWithResponses) AdvertiseGoldMasterWithBodyWithResponse(ctx context.Context, productID ProductID, params *AdvertiseGoldMasterParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AdvertiseGoldMasterResp, error) {
+	rsp, err := c.AdvertiseGoldMasterWithBody(ctx, productID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAdvertiseGoldMasterResp(rsp)
+}
+
+// AdvertiseGoldMasterWithResponse Advertise a gold master
+//
+// SPI: a tested combination of snap revisions. It is stored as a base image of the product (the same set on the same channel again
+// is the same base image), counts as released when its channel is stable, and one opportunity is made for every test spec that takes it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/gold-masters (the `AdvertiseGoldMaster` operationId).
+func (c *ClientWithResponses) AdvertiseGoldMasterWithResponse(ctx context.Context, productID ProductID, params *AdvertiseGoldMasterParams, body AdvertiseGoldMasterJSONRequestBody, reqEditors ...RequestEditorFn) (*AdvertiseGoldMasterResp, error) {
+	rsp, err := c.AdvertiseGoldMaster(ctx, productID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAdvertiseGoldMasterResp(rsp)
+}
+
+// GetGoldMasterWithResponse Read a gold master
+//
+// One base image of a product (SPI).
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id}/gold-masters/{gold_master_id} (the `GetGoldMaster` operationId).
+func (c *ClientWithResponses) GetGoldMasterWithResponse(ctx context.Context, productID ProductID, goldMasterID GoldMasterID, reqEditors ...RequestEditorFn) (*GetGoldMasterResp, error) {
+	rsp, err := c.GetGoldMaster(ctx, productID, goldMasterID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetGoldMasterResp(rsp)
+}
+
+// UpdateGoldMasterWithBodyWithResponse Mark a gold master as released, or not
+//
+// SPI: a released gold master is in use by end users, so new snap revisions are tested as updates of it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/products/{product_id}/gold-masters/{gold_master_id} (the `UpdateGoldMaster` operationId).
+func (c *ClientWithResponses) UpdateGoldMasterWithBodyWithResponse(ctx context.Context, productID ProductID, goldMasterID GoldMasterID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateGoldMasterResp, error) {
+	rsp, err := c.UpdateGoldMasterWithBody(ctx, productID, goldMasterID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateGoldMasterResp(rsp)
+}
+
+// UpdateGoldMasterWithResponse Mark a gold master as released, or not
+//
+// SPI: a released gold master is in use by end users, so new snap revisions are tested as updates of it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/products/{product_id}/gold-masters/{gold_master_id} (the `UpdateGoldMaster` operationId).
+func (c *ClientWithResponses) UpdateGoldMasterWithResponse(ctx context.Context, productID ProductID, goldMasterID GoldMasterID, body UpdateGoldMasterJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateGoldMasterResp, error) {
+	rsp, err := c.UpdateGoldMaster(ctx, productID, goldMasterID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateGoldMasterResp(rsp)
+}
+
+// ListImagesWithResponse List the images that were advertised
+//
+// What was advertised on this path (SPI has no such list; it is ours), newest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id}/images (the `ListImages` operationId).
+func (c *ClientWithResponses) ListImagesWithResponse(ctx context.Context, productID ProductID, params *ListImagesParams, reqEditors ...RequestEditorFn) (*ListImagesResp, error) {
+	rsp, err := c.ListImages(ctx, productID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListImagesResp(rsp)
+}
+
+// AdvertiseImageWithBodyWithResponse Advertise an image
+//
+// SPI: there is a new image for the product. One test opportunity is made for every test spec that takes it; the image's
+// `image_unique_id` is the key under which its results are found. Advertising it again makes new opportunities in the same
+// context. The same id with another `image_reference` is refused with 409.
+//
+// `image_reference` goes through to the lab's provisioning kit byte for byte; null, false, 0 and an empty string are references, too.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/images (the `AdvertiseImage` operationId).
+func (c *ClientWithResponses) AdvertiseImageWithBodyWithResponse(ctx context.Context, productID ProductID, params *AdvertiseImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AdvertiseImageResp, error) {
+	rsp, err := c.AdvertiseImageWithBody(ctx, productID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAdvertiseImageResp(rsp)
+}
+
+// AdvertiseImageWithResponse Advertise an image
+//
+// SPI: there is a new image for the product. One test opportunity is made for every test spec that takes it; the image's
+// `image_unique_id` is the key under which its results are found. Advertising it again makes new opportunities in the same
+// context. The same id with another `image_reference` is refused with 409.
+//
+// `image_reference` goes through to the lab's provisioning kit byte for byte; null, false, 0 and an empty string are references, too.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/images (the `AdvertiseImage` operationId).
+func (c *ClientWithResponses) AdvertiseImageWithResponse(ctx context.Context, productID ProductID, params *AdvertiseImageParams, body AdvertiseImageJSONRequestBody, reqEditors ...RequestEditorFn) (*AdvertiseImageResp, error) {
+	rsp, err := c.AdvertiseImage(ctx, productID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAdvertiseImageResp(rsp)
+}
+
+// ListSnapsWithResponse List the snap revisions that were advertised
+//
+// What was advertised on this path (SPI has no such list; it is ours), newest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id}/snaps (the `ListSnaps` operationId).
+func (c *ClientWithResponses) ListSnapsWithResponse(ctx context.Context, productID ProductID, params *ListSnapsParams, reqEditors ...RequestEditorFn) (*ListSnapsResp, error) {
+	rsp, err := c.ListSnaps(ctx, productID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSnapsResp(rsp)
+}
+
+// AdvertiseSnapWithBodyWithResponse Advertise a snap revision
+//
+// SPI: there is a new revision of a snap. When the product references the snap, the revision is tested as an update of every
+// released gold master that holds another revision of it, or, when there is none, as a fresh install: one opportunity for each
+// of these contexts and each test spec that takes it.
+//
+// SPI's reference posts a gold master to this path in an example, so a body with `snaps` and no `name` is taken as a gold master.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/snaps (the `AdvertiseSnap` operationId).
+func (c *ClientWithResponses) AdvertiseSnapWithBodyWithResponse(ctx context.Context, productID ProductID, params *AdvertiseSnapParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AdvertiseSnapResp, error) {
+	rsp, err := c.AdvertiseSnapWithBody(ctx, productID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAdvertiseSnapResp(rsp)
+}
+
+// AdvertiseSnapWithResponse Advertise a snap revision
+//
+// SPI: there is a new revision of a snap. When the product references the snap, the revision is tested as an update of every
+// released gold master that holds another revision of it, or, when there is none, as a fresh install: one opportunity for each
+// of these contexts and each test spec that takes it.
+//
+// SPI's reference posts a gold master to this path in an example, so a body with `snaps` and no `name` is taken as a gold master.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/snaps (the `AdvertiseSnap` operationId).
+func (c *ClientWithResponses) AdvertiseSnapWithResponse(ctx context.Context, productID ProductID, params *AdvertiseSnapParams, body AdvertiseSnapJSONRequestBody, reqEditors ...RequestEditorFn) (*AdvertiseSnapResp, error) {
+	rsp, err := c.AdvertiseSnap(ctx, productID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAdvertiseSnapResp(rsp)
+}
+
+// ListTestEventsWithResponse Follow the progress of test opportunities
+//
+// SPI: for each test opportunity its log of events in time order. On the normal path these are QUEUED_FOR_AGENTS, PICKED_BY_AGENT,
+// RESULT_POSTED and RESULT_STORED. Newest opportunities first. An unknown opportunity is an empty list, no error.
+//
+// With `Accept: text/event-stream` the same path streams the product's new events as Server-Sent Events; `Last-Event-ID` resumes
+// where a client was cut off. Only the filters that an event can answer count then.
+//
+// Dates may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`, `20150914 175131 Z`, `2015-09-14`,
+// with or without a zone (none is UTC). Both ends are inclusive, and an end covers the unit that it names.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id}/tests/events (the `ListTestEvents` operationId).
+func (c *ClientWithResponses) ListTestEventsWithResponse(ctx context.Context, productID ProductID, params *ListTestEventsParams, reqEditors ...RequestEditorFn) (*ListTestEventsResp, error) {
+	rsp, err := c.ListTestEvents(ctx, productID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListTestEventsResp(rsp)
+}
+
+// ListOpportunitiesWithResponse List test opportunities
+//
+// The test opportunities of a product (SPI), newest first. One that waits says why.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id}/tests/opportunities (the `ListOpportunities` operationId).
+func (c *ClientWithResponses) ListOpportunitiesWithResponse(ctx context.Context, productID ProductID, params *ListOpportunitiesParams, reqEditors ...RequestEditorFn) (*ListOpportunitiesResp, error) {
+	rsp, err := c.ListOpportunities(ctx, productID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOpportunitiesResp(rsp)
+}
+
+// GetOpportunityWithResponse Read a test opportunity
+//
+// One test opportunity (SPI). One that waits says why.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `GetOpportunity` operationId).
+func (c *ClientWithResponses) GetOpportunityWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, reqEditors ...RequestEditorFn) (*GetOpportunityResp, error) {
+	rsp, err := c.GetOpportunity(ctx, productID, testOpportunityID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetOpportunityResp(rsp)
+}
+
+// CancelOpportunityWithBodyWithResponse Cancel a test opportunity
+//
+// One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
+// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel (the `CancelOpportunity` operationId).
+func (c *ClientWithResponses) CancelOpportunityWithBodyWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *CancelOpportunityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelOpportunityResp, error) {
+	rsp, err := c.CancelOpportunityWithBody(ctx, productID, testOpportunityID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelOpportunityResp(rsp)
+}
+
+// CancelOpportunityWithResponse Cancel a test opportunity
+//
+// One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
+// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel (the `CancelOpportunity` operationId).
+func (c *ClientWithResponses) CancelOpportunityWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *CancelOpportunityParams, body CancelOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelOpportunityResp, error) {
+	rsp, err := c.CancelOpportunity(ctx, productID, testOpportunityID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelOpportunityResp(rsp)
+}
+
+// ReadOutputWithResponse Read the console output of a test opportunity
+//
+// What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
+// each event's id is the offset behind it, so `Last-Event-ID` resumes.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
+func (c *ClientWithResponses) ReadOutputWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams, reqEditors ...RequestEditorFn) (*ReadOutputResp, error) {
+	rsp, err := c.ReadOutput(ctx, productID, testOpportunityID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadOutputResp(rsp)
+}
+
+// AppendOutputWithBodyWithResponse Append to the console output of a test opportunity
+//
+// The agent that holds the opportunity sends what its kit printed. `offset` says where it belongs: at the end of what the server has it is
+// appended, what the server has already is left out, so that a piece may be sent again, and a gap or other bytes in the same place are 409 `conflict`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `AppendOutput` operationId).
+func (c *ClientWithResponses) AppendOutputWithBodyWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *AppendOutputParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AppendOutputResp, error) {
+	rsp, err := c.AppendOutputWithBody(ctx, productID, testOpportunityID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAppendOutputResp(rsp)
+}
+
+// ReleaseOpportunityWithBodyWithResponse Give a test opportunity back
+//
+// The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release (the `ReleaseOpportunity` operationId).
+func (c *ClientWithResponses) ReleaseOpportunityWithBodyWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReleaseOpportunityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReleaseOpportunityResp, error) {
+	rsp, err := c.ReleaseOpportunityWithBody(ctx, productID, testOpportunityID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReleaseOpportunityResp(rsp)
+}
+
+// ReleaseOpportunityWithResponse Give a test opportunity back
+//
+// The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release (the `ReleaseOpportunity` operationId).
+func (c *ClientWithResponses) ReleaseOpportunityWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReleaseOpportunityParams, body ReleaseOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*ReleaseOpportunityResp, error) {
+	rsp, err := c.ReleaseOpportunity(ctx, productID, testOpportunityID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReleaseOpportunityResp(rsp)
+}
+
+// RetryOpportunityWithResponse Run a test opportunity again
+//
+// Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
+// `not-final`, one whose test spec was deleted 409 `conflict`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/retry (the `RetryOpportunity` operationId).
+func (c *ClientWithResponses) RetryOpportunityWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *RetryOpportunityParams, reqEditors ...RequestEditorFn) (*RetryOpportunityResp, error) {
+	rsp, err := c.RetryOpportunity(ctx, productID, testOpportunityID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetryOpportunityResp(rsp)
+}
+
+// ListTestResultsWithResponse Query test results
+//
+// SPI: the results of a product, oldest first. The dates bound the time at which a result was stored, both ends inclusive; an end covers
+// the unit that it names. They may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`,
+// `20150914 175131 Z`, `2015-09-14`, with or without a zone (none is UTC).
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id}/tests/results (the `ListTestResults` operationId).
+func (c *ClientWithResponses) ListTestResultsWithResponse(ctx context.Context, productID ProductID, params *ListTestResultsParams, reqEditors ...RequestEditorFn) (*ListTestResultsResp, error) {
+	rsp, err := c.ListTestResults(ctx, productID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListTestResultsResp(rsp)
+}
+
+// PostTestResultWithBodyWithResponse Post the result of a test opportunity
+//
+// SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
+// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
+// A result whose lease ran out is taken while nobody else has picked the opportunity.
+//
+// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
+// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/tests/results (the `PostTestResult` operationId).
+func (c *ClientWithResponses) PostTestResultWithBodyWithResponse(ctx context.Context, productID ProductID, params *PostTestResultParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostTestResultResp, error) {
+	rsp, err := c.PostTestResultWithBody(ctx, productID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostTestResultResp(rsp)
+}
+
+// PostTestResultWithResponse Post the result of a test opportunity
+//
+// SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
+// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
+// A result whose lease ran out is taken while nobody else has picked the opportunity.
+//
+// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
+// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/tests/results (the `PostTestResult` operationId).
+func (c *ClientWithResponses) PostTestResultWithResponse(ctx context.Context, productID ProductID, params *PostTestResultParams, body PostTestResultJSONRequestBody, reqEditors ...RequestEditorFn) (*PostTestResultResp, error) {
+	rsp, err := c.PostTestResult(ctx, productID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostTestResultResp(rsp)
+}
+
+// GetTestResultWithResponse Read a test result
+//
+// One result of a test opportunity (SPI).
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id} (the `GetTestResult` operationId).
+func (c *ClientWithResponses) GetTestResultWithResponse(ctx context.Context, productID ProductID, resultID TestResultID, reqEditors ...RequestEditorFn) (*GetTestResultResp, error) {
+	rsp, err := c.GetTestResult(ctx, productID, resultID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTestResultResp(rsp)
+}
+
+// GetResultRawWithResponse Download the file of a result
+//
+// The file that came with a result, unchanged, whole or a range of it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/raw (the `GetResultRaw` operationId).
+func (c *ClientWithResponses) GetResultRawWithResponse(ctx context.Context, productID ProductID, resultID TestResultID, reqEditors ...RequestEditorFn) (*GetResultRawResp, error) {
+	rsp, err := c.GetResultRaw(ctx, productID, resultID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetResultRawResp(rsp)
+}
+
+// ListResultTestsWithResponse List the single tests of a result
+//
+// The tests in the file that came with a result, one item for each test id, in the order in which they were first seen. A result
+// without a file has none.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests (the `ListResultTests` operationId).
+func (c *ClientWithResponses) ListResultTestsWithResponse(ctx context.Context, productID ProductID, resultID TestResultID, params *ListResultTestsParams, reqEditors ...RequestEditorFn) (*ListResultTestsResp, error) {
+	rsp, err := c.ListResultTests(ctx, productID, resultID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListResultTestsResp(rsp)
+}
+
+// GetResultTestWithResponse Read a single test of a result
+//
+// One test of the file that came with a result, by its number.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n} (the `GetResultTest` operationId).
+func (c *ClientWithResponses) GetResultTestWithResponse(ctx context.Context, productID ProductID, resultID TestResultID, n TestNumber, reqEditors ...RequestEditorFn) (*GetResultTestResp, error) {
+	rsp, err := c.GetResultTest(ctx, productID, resultID, n, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetResultTestResp(rsp)
+}
+
+// GetResultAttachmentWithResponse Download an attachment of a test
+//
+// The bytes that the runner attached to a test of the file that came with a result, whole or a range of them.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n}/attachments/{k} (the `GetResultAttachment` operationId).
+func (c *ClientWithResponses) GetResultAttachmentWithResponse(ctx context.Context, productID ProductID, resultID TestResultID, n TestNumber, k int32, reqEditors ...RequestEditorFn) (*GetResultAttachmentResp, error) {
+	rsp, err := c.GetResultAttachment(ctx, productID, resultID, n, k, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetResultAttachmentResp(rsp)
+}
+
+// ListTestSpecsWithResponse List the test specs of a product
+//
+// The test specs of a product (SPI), oldest first, which is the order in which their opportunities are made.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id}/testspecs (the `ListTestSpecs` operationId).
+func (c *ClientWithResponses) ListTestSpecsWithResponse(ctx context.Context, productID ProductID, params *ListTestSpecsParams, reqEditors ...RequestEditorFn) (*ListTestSpecsResp, error) {
+	rsp, err := c.ListTestSpecs(ctx, productID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListTestSpecsResp(rsp)
+}
+
+// CreateTestSpecWithBodyWithResponse Create a test spec
+//
+// Defines a test to run for a product (SPI). `test_payload` is kept byte for byte; the lab's provisioning kit understands it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/testspecs (the `CreateTestSpec` operationId).
+func (c *ClientWithResponses) CreateTestSpecWithBodyWithResponse(ctx context.Context, productID ProductID, params *CreateTestSpecParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTestSpecResp, error) {
+	rsp, err := c.CreateTestSpecWithBody(ctx, productID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateTestSpecResp(rsp)
+}
+
+// CreateTestSpecWithResponse Create a test spec
+//
+// Defines a test to run for a product (SPI). `test_payload` is kept byte for byte; the lab's provisioning kit understands it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/testspecs (the `CreateTestSpec` operationId).
+func (c *ClientWithResponses) CreateTestSpecWithResponse(ctx context.Context, productID ProductID, params *CreateTestSpecParams, body CreateTestSpecJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTestSpecResp, error) {
+	rsp, err := c.CreateTestSpec(ctx, productID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateTestSpecResp(rsp)
+}
+
+// DeleteTestSpecWithResponse Delete a test spec
+//
+// Deletes a test spec (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
+// cancelled. Opportunities and results keep what they know of it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/products/{product_id}/testspecs/{spec_id} (the `DeleteTestSpec` operationId).
+func (c *ClientWithResponses) DeleteTestSpecWithResponse(ctx context.Context, productID ProductID, specID SpecID, params *DeleteTestSpecParams, reqEditors ...RequestEditorFn) (*DeleteTestSpecResp, error) {
+	rsp, err := c.DeleteTestSpec(ctx, productID, specID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteTestSpecResp(rsp)
+}
+
+// GetTestSpecWithResponse Read a test spec
+//
+// One test spec (SPI).
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id}/testspecs/{spec_id} (the `GetTestSpec` operationId).
+func (c *ClientWithResponses) GetTestSpecWithResponse(ctx context.Context, productID ProductID, specID SpecID, reqEditors ...RequestEditorFn) (*GetTestSpecResp, error) {
+	rsp, err := c.GetTestSpec(ctx, productID, specID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTestSpecResp(rsp)
+}
+
+// UpdateTestSpecWithBodyWithResponse Change some fields of a test spec
+//
+// Changes the fields that the body names (SPI). A `platform` or `agent_group` of null means any agent.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/products/{product_id}/testspecs/{spec_id} (the `UpdateTestSpec` operationId).
+func (c *ClientWithResponses) UpdateTestSpecWithBodyWithResponse(ctx context.Context, productID ProductID, specID SpecID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateTestSpecResp, error) {
+	rsp, err := c.UpdateTestSpecWithBody(ctx, productID, specID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateTestSpecResp(rsp)
+}
+
+// UpdateTestSpecWithResponse Change some fields of a test spec
+//
+// Changes the fields that the body names (SPI). A `platform` or `agent_group` of null means any agent.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/products/{product_id}/testspecs/{spec_id} (the `UpdateTestSpec` operationId).
+func (c *ClientWithResponses) UpdateTestSpecWithResponse(ctx context.Context, productID ProductID, specID SpecID, body UpdateTestSpecJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateTestSpecResp, error) {
+	rsp, err := c.UpdateTestSpec(ctx, productID, specID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateTestSpecResp(rsp)
+}
+
+// ReplaceTestSpecWithBodyWithResponse Replace a test spec
+//
+// Replaces every field of a test spec (SPI). Opportunities that exist already keep what they were made with.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/products/{product_id}/testspecs/{spec_id} (the `ReplaceTestSpec` operationId).
+func (c *ClientWithResponses) ReplaceTestSpecWithBodyWithResponse(ctx context.Context, productID ProductID, specID SpecID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplaceTestSpecResp, error) {
+	rsp, err := c.ReplaceTestSpecWithBody(ctx, productID, specID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReplaceTestSpecResp(rsp)
+}
+
+// ReplaceTestSpecWithResponse Replace a test spec
+//
+// Replaces every field of a test spec (SPI). Opportunities that exist already keep what they were made with.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/products/{product_id}/testspecs/{spec_id} (the `ReplaceTestSpec` operationId).
+func (c *ClientWithResponses) ReplaceTestSpecWithResponse(ctx context.Context, productID ProductID, specID SpecID, body ReplaceTestSpecJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaceTestSpecResp, error) {
+	rsp, err := c.ReplaceTestSpec(ctx, productID, specID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReplaceTestSpecResp(rsp)
 }
 
 // ListReportsWithResponse Search reports sent by mail
@@ -28608,6 +44563,38 @@ func (c *ClientWithResponses) SendReportWithResponse(ctx context.Context, reqEdi
 	return ParseSendReportResp(rsp)
 }
 
+// AdvertiseSnapToAllWithBodyWithResponse Advertise a snap revision to every product
+//
+// SPI says that a snap revision is matched with all products that reference the snap. This path does so for every product that the
+// caller sees, oldest first, all in one transaction; each entry of the answer names its product.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/snaps (the `AdvertiseSnapToAll` operationId).
+func (c *ClientWithResponses) AdvertiseSnapToAllWithBodyWithResponse(ctx context.Context, params *AdvertiseSnapToAllParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AdvertiseSnapToAllResp, error) {
+	rsp, err := c.AdvertiseSnapToAllWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAdvertiseSnapToAllResp(rsp)
+}
+
+// AdvertiseSnapToAllWithResponse Advertise a snap revision to every product
+//
+// SPI says that a snap revision is matched with all products that reference the snap. This path does so for every product that the
+// caller sees, oldest first, all in one transaction; each entry of the answer names its product.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/snaps (the `AdvertiseSnapToAll` operationId).
+func (c *ClientWithResponses) AdvertiseSnapToAllWithResponse(ctx context.Context, params *AdvertiseSnapToAllParams, body AdvertiseSnapToAllJSONRequestBody, reqEditors ...RequestEditorFn) (*AdvertiseSnapToAllResp, error) {
+	rsp, err := c.AdvertiseSnapToAll(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAdvertiseSnapToAllResp(rsp)
+}
+
 // ListStatisticsWithResponse Read daily totals
 //
 // KernelCI: totals that the original adds up every day. This server does not.
@@ -28623,20 +44610,20 @@ func (c *ClientWithResponses) ListStatisticsWithResponse(ctx context.Context, re
 	return ParseListStatisticsResp(rsp)
 }
 
-// ListTestResultsWithResponse Search single tests from every source
+// SearchTestsWithResponse Search single tests from every source
 //
 // Slipway: single tests, whoever reported them: the tests of RefStack's runs and KernelCI's test cases. The question is written as for KernelCI's resources, the answer comes in pages,
 // newest first: `next` and the Link header say where the following page begins. A field that a source does not have is null there.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /v1/test-results (the `ListTestResults` operationId).
-func (c *ClientWithResponses) ListTestResultsWithResponse(ctx context.Context, params *ListTestResultsParams, reqEditors ...RequestEditorFn) (*ListTestResultsResp, error) {
-	rsp, err := c.ListTestResults(ctx, params, reqEditors...)
+// Corresponds with GET /v1/test-results (the `SearchTests` operationId).
+func (c *ClientWithResponses) SearchTestsWithResponse(ctx context.Context, params *SearchTestsParams, reqEditors ...RequestEditorFn) (*SearchTestsResp, error) {
+	rsp, err := c.SearchTests(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseListTestResultsResp(rsp)
+	return ParseSearchTestsResp(rsp)
 }
 
 // ListTestCasesWithResponse Search test cases
@@ -29209,6 +45196,160 @@ func (c *ClientWithResponses) GetServiceVersionWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseGetServiceVersionResp(rsp)
+}
+
+// ListWebhooksWithResponse List webhooks
+//
+// The webhooks of the caller's tenant, oldest first. Secrets are not shown.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/webhooks (the `ListWebhooks` operationId).
+func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, params *ListWebhooksParams, reqEditors ...RequestEditorFn) (*ListWebhooksResp, error) {
+	rsp, err := c.ListWebhooks(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListWebhooksResp(rsp)
+}
+
+// CreateWebhookWithBodyWithResponse Have events sent to a URL
+//
+// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
+// called. The secret is in this answer and nowhere else.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Context, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateWebhookResp, error) {
+	rsp, err := c.CreateWebhookWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateWebhookResp(rsp)
+}
+
+// CreateWebhookWithResponse Have events sent to a URL
+//
+// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
+// called. The secret is in this answer and nowhere else.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+func (c *ClientWithResponses) CreateWebhookWithResponse(ctx context.Context, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateWebhookResp, error) {
+	rsp, err := c.CreateWebhook(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateWebhookResp(rsp)
+}
+
+// DeleteWebhookWithResponse Delete a webhook
+//
+// Deletes a webhook and the record of its deliveries. What has not been delivered yet is dropped.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/webhooks/{webhook_id} (the `DeleteWebhook` operationId).
+func (c *ClientWithResponses) DeleteWebhookWithResponse(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*DeleteWebhookResp, error) {
+	rsp, err := c.DeleteWebhook(ctx, webhookID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteWebhookResp(rsp)
+}
+
+// GetWebhookWithResponse Read a webhook
+//
+// One webhook, without its secret.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/webhooks/{webhook_id} (the `GetWebhook` operationId).
+func (c *ClientWithResponses) GetWebhookWithResponse(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*GetWebhookResp, error) {
+	rsp, err := c.GetWebhook(ctx, webhookID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetWebhookResp(rsp)
+}
+
+// UpdateWebhookWithBodyWithResponse Change some fields of a webhook
+//
+// Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
+func (c *ClientWithResponses) UpdateWebhookWithBodyWithResponse(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateWebhookResp, error) {
+	rsp, err := c.UpdateWebhookWithBody(ctx, webhookID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateWebhookResp(rsp)
+}
+
+// UpdateWebhookWithResponse Change some fields of a webhook
+//
+// Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
+func (c *ClientWithResponses) UpdateWebhookWithResponse(ctx context.Context, webhookID WebhookID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateWebhookResp, error) {
+	rsp, err := c.UpdateWebhook(ctx, webhookID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateWebhookResp(rsp)
+}
+
+// ListDeliveriesWithResponse List the deliveries of a webhook
+//
+// What was sent or is to be sent, newest first, with every attempt.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/webhooks/{webhook_id}/deliveries (the `ListDeliveries` operationId).
+func (c *ClientWithResponses) ListDeliveriesWithResponse(ctx context.Context, webhookID WebhookID, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*ListDeliveriesResp, error) {
+	rsp, err := c.ListDeliveries(ctx, webhookID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDeliveriesResp(rsp)
+}
+
+// GetDeliveryWithResponse Read a delivery
+//
+// One delivery with every attempt.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id} (the `GetDelivery` operationId).
+func (c *ClientWithResponses) GetDeliveryWithResponse(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*GetDeliveryResp, error) {
+	rsp, err := c.GetDelivery(ctx, webhookID, deliveryID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDeliveryResp(rsp)
+}
+
+// RetryDeliveryWithResponse Send a delivery again
+//
+// Queues a delivery once more, whether it failed or not. Its `webhook-id` stays the same, so that the receiver can tell.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
+func (c *ClientWithResponses) RetryDeliveryWithResponse(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*RetryDeliveryResp, error) {
+	rsp, err := c.RetryDelivery(ctx, webhookID, deliveryID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetryDeliveryResp(rsp)
 }
 
 // ListLabVersionsWithResponse List the versions of the lab API
@@ -29837,6 +45978,882 @@ func ParseGetVersionResp(rsp *http.Response) (*GetVersionResp, error) {
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetVersionResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListAgentsResp parses an HTTP response from a ListAgentsWithResponse call
+func ParseListAgentsResp(rsp *http.Response) (*ListAgentsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAgentsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AgentList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListAgentsResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCount = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListAgentsResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListAgentsResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListAgentsResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRemoveAgentResp parses an HTTP response from a RemoveAgentWithResponse call
+func ParseRemoveAgentResp(rsp *http.Response) (*RemoveAgentResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RemoveAgentResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers RemoveAgentResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers RemoveAgentResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers RemoveAgentResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetAgentResp parses an HTTP response from a GetAgentWithResponse call
+func ParseGetAgentResp(rsp *http.Response) (*GetAgentResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAgentResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Agent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetAgentResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetAgentResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetAgentResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUpdateAgentResp parses an HTTP response from a UpdateAgentWithResponse call
+func ParseUpdateAgentResp(rsp *http.Response) (*UpdateAgentResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateAgentResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Agent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers UpdateAgentResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateAgentResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers UpdateAgentResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRegisterAgentResp parses an HTTP response from a RegisterAgentWithResponse call
+func ParseRegisterAgentResp(rsp *http.Response) (*RegisterAgentResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RegisterAgentResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Agent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Agent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers RegisterAgentResp201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers RegisterAgentResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers RegisterAgentResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers RegisterAgentResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSendHeartbeatResp parses an HTTP response from a SendHeartbeatWithResponse call
+func ParseSendHeartbeatResp(rsp *http.Response) (*SendHeartbeatResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SendHeartbeatResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest HeartbeatAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers SendHeartbeatResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers SendHeartbeatResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers SendHeartbeatResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePickOpportunityResp parses an HTTP response from a PickOpportunityWithResponse call
+func ParsePickOpportunityResp(rsp *http.Response) (*PickOpportunityResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PickOpportunityResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PickedOpportunity
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers PickOpportunityResp204Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers204 = &headers
+	case rsp.StatusCode == 401:
+		var headers PickOpportunityResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PickOpportunityResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers PickOpportunityResp503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -32259,6 +49276,120 @@ func ParseGetCountResp(rsp *http.Response) (*GetCountResp, error) {
 	return response, nil
 }
 
+// ParseListEventsResp parses an HTTP response from a ListEventsWithResponse call
+func ParseListEventsResp(rsp *http.Response) (*ListEventsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListEventsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EventList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/event-stream) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListEventsResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListEventsResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListEventsResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListEventsResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseGetFileResp parses an HTTP response from a GetFileWithResponse call
 func ParseGetFileResp(rsp *http.Response) (*GetFileResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -33992,6 +51123,222 @@ func ParseUpdateLabResp(rsp *http.Response) (*UpdateLabResp, error) {
 	return response, nil
 }
 
+// ParseGetOrganisationResp parses an HTTP response from a GetOrganisationWithResponse call
+func ParseGetOrganisationResp(rsp *http.Response) (*GetOrganisationResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetOrganisationResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest Gone
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetOrganisationResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetOrganisationResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetOrganisationResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePostOrganisationResp parses an HTTP response from a PostOrganisationWithResponse call
+func ParsePostOrganisationResp(rsp *http.Response) (*PostOrganisationResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostOrganisationResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest Gone
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers PostOrganisationResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PostOrganisationResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers PostOrganisationResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParsePostResultResp parses an HTTP response from a PostResultWithResponse call
 func ParsePostResultResp(rsp *http.Response) (*PostResultResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -34118,6 +51465,4543 @@ func ParsePostResultResp(rsp *http.Response) (*PostResultResp, error) {
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers PostResultResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListProductsResp parses an HTTP response from a ListProductsWithResponse call
+func ParseListProductsResp(rsp *http.Response) (*ListProductsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListProductsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProductList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListProductsResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCount = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListProductsResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListProductsResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListProductsResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateProductResp parses an HTTP response from a CreateProductWithResponse call
+func ParseCreateProductResp(rsp *http.Response) (*CreateProductResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateProductResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Product
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateProductResp201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreateProductResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateProductResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateProductResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteProductResp parses an HTTP response from a DeleteProductWithResponse call
+func ParseDeleteProductResp(rsp *http.Response) (*DeleteProductResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteProductResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers DeleteProductResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteProductResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteProductResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetProductResp parses an HTTP response from a GetProductWithResponse call
+func ParseGetProductResp(rsp *http.Response) (*GetProductResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProductResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Product
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetProductResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetProductResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetProductResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUpdateProductResp parses an HTTP response from a UpdateProductWithResponse call
+func ParseUpdateProductResp(rsp *http.Response) (*UpdateProductResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateProductResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Product
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers UpdateProductResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateProductResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers UpdateProductResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseReplaceProductResp parses an HTTP response from a ReplaceProductWithResponse call
+func ParseReplaceProductResp(rsp *http.Response) (*ReplaceProductResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReplaceProductResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Product
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ReplaceProductResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ReplaceProductResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ReplaceProductResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListGoldMastersResp parses an HTTP response from a ListGoldMastersWithResponse call
+func ParseListGoldMastersResp(rsp *http.Response) (*ListGoldMastersResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListGoldMastersResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GoldMasterList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListGoldMastersResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCount = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListGoldMastersResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListGoldMastersResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListGoldMastersResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAdvertiseGoldMasterResp parses an HTTP response from a AdvertiseGoldMasterWithResponse call
+func ParseAdvertiseGoldMasterResp(rsp *http.Response) (*AdvertiseGoldMasterResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AdvertiseGoldMasterResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest OpportunityIDs
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers AdvertiseGoldMasterResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers AdvertiseGoldMasterResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers AdvertiseGoldMasterResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetGoldMasterResp parses an HTTP response from a GetGoldMasterWithResponse call
+func ParseGetGoldMasterResp(rsp *http.Response) (*GetGoldMasterResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetGoldMasterResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GoldMaster
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetGoldMasterResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetGoldMasterResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetGoldMasterResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUpdateGoldMasterResp parses an HTTP response from a UpdateGoldMasterWithResponse call
+func ParseUpdateGoldMasterResp(rsp *http.Response) (*UpdateGoldMasterResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateGoldMasterResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GoldMaster
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers UpdateGoldMasterResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateGoldMasterResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers UpdateGoldMasterResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListImagesResp parses an HTTP response from a ListImagesWithResponse call
+func ParseListImagesResp(rsp *http.Response) (*ListImagesResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListImagesResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AdvertisementList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListImagesResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCount = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListImagesResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListImagesResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListImagesResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAdvertiseImageResp parses an HTTP response from a AdvertiseImageWithResponse call
+func ParseAdvertiseImageResp(rsp *http.Response) (*AdvertiseImageResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AdvertiseImageResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest OpportunityIDs
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers AdvertiseImageResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers AdvertiseImageResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers AdvertiseImageResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListSnapsResp parses an HTTP response from a ListSnapsWithResponse call
+func ParseListSnapsResp(rsp *http.Response) (*ListSnapsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSnapsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AdvertisementList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListSnapsResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCount = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListSnapsResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListSnapsResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListSnapsResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAdvertiseSnapResp parses an HTTP response from a AdvertiseSnapWithResponse call
+func ParseAdvertiseSnapResp(rsp *http.Response) (*AdvertiseSnapResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AdvertiseSnapResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest OpportunityIDs
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers AdvertiseSnapResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers AdvertiseSnapResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers AdvertiseSnapResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListTestEventsResp parses an HTTP response from a ListTestEventsWithResponse call
+func ParseListTestEventsResp(rsp *http.Response) (*ListTestEventsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListTestEventsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EventLogList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/event-stream) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListTestEventsResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCount = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListTestEventsResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListTestEventsResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListTestEventsResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListOpportunitiesResp parses an HTTP response from a ListOpportunitiesWithResponse call
+func ParseListOpportunitiesResp(rsp *http.Response) (*ListOpportunitiesResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOpportunitiesResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OpportunityList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListOpportunitiesResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCount = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListOpportunitiesResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListOpportunitiesResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListOpportunitiesResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetOpportunityResp parses an HTTP response from a GetOpportunityWithResponse call
+func ParseGetOpportunityResp(rsp *http.Response) (*GetOpportunityResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetOpportunityResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Opportunity
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetOpportunityResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetOpportunityResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetOpportunityResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCancelOpportunityResp parses an HTTP response from a CancelOpportunityWithResponse call
+func ParseCancelOpportunityResp(rsp *http.Response) (*CancelOpportunityResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelOpportunityResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Opportunity
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers CancelOpportunityResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CancelOpportunityResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CancelOpportunityResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseReadOutputResp parses an HTTP response from a ReadOutputWithResponse call
+func ParseReadOutputResp(rsp *http.Response) (*ReadOutputResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadOutputResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ReadOutputResp200Headers
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ReadOutputResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ReadOutputResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ReadOutputResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAppendOutputResp parses an HTTP response from a AppendOutputWithResponse call
+func ParseAppendOutputResp(rsp *http.Response) (*AppendOutputResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AppendOutputResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OutputSize
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers AppendOutputResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers AppendOutputResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers AppendOutputResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseReleaseOpportunityResp parses an HTTP response from a ReleaseOpportunityWithResponse call
+func ParseReleaseOpportunityResp(rsp *http.Response) (*ReleaseOpportunityResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReleaseOpportunityResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Opportunity
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ReleaseOpportunityResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ReleaseOpportunityResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ReleaseOpportunityResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRetryOpportunityResp parses an HTTP response from a RetryOpportunityWithResponse call
+func ParseRetryOpportunityResp(rsp *http.Response) (*RetryOpportunityResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RetryOpportunityResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest OpportunityIDs
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers RetryOpportunityResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers RetryOpportunityResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers RetryOpportunityResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListTestResultsResp parses an HTTP response from a ListTestResultsWithResponse call
+func ParseListTestResultsResp(rsp *http.Response) (*ListTestResultsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListTestResultsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TestResultList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListTestResultsResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCount = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListTestResultsResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListTestResultsResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListTestResultsResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePostTestResultResp parses an HTTP response from a PostTestResultWithResponse call
+func ParsePostTestResultResp(rsp *http.Response) (*PostTestResultResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostTestResultResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TestResult
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest TestResult
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers PostTestResultResp201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers PostTestResultResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PostTestResultResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers PostTestResultResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetTestResultResp parses an HTTP response from a GetTestResultWithResponse call
+func ParseGetTestResultResp(rsp *http.Response) (*GetTestResultResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTestResultResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TestResult
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetTestResultResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetTestResultResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetTestResultResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetResultRawResp parses an HTTP response from a GetResultRawWithResponse call
+func ParseGetResultRawResp(rsp *http.Response) (*GetResultRawResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetResultRawResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 416:
+		var dest RangeNotSatisfiable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON416 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetResultRawResp200Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = &value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Last-Modified", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers GetResultRawResp206Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = &value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentRange = &value
+		}
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Last-Modified", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers206 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetResultRawResp304Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetResultRawResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 416:
+		var headers GetResultRawResp416Headers
+		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentRange = &value
+		}
+		response.Headers416 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetResultRawResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetResultRawResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListResultTestsResp parses an HTTP response from a ListResultTestsWithResponse call
+func ParseListResultTestsResp(rsp *http.Response) (*ListResultTestsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListResultTestsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TestList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListResultTestsResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListResultTestsResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListResultTestsResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListResultTestsResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetResultTestResp parses an HTTP response from a GetResultTestWithResponse call
+func ParseGetResultTestResp(rsp *http.Response) (*GetResultTestResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetResultTestResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Test
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetResultTestResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetResultTestResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetResultTestResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetResultAttachmentResp parses an HTTP response from a GetResultAttachmentWithResponse call
+func ParseGetResultAttachmentResp(rsp *http.Response) (*GetResultAttachmentResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetResultAttachmentResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 416:
+		var dest RangeNotSatisfiable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON416 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetResultAttachmentResp200Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = &value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Last-Modified", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers GetResultAttachmentResp206Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = &value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentRange = &value
+		}
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Last-Modified", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers206 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetResultAttachmentResp304Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetResultAttachmentResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 416:
+		var headers GetResultAttachmentResp416Headers
+		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentRange = &value
+		}
+		response.Headers416 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetResultAttachmentResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetResultAttachmentResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListTestSpecsResp parses an HTTP response from a ListTestSpecsWithResponse call
+func ParseListTestSpecsResp(rsp *http.Response) (*ListTestSpecsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListTestSpecsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TestSpecList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListTestSpecsResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCount = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListTestSpecsResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListTestSpecsResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListTestSpecsResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateTestSpecResp parses an HTTP response from a CreateTestSpecWithResponse call
+func ParseCreateTestSpecResp(rsp *http.Response) (*CreateTestSpecResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateTestSpecResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest TestSpec
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateTestSpecResp201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreateTestSpecResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateTestSpecResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateTestSpecResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteTestSpecResp parses an HTTP response from a DeleteTestSpecWithResponse call
+func ParseDeleteTestSpecResp(rsp *http.Response) (*DeleteTestSpecResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteTestSpecResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers DeleteTestSpecResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteTestSpecResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteTestSpecResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetTestSpecResp parses an HTTP response from a GetTestSpecWithResponse call
+func ParseGetTestSpecResp(rsp *http.Response) (*GetTestSpecResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTestSpecResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TestSpec
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetTestSpecResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetTestSpecResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetTestSpecResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUpdateTestSpecResp parses an HTTP response from a UpdateTestSpecWithResponse call
+func ParseUpdateTestSpecResp(rsp *http.Response) (*UpdateTestSpecResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateTestSpecResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TestSpec
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers UpdateTestSpecResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateTestSpecResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers UpdateTestSpecResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseReplaceTestSpecResp parses an HTTP response from a ReplaceTestSpecWithResponse call
+func ParseReplaceTestSpecResp(rsp *http.Response) (*ReplaceTestSpecResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReplaceTestSpecResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TestSpec
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ReplaceTestSpecResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ReplaceTestSpecResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ReplaceTestSpecResp503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -35927,6 +57811,135 @@ func ParseSendReportResp(rsp *http.Response) (*SendReportResp, error) {
 	return response, nil
 }
 
+// ParseAdvertiseSnapToAllResp parses an HTTP response from a AdvertiseSnapToAllWithResponse call
+func ParseAdvertiseSnapToAllResp(rsp *http.Response) (*AdvertiseSnapToAllResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AdvertiseSnapToAllResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest OpportunityIDs
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers AdvertiseSnapToAllResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers AdvertiseSnapToAllResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers AdvertiseSnapToAllResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListStatisticsResp parses an HTTP response from a ListStatisticsWithResponse call
 func ParseListStatisticsResp(rsp *http.Response) (*ListStatisticsResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -36011,22 +58024,22 @@ func ParseListStatisticsResp(rsp *http.Response) (*ListStatisticsResp, error) {
 	return response, nil
 }
 
-// ParseListTestResultsResp parses an HTTP response from a ListTestResultsWithResponse call
-func ParseListTestResultsResp(rsp *http.Response) (*ListTestResultsResp, error) {
+// ParseSearchTestsResp parses an HTTP response from a SearchTestsWithResponse call
+func ParseSearchTestsResp(rsp *http.Response) (*SearchTestsResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ListTestResultsResp{
+	response := &SearchTestsResp{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest TestResultPage
+		var dest FoundTestPage
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -36078,7 +58091,7 @@ func ParseListTestResultsResp(rsp *http.Response) (*ListTestResultsResp, error) 
 
 	switch {
 	case rsp.StatusCode == 200:
-		var headers ListTestResultsResp200Headers
+		var headers SearchTestsResp200Headers
 		if values := rsp.Header.Values("Link"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -36088,7 +58101,7 @@ func ParseListTestResultsResp(rsp *http.Response) (*ListTestResultsResp, error) 
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 401:
-		var headers ListTestResultsResp401Headers
+		var headers SearchTestsResp401Headers
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -36098,7 +58111,7 @@ func ParseListTestResultsResp(rsp *http.Response) (*ListTestResultsResp, error) 
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
-		var headers ListTestResultsResp429Headers
+		var headers SearchTestsResp429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -36108,7 +58121,7 @@ func ParseListTestResultsResp(rsp *http.Response) (*ListTestResultsResp, error) 
 		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
-		var headers ListTestResultsResp503Headers
+		var headers SearchTestsResp503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -38946,6 +60959,966 @@ func ParseGetServiceVersionResp(rsp *http.Response) (*GetServiceVersionResp, err
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetServiceVersionResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListWebhooksResp parses an HTTP response from a ListWebhooksWithResponse call
+func ParseListWebhooksResp(rsp *http.Response) (*ListWebhooksResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListWebhooksResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListWebhooksResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCount = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListWebhooksResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListWebhooksResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListWebhooksResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateWebhookResp parses an HTTP response from a CreateWebhookWithResponse call
+func ParseCreateWebhookResp(rsp *http.Response) (*CreateWebhookResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateWebhookResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest CreatedWebhook
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateWebhookResp201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreateWebhookResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateWebhookResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateWebhookResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteWebhookResp parses an HTTP response from a DeleteWebhookWithResponse call
+func ParseDeleteWebhookResp(rsp *http.Response) (*DeleteWebhookResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteWebhookResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers DeleteWebhookResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteWebhookResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteWebhookResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetWebhookResp parses an HTTP response from a GetWebhookWithResponse call
+func ParseGetWebhookResp(rsp *http.Response) (*GetWebhookResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetWebhookResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Webhook
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetWebhookResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetWebhookResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetWebhookResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUpdateWebhookResp parses an HTTP response from a UpdateWebhookWithResponse call
+func ParseUpdateWebhookResp(rsp *http.Response) (*UpdateWebhookResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateWebhookResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Webhook
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers UpdateWebhookResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateWebhookResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers UpdateWebhookResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListDeliveriesResp parses an HTTP response from a ListDeliveriesWithResponse call
+func ParseListDeliveriesResp(rsp *http.Response) (*ListDeliveriesResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDeliveriesResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeliveryList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListDeliveriesResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCount = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListDeliveriesResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListDeliveriesResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListDeliveriesResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetDeliveryResp parses an HTTP response from a GetDeliveryWithResponse call
+func ParseGetDeliveryResp(rsp *http.Response) (*GetDeliveryResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDeliveryResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Delivery
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetDeliveryResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetDeliveryResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetDeliveryResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRetryDeliveryResp parses an HTTP response from a RetryDeliveryWithResponse call
+func ParseRetryDeliveryResp(rsp *http.Response) (*RetryDeliveryResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RetryDeliveryResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Delivery
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers RetryDeliveryResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers RetryDeliveryResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers RetryDeliveryResp503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {

@@ -28,18 +28,18 @@ var permissions = map[Permission][]Role{
 	"events.read":         {Reader, Runner, Lab, Operator, Admin},
 	"webhooks.read":       {Operator, Admin},
 	"webhooks.write":      {Operator, Admin},
-	"reports.read":   {Reader, Runner, Lab, Operator, Admin},
-	"reports.batch":  {Reader, Runner, Lab, Operator, Admin},
-	"reports.write":  {Runner, Lab, Operator, Admin},
-	"reports.delete": {Operator, Admin},
-	"boots.write":    {Lab, Operator, Admin}, // a lab its own
-	"boots.delete":   {Lab, Operator, Admin}, // a lab its own
-	"tests.write":    {Runner, Lab, Operator, Admin},
-	"files.write":    {Operator, Admin}, // and see extra
-	"labs.read":      {Reader, Runner, Lab, Operator, Admin},
-	"labs.write":     {Operator, Admin},
-	"tokens.read":    {Operator, Admin},
-	"tokens.write":   {Admin},
+	"reports.read":        {Reader, Runner, Lab, Operator, Admin},
+	"reports.batch":       {Reader, Runner, Lab, Operator, Admin},
+	"reports.write":       {Runner, Lab, Operator, Admin},
+	"reports.delete":      {Operator, Admin},
+	"boots.write":         {Lab, Operator, Admin}, // a lab its own
+	"boots.delete":        {Lab, Operator, Admin}, // a lab its own
+	"tests.write":         {Runner, Lab, Operator, Admin},
+	"files.write":         {Operator, Admin}, // and see extra
+	"labs.read":           {Reader, Runner, Lab, Operator, Admin},
+	"labs.write":          {Operator, Admin},
+	"tokens.read":         {Operator, Admin},
+	"tokens.write":        {Admin},
 }
 
 // KernelCI is the flag of tokens that were made the KernelCI way, by POST /token

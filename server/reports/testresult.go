@@ -28,8 +28,8 @@ var sourceNames = map[store.TestSource]string{store.RunSource: "run", store.Case
 
 const maxTestPage = 1000
 
-// ListTestResults answers with single tests, whoever reported them.
-func (h *Handler) ListTestResults(ctx context.Context, _ api.ListTestResultsRequestObject) (api.ListTestResultsResponseObject, error) {
+// SearchTests answers with single tests, whoever reported them.
+func (h *Handler) SearchTests(ctx context.Context, _ api.SearchTestsRequestObject) (api.SearchTestsResponseObject, error) {
 	info := call.From(ctx)
 	search, none, err := h.testSearch(info.Query)
 	if err != nil {
@@ -41,11 +41,11 @@ func (h *Handler) ListTestResults(ctx context.Context, _ api.ListTestResultsRequ
 			return nil, badCursor(err)
 		}
 	}
-	page := api.TestResultPage{TestResults: []api.TestResult{}}
+	page := api.FoundTestPage{TestResults: []api.FoundTest{}}
 	for i := range list.Items {
 		page.TestResults = append(page.TestResults, testResultToAPI(&list.Items[i]))
 	}
-	answer := api.ListTestResults200JSONResponse{}
+	answer := api.SearchTests200JSONResponse{}
 	page.Next.SetNull()
 	if list.Next != "" {
 		page.Next.Set(list.Next)
@@ -96,10 +96,10 @@ func badCursor(err error) error {
 	return err
 }
 
-func testResultToAPI(f *store.FoundTest) api.TestResult {
-	r := api.TestResult{
-		Source: api.TestResultSource(sourceNames[f.Source]), Name: f.Name, Status: f.Status,
-		Outcome: api.TestResultOutcome(store.Outcome(f.Status)), CreatedOn: f.CreatedAt, Run: f.Run,
+func testResultToAPI(f *store.FoundTest) api.FoundTest {
+	r := api.FoundTest{
+		Source: api.FoundTestSource(sourceNames[f.Source]), Name: f.Name, Status: f.Status,
+		Outcome: api.FoundTestOutcome(store.Outcome(f.Status)), CreatedOn: f.CreatedAt, Run: f.Run,
 		ResultID: null[string](), Href: "/v1/test/case/" + f.CaseID, Duration: null[float64](),
 		CloudID: orNull(f.CloudID), Job: orNull(f.Job), Kernel: orNull(f.Kernel), LabName: orNull(f.LabName),
 	}

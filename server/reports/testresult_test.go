@@ -29,8 +29,8 @@ func findTests(t testing.TB, s *servertest.Server, query string) foundPage {
 	return p
 }
 
-// TestListTestResults asks one question over the tests of runs and of groups.
-func TestListTestResults(t *testing.T) {
+// TestSearchTests asks one question over the tests of runs and of groups.
+func TestSearchTests(t *testing.T) {
 	t.Parallel()
 	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
 		if p := findTests(t, s, ""); len(p.Tests) != 0 || p.Next != nil {
