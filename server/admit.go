@@ -24,6 +24,9 @@ func (s *Server) admit(op *operation, v *validator) echo.MiddlewareFunc {
 		return func(c echo.Context) error {
 			r := c.Request()
 			s.routed(c, op)
+			if err := s.openFor(op); err != nil {
+				return err
+			}
 			who, err := s.who(r.Context(), op)
 			if err != nil {
 				return err
@@ -53,6 +56,15 @@ func (s *Server) routed(c echo.Context, op *operation) {
 		// Drydock's clients look for the id of a request here, as a bare UUID.
 		c.Response().Header().Set("X-Drydock-Req", strings.TrimPrefix(call.From(ctx).ID, requestPrefix))
 	}
+}
+
+// openFor answers for KernelCI's side while it is in maintenance, before anybody
+// logs in.
+func (s *Server) openFor(op *operation) error {
+	if s.closed && op.dialect == kernelci {
+		return fault.Unavailable("Service maintenance.")
+	}
+	return nil
 }
 
 // watchLogins counts a handler's own refusal as a failed login: the secret of a
@@ -206,7 +218,10 @@ func roleList(p auth.Permission) string {
 func (s *Server) notOffered(c echo.Context, op *operation) error {
 	ctx := c.Request().Context()
 	s.routed(c, op)
-	if !op.public() {
+	if err := s.openFor(op); err != nil {
+		return err
+	}
+	if !op.public() && !op.openVerbs {
 		who, err := s.identify(ctx, op)
 		if st := stateOf(ctx); st != nil {
 			st.who, st.refused = who, err

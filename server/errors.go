@@ -35,6 +35,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := faultOf(err)
 	info := call.From(r.Context())
 	op := operationOf(r.Context())
+	if op == nil && s.router != nil {
+		op = s.router.near(r)
+	}
 	if op != nil {
 		f = inDialect(op.dialect, f)
 	}

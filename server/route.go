@@ -18,6 +18,7 @@ type router struct {
 	ops    map[string]*operation // by method and path as Echo writes it
 	routed map[string]bool       // operation ids
 	allow  map[string]string     // by path without the names of its parameters
+	first  map[string]*operation // by path as Echo knows it, one of its operations
 	errs   []error
 
 	// notOffered answers a verb that a KernelCI resource does not offer.
@@ -25,7 +26,7 @@ type router struct {
 }
 
 func newRouter(e *echo.Echo, ops map[string]*operation) *router {
-	r := &router{Echo: e, ops: map[string]*operation{}, routed: map[string]bool{}, allow: map[string]string{}}
+	r := &router{Echo: e, ops: map[string]*operation{}, routed: map[string]bool{}, allow: map[string]string{}, first: map[string]*operation{}}
 	for _, o := range ops {
 		r.ops[o.method+" "+generatedPath(o.path)] = o
 	}
@@ -57,8 +58,22 @@ func (r *router) add(method, path string, h echo.HandlerFunc, m ...echo.Middlewa
 		p = echoPath(o, p)
 		route = r.Echo.Add(method, p, h, m...)
 		r.addOptions(o, p)
+		if r.first[p] == nil {
+			r.first[p] = o
+		}
 	}
 	return route
+}
+
+// near returns an operation of the path that a request asks for, nil when there
+// is none. It is for errors that happen in front of the router: they speak the
+// dialect of the path.
+func (r *router) near(req *http.Request) *operation {
+	path, _ := versionedPath(cleanPath(req.URL.EscapedPath()))
+	c := r.AcquireContext()
+	defer r.ReleaseContext(c)
+	r.Router().Find(req.Method, path, c)
+	return r.first[c.Path()]
 }
 
 // addOptions answers OPTIONS on a path and remembers what its Allow says. On

@@ -25,6 +25,7 @@ import (
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/products"
 	"github.com/slipway-lab/slipway/server/refstack"
+	"github.com/slipway-lab/slipway/server/reports"
 	"github.com/slipway-lab/slipway/server/results"
 	"github.com/slipway-lab/slipway/server/ui"
 	"github.com/slipway-lab/slipway/store"
@@ -88,6 +89,13 @@ type Config struct {
 	// Refstack configures RefStack's later API. What it shares with Results is
 	// taken from there.
 	Refstack refstack.Config
+	// Reports configures KernelCI's side. What it needs to know of the server
+	// itself is filled in.
+	Reports reports.Config
+
+	// Maintenance makes every operation of KernelCI's side answer 503, as the
+	// proxy in front of the original does while that is being worked on.
+	Maintenance bool
 
 	// Metrics is where the server's counters are registered; nil makes a new one.
 	Metrics *prometheus.Registry
@@ -111,6 +119,7 @@ type Server struct {
 	metrics    *metrics
 	v1Public   bool
 	runners    bool // runner calls need a login
+	closed     bool // KernelCI's side is in maintenance
 	now        func() time.Time
 	newID      func() uuid.UUID
 	areas      areas
@@ -124,6 +133,7 @@ type (
 	resultsHandler   = results.Handler
 	productsHandler  = products.Handler
 	refstackHandler  = refstack.Handler
+	reportsHandler   = reports.Handler
 )
 
 type areas struct {
@@ -132,6 +142,7 @@ type areas struct {
 	*resultsHandler
 	*productsHandler
 	*refstackHandler
+	*reportsHandler
 }
 
 var _ api.StrictServerInterface = areas{}
@@ -183,6 +194,7 @@ func New(c Config) (*Server, error) {
 		metrics:    newMetrics(c.Metrics),
 		v1Public:   c.V1Public,
 		runners:    c.Results.RequireToken,
+		closed:     c.Maintenance,
 		now:        c.Now,
 		newID:      c.NewID,
 	}
@@ -228,7 +240,8 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 	}
 	c.Refstack.RequireToken, c.Refstack.Limits, c.Refstack.Pepper = c.Results.RequireToken, c.Results.Limits, c.Results.Pepper
 	c.Refstack.Now = c.Now
-	return areas{access.New(c.Store, c.Auth, c.Access), disc, res, prod, refstack.New(c.Store, c.Refstack)}, nil
+	c.Reports.Build, c.Reports.Tokens, c.Reports.Now = c.Build, c.Auth, c.Now
+	return areas{access.New(c.Store, c.Auth, c.Access), disc, res, prod, refstack.New(c.Store, c.Refstack), reports.New(c.Store, c.Reports)}, nil
 }
 
 // Background does what no request asks for, until ctx ends. It belongs beside

@@ -78,7 +78,7 @@ func (v *validator) check(c echo.Context) error {
 		return err
 	}
 	if v.op.stream {
-		putAside(c, raw, v.maxBody)
+		putAside(c, raw, v.maxBody, v.onlyForm())
 		return nil
 	}
 	return v.checkBody(c)
@@ -388,9 +388,20 @@ func bodyError(err error) error {
 	return fault.Invalid("the body broke off or cannot be decompressed").Because(err)
 }
 
+// onlyForm reports whether multipart forms are all that the operation takes.
+func (v *validator) onlyForm() bool {
+	content := v.op.doc.RequestBody.Value.Content
+	_, form := content["multipart/form-data"]
+	return form && len(content) == 1
+}
+
 // putAside takes the body of a streamed operation away from the generated
 // binding, which would read it whole, and leaves it for the handler.
-func putAside(c echo.Context, query string, limit int64) {
+func putAside(c echo.Context, query string, limit int64, onlyForm bool) {
+	bindable := "application/octet-stream"
+	if onlyForm { // else the binding fails before the handler can say why
+		bindable = "multipart/form-data; boundary=none"
+	}
 	r := c.Request()
 	aside := &upload.Raw{
 		Body:          http.MaxBytesReader(c.Response(), r.Body, limit),
@@ -400,7 +411,7 @@ func putAside(c echo.Context, query string, limit int64) {
 	}
 	r2 := r.WithContext(upload.NewContext(r.Context(), aside))
 	r2.Header = r.Header.Clone()
-	r2.Header.Set("Content-Type", "application/octet-stream")
+	r2.Header.Set("Content-Type", bindable)
 	r2.Body, r2.ContentLength = http.NoBody, 0
 	c.SetRequest(r2)
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/products"
 	"github.com/slipway-lab/slipway/server/refstack"
+	"github.com/slipway-lab/slipway/server/reports"
 	"github.com/slipway-lab/slipway/server/results"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -58,7 +59,10 @@ type serveCmd struct {
 	ProductsCancelGrace time.Duration `name:"products-cancel-grace" default:"5m" help:"How long an agent has to stop a cancelled test opportunity."`
 	ProductsMaxOutput   int64         `name:"products-max-output" default:"16777216" help:"Limit of the console output of a test opportunity in bytes."`
 
-	WebhookHosts []string `placeholder:"HOST" help:"The only hosts that webhooks may call, such as ci.example.org or *.example.org."`
+	WebhookHosts        []string `placeholder:"HOST" help:"The only hosts that webhooks may call, such as ci.example.org or *.example.org."`
+	KernelciMaintenance bool     `name:"kernelci-maintenance" help:"Answer 503 on every KernelCI path."`
+	KernelciMaxBatch    int      `name:"kernelci-max-batch" default:"100" help:"Limit of the questions in one batch."`
+	KernelciMaxCases    int      `name:"kernelci-max-cases" default:"10000" help:"Limit of the test cases and groups in one test group."`
 
 	MaxBody         int64         `default:"1048576" help:"Limit of a JSON or form body in bytes."`
 	MaxUpload       int64         `default:"268435456" help:"Limit of an uploaded file in bytes."`
@@ -199,8 +203,10 @@ func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte, a
 			WebhookHosts: c.WebhookHosts,
 			Secret:       secret,
 		},
-		Refstack: refstack.Config{UIURL: c.RefstackUIURL},
-		Metrics:  registry,
+		Refstack:    refstack.Config{UIURL: c.RefstackUIURL},
+		Reports:     reports.Config{MaxBatch: c.KernelciMaxBatch, MaxCases: c.KernelciMaxCases, MaxFile: c.MaxUpload},
+		Maintenance: c.KernelciMaintenance,
+		Metrics:     registry,
 	})
 }
 

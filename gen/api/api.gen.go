@@ -239,6 +239,48 @@ func (e EventArea) Valid() bool {
 	}
 }
 
+// Defines values for FoundTestOutcome.
+const (
+	FoundTestOutcomeFail    FoundTestOutcome = "fail"
+	FoundTestOutcomePass    FoundTestOutcome = "pass"
+	FoundTestOutcomeSkip    FoundTestOutcome = "skip"
+	FoundTestOutcomeUnknown FoundTestOutcome = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the FoundTestOutcome enum.
+func (e FoundTestOutcome) Valid() bool {
+	switch e {
+	case FoundTestOutcomeFail:
+		return true
+	case FoundTestOutcomePass:
+		return true
+	case FoundTestOutcomeSkip:
+		return true
+	case FoundTestOutcomeUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FoundTestSource.
+const (
+	FoundTestSourceCase FoundTestSource = "case"
+	FoundTestSourceRun  FoundTestSource = "run"
+)
+
+// Valid indicates whether the value is a known member of the FoundTestSource enum.
+func (e FoundTestSource) Valid() bool {
+	switch e {
+	case FoundTestSourceCase:
+		return true
+	case FoundTestSourceRun:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -944,6 +986,146 @@ type AuditList struct {
 	Next nullable.Nullable[string] `json:"next"`
 }
 
+// Batch Questions.
+//
+// Example: {"batch":[{"document":"boot","method":"GET","operation_id":"op-0","query":"status=FAIL\u0026job=next","resource":"count"}]}
+type Batch struct {
+	Batch []BatchEntry `json:"batch"`
+}
+
+// BatchAnswer The answers, in the order of the questions.
+//
+// Example: {"code":200,"result":[{"operation_id":"op-0","result":[{"collection":"boot","count":2000}]}]}
+type BatchAnswer struct {
+	Code   int32 `json:"code"`
+	Result []struct {
+		OperationID *string       `json:"operation_id,omitempty"`
+		Result      []interface{} `json:"result"`
+	} `json:"result"`
+}
+
+// BatchEntry One question.
+//
+// Example: {"method":"GET","operation_id":"op-0","query":"lab_name=lab-alder\u0026limit=5","resource":"boot"}
+type BatchEntry struct {
+	Collection  nullable.Nullable[string] `json:"collection,omitempty"`
+	Distinct    nullable.Nullable[string] `json:"distinct,omitempty"`
+	Document    nullable.Nullable[string] `json:"document,omitempty"`
+	DocumentID  nullable.Nullable[string] `json:"document_id,omitempty"`
+	Method      nullable.Nullable[string] `json:"method,omitempty"`
+	OperationID nullable.Nullable[string] `json:"operation_id,omitempty"`
+	Query       nullable.Nullable[string] `json:"query,omitempty"`
+	Resource    nullable.Nullable[string] `json:"resource,omitempty"`
+}
+
+// Boot One attempt of a lab to boot one kernel on one board. All fields are there, null without a value, unless the question chose some.
+//
+// Example: {"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"arch":"arm64","board":"juno","build_id":{"$oid":"54b9a1c2d3e4f50617283902"},"created_on":{"$date":1406788988347},"defconfig":"defconfig","defconfig_full":"defconfig+CONFIG_SMP=n","fastboot":false,"git_branch":"master","git_url":null,"job":"next","job_id":{"$oid":"54b9a1c2d3e4f50617283901"},"kernel":"next-20150109","lab_name":"lab-alder","metadata":{"rack":7},"name":"juno-next-next-20150109-defconfig-arm64","retries":0,"status":"PASS","time":{"$date":10400},"version":"1.1","warnings":2}
+type Boot struct {
+	ID                    *ObjectID                 `json:"_id,omitempty"`
+	Arch                  nullable.Nullable[string] `json:"arch,omitempty"`
+	Board                 nullable.Nullable[string] `json:"board,omitempty"`
+	BoardInstance         nullable.Nullable[string] `json:"board_instance,omitempty"`
+	BootJobID             nullable.Nullable[string] `json:"boot_job_id,omitempty"`
+	BootJobPath           nullable.Nullable[string] `json:"boot_job_path,omitempty"`
+	BootJobURL            nullable.Nullable[string] `json:"boot_job_url,omitempty"`
+	BootLog               nullable.Nullable[string] `json:"boot_log,omitempty"`
+	BootLogHTML           nullable.Nullable[string] `json:"boot_log_html,omitempty"`
+	BootResultDescription nullable.Nullable[string] `json:"boot_result_description,omitempty"`
+	Bootloader            nullable.Nullable[string] `json:"bootloader,omitempty"`
+	BootloaderVersion     nullable.Nullable[string] `json:"bootloader_version,omitempty"`
+	BuildEnvironment      nullable.Nullable[string] `json:"build_environment,omitempty"`
+
+	// BuildID An id, or null.
+	//
+	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+	BuildID             nullable.Nullable[OptionalObjectID] `json:"build_id,omitempty"`
+	Chainloader         nullable.Nullable[string]           `json:"chainloader,omitempty"`
+	Compiler            nullable.Nullable[string]           `json:"compiler,omitempty"`
+	CompilerVersion     nullable.Nullable[string]           `json:"compiler_version,omitempty"`
+	CompilerVersionExt  nullable.Nullable[string]           `json:"compiler_version_ext,omitempty"`
+	CompilerVersionFull nullable.Nullable[string]           `json:"compiler_version_full,omitempty"`
+
+	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
+	//
+	// Example: {"$date":1406788988347}
+	CreatedOn     *Timestamp                `json:"created_on,omitempty"`
+	CrossCompile  nullable.Nullable[string] `json:"cross_compile,omitempty"`
+	Defconfig     nullable.Nullable[string] `json:"defconfig,omitempty"`
+	DefconfigFull nullable.Nullable[string] `json:"defconfig_full,omitempty"`
+
+	// DefconfigID An id, or null.
+	//
+	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+	DefconfigID        nullable.Nullable[OptionalObjectID] `json:"defconfig_id,omitempty"`
+	DeviceType         nullable.Nullable[string]           `json:"device_type,omitempty"`
+	Dtb                nullable.Nullable[string]           `json:"dtb,omitempty"`
+	DtbAddr            nullable.Nullable[string]           `json:"dtb_addr,omitempty"`
+	DtbAppend          nullable.Nullable[bool]             `json:"dtb_append,omitempty"`
+	Endian             nullable.Nullable[string]           `json:"endian,omitempty"`
+	Fastboot           nullable.Nullable[bool]             `json:"fastboot,omitempty"`
+	FastbootCmd        nullable.Nullable[string]           `json:"fastboot_cmd,omitempty"`
+	FileServerResource nullable.Nullable[string]           `json:"file_server_resource,omitempty"`
+	FileServerURL      nullable.Nullable[string]           `json:"file_server_url,omitempty"`
+	Filesystem         nullable.Nullable[string]           `json:"filesystem,omitempty"`
+	GitBranch          nullable.Nullable[string]           `json:"git_branch,omitempty"`
+	GitCommit          nullable.Nullable[string]           `json:"git_commit,omitempty"`
+	GitDescribe        nullable.Nullable[string]           `json:"git_describe,omitempty"`
+	GitURL             nullable.Nullable[string]           `json:"git_url,omitempty"`
+	Initrd             nullable.Nullable[string]           `json:"initrd,omitempty"`
+	InitrdAddr         nullable.Nullable[string]           `json:"initrd_addr,omitempty"`
+	Job                nullable.Nullable[string]           `json:"job,omitempty"`
+
+	// JobID An id, or null.
+	//
+	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+	JobID           nullable.Nullable[OptionalObjectID] `json:"job_id,omitempty"`
+	Kernel          nullable.Nullable[string]           `json:"kernel,omitempty"`
+	KernelImage     nullable.Nullable[string]           `json:"kernel_image,omitempty"`
+	KernelImageSize nullable.Nullable[int64]            `json:"kernel_image_size,omitempty"`
+	LabName         nullable.Nullable[string]           `json:"lab_name,omitempty"`
+	LoadAddr        nullable.Nullable[string]           `json:"load_addr,omitempty"`
+	Mach            nullable.Nullable[string]           `json:"mach,omitempty"`
+	Metadata        map[string]interface{}              `json:"metadata,omitempty"`
+	Name            nullable.Nullable[string]           `json:"name,omitempty"`
+	Plan            nullable.Nullable[string]           `json:"plan,omitempty"`
+	PlanVariant     nullable.Nullable[string]           `json:"plan_variant,omitempty"`
+	Qemu            nullable.Nullable[string]           `json:"qemu,omitempty"`
+	QemuCommand     nullable.Nullable[string]           `json:"qemu_command,omitempty"`
+	Retries         nullable.Nullable[int64]            `json:"retries,omitempty"`
+
+	// Status PASS, FAIL, OFFLINE, UNTRIED, UNKNOWN
+	Status nullable.Nullable[string] `json:"status,omitempty"`
+
+	// Time A time or a duration, or null.
+	//
+	// Example: {"$date":10400}
+	Time       nullable.Nullable[OptionalTimestamp] `json:"time,omitempty"`
+	Uimage     nullable.Nullable[string]            `json:"uimage,omitempty"`
+	UimageAddr nullable.Nullable[string]            `json:"uimage_addr,omitempty"`
+	Version    nullable.Nullable[string]            `json:"version,omitempty"`
+	Warnings   nullable.Nullable[int64]             `json:"warnings,omitempty"`
+}
+
+// BootList A list of results.
+//
+// Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"arch":"arm64","board":"juno","build_id":{"$oid":"54b9a1c2d3e4f50617283902"},"created_on":{"$date":1406788988347},"defconfig":"defconfig","defconfig_full":"defconfig+CONFIG_SMP=n","fastboot":false,"git_branch":"master","git_url":null,"job":"next","job_id":{"$oid":"54b9a1c2d3e4f50617283901"},"kernel":"next-20150109","lab_name":"lab-alder","metadata":{"rack":7},"name":"juno-next-next-20150109-defconfig-arm64","retries":0,"status":"PASS","time":{"$date":10400},"version":"1.1","warnings":2}],"skip":20}
+type BootList struct {
+	Code int32 `json:"code"`
+
+	// Count All matches, whatever limit and skip say.
+	Count *int64 `json:"count,omitempty"`
+
+	// Errors Warnings.
+	Errors []string `json:"errors,omitempty"`
+	Limit  *int64   `json:"limit,omitempty"`
+
+	// Messages Remarks.
+	Messages []string `json:"messages,omitempty"`
+	Result   []Boot   `json:"result"`
+	Skip     *int64   `json:"skip,omitempty"`
+}
+
 // Build Which build this is.
 //
 // Example: {"build":"0.3.0.dev43.g22d1a96"}
@@ -1185,6 +1367,67 @@ type EventLogList struct {
 // Example: 2016-01-04T16:58:28.805000+00:00
 type EventTime = string
 
+// FileAnswer What became of each file.
+//
+// Example: {"code":201,"reason":"File 'boot.txt' uploaded","result":[{"bytes":5,"error":null,"filename":"boot.txt","status":201}]}
+type FileAnswer struct {
+	Code int32 `json:"code"`
+
+	// Errors Warnings, such as keys that were dropped.
+	Errors []string `json:"errors,omitempty"`
+	Reason *string  `json:"reason,omitempty"`
+	Result []struct {
+		Bytes    nullable.Nullable[int64]  `json:"bytes,omitempty"`
+		Error    nullable.Nullable[string] `json:"error,omitempty"`
+		Filename string                    `json:"filename"`
+		Status   int32                     `json:"status"`
+	} `json:"result"`
+}
+
+// FoundTest A single test, from any source.
+//
+// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","result_id":"1","run":"100","source":"run","status":"fail"}
+type FoundTest struct {
+	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
+	CreatedOn time.Time                `json:"created_on"`
+
+	// Duration Seconds.
+	Duration nullable.Nullable[float64] `json:"duration,omitempty"`
+
+	// Href Where the test can be read.
+	Href    string                    `json:"href"`
+	Job     nullable.Nullable[string] `json:"job,omitempty"`
+	Kernel  nullable.Nullable[string] `json:"kernel,omitempty"`
+	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
+	Name    string                    `json:"name"`
+	Outcome FoundTestOutcome          `json:"outcome"`
+
+	// ResultID Of a run: which of its results.
+	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
+
+	// Run The id of the run or test group.
+	Run    string          `json:"run"`
+	Source FoundTestSource `json:"source"`
+
+	// Status In the words of its source.
+	Status string `json:"status"`
+}
+
+// FoundTestOutcome defines model for FoundTest.Outcome.
+type FoundTestOutcome string
+
+// FoundTestSource defines model for FoundTest.Source.
+type FoundTestSource string
+
+// FoundTestPage A page of single tests, newest first.
+//
+// Example: {"next":null,"test_results":[]}
+type FoundTestPage struct {
+	// Next The cursor of the following page, for `after`; null on the last.
+	Next        nullable.Nullable[string] `json:"next"`
+	TestResults []FoundTest               `json:"test_results"`
+}
+
 // GoldMaster A tested combination of snap revisions.
 //
 // Example: {"channel":"stable","created_at":"2016-01-04T17:34:39.093142","id":"9a1c2f0e-55a4-4c58-9d5c-0f5e1a7b3c21","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","released":true,"snaps":[{"name":"pi2.canonical","revision":1},{"name":"test-snap.foo","revision":1}],"updated_at":"2016-01-04T17:34:39.093142"}
@@ -1345,6 +1588,400 @@ type ImageAdvertisement struct {
 	Release *string `json:"release,omitempty"`
 }
 
+// InnerTestCase A test and its result, inside its group.
+//
+// Example: {"name":"usb-case-00","status":"PASS"}
+type InnerTestCase struct {
+	Attachments nullable.Nullable[[]interface{}] `json:"attachments,omitempty"`
+
+	// Index A whole number. Its text is taken as well, null as no value.
+	Index        *LooseInteger                             `json:"index,omitempty"`
+	Measurements nullable.Nullable[[]interface{}]          `json:"measurements,omitempty"`
+	Metadata     nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+	Name         string                                    `json:"name"`
+	Parameters   nullable.Nullable[map[string]interface{}] `json:"parameters,omitempty"`
+
+	// Status A text. Numbers and booleans are taken as their texts, null as no value.
+	Status *LooseText `json:"status,omitempty"`
+
+	// Time A number. Its text is taken as well, null as no value.
+	Time                 *LooseNumber           `json:"time,omitempty"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// InnerTestGroup A test group inside another, from which it takes what it does not have itself.
+//
+// Example: {"name":"inner","test_cases":[{"name":"a"}]}
+type InnerTestGroup struct {
+	Name                 string                              `json:"name"`
+	SubGroups            nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
+	TestCases            nullable.Nullable[[]InnerTestCase]  `json:"test_cases,omitempty"`
+	AdditionalProperties map[string]interface{}              `json:"-"`
+}
+
+// Job One revision of one branch of one kernel tree.
+//
+// Example: {"_id":{"$oid":"54b9a1c2d3e4f50617283901"},"created_on":{"$date":1406788988347},"git_branch":"master","git_commit":"20c53e999f2754ada2be6fe7e50f94d819fbf7cb","job":"next","kernel":"next-20150109","name":"next-next-20150109","private":false,"status":"PASS","version":"1.0"}
+type Job struct {
+	ID                  *ObjectID                 `json:"_id,omitempty"`
+	Compiler            nullable.Nullable[string] `json:"compiler,omitempty"`
+	CompilerVersion     nullable.Nullable[string] `json:"compiler_version,omitempty"`
+	CompilerVersionExt  nullable.Nullable[string] `json:"compiler_version_ext,omitempty"`
+	CompilerVersionFull nullable.Nullable[string] `json:"compiler_version_full,omitempty"`
+
+	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
+	//
+	// Example: {"$date":1406788988347}
+	CreatedOn     *Timestamp                `json:"created_on,omitempty"`
+	CrossCompile  nullable.Nullable[string] `json:"cross_compile,omitempty"`
+	GitBranch     nullable.Nullable[string] `json:"git_branch,omitempty"`
+	GitCommit     nullable.Nullable[string] `json:"git_commit,omitempty"`
+	GitDescribe   nullable.Nullable[string] `json:"git_describe,omitempty"`
+	GitDescribeV  nullable.Nullable[string] `json:"git_describe_v,omitempty"`
+	GitURL        nullable.Nullable[string] `json:"git_url,omitempty"`
+	Job           nullable.Nullable[string] `json:"job,omitempty"`
+	Kernel        nullable.Nullable[string] `json:"kernel,omitempty"`
+	KernelVersion nullable.Nullable[string] `json:"kernel_version,omitempty"`
+	Name          nullable.Nullable[string] `json:"name,omitempty"`
+	Private       nullable.Nullable[bool]   `json:"private,omitempty"`
+
+	// Status BUILD, FAIL, PASS, UNKNOWN
+	Status  nullable.Nullable[string] `json:"status,omitempty"`
+	Version nullable.Nullable[string] `json:"version,omitempty"`
+}
+
+// JobList A list of results.
+//
+// Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f50617283901"},"created_on":{"$date":1406788988347},"git_branch":"master","git_commit":"20c53e999f2754ada2be6fe7e50f94d819fbf7cb","job":"next","kernel":"next-20150109","name":"next-next-20150109","private":false,"status":"PASS","version":"1.0"}],"skip":20}
+type JobList struct {
+	Code int32 `json:"code"`
+
+	// Count All matches, whatever limit and skip say.
+	Count *int64 `json:"count,omitempty"`
+
+	// Errors Warnings.
+	Errors []string `json:"errors,omitempty"`
+	Limit  *int64   `json:"limit,omitempty"`
+
+	// Messages Remarks.
+	Messages []string `json:"messages,omitempty"`
+	Result   []Job    `json:"result"`
+	Skip     *int64   `json:"skip,omitempty"`
+}
+
+// KernelBuild One kernel built with one configuration.
+//
+// Example: {"_id":{"$oid":"54b9a1c2d3e4f50617283902"},"arch":"arm64","build_environment":"gcc-8","build_time":947.2,"created_on":{"$date":1406788988347},"defconfig":"defconfig","defconfig_full":"defconfig","errors":0,"git_branch":"master","job":"next","job_id":{"$oid":"54b9a1c2d3e4f50617283901"},"kernel":"next-20150109","metadata":{},"name":"next-next-20150109-defconfig","status":"PASS","version":"1.1","warnings":31}
+type KernelBuild struct {
+	ID                  *ObjectID                        `json:"_id,omitempty"`
+	Arch                nullable.Nullable[string]        `json:"arch,omitempty"`
+	BuildEnvironment    nullable.Nullable[string]        `json:"build_environment,omitempty"`
+	BuildLog            nullable.Nullable[string]        `json:"build_log,omitempty"`
+	BuildLogSize        nullable.Nullable[int64]         `json:"build_log_size,omitempty"`
+	BuildPlatform       nullable.Nullable[[]interface{}] `json:"build_platform,omitempty"`
+	BuildTime           nullable.Nullable[float64]       `json:"build_time,omitempty"`
+	BuildType           nullable.Nullable[string]        `json:"build_type,omitempty"`
+	Compiler            nullable.Nullable[string]        `json:"compiler,omitempty"`
+	CompilerVersion     nullable.Nullable[string]        `json:"compiler_version,omitempty"`
+	CompilerVersionExt  nullable.Nullable[string]        `json:"compiler_version_ext,omitempty"`
+	CompilerVersionFull nullable.Nullable[string]        `json:"compiler_version_full,omitempty"`
+
+	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
+	//
+	// Example: {"$date":1406788988347}
+	CreatedOn          *Timestamp                       `json:"created_on,omitempty"`
+	CrossCompile       nullable.Nullable[string]        `json:"cross_compile,omitempty"`
+	Defconfig          nullable.Nullable[string]        `json:"defconfig,omitempty"`
+	DefconfigFull      nullable.Nullable[string]        `json:"defconfig_full,omitempty"`
+	Dirname            nullable.Nullable[string]        `json:"dirname,omitempty"`
+	DtbDir             nullable.Nullable[string]        `json:"dtb_dir,omitempty"`
+	DtbDirData         nullable.Nullable[[]interface{}] `json:"dtb_dir_data,omitempty"`
+	Errors             nullable.Nullable[int64]         `json:"errors,omitempty"`
+	FileServerResource nullable.Nullable[string]        `json:"file_server_resource,omitempty"`
+	FileServerURL      nullable.Nullable[string]        `json:"file_server_url,omitempty"`
+	GitBranch          nullable.Nullable[string]        `json:"git_branch,omitempty"`
+	GitCommit          nullable.Nullable[string]        `json:"git_commit,omitempty"`
+	GitDescribe        nullable.Nullable[string]        `json:"git_describe,omitempty"`
+	GitDescribeV       nullable.Nullable[string]        `json:"git_describe_v,omitempty"`
+	GitURL             nullable.Nullable[string]        `json:"git_url,omitempty"`
+	Job                nullable.Nullable[string]        `json:"job,omitempty"`
+
+	// JobID An id, or null.
+	//
+	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+	JobID            nullable.Nullable[OptionalObjectID] `json:"job_id,omitempty"`
+	KconfigFragments nullable.Nullable[string]           `json:"kconfig_fragments,omitempty"`
+	Kernel           nullable.Nullable[string]           `json:"kernel,omitempty"`
+	KernelConfig     nullable.Nullable[string]           `json:"kernel_config,omitempty"`
+	KernelConfigSize nullable.Nullable[int64]            `json:"kernel_config_size,omitempty"`
+	KernelImage      nullable.Nullable[string]           `json:"kernel_image,omitempty"`
+	KernelImageSize  nullable.Nullable[int64]            `json:"kernel_image_size,omitempty"`
+	KernelVersion    nullable.Nullable[string]           `json:"kernel_version,omitempty"`
+	Metadata         map[string]interface{}              `json:"metadata,omitempty"`
+	Modules          nullable.Nullable[string]           `json:"modules,omitempty"`
+	ModulesDir       nullable.Nullable[string]           `json:"modules_dir,omitempty"`
+	ModulesSize      nullable.Nullable[int64]            `json:"modules_size,omitempty"`
+	Name             nullable.Nullable[string]           `json:"name,omitempty"`
+
+	// Status PASS, FAIL, UNKNOWN
+	Status          nullable.Nullable[string] `json:"status,omitempty"`
+	SystemMap       nullable.Nullable[string] `json:"system_map,omitempty"`
+	SystemMapSize   nullable.Nullable[int64]  `json:"system_map_size,omitempty"`
+	TextOffset      nullable.Nullable[string] `json:"text_offset,omitempty"`
+	Version         nullable.Nullable[string] `json:"version,omitempty"`
+	VmlinuxBssSize  nullable.Nullable[int64]  `json:"vmlinux_bss_size,omitempty"`
+	VmlinuxDataSize nullable.Nullable[int64]  `json:"vmlinux_data_size,omitempty"`
+	VmlinuxFileSize nullable.Nullable[int64]  `json:"vmlinux_file_size,omitempty"`
+	VmlinuxTextSize nullable.Nullable[int64]  `json:"vmlinux_text_size,omitempty"`
+	Warnings        nullable.Nullable[int64]  `json:"warnings,omitempty"`
+}
+
+// KernelBuildList A list of results.
+//
+// Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f50617283902"},"arch":"arm64","build_environment":"gcc-8","build_time":947.2,"created_on":{"$date":1406788988347},"defconfig":"defconfig","defconfig_full":"defconfig","errors":0,"git_branch":"master","job":"next","job_id":{"$oid":"54b9a1c2d3e4f50617283901"},"kernel":"next-20150109","metadata":{},"name":"next-next-20150109-defconfig","status":"PASS","version":"1.1","warnings":31}],"skip":20}
+type KernelBuildList struct {
+	Code int32 `json:"code"`
+
+	// Count All matches, whatever limit and skip say.
+	Count *int64 `json:"count,omitempty"`
+
+	// Errors Warnings.
+	Errors []string `json:"errors,omitempty"`
+	Limit  *int64   `json:"limit,omitempty"`
+
+	// Messages Remarks.
+	Messages []string      `json:"messages,omitempty"`
+	Result   []KernelBuild `json:"result"`
+	Skip     *int64        `json:"skip,omitempty"`
+}
+
+// KernelToken A token as KernelCI shows it. Its text is not kept: `token` holds its beginning.
+//
+// Example: {"_id":{"$oid":"54b9a1c2d3e4f5061728394b"},"created_on":{"$date":1406788988347},"email":"reader@example.org","expired":false,"expires_on":null,"ip_address":null,"properties":[0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0],"token":"slws_Ab3d…","username":"reader","version":"1.0"}
+type KernelToken struct {
+	ID *ObjectID `json:"_id,omitempty"`
+
+	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
+	//
+	// Example: {"$date":1406788988347}
+	CreatedOn *Timestamp                `json:"created_on,omitempty"`
+	Email     nullable.Nullable[string] `json:"email,omitempty"`
+	Expired   nullable.Nullable[bool]   `json:"expired,omitempty"`
+
+	// ExpiresOn A time or a duration, or null.
+	//
+	// Example: {"$date":10400}
+	ExpiresOn  nullable.Nullable[OptionalTimestamp] `json:"expires_on,omitempty"`
+	IPAddress  nullable.Nullable[[]string]          `json:"ip_address,omitempty"`
+	Properties []int32                              `json:"properties,omitempty"`
+	Token      nullable.Nullable[string]            `json:"token,omitempty"`
+	Username   nullable.Nullable[string]            `json:"username,omitempty"`
+	Version    nullable.Nullable[string]            `json:"version,omitempty"`
+}
+
+// KernelTokenChange Fields and rights of a token.
+//
+// Example: {"expired":true}
+type KernelTokenChange struct {
+	// Admin Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	Admin *TokenFlag `json:"admin,omitempty"`
+
+	// Delete Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	Delete *TokenFlag `json:"delete,omitempty"`
+
+	// Email A text. Numbers and booleans are taken as their texts, null as no value.
+	Email *LooseText `json:"email,omitempty"`
+
+	// Expired Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	Expired   *TokenFlag                `json:"expired,omitempty"`
+	ExpiresOn nullable.Nullable[string] `json:"expires_on,omitempty"`
+
+	// Get Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	Get       *TokenFlag                  `json:"get,omitempty"`
+	IPAddress nullable.Nullable[[]string] `json:"ip_address,omitempty"`
+
+	// IPRestricted Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	IPRestricted *TokenFlag `json:"ip_restricted,omitempty"`
+
+	// Lab Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	Lab *TokenFlag `json:"lab,omitempty"`
+
+	// Post Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	Post *TokenFlag `json:"post,omitempty"`
+
+	// Superuser Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	Superuser *TokenFlag `json:"superuser,omitempty"`
+
+	// TestLab Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	TestLab *TokenFlag `json:"test_lab,omitempty"`
+
+	// Upload Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	Upload *TokenFlag `json:"upload,omitempty"`
+
+	// Username A text. Numbers and booleans are taken as their texts, null as no value.
+	Username *LooseText `json:"username,omitempty"`
+}
+
+// KernelTokenList A list of results.
+//
+// Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394b"},"created_on":{"$date":1406788988347},"email":"reader@example.org","expired":false,"expires_on":null,"ip_address":null,"properties":[0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0],"token":"slws_Ab3d…","username":"reader","version":"1.0"}],"skip":20}
+type KernelTokenList struct {
+	Code int32 `json:"code"`
+
+	// Count All matches, whatever limit and skip say.
+	Count *int64 `json:"count,omitempty"`
+
+	// Errors Warnings.
+	Errors []string `json:"errors,omitempty"`
+	Limit  *int64   `json:"limit,omitempty"`
+
+	// Messages Remarks.
+	Messages []string      `json:"messages,omitempty"`
+	Result   []KernelToken `json:"result"`
+	Skip     *int64        `json:"skip,omitempty"`
+}
+
+// Lab A lab that sends reports.
+//
+// Example: {"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"address":{"city":"Town"},"contact":{"email":"ada@example.org","name":"Ada","surname":"Person"},"created_on":{"$date":1406788988347},"name":"lab-alder","private":false,"token":{"$oid":"54b9a1c2d3e4f5061728394b"},"updated_on":{"$date":1406788988347},"version":"1.0"}
+type Lab struct {
+	ID *ObjectID `json:"_id,omitempty"`
+
+	// Address Where a lab is.
+	//
+	// Example: {"city":"Town","country":"Nowhere","longitude":-68.16}
+	Address nullable.Nullable[LabAddress] `json:"address,omitempty"`
+
+	// Contact Whom to ask about a lab.
+	//
+	// Example: {"email":"ada@example.org","name":"Ada","surname":"Person"}
+	Contact *LabContact `json:"contact,omitempty"`
+
+	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
+	//
+	// Example: {"$date":1406788988347}
+	CreatedOn *Timestamp                `json:"created_on,omitempty"`
+	Name      nullable.Nullable[string] `json:"name,omitempty"`
+	Private   nullable.Nullable[bool]   `json:"private,omitempty"`
+
+	// Token An id, or null.
+	//
+	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+	Token nullable.Nullable[OptionalObjectID] `json:"token,omitempty"`
+
+	// UpdatedOn A time or a duration, or null.
+	//
+	// Example: {"$date":10400}
+	UpdatedOn nullable.Nullable[OptionalTimestamp] `json:"updated_on,omitempty"`
+	Version   nullable.Nullable[string]            `json:"version,omitempty"`
+}
+
+// LabAddress Where a lab is.
+//
+// Example: {"city":"Town","country":"Nowhere","longitude":-68.16}
+type LabAddress struct {
+	// City A text. Numbers and booleans are taken as their texts, null as no value.
+	City *LooseText `json:"city,omitempty"`
+
+	// Country A text. Numbers and booleans are taken as their texts, null as no value.
+	Country *LooseText `json:"country,omitempty"`
+
+	// Latitude A number. Its text is taken as well, null as no value.
+	Latitude *LooseNumber `json:"latitude,omitempty"`
+
+	// Longitude A number. Its text is taken as well, null as no value.
+	Longitude *LooseNumber `json:"longitude,omitempty"`
+
+	// Street1 A text. Numbers and booleans are taken as their texts, null as no value.
+	Street1 *LooseText `json:"street_1,omitempty"`
+
+	// Street2 A text. Numbers and booleans are taken as their texts, null as no value.
+	Street2 *LooseText `json:"street_2,omitempty"`
+
+	// Zipcode A text. Numbers and booleans are taken as their texts, null as no value.
+	Zipcode *LooseText `json:"zipcode,omitempty"`
+}
+
+// LabChange Fields of a lab.
+//
+// Example: {"private":true}
+type LabChange struct {
+	// Address Where a lab is.
+	//
+	// Example: {"city":"Town","country":"Nowhere","longitude":-68.16}
+	Address nullable.Nullable[LabAddress] `json:"address,omitempty"`
+
+	// Contact Whom to ask about a lab.
+	//
+	// Example: {"email":"ada@example.org","name":"Ada","surname":"Person"}
+	Contact *LabContact `json:"contact,omitempty"`
+
+	// Name A text. Numbers and booleans are taken as their texts, null as no value.
+	Name *LooseText `json:"name,omitempty"`
+
+	// Private A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
+	Private *LooseBoolean `json:"private,omitempty"`
+
+	// Token An id, as plain text or in the notation of the answers.
+	//
+	// Example: 54b9a1c2d3e4f5061728394a
+	Token *Reference `json:"token,omitempty"`
+
+	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	Version *LooseText `json:"version,omitempty"`
+}
+
+// LabContact Whom to ask about a lab.
+//
+// Example: {"email":"ada@example.org","name":"Ada","surname":"Person"}
+type LabContact struct {
+	Affiliation nullable.Nullable[string] `json:"affiliation,omitempty"`
+	Email       string                    `json:"email"`
+	Mobile      nullable.Nullable[string] `json:"mobile,omitempty"`
+	Name        string                    `json:"name"`
+	Surname     string                    `json:"surname"`
+	Telephone   nullable.Nullable[string] `json:"telephone,omitempty"`
+}
+
+// LabList A list of results.
+//
+// Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"address":{"city":"Town"},"contact":{"email":"ada@example.org","name":"Ada","surname":"Person"},"created_on":{"$date":1406788988347},"name":"lab-alder","private":false,"token":{"$oid":"54b9a1c2d3e4f5061728394b"},"updated_on":{"$date":1406788988347},"version":"1.0"}],"skip":20}
+type LabList struct {
+	Code int32 `json:"code"`
+
+	// Count All matches, whatever limit and skip say.
+	Count *int64 `json:"count,omitempty"`
+
+	// Errors Warnings.
+	Errors []string `json:"errors,omitempty"`
+	Limit  *int64   `json:"limit,omitempty"`
+
+	// Messages Remarks.
+	Messages []string `json:"messages,omitempty"`
+	Result   []Lab    `json:"result"`
+	Skip     *int64   `json:"skip,omitempty"`
+}
+
 // LabVersion One version of the lab API (Drydock).
 //
 // Example: {"path":"/api/v1.0","status":"stable"}
@@ -1390,6 +2027,18 @@ type LinkedSubunit struct {
 	SubunitData *string `json:"subunit_data,omitempty"`
 }
 
+// LooseBoolean A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
+type LooseBoolean = bool
+
+// LooseInteger A whole number. Its text is taken as well, null as no value.
+type LooseInteger = int64
+
+// LooseNumber A number. Its text is taken as well, null as no value.
+type LooseNumber = float64
+
+// LooseText A text. Numbers and booleans are taken as their texts, null as no value.
+type LooseText = string
+
 // NewAccessToken A token to be made.
 //
 // Example: {"allow_from":["192.0.2.0/24"],"kind":"runner","name":"nightly runner","owner":"ann","roles":["runner"]}
@@ -1421,6 +2070,314 @@ type NewAccessToken struct {
 
 	// Tenant The tenant whose objects it sees; default that of the caller.
 	Tenant *string `json:"tenant,omitempty"`
+}
+
+// NewBoot A report of a boot.
+//
+// Example: {"arch":"arm64","board":"juno","boot_result":"PASS","boot_retries":0,"boot_time":10.4,"boot_warnings":"2","defconfig":"defconfig","defconfig_full":"defconfig+CONFIG_SMP=n","git_branch":"master","job":"next","kernel":"next-20150109","lab_name":"lab-alder","mach":null,"metadata":{"rack":7},"version":"1.1"}
+type NewBoot struct {
+	// Arch A text. Numbers and booleans are taken as their texts, null as no value.
+	Arch *LooseText `json:"arch,omitempty"`
+
+	// Board A text. Numbers and booleans are taken as their texts, null as no value.
+	Board LooseText `json:"board"`
+
+	// BoardInstance A text. Numbers and booleans are taken as their texts, null as no value.
+	BoardInstance *LooseText `json:"board_instance,omitempty"`
+
+	// BootJobID A text. Numbers and booleans are taken as their texts, null as no value.
+	BootJobID *LooseText `json:"boot_job_id,omitempty"`
+
+	// BootJobPath A text. Numbers and booleans are taken as their texts, null as no value.
+	BootJobPath *LooseText `json:"boot_job_path,omitempty"`
+
+	// BootJobURL A text. Numbers and booleans are taken as their texts, null as no value.
+	BootJobURL *LooseText `json:"boot_job_url,omitempty"`
+
+	// BootLog A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLog *LooseText `json:"boot_log,omitempty"`
+
+	// BootLogHTML A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLogHTML *LooseText `json:"boot_log_html,omitempty"`
+
+	// BootResult A text. Numbers and booleans are taken as their texts, null as no value.
+	BootResult *LooseText `json:"boot_result,omitempty"`
+
+	// BootResultDescription A text. Numbers and booleans are taken as their texts, null as no value.
+	BootResultDescription *LooseText `json:"boot_result_description,omitempty"`
+
+	// BootRetries A whole number. Its text is taken as well, null as no value.
+	BootRetries *LooseInteger `json:"boot_retries,omitempty"`
+
+	// BootTime A number. Its text is taken as well, null as no value.
+	BootTime *LooseNumber `json:"boot_time,omitempty"`
+
+	// BootWarnings A whole number. Its text is taken as well, null as no value.
+	BootWarnings *LooseInteger `json:"boot_warnings,omitempty"`
+
+	// Bootloader A text. Numbers and booleans are taken as their texts, null as no value.
+	Bootloader *LooseText `json:"bootloader,omitempty"`
+
+	// BootloaderVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	BootloaderVersion *LooseText `json:"bootloader_version,omitempty"`
+
+	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
+	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
+
+	// Chainloader A text. Numbers and booleans are taken as their texts, null as no value.
+	Chainloader *LooseText `json:"chainloader,omitempty"`
+
+	// Compiler A text. Numbers and booleans are taken as their texts, null as no value.
+	Compiler *LooseText `json:"compiler,omitempty"`
+
+	// CompilerVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	CompilerVersion *LooseText `json:"compiler_version,omitempty"`
+
+	// CompilerVersionExt A text. Numbers and booleans are taken as their texts, null as no value.
+	CompilerVersionExt *LooseText `json:"compiler_version_ext,omitempty"`
+
+	// Defconfig A text. Numbers and booleans are taken as their texts, null as no value.
+	Defconfig LooseText `json:"defconfig"`
+
+	// DefconfigFull A text. Numbers and booleans are taken as their texts, null as no value.
+	DefconfigFull *LooseText `json:"defconfig_full,omitempty"`
+
+	// DeviceType A text. Numbers and booleans are taken as their texts, null as no value.
+	DeviceType *LooseText `json:"device_type,omitempty"`
+
+	// Dtb A text. Numbers and booleans are taken as their texts, null as no value.
+	Dtb *LooseText `json:"dtb,omitempty"`
+
+	// DtbAddr A text. Numbers and booleans are taken as their texts, null as no value.
+	DtbAddr *LooseText `json:"dtb_addr,omitempty"`
+
+	// DtbAppend A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
+	DtbAppend *LooseBoolean `json:"dtb_append,omitempty"`
+
+	// Email A text. Numbers and booleans are taken as their texts, null as no value.
+	Email *LooseText `json:"email,omitempty"`
+
+	// Endian A text. Numbers and booleans are taken as their texts, null as no value.
+	Endian *LooseText `json:"endian,omitempty"`
+
+	// Fastboot A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
+	Fastboot *LooseBoolean `json:"fastboot,omitempty"`
+
+	// FastbootCmd A text. Numbers and booleans are taken as their texts, null as no value.
+	FastbootCmd *LooseText `json:"fastboot_cmd,omitempty"`
+
+	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
+	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
+
+	// FileServerURL A text. Numbers and booleans are taken as their texts, null as no value.
+	FileServerURL *LooseText `json:"file_server_url,omitempty"`
+
+	// Filesystem A text. Numbers and booleans are taken as their texts, null as no value.
+	Filesystem *LooseText `json:"filesystem,omitempty"`
+
+	// GitBranch A text. Numbers and booleans are taken as their texts, null as no value.
+	GitBranch *LooseText `json:"git_branch,omitempty"`
+
+	// GitCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	GitCommit *LooseText `json:"git_commit,omitempty"`
+
+	// GitDescribe A text. Numbers and booleans are taken as their texts, null as no value.
+	GitDescribe *LooseText `json:"git_describe,omitempty"`
+
+	// GitURL A text. Numbers and booleans are taken as their texts, null as no value.
+	GitURL *LooseText `json:"git_url,omitempty"`
+
+	// Initrd A text. Numbers and booleans are taken as their texts, null as no value.
+	Initrd *LooseText `json:"initrd,omitempty"`
+
+	// InitrdAddr A text. Numbers and booleans are taken as their texts, null as no value.
+	InitrdAddr *LooseText `json:"initrd_addr,omitempty"`
+
+	// Job A text. Numbers and booleans are taken as their texts, null as no value.
+	Job LooseText `json:"job"`
+
+	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
+	Kernel LooseText `json:"kernel"`
+
+	// KernelImage A text. Numbers and booleans are taken as their texts, null as no value.
+	KernelImage *LooseText `json:"kernel_image,omitempty"`
+
+	// LabName A text. Numbers and booleans are taken as their texts, null as no value.
+	LabName LooseText `json:"lab_name"`
+
+	// Loadaddr A text. Numbers and booleans are taken as their texts, null as no value.
+	Loadaddr *LooseText `json:"loadaddr,omitempty"`
+
+	// Mach A text. Numbers and booleans are taken as their texts, null as no value.
+	Mach *LooseText `json:"mach,omitempty"`
+
+	// MachAlias A text. Numbers and booleans are taken as their texts, null as no value.
+	MachAlias *LooseText                                `json:"mach_alias,omitempty"`
+	Metadata  nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+
+	// Plan A text. Numbers and booleans are taken as their texts, null as no value.
+	Plan *LooseText `json:"plan,omitempty"`
+
+	// PlanVariant A text. Numbers and booleans are taken as their texts, null as no value.
+	PlanVariant *LooseText `json:"plan_variant,omitempty"`
+
+	// Qemu A text. Numbers and booleans are taken as their texts, null as no value.
+	Qemu *LooseText `json:"qemu,omitempty"`
+
+	// QemuCommand A text. Numbers and booleans are taken as their texts, null as no value.
+	QemuCommand *LooseText `json:"qemu_command,omitempty"`
+
+	// Retries A whole number. Its text is taken as well, null as no value.
+	Retries *LooseInteger `json:"retries,omitempty"`
+
+	// Uimage A text. Numbers and booleans are taken as their texts, null as no value.
+	Uimage *LooseText `json:"uimage,omitempty"`
+
+	// UimageAddr A text. Numbers and booleans are taken as their texts, null as no value.
+	UimageAddr *LooseText `json:"uimage_addr,omitempty"`
+
+	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	Version *LooseText `json:"version,omitempty"`
+}
+
+// NewBuild A report of a build.
+//
+// Example: {"arch":"arm64","build_environment":"gcc-8","build_errors":0,"build_result":"PASS","build_time":947.2,"build_warnings":31,"defconfig":"defconfig","git_branch":"master","job":"next","kernel":"next-20150109"}
+type NewBuild struct {
+	// Arch A text. Numbers and booleans are taken as their texts, null as no value.
+	Arch LooseText `json:"arch"`
+
+	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
+	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
+
+	// BuildErrors A whole number. Its text is taken as well, null as no value.
+	BuildErrors *LooseInteger `json:"build_errors,omitempty"`
+
+	// BuildLog A text. Numbers and booleans are taken as their texts, null as no value.
+	BuildLog *LooseText `json:"build_log,omitempty"`
+
+	// BuildLogSize A whole number. Its text is taken as well, null as no value.
+	BuildLogSize  *LooseInteger                    `json:"build_log_size,omitempty"`
+	BuildPlatform nullable.Nullable[[]interface{}] `json:"build_platform,omitempty"`
+
+	// BuildResult A text. Numbers and booleans are taken as their texts, null as no value.
+	BuildResult *LooseText `json:"build_result,omitempty"`
+
+	// BuildTime A number. Its text is taken as well, null as no value.
+	BuildTime *LooseNumber `json:"build_time,omitempty"`
+
+	// BuildType A text. Numbers and booleans are taken as their texts, null as no value.
+	BuildType *LooseText `json:"build_type,omitempty"`
+
+	// BuildWarnings A whole number. Its text is taken as well, null as no value.
+	BuildWarnings *LooseInteger `json:"build_warnings,omitempty"`
+
+	// Compiler A text. Numbers and booleans are taken as their texts, null as no value.
+	Compiler *LooseText `json:"compiler,omitempty"`
+
+	// CompilerVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	CompilerVersion *LooseText `json:"compiler_version,omitempty"`
+
+	// CompilerVersionExt A text. Numbers and booleans are taken as their texts, null as no value.
+	CompilerVersionExt *LooseText `json:"compiler_version_ext,omitempty"`
+
+	// CompilerVersionFull A text. Numbers and booleans are taken as their texts, null as no value.
+	CompilerVersionFull *LooseText `json:"compiler_version_full,omitempty"`
+
+	// CrossCompile A text. Numbers and booleans are taken as their texts, null as no value.
+	CrossCompile *LooseText `json:"cross_compile,omitempty"`
+
+	// Defconfig A text. Numbers and booleans are taken as their texts, null as no value.
+	Defconfig LooseText `json:"defconfig"`
+
+	// DefconfigFull A text. Numbers and booleans are taken as their texts, null as no value.
+	DefconfigFull *LooseText `json:"defconfig_full,omitempty"`
+
+	// Dirname A text. Numbers and booleans are taken as their texts, null as no value.
+	Dirname *LooseText `json:"dirname,omitempty"`
+
+	// DtbDir A text. Numbers and booleans are taken as their texts, null as no value.
+	DtbDir     *LooseText                       `json:"dtb_dir,omitempty"`
+	DtbDirData nullable.Nullable[[]interface{}] `json:"dtb_dir_data,omitempty"`
+
+	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
+	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
+
+	// FileServerURL A text. Numbers and booleans are taken as their texts, null as no value.
+	FileServerURL *LooseText `json:"file_server_url,omitempty"`
+
+	// GitBranch A text. Numbers and booleans are taken as their texts, null as no value.
+	GitBranch *LooseText `json:"git_branch,omitempty"`
+
+	// GitCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	GitCommit *LooseText `json:"git_commit,omitempty"`
+
+	// GitDescribe A text. Numbers and booleans are taken as their texts, null as no value.
+	GitDescribe *LooseText `json:"git_describe,omitempty"`
+
+	// GitDescribeV A text. Numbers and booleans are taken as their texts, null as no value.
+	GitDescribeV *LooseText `json:"git_describe_v,omitempty"`
+
+	// GitURL A text. Numbers and booleans are taken as their texts, null as no value.
+	GitURL *LooseText `json:"git_url,omitempty"`
+
+	// Job A text. Numbers and booleans are taken as their texts, null as no value.
+	Job LooseText `json:"job"`
+
+	// KconfigFragments A text. Numbers and booleans are taken as their texts, null as no value.
+	KconfigFragments *LooseText `json:"kconfig_fragments,omitempty"`
+
+	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
+	Kernel LooseText `json:"kernel"`
+
+	// KernelConfig A text. Numbers and booleans are taken as their texts, null as no value.
+	KernelConfig *LooseText `json:"kernel_config,omitempty"`
+
+	// KernelConfigSize A whole number. Its text is taken as well, null as no value.
+	KernelConfigSize *LooseInteger `json:"kernel_config_size,omitempty"`
+
+	// KernelImage A text. Numbers and booleans are taken as their texts, null as no value.
+	KernelImage *LooseText `json:"kernel_image,omitempty"`
+
+	// KernelImageSize A whole number. Its text is taken as well, null as no value.
+	KernelImageSize *LooseInteger `json:"kernel_image_size,omitempty"`
+
+	// KernelVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	KernelVersion *LooseText                                `json:"kernel_version,omitempty"`
+	Metadata      nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+
+	// Modules A text. Numbers and booleans are taken as their texts, null as no value.
+	Modules *LooseText `json:"modules,omitempty"`
+
+	// ModulesDir A text. Numbers and booleans are taken as their texts, null as no value.
+	ModulesDir *LooseText `json:"modules_dir,omitempty"`
+
+	// ModulesSize A whole number. Its text is taken as well, null as no value.
+	ModulesSize *LooseInteger `json:"modules_size,omitempty"`
+
+	// SystemMap A text. Numbers and booleans are taken as their texts, null as no value.
+	SystemMap *LooseText `json:"system_map,omitempty"`
+
+	// SystemMapSize A whole number. Its text is taken as well, null as no value.
+	SystemMapSize *LooseInteger `json:"system_map_size,omitempty"`
+
+	// TextOffset A text. Numbers and booleans are taken as their texts, null as no value.
+	TextOffset *LooseText `json:"text_offset,omitempty"`
+
+	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	Version *LooseText `json:"version,omitempty"`
+
+	// VmlinuxBssSize A whole number. Its text is taken as well, null as no value.
+	VmlinuxBssSize *LooseInteger `json:"vmlinux_bss_size,omitempty"`
+
+	// VmlinuxDataSize A whole number. Its text is taken as well, null as no value.
+	VmlinuxDataSize *LooseInteger `json:"vmlinux_data_size,omitempty"`
+
+	// VmlinuxFileSize A whole number. Its text is taken as well, null as no value.
+	VmlinuxFileSize *LooseInteger `json:"vmlinux_file_size,omitempty"`
+
+	// VmlinuxTextSize A whole number. Its text is taken as well, null as no value.
+	VmlinuxTextSize *LooseInteger `json:"vmlinux_text_size,omitempty"`
 }
 
 // NewCloud A cloud to be registered.
@@ -1464,6 +2421,182 @@ type NewCloud struct {
 	Version nullable.Nullable[string] `json:"version,omitempty"`
 }
 
+// NewFiles Files and the folder for them.
+//
+// Example: {"file":["hello"],"path":"next/master/next-20150109"}
+type NewFiles struct {
+	Arch          *string              `json:"arch,omitempty"`
+	Defconfig     *string              `json:"defconfig,omitempty"`
+	DefconfigFull *string              `json:"defconfig_full,omitempty"`
+	File          []openapi_types.File `json:"file,omitempty"`
+	GitBranch     *string              `json:"git_branch,omitempty"`
+	Job           *string              `json:"job,omitempty"`
+	Kernel        *string              `json:"kernel,omitempty"`
+	LabName       *string              `json:"lab_name,omitempty"`
+	Path          *string              `json:"path,omitempty"`
+}
+
+// NewJob The status of a job.
+//
+// Example: {"git_branch":"master","job":"next","kernel":"next-20150109","status":"PASS"}
+type NewJob struct {
+	// Compiler A text. Numbers and booleans are taken as their texts, null as no value.
+	Compiler *LooseText `json:"compiler,omitempty"`
+
+	// CompilerVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	CompilerVersion *LooseText `json:"compiler_version,omitempty"`
+
+	// CompilerVersionExt A text. Numbers and booleans are taken as their texts, null as no value.
+	CompilerVersionExt *LooseText `json:"compiler_version_ext,omitempty"`
+
+	// CompilerVersionFull A text. Numbers and booleans are taken as their texts, null as no value.
+	CompilerVersionFull *LooseText `json:"compiler_version_full,omitempty"`
+
+	// CrossCompile A text. Numbers and booleans are taken as their texts, null as no value.
+	CrossCompile *LooseText `json:"cross_compile,omitempty"`
+
+	// GitBranch A text. Numbers and booleans are taken as their texts, null as no value.
+	GitBranch *LooseText `json:"git_branch,omitempty"`
+
+	// GitCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	GitCommit *LooseText `json:"git_commit,omitempty"`
+
+	// GitDescribe A text. Numbers and booleans are taken as their texts, null as no value.
+	GitDescribe *LooseText `json:"git_describe,omitempty"`
+
+	// GitDescribeV A text. Numbers and booleans are taken as their texts, null as no value.
+	GitDescribeV *LooseText `json:"git_describe_v,omitempty"`
+
+	// GitURL A text. Numbers and booleans are taken as their texts, null as no value.
+	GitURL *LooseText `json:"git_url,omitempty"`
+
+	// Job A text. Numbers and booleans are taken as their texts, null as no value.
+	Job LooseText `json:"job"`
+
+	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
+	Kernel LooseText `json:"kernel"`
+
+	// KernelVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	KernelVersion *LooseText `json:"kernel_version,omitempty"`
+
+	// Private A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
+	Private *LooseBoolean `json:"private,omitempty"`
+
+	// Status A text. Numbers and booleans are taken as their texts, null as no value.
+	Status *LooseText `json:"status,omitempty"`
+
+	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	Version *LooseText `json:"version,omitempty"`
+}
+
+// NewKernelToken A token.
+//
+// Example: {"email":"reader@example.org","expires_on":"2027-06-30","get":true,"username":"reader"}
+type NewKernelToken struct {
+	// Admin Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	Admin *TokenFlag `json:"admin,omitempty"`
+
+	// Delete Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	Delete *TokenFlag `json:"delete,omitempty"`
+
+	// Email A text. Numbers and booleans are taken as their texts, null as no value.
+	Email LooseText `json:"email"`
+
+	// Expired Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	Expired   *TokenFlag                `json:"expired,omitempty"`
+	ExpiresOn nullable.Nullable[string] `json:"expires_on,omitempty"`
+
+	// Get Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	Get       *TokenFlag                  `json:"get,omitempty"`
+	IPAddress nullable.Nullable[[]string] `json:"ip_address,omitempty"`
+
+	// IPRestricted Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	IPRestricted *TokenFlag `json:"ip_restricted,omitempty"`
+
+	// Lab Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	Lab *TokenFlag `json:"lab,omitempty"`
+
+	// Post Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	Post *TokenFlag `json:"post,omitempty"`
+
+	// Superuser Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	Superuser *TokenFlag `json:"superuser,omitempty"`
+
+	// TestLab Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	TestLab *TokenFlag `json:"test_lab,omitempty"`
+
+	// Upload Whether a right is granted. 0 and 1 are taken as well, text is not.
+	//
+	// Example: true
+	Upload *TokenFlag `json:"upload,omitempty"`
+
+	// Username A text. Numbers and booleans are taken as their texts, null as no value.
+	Username *LooseText `json:"username,omitempty"`
+}
+
+// NewLab A lab.
+//
+// Example: {"address":{"city":"Town"},"contact":{"email":"ada@example.org","name":"Ada","surname":"Person"},"name":"lab-alder","private":false}
+type NewLab struct {
+	// Address Where a lab is.
+	//
+	// Example: {"city":"Town","country":"Nowhere","longitude":-68.16}
+	Address nullable.Nullable[LabAddress] `json:"address,omitempty"`
+
+	// Contact Whom to ask about a lab.
+	//
+	// Example: {"email":"ada@example.org","name":"Ada","surname":"Person"}
+	Contact LabContact `json:"contact"`
+
+	// Name A text. Numbers and booleans are taken as their texts, null as no value.
+	Name LooseText `json:"name"`
+
+	// Private A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
+	Private *LooseBoolean `json:"private,omitempty"`
+
+	// Token An id, as plain text or in the notation of the answers.
+	//
+	// Example: 54b9a1c2d3e4f5061728394a
+	Token *Reference `json:"token,omitempty"`
+
+	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	Version *LooseText `json:"version,omitempty"`
+}
+
+// NewLabAnswer The new lab and the text of its token.
+//
+// Example: {"code":201,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"name":"lab-alder","token":"slwl_0123456789abcdefghijABCDEFGHIJ0123456789abcdef"}]}
+type NewLabAnswer struct {
+	Code int32 `json:"code"`
+
+	// Errors Warnings, such as keys that were dropped.
+	Errors []string `json:"errors,omitempty"`
+	Reason *string  `json:"reason,omitempty"`
+	Result []struct {
+		ID    ObjectID `json:"_id"`
+		Name  string   `json:"name"`
+		Token string   `json:"token"`
+	} `json:"result"`
+}
+
 // NewProduct A product to be defined. Further fields are ignored.
 //
 // Example: {"name":"test-product.foo","release":"15.04-core","snaps":["test-snap.foo"]}
@@ -1491,6 +2624,20 @@ type NewPublicKey struct {
 
 	// SelfSignature The signature of the text `signature`, in hexadecimal digits.
 	SelfSignature string `json:"self_signature"`
+}
+
+// NewReportAnswer The id of what was stored.
+//
+// Example: {"code":201,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"}}]}
+type NewReportAnswer struct {
+	Code int32 `json:"code"`
+
+	// Errors Warnings, such as keys that were dropped.
+	Errors []string `json:"errors,omitempty"`
+	Reason *string  `json:"reason,omitempty"`
+	Result []struct {
+		ID ObjectID `json:"_id"`
+	} `json:"result"`
 }
 
 // NewRun A run to be made.
@@ -1537,6 +2684,199 @@ type NewSubunit struct {
 
 	// TestID The run; without it an anonymous one is made.
 	TestID *string `json:"test_id,omitempty"`
+}
+
+// NewTestCase A test and its result.
+//
+// Example: {"measurements":[{"measure":288.4,"name":"latency","unit":"number"}],"name":"usb-case-00","status":"PASS","test_group_id":"54b9a1c2d3e4f5061728394a","time":52.44}
+type NewTestCase struct {
+	Attachments nullable.Nullable[[]interface{}] `json:"attachments,omitempty"`
+
+	// DefinitionURI A text. Numbers and booleans are taken as their texts, null as no value.
+	DefinitionURI *LooseText `json:"definition_uri,omitempty"`
+
+	// Index A whole number. Its text is taken as well, null as no value.
+	Index *LooseInteger `json:"index,omitempty"`
+
+	// KvmGuest A text. Numbers and booleans are taken as their texts, null as no value.
+	KvmGuest *LooseText                       `json:"kvm_guest,omitempty"`
+	LogLines nullable.Nullable[[]interface{}] `json:"log_lines,omitempty"`
+
+	// Maximum A number. Its text is taken as well, null as no value.
+	Maximum      *LooseNumber                              `json:"maximum,omitempty"`
+	Measurements nullable.Nullable[[]interface{}]          `json:"measurements,omitempty"`
+	Metadata     nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+
+	// Minimum A number. Its text is taken as well, null as no value.
+	Minimum *LooseNumber `json:"minimum,omitempty"`
+
+	// Name A text. Numbers and booleans are taken as their texts, null as no value.
+	Name       LooseText                                 `json:"name"`
+	Parameters nullable.Nullable[map[string]interface{}] `json:"parameters,omitempty"`
+
+	// Samples A whole number. Its text is taken as well, null as no value.
+	Samples *LooseInteger `json:"samples,omitempty"`
+
+	// SamplesSqrSum A number. Its text is taken as well, null as no value.
+	SamplesSqrSum *LooseNumber `json:"samples_sqr_sum,omitempty"`
+
+	// SamplesSum A number. Its text is taken as well, null as no value.
+	SamplesSum *LooseNumber `json:"samples_sum,omitempty"`
+
+	// Status A text. Numbers and booleans are taken as their texts, null as no value.
+	Status *LooseText `json:"status,omitempty"`
+
+	// TestCasePath A text. Numbers and booleans are taken as their texts, null as no value.
+	TestCasePath *LooseText `json:"test_case_path,omitempty"`
+
+	// TestGroupID An id, as plain text or in the notation of the answers.
+	//
+	// Example: 54b9a1c2d3e4f5061728394a
+	TestGroupID Reference `json:"test_group_id"`
+
+	// Time A number. Its text is taken as well, null as no value.
+	Time *LooseNumber `json:"time,omitempty"`
+
+	// VcsCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	VcsCommit *LooseText `json:"vcs_commit,omitempty"`
+
+	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	Version *LooseText `json:"version,omitempty"`
+}
+
+// NewTestGroup A report of a test group.
+//
+// Example: {"arch":"x86","board":"x86-celeron","build_environment":"gcc-8","defconfig":"x86_64_defconfig","git_branch":"master","job":"next","kernel":"next-20150109","lab_name":"lab-cedar-00","name":"usb","test_cases":[{"name":"usb-case-00","status":"PASS","time":52.44}],"time":683.6}
+type NewTestGroup struct {
+	// Arch A text. Numbers and booleans are taken as their texts, null as no value.
+	Arch *LooseText `json:"arch,omitempty"`
+
+	// Board A text. Numbers and booleans are taken as their texts, null as no value.
+	Board *LooseText `json:"board,omitempty"`
+
+	// BoardInstance A text. Numbers and booleans are taken as their texts, null as no value.
+	BoardInstance *LooseText `json:"board_instance,omitempty"`
+
+	// BootID An id, as plain text or in the notation of the answers.
+	//
+	// Example: 54b9a1c2d3e4f5061728394a
+	BootID *Reference `json:"boot_id,omitempty"`
+
+	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
+	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
+
+	// BuildID An id, as plain text or in the notation of the answers.
+	//
+	// Example: 54b9a1c2d3e4f5061728394a
+	BuildID *Reference `json:"build_id,omitempty"`
+
+	// Compiler A text. Numbers and booleans are taken as their texts, null as no value.
+	Compiler *LooseText `json:"compiler,omitempty"`
+
+	// CompilerVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	CompilerVersion *LooseText `json:"compiler_version,omitempty"`
+
+	// CompilerVersionFull A text. Numbers and booleans are taken as their texts, null as no value.
+	CompilerVersionFull *LooseText `json:"compiler_version_full,omitempty"`
+
+	// CrossCompile A text. Numbers and booleans are taken as their texts, null as no value.
+	CrossCompile *LooseText `json:"cross_compile,omitempty"`
+
+	// Defconfig A text. Numbers and booleans are taken as their texts, null as no value.
+	Defconfig *LooseText `json:"defconfig,omitempty"`
+
+	// DefconfigFull A text. Numbers and booleans are taken as their texts, null as no value.
+	DefconfigFull *LooseText `json:"defconfig_full,omitempty"`
+
+	// DefconfigID An id, as plain text or in the notation of the answers.
+	//
+	// Example: 54b9a1c2d3e4f5061728394a
+	DefconfigID *Reference `json:"defconfig_id,omitempty"`
+
+	// DefinitionURI A text. Numbers and booleans are taken as their texts, null as no value.
+	DefinitionURI *LooseText `json:"definition_uri,omitempty"`
+
+	// DeviceType A text. Numbers and booleans are taken as their texts, null as no value.
+	DeviceType *LooseText `json:"device_type,omitempty"`
+
+	// Endian A text. Numbers and booleans are taken as their texts, null as no value.
+	Endian *LooseText `json:"endian,omitempty"`
+
+	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
+	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
+
+	// GitBranch A text. Numbers and booleans are taken as their texts, null as no value.
+	GitBranch *LooseText `json:"git_branch,omitempty"`
+
+	// GitCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	GitCommit *LooseText `json:"git_commit,omitempty"`
+
+	// GitDescribe A text. Numbers and booleans are taken as their texts, null as no value.
+	GitDescribe *LooseText `json:"git_describe,omitempty"`
+
+	// GitURL A text. Numbers and booleans are taken as their texts, null as no value.
+	GitURL *LooseText `json:"git_url,omitempty"`
+
+	// ImageType A text. Numbers and booleans are taken as their texts, null as no value.
+	ImageType *LooseText `json:"image_type,omitempty"`
+
+	// Index A whole number. Its text is taken as well, null as no value.
+	Index *LooseInteger `json:"index,omitempty"`
+
+	// Initrd A text. Numbers and booleans are taken as their texts, null as no value.
+	Initrd *LooseText `json:"initrd,omitempty"`
+
+	// Job A text. Numbers and booleans are taken as their texts, null as no value.
+	Job *LooseText `json:"job,omitempty"`
+
+	// JobID An id, as plain text or in the notation of the answers.
+	//
+	// Example: 54b9a1c2d3e4f5061728394a
+	JobID *Reference `json:"job_id,omitempty"`
+
+	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
+	Kernel *LooseText `json:"kernel,omitempty"`
+
+	// KernelImage A text. Numbers and booleans are taken as their texts, null as no value.
+	KernelImage *LooseText `json:"kernel_image,omitempty"`
+
+	// KernelImageSize A whole number. Its text is taken as well, null as no value.
+	KernelImageSize *LooseInteger `json:"kernel_image_size,omitempty"`
+
+	// LabName A text. Numbers and booleans are taken as their texts, null as no value.
+	LabName LooseText `json:"lab_name"`
+
+	// Log A text. Numbers and booleans are taken as their texts, null as no value.
+	Log *LooseText `json:"log,omitempty"`
+
+	// Mach A text. Numbers and booleans are taken as their texts, null as no value.
+	Mach     *LooseText                                `json:"mach,omitempty"`
+	Metadata nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+
+	// Name A text. Numbers and booleans are taken as their texts, null as no value.
+	Name LooseText `json:"name"`
+
+	// ParentID An id, as plain text or in the notation of the answers.
+	//
+	// Example: 54b9a1c2d3e4f5061728394a
+	ParentID *Reference `json:"parent_id,omitempty"`
+
+	// Plan A text. Numbers and booleans are taken as their texts, null as no value.
+	Plan *LooseText `json:"plan,omitempty"`
+
+	// PlanVariant A text. Numbers and booleans are taken as their texts, null as no value.
+	PlanVariant *LooseText                          `json:"plan_variant,omitempty"`
+	SubGroups   nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
+	TestCases   nullable.Nullable[[]InnerTestCase]  `json:"test_cases,omitempty"`
+
+	// Time A number. Its text is taken as well, null as no value.
+	Time *LooseNumber `json:"time,omitempty"`
+
+	// VcsCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	VcsCommit *LooseText `json:"vcs_commit,omitempty"`
+
+	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	Version *LooseText `json:"version,omitempty"`
 }
 
 // NewTestResult What an agent reports. Further fields are ignored.
@@ -1609,6 +2949,20 @@ type NewTestSpec struct {
 	QueueTTLSeconds *int64 `json:"queue_ttl_seconds,omitempty"`
 }
 
+// NewTokenAnswer The text of the new token.
+//
+// Example: {"code":201,"result":[{"token":"slws_0123456789abcdefghijABCDEFGHIJ0123456789abcdef"}]}
+type NewTokenAnswer struct {
+	Code int32 `json:"code"`
+
+	// Errors Warnings, such as keys that were dropped.
+	Errors []string `json:"errors,omitempty"`
+	Reason *string  `json:"reason,omitempty"`
+	Result []struct {
+		Token string `json:"token"`
+	} `json:"result"`
+}
+
 // NewUpload An upload as a form.
 //
 // Example: {"file":"test: a\nsuccess: a\n","test_id":"100"}
@@ -1642,6 +2996,13 @@ type NewWebhook struct {
 
 	// Description For people.
 	Description *string `json:"description,omitempty"`
+}
+
+// ObjectID An id in KernelCI's notation. In the answers of an aggregation it holds the values that were grouped by instead.
+//
+// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+type ObjectID struct {
+	Hex *string `json:"$oid,omitempty"`
 }
 
 // Opportunity One run of one test spec in one context. Agents of the time write it to a file that the provisioning kit reads.
@@ -1775,6 +3136,20 @@ type OpportunityRelease struct {
 //
 // Example: QUEUED
 type OpportunityState string
+
+// OptionalObjectID An id, or null.
+//
+// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+type OptionalObjectID struct {
+	Hex string `json:"$oid"`
+}
+
+// OptionalTimestamp A time or a duration, or null.
+//
+// Example: {"$date":10400}
+type OptionalTimestamp struct {
+	Milliseconds int64 `json:"$date"`
+}
 
 // Outcome What a result says as a whole: `error` nothing could be read, `fail` a test failed, `incomplete` damage, `pass` at least one passed, `skip`
 // only skipped ones, `empty` none was run.
@@ -2094,6 +3469,55 @@ type PublishedUpdate struct {
 	ProductVersionID   nullable.Nullable[string] `json:"product_version_id,omitempty"`
 }
 
+// Reference An id, as plain text or in the notation of the answers.
+//
+// Example: 54b9a1c2d3e4f5061728394a
+type Reference = string
+
+// ReportCount How many documents a collection has.
+//
+// Example: {"code":200,"result":[{"collection":"boot","count":2000}]}
+type ReportCount struct {
+	Code   int32 `json:"code"`
+	Result []struct {
+		Collection string `json:"collection"`
+		Count      int64  `json:"count"`
+	} `json:"result"`
+}
+
+// ReportDone That something was done.
+//
+// Example: {"code":202,"reason":"Request accepted and being imported"}
+type ReportDone struct {
+	Code int32 `json:"code"`
+
+	// Errors Warnings, such as keys that were dropped.
+	Errors   []string      `json:"errors,omitempty"`
+	Messages []string      `json:"messages,omitempty"`
+	Reason   *string       `json:"reason,omitempty"`
+	Result   []interface{} `json:"result,omitempty"`
+}
+
+// ReportValueCount How many different values a field has.
+//
+// Example: {"code":200,"result":[{"count":3,"field":"name"}]}
+type ReportValueCount struct {
+	Code   int32 `json:"code"`
+	Result []struct {
+		Count int64  `json:"count"`
+		Field string `json:"field"`
+	} `json:"result"`
+}
+
+// ReportValues The different values of a field.
+//
+// Example: {"code":200,"count":2,"result":["juno","panda"]}
+type ReportValues struct {
+	Code   int32                       `json:"code"`
+	Count  int64                       `json:"count"`
+	Result []nullable.Nullable[string] `json:"result"`
+}
+
 // ResultFile What was understood of the file that came with a result.
 //
 // Example: {"bytes":90667,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage_count":0,"format":"subunit-v2","outcome":"fail","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","tests":121}
@@ -2299,6 +3723,17 @@ type RunResultList struct {
 	Results    []RunResult `json:"results"`
 }
 
+// ServiceVersion The version of the server.
+//
+// Example: {"code":200,"result":[{"full_version":"0.3.0.dev43.g22d1a96","version":"0.3.0"}]}
+type ServiceVersion struct {
+	Code   int32 `json:"code"`
+	Result []struct {
+		FullVersion string `json:"full_version"`
+		Version     string `json:"version"`
+	} `json:"result"`
+}
+
 // Snap One revision of a snap.
 //
 // Example: {"name":"test-snap.foo","revision":2}
@@ -2484,6 +3919,141 @@ type Test struct {
 	Records int32 `json:"records"`
 }
 
+// TestCase One test and its result.
+//
+// Example: {"_id":{"$oid":"54b9a1c2d3e4f5061728394b"},"created_on":{"$date":1406788988347},"measurements":[{"measure":288.4,"name":"latency","unit":"number"}],"metadata":{},"name":"usb-case-00","parameters":{},"status":"PASS","test_case_path":"usb.usb-case-00","test_group_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"time":{"$date":52440}}
+type TestCase struct {
+	ID               *ObjectID                        `json:"_id,omitempty"`
+	Arch             nullable.Nullable[string]        `json:"arch,omitempty"`
+	Attachments      nullable.Nullable[[]interface{}] `json:"attachments,omitempty"`
+	BuildEnvironment nullable.Nullable[string]        `json:"build_environment,omitempty"`
+
+	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
+	//
+	// Example: {"$date":1406788988347}
+	CreatedOn     *Timestamp                       `json:"created_on,omitempty"`
+	DefconfigFull nullable.Nullable[string]        `json:"defconfig_full,omitempty"`
+	DefinitionURI nullable.Nullable[string]        `json:"definition_uri,omitempty"`
+	DeviceType    nullable.Nullable[string]        `json:"device_type,omitempty"`
+	GitBranch     nullable.Nullable[string]        `json:"git_branch,omitempty"`
+	GitCommit     nullable.Nullable[string]        `json:"git_commit,omitempty"`
+	Index         nullable.Nullable[int64]         `json:"index,omitempty"`
+	Job           nullable.Nullable[string]        `json:"job,omitempty"`
+	Kernel        nullable.Nullable[string]        `json:"kernel,omitempty"`
+	KvmGuest      nullable.Nullable[string]        `json:"kvm_guest,omitempty"`
+	LabName       nullable.Nullable[string]        `json:"lab_name,omitempty"`
+	LogLines      nullable.Nullable[[]interface{}] `json:"log_lines,omitempty"`
+	Mach          nullable.Nullable[string]        `json:"mach,omitempty"`
+	Maximum       nullable.Nullable[float64]       `json:"maximum,omitempty"`
+	Measurements  nullable.Nullable[[]interface{}] `json:"measurements,omitempty"`
+	Metadata      map[string]interface{}           `json:"metadata,omitempty"`
+	Minimum       nullable.Nullable[float64]       `json:"minimum,omitempty"`
+	Name          nullable.Nullable[string]        `json:"name,omitempty"`
+	Parameters    map[string]interface{}           `json:"parameters,omitempty"`
+	Plan          nullable.Nullable[string]        `json:"plan,omitempty"`
+
+	// RegressionID An id, or null.
+	//
+	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+	RegressionID  nullable.Nullable[OptionalObjectID] `json:"regression_id,omitempty"`
+	Samples       nullable.Nullable[int64]            `json:"samples,omitempty"`
+	SamplesSqrSum nullable.Nullable[float64]          `json:"samples_sqr_sum,omitempty"`
+	SamplesSum    nullable.Nullable[float64]          `json:"samples_sum,omitempty"`
+
+	// Status PASS, FAIL, SKIP, ERROR
+	Status       nullable.Nullable[string] `json:"status,omitempty"`
+	TestCasePath nullable.Nullable[string] `json:"test_case_path,omitempty"`
+
+	// TestGroupID An id, or null.
+	//
+	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+	TestGroupID nullable.Nullable[OptionalObjectID] `json:"test_group_id,omitempty"`
+
+	// Time A time or a duration, or null.
+	//
+	// Example: {"$date":10400}
+	Time      nullable.Nullable[OptionalTimestamp] `json:"time,omitempty"`
+	VcsCommit nullable.Nullable[string]            `json:"vcs_commit,omitempty"`
+	Version   nullable.Nullable[string]            `json:"version,omitempty"`
+}
+
+// TestCaseChange Fields of a test case.
+//
+// Example: {"status":"FAIL"}
+type TestCaseChange struct {
+	Attachments nullable.Nullable[[]interface{}] `json:"attachments,omitempty"`
+
+	// DefinitionURI A text. Numbers and booleans are taken as their texts, null as no value.
+	DefinitionURI *LooseText `json:"definition_uri,omitempty"`
+
+	// Index A whole number. Its text is taken as well, null as no value.
+	Index *LooseInteger `json:"index,omitempty"`
+
+	// KvmGuest A text. Numbers and booleans are taken as their texts, null as no value.
+	KvmGuest *LooseText                       `json:"kvm_guest,omitempty"`
+	LogLines nullable.Nullable[[]interface{}] `json:"log_lines,omitempty"`
+
+	// Maximum A number. Its text is taken as well, null as no value.
+	Maximum      *LooseNumber                              `json:"maximum,omitempty"`
+	Measurements nullable.Nullable[[]interface{}]          `json:"measurements,omitempty"`
+	Metadata     nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+
+	// Minimum A number. Its text is taken as well, null as no value.
+	Minimum *LooseNumber `json:"minimum,omitempty"`
+
+	// Name A text. Numbers and booleans are taken as their texts, null as no value.
+	Name       *LooseText                                `json:"name,omitempty"`
+	Parameters nullable.Nullable[map[string]interface{}] `json:"parameters,omitempty"`
+
+	// Samples A whole number. Its text is taken as well, null as no value.
+	Samples *LooseInteger `json:"samples,omitempty"`
+
+	// SamplesSqrSum A number. Its text is taken as well, null as no value.
+	SamplesSqrSum *LooseNumber `json:"samples_sqr_sum,omitempty"`
+
+	// SamplesSum A number. Its text is taken as well, null as no value.
+	SamplesSum *LooseNumber `json:"samples_sum,omitempty"`
+
+	// Status A text. Numbers and booleans are taken as their texts, null as no value.
+	Status *LooseText `json:"status,omitempty"`
+
+	// TestCasePath A text. Numbers and booleans are taken as their texts, null as no value.
+	TestCasePath *LooseText `json:"test_case_path,omitempty"`
+
+	// TestGroupID An id, as plain text or in the notation of the answers.
+	//
+	// Example: 54b9a1c2d3e4f5061728394a
+	TestGroupID *Reference `json:"test_group_id,omitempty"`
+
+	// Time A number. Its text is taken as well, null as no value.
+	Time *LooseNumber `json:"time,omitempty"`
+
+	// VcsCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	VcsCommit *LooseText `json:"vcs_commit,omitempty"`
+
+	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	Version *LooseText `json:"version,omitempty"`
+}
+
+// TestCaseList A list of results.
+//
+// Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394b"},"created_on":{"$date":1406788988347},"measurements":[{"measure":288.4,"name":"latency","unit":"number"}],"metadata":{},"name":"usb-case-00","parameters":{},"status":"PASS","test_case_path":"usb.usb-case-00","test_group_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"time":{"$date":52440}}],"skip":20}
+type TestCaseList struct {
+	Code int32 `json:"code"`
+
+	// Count All matches, whatever limit and skip say.
+	Count *int64 `json:"count,omitempty"`
+
+	// Errors Warnings.
+	Errors []string `json:"errors,omitempty"`
+	Limit  *int64   `json:"limit,omitempty"`
+
+	// Messages Remarks.
+	Messages []string   `json:"messages,omitempty"`
+	Result   []TestCase `json:"result"`
+	Skip     *int64     `json:"skip,omitempty"`
+}
+
 // TestCounts How many tests have which status (one status for each test id, the worst of its records).
 //
 // Example: {"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0}
@@ -2496,6 +4066,233 @@ type TestCounts struct {
 	Inprogress int64 `json:"inprogress"`
 	Unknown    int64 `json:"unknown"`
 	Exists     int64 `json:"exists"`
+}
+
+// TestGroup Test cases that ran together, and groups inside the group.
+//
+// Example: {"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"arch":"x86","board":"x86-celeron","created_on":{"$date":1406788988347},"defconfig":"x86_64_defconfig","git_branch":"master","job":"next","kernel":"next-20150109","lab_name":"lab-cedar-00","metadata":{},"name":"usb","sub_groups":[],"test_cases":[{"$oid":"54b9a1c2d3e4f5061728394b"}],"time":{"$date":683600}}
+type TestGroup struct {
+	ID            *ObjectID                 `json:"_id,omitempty"`
+	Arch          nullable.Nullable[string] `json:"arch,omitempty"`
+	Board         nullable.Nullable[string] `json:"board,omitempty"`
+	BoardInstance nullable.Nullable[string] `json:"board_instance,omitempty"`
+
+	// BootID An id, or null.
+	//
+	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+	BootID           nullable.Nullable[OptionalObjectID] `json:"boot_id,omitempty"`
+	BuildEnvironment nullable.Nullable[string]           `json:"build_environment,omitempty"`
+
+	// BuildID An id, or null.
+	//
+	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+	BuildID             nullable.Nullable[OptionalObjectID] `json:"build_id,omitempty"`
+	Compiler            nullable.Nullable[string]           `json:"compiler,omitempty"`
+	CompilerVersion     nullable.Nullable[string]           `json:"compiler_version,omitempty"`
+	CompilerVersionFull nullable.Nullable[string]           `json:"compiler_version_full,omitempty"`
+
+	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
+	//
+	// Example: {"$date":1406788988347}
+	CreatedOn          *Timestamp                `json:"created_on,omitempty"`
+	CrossCompile       nullable.Nullable[string] `json:"cross_compile,omitempty"`
+	Defconfig          nullable.Nullable[string] `json:"defconfig,omitempty"`
+	DefconfigFull      nullable.Nullable[string] `json:"defconfig_full,omitempty"`
+	DefinitionURI      nullable.Nullable[string] `json:"definition_uri,omitempty"`
+	DeviceType         nullable.Nullable[string] `json:"device_type,omitempty"`
+	Endian             nullable.Nullable[string] `json:"endian,omitempty"`
+	FileServerResource nullable.Nullable[string] `json:"file_server_resource,omitempty"`
+	GitBranch          nullable.Nullable[string] `json:"git_branch,omitempty"`
+	GitCommit          nullable.Nullable[string] `json:"git_commit,omitempty"`
+	GitDescribe        nullable.Nullable[string] `json:"git_describe,omitempty"`
+	GitURL             nullable.Nullable[string] `json:"git_url,omitempty"`
+	ImageType          nullable.Nullable[string] `json:"image_type,omitempty"`
+	Index              nullable.Nullable[int64]  `json:"index,omitempty"`
+	Initrd             nullable.Nullable[string] `json:"initrd,omitempty"`
+	Job                nullable.Nullable[string] `json:"job,omitempty"`
+
+	// JobID An id, or null.
+	//
+	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+	JobID           nullable.Nullable[OptionalObjectID] `json:"job_id,omitempty"`
+	Kernel          nullable.Nullable[string]           `json:"kernel,omitempty"`
+	KernelImage     nullable.Nullable[string]           `json:"kernel_image,omitempty"`
+	KernelImageSize nullable.Nullable[int64]            `json:"kernel_image_size,omitempty"`
+	LabName         nullable.Nullable[string]           `json:"lab_name,omitempty"`
+	Log             nullable.Nullable[string]           `json:"log,omitempty"`
+	Mach            nullable.Nullable[string]           `json:"mach,omitempty"`
+	Metadata        map[string]interface{}              `json:"metadata,omitempty"`
+	Name            nullable.Nullable[string]           `json:"name,omitempty"`
+
+	// ParentID An id, or null.
+	//
+	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+	ParentID    nullable.Nullable[OptionalObjectID] `json:"parent_id,omitempty"`
+	Plan        nullable.Nullable[string]           `json:"plan,omitempty"`
+	PlanVariant nullable.Nullable[string]           `json:"plan_variant,omitempty"`
+	SubGroups   nullable.Nullable[[]ObjectID]       `json:"sub_groups,omitempty"`
+	TestCases   nullable.Nullable[[]ObjectID]       `json:"test_cases,omitempty"`
+
+	// Time A time or a duration, or null.
+	//
+	// Example: {"$date":10400}
+	Time      nullable.Nullable[OptionalTimestamp] `json:"time,omitempty"`
+	VcsCommit nullable.Nullable[string]            `json:"vcs_commit,omitempty"`
+	Version   nullable.Nullable[string]            `json:"version,omitempty"`
+}
+
+// TestGroupChange Fields of a test group.
+//
+// Example: {"vcs_commit":"20c53e999f2754ada2be6fe7e50f94d819fbf7cb"}
+type TestGroupChange struct {
+	// Arch A text. Numbers and booleans are taken as their texts, null as no value.
+	Arch *LooseText `json:"arch,omitempty"`
+
+	// Board A text. Numbers and booleans are taken as their texts, null as no value.
+	Board *LooseText `json:"board,omitempty"`
+
+	// BoardInstance A text. Numbers and booleans are taken as their texts, null as no value.
+	BoardInstance *LooseText `json:"board_instance,omitempty"`
+
+	// BootID An id, as plain text or in the notation of the answers.
+	//
+	// Example: 54b9a1c2d3e4f5061728394a
+	BootID *Reference `json:"boot_id,omitempty"`
+
+	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
+	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
+
+	// BuildID An id, as plain text or in the notation of the answers.
+	//
+	// Example: 54b9a1c2d3e4f5061728394a
+	BuildID *Reference `json:"build_id,omitempty"`
+
+	// Compiler A text. Numbers and booleans are taken as their texts, null as no value.
+	Compiler *LooseText `json:"compiler,omitempty"`
+
+	// CompilerVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	CompilerVersion *LooseText `json:"compiler_version,omitempty"`
+
+	// CompilerVersionFull A text. Numbers and booleans are taken as their texts, null as no value.
+	CompilerVersionFull *LooseText `json:"compiler_version_full,omitempty"`
+
+	// CrossCompile A text. Numbers and booleans are taken as their texts, null as no value.
+	CrossCompile *LooseText `json:"cross_compile,omitempty"`
+
+	// Defconfig A text. Numbers and booleans are taken as their texts, null as no value.
+	Defconfig *LooseText `json:"defconfig,omitempty"`
+
+	// DefconfigFull A text. Numbers and booleans are taken as their texts, null as no value.
+	DefconfigFull *LooseText `json:"defconfig_full,omitempty"`
+
+	// DefconfigID An id, as plain text or in the notation of the answers.
+	//
+	// Example: 54b9a1c2d3e4f5061728394a
+	DefconfigID *Reference `json:"defconfig_id,omitempty"`
+
+	// DefinitionURI A text. Numbers and booleans are taken as their texts, null as no value.
+	DefinitionURI *LooseText `json:"definition_uri,omitempty"`
+
+	// DeviceType A text. Numbers and booleans are taken as their texts, null as no value.
+	DeviceType *LooseText `json:"device_type,omitempty"`
+
+	// Endian A text. Numbers and booleans are taken as their texts, null as no value.
+	Endian *LooseText `json:"endian,omitempty"`
+
+	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
+	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
+
+	// GitBranch A text. Numbers and booleans are taken as their texts, null as no value.
+	GitBranch *LooseText `json:"git_branch,omitempty"`
+
+	// GitCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	GitCommit *LooseText `json:"git_commit,omitempty"`
+
+	// GitDescribe A text. Numbers and booleans are taken as their texts, null as no value.
+	GitDescribe *LooseText `json:"git_describe,omitempty"`
+
+	// GitURL A text. Numbers and booleans are taken as their texts, null as no value.
+	GitURL *LooseText `json:"git_url,omitempty"`
+
+	// ImageType A text. Numbers and booleans are taken as their texts, null as no value.
+	ImageType *LooseText `json:"image_type,omitempty"`
+
+	// Index A whole number. Its text is taken as well, null as no value.
+	Index *LooseInteger `json:"index,omitempty"`
+
+	// Initrd A text. Numbers and booleans are taken as their texts, null as no value.
+	Initrd *LooseText `json:"initrd,omitempty"`
+
+	// Job A text. Numbers and booleans are taken as their texts, null as no value.
+	Job *LooseText `json:"job,omitempty"`
+
+	// JobID An id, as plain text or in the notation of the answers.
+	//
+	// Example: 54b9a1c2d3e4f5061728394a
+	JobID *Reference `json:"job_id,omitempty"`
+
+	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
+	Kernel *LooseText `json:"kernel,omitempty"`
+
+	// KernelImage A text. Numbers and booleans are taken as their texts, null as no value.
+	KernelImage *LooseText `json:"kernel_image,omitempty"`
+
+	// KernelImageSize A whole number. Its text is taken as well, null as no value.
+	KernelImageSize *LooseInteger `json:"kernel_image_size,omitempty"`
+
+	// LabName A text. Numbers and booleans are taken as their texts, null as no value.
+	LabName *LooseText `json:"lab_name,omitempty"`
+
+	// Log A text. Numbers and booleans are taken as their texts, null as no value.
+	Log *LooseText `json:"log,omitempty"`
+
+	// Mach A text. Numbers and booleans are taken as their texts, null as no value.
+	Mach     *LooseText                                `json:"mach,omitempty"`
+	Metadata nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+
+	// Name A text. Numbers and booleans are taken as their texts, null as no value.
+	Name *LooseText `json:"name,omitempty"`
+
+	// ParentID An id, as plain text or in the notation of the answers.
+	//
+	// Example: 54b9a1c2d3e4f5061728394a
+	ParentID *Reference `json:"parent_id,omitempty"`
+
+	// Plan A text. Numbers and booleans are taken as their texts, null as no value.
+	Plan *LooseText `json:"plan,omitempty"`
+
+	// PlanVariant A text. Numbers and booleans are taken as their texts, null as no value.
+	PlanVariant *LooseText                     `json:"plan_variant,omitempty"`
+	SubGroups   nullable.Nullable[[]Reference] `json:"sub_groups,omitempty"`
+	TestCases   nullable.Nullable[[]Reference] `json:"test_cases,omitempty"`
+
+	// Time A number. Its text is taken as well, null as no value.
+	Time *LooseNumber `json:"time,omitempty"`
+
+	// VcsCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	VcsCommit *LooseText `json:"vcs_commit,omitempty"`
+
+	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	Version *LooseText `json:"version,omitempty"`
+}
+
+// TestGroupList A list of results.
+//
+// Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"arch":"x86","board":"x86-celeron","created_on":{"$date":1406788988347},"defconfig":"x86_64_defconfig","git_branch":"master","job":"next","kernel":"next-20150109","lab_name":"lab-cedar-00","metadata":{},"name":"usb","sub_groups":[],"test_cases":[{"$oid":"54b9a1c2d3e4f5061728394b"}],"time":{"$date":683600}}],"skip":20}
+type TestGroupList struct {
+	Code int32 `json:"code"`
+
+	// Count All matches, whatever limit and skip say.
+	Count *int64 `json:"count,omitempty"`
+
+	// Errors Warnings.
+	Errors []string `json:"errors,omitempty"`
+	Limit  *int64   `json:"limit,omitempty"`
+
+	// Messages Remarks.
+	Messages []string    `json:"messages,omitempty"`
+	Result   []TestGroup `json:"result"`
+	Skip     *int64      `json:"skip,omitempty"`
 }
 
 // TestList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"records":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
@@ -2634,6 +4431,18 @@ type TestStatus string
 type Testcases struct {
 	Testcases []string `json:"testcases"`
 }
+
+// Timestamp A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
+//
+// Example: {"$date":1406788988347}
+type Timestamp struct {
+	Milliseconds int64 `json:"$date"`
+}
+
+// TokenFlag Whether a right is granted. 0 and 1 are taken as well, text is not.
+//
+// Example: true
+type TokenFlag = bool
 
 // TriggerKind A kind of advertisement.
 //
@@ -2777,14 +4586,242 @@ type WebhookPatch struct {
 // AgentID defines model for AgentID.
 type AgentID = string
 
+// BootID defines model for BootID.
+type BootID = string
+
+// BuildID defines model for BuildID.
+type BuildID = string
+
+// CollectionName defines model for CollectionName.
+type CollectionName = string
+
 // Cursor defines model for Cursor.
 type Cursor = string
 
 // DeliveryID defines model for DeliveryID.
 type DeliveryID = string
 
+// DocumentID defines model for DocumentID.
+type DocumentID = string
+
 // EndDate defines model for EndDate.
 type EndDate = string
+
+// FieldName defines model for FieldName.
+type FieldName = string
+
+// FilePath defines model for FilePath.
+type FilePath = string
+
+// FilterArch defines model for FilterArch.
+type FilterArch = []string
+
+// FilterBoard defines model for FilterBoard.
+type FilterBoard = []string
+
+// FilterBoardInstance defines model for FilterBoardInstance.
+type FilterBoardInstance = []string
+
+// FilterBootID defines model for FilterBootId.
+type FilterBootID = []string
+
+// FilterBootJobID defines model for FilterBootJobId.
+type FilterBootJobID = []string
+
+// FilterBootJobURL defines model for FilterBootJobUrl.
+type FilterBootJobURL = []string
+
+// FilterBootloader defines model for FilterBootloader.
+type FilterBootloader = []string
+
+// FilterBootloaderVersion defines model for FilterBootloaderVersion.
+type FilterBootloaderVersion = []string
+
+// FilterBuildEnvironment defines model for FilterBuildEnvironment.
+type FilterBuildEnvironment = []string
+
+// FilterBuildID defines model for FilterBuildId.
+type FilterBuildID = []string
+
+// FilterBuildLog defines model for FilterBuildLog.
+type FilterBuildLog = []string
+
+// FilterBuildLogSize defines model for FilterBuildLogSize.
+type FilterBuildLogSize = []string
+
+// FilterBuildType defines model for FilterBuildType.
+type FilterBuildType = []string
+
+// FilterChainloader defines model for FilterChainloader.
+type FilterChainloader = []string
+
+// FilterCompiler defines model for FilterCompiler.
+type FilterCompiler = []string
+
+// FilterCompilerVersion defines model for FilterCompilerVersion.
+type FilterCompilerVersion = []string
+
+// FilterDefconfig defines model for FilterDefconfig.
+type FilterDefconfig = []string
+
+// FilterDefconfigFull defines model for FilterDefconfigFull.
+type FilterDefconfigFull = []string
+
+// FilterDefconfigID defines model for FilterDefconfigId.
+type FilterDefconfigID = []string
+
+// FilterDeviceType defines model for FilterDeviceType.
+type FilterDeviceType = []string
+
+// FilterDirname defines model for FilterDirname.
+type FilterDirname = []string
+
+// FilterEmail defines model for FilterEmail.
+type FilterEmail = []string
+
+// FilterEndian defines model for FilterEndian.
+type FilterEndian = []string
+
+// FilterErrors defines model for FilterErrors.
+type FilterErrors = []string
+
+// FilterExpired defines model for FilterExpired.
+type FilterExpired = []string
+
+// FilterExpiresOn defines model for FilterExpiresOn.
+type FilterExpiresOn = []string
+
+// FilterFilesystem defines model for FilterFilesystem.
+type FilterFilesystem = []string
+
+// FilterGitBranch defines model for FilterGitBranch.
+type FilterGitBranch = []string
+
+// FilterGitCommit defines model for FilterGitCommit.
+type FilterGitCommit = []string
+
+// FilterGitDescribe defines model for FilterGitDescribe.
+type FilterGitDescribe = []string
+
+// FilterGitURL defines model for FilterGitUrl.
+type FilterGitURL = []string
+
+// FilterID defines model for FilterId.
+type FilterID = []string
+
+// FilterIndex defines model for FilterIndex.
+type FilterIndex = []string
+
+// FilterIPAddress defines model for FilterIpAddress.
+type FilterIPAddress = []string
+
+// FilterJob defines model for FilterJob.
+type FilterJob = []string
+
+// FilterJobID defines model for FilterJobId.
+type FilterJobID = []string
+
+// FilterKconfigFragments defines model for FilterKconfigFragments.
+type FilterKconfigFragments = []string
+
+// FilterKernel defines model for FilterKernel.
+type FilterKernel = []string
+
+// FilterKernelConfig defines model for FilterKernelConfig.
+type FilterKernelConfig = []string
+
+// FilterKernelConfigSize defines model for FilterKernelConfigSize.
+type FilterKernelConfigSize = []string
+
+// FilterKernelImage defines model for FilterKernelImage.
+type FilterKernelImage = []string
+
+// FilterKernelImageSize defines model for FilterKernelImageSize.
+type FilterKernelImageSize = []string
+
+// FilterKernelVersion defines model for FilterKernelVersion.
+type FilterKernelVersion = []string
+
+// FilterLabName defines model for FilterLabName.
+type FilterLabName = []string
+
+// FilterMach defines model for FilterMach.
+type FilterMach = []string
+
+// FilterModules defines model for FilterModules.
+type FilterModules = []string
+
+// FilterModulesDir defines model for FilterModulesDir.
+type FilterModulesDir = []string
+
+// FilterModulesSize defines model for FilterModulesSize.
+type FilterModulesSize = []string
+
+// FilterName defines model for FilterName.
+type FilterName = []string
+
+// FilterParentID defines model for FilterParentId.
+type FilterParentID = []string
+
+// FilterPlan defines model for FilterPlan.
+type FilterPlan = []string
+
+// FilterPrivate defines model for FilterPrivate.
+type FilterPrivate = []string
+
+// FilterRegressionID defines model for FilterRegressionId.
+type FilterRegressionID = []string
+
+// FilterRetries defines model for FilterRetries.
+type FilterRetries = []string
+
+// FilterStatus defines model for FilterStatus.
+type FilterStatus = []string
+
+// FilterSystemMap defines model for FilterSystemMap.
+type FilterSystemMap = []string
+
+// FilterSystemMapSize defines model for FilterSystemMapSize.
+type FilterSystemMapSize = []string
+
+// FilterTestCasePath defines model for FilterTestCasePath.
+type FilterTestCasePath = []string
+
+// FilterTestGroupID defines model for FilterTestGroupId.
+type FilterTestGroupID = []string
+
+// FilterTextOffset defines model for FilterTextOffset.
+type FilterTextOffset = []string
+
+// FilterTime defines model for FilterTime.
+type FilterTime = []string
+
+// FilterToken defines model for FilterToken.
+type FilterToken = []string
+
+// FilterUpdatedOn defines model for FilterUpdatedOn.
+type FilterUpdatedOn = []string
+
+// FilterUsername defines model for FilterUsername.
+type FilterUsername = []string
+
+// FilterVersion defines model for FilterVersion.
+type FilterVersion = []string
+
+// FilterVmlinuxBssSize defines model for FilterVmlinuxBssSize.
+type FilterVmlinuxBssSize = []string
+
+// FilterVmlinuxDataSize defines model for FilterVmlinuxDataSize.
+type FilterVmlinuxDataSize = []string
+
+// FilterVmlinuxFileSize defines model for FilterVmlinuxFileSize.
+type FilterVmlinuxFileSize = []string
+
+// FilterVmlinuxTextSize defines model for FilterVmlinuxTextSize.
+type FilterVmlinuxTextSize = []string
+
+// FilterWarnings defines model for FilterWarnings.
+type FilterWarnings = []string
 
 // Force defines model for Force.
 type Force = bool
@@ -2794,6 +4831,15 @@ type GoldMasterID = string
 
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
+
+// JobID defines model for JobID.
+type JobID = string
+
+// KernelTokenKey defines model for KernelTokenKey.
+type KernelTokenKey = string
+
+// LabID defines model for LabID.
+type LabID = string
 
 // LastEventID defines model for LastEventID.
 type LastEventID = string
@@ -2810,6 +4856,18 @@ type OfImage = string
 // OfOpportunity defines model for OfOpportunity.
 type OfOpportunity = string
 
+// OnlyCloud defines model for OnlyCloud.
+type OnlyCloud = []string
+
+// OnlyOutcome defines model for OnlyOutcome.
+type OnlyOutcome = []string
+
+// OnlyRun defines model for OnlyRun.
+type OnlyRun = []string
+
+// OnlySource defines model for OnlySource.
+type OnlySource = []string
+
 // OpportunityID defines model for OpportunityID.
 type OpportunityID = string
 
@@ -2822,6 +4880,57 @@ type PageCursor = string
 // ProductID defines model for ProductID.
 type ProductID = string
 
+// RegressionID defines model for RegressionID.
+type RegressionID = string
+
+// ReportsAggregate defines model for ReportsAggregate.
+type ReportsAggregate = []string
+
+// ReportsCreatedOn defines model for ReportsCreatedOn.
+type ReportsCreatedOn = []string
+
+// ReportsDateRange defines model for ReportsDateRange.
+type ReportsDateRange = int64
+
+// ReportsField defines model for ReportsField.
+type ReportsField = []string
+
+// ReportsFilter defines model for ReportsFilter.
+type ReportsFilter map[string]string
+
+// ReportsGt defines model for ReportsGt.
+type ReportsGt = []string
+
+// ReportsGte defines model for ReportsGte.
+type ReportsGte = []string
+
+// ReportsLimit defines model for ReportsLimit.
+type ReportsLimit = int64
+
+// ReportsLt defines model for ReportsLt.
+type ReportsLt = []string
+
+// ReportsLte defines model for ReportsLte.
+type ReportsLte = []string
+
+// ReportsNe defines model for ReportsNe.
+type ReportsNe = []string
+
+// ReportsNfield defines model for ReportsNfield.
+type ReportsNfield = []string
+
+// ReportsSkip defines model for ReportsSkip.
+type ReportsSkip = int64
+
+// ReportsSort defines model for ReportsSort.
+type ReportsSort = []string
+
+// ReportsSortOrder defines model for ReportsSortOrder.
+type ReportsSortOrder = int32
+
+// ReportsTimeRange defines model for ReportsTimeRange.
+type ReportsTimeRange = int64
+
 // ResultID defines model for ResultID.
 type ResultID = string
 
@@ -2830,6 +4939,9 @@ type RunToken = string
 
 // RunnerTestID defines model for RunnerTestID.
 type RunnerTestID = string
+
+// SentReportID defines model for SentReportID.
+type SentReportID = string
 
 // SpecID defines model for SpecID.
 type SpecID = string
@@ -2843,6 +4955,12 @@ type Strict = string
 // StrictMatch defines model for StrictMatch.
 type StrictMatch = bool
 
+// TestCaseID defines model for TestCaseID.
+type TestCaseID = string
+
+// TestGroupID defines model for TestGroupID.
+type TestGroupID = string
+
 // TestID defines model for TestID.
 type TestID = int64
 
@@ -2851,6 +4969,9 @@ type TestNumber = int32
 
 // TestResultID defines model for TestResultID.
 type TestResultID = string
+
+// TestResultLimit defines model for TestResultLimit.
+type TestResultLimit = int32
 
 // WebhookID defines model for WebhookID.
 type WebhookID = string
@@ -2902,6 +5023,72 @@ type PayloadTooLarge = Problem
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type RangeNotSatisfiable = Problem
+
+// ReportsBadRequest The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsBadRequest = Problem
+
+// ReportsForbidden The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsForbidden = Problem
+
+// ReportsNotAcceptable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsNotAcceptable = Problem
+
+// ReportsNotFound The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsNotFound = Problem
+
+// ReportsNotImplemented The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsNotImplemented = Problem
+
+// ReportsPayloadTooLarge The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsPayloadTooLarge = Problem
+
+// ReportsRangeNotSatisfiable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsRangeNotSatisfiable = Problem
+
+// ReportsServiceUnavailable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsServiceUnavailable = Problem
+
+// ReportsTooManyRequests The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsTooManyRequests = Problem
+
+// ReportsUnprocessableEntity The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsUnprocessableEntity = Problem
+
+// ReportsUnsupportedMediaType The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsUnsupportedMediaType = Problem
 
 // ServiceUnavailable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -3030,6 +5217,428 @@ type ListAuditParams struct {
 // ListAuditParamsDecision defines parameters for ListAudit.
 type ListAuditParamsDecision string
 
+// DeleteBootsParams defines parameters for DeleteBoots.
+type DeleteBootsParams struct {
+	// UnderscoreID Only where `_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	UnderscoreID FilterID `form:"_id,omitempty" json:"_id,omitempty"`
+
+	// Board Only where `board` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Board FilterBoard `form:"board,omitempty" json:"board,omitempty"`
+
+	// Defconfig Only where `defconfig` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Defconfig FilterDefconfig `form:"defconfig,omitempty" json:"defconfig,omitempty"`
+
+	// DefconfigFull Only where `defconfig_full` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	DefconfigFull FilterDefconfigFull `form:"defconfig_full,omitempty" json:"defconfig_full,omitempty"`
+
+	// BuildID Only where `build_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	BuildID FilterBuildID `form:"build_id,omitempty" json:"build_id,omitempty"`
+
+	// DefconfigID Only where `defconfig_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	DefconfigID FilterDefconfigID `form:"defconfig_id,omitempty" json:"defconfig_id,omitempty"`
+
+	// JobID Only where `job_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	JobID FilterJobID `form:"job_id,omitempty" json:"job_id,omitempty"`
+
+	// Job Only where `job` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Job FilterJob `form:"job,omitempty" json:"job,omitempty"`
+
+	// Kernel Only where `kernel` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Kernel FilterKernel `form:"kernel,omitempty" json:"kernel,omitempty"`
+
+	// Name Only where `name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Name FilterName `form:"name,omitempty" json:"name,omitempty"`
+
+	// BootJobID Only where `boot_job_id` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	BootJobID FilterBootJobID `form:"boot_job_id,omitempty" json:"boot_job_id,omitempty"`
+
+	// BootJobURL Only where `boot_job_url` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	BootJobURL FilterBootJobURL `form:"boot_job_url,omitempty" json:"boot_job_url,omitempty"`
+}
+
+// ListBootsParams defines parameters for ListBoots.
+type ListBootsParams struct {
+	// Limit The most documents to return; 0 means all. The last one counts.
+	Limit *ReportsLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Skip How many of the matches to leave out first.
+	Skip *ReportsSkip `form:"skip,omitempty" json:"skip,omitempty"`
+
+	// Sort The field to sort by; may be repeated, all in the same order. Null sorts lowest, text by bytes.
+	Sort ReportsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// SortOrder 1 is ascending, -1 descending. Any other integer means -1.
+	SortOrder *ReportsSortOrder `form:"sort_order,omitempty" json:"sort_order,omitempty"`
+
+	// Field Return only these fields, and `_id`. A dotted path reaches into objects.
+	Field ReportsField `form:"field,omitempty" json:"field,omitempty"`
+
+	// Nfield Do not return these fields.
+	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
+
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
+
+	// Aggregate Group by these fields: one entry for each combination of their values, `_id` holds it. The other fields are those of the newest document of the group.
+	Aggregate ReportsAggregate `form:"aggregate,omitempty" json:"aggregate,omitempty"`
+
+	// UnderscoreID Only where `_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	UnderscoreID FilterID `form:"_id,omitempty" json:"_id,omitempty"`
+
+	// Name Only where `name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Name FilterName `form:"name,omitempty" json:"name,omitempty"`
+
+	// LabName Only where `lab_name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	LabName FilterLabName `form:"lab_name,omitempty" json:"lab_name,omitempty"`
+
+	// Job Only where `job` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Job FilterJob `form:"job,omitempty" json:"job,omitempty"`
+
+	// JobID Only where `job_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	JobID FilterJobID `form:"job_id,omitempty" json:"job_id,omitempty"`
+
+	// Kernel Only where `kernel` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Kernel FilterKernel `form:"kernel,omitempty" json:"kernel,omitempty"`
+
+	// GitBranch Only where `git_branch` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	GitBranch FilterGitBranch `form:"git_branch,omitempty" json:"git_branch,omitempty"`
+
+	// GitCommit Only where `git_commit` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	GitCommit FilterGitCommit `form:"git_commit,omitempty" json:"git_commit,omitempty"`
+
+	// GitDescribe Only where `git_describe` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	GitDescribe FilterGitDescribe `form:"git_describe,omitempty" json:"git_describe,omitempty"`
+
+	// GitURL Only where `git_url` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	GitURL FilterGitURL `form:"git_url,omitempty" json:"git_url,omitempty"`
+
+	// Defconfig Only where `defconfig` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Defconfig FilterDefconfig `form:"defconfig,omitempty" json:"defconfig,omitempty"`
+
+	// DefconfigFull Only where `defconfig_full` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	DefconfigFull FilterDefconfigFull `form:"defconfig_full,omitempty" json:"defconfig_full,omitempty"`
+
+	// BuildID Only where `build_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	BuildID FilterBuildID `form:"build_id,omitempty" json:"build_id,omitempty"`
+
+	// DefconfigID Only where `defconfig_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	DefconfigID FilterDefconfigID `form:"defconfig_id,omitempty" json:"defconfig_id,omitempty"`
+
+	// Arch Only where `arch` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Arch FilterArch `form:"arch,omitempty" json:"arch,omitempty"`
+
+	// BuildEnvironment Only where `build_environment` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	BuildEnvironment FilterBuildEnvironment `form:"build_environment,omitempty" json:"build_environment,omitempty"`
+
+	// Board Only where `board` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Board FilterBoard `form:"board,omitempty" json:"board,omitempty"`
+
+	// Mach Only where `mach` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Mach FilterMach `form:"mach,omitempty" json:"mach,omitempty"`
+
+	// Status Only where `status` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Status FilterStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Retries Only where `retries` is this: an integer. Repeated: any of them. `null`: it has no value.
+	Retries FilterRetries `form:"retries,omitempty" json:"retries,omitempty"`
+
+	// Warnings Only where `warnings` is this: an integer. Repeated: any of them. `null`: it has no value.
+	Warnings FilterWarnings `form:"warnings,omitempty" json:"warnings,omitempty"`
+
+	// Endian Only where `endian` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Endian FilterEndian `form:"endian,omitempty" json:"endian,omitempty"`
+
+	// Compiler Only where `compiler` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Compiler FilterCompiler `form:"compiler,omitempty" json:"compiler,omitempty"`
+
+	// CompilerVersion Only where `compiler_version` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	CompilerVersion FilterCompilerVersion `form:"compiler_version,omitempty" json:"compiler_version,omitempty"`
+
+	// BootJobID Only where `boot_job_id` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	BootJobID FilterBootJobID `form:"boot_job_id,omitempty" json:"boot_job_id,omitempty"`
+
+	// BootJobURL Only where `boot_job_url` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	BootJobURL FilterBootJobURL `form:"boot_job_url,omitempty" json:"boot_job_url,omitempty"`
+
+	// Bootloader Only where `bootloader` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Bootloader FilterBootloader `form:"bootloader,omitempty" json:"bootloader,omitempty"`
+
+	// BootloaderVersion Only where `bootloader_version` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	BootloaderVersion FilterBootloaderVersion `form:"bootloader_version,omitempty" json:"bootloader_version,omitempty"`
+
+	// Chainloader Only where `chainloader` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Chainloader FilterChainloader `form:"chainloader,omitempty" json:"chainloader,omitempty"`
+
+	// Filesystem Only where `filesystem` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Filesystem FilterFilesystem `form:"filesystem,omitempty" json:"filesystem,omitempty"`
+
+	// KernelImage Only where `kernel_image` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	KernelImage FilterKernelImage `form:"kernel_image,omitempty" json:"kernel_image,omitempty"`
+
+	// KernelImageSize Only where `kernel_image_size` is this: an integer. Repeated: any of them. `null`: it has no value.
+	KernelImageSize FilterKernelImageSize `form:"kernel_image_size,omitempty" json:"kernel_image_size,omitempty"`
+}
+
+// ListBootValuesParams defines parameters for ListBootValues.
+type ListBootValuesParams struct {
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
+
+	// Filter Any searchable field of the documents as a key of its own, such as `status=FAIL`; the search of the same documents lists them. A key
+	// may be repeated for any of several values.
+	Filter ReportsFilter `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// GetBootParams defines parameters for GetBoot.
+type GetBootParams struct {
+	// Field Return only these fields, and `_id`. A dotted path reaches into objects.
+	Field ReportsField `form:"field,omitempty" json:"field,omitempty"`
+
+	// Nfield Do not return these fields.
+	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
+}
+
+// ListBuildsParams defines parameters for ListBuilds.
+type ListBuildsParams struct {
+	// Limit The most documents to return; 0 means all. The last one counts.
+	Limit *ReportsLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Skip How many of the matches to leave out first.
+	Skip *ReportsSkip `form:"skip,omitempty" json:"skip,omitempty"`
+
+	// Sort The field to sort by; may be repeated, all in the same order. Null sorts lowest, text by bytes.
+	Sort ReportsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// SortOrder 1 is ascending, -1 descending. Any other integer means -1.
+	SortOrder *ReportsSortOrder `form:"sort_order,omitempty" json:"sort_order,omitempty"`
+
+	// Field Return only these fields, and `_id`. A dotted path reaches into objects.
+	Field ReportsField `form:"field,omitempty" json:"field,omitempty"`
+
+	// Nfield Do not return these fields.
+	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
+
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
+
+	// Aggregate Group by these fields: one entry for each combination of their values, `_id` holds it. The other fields are those of the newest document of the group.
+	Aggregate ReportsAggregate `form:"aggregate,omitempty" json:"aggregate,omitempty"`
+
+	// UnderscoreID Only where `_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	UnderscoreID FilterID `form:"_id,omitempty" json:"_id,omitempty"`
+
+	// Name Only where `name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Name FilterName `form:"name,omitempty" json:"name,omitempty"`
+
+	// Job Only where `job` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Job FilterJob `form:"job,omitempty" json:"job,omitempty"`
+
+	// JobID Only where `job_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	JobID FilterJobID `form:"job_id,omitempty" json:"job_id,omitempty"`
+
+	// Kernel Only where `kernel` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Kernel FilterKernel `form:"kernel,omitempty" json:"kernel,omitempty"`
+
+	// KernelVersion Only where `kernel_version` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	KernelVersion FilterKernelVersion `form:"kernel_version,omitempty" json:"kernel_version,omitempty"`
+
+	// GitBranch Only where `git_branch` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	GitBranch FilterGitBranch `form:"git_branch,omitempty" json:"git_branch,omitempty"`
+
+	// GitCommit Only where `git_commit` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	GitCommit FilterGitCommit `form:"git_commit,omitempty" json:"git_commit,omitempty"`
+
+	// GitDescribe Only where `git_describe` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	GitDescribe FilterGitDescribe `form:"git_describe,omitempty" json:"git_describe,omitempty"`
+
+	// Arch Only where `arch` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Arch FilterArch `form:"arch,omitempty" json:"arch,omitempty"`
+
+	// Defconfig Only where `defconfig` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Defconfig FilterDefconfig `form:"defconfig,omitempty" json:"defconfig,omitempty"`
+
+	// DefconfigFull Only where `defconfig_full` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	DefconfigFull FilterDefconfigFull `form:"defconfig_full,omitempty" json:"defconfig_full,omitempty"`
+
+	// BuildEnvironment Only where `build_environment` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	BuildEnvironment FilterBuildEnvironment `form:"build_environment,omitempty" json:"build_environment,omitempty"`
+
+	// Status Only where `status` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Status FilterStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Errors Only where `errors` is this: an integer. Repeated: any of them. `null`: it has no value.
+	Errors FilterErrors `form:"errors,omitempty" json:"errors,omitempty"`
+
+	// Warnings Only where `warnings` is this: an integer. Repeated: any of them. `null`: it has no value.
+	Warnings FilterWarnings `form:"warnings,omitempty" json:"warnings,omitempty"`
+
+	// BuildType Only where `build_type` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	BuildType FilterBuildType `form:"build_type,omitempty" json:"build_type,omitempty"`
+
+	// BuildLog Only where `build_log` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	BuildLog FilterBuildLog `form:"build_log,omitempty" json:"build_log,omitempty"`
+
+	// BuildLogSize Only where `build_log_size` is this: an integer. Repeated: any of them. `null`: it has no value.
+	BuildLogSize FilterBuildLogSize `form:"build_log_size,omitempty" json:"build_log_size,omitempty"`
+
+	// Compiler Only where `compiler` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Compiler FilterCompiler `form:"compiler,omitempty" json:"compiler,omitempty"`
+
+	// CompilerVersion Only where `compiler_version` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	CompilerVersion FilterCompilerVersion `form:"compiler_version,omitempty" json:"compiler_version,omitempty"`
+
+	// Dirname Only where `dirname` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Dirname FilterDirname `form:"dirname,omitempty" json:"dirname,omitempty"`
+
+	// KconfigFragments Only where `kconfig_fragments` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	KconfigFragments FilterKconfigFragments `form:"kconfig_fragments,omitempty" json:"kconfig_fragments,omitempty"`
+
+	// KernelConfig Only where `kernel_config` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	KernelConfig FilterKernelConfig `form:"kernel_config,omitempty" json:"kernel_config,omitempty"`
+
+	// KernelConfigSize Only where `kernel_config_size` is this: an integer. Repeated: any of them. `null`: it has no value.
+	KernelConfigSize FilterKernelConfigSize `form:"kernel_config_size,omitempty" json:"kernel_config_size,omitempty"`
+
+	// KernelImage Only where `kernel_image` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	KernelImage FilterKernelImage `form:"kernel_image,omitempty" json:"kernel_image,omitempty"`
+
+	// KernelImageSize Only where `kernel_image_size` is this: an integer. Repeated: any of them. `null`: it has no value.
+	KernelImageSize FilterKernelImageSize `form:"kernel_image_size,omitempty" json:"kernel_image_size,omitempty"`
+
+	// Modules Only where `modules` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Modules FilterModules `form:"modules,omitempty" json:"modules,omitempty"`
+
+	// ModulesDir Only where `modules_dir` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	ModulesDir FilterModulesDir `form:"modules_dir,omitempty" json:"modules_dir,omitempty"`
+
+	// ModulesSize Only where `modules_size` is this: an integer. Repeated: any of them. `null`: it has no value.
+	ModulesSize FilterModulesSize `form:"modules_size,omitempty" json:"modules_size,omitempty"`
+
+	// SystemMap Only where `system_map` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	SystemMap FilterSystemMap `form:"system_map,omitempty" json:"system_map,omitempty"`
+
+	// SystemMapSize Only where `system_map_size` is this: an integer. Repeated: any of them. `null`: it has no value.
+	SystemMapSize FilterSystemMapSize `form:"system_map_size,omitempty" json:"system_map_size,omitempty"`
+
+	// TextOffset Only where `text_offset` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	TextOffset FilterTextOffset `form:"text_offset,omitempty" json:"text_offset,omitempty"`
+
+	// VmlinuxBssSize Only where `vmlinux_bss_size` is this: an integer. Repeated: any of them. `null`: it has no value.
+	VmlinuxBssSize FilterVmlinuxBssSize `form:"vmlinux_bss_size,omitempty" json:"vmlinux_bss_size,omitempty"`
+
+	// VmlinuxDataSize Only where `vmlinux_data_size` is this: an integer. Repeated: any of them. `null`: it has no value.
+	VmlinuxDataSize FilterVmlinuxDataSize `form:"vmlinux_data_size,omitempty" json:"vmlinux_data_size,omitempty"`
+
+	// VmlinuxFileSize Only where `vmlinux_file_size` is this: an integer. Repeated: any of them. `null`: it has no value.
+	VmlinuxFileSize FilterVmlinuxFileSize `form:"vmlinux_file_size,omitempty" json:"vmlinux_file_size,omitempty"`
+
+	// VmlinuxTextSize Only where `vmlinux_text_size` is this: an integer. Repeated: any of them. `null`: it has no value.
+	VmlinuxTextSize FilterVmlinuxTextSize `form:"vmlinux_text_size,omitempty" json:"vmlinux_text_size,omitempty"`
+}
+
+// ListBuildValuesParams defines parameters for ListBuildValues.
+type ListBuildValuesParams struct {
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
+
+	// Filter Any searchable field of the documents as a key of its own, such as `status=FAIL`; the search of the same documents lists them. A key
+	// may be repeated for any of several values.
+	Filter ReportsFilter `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// GetBuildParams defines parameters for GetBuild.
+type GetBuildParams struct {
+	// Field Return only these fields, and `_id`. A dotted path reaches into objects.
+	Field ReportsField `form:"field,omitempty" json:"field,omitempty"`
+
+	// Nfield Do not return these fields.
+	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
+}
+
 // ListCloudsParams defines parameters for ListClouds.
 type ListCloudsParams struct {
 	// Label Only clouds with exactly this label.
@@ -3049,6 +5658,68 @@ type ListCloudsParams struct {
 type DeleteCloudParams struct {
 	// Cascade Delete the cloud's runs and their results as well.
 	Cascade *bool `form:"cascade,omitempty" json:"cascade,omitempty"`
+}
+
+// ListCountsParams defines parameters for ListCounts.
+type ListCountsParams struct {
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
+
+	// Filter Any searchable field of the documents as a key of its own, such as `status=FAIL`; the search of the same documents lists them. A key
+	// may be repeated for any of several values.
+	Filter ReportsFilter `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// GetCountParams defines parameters for GetCount.
+type GetCountParams struct {
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
+
+	// Filter Any searchable field of the documents as a key of its own, such as `status=FAIL`; the search of the same documents lists them. A key
+	// may be repeated for any of several values.
+	Filter ReportsFilter `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
 // ListEventsParams defines parameters for ListEvents.
@@ -3091,6 +5762,193 @@ type GetTestcasesParams struct {
 
 	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
+}
+
+// ListJobsParams defines parameters for ListJobs.
+type ListJobsParams struct {
+	// Limit The most documents to return; 0 means all. The last one counts.
+	Limit *ReportsLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Skip How many of the matches to leave out first.
+	Skip *ReportsSkip `form:"skip,omitempty" json:"skip,omitempty"`
+
+	// Sort The field to sort by; may be repeated, all in the same order. Null sorts lowest, text by bytes.
+	Sort ReportsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// SortOrder 1 is ascending, -1 descending. Any other integer means -1.
+	SortOrder *ReportsSortOrder `form:"sort_order,omitempty" json:"sort_order,omitempty"`
+
+	// Field Return only these fields, and `_id`. A dotted path reaches into objects.
+	Field ReportsField `form:"field,omitempty" json:"field,omitempty"`
+
+	// Nfield Do not return these fields.
+	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
+
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
+
+	// Aggregate Group by these fields: one entry for each combination of their values, `_id` holds it. The other fields are those of the newest document of the group.
+	Aggregate ReportsAggregate `form:"aggregate,omitempty" json:"aggregate,omitempty"`
+
+	// UnderscoreID Only where `_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	UnderscoreID FilterID `form:"_id,omitempty" json:"_id,omitempty"`
+
+	// Name Only where `name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Name FilterName `form:"name,omitempty" json:"name,omitempty"`
+
+	// Job Only where `job` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Job FilterJob `form:"job,omitempty" json:"job,omitempty"`
+
+	// Kernel Only where `kernel` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Kernel FilterKernel `form:"kernel,omitempty" json:"kernel,omitempty"`
+
+	// KernelVersion Only where `kernel_version` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	KernelVersion FilterKernelVersion `form:"kernel_version,omitempty" json:"kernel_version,omitempty"`
+
+	// GitBranch Only where `git_branch` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	GitBranch FilterGitBranch `form:"git_branch,omitempty" json:"git_branch,omitempty"`
+
+	// GitCommit Only where `git_commit` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	GitCommit FilterGitCommit `form:"git_commit,omitempty" json:"git_commit,omitempty"`
+
+	// GitDescribe Only where `git_describe` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	GitDescribe FilterGitDescribe `form:"git_describe,omitempty" json:"git_describe,omitempty"`
+
+	// Status Only where `status` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Status FilterStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Private Only where `private` is this: true, false, 1 or 0. Repeated: any of them. `null`: it has no value.
+	Private FilterPrivate `form:"private,omitempty" json:"private,omitempty"`
+}
+
+// ListJobValuesParams defines parameters for ListJobValues.
+type ListJobValuesParams struct {
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
+
+	// Filter Any searchable field of the documents as a key of its own, such as `status=FAIL`; the search of the same documents lists them. A key
+	// may be repeated for any of several values.
+	Filter ReportsFilter `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// GetJobParams defines parameters for GetJob.
+type GetJobParams struct {
+	// Field Return only these fields, and `_id`. A dotted path reaches into objects.
+	Field ReportsField `form:"field,omitempty" json:"field,omitempty"`
+
+	// Nfield Do not return these fields.
+	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
+}
+
+// ListLabsParams defines parameters for ListLabs.
+type ListLabsParams struct {
+	// Limit The most documents to return; 0 means all. The last one counts.
+	Limit *ReportsLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Skip How many of the matches to leave out first.
+	Skip *ReportsSkip `form:"skip,omitempty" json:"skip,omitempty"`
+
+	// Sort The field to sort by; may be repeated, all in the same order. Null sorts lowest, text by bytes.
+	Sort ReportsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// SortOrder 1 is ascending, -1 descending. Any other integer means -1.
+	SortOrder *ReportsSortOrder `form:"sort_order,omitempty" json:"sort_order,omitempty"`
+
+	// Field Return only these fields, and `_id`. A dotted path reaches into objects.
+	Field ReportsField `form:"field,omitempty" json:"field,omitempty"`
+
+	// Nfield Do not return these fields.
+	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
+
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
+
+	// UnderscoreID Only where `_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	UnderscoreID FilterID `form:"_id,omitempty" json:"_id,omitempty"`
+
+	// UpdatedOn Only where `updated_on` is this: a day, an RFC 3339 time or milliseconds. Repeated: any of them. `null`: it has no value.
+	UpdatedOn FilterUpdatedOn `form:"updated_on,omitempty" json:"updated_on,omitempty"`
+
+	// Name Only where `name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Name FilterName `form:"name,omitempty" json:"name,omitempty"`
+
+	// Private Only where `private` is this: true, false, 1 or 0. Repeated: any of them. `null`: it has no value.
+	Private FilterPrivate `form:"private,omitempty" json:"private,omitempty"`
+
+	// Token Only where `token` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Token FilterToken `form:"token,omitempty" json:"token,omitempty"`
+}
+
+// GetLabParams defines parameters for GetLab.
+type GetLabParams struct {
+	// Field Return only these fields, and `_id`. A dotted path reaches into objects.
+	Field ReportsField `form:"field,omitempty" json:"field,omitempty"`
+
+	// Nfield Do not return these fields.
+	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
 }
 
 // PostResultParams defines parameters for PostResult.
@@ -3487,6 +6345,496 @@ type CreateSubunitParams struct {
 	XPublicKey *string `json:"X-Public-Key,omitempty"`
 }
 
+// SearchTestsParams defines parameters for SearchTests.
+type SearchTestsParams struct {
+	// Limit How many tests a page has at the most.
+	Limit *TestResultLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+
+	// Source Only tests from this source: run or case.
+	Source OnlySource `form:"source,omitempty" json:"source,omitempty"`
+
+	// Outcome Only tests with this outcome: pass, fail, skip or unknown, whatever words their source has for it.
+	Outcome OnlyOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// CloudID Only tests on this cloud.
+	CloudID OnlyCloud `form:"cloud_id,omitempty" json:"cloud_id,omitempty"`
+
+	// Run Only tests of this run or test group, by its id.
+	Run OnlyRun `form:"run,omitempty" json:"run,omitempty"`
+
+	// Name Only where `name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Name FilterName `form:"name,omitempty" json:"name,omitempty"`
+
+	// Status Only where `status` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Status FilterStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Job Only where `job` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Job FilterJob `form:"job,omitempty" json:"job,omitempty"`
+
+	// Kernel Only where `kernel` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Kernel FilterKernel `form:"kernel,omitempty" json:"kernel,omitempty"`
+
+	// LabName Only where `lab_name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	LabName FilterLabName `form:"lab_name,omitempty" json:"lab_name,omitempty"`
+
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
+}
+
+// ListTestCasesParams defines parameters for ListTestCases.
+type ListTestCasesParams struct {
+	// Limit The most documents to return; 0 means all. The last one counts.
+	Limit *ReportsLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Skip How many of the matches to leave out first.
+	Skip *ReportsSkip `form:"skip,omitempty" json:"skip,omitempty"`
+
+	// Sort The field to sort by; may be repeated, all in the same order. Null sorts lowest, text by bytes.
+	Sort ReportsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// SortOrder 1 is ascending, -1 descending. Any other integer means -1.
+	SortOrder *ReportsSortOrder `form:"sort_order,omitempty" json:"sort_order,omitempty"`
+
+	// Field Return only these fields, and `_id`. A dotted path reaches into objects.
+	Field ReportsField `form:"field,omitempty" json:"field,omitempty"`
+
+	// Nfield Do not return these fields.
+	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
+
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
+
+	// Aggregate Group by these fields: one entry for each combination of their values, `_id` holds it. The other fields are those of the newest document of the group.
+	Aggregate ReportsAggregate `form:"aggregate,omitempty" json:"aggregate,omitempty"`
+
+	// UnderscoreID Only where `_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	UnderscoreID FilterID `form:"_id,omitempty" json:"_id,omitempty"`
+
+	// Name Only where `name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Name FilterName `form:"name,omitempty" json:"name,omitempty"`
+
+	// TestGroupID Only where `test_group_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	TestGroupID FilterTestGroupID `form:"test_group_id,omitempty" json:"test_group_id,omitempty"`
+
+	// TestCasePath Only where `test_case_path` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	TestCasePath FilterTestCasePath `form:"test_case_path,omitempty" json:"test_case_path,omitempty"`
+
+	// Status Only where `status` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Status FilterStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Time Only where `time` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Time FilterTime `form:"time,omitempty" json:"time,omitempty"`
+
+	// Index Only where `index` is this: an integer. Repeated: any of them. `null`: it has no value.
+	Index FilterIndex `form:"index,omitempty" json:"index,omitempty"`
+
+	// RegressionID Only where `regression_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	RegressionID FilterRegressionID `form:"regression_id,omitempty" json:"regression_id,omitempty"`
+
+	// Job Only where `job` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Job FilterJob `form:"job,omitempty" json:"job,omitempty"`
+
+	// Kernel Only where `kernel` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Kernel FilterKernel `form:"kernel,omitempty" json:"kernel,omitempty"`
+
+	// GitBranch Only where `git_branch` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	GitBranch FilterGitBranch `form:"git_branch,omitempty" json:"git_branch,omitempty"`
+
+	// GitCommit Only where `git_commit` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	GitCommit FilterGitCommit `form:"git_commit,omitempty" json:"git_commit,omitempty"`
+
+	// Arch Only where `arch` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Arch FilterArch `form:"arch,omitempty" json:"arch,omitempty"`
+
+	// DefconfigFull Only where `defconfig_full` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	DefconfigFull FilterDefconfigFull `form:"defconfig_full,omitempty" json:"defconfig_full,omitempty"`
+
+	// BuildEnvironment Only where `build_environment` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	BuildEnvironment FilterBuildEnvironment `form:"build_environment,omitempty" json:"build_environment,omitempty"`
+
+	// LabName Only where `lab_name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	LabName FilterLabName `form:"lab_name,omitempty" json:"lab_name,omitempty"`
+
+	// DeviceType Only where `device_type` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	DeviceType FilterDeviceType `form:"device_type,omitempty" json:"device_type,omitempty"`
+
+	// Mach Only where `mach` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Mach FilterMach `form:"mach,omitempty" json:"mach,omitempty"`
+
+	// Plan Only where `plan` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Plan FilterPlan `form:"plan,omitempty" json:"plan,omitempty"`
+}
+
+// CountTestCaseValuesParams defines parameters for CountTestCaseValues.
+type CountTestCaseValuesParams struct {
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
+
+	// Filter Any searchable field of the documents as a key of its own, such as `status=FAIL`; the search of the same documents lists them. A key
+	// may be repeated for any of several values.
+	Filter ReportsFilter `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// ListTestCaseValuesParams defines parameters for ListTestCaseValues.
+type ListTestCaseValuesParams struct {
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
+
+	// Filter Any searchable field of the documents as a key of its own, such as `status=FAIL`; the search of the same documents lists them. A key
+	// may be repeated for any of several values.
+	Filter ReportsFilter `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// GetTestCaseParams defines parameters for GetTestCase.
+type GetTestCaseParams struct {
+	// Field Return only these fields, and `_id`. A dotted path reaches into objects.
+	Field ReportsField `form:"field,omitempty" json:"field,omitempty"`
+
+	// Nfield Do not return these fields.
+	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
+}
+
+// ListTestGroupsParams defines parameters for ListTestGroups.
+type ListTestGroupsParams struct {
+	// Limit The most documents to return; 0 means all. The last one counts.
+	Limit *ReportsLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Skip How many of the matches to leave out first.
+	Skip *ReportsSkip `form:"skip,omitempty" json:"skip,omitempty"`
+
+	// Sort The field to sort by; may be repeated, all in the same order. Null sorts lowest, text by bytes.
+	Sort ReportsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// SortOrder 1 is ascending, -1 descending. Any other integer means -1.
+	SortOrder *ReportsSortOrder `form:"sort_order,omitempty" json:"sort_order,omitempty"`
+
+	// Field Return only these fields, and `_id`. A dotted path reaches into objects.
+	Field ReportsField `form:"field,omitempty" json:"field,omitempty"`
+
+	// Nfield Do not return these fields.
+	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
+
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
+
+	// Aggregate Group by these fields: one entry for each combination of their values, `_id` holds it. The other fields are those of the newest document of the group.
+	Aggregate ReportsAggregate `form:"aggregate,omitempty" json:"aggregate,omitempty"`
+
+	// UnderscoreID Only where `_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	UnderscoreID FilterID `form:"_id,omitempty" json:"_id,omitempty"`
+
+	// Version Only where `version` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Version FilterVersion `form:"version,omitempty" json:"version,omitempty"`
+
+	// Name Only where `name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Name FilterName `form:"name,omitempty" json:"name,omitempty"`
+
+	// LabName Only where `lab_name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	LabName FilterLabName `form:"lab_name,omitempty" json:"lab_name,omitempty"`
+
+	// Job Only where `job` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Job FilterJob `form:"job,omitempty" json:"job,omitempty"`
+
+	// JobID Only where `job_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	JobID FilterJobID `form:"job_id,omitempty" json:"job_id,omitempty"`
+
+	// Kernel Only where `kernel` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Kernel FilterKernel `form:"kernel,omitempty" json:"kernel,omitempty"`
+
+	// GitBranch Only where `git_branch` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	GitBranch FilterGitBranch `form:"git_branch,omitempty" json:"git_branch,omitempty"`
+
+	// GitCommit Only where `git_commit` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	GitCommit FilterGitCommit `form:"git_commit,omitempty" json:"git_commit,omitempty"`
+
+	// GitURL Only where `git_url` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	GitURL FilterGitURL `form:"git_url,omitempty" json:"git_url,omitempty"`
+
+	// Defconfig Only where `defconfig` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Defconfig FilterDefconfig `form:"defconfig,omitempty" json:"defconfig,omitempty"`
+
+	// DefconfigFull Only where `defconfig_full` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	DefconfigFull FilterDefconfigFull `form:"defconfig_full,omitempty" json:"defconfig_full,omitempty"`
+
+	// BuildID Only where `build_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	BuildID FilterBuildID `form:"build_id,omitempty" json:"build_id,omitempty"`
+
+	// BootID Only where `boot_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	BootID FilterBootID `form:"boot_id,omitempty" json:"boot_id,omitempty"`
+
+	// ParentID Only where `parent_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	ParentID FilterParentID `form:"parent_id,omitempty" json:"parent_id,omitempty"`
+
+	// Arch Only where `arch` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Arch FilterArch `form:"arch,omitempty" json:"arch,omitempty"`
+
+	// BuildEnvironment Only where `build_environment` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	BuildEnvironment FilterBuildEnvironment `form:"build_environment,omitempty" json:"build_environment,omitempty"`
+
+	// Board Only where `board` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Board FilterBoard `form:"board,omitempty" json:"board,omitempty"`
+
+	// BoardInstance Only where `board_instance` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	BoardInstance FilterBoardInstance `form:"board_instance,omitempty" json:"board_instance,omitempty"`
+
+	// Time Only where `time` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Time FilterTime `form:"time,omitempty" json:"time,omitempty"`
+
+	// Index Only where `index` is this: an integer. Repeated: any of them. `null`: it has no value.
+	Index FilterIndex `form:"index,omitempty" json:"index,omitempty"`
+
+	// Plan Only where `plan` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Plan FilterPlan `form:"plan,omitempty" json:"plan,omitempty"`
+}
+
+// CountTestGroupValuesParams defines parameters for CountTestGroupValues.
+type CountTestGroupValuesParams struct {
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
+
+	// Filter Any searchable field of the documents as a key of its own, such as `status=FAIL`; the search of the same documents lists them. A key
+	// may be repeated for any of several values.
+	Filter ReportsFilter `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// ListTestGroupValuesParams defines parameters for ListTestGroupValues.
+type ListTestGroupValuesParams struct {
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
+
+	// Filter Any searchable field of the documents as a key of its own, such as `status=FAIL`; the search of the same documents lists them. A key
+	// may be repeated for any of several values.
+	Filter ReportsFilter `form:"filter,omitempty" json:"filter,omitempty"`
+}
+
+// GetTestGroupParams defines parameters for GetTestGroup.
+type GetTestGroupParams struct {
+	// Field Return only these fields, and `_id`. A dotted path reaches into objects.
+	Field ReportsField `form:"field,omitempty" json:"field,omitempty"`
+
+	// Nfield Do not return these fields.
+	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
+}
+
+// ListTokensParams defines parameters for ListTokens.
+type ListTokensParams struct {
+	// Limit The most documents to return; 0 means all. The last one counts.
+	Limit *ReportsLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Skip How many of the matches to leave out first.
+	Skip *ReportsSkip `form:"skip,omitempty" json:"skip,omitempty"`
+
+	// Sort The field to sort by; may be repeated, all in the same order. Null sorts lowest, text by bytes.
+	Sort ReportsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// SortOrder 1 is ascending, -1 descending. Any other integer means -1.
+	SortOrder *ReportsSortOrder `form:"sort_order,omitempty" json:"sort_order,omitempty"`
+
+	// Field Return only these fields, and `_id`. A dotted path reaches into objects.
+	Field ReportsField `form:"field,omitempty" json:"field,omitempty"`
+
+	// Nfield Do not return these fields.
+	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
+
+	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
+	Gte ReportsGte `form:"gte,omitempty" json:"gte,omitempty"`
+
+	// Lt `field,value`: the field is less than the value. The last one for a field counts. (KernelCI)
+	Lt ReportsLt `form:"lt,omitempty" json:"lt,omitempty"`
+
+	// Gt `field,value`: the field is more than the value. The last one for a field counts. (Slipway)
+	Gt ReportsGt `form:"gt,omitempty" json:"gt,omitempty"`
+
+	// Lte `field,value`: the field is at most the value. The last one for a field counts. (Slipway)
+	Lte ReportsLte `form:"lte,omitempty" json:"lte,omitempty"`
+
+	// Ne `field,value`: the field is not the value. The last one for a field counts. `null` means any value at all. (Slipway)
+	Ne ReportsNe `form:"ne,omitempty" json:"ne,omitempty"`
+
+	// CreatedOn Created on this day, YYYY-MM-DD or YYYYMMDD, UTC.
+	CreatedOn ReportsCreatedOn `form:"created_on,omitempty" json:"created_on,omitempty"`
+
+	// DateRange Created in so many days before today, or before the day in `created_on`.
+	DateRange *ReportsDateRange `form:"date_range,omitempty" json:"date_range,omitempty"`
+
+	// TimeRange Created in so many minutes before now, 10 to 1440.
+	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
+
+	// UnderscoreID Only where `_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
+	UnderscoreID FilterID `form:"_id,omitempty" json:"_id,omitempty"`
+
+	// Version Only where `version` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Version FilterVersion `form:"version,omitempty" json:"version,omitempty"`
+
+	// Email Only where `email` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Email FilterEmail `form:"email,omitempty" json:"email,omitempty"`
+
+	// Username Only where `username` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Username FilterUsername `form:"username,omitempty" json:"username,omitempty"`
+
+	// Token Only where `token` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Token FilterToken `form:"token,omitempty" json:"token,omitempty"`
+
+	// Expired Only where `expired` is this: true, false, 1 or 0. Repeated: any of them. `null`: it has no value.
+	Expired FilterExpired `form:"expired,omitempty" json:"expired,omitempty"`
+
+	// ExpiresOn Only where `expires_on` is this: a day, an RFC 3339 time or milliseconds. Repeated: any of them. `null`: it has no value.
+	ExpiresOn FilterExpiresOn `form:"expires_on,omitempty" json:"expires_on,omitempty"`
+
+	// IPAddress Only where `ip_address` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	IPAddress FilterIPAddress `form:"ip_address,omitempty" json:"ip_address,omitempty"`
+}
+
 // UpdateTestStatusParams defines parameters for UpdateTestStatus.
 type UpdateTestStatusParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
@@ -3560,6 +6908,15 @@ type SendHeartbeatJSONRequestBody = Heartbeat
 // PickOpportunityJSONRequestBody defines body for PickOpportunity for application/json ContentType.
 type PickOpportunityJSONRequestBody = OpportunityPick
 
+// RunBatchJSONRequestBody defines body for RunBatch for application/json ContentType.
+type RunBatchJSONRequestBody = Batch
+
+// CreateBootJSONRequestBody defines body for CreateBoot for application/json ContentType.
+type CreateBootJSONRequestBody = NewBoot
+
+// CreateBuildJSONRequestBody defines body for CreateBuild for application/json ContentType.
+type CreateBuildJSONRequestBody = NewBuild
+
 // CreateCloudJSONRequestBody defines body for CreateCloud for application/json ContentType.
 type CreateCloudJSONRequestBody = NewCloud
 
@@ -3568,6 +6925,15 @@ type UpdateCloudJSONRequestBody = CloudPatch
 
 // ReplaceCloudJSONRequestBody defines body for ReplaceCloud for application/json ContentType.
 type ReplaceCloudJSONRequestBody = NewCloud
+
+// CreateJobJSONRequestBody defines body for CreateJob for application/json ContentType.
+type CreateJobJSONRequestBody = NewJob
+
+// CreateLabJSONRequestBody defines body for CreateLab for application/json ContentType.
+type CreateLabJSONRequestBody = NewLab
+
+// UpdateLabJSONRequestBody defines body for UpdateLab for application/json ContentType.
+type UpdateLabJSONRequestBody = LabChange
 
 // PostResultJSONRequestBody defines body for PostResult for application/json ContentType.
 type PostResultJSONRequestBody = ParsedResults
@@ -3662,6 +7028,24 @@ type LinkSubunitFormdataRequestBody = LinkedSubunit
 // LinkSubunitMultipartRequestBody defines body for LinkSubunit for multipart/form-data ContentType.
 type LinkSubunitMultipartRequestBody = LinkedSubunit
 
+// CreateTestCaseJSONRequestBody defines body for CreateTestCase for application/json ContentType.
+type CreateTestCaseJSONRequestBody = NewTestCase
+
+// UpdateTestCaseJSONRequestBody defines body for UpdateTestCase for application/json ContentType.
+type UpdateTestCaseJSONRequestBody = TestCaseChange
+
+// CreateTestGroupJSONRequestBody defines body for CreateTestGroup for application/json ContentType.
+type CreateTestGroupJSONRequestBody = NewTestGroup
+
+// UpdateTestGroupJSONRequestBody defines body for UpdateTestGroup for application/json ContentType.
+type UpdateTestGroupJSONRequestBody = TestGroupChange
+
+// CreateTokenJSONRequestBody defines body for CreateToken for application/json ContentType.
+type CreateTokenJSONRequestBody = NewKernelToken
+
+// UpdateTokenJSONRequestBody defines body for UpdateToken for application/json ContentType.
+type UpdateTokenJSONRequestBody = KernelTokenChange
+
 // UpdateTestStatusJSONRequestBody defines body for UpdateTestStatus for application/json ContentType.
 type UpdateTestStatusJSONRequestBody = NewStatus
 
@@ -3680,11 +7064,281 @@ type UpdateRunStatusFormdataRequestBody = NewStatus
 // UpdateRunStatusMultipartRequestBody defines body for UpdateRunStatus for multipart/form-data ContentType.
 type UpdateRunStatusMultipartRequestBody = NewStatus
 
+// UploadFilesMultipartRequestBody defines body for UploadFiles for multipart/form-data ContentType.
+type UploadFilesMultipartRequestBody = NewFiles
+
 // CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
 type CreateWebhookJSONRequestBody = NewWebhook
 
 // UpdateWebhookJSONRequestBody defines body for UpdateWebhook for application/json ContentType.
 type UpdateWebhookJSONRequestBody = WebhookPatch
+
+// Getter for additional properties for InnerTestCase. Returns the specified
+// element and whether it was found
+func (a InnerTestCase) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for InnerTestCase
+func (a *InnerTestCase) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for InnerTestCase to handle AdditionalProperties
+func (a *InnerTestCase) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["attachments"]; found {
+		err = json.Unmarshal(raw, &a.Attachments)
+		if err != nil {
+			return fmt.Errorf("error reading 'attachments': %w", err)
+		}
+		delete(object, "attachments")
+	}
+
+	if raw, found := object["index"]; found {
+		err = json.Unmarshal(raw, &a.Index)
+		if err != nil {
+			return fmt.Errorf("error reading 'index': %w", err)
+		}
+		delete(object, "index")
+	}
+
+	if raw, found := object["measurements"]; found {
+		err = json.Unmarshal(raw, &a.Measurements)
+		if err != nil {
+			return fmt.Errorf("error reading 'measurements': %w", err)
+		}
+		delete(object, "measurements")
+	}
+
+	if raw, found := object["metadata"]; found {
+		err = json.Unmarshal(raw, &a.Metadata)
+		if err != nil {
+			return fmt.Errorf("error reading 'metadata': %w", err)
+		}
+		delete(object, "metadata")
+	}
+
+	if raw, found := object["name"]; found {
+		err = json.Unmarshal(raw, &a.Name)
+		if err != nil {
+			return fmt.Errorf("error reading 'name': %w", err)
+		}
+		delete(object, "name")
+	}
+
+	if raw, found := object["parameters"]; found {
+		err = json.Unmarshal(raw, &a.Parameters)
+		if err != nil {
+			return fmt.Errorf("error reading 'parameters': %w", err)
+		}
+		delete(object, "parameters")
+	}
+
+	if raw, found := object["status"]; found {
+		err = json.Unmarshal(raw, &a.Status)
+		if err != nil {
+			return fmt.Errorf("error reading 'status': %w", err)
+		}
+		delete(object, "status")
+	}
+
+	if raw, found := object["time"]; found {
+		err = json.Unmarshal(raw, &a.Time)
+		if err != nil {
+			return fmt.Errorf("error reading 'time': %w", err)
+		}
+		delete(object, "time")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for InnerTestCase to handle AdditionalProperties
+func (a InnerTestCase) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.Attachments != nil {
+		object["attachments"], err = json.Marshal(a.Attachments)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'attachments': %w", err)
+		}
+	}
+
+	if a.Index != nil {
+		object["index"], err = json.Marshal(a.Index)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'index': %w", err)
+		}
+	}
+
+	if a.Measurements != nil {
+		object["measurements"], err = json.Marshal(a.Measurements)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'measurements': %w", err)
+		}
+	}
+
+	if a.Metadata != nil {
+		object["metadata"], err = json.Marshal(a.Metadata)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'metadata': %w", err)
+		}
+	}
+
+	object["name"], err = json.Marshal(a.Name)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'name': %w", err)
+	}
+
+	if a.Parameters != nil {
+		object["parameters"], err = json.Marshal(a.Parameters)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'parameters': %w", err)
+		}
+	}
+
+	if a.Status != nil {
+		object["status"], err = json.Marshal(a.Status)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'status': %w", err)
+		}
+	}
+
+	if a.Time != nil {
+		object["time"], err = json.Marshal(a.Time)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'time': %w", err)
+		}
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for InnerTestGroup. Returns the specified
+// element and whether it was found
+func (a InnerTestGroup) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for InnerTestGroup
+func (a *InnerTestGroup) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for InnerTestGroup to handle AdditionalProperties
+func (a *InnerTestGroup) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["name"]; found {
+		err = json.Unmarshal(raw, &a.Name)
+		if err != nil {
+			return fmt.Errorf("error reading 'name': %w", err)
+		}
+		delete(object, "name")
+	}
+
+	if raw, found := object["sub_groups"]; found {
+		err = json.Unmarshal(raw, &a.SubGroups)
+		if err != nil {
+			return fmt.Errorf("error reading 'sub_groups': %w", err)
+		}
+		delete(object, "sub_groups")
+	}
+
+	if raw, found := object["test_cases"]; found {
+		err = json.Unmarshal(raw, &a.TestCases)
+		if err != nil {
+			return fmt.Errorf("error reading 'test_cases': %w", err)
+		}
+		delete(object, "test_cases")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for InnerTestGroup to handle AdditionalProperties
+func (a InnerTestGroup) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["name"], err = json.Marshal(a.Name)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'name': %w", err)
+	}
+
+	if a.SubGroups != nil {
+		object["sub_groups"], err = json.Marshal(a.SubGroups)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'sub_groups': %w", err)
+		}
+	}
+
+	if a.TestCases != nil {
+		object["test_cases"], err = json.Marshal(a.TestCases)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'test_cases': %w", err)
+		}
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -3748,6 +7402,51 @@ type ServerInterface interface {
 	// ListAudit Read the audit log
 	// (GET /v1/audit)
 	ListAudit(ctx echo.Context, params ListAuditParams) error
+	// RunBatch Ask several questions at once
+	// (POST /v1/batch)
+	RunBatch(ctx echo.Context) error
+	// GetBisection Bisect a failure
+	// (GET /v1/bisect/{collection}/{document_id})
+	GetBisection(ctx echo.Context, collection CollectionName, documentID DocumentID) error
+	// DeleteBoots Delete boot reports
+	// (DELETE /v1/boot)
+	DeleteBoots(ctx echo.Context, params DeleteBootsParams) error
+	// ListBoots Search boot reports
+	// (GET /v1/boot)
+	ListBoots(ctx echo.Context, params ListBootsParams) error
+	// CreateBoot Report a boot
+	// (POST /v1/boot)
+	CreateBoot(ctx echo.Context) error
+	// ListBootValues List the values that a field of boot reports has
+	// (GET /v1/boot/distinct/{field_name})
+	ListBootValues(ctx echo.Context, fieldName FieldName, params ListBootValuesParams) error
+	// DeleteBoot Delete a boot report
+	// (DELETE /v1/boot/{boot_id})
+	DeleteBoot(ctx echo.Context, bootID BootID) error
+	// GetBoot Read a boot report
+	// (GET /v1/boot/{boot_id})
+	GetBoot(ctx echo.Context, bootID BootID, params GetBootParams) error
+	// ListBuilds Search builds
+	// (GET /v1/build)
+	ListBuilds(ctx echo.Context, params ListBuildsParams) error
+	// CreateBuild Report a build
+	// (POST /v1/build)
+	CreateBuild(ctx echo.Context) error
+	// ListBuildValues List the values that a field of builds has
+	// (GET /v1/build/distinct/{field_name})
+	ListBuildValues(ctx echo.Context, fieldName FieldName, params ListBuildValuesParams) error
+	// ListBuildLogs Search build errors
+	// (GET /v1/build/logs)
+	ListBuildLogs(ctx echo.Context) error
+	// DeleteBuild Delete a build
+	// (DELETE /v1/build/{build_id})
+	DeleteBuild(ctx echo.Context, buildID BuildID) error
+	// GetBuild Read a build
+	// (GET /v1/build/{build_id})
+	GetBuild(ctx echo.Context, buildID BuildID, params GetBuildParams) error
+	// ReceiveLavaTest Receive a LAVA job's results
+	// (POST /v1/callback/lava/test)
+	ReceiveLavaTest(ctx echo.Context) error
 	// ListClouds List clouds
 	// (GET /v1/clouds)
 	ListClouds(ctx echo.Context, params ListCloudsParams) error
@@ -3766,9 +7465,18 @@ type ServerInterface interface {
 	// ReplaceCloud Replace a cloud
 	// (PUT /v1/clouds/{cloud_id})
 	ReplaceCloud(ctx echo.Context, cloudID int64) error
+	// ListCounts Count every collection
+	// (GET /v1/count)
+	ListCounts(ctx echo.Context, params ListCountsParams) error
+	// GetCount Count a collection
+	// (GET /v1/count/{collection})
+	GetCount(ctx echo.Context, collection CollectionName, params GetCountParams) error
 	// ListEvents Read the event log
 	// (GET /v1/events)
 	ListEvents(ctx echo.Context, params ListEventsParams) error
+	// GetFile Read an uploaded file
+	// (GET /v1/files/{file_path})
+	GetFile(ctx echo.Context, filePath FilePath) error
 	// GetMiniconf Get the mini tempest configuration for a run
 	// (GET /v1/get-miniconf)
 	GetMiniconf(ctx echo.Context, params GetMiniconfParams) error
@@ -3782,6 +7490,39 @@ type ServerInterface interface {
 	//
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	GetTestcases(ctx echo.Context, params GetTestcasesParams) error
+	// ListJobs Search jobs
+	// (GET /v1/job)
+	ListJobs(ctx echo.Context, params ListJobsParams) error
+	// CreateJob Report the status of a job
+	// (POST /v1/job)
+	CreateJob(ctx echo.Context) error
+	// ListJobValues List the values that a field of jobs has
+	// (GET /v1/job/distinct/{field_name})
+	ListJobValues(ctx echo.Context, fieldName FieldName, params ListJobValuesParams) error
+	// ListJobLogs Search build errors of jobs
+	// (GET /v1/job/logs)
+	ListJobLogs(ctx echo.Context) error
+	// DeleteJob Delete a job
+	// (DELETE /v1/job/{job_id})
+	DeleteJob(ctx echo.Context, jobID JobID) error
+	// GetJob Read a job
+	// (GET /v1/job/{job_id})
+	GetJob(ctx echo.Context, jobID JobID, params GetJobParams) error
+	// ListLabs Search labs
+	// (GET /v1/lab)
+	ListLabs(ctx echo.Context, params ListLabsParams) error
+	// CreateLab Register a lab
+	// (POST /v1/lab)
+	CreateLab(ctx echo.Context) error
+	// DeleteLab Delete a lab
+	// (DELETE /v1/lab/{lab_id})
+	DeleteLab(ctx echo.Context, labID LabID) error
+	// GetLab Read a lab
+	// (GET /v1/lab/{lab_id})
+	GetLab(ctx echo.Context, labID LabID, params GetLabParams) error
+	// UpdateLab Change a lab
+	// (PUT /v1/lab/{lab_id})
+	UpdateLab(ctx echo.Context, labID LabID) error
 	// GetOrganisation Gone with SPI's organisations
 	// (GET /v1/orgs/{rest})
 	//
@@ -3909,6 +7650,12 @@ type ServerInterface interface {
 	// DeletePublicKey Remove one's key
 	// (DELETE /v1/profile/pubkeys/{key_id})
 	DeletePublicKey(ctx echo.Context, keyID string) error
+	// ListReports Search reports sent by mail
+	// (GET /v1/report)
+	ListReports(ctx echo.Context) error
+	// GetReport Read a report sent by mail
+	// (GET /v1/report/{report_id})
+	GetReport(ctx echo.Context, reportID SentReportID) error
 	// ListPublishedResults List results
 	// (GET /v1/results)
 	ListPublishedResults(ctx echo.Context, params ListPublishedResultsParams) error
@@ -3975,9 +7722,15 @@ type ServerInterface interface {
 	// ListStatuses List the status messages of a run
 	// (GET /v1/runs/{test_id}/statuses)
 	ListStatuses(ctx echo.Context, testID TestID, params ListStatusesParams) error
+	// SendReport Send a report by mail
+	// (POST /v1/send)
+	SendReport(ctx echo.Context) error
 	// AdvertiseSnapToAll Advertise a snap revision to every product
 	// (POST /v1/snaps)
 	AdvertiseSnapToAll(ctx echo.Context, params AdvertiseSnapToAllParams) error
+	// ListStatistics Read daily totals
+	// (GET /v1/statistics)
+	ListStatistics(ctx echo.Context) error
 	// CreateSubunit Upload a subunit stream
 	// (POST /v1/subunit)
 	CreateSubunit(ctx echo.Context, params CreateSubunitParams) error
@@ -3990,12 +7743,90 @@ type ServerInterface interface {
 	// LinkSubunit Give a result its subunit stream
 	// (PUT /v1/subunit/{subunit_id})
 	LinkSubunit(ctx echo.Context, subunitID string) error
+	// SearchTests Search single tests from every source
+	// (GET /v1/test-results)
+	SearchTests(ctx echo.Context, params SearchTestsParams) error
+	// ListTestCases Search test cases
+	// (GET /v1/test/case)
+	ListTestCases(ctx echo.Context, params ListTestCasesParams) error
+	// CreateTestCase Report a test case
+	// (POST /v1/test/case)
+	CreateTestCase(ctx echo.Context) error
+	// CountTestCaseValues Count the values that a field of test cases has
+	// (GET /v1/test/case/count/distinct/{field_name})
+	CountTestCaseValues(ctx echo.Context, fieldName FieldName, params CountTestCaseValuesParams) error
+	// ListTestCaseValues List the values that a field of test cases has
+	// (GET /v1/test/case/distinct/{field_name})
+	ListTestCaseValues(ctx echo.Context, fieldName FieldName, params ListTestCaseValuesParams) error
+	// DeleteTestCase Delete a test case
+	// (DELETE /v1/test/case/{test_case_id})
+	DeleteTestCase(ctx echo.Context, testCaseID TestCaseID) error
+	// GetTestCase Read a test case
+	// (GET /v1/test/case/{test_case_id})
+	GetTestCase(ctx echo.Context, testCaseID TestCaseID, params GetTestCaseParams) error
+	// UpdateTestCase Change a test case
+	// (PUT /v1/test/case/{test_case_id})
+	UpdateTestCase(ctx echo.Context, testCaseID TestCaseID) error
+	// ListTestGroups Search test groups
+	// (GET /v1/test/group)
+	ListTestGroups(ctx echo.Context, params ListTestGroupsParams) error
+	// CreateTestGroup Report a test group
+	// (POST /v1/test/group)
+	CreateTestGroup(ctx echo.Context) error
+	// CountTestGroupValues Count the values that a field of test groups has
+	// (GET /v1/test/group/count/distinct/{field_name})
+	CountTestGroupValues(ctx echo.Context, fieldName FieldName, params CountTestGroupValuesParams) error
+	// ListTestGroupValues List the values that a field of test groups has
+	// (GET /v1/test/group/distinct/{field_name})
+	ListTestGroupValues(ctx echo.Context, fieldName FieldName, params ListTestGroupValuesParams) error
+	// DeleteTestGroup Delete a test group
+	// (DELETE /v1/test/group/{test_group_id})
+	DeleteTestGroup(ctx echo.Context, testGroupID TestGroupID) error
+	// GetTestGroup Read a test group
+	// (GET /v1/test/group/{test_group_id})
+	GetTestGroup(ctx echo.Context, testGroupID TestGroupID, params GetTestGroupParams) error
+	// UpdateTestGroup Change a test group
+	// (PUT /v1/test/group/{test_group_id})
+	UpdateTestGroup(ctx echo.Context, testGroupID TestGroupID) error
+	// ListTestRegressions Search regressions of tests
+	// (GET /v1/test/regression)
+	ListTestRegressions(ctx echo.Context) error
+	// GetTestRegression Read a regression of tests
+	// (GET /v1/test/regression/{regression_id})
+	GetTestRegression(ctx echo.Context, regressionID RegressionID) error
+	// ListTokens Search tokens
+	// (GET /v1/token)
+	ListTokens(ctx echo.Context, params ListTokensParams) error
+	// CreateToken Make a token
+	// (POST /v1/token)
+	CreateToken(ctx echo.Context) error
+	// DeleteToken Delete a token
+	// (DELETE /v1/token/{token})
+	DeleteToken(ctx echo.Context, token KernelTokenKey) error
+	// GetToken Read a token
+	// (GET /v1/token/{token})
+	GetToken(ctx echo.Context, token KernelTokenKey) error
+	// RefuseToken Refuse to make a token under a name
+	// (POST /v1/token/{token})
+	RefuseToken(ctx echo.Context, token KernelTokenKey) error
+	// UpdateToken Change a token
+	// (PUT /v1/token/{token})
+	UpdateToken(ctx echo.Context, token KernelTokenKey) error
 	// UpdateTestStatus Post a status message
 	// (POST /v1/update-test-status)
 	UpdateTestStatus(ctx echo.Context, params UpdateTestStatusParams) error
 	// UpdateRunStatus Post a status message of the run in the path
 	// (POST /v1/update-test-status/{test_id})
 	UpdateRunStatus(ctx echo.Context, testID string, params UpdateRunStatusParams) error
+	// UploadFiles Upload several files
+	// (POST /v1/upload)
+	UploadFiles(ctx echo.Context) error
+	// UploadFile Upload a file
+	// (PUT /v1/upload/{file_path})
+	UploadFile(ctx echo.Context, filePath FilePath) error
+	// GetServiceVersion Read the version of the server
+	// (GET /v1/version)
+	GetServiceVersion(ctx echo.Context) error
 	// ListWebhooks List webhooks
 	// (GET /v1/webhooks)
 	ListWebhooks(ctx echo.Context, params ListWebhooksParams) error
@@ -4476,6 +8307,1143 @@ func (w *ServerInterfaceWrapper) ListAudit(ctx echo.Context) error {
 	return err
 }
 
+// RunBatch converts echo context to params.
+func (w *ServerInterfaceWrapper) RunBatch(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RunBatch(ctx)
+	return err
+}
+
+// GetBisection converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBisection(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "collection" -------------
+	var collection CollectionName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "collection", ctx.Param("collection"), &collection, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter collection: %s", err))
+	}
+
+	// ------------- Path parameter "document_id" -------------
+	var documentID DocumentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "document_id", ctx.Param("document_id"), &documentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter document_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBisection(ctx, collection, documentID)
+	return err
+}
+
+// DeleteBoots converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteBoots(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteBootsParams
+	// ------------- Optional query parameter "_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "_id", ctx.QueryParams(), &params.UnderscoreID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter _id: %s", err))
+	}
+
+	// ------------- Optional query parameter "board" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "board", ctx.QueryParams(), &params.Board, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter board: %s", err))
+	}
+
+	// ------------- Optional query parameter "defconfig" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "defconfig", ctx.QueryParams(), &params.Defconfig, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter defconfig: %s", err))
+	}
+
+	// ------------- Optional query parameter "defconfig_full" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "defconfig_full", ctx.QueryParams(), &params.DefconfigFull, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter defconfig_full: %s", err))
+	}
+
+	// ------------- Optional query parameter "build_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "build_id", ctx.QueryParams(), &params.BuildID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter build_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "defconfig_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "defconfig_id", ctx.QueryParams(), &params.DefconfigID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter defconfig_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "job_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "job_id", ctx.QueryParams(), &params.JobID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter job_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "job" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "job", ctx.QueryParams(), &params.Job, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter job: %s", err))
+	}
+
+	// ------------- Optional query parameter "kernel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kernel", ctx.QueryParams(), &params.Kernel, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kernel: %s", err))
+	}
+
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Optional query parameter "boot_job_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "boot_job_id", ctx.QueryParams(), &params.BootJobID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter boot_job_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "boot_job_url" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "boot_job_url", ctx.QueryParams(), &params.BootJobURL, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter boot_job_url: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteBoots(ctx, params)
+	return err
+}
+
+// ListBoots converts echo context to params.
+func (w *ServerInterfaceWrapper) ListBoots(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBootsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "skip" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "skip", ctx.QueryParams(), &params.Skip, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter skip: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort_order" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort_order", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort_order: %s", err))
+	}
+
+	// ------------- Optional query parameter "field" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "field", ctx.QueryParams(), &params.Field, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field: %s", err))
+	}
+
+	// ------------- Optional query parameter "nfield" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "nfield", ctx.QueryParams(), &params.Nfield, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nfield: %s", err))
+	}
+
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "aggregate" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "aggregate", ctx.QueryParams(), &params.Aggregate, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter aggregate: %s", err))
+	}
+
+	// ------------- Optional query parameter "_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "_id", ctx.QueryParams(), &params.UnderscoreID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter _id: %s", err))
+	}
+
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Optional query parameter "lab_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lab_name", ctx.QueryParams(), &params.LabName, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lab_name: %s", err))
+	}
+
+	// ------------- Optional query parameter "job" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "job", ctx.QueryParams(), &params.Job, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter job: %s", err))
+	}
+
+	// ------------- Optional query parameter "job_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "job_id", ctx.QueryParams(), &params.JobID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter job_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "kernel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kernel", ctx.QueryParams(), &params.Kernel, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kernel: %s", err))
+	}
+
+	// ------------- Optional query parameter "git_branch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "git_branch", ctx.QueryParams(), &params.GitBranch, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter git_branch: %s", err))
+	}
+
+	// ------------- Optional query parameter "git_commit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "git_commit", ctx.QueryParams(), &params.GitCommit, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter git_commit: %s", err))
+	}
+
+	// ------------- Optional query parameter "git_describe" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "git_describe", ctx.QueryParams(), &params.GitDescribe, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter git_describe: %s", err))
+	}
+
+	// ------------- Optional query parameter "git_url" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "git_url", ctx.QueryParams(), &params.GitURL, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter git_url: %s", err))
+	}
+
+	// ------------- Optional query parameter "defconfig" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "defconfig", ctx.QueryParams(), &params.Defconfig, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter defconfig: %s", err))
+	}
+
+	// ------------- Optional query parameter "defconfig_full" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "defconfig_full", ctx.QueryParams(), &params.DefconfigFull, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter defconfig_full: %s", err))
+	}
+
+	// ------------- Optional query parameter "build_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "build_id", ctx.QueryParams(), &params.BuildID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter build_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "defconfig_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "defconfig_id", ctx.QueryParams(), &params.DefconfigID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter defconfig_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "arch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "arch", ctx.QueryParams(), &params.Arch, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter arch: %s", err))
+	}
+
+	// ------------- Optional query parameter "build_environment" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "build_environment", ctx.QueryParams(), &params.BuildEnvironment, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter build_environment: %s", err))
+	}
+
+	// ------------- Optional query parameter "board" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "board", ctx.QueryParams(), &params.Board, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter board: %s", err))
+	}
+
+	// ------------- Optional query parameter "mach" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mach", ctx.QueryParams(), &params.Mach, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter mach: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "retries" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "retries", ctx.QueryParams(), &params.Retries, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter retries: %s", err))
+	}
+
+	// ------------- Optional query parameter "warnings" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "warnings", ctx.QueryParams(), &params.Warnings, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter warnings: %s", err))
+	}
+
+	// ------------- Optional query parameter "endian" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "endian", ctx.QueryParams(), &params.Endian, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter endian: %s", err))
+	}
+
+	// ------------- Optional query parameter "compiler" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "compiler", ctx.QueryParams(), &params.Compiler, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter compiler: %s", err))
+	}
+
+	// ------------- Optional query parameter "compiler_version" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "compiler_version", ctx.QueryParams(), &params.CompilerVersion, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter compiler_version: %s", err))
+	}
+
+	// ------------- Optional query parameter "boot_job_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "boot_job_id", ctx.QueryParams(), &params.BootJobID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter boot_job_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "boot_job_url" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "boot_job_url", ctx.QueryParams(), &params.BootJobURL, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter boot_job_url: %s", err))
+	}
+
+	// ------------- Optional query parameter "bootloader" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "bootloader", ctx.QueryParams(), &params.Bootloader, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter bootloader: %s", err))
+	}
+
+	// ------------- Optional query parameter "bootloader_version" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "bootloader_version", ctx.QueryParams(), &params.BootloaderVersion, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter bootloader_version: %s", err))
+	}
+
+	// ------------- Optional query parameter "chainloader" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "chainloader", ctx.QueryParams(), &params.Chainloader, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter chainloader: %s", err))
+	}
+
+	// ------------- Optional query parameter "filesystem" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "filesystem", ctx.QueryParams(), &params.Filesystem, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter filesystem: %s", err))
+	}
+
+	// ------------- Optional query parameter "kernel_image" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kernel_image", ctx.QueryParams(), &params.KernelImage, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kernel_image: %s", err))
+	}
+
+	// ------------- Optional query parameter "kernel_image_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kernel_image_size", ctx.QueryParams(), &params.KernelImageSize, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kernel_image_size: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListBoots(ctx, params)
+	return err
+}
+
+// CreateBoot converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateBoot(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateBoot(ctx)
+	return err
+}
+
+// ListBootValues converts echo context to params.
+func (w *ServerInterfaceWrapper) ListBootValues(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "field_name" -------------
+	var fieldName FieldName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "field_name", ctx.Param("field_name"), &fieldName, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field_name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBootValuesParams
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "filter" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "filter", ctx.QueryParams(), &params.Filter, runtime.BindQueryParameterOptions{Type: "object", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter filter: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListBootValues(ctx, fieldName, params)
+	return err
+}
+
+// DeleteBoot converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteBoot(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "boot_id" -------------
+	var bootID BootID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "boot_id", ctx.Param("boot_id"), &bootID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter boot_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteBoot(ctx, bootID)
+	return err
+}
+
+// GetBoot converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBoot(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "boot_id" -------------
+	var bootID BootID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "boot_id", ctx.Param("boot_id"), &bootID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter boot_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetBootParams
+	// ------------- Optional query parameter "field" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "field", ctx.QueryParams(), &params.Field, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field: %s", err))
+	}
+
+	// ------------- Optional query parameter "nfield" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "nfield", ctx.QueryParams(), &params.Nfield, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nfield: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBoot(ctx, bootID, params)
+	return err
+}
+
+// ListBuilds converts echo context to params.
+func (w *ServerInterfaceWrapper) ListBuilds(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBuildsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "skip" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "skip", ctx.QueryParams(), &params.Skip, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter skip: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort_order" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort_order", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort_order: %s", err))
+	}
+
+	// ------------- Optional query parameter "field" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "field", ctx.QueryParams(), &params.Field, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field: %s", err))
+	}
+
+	// ------------- Optional query parameter "nfield" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "nfield", ctx.QueryParams(), &params.Nfield, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nfield: %s", err))
+	}
+
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "aggregate" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "aggregate", ctx.QueryParams(), &params.Aggregate, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter aggregate: %s", err))
+	}
+
+	// ------------- Optional query parameter "_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "_id", ctx.QueryParams(), &params.UnderscoreID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter _id: %s", err))
+	}
+
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Optional query parameter "job" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "job", ctx.QueryParams(), &params.Job, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter job: %s", err))
+	}
+
+	// ------------- Optional query parameter "job_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "job_id", ctx.QueryParams(), &params.JobID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter job_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "kernel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kernel", ctx.QueryParams(), &params.Kernel, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kernel: %s", err))
+	}
+
+	// ------------- Optional query parameter "kernel_version" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kernel_version", ctx.QueryParams(), &params.KernelVersion, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kernel_version: %s", err))
+	}
+
+	// ------------- Optional query parameter "git_branch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "git_branch", ctx.QueryParams(), &params.GitBranch, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter git_branch: %s", err))
+	}
+
+	// ------------- Optional query parameter "git_commit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "git_commit", ctx.QueryParams(), &params.GitCommit, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter git_commit: %s", err))
+	}
+
+	// ------------- Optional query parameter "git_describe" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "git_describe", ctx.QueryParams(), &params.GitDescribe, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter git_describe: %s", err))
+	}
+
+	// ------------- Optional query parameter "arch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "arch", ctx.QueryParams(), &params.Arch, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter arch: %s", err))
+	}
+
+	// ------------- Optional query parameter "defconfig" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "defconfig", ctx.QueryParams(), &params.Defconfig, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter defconfig: %s", err))
+	}
+
+	// ------------- Optional query parameter "defconfig_full" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "defconfig_full", ctx.QueryParams(), &params.DefconfigFull, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter defconfig_full: %s", err))
+	}
+
+	// ------------- Optional query parameter "build_environment" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "build_environment", ctx.QueryParams(), &params.BuildEnvironment, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter build_environment: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "errors" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "errors", ctx.QueryParams(), &params.Errors, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter errors: %s", err))
+	}
+
+	// ------------- Optional query parameter "warnings" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "warnings", ctx.QueryParams(), &params.Warnings, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter warnings: %s", err))
+	}
+
+	// ------------- Optional query parameter "build_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "build_type", ctx.QueryParams(), &params.BuildType, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter build_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "build_log" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "build_log", ctx.QueryParams(), &params.BuildLog, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter build_log: %s", err))
+	}
+
+	// ------------- Optional query parameter "build_log_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "build_log_size", ctx.QueryParams(), &params.BuildLogSize, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter build_log_size: %s", err))
+	}
+
+	// ------------- Optional query parameter "compiler" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "compiler", ctx.QueryParams(), &params.Compiler, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter compiler: %s", err))
+	}
+
+	// ------------- Optional query parameter "compiler_version" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "compiler_version", ctx.QueryParams(), &params.CompilerVersion, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter compiler_version: %s", err))
+	}
+
+	// ------------- Optional query parameter "dirname" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dirname", ctx.QueryParams(), &params.Dirname, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter dirname: %s", err))
+	}
+
+	// ------------- Optional query parameter "kconfig_fragments" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kconfig_fragments", ctx.QueryParams(), &params.KconfigFragments, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kconfig_fragments: %s", err))
+	}
+
+	// ------------- Optional query parameter "kernel_config" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kernel_config", ctx.QueryParams(), &params.KernelConfig, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kernel_config: %s", err))
+	}
+
+	// ------------- Optional query parameter "kernel_config_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kernel_config_size", ctx.QueryParams(), &params.KernelConfigSize, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kernel_config_size: %s", err))
+	}
+
+	// ------------- Optional query parameter "kernel_image" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kernel_image", ctx.QueryParams(), &params.KernelImage, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kernel_image: %s", err))
+	}
+
+	// ------------- Optional query parameter "kernel_image_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kernel_image_size", ctx.QueryParams(), &params.KernelImageSize, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kernel_image_size: %s", err))
+	}
+
+	// ------------- Optional query parameter "modules" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "modules", ctx.QueryParams(), &params.Modules, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter modules: %s", err))
+	}
+
+	// ------------- Optional query parameter "modules_dir" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "modules_dir", ctx.QueryParams(), &params.ModulesDir, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter modules_dir: %s", err))
+	}
+
+	// ------------- Optional query parameter "modules_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "modules_size", ctx.QueryParams(), &params.ModulesSize, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter modules_size: %s", err))
+	}
+
+	// ------------- Optional query parameter "system_map" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "system_map", ctx.QueryParams(), &params.SystemMap, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter system_map: %s", err))
+	}
+
+	// ------------- Optional query parameter "system_map_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "system_map_size", ctx.QueryParams(), &params.SystemMapSize, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter system_map_size: %s", err))
+	}
+
+	// ------------- Optional query parameter "text_offset" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "text_offset", ctx.QueryParams(), &params.TextOffset, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter text_offset: %s", err))
+	}
+
+	// ------------- Optional query parameter "vmlinux_bss_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "vmlinux_bss_size", ctx.QueryParams(), &params.VmlinuxBssSize, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter vmlinux_bss_size: %s", err))
+	}
+
+	// ------------- Optional query parameter "vmlinux_data_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "vmlinux_data_size", ctx.QueryParams(), &params.VmlinuxDataSize, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter vmlinux_data_size: %s", err))
+	}
+
+	// ------------- Optional query parameter "vmlinux_file_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "vmlinux_file_size", ctx.QueryParams(), &params.VmlinuxFileSize, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter vmlinux_file_size: %s", err))
+	}
+
+	// ------------- Optional query parameter "vmlinux_text_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "vmlinux_text_size", ctx.QueryParams(), &params.VmlinuxTextSize, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter vmlinux_text_size: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListBuilds(ctx, params)
+	return err
+}
+
+// CreateBuild converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateBuild(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateBuild(ctx)
+	return err
+}
+
+// ListBuildValues converts echo context to params.
+func (w *ServerInterfaceWrapper) ListBuildValues(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "field_name" -------------
+	var fieldName FieldName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "field_name", ctx.Param("field_name"), &fieldName, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field_name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBuildValuesParams
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "filter" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "filter", ctx.QueryParams(), &params.Filter, runtime.BindQueryParameterOptions{Type: "object", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter filter: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListBuildValues(ctx, fieldName, params)
+	return err
+}
+
+// ListBuildLogs converts echo context to params.
+func (w *ServerInterfaceWrapper) ListBuildLogs(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListBuildLogs(ctx)
+	return err
+}
+
+// DeleteBuild converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteBuild(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "build_id" -------------
+	var buildID BuildID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "build_id", ctx.Param("build_id"), &buildID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter build_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteBuild(ctx, buildID)
+	return err
+}
+
+// GetBuild converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBuild(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "build_id" -------------
+	var buildID BuildID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "build_id", ctx.Param("build_id"), &buildID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter build_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetBuildParams
+	// ------------- Optional query parameter "field" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "field", ctx.QueryParams(), &params.Field, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field: %s", err))
+	}
+
+	// ------------- Optional query parameter "nfield" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "nfield", ctx.QueryParams(), &params.Nfield, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nfield: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBuild(ctx, buildID, params)
+	return err
+}
+
+// ReceiveLavaTest converts echo context to params.
+func (w *ServerInterfaceWrapper) ReceiveLavaTest(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReceiveLavaTest(ctx)
+	return err
+}
+
 // ListClouds converts echo context to params.
 func (w *ServerInterfaceWrapper) ListClouds(ctx echo.Context) error {
 	var err error
@@ -4597,6 +9565,161 @@ func (w *ServerInterfaceWrapper) ReplaceCloud(ctx echo.Context) error {
 	return err
 }
 
+// ListCounts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCounts(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCountsParams
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "filter" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "filter", ctx.QueryParams(), &params.Filter, runtime.BindQueryParameterOptions{Type: "object", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter filter: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCounts(ctx, params)
+	return err
+}
+
+// GetCount converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCount(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "collection" -------------
+	var collection CollectionName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "collection", ctx.Param("collection"), &collection, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter collection: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCountParams
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "filter" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "filter", ctx.QueryParams(), &params.Filter, runtime.BindQueryParameterOptions{Type: "object", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter filter: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCount(ctx, collection, params)
+	return err
+}
+
 // ListEvents converts echo context to params.
 func (w *ServerInterfaceWrapper) ListEvents(ctx echo.Context) error {
 	var err error
@@ -4667,6 +9790,22 @@ func (w *ServerInterfaceWrapper) ListEvents(ctx echo.Context) error {
 	return err
 }
 
+// GetFile converts echo context to params.
+func (w *ServerInterfaceWrapper) GetFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "file_path" -------------
+	var filePath FilePath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "file_path", ctx.Param("file_path"), &filePath, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter file_path: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetFile(ctx, filePath)
+	return err
+}
+
 // GetMiniconf converts echo context to params.
 func (w *ServerInterfaceWrapper) GetMiniconf(ctx echo.Context) error {
 	var err error
@@ -4723,6 +9862,556 @@ func (w *ServerInterfaceWrapper) GetTestcases(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetTestcases(ctx, params)
+	return err
+}
+
+// ListJobs converts echo context to params.
+func (w *ServerInterfaceWrapper) ListJobs(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListJobsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "skip" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "skip", ctx.QueryParams(), &params.Skip, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter skip: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort_order" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort_order", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort_order: %s", err))
+	}
+
+	// ------------- Optional query parameter "field" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "field", ctx.QueryParams(), &params.Field, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field: %s", err))
+	}
+
+	// ------------- Optional query parameter "nfield" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "nfield", ctx.QueryParams(), &params.Nfield, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nfield: %s", err))
+	}
+
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "aggregate" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "aggregate", ctx.QueryParams(), &params.Aggregate, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter aggregate: %s", err))
+	}
+
+	// ------------- Optional query parameter "_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "_id", ctx.QueryParams(), &params.UnderscoreID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter _id: %s", err))
+	}
+
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Optional query parameter "job" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "job", ctx.QueryParams(), &params.Job, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter job: %s", err))
+	}
+
+	// ------------- Optional query parameter "kernel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kernel", ctx.QueryParams(), &params.Kernel, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kernel: %s", err))
+	}
+
+	// ------------- Optional query parameter "kernel_version" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kernel_version", ctx.QueryParams(), &params.KernelVersion, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kernel_version: %s", err))
+	}
+
+	// ------------- Optional query parameter "git_branch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "git_branch", ctx.QueryParams(), &params.GitBranch, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter git_branch: %s", err))
+	}
+
+	// ------------- Optional query parameter "git_commit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "git_commit", ctx.QueryParams(), &params.GitCommit, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter git_commit: %s", err))
+	}
+
+	// ------------- Optional query parameter "git_describe" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "git_describe", ctx.QueryParams(), &params.GitDescribe, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter git_describe: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "private" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "private", ctx.QueryParams(), &params.Private, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter private: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListJobs(ctx, params)
+	return err
+}
+
+// CreateJob converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateJob(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateJob(ctx)
+	return err
+}
+
+// ListJobValues converts echo context to params.
+func (w *ServerInterfaceWrapper) ListJobValues(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "field_name" -------------
+	var fieldName FieldName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "field_name", ctx.Param("field_name"), &fieldName, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field_name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListJobValuesParams
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "filter" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "filter", ctx.QueryParams(), &params.Filter, runtime.BindQueryParameterOptions{Type: "object", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter filter: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListJobValues(ctx, fieldName, params)
+	return err
+}
+
+// ListJobLogs converts echo context to params.
+func (w *ServerInterfaceWrapper) ListJobLogs(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListJobLogs(ctx)
+	return err
+}
+
+// DeleteJob converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteJob(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "job_id" -------------
+	var jobID JobID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "job_id", ctx.Param("job_id"), &jobID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter job_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteJob(ctx, jobID)
+	return err
+}
+
+// GetJob converts echo context to params.
+func (w *ServerInterfaceWrapper) GetJob(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "job_id" -------------
+	var jobID JobID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "job_id", ctx.Param("job_id"), &jobID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter job_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetJobParams
+	// ------------- Optional query parameter "field" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "field", ctx.QueryParams(), &params.Field, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field: %s", err))
+	}
+
+	// ------------- Optional query parameter "nfield" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "nfield", ctx.QueryParams(), &params.Nfield, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nfield: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetJob(ctx, jobID, params)
+	return err
+}
+
+// ListLabs converts echo context to params.
+func (w *ServerInterfaceWrapper) ListLabs(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListLabsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "skip" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "skip", ctx.QueryParams(), &params.Skip, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter skip: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort_order" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort_order", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort_order: %s", err))
+	}
+
+	// ------------- Optional query parameter "field" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "field", ctx.QueryParams(), &params.Field, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field: %s", err))
+	}
+
+	// ------------- Optional query parameter "nfield" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "nfield", ctx.QueryParams(), &params.Nfield, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nfield: %s", err))
+	}
+
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "_id", ctx.QueryParams(), &params.UnderscoreID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter _id: %s", err))
+	}
+
+	// ------------- Optional query parameter "updated_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "updated_on", ctx.QueryParams(), &params.UpdatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter updated_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Optional query parameter "private" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "private", ctx.QueryParams(), &params.Private, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter private: %s", err))
+	}
+
+	// ------------- Optional query parameter "token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "token", ctx.QueryParams(), &params.Token, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListLabs(ctx, params)
+	return err
+}
+
+// CreateLab converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateLab(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateLab(ctx)
+	return err
+}
+
+// DeleteLab converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteLab(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "lab_id" -------------
+	var labID LabID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "lab_id", ctx.Param("lab_id"), &labID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lab_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteLab(ctx, labID)
+	return err
+}
+
+// GetLab converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLab(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "lab_id" -------------
+	var labID LabID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "lab_id", ctx.Param("lab_id"), &labID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lab_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetLabParams
+	// ------------- Optional query parameter "field" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "field", ctx.QueryParams(), &params.Field, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field: %s", err))
+	}
+
+	// ------------- Optional query parameter "nfield" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "nfield", ctx.QueryParams(), &params.Nfield, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nfield: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLab(ctx, labID, params)
+	return err
+}
+
+// UpdateLab converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateLab(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "lab_id" -------------
+	var labID LabID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "lab_id", ctx.Param("lab_id"), &labID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lab_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateLab(ctx, labID)
 	return err
 }
 
@@ -6136,6 +11825,31 @@ func (w *ServerInterfaceWrapper) DeletePublicKey(ctx echo.Context) error {
 	return err
 }
 
+// ListReports converts echo context to params.
+func (w *ServerInterfaceWrapper) ListReports(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListReports(ctx)
+	return err
+}
+
+// GetReport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetReport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "report_id" -------------
+	var reportID SentReportID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "report_id", ctx.Param("report_id"), &reportID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter report_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetReport(ctx, reportID)
+	return err
+}
+
 // ListPublishedResults converts echo context to params.
 func (w *ServerInterfaceWrapper) ListPublishedResults(ctx echo.Context) error {
 	var err error
@@ -6728,6 +12442,15 @@ func (w *ServerInterfaceWrapper) ListStatuses(ctx echo.Context) error {
 	return err
 }
 
+// SendReport converts echo context to params.
+func (w *ServerInterfaceWrapper) SendReport(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SendReport(ctx)
+	return err
+}
+
 // AdvertiseSnapToAll converts echo context to params.
 func (w *ServerInterfaceWrapper) AdvertiseSnapToAll(ctx echo.Context) error {
 	var err error
@@ -6760,6 +12483,15 @@ func (w *ServerInterfaceWrapper) AdvertiseSnapToAll(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.AdvertiseSnapToAll(ctx, params)
+	return err
+}
+
+// ListStatistics converts echo context to params.
+func (w *ServerInterfaceWrapper) ListStatistics(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListStatistics(ctx)
 	return err
 }
 
@@ -6875,6 +12607,1402 @@ func (w *ServerInterfaceWrapper) LinkSubunit(ctx echo.Context) error {
 	return err
 }
 
+// SearchTests converts echo context to params.
+func (w *ServerInterfaceWrapper) SearchTests(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SearchTestsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", ctx.QueryParams(), &params.Source, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter source: %s", err))
+	}
+
+	// ------------- Optional query parameter "outcome" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "outcome", ctx.QueryParams(), &params.Outcome, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter outcome: %s", err))
+	}
+
+	// ------------- Optional query parameter "cloud_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cloud_id", ctx.QueryParams(), &params.CloudID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cloud_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "run", ctx.QueryParams(), &params.Run, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter run: %s", err))
+	}
+
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "job" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "job", ctx.QueryParams(), &params.Job, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter job: %s", err))
+	}
+
+	// ------------- Optional query parameter "kernel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kernel", ctx.QueryParams(), &params.Kernel, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kernel: %s", err))
+	}
+
+	// ------------- Optional query parameter "lab_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lab_name", ctx.QueryParams(), &params.LabName, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lab_name: %s", err))
+	}
+
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SearchTests(ctx, params)
+	return err
+}
+
+// ListTestCases converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTestCases(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTestCasesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "skip" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "skip", ctx.QueryParams(), &params.Skip, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter skip: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort_order" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort_order", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort_order: %s", err))
+	}
+
+	// ------------- Optional query parameter "field" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "field", ctx.QueryParams(), &params.Field, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field: %s", err))
+	}
+
+	// ------------- Optional query parameter "nfield" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "nfield", ctx.QueryParams(), &params.Nfield, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nfield: %s", err))
+	}
+
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "aggregate" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "aggregate", ctx.QueryParams(), &params.Aggregate, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter aggregate: %s", err))
+	}
+
+	// ------------- Optional query parameter "_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "_id", ctx.QueryParams(), &params.UnderscoreID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter _id: %s", err))
+	}
+
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Optional query parameter "test_group_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "test_group_id", ctx.QueryParams(), &params.TestGroupID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_group_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "test_case_path" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "test_case_path", ctx.QueryParams(), &params.TestCasePath, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_case_path: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "time" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time", ctx.QueryParams(), &params.Time, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time: %s", err))
+	}
+
+	// ------------- Optional query parameter "index" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "index", ctx.QueryParams(), &params.Index, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter index: %s", err))
+	}
+
+	// ------------- Optional query parameter "regression_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "regression_id", ctx.QueryParams(), &params.RegressionID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter regression_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "job" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "job", ctx.QueryParams(), &params.Job, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter job: %s", err))
+	}
+
+	// ------------- Optional query parameter "kernel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kernel", ctx.QueryParams(), &params.Kernel, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kernel: %s", err))
+	}
+
+	// ------------- Optional query parameter "git_branch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "git_branch", ctx.QueryParams(), &params.GitBranch, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter git_branch: %s", err))
+	}
+
+	// ------------- Optional query parameter "git_commit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "git_commit", ctx.QueryParams(), &params.GitCommit, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter git_commit: %s", err))
+	}
+
+	// ------------- Optional query parameter "arch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "arch", ctx.QueryParams(), &params.Arch, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter arch: %s", err))
+	}
+
+	// ------------- Optional query parameter "defconfig_full" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "defconfig_full", ctx.QueryParams(), &params.DefconfigFull, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter defconfig_full: %s", err))
+	}
+
+	// ------------- Optional query parameter "build_environment" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "build_environment", ctx.QueryParams(), &params.BuildEnvironment, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter build_environment: %s", err))
+	}
+
+	// ------------- Optional query parameter "lab_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lab_name", ctx.QueryParams(), &params.LabName, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lab_name: %s", err))
+	}
+
+	// ------------- Optional query parameter "device_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "device_type", ctx.QueryParams(), &params.DeviceType, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter device_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "mach" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mach", ctx.QueryParams(), &params.Mach, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter mach: %s", err))
+	}
+
+	// ------------- Optional query parameter "plan" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "plan", ctx.QueryParams(), &params.Plan, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTestCases(ctx, params)
+	return err
+}
+
+// CreateTestCase converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateTestCase(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateTestCase(ctx)
+	return err
+}
+
+// CountTestCaseValues converts echo context to params.
+func (w *ServerInterfaceWrapper) CountTestCaseValues(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "field_name" -------------
+	var fieldName FieldName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "field_name", ctx.Param("field_name"), &fieldName, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field_name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CountTestCaseValuesParams
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "filter" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "filter", ctx.QueryParams(), &params.Filter, runtime.BindQueryParameterOptions{Type: "object", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter filter: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CountTestCaseValues(ctx, fieldName, params)
+	return err
+}
+
+// ListTestCaseValues converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTestCaseValues(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "field_name" -------------
+	var fieldName FieldName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "field_name", ctx.Param("field_name"), &fieldName, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field_name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTestCaseValuesParams
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "filter" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "filter", ctx.QueryParams(), &params.Filter, runtime.BindQueryParameterOptions{Type: "object", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter filter: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTestCaseValues(ctx, fieldName, params)
+	return err
+}
+
+// DeleteTestCase converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteTestCase(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "test_case_id" -------------
+	var testCaseID TestCaseID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_case_id", ctx.Param("test_case_id"), &testCaseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_case_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteTestCase(ctx, testCaseID)
+	return err
+}
+
+// GetTestCase converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTestCase(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "test_case_id" -------------
+	var testCaseID TestCaseID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_case_id", ctx.Param("test_case_id"), &testCaseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_case_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTestCaseParams
+	// ------------- Optional query parameter "field" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "field", ctx.QueryParams(), &params.Field, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field: %s", err))
+	}
+
+	// ------------- Optional query parameter "nfield" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "nfield", ctx.QueryParams(), &params.Nfield, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nfield: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTestCase(ctx, testCaseID, params)
+	return err
+}
+
+// UpdateTestCase converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateTestCase(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "test_case_id" -------------
+	var testCaseID TestCaseID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_case_id", ctx.Param("test_case_id"), &testCaseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_case_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateTestCase(ctx, testCaseID)
+	return err
+}
+
+// ListTestGroups converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTestGroups(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTestGroupsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "skip" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "skip", ctx.QueryParams(), &params.Skip, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter skip: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort_order" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort_order", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort_order: %s", err))
+	}
+
+	// ------------- Optional query parameter "field" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "field", ctx.QueryParams(), &params.Field, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field: %s", err))
+	}
+
+	// ------------- Optional query parameter "nfield" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "nfield", ctx.QueryParams(), &params.Nfield, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nfield: %s", err))
+	}
+
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "aggregate" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "aggregate", ctx.QueryParams(), &params.Aggregate, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter aggregate: %s", err))
+	}
+
+	// ------------- Optional query parameter "_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "_id", ctx.QueryParams(), &params.UnderscoreID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter _id: %s", err))
+	}
+
+	// ------------- Optional query parameter "version" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "version", ctx.QueryParams(), &params.Version, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter version: %s", err))
+	}
+
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Optional query parameter "lab_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lab_name", ctx.QueryParams(), &params.LabName, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lab_name: %s", err))
+	}
+
+	// ------------- Optional query parameter "job" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "job", ctx.QueryParams(), &params.Job, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter job: %s", err))
+	}
+
+	// ------------- Optional query parameter "job_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "job_id", ctx.QueryParams(), &params.JobID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter job_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "kernel" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kernel", ctx.QueryParams(), &params.Kernel, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kernel: %s", err))
+	}
+
+	// ------------- Optional query parameter "git_branch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "git_branch", ctx.QueryParams(), &params.GitBranch, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter git_branch: %s", err))
+	}
+
+	// ------------- Optional query parameter "git_commit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "git_commit", ctx.QueryParams(), &params.GitCommit, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter git_commit: %s", err))
+	}
+
+	// ------------- Optional query parameter "git_url" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "git_url", ctx.QueryParams(), &params.GitURL, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter git_url: %s", err))
+	}
+
+	// ------------- Optional query parameter "defconfig" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "defconfig", ctx.QueryParams(), &params.Defconfig, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter defconfig: %s", err))
+	}
+
+	// ------------- Optional query parameter "defconfig_full" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "defconfig_full", ctx.QueryParams(), &params.DefconfigFull, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter defconfig_full: %s", err))
+	}
+
+	// ------------- Optional query parameter "build_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "build_id", ctx.QueryParams(), &params.BuildID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter build_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "boot_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "boot_id", ctx.QueryParams(), &params.BootID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter boot_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "parent_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "parent_id", ctx.QueryParams(), &params.ParentID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter parent_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "arch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "arch", ctx.QueryParams(), &params.Arch, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter arch: %s", err))
+	}
+
+	// ------------- Optional query parameter "build_environment" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "build_environment", ctx.QueryParams(), &params.BuildEnvironment, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter build_environment: %s", err))
+	}
+
+	// ------------- Optional query parameter "board" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "board", ctx.QueryParams(), &params.Board, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter board: %s", err))
+	}
+
+	// ------------- Optional query parameter "board_instance" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "board_instance", ctx.QueryParams(), &params.BoardInstance, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter board_instance: %s", err))
+	}
+
+	// ------------- Optional query parameter "time" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time", ctx.QueryParams(), &params.Time, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time: %s", err))
+	}
+
+	// ------------- Optional query parameter "index" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "index", ctx.QueryParams(), &params.Index, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter index: %s", err))
+	}
+
+	// ------------- Optional query parameter "plan" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "plan", ctx.QueryParams(), &params.Plan, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter plan: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTestGroups(ctx, params)
+	return err
+}
+
+// CreateTestGroup converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateTestGroup(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateTestGroup(ctx)
+	return err
+}
+
+// CountTestGroupValues converts echo context to params.
+func (w *ServerInterfaceWrapper) CountTestGroupValues(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "field_name" -------------
+	var fieldName FieldName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "field_name", ctx.Param("field_name"), &fieldName, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field_name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CountTestGroupValuesParams
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "filter" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "filter", ctx.QueryParams(), &params.Filter, runtime.BindQueryParameterOptions{Type: "object", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter filter: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CountTestGroupValues(ctx, fieldName, params)
+	return err
+}
+
+// ListTestGroupValues converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTestGroupValues(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "field_name" -------------
+	var fieldName FieldName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "field_name", ctx.Param("field_name"), &fieldName, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field_name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTestGroupValuesParams
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "filter" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "filter", ctx.QueryParams(), &params.Filter, runtime.BindQueryParameterOptions{Type: "object", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter filter: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTestGroupValues(ctx, fieldName, params)
+	return err
+}
+
+// DeleteTestGroup converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteTestGroup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "test_group_id" -------------
+	var testGroupID TestGroupID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_group_id", ctx.Param("test_group_id"), &testGroupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_group_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteTestGroup(ctx, testGroupID)
+	return err
+}
+
+// GetTestGroup converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTestGroup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "test_group_id" -------------
+	var testGroupID TestGroupID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_group_id", ctx.Param("test_group_id"), &testGroupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_group_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTestGroupParams
+	// ------------- Optional query parameter "field" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "field", ctx.QueryParams(), &params.Field, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field: %s", err))
+	}
+
+	// ------------- Optional query parameter "nfield" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "nfield", ctx.QueryParams(), &params.Nfield, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nfield: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTestGroup(ctx, testGroupID, params)
+	return err
+}
+
+// UpdateTestGroup converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateTestGroup(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "test_group_id" -------------
+	var testGroupID TestGroupID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_group_id", ctx.Param("test_group_id"), &testGroupID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_group_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateTestGroup(ctx, testGroupID)
+	return err
+}
+
+// ListTestRegressions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTestRegressions(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTestRegressions(ctx)
+	return err
+}
+
+// GetTestRegression converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTestRegression(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "regression_id" -------------
+	var regressionID RegressionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "regression_id", ctx.Param("regression_id"), &regressionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter regression_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTestRegression(ctx, regressionID)
+	return err
+}
+
+// ListTokens converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTokens(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTokensParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "skip" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "skip", ctx.QueryParams(), &params.Skip, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter skip: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort_order" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort_order", ctx.QueryParams(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort_order: %s", err))
+	}
+
+	// ------------- Optional query parameter "field" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "field", ctx.QueryParams(), &params.Field, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter field: %s", err))
+	}
+
+	// ------------- Optional query parameter "nfield" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "nfield", ctx.QueryParams(), &params.Nfield, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nfield: %s", err))
+	}
+
+	// ------------- Optional query parameter "gte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gte", ctx.QueryParams(), &params.Gte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gte: %s", err))
+	}
+
+	// ------------- Optional query parameter "lt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lt", ctx.QueryParams(), &params.Lt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lt: %s", err))
+	}
+
+	// ------------- Optional query parameter "gt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gt", ctx.QueryParams(), &params.Gt, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter gt: %s", err))
+	}
+
+	// ------------- Optional query parameter "lte" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lte", ctx.QueryParams(), &params.Lte, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lte: %s", err))
+	}
+
+	// ------------- Optional query parameter "ne" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ne", ctx.QueryParams(), &params.Ne, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ne: %s", err))
+	}
+
+	// ------------- Optional query parameter "created_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "created_on", ctx.QueryParams(), &params.CreatedOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter created_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "date_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "date_range", ctx.QueryParams(), &params.DateRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter date_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_range" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_range", ctx.QueryParams(), &params.TimeRange, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_range: %s", err))
+	}
+
+	// ------------- Optional query parameter "_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "_id", ctx.QueryParams(), &params.UnderscoreID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter _id: %s", err))
+	}
+
+	// ------------- Optional query parameter "version" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "version", ctx.QueryParams(), &params.Version, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter version: %s", err))
+	}
+
+	// ------------- Optional query parameter "email" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "email", ctx.QueryParams(), &params.Email, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter email: %s", err))
+	}
+
+	// ------------- Optional query parameter "username" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "username", ctx.QueryParams(), &params.Username, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter username: %s", err))
+	}
+
+	// ------------- Optional query parameter "token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "token", ctx.QueryParams(), &params.Token, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token: %s", err))
+	}
+
+	// ------------- Optional query parameter "expired" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "expired", ctx.QueryParams(), &params.Expired, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter expired: %s", err))
+	}
+
+	// ------------- Optional query parameter "expires_on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "expires_on", ctx.QueryParams(), &params.ExpiresOn, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter expires_on: %s", err))
+	}
+
+	// ------------- Optional query parameter "ip_address" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ip_address", ctx.QueryParams(), &params.IPAddress, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter ip_address: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTokens(ctx, params)
+	return err
+}
+
+// CreateToken converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateToken(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateToken(ctx)
+	return err
+}
+
+// DeleteToken converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token" -------------
+	var token KernelTokenKey
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", ctx.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteToken(ctx, token)
+	return err
+}
+
+// GetToken converts echo context to params.
+func (w *ServerInterfaceWrapper) GetToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token" -------------
+	var token KernelTokenKey
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", ctx.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetToken(ctx, token)
+	return err
+}
+
+// RefuseToken converts echo context to params.
+func (w *ServerInterfaceWrapper) RefuseToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token" -------------
+	var token KernelTokenKey
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", ctx.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RefuseToken(ctx, token)
+	return err
+}
+
+// UpdateToken converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token" -------------
+	var token KernelTokenKey
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", ctx.Param("token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateToken(ctx, token)
+	return err
+}
+
 // UpdateTestStatus converts echo context to params.
 func (w *ServerInterfaceWrapper) UpdateTestStatus(ctx echo.Context) error {
 	var err error
@@ -6950,6 +14078,40 @@ func (w *ServerInterfaceWrapper) UpdateRunStatus(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateRunStatus(ctx, testID, params)
+	return err
+}
+
+// UploadFiles converts echo context to params.
+func (w *ServerInterfaceWrapper) UploadFiles(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UploadFiles(ctx)
+	return err
+}
+
+// UploadFile converts echo context to params.
+func (w *ServerInterfaceWrapper) UploadFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "file_path" -------------
+	var filePath FilePath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "file_path", ctx.Param("file_path"), &filePath, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter file_path: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UploadFile(ctx, filePath)
+	return err
+}
+
+// GetServiceVersion converts echo context to params.
+func (w *ServerInterfaceWrapper) GetServiceVersion(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetServiceVersion(ctx)
 	return err
 }
 
@@ -7301,6 +14463,65 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/webhooks/:webhook_id/deliveries/:delivery_id/retry", wrapper.RetryDelivery, options.OperationMiddlewares["retryDelivery"]...)
 	router.GET(options.BaseURL+"/v1/orgs/:rest", wrapper.GetOrganisation, options.OperationMiddlewares["getOrganisation"]...)
 	router.POST(options.BaseURL+"/v1/orgs/:rest", wrapper.PostOrganisation, options.OperationMiddlewares["postOrganisation"]...)
+	router.DELETE(options.BaseURL+"/v1/boot", wrapper.DeleteBoots, options.OperationMiddlewares["deleteBoots"]...)
+	router.GET(options.BaseURL+"/v1/boot", wrapper.ListBoots, options.OperationMiddlewares["listBoots"]...)
+	router.POST(options.BaseURL+"/v1/boot", wrapper.CreateBoot, options.OperationMiddlewares["createBoot"]...)
+	router.DELETE(options.BaseURL+"/v1/boot/:boot_id", wrapper.DeleteBoot, options.OperationMiddlewares["deleteBoot"]...)
+	router.GET(options.BaseURL+"/v1/boot/:boot_id", wrapper.GetBoot, options.OperationMiddlewares["getBoot"]...)
+	router.GET(options.BaseURL+"/v1/boot/distinct/:field_name", wrapper.ListBootValues, options.OperationMiddlewares["listBootValues"]...)
+	router.GET(options.BaseURL+"/v1/job", wrapper.ListJobs, options.OperationMiddlewares["listJobs"]...)
+	router.POST(options.BaseURL+"/v1/job", wrapper.CreateJob, options.OperationMiddlewares["createJob"]...)
+	router.DELETE(options.BaseURL+"/v1/job/:job_id", wrapper.DeleteJob, options.OperationMiddlewares["deleteJob"]...)
+	router.GET(options.BaseURL+"/v1/job/:job_id", wrapper.GetJob, options.OperationMiddlewares["getJob"]...)
+	router.GET(options.BaseURL+"/v1/job/distinct/:field_name", wrapper.ListJobValues, options.OperationMiddlewares["listJobValues"]...)
+	router.GET(options.BaseURL+"/v1/build", wrapper.ListBuilds, options.OperationMiddlewares["listBuilds"]...)
+	router.POST(options.BaseURL+"/v1/build", wrapper.CreateBuild, options.OperationMiddlewares["createBuild"]...)
+	router.DELETE(options.BaseURL+"/v1/build/:build_id", wrapper.DeleteBuild, options.OperationMiddlewares["deleteBuild"]...)
+	router.GET(options.BaseURL+"/v1/build/:build_id", wrapper.GetBuild, options.OperationMiddlewares["getBuild"]...)
+	router.GET(options.BaseURL+"/v1/build/distinct/:field_name", wrapper.ListBuildValues, options.OperationMiddlewares["listBuildValues"]...)
+	router.GET(options.BaseURL+"/v1/lab", wrapper.ListLabs, options.OperationMiddlewares["listLabs"]...)
+	router.POST(options.BaseURL+"/v1/lab", wrapper.CreateLab, options.OperationMiddlewares["createLab"]...)
+	router.DELETE(options.BaseURL+"/v1/lab/:lab_id", wrapper.DeleteLab, options.OperationMiddlewares["deleteLab"]...)
+	router.GET(options.BaseURL+"/v1/lab/:lab_id", wrapper.GetLab, options.OperationMiddlewares["getLab"]...)
+	router.PUT(options.BaseURL+"/v1/lab/:lab_id", wrapper.UpdateLab, options.OperationMiddlewares["updateLab"]...)
+	router.GET(options.BaseURL+"/v1/token", wrapper.ListTokens, options.OperationMiddlewares["listTokens"]...)
+	router.POST(options.BaseURL+"/v1/token", wrapper.CreateToken, options.OperationMiddlewares["createToken"]...)
+	router.DELETE(options.BaseURL+"/v1/token/:token", wrapper.DeleteToken, options.OperationMiddlewares["deleteToken"]...)
+	router.GET(options.BaseURL+"/v1/token/:token", wrapper.GetToken, options.OperationMiddlewares["getToken"]...)
+	router.POST(options.BaseURL+"/v1/token/:token", wrapper.RefuseToken, options.OperationMiddlewares["refuseToken"]...)
+	router.PUT(options.BaseURL+"/v1/token/:token", wrapper.UpdateToken, options.OperationMiddlewares["updateToken"]...)
+	router.GET(options.BaseURL+"/v1/test/group", wrapper.ListTestGroups, options.OperationMiddlewares["listTestGroups"]...)
+	router.POST(options.BaseURL+"/v1/test/group", wrapper.CreateTestGroup, options.OperationMiddlewares["createTestGroup"]...)
+	router.DELETE(options.BaseURL+"/v1/test/group/:test_group_id", wrapper.DeleteTestGroup, options.OperationMiddlewares["deleteTestGroup"]...)
+	router.GET(options.BaseURL+"/v1/test/group/:test_group_id", wrapper.GetTestGroup, options.OperationMiddlewares["getTestGroup"]...)
+	router.PUT(options.BaseURL+"/v1/test/group/:test_group_id", wrapper.UpdateTestGroup, options.OperationMiddlewares["updateTestGroup"]...)
+	router.GET(options.BaseURL+"/v1/test/group/distinct/:field_name", wrapper.ListTestGroupValues, options.OperationMiddlewares["listTestGroupValues"]...)
+	router.GET(options.BaseURL+"/v1/test/group/count/distinct/:field_name", wrapper.CountTestGroupValues, options.OperationMiddlewares["countTestGroupValues"]...)
+	router.GET(options.BaseURL+"/v1/test/case", wrapper.ListTestCases, options.OperationMiddlewares["listTestCases"]...)
+	router.POST(options.BaseURL+"/v1/test/case", wrapper.CreateTestCase, options.OperationMiddlewares["createTestCase"]...)
+	router.DELETE(options.BaseURL+"/v1/test/case/:test_case_id", wrapper.DeleteTestCase, options.OperationMiddlewares["deleteTestCase"]...)
+	router.GET(options.BaseURL+"/v1/test/case/:test_case_id", wrapper.GetTestCase, options.OperationMiddlewares["getTestCase"]...)
+	router.PUT(options.BaseURL+"/v1/test/case/:test_case_id", wrapper.UpdateTestCase, options.OperationMiddlewares["updateTestCase"]...)
+	router.GET(options.BaseURL+"/v1/test/case/distinct/:field_name", wrapper.ListTestCaseValues, options.OperationMiddlewares["listTestCaseValues"]...)
+	router.GET(options.BaseURL+"/v1/test/case/count/distinct/:field_name", wrapper.CountTestCaseValues, options.OperationMiddlewares["countTestCaseValues"]...)
+	router.GET(options.BaseURL+"/v1/test/regression", wrapper.ListTestRegressions, options.OperationMiddlewares["listTestRegressions"]...)
+	router.GET(options.BaseURL+"/v1/test/regression/:regression_id", wrapper.GetTestRegression, options.OperationMiddlewares["getTestRegression"]...)
+	router.GET(options.BaseURL+"/v1/test-results", wrapper.SearchTests, options.OperationMiddlewares["searchTests"]...)
+	router.GET(options.BaseURL+"/v1/count", wrapper.ListCounts, options.OperationMiddlewares["listCounts"]...)
+	router.GET(options.BaseURL+"/v1/count/:collection", wrapper.GetCount, options.OperationMiddlewares["getCount"]...)
+	router.POST(options.BaseURL+"/v1/batch", wrapper.RunBatch, options.OperationMiddlewares["runBatch"]...)
+	router.POST(options.BaseURL+"/v1/upload", wrapper.UploadFiles, options.OperationMiddlewares["uploadFiles"]...)
+	router.PUT(options.BaseURL+"/v1/upload/:file_path", wrapper.UploadFile, options.OperationMiddlewares["uploadFile"]...)
+	router.GET(options.BaseURL+"/v1/files/:file_path", wrapper.GetFile, options.OperationMiddlewares["getFile"]...)
+	router.GET(options.BaseURL+"/v1/version", wrapper.GetServiceVersion, options.OperationMiddlewares["getServiceVersion"]...)
+	router.POST(options.BaseURL+"/v1/callback/lava/test", wrapper.ReceiveLavaTest, options.OperationMiddlewares["receiveLavaTest"]...)
+	router.POST(options.BaseURL+"/v1/send", wrapper.SendReport, options.OperationMiddlewares["sendReport"]...)
+	router.GET(options.BaseURL+"/v1/report", wrapper.ListReports, options.OperationMiddlewares["listReports"]...)
+	router.GET(options.BaseURL+"/v1/report/:report_id", wrapper.GetReport, options.OperationMiddlewares["getReport"]...)
+	router.GET(options.BaseURL+"/v1/statistics", wrapper.ListStatistics, options.OperationMiddlewares["listStatistics"]...)
+	router.GET(options.BaseURL+"/v1/job/logs", wrapper.ListJobLogs, options.OperationMiddlewares["listJobLogs"]...)
+	router.GET(options.BaseURL+"/v1/build/logs", wrapper.ListBuildLogs, options.OperationMiddlewares["listBuildLogs"]...)
+	router.GET(options.BaseURL+"/v1/bisect/:collection/:document_id", wrapper.GetBisection, options.OperationMiddlewares["getBisection"]...)
 	router.GET(options.BaseURL+"/v1/access-tokens", wrapper.ListAccessTokens, options.OperationMiddlewares["listAccessTokens"]...)
 	router.POST(options.BaseURL+"/v1/access-tokens", wrapper.CreateAccessToken, options.OperationMiddlewares["createAccessToken"]...)
 	router.DELETE(options.BaseURL+"/v1/access-tokens/:token_id", wrapper.RevokeAccessToken, options.OperationMiddlewares["revokeAccessToken"]...)
@@ -7340,6 +14561,56 @@ type RangeNotSatisfiableApplicationProblemPlusJSONResponse struct {
 
 	Headers RangeNotSatisfiableResponseHeaders
 }
+
+type ReportsBadRequestJSONResponse Problem
+
+type ReportsForbiddenJSONResponse Problem
+
+type ReportsNotAcceptableJSONResponse Problem
+
+type ReportsNotFoundJSONResponse Problem
+
+type ReportsNotImplementedJSONResponse Problem
+
+type ReportsNotModifiedResponseHeaders struct {
+	ETag *string
+}
+type ReportsNotModifiedResponse struct {
+	Headers ReportsNotModifiedResponseHeaders
+}
+
+type ReportsPayloadTooLargeJSONResponse Problem
+
+type ReportsRangeNotSatisfiableResponseHeaders struct {
+	ContentRange *string
+}
+type ReportsRangeNotSatisfiableJSONResponse struct {
+	Body Problem
+
+	Headers ReportsRangeNotSatisfiableResponseHeaders
+}
+
+type ReportsServiceUnavailableResponseHeaders struct {
+	RetryAfter *int32
+}
+type ReportsServiceUnavailableJSONResponse struct {
+	Body Problem
+
+	Headers ReportsServiceUnavailableResponseHeaders
+}
+
+type ReportsTooManyRequestsResponseHeaders struct {
+	RetryAfter *int32
+}
+type ReportsTooManyRequestsJSONResponse struct {
+	Body Problem
+
+	Headers ReportsTooManyRequestsResponseHeaders
+}
+
+type ReportsUnprocessableEntityJSONResponse Problem
+
+type ReportsUnsupportedMediaTypeJSONResponse Problem
 
 type ServiceUnavailableResponseHeaders struct {
 	RetryAfter *int32
@@ -10291,6 +17562,1895 @@ func (response ListAudit503ApplicationProblemPlusJSONResponse) VisitListAuditRes
 	return err
 }
 
+type RunBatchRequestObject struct {
+	Body *RunBatchJSONRequestBody
+}
+
+type RunBatchResponseObject interface {
+	VisitRunBatchResponse(w http.ResponseWriter) error
+}
+
+type RunBatch200JSONResponse BatchAnswer
+
+func (response RunBatch200JSONResponse) VisitRunBatchResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RunBatch400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response RunBatch400JSONResponse) VisitRunBatchResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RunBatch403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response RunBatch403JSONResponse) VisitRunBatchResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RunBatch406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response RunBatch406JSONResponse) VisitRunBatchResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RunBatch413JSONResponse struct {
+	ReportsPayloadTooLargeJSONResponse
+}
+
+func (response RunBatch413JSONResponse) VisitRunBatchResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RunBatch415JSONResponse struct {
+	ReportsUnsupportedMediaTypeJSONResponse
+}
+
+func (response RunBatch415JSONResponse) VisitRunBatchResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RunBatch422JSONResponse struct {
+	ReportsUnprocessableEntityJSONResponse
+}
+
+func (response RunBatch422JSONResponse) VisitRunBatchResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RunBatch429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response RunBatch429JSONResponse) VisitRunBatchResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RunBatch503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response RunBatch503JSONResponse) VisitRunBatchResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBisectionRequestObject struct {
+	Collection CollectionName `json:"collection"`
+	DocumentID DocumentID     `json:"document_id"`
+}
+
+type GetBisectionResponseObject interface {
+	VisitGetBisectionResponse(w http.ResponseWriter) error
+}
+
+type GetBisection400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response GetBisection400JSONResponse) VisitGetBisectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBisection403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response GetBisection403JSONResponse) VisitGetBisectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBisection406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response GetBisection406JSONResponse) VisitGetBisectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBisection429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response GetBisection429JSONResponse) VisitGetBisectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBisection501JSONResponse struct {
+	ReportsNotImplementedJSONResponse
+}
+
+func (response GetBisection501JSONResponse) VisitGetBisectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBisection503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response GetBisection503JSONResponse) VisitGetBisectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBootsRequestObject struct {
+	Params DeleteBootsParams
+}
+
+type DeleteBootsResponseObject interface {
+	VisitDeleteBootsResponse(w http.ResponseWriter) error
+}
+
+type DeleteBoots200JSONResponse ReportDone
+
+func (response DeleteBoots200JSONResponse) VisitDeleteBootsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBoots400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response DeleteBoots400JSONResponse) VisitDeleteBootsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBoots403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response DeleteBoots403JSONResponse) VisitDeleteBootsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBoots406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response DeleteBoots406JSONResponse) VisitDeleteBootsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBoots429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response DeleteBoots429JSONResponse) VisitDeleteBootsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBoots503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response DeleteBoots503JSONResponse) VisitDeleteBootsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBootsRequestObject struct {
+	Params ListBootsParams
+}
+
+type ListBootsResponseObject interface {
+	VisitListBootsResponse(w http.ResponseWriter) error
+}
+
+type ListBoots200ResponseHeaders struct {
+	ETag *string
+}
+
+type ListBoots200JSONResponse struct {
+	Body    BootList
+	Headers ListBoots200ResponseHeaders
+}
+
+func (response ListBoots200JSONResponse) VisitListBootsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBoots304Response = ReportsNotModifiedResponse
+
+func (response ListBoots304Response) VisitListBootsResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListBoots400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListBoots400JSONResponse) VisitListBootsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBoots403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListBoots403JSONResponse) VisitListBootsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBoots406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListBoots406JSONResponse) VisitListBootsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBoots429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListBoots429JSONResponse) VisitListBootsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBoots503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListBoots503JSONResponse) VisitListBootsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBootRequestObject struct {
+	Body *CreateBootJSONRequestBody
+}
+
+type CreateBootResponseObject interface {
+	VisitCreateBootResponse(w http.ResponseWriter) error
+}
+
+type CreateBoot202JSONResponse ReportDone
+
+func (response CreateBoot202JSONResponse) VisitCreateBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBoot400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response CreateBoot400JSONResponse) VisitCreateBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBoot403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response CreateBoot403JSONResponse) VisitCreateBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBoot406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response CreateBoot406JSONResponse) VisitCreateBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBoot413JSONResponse struct {
+	ReportsPayloadTooLargeJSONResponse
+}
+
+func (response CreateBoot413JSONResponse) VisitCreateBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBoot415JSONResponse struct {
+	ReportsUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateBoot415JSONResponse) VisitCreateBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBoot422JSONResponse struct {
+	ReportsUnprocessableEntityJSONResponse
+}
+
+func (response CreateBoot422JSONResponse) VisitCreateBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBoot429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response CreateBoot429JSONResponse) VisitCreateBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBoot503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response CreateBoot503JSONResponse) VisitCreateBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBootValuesRequestObject struct {
+	FieldName FieldName `json:"field_name"`
+	Params    ListBootValuesParams
+}
+
+type ListBootValuesResponseObject interface {
+	VisitListBootValuesResponse(w http.ResponseWriter) error
+}
+
+type ListBootValues200ResponseHeaders struct {
+	ETag *string
+}
+
+type ListBootValues200JSONResponse struct {
+	Body    ReportValues
+	Headers ListBootValues200ResponseHeaders
+}
+
+func (response ListBootValues200JSONResponse) VisitListBootValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBootValues304Response = ReportsNotModifiedResponse
+
+func (response ListBootValues304Response) VisitListBootValuesResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListBootValues400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListBootValues400JSONResponse) VisitListBootValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBootValues403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListBootValues403JSONResponse) VisitListBootValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBootValues406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListBootValues406JSONResponse) VisitListBootValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBootValues429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListBootValues429JSONResponse) VisitListBootValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBootValues503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListBootValues503JSONResponse) VisitListBootValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBootRequestObject struct {
+	BootID BootID `json:"boot_id"`
+}
+
+type DeleteBootResponseObject interface {
+	VisitDeleteBootResponse(w http.ResponseWriter) error
+}
+
+type DeleteBoot200JSONResponse ReportDone
+
+func (response DeleteBoot200JSONResponse) VisitDeleteBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBoot400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response DeleteBoot400JSONResponse) VisitDeleteBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBoot403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response DeleteBoot403JSONResponse) VisitDeleteBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBoot404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response DeleteBoot404JSONResponse) VisitDeleteBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBoot406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response DeleteBoot406JSONResponse) VisitDeleteBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBoot429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response DeleteBoot429JSONResponse) VisitDeleteBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBoot503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response DeleteBoot503JSONResponse) VisitDeleteBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootRequestObject struct {
+	BootID BootID `json:"boot_id"`
+	Params GetBootParams
+}
+
+type GetBootResponseObject interface {
+	VisitGetBootResponse(w http.ResponseWriter) error
+}
+
+type GetBoot200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetBoot200JSONResponse struct {
+	Body    BootList
+	Headers GetBoot200ResponseHeaders
+}
+
+func (response GetBoot200JSONResponse) VisitGetBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBoot304Response = ReportsNotModifiedResponse
+
+func (response GetBoot304Response) VisitGetBootResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetBoot400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response GetBoot400JSONResponse) VisitGetBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBoot403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response GetBoot403JSONResponse) VisitGetBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBoot404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response GetBoot404JSONResponse) VisitGetBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBoot406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response GetBoot406JSONResponse) VisitGetBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBoot429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response GetBoot429JSONResponse) VisitGetBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBoot503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response GetBoot503JSONResponse) VisitGetBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuildsRequestObject struct {
+	Params ListBuildsParams
+}
+
+type ListBuildsResponseObject interface {
+	VisitListBuildsResponse(w http.ResponseWriter) error
+}
+
+type ListBuilds200ResponseHeaders struct {
+	ETag *string
+}
+
+type ListBuilds200JSONResponse struct {
+	Body    KernelBuildList
+	Headers ListBuilds200ResponseHeaders
+}
+
+func (response ListBuilds200JSONResponse) VisitListBuildsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuilds304Response = ReportsNotModifiedResponse
+
+func (response ListBuilds304Response) VisitListBuildsResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListBuilds400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListBuilds400JSONResponse) VisitListBuildsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuilds403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListBuilds403JSONResponse) VisitListBuildsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuilds406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListBuilds406JSONResponse) VisitListBuildsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuilds429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListBuilds429JSONResponse) VisitListBuildsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuilds503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListBuilds503JSONResponse) VisitListBuildsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBuildRequestObject struct {
+	Body *CreateBuildJSONRequestBody
+}
+
+type CreateBuildResponseObject interface {
+	VisitCreateBuildResponse(w http.ResponseWriter) error
+}
+
+type CreateBuild202JSONResponse ReportDone
+
+func (response CreateBuild202JSONResponse) VisitCreateBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBuild400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response CreateBuild400JSONResponse) VisitCreateBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBuild403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response CreateBuild403JSONResponse) VisitCreateBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBuild406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response CreateBuild406JSONResponse) VisitCreateBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBuild413JSONResponse struct {
+	ReportsPayloadTooLargeJSONResponse
+}
+
+func (response CreateBuild413JSONResponse) VisitCreateBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBuild415JSONResponse struct {
+	ReportsUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateBuild415JSONResponse) VisitCreateBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBuild422JSONResponse struct {
+	ReportsUnprocessableEntityJSONResponse
+}
+
+func (response CreateBuild422JSONResponse) VisitCreateBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBuild429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response CreateBuild429JSONResponse) VisitCreateBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBuild503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response CreateBuild503JSONResponse) VisitCreateBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuildValuesRequestObject struct {
+	FieldName FieldName `json:"field_name"`
+	Params    ListBuildValuesParams
+}
+
+type ListBuildValuesResponseObject interface {
+	VisitListBuildValuesResponse(w http.ResponseWriter) error
+}
+
+type ListBuildValues200ResponseHeaders struct {
+	ETag *string
+}
+
+type ListBuildValues200JSONResponse struct {
+	Body    ReportValues
+	Headers ListBuildValues200ResponseHeaders
+}
+
+func (response ListBuildValues200JSONResponse) VisitListBuildValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuildValues304Response = ReportsNotModifiedResponse
+
+func (response ListBuildValues304Response) VisitListBuildValuesResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListBuildValues400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListBuildValues400JSONResponse) VisitListBuildValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuildValues403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListBuildValues403JSONResponse) VisitListBuildValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuildValues406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListBuildValues406JSONResponse) VisitListBuildValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuildValues429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListBuildValues429JSONResponse) VisitListBuildValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuildValues503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListBuildValues503JSONResponse) VisitListBuildValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuildLogsRequestObject struct {
+}
+
+type ListBuildLogsResponseObject interface {
+	VisitListBuildLogsResponse(w http.ResponseWriter) error
+}
+
+type ListBuildLogs400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListBuildLogs400JSONResponse) VisitListBuildLogsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuildLogs403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListBuildLogs403JSONResponse) VisitListBuildLogsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuildLogs406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListBuildLogs406JSONResponse) VisitListBuildLogsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuildLogs429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListBuildLogs429JSONResponse) VisitListBuildLogsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuildLogs501JSONResponse struct {
+	ReportsNotImplementedJSONResponse
+}
+
+func (response ListBuildLogs501JSONResponse) VisitListBuildLogsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBuildLogs503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListBuildLogs503JSONResponse) VisitListBuildLogsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBuildRequestObject struct {
+	BuildID BuildID `json:"build_id"`
+}
+
+type DeleteBuildResponseObject interface {
+	VisitDeleteBuildResponse(w http.ResponseWriter) error
+}
+
+type DeleteBuild200JSONResponse ReportDone
+
+func (response DeleteBuild200JSONResponse) VisitDeleteBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBuild400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response DeleteBuild400JSONResponse) VisitDeleteBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBuild403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response DeleteBuild403JSONResponse) VisitDeleteBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBuild404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response DeleteBuild404JSONResponse) VisitDeleteBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBuild406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response DeleteBuild406JSONResponse) VisitDeleteBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBuild429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response DeleteBuild429JSONResponse) VisitDeleteBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBuild503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response DeleteBuild503JSONResponse) VisitDeleteBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBuildRequestObject struct {
+	BuildID BuildID `json:"build_id"`
+	Params  GetBuildParams
+}
+
+type GetBuildResponseObject interface {
+	VisitGetBuildResponse(w http.ResponseWriter) error
+}
+
+type GetBuild200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetBuild200JSONResponse struct {
+	Body    KernelBuildList
+	Headers GetBuild200ResponseHeaders
+}
+
+func (response GetBuild200JSONResponse) VisitGetBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBuild304Response = ReportsNotModifiedResponse
+
+func (response GetBuild304Response) VisitGetBuildResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetBuild400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response GetBuild400JSONResponse) VisitGetBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBuild403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response GetBuild403JSONResponse) VisitGetBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBuild404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response GetBuild404JSONResponse) VisitGetBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBuild406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response GetBuild406JSONResponse) VisitGetBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBuild429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response GetBuild429JSONResponse) VisitGetBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBuild503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response GetBuild503JSONResponse) VisitGetBuildResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveLavaTestRequestObject struct {
+}
+
+type ReceiveLavaTestResponseObject interface {
+	VisitReceiveLavaTestResponse(w http.ResponseWriter) error
+}
+
+type ReceiveLavaTest400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ReceiveLavaTest400JSONResponse) VisitReceiveLavaTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveLavaTest403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ReceiveLavaTest403JSONResponse) VisitReceiveLavaTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveLavaTest406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ReceiveLavaTest406JSONResponse) VisitReceiveLavaTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveLavaTest429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ReceiveLavaTest429JSONResponse) VisitReceiveLavaTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveLavaTest501JSONResponse struct {
+	ReportsNotImplementedJSONResponse
+}
+
+func (response ReceiveLavaTest501JSONResponse) VisitReceiveLavaTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveLavaTest503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ReceiveLavaTest503JSONResponse) VisitReceiveLavaTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListCloudsRequestObject struct {
 	Params ListCloudsParams
 }
@@ -11246,6 +20406,269 @@ func (response ReplaceCloud503ApplicationProblemPlusJSONResponse) VisitReplaceCl
 	return err
 }
 
+type ListCountsRequestObject struct {
+	Params ListCountsParams
+}
+
+type ListCountsResponseObject interface {
+	VisitListCountsResponse(w http.ResponseWriter) error
+}
+
+type ListCounts200ResponseHeaders struct {
+	ETag *string
+}
+
+type ListCounts200JSONResponse struct {
+	Body    ReportCount
+	Headers ListCounts200ResponseHeaders
+}
+
+func (response ListCounts200JSONResponse) VisitListCountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCounts304Response = ReportsNotModifiedResponse
+
+func (response ListCounts304Response) VisitListCountsResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListCounts400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListCounts400JSONResponse) VisitListCountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCounts403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListCounts403JSONResponse) VisitListCountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCounts406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListCounts406JSONResponse) VisitListCountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCounts429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListCounts429JSONResponse) VisitListCountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCounts503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListCounts503JSONResponse) VisitListCountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCountRequestObject struct {
+	Collection CollectionName `json:"collection"`
+	Params     GetCountParams
+}
+
+type GetCountResponseObject interface {
+	VisitGetCountResponse(w http.ResponseWriter) error
+}
+
+type GetCount200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetCount200JSONResponse struct {
+	Body    ReportCount
+	Headers GetCount200ResponseHeaders
+}
+
+func (response GetCount200JSONResponse) VisitGetCountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCount304Response = ReportsNotModifiedResponse
+
+func (response GetCount304Response) VisitGetCountResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetCount400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response GetCount400JSONResponse) VisitGetCountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCount403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response GetCount403JSONResponse) VisitGetCountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCount404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response GetCount404JSONResponse) VisitGetCountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCount406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response GetCount406JSONResponse) VisitGetCountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCount429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response GetCount429JSONResponse) VisitGetCountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCount503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response GetCount503JSONResponse) VisitGetCountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListEventsRequestObject struct {
 	Params ListEventsParams
 }
@@ -11422,6 +20845,239 @@ func (response ListEvents503ApplicationProblemPlusJSONResponse) VisitListEventsR
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFileRequestObject struct {
+	FilePath FilePath `json:"file_path"`
+}
+
+type GetFileResponseObject interface {
+	VisitGetFileResponse(w http.ResponseWriter) error
+}
+
+type GetFile200ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetFile200ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GetFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetFile200ApplicationOctetStreamResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile206ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentRange          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetFile206ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GetFile206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetFile206ApplicationOctetStreamResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile304Response = ReportsNotModifiedResponse
+
+func (response GetFile304Response) VisitGetFileResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetFile400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response GetFile400JSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFile403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response GetFile403JSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFile404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response GetFile404JSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFile406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response GetFile406JSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFile416JSONResponse struct {
+	ReportsRangeNotSatisfiableJSONResponse
+}
+
+func (response GetFile416JSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(416)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFile429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response GetFile429JSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFile503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response GetFile503JSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
@@ -11849,6 +21505,1497 @@ func (response GetTestcases503ApplicationProblemPlusJSONResponse) VisitGetTestca
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobsRequestObject struct {
+	Params ListJobsParams
+}
+
+type ListJobsResponseObject interface {
+	VisitListJobsResponse(w http.ResponseWriter) error
+}
+
+type ListJobs200ResponseHeaders struct {
+	ETag *string
+}
+
+type ListJobs200JSONResponse struct {
+	Body    JobList
+	Headers ListJobs200ResponseHeaders
+}
+
+func (response ListJobs200JSONResponse) VisitListJobsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobs304Response = ReportsNotModifiedResponse
+
+func (response ListJobs304Response) VisitListJobsResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListJobs400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListJobs400JSONResponse) VisitListJobsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobs403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListJobs403JSONResponse) VisitListJobsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobs406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListJobs406JSONResponse) VisitListJobsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobs429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListJobs429JSONResponse) VisitListJobsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobs503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListJobs503JSONResponse) VisitListJobsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateJobRequestObject struct {
+	Body *CreateJobJSONRequestBody
+}
+
+type CreateJobResponseObject interface {
+	VisitCreateJobResponse(w http.ResponseWriter) error
+}
+
+type CreateJob200JSONResponse ReportDone
+
+func (response CreateJob200JSONResponse) VisitCreateJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateJob202JSONResponse ReportDone
+
+func (response CreateJob202JSONResponse) VisitCreateJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateJob400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response CreateJob400JSONResponse) VisitCreateJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateJob403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response CreateJob403JSONResponse) VisitCreateJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateJob406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response CreateJob406JSONResponse) VisitCreateJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateJob413JSONResponse struct {
+	ReportsPayloadTooLargeJSONResponse
+}
+
+func (response CreateJob413JSONResponse) VisitCreateJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateJob415JSONResponse struct {
+	ReportsUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateJob415JSONResponse) VisitCreateJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateJob422JSONResponse struct {
+	ReportsUnprocessableEntityJSONResponse
+}
+
+func (response CreateJob422JSONResponse) VisitCreateJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateJob429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response CreateJob429JSONResponse) VisitCreateJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateJob503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response CreateJob503JSONResponse) VisitCreateJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobValuesRequestObject struct {
+	FieldName FieldName `json:"field_name"`
+	Params    ListJobValuesParams
+}
+
+type ListJobValuesResponseObject interface {
+	VisitListJobValuesResponse(w http.ResponseWriter) error
+}
+
+type ListJobValues200ResponseHeaders struct {
+	ETag *string
+}
+
+type ListJobValues200JSONResponse struct {
+	Body    ReportValues
+	Headers ListJobValues200ResponseHeaders
+}
+
+func (response ListJobValues200JSONResponse) VisitListJobValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobValues304Response = ReportsNotModifiedResponse
+
+func (response ListJobValues304Response) VisitListJobValuesResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListJobValues400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListJobValues400JSONResponse) VisitListJobValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobValues403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListJobValues403JSONResponse) VisitListJobValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobValues406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListJobValues406JSONResponse) VisitListJobValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobValues429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListJobValues429JSONResponse) VisitListJobValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobValues503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListJobValues503JSONResponse) VisitListJobValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobLogsRequestObject struct {
+}
+
+type ListJobLogsResponseObject interface {
+	VisitListJobLogsResponse(w http.ResponseWriter) error
+}
+
+type ListJobLogs400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListJobLogs400JSONResponse) VisitListJobLogsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobLogs403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListJobLogs403JSONResponse) VisitListJobLogsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobLogs406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListJobLogs406JSONResponse) VisitListJobLogsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobLogs429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListJobLogs429JSONResponse) VisitListJobLogsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobLogs501JSONResponse struct {
+	ReportsNotImplementedJSONResponse
+}
+
+func (response ListJobLogs501JSONResponse) VisitListJobLogsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListJobLogs503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListJobLogs503JSONResponse) VisitListJobLogsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteJobRequestObject struct {
+	JobID JobID `json:"job_id"`
+}
+
+type DeleteJobResponseObject interface {
+	VisitDeleteJobResponse(w http.ResponseWriter) error
+}
+
+type DeleteJob200JSONResponse ReportDone
+
+func (response DeleteJob200JSONResponse) VisitDeleteJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteJob400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response DeleteJob400JSONResponse) VisitDeleteJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteJob403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response DeleteJob403JSONResponse) VisitDeleteJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteJob404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response DeleteJob404JSONResponse) VisitDeleteJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteJob406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response DeleteJob406JSONResponse) VisitDeleteJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteJob429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response DeleteJob429JSONResponse) VisitDeleteJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteJob503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response DeleteJob503JSONResponse) VisitDeleteJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetJobRequestObject struct {
+	JobID  JobID `json:"job_id"`
+	Params GetJobParams
+}
+
+type GetJobResponseObject interface {
+	VisitGetJobResponse(w http.ResponseWriter) error
+}
+
+type GetJob200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetJob200JSONResponse struct {
+	Body    JobList
+	Headers GetJob200ResponseHeaders
+}
+
+func (response GetJob200JSONResponse) VisitGetJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetJob304Response = ReportsNotModifiedResponse
+
+func (response GetJob304Response) VisitGetJobResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetJob400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response GetJob400JSONResponse) VisitGetJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetJob403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response GetJob403JSONResponse) VisitGetJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetJob404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response GetJob404JSONResponse) VisitGetJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetJob406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response GetJob406JSONResponse) VisitGetJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetJob429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response GetJob429JSONResponse) VisitGetJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetJob503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response GetJob503JSONResponse) VisitGetJobResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLabsRequestObject struct {
+	Params ListLabsParams
+}
+
+type ListLabsResponseObject interface {
+	VisitListLabsResponse(w http.ResponseWriter) error
+}
+
+type ListLabs200ResponseHeaders struct {
+	ETag *string
+}
+
+type ListLabs200JSONResponse struct {
+	Body    LabList
+	Headers ListLabs200ResponseHeaders
+}
+
+func (response ListLabs200JSONResponse) VisitListLabsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLabs304Response = ReportsNotModifiedResponse
+
+func (response ListLabs304Response) VisitListLabsResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListLabs400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListLabs400JSONResponse) VisitListLabsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLabs403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListLabs403JSONResponse) VisitListLabsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLabs406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListLabs406JSONResponse) VisitListLabsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLabs429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListLabs429JSONResponse) VisitListLabsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLabs503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListLabs503JSONResponse) VisitListLabsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateLabRequestObject struct {
+	Body *CreateLabJSONRequestBody
+}
+
+type CreateLabResponseObject interface {
+	VisitCreateLabResponse(w http.ResponseWriter) error
+}
+
+type CreateLab201ResponseHeaders struct {
+	CacheControl *string
+	Location     *string
+}
+
+type CreateLab201JSONResponse struct {
+	Body    NewLabAnswer
+	Headers CreateLab201ResponseHeaders
+}
+
+func (response CreateLab201JSONResponse) VisitCreateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateLab400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response CreateLab400JSONResponse) VisitCreateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateLab403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response CreateLab403JSONResponse) VisitCreateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateLab406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response CreateLab406JSONResponse) VisitCreateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateLab413JSONResponse struct {
+	ReportsPayloadTooLargeJSONResponse
+}
+
+func (response CreateLab413JSONResponse) VisitCreateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateLab415JSONResponse struct {
+	ReportsUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateLab415JSONResponse) VisitCreateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateLab422JSONResponse struct {
+	ReportsUnprocessableEntityJSONResponse
+}
+
+func (response CreateLab422JSONResponse) VisitCreateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateLab429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response CreateLab429JSONResponse) VisitCreateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateLab503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response CreateLab503JSONResponse) VisitCreateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteLabRequestObject struct {
+	LabID LabID `json:"lab_id"`
+}
+
+type DeleteLabResponseObject interface {
+	VisitDeleteLabResponse(w http.ResponseWriter) error
+}
+
+type DeleteLab200JSONResponse ReportDone
+
+func (response DeleteLab200JSONResponse) VisitDeleteLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteLab400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response DeleteLab400JSONResponse) VisitDeleteLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteLab403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response DeleteLab403JSONResponse) VisitDeleteLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteLab404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response DeleteLab404JSONResponse) VisitDeleteLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteLab406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response DeleteLab406JSONResponse) VisitDeleteLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteLab429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response DeleteLab429JSONResponse) VisitDeleteLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteLab503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response DeleteLab503JSONResponse) VisitDeleteLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLabRequestObject struct {
+	LabID  LabID `json:"lab_id"`
+	Params GetLabParams
+}
+
+type GetLabResponseObject interface {
+	VisitGetLabResponse(w http.ResponseWriter) error
+}
+
+type GetLab200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetLab200JSONResponse struct {
+	Body    LabList
+	Headers GetLab200ResponseHeaders
+}
+
+func (response GetLab200JSONResponse) VisitGetLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLab304Response = ReportsNotModifiedResponse
+
+func (response GetLab304Response) VisitGetLabResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetLab400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response GetLab400JSONResponse) VisitGetLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLab403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response GetLab403JSONResponse) VisitGetLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLab404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response GetLab404JSONResponse) VisitGetLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLab406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response GetLab406JSONResponse) VisitGetLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLab429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response GetLab429JSONResponse) VisitGetLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLab503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response GetLab503JSONResponse) VisitGetLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateLabRequestObject struct {
+	LabID LabID `json:"lab_id"`
+	Body  *UpdateLabJSONRequestBody
+}
+
+type UpdateLabResponseObject interface {
+	VisitUpdateLabResponse(w http.ResponseWriter) error
+}
+
+type UpdateLab200JSONResponse ReportDone
+
+func (response UpdateLab200JSONResponse) VisitUpdateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateLab400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response UpdateLab400JSONResponse) VisitUpdateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateLab403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response UpdateLab403JSONResponse) VisitUpdateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateLab404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response UpdateLab404JSONResponse) VisitUpdateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateLab406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response UpdateLab406JSONResponse) VisitUpdateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateLab413JSONResponse struct {
+	ReportsPayloadTooLargeJSONResponse
+}
+
+func (response UpdateLab413JSONResponse) VisitUpdateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateLab415JSONResponse struct {
+	ReportsUnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateLab415JSONResponse) VisitUpdateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateLab422JSONResponse struct {
+	ReportsUnprocessableEntityJSONResponse
+}
+
+func (response UpdateLab422JSONResponse) VisitUpdateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateLab429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response UpdateLab429JSONResponse) VisitUpdateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateLab503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response UpdateLab503JSONResponse) VisitUpdateLabResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
@@ -19081,6 +30228,217 @@ func (response DeletePublicKey503ApplicationProblemPlusJSONResponse) VisitDelete
 	return err
 }
 
+type ListReportsRequestObject struct {
+}
+
+type ListReportsResponseObject interface {
+	VisitListReportsResponse(w http.ResponseWriter) error
+}
+
+type ListReports400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListReports400JSONResponse) VisitListReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReports403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListReports403JSONResponse) VisitListReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReports406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListReports406JSONResponse) VisitListReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReports429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListReports429JSONResponse) VisitListReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReports501JSONResponse struct {
+	ReportsNotImplementedJSONResponse
+}
+
+func (response ListReports501JSONResponse) VisitListReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReports503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListReports503JSONResponse) VisitListReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReportRequestObject struct {
+	ReportID SentReportID `json:"report_id"`
+}
+
+type GetReportResponseObject interface {
+	VisitGetReportResponse(w http.ResponseWriter) error
+}
+
+type GetReport400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response GetReport400JSONResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReport403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response GetReport403JSONResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReport406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response GetReport406JSONResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReport429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response GetReport429JSONResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReport501JSONResponse struct {
+	ReportsNotImplementedJSONResponse
+}
+
+func (response GetReport501JSONResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReport503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response GetReport503JSONResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPublishedResultsRequestObject struct {
 	Params ListPublishedResultsParams
 }
@@ -22629,6 +33987,111 @@ func (response ListStatuses503ApplicationProblemPlusJSONResponse) VisitListStatu
 	return err
 }
 
+type SendReportRequestObject struct {
+}
+
+type SendReportResponseObject interface {
+	VisitSendReportResponse(w http.ResponseWriter) error
+}
+
+type SendReport400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response SendReport400JSONResponse) VisitSendReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendReport403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response SendReport403JSONResponse) VisitSendReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendReport406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response SendReport406JSONResponse) VisitSendReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendReport429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response SendReport429JSONResponse) VisitSendReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendReport501JSONResponse struct {
+	ReportsNotImplementedJSONResponse
+}
+
+func (response SendReport501JSONResponse) VisitSendReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendReport503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response SendReport503JSONResponse) VisitSendReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AdvertiseSnapToAllRequestObject struct {
 	Params AdvertiseSnapToAllParams
 	Body   *AdvertiseSnapToAllJSONRequestBody
@@ -22813,6 +34276,111 @@ func (response AdvertiseSnapToAll503ApplicationProblemPlusJSONResponse) VisitAdv
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStatisticsRequestObject struct {
+}
+
+type ListStatisticsResponseObject interface {
+	VisitListStatisticsResponse(w http.ResponseWriter) error
+}
+
+type ListStatistics400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListStatistics400JSONResponse) VisitListStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStatistics403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListStatistics403JSONResponse) VisitListStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStatistics406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListStatistics406JSONResponse) VisitListStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStatistics429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListStatistics429JSONResponse) VisitListStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStatistics501JSONResponse struct {
+	ReportsNotImplementedJSONResponse
+}
+
+func (response ListStatistics501JSONResponse) VisitListStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStatistics503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListStatistics503JSONResponse) VisitListStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
@@ -23469,6 +35037,3067 @@ func (response LinkSubunit503ApplicationProblemPlusJSONResponse) VisitLinkSubuni
 	return err
 }
 
+type SearchTestsRequestObject struct {
+	Params SearchTestsParams
+}
+
+type SearchTestsResponseObject interface {
+	VisitSearchTestsResponse(w http.ResponseWriter) error
+}
+
+type SearchTests200ResponseHeaders struct {
+	Link *string
+}
+
+type SearchTests200JSONResponse struct {
+	Body    FoundTestPage
+	Headers SearchTests200ResponseHeaders
+}
+
+func (response SearchTests200JSONResponse) VisitSearchTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchTests400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SearchTests400ApplicationProblemPlusJSONResponse) VisitSearchTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchTests401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SearchTests401ApplicationProblemPlusJSONResponse) VisitSearchTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchTests403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SearchTests403ApplicationProblemPlusJSONResponse) VisitSearchTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchTests406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response SearchTests406ApplicationProblemPlusJSONResponse) VisitSearchTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchTests429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SearchTests429ApplicationProblemPlusJSONResponse) VisitSearchTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchTests503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SearchTests503ApplicationProblemPlusJSONResponse) VisitSearchTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestCasesRequestObject struct {
+	Params ListTestCasesParams
+}
+
+type ListTestCasesResponseObject interface {
+	VisitListTestCasesResponse(w http.ResponseWriter) error
+}
+
+type ListTestCases200ResponseHeaders struct {
+	ETag *string
+}
+
+type ListTestCases200JSONResponse struct {
+	Body    TestCaseList
+	Headers ListTestCases200ResponseHeaders
+}
+
+func (response ListTestCases200JSONResponse) VisitListTestCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestCases304Response = ReportsNotModifiedResponse
+
+func (response ListTestCases304Response) VisitListTestCasesResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListTestCases400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListTestCases400JSONResponse) VisitListTestCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestCases403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListTestCases403JSONResponse) VisitListTestCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestCases406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListTestCases406JSONResponse) VisitListTestCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestCases429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListTestCases429JSONResponse) VisitListTestCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestCases503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListTestCases503JSONResponse) VisitListTestCasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestCaseRequestObject struct {
+	Body *CreateTestCaseJSONRequestBody
+}
+
+type CreateTestCaseResponseObject interface {
+	VisitCreateTestCaseResponse(w http.ResponseWriter) error
+}
+
+type CreateTestCase201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateTestCase201JSONResponse struct {
+	Body    NewReportAnswer
+	Headers CreateTestCase201ResponseHeaders
+}
+
+func (response CreateTestCase201JSONResponse) VisitCreateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestCase400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response CreateTestCase400JSONResponse) VisitCreateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestCase403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response CreateTestCase403JSONResponse) VisitCreateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestCase406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response CreateTestCase406JSONResponse) VisitCreateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestCase413JSONResponse struct {
+	ReportsPayloadTooLargeJSONResponse
+}
+
+func (response CreateTestCase413JSONResponse) VisitCreateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestCase415JSONResponse struct {
+	ReportsUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateTestCase415JSONResponse) VisitCreateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestCase422JSONResponse struct {
+	ReportsUnprocessableEntityJSONResponse
+}
+
+func (response CreateTestCase422JSONResponse) VisitCreateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestCase429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response CreateTestCase429JSONResponse) VisitCreateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestCase503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response CreateTestCase503JSONResponse) VisitCreateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountTestCaseValuesRequestObject struct {
+	FieldName FieldName `json:"field_name"`
+	Params    CountTestCaseValuesParams
+}
+
+type CountTestCaseValuesResponseObject interface {
+	VisitCountTestCaseValuesResponse(w http.ResponseWriter) error
+}
+
+type CountTestCaseValues200ResponseHeaders struct {
+	ETag *string
+}
+
+type CountTestCaseValues200JSONResponse struct {
+	Body    ReportValueCount
+	Headers CountTestCaseValues200ResponseHeaders
+}
+
+func (response CountTestCaseValues200JSONResponse) VisitCountTestCaseValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountTestCaseValues304Response = ReportsNotModifiedResponse
+
+func (response CountTestCaseValues304Response) VisitCountTestCaseValuesResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type CountTestCaseValues400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response CountTestCaseValues400JSONResponse) VisitCountTestCaseValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountTestCaseValues403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response CountTestCaseValues403JSONResponse) VisitCountTestCaseValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountTestCaseValues406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response CountTestCaseValues406JSONResponse) VisitCountTestCaseValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountTestCaseValues429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response CountTestCaseValues429JSONResponse) VisitCountTestCaseValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountTestCaseValues503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response CountTestCaseValues503JSONResponse) VisitCountTestCaseValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestCaseValuesRequestObject struct {
+	FieldName FieldName `json:"field_name"`
+	Params    ListTestCaseValuesParams
+}
+
+type ListTestCaseValuesResponseObject interface {
+	VisitListTestCaseValuesResponse(w http.ResponseWriter) error
+}
+
+type ListTestCaseValues200ResponseHeaders struct {
+	ETag *string
+}
+
+type ListTestCaseValues200JSONResponse struct {
+	Body    ReportValues
+	Headers ListTestCaseValues200ResponseHeaders
+}
+
+func (response ListTestCaseValues200JSONResponse) VisitListTestCaseValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestCaseValues304Response = ReportsNotModifiedResponse
+
+func (response ListTestCaseValues304Response) VisitListTestCaseValuesResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListTestCaseValues400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListTestCaseValues400JSONResponse) VisitListTestCaseValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestCaseValues403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListTestCaseValues403JSONResponse) VisitListTestCaseValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestCaseValues406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListTestCaseValues406JSONResponse) VisitListTestCaseValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestCaseValues429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListTestCaseValues429JSONResponse) VisitListTestCaseValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestCaseValues503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListTestCaseValues503JSONResponse) VisitListTestCaseValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestCaseRequestObject struct {
+	TestCaseID TestCaseID `json:"test_case_id"`
+}
+
+type DeleteTestCaseResponseObject interface {
+	VisitDeleteTestCaseResponse(w http.ResponseWriter) error
+}
+
+type DeleteTestCase200JSONResponse ReportDone
+
+func (response DeleteTestCase200JSONResponse) VisitDeleteTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestCase400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response DeleteTestCase400JSONResponse) VisitDeleteTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestCase403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response DeleteTestCase403JSONResponse) VisitDeleteTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestCase404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response DeleteTestCase404JSONResponse) VisitDeleteTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestCase406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response DeleteTestCase406JSONResponse) VisitDeleteTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestCase429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response DeleteTestCase429JSONResponse) VisitDeleteTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestCase503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response DeleteTestCase503JSONResponse) VisitDeleteTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestCaseRequestObject struct {
+	TestCaseID TestCaseID `json:"test_case_id"`
+	Params     GetTestCaseParams
+}
+
+type GetTestCaseResponseObject interface {
+	VisitGetTestCaseResponse(w http.ResponseWriter) error
+}
+
+type GetTestCase200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetTestCase200JSONResponse struct {
+	Body    TestCaseList
+	Headers GetTestCase200ResponseHeaders
+}
+
+func (response GetTestCase200JSONResponse) VisitGetTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestCase304Response = ReportsNotModifiedResponse
+
+func (response GetTestCase304Response) VisitGetTestCaseResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetTestCase400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response GetTestCase400JSONResponse) VisitGetTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestCase403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response GetTestCase403JSONResponse) VisitGetTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestCase404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response GetTestCase404JSONResponse) VisitGetTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestCase406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response GetTestCase406JSONResponse) VisitGetTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestCase429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response GetTestCase429JSONResponse) VisitGetTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestCase503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response GetTestCase503JSONResponse) VisitGetTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestCaseRequestObject struct {
+	TestCaseID TestCaseID `json:"test_case_id"`
+	Body       *UpdateTestCaseJSONRequestBody
+}
+
+type UpdateTestCaseResponseObject interface {
+	VisitUpdateTestCaseResponse(w http.ResponseWriter) error
+}
+
+type UpdateTestCase200JSONResponse ReportDone
+
+func (response UpdateTestCase200JSONResponse) VisitUpdateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestCase400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response UpdateTestCase400JSONResponse) VisitUpdateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestCase403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response UpdateTestCase403JSONResponse) VisitUpdateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestCase404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response UpdateTestCase404JSONResponse) VisitUpdateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestCase406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response UpdateTestCase406JSONResponse) VisitUpdateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestCase413JSONResponse struct {
+	ReportsPayloadTooLargeJSONResponse
+}
+
+func (response UpdateTestCase413JSONResponse) VisitUpdateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestCase415JSONResponse struct {
+	ReportsUnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateTestCase415JSONResponse) VisitUpdateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestCase422JSONResponse struct {
+	ReportsUnprocessableEntityJSONResponse
+}
+
+func (response UpdateTestCase422JSONResponse) VisitUpdateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestCase429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response UpdateTestCase429JSONResponse) VisitUpdateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestCase503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response UpdateTestCase503JSONResponse) VisitUpdateTestCaseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestGroupsRequestObject struct {
+	Params ListTestGroupsParams
+}
+
+type ListTestGroupsResponseObject interface {
+	VisitListTestGroupsResponse(w http.ResponseWriter) error
+}
+
+type ListTestGroups200ResponseHeaders struct {
+	ETag *string
+}
+
+type ListTestGroups200JSONResponse struct {
+	Body    TestGroupList
+	Headers ListTestGroups200ResponseHeaders
+}
+
+func (response ListTestGroups200JSONResponse) VisitListTestGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestGroups304Response = ReportsNotModifiedResponse
+
+func (response ListTestGroups304Response) VisitListTestGroupsResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListTestGroups400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListTestGroups400JSONResponse) VisitListTestGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestGroups403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListTestGroups403JSONResponse) VisitListTestGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestGroups406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListTestGroups406JSONResponse) VisitListTestGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestGroups429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListTestGroups429JSONResponse) VisitListTestGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestGroups503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListTestGroups503JSONResponse) VisitListTestGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestGroupRequestObject struct {
+	Body *CreateTestGroupJSONRequestBody
+}
+
+type CreateTestGroupResponseObject interface {
+	VisitCreateTestGroupResponse(w http.ResponseWriter) error
+}
+
+type CreateTestGroup201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateTestGroup201JSONResponse struct {
+	Body    NewReportAnswer
+	Headers CreateTestGroup201ResponseHeaders
+}
+
+func (response CreateTestGroup201JSONResponse) VisitCreateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestGroup400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response CreateTestGroup400JSONResponse) VisitCreateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestGroup403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response CreateTestGroup403JSONResponse) VisitCreateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestGroup406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response CreateTestGroup406JSONResponse) VisitCreateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestGroup413JSONResponse struct {
+	ReportsPayloadTooLargeJSONResponse
+}
+
+func (response CreateTestGroup413JSONResponse) VisitCreateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestGroup415JSONResponse struct {
+	ReportsUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateTestGroup415JSONResponse) VisitCreateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestGroup422JSONResponse struct {
+	ReportsUnprocessableEntityJSONResponse
+}
+
+func (response CreateTestGroup422JSONResponse) VisitCreateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestGroup429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response CreateTestGroup429JSONResponse) VisitCreateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTestGroup503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response CreateTestGroup503JSONResponse) VisitCreateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountTestGroupValuesRequestObject struct {
+	FieldName FieldName `json:"field_name"`
+	Params    CountTestGroupValuesParams
+}
+
+type CountTestGroupValuesResponseObject interface {
+	VisitCountTestGroupValuesResponse(w http.ResponseWriter) error
+}
+
+type CountTestGroupValues200ResponseHeaders struct {
+	ETag *string
+}
+
+type CountTestGroupValues200JSONResponse struct {
+	Body    ReportValueCount
+	Headers CountTestGroupValues200ResponseHeaders
+}
+
+func (response CountTestGroupValues200JSONResponse) VisitCountTestGroupValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountTestGroupValues304Response = ReportsNotModifiedResponse
+
+func (response CountTestGroupValues304Response) VisitCountTestGroupValuesResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type CountTestGroupValues400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response CountTestGroupValues400JSONResponse) VisitCountTestGroupValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountTestGroupValues403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response CountTestGroupValues403JSONResponse) VisitCountTestGroupValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountTestGroupValues406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response CountTestGroupValues406JSONResponse) VisitCountTestGroupValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountTestGroupValues429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response CountTestGroupValues429JSONResponse) VisitCountTestGroupValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CountTestGroupValues503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response CountTestGroupValues503JSONResponse) VisitCountTestGroupValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestGroupValuesRequestObject struct {
+	FieldName FieldName `json:"field_name"`
+	Params    ListTestGroupValuesParams
+}
+
+type ListTestGroupValuesResponseObject interface {
+	VisitListTestGroupValuesResponse(w http.ResponseWriter) error
+}
+
+type ListTestGroupValues200ResponseHeaders struct {
+	ETag *string
+}
+
+type ListTestGroupValues200JSONResponse struct {
+	Body    ReportValues
+	Headers ListTestGroupValues200ResponseHeaders
+}
+
+func (response ListTestGroupValues200JSONResponse) VisitListTestGroupValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestGroupValues304Response = ReportsNotModifiedResponse
+
+func (response ListTestGroupValues304Response) VisitListTestGroupValuesResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListTestGroupValues400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListTestGroupValues400JSONResponse) VisitListTestGroupValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestGroupValues403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListTestGroupValues403JSONResponse) VisitListTestGroupValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestGroupValues406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListTestGroupValues406JSONResponse) VisitListTestGroupValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestGroupValues429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListTestGroupValues429JSONResponse) VisitListTestGroupValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestGroupValues503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListTestGroupValues503JSONResponse) VisitListTestGroupValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestGroupRequestObject struct {
+	TestGroupID TestGroupID `json:"test_group_id"`
+}
+
+type DeleteTestGroupResponseObject interface {
+	VisitDeleteTestGroupResponse(w http.ResponseWriter) error
+}
+
+type DeleteTestGroup200JSONResponse ReportDone
+
+func (response DeleteTestGroup200JSONResponse) VisitDeleteTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestGroup400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response DeleteTestGroup400JSONResponse) VisitDeleteTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestGroup403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response DeleteTestGroup403JSONResponse) VisitDeleteTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestGroup404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response DeleteTestGroup404JSONResponse) VisitDeleteTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestGroup406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response DeleteTestGroup406JSONResponse) VisitDeleteTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestGroup429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response DeleteTestGroup429JSONResponse) VisitDeleteTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTestGroup503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response DeleteTestGroup503JSONResponse) VisitDeleteTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestGroupRequestObject struct {
+	TestGroupID TestGroupID `json:"test_group_id"`
+	Params      GetTestGroupParams
+}
+
+type GetTestGroupResponseObject interface {
+	VisitGetTestGroupResponse(w http.ResponseWriter) error
+}
+
+type GetTestGroup200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetTestGroup200JSONResponse struct {
+	Body    TestGroupList
+	Headers GetTestGroup200ResponseHeaders
+}
+
+func (response GetTestGroup200JSONResponse) VisitGetTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestGroup304Response = ReportsNotModifiedResponse
+
+func (response GetTestGroup304Response) VisitGetTestGroupResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetTestGroup400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response GetTestGroup400JSONResponse) VisitGetTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestGroup403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response GetTestGroup403JSONResponse) VisitGetTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestGroup404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response GetTestGroup404JSONResponse) VisitGetTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestGroup406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response GetTestGroup406JSONResponse) VisitGetTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestGroup429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response GetTestGroup429JSONResponse) VisitGetTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestGroup503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response GetTestGroup503JSONResponse) VisitGetTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestGroupRequestObject struct {
+	TestGroupID TestGroupID `json:"test_group_id"`
+	Body        *UpdateTestGroupJSONRequestBody
+}
+
+type UpdateTestGroupResponseObject interface {
+	VisitUpdateTestGroupResponse(w http.ResponseWriter) error
+}
+
+type UpdateTestGroup200JSONResponse ReportDone
+
+func (response UpdateTestGroup200JSONResponse) VisitUpdateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestGroup400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response UpdateTestGroup400JSONResponse) VisitUpdateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestGroup403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response UpdateTestGroup403JSONResponse) VisitUpdateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestGroup404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response UpdateTestGroup404JSONResponse) VisitUpdateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestGroup406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response UpdateTestGroup406JSONResponse) VisitUpdateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestGroup413JSONResponse struct {
+	ReportsPayloadTooLargeJSONResponse
+}
+
+func (response UpdateTestGroup413JSONResponse) VisitUpdateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestGroup415JSONResponse struct {
+	ReportsUnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateTestGroup415JSONResponse) VisitUpdateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestGroup422JSONResponse struct {
+	ReportsUnprocessableEntityJSONResponse
+}
+
+func (response UpdateTestGroup422JSONResponse) VisitUpdateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestGroup429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response UpdateTestGroup429JSONResponse) VisitUpdateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTestGroup503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response UpdateTestGroup503JSONResponse) VisitUpdateTestGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestRegressionsRequestObject struct {
+}
+
+type ListTestRegressionsResponseObject interface {
+	VisitListTestRegressionsResponse(w http.ResponseWriter) error
+}
+
+type ListTestRegressions400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListTestRegressions400JSONResponse) VisitListTestRegressionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestRegressions403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListTestRegressions403JSONResponse) VisitListTestRegressionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestRegressions406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListTestRegressions406JSONResponse) VisitListTestRegressionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestRegressions429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListTestRegressions429JSONResponse) VisitListTestRegressionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestRegressions501JSONResponse struct {
+	ReportsNotImplementedJSONResponse
+}
+
+func (response ListTestRegressions501JSONResponse) VisitListTestRegressionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestRegressions503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListTestRegressions503JSONResponse) VisitListTestRegressionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestRegressionRequestObject struct {
+	RegressionID RegressionID `json:"regression_id"`
+}
+
+type GetTestRegressionResponseObject interface {
+	VisitGetTestRegressionResponse(w http.ResponseWriter) error
+}
+
+type GetTestRegression400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response GetTestRegression400JSONResponse) VisitGetTestRegressionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestRegression403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response GetTestRegression403JSONResponse) VisitGetTestRegressionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestRegression406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response GetTestRegression406JSONResponse) VisitGetTestRegressionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestRegression429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response GetTestRegression429JSONResponse) VisitGetTestRegressionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestRegression501JSONResponse struct {
+	ReportsNotImplementedJSONResponse
+}
+
+func (response GetTestRegression501JSONResponse) VisitGetTestRegressionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestRegression503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response GetTestRegression503JSONResponse) VisitGetTestRegressionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTokensRequestObject struct {
+	Params ListTokensParams
+}
+
+type ListTokensResponseObject interface {
+	VisitListTokensResponse(w http.ResponseWriter) error
+}
+
+type ListTokens200ResponseHeaders struct {
+	ETag *string
+}
+
+type ListTokens200JSONResponse struct {
+	Body    KernelTokenList
+	Headers ListTokens200ResponseHeaders
+}
+
+func (response ListTokens200JSONResponse) VisitListTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTokens304Response = ReportsNotModifiedResponse
+
+func (response ListTokens304Response) VisitListTokensResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListTokens400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ListTokens400JSONResponse) VisitListTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTokens403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ListTokens403JSONResponse) VisitListTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTokens406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ListTokens406JSONResponse) VisitListTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTokens429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ListTokens429JSONResponse) VisitListTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTokens503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ListTokens503JSONResponse) VisitListTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTokenRequestObject struct {
+	Body *CreateTokenJSONRequestBody
+}
+
+type CreateTokenResponseObject interface {
+	VisitCreateTokenResponse(w http.ResponseWriter) error
+}
+
+type CreateToken201ResponseHeaders struct {
+	CacheControl *string
+	Location     *string
+}
+
+type CreateToken201JSONResponse struct {
+	Body    NewTokenAnswer
+	Headers CreateToken201ResponseHeaders
+}
+
+func (response CreateToken201JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateToken400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response CreateToken400JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateToken403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response CreateToken403JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateToken406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response CreateToken406JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateToken413JSONResponse struct {
+	ReportsPayloadTooLargeJSONResponse
+}
+
+func (response CreateToken413JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateToken415JSONResponse struct {
+	ReportsUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateToken415JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateToken422JSONResponse struct {
+	ReportsUnprocessableEntityJSONResponse
+}
+
+func (response CreateToken422JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateToken429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response CreateToken429JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateToken503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response CreateToken503JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTokenRequestObject struct {
+	Token KernelTokenKey `json:"token"`
+}
+
+type DeleteTokenResponseObject interface {
+	VisitDeleteTokenResponse(w http.ResponseWriter) error
+}
+
+type DeleteToken200JSONResponse ReportDone
+
+func (response DeleteToken200JSONResponse) VisitDeleteTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteToken400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response DeleteToken400JSONResponse) VisitDeleteTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteToken403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response DeleteToken403JSONResponse) VisitDeleteTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteToken404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response DeleteToken404JSONResponse) VisitDeleteTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteToken406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response DeleteToken406JSONResponse) VisitDeleteTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteToken429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response DeleteToken429JSONResponse) VisitDeleteTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteToken503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response DeleteToken503JSONResponse) VisitDeleteTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTokenRequestObject struct {
+	Token KernelTokenKey `json:"token"`
+}
+
+type GetTokenResponseObject interface {
+	VisitGetTokenResponse(w http.ResponseWriter) error
+}
+
+type GetToken200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetToken200JSONResponse struct {
+	Body    KernelTokenList
+	Headers GetToken200ResponseHeaders
+}
+
+func (response GetToken200JSONResponse) VisitGetTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetToken400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response GetToken400JSONResponse) VisitGetTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetToken403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response GetToken403JSONResponse) VisitGetTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetToken404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response GetToken404JSONResponse) VisitGetTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetToken406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response GetToken406JSONResponse) VisitGetTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetToken429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response GetToken429JSONResponse) VisitGetTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetToken503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response GetToken503JSONResponse) VisitGetTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefuseTokenRequestObject struct {
+	Token KernelTokenKey `json:"token"`
+}
+
+type RefuseTokenResponseObject interface {
+	VisitRefuseTokenResponse(w http.ResponseWriter) error
+}
+
+type RefuseToken400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response RefuseToken400JSONResponse) VisitRefuseTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefuseToken403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response RefuseToken403JSONResponse) VisitRefuseTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefuseToken406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response RefuseToken406JSONResponse) VisitRefuseTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefuseToken429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response RefuseToken429JSONResponse) VisitRefuseTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefuseToken503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response RefuseToken503JSONResponse) VisitRefuseTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTokenRequestObject struct {
+	Token KernelTokenKey `json:"token"`
+	Body  *UpdateTokenJSONRequestBody
+}
+
+type UpdateTokenResponseObject interface {
+	VisitUpdateTokenResponse(w http.ResponseWriter) error
+}
+
+type UpdateToken200JSONResponse ReportDone
+
+func (response UpdateToken200JSONResponse) VisitUpdateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateToken400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response UpdateToken400JSONResponse) VisitUpdateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateToken403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response UpdateToken403JSONResponse) VisitUpdateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateToken404JSONResponse struct{ ReportsNotFoundJSONResponse }
+
+func (response UpdateToken404JSONResponse) VisitUpdateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateToken406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response UpdateToken406JSONResponse) VisitUpdateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateToken413JSONResponse struct {
+	ReportsPayloadTooLargeJSONResponse
+}
+
+func (response UpdateToken413JSONResponse) VisitUpdateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateToken415JSONResponse struct {
+	ReportsUnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateToken415JSONResponse) VisitUpdateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateToken422JSONResponse struct {
+	ReportsUnprocessableEntityJSONResponse
+}
+
+func (response UpdateToken422JSONResponse) VisitUpdateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateToken429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response UpdateToken429JSONResponse) VisitUpdateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateToken503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response UpdateToken503JSONResponse) VisitUpdateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateTestStatusRequestObject struct {
 	Params        UpdateTestStatusParams
 	JSONBody      *UpdateTestStatusJSONRequestBody
@@ -23786,6 +38415,422 @@ func (response UpdateRunStatus503ApplicationProblemPlusJSONResponse) VisitUpdate
 		return err
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFilesRequestObject struct {
+	Body *multipart.Reader
+}
+
+type UploadFilesResponseObject interface {
+	VisitUploadFilesResponse(w http.ResponseWriter) error
+}
+
+type UploadFiles200JSONResponse FileAnswer
+
+func (response UploadFiles200JSONResponse) VisitUploadFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFiles400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response UploadFiles400JSONResponse) VisitUploadFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFiles403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response UploadFiles403JSONResponse) VisitUploadFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFiles406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response UploadFiles406JSONResponse) VisitUploadFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFiles413JSONResponse struct {
+	ReportsPayloadTooLargeJSONResponse
+}
+
+func (response UploadFiles413JSONResponse) VisitUploadFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFiles415JSONResponse struct {
+	ReportsUnsupportedMediaTypeJSONResponse
+}
+
+func (response UploadFiles415JSONResponse) VisitUploadFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFiles429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response UploadFiles429JSONResponse) VisitUploadFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFiles503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response UploadFiles503JSONResponse) VisitUploadFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFileRequestObject struct {
+	FilePath FilePath `json:"file_path"`
+	Body     io.Reader
+}
+
+type UploadFileResponseObject interface {
+	VisitUploadFileResponse(w http.ResponseWriter) error
+}
+
+type UploadFile200ResponseHeaders struct {
+	Location *string
+}
+
+type UploadFile200JSONResponse struct {
+	Body    FileAnswer
+	Headers UploadFile200ResponseHeaders
+}
+
+func (response UploadFile200JSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFile201ResponseHeaders struct {
+	Location *string
+}
+
+type UploadFile201JSONResponse struct {
+	Body    FileAnswer
+	Headers UploadFile201ResponseHeaders
+}
+
+func (response UploadFile201JSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFile400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response UploadFile400JSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFile403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response UploadFile403JSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFile406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response UploadFile406JSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFile413JSONResponse struct {
+	ReportsPayloadTooLargeJSONResponse
+}
+
+func (response UploadFile413JSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFile415JSONResponse struct {
+	ReportsUnsupportedMediaTypeJSONResponse
+}
+
+func (response UploadFile415JSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFile429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response UploadFile429JSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFile503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response UploadFile503JSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServiceVersionRequestObject struct {
+}
+
+type GetServiceVersionResponseObject interface {
+	VisitGetServiceVersionResponse(w http.ResponseWriter) error
+}
+
+type GetServiceVersion200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetServiceVersion200JSONResponse struct {
+	Body    ServiceVersion
+	Headers GetServiceVersion200ResponseHeaders
+}
+
+func (response GetServiceVersion200JSONResponse) VisitGetServiceVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServiceVersion304Response = ReportsNotModifiedResponse
+
+func (response GetServiceVersion304Response) VisitGetServiceVersionResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetServiceVersion400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response GetServiceVersion400JSONResponse) VisitGetServiceVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServiceVersion406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response GetServiceVersion406JSONResponse) VisitGetServiceVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServiceVersion429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response GetServiceVersion429JSONResponse) VisitGetServiceVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServiceVersion503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response GetServiceVersion503JSONResponse) VisitGetServiceVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
@@ -25221,6 +40266,51 @@ type StrictServerInterface interface {
 	// ListAudit Read the audit log
 	// (GET /v1/audit)
 	ListAudit(ctx context.Context, request ListAuditRequestObject) (ListAuditResponseObject, error)
+	// RunBatch Ask several questions at once
+	// (POST /v1/batch)
+	RunBatch(ctx context.Context, request RunBatchRequestObject) (RunBatchResponseObject, error)
+	// GetBisection Bisect a failure
+	// (GET /v1/bisect/{collection}/{document_id})
+	GetBisection(ctx context.Context, request GetBisectionRequestObject) (GetBisectionResponseObject, error)
+	// DeleteBoots Delete boot reports
+	// (DELETE /v1/boot)
+	DeleteBoots(ctx context.Context, request DeleteBootsRequestObject) (DeleteBootsResponseObject, error)
+	// ListBoots Search boot reports
+	// (GET /v1/boot)
+	ListBoots(ctx context.Context, request ListBootsRequestObject) (ListBootsResponseObject, error)
+	// CreateBoot Report a boot
+	// (POST /v1/boot)
+	CreateBoot(ctx context.Context, request CreateBootRequestObject) (CreateBootResponseObject, error)
+	// ListBootValues List the values that a field of boot reports has
+	// (GET /v1/boot/distinct/{field_name})
+	ListBootValues(ctx context.Context, request ListBootValuesRequestObject) (ListBootValuesResponseObject, error)
+	// DeleteBoot Delete a boot report
+	// (DELETE /v1/boot/{boot_id})
+	DeleteBoot(ctx context.Context, request DeleteBootRequestObject) (DeleteBootResponseObject, error)
+	// GetBoot Read a boot report
+	// (GET /v1/boot/{boot_id})
+	GetBoot(ctx context.Context, request GetBootRequestObject) (GetBootResponseObject, error)
+	// ListBuilds Search builds
+	// (GET /v1/build)
+	ListBuilds(ctx context.Context, request ListBuildsRequestObject) (ListBuildsResponseObject, error)
+	// CreateBuild Report a build
+	// (POST /v1/build)
+	CreateBuild(ctx context.Context, request CreateBuildRequestObject) (CreateBuildResponseObject, error)
+	// ListBuildValues List the values that a field of builds has
+	// (GET /v1/build/distinct/{field_name})
+	ListBuildValues(ctx context.Context, request ListBuildValuesRequestObject) (ListBuildValuesResponseObject, error)
+	// ListBuildLogs Search build errors
+	// (GET /v1/build/logs)
+	ListBuildLogs(ctx context.Context, request ListBuildLogsRequestObject) (ListBuildLogsResponseObject, error)
+	// DeleteBuild Delete a build
+	// (DELETE /v1/build/{build_id})
+	DeleteBuild(ctx context.Context, request DeleteBuildRequestObject) (DeleteBuildResponseObject, error)
+	// GetBuild Read a build
+	// (GET /v1/build/{build_id})
+	GetBuild(ctx context.Context, request GetBuildRequestObject) (GetBuildResponseObject, error)
+	// ReceiveLavaTest Receive a LAVA job's results
+	// (POST /v1/callback/lava/test)
+	ReceiveLavaTest(ctx context.Context, request ReceiveLavaTestRequestObject) (ReceiveLavaTestResponseObject, error)
 	// ListClouds List clouds
 	// (GET /v1/clouds)
 	ListClouds(ctx context.Context, request ListCloudsRequestObject) (ListCloudsResponseObject, error)
@@ -25239,9 +40329,18 @@ type StrictServerInterface interface {
 	// ReplaceCloud Replace a cloud
 	// (PUT /v1/clouds/{cloud_id})
 	ReplaceCloud(ctx context.Context, request ReplaceCloudRequestObject) (ReplaceCloudResponseObject, error)
+	// ListCounts Count every collection
+	// (GET /v1/count)
+	ListCounts(ctx context.Context, request ListCountsRequestObject) (ListCountsResponseObject, error)
+	// GetCount Count a collection
+	// (GET /v1/count/{collection})
+	GetCount(ctx context.Context, request GetCountRequestObject) (GetCountResponseObject, error)
 	// ListEvents Read the event log
 	// (GET /v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
+	// GetFile Read an uploaded file
+	// (GET /v1/files/{file_path})
+	GetFile(ctx context.Context, request GetFileRequestObject) (GetFileResponseObject, error)
 	// GetMiniconf Get the mini tempest configuration for a run
 	// (GET /v1/get-miniconf)
 	GetMiniconf(ctx context.Context, request GetMiniconfRequestObject) (GetMiniconfResponseObject, error)
@@ -25255,6 +40354,39 @@ type StrictServerInterface interface {
 	//
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	GetTestcases(ctx context.Context, request GetTestcasesRequestObject) (GetTestcasesResponseObject, error)
+	// ListJobs Search jobs
+	// (GET /v1/job)
+	ListJobs(ctx context.Context, request ListJobsRequestObject) (ListJobsResponseObject, error)
+	// CreateJob Report the status of a job
+	// (POST /v1/job)
+	CreateJob(ctx context.Context, request CreateJobRequestObject) (CreateJobResponseObject, error)
+	// ListJobValues List the values that a field of jobs has
+	// (GET /v1/job/distinct/{field_name})
+	ListJobValues(ctx context.Context, request ListJobValuesRequestObject) (ListJobValuesResponseObject, error)
+	// ListJobLogs Search build errors of jobs
+	// (GET /v1/job/logs)
+	ListJobLogs(ctx context.Context, request ListJobLogsRequestObject) (ListJobLogsResponseObject, error)
+	// DeleteJob Delete a job
+	// (DELETE /v1/job/{job_id})
+	DeleteJob(ctx context.Context, request DeleteJobRequestObject) (DeleteJobResponseObject, error)
+	// GetJob Read a job
+	// (GET /v1/job/{job_id})
+	GetJob(ctx context.Context, request GetJobRequestObject) (GetJobResponseObject, error)
+	// ListLabs Search labs
+	// (GET /v1/lab)
+	ListLabs(ctx context.Context, request ListLabsRequestObject) (ListLabsResponseObject, error)
+	// CreateLab Register a lab
+	// (POST /v1/lab)
+	CreateLab(ctx context.Context, request CreateLabRequestObject) (CreateLabResponseObject, error)
+	// DeleteLab Delete a lab
+	// (DELETE /v1/lab/{lab_id})
+	DeleteLab(ctx context.Context, request DeleteLabRequestObject) (DeleteLabResponseObject, error)
+	// GetLab Read a lab
+	// (GET /v1/lab/{lab_id})
+	GetLab(ctx context.Context, request GetLabRequestObject) (GetLabResponseObject, error)
+	// UpdateLab Change a lab
+	// (PUT /v1/lab/{lab_id})
+	UpdateLab(ctx context.Context, request UpdateLabRequestObject) (UpdateLabResponseObject, error)
 	// GetOrganisation Gone with SPI's organisations
 	// (GET /v1/orgs/{rest})
 	//
@@ -25382,6 +40514,12 @@ type StrictServerInterface interface {
 	// DeletePublicKey Remove one's key
 	// (DELETE /v1/profile/pubkeys/{key_id})
 	DeletePublicKey(ctx context.Context, request DeletePublicKeyRequestObject) (DeletePublicKeyResponseObject, error)
+	// ListReports Search reports sent by mail
+	// (GET /v1/report)
+	ListReports(ctx context.Context, request ListReportsRequestObject) (ListReportsResponseObject, error)
+	// GetReport Read a report sent by mail
+	// (GET /v1/report/{report_id})
+	GetReport(ctx context.Context, request GetReportRequestObject) (GetReportResponseObject, error)
 	// ListPublishedResults List results
 	// (GET /v1/results)
 	ListPublishedResults(ctx context.Context, request ListPublishedResultsRequestObject) (ListPublishedResultsResponseObject, error)
@@ -25448,9 +40586,15 @@ type StrictServerInterface interface {
 	// ListStatuses List the status messages of a run
 	// (GET /v1/runs/{test_id}/statuses)
 	ListStatuses(ctx context.Context, request ListStatusesRequestObject) (ListStatusesResponseObject, error)
+	// SendReport Send a report by mail
+	// (POST /v1/send)
+	SendReport(ctx context.Context, request SendReportRequestObject) (SendReportResponseObject, error)
 	// AdvertiseSnapToAll Advertise a snap revision to every product
 	// (POST /v1/snaps)
 	AdvertiseSnapToAll(ctx context.Context, request AdvertiseSnapToAllRequestObject) (AdvertiseSnapToAllResponseObject, error)
+	// ListStatistics Read daily totals
+	// (GET /v1/statistics)
+	ListStatistics(ctx context.Context, request ListStatisticsRequestObject) (ListStatisticsResponseObject, error)
 	// CreateSubunit Upload a subunit stream
 	// (POST /v1/subunit)
 	CreateSubunit(ctx context.Context, request CreateSubunitRequestObject) (CreateSubunitResponseObject, error)
@@ -25463,12 +40607,90 @@ type StrictServerInterface interface {
 	// LinkSubunit Give a result its subunit stream
 	// (PUT /v1/subunit/{subunit_id})
 	LinkSubunit(ctx context.Context, request LinkSubunitRequestObject) (LinkSubunitResponseObject, error)
+	// SearchTests Search single tests from every source
+	// (GET /v1/test-results)
+	SearchTests(ctx context.Context, request SearchTestsRequestObject) (SearchTestsResponseObject, error)
+	// ListTestCases Search test cases
+	// (GET /v1/test/case)
+	ListTestCases(ctx context.Context, request ListTestCasesRequestObject) (ListTestCasesResponseObject, error)
+	// CreateTestCase Report a test case
+	// (POST /v1/test/case)
+	CreateTestCase(ctx context.Context, request CreateTestCaseRequestObject) (CreateTestCaseResponseObject, error)
+	// CountTestCaseValues Count the values that a field of test cases has
+	// (GET /v1/test/case/count/distinct/{field_name})
+	CountTestCaseValues(ctx context.Context, request CountTestCaseValuesRequestObject) (CountTestCaseValuesResponseObject, error)
+	// ListTestCaseValues List the values that a field of test cases has
+	// (GET /v1/test/case/distinct/{field_name})
+	ListTestCaseValues(ctx context.Context, request ListTestCaseValuesRequestObject) (ListTestCaseValuesResponseObject, error)
+	// DeleteTestCase Delete a test case
+	// (DELETE /v1/test/case/{test_case_id})
+	DeleteTestCase(ctx context.Context, request DeleteTestCaseRequestObject) (DeleteTestCaseResponseObject, error)
+	// GetTestCase Read a test case
+	// (GET /v1/test/case/{test_case_id})
+	GetTestCase(ctx context.Context, request GetTestCaseRequestObject) (GetTestCaseResponseObject, error)
+	// UpdateTestCase Change a test case
+	// (PUT /v1/test/case/{test_case_id})
+	UpdateTestCase(ctx context.Context, request UpdateTestCaseRequestObject) (UpdateTestCaseResponseObject, error)
+	// ListTestGroups Search test groups
+	// (GET /v1/test/group)
+	ListTestGroups(ctx context.Context, request ListTestGroupsRequestObject) (ListTestGroupsResponseObject, error)
+	// CreateTestGroup Report a test group
+	// (POST /v1/test/group)
+	CreateTestGroup(ctx context.Context, request CreateTestGroupRequestObject) (CreateTestGroupResponseObject, error)
+	// CountTestGroupValues Count the values that a field of test groups has
+	// (GET /v1/test/group/count/distinct/{field_name})
+	CountTestGroupValues(ctx context.Context, request CountTestGroupValuesRequestObject) (CountTestGroupValuesResponseObject, error)
+	// ListTestGroupValues List the values that a field of test groups has
+	// (GET /v1/test/group/distinct/{field_name})
+	ListTestGroupValues(ctx context.Context, request ListTestGroupValuesRequestObject) (ListTestGroupValuesResponseObject, error)
+	// DeleteTestGroup Delete a test group
+	// (DELETE /v1/test/group/{test_group_id})
+	DeleteTestGroup(ctx context.Context, request DeleteTestGroupRequestObject) (DeleteTestGroupResponseObject, error)
+	// GetTestGroup Read a test group
+	// (GET /v1/test/group/{test_group_id})
+	GetTestGroup(ctx context.Context, request GetTestGroupRequestObject) (GetTestGroupResponseObject, error)
+	// UpdateTestGroup Change a test group
+	// (PUT /v1/test/group/{test_group_id})
+	UpdateTestGroup(ctx context.Context, request UpdateTestGroupRequestObject) (UpdateTestGroupResponseObject, error)
+	// ListTestRegressions Search regressions of tests
+	// (GET /v1/test/regression)
+	ListTestRegressions(ctx context.Context, request ListTestRegressionsRequestObject) (ListTestRegressionsResponseObject, error)
+	// GetTestRegression Read a regression of tests
+	// (GET /v1/test/regression/{regression_id})
+	GetTestRegression(ctx context.Context, request GetTestRegressionRequestObject) (GetTestRegressionResponseObject, error)
+	// ListTokens Search tokens
+	// (GET /v1/token)
+	ListTokens(ctx context.Context, request ListTokensRequestObject) (ListTokensResponseObject, error)
+	// CreateToken Make a token
+	// (POST /v1/token)
+	CreateToken(ctx context.Context, request CreateTokenRequestObject) (CreateTokenResponseObject, error)
+	// DeleteToken Delete a token
+	// (DELETE /v1/token/{token})
+	DeleteToken(ctx context.Context, request DeleteTokenRequestObject) (DeleteTokenResponseObject, error)
+	// GetToken Read a token
+	// (GET /v1/token/{token})
+	GetToken(ctx context.Context, request GetTokenRequestObject) (GetTokenResponseObject, error)
+	// RefuseToken Refuse to make a token under a name
+	// (POST /v1/token/{token})
+	RefuseToken(ctx context.Context, request RefuseTokenRequestObject) (RefuseTokenResponseObject, error)
+	// UpdateToken Change a token
+	// (PUT /v1/token/{token})
+	UpdateToken(ctx context.Context, request UpdateTokenRequestObject) (UpdateTokenResponseObject, error)
 	// UpdateTestStatus Post a status message
 	// (POST /v1/update-test-status)
 	UpdateTestStatus(ctx context.Context, request UpdateTestStatusRequestObject) (UpdateTestStatusResponseObject, error)
 	// UpdateRunStatus Post a status message of the run in the path
 	// (POST /v1/update-test-status/{test_id})
 	UpdateRunStatus(ctx context.Context, request UpdateRunStatusRequestObject) (UpdateRunStatusResponseObject, error)
+	// UploadFiles Upload several files
+	// (POST /v1/upload)
+	UploadFiles(ctx context.Context, request UploadFilesRequestObject) (UploadFilesResponseObject, error)
+	// UploadFile Upload a file
+	// (PUT /v1/upload/{file_path})
+	UploadFile(ctx context.Context, request UploadFileRequestObject) (UploadFileResponseObject, error)
+	// GetServiceVersion Read the version of the server
+	// (GET /v1/version)
+	GetServiceVersion(ctx context.Context, request GetServiceVersionRequestObject) (GetServiceVersionResponseObject, error)
 	// ListWebhooks List webhooks
 	// (GET /v1/webhooks)
 	ListWebhooks(ctx context.Context, request ListWebhooksRequestObject) (ListWebhooksResponseObject, error)
@@ -26141,6 +41363,445 @@ func (sh *strictHandler) ListAudit(ctx echo.Context, params ListAuditParams) err
 	return nil
 }
 
+// RunBatch operation middleware
+func (sh *strictHandler) RunBatch(ctx echo.Context) error {
+	var request RunBatchRequestObject
+
+	var body RunBatchJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RunBatch(ctx.Request().Context(), request.(RunBatchRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RunBatch")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RunBatchResponseObject); ok {
+		return validResponse.VisitRunBatchResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBisection operation middleware
+func (sh *strictHandler) GetBisection(ctx echo.Context, collection CollectionName, documentID DocumentID) error {
+	var request GetBisectionRequestObject
+
+	request.Collection = collection
+	request.DocumentID = documentID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBisection(ctx.Request().Context(), request.(GetBisectionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBisection")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBisectionResponseObject); ok {
+		return validResponse.VisitGetBisectionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteBoots operation middleware
+func (sh *strictHandler) DeleteBoots(ctx echo.Context, params DeleteBootsParams) error {
+	var request DeleteBootsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteBoots(ctx.Request().Context(), request.(DeleteBootsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteBoots")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteBootsResponseObject); ok {
+		return validResponse.VisitDeleteBootsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListBoots operation middleware
+func (sh *strictHandler) ListBoots(ctx echo.Context, params ListBootsParams) error {
+	var request ListBootsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBoots(ctx.Request().Context(), request.(ListBootsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBoots")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListBootsResponseObject); ok {
+		return validResponse.VisitListBootsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateBoot operation middleware
+func (sh *strictHandler) CreateBoot(ctx echo.Context) error {
+	var request CreateBootRequestObject
+
+	var body CreateBootJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateBoot(ctx.Request().Context(), request.(CreateBootRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateBoot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateBootResponseObject); ok {
+		return validResponse.VisitCreateBootResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListBootValues operation middleware
+func (sh *strictHandler) ListBootValues(ctx echo.Context, fieldName FieldName, params ListBootValuesParams) error {
+	var request ListBootValuesRequestObject
+
+	request.FieldName = fieldName
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBootValues(ctx.Request().Context(), request.(ListBootValuesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBootValues")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListBootValuesResponseObject); ok {
+		return validResponse.VisitListBootValuesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteBoot operation middleware
+func (sh *strictHandler) DeleteBoot(ctx echo.Context, bootID BootID) error {
+	var request DeleteBootRequestObject
+
+	request.BootID = bootID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteBoot(ctx.Request().Context(), request.(DeleteBootRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteBoot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteBootResponseObject); ok {
+		return validResponse.VisitDeleteBootResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBoot operation middleware
+func (sh *strictHandler) GetBoot(ctx echo.Context, bootID BootID, params GetBootParams) error {
+	var request GetBootRequestObject
+
+	request.BootID = bootID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBoot(ctx.Request().Context(), request.(GetBootRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBoot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBootResponseObject); ok {
+		return validResponse.VisitGetBootResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListBuilds operation middleware
+func (sh *strictHandler) ListBuilds(ctx echo.Context, params ListBuildsParams) error {
+	var request ListBuildsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBuilds(ctx.Request().Context(), request.(ListBuildsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBuilds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListBuildsResponseObject); ok {
+		return validResponse.VisitListBuildsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateBuild operation middleware
+func (sh *strictHandler) CreateBuild(ctx echo.Context) error {
+	var request CreateBuildRequestObject
+
+	var body CreateBuildJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateBuild(ctx.Request().Context(), request.(CreateBuildRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateBuild")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateBuildResponseObject); ok {
+		return validResponse.VisitCreateBuildResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListBuildValues operation middleware
+func (sh *strictHandler) ListBuildValues(ctx echo.Context, fieldName FieldName, params ListBuildValuesParams) error {
+	var request ListBuildValuesRequestObject
+
+	request.FieldName = fieldName
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBuildValues(ctx.Request().Context(), request.(ListBuildValuesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBuildValues")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListBuildValuesResponseObject); ok {
+		return validResponse.VisitListBuildValuesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListBuildLogs operation middleware
+func (sh *strictHandler) ListBuildLogs(ctx echo.Context) error {
+	var request ListBuildLogsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBuildLogs(ctx.Request().Context(), request.(ListBuildLogsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBuildLogs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListBuildLogsResponseObject); ok {
+		return validResponse.VisitListBuildLogsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteBuild operation middleware
+func (sh *strictHandler) DeleteBuild(ctx echo.Context, buildID BuildID) error {
+	var request DeleteBuildRequestObject
+
+	request.BuildID = buildID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteBuild(ctx.Request().Context(), request.(DeleteBuildRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteBuild")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteBuildResponseObject); ok {
+		return validResponse.VisitDeleteBuildResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBuild operation middleware
+func (sh *strictHandler) GetBuild(ctx echo.Context, buildID BuildID, params GetBuildParams) error {
+	var request GetBuildRequestObject
+
+	request.BuildID = buildID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBuild(ctx.Request().Context(), request.(GetBuildRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBuild")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBuildResponseObject); ok {
+		return validResponse.VisitGetBuildResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReceiveLavaTest operation middleware
+func (sh *strictHandler) ReceiveLavaTest(ctx echo.Context) error {
+	var request ReceiveLavaTestRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReceiveLavaTest(ctx.Request().Context(), request.(ReceiveLavaTestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReceiveLavaTest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReceiveLavaTestResponseObject); ok {
+		return validResponse.VisitReceiveLavaTestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListClouds operation middleware
 func (sh *strictHandler) ListClouds(ctx echo.Context, params ListCloudsParams) error {
 	var request ListCloudsRequestObject
@@ -26359,6 +42020,57 @@ func (sh *strictHandler) ReplaceCloud(ctx echo.Context, cloudID int64) error {
 	return nil
 }
 
+// ListCounts operation middleware
+func (sh *strictHandler) ListCounts(ctx echo.Context, params ListCountsParams) error {
+	var request ListCountsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCounts(ctx.Request().Context(), request.(ListCountsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCounts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCountsResponseObject); ok {
+		return validResponse.VisitListCountsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCount operation middleware
+func (sh *strictHandler) GetCount(ctx echo.Context, collection CollectionName, params GetCountParams) error {
+	var request GetCountRequestObject
+
+	request.Collection = collection
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCount(ctx.Request().Context(), request.(GetCountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCountResponseObject); ok {
+		return validResponse.VisitGetCountResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListEvents operation middleware
 func (sh *strictHandler) ListEvents(ctx echo.Context, params ListEventsParams) error {
 	var request ListEventsRequestObject
@@ -26378,6 +42090,31 @@ func (sh *strictHandler) ListEvents(ctx echo.Context, params ListEventsParams) e
 		return err
 	} else if validResponse, ok := response.(ListEventsResponseObject); ok {
 		return validResponse.VisitListEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetFile operation middleware
+func (sh *strictHandler) GetFile(ctx echo.Context, filePath FilePath) error {
+	var request GetFileRequestObject
+
+	request.FilePath = filePath
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFile(ctx.Request().Context(), request.(GetFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetFileResponseObject); ok {
+		return validResponse.VisitGetFileResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -26451,6 +42188,347 @@ func (sh *strictHandler) GetTestcases(ctx echo.Context, params GetTestcasesParam
 		return err
 	} else if validResponse, ok := response.(GetTestcasesResponseObject); ok {
 		return validResponse.VisitGetTestcasesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListJobs operation middleware
+func (sh *strictHandler) ListJobs(ctx echo.Context, params ListJobsParams) error {
+	var request ListJobsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListJobs(ctx.Request().Context(), request.(ListJobsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListJobs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListJobsResponseObject); ok {
+		return validResponse.VisitListJobsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateJob operation middleware
+func (sh *strictHandler) CreateJob(ctx echo.Context) error {
+	var request CreateJobRequestObject
+
+	var body CreateJobJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateJob(ctx.Request().Context(), request.(CreateJobRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateJob")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateJobResponseObject); ok {
+		return validResponse.VisitCreateJobResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListJobValues operation middleware
+func (sh *strictHandler) ListJobValues(ctx echo.Context, fieldName FieldName, params ListJobValuesParams) error {
+	var request ListJobValuesRequestObject
+
+	request.FieldName = fieldName
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListJobValues(ctx.Request().Context(), request.(ListJobValuesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListJobValues")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListJobValuesResponseObject); ok {
+		return validResponse.VisitListJobValuesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListJobLogs operation middleware
+func (sh *strictHandler) ListJobLogs(ctx echo.Context) error {
+	var request ListJobLogsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListJobLogs(ctx.Request().Context(), request.(ListJobLogsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListJobLogs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListJobLogsResponseObject); ok {
+		return validResponse.VisitListJobLogsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteJob operation middleware
+func (sh *strictHandler) DeleteJob(ctx echo.Context, jobID JobID) error {
+	var request DeleteJobRequestObject
+
+	request.JobID = jobID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteJob(ctx.Request().Context(), request.(DeleteJobRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteJob")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteJobResponseObject); ok {
+		return validResponse.VisitDeleteJobResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetJob operation middleware
+func (sh *strictHandler) GetJob(ctx echo.Context, jobID JobID, params GetJobParams) error {
+	var request GetJobRequestObject
+
+	request.JobID = jobID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetJob(ctx.Request().Context(), request.(GetJobRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetJob")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetJobResponseObject); ok {
+		return validResponse.VisitGetJobResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListLabs operation middleware
+func (sh *strictHandler) ListLabs(ctx echo.Context, params ListLabsParams) error {
+	var request ListLabsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListLabs(ctx.Request().Context(), request.(ListLabsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListLabs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListLabsResponseObject); ok {
+		return validResponse.VisitListLabsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateLab operation middleware
+func (sh *strictHandler) CreateLab(ctx echo.Context) error {
+	var request CreateLabRequestObject
+
+	var body CreateLabJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateLab(ctx.Request().Context(), request.(CreateLabRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateLab")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateLabResponseObject); ok {
+		return validResponse.VisitCreateLabResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteLab operation middleware
+func (sh *strictHandler) DeleteLab(ctx echo.Context, labID LabID) error {
+	var request DeleteLabRequestObject
+
+	request.LabID = labID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteLab(ctx.Request().Context(), request.(DeleteLabRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteLab")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteLabResponseObject); ok {
+		return validResponse.VisitDeleteLabResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLab operation middleware
+func (sh *strictHandler) GetLab(ctx echo.Context, labID LabID, params GetLabParams) error {
+	var request GetLabRequestObject
+
+	request.LabID = labID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLab(ctx.Request().Context(), request.(GetLabRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLab")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLabResponseObject); ok {
+		return validResponse.VisitGetLabResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateLab operation middleware
+func (sh *strictHandler) UpdateLab(ctx echo.Context, labID LabID) error {
+	var request UpdateLabRequestObject
+
+	request.LabID = labID
+
+	var body UpdateLabJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateLab(ctx.Request().Context(), request.(UpdateLabRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateLab")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateLabResponseObject); ok {
+		return validResponse.VisitUpdateLabResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -27900,6 +43978,54 @@ func (sh *strictHandler) DeletePublicKey(ctx echo.Context, keyID string) error {
 	return nil
 }
 
+// ListReports operation middleware
+func (sh *strictHandler) ListReports(ctx echo.Context) error {
+	var request ListReportsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListReports(ctx.Request().Context(), request.(ListReportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListReports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListReportsResponseObject); ok {
+		return validResponse.VisitListReportsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetReport operation middleware
+func (sh *strictHandler) GetReport(ctx echo.Context, reportID SentReportID) error {
+	var request GetReportRequestObject
+
+	request.ReportID = reportID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetReport(ctx.Request().Context(), request.(GetReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetReport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetReportResponseObject); ok {
+		return validResponse.VisitGetReportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListPublishedResults operation middleware
 func (sh *strictHandler) ListPublishedResults(ctx echo.Context, params ListPublishedResultsParams) error {
 	var request ListPublishedResultsRequestObject
@@ -28568,6 +44694,29 @@ func (sh *strictHandler) ListStatuses(ctx echo.Context, testID TestID, params Li
 	return nil
 }
 
+// SendReport operation middleware
+func (sh *strictHandler) SendReport(ctx echo.Context) error {
+	var request SendReportRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SendReport(ctx.Request().Context(), request.(SendReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SendReport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SendReportResponseObject); ok {
+		return validResponse.VisitSendReportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // AdvertiseSnapToAll operation middleware
 func (sh *strictHandler) AdvertiseSnapToAll(ctx echo.Context, params AdvertiseSnapToAllParams) error {
 	var request AdvertiseSnapToAllRequestObject
@@ -28610,6 +44759,29 @@ func (sh *strictHandler) AdvertiseSnapToAll(ctx echo.Context, params AdvertiseSn
 		return err
 	} else if validResponse, ok := response.(AdvertiseSnapToAllResponseObject); ok {
 		return validResponse.VisitAdvertiseSnapToAllResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListStatistics operation middleware
+func (sh *strictHandler) ListStatistics(ctx echo.Context) error {
+	var request ListStatisticsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStatistics(ctx.Request().Context(), request.(ListStatisticsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStatistics")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListStatisticsResponseObject); ok {
+		return validResponse.VisitListStatisticsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -28808,6 +44980,717 @@ func (sh *strictHandler) LinkSubunit(ctx echo.Context, subunitID string) error {
 	return nil
 }
 
+// SearchTests operation middleware
+func (sh *strictHandler) SearchTests(ctx echo.Context, params SearchTestsParams) error {
+	var request SearchTestsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SearchTests(ctx.Request().Context(), request.(SearchTestsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SearchTests")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SearchTestsResponseObject); ok {
+		return validResponse.VisitSearchTestsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTestCases operation middleware
+func (sh *strictHandler) ListTestCases(ctx echo.Context, params ListTestCasesParams) error {
+	var request ListTestCasesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTestCases(ctx.Request().Context(), request.(ListTestCasesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTestCases")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTestCasesResponseObject); ok {
+		return validResponse.VisitListTestCasesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateTestCase operation middleware
+func (sh *strictHandler) CreateTestCase(ctx echo.Context) error {
+	var request CreateTestCaseRequestObject
+
+	var body CreateTestCaseJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateTestCase(ctx.Request().Context(), request.(CreateTestCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateTestCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateTestCaseResponseObject); ok {
+		return validResponse.VisitCreateTestCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CountTestCaseValues operation middleware
+func (sh *strictHandler) CountTestCaseValues(ctx echo.Context, fieldName FieldName, params CountTestCaseValuesParams) error {
+	var request CountTestCaseValuesRequestObject
+
+	request.FieldName = fieldName
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CountTestCaseValues(ctx.Request().Context(), request.(CountTestCaseValuesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CountTestCaseValues")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CountTestCaseValuesResponseObject); ok {
+		return validResponse.VisitCountTestCaseValuesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTestCaseValues operation middleware
+func (sh *strictHandler) ListTestCaseValues(ctx echo.Context, fieldName FieldName, params ListTestCaseValuesParams) error {
+	var request ListTestCaseValuesRequestObject
+
+	request.FieldName = fieldName
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTestCaseValues(ctx.Request().Context(), request.(ListTestCaseValuesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTestCaseValues")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTestCaseValuesResponseObject); ok {
+		return validResponse.VisitListTestCaseValuesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteTestCase operation middleware
+func (sh *strictHandler) DeleteTestCase(ctx echo.Context, testCaseID TestCaseID) error {
+	var request DeleteTestCaseRequestObject
+
+	request.TestCaseID = testCaseID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteTestCase(ctx.Request().Context(), request.(DeleteTestCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteTestCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteTestCaseResponseObject); ok {
+		return validResponse.VisitDeleteTestCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTestCase operation middleware
+func (sh *strictHandler) GetTestCase(ctx echo.Context, testCaseID TestCaseID, params GetTestCaseParams) error {
+	var request GetTestCaseRequestObject
+
+	request.TestCaseID = testCaseID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTestCase(ctx.Request().Context(), request.(GetTestCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTestCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTestCaseResponseObject); ok {
+		return validResponse.VisitGetTestCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateTestCase operation middleware
+func (sh *strictHandler) UpdateTestCase(ctx echo.Context, testCaseID TestCaseID) error {
+	var request UpdateTestCaseRequestObject
+
+	request.TestCaseID = testCaseID
+
+	var body UpdateTestCaseJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateTestCase(ctx.Request().Context(), request.(UpdateTestCaseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateTestCase")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateTestCaseResponseObject); ok {
+		return validResponse.VisitUpdateTestCaseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTestGroups operation middleware
+func (sh *strictHandler) ListTestGroups(ctx echo.Context, params ListTestGroupsParams) error {
+	var request ListTestGroupsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTestGroups(ctx.Request().Context(), request.(ListTestGroupsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTestGroups")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTestGroupsResponseObject); ok {
+		return validResponse.VisitListTestGroupsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateTestGroup operation middleware
+func (sh *strictHandler) CreateTestGroup(ctx echo.Context) error {
+	var request CreateTestGroupRequestObject
+
+	var body CreateTestGroupJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateTestGroup(ctx.Request().Context(), request.(CreateTestGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateTestGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateTestGroupResponseObject); ok {
+		return validResponse.VisitCreateTestGroupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CountTestGroupValues operation middleware
+func (sh *strictHandler) CountTestGroupValues(ctx echo.Context, fieldName FieldName, params CountTestGroupValuesParams) error {
+	var request CountTestGroupValuesRequestObject
+
+	request.FieldName = fieldName
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CountTestGroupValues(ctx.Request().Context(), request.(CountTestGroupValuesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CountTestGroupValues")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CountTestGroupValuesResponseObject); ok {
+		return validResponse.VisitCountTestGroupValuesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTestGroupValues operation middleware
+func (sh *strictHandler) ListTestGroupValues(ctx echo.Context, fieldName FieldName, params ListTestGroupValuesParams) error {
+	var request ListTestGroupValuesRequestObject
+
+	request.FieldName = fieldName
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTestGroupValues(ctx.Request().Context(), request.(ListTestGroupValuesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTestGroupValues")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTestGroupValuesResponseObject); ok {
+		return validResponse.VisitListTestGroupValuesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteTestGroup operation middleware
+func (sh *strictHandler) DeleteTestGroup(ctx echo.Context, testGroupID TestGroupID) error {
+	var request DeleteTestGroupRequestObject
+
+	request.TestGroupID = testGroupID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteTestGroup(ctx.Request().Context(), request.(DeleteTestGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteTestGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteTestGroupResponseObject); ok {
+		return validResponse.VisitDeleteTestGroupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTestGroup operation middleware
+func (sh *strictHandler) GetTestGroup(ctx echo.Context, testGroupID TestGroupID, params GetTestGroupParams) error {
+	var request GetTestGroupRequestObject
+
+	request.TestGroupID = testGroupID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTestGroup(ctx.Request().Context(), request.(GetTestGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTestGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTestGroupResponseObject); ok {
+		return validResponse.VisitGetTestGroupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateTestGroup operation middleware
+func (sh *strictHandler) UpdateTestGroup(ctx echo.Context, testGroupID TestGroupID) error {
+	var request UpdateTestGroupRequestObject
+
+	request.TestGroupID = testGroupID
+
+	var body UpdateTestGroupJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateTestGroup(ctx.Request().Context(), request.(UpdateTestGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateTestGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateTestGroupResponseObject); ok {
+		return validResponse.VisitUpdateTestGroupResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTestRegressions operation middleware
+func (sh *strictHandler) ListTestRegressions(ctx echo.Context) error {
+	var request ListTestRegressionsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTestRegressions(ctx.Request().Context(), request.(ListTestRegressionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTestRegressions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTestRegressionsResponseObject); ok {
+		return validResponse.VisitListTestRegressionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTestRegression operation middleware
+func (sh *strictHandler) GetTestRegression(ctx echo.Context, regressionID RegressionID) error {
+	var request GetTestRegressionRequestObject
+
+	request.RegressionID = regressionID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTestRegression(ctx.Request().Context(), request.(GetTestRegressionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTestRegression")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTestRegressionResponseObject); ok {
+		return validResponse.VisitGetTestRegressionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTokens operation middleware
+func (sh *strictHandler) ListTokens(ctx echo.Context, params ListTokensParams) error {
+	var request ListTokensRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTokens(ctx.Request().Context(), request.(ListTokensRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTokens")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTokensResponseObject); ok {
+		return validResponse.VisitListTokensResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateToken operation middleware
+func (sh *strictHandler) CreateToken(ctx echo.Context) error {
+	var request CreateTokenRequestObject
+
+	var body CreateTokenJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateToken(ctx.Request().Context(), request.(CreateTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateTokenResponseObject); ok {
+		return validResponse.VisitCreateTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteToken operation middleware
+func (sh *strictHandler) DeleteToken(ctx echo.Context, token KernelTokenKey) error {
+	var request DeleteTokenRequestObject
+
+	request.Token = token
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteToken(ctx.Request().Context(), request.(DeleteTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteTokenResponseObject); ok {
+		return validResponse.VisitDeleteTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetToken operation middleware
+func (sh *strictHandler) GetToken(ctx echo.Context, token KernelTokenKey) error {
+	var request GetTokenRequestObject
+
+	request.Token = token
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetToken(ctx.Request().Context(), request.(GetTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTokenResponseObject); ok {
+		return validResponse.VisitGetTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RefuseToken operation middleware
+func (sh *strictHandler) RefuseToken(ctx echo.Context, token KernelTokenKey) error {
+	var request RefuseTokenRequestObject
+
+	request.Token = token
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RefuseToken(ctx.Request().Context(), request.(RefuseTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RefuseToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RefuseTokenResponseObject); ok {
+		return validResponse.VisitRefuseTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateToken operation middleware
+func (sh *strictHandler) UpdateToken(ctx echo.Context, token KernelTokenKey) error {
+	var request UpdateTokenRequestObject
+
+	request.Token = token
+
+	var body UpdateTokenJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateToken(ctx.Request().Context(), request.(UpdateTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateTokenResponseObject); ok {
+		return validResponse.VisitUpdateTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // UpdateTestStatus operation middleware
 func (sh *strictHandler) UpdateTestStatus(ctx echo.Context, params UpdateTestStatusParams) error {
 	var request UpdateTestStatusRequestObject
@@ -28943,6 +45826,85 @@ func (sh *strictHandler) UpdateRunStatus(ctx echo.Context, testID string, params
 		return err
 	} else if validResponse, ok := response.(UpdateRunStatusResponseObject); ok {
 		return validResponse.VisitUpdateRunStatusResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UploadFiles operation middleware
+func (sh *strictHandler) UploadFiles(ctx echo.Context) error {
+	var request UploadFilesRequestObject
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UploadFiles(ctx.Request().Context(), request.(UploadFilesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UploadFiles")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UploadFilesResponseObject); ok {
+		return validResponse.VisitUploadFilesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UploadFile operation middleware
+func (sh *strictHandler) UploadFile(ctx echo.Context, filePath FilePath) error {
+	var request UploadFileRequestObject
+
+	request.FilePath = filePath
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UploadFile(ctx.Request().Context(), request.(UploadFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UploadFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UploadFileResponseObject); ok {
+		return validResponse.VisitUploadFileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetServiceVersion operation middleware
+func (sh *strictHandler) GetServiceVersion(ctx echo.Context) error {
+	var request GetServiceVersionRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetServiceVersion(ctx.Request().Context(), request.(GetServiceVersionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetServiceVersion")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetServiceVersionResponseObject); ok {
+		return validResponse.VisitGetServiceVersionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -29226,715 +46188,1033 @@ func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P2LcuO4uSCOvwpKm6rpTkSZutqSK7Xr6Uumz/R097HdmZykey2IBCXEFKAQlGWN//7XPs0+2D7Jr/AB",
-	"4BWkSNs9meT41KlMWxJB4MN3v951PL7ecEZYLDqzu86KYJ9E8M8zzyOb+ByzJYG/fSK8iG5iylln1rnA",
-	"e4HiFY7RBkexQDxA8YqggIYEeZihBUFYXBMfBTzqdbodcovXm5B0Zp3FPiai0+0Ib0XWWK4c7zfyCxFH",
-	"lC079/fdzivsrcgrzuKIh+V3/8B3KORsCW/ETOxIhNZ4L995TTZx/nWMO55c7dAbOYsJi19TseGCqhcV",
-	"33tpDsjwmqAt80mEdivqrRBGi4jvBImQwDdEZDaW3wyOY+yt1oTFp7CSXOiPa8qox1nQ+7vgrNk24VbK",
-	"G/wZNiMvJHcf8YoKRIXlGpDrTKdH/fHEbfbeC+JtIxrvP/GQevvyBt7yaEF9kYFHzFG0ZQizfbyicGU4",
-	"RiLGzBeIsmSP+b0JzPwFvz1FPgnwNowdEXnoO8YZ+a7ZPi/3G/IRNmVB3UsShsJsUMgdLkhIyQ2B3ayJ",
-	"TzGSKxfxSDAaBAfe/5psIuJhO/5cUOYRtFsRdW6+IRH8ElGBfP0g8dGL87ev0PR4NH6Z38H/6o/cwWg0",
-	"OnEP3dabS7wsv/4MxXipEIMKdEOivcbRriRSNH8XOB84I85POPZW8/y7v3QW/elogr3pYDQd+IPh6Evn",
-	"wCbeYxH/xH0aUOLbUFVDQeHhjkQEiZhHxM+/+Gfid1G/j/5jy9DA7Y+QezwbDGZuH/3pp8tDO6Ds2k7F",
-	"jNzGCDMfdrCJyA3lW4E2eEkU9E8GJycF6H/Zuu7QO7rpH0VbJv6n/O0fB/AhOUURCf/4pSNXPQwWXoUe",
-	"P68kEGLY3g4pctGsNCK4ABezkaP+QWw4JwGJIhJVEe2PhGyyJBtEfI1iEoZyAzxeSSLZwd5ojDzJ+uQv",
-	"Slw20q85uJs42p8FMYksGCo/Riu+Q2vM9kgQj0s+EXMUS2RdYspyrx1nXxXwaI3jzqxDWTwcdLrm3ZTF",
-	"ZEkiePklj3H4im9ZbJcq8Foak7VAa0kFiDOEwxAwI88/+1Wvnozsr/7555/PtvGKsJhKMq9i3l5EfPkb",
-	"HAqEI4IwSOEiVXxPcEQiiRbh+o9fOiKkmx3eH8S9n3HE5L/t0lyzYx76aIf3ilPX8Kn8jgbTKXLQl076",
-	"/YHd3Hc7GxzhNYmNvrEkLH732k6wWH7ZRYu9og+JhLA/GqMllRKXxoKEQX5PAecOPOhQv9PtULnYBser",
-	"TrcjV5DyWH57Bd9G5B9bGklWFUdbkt35Gt++J2wZrzqzget2O2vKzN/9rk0GbSPBLdgtZRNlW4IwoLk8",
-	"iEQ1A2gqkAdPwvFEF2GBMEMERyElkWJOS3wjH8of0//725OfLs925oj/2JJonzkj0FrFgcb9weEDvSYh",
-	"leKi6nJ8/X0XYfT587vX+e2RweLYG/l9Z+rihTMKXOIs+ouBM8Qjb+xPyHFw4tpvx6zb9oIsApH5rzXR",
-	"4TDkuzfrTbz/Mw63xKyWP9XnDTCdFUEhFjGiTGoscSI7fRyTHnpxKaWIZIxdtCAe3gqCLj69+059r8h3",
-	"zYGlY4akWBkOh9NTyWmxjzgjkp5GrovmlN3gkPqOfG7ee5knLLc/dk8Gk0t3NHPdmetWXDNh/pV8vo7o",
-	"up1bJyIbgqWy31lh5oeSO3Wl3uZZWNIrzDwSaiaw4VG8ZTSmRCv+8nyMxyigDIe5O1cgte0ygBdlt6hV",
-	"vM4swKEgyeUtOA8JZnB7f+Kh/xMWMYmqMHApmdYafmJHwinuewOJeuMxHjkjb3ziTP2x57jBmPTx8WLo",
-	"Dfp2JJRLX6mlH4+H73yy3vCYMG//I9lbVTSJU1p590JKWPydQHzHFMiBMygclNsgIu6htzxCgxFa8W2k",
-	"DA8hueM12UvhlfwtD6VZZfKZNp12NF7xbYx8TtnyC0tUdZC3p/A1wgwUAbTgvhSQCnOnvS8sB+Xxwg0m",
-	"wYg42L8hUUwFcQYGqsqyTOGaAYUjYVEFyPH4MIOSquabmwrxodQqjEQcEbyWsL0g0Q2JnAvCYgSPCbTk",
-	"RCDOgOkmloEgzC9x29Fxv191JrkPB1Z03r2uOtFkZD0CXdPDSglWYmAlRYMSzmsu8hvsS8yzkV4Ib7CS",
-	"HjxT0p/W+Jaut2v4Wok9/adVv/kYgAAvH+EjC/dol8g4ELnIp/5hWV0UZKmwbkNzH4N3a2yzlmFjQGfS",
-	"aLyNFaYrY7mwu9dvzl5//+bN26uT4Wjcd4fTii1S+aarLaP/2JKH7PRjwmX3lfulAsVExBmOvM9vduiP",
-	"8XQxHjgn3mjojIjrOdj1hs4YDwPXm5LjRYrBhf3Lha8yCz/gDOnDVcy6uHs7x25zijzHth/iMWz7E67z",
-	"tizJqfZjRAI4Y7+HzhShbqT2IL8DTiIQkXpH0Y6wXYR8uoJWu2VzI0ep6v8O0qs800FNVZl9RS2UMJ/4",
-	"p1LlRnNpY8+RYoTAl+RpdyseEoR9PyKi4HY6+8/VzltPr/2fP7helcqq9OAqzBu508lhmfAp4v7WqzQo",
-	"NurrBPfQz2BOCMSkYuZhJjUbckuF8hOAvBvlj9IPXG+IxwPn2B8RZ7QYTp2p504cdzHBQ6/vD8gosGOo",
-	"fvnjEfOciG1YecYIvv1OsrMu4hGae9soIiyeg79HOxokMeI4lpiZP57+sf0EaulDB9jIhSP59P9+oZf7",
-	"//3NdabYCc6ct1/vTu6d7J+jNn/2B/cvf9exAmXLLvk1qXDgCuJFJFGxoi3rKo8cjdEOS7PfJ0oQcEZO",
-	"0Vza7Dyiv4ABPAc3s4ejCJQgKYWRNsWliVBy0ng8iogXOyseCVKB69GWXcWw3ToTzXpKRqJLIqqvX54N",
-	"I+XPlnajov5TxYXQmmAmEF4IwmK7MZMzVJSySHwFHGm2YIHOSXARY+/6O6EUV4H3omC/9CstFuDTBQFT",
-	"PufFhni1kkRsiGcXIZMgGC8m3tgZ9gPXGQV94pwEx54z7i9cPFyc4NFiYEdvuebjqfMixlHcyu58C663",
-	"VJZY7E7E2a9verq1pqeQ53y48XkRR9SzKI7nJJDn8pRLX/t75AmlkuVLhrZl14zv2AzNJTBRH+1Bi0cx",
-	"2s+B4YFNiVzEOOJBgALECn5t+VzlqWBbB7ATfgQec4s1p+yrkTsCu+Li0zup90rNHa5XMx65t1RZQTu+",
-	"DX20IMCJTqWBDcYYFdo9LtGDNbS2LUdoYG4f4CkV1oZFBztAQGU1pl5jkfv6sF0vbJ5jww2+E4jBT4BN",
-	"aY+mElYFJc3NncN+CtZ4/8pgMvt3K/ffRGBLcscNteTjRd+b4CFx3GAycEb42HdOApc4A2+KR/54MSHH",
-	"x4+R4IeZ3M9kseL8uupIO/W1ffeei0/c/oA4k6DvOyPveOGcLPpDZxIMgtHC9aZ+v8I1qJd97Pbv5cNi",
-	"w5lQMe7vsX+u/CryL815gHtvNiFVgZujTcQXIVn/AcK1s7vM634XkaAz6/yPozSofqS+FUef1FPqpQXv",
-	"O18TTeUGYWEPEk13EWfLUzQnUcQjMdceIIK9lYoQ9Toq6hmEmof+Wpu+zOxTvjPCPvVioSz9hFv1tHdx",
-	"QX1faWS/5v7SYIrc0ZJzv4sW4OkiAlyXIJRBtsJG/8QZ+XX3SEUuXM8juqQMh0jsRUzWoJEu6Q1haLs5",
-	"RfNtFBoMUA4Vzq/BDNuE2CNwhA88VokbeBGSXxve6s3GGuQR+rghDBRE5+zTO+fPJBKUM4TFtQATBKMb",
-	"/ZE+/9mnd0rOJzcEJpg52Vu+Zf6vfKiIKKsQia2hOTCmqLYWY3RDBV2ExEQMPByGJDJbrouAaxeecvOC",
-	"8fyiEIR/qSiJhiGK6HIFFlomRQfSZJxMnoztmPr3R7mcmkySQN0z8Jt75S7Yhxz7l5y/x9HyV8esBff3",
-	"AHapuwaUhL5EGRp3JYD4jTTAYoHAxQmQhwSZDzy+wDEVAf1nEAPQNSCzpOIkGQqFVCqp21hQn+TyX7IX",
-	"q/bpJHk+tRebzQmCzVyQ6IZ65DPDN5iG/4zDC3CxA/autnEsZZvPdwyuUCTizoRwGSG+ME4Xle7grYjf",
-	"Qx+09ish6K3kAf0CpCCdwEnyCerglMk8uFfJAPwnzPZa4ItfFUScK7e+lqBCJ12Ag1y5zSSkUvn1dKf+",
-	"zLB2aZBflZV+4JnjJKRsjDptyXURud1IVU5+H5Ebfl268J9//tkpJlLUnb+Yd6GBsIm4R4SQtPGGxdrf",
-	"/k/RndIMH6Wc7DRRrHiYI4oYX0vDD3YvtmAYEP8n4lN8CVrtr7t9w6Hku+Vlmb/fMI/7kDikJLoKGGq3",
-	"qiWlRJ5bKl/3Rm1Pck+FOOchqZCbkoeYpbXcVSznFM1vnQ2J1lRIxULMwSelgApac8RDAm48n4MxwqTB",
-	"9rdOZEJ5EfjVOt1OiBedbkftFJzR2F9T1vnaLTs21HYTpyP2fcggxeGnSD4fU2ldaIO7FPCVTyUxWCnF",
-	"YnKbd8Vq59GV5BFyr/3poOf2Bj33aDCS+/EigmPiX4ExOnAHE8ftO/1x4rb5ayf9zWLfmemTdDtkjWnY",
-	"mXXgZZLuBKzBtmHY7QQhXorO7G9fux3qS5OeX1+5/f94Pfrz5Of//Mvwv8Z/PT6bft9/NXw9fnP8ttPt",
-	"XBMItaSOcfkZlQpbDqh6zRCL+Gor9LbVK9PP1FE7GVNcqj/hHiUr8Z3876yDmTzJJiIBvZWXEu6iq1Fw",
-	"vAC7EBhI5gXy8gVct1pGXiZhWNKMfNdWKFkpzch7uWh6e/k7uOtAPNbq5dIf4CjC+063c+vwSGLWrN+/",
-	"z19VxoPg45g4MV2TkkM7u8DoPn+PdzW/Hd8n11vzs8l9/uYrtiSBl0KmbotyQY04D4HR9F4hW5Hm30kb",
-	"Z7sIqadDs9U7uE8RsbjKB509kQQBsincSp9fYbEiB94wuDd4DUjxMejM/lbPSzP84Uf54P3XzHryVhVZ",
-	"PAir3PsiLZXcMIo/rinbxqBoPvKOT+7LlFp2fWbDf9VryQtXFF6DpcP7hNxrfjW+T9mAPXM/kuJ2hSPs",
-	"xSQSyoBQ7FZlQG8I3yg7LiIeXzIqTLJd5UsH93k282gCOr5PuFQGHQ4jF8jKGjyRl2ZYXQ0Q5esNFywT",
-	"IQhyQiETSJ8aMR4ZpS0DKeNPzh5tqNxtxlf3tw447/SVaTTQlGXu2/CwZO8GOIbLaNLpZrlzwgCSo+T4",
-	"bo6H5thf7ioLVFVC+VQP4Iu/Ey8u6AE/agZR1F34GmEt8yk4QU4RRiGJYxJlERLyr4VJPtI6yoZEqkKk",
-	"oKMIZe4dUk3eU+XWbKWeQMBf6nJyBVFUS2BxFb7UYp2RWy1tywI0/+tW6K10qyJ+35v32ehdJ9NqPRQy",
-	"/lWC/xwyYucvT5HcpkmkIgzwt55SixicP5LezQHMOOdxUgDQ4ip+4DvFmcDXZ5CocCH8hkQh3lzpzPnO",
-	"bDhx3dJF5CV+RV2G2MKWJXUzX1SKjRLClbZQW73FQ19Tg/Jy7Xh0LU6RCy+FGHuMOPNID71WgSskT5Tb",
-	"TSkJZjCeDvIZMPZ4TPmSTNbi2lhRza/n58TRYxbxIein0wpA0xAx534PvaVEWnY8UMUVSHI8FbKVyFe4",
-	"UW+FGSNSSSf+ssDJIEILyr47uuxPZuOT2eCkd+KOXQjV5lT+xZaGvqPcyvCGOMJXguFNVsV3vRMyWEz6",
-	"zoCMiTNauIEzDVzfOcZ9MvaH3mgxwJ2uznKDeg/CPAnDVRxvZkdHAec9j6+PFjhKfpYmw9nT6LSFAD9O",
-	"1H2lredyjiEquAlxLC/e/CKTSNM4HyciIcEieUlEbqiAO1R/a5hYOVhyGTUSdFTS8pvpiK/UM5eSrHL6",
-	"IajyTdV+pdBn7jblsveVzC1VFpbc0Z/9XXDWO8e7n4gQ6mZyqoRSrxMa3G5B3NZq5SWsuSvtp+EGju8t",
-	"yHXXXMkat1bgLyO6XJKorLwPMvpr4/dLpbeA25V5v1AYt8Y+sfK8AlcrGospubTYHdg3WcJqcc/D+wx9",
-	"tXmnetBQoiU3oGIp28mlwCthf+31XjC86TShj9SUt6myWnXNZfcZltG15AYXKSJPuolGnMDFHCtzsSm4",
-	"iyhVrfN+PST6GimKWTUw+7AAYnoWW/9EsfW1rHoXbqip7p1TiErad1EZzr/EimbL9prVGdpEfBnhNaJM",
-	"2kp4ofzIAYm9FSklw1MiIGN3w0UsdEZNyW6BSoJlxLebzkwaUQNpQZryglIxgvomIjeMy/uaHkssxRvs",
-	"Qdig3+14fK1URnUXNbgO/tieStHudDsrHvpQkPm3u45OwoUFsxp6doWBK6llOOz1TyS1/MFk5W1WgBrS",
-	"MJTg6DwMxWyJ8w0T8e/Bo7sgodY0wFgWhLAKgi8fYc19wBUWUkayLE6i23oVpGfSpK8JQv8lYogFdRZb",
-	"AXZhAf+zF95CLklRmOLFXb2Ck0OTFi8BjTFBp8OFzAVNJkG+NvLWfXItVZ4iQWdrzMbEtCQxNmI/P5DQ",
-	"z1bE1LlBB/cZBKxgL9VuVc2hCkpuHombggjqvywAkiqOQvLGbmOJUD/JR3IrTR+q2Q3vszSUkQH1+l0N",
-	"2Cf3WTp8iP9a6vKadotIMxc0hGoFyD7XhWPA+lVo1KTGSm4vbWzGIfUogtQQlV60W5neItqFRn1wBwKX",
-	"6HbUC8p+s1pVL1OGlmUrOaUsywoyxJ0BfwZuCeJq/EhJ2oAmpawCUuaIuFLgttbnloke9ywp/80l5Ve7",
-	"rGyhIy4b6YbLep3wJ80YbWJDoB1mMQGyNnzgFHEW7nMpJAoeaEliAW7ELNknsPIjTJkipDWWApVhZXnx",
-	"IICffM3mJyePld3qchOf7Gn/5V3HpoNF0blnqKHDyA5t+I5ESGw3m3CfXnOy47I3KhX8xQ3sswGtnnKO",
-	"JtVy4BttpQI9idgqMVJYtRIjzsmSijiq7JWD41QoUJF4VZPOBCEJYsS3MVph1dmJRqadlMqzmcv3z5GI",
-	"8b6FfVDD20p0eEgNrW8s0lyZK+ueFQ1UvpMGkbIbuyqfFQv0RZ7lS6eAJYNWSDIsqLAVzqy8lUZjFG2Z",
-	"KLv4+0VfV8ty9HJw/YBaWKKOEr2XsY+YpFOIVAKxCxWgWZP1QjV+W+Pb7Iv6maXLGufxUxHaSUE/fCI0",
-	"GxS0R3sxvUhKawW066H+qcr9kkqcim40VzvX+Pad+nHuWkpK5Lighlq2Zjal2bEgyDxQvb9WjX8Ku63T",
-	"ma2xp6QzYGv3iO7xp+OYKjaMVKdB4kuUVMVEPfQuFrrdGnSWitH8//2f/3skvxNHd+z+KO1OKI7uru/n",
-	"Ba54DYG0NdUFXrfx0a0TR9gjC+xdn3orHAkS/3EbByeZOjDzPWjbv5DOrD+elCOS1/aUn3IpFxzExh1q",
-	"/MH3ZtOlJBWRhRjk7fuQU64ygnRLSdMPpXfI8W3iAN/sJZICFRBtwIISSPk1okxdc8uQgeSVcbRl0L2r",
-	"/I5PERFS2ELbvGirGxly00RjQZaUMZOsbfpwVqeDjIvqwHXq8V6r2DKc1aogbH0an3mx6l3QKkrLdUS2",
-	"iNvKnWsKsQtJh57cvCXrMEknTLJECwmFsN5Vk/TJMklYE0jmkLo5Ry9035KALrdQFCpf9LKL5vCPeRfN",
-	"r8lexJwR+W/J4OboRciXlCniFzsaA3vgQSAfU8mzc8jLVuXhUn9kfMH9fc/Gmu1JW9WJWta0pnovQU3G",
-	"0n0WtHcHkjR0WEbjlkksMnlESWJRsmAlxr1hcbRviXEfGUFglxgzQC6EQr4spdJobP4tYKKqSAItV2Ua",
-	"S13XJ56OOKhkKyKBSm7UD30SkljFqOQ7Rsf9frezJvGKqwDK+zeXb+SmFUBL7SuTfHCzFDnfquJbDEnr",
-	"HV3lqauKZ/IPxw1OAuyPF44/9RbOaDINHNyfjJ1j92RyfDw4mY5dCJ/xbZzrmHmni5PvtX9lK6R8H3U7",
-	"sRJtFRnUt1e6T9DVGkfXAHv4lDD/aivU35acJ8Okmml0KWPLqXTjzKVYtfsGuZYn99k7vEts4/QyfcIo",
-	"8evdYVLQ6Usv8aaE9zCycxiJpRUu/1Trqn8pNJH/Vpysi+aGjWH9DY9Uuj5maZ3AdwLNbx0gHpXRf1Aa",
-	"FyLXDSLm9ynG3h0I3ms0tjaWwfFKErsp44CcoAXfSomvk/xV9rE4nGWcIYu7A858Qyl3B/LHs1R0IItF",
-	"E07lIXWzH597W6kzol1EYyIOZcxCGrwhO2uDFvgu4ZfQQ+EUuUnf5Ihob2/SAq+lPiiJKdYKYbsMfHkn",
-	"ZTZQWdip62D/AhWa5DZ2foInkMAHktiP7/OM5fAb3jDf+Sz02qdacENJqbci3jXxD13LxJrRoAGiCD6H",
-	"PF3N2nIbtUAn4VsJcWXR2iBZN7WHExaV4HSCLpWC+XGZrTVSmbA4ouRwamvyu6ZO01Sd+M3ltJqz1GSz",
-	"fr+lod9a9ZbmDuRzWBvS36lcj86s4/aGPbfnk5vRsLccDPw+nk7KknVh9lCAEl52kcfXaxoLJKDhujRY",
-	"8GIRkRsK/dVXWKxS99fc9rp5r3MITOr9Nui8CvnWb42OEfg7ocOSJxco6odSWkpK23AKGpfOXelPT3rj",
-	"fq/vur3j2XA8HB8f3Qx6rilXM5qJqfjCYZx8FMZXPllz+WnkrWhMvHgbJQkm3kaKCHuYZuS4E6ffv3SP",
-	"U/XowNbGruuanZmfXt0Ma389TDJ+lIqgnd4bLZaCEN/w6EqR2QAuSG55qD1+0GeN3uCYKICCrr/eSP4l",
-	"VtgcDXRBDRENje3GP3ha3bcAGhndYIYtml/hwg5UrmRv60B9RnqHLWK/UvvLX3ObdAEoXdu0TLMEFebR",
-	"BW+NIDi8L2BVy/SLIpY1TIaA318QTw2aKIf7H6SDauS9q1dDcqjcNvMjg/QHigOztND6+iReJ4TSKj/W",
-	"posouGQQIn/l3SLFZY+Zo68MBaX7y0O0QCsa+Qt4UsiwzICqUiq0jcQD49KR+GcB8NsWAF+7nQ1eUpYY",
-	"bLrj5RX0coWIAY9xmP4LvhA6MFoI7ep7b6hOKo3DoknmN1Rb7p/+skh9ejO51SoxPImJt1B+VHWmKYrB",
-	"6rZQzHXLj4ImlEKeemTFtwLqHteU5UJth8VxGn2KaD72eXgoQlFeZx4+ORwoygrwwpMHVPWyDM/1xW3w",
-	"vJHi2ZDn4KTBg08HuoKgPrDY4Y0VZXdFkLdB8Fd1FrYF9rKPDMph3IofVew9fSiR9dn+8IcRqCD8W99l",
-	"Tv63w92MPG+Hurag5yu+3uCI+JeknVhMmkwCGHp4Q3twJCm4b3C4BYu9X05tOlhpLvUvs8CdxZMf8Eh3",
-	"ETFVBDP0h34XuV3k9MFzCea36uupC6VNU2wTuiyHv43P6kCNS00W5aDIs3WwQ5/layXsqWhQiJqBfHJu",
-	"CDZ408ANTqZjJ1hMT5zRYtp3ptNg7PQD3x1Mj8lgOAETWWyN3/8k6I/IaBw4HiHYGU2O+850MfCdvjdZ",
-	"jLHr9wPo+Ci26zWO9qD4LLjGRXD8N3qlxGIhKFterUikZC9n4V7/5d5/VSSgFKvGyFT900X2p07/qyWr",
-	"Lgu4quxoKpCnKQJ8xe2SJapxI3MBNV1HTR6d2ULOrdqkwC+5NKtXd7sW3WTEVOSrcvd5CpZ547TwFHMv",
-	"9BtrTj+8T+76rs3yminVrDwq0pwBcjd72SlYzD7qifEiBWJTmvwGBFJytsEryoMURSxUP/A/9FsmGwwq",
-	"Or0ohNTga42C+VPV7NfpPyA5IgOimqXdlivb22IAxLOvLBzOjkU5f8QDdKED9RHlzrX6XVDMruZtdmFg",
-	"nvJQr229rKoMuH6FjqBMz8e02IJxitBkAEY5JD1fdOMfgcRKTViCLGKP1HS5eG7G9c9qxqXBr9ZUwzhH",
-	"E905RVX8+XRJY6FGcnZqu488qHNTufA7rp4yoXq4cDVCCovCHImZmRqhzgHrqH3Pu6Wfln8Dre3/Al0Q",
-	"Hdia7UcHumQVeI5JN8lB6Ws1OV7aE+pQTNdE97r/TqB5Sgxz0INp3EWC3uqrgltTrfkFibswkYKyJfp8",
-	"+apXHESQFEUcz4aj2XDac6fD/mgAXolkyMiXL/7d6N758sX/8sXX/7lU/5nl/vPlS0/+dnL/O5smpc+o",
-	"O5s/iN3o/uRKIkAoCmL+JZ4D6XOSoReZZLPCmKQmpK5oOr8/cL9JykrapUN090pCAajx/M3F5/eXVxeX",
-	"H8/fvJY4ENBQ9Rm9NypGs7bt6sidWWe3EsS7+in48T+n0cmffvyvf0SXu79//vT65N37T399xwfv8Xt8",
-	"sZMkH4XaHyhmR0ce7WmIQHW2hKc40qNOLdUQD6hmrCjVO27ecOOkKBIPNdszoL+rTY0sXMpDCuuk4pvc",
-	"XEN4aIx/qx4rdal7QNMPgwM2HgkjClUkW9Alw/E20mNPL2LMfBz5SG9I5HNLMhSvUKtzoNkG4FVtQMWm",
-	"gsmn8heRQDS9yPz11zUa06CwMdXX2Eyoa5lZmJsasN2EHPvKjvNgikjaTtmvyHdN0n2hAkrIq+pP1Pyw",
-	"JPcOZmRj75rEqitTOr42oCGpzlw1CWbZlyQTE73Ig0JH1bG222GcQhOLm76JK930HSj8J0Kov0wA6Kbv",
-	"+CTGNNSfZ9df/kI3nW5HT9K/XYfWpmjmqNZRkd0kf9pgp08krciNEF9DuYmOX5OVVcQ3vaGkhYh+zoor",
-	"eijuA7AFUBlxBgIJRjxzhI2oKiq9qsZSx56qKhOneSkEQyqMeremYUiTLmD9QS7Z8v7roZYgw2HveDLK",
-	"rX6TlJ3qIZwpbXZmBbmlRVXD4cOM3MZX+sgZDdWUSupBxIBhmckjDSVhWRVNYFvK42dKgwK+1NghYlDi",
-	"TNfFHijYfkJJeXKfvZZDAfrMbR1IPbR5BmBcq1Sl9Q041J+3dhCULvphACg3rrKVszdb2dzeBTxWSvvN",
-	"4lsL4WsXabmxOcnF5a4mrTlP0LQMtoN150WUbFN9/vTMpkyAj2/ncJ/swFJ+m89TVTmsvTZ9YEf3xTPd",
-	"tfMp1efYRsQj8n6+E0mCbRq4yO6dEWt2bfNuXCU8xHGa0Fk4o4FoHUK1zaDQrFslcT6LtacUa+UgRxbY",
-	"d+1k18EOApm16/DjoqKXSIBpSHzVSwTptfZ6PAsNQ6MqxxElvpp8nu+8y3T7jSzM1Jr5lgHpL0ta55ub",
-	"9tWdF/lZKSu82RBGfNBRMdsjHBHcQ+9M4bvP1VirzSbcV3UUlY+kM2gl1fk4xipGZUbCNR4sB+EvQwCd",
-	"T2cXF29ed+6boLDG9V+5+4ZKaRcxXm+aUGdZcgDwqiZBp4O89PwbWxdn3ZIs3wxGNXKOiDyTSPxwtaU4",
-	"UkSYm7NjlG3CKMQaSSiInpyxILpkQNoEqnJdIJ9INIZJmiuC5A4y3sRM5Xrjbp151a92GH6DGNE7M/HM",
-	"WL4hX3b1YdS0NKkmqoz4gr/gb64z/XrX7/anFtdfQbzX98Bs1W3UirGPWHNyn0PkR+oy9ghUTidMX9ZV",
-	"NFBoc2mfuQ7oaePWsJG2ohw2pCX3Mw9rzsOS0hW133Lxyk2rhj9KjNX1YqssYVF1SxyINEOjkFYD9XIB",
-	"D0O+E6cIh4JntVGatvvak0MjGYoFLep8NfUsCh358gF5iyENoIoIOhEVRrYiwVGAI7tnBZopZFA6h23/",
-	"+fnN5zevr95+PL86+9ObD5cXhy49aaCauXS1OPSWkmAor/m1abPThyD4P7Zke7jfa6IFw8RtM7Z4za9T",
-	"Q9RAw0I0pZ46Sr/NQniBBbkqdaOFTzNtZK1dxPr9yt2W+tCuSKhiBWoHT9pqdo1vr1K7ZVjR8IuucbSH",
-	"LV1lm9Hmvig2jd1ElEcAx7H7q9xy0sS20x/33JHj8Uh1OI6j/RUPEgNFj19vPML9QdjTjuXKhzdqCCa4",
-	"r+Tf3hqS89UU8a9JuUSKb+o4xXzyQ1DaYRpTtrzyVAcwplvsZb5JfPOM6xZYmfIx6PylUQQlnagedfp2",
-	"J6hyeLZsbgpVR6lwegpPaaabaCMxlmOh1jj/fpPGCdSvu2n8m4c+iaR2KtAKIjNkndtqqxw+S8f72jKx",
-	"B7Zwl+pqhqofrVrmiPNAJLWl5zRzmxbnaVrpVJQYbRcvt19tqM+3KK16FJRHlSpPFoGz95p7fSNdvty+",
-	"Pr1XC5xLbuRaxetBpsCVJKx8Q9BnlepZpXpWqZ5Vqn8/leqr3WzXPLCN6S7t3EPO9szalWy7WQqg4piq",
-	"Casl+w8znf0ndahfSMSrE/8qbvZR6X9fvqh1rGmAf+Kh/xMWJoOq1VBfImLiI4+vF7piUp5PMoykAauo",
-	"HPQl4vLQwgM5kIB4U9z3BoFLnPEYj5yRNz5xpv7Yc9xgTPr4eDH0Bg/1Vmkmk6QMGjadlMRs6KDnYcYZ",
-	"9XCYnVkj1ehM4YyIHflsL+C88KuvNSRROO9vYy7X5GEZcQ9Uywf32VuwJC5BrRlhPtoKEiUEd6gHY2ZS",
-	"Un7F7/dIXlpjy8qMUKpLR3yIxlsJ/uOKaaIZRdZMS0pnMCUQbFe7n3KC0ojAkkmonJX4iVjAAwltRxb+",
-	"+rEEWUdmbVrjFnsIZ1oT56H3nkik5dtYeVKlBiLUIAemJiWmIpj5aAPBHy5I0lcNfLAc6jhs3awb7nGc",
-	"n2GW3+JP+JoknugtC4kQppsRuAA0/kGjbVjiERuZVFPnBw7UieId9cip7m6uqurWBLPEWd6afNMexman",
-	"pqVxnaOkWAhXoLt6kmpr+y156F+t4dHirLFnyXlIcpaJOg/OhopkRjU6pErm1q/HhKR3RK7gOAs/S1nt",
-	"U4jE4p6TVW37/YHgMF61wdgktsivy7pLVZrWWbjDe4Hm/Hp+mrSHTiL3GH2K+CJU/sRkysW1Jdu5SJvV",
-	"rfR+IDiKFwRXpOurbul6wIKZvHBNyEYgHNKbYgVLMnLkzjJz5XF2o64Ec4MpHnn9BRn401Gw6MOvjv0T",
-	"G5ZbRhTVT57SoHgPYuBQK/oikPXbaoF8Bnl3bdAoA9G6qTfTmVsaGZPFwEdOr6kBbdlDn631hi7oacfO",
-	"RvcA4L9Qm79/AqC/N1I9A9ZvjItFcGliqGzpaSaaIJ9TtszOcZlJ7cJM79C09OipHRWe7OKatSZNUgf5",
-	"YK2wWI1o9UBXFyUWB8W1yjZ+9Cyph8/0fAwhPk2MDfLyc+PgHxmI6KYI3ipD6hFm8WODMf1m6JczLQ20",
-	"c9AzZ7eiKF+Ts228au1K0nU6IV8iWhz3D7ch36PKiS3Khf5BKR1WPaCabc9/NKMC0A7sVz0OJR0vcLgb",
-	"qn5R1clf6x7RD0iwWfF1psf0Cz/CQewwHseULVd47fxdcObIHznu8GUXRmWjIOJrZZZBlq95upiIs6Eg",
-	"vyi7zoivBfG/32eqUEO8SMpQebQ88rknjkAY0Rh8lBdpRWpEBN9GuseLWUBXrPYou8Eh9Y8iEh6ZHFD5",
-	"M6rj29BWQMLy08eLS3B9rxQBHt30jzZcxI56qnNf7henj1IL2oLUNqd+eCsIDYBDtW3qZ139RhuG5MBW",
-	"tZ9adY2vyblexLLVYgXChnayL61C2h+Sm2nT5RjHyMMMLSTSQoVmubgbex7ZxI68U7WfTUg9cBEd/V2X",
-	"/ZWRodzNQC5hLKbmIzVyL2/1oNpSq0e28cqJyD+a692GS1oWk4Rnfati9E2QOYO7xQ9SM8xYUz7ZRETV",
-	"lX5t1M0sh4XtqzM3OF7NkG4aNpe0r9mz/KcjxU2IYzIH35f67AZHojik6QHspIhbyRKHbkoRSLJy1aAA",
-	"6/yY3KHqhwxg9Pn8HTK/RS/O375Ck/Gx+7J6YQmZVszNliSPvRW6wRGVOowxYJJdgJutnBVvRYx3a7wk",
-	"zT3HjOwQhLF76O02AnTQ3TGx/MmS8Yj43TTFCM1V0JvhtUGP7WYZYV/H4+cIrzlUkGh3gc3jrKP45QH7",
-	"Txd2r/MnW1rdqy/TwWbwCihLW2xpGIOQf4R3dXhfOG2p3lR+LFUvykQMPY0YivnGYAJsp6uwBCtvLHiq",
-	"kbp31fkDo3l6KxsSreSSGM2N+25+ijYYyso5Q1um+p36WfO4wVy5RlUYaQZZ5i5LPie2R/9x8fEDgmZ2",
-	"yvbUXm21X8qW6JrGSd0FXigAxSTaRCTOnmaxj1W/RPkPW+1jw42P7Klv9nYS8n3/2JJoLzeamf2fwZHh",
-	"pDGK9J+jFW2iFcV4XAHbbClkaWQuS4o2hew9Xvw5bT3aUrTqpqWGdCXann16h168jvY+965fFriiFDxS",
-	"UOINPbrp93IONB1iKLt1cLyqaCihpoSamSdCTcqzyq4qX/BcvbXBVArYRu3AlMQF1tIOi+hyFZtKBz2L",
-	"naNoy3SsM1v4UFXx8AAfS3sH22/CEVLTHuxixXfGjQ7zIJHH10QYo5XAdHuV09y+f1fOG1GXeZn1rLZJ",
-	"vCx1pksoI+SPde2XU5wefSGFsGm2xl0FNCQrlDu3SyhrOX0m3NI1p/Yw80joaP/2gSFqNU6rxzqpksL6",
-	"DOis10/ZNfEvtgv5bMEhLtSnSJXUwYtmCH9hYgtFqfDv8l1BLyB761e8Jl0zLSygkYiB+0rUt08LUw1r",
-	"M3uwjwmLCF7bqWTJHR03Ved8LVdJV72qWdXsVVpNdVu06fkfyO4xbSpVi0pVxrrGfslrUNt2stjbsVmn",
-	"xlILxjI3zby1lIWgRvwJUHzVBEITIKSxmWy7lfqgfF7PWVb5CZjtq0YtT0Y5nWOQr9/931++3Lqu8+XL",
-	"bT/48uX2OPj6+991Wg5jvk+abdbI650a18t0Ay1vpfTyrHY0Hj1sb3m2VtoBk9AjzBeqKccMMXJDomQ8",
-	"+gzGascCyStP6EoXnJfcttaRLQcbxOt2o1WNquXV+hJPBfUVuACRZtLwDDn25ygk8kNAKpXoGeKFMB3K",
-	"JKsQuevPQhE7v3yV/3PlfL1zu8P+/YH7HViu17Qga9ja80f583vTENUa/JbbN5gtNgRfg67fYlz4N0Bi",
-	"+8DpJJKo+AlNNvr0+0tm/ZanLKcbSKF1inw94V+ijEkvfPptlQcNH8aDcx4W4vzjuvSn3GxiW/tX+R3a",
-	"gcGnBIQAzCFEpFAAfNI2CQwGt15TewjYZwEoqHy1y62HzaxLBrUAjzTZ8r/m5LrfxNCh6mlDpdFCD5kb",
-	"l4e6CdYpV4P8MRUxjHzOz3t/gqk2tjnDmfcVkLXl4JsiLqmWSpCqdYrmCejmSl/HC6EDeI8dmGPxM0dc",
-	"cgAJzsxvC+9qNVzH4s0ESgE/mi/FdFGXaD+Dx44VXdX/R17T47GhMKinAg9vhg3e9K8yxSd/RuN+163t",
-	"Da+WNCB32pWamFAt8EHJuSZ7fa+PGAVUaicNib4cGkYXsKb9qCALZsKsVDia+ik4JeV/zQiSx40XKr9R",
-	"fqPd+jA1AXxIoj03yYwisnW4U+Y9D9DHDWEXMfauM0NfFfedt2coxaSz8lDCpmMIKyTxJ+WTtWGCdtdq",
-	"geuTgDLi1wWJCpI4m0us10rSia1FhCYOVEg/LluJa8xooIc45Xf9WidVCITT/etJM2kcB+oixCm6Jpv4",
-	"8ZED/a0jrunGUbSLQweuQ+JkwbkzqtSkP4OnOomCgLb7CA95v85V/zYiRI+lMEiaXsUjXjqoKSLA67R3",
-	"gVDRLmM7mKvK3ZK24EHxKF2mrneRtukaL4nooctMVYLAe6F734P/GC156COVFg5RzwXfxi2sqVamUrej",
-	"Yg76Bzbn3nZDIkF8Up1HDnFZ+d9sHDeBnuTREoRdmGDIdLBSjerOH1Z5CoXqdyRiGoZoh6U9FOjwIfSM",
-	"kEDS7ddgbR0oSZwACDTyQ9VdFYaAxsEqBrRdhNT7kbRKo4zw7upaPtIRYuVEAqOzs7Oz74cffsGv+ntv",
-	"8Aatyf/KpFFBP/QwuEoav3dmHRf3FwOvrBEna1dF/bCQgAM2f/EDCikjvcN96fMvt/oCzddp8P82RvPk",
-	"4zl0YVyRW+wTj65xqAtb23WnMqcr7anies637T2LUsJW+hVBNQX389A+h/SqXqndMh86HSofeqlJrVSW",
-	"1ts1UO3hAXfRll1VxE3O9AyNlEkp/9J3QvtpFZ+mSqEQKxyGiBEpIN8BgxKxFIkw/Z34avQIuZGsacV3",
-	"rFevHVu0nqxZfub8FTu/uM60d/X//8PRH52vf/hdY4/xRVX9B1K+fLRWkq2HzsIwK+MBGzWP2NGInCK2",
-	"Ve0b5dk0PxASRSGkD49g5WHmBRQIpFG3InoiAMnGO0ETlOZvSOKk0YfKcbZ1+klXquKj+uLkjfAbEs3Q",
-	"XL4S9dFeCiOGYrRXA24Al5GrB8SgALG5NVRQgzJAxQppTAHClnWVRUljmEjDbcziQPdkfSPK1lqEmF13",
-	"EY7RmosYTUboR/q9dckEdFZ9NbsxKpLpkTrTAnKhGE/+hiSHBmm51XFgiXp14Z+rduGflqZv2eP8pOGj",
-	"AzgRbdl32ZE8DdDhcOSoIh7V4OJPk5wQqkqrGGf7Nd8Kk4ltuPaBy87useLKL4mIz1Xen91xnFR26V60",
-	"LcwL1TYGeEPAdYMNR2XLwzcRuWFcMo7pcaerynWuDob3u6ajZ6ZRiLRBZp0Fjh7dhKOq9WfBJbesTV2v",
-	"bLOblvOA+ssDRGMp5DN2aEzXlC3nTS2fti1421lCJ/f6qpwqZAVdFBp36rueZ7qd6XwrJDYkDDVl1mvx",
-	"hytE0kjuD/vNirAz+d53r4tl0inq3T36lZnEqhze3j280Or4voDvlfWVWVbQVXmGvpFdOukG+oBzSYpK",
-	"UhgW8BTgzpjEZbKrzxX8Z5juT1bAlmUDxYMqrtBFb8/evZf/fXN+/vEcvchNWFLG78suuvjx3adP8ldg",
-	"zO2RygTc8cg/NQooZWi72YAlWEq4Gw7q4l+JmnllUzAfUFCXOfZBefF5U4EHZn4wJLyaqVBFJR3tIh6T",
-	"ktoZkkoNw2BgvWT5Bty/YWaLVp7QTV/e9c2gi5a/UMgOVppbF/3HZ/k9j4BMTlHAt8xPs7xgwlTOYlpQ",
-	"pucE1zeBSaDSKB8qL/TLOVE/bZWCT9CCBDwiyRX2atOP9Da04laDPRcb4lnbRGlXs7QFch6l9g5N057M",
-	"0sStSY8xu7w3/e/KY+DDvWLF2ndGBYKf6hEqNElueUJmrN0/omo7WZ+U0EahSLxGQjvuKLTjivapN0lH",
-	"F4zMwUiEWKxU9+01jr0VEaoCI6LieoaIv1RGpHZOHskPvp3XLj8QMZ2cWPQw62h6tD3gEDu+L3b+K671",
-	"A98hHsSJFbbCzCc+JHmrMKS69wCHIRI0JCxOPXJD66ScNb7V7g837wupTkWdHnJIG5tQ08vjPNLVCe5Z",
-	"TNfMnYokq/1bobtyQpkmiqULokvFGSKRAf3YPQT7LPDdOuCfmPa3V3EcXmWmL5URJeRsabKhdpjGxoML",
-	"IEs3N3FHJ67bRYLcEIZ8vBd2P5nZ7LA/Hk5ctzG6pH1uK3W1nzNu/UIhh9A82GqBoB9pnEQIoK9fRLCv",
-	"o/OSi867mVB9pv5Ib0cIqfnMv70iCBm1EV0udRMbCyIrjnhNmQ8nyrPMIoOUP2vcpOJSvdgkkaU8bVg3",
-	"h8/um8/dY4VUrdTEmEmwA5YtMaydwnXQt1flopHfnAKCRzgEef13TpnSdZMG3Yf0nG/oyouoLaB6ToKt",
-	"FJJqBmkSyPJhGKsvFbctu2baOfwAp46UMXswBCB5Ba1BcBb9O4f9OnUaVmZGtS2TVXffBN+vmvVTLoM/",
-	"NP75MUOZC6ORCyHPpLNJMcvArbXYnkgbGJWnLFvYhoagwjmhG76n7AKr8VoN8pjr1Z+xW9/8/QknOQ/T",
-	"gcjlsUorLmK0libBIg1AQmrxdwKF1NZwpi5lE7Dmf86OjloVs8jd2fC9TYuXchGYNDSyg1rEhnjAoJjm",
-	"AbdxD51lFHst8mD0tOQxMC03b9yW5KmUj8LqF31up/3cTvu5nXZdO+1aI7yx/dAHf3BaA1hj4O2wQBvq",
-	"XRPfaj7UqNzSRMvTbV3pVv8+T893T9NSd/okJYulSYYhUbChsUj1qyW9IQJtN7VlcgNLTX2mjv1hhetg",
-	"3iTMy5qUXPaLt5q1Oxjba+MfWLB+3HJWy4nFK9ECFwduwYhvTimq71aJLbdZYnhfycAtA4ubjw3ujwpu",
-	"gDbUefy4fmKPnn5jr+iS3EYtrdwXXZ0PRwWUw+QGWsLvcg7YQSF7sNZ/kkorG71kJ9RpTYaqUHNENgTH",
-	"wjZVvTk1je4z4rEF6EeNRwWNn3xU0MmTtJEry+AHspCJRVC3ocrB044XGsj18iL/7qDc2Gc702YUBGk5",
-	"OZyFlMFwoDB0Fluxhy9iB4tr4ne68qRf2+Dc5L6seTTYIiTw7XikVPbmrzt+QMdAQ7spcVgmKBnU6Tbq",
-	"npHRKfJyt6CclJDJxvar+HhGuHRzSlmGP5eHPRVEWs3oqVzHgoRxpSK/gHmlez5gKL6CdFv7kP5y4wqo",
-	"n4UnwlKwKdFodxE4fuV1WJJVK7CvlbPDmitYml3X3gQWMdkkvXv04FJL9w70VgXedL2rAKcH8jmBvvKq",
-	"jzaOCApJECOdt33A3q0M4OZmdH169+rHN6+vvv8vNU4rF9JTCx2afJvrHtIusJeokt+14wbjQv5JrWSu",
-	"NEw+ypuA9hFb0kUru5mSGSjbQh86KQ3gNmzZNhOtfAfaI/jp48UlWKnFUcjv35xdvLl685dP78719/BJ",
-	"bo1XZx9evXl/df7mPz+/0cuoj97Dv9OHz74/+/D64wflenxg4OqhN6nSXgz9Vv5smmbHPGDsXyHXpDZn",
-	"6OlGfNuHIpenex/gpu9eiwe0Dkp5CzX9IXYkUsnoUEOn3W8QO4qlurzYpz66AnehvmqB3swz9bStzqnf",
-	"3HrPQO2cBAe7l8ulDwC/7aCMwtmp7h3/7I58dkc+uyMPuSPLxG8jp/a84CAjsLzmAF/4RL3rQ9ncuv5O",
-	"KRRYqH4c0vS57qEPukEgI8SHGCGmRd13xUNfyicgXZXJmqRG9EcjqcFKSKcfDt1yW1mzhr1hRk4HTeRE",
-	"JoUaSuWiLRO1CUf1KUZu/bjnwskqkz7S7mEhFjo7RuVPrcykiTT/Q8EHBXwboRXfRgfSP3S6SMPkD2OZ",
-	"N9k0V1kqpv+ZajdrBkUl2z2QSjNpnEkzPGTFnKumwU3F2bcX+CVx38KLWx7tZwkmq/b6aT0PFOAyns3k",
-	"aqxLDp/AZTWw9+zM+hhsr/h66F4rapzPDDdS0QSL+b3A3rVtjlCzOhHN4iG7luPIT03WBeeWRteFlPxH",
-	"lXVX+Zz22Qku7fIcBtYJN1fVY1BKTs6KrBAL4EWMoeGYao8qYsWupJEfUIbDrC8vUQ+UpZhacu8+/En+",
-	"8fGnT+/fNDbx0lmvqdpRZOEft7HHK1tdYZOADjIOUp92Kx6SGZqTKOLRPOmAq1L2VT83v4vmAabh3EBD",
-	"/kHkp5SZcse5zgXqovkGCzFHOAa2r3r3qlbHXTQX13Qz/8K4pHD57w00QCaii+aQAjRX2SLSjI+2rAep",
-	"VgaYchFJ9ZiGUqqxTKWlXEr+Ui4h/yvPkoeYfsoGr802vqC/kFZTyuD3J+UZInqdslhZY7ZXeeyQWAFv",
-	"1ZIFq6YFJTFXrPgtlrDJd9lQ+xNe6imarQcyKIzf4CXRWK7boeMwhE8FenFOAmgQ8p1Q3uBiQ2BvG0XS",
-	"aJI/V8yAxzhM/wVfiEQIZMsic0/au9wvSSYMQzURqkJHKlC/ERyTLVXeE2hMKqm7zYrmaJXrKhAmt36K",
-	"XKVhGKLTaeQPwYYc8PL7Mee140okiH+ejlgp1PPA10m1ms4A4oFieWKFN5J0IfEP/BDQxeKa7MUMYUiB",
-	"kr8F4hfoxVwvM1eJ0AjUypfKqRFiIX/h4xjPX3ZREOK49MAXpvb9soukaoheQOqsmL88LXSTh05y84CG",
-	"BJ7UW1Y5aVA9ofOXioMCddERTvIaNf/JIPdGzcAMyCAIpoSMhiejRf9kOsJT9+T4xB+S6WCBF51ux9+q",
-	"FtapsjnpD4bGGaYbxUAPoR7e0J5umtYDFQKrQotPWIhGfgy7iaCtAsV6e9ZzTBaT45Ng4B0HeDryjsl0",
-	"NDgenCyGrjsa9xfjifUcg3H2FJlOOelpqE9YTON9TzXXuhmqc0mEgOxn0fss//fPw0si4r/89F59vSRJ",
-	"6x9Qxmad0WJ07LrHQycYTvrOuH9y4uDFMXYGwWg6XriTwMUjm/lpL7B+dbi4uqCqlA9/d5AwrSVItoxJ",
-	"3ekQqgXSyQddRANFUF00l2CYoxeceQTN5b9fQrGc0oVxqDNi69JGsvZFjl1sQGMtHTDdsJ1bKIx8q13J",
-	"hQTWynpv4ARYqBpIIL6DibyVhdmfwLv/8PTGs7JCp12p2kxVPTpUvkFqUq+wyZVpmK3Yf4h7UK1R7QAs",
-	"RoSe1BWYWCLfugf9s8/xUT7HxJb4jfocy0iR9zmqNYreRvnpc2Ljc2Ljf9/ExpT/NrpBPW45F7l8zo98",
-	"zo98zo98zo98zo/8182PNKmPz3mSv6k8yU8RX4Rk/ZCUHkYQeKSVwwx6LHo4iqg04mME1v3OBHC9kJqq",
-	"OhyGqqZwL8AfGRHsz9D521doOhofoxdzuUeoKqdxCP9QqVLz7hc290mMaTgHH72IMfPI/GUX/UgiRsJX",
-	"78DkNZ5c9GIuwSB/q84vf6nHvaEXc93BT3548ekdejGHTlbJx10030bh/GXZVwbEPXJHEiYxjJDpRFuG",
-	"+q6bBpvILYWZUAAfM0YThvPo4bCOJGVoBwM+f3UUPZk12jJx1AcLQ++m7hVJzKvmFzCR6kpv4B+OG5wE",
-	"2B8vHH/qLZzRZBo4uD8ZO8fuyeT4eHAyHbvZBpBwVjPq+gOP0Vu9b6P0Lvg2nkETxI6uK7VaPXa2KFHp",
-	"h8vLT6bX5Qv7ZULXARqjFYnIyyYmzX16P9aYkdQ1VBqvfM9OV37DrCPiA9fDUCotWYq1+tvc7Z0ly5aw",
-	"OFKjKGE4qPLHxrnXmuJwsEIMXqsAFo1LRcV1IkmT8Gt1WsvYZOpX9BZdhAR4e9Lf+poy6DW2UUvKLRTm",
-	"8rjO9OsfXjjJP1/a56+kKF051jcBB0g0M6GmnLxhSMDeDkBdkNxzAsMXkp7lpRpiL+FOuetAhUCsfkeC",
-	"pVDue2j1lABtb6B+yTuXFlzzJYpJGAo9ImYr2jcrzZBXQ8pJ5rrbmlwCmWa1gooh4GWUgyHO8tqVq9eC",
-	"cadonmEn83RSn35tgT5Kb7ZWtasAYMwVIqy5apSbmQOYz4PptJ0AkKTQqin3yQA+zX8y1NDtaMmsES5F",
-	"b6BStf8cwiR8pkZ4v074XMtiABtfMlOL9R6KqbfyUeg8m5NOpl2AaYHbd0F8bXCE1wS6FnRCuqaWBAzK",
-	"Ku8LGIVeAImYc7+XC5vDmFOzlxXBPti4HufXFBzS3N9rbLdMb69hLIfFgxX1Moe10Y0aDx0UjsV1izP7",
-	"iqbVTcWMOkUZ8pxdlfQAgQj9lB6SPnX7L42oMVweciPgucMBCwOlCvQzcypaRSoyuU5ZxSoidu/r8Ww4",
-	"mg2nPXc67I8GHa1JNXR8p2MplH+2egCGGYu42NLQd5R22n4uRm6QgD5/pV+5cLKyxpQBSVMD9ZV6pmyi",
-	"jhNNoJW/ITvX4xFew4Mei2H9MLk1hjGDtbHNaUP/T24gRqJiVUgxe5poblpEdYOZkwd6GSovsdQ0ylix",
-	"qc2sTVQ1XDtFoIItmVxr9izmBmqIvW0FgqYxFVN/JnFLVD+F0F1jfR/Y7qE08mThmuv8hGNvVdXRS1UA",
-	"cugVuSx2bs3AQDKDe0iWzOJCv25C0PM8nyea5/MbGJZzYPxMGfUeMl3G4+s1VLx2SlNkEnGm584Y9uEu",
-	"Jl7fH5NJ4JKR57lTfxi4eLRYjPwhdt2+ZAgbwuC3yqu3XagBNoXBNRbBbHZzwAVvtnZA7jVILDc7tUYr",
-	"DBbXoow5nW2FBRZkMpJ6adJb7+AMnVG5fi2FaHL05L3dBGhf63DCyJfk6v/2z777r03dMAlaW1ww8KVY",
-	"EV/SVPvhPSq7GXxSpgNbjeY8hkq8Ceq7M/j/ynw3OP5J0B+R0ThwPEKwM5oc953pYuA7fW+yGGPX7wd9",
-	"5YqENKhM3DAZvqezJ5ImgbOjo/7guOf23F5/duKeuEf/40jnXx01fNsNiWhAPb1n7dtwDyjIBVZ/+apr",
-	"jFmxwR5RA384+kUnmGU9W64z/Xo3unfUPwbpP5D5x6z0j98dorhH5tkN2yvs/fvkohpqmgli/iQfy+ma",
-	"I9tdl5w64Q7vhZ5SnkmiNsoHFBBA/cWWhnHbgRYijrZefHdftCZq3DwYSdHEGQo5v4ZIxAGrYXxfgW7F",
-	"9fvZ4TzqidbZNRMr08yp6ZbkRbhS4xyy7bV8UZVMVt51ayU+l3pvT4U3WeK57NC//XdiThbVPl+y0I4g",
-	"PwE8CyX8uczb5mIpkTy1Zq21vz8gV3qOWrz6ybCeNsUZyrPGeEx8NQMyKec5RVyVzOE48dIWRN9yS30C",
-	"gXJArmmv3+/9XXlWxQpH2XlmMY6WRCJhEqQt3VdmNZuWlHyteYA1ZFFU1PUuqmahQbPpBff30ENckINO",
-	"Dsih0EepGGW9jPC64RahE6x1TO+7WCjFspu3lkCK5oeOwzUd1hWr8eaTKTBpbA0cZEH1NTgtpHD/UBnM",
-	"w4td6gr9agpfaknwnHg88lvB8ldk0E9Brzb2buXI/adVF59VvV9d1fvXUc2KwLPv+wDlJlN9foOUW017",
-	"FaVfjyyW+qrk0lXEIe1EF1A1NQuthVJvHy3GJKV/Gx4yfDwPGf2Tecj4t8lDTuqq1UxgNm33bqswbB8i",
-	"mtzn0LdyGIuHw1BNP4+5mmihFV9IDQNsMFWlWVTNxsE1ZajQhmR45sHa7mnHvyZnnT6Gs6ZWSArQJ+G3",
-	"nyFkU5h821CRKLxeZ/Y0z45tCn0X8ahZ+XfRkCudW4mXt3qAS1sLbYeFylGCPAxDLekkBM/MEEuMt4Kh",
-	"Bj0COrOpO5kcgytY9TjQkJJ/R0TSW7IJj2+ZIlnIYxTQagbaHcym3Q5lYOcQoT6HRgmzSbejx9l0Zn13",
-	"0u3o4S3wk+1t8p3b7dyqlaToUEXRV/A+9ZLEp6zm+zk3Er256UBhei6IFR6MJ51ZhwwXrjcaDaYngdf3",
-	"+qMpDhbByDuZTifBYjoYDY4xGfXJaDKaLqbDkYdH0/F02l8cn4wHi5PxWGc0y00PyqimAddaFKQgrovQ",
-	"TO7zwK/7LUi/5FaayQsp3F+pZ3LC4rgE+MruAmBWCZQbthkR7LekimkuHGO4Z3LF/U43f9/aKvk7jMdO",
-	"e3AYlDrUmpKnDUsall/oB0oy1eDZXdFhjZ3g691kVO+HNj2C6vo3QOUw9dvarCelKUUm5JPBqGT/XY3J",
-	"KWgyOJogltlsATu+VjK0hJ23bovYRgmGB6Ita/XQE/oc7Z3oKkdPKQacNjVJJqUjwSFP9VSyaZiAPtcr",
-	"qWYUiG3XCxL1XrZpQ5VU9RgA1Y5wzyh9YkO8RAbmprm3KkZ7ymDA0NqLL22DpY/YrRxQpLDyAt80wMhG",
-	"chabkW7FIv1sRb4Wrv3R8OS3JVyLJurIcSdOv3/pHs8Gg5nb/6skfeXqSqaoA+GrmokGsrmfS0SNV5hd",
-	"oz3fQrUUFeRKw8a1SPAIfGVK7ub6+SbhY2cSuMQ59jzXmfrDwCmEkIXHlf4ffguFALaisjMS9aDb2eGI",
-	"SYEoAVQuLK+qDf8ZMsv1bMB0el7ThkMHFHypbyR6SqmpdaIpQq8JVZnORUweIsGzWk3BupeYjcgt9uJw",
-	"X8jsVmhkmuQIXVDNyA3MEWUgP+onxUGde15Rsvvzk8NSAdOgD4+jfSqVCgqN896JBLjS0nFiqqrnKnkp",
-	"EKwhxqoDMo4Y2ZEIaVxTZUai/pzj+5Su7blmkcoal9fhS/RuXP3yGpsu/JWBrUlzZdO8Pu1mBVkXqtqg",
-	"jQ12nFM3i46o8hhwFWWB+eHwxc5IA8oE9UnW4v8mOuukLiM+I7PnCYedHwxT5Rhwcc3vk6ZxgFa6ddyC",
-	"xDuiSz422LsmsZBkG1LWOqQCFctPo4ZDn4ZEWlQiTwiNJCR3lfz6FCpNJKthSLf0UmxJcGkrS/QKqWSD",
-	"Gvt5hCISR7Q1X4QmBblu9JUqYdvuolrAFVecq95nV5yF+/lMZzcmo2flqYRpj4aZr4p2THxMhXjVpQNU",
-	"sqitBGlm9Xo7a5Azj9oJnocYUycNhr62Dvx9M/sMGkSk6sKDUt2nVfUg3YxmnOJetqrZSJLuo+xChYEW",
-	"+9CQYyJYCjw+z34ygMgJSasKv2UPqKUit8TbgiFjGADCS0yZiBFGXsi3FQq80k3hB4BWw1qlGVoPZZTm",
-	"q0hHjVQsxigzyT7NB5k2XCHOTJ8w/aV4TLw481xW/6zSMutQ1rRWBDan+EJrt7GkthQuNnKDb3Utn5m8",
-	"ngxWrqLF5h1WBo9UqMb35XtqbxJyZiAIbdkz7W2fLcJKi/C/he1XxORnW/DZFny2BZ9twaewBZ9tt2fb",
-	"7dl2+/ey3f49LbZ8CtD5lulEuoJoTU2juhj38L5gM1UIzlYDBXMW1wMmdkLnE214q3mdGldrcgFtanUK",
-	"Aj1xze/MjuX93Ma6Xhol93hQvazLg/s56doCbWxQzPl1MbJXrYYULqsidcrAA2wircUS5mc7u9AY+RRy",
-	"BmoSyQwSlLPnasYiAMRsTMTsqsi1TlMhzniMPl++dU6kWhgRaGrpo8Ueff7D27dvXx9uyaGjkbdx9krb",
-	"0MiFKRrKSfyME6BOoY22jEFnIhWvhYlh+vPvBII+2fX637QBI/5OIOqfosJQjofkQdn5X+JWyEEwS/iF",
-	"/LQsCZeM+m4n070vBWOFb+lbFF/Z55BEW6bnPf7LuJoO1VDV5qamv0wO37BI6nzLDrZTgAUP1kKl8ufZ",
-	"1fPs6nkO8z+7dp5dO8+unWfXzrNr59m18+zaeXbtPCAYr/TpX9FsynSveFa0/1sp2k9ofrZs05HajQft",
-	"0KZtOWDGkrU9uZlYoJyJ0Nkwb19mWygmjQ/lNszkmnKLBXu/vZ9prBpaQ5XlBntkhnKrPrr5XjpLx9ar",
-	"mkfkO5Gc1z52veGU9cI16DabyQaqbuDMv5FAEmRt1bcvjfGCpb5tuZmZnqIIYwzUlzBREc31iIo5qK9m",
-	"az30UZo/Sx76aI1FTKIZmkO3wOJT6cR69YLypIPiiL8HYEVmNssDbznby/ERiJId/5S/gfcE3xCp6CqB",
-	"LjbEEzqbSKlD5lGA3wa6LnNBEvhxRlT1rmpO88A9jus6Sf6Er0miqW1ZSIQwJr1SyVU5KmA6LPGIjUwK",
-	"VPVgerE1qWwyEi7tTGm2bRpVHhgEaiW/8zoGUU95vd8iOQyfyeFfkxwOiI9ughtWQfIvFzx8Dhb+ywYL",
-	"E3z79UwuhabE3jHw0dj4dFp9us+mQk0R7iGdPln3sFIPv2xWX5q5mhReCp/tFZNpjsI34Ai1KeV1NJyL",
-	"PcPk+5tcu+MMUT66gik3Safhxaaep4PcoEExRYZIa7qYXCjD/CyOsbcylkVTZMCZpyrq0zNjyJJK9ZF/",
-	"PB273sIZn0yIM3KPiTPFXuCMF/3J9GQwxsH05AhM6yP3KH2HOHIhgL4A3Wmzj1echXy5VII2Vzjet0W6",
-	"Mge0TkGJkYcZWhAUkNhbEf9gnyW9lcohLduNVGBoLLQH2OMhZwf7Qh2sgJ9Tf55tM/Qk2QxJPbo6VDcL",
-	"sBq80fMl2iCNwgKnTQME4z0Cl/as400DNziZjp1gMT1xRotp35lOg7HTD3x3MD0mg+HEL6sOmfe2HFKb",
-	"f32rtlhF9pxdqZvZUg2IX+MGvVCtRJl4Hn+rRPo1ha1vThnFNMAwxUKnh2AaKjehChuA3JdLGIly7Lgn",
-	"0KzuZDYczcYnveHkeDAAwSJ/BsrebNybuOPhifKOquU0MjU5ZydDlgqoyRmkBSBiHMX6RdkdSRnXn4E3",
-	"PP3J1Zp6EVfdqTqz6WA6HPVTWZE4beVHfFOx6GDmDrK/yK85Ho6OB/2snJSA1q7Kv90BRLcRASDA1wpQ",
-	"2mvbt4Mt8SVn1s216YNPsU1HyiFkU3WnJJZqohijewseNYoG6tdA1s7Xik4krTd9SURsywOqaqbTdu26",
-	"hQdVHAfgksZZ0sN1c/dTw4feU3bdjtO36nHzGNb+hFFR6AOzrWw+E0cEr3vtmtoUbkQ/UM/0m5SOZnn+",
-	"b5VrFjhBus3afo6MQyNrqY4JvNc2fONMaUilUOdv3ezMQKvVg+P7FLbVTglAHbDFIZrgH+x6kN5DcdEL",
-	"1dtQZWGJ7TrXdPI7ZHogZpNsVD+mokNK32vrFsOtNaGBJQlSDxNTT6qdmItLLiIDhW4GfWoo55K08zV8",
-	"W2lYMk/N21ojWDPD0IJCFSlMrvLFZvLbADWv6WbTOkNl2AxbwUem3aw02xe1grQrcNYAvzVxZwzs5oia",
-	"tuxSKnsC0W5GVzPXmgHDARRtyeD/xfTNku1VY86qLH3dL659ck0WGPY2yjCkVLeD7bUtuakC5F0537V5",
-	"P4BJzjtUn6GV3kqLvrDj+8rbetTGjw8lSH0T30RCeNTPTkXO3HwWTpV3VgUSG6U2kiKWOciSmarYiK13",
-	"bdE0vwaps6Y6/HcbH906cYQ9ssDe9am3wpEg8R+3cXCSiRKa7+V56C+kM+uPJy4MFysKIWlGbGPSU/EQ",
-	"YYRSt6OygNIsGw2ykoe2785ct9cfDEfjyV8zbt2kc23MN9aH+r3xX2HyAqTDdHY8uiaR43aexjhsZhUe",
-	"Vwysv9SoCaVBCItMMRLaRTwmiMZdPUF9jfcwjZrtk4netZYDs48/UcwNIpt61rLFMjmcNt9vlKUq8Vsd",
-	"SudrqqnvPEA0zuaspg25peBvmKraoNOKRiWrIkxjBF8TvzA43VyAjpxJtb8ybteWf5uAZ+NseeOS/2rh",
-	"xdUHI8wnFYHALuLRNzvl+N4Q2t2DGswX48lm5G+ezxpq1+/Kew1StKzipa/SooXmHDWXICvQCt8QTZc6",
-	"Gv2Cp5Fpqc0S7K1MNm1XTSjnkeLINBZIb/JlgSt/45zKPL8zL7tr1yDZbK39IIfMQVo9bMzDB1iHD9PQ",
-	"JXdLANrqSRjkd/uwt0rquX0AbC2ONqNI3xrpKKHXNbIy3WDuUtIzdw1uVNHQrxdFT33FzxrLEwb923l8",
-	"ra5em37cINgPFueDq0kxQ3hJWIwisuERqAmp64Bv5GfSrN2DmDND9kwWzmYL82Yl/4WkEzPkDDx8UhC+",
-	"mIs9i1ckpt68yJrhtcanCX+ouGHAuZP8qb+5WkZ8u8n9+Kr6xxG5Ybwz6/Snx5n6BsjOx4JclXL04FMz",
-	"yP1rt3oC/WQ2PpkNh73jych1XThOHOHsowGMzkhTHTrHi743wUPiuMFk4Izwse+cBC5xBt4Uj/zxYkKO",
-	"5SYpJNdHJCARYR5Jo3kB55JyjhY4Sn6mBm8rALx+c/b6+zdv3l6dDEfjvjucqrKMzTa+gpbnuqA6yeTr",
-	"4Gi9CqAEna5xtIfNXylqNsXXmS/SrLakMhtmmrQZvV8xOV+n/m/wXmqyikXLW5MnlYLGIE6+BjyDkmoT",
-	"Q3+Mp4vxwDnxRkNnRFzPwa43dMZ4GLjelBwv+n3j5REb4tkSV/KD+Eduz4X/M3OiJ0EwXky8sTPsB64z",
-	"CvrEOQmOPWfcX7h4uDjBo8UgZYliza9h+kwZ5rCJzIHhb2/tq7lY0ZZ0vt4bKzzhbp/OLi7evJbCBGbR",
-	"pOgrb6Rscy1r8zyUvtlmXJJt0H62tC6l3JJv8NO772A8JBIbEobaxjqs+y65o0H5w36zIuxMvuHd66IC",
-	"k2MMLfwn0/ssB6kaQ4C0MWe2LvVMdSByI1l566hFjjW12K7UDzOl3C0MtoG0WvMcr25+/Og+zwlbZmTX",
-	"VtzmUzubWWs6/eSSFis6B3KnOc6bbtW2kWa4rNr/hC3KTTPDkuT+bJXM5clH2fldOStZpZkzPQOuiB7p",
-	"4ScPm+BWEjB3lnc0g1S6XEYQHXB1ZkWSPUULJp1xJnhITEExFa1gVO29GReS2Rs/CXXIFknZZonBfaVM",
-	"vXtM41mo8c/K4zYYMc2nztf3AShL6geizjgv1+uyOLWGucY+ZO8tiIe3giDGC+pqfa+BgUnGKOkNLdPE",
-	"cupDC2/ThngfA1Ozl2Ni/aKgv6t3dhWlfxsUHFcHvgpwKVN2fpclZMgoABmxmhd3eVmt/7IovTZSq6Kd",
-	"gmQrwScny/LiIsMLcgSUUkT2vrMF0inuFjo/ZdibliL1llpbc1+l9GRLjp+Np2fj6dl4eqTx9NU+Mq1t",
-	"WXbGA9PEp5OsX8UjLoycae7LOdO5HhzKH5QLR6Obze2SZwkaKIcIuHS/hEnxk5SLtLnuNb69ShvODZvc",
-	"/yaiPKLxvjMbuw+jpX9syZZcxXGYDk+euKMTU+x/CLm6nTiiyyWJNKAUSh0GlN1Gf6Dlmt7Vg3qCuE9t",
-	"jIF5lyBCXddUUIQfMns6hyqtLOB+ti681j55kHWgjQONle129gjlXcLRgsp3rfsOFZH+gVr9cY4ymvJM",
-	"9cCPlPm1CNu/zxPa4xH22KoM5/RArXnm4JPTGvP6bEKTGTikRJHBkQIy266xoFhmjl4nLR6kT0LVdqpN",
-	"PsuEX1MmVKge+k5aKB6gLDRSO9TadWiUmKrtlA+TdQN9ADKFykkCSEbvhC+kVX+guvw3plXWVao/kiGN",
-	"HiYWD4q1wUPF2vDpRIPd8WAM+5Sf5nhe7t116PoJx96qqokkCX0h9WHJyJZFbEu4FODzPTRoyKJ5/4DK",
-	"VswODPfKLaU6CK6oQPBT7b6kAmG2P9xfolXyU1YRtG0n21FIIA6EKAgyj52CG1VujdyQaG8+76EzVd+a",
-	"Nv4RIRYrhEPB0VoCnAjVcjii4nqGiL8kKMbXRCAwUI/kB7mGnW16auQ6u6guXBWKwTivduYh8JoEeBvG",
-	"SILxcNPVooJZTlTiQaxyvqhAK8x84kPvE+Bv+t4DHIZI0JCwuIfM+4fWFLs1vtXNQNymnUGmGYIvpEGD",
-	"O8NEqzIm3zfp+5LFdB3OoCJp9vKt0H1Y0LMLF0SXK+jdG4kM6MfuIdhnge8eytCy6ttlRAk5W0o8WWMp",
-	"6GicDJxb5vBCaxhIkBvCkI/39vaQyWaH/fFw4rqN0QXMvCILr+h6som48lJRtkTXCseVG+EUXZNNDC1p",
-	"4RzyHz30IzVcjkA6KooI9vWEeCk35139x1aQCHqGqZZiejtC7Hjkz+0xrnqZor91xDXdOHyjlBNnwyUA",
-	"onKgrGCVWBBZccRrynw4UZ5lFhmk/FnjRsQF6yblacMD2Zp2WZdECGxVi5AhCXnpKjuSIV0XqgciiFM0",
-	"T5PS9G3oxLS5bnwN+a35vsJPmPGWCF7zdInpy1N6WFfntTFi9EN/M5lmHbtenayd3F62heyZ81fs/OI6",
-	"096V8/UPv7Nt8KB2rd5g1VYyuFAujQS8KmFf9iqo7pUqGJYXsOSh76imfXnY6u9LW/8ziSR5v1pxquK+",
-	"rdyKN+ppI2ACvo0UVhkesAi3ZBNRJtFNZZjrLRVULlDbb/o9aCFA2bWyPFeKiFZxvBGzo6MQL3rmcR4t",
-	"j276R8oHLk9EwgA05zXxKQZWADd5g8Otbgq0UJ5yvNmE1IOMuSPdBtvcX+abG+b3+IYwEWPvuidCutnh",
-	"/R/k70/1of8odwuWWuJPfvX5/PzNh8uqMuVasapP3dC209f2nrLrQ9XmBYA0s0f0+j/JZy/h0ZJV0iAy",
-	"aS+pS4KF6sj5HdpoRG/mNfe2jfrUlPmgrx+FruSMGLwtIKH+9InxEd9eJQt31Iq5K3kSzHRu+oCc6pWU",
-	"lV6Zlv3FIFUTZwQY1AMwqPvjS5jYAkNbynZtBjwNUOcdC3iJF5olam4ZnnsoH8ICXZO9iDkjeBuvumjJ",
-	"NysSwbwaEG0LHC2oh5kXUpUngH1dZP5tmNFv7PINgzp8+78VDja5L0DRpuaspJIvYgS1fRnarjWRC3yx",
-	"zaYTtnioCi13Gbadh3zXauPDHOMt9O7Xtyt17IvPnz59PL9883qOeITmr998On/z6gz+1rI6pCLuorli",
-	"B8mneg86M9OwzYPVbwk2VTRBoCIh0RCLWLtd/C46f/sKDYfDqXz/58tXvfpZ2LXSJAvrPM6k+2stcwA9",
-	"23Ij+Q6lc5tDZwGZYTStWUqRKtUCJbWRIbwQPNzGBH0+f3cQoSJbL7O5fKNEJY+HIfFiaBotcUn9bEH8",
-	"xX5+sJOF+tLeudKnGMnv0YKspJqrsJJd99q1k4B0HgBE7T2Kh+gNEedx1eV5oDIrHv5vpr5+7ZrTXenT",
-	"dDpdI7yL+3qis3cPPpM8kGJkk8d87on02Qz2ppCDcqZVvA6brCfBije0p4Ffs2zpQjDt6afzVzGEq/hX",
-	"VhdsYRBDH+1kq7ZE66K+9yX0rOgpBGONDgqvLF63so7+rIigUC1c4E8GDMU9Z95bw7dSTaOtEMrw19h4",
-	"8xI1mYkdiQSiRQvoKZGriA8LayNuyWU3IaYss+FetY/lgCQBrzONpbbBfB5BsOJwg+OFzuqUP2pyF+IB",
-	"kkSqW1InSDcr0Jb5Op95xyM/vaZKpwlaYVG0WX8FAVEwA/Ubn0plLtmIav2ai/hzsoMHXoKhvK71CnTI",
-	"S1mIPEAfN4RB518Ucn4N9ea9ztNARRnJDwfIz2Sx4vy6jV+0JgMXmLkOpf8B/sgEXxf7zqyz2NLQd8Re",
-	"xGTdKUK4nN8BxVBXRnZ1zt9cfH5/eXVx+fH8zeuOSukF5/ydDnJ3PBefuP0BcSZB33dG3vHCOVn0h84k",
-	"GASjhetNfdUyMAozAtqjiXz2+PpIAkQcaYzuPEl0/o08Rzk2f3yfB89dfTJYDlp39fMCGuXMQZQzC+KH",
-	"JP2pceX6HhrCQ6PdW/XYU+Qr6NKflp5ElVGfBUFylmyGVRbwhWyCzPXV0NfbBD62Wamq5A9G6AjC4lO0",
-	"JuuFFK/ATeTHIQliiAn7HLp/MBxFfFfg5O3zk8rl6bUpg80rQsrFJ6UJfPrQSmaRMMz2PuoirgJoZqgH",
-	"+FxVREBUhv+HgxbR/4F7oBNq1VW2zYXbqcfsYwX+3XlnWfin4Ggo6IyEOiTkkoVryPBXzOgp8OriVNYI",
-	"bQjXUawMCvfdTFKKvV/PE2SljMps3xK+1gRqqE6pnGnYWg+qtRHiZNSCEMe1hPikomWYyolyo60VFzFa",
-	"b0WMFkTnM+kqwe9Ui6tyxkkp5SQT9QX6+J+zo6ODDX4LyHrf7QjibSMa7y/kkbSeuo1Xl/yaMKuz7uzT",
-	"OxTLb9Xc6R91BEN/hgWa/8U528YrB5aYoS9b1x168C38k8x1yyO8T5XV74RWYYWUSibKQeUrVwT7ICJ1",
-	"AmR29ay1QH8koEAtCI5s4i+3dblNuQyP6C9gYszQ9/CcZbs9GNQooSMxXK2evFeCXr717ztg1Orrt0aW",
-	"/cfPl52ysfsfFx8/oB1Z6L28OL8YjCcv05pqL8R0LdB8K0h0Jc0e6muY8R0jUVelPZDbzbyLBF0y4qtn",
-	"Mbom+9Qwgx9LIwxFZElFTHQz34NnifCuyfVbYFh31z+SiJHw1bsWV51b3XbX8vQ41o1qS1vVfeXyIEph",
-	"IaE1k9j6absIqef8SPY6o+QvzoVZeF6Dh+lz5b3dQ08rFRz0OIuxF2fmTF5omVUUcEsar7YLEG7GQxHi",
-	"RdY8KLSlUF+gTUQ2OCICrbG3ooyILuT2iWSsmegi7YcUWu0Rah43ZnvT7U0e3fha/rElAloz6znJ8Yqs",
-	"e1/YO8iLxteqb9+ORpBNtcaKdSttQatZIV5Ivh0R7MMbukjwFDcNBsQrstcN03h0jbZMx1p6X9gX9vvf",
-	"X64iAtgjVCZnxi30+98rOsBhiCLVUM20u5CiUSOkygojAb1F86Ob/tH/+z//V6Nk8ine0KObfs+F776w",
-	"F6+jvc+965fQJYhx80OpHIdhF+2gdH9+5nlkE89QzkvxYY68Fedm3vRN3wxo87W4fGGI4GXvCzsnG1C4",
-	"VFaqfgajOMIUunSoZNW1mv2GfBromlB1bjMOTid1oYj4NCJenMBOtTNWc0h//3ul8W6wpIF04rdueDS/",
-	"dXBIsSBi3kPzH96cvZ7DfQh1Wrn8/E9vLufI5xK15h8/Xb77+OFinqAL0Nb8LAz5bq5f/wb8EiSKePT7",
-	"38MQI6lVg9zpovmniC9Csp5D21tBMkZIihtyx2GorlVjlocZRMF76AwpelQoBXl+HIU4Wip9AfZliH40",
-	"7H9h4EjcAwRO1cw+/WCAo/Rh3QFRfcM4+uHy8lPXsI6QKsNAeQBjchujF6NhXz4yct2XaEECnnZ/YMrp",
-	"LxfyQi6Se/kB9g1pzMp3ozb7+98DLzonQHrOOz/hRR+N4yv35YsE3SncY7zjSYMX8bL7hc0T4eqcfXrn",
-	"aB/OvIvmf8bRXv73L84rzmLCYudyvyHOR+AqYoYYF4wGwVwLGvOjN8zjPmXLeVoMod1OWFzrZltmKDTl",
-	"rPeFnWn04AHSVPWdSKlTXmcU7eU+9LfygHMpV3YkDIFC4LxowX0KzA26nKaDp9XFLH+hG3kHv4jYRy/K",
-	"232pAf/zisMSPofmXworYUDeYi9JYEOiNYWti/ks7dOYfqwanvCQaBYHfIvGEhk3PKTeXnVJ0clkSdeH",
-	"PQwHgFmSOyqIoY/bmDB4Gdx89vVzRbT6dTuzYHYjUi3XFjtLIYoYIZAjeev4FEtuP8+QzxemaC3ayhPA",
-	"+SR1Kr4T8iVlUO0ScEnGahXDFVCwjdQsTByv1FcL7u9nelrAHGEEfdIM5UCmChYIf2F6noB8RxJ2gpcr",
-	"mwS+WBImT8CBKsI9rB+RcA7MiWU6GK34Ok2PUjvc+jRWOGNkC3wkD2Qaaap71EmeaupvSD3CRHb089kG",
-	"eyviDHpls3O32/UwfA0hNf2sOHr/7tWbDxdv4BmpW9M4zAv3XKgKFoZzOdr3bdbX4v3/Y+9dmNvIrXXR",
-	"v4LDc0/Zzm1SpF62pErV1diejJOxrS3JmWQPfU2wGyQRNQGmgRbNePu/n8JaQL/YTTaphyVNV6UyltQP",
-	"AA2s9/q+DhfXNOTBDly3vuTFJudax629TrezB+h6egIW/I75vzErgbfNWtxJvp8rXxpR5KWlkRGQNfxk",
-	"C5DSi1Ua74dPl70Bvn62oslc0RfZqiazMTwylHpi7jRi2OybDvlgNq4RuLAPTwglfsQCJjSnUITPxwK4",
-	"KEimTpgrstftwigyeDpk8KtEfYyaqFRT/0tJ0TabKVVhu91uaoHn9hl5HkR0pNtCas3FeEKn7eT+dnfv",
-	"RSe1BpLU7KAv3IMpUVOjx2Z0zDoE+MEHEF1xmcwBeQ6ogxFTRr0TZNF/gXsZHmJmtmunmooGeAhu50QC",
-	"vDMbZsz03122zmyKiE6ZxrY+cGzl/O10pheQmEjo8fPGs7qyCLbwEkc2i0QeEOEHUwDCg1PwQ8lzt1eI",
-	"T8MQJAlOswCW2HL29L9jFi1Sczq3JM5LoSXB4e9ezUkk8GeYNsnsZZdoqzeolYP5DPgVMylsUfZut+tM",
-	"flf8WcxwAbpumsSEVxy3uh1zigN2vb/XGe/uBj16dAguTvLqVYGIn+Apxuko3ebm9noP+kVOWVK6Cl7M",
-	"8qLCkBOs6NxZMauKhhmsxmuQqUYjRzKserW9fgcudtd+91pvL+l43T1wzXev5SqfVl2LxXtmSnu1PlK9",
-	"BcuW7Hy37LdYnZH9zi30jP/Xm4+vL/959paYC9BDti6z0R34C6s+8Pc7mT+s3IelH8rJ7Nv8Ks68urBx",
-	"o/YZmD5rH4O3ubvsTXf2lb3WORuxKGJRzfG5y93AcJvsV92WnPmdD1K/lwEfcQbtMfu4tVbf8xMNrGkL",
-	"t+werb/lUsr3VCzsbSoXusN2bRVPpzRatI5bZi9mXeWkv+H07F0GOzhR+9BoApZJ6zit8/jutczqhHry",
-	"n0prwu5VW4AZ8msmmFLEnzD/Co28SBqji0ypoGMWqQ55p4mWMbReCsZTjDRtXCdhZUrAFRTWLem1X2BA",
-	"rZsK3aRmCGP9NUUjvrvirLmZWrXfeSib4YJmQoJukOZLqbVbYWIn7LV2pkxHHLv5a2wEsGCY9SzGNB4z",
-	"5QxF8JoxZmR25Vkkp0xPWKxKP/d7+9q13xukLvjlebFrTesvkV2qL4Ah/i150Z/76a7qtzzcF3/umzf0",
-	"W9/J3uYy1839wWyAc+OL5RIMbohrN4D76mYH5AoJ620DZxTYAMrAoqUPHJmJMRQhcmVUTICeNIRoxgzc",
-	"ZtvvQJ6//nh+8aJ0gxh35vTs3V8vPn64sVAo+lM5wbAKgriYVPm+qqnnx1hIj1md2Q3MVeqRUUXsJ1+9",
-	"ge0nbbsav2QXLygaaBvs4iwYSMS1ZuLu9/U/T9//utm+dhNLRaCd8jFxUYINBVqzcW9349pvWm/jwuc0",
-	"GxfyKHUNMXMxL1hikAob0pAKH+ywy8ToSgIVkIxTZMrHLkBLI/P9EaJ4aY+eu7c8RHPMRl+BmtX8837V",
-	"sdc66O6tv++CRdfcZ58EvaYcq53WmXLzZVzhZI5rd1WyL2BLXfc2ixIm4bCVUcEXKOzGUgbZGN6chyEJ",
-	"pAdhWsgoAdORDJk6SQBaMC3DXOyMcEX2u72U5OyK5TsmIcjLBSbO1BWhY8pFh9QN+S1HL1YG07bb5htF",
-	"ETKRl3uJ5NjP95BiOfcp8Lu99bd8EtRWIbj31DjYP8toyIOACbzjsNZscNeiFPhBgicRNW9sqiY5/b21",
-	"MQQjZtIUVRpJ6Bip01qOMFgZtEMhLdOGohFVO9KApfF4k0cEg8ZUaD/wEnGiJ4xH4HGqDjkNplxwpW2e",
-	"yYgMPOjmJ8WYLQCVI5uVxeqZ50a6EM0EFfq4L2ANoIbU/AIfMoIqtRce3gdpMBaqzPNSk9COHh5dJmvM",
-	"tE5hOS5xNZai92XIL3BpAtaFD88Ft6kQFfFtuDhnEq6GOcoijfz//f7Xbrfd73/tjfr9ry9Hn//0/5Q1",
-	"r9QZNK5nftQhHbZpxbjx+gcwcIekkw57xiJsYykbt7m8VdfAyewEBN9ZHtLAOKADEjJ6zWyxz4S5MSYF",
-	"3RG7llcsMEKefZ1xWwaWDNmiW5YMN1YWfSEdsK1kSbG484WfMMaySaX7eOd1HCkZtWpc+SufcuQauDPF",
-	"m1lkG8L/vlywB55bIm46jbq5bXUDEeuksjAbmELtUKJd7LeQc2zek6pEabwHi9GW8+c1iL2dvNMKY5Lc",
-	"hiiT6iFbZYX1XkaiQ+x6yKBOwjr+4XzgEUpCBilQ42YZqxZgkKB05svAIxMZBors7r3qi4iKQE7J0Fxk",
-	"/s5EoFxxEXhqKp6mdXKK+RHTRPlUCGOuXgk5B/6QBRn0+0MVzn+Po1B9/vJ7t32EuE+fv+0ffu/3h4My",
-	"7YL1/ZkN38Kidqb0TzJY3NqR+sDm2Zd8zxfPG2nzfelA927t7RabdGkEJTCv5o9e2oVptsFt2ryuDmFt",
-	"xspdB+N8yIKlnlX+s4xFcANJ1K0hiV5LMQo59lvs92rM5AzBAy+l/JVGY3xR76DOsql4hvQ8uabQHysv",
-	"jWAjNFOMXSExoRTKCctWlQydR1yzrIWeN8nL7PSdb/DfLzz4jmI3ZLqkCPst1CBXy18QmWMpgxMbDpgT",
-	"pekCf4/0Yr6MApC8UFY2ihULCNVECp8REM1GkFrGcotnaSQklNuRiIEYUR3yNjHOp3TRF2gSZa0lV7UH",
-	"BcSuzJ7QrNcA5ah43RQDaAAPA9fYmngjqyV0dVijq0wQ45+KgjgnD/cr+ODhJbAS+PRWIzG2kRg/9PCe",
-	"4967teNrTaDyQF712Uv95ET5EXs5FXh80AeGKNy+R4axxYBd4UmXBopX7vQ7MeVXqvzm0DyEM0CDOidg",
-	"lcm/KjICFRnQnkN4YBFl0dwTSfDZ2Xup767l1Zdu769v9v9++Nt//WPvnwf//fL06Kfe6703B29f/ux8",
-	"+hmFChQXirB6sFU0crNecyb8YN6BBvsvf/3b+w9n7cu/t//787fdw+9lQYjP5Up5nU7eiaSm2rKr/zGW",
-	"qdwDtILv2CYPqKsCd10emX6A1Biwv8X2h5Bhm5LTvVqxcGQ8N0JHGrxEIq9ZFNJZ6rm5DhafCmMKTOU1",
-	"C7DYeWH+A7ZDX6RDgXIcQhVibtPs+4BiglEBfFjmus1c1jLrA7bG3buBmTecm1daD6fx/Rrfr/H9bqQ6",
-	"ZyH178v9a0fJ2bUqBxgTKvM0P0dySi7O3qF/lCUSySRBMHzvGXHIg055GgRfUycBYl/iROFUFgh5WlKE",
-	"XLCKkLy5vH5I3rzqvbmjKj9QSShRSMlYyp6yEWW4ZKrTG/WyFWVELktZlt2KceSJwTYaSr24/voLz+iY",
-	"uXTBnWYBzFTXx/9xOQt6YpOi9H+0L6WmYfu1jHHIq26CS/HKB68dHo0HkpbWfEuQIn7/bLZiinqAP2dQ",
-	"MH7//H25wJ46CeUkr8UzsrLXNmCagzHjy7LXbqVibtw+NCdrd745nuOVsbZU8v4sozGDFIMlGHdtmVBj",
-	"MyKxYh3y24SHQEeO+Qng20i5zThTliPIxdywk7p71CkJZxkD99QSYa8PZGEsbwxlZY3R81jCV7dycM5h",
-	"qyQb84aHJzFc1lgiv9k+aTwMXHlJFR1ucbQP0N0DT9CdivJoVvlGv2VlVOW4IPtSc24e+THA6NdtHAKn",
-	"QQp28hrDCvbYuzdgVc3KgcrS84OmZFGZDPDYDAjomrmMruxJS3QK1+SKsVnJMcLm9vQk3UH0wTwbIdhq",
-	"JaCb49v4+g/G178VIfMmolAajXvOA9inqbH4sNqXXoH1Z01ChSOplkVY9tUGQOhy2OYygQVly/ae37NN",
-	"evnq5q/t+XzeNj5vO45CJnwZsKAkAVDU+7N4pd4/dSJL0YVKNLvR/xSTXkrTSJvVmE8YBrwxfAsYVArB",
-	"GswCDaYyYANCIbZQgF2RERkjDgymrssTvog5ducC7xxeFGVCig9O7t1mvHf9KwEThM2LLvuTi842Avgh",
-	"Wnl46mtYeg9JujphtRSWqIxKmPMS6SFDkPIbGKKlKbxUngNkloNzChlVkFADDte5ICHEJNGL0ywMMYuG",
-	"UgAbiKTAqMYEMm1KW4fP/AkdQcQx05IoLWfLVqtiIvglmerdiPH0+fcsvpMXI2hbmVT9Rc6za680FYFq",
-	"jNlGlt69LP0bYzPcdorQkF8/dEs1F0ntRDF0RlRIzxn3r+5WcP4CWLCpOERIXq65GBcDvwvjDTiGQkdU",
-	"DoipAqoTzK/NrR6awSMjfQG9zCatPEwyeY6+HevDIobfzusLBOOi+DFPiJC2VBNHBrEErh1OmnmTYykf",
-	"JDlEGADWiEI1xWkuNGGku5A6C/SLFWwIBzeRIYJYhlzpLGogegqahyGJYmGs/0lClG+cAjqjPqwF9Hkh",
-	"+Kpt9MKACMwI1AfXFsSNWE1T5hSYz/4xXffWpiGcdwGbzqRmwl8A4vDnu1FImSGemY1aWsJxe2rIvIMF",
-	"2XWpquAo7tuklgO+g/U1yutoHVYgfkQtkemi6CWcMx0t2qcjiwi/Gj1KRwu8sinkaPTh3evDU4WoDnMZ",
-	"XT1eVYjlKTUhLXwZQYnifCJJwG2mJknZzKkiAfN5wIJ8O/CxC+dk+4UBshS4ymLs0bV1jw4THVWSYNqs",
-	"r+dyoH3hYKQ8AllYZOWyAKTJo9J2ANUh5+ZWGtoy6SjggkYLuBQYeKAMI0gAlRfElwBzzv0rqKCxkgpi",
-	"U3lMVAGRPAEcDHZYzxSiqVZ1FsNy16moYUJHnK3qcg2Y4MBWVFY4AmQeVSUjy3wdt9ab674OauQ5NIeE",
-	"oZwzBKu0X3GDiZgNtQRHykQ8hUIrfDTwO8AzPtcdZ255GaG+Nic5qRhaRietbuCGe39EH3RmDjCGx9aA",
-	"XvgGttg2rdpyRdHbVD4Xm9XT0uf7PhFmapmZSsHcIcnPK2L/bndHr0Y0OBi2gyN/2N4/PBq1ae/woP2y",
-	"++rw5cvdV0cH3aoaOvvMHzPHorBK0dDtty1lRLZlNOdx5c50j6maUu++dqfxP4IgYirPptnqHe12up3d",
-	"zsuKGWAV+gP4IppPsU0vpLooGhy4ebeXATcvn4/RzbnZJJRxAdWsbd6y8RBB3ye8DXasZSPcrTNCLbca",
-	"36PCSzBGRA2khAkjoRw3UAl30zmVozmo0zoFFy9XG4JFaK1xAOivLuwGgvk0pIJXk+fnbOSAwuZsmBAH",
-	"7HZ7+4Qqcv724vJF3iAvr/d+jW+vY53aV4OyZl+pr0HRcUVCOmRhAY0l4tdUM7yn4tTCbZVisnatdeWw",
-	"kPlgFslrHrBoyaY4GrHd0eiIsf29V/vD3qujfXrUffXyVbDHjnaHdFgl3WfV2ra3+2obQXNGwad+CGIG",
-	"tsN6MYNrvnVBdlNVfSdALr47y04sWcaxErlk/5JWsZVGsl0mVRkfGE6TZcI2QiUrghDipI3XGFn0okPO",
-	"qFJzoIExHrct86CWvxAQMEtaUPBBr63UuCOUFHz8feOjpC8tAa+GheNFxsCmdKJ4yP6IbWeumiFRpuuP",
-	"t5XPSx1mVkLkLI+db/DfdW0Ob+D3iSRAzIIk8RPFQpV1LZBYhEwpMvCp8mnABlgT5oDxF2QsXQLBA7sl",
-	"b9aAvgnKetVwmE5QrDRecOSWN03GwTM7XBs/5FHCzOgY0OqhtNkpbQbT9rku5EgiEpqGjUeKN2L33Sbn",
-	"1qllewhXoYsUfYJUH5cjm6c69S5Nx5UKrtnFDwUAZIstWdHvUPmpMyJ0rxSZwmmdlcgUSSiHC32434LQ",
-	"GZ/G0yzhOBeajSEDXN1U8drmonSGBd5VIAA6FdK7Zc4QGYg4DAcEu+wUFh4jEwU+oaq74i6NV3j2D+mu",
-	"aE53Y6FWiBQ8W0TJaXK2ILO7vbla2l9g8ReUxYmGN+GLNlKFET7m4biYzRltzuj9gZfclhPpfEioOagD",
-	"S2J5yc3lKdg7jRjNkNMjfw8wNzPmERkGGXR5S2QmIwjmCltADk7kkPl0ysg1V3wYsmOYJU8KE83Z4iJm",
-	"qi8QOko7BEkeuLJ0xZggZupArioSwtgcwSwMvu2olwWb43QwwIW/ZkC/fAEEIe0LM4S3cMkJGfxKlW7D",
-	"T+13bwZ9YSsVQ37FyAAGNqiqIMFnbFypmElglaXirnMYJcaYgnINm6/GZJLKJ+V+b52/vfj06+WXi8uP",
-	"52/fmE3Dvs5CGax0lOFNX8Bay9p2XLOpKsmOFgLonvn7O7z2IM0K0Ciii+o8Y35ytj6rkMcddf09erDb",
-	"fhnss/b+cO+ofeR3D9vd4SHd83vBLtuvhIrB561IvG+J0PJxlCvBrHODbca6RfQXs1Nhy9ky5ztTWPCS",
-	"PINr9ozlH1SoUis5YtAjMQiopgOEF2BkAH8b5D88D47J/stery/gbcckt6n7wjzhmHz73hdwHteydaV5",
-	"Edx2Ca0LTqNJkzwd8AAo7AEdlk8A5wtAc2oU98RSDtgqTqtGx0y3jWvrSzGqVKbOqj2GrR1ylNJ/vfj4",
-	"ATCTkQcR5Df8C8Qf7lrlpVo2ioUwWpZFSA8KdfOKaDadMaU7ZgQd8jP/ygIypIrZHgSgh0qYLOVcEMWA",
-	"ll2lF1jr25YhRLEA/GjM/CAyASUzmxXKuAgdckoG/weObCDjYciqyNXfuwXaVBGew5QvmQKJ5tW53qIY",
-	"3phm3A85Fi+a3Wjm8TMNFZwE8+oYI+18Ssfsi1KTL7Eye7MVSQlHmUPZqQbXJI5467g10Xp2vLPTO3rV",
-	"Oeh1et1u5+XxQbfb3bne7XRxt9fzFaQY8fEF8zWSDleRqpqrYvwMRZxGS0j9hquZVLxOcsrekr2jEXJ3",
-	"IOTMFt9azv2FoZww4shJhfxGQDRqc8CzfgScsbIAIvyhY4z7rPxLpF1GAuL2y8m/WcR8qtPQYLlE9Eh6",
-	"ZbY3Vc2Yz0f2eBq/QE1kpMnZQk+kIPikBI57FEdQfj6VQRwyFyAE/FpwPGY6w+ndF1aO2qIbj4yYBnZt",
-	"t3ZmcpBjimfGkTTCb8RDlgpic9Yx7ghyEnJSSW+MBU3Ah1YJxAtcr61Zmv/3/9qJVbQz5GKHiWsyg2XZ",
-	"gqoUfy7Ihzf2i9SQC9lLN6Sb/41GwoxszeXuskbcPERxQ91RhG2fnheMTdxAyOCvnVzJSBrNlPapPTB3",
-	"I2yKNprNc2N0VGM3i4yQ2MjsTZWnuMiwhmdFr0UNnDDooyzN9F0mc3vodlI9UyWdT4X4cStx+8aJ10ix",
-	"RoptYjQlBJnYDyVvaCRZ+ZVKKyvCZDRWO98ipvT3DQRYGoztx93u7qF5Cvkf85tnisyonigyZKGckwG8",
-	"YEDmgOHh+ntlNKaCK0dRrW2XS2BNoAMLPZ1SCPe6aZPeII7CgXMNWRRJuMT8YNsf3N/MOKyNJOWV63H3",
-	"y6mwP2aGVDSDmjRHr8YC/EWKRx6XMTPATYobObdNNwB55MJsQxq6s7OGVXdlHcSpQKCCQuuT9FVbRuMd",
-	"8PdVOWGHOdQrSyKWwuNf24qNp5iGaU2pWBSwKeoKhT+ZQ78MlyBVc8yaY/ZjjplVd2YPtq0zcPytsljd",
-	"RUepi3E6T8JCECqrlueR1OyYqHgYC67Jdc/Y4de7Hhn/h88gjM/1hEUe+esnYWEbZzRSLMgWihqTHjUe",
-	"1igRrvpiZLYSNrdBZdFCG+f+0v0TEoVXbKYt18yC+HTKMniHGrs5BwBdJqRYTGUM1apGWU5pwABL5Q01",
-	"8gOpTmNxJYzzYS1tcx3W1hv1iQ33ViND4a2y7DrcxWVTvBSMzZ44ilUdcV//GXmOc4jkfYHFvbu7lvYG",
-	"IxbJi637Qqdu0o5TEH5l5kLHiJAJw7K9v8yuLS6LmWoGLEDzKTuxeDX4zCkQMSYhG2NCTGcaVgc+CQ8Z",
-	"5JGHzBoViDeJRSMD8+cBeR6xGfDWuKoV83X+JblgwYskhTOfyNCWiFkEHeFIDp2PcbmYlRL+mG167jzY",
-	"u3XELuBrbeGy3X7xyxmclHNbVWBOcPZZ0tcsm97LtHgzpY8JTeiZ4N/lbZ1DAHMo6+msAZSRD8+bnbDi",
-	"5fY8to5bvW63VTu4/oHNP4HogTFN41BzswN3YCwB1XSjWqLkUaXOr5lBp3WfnSz4bS/oNasclD3LRiaY",
-	"y5pelkcM1bNb5+ZZJM25MXN7ixmrx+7R46lbF4QcguhsWYFW261H6diO7cm2Vo6znFa1AifwbuXcTuT5",
-	"xdm7F/nSqfLG3zP3tjqtv8lbl7tsl1FTjNBsu4qbkZQVNTTwn5tTLSVDg5hBxEYsYsK3qAJK0FnJ4ODX",
-	"1SMzf37qzEv2869v9XXr27AvNexLAE2ZiI2t2DOS7bS68/gNG3EB3Yb2BhRskCgdslCKMURXUwmYRhqL",
-	"ElExhtCWgykVfMSUhlITcMOMMwH+iflHmQ2P/cj2sDxUqMgPbO5GeM9NzbnXViorqOyBD9pYgg1o4/0L",
-	"LqSnTWXJAwduTETkUuV9MtqCxbjzLS1IrtnEXRCryEqX56GTI8I1gjdIY0oKGlZw03lJm/dIRv5ykzeN",
-	"WF/4VPgsDFmATMpJKE0ErlpbabpwZf5JkSXy3+uMNLF3OCxgTFnhwPa7+0n0TRApykQ6rs22Iv1nM8FW",
-	"vTbuhnDvD0u4l/R+rxU5Nc2l1Zx7HwUrnOiybGm65+/arVhjEDTH4Snw6N3a3t6OSs9utdVkenX7vlEL",
-	"nmZ9BDkiIg7DTEaFKvhNVeN39njdQVwdn/5Dmr+bU90Y8w/GmK/oNn+stv2Gve4Fu/1jzmIH0ca+Akt2",
-	"aKTqAohALcoRiIKvurIl/m7l16ZBikZ6NdLrKXLTuT78JxKLWBmK2BnLMGhPqdI23leZ1hpSxQiWxS3L",
-	"uWeKKMTAm8EFwEWkJ2xKlKyV6/qLDIP3dhSbmpkPLnOTTmZ98sasP7Hr3yRwGj9vm4yPcZWy+6imuXWf",
-	"vl9pCuni7N0xoVDyxwLiy+mQi4SfQAk6IxG7BpoR7L/L+Xk0I5GSynQnkpJiNsU0kSItbvMnVAgWYoFb",
-	"X9gCdyyFSx73wssU3VmCNstEw7VKngHDMd8TM1sAyZFh3bL1gJC8QiMRQHnVjPnZxkVeSoFGg2sWaa5Y",
-	"Kks2lotYcvYe3VHvoaTC0gmdujlOE67i+8uLZUA83r2p7FuSy8Y7kOeYD3sCMDRIl4b9Eo2B2hio90Bw",
-	"5o4NoVmp/1jM1ESyoalKQ45Nnr+vMFKNaLYdGZ+X7Nt2zoStbezufDM/fcGfXFauMnSf1zW0Rig/J7jv",
-	"wdSsEmGZLdLIpycR1K916O/LuFtvV6RbdHUiwFqDib2VmaZRslwAN+BwAQ2NsWKR8oiSAPKWtxUhIW6N",
-	"SqoIhv5tsrwqM1A4rXdp9vyQ/EAjJxo75oFJs/c0uspLs6y7Be09Qj7G6NuGJs2yIbLaxllt4lgzqcqW",
-	"+c0xwiZmWID+Mcf+cjBoLFE4UbE/gX75E1u8I+NI1eKseufaZx95JC/noq4P5tHs5U04r7Hwtg7n2UB7",
-	"hq43Oa8PPaCnHTczBdsMnSbXYepSechNUySqrx0yO0kX6ZnqiwHC88WC/ztm0J1rA3tXzDWFIhYxz5Y1",
-	"RuZFsQg6xB1z6JLVtvt1Cu8yU8hHgXgaTuwLl7FNO2q5Lbp0VNl2bEnby6CsPBPaYpevHEvYA5GMxxNX",
-	"TB/S4TOFnHnmw5ohX/FCnfwJVMF4BCluSBfik1QQNp3phQWchPkn71Ie0VKujESCTH8iQUiYSxN/bOz2",
-	"xm6/SfxRoAh+pKHHvIVtDeeVxrUSdPbDbesLGERjWjemdWNab2NaF4KFT8DEdpPB1AS0TpPfHOK3y1Sk",
-	"pl6yCp5FdbF3c5WJmlJhA6cJFUhflIZmkWASscOtyZsdD6LzeJg9T8ZtLBcPs/ijiKkJ4UJpGobHS1l0",
-	"cAWoP+kLR3fhqiRtYxL1JysS632B1Ulp17lZVlWIO4Fp7aQ0AN8Q248OIWaKhegWdseI34EF1iEDQado",
-	"0iNxLi08eqVFfYFd7A/boLYLgWovjSIbOZ+aBNkpw3flwoFQzZO1bHmtaxrGCLqONRTQog8H3WtZ5fr7",
-	"t4TCg+92fCqk4D4NISyP26p13DMTt1cV4QKyV30G8WFWuTDcnAwoHxcLwLBZ+5bd7/Uh3c0Hb7yOxuto",
-	"vI4bVT0UT+/jdz5Q9q30PQAYbx2ZF1gHTmWWxNe0IqEcpzw4EMziU8vZ1SEf0WYQMprS0AG9Gp1LI0b+",
-	"69PbT2/ffPn54/mX07+8/XB54ZGzd6//9vbNl5/+ib/x+sIS9Zx9vLh8+wa0ZI66p0M+oIOTlzHo7pBT",
-	"kaDlFcKCSfDKeEBeKnuMhl/LA5aU+MGE8Lcqaxw9UzmusFr0YBBHnDLVF3OwahJGM+MB+rEmcjQyCwoo",
-	"PAACBqWZIE3NbKB72qcJyh5UHEJXtEUQRBA9AMibR1xrJszXwrDonC7wSahk8c2KBPKYDHa7vYPuq93D",
-	"y273GP438Owvj3r7pPfy+KB3vNcr/PKgt9cj/+1+2e4etXv7A88CCcooYWCg5D9G/D93SuDT5esXHfKT",
-	"1BPChAXo48IPY8WvbV2kmawIiC+vcf6MAKaj409AeoUKWrVLtjW12hY8XRjhrEAxKgkCYwGoLoAr4Zmo",
-	"Ai4y17e8zdX1Bdz4vdbgLOf7NUs3WpZDLj/cX9+eXrz98vYfZ+/OK0ddQQ+3mhXudqnRLjSN9BtYg/UX",
-	"vxVB3Uu3ios8OII2OX5yHG1GUd0aT1sT9vmjhn1+lmEo507ZjyOmEnaPvNTcNuaTe8itBH6ccQg+Z56E",
-	"bpVpmJ/Nqlau5cmXFLUWQtGYsMUItzEjAT9mPlmUx6g/FlZ2PX7hCvUKQoCLVZynaJrWJDtd1sEJz+lm",
-	"yjjLe/qyjPb0Ni2ORIO7WFdeGh+ORgfDQ/+gvdcbddv7ox5rvxq99NsHvWGX7g1f0f3hbpVNMmP+XfCk",
-	"3j7t6X3lJjKfen1mYvk0NWqqUVNbZScei1LKj3FT3bTzDUC7Mx7+2vaLpUiGA1eoq5TGTGfdwfuRHVXx",
-	"1eJsmgjqk+jLKH7WB3J4a6jqbFZg1Wlf3NJZ30GkQWAKuc9pladUU36dgjjhiiSQiIRqIoXPLIXW2AZV",
-	"pLsDuEFDRiOhgBXUPNM8Q7CvmkwYjfSQUURGnGCSMKI+I1oSpeXsJEExd3GxvsBE5ZCNJOZMr9hMd8gp",
-	"UcyXIrAjI/NJwljKFZkxEXAxhhblMUvISk+A2VTQsBhW3e8ekYEFomnDFYNSjF14V16APkic3cwQX+MW",
-	"+24zbI20b/JlfygQLhQPm2ilB5Evyys/21VzS1pHxtpieZUamqke+M0BEKKcNwLbpWCUJCMaeSjgB3I0",
-	"UkwPiBRIEbUyDQUcVyOIRykEjzC/ZwGJheahZbDOiWeQyCd9ASFZeNgzRXjgqtvx7WTIJhwIo6BYpSJN",
-	"VSbWjdj/iGuyJkTzi5yTKRULy+2kpVF114xASshiNTqW3FxcYr97dFgedcDB54IOdge2jrteSiXEhT7c",
-	"b3nARj6Np/BHG43gQrMxdDTeekB+TRQ9HwV/lYTAcYclse8+PKffOu63hlJqLsb9vui3qkLiXiUNuLtb",
-	"bM78jUOqIN+9sLKmfSZD7i9qEvC6u+xNELbIUm21PyIRe83HmVvcHU0c4wm4QsDxIIWSodt+GF9+Qg7S",
-	"Ok8idRIy9ZFFCa8gZZ5QH15xTWaREWpBJ1UtNqYBhZMJs8Zxgdx37hQWcpKDxuJIeEhnxilggVd6kQOh",
-	"5MZ5GWnzuUCLYJkCmXHmJzR9ykwHeqNsYp+M6YzIKEf7l+mOIhZIL2LoZ/jWmit1MXCY9bTRb7ga+Ca7",
-	"wSDBA6MFRaQ883dkd8zqo+4aZVRN6rqxQirxBMyZcVhVUEqbj+F3R0d03+8N2W5wtD8a9ujeqOu/DF65",
-	"uD3KzXTUv5pHtPEkrhp6MZg/5cL93FvWQrVds2qmwHJ1tZ4dsBz903xV3L3Ah2mOSo7YsXWfQAq4Qy/4",
-	"f1jZeMFOiv1JZle6gud54/c1ft891EmCHE2Yl26ihZeZ8zbTy7HIljpiKBHl+y35c7Yf4cGFEWsp/zG/",
-	"hiYFMqT+lYM3/HfMYhY4+l00C2QYoCaFPDgdUhFI4fAIhXTMulh7Z5S4uS5D5uJaL1xzmrpiARnJCMcJ",
-	"KwjqXyqdCUNi1zS2pgmpXXuDWJCpjFi5NwnPelxRwnO7he4ZjqcJGzbq42FyyPNrVqIjQEg9qsghaJ9b",
-	"0zM6Wjw4LfMeutxoAaFikfPAbKucl3K4p61yzkU0tukJaJoBTPSLHA0s6QrorBCgbTPJMasRLN0YJJH6",
-	"YiCkthkkD7Ji84lU2dcZ3YPEXkENdxBGcuuqpOmqasR9I+6z4bpYlEl7sD9vJzpXP4NjcXlW9zbphLo+",
-	"X7Na4BgA0xZhH4dmB6Lo41NmjGqEAkosXSOYEFbcI8OkkSVpYjnJN7D0RUUHi3nl4k4bdvpifccOqdWw",
-	"s6Lb5tx+hc3bku+mPyNbI7txx09JUa3bPFYh2hrjWJ2QeDZjEQQ2QwkNWcYxCiTouoCPRiwq9PmcXlxU",
-	"dsyAHYFPrqqr3dutS6Ce2fB5FW4bfYIqnnc1lVdsVdXvLTG8uwFi1DhihA4lRL+2JnifRdyIqC/msq1G",
-	"uUF18qpdAkYMgD8bMWGJS3nCAVBYbtfKXjYj85Avrr389pZcjhKAW4diUDo2285eNjK8f9uxPbba7lTI",
-	"rS/ttovc1HM3edANDav/ihP0wijRqA+klHs1sMz6yGXEzL+RkkVN5FyRAQTRvkB+a4B4L1Thg1KtZayv",
-	"QBrnMMRO9AFc8IUHA7TXrD3GVV9Ymhdb/Aijgi7pDM6ivRpDpdAhbi5wmIq7XQQ9xN5BeJgUYMthstJa",
-	"Q7n6R7MuLDDu6GliG4L8xxhpRAXUuyRYL1h6KSSAw7BQMciozrh/xYLiokFP96kig2kcaj6jkd6BiAa2",
-	"Wers7DGVSSNt/HHzuwF5/teLjx9eeMmM8K8jHiL0TJLYjWIhWETmkdTsmKh4CHbqdc8YhNe7Hhn/h8+g",
-	"wZKbRfD64q+fzAUyIuYFLgh9xWbaRgd8OrVd3FBez8U4RPsDKmONpWuWzhJ8p7MoMzDN6qay96GGhj+w",
-	"eWaQRh6UfLAtH/dpZrzO+w4156ZTGpjIHidj5eA5sIfvxNUQ25riAAITtxk9WT/A9GjgUS7qY4nvXauT",
-	"3XWNcm1iK3dvApxJCzhnt++GJVAPNaZeG+He2T3FdhL3+/ohoZ1v+I+1bWKrVnoFVU9OLf1AQWyVZxP5",
-	"fTLdYJHbVY+jzjHdomV9YHYy253bnYjOa1TeXyJUks00GfPToqnbpfRILKwh4hnrPGRQFGGMc3TZyyh+",
-	"xszO6pzONzvh1SVulxH12ZD6V+T5VMKX9hHQKQxJSJV+cRulb0n9YsbawWPSPocGr3UmD15sr/3uJXXf",
-	"b7iaScXrWE32luwdmQfdVgH520s6XnczXPPda0GDw3sZ8BE3BvQao48qnVx765Xquyjbtt89N90lp+gL",
-	"Wh/74e8XeHTNR+C1zWZzm22vpubNjqCxI3o17oKd9kHqC6q5GvHHb4O8kXNh3DAHPWhZK5+gOdI2dsWW",
-	"Jgn8paZRgkEvW1uz2kKB2KJm0wIQJw+8pGchguJKYVPResIWWAsC2WuiGBMd4oKQCMKIuVx4MTIICFaV",
-	"xsUlu4TJ1YFewqkVE6L59NGI8nAFpGEhy7nODbrAW6pyW3ZAEHvlARQxUQ5Q7YB/9FVXJWtLsrRmBLFm",
-	"Hex5URVz+HdV1qvX3d0K2fCsZs7apsfuOuFVD8Vo+0RXE1B7ItwI2Qj/k1UZ2q381kpj55v4XkNxpNBF",
-	"oxp6Y4hpMRFPhyjFKrxYM8e7DlStqkpvAlRPIkCVOetP4KjXu/4DnK2VguHGcmGHak39CfAU7Xy7+l7T",
-	"wLTICoVULj6LQUMX3UCWlIXG9IRNV4iV02TYTYysiZE1MbImRtbEyJoY2R8gRkYFSVV2mjz+QxhCpTgV",
-	"6Wo8c+4I2Bc2eoU+QAmoxozqSRpTuaoNp7G3uw5Oo8JeSwdaw2qbMb8GLDpcVgqHnm0w8RyftKqI5/Go",
-	"0O9FbadXp7Lz4gIG+Oh5Pd1UagJnw3o3BdaNE7ttyKri1D5gCs83bMQFtO7C2LU0zh4kCwoyp0MG0Ec0",
-	"w5q6QVKcWyB7X0ELDzAOSlNoaSspjfAjRjVzZ/aBV+XCEO+ZMTH/3hVKw3ycAL5sU5/a1Kc+BoRYOPpO",
-	"Cik8/o+CStH2FBdsQjTw6tmBO98s6cl3FM8h06xMUJvfq+wSOcH8G/R+LDG0cGx/zMAjQNl6xEaxcq0p",
-	"+90jj8QiZEqRwUhGPrMgfy72tzDPyAD4dMjHvCkpgqT974qxWdL/sSBXQs5tFVxJchjnubWw/9mMtcx4",
-	"3F9eOuwkGUvBmmzBdsLs8frVsMvqyZWatlhy4FcThGQOaFWZt934d+79rDUXmmPxdKq8b2WP30OgyGxM",
-	"55kAf/zSUXpteSMwwcSw+9MBfMtgYXGBrBI8JYNZSLXR3AMiI9fQOY5kPBsYNSTiMCRTRoUC5Dj48/LR",
-	"xP7z3Om8fRfCPf4MifPvvwevkQqN5f9QLH845UTJaXLK05apR+kIWFqH/Mk6ZwCbqSwED8y0MNGER2wZ",
-	"m4t95Uon+NgFOzsB7gKTvlMCXwavvmOZtnFYpJFojUR7mjhmzGLNP6VgRiaWMeIh25nFwyu2qM5hnbPR",
-	"hab+FcJ4mEtTQKaIjbnSgI+ByL6QtpoL+Jc18Hwahix6pixOPcKalaarzuJhyP2/mcHcoYxJ3lKVSrq0",
-	"03zwMubJu0bet9a/5roiSyMFe6bgQ2XOZMRGymzWkqPh/tSBW75XpVHS7e42t/EyyPnFqXnXhtucDBQL",
-	"R18UHwuq44gNLLJN4S7ovbCn67gvzLvO/vb64n/3yHWvc4DxvYtfTtu7B4eu3khw4Yr7BunjoRVkwr7S",
-	"gPl8SkMS8DHXZhxu9m3ECCTmngHygijAJywl6INYbnJg7s7eSF9xa3mYDP/F8NDvBQfscNRl+77fPQr2",
-	"Rl26PxzuB3u02+1tTn5kNgLEX530O8mACZm/AM3j00/YNDbLgxaT53Z/Emp2bKWUXCZkmNKvbZAtrePD",
-	"g4O9w/Wy1FkZMzjIbffrEjtj59sVW6xLkWSFcAYDEvwjI7lc0oNrdKFsaYyRyJ2K/EReitVLNFhg6cbZ",
-	"eEJHYiqvWWo7bGs6rOp+tBrCQ7AzpyZwQyJXhsWUK9A0rVdTZeVwcJhq8zQdHJQyMy0fX3d618En572D",
-	"3GmF+AiEd6d0QRRjHhFsnil22+0SKQiFyq0TPNADPN0DoqFN0xo7aCUBgh5UecHjA4lMxDakArB7XY+w",
-	"r2bT2lBzpHRVOyvIAzVhQSU0cZEdjPsTO9Tk4eatvQ55fol0zBHzyJD5NFaMuIVBmk8ZBTaTq4yYsmU5",
-	"Q4og+C9yG6FXBV5Lx+xGqL8fpIZyQ7BaBfS9HpPBP//5z3+2379vv3lDfvnl+P3744sLDLunfxh45NPl",
-	"ay9Fr87vXESK7rV7h6TXPYb/VTf1RvpLQHXlRA73a07EbKXMRLwcQYFxlNUJoSSgCxx1wBShYZhiuZQM",
-	"/2XFqJkIbj7mMshlP5RxkGmRxp+h2goqPwsSYi/oDV+yI7o76vr7wQF7RQ+HL/1XwRHrjnp0d1gxfH8G",
-	"AqJ06Eikunbwf+HXTNhmILEg1zSM2TFCbuZ8H7O17Rw941xcUw3CVrmPEHTIB8YCRSgJ5ZiLAoRzFFfi",
-	"SoNcuL0vUOxL90jXbPpep9ZRvGYRH1mPYw0ed+9wq83BlSva6ySi5FnyO5XUgwxjHiK3ovkwSOK7390v",
-	"bJy94avhK7rf7o66o/b+cI+1h7ujwzbtsYNhj+7RveHLSsRsV+eyydp/vuv4jRHcGwAtN/bbj7ffzK6/",
-	"teDPMvpxHfMtSYavifxARqYYMYkBZ1V5RnTxtGESm9rBIplRpYyEe6fJFFl0BKFCisVUxgqqcVOpI0UG",
-	"1dZYjFyzKR5rOfwX852IGphzOIDirEEc82BAng/gP8jubXTXC2BwwxQ6DYGWYbfb23/hYM+MneKiPsC1",
-	"CuqRDAKq6Z/7cbe755sTCP9iA4AUHvyjfZHGrODl/2ijB9X+G1sMwAlDi4/ObRjKNcLJYHFC+AhmaNtD",
-	"bUMDmEfS6JCIEX/C/CuzWki7alfXEUz0BagHvDKUigUe9BbbMaV9qUn82cZknF4pgwpGwVGFFFzYDIUY",
-	"XOHVhWicmfQzhQtRFYPLG/u0N9z1qxhYM6u/MjjlVbgebljpoMHrIB9nTFxc/EJCLoqUDmrSjhQlp6en",
-	"pz/tffgPfd1b+LtvyZT9f/aijozG1eNN98bKAd9RIfcZVcpqA69mG+i3PthFQKJ+ODx8+Wq0678c0aN9",
-	"/yU72t99uftquNft7h/0hgeH/ZbXbwVxZNU986UIVN94U16/ZSVRv3X8e7+l2XTGlO7QGe9AjT3ttz5/",
-	"37DTtE7mJzuXby1Ej77fOX33Nvw4P8toenPo68LTSsOzRjzXoe+9vXJ+lCmJZVIDcZpesyY+XN41+gcM",
-	"997ANvK+tRIxv2wsITi8Rfc31kkOhCcWGwSFy02q2KLPF2JI5hQUIZkdvIVZJBqxtSGlZwoy7omjlXjN",
-	"cD9XUhwjFtp1Qorx//aQlhasjAm9NmaV8ezgl4m7qmKwsCydPRIRtHuFiyI2YhETPrOXWTPN3ctVJgqU",
-	"AkQPtBx4rjIojrKkEDR9ZIechiGIKbT4sqELaPo8zo7zmbIfDckTbK5w6gFnmEV+My8y9geyNZWl8nDR",
-	"awa73mG0apdoSXq91KVHk/R/BmTI9Jzhy6d5S+LVqLfP9g9GbZ8x2t4/fNlrHw13g3bPPxwe0G7QG/W6",
-	"/+MfjbqjV0cH7dHw6FV7f3jUax8djQ7avVHQ3T16yXb3DoMqCixZN9iJIGs1WOnvyFF9nezTKn2Q7uTG",
-	"RX1KLip++Uw43Mim4aLY/7+Jy7qEjl+Qph3Ym59XiOG2k7sFcZxu5hoB/r9efPxA8A7yPIjoSJP9F2Zq",
-	"2KKeeHEs6+F9hJgzxGSdDE+9XcsAbu4Jw9IGC2fyXeBAtzqxGWM5lR2/u9Bo0Q7GdziaASsz0C3P2700",
-	"CABnhYZnkRm35mZQKJMKt1WQpMCjmkqjB3yY/8IsiCHuemM5CbvRtz7L5Ue0bTdW4YB+S66rnza3eSZj",
-	"fUQQhgqmXGAWUkY2r61SstKEislyO6HZZ/mzYkGUpgur/pGBsQzyK5NnT/NqTbb9j316kra9JRjAOidm",
-	"dYdeut3TaGpKSY4B0eoo7cAIfwA/ME5EemDMWcgdFwVOQblqWrfZ7yDt0ZC9/NHOkG0K3OoEVfT/VW0c",
-	"j1Dy6dO7N2tqGrCCBdvvkPlQm6ttI/p+oaChjktYXt2S1Xw3rXGpaOZxImRJSU5pdJVVkYpg1pcFJ8YN",
-	"n8bGpmdETWjEApAaEHCgZBzzgIVcMBQlRNNozHSHnCYPcM/0qYAcLnMseCRRzkGnLwYu+XrNIvNdvxh5",
-	"5VMbpBgyaIQ8Xp8eLosHYHdkmfy6g/C8e8sneOl9Y61kJunLaF1wFoMsXBEh540YbSKyN5TdfzdHfnFj",
-	"+6fKZVjtK+xMmaabNPYMUJoNPDJIpJjN/6IUG5xkeh9KLCUaKkkUY2QQKxYNvPTqFRDB780o78N0ghdV",
-	"HH8hAcC1OfBPzG6CWg4Q59qo6SEynjS21O3VC2cjGCBw1sskaAKoGcow3tkqmVMViEhlS1P0/4cXBZf0",
-	"ypjmRggQC/59F3EIs0+hOBYKbmy0HM6Nh6glc5uxixjKJMHW6MXSvbtRxNtV1aYH3IwEVjsfqV7d8wbT",
-	"ag7Fk9OPUqDtc0+68KEps6USunITWEYZCzjV1FBsvVcopYP7K7t1bhzGWFO7mmAq2QoFOLceiWdES3K4",
-	"T/7Gf0KU5K+acEE+Xf7cftUhP69TsolrkHQBIH3/MNZkMKKhYmbFhDT/38X1kqNR2u+c+Ndapo1By7JP",
-	"lcm+OhGJ6kq/JfFXpwIvA8Sw+mEbys6yIEeZEQLWaiNtm/DDDUX8B2PwKDlleFpruj836QheG7IAHyHX",
-	"YhiL1Qj65gLyPHGYfBqGWAKFaZ0X+b7CcmyRc/OSOrSV8DIpMg1ZOfG+V9FjZS4sNslkyQgO97NkBL0S",
-	"MgKvejgJ3oq8ZhFU+9syNalY+kch841tqFzKRjsykn1SaKeyAxpKGTIqVg8ISTT9OIqYSMrfsDCNKyJj",
-	"7cspq031aa+vzfX50V7/yBgzz2NRo2UpFk+XL/PRGNuFZiOUHamsTEqDloQg9put7jN6j71B5rEeFuJi",
-	"36c51iPwCbEk1QWGLNKBsrD9PBgkMRFL5/Y8kwICnCd8IDCiZWo2HOUti150+uI3qOWMYvEFEGsGmQc+",
-	"U1bI4ns4Ni8JxoIKCGgEijmHeuI7gogxDy85OdiWDfM9ISmjMVjAdkIps3HrTnsA4so6TzMI1wLVFP3/",
-	"oW28RLJcaBrpkiL8dbJlyb4C6ZQxpXa+WTFRE4TebM5EgLxIpQ22NZMpU4qO8/jwlSFXKwDWBVozZ6LB",
-	"cn8Yii6t09pwP9oNtgpFPel8NdsqpEoX9lZSflgwKNNdWR4kLdtt3XuS582e/fF71tVFbbhjt4NEv2Sq",
-	"SP5tXlwqeNei5pyGIaFas+ks04uVcXGNnzePjO8OnT6QOgQTxojMUCpd1+et7Pd5VG4TzmIDvIcn6j/9",
-	"Ac50QsCWQUP5sUd8qY2x9KhnSbsrj/1vEwq4pbZ9gCjKA8wUIrF2qvBOyMAqwwGxPGvO57Pn3oqPKs14",
-	"9wXJ6UuaUuRHoiiXo753e5DW64+UYLb00NU/czsRna8MIudASvD8eSQWtvC2mtrey0D+CmjQHWUrbuVc",
-	"kMBS/pafRTpviO8b4vuG+L4hvn+8xPclZgziFwKq1IQq8nzwbtT+IAVrv6fanwxeAMqJ5mFIIj6e6Eai",
-	"PNyP3FhnvRp3wf77IPUF1VyN+AMJ21nTI9enxDXADKORw4JHYvDR+QbWHiT+19Lug72X8bdS/8pDVBbN",
-	"pgghQ/0JojTwIEGSXabftwxNCPqiGBPVtPv1ig1wkEUs0tqJ8xLk0bXsSnhLVXbfDgjS+zxwCUOb19fs",
-	"qz4h8WxmS8RCOWcR8aliJOCjEfZ4pAM3I4g16ygWXZs1KJ/Dv1sr4VtK6vUeT+jKLPj6qBWseROzegIx",
-	"K8XFOGQ5iK1H5HJrtyqbyOCdb6I63pVQ6GZBM8hwAckeEU+H2dqFanbdu2bWXcU214SvHkz4KnO6HuiB",
-	"8mo99QNs/NLjt83p26FaU38yhVd9u/peIwqW0E/Z+iF8AguIlo7rLjmWngOFeVEdI+uQD3SKaVygsiNG",
-	"axMfiEAjOTXfTsMNkdcXShbIkmg4pwtFBlVhjIFnxjVkCJoJbxFSu99N5FycJBgfzxRhQkcLpL6fF+YJ",
-	"OPVVNUxjpk+TlWxCdo2D3YTsmpBdE7JrJEoTsmtCdncSshMkNd1SBvEnYduWMhOks32WuH9zric23obu",
-	"ViaC1C3voVzZQZntudnbzfbcdEt6bj4X+JHTEVZY4hhxY2p1iUfG5IQSj1zcMQzWlG1duHc84qItnMP6",
-	"2JerLm7CX08h/FWoGP/xpVvJcbWnWQk6gw1W3plzcfYOHUfsqSPmchKxa27GaKyjqTGUHPmo8eESwDVt",
-	"KYMsZjwsh6CzDrkEKi+qJ0hYqGQGs97enfjjfWH5oBVjKi8qPHgdF5C3MM60or4Z9QnmLtDptfa9da0R",
-	"AJPrlEmsxOulwTWLNFfsQtDZpTwNw43FzoWOuK/Bhqwjfd4FbDqTmgl/AYTPd8QJY+Zzbj/dfSPOfYR2",
-	"k1hwvXj3RlW57TK5irMswe2UBuwkqfYVkrAoklETiGzYo++EKjfXL37qxMGS9HO4DU6YZIS6E4Io1QM2",
-	"otjmHXBqJEzxGMFFnIbMN3aamnH4jfmTu+f3LP5CHTqkZXXixtRJBFy2Zwr1gFMKGN+sVgurCEl2u72X",
-	"x0RpGUEzVR5A2yPXPSIjcr3rkfF/+MzcwLiesAg7PKeuEzThDynFKjZin+s8w2kUC8tIMuIhA4bdIaqd",
-	"KQPDemCH8iWgmg5QFwMeEQLSe8C7G2kzvBFnYYBvp9oWOUZkYB48gG5z81iM/Q5lsICBGG0EBCiA6g83",
-	"DszqocMwAFh/1ekL4MKDsVne7pBfMUBQwWxQdTfphf0sm6qjczC8N3BxYoGHodxpWeJkzZO32uLQouvy",
-	"A7laG+a6B8Fcl2GcyJ5E62keE9oXKvZ9phT8uz6f2gc2d0ejPt1d+TvvmpfuTid+Ixq53LPKmTmQAuFe",
-	"aeTskF6D/CsFKr6AUWV6cQH544/BJtegDT1W+rmiXXQHrHPOiMvbdDvfnAiqyZxSbeKl6GirGFV0KjlI",
-	"BlQc+FOquuZTQ6eBKG2YUmqflZsglVZtc2892i5sawzeI82AHe6u+nf4TB2TwYjyUA2IL2OhFTE/wWPi",
-	"r1bre2QAbo0aEPsb+PtXc6XXF4hIw6ds4BAMVTzNuUbPiOPrUsZgtZxdJ65yhStwYYIEDQaqQGwTJRdk",
-	"GFH/imkF2Dt6LtEsBhhM4/mY1wBGAU7AQxoGM8x2xHQcgaGDmOgZRw0CNwDKFXKlWUACCUUq8JAOOcWh",
-	"oX9l3GjiILjcOlFcKhZUlKZUConubVsfb2g1SLozihq58+TYZfJSBw5W9mC7I39XMLH42mcKUGIx5kAh",
-	"IsK1slr0hJx9usTAQqZD/FlKz3QbwLKpvXCnfDN1QknW1MfJQtg/yS1aqiuqIFgMRXYomEtjR6lRkrDW",
-	"IHSglap2efuCZqH8zBtdGAuknQs9YQ0hHVMuLG+NEXUTLsZlsivk4iorvG7mQ5PbcSV/5eKKBY/Mjb6z",
-	"ud/Iky4+boXe8JAexO7oQpwSZjeo42/fusbDKVSMfUGGLJRiTLQcMz1hTSKm8ZNvTCnKr1NKxBLizbvz",
-	"j51Us24ysoBB6bnNla/PghxjUh+LWxaKTOTc4heNJVMJZ+gzRXiQMbvNkYdgt1Hu9mfAACencLO2PC2J",
-	"YQw+c1+4n09ISDWLMnh0KXmwzUUY7YTvB/hHm3egkKNInm+scitmyQxIe8MFeT7A2f/5oPt/SCAFG7yo",
-	"Jk3LtNHdODexLCrt/DykiuDJmLNLlrN1wLMwr4PIRu1GwbUR+d8mDNloUrA+ec2iYzIwYpn0yIIhUDJZ",
-	"IN47oMCTLhGSyNGIjIgYQKZILKBH8ISw6UwvyJRRgVNSlAeFuSC8+qaYxRt0B6bZnptE9JPBpIjw9vQs",
-	"fQ5bOtY6bvW63c2C3Umr5sYWw32P78axePeoUuvBHokO+ZmzMFBwsEGw5OWK5RC3J2co9cQIqFQy3Cn6",
-	"K87ggl5XGhIJ2iFXLmDfILn+Me2CnDFwJhXUmuWK57IWAOiMevofLu34NAyzuj+r3isVfx42tg7LCDiD",
-	"VJFBUS0OUhLmxBCwJ9U42x5gFODPfhyFkNR1rn7OK+5UaODzWFQp4FKwTih2gCaCa0Zs9W85KxslQ8uJ",
-	"w5Wto3Plfvvdrhl4Dmr7qwYbqMDRZgRpaXDBydpVkYVamfLGSGiMhMZIaIyExkj4IxsJSfzWCN5Uv96q",
-	"7ZBW0TvTYc6GEymvqltgfo7klFycvUNX3F2elM1BhTtoT0GFLjTEkAvmRyxDYA793eV9Mr+5gWzqhdv+",
-	"l3pQMq/jSMnobrtl7EzWt8u4xdy6XcZr/aN9KTUN269ljMNedRNcilc25DIPqlAbmm7m6Qkor8XOnfBk",
-	"86ymp0mP71uo92bXTNjUNba/KKOczL0IGGEO9afzXz1X4EsVuTB6l0YBcUcUEkpck+cDO4g2B4ZF95Pm",
-	"U6Y0nc6yv0zqitCf6Itf3p++btv61Rc2KRVx80rIRYGVPo7knIsxmRlzXpFYaB5aAzlvzu9+/dohgHk1",
-	"kUnODMwAgKt6pogvxYiPbakB5PVBLNkmncAjEQt4xPyMtBrJMJRzFmSikFyRwbc+GKH9lkf6rWSu+KMx",
-	"g/qt7wOwSCJGBlivbWsfcPGNk2VEL/ykHKkiwFhAdgVkprmFW94y2wGEUBn4XBYqVl1sbT/UxqL0npp5",
-	"PrC5G+E9t/LYWszc25etNrtlwWpjmsSzhuWnad65d53wC722EsNsQ6ERzufT+a8b6ocliqFEzxRMwJ1v",
-	"9l/ryitTnZLyDrkz42oLIubLKHBxoICF/JpFnKkOgZ5qJPHSZMiYcH9lAVmg4AsiOZuxoKrEMhVvdUss",
-	"G16i7U/toz1ASQnmPNkvW52bNW7RR5FoDC+pUoTgJyjyUhy8yh18617IGh3XHIrHvcdtud92O3y75ny7",
-	"sWx//gwaxVccj9dQU4b27wiDeYlxDiY1NLZ3yGmiQlxuP+DKrFZAzNBZxoJWSXejsb6r0grZM3b7Nqx9",
-	"+hn2ydexYpuj3bSYPz0rFY83kJK74w3NyTfUuQVbdaWpupNalzWimGB+zqm1qSVgVlrwSSZ0nogN9bnt",
-	"lK+kaAq50m/SIdRBCk9HnDj5SlNdQrIN2a+q/F59km07vsUF3PW9PqzQwwmruimsj6tmvI0mstpYVFuE",
-	"Yo2pkTmjN5Bot2FjFYRhOyPvasrFnW/234uVjHZ5p8bdUksIjpmTgYvWPQiBKtvHjbkxfp6EXxOkW+pe",
-	"D916rec24uojutjugO5ETEfgq9zfDNalj/4rZjFE+hKxIIXPyFRGWLgEhUNc275HY1gJqTvknVYkmybC",
-	"QvCkQsMjACCedEL5zDyb+FQQzcJwWc7AylRLmt17kTTvNJnzMHRGYyNsGk/r7kXiBRNZkYhp0u38KxBK",
-	"LFIOs7jUGHgTLQIJlZH2UkiaepY/CQjeEX3aSFtFhmwkI8CCguZBzFCSD4wFgHoXyjGvqPz4lQ7/7gaz",
-	"lemQqYK77nW6KDf1pHXc2qEzvgO/y5TDKZ1+mUQU0CAAVGoankEbiebVsNhJs1wycLNDbGEiAnJV2Sdu",
-	"1T3gTdm+HmyrXZzfiuVWrxugK/AJ6ZCcnr3L7LOAK1+CZPyccdRDOmwnW+rGm95yTC17z+gqw59bXiuO",
-	"zKt3QH/Z4S2XtJrdmsyKfbV7GOqEFTcqbD5h4iSBJ4BnQ1Uh8lAE0o8B0plrxcJRJ/XA04Uoq6QFyFGo",
-	"vMzQVagUPPiZMutqO4X3X3QAFCvJH8BxIbEImcqNyw+lAhjQzDhsWdjyIF6HMg6UZwagvCKeq5cwyiXk",
-	"3ElfcJb4CEvRptn3JQzaK/qh3TPTOR4QLclud7frRIjrb2tbOaJmjF6pTHuy7aJjIphJbsO+S1Xlrte6",
-	"0xclKwj4dAXOEDP1FQtLTpNWPoc9MVwQCq3sFp8Ve0gVZmShIh1nNAH2b+yt7/RFX/zpT79Ba3baHaj+",
-	"9KdjMp9IqK9RGR4lBKElERtzpSEZesWg3sTMGPA7PFsBAlFzI14BWNbYXNm6mIGa0IgFg05f/GaXgmYA",
-	"2LjOjt4+zDwX/Dv4yT4Vql6MRIdqGBIrFqljM2AEE+GFTnZKtDnCNpwPpSnJfrFNj8sb5kJOGaoLweZQ",
-	"1ePwHQPALqEOn9LLfisEWkQqqizqqkfoGNID5sPTobKdiAwRtoyB2xd2X3rpnPH9xuIcsqTkh1Dlcg3P",
-	"X1MhBfdp+EwZU/hFbnKJ1l2enNn6sCbpyaJxwGFrZo4ThbZv60Wkahu0D84H/Zm0ANQz0jZRpdL8AmBd",
-	"jOZP7sBttNldaB4c/77qSjODZEDJrwE+MfOAsltxPdPJOPC+GuPLfeZNlqNwYyy2um/ltGaThTK74wug",
-	"SppPx6JjrMP6oqm62ug+LHCA+1RugSuunoVy8UXIgKkNX6N0lL1z9eUTRkM9scB/mS9XvX6lj+FizJRO",
-	"HlP7vlnEZjRiW8zT3ak2/X5mil+GMQ+DG88aHnUrD3G7afuHhHTIwi3W8ZqGPDAbOmBGlWx3r/kIWz2A",
-	"RXy0zS63N678+MvAwuuuXJJfK69eKTqSDv8rtlCbysQ8Ks+2N1tsgXpSsYBLtvE7kRPAlZX9vvKq7WaF",
-	"96bDq3FPplOi3h2o0ztyLjYdn73TTW3FJckMkj9YF2ardckHRiveXAgSlF71/fv/DQAA//8=",
+	"7P2Lkts2tigMvwpK/1Ql+UdUU7e+uabO6djtTE98G3d7smfHPhJIghLSFKAAZKsVf/3VeZrzYOdJvsIC",
+	"eCdFUmpfsrdnquKWRAJYCwsL674+9ly+WnNGWCh75x97S4I9IuDPC9cl6/AtZgsCnz0iXUHXIeWsd967",
+	"xluJwiUO0RqLUCLuo3BJkE8DglzMkEMQlrfEQz4Xg16/R+7xah2Q3nnP2YZE9vo96S7JCquRw+1a/SBD",
+	"Qdmi9/DQ7z3F7pI85SwUPCjP/Xe+QQFnC5gRM7khAq3wVs15S9ZhfjrGLVeN1jQjZyFh4TMq11xSPVFx",
+	"3psYQIZXBEXMIwJtltRdIowcwTeSCCTxHZGZheUXg8MQu8sVYeETGEkN9LcVZdTlzB/8Jjlrt0zYlfIC",
+	"f4HFqA3J7Ue4pBJRWbENyLbOzo6G02O73bzXxI0EDbdveEDdbXkBz7lwqCcz+Ag5EhFDmG3DJYUtwyGS",
+	"IWaeRJQla8yvTWLmOfz+CfKIj6MgtKRw0XeMM/Jdu3XebNfkNSyqgnRvSBDIeIFSrdAhASV3BFazIh7F",
+	"SI1cpCPJqO83zP+MrAVxcTX9XFPmErRZEg03XxMBTyIqkWdeJB76/u3zp+jsZDL9Ib+C/zmc2KPJZHJq",
+	"N+3W5Q1elKe/QCFeaMKgEt0RsTU02leHFM2vfOsVZ8R6iUN3Oc/P/b7nDM8mx9g9G03ORt5oPHnfa1jE",
+	"CyzDl9yjPiVeFakaLGg63BBBkAy5IF5+4l+I10fDIfpHxNDIHk6QfXI+Gp3bQ/TTy5umFVB2W32KGbkP",
+	"EWYerGAtyB3lkURrvCAa+6ej09MC9t9Htj12j+6GRyJi8n+oZ/82gi/JEyRI8Lf3PTVqM1p4HXn8slRI",
+	"CGF5G6SPi2GlguACXuKFHA0bqeEt8YkQRNQd2p8JWWePrC/4CoUkCNQCeLhUh2QDa6MhchXrU0+UuKww",
+	"0zSuJhTbCz8kooJC1ddoyTdohdkWSeJyxSdCjkJFrAtMWW7aaXYqn4sVDnvnPcrC8ajXj+emLCQLImDy",
+	"Gx7i4CmPWFh9q8C0NCQriVbqFCDOEA4CoIw8/xzWTX08qZ76l19+uYjCJWEhVce8jnm7gnjqGRxIhAVB",
+	"GG7h4qn4kWBBhCKLYPW39z0Z0PUGbxtp7xcsmPq7+jY37JgHHtrgrebUO/hUfkWjszNkofe99PeG1Tz0",
+	"e2ss8IqEsbyxICy8elZ9YLH6sY+crT4fighhfTREC6puXBpKEvj5NfmcW/CiRb1ev0fVYGscLnv9nhpB",
+	"3cfq1xn8KsjvERWKVYUiItmVr/D9C8IW4bJ3PrLtfm9FWfx52K/A8o+c18JBvfhmdjgPkSBrLsI+Gk3Q",
+	"ktwjjy5oKAfo+wu2RaHiUerY9ZFDXBxJos4o9hBnRO2E5t3EU/u24cIz4pieUaJbxjeDH3L4mE6cMzx0",
+	"R96YTPypfTw8GZ2Ozya4GjdqgU2oqQA+ooHXAnr12FcKt1pad8Cf8iAgrgL2FYxThF+hsx/D7RFfSXx0",
+	"0Ue/caePQiLD2ULwaG3+drEkiAv9QZCFIFJSzgoiHOdhNQxuspiuUERC8grOrOQqyiKCMLBotYWKTcZM",
+	"gkrkwptwNGUfYbVPiGARUCL0xbrAd+qlPAjeb89PX95cbGIwfo+I2GbOJ9wTNYdxOhw1H8ZnJKBK1Kkj",
+	"Sc/83kcYvXt39Sy/PDJyTtyJN7TObOxYE98mljN0RtYYT9ypd0xO/FO7egficbsylwoIuButdrDG9FB5",
+	"5smv81zFq+t+tC6Z98xcmTgI+OZytQ63/8JBROK381h5twaRYUlQgGWIKFP6RphIvh4OyQB9f1PGx/Wb",
+	"q+/07/ryXXEQyDBDSigcj8dnT/I4m9g2mlN2hwPqWeq9eQFFI3s4tU9Hxzf25Ny2z227htAJ82bq/V1X",
+	"Zr93bwmyJlip6r0lZl6gZIt+7zklgVfNdbTKStSVvuSSoDuFNQ3cBrPSLe5wLGquShhlBh+67d5zGpA3",
+	"aqjKxalJcsqqQwK+gY9KHVCMw+eBR8QTddcrLX+p+Igkd0TgAEmyUDRV0G2VIH60wjIk4kj9bcE2DO2z",
+	"I8UyB+F9WAdjQGbmq9Ygqm2Jl9E77ykRUm9KEBJxIdwKwF+zYGtE6jkW7nKuaEnR5jnCcE77yOWrNVan",
+	"kdxjNwy2A/QWtp5450qZNihbDdCcRUEwP1fYWWKJGNd7nEPIrz0sVseT3ocaLqsWmYUQJOBKUM0XWAi8",
+	"jXc3JOJHoJudcAJpfXpAf4sYr4Mzpu5DAb0ChuKSFgDPqHn200OuBt0JebKWQ1HAw6vGzQbZMQs0Q9R7",
+	"AnxTC+5KwwqU4kQ8rWsRBRlovQciovZaqkVOLOgeiJV/cKcVYn7jTgE5X4IikoU8CuDvRNAS8kgEXwno",
+	"kQgOhz3g2KuyZRRh1899ecjNeh8J7n8RISuNWdXgz+70818LGuL1HIgOpdRdsjsqOFNiQAM2QL8k6eNf",
+	"GBnF5TwCLhq5oFGx/yT3Q2oQOBQxL/iiDWYCvvgaiCLgi8eB+Zr+QVrCPZP0D1KgC21FPRBcuxFWmPoR",
+	"AL6B35qhVWN8DdsMsBwE9tMlpqzNReimD35ZyDMLORB0vlrToBFu89QXBjpe66NA3Orqj6f8Oi7+4moO",
+	"Q8Sz2Ii7GwWJrffTw55MVYeA9IHHgfx5FAQtoZ/5CoIvuv35tTwSCppknXTSP4u8k13xoUi6oy5pvg89",
+	"eO4ruBAzCzkQcipYpUE2B7Z+6AuDbFZ6ELiXK0wbGAFRj3xZUGEJBwLKPIob7jwCz3xhUPU6D4NVCC5k",
+	"A6zwzGeV1/WUB4J2v9a2/Z2w6YcywIEnAPk4kKSPhogLZB+6hyIitYCaRT4CpPI1awOrnBUkNA9v+yjj",
+	"/kIhXYFfekWDgJr4nANRMLKHE8s+tezT3YhQizsMF89pQORWhmS1Gxl+8tyXPcTpOg6D+yca/igwa/JE",
+	"LWg4c+C5Tw+2ds7VAZ6u5GDAn/LViobNgLvw3Jfd73QdB4P9DIB1SDPgnnnyy4Mer+Rg4Bt9EWq2L+6G",
+	"MIs4DNom7eNPo3QcrGtcMY/c70YGVY98VlkFZjwQrvWF5wkiGwQxup5h/dyXpep0HYeB/Q/u7Ab4N+58",
+	"ekjZDkh/487BIDYd37Kn+Os9wY/hTP7ZmJUEjuNpdmHnNrbmxI9/WdIvLedAXBDBSMNFdgvPfJ5zkARR",
+	"1cKvF/wIQD9tYVbVs80+l2l158Znl/J48Dd7zXITf37PWXn6xwD+aoUX7eCm6smvYuthJY8GfOuNh2m/",
+	"2L6nsz8G5K3cSWbmr8KZlF/LYSh4gZ1XjebiADuzz2MvDrBj4cCrV9DjpRwG9UvcZJJY4c9hjNi1y2oF",
+	"B0LJvSggDaLMSj/0hWE1K30McJ9R0QrimUfFVwG1WsijQN7MveMZPzvjzk58GKzN3OrLe7YOZ1BvsCCs",
+	"Mdh5DU/9afS0ZLkH4iZo8oOtgy/tBVMrOBBKQe8qs3VzgOqHvpijyMx/GKRvkyTDJnpP0xH/NDSfW/Kh",
+	"eAoFbbrOhX7oszJ3M+dh0F2HOIwagJPwzKc/2c8vrl7UAavXcCCs4Fp7idcN4MJjsxVef1lmlq7jkcBu",
+	"FlTSKT+/rFKY+zCYb4gMn2JZk4eYBTnJvoY8wC+74/m1HI6BnwSP1k3cPU1F/9Nw99ySD0XTffja9yUJ",
+	"m7B0H844PPilaSRZyIGQ0yaJPqRfWqJXKzgQSn5LGsTWUD3yheGEVR4E6Lu1p5bWFPcT6ce+zrifdHEH",
+	"4kKSFtGYkXnqy259vIrDIG5lTP0qrKiPYj791yqgLLr/UbYwvtzpZ2eO/AIGmOLkjwL2Mxzi9nB7OMRf",
+	"DvBk9keB/DkNSHvIobrDF4M8mf1RIFdySnvIQUj4YpAnsx8GuSle1qCcbsxTnxXSeNK9AeSiqprEU8xc",
+	"EpgabGsuwojRkBJTmAcLouRt5FOGg9xKdcGSyohSmCi7SlNhs3eujVXx2hzOA4IZrO4nHngvIV6zrgTR",
+	"ggdKB1CPVNdRAnHet4k1neKJNXGnp9aZN3Ut25+SIT5xxu5oWF2SRQ0900MfXkrpyiOrNQ8Jc7c/k21l",
+	"hUxyn9ROdQNKWPidRHzDNMqhuJUuIqSWQWQ4QM+5gHJLPBK67qvEK4JuyRZxln6GMje6Ul3ynalcu6Hh",
+	"kkch8jhli/csqZQK5Q6fwM8IM6jDiBzubRWRQumhs8F7lq/H5Nj+sT8hFvbuiAipJNYoxqou7JviNYMK",
+	"S+GiDpHTaXONrX9wp7k4FdQ5+xrrUiVxS12KGmmfNWgTlZSkYI9pCSOQ56HI6k+XN31EQ6kQoz6/eXcD",
+	"dUifXb64vLkctAHDqQYj1hm6QPECt9i4AH+lGxfgPTbuBZbh5V1NOTVdgRUjGQqCVwoB10TcEWFdExYi",
+	"eE2iBScScQY17pIiwpIwr1TcbnIyHNadP7UOC0a0rp7Vnb7jSb+yrG1lRHuhfinWVffUdWbqeK64zC9w",
+	"qLhkpXufFmPQk2sC3imVWl3he7qKVvCzrpBpPlaWQn3tQ63P2os8LikI1TmRR73msp7FilaLChdX8/3w",
+	"2t8VfAR3AmdA9sCVdV3twuqeXV48+/Hy8vnsdDyZDu3xWc0SdfRMxOjvEdlnpa8TiWBbu14lAhEZZqSH",
+	"bX6xY2+Kz5zpyDp1J2NrQmzXwrY7tqZ47NvuGTlxUgquMrplBt4DBhZsnwY8qjNIqhmkvkWpRK56siCQ",
+	"jWsTvdXDBxgD1fyvo9DltUYDvbiUDLh++hytsZR95GMa9JG8pWvEBYqYYnasD7RN7tSlb/ghoQJJHglX",
+	"n1R1JRS4yK89NVYdoGbaQ+B8G7HdG2DKJoqIxRVJkSlV6mzNXVZY8dCu91JF7JDFXgOudq5Xl69WK9aI",
+	"PY9X7mJZlOjVaur8D3qmfdeaHoy6G7Z4Mqsl5y4ntCAQVB7QQ8TnN3hX04EFeWKqOAoJEupwgC70JbTG",
+	"Ul9BcEtKRFbrAica1sUqLGrUlWG/XHU7dwvp/zXeRQqmxqK3WrcsFrQlzCPeEzgB8xeU3c6RvuThJCto",
+	"N0seEGTSIfLbevHP5cZdnd16v7yy3brqt7qkbh1Xndhnx82y+RvBvcitLR671j8ntId+Mb4dpoQ4FzOl",
+	"YZJ7KnW5fNA7JnlQhr7tjvF0ZJ14E2JNnPGZdebax5btHOOxO/RGZOJXU6iZ/HDCzMQuNIqzaSjA1ynV",
+	"FkMVugi3b6GcuLxYLARZVIatgAvQlFGXpjSsPAfYCAvFFm4ggt0lcvnKoUzXfdeoo8KUj+2bvLIlDzyp",
+	"7iukUKw1VD0iGCdCqDhr0M7IRvG7uAhw/DVcJMUSntyprVSaQLYnXzYYeipInXfE/JTIHeAK+fe///1v",
+	"6+VL69kzdZGoTy9fPnvWR+9unnb2arh6ggO8GgaIZzgkNY1gYiAoQ5JrrcDDW4kc4kNJYw5QcZF8sSTq",
+	"AfX8PF1fvgfIcFJTQAKHZCZgHZWcetpv1R/BAAW1jMsAvSVhJBjiRg5PSLcPbAnIUd02Hg8V2GBtEYqM",
+	"iUSUhRxx5zfiFsoE/5oUhF2REHs4xAOB3dv6bGy1ssO2TFsyKwxP0O0CC3eJnSCu2Fyo6i2hqLq2LPlw",
+	"64BIKSN3qX4xYTl/e35x9WKub2I9YjwO2JzSwQKqhCVt/rxQo75npoeSMDZS4AXGTBrXW9YMoGB4+ghH",
+	"VpddVggyMUQ6gOdBPbgOuLfbMKkRk8Uu9jzow4SDN4KviQhN1FUdsvUWqy9kuDWKolj1UuT/VKFxzgHV",
+	"fQBrfm7kF4V8KjPVv9XX2iAMnA6qiiuWCQgyL7g8YnCJXOtmHD8UJE0dndUf1aYDhwfS1k9V/H4XfDhE",
+	"AYkls9bgmQylq+7wHcq0a+weN8a0kaHtkCMBDOMJstGKYCYRDoICdAaiXD+Z7vYQu0oOjUVOexene9GR",
+	"HAMi5R7kuO9+BYfS44s96BH28XOctuBganzVETolSHeBTLukYuplW/2iQhKQcg3gmvf231xcX9eGxR8M",
+	"uV99Rz/jAKQ+eblbulj8w1y3tSt8jKv2+paudxhJzaUYB66FXPHCO4J4FGoNtp2lVKpZHpkxXHMR7urk",
+	"EHIkuQiRs32CCld2H7pV0YzjiQuPiAF6FQUBvCVRwJUk3teKjrPVDdgKO5SRUWvNI+JQBqHgfC0qa4YO",
+	"gR9IlzCPskUfWUOkHtAfB0iJS1rdMOgzx8Qa5uCwhvVrnwFiqrfOGvZbdRMzcNzQVQc5fEVZFJJEFGd8",
+	"00dDW23qcDKxc+s/tuvD4HZJ3Md2W5FbRkGtaUDAr99JRD1QFeZuJASUq1bsKqPT4TAkq2LbTfNwnY6r",
+	"hm7Sb9dqYKHe/l/fm+H+n19t6wxb/oX1/MPH0wcr+3HS5eNw9PDDX3qVtoSI1QQJ3oBI7QqSaK8iApsu",
+	"YYiGaIMlWmGPaKMwZ+QJml9E4ZIL+geo0XM4rS4WAny4IM2bRm6UybDU4s/lQhA3tJZcSNKrNafOytGC",
+	"xSZJlVAyHRRcu/0KNox0N9Q7Ep+0J9p4F99LjiQsrG6mU201AeRMbFuB/5b41yF2b7+TmhlJvJUF28mw",
+	"tmMOmDcLFv4ynNeEhfqYtrEMfb3N2PTauluErtfE3WmAlmviVluej31/6hy7U2s89G1r4g+JdeqfuNZ0",
+	"6Nh47JziiTOqXqwa83Cj3nWIRdip79NzbflPTNAVfZ8QZ5+/9ZO9s/WTVHDu3/zpOhTUDassJr6Cy9UN",
+	"cZOYfQ+v8IJ4Ga/UOZorZKIh2hLtbkPbOTB8CAlCNmIccd9HPipYhHRSWh1UsKwG6oSHoN9slU0EwmMm",
+	"9gRc7ddvrpBHPSUAw/YaxqvWlvo40IZHgackIsWJn8T5CApw3VxWkQdrGSxVAUKLaKk41aSZ38D5c7Ek",
+	"XyfLSbNPOnOdNNmkHRKMO/GrxUImt6QrGnZcrzUaRsX8DTPX6xnVPi+1rlfRyqmSvOOL4TuJGDwCN7bR",
+	"KLTcVnDz5WXWaihY6/XrcJLdepJafxvZ1QRftfKznjhD9xiPiWX7xyNrgk8869S3iTVyz/DEmzrH5OTk",
+	"EGG2+b5LoWoK8NF+7q84wOcX4iw5v63bnY3+uXojXBuf2sMRsY79oWdN3BPHOnWGY+vYH/kTx3bPvGFN",
+	"y00z7KE78aBelmvOpLY3/4i9tzrYU30y9ynIJOt1QHUz76O14E5AVn+FFv7nHzPT/UUQv3fe+/8duXy1",
+	"5oywUB7pX+XRG/2WnrTQkZmviLm74rMHa1AnbiM4WzxJiy/rsFTw2un0u57uhO8HRjL4XIu+yaxTzSmw",
+	"R91Q6pCu5A6G5T3nwqGep/Wsz7m+tMG2WtGCc6+PHAi/1fmLCERNkBhhoT9xRj7vGqlEaywSJZMLuqAM",
+	"B0hnxIKeuaB3hKFo/QTNoY6ppgAdOcf5LXiH1gF2CYDwiocX0EYcOwH53PjWM8ehEVyg12vCQO2zLt5c",
+	"WSZTCWF5K40d1KQExfBfvLnSd3qyQxCPEEP2nEfM+8xACaItutr5BmcOTCQ0jC29d1RSJyBxH1oXBwER",
+	"8ZJfco/6tKr8+C9xz3Udew7M/fv5lW+94oxYICjPf9AniQYBEnSxBI6vsQvs6il2l8R6qk4fD+rANM8f",
+	"wcPxsw/93uUNXjS9A8886NiZbcCxd8P5CywWn52yHO5pJzaY0GOXKQ37CkH8jgg4BnDVAebBRveKh9c4",
+	"pNKnX+IwwLkGYlanGMtb42UNKIEQQkk9krTCLW6sXqeVmBp3bqx+WD/7kDFWtrrNPustJgiWnM21Iz97",
+	"paF434zvvMWN8WgLf8V10H5CX7H+nIRymur8/SR/A8BTB7KvQxCxhjCO/4KB/CSTI8DOAL2CWNCJPUyV",
+	"m/Twa+UFTewxhD1kUdGWoX9CRp7wa8OtZQW7LjDrdPFNPPvT8eo0/kigtEl+YXlXShRVT5HPssjYQ2vi",
+	"Bql8YsJXIffAJKQVUVh/h9zkrw8dSa9tKTgQBHtb9H3uRvmhwGi6XQJmSe3vgk95BwREMZodV4BebLeb",
+	"4L/YDXBNxB11yTuG7zANPifshqCpRA5Rd8IKUxZiyhQXlcsoDNWXHnBXCNdm2p2s9Bq1jaA9DNArY9NT",
+	"+HOXCjyvgKe3JBRb68I3oVa7sASP6iezOLrh/CVmW3NTys+CIG4chOaKzAayZ66QVH15dKDfsbXgLpFS",
+	"0cQlC01myec6xklgeB/ujXc3z61TBbH68I/r16+yB/gdkxFYdIj3kngUxy3GPsda41Oo5oQwMSqlokcu",
+	"smEeicygs3eJ0JG0iv9qvbLTMfwkwmh6HMuHTyaCmxZ8QsQI8WR8KCHkQOkO3ic+j+0P4uOj6MsdyHcM",
+	"G8cx+ayq7SueAadR9FW/C3LHb0sb/ssvv1gXUbhUA7nGg7cL/l9++SX3uEFCF3b0aW1ZmBmSN8aijTkU",
+	"OgI+PRQhviVamuzIoT7J8nOciovk8yVzuQcsS4vsMfdlDUzrITajwiYrfUDKtzwgNXYMxUPioY0dRLOc",
+	"J2h+b62JAM7JmZyD518jFW57wQMCwRIeB+Mwi1Y6qs/k0AqIXuj1ewF2ev2eXilkymBvRSFmqeQ+1ctN",
+	"Qjuqo4uNW69UFQDyt2NFT8kiIbnPm9qNi3qmeASkwJ2NBvZgNLCPRhO1njiiCqzqI3t0bNlDazhNnMP/",
+	"2Uufcba9cwNJ3zQtPO/BZLoPmhqDRUHQ7/kBXsje+a8f+j3q6STwmT38x7PJv45/+ed/jP89/c+Ti7Mf",
+	"h0/Hz6aXJ897/d4tgTywNGtHfUeVMpZDqhkzwDKcRdIsW0+ZfqdB7WW8PEr7DbYoGYlv1L/nPcwUJGtB",
+	"fHqvNiXYiNnEP3HATg8MJDOB2nxpkvOYLkEeEobVmVFzRVLflaGIyIMaNBsbnt2D1iFp/d69paPBzofD",
+	"h/xWZZxTHg6JZSqQ5QfMDjB5yO/jxx3PTh+S7d3x2PFDfudrlqSQl2Jm1xLVgIZw9sHR2YMmtuKZvwol",
+	"WkdOQF2TEFq/goeUEIujvDIlNpJQq4h5RKANJBlq++oSyyVpmGH0ENM1EMVrv3f+625emuEPP6sXHz5k",
+	"xlO7qo/FXlRlPxTPUklp1/xRBwcq0A7c49OH8kktB1hkcxPrx1IbHpdPq31q/JAc9x1PTR9SNlAd4CrU",
+	"dbvEArshETLOdNFlyZSevCZ8re3qgrh8wagkJmO6dtLRQ57NHHyATh4SLpUhh2bigrtyB52oTYtZ3Q4k",
+	"quljLlg+hHCREwpGRgM1YlzEQlsGU3HUSha0sXZ/xr7TX3vgTDVb1o9LqsPJive7n/TVNWuPkRNzGXN0",
+	"+lnunDCABJQc383x0Bz7y21l4VSVSP5DRXJQ8ZxXyC5gvNV3PgUj5xOEUUDCkIgsQaKQBIGM8/WNjLIm",
+	"QkJmX0FGkVrdaxJNXlBtmO8knkAcgJLl1AiyKJbA4DpI1FzrkKcFt235As0/3Ym8tWxVCviO56u0U0KG",
+	"c5ojeh9qYL6fY6UNzX94gtQy4wAHwoB+d5/UIgXnQeonPd12UcZbHuLQFFDssBV/5xvNmcD3GhNRYUP4",
+	"HREBXs9MFc3e+fjYtksbkb/xS2VqTIR/BEtWp5vpLIsW0opi1MUlVIWaBBy0f4I45Byo06C9jhsubuUT",
+	"ZMOkEMkcIs5cMkDPdBAJUhDlVlPK0B9Nz0b5SJLqUJ/yJsWlrVaxFtV+e35JzK7xIB6EFprgbZA0ZMi5",
+	"N0DPdRoz902egeJ4OjBUEV9hR90lZtCqrUe8RYGTQRwoCPv25GZ4fD49PR+dDk7tqQ0BoTmR34lo4FlJ",
+	"x19yHwo8kwyvsyK+7Z6SkXM8tEZkSqyJY/vWmW971gkekqk3difOCELZoLyMID4RhLkKh8swXJ8fHfmc",
+	"D1y+OnKwSB5Lq9BU168xGkLc5UoLA1pazxWmg3igdYBDyLw0T2Sy/FsXCxAkIFgmkwhyR3U9U/3Z4KSS",
+	"gyWbseMGnZSk/HYyoknngFLJOfkQRPm2Yr8W6DN7m3LZh1rmlgoLC26Z736TnA3e4s1LIqXemZwoocXr",
+	"5AxGEVy3O6XyEtV8LK2n5QJOHiqI62N7IWvaWYC/EXSxIKIsvI8y8mvr+ZXQW6Dt2ni8DRE64LiS5xW4",
+	"WlFZTI9Lh9WBfpM9WB32efyQOV9d5tQvxiexIuy0ZqgqyNWFV6L+ndt7zfC61+Z8pKp8lShrRNdc6ZGY",
+	"ZfQrinIVT0T+6CYScYKXGKzMxqboLpJUvcz7oenqayUoZsXA7MsSDtO3a+sLXlsfyqJ3YYfayt45gagq",
+	"3TInDOcnqSSzRXfJ6gKtBV8IvEKUKV0JO9qO7BOTXpuPwaZEQrjPmstQmmDtkt4CJfwg8l7XehwpDTKu",
+	"61eqAqh/EeSOcbVfZyeKSvEau+A2GPZ7Ll9pkVHvxQ5aB3vsQNeP6vV7Sx54ihWqI2NSHWHArISeHWFk",
+	"q9MyHg+Gp+q0/DXO/VkvgTSUYqjQ0duPxKqqerWsEvYAFl2HBEbSAGVZEsJqDnwZhBVU8ehxFlDIIk/P",
+	"TA+L1dJPYTJH3xwI80mG4AvqOZEEvbBA/9kN73AvqaswpYuPuwWcHJl0mAQkxoScPjamBxckmYT4uty3",
+	"9qNLqQqKhJwrfTaxT0sdxlbs5+8k8LKlKHeZQUcPGQLct75LQcjNE3FbFEHh1QoEKRFHE3lrs7EiqJfq",
+	"ldxIZ/tKduOH7BnK3AG75bsdaD9+yJ7DfezXJw/J2S1VvJA0gJxwCDIzFVuB9WvXaJyAp7j9RgeyoSXB",
+	"AkJ1dbj3ZmkinWITGvXAHAhcot/TE5TtZjtFvUz91yxbyQllWVaQOdwZ9GfwlhCuoY/0SMeoSU9WgShz",
+	"h7j2wu0szy0SOe7bTflf/Kb8UH1XdpARF61kw8VumfClYYxV14ZEG8ygbJ6f8IEnulxbNoRE4wMtSCjB",
+	"jJg99gmuPIEp0wcJIgQJw1rz4r4Pj3zI5oslr5XN6moRb6qTi8urDpdEL7to3ItPQ4+RDVrzDRFIRut1",
+	"sE23OVlx2RqVXvzFBWyzDq2BNo4mpTzBNtpJBHqUa6vESGHUWop4SxZUhiIxlVfgOLkUqEysqkn7ioD4",
+	"IVTcWeI7YkpMmkREHWczV/PPkQzxtoN+sIO3lc5hkxhazBbM11ttL8yVZc+yNwQe+E4pRFpvTIv7vVew",
+	"vO8VqGTUiUjGBRG2rjBSTkujIRIRk2UT/7Bo6+qYJlp2rjeIhaXTUTrvZeojcQQ4eCrhsJvicCuycogw",
+	"+MxONMwMXZY4Tx7roJ0W5MNHIrNRQXqsrmIvk7q/Utfw9p7o2C+q6+RlZf9GsXOF76/0w7ltKQmR04IY",
+	"WrG0eFGGHUuC4hfq17cbcbtXu0tmrvQ9hSF2l6t9zCOQmpCE1mnfMMIwHoGKXjpPfYCuQqkrcgGDxCGa",
+	"/9///X+OIOP76CN7OMLJGuTRx9uHeYEr3oIjbUWT3pBH91YosEsc7N4+cZdYSBL+LQr900yJgfh3kLb/",
+	"IL3z4fS47JG8rQ75KVcJAEB6/S46smKPq8oGlBcyizHIo/QgwUNHBJn6Z3HTnEGT4bu6DeAjTqJOoKxs",
+	"zKWQBYVW1M+IsrTwWgeXgeKVoYiYi8Oq3J83gkh12Sp1C+aCGilx1VzkkAVlLA7WviXrcHc4yLQoDtym",
+	"Fu+V6cWpYK0UECKPhhduqAurd/LScuORLdK2NufG5a4KQYeuWnxF1GESTphEiRYCCmG8WZvwyfKRqAwg",
+	"mUPo5hx9bxqG+HQRQekZNdEP/bjDaB/Nb8lWhpwR9bdicHP0fcAXlOnDLzc0BPbAfV+9poNn5xCXrYtw",
+	"+ZAe4XBvO6hizdVBW/WBWpVhTQ3l/Oojlh6yqP3YEKRh3DKGtuLAojiOKAksSgaspbhLFoptR4p7zQgC",
+	"vSRWA9RAKOCLUiiNoeavgRJ1ih9IuTrSWMm6HnGNx0EHWxGFVHKnH/RIQELto1JzTE6GQyh9veTagfLi",
+	"8uZSLVoj9Lx3dDc8UsLfkS7ClsSDx0ORt5Gu64IhaL1nqm6YgjXn6oNl+6c+9qaO5Z25jjU5PvMtPDye",
+	"Wif26fHJyej0bGqD+4xHoO8mU340dW8eMvWkR/akr1sA10ZQ389Mg57ZCotbwD18S5g3i6T+XBHzFDOp",
+	"dhJdythyIt00symV0n2LWMvTh+wefkx043QzPcIo8Xabw9RFZza9xJsS3sPIxmIkVFq4+qjH1X9pMlF/",
+	"a07WR/OYjWHzCxc6XB+zNE/gO4nm9xYcHh3R33gbFzzXLTzmDynFfmxw3hsyrux6gUMoix6ncUBMkMOj",
+	"MM3m1tHHsjnKOHMsPjYY8+OT8rEhfjx7ihqiWMzBqQXSdCJJ0p43goZENkXMQhh8fOwqy2DCbwm/hOzi",
+	"J8jW4kYISdfa2pv0SewoD6rDFBqBsFsEvtqTMhuoLbRh0tn/AypmkPvQeglvIIkbgthPHvKMpXmGS+ZZ",
+	"76QZ+4m5uCFH210S95Z4TdtyXBnRYBCiD3yOePqGteUWWoGdhG8lhytL1jGR9VN9OGFRCU0n5FJ7MR8W",
+	"2brjViYMan03hrYmz7U1mqbixFcX0xrDsiOa9cdqw+c/FXFQXgoTdvTjv37sxbxCqwQZojjv/XR5kyUN",
+	"fc3ztaXEA11h7LyXaUPxPrLt0fFv3Pmb6QwhiOmqdd6DMudVpm0nXnerTQIok01aURZr9w22bj1LLd50",
+	"7cmaexx+k/24pAkczni7f69BrwtGI7BQ6HAHQHU1JjMPpCUq0t3QmFNj2Q8fKhDoGvtUYwXrdKYMsvNj",
+	"5RdYpS+URmjyMpg3qlC/8z1Xu912vJ6hhQr7Uro3ha3pRN0BdmZK3P9bgB0LBx4RmsihxMTfpnkahw2r",
+	"2J90T5scw0ocpDKkzA3bPZyc3Q4PtwrNzAlejY8W6abxBYPfFk+m+P3YgmmWiUTtSSV5GI+lLhoJEUwc",
+	"qR0EB9Yt1GhBnMEn6Bs0QBdBkO93BWVKgbnHYiTWbRv6KGKmf0dKh8iFBlmSr0iBJA3W/sKBBGsLlj70",
+	"e1goZtnDYgWSs25odN77LQKnNkTmtRnMHvUywSaaMv8CJYnPhxP7+OT09Oz0dDw5AfXE18oAqIHx35nv",
+	"Z34UBNkf//r09avnVz/Nrl+++ZuSFHwsQzga8a2/oOHMEZgBKLrXd09/G4kgdkPnWgyZns2NYA17kGoo",
+	"dJijetmCssxD+0y79GdpL2F9nDPdoNTw0BAKZL24W3TEuAUD5UazEmiteC9MDxIwyCYtkaAxRyraxji2",
+	"J5ACYmopKaV+MOz1077ysWE/w0YM/O101tdA/1fPjMa64FbcBvxZSkUtDp+hr7ZPznQJ7laHtQ/scpbu",
+	"bPvnoQxopzeArtq+EPBFp4dny3DVYXhTPzbHkFq+G3Bs2md0eHyWUFmb14CDEHZHBWetb5Yc39lFlmut",
+	"CaTkCcHYlHUATA1Lg44Pd8JB8aWZEf27v6g5Y5s385x4V9YDXREZ4tVav8alnJlp28kAKTfv8nR7SNJX",
+	"9iMHj9xRl8xCUz6jeb7QafvcDHueaP/wek3YLsaUFIHv9wjzKG5HXOll2Gbg+OmZu2rHI30akJl2HMw6",
+	"SE75F9tyS/WOSQNo83j22m/5uMtXpjR2q8c1T3VI6xfaQkoZDVtehPrR9rQGck675/Y8UrE81GIS/eiM",
+	"xl3xO70wi/2gXROFHrKiWYtJ1W3RHsEr3JLgsnJgtdUq92KqY7Re+DpoySXUg7M7LChueQP/TlZR6wfh",
+	"WGHmtdS/EjPaHvtaZ1RWcnEfPb+4etFHr58/f3H16rKP3r26eXt1+Uz98fOr17+8ajaTZSTrFocid3dG",
+	"7YlcP9qe4roIG6nIvwd+6xTe2PZaNK8GVIK+W52Bk7FZxTan42Hf9A44H+YMVd801m8aa1Fj/dDX7RHP",
+	"R/YhRkpDeyXqDYK4e2MfHHkQ7AfECeEvamok8bZNgI0S2aDwdIUbxwCUCzprjIkI4g4eLWZe6eRpWdXC",
+	"aYXFbcepK2y6Ow3oxkZZHEaa9plt+gh2NNOqI945Joi6SwTMQRdgpCX/hR61Zw/GA3vgkbvJeLAYjbwh",
+	"Pjsu22CdeA0F8z5e9JGWMSWSlLkESAk7jiB3FDo5LrFcZppuV003H/Sa/Dd6/irsPA145HX2kwkIxIY+",
+	"SK4aoBi44q0omxHmrTkFx45Jqh2enQ6mw8HQtgcn5+PpeHpydDca2HEdvThkIi5Fh4Mw+QosFivFshVD",
+	"pyFxw0gkma/uWvG46vyRiWUfW8PhjX2Sxm00LG1q23a8svjR2d1459PjJBU5VXAV/Rt/uR/gO650InUy",
+	"RrBBasljE4rcO++tBb3DIdEIhSCk1ZrIcCaXOAYNglQMRgw2orXXCG3KNJf4DjNcEZJS2LCGklrZ3Woo",
+	"HJXuYYektNOH4jZ3yWOEmnrrjvUfILbi4Ep8rTA4fihQVce80CKVtczShOevtSdIVuQh7hUcY4j34+74",
+	"iBwpd01JzRB9Q9XC7FnovH3TLoJzLvanKkhC4yVDEPkt7xdPXBbM3PnKnKB0fXmMFs6KIf4CnRRKP2RQ",
+	"VXsrdE0RBMZlUgS/XQBf9wXwod9b4wVlSSSZaXg8W4NSOuz3Qh7iIP0LfpAmY6sgW5t9bykBaomjQgTM",
+	"L2hnHeL0yZI8qBeTG62WwpNkvQ7CT9IXXWrPLUyIQm5qkRckoRTz1CVLHkli4kZyOUDN13GaFiNoPikL",
+	"Gi43ZKHk7+vMy6fNGSzZC7zwZqNxoXiHZ96ftHk/vsWzuVij0xYvPh7qChd1w2DNCyve3TXZZy2y0ib2",
+	"2XF1xlH2lVE5v6zmoZq1py8ld31mEcfNBFS4/DvvZe7+70a7mfu8G+lWGbae8tUaC+LdkG7XYtJYFdAw",
+	"wGs6AJDUxQ3BGurKHJbjqhpL4Cr5Kx6gKsDE58KUN4/LG52jvw77yO4jawgh1Tp0BNoamwquSxPAG+dU",
+	"lfPyYsNJs+21LtltVOTZJgvDwPKhFvdUtqiQmcF8AjdkQbhnvu2fnk0t3zk7tSbO2dA6O/On1tD37NHZ",
+	"CRmNj0FFllGckHDqDydkMvUtlxBsTY5PhtaZM/KsoXvsTLHtDX1oDSqj1QqLLQg+Dje0CDa3VlMqKoaO",
+	"HrMlEfru5SzYmk/2wwd9BLRg1ZqY6h91so9aw6qQvizi6sq2UIlccyIg+qhbFmc9bWQ2YEen3TjBP15C",
+	"zurWpvJgsmmV4ebRqiLecp6iZd66Xk1Kuddmxh3Qjx+Svf7YZXjDlHaMPCmeuRjJ/exmp2iJ17H7MF6n",
+	"SGx7Jj/BASkZ23hYEYh8Ay1VFKWivw47ZkGOakrQa4I06OtMgnmodqzXGu6RtZlB0Y6h7Y4jV9frBoxn",
+	"pywAV01FOXvEHrJQQ+GmcnNIMxdU2YUvZR/hIDCx1KuqJht1CtywRkbQquchvT8Y2Zjqx5h5mWL0piOB",
+	"RHLJN0xbpbkhu5ry29+6hHypLiEG/XrM95Ftj93JsSnprksRenRBQwk/kd7Osuh7tZQoV6RNxqrqv38f",
+	"Kg1WEuaBl+HCdIMC9fkc/UiwIAJpOGAcve55v/Ro+RklZ87/A9ozWbC0qoca2ncUeE6cB5vD0of643hT",
+	"nemPQroiCt7rN1ffSTRPD8Mc5GAa9pGk92arYNcYR9z3JQn7aEUwZLa/u3mabyifrdZ0cj6enI/PBvbZ",
+	"eDgZgVVCkYCa/n+9f+99nDxY799779975p8b/c957p/37wfq2eOHv1RJUgZG0wJ/L3ZjGtnrGwFcUZCM",
+	"WOI5kNevGHqRSbar2JUUq9pVzTW/PjC/qZOV9NWHtDMIz4PT+Pby+t2Lm9n1zeu3l88UDfg00A3QHmIR",
+	"o11/fw1y77y3WUrizl76P//zTJz+9PO/fxc3m9/evXl2evXizX9e8dEL/AJfb9SRF4GxB8rzoyOXDgxG",
+	"oGyswqc8kgFdb3BF7cl9yizW1BA8aV8J/LR4JTZ1AYpR/3FnzYbCpuxT8W/8kNm5lvgwFP9cv1Zqn7NH",
+	"NfKYBqp45C3ZxjlXki4YDiNBJFTzvw4x87DwkFmQzCe9Zk68Jq1eQxVwExO4w6FSJYKpt/IbkWA03cj8",
+	"9u/qgGJQUcVUn+E4cKljyYNcY+5oHXDsaT3O5VHgobTPo1dTiCOpQwKl2aTaquGxbeskN1MUIIRMZPeW",
+	"hLpdBORAJg1u60tqxJnv2UmWcf83V7iQCKdb6fV7jFOorn03jP1Kd0MLKhITKfWn2AF0N7Q8EmIamO+z",
+	"4y/+oOteH6raqw1eBZXdWmJQK7pyCNJPCrvE1OkRdVbUQohnsNwyJKUuXbxIb2ZBSW1z814lrZCA3pG9",
+	"CmQAKSPO4ELa4K0uWmSuqqLQq1OpjO+prmTiWf4WggicWLxb0SCgSXuS4ShXBeLhQ1Ot8vF4cHI8yY1+",
+	"l9TDnJwMh7mz2Tsv3FvmqiIj58SdeEPrzMaONfFtYjlDZ2SN8cSdesfkxD+1TQruzICckVDjGo6exjlQ",
+	"mEHXrP1NWBZFE9yWCgwxLUEBX2ptEIlJ4sIU7GyoJPuIN+XpQ3Zbmhz0md1qqIlQZRm4hqpIEs3NDljU",
+	"m3c2EJQ2ej8ElDtqVNXZbTdyvHvX8FqpHkmW3jpcvtVXWmawzMbltiYthpuQaRltjQVxiyTZpSzu4zOb",
+	"8gE8vM70Q7KCirqg+QIaOt180KVB3eShCNPHbjal3cU/BHGJ2p/vZFL5I3VcZNfOSGXZj/ZtQkp0iMO0",
+	"0kQBxhijuwiqawSFYd26usS3a+0xr7WykyOL7I/d7q7G4gGZsXfRx3VNkXMf04B4usg5MmNttay8oUEQ",
+	"i8qhoMRDeIEpy7cEZKYueBZnesx8LeP0yZLUeXnXvezkdb6J+xJS2IgHMipmW4QFwQN0FVfk9TgAgtfr",
+	"YFvX6ky9AqExSYn0JO5cp7ECCZw4Q/cYj4ll+8cja4JPPOtUkdnIPcMTb+ock5OTOMQqF2h+CQlKzSRs",
+	"aP0zlwXXUfA6Y6TF6SzfHIC8j5WxzWsswkSh1Y35q9pLmkyNfJV63WFSEAWTTOxwO2uEqSuiTW5Tha+R",
+	"BJKYlt4OMbWMlE6gS+pK5BFFxkpTAMf1dk0y1sRMSd3WbcTyol822GHSUAeqtk0xtGc0mm/AF30DzILe",
+	"EQZioi7VU7AX/GpbZx8+DvvDswrTX+F6392cq1MbtEqKPWDM44ccIR8oy1R7oHIyYTpZX5+BQv+tKgAN",
+	"eVZxa1hI16scFmRu7m88rD0PS2pq6fWWq2rddepEoK+xXU1iamtr6YJqHA5p5oxCWA0U8vN5EPCNfIJw",
+	"IHlWGqVpH5ItaeoVXay0peHbUWhLkyNf7BG3GFAfyptBi4R8i6wtkhz5WFRbViBFK0PSOWr757vLd5fP",
+	"Zs9fv51d/HT56ua6adOTzm6ZTdeDQ9MLhYbymB/admHbh8B/j0jU3IgukYLlmrhxXpxc8dtUEY2xUXFo",
+	"SsX+tXybxbCDJZmV2uTBt5n+dpXtTYbD2tWWGuQtSaB9BXoFj9oDb4XvZ6neMq7pREJXWGxhSbNsl7zc",
+	"D8VudmtBuQA8Tu3PsstJd73ecDqwJ5bLBTFZi9sZ9xMFRREDLOPY96fOsTu1xkPftib+kFin/olrTYeO",
+	"jcfOKZ5A04i9qKcby1Uvr/E24FhbutRndwXB+T11W/c+JOkSKb1pcIrx5E1Y2mAaUraY6QzLHjO9fzK/",
+	"JLZ5xk1vjkz6GLQkMSSCkhYZB0HfDYI6g2fHrmuQdZReTo9hKc20OWt1jeVYaKWff7tO/QT66X7q/+aB",
+	"R4SSTiVagmeGrDpkghYl4XIr3p1pYnv2lp0+5E71waJl7nA2eFI7Wk4zu1lhPE0znYo3RtfBy33hWsrz",
+	"HVKrDsLypFbkyRJwdl9z07eS5ct9ddN9rcBzyYy8U/DaSxWYqYOV71T2TaT6JlJ9E6m+iVT/9USqD9Vq",
+	"u+GBXVR3pec2GdszY9ey7XYhgJpj6u5wFdF/mJnoPyVD/UEErw/8q9nZg8L/3r/X41SGAT6nAamrIg2W",
+	"DIe4eAXaP+QE+XET1HL9nWEmnEYNi75zOA8H4X34nQkoIV6+bDQEoPTOpwXvk5rDHMp4hFx7jeFh1aSb",
+	"SqikZTNuydb4HDZEEOQJvl7rnJEudU5qomNalLU2+NmrglXit21VDq+2BU/qYG3EbDFTJHZ/JuN/glra",
+	"z3nEksy64iGVlC0CbbHqI1/wFXiTdHHBIg0HPNL1nMb5ak2F1OjR6NwemrjU/+z1e14UN9UYDkbTfm+p",
+	"GVO2Jc2R8YUcDU17tOFJzxRd0uQeV1GKI9Kd3EVckY5lkgt0WpZ2wig88yh0OTzsYxokeDP3svocQQEk",
+	"LTfFxb9FlOmKYF6tTtWe1VR6aKbFfPmrFgUWHrKYLcfIgF96R6iB7vWmRtH7URkCl+QrIhezbATh3qUO",
+	"OxQs7FQ3sL4/VrzjaRziGkMkoaEAqI7U70XslvENqwwTzBBJKRnURxiJiJ2bgG7ugwMtU4WtuQpfVGNT",
+	"oEkzWxExxIXeCRDHK/cgLQmauBiBcF0lFlbBVRcZcqW9aRsudCY+xK0nLGF3BKNZRNr/y+A/E+uRIfW+",
+	"WSLQ4E7m9cYExta1FckwMtlHjGwUrnwqZDHtKG0rYgS32A97/mtFonDL1iDaX0HZAtajuwEbp4aJqDE+",
+	"1ADrBbVLzU6W1lKuS1l907WRG36HR+QnHngvdVG8rukPagriIZevHFMtAvaJ4XXSFbdUpjBRJmUI2NkR",
+	"RVPK/wAeDnX4fJtY0ymeWBN3emqdeVPXsv0pGeITZ+yO9vXUGQUrSZeIVdQkHXhNRwMXM86oi/XdEquE",
+	"w1zSsAwt9e7A57zw1Icd6kAB3vL9E+OuIaRyn6jPbLJPzuB0vF82wJ4mydFDdhcqbizIsyfMQ5EkIlE2",
+	"mhpjJltZHPHHLVKb1tqqfM3wuikVYx9rXy36Tyod9jkjngatn5BHBoPd6halnODCu1NkJ8mqrkGedtTi",
+	"R2IBex60DXG81aEHctcx69KvuNjYOdMvOo+9F0QRLY9CfdvLNXElXCeYcSDv1PzAPLSGwBcuSdKlBPzP",
+	"HHJYq1qMt1xjpsNzeYkv8S1JvPBJMxSo5Ah3nKE/6H4OQxywkOP60/mKw+lE4Ya65IlpOa8rCqwIZkmg",
+	"QOfjmzaWjlda04lqVyJl8dztPlJd7d4LHngzXaxWn4xvN2f7m7N8qPPobClsZUSjJmkrN/5uSkjqZuWK",
+	"rWTxV1FS5DGuxHJzLzNq1Xr/TnAQLrtQbKI989uy7FKniFwEG7yVaM5v50+Snt1J1CJGbwR3Au1LjVUe",
+	"fluh6lSbXWoAE6FDcI3Ur1vYa3sXZsY+fEvIWiIc0LuiySRukf/rx956qY3zImKKjg+2mZsseNs/wxN3",
+	"6JCRdzbxnSE8deKdVlF52rC/FX0nqHgB10Cx477dQPNmtp1ITq2qbckog9FKx5I9uRnZ59Ozc3s8GJ7m",
+	"3WAZCjwI+ztRW6lJ5/oKZtqottoHQP+1XvzDIyD9RXyrZ9D6iWmxiC5zGGr7rOpzRSXyOGULrU6vCV8H",
+	"5FxJF5rt95E5S1XiResI2nG9F7845k6VJqkBsbdUWKWhl7zv9QUZ/k4C73XBf9s608o4dYf9nacKYkoL",
+	"p8psZez0/KwBsI8UXwQ5iRmwDw7C6KcE3ik6/AC1+NBAlGE78supljG2c9iLYa8kUb4iF1G47GxKMjnK",
+	"AV8gWuz5Cbuh5tGlVCqEC/NAKRVIv6A7oM9/JlsZckbmaAP6q9KjoAiabpZOvBamTz1RHeTPMg09OwYX",
+	"L/kq0/j7e09gP7QYD0PKFku8sn6TnFnqIcse/9BHK+wR7cwBtQwynOK3i0HIawr3F2W3mevLId6P20wF",
+	"jgA7SQkOLhZHHnflkW7REoJ/9jqtxhG3poLh4gFMtY4BZXc4oN6RIMFRxri5pCa2D0oqKVy+eX19A27/",
+	"jLdozWVoGUfXQ7lWrgFlJ2oLt3YM9f5lsAwCmvL69WN9M2MVheTQVreeneIaX5G3cVuw8lKL2Zdr2stO",
+	"Wke0f092pkuHB5w4jDywR1QUtsGuS9ahpfZUr2cdUBdMREe/mZIHZWIoV3JSQ5S6TDc6nHOTd3pRL6nT",
+	"K1G4tAT5vb3cHXPJisHUwaucVTP6NsRc8iunX6RqWKxNeWQtiK6p8aFVJdccFXavTLHG4fIcmYKpc3X2",
+	"DXtWf1rquglwSOZg+9Lf3WGhS0ZmaGsPdlKkrWSIpp3SB6TWjXqz1EBVOuxyQNW/i7DSdd+9vULxs+j7",
+	"t8+fouPpif1D/cAKM52YW1WCIHaXCJqVOUHSvT9ZBZjZyhmBlYRxtcIL0t5yzMgGQQjfAD2PBJBDpj0z",
+	"XTAuiNdPw6vRXAf8MbyKySNaLwT2TCziHOEVh+xZYy6osjibCMZSBOIjhhzusidXOBn1j9reoFAPU0BK",
+	"vhPRIIRL/gDr6vihAG0pjkB9rUQv6P5r3Jh8HVMCLKevqQRrayxYqpHed131DKN5uitrIpZqSIzmsflu",
+	"/gStMZTU4QxFTNd6z0UQFU0PFWbYVhmoafR8Zi9LNie2Rf+4fv0q7vatdE9j1dbrpWyBbmmY5Jzq9uJK",
+	"rxBrQcIsNM421LWi1R9Vbt+WC59Uh/1Xl9JS80EPdrXQTCBChkbGx61JZPjNW9HFW1H0xxWorSp8PvXM",
+	"ZY9ilUB2xRgRN0SGTw2k7dO9tTs+qXuqyaKvjjX1CHyVxJWU66tH0rFcLImVt6NBO7kqHRy7y1UxlfSh",
+	"1iaTCDeUeeS+0RrGuSRX2ZZrWEaC7DNf26agjdX7a4OP1ljgFYm9CgfNkcpmjdi5Ifdh2/6Z8MIrEwtW",
+	"VTt+Jx3+pFMD9iBEoLaY/AyzMAGIpjJmiEJ8S6TOB6Yh8jgBl17swpAk8KvJlZpitDqOPLEXm19xlf22",
+	"PrYzcnQCRHu7eQE7LQgxu9Cukzw1tvndc7Td2X/oML6yYB5f1nGKs+6YGX/SUX0oFKSo5rVvlNmq/2d9",
+	"s864nXRvZLvTMTk7O/NHJ9MJ9vDIIcc+OSFT2z+beKfDM9/xT1ynV+jqWduoM651XGq7qXND7mChRqMp",
+	"ttrM9tSsyIc02GmZiJb0ff5gBAezMtNs/1vz/AOa53+FDczjF2Z3j97z/BNE65pu4V3oqX1v7fiUtemr",
+	"X+dL/vHd1YtncV9q3aO6Qy/q9nA9VLPVr6Nv838fVvutY/GfoGOxEjc+a8Pin4HyfqxuGfw6lWS0dQXM",
+	"F0q+ib1AYJ/eR8IZVbVLh/7ohN1RwZk2iPUWrmudJr9pAf5scjIYfbL+6L2U+uy6Q/8Jup9ndK+HHefe",
+	"yq5z14nPNywfDz+pqKU3ssXFVbHFrd8KdBmi9k/PJP2D7Jl9pAfJ2nk66NFZYv3YnG9kHjc14FoLj9/k",
+	"2n3k2gxD6PJ0e0g8KlrLcV7ozDwqujw7iw00HegxvU33OAk+DYhJGJyJjCOrVYpo/GJbOfyb1lHzXHzD",
+	"7KzLog1OKa/u925j6hV4kVgEP4GW0+FI5d44hEWbgWjcIaLtzNrgfPjEXThqW8tquXkq96KAtNs282xr",
+	"jhI/fwAqWnO6OiVU651aB+2gfeoWPrMVXrebPXn8EGBDch/O0g4Zj6gi93t3q4Cy6H7myIP2Ix5G0dpj",
+	"jKN5+OHjAOoOGCeVZPd4/WG33vOVGCK+aUSfWyP6ZhH5E1hEsgaKL2AZuanuZHgRt82USD/39Ar61kFJ",
+	"c3RlGmma4rzolqzDczSHV+ZoyQNPgofZIQvKmMnI62hBmTitDZdx/0wBLab+ZyZuNYlU9jJR8DpyOS3c",
+	"Rdcz7HnQbSqNak+Oyq923+4P+3bd/z/kGlTK2YUz9v7v//4/0MaSGE3JrOwzu4f20zgNMj+2ab9vMNvG",
+	"SJ9FezsxP7eq7B7tisVs0hTz6K5vyN7QgD2b/tGIp5QOPn5qt0PmTD+FqKryyX5uguqYhwRdLEOo94H1",
+	"cS8c02SDK5MQdffaJtJSwz4PsDE2BCQknV5JqLF1DESGKtvPkiPOZhVYy8eth38s4qXrmSDqcTfsCGCA",
+	"nU7Px3HSrV+Q0ZoIReid3oIwiK5r01XTur2SOYEtCanhdH0dMvV/izvymxT7p5FiTbfszynFvsBO5TnE",
+	"jo6hltC41LTX2UcMxaC2puzbhVTL3g3fME1WLMQuICo+YtjDhfNlKPzCw0qFi2KKf0OE5Kz1ETZvBdix",
+	"cKCPStFFngglLdhGXD1h55yfUV7N4Hgnj8bOhXkyj/6Gl56aJ/eXjD9N9Eq6ZR1N34X96ypRHyZoZnah",
+	"ppAghjNIS1dg5vgYpiy2UNsFsjB7/V7A2YKGkWLs1vHpYHhcIRkVbgGT/dxaRkym7fBOgEOzqg7xtTlo",
+	"Or0nQ0FIOBt2WqN5adTppT/oOr5GD5CN1AnbrXGAmhFgp0AQyWGpUTI+F1PoKB/mTnnjOz92PO9vk/yB",
+	"/Ek9cINSvBRPLF9BS2h5i7DDo7Bypw643wqb6vs0oEkh02ZDQ6wEVnh4nLZ+8R0B36L2t5AEZL3kjLRj",
+	"k6WI63T0GIoaGeYr0Se+CTvfFI8/l+Kh5P/PrXD8K2XIHbOdDYXF2ZRKQrp4c4W+fya2HndvfyjejThc",
+	"9s57R3hNj+4UTWYcQKbqW7nSDtblNqpkMhpKpJ4F1mvM89WFhWu82XM967y5NAYso7+r8FZSlahjaQyw",
+	"WsZ5KLpuUMihYDIu9eGra8C3R9mb7jWPvoraNKOsyFFI9QV/jq5shlwcBMjlKyLjOiIEHDm6xVaHKjIw",
+	"V6FAzK5GQNliV136AGVQlPa2hpMR8EOrrZU7bhy8IYVKltmW67rGHKISqZVXJw1XdnfPVMDrx1C7mLkk",
+	"sEzJsaoqDu3qCB1aNyip/Z1BXeX2U3ZLvOvIUe8WapRJ/S3STnKY6Bzh90xG0CMZ/i7vlU+DmtIKEq8I",
+	"9GiDAt5UyBC4ryJ9mS+RmEsHzKyhctRQELyqPiWpjUPD+UyNko462zFqvNY3r69vdi2xUtbP6hyKYNnW",
+	"EGyjPeJj+YYvXdofyimeZoABsvtoCPKLrhtxr/1L5mddyyHExrO8IUHQ18XSsUSM6wT8QSG9X72bABXn",
+	"AbcBqhsEmyUPCNJBy3kPd8f1akkjXrDR6NusNwmYbrPcR1ioH3CcXeqNiYJuXGhyOj7WLz2hqA9V+cD3",
+	"4QBpzGhPZDV96AK/QETN0KRH9hXZXACDSGIbulWxh8AH3VN8hb1SGaMg4JuZuiMV8xuejQb2YDSwj0YT",
+	"xd9uKfN0zU+dkRxH9SiZJdii5Hu+Uf+e9zCDlggcQiB/jd+rqHyUmbVUFpmEGy5uJVTi0LpbXLGUhmiF",
+	"twqSSBIPbvYniCnBSRdMxmybk84L/dkzRRBG+Wbq/+v9+3vbtt6/vx/679/fn/gf/v+VnZR2VfHIava1",
+	"0qrCU6YXibvUhUKy5Rqmk/3Wlr/USytgCnuEeVL3czhHTGloA/SM+DgKwnPkbGGJasuTW8V0/y/Vkats",
+	"79IcYR7ghaypmmm21lN0mpR0AEI6R3PtI52jgKgvgaj0QQuwI03fKehalVfOsljE1h8f1H9m1oePdn88",
+	"fGjY31HF9urTsFtMyhzVn9Xj2lsta6rxquXHlC3XBN9C8ZE6Gq6o5PEJiDi2HtWUNtX8hCYLffz1GWZS",
+	"YdXLLCDF1hPkaRIGkon7HTz+sgxXa6nIazp4y4NC4eHprnrsIL8yXFNaCunf1NUuialQJIFyCJEpFoCe",
+	"jEauBC1SuU3dMVBtENRYqRKFX5HNj5xXmgG1/1Kb0KH7W+FOKkTVcizULfRbxDh85HHnlzRw1HwZCrhg",
+	"bPOFjrYd2oOJ+SKNJ+2NevvE1v716etXz69+ml2/fPM31msVXVsbMJv2h8rZBVdYDaaVwGwegsDurW6I",
+	"nI+SLV+uJruvtenfILjrGzOoqWVqUHV4lYezdhky1e/FFqHub5o8n24vmjTGzi/NluFqj+lSe+E+781y",
+	"J637GOb8dKtglDlqnXyChRPZfVJoNyk6w6lfm3X3Q9Xkw7b30y4xZXssOptB2vmlveCsyyhtPUAubbP7",
+	"W0n6ZodX76hLkqzc9u+FTtfnIXSs+0vrNWFeV/fqHgGjzKO42277WIaOuaq7LC5+b+auuvHyuhzVvQbo",
+	"ytVBT4AEs06v5VNdO72Wprx2ei2b+trpxa4YoYyGHQUA/Ur3k2BSaFs/n6a2dnwlzTPtEBKT9uts/xLH",
+	"XmcsaBGv4wszHFDcrYDeoxUIXAcdWYp6YQZ1dzvekb+TVdT5BThhmHUj4T2lnag7YelXuh+WvSJlct1U",
+	"YorWBy85Tv2ctqPF/zoVrrrUTEGHUw81KHGNqZGZnEX9RUnHK2dQ6q+yWYL1St3+qtojaFgHyY15/HSU",
+	"k7O1WDrOmK3J0n3Og4qx7KMG5aq4dNFDcvVcOs63r/7yJ5Tpa6vFtB+hWP7lK9YnqOgsC2TKw3R9Z58y",
+	"MV9Uiv4TicP5ijCfVJLuLN5W1Xv5DMLxHmepug5MF5a3t2BeWQhmj5n34ZqPJkJnKsO0nzxfIabze/vg",
+	"Kl+qpX2sfrlkS5dZC7VaPqGIXF27pctaK4u27DNArlrLPgPkyrS0H6CgJRRUAxBuszdujWbwNOCR1zkc",
+	"wVVvmXAEQRZUieGkpDt4K8pmhHlrTkFTMO1Khmeng+lwMLTtwcn5eDqenhzdjSCOVL+hM3ZNKne/h4Mw",
+	"+Qps4ysOjVZ3Dju1bTseNX50djfe+fQ46X2QMla1C5HOp/ADfMfVHe2D3+lB2xpA0TBB4BotcZSfWbNZ",
+	"b+rtWeI7zHCvOnU9g66isha3htONLdTDVIYCh1zInDM/EjTvKZwOR7tbRzzkMV/ltMzNV/BEntrNwyd7",
+	"WFZBJXG5aQz8BM0T1M11KCJ2pGkXV5ixMU5BnQAaEjeMRF1XI8FdIqVCZ+bZwlyTNnO567pWKPqkQNcW",
+	"jwhEi4Eiw9Fpi/GbqaIPNU9gmw6nhtyJqaXDu3GLmVoU7MifuLo+UXXf57bq7Lg6UiL7SraJasoKC9lh",
+	"ptkTX+ugdOOIV2dArbSPnK2iW/UjRLDckq3Z19JMjSKFYSLlg6HbynMocVOgmuPmIxeS1VqdJbmsCebU",
+	"AjyAph+FFjjq3w3VncI6k2mG71XNqH4xTaSI1DFACMvu3CQjLlRE4uv2OQqu12vCrkPs3vaRjFxoYDbX",
+	"3HfenaGUjXK6WU58MvtFBp5FR47B1tzEz2lQla8CXyfBqz5Ev8fdoIo9xHSU8a+9JQkCruYxuRqM3IdH",
+	"2lh21NIotruEa4uSrZWVSavr2ziUYbGtitYpKst5fbWutOeO0pqln7LugorGOeGyuqtm1QZWdi3Rwdg4",
+	"jEyu6W+8mMF4SPBJQxOkb+apb9aQz28N2duesQ/B7ZnwvEcfq4P9ODkNreYSaFP/riYDekcRHV00pzey",
+	"RyeWfWyNlVYE9aL0TVeud/Otrta3ulr/vepqZQ9qfVL8K7Kpr+1TMn982oz1xmT0b3UrHqtuRUXEdIyW",
+	"eiq5YHJTpwkxsoE862xOmpIPaSgreXxcU2Hf6gkVtJKpfRbM7OFoPJken5yeYcf1iL9Y0t8ufnz67PL5",
+	"T3+/+kfx16rWhR1qDzRVBUi1tVuyNZkVGyII8gRfr/M9eduk7mOp97ucC1DO6v90laTqy3nENLxb4dQZ",
+	"rIb69DtVtLez4WJzIYFXZPNGd6KtYnKmSa0x/HrEp4x4u1pjV3fGVDeBZcYa+Jz3Mn1ze8PpwJ5YLoey",
+	"S3H3a/2K+gTPl8lvhRn1SVW5kmdGUpYIp+uHZJ1s92oEMz2BosGH90s2v1rylq4tbgpdWWAWUByhkD89",
+	"qU3XeQf9eZPez5BSc0Bf4OGuBsXPBdF8KD1+6VYcMOnoIdnGUo4gXpHEtiZ1j+84QSneqtwumTRBMICX",
+	"NjOE1HJIgFvhBZEDdAOpmrAOJPFWmp6uUKIBLXjgIa1uQ693h0dhh5StTvlY/Z7utGweqMqfVyKVJF5l",
+	"zhaB0wXd6NW/2e71CfbwSqOwD2YGZlq0c6GtDllgdTK+6WgrQxoEaIPVxeObpulgYVJI4iwd27SHTjIN",
+	"EYgYmdTvOLc21xC7JtvI0GAdA4qcgLo/k22X0gsCb2a36pWelEtLSIwuLi4ufhy/+gM/HW7d0SVakYKE",
+	"JUngzyRdMKxdBD0bD52RW1Z+krHrep1jqRAH5sbrv6OAMtJQn6I8eaXdKP453mUQE+bJ1/M+ogwtyT32",
+	"iEtXOEAeXVBdkGnHeSxsSgxdaU012/MWQgZ3STfUUwsG+tpgiWRYcRUcJtF8E0C6CiAV0sSnER/eRt2z",
+	"20W0I7cdPGiAiHF505Pf6n1vEVP8TN0OlVWrVpTRVbQCpt7cEkVEbBbWWWckcQUJ0ztM5zh/J02lDH2N",
+	"U+33kEscBIgRJT9dwf2ljwlaYrkkHmgGkNsN7h822O3Eq3DOZFNDL6z/xNYftnU2mP2/fz36m/Xhr39p",
+	"V7PjFdlc11RduojN2qbU1gBdBEFWBNQ6jb5CNlSQJ6Y8RKG4AmXoH9evX2WKLIScl/wajCqsKNlRRCRr",
+	"+AaHlToMYG0yVgbgHkPbrqrDEo9Ud82ajVM7wu+IOEdzNSUaoq2SVRgK0Xau7tU50DKyEeOI+z7yEZtX",
+	"FmvZQTLA5DXRGA4vItbXjm8aKlJQ93CnYlhqSLMj2iXsBJjd9hEO0YrLEB1P0M/0x8ohE9RVutWyC6MS",
+	"MUIBXVRv8BqHS8R48vn3iIhtc0GuHZW4FOntKsAz61aAp6OHvtZ79TgFfBpoQkTsO2kooyU5NNfuqakI",
+	"1GLjn4BHmEdQ4AAzhBln2xWPYDmKGGKu3bDZ2TXWbPkNkeHTSv3kQvumFe+AohJwCRX4xIpgGQliYjB/",
+	"Tb7onY9OTweTjB0kJMw1cnmYKRXzIXkkko7lYkks267ocAQYWwgerWe7JZV+T4eyT0eDyaSqGBt2l0nI",
+	"aIeoYdC94YKdRYJ2TPryyH3n2Mu71WwRERl2TKtazJQ03BW6Fb7Xd3KnDID87neb8NHiQ2NpotPKu5tL",
+	"scArEhIhD16xhNPTOfPBvDaTv4uZ7Axw8nb3N7s77uCwqrPcvehA4Zx3sDPvkcFy58p9/MiPZdHOw7qD",
+	"P/+knmlKJgNmDaNVZ5Tdnx5nioLcnx5bLgmI4KwhyyybF3Z/ejw7nsweJz2sVMnDJR4Wmv2nd0IvQ076",
+	"iml3X2QugQ/xx+PT8eD4z1j3o+NReIy0uY5TfgWBL/+l06qSVzvuywFiy76lIfappHBoStZ/5SoDkL7T",
+	"eRf2Ejr3qGjQNVipXQmjHA1/zmIGB+dM7VkNYfGJCyE8lri9j+BMWOcb7PMVTpCRo2Ww9jXqrhgjIpXL",
+	"Wmg7WQmm6ySgnLeZ408n/yZHZYfo+zYx2FfUVcTMVH6PG3u1d4zDe9qU4HNuwUcLHP76F0HuGO+d94Zn",
+	"J2qlRCkzjbXfY0v9bI23cRSVz9UwDha9h4OKkZuXc3Lu5bOKuMGFkfd2HfOaGpUameC41aExJPAzkfwh",
+	"XVG2mLf12ee39LF9+KcPZqusOjsaeFHVuuO9noPR8PrN1XexNUsiuSZBYIyGu/3Pu+MW8/6fv2/XS8Iu",
+	"1LxXz7K+wON41YYhHjpl4vct0G155NZjnTwU6L2yAqt6IGul7AMBaT9kSkrgmIkbQSOq0K65wGOgOxPM",
+	"UT52BU2ZbbXPA2pG979I0Mm4vsp+ERM7/dg5NlAEVHOFPnp+cfVC/Xv59u3rt+h7l0eBp50TxIRt/NBH",
+	"1z9fvXmjnoIwhC3iwDo3XHhPYt8YZSharyGGQRZjUsajXeVhEw/YrMr3tcs9Xt1JIAt2433xbl1DB+bc",
+	"A+Ea90FAiv5DtBE8JJWZPjXOj6xjuf5m+QTcv2XbA+PXQXdDtdd3oz5a/EHX6qxqp1If/eOd+p0LOCZP",
+	"kM8j5qUtQNQJyee81mQQFcKQMlhp5VDPX/rlovEvI+17JMghPhck2cLBzt4UZhnGp7SDeq7XxK11hJj2",
+	"MrlYqO6heHLFbxX7SMv89LBYLf14izM8TEuNK0/H44mI9D48VN/3WoItr/w1C7aaFZuoLyq1iVAXM4cw",
+	"LLZ9ZGZsApdk3XKy0VTS+KtlEu8kTcgZlYjcEbFN46BMfmZ852AkAyyXCAeSxy20IC4ICSpvzxHxFtq/",
+	"bcLqjtQXny7eLHcXE6aw5VXFRppi0yJqCOU60TPOTNOcCmz+nW8Q98PEQbzEzCMeUrjRidx6330cBEjS",
+	"gLAwjSUbFyMzIHAn8QIN7XyYRn2forOmUMrYXW3Oy2GxlNnaWPWUbpg7lSh+/lORu46PoVyY1qOFDaIL",
+	"zRmEzKB+ajfhPot8exfylQz8e0QiMgvDYKbT+msIJeBsETcL2GAaxrGHgLJ0ccf25NS2+0iSO8KQh7ey",
+	"OoQnXux4OB0f23ZrchnaD2U+V6ONQICAUjQpW6BbTeOaB1dqIOhnGiaxrUoZRoJgz9Q3UFx03s8UO1A0",
+	"Owff9twsR0ol+cw/vSAI7ZYEXSyIqOORmiPeUmYapuZYZpFBqsdyfG1n4o6eOO6xkPK0cT1HO97lv4r3",
+	"se5WVTrErtDFOBEjNEka7ZMxcr3kv+VTVIYztkx1+JTZDbWyOIs7kMClrdDeTeRuDDyrix9SvzwBFidw",
+	"ABLbb5wyre0AybeRdD9hnJmgVckgb4kfKTGJszBRralEHl7hhbr2BYrYLTORi3tEHCkpYwuqIBSAQSsQ",
+	"nYrBR81BR7tk7F+Is+T8tq7Vj7p0QhPLCMGpcSWabPKtegbcISAWv728fvfiZnZ98/rt5TM1LbhXoOaQ",
+	"PD86cukgDkF3+epITS6PZEDXG3228iRT6AJQSNfgAq0JXwdFPXho79TZH0keVJJ1DvbKi8NgUNOcJAie",
+	"TS8MHAQtGz3tFoCnO+TfkfbnhabdWSu9z9DFc/1arnOlErGMyywP71Uo0ZLLEK2UUuikyRPgRvxOQtPk",
+	"sqy3q6cNUM3/OD866tTrUq2uit6T6PAq1keB2+jk86dX30nEeAj9WAfoSsOB4dKUJrsELxaCLOAJYCBg",
+	"U1OPgUUre8eAfmfScpgMCS4qoi2yF/PHQr+Q7wtlW2fY8j98HE0e/tLQ8/Dv5L461vl1agrZo4mu0sVN",
+	"+1dQz+WauMDBmWGS9+EAXWR0XyMVbgQNicJhyNW1k7P/lEROJULKSteB0bh1v5mkx6vd7zlYkplRWnvn",
+	"PaV19sy3cXLdh5q+s8PhzfD4fHp6PjodnNq5vrO6aFNmgCUJvJmzjVegHZYi8aElZdd8zoH1OVgJ4vox",
+	"nRul785nlxfPfry8fD47HU+mQ3t81ivqneNKY8Va0BUWW1iScXjqleR+EETjM/OjUZYUCzFKobnEfdsd",
+	"4+nIOvEmxJo44zPrzLWPLds5xmN36I3IRM0L+o5X6tdbh7eaNEdBQrGdcT/pGrsmrl7Gse9PnWN3ao2H",
+	"vm1N/CGxTv0T15oOHRuPnVM8cZRQCC8UTDoyhITq3j/fXb67fPYoBr8Ga1Dc0TylNw1O3Oe8LZaURkjZ",
+	"YqZl4B4zZsvML7EQ2mM88bnFVQhBB4tJBGkCabJTtVaxh+AySXso77CBbLBEa+reFnrtNTdbHp49FM/t",
+	"rta3w4f8eW7p0b1meF0SqQumlMfuMPzLUvE3wA0NZSqALugdkUiHCta2GR6NHwqMJxfiW4Jjt5KctQAk",
+	"zKuy8mHZdTTodTDKjKYPFfzwY2etPmOIK7HNHeRxWmG460CLI7tg52p/UqYPlWy5yxDjh1oGXtFFvyF7",
+	"KzvwpGAp63I6Tx7yV0Xm7SjSnpVdTojMjfE4RyrlNnpobeHrm2RnKiFdYh1gl2SSc6K8j2JUSA3faWJM",
+	"b6uq85K5YGJJhupEEUHWBIeFYqUaY+1Pk9q55HrsgPrkveo6DAUNydydrTMvU5iv4c2czjA8rfe1tl7/",
+	"sMJSuScLOa64qLucytFD/krfj4zTLVXj5a/8j433BpjN41bzGQFBqZYWZwFlBEoHB5YTyS38EFpY3hKv",
+	"11eQfuhCc8cPZcmjxRIhO3vDhRbZ20930s4FneFB6dlND0eW3AukU76PyndKTqbI37sF4aRETFVsv46P",
+	"Zy6Xfk4oy/Dn+DimglfhSssy1Rxp5iSYDONKr/wC5ZX2+cNuRfEp1FKoooZtnAOR5YdUmuoLQckfm0i0",
+	"GwG+EQgVLVciqKG+TtagJu0XzukeKrAMyTq+YgLqk0wiSAYJA/Rc+6ZNx2QJViHkcQJWB7TEdwRsbgHx",
+	"Q2SKcjTou7UxDqmJqnfee3P19OfLZ7Mf/z27+Ony1U3O660HUhq5DPFqXaWnjMeD4WlGT+nm+05Eye+6",
+	"cYNpIURr581cq5i8VjuhWAqJSB8tq9UUJDnyseiorZw+5NH8MWHLWvGcPX/9ViP8utev2ANjMn3z+voG",
+	"tNS8CbXfe3F5cX05u/yPN1dvze/wTW6Mpxevnl6+mL29/Oe7SzOM/uoF/J2+fPHjxatnr19p2+yevt19",
+	"d3Kyw3lS0LtMAFlHEeG4HI61M6wuQ+2HXuGlCnopQWTnaeCmV89kR7aTFzhpzvK4wh6BQt3G/BYXW2Pq",
+	"u8RGV+Au1NNZXe0sUwdYVCpcftRrr71nsPaW+I2uMTV0A/JfUBl2KbhTgJ2adLhv5shv5shv5sgmc2T5",
+	"8Fcdp+68oJERVEzTwBfeUPe2KeHBFFfTAgWWt7rWzYaL2wF6xcMlZQsodQNOVEyLsu+SB566n+Do6mDv",
+	"JHpoOJkoCVZhOv1ybJfwl4xRHdWRk0GTeyKTZQB10ETE5M6YvN1ReDvckMOHEmS1cVFhHNGOAixNAJkO",
+	"MVwSLEKH4EyIlMYP8nkk0JJHoiFCykRUtYyPijXzNovmOpALqCAE/zkFgV5tfrrchmiz49bBZuMmLUZd",
+	"ix2us09/4Zeu+w5W3GHJ5ljhbd8A1tNqPFBdkfFssGNrWXL8CCarklRYtjFUTfGhaV9rClhexNxIexMq",
+	"1G8Hu7cF1tMhlcqweAhA51h4qcoKXddL+1vIWjmoZmedzWnb19fLHoEgpd3JrrdhD65j82hV2EwF4mWI",
+	"mSefaM6GZajZlVLyfcpwkLXlJeKB1hRTTe7q1U/qw+uXb15ctlbxkp3OiB1FFv7aREg2BEhAXooSILrH",
+	"L5RKs32KeIbsVsKQ1XuoYb3Jqn6l9AK6gsqhGHmRgBiPWtg9oIOhPbHtZjg9QzSl26mCy6fwvaRBQOP7",
+	"pwQojFkJaRS6fEXqJJc48wYkF4j42yx5QM7RHKIp5/HNhXSukqPDd/to7mMazGMaVx+I+payuATd3ITA",
+	"9dF8jaWcIxzCZR6CC0R9BS/IW7qev2dc8W3195p46gHZR3OIfJvrIKkNhmqBA4gwjI+IGkTxckwDJauw",
+	"TPU7NZR6Ug3RM5Gh+XNg3iqfgihcR+G1STFve2vqlPTTEu+LU9XLwsIKs61O4IFwGZjVyAtY1xluIo9S",
+	"WTE1VxUJvMELynAcPtfBqhDzsTVeEMO7EF4pKQcHAXwr0fdviQ+9pb6T2sb/QzFKOBKQar6GnH/F4nmI",
+	"g/Qv+EEmV3s29Df3ZmXjOrWw1LlGDWvVxeeoRMNWeEyWVLtPIAfrbJYuI8ag1Y6rUZjs+hNka7kxPnQm",
+	"f2YfasghL7+eGN5qWhGSeDrTqyqREX5O0nRNXBf39UUml3itji7Eu4J1CQpP35KtPEcYIv/Us3D4Jfp+",
+	"boaZ6wwQBMrCD9pUFWCpnvBwiOc/9JEf4LD0wnum1/1DHymBH30POQNy/sMTZCo4w8+Ko0mC5j4NCLxp",
+	"lqxDMYG/m6g0ttVoJ4EkmUqkOAnnNfwnQ9xQTbF35pOR758RMhmfTpzh6dkEn9mnJ6femJyNHOz0+r34",
+	"CklViOPhaBybOE1td2g/N8BrOjD9NgcgGGKdYfYGS9nKOlWt+BldT7PeQSUcx87xyak/ck98fDZxT8jZ",
+	"ZHQyOnXGtj2ZDp3pcSUco2kWikxx+xQa6hEW0nA70H0Z78YaLkUQkPYhB+/Uf/81viEy/I+XL/TPC5J0",
+	"jQMR+7w3cSYntn0ytvzx8dCaDk9PLeycYGvkT86mjn3s23hSmURQWfTyaXPBy4IAWga+3S1eyr2sChQG",
+	"YjVpUvMkEaaPqK8PVB/NFRrm6HvOXILm6u8ftEQCGg4OTCD4rmCgrNaYYxdr0ENKAKYLruYWmiKfGwdB",
+	"IW67tgYncAIsdfI3HL7G+PXaYplvwGezf9DqRVlMj7uRaOODrpuso0hSQ8kSxxFQLWNQh/sYffUY9Wbd",
+	"op/vUQ28iX6ZhaHSJG1PbkZ2lW8wba9Sq1I+fLMkH2hJTjTEr9SSXCaKvCVZj1G0Iatvv4WrfgtX/e8b",
+	"rpry31Y7+AIez/ujv0W9fot6/Rb1+i3q9VvU65836jUOaP0W/fpVRb++EdwJyGqfQC1GEFiktcEM+t64",
+	"WAiqlPgQgXa/id3ybkDjXEkcBDqVdivBHikI9s7R2+dP0dlkeoK+n6s1QjkNGgbwhw6Am/ffs7lHQkyD",
+	"Odjodb3r+Q/9JNMVVN7Ykou+nys0qGc1/OrJZ2LrcfjNdFVRX16/uULfz6GEX/J1H80jEcx/KNvK4HBP",
+	"7InCSWh6NUcMDW07dSGSeyrDXlrLQWm7oMXE9YctdZShDhbY/OPS3b2ju+GRiJg8GoKGYVaza4rEk7nj",
+	"id+jpJqBIL9btn/qY2/qWN6Z61iT4zPfwsPjqXVinx6fnIxOz6b2/8fevyi3cWt74+Cr4ON3phznkBRJ",
+	"UTe6dk0plrzjxLH1SUqyz478iWA3SCJqAtwNUDTjUdU8zTzYPMm/sBbQN3aT3TRlyw5PndqxpEY3Lgvr",
+	"vn4r2ZQH1gqHUevV3kpNXtl5O6V3IGe6B41paracOtfqyWeLhpR+vL6+cP2Hvss/TIBb4ZqMWcielzFp",
+	"HuLzyY0ZGV0Dk7PNd+YW8IAGgZwzH7geBYQAw1JyQQ+KcDremXshdLiAWC6j4G/hkAiS/KzDRAArxNE1",
+	"BrC4XqqlXyWS7BU+w9XmYHxwv6Df0yBgwNujlpR3XADI4hRfaaaQjGMi5t77//6uEf3z+ff/lbc5STT6",
+	"vIAHYCjZ7QCJZqaQu83RFchHwcADMnOO9vA7c5/NobrLvkQ7OVAn+QKx+BsRlUIR97q3xxewoMFe1jsX",
+	"4wzIEdEsCLAe36MzVb2BVOJ6lbw59rbnNx6Ca5rUCgpAZpZJ7tfL13js6OrNobgXpJ9gJ/0o/8h9NnM/",
+	"lr6cC+aAAUAtkRAmEpuXBUFBdtNaPWcpC88lRptNi44i4j+J21CPUW2A4GLyhluK808RTMRnVgjvs4jP",
+	"VSzxyONL6Lm35QUq6xrmZih0A0tJJ4eS4dqStVsgvqK+NrVeLeATnpNWw0XheQGjsC8gSkvpN1Nhcz1G",
+	"ZQnmMmYUG2F7Ut5xcEhLf2Gpfbk8YBVjWS8eckkvsdjcHuF0EjX+jJclLbZj/hsdxlf+BllD2KyzjkkP",
+	"EIiwo8h3RqU6PGm1nztR47g85EbAuPUBC7dLBeTnWktXilQkMtiSilXI8r2vR739bm//pNk62W93OzWr",
+	"SZV0fMedpNE/W9yzGtox13rYoaSB2mn1Vtap3r92/YV+5czKljWmxJaUNVBf4phlE/Ug0gQq+RuSrbg/",
+	"wWu41mOx/xAdwTK5Syj/yG2/t1Rrs97/k+phXRIqLdvvN9nguRhX6XhDL0PhIS6h5TkrNraZrYkKJ5sg",
+	"oIwtGR1rci3uBFZc9qp1JfaOYUx9d8VzovrxDn0sre8D211XHBC9eMVxXlCNzT7ygOywrlMCSO4oC1md",
+	"2APDDLBZXpIW2qua+u9a8G+pBf8T6G+/pmP8Mult0hDekxPbOm6p8XskzmyreMc+WoNDr+0fsMNhi3U9",
+	"r3Xi7w9btDsYdP192mq1DUOYMgHPoldvNsCe85le8zmC2c1mjQveTW2N3CtRLuBmmhutcFS8kmTc6vLe",
+	"MKCKHXaNXhpBSq5te99drkqMdzRaevTderRp71fRhJMv0dH/8aXP/n1ZN0xE1jkuGPijGjPf3KnqDdUx",
+	"uxl8Ug54cIXmfAD1lYek3erB/xfmu8Hyj4ftLuseDBseY7TRPTxqN04GHb/R9g4HB7Tlt4dtdEVCGlQi",
+	"bhh16rHZExE2Zm9vr905araarWa7d9w6bu397z2bf7VX8mv3LORD7tk5W99Ga42CnGH11y/rzphVU+ox",
+	"bMIuyV82wSyTof/+Y/ehgf/oxP8g7h+9pX/817ob94l5dvvVFfb2Q3RQJTXNiDB/McNSumY376yXnDrB",
+	"nC4UuFN6JJFE7ZQPKAuBqpoZD3TVTj5KhzNPf3zIWhMr3DyUGNEkBQmkvINIxBqr4eChgNyy728nG6bj",
+	"iMrZNYe5TDOlpuckL8KROudQ3lyXD6qQyZqzrqzEp1Lv81PhXZZ4Kjv0j78Tc8pR7dMlC9Uu5AXsZwaY",
+	"IZV5W14sRZJnpVmb29gEiCtex0q6+oWtagJYUJyBnjUhNfMJ+H6jcp4XRGIhJNWRlzYj+kYz7jMIlANx",
+	"nTTb7eaf6FlVYwoLway/ek3TcMQMEUZB2qXzSrwtT0uK/mx5QG7IIquo21nkMCvo7AIo+wPpL6B5gmJr",
+	"nRyQQ2GXkhtbCeUopJOSUwQAZJXndHmtFSqW9bS1BFIUEuC50iHVMlRwTOt1xWK6uXAFJqWtgbUsaHUN",
+	"TgUp3F5XBrN5scuq8s0VhS8rr+Al8yQ2WS29l5+RQW/jvuax91yO3N6uurhT9T67qvf1qGbZzcuf95qb",
+	"G7Uze4I3t/juFZR+fWKx1HuUS7ehDLAfPxxWWbMwt1Dq1SeLsc5D/ZF4yP6n85DuF+YhB0+ThxyvqlZz",
+	"gdkYxD+vwrB6iOjwIUW+hV2oPBoELLS9p6CRi1V8ITXMNmTAqtIkqSbj4PZmYGjDMDw3cCUm3tHn5Kwn",
+	"n8JZYysk3tCt8Ntfpw7BIMFSSyoSmc/bzJ7y2bFld79FZFiu/DtryC2t+zJZ/kHFwl72NZku9TU54w5k",
+	"Yzmn36JsUEjb58K24gpd1oLrSBK19MWGJCnzrhiFY+na2/t4Ca26X8qZ0Cvq1X3pzbA/JCWeDALmwUzG",
+	"VBW0BmulWoPFQzDqocG3DZ/stFqtT+v+tbbpVvLrORzJc2uvXGkfv9e95RFaduEBncl8E5tqouSEoSE1",
+	"p4r4Vm7mnEknkfp6iblKhHoem4IfQfhkwDgg75oPMr/29bRksyk3VbITqjZyK3WQxef3Gw1mbO0t40Pg",
+	"ONp1EaIYUq5wz+AD+/UajKv1MKb76Per7AWK5rWuAR6+0j3+aLcKTqVAyVk6DABzjlLP8s/CMbXEqdT+",
+	"nAkJHkHh09onnUSVjc45tXWCq9SeupNZubfmT69sv7+qnk3DxCC3F/IXnbCL+0J5rulw5PTMHAdg69R6",
+	"J63DwyMIoSI2kF20+TlkRk+NJgFLUqjWcGX+1bLgQr2Teo0L8A8yhb8HgKHeYb1mux/Weu3WYb1me/3B",
+	"I7MP0d9a9doHfJMxuRBM5NYeYysZi8WG4I17c/DSITc5rCI1pp2Dw1qvxvYHLa/b7ZwcD7221+6e0OFg",
+	"2PWOT04Oh4OTTrdzRFm3zbqH3ZPByX7Xo92Tg5OT9uDo+KAzOD44sJVAZtKdZRXNblxlEyre4lWZDYcP",
+	"6c1f9WznIXkq5ewsYxS/xDEpI+toaeML+S9IUUVS3flD27Ctwp6cpNIYnNURHXEbEsgS5229eX+a3ySw",
+	"qxxJrQPqljHQV8myRTtgyRZ1dJYPxXbYXR2/dYiJq3CPAHGD+1V9vcdLTS1dqkSCoqL51y0lx1uToNGI",
+	"sNxkM9RRzNAiM6gySHQV5xEMCGei0qAtxurycXkLO5UiA47BwMA+h3oDJaG+44Vh0zPxTNnGztxHECci",
+	"ZpMBC5vPq4ByRtWwboNyyy3ohIEVlXCWqCnzItsxmmMlQNDOloPo+7nIxDEoqF1ivbCfJVLlFb0vQZGl",
+	"5Cx1HYCz4DZJJBsrXNvd/eOnJVyzrt1uo3XYaLevW0e9TqfXav/bXH0MEbnp4sXHWsMSsrmdKuDQYyru",
+	"yELOoMqYK3Zr96aVI8FDiDGh3E11N4jSrhqHwxZrHHleq3Hi7w8bmdQr5UnUzYLHUAhgKpjVGKkH9drc",
+	"2mpmg5YBWYowVX6HiizbSjputlwWqG+NY8zoG5GestTiI9IUAaMJEV2k0mwTCZ7UajJecUPZhH2gng4W",
+	"mYooJCMHLqcsEIlg9ywkQy5AfqxuLAz4MGlFKT8OHi2WKzL6i09Xv/ZoiyoVAHSkvfrR5vpUs4bmWHVe",
+	"yEvhwrrLWLRAIYlgcxYSS2tYnqtWr/PgIb7X+TnaIVZbmePwDXmXrho9o64nUWFCyGF5ZdN9PkaBhGxF",
+	"rNKr4rs8Sqmb2QDOTPhkGMoJFj6Zm4PZCYZi8A9zJw24UNxnSU/5o+ish6sqyRIyux9x2P7a9I4UA86+",
+	"84cIbBXIykKuDpieM1sqOaXeHdPKXNuAi8qpCID0sR01HPCNImlRSDwBADAZ7mr49Quo0DSsRhALhYls",
+	"SUljKxvyCrhhg5b6ZUhCpkNemS8CuE+qN0+hSlgVa90KuOwb+4gZeitFsOj3rNPQ6SmwKuVgRanwsdjV",
+	"5ZVgahQeOuxKkrRRkCbevtrO6qTMo2qCZxNjKsKOKdzmmaicMPNo9hkAK8XqwkYlYidFdZT1hGYc014S",
+	"DcRJkvon2YVIgTn2obuOkWDJ8Pg0+0lsREpI5qrwM7FBDTL7wLxZFAmC8CsdUS6UJpR4gZwVKPCom8ID",
+	"QFb7K5VmgOxLKM23zqOIOQxOmYnm6X6RgK8MaKIXl8NllJp5OjEuqX8WaZmrSNZBEgObQ75QOdxqblu8",
+	"L3nXDf5qa+CHCDJMhRSLiZypwrtYHpms84kK1cHD8jlVNwmlcDsITWoSsPA7i7DQIvxb2H6rGxvsbMGd",
+	"LbizBXe24Ga24M5229luO9vt27Ldvk2LLZ1DdzkTNgE9I1pj02hVjHv/IWMzFQjOSu2VUxbXBv3LATHM",
+	"Gt6Y8GJpdUUOfZ5aHW+B7T/r13pH5nw+aIszQqJzXKtersof/z1COwP4N6KlvMtG9orVkMxhFaQcu/0A",
+	"m8hqsUz4SUQ0ronPIWdgRQK2I4LlrPMV7YRgx/KYiJtVlmu9iIW4kJr8ev2qcWzUwpABGLRPBgvy63+/",
+	"evXqbD2UlY1GftDJI61yR65csW1K4iecAKsU2nAmBCD6YbwW+qfa3z9TBPpLrNb/Tkow4meKcP8FyTSz",
+	"2iR/OJ//RW6F1A4mL34mrzt5hZeM+notgXobb2OBb+kxipbz+3eFM2G7X381rqZ1tccrazriJ6PFlywu",
+	"vpyJtal28MK1NcSx/Nm5enaunl2Yf+fa2bl2dq6dnWtn59rZuXZ2rp2da2eDYDzq05/RbEqgPu0U7b+V",
+	"or1F87MivFVsN661Q8vCWV2x8J577LciDAPDGW3ht7MV0F9XqqpxOAuCGB+h1mruN1tNn91395ujTsdv",
+	"05NDrGZPPvDYRY/pSeVw1OK/ZXY5LshPvfMRih6hhWRu9xXXkAl9vgDcnD6ZJEJ0hOtsPuYa8y0jSOXD",
+	"Cf/ONfbrABCJKfVYj6Te+snYwnGrwLxWHDJkz1S03lyBOuGCT4w60q6EP2VRxKMJFJ3AqX9vNkmxSa5Z",
+	"dO1sTGrMopyT6dkm0dClCf8IDaNJ33bg6oOV4abWJO+MlTqSgU8mVGkW9kgfwJCzo+ZcjxFMDj+w3Mgp",
+	"28F4A6pItJ7b8JSTUNWfQCjJ7pbpE3jD6D0z9gjqXWrKPGWTvlBrdUNh/6YAzyAVi/ZPCobgJIi9t+Ec",
+	"D1YBZf9C71ikUM9EwJRynhe0nBBtAygdXvEJEznM3KqN70seBneZjrcx8LabtsPhXtPnPPf6Xa5iEKtv",
+	"XvMpXof93XX4Oq/DGvFRj2gjV5B8dTHeXUz3q43pRvT2+SxjJFOWD4j8ydS4PeMrnmdZoYYXd50yH713",
+	"ve0FT5YrA04cTbxfSM/5ha1xKskjcISVmf+r7nAqRcDcA3mf6uaQuJSfXGiWahRY8mBjB2FVSKm8mpfE",
+	"JV0B0naF/pNTrak3dpZFWWKgiVEFMAKJLqsRoEDXPzo5aHmDxsHxIWt0W0escUK9YeNg0D48Oe4c0OHJ",
+	"8R54QPZae/E31F4L8hwGoDtNF3osRSBHIxS0qfr+dl5AMrHA3CZvmnhUkAEjQ6a9cV7vuYz6ZKdS2INu",
+	"NjUKDNfKOuo9GUixFvZyLVBBn/v9JIriVpJOItgAXFQ9uWEr6Ma2z6pCNEgFjSo4Fc7JB5GHXs07GbaG",
+	"xycHjeHg5LjRHZy0Gycnw4NGe+i3OidHrLN/mINClvhuxR786c9XQv3Msufkm+qJKa3Y4jNaAuo991JG",
+	"DuKneknfx3vru1WGmg8pNOmyWTyUB+jNxegOyH3zCidRjhqtY8DiPe7td3sHx839w6NOBwSLeQyUvd5B",
+	"87B1sH+MTmx8nSWmMuusJa4lbmq0BmMBKE1DbT+UnJGRce0eBC3iR24n3Aslgm/Weiedk/1uO5YVkW/d",
+	"/EpOC17a6bU6ySfS7zzY7x512kk5aTbaepT/+Ag7OgsZbAL8GTfKOtfb+dsWufwT702hEMNvaZ6OlCLI",
+	"surOklhaEWzqPuTQUamgrf0MJFe9LwCMqTzpa6Z0XrpWEeZR1XevenGniOPAvsThsHhx9dT5rOBDb7i4",
+	"q8bpK0ERfQpr32LwGuB6ZoUYQTpkdNKshj2UORE7YDXTL1Phm+T5T5VrZjhBPM2VcNVCQp8Oo44purA2",
+	"fOmEdsh4wfVXxqRzu1Vp4MFDvLfFTgkgHbDFIZrgrwWniM8h+9IrhG7GZDk1m6QwtZ8RB/GczIVC2Kys",
+	"Q8qea+UOCpU1oU5OrqrtlYojcSbu4KKDSOxCPUE+K27ONavma3hcabhknrqvVSawcoZhDgkVZJq10Beb",
+	"SEME0rzjDka3IkmUoFbwkVk3K0/Cvhdc7QKadZtf+XInDOzyhBojq6HKHu1oPaGruWNNbMMaEq3I4L8y",
+	"fXPJ9lphzmIxhYX1q54DldyM/C4R0IPdot03q1ZGFW1kTjZAediGw5R3aHUiXXwqFWDvDx4KT+uTJn60",
+	"Lo/tUXwT0cXjCWdW6uST+1R4ZkVbkndTS0mR5SgJMFOMjeRBDGdN8zuQOhNuw38f9N6Hhg6pxwbUu3vh",
+	"jWmomP7HTA+PE1FC93ezHv4Xq/XaB4ct6J2aFULGjJhp1sR4iHJCqV7DZK04Gcpu2ZKHtt3qtVrNdme/",
+	"e3D474RbNwIY1nKaO6jdPPg3NJaCrKXaXIZ3LGy0atsxDstZhUeR0FwmU7MTUMFFqErUjJF5KDUjXBuu",
+	"wb0xdIobMELFAmKEa313Ir+7GzI3iGzapgw5lsn66oZ2qWRiQ9+4KJtWq1kQQHYx18nU4rjfiBH8JTOK",
+	"SwDiWFLKVYS5JvBnloqYJQ7ARs6M2l8Yt6vKv13As3RRg3PJv8/hxcULY8JnBYHAOpHho63y4MFdtI8b",
+	"9c/JxpPRNs3yWXfb7bfSXoOYLIt46cvc+HvEMqnwwU+eyzWtsPkvCQyuoFPJoJbIMrXROOw60+62Do+O",
+	"j0+Oj/e7RxDaoWoWspgL21/Uep3j42Y3YrQB1Ux4tke7jtVRQxYTpqn1NEVpFLWZGjQ8qlij1QIDJqQT",
+	"pllou0BEvPPi9OrKqZTm8dsp1WMc3ky/Avt0hXI2LbUFYG44VcEu/qDT7bYelriufV/JyoZk6xmo0rUL",
+	"Nr8yVpk3LtUmoIDVPxTSetRxYzDjgX/LxD0PpXAxnLXfy1DDqktvWKamE0gb8tnQk2LIR7fDWRCU+pLP",
+	"hlyAnnA7C3nJIffcY7f4+xLPj7i+HYRUlNxr87gnJxNebqu48NmHXItqjW74UK/9KQelvnHHQpuxtP7R",
+	"+8ntaGZVsLVPB3Rw6zKZ1j8sR7dQFFSRBCe05M5P6AdM4/m4xqxdYkXV5hNzoAIlNa+J20MizajE/Erv",
+	"aorZVZvPNKCi1DdCBqUIcROwlTxrihOIeVe9pkCiqA3J3I6+Vf8Jb1XJ/YvGlH2+oDmZERl18ur09Zs6",
+	"ufr59UWdnF9evrtcqyU8LIuZjyWHpMROxY2OZFCJcSnWe++pKlwrkSq/5tmHFWrJyzEVeZkerzgLfNu+",
+	"B3NQbAJgQjWJhLo5m1pZ46bE9V6WKKs2842Uil2zDzrFy9eOeB1Td4rjlv7U5sw04pFrv/X2c3LL1S0w",
+	"09yzwswdHy29seX56doZJ7heFYLIYXcVFpxhfFVGlkqaSm3WMourNrQsq4v7OpbkcZmlpblb6TkmuFzJ",
+	"Mau4nUvFzETfwP43vM6mf6xvVXbYrtcCDotpp8qudubaJ5tr712xZae1lb5v2VBr4Hrn1yFBGOAn4Cyx",
+	"6vqOT5dcE8VpyetaNlZryWhJqlRCdLJ9YzZLc0LDu4qfzqndWwt/QRXLexWe3iatQdfV4iVAN6q5p1NF",
+	"4YqM6T2zTk6b2v+djNP8hzIkjHpjV0FeB+/VXIbIJNBVAx6f5xlO8ch1xOm74D72sVpTMDe16k2/Ewup",
+	"NPiwAk1knY4bhTvbD4kNrTTS8NzE9leOU3/YYG9zspZcVPKDCzWY3au7wEM8wdShxGuuO9ooukP/NHw6",
+	"JzjgFH3bWzakgmg5gszxOnBHYPAODQWuBfxmE58ljd1ntQ/HgG0gaejjTw2PBSzEgp4ycjJyW+Hw28Pu",
+	"bfyrtP+ohvWcNeu7qQms6nAOGvi50Wm1D1rt1kkt6WAx/2x4zKchirwiwYo5uygMFZbwRwIUpfha9eD9",
+	"knA8PN4/bD0VZ6Y9qbJP3nKhNLU9wUsMkXpD23szVymO2uyL5jEemGtcxidrH74tb7svDyrvmN3QBeyF",
+	"UoGuPrXNaMt4gN3tq/L0k3IxM+Hzkr64IQ/YLYaVb0Om5Cz0noIb2zyO/HxQfjq2OeN6HzlAkJTezU9x",
+	"qZuTLsldynrf/5SDDe93Fb89PHrLHb5apQG3mM2w0YZVDQGU9OSXdflv6ouv4l9nYlORUNrDbh68vach",
+	"pyXFRlLGl7SakhNb57VLqgyP8fqvxk0NymppP3WePpqccq3T8g722cnJybBzdNClPu0M2OGQHbGD1vCk",
+	"6x+3T4aD4ZE3yEvg9qo52CI1qdqIlLpUYWgptSnlx8vVl8p/saTelPpkUmEq/aU8xWnjwZHaUf4NWY2o",
+	"9MiUZlR9VPWpxkMrnssnxFwyqlbpcbHKVXpIkepV+gVpFazSsA2811mVrNJAq5qVD32lVLTHjZjFOlrp",
+	"71hdrcrzVWk4VtZKfyWrtG00MFLeqmxhUmurEnOs9LzT4soP2FascJOoXzktL3XkTr0r/5mMmld64Abq",
+	"Xmqmj6DvVXv/VxizA9XviQTtdv7KjfyVu2jeVxLNw5jAZw/nfT50pBgDYFeJskUwp2qV/Lkl/Hl1TyVA",
+	"nKCScONmLlQQOmJCk5BNZQjlH3FJqJya380E1wsoX5g7CDSLrjadacIFhIIBTAxrHmzlts998l1fLYQe",
+	"M829fjZKDJ91terwA+LBDKVsRD/avyBXTj18W/xwyO6FrPVq7ZOjBLw4gGNTxW6XsBfhtxZf0rD9LF7V",
+	"YaPVbrS61+3D3sFxb3+/eXTYbYEsYR90SJNDh2AaxxBWtaNB2zuk+6zRGh52Gl165DeOhy3W6HgntOsf",
+	"DA7ZkZkkKtBhpMlEKC1DKc3N2RvQMHpsJvh/Zgw34Oz89OyH8/NXt8f73YN2a/8EUdGnM2s52X5GEUJj",
+	"jYaT8RA6QPEJDRcweSspXe+jxB9itMKoMZI/8+zmt4ctb58edBpHfpc1uoP9k8aJ1zpstAaHdN9r+x3W",
+	"HdYS0Iu19kGz1W14Mow54u2ULgJJbVGiOTWzUsNvHeGkWzAlSBInse8f0JPBQadx7HX3G13W8hq05e03",
+	"Duj+sOWdsKNBu+0Sc9SUeXmAZNEBH/X2u71uq9mC/6vZMzwcDg8Gh95BY789bDW6wzZrHA+PvMZBe9Ci",
+	"+4Nj2h10YpaoJvLOrC9nz2ESiQWjfjHxgS0ZfbX2/sHpwKnko/OzWr02mxqdIiZfcyLL3rnRSvyuMmZL",
+	"ug3bn0qK5iWd/xLBi6U7W8Q3d6nm++L1M0XkXBA1ZUFga+fW1zTF8dgfF9MxE6fmC6/PsrkUKcZQoS72",
+	"5CHJQXIRPugEOq0Ap7NTNyo2LojdG1ZeGY0ixZoqTPf4oZ7spFShEK/TechyvBWFxtDwIckJKyLtrmx4",
+	"k4bsLBelt7Bi1zzbUKVjZprivKk84KWJlKPlowfHvctOEIXuKzPGzC+vkVDAMIXEMxQ1d/DlyPky1Y8I",
+	"HyykYHmkFS/+cBkHYj38TI6A+ZjzjXI7Fb8uIYjWlLAnRVI+9J7ZGE8KJQPm+vlwVWmPiqtyDzIgxaVH",
+	"QhugHElZ5RWdh0KZWj3OmW2xlZTHVSjiJA2JvLoN17Kk3pB0DtJyfRU6p9UwJ9QHVMYB8+hMMSJkRl1d",
+	"3eqr40C2lvSGivB/KfWhQhXxlHnvhq5lRoqJtbOC/uPqIuas9K9CggfFgCaZfVm+2elZLhFDQgFIiNW0",
+	"uEvLavtTjtKbd9WK7k5Gsi3tT0qWpcVFghekLlB8I5LnnexPFNNupvFqgr1ZKbLaUqtq7iNUW7Ljz854",
+	"2hlPO+PpE42nZfdP+qJV8OaUbIuUen8Rj7hycqa8L+fUYnhJgLVGF44ltzy3S5ol2E1Zd4GXzpcJI34i",
+	"GPAqxz2hH27jfs/7Zc5/GnIZcr2o9Q5am92l/8zYjN1qHdxaJKha77DVPXa9ttYRV72mQz4aQXmQ2Sgk",
+	"qfUblW+jb2i5xme1UUu+1raNMTDvIkL4uKprbWczyyVNKpUs4Hay389K+2Qj68AaB5Yqq83sE5R3s485",
+	"pPyxctvPLNFvqNUfpW5GWZ6JA37mwl9JsO2H9EX7dII9ylWGU3qg1TxT+5PSGtP6bHQnE/sQX4oEjWSI",
+	"Oe8YM4plYumrpMVG+iR044m1yZ1M+JwyoUD1sGdSQfEAZaGU2oHvXkVGkalaTflwaGrQ3ynRgCYC9kro",
+	"nfAHY9Wv6Rr0xLTKVR2IPpEhdTcTi2vFWmdTsba/PdGQ73hwhn3MT1M8L/XtVeR6QTXmdeW5XiEhWkvi",
+	"Qcp0tkLVcSmgZ8R0SJJ5e43KloUwCxbolsIG3mOuMAHbui+5IlQs1vcNqwRql1QE86aT7BSpiISLqBhx",
+	"w16AG9VMjd2zcOF+3ySn2LckbuioAqrGhAZKuhwTc8UpCbm66xHmjxjR9I4pAgbqnvlFKkujSq+0VMc+",
+	"bIJboBgcpNXO9A6csSGdBZqYbVztIDzKUTCXa6blUCOWH1dkTIXPfOhpB/zNnvuQBgFRPGBCN4n7/n4u",
+	"dGKEfNJule34dpK48Bl4W3BnuGhVwuR7lH5+SUq34QyuoiZ+j0Xu+xk9O3NAfDRmIaJWxlt/0Fq398nN",
+	"b60rFs/Vt5cJJZBiZOhkQo2g49r2OsQtiydnNQyi2D0TxKeL/O7s0WT32wf7h61WaXIBMy/Lwgu62U1D",
+	"iV4qLkbkDmkc3QgvyB2bajJYaAbrMP9okp+543IMYEZJyKhP+pHc7NftDzPFQugFi61i7XSUmsvQ7+fH",
+	"uFbLFPvXhrrj04a0RTmNqTQbEC4HyjJWSQ4hI0e848KWzqRYZpZBmsdSfK2CdRPztP01KJz5sq4AEgy7",
+	"UQBYQ1z5wwWx/T6eKWL2Wr0g/bg+3p6GrZHvEwGpgoBbCjJSGOLacvF9JHjd6CWmb1YZJf1WMWJccqbL",
+	"NKvl69XLCcVTw/FDs4v/94/Txr9p469W46R523j/3/+VN8G12jV+IVdbicrGcrJ34QZxQX6GPNaXr59B",
+	"l0ZI9uqRCQ8CbvkNUVx4jLRPjlp18uv1yyY5cx0eoGXzPOTaCCkl60RjJ+zEVhXk36Y3yj5Uzo8QJ2n8",
+	"kpjl0tbgO3O3Rd4x8SqgkMlPxcKq0Gt7ZX5M8PCVHHw5Ju/ii0Z3GY2B041CKjTzm6QF96INe2nUGWGU",
+	"nDkLgjrR7IPGuHPal7rMtcwsYW2J659z6IaVLDGc5O3DOgzseVyr10Yy8Bs2/zl1nezfl6jVNtN/OZYc",
+	"Q/2VPMmu277VKYZyFiIjcWx/EMzYNOTCcBgEi7ZTylAdWGr37SZ0A+PiDp0NY+SbY62nqre3F9BB0w2X",
+	"4Wjvvr2HYQ+zIhYMLXiTzynsMlDqPQ1mNid7gMEROp0G3IP7sGdkR7wryb/cC78pp0woTb27pgr4dE4X",
+	"/22ef2EX/Y+2a/8fhRBe/np5ef72uqjj0EpNyq66pDlvj+0NF3frGkdlNqScCWrf/4sZew1DlwzREsHo",
+	"/O4YUXwYl5yeYd79t5M5k96sVMvJZdHn26GGLI2otkeYrXqNyzC2SI/0Q1yEWcM3po5kK5TZuG8DceIn",
+	"uVj6ZNzBQwPPjPxP4EPpgA+lfXDdavXg//9dW3ZllKxSsaf1WgzlEo93r1hxyjBuUz5EFbljC6WlYHSm",
+	"x3UyktMxC71Aznzg2gMaDrhHhRdwTA2hvu0X9TjM6IkdvmNQ60//qXCww4fMLuZptmNj1ylNoE1H4m6v",
+	"9Ipk+GKVSUdscV1DidRh5M08kPNKE99fAfvbt6drzKqrXy8u3l1en5/1iQxJ/+z84vL85Sn8bGV1wJWu",
+	"kz6yg+i3dg42GdexzbWNLCJqKuhnxlV0RQOqtPW0+XVy+eol2d/fPzHfN6pqbWXngpXSJLnXaZqJ51dZ",
+	"5gB5VuVG5htoZrlFJzcywWgqs5TsrcQXLKmNgtCBksFMM/Lr5eu1BBXmtSXumy8aUvJkEDDP/BZpyZVn",
+	"+4NFf21TOldcndeE3ueUmL+TARsbNRepUtw1q3WGgwwu2IiV56g20RtCKXXR4XmgMiMP/8bU1/d1t7pb",
+	"u5paLapSzc5rS2uvrx0TDYgpsswwX3oqHpug3njnoIJtrCdBmfeZbaVT3rSbv+K1SwdCedOOTh/FPhzF",
+	"16wu5EW+3P2oJlutJboq0P+wRJ4F7UHZZKoXa4VXkq4rWUe/4SXINP7JFnXabcjOOfHdFXwr1jSqCqEE",
+	"f9XOgRupyULNWagIz1pA2ySuLD0Mcnv6GC47DSgXiQk3i91qayQJBBq4NtqG8GUI8amct2WOaGATec1D",
+	"Zc5CbSBJXO19PFlFZsK3KexzGfrxMRU6TciYZqv2P4eAyJiB9ovbUpmXbER8/4qD+C2awYaH4G5ePfcI",
+	"bJQTLUQ5JO+mTFyZbSKBlHeAdtysbWdX0EjefEN+Z4OxlHdVXOErkq6Bmdvsif+GHxLx9sGi1kMAq4Za",
+	"KM0mtewOL6f0QP3brZNdtcvzq1/fXN9eXb+7PD+rYRY3xGM+2ryGmteix612hzUOh22/0fWOBo3jQXu/",
+	"cTjsDLuDlnfiY/fvMEgIaI9H8tmTkz2zIWrPUnRtKwkZ52Ydy+kYRw/p7fm4Ov8vtVsrni2dJgmB7eQW",
+	"b5Lnuf+QOIeS+2HJ7hUO20aKiq32quhJxCKK5BZEa0km1SU3PpNAkji+FffrVbQ/WeuWe2Nb5QnhAMWE",
+	"fkEmbDIw4hW4ifl1wIYa0gB8CY38BA1DOc9w8uopacuIBCuzRMsXAS3XG2VCokO3aJRZLAiSbUzrRGLM",
+	"VCorkqVgNiKgCjM+9jsVEj46K/I9OrnRUXuUVdMf5zgMJezfjXcuC/94O0oKOieh1gm56MUrruFnTOLK",
+	"8OoMhKYMyZRJG8VKkHC7lchDym+9uYVEpO4y28/JWLAX1N06VDnjTAUaBEUX8bBb4SIerLyIWxUt+7Gc",
+	"WO6ZO5ZKk8lMaTJgNoXNFoY+w261y0lGS1lGiUA/3I//d29vb7XgWmY0D/WaYt4s5HpxZZZk9dSZHkMU",
+	"O9dZd3rxmmjzVwLFOD/bCIb9HVWk/6/G6UyPG/CKHrmZtVr7HvwV/sn6tuEGXcTK6jNlVVhlpJKLcnDz",
+	"yTGjPohIG5ZPvj1pLfCfGfbTZDTME3+pqZtpmtfIkP9lkxJ+gHE50zUzgQMHCse3R981Ww9whnNg1Pjn",
+	"V06W/fT7dW3Z2P3p6t1bMmcDO5fvLq86B4fP4zJ6L6B8okh/plh4a8we7ts9k3PhWjX02Ydpv04UHwnm",
+	"41hK7tgiNszgYWOEkZCNuNIsxFSYtWsJ6bzM8efs4aqzTmSClD3q1NvzztqsnmpomJQzVdsiOr1F8V6Y",
+	"3eoZar2YDQLuNX5mC5tE9K/GlXtxfwUdxuOW5/YAKJoYHPSk0NRDPGUce2VlVlbAjbgezwYg3JyHIqCD",
+	"pHmQQSLBP5BpyKY0ZIpMqDfmgqk6pHMqUOMAbqlOrB/S9SFWZBjKCaFi4Ro3m6U7X8t/ZkzZHJwBvGPM",
+	"Js0b8RpS4ekdtuCe8xAS6CYUWTdqC1bNCujA8O2QUR++UCdKxrTpKECP2cK265HhHZkJG2tp3ogb8f33",
+	"1+OQAfUoTN5NuIW+/x7vAQ0CEmI7H4dwYkSjJUhMBGRD/oH09+7be////+//z5Jk9Fs65Xv37WYL/nYj",
+	"vjsLF7707p4DMJSQ7kGjHAdBncwBraF/6nlsqnsk5aV42yfeWErFFEztvg05h2NGfCsuv3OX4HnzRlyy",
+	"KShcmIhsx1CiQ8oBmAXzkyf0DtABfD60ZcC4biGha7vL4yMh83nIPB3t3RVkLsG+qe+/R413Ss0dCJnr",
+	"iG4xrvofGjTgVDHVb5L+j+enZ304D4WrNa/v//P8uk98aUir/+7i+vW7t1f9iFzgbvVPg0DO+/bz5+CX",
+	"AMS97783swStGuROnfQvQjkI2KRv9tPo3bEREtOGmXEQ4LFayvKogCh4k5wSvI9IUpDaKUlAwxHqCzAv",
+	"d+m7++0bAY7EBezAC5iLGzikYTzYNjOnNi+K/Hh9fVF3rCPgaBigBxCyp77r7rfNkG6r9ZwM2FDGgB8C",
+	"nf7mRV4gVXQuP8K8IXMdfTc42e+/B150yeDqNV77ES965xxfqT9+F5E7h3PUcxlh+qjn9RvRj4Rr4/Ti",
+	"dcP6cPp10v+Nhgvz3381XkqhmdCN68WUNRAOXvWIkErw4bBvBY176Fx40udi1I/rX6zbiao7i69mdCTb",
+	"yLZ5I04tecghsbfqmYpvpznOMFyYedi/mgX2XX4a3BBYLxlInwNzWxh9yX3DHe/oLz41Z/CX0j75bnm6",
+	"z+3G/z6W8ApfAt4bUqWi3CeDhbkCUxZOOExd9Xtxl7D414hxIwPXPwn4FteGGKcy4N4CgXFsMlkE9LEg",
+	"ii6I1GMWzrli7n580EzAx+Dkk5/v46W1n5u7FyYnYtRya7GLeEeJYAzSYj80fE4Nt+8nrs+NwLsWzswK",
+	"YH2AhwmnHMgRF1DgNJTmGuNbHFcgw1kIGYbm+uCfBtJf9IjSIaOTPqEEoPHczYFMFaoIvRH4BHwjCjvB",
+	"x9EmwbZTTJgVSLgVwQLeH7KgD8xJJECrxnISp0fhDGc+10gzTrbAr8yCXBs3PEeb19u8ERD685hAD7/T",
+	"NabUG7NGp7lsds7n8yaFP0NIzY5Ve29evzx/e3UOYwCBVwdp4Z4KVcGLYV0N6/t277fivcnFPQ24vwfP",
+	"rU95scG5Wq+232w19wFQUY9Bg98z/zNiOYiqSY07ivdz5UnDiupxamQ4MWT3g01Aih9Wsb8fji45AE4/",
+	"mdFknrgRyawmQxh1MpB6bEYaNmzopkneGsI1DBfo8AWhxAuZz4TmFOou+EhIo76SRGo4V2S/hemtCQgl",
+	"0n8jUR6jJMqV1H8qKRqGmGIR1mm1Yg08RWfkOz+kQ90QUmsuRmM6aUTjG639581YG4hCs/0b4V5MiZoY",
+	"OTalI9Ykv4OkxNYKdkv75DsAmgyZMuKdABaueo60DC8xK+vYpcasAV6C5BxxgNeGYEZM/+aidenmn3+A",
+	"YSvn55OpXkBgwjlwMsqzurP9E+EjmBPD1QtUwMw4UAXAPTgBO5R852iFeDQIgJPgMjP4mDWnT/9nxsJF",
+	"rE6ntsRZKTTHOfxQL7mICPEOwyYJWnaBtnKTWjmZ9wBZMpXC5uF3Wi2n8rvkz2yEC3o7xkFM+ESv1mqa",
+	"W+yz++5+c9Tp+G16cggmTvTpVY6IH+AtxujIJXNo513qRT/KCYtSV8GKWd5UmLLVlDJ3xewqKmawGy+B",
+	"pxqJHMpC4H77/B487J59qNfOr+lo3Rh45qFec5lPq57F5D2zpP1Sh1Ruw5IpOwjT4rIzkudcQ8v4f529",
+	"e3n9PxfnxDyAFrI1mY3swF9Y8YG/30v8YSUd5h6U49nbPBWnXl1Zv1HjAlSfta/BYW6UHfRop1yvAXh+",
+	"yMKS83OPu4khmXSLhkV3fu+t1L9Inw85g4qoLpLW6jE/UN+qtjCkc7J+yLWUv1CxsMNUynWHFfpqNpnQ",
+	"cFHr1QwtJk3lqL7h9OJ1Ai46EvtQWwSaSa0X53k81GtmdwI9/qtQm7C0ahMwA37PBFOKeGPm3aGSF0qj",
+	"dJEJFXTEQtUkrzXRcgbVtoLxGBZPG9NJWJ7icwWJdUty7UeYUO1TmW6UM4S+/pKsEb9dcNfcSq3Ybz4V",
+	"YriiCZegm6Q5KbWWFMZ2wfXa3oTpkCOAQwlCAA2GWctiRGcjppyiCFYz+owMVV6EcsL0mM1U7nH/Yj+7",
+	"9ryB64Jdnma7VrW+De1W3QJs/MfoQ/+4ianqplZHuvjHjfnCTe2B7FfnuW7tT4YALo0tlgowuCmuJQB3",
+	"6oYCUomE5cjAKQXWgdK3APlgrYH3gAYBeK6MiPHRkgYXzYiB2WzrHch3L99dXj3PJRBjzpxevP7p6t3b",
+	"T2YKWXsqxRgqtD7Mp4svqyF9zeLMEjBXsUVGFbFHvpqA7ZE2XI5fRMULigpaBSpO4r9gTerj0/X/nP7y",
+	"phpdu4XFLNAuuUecl6AiQ9sR7nYJ155pOcKF4zSEC3GUsoqYeZhnNDEIhQ1oQIUHeth1pHRFjgoIxiky",
+	"4aNkAbZvUamXaPTSfeUpqmPW++pRgf/8vOK4Xjto7a8fd8XCe+6xXwW9pxyzndapcvNlKOlojWupKqIL",
+	"IKn7djUvYeQOW+kVfI7MbiSln/ThzXkQEF8mujgZUgNn+osIkwfDMsz5zghXpNtq160ragJgPCn/YiBH",
+	"RrGEwJm6I3REuWiSsi6/Ze/FSmfaZmReyYuQ8Lx8Fk+OPb6n5Mv5nAy/1V4/5FdBbRaC+06Ji/1KhgPu",
+	"+0zgiMNSq0GqRS7whRhPxGrObKgmuv3ttT4Ew2biEFXsSWgarlNb9jBYHrRHISzTgKQRVdrTgKnxOKhO",
+	"BIPCVCg/qEfsRI8ZD8HiVE1y6k+44ErbOJNhGXjRzU+KMZsAKoc2KovZM98Z7kI0E1To3o2APYAcUvML",
+	"fMkQstSe13EchMFYoBLvi1VCO3t4dR6vMcs6he24xt1Y8t7ngf3AoxE+G7485dymQhT4t+HhlEq4Gtkq",
+	"CS7zf29uPrRajZubD+3hzc2Ho+H77/8rr3ilzKRxP9OzDuigQQvmjc8/gYk78KR42lMWYhlL3rzN47Wy",
+	"Ck6CEhBvaXlKfWOA9knA6D2zyT5j5uYYJXSH7F7eMd8wefZhym0aWAbuJW+6M2XRF+IJ20yWGH49A2Nj",
+	"5pi3qJiO917OQiXDWokn30CHxQ1jLJU32brwH5YT9sByi9hNcyduti1uwGMdZRYmHVMoHXKkiz0LOcfi",
+	"PZnXRPYX0BhtOn9agtjh5LVWEQ4St8X/VvvELCvM9zIcHXzXAwZ5EtbwD+b9OqEkYBACNWaW0WoBBglS",
+	"Z277dTKWga9IZ//4RoRU+HJCBuYh83cmfOWSi8BSU7NJnCenmBcyTZRHhTDq6p2Qc2gZsyD9m5uBCuZ/",
+	"zMJAvb/9o9U4Qaiv9x+7hw83N4N+nnTB/P4EwdcwqZ0p/YP0F1u7Um/ZPPmRh3TyvOE2D0sXur21r1s4",
+	"2qUZ5CD7mj/W4ypMQwbb1HldHsLaiJV7Dub5lBlLOa38lZwJ/xM4UasEJ3opxTDgWG/RbZdYyQXiRV5L",
+	"+YaGI/xQ+6DMtqnZFDsypYpCvyy/NIyN0EQydgHHhFQoxyxrRTx0HnLNkhp6WiXP09P3PsJ/b7n/gGw3",
+	"YDonCfsccpCL+S+wzJGU/gvrDpgTpekCf48d5TwZ+sB5Ia1sOFPMJ1QTKTxGgDUbRmruMBfEQQoObLod",
+	"CRmwEdUk55FyPqGLG4EqUVJbcll7kEDs0uwJTVoNkI6Kz03QgQbwMPCMzYk3vFpCVYdVuvIYMf4py4hT",
+	"/LCbXziEH4GdwLfXdhxjE47xRS/vJdLe1q6vVYHyHXnFdy+2kyPhR+zjVOD1QRsYvHDdOhnMLOzvCks6",
+	"11G8ktIfRZVfKfJ3l+Yp3AHql7kBq1T+VZ4RyMiA8hzCfQsijOqeiJzPTt+LbXct725b7Z/Our8d/v5/",
+	"/rX/Pwf/Pjo9+aH9cv/s4PzolbPppxQyUJwrwsrBWlbJTVrNCfeD+QYq7D/+9PMvby8a1781/v3+Y+fw",
+	"Ic8J8T5fKK+TyXuh1Bbz9u+yTfkWoGV8PRs8oC4L3FV5JOoBYmXA/hbLHwKGZUpO9mrFgqGx3AgdarAS",
+	"ibxnYUCnseXmKlg8KowqMJH3zMdk54X5D+gONyKeCqTjEKoQZp0mvwddRRgV0ALNPFfNZM3TPoA0Ht8M",
+	"THzh0iI/G7a8s/12tt/O9vsk0TkNqPe5zL9GGN1dK3KgSUZhnOZVKCfk6uI12kfJ3jGJIAi67+uGHXK/",
+	"mR8Gwc+UCYDYjzhWOJGZHkw1KQIuWIFL3jxe3iVvPvWLGVEUHyjsIZIJydguTXkzSrQPKg5vlItW5PXu",
+	"WYqydArmke4FV2kq5fz66x+8oCPmwgWPGgUwS13v/8ftzMiJKknp/2pcS02Dxks5wymvGgSP4pNPXjp8",
+	"NRZInFrzMUKK+OO9IcUY9QB/TqBg/PH+YTnBnjoO5TivxTOyvNcWYJqLMeXLvNeSUjY2bl+a4rV7H11r",
+	"65W+tpjzvpLhiEGIwfaUd2WZkGMzJDPFmuT3MQ+gAz3GJ6DFStzOjjNl20I5nxtWUrdOmjnuLKPgntre",
+	"5+sdWejLG0Fa2U7p+VrcV1u5OJdAKhFhfuLliRSXNZrI77ZOGi8DV/Uoiw5JHPUDNPfAEnS3It+blU/o",
+	"WxZGRYYLNtza3Zuv/Bqg92sbl8BJkIyevEaxAhp7fQZa1TQfqCy+P6hKZoVJH69Nn4Csmcvwzt60SKZw",
+	"Te4Ym+ZcIyxuj2/SI3gfzLsRgq1UAHp3fXe2/pOx9bfCZM5CCqnRSHN1gH2aGI0Ps33pHWh/ViVUOJNi",
+	"XoRpXw0AhM6Hbc5jWJC2bMf8kSzSS2c3f2jM5/OGsXkbszBgwpM+83MCAFm5P52tlPunjmUpulCRZDfy",
+	"n2LQS2kaarMb8zFDhze6bwGDSiFYg9mg/kT6rE8o+BYysCsyJCPEgcHQdX7AFzHHHp3hXcKHwoRL8cnx",
+	"vW36e9d/EjBB2Dxrsn9z3tkdA36KWh7e+hKa3lPiro5ZLbklCr0S5r6EesAQpPwTFNHcEF7MzwEyy8E5",
+	"BYwqCKhB2965IAH4JNGK0ywIMIqGXAALiKRAr8YYIm1KW4PP/AkNQcQx05IoLafLWqtiwv8xWurjsPH4",
+	"/Z+ZfUcfRtC2PK76o5wn915pKny1U2Z3vPTxeenPjE2R7BShAb9/6ppqypPaDGdQGVHAPafcu3tcxvkj",
+	"YMHG7BAhebnmYpR1/C6MNeA6FLre9ICYKiA7wfzaDK2jGjw03BfQy2zQqo5Bprrr2I/5YSHDs6vfCATj",
+	"oniYL4iQNlUTZwa+BK4dTpr5kmtM349iiDABzBGFbIrTlGvCcHchdRLoFzPYEA5uLAMEsQy40knUQLQU",
+	"NA8CEs6E0f7HkO8BgkETj06pB3sBdV4IvmoLvdAhAisC8cG1BXEjVtLkGQXm2N/F+16r6sJ57bPJVGom",
+	"vAUgDr9/HIGUmOKFIdTcFI7tiSHzDeYn96UogyNLt1EuB5yDtTXy82gdViAeopbY6SJrJVwyHS4ap0OL",
+	"CL8aPUqHC3xyl8ixk4ePLw9PFaI6zGV49/WKQkxPKQlp4ckQUhTnY0l8biM1UchmThXxmcd95qfLgXvO",
+	"nZOsFwbIUuhVNsMaXZv36DDRUSQJps3+1l0M9EY4GKk6gSgsduWyAKTRq+JyANUkl2YoDWyadOhzQcMF",
+	"PAodeCANw48AlRfEkwBzzr07yKCxnAp8U2lMVAGePAE9GOy0nilEUy2qLIbtLpNRw4QOOVtV5eozwaFb",
+	"UV7iCDTzKEoZWe7XsbXaXHc6KJHnUBwSBHLOEKzSnmKFhRiCWoIjZWI2gUQrfDX0d4B3vC87z9T2MkI9",
+	"bW5ylDG0jE5aXMANY79EHXRiDTCHr60APXMGNtk2ztpySdGbZD5ni9Xj1OfPfSPM0hIrlYK5S5JeV8j+",
+	"02gNj4fUPxg0/BNv0OgengwbtH140DhqHR8eHXWOTw5aRTl09p1fZo1ZZhWjoduzze2IbNNoLmeFlOle",
+	"U7Sk9ueiTmN/+H7IVLqbZq190mm2mp3mUcEKMAv9CZyI5hMs0wuozrIGB27eaifAzfPXY2RzajVRyzif",
+	"atYwX6k8RZD3Ud8GO9e8GXbKzFDLjeb3VeElGCWiBFLCmJFAjnZQCY9TOZVqc1CmdAoeXs42BI3QauMD",
+	"lwaS701ynWt6MV5cBMMTdwuyKK/Qcgzd6ZgILkM+4oIGZE5t2x8S8tEYqlrM9yx2wgss6U39GdES1Y1g",
+	"Qs5G4zpRXHgs7n8DPhrAnQc9n1CBzpkm6cet120zFScKbrnfBwXcfAkR9eWQdFrtA5hIP2RKzkKPZYbl",
+	"wiqEM/EDbN3j+F9++BI5LPDR4kDAddSZoIL7/5IZO1BlL/p+6ZHVr64duHyD2+W/uqnPwQ4vdj10KrzD",
+	"4jab+Z8LDV6xknzIvmJTdmSHr+VKp+qOKGOl0iDZOwzr9BMMKsT3IYcawD2pYYeYjDPiDtiNhx6JCf3Q",
+	"GCw09L5sdY8Pjg7Nb4XUDQlNscCdChr7cpqc/WIT2VuC+UW/AObHFfP03seYYzzsfUxwi4dCN0XMF7UD",
+	"BADsQ+cVQDfDgPokZPdgTaK/YUh5MAuhFpArB+UYNdXA+eTmn/4Af8rBI/zqbuGn0m+7yrdfG3XOnCYq",
+	"C1ulfjyS+FCLCL6AvLkwejcNXEFsAQVvlun5MqLot0ZJLaFFOtBIG1yKukCZ5cR3Ra26LImy5UFEru6q",
+	"SalX1THEFwqfgO6vxIwididc6a72xjY5lf1nRgOuF5DNjSyh7vqq3rGFcv3ujHbxwpwTNGxNNHrTceO3",
+	"MVU3Qkhsc1NPlEDE9b3oj5tI9M7hNKEdf6Je14awYucC3PqADly7aeyR+ExFqwKwXXxXnp6Bf/pByryy",
+	"uDVHig1qX/tljh+f/UHSsMLjZ2zoSTHkow2GvJoFQYWJzXjgv95kalUG/SQHFR8v/zASePnny95bd3BS",
+	"V5y9HfJrGNQ+vZ+RJ31mXXcho/D32j5xCnV0W8rjPCMTPpOC5amiv0esAOO8IwmVHIGS6FR3ZoLP/a9T",
+	"VX1CSt4ZHF2KFVeUdCm5Zt6jmlYMmL+iN6VXC+m8sKonlg4FEoHQSAGFAmPXehWat6bMU3RT8JAAMB6X",
+	"4oWxGGdC913bVjGbDPBBI4KQylTzRhj7x33EPGv7AZjXJ7ocw3JIQMVoRkesR/p3bPEPkCp97L4IOLOK",
+	"0dAbQz9HaAtfN2vCvrAAtiMWmJ+NujUMVy9uRH+k2T9wgH2lg28P+B304yMhhL1ekL5PNbuFn/p10ndt",
+	"/iOjWPOJ+/ML0g/4hGvznLrjU/ivDLX77y3sXL9+I/rwbfsGgT80ya/iTsi5QJlr/oSCNjofbGWrmLDx",
+	"L9fWryBitZmws+RcusjYkf8dn1Z5XIa64uPvoBF7+TGvzK5WeP7tsOKAf2pW4ek3utKrK725yjzeVnnY",
+	"QoK8ExXGnFHNLs19qDDmmk8qjzkdjUI2orqCdK8i1qvpDW/ooNqASjpPRY2kqor0T65/CKkAe778kJdy",
+	"UpJFREMcLnqlQaBY/V016dOwyqnAnM7FPQ+lwMYFj2Sw/EKrTOsKG5SUfv6SQXip/IDfaSi4GFUYcS58",
+	"TkX551/KyZQH5eRPesRvEV7/5zFBqowJJPWrrCkeU3lVL8eUi6rfe8UDht23qzK/1xM6YhsNuuJ/sccN",
+	"AppdLIoBJg2yF4QKwiZTvcBQ0bJFlkq4fIQmIbFZVblXyM4IzDUCr8Be2ZoRmHJu5hiBa4OR4FJzZuBY",
+	"zqEVPQ19mCHzCSX4cew8CiiAKZ8ceu0HxnbrB3RwK+jEmEkyXIL/fWb7Xwd0cCMmM6UJ+8AVtP/HFHU7",
+	"jRSUcEAHdZxQnfwpB3U7mzpBSTpDi6dOzKZyzTw9C1mdDECZAQsKG3CzWCQCqDH1mLoRcXzBPAm19mAC",
+	"cmNRvZ0FARY12YCEInSgoBQY7VoFOIcD7MlZt69YWFsNMqLtCtEzGcrplPlRD3Jo/d5nYShDtQJu3rCK",
+	"x8OZh7eXio12NvNidRJeLHulCIW7abdiwCAIPcEQ37a8WtcAfQ3ExBVQrdgFWneBVkT/M1RBgb09UmA1",
+	"x0uXwAjMRoPAR5MM+MAvEsGePZ8rzYWn9z6CgwJYbNmAqs8hnCO0dX25NEZ4E6ETKUbwXIE3sE4UkITh",
+	"eUFgmSWoIeYlWCqU197QeZ9+g49u6oLa+Ve+qH8FNePHVYXxU5ZMirrswV9RwhoNZULFArP9ach2OvDX",
+	"pwPHDfaRJyEiiOVJcphmRmP6uApyxUAwC3z0870vYuYF/DrD4hv3luYTjP6j+d91OIXL8X1Axo63DDMG",
+	"M0Fz96yr9pciWDRXxMhrjxHHvLRRTPLsoDs4oW2v4++z7vCgddg+6hzvn3Tps23HN9OaYDXQxG3f3kq8",
+	"ploB4VcU/qRJWt1a/HN9vDNzSyCYGafgQiF0XlCOKGZmgswpH9HQ3peNVJxNY1Rfyj11ndYV/1bS929+",
+	"fxF1cVu3d7ty2ZBsYb4dCOVYtmYEcSSBZzzwS1hV8NznzZjAfhe7jInPkDEBh7tLmdilTOxSJh49ZeIp",
+	"ZUDg85WDmk84caJa4sBnTpvYKEWhahbBOQRXHjOJANZiPeVVhryRo+ojMC79BPMVzngoKl38ny3dhHQ0",
+	"sf0aKl3TlxUpNTmq2i5uJ5egdFKN9GdBlbQXO+CMh5XHVJvZFeRg/EKnGwyp9qVr9kG/Gw4Vq8AYfpsE",
+	"XMw+/KAqrsqOO6OabjTwFQ/YRgPNIh8/zQTpENnHLtvkb51t4syaL5hngokYmMwV12zZfA5bSqbhKevB",
+	"/lMO4l+zQIqRAnBARSbUZ0ie3NWfGes5ZHm5JJjmAckkqQQSzBHJZo6k0krWJJCQFfkj5Afpc4ZFaWbP",
+	"bgRVJGCCM6GDBfaolAh4hX7M4gwQ8Es8XgoIvH6XA7LLAfkb5oDYq/XoSSCOe65IA3Ec2vzgR8ZY5ud0",
+	"oggOSbovP0+qSNYB+klJIuZluyyRXZbILktkp7tWzBJBPvRV5YfAlAu4dIbXl3uqTLaJ+Wg23QSkRSBH",
+	"qoRwwCRlF8oyg+LtL8BfCaS8I1xoaYZMVrD+N2YKOyCWJwLEkjQX7bE/LhZL0Q0BylyiYfhtioI/wn82",
+	"TJkyQ5vktVZogtnOJwobWxVnR0X22DeSHoWnvcuOeirZUauMkioSrVpmlPnqNnOi7Cq+maSoEs7U6DLt",
+	"sqL+fllR27q1W8qHgtr0s5VaaEJ2ZlXP4j+lhmUFtJPNHg2CAfXu9gJ6T/eMSC2Di/rm9LdT6E+jEEoY",
+	"PAgU3MBjqggTPqKh5qibthunK2c0X8oKdeyro/Lar3uM37M39J5em5nulNEnooxe4sEQipTxp0SwNzUL",
+	"9Ja10nU1Wml6hqTBBOmbXzbcI9EVCOTMLzau0DkdNVjCp8l3l2x4pal390yRORuQoQwnFli3S6gil+dX",
+	"18/T7TnyTauX+PUyvSrspwG6n32gngZwPa7MRWJBGsp7GvJ7qhmOKcDwhmGFoOmtsgDjhdOCP5BpKO+5",
+	"z8KlDgMnQ9YZDk8Y6+4fdwft45MuPWkdHx37++ykM6CDIqz3aTH2frtzvAns+EXJnIHPADoO5LAedBz3",
+	"PNvrlYu7tX1ezTPfZo/XL4pVDh4wz93lmOEhC3yfo0PAX2Kk01yJ6/qqKkLtbcKeciAlkywI448NfMbw",
+	"oudNckGVmsvQx8imbfpModQoJEpDbm1BIPOl5RqPFMjE15cKZLa3e7OKbAHcOABAdZx+10g575L9bXqX",
+	"5fQ2joTp+utt+XNCT0EFxHKIlOax9xH+u84zduYggnEaTfJOsLgNZDgTKgHgi9K42zohMxEwpUjfo8qj",
+	"Putjh3hte0EuyEi6doJ10FvSag3IG5tQlOdhc4xipfJi/SXa3bNndroWN5yHTlU0E5izIK3KoBqYqwng",
+	"klLKgK3oqPWGNFAsUgYGUgaMmku5LLzzGyfGLKGar23X6jDZ6vCL3tzIT1f+3jqxvMYh904s2wSxPH6e",
+	"62aLZepjqo4rBdyOip9IU5tNSLIAE7/wqBMsdN/yzynV42TTLJQ6tawWltvYiQt92K1BIy0+mU2gjZZl",
+	"rsZkH0H7lPfQWgt766Qn9tJ2psQ8PBZlpSCgib+wrWkSd4j0xSwI+iRkE3lv5J4gEt5GA3zD8i2bTf1H",
+	"Vl7h3Rdfok/N7nbvNNQCloJ3iyg5ie4WgElsrq5OZ7nGqM2lxdrUKLmDVhOFNiX36ZiYuzu6u6OfQewD",
+	"1W/PiIxsSDkTukRmUJRn57rXAJNg1BuTuLmN6zRznvk1V2RsbjskCdlceJTkiQpursmdkHNV4Oc289wl",
+	"ju4SR1dnvwCZ5Pu+LeACoCOk6XOXMvr1BePhoK0qEZ/kY4bll2OFyJIS8UH7myRrTfX+2pjPSsGW2Wyu",
+	"lwDof8cld1xyIy55HQHT7BKb/j6JTchL6Wfio5/WlPF9ISNOc9osV3ZMmd0DDEERI34Vygm5unjdJOcg",
+	"WuBx0HThRxoyGjuePBoELARscMVYncjAj7I1MnhQXJD5mHtjDJoMmEcnjNxzxQcB64FWz82H4NXmonMx",
+	"Y+pG0CE2X7TtUrlvtOQxVeZ7gpg9Z7bkCnso9pHIegBUjmttYFlbnwg2x+VgQBd/zQDt/AqSrBpXZgrn",
+	"8MgL0n9DlW7AT43XZ/0bgbuMEFB9mFi/CFsJ31FZDCXat+c1or930hDbzy+mDMDnrXhEk0KlW9L/Ubs8",
+	"v/r1zfXt1fW7y/MzQxXswzSAjOziwBB86Ra8k0lfJtdsorJpLt2lhJG6+ftrfPYgzoKhYUgXxV3204ub",
+	"htKfYVfbOOGlPWx5+/Sg0zjyu6zRHeyfNE681mGjNTik+17b77DusCDpxb7vtjj1BfLTq6e+vBu+A2N5",
+	"JrD6s8SA01FJKJjSGFuGUoHkbBrko0lP+IjNrqnXlu5Y+kXpU867YmCG9H2qKaDCGSruw9/66YPnfo90",
+	"j9rtGwFf65EUUd8I84Ye+fhwI+A+Zk9xRR4Qkp3t6Op4wi4t6EtHe5g3C819MjxzwGjIwlrvj/fmJoR0",
+	"fi3vmHA/m02Jf/F+KVJkThVlWCBHCaluGUKe2whpIlG3g1LUCk4rRoc8YGrvo/nP7ZTqcbFpcxXw6Zwu",
+	"sPAYiqdtV28e2PyDOVVkNoV+QThhZw2ROV3UCQ3mdAGxfUp8OYfGQk1yQUOtiEcFGTBC1R1CGubaRK94",
+	"wKoFTqWnWf6ljuJZAy4ocNi1t+0aHV3ZwlQkswYYCWrd/cKH7bMP9dpLnHfjjKupVLxMYpEdkhyReNGV",
+	"JbnGhQy4tyj5MjfKDnqoV7AT6jVQMCLdfx2HoSplJ/yr4aZ+vZiyxjvYbVVy3maIGwEn1kHe8DnIwTDf",
+	"uPPNkycMNGLLvcIZvDuq2pnBpSFPyg8G8nor9RXVXA350y0RErE4G6Ls2Y4xvUGNesAuqB5bsxkFOUzJ",
+	"ivER040JF9yTYlgowV0wFssHA47G1k9X797WIati8CfzsIoQ/gXyHfmfqsfGcjgTwhjLLBwxhQXjXCui",
+	"2WTKlG6aGTTJK/6B+WRAFTMjGVjQNwJrgJ5hOwPFtHavxgds0Nhy1HAmoIEZJiyPZeAbxWFqk5kTke0m",
+	"OSX9/xdo3r6cDYJ8qOAR07+4DarsVoUlXzMFhkm9zPOoy22ht3zA4TfCEKlZxysaKDh28+kZJojyCR2x",
+	"W6XGtzNlVMxaaEGyuc8Qzqf3sTYLea1XG2s97e3ttU+OmwftZrvVah71Dlqt1t59p9nCS1AuxI3IjOil",
+	"KQT4SEFzZcTjliTczlbZvq1iSHxjc+WfDPmEYUeOK2Qw2gCz3FzwJEeFO5aX9wZ/aHoUEGsj7hdxuwQH",
+	"RPJL8b9pyDyq44y2fI5YJ/GTZLCIWq6oKfP40F7PHqFEjWWoycVCj6Ug+CZIm5YzTYazUI8NZ0S0Tssx",
+	"o/aLmLRmXUPsRlg+amvF6mTIADk+2juzOEiNRhmkUqaWecjcdUyXAz4JqdQO+9EF4vGlRQzxCvdrLY8C",
+	"B8k0oDzNnWr/+3/tzVS4N+Bij4l7MoVt2U95pkpZVfhzhj+c2RMpwReSjxrNsbSjo16zAMLrHneP7djN",
+	"U2Q31F1FIPv4vmBKzScwGfy14ysJTqOZ0h61F+ZxmE1WR7PlGZjUB5gn4O4bsBEXgIFtOcsEoTgjXSvN",
+	"elGPgkAEzytFHTF9Ha3tqetJ5VSVeD0F7MftxPaVk/qOi+24WBWlyeG4IKaRlp+oJFn+FXMry8L+lIMS",
+	"KSx/ysGuac632TTnJznYtczZtczZtcx5Yi1zdj1wqnaMuUCAk8dVIX+Sg107hr91O4Y/UWB+sWYMimll",
+	"UzvM/XBO8j/lAO1CTKUKGXPdEhCm3zZMSGhrWpKL06uruqu6JyOuU5WYRnsY8XsmmgQQnG4EOpMQtgu1",
+	"ENvQoUne4TTwO9ChmMzN00MZBHKOrRUg400FVI0Jpp4VN04wvPLRSsGAEW+rEGwNLuhPckAE+6Ab8D+d",
+	"Vvug1W6dQMZf4hDNQWwTFtThrsWfgDqzr7ENBBA2TdIcaOGW7nZNIXZNIaKmEGmuCOiDT6NBBMiMRMAW",
+	"fo4t8M/S+SFjw39K34ef5GDX9WFXlrLr+rBTkat1fQAe9DX1fDATXt+k4U85yLRoMEz9yzZoMIbqrj3D",
+	"027P4K7EZ27TAESdbdJgaDjZosFQ8Mc/5aB6ewZEfXauckfIP1To0uCMv2+kR4PZjl2HhifSoWGFTfBo",
+	"/RmgdeXWujPg7fhmejOs8Kjay7MrXP7bdWTY0i3djo74kxwUdWMAURqJybQ4dZI0oGVC7AHdhdi/0RD7",
+	"G7oLse9C7N+cM6l6uPxXQOMsuYxNIuxRCLjsgM+QdPiG7iLGf++IcUA/LWJsxm8cLg4TDSMCOkBn6ySq",
+	"RdDmAmDgGNFMuI76+zugeHimb/F4pcOYZx+40qhGADaJC0TjG7m6EWpshOiYhQw+iuVbdES5sKPgyQld",
+	"uFbv5ik0rOrg5zJrLg4Rv6GPGCI2L//M7Sjwq6dCzQE5OT9BmQ5W9qR4Sb0xg4rXUAZr85TNw+7Zh/pj",
+	"NrTYRV+/6ehr1A8joFuNuB4eHOwf5vPD4mArsNtUi6842BrQwd7HgG7k1Yy4JxS5It/EelWLeDGhPpos",
+	"XGNnWsdIV/k6HRf7RnydlkHtfJ1Pwde54jaW1juie1bCzwk3ZGt+TrwZ34yfc4UdYC/Ozs/5t/NzbuOG",
+	"bsfJ+YY6J2cu1H980b11fTvGVDXJqTFdWRgZD+zDlIeu/jnwDWMwFi8+xBoTygNCfT80Boc1JMyto54m",
+	"A+bJiUsmSBoZRe0+Hs8weEMH2Frhs6WPvqGDCDeY4PIeQ17jofoONi5kLuUSa8ilfeDvJdJ3hsK2UWmx",
+	"LcnTMRNiWyBtLzhzQYYjtfcxZEo/VCjvjhFnb2atVufQvIX8f8xvnikypXqsyIAFck768IE+mZvLbXvu",
+	"KSLDERVcUQSJsJyVCd8CRByg84SCn8Dc3W67Fefw92dh0HdcErJMXBRoSrVmoXB/M/OwjBuyibQi0I8i",
+	"VxV7l5jSRhlF33bvkhIb8E/gwV8z+KRZARIpEnKKTAtxKOPLq6alspfusYKtXHOzU7EACZUGV/Wlpxoy",
+	"HO0BGpKq5fY6C127+KI+Z0sYwB8aio0miDVdm1CxQG0p8r+WZQrfm0u/dMvMe3bXbHfNvsg1s+LO0GDD",
+	"QqX0PhZ2oHbYcdQhwDmclTliDSmb4jcPpWY9omaDmeCa3LeNdnnfqZPRX3wKWMXc6Jp18tOvgmvQPac0",
+	"VMxPdn/96erdW5R4iMwJkYWhISUyNFcqwqDFhxCOloaM3LGpJlgCtSAenVhAdTnTpG/md8vBJWGMELGY",
+	"yBm0oI3qim7EjTijhn9gfdPMpgRYbd48hw2zjfgE4DonkaGbrpLOVWjDHhZqnTrkuhd4xn3DXjz9D3NG",
+	"ffN03LD3RmDH3k4HoydWF48+bMFd6MQteuggn82vzFog1OKmZWsDmd1b3BbwWKIhFypNNJ+wFwRtMnwn",
+	"5DrQCNDKqBCTqYbdcSC4EMAZMKtUhNocIyZ8982f++S7OBMEzUVzOn9KLpj/PMKpno9lYO1HbGgOGSPw",
+	"0SR+Z140yJDppcP3eVyYmis4rQ0AbbZvil7ATbm0rcLMDV6FbxsLR0P6PUJvhJp5xlqAf9fqlRBw09/6",
+	"0JjP5w0zqjELAyaMGetnTFtAqCz+uL2PtV6t3WqVN2/fsvmvwHpgTpNZoLmhwD2Yi081rRR8i161Eu/5",
+	"88UD8Wyv6D0rnJS9y4YnmMd2Deq30qL6y/Qi7JQZvLmJ/1TxjvDWrYNoW/YKlAI9Qu7YmNmbbbUcpzkV",
+	"JWWam+UeipyR0BjmmVFtBBWafHd18fp5uj9Mfh3OhfvaGlMGeoZEXwVpzT5QTwcLrOg3ZkvazDFMs+Ha",
+	"igylLGgUAv+p2CJk1dTAZxAyqDn1GE5OCTrNmRz8unhm5s9bbl5SOl3ygo6Ya07zmFEfe/xFkZ+4b4fb",
+	"341bddRr/2pcS02DxkvXAHTVIHg00TVsBwL3VCxAKKKcxmyjrMWX4ogROUV+lFxj7owNuYDsBjsAGRvA",
+	"yA5YIMVIYYtXxwFjT2OWIyrGFGQ+9CdU8CFTmIAOZpgxJsA+Mf8ozuiyl6WyGv/aZ5Op1Ex4i5/Z4tFU",
+	"7rds7mb4mVPDUp8tFFaAew4HutMEv2ZN8GtlXJilHvOSYt6FxSyNiVl3rbd8MfIZnPmTG/NHEoq6jD36",
+	"vphFLrXTjmab0Rj3PsZd11amj51FSWMZtvr7mAeMyKjBGke8Do5gS0IaVVLQIO0JQm2w2zqpRym5Qxl6",
+	"rI++Jhd9B9SEG+FR4bEgYL7LQbOuNOG7lnRK04WrIYo6SdXJYIahJjdlOyJEF7sNWeHEuq1u5H0TRIo8",
+	"lo57sylLf2UWmKeadZd3+7WunnL2TXvKK/O5r5blRKlua1lOSXVpdbrbO8EyNzovWhrT/GObFWsUgt11",
+	"+Ab6/W2PtjfrOGRJzSWHUe2Nly/Gy3VJYVg8YqXgadJGkENEoIojKlTBb4rSu5LX6xH86vj2C1jn1rK8",
+	"drf6ywu5nTJfSZnHXC0lJ9GNBky9r1W3z81qvWSQ86RsEXuEU7Wkt79Laexx/RuhgeGqC3LH2NTV4RtW",
+	"8CHHHRzi1x6Xf1V1Uuy41457fXvcy17sb8cXsdIVsTeSgd+YUKWtv68wrDWgihFMi1vmc88UUVjIN4UH",
+	"PBoEgDBHlCwV6/qnDPxf7Cwq1x88tchNvJj1wRuz/8Tu/y6As7PzNon4AAJ7go5Kqluf0/bLDSFdXbzu",
+	"EQopf8wnnpwMuMAOY3IIgWESsntu5oPdCVN2Hk1wpCgz3bGkKJlNMU2kiJPbvDEVAGw/olzcCJvgjqlw",
+	"0eue1xNJdyELGAVX6pgJSFF074DpmPPEyJYUSffswuUDJpCOzEKhQ1uyrSPXeS5Q6t+zUHPFYl5SmS9i",
+	"ytkvaI7Wn0ooLF7QqVvjhInPHheL1fLF67NCmGG5rLzPWcjgYF8AzDX2NMB6iZ2CulNQH5/lR9eG0CTX",
+	"/1rU1Iiz5ZZW5SuphjXbioz3S/ptI6XCllZ29z6an27xJxeVK3Tdp2UNLeHKTzHuz6BqFrGwBIns+NM3",
+	"4dQvdek/l3K3Xq+ISXR1IMBqg5G+lVimEbJckJliZLCAgsaZYqGqEyWJYPOMrggBcatUUmVLn22wvCgy",
+	"kLmtj6n2fJH4wI5P7PSYJ8bNfqHhXZqbJc0tKO8R8mv0vlVUaZYVkdU6zmoVx6pJRbrM7w5xKlLDfLSP",
+	"OdaXg0Jje/gQNfPGgMfzwibvyFmontcNy13jznvtyme/ck9eykRd78yjycd37rydhrexO8862mOPQ3xf",
+	"n7pDD0FguCIUdDM0mlyFqQvlEWNUgT9sI5fZi3iTnqkb0Yd/3c4E/8+MQXWudezdMVcU6iBKE2mNofnQ",
+	"TPhN4q45VMlqW/2KSKdmCWkvEI/diTfCRWzjilpuky4dQpGdW1T20s9Lz4Sy2OUnRxJoIJSz0dgl0wd0",
+	"8EyZfURt10z5jmfy5F9AFkydDGmgWJ20wD8ZgQRjUQysP/qWqhMt5UpPJPD0b8QJCWvZ+R93evtOb/8U",
+	"/6NAFvyVuh7TGrZVnFcq10rQ6RfXra9gEjvVeqda71TrTVTrjLPwG1Cx3WIwNAGl0+R3xJeOY+Kxqhft",
+	"Qt2iutjRXCW8plRYxymg7Rhd/EbkumZh/8YS0FmsypucD6Lz1B3etZ230VzqGMUfhkyNCRdK0yDoLUXR",
+	"wRSg3vhGYIxfMZclaQuTqDdeEVi/EZidFFedm21VGb8TqNaOSwPwDbH16OBippiIbmF3DPvtW2Ad0hd0",
+	"giq9+ajAJSVdqas06iusYn/aCrXdCBR7sRfZ8PlYJUguGc6VCwdCNY/2slavQacm+CjmUECJPlz0es0K",
+	"1z8+uiL/Ke80PSqk4B4NwC2PZFXrtc3C7VNZuIDkU++BfZhdzkw3xQPy58V8UGzWfqUDgqGczDMHvrM6",
+	"dlbHzur4pKyH7O39+o0P5H0rbQ8AxtvDOtxCEwS0Aycyc/xrWpFAjqxIFxqdWXxiGwI2yTvUGYQMJzRw",
+	"QK/M9qr7P7+e/3p+dvvq3eXt6T/P315f1cnF65c/n5/d/vA/+Jv6jbg8v/r1zfXtxbur6/MzkJL2N1fX",
+	"7y7Pz5rkLRo4aR6D5g45FRFaXsYtmOpwVY95j5Hwv4NcxuvYg4ZCuE0WxKwfp/jBgvC3KqkcPUM/n90T",
+	"qsgVtM1uXDGhyTn89gXpv6FKN+CnxuuzPvgRJ0zdiDn2KSJewAGNlyrizTSRw6HZUEDhYek+gGY1UD3t",
+	"0QhlDzIOoSraIggiiB4A5CXaK6JbdE4X+CYUsvhlRXzZI/1Oq33QOu4cXrdaPfj/ft3+8qTdJe2j3kG7",
+	"t9/O/PKgvd8m/3a/bLROGu1uv26BBCViAMqZJpT8Zdj/d04I/Hr98nmT/CD1mDBhAfq48IKZ4vc2L9Is",
+	"VvjEk/e4fkYA01Ej4iOW9xX1P7xmSuP+V9aT3g0Twq6MpvRuiB7OAhSjHCcwJoDqDLgS3oki4CLzfK1e",
+	"XVxfwcCHUpNDlZzes5jQQHk2Wupimpnum/PTq/Pb839dvL4snDW84xYwlQpAlw67m2AuvRuejkALKoOf",
+	"SEN9VrJD37nwyz66kV+kxGupJVxrzD2aGwU+8kaOrAelXlvif+l3ZeRFDp8D0dH3qaZg15iL3oe/9dOE",
+	"w/0e6R612zcCvtZLM/obYd7QIx8fDDfLQYJc4euJkCVUBPKJS9m5fXZun4p64ysZBHLuhP0o6hKypINs",
+	"6vNJvWQrjh+nHILNaRW+EqphejWrSrmWF5+T1JpxRWPAFj3cRo0E/Jj5eJHvo36X2dn1+IUrxCswAS7Q",
+	"NWSdQClW9EcNVVNzXuzDNIBmKIhdXU4Gc80mqrowrhsJ+BrHHkUcjoYhXZQUfxU0jkiCO19XmhsfDocH",
+	"g0PvoLHfHrYa3WGbNY6HR17joD1o0f3BMe0OOkU6yZR5t9zfMp5iBdn+5GITiaNeH5lYvk07MbUTUxtF",
+	"J74WoZSeY1XZtPcRQLsTFv7a8oslT4YDVygrlEZMJ83Bz8M7ivyr2dXsPKjfRF1G9lifyOUtIaqTUYFV",
+	"t32xpbu+h0iD0Cnkcy4rP6Qa99fJsBOuSASJSKgmUnjMttAaWadK1NM8nAlFAkZDoQjXCHFo3iHYB03G",
+	"jIZ6wCgiI44xSBhSjxEtidJy+iJCMXd+sRuBgcoBG0qMmd6xqW6SU6KYJ4VvZ0bmAAuJgxSZMuFzMYo6",
+	"LdrWH+b1iA6Zcat2Wyekb4FoGvBEPxdjF76VZqBPEmc3McWXSGIPNsK24/a7eNnfCoQL2UMVqfQk4mVp",
+	"4WerarYkdeRMWyyvXEUzlgO/OwBC5POGYbsQjJJkSMM6Mvi+HA4V030iBbaIWhmGgh5XQ/BHKQSPML9n",
+	"PpkJzQPsb5tmz8CRX9wIcMnCy54pwn2X3Y5fJwM25tAwCpJVCsJUeWzdsP13uCdrXDQ/yjmZULGwvZ20",
+	"NKLunhEICVmsRjbiQmQ76nVbJ4f5XgecfMrpYCmw1mvV41ZCXOjDbq1em3DBJ7MJ/NF6I7jQbAQVjVt3",
+	"yK/xoqe94MeRCxwpLPJ938B7bmq9m9pASs3F6OZG3NSKXOL15PVJfcWNTrdbWutSh2QOmFLGJeEaY11Z",
+	"XtO4kAH3FuscDnaYG2UHgdsi2Wqr8W6KPefKvc4McSN2foxvwBSyLbiVDBz5oX/5GzKQ1lkSsZGQyI/M",
+	"cngFIfOo9eEd12QaGqbmN2PRYn0akDgZddboZZr7zp3AUhDQA4nFseEhnRqjgPn13IccCCU3xstQm+MC",
+	"KYJpCmTKmRe16VNmOVAbZQP7ZESnRIaptn+J6ihigfRChnaGZ7W5XBMDp1lOGv2Ou4FfsgQGAR6YLQgi",
+	"VTd/x+6OSXnUWiOMipu6VhZIOZaAuTMOqwpSadM+/NbwhHa99oB1/JPucNCm+8OWd+QfO7898s141m/M",
+	"Kxp4E1dNPevMn3Dhfm4vS6HSpllxp8B8cbW+O2A++qc5VaRe6IdprkqqsWPtcwIpIIVe8b9y++KDnjTz",
+	"xgmqdAnP853dt7P7PkOeJPDRqPPSp0jhVf30y8jlmUimOqIrEfn7luw5W4/w5NyIpYT/iN9DkQIZUO/O",
+	"wRv+Z8ZmzHftd1EtkIGPkhTi4HRAhS+FwyMU0nXWxdw7I8TNc4lmLq70whWnqTvmk6EMcZ6wgyD+pdIJ",
+	"NyRWTWNpmpDalTeIBZnIkOVbk/Cur8tLeGlJ6DPD8ezchjvx8TR7yPN7liMjgEl9VZ5DkD5bkzM6XDw5",
+	"KfMLVLnRDELFImWB2VK5etzDPS6Vcyai0U1fgKTpw0Jv5bBvm66AzAoA2jYRHLMSwbYbgyDSjegLqW0E",
+	"qQ5RsflYquTnjOzBxl5+CXMQZrJ1UbKrqtqx+x27T7rrZiKP24P+uR3vXPkIjsXlWV3bpKPW9emc1UyP",
+	"AVBtEfZxYCgQWR+fMKNUIxRQpOkaxoSw4nUyiApZoiKWF+kClhtRUMFiPrl41IKdG7G+YoeUKthZUW1z",
+	"aU+helny49RnJHNkK1f85CTVOuKxAtHmGM/UCzKbTlkIjs1AQkGWMYx8CbLO58MhCzN1PqdXV4UVM6BH",
+	"4JuL8mr3O2UbqCcIPi3CbaGPX9TnXU3kHVuV9bulDu9ugug1DhmhAwner40bvE9DbljUrXlso1lWyE5e",
+	"RSWgxAD4s2ETtnEpj3oAZLbblbLnrci85NaVl29vy+UwArh1KAa5c7Pl7Hkzw/Gbzu1ry+2Omdz61G67",
+	"ybt87l0ctKJi9X9mEXphGEnUJ5LKvRpYZr3nMmTm39iSRY3lXJE+ONFuIb7VR7wXqvBFsdQy2pcvjXEY",
+	"YCV6Hx645X4f9TWrj3F1I2ybF5v8CLOCKukEzqJ9Gl2lUCFuHnCYip0Wgh5i7SC8TArQ5TBYabWhVP6j",
+	"2RfmG3P0NNINgf+jjzSkAvJdIqwXTL0UEsBhWKAYRFSn3LtjfnbToKb7VJH+ZBZoPqWh3gOPBpZZ6uTq",
+	"MZRJQ23scfO7Pvnup6t3b5/XoxXhX4c8QOiZKLAbzoRgIZmHUrMeUbMB6Kn3baMQ3nfqZPQXn0KBJTeb",
+	"UL8RP/1qHpAhMR9wTug7NtXWO+DRia3ihvR6LkYB6h+QGWs0XbN1tsF3vIo8BdPsbsx7n6pr+C2bJyZp",
+	"+EHOgW34ul+nxur83K7m1HJyHRPJ62S0HLwH9vK9cDnENqfYB8fENr0n6ycYXw28yll5LPG7a2Wye24n",
+	"XHe+lcdXAS6kBZyz5FsxBeqp+tRLI9w7vSdbTuJ+X94ltPcR/7G2TGzVTq9o1ZMSS1+QEVvhufP8fjPV",
+	"YKGjqq8jzzEm0bw6MLuYze7tXkjnJTLvrxEqyUaajPpp0dTtVtbJTFhFpG6084BBUoRRztFkz2vxM2J2",
+	"VZd0Xu2GF6e4XYfUYwPq3ZHvJhJO2kNApyAgAVX6+TZS36L8xYS2g9ekcQkFXutUHnzYPvtQj/K+z7ia",
+	"SsXLaE12SHJE4kXbSiA/v6ajdYPhmYd6DQocfpE+H3KjQK9R+qjS0bNbz1TvIG/bnHo+lUpO0Ra0NvbT",
+	"pxd4dclX4LM7YnPEtl9S8iZnsNMj2iVGAaW9lfqKaq6G/OvXQc7kXBgzzEEP2q6V36A60jB6xYYqCfyl",
+	"pFKCTi+bW7NaQwHfomaTDBAn9+tRzUIIyZXChqL1mC0wFwSi10QxJprEOSERhBFjufBh7CAgWFEYF7fs",
+	"GhZXBnoJl5YNiKbDR0PKgxWQhpko5zoz6AqHFMW27ITA98p9SGKiHKDaAf/ogy4K1uZEac0MZpo1seZF",
+	"FazhP0VRr3arsxGy4UXJmLUNjz12wKscitHmga6dQ+0b6Y2Q9PB/syJDu53fWGjsfRQPJQRHDF00LCE3",
+	"BhgWE7PJALlYgRVr1vjYjqpVWek7B9U34aBK3PVv4KqXe/4t3K2VjOGT+cIe1Zp6Y+hTtPfx7qGkgmmR",
+	"FTKhXHwXg4IuWoGX5LnG9JhNVrCV/4e9b/FtG8f6/VeIXFy03Ss7dpqkbYIFbjadR3amj9u0O7uYFBUt",
+	"0TYnMulPpOL6y9f//YLnkHrYki05cZqkAgbT2CYlUuJ5/845J+myWx9Z6yNrfWStj6z1kbU+sh/AR0YF",
+	"yUR2Fjz+IRSh0joV2dN44swR0C+s9wptgJKiGlOqx5lP5bJ2OY3ne+vKaVToa9lCa2htUxbUKIsOw0rL",
+	"oecTTDzXT1pV+PN4vJDvRW2mV7cy8+IcFvjg+3q6rdQsnA3PuwVYt0bspi6rCqq9xy08X7MhF5C6C2vX",
+	"0hh7ECxY4Dld4kMe0RQxdX4Kzl1o9r6iLTyUcVCaQkpbCTQiiBnVzNHsPUflwhLvuGNi8b4rhIZ5OSG8",
+	"2Raf2uJTH0KFWCB9x4UUkv+DaKVoc4oXdEJU8OrpgbvXtunJN2TPEdOsjFGb71X+ETnG/Afkfix1aOGY",
+	"/pgrjwCw9ZgNE+VSU/Z7rzySiIgpRfyhjANmi/w539/cXCNXwKdL3hVVSRGm6X+XjE3T/I85uRRyZlFw",
+	"JcFh3OfGzP5ns9Yy5XF/+dFhJslICtZGCzZjZg/XroZTVo+v1NTFUoJf3SAkR6BVMG978Ldu/axVF1qy",
+	"eDwo71s543fgKDIH01km0D9+iZRObd8IDDAxzP50Bb5lOLd1gawQPCH+NKLaSG6fyNgldI5imUx9I4ZE",
+	"EkVkwqhQUDkOfl4mTcw/L1Dn7ZsQ7vLvsXH+3efgtVyh1fzvi+YPVE6UnKRUnqVMPUhDwLZ1KFLWBwZl",
+	"M5UtwQM7Xdho2kdsuTYX+8qVTutjL+jZaeEuUOm7JeXL4NZb5mmN3SItR2s52uOsY8ZsrfnH5MzI+TKG",
+	"PGK702RwyebVMawPbHiuaXCJZTzM0KwgU8xGXGmoj4GVfSFsNRPwl1XwAhpFLH6ibJ16LGtWGq56nwwi",
+	"HvxmFrNFHpPepSqU9NFu897zmEdvGnnXO3/NdEWURgr2RMGLytFkzIbKHNYS0nA/dWHKt6owSnbc3eE2",
+	"Vgb5cH5i7tXwmBNfsWj4RfGRoDqJmW8r2yzMgtwLS11HF8Lc6/1vp+f/q0+u+t0D9O+d/3rS2Ts4dHgj",
+	"wYUD9/nZ5SEVZMy+0pAFfEIjEvIR12YdbvcdrBFIzBwf+4IoqE9Y2qAPfLkpwWxP38hucWtxmFz/i8Fh",
+	"0A8P2OGwx/aDoPcqfD7s0f3BYD98Tnu9fvPmR+YggP/Vcb/jXDEh8wu0eXz8AZtWZ7nXbPKDPZ+EmhNb",
+	"ySWXGzJM6NcO8Jado8ODg+eH63mp0zKmQMgd93WJnrF7fcnm60IkeSacqwEJ9pHhXC7owTWaUBYaYzhy",
+	"tyI+UeRi9QINtrB0a2w8IpKYyCuW6Q6bqg6rsh+thPCw2JkTE3ggsVeGrSm30KZpvZgqg8MBMdXu03Rw",
+	"UNqZaZl8HfViVb5K4+A3FgsWnZ4dufJ9eUJlAkomc+Vag2FnMiHJhPKoW5FlCpdZJNJa1GfnLhLh89oz",
+	"m4s3O3EzYrGTS2mm3+TeZ+YITZjQyEIOGmy5ivBSijlnNA7G6euFbm2DObzBAvHga1uITVzC8QjQ1OVC",
+	"s1jQyJ3QJSLD+o8uYrFUD6pwDzyvZjUd933hxO5e478riztlp5faDWYNbRqfXsh4AWJpz+49Obs2mmZf",
+	"7d0d3YY1zpmwJydNLi0/+YUzXU4FGRGsrnpfdOoUlCxwa0NUbkLnRDHmEcFmOYzyXo9IQSgAbo9RD/NR",
+	"KfOJhux6a6OicQuFTwGcC5cPJTaQt55wqJba8wj7ao6gjRDGSldVIQA1To1ZWFlRfrGpIw/Gdqnpxc1d",
+	"+13y9CN20Y+ZRwYsoIlixD0Y7M4s49ACcJTRLi2ackCxd8mzgvzuV9UcpyN2o2Ltb6UGlDg4GwSUKzgi",
+	"/n/+85//dN686bx+TX799ejNm6Pzc4yWZj/4Hvn08dTLmg4UFQ4s8N/v9A9Jv3cE/1XXYoj1l5Dqyo0c",
+	"7tfciDlKuY14hb4yQxlP1DGhJKRzXHXIFKFRlJXgKln+i4pVMxHefM1llfKDSCZhrrIFfgaQLAD2FxS7",
+	"52F/8IK9onvDXrAfHrCX9HDwIngZvmK9YZ/uDSqWH0xBrytdOva/Xrv4X/gVEzaHU8zJFY0SdoSVkgsu",
+	"K3O07R49Mo35FdWgIyv3EsIuectYqAglkRxxsVB5P04q2wEAX7i9N7BYTsQjPXPo+91apHjFYj60jqI1",
+	"bRT6hxsdDq4c1rqbspIn6XcqhfENEh5hS1zzYrD3+n5vf+HgPB+8HLyk+53esDfs7A+es85gb3jYoX12",
+	"MOjT5/T54EVlowMHT2zy7D9v2+1uGHeD+vit2f39zW5z6m/NZ79ctL6O1Z2qVWsc9hBIX3R0J1AeW3mG",
+	"dfEszx1rkYBGMqVKGQ53pskEm58JQoUU84lMFCRRZFxHilwxcmPoc80mSNZy8BcLHIvyDR36gKn1k4SH",
+	"Pnnqwz+J0DwiRnY9g8abiHyiEXTT2ev195+5apVGT3HOemiRDeKR+CHV9O8XSa/3PDAUCH8xHyrB+//u",
+	"nGehBrj5vzvo+Or8xuY++M5Q46MzGz1w+csynB8TPoQd2qx+m4cG6pE0MiRmJBiz4NI8LeyWbZ+u6wt0",
+	"IUA84MhIKhZ6UBLCrikrJ5CGDa0r3cmVsgrvyDiqCrwvHIaF0MnCrReCKGbTTxQ+iKrQSdFHQ/uDvaCq",
+	"cXbu6a+MKXgVHiO3rGzR4Cwi76ZMnJ//SiIuFjvxqHEnVpScnJyc/OP52/+mp/15sPcTmbD/awd1ZTyq",
+	"Xm92NlYueEv5N++pUlYaeDWz968vQC+62Dm62DkcHL54OdwLXgzpq/3gBXu1v/di7+Xgea+3f9AfHBxe",
+	"7HgXO2ESW3HPAilCdbFztHfgXexYTnSxc/TnxY5mkylTukunvAupUfRi5/O3hgUC6gTs83u53sGi/3e7",
+	"p29ew5fzs4wnN+9YsHC10qiaYc91uq7fXhYW8pRUM6nRKIBesTasV57s/wNG6W6gG3nXOymbX1aWsKeH",
+	"bcpitJNC7bRENIjllatUiW0asuD6N1SwWEnfVSUyD4nGbK1L6YkCoFRqaKVWM8znSoojLGF5lfYy+j99",
+	"7CYOWsaYXhm1ylh28GVqrqoENCzwzJjfjX7T6S8MitmQxUwEzA6zapqby1XOC5TV9fe19D0H6EzifC8f",
+	"ml2yS06iCNgUanx51wXk6h/l1/lE2ZeGPW8sxGPiQatHW7DT3MjoH9hkrwyBgQ+9prPrDL1Ve0RL0u9n",
+	"Jj2qpP/jkwHTM4Y3nxQ1iZfD/j7bPxh2AsZoZ//wRb/zarAXdvrB4eCA9sL+sN/7n+DVsDd8+eqgMxy8",
+	"etnZH7zqd169Gh50+sOwt/fqBdt7fhhWdS6UdWNUWBtzwkX6xd0aqqfpOa2SB9lJbk3Ux2Si4pvPucMN",
+	"bxrMF8u2NDFZS1z5BW7ahbP5eQUb7ji+u8COs8Ncw8H/z/N3bwnOIE/DmA412X9mtoaVRVIrjuUtvHfg",
+	"cwafrOPhmbWLvcqomROVB8OcyneOC92IYnPKcsY7/nSu0UU9GO/husNYnoFmeVHvpWEI5bFo9D4269bc",
+	"LAp50sK0it5WcKkWIHqPifkXZmvP4qk3mpOwB31jWi4n0Y49WAsEep2Oq492snEmo33E4IYKJ1wgeETG",
+	"Fo6ksh7TaQc925IP1T7b9jARRGk6t+IfG+eWVWrMwaOyuFoLkvqxqSfNtl6q3lqHYlYnVmfHPfOmOhcr",
+	"sw7Rai+tb5g/1KwxRkRGMIYWCuSiwCgoF03rDvsWwh5tj64fjYZS9MkGFFSBJKk6OB6h5NOns9drMA0I",
+	"PMSsaWxYq81oWz9kfwHQUMckLAcl5iXfTaGJFTmYjoUsCckJjS/zIlIRjPqy8NiY4ZPE6PSMqDGNWQhc",
+	"AxwOlIwSHrKIC4ashGgaj5jukpP0Au6aARUQw2WueSlJhXPYvRC+C75esdi81y+GXwXUOikGDPLXj9aH",
+	"h8v8AZjUXsa/tuCed3f5BDe96xJZuU0GMl7nnEUnC1dEyFnLRluP7A15978Myc9vrP9UmQyrbYXdCdO0",
+	"ST6mj9zM94ifcjEb/0Uu5h/nUtZKNCUaKUkUY8RPFIt9Lxu9orL7G7PKu1Cd4EYV5C8k1N1uCf6R6U2A",
+	"5QB2ro2YHmCjqlaXur00j7wHAxjOep4EuVs1XRnGOlvFc6ocERlvaXO1fnhW8JFeGtXcMAFiezZsww9h",
+	"zimAYwFwY73lQDceFpua2YhdzJAnCbZGLpae3UYeb4eqzQjcrASedtFTvTpVGbbVEsWjk49SoO5zR7Lw",
+	"vgmzJQhduQos45wGnElqAFs/X4DSwfzKJMsbuzHWYFfTUngWoQB065FkSrQkh/vkN/4PLG7/VRMuyKeP",
+	"P3dedsnP64RsahqkWQB6zMWIDBJN/CGNFDNPTEjz/x4+LzkcZmUqUvtayywxaJn3qTLeV8cjUY30W2J/",
+	"dRB4ufo5qy/WkHeWOTnKlBDQVltu27ofbsji3xqFR8kJQ2qtaf7cpJDDWpcF2AiFzPBErG58YgaQp6nB",
+	"FNAoQggUhnWeFfMKK9LBzU3qdBuGm0mRS8gqsPfnFTlWZuBikky+h8zhfr6HTL+kh4xXvZy0TJa8YjGg",
+	"/S1MTSqW/ShkMbENhUvZaoeGs48X0qnsggZSRoyK1QvC3sdBEsdMpPA3BKZxRWSiAzlhtTs02/G1WzS/",
+	"s+MfWKPjD4mokbKUiMfb5vjBKNsLyUbIOzJemUKDlpgg5putzjN6g7lB5rIeAnEx79OQ9RBsQoSkOseQ",
+	"LVCjbLcVHvqpT8R24XyaCwFBeT68IDSyzGE2XKdyFj/rXog/AMsZJ+ILFBrzcxd8oiyTxftwTF4SjIUV",
+	"lfuxvtcHwBNvqbKXuXgJ5WBaNuz3mGSN6EEDthvKGtLvbDUHIKnEeZpFuBSoFvT/Q+t4WTkUTWNdAsJf",
+	"x1uW9CvgTjlVavfasomavUPM4UwZyLOM22BaM5kwpeio2Naj0uVqGcA6R2uOJtoWHPdD0GU4rYbn0R6w",
+	"Vc0v0sxXc6wiqvTC2UrhhwsKZXYqy52kZaetd0f8vD2z3//MOlxUwxO7WXGdj0xlZXVSzlvOeNdWzTmJ",
+	"IkK1ZpNpLhcrZ+IaO28WG9sdMn0gdAgqjGGZkVS6rs1bme/zoMwm3EWDeg+P1H76AWg67ZuZq4byfUl8",
+	"KY2xlNR3r/GPlWXi/hhTKDdt0weIojzESOFsLCOWE3jHxLfC0Ce2Paaz+SzdW/ZRJRm3D0jObtJCkR+I",
+	"oFz2+m6XkNbLj6wveCnR1ae53ZjOVjqRC0VKkP48kggLvPUsBUJZthjaz9jaJV6uUruABN1hHnErZ4KE",
+	"tlN7OS3SWTMqrI5kfYxpwAZGP3g6kZB2HBhtGdw8Rq1+1jDMVUq18JwWJCie5Q602FfrRCkOtmO/eTun",
+	"uM3Oa66mUvE6zg47JT8jd6FzGyfpvJcRD+Y1L+Zm2UnfvJ2fPtLRuskw5pu38ztVuvNGhgDfXqtMUKXT",
+	"sdAD3C3943zKOu/gcaua6zZT3Ax4ZXvIgDY/PTc9JUbfitP6R/f/vMCla14Cx7aHzR2252Xumz/SphNY",
+	"VWpMFXnqnw07b6VgnTdUB2P/GVQ50TyKSMxHY91ylPv7klvtrF+nyrE5f2+lPqeaqyG/J247q3oU8pQ4",
+	"Fp5GJYeFD0Tho7MG2h4E/lfqe2mdm5y9ldlXHlZl0WyCJWRoMMYqDTxMK8lCJRbzAWsbZI31sOiLYkyU",
+	"+10+wuLqgA1wkYu1SGsHzksqj65tiodTqqL7dkEQ3uehCxjauL5mX/UxSaZTCxGL5IzFJKCKkZAPh5jj",
+	"kS3crCDRrItVz1XFHv5rZ2X5lhK83sNxXZkHvt5rBc+89Vk9Ap+V4mIUsUKJrQdkcmv3VJrw4N1rUe3v",
+	"Sjuf54tmkMEcgj0imQzy2IXqpujbboi+qklo6766N+6rHHXdU4Lyal31LRz8UvLbhPp2qdY0GE/gVteX",
+	"32p4wdKugRY/hFdgIdHStShNydJzRWGeVfvIuuQtnWAYFzqQEiO1SQD9m2M5Me9Ow4TYuxBKLvS4o9GM",
+	"zhXxq9wYvmfWNWBYNBPuIqR2343lTBynNT6eKMKEjudEmUvOFvYJdeqrMEwjpk/SJ9m67FoDu3XZtS67",
+	"1mXXcpTWZde67LbishMkU93QXHw0um1pZ4Jst09S82/G9dj629DcynmQeuU5lCszKPM5N8/38jk3vZKc",
+	"m88Lbe2zFVZo4uhxY2o1xCOncgLEo+B3jMI1sK1zd48HDNrCPaz3fTl0cev+egzurwXE+PeHbqXkaqlZ",
+	"MQGCuzwxJ+viiR0604aPsJG/5MA1fWzUztP83PbzvG+9aEWun+dWW3ku5WuY87DQZFMJOlXV5/L8/Rn6",
+	"MzDVk5jhJGZX3NzKKO0To7+7VuY0irI6gNp2srKtDIBKBZ3aA2wEK/bRVDLXSsHOTt1EFwIb/BHFmCpK",
+	"MA9uxwWE03RMhaKBWfUxhtTQF2PNTuvxwbqsXGcN7kqcMTS8YrHmip0LOv0oT6KosTQ81zEPNJg2dYTi",
+	"WcgmU6mZCOa/sfnOtloVmf18sK/urgshvoMsqERwPT97raq8STIdxVm+C/eEhuw4BaELSVgcy7j1j+Os",
+	"GpzxVIphxLGE/A9Z1KBRRYNCGYMTxw6WuJ8rJ+KYSY6JOyZouTgbUqw+EHJqOMwiGRVZvZoilzc/uTl/",
+	"5suC1OnStazluDV1UwZXEA0gB5xQ0MZq1TxQNdqOa6lplHPsy5iPuKARoWGoSDK1Dymk86Lu4pooV1si",
+	"dgmt6nKfWpGHlEdz+9K33TzfHs3sKLjziWGharVlVR+nvV7/xRFRWsaQg1rsO+CRqz6RMbna88jov/nU",
+	"TGBcj1mMifETl0Cftl0qLfFu1BKui42h40TYRk5DHjFoTD5AtWjCwB/h26V8CammPmr+UMYN+3h40K7c",
+	"mAQxGXIWhXh3qi02PCa+ubAPRTrMZTFkNpDhHBZitCXoGwXNUGCib54e+ll86IaiuhcCWojC2rDxMYn4",
+	"JYPCUxhEr07CP7evpam69AH8FQ08Q4lAZl3u61lqZV3seW0x9Ysen+/Y4rpt+HkvGn7mGvXkKdE66I4I",
+	"vRAqCQKmFPxdvw3lWzZzpFG/S2j5PbfdznOrG79R983CtcobGmHnmDvtvmmXdAr8r7S++zmsKlfCAAom",
+	"/RhNONsibQ+1a+eiXrSFZp1OiSvqdLvXjgXVbDhVreJlRSVXNaLSGecguV4M0HaqqthIpui0lZ3bBlO1",
+	"aeUmBZ6rjrm3vkg5HGuMeWJ3FrvcPfVf0RN1RPwh5ZHySSAToRUxn+AyyVcr9T3ig1mjfGK/gd+/mpHe",
+	"hcBCXnzCfFf4VSWTgmn0hLg2h8oorLbV4bED/HEFJkyYFtEC8JzNPeeCDGIaXDKtoGSZnklUi6F6sLF8",
+	"zG2gtAtuwMPuNWaZnZjpJAZFB1tJ5Aw1cCxCLcOIK81CEkrA9sFFuuQEl4b2FbtixubCyoXuOVF8VCys",
+	"QPRVMonebWsfr2l1bwmnFLV859E15SpyHSCsPGE7kt9WdW287RMFxbXR50DBI8K1slL0mLz/9BEdC7nC",
+	"Gk+yrna3UY870xe22qarjivJqvq4WQhLpZAM2yGQKghmADYZGXOp7yhTStJmX1hx1XJV+3gvBM1XQDV3",
+	"dG4s4HbO9YTQazqiXNh2X4bVjbkYlfGuiIvLPPO6mQ1NbseU/J2LSxY+MDN6a3u/kSW9eLkVcsPDrkr2",
+	"RC/4KWF3fh17+9YlHm6hYu1zMmCRFCOi5YjpMWsDha2dfONOzPwq6yRb0q94e/ax42rWTAas4Loab+cR",
+	"n87o/KiQFQg5NKDJYqCFgYCYHOUiGMX6MlBu28gRF+uzJX4h7daaFfDGLBTEGDIaG6obmyQ3K2ZKJnHA",
+	"lJdHYwQS0BgCEHlGbc+XlTsivmBftZ8KMkPyBF1gRNE5mUFhOgxoRJGccTFCaN+AjbhQRoPHKIlDrsAK",
+	"0qgjdsw0lkeCcZGYlclCxWgcjCuyqmsAw1z5OEA9ro9snCaxknGdke9END+HLdUdnZYurzf8NJJJWHcw",
+	"FKxcP/RnHmkWv6X1VoGjXdZ43fH/lIP6g/GM1h//Ox3UXb0Nqv6im4z+XTe6dKMrN1nH2yaDrfP7nWgw",
+	"5zXVzGXP1J3zkU/cnG3ih0HMGtpFTPOPmz7/8ODA58Cti7nwkAWKEBQUAVWghWosgvkVo75HO7ZWiBPS",
+	"NIo6BZGcE9O7Rk7WAdCkMhVlFUAqCU1lq0cGc2IxRIRG0UKVEDQJeUwgCA8ASB9cVKk7zuY7yCFgABCx",
+	"qSwWoUyAc5EX3rBzElExSuiIHRH/ks3/Dm2F/BxwEwWleScodj2jZQBfgEHQt2pIlBlMI+xKpI4vhD/S",
+	"7O84wV7SFWQG1IGZCtm76pj4IdXsC3zyPeIj5CD8IoXrEssn7udj4kdG5Jpx6pJP4V8Za/fvF3hyvnch",
+	"fLi3vYLAD13ySVwKORPYmNb8NATun76fS2M/E8WEYuBQ5SMh43JHoCvKcko3SatwzLuu/uCQPJd82mQ4",
+	"4oGbDH9nHmCDOT+bJ9tEAA0bTmjl7DbkbO05J6NRzEZUN1DszsJtqYyG3n6JZTJtcgtHpO+pHm9POzXP",
+	"tsEjEiH7Wn/4BzaKGUiwJhvfqsL8C9f/iKkIxo2mnMpJTYaHU07iJjd4zYaBFEM++jmJGmzlHwmPwp/E",
+	"FY+lsGl6t281uBUaPcf6UGrOeUObPIP3ERXbL0Bl6KkqEe+PVNVh4TGhgrDJVGMwDlvVWg81CfkiUKZ+",
+	"4nQuKb0ugDafOP3DQY1vNc8JdPFMuW0IFm6kjq9LqgMoOs0Wk6s2MzKCAhU79pUbe47A0eTaarDKxbRw",
+	"JFdGG4RaLiU1+FArdWd/ey2p0jvccR7PWzbDA3ACPrxV5avwQUNdB1CO7wzsdp8Isl//rpu63u30ag/8",
+	"XoNrWOCEWf9PQnM9v29sBcflabmKryx73is4Ta7BaL+3//LgxXKLUXT05PIpacSBpx39mZr7ateupmD/",
+	"q9wXyn6zmPqP3y56DnbBiN8NudJcBHr3GkyiL4JO2LcaXoWxnJGJMbuxPiYT2lrdECZG1/iYKkInECrL",
+	"E23eD1HC4syyHP/5F1xyU7u2Ndq+q9GGquCWW+jAreCYnJqDUyUx0EfVKnoPT9GD15r1e09TxbMcpYyv",
+	"jOl21cBGTAh8UmiYfV7J01dy4kV+X3OwqjG6TE504CF3AqSlRZGxqbAwb29ZTgxzomKNmPCIAtXDw3gq",
+	"lqkGM85cIuuCuso92sqSVpbUlSWVJQTw7CL+LVWBoH46XWqA24qXByBe0hI/j1a61JQrdSVKU1lSYnlg",
+	"0THz57osnEyEuHwaKXIioiqBpuAgacwtckDLQIZs52iv1zMXosoidi3W58nB/uAV7Qd74XO2PzzoHfZf",
+	"7L18/mqfPnH5OPUxmHhcX0vBavk8mvUWvm3Sb8SomsEKHwLLSPNy1voI6rCFBdt/jSZVOP6Yd48+bdSm",
+	"uqQs4kwUM8tApqYqi9FbitlIPdo0APs9QwQFqvqhZPcPTsA2weVWyPd2pbo7srbgX2nGSMYMMNcCQThI",
+	"21mtVRuHcAkiAxnOsTRyIjSPyDmbaoTb7/X6r45JRDWLyRWLFWTR2WQ1aUw2wnVJA4tkGm4/EuEufzpG",
+	"c6FOMOKOJDzuf3sSPu3eiemXMYPkHhe01NIO+LGUgDbccdvONczWurfhjkVTYclqqfxdlQ8os1MKBgpE",
+	"YeuiKmFwC6t8vLBKgHm1uMoWV9niKjfBVf4L9cltATEbA98aYRH/KQdN9no/oYu/cP0pjjYAL94N3rHJ",
+	"A/6HlLrJ+Pc0ZqLRjGY4z80Bm/+QNA4bDj8TSlMRsHuCBb4bgCeI3xbh2SI8R04P+24QTzu/COu07Y2Z",
+	"DRAZndOaBFwoHjLCodQPFiTKtVxIK2cIOmEeiejAIwND5R75Sw48gtvwLgQyVlvcyCPmgXDNAp3EzCMD",
+	"EB9w14HhRYRlzMjcLKJB6hyKlYaBl4xNsUQ9D4+RTDhW98gCXZ4tBmIvcSHMJRiNI27MEcFUl5zpXLF7",
+	"vPlTH/79wkPfg1bdguz1+gfPiIyhwQTe3eyLPE1/fvWsutxrygC2C3PFW9xjnGuKC26Brq3nZ0tA15Gl",
+	"s9tz/Ry+ePFir7+p78etp+iWKYJdl77K/7rk6LGjl1w93wcGu+Q4WoGDBQbVgpda8FILhG2BsGuhSpaz",
+	"PDys0npuvCQOamNhawwvlReVaFhc7J3BYZfExU3xsK1MaWVKC4htxcymgNgHLmXqypfakqWxTCmzRDBU",
+	"DX83x8Uu+6W4Vjm/lHmjS76pFfDZzPPymPCzqS+lBdDeGwDtSt/DFhG0cN9bhtA6qnlUGNqVUZgiabUo",
+	"2h8TRXtjGr59GC1WaLo5jjZXwGPLQNptBjvS6/9AUNpU2LdY2jaictdY2tuPqNwITFtuYSxbPNUjVNWQ",
+	"UiunYN7EaeG4Gs6xbHBZ09+hOfxkMCfmVdEY6LdQM3y5ATCJpLx0bYwm1T6xrLxd2xP43vQEtiCQ/KFw",
+	"hZG33R24lI5yR7n0gBdDlPnvF8kk/1s5sexeZ387h0AN4yablNWQ3ogwrE3zIb/llizuT6tsWvaqt0sV",
+	"Te3atGDo61VOuRVHvpzIVgxTK8dVE2FKg9iro0Zb+ksm7jb1g3wcswvRpn7cQeoHvNw27aNN+3hkwcM7",
+	"SOH4aUJ5gzSAT8rIn0blt9Pe/PXW83UKPo6GE9S7Bvc4m56EoREk23XGIo+H/beg+B8bFO8E1OZBE7jC",
+	"xnD4CTTdpLiQDAcf89FYqwVv6SimQgNoXBHNvkJDXjU24hp8cUZcYwtc6CBZWfQYyH5rUPAcbX0HMDjc",
+	"dw0WHJ40xwafC6R7SoMx65xKoWMZraNhGOzGfvNaBHnr79yIFb0xWrXlALfp6Dw8OHh+WMWvVvg5kSXm",
+	"LTz8Jm/Y7V7DPw2xFTolP8vouCI8xA6F0BkcfzTmmih2RycBFUJCg920RX8F5iJlb48Fb+H4VQu1uBdQ",
+	"i1Vk2kBhQAI0vyoWxEx3oFu2k5E1gK+LhAQawVNDJJaunpV7Ijenj1tTrtNjfXvi91tLF98VvHBLVJGq",
+	"0WVE0cyJlDuHv7E5whdWKuO2361C+gHC2u/1jtzunlgSyyRRMJaKlejZMRsmqlwQtSbbTY6aeaxES/RD",
+	"OpspEaExeSCP9nad9rU4dQNITJnq86HM0EsDS2ZPRGk6r4S7bNGYyxHQfQO7DLYDdnGalsW5tDiW1q67",
+	"FRzLd7DsqthVhbmX2nOLZp+z+pDcsIeuwmaKR9cVAtX1pjeiM06EwE7wCtJa4Bsykq4xfZwYwcpDw+VE",
+	"qFyAD0NvMnafzVPqkhOYDLwS2nsJrsYMps7VhXCfHXZwYk6H4b00ZkRTQ9sUe8hDzQi8P/DbCZ0beU7J",
+	"UMaT9PqGATNh+FNIprHhvtGcPPVx938/6P1vEkrB/NLKCxkY0XaebBwCg+dmLnD2Gvzny+zK7s9Lq0/Y",
+	"Necf2Y6X8dodBPhI8wlOCDdXQn+ltwPi05xDu9yMqWpDnnBCuRiZM3695CtnesxidFwmwEHlFYuPiG8O",
+	"HemTOaRxE03mvnmn/pBGipEeEZLI4ZAMifABPi7mgD86ts72CaMCt6Qoetlze4mTqi24c7BuE+vfgPVi",
+	"fm4qX3PiLV1MumRHPUuvA+Bg3Izs93r15dpbNnPdTb95heV87cxms445050kjuxR/s7rmySR5lMa611Y",
+	"V0g1beTgTS9VKsEtSXTJz4g+NoQNjKXIV6giMxZFlnIGUo8Ng8o4w842vdS4g3N6ZZSXldsA/74ZV18R",
+	"eUgt6OsoHJtqGtUqxnfoe8+CJDb6ydGf14bvDBiNWbxz9Odn8ymmGLRwn83LyL74nFco3kulCSVIoO6Q",
+	"5PUKkBlVakURjwRDuwGFSnNFLI9yvZIrBL8Frlog3ToVIC3RRBXxF8Win4t4OUXAUqrRWlz9I6gMlcQR",
+	"ibhgrs2nmrKADy0NVtlHHxJRJYCXyS5OhEcomUrFNb9ixJiHIxZ3ydOPxvAfMygWxQJqzFBKBjQEnCBX",
+	"1nPAwtRrYBbunoFzHBgdqPusIMUMI7VCDLS0VIY5XrtobjWSy62S0CoJrZLQKgmtkvCjKwmuViIw3ky+",
+	"3qruECdiSXUwr6VaSci8pFCRDxp2M5WCfIcyCkFgUE18s1wfayVC+pn/lxz4HvFHXH/B+o3mEzpMzF80",
+	"xm9CV1TXIl0jOoCiAv6F0HIEIgkdAXBvcBXgvllItCQhV5fl9r3Z2s9mzkrv6005Gd7h1vyu9e5rblqN",
+	"oQFknNGCJnCsGA3G8PC6Oy2aZTOv5/1xWX6CY52C1Yf2fN/McVlgHnDJPPoEmYdlFQXGsXttBn8xlI+W",
+	"RsMqJhF7b3hcjbxly36cQuwhAsXoliGnxGiFng0zQdzGrKhLzMVt4CZi9IqhZqBlbPit4SMYBgy7K5hH",
+	"7ciNDDQz9hc867xytjNmUSQLWqzhNNS8hQEXFHTeRb32bqI4ZoPkyUBK3dVf9RNXBheNGpVEGl6jdWkf",
+	"eDssjmW8cySSKPLgnFhV3V0hp3bu9XrfPtdWLlfzM8f8jSLllngrtWFvUx+svwXBZm1l25aTW05O4Vzc",
+	"IQvvwP0sH7fVG2pkgc3GPBi7ag9pZW9MszR0mQjBxQjrZTMWGoM/QxAtYZzs03EpF1tUlRbuVFXbDX9+",
+	"iHkCDxs7khlVn5dASzp7McUD1wBEkjv+AxpcMhF2rtI8HyCBGRuMpbxUlTTwcywn5Pz9GVohbrhbkTGy",
+	"WAweREGF9oixiZTGQpVdcg4RXjRbwAU2ljNRnpn/h1tI00hk7Sy893TETpNYyS1XU7Q7qQIXnpCptXjd",
+	"w1yUh1xcrpWFZsw3b+ffnY9S06iDpYDXTIKhuaLBj84Z8539Ips7RaAW4yyjAEff01iGSeAIvCDl0sOT",
+	"pmyX+jAy8v0JsoHZFYPiwmn2mDLyy8xFh4Ih6k8ffveI4iPBQkIVOddUhDQOiSNRKIvENXnq20V0oBdE",
+	"+knzCVOaTqb5L831qE5ihjGVC/Hrm5PTzvmvJ529g8NnWFdUx9zcckS5haGNYjnjYkSmNFFMEazEhEGC",
+	"Ykhj7+vXLnknojkZS5XHqyHLfKJIocMG5MkBW7oQwMIgKzrkMQty3Gooo0jOWJhDYnBF/OsLMFgudjxy",
+	"sZPuFT+GVNOLnW8+eGVjBqnRNE33xodPFfEN64VPygemaJ6nbfmHqBgzBfxM6VYxf0ridVmkWHVHDfui",
+	"GrPSs5BNplIzEcwdJHVLWVhuhXecgWVzdQt3X1aH7JEFzzXTZKna3RYNlofEbXs1uO2pFMOIB/qH9ZVv",
+	"LhN+pVeWY5hjaJi2JNTw5obyYckQSuXMggq4e23/WleUNpMpr9OitI5mXAnamAUyDl0sPGQRv2IxZ6pL",
+	"wD+Llcs1GTAm3K8sJHNkfGEsp9PqFKqMvS0wiv3ltZ7p5qlJ34kI92sRYTM07S1Q7YMloDQlapael43o",
+	"Zo1Z9E6kEsMDZUQmGgEgIMhLHQCVJ/jWrZA1Mq4liod9xm1602YnfLNiT/ZguYqrxohYRR6nyzVXi8kk",
+	"EDPtkpNUhDh8c8gBPB8Ss3SW06Ct98FchE9YFbQqT2O3r8Paq7+H7d9x/LMl7VZLvS8MyCaRKDkpllS+",
+	"ocxd0FVXqqq7mXZZw4sJ6ueMWp1agvteSzJg8IVHBJulDkyU57aOGtWaTaa63Hv5OlvCGiAnOCmyFadG",
+	"vtJUsyI8cEh5BOHIKowj26kbYrTrm5/DrDrIwXvnVnVbWO9XzVkbrWe11ag2cMVC466MRm/A0W5Dx1pg",
+	"hp0cv6vJF3ev7d/zlfVli0aNm1KLCY6Y44HznTtgAlW6j1tzq/w8CrsmzI7UnRLdeqnnDuJqEp1vRqC7",
+	"MdPxvDmm7CY7WBc++n8JS8DTl7IFKQJGJjLG5A1InuCaoNJiFCshNdaCy4eJMBk2Ral7RMnMHoxZwMy1",
+	"SUAF0SyKympX6HhezWn27oTTnGky41HklMaW2bSW1vZZ4jkTeZaIYdLN7CtgSrZzTaUy8DqehxKywxwK",
+	"xRg6noVCQdO5iBsbynBbRQZsKKHI4xzrjkKEkrx1YKhIjngF8uN3OviXW8xNcZ5X/W4P+aYe7xzt7NIp",
+	"34XvcilBSmdvJmUFNAy5uSiN3kMqvbbW5CoWkS3cnBALYpWDv1ig1yCtFFQO55vnxGx0ilcgjrJmkK6h",
+	"kQX4RHRATt6f5c5ZyFUggTN+zhnqER100iN140MPQfsy61ln7Q12vJ0kNrfeBflll7ec1pcD7inCvtoz",
+	"DLmSihsRNhszcexC9BbTN2NRdIxmgAySiTnmXCsWDbuZBZ49iLJsQpr23LclJgIaRYo8zWVdnrw/M495",
+	"r9fff9Yl76a2+I5MNJILSUTEVGFdQSQVU7alo12HTY1ZXsRpJJNQeWYBylvIuFEeQUAkCwminbP2kYqL",
+	"UYS9lVx66yR/PxxecsPc3tw1sz0eEC3JXm+v51hIzIbKjO5YPqKmjF7aDrOwjGSQCK4JE+FUcuv2Xcqs",
+	"tVd/0b0QJU8QatXbzKL0JXgrHyw5sYsHtDIk2gzmhJJPn85eH2M6yYBFUowURmQhKxd3NKZGQbKd1y/E",
+	"hfjb3/4YS0jGTS/5t78dkdlYAr7GPHL7GtDIgk4PXGkIhl4ywJuYHcuZYLFnESDgNTfslSgGSy7gYnw1",
+	"pjEL/e6F+MM+CkpS8I0ZlFu9vZi5Lth38MleFVAvMbNoGJIoFqsjs2BYjKMX6LJoDzuUJ0J3PkBT0vOC",
+	"77nkwJzLCUNxIdgMUD3hleG9yjUnIFaqefl3hTWJgbYkyHhzTDg0Jx5BeMC8eDpQthoLm8AGjYJ7Iey5",
+	"9LI94/2NxjlgKeSHUOViDU9PqZCCBzR6oowq/KywuVTqLm/un3Jg+HzCI0OEAynNbYGoPFweHHRsL0FV",
+	"vrEDEoQil0LOYAO4XNcRQhE6MO91iS4RDLq8EkOE7kaWuGgSciCS3AVoELjS5nkFAuQgPlm0rLJ0PM/w",
+	"/VSoS/MFlEU1Okg6Aw90s1moqBz9uWqk2UG6oPRreM5dB11YdQEcWeNOAfDRbGTZGDws2fMBx6BRZ9Zv",
+	"OY9Xr7i6OS4bXRsmrrx0gYKavN+FiYnYaN7KtU3Hc2UI78s0llfcnEUWHyHE7Yum6rLRPDwSME8VTkzF",
+	"6Gkk51+EDLEUVYPbKB3nZ64ePmY00uMvmHiZe7fVz6/0MlyMmNLpZWrPm8ZsSmO2wT7dTNX0/ZktfgGu",
+	"eONdw6Vu5SLuNG1+kYgOWLTBc7yiEYf+OSEzUnqzueYlbHQBFvPhJqfcTlz58q1k7KYyfe3IJQ63cvRK",
+	"1uGUju4lm6umXDOdvAnLTSe79PI/G81Kd9Xsnti+a4BojM0mZzJz1ajNHgnOzfZWZw4oamtXhaM2WxXO",
+	"bbSqXG2BejPybTtrzsA6iXImmu4oX6S44oEVijDmpZPLAdvkSRYd7xV3XnBClY769u3/BwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -78,12 +78,50 @@ var permissions = map[Permission][]Role{
 	"physical_provisioner:health_data":          viewers,
 	"physical_provisioner:validate_site_design": keepers,
 
+	// KernelCI. A flag of a token that was made its way may say otherwise.
+	"reports.read":   {Reader, Runner, Lab, Operator, Admin},
+	"reports.batch":  {Reader, Runner, Lab, Operator, Admin},
+	"reports.write":  {Runner, Lab, Operator, Admin},
+	"reports.delete": {Operator, Admin},
+	"boots.write":    {Lab, Operator, Admin}, // a lab its own
+	"boots.delete":   {Lab, Operator, Admin}, // a lab its own
+	"tests.write":    {Runner, Lab, Operator, Admin},
+	"files.write":    {Operator, Admin}, // and see extra
+	"labs.read":      {Reader, Runner, Lab, Operator, Admin},
+	"labs.write":     {Operator, Admin},
+
 	// RefStack's later API. Beyond the table, a result belongs to its owner.
 	"refstack.read":   {Reader, Runner, Lab, Operator, Admin},
 	"refstack.upload": {Runner, Lab, Operator, Admin},
 	"refstack.write":  {Reader, Runner, Lab, Operator, Admin},
 	"refstack.keys":   {Reader, Runner, Lab, Operator, Admin},
 }
+
+// KernelCI is the flag of tokens that were made the KernelCI way, by POST /token
+// or with a lab. Their other flags are the rights that kernelci-backend knows
+// (app/models/token.py), and where those say something they alone decide: the
+// token that a lab gets may report and delete, and not read.
+const KernelCI = "kernelci"
+
+// kernelCI says which flags of such a token give a permission. Of what is not
+// named here its roles decide.
+var kernelCI = map[Permission][]string{
+	"reports.read":   {"get"},
+	"reports.batch":  {"get", "post"},
+	"reports.write":  {"post"},
+	"reports.delete": {"delete"}, // but not with lab
+	"boots.write":    {"post"},   // and the lab's token
+	"boots.delete":   {"delete"},
+	"tests.write":    {"test_lab", "superuser"},
+	"files.write":    {"upload"},
+	"labs.read":      {"superuser"},
+	"labs.write":     {"admin"},
+	"tokens.read":    {"superuser"},
+	"tokens.write":   {"admin"},
+}
+
+// extra are permissions that a flag gives to runners and labs.
+var extra = map[Permission]string{"files.write": "upload"}
 
 // Permissions lists the rows of the table, sorted.
 func Permissions() []Permission { return slices.Sorted(maps.Keys(permissions)) }
@@ -105,6 +143,15 @@ func (p Permission) Roles() []Role { return slices.Clone(permissions[p]) }
 func (i Identity) May(p Permission) bool {
 	if p == "version.read" {
 		return !i.Anonymous()
+	}
+	if flags, ok := kernelCI[p]; ok && i.has(KernelCI) {
+		if p == "reports.delete" && i.has("lab") && !i.has("superuser") {
+			return false
+		}
+		return slices.ContainsFunc(flags, i.has)
+	}
+	if flag := extra[p]; flag != "" && i.has(flag) && (i.Is(Runner) || i.Is(Lab)) {
+		return true
 	}
 	if allowed, ok := i.policy[p]; ok {
 		return allowed[roleSet(i.Roles)]
@@ -186,3 +233,5 @@ func (p Policy) WithOperators(rows ...Permission) Policy {
 	}
 	return out
 }
+
+func (i Identity) has(flag string) bool { return slices.Contains(i.Flags, flag) }

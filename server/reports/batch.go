@@ -1,0 +1,230 @@
+package reports
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/reports/document"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// batchEntry is one question of a batch. The last two are the names of 2015.
+type batchEntry struct {
+	Method      string
+	OperationID string
+	Resource    string
+	Document    string
+	Query       string
+	Distinct    string
+}
+
+// keys says which member of an entry goes where.
+func (e *batchEntry) keys() map[string]*string {
+	return map[string]*string{
+		"method": &e.Method, "operation_id": &e.OperationID, "resource": &e.Resource, "collection": &e.Resource,
+		"document": &e.Document, "document_id": &e.Document, "query": &e.Query, "distinct": &e.Distinct,
+	}
+}
+
+// runBatch answers questions one after the other, all about one state of the
+// database.
+func (h *Handler) runBatch(ctx context.Context) (*answer, error) {
+	text, err := bodyText(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := document.ParseBody(text, h.limits()); err != nil {
+		return nil, refusedBody(ctx, err)
+	}
+	entries, err := h.batchEntries(text)
+	if err != nil {
+		return nil, err
+	}
+	a := reading(ctx, func(b *body) error {
+		b.buf = append(b.buf, `{"code":200,"result":[`...)
+		return h.store.Snapshot(ctx, func(view *store.Store) error {
+			return h.appendBatch(ctx, b, view, entries)
+		})
+	})
+	a.tagged = false
+	return a, nil
+}
+
+// batchEntries reads the questions and refuses all of them when one is wrong.
+func (h *Handler) batchEntries(text []byte) ([]batchEntry, error) {
+	var in struct{ Batch []json.RawMessage }
+	if err := json.Unmarshal(text, &in); err != nil || len(in.Batch) == 0 {
+		return nil, fault.InvalidBody("/batch", "must be a list with at least one question")
+	}
+	if len(in.Batch) > h.config.MaxBatch {
+		return nil, fault.InvalidBody("/batch", "must have at most %d questions", h.config.MaxBatch)
+	}
+	entries := make([]batchEntry, len(in.Batch))
+	for i, raw := range in.Batch {
+		if err := entries[i].read(raw); err != nil {
+			return nil, fault.InvalidBody(fmt.Sprintf("/batch/%d", i), "%s", err)
+		}
+		if err := h.checkEntry(entries[i]); err != nil {
+			return nil, fault.InvalidBody(fmt.Sprintf("/batch/%d", i), "%s", fault.From(err).Detail)
+		}
+	}
+	return entries, nil
+}
+
+func (e *batchEntry) read(raw json.RawMessage) error {
+	var members map[string]*json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil || members == nil {
+		return fmt.Errorf("must be an object")
+	}
+	keys := e.keys()
+	for name, value := range members {
+		into, ok := keys[name]
+		switch {
+		case !ok:
+			return fmt.Errorf("has the key %.80q, which is none of method, operation_id, resource, document, query and distinct", name)
+		case value == nil: // null is as good as absent
+		case json.Unmarshal(*value, into) != nil:
+			return fmt.Errorf("has a %s that is not a text", name)
+		}
+	}
+	if e.Method != "" && !strings.EqualFold(e.Method, "GET") {
+		return fmt.Errorf("has the method %.20q; a batch can only GET", e.Method)
+	}
+	e.Query = strings.TrimPrefix(e.Query, "?")
+	return nil
+}
+
+// checkEntry refuses what only the answer would find wrong, when the first
+// entries would be on their way already.
+func (h *Handler) checkEntry(e batchEntry) error {
+	r := resourceCalled(e.Resource)
+	if r == nil && e.Resource == "count" {
+		r = resourceCalled(e.Document)
+	}
+	if r == nil {
+		return nil
+	}
+	q, err := h.parser.Parse(e.Query, r.catalogue)
+	if err != nil {
+		return refusedQuery(err)
+	}
+	if e.Distinct != "" && !r.distinct(e.Distinct) {
+		return fault.Invalid("No field specified or field not valid")
+	}
+	return r.checkAggregate(q)
+}
+
+func (h *Handler) appendBatch(ctx context.Context, b *body, view *store.Store, entries []batchEntry) error {
+	for i, e := range entries {
+		if i > 0 {
+			b.buf = append(b.buf, ',')
+		}
+		b.buf = append(b.buf, '{')
+		if e.OperationID != "" {
+			b.buf, _ = appendJSON(append(b.buf, `"operation_id":`...), e.OperationID) // a text cannot fail
+			b.buf = append(b.buf, ',')
+		}
+		b.buf = append(b.buf, `"result":[`...)
+		if err := h.appendEntry(ctx, b, view, e); err != nil {
+			return err
+		}
+		b.buf = append(b.buf, `]}`...)
+		if err := b.flush(); err != nil {
+			return err
+		}
+	}
+	b.buf = append(b.buf, `]}`...)
+	return nil
+}
+
+// appendEntry writes what stands in the list of one answer: nothing when there is
+// no such resource or document.
+func (h *Handler) appendEntry(ctx context.Context, b *body, view *store.Store, e batchEntry) (err error) {
+	r := resourceCalled(e.Resource)
+	switch {
+	case e.Resource == "count":
+		return h.appendBatchCount(ctx, b, view, e)
+	case r == nil:
+		return nil
+	case e.Document != "":
+		return h.appendBatchDocument(ctx, b, view, r, e)
+	case e.Distinct != "":
+		list, err := h.distinct(ctx, view, r, e.Distinct, e.Query)
+		if err != nil {
+			return err
+		}
+		b.buf, err = appendJSON(b.buf, map[string]any{"count": len(list), "result": list})
+		return err
+	}
+	q, err := h.parser.Parse(e.Query, r.catalogue)
+	if err != nil {
+		return err
+	}
+	b.buf = append(b.buf, '{')
+	err = h.appendSearch(ctx, b, view, r, q)
+	b.buf = append(b.buf, '}')
+	return err
+}
+
+func (h *Handler) appendBatchDocument(ctx context.Context, b *body, view *store.Store, r *resource, e batchEntry) error {
+	id, ok := document.ParseID(e.Document)
+	if !ok {
+		return nil
+	}
+	d, err := find(ctx, view, r, conditionsOf("_id", id))
+	if err != nil || d == nil {
+		return err
+	}
+	q, err := h.parser.Parse(e.Query, r.catalogue)
+	if err != nil {
+		return err
+	}
+	b.buf, err = project(b.buf, d, q.Projection)
+	return err
+}
+
+func (h *Handler) appendBatchCount(ctx context.Context, b *body, view *store.Store, e batchEntry) error {
+	if r := resourceCalled(e.Document); r != nil && e.Distinct != "" {
+		list, err := h.distinct(ctx, view, r, e.Distinct, e.Query)
+		if err != nil {
+			return err
+		}
+		b.buf, err = appendJSON(b.buf, map[string]any{"field": e.Distinct, "count": len(list), "resource": e.Document})
+		return err
+	}
+	list, err := h.counts(ctx, view, e.Document, e.Query)
+	if err != nil {
+		if f := fault.From(err); f.Status == 404 {
+			return nil
+		}
+		return err
+	}
+	for i, entry := range list {
+		if i > 0 {
+			b.buf = append(b.buf, ',')
+		}
+		b.buf, _ = appendJSON(b.buf, entry) // a name and a number cannot fail
+	}
+	return nil
+}
+
+// resourceCalled returns the resource that clients call so, nil for none. Labs
+// and tokens take other rights, and are not in batches.
+func resourceCalled(name string) *resource {
+	switch name {
+	case "boot":
+		return boots
+	case "build", "defconfig":
+		return builds
+	case "job":
+		return jobs
+	case "test_group":
+		return groups
+	case "test_case":
+		return cases
+	}
+	return nil
+}

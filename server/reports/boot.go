@@ -1,0 +1,115 @@
+package reports
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/reports/document"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// accepted is what the original says to work that it takes.
+const accepted = "Request accepted and being imported"
+
+// createBoot stores a boot report. It is on disk before the answer; the original
+// imports later, and its clients wait for nothing.
+func (h *Handler) createBoot(ctx context.Context) (*answer, error) {
+	boot, warnings, err := h.posted(ctx, document.Boot)
+	if err != nil {
+		return nil, err
+	}
+	more, err := h.mayReport(ctx, boot.Text("lab_name"))
+	if err != nil {
+		return nil, err
+	}
+	if err := h.saveBoot(ctx, h.store, boot); err != nil {
+		return nil, err
+	}
+	return done(outcome{Code: http.StatusAccepted, Reason: accepted, Errors: append(warnings, more...)}), nil
+}
+
+// saveBoot writes the report, in the place of an earlier one of the same boot.
+func (h *Handler) saveBoot(ctx context.Context, s *store.Store, boot *document.Document) error {
+	identity := boot.Identity() // before the build fills in what belongs to it
+	return s.SaveReport(ctx, boots.table, identity, func(tx *store.Store, old *store.Report) (*store.Report, error) {
+		was, err := boots.document(old)
+		if err != nil {
+			return nil, err
+		}
+		job, build, err := related(ctx, tx, boot)
+		if err != nil {
+			return nil, err
+		}
+		complete := boot.Clone() // this may run again
+		h.place(complete, was)
+		document.CompleteBoot(complete, job, build)
+		return boots.row(complete), nil
+	})
+}
+
+// related finds the job and the build of a boot or a test group; nil where
+// nobody reported them. A report that lacks the branch or the build environment
+// belongs to the newest build with everything else equal.
+func related(ctx context.Context, s *store.Store, d *document.Document) (job, build *document.Document, err error) {
+	if d.Get("job") == nil || d.Get("kernel") == nil {
+		return nil, nil, nil
+	}
+	where := []store.ReportCondition{}
+	for _, name := range []string{"job", "kernel", "defconfig", "defconfig_full", "arch", "git_branch", "build_environment"} {
+		if v := d.Get(name); v != nil {
+			where = append(where, is(name, v))
+		}
+	}
+	if build, err = find(ctx, s, builds, where); err != nil {
+		return nil, nil, err
+	}
+	where = []store.ReportCondition{is("job", d.Get("job")), is("kernel", d.Get("kernel"))}
+	if branch := document.CleanBranch(d.Text("git_branch")); branch != "" {
+		where = append(where, is("git_branch", branch))
+	}
+	job, err = find(ctx, s, jobs, where)
+	return job, build, err
+}
+
+// deleteBoot removes one boot report; the token of a lab only its own.
+func (h *Handler) deleteBoot(ctx context.Context, id string) (*answer, error) {
+	d, err := h.one(ctx, boots, id)
+	if err != nil {
+		return nil, err
+	}
+	if own, limited := ownLabs(auth.From(ctx)); limited && !slices.Contains(own, d.Text("lab_name")) {
+		return nil, fault.Forbidden("the report is another lab's")
+	}
+	return h.remove(ctx, boots, id)
+}
+
+// deleteBoots removes what a selection matches, for the token of a lab only the
+// lab's own reports.
+func (h *Handler) deleteBoots(ctx context.Context) (*answer, error) {
+	where, err := h.parser.ParseSelection(call.From(ctx).Query, bootSelection(), boots.catalogue)
+	if err != nil {
+		return nil, refusedQuery(err)
+	}
+	what := conditions(where)
+	if own, limited := ownLabs(auth.From(ctx)); limited {
+		what = append(what, store.ReportCondition{Field: "lab_name", Op: store.ReportIn, Values: anys(own)})
+	}
+	n, err := h.store.DeleteReports(ctx, boots.table, what)
+	if err != nil {
+		return nil, err
+	}
+	return done(outcome{Code: http.StatusOK, Reason: fmt.Sprintf("%d resources deleted", n)}), nil
+}
+
+func anys(texts []string) []any {
+	list := make([]any, 0, len(texts))
+	for _, t := range texts {
+		list = append(list, t)
+	}
+	return list
+}

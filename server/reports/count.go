@@ -1,0 +1,66 @@
+package reports
+
+import (
+	"context"
+
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// counted is one entry of the answer to a count.
+type counted struct {
+	Collection string `json:"collection"`
+	Count      int64  `json:"count"`
+}
+
+// collections names what can be counted. Nobody looks for regressions here, so
+// there are none of them.
+var collections = []struct {
+	name string
+	r    *resource
+}{
+	{"boot", boots}, {"build", builds}, {"job", jobs}, {"test_case", cases}, {"test_group", groups}, {"test_regression", nil},
+}
+
+// count answers how many documents of a collection meet the filters, or, for
+// none, of each. A collection does not know all filters: those it knows count.
+func (h *Handler) count(ctx context.Context, name string) (*answer, error) {
+	list, err := h.counts(ctx, h.store, name, call.From(ctx).Query)
+	if err != nil {
+		return nil, err
+	}
+	return reading(ctx, func(b *body) (err error) {
+		b.buf = append(b.buf, `{"code":200,"result":`...)
+		b.buf, err = appendJSON(b.buf, list)
+		b.buf = append(b.buf, '}')
+		return err
+	}), nil
+}
+
+func (h *Handler) counts(ctx context.Context, s *store.Store, name, raw string) ([]counted, error) {
+	var list []counted
+	for _, c := range collections {
+		if name != "" && c.name != name && !(name == "defconfig" && c.r == builds) {
+			continue
+		}
+		entry := counted{Collection: c.name}
+		if name != "" {
+			entry.Collection = name
+		}
+		if c.r != nil {
+			q, err := h.parser.Parse(raw, c.r.catalogue)
+			if err != nil {
+				return nil, refusedQuery(err)
+			}
+			if entry.Count, err = s.CountReports(ctx, c.r.table, conditions(q.Where)); err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, entry)
+	}
+	if list == nil {
+		return nil, fault.NotFound("Collection %.80s not found", name)
+	}
+	return list, nil
+}

@@ -1,0 +1,256 @@
+package reports
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/reports/document"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// createGroup stores a test group with the groups and cases inside it.
+func (h *Handler) createGroup(ctx context.Context) (*answer, error) {
+	parsed, err := h.jsonBody(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tree, warnings, err := document.IntakeGroup(parsed, h.limits())
+	if err != nil {
+		return nil, refusedBody(ctx, err)
+	}
+	if err := mayTest(ctx, tree.Group.Text("lab_name")); err != nil {
+		return nil, err
+	}
+	more, err := h.saveGroup(ctx, &tree)
+	if err != nil {
+		return nil, err
+	}
+	id := tree.Group.Text("_id")
+	return done(outcome{Code: http.StatusCreated, Result: created(id), Errors: append(warnings, more...)}).
+		with("Location", call.From(ctx).Origin.URL("/v1/test/group/"+id)), nil
+}
+
+// mayTest checks that a lab's token reports the lab's own tests. Who speaks for
+// no lab in particular may report for any.
+func mayTest(ctx context.Context, lab string) error {
+	who := auth.From(ctx)
+	if everyLab(who) || len(who.Labs) == 0 && !who.Is(auth.Lab) || slices.Contains(who.Labs, lab) {
+		return nil
+	}
+	if slices.Contains(who.Flags, auth.KernelCI) && len(who.Labs) == 0 {
+		return nil // test_lab without a lab of its own, as in the original
+	}
+	return fault.New(http.StatusForbidden, "not-the-labs-token",
+		"Provided authentication token is not associated with lab '%.80s' or is not valid", lab)
+}
+
+// saveGroup writes the whole tree in one transaction and returns warnings. The
+// outermost group gets its id set.
+func (h *Handler) saveGroup(ctx context.Context, tree *document.GroupTree) (warnings []string, err error) {
+	err = h.store.InTx(ctx, func(tx *store.Store) error {
+		warnings = nil
+		job, build, err := h.groupBuild(ctx, tx, tree.Group, &warnings)
+		if err != nil {
+			return err
+		}
+		_, err = h.saveTree(ctx, tx, tree, nil, job, build)
+		return err
+	})
+	return warnings, err
+}
+
+// groupBuild finds the job and the build of a group: by build_id, as documents of
+// 2015 have it, or by the fields of its identity.
+func (h *Handler) groupBuild(ctx context.Context, tx *store.Store, g *document.Document, warnings *[]string) (job, build *document.Document, err error) {
+	id := g.Text("build_id")
+	if id == "" {
+		return related(ctx, tx, g)
+	}
+	row, err := tx.ReportByID(ctx, builds.table, id)
+	if errors.Is(err, store.ErrNotFound) {
+		*warnings = append(*warnings, fmt.Sprintf("build_id: there is no build '%s'", id))
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if build, err = builds.document(row); err != nil {
+		return nil, nil, err
+	}
+	job, err = find(ctx, tx, jobs, conditionsOf("_id", build.Get("job_id")))
+	return job, build, err
+}
+
+// saveTree writes a group after what it holds, and returns it.
+func (h *Handler) saveTree(ctx context.Context, tx *store.Store, tree *document.GroupTree, parent *document.Document, job, build *document.Document) (string, error) {
+	given := tree.Group
+	var stored *document.Document
+	err := tx.SaveReport(ctx, groups.table, given.Identity(), func(tx *store.Store, old *store.Report) (*store.Report, error) {
+		was, err := groups.document(old)
+		if err != nil {
+			return nil, err
+		}
+		stored = given.Clone()
+		h.place(stored, was)
+		completeGroup(stored, parent, job, build)
+		if was != nil {
+			if err := h.dropChildren(ctx, tx, was, tree, stored); err != nil {
+				return nil, err
+			}
+		}
+		if err := h.saveChildren(ctx, tx, tree, stored, job, build); err != nil {
+			return nil, err
+		}
+		return groups.row(stored), nil
+	})
+	if err != nil {
+		return "", err
+	}
+	given.Set("_id", stored.Get("_id"))
+	return stored.Text("_id"), nil
+}
+
+// completeGroup ties a group to what surrounds it.
+func completeGroup(g, parent, job, build *document.Document) {
+	if build != nil {
+		for _, name := range []string{"job", "kernel", "defconfig", "defconfig_full", "arch", "build_environment"} {
+			if g.Get(name) == nil {
+				g.Set(name, build.Get(name))
+			}
+		}
+	}
+	id := g.Get("build_id")
+	document.CompleteBoot(g, job, build)
+	if id != nil {
+		g.Set("build_id", id)
+	}
+	if parent != nil {
+		g.Set("parent_id", parent.Get("_id"))
+	}
+}
+
+// dropChildren makes place for the cases and groups of a group that is posted
+// again. When it comes without any, those that there are stay.
+func (h *Handler) dropChildren(ctx context.Context, tx *store.Store, was *document.Document, tree *document.GroupTree, stored *document.Document) error {
+	if len(tree.Cases) == 0 {
+		stored.Set("test_cases", was.Get("test_cases"))
+	} else if _, err := tx.DeleteReports(ctx, cases.table, conditionsOf("test_group_id", was.Get("_id"))); err != nil {
+		return err
+	}
+	if len(tree.Sub) == 0 {
+		stored.Set("sub_groups", was.Get("sub_groups"))
+	}
+	return nil
+}
+
+func (h *Handler) saveChildren(ctx context.Context, tx *store.Store, tree *document.GroupTree, stored, job, build *document.Document) error {
+	var ids []string
+	for _, c := range tree.Cases {
+		c = c.Clone()
+		h.place(c, nil)
+		document.CompleteCase(c, stored)
+		if err := tx.InsertReport(ctx, cases.table, cases.row(c)); err != nil {
+			return err
+		}
+		ids = append(ids, c.Text("_id"))
+	}
+	if ids != nil {
+		stored.Set("test_cases", ids)
+	}
+	ids = nil
+	for i := range tree.Sub {
+		id, err := h.saveTree(ctx, tx, &tree.Sub[i], stored, job, build)
+		if err != nil {
+			return err
+		}
+		ids = append(ids, id)
+	}
+	if ids != nil {
+		stored.Set("sub_groups", ids)
+	}
+	return nil
+}
+
+// updateGroup applies the fields that a body has.
+func (h *Handler) updateGroup(ctx context.Context, id string) (*answer, error) {
+	return h.update(ctx, groups, id, func(d *document.Document) error { return mayTest(ctx, d.Text("lab_name")) })
+}
+
+// update applies the body of a PUT to a document that may is content with,
+// before and after.
+func (h *Handler) update(ctx context.Context, r *resource, id string, may func(*document.Document) error) (*answer, error) {
+	good, err := pathID(id)
+	if err != nil {
+		return nil, err
+	}
+	changes, warnings, err := h.changes(ctx, r.schema)
+	if err != nil {
+		return nil, err
+	}
+	err = h.store.UpdateReport(ctx, r.table, good, func(_ *store.Store, old *store.Report) (*store.Report, error) {
+		d, err := r.document(old)
+		if err == nil {
+			err = may(d)
+		}
+		if err != nil || !d.Apply(changes) {
+			return nil, err
+		}
+		return r.row(d), may(d)
+	})
+	if errors.Is(err, store.ErrConflict) {
+		return nil, fault.Invalid("another %s has the same identity", r.schema.Name).Because(err)
+	}
+	if err != nil {
+		return nil, notFound(err, id)
+	}
+	return done(outcome{Code: http.StatusOK, Reason: fmt.Sprintf("Resource '%s' updated", good), Errors: warnings}), nil
+}
+
+// deleteGroup removes a group with its cases and the groups inside it.
+func (h *Handler) deleteGroup(ctx context.Context, id string) (*answer, error) {
+	d, err := h.one(ctx, groups, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := mayTest(ctx, d.Text("lab_name")); err != nil {
+		return nil, err
+	}
+	if err := h.emptyGroup(ctx, d.Text("_id"), maxGroupDepth); err != nil {
+		return nil, err
+	}
+	return h.remove(ctx, groups, id)
+}
+
+// maxGroupDepth is as deep as a body can be nested: deeper groups were never
+// posted, whatever parent_id says.
+const maxGroupDepth = 64
+
+// emptyGroup removes what a group holds, the innermost first.
+func (h *Handler) emptyGroup(ctx context.Context, id string, depth int) error {
+	if _, err := h.store.DeleteReports(ctx, cases.table, conditionsOf("test_group_id", id)); err != nil || depth == 0 {
+		return err
+	}
+	var inner []string
+	_, err := h.store.FindReports(ctx, groups.table, store.ReportQuery{Where: conditionsOf("parent_id", id)}, func(row *store.Report) error {
+		inner = append(inner, row.Get(groups.table, "_id").(string))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, sub := range inner {
+		if err := h.emptyGroup(ctx, sub, depth-1); err != nil {
+			return err
+		}
+		if _, err := h.store.DeleteReports(ctx, groups.table, conditionsOf("_id", sub)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,235 @@
+package reports
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/reports/document"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// newLab is the result of POST /lab, the only place where the token is shown.
+type newLab struct {
+	ID    oid    `json:"_id"`
+	Name  string `json:"name"`
+	Token string `json:"token"`
+}
+
+var errNameTaken = fault.InvalidBody("/name", "is the name of a lab that exists already")
+
+// createLab registers a lab, with the token that the body names or a new one.
+func (h *Handler) createLab(ctx context.Context) (*answer, error) {
+	lab, warnings, err := h.posted(ctx, document.Lab)
+	if err != nil {
+		return nil, err
+	}
+	shown := ""
+	var stored *document.Document
+	err = h.store.SaveReport(ctx, labs.table, lab.Identity(), func(tx *store.Store, old *store.Report) (*store.Report, error) {
+		if old != nil {
+			return nil, errNameTaken
+		}
+		stored = lab.Clone()
+		h.place(stored, nil)
+		stored.Set("updated_on", stored.Get("created_on"))
+		var id string
+		if id, shown, err = h.labToken(ctx, tx, lab); err != nil {
+			return nil, err
+		}
+		stored.Set("token", id)
+		return labs.row(stored), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	h.config.Tokens.Forget()
+	id := stored.Text("_id")
+	result := []newLab{{ID: oid{id}, Name: lab.Text("name"), Token: shown}}
+	return done(outcome{Code: http.StatusCreated, Result: result, Errors: warnings}).
+		with("Location", call.From(ctx).Origin.URL("/v1/lab/"+id)).with("Cache-Control", "no-store"), nil
+}
+
+// labToken binds the token that the body names to the lab, or makes one. It
+// returns the token's id as clients know it, and its text as far as it is known.
+func (h *Handler) labToken(ctx context.Context, tx *store.Store, lab *document.Document) (id, text string, err error) {
+	name := lab.Text("name")
+	if given := lab.Text("token_given"); given != "" {
+		t, err := h.tokenGiven(ctx, tx, given)
+		if err != nil {
+			return "", "", err
+		}
+		return tokenOID(t.ID), given, bindToken(ctx, tx, t.ID, name)
+	}
+	text = auth.NewToken(auth.LabToken)
+	t := &store.Token{
+		Hash: h.config.Tokens.Hash(text), Kind: string(auth.LabToken), Prefix: auth.DisplayPrefix(text), Name: name,
+		Owner: madeForLab + name, Email: document.ContactEmail(lab), Roles: store.Strings{string(auth.Lab)},
+		Flags: flagsOf(document.LabProperties()), Labs: store.Strings{name}, CreatedBy: auth.From(ctx).Name,
+	}
+	if err := tx.CreateToken(ctx, t); err != nil {
+		return "", "", err
+	}
+	return tokenOID(t.ID), text, nil
+}
+
+// madeForLab begins the owner of a token that goes with its lab.
+const madeForLab = "lab/"
+
+// tokenGiven finds the token that a body names by text or by id.
+func (h *Handler) tokenGiven(ctx context.Context, s *store.Store, given string) (*store.Token, error) {
+	var t *store.Token
+	var err error
+	if id, ok := document.ParseID(given); ok {
+		t, err = tokenByOID(ctx, s, id)
+	} else {
+		t, err = s.TokenByHash(ctx, h.config.Tokens.Hash(given))
+	}
+	if errors.Is(err, store.ErrNotFound) || err == nil && gone(t) {
+		return nil, fault.InvalidBody("/token", "is neither the text nor the id of a token that exists")
+	}
+	return t, err
+}
+
+// bindToken lets a token speak for a lab.
+func bindToken(ctx context.Context, tx *store.Store, id, lab string) error {
+	return tx.UpdateToken(ctx, id, func(t *store.Token) error {
+		if !slices.Contains(t.Labs, lab) {
+			t.Labs = append(t.Labs, lab)
+		}
+		return nil
+	})
+}
+
+// releaseToken ends what a token could do for a lab. One that was made for the
+// lab is revoked; any other has other uses, and only loses the lab.
+func releaseToken(ctx context.Context, tx *store.Store, oid, lab string) error {
+	t, err := tokenByOID(ctx, tx, oid)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return tx.UpdateToken(ctx, t.ID, func(t *store.Token) error {
+		t.Labs = slices.DeleteFunc(t.Labs, func(name string) bool { return name == lab })
+		if t.Owner == madeForLab+lab && t.RevokedAt == nil {
+			now := tx.Now()
+			t.RevokedAt = &now
+		}
+		return nil
+	})
+}
+
+// updateLab applies the fields that a body has. A new token takes the place of
+// the old one, which expires; a new contact's address becomes the token's.
+func (h *Handler) updateLab(ctx context.Context, id string) (*answer, error) {
+	good, err := pathID(id)
+	if err != nil {
+		return nil, err
+	}
+	changes, warnings, err := h.changes(ctx, document.Lab)
+	if err != nil {
+		return nil, err
+	}
+	reason := "Nothing to update"
+	err = h.store.UpdateReport(ctx, labs.table, good, func(tx *store.Store, old *store.Report) (*store.Report, error) {
+		lab, err := labs.document(old)
+		if err != nil {
+			return nil, err
+		}
+		before := lab.Text("name")
+		changed := lab.Apply(changes)
+		again, err := h.changeLabToken(ctx, tx, lab, changes, before)
+		if err != nil || !changed && !again {
+			return nil, err
+		}
+		reason = "Lab document updated"
+		lab.Set("updated_on", h.config.Now().UnixMilli())
+		return labs.row(lab), nil
+	})
+	if errors.Is(err, store.ErrConflict) {
+		return nil, errNameTaken.Because(err)
+	}
+	if err != nil {
+		return nil, notFound(err, id)
+	}
+	h.config.Tokens.Forget()
+	return done(outcome{Code: http.StatusOK, Reason: reason, Errors: warnings}), nil
+}
+
+// changeLabToken keeps a lab's token in step with the lab.
+func (h *Handler) changeLabToken(ctx context.Context, tx *store.Store, lab, changes *document.Document, before string) (changed bool, err error) {
+	name := lab.Text("name")
+	if given := changes.Text("token_given"); given != "" {
+		t, err := h.tokenGiven(ctx, tx, given)
+		if err != nil {
+			return false, err
+		}
+		if id := tokenOID(t.ID); id != lab.Text("token") {
+			if err := releaseToken(ctx, tx, lab.Text("token"), before); err != nil {
+				return false, err
+			}
+			lab.Set("token", id)
+			changed = true
+		}
+		if err := bindToken(ctx, tx, t.ID, name); err != nil {
+			return false, err
+		}
+	}
+	t, err := tokenByOID(ctx, tx, lab.Text("token"))
+	if errors.Is(err, store.ErrNotFound) {
+		return changed, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return changed, tx.UpdateToken(ctx, t.ID, func(t *store.Token) error {
+		for i, l := range t.Labs {
+			if l == before {
+				t.Labs[i] = name
+			}
+		}
+		if t.Owner == madeForLab+before {
+			t.Owner, t.Name = madeForLab+name, name
+		}
+		if changes.Given("contact") && changes.Get("contact") != nil {
+			t.Email = document.ContactEmail(lab)
+		}
+		return nil
+	})
+}
+
+// deleteLab removes a lab. Its token goes with it when it was made for the lab.
+func (h *Handler) deleteLab(ctx context.Context, id string) (*answer, error) {
+	lab, err := h.one(ctx, labs, id)
+	if err != nil {
+		return nil, err
+	}
+	err = h.store.InTx(ctx, func(tx *store.Store) error {
+		if err := releaseToken(ctx, tx, lab.Text("token"), lab.Text("name")); err != nil {
+			return err
+		}
+		_, err := tx.DeleteReports(ctx, labs.table, conditionsOf("_id", lab.Get("_id")))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	h.config.Tokens.Forget()
+	return done(outcome{Code: http.StatusOK, Reason: fmt.Sprintf("Resource '%s' deleted", lab.Text("_id"))}), nil
+}
+
+// tokenOID is a token's id as KernelCI's clients know ids. Ours have another
+// shape; this is a digest of it, so that nothing more needs to be stored.
+func tokenOID(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:12])
+}

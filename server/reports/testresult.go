@@ -1,0 +1,123 @@
+package reports
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+
+	"github.com/oapi-codegen/nullable"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/reports/query"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// testFields are what single tests from every source can be asked for.
+var testFields = query.Catalogue{
+	"name": {Kind: query.Text}, "status": {Kind: query.Text}, "outcome": {Kind: query.Text}, "source": {Kind: query.Text},
+	"job": {Kind: query.Text}, "kernel": {Kind: query.Text}, "lab_name": {Kind: query.Text}, "run": {Kind: query.Text},
+	"cloud_id": {Kind: query.Int}, "created_on": {Kind: query.Date, RangeOnly: true},
+}
+
+// sourceNames are the sources as clients know them.
+var sourceNames = map[store.TestSource]string{store.RunSource: "run", store.CaseSource: "case"}
+
+const maxTestPage = 1000
+
+// SearchTests answers with single tests, whoever reported them.
+func (h *Handler) SearchTests(ctx context.Context, _ api.SearchTestsRequestObject) (api.SearchTestsResponseObject, error) {
+	info := call.From(ctx)
+	search, none, err := h.testSearch(info.Query)
+	if err != nil {
+		return nil, err
+	}
+	var list store.List[store.FoundTest]
+	if !none {
+		if list, err = h.store.FindTests(ctx, search); err != nil {
+			return nil, badCursor(err)
+		}
+	}
+	page := api.FoundTestPage{TestResults: []api.FoundTest{}}
+	for i := range list.Items {
+		page.TestResults = append(page.TestResults, testResultToAPI(&list.Items[i]))
+	}
+	answer := api.SearchTests200JSONResponse{}
+	page.Next.SetNull()
+	if list.Next != "" {
+		page.Next.Set(list.Next)
+		values, _ := url.ParseQuery(info.Query) // it was read before
+		values.Set("after", list.Next)
+		link := fmt.Sprintf(`<%s/v1/test-results?%s>; rel="next"`, info.Origin.Prefix, values.Encode())
+		answer.Headers.Link = &link
+	}
+	answer.Body = page
+	return answer, nil
+}
+
+// testSearch reads the question; none says that no source can answer it.
+func (h *Handler) testSearch(raw string) (search store.TestSearch, none bool, err error) {
+	q, err := h.parser.Parse(raw, testFields)
+	if err != nil {
+		return search, false, refusedQuery(err)
+	}
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return search, false, fault.Invalid("the query string cannot be read").Because(err)
+	}
+	switch {
+	case q.Limit > maxTestPage:
+		return search, false, fault.InvalidField("query", "limit", "must be 1 to %d", maxTestPage)
+	case len(q.Sort) > 0, q.Skip > 0, len(q.Aggregate) > 0:
+		return search, false, fault.Invalid("sort, skip and aggregate are not offered here; after continues a list, newest first")
+	}
+	search.Page = store.Page{Limit: int(q.Limit), After: values.Get("after")}
+	for _, c := range conditions(q.Where) {
+		if c.Field != "source" {
+			search.Where = append(search.Where, c)
+		}
+	}
+	for source, name := range sourceNames {
+		if query.Match(slices.DeleteFunc(slices.Clone(q.Where), func(c query.Condition) bool { return c.Field != "source" }),
+			func(string) any { return name }) {
+			search.Sources = append(search.Sources, source)
+		}
+	}
+	return search, len(search.Sources) == 0, nil
+}
+
+func badCursor(err error) error {
+	if errors.Is(err, store.ErrBadCursor) {
+		return fault.InvalidField("query", "after", "is not a cursor that this list gave out").Because(err)
+	}
+	return err
+}
+
+func testResultToAPI(f *store.FoundTest) api.FoundTest {
+	r := api.FoundTest{
+		Source: api.FoundTestSource(sourceNames[f.Source]), Name: f.Name, Status: f.Status,
+		Outcome: api.FoundTestOutcome(store.Outcome(f.Status)), CreatedOn: f.CreatedAt, Run: f.Run,
+		ResultID: null[string](), Href: "/v1/test/case/" + f.CaseID, Duration: null[float64](),
+		CloudID: orNull(f.CloudID), Job: orNull(f.Job), Kernel: orNull(f.Kernel), LabName: orNull(f.LabName),
+	}
+	if f.Source == store.RunSource {
+		r.ResultID.Set(f.ResultID.String())
+		r.Href = fmt.Sprintf("/v1/runs/%s/results/%s/tests/%d", f.Run, f.ResultID, f.N)
+	}
+	if f.Duration != nil {
+		r.Duration.Set(f.Duration.Seconds())
+	}
+	return r
+}
+
+func null[T any]() nullable.Nullable[T] { return nullable.NewNullNullable[T]() }
+
+func orNull[T any](v *T) nullable.Nullable[T] {
+	if v == nil {
+		return null[T]()
+	}
+	return nullable.NewNullableWithValue(*v)
+}

@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ReportByID returns one report, or ErrNotFound.
+func (s *Store) ReportByID(ctx context.Context, c *Collection, id string) (*Report, error) {
+	r, err := s.oneReport(ctx, c, `"_id" = ?`, id)
+	if err != nil {
+		return nil, fmt.Errorf("%s %.30q: %w", c.table, id, err)
+	}
+	return r, nil
+}
+
+// ReportByIdentity returns the report with this identity, or ErrNotFound.
+func (s *Store) ReportByIdentity(ctx context.Context, c *Collection, identity []byte) (*Report, error) {
+	r, err := s.oneReport(ctx, c, "identity = ?", digest(identity))
+	if err != nil {
+		return nil, fmt.Errorf("%s by identity: %w", c.table, err)
+	}
+	return r, nil
+}
+
+func (s *Store) oneReport(ctx context.Context, c *Collection, where string, arg any) (*Report, error) {
+	rows, err := s.read(ctx).Raw("SELECT seq, "+c.list+", rest FROM "+c.table+" WHERE "+where, arg).Rows()
+	if err != nil {
+		return nil, translate(err)
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		return nil, errors.Join(ErrNotFound, translate(rows.Err()))
+	}
+	return newReportScanner(c).scan(rows)
+}
+
+// SaveReport writes the report with this identity as change makes it. Old is
+// nil when there is none yet; otherwise the new one takes its place. When change
+// returns nil, or an error, nothing is written. It may run again, and what it
+// reads through tx belongs to the same transaction. Of several that save one
+// identity at once each sees what the one before it saved.
+func (s *Store) SaveReport(ctx context.Context, c *Collection, identity []byte, change func(tx *Store, old *Report) (*Report, error)) error {
+	return s.InTx(ctx, func(tx *Store) error {
+		if err := tx.Lock(ctx, c.table+"/"+hex.EncodeToString(identity)); err != nil {
+			return err
+		}
+		old, err := tx.ReportByIdentity(ctx, c, identity)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		r, err := change(tx, old)
+		if err != nil || r == nil {
+			return err
+		}
+		r.Identity = identity
+		if old != nil {
+			return tx.replaceReport(c, old.seq, r)
+		}
+		return tx.insertReport(c, r)
+	})
+}
+
+// UpdateReport writes the report with this id as change makes it. ErrNotFound:
+// there is none. ErrConflict: another one has the new identity. When change
+// returns nil nothing is written.
+func (s *Store) UpdateReport(ctx context.Context, c *Collection, id string, change func(tx *Store, old *Report) (*Report, error)) error {
+	return s.InTx(ctx, func(tx *Store) error {
+		if err := tx.Lock(ctx, c.table+"/"+id); err != nil {
+			return err
+		}
+		old, err := tx.ReportByID(ctx, c, id)
+		if err != nil {
+			return err
+		}
+		r, err := change(tx, old)
+		if err != nil || r == nil {
+			return err
+		}
+		return tx.replaceReport(c, old.seq, r)
+	})
+}
+
+// InsertReport adds a report. ErrConflict: its id or its identity exists.
+func (s *Store) InsertReport(ctx context.Context, c *Collection, r *Report) error {
+	return s.InTx(ctx, func(tx *Store) error { return tx.insertReport(c, r) })
+}
+
+func (s *Store) insertReport(c *Collection, r *Report) error {
+	marks := strings.Repeat(", ?", len(c.Columns)+1)
+	err := s.db.Exec("INSERT INTO "+c.table+" (identity, "+c.list+", rest) VALUES (?"+marks+")", c.args(r)...).Error
+	if err != nil {
+		return fmt.Errorf("insert into %s: %w", c.table, translate(err))
+	}
+	return nil
+}
+
+func (s *Store) replaceReport(c *Collection, seq int64, r *Report) error {
+	var set strings.Builder
+	for _, column := range c.Columns {
+		set.WriteString(", " + quoted(column.Name) + " = ?")
+	}
+	args := append(c.args(r), seq)
+	err := s.db.Exec("UPDATE "+c.table+" SET identity = ?"+set.String()+", rest = ? WHERE seq = ?", args...).Error
+	if err != nil {
+		return fmt.Errorf("update %s: %w", c.table, translate(err))
+	}
+	return nil
+}
+
+// digest keeps GORM from taking the bytes for a list of values.
+type digest []byte
+
+// Value makes a digest a driver.Valuer.
+func (d digest) Value() (driver.Value, error) {
+	if d == nil {
+		return nil, nil
+	}
+	return []byte(d), nil
+}
+
+// args are the values of a row: the identity, the columns, the rest.
+func (c *Collection) args(r *Report) []any {
+	args := make([]any, 0, len(c.Columns)+3)
+	args = append(args, digest(r.Identity))
+	for i, column := range c.Columns {
+		args = append(args, toColumn(column.Kind, r.Values[i]))
+	}
+	return append(args, r.Rest)
+}
+
+// deleteSlice is how many reports one transaction removes.
+const deleteSlice = 500
+
+// DeleteReports removes all reports that meet the conditions, some at a time,
+// and returns how many they were.
+func (s *Store) DeleteReports(ctx context.Context, c *Collection, where []ReportCondition) (int64, error) {
+	cond, args := c.where(where)
+	var total int64
+	for {
+		var n int64
+		err := s.InTx(ctx, func(tx *Store) error {
+			res := tx.db.Exec(fmt.Sprintf("DELETE FROM %s WHERE seq IN (SELECT seq FROM %s%s LIMIT %d)", c.table, c.table, cond, deleteSlice), args...)
+			n = res.RowsAffected
+			if res.Error != nil {
+				return fmt.Errorf("delete from %s: %w", c.table, translate(res.Error))
+			}
+			return nil
+		})
+		total += n
+		if err != nil || n < deleteSlice {
+			return total, err
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+)
+
+// ReportKind says what a column of a collection holds, and as which Go type it
+// comes out.
+type ReportKind int
+
+// The kinds of columns.
+const (
+	ReportText ReportKind = iota // string
+	ReportID                     // string, 24 hexadecimal digits
+	ReportInt                    // int64
+	ReportBool                   // bool
+	ReportTime                   // int64, milliseconds; microseconds in the table, as everywhere
+)
+
+// ReportColumn is a field of reports that can be asked for.
+type ReportColumn struct {
+	Name string
+	Kind ReportKind
+}
+
+// Collection is a table of reports of one sort. All have one shape: seq, an
+// inner number in the order of arrival; the digest of the identity; a column for
+// each field that can be filtered, ranged or listed; and rest, a JSON object
+// with the other fields that have a value. A field stands in one of the two
+// places only.
+type Collection struct {
+	Columns []ReportColumn
+
+	table  string
+	places map[string]int
+	list   string // of the columns, for SELECT and INSERT
+}
+
+// The collections. Their columns are those of the migrations; the area that
+// writes them checks that they are the searchable fields of its documents.
+var (
+	Jobs = collection("kernel_jobs",
+		ofKind(ReportText, `name job kernel kernel_version git_branch git_commit git_describe git_describe_v git_url status
+			compiler compiler_version compiler_version_ext compiler_version_full`),
+		ofKind(ReportBool, `private`), ofKind(ReportTime, `created_on`), ofKind(ReportID, `_id`))
+	Builds = collection("kernel_builds",
+		ofKind(ReportText, `name job kernel kernel_version git_branch git_commit git_describe git_describe_v git_url arch
+			defconfig defconfig_full build_environment status build_type build_log compiler compiler_version
+			compiler_version_ext compiler_version_full dirname kconfig_fragments kernel_config kernel_image modules
+			modules_dir system_map text_offset`),
+		ofKind(ReportInt, `errors warnings build_log_size kernel_config_size kernel_image_size modules_size system_map_size
+			vmlinux_bss_size vmlinux_data_size vmlinux_file_size vmlinux_text_size`),
+		ofKind(ReportTime, `created_on`), ofKind(ReportID, `_id job_id`))
+	Boots = collection("kernel_boots",
+		ofKind(ReportText, `name lab_name job kernel git_branch git_commit git_describe git_url defconfig defconfig_full arch
+			build_environment board board_instance mach status endian compiler compiler_version boot_job_id boot_job_url
+			bootloader bootloader_version chainloader filesystem kernel_image`),
+		ofKind(ReportInt, `retries warnings kernel_image_size`),
+		ofKind(ReportTime, `created_on time`), ofKind(ReportID, `_id job_id build_id`))
+	Groups = collection("test_groups",
+		ofKind(ReportText, `version name lab_name job kernel git_branch git_commit git_describe git_url defconfig
+			defconfig_full arch build_environment board board_instance device_type mach plan`),
+		ofKind(ReportInt, `index`), ofKind(ReportTime, `created_on time`),
+		ofKind(ReportID, `_id job_id build_id boot_id parent_id`))
+	Cases = collection("test_cases",
+		ofKind(ReportText, `name test_case_path status job kernel git_branch git_commit arch defconfig_full build_environment
+			lab_name device_type mach plan`),
+		ofKind(ReportInt, `index`), ofKind(ReportTime, `created_on time`),
+		ofKind(ReportID, `_id test_group_id regression_id`))
+	Labs = collection("labs",
+		ofKind(ReportText, `name`), ofKind(ReportBool, `private`),
+		ofKind(ReportTime, `created_on updated_on`), ofKind(ReportID, `_id token`))
+)
+
+func ofKind(kind ReportKind, names string) []ReportColumn {
+	var list []ReportColumn
+	for name := range strings.FieldsSeq(names) {
+		list = append(list, ReportColumn{name, kind})
+	}
+	return list
+}
+
+func collection(table string, lists ...[]ReportColumn) *Collection {
+	c := &Collection{table: table, places: map[string]int{}}
+	var names []string
+	for _, list := range lists {
+		for _, column := range list {
+			c.places[column.Name] = len(c.Columns)
+			c.Columns = append(c.Columns, column)
+			names = append(names, quoted(column.Name))
+		}
+	}
+	c.list = strings.Join(names, ", ")
+	return c
+}
+
+// quoted is a column's name as SQL. It comes from this file, never from outside.
+func quoted(name string) string { return `"` + name + `"` }
+
+// Place returns where in Report.Values the column of that name is, and false
+// when the collection has no such column.
+func (c *Collection) Place(name string) (int, bool) {
+	i, ok := c.places[name]
+	return i, ok
+}
+
+// Report is one row of a collection.
+type Report struct {
+	Identity []byte // 16 bytes; nil where documents are never the same
+	Values   []any  // in the order of the columns, nil where there is none
+	Rest     string // JSON object of the other fields
+
+	seq int64
+}
+
+// Get returns a column's value. It panics when there is no such column.
+func (r *Report) Get(c *Collection, name string) any { return r.Values[c.places[name]] }
+
+// toColumn turns a value into what the database keeps.
+func toColumn(kind ReportKind, v any) any {
+	if ms, ok := v.(int64); ok && kind == ReportTime {
+		return min(max(ms, -maxReportTime), maxReportTime) * 1000
+	}
+	return v
+}
+
+// maxReportTime keeps a time in microseconds inside 64 bits, whatever a filter
+// asks for.
+const maxReportTime = 1 << 53
+
+// fromColumn turns what a driver returned into a value of the column's kind.
+func fromColumn(kind ReportKind, v any) any {
+	switch v := v.(type) {
+	case []byte:
+		return string(v)
+	case int64:
+		switch kind {
+		case ReportTime:
+			return v / 1000
+		case ReportBool:
+			return v != 0
+		}
+	}
+	return v
+}
+
+// scanner reads rows of which the first columns are seq, the collection's own
+// and rest.
+type reportScanner struct {
+	c    *Collection
+	dest []any
+	vals []any
+	rest string
+	seq  int64
+}
+
+func newReportScanner(c *Collection) *reportScanner {
+	s := &reportScanner{c: c, vals: make([]any, len(c.Columns))}
+	s.dest = append(s.dest, &s.seq)
+	for i := range s.vals {
+		s.dest = append(s.dest, &s.vals[i])
+	}
+	s.dest = append(s.dest, &s.rest)
+	return s
+}
+
+func (s *reportScanner) scan(rows interface{ Scan(...any) error }) (*Report, error) {
+	if err := rows.Scan(s.dest...); err != nil {
+		return nil, fmt.Errorf("read %s: %w", s.c.table, translate(err))
+	}
+	r := &Report{Values: make([]any, len(s.vals)), Rest: s.rest, seq: s.seq}
+	for i, v := range s.vals {
+		r.Values[i] = fromColumn(s.c.Columns[i].Kind, v)
+	}
+	return r, nil
+}
