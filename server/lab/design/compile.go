@@ -30,7 +30,7 @@ const (
 	maxEffective = 5_000_000
 )
 
-// Compile makes the effective model (contracts of Drydock's
+// Compile makes the effective model (Drydock's
 // objects/hostprofile.py and objects/__init__.py): nodes inherit from their host
 // profiles, kernel parameters are taken from the hardware profile, route
 // domains become routes, and boot actions get their target nodes. The receiver

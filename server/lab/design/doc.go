@@ -11,7 +11,7 @@
 // plug-in and checks schemas only in the first (ingester/plugins/deckhand.py,
 // yaml.py); so does this package. Documents of other systems are skipped.
 //
-// The way of a design is Read, Parse, Site.Compile, Validate; Check walks all of
+// The way of a design is Parse, Site.Compile, Validate; Check walks all of
 // it. Messages carry the codes and rule names of Drydock, whose clients know
 // them; several codes name two rules, so a rule is its code and its name.
 //
