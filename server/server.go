@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -21,6 +22,7 @@ import (
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/discovery"
 	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/lab"
 	"github.com/slipway-lab/slipway/server/products"
 	"github.com/slipway-lab/slipway/server/results"
 	"github.com/slipway-lab/slipway/server/ui"
@@ -63,6 +65,8 @@ type Config struct {
 
 	// Products configures SPI's side.
 	Products products.Config
+	// Lab configures Drydock's side.
+	Lab lab.Config
 
 	// Metrics is where the server's counters are registered; nil makes a new one.
 	Metrics *prometheus.Registry
@@ -82,6 +86,7 @@ type Server struct {
 	metrics  *metrics
 	v1Public bool
 	runners  bool // runner calls need a login
+	labIdle  bool // Background leaves the lab's tasks to other servers
 	now      func() time.Time
 	newID    func() uuid.UUID
 	areas    areas
@@ -93,12 +98,14 @@ type (
 	discoveryHandler = discovery.Handler
 	resultsHandler   = results.Handler
 	productsHandler  = products.Handler
+	labHandler       = lab.Handler
 )
 
 type areas struct {
 	*discoveryHandler
 	*resultsHandler
 	*productsHandler
+	*labHandler
 }
 
 var _ api.StrictServerInterface = areas{}
@@ -141,6 +148,7 @@ func New(c Config) (*Server, error) {
 		metrics:  newMetrics(c.Metrics),
 		v1Public: c.V1Public,
 		runners:  c.Results.RequireToken,
+		labIdle:  c.Lab.Idle,
 		now:      c.Now,
 		newID:    c.NewID,
 	}
@@ -172,12 +180,23 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 	if err != nil {
 		return areas{}, err
 	}
-	return areas{disc, res, prod}, nil
+	prov, err := lab.New(c.Store, c.Lab)
+	if err != nil {
+		return areas{}, err
+	}
+	return areas{disc, res, prod, prov}, nil
 }
 
 // Background does what no request asks for, until ctx ends. It belongs beside
 // every server; several replicas may do so at once.
-func (s *Server) Background(ctx context.Context) { s.areas.productsHandler.Background(ctx) }
+func (s *Server) Background(ctx context.Context) {
+	var all sync.WaitGroup
+	all.Go(func() { s.areas.productsHandler.Background(ctx) })
+	if !s.labIdle {
+		all.Go(func() { s.Work(ctx) })
+	}
+	all.Wait()
+}
 
 // newEcho makes the router with a validator on every route.
 func (s *Server) newEcho(c Config, doc *openapi3.T) (*echo.Echo, error) {
@@ -260,6 +279,10 @@ func (strictJSON) Deserialize(c echo.Context, into any) error {
 	}
 	return fault.InvalidBody("", "must be JSON").Because(err)
 }
+
+// Work is the lab's part of Background. It returns when everything that it
+// started has ended.
+func (s *Server) Work(ctx context.Context) { s.areas.labHandler.Run(ctx) }
 
 func sorted(names []string) []string {
 	slices.Sort(names)

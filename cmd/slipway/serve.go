@@ -20,6 +20,7 @@ import (
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/intake"
+	"github.com/slipway-lab/slipway/server/lab"
 	"github.com/slipway-lab/slipway/server/products"
 	"github.com/slipway-lab/slipway/server/results"
 	"github.com/slipway-lab/slipway/store"
@@ -49,6 +50,14 @@ type serveCmd struct {
 
 	WebhookHosts []string `placeholder:"HOST" help:"The only hosts that webhooks may call, such as ci.example.org or *.example.org."`
 
+	DesignHosts      []string      `name:"design-hosts" placeholder:"HOST" help:"Hosts that site designs may be fetched from: names, name:port, *.domain, addresses, networks or *. Default: none."`
+	DesignFolder     string        `name:"design-folder" type:"path" placeholder:"DIR" help:"Folder that file:// references to site designs may point into. Default: none."`
+	DeckhandToken    string        `name:"deckhand-token" placeholder:"TEXT" help:"Token for deckhand+http(s) references; better as SLIPWAY_DECKHAND_TOKEN."`
+	MaxDesign        int64         `name:"max-design" default:"8388608" help:"Limit of a site design in bytes."`
+	LabDriver        string        `name:"lab-driver" enum:"simulator,agent" default:"simulator" help:"What works on nodes: simulator or agent."`
+	SimulatorDelay   time.Duration `name:"simulator-delay" default:"1s" help:"How long a simulated step takes at the most; negative: no time."`
+	SimulatorSignals bool          `name:"simulator-signals" help:"Let boot actions on simulated nodes end by themselves."`
+
 	MaxBody         int64         `default:"1048576" help:"Limit of a JSON or form body in bytes."`
 	MaxUpload       int64         `default:"268435456" help:"Limit of an uploaded file in bytes."`
 	MaxDecompressed int64         `default:"536870912" help:"Limit of an uploaded gzip file after decompression in bytes."`
@@ -62,6 +71,8 @@ type serveCmd struct {
 
 // Run serves until the context ends, then finishes what is in flight.
 func (c *serveCmd) Run(ctx context.Context, f *storeFlags) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	c.logTo(os.Stderr)
 	if n := len(c.AdminToken); n > 0 && (n < 8 || n > 512) {
 		return errors.New("the admin token must have 8 to 512 characters")
@@ -79,8 +90,15 @@ func (c *serveCmd) Run(ctx context.Context, f *storeFlags) error {
 		return err
 	}
 	go sweep(ctx, s)
-	go h.Background(ctx)
-	return c.listen(ctx, h)
+	worked := make(chan struct{})
+	go func() {
+		defer close(worked)
+		h.Background(ctx)
+	}()
+	err = c.listen(ctx, h)
+	stop() // listening may have failed by itself
+	<-worked
+	return err
 }
 
 func (c *serveCmd) logTo(out *os.File) {
@@ -157,6 +175,16 @@ func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte) (
 
 			WebhookHosts: c.WebhookHosts,
 			Secret:       secret,
+		},
+		Lab: lab.Config{
+			Secret:        secret,
+			DesignHosts:   c.DesignHosts,
+			DesignFolder:  c.DesignFolder,
+			DeckhandToken: c.DeckhandToken,
+			MaxDesign:     c.MaxDesign,
+			Driver:        c.LabDriver,
+			Simulator:     lab.SimulatorConfig{Delay: c.SimulatorDelay, Signals: c.SimulatorSignals},
+			Done:          ctx.Done(),
 		},
 		Metrics: registry,
 	})

@@ -200,6 +200,507 @@ func (e HomeHintsStatus) Valid() bool {
 	}
 }
 
+// Defines values for LabBootActionActionStatus.
+const (
+	LabBootActionActionStatusFailure    LabBootActionActionStatus = "failure"
+	LabBootActionActionStatusIncomplete LabBootActionActionStatus = "incomplete"
+	LabBootActionActionStatusSuccess    LabBootActionActionStatus = "success"
+	LabBootActionActionStatusUnreported LabBootActionActionStatus = "unreported"
+)
+
+// Valid indicates whether the value is a known member of the LabBootActionActionStatus enum.
+func (e LabBootActionActionStatus) Valid() bool {
+	switch e {
+	case LabBootActionActionStatusFailure:
+		return true
+	case LabBootActionActionStatusIncomplete:
+		return true
+	case LabBootActionActionStatusSuccess:
+		return true
+	case LabBootActionActionStatusUnreported:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabFindingKind.
+const (
+	LabFindingKindValidationMessage LabFindingKind = "ValidationMessage"
+)
+
+// Valid indicates whether the value is a known member of the LabFindingKind enum.
+func (e LabFindingKind) Valid() bool {
+	switch e {
+	case LabFindingKindValidationMessage:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabFindingLevel.
+const (
+	LabFindingLevelError   LabFindingLevel = "Error"
+	LabFindingLevelInfo    LabFindingLevel = "Info"
+	LabFindingLevelWarning LabFindingLevel = "Warning"
+)
+
+// Valid indicates whether the value is a known member of the LabFindingLevel enum.
+func (e LabFindingLevel) Valid() bool {
+	switch e {
+	case LabFindingLevelError:
+		return true
+	case LabFindingLevelInfo:
+		return true
+	case LabFindingLevelWarning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabHealthAPIVersion.
+const (
+	LabHealthAPIVersionV10 LabHealthAPIVersion = "v1.0"
+)
+
+// Valid indicates whether the value is a known member of the LabHealthAPIVersion enum.
+func (e LabHealthAPIVersion) Valid() bool {
+	switch e {
+	case LabHealthAPIVersionV10:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabHealthKind.
+const (
+	LabHealthKindStatus LabHealthKind = "Status"
+)
+
+// Valid indicates whether the value is a known member of the LabHealthKind enum.
+func (e LabHealthKind) Valid() bool {
+	switch e {
+	case LabHealthKindStatus:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabHealthReason.
+const (
+	LabHealthReasonHealthCheck LabHealthReason = "HealthCheck"
+)
+
+// Valid indicates whether the value is a known member of the LabHealthReason enum.
+func (e LabHealthReason) Valid() bool {
+	switch e {
+	case LabHealthReasonHealthCheck:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabHealthStatus.
+const (
+	LabHealthStatusFailure LabHealthStatus = "Failure"
+	LabHealthStatusSuccess LabHealthStatus = "Success"
+)
+
+// Valid indicates whether the value is a known member of the LabHealthStatus enum.
+func (e LabHealthStatus) Valid() bool {
+	switch e {
+	case LabHealthStatusFailure:
+		return true
+	case LabHealthStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabHealthMessageKind.
+const (
+	LabHealthMessageKindSimpleMessage LabHealthMessageKind = "SimpleMessage"
+)
+
+// Valid indicates whether the value is a known member of the LabHealthMessageKind enum.
+func (e LabHealthMessageKind) Valid() bool {
+	switch e {
+	case LabHealthMessageKindSimpleMessage:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabMessageContextType.
+const (
+	LabMessageContextTypeBootaction LabMessageContextType = "bootaction"
+	LabMessageContextTypeDocument   LabMessageContextType = "document"
+	LabMessageContextTypeNA         LabMessageContextType = "NA"
+	LabMessageContextTypeNetwork    LabMessageContextType = "network"
+	LabMessageContextTypeNode       LabMessageContextType = "node"
+	LabMessageContextTypeSite       LabMessageContextType = "site"
+	LabMessageContextTypeTask       LabMessageContextType = "task"
+)
+
+// Valid indicates whether the value is a known member of the LabMessageContextType enum.
+func (e LabMessageContextType) Valid() bool {
+	switch e {
+	case LabMessageContextTypeBootaction:
+		return true
+	case LabMessageContextTypeDocument:
+		return true
+	case LabMessageContextTypeNA:
+		return true
+	case LabMessageContextTypeNetwork:
+		return true
+	case LabMessageContextTypeNode:
+		return true
+	case LabMessageContextTypeSite:
+		return true
+	case LabMessageContextTypeTask:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabNodePowerState.
+const (
+	LabNodePowerStateError   LabNodePowerState = "error"
+	LabNodePowerStateOff     LabNodePowerState = "off"
+	LabNodePowerStateOn      LabNodePowerState = "on"
+	LabNodePowerStateUnknown LabNodePowerState = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the LabNodePowerState enum.
+func (e LabNodePowerState) Valid() bool {
+	switch e {
+	case LabNodePowerStateError:
+		return true
+	case LabNodePowerStateOff:
+		return true
+	case LabNodePowerStateOn:
+		return true
+	case LabNodePowerStateUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabNodeStatusName.
+const (
+	LabNodeStatusNameAllocated           LabNodeStatusName = "Allocated"
+	LabNodeStatusNameBroken              LabNodeStatusName = "Broken"
+	LabNodeStatusNameCommissioning       LabNodeStatusName = "Commissioning"
+	LabNodeStatusNameDeployed            LabNodeStatusName = "Deployed"
+	LabNodeStatusNameDeploying           LabNodeStatusName = "Deploying"
+	LabNodeStatusNameFailedCommissioning LabNodeStatusName = "Failed commissioning"
+	LabNodeStatusNameFailedDeployment    LabNodeStatusName = "Failed deployment"
+	LabNodeStatusNameNew                 LabNodeStatusName = "New"
+	LabNodeStatusNameReady               LabNodeStatusName = "Ready"
+	LabNodeStatusNameReleasing           LabNodeStatusName = "Releasing"
+)
+
+// Valid indicates whether the value is a known member of the LabNodeStatusName enum.
+func (e LabNodeStatusName) Valid() bool {
+	switch e {
+	case LabNodeStatusNameAllocated:
+		return true
+	case LabNodeStatusNameBroken:
+		return true
+	case LabNodeStatusNameCommissioning:
+		return true
+	case LabNodeStatusNameDeployed:
+		return true
+	case LabNodeStatusNameDeploying:
+		return true
+	case LabNodeStatusNameFailedCommissioning:
+		return true
+	case LabNodeStatusNameFailedDeployment:
+		return true
+	case LabNodeStatusNameNew:
+		return true
+	case LabNodeStatusNameReady:
+		return true
+	case LabNodeStatusNameReleasing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabResultAPIVersion.
+const (
+	LabResultAPIVersionV10 LabResultAPIVersion = "v1.0"
+)
+
+// Valid indicates whether the value is a known member of the LabResultAPIVersion enum.
+func (e LabResultAPIVersion) Valid() bool {
+	switch e {
+	case LabResultAPIVersionV10:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabResultKind.
+const (
+	LabResultKindStatus LabResultKind = "Status"
+)
+
+// Valid indicates whether the value is a known member of the LabResultKind enum.
+func (e LabResultKind) Valid() bool {
+	switch e {
+	case LabResultKindStatus:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabResultStatus.
+const (
+	LabResultStatusFailure        LabResultStatus = "failure"
+	LabResultStatusIncomplete     LabResultStatus = "incomplete"
+	LabResultStatusPartialSuccess LabResultStatus = "partial_success"
+	LabResultStatusSuccess        LabResultStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the LabResultStatus enum.
+func (e LabResultStatus) Valid() bool {
+	switch e {
+	case LabResultStatusFailure:
+		return true
+	case LabResultStatusIncomplete:
+		return true
+	case LabResultStatusPartialSuccess:
+		return true
+	case LabResultStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabSignalStatus.
+const (
+	LabSignalStatusFailure  LabSignalStatus = "Failure"
+	LabSignalStatusFailure1 LabSignalStatus = "failure"
+	LabSignalStatusSuccess  LabSignalStatus = "Success"
+	LabSignalStatusSuccess1 LabSignalStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the LabSignalStatus enum.
+func (e LabSignalStatus) Valid() bool {
+	switch e {
+	case LabSignalStatusFailure:
+		return true
+	case LabSignalStatusFailure1:
+		return true
+	case LabSignalStatusSuccess:
+		return true
+	case LabSignalStatusSuccess1:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabTaskAPIVersion.
+const (
+	LabTaskAPIVersionV1 LabTaskAPIVersion = "v1"
+)
+
+// Valid indicates whether the value is a known member of the LabTaskAPIVersion enum.
+func (e LabTaskAPIVersion) Valid() bool {
+	switch e {
+	case LabTaskAPIVersionV1:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabTaskKind.
+const (
+	LabTaskKindTask LabTaskKind = "Task"
+)
+
+// Valid indicates whether the value is a known member of the LabTaskKind enum.
+func (e LabTaskKind) Valid() bool {
+	switch e {
+	case LabTaskKindTask:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabTaskStatus.
+const (
+	LabTaskStatusComplete    LabTaskStatus = "complete"
+	LabTaskStatusQueued      LabTaskStatus = "queued"
+	LabTaskStatusRequested   LabTaskStatus = "requested"
+	LabTaskStatusRunning     LabTaskStatus = "running"
+	LabTaskStatusTerminated  LabTaskStatus = "terminated"
+	LabTaskStatusTerminating LabTaskStatus = "terminating"
+)
+
+// Valid indicates whether the value is a known member of the LabTaskStatus enum.
+func (e LabTaskStatus) Valid() bool {
+	switch e {
+	case LabTaskStatusComplete:
+		return true
+	case LabTaskStatusQueued:
+		return true
+	case LabTaskStatusRequested:
+		return true
+	case LabTaskStatusRunning:
+		return true
+	case LabTaskStatusTerminated:
+		return true
+	case LabTaskStatusTerminating:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabValidationAPIVersion.
+const (
+	LabValidationAPIVersionV10 LabValidationAPIVersion = "v1.0"
+)
+
+// Valid indicates whether the value is a known member of the LabValidationAPIVersion enum.
+func (e LabValidationAPIVersion) Valid() bool {
+	switch e {
+	case LabValidationAPIVersionV10:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabValidationKind.
+const (
+	LabValidationKindStatus LabValidationKind = "Status"
+)
+
+// Valid indicates whether the value is a known member of the LabValidationKind enum.
+func (e LabValidationKind) Valid() bool {
+	switch e {
+	case LabValidationKindStatus:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabValidationStatus.
+const (
+	LabValidationStatusFailure  LabValidationStatus = "Failure"
+	LabValidationStatusFailure1 LabValidationStatus = "failure"
+	LabValidationStatusSuccess  LabValidationStatus = "Success"
+)
+
+// Valid indicates whether the value is a known member of the LabValidationStatus enum.
+func (e LabValidationStatus) Valid() bool {
+	switch e {
+	case LabValidationStatusFailure:
+		return true
+	case LabValidationStatusFailure1:
+		return true
+	case LabValidationStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabWorkAction.
+const (
+	LabWorkActionApplyNodeNetworking LabWorkAction = "apply_node_networking"
+	LabWorkActionApplyNodePlatform   LabWorkAction = "apply_node_platform"
+	LabWorkActionApplyNodeStorage    LabWorkAction = "apply_node_storage"
+	LabWorkActionConfigureHardware   LabWorkAction = "configure_hardware"
+	LabWorkActionDeployNode          LabWorkAction = "deploy_node"
+	LabWorkActionDestroyNode         LabWorkAction = "destroy_node"
+	LabWorkActionIdentifyNode        LabWorkAction = "identify_node"
+)
+
+// Valid indicates whether the value is a known member of the LabWorkAction enum.
+func (e LabWorkAction) Valid() bool {
+	switch e {
+	case LabWorkActionApplyNodeNetworking:
+		return true
+	case LabWorkActionApplyNodePlatform:
+		return true
+	case LabWorkActionApplyNodeStorage:
+		return true
+	case LabWorkActionConfigureHardware:
+		return true
+	case LabWorkActionDeployNode:
+		return true
+	case LabWorkActionDestroyNode:
+		return true
+	case LabWorkActionIdentifyNode:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabWorkStatus.
+const (
+	LabWorkStatusFailure LabWorkStatus = "failure"
+	LabWorkStatusRunning LabWorkStatus = "running"
+	LabWorkStatusSuccess LabWorkStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the LabWorkStatus enum.
+func (e LabWorkStatus) Valid() bool {
+	switch e {
+	case LabWorkStatusFailure:
+		return true
+	case LabWorkStatusRunning:
+		return true
+	case LabWorkStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabWorkReportStatus.
+const (
+	LabWorkReportStatusFailure LabWorkReportStatus = "failure"
+	LabWorkReportStatusRunning LabWorkReportStatus = "running"
+	LabWorkReportStatusSuccess LabWorkReportStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the LabWorkReportStatus enum.
+func (e LabWorkReportStatus) Valid() bool {
+	switch e {
+	case LabWorkReportStatusFailure:
+		return true
+	case LabWorkReportStatusRunning:
+		return true
+	case LabWorkReportStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LeaseStatusStatus.
 const (
 	LeaseStatusStatusCancelRequested LeaseStatusStatus = "cancel-requested"
@@ -1068,6 +1569,714 @@ type ImageAdvertisement struct {
 	Release *string `json:"release,omitempty"`
 }
 
+// LabBootAction A boot action on its node.
+//
+// Example: {"action_id":"01M7XNMJT56250FPAV4MB2KXMK","action_name":"announce","action_status":"incomplete","node_name":"cedar-n08","task_id":"ef2fea55-f973-45ee-85f2-3c6f7564c54f"}
+type LabBootAction struct {
+	// ActionID Its id, a ULID.
+	ActionID string `json:"action_id"`
+
+	// ActionName Its name in the design.
+	ActionName string `json:"action_name"`
+
+	// ActionStatus How it went so far.
+	ActionStatus LabBootActionActionStatus `json:"action_status"`
+
+	// NodeName The node.
+	NodeName string `json:"node_name"`
+
+	// TaskID The deploy task of the node.
+	TaskID openapi_types.UUID `json:"task_id"`
+}
+
+// LabBootActionActionStatus How it went so far.
+type LabBootActionActionStatus string
+
+// LabBootDataLinks Where the two archives are.
+//
+// Example: {"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"}
+type LabBootDataLinks struct {
+	// Files The files.
+	Files string `json:"files"`
+
+	// Units The systemd units.
+	Units string `json:"units"`
+}
+
+// LabBuildData Something that was found out about a node.
+//
+// Example: {"collected_date":"2026-11-20T23:46:00.215709Z","data_element":"\u003clist/\u003e","data_format":"text/xml","generator":"lshw","node_name":"cedar-n08","task_id":"7db3ab91-f454-4259-a8ee-aabe20e5b3cf"}
+type LabBuildData struct {
+	// CollectedDate When.
+	CollectedDate time.Time `json:"collected_date"`
+
+	// DataElement The data as text.
+	DataElement string `json:"data_element"`
+
+	// DataFormat Its media type.
+	DataFormat string `json:"data_format"`
+
+	// Generator Which program made it.
+	Generator string `json:"generator"`
+
+	// NodeName The node.
+	NodeName string `json:"node_name"`
+
+	// TaskID The task during which it was collected.
+	TaskID nullable.Nullable[string] `json:"task_id"`
+}
+
+// LabDesign A stored design.
+//
+// Example: {"created":"2026-11-20T23:46:00Z","created_by":"tester","digest":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","id":"01JD3Z7Q8M4T0K9V6X2C5B1N7A","name":"cedarlab","nodes":8,"reference":"slipway:/designs/01JD3Z7Q8M4T0K9V6X2C5B1N7A","size":10217}
+type LabDesign struct {
+	// Created When it was stored.
+	Created time.Time `json:"created"`
+
+	// CreatedBy Who stored it.
+	CreatedBy string `json:"created_by"`
+
+	// Digest SHA-256 of the documents in hex.
+	Digest string `json:"digest"`
+
+	// ID Its id, a ULID.
+	ID string `json:"id"`
+
+	// Name Its name.
+	Name string `json:"name"`
+
+	// Nodes How many nodes it describes.
+	Nodes int32 `json:"nodes"`
+
+	// Reference What to write into `design_ref`.
+	Reference string `json:"reference"`
+
+	// Size How many bytes the documents have.
+	Size int64 `json:"size"`
+}
+
+// LabDesignLink A link to a design.
+//
+// Example: {"href":"http://designs.cedarlab.example/site.yaml","rel":"design","type":"application/x-yaml"}
+type LabDesignLink struct {
+	// Href Where the design is.
+	Href string `json:"href"`
+
+	// Rel Usually `design`; not looked at.
+	Rel *string `json:"rel,omitempty"`
+
+	// Type Usually `application/x-yaml`; not looked at.
+	Type *string `json:"type,omitempty"`
+}
+
+// LabDesigns A page of stored designs.
+//
+// Example: {"designs":[]}
+type LabDesigns struct {
+	// Designs The designs.
+	Designs []LabDesign `json:"designs"`
+}
+
+// LabDocumentRef A document of a design.
+//
+// Example: {"name":"lab-data","schema":"drydock/Network/v1"}
+type LabDocumentRef struct {
+	// Name Its name.
+	Name string `json:"name"`
+
+	// Schema Its kind.
+	Schema string `json:"schema"`
+}
+
+// LabFilterRequest A design and a filter.
+//
+// Example: {"design_ref":"http://designs.cedarlab.example/site.yaml","node_filter":{"filter_set":[{"filter_type":"intersection","node_tags":["gpu"],"rack_names":["rack-a"]}],"filter_set_type":"union"}}
+type LabFilterRequest struct {
+	// DesignRef Where the design is.
+	DesignRef string `json:"design_ref"`
+
+	// NodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
+	// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
+	//
+	//
+	// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+	NodeFilter nullable.Nullable[LabNodeFilter] `json:"node_filter,omitempty"`
+}
+
+// LabFinding A finding about a design. Codes are not unique: a rule is its code and the name before the colon in `message`.
+//
+// Example: {"diagnostic":"Provide a CIDR without host bits: 10.40.8.0/22","documents":[{"name":"lab-data","schema":"drydock/Network/v1"}],"error":true,"kind":"ValidationMessage","level":"Error","message":"CIDR Validity: The provided CIDR 10.40.8.1/22 has host bits set","name":"DD2006","ts":"2026-11-20T23:39:50.260939Z"}
+type LabFinding struct {
+	// Diagnostic What to do about it.
+	Diagnostic string `json:"diagnostic"`
+
+	// Documents The documents it is about.
+	Documents []LabDocumentRef `json:"documents"`
+
+	// Error Whether it is an error.
+	Error bool `json:"error"`
+
+	// Kind Always `ValidationMessage`.
+	Kind LabFindingKind `json:"kind"`
+
+	// Level Its weight.
+	Level LabFindingLevel `json:"level"`
+
+	// Message The name of the rule, a colon, and what was found.
+	Message string `json:"message"`
+
+	// Name The code, such as `DD2003`.
+	Name string `json:"name"`
+
+	// TS When.
+	TS time.Time `json:"ts"`
+}
+
+// LabFindingKind Always `ValidationMessage`.
+type LabFindingKind string
+
+// LabFindingLevel Its weight.
+type LabFindingLevel string
+
+// LabHealth The state of the lab (Drydock's Status document).
+//
+// Example: {"apiVersion":"v1.0","code":200,"details":{"errorCount":0,"messageList":[]},"kind":"Status","message":"","metadata":{},"reason":"HealthCheck","status":"Success"}
+type LabHealth struct {
+	// APIVersion Always `v1.0`.
+	APIVersion LabHealthAPIVersion `json:"apiVersion"`
+
+	// Code The HTTP status.
+	Code int32 `json:"code"`
+
+	// Details What is wrong or only simulated.
+	Details struct {
+		// ErrorCount How many of the messages are errors.
+		ErrorCount int32 `json:"errorCount"`
+
+		// MessageList The messages.
+		MessageList []LabHealthMessage `json:"messageList"`
+	} `json:"details"`
+
+	// Kind Always `Status`.
+	Kind LabHealthKind `json:"kind"`
+
+	// Message The state in words.
+	Message string `json:"message"`
+
+	// Metadata Always empty.
+	Metadata map[string]interface{} `json:"metadata"`
+
+	// Reason Always `HealthCheck`.
+	Reason LabHealthReason `json:"reason"`
+
+	// Status Whether everything works.
+	Status LabHealthStatus `json:"status"`
+}
+
+// LabHealthAPIVersion Always `v1.0`.
+type LabHealthAPIVersion string
+
+// LabHealthKind Always `Status`.
+type LabHealthKind string
+
+// LabHealthReason Always `HealthCheck`.
+type LabHealthReason string
+
+// LabHealthStatus Whether everything works.
+type LabHealthStatus string
+
+// LabHealthMessage One thing that is worth saying about the state of the lab.
+//
+// Example: {"error":false,"kind":"SimpleMessage","message":"The node driver is a simulator."}
+type LabHealthMessage struct {
+	// Error Whether it is an error.
+	Error bool `json:"error"`
+
+	// Kind Always `SimpleMessage`.
+	Kind LabHealthMessageKind `json:"kind"`
+
+	// Message The text.
+	Message string `json:"message"`
+}
+
+// LabHealthMessageKind Always `SimpleMessage`.
+type LabHealthMessageKind string
+
+// LabLink A link.
+//
+// Example: {"href":"https://lab.example.org/api/v1.0/tasks/ef2fea55-f973-45ee-85f2-3c6f7564c54f/builddata","rel":"detail_logs"}
+type LabLink struct {
+	// Href The address.
+	Href string `json:"href"`
+
+	// Rel What it leads to, such as `detail_logs`.
+	Rel string `json:"rel"`
+}
+
+// LabMachine A registered machine.
+//
+// Example: {"address":"10.40.8.108","architecture":"x86_64","cpu_count":8,"hold":false,"hold_reason":"","id":"01JD3Z7Q8M4T0K9V6X2C5B1N7A","last_seen":"2026-11-20T23:46:00Z","macs":["52:54:00:ce:da:08"],"memory":16384,"node":"cedar-n08","registered":"2026-11-20T23:40:00Z","serial":"A1B2C3"}
+type LabMachine struct {
+	// Address The address it booted with.
+	Address string `json:"address"`
+
+	// Architecture Its architecture.
+	Architecture string `json:"architecture"`
+
+	// CPUCount How many processors it has.
+	CPUCount int32 `json:"cpu_count"`
+
+	// Hold Whether it is kept out of automatic work.
+	Hold bool `json:"hold"`
+
+	// HoldReason Why.
+	HoldReason string `json:"hold_reason"`
+
+	// ID Its id, a ULID.
+	ID string `json:"id"`
+
+	// Key The key for its further calls, in the answer to its registration only.
+	Key *string `json:"key,omitempty"`
+
+	// LastSeen When it was last heard of.
+	LastSeen time.Time `json:"last_seen"`
+
+	// Macs Its MAC addresses, with colons and in lower case.
+	Macs []string `json:"macs"`
+
+	// Memory Its memory in MiB.
+	Memory int64 `json:"memory"`
+
+	// Node The node that it is; null while none has its MAC address.
+	Node nullable.Nullable[string] `json:"node"`
+
+	// Registered When it registered first.
+	Registered time.Time `json:"registered"`
+
+	// Serial Its serial number.
+	Serial string `json:"serial"`
+}
+
+// LabMachineChange A change of a machine.
+//
+// Example: {"hold":true,"reason":"lent to the kernel team until Friday"}
+type LabMachineChange struct {
+	// Hold Whether to keep it out of automatic work.
+	Hold bool `json:"hold"`
+
+	// Reason Why.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// LabMachines A page of machines.
+//
+// Example: {"machines":[]}
+type LabMachines struct {
+	// Machines The machines.
+	Machines []LabMachine `json:"machines"`
+}
+
+// LabManifest What a machine needs for its deployment.
+//
+// Example: {"addressing":[],"authorized_keys":[],"boot_data":{"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"},"fqdn":"cedar-n08.data.cedarlab.example","image":"noble","interfaces":[],"kernel":"ga-24.04","kernel_params":"console=ttyS0,115200n8","key":"6761fbff5bf06df176993621fe557ee7a3c9c52539b635f8cb8b29726bb51fcd","node":"cedar-n08","packages":[],"storage":{},"task_id":"ef2fea55-f973-45ee-85f2-3c6f7564c54f"}
+type LabManifest struct {
+	// Addressing Its addresses: network, address or dhcp, cidr, routes, dns.
+	Addressing []map[string]interface{} `json:"addressing"`
+
+	// AuthorizedKeys Keys that may log in.
+	AuthorizedKeys []string `json:"authorized_keys,omitempty"`
+
+	// BootData Where the two archives are.
+	//
+	// Example: {"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"}
+	BootData LabBootDataLinks `json:"boot_data"`
+
+	// Fqdn Its full name.
+	Fqdn *string `json:"fqdn,omitempty"`
+
+	// Image The image to install or run.
+	Image string `json:"image"`
+
+	// Interfaces Its network interfaces: name, link, slaves, networks.
+	Interfaces []map[string]interface{} `json:"interfaces"`
+
+	// Kernel The kernel.
+	Kernel string `json:"kernel"`
+
+	// KernelParams The kernel's parameters as one line.
+	KernelParams string `json:"kernel_params"`
+
+	// Key The key to the boot data, for `X-Bootaction-Key`; null when no boot action is for this node.
+	Key nullable.Nullable[string] `json:"key"`
+
+	// Node The node.
+	Node string `json:"node"`
+
+	// Packages Packages to install.
+	Packages []LabPackage `json:"packages"`
+
+	// Storage Its disks and volume groups.
+	Storage map[string]interface{} `json:"storage"`
+
+	// TaskID The deploy task of the node.
+	TaskID openapi_types.UUID `json:"task_id"`
+}
+
+// LabMessage A message about the course of a task.
+//
+// Example: {"context":"01M7XNMJT56250FPAV4MB2KXMK","context_type":"bootaction","error":false,"extra":{},"message":"disk check passed","ts":"2026-11-20T23:46:02.724124Z"}
+type LabMessage struct {
+	// Context Which thing.
+	Context string `json:"context"`
+
+	// ContextType What kind of thing it is about.
+	ContextType LabMessageContextType `json:"context_type"`
+
+	// Error Whether it is an error.
+	Error bool `json:"error"`
+
+	// Extra Further members of a boot action's detail.
+	Extra map[string]interface{} `json:"extra"`
+
+	// Message The text.
+	Message string `json:"message"`
+
+	// TS When.
+	TS time.Time `json:"ts"`
+}
+
+// LabMessageContextType What kind of thing it is about.
+type LabMessageContextType string
+
+// LabNewMachine A machine that registers.
+//
+// Example: {"address":"10.40.8.108","architecture":"x86_64","cpu_count":8,"macs":["52:54:00:ce:da:08"],"memory":16384,"serial":"A1B2C3"}
+type LabNewMachine struct {
+	// Address The address it booted with.
+	Address *string `json:"address,omitempty"`
+
+	// Architecture Its architecture, such as `x86_64`.
+	Architecture *string `json:"architecture,omitempty"`
+
+	// CPUCount How many processors it has.
+	CPUCount *int32 `json:"cpu_count,omitempty"`
+
+	// Macs The MAC addresses of its interfaces.
+	Macs []string `json:"macs"`
+
+	// Memory Its memory in MiB.
+	Memory *int64 `json:"memory,omitempty"`
+
+	// Serial Its serial number.
+	Serial *string `json:"serial,omitempty"`
+}
+
+// LabNewTask A task to create.
+//
+// Example: {"action":"deploy_nodes","design_ref":"http://designs.cedarlab.example/site.yaml","node_filter":{"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}}
+type LabNewTask struct {
+	// Action `validate_design verify_site prepare_site verify_nodes prepare_nodes deploy_nodes destroy_nodes relabel_nodes`, those on nodes also in the singular.
+	Action string `json:"action"`
+
+	// DesignRef Where the design is: `http`, `https`, `deckhand+http`, `deckhand+https` (hosts on the server's list), `file` under its folder, or `slipway:/designs/<id or name>`.
+	DesignRef string `json:"design_ref"`
+
+	// NodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
+	// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
+	//
+	//
+	// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+	NodeFilter nullable.Nullable[LabNodeFilter] `json:"node_filter,omitempty"`
+}
+
+// LabNode A node as the provisioner knows it (Drydock's eight members).
+//
+// Example: {"boot_ip":"10.40.8.108","boot_mac":"52:54:00:ce:da:08","cpu_count":8,"hostname":"cedar-n08","memory":16384,"power_address":"10.40.0.108","power_state":"on","status_name":"Ready"}
+type LabNode struct {
+	// BootIP The address it boots with.
+	BootIP nullable.Nullable[string] `json:"boot_ip"`
+
+	// BootMac The MAC address it boots from.
+	BootMac nullable.Nullable[string] `json:"boot_mac"`
+
+	// CPUCount How many processors it has.
+	CPUCount nullable.Nullable[int32] `json:"cpu_count"`
+
+	// Hostname Its name.
+	Hostname string `json:"hostname"`
+
+	// Memory Its memory in MiB.
+	Memory nullable.Nullable[int64] `json:"memory"`
+
+	// PowerAddress The address of its out-of-band controller.
+	PowerAddress nullable.Nullable[string] `json:"power_address"`
+
+	// PowerState Whether it is switched on.
+	PowerState LabNodePowerState `json:"power_state"`
+
+	// StatusName Its state, in MAAS's words.
+	StatusName LabNodeStatusName `json:"status_name"`
+}
+
+// LabNodePowerState Whether it is switched on.
+type LabNodePowerState string
+
+// LabNodeStatusName Its state, in MAAS's words.
+type LabNodeStatusName string
+
+// LabNodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
+// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
+//
+// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+type LabNodeFilter map[string]interface{}
+
+// LabPackage A package.
+//
+// Example: {"name":"iperf3","version":"3.16-1build2"}
+type LabPackage struct {
+	// Name Its name.
+	Name string `json:"name"`
+
+	// Version Its version; null means any.
+	Version nullable.Nullable[string] `json:"version"`
+}
+
+// LabResult How a task went (Drydock's Status document).
+//
+// Example: {"apiVersion":"v1.0","details":{"errorCount":0,"messageList":[]},"failures":[],"kind":"Status","links":[],"message":null,"metadata":{},"reason":null,"status":"success","successes":["cedar-n08"]}
+type LabResult struct {
+	// APIVersion Always `v1.0`.
+	APIVersion LabResultAPIVersion `json:"apiVersion"`
+
+	// Details The messages of a task.
+	//
+	// Example: {"errorCount":0,"messageList":[]}
+	Details LabResultDetails `json:"details"`
+
+	// Failures The nodes that did not.
+	Failures []string `json:"failures"`
+
+	// Kind Always `Status`.
+	Kind LabResultKind `json:"kind"`
+
+	// Links Where to read more.
+	Links []LabLink `json:"links"`
+
+	// Message The result in words.
+	Message nullable.Nullable[string] `json:"message"`
+
+	// Metadata Always empty.
+	Metadata map[string]interface{} `json:"metadata"`
+
+	// Reason Why.
+	Reason nullable.Nullable[string] `json:"reason"`
+
+	// Status How a task went.
+	//
+	// Example: success
+	Status LabResultStatus `json:"status"`
+
+	// Successes The nodes that finished every step.
+	Successes []string `json:"successes"`
+
+	// TaskID The task, inside `subtask_errors` only.
+	TaskID *openapi_types.UUID `json:"task_id,omitempty"`
+}
+
+// LabResultAPIVersion Always `v1.0`.
+type LabResultAPIVersion string
+
+// LabResultKind Always `Status`.
+type LabResultKind string
+
+// LabResultDetails The messages of a task.
+//
+// Example: {"errorCount":0,"messageList":[]}
+type LabResultDetails struct {
+	// ErrorCount How many of the messages are errors.
+	ErrorCount int32 `json:"errorCount"`
+
+	// MessageList The messages in the order in which they came.
+	MessageList []LabMessage `json:"messageList"`
+}
+
+// LabResultStatus How a task went.
+//
+// Example: success
+type LabResultStatus string
+
+// LabSignal A report of a boot action.
+//
+// Example: {"details":[{"error":false,"message":"all done"}],"status":"Success"}
+type LabSignal struct {
+	// Details Messages.
+	Details []LabSignalDetail `json:"details,omitempty"`
+
+	// Status How it ended; absent while it runs.
+	Status *LabSignalStatus `json:"status,omitempty"`
+}
+
+// LabSignalStatus How it ended; absent while it runs.
+type LabSignalStatus string
+
+// LabSignalDetail A message of a boot action. Further members are kept as `extra`; `context`, `context_type` and `ts` are reserved and ignored.
+//
+// Example: {"error":false,"message":"disk check passed"}
+type LabSignalDetail struct {
+	// Error Whether it is an error.
+	Error bool `json:"error"`
+
+	// Message The text.
+	Message              string                 `json:"message"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// LabTask A task (Drydock's document).
+//
+// Example: {"action":"deploy_nodes","apiVersion":"v1","created":"2026-11-20T23:46:00.556668Z","created_by":"tester","design_ref":"http://designs.cedarlab.example/site.yaml","kind":"Task","node_filter":{"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"},"parent_task_id":null,"result":{"apiVersion":"v1.0","details":{"errorCount":0,"messageList":[]},"failures":[],"kind":"Status","links":[],"message":null,"metadata":{},"reason":null,"status":"incomplete","successes":[]},"retry":0,"status":"queued","subtask_id_list":[],"task_id":"a91631a2-accf-4347-9d47-50447325a558","terminate":false,"terminated":null,"terminated_by":null,"updated":"2026-11-20T23:46:00.559349Z"}
+type LabTask struct {
+	// Action What it does, as it was asked for.
+	Action string `json:"action"`
+
+	// APIVersion Always `v1`.
+	APIVersion LabTaskAPIVersion `json:"apiVersion"`
+
+	// BuildData The build data that it collected, when asked for.
+	BuildData []LabBuildData `json:"build_data,omitempty"`
+
+	// Created When it was created.
+	Created time.Time `json:"created"`
+
+	// CreatedBy Who asked for it; null for subtasks.
+	CreatedBy nullable.Nullable[string] `json:"created_by"`
+
+	// DesignRef Where the design came from, as it was asked for.
+	DesignRef string `json:"design_ref"`
+
+	// Kind Always `Task`.
+	Kind LabTaskKind `json:"kind"`
+
+	// NodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
+	// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
+	//
+	//
+	// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+	NodeFilter nullable.Nullable[LabNodeFilter] `json:"node_filter"`
+
+	// ParentTaskID The task that started it; null at the top.
+	ParentTaskID nullable.Nullable[openapi_types.UUID] `json:"parent_task_id"`
+
+	// Result How a task went (Drydock's Status document).
+	//
+	// Example: {"apiVersion":"v1.0","details":{"errorCount":0,"messageList":[]},"failures":[],"kind":"Status","links":[],"message":null,"metadata":{},"reason":null,"status":"success","successes":["cedar-n08"]}
+	Result LabResult `json:"result"`
+
+	// Retry How often it was tried again.
+	Retry int32 `json:"retry"`
+
+	// Status Where a task is in its life. `complete` and `terminated` are final.
+	//
+	// Example: running
+	Status LabTaskStatus `json:"status"`
+
+	// SubtaskErrors The results of all its subtasks that have errors, by their ids, when asked for.
+	SubtaskErrors map[string]LabResult `json:"subtask_errors,omitempty"`
+
+	// SubtaskIDList Its direct subtasks in the order of their creation.
+	SubtaskIDList []openapi_types.UUID `json:"subtask_id_list"`
+
+	// TaskID The task.
+	TaskID openapi_types.UUID `json:"task_id"`
+
+	// Terminate Whether its cancellation was asked for.
+	Terminate bool `json:"terminate"`
+
+	// Terminated When its cancellation was asked for.
+	Terminated nullable.Nullable[time.Time] `json:"terminated"`
+
+	// TerminatedBy Who asked for its cancellation.
+	TerminatedBy nullable.Nullable[string] `json:"terminated_by"`
+
+	// Updated When it last changed.
+	Updated nullable.Nullable[time.Time] `json:"updated"`
+}
+
+// LabTaskAPIVersion Always `v1`.
+type LabTaskAPIVersion string
+
+// LabTaskKind Always `Task`.
+type LabTaskKind string
+
+// LabTaskLayers A task and its subtasks by id, and `subtask_errors` when asked for.
+//
+// Example: {"init_task_id":"a91631a2-accf-4347-9d47-50447325a558"}
+type LabTaskLayers struct {
+	// InitTaskID The task that was asked for.
+	InitTaskID           openapi_types.UUID     `json:"init_task_id"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// LabTaskStatus Where a task is in its life. `complete` and `terminated` are final.
+//
+// Example: running
+type LabTaskStatus string
+
+// LabValidation The outcome of a validation (Drydock's Status document).
+//
+// Example: {"apiVersion":"v1.0","code":200,"details":{"errorCount":0,"messageList":[]},"kind":"Status","message":"Site design passed validation","metadata":{},"reason":null,"status":"Success"}
+type LabValidation struct {
+	// APIVersion Always `v1.0`.
+	APIVersion LabValidationAPIVersion `json:"apiVersion"`
+
+	// Code The HTTP status.
+	Code int32 `json:"code"`
+
+	// Details The findings of a validation.
+	//
+	// Example: {"errorCount":0,"messageList":[]}
+	Details LabValidationDetails `json:"details"`
+
+	// Kind Always `Status`.
+	Kind LabValidationKind `json:"kind"`
+
+	// Message The outcome in words; null when the rules could not run.
+	Message nullable.Nullable[string] `json:"message"`
+
+	// Metadata Always empty.
+	Metadata map[string]interface{} `json:"metadata"`
+
+	// Reason Where to look.
+	Reason nullable.Nullable[string] `json:"reason"`
+
+	// Status The outcome; compare it without case.
+	Status LabValidationStatus `json:"status"`
+}
+
+// LabValidationAPIVersion Always `v1.0`.
+type LabValidationAPIVersion string
+
+// LabValidationKind Always `Status`.
+type LabValidationKind string
+
+// LabValidationStatus The outcome; compare it without case.
+type LabValidationStatus string
+
+// LabValidationDetails The findings of a validation.
+//
+// Example: {"errorCount":0,"messageList":[]}
+type LabValidationDetails struct {
+	// ErrorCount How many of the messages are errors.
+	ErrorCount int32 `json:"errorCount"`
+
+	// MessageList The findings in the order of the rules.
+	MessageList []LabValidationDetails_MessageList_Item `json:"messageList"`
+}
+
+// LabValidationDetails_MessageList_Item defines model for LabValidationDetails.messageList.Item.
+type LabValidationDetails_MessageList_Item struct {
+	union json.RawMessage
+}
+
 // LabVersion One version of the lab API (Drydock).
 //
 // Example: {"path":"/api/v1.0","status":"stable"}
@@ -1078,6 +2287,55 @@ type LabVersion struct {
 	// Status `stable`.
 	Status string `json:"status"`
 }
+
+// LabWork A piece of work for a machine.
+//
+// Example: {"action":"deploy_node","deadline":"2026-11-21T00:31:00Z","manifest":"https://lab.example.org/v1/nodes/cedar-n08/manifest","node":"cedar-n08","status":"running","task_id":"ef2fea55-f973-45ee-85f2-3c6f7564c54f"}
+type LabWork struct {
+	// Action What to do. `configure_hardware` asks for build data, `deploy_node` for the manifest's deployment.
+	Action LabWorkAction `json:"action"`
+
+	// Deadline When it must have ended.
+	Deadline time.Time `json:"deadline"`
+
+	// Manifest Where the deploy manifest is, for `deploy_node`.
+	Manifest *string `json:"manifest,omitempty"`
+
+	// Node The node that the machine is.
+	Node string `json:"node"`
+
+	// Status How it goes.
+	Status LabWorkStatus `json:"status"`
+
+	// TaskID The task of the node.
+	TaskID openapi_types.UUID `json:"task_id"`
+}
+
+// LabWorkAction What to do. `configure_hardware` asks for build data, `deploy_node` for the manifest's deployment.
+type LabWorkAction string
+
+// LabWorkStatus How it goes.
+type LabWorkStatus string
+
+// LabWorkReport How a piece of work goes.
+//
+// Example: {"message":"deployed","status":"success"}
+type LabWorkReport struct {
+	// Error Whether the message is an error.
+	Error *bool `json:"error,omitempty"`
+
+	// Message What to write to the task.
+	Message *string `json:"message,omitempty"`
+
+	// Retry Whether trying again may help after a failure.
+	Retry *bool `json:"retry,omitempty"`
+
+	// Status How it goes; the last two end it.
+	Status LabWorkReportStatus `json:"status"`
+}
+
+// LabWorkReportStatus How it goes; the last two end it.
+type LabWorkReportStatus string
 
 // Lease The right of one agent to run a test opportunity.
 //
@@ -2214,6 +3472,15 @@ type GoldMasterID = string
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
+// LabHostname defines model for LabHostname.
+type LabHostname = string
+
+// LabMachineID defines model for LabMachineID.
+type LabMachineID = string
+
+// LabTaskID defines model for LabTaskID.
+type LabTaskID = string
+
 // LastEventID defines model for LastEventID.
 type LastEventID = string
 
@@ -2407,6 +3674,24 @@ type DeleteCloudParams struct {
 	Cascade *bool `form:"cascade,omitempty" json:"cascade,omitempty"`
 }
 
+// ListDesignsParams defines parameters for ListDesigns.
+type ListDesignsParams struct {
+	// Name Only designs of this name.
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// CreateDesignParams defines parameters for CreateDesign.
+type CreateDesignParams struct {
+	// Name A name for the design and its later versions.
+	Name string `form:"name" json:"name"`
+}
+
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
 	// After Continue after the item that this cursor names, as an earlier page gave it.
@@ -2447,6 +3732,39 @@ type GetTestcasesParams struct {
 
 	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
+}
+
+// ListMachinesParams defines parameters for ListMachines.
+type ListMachinesParams struct {
+	// Node Only the machine that is this node.
+	Node *string `form:"node,omitempty" json:"node,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// PollMachineWorkParams defines parameters for PollMachineWork.
+type PollMachineWorkParams struct {
+	// Wait How many seconds to wait for work.
+	Wait *int32 `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// ListNodeBuildDataParams defines parameters for ListNodeBuildData.
+type ListNodeBuildDataParams struct {
+	// Latest Only the newest of each generator, sorted by generator: `true` in any case. Everything else means all.
+	Latest *string `form:"latest,omitempty" json:"latest,omitempty"`
+}
+
+// CreateNodeBuildDataParams defines parameters for CreateNodeBuildData.
+type CreateNodeBuildDataParams struct {
+	// Generator Which program made the data.
+	Generator string `form:"generator" json:"generator"`
+
+	// TaskID The task during which it was collected.
+	TaskID *openapi_types.UUID `form:"task_id,omitempty" json:"task_id,omitempty"`
 }
 
 // PostResultParams defines parameters for PostResult.
@@ -2783,6 +4101,44 @@ type AdvertiseSnapToAllParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// PurgeTasksParams defines parameters for PurgeTasks.
+type PurgeTasksParams struct {
+	// Days The age in days. Absent, empty or unreadable (Drydock's client sends `None`) means 90; a negative number is refused.
+	Days *string `form:"days,omitempty" json:"days,omitempty"`
+}
+
+// ListTasksParams defines parameters for ListTasks.
+type ListTasksParams struct {
+	// Limit How many tasks a page has at the most. Without it, all tasks come at once.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+
+	// Status Only tasks with this status.
+	Status *LabTaskStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Top Only tasks that were asked for, without their subtasks.
+	Top *bool `form:"top,omitempty" json:"top,omitempty"`
+}
+
+// GetTaskParams defines parameters for GetTask.
+type GetTaskParams struct {
+	// Builddata Whether to add the build data that exactly this task collected: `true t yes y 1 on` in any case, or empty.
+	Builddata *string `form:"builddata,omitempty" json:"builddata,omitempty"`
+
+	// Subtaskerrors Whether to add the results of all subtasks that have errors, by their ids. The same words as `builddata`.
+	Subtaskerrors *string `form:"subtaskerrors,omitempty" json:"subtaskerrors,omitempty"`
+
+	// Layers How many layers of subtasks to show. 1 is the task alone, 2 adds its children, -1 is everything; 0 or no number means a plain task.
+	Layers *string `form:"layers,omitempty" json:"layers,omitempty"`
+}
+
+// GetTask200JSONResponseBody defines parameters for GetTask.
+type GetTask200JSONResponseBody struct {
+	union json.RawMessage
+}
+
 // UpdateTestStatusParams defines parameters for UpdateTestStatus.
 type UpdateTestStatusParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
@@ -2850,6 +4206,9 @@ type SendHeartbeatJSONRequestBody = Heartbeat
 // PickOpportunityJSONRequestBody defines body for PickOpportunity for application/json ContentType.
 type PickOpportunityJSONRequestBody = OpportunityPick
 
+// SignalBootActionJSONRequestBody defines body for SignalBootAction for application/json ContentType.
+type SignalBootActionJSONRequestBody = LabSignal
+
 // CreateCloudJSONRequestBody defines body for CreateCloud for application/json ContentType.
 type CreateCloudJSONRequestBody = NewCloud
 
@@ -2858,6 +4217,18 @@ type UpdateCloudJSONRequestBody = CloudPatch
 
 // ReplaceCloudJSONRequestBody defines body for ReplaceCloud for application/json ContentType.
 type ReplaceCloudJSONRequestBody = NewCloud
+
+// RegisterMachineJSONRequestBody defines body for RegisterMachine for application/json ContentType.
+type RegisterMachineJSONRequestBody = LabNewMachine
+
+// UpdateMachineJSONRequestBody defines body for UpdateMachine for application/json ContentType.
+type UpdateMachineJSONRequestBody = LabMachineChange
+
+// ReportMachineWorkJSONRequestBody defines body for ReportMachineWork for application/json ContentType.
+type ReportMachineWorkJSONRequestBody = LabWorkReport
+
+// FilterNodesJSONRequestBody defines body for FilterNodes for application/json ContentType.
+type FilterNodesJSONRequestBody = LabFilterRequest
 
 // PostResultJSONRequestBody defines body for PostResult for application/json ContentType.
 type PostResultJSONRequestBody = ParsedResults
@@ -2916,6 +4287,9 @@ type CreateRunJSONRequestBody = NewRun
 // AdvertiseSnapToAllJSONRequestBody defines body for AdvertiseSnapToAll for application/json ContentType.
 type AdvertiseSnapToAllJSONRequestBody = SnapRevision
 
+// CreateTaskJSONRequestBody defines body for CreateTask for application/json ContentType.
+type CreateTaskJSONRequestBody = LabNewTask
+
 // UpdateTestStatusJSONRequestBody defines body for UpdateTestStatus for application/json ContentType.
 type UpdateTestStatusJSONRequestBody = NewStatus
 
@@ -2934,11 +4308,283 @@ type UpdateRunStatusFormdataRequestBody = NewStatus
 // UpdateRunStatusMultipartRequestBody defines body for UpdateRunStatus for multipart/form-data ContentType.
 type UpdateRunStatusMultipartRequestBody = NewStatus
 
+// ValidateDesignJSONRequestBody defines body for ValidateDesign for application/json ContentType.
+type ValidateDesignJSONRequestBody = LabDesignLink
+
 // CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
 type CreateWebhookJSONRequestBody = NewWebhook
 
 // UpdateWebhookJSONRequestBody defines body for UpdateWebhook for application/json ContentType.
 type UpdateWebhookJSONRequestBody = WebhookPatch
+
+// Getter for additional properties for LabSignalDetail. Returns the specified
+// element and whether it was found
+func (a LabSignalDetail) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for LabSignalDetail
+func (a *LabSignalDetail) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for LabSignalDetail to handle AdditionalProperties
+func (a *LabSignalDetail) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["error"]; found {
+		err = json.Unmarshal(raw, &a.Error)
+		if err != nil {
+			return fmt.Errorf("error reading 'error': %w", err)
+		}
+		delete(object, "error")
+	}
+
+	if raw, found := object["message"]; found {
+		err = json.Unmarshal(raw, &a.Message)
+		if err != nil {
+			return fmt.Errorf("error reading 'message': %w", err)
+		}
+		delete(object, "message")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for LabSignalDetail to handle AdditionalProperties
+func (a LabSignalDetail) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["error"], err = json.Marshal(a.Error)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'error': %w", err)
+	}
+
+	object["message"], err = json.Marshal(a.Message)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'message': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for LabTaskLayers. Returns the specified
+// element and whether it was found
+func (a LabTaskLayers) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for LabTaskLayers
+func (a *LabTaskLayers) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for LabTaskLayers to handle AdditionalProperties
+func (a *LabTaskLayers) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["init_task_id"]; found {
+		err = json.Unmarshal(raw, &a.InitTaskID)
+		if err != nil {
+			return fmt.Errorf("error reading 'init_task_id': %w", err)
+		}
+		delete(object, "init_task_id")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for LabTaskLayers to handle AdditionalProperties
+func (a LabTaskLayers) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["init_task_id"], err = json.Marshal(a.InitTaskID)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'init_task_id': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// AsLabFinding returns the union data inside the LabValidationDetails_MessageList_Item as a LabFinding
+func (t LabValidationDetails_MessageList_Item) AsLabFinding() (LabFinding, error) {
+	var body LabFinding
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLabFinding overwrites any union data inside the LabValidationDetails_MessageList_Item as the provided LabFinding
+func (t *LabValidationDetails_MessageList_Item) FromLabFinding(v LabFinding) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeLabFinding performs a merge with any union data inside the LabValidationDetails_MessageList_Item, using the provided LabFinding
+func (t *LabValidationDetails_MessageList_Item) MergeLabFinding(v LabFinding) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsLabMessage returns the union data inside the LabValidationDetails_MessageList_Item as a LabMessage
+func (t LabValidationDetails_MessageList_Item) AsLabMessage() (LabMessage, error) {
+	var body LabMessage
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLabMessage overwrites any union data inside the LabValidationDetails_MessageList_Item as the provided LabMessage
+func (t *LabValidationDetails_MessageList_Item) FromLabMessage(v LabMessage) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeLabMessage performs a merge with any union data inside the LabValidationDetails_MessageList_Item, using the provided LabMessage
+func (t *LabValidationDetails_MessageList_Item) MergeLabMessage(v LabMessage) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t LabValidationDetails_MessageList_Item) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *LabValidationDetails_MessageList_Item) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsLabTask returns the union data inside the GetTask200JSONResponseBody as a LabTask
+func (t GetTask200JSONResponseBody) AsLabTask() (LabTask, error) {
+	var body LabTask
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLabTask overwrites any union data inside the GetTask200JSONResponseBody as the provided LabTask
+func (t *GetTask200JSONResponseBody) FromLabTask(v LabTask) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeLabTask performs a merge with any union data inside the GetTask200JSONResponseBody, using the provided LabTask
+func (t *GetTask200JSONResponseBody) MergeLabTask(v LabTask) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsLabTaskLayers returns the union data inside the GetTask200JSONResponseBody as a LabTaskLayers
+func (t GetTask200JSONResponseBody) AsLabTaskLayers() (LabTaskLayers, error) {
+	var body LabTaskLayers
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLabTaskLayers overwrites any union data inside the GetTask200JSONResponseBody as the provided LabTaskLayers
+func (t *GetTask200JSONResponseBody) FromLabTaskLayers(v LabTaskLayers) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeLabTaskLayers performs a merge with any union data inside the GetTask200JSONResponseBody, using the provided LabTaskLayers
+func (t *GetTask200JSONResponseBody) MergeLabTaskLayers(v LabTaskLayers) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t GetTask200JSONResponseBody) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *GetTask200JSONResponseBody) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -2984,6 +4630,15 @@ type ServerInterface interface {
 	// PickOpportunity Ask for work
 	// (POST /v1/agents/{agent_id}/pick)
 	PickOpportunity(ctx echo.Context, agentID AgentID, params PickOpportunityParams) error
+	// SignalBootAction Report on a boot action
+	// (POST /v1/bootaction/{action_id})
+	SignalBootAction(ctx echo.Context, actionID string) error
+	// GetBootFiles Get the files of a node's boot actions
+	// (GET /v1/bootdata/{hostname}/files)
+	GetBootFiles(ctx echo.Context, hostname LabHostname) error
+	// GetBootUnits Get the systemd units of a node's boot actions
+	// (GET /v1/bootdata/{hostname}/units)
+	GetBootUnits(ctx echo.Context, hostname LabHostname) error
 	// ListClouds List clouds
 	// (GET /v1/clouds)
 	ListClouds(ctx echo.Context, params ListCloudsParams) error
@@ -3002,6 +4657,21 @@ type ServerInterface interface {
 	// ReplaceCloud Replace a cloud
 	// (PUT /v1/clouds/{cloud_id})
 	ReplaceCloud(ctx echo.Context, cloudID int64) error
+	// ListDesigns List stored designs
+	// (GET /v1/designs)
+	ListDesigns(ctx echo.Context, params ListDesignsParams) error
+	// CreateDesign Store a design
+	// (POST /v1/designs)
+	CreateDesign(ctx echo.Context, params CreateDesignParams) error
+	// DeleteDesign Delete a stored design
+	// (DELETE /v1/designs/{design})
+	DeleteDesign(ctx echo.Context, design string) error
+	// GetDesign Show a stored design
+	// (GET /v1/designs/{design})
+	GetDesign(ctx echo.Context, design string) error
+	// GetDesignDocuments Get the documents of a stored design
+	// (GET /v1/designs/{design}/documents)
+	GetDesignDocuments(ctx echo.Context, design string) error
 	// ListEvents Read the event log
 	// (GET /v1/events)
 	ListEvents(ctx echo.Context, params ListEventsParams) error
@@ -3018,6 +4688,48 @@ type ServerInterface interface {
 	//
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	GetTestcases(ctx echo.Context, params GetTestcasesParams) error
+	// GetLabHealth Say whether the lab works
+	// (GET /v1/health)
+	GetLabHealth(ctx echo.Context) error
+	// GetExtendedHealth Say what in the lab does not work
+	// (GET /v1/health/extended)
+	GetExtendedHealth(ctx echo.Context) error
+	// ListMachines List registered machines
+	// (GET /v1/machines)
+	ListMachines(ctx echo.Context, params ListMachinesParams) error
+	// RegisterMachine Register a machine
+	// (POST /v1/machines)
+	RegisterMachine(ctx echo.Context) error
+	// DeleteMachine Forget a machine
+	// (DELETE /v1/machines/{machine_id})
+	DeleteMachine(ctx echo.Context, machineID LabMachineID) error
+	// GetMachine Show a machine
+	// (GET /v1/machines/{machine_id})
+	GetMachine(ctx echo.Context, machineID LabMachineID) error
+	// UpdateMachine Hold or release a machine
+	// (PATCH /v1/machines/{machine_id})
+	UpdateMachine(ctx echo.Context, machineID LabMachineID) error
+	// PollMachineWork Ask for work
+	// (GET /v1/machines/{machine_id}/work)
+	PollMachineWork(ctx echo.Context, machineID LabMachineID, params PollMachineWorkParams) error
+	// ReportMachineWork Report on a piece of work
+	// (POST /v1/machines/{machine_id}/work/{task_id})
+	ReportMachineWork(ctx echo.Context, machineID LabMachineID, taskID LabTaskID) error
+	// FilterNodes List the nodes that a filter selects
+	// (POST /v1/nodefilter)
+	FilterNodes(ctx echo.Context) error
+	// ListNodes List the nodes that the provisioner knows
+	// (GET /v1/nodes)
+	ListNodes(ctx echo.Context) error
+	// ListNodeBuildData List the build data of a node
+	// (GET /v1/nodes/{hostname}/builddata)
+	ListNodeBuildData(ctx echo.Context, hostname LabHostname, params ListNodeBuildDataParams) error
+	// CreateNodeBuildData Post build data of a node
+	// (POST /v1/nodes/{hostname}/builddata)
+	CreateNodeBuildData(ctx echo.Context, hostname LabHostname, params CreateNodeBuildDataParams) error
+	// GetNodeManifest Get the deploy manifest of a node
+	// (GET /v1/nodes/{hostname}/manifest)
+	GetNodeManifest(ctx echo.Context, hostname LabHostname) error
 	// GetOrganisation Gone with SPI's organisations
 	// (GET /v1/orgs/{rest})
 	//
@@ -3172,12 +4884,33 @@ type ServerInterface interface {
 	// AdvertiseSnapToAll Advertise a snap revision to every product
 	// (POST /v1/snaps)
 	AdvertiseSnapToAll(ctx echo.Context, params AdvertiseSnapToAllParams) error
+	// PurgeTasks Delete old tasks
+	// (DELETE /v1/tasks)
+	PurgeTasks(ctx echo.Context, params PurgeTasksParams) error
+	// ListTasks List tasks
+	// (GET /v1/tasks)
+	ListTasks(ctx echo.Context, params ListTasksParams) error
+	// CreateTask Create a task
+	// (POST /v1/tasks)
+	CreateTask(ctx echo.Context) error
+	// CancelTask Cancel a task
+	// (DELETE /v1/tasks/{task_id})
+	CancelTask(ctx echo.Context, taskID LabTaskID) error
+	// GetTask Show a task
+	// (GET /v1/tasks/{task_id})
+	GetTask(ctx echo.Context, taskID LabTaskID, params GetTaskParams) error
+	// ListTaskBuildData List the build data that a task collected
+	// (GET /v1/tasks/{task_id}/builddata)
+	ListTaskBuildData(ctx echo.Context, taskID LabTaskID) error
 	// UpdateTestStatus Post a status message
 	// (POST /v1/update-test-status)
 	UpdateTestStatus(ctx echo.Context, params UpdateTestStatusParams) error
 	// UpdateRunStatus Post a status message of the run in the path
 	// (POST /v1/update-test-status/{test_id})
 	UpdateRunStatus(ctx echo.Context, testID string, params UpdateRunStatusParams) error
+	// ValidateDesign Validate a site design
+	// (POST /v1/validatedesign)
+	ValidateDesign(ctx echo.Context) error
 	// ListWebhooks List webhooks
 	// (GET /v1/webhooks)
 	ListWebhooks(ctx echo.Context, params ListWebhooksParams) error
@@ -3453,6 +5186,54 @@ func (w *ServerInterfaceWrapper) PickOpportunity(ctx echo.Context) error {
 	return err
 }
 
+// SignalBootAction converts echo context to params.
+func (w *ServerInterfaceWrapper) SignalBootAction(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "action_id" -------------
+	var actionID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "action_id", ctx.Param("action_id"), &actionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter action_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SignalBootAction(ctx, actionID)
+	return err
+}
+
+// GetBootFiles converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBootFiles(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBootFiles(ctx, hostname)
+	return err
+}
+
+// GetBootUnits converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBootUnits(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBootUnits(ctx, hostname)
+	return err
+}
+
 // ListClouds converts echo context to params.
 func (w *ServerInterfaceWrapper) ListClouds(ctx echo.Context) error {
 	var err error
@@ -3571,6 +5352,104 @@ func (w *ServerInterfaceWrapper) ReplaceCloud(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ReplaceCloud(ctx, cloudID)
+	return err
+}
+
+// ListDesigns converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDesigns(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDesignsParams
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDesigns(ctx, params)
+	return err
+}
+
+// CreateDesign converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateDesign(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateDesignParams
+	// ------------- Required query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateDesign(ctx, params)
+	return err
+}
+
+// DeleteDesign converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteDesign(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "design" -------------
+	var design string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "design", ctx.Param("design"), &design, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter design: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteDesign(ctx, design)
+	return err
+}
+
+// GetDesign converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDesign(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "design" -------------
+	var design string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "design", ctx.Param("design"), &design, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter design: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDesign(ctx, design)
+	return err
+}
+
+// GetDesignDocuments converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDesignDocuments(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "design" -------------
+	var design string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "design", ctx.Param("design"), &design, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter design: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDesignDocuments(ctx, design)
 	return err
 }
 
@@ -3700,6 +5579,253 @@ func (w *ServerInterfaceWrapper) GetTestcases(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetTestcases(ctx, params)
+	return err
+}
+
+// GetLabHealth converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLabHealth(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLabHealth(ctx)
+	return err
+}
+
+// GetExtendedHealth converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExtendedHealth(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExtendedHealth(ctx)
+	return err
+}
+
+// ListMachines converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMachines(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMachinesParams
+	// ------------- Optional query parameter "node" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "node", ctx.QueryParams(), &params.Node, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter node: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMachines(ctx, params)
+	return err
+}
+
+// RegisterMachine converts echo context to params.
+func (w *ServerInterfaceWrapper) RegisterMachine(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RegisterMachine(ctx)
+	return err
+}
+
+// DeleteMachine converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteMachine(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "machine_id" -------------
+	var machineID LabMachineID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "machine_id", ctx.Param("machine_id"), &machineID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter machine_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteMachine(ctx, machineID)
+	return err
+}
+
+// GetMachine converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMachine(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "machine_id" -------------
+	var machineID LabMachineID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "machine_id", ctx.Param("machine_id"), &machineID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter machine_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMachine(ctx, machineID)
+	return err
+}
+
+// UpdateMachine converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateMachine(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "machine_id" -------------
+	var machineID LabMachineID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "machine_id", ctx.Param("machine_id"), &machineID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter machine_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateMachine(ctx, machineID)
+	return err
+}
+
+// PollMachineWork converts echo context to params.
+func (w *ServerInterfaceWrapper) PollMachineWork(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "machine_id" -------------
+	var machineID LabMachineID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "machine_id", ctx.Param("machine_id"), &machineID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter machine_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PollMachineWorkParams
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", ctx.QueryParams(), &params.Wait, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter wait: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PollMachineWork(ctx, machineID, params)
+	return err
+}
+
+// ReportMachineWork converts echo context to params.
+func (w *ServerInterfaceWrapper) ReportMachineWork(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "machine_id" -------------
+	var machineID LabMachineID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "machine_id", ctx.Param("machine_id"), &machineID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter machine_id: %s", err))
+	}
+
+	// ------------- Path parameter "task_id" -------------
+	var taskID LabTaskID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "task_id", ctx.Param("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter task_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReportMachineWork(ctx, machineID, taskID)
+	return err
+}
+
+// FilterNodes converts echo context to params.
+func (w *ServerInterfaceWrapper) FilterNodes(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FilterNodes(ctx)
+	return err
+}
+
+// ListNodes converts echo context to params.
+func (w *ServerInterfaceWrapper) ListNodes(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListNodes(ctx)
+	return err
+}
+
+// ListNodeBuildData converts echo context to params.
+func (w *ServerInterfaceWrapper) ListNodeBuildData(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNodeBuildDataParams
+	// ------------- Optional query parameter "latest" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "latest", ctx.QueryParams(), &params.Latest, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter latest: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListNodeBuildData(ctx, hostname, params)
+	return err
+}
+
+// CreateNodeBuildData converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateNodeBuildData(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateNodeBuildDataParams
+	// ------------- Required query parameter "generator" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "generator", ctx.QueryParams(), &params.Generator, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter generator: %s", err))
+	}
+
+	// ------------- Optional query parameter "task_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "task_id", ctx.QueryParams(), &params.TaskID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter task_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateNodeBuildData(ctx, hostname, params)
+	return err
+}
+
+// GetNodeManifest converts echo context to params.
+func (w *ServerInterfaceWrapper) GetNodeManifest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetNodeManifest(ctx, hostname)
 	return err
 }
 
@@ -5439,6 +7565,143 @@ func (w *ServerInterfaceWrapper) AdvertiseSnapToAll(ctx echo.Context) error {
 	return err
 }
 
+// PurgeTasks converts echo context to params.
+func (w *ServerInterfaceWrapper) PurgeTasks(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PurgeTasksParams
+	// ------------- Optional query parameter "days" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "days", ctx.QueryParams(), &params.Days, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter days: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PurgeTasks(ctx, params)
+	return err
+}
+
+// ListTasks converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTasks(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTasksParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "top" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "top", ctx.QueryParams(), &params.Top, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter top: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTasks(ctx, params)
+	return err
+}
+
+// CreateTask converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateTask(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateTask(ctx)
+	return err
+}
+
+// CancelTask converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelTask(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "task_id" -------------
+	var taskID LabTaskID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "task_id", ctx.Param("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter task_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelTask(ctx, taskID)
+	return err
+}
+
+// GetTask converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTask(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "task_id" -------------
+	var taskID LabTaskID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "task_id", ctx.Param("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter task_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTaskParams
+	// ------------- Optional query parameter "builddata" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "builddata", ctx.QueryParams(), &params.Builddata, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter builddata: %s", err))
+	}
+
+	// ------------- Optional query parameter "subtaskerrors" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subtaskerrors", ctx.QueryParams(), &params.Subtaskerrors, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subtaskerrors: %s", err))
+	}
+
+	// ------------- Optional query parameter "layers" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "layers", ctx.QueryParams(), &params.Layers, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter layers: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTask(ctx, taskID, params)
+	return err
+}
+
+// ListTaskBuildData converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTaskBuildData(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "task_id" -------------
+	var taskID LabTaskID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "task_id", ctx.Param("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter task_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTaskBuildData(ctx, taskID)
+	return err
+}
+
 // UpdateTestStatus converts echo context to params.
 func (w *ServerInterfaceWrapper) UpdateTestStatus(ctx echo.Context) error {
 	var err error
@@ -5514,6 +7777,15 @@ func (w *ServerInterfaceWrapper) UpdateRunStatus(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateRunStatus(ctx, testID, params)
+	return err
+}
+
+// ValidateDesign converts echo context to params.
+func (w *ServerInterfaceWrapper) ValidateDesign(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ValidateDesign(ctx)
 	return err
 }
 
@@ -5847,6 +8119,35 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/webhooks/:webhook_id/deliveries/:delivery_id/retry", wrapper.RetryDelivery, options.OperationMiddlewares["retryDelivery"]...)
 	router.GET(options.BaseURL+"/v1/orgs/:rest", wrapper.GetOrganisation, options.OperationMiddlewares["getOrganisation"]...)
 	router.POST(options.BaseURL+"/v1/orgs/:rest", wrapper.PostOrganisation, options.OperationMiddlewares["postOrganisation"]...)
+	router.DELETE(options.BaseURL+"/v1/tasks", wrapper.PurgeTasks, options.OperationMiddlewares["purgeTasks"]...)
+	router.GET(options.BaseURL+"/v1/tasks", wrapper.ListTasks, options.OperationMiddlewares["listTasks"]...)
+	router.POST(options.BaseURL+"/v1/tasks", wrapper.CreateTask, options.OperationMiddlewares["createTask"]...)
+	router.DELETE(options.BaseURL+"/v1/tasks/:task_id", wrapper.CancelTask, options.OperationMiddlewares["cancelTask"]...)
+	router.GET(options.BaseURL+"/v1/tasks/:task_id", wrapper.GetTask, options.OperationMiddlewares["getTask"]...)
+	router.GET(options.BaseURL+"/v1/tasks/:task_id/builddata", wrapper.ListTaskBuildData, options.OperationMiddlewares["listTaskBuildData"]...)
+	router.GET(options.BaseURL+"/v1/nodes", wrapper.ListNodes, options.OperationMiddlewares["listNodes"]...)
+	router.GET(options.BaseURL+"/v1/nodes/:hostname/builddata", wrapper.ListNodeBuildData, options.OperationMiddlewares["listNodeBuildData"]...)
+	router.POST(options.BaseURL+"/v1/nodes/:hostname/builddata", wrapper.CreateNodeBuildData, options.OperationMiddlewares["createNodeBuildData"]...)
+	router.GET(options.BaseURL+"/v1/nodes/:hostname/manifest", wrapper.GetNodeManifest, options.OperationMiddlewares["getNodeManifest"]...)
+	router.POST(options.BaseURL+"/v1/nodefilter", wrapper.FilterNodes, options.OperationMiddlewares["filterNodes"]...)
+	router.POST(options.BaseURL+"/v1/validatedesign", wrapper.ValidateDesign, options.OperationMiddlewares["validateDesign"]...)
+	router.GET(options.BaseURL+"/v1/health", wrapper.GetLabHealth, options.OperationMiddlewares["getLabHealth"]...)
+	router.GET(options.BaseURL+"/v1/health/extended", wrapper.GetExtendedHealth, options.OperationMiddlewares["getExtendedHealth"]...)
+	router.GET(options.BaseURL+"/v1/bootdata/:hostname/files", wrapper.GetBootFiles, options.OperationMiddlewares["getBootFiles"]...)
+	router.GET(options.BaseURL+"/v1/bootdata/:hostname/units", wrapper.GetBootUnits, options.OperationMiddlewares["getBootUnits"]...)
+	router.POST(options.BaseURL+"/v1/bootaction/:action_id", wrapper.SignalBootAction, options.OperationMiddlewares["signalBootAction"]...)
+	router.GET(options.BaseURL+"/v1/designs", wrapper.ListDesigns, options.OperationMiddlewares["listDesigns"]...)
+	router.POST(options.BaseURL+"/v1/designs", wrapper.CreateDesign, options.OperationMiddlewares["createDesign"]...)
+	router.DELETE(options.BaseURL+"/v1/designs/:design", wrapper.DeleteDesign, options.OperationMiddlewares["deleteDesign"]...)
+	router.GET(options.BaseURL+"/v1/designs/:design", wrapper.GetDesign, options.OperationMiddlewares["getDesign"]...)
+	router.GET(options.BaseURL+"/v1/designs/:design/documents", wrapper.GetDesignDocuments, options.OperationMiddlewares["getDesignDocuments"]...)
+	router.GET(options.BaseURL+"/v1/machines", wrapper.ListMachines, options.OperationMiddlewares["listMachines"]...)
+	router.POST(options.BaseURL+"/v1/machines", wrapper.RegisterMachine, options.OperationMiddlewares["registerMachine"]...)
+	router.DELETE(options.BaseURL+"/v1/machines/:machine_id", wrapper.DeleteMachine, options.OperationMiddlewares["deleteMachine"]...)
+	router.GET(options.BaseURL+"/v1/machines/:machine_id", wrapper.GetMachine, options.OperationMiddlewares["getMachine"]...)
+	router.PATCH(options.BaseURL+"/v1/machines/:machine_id", wrapper.UpdateMachine, options.OperationMiddlewares["updateMachine"]...)
+	router.GET(options.BaseURL+"/v1/machines/:machine_id/work", wrapper.PollMachineWork, options.OperationMiddlewares["pollMachineWork"]...)
+	router.POST(options.BaseURL+"/v1/machines/:machine_id/work/:task_id", wrapper.ReportMachineWork, options.OperationMiddlewares["reportMachineWork"]...)
 
 }
 
@@ -7856,6 +10157,558 @@ func (response PickOpportunity503ApplicationProblemPlusJSONResponse) VisitPickOp
 	return err
 }
 
+type SignalBootActionRequestObject struct {
+	ActionID string `json:"action_id"`
+	Body     *SignalBootActionJSONRequestBody
+}
+
+type SignalBootActionResponseObject interface {
+	VisitSignalBootActionResponse(w http.ResponseWriter) error
+}
+
+type SignalBootAction200JSONResponse LabBootAction
+
+func (response SignalBootAction200JSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction400ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction401ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction403ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction404ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction406ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction409ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction413ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction415ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction429ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction503ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootFilesRequestObject struct {
+	Hostname LabHostname `json:"hostname"`
+}
+
+type GetBootFilesResponseObject interface {
+	VisitGetBootFilesResponse(w http.ResponseWriter) error
+}
+
+type GetBootFiles200ResponseHeaders struct {
+	ContentDisposition *string
+}
+
+type GetBootFiles200ApplicationGzipResponse struct {
+	Body          io.Reader
+	Headers       GetBootFiles200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetBootFiles200ApplicationGzipResponse) VisitGetBootFilesResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/gzip")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type GetBootFiles400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootFiles400ApplicationProblemPlusJSONResponse) VisitGetBootFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootFiles401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootFiles401ApplicationProblemPlusJSONResponse) VisitGetBootFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootFiles403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootFiles403ApplicationProblemPlusJSONResponse) VisitGetBootFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootFiles404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootFiles404ApplicationProblemPlusJSONResponse) VisitGetBootFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootFiles406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootFiles406ApplicationProblemPlusJSONResponse) VisitGetBootFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootFiles429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootFiles429ApplicationProblemPlusJSONResponse) VisitGetBootFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootFiles503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootFiles503ApplicationProblemPlusJSONResponse) VisitGetBootFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootUnitsRequestObject struct {
+	Hostname LabHostname `json:"hostname"`
+}
+
+type GetBootUnitsResponseObject interface {
+	VisitGetBootUnitsResponse(w http.ResponseWriter) error
+}
+
+type GetBootUnits200ResponseHeaders struct {
+	ContentDisposition *string
+}
+
+type GetBootUnits200ApplicationGzipResponse struct {
+	Body          io.Reader
+	Headers       GetBootUnits200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetBootUnits200ApplicationGzipResponse) VisitGetBootUnitsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/gzip")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type GetBootUnits400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootUnits400ApplicationProblemPlusJSONResponse) VisitGetBootUnitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootUnits401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootUnits401ApplicationProblemPlusJSONResponse) VisitGetBootUnitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootUnits403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootUnits403ApplicationProblemPlusJSONResponse) VisitGetBootUnitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootUnits404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootUnits404ApplicationProblemPlusJSONResponse) VisitGetBootUnitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootUnits406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootUnits406ApplicationProblemPlusJSONResponse) VisitGetBootUnitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootUnits429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootUnits429ApplicationProblemPlusJSONResponse) VisitGetBootUnitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootUnits503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootUnits503ApplicationProblemPlusJSONResponse) VisitGetBootUnitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListCloudsRequestObject struct {
 	Params ListCloudsParams
 }
@@ -8811,6 +11664,750 @@ func (response ReplaceCloud503ApplicationProblemPlusJSONResponse) VisitReplaceCl
 	return err
 }
 
+type ListDesignsRequestObject struct {
+	Params ListDesignsParams
+}
+
+type ListDesignsResponseObject interface {
+	VisitListDesignsResponse(w http.ResponseWriter) error
+}
+
+type ListDesigns200ResponseHeaders struct {
+	Link *string
+}
+
+type ListDesigns200JSONResponse struct {
+	Body    LabDesigns
+	Headers ListDesigns200ResponseHeaders
+}
+
+func (response ListDesigns200JSONResponse) VisitListDesignsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDesigns400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListDesigns400ApplicationProblemPlusJSONResponse) VisitListDesignsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDesigns401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListDesigns401ApplicationProblemPlusJSONResponse) VisitListDesignsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDesigns403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListDesigns403ApplicationProblemPlusJSONResponse) VisitListDesignsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDesigns406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListDesigns406ApplicationProblemPlusJSONResponse) VisitListDesignsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDesigns429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListDesigns429ApplicationProblemPlusJSONResponse) VisitListDesignsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDesigns503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListDesigns503ApplicationProblemPlusJSONResponse) VisitListDesignsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesignRequestObject struct {
+	Params CreateDesignParams
+	Body   io.Reader
+}
+
+type CreateDesignResponseObject interface {
+	VisitCreateDesignResponse(w http.ResponseWriter) error
+}
+
+type CreateDesign201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateDesign201JSONResponse struct {
+	Body    LabDesign
+	Headers CreateDesign201ResponseHeaders
+}
+
+func (response CreateDesign201JSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesign400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDesign400ApplicationProblemPlusJSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesign401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDesign401ApplicationProblemPlusJSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesign403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDesign403ApplicationProblemPlusJSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesign406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDesign406ApplicationProblemPlusJSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesign413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDesign413ApplicationProblemPlusJSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesign415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDesign415ApplicationProblemPlusJSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesign429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDesign429ApplicationProblemPlusJSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesign503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDesign503ApplicationProblemPlusJSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDesignRequestObject struct {
+	Design string `json:"design"`
+}
+
+type DeleteDesignResponseObject interface {
+	VisitDeleteDesignResponse(w http.ResponseWriter) error
+}
+
+type DeleteDesign204Response struct {
+}
+
+func (response DeleteDesign204Response) VisitDeleteDesignResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteDesign400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDesign400ApplicationProblemPlusJSONResponse) VisitDeleteDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDesign401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDesign401ApplicationProblemPlusJSONResponse) VisitDeleteDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDesign403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDesign403ApplicationProblemPlusJSONResponse) VisitDeleteDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDesign404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDesign404ApplicationProblemPlusJSONResponse) VisitDeleteDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDesign406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDesign406ApplicationProblemPlusJSONResponse) VisitDeleteDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDesign429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDesign429ApplicationProblemPlusJSONResponse) VisitDeleteDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDesign503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDesign503ApplicationProblemPlusJSONResponse) VisitDeleteDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesignRequestObject struct {
+	Design string `json:"design"`
+}
+
+type GetDesignResponseObject interface {
+	VisitGetDesignResponse(w http.ResponseWriter) error
+}
+
+type GetDesign200JSONResponse LabDesign
+
+func (response GetDesign200JSONResponse) VisitGetDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesign400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesign400ApplicationProblemPlusJSONResponse) VisitGetDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesign401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesign401ApplicationProblemPlusJSONResponse) VisitGetDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesign403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesign403ApplicationProblemPlusJSONResponse) VisitGetDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesign404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesign404ApplicationProblemPlusJSONResponse) VisitGetDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesign406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesign406ApplicationProblemPlusJSONResponse) VisitGetDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesign429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesign429ApplicationProblemPlusJSONResponse) VisitGetDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesign503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesign503ApplicationProblemPlusJSONResponse) VisitGetDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesignDocumentsRequestObject struct {
+	Design string `json:"design"`
+}
+
+type GetDesignDocumentsResponseObject interface {
+	VisitGetDesignDocumentsResponse(w http.ResponseWriter) error
+}
+
+type GetDesignDocuments200ResponseHeaders struct {
+	XContentTypeOptions *string
+}
+
+type GetDesignDocuments200ApplicationXYamlResponse struct {
+	Body          io.Reader
+	Headers       GetDesignDocuments200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetDesignDocuments200ApplicationXYamlResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-yaml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetDesignDocuments400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesignDocuments400ApplicationProblemPlusJSONResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesignDocuments401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesignDocuments401ApplicationProblemPlusJSONResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesignDocuments403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesignDocuments403ApplicationProblemPlusJSONResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesignDocuments404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesignDocuments404ApplicationProblemPlusJSONResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesignDocuments406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesignDocuments406ApplicationProblemPlusJSONResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesignDocuments429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesignDocuments429ApplicationProblemPlusJSONResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesignDocuments503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesignDocuments503ApplicationProblemPlusJSONResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListEventsRequestObject struct {
 	Params ListEventsParams
 }
@@ -9408,6 +13005,2185 @@ type GetTestcases503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetTestcases503ApplicationProblemPlusJSONResponse) VisitGetTestcasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLabHealthRequestObject struct {
+}
+
+type GetLabHealthResponseObject interface {
+	VisitGetLabHealthResponse(w http.ResponseWriter) error
+}
+
+type GetLabHealth204Response struct {
+}
+
+func (response GetLabHealth204Response) VisitGetLabHealthResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type GetLabHealth400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetLabHealth400ApplicationProblemPlusJSONResponse) VisitGetLabHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLabHealth406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetLabHealth406ApplicationProblemPlusJSONResponse) VisitGetLabHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLabHealth429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetLabHealth429ApplicationProblemPlusJSONResponse) VisitGetLabHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLabHealth503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetLabHealth503ApplicationProblemPlusJSONResponse) VisitGetLabHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtendedHealthRequestObject struct {
+}
+
+type GetExtendedHealthResponseObject interface {
+	VisitGetExtendedHealthResponse(w http.ResponseWriter) error
+}
+
+type GetExtendedHealth200JSONResponse LabHealth
+
+func (response GetExtendedHealth200JSONResponse) VisitGetExtendedHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtendedHealth400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetExtendedHealth400ApplicationProblemPlusJSONResponse) VisitGetExtendedHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtendedHealth401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetExtendedHealth401ApplicationProblemPlusJSONResponse) VisitGetExtendedHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtendedHealth403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetExtendedHealth403ApplicationProblemPlusJSONResponse) VisitGetExtendedHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtendedHealth406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetExtendedHealth406ApplicationProblemPlusJSONResponse) VisitGetExtendedHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtendedHealth429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetExtendedHealth429ApplicationProblemPlusJSONResponse) VisitGetExtendedHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtendedHealth503JSONResponse LabHealth
+
+func (response GetExtendedHealth503JSONResponse) VisitGetExtendedHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtendedHealth503ApplicationProblemPlusJSONResponse Problem
+
+func (response GetExtendedHealth503ApplicationProblemPlusJSONResponse) VisitGetExtendedHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMachinesRequestObject struct {
+	Params ListMachinesParams
+}
+
+type ListMachinesResponseObject interface {
+	VisitListMachinesResponse(w http.ResponseWriter) error
+}
+
+type ListMachines200ResponseHeaders struct {
+	Link *string
+}
+
+type ListMachines200JSONResponse struct {
+	Body    LabMachines
+	Headers ListMachines200ResponseHeaders
+}
+
+func (response ListMachines200JSONResponse) VisitListMachinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMachines400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListMachines400ApplicationProblemPlusJSONResponse) VisitListMachinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMachines401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListMachines401ApplicationProblemPlusJSONResponse) VisitListMachinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMachines403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListMachines403ApplicationProblemPlusJSONResponse) VisitListMachinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMachines406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListMachines406ApplicationProblemPlusJSONResponse) VisitListMachinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMachines429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListMachines429ApplicationProblemPlusJSONResponse) VisitListMachinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMachines503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListMachines503ApplicationProblemPlusJSONResponse) VisitListMachinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachineRequestObject struct {
+	Body *RegisterMachineJSONRequestBody
+}
+
+type RegisterMachineResponseObject interface {
+	VisitRegisterMachineResponse(w http.ResponseWriter) error
+}
+
+type RegisterMachine200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type RegisterMachine200JSONResponse struct {
+	Body    LabMachine
+	Headers RegisterMachine200ResponseHeaders
+}
+
+func (response RegisterMachine200JSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine201ResponseHeaders struct {
+	CacheControl *string
+	Location     *string
+}
+
+type RegisterMachine201JSONResponse struct {
+	Body    LabMachine
+	Headers RegisterMachine201ResponseHeaders
+}
+
+func (response RegisterMachine201JSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine400ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine401ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine403ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine406ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine409ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine413ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine415ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine429ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine503ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMachineRequestObject struct {
+	MachineID LabMachineID `json:"machine_id"`
+}
+
+type DeleteMachineResponseObject interface {
+	VisitDeleteMachineResponse(w http.ResponseWriter) error
+}
+
+type DeleteMachine204Response struct {
+}
+
+func (response DeleteMachine204Response) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteMachine400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMachine400ApplicationProblemPlusJSONResponse) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMachine401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMachine401ApplicationProblemPlusJSONResponse) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMachine403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMachine403ApplicationProblemPlusJSONResponse) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMachine404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMachine404ApplicationProblemPlusJSONResponse) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMachine406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMachine406ApplicationProblemPlusJSONResponse) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMachine409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMachine409ApplicationProblemPlusJSONResponse) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMachine429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMachine429ApplicationProblemPlusJSONResponse) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMachine503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMachine503ApplicationProblemPlusJSONResponse) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMachineRequestObject struct {
+	MachineID LabMachineID `json:"machine_id"`
+}
+
+type GetMachineResponseObject interface {
+	VisitGetMachineResponse(w http.ResponseWriter) error
+}
+
+type GetMachine200JSONResponse LabMachine
+
+func (response GetMachine200JSONResponse) VisitGetMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMachine400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMachine400ApplicationProblemPlusJSONResponse) VisitGetMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMachine401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMachine401ApplicationProblemPlusJSONResponse) VisitGetMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMachine403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetMachine403ApplicationProblemPlusJSONResponse) VisitGetMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMachine404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetMachine404ApplicationProblemPlusJSONResponse) VisitGetMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMachine406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMachine406ApplicationProblemPlusJSONResponse) VisitGetMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMachine429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMachine429ApplicationProblemPlusJSONResponse) VisitGetMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMachine503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMachine503ApplicationProblemPlusJSONResponse) VisitGetMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachineRequestObject struct {
+	MachineID LabMachineID `json:"machine_id"`
+	Body      *UpdateMachineJSONRequestBody
+}
+
+type UpdateMachineResponseObject interface {
+	VisitUpdateMachineResponse(w http.ResponseWriter) error
+}
+
+type UpdateMachine200JSONResponse LabMachine
+
+func (response UpdateMachine200JSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine400ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine401ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine403ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine404ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine406ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine413ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine415ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine429ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine503ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWorkRequestObject struct {
+	MachineID LabMachineID `json:"machine_id"`
+	Params    PollMachineWorkParams
+}
+
+type PollMachineWorkResponseObject interface {
+	VisitPollMachineWorkResponse(w http.ResponseWriter) error
+}
+
+type PollMachineWork200JSONResponse LabWork
+
+func (response PollMachineWork200JSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWork204Response struct {
+}
+
+func (response PollMachineWork204Response) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type PollMachineWork400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PollMachineWork400ApplicationProblemPlusJSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWork401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PollMachineWork401ApplicationProblemPlusJSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWork403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PollMachineWork403ApplicationProblemPlusJSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWork404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PollMachineWork404ApplicationProblemPlusJSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWork406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response PollMachineWork406ApplicationProblemPlusJSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWork409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PollMachineWork409ApplicationProblemPlusJSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWork429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PollMachineWork429ApplicationProblemPlusJSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWork503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PollMachineWork503ApplicationProblemPlusJSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWorkRequestObject struct {
+	MachineID LabMachineID `json:"machine_id"`
+	TaskID    LabTaskID    `json:"task_id"`
+	Body      *ReportMachineWorkJSONRequestBody
+}
+
+type ReportMachineWorkResponseObject interface {
+	VisitReportMachineWorkResponse(w http.ResponseWriter) error
+}
+
+type ReportMachineWork200JSONResponse LabWork
+
+func (response ReportMachineWork200JSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork400ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork401ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork403ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork404ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork406ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork409ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork413ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork415ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork429ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork503ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodesRequestObject struct {
+	Body *FilterNodesJSONRequestBody
+}
+
+type FilterNodesResponseObject interface {
+	VisitFilterNodesResponse(w http.ResponseWriter) error
+}
+
+type FilterNodes200JSONResponse []string
+
+func (response FilterNodes200JSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodes400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response FilterNodes400ApplicationProblemPlusJSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodes401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response FilterNodes401ApplicationProblemPlusJSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodes403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response FilterNodes403ApplicationProblemPlusJSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodes406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response FilterNodes406ApplicationProblemPlusJSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodes413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response FilterNodes413ApplicationProblemPlusJSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodes415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response FilterNodes415ApplicationProblemPlusJSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodes429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response FilterNodes429ApplicationProblemPlusJSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodes503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response FilterNodes503ApplicationProblemPlusJSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodesRequestObject struct {
+}
+
+type ListNodesResponseObject interface {
+	VisitListNodesResponse(w http.ResponseWriter) error
+}
+
+type ListNodes200JSONResponse []LabNode
+
+func (response ListNodes200JSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodes400ApplicationProblemPlusJSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodes401ApplicationProblemPlusJSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodes403ApplicationProblemPlusJSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodes406ApplicationProblemPlusJSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodes429ApplicationProblemPlusJSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodes503ApplicationProblemPlusJSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodeBuildDataRequestObject struct {
+	Hostname LabHostname `json:"hostname"`
+	Params   ListNodeBuildDataParams
+}
+
+type ListNodeBuildDataResponseObject interface {
+	VisitListNodeBuildDataResponse(w http.ResponseWriter) error
+}
+
+type ListNodeBuildData200JSONResponse []LabBuildData
+
+func (response ListNodeBuildData200JSONResponse) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodeBuildData400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodeBuildData400ApplicationProblemPlusJSONResponse) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodeBuildData401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodeBuildData401ApplicationProblemPlusJSONResponse) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodeBuildData403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodeBuildData403ApplicationProblemPlusJSONResponse) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodeBuildData404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodeBuildData404ApplicationProblemPlusJSONResponse) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodeBuildData406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodeBuildData406ApplicationProblemPlusJSONResponse) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodeBuildData429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodeBuildData429ApplicationProblemPlusJSONResponse) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodeBuildData503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodeBuildData503ApplicationProblemPlusJSONResponse) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildDataRequestObject struct {
+	Hostname    LabHostname `json:"hostname"`
+	Params      CreateNodeBuildDataParams
+	ContentType string
+	Body        io.Reader
+}
+
+type CreateNodeBuildDataResponseObject interface {
+	VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error
+}
+
+type CreateNodeBuildData201JSONResponse LabBuildData
+
+func (response CreateNodeBuildData201JSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData400ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData401ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData403ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData404ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData406ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData413ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData415ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData429ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData503ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifestRequestObject struct {
+	Hostname LabHostname `json:"hostname"`
+}
+
+type GetNodeManifestResponseObject interface {
+	VisitGetNodeManifestResponse(w http.ResponseWriter) error
+}
+
+type GetNodeManifest200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetNodeManifest200JSONResponse struct {
+	Body    LabManifest
+	Headers GetNodeManifest200ResponseHeaders
+}
+
+func (response GetNodeManifest200JSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifest400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetNodeManifest400ApplicationProblemPlusJSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifest401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetNodeManifest401ApplicationProblemPlusJSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifest403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetNodeManifest403ApplicationProblemPlusJSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifest404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetNodeManifest404ApplicationProblemPlusJSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifest406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetNodeManifest406ApplicationProblemPlusJSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifest409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response GetNodeManifest409ApplicationProblemPlusJSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetNodeManifest429ApplicationProblemPlusJSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifest503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetNodeManifest503ApplicationProblemPlusJSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -18300,6 +24076,885 @@ func (response AdvertiseSnapToAll503ApplicationProblemPlusJSONResponse) VisitAdv
 	return err
 }
 
+type PurgeTasksRequestObject struct {
+	Params PurgeTasksParams
+}
+
+type PurgeTasksResponseObject interface {
+	VisitPurgeTasksResponse(w http.ResponseWriter) error
+}
+
+type PurgeTasks200JSONResponse string
+
+func (response PurgeTasks200JSONResponse) VisitPurgeTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PurgeTasks400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PurgeTasks400ApplicationProblemPlusJSONResponse) VisitPurgeTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PurgeTasks401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PurgeTasks401ApplicationProblemPlusJSONResponse) VisitPurgeTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PurgeTasks403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PurgeTasks403ApplicationProblemPlusJSONResponse) VisitPurgeTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PurgeTasks406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response PurgeTasks406ApplicationProblemPlusJSONResponse) VisitPurgeTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PurgeTasks429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PurgeTasks429ApplicationProblemPlusJSONResponse) VisitPurgeTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PurgeTasks503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PurgeTasks503ApplicationProblemPlusJSONResponse) VisitPurgeTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTasksRequestObject struct {
+	Params ListTasksParams
+}
+
+type ListTasksResponseObject interface {
+	VisitListTasksResponse(w http.ResponseWriter) error
+}
+
+type ListTasks200ResponseHeaders struct {
+	Link *string
+}
+
+type ListTasks200JSONResponse struct {
+	Body    []LabTask
+	Headers ListTasks200ResponseHeaders
+}
+
+func (response ListTasks200JSONResponse) VisitListTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTasks400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListTasks400ApplicationProblemPlusJSONResponse) VisitListTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTasks401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListTasks401ApplicationProblemPlusJSONResponse) VisitListTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTasks403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListTasks403ApplicationProblemPlusJSONResponse) VisitListTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTasks406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTasks406ApplicationProblemPlusJSONResponse) VisitListTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTasks429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListTasks429ApplicationProblemPlusJSONResponse) VisitListTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTasks503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTasks503ApplicationProblemPlusJSONResponse) VisitListTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTaskRequestObject struct {
+	Body *CreateTaskJSONRequestBody
+}
+
+type CreateTaskResponseObject interface {
+	VisitCreateTaskResponse(w http.ResponseWriter) error
+}
+
+type CreateTask201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateTask201JSONResponse struct {
+	Body    LabTask
+	Headers CreateTask201ResponseHeaders
+}
+
+func (response CreateTask201JSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTask400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTask400ApplicationProblemPlusJSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTask401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTask401ApplicationProblemPlusJSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTask403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTask403ApplicationProblemPlusJSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTask406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTask406ApplicationProblemPlusJSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTask413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTask413ApplicationProblemPlusJSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTask415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTask415ApplicationProblemPlusJSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTask429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTask429ApplicationProblemPlusJSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTask503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTask503ApplicationProblemPlusJSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTaskRequestObject struct {
+	TaskID LabTaskID `json:"task_id"`
+}
+
+type CancelTaskResponseObject interface {
+	VisitCancelTaskResponse(w http.ResponseWriter) error
+}
+
+type CancelTask202JSONResponse LabTask
+
+func (response CancelTask202JSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTask400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTask400ApplicationProblemPlusJSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTask401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTask401ApplicationProblemPlusJSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTask403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTask403ApplicationProblemPlusJSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTask404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTask404ApplicationProblemPlusJSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTask406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTask406ApplicationProblemPlusJSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTask409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTask409ApplicationProblemPlusJSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTask429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTask429ApplicationProblemPlusJSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTask503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTask503ApplicationProblemPlusJSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTaskRequestObject struct {
+	TaskID LabTaskID `json:"task_id"`
+	Params GetTaskParams
+}
+
+type GetTaskResponseObject interface {
+	VisitGetTaskResponse(w http.ResponseWriter) error
+}
+
+type GetTask200JSONResponse = GetTask200JSONResponseBody
+
+func (response GetTask200JSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.union); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTask400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetTask400ApplicationProblemPlusJSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTask401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetTask401ApplicationProblemPlusJSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTask403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetTask403ApplicationProblemPlusJSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTask404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetTask404ApplicationProblemPlusJSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTask406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetTask406ApplicationProblemPlusJSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTask429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetTask429ApplicationProblemPlusJSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTask503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetTask503ApplicationProblemPlusJSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTaskBuildDataRequestObject struct {
+	TaskID LabTaskID `json:"task_id"`
+}
+
+type ListTaskBuildDataResponseObject interface {
+	VisitListTaskBuildDataResponse(w http.ResponseWriter) error
+}
+
+type ListTaskBuildData200JSONResponse []LabBuildData
+
+func (response ListTaskBuildData200JSONResponse) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTaskBuildData400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListTaskBuildData400ApplicationProblemPlusJSONResponse) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTaskBuildData401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListTaskBuildData401ApplicationProblemPlusJSONResponse) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTaskBuildData403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListTaskBuildData403ApplicationProblemPlusJSONResponse) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTaskBuildData404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListTaskBuildData404ApplicationProblemPlusJSONResponse) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTaskBuildData406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTaskBuildData406ApplicationProblemPlusJSONResponse) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTaskBuildData429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListTaskBuildData429ApplicationProblemPlusJSONResponse) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTaskBuildData503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTaskBuildData503ApplicationProblemPlusJSONResponse) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateTestStatusRequestObject struct {
 	Params        UpdateTestStatusParams
 	JSONBody      *UpdateTestStatusJSONRequestBody
@@ -18611,6 +25266,177 @@ type UpdateRunStatus503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateRunStatus503ApplicationProblemPlusJSONResponse) VisitUpdateRunStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesignRequestObject struct {
+	Body *ValidateDesignJSONRequestBody
+}
+
+type ValidateDesignResponseObject interface {
+	VisitValidateDesignResponse(w http.ResponseWriter) error
+}
+
+type ValidateDesign200JSONResponse LabValidation
+
+func (response ValidateDesign200JSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign400JSONResponse LabValidation
+
+func (response ValidateDesign400JSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign400ApplicationProblemPlusJSONResponse Problem
+
+func (response ValidateDesign400ApplicationProblemPlusJSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateDesign401ApplicationProblemPlusJSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateDesign403ApplicationProblemPlusJSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateDesign406ApplicationProblemPlusJSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateDesign413ApplicationProblemPlusJSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateDesign415ApplicationProblemPlusJSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateDesign429ApplicationProblemPlusJSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateDesign503ApplicationProblemPlusJSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -20034,6 +26860,15 @@ type StrictServerInterface interface {
 	// PickOpportunity Ask for work
 	// (POST /v1/agents/{agent_id}/pick)
 	PickOpportunity(ctx context.Context, request PickOpportunityRequestObject) (PickOpportunityResponseObject, error)
+	// SignalBootAction Report on a boot action
+	// (POST /v1/bootaction/{action_id})
+	SignalBootAction(ctx context.Context, request SignalBootActionRequestObject) (SignalBootActionResponseObject, error)
+	// GetBootFiles Get the files of a node's boot actions
+	// (GET /v1/bootdata/{hostname}/files)
+	GetBootFiles(ctx context.Context, request GetBootFilesRequestObject) (GetBootFilesResponseObject, error)
+	// GetBootUnits Get the systemd units of a node's boot actions
+	// (GET /v1/bootdata/{hostname}/units)
+	GetBootUnits(ctx context.Context, request GetBootUnitsRequestObject) (GetBootUnitsResponseObject, error)
 	// ListClouds List clouds
 	// (GET /v1/clouds)
 	ListClouds(ctx context.Context, request ListCloudsRequestObject) (ListCloudsResponseObject, error)
@@ -20052,6 +26887,21 @@ type StrictServerInterface interface {
 	// ReplaceCloud Replace a cloud
 	// (PUT /v1/clouds/{cloud_id})
 	ReplaceCloud(ctx context.Context, request ReplaceCloudRequestObject) (ReplaceCloudResponseObject, error)
+	// ListDesigns List stored designs
+	// (GET /v1/designs)
+	ListDesigns(ctx context.Context, request ListDesignsRequestObject) (ListDesignsResponseObject, error)
+	// CreateDesign Store a design
+	// (POST /v1/designs)
+	CreateDesign(ctx context.Context, request CreateDesignRequestObject) (CreateDesignResponseObject, error)
+	// DeleteDesign Delete a stored design
+	// (DELETE /v1/designs/{design})
+	DeleteDesign(ctx context.Context, request DeleteDesignRequestObject) (DeleteDesignResponseObject, error)
+	// GetDesign Show a stored design
+	// (GET /v1/designs/{design})
+	GetDesign(ctx context.Context, request GetDesignRequestObject) (GetDesignResponseObject, error)
+	// GetDesignDocuments Get the documents of a stored design
+	// (GET /v1/designs/{design}/documents)
+	GetDesignDocuments(ctx context.Context, request GetDesignDocumentsRequestObject) (GetDesignDocumentsResponseObject, error)
 	// ListEvents Read the event log
 	// (GET /v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
@@ -20068,6 +26918,48 @@ type StrictServerInterface interface {
 	//
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	GetTestcases(ctx context.Context, request GetTestcasesRequestObject) (GetTestcasesResponseObject, error)
+	// GetLabHealth Say whether the lab works
+	// (GET /v1/health)
+	GetLabHealth(ctx context.Context, request GetLabHealthRequestObject) (GetLabHealthResponseObject, error)
+	// GetExtendedHealth Say what in the lab does not work
+	// (GET /v1/health/extended)
+	GetExtendedHealth(ctx context.Context, request GetExtendedHealthRequestObject) (GetExtendedHealthResponseObject, error)
+	// ListMachines List registered machines
+	// (GET /v1/machines)
+	ListMachines(ctx context.Context, request ListMachinesRequestObject) (ListMachinesResponseObject, error)
+	// RegisterMachine Register a machine
+	// (POST /v1/machines)
+	RegisterMachine(ctx context.Context, request RegisterMachineRequestObject) (RegisterMachineResponseObject, error)
+	// DeleteMachine Forget a machine
+	// (DELETE /v1/machines/{machine_id})
+	DeleteMachine(ctx context.Context, request DeleteMachineRequestObject) (DeleteMachineResponseObject, error)
+	// GetMachine Show a machine
+	// (GET /v1/machines/{machine_id})
+	GetMachine(ctx context.Context, request GetMachineRequestObject) (GetMachineResponseObject, error)
+	// UpdateMachine Hold or release a machine
+	// (PATCH /v1/machines/{machine_id})
+	UpdateMachine(ctx context.Context, request UpdateMachineRequestObject) (UpdateMachineResponseObject, error)
+	// PollMachineWork Ask for work
+	// (GET /v1/machines/{machine_id}/work)
+	PollMachineWork(ctx context.Context, request PollMachineWorkRequestObject) (PollMachineWorkResponseObject, error)
+	// ReportMachineWork Report on a piece of work
+	// (POST /v1/machines/{machine_id}/work/{task_id})
+	ReportMachineWork(ctx context.Context, request ReportMachineWorkRequestObject) (ReportMachineWorkResponseObject, error)
+	// FilterNodes List the nodes that a filter selects
+	// (POST /v1/nodefilter)
+	FilterNodes(ctx context.Context, request FilterNodesRequestObject) (FilterNodesResponseObject, error)
+	// ListNodes List the nodes that the provisioner knows
+	// (GET /v1/nodes)
+	ListNodes(ctx context.Context, request ListNodesRequestObject) (ListNodesResponseObject, error)
+	// ListNodeBuildData List the build data of a node
+	// (GET /v1/nodes/{hostname}/builddata)
+	ListNodeBuildData(ctx context.Context, request ListNodeBuildDataRequestObject) (ListNodeBuildDataResponseObject, error)
+	// CreateNodeBuildData Post build data of a node
+	// (POST /v1/nodes/{hostname}/builddata)
+	CreateNodeBuildData(ctx context.Context, request CreateNodeBuildDataRequestObject) (CreateNodeBuildDataResponseObject, error)
+	// GetNodeManifest Get the deploy manifest of a node
+	// (GET /v1/nodes/{hostname}/manifest)
+	GetNodeManifest(ctx context.Context, request GetNodeManifestRequestObject) (GetNodeManifestResponseObject, error)
 	// GetOrganisation Gone with SPI's organisations
 	// (GET /v1/orgs/{rest})
 	//
@@ -20222,12 +27114,33 @@ type StrictServerInterface interface {
 	// AdvertiseSnapToAll Advertise a snap revision to every product
 	// (POST /v1/snaps)
 	AdvertiseSnapToAll(ctx context.Context, request AdvertiseSnapToAllRequestObject) (AdvertiseSnapToAllResponseObject, error)
+	// PurgeTasks Delete old tasks
+	// (DELETE /v1/tasks)
+	PurgeTasks(ctx context.Context, request PurgeTasksRequestObject) (PurgeTasksResponseObject, error)
+	// ListTasks List tasks
+	// (GET /v1/tasks)
+	ListTasks(ctx context.Context, request ListTasksRequestObject) (ListTasksResponseObject, error)
+	// CreateTask Create a task
+	// (POST /v1/tasks)
+	CreateTask(ctx context.Context, request CreateTaskRequestObject) (CreateTaskResponseObject, error)
+	// CancelTask Cancel a task
+	// (DELETE /v1/tasks/{task_id})
+	CancelTask(ctx context.Context, request CancelTaskRequestObject) (CancelTaskResponseObject, error)
+	// GetTask Show a task
+	// (GET /v1/tasks/{task_id})
+	GetTask(ctx context.Context, request GetTaskRequestObject) (GetTaskResponseObject, error)
+	// ListTaskBuildData List the build data that a task collected
+	// (GET /v1/tasks/{task_id}/builddata)
+	ListTaskBuildData(ctx context.Context, request ListTaskBuildDataRequestObject) (ListTaskBuildDataResponseObject, error)
 	// UpdateTestStatus Post a status message
 	// (POST /v1/update-test-status)
 	UpdateTestStatus(ctx context.Context, request UpdateTestStatusRequestObject) (UpdateTestStatusResponseObject, error)
 	// UpdateRunStatus Post a status message of the run in the path
 	// (POST /v1/update-test-status/{test_id})
 	UpdateRunStatus(ctx context.Context, request UpdateRunStatusRequestObject) (UpdateRunStatusResponseObject, error)
+	// ValidateDesign Validate a site design
+	// (POST /v1/validatedesign)
+	ValidateDesign(ctx context.Context, request ValidateDesignRequestObject) (ValidateDesignResponseObject, error)
 	// ListWebhooks List webhooks
 	// (GET /v1/webhooks)
 	ListWebhooks(ctx context.Context, request ListWebhooksRequestObject) (ListWebhooksResponseObject, error)
@@ -20703,6 +27616,107 @@ func (sh *strictHandler) PickOpportunity(ctx echo.Context, agentID AgentID, para
 	return nil
 }
 
+// SignalBootAction operation middleware
+func (sh *strictHandler) SignalBootAction(ctx echo.Context, actionID string) error {
+	var request SignalBootActionRequestObject
+
+	request.ActionID = actionID
+
+	var body SignalBootActionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SignalBootAction(ctx.Request().Context(), request.(SignalBootActionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SignalBootAction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SignalBootActionResponseObject); ok {
+		return validResponse.VisitSignalBootActionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBootFiles operation middleware
+func (sh *strictHandler) GetBootFiles(ctx echo.Context, hostname LabHostname) error {
+	var request GetBootFilesRequestObject
+
+	request.Hostname = hostname
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBootFiles(ctx.Request().Context(), request.(GetBootFilesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBootFiles")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBootFilesResponseObject); ok {
+		return validResponse.VisitGetBootFilesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBootUnits operation middleware
+func (sh *strictHandler) GetBootUnits(ctx echo.Context, hostname LabHostname) error {
+	var request GetBootUnitsRequestObject
+
+	request.Hostname = hostname
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBootUnits(ctx.Request().Context(), request.(GetBootUnitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBootUnits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBootUnitsResponseObject); ok {
+		return validResponse.VisitGetBootUnitsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListClouds operation middleware
 func (sh *strictHandler) ListClouds(ctx echo.Context, params ListCloudsParams) error {
 	var request ListCloudsRequestObject
@@ -20921,6 +27935,133 @@ func (sh *strictHandler) ReplaceCloud(ctx echo.Context, cloudID int64) error {
 	return nil
 }
 
+// ListDesigns operation middleware
+func (sh *strictHandler) ListDesigns(ctx echo.Context, params ListDesignsParams) error {
+	var request ListDesignsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDesigns(ctx.Request().Context(), request.(ListDesignsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDesigns")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDesignsResponseObject); ok {
+		return validResponse.VisitListDesignsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateDesign operation middleware
+func (sh *strictHandler) CreateDesign(ctx echo.Context, params CreateDesignParams) error {
+	var request CreateDesignRequestObject
+
+	request.Params = params
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateDesign(ctx.Request().Context(), request.(CreateDesignRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateDesign")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateDesignResponseObject); ok {
+		return validResponse.VisitCreateDesignResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteDesign operation middleware
+func (sh *strictHandler) DeleteDesign(ctx echo.Context, design string) error {
+	var request DeleteDesignRequestObject
+
+	request.Design = design
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteDesign(ctx.Request().Context(), request.(DeleteDesignRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteDesign")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteDesignResponseObject); ok {
+		return validResponse.VisitDeleteDesignResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDesign operation middleware
+func (sh *strictHandler) GetDesign(ctx echo.Context, design string) error {
+	var request GetDesignRequestObject
+
+	request.Design = design
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDesign(ctx.Request().Context(), request.(GetDesignRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDesign")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDesignResponseObject); ok {
+		return validResponse.VisitGetDesignResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDesignDocuments operation middleware
+func (sh *strictHandler) GetDesignDocuments(ctx echo.Context, design string) error {
+	var request GetDesignDocumentsRequestObject
+
+	request.Design = design
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDesignDocuments(ctx.Request().Context(), request.(GetDesignDocumentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDesignDocuments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDesignDocumentsResponseObject); ok {
+		return validResponse.VisitGetDesignDocumentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListEvents operation middleware
 func (sh *strictHandler) ListEvents(ctx echo.Context, params ListEventsParams) error {
 	var request ListEventsRequestObject
@@ -21013,6 +28154,445 @@ func (sh *strictHandler) GetTestcases(ctx echo.Context, params GetTestcasesParam
 		return err
 	} else if validResponse, ok := response.(GetTestcasesResponseObject); ok {
 		return validResponse.VisitGetTestcasesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLabHealth operation middleware
+func (sh *strictHandler) GetLabHealth(ctx echo.Context) error {
+	var request GetLabHealthRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLabHealth(ctx.Request().Context(), request.(GetLabHealthRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLabHealth")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLabHealthResponseObject); ok {
+		return validResponse.VisitGetLabHealthResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetExtendedHealth operation middleware
+func (sh *strictHandler) GetExtendedHealth(ctx echo.Context) error {
+	var request GetExtendedHealthRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExtendedHealth(ctx.Request().Context(), request.(GetExtendedHealthRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExtendedHealth")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExtendedHealthResponseObject); ok {
+		return validResponse.VisitGetExtendedHealthResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMachines operation middleware
+func (sh *strictHandler) ListMachines(ctx echo.Context, params ListMachinesParams) error {
+	var request ListMachinesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMachines(ctx.Request().Context(), request.(ListMachinesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMachines")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMachinesResponseObject); ok {
+		return validResponse.VisitListMachinesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RegisterMachine operation middleware
+func (sh *strictHandler) RegisterMachine(ctx echo.Context) error {
+	var request RegisterMachineRequestObject
+
+	var body RegisterMachineJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RegisterMachine(ctx.Request().Context(), request.(RegisterMachineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RegisterMachine")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RegisterMachineResponseObject); ok {
+		return validResponse.VisitRegisterMachineResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteMachine operation middleware
+func (sh *strictHandler) DeleteMachine(ctx echo.Context, machineID LabMachineID) error {
+	var request DeleteMachineRequestObject
+
+	request.MachineID = machineID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteMachine(ctx.Request().Context(), request.(DeleteMachineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteMachine")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteMachineResponseObject); ok {
+		return validResponse.VisitDeleteMachineResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMachine operation middleware
+func (sh *strictHandler) GetMachine(ctx echo.Context, machineID LabMachineID) error {
+	var request GetMachineRequestObject
+
+	request.MachineID = machineID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMachine(ctx.Request().Context(), request.(GetMachineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMachine")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMachineResponseObject); ok {
+		return validResponse.VisitGetMachineResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateMachine operation middleware
+func (sh *strictHandler) UpdateMachine(ctx echo.Context, machineID LabMachineID) error {
+	var request UpdateMachineRequestObject
+
+	request.MachineID = machineID
+
+	var body UpdateMachineJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateMachine(ctx.Request().Context(), request.(UpdateMachineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateMachine")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateMachineResponseObject); ok {
+		return validResponse.VisitUpdateMachineResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PollMachineWork operation middleware
+func (sh *strictHandler) PollMachineWork(ctx echo.Context, machineID LabMachineID, params PollMachineWorkParams) error {
+	var request PollMachineWorkRequestObject
+
+	request.MachineID = machineID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PollMachineWork(ctx.Request().Context(), request.(PollMachineWorkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PollMachineWork")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PollMachineWorkResponseObject); ok {
+		return validResponse.VisitPollMachineWorkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReportMachineWork operation middleware
+func (sh *strictHandler) ReportMachineWork(ctx echo.Context, machineID LabMachineID, taskID LabTaskID) error {
+	var request ReportMachineWorkRequestObject
+
+	request.MachineID = machineID
+	request.TaskID = taskID
+
+	var body ReportMachineWorkJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReportMachineWork(ctx.Request().Context(), request.(ReportMachineWorkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReportMachineWork")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReportMachineWorkResponseObject); ok {
+		return validResponse.VisitReportMachineWorkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// FilterNodes operation middleware
+func (sh *strictHandler) FilterNodes(ctx echo.Context) error {
+	var request FilterNodesRequestObject
+
+	var body FilterNodesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.FilterNodes(ctx.Request().Context(), request.(FilterNodesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FilterNodes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(FilterNodesResponseObject); ok {
+		return validResponse.VisitFilterNodesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListNodes operation middleware
+func (sh *strictHandler) ListNodes(ctx echo.Context) error {
+	var request ListNodesRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNodes(ctx.Request().Context(), request.(ListNodesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNodes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListNodesResponseObject); ok {
+		return validResponse.VisitListNodesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListNodeBuildData operation middleware
+func (sh *strictHandler) ListNodeBuildData(ctx echo.Context, hostname LabHostname, params ListNodeBuildDataParams) error {
+	var request ListNodeBuildDataRequestObject
+
+	request.Hostname = hostname
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNodeBuildData(ctx.Request().Context(), request.(ListNodeBuildDataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNodeBuildData")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListNodeBuildDataResponseObject); ok {
+		return validResponse.VisitListNodeBuildDataResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateNodeBuildData operation middleware
+func (sh *strictHandler) CreateNodeBuildData(ctx echo.Context, hostname LabHostname, params CreateNodeBuildDataParams) error {
+	var request CreateNodeBuildDataRequestObject
+
+	request.Hostname = hostname
+	request.Params = params
+	request.ContentType = ctx.Request().Header.Get("Content-Type")
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateNodeBuildData(ctx.Request().Context(), request.(CreateNodeBuildDataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateNodeBuildData")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateNodeBuildDataResponseObject); ok {
+		return validResponse.VisitCreateNodeBuildDataResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetNodeManifest operation middleware
+func (sh *strictHandler) GetNodeManifest(ctx echo.Context, hostname LabHostname) error {
+	var request GetNodeManifestRequestObject
+
+	request.Hostname = hostname
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNodeManifest(ctx.Request().Context(), request.(GetNodeManifestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNodeManifest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetNodeManifestResponseObject); ok {
+		return validResponse.VisitGetNodeManifestResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -22726,6 +30306,178 @@ func (sh *strictHandler) AdvertiseSnapToAll(ctx echo.Context, params AdvertiseSn
 	return nil
 }
 
+// PurgeTasks operation middleware
+func (sh *strictHandler) PurgeTasks(ctx echo.Context, params PurgeTasksParams) error {
+	var request PurgeTasksRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PurgeTasks(ctx.Request().Context(), request.(PurgeTasksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PurgeTasks")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PurgeTasksResponseObject); ok {
+		return validResponse.VisitPurgeTasksResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTasks operation middleware
+func (sh *strictHandler) ListTasks(ctx echo.Context, params ListTasksParams) error {
+	var request ListTasksRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTasks(ctx.Request().Context(), request.(ListTasksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTasks")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTasksResponseObject); ok {
+		return validResponse.VisitListTasksResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateTask operation middleware
+func (sh *strictHandler) CreateTask(ctx echo.Context) error {
+	var request CreateTaskRequestObject
+
+	var body CreateTaskJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateTask(ctx.Request().Context(), request.(CreateTaskRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateTask")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateTaskResponseObject); ok {
+		return validResponse.VisitCreateTaskResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelTask operation middleware
+func (sh *strictHandler) CancelTask(ctx echo.Context, taskID LabTaskID) error {
+	var request CancelTaskRequestObject
+
+	request.TaskID = taskID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelTask(ctx.Request().Context(), request.(CancelTaskRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelTask")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelTaskResponseObject); ok {
+		return validResponse.VisitCancelTaskResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTask operation middleware
+func (sh *strictHandler) GetTask(ctx echo.Context, taskID LabTaskID, params GetTaskParams) error {
+	var request GetTaskRequestObject
+
+	request.TaskID = taskID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTask(ctx.Request().Context(), request.(GetTaskRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTask")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTaskResponseObject); ok {
+		return validResponse.VisitGetTaskResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTaskBuildData operation middleware
+func (sh *strictHandler) ListTaskBuildData(ctx echo.Context, taskID LabTaskID) error {
+	var request ListTaskBuildDataRequestObject
+
+	request.TaskID = taskID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTaskBuildData(ctx.Request().Context(), request.(ListTaskBuildDataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTaskBuildData")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTaskBuildDataResponseObject); ok {
+		return validResponse.VisitListTaskBuildDataResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // UpdateTestStatus operation middleware
 func (sh *strictHandler) UpdateTestStatus(ctx echo.Context, params UpdateTestStatusParams) error {
 	var request UpdateTestStatusRequestObject
@@ -22861,6 +30613,52 @@ func (sh *strictHandler) UpdateRunStatus(ctx echo.Context, testID string, params
 		return err
 	} else if validResponse, ok := response.(UpdateRunStatusResponseObject); ok {
 		return validResponse.VisitUpdateRunStatusResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ValidateDesign operation middleware
+func (sh *strictHandler) ValidateDesign(ctx echo.Context) error {
+	var request ValidateDesignRequestObject
+
+	var body ValidateDesignJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ValidateDesign(ctx.Request().Context(), request.(ValidateDesignRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ValidateDesign")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ValidateDesignResponseObject); ok {
+		return validResponse.VisitValidateDesignResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -23144,532 +30942,728 @@ func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L15dyO5lS/4VfD4PKcybZLipv349KhycakrF7WkdHW7lCOCESAJKwjQAYSYtEZz3qd5H+x9kjm4AGJF",
-	"BCMoZTqrmvVHpUjGguXuuPd3H1oeXyw5I0yK1slDa06wT0L488zzyFJeYjYj8NknwgvpUlLOWietK7wW",
-	"SM6xREscSoH4FMk5QVMaEORhhiYEYXFHfDTlYbfVbpEveLEMSOukNVlLIlrtlvDmZIHVk+V6qX4QMqRs",
-	"1np8bLdeYW9OXnEmQx4U3/0TX6GAsxm8ETOxIiFa4LV65x1ZyuzrGO946mmb3siZJEy+pmLJBdUvyr/3",
-	"2k6Q4QVBEfNJiFZz6s0RRpOQrwQJkcD3RKQGlh0MlhJ78wVh8hSepB705wVl1ONs2v274KzeMGFXigP8",
-	"BQajNiSzH3JOBaLCsQ2o1zk+3uvvH/TqvfeKeFFI5fqCB9RbFwfwlocT6ovUekiOwoghzNZyTmHLsERC",
-	"YuYLRFk8xuzYBGb+hH85RT6Z4iiQHRF66AfGGfmh3jiv10vyEQblIN1rEgTCDlCoEU5IQMk9gdEsiE8x",
-	"Uk/O05FgdDrd8P7XZBkSD7vp54oyj6DVnOh58yUJ4UpEBfLNjcRHLy7fvkLHh6P9l9kR/N/9UW8wGo2O",
-	"ept26801nhVff4YknmnCoALdk3BtaLStmBSNz6edD5yRznssvfk4++6b1qR/PDrA3vFgdDzwB8PRTWvD",
-	"IN5hId9zn04p8V2kalZB0+GKhAQJyUPiZ1/8C/HbqN9H/x4xNOj1R6h3eDIYnPT66C/vrzeNgLI7Nxcz",
-	"8kUizHwYwTIk95RHAi3xjOjVPxocHeVW/ybq9Ybe3n1/L4yY+Dd17Z8H8CU5RSEJ/nzTUk/dvCy8jDx+",
-	"matFkDC8FdLsYkRpSHBuXexA9vobqeGSyHB9NpUkdNCE+hrN+QotMFsjQTyuOFNyJBV5zDBlmffup181",
-	"5eECy9ZJizI5HLTa9t2USTIjIbz8mkscvOIRk245Dq+lkiwEWii6Q5whHASwF1mJ1S979cHI/epffvnl",
-	"LJJzwiRVjFUmLr2Q+OoaHAiEQ4Iw6L08Hf5IcEhCtRHB4s83LRHQ5QqvN+72Lzhk6m+3/jQCkAc+WuG1",
-	"lo0VkiE7osHxMeqgm1by+4bRPLZbSxziBZFWw88Ik+ev3SyC1Y9tNFlrilQaD8ZHJZpRpeOoFCSYZsc0",
-	"5bwDN3ao32q3qHrYEst5q91ST1AaUP16C7+G5B8RDZVwkGFE0iNf4C/vCJvJeetk0Ou1WwvK7Od+2yX1",
-	"o1BwB3UrbUBZRBAGMlcTUaRmF5oK5MGdMD3RRlggzBDBYUBJqMXBDN+rm7LT9P/+9uj99dnKTvEfEQnX",
-	"qTkCr5VMaL8/2Dyh1ySgSkCXbY5vfm8jjD59On+dHR4ZTA69kd/vHPfwpDOa9khn0p8MOkM88vb9A3I4",
-	"Peq5d8c+t+kGOVQQ818bpsNBwFdvFku5/isOImKflp3VpyUInTlBARYSUaZsBBlrKx9L0kUvrpXcVmKy",
-	"jSbEw5Eg6Ori/Af9u2bfBQchihlSgnw4HB6fKnME+4gzovhp1OuhMWX3OKB+R9037r7MMlavv987Ghxc",
-	"90Ynvd5Jr1eyzYT5t+r+KqZrt750QrIkWJnXrTlmfqCkU1tZSp5DJL3CzCOBEQJLHsqIUUmJMbXV/BiX",
-	"aEoZDjJ7rpfUNcopvCg9RGNUtU6mOBAk3rwJ5wHBDHbvLzzw32MhSVhGgTMltBZwiZsIj3HfGyjS29/H",
-	"o87I2z/qHPv7Xqc33Sd9fDgZeoO+mwjVo2/1o59Oh+c+WSy5JMxb/0zWTqNI0ZQxl72AEiZ/EIivmF5y",
-	"kAyaBtUwiJBd9JaHaDBCcx6F2tQXSjrekbVSXvFnNSkjKuPvjLOyonLOI4l8TtnshsXGMejbU/gZYcbl",
-	"nIRown2lIDXlHndvWGaV9ye96cF0RDrYvyehpIJ0BnZVtS+XrGtqKTpqLcoWcn9/s4BSxt2b+xL1oQ0Z",
-	"jIQMCV6otb0i4T0JO1eESQS3CTTjRCDOQOjGtrggzC9I29Fhv182JzWODjyxc/66bEYHI+cU6IJuNkqw",
-	"VgNzpRq0cl5wkR1gX1Gei/UCeIOT9eCegv20wF/oIlrAz1rtmY9O++bjFBR4cQofWbBGq1jHgcpFPvU3",
-	"6+q8IkuUdROe+zg9X2CXfwoDAz5TbtoXqSldu6e50b1+c/b6xzdv3t4eDUf7/d7wuGSIVL3pNmL0HxHZ",
-	"ZqQfYym7Lh0vFUgSIVMSeZ0d7NDfx8eT/UHnyBsNOyPS8zq45w07+3g47XnH5HCSUHBu/OrBt6kHbzGH",
-	"5OYyYZ0fvVtiN5lFVmK7J/EUsX2Bq+IbM3JqIgehAMnY76IzzahLZT2o30CSCESU3ZH3I1wboe4u4dV2",
-	"0d3IcKr+byO/qjlttFRXWnbmrFDCfOKfKpMbjZVXO0ZaEIJcUrNdzXlAEPb9kIhcoOfsP+Yrb3F85//y",
-	"oeeVmazaDi6jvFHv+GCzTrgIuR95pQ7FUv8c0x76BdwJgZgyzDzMlGVDvlChPXPQd6PsVPrTnjfE+4PO",
-	"oT8indFkeNw59noHnd7kAA+9vj8go6mbQs3Ln06Yl0REQekcQ/j1ByXO2oiHaOxFYUiYHEOExbj2ihmx",
-	"lIoys9MzF7tnoB+9aQJL9eBQ3f3/vDCP+39/7XWOcWd61nn7+eHosZP+OGrysT94fPmHlnNRInbN70hJ",
-	"yFQQLySxiRVGrK1jYFSiFVZuv0+0IuCMnKKx8tl5SP8JDvAYArseDkMwgpQWRsYVVy5CISzi8TAknuzM",
-	"eShICa2HEbuVMNwqF805S0bCayLKt1/NDSMdQVZ+o+b+Uy2F0IJgJhCeCMKk25nJOCraWCS+XhzltmCB",
-	"Lsn0SmLv7gehDVeB1yLnv/RLPRaQ0zkFU5zn1ZJ4lZpELInnViEH0+n+5MDb7wz7015nNO2TztH00Ovs",
-	"9yc9PJwc4dFk4CZv9cync+eVxKFs5He+DfkirUscfifi7Nu7nr1K11OoeW7vfF7JkHoOw/GSTNW8PB1E",
-	"N/EeNUNlZPlKoEXsjvEVO0FjtZioj9ZgxSOJ1mMQeOBToh5iHPHpFE0Ry0WS1X2ls4JhbaBOuAhi1A5v",
-	"TvtXo94I/Iqri3Nl9yrLHbbXCB41tsRYQSseBT6aEJBEp8rBBmeMChOQVuTBanrbjinUcLc3yJQSb8Nh",
-	"g21goKIZU22xqHF9iBYTV+TYSoMfBGJwCYgpE9HUyipnpPUy83DPgtUev3aY7Ph7peOvo7AVu+OaVvLh",
-	"pO8d4CHp9KYHg84IH/qdo2mPdAbeMR75+5MDcnj4FA2+Wcj9QiZzzu/KprTSP7tH7/XwUa8/IJ2Dad/v",
-	"jLzDSedo0h92DqaD6WjS8479fklo0Dz2qcN/VDeLJWdCnyr/iP1LHVdRn4zkAem9XAZUH5XsLUM+Ccji",
-	"T3BAevKQet0fQjJtnbT+515yjL2nfxV7F/ou/dJc9J0viOFyS7AwBkWmq5Cz2SkakzDkoRibCBDB3lyf",
-	"yXRb+pxxGhgZ+q0GfZ0ap3pniH3qSaE9/VhadU10cUJ9X1tk33J8yWGKGtGMc7+NJhDpIgJCl6CUQbfC",
-	"QP/CGfm2Y6Qic0DOQzqjDAdIrIUkC7BIZ/SeMBQtT9E4CgNLATqgwvkduGHLAHsEpvCBS50qgScB+dbr",
-	"rd9svUEeoo9LwsBA7JxdnHf+SkJBOUNY3AlwQTC6N1+Z+Z9dnGs9H+8QuGB2Zm95xPxvPKmQaK8Qicjy",
-	"HDhT1HiLEt1TQScBsScGHg4CEtohV505mxCeDvOC8/wid+z9UnMSDQIU0tkcPLRUUgwkpnRSmSmuaZrr",
-	"9zJZLKlj+ap74JpHHS5YBxz715y/w+Hsm1PWhPtrWHZlu04pCXxFMlS21QLxe+WASYEgxAkrDykpH7i8",
-	"wpKKKf1XMAPwNRCz4uI4/QgFVBmpkRTUJ5mMk/TG6nF24syayo1NZ+HAYK5IeE898onhe0yDf8XkBYTY",
-	"gXrnkZRKt/l8xWALRazu7BEuI8QXNuiiEwy8OfG76IOxftUKenM1QT+3UpBO0InzCarWKZV58KiTAfh7",
-	"zNZG4YtvukSc67C+0aACTbXnpxxtHTZTK5Xor+eb9SeGTUiDfFNR+oGnphOzsnXqjCfXRuTLUply6veQ",
-	"3PO7wob/8ssvnXwiRdX883kXZhGWIfeIEIo33jBp4u3/EtspyanRxsnKMMWcBxmmkPhOOX4wehGBY0D8",
-	"98Sn+Bqs2m87fCuh1LvVZtnPb5jHfcWyRqPrA0MTVnWklKh5K+Pr0ZrtOhfEnh8u7Hx8H9IgcXARqpsl",
-	"VQa78WEdehVErn2ID+63CfBBoqSQnPtd9FYpEsgW1aebd5T5OnjCoiB7pP3QUvKHkaB10iI+BOe9kGBJ",
-	"/FvwAQe9/kGn1+/0Rtf9g5P9o5PBUfeot9+DoIm9crJWrnZEA7+jDTx4gwzxrWB4KVonv35ut6jfOmn1",
-	"vCMymBz0OwOyTzqjSW/aOZ72/M4h7pN9f+iNJgOsPCM4bwrJlISEecq1mUu5PNnbm3Le9fhib4LD+LLk",
-	"WMp9oKVmb8+wYk9LLUS7lTn9B/98GWCpHGB7RSqkXTsyHpKAYBG/JCTKklJ7qD+bNVEfHuEF8b6nNiMf",
-	"lGm3vnR46Cu5OHrM7hHE4D5OWye/VlP+K33PNV2Q1uPn1AP7+4/Zvax4ef/gMbe3Dy04w22dPDy2W2pS",
-	"Wi9rl9U8B4chXsNjZrxjvlNs273Eq/dKXMHOxC85etTkkopFRBG4xOXjenRQzUNhPDUHcPjoIK6HstkV",
-	"R6MWVJNd3c25DulsRsKf1U2ZzRk8WpJt8P7jxwJtl57AQ1LoAvtgq23K+EuvuKLDhF0ajK4/eMwyVoN9",
-	"Hj6m+KvJO/WNlhMdUbqSR7lm3nuMuTih/srtvWJ42arDH/YVfR3DsQGgX1uwLEBT7ew5mxUZbccpfZ4j",
-	"sqxrCCu1LnZaqY1NljtPUhkplBEgn+OJ8cnfiSfVzDOq7x0Vm9VfSkfh9M0CmGmntv6FautzQXHld6gm",
-	"X2QNosccQ+R5IPcSJ5nNmltWZ2gZ8lmIF4gyhFGAJ9qimxLpzUkhLUX5uZj5aMmVg6PjzSJnVOmcnlnI",
-	"o2XrpBVgOJCLE30KaUH6l5DcM6726/hQUSleYg8M+H675fGFNhn1XlTQOhxodXWyhPIweOBDavSvDy1z",
-	"HA4P1P6IKDxh0FPcMhx2+0eKW/5kz8eWcyCNVhgxtRyt7UjMlcJSMyVGKcUAT0hgLI0AC3krCGElDF+c",
-	"woL7QCssoIykRZwit8V8mszJsL5hCPNJSPDKWpNIrFtF+k9veAO9pFRhQhcP1QZOhkwavAQsxpicNpcU",
-	"5CyZmPia6Nves1upahYxOTujjta7VMxYS/z8RAI/nZv2WKGRB48pAiwRL47D4ayEyhm5WSKuu0SQielY",
-	"IGXiaCKv+ySQlu/VLZknHW9r2Q0f0zyU0gHV9l3Fsh88pvkw9cTaT1C2vOHdPNGMBQ0gbwjyQEwKJ4h+",
-	"HaSwh9RK2isfm3E4BAghSKsD/au5ratj0ULbaYESLiAl2i39gpSmcnBKwdRLJYSmxUrGKEuLghRzp5Y/",
-	"tW4x4Rr6SFjaLk3CWTmizDBxqcJtbM/NYjtupyl/55rys1tXNrARZ7Vsw1m1TfjeCEaX2hBohZkkwNZW",
-	"DpwizoJ1Jpir1wPNiBRoxcO7NNvHa+WHmDLNSAusFCrD2vPi0ylc8jmdKRDfVhBnMOgLdwJOcdTS1pLl",
-	"g3uWG1qMrNCSr0iIRLRcButkm+MRF6NRieLPD2Cty1mXhC+1/EulJOi8+kYm0LOorYIghaeWUsQlmVEh",
-	"w9I6USwTpUBFHFWNa4QCMpWIRxLNsa5qpqEtpdYR77F6/xgJidcN/IMK2Vbgw01maHWJX31jrmh7lpQy",
-	"/qAcIu03tvXJMhboRs3lppWjkkEjIhnmTNiSYFbWS6MShRGDmhLOPNJFr/X2oH4+1tWwMCRnW282Cwvc",
-	"UeD3IvURe/zLV4yEwOxQMxySBVlMNOjBAn9Jv6ifenTR4jx8LkY7ytmHz0Rmg5z16C5rEXGSu4DCWeqf",
-	"6lMYZcTp0436ZucCfznXF2e2pWBE7ufMUMfQ7KCMOBYE2RvKx9eoBDc32iqb+dEl82JUjMbhEYNvYQ65",
-	"QsjQRhplg/iKJHVaXxedS2GgBqDGW6Lx//lf/3tP/Sb2HtjjXoLMIfYe7h7HOal4BymGC2pSLb/IvS8d",
-	"GWKPTLB3d+rNcSiI/HMkp0epjEz7O1jb/yStk/7+Qa8gGB0QBWqwxaRKmIhLOlTEgx/toAuZsiK9YpBB",
-	"40N2hwY0MXAqtjKxuynwbc8BvtpLFAfqRXQtFiQjq58RZXqbGx4ZKFkpw4hBHX3xHRchEUrZAmREGBkQ",
-	"D27L2SZkRhmzaRMWgyaX6Jvh2Zw5cJdEvGG7zFxdBsKPEQ38xge0arkhnuwEg3nQsebWSavXHXZ7XZ/c",
-	"j4bd2WDg9/HxQVGXT+wYcroWz9pIWWZKNQgAO1ELhicTpXkB22SOxTxRv2PX68ZdZ41Jern0+12r8yrg",
-	"kd9YioRgb0GthacekDeJ/AVlt4T5S07BYjWx8/7xUXe/3+33et3Dk+H+cP9w737QVW6KviMSarP1B/Vl",
-	"IOOvAnnrk4VykHHozakknozCOMDtLZVP5XYTR53eQaffv+4dajfxb2DqVw5NeVB2ZPbS2/th5dXD+MTB",
-	"42xKZ8boXkY6WjEN8D0Pb7WCHsAGqSEPjcUBFVf0HkuiFxTcxsVSeY5iju3UwJM0K2JWI1r6G2drMhih",
-	"pOEeM+ywNXMb9lB9HprerYpLlZGS7GGD2JMySrLb3CRcqWS4JoimB5nZIGcsDdUKd6QWM+UPUBKx1goO",
-	"H3NU1TD8m6eymsFYuP6KeBrkqRhuzJ3e1jg1foyJ96FaD2VIuWnkOUX0Fa85eMzyQuPtU3QdM0qj83nX",
-	"6a5elxRBZLe8nee49DQz/JXioGR82RXN8Yoh/hyd5E54U0tVqhWaRgJBcJlI4E4BfN8K4HO7tcQzyuKI",
-	"ial9vYWqbvBYuMRB8hf8IExgJhdaMvteMwaoLY5CDDA/oMrEv+TKPPeZwWSeVkrhcUyugfGjMQ1tUh7W",
-	"u6UcJ538m7OEkpWnHpnzSBBw/ijLuPqb1XHi/YY0G3vZDI+U19epm482O6ppBZ67s1pGOnR4pkK+xv1W",
-	"i6dDLoOjGjc+39LlFPWGh20eWF53lwSZagSfNMaAK7CQvmVQDCOVXFQy9uSmWNenkWI2E1BO+Tfey4z+",
-	"b0a7KX3ejHRdQZecAbXF5m04UC4W3Zl3QfavBudsA9afDkstoKC9eErg1Dj9kkmljuhdUE90QUxd8A8C",
-	"jRPNOoZaICrbSNAvyKcz5cEq31WXMQsi21C9r1z8T9evuvmi7fjY6vBkODoZHnd7x8P+aAByOwZkuLnx",
-	"H0aPnZsb/+bGN/9c639OMv/c3HTVtQePf3AFBs0cTRVoY1+XkZUtEdXAAuCsA0SDjctADQlfmQDHnIR5",
-	"NVDz6DI+tatKa8uODwwURclxaSm5V3pcrYKyxVqXb64+vbu+vbr+ePnmtVKFUxromgxjgdQtcdVTbp20",
-	"VnNBvNv305//4zg8+svP//WP8Hr1908Xr4/O31387ZwP3uF3+GqlTJMwMBaTONnb82jXrAjkz6n1FHsG",
-	"FtJxXrVFvklJMsVh/ZToozwPbvA44qV/qAxe5TZlm9QH5aHFO1dzPQzFv9W3ZdZktF1atqUB16ERwLnp",
-	"40tBZwwrpa8hIq8kZj4OfWQGJNAqpBIOdbpZjtek1dqQDg10VelyulwydVd2I+IVTTYyu/3labHxUrhs",
-	"y9fYonk1EDQf4XQ6VWEdLQOOfR2r9wBxISk9ywfcTIJpEpCFM2qhtqp/oLGWQoKhuKYFCL7YuyMSEagl",
-	"iaE+pzQgRU60ye/2eDz9khhdzgs9SEXR1T3tFuMU0ozv+9bzvu93IDWTCKE/WRf5vt/xicQ0MN+nnz/7",
-	"J1222i2D8/1lERTTbx6TqTph9dpxhNtSp08Ur6iBEN+scp3g92Oyhg8bwq1mQHGSt7nPSSsGQHQLagFS",
-	"RpyBQgI4XI6wVVX5iKzOgjHeeVnuyHFWC0FBv3U9FzQIqIE7Vqabzg2JwHocKdlSnbQ9HHYPD0aZp9/H",
-	"iUEGsDDhzdZJTm8ZVVUTqJWRL/LWTBnGY9KeTTKLAW0FCkuhNNTUhMXgaby2hZMWpi0okEu1MxktSZyZ",
-	"zKUNKXXPqCmPHtPbsimEmdqtDSVO1HH2AdCWWKCx2YEO9ccZNqyjjwobvd0CFEuLXAmH9Z5sd+8Kbsss",
-	"rzIE0vTWQPm6VVoGYiTeuMzWJFmBMZkWl21jZmCeJJvkBz6/sCky4NMTbh/jETgSpJTaCInJG031qWgU",
-	"ts/OqVGkffiYLIAblMcjan9+sBhop1AdGndOiMfOiPM8vH69VIEOsU08jSAlNT1Hu6JVBNU0xmxEN/z6",
-	"606tPadaKyZ3phf7oZnu2pjjmXp2FX1clWR7TzENiK+zvWNwdwNlQYPAmsoypMRPdWUwJuySMJMgnV4z",
-	"/cxsUmdyZcHqBEnS0Gy7yuJKzPFySRjxwUbFbI1wSHAXndvURJ9rCKDlMliX1XyrWxK8TsV1PpYQaUvg",
-	"s2qDcEGszTJA6+Ls6urN69ZjHRI2tP6N86PbLWVfCYkXyzrcWdQcsHibuwIZrBAJjXAM3LahJVM0lk3X",
-	"D/AEzH41J/UZe57yez5vUBF259wU5UJjhNRWEghISYPGPEhgapBvdW4hNMQgzLdY67ZTTzG3sHY9ddb0",
-	"qwQOz50EuyzBc4sOZT3fgM/aZjIaWUqZieCmjnPxgl97nePPD/12/9gR+sup9+oq5Ub14E6KfcIzlRmf",
-	"IuQn2jJDp62YsQmTl7U1D+QKkd341ECeLmkNA2mqymFARnPvZFh9GfZZGwJ2vAWZZte1psbWaqyqWu7R",
-	"vtAND8aBSVM8CtUEABEz5UHAV+IU4UDwtDVKk4KsNZHdRp6PmZ8ZVDk58tkWJ7sBnRI4bmFFEHgkOJri",
-	"0B1ZgXTXFElnqO0/Pr359Ob17duPl7dnf3nz4fpq06bHJe6pTdcPh+oftQzFZ36uW46+DYH/IyLR5or8",
-	"2AoGdGIL8brgd4kjalfDwTSFqgdt36ZXeIIFuS3gBcC3qUJ/Z51Xv1862gJSwJwE+qxAj+BZwQAW+Mtt",
-	"4rcMS0qy6AKHaxjSbRouIPNDvqx/GVIewjru977JLscwA63+frc36ng81BgUMlzf8mnsoBio6tpw11tR",
-	"TzORq25easBACF+pz94C0pc04vLnOKEsoTc9nXzGzaZVWmEqKZvderpGi5kiyNQvcWyecVOklEqwhdos",
-	"QyIorhV60uybzaAs4Nmw/BzyMhPl9ByR0lS9dy01lhGhTnzm9TI5J9BXt5Pzbx74JFTWqUBzOJkhi8xQ",
-	"ax/mDdyYRJWJtFuC7ChzNcXVTzYtM8y54SS1YeQ0tZuO4GmSC5rXGE0fXiyQr2nPN0g+fdIqj0pNnjQB",
-	"p/c18/patryjDVC8r451LoSRKw2vrVyBW8VY2ZLtnUm1M6l2JtXOpPr9mVSf3W67kYFNXHfl524Ktqee",
-	"XSq266UAaompy+Qd2X+Ymew/ZUP9k4S8PPGvZGeflP53c6Of40wDTFp0Nk4BVJRBfOTxxcTklKv5KYER",
-	"l8iLUihWoXHuK06SCjmQQHg1+4E+AR4u6UZhxPRD3P2LDroeZpxRDwdpVEFlRj+kO6h01L3dKee5qz5X",
-	"sERuvt8HcurBdhlxW5rlg8f0LjgSlwDslzAfRdDnc550Va5ONIyxLLNP/HENTRlqe1YW5LIqHXEbi7d0",
-	"+Q+dQeuMIWvxLBOUzHgFm1U3JZKgAOJc0lsBP5MI2JLRVmTiL57KkFVs1gS8II/ykAKPyK7eO6KIlkcy",
-	"aYJmemqYTr2JCmY+WsLhDxckbvYLMVhuWp+0tx3jfhZlNjvE9/iOxJHoiAVECFvvDSEAQ38AhQKPeMJA",
-	"Dsq58wM3/eJX1NOdOmmoQyGmBZ4ZYmP2TVAm7Egt6ERVoCTHiXm+q2appr5fqnl1Hg12pzk3ac4iU2eX",
-	"s6YhmTKNNpmSmedXU0JcXZfa7ez6FUb/PCoxP+b4qa7x/kRwIOdNKDY+W+R3RdulLE3rLFjhtUBjfjc+",
-	"jQE84pN7jEwvgwwO2Z0j2znPm/p1JRML5YTgknR9jWdjILAsNtYdIUuBcEDv8xUsMSjcgwMV72l+o26E",
-	"2upNj/HI60/IwD8eTSd9uOrQP3JRuQNEshob1CzFO1ADm8CC8ots3la5yLqRYhMySq1oFS7h8UmvAOqX",
-	"psAn4gtWLG0xQj83Afq4Na1p8F9XLcHyX+nBPz7Dor+zWj21rF+ZFvPLZZihtHOWxZxDPoe2XAnS3omy",
-	"Liy+muGlJ+OqlUSyq5sM5lwaaTsTb20V5rbSHYHWr3HvbxbKt1G28ZPRPrdHXX8KIz7PGRvk5aem/eSD",
-	"iHZC4I0ypJ7gFj/1MKZfj/wyrqVd7czq2bk7SZQvyFkk541DSaZOJ+AzRFlOx8JuqPfoht0O48JcUEiH",
-	"1TeMdQv1n8laSM7I2PTGN4B1uug8CnW7qg1mhX5R2cxfcy/aAn1OmR1zviDIN/ejF36Ip7LDOPRfm+NF",
-	"5++Cs466qNMbvmzrXudJ4zHI8rV35xNxlhT0F2V3KfU1If6P61QVaoAncRkqD2d7PvfEHigjKiFGeZVU",
-	"pIZE8Cj09NrbB5iK1a7pSr0XkmDP5oCqy6g534a+nWotLz5eXUPoe64ZcO++v7fkQnb0Xbp7VY759VQq",
-	"lzante2st689NwuwqbZNX9Y2b3RRSGbZysZTaa7xBbk0D3EMNV+BsKSt9EvLiPaneGcaNuoy7c98jR9c",
-	"LO7G0FK0o/ZUjyfpa/Z3U/ZXJIbchptHWI+pZkrBYzv78kY36iE1uiWS805I/lHf7rZS0vEwxXjOt2pB",
-	"X4eYU7Sb/yJxw6w35ZNlSHRd6edaeA8ZKmxenbnEcn6CCAWvdax434hn9WdHqZsASzKG2Jf+7h6HIg+j",
-	"uYU4ydNW/IhNO6UZJH7yg7NhqJx3XYcrmUmV34uw8nU/XZ4jey16cfn2FTrYP+y9LH+wWplGws2VJI+9",
-	"ObrHITRatQ5MPAoIsxWz4p2Ecb7AM1I/cszICsExdhe9jUIgB4MfhNUlM8ZD4reTFCM01ofeDC8seUTL",
-	"WYh9cx4/RnjBoYLEhAsq+v8VWyA937F7VTzZ0eda/5hAz8IroCxtEtFAgpJ/QnR1WOxllyu9UV8r04sy",
-	"IQFEhSHJl5YSYDhtTSVYR2MhUo30vmvkD4zGya4sSThXj8RobMN341O0xFBWzhmKWKodbKqv3ibk31pV",
-	"GAN3j7yctcnW6N+vPn5A9ziIiPY9TVRbj5eyGbqjMq67wBO9QJKEy5DI9Gwma0ngAeoPV+1jzYGP3Klv",
-	"bjgJ9b5/RCRcq4GmujOlaGR4UJtE+rvTiianFfnzuEL/uWIKWXIyl2ZFl0H2Dk/+moAzNVStuY7simzP",
-	"Ls7Ri9fh2ufe3cucVFSKRylKvKR79/1uJoBmjhiKYR0s5yWAEhrH3XaHFRrL2Km7ymLBY/3WGri9MIx2",
-	"VZQ3DoE19MOgV7utdDDdcjgKI2bOOtOFD2UVD1vEWJoH2L6LQMggHRbL6ZU5X9kwOiB2I48vSNwtm0D/",
-	"IZ3T3CBkAe/KRSOqMi/TkdUmiZepJUqKiYEzAv7U0H4xxenJG5I7Nk3XuOsDDSUK1cjdGspZTp86bmnb",
-	"WXuYeSTomPi2y2WoF7R6apAqLqxPLZ1r+z+Q1XZA3jF6JeAK2QS5bwnn/V0gsZZDsBbwVrcB086uuo3P",
-	"aetCXax71/AwC8L/DFCfjtYu6ffl7IOGaKB5WtIoCnA6e4rG8dKNNYviiTAxu6eiiDpcS90pXy1n6trc",
-	"uxohjjocGOAUMJ19EiLq5zslNQYmdVNFW5f8q216OjXk0EtL6PB+WONNvxVo0+wcrcdt4DOtyah4QI0U",
-	"us4IDbMJdv0dWTt68TTERy0gSEJuDweMyBzVNMdPdVAmNJCAqelLwQ9R/yrfZCsyzWCuFt+ofjGePIHG",
-	"ucpsFM2lSQqf1QVqozU6n6KPS8KuJPbuUp0wtPQdNxco+XPmIlJ7XWz2Ek18od0wFyUYD80oXJ9MKSN+",
-	"VVwop4nT6UPmWXEGkbNuwIZ+chlHxQj0AjM6JcIx6tfmHEUgnIzfdK1LQjeQCilOoZfL04MF5teOuKPL",
-	"juZdHHRgOxRN5uy5UWk/nU/gnMaBD+i+9QSnuF/lnb8NCQFE3oRIk614wksHFXmDeJGUKwod4LLxNbtV",
-	"mV0y7at0v9P8ZpoU18laB8NEF12nEhEFXgsDdwsuI5rxwEc6EwwCnRMeya/XEUuHGcwFLns+WpJQEHdj",
-	"SJ06BqFYEsb5uhq/HVJ4tb0vNGqBkFT5FVj5+VMTBITKTzVvA6IilEg34Y6kFx0Y2Q07GcV9+zVZlciU",
-	"y4g1b9ITMSNoFtgvIBIrcwa8lKEb0P+22hCKmA+AOMUOW4Bllm64twFdTK1HxG5L3OszA7Wc71n2gwBn",
-	"WxjeploJiblywBlRQvUciFpIJUahjRLxNUI1NOMDvOZutUXl0JRp7Jmzzt9w55+9znH39v/7096fO5//",
-	"9IdWrZOlD2R1VZYmiLTLhxZaGnbRWRCk9YISMJYIVzQkp6bvma6/MQQnEGU68gu34DvlInOeI4GpcgTm",
-	"xADHknRYDKwH5TIFRMb1oDoVxlUQnjypjPfMxkHr1XsSnqAxdAXro7USYAxJtB7D6RjQMuoZHHE0RWzs",
-	"jK1VkMw1ADYB0dg8tYi1tRdCJQCXGyC82hE79UizI9o+nwSY3bURlmjBhUQHI/Qz/dH5yHjpnDZOemBU",
-	"IGbOC01AHo7MGI8/Qyy8RvZGebjwA1ldEyEv9Vnhhk6pBr+qgX3SrNkzSLzbjSHBtkUBShUXKiPmpDXB",
-	"4ZML98rgghzNWLeA5kpSAEF/8imiUpBgmjJkJV1QNhvXNZ2awnY1M6WObHvYThnJguYDsB+z1+MUQoI5",
-	"o0FiSYLAJGc/taPojHeM2fvTejknDBqZnr/Ol1YkpPdsTUz3i71yt07OPHzM0XtpTvZpfKREZVufTWb7",
-	"Qqfb2muxYZn/OZY7ZVMX2a76fPFfYfs/W9JrWgwUulmCVGijt2fn79S/by4vP16iFxlUdm09v2yjq5/P",
-	"Ly7UVWA6rpE+PVzx0D+11ghlKFouocNn4ZBuWIjqOG2OW5e1sUUSbmraG/XFp2UJHRi+14fkFkm+0GV2",
-	"FXJNEXnjIXAY7VfRRA0T3ffVOt4P2mj2Twqn9VpFttG/f1K/8xBI8BRNecT85NSl2NN0QhkO15uLMq1m",
-	"rHc+kVWoxTOK95G2pAiakCkPSbw83crjADOMtl6dip25WhLPWbZt4kDK6Mq4e82jDRYuwAGqUKfmf1Nj",
-	"c0f/ZbjCOLZUILjUQBorT5Otn1nQGUeurB00Tuf6CGN9i9j/SzWFJpCgGvuFJvRn5TlGIsBirtHwFlh6",
-	"cyJ0RlRIxd0JIv5MW+smcrCnvvgGTab3s51M8uEf7duqZax2bQ8f80gcrt7ufCpjc3eOmU98SLrQZwR6",
-	"36fKiRM0IEwmvvVwU5/3ul3ejzdFi6zxbfjlaeGi8oSTNKUbwUlFnGXytchde/sW1KSwQXSmJUMoUku/",
-	"39vYYz+1+L2qxT+ycFS3Uga3KTT0IqEEnM0UnSzwGoIxNhYDS5YM7qA3Our12kiQe8KQj9fuTtbxYIf9",
-	"/eFBr1ebXBLcqVI76JdUzC2XWCWMDHZa9+hnGveY1zgbIcG+OTpTUnTcTp2jpfIBzXCEUFbF+OsbWXDC",
-	"HdLZzBSVlnbzv6PM9EXMiMy8gFSX1S4au9Yv/pkyPyvThhva5juibJl9LNGqpVYOsy15QGQrCisEVAIb",
-	"nT9B+IaJCGCf4e86QZSg5HhT/XIKBB7iAPT13zll2o6MAfM22TlfMWYSUtdpxyWZRkpJ6p5AcZTZh+ZI",
-	"vjLcInbHTBSucdjkFCkdswYjG06W0QIUpxIQjLP1gkdlQ86RRpWFleoZ58oEM2g4EGTT2NvFspRN7die",
-	"0iQt16osdx4RVxrmjwB7ld7QM1kDo2LXM4fYMCuoaU4YAMZEXGANd++yfw5GDcyf/V41GOMzdlYbJg3K",
-	"ijDncy4kWiiXYJIcJQC2/A8CBdRVANqrcAeBav7tZG+vUXKZGp2L3puUXBaTMpWjkQZOFkvigYBiRgZ8",
-	"kV10ljLsjcqDVnBKxkD3qqzjWNCnSj8KZ8xxB2+3g7fbwdtVwdtVOuH1W/JDrDXJya1w8FZYoCX17ojv",
-	"dB8qTG7lomX5tiqVsv+Y5eeH54G4On6WFOJCZ5GA6LWhUiT21YzeE4GiZWXa6sBR45KqK9mukATcm1h4",
-	"OTMGizHnRr2vBvvuWpUtC0gOG2InHzmiEg1ocdDLOfH1OUXXwRfEcpNHDB9LBbijgVj9Nl79US4M0IQ7",
-	"D59W3/9kNOqCJR5LG/1oHb5I9Wam+QYzcF0mADvIpfZUxk8SbeXil3THCGPJUHBFUEiWBEvh6nJYn5tG",
-	"jyn12GDpR7Whu/efHbr76FlgHYo6eEsRcuBQ1E24cvC8cN8D9bysyn/YqDfWaaSolIGgPKcOZwFlANYd",
-	"BJ1JJNbwg+xgcUf8VlvN9HMTmjt4LFoeNYYIbc1WPNQme/3XHW6B4GF5N2EOB6K5JZ12rWq2lE2R1bs5",
-	"46RATC6xXybHU8qlnTHKUvK5CL6eU2kVUPCZCqJYcCUqP0d5hX3e4Ci+gsQ5d9PMYiEZwJDAHUHhsCm2",
-	"aFchBH6hhbYDIM5NfY2CHc6krEIvieYusJBkGdfSmkZCjmo69FYfvOmImBQQ9EA+J4DzqHHtcEhQQKYS",
-	"maTKDf5uadpNBjP/4vzVz29e3/74XxrePnOkpx+0qRNVppqv2cFebEr+0Ewa7OdyOyo1c6lj8lHtBJRz",
-	"RaSN5m43JdXgqYE9dFRoiGfFsqtHQXEPTETw4uPVNXip+dZk796cXb25ffOfF+eX5nf4JvOMV2cfXr15",
-	"d3v55j8+vTGP0V+9g7+Tm89+PPvw+uMHHXrc8uBq250cVXRQz/ldqbZvDdtw5PI4KvNxnq/lnrtJWbHb",
-	"3gZpev5abFHKm8gWagEdVyTUWb9Q4GLCb3B2JJW5PFknMbqcdKG+hiSsF5l6XuhB6tf33lOrdkmmG9EE",
-	"1aM3LH5T4Nrc3OOWxLtw5C4cuQtHbghHFpnfxU7NZcFGQeB4zQa5cEG9u02Z0qY4RhsUWNzpsoQVD++6",
-	"6IMB7GCE+LY/bx7liQfQZRpYV2eJJi3JRyNlwaqVTr4c9oowT/YZzr5mWRs01hOp9GQoegkjjYJUmnBU",
-	"nWLUq26/lptZadJHUs0fYGGyY3T+1Nwivyb5H3p90JRHIZrzKNyQ/mHSRWomf1jPvM6guc5ScXY5TYa7",
-	"IZXmoHYmzXCTF3OpQbzqqrOvr/AL6r5BFLfYasNxmKzhLpPCCaiOYzydyVXblhw+Q8hq4MbQSccYXK/4",
-	"vGlfSwoQz6w00qcJDvd7gr07F653vRoMI+Ihu5bj0E9c1gnnDuC5XLr7k2ouy2JO6zSicrM8h4ETcfq2",
-	"HJa4EOQsyQpxLLyQmPni1MAVCanFlXLyp5ThIB3Li80D7Skmntz5h7+oDx/fX7x7U9vFS3ovJWZHXoR/",
-	"jKTHF2Ug1tgmd4OOg9Sn1ZwH5ASNSRjycBwjUul0+InOYmuj8RTTYGxXQ30g6lvKbF3Z2OQCtdF4iYUY",
-	"IyxB7GssLQ091kZjcUeX4xvGFYerv5cASEZEG40hBWiss0WUGx9GrAupVnYx1UMU12MaKK3GUiVt6lHq",
-	"SvUI9a+aS3bFzF2u9VpG8or+kzTqGgDXHxUxfc1zimplgdla57FDYgW81WgWrCuKC2ouX1qZLwxT73KR",
-	"9gWema42jQFSNcUv8YwYKjfwhDgI4FuBXlySKVTv/yB0NDgP0OVFYaicJnW5FgZc4iD5C34QsRJIV6pm",
-	"7nSjTs5I6hiGGiaEIyKloPu11jEeUuk+gcWkk7qbPNFOrfS5egnjXT9FPW1hWKYzaeTbUENm8bLjsfN1",
-	"00ooiH+ZQB7namXg57gSzGQA8akWeWKOl4p1IfEP4hBQYn5H1uIEYUiBUtcC8wv0YmweM9aJ0AjMypc6",
-	"qBFgoa7wscTjl200DbAs3HDD9LhftpEyDdELSJ0V45enOXRHgPIbT2lA4E4zZJ2TBtUTJn8p37jDFPTg",
-	"OK/RyJ8UcS91T5opGUynx4SMhkejSf/oeISPe0eHR/6QHA8meNJqt/xIQ8olxuZBfzC0wTCD4gAAH128",
-	"pF2DaNQFEwLrQosLiGNun8h1VlRdJmhkDHJd9q1PVhPnYY5tVkDNvKz+NoEQ/YzyUEc+9v2sQY/Y5vra",
-	"6He76MqToiux1fSdRleKRJGNruhn5OMq6ttdCtcuheu/bwpXIn9r7aBp9JQ5o9llgu0ywXaZYLtMsF0m",
-	"2G83E8wmee0ywr6rjDDTvXKb5AVGEMTedGgAYLs8HIaUCIQl4swjGpVNAvQYtfVDOAh09dRaQOQlJNg/",
-	"QZdvX6Hj0f6hcvTXSwL1s1QG8IdOChm3b9jYJxLTYAzRSCEx88j4ZRv9TEJGglfn4PLamBV6MVbLoK7V",
-	"81dXGqB59GJsQKHUl1cX5+jFGPBw4q/baByFwfhlMSoAzD3qjdSaqMHofpqo3+slYXXyhQIaNayPbeCh",
-	"vBjb7KijWBmALyC6qadiesKEERN7ffAwzGiqXhFH9yuuACzsWzOAf3R606Mp9vcnHf/Ym3RGB8fTDu4f",
-	"7HcOe0cHh4eDo+P9XhpTDOZqm2x94BK9NeO2Ru+ER/IEcLVapoLO6fW4xaIipZ+ury8sfNoL92ZCfTWV",
-	"aE5C8rKOS/OY7I8zOq5sDZ2wqN6zMjWu0KyH+CD1MBSFKpHirHO1e/vgyCckTIa6CQa0JdGRJ5l5rS2D",
-	"BS/E0rUO1VNZKJ+sUkmGhV/r2ToaNlG/BK5uEhCQ7THM5h1lgFi0THrapjFsNIDN5z+96MR/vvzjH1yL",
-	"k5B0aUOheDlAo6khOJc5ZgF34bPeIDXmeA1fKH5Wm2qZvUA7xfrqEoVY/o6YSqGwcdPTEwZ0vYH6hehc",
-	"UlrKZ0iSINB9Qjwcieb4dyn2qsk5cUc5x3JoNk1bBSXtx4okB+2j1LbrA14HxZ2icUqcjJMeAea1Of4o",
-	"vNlZv6uPOiTXhLDgGnsx1YEge+LfagpEHCcL6v56MfS/kT8pbmi3jGY2BJeQN3CpHn+GYGI5U6G8X8dy",
-	"rmHas0su2X5JqQ7B6VwDdSuAGWa0ky2MtqiK/Z7uy4pDvCBQn90K6II6jpopK90vEBTmAUhIzv1u5oAQ",
-	"GqzYscwJ9sHH9Ti/oxCQ5v7aULujb1yFYNmsHpykl5qsi290Y6ppblrcgDm5n2hBPUq62WjOUPNs6+Nd",
-	"gHQzd5n2bMe9/kuraqyUh1NguG8zxoJdpRLys3DZjU4qUlkdacMqJLVa5xtLqmbgO0HH1vHZchxugJhu",
-	"nbQmEQ38jrZOm8NzZ/CMzfxL48q5mRUtptSS1HVQX+l7ii7qfmwJNIo3pOHFnxA13BixGD7GW1Akd67b",
-	"yerg54b8883xnwwud80mmrkoRga0uhxK42jLKEPpJhbgcawXm/jMxkXVbb0SAsr5kvG2pudid6CC2Zvm",
-	"Whse0xnWOxZ3pM8mK/RQ294HsbspYTZ+cMV2Xti+tS7sIl3rxJHuhphveZ2sgRIGj5AWlqaFflWjgl1b",
-	"gWdqK/AdYPZvgMwvkJ5OQHlLA7JNT2dlmIG3BBahtagS9BnP4jbG+W85woW8rNbJce/g4LDdivPKzDTV",
-	"55AIoVjIDMLjkenDCxEVAem9kGJ2cqxs+2XIZ+oW+B6S004O1BIBhJha3wO1oJA3A5dEX+Lfeu3WF/2k",
-	"3mO7pRNRbuF9+iVWUQuNqdq5V7KR26w/m+cm5niwf9A6aZHhpOeNRoPjo6nX9/qjYzydTEfe0fHxwXRy",
-	"PBgNDjEZ9cnoYHQ8OR6OPDw63j8+7k8Oj/YHk6P9fRNbVYMeFFO2zMI9bExXymN0xktcRSsHj9nFr7p2",
-	"8JjelXoq9ZoI+Urfk9Goh4WFL83oAndJoAx4sHIp66Rw5cwUe3lSchhvcR9Ucmq//649xb+rb1J5j5ak",
-	"NpUD8iRJtOZBkLmhYD1aOnvIBIV6nWPcmX5+OBg9/qFOXnZVzhzkMFFfNFzRowIynL43Q1Hx+NuGkpOl",
-	"SdFoTFh2sDnq+Fwq0K7wPfGfR6JhC1hY0b/TirH+aHj0fYmxvJU36vQOOv3+de/wZDA46fX/phZZZzDG",
-	"+PuwxDpOXkMK9jPBBznH7A6teQQnZFSQW7M2PYesDInHQ19LuEy1aqs3OfD6/j7pHEx7pHPoeb3OsT+c",
-	"dnp4NJmM/CHu9YA1Pa5VZfA1RC8MRWvkWBC3WyscMiV61AJVtVktnOZ5c4t8mWBD1k2n3ZBCoCR7rBEK",
-	"JduxTob8Qp2NxIUk28jKtP7IWVjQcoR8wZ4M1rloniYjmwIqTBKNbiFju55U4yBCblNWJZW3SIHJUgFY",
-	"55vBlp9LeUFySTZKEC+uckg6kuoT01JbEhjWMmPZBBk3DZgMremjJbGpX1LC127/ItSRQrUdviLv2ice",
-	"r7HFmCj10Q/qq3X7+iRXG05/dIS5Aa1CUk2i2PMwF0WQe10BA+j48MPKagPKBDV9n76mdXBQFQVNpf6P",
-	"Ywk77m5K78gI4Pwzf4xLInRrR10YMSFyRYjtm+PdESkU2waUkaaGAGSpPI/BA7l5sbYoJZ4Akgehg6OQ",
-	"4hROF5SoYcgkrGuxJLjyShR5BRR6tWnq5yEKiQxpY7nY389jLbjaMFrvp1HtnFFwhdbnOrP/lrNgPT4x",
-	"Hm0MrKxmJWzyP2a+PqixpQ5wpGM2HVYlTdpakaaeXm3RDjKGaDPFs43ZelQD0rjh5g2+niUMSYGJubBV",
-	"ePO47AwgWYg07aUzWawmaT/JAtcU6LDELTvGiiUn47PiJ7UQGSXpNOEbd+mDY/4vxIukaUioG6riGaZM",
-	"QEf5gEclBry2TVON/CqNZkg3TxnNt7bTiQ53Ji3czDjtF6nSiwCnsFVsTQGXxJOp+9L2Z5mVWUWytnAI",
-	"xJyWC42zzxW31WhiaM5vbV+BGDa8jBfrZ9UOnmhQ7T8W96m5S8iZXUEAHUgVb+48wlKP8L+F71doa7nz",
-	"BXe+4M4X3PmCz+AL7ny3ne+2891+X77b79NjyyYMXEbs0nZdzKjWdHfrcuU0fMz5TCWKsxFcZsbj2gKP",
-	"Nt1KXKPRGlqtyJhzmdXJEhg8Qb91cqj254ssdAvfaF5mrQtHDV+Suowk53cmYauGGZLbrJIubXY9wCcy",
-	"Vixhfjqbl0rkUzidrcjjtURQzIirAP2AFatoL16QWqeJEmdcok/XbztHuucvFDL6aLJGn/709u3b15vT",
-	"MA3k1BeZ3tImPHJlk5IzGj8VBNjQ/z3duB/w8Mz3PwgE2AjV9t9xDUH8g0DUP0U5yJmmMrRc/sVhhcwK",
-	"phk/ly+XZuGCU99upSq2kmUsiS01zprLoPo0QdkJI2bQTH8zoSZHSlxm+pW5cMmV8eRrptFdRmxjCh08",
-	"sJ0eT8kGX+5CPbtQz+6Yfxfa2YV2dqGdXWhnF9rZhXZ2oZ1daGfrw3htT39DtylGatwZ2v/NDO1ndD8T",
-	"ZNW6HqjxGzf6oebJG11RwNVzQlJYlBodTIRqtqx/mS6bi4vd1DAsWtmgsFDuGqtfqNQgBlDlv8QeOUGZ",
-	"pz654CrBT3PhE/CQ/CDi+bqbCtTsIZDbBlNaGQ+gbAfO/Hu1SIIsnPb2tXVesLK3HTtzgsbqVRq6Rv84",
-	"BvU9NrBEYzBf7dC66KNyf2Y88NECC0nCEzSGCrH8XUk/Bv2CIrpNHtZ1C6pI4XFtucvp+r0nEEp5I6x3",
-	"BN8TZegm3ZSEySbS5lDS9YT5aAmV9lyQeP2gVzoHF/sJxLxfVT34Ht+R2FKLWECEsC697bDuR54ESodH",
-	"PGEgBzmu2ppfXIWJdWBAk2pEO2xbnFhuELnbaKgnXlYJiGrO636P7DDcscNvkx02qI92TBtORfKbOzzc",
-	"HRb+Zg8LY3r7di6XJlPiRoZ4MjU+n1WfjLOuUtOMu8mmj5+72aiHK+vVl6a2JlkvTc/uiskkR+ErSITK",
-	"lPIqHs6cPUNfh3sSOgLRz1HBlEFPq7mxSeSpae8OVzFFiknNSFxkcE3ENr2NdV+IaRkcApYSe3PlqGhO",
-	"vAM/f0GNnfNF7n3pyBB7ZIK9u1NvjkNB5J8jOT1KmUP2dzUB6IrT3z/oPVrQS1fvCy34he2B0W7pcEcS",
-	"ToClCIuk2O+d9Hrd/mA42j/4W4p+YzAEyZfOm/rdfXW9xOD3t1Y8vCNhp9dyHrUlS1KT6c/ie6qCeIcl",
-	"aIy20x/kQCjdkGRdoFXIJUE0BsNe4DVArZmGJt1NWN0OM/hcCsSixUQ9naqn6PcVA9M1kMRrheOhjy68",
-	"xASmNaQhnyIq08H5fqyXlSKsGZOvUVJiSOmhBHccfiZ+DhXQboAxEZDA61IDpVFuWCotrPaxoJU9n/PH",
-	"AkDuZRMjzCclFk8b8fCrzVKZ8prRtgl1F0CumMWzirNx9Iaa6Zt3tTOMm5BlmSx9lZzO1peomZMAoVu+",
-	"a760+LU8McETAFh9bNDW8Hs81BKZSmXfea7GWl85eJyVd/ZlD80wN+zQGgPCpCfS6GblmOlpN7pNIxaZ",
-	"hXholk6WWtBGdypJn1r+Rvcq7vmyxdoWHE77evu4uHee+ZQMMLMpyZzbljbKeOjbuQsmfv/rzmJpPeeZ",
-	"RXzgWcvKARO0TqPmGl6Netb2aXNxA+eQLHkoTbPqYgNPUHMxDL0JNywjiShL9RQxjfkm3F+DInwxFmsm",
-	"50RSb/zS1R0t7otmm5YVepi5mqjBV+UXh+Se8dZJq3982Nqm5VopvKLtX3V4MOq5u85PAY0t8elah5O+",
-	"d4CHpNObHgw6I3zod46mPdIZeMd45O9PDsjh4XN3atOJJ7cxgvyzdlBr3jOttAkanHGmWphMudo1NVOl",
-	"aCzhZJNdn9TPTCyJtxkid9Tr9uA/i59Zsylbrh+bY83rNFWzXnEs3S7Orq6gn5ur2Zq7JVq5IND2Zon9",
-	"6Ux439R2K+HcvPF8dXH+g0B8xZBYkiCoBQlu3m2W8qf1ck7YmXrD+eu8AbNt87fjx7QEcR594kWMCm2H",
-	"ruxMPSFyr0R5oy4uh4850dRguEfZVnVN2nUNGnWgG32dDnSQWvisAMzQ9unZW8jpOqegQV5dCn+z2Irr",
-	"ugRMMwkQlGDnM1LdP++gOfx0/1l71/X7DZvXDR+zKqkcpt7jTPCA2MxJKhqtUXXzvu361h09vW/d4Gv1",
-	"rRtu33uuXxviu/fo0tRbks5+Vq9XhauNhWngytGEQMsOxHjOXK1Oqh4Mn6Hb2uAxZz40iDYtifdxapOT",
-	"Pueb7GUU/UN1sOspTdr2S062XB3Eij2/0qMsEEPKAEip1ay6yzfxsv3Zig3HmvQI29RvrKJVWaq9WEnD",
-	"tGS/05mgCe3mStxS4s1okWpPram7D8PJ5FbunKed87Rznp7oPBXDP1lGaxDNqZmAmnl+mYy4snqmcdt6",
-	"yeGcV4dw3O1hHCLBLMomBi7sL2FK/cTn4k22u9DjffP+P1Pz9lspg1tBPM4U5Rz0Rkc2q3lzu3MZ0tmM",
-	"2EaE1b0qkoV6trblUN0X79VWxQ+953bGwL2LCaEKHgIM4S08lyc0rO6P6nbM2co7OHpC4+jhMzSOzpLy",
-	"Q+MCq2dqIXyY4Yy6MlPf8DNlfiXB9p+780//0GkMZ+xAd3/c0qa0MU+m1iFhikzTWleL2sw2lvcaqtIW",
-	"W9mTkJ6aWJM7nfAtdUKJ6WH2pIHhAcZCLbNDP7uKjGJXtXkX4zjhOZWRGSeApNvAqx+UV9+oa92/3Kr8",
-	"iv3kRtupxY1qbbCtWhs+n2pwBx6sY5/I04zMy7y7ily3b7oVSymg5xo9t3ImWz47MFjrsJQulZ5TgeBS",
-	"E76kAmG23pxI3yj5KW0IuoaTLp0SiAMjCoLsbacQRlVDI/ckXNvvu+hMd9hMKpxEgMUc4UBwtFALToTG",
-	"VgmpuDtBxJ8RJPEdMU259tQXGWSCZ22olQklpszO7Aq8JlMcBRKpZdyMLpE3MIuJSnwqdc4XFWiOmU98",
-	"KPIA+Wb2fYqDAAkaECa7yL5/6EyxW+AvpuqhV7cE4nhTIzZzWpVy+b5KgUua0s1xBhVxVcvXIvdhzs7O",
-	"bRCdzQGkJBSppd/vbVr79OL3NmVoOe3tIqEEnM0UnSywUnRUxsjaswxdGAsDCXJPGPLx2l0HHw922N8f",
-	"HvR6tckF3Ly8CC8p71iGXEepKJuhO03jOoxwiu7IUgL2BsxD/dFFP1Mr5Qiko+pm0ONYb47b5kMkSAjF",
-	"kbp20gxHiBUP/bH7jOs5excOcl6Jg5C1RLyjzIcZZUVmXkCqy2ojruS8m0SmDTdka7p1XUVPcpMhCXnp",
-	"OjuSIVN5bpDfxCkaJ0lpZjdMYtrYIPxAfmsWQOUZM95ixWvvLgh9NUsPm+KQJk6MuelXm2nWctvV8bPj",
-	"3UtjZZx1/qbb8HdvO5//9IfyTuwV1rV+g9NaSdGCo5e7bdyeob70VlADCiEYVhsw44Hf0dXJ2bU1vxeG",
-	"/lcSKvZ+NefUI43Divf6bqtgpjwKNVVZGTAJIrIMKVPkpjPMzZDyHc+V2X7f7yoTPqDsTnuec81EcymX",
-	"4mRvL8CTrr2dh7O9+/6ejoGrGZFgCpbzgvgUgyiAnbzHQWSqnyY6Uo6Xy4B6kDG3Z/B+7P6lfrlnfpcv",
-	"CRMSe3ddEdDlCq//pK4/NZP+sxoteGpxPPnVp8vLNx+uHf3Xq8/AlVo1s67p25lte0fZXVWAZPhYWJB6",
-	"/oh5/nt17zXcWvBKapxMDpwGfnxYqKecHaGLR8xgXnMvWlTmL5X6n765FeCXGLF0myNC8+0z0yP+chs/",
-	"uKWfmNmSZ6HMzn0fiFO/krLCK2MaFRK0ahyMAId6AA51f/8aoCkBnbLo16aWpwbpnLMpL8hC+4iKXYb7",
-	"tpVDWKA7shaSM4IjOW+jGV/OSQjAnKDaJjicUA8zL6A6TwD7piL26wij72zzrYDavPvfiwQ7eMytosvM",
-	"mSsjX0i0oF7IU7xd3XI/KxebDDoWi5uq0DKb4Rp5wFeNBj7MCN4cSJnZXWVjX326uPh4ef3m9RjxEI1f",
-	"v7m4fPPqDD4bXR1QIdtorMVB/K0Zg8nMtGJzY/VbTE0lJehUxCwaYCFN2MVvo8u3r9BwODxW7/90/apb",
-	"3fSnUpuk1zpLM8n4GuscIM+m0ki9Q9vcdtLphUwJmsYiJc+V+gEFs5EhPBE8iCRBny7PNxJUSBx5d2P1",
-	"RkVKHg8C4klAx1G0pC+bEH+y3tyoUP/oLtH3KUbqdzQhc2XmaqpkdxuorQDapHwGWIjKfRTb2A0h57Js",
-	"8zwwmbUM/52Zr5/bdna3ZjatVtsq7/y4nmnu7Y33xDckFFnnNp97Irk3Rb3JykE501wugjrPU8uKl7Rr",
-	"Fr/isYUNwbRr7s5uxRC24rdsLriOQSx/NNOtxhOtOvV9LJBnQQIGK7wWCPBbNyqvNF038o7+qpkgVy2c",
-	"k092GfJjTr23Qm4llkZTJZSSr9JG82IzmYkVCQWieQ/oOYkrTw8TJ+KQkrLLAFOWGnC3PMayQZNA1JlK",
-	"ZW0wn4dwWLEZyWVisjrVRXX2QmyhSZS5pWyCZLCmHb0tVvaTbSoNmqA5Fnmf9RsoiJwbaN74XCZzwUfU",
-	"z6/YiL/GI9hyEyzntZ1bYI68tIfIp+jjkjCAOEEB53dQb95tPc+qaCd5+wX5hUzmnN81iYtWZOCCMDdH",
-	"6X+CD6nD18m6ddKaRDTwO2ItJFm08itczO+AYqhbq7tal2+uPr27vr26/nj55nVLp/RCcP7BHHK3vB4+",
-	"6vUHpHMw7fudkXc46RxN+sPOwXQwHU163rHfV2OC9NtYQXs01s8eX+ypBRF7hqJbz3I6/0bNo3g2f/iY",
-	"XZ6H6mSwzGo9VAOj1cqZg1PO9BJvk/Sn+zKZfai5Hobs3urbniNfwZT+NIwk6oz69BLEc0lnWKUXPpdN",
-	"kNq+Cv56G6+PqymELvkDrFBBmDxFC7KYKPUK0kR9HZCphDNhnwP6B8NhyFc5Sd48P6lYnl6ZMli/IqRY",
-	"fFKAGjeT1jqLBEEa+6iNuD5As+iFEHPVJwKi9Ph/OGhw+j+oOPwfOI/KzFY2zYVb6dvc+Gm/d9lZVP7J",
-	"ctRUdFZDbVJy8YMr2PAbZvTkZHW+/USIloSbU6wUCfd7qaQUN17PM2SljIpi33F8bRjUcp02OZNja9OR",
-	"w8WIB6MGjLhfyYjPqlqGiZ4oAm3NuZBoEQmJJsTkM5kqwR80xFUx46SQcpI69QX++LeTvb1qxVUUNI/t",
-	"liBeFFK5vlJTMnZqJOfX/I4wZ7Du7OJct3fTDXZ+NicY5jss0Pg/O2eRnHfgESfoJur1hh78Cn+SsYE8",
-	"wuvEWP1BGBNWKK1kTzmoeuWcYB9UpEmATD897S3QnwkYUBOCQ5f6ywxdDVM9hof0n+BinKAf4T7HcLuA",
-	"SK9WR1G4fnr8XrX0gPOOV3WWzPHeqvX5mYSMBK/OGyxP5unF9XkErCV9aOVxJrEnU0DvV0aW5gXvjMp5",
-	"NAGhaz3nAE/SZmsOLkH/gJYhWeKQCLTA3pwyItqQcyZiXGHRRiY+Jow6FrohDmZri0KGmR/HAP4REaHe",
-	"IUyjEjkni+4NO4d8XXyn8eRWNIQsnwXWIkVrMaP+AzxR8iQk2Ic3tJHgiTNrV1nOydoAefHwDkXMnAF0",
-	"b9gN++Mfr+chgR0SOsMwFa744x/besRBgEIN9GVhGJTINpuus5XIlH5B4737/t7/+V//22x7/C1e0r37",
-	"frcHv92wF6/Dtc+9u5eAXsO4vVAZbUHQRisoKR+feR5ZyhOU8Z4/jJE359w2fLnvW4Rk34jxF5bQXnZv",
-	"2CVZgiGgsyXNPRjJEFNAj9BJlAsNvox8OjW1inreFo/ZJBuhkPg0hE5/Zu2uIOlMNwL44x+1JbbEcq5t",
-	"Tw3vZ4B4xl86OKBYEDHuovFPb85ej2E/hJ6tevz4L2+ux8jnirTGHy+uzz9+uBrH5ALm3PgsCPhqbF7/",
-	"BvxlEoY8/OMfAUVUWXsgD9tofBHySUAWY7Weyh5MjOOENtSIg0Bvq6EsDzM4nTXv+Al4EjJVtXuux/PH",
-	"P54o4XhJgIo7575JYPrPzkcb28j8+CKmHApLIlc8xvAQL9s3bBzLz87ZxXnHuOnjNhr/FYfrsd6Q8SvO",
-	"JGGy84Z53KdsNk6S2U3YAIs7A5Zku5dQzoASYDBown0KTAwok0mHE72+0MWKh+ifQvroRfF1L+3Kf5GE",
-	"QSQDFuJLZ0nCBRW6kwGQg0aUgCRVzQvxBQgO/oyPwhJOgr6j4lQ9zadYyZFxamNumN7FMAqIQd5T+64p",
-	"OuAzyiC/f8oVgeinWHpD0yjUMOdYzvVPE+6vT5CQIcGLMcIIkKFgRIDJjHWfxhumr4B3xIF2eLm2wuCH",
-	"GWFqBhyIJFjD80MSjIHsWQqzZc4XSUKIbs0QUI8wke7PcbbE3px0Bt2iybxarboYfobjAHOv2Ht3/urN",
-	"h6s3cI+yC6gMsgogE2aHB8MIOyZuZ59vVECXsnscUH8Prtt8XG8OFlonrWG31x3qhk9zsD721P9mxAHN",
-	"mbYW4rNKKjyueKydpHWFC0VAP5rkieRikcQqYRPSN8A+prMx1BU3LJ2Roba4jSZcztWdSmwoCuiiD4oE",
-	"lSgEijpFGHkh8QmTFEMCMZ0xDh05UjmOVKBhrwejSGGBoPE7rmW2llZOaf53wVlHkUUi5ga9XoLIkqEY",
-	"9MIP8VR2GJeSstkcLzrx/Z3e8GU30RjxsdL4htkHYyQWStYt8Yx0ETRxGYNnaE9hxugFIKaFRCgVgHSr",
-	"o5cwEP0QNbOBmWrC5PAQTc4xL58rgpkR+Vd70qCIIsQLInVJEhjlfPVmsZRrCKrGPYyy9pa4M+ib8JJs",
-	"z0uIToK6gNDGAmxo9MLSimlmTKWZZg7orWWNrn9EJFwnNldmSay1iB2Brcd2zUnE0E065JuiZXtIUG9Q",
-	"lYP5DLX3S85MQumg17NmoU1cy0fnARk0OYCBV5y0el3FxT65Hw27s8HA7+PjAyjdj19d5UT9CE9RhqmT",
-	"zNXt9R70E1+QOO0OLN3iosKQY5zbrHRttY01DavxCmSq0mYhD8peba7fg4vttY/t1ptrPNt0D1zz2G7Z",
-	"rI2qa3XikZrSsNYm1VuwdLrBo2lRoE+W0/vc0h7K/3j98dX1f128QeoC7akY10XpDv2FUR/6+73UD5V0",
-	"6NwoK7N/K7syKrs4ZrG9D1y+5z6dUgKZ9CO9k9X3/Ih9Y4XBLYPjzbdcc/4es7W5TWS8fF3ZKaLFAofr",
-	"1klLbX3ae4lToc8uzlMwo7GWhZx0MARaJ8mR8GO7pdYkkPN/lipvQxomVyug94QRIZA3J96dto5C7qlv",
-	"FpjhGQlFF51LJHkEVVqM0AROSfJQuR76k08F5OAU1MhPMKDWU2VcnF6gw4I1JZF+dwlp25kaLdv9Xojh",
-	"Cq8TT9gOErqmbiSFuZlwu7W3IDKkuvC3BiGAwUCMST7D0YwIa5cpaWTceEWVFyFfEDknkXBu93vz2o37",
-	"DUIODvGzUs5YsrehWapbgBt+iF/055uEqm5abU0Xf75Rb7hpPaJhcxFn5/7dEMClcmIysUg7xI0EYHdd",
-	"UUAm56geGVgd3DYuuwFWHtu+B8oug2CCkugQ/0JnbA12KbilJjUavXj18fLqpZNAlPdwdnH+71cfPzxZ",
-	"KOTdl4xgqEIrzcdfH6vy//81qu+3rM4MAVOROEBYILPl1QRstrRj04FiKl5jbQ81oOI0bkBIpSTs69P1",
-	"f529f9eMru3EEhFopnyCrFPeUKDtCPd5CdfsaT3Che1UhAuh7bqGmLqY5iwx6MYywQFmHthhcQvVOOAA",
-	"0RMp0ILONDHqhALfoJkWaPTSvuV7NMcMPKdy/+HPb6uO26393nDzfVckvKce+cTwPaY6MWKTKbcqQpDG",
-	"c9xIVTFdAEnd95sF5eLoU2UQ7qUWdjPO/XTIbEWDAPm8DRD9EOSHpig8IOI0215yTmyoClGBRr1+0g/p",
-	"jmSLq1DAZ8qwhLMMcYfwDFPWRXUjbCWh2LLY1XZk3shpTwU6vkngxGzf9xQ6+ZYCv9fffMsnhs3hq31P",
-	"DcZ+y8MJ9X3C9B0HtWajqVZLgX+R4IlFzWtzxhFzf39jDEGJmeRsJ4kkdJXUaRUjDEYG7Wm0jlJRpMg0",
-	"DV1jzasfBJKEYeVdTNaI+kUVFVAhz2amR1Qu6FyOGkJNsdiC5yCgWpwFlJGSwKy6vFVXdcGo3qs7IHjc",
-	"BMIkOyQLEuUaUQq9KBlVHvDEEcquCR2UHUiAAc7KNY4sFF2jobjWMNnIvXd0QWWrxoUXeEZeRaHgOp3n",
-	"q0lx2FcTeH0s1kMsbZfemW3QkBKv9UOT7dZ/dq65xEEHGpttugku1VfCqHaC8lkttIc4N+nXz4oUk5wh",
-	"/TmVd/Xr58dinBZbCWVFqsmgFVqimgNwxRhL2irIWENKeRFrHpqRsHsPFln7UUtZ6N3qyiycESmSvkv2",
-	"MBwMtCmKBOmiX+Y0ANj7OYecx2wvJkqEwaIKyTSKUwpGveOikA7Jgt+TMwO4nuPMkSvRTj13Bj7Jd07M",
-	"9WyYtzxi/hOov1eD+l9xNg2oJ3/b7HIJpBIT5hNZZhVS3brYaXVkW49R0Y4dL03Y2hbQuTjQdMzygtNT",
-	"LiHvZ1Y8ZUa+xvbacctvnPix/1ykb7VFzibeYETZLldqXEt3Grw2FvOKY6yZZYxAr6x4eKcUSIpn1B93",
-	"hCwdzKOTjhL+gS35kfvr52Udndb/mK0IkGFEHndM+xtUcf0aM7nQwIPXnL/D4Uy/qL9fZ9lEtNStfTIF",
-	"pb9d0fI6xBBD0zTXhpTthW5EzkOATlUMasw/oUdSLoF08nEHiozdpcAuMQXxLXPPr+nT3GwY7EtntVp1",
-	"lFfbicKAMI/7xHeEHvI6fhlJN0YJCCqB1yLW4krXw19CdwvXbUWJhiHUvdIga1zo1Dm1LGPl/I8RhphB",
-	"Lp2Vh2iG74lpPr4WrhBjSGZUSBJ+dTF3CS8KTU/Y71LaDbTo+kavhAxNssq74iZfc6M7bq/7ffrVO7H7",
-	"lS06zfU1rLrvSaZaYVUIN5RGGxS/hHJCdLn7E4xOLhxSHAoQfKHb70MrKogHS5OSBhFG7adJEgT60Efz",
-	"vj5V4kxHK+ZYoIALaVw69ZN29XQdheRISL4sWqiCMP+neIJfR3gnz//GQjt+8Rkcmblk6U98lV57ITHz",
-	"xc5w3UnQry9BfyZkqclOIBzQ++/dKs1ESLthxGAt3DJzSb27ryEuf4JKzUQI6qJUKimbFVrqK3vf4lpa",
-	"eHuoZ2SAI6++Vre2tck7VTLXdNqHg6e2PihqW9B/nWFi+gWK9g3TZRBYb+EpYhxxCLHpkUG0gEpboaLe",
-	"ZLHtx/E5IAxAV4FxRrroLBN8UDKdcYmsziK+TikY6UKcOQ906VxAhTQeQLIyQtIgQGHElKU/j9srQLPk",
-	"JfZgLaAQUJdGkkCQOOQBMwKlQaUpn0FGv7gcALXZH5N1bzUNzZz7ZLHkkjBvDfXAn7+OGkoN8UKR56PR",
-	"Rl9J+ah3ED+9LiWmfIFuYwwu2AfjV4ycZ8u2SktvouQaHyXvEVwSGa47Z1ODI1DlFMCl+srv3i3YacHf",
-	"gRY8EzrBb8XDu9+sAoRizOokkJQQ11ejF5dkarPUVmQSF4kOev2REreXb66uX7aVg68EhO6/4swSeaXf",
-	"XidLxLwaJAz5gj0JKENK5OMJCbJJEcuQ3mNJ9D0l2RFwW1lexEHtDI3SYekqV+ihopStzpNJhng8JYPp",
-	"9JiQ0fBoNOkfHY/wce/o8MgfkuPBBE9KRu0tqV826P7gaJtkjgsMXFw36eNrpnEAOWxO49BrvnUaxy4X",
-	"47mT1iCfwrO8bAVhqplxThyZX5LzMKfFbOM0AmHDTQaxUQmVtAjSUFsdfY2SRS+76ML0E9Kp1CaIjA3O",
-	"DqRfOxLX9INeGanxNSy5D2SlH18rntB/Xs4qrZyChYOsESvpd4FZF5P9t7GPHLHSWJluZm8jn+NDIBut",
-	"NBIiY3nsPcC/m5KjXsP3sSTooo+MJK6m8hVdWU8oYgERAo09LDzsk7E+cbJVmWs049ZlaYPdkjVrQN/4",
-	"rgxXPUwrKCqNFz1ygw/DI/8HM1wDVkHDGKkJq7cGWVPG9Mp1WQJ6ShljwBibSWv/LI6cC6PA7ZwlImGX",
-	"8PXbSvhKJZID3TXhW6uWDROWpWgp1sv7BIk+dpfVJTr1a5qOlQpuR8XfgzrB/lYkWZI5VbrVKRE6NPJz",
-	"iQG/wIpPo3VaeSssLU+LfTfLm2w+VqRnvdKJCxofyaCVxoDv3F8bKJ8UD6Exi4JgjHSWrtBpDboMWj+h",
-	"LGPraxqv8Ox/ScbWjrt3FmqJSNG8hQRfxLwFIIjbm6vOnKVLsgywR2zPV3iTxb1uoApD/Zjvx8Xc8eiO",
-	"R7+B2geqfz4n0vqQGui6NHpt0EnvTTMPgx4aEpyCqNWQEQu8RoKQNuKBH8esYxBEwHxWH3R6CriOE+Lh",
-	"BUH3VNBJQE5gbjQ+AFUcRVlExA3DU2nKxqH9HfVt0osghCE1YYDPYzEkYAZCEAbfsTCZjKwyLQfgawJQ",
-	"mVdQk965UkOAnhXiFI3fYSE78Klz/np8w8yJaEDvCBrDwMauY9GACqmf0fhE1Fb7tTcCk1MBuOSQ62pa",
-	"s6bbBMT2mwP/nnxZBtyvdI8TkPSMh1yGed4E5fyx3uRSHfeTsH+t3g4lZaVJg4fnreb8OM0c9da5wSR4",
-	"PmOlqKJUIDmTRPHV1BS8JIvRl+ax7INyWB8OFoMMrLGPJR5b+OMx/DbObjz1T9DosN+/YfC2E5Qh6hum",
-	"nnCCHh5v2A1zNK2qOA3RZBcjCehp7A5Hfj/FR2pXtQ4L+Kz0oDmjPDVNFKpTjbo0ynNGZEc5tB5n01IV",
-	"am3ZEyDtgGop/e9XHz+0wSkF6C2Q3/CXRogHqhXtRMsa7PkFCTUiHeTnCGRa83fVCLroLf1CfDTBgphc",
-	"J0AkicHT+IohQQB4VyQXGJvbIBSEEQOgQ33eo2ucMFqas6CUY9BFZ2j8fwHL+jyaBKQMPve9XaCmivAS",
-	"pnxNBEi0dp3rNRE8HUjWC2im8UnrLQ4EcIJ6daTj63SBZ+RWiPltJBRttkLOgZUpIMdIcEiikBp06pO9",
-	"vf7xUXe/3+33et3Dk/1er7d3D3jXtYGDXnE2pbMr3b5TlOP4qasivQ15KBSDhv6aiiUXtM6RlLklfcdO",
-	"yH0FIadIfGs59xei5YQSR1YqZAkBMm2wYvC09wA85gobwg9dZdyn5V8s7VISUJNfRv4tQ+JpxHUXmLSV",
-	"iG2UXJnOfBdL4tGpYU/lF4g5DyW6WMs5Z0g/KQZesrj4C+4Dqr6WmIC3BI7HUqZgZG+YkaMm1aaNpkQC",
-	"oKtdOzU5OFmKlsp9VMJvSoNUF1DF6zraCHISTqLiHDxTiKUfWiYQr/R6bQ0M+j//x14kwr0JZXuE3aMl",
-	"LMsW6Hj6c04+vDY7UkMupC9tBFDcbv2CQ6ZGtuFye9lO3HyP4gZbVgSyT/hFRySeIGT011aupCSNJEJ6",
-	"2DDM1xE2eRvNnG7rmKjpEMRDNCEzyhRtWsmyMLCECVBtWvQarBHTRNV5vncdz+17t5PqmSrJfErEj12J",
-	"5zdO2jsptpNiTYwm29kY+BtJ/kQjycivRFoZEcbDmdh7CImQjw0E2NXF+Q9Ct/1BExLwFRrDk8ZoBaWA",
-	"tmCAhzPMqLDwp3pmhPnG1tnXAioFT9nvtW0ODRpHYTC2PiA0JTItuW6Y6esX90DCgOumns/5na2a8UiJ",
-	"sfMxNaq8ybM7yOjXWIC/cPYbj8GoGWg61bScodRtAWHyEI2VeQ1nTJc6ZSOKPvdEh4ezPfDkRcuZ5qDY",
-	"tTLFoRD4/tIRZLbQxyqtBWbrXE3b75bd1RR3/L7j92/A70ajKorrGH/j5KE0C94GYLENo1pnxSCnCKP5",
-	"VyGX5ASJaBIxKtF9X5n694O2aSk4RbrrSxv9+ydmMGaWOBTET2egKq9BM5/pFULFDZsqwtGdRCFlaS2J",
-	"ATKHP+Es8o4spcHhXyMPL0gKpgUailNo0Igw42y94BGkwSq+XWCfQFnoa6wEma/jF+yO6YYmYCCr63TS",
-	"vmLkdrohGmT0Ct42KOom9JuUfurw76ntGCBD6sk/K9E1zkIl3jCdNTwY5BtvmmoBFHcR05Oe2gMX9ZWa",
-	"C4Bg22HFDeT02uplUVM1SWChkEjSBTk1pbf6mdAGFMdRISXMFksJq6M7XQfE9o3U4k3D5OhslLH6eYxe",
-	"hLbjqEmHUbvzd04Z8V/Gp0SrOQ9M7pkpBmZrMxLrxlyvl6Vy8tI6yV/X17uC3drCK3z+rJoL4JRLk66Q",
-	"RwnnniTpE8RESyvSP4E+lpHnESHg75YzyXBCGYYD38IRbo2av+wJgKKEipcbfmydtPq9Xn3g/w9k9QlE",
-	"D4xpEQWSKgrcg7H4WOJGSUrxo5z+tZpBt/UtS2T03l7he1I6KMPLSiaoy3ZFMr/hquNBnZtN2y41tzf6",
-	"UOy3HjTQXLcpzjkB0dkyAq125EBLx05kONtYOdZOqqoxjpEq3FDz6MXVxfnLbHaWu6L4wr6tTk1x/NZi",
-	"+W6xMagSmh2b1DPlvCRNB/55OvJ7PDTwXkJiuoLrwQmGl47BwdflI1M//96B4M32b64htuu7A4PfgcED",
-	"yk4sNrby72Jyqi5pfk2mlEEZo7lBCzY4i52QgLMZBHATCZgEPfISURCiUXrGC8zolAgJ2SzghilnAvwT",
-	"9YfLhteFzoZZvlfUmw9kZUf4jaulM68tVVaQPAQburMEd/gz315wvQImTmTJd45BE4vIQkp/PNqcxbj3",
-	"kOQ816wOz4lV3S4j2yCDTxGVGhWCK1OS4aCkaUY7rh+f8tArVo/jkNwwDzOPBAHxlRAXSSiN+TYhXEi8",
-	"tpUEcR5nG02iuDUwDNncYWHNdPRcD2zUG8XRN4Y4c4l0vTbbivS3aoKtevXhu04g/207gcRF5RtFTk1z",
-	"qboZyEdGchztOqRNaP5ruxUbDIIdO/weWn08G21v1+3DkFp1v4+6BeVaC56lfQQ+RSwKgtSJChbwTVlF",
-	"eZq9vkJcXT/9X1JVvuPqnTH/3RjzJWXsv1XbvmERfc5u/5ix2EG0kS/QtC+AftzQtcjAJ4Eo+CJLa+2/",
-	"rvxqGqTYSa+d9Po9ttSwBf6/k1hEZShib8YDv7PAQpp4X+mx1gQLgnR+XlHO/SCQ0OB6S7gAYNXlnCyQ",
-	"4LXOuv7CA/+9GUVTM/O7O7lJJrP58EatPzLrvzvA2fl525z4KFcpTUc1za1v6fs5j5CuLs5PEIaUP+Ij",
-	"jy8mlOkyHT6Fg2EUknuqxqNL/DJ+Hk5JpDhH1oqkOJlNEIk4S5LbvDlmjAQ6we2G6VxbkwoXP+5lO5V0",
-	"Z3pN+NDADVIU7TNgOGo/9ckWoH6kGgiYfEA4vNJGIqD9iiXx0rWR1NnNAfv3JJRUkESWNJaLOuXsvXZH",
-	"29/LUVgyoTM7x0XcYu3bnYulcELOX5eWRvGi8b4iIYGNPQWkG935Qadu7wzUnYH6DXo1WLZBOC31fytm",
-	"aizZtKmKA6rrSH+tMFKVaDalIZ8L9m0nY8LWNnb3HtSnW/3JnsqVhu6zugbXCOVnBPc3MDXLRFiKRHby",
-	"6XcR1K/F9N/KuNtsVyQkWn0QYKzB2N5KTVMpWcpQpPsyEuYD+INoI8EBRy5rK8KBuDEqsUA69G8Oy8tO",
-	"BnLc+jXNnn/J+cBOTuzsmO9Mmr3H4V1WmqXdLSjvYfy3GH1raNIUDZFqG6faxDFmUpkt8wu4MMp9tmaY",
-	"r/1jqktdwaAxPQ+RiLw5lOSfmuQdHoWiVjOsc1vH+xuP5GVc1M3BPJy+fBfO21l4W4fzTKA9iTgk/Pq9",
-	"B/SkbYiJwTbTTpOtMLVHebrpTb7nZu2Q2WmySD+IGzbWCIARo/+ICFTnmsDeHbFFobYbdyqtMVQvipjf",
-	"RZbNoUpWmurXBbxLTSEbBaJJOPGG2RPbpKKWmqRLzHQNqhlbXPYydqVn6l6y/z9739rbNq6t/VeIAC/a",
-	"AorjpOnMNMH7IbvtnOk+M213nJ45F2/UtETbPJFJb5GK6yn63w+4FqmbJVt2ndROCcyHqSNLpMx1X+t5",
-	"lq4cSzgDiUzHE9dMH9PhE4VkfOaHNUu+5ZU++UvoggkIcueQLuQnqSBsOtMLi2kJ+8+epQKipVyZiQSd",
-	"/kiSkLAXn3/0frv3278l/yhQBR9o6rHsYVvHeaVzrQSdfXffugeL8K61d629a72Na11JFj4CF9ttBksT",
-	"MDpN/nSg4q5Skbt62VsILKqL/TZXhawpFTZxmrGN9EVtahaZKxGe3Lq8xfUgOk+A1XOdc+ULFmAVf5Qw",
-	"NSFcKE3j+GKpig6hAA0nfeEYNVyXpB1MouFkRWG9L7A7KZ86N69VVfJO4Fo7LQ3AN8TOo0OKmWIjuoXd",
-	"Mep3YIF1yEDQKbr0yMhLK7de6VH3cIp9vx1q+yLQ7OVZZKPnc5eguGX4XblwkFPz7F0eBUd3NE4R1x17",
-	"KGBEHwQ9OLLG9X++ZCwh/KwTUiEFD2kMaXk8VkcXp2bj9qoqXEDxqn+C+jBvubLckg6oXxeLwLFZ+5Sz",
-	"r+1R480P7qMOH3X4qOObuh6q0nv4wQfqvpWxBwDjrWMJA+/Amcya/JpWJJbjnGoHkll8amnBOuQ9+gxC",
-	"JlMaO8hJY3Npwsg/Pr75+Ob1p1/fX3+6+rc37256Afnw9tW/v3n96W//hZ8EfWG5gD687928eQ1WssQO",
-	"1CHvMMAp6xgMd8iVyNDyKmnBLHllIqAg1z3Gwq+lGsta/GBD+KkqOkdPVImOrBUDGeQRp0z1xRy8mow0",
-	"zUSAYaqJHI3MCwUUHgABg9ZM0KZmNzA9HdIMZQ86DmEq2iIIIogeAOTNE641E+bXwrTonC7wTmhk8cmK",
-	"RPKCDM66py+6v5z9dNPtXsB/g8B++PL0nJz+fPHi9OL5aeXDF6fPT8l/uw+Puy+PT88HgQUSlElG8kDJ",
-	"X0b9P3VG4OPNq2cd8jepJ4QJC9DHRRinit/ZvkizWRGRUN7h/hkBTEdH0YAMDg3MbTdsa/a2LajAMMPZ",
-	"gGJUkwTGBlBdAVdCmWgCLjLXHwWbm+sefPFrq8VZMvk7lh+0Ik1debm/v7nqvfn05j8/vL1uXHUDA91q",
-	"4rndsq/1NE30a3gH6y9+I6K2l26VF9k7Djg5fnQ0cMZQ7YwKzqd9ftS0z68yjuXcGftxwlRGIFLWmtvm",
-	"fEo32UnixzmHEHOWee5WuYbl3awa5VrefE1TayUVjQVbzHAbNxLwY+aTRX2O+n3lza7HL1xhXkEJcLGK",
-	"VhVd05Z8qss2OKNS3cwYF6lVf65jVt2lx5FZcJfrKmvjn0ajF8OfwhfHz09H3ePz0Sk7/mX0c3j84nTY",
-	"pc+Hv9Dz4VmTTzJj4X1Qse6eWfWhahOFn3p9ZWJZmryZ8mZqq+rEoRil8ho3tU0nXwC0uxDhrx2/WMpk",
-	"OHCFtkZpzHQxHHwY3dGUX63uxmdQH8VcRvVn3RPhbWGqi1WBVdK+2JGsnyDSIDCFPOS26kuqFSXCFcmA",
-	"EAnVRIqQWQ6fsU2lSPcNIB2NGU2EArrRRE4hySrYZ00mjCZ6yCjiIU6wNJjQkBEtidJydplhl7tsWF9g",
-	"eXLIRhIrpbdspjvkiigWShHZlZH5JKNC5YrMmIi4GMNg8phlLKiXQJkqaFxNpp53X5KBhZ85hisGtci6",
-	"8Kyy2txLdN3CEl/hwfpq62pex/sq2Q8FvYXqYRNbtBdVsrLJs7M0O7I1MtUWwau5a09n2t2oaVduUZKM",
-	"aBKgWh/I0UgxPSBSIB3UypIT8FmNIPekECjCfM4ikgrNY0uIXVLKoIcv+wLSr3CzJ4rwyHWy49PJkE04",
-	"kENBY0pDSapOmRtl/x7fxJp0zG9yTqZULCyPk5bGwN0xAuUfi8voSHdLOYjz7suf6jMMuPhSgsGeu6OL",
-	"bpDTBnGhfzo/CoDcfJpO4Y8288CFZmOYXtx58n1Nxryc8f4lS3fjucry3H24T//oon80lFJzMe73Rf+o",
-	"Kf0dNLKKu2+LzYnEcUkNXL49q2GOP8iYh4uWfL7uW/ZLkKIo0modv0de95a3M19x3/A5i0cQ9gCfgxRK",
-	"xu74YS75EQVD9VFDHhAUOiCrel1BUTwjN7zlmswSo8qiTm5QbNYCWiMz7oyLCpPo3JkpJDYHO8WR0pDO",
-	"TADAoqD2IgczyU2gMtLmRwLbgY0IZMZZmBHxKbMdmH6ypXsypjMikxKxX2H+iViovIRhTBFaz602nMBl",
-	"trNBf+LbwCfZYwUlHFgtmB8VmL8jf2PRCnXXmKBm/tiNzVCN128kxaFRQbNsOUvfHb2k5+HpkJ1FL89H",
-	"w1P6fNQNf45+cZl51Jb5qn83tzhG+Vu19Gq6fsqF+/fpsu1pHYY1cwHWG6n1/H/1+J7mV8XTC4yXRlRK",
-	"1I1HDwmVgCe0x/9idesF7ygNJ4VT6Vqa5z7G8zHeA3RCgh7NuJW+xfYuc+NtZo1TUWxmxGQh6vcdxW52",
-	"4mBPEoWtTP6Y38HwARnS8NbBFv4rZSmLHK0uOgMyjtB+Qn2bDqmIpHA4g0I6xlzsqTOm21xXIGlxIxVu",
-	"6EzdsoiMZIK5SnhvYPSl0oVEI05D48iZkNqNLYgFmcqE1UeOcK/DygNe24PzwDA7PjHojcZ+MsHzO1Zj",
-	"GUBJHVRuEGzOzqyLThZ7Ylv+gJk1WsGbWJSiLTv4FuSM7PngmwsHjR96CfZlANv7JEcDS6EClioGoNpC",
-	"5dzaAUseBsWhvhgIqW1lKIBq13wiVfFxxuIgTVfUIvSDlezcgPgZKa/kvZIvJuRSUafjwevcTf6tfWXG",
-	"ouysnlTSGRF9uQO1whgADi2COA7NCUTVx6fMuNII7JP5t0YxIUh4QIbZWEo2knJZHkfpi4Z5FPPIxb2O",
-	"3/TF+vkb0mr8ZsXszLX9FTYfMr6faYtix+vG8zs1LbLu8FiDaDuGU3VJ0tmMJZDEjCWMV5lwKJJg6yI+",
-	"GrGkMrVz1es1zr+A94B3buqSfX7Wlg69cODLJtyO7URNrO1qKm/Zqh7eHfG1uwVihjhhhA4lZLq2pmuf",
-	"JdyoqE/msq1WuUGv8apTAk4MQDkbNWFpSHmG6F953W4wvW5H5iaf3LD47l65HGVwtQ6ToHZtdji9bmX4",
-	"/W3Xdmid2rmSW9+obV+y7872lc4NHat/pBkWYZJZ1D1pzF4NE7M+X5kw8/9IsKImcq7IAFJnn6CWNUD0",
-	"FqrwRrnVMt5XJE1wGONc+QAu+MSjAfpr1h/jqi8saYttaoRVwcxzATXRXo0JUpj3Nhc4hMSzLkIY4iQg",
-	"3EwK8OWwMGm9oVJfo3kvLDLh6FXmG4L+x8xoQgV0tGTILdhSKSRAvbBYMaieznh4y6LqS4MJ7StFBtM0",
-	"1nxGE30CeQwcmtTF3WPZkibaxOPmswF5+vfe+3fPgmxH+NcRjxFIJiviJqkQLCHzRGp2QVQ6BD/17tQ4",
-	"hHdnARn/xWcwLsnNSwj64u8fzQUyIeYBLvV8y2baZgdCOrUz2dAsz8U4Rv8DOl6Np2tenaXrzndR52Ca",
-	"t5vr3n1NCL9j88IijT6o+cG2vN3HmYk6HzrBXNpObWKiKE7Gy0E5sMJ36XqDba9wBImJXWZP1i8wFw0U",
-	"5ao9lvjctTbZXeeNq8+t3L8L8EFa+Dh7fDdsctrXTHprvHrn91SHQ9zn7VNCJ1/wf9YOfa160yuId0pm",
-	"6TsqYms8feb30cx2Je5UHUYnY35E66a67Ga2k9uThM5XQgyMsvkk43RaRHT7AgOSCut+BMYnjxk0QBiX",
-	"HAP1OpqeMbN7uabzzeS6uYntJqEhG9LwljydSvh9QwRlimMSU6Wf7aK5LetQLPg4KBzH1zCutc7RwYvt",
-	"tV+DrJ/7NVczqXgbX8l+pfiNwo121Rj+5oaO130ZrvkaHMHgwh8y4iNu3OY1rh5VOrt25x3oZ6jRtj89",
-	"33pKrjACtJH1/p8XuHXLW+C1/rC5w/a8pb0trsB7D6ctvgUn7Z3UPaq5GvHD9zxey7kwwZeDD7TMk4/Q",
-	"CTk23sSWjgj8ZS3aUTa1sNovgTyiZtMKhCaPgmwWIYH2SWHLznrCFtj3AZVqohgTHeISjgifiHVbeDBi",
-	"/wvWVLLFF3UDW2oDmoRbqxY/y6WiEeXxCjDCSkVzXcjTw6801bHsgiDPyiNoWKIcQNYBueizbirM1lRk",
-	"zQpSzTo4y6Ia9vCvpgrXafdsK0zCDy3r07YUdt/FrXb4Q9sXtXzy7JGwGhSz+Y/WUGj35rc2FSdfRBuo",
-	"oVELazHEwpdIp0PUXQ0Rq9nZfaeiVnWb+xTUo0hBFST8EQh4u+vfgWytVAffrA1OqNY0nACv0MmX268r",
-	"nUmLiVAp0eIdGAxl0Q00SF3yS0/YdIUyucoW67NgPgvms2A+C+azYD4L9gNkwagguaHOi8I/hPtTizWR",
-	"v40nLggB/8JmqtDzrwHGmFE9yfMnt60hMZ6frYPEaPDS8oW28NVmLGwBXg6X1YKWFwdHAsf6rBpydzyp",
-	"zHFRO8HVaZyo6MECD559022lJbw1vG/fOO1D123TUw1Su8dEm6/ZiAsYyYW1a2mCPSgMVHROhwxgPmiG",
-	"vXKDrOm2Qsm+grwdQBmUpjCqVtP8ECaMauZkds+7bWGJD8xrWH7uCqNhfpwIflnfd+r7Tg8B0RVE32kh",
-	"heJ/EISHdla44hOig9fODzz5YqlJvqJ6jplmdYrafK6Kr8gp5j9hpmOJR4XjWGMB9gDa0RM2SpUbOTnv",
-	"vgxIKmKmFBmMZBIyC9Tncn8Lc48CHE+HvC+7kiLKxvpuGZtlcx0Lcivk3Pa51RSCcZ9bK/tfzVrrnMfz",
-	"5VeHEyJjKZivEWynzA43roZT1k6vtPTFMoFfXVsrCGhT+7Y9+Pce/ax1F7xYPJ7u7Z2c8QdIFJmD6SIT",
-	"YHlfEqVXlucBC0wMpzodNLeMFhbvxxrBKzKYxVQbyz0gMnGDmuNEprOBMUMijWMyZVQowIGDPy+LJs6V",
-	"l6Rz9yGEu/0HpLd/+Nk6rxW8578vnj9IOVFymkl5Pgp1kIGApWEoS9Y1AxBMZaF1YKeVjWZsX8uYW+wz",
-	"VzrDuK742RkgF7j0nRpYMnj0Peu0jdMiXqN5jfY48cmYxYt/TMkMl8tIUrG6cAVcYU+v2ainaXgL/TXg",
-	"wk2xabNKuFvfIG4e0qYzHB4mLYtuGMs0KtUCn9c3U8OFVSrYZlj80zaw+PlyMjwpeccSAD0G8BCN0JLu",
-	"j0KWy5bNPL4jLriasKiOJ2UoZcyoWL0g7FMP0yRhwk13Qo8+vDWZ6lBWMbhWdNPb69uT+9vrD6wp/ToV",
-	"LaCWUvF4W9IPJoQul+ES1B1O3ZYG+ktKz+FkZbHuSsDaJBUB+mugPUCsRzDlYjlEAMnHTqkAUBBUy3g0",
-	"gNpYoYsy041PkOX6GG8IjYhukMZC3mvKBUuedfoCmbiSVFi8osINnyirZPE5XEEFTzAWNWRescx2nYr7",
-	"8wSvU1EnOX9CRwLs97IA9gjBvN1QPjx0dJ+VtIYFWgNmWykS9uiLZ9t1aP0o7mCmWQAoFLXARrplyZ8C",
-	"7VRwpSxkd+vajzmcmQJ5lmsbnHEjU6YUHZfLMp2G0otTAOuqJwWZ8CWU/TB0WVVj0/NoD9iq4oX5qbNj",
-	"FVMTwJTOVgasVnEo81NZ39Zfd9q6D6TP/Zn9/mfW1ig2PbHbVSJumKrO11kcqGXFuxbD+yqOc5YaHEkq",
-	"amGI8wC9EMLcgABVloOujqXSbWPebWGs9ytseiicWt+XtB8B1xK6/fcU8SpQW72ot8JmA8ZkI8UpQGAS",
-	"RXkECLF2ni03eJdkYI3hgNj2RhfzWbm36qPJMt4/jlv+EA/jdiCGsjr2et+CtN5+1M6t50LXXubW4qrh",
-	"/KkdkkP5WwunhsYXid9A9OgUPi+kW+RckMhO2tTLokdd8/Omft7Uz5se8rxpjRsD+WSg74H86tPB29Hx",
-	"OynY8R9Uh5PBM4Sp5nFMEj6eaK9R9vdH9t7ZoQ0I1wz5ZkQQQFgwp8o6OVDlPQSHL0eya+HttQWvk6Ni",
-	"vJXHV7tCrGucdvUwdB6GzsPQ/WA5qxZQcnusgUsQcW11cGtUOCqcFi6hv60r8ngIOC9fyzBueypQW0Oz",
-	"OfHbRvruB4UtE8vA8Wc9W4G6Rt7RKZZxoYOUGKtNQui/T+TU/HYavpAEfaFkgcgMGMviOV0oMmhKYwwC",
-	"s64hI4resQieIqR2n03kXFxmSAlPFGFCJwucOK0SgoU0jht7mMbMQ8T5ANun7HzKzqfsfMrOp+x8yu6+",
-	"U3ZrcfkO17c9UNy9ZcC9iieOGTemVrd4FFxOaPEo5R0LMHv16cOee8YBN23hHtbnvlx3sU9/PYb0V6Vj",
-	"/Pu3bmXiaqVZCTqDA9bI/V2AKqLEXE4ShpBzxjuaGkfJAR2ZGM6NOeI3EjZiCRMhUnWbb3fIzYQrYjQY",
-	"iSRTREksOMDItkPDc/F4X0CEmhDFmKoicprHcQF1CxNMKxqaVV9i7QKDXuvf29AasSy4Vu45dVEvje5Y",
-	"orliPUFnN/IqjjdWOz2d8FD/gcATwb5g6pn9XNuf7qFB9fJx+8Xb16opbJfLQ/nZ3P1l1u0rJGFJIhOf",
-	"iPSD5vc/aH7l1MGS9tOyrLQOZf48U3DFmSm0A9YoID7PMc6lY3m00UI4R+4CLRt6eAtFJnJum/jHkimj",
-	"9cEDfKIIj1wDr3Vzof5JZOL+PZTRApjPUoFKgCviBrTNVxeqL9y/L0lMNUsKQ1kJI5reMgHmQVsWe3w+",
-	"zEBO6YIMza9pXll2fyE1se/O/J4zlsQL8nSAu///L7r/j0RSsMGzOotRgDNy5efN7MU1vLdCDLKsGu3+",
-	"AjKfMGFBBs2ai6+sVGuGnLV5HAwjta6W11SXq+480xOWDduadcg7llyQgbEh5JQsGKIFkAVCRI1orBjp",
-	"GrUtRyMyImJgVk3FAgrll4RNZ3phQaPMlkyAUNlLkjZtYdXg/gYl8utUoPxvbnyzZX7JF5Mt2UnP0s9h",
-	"46eji6PTbtfIXeux37xfoYUa+L7rm6ax5jOa6BNYV0Q13WjCObtVrbdgRaJDfkVEIyPYoFjKeoUqMmdx",
-	"bCVnKPXEKKhcM9zrCDTuoEfvjBexchuQajTX7b1b48eZWzodRu9s7Xd8kAoCrlIEWYwbwWagnR+Cpjqy",
-	"BZPlQBIu7ZhIahl2xopYk+Evz06vcwGcUBmhG1TN4sC1dRUcASupJhoMoFEP/x2mSUxiLiyFuwJ8Hz6y",
-	"MtgEKHidiiYDXDuxGhBKMJN+x4hNgXXI0xv2WcN8YUCGLKQpuH5DGhEbf2AwmYP7ds3CS3gTnzX4QJ1n",
-	"JStmFGlt/s7p2lVZvLV22TsJ3knwToJ3EryT8KM7CS7pCYo3t6879R3yVLJzHeZsOJHydnULurvILRGT",
-	"u2AzBRW6UgsiPRYmTKsMYR9am+pLRH+6xx88nZLdyfpKkXuZnkvpgHHVdkeNNM8loD4NWZLr7PCsRmZ7",
-	"AwlOdseErclgvUcZQ2S+gR2SRpQ/Xv8eEMXHgsEAf8/YWJpExAkmNNhwTZ4O7KOPeTQISPYvzadMaTqd",
-	"FT8096M6TRjGDn3x2x9Xr457v10dn7346RmCwumEm0eOKbeYOuNEzrkYk5lx3RVJheaOlqPsup99/twh",
-	"MOQxkUoXmkBxPuOJIqEUIz5OUdcQo2eUo+pAno4buNpoKXN7bkEybbkJ+zLnAFXCYsWaceLsS9pjNia3",
-	"wgeuGyFlTVR6eqNZAe+IaZLOPKScrxQ9uBb+jd4xVJXmGAqNveMfr3/fUCMv4dllmr3iap18sf/XHtrO",
-	"SQooTkAkCWUSuSxLxGJ+xxLOVIdA2w7iRGoyZEy4v7KILFDdRYmczVjUhH2XKzXPHuTZg9azB82z87KV",
-	"tDTOW9lLgwwMFRKKYLRrB6waz+3Offw19syLwqNgDNruXG/X9WUP1i44fzrkKjMXrkoecWXeUUTMgu0d",
-	"rMWDiN7chE9ZU4K+KFm791Lt3b8L348XaO+H7jvZzzfa14o3utIZPck9ydV94XNqfWUJg492gpEJXUbz",
-	"RNtt260acf5MfP46f3AbuIl8nVnwrjTVNUwNUD1qqo+1Z2qw61v04Ftf2/em70+C0m1hfYayEE/4HKX3",
-	"nrbkey/I6DfosV34UxUVeFzQci214ckX+/+LlbCoJmxxF7ZSfWPmNN/i6AFEv8nPcWv2js6jiFyi/Eg9",
-	"qKitt3XuIK4WzMV2YnmSMJ1AXPJwO6gvv/wjZSnk7TJlIEXIyFQm2OQDTTZcE3RQjBMlpO6Qt1qRYpkF",
-	"m6azboaAAOKEG8tjITP3JiEVRLM4riM31MmiWb+cPYh+eavJnMexcxC9ivGx1P0rwh4TRUWIZcbtIihQ",
-	"RSxRbsi91vC/ThaRhC5CeykUHQMLuAeMIAhXYHSsIkM2kgkjVCz0hIsxVhnJO8YiGJOK5Zg39Ev8Tof/",
-	"4RazlcNQ6Bi7O+10UVvqydHF0Qmd8RP4rNA6pnT+y2SqgEYRwBjQ+AOMXGjejKPgVES+cHNCbBOfHP4v",
-	"CxtRq9xbDwBoa/veqa1Ocfko1nu4boGuLSamQ3L14W3hnEVchRI04z8LoXhMh8fZkfrmQ29BCZcjZQyL",
-	"4c9HwVGamEefgNWyy/tSS0GW7QqIdcFeGbOluDFh8wkTl5YCzN4bOvAQuCiSYQoYAFwrFo86ebSdv4i6",
-	"rlOYUYUuxQK+kSqxwV19eGte81n39BxogJnI6gIgLiQVMVOldYWxVDA3WliHbaFaXsSrWKaRCoAiL6gO",
-	"AAcZBGnG5uAqcSWkPGzbmhafl1EuLI3oyilD6RdsDk0Obr4rgsFa6ubTguKepkC5h1B0xanLADnbYQkx",
-	"HSo7hMWmsFDjpfSFXQu2X0Bggs83DsSQkZGMYznHNhCbHH76igopeEjjJ4oAATO0Qti9ZUr06z+//l8A",
-	"AAD//w==",
+	"7L37cuO4+Sj4KihtqnpmI8nU1ZZcqd962t1JZ/oW253JmeleCyIhCTFFKARkt+KjrfM058HOk2zhA0CC",
+	"JEiRtnsyyc/5I9MWb8CH7369b/lsvWERiQRvTe9bK4IDEsM/z3yfbMQFjpYE/g4I92O6EZRFrWnrEu84",
+	"Eiss0AbHgiO2QGJF0IKGBPk4QnOCML8hAVqwuNtqt8hXvN6EpDVtzXeC8Fa7xf0VWWP5ZrHbyAtcxDRa",
+	"tvb7dusl9lfkJYtEzMLit//E7lDIoiV8EUf8jsRojXfymzdkI7Kfi1jHl2879EUWCRKJc8o3jFP1ofx3",
+	"r8wGI7wmaBsFJEZ3K+qvEEbzmN1xEiOObwm3FpZdDBYC+6s1icQpvEm+6A9rGlGfRYvu3zmL6i0TTqW4",
+	"wJ9gMfJAMuchVpQjyh3HgLzOZHLUG429et+9JP42pmL3kYXU3xUX8JrFcxpwCx6CoXgbIRztxIrCkWGB",
+	"uMBRwBGNkjVm18ZxFMzZ11MUkAXehqLDYx+9iFhEXtRb59VuQz7Aohyoe0XCkJsFcrnCOQkpuSWwmjUJ",
+	"KEbyzXk84hFdLA58/5xsYuJjN/5c0sgn6G5F1L7ZhsRwJ6IcBfpBEqDvLl6/RJPj4ej77Ar+n97Q6w+H",
+	"wxPv0Gm9usLL4ufPkMBLhRiUo1sS7zSOtiWRotmbRec9i0jnHRb+apb99ufWvDcZjrE/6Q8n/aA/GH5u",
+	"HVjEW8zFOxbQBSWBC1U1FBQe3pGYIC5YTILsh38iQRv1eujP2wj1vd4QecfTfn/q9dAf310dWgGNbtxU",
+	"HJGvAuEogBVsYnJL2ZajDV4SBf2T/slJDvqft5438I9ue0fxNuL/Je/9Qx9+JKcoJuEfPrfkWw+DhZWh",
+	"x08rCQQBy7tDilw0K40JzsHFLOSodxAbLoiId2cLQWIHTsif0YrdoTWOdogTn0nKFAwJiR5LTKPMd0f2",
+	"pxYsXmPRmrZoJAb9Vtt8m0aCLEkMH79iAocv2TYSbj4On6WCrDlaS7xDLEI4DOEsshyrV/bp8dD96Z9+",
+	"+ulsK1YkElQSVhm79GMSyHtwyBGOCcIg9/J4+APBMYnlQYTrP3xu8ZBu7vDu4Gn/hONI/tstPzUDZGGA",
+	"7vBO8cYKzpBdUX8yQR30uZVeP7Cafbu1wTFeE2Ek/JJE4s25m0SwvNhG853CSCnxYH1UoCWVMo4KTsJF",
+	"dk0LxjrwYIcGrXaLypdtsFi12i35BikB5dVruBqTf2xpLJmDiLfEXvkaf31LoqVYtaZ9z2u31jQyf/fa",
+	"Lq6/jTlzYLeUBjTaEoQBzeVGJKoZQFOOfHgStsfbCHOEI0RwHFISK3awxLfyoew2g7+/Pnl3dXZntviP",
+	"LYl31h6B1ko2NOr1D2/onIRUMuiywwn09TbC6NOnN+fZ5ZH+/NgfBr3OxMPzznDhkc68N+93Bnjoj4Ix",
+	"OV6ceO7TMe9tekAOERQF55rocBiyu1frjdj9FYdbYt6W3dWnDTCdFUEh5gLRSOoIIpFWARaki767knxb",
+	"ssk2mhMfbzlBlx/fvFDXFfmuGTBRHCHJyAeDweRUqiM4QCwikp6GnodmNLrFIQ068rlZ9/ssYXm9kXfS",
+	"H195w6nnTT2v5JhJFFzL56uIrt362onJhmCpXrdWOApCyZ3aUlPyHSzpJY58EmomsGGx2EZUUKJVbbm/",
+	"iAm0oBEOM2euQOpa5QI+ZC9RK1Wt6QKHnCSHN2csJDiC0/sjC4N3mAsSl2HgUjKtNdziRsIJ7vl9iXqj",
+	"ER52hv7opDMJRn7HW4xIDx/PB36/50ZC+epr9erH4+GbgKw3TJDI3/1Idk6lSOKUVpf9kJJIvOCI3UUK",
+	"5MAZFA7KZRAuuug1i1F/iFZsGytVn0vueEN2Unglf8tNaVaZ/KaNlTsqVmwrUMBotPwcJcoxyNtTuIxw",
+	"xMSKxGjOAikgFeZOup+jDJRHc28xXgxJBwe3JBaUk07fQFXZcilcLVB0JCzKADkaHWZQb/H8T4wL9Wan",
+	"hiW3q6EasSCnTPskwHEn8k7cGLAyr6579qNBySLfYX9FI1KGxWt1Obs4r/fn88HPx385eTe88n6c/HX8",
+	"t/7L0Q+998dn7tXqlzTA1fGwZLlXmN+UrVVgfpOQmpMVSganZDRHEYMbFdoMUUhvJPahbXQTSdxmEclx",
+	"PTzpjQc93O9g3190hoPhcWcSDI87I284PB70R3g0KjktubAn2DwXr25L9BGlGWPERUzwWqLVJYlvSdy5",
+	"JJFA8BhHS0Y4YhFI8cS44yQKCuJ7eNzrlRGJXEcH3th5c95qtgW6poe1XKz0ipXUNZS2t2Y8u8CeZGUu",
+	"Xh7CF5y8HJ4pKORr/JWut2u4rPQo/adTYf6wAI2wuIUPUbhDd4nSBDocCmhwWPnLa0ap9teEiX9YvFlj",
+	"l8MDFgaMW9r9X4VincrfkVvd+auz8x9evXp9fTIYjnreYFKyRCq/dL2N6D+25CEr/ZCI7V3peilHgnBh",
+	"ifhddrGDYIQn81G/c+IPB50h8fwO9vxBZ4QHC8+fkON5isG59csXX1svfsAe0odLeVFu9W4VoMkucizF",
+	"uYnH6AEfcZXDbElOtSsq5sA+e110pgh1I9VReQ04CUdEKrJ5w9R1EPLpElptF+3XDKWq/x2kV7mng6bP",
+	"neKdObOGRAEJTqUNh2ZvaXQzQ4oRAl+Su71bsZAgHAQx4TnP4dlfVnf+enIT/PTe88tsIGVYlWHe0JuM",
+	"DysZH2MWbP1SC3WjLqcy8adE9kXghJaqMvlKuXL1KEmY3Upv4fkDPOp3joMh6Qzng0ln4nvjjjcf44Hf",
+	"C/pkuHBjqP744xHzgvBtWLrHGK6+kOysjViMZv42jkkkZuCy074iSYxYCImZOTVL3ezegXr1oQ1s5Itj",
+	"+fT/+51+3f/8xetMcGdx1nn95f5k37H/HDb5s9fff/+7lhMo2+iK3ZASHzwnfkwSnT3eRm3lVKUC3WGO",
+	"1jggShCwiJyi2dlWrFhM/wkelRlECnwcx6BVSymMtG9H2pwFP5vP4pj4orNiMScluB5vo2sBy62y+Z27",
+	"jEh8RXj58cu9YaRCErcEaeo/VVwIrQmOOMJzTiLhVgkzlq+yPkiggCPtYMzRBVlcCuzfvODKEuJ4x3Oq",
+	"Ya/UBAY+nRMwxX1ebohfKUn4hvhuETJeLEbzsT/qDHoLrzNc9EjnZHHsd0a9uYcH8xM8nPfd6C3f+Xjq",
+	"vBQ4Fo0cGa9jtrZlicORgVj06/syvEpfBpf7fLg341LE1HcojhdkIfflq6hMYpwEWCpZgWRo2iCZopkE",
+	"JuqhHWjxSKDdDBgeOCmQJw0atligBYpyoQn5XOmuYFkHsBNugqCHwz2gDPahNwS74vLjG6n3Ss0djlcz",
+	"Hrm2VFlBd2wbBmhOgBOdImnIS+uech3hkOgR1XTfOLZQw39zgKeUWBsOHewAARXVmGqNRa7r/XY9d4Ui",
+	"DDd4wVEEtwCb0i5yJaxySpqX2Yd7F1Ht9SuDyazfK11/HYEtyR3X1JKP5z1/jAek4y3G/c4QHwedk4VH",
+	"On1/gofBaD4mx8ePkeCHmdxPZL5irNTxcKcuu1fve/jE6/VJZ7zoBZ2hfzzvnMx7g8540V8M554/CXol",
+	"vmb92scufy8f5hsWcZWm8AMOLpSjTv6lOQ9w780mpCr2drSJ2Twk699DxH16b33udzFZtKat/+sozYs4",
+	"Ulf50Uf1lPpoLpzD1kRTuUFYWINE07uYRctTNCNxzGI+0y5Fgv2VCvJ1WypwvQg1D/21Fn1lrVN+M8YB",
+	"9QVXln7CrbraXT2nQaA0sl9zfWl0Tq5oyVjQRnNwnRIOvnAQyiBbYaF/ZBH5dddIeSbjgsV0SSMcIr7j",
+	"gqxBI13SWxKh7eYUzbZxaDBAOVQYuwEzbBNin8AW3jOhcm/wPCS/NrzVl401yGL0YUMiUBA7Zx/fdP5K",
+	"Yk5ZhDC/4WCCYHSrf9L7P/v4Rsn55ITABDM7e822UfArbyom2iPKt4bmwJii2loU6JZyOg+JCUH5OAxJ",
+	"bJZclcSgXXgqbgDG83e5PIrvFSXRMEQxXa7AQrOyrCDTqWOlOrm2qe8/yqRFWXkeVc/APXvlLtiFDAdX",
+	"jL3F8fJXx6w5C3YAdqm7LigJA4kyVLQlgNitNMAER+DiBMhDjtN7Ji6xoHxB/xXEAHQNyCypOMlnQyGV",
+	"SupWcBqQTAqTfbBqnZ0kVavyYO20LljMJYlvqU8+RfgW0/BfsXkOLnbA3tVWCCnbAnYXwRHyRNyZnICI",
+	"kIAbp4vKWPFXJOii91r7lRD0V3KDQQ5SkJ/SSRJUquBkpbLsVXYJe4ejnRb4/FcFEWPKra8lKEcLZflJ",
+	"Q1u5zSSkUvn1dLv+FGHt0iC/Kit9z6ztJKRsjDptybUR+bqRqpy8HpNbdlM48J9++qmTz8yp2n8+kUcD",
+	"YRMzn3AuaeNVJLS//V+iO6VJWko5udNEsWJhhigEvpGGH6yeb8EwIME7ElB8BVrtr7t8w6Hkt+Vhmb9f",
+	"RT4LJMlqia4i0Nqt6shRkvuWytfeqO0qucgEpNdmP0EAebU4/BjLhwWVCru2YR1yFViueUkA5rd28EHm",
+	"LReMBV30WgoSSD9W4fIbGgXKeRJtw2yOxH1L8p+IhK1piwTgnPdjggUJrsEG7Hu9ccfrdbzhVW88HZ1M",
+	"+yfdE2/kgdPE3DnfSVN7S8OgoxQ8+IKI8TWP8Ia3pr98abdo0Jq2PP+E9OfjXqdPRqQznHuLzmThBZ1j",
+	"3COjYOAP530sLSOIN8VkQWIS+RD9FmIzPTpaMNb12fpojuPktjQs5Q5oyd2bGFZiaUlAtFuZdBKwzzch",
+	"FtIANndYLu3anvGYhATz5CMxkZqUPEP1t4aJ/GMPH0jO3TqMvFOm3fraYXEg+eJwnz0j8MF9WLSmv1Rj",
+	"/kv1zBVdk9b+i/XC3mifPcuKj/fG+9zZ3rcghtua3u/bLbkpJZeVyarfg+MY7+A1S9bRv0my7V7gu3eS",
+	"XcHJJB852St0sXwR2y2YxOXr2juw5r6wnpoLON47kOu+bHfF1UiAKrSrezhXMV0uSfyjfChzOP29QdkG",
+	"35/sC7hdGoGHLOM1Vtkoh1JIbYhLPEzJpcHqev19lrAanPNgb9FXk2+qBw0lOrx0Ja9y7dzbJ1ScYn/l",
+	"8V5GeNOqQx/mEz3lwzEOoF9aABbAqXY2zmZYRtsRpc9TRJZ0NWJZcDHbsg42BXcepTJcKMNAviQbY/O/",
+	"E1/InWdE31vKD4s/S0Zh+2EOxPQstv6FYutLQXDlT6gmXWQVon2OIPI0kPuIE82WzTWrM7SJ2TLGa0Qj",
+	"hFGI50qjWxDhr0ghLUXauTgK0IZJA0f5m3lOqVI5PcuYbTetaSvEEJBLEn0KaUHqSkxuIybPa3IssRRv",
+	"sA8KfK/d8tlaqYzqLCpwHQJaXZUsIS0MFgaQa//LfUuHw+GFyh7hhTf0PUktg0G3dyKp5fcmPrZZAWq0",
+	"4m0kwdF6GIq5UlhqpsRIoRjiOQm1phFiLq45IVEJwRe3sGYB4EoU0ojYLE6i23q1SPekSV8ThP6LC7DK",
+	"WvMt37WK+G8feAO5JEVhihf31QpOBk0afAQ0xgSdDteo5DSZBPmayFvvybVUuYsEnZ1eR2NdSmKsxX7+",
+	"RMLAzk3bV0jk/t5CwBL24ggOZzlUTsnNInFdEEEmpgNAUsVRSF73TcAt38lHMm+aPFSzG+xtGrJkQLV+",
+	"VwH28d6mQ+uNtd8gdXlNu3mkmXEaQt4Q5IHoFE5g/cpJYYLUkttLGztiEASIwUmrHP13K1OoGW3XSk8L",
+	"JXMBLtFuqQ9YkspBKQVVz0oItdlKRimzWYFF3Bb4LbgliKvxIyVpA5qUsnJImSHiUoHbWJ9bJnrcs6T8",
+	"D5eUX9yysoGOuKylGy6rdcJ3mjG6xAZHdzgSBMja8IFTxKJwl3HmKnigJREc3bH4xib7BFZBjGmkCGmN",
+	"pUCNsLK82GIBt3yxMwWSxwrsDBb90Z2AU1y1MMWJeeeeoYZWRO7Qht2RGPHtZhPu0mNOVlz0RqWCP7+A",
+	"naqP3hC2UfzPSklQefWNVKAnEVsFRgpvLcWIC7KkXMSlhcdYpEKB8sSrmhSdhWQhENsKtMKqTJ7GpjZf",
+	"ebxn8vszxAXeNbAPKnhbgQ4PqaHVNaP1lbmi7llSG/tCGkTKbmyryDLm6LPcy+dWDkv6jZBkkFNhS5xZ",
+	"WSuNChRvI6gpYZFPuuhcHQ/q5X1dDQtDcrr1YbWwQB0Fei9iHzHhX3YXkRiIHYrQY7Im67nqorHGX+0P",
+	"9axXFzXO46citJOcfvhEaNbPaY/ushaeJLlzqMSmwamKwkglTkU36quda/z1jbo5cywFJXKUU0MdSzOL",
+	"0uyYE2QeKF9fo5ru3GqrdOa9i+clbVYau0d0wxQd5IohQxupti0kkCip0vq66I3guncFNA0QaPZ//tf/",
+	"PpLX+NF9tD9KW73wo/ub/SzHFW8gxXBNdarlV3H0tSNi7JM59m9O/RWOORF/2IrFiZWRaa6Dtv1P0pr2",
+	"RmOvwBgdPS/kYotJlbARF3eo8AfvzaILmbLchhhk0ASQ3aE65Oj+PKbUtXvI8e2uLH3Cj0gKVEB0AQuS",
+	"keVlRCN1zA1DBpJXingbQWOG4jc+xoRLYQs9SOKt7grDTDnbnCxpFJm0CdPUKJfom6HZnDpwk3q84bj0",
+	"Xl0Kwg9bGgaNA7QS3OBPdnYXule+5ta05XUHXa8bkNvhoLvs94MenoyLsnxu1pCTtXjZRlIzk6KBQ/cc",
+	"CTA8n0vJC81yVpivUvE7c31u1nXWmNjgUt93QedlyLZBYy4Sg74FtRa+fEFeJQrWNLomUbBhFDRW7Tvv",
+	"TU66o16353nd4+lgNBgdH932u9JMUU9suTxs9Yf8MRTJT6G4DshaGsg49ldUEF9s48TB7W+kTeU2E4cd",
+	"b9zp9a68Y2Um/gyqfuXSpAVlVmZuvb4dVN49SCIOPosWdKmV7s1WeSsWIb5l8bUS0H04ILnkgdY4oOKK",
+	"3mJBFEDBbFxvpOXIV9hsDSxJDRENje0mOLhbncEIJQ23OMIOXTN3YPfV8VD7tCpulUpKeoYNfE9SKcke",
+	"cxN3peThCiGaBjKzTs6EG0oId4RiM+UvkByxFgQH+xxWNXT/5rGspjMW7r8kvuoaVnQ35qK3NaLG+wR5",
+	"76vlUAaVm3qeLaSv+Mx4n6WFxscn8TohlEbxeVd0V8HFQojskbfzFGdvM0NfFgWl68tCNEcrGvlzeJKL",
+	"8FqgKpUKTT2BwLi0J/BZAPy2BcCXdmuDlzRKPCa69vUaqrrBYmECh+m/4ALXjpmca0mfe00foNI4Cj7A",
+	"/IIqE//SO/PUpxeTeVsphic+uQbKj2qSaZLysDotaTip5N+cJpRCnvpkxbacgPFHo4ypf1gcp9ZvTLO+",
+	"l8P9tvLy2nr45LChagvw3JPVPNIhwzMV8jWeN1Lcdrn0T2o8+HSgywnqAy87vLC87C5xMtVwPqkeAy7H",
+	"gv1Iv+hGKrmpZO3pQ4mstzvFHEagnPBvfJYZ+d8Mdy153gx1XU6XnAL1gMM7EFAuFt3pb0H2r+r22obm",
+	"kcottYaC9mKUwClxeiWbskL0rt5hdE10XfALjmapZJ1BLRAVbcTpVxTQpbRgpe2qypg5EW2o3pcm/qer",
+	"l9180XYStjqeDobTwaTrTQa9YR/4dtKQ4fPn4H6473z+HHz+HOj/XKn/TDP/+fy5K+8d73/ncgzqPeoq",
+	"0Ma2bkTuTImoaiwAxjq0aDB+GaghUW2nwh3UvOdPpV7oMonaVaW1ZdcHCorE5KS0lNxKOS6hIHWx1sWr",
+	"y09vr64vrz5cvDqXonBBQ1WToTWQuiWuasutaetuxYl//W7x418m8ckff/wf/4iv7v7+6eP5yZu3H39+",
+	"w/pv8Vt8eSdVkzjUGhOfHh35tKshAvlzEp78SPcZdcSrHpBvUpJMcVw/JfokT4MHLI4E9PeVzqvcoTwk",
+	"9UFaaMnJ1YSHxvjX6rEMTIYPS8s2OOAKGkF/QBW+5HQZYSn0Vc/RS4GjAMcB0gvi6C6mAoI63SzFK9Rq",
+	"HUiHBryqNDldJpl8KnsQCUTTg8wef3labAIKl255jk03rwaM5gNEp60K6+0mZDhQvnofOi6kpWd5h5tO",
+	"ME0dshCj5vKoemPVaykmGIprWtASGvs3RCACtSRJ79gFDUmREk3yuwmP2x9Jusv5sQ+pKKq6p92KGIU0",
+	"49uesbxvex1IzSScq7+MiXzb6wREYBrq3+33L/9JN612SzeO/7oOi+k3+3SrzrZ67cTDbbAzIJJW5EJI",
+	"oKFcx/m9T2F4f8DdqheUJHnr55y4ojvSPgBbAJURi0AgQX9lhrARVXmPrMqC0dZ5We7IJCuFoKDfmJ5r",
+	"GoZU98+WqpvKDdmC9jiUvKU6aXsw6B6Ph5m33yaJQbphYUqbrWlObmlRVbPzb0S+imu9ZViPTnvWySy6",
+	"CzBgmNWloaYkLDpPE9gWIi2R0qCAL9XOZDQocaYzlw6k1D2hpDzZ28dyyIVpndaBEifqiH1Aa0vM0Uyf",
+	"QIcGswwZ1pFHhYN+GACKpUWuhMN6bzandwmPZcArFQEb3xoIX7dIy7QYSQ4uczRpVmCCpkWwHcwMzKNk",
+	"k/zAp2c2RQJ8fMLtPlmBI0FKio2Y6LxRa/BJI7d9dk+NPO2DfQoAd1Men8jzeWF6oJ1CdWgyiiNZe0Sc",
+	"8fD69VIFPMQm8XQLKan2Hg1EqxCqqY9Zs264+suzWHtKsVZM7rSBfd9Mdh3M8bTeXYUflyXZ3gtMQxKo",
+	"bO9kWoBuZUHD0KjKIqYksMZ8aBV2QyKdIG3DTL0zm9SZ3lnQOoGTNFTbLrN9JVZ4syERCUBHxdEO4Zjg",
+	"LnpjUhMDploAbTbhrqzmWz6S9uuUVBdgAZ62tH1W7SZc4GszBND6eHZ5+eq8ta+DwhrXf+X86HZL6ldc",
+	"4PWmDnUWJQcA7/CYKd0rRMBkJd1uW+OSLhrLpuuHeA5qv9yT/Bv7vrR7vhwQEebk3Bjl6sYIqa0k5JCS",
+	"BpOeEMdUd75VuYUwYYVEgWneb0Y/FXMLa9dTZ1W/ysbhuUiwSxN8Y7pDGcs3ZMu23ozqLCXVRDBTZzl/",
+	"wS9eZ/LlvtfuTRyuv5x4r65SblQP7sTYR7xTqvEWIj9Slxk4dcWMTph+rK1oIFeI7O5PDejp4tawkKai",
+	"HBakJfczD6vPw74oRcCst8DTDFxrSmwlxqqq5fbmg+72YAyI1KJRqCaAFjELFobsjp8iHHJma6M0Lcja",
+	"EdFtZPno/elFlaMjWz4gshvSBYz1gFqRXHtLxBla4NjtWYF0VwulM9j2l0+vPr06v3794eL67I+v3l9d",
+	"Hjr0pMTdOnT1cqj+kWAovvNL3XL0hyD4P7Zke7giP9GCoTuxafG6ZjepIWqg4SCaQtWD0m9tCM8xJ9eF",
+	"fgHwq1Xo76zz6vVKV1voFLAioYoVqBU8aTOANf56ndotg5KSLLrG8Q6WdG23C8hcyJf1b2LKYoDjyPtV",
+	"TjlpM9DqjbresOOzWPWgEPHumi0SA0W3qq7d7vpB2NOM5cqHN6phILiv5N/+GtKXVMflL0lCWYpvajv5",
+	"jJtDULrDVNBoee2rGq1IF0FaVxLffMR0kZKVYAu1WRpFUFIr9KjdN9tBmcOzYfk55GWmwukpPKVWvXct",
+	"MZZhoc7+zLtNGidQd7fT+DcLAxJL7ZSjFURmyDqz1NrBvL67J1FlIu0Dm+xIddWi6kerlhniPBBJbeg5",
+	"tU7T4TxNc0HzEqPpy4sF8jX1+QbJp4+C8rBU5bER2D7XzOdr6fKOMUDJuTrgXHAjVypeDzIFriVhZUu2",
+	"n1WqZ5XqWaV6Vqn+81SqL26zXfPAJqa7tHMPOdutd5ey7XopgIpjqjJ5R/YfjnT2n9Sh/kliVp74V3Ky",
+	"j0r/+/xZvceZBpjOfG2cAigxgwTIZ+u5zimX+5MMIymR56WtWLnqc18RSSrkQALi1Rww+4j2cOk0Cs2m",
+	"75PpX7Tf9XHEIurj0O4qKNXoe3uCSkc+210wlrvrSwVJ5Pb72+icOn5YRtwD1fL+3j4FR+ISNPslUYC2",
+	"MOdzlY7prk40THpZZt/4ww6GMtS2rEyTy6p0xIdovKXgP3Y6rTOKrOlnmXbJTCDYrLop5QSFJs4lsxXw",
+	"E7GABxLaHZkH68cSZBWZNWlekO/yYDWPyELvLZFIy7YiHYKmZ2ro0c+pCI4CtIHgD+MkmR4NPlimR5+0",
+	"H7rGUbbLbHaJ7/ANSTzR2ygknJt6b3ABaPyDVijwikcsZFxOne+Zmict7qivJnXSWLlC9Ag8vcTG5Jt2",
+	"mTArNU0nqhwlOUrM0101STW1/axp6PlusM+S85DkLBJ1Fpw1FUlLNTqkSmbeX40JSXWdddpZ+BVW/zQi",
+	"Mb/m5K2u9f6J4FCsmmBsEltkN0XdpSxN6yy8wzuOZuxmdpo08Egi9xjpWQaZPmQ3jmznPG2qz5VsLBZz",
+	"gkvS9VU/G90Cy/TGuiFkwxEO6W2+giVpCnfv6Ir3OLtRDUJteYsJHvq9OekHk+Fi3oO7joMTF5Y7mkhW",
+	"9wbVoHgLYuBQs6A8kPXXKoGsBik2QSMLolV9CSdTr9DUz8bAR/YXrABt0UO/0g76ZDStGhBSWywB+C/V",
+	"4vdPAPS3RqpbYP3GuJgHlyaG0slZpuccChiM5Uo77U2ldmH6q2laenRftRJPdvWQwZxJI8xk4gdrhbmj",
+	"dHug1Wfc55tt5dso2/jR3T4f3nX9MYT4NDE2yMu3tv3oQEQ7RfBGGVKPMIsfG4zp1UO/jGlpoJ2Bntm7",
+	"E0XZmpxtxaqxK0nX6YRsiWiUk7FwGvI7amC3Q7nQNxTSYdUDMzVC/Uey44JFZKZn4+uGdarofBurcVUH",
+	"1Ar1obKdnzN/+4Duc1LtWLE1QYF+Hn0XxHghOhGD+WsrvO78nbOoI2/qeIPv22rWeTp4DLJ8zdP5RJwN",
+	"BflFoxtLfM1J8MPOqkIN8TwpQ2Xx8ihgPj8CYUQF+Cgv04rUmHC2jX0Fe/MCXbHa1VOpj2ISHpkcUHkb",
+	"1fFtmNspYfnxw+UVuL5XigCPbntHG8ZFRz2lplfliF9tpRK0Oaltdv3w2nMNgEO1beq2tv6iC0MyYCtb",
+	"T6W6xtbkQr/EsdR8BcKGtuyPliHtn5KTaTioS48/C1T/4GJxN4aRoh15pmo96Vyzv+uyvyIy5A5cv8JY",
+	"TDVTCvbt7McbPaiW1OiRrVh1YvKP+nq34ZKOl0nCc35VMfo6yGzhbv6H1Awz1lRANjFRdaVfavV7yGBh",
+	"8+rMDRarKSIUrNaZpH3NnuU/O1LchFiQGfi+1G+3OOb5NpoPYCd53EpeceikFIEkb753DgwVq64ruJLZ",
+	"VPmzCEtb99PFG2TuRd9dvH6JxqNj7/vyF0vINGJuriR57K/QLY5h0KoxYJJVgJutmBXvRIw3a7wk9T3H",
+	"EblDEMbuotfbGNBB9w/C8pZlxGIStNMUIzRTQe8Irw16bDfLGAc6Hj9DeM2ggkS7Cyrm/xVHID1d2L3K",
+	"n+yYc60upq1n4RNQljbf0lCAkH+Ed3VQnGWXK72RP0vVi0ZcQBOVCAm2MZgAy2krLMHKGwueaqTOXXX+",
+	"wGiWnsqGxCv5Soxmxn03O0UbDGXlLELbyBoHa83VO9T5t1YVRt89Iy+nbUY79OfLD+/RLQ63RNme2qut",
+	"1kujJbqhIqm7wHMFIEHiTUyEvZv5ThB4gfyHq/ax5sKH7tQ3dzsJ+b1/bEm8kwu1pjNZODIY10aR3nO0",
+	"okm0Ih+PK8yfK6aQpZE5mxRdCtlbPP+BMXHmuzv2n6E5YwJhXwXaVIuDiAVF1UveoDiU13t3/Lf37/58",
+	"NRr3R97rj2d/Hb77of/j3979CAVYcKN2v+MoYlu1CX0h8ajRSErHkECum/yiecYnAY47kXcihQTmurSS",
+	"LPoLgkejzmJyPOgMR4R0TkaLfmfgjxfHo/HQHw1drf3TZbuKoWjQllLy7Ztzp0jM7MXZCVtyL03TAeF0",
+	"GVW9p8xj/Sd2BwNppZ1mVT6Y2Tg2nPhW1bepGkrVhHIbqfI3p76VAa2L+s1ZF3VSA3rXUwHZhGyH5D2G",
+	"r5sXHWgfn0P2dHVt67CyoE/XkgdlBcKfY4HfZi3UTLcSpZXcMQSt825V9/Uc0i9oKNGo1KS97R1J6gmw",
+	"wEcJ1h6pp+S5UNH8afVUAZH1Uu6dPRJDwp1HqFfgekg1uQoQ3HLYTZHdUxnYtzQMznU9WWU5rlRGFmwb",
+	"BSAG8Bz+38V2fBaGxBckuA5UBl3f6487vV6n7131B9PheOp53X5vdOxNftbFbNck1Kpi6/PW8wZ+SLk4",
+	"gn8Sc0uCo6pf/loy0iWJSIwFi1vTVshXd7W40nEwH+D5pNdZDEfDzrA/mnTwCSEdjOek75HRfOAvXCNi",
+	"srtyIGiUIaXyxrr7/Kad1IoFlgaB6WLnfoX5movRrUlAcb6gNX3egl1Jia+eFQleJupexDdhVMChgm0M",
+	"HfBVCzmFfskZHG4vUcWzUs6UO1QbKFkA506shJjOQZy4BDYX0o6x5E2x/Z2bUH7O97uDVBtYHl0SLhFt",
+	"sjgZB95J7+Rk6B8H49EES6mLPX80woHXG+HBfDFc9Ob9uTc/6ff9oDcKxn5vNPcWnoeBOLSK8Ofzwc/H",
+	"fzl5N7zyfpz8dfy3/svRD733x2fpEAqgKFW/LSHKW9MTCefUYNIOwOmR2io/qnyrnmPh9XvHZT3u3JRm",
+	"MELBtT7dZTvd5d/LzDmVYLsBeYFT/ums0x+NkxZa2gXLpZqxIl+d73qgelOt15TSaNVcbLguAWp8wrzO",
+	"WJB95tzLil+hlZ20mRiaKYyQSvLMuU73PI5kmapLWRa+K3xba5q3M30umQmdKu36gPVaDOgStDk8/Dlh",
+	"AlKNcTGCkEY3qhWZkxdot5V2O2ga6hqqM6rIEaeCdHd4rdP8oL0JsJ7UYrb8rF87cGvR9+X0ZKWalnon",
+	"KphsPa8/PNhdNnb5Oj7xLQ7DncGF2Sl08AgZuyEBwm6iM40USt5U3GiNt+bQAQBReZyunBW0wUvwlWWY",
+	"ez7PMTDP/+JqIVPy7qsE+vVHvKby53B3GfXZsh1r8rpwYcdZGp6CBt9OLNbCIsTzDrQqaKuQGYYZfLuA",
+	"+TdH74m4Y/HN0a0juvsAHmfe73rohkZ1g3rYsIUS0KhmoRcqscMJHEUykO2PVP9MJz5cN6dz0GDSJqfq",
+	"X9fQ2vGX5E+L78VcNUg2jwoMBWSt5WYrtxdj/wYUIvhR/tXBrS/7pAWufLN53TYyzeRd+Hv9LdlIbtcH",
+	"COA9C4hp6OpE+usKSn9NI/fI5TO0UJcSq0djPXoJohN6DzGBlLNnijCKtyH4t6mQSmugBheBwY3XBM3J",
+	"gmnY+CxkkVQTZmvlDcyHOAKKlxHjgvowN4rdUvk29PLN+UXiXFsxLtCcCj5FPa879LonXe+oL2V2Iint",
+	"JMy6ZPklaQamFGzdRvWvOKQB8NvUgRmSW5BCr+D+dktvpjVtwULhESp2U3RlHKwBCdQmzIp7R/0+tM1O",
+	"doNUl1C96vPzvueNJRnzgqY8mExHXrc/9iaDyc9FfmLDsExRCZg+3DLVL4Wkk1mnKh/kM8G7GrFui+k6",
+	"4oGl3fdU3qf+aITgPlfSZzvpVOvOvCyc6sz2ZxXP3OW10ljg4sF3hC5Xmc5QBlV+wrGeIvsmWjDnexNs",
+	"cpqYEIzQGXfbkEjtGaiqraZZZ1wXDVRqCMuwgFjjxQAFB27lVfDHuQTyE9xUa1wzxC0hNKKhpkDdtlEb",
+	"1mAjagmbS1N6HR4mgUUCzRDP0XfnijG8gD7VYssTTP++mGDy12Scx20PhsOoAkRwrJsmxtN7tYeXbBup",
+	"Clu9OZUZD0qSZjSXSd/EhJvAHwLr/kdWz2GdqPxyRdR8ROOwvtS+V1cSyV/T+QdumpC7yJABbMuFob5z",
+	"5rKE6J+urj4itZyaVpUFqZJhyDGLlojFqp8+p+ttiLVPJFc0aQG6fJCsOmwNYyXM4MG6682cnwsE5tVN",
+	"2KE6TsNsDlZwphvNrsdFAtV8UCFd5tQv837rmpxJERON0B2LA7ez10Jm93rIeiN2jsi73W3bvRGLIDK7",
+	"sQnFtaWygEdSYnBLYp2fLzUFnoFUEul4rSMdX2oyOoscLajYvVMTFqg3nhKKJr9Kdveu7KDSxvJm+Pkd",
+	"i8UKcbxLFT7hYI059qcFtE54MRyMysupmpQyMuMcRUFMYfoxR9iQshTgeyctf0sFILPWLP5ndtGYDEoc",
+	"2PkJ5gURB8stOdQq70q5R8UV0MEbeiTZ+pHA/IYf1YlYHsHIEY2gxvsiUVHVkNd0s8Ak8SCICXezBqf/",
+	"RIkAgUKCA44Es5QTawk1Rp7GoD1U+T3eYX9FI2fRu9UrYK3uKkw4hX21pq1Euwc3c3biVevryfgavHX+",
+	"ZnvtKzl10m6tWBgklCT/SNsV1HJVh5gL3bWkzKO+xj6YvaP+dDScet7UJ9MAT70TCY01WbN415r2xoOT",
+	"obJAc7GkFADFT5ipcpzEFEvcOOv90H85cE0V1UCqwAx51nPGBAnA2HMHqnNjxIrKt32H8xUW/Ev1hE3M",
+	"JG9nMSxqheuqB+o0q/nWDdkIiCqyBcJbwdZYUB/Ei5uTZZDC0ZH8KR3uN2RXnYIjLdWFTl3zcRjytsku",
+	"UN3GIWlIcE01sa6OjkL3Ki3krYp7yNvQiuA4QGxRP/yh8N4FhXdnLw3SEd5WCV1gRqnWFTRCIbuDHXLS",
+	"oK3XPiUnd4hSXpNvf0d/qDlmJCrVtUGgCs0iKU/avNOQqMH0aipXZrM1IolZei87FbuBCo1zo9UrD8Vw",
+	"CheA1DU9vf0wW4e4Bhxy8trC/FN9HjbVtxNmpMGryTZLaRk42JhaLUFeQp5f41IQlR6onMxuKaM4izqy",
+	"REKEJBIq00xSaAxJlQSv0TYSNESvYxq45mlVMynBoPRTnnIDJnWAPxUcoQdCFCwMDgC6MkahQZiPTqyT",
+	"Rx3hiXXpe8Gss95Y16wzSsUhgy75cumOI7pwuuBBQ0owBkWEBDxh0yoDylUdo9AfvL+/fFG5/Cym/yTB",
+	"9Q3Z6exgKYivjbX2L00zWvwjiGyVpCtvLEQPTBIitHlSrQIgLrDAPtFbUhTSmraWuNMfdj3JcdVv1xsc",
+	"Y3mmLZ9FnIXkD0LsLr12rzfqe1500tKSsTU+HvcW88ViNF9442DROx5PJoNxv7cgo9ExIcd44E/8UX80",
+	"mMzHg9HixJ+fzPuT4/54Ph/1Fn7QcmpYG+zfqJG6cplcsFjZF/snSC+0ztqpLRkpOEWR8oa3E3WMxShY",
+	"+Zs28mkQt1HMtkJKyyAXpqvqUF9WnZGpI8ngXn6RP5Kdrkxf451VK1dfJGcw+QDJZvPyEuRzQW4hxW1p",
+	"iI6uS01Ele1uZ5/HKN668zJtFHaGCNWZofS+KaypDcZhG/EQ38oz0/c94cEZYnIri/JaiYKZobfyp19w",
+	"BDcRQWIubT6p0oRaLjbTW7WAhDRiiQcq+332t448bZWu2fmR7Gb2pJyIZdKOKdcZ8zTNPT6oSFXrbs59",
+	"pJwg/9hHfcVCnCaySD/uOsmU3zQYNiGRL6D8RinMtyzcrgmCvpLc6cD79XJ1MylvigwTbM3jX4bA2jaz",
+	"TMFiHYrNSxTOlUnsMhfRmfEPW742n21jrnU/ufJCgmkkVI//yqx2fdt1qppp1E6nHCUl8iLWAYXURSfP",
+	"Evkr4t/oQg937HE4nnr97nF/2OsPf3aljeq1unMsk8ZFjpCCvXqnmnNDo0BhBwzGzAYejffOQgB9WgkQ",
+	"OFV5/IoTWrGjVrv1/szp6XsCN6QBdgPSMpVhZmQLIIbFjF5I1U5gGjoJ7SHeyScP6BX9m5kDTv40YTwF",
+	"pRJiek/uLPdcI7PKKMagPxh7jj+p/66Jc+1beckqp+40dppZbla151mdbzydV21NI7qW5Ow5A3BOp46E",
+	"T8apI6mGQk6q4e8ZaWm1Fv3uF68zOeu8xp3Fl/v+/pdp58v396N99tffuf1LpnpvPKxqqPZot1A1RBp5",
+	"VOwSsNH4IB1LYJeT5ZVks64+sVKQC4ZU+qizTgvCCFLqX5us018lVUzldlmZ/EC7qS3WMCUMl9SszW5V",
+	"Cgm51ulgtySmi921XDbaxGSDY6L+0BdUVrK5ov6y4YMCwkWc/BUTmJis/pq1dfkhi3R2M4zY0W5Zqc1s",
+	"QxzXoeGGGW5TNJPnNGur/8qFzALi36xwFPzeXMn8wGfouxXjgpsBZGqY2guOQsrF9200W9CQzNA2Coj2",
+	"NcOgBVUtX8i2V9UzNJBX5WGqEprZvzTzLtE3Dqfgvdf2QSORBm5fzLPFuyRGNxG7A7ZqJbFAGpLRI/Ip",
+	"LKDK0k1B7MHva+y3pg6ZVoxeceEoP8rJvQ27I/F1Xs56+oPqqmlArnQ1CISbwqYLggOHGzPZQA1hyRNZ",
+	"edBqS/d/QMik7zb16gff/XRC8sCY1r19NI1yix8nqQ4vK4cLVWenRTjbig5bdObS0JR6Y8zCsM7M3X0O",
+	"tarVeH5Hhb+CAvdM48VIzc8HN6akscgxyzafT1JRjwtrgZjZu7Ozyxc8TZcxX3xP7lrt1ku2XlOuC/N1",
+	"ionqOZz5WZFGu3UWhswMyj8HuaGuq3/Dz/oNqVcYHg8J1vbuD3GuCVupb17jVUlwxQaBRU3Zw8jjQTuh",
+	"5gpe+Tphz02GYkrDE8TiFM3uP+eF++fWFH1W8v1z639+zuSSf261kf2AvPeX9BXm8f/zv/63vC9VKeC+",
+	"L8lvAi/NT58j/RuIb/j1fi9vTPPT04fhN/vG/Zf9rIveb8MQcRISX3CVn6ScJZ+jQmnwt9KDSikvc2TG",
+	"5eSM08AldyEF3ZB4MWi1W7dJhuWg2xt3epCJ0n+SCorbsmxI+ZS+qN2BqusyjnYPKMNUNGA+VoLaF6pZ",
+	"j1MiKI+QKrx/XHZqk5RUXblvwia5BFXdX+yXL5azQQ/QdmarppOpIUk1bRCg/1XEvW+bvmpB4oCap07m",
+	"XN+fAUyZV9dMa6YBiphoFqh4ylzNsLKxAEMxwQFas5g0cSJDIpoz6aHC56R6tWQyQw/K7W+QKaoD0Qc/",
+	"nWaE1kKOtIOthc0HkGNBI8qlqqG4Nxdk0wxRDtaTSwWD04CgGd/O4W6V5DxLUnGa+dUP5K060lWTVNYU",
+	"LBb5GPxMibGSN56XJYnbCdelDvSD7O43nUdu7HjVbFlSkXalkx3ym4zxsMIST5phnieFQ3KsRueYDY4F",
+	"xeF1sZdMZiB/erlAMW/x/JIuI+UWa2Rfq041Bad7oa5RY+Qv+WToNKSCwxAaRUJt2eEajdJKiHcPqChQ",
+	"m1d0c7jHeXkevG78Q6KABKcIz7lURFSOGRUo3kYlGfG8kBufOcMaLRfzm2ik9adhtsI5onx4RZIupGRi",
+	"jmYQiJidopkOUMzayT9BB9ZN+ASfwXMxAQdWoLIGVfu+ylT5qoDbt8iCrxUNst2Co9Fg3DS6U8IVKr3D",
+	"ljJbqsWWOIpz2q3VsMDdfGc0Go/HJxWtRR7qeNaK8ZUKNv56bmhgkDD/0ugBSsWOE0PiN20AuJh+kpMH",
+	"ww1hVcn9amoi3DvXO74O9VrtBCk86Y0HPdzvYN9fdIaD4XFnEgyPOyNvODwe9Ed4NILWSCRe0wg8Qpoo",
+	"k18SSKa/WGMq9SSWUiybDIauetyyGIGpbggYUYOFdbIz5jdqLKE7/72WKZQzhJwWAljT124tW3IHuK4a",
+	"M5ks46SBUFslyWSWWlc0pT24HJptrTY4+qan64OT7ANRoa1++YfGt3omS6PYiVTcwGtc/+CrjUPJgzKH",
+	"Dkzpy5MGOopsp7SdFSAMFzgW0F5Iw1R3exVs47JAauSlG/ZWyzJrpdzEpdWwhUgxSsRUCvElplFN/b22",
+	"mSgPwjYSbXPsoU3RM3sss7iVQRSG4EM3qKxOBsYlqSW00Xynh4zRgLvouthPO8+G7525YTHxRfpdWhwZ",
+	"Q2NFyVq7TvjHAdP0AeZwDYM3IxfKNS6OfBz5JAxVYUsZ2VoamC1cSpjaoZc6mdxBcsnJsEN8L7uIWiwv",
+	"EYhlzBrqdqzOxw/ZSA1PRL73ZqvAqTLs2XJOaJaS5YpFDC9piZVCIHPMedDbqGVYUoXK/BbvSMyb2jvA",
+	"dsEKsal9vlMFX9JmyXuCipRu6d40ohafr6daFTSf7EuqhUU50tdyUGU+VQHcy/J675gYLwUFdiUBGdIF",
+	"6UoLUOmrxvpLjldZgQsa4dAWvnoWFuBCor3G20gH7czz2b8UdhnNOOPosB51ODrSdiVuILOt8Nlam8K3",
+	"yc2/tW4Xl1Qk+pHuNZ4utlXTtvj37oBxQOanB22FJH61Bg8GjYwj386WN+1oOPLZNoTQhylp+Nf4+nWU",
+	"I2TspqHXv3Tjp0ieCsxpEEkzKlMgWt4T4oDf64m87PW6QxQRqKRdM/T/4nmO8R/hV082R11DDLdhzs+K",
+	"o12NmWlWP7V9u74b/stTO+ItFtdwRI2OUdvdkM4+vklkRF4ibLBYtaatpKGE3YVIj+otjkfErkZMilYh",
+	"z2dDVL04R3OypO6CqDJCnamv1mgGActot6r7s//EYqfvckOJD5IUqq5gJERZVwiH9xIIFQchpLKnXqTe",
+	"ledNB72kW4Op9qwqmARnqFUtmTzlLDBMzsbSJJ5kbkFVizlQnPScuesVjoM7HEsVSiqmMD0kcTBBmmgC",
+	"pVkynMRs6kWhmNXEjwISCZM/q8oKct8DfroJ1R3XuvhDQcD6Pa31sX5M5oO0C2eY5uKWZBiYQy6zjNZb",
+	"bszwKGjiylpX1AKnTiYopzK3Isp1xZsN5NLmyYe6DYi0Glp3uaxNpDqatGQkEzZKkdIZ8HtAO/VHFZE5",
+	"zMk88dZhHxcQSGzIilWsNMtlEnBZhexpGClN8Ctk2FQFlBYYfGklk+50J4BUEj8i0pRtjq1rMY1X5mDo",
+	"KePDq7VoNSEIfHlQMrwi4QbhhSCSV2u0cm+hBtqeaunIBUzmIJHpnv4wXK4/wTsZb9xwxmYMKeBsAeWz",
+	"agCxYFI3l8auZA7WMNS8BHvE/Nzmw5N/E0Nu+/bI41zX+xW7MyPSofONNAcINwNJCVpBpUK32Tha+FZu",
+	"0qyBRCkapE6MuqOQbRDlLOaQPXZse5HNPPpAsqB/n7EzYZqV5Edy5e7pYxZyFIc/wpx0vWvl8uyk/pov",
+	"DxtI/NgBxIkdZ4HOdfzvyd3LkG2D5v1l5FOS8ufE6t1TKIRc0+iaRMGG0UikwfDe5KQ76nV7ntc9ng5G",
+	"g9Hx0W0fdH71xJbLrao/5I+hSH4KxXVA1gwYZOVrJfcwbzW3Xt8OKu8eJMPFlN6nKpDXm63y4S9CfMti",
+	"HdfvA7OFbOrWtLWJ6S0WRIHFYL9es15vmny8wrc4wq5izSy4XJ0rhGS7YCbIm1VHrLwxu41pVhKOev2D",
+	"9Uo25N01FNb3cpL2xDv8+uQMHdNdiM+iAMnLp2iWgM54lCFHyPHFgz6Y6ipV3UtblcYUmrxZ3xp6tQpx",
+	"yvRHRSm6a3eMaJCvJuuf1Hj/Yaxog5MMjunx2JChmFI8vB3U+NLhreUoriyAWfZ75qgmY3ddrf1I30pY",
+	"S1mhu2aebZQDwfiRaETlSiHKqas6wId/Q0xbqsKXDpY2aCZSJAxozi0Y4it2l1duD5OcFPqSlvgKl/Xn",
+	"Xq8p6HL6VlCm5X8ddeD10NTie64vyiva6CNccKU28ubcpLTaQkWrlURnC/RhQ6JLgf0bqwRdcd9Zc4aS",
+	"E7zq1CzKbOcZuA2ODIMtkcQf1YhNp5tIXdICNyALGpGgauavuxJGrqej39VdMNayBoK2eqOuN+z4DHwc",
+	"ZqyvekT+Bfe7upyV+Q/OzTwkaYCa9esuwelYXgRfOlUZk48eBKuvdvgN3XQU7eKwA8dB4oI+NyxtX/8J",
+	"ZlEkfiN2FxWr3RsMPO1VTV59HROVOpkiaXoUj/ioVC9L5hW/x2uS8DSuhhcbV4w5qswpnaoOkMo/mT9M",
+	"SHwMIDa8hrxidAXJGMoTzvGO6xxzMBnRkoUBWmOpMbpnPTTZ78GZx2qqiL7Bpc9vNyTmJKjI0oAx2yRG",
+	"ZhKzCmNIsOkUB67mJHBBpV2BVZm5GvAcQjAgIkl9umTpepRtF50rDwQCJdvhQ8gM73XXghm0KuEpF9uo",
+	"ecb6NtKMZo2L4ymlOgNWyqDYrSe5Vq4IqUp8iTLVnSl6dWp/4210XWJeg1oZE5EidryNImgNAG1m0/Zb",
+	"crt8JQ3wiEim+kaV76qpVCsMhTVSxEfkVqLzit1F3WqNyiEprf4gv5x1fsadf3qdSff6//v90R86X37/",
+	"u1atFPb35K4s3+BMx4iNf62LzsLQlguSwRgkvKMxOdU9PFS/LY1wEMSCqd7wCL6RJjJjhRmxqtxICpR4",
+	"S2xPIWgPVjYuCECw/Hue5xrxat50X+EylAdEOWK3JJ6imfwk6qEdUT0f0G4GvRwAl5GHIobYYoEWKHJ7",
+	"pCtQBqYOKKRJwneRzmBTlfOSkhs5qK3CG6Wfz0Mc3bQRFmjNuEDjIfpRVb67VakyWsosjHIUEaoSytQB",
+	"b7BYoYglf8Oc8xpDvMrdhe/J3RXhoqy0VPUNjbRDUJW88Ab6CTynEGXBWAf+7CiXOVyJyW3EJBZNjmF8",
+	"C+bk+qBL0KRjXW/wLmQ4UK5A+Zo5jlv7R/mo9MMJ4n88u7x8de6w6Zd6RG2TCnPNsBQwQX6qzgUkXFiK",
+	"rKBrGi1ndVWn7JE+tSp1stdH1SlDWZB8ct3mrGeQq3z58Q3MlFcZpnxDIMH0sNpTrazrDWi190+7zYpE",
+	"Z/K7b86zg+jbFurdP/qT1qD9DN4W31z7Xcf7HL67YAs3nCZJJFS0AYFoYBiZdtRDri6TpKjYhiH+pwC3",
+	"pVMXyS4nrKKdkjK3ONyS9r9E9x+UO1/zkKhU6zNsoNBjE7hCG70+e/NW/vfVxcWHC/RdmtM0J1p7/r6N",
+	"Ln988/GjvAtUxx1iwDrvWBycJoN1I7TdbKw+8tZSBwWvjlPnuHZpGxmroZaD2d72QXnxaVOCB6aWG/rl",
+	"Cz3YPa+xobuYKYwozod3hFW2c7lMdNuTcLztt9Hyn3Qj6UCJyDb68yd5ncWAgqd6KHsSdYE5uRnVdE4j",
+	"DE1JKi0tq1aqVnwiK1CLMYp3W6VJZeYdyi13K8MBSQIyQKfiZC43xHcW02k/kFS6MuZec28DX7Mb6Mxi",
+	"8h6kVbZeLQz6WPwB/vbXgXI5SKXyy94tS6+hJ6xrElG4U2xOG7aUq/axOq2QJi03npDRaUOOly0nuJWr",
+	"50TNNlTaN0/sP66tamrariR2oXb9GX6OEQ8xX6k2bGss/BWBDsYYxZTfTBEJlkpb156DI/nDtzOpM3KO",
+	"RBJagcv9o2xbCcZq0/ZYffFaxyn5gfoaytEKRwEJYJyAihGoc19II47TkEQita0H7p6Q+Ku2M72s0Vke",
+	"Gp4c8hYZ5VvTy+PcRSnRVGG6ZpyUI3P/t0J3Ze1TFlPhKoCiS8UZYm6BfuQdgr1X2Ysyp19C5vu1EOG1",
+	"ihiVIErIVDvfNd6BM8b4YgBk6eLG3vDE89qIk1sSoQDvuNshYRY76I0GY8+rjS49b1/kcyWaftJ3j0ZL",
+	"dKNwXPFgp3aPfqQicd8Juiaq+8os4aKzthVHkzibFBrAcjiXWsXs2ytZEOGO6XKpC1AciKw44g2NApUe",
+	"nGGZeQZpZlHXKg29Uh/+kUZBlqcNyjnauMTLljnHEqlaquVIpU1eUixbYljBoRIa7/wU4c+RzvSBf9dx",
+	"ooSkLDU5JKeA4DEOQV7/ndFI6ZGw4Tp6zjf0mcTUFe24IIutFJIsEonRQjkK8BovCbTm1I3zHuQ2OVXp",
+	"/6Bkq+4TaxCckkFELNqt2bZsyTnUqNKwfiLzFWM3ZUmVkuUI7ZcDRysvDlWBe6BQH5Sii1eXn95eXV9e",
+	"fbh4dS4/u41DK6PXp0lCr8/WR/Lj/Ej3N3W1BrHWVIhHsBhtCNuEpND3tNIaeiJtQOpVmb072YaGoMI5",
+	"ThDcm7KL/DCDXKPa2urPqEL7kcwtrXuup/VrvDAV0F9yAhbO1FX9ClO9Icd3TpytbouS3qswBwFr/mt6",
+	"dNQouUyuzoXvH1Lj8AGFAtLQ0OmEYHvwDfGBQUWaB3wVXXRmKfZa5Kn0TwrGCs4ZjgV5KuUjd/octTmh",
+	"ktiSnEGv3ZpjTq61Rt6atqRK3dK/muDol5I8xl7vqjeejk6m/ZPuiZfJY1TJDtYLViS0e0JABO06JgsS",
+	"k8gnabrSgjGg7DmOzRiKaxXbUqLh/NXZ+Q+vXr2+PhkMRz1vMGnlleqB0xLbxHSN4x0sSbcZVSvJXDCh",
+	"L+ui1gQlhWiNV8uohecP8KjfOQ6GpDOcDyadie+NO958jAd+L+iT4SIpYyzkf5bBrSRMDbm812yRZCFu",
+	"iK+WMV4sRvOxP+oMeguvM1z0SOdkcex3Rr25hwfzEzycS10UHsjZq6Zz8F8+vfr06rz1FH7iA6auKfxN",
+	"8S3TIaQ2lKS6S6PltSonbEXak25dSSa9RSxx1qeT9yTn1yiCFIIcMsJr2w898LWmObkHGihsqH+TK2M4",
+	"nLzbkyZalm6rUil7+yw939fTKy8jvCl0DcjZiU+dsfqT6ZAF0eVUv1rSW8LRdlOZttof7HOMJ92pax/V",
+	"FoBt3iTMy5kxWPQ5Hy6dtJc92jv44X1jk8XyMhTYZgV6nDi8Eg1wse/ljPj6lDLaO9lyk1cM9qUM/L5x",
+	"k237xcOcG6AJdR7vs6LiUGeOnK5lSYynIamU26hXK/dFWyerUDXsdBNin1hx1G3WAdvPpfZU+k9SaeUs",
+	"C04FjNFkqJpSFpMNwYI3b3JjL1SeXCIeG4A+ec5gYaUBkLRGr3dAlup4CU9mVOLeSXmQpvb6ew43zANZ",
+	"yNghqJtQZX+fFemPLS6R78uK/PuDcmOXnW6VKAjScuqwSFej4TDszLd8BxdEBxpptNpyp1+a4Nx4X9Q8",
+	"aiyx3aC5r/2543qxK4sHpbSbEoeN7jnUKcqjokzJ6BRZuZtTTgrI5GL7ZXzcEi7tjFJm8WdDjqnilRNp",
+	"NlPNoGaugihhXKnIz2Fe4ZwPGIovIXHO2VXZUUgmmbHuJlQINiUa7V0Mjt+1bkibVVvLsK+Rs8OZlGVt",
+	"Cuj0ASYwF2RjRExIF2Z0X76aDr1WgTfdPY+D0wPa/UEsGap/cUxQSBYwarmGvVuadpN6YFrT1sc3L398",
+	"dX79w/+4Pvvjq/dXmZCe7m9I14QLvN647JR8NV+zwF6iSr5oxg1GudyOSslcaph8kCcB5Vxb0kYrt5mC",
+	"OEMLHDe0Vk72WTCnFWXK8Lx+/eFCAfyy1XacgfYIfvxweQVWatZD2G69fXV2+er61d8+vrnQ1+GXzDte",
+	"nr1/+ert9cWrv3x6pV+jfnoL/04fPvvh7P35h/fK9fjAwNVDT3KY6cxSetskzTxpqCKMi3kclfk4FrY/",
+	"uj4036AjRQj7Owe46Ztz/oBS3pS3UNNJ/o7EKusXCly0+w1iR0Kqy/Nd6qPLN/gKVPPqep6px1SHFmsQ",
+	"aFDferegdkEWBzuXy1cfAL5pDVO3dja3d7jrl2d35LM78tkdedgdWSR+Fzk15wUHGYHjMwf4wkfq3xzK",
+	"lNbFMUqhSBrZ3LH4poveMzWZOCIkgBghpnndd8VC6BEFpKuyRJPUiN5wKDVYCen0x4FXgF/yDndH94wO",
+	"msgJKz0Zil5M4/7ShKPqFKOKKFtvX9hZadJHWs0fYq6zY1T+1IrgWMwJtvI/FHzQgm1jtGLb+ED6h04X",
+	"qZn8YSzzOotmKkvF9COIIYAZqcNPl3sglWZcO5NmcMiKuVAdp+uKs28v8AvivoEXt1fwOTqCyXdJpyNV",
+	"OAHVcRGzM7lq65KDJ3BZFbTCoo/B9Ykvh861pADxzHAjFU1wmN9z7OeH4DSowdAsHrJrGY6D1GSdMyaK",
+	"55tLd39UzWXp7CbVweoheQ6F07HXe+AMLksnR6pusXnAc4GjwG4SBOzK2SM2UQ+UpZhacm/e/1H+8eHd",
+	"x7evapt4aa/YVO3Is/APqo9lmYwzyd0g4yD16W7FQjJFM+j6NDM8Trf4nKsstjaaLTANZwYaC5gy2Uaz",
+	"dMrDTOcCtdFsgzmfISyA7QtwlqtWr2004zd0M/scMUnh8t8bmMVJeBvNIAVoprJFpBkfbyM97lADU75E",
+	"N1qSUi0zYOKGbuSd8hX2xJIUYvopF7w2W3FJ/0ma8FcO958UqITr95Q0voQ8dkisgK9qyYJj4hRz+dLK",
+	"fGGY/JYLtT/iJTQebtwi0mD8Bi+JxnKE11Ie4jCEXzn67oIsoHrfTDXNN430tzF05d5AnzDJDJjAYfov",
+	"uMATIWBXqmaedLYGkQtLwzBUEyGEiKSA7tWCY7Kk0nMCjUkldTd5o9la+dRfAGFy6qfIUxqGITqdRv4Q",
+	"bMgAL7ses183rsScBKrgwVUrA5eTSjCdAcQWiuXxFd5I0oXEv3TEwA3Z8SnCkAIl7wXi5+i7mX7NTPeZ",
+	"A7Xye+XUCDGXdwRY4Nn3bbQIsSg88DlS6/6+jaRqiL6D1Fk++/4U6cJuuCw5GidmyLiO1iU5aVA9ofOX",
+	"op0COwlVryld0IOTvMbCuFXVUaY1WZD+YjEhZDg4Gc57J5MhnngnxyfBgEz6czxvtVvBVrU5TZXNca8/",
+	"MM4w3cUBGnx08YZ2dUejLqgQWBVafAQ/5sMTuc6Koks7jbRCrsq+k1FzWuFYYZMVUDMvq/cQR4h6R7mr",
+	"I+/7flKnR6Jzfevud8/elUd5VxKt6TfqXSkiRda7ot6R96vIX59TuJ5TuP77pnCl/LfWCaq2qNkYzXMm",
+	"2HMm2HMm2HMm2HMm2L9vJphJ8nrOCPtNZYR9jNk8JOuHJC9EepCLcg1A2y4fxzElHGGBWOQT1ZVNQOsx",
+	"auqHcBiq6qkdB89LTHAwRRevX6LJcHQsDf3dhkD9LBUh/EMlhczan6OZmoozA28kFzjyyez7NvqRxBEJ",
+	"X74Bk9f4rNB3MwkGea/av7xTDz9B3810Uyj54+XHN+i7GfTDSX5uo9k2DmffF70CQNxDb2hG9KgZHKjn",
+	"ealbnXxVQ+bMUEhp7YIVExPOtrFPOpKUofEFeDfVVlrT1tFt7yjeRvyoBxZGOhWg9BOJd7/iDuiFfa0X",
+	"8I+OtzhZ4GA07wQTf94ZjieLDu6NR51j72R8fNw/mYw8u6cY7BUOozVtvWcCvdbrNkrvnG3FFPpqtXQF",
+	"ndPqqTViC33nPkyor6YCrUhMvm80h6vEOy51DZWwKL9zp2tccRiyOxIA18NQFCpZirPONR34WcwnJJGI",
+	"dxDfIBj8LRSCo/ZnTRksWCEGr5WrnopC+WSVSNIknI6Gz0/TpEFJu7p5SIC3J202b2gEHYs26pXQ8sXq",
+	"YaMa2Hz5/Xed5J/f/9+/cwEnRWm3axeaJuA6U3IrJ5iZA5JrTmD4naRneaiG2Au445hI4RaI5d9IsBQK",
+	"Gw+9PSVA1xdoUPDOpaWlbIkECUOu2Cje8ub975pPsNPU7gSHIlNbKygZ51pEuU8Xb9SxqwCvA+NO0cxi",
+	"J7N0RoD+bI4+igNM47BieBwgwpqp3ovWBIJsxL/xBNMkWVACrTDCzWbwepibNe8tHQEHeopcfwZhEj5T",
+	"IbzPEz7XMO3ZxZdURxOdcstFYYqoGt8ObQpS6WQKo01XxZ4H4muDY7wmUJ/dCumaCtdE0aq5R8kLEBeM",
+	"Bd1MgBCGfpm1rAgOwMb1Gbuh4JBmwU5je7PRiIfFgxP1rM06xy3htYlMWNtiupmT+42mqUfJhDVFGXKf",
+	"bRXehZZu+in0nVSpxhOv970RNYbLQxQYnjvcY8FAqQT9TLvsRpEKK6vDVqz0GN6C9/V4OhhOB5OuNxn0",
+	"hv2W1qRqOr7T7tjKP1vehxtaTLemaop+R2mnzdtzZ/oZ6/2X+pVzOytqTBZI6hqoL9UzRRN1lGgCjfwN",
+	"dnvxR3gND3osBvvkCFyDrdc4INr5eSD//LD/J9OXO1GxqoeS57wYmabV5a00Th7oZSg9xEJ7HGPFpjaz",
+	"NlGpPdq6aEta0wXTvZgTqCD2prnWmsZUhvUziTvSZ1MI3dfW94HtHkqYTV5ccZwfsfBXZb2LVK0T0/Pe",
+	"c+zagoFkBntIC7NxoVc1qOB5rMATjRX4DfTsP9Ayv4B6KgHlNQ1J45QlrZiBtQQaodGo0u4zvunbmOS/",
+	"5RAX8rJa04k3Hh9b49n1NuXfMeFckpBehM+2kdBj0CiX//J0Ytp0InX7TcyW8hH4HZLTpuN0WOC0540l",
+	"QCFvBm7Zfk2uee3WV/Umb99uqUSUaz8ZwJwIaq56qnZuJW9kJuvP5LnxFe6Pxq1piwzmnj8c9icnC7/n",
+	"94YTvJgvhv7JZDJezCf9Yf8Yk2GPDMfDyXwyGPp4OBlNJr358cmoPz8ZjbRvVS66X0zZ0oC7P5iulO/R",
+	"mYC4ClfG+yzwq+7t7+1TqSdSrwgXL9UzGYl6XAB8aUYXmEv2QHSdMVknhSunppjb05LD5Ih7IJKt8/67",
+	"shT/Ln+x8h4NSh0qB2RpkmjNQJB+oKA9Gjy7zziFvM4EdxZf7sfD/e/q5GVX5cxBDhMNeEOInhQ6w6ln",
+	"MxiVrL+tMTkFjYWjCWKZxeaw40spQ7vEtyR4Go6GTcPCivmdho31hoOT3xYby2t5w4437vR6V97xtN+f",
+	"er2fJZBVBmPSfx9ArPzkNbhgL+N8ECsc3aAd20KEjHJyrWHjOXhlTHwWB4rDZapVW9587PeCEemMFx7p",
+	"HPu+15kEg0XHw8P5fBgMsOcBafpMicrwW7BeWIqSyAkjbrfucBxJ1uOcwl+aD/QTeBN158u0N2TddNoD",
+	"KQSSsycSoVCynchkyC9U2UiMC/IQXmnLj5yGBSNHyFfsi3CX8+YpNDIpoFwn0agRMmbqSXUfRMhtyoqk",
+	"8hEpsFnKodf54WbLTyW8ILkk6yWoMXQ8nxqTEGPZBiOmBzBpXFOhJX5oXlJK1277IlaeQnkcgUTv2hGP",
+	"c2x6TJTa6OP6Yt18Ps3VhuiP8jA3wFVIqkkFe77NRbHJvaqAge74cOHOSAMacarnPn1L7WBc5QW1Uv9n",
+	"CYeddQ+ld2QYcP6dPyQlEWq0oyqMmBNxR4iZm+PfEMEl2YY0Ik0VAchSeRqFB3LzEmlRijwhJA/CBEcu",
+	"+ClEFySriZBOWFdsiTNplUj0CinMalPYz2IUExHTxnwREtMyvRZcYxiN9dOodk4LuPwbZyqz/5pF4W42",
+	"1RZt0lhZ7oqb5H8cBSpQY0odIKSjDx2gYqO2EqTW26s12n5GEW0meB6itp7UaGnc8PD6304ThqTAVF14",
+	"kHtzUhYDSAFh456dyWIkSftRGrjCQIcmbsgxESw5Hp9lPxYgMkLSqcI3ntIHYf6vxN8KPZBQDVTFS0wj",
+	"DhPlQ7YtUeCVbmoN8qtUmiHd3FKar82kE+XuTEe46XWaH6zSixBbvVVMTQETxBfWc7b+WaZlVqGsKRwC",
+	"Nqf4QuPsc0ltNYYY6vitmSuQtA0vo8X6WbX9RypUo33xnJqbhCwyEISmA1bx5rNFWGoR/rew/QpjLZ9t",
+	"wWdb8NkWfLYFn8AWfLbdnm23Z9vtP8t2+8+02LIJAxfb6MJMXcyIVnu6dblwGuxzNlOJ4GzULjNjcT2g",
+	"H609Slx1o9W4WpEx51KrUxDofoJBa3osz+erKEwLP6heZrULRw1fmrqMBGM3OmGrhhqSO6ySKW0GHmAT",
+	"aS2WRIGdzUsFCihEZyvyeA0SFDPiKpp+AMQqxosXuNZpKsQjJtCnq9edEzXzFwoZAzTfoU+/f/369fnh",
+	"NEzdcuqrsI+0CY1cmqTkjMS3nAAH5r/bg/uhH57+/QVH0BuhWv+b1GDELziiwSnKtZxpykPL+V/iVshA",
+	"0Cb8XL6cTcIFo77dsiq2UjCW+JYaZ81luvo06bITbyPdzfTfxtXkSInLbL8yFy69M9l8zTS6i210MIUO",
+	"Xti211NywBfPrp5nV89zmP/ZtfPs2nl27Ty7dp5dO8+unWfXzrNr58HBeKVP/4pmU9Kp8VnR/m+maD+h",
+	"+Zl2Vq1rgWq78aAdqt980BSFvnrOlhSmS41yJkI1W9a+tMvmkmI3uQzTraxfAJS7xuonKlQTA6jy32Cf",
+	"TFHmrY8uuEr7p7n6E7CYvODJft1DBWrOEMgdgy6tTBZQdgJnwa0EEidrp759ZYwXLPVtx8lM0Ux+SrWu",
+	"URdnIL5nui3RDNRXs7Qu+iDNnyULA7TGXJB4imZQIZZ/Kp3HoD5Q7G6Tb+v6AKyw+nE98JTt+r1HIEr5",
+	"IKy3BN8Sqeim05S4ziZS6lA69SQK0AYq7RknCfxgVjoDE/sRyDyqqh58h29Ioqlto5Bwbkx6M2E92PoC",
+	"MB1e8YiFjHNU9WB6cRUm1mkDmlYjmmWb4sRyhcg9RkO+8aKKQVRTXve3SA6DZ3L49ySHA+KjneCGU5D8",
+	"2wUPn4OF/7bBwgTffj2TS6EpcXeGeDQ2Pp1Wn66zrlBThHtIp0/ee1iphzvr1ZdaR5PCS+Gzu2IyzVH4",
+	"BhyhMqW8ioYzsWeY63BLYocj+ikqmDLd02oebOp5ajq7w1VMYRGpXokLDa4If8hsYzUXYlHWDgELgf2V",
+	"NFQUJd6Anb+mWs/5Ko6+dkSMfTLH/s2pv8IxJ+IPW7E4sdQhc11uAKbi9EZjb2+aXrpmXyjGz80MjHZL",
+	"uTtSdwKAIi6iYs+bel631x8MR+OfLfxNmiEItnE+1OuO5P0Cg93fumPxDYk7XssZaktBUpPoz5Jnqpx4",
+	"xyXdGM2kP8iBkLIhzbpAdzETBNGkGfYa76DVmh5o0j3Uq9uhBr8RHEXb9Vy+ncq3qO8VHdM1OonXcsfD",
+	"HF34iHZMq5aGbIGosJ3zvUQuS0FY0ydfo6REo9J9Sd9xuEyCXFdAcwBaRUAc70oVlEa5YVZaWO2woOE9",
+	"X/JhAUD3so2RKCAlGk8bsfib7VKq8orQHuLqLjS5ikw/qyQbRx2o3r7+VjtDuClalvHSl2l0tj5HzUQC",
+	"uBr5rujS9K9lqQqeNoBVYYO2ar/HYsWRqZD6ne8arPWNncdZfmc+dt+s54ZZWuOGMPZGGj0sDTO17UaP",
+	"qY5FGhD3zdLJLIA2elJyegv8jZ6V1PP1AbAtGJzm8+Z1yew8/Ve6wMyhpHtuG9woo6Ffz1zQ/vtfnjWW",
+	"1lPGLJKAZy0tB1TQOoOaa1g18l0PT5tLBjjHZMNioYdVFwd4gphL2tBrd8NmKxCNrJkiejDfnAU7EITf",
+	"zfguEisiqD/73jUdLZmLZoaWFWaYuYaowU/lN8fkNmKtaas3OW49ZORaaXtFM7/qeDz03FPnF9CNLbXp",
+	"Wsfznj/GA9LxFuN+Z4iPg87JwiOdvj/Bw2A0H5Pj46ee1KYST66TDvJPOkGt+cy00iFoEOO0RpgsmDw1",
+	"uVMpaAziZJNdHzXPjG+If7hF7tDrevA/0z+z5lC23Dw2B8zrDFUzVnHC3T6eXV7CPDfXsDX3SLRyRqD0",
+	"zRL905nwfmjsVkq5eeX58uObFxyxuwjxDQnDWi3B9bc1KP+026xIdCa/8OY8r8A8dPjbZG9zEGfoE6+T",
+	"rtBm6VLPVBsit5KVN5ricrzPsaYGyz3JjqprMq6r32gC3fDbTKCD1MInbcAMY5+efIScqnMKG+TVWf03",
+	"i6O4rkqaaaYOgpLe+RGpnp83bt5+uveks+t6vYbD6wb7rEgqb1Pvs4izkJjMScobwah6eN/D5tadPH5u",
+	"Xf9bza0bPHz2XK92i29v75LUD0SdUVauV7mrtYap25WjOYGRHShiOXW1Oqm6P3iCaWv9fU59aOBt2hD/",
+	"w8IkJ33JD9nLCPr7amfXY4a0jUoiW64JYsWZX/YqC8hgKQCWWM2Ku/wQLzOfrThwrMmMsEPzxipGlVnj",
+	"xUoGpqXnbWeCpribK3Gz2JuWItWWWlNzH5aTya18Np6ejadn4+mRxlPR/ZMltAbenJoJqJn3l/GISyNn",
+	"Go+tFwzivMqF4x4P42AJGiiHCLhwviSS4ieJizc57sKM98Pn/0TD26+FCK858VkkMWfsDU9MVvPhceci",
+	"psslMYMIq2dVpIB6srHlUN2XnNWDih+8pzbGwLxLEKGqPQQowg+wXB4xsLo3rDsx50HWwckjBkcPnmBw",
+	"dBaV7xsXWD3RCOHjDGXU5ZnqgR9pFFQibO+pJ//0jp3KcEYPdM/HLR1Km9CkBYeUKDJDa10jajPHWD5r",
+	"qEpaPEifhPTUVJt8lgm/pkwoUT30mTRQPEBZqKV2qHdXoVFiqjafYpwkPFsZmUkCiD0GXl6QVn2jqXX/",
+	"cq3yG86TGz5MLB4Ua/2HirXB04kGt+PBGPYpP83wvMy3q9D14UO3Ei4F+Fxj5lZOZctnB4Y75ZZSpdIr",
+	"yhHcqt2XlCMc7Q4n0jdKfrIVQddy7NIpjhgQIifIPHYKblS5NHJL4p35vYvO1ITNtMKJh5ivEA45Q2sJ",
+	"cMJVb5WY8pspIsGSIIFviB7KdSR/yHQmeNKBWhlXoqV2ZiFwThZ4GwokwXi4u0RewSwmKrGFUDlflKMV",
+	"jgISQJEH8Dd97gschojTkESii8z3B84UuzX+qqsevLolEJNDg9h0tMoy+b5JgYuN6TqcQXlS1fKt0H2Q",
+	"07NzB0SXK2hSEnML9CPvEOxt4HuHMrSc+nYRUUIWLSWerLEUdFQknbWXGbzQGgbi5JZEKMA7dx18sthB",
+	"bzQYe15tdAEzL8/CS8o7NjFTXioaLdGNwnHlRjhFN2QjoPcG7EP+o4t+pIbLEUhHVcOgZ4ncnLX1H1tO",
+	"YiiOVLWTejmc37E4mLljXE85u7Cfs0ociKw44g2NAthRlmXmGaS8rXbHlZx1k/K0wYFsTbesq5hJrjMk",
+	"IS9dZUdGSFee685v/BTN0qQ0fRo6MW2mO/xAfmu2gcoTZrwlgtc8XWD6cpc+1sUhTYwY/dAvJtOs5dar",
+	"k3cnp2f3yjjr/KzG8HevO19+/7vySewV2rX6glNbsXDBMcvdDG7PYJ99FFQ3heARlgewZGHQUdXJWdjq",
+	"64Wl/5XEkrxfrhj1SWO34q162giYBdvGCqsMD5iHW7KJaSTRTWWY6yXlJ55Ltf2215UqfEijG2V5rhQR",
+	"rYTY8OnRUYjnXfM4i5dHt70j5QOXOyLhAjTnNQkoBlYAJ3mLw62ufporTznebELqQ8bcke73Y87PunIb",
+	"BV22IREX2L/p8pBu7vDu9/L+U73pP8jVgqWW+JNffrq4ePX+yjF/vToGLsWq3nVN204f21sa3VQ5SAb7",
+	"AkDq2SP6/e/ks1fwaMEqqRGZ7DsV/CRYqLacXaGLRvRizpm/XVfmL5Xan4F+FNovRcTgbQ4J9a9PjI/4",
+	"63Xy4pZ6Y+ZIngQzO7c9QE71SRoVPpngKBcgVRNnBBjUfTCoe6MraE0J3SmLdq0Fnhqo8yZasAIvNK+o",
+	"OGV47qF8CHN0Q3ZcsIjgrVi10ZJtViSGxpwg2uY4nlMfR35IVZ4ADnRF7LdhRr+xwzcM6vDp/1Y42Hif",
+	"g6JLzVlJJZ8LtKZ+zCzarh65n+WLTRadsMVDVWiZw3CtPGR3jRY+yDDeXJMyfbpSx7789PHjh4urV+cz",
+	"xGI0O3/18eLVyzP4W8vqkHLRRjPFDpJf9Rp0ZqZhmwer3xJsKilBpzwh0RBzod0uQRtdvH6JBoPBRH7/",
+	"09XLbvXQn0ppYsM6izPp+hrLHEDPptxIfkPp3GbTNiAtRtOYpeSpUr2goDZGCM85C7eCoE8Xbw4iVEwc",
+	"eXcz+UWJSj4LQ+IL6I4jcUndNifBfHd4UKG66C7RDyhG8jqak5VUcxVWRjcHsK3QtEnaDACIynPkD9Eb",
+	"YsZE2eH5oDIrHv4fpr5+aZvdXevdtFptI7zz63qivbcPPpM8kGJknccC5vP0WQt7U8hBOdNKrMM675Ng",
+	"xRva1cCveG3hQDDt6qezRzGAo/h3VhdcYRBDH81kq7ZEq6K++wJ6FjhgeId3HEH/1oPCy8brRtbRXxUR",
+	"5KqFc/zJgCG/Zuu7FXwr1TSaCiGLvwrjzUvU5IjfkZgjmreAnhK58vgwd3Ycklx2E2IaWQvulvtYDkgS",
+	"8DpTIbWNKGAxBCsOd3KZ66xOeVOds+APkCRS3ZI6QbpYPY7eFCsH6TGVOk3QCvO8zforCIicGai/+FQq",
+	"c8FGVO+vOIi/Jit44CEYyms7j0CHvJSFyBbow4ZE0OIEhYzdQL15t/U0UFFG8sMB8hOZrxi7aeIXrcjA",
+	"BWauQ+m/hz+s4Ot815q25lsaBh2+44KsW3kIF/M7oBjq2siu1sWry09vr64vrz5cvDpvqZRecM7f6yB3",
+	"y/fwidfrk8540Qs6Q/943jmZ9wad8aK/GM49fxL05Jog/TYR0D5N5LPP1kcSIPxIY3TrSaLzr+Q+irH5",
+	"430WPPfVyWAZaN1XN0arlTMHUU4bxA9J+lNzmfQ51ISHRrvX6rGnyFfQpT8NPYkqo94GQbIXO8PKBnwu",
+	"m8A6vgr6ep3AxzUUQpX8Qa9QTiJxitZkPZfiFbiJ/DkkCwEx4YBB948IxzG7y3Hy5vlJxfL0ypTB+hUh",
+	"xeKTQqtxvWkls0gY2r2P2oipAJrpXgg+VxUR4KXh/0G/QfS/XxH87ztDZfoom+bC3anH3P3T/tN5Z1H4",
+	"p+CoKeiMhDok5JIXV5Dhr5jRk+PV+fETMdoQpqNYFgr3PCspxd2v5wmyUoZFtu8IX2sCNVSnVM40bK0n",
+	"crgIcTxsQIijSkJ8UtEySOVEsdHWinGB1lsu0JzofCZdJfhCtbgqZpwUUk6sqC/Qx39Nj46qBVeR0ezb",
+	"LU78bUzF7lJuSeupW7G6Yjckcjrrzj6+UePd1ICdH3UEQ/+GOZr9rXO2FasOvGKKPm89b+DDVfgnmemW",
+	"R3iXKqsvuFZhuZRKJspB5SdXBAcgInUCpP1221qgPxJQoOYExy7xl1m6XKZ8DYvpP8HEmKIf4DnHcrvQ",
+	"kV5CR2K4envyXQl6+CpjAoOXRy7DSfU3ZKfkTsQC8oKjgGxCtluTSLTReIhW5CsK6FLag1QavTvkY07Q",
+	"d+fxLmD+zfcVAPkh+XhHft0BlDX2VzQilWtTCgDSt6IlETxpEBaTJeVCqgnfXSp+W7Wed+oVZYuJ8V0d",
+	"9HKcURUu/UjiiIQv3zRApczb/3/23kW5cRxZG3wV/Nr9o8p9KFnypS52nNhwV1VP10xdfGz3dJ9tdZgQ",
+	"CUk4pgANAVqlqaiIfZp9sH2SDWQCvImUKJfttt2MmJh22bwAIPLLRF6+XB3pN+ClwgBfIIVZ4hwpvl2H",
+	"FSU14XqajEBBOS9DREd5E79ELYF/IPOYzWnMlPsAyoP8PJVyMCuPWF+isqaLwuZBZq9YxjYqwtRf8q+E",
+	"KfMOZZu66Cmb9YbiPeQ20yvk3lvwGDKiZhThFzW+NZUiOjLYGzMawhs8omR28HerrKdsaUnPZHxFEmHj",
+	"Jb2hGIoffriYxgy+kMJszJxr54cfPBxxFJEYSdEcZYVRb/ajY2YXG/MvxN+9Huz+f//P/2s/e/pbOue7",
+	"14NeH/42FKnMANOPkO5Cs7+jyDO7OmbEPwkCNtdHpOBp+OSTYCqla45zPXBs0qFVec/dRtvpDcUZm4PR",
+	"hJml9h5KdEw5MG1gwukMiapJyMe2rhPn7birbWIWiVnIY+iKaNfuHBL0sGnCDz8gesypnqKdjlSIlrTI",
+	"/9KlEaeKKb9H/J/fnbz14XsonK15vP+3dxc+CaXZWv7n04v3nz+d++l2AdPXP4kiufDt69+Bb4HFsYx/",
+	"+AEYV41lDLrDI/5pLEcRm/lmPY3tnB0ksr1hRhxF+FntzgqogEi2fcfPIJOQ1YuuDBzPDz8cGUVyxmAX",
+	"d9+HNtnrt+5n5wcq/PF5unM4LIleyJTvRO14Q+GnuqZ7cvq+a10avkf8f9J46eMH8d9IoZnQ3XcikCEX",
+	"Ez9L/LcuFqquLLGU6/TCpYCdAIMhIxlyEGJg5My6weD6QscvGZN/Kx2S56uv23Er/0UzAV4fWIgv3TmL",
+	"Z1xh1wfYDsi+AQm9KAvpBQSCpBbORSZJ0KNVHZunhZwaHPFzH2Yo8CvGScQsS6H57rijIznhAmohxtJs",
+	"EHyK229knMRICU/1FP80kuHyiCgdMzrzCSXAogUjAv5qij0thwKvgHekQQl4OVqs8IcJE2YGEjZJtITn",
+	"xyzyYduLHL/NVM6y5BlsYxHxgAmV72VyMqfBlHX3eqvHi8Vi0aPwZwid2HvV7of3b959On8H9xgbiuuo",
+	"qAAKIQl4MIywa32c7vlWBfS4uKYRD3fhus2pDTYI0znq7Pf6vX1sjjUFS23X/N+EVdCY5i2rNK7LVSCN",
+	"jHlZClw8MxvoR5tokl2sMr8ufIT8DfAd85kr5oqhyGevmE/skZHUU3OngQ2zA3rkk9mCBgphRx0TSoKY",
+	"hUxoTiHZmk+EhO4luXxQrsh+vw+jyPGmEP+DRMxGtKpE8/9RUnTNtshgbq/fz9hrCjuGPA9jOtZdIbXm",
+	"YjKls256f7e/v9PLNEYagvOHwj2YEjUzWDenE9Yj0PDGh1O0i1j55Dmwy8VMGRVAsC3UDgwEH2Jmtmen",
+	"mgk5PAS3cyrL782GmTD9TxeVMZsipjOmsXwLDjBy8W4210twQKf9nor2lrqyTKXwkmJ/UPDkgroAN9AM",
+	"zhvkudsrtvEz13aaJVK8jjO6/pWweJnZXIUlcZY1rXACfvMaTiKluUL3eG4vu4BKs0GtHcwfwFMwl8Im",
+	"3+71+84sdEl+5UgGsKhmwSp4xVGn3zNSHLLrg/3eZG8vHNDXL4DmIH31ugPnj/AUY5hWbnNze7MH/Sxn",
+	"LE1RBEt3dVFhyCkncBFdO561pmE13gCmGm0Wy6ju1fb6XbjYXfvN67y7oJNN98A137yOy3BZdy0maZkp",
+	"7Tf6SM0WLJ+a8c22c8AofP47d/CE8r/efn5z8d+n74i5AE8q9uhidAf+wqoP/P1u7g9r92Hlh3KY/Vi+",
+	"ykHdxamI7X6S+qMM+ZgzqDo4wC+5/p4faWitMLhl7/XmWy6k/EjF0t6mCh4RrIJVyWxG42XnqGM+ff70",
+	"kqaNn5y+z1GyploW8vfBEOgcZeHzb17HrEmkp/+uVd52a9i8tohfM8GUIsGUBVdoHcUyML+ZUUEnLFY9",
+	"8l4TLROoaBOMZ9RTWsbm6IH/CrmCfKUVNfIzDKjzvRiXpmKgC7UhEuG7a7a2m6nVsr2HshnO6TI7CbtB",
+	"QofZjVthaifsdXZnTMcci6QbbAQwGJg1ySc0mTDl7DKDRvYYb3blaSxnTE9Zoio/90f72o3fG0AOEh6K",
+	"KGct2cvYLtUlUDN/TV/0n8NsVw07Hu6L/xyaNww738j+9hDn5v5gNsCZOcQU/LZuiBs3gPvqZgcU8rOa",
+	"bQOngz17ZLck1L7rEWHsMnAmGEQH/xc5EUuwS+FYatPIyfM3n8/Odyo3iDk9nJy+//v550/fDQrl40sB",
+	"GNYxu5Z91d/W1Ur8OarvMaszu4G5yg5AVBH7yddvYPtJuy51Kt3FS4r20Ba7OM+xEHOtmbj7ff3fJx8/",
+	"bLev3cQyCLRTPiLuUL4loLUb93Y3rv2mzTYufE6zccG13dQQMxfzkiUGnWtGNKIiADssbTebOhzAe6IV",
+	"mfEJbkZMvggt8+vKHj1zb3mI5pilMjXHf/jxftWx1zns72++75zF1zxgvwh6TTkmkWwy5RardK3pHDfu",
+	"qnRfwJa6HmznlEu9T2udcDsIdhMpw7zLbMGjiITSg3YG4OSHBjIyYuq42IpzypyrinBFDvqDrHfUFSsW",
+	"opFITjAGGRKqrgidUC56pKmHrcYVW+e7utk23+rQnnN03IvjxH6+h+Q6uU/A7w823/KLoDb46t7TQLB/",
+	"kvGIhyETeMeLRrPBXYso8CcBTwo1b22MI5X+wUYfgoGZLLaTeRJ6BnU6qx4Gi0G7yGxSC0Vmm+Zpfpx5",
+	"9UwRzQQ1p4vRkvBwVUVFXOmTie2nVXI61zOscFtYN5MluqyOFBEXrMYxay7vNFVdMKqP5g5wHm9D91Ic",
+	"kiPUqhpRjukpG1WZHKbCld2QZqk4kIgC9VfVOIq0fVsNpWoNsw+5+4HPuO40uPCUTtibJFYSU5/uDMXh",
+	"u1rH67fV2pG562g8cc0scvDa3DXpdX7rXkhNoy40gdt0E1yKV8KoWqC8VQvta5rH9fsfZitmOUP471yO",
+	"2u9/fFv101KHUA5SbbaxQkS1AXAjGHPeWcFYu5XKEGsfWkDY3a+Ohfwboiz0ua3KwoSEqrRHlQuGg4E2",
+	"JoliPfLrlEfQImAqIT+02LeKM2V5u2I2TtKUgoP+61WQjtlMXrMTS05fksyDqqRE89wJnEke+GZuZsP8",
+	"JBMRfsfu7zfY/W+kGEc80I9bXM5gq6Qb8ztFZhFzbPNcaXUU27Rx5aUHL9zYaAtgLg40aHOyUHlSrtne",
+	"t6x46ox85EFrpeWRb34a3tbWd9qiZBNvMKJcRzAzrnl1yQAai2XF4aOw+DZRV8ZXRoHkZMb8cMXYvEJ4",
+	"MOkokx/4JD/KcHm7ooMlEN+K1RM6Tti3VmgfoYobNJjJKZI0Xkj5gcYTfNHgsMmyqWSObZAKxbePF1re",
+	"xhR8aLjnPEjZnmHTdhkDzawRUGv+KRxJPQJh8nEXCrKry6arYAr8W/ae3/PR3KIb7Et3sVh0zam2m8QR",
+	"E4EMWVjheijr+Hmiq/lcAKgUXapUixtdDz8p7KyOLVgZUjZiXznIGleYOmeWxTeHf59Q8BmU0lllTCb0",
+	"mtlG7UtV5WJ0NQt3DnNn8KLY9s99kGi3h9B1T6+EDE22KB/Fbb7mxuO4u+5pnqtb2L1jiw6lvoFV95Aw",
+	"1YHViruh1ttg5CXWI4bUAN9hdEpVgeJQgBAqAlU50LYL/MHapqSBhxHPaZpFEQZ9UPYxqiQFeiumVJFI",
+	"Km2PdOZPeNTDOgotidJyvmqhKibCn9MJ3g14Z8+/Z9BOX3wCIbMqLP1ZLvJrrzQVoWoN1xZB7x5B/8HY",
+	"HLedIjTi1w/dKi14SHtxImAtqjFzzoOru4DLn6FSMwNBLErlmotJ2Y0LRcCOA9S1AoB6RgGc++bX5lYP",
+	"Td4xFATrLFTlYaDIcw0SMMPE9lZU3lBgGQTFT3hMhCQSXGw4MvAWcO0qVMybXB8AP40DwgCwCkwK1iMn",
+	"BeeDwXQhs6JgFmJKwQEW4kxlhKVzEVfangCylVGaRxGJE2Es/WnaigIaS89pAGsBhYBYGskixVKXB8wI",
+	"lAbXtnyGWP1SdQAwH/tztu6dbV0z70M2m0vNRLCEeuA/7kYN5YZ4arbnN6uN7kj5mHewML8uNab8yr5N",
+	"+crgO9hzxUFlbNlVaeFH1BK5ZMongjOm42X3ZGw5F9YdCuBSvPLBHwtaLfgEtOCJwgS/hYyvHq0CzFgp",
+	"dr/if12ccm3ihpF+HqZdEaTUBO8mEovNhQyZRyj55cP7t3m2imL2Qn/w8eVvnz7+/eLwxd5h/6fTk38e",
+	"fPxx7x+/ffyHy2mYU6g6cSkNboSdsjFek+Dw4sCrKtSrVtGWE+CIUCBLMLiUnxl4q6ZyYVTLBErkqbLN",
+	"kjBDOeJX8FsREikC5pKUIcfSd3dC85FjQg1QWbVlNNdQHPRf98hbpimPFBmxQM4YmWFDmDQDp8ALQjRV",
+	"Vz3yZsqCK0XgepdDA4QuyItgB//8oH+wg5wIV2xp/jnwyEF/3/5uJMPlUDw/6Pd3ViJu1yw217/eqdKg",
+	"ik8EjX6UBny0y9W7fQ34gY7O4U11JyH7TXrkXWYZmMHbxjmgiu5MYX6go9wK1ChL7OFvBqXoNQvbk1qr",
+	"o5rrqCJ30KpHC7aWFMCjkCJWTilFdIRqYQRS2UFWhZLyCRH/4LdXbNm1ZDiV/EFfujP6pTtaaqAb6x+8",
+	"Onz5AhxTlvLBvLSoX1RBwfyRObGySzo5pRRSTXe/TqXSBvu/7Y55xOqTFXPQPfk3n89ZSP726ReiaZyV",
+	"8sMTHN9IbpkK6OooVFPCeaiyh+pJgBMmWEhGyxRI8dahsMiMpfs6x9yEbTqWqaVrjis16c5mkX+CaW6F",
+	"VWbCRaxKmRJHXNB4WUEYXO2Zj4Mpv2bHhAqkmoa8cEdvsmKwK4Y9wvKpypat5C1Xc6l4E1++vSV/R2u+",
+	"PwbQ+RvTJbFy5kletqow6CaIs3XWxAc6+tmCh6XdW4NMZuBqFW1KIGUgqYt/WQNUxspuAFQpG5GVugyn",
+	"kG0nJPCgXh1Q/AKvaYGiBYrHAhSFff3UAAOlvgow8C8WMID7aH3NRc5nileT52ds7IrCFmyUcjLt9QcH",
+	"5uh59u78YscjgkHvJWwNW1mU8Qbf3qQow74aQIl9oYEGAmSuSERHLCqe4ucxv6aa4T01xQhwW10ZwovG",
+	"BRG1w0JSKWjvasw3LEvJhvh6zPbG49eMHey/OhgNXr0+oK/7r16+CvfZ670RHdWMOpjzsG7Qg71XN6md",
+	"OKVwIGlaY3GXVROwHTZXTeCa37hqoi19uO0aMShfCJwsO7S0hJ8V3j/7lyz9tNL7dZYSuFIrTbaZhAGV",
+	"PAQhC3gXrzFYtNMjp7bVMVYu25wtaimAodq5ok4MH/TGosZduI0+sQU+vlH4fnC7klVLVAILB0UaDunb",
+	"PKgqIfvLuHoqUpNSZbpZvC0+pzmXzgKxCFGwPHa/wn831SK9hd+nSNAjnwXLIrtxIlRVkRFJRMSUIn5A",
+	"VUBD5qPL3JEgLclEuggh+M5LZg3om7CqoBSH6YBirfGCI7d0rDIJn9nhWm5IHqfEyNS8NSqaMhhJqLQE",
+	"cEoFY8DGdtI2CyWK+ypKwOpYaAYJbX3V46qvytVtw77bRm6dWrZCWFcRZUSvfCbI9HE1i02mU+/SdFyr",
+	"4Npd/BDUCQ1vtCVrCpVqP3UOQvcrA7dO66yN26beKC70iwNsgctnySzfs4MLzSaQ4lFfDfUG6wSsdxIb",
+	"qaS96GS4tMy5ORkivkiiyCdYFKuwigAjh/iEugKpuzRe4dl/SoFUK92thVoDKShbRMlZKlvgybu5uVpZ",
+	"InTG5hENmLKM//Am15JrC1UY42MezhGzldFWRu9B7cOuv71DpDtDhkzxidhIRpt2JHJEjnAbiWUCZ8qY",
+	"kZDRcOfINk2BZ6KGXrDYkuOFZMpi1sSp/dYOqolX273MEeqs0r8HLKRxVOsQhv/crkO4MZnOfRDpfKAj",
+	"t55rfcJ2IVun8MNyClvRCVORaBhKK0DBfLpUPKDRJURTzC9ZfGROBJch1bTegWyl/whHgeb3f598/JDy",
+	"2qVc1GCE5xtRQacaZjsfkdHS1oFpqq6ynlCzHjlxWIIeZlsQfAxv5GIyFFRgJYMULNcLGeLs8BikMkxP",
+	"A4guPfIm5UtU2C0JUIqJIF7ONQthrGpqsExLIiSMf8QiuUiLjatSetC/jfK0CZ5OcHxjx8OO03TMoBHV",
+	"LC6Q+G+LWPWnrlyXwN9p99/97us/ntsfepfdP772vcHei2/uTzv/1//Z8ap7XzSxrb50V3lycShHxG7I",
+	"3TM2gT5bg6GYMU3NpjsiX808joib7LehsL//Niz2CLlhSkO6R6HzjeXHl2OSaTK9kBDtgOW/v1BCisi1",
+	"I8etwlUuztLGElor8Bw5hu3++J5c0Fym54uXg/6rVy8OVpRGREc9+6ac9egUUdF+3P2KP6wNQaTaJExj",
+	"EQXt1iMXoB2uGJunFWRL6GBm5JbrujBCisfNXPOZeLW++YdCkWpd7YX9cENjp7hv151qjixTiSJXwlgC",
+	"4I0oDMFL+ZSNzk41SqWHvm4X9u9bcbQ7+gFA9VQubmk/NzDem9V1rext6OVcMFLt2RwO01Q3OEwXYwJh",
+	"JgINKrkqT9d/lFVNnabZTaVxk/PiqOrcQm0P25x/okfeAB2yKh0EyATTHWcZuXqiu3LcHRljPiNmXwcL",
+	"b9PBboUPmXF9e+ZwyZr8resyd42R0/08x5zNZqm75hZ3R5u6++fDjkvMzfb5qty3MHQTGOpmcGMBiV2v",
+	"BR/bR9lcZCZi+xzHjOaaaWNzmxldEsWYR2QUpp7RtF0rFH6af1gHigGtEQvMcpnPMIrYEbiFeUrVYLCE",
+	"i4SpoXA1qYxEVGlok4wJP4oxQczHhUafIm1eWmh2CoPvuoa+gi1wOujwxV8zaOp7Dt0zuudmCO/gkmPi",
+	"f6BKd+Ff3fdv/aGw3A0Rv2LEh4H5VS6WiCuNz9iau8G5U6sTje3YnaPYfHHYe3KMLa6h7KtUzvx75+zd",
+	"+S8fLi7PLz6fvXtrhIV9mUcyXJtZBG+6hC2V33Ncs5naXM3smb+/x2sPszRqGsd0WZtFXZqcrVgvCs1g",
+	"3A/26eFe92V4wLoHo/3X3ddB/0W3P3pB94NBuMcOagnw8XmX9bnTN+Sd/zwukFI0ucFS0d2iG97sVNhy",
+	"lu7lzgx4eEmxm2hexooPKtkyFSIGXFG+gV/fNWr34W9+8cPz8IgcvBwMhgLedkQKmzrvdwN53GhOZEED",
+	"3HZpzxOcRhtCeDo0yearog6L5KSWEqNgKOCeWOHRt+rSKs8J090ZFzyQYlyrQl0awBFs7YgjSv/9/PMn",
+	"D/J5oEkg4Df8BPCHu1Z5mZaNEyGMlmUx9s4EJiFFNJvNmdI9M4Ie+Yl/YSEZUcUsKxOUAKdtHuVCEMWg",
+	"RbjKLrDpCrbWOE4EFBVjIAPZmCmZ2zT6XE5Fj5wQ/3+DyIYyGUWsrtH3R7dA2yrCM5jyBVOAaF6T63ET",
+	"fH/L6yDi8BthdqOZx080UiAJ5tUJ+gX5jE7YpVLTy0RBrVcsJYgyh6OUhnhDEnPbR/9od3fw+lXvcNAb",
+	"9Pu9l0eH/X5/9xo68zducfZGijGfnLMgd1ip6jhqrkrwM/w1CxwfI8iZLX5jnHNnJgNHDhWKGwHOJcAg",
+	"k0+8ABmryriEP/SMcZ/HvxTtcgiI26+Af/OYBVRnR5ZqRPRIdmWeo1PNWcDHVjzNuUBNZazJ6VJPpSD4",
+	"pNSLMU5iiInNZJhEaQzVhlOZTZdUKR+CxVFbpeiRMdPQetqtnZkchDeTeSQpgN+YRywDYiPrOfIFSOJP",
+	"a4otbQ4+tA4Qz3G9btzC+P/4X7uJindHXOwycU3msCw36OOJ/y7hw1v7RRrgQv7SrVqpe51faSzMyDZc",
+	"7i5r4eYhwg11ogjbPpMXTOb6DpDBXztcySGNZkoHVJX4Vm4VbMo2mi0MwnRS8348J4zYhAMTl0OWmW2g",
+	"mrXUzkOv7Yo0ZcAsWelhvUjn9tDtpGamSjafGvhxK3H7xonXoliLYtsYTWYrpvJNtPxOI8niV4ZWFsKm",
+	"2KB4IwVLoaWv7ciMh9gw5tcsVtDhd8RcQ3EwRDCpy9giNj3N3CMYC+FXkZxwUYk7H+jINk5umHmwNG+/",
+	"eXT2EW6ytT2XIzoCps2GWY25bRLRUdduicIG2WXAYG8UWmOyHmzrzQWBYnfbh97oMsvUCMZ/jpzY8RIv",
+	"Yikm4D8W0ZIoPksioyB75LC/Dy729A35JsArm+idHXHdTrrV7IH6Pt85jkX4JL22D/CKMNz6Vygyv85j",
+	"OYrY7D+2ZHbGu6q+6bmcMfykoWTI3m2+LXlOCYpLujN3Mg8u9kHniqhpAv4uEhpb7zkldnw7vXKqA4i1",
+	"EQqRinXhhbcZcMSBpyHHVUDophBgkWFGgykXrGGWgLuaLKZSOfpyqJBPi5SKFQweeuFTqi+R9i0CrtXq",
+	"AoePbkxNKhxyw0rBB0sdVtoqQ1i0K/qv6jKHy52V8wGcw/2nUOuQLu3auIX7zG2o4mFVO+RKAWeZjPwp",
+	"JQ/Iu5oNxLU2k655gQixr4LjDTV2AjRQsG41Y9sq8tz/rWv3ZPcfbOnvOOLRFCwQaXzztssZDXygjrYR",
+	"afO8jydvCA3DmCnFVI84QhEDzXRCjeGS0gwC+aC71L1EYZUEDMErXXzFluu6qNmB3x0D9Ce2cO+oOeva",
+	"gTfJ0L8LHNkwLLKgLnmURmZ3LcvncnPMgAyrWEYbT+TmYnctvPiWyw4aTmodkdF3TMhrKxdahuztaZNm",
+	"KQjdNBu8qs9aql5KZuLuV/vTJkKlVFGMXZf3VH6wN884ARDWClCW/JjwKCRG+ThgB/RXmi7r6hry8Nuk",
+	"sCEnv2ZQUmvWJoM/Ruqhn2BL3cred0/YWAohi6REOb27mpdQty//BA3c7u8HU+zwfZt16/zizeS/dget",
+	"b7SeHf8h8p2huO3STBMtZ1TzAHwZ1oCmJGZUSYEHcihQRteyGTCGuSh4FSHZyBW2jSmPbC5BZvkPRQ62",
+	"pywKUxudavuWKhMdyYru3EC3L0COmCpRhO7zWtrC7Qdqprcg8Rc1I3+WUWik0XZKvG2NWjIm19qSu+AK",
+	"3eiEzFmRBjIWVrxCiVFypFcwUAHtIW1vkjlnAfgLEKJopCRy93ONjwFHwXGpNx9XZK9/4GHjqqGAtpA+",
+	"sX0hiU3amUmle+REXZn7rhibq4JD0p59bdPQyoaMMoqslP6KzuC1Ls+f5YLMqFim49ASGlOmfdl6Nb5N",
+	"c1E1l2ffK/DQ7e91IMUeeehe9HOkdP1qUrq7BDBYkxr0wuk26LjYItxjMvPz2dlWjiq7LNR0I9yuh0LO",
+	"93gLNlQJ8LowtI2ot/tVU3VV04VwqyE0qeUYGWNrbePeCrDNdQJUGCVr1A8w3wGwRz663n4TaWDL4KSZ",
+	"eL4ZVbW31ejNIkbekTlnno6txTZ13btvQ24dDrZ99lov4l0AbL7JXsGEui20rYLLbmzlD1HTgMKYR7Yb",
+	"8qYupkbC4JAK50e8z0ANzdNL5Sm4IN26VEtq4ciRrvyTRgkUxigeMnADBTHXLOZmXWI2FNS8RVDNr82j",
+	"jEUKFS4+vh7qHJEX/tigx/9ILvDd9jEU8dJdrpi2t2RX4p9Uj1xIErIZ5GwtJDHfABITFnIooN2Meb95",
+	"KlI34V3Yi9actVmsmG3synSPfHKXEMUiqA/CItw6HMaLP8nQtuu7EwT+CV6SotJaAiiXu4YDuy1IzhW3",
+	"unwBYxG7nw/Mdq8oWl2pUi3VpVZOBLP9Oy391FM4TEOE3hkytlyElkTszpx/DkpzeJlD0Ibd+QoDx4zQ",
+	"tBreut0+npycP1OYDOj4CHhMlKYaAzszNpPx0oDOR/5jj5wgFFtMtWmAMkaDUsmh4IL4c7lg8aWNzNdW",
+	"vWfI8x0yjb3bLvm8c9QZ9HsH/d6r3gASglyCQeeoc7h3dHhw1O8fBewopEfw52CeXEKJfufolddxbdBK",
+	"SUU4+c7R4MX+qwNjXufmlb6wb1+If4WV6xx1oHktds6+tE9+Cy1VjdxWQ86m5AEZssZAZNbWg66tQCbR",
+	"pu/cAziYf+YEGpxF94MQqgAO+a5+o4RHIdyyETHKSb8LqkggIzNSFhI6kom2llg5JXCFxgRyBCdMWGZR",
+	"8kmiv/+gf9CrxQKIGL81Q22aJlj3Qo8oUCZm/6e/PCK+MSL8Qi//fLN1FilGZowKRWipq07nIk5YbV9A",
+	"bcRlu/b934V5N0KPbHUbQsgoDeC3B9AHhDejQl4FyuOtYwy85OaByEIX0rU+KfKcC8dQi5UFrnAFzz3Z",
+	"bHcse2EuYBkTSrSUERmbLwsBzDxKYQQBmI5taiCsGteKRWNzRhwKcFkt5zbR2M8zg/nWmK9lRd4Ksn4F",
+	"MqN5LCcxnZEZDVk6oCLQRGq6qAGaFMmaMj3tHb4AZ3/K/NSgR+mFc+KFCaRcIgsTL2mD4pjZeG/M6OFh",
+	"d/z65X734JCx7qvD8V53P3gxfnn44iA4rCXasY7Sav7jJIG/bEXV/MPuD8Ua6GHS7+8HRsfswo/sVriW",
+	"qaYekEYZbfLLxU/dV/fOqZwD9E0AjgRWrS/xr3eYvSkzjrfek3gqlW6siZqSNK/xLZY4nAcvXr58uTd4",
+	"0UyjcTFhSlfazd3MPK4zoGdU8DFTenMou2w/Z5oKiyszZnxzDJyl/HVAzGzukuKIAFWMR65YLFhEMp1i",
+	"TG6N4W6lZQwXzWlwRSc2QIPK7IotiSX8gZbkoGDIRWVJjc3HNwofgj22sSUWu1+x5TEm+iy4YubPNl9I",
+	"EBrOuKhhrDBK8aNbsbtOhbGvqc2Fwb/fboZ6i52PLuZ8i7iX8o2CCKdb7CaW+Aa0q0jDcdv9ew3yAgDm",
+	"H2vwT8YTtfs1Zkp/24I64/z0/TNF5lRPHZmwD0/yycLAXIYs8YQKrigy7ViXCROhZdk5LCf9HAz6XhoW",
+	"8JM48p3nkcWxjC2ODYXtAOL+aAZiXTJSXmHqUEQDVgNan3OjKoNWK++DBgvwNykeOfufmQHuU9zLhZ1a",
+	"SwSYibaa81W5te1umjUjPRFoPBTPVqEMVFfGk10wDFQ1AXDstG3doXAlmPWlq9jEsol3ZlQsS0f1Jyvu",
+	"ZoqtvLfyfg/ybjWq2XFdy3RVm/KQUX9SR+DpaLKQawAYPJUGHg7NjohKRongmlwPiIzJ9Z5HJv/mc3CF",
+	"Q+cnj/z9F8HRNz+nsWJhvm38388/f0LhQwcI1OCiF20cyxk6Gs1Zy/rQlq7t4RWb67SXQEBnlkhbJpr4",
+	"ZnyXPPThjCCkWM5kAr3rjdzOKCQhDMVbaoAMG5IlAvNp7ZEg6wBlBBl4Rx042PCiZ/uJue5pSLFNHfHo",
+	"MX5R3+BcoP/Tuvt1rtP/UGCr/709ZL2xCcJZ6ynk5qIzN2l3aINfmblgDbIdVlpdjGuLy5J69yA6QjSf",
+	"MXuUss+c0StGaFo4bcBsNtewOheY/sCAJH3ELLzF2nxGbCHrmz/75HnM5gwYymwPW/N1/kdywcKM3WIx",
+	"lZH1gGIrOSqWdiR5V2cdTp45era7ZRk7h691Az6y209YOQVJObM9RsuMJTLQLM9dnWlps/WPCB0KlQQB",
+	"Uwp+3tLR6JU6YSwWi665q5vEEROBtDQ/Oe5ZsxPWvNzKI8Sp+53GzLGf2OIXgB4Y0yyJNDc7cBfG4iKJ",
+	"2z+q8oxuZnC/jlP8tuf0moX16Zcgy1n6ZduN7tFmY+41uXkeSyM3Zm7vkI75sdPVodRtYthcdcw24qxD",
+	"dOwmVrKtlePspDo36QUmR8BFznDHhiDPjGkjqNDk+fnp+51iX5DqdIFT97YmmQLpW0Fbsy800JA/UNk9",
+	"2YBm17WTGEt5gy7Kda0h1g3NVj+6/rEwOCXovGJw8Ov6kZk/33LTisacR6d0wu6D98h+fttZYg3vkVvf",
+	"G/MeeZ3fuhdS06j7BnPF1t8El+KVLWXSgzrvQf7EPIONG53v0u2UOnSq89fZGDjVqHshAhswIY1YJMVE",
+	"uXoZRMDM6VFGRMWAU6NHfOeohT4KcAwzhwk4n5gf6vMUrLBsbca/D9lsLjUTwRLS++/I5P7EFm6EIDL3",
+	"ZwoWXlurrKBtBXzQ1hJs63LuH7jegBBnWFKPXVj/252ZeXeOVgWjGuDMn9w9v+c7CTQ5j/5RD5GQv5W3",
+	"G9PRlizG3a9Zt621DERv0zbKJVj9dcojRmTaWIszhZxD4BQR0piSgkZFTxBagwf91x5JRMSUIv5YxoEt",
+	"7UkTepdYExRQEbAoQgZllbnSROhakSlNl67uKO0g5JFRkuYFw5DtHS5RAL3nOLCD/kHqfROkmgYD1+am",
+	"kP6TmWCVaVZRbv1etx2j/zpx7z8q21NvhJyG5lKKBZUnw8+ClSS6Kkib7fm7PlZsMAhacXgCfd5ub2/X",
+	"xHY3nZTx9vVUTchC5EpGGTYGsVFUcOpDhrLTgif5M4IcE5FEUS6iQhX8plfDrJQXrzvwq+PTT2Gejcz8",
+	"VqrbIvsnaMyDRBMlZ6lEQ+rYY7Xt50llLBuyL1z5OYYt89N0iPW5YLEDtLEvXGnHLQz8S7YgFaDgS4U7",
+	"OMa33S1+beukaNGrRa+nh15WsJ+OL2KtK2J3IqOwO6NKW39fbVhrRBXDxH21inPPFFFI7TyHCwIaRdAG",
+	"jijZKNb1NxmFH+0otk79fWiRm2wym4M3Zv2JXf82gNOe824S8TFHpfw+amhu3efZr7o89vT9EaGQ8sdC",
+	"EsjZiAtsECnHEBgmMcMCJ+UabGTnPJpDpDRH1kFSmsymGFBB5RqDUSFYhAluQ5HvppE9bsfLJd1ZltHQ",
+	"cW+q9BkwHPM9HXdc3j27dPmAWasxmCg02Mx35eW6ygVKw2sWa65YhiVb4yKmnH3E46j3UEJh2YRO3Bxn",
+	"TNx7XCwzy5fv39Y25ZSrxvuCxQw+7DFwdCJXJ6ZutwZqa6DePeSnYkNoHvUfi5maIhuaqjTi2MH49zVG",
+	"qoFmWxryx4p92y2YsI2N3d2v5l+X+C8Xlat13Rd1DW3gyi8A9z2YmnUQltsiLT49Cad+I6G/L+Nus12R",
+	"bdENPRvQGkztrdw0gRpdkEQxMlpCbVWioFxcSSLYomQrQkDcGpVUEXT922B5XWSgJK13afb8KfGBFida",
+	"O+aBodlHGl8V0Sx/3ILyHiEfo/dtS5Nm1RBZb+OsN3GsmVRny/zqOO9SMyzE8zHHUlcwaIA+U0iikmAK",
+	"zeCPbfKOTGK1U+TFq3bnvXd1vI/ck1c4om525tH85a07r7XwbuzOs472zOOQyetDd+hp18KEgm2GhyZX",
+	"YepCecQcqsAfdiOX2XG2SM/UUPjw02Ui+L8SBtW5PGvhi0WhjuItl9YYM+TU6xEn5lAlq2316wzeZaZQ",
+	"9ALxzJ04FC5im1XUcpt0SQXWoNqxpWUvflV6JpTFrl45kbAHYplMpi6ZPqKjZypjYIUOPryUJ38MWTAe",
+	"GdNIMY/0LYM8YbO5XhIsioH5p+9SHtFSrvVEAqY/ESckzKX1P7Z2e2u3f4//USAEP1LXY9HCtobzWuNa",
+	"CTr/023rcxhEa1q3pnVrWt/EtC45C5+Aie0mg6EJKJ0mv06ZKMTEM1MvXQXPsrrYu7nKeU2psI5TYNsx",
+	"tvhQVLpmYf2mEthZrMmbHw+y83gYPdf57oYeRvHHMVNTwoXSNIqOVqLocBSgwXQoMMavmMuStIVJNJiu",
+	"CawPBWYnZVXnZllVye8EprVDaew8ZOvRwcVMMRHd0u4Y+PUtsQ7xBZ2hSW9eik0zC67UdRb1OVaxP2yD",
+	"2i4Eqr3Mi2xwPjMJ8lOG78qFo5xapGvZ8TrXNEqg6M3mUECJPgi617HK9fevrsh/zvd6ARVS8IBG4JbH",
+	"bdU5GpiJO3LtEl1A/qo/AD7MKpeGW8CA6nGxEAybjW/ZA8XQTOeZD96eOtpTR3vq+K6sh7L0Pv7DB2Lf",
+	"2rMHEOPtYh1uPU23sQ6cyqzwr2lFIjmxKl1odGbxmW0i2COfhaXMjmc0cpSTRufSmJH/+uXdL+/eXv70",
+	"+ezy5G/vPl2ce+T0/Zt/vHt7+eN/42+8oTh7d/7Lh4vL08/nF+/egpa0vzm/+Hz27m2PfLLtbAoYg8cd",
+	"ciJStrySWzB1XpkTkJdhj9Hwv4JeRnE8gn4FuEyWxMzPUvxgQvhblTeOnqGfz64JVcRsZRZ3z5nQ5B38",
+	"9pj4H6jSXfhX9/1bH/yIM6aGYgFWDSVBxIEYlCoSJJrI8dgsqO3i4/oaImm6sNXTAU1Z9iDjEKqiLYMg",
+	"kugBQd4i5lozYb4WukUXdIlPQiWLb1YklEfE3+sPDvuv9l5c9PtH8D/fs798PTggg5dHh4Oj/UHpl4eD",
+	"/QH5v90vu/3X3cGB71kiQYkcgNh05N8G/p87JfDLxZudHvlR6ilhwhL0cRFEieLXNi/STFaEJJDXrn8l",
+	"cDoiRbuub0BivvQFUxrXf2s76fM4p+yaWEqfx+jhrGExqnACYwKoLpEroUzUERdB4zRve3V9Djd+azQ4",
+	"NMnpNcs2GhjPxkpdzkvD/fDu5Pzd5bvfTt+f1Y4angENPrfpANVkyU8mYAU14U+ksX4La7D54ncibHrp",
+	"jfwiTTpW241rD3N35kaBl3yQE+tB8Tor+Fd8VklfVOAcqA4/pJrCucYIug9/84sbh4dH5ODlYDAU8Laj",
+	"ItAPhXnCEfn6zaBZk5Yzma8nZZZQKcknTqV1+7Runy3txp9kFMmFU/aTmCkk5luxQW7q8yk85FYcP844",
+	"hDOnNfgamIbF2awr5VqdfEVSa8kVjQFb9HAbMxL4YxbTZbWP+nNpZTfzF65RrwACXKBryDqBClD0ewdN",
+	"U/O92Jd5JEPmKN2b6eBG7QVXlbFnNOB7vPflSr/BW7Y4Ug3ufF1FNH4xHh+OXgSH3f3BuN89GA9Y99X4",
+	"ZdA9HIz6dH/0ih6M9upskjkLyu3Jvp9PcQvd/uBiE7lPvTkysSpNrZpq1dSNohOPRSkVx7itbtr9CqTd",
+	"uRP+xvKLFU+GI1doqpQmTOePg/eDHXX+1fJsWg/qk6jLKH/WByK8DVR1PiqwTtqXtyTru8g0CJ1C7nNa",
+	"1SHVEohwRVIiREI1kSKwXXbpxLpSpLsjToQiEaOxgOaCQGxoniHYF02mjMZ6xCjyIU4xNBjTgBEtidJy",
+	"fpxylztv2FBgeHLExhIjpVdsrnvkhCgWSBHakZEFkEG6LodzJkIuJlCYPGHKNfwwj0dOyJIz9aD/mviW",
+	"fqYLV/iVzLrwriJsPkh23dwQ3+DG+mbjai3Gt1GyvxT1FsLDNrroQUTJiirP1tLckq6RibYMXvVZezpF",
+	"dwPTLtyiJBnT2ENY9+V4rJj2iRTYDmptyAn6WY3B96SQKML8noUkEZoDNU4ZlAGHj4cC3K/wsGeK8NBl",
+	"suPbyYhNOTSHgsSUmpBUFZgbsP+MK7HBHfOzXJAZFUvbx0lLo+CuGXaet7yMbMKFKLfxO+i/flHtYcDB",
+	"FxwMdt91jvpe1jaIC/3ioAPt3PksmcEfreeBC80mUL146873DR7zosf7Veruxn2V+rmH8Jxh52jYGUmp",
+	"uZgMh2LYqXN/e3mhKbzF3V1srdSoYzsOqdwL2DbBOrcI0z2VEQ+WG7sC423uLnsTuCjybbW6n+fYTa7Z",
+	"48wt7o7WZ/EEjj3Qz0EKJSO3/dCX/IQOQ9WnhuxAkMuALOO6gqB42tzwimsyjw2Uhb1MoVivBaRGpr0z",
+	"jkqdRBdOTSkI2YGe4tjSkM7NAYCFXuVFjmaSm4PKWJuPBLrDdm+fcxakjfiUmQ5UP9nQPZnQOZFxobFf",
+	"rv6JWKq8mOGZIrCWW+VxAofZTAf9iquBb7LbCkI4MFpQP8ozf8f+jXkt1N+ggur7x26thiqsfiMpjo0K",
+	"kmWLXvr++DU9CAYjthe+PhiPBnR/3A9ehq+cZ972yk5H/cE8oovyt27oZXf9jAv378Gq7ml8DKvvBVit",
+	"pDb3/6vm9zRfFXcvdLw0olJo3di5T6oE3KHn/N+sarxgHSXBNLcrXUrzoj3jtWe8e8iEBBxNeyt9j+5d",
+	"7Y23nTZORD6ZEZ2FiO+3dHazFQcPxFHYSOVP+DUUH5ARDa4cbeG/Epaw0LXVRWNARiHqT4hv0xEVoRSO",
+	"Z1BI1zEXc+qM6jbX5Zq0uJIKV3SmrlhIxjJGXyWsGyh9qXTO0YjV0FhyJqR2ZQtiSWYyZtUnR3jW4/ID",
+	"ntmNc880O61jsFUaD7MTPL9mFZoBQOpR+QZB59yadtHx8oHolo9Qs0ZLfBPLwmnLFr55WUf2rPDNHQeN",
+	"HXoM+sWH6V3KsW9bqICmioCoNhc5t3rANg+D4NBQ+EJqGxnyINq1mEqVf53RONimK2xw9IOR3LoCaWuk",
+	"WpBvQT7vkEtEFcaD1Xk7/rfmkRnLsrO+UkmnjeiLGailjgFg0CKJ48jsQIQ+PmPGlEZin9S+NcCEJOEe",
+	"GaVlKWlJynGxHGUoaupRzCuXd1p+MxSb629Io/KbNbUzZ/YrbF9kfDfVFvmM163rdypSZN3msQrRZgwn",
+	"6pgk8zmLwYkZSSivMsehUIKuC/l4zOJS1c7J+Xlt/QtYD/jkuizZ/b2m7dBzG76owm3ZTljXtV3N5BVb",
+	"l8N7S/3a3QDRQxwzQkcSPF03btc+j7mBqEtz2Y1GuUWu8bpdAkYMUDkbmLBtSHnK6F9ableYXjUj85BL",
+	"Vyx+e0suxyldreMkqBybLU6vGhnef9OxPbZM7QzkNidq20Vus7PbSOeWhtV/JSkXYZxq1AeSmL2eJmaz",
+	"vzJm5mdssKKmcqGID66zS4hl+cjeQhU+KNNaxvoKpTkcRlhX7sMFlzz00V6z9hhXQ2GbttikRhgV1Dzn",
+	"WBPt1egghXpvc4FjSNzrI4UhVgLCw6QAWw4Dk9YaKuQ1mnVhoTmOnqS2IeA/ekZjKiCjJWVuwZRKIYHq",
+	"hUWKQfR0zoMrFpYXDSq0TxTxZ0mk+ZzGehf8GFg0qfOzx7AljbU5j5vf+eT5388/f9rx0hnhX8c8QiKZ",
+	"NIgbJ0KwmCxiqdkRUckI7NTrgTEIr/c8Mvk3n0O5JDeL4A3F338xF8iYmBc41/MVm2vrHQjozNZkQ7I8",
+	"F5MI7Q/IeDWWrlk62647m0WVgWlWN8Peh+oQ/sQWuUEaPKj4YDd83C9zc+q8bwdzYTqVjom8OBkrB+XA",
+	"Ct+xyw22ucIhOCZu03uyeYCZaKAol/WxxPdu1Mnuula5tr6VuzcBTqWlj7Pbd8skp4fqSW/MV+/snnJx",
+	"iPt9c5fQ7lf8YWPR17qVXtN4p6CW/kQgtsqz9fw+mdqu2O2qx5HJmG3RqqouO5mbye1uTBdrKQbGaX2S",
+	"MTotI7pdQI8kwpofnrHJIwYJEMYkx4N6VZueCbNzOaOL7eS6PontIqYBG9HgijyfSfi+AZIyRRGJqNI7",
+	"t5HclmYo5mwcFI7uGZRrbTJ08GJ77Tcvzed+y9VcKt7EVrK35O/IPei2EsPfXdDJppvhmm9eBwoXPsqQ",
+	"j7kxmzeYelTp9Npbz0DfQ0S7+e753l1ygidAe7J++PsFHt3wEXhtu9ncZttvqG/zI2ith0GDu2CnfZL6",
+	"nGquxvzxWx5v5UKYw5ejD7SdJ5+gEdI11sQNDRH4y0a2o7RqYb1dAn5EzWYlCk0eemktQgzpk8KGnfWU",
+	"LTHvAyLVRDEmesQ5HJE+EeO28GLk/hesLmSLC3UBU2pCmoRTKwc/i6GiMeXRGjLCUkRz05HnHG+pi2PZ",
+	"AYGflYeQsEQ5kKwDc9EXXReYrYjImhEkmvWwlkXVzOFfdRGuQX/vRpyEpw3j0zYUdtfBrWb8QzcParXO",
+	"syfS1SDvzX+yikK7lb+xqtj9KppQDY0baIsRBr5EMhshdtWcWM3M7toVtS7bvHVBPQkXVE7Cn4CAN7v+",
+	"E8jWWjj4bjTYpVrTYAp9hXa/Xn1ba0xaToRSiBafwKAoi26BIFXOLz1lszVgcpIOtvWCtV6w1gvWesFa",
+	"L1jrBfsLeMGoIJmizoLCfwnzp5JrIluNZ+4QAvaF9VSh5V9BjDGnepr5T64aU2Ls722ixKix0rKBNrDV",
+	"5ixoQF4Ol1WSlucLRzzX9VnV+O54XKrjoraCq1dbUXEOA3z03TfdVBrSW8N6t4nT7dH1pu6pGql9wI02",
+	"37IxF1CSC2PX0hz2IDBQwpwe8aE+aI65cn6adFtqyb6meTuQMihNoVStIvkhiBnVzMnsA8+2hSHec1/D",
+	"4nvXKA3zcUL4sm3eaZt3+hgYXUH0HQopFP9H0fDQ1gqXbEI08JrZgbtfbWuSbwjPEdOsCqjN71V+iRww",
+	"/wo1HSt9VDiWNeZoDyAdPWbjRLmSk4P+a48kImJKEX8s44BZoj7n+1uaZ+ToeHrkc9GUFGFa1nfF2Dyt",
+	"61iSKyEXNs+tIhCM87wx2P9kxlplPB6sLh1WiEykYG2M4GZg9njP1bDLmuFKQ1ssFfj1sbWcgNalb9uN",
+	"f+enn43mQisWTyd7+1b2+D04iszGdCcT6PK+IkpvbJ8HDDAxrOp01NwyXFq+H6sET4g/j6g2mtsnMnaF",
+	"mpNYJnPfqCGRRBGZMSoU8MDBn1dFE+vKC9J5+0cI9/hTbG9//7V1LSq0lv9DsfxByomSs1TKs1KoR3kQ",
+	"sG0YipJ1xoAEU1lqHZhpaaJpt69Vzi32hSudclyX7OyUkAtM+l4FLRm8+o4xbWu3SItoLaI9TX4yZvni",
+	"n5Izw/ky4kSsD1xBr7DnZ2x8rmlwBfk1YMLNMGmz3HC3OkHcvKRJZji8TNouukEkk7AQC9yvTqaGC8ut",
+	"YOtp8QdNaPGz4aR8UvKaxUB6DOQhGqkl3R+FLIYt6/v4jrngasrCqj4pIykjRsX6AWGeepDEMROuuhNy",
+	"9GHVZKIDWebgWpNNb69v3tzfXv/IktLPEtGAaikRTzcl/dEcoYthuBixw8FtoaC/AHqOJys9664lrI0T",
+	"4aG9BugBYj2GKhfbQwSYfGyVChAFQbSMhz7ExnJZlCk2PsMu1118ICQiukIaS3mvKRcs3ukNBXbiihNh",
+	"+YpyD3ymLMjie7iCCJ5gLKzxvGKY7SwRd2cJniWiSnJ+hYwEmO9xjuwRDvN2QlnxUOcuI2k1A7QKzKZS",
+	"xOzJB89ulqH1VzEHU2QBolBEga2wZcWeAnTKmVKWsrtx7MdszhRAdjK0wRo3MmNK0UkxLNOrCb04ANgU",
+	"PcnJRBtCeRiKLo1qbLsf7QZbF7wwnzrdVhE1B5jC3kqJ1UoGZbYrq9P6q3Zb/57wvN2zf/6etTGKbXfs",
+	"zSIRF0yV6+ssD9Qq8G7k8D6JoqxLDZYk5VEYznnAXgjHXI9AqyxHXR1JpZueeW9KY/2wjk33xVPb5iU9",
+	"jAPXCrv9nyniZaK2alFvxM0GHZONFCdAgUkU5SEwxNp6tkzhHRPfKkOf2PRGd+azcm/ho04z3j2PW/aS",
+	"lsbtkSjKctnrXQvSZv1RWbeeCV1zmdvIq4b1p7ZIDuVvI50aKl9s/AaiR2fw+5y7RS4ECW2lTbUstqxr",
+	"bb1pW2/a1ps+5nrTCjMG/MnQvgf8q8/99+PuJylY9yPVwdTfQZpqHkUk5pOpbhHl4X7k1jp7bAXCFUW+",
+	"aSMIaFiwoMoaORDlfQwGX8Zk18Daa0peJ8f581Z2vrotxrraateWhq6loWtp6P5iPqsGVHIPGIELFHFN",
+	"MbgxKxwVDoUL7G+bgjwtBVwrX6s0bg9UoG5MzebE7ybSdzcsbKlYeq5/1s4a1jXyic4wjAsZpMRobRJA",
+	"/n0sZ+bbabgh9oZCyVwjM+hYFi3oUhG/zo3he2ZcI0YUvWYhvEVI7X43lQtxnDIlPFOECR0vseK03BAs",
+	"oFFUm8M0YS1FXHvAbl12rcuuddm1LrvWZde67O7aZbeRl+/x2raPlHdvlXCvZImjx42p9SkeOZMTUjwK",
+	"fscczV61+/DcveMRJ23hHDb7vlx2cev+egrur1LG+J+fupWKq5VmJegcNlht7+8cVREl5nISM6ScM9bR",
+	"zBhKjujInOFcmSPeEbMxi5kIsFW3ubtHLqZcEYNgJJRMESUx4AAl244Nz53HhwJOqDFRjKkyI6d5HRcQ",
+	"tzCHaUUDM+pjjF3godfa9/ZojVwWXCv3nqpTLw2vWay5YueCzi/kSRRtDTvnOuaB/ojEE95D4dQz8zmz",
+	"n+6+SfWycvvl+7eq7tguV4vy07r74zTbV0jC4ljGrSOyLTS/+0LzEwcHK+inZRG0Hkv9eQpw+Zop1ANW",
+	"KWiqrtTaWql4Gcrg6oiEtmgKrFVzV05qsQQyJDMZQ022IH5Il8on5v8JnUjPxXkZj4lKRvgA9JlaI4hc",
+	"ZA+1Fd1DIa+NQtB0iVWhSpJQklHCo5CEVFP45UhKTVAhqCqUnyfxhMHDN4WlwU6fMKNpzMB75GSkmNAe",
+	"YbO5XhIZk0QYFW32HXluV+aZcn4FxUSoiP9JCubvWGqk1/1jQolgE6r5NXOGf0YbWIwav+7XBIrNcOpi",
+	"xS8qIsU3M29zzjczRUVg6UKikiBgSo2TKFr2qurm17to7ceO2eMoeHu09WsyCnGtc/AU0VGZqizEfVtB",
+	"VzZdKh7Q6DJlGmbxEYr9JT63rtAtBQlESXOxl4k5F0GUhKycXIIGG48RPbgUPfKrrWH2I3NKw6pscypE",
+	"W0DDySn0yIgFNFFsKMoiqMiCRleQAzSVEcOi6MLTBPuCj4FH0hkLzaB8c57y6/orNsKOn+WCzKhYut2O",
+	"L5lSReyZeCaVzmbIrVGLV0O0CMojgiJzxKDfrwYEmFJn/eGffrGEG33zlE38GxssV0cvX5M6A9NYn8sT",
+	"J0IYlLiVdJ4PdGQ+y6aMnpKeouqKheYM4uWpAXIqqSGHiJbz9fQh34m/v/+RfzrXbKYaLogRUTsaGsd0",
+	"uRaTW66NB+ZHuG3wNsYKQHc9IUcK3f9KWAKV7taWQh4gY4eF+aj5mEcaDulmQMZqmzISMsUn4CMYM/QR",
+	"WCwD+wxY7Z35B3M8zh48FDVPBnvB3fBM2bxDay32yMVCWukWRueQqVF+5tRonnpEKPyRLCjPmvjCBEki",
+	"NI/Qn6DVUODszLvGMbPcI0ICg4axPTXSlQhwR8T4UIQTarSNeaH1Oyg6s1PqDcVQnKA9ahYRXzGjSzJi",
+	"ZBFzrZlwY5pHSUwj8pwqktNlMmSWUIjNdozZaa9WXEySiMZwvZlZKINkxoQGGMluOTarmrpCYjZnVNuE",
+	"gAVVxk7VPfIjU9wMzEfjHbYJ6sgAFdOVNfazbWYVJh1rWxOEO6WeFAUQ6W5cHB/o6BNbIORVMaNQSJII",
+	"pWc+ASax4jbN/QLItJX9ap37dJKkaF2PzkacYMuGLWtKy5pSJPVHsbo1NZFDgAJZnbP5U0fB7lfzn030",
+	"KucRny/oMj0hO2ACq5Apj4wSTYQksUw02zkiSIavHGgbCIZzhJ5yMbEViNzYzkaokc9IkxGbJILAidsq",
+	"m2NEOK6GYsTMnaH1Imo4GEmitJyjwrLlAsg/5aj4U6nzx5RHScwqDwR4eQpsBXzYu298wHmmMwB2PMhV",
+	"j2dcgEfGcZxy6F8wpWG2eK1T9fGQ92cYAN/67jFg/TEf4jBmD7qTFPEjumSx8j1CyYzOnVWUCjSQKjmH",
+	"wGgJpSapTcjDrPGtsfKgasWI/VD4XHB9aVHHr0ldtNJYOp/TKJKLd7O5Xv6TRkl6nisbCkxPjTUjCQ1D",
+	"zBDL3IuWLJgGGhgnjWiZCQUyMmvMwiPim4cSTZZMkSUZECl8Y61RsYTaEJBI8B4Wz8LmrpqDMLzevH0b",
+	"f5938+nmuSaiKPtIGtH2mmEIRkHncjwt89Aa/mD0LmRsQFgRPx2633i29nX4ii1nXOOAwZ1o5pPNRUKu",
+	"bI8MXFc/3JgR8A3umbVAgzqY8iiMmfBIFy7N9NAx6ZtvKaTz4VrqewKOenhecdLdQc2UcXz36M392skL",
+	"UeeoQ18PXuwP6F6XBsG4e7B/8LL7Ojx42T3sHxy83N87pIeHrwwIZAOkYvl5XBsPXfVBNLruAy7Etz/W",
+	"aDkQIHCf0XmrsB4Ac99ULu5A+xQdFds1ycTNVEqAcM+qMF13M4StS2RKFV1JH2BtoO/UESBEWTuUyKnI",
+	"J2uFHvQPerXu5R/NO94i6N+/4zB7e0PvYbYkrUw+oByksuVCS+bKrUssvPAytDvntuS2mwmolWDsItNF",
+	"9nR0+dfmMbl0wyPMv8I8xKUiCFxxIshEMmu/xIl4poz56bpopp7CeJnzu41kuOyRE7hZ4xmTOBpxiE6r",
+	"oXD/PiYR1WAeOOrQmIEzTWC8x1pN+H7wM1rPICVjGc/S55tjmo3wk3lsUCNakuc+zv4/D/v/G463/k6V",
+	"SZxruuOiKtt9mzNYt1ym7CoE2Pl5ZDFlwrbCM2POL1nRCDSYaF4HToPGQaCNdl9q0ma8qvKaxc40H4Bp",
+	"LoWx0bGR0ZhGipG+MeXkeEzGpGiyH9toP9p3ZkqK8rCxQbuOXn6LQu6zRGCWyvYpYjm7Lx1MOmQnPSuf",
+	"w2b5do46g36/aPxtIKfOYnANklX+3PHNkkjzOY31LozL2QDbP6pSK6bBiZ+w744RbACWIq5QRRYsiqzk",
+	"jKSeGoDKkOFOibpxBuf02mjUtdOAghhz3dNM2PgrpsYZ3LlxdtypVJAWXMhzzmc3g85Ao2IESNWxZX2r",
+	"6c5waS+gUbTaHMWKWJ3iLzJ8bzIB0sgcVcQvq0U/80ClhoCLy1E99YBOBv8dJHFEIo7hPvBlzVnAx1YG",
+	"69renSWiTgFX8ip7hBKs97pmxCZn9MjzC/ZFAwtumvlCKBlRjHdyZeN8WQvavhl4oSvCFw02UG+noMUM",
+	"kFZWmTisXVdrslEvt0ZCayS0RkJrJLRGwl/dSHDBHQDeTL/equ2QFTw50+GaRtwoYcz6qDcWUl9fzGiI",
+	"wQGXKDKDHBij7tl4zAJQyzMZsgj7gWB3MkYGr0icREz1yIlLhYJT/JjySNUoaBGmsjwUV1xABMyl8xjp",
+	"hxCbecqcKsXUMTZBUtZw4Yr4P9koNUIELnDEFImpgOenYez0giUJZBJBCLjKbeBW7C2u2J3l7eDzs0zC",
+	"FVVtM7/StLIegWxOfxqzsW/mIHSjfJ3+bY76n7g6aULNKiba8eIHywPinQyhqEjnsRxFbPYf2z3zFO/a",
+	"MCHcx88puU7fn27VnTRAYzeL2ZqLWIqJucGOaqfXQv3DSyeyuwmqnbh2X/s2fcQOUC7N8y/t83OgXYJo",
+	"C9wLNppKebWe4dJd5HQL1o7CYUdQoUul5uScBTGzSaVgrU/loobA8lf3+q0d2lhZ3oyk0aXT32Udup3J",
+	"5kJ0t5g3zgf3Or91L6SmUfeNAedNN8GleGWbSv6gSiAhlLTIJKC6yrEg+enmWd/48R1UBrFrY96AXYPl",
+	"5GAfmTuQgM2I8i9nHzxiAIFBf5BzcziicUicYEIKINfkuW9f3eWh75H0X5rPmNJ0Ns//0jyParSGuJ4O",
+	"xc8fT950z38+6e4dvtjBvG8dc/PKCeW2ZdcklgsuJmROE8WUTR1HL0bRpNv78sXaKFOpdC5bHulfIadb",
+	"jPkkQayBmiYAI1v0Htp0GkAp83hue/DaFG7MSl+AZcQixeozru0ibQ1e91SY/okt3AjvuSwdk2fDwttr",
+	"1Qoca5kmybzNvW4L0e8dhX+GrLtrKGhUAJiSUIOLWyLySrvMFNlLptbuV/tT886ZTlLcSTZmgYxD5x4P",
+	"WcSvWczNobiUts2E+ysLyRLhLozlfM7CutaaGahtbq/5XredNR9ffvOtiE3axnOR7pcbSUstnbO9NCse",
+	"hUgQKO1K/ubafXvrNv4GfdaKwuPe2ZYE+mb7+makUnZj2fSsORAcrQjFG2ggpmzqPsQzUtMXcpuAhqlH",
+	"TlJ14dKbQq7MGoXEDNg+wWo8ONGbh/AZq4us5iXr9q1U+/RTZHVqYqe2At0SIj09OxTFmyjgMkfxhpK5",
+	"79SvJWt0rTG6m1mS62knXWGzK4FDgnRg78nnY9uqI+QpqW0jas7nb7MXN+lmk40zPbxDueNqPxsI+9cl",
+	"NrDGDBh2fMtzuOtbc+rLh+OgdFPY7KHMnSdaH2VrPd3AqYkBxVRGvwPHbsOeKkFgN4dyDdFw96v9ebm2",
+	"67I5trgLG0HfhDnkW3buQfTrQ4/499bQeRInlzDbUvcqapt1nduI6wVzeTOx3I2ZjuFccn8zqA6//Jdl",
+	"98nAAPh5ZjLG7EzIjuSYs8JCrHTVPfJeK5IPs2C1S5q64hFoaONYv1nAzLNJQAXRLIpW0QXWox5f9u4F",
+	"X95rsuBR5AzEFmLas9TdA+E5E3kgxDDjzU5QAEUsVq6HxroS1meK2Esh6OhZ5iOodUfWUkx7G7GxjBmh",
+	"wrKuQJSRfGIsBBbmSE54Tb7EBzr6pxvM99apXw96fURLPe0cdXbpnO/C73I5v0pnXyarTw9D6JJCo1Oo",
+	"ldOcNSl8tQPPlb3K0f+woLYpnlt1DyksbowcN9rFxa1YbeG6Abq0mIiOyMnp+9w+C7kKJCDjH7mjeERH",
+	"3XRLffemtz1PV0/KeCyGP3e8ThKbV++C1rLDWz3am92azop9sXsYiiEUNypsMWXi2NE64LMhdRpJ5tKU",
+	"Sq4Vi8a9HKVuuhBV5QJYPcuUzrdPU1kzi2fKrKtZ5r3+4GCnRz7PmUjjAiAuJBERU4VxBZFUkFGaG4fN",
+	"fV0dxJtIJqHyIM/UK/cX8NIOxymBR5pTmm/Eifm2s/z7bBeC1ReeyxlD6RdsAUkOjj4aODMJdfTXXn5O",
+	"mCSLnS7zpO4eoRPw53JhtqGy1bNsBgM1VspQ2LF4Zc4nY0CMGBnLKJILTAOxzuHnb6iQggc0eqbI+el7",
+	"W/9q55aCaMXkshQ35SHlm4cMgt46Quk8zfPJ6fudYzKjwZQLhustmF7I+IpwoTRuEEt+9UwRuRA7vTzt",
+	"x6jz7Y9v/38AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

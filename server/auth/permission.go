@@ -28,6 +28,28 @@ var permissions = map[Permission][]Role{
 	"events.read":         {Reader, Runner, Lab, Operator, Admin},
 	"webhooks.read":       {Operator, Admin},
 	"webhooks.write":      {Operator, Admin},
+	// Drydock's own names (policy.py); its default for each is admin.
+	"physical_provisioner:read_task":            {Reader, Lab, Operator, Admin},
+	"physical_provisioner:read_build_data":      {Reader, Lab, Operator, Admin},
+	"physical_provisioner:read_data":            {Reader, Lab, Operator, Admin},
+	"physical_provisioner:health_data":          {Reader, Lab, Operator, Admin},
+	"physical_provisioner:validate_site_design": {Operator, Admin},
+	"physical_provisioner:create_task":          {Operator, Admin},
+	"physical_provisioner:validate_design":      {Operator, Admin},
+	"physical_provisioner:verify_site":          {Operator, Admin},
+	"physical_provisioner:prepare_site":         {Operator, Admin},
+	"physical_provisioner:verify_nodes":         {Operator, Admin},
+	"physical_provisioner:prepare_nodes":        {Operator, Admin},
+	"physical_provisioner:deploy_nodes":         {Operator, Admin},
+	"physical_provisioner:relabel_nodes":        {Operator, Admin},
+	"physical_provisioner:ingest_data":          {Operator, Admin},
+	"physical_provisioner:destroy_nodes":        {Admin},
+	"physical_provisioner:delete_tasks":         {Admin},
+
+	"lab.design":   {Operator, Admin},
+	"lab.machine":  {Operator, Admin},
+	"lab.register": {Lab, Operator, Admin},
+	"lab.manifest": {Admin},
 }
 
 // Known reports whether the table has the permission.
