@@ -45,7 +45,7 @@ func (s *Server) admit(op *operation, v *validator) echo.MiddlewareFunc {
 // watchLogins counts a handler's own refusal as a failed login: the secret of a
 // run is compared there, and must not be guessed by trying.
 func (s *Server) watchLogins(op *operation, who auth.Identity, client netip.Addr, err error) {
-	if err == nil || !op.optional || !who.Anonymous() {
+	if err == nil || !op.optional && !op.login || !who.Anonymous() {
 		return
 	}
 	if status := faultOf(err).Status; status == http.StatusUnauthorized || status == http.StatusForbidden {
@@ -57,6 +57,9 @@ func (s *Server) watchLogins(op *operation, who auth.Identity, client netip.Addr
 // a key of the operation's own counts, such as X-Bootaction-Key, the handler
 // compares it, and other credentials beside it are ignored.
 func (s *Server) who(ctx context.Context, op *operation) (auth.Identity, error) {
+	if op.login {
+		return auth.Identity{}, s.limits.mayTry(call.From(ctx).Client)
+	}
 	if op.public() || op.keyHeader != "" && call.From(ctx).Header.Get(op.keyHeader) != "" {
 		return auth.Identity{}, nil
 	}

@@ -34,6 +34,7 @@ type operation struct {
 	stream     bool            // x-body: stream
 	rawQuery   bool            // x-query: raw, the handler reads the query itself
 	secretPath bool            // x-secret-path: a credential may stand in the path
+	login      bool            // x-login: the body is a credential, so guesses are counted
 	keyHeader  string          // x-key-header: a key that only the handler can check
 	maxBody    int64           // x-max-bytes, 0: the server's setting
 	jsonMedia  []string        // x-json-media: read as JSON as well
@@ -93,6 +94,7 @@ func newOperation(doc *openapi3.T, path, method string, item *openapi3.PathItem,
 		stream:     text(op.Extensions, "x-body") == "stream",
 		rawQuery:   text(op.Extensions, "x-query") == "raw",
 		secretPath: op.Extensions["x-secret-path"] == true,
+		login:      op.Extensions["x-login"] == true,
 		keyHeader:  text(op.Extensions, "x-key-header"),
 	}
 	if n, ok := op.Extensions["x-max-bytes"].(float64); ok {

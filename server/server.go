@@ -65,6 +65,10 @@ type Config struct {
 
 	// Products configures SPI's side.
 	Products products.Config
+	// NoIdentityLogin turns off the login at /v3, which clients of OpenStack
+	// need that know no other way.
+	NoIdentityLogin bool
+
 	// Lab configures Drydock's side.
 	Lab lab.Config
 
@@ -179,6 +183,9 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 	prod, err := products.New(c.Store, c.Products)
 	if err != nil {
 		return areas{}, err
+	}
+	if !c.NoIdentityLogin {
+		c.Lab.Login = c.Auth
 	}
 	prov, err := lab.New(c.Store, c.Lab)
 	if err != nil {

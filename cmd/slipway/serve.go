@@ -54,6 +54,7 @@ type serveCmd struct {
 	DesignFolder     string        `name:"design-folder" type:"path" placeholder:"DIR" help:"Folder that file:// references to site designs may point into. Default: none."`
 	DeckhandToken    string        `name:"deckhand-token" placeholder:"TEXT" help:"Token for deckhand+http(s) references; better as SLIPWAY_DECKHAND_TOKEN."`
 	MaxDesign        int64         `name:"max-design" default:"8388608" help:"Limit of a site design in bytes."`
+	IdentityLogin    bool          `name:"identity-login" default:"true" negatable:"" help:"Let clients of OpenStack log in at /v3 with a token's name and text."`
 	LabDriver        string        `name:"lab-driver" enum:"simulator,agent" default:"simulator" help:"What works on nodes: simulator or agent."`
 	SimulatorDelay   time.Duration `name:"simulator-delay" default:"1s" help:"How long a simulated step takes at the most; negative: no time."`
 	SimulatorSignals bool          `name:"simulator-signals" help:"Let boot actions on simulated nodes end by themselves."`
@@ -176,6 +177,7 @@ func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte) (
 			WebhookHosts: c.WebhookHosts,
 			Secret:       secret,
 		},
+		NoIdentityLogin: !c.IdentityLogin,
 		Lab: lab.Config{
 			Secret:        secret,
 			DesignHosts:   c.DesignHosts,

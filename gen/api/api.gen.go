@@ -1546,6 +1546,100 @@ type HomeResource struct {
 	HrefVars map[string]string `json:"href-vars,omitempty"`
 }
 
+// IdentityLogin Keystone's form of a login.
+//
+// Example: {"auth":{"identity":{"methods":["password"],"password":{"user":{"domain":{"name":"Default"},"name":"ci","password":"slipway_example"}}},"scope":{"project":{"domain":{"name":"Default"},"name":"lab"}}}}
+type IdentityLogin struct {
+	// Auth Who logs in.
+	Auth struct {
+		// Identity How they prove it.
+		Identity struct {
+			// Methods Must hold `password`.
+			Methods []string `json:"methods"`
+
+			// Password Name and password.
+			Password struct {
+				// User The token as a user.
+				User IdentityLogin_Auth_Identity_Password_User `json:"user"`
+			} `json:"password"`
+		} `json:"identity"`
+
+		// Scope Not looked at.
+		Scope interface{} `json:"scope,omitempty"`
+	} `json:"auth"`
+}
+
+// IdentityLogin_Auth_Identity_Password_User The token as a user.
+type IdentityLogin_Auth_Identity_Password_User struct {
+	// ID The same.
+	ID *string `json:"id,omitempty"`
+
+	// Name The name of the API token.
+	Name *string `json:"name,omitempty"`
+
+	// Password The text of the API token.
+	Password             string                 `json:"password"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// IdentityToken A scoped token document.
+//
+// Example: {"token":{"audit_ids":["req-0f8fad5b-d9cb-469f-a165-70867728950e"],"catalog":[],"expires_at":"2026-11-21T23:46:00Z","is_domain":false,"issued_at":"2026-11-20T23:46:00Z","methods":["password"],"project":{"domain":{"id":"default","name":"Default"},"id":"lab","name":"lab"},"roles":[{"id":"admin","name":"admin"}],"user":{"domain":{"id":"default","name":"Default"},"id":"ci","name":"ci"}}}
+type IdentityToken struct {
+	// Token The token.
+	Token struct {
+		// AuditIds Names of this login for logs.
+		AuditIds []string `json:"audit_ids"`
+
+		// Catalog The services `physicalprovisioner` and `test-lab`, and where they are.
+		Catalog []map[string]interface{} `json:"catalog"`
+
+		// ExpiresAt When it ends.
+		ExpiresAt time.Time `json:"expires_at"`
+
+		// IsDomain Always false.
+		IsDomain *bool `json:"is_domain,omitempty"`
+
+		// IssuedAt When it was issued.
+		IssuedAt time.Time `json:"issued_at"`
+
+		// Methods How the login was proved.
+		Methods []string `json:"methods"`
+
+		// Project The tenant.
+		Project map[string]interface{} `json:"project"`
+
+		// Roles Its roles.
+		Roles []map[string]interface{} `json:"roles"`
+
+		// User The token's name as a user.
+		User map[string]interface{} `json:"user"`
+	} `json:"token"`
+}
+
+// IdentityVersion The version document of the identity API.
+//
+// Example: {"version":{"id":"v3.14","links":[{"href":"https://lab.example.org/v3/","rel":"self"}],"media-types":[{"base":"application/json","type":"application/vnd.openstack.identity-v3+json"}],"status":"stable","updated":"2020-04-07T00:00:00Z"}}
+type IdentityVersion struct {
+	// Version The version.
+	Version struct {
+		// ID Its name.
+		ID string `json:"id"`
+
+		// Links Where it is.
+		Links []LabLink `json:"links"`
+
+		// MediaTypes Its media types.
+		MediaTypes []map[string]interface{} `json:"media-types"`
+
+		// Status Whether it is stable.
+		Status string `json:"status"`
+
+		// Updated Since when.
+		Updated string `json:"updated"`
+	} `json:"version"`
+}
+
 // ImageAdvertisement There is a new image. Further fields are ignored, SPI's old `image_name` and `upgrade_snaps` among them.
 //
 // Example: {"channel":"edge","extra_snaps":[],"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039"}
@@ -4317,6 +4411,105 @@ type CreateWebhookJSONRequestBody = NewWebhook
 // UpdateWebhookJSONRequestBody defines body for UpdateWebhook for application/json ContentType.
 type UpdateWebhookJSONRequestBody = WebhookPatch
 
+// CreateIdentityTokenJSONRequestBody defines body for CreateIdentityToken for application/json ContentType.
+type CreateIdentityTokenJSONRequestBody = IdentityLogin
+
+// Getter for additional properties for IdentityLogin_Auth_Identity_Password_User. Returns the specified
+// element and whether it was found
+func (a IdentityLogin_Auth_Identity_Password_User) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for IdentityLogin_Auth_Identity_Password_User
+func (a *IdentityLogin_Auth_Identity_Password_User) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for IdentityLogin_Auth_Identity_Password_User to handle AdditionalProperties
+func (a *IdentityLogin_Auth_Identity_Password_User) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.ID)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if raw, found := object["name"]; found {
+		err = json.Unmarshal(raw, &a.Name)
+		if err != nil {
+			return fmt.Errorf("error reading 'name': %w", err)
+		}
+		delete(object, "name")
+	}
+
+	if raw, found := object["password"]; found {
+		err = json.Unmarshal(raw, &a.Password)
+		if err != nil {
+			return fmt.Errorf("error reading 'password': %w", err)
+		}
+		delete(object, "password")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for IdentityLogin_Auth_Identity_Password_User to handle AdditionalProperties
+func (a IdentityLogin_Auth_Identity_Password_User) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.ID != nil {
+		object["id"], err = json.Marshal(a.ID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'id': %w", err)
+		}
+	}
+
+	if a.Name != nil {
+		object["name"], err = json.Marshal(a.Name)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'name': %w", err)
+		}
+	}
+
+	object["password"], err = json.Marshal(a.Password)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'password': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
 // Getter for additional properties for LabSignalDetail. Returns the specified
 // element and whether it was found
 func (a LabSignalDetail) Get(fieldName string) (value interface{}, found bool) {
@@ -4935,6 +5128,12 @@ type ServerInterface interface {
 	// RetryDelivery Send a delivery again
 	// (POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry)
 	RetryDelivery(ctx echo.Context, webhookID WebhookID, deliveryID DeliveryID) error
+	// GetIdentityVersion Show the identity API's version
+	// (GET /v3)
+	GetIdentityVersion(ctx echo.Context) error
+	// CreateIdentityToken Log in with a token's name and text
+	// (POST /v3/auth/tokens)
+	CreateIdentityToken(ctx echo.Context) error
 	// ListLabVersions List the versions of the lab API
 	// (GET /versions)
 	ListLabVersions(ctx echo.Context) error
@@ -7978,6 +8177,24 @@ func (w *ServerInterfaceWrapper) RetryDelivery(ctx echo.Context) error {
 	return err
 }
 
+// GetIdentityVersion converts echo context to params.
+func (w *ServerInterfaceWrapper) GetIdentityVersion(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetIdentityVersion(ctx)
+	return err
+}
+
+// CreateIdentityToken converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateIdentityToken(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateIdentityToken(ctx)
+	return err
+}
+
 // ListLabVersions converts echo context to params.
 func (w *ServerInterfaceWrapper) ListLabVersions(ctx echo.Context) error {
 	var err error
@@ -8148,6 +8365,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/machines/:machine_id", wrapper.UpdateMachine, options.OperationMiddlewares["updateMachine"]...)
 	router.GET(options.BaseURL+"/v1/machines/:machine_id/work", wrapper.PollMachineWork, options.OperationMiddlewares["pollMachineWork"]...)
 	router.POST(options.BaseURL+"/v1/machines/:machine_id/work/:task_id", wrapper.ReportMachineWork, options.OperationMiddlewares["reportMachineWork"]...)
+	router.GET(options.BaseURL+"/v3", wrapper.GetIdentityVersion, options.OperationMiddlewares["getIdentityVersion"]...)
+	router.POST(options.BaseURL+"/v3/auth/tokens", wrapper.CreateIdentityToken, options.OperationMiddlewares["createIdentityToken"]...)
 
 }
 
@@ -26760,6 +26979,235 @@ func (response RetryDelivery503ApplicationProblemPlusJSONResponse) VisitRetryDel
 	return err
 }
 
+type GetIdentityVersionRequestObject struct {
+}
+
+type GetIdentityVersionResponseObject interface {
+	VisitGetIdentityVersionResponse(w http.ResponseWriter) error
+}
+
+type GetIdentityVersion200JSONResponse IdentityVersion
+
+func (response GetIdentityVersion200JSONResponse) VisitGetIdentityVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIdentityVersion400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetIdentityVersion400ApplicationProblemPlusJSONResponse) VisitGetIdentityVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIdentityVersion404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetIdentityVersion404ApplicationProblemPlusJSONResponse) VisitGetIdentityVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIdentityVersion429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetIdentityVersion429ApplicationProblemPlusJSONResponse) VisitGetIdentityVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateIdentityTokenRequestObject struct {
+	Body *CreateIdentityTokenJSONRequestBody
+}
+
+type CreateIdentityTokenResponseObject interface {
+	VisitCreateIdentityTokenResponse(w http.ResponseWriter) error
+}
+
+type CreateIdentityToken201ResponseHeaders struct {
+	CacheControl  *string
+	XSubjectToken *string
+}
+
+type CreateIdentityToken201JSONResponse struct {
+	Body    IdentityToken
+	Headers CreateIdentityToken201ResponseHeaders
+}
+
+func (response CreateIdentityToken201JSONResponse) VisitCreateIdentityTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.XSubjectToken != nil {
+		w.Header().Set("X-Subject-Token", fmt.Sprint(*response.Headers.XSubjectToken))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateIdentityToken400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateIdentityToken400ApplicationProblemPlusJSONResponse) VisitCreateIdentityTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateIdentityToken401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateIdentityToken401ApplicationProblemPlusJSONResponse) VisitCreateIdentityTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateIdentityToken404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateIdentityToken404ApplicationProblemPlusJSONResponse) VisitCreateIdentityTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateIdentityToken413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateIdentityToken413ApplicationProblemPlusJSONResponse) VisitCreateIdentityTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateIdentityToken415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateIdentityToken415ApplicationProblemPlusJSONResponse) VisitCreateIdentityTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateIdentityToken429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateIdentityToken429ApplicationProblemPlusJSONResponse) VisitCreateIdentityTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateIdentityToken503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateIdentityToken503ApplicationProblemPlusJSONResponse) VisitCreateIdentityTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListLabVersionsRequestObject struct {
 }
 
@@ -27165,6 +27613,12 @@ type StrictServerInterface interface {
 	// RetryDelivery Send a delivery again
 	// (POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry)
 	RetryDelivery(ctx context.Context, request RetryDeliveryRequestObject) (RetryDeliveryResponseObject, error)
+	// GetIdentityVersion Show the identity API's version
+	// (GET /v3)
+	GetIdentityVersion(ctx context.Context, request GetIdentityVersionRequestObject) (GetIdentityVersionResponseObject, error)
+	// CreateIdentityToken Log in with a token's name and text
+	// (POST /v3/auth/tokens)
+	CreateIdentityToken(ctx context.Context, request CreateIdentityTokenRequestObject) (CreateIdentityTokenResponseObject, error)
 	// ListLabVersions List the versions of the lab API
 	// (GET /versions)
 	ListLabVersions(ctx context.Context, request ListLabVersionsRequestObject) (ListLabVersionsResponseObject, error)
@@ -30914,6 +31368,75 @@ func (sh *strictHandler) RetryDelivery(ctx echo.Context, webhookID WebhookID, de
 	return nil
 }
 
+// GetIdentityVersion operation middleware
+func (sh *strictHandler) GetIdentityVersion(ctx echo.Context) error {
+	var request GetIdentityVersionRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetIdentityVersion(ctx.Request().Context(), request.(GetIdentityVersionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetIdentityVersion")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetIdentityVersionResponseObject); ok {
+		return validResponse.VisitGetIdentityVersionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateIdentityToken operation middleware
+func (sh *strictHandler) CreateIdentityToken(ctx echo.Context) error {
+	var request CreateIdentityTokenRequestObject
+
+	var body CreateIdentityTokenJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateIdentityToken(ctx.Request().Context(), request.(CreateIdentityTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateIdentityToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateIdentityTokenResponseObject); ok {
+		return validResponse.VisitCreateIdentityTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListLabVersions operation middleware
 func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 	var request ListLabVersionsRequestObject
@@ -30942,728 +31465,749 @@ func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L37cuO4+Sj4KihtqnpmI8nU1ZZcqd962t1JZ/oW253JmeleCyIhCTFFKARkt+KjrfM058HOk2zhA0CC",
-	"JEiRtnsyyc/5I9MWb8CH7369b/lsvWERiQRvTe9bK4IDEsM/z3yfbMQFjpYE/g4I92O6EZRFrWnrEu84",
-	"Eiss0AbHgiO2QGJF0IKGBPk4QnOCML8hAVqwuNtqt8hXvN6EpDVtzXeC8Fa7xf0VWWP5ZrHbyAtcxDRa",
-	"tvb7dusl9lfkJYtEzMLit//E7lDIoiV8EUf8jsRojXfymzdkI7Kfi1jHl2879EUWCRKJc8o3jFP1ofx3",
-	"r8wGI7wmaBsFJEZ3K+qvEEbzmN1xEiOObwm3FpZdDBYC+6s1icQpvEm+6A9rGlGfRYvu3zmL6i0TTqW4",
-	"wJ9gMfJAMuchVpQjyh3HgLzOZHLUG429et+9JP42pmL3kYXU3xUX8JrFcxpwCx6CoXgbIRztxIrCkWGB",
-	"uMBRwBGNkjVm18ZxFMzZ11MUkAXehqLDYx+9iFhEXtRb59VuQz7Aohyoe0XCkJsFcrnCOQkpuSWwmjUJ",
-	"KEbyzXk84hFdLA58/5xsYuJjN/5c0sgn6G5F1L7ZhsRwJ6IcBfpBEqDvLl6/RJPj4ej77Ar+n97Q6w+H",
-	"wxPv0Gm9usLL4ufPkMBLhRiUo1sS7zSOtiWRotmbRec9i0jnHRb+apb99ufWvDcZjrE/6Q8n/aA/GH5u",
-	"HVjEW8zFOxbQBSWBC1U1FBQe3pGYIC5YTILsh38iQRv1eujP2wj1vd4QecfTfn/q9dAf310dWgGNbtxU",
-	"HJGvAuEogBVsYnJL2ZajDV4SBf2T/slJDvqft5438I9ue0fxNuL/Je/9Qx9+JKcoJuEfPrfkWw+DhZWh",
-	"x08rCQQBy7tDilw0K40JzsHFLOSodxAbLoiId2cLQWIHTsif0YrdoTWOdogTn0nKFAwJiR5LTKPMd0f2",
-	"pxYsXmPRmrZoJAb9Vtt8m0aCLEkMH79iAocv2TYSbj4On6WCrDlaS7xDLEI4DOEsshyrV/bp8dD96Z9+",
-	"+ulsK1YkElQSVhm79GMSyHtwyBGOCcIg9/J4+APBMYnlQYTrP3xu8ZBu7vDu4Gn/hONI/tstPzUDZGGA",
-	"7vBO8cYKzpBdUX8yQR30uZVeP7Cafbu1wTFeE2Ek/JJE4s25m0SwvNhG853CSCnxYH1UoCWVMo4KTsJF",
-	"dk0LxjrwYIcGrXaLypdtsFi12i35BikB5dVruBqTf2xpLJmDiLfEXvkaf31LoqVYtaZ9z2u31jQyf/fa",
-	"Lq6/jTlzYLeUBjTaEoQBzeVGJKoZQFOOfHgStsfbCHOEI0RwHFISK3awxLfyoew2g7+/Pnl3dXZntviP",
-	"LYl31h6B1ko2NOr1D2/onIRUMuiywwn09TbC6NOnN+fZ5ZH+/NgfBr3OxMPzznDhkc68N+93Bnjoj4Ix",
-	"OV6ceO7TMe9tekAOERQF55rocBiyu1frjdj9FYdbYt6W3dWnDTCdFUEh5gLRSOoIIpFWARaki767knxb",
-	"ssk2mhMfbzlBlx/fvFDXFfmuGTBRHCHJyAeDweRUqiM4QCwikp6GnodmNLrFIQ068rlZ9/ssYXm9kXfS",
-	"H195w6nnTT2v5JhJFFzL56uIrt362onJhmCpXrdWOApCyZ3aUlPyHSzpJY58EmomsGGx2EZUUKJVbbm/",
-	"iAm0oBEOM2euQOpa5QI+ZC9RK1Wt6QKHnCSHN2csJDiC0/sjC4N3mAsSl2HgUjKtNdziRsIJ7vl9iXqj",
-	"ER52hv7opDMJRn7HW4xIDx/PB36/50ZC+epr9erH4+GbgKw3TJDI3/1Idk6lSOKUVpf9kJJIvOCI3UUK",
-	"5MAZFA7KZRAuuug1i1F/iFZsGytVn0vueEN2Unglf8tNaVaZ/KaNlTsqVmwrUMBotPwcJcoxyNtTuIxw",
-	"xMSKxGjOAikgFeZOup+jDJRHc28xXgxJBwe3JBaUk07fQFXZcilcLVB0JCzKADkaHWZQb/H8T4wL9Wan",
-	"hiW3q6EasSCnTPskwHEn8k7cGLAyr6579qNBySLfYX9FI1KGxWt1Obs4r/fn88HPx385eTe88n6c/HX8",
-	"t/7L0Q+998dn7tXqlzTA1fGwZLlXmN+UrVVgfpOQmpMVSganZDRHEYMbFdoMUUhvJPahbXQTSdxmEclx",
-	"PTzpjQc93O9g3190hoPhcWcSDI87I284PB70R3g0KjktubAn2DwXr25L9BGlGWPERUzwWqLVJYlvSdy5",
-	"JJFA8BhHS0Y4YhFI8cS44yQKCuJ7eNzrlRGJXEcH3th5c95qtgW6poe1XKz0ipXUNZS2t2Y8u8CeZGUu",
-	"Xh7CF5y8HJ4pKORr/JWut2u4rPQo/adTYf6wAI2wuIUPUbhDd4nSBDocCmhwWPnLa0ap9teEiX9YvFlj",
-	"l8MDFgaMW9r9X4VincrfkVvd+auz8x9evXp9fTIYjnreYFKyRCq/dL2N6D+25CEr/ZCI7V3peilHgnBh",
-	"ifhddrGDYIQn81G/c+IPB50h8fwO9vxBZ4QHC8+fkON5isG59csXX1svfsAe0odLeVFu9W4VoMkucizF",
-	"uYnH6AEfcZXDbElOtSsq5sA+e110pgh1I9VReQ04CUdEKrJ5w9R1EPLpElptF+3XDKWq/x2kV7mng6bP",
-	"neKdObOGRAEJTqUNh2ZvaXQzQ4oRAl+Su71bsZAgHAQx4TnP4dlfVnf+enIT/PTe88tsIGVYlWHe0JuM",
-	"DysZH2MWbP1SC3WjLqcy8adE9kXghJaqMvlKuXL1KEmY3Upv4fkDPOp3joMh6Qzng0ln4nvjjjcf44Hf",
-	"C/pkuHBjqP744xHzgvBtWLrHGK6+kOysjViMZv42jkkkZuCy074iSYxYCImZOTVL3ezegXr1oQ1s5Itj",
-	"+fT/+51+3f/8xetMcGdx1nn95f5k37H/HDb5s9fff/+7lhMo2+iK3ZASHzwnfkwSnT3eRm3lVKUC3WGO",
-	"1jggShCwiJyi2dlWrFhM/wkelRlECnwcx6BVSymMtG9H2pwFP5vP4pj4orNiMScluB5vo2sBy62y+Z27",
-	"jEh8RXj58cu9YaRCErcEaeo/VVwIrQmOOMJzTiLhVgkzlq+yPkiggCPtYMzRBVlcCuzfvODKEuJ4x3Oq",
-	"Ya/UBAY+nRMwxX1ebohfKUn4hvhuETJeLEbzsT/qDHoLrzNc9EjnZHHsd0a9uYcH8xM8nPfd6C3f+Xjq",
-	"vBQ4Fo0cGa9jtrZlicORgVj06/syvEpfBpf7fLg341LE1HcojhdkIfflq6hMYpwEWCpZgWRo2iCZopkE",
-	"JuqhHWjxSKDdDBgeOCmQJw0atligBYpyoQn5XOmuYFkHsBNugqCHwz2gDPahNwS74vLjG6n3Ss0djlcz",
-	"Hrm2VFlBd2wbBmhOgBOdImnIS+uech3hkOgR1XTfOLZQw39zgKeUWBsOHewAARXVmGqNRa7r/XY9d4Ui",
-	"DDd4wVEEtwCb0i5yJaxySpqX2Yd7F1Ht9SuDyazfK11/HYEtyR3X1JKP5z1/jAek4y3G/c4QHwedk4VH",
-	"On1/gofBaD4mx8ePkeCHmdxPZL5irNTxcKcuu1fve/jE6/VJZ7zoBZ2hfzzvnMx7g8540V8M554/CXol",
-	"vmb92scufy8f5hsWcZWm8AMOLpSjTv6lOQ9w780mpCr2drSJ2Twk699DxH16b33udzFZtKat/+sozYs4",
-	"Ulf50Uf1lPpoLpzD1kRTuUFYWINE07uYRctTNCNxzGI+0y5Fgv2VCvJ1WypwvQg1D/21Fn1lrVN+M8YB",
-	"9QVXln7CrbraXT2nQaA0sl9zfWl0Tq5oyVjQRnNwnRIOvnAQyiBbYaF/ZBH5dddIeSbjgsV0SSMcIr7j",
-	"gqxBI13SWxKh7eYUzbZxaDBAOVQYuwEzbBNin8AW3jOhcm/wPCS/NrzVl401yGL0YUMiUBA7Zx/fdP5K",
-	"Yk5ZhDC/4WCCYHSrf9L7P/v4Rsn55ITABDM7e822UfArbyom2iPKt4bmwJii2loU6JZyOg+JCUH5OAxJ",
-	"bJZclcSgXXgqbgDG83e5PIrvFSXRMEQxXa7AQrOyrCDTqWOlOrm2qe8/yqRFWXkeVc/APXvlLtiFDAdX",
-	"jL3F8fJXx6w5C3YAdqm7LigJA4kyVLQlgNitNMAER+DiBMhDjtN7Ji6xoHxB/xXEAHQNyCypOMlnQyGV",
-	"SupWcBqQTAqTfbBqnZ0kVavyYO20LljMJYlvqU8+RfgW0/BfsXkOLnbA3tVWCCnbAnYXwRHyRNyZnICI",
-	"kIAbp4vKWPFXJOii91r7lRD0V3KDQQ5SkJ/SSRJUquBkpbLsVXYJe4ejnRb4/FcFEWPKra8lKEcLZflJ",
-	"Q1u5zSSkUvn1dLv+FGHt0iC/Kit9z6ztJKRsjDptybUR+bqRqpy8HpNbdlM48J9++qmTz8yp2n8+kUcD",
-	"YRMzn3AuaeNVJLS//V+iO6VJWko5udNEsWJhhigEvpGGH6yeb8EwIME7ElB8BVrtr7t8w6Hkt+Vhmb9f",
-	"RT4LJMlqia4i0Nqt6shRkvuWytfeqO0qucgEpNdmP0EAebU4/BjLhwWVCru2YR1yFViueUkA5rd28EHm",
-	"LReMBV30WgoSSD9W4fIbGgXKeRJtw2yOxH1L8p+IhK1piwTgnPdjggUJrsEG7Hu9ccfrdbzhVW88HZ1M",
-	"+yfdE2/kgdPE3DnfSVN7S8OgoxQ8+IKI8TWP8Ia3pr98abdo0Jq2PP+E9OfjXqdPRqQznHuLzmThBZ1j",
-	"3COjYOAP530sLSOIN8VkQWIS+RD9FmIzPTpaMNb12fpojuPktjQs5Q5oyd2bGFZiaUlAtFuZdBKwzzch",
-	"FtIANndYLu3anvGYhATz5CMxkZqUPEP1t4aJ/GMPH0jO3TqMvFOm3fraYXEg+eJwnz0j8MF9WLSmv1Rj",
-	"/kv1zBVdk9b+i/XC3mifPcuKj/fG+9zZ3rcghtua3u/bLbkpJZeVyarfg+MY7+A1S9bRv0my7V7gu3eS",
-	"XcHJJB852St0sXwR2y2YxOXr2juw5r6wnpoLON47kOu+bHfF1UiAKrSrezhXMV0uSfyjfChzOP29QdkG",
-	"35/sC7hdGoGHLOM1Vtkoh1JIbYhLPEzJpcHqev19lrAanPNgb9FXk2+qBw0lOrx0Ja9y7dzbJ1ScYn/l",
-	"8V5GeNOqQx/mEz3lwzEOoF9aABbAqXY2zmZYRtsRpc9TRJZ0NWJZcDHbsg42BXcepTJcKMNAviQbY/O/",
-	"E1/InWdE31vKD4s/S0Zh+2EOxPQstv6FYutLQXDlT6gmXWQVon2OIPI0kPuIE82WzTWrM7SJ2TLGa0Qj",
-	"hFGI50qjWxDhr0ghLUXauTgK0IZJA0f5m3lOqVI5PcuYbTetaSvEEJBLEn0KaUHqSkxuIybPa3IssRRv",
-	"sA8KfK/d8tlaqYzqLCpwHQJaXZUsIS0MFgaQa//LfUuHw+GFyh7hhTf0PUktg0G3dyKp5fcmPrZZAWq0",
-	"4m0kwdF6GIq5UlhqpsRIoRjiOQm1phFiLq45IVEJwRe3sGYB4EoU0ojYLE6i23q1SPekSV8ThP6LC7DK",
-	"WvMt37WK+G8feAO5JEVhihf31QpOBk0afAQ0xgSdDteo5DSZBPmayFvvybVUuYsEnZ1eR2NdSmKsxX7+",
-	"RMLAzk3bV0jk/t5CwBL24ggOZzlUTsnNInFdEEEmpgNAUsVRSF73TcAt38lHMm+aPFSzG+xtGrJkQLV+",
-	"VwH28d6mQ+uNtd8gdXlNu3mkmXEaQt4Q5IHoFE5g/cpJYYLUkttLGztiEASIwUmrHP13K1OoGW3XSk8L",
-	"JXMBLtFuqQ9YkspBKQVVz0oItdlKRimzWYFF3Bb4LbgliKvxIyVpA5qUsnJImSHiUoHbWJ9bJnrcs6T8",
-	"D5eUX9yysoGOuKylGy6rdcJ3mjG6xAZHdzgSBMja8IFTxKJwl3HmKnigJREc3bH4xib7BFZBjGmkCGmN",
-	"pUCNsLK82GIBt3yxMwWSxwrsDBb90Z2AU1y1MMWJeeeeoYZWRO7Qht2RGPHtZhPu0mNOVlz0RqWCP7+A",
-	"naqP3hC2UfzPSklQefWNVKAnEVsFRgpvLcWIC7KkXMSlhcdYpEKB8sSrmhSdhWQhENsKtMKqTJ7GpjZf",
-	"ebxn8vszxAXeNbAPKnhbgQ4PqaHVNaP1lbmi7llSG/tCGkTKbmyryDLm6LPcy+dWDkv6jZBkkFNhS5xZ",
-	"WSuNChRvI6gpYZFPuuhcHQ/q5X1dDQtDcrr1YbWwQB0Fei9iHzHhX3YXkRiIHYrQY7Im67nqorHGX+0P",
-	"9axXFzXO46citJOcfvhEaNbPaY/ushaeJLlzqMSmwamKwkglTkU36quda/z1jbo5cywFJXKUU0MdSzOL",
-	"0uyYE2QeKF9fo5ru3GqrdOa9i+clbVYau0d0wxQd5IohQxupti0kkCip0vq66I3guncFNA0QaPZ//tf/",
-	"PpLX+NF9tD9KW73wo/ub/SzHFW8gxXBNdarlV3H0tSNi7JM59m9O/RWOORF/2IrFiZWRaa6Dtv1P0pr2",
-	"RmOvwBgdPS/kYotJlbARF3eo8AfvzaILmbLchhhk0ASQ3aE65Oj+PKbUtXvI8e2uLH3Cj0gKVEB0AQuS",
-	"keVlRCN1zA1DBpJXingbQWOG4jc+xoRLYQs9SOKt7grDTDnbnCxpFJm0CdPUKJfom6HZnDpwk3q84bj0",
-	"Xl0Kwg9bGgaNA7QS3OBPdnYXule+5ta05XUHXa8bkNvhoLvs94MenoyLsnxu1pCTtXjZRlIzk6KBQ/cc",
-	"CTA8n0vJC81yVpivUvE7c31u1nXWmNjgUt93QedlyLZBYy4Sg74FtRa+fEFeJQrWNLomUbBhFDRW7Tvv",
-	"TU66o16353nd4+lgNBgdH932u9JMUU9suTxs9Yf8MRTJT6G4DshaGsg49ldUEF9s48TB7W+kTeU2E4cd",
-	"b9zp9a68Y2Um/gyqfuXSpAVlVmZuvb4dVN49SCIOPosWdKmV7s1WeSsWIb5l8bUS0H04ILnkgdY4oOKK",
-	"3mJBFEDBbFxvpOXIV9hsDSxJDRENje0mOLhbncEIJQ23OMIOXTN3YPfV8VD7tCpulUpKeoYNfE9SKcke",
-	"cxN3peThCiGaBjKzTs6EG0oId4RiM+UvkByxFgQH+xxWNXT/5rGspjMW7r8kvuoaVnQ35qK3NaLG+wR5",
-	"76vlUAaVm3qeLaSv+Mx4n6WFxscn8TohlEbxeVd0V8HFQojskbfzFGdvM0NfFgWl68tCNEcrGvlzeJKL",
-	"8FqgKpUKTT2BwLi0J/BZAPy2BcCXdmuDlzRKPCa69vUaqrrBYmECh+m/4ALXjpmca0mfe00foNI4Cj7A",
-	"/IIqE//SO/PUpxeTeVsphic+uQbKj2qSaZLysDotaTip5N+cJpRCnvpkxbacgPFHo4ypf1gcp9ZvTLO+",
-	"l8P9tvLy2nr45LChagvw3JPVPNIhwzMV8jWeN1Lcdrn0T2o8+HSgywnqAy87vLC87C5xMtVwPqkeAy7H",
-	"gv1Iv+hGKrmpZO3pQ4mstzvFHEagnPBvfJYZ+d8Mdy153gx1XU6XnAL1gMM7EFAuFt3pb0H2r+r22obm",
-	"kcottYaC9mKUwClxeiWbskL0rt5hdE10XfALjmapZJ1BLRAVbcTpVxTQpbRgpe2qypg5EW2o3pcm/qer",
-	"l9180XYStjqeDobTwaTrTQa9YR/4dtKQ4fPn4H6473z+HHz+HOj/XKn/TDP/+fy5K+8d73/ncgzqPeoq",
-	"0Ma2bkTuTImoaiwAxjq0aDB+GaghUW2nwh3UvOdPpV7oMonaVaW1ZdcHCorE5KS0lNxKOS6hIHWx1sWr",
-	"y09vr64vrz5cvDqXonBBQ1WToTWQuiWuasutaetuxYl//W7x418m8ckff/wf/4iv7v7+6eP5yZu3H39+",
-	"w/pv8Vt8eSdVkzjUGhOfHh35tKshAvlzEp78SPcZdcSrHpBvUpJMcVw/JfokT4MHLI4E9PeVzqvcoTwk",
-	"9UFaaMnJ1YSHxvjX6rEMTIYPS8s2OOAKGkF/QBW+5HQZYSn0Vc/RS4GjAMcB0gvi6C6mAoI63SzFK9Rq",
-	"HUiHBryqNDldJpl8KnsQCUTTg8wef3labAIKl255jk03rwaM5gNEp60K6+0mZDhQvnofOi6kpWd5h5tO",
-	"ME0dshCj5vKoemPVaykmGIprWtASGvs3RCACtSRJ79gFDUmREk3yuwmP2x9Jusv5sQ+pKKq6p92KGIU0",
-	"49uesbxvex1IzSScq7+MiXzb6wREYBrq3+33L/9JN612SzeO/7oOi+k3+3SrzrZ67cTDbbAzIJJW5EJI",
-	"oKFcx/m9T2F4f8DdqheUJHnr55y4ojvSPgBbAJURi0AgQX9lhrARVXmPrMqC0dZ5We7IJCuFoKDfmJ5r",
-	"GoZU98+WqpvKDdmC9jiUvKU6aXsw6B6Ph5m33yaJQbphYUqbrWlObmlRVbPzb0S+imu9ZViPTnvWySy6",
-	"CzBgmNWloaYkLDpPE9gWIi2R0qCAL9XOZDQocaYzlw6k1D2hpDzZ28dyyIVpndaBEifqiH1Aa0vM0Uyf",
-	"QIcGswwZ1pFHhYN+GACKpUWuhMN6bzandwmPZcArFQEb3xoIX7dIy7QYSQ4uczRpVmCCpkWwHcwMzKNk",
-	"k/zAp2c2RQJ8fMLtPlmBI0FKio2Y6LxRa/BJI7d9dk+NPO2DfQoAd1Men8jzeWF6oJ1CdWgyiiNZe0Sc",
-	"8fD69VIFPMQm8XQLKan2Hg1EqxCqqY9Zs264+suzWHtKsVZM7rSBfd9Mdh3M8bTeXYUflyXZ3gtMQxKo",
-	"bO9kWoBuZUHD0KjKIqYksMZ8aBV2QyKdIG3DTL0zm9SZ3lnQOoGTNFTbLrN9JVZ4syERCUBHxdEO4Zjg",
-	"LnpjUhMDploAbTbhrqzmWz6S9uuUVBdgAZ62tH1W7SZc4GszBND6eHZ5+eq8ta+DwhrXf+X86HZL6ldc",
-	"4PWmDnUWJQcA7/CYKd0rRMBkJd1uW+OSLhrLpuuHeA5qv9yT/Bv7vrR7vhwQEebk3Bjl6sYIqa0k5JCS",
-	"BpOeEMdUd75VuYUwYYVEgWneb0Y/FXMLa9dTZ1W/ysbhuUiwSxN8Y7pDGcs3ZMu23ozqLCXVRDBTZzl/",
-	"wS9eZ/LlvtfuTRyuv5x4r65SblQP7sTYR7xTqvEWIj9Slxk4dcWMTph+rK1oIFeI7O5PDejp4tawkKai",
-	"HBakJfczD6vPw74oRcCst8DTDFxrSmwlxqqq5fbmg+72YAyI1KJRqCaAFjELFobsjp8iHHJma6M0Lcja",
-	"EdFtZPno/elFlaMjWz4gshvSBYz1gFqRXHtLxBla4NjtWYF0VwulM9j2l0+vPr06v3794eL67I+v3l9d",
-	"Hjr0pMTdOnT1cqj+kWAovvNL3XL0hyD4P7Zke7giP9GCoTuxafG6ZjepIWqg4SCaQtWD0m9tCM8xJ9eF",
-	"fgHwq1Xo76zz6vVKV1voFLAioYoVqBU8aTOANf56ndotg5KSLLrG8Q6WdG23C8hcyJf1b2LKYoDjyPtV",
-	"TjlpM9DqjbresOOzWPWgEPHumi0SA0W3qq7d7vpB2NOM5cqHN6phILiv5N/+GtKXVMflL0lCWYpvajv5",
-	"jJtDULrDVNBoee2rGq1IF0FaVxLffMR0kZKVYAu1WRpFUFIr9KjdN9tBmcOzYfk55GWmwukpPKVWvXct",
-	"MZZhoc7+zLtNGidQd7fT+DcLAxJL7ZSjFURmyDqz1NrBvL67J1FlIu0Dm+xIddWi6kerlhniPBBJbeg5",
-	"tU7T4TxNc0HzEqPpy4sF8jX1+QbJp4+C8rBU5bER2D7XzOdr6fKOMUDJuTrgXHAjVypeDzIFriVhZUu2",
-	"n1WqZ5XqWaV6Vqn+81SqL26zXfPAJqa7tHMPOdutd5ey7XopgIpjqjJ5R/YfjnT2n9Sh/kliVp74V3Ky",
-	"j0r/+/xZvceZBpjOfG2cAigxgwTIZ+u5zimX+5MMIymR56WtWLnqc18RSSrkQALi1Rww+4j2cOk0Cs2m",
-	"75PpX7Tf9XHEIurj0O4qKNXoe3uCSkc+210wlrvrSwVJ5Pb72+icOn5YRtwD1fL+3j4FR+ISNPslUYC2",
-	"MOdzlY7prk40THpZZt/4ww6GMtS2rEyTy6p0xIdovKXgP3Y6rTOKrOlnmXbJTCDYrLop5QSFJs4lsxXw",
-	"E7GABxLaHZkH68cSZBWZNWlekO/yYDWPyELvLZFIy7YiHYKmZ2ro0c+pCI4CtIHgD+MkmR4NPlimR5+0",
-	"H7rGUbbLbHaJ7/ANSTzR2ygknJt6b3ABaPyDVijwikcsZFxOne+Zmict7qivJnXSWLlC9Ag8vcTG5Jt2",
-	"mTArNU0nqhwlOUrM0101STW1/axp6PlusM+S85DkLBJ1Fpw1FUlLNTqkSmbeX40JSXWdddpZ+BVW/zQi",
-	"Mb/m5K2u9f6J4FCsmmBsEltkN0XdpSxN6yy8wzuOZuxmdpo08Egi9xjpWQaZPmQ3jmznPG2qz5VsLBZz",
-	"gkvS9VU/G90Cy/TGuiFkwxEO6W2+giVpCnfv6Ir3OLtRDUJteYsJHvq9OekHk+Fi3oO7joMTF5Y7mkhW",
-	"9wbVoHgLYuBQs6A8kPXXKoGsBik2QSMLolV9CSdTr9DUz8bAR/YXrABt0UO/0g76ZDStGhBSWywB+C/V",
-	"4vdPAPS3RqpbYP3GuJgHlyaG0slZpuccChiM5Uo77U2ldmH6q2laenRftRJPdvWQwZxJI8xk4gdrhbmj",
-	"dHug1Wfc55tt5dso2/jR3T4f3nX9MYT4NDE2yMu3tv3oQEQ7RfBGGVKPMIsfG4zp1UO/jGlpoJ2Bntm7",
-	"E0XZmpxtxaqxK0nX6YRsiWiUk7FwGvI7amC3Q7nQNxTSYdUDMzVC/Uey44JFZKZn4+uGdarofBurcVUH",
-	"1Ar1obKdnzN/+4Duc1LtWLE1QYF+Hn0XxHghOhGD+WsrvO78nbOoI2/qeIPv22rWeTp4DLJ8zdP5RJwN",
-	"BflFoxtLfM1J8MPOqkIN8TwpQ2Xx8ihgPj8CYUQF+Cgv04rUmHC2jX0Fe/MCXbHa1VOpj2ISHpkcUHkb",
-	"1fFtmNspYfnxw+UVuL5XigCPbntHG8ZFRz2lplfliF9tpRK0Oaltdv3w2nMNgEO1beq2tv6iC0MyYCtb",
-	"T6W6xtbkQr/EsdR8BcKGtuyPliHtn5KTaTioS48/C1T/4GJxN4aRoh15pmo96Vyzv+uyvyIy5A5cv8JY",
-	"TDVTCvbt7McbPaiW1OiRrVh1YvKP+nq34ZKOl0nCc35VMfo6yGzhbv6H1Awz1lRANjFRdaVfavV7yGBh",
-	"8+rMDRarKSIUrNaZpH3NnuU/O1LchFiQGfi+1G+3OOb5NpoPYCd53EpeceikFIEkb753DgwVq64ruJLZ",
-	"VPmzCEtb99PFG2TuRd9dvH6JxqNj7/vyF0vINGJuriR57K/QLY5h0KoxYJJVgJutmBXvRIw3a7wk9T3H",
-	"EblDEMbuotfbGNBB9w/C8pZlxGIStNMUIzRTQe8Irw16bDfLGAc6Hj9DeM2ggkS7Cyrm/xVHID1d2L3K",
-	"n+yYc60upq1n4RNQljbf0lCAkH+Ed3VQnGWXK72RP0vVi0ZcQBOVCAm2MZgAy2krLMHKGwueaqTOXXX+",
-	"wGiWnsqGxCv5Soxmxn03O0UbDGXlLELbyBoHa83VO9T5t1YVRt89Iy+nbUY79OfLD+/RLQ63RNme2qut",
-	"1kujJbqhIqm7wHMFIEHiTUyEvZv5ThB4gfyHq/ax5sKH7tQ3dzsJ+b1/bEm8kwu1pjNZODIY10aR3nO0",
-	"okm0Ih+PK8yfK6aQpZE5mxRdCtlbPP+BMXHmuzv2n6E5YwJhXwXaVIuDiAVF1UveoDiU13t3/Lf37/58",
-	"NRr3R97rj2d/Hb77of/j3979CAVYcKN2v+MoYlu1CX0h8ajRSErHkECum/yiecYnAY47kXcihQTmurSS",
-	"LPoLgkejzmJyPOgMR4R0TkaLfmfgjxfHo/HQHw1drf3TZbuKoWjQllLy7Ztzp0jM7MXZCVtyL03TAeF0",
-	"GVW9p8xj/Sd2BwNppZ1mVT6Y2Tg2nPhW1bepGkrVhHIbqfI3p76VAa2L+s1ZF3VSA3rXUwHZhGyH5D2G",
-	"r5sXHWgfn0P2dHVt67CyoE/XkgdlBcKfY4HfZi3UTLcSpZXcMQSt825V9/Uc0i9oKNGo1KS97R1J6gmw",
-	"wEcJ1h6pp+S5UNH8afVUAZH1Uu6dPRJDwp1HqFfgekg1uQoQ3HLYTZHdUxnYtzQMznU9WWU5rlRGFmwb",
-	"BSAG8Bz+38V2fBaGxBckuA5UBl3f6487vV6n7131B9PheOp53X5vdOxNftbFbNck1Kpi6/PW8wZ+SLk4",
-	"gn8Sc0uCo6pf/loy0iWJSIwFi1vTVshXd7W40nEwH+D5pNdZDEfDzrA/mnTwCSEdjOek75HRfOAvXCNi",
-	"srtyIGiUIaXyxrr7/Kad1IoFlgaB6WLnfoX5movRrUlAcb6gNX3egl1Jia+eFQleJupexDdhVMChgm0M",
-	"HfBVCzmFfskZHG4vUcWzUs6UO1QbKFkA506shJjOQZy4BDYX0o6x5E2x/Z2bUH7O97uDVBtYHl0SLhFt",
-	"sjgZB95J7+Rk6B8H49EES6mLPX80woHXG+HBfDFc9Ob9uTc/6ff9oDcKxn5vNPcWnoeBOLSK8Ofzwc/H",
-	"fzl5N7zyfpz8dfy3/svRD733x2fpEAqgKFW/LSHKW9MTCefUYNIOwOmR2io/qnyrnmPh9XvHZT3u3JRm",
-	"MELBtT7dZTvd5d/LzDmVYLsBeYFT/ums0x+NkxZa2gXLpZqxIl+d73qgelOt15TSaNVcbLguAWp8wrzO",
-	"WJB95tzLil+hlZ20mRiaKYyQSvLMuU73PI5kmapLWRa+K3xba5q3M30umQmdKu36gPVaDOgStDk8/Dlh",
-	"AlKNcTGCkEY3qhWZkxdot5V2O2ga6hqqM6rIEaeCdHd4rdP8oL0JsJ7UYrb8rF87cGvR9+X0ZKWalnon",
-	"KphsPa8/PNhdNnb5Oj7xLQ7DncGF2Sl08AgZuyEBwm6iM40USt5U3GiNt+bQAQBReZyunBW0wUvwlWWY",
-	"ez7PMTDP/+JqIVPy7qsE+vVHvKby53B3GfXZsh1r8rpwYcdZGp6CBt9OLNbCIsTzDrQqaKuQGYYZfLuA",
-	"+TdH74m4Y/HN0a0juvsAHmfe73rohkZ1g3rYsIUS0KhmoRcqscMJHEUykO2PVP9MJz5cN6dz0GDSJqfq",
-	"X9fQ2vGX5E+L78VcNUg2jwoMBWSt5WYrtxdj/wYUIvhR/tXBrS/7pAWufLN53TYyzeRd+Hv9LdlIbtcH",
-	"COA9C4hp6OpE+usKSn9NI/fI5TO0UJcSq0djPXoJohN6DzGBlLNnijCKtyH4t6mQSmugBheBwY3XBM3J",
-	"gmnY+CxkkVQTZmvlDcyHOAKKlxHjgvowN4rdUvk29PLN+UXiXFsxLtCcCj5FPa879LonXe+oL2V2Iint",
-	"JMy6ZPklaQamFGzdRvWvOKQB8NvUgRmSW5BCr+D+dktvpjVtwULhESp2U3RlHKwBCdQmzIp7R/0+tM1O",
-	"doNUl1C96vPzvueNJRnzgqY8mExHXrc/9iaDyc9FfmLDsExRCZg+3DLVL4Wkk1mnKh/kM8G7GrFui+k6",
-	"4oGl3fdU3qf+aITgPlfSZzvpVOvOvCyc6sz2ZxXP3OW10ljg4sF3hC5Xmc5QBlV+wrGeIvsmWjDnexNs",
-	"cpqYEIzQGXfbkEjtGaiqraZZZ1wXDVRqCMuwgFjjxQAFB27lVfDHuQTyE9xUa1wzxC0hNKKhpkDdtlEb",
-	"1mAjagmbS1N6HR4mgUUCzRDP0XfnijG8gD7VYssTTP++mGDy12Scx20PhsOoAkRwrJsmxtN7tYeXbBup",
-	"Clu9OZUZD0qSZjSXSd/EhJvAHwLr/kdWz2GdqPxyRdR8ROOwvtS+V1cSyV/T+QdumpC7yJABbMuFob5z",
-	"5rKE6J+urj4itZyaVpUFqZJhyDGLlojFqp8+p+ttiLVPJFc0aQG6fJCsOmwNYyXM4MG6682cnwsE5tVN",
-	"2KE6TsNsDlZwphvNrsdFAtV8UCFd5tQv837rmpxJERON0B2LA7ez10Jm93rIeiN2jsi73W3bvRGLIDK7",
-	"sQnFtaWygEdSYnBLYp2fLzUFnoFUEul4rSMdX2oyOoscLajYvVMTFqg3nhKKJr9Kdveu7KDSxvJm+Pkd",
-	"i8UKcbxLFT7hYI059qcFtE54MRyMysupmpQyMuMcRUFMYfoxR9iQshTgeyctf0sFILPWLP5ndtGYDEoc",
-	"2PkJ5gURB8stOdQq70q5R8UV0MEbeiTZ+pHA/IYf1YlYHsHIEY2gxvsiUVHVkNd0s8Ak8SCICXezBqf/",
-	"RIkAgUKCA44Es5QTawk1Rp7GoD1U+T3eYX9FI2fRu9UrYK3uKkw4hX21pq1Euwc3c3biVevryfgavHX+",
-	"ZnvtKzl10m6tWBgklCT/SNsV1HJVh5gL3bWkzKO+xj6YvaP+dDScet7UJ9MAT70TCY01WbN415r2xoOT",
-	"obJAc7GkFADFT5ipcpzEFEvcOOv90H85cE0V1UCqwAx51nPGBAnA2HMHqnNjxIrKt32H8xUW/Ev1hE3M",
-	"JG9nMSxqheuqB+o0q/nWDdkIiCqyBcJbwdZYUB/Ei5uTZZDC0ZH8KR3uN2RXnYIjLdWFTl3zcRjytsku",
-	"UN3GIWlIcE01sa6OjkL3Ki3krYp7yNvQiuA4QGxRP/yh8N4FhXdnLw3SEd5WCV1gRqnWFTRCIbuDHXLS",
-	"oK3XPiUnd4hSXpNvf0d/qDlmJCrVtUGgCs0iKU/avNOQqMH0aipXZrM1IolZei87FbuBCo1zo9UrD8Vw",
-	"CheA1DU9vf0wW4e4Bhxy8trC/FN9HjbVtxNmpMGryTZLaRk42JhaLUFeQp5f41IQlR6onMxuKaM4izqy",
-	"REKEJBIq00xSaAxJlQSv0TYSNESvYxq45mlVMynBoPRTnnIDJnWAPxUcoQdCFCwMDgC6MkahQZiPTqyT",
-	"Rx3hiXXpe8Gss95Y16wzSsUhgy75cumOI7pwuuBBQ0owBkWEBDxh0yoDylUdo9AfvL+/fFG5/Cym/yTB",
-	"9Q3Z6exgKYivjbX2L00zWvwjiGyVpCtvLEQPTBIitHlSrQIgLrDAPtFbUhTSmraWuNMfdj3JcdVv1xsc",
-	"Y3mmLZ9FnIXkD0LsLr12rzfqe1500tKSsTU+HvcW88ViNF9442DROx5PJoNxv7cgo9ExIcd44E/8UX80",
-	"mMzHg9HixJ+fzPuT4/54Ph/1Fn7QcmpYG+zfqJG6cplcsFjZF/snSC+0ztqpLRkpOEWR8oa3E3WMxShY",
-	"+Zs28mkQt1HMtkJKyyAXpqvqUF9WnZGpI8ngXn6RP5Kdrkxf451VK1dfJGcw+QDJZvPyEuRzQW4hxW1p",
-	"iI6uS01Ele1uZ5/HKN668zJtFHaGCNWZofS+KaypDcZhG/EQ38oz0/c94cEZYnIri/JaiYKZobfyp19w",
-	"BDcRQWIubT6p0oRaLjbTW7WAhDRiiQcq+332t448bZWu2fmR7Gb2pJyIZdKOKdcZ8zTNPT6oSFXrbs59",
-	"pJwg/9hHfcVCnCaySD/uOsmU3zQYNiGRL6D8RinMtyzcrgmCvpLc6cD79XJ1MylvigwTbM3jX4bA2jaz",
-	"TMFiHYrNSxTOlUnsMhfRmfEPW742n21jrnU/ufJCgmkkVI//yqx2fdt1qppp1E6nHCUl8iLWAYXURSfP",
-	"Evkr4t/oQg937HE4nnr97nF/2OsPf3aljeq1unMsk8ZFjpCCvXqnmnNDo0BhBwzGzAYejffOQgB9WgkQ",
-	"OFV5/IoTWrGjVrv1/szp6XsCN6QBdgPSMpVhZmQLIIbFjF5I1U5gGjoJ7SHeyScP6BX9m5kDTv40YTwF",
-	"pRJiek/uLPdcI7PKKMagPxh7jj+p/66Jc+1beckqp+40dppZbla151mdbzydV21NI7qW5Ow5A3BOp46E",
-	"T8apI6mGQk6q4e8ZaWm1Fv3uF68zOeu8xp3Fl/v+/pdp58v396N99tffuf1LpnpvPKxqqPZot1A1RBp5",
-	"VOwSsNH4IB1LYJeT5ZVks64+sVKQC4ZU+qizTgvCCFLqX5us018lVUzldlmZ/EC7qS3WMCUMl9SszW5V",
-	"Cgm51ulgtySmi921XDbaxGSDY6L+0BdUVrK5ov6y4YMCwkWc/BUTmJis/pq1dfkhi3R2M4zY0W5Zqc1s",
-	"QxzXoeGGGW5TNJPnNGur/8qFzALi36xwFPzeXMn8wGfouxXjgpsBZGqY2guOQsrF9200W9CQzNA2Coj2",
-	"NcOgBVUtX8i2V9UzNJBX5WGqEprZvzTzLtE3Dqfgvdf2QSORBm5fzLPFuyRGNxG7A7ZqJbFAGpLRI/Ip",
-	"LKDK0k1B7MHva+y3pg6ZVoxeceEoP8rJvQ27I/F1Xs56+oPqqmlArnQ1CISbwqYLggOHGzPZQA1hyRNZ",
-	"edBqS/d/QMik7zb16gff/XRC8sCY1r19NI1yix8nqQ4vK4cLVWenRTjbig5bdObS0JR6Y8zCsM7M3X0O",
-	"tarVeH5Hhb+CAvdM48VIzc8HN6akscgxyzafT1JRjwtrgZjZu7Ozyxc8TZcxX3xP7lrt1ku2XlOuC/N1",
-	"ionqOZz5WZFGu3UWhswMyj8HuaGuq3/Dz/oNqVcYHg8J1vbuD3GuCVupb17jVUlwxQaBRU3Zw8jjQTuh",
-	"5gpe+Tphz02GYkrDE8TiFM3uP+eF++fWFH1W8v1z639+zuSSf261kf2AvPeX9BXm8f/zv/63vC9VKeC+",
-	"L8lvAi/NT58j/RuIb/j1fi9vTPPT04fhN/vG/Zf9rIveb8MQcRISX3CVn6ScJZ+jQmnwt9KDSikvc2TG",
-	"5eSM08AldyEF3ZB4MWi1W7dJhuWg2xt3epCJ0n+SCorbsmxI+ZS+qN2BqusyjnYPKMNUNGA+VoLaF6pZ",
-	"j1MiKI+QKrx/XHZqk5RUXblvwia5BFXdX+yXL5azQQ/QdmarppOpIUk1bRCg/1XEvW+bvmpB4oCap07m",
-	"XN+fAUyZV9dMa6YBiphoFqh4ylzNsLKxAEMxwQFas5g0cSJDIpoz6aHC56R6tWQyQw/K7W+QKaoD0Qc/",
-	"nWaE1kKOtIOthc0HkGNBI8qlqqG4Nxdk0wxRDtaTSwWD04CgGd/O4W6V5DxLUnGa+dUP5K060lWTVNYU",
-	"LBb5GPxMibGSN56XJYnbCdelDvSD7O43nUdu7HjVbFlSkXalkx3ym4zxsMIST5phnieFQ3KsRueYDY4F",
-	"xeF1sZdMZiB/erlAMW/x/JIuI+UWa2Rfq041Bad7oa5RY+Qv+WToNKSCwxAaRUJt2eEajdJKiHcPqChQ",
-	"m1d0c7jHeXkevG78Q6KABKcIz7lURFSOGRUo3kYlGfG8kBufOcMaLRfzm2ik9adhtsI5onx4RZIupGRi",
-	"jmYQiJidopkOUMzayT9BB9ZN+ASfwXMxAQdWoLIGVfu+ylT5qoDbt8iCrxUNst2Co9Fg3DS6U8IVKr3D",
-	"ljJbqsWWOIpz2q3VsMDdfGc0Go/HJxWtRR7qeNaK8ZUKNv56bmhgkDD/0ugBSsWOE0PiN20AuJh+kpMH",
-	"ww1hVcn9amoi3DvXO74O9VrtBCk86Y0HPdzvYN9fdIaD4XFnEgyPOyNvODwe9Ed4NILWSCRe0wg8Qpoo",
-	"k18SSKa/WGMq9SSWUiybDIauetyyGIGpbggYUYOFdbIz5jdqLKE7/72WKZQzhJwWAljT124tW3IHuK4a",
-	"M5ks46SBUFslyWSWWlc0pT24HJptrTY4+qan64OT7ANRoa1++YfGt3omS6PYiVTcwGtc/+CrjUPJgzKH",
-	"Dkzpy5MGOopsp7SdFSAMFzgW0F5Iw1R3exVs47JAauSlG/ZWyzJrpdzEpdWwhUgxSsRUCvElplFN/b22",
-	"mSgPwjYSbXPsoU3RM3sss7iVQRSG4EM3qKxOBsYlqSW00Xynh4zRgLvouthPO8+G7525YTHxRfpdWhwZ",
-	"Q2NFyVq7TvjHAdP0AeZwDYM3IxfKNS6OfBz5JAxVYUsZ2VoamC1cSpjaoZc6mdxBcsnJsEN8L7uIWiwv",
-	"EYhlzBrqdqzOxw/ZSA1PRL73ZqvAqTLs2XJOaJaS5YpFDC9piZVCIHPMedDbqGVYUoXK/BbvSMyb2jvA",
-	"dsEKsal9vlMFX9JmyXuCipRu6d40ohafr6daFTSf7EuqhUU50tdyUGU+VQHcy/J675gYLwUFdiUBGdIF",
-	"6UoLUOmrxvpLjldZgQsa4dAWvnoWFuBCor3G20gH7czz2b8UdhnNOOPosB51ODrSdiVuILOt8Nlam8K3",
-	"yc2/tW4Xl1Qk+pHuNZ4utlXTtvj37oBxQOanB22FJH61Bg8GjYwj386WN+1oOPLZNoTQhylp+Nf4+nWU",
-	"I2TspqHXv3Tjp0ieCsxpEEkzKlMgWt4T4oDf64m87PW6QxQRqKRdM/T/4nmO8R/hV082R11DDLdhzs+K",
-	"o12NmWlWP7V9u74b/stTO+ItFtdwRI2OUdvdkM4+vklkRF4ibLBYtaatpKGE3YVIj+otjkfErkZMilYh",
-	"z2dDVL04R3OypO6CqDJCnamv1mgGActot6r7s//EYqfvckOJD5IUqq5gJERZVwiH9xIIFQchpLKnXqTe",
-	"ledNB72kW4Op9qwqmARnqFUtmTzlLDBMzsbSJJ5kbkFVizlQnPScuesVjoM7HEsVSiqmMD0kcTBBmmgC",
-	"pVkynMRs6kWhmNXEjwISCZM/q8oKct8DfroJ1R3XuvhDQcD6Pa31sX5M5oO0C2eY5uKWZBiYQy6zjNZb",
-	"bszwKGjiylpX1AKnTiYopzK3Isp1xZsN5NLmyYe6DYi0Glp3uaxNpDqatGQkEzZKkdIZ8HtAO/VHFZE5",
-	"zMk88dZhHxcQSGzIilWsNMtlEnBZhexpGClN8Ctk2FQFlBYYfGklk+50J4BUEj8i0pRtjq1rMY1X5mDo",
-	"KePDq7VoNSEIfHlQMrwi4QbhhSCSV2u0cm+hBtqeaunIBUzmIJHpnv4wXK4/wTsZb9xwxmYMKeBsAeWz",
-	"agCxYFI3l8auZA7WMNS8BHvE/Nzmw5N/E0Nu+/bI41zX+xW7MyPSofONNAcINwNJCVpBpUK32Tha+FZu",
-	"0qyBRCkapE6MuqOQbRDlLOaQPXZse5HNPPpAsqB/n7EzYZqV5Edy5e7pYxZyFIc/wpx0vWvl8uyk/pov",
-	"DxtI/NgBxIkdZ4HOdfzvyd3LkG2D5v1l5FOS8ufE6t1TKIRc0+iaRMGG0UikwfDe5KQ76nV7ntc9ng5G",
-	"g9Hx0W0fdH71xJbLrao/5I+hSH4KxXVA1gwYZOVrJfcwbzW3Xt8OKu8eJMPFlN6nKpDXm63y4S9CfMti",
-	"HdfvA7OFbOrWtLWJ6S0WRIHFYL9es15vmny8wrc4wq5izSy4XJ0rhGS7YCbIm1VHrLwxu41pVhKOev2D",
-	"9Uo25N01FNb3cpL2xDv8+uQMHdNdiM+iAMnLp2iWgM54lCFHyPHFgz6Y6ipV3UtblcYUmrxZ3xp6tQpx",
-	"yvRHRSm6a3eMaJCvJuuf1Hj/Yaxog5MMjunx2JChmFI8vB3U+NLhreUoriyAWfZ75qgmY3ddrf1I30pY",
-	"S1mhu2aebZQDwfiRaETlSiHKqas6wId/Q0xbqsKXDpY2aCZSJAxozi0Y4it2l1duD5OcFPqSlvgKl/Xn",
-	"Xq8p6HL6VlCm5X8ddeD10NTie64vyiva6CNccKU28ubcpLTaQkWrlURnC/RhQ6JLgf0bqwRdcd9Zc4aS",
-	"E7zq1CzKbOcZuA2ODIMtkcQf1YhNp5tIXdICNyALGpGgauavuxJGrqej39VdMNayBoK2eqOuN+z4DHwc",
-	"ZqyvekT+Bfe7upyV+Q/OzTwkaYCa9esuwelYXgRfOlUZk48eBKuvdvgN3XQU7eKwA8dB4oI+NyxtX/8J",
-	"ZlEkfiN2FxWr3RsMPO1VTV59HROVOpkiaXoUj/ioVC9L5hW/x2uS8DSuhhcbV4w5qswpnaoOkMo/mT9M",
-	"SHwMIDa8hrxidAXJGMoTzvGO6xxzMBnRkoUBWmOpMbpnPTTZ78GZx2qqiL7Bpc9vNyTmJKjI0oAx2yRG",
-	"ZhKzCmNIsOkUB67mJHBBpV2BVZm5GvAcQjAgIkl9umTpepRtF50rDwQCJdvhQ8gM73XXghm0KuEpF9uo",
-	"ecb6NtKMZo2L4ymlOgNWyqDYrSe5Vq4IqUp8iTLVnSl6dWp/4210XWJeg1oZE5EidryNImgNAG1m0/Zb",
-	"crt8JQ3wiEim+kaV76qpVCsMhTVSxEfkVqLzit1F3WqNyiEprf4gv5x1fsadf3qdSff6//v90R86X37/",
-	"u1atFPb35K4s3+BMx4iNf62LzsLQlguSwRgkvKMxOdU9PFS/LY1wEMSCqd7wCL6RJjJjhRmxqtxICpR4",
-	"S2xPIWgPVjYuCECw/Hue5xrxat50X+EylAdEOWK3JJ6imfwk6qEdUT0f0G4GvRwAl5GHIobYYoEWKHJ7",
-	"pCtQBqYOKKRJwneRzmBTlfOSkhs5qK3CG6Wfz0Mc3bQRFmjNuEDjIfpRVb67VakyWsosjHIUEaoSytQB",
-	"b7BYoYglf8Oc8xpDvMrdhe/J3RXhoqy0VPUNjbRDUJW88Ab6CTynEGXBWAf+7CiXOVyJyW3EJBZNjmF8",
-	"C+bk+qBL0KRjXW/wLmQ4UK5A+Zo5jlv7R/mo9MMJ4n88u7x8de6w6Zd6RG2TCnPNsBQwQX6qzgUkXFiK",
-	"rKBrGi1ndVWn7JE+tSp1stdH1SlDWZB8ct3mrGeQq3z58Q3MlFcZpnxDIMH0sNpTrazrDWi190+7zYpE",
-	"Z/K7b86zg+jbFurdP/qT1qD9DN4W31z7Xcf7HL67YAs3nCZJJFS0AYFoYBiZdtRDri6TpKjYhiH+pwC3",
-	"pVMXyS4nrKKdkjK3ONyS9r9E9x+UO1/zkKhU6zNsoNBjE7hCG70+e/NW/vfVxcWHC/RdmtM0J1p7/r6N",
-	"Ln988/GjvAtUxx1iwDrvWBycJoN1I7TdbKw+8tZSBwWvjlPnuHZpGxmroZaD2d72QXnxaVOCB6aWG/rl",
-	"Cz3YPa+xobuYKYwozod3hFW2c7lMdNuTcLztt9Hyn3Qj6UCJyDb68yd5ncWAgqd6KHsSdYE5uRnVdE4j",
-	"DE1JKi0tq1aqVnwiK1CLMYp3W6VJZeYdyi13K8MBSQIyQKfiZC43xHcW02k/kFS6MuZec28DX7Mb6Mxi",
-	"8h6kVbZeLQz6WPwB/vbXgXI5SKXyy94tS6+hJ6xrElG4U2xOG7aUq/axOq2QJi03npDRaUOOly0nuJWr",
-	"50TNNlTaN0/sP66tamrariR2oXb9GX6OEQ8xX6k2bGss/BWBDsYYxZTfTBEJlkpb156DI/nDtzOpM3KO",
-	"RBJagcv9o2xbCcZq0/ZYffFaxyn5gfoaytEKRwEJYJyAihGoc19II47TkEQita0H7p6Q+Ku2M72s0Vke",
-	"Gp4c8hYZ5VvTy+PcRSnRVGG6ZpyUI3P/t0J3Ze1TFlPhKoCiS8UZYm6BfuQdgr1X2Ysyp19C5vu1EOG1",
-	"ihiVIErIVDvfNd6BM8b4YgBk6eLG3vDE89qIk1sSoQDvuNshYRY76I0GY8+rjS49b1/kcyWaftJ3j0ZL",
-	"dKNwXPFgp3aPfqQicd8Juiaq+8os4aKzthVHkzibFBrAcjiXWsXs2ytZEOGO6XKpC1AciKw44g2NApUe",
-	"nGGZeQZpZlHXKg29Uh/+kUZBlqcNyjnauMTLljnHEqlaquVIpU1eUixbYljBoRIa7/wU4c+RzvSBf9dx",
-	"ooSkLDU5JKeA4DEOQV7/ndFI6ZGw4Tp6zjf0mcTUFe24IIutFJIsEonRQjkK8BovCbTm1I3zHuQ2OVXp",
-	"/6Bkq+4TaxCckkFELNqt2bZsyTnUqNKwfiLzFWM3ZUmVkuUI7ZcDRysvDlWBe6BQH5Sii1eXn95eXV9e",
-	"fbh4dS4/u41DK6PXp0lCr8/WR/Lj/Ej3N3W1BrHWVIhHsBhtCNuEpND3tNIaeiJtQOpVmb072YaGoMI5",
-	"ThDcm7KL/DCDXKPa2urPqEL7kcwtrXuup/VrvDAV0F9yAhbO1FX9ClO9Icd3TpytbouS3qswBwFr/mt6",
-	"dNQouUyuzoXvH1Lj8AGFAtLQ0OmEYHvwDfGBQUWaB3wVXXRmKfZa5Kn0TwrGCs4ZjgV5KuUjd/octTmh",
-	"ktiSnEGv3ZpjTq61Rt6atqRK3dK/muDol5I8xl7vqjeejk6m/ZPuiZfJY1TJDtYLViS0e0JABO06JgsS",
-	"k8gnabrSgjGg7DmOzRiKaxXbUqLh/NXZ+Q+vXr2+PhkMRz1vMGnlleqB0xLbxHSN4x0sSbcZVSvJXDCh",
-	"L+ui1gQlhWiNV8uohecP8KjfOQ6GpDOcDyadie+NO958jAd+L+iT4SIpYyzkf5bBrSRMDbm812yRZCFu",
-	"iK+WMV4sRvOxP+oMeguvM1z0SOdkcex3Rr25hwfzEzycS10UHsjZq6Zz8F8+vfr06rz1FH7iA6auKfxN",
-	"8S3TIaQ2lKS6S6PltSonbEXak25dSSa9RSxx1qeT9yTn1yiCFIIcMsJr2w898LWmObkHGihsqH+TK2M4",
-	"nLzbkyZalm6rUil7+yw939fTKy8jvCl0DcjZiU+dsfqT6ZAF0eVUv1rSW8LRdlOZttof7HOMJ92pax/V",
-	"FoBt3iTMy5kxWPQ5Hy6dtJc92jv44X1jk8XyMhTYZgV6nDi8Eg1wse/ljPj6lDLaO9lyk1cM9qUM/L5x",
-	"k237xcOcG6AJdR7vs6LiUGeOnK5lSYynIamU26hXK/dFWyerUDXsdBNin1hx1G3WAdvPpfZU+k9SaeUs",
-	"C04FjNFkqJpSFpMNwYI3b3JjL1SeXCIeG4A+ec5gYaUBkLRGr3dAlup4CU9mVOLeSXmQpvb6ew43zANZ",
-	"yNghqJtQZX+fFemPLS6R78uK/PuDcmOXnW6VKAjScuqwSFej4TDszLd8BxdEBxpptNpyp1+a4Nx4X9Q8",
-	"aiyx3aC5r/2543qxK4sHpbSbEoeN7jnUKcqjokzJ6BRZuZtTTgrI5GL7ZXzcEi7tjFJm8WdDjqnilRNp",
-	"NlPNoGaugihhXKnIz2Fe4ZwPGIovIXHO2VXZUUgmmbHuJlQINiUa7V0Mjt+1bkibVVvLsK+Rs8OZlGVt",
-	"Cuj0ASYwF2RjRExIF2Z0X76aDr1WgTfdPY+D0wPa/UEsGap/cUxQSBYwarmGvVuadpN6YFrT1sc3L398",
-	"dX79w/+4Pvvjq/dXmZCe7m9I14QLvN647JR8NV+zwF6iSr5oxg1GudyOSslcaph8kCcB5Vxb0kYrt5mC",
-	"OEMLHDe0Vk72WTCnFWXK8Lx+/eFCAfyy1XacgfYIfvxweQVWatZD2G69fXV2+er61d8+vrnQ1+GXzDte",
-	"nr1/+ert9cWrv3x6pV+jfnoL/04fPvvh7P35h/fK9fjAwNVDT3KY6cxSetskzTxpqCKMi3kclfk4FrY/",
-	"uj4036AjRQj7Owe46Ztz/oBS3pS3UNNJ/o7EKusXCly0+w1iR0Kqy/Nd6qPLN/gKVPPqep6px1SHFmsQ",
-	"aFDferegdkEWBzuXy1cfAL5pDVO3dja3d7jrl2d35LM78tkdedgdWSR+Fzk15wUHGYHjMwf4wkfq3xzK",
-	"lNbFMUqhSBrZ3LH4poveMzWZOCIkgBghpnndd8VC6BEFpKuyRJPUiN5wKDVYCen0x4FXgF/yDndH94wO",
-	"msgJKz0Zil5M4/7ShKPqFKOKKFtvX9hZadJHWs0fYq6zY1T+1IrgWMwJtvI/FHzQgm1jtGLb+ED6h04X",
-	"qZn8YSzzOotmKkvF9COIIYAZqcNPl3sglWZcO5NmcMiKuVAdp+uKs28v8AvivoEXt1fwOTqCyXdJpyNV",
-	"OAHVcRGzM7lq65KDJ3BZFbTCoo/B9Ykvh861pADxzHAjFU1wmN9z7OeH4DSowdAsHrJrGY6D1GSdMyaK",
-	"55tLd39UzWXp7CbVweoheQ6F07HXe+AMLksnR6pusXnAc4GjwG4SBOzK2SM2UQ+UpZhacm/e/1H+8eHd",
-	"x7evapt4aa/YVO3Is/APqo9lmYwzyd0g4yD16W7FQjJFM+j6NDM8Trf4nKsstjaaLTANZwYaC5gy2Uaz",
-	"dMrDTOcCtdFsgzmfISyA7QtwlqtWr2004zd0M/scMUnh8t8bmMVJeBvNIAVoprJFpBkfbyM97lADU75E",
-	"N1qSUi0zYOKGbuSd8hX2xJIUYvopF7w2W3FJ/0ma8FcO958UqITr95Q0voQ8dkisgK9qyYJj4hRz+dLK",
-	"fGGY/JYLtT/iJTQebtwi0mD8Bi+JxnKE11Ie4jCEXzn67oIsoHrfTDXNN430tzF05d5AnzDJDJjAYfov",
-	"uMATIWBXqmaedLYGkQtLwzBUEyGEiKSA7tWCY7Kk0nMCjUkldTd5o9la+dRfAGFy6qfIUxqGITqdRv4Q",
-	"bMgAL7ses183rsScBKrgwVUrA5eTSjCdAcQWiuXxFd5I0oXEv3TEwA3Z8SnCkAIl7wXi5+i7mX7NTPeZ",
-	"A7Xye+XUCDGXdwRY4Nn3bbQIsSg88DlS6/6+jaRqiL6D1Fk++/4U6cJuuCw5GidmyLiO1iU5aVA9ofOX",
-	"op0COwlVryld0IOTvMbCuFXVUaY1WZD+YjEhZDg4Gc57J5MhnngnxyfBgEz6czxvtVvBVrU5TZXNca8/",
-	"MM4w3cUBGnx08YZ2dUejLqgQWBVafAQ/5sMTuc6Koks7jbRCrsq+k1FzWuFYYZMVUDMvq/cQR4h6R7mr",
-	"I+/7flKnR6Jzfevud8/elUd5VxKt6TfqXSkiRda7ot6R96vIX59TuJ5TuP77pnCl/LfWCaq2qNkYzXMm",
-	"2HMm2HMm2HMm2HMm2L9vJphJ8nrOCPtNZYR9jNk8JOuHJC9EepCLcg1A2y4fxzElHGGBWOQT1ZVNQOsx",
-	"auqHcBiq6qkdB89LTHAwRRevX6LJcHQsDf3dhkD9LBUh/EMlhczan6OZmoozA28kFzjyyez7NvqRxBEJ",
-	"X74Bk9f4rNB3MwkGea/av7xTDz9B3810Uyj54+XHN+i7GfTDSX5uo9k2DmffF70CQNxDb2hG9KgZHKjn",
-	"ealbnXxVQ+bMUEhp7YIVExPOtrFPOpKUofEFeDfVVlrT1tFt7yjeRvyoBxZGOhWg9BOJd7/iDuiFfa0X",
-	"8I+OtzhZ4GA07wQTf94ZjieLDu6NR51j72R8fNw/mYw8u6cY7BUOozVtvWcCvdbrNkrvnG3FFPpqtXQF",
-	"ndPqqTViC33nPkyor6YCrUhMvm80h6vEOy51DZWwKL9zp2tccRiyOxIA18NQFCpZirPONR34WcwnJJGI",
-	"dxDfIBj8LRSCo/ZnTRksWCEGr5WrnopC+WSVSNIknI6Gz0/TpEFJu7p5SIC3J202b2gEHYs26pXQ8sXq",
-	"YaMa2Hz5/Xed5J/f/9+/cwEnRWm3axeaJuA6U3IrJ5iZA5JrTmD4naRneaiG2Au445hI4RaI5d9IsBQK",
-	"Gw+9PSVA1xdoUPDOpaWlbIkECUOu2Cje8ub975pPsNPU7gSHIlNbKygZ51pEuU8Xb9SxqwCvA+NO0cxi",
-	"J7N0RoD+bI4+igNM47BieBwgwpqp3ovWBIJsxL/xBNMkWVACrTDCzWbwepibNe8tHQEHeopcfwZhEj5T",
-	"IbzPEz7XMO3ZxZdURxOdcstFYYqoGt8ObQpS6WQKo01XxZ4H4muDY7wmUJ/dCumaCtdE0aq5R8kLEBeM",
-	"Bd1MgBCGfpm1rAgOwMb1Gbuh4JBmwU5je7PRiIfFgxP1rM06xy3htYlMWNtiupmT+42mqUfJhDVFGXKf",
-	"bRXehZZu+in0nVSpxhOv970RNYbLQxQYnjvcY8FAqQT9TLvsRpEKK6vDVqz0GN6C9/V4OhhOB5OuNxn0",
-	"hv2W1qRqOr7T7tjKP1vehxtaTLemaop+R2mnzdtzZ/oZ6/2X+pVzOytqTBZI6hqoL9UzRRN1lGgCjfwN",
-	"dnvxR3gND3osBvvkCFyDrdc4INr5eSD//LD/J9OXO1GxqoeS57wYmabV5a00Th7oZSg9xEJ7HGPFpjaz",
-	"NlGpPdq6aEta0wXTvZgTqCD2prnWmsZUhvUziTvSZ1MI3dfW94HtHkqYTV5ccZwfsfBXZb2LVK0T0/Pe",
-	"c+zagoFkBntIC7NxoVc1qOB5rMATjRX4DfTsP9Ayv4B6KgHlNQ1J45QlrZiBtQQaodGo0u4zvunbmOS/",
-	"5RAX8rJa04k3Hh9b49n1NuXfMeFckpBehM+2kdBj0CiX//J0Ytp0InX7TcyW8hH4HZLTpuN0WOC0540l",
-	"QCFvBm7Zfk2uee3WV/Umb99uqUSUaz8ZwJwIaq56qnZuJW9kJuvP5LnxFe6Pxq1piwzmnj8c9icnC7/n",
-	"94YTvJgvhv7JZDJezCf9Yf8Yk2GPDMfDyXwyGPp4OBlNJr358cmoPz8ZjbRvVS66X0zZ0oC7P5iulO/R",
-	"mYC4ClfG+yzwq+7t7+1TqSdSrwgXL9UzGYl6XAB8aUYXmEv2QHSdMVknhSunppjb05LD5Ih7IJKt8/67",
-	"shT/Ln+x8h4NSh0qB2RpkmjNQJB+oKA9Gjy7zziFvM4EdxZf7sfD/e/q5GVX5cxBDhMNeEOInhQ6w6ln",
-	"MxiVrL+tMTkFjYWjCWKZxeaw40spQ7vEtyR4Go6GTcPCivmdho31hoOT3xYby2t5w4437vR6V97xtN+f",
-	"er2fJZBVBmPSfx9ArPzkNbhgL+N8ECsc3aAd20KEjHJyrWHjOXhlTHwWB4rDZapVW9587PeCEemMFx7p",
-	"HPu+15kEg0XHw8P5fBgMsOcBafpMicrwW7BeWIqSyAkjbrfucBxJ1uOcwl+aD/QTeBN158u0N2TddNoD",
-	"KQSSsycSoVCynchkyC9U2UiMC/IQXmnLj5yGBSNHyFfsi3CX8+YpNDIpoFwn0agRMmbqSXUfRMhtyoqk",
-	"8hEpsFnKodf54WbLTyW8ILkk6yWoMXQ8nxqTEGPZBiOmBzBpXFOhJX5oXlJK1277IlaeQnkcgUTv2hGP",
-	"c2x6TJTa6OP6Yt18Ps3VhuiP8jA3wFVIqkkFe77NRbHJvaqAge74cOHOSAMacarnPn1L7WBc5QW1Uv9n",
-	"CYeddQ+ld2QYcP6dPyQlEWq0oyqMmBNxR4iZm+PfEMEl2YY0Ik0VAchSeRqFB3LzEmlRijwhJA/CBEcu",
-	"+ClEFySriZBOWFdsiTNplUj0CinMalPYz2IUExHTxnwREtMyvRZcYxiN9dOodk4LuPwbZyqz/5pF4W42",
-	"1RZt0lhZ7oqb5H8cBSpQY0odIKSjDx2gYqO2EqTW26s12n5GEW0meB6itp7UaGnc8PD6304ThqTAVF14",
-	"kHtzUhYDSAFh456dyWIkSftRGrjCQIcmbsgxESw5Hp9lPxYgMkLSqcI3ntIHYf6vxN8KPZBQDVTFS0wj",
-	"DhPlQ7YtUeCVbmoN8qtUmiHd3FKar82kE+XuTEe46XWaH6zSixBbvVVMTQETxBfWc7b+WaZlVqGsKRwC",
-	"Nqf4QuPsc0ltNYYY6vitmSuQtA0vo8X6WbX9RypUo33xnJqbhCwyEISmA1bx5rNFWGoR/rew/QpjLZ9t",
-	"wWdb8NkWfLYFn8AWfLbdnm23Z9vtP8t2+8+02LIJAxfb6MJMXcyIVnu6dblwGuxzNlOJ4GzULjNjcT2g",
-	"H609Slx1o9W4WpEx51KrUxDofoJBa3osz+erKEwLP6heZrULRw1fmrqMBGM3OmGrhhqSO6ySKW0GHmAT",
-	"aS2WRIGdzUsFCihEZyvyeA0SFDPiKpp+AMQqxosXuNZpKsQjJtCnq9edEzXzFwoZAzTfoU+/f/369fnh",
-	"NEzdcuqrsI+0CY1cmqTkjMS3nAAH5r/bg/uhH57+/QVH0BuhWv+b1GDELziiwSnKtZxpykPL+V/iVshA",
-	"0Cb8XL6cTcIFo77dsiq2UjCW+JYaZ81luvo06bITbyPdzfTfxtXkSInLbL8yFy69M9l8zTS6i210MIUO",
-	"Xti211NywBfPrp5nV89zmP/ZtfPs2nl27Ty7dp5dO8+unWfXzrNr58HBeKVP/4pmU9Kp8VnR/m+maD+h",
-	"+Zl2Vq1rgWq78aAdqt980BSFvnrOlhSmS41yJkI1W9a+tMvmkmI3uQzTraxfAJS7xuonKlQTA6jy32Cf",
-	"TFHmrY8uuEr7p7n6E7CYvODJft1DBWrOEMgdgy6tTBZQdgJnwa0EEidrp759ZYwXLPVtx8lM0Ux+SrWu",
-	"URdnIL5nui3RDNRXs7Qu+iDNnyULA7TGXJB4imZQIZZ/Kp3HoD5Q7G6Tb+v6AKyw+nE98JTt+r1HIEr5",
-	"IKy3BN8Sqeim05S4ziZS6lA69SQK0AYq7RknCfxgVjoDE/sRyDyqqh58h29Ioqlto5Bwbkx6M2E92PoC",
-	"MB1e8YiFjHNU9WB6cRUm1mkDmlYjmmWb4sRyhcg9RkO+8aKKQVRTXve3SA6DZ3L49ySHA+KjneCGU5D8",
-	"2wUPn4OF/7bBwgTffj2TS6EpcXeGeDQ2Pp1Wn66zrlBThHtIp0/ee1iphzvr1ZdaR5PCS+Gzu2IyzVH4",
-	"BhyhMqW8ioYzsWeY63BLYocj+ikqmDLd02oebOp5ajq7w1VMYRGpXokLDa4If8hsYzUXYlHWDgELgf2V",
-	"NFQUJd6Anb+mWs/5Ko6+dkSMfTLH/s2pv8IxJ+IPW7E4sdQhc11uAKbi9EZjb2+aXrpmXyjGz80MjHZL",
-	"uTtSdwKAIi6iYs+bel631x8MR+OfLfxNmiEItnE+1OuO5P0Cg93fumPxDYk7XssZaktBUpPoz5Jnqpx4",
-	"xyXdGM2kP8iBkLIhzbpAdzETBNGkGfYa76DVmh5o0j3Uq9uhBr8RHEXb9Vy+ncq3qO8VHdM1OonXcsfD",
-	"HF34iHZMq5aGbIGosJ3zvUQuS0FY0ydfo6REo9J9Sd9xuEyCXFdAcwBaRUAc70oVlEa5YVZaWO2woOE9",
-	"X/JhAUD3so2RKCAlGk8bsfib7VKq8orQHuLqLjS5ikw/qyQbRx2o3r7+VjtDuClalvHSl2l0tj5HzUQC",
-	"uBr5rujS9K9lqQqeNoBVYYO2ar/HYsWRqZD6ne8arPWNncdZfmc+dt+s54ZZWuOGMPZGGj0sDTO17UaP",
-	"qY5FGhD3zdLJLIA2elJyegv8jZ6V1PP1AbAtGJzm8+Z1yew8/Ve6wMyhpHtuG9woo6Ffz1zQ/vtfnjWW",
-	"1lPGLJKAZy0tB1TQOoOaa1g18l0PT5tLBjjHZMNioYdVFwd4gphL2tBrd8NmKxCNrJkiejDfnAU7EITf",
-	"zfguEisiqD/73jUdLZmLZoaWFWaYuYaowU/lN8fkNmKtaas3OW49ZORaaXtFM7/qeDz03FPnF9CNLbXp",
-	"Wsfznj/GA9LxFuN+Z4iPg87JwiOdvj/Bw2A0H5Pj46ee1KYST66TDvJPOkGt+cy00iFoEOO0RpgsmDw1",
-	"uVMpaAziZJNdHzXPjG+If7hF7tDrevA/0z+z5lC23Dw2B8zrDFUzVnHC3T6eXV7CPDfXsDX3SLRyRqD0",
-	"zRL905nwfmjsVkq5eeX58uObFxyxuwjxDQnDWi3B9bc1KP+026xIdCa/8OY8r8A8dPjbZG9zEGfoE6+T",
-	"rtBm6VLPVBsit5KVN5ricrzPsaYGyz3JjqprMq6r32gC3fDbTKCD1MInbcAMY5+efIScqnMKG+TVWf03",
-	"i6O4rkqaaaYOgpLe+RGpnp83bt5+uveks+t6vYbD6wb7rEgqb1Pvs4izkJjMScobwah6eN/D5tadPH5u",
-	"Xf9bza0bPHz2XK92i29v75LUD0SdUVauV7mrtYap25WjOYGRHShiOXW1Oqm6P3iCaWv9fU59aOBt2hD/",
-	"w8IkJ33JD9nLCPr7amfXY4a0jUoiW64JYsWZX/YqC8hgKQCWWM2Ku/wQLzOfrThwrMmMsEPzxipGlVnj",
-	"xUoGpqXnbWeCpribK3Gz2JuWItWWWlNzH5aTya18Np6ejadn4+mRxlPR/ZMltAbenJoJqJn3l/GISyNn",
-	"Go+tFwzivMqF4x4P42AJGiiHCLhwviSS4ieJizc57sKM98Pn/0TD26+FCK858VkkMWfsDU9MVvPhceci",
-	"psslMYMIq2dVpIB6srHlUN2XnNWDih+8pzbGwLxLEKGqPQQowg+wXB4xsLo3rDsx50HWwckjBkcPnmBw",
-	"dBaV7xsXWD3RCOHjDGXU5ZnqgR9pFFQibO+pJ//0jp3KcEYPdM/HLR1Km9CkBYeUKDJDa10jajPHWD5r",
-	"qEpaPEifhPTUVJt8lgm/pkwoUT30mTRQPEBZqKV2qHdXoVFiqjafYpwkPFsZmUkCiD0GXl6QVn2jqXX/",
-	"cq3yG86TGz5MLB4Ua/2HirXB04kGt+PBGPYpP83wvMy3q9D14UO3Ei4F+Fxj5lZOZctnB4Y75ZZSpdIr",
-	"yhHcqt2XlCMc7Q4n0jdKfrIVQddy7NIpjhgQIifIPHYKblS5NHJL4p35vYvO1ITNtMKJh5ivEA45Q2sJ",
-	"cMJVb5WY8pspIsGSIIFviB7KdSR/yHQmeNKBWhlXoqV2ZiFwThZ4GwokwXi4u0RewSwmKrGFUDlflKMV",
-	"jgISQJEH8Dd97gschojTkESii8z3B84UuzX+qqsevLolEJNDg9h0tMoy+b5JgYuN6TqcQXlS1fKt0H2Q",
-	"07NzB0SXK2hSEnML9CPvEOxt4HuHMrSc+nYRUUIWLSWerLEUdFQknbWXGbzQGgbi5JZEKMA7dx18sthB",
-	"bzQYe15tdAEzL8/CS8o7NjFTXioaLdGNwnHlRjhFN2QjoPcG7EP+o4t+pIbLEUhHVcOgZ4ncnLX1H1tO",
-	"YiiOVLWTejmc37E4mLljXE85u7Cfs0ociKw44g2NAthRlmXmGaS8rXbHlZx1k/K0wYFsTbesq5hJrjMk",
-	"IS9dZUdGSFee685v/BTN0qQ0fRo6MW2mO/xAfmu2gcoTZrwlgtc8XWD6cpc+1sUhTYwY/dAvJtOs5dar",
-	"k3cnp2f3yjjr/KzG8HevO19+/7vySewV2rX6glNbsXDBMcvdDG7PYJ99FFQ3heARlgewZGHQUdXJWdjq",
-	"64Wl/5XEkrxfrhj1SWO34q162giYBdvGCqsMD5iHW7KJaSTRTWWY6yXlJ55Ltf2215UqfEijG2V5rhQR",
-	"rYTY8OnRUYjnXfM4i5dHt70j5QOXOyLhAjTnNQkoBlYAJ3mLw62ufporTznebELqQ8bcke73Y87PunIb",
-	"BV22IREX2L/p8pBu7vDu9/L+U73pP8jVgqWW+JNffrq4ePX+yjF/vToGLsWq3nVN204f21sa3VQ5SAb7",
-	"AkDq2SP6/e/ks1fwaMEqqRGZ7DsV/CRYqLacXaGLRvRizpm/XVfmL5Xan4F+FNovRcTgbQ4J9a9PjI/4",
-	"63Xy4pZ6Y+ZIngQzO7c9QE71SRoVPpngKBcgVRNnBBjUfTCoe6MraE0J3SmLdq0Fnhqo8yZasAIvNK+o",
-	"OGV47qF8CHN0Q3ZcsIjgrVi10ZJtViSGxpwg2uY4nlMfR35IVZ4ADnRF7LdhRr+xwzcM6vDp/1Y42Hif",
-	"g6JLzVlJJZ8LtKZ+zCzarh65n+WLTRadsMVDVWiZw3CtPGR3jRY+yDDeXJMyfbpSx7789PHjh4urV+cz",
-	"xGI0O3/18eLVyzP4W8vqkHLRRjPFDpJf9Rp0ZqZhmwer3xJsKilBpzwh0RBzod0uQRtdvH6JBoPBRH7/",
-	"09XLbvXQn0ppYsM6izPp+hrLHEDPptxIfkPp3GbTNiAtRtOYpeSpUr2goDZGCM85C7eCoE8Xbw4iVEwc",
-	"eXcz+UWJSj4LQ+IL6I4jcUndNifBfHd4UKG66C7RDyhG8jqak5VUcxVWRjcHsK3QtEnaDACIynPkD9Eb",
-	"YsZE2eH5oDIrHv4fpr5+aZvdXevdtFptI7zz63qivbcPPpM8kGJknccC5vP0WQt7U8hBOdNKrMM675Ng",
-	"xRva1cCveG3hQDDt6qezRzGAo/h3VhdcYRBDH81kq7ZEq6K++wJ6FjhgeId3HEH/1oPCy8brRtbRXxUR",
-	"5KqFc/zJgCG/Zuu7FXwr1TSaCiGLvwrjzUvU5IjfkZgjmreAnhK58vgwd3Ycklx2E2IaWQvulvtYDkgS",
-	"8DpTIbWNKGAxBCsOd3KZ66xOeVOds+APkCRS3ZI6QbpYPY7eFCsH6TGVOk3QCvO8zforCIicGai/+FQq",
-	"c8FGVO+vOIi/Jit44CEYyms7j0CHvJSFyBbow4ZE0OIEhYzdQL15t/U0UFFG8sMB8hOZrxi7aeIXrcjA",
-	"BWauQ+m/hz+s4Ot815q25lsaBh2+44KsW3kIF/M7oBjq2siu1sWry09vr64vrz5cvDpvqZRecM7f6yB3",
-	"y/fwidfrk8540Qs6Q/943jmZ9wad8aK/GM49fxL05Jog/TYR0D5N5LPP1kcSIPxIY3TrSaLzr+Q+irH5",
-	"430WPPfVyWAZaN1XN0arlTMHUU4bxA9J+lNzmfQ51ISHRrvX6rGnyFfQpT8NPYkqo94GQbIXO8PKBnwu",
-	"m8A6vgr6ep3AxzUUQpX8Qa9QTiJxitZkPZfiFbiJ/DkkCwEx4YBB948IxzG7y3Hy5vlJxfL0ypTB+hUh",
-	"xeKTQqtxvWkls0gY2r2P2oipAJrpXgg+VxUR4KXh/0G/QfS/XxH87ztDZfoom+bC3anH3P3T/tN5Z1H4",
-	"p+CoKeiMhDok5JIXV5Dhr5jRk+PV+fETMdoQpqNYFgr3PCspxd2v5wmyUoZFtu8IX2sCNVSnVM40bK0n",
-	"crgIcTxsQIijSkJ8UtEySOVEsdHWinGB1lsu0JzofCZdJfhCtbgqZpwUUk6sqC/Qx39Nj46qBVeR0ezb",
-	"LU78bUzF7lJuSeupW7G6Yjckcjrrzj6+UePd1ICdH3UEQ/+GOZr9rXO2FasOvGKKPm89b+DDVfgnmemW",
-	"R3iXKqsvuFZhuZRKJspB5SdXBAcgInUCpP1221qgPxJQoOYExy7xl1m6XKZ8DYvpP8HEmKIf4DnHcrvQ",
-	"kV5CR2K4envyXQl6+CpjAoOXRy7DSfU3ZKfkTsQC8oKjgGxCtluTSLTReIhW5CsK6FLag1QavTvkY07Q",
-	"d+fxLmD+zfcVAPkh+XhHft0BlDX2VzQilWtTCgDSt6IlETxpEBaTJeVCqgnfXSp+W7Wed+oVZYuJ8V0d",
-	"9HKcURUu/UjiiIQv3zRApczb/3/23kW5cRxZG3wV/Nr9o8p9KFnypS52nNhwV1VP10xdfGz3dJ9tdZgQ",
-	"CUk4pgANAVqlqaiIfZp9sH2SDWQCvImUKJfttt2MmJh22bwAIPLLRF6+XB3pN+ClwgBfIIVZ4hwpvl2H",
-	"FSU14XqajEBBOS9DREd5E79ELYF/IPOYzWnMlPsAyoP8PJVyMCuPWF+isqaLwuZBZq9YxjYqwtRf8q+E",
-	"KfMOZZu66Cmb9YbiPeQ20yvk3lvwGDKiZhThFzW+NZUiOjLYGzMawhs8omR28HerrKdsaUnPZHxFEmHj",
-	"Jb2hGIoffriYxgy+kMJszJxr54cfPBxxFJEYSdEcZYVRb/ajY2YXG/MvxN+9Huz+f//P/2s/e/pbOue7",
-	"14NeH/42FKnMANOPkO5Cs7+jyDO7OmbEPwkCNtdHpOBp+OSTYCqla45zPXBs0qFVec/dRtvpDcUZm4PR",
-	"hJml9h5KdEw5MG1gwukMiapJyMe2rhPn7birbWIWiVnIY+iKaNfuHBL0sGnCDz8gesypnqKdjlSIlrTI",
-	"/9KlEaeKKb9H/J/fnbz14XsonK15vP+3dxc+CaXZWv7n04v3nz+d++l2AdPXP4kiufDt69+Bb4HFsYx/",
-	"+AEYV41lDLrDI/5pLEcRm/lmPY3tnB0ksr1hRhxF+FntzgqogEi2fcfPIJOQ1YuuDBzPDz8cGUVyxmAX",
-	"d9+HNtnrt+5n5wcq/PF5unM4LIleyJTvRO14Q+GnuqZ7cvq+a10avkf8f9J46eMH8d9IoZnQ3XcikCEX",
-	"Ez9L/LcuFqquLLGU6/TCpYCdAIMhIxlyEGJg5My6weD6QscvGZN/Kx2S56uv23Er/0UzAV4fWIgv3TmL",
-	"Z1xh1wfYDsi+AQm9KAvpBQSCpBbORSZJ0KNVHZunhZwaHPFzH2Yo8CvGScQsS6H57rijIznhAmohxtJs",
-	"EHyK229knMRICU/1FP80kuHyiCgdMzrzCSXAogUjAv5qij0thwKvgHekQQl4OVqs8IcJE2YGEjZJtITn",
-	"xyzyYduLHL/NVM6y5BlsYxHxgAmV72VyMqfBlHX3eqvHi8Vi0aPwZwid2HvV7of3b959On8H9xgbiuuo",
-	"qAAKIQl4MIywa32c7vlWBfS4uKYRD3fhus2pDTYI0znq7Pf6vX1sjjUFS23X/N+EVdCY5i2rNK7LVSCN",
-	"jHlZClw8MxvoR5tokl2sMr8ufIT8DfAd85kr5oqhyGevmE/skZHUU3OngQ2zA3rkk9mCBgphRx0TSoKY",
-	"hUxoTiHZmk+EhO4luXxQrsh+vw+jyPGmEP+DRMxGtKpE8/9RUnTNtshgbq/fz9hrCjuGPA9jOtZdIbXm",
-	"YjKls256f7e/v9PLNEYagvOHwj2YEjUzWDenE9Yj0PDGh1O0i1j55Dmwy8VMGRVAsC3UDgwEH2Jmtmen",
-	"mgk5PAS3cyrL782GmTD9TxeVMZsipjOmsXwLDjBy8W4210twQKf9nor2lrqyTKXwkmJ/UPDkgroAN9AM",
-	"zhvkudsrtvEz13aaJVK8jjO6/pWweJnZXIUlcZY1rXACfvMaTiKluUL3eG4vu4BKs0GtHcwfwFMwl8Im",
-	"3+71+84sdEl+5UgGsKhmwSp4xVGn3zNSHLLrg/3eZG8vHNDXL4DmIH31ugPnj/AUY5hWbnNze7MH/Sxn",
-	"LE1RBEt3dVFhyCkncBFdO561pmE13gCmGm0Wy6ju1fb6XbjYXfvN67y7oJNN98A137yOy3BZdy0maZkp",
-	"7Tf6SM0WLJ+a8c22c8AofP47d/CE8r/efn5z8d+n74i5AE8q9uhidAf+wqoP/P1u7g9r92Hlh3KY/Vi+",
-	"ykHdxamI7X6S+qMM+ZgzqDo4wC+5/p4faWitMLhl7/XmWy6k/EjF0t6mCh4RrIJVyWxG42XnqGM+ff70",
-	"kqaNn5y+z1GyploW8vfBEOgcZeHzb17HrEmkp/+uVd52a9i8tohfM8GUIsGUBVdoHcUyML+ZUUEnLFY9",
-	"8l4TLROoaBOMZ9RTWsbm6IH/CrmCfKUVNfIzDKjzvRiXpmKgC7UhEuG7a7a2m6nVsr2HshnO6TI7CbtB",
-	"QofZjVthaifsdXZnTMcci6QbbAQwGJg1ySc0mTDl7DKDRvYYb3blaSxnTE9Zoio/90f72o3fG0AOEh6K",
-	"KGct2cvYLtUlUDN/TV/0n8NsVw07Hu6L/xyaNww738j+9hDn5v5gNsCZOcQU/LZuiBs3gPvqZgcU8rOa",
-	"bQOngz17ZLck1L7rEWHsMnAmGEQH/xc5EUuwS+FYatPIyfM3n8/Odyo3iDk9nJy+//v550/fDQrl40sB",
-	"GNYxu5Z91d/W1Ur8OarvMaszu4G5yg5AVBH7yddvYPtJuy51Kt3FS4r20Ba7OM+xEHOtmbj7ff3fJx8/",
-	"bLev3cQyCLRTPiLuUL4loLUb93Y3rv2mzTYufE6zccG13dQQMxfzkiUGnWtGNKIiADssbTebOhzAe6IV",
-	"mfEJbkZMvggt8+vKHj1zb3mI5pilMjXHf/jxftWx1zns72++75zF1zxgvwh6TTkmkWwy5RardK3pHDfu",
-	"qnRfwJa6HmznlEu9T2udcDsIdhMpw7zLbMGjiITSg3YG4OSHBjIyYuq42IpzypyrinBFDvqDrHfUFSsW",
-	"opFITjAGGRKqrgidUC56pKmHrcYVW+e7utk23+rQnnN03IvjxH6+h+Q6uU/A7w823/KLoDb46t7TQLB/",
-	"kvGIhyETeMeLRrPBXYso8CcBTwo1b22MI5X+wUYfgoGZLLaTeRJ6BnU6qx4Gi0G7yGxSC0Vmm+Zpfpx5",
-	"9UwRzQQ1p4vRkvBwVUVFXOmTie2nVXI61zOscFtYN5MluqyOFBEXrMYxay7vNFVdMKqP5g5wHm9D91Ic",
-	"kiPUqhpRjukpG1WZHKbCld2QZqk4kIgC9VfVOIq0fVsNpWoNsw+5+4HPuO40uPCUTtibJFYSU5/uDMXh",
-	"u1rH67fV2pG562g8cc0scvDa3DXpdX7rXkhNoy40gdt0E1yKV8KoWqC8VQvta5rH9fsfZitmOUP471yO",
-	"2u9/fFv101KHUA5SbbaxQkS1AXAjGHPeWcFYu5XKEGsfWkDY3a+Ohfwboiz0ua3KwoSEqrRHlQuGg4E2",
-	"JoliPfLrlEfQImAqIT+02LeKM2V5u2I2TtKUgoP+61WQjtlMXrMTS05fksyDqqRE89wJnEke+GZuZsP8",
-	"JBMRfsfu7zfY/W+kGEc80I9bXM5gq6Qb8ztFZhFzbPNcaXUU27Rx5aUHL9zYaAtgLg40aHOyUHlSrtne",
-	"t6x46ox85EFrpeWRb34a3tbWd9qiZBNvMKJcRzAzrnl1yQAai2XF4aOw+DZRV8ZXRoHkZMb8cMXYvEJ4",
-	"MOkokx/4JD/KcHm7ooMlEN+K1RM6Tti3VmgfoYobNJjJKZI0Xkj5gcYTfNHgsMmyqWSObZAKxbePF1re",
-	"xhR8aLjnPEjZnmHTdhkDzawRUGv+KRxJPQJh8nEXCrKry6arYAr8W/ae3/PR3KIb7Et3sVh0zam2m8QR",
-	"E4EMWVjheijr+Hmiq/lcAKgUXapUixtdDz8p7KyOLVgZUjZiXznIGleYOmeWxTeHf59Q8BmU0lllTCb0",
-	"mtlG7UtV5WJ0NQt3DnNn8KLY9s99kGi3h9B1T6+EDE22KB/Fbb7mxuO4u+5pnqtb2L1jiw6lvoFV95Aw",
-	"1YHViruh1ttg5CXWI4bUAN9hdEpVgeJQgBAqAlU50LYL/MHapqSBhxHPaZpFEQZ9UPYxqiQFeiumVJFI",
-	"Km2PdOZPeNTDOgotidJyvmqhKibCn9MJ3g14Z8+/Z9BOX3wCIbMqLP1ZLvJrrzQVoWoN1xZB7x5B/8HY",
-	"HLedIjTi1w/dKi14SHtxImAtqjFzzoOru4DLn6FSMwNBLErlmotJ2Y0LRcCOA9S1AoB6RgGc++bX5lYP",
-	"Td4xFATrLFTlYaDIcw0SMMPE9lZU3lBgGQTFT3hMhCQSXGw4MvAWcO0qVMybXB8AP40DwgCwCkwK1iMn",
-	"BeeDwXQhs6JgFmJKwQEW4kxlhKVzEVfangCylVGaRxGJE2Es/WnaigIaS89pAGsBhYBYGskixVKXB8wI",
-	"lAbXtnyGWP1SdQAwH/tztu6dbV0z70M2m0vNRLCEeuA/7kYN5YZ4arbnN6uN7kj5mHewML8uNab8yr5N",
-	"+crgO9hzxUFlbNlVaeFH1BK5ZMongjOm42X3ZGw5F9YdCuBSvPLBHwtaLfgEtOCJwgS/hYyvHq0CzFgp",
-	"dr/if12ccm3ihpF+HqZdEaTUBO8mEovNhQyZRyj55cP7t3m2imL2Qn/w8eVvnz7+/eLwxd5h/6fTk38e",
-	"fPxx7x+/ffyHy2mYU6g6cSkNboSdsjFek+Dw4sCrKtSrVtGWE+CIUCBLMLiUnxl4q6ZyYVTLBErkqbLN",
-	"kjBDOeJX8FsREikC5pKUIcfSd3dC85FjQg1QWbVlNNdQHPRf98hbpimPFBmxQM4YmWFDmDQDp8ALQjRV",
-	"Vz3yZsqCK0XgepdDA4QuyItgB//8oH+wg5wIV2xp/jnwyEF/3/5uJMPlUDw/6Pd3ViJu1yw217/eqdKg",
-	"ik8EjX6UBny0y9W7fQ34gY7O4U11JyH7TXrkXWYZmMHbxjmgiu5MYX6go9wK1ChL7OFvBqXoNQvbk1qr",
-	"o5rrqCJ30KpHC7aWFMCjkCJWTilFdIRqYQRS2UFWhZLyCRH/4LdXbNm1ZDiV/EFfujP6pTtaaqAb6x+8",
-	"Onz5AhxTlvLBvLSoX1RBwfyRObGySzo5pRRSTXe/TqXSBvu/7Y55xOqTFXPQPfk3n89ZSP726ReiaZyV",
-	"8sMTHN9IbpkK6OooVFPCeaiyh+pJgBMmWEhGyxRI8dahsMiMpfs6x9yEbTqWqaVrjis16c5mkX+CaW6F",
-	"VWbCRaxKmRJHXNB4WUEYXO2Zj4Mpv2bHhAqkmoa8cEdvsmKwK4Y9wvKpypat5C1Xc6l4E1++vSV/R2u+",
-	"PwbQ+RvTJbFy5kletqow6CaIs3XWxAc6+tmCh6XdW4NMZuBqFW1KIGUgqYt/WQNUxspuAFQpG5GVugyn",
-	"kG0nJPCgXh1Q/AKvaYGiBYrHAhSFff3UAAOlvgow8C8WMID7aH3NRc5nileT52ds7IrCFmyUcjLt9QcH",
-	"5uh59u78YscjgkHvJWwNW1mU8Qbf3qQow74aQIl9oYEGAmSuSERHLCqe4ucxv6aa4T01xQhwW10ZwovG",
-	"BRG1w0JSKWjvasw3LEvJhvh6zPbG49eMHey/OhgNXr0+oK/7r16+CvfZ670RHdWMOpjzsG7Qg71XN6md",
-	"OKVwIGlaY3GXVROwHTZXTeCa37hqoi19uO0aMShfCJwsO7S0hJ8V3j/7lyz9tNL7dZYSuFIrTbaZhAGV",
-	"PAQhC3gXrzFYtNMjp7bVMVYu25wtaimAodq5ok4MH/TGosZduI0+sQU+vlH4fnC7klVLVAILB0UaDunb",
-	"PKgqIfvLuHoqUpNSZbpZvC0+pzmXzgKxCFGwPHa/wn831SK9hd+nSNAjnwXLIrtxIlRVkRFJRMSUIn5A",
-	"VUBD5qPL3JEgLclEuggh+M5LZg3om7CqoBSH6YBirfGCI7d0rDIJn9nhWm5IHqfEyNS8NSqaMhhJqLQE",
-	"cEoFY8DGdtI2CyWK+ypKwOpYaAYJbX3V46qvytVtw77bRm6dWrZCWFcRZUSvfCbI9HE1i02mU+/SdFyr",
-	"4Npd/BDUCQ1vtCVrCpVqP3UOQvcrA7dO66yN26beKC70iwNsgctnySzfs4MLzSaQ4lFfDfUG6wSsdxIb",
-	"qaS96GS4tMy5ORkivkiiyCdYFKuwigAjh/iEugKpuzRe4dl/SoFUK92thVoDKShbRMlZKlvgybu5uVpZ",
-	"InTG5hENmLKM//Am15JrC1UY42MezhGzldFWRu9B7cOuv71DpDtDhkzxidhIRpt2JHJEjnAbiWUCZ8qY",
-	"kZDRcOfINk2BZ6KGXrDYkuOFZMpi1sSp/dYOqolX273MEeqs0r8HLKRxVOsQhv/crkO4MZnOfRDpfKAj",
-	"t55rfcJ2IVun8MNyClvRCVORaBhKK0DBfLpUPKDRJURTzC9ZfGROBJch1bTegWyl/whHgeb3f598/JDy",
-	"2qVc1GCE5xtRQacaZjsfkdHS1oFpqq6ynlCzHjlxWIIeZlsQfAxv5GIyFFRgJYMULNcLGeLs8BikMkxP",
-	"A4guPfIm5UtU2C0JUIqJIF7ONQthrGpqsExLIiSMf8QiuUiLjatSetC/jfK0CZ5OcHxjx8OO03TMoBHV",
-	"LC6Q+G+LWPWnrlyXwN9p99/97us/ntsfepfdP772vcHei2/uTzv/1//Z8ap7XzSxrb50V3lycShHxG7I",
-	"3TM2gT5bg6GYMU3NpjsiX808joib7LehsL//Niz2CLlhSkO6R6HzjeXHl2OSaTK9kBDtgOW/v1BCisi1",
-	"I8etwlUuztLGElor8Bw5hu3++J5c0Fym54uXg/6rVy8OVpRGREc9+6ac9egUUdF+3P2KP6wNQaTaJExj",
-	"EQXt1iMXoB2uGJunFWRL6GBm5JbrujBCisfNXPOZeLW++YdCkWpd7YX9cENjp7hv151qjixTiSJXwlgC",
-	"4I0oDMFL+ZSNzk41SqWHvm4X9u9bcbQ7+gFA9VQubmk/NzDem9V1rext6OVcMFLt2RwO01Q3OEwXYwJh",
-	"JgINKrkqT9d/lFVNnabZTaVxk/PiqOrcQm0P25x/okfeAB2yKh0EyATTHWcZuXqiu3LcHRljPiNmXwcL",
-	"b9PBboUPmXF9e+ZwyZr8resyd42R0/08x5zNZqm75hZ3R5u6++fDjkvMzfb5qty3MHQTGOpmcGMBiV2v",
-	"BR/bR9lcZCZi+xzHjOaaaWNzmxldEsWYR2QUpp7RtF0rFH6af1gHigGtEQvMcpnPMIrYEbiFeUrVYLCE",
-	"i4SpoXA1qYxEVGlok4wJP4oxQczHhUafIm1eWmh2CoPvuoa+gi1wOujwxV8zaOp7Dt0zuudmCO/gkmPi",
-	"f6BKd+Ff3fdv/aGw3A0Rv2LEh4H5VS6WiCuNz9iau8G5U6sTje3YnaPYfHHYe3KMLa6h7KtUzvx75+zd",
-	"+S8fLi7PLz6fvXtrhIV9mUcyXJtZBG+6hC2V33Ncs5naXM3smb+/x2sPszRqGsd0WZtFXZqcrVgvCs1g",
-	"3A/26eFe92V4wLoHo/3X3ddB/0W3P3pB94NBuMcOagnw8XmX9bnTN+Sd/zwukFI0ucFS0d2iG97sVNhy",
-	"lu7lzgx4eEmxm2hexooPKtkyFSIGXFG+gV/fNWr34W9+8cPz8IgcvBwMhgLedkQKmzrvdwN53GhOZEED",
-	"3HZpzxOcRhtCeDo0yearog6L5KSWEqNgKOCeWOHRt+rSKs8J090ZFzyQYlyrQl0awBFs7YgjSv/9/PMn",
-	"D/J5oEkg4Df8BPCHu1Z5mZaNEyGMlmUx9s4EJiFFNJvNmdI9M4Ie+Yl/YSEZUcUsKxOUAKdtHuVCEMWg",
-	"RbjKLrDpCrbWOE4EFBVjIAPZmCmZ2zT6XE5Fj5wQ/3+DyIYyGUWsrtH3R7dA2yrCM5jyBVOAaF6T63ET",
-	"fH/L6yDi8BthdqOZx080UiAJ5tUJ+gX5jE7YpVLTy0RBrVcsJYgyh6OUhnhDEnPbR/9od3fw+lXvcNAb",
-	"9Pu9l0eH/X5/9xo68zducfZGijGfnLMgd1ip6jhqrkrwM/w1CxwfI8iZLX5jnHNnJgNHDhWKGwHOJcAg",
-	"k0+8ABmryriEP/SMcZ/HvxTtcgiI26+Af/OYBVRnR5ZqRPRIdmWeo1PNWcDHVjzNuUBNZazJ6VJPpSD4",
-	"pNSLMU5iiInNZJhEaQzVhlOZTZdUKR+CxVFbpeiRMdPQetqtnZkchDeTeSQpgN+YRywDYiPrOfIFSOJP",
-	"a4otbQ4+tA4Qz3G9btzC+P/4X7uJindHXOwycU3msCw36OOJ/y7hw1v7RRrgQv7SrVqpe51faSzMyDZc",
-	"7i5r4eYhwg11ogjbPpMXTOb6DpDBXztcySGNZkoHVJX4Vm4VbMo2mi0MwnRS8348J4zYhAMTl0OWmW2g",
-	"mrXUzkOv7Yo0ZcAsWelhvUjn9tDtpGamSjafGvhxK3H7xonXoliLYtsYTWYrpvJNtPxOI8niV4ZWFsKm",
-	"2KB4IwVLoaWv7ciMh9gw5tcsVtDhd8RcQ3EwRDCpy9giNj3N3CMYC+FXkZxwUYk7H+jINk5umHmwNG+/",
-	"eXT2EW6ytT2XIzoCps2GWY25bRLRUdduicIG2WXAYG8UWmOyHmzrzQWBYnfbh97oMsvUCMZ/jpzY8RIv",
-	"Yikm4D8W0ZIoPksioyB75LC/Dy729A35JsArm+idHXHdTrrV7IH6Pt85jkX4JL22D/CKMNz6Vygyv85j",
-	"OYrY7D+2ZHbGu6q+6bmcMfykoWTI3m2+LXlOCYpLujN3Mg8u9kHniqhpAv4uEhpb7zkldnw7vXKqA4i1",
-	"EQqRinXhhbcZcMSBpyHHVUDophBgkWFGgykXrGGWgLuaLKZSOfpyqJBPi5SKFQweeuFTqi+R9i0CrtXq",
-	"AoePbkxNKhxyw0rBB0sdVtoqQ1i0K/qv6jKHy52V8wGcw/2nUOuQLu3auIX7zG2o4mFVO+RKAWeZjPwp",
-	"JQ/Iu5oNxLU2k655gQixr4LjDTV2AjRQsG41Y9sq8tz/rWv3ZPcfbOnvOOLRFCwQaXzztssZDXygjrYR",
-	"afO8jydvCA3DmCnFVI84QhEDzXRCjeGS0gwC+aC71L1EYZUEDMErXXzFluu6qNmB3x0D9Ce2cO+oOeva",
-	"gTfJ0L8LHNkwLLKgLnmURmZ3LcvncnPMgAyrWEYbT+TmYnctvPiWyw4aTmodkdF3TMhrKxdahuztaZNm",
-	"KQjdNBu8qs9aql5KZuLuV/vTJkKlVFGMXZf3VH6wN884ARDWClCW/JjwKCRG+ThgB/RXmi7r6hry8Nuk",
-	"sCEnv2ZQUmvWJoM/Ruqhn2BL3cred0/YWAohi6REOb27mpdQty//BA3c7u8HU+zwfZt16/zizeS/dget",
-	"b7SeHf8h8p2huO3STBMtZ1TzAHwZ1oCmJGZUSYEHcihQRteyGTCGuSh4FSHZyBW2jSmPbC5BZvkPRQ62",
-	"pywKUxudavuWKhMdyYru3EC3L0COmCpRhO7zWtrC7Qdqprcg8Rc1I3+WUWik0XZKvG2NWjIm19qSu+AK",
-	"3eiEzFmRBjIWVrxCiVFypFcwUAHtIW1vkjlnAfgLEKJopCRy93ONjwFHwXGpNx9XZK9/4GHjqqGAtpA+",
-	"sX0hiU3amUmle+REXZn7rhibq4JD0p59bdPQyoaMMoqslP6KzuC1Ls+f5YLMqFim49ASGlOmfdl6Nb5N",
-	"c1E1l2ffK/DQ7e91IMUeeehe9HOkdP1qUrq7BDBYkxr0wuk26LjYItxjMvPz2dlWjiq7LNR0I9yuh0LO",
-	"93gLNlQJ8LowtI2ot/tVU3VV04VwqyE0qeUYGWNrbePeCrDNdQJUGCVr1A8w3wGwRz663n4TaWDL4KSZ",
-	"eL4ZVbW31ejNIkbekTlnno6txTZ13btvQ24dDrZ99lov4l0AbL7JXsGEui20rYLLbmzlD1HTgMKYR7Yb",
-	"8qYupkbC4JAK50e8z0ANzdNL5Sm4IN26VEtq4ciRrvyTRgkUxigeMnADBTHXLOZmXWI2FNS8RVDNr82j",
-	"jEUKFS4+vh7qHJEX/tigx/9ILvDd9jEU8dJdrpi2t2RX4p9Uj1xIErIZ5GwtJDHfABITFnIooN2Meb95",
-	"KlI34V3Yi9actVmsmG3synSPfHKXEMUiqA/CItw6HMaLP8nQtuu7EwT+CV6SotJaAiiXu4YDuy1IzhW3",
-	"unwBYxG7nw/Mdq8oWl2pUi3VpVZOBLP9Oy391FM4TEOE3hkytlyElkTszpx/DkpzeJlD0Ibd+QoDx4zQ",
-	"tBreut0+npycP1OYDOj4CHhMlKYaAzszNpPx0oDOR/5jj5wgFFtMtWmAMkaDUsmh4IL4c7lg8aWNzNdW",
-	"vWfI8x0yjb3bLvm8c9QZ9HsH/d6r3gASglyCQeeoc7h3dHhw1O8fBewopEfw52CeXEKJfufolddxbdBK",
-	"SUU4+c7R4MX+qwNjXufmlb6wb1+If4WV6xx1oHktds6+tE9+Cy1VjdxWQ86m5AEZssZAZNbWg66tQCbR",
-	"pu/cAziYf+YEGpxF94MQqgAO+a5+o4RHIdyyETHKSb8LqkggIzNSFhI6kom2llg5JXCFxgRyBCdMWGZR",
-	"8kmiv/+gf9CrxQKIGL81Q22aJlj3Qo8oUCZm/6e/PCK+MSL8Qi//fLN1FilGZowKRWipq07nIk5YbV9A",
-	"bcRlu/b934V5N0KPbHUbQsgoDeC3B9AHhDejQl4FyuOtYwy85OaByEIX0rU+KfKcC8dQi5UFrnAFzz3Z",
-	"bHcse2EuYBkTSrSUERmbLwsBzDxKYQQBmI5taiCsGteKRWNzRhwKcFkt5zbR2M8zg/nWmK9lRd4Ksn4F",
-	"MqN5LCcxnZEZDVk6oCLQRGq6qAGaFMmaMj3tHb4AZ3/K/NSgR+mFc+KFCaRcIgsTL2mD4pjZeG/M6OFh",
-	"d/z65X734JCx7qvD8V53P3gxfnn44iA4rCXasY7Sav7jJIG/bEXV/MPuD8Ua6GHS7+8HRsfswo/sVriW",
-	"qaYekEYZbfLLxU/dV/fOqZwD9E0AjgRWrS/xr3eYvSkzjrfek3gqlW6siZqSNK/xLZY4nAcvXr58uTd4",
-	"0UyjcTFhSlfazd3MPK4zoGdU8DFTenMou2w/Z5oKiyszZnxzDJyl/HVAzGzukuKIAFWMR65YLFhEMp1i",
-	"TG6N4W6lZQwXzWlwRSc2QIPK7IotiSX8gZbkoGDIRWVJjc3HNwofgj22sSUWu1+x5TEm+iy4YubPNl9I",
-	"EBrOuKhhrDBK8aNbsbtOhbGvqc2Fwb/fboZ6i52PLuZ8i7iX8o2CCKdb7CaW+Aa0q0jDcdv9ew3yAgDm",
-	"H2vwT8YTtfs1Zkp/24I64/z0/TNF5lRPHZmwD0/yycLAXIYs8YQKrigy7ViXCROhZdk5LCf9HAz6XhoW",
-	"8JM48p3nkcWxjC2ODYXtAOL+aAZiXTJSXmHqUEQDVgNan3OjKoNWK++DBgvwNykeOfufmQHuU9zLhZ1a",
-	"SwSYibaa81W5te1umjUjPRFoPBTPVqEMVFfGk10wDFQ1AXDstG3doXAlmPWlq9jEsol3ZlQsS0f1Jyvu",
-	"ZoqtvLfyfg/ybjWq2XFdy3RVm/KQUX9SR+DpaLKQawAYPJUGHg7NjohKRongmlwPiIzJ9Z5HJv/mc3CF",
-	"Q+cnj/z9F8HRNz+nsWJhvm38388/f0LhQwcI1OCiF20cyxk6Gs1Zy/rQlq7t4RWb67SXQEBnlkhbJpr4",
-	"ZnyXPPThjCCkWM5kAr3rjdzOKCQhDMVbaoAMG5IlAvNp7ZEg6wBlBBl4Rx042PCiZ/uJue5pSLFNHfHo",
-	"MX5R3+BcoP/Tuvt1rtP/UGCr/709ZL2xCcJZ6ynk5qIzN2l3aINfmblgDbIdVlpdjGuLy5J69yA6QjSf",
-	"MXuUss+c0StGaFo4bcBsNtewOheY/sCAJH3ELLzF2nxGbCHrmz/75HnM5gwYymwPW/N1/kdywcKM3WIx",
-	"lZH1gGIrOSqWdiR5V2cdTp45era7ZRk7h691Az6y209YOQVJObM9RsuMJTLQLM9dnWlps/WPCB0KlQQB",
-	"Uwp+3tLR6JU6YSwWi665q5vEEROBtDQ/Oe5ZsxPWvNzKI8Sp+53GzLGf2OIXgB4Y0yyJNDc7cBfG4iKJ",
-	"2z+q8oxuZnC/jlP8tuf0moX16Zcgy1n6ZduN7tFmY+41uXkeSyM3Zm7vkI75sdPVodRtYthcdcw24qxD",
-	"dOwmVrKtlePspDo36QUmR8BFznDHhiDPjGkjqNDk+fnp+51iX5DqdIFT97YmmQLpW0Fbsy800JA/UNk9",
-	"2YBm17WTGEt5gy7Kda0h1g3NVj+6/rEwOCXovGJw8Ov6kZk/33LTisacR6d0wu6D98h+fttZYg3vkVvf",
-	"G/MeeZ3fuhdS06j7BnPF1t8El+KVLWXSgzrvQf7EPIONG53v0u2UOnSq89fZGDjVqHshAhswIY1YJMVE",
-	"uXoZRMDM6VFGRMWAU6NHfOeohT4KcAwzhwk4n5gf6vMUrLBsbca/D9lsLjUTwRLS++/I5P7EFm6EIDL3",
-	"ZwoWXlurrKBtBXzQ1hJs63LuH7jegBBnWFKPXVj/252ZeXeOVgWjGuDMn9w9v+c7CTQ5j/5RD5GQv5W3",
-	"G9PRlizG3a9Zt621DERv0zbKJVj9dcojRmTaWIszhZxD4BQR0piSgkZFTxBagwf91x5JRMSUIv5YxoEt",
-	"7UkTepdYExRQEbAoQgZllbnSROhakSlNl67uKO0g5JFRkuYFw5DtHS5RAL3nOLCD/kHqfROkmgYD1+am",
-	"kP6TmWCVaVZRbv1etx2j/zpx7z8q21NvhJyG5lKKBZUnw8+ClSS6Kkib7fm7PlZsMAhacXgCfd5ub2/X",
-	"xHY3nZTx9vVUTchC5EpGGTYGsVFUcOpDhrLTgif5M4IcE5FEUS6iQhX8plfDrJQXrzvwq+PTT2Gejcz8",
-	"VqrbIvsnaMyDRBMlZ6lEQ+rYY7Xt50llLBuyL1z5OYYt89N0iPW5YLEDtLEvXGnHLQz8S7YgFaDgS4U7",
-	"OMa33S1+beukaNGrRa+nh15WsJ+OL2KtK2J3IqOwO6NKW39fbVhrRBXDxH21inPPFFFI7TyHCwIaRdAG",
-	"jijZKNb1NxmFH+0otk79fWiRm2wym4M3Zv2JXf82gNOe824S8TFHpfw+amhu3efZr7o89vT9EaGQ8sdC",
-	"EsjZiAtsECnHEBgmMcMCJ+UabGTnPJpDpDRH1kFSmsymGFBB5RqDUSFYhAluQ5HvppE9bsfLJd1ZltHQ",
-	"cW+q9BkwHPM9HXdc3j27dPmAWasxmCg02Mx35eW6ygVKw2sWa65YhiVb4yKmnH3E46j3UEJh2YRO3Bxn",
-	"TNx7XCwzy5fv39Y25ZSrxvuCxQw+7DFwdCJXJ6ZutwZqa6DePeSnYkNoHvUfi5maIhuaqjTi2MH49zVG",
-	"qoFmWxryx4p92y2YsI2N3d2v5l+X+C8Xlat13Rd1DW3gyi8A9z2YmnUQltsiLT49Cad+I6G/L+Nus12R",
-	"bdENPRvQGkztrdw0gRpdkEQxMlpCbVWioFxcSSLYomQrQkDcGpVUEXT922B5XWSgJK13afb8KfGBFida",
-	"O+aBodlHGl8V0Sx/3ILyHiEfo/dtS5Nm1RBZb+OsN3GsmVRny/zqOO9SMyzE8zHHUlcwaIA+U0iikmAK",
-	"zeCPbfKOTGK1U+TFq3bnvXd1vI/ck1c4om525tH85a07r7XwbuzOs472zOOQyetDd+hp18KEgm2GhyZX",
-	"YepCecQcqsAfdiOX2XG2SM/UUPjw02Ui+L8SBtW5PGvhi0WhjuItl9YYM+TU6xEn5lAlq2316wzeZaZQ",
-	"9ALxzJ04FC5im1XUcpt0SQXWoNqxpWUvflV6JpTFrl45kbAHYplMpi6ZPqKjZypjYIUOPryUJ38MWTAe",
-	"GdNIMY/0LYM8YbO5XhIsioH5p+9SHtFSrvVEAqY/ESckzKX1P7Z2e2u3f4//USAEP1LXY9HCtobzWuNa",
-	"CTr/023rcxhEa1q3pnVrWt/EtC45C5+Aie0mg6EJKJ0mv06ZKMTEM1MvXQXPsrrYu7nKeU2psI5TYNsx",
-	"tvhQVLpmYf2mEthZrMmbHw+y83gYPdf57oYeRvHHMVNTwoXSNIqOVqLocBSgwXQoMMavmMuStIVJNJiu",
-	"CawPBWYnZVXnZllVye8EprVDaew8ZOvRwcVMMRHd0u4Y+PUtsQ7xBZ2hSW9eik0zC67UdRb1OVaxP2yD",
-	"2i4Eqr3Mi2xwPjMJ8lOG78qFo5xapGvZ8TrXNEqg6M3mUECJPgi617HK9fevrsh/zvd6ARVS8IBG4JbH",
-	"bdU5GpiJO3LtEl1A/qo/AD7MKpeGW8CA6nGxEAybjW/ZA8XQTOeZD96eOtpTR3vq+K6sh7L0Pv7DB2Lf",
-	"2rMHEOPtYh1uPU23sQ6cyqzwr2lFIjmxKl1odGbxmW0i2COfhaXMjmc0cpSTRufSmJH/+uXdL+/eXv70",
-	"+ezy5G/vPl2ce+T0/Zt/vHt7+eN/42+8oTh7d/7Lh4vL08/nF+/egpa0vzm/+Hz27m2PfLLtbAoYg8cd",
-	"ciJStrySWzB1XpkTkJdhj9Hwv4JeRnE8gn4FuEyWxMzPUvxgQvhblTeOnqGfz64JVcRsZRZ3z5nQ5B38",
-	"9pj4H6jSXfhX9/1bH/yIM6aGYgFWDSVBxIEYlCoSJJrI8dgsqO3i4/oaImm6sNXTAU1Z9iDjEKqiLYMg",
-	"kugBQd4i5lozYb4WukUXdIlPQiWLb1YklEfE3+sPDvuv9l5c9PtH8D/fs798PTggg5dHh4Oj/UHpl4eD",
-	"/QH5v90vu/3X3cGB71kiQYkcgNh05N8G/p87JfDLxZudHvlR6ilhwhL0cRFEieLXNi/STFaEJJDXrn8l",
-	"cDoiRbuub0BivvQFUxrXf2s76fM4p+yaWEqfx+jhrGExqnACYwKoLpEroUzUERdB4zRve3V9Djd+azQ4",
-	"NMnpNcs2GhjPxkpdzkvD/fDu5Pzd5bvfTt+f1Y4angENPrfpANVkyU8mYAU14U+ksX4La7D54ncibHrp",
-	"jfwiTTpW241rD3N35kaBl3yQE+tB8Tor+Fd8VklfVOAcqA4/pJrCucYIug9/84sbh4dH5ODlYDAU8Laj",
-	"ItAPhXnCEfn6zaBZk5Yzma8nZZZQKcknTqV1+7Runy3txp9kFMmFU/aTmCkk5luxQW7q8yk85FYcP844",
-	"hDOnNfgamIbF2awr5VqdfEVSa8kVjQFb9HAbMxL4YxbTZbWP+nNpZTfzF65RrwACXKBryDqBClD0ewdN",
-	"U/O92Jd5JEPmKN2b6eBG7QVXlbFnNOB7vPflSr/BW7Y4Ug3ufF1FNH4xHh+OXgSH3f3BuN89GA9Y99X4",
-	"ZdA9HIz6dH/0ih6M9upskjkLyu3Jvp9PcQvd/uBiE7lPvTkysSpNrZpq1dSNohOPRSkVx7itbtr9CqTd",
-	"uRP+xvKLFU+GI1doqpQmTOePg/eDHXX+1fJsWg/qk6jLKH/WByK8DVR1PiqwTtqXtyTru8g0CJ1C7nNa",
-	"1SHVEohwRVIiREI1kSKwXXbpxLpSpLsjToQiEaOxgOaCQGxoniHYF02mjMZ6xCjyIU4xNBjTgBEtidJy",
-	"fpxylztv2FBgeHLExhIjpVdsrnvkhCgWSBHakZEFkEG6LodzJkIuJlCYPGHKNfwwj0dOyJIz9aD/mviW",
-	"fqYLV/iVzLrwriJsPkh23dwQ3+DG+mbjai3Gt1GyvxT1FsLDNrroQUTJiirP1tLckq6RibYMXvVZezpF",
-	"dwPTLtyiJBnT2ENY9+V4rJj2iRTYDmptyAn6WY3B96SQKML8noUkEZoDNU4ZlAGHj4cC3K/wsGeK8NBl",
-	"suPbyYhNOTSHgsSUmpBUFZgbsP+MK7HBHfOzXJAZFUvbx0lLo+CuGXaet7yMbMKFKLfxO+i/flHtYcDB",
-	"FxwMdt91jvpe1jaIC/3ioAPt3PksmcEfreeBC80mUL146873DR7zosf7Veruxn2V+rmH8Jxh52jYGUmp",
-	"uZgMh2LYqXN/e3mhKbzF3V1srdSoYzsOqdwL2DbBOrcI0z2VEQ+WG7sC423uLnsTuCjybbW6n+fYTa7Z",
-	"48wt7o7WZ/EEjj3Qz0EKJSO3/dCX/IQOQ9WnhuxAkMuALOO6gqB42tzwimsyjw2Uhb1MoVivBaRGpr0z",
-	"jkqdRBdOTSkI2YGe4tjSkM7NAYCFXuVFjmaSm4PKWJuPBLrDdm+fcxakjfiUmQ5UP9nQPZnQOZFxobFf",
-	"rv6JWKq8mOGZIrCWW+VxAofZTAf9iquBb7LbCkI4MFpQP8ozf8f+jXkt1N+ggur7x26thiqsfiMpjo0K",
-	"kmWLXvr++DU9CAYjthe+PhiPBnR/3A9ehq+cZ972yk5H/cE8oovyt27oZXf9jAv378Gq7ml8DKvvBVit",
-	"pDb3/6vm9zRfFXcvdLw0olJo3di5T6oE3KHn/N+sarxgHSXBNLcrXUrzoj3jtWe8e8iEBBxNeyt9j+5d",
-	"7Y23nTZORD6ZEZ2FiO+3dHazFQcPxFHYSOVP+DUUH5ARDa4cbeG/Epaw0LXVRWNARiHqT4hv0xEVoRSO",
-	"Z1BI1zEXc+qM6jbX5Zq0uJIKV3SmrlhIxjJGXyWsGyh9qXTO0YjV0FhyJqR2ZQtiSWYyZtUnR3jW4/ID",
-	"ntmNc880O61jsFUaD7MTPL9mFZoBQOpR+QZB59yadtHx8oHolo9Qs0ZLfBPLwmnLFr55WUf2rPDNHQeN",
-	"HXoM+sWH6V3KsW9bqICmioCoNhc5t3rANg+D4NBQ+EJqGxnyINq1mEqVf53RONimK2xw9IOR3LoCaWuk",
-	"WpBvQT7vkEtEFcaD1Xk7/rfmkRnLsrO+UkmnjeiLGailjgFg0CKJ48jsQIQ+PmPGlEZin9S+NcCEJOEe",
-	"GaVlKWlJynGxHGUoaupRzCuXd1p+MxSb629Io/KbNbUzZ/YrbF9kfDfVFvmM163rdypSZN3msQrRZgwn",
-	"6pgk8zmLwYkZSSivMsehUIKuC/l4zOJS1c7J+Xlt/QtYD/jkuizZ/b2m7dBzG76owm3ZTljXtV3N5BVb",
-	"l8N7S/3a3QDRQxwzQkcSPF03btc+j7mBqEtz2Y1GuUWu8bpdAkYMUDkbmLBtSHnK6F9ableYXjUj85BL",
-	"Vyx+e0suxyldreMkqBybLU6vGhnef9OxPbZM7QzkNidq20Vus7PbSOeWhtV/JSkXYZxq1AeSmL2eJmaz",
-	"vzJm5mdssKKmcqGID66zS4hl+cjeQhU+KNNaxvoKpTkcRlhX7sMFlzz00V6z9hhXQ2GbttikRhgV1Dzn",
-	"WBPt1egghXpvc4FjSNzrI4UhVgLCw6QAWw4Dk9YaKuQ1mnVhoTmOnqS2IeA/ekZjKiCjJWVuwZRKIYHq",
-	"hUWKQfR0zoMrFpYXDSq0TxTxZ0mk+ZzGehf8GFg0qfOzx7AljbU5j5vf+eT5388/f9rx0hnhX8c8QiKZ",
-	"NIgbJ0KwmCxiqdkRUckI7NTrgTEIr/c8Mvk3n0O5JDeL4A3F338xF8iYmBc41/MVm2vrHQjozNZkQ7I8",
-	"F5MI7Q/IeDWWrlk62647m0WVgWlWN8Peh+oQ/sQWuUEaPKj4YDd83C9zc+q8bwdzYTqVjom8OBkrB+XA",
-	"Ct+xyw22ucIhOCZu03uyeYCZaKAol/WxxPdu1Mnuula5tr6VuzcBTqWlj7Pbd8skp4fqSW/MV+/snnJx",
-	"iPt9c5fQ7lf8YWPR17qVXtN4p6CW/kQgtsqz9fw+mdqu2O2qx5HJmG3RqqouO5mbye1uTBdrKQbGaX2S",
-	"MTotI7pdQI8kwpofnrHJIwYJEMYkx4N6VZueCbNzOaOL7eS6PontIqYBG9HgijyfSfi+AZIyRRGJqNI7",
-	"t5HclmYo5mwcFI7uGZRrbTJ08GJ77Tcvzed+y9VcKt7EVrK35O/IPei2EsPfXdDJppvhmm9eBwoXPsqQ",
-	"j7kxmzeYelTp9Npbz0DfQ0S7+e753l1ygidAe7J++PsFHt3wEXhtu9ncZttvqG/zI2ith0GDu2CnfZL6",
-	"nGquxvzxWx5v5UKYw5ejD7SdJ5+gEdI11sQNDRH4y0a2o7RqYb1dAn5EzWYlCk0eemktQgzpk8KGnfWU",
-	"LTHvAyLVRDEmesQ5HJE+EeO28GLk/hesLmSLC3UBU2pCmoRTKwc/i6GiMeXRGjLCUkRz05HnHG+pi2PZ",
-	"AYGflYeQsEQ5kKwDc9EXXReYrYjImhEkmvWwlkXVzOFfdRGuQX/vRpyEpw3j0zYUdtfBrWb8QzcParXO",
-	"syfS1SDvzX+yikK7lb+xqtj9KppQDY0baIsRBr5EMhshdtWcWM3M7toVtS7bvHVBPQkXVE7Cn4CAN7v+",
-	"E8jWWjj4bjTYpVrTYAp9hXa/Xn1ba0xaToRSiBafwKAoi26BIFXOLz1lszVgcpIOtvWCtV6w1gvWesFa",
-	"L1jrBfsLeMGoIJmizoLCfwnzp5JrIluNZ+4QAvaF9VSh5V9BjDGnepr5T64aU2Ls722ixKix0rKBNrDV",
-	"5ixoQF4Ol1WSlucLRzzX9VnV+O54XKrjoraCq1dbUXEOA3z03TfdVBrSW8N6t4nT7dH1pu6pGql9wI02",
-	"37IxF1CSC2PX0hz2IDBQwpwe8aE+aI65cn6adFtqyb6meTuQMihNoVStIvkhiBnVzMnsA8+2hSHec1/D",
-	"4nvXKA3zcUL4sm3eaZt3+hgYXUH0HQopFP9H0fDQ1gqXbEI08JrZgbtfbWuSbwjPEdOsCqjN71V+iRww",
-	"/wo1HSt9VDiWNeZoDyAdPWbjRLmSk4P+a48kImJKEX8s44BZoj7n+1uaZ+ToeHrkc9GUFGFa1nfF2Dyt",
-	"61iSKyEXNs+tIhCM87wx2P9kxlplPB6sLh1WiEykYG2M4GZg9njP1bDLmuFKQ1ssFfj1sbWcgNalb9uN",
-	"f+enn43mQisWTyd7+1b2+D04iszGdCcT6PK+IkpvbJ8HDDAxrOp01NwyXFq+H6sET4g/j6g2mtsnMnaF",
-	"mpNYJnPfqCGRRBGZMSoU8MDBn1dFE+vKC9J5+0cI9/hTbG9//7V1LSq0lv9DsfxByomSs1TKs1KoR3kQ",
-	"sG0YipJ1xoAEU1lqHZhpaaJpt69Vzi32hSudclyX7OyUkAtM+l4FLRm8+o4xbWu3SItoLaI9TX4yZvni",
-	"n5Izw/ky4kSsD1xBr7DnZ2x8rmlwBfk1YMLNMGmz3HC3OkHcvKRJZji8TNouukEkk7AQC9yvTqaGC8ut",
-	"YOtp8QdNaPGz4aR8UvKaxUB6DOQhGqkl3R+FLIYt6/v4jrngasrCqj4pIykjRsX6AWGeepDEMROuuhNy",
-	"9GHVZKIDWebgWpNNb69v3tzfXv/IktLPEtGAaikRTzcl/dEcoYthuBixw8FtoaC/AHqOJys9664lrI0T",
-	"4aG9BugBYj2GKhfbQwSYfGyVChAFQbSMhz7ExnJZlCk2PsMu1118ICQiukIaS3mvKRcs3ukNBXbiihNh",
-	"+YpyD3ymLMjie7iCCJ5gLKzxvGKY7SwRd2cJniWiSnJ+hYwEmO9xjuwRDvN2QlnxUOcuI2k1A7QKzKZS",
-	"xOzJB89ulqH1VzEHU2QBolBEga2wZcWeAnTKmVKWsrtx7MdszhRAdjK0wRo3MmNK0UkxLNOrCb04ANgU",
-	"PcnJRBtCeRiKLo1qbLsf7QZbF7wwnzrdVhE1B5jC3kqJ1UoGZbYrq9P6q3Zb/57wvN2zf/6etTGKbXfs",
-	"zSIRF0yV6+ssD9Qq8G7k8D6JoqxLDZYk5VEYznnAXgjHXI9AqyxHXR1JpZueeW9KY/2wjk33xVPb5iU9",
-	"jAPXCrv9nyniZaK2alFvxM0GHZONFCdAgUkU5SEwxNp6tkzhHRPfKkOf2PRGd+azcm/ho04z3j2PW/aS",
-	"lsbtkSjKctnrXQvSZv1RWbeeCV1zmdvIq4b1p7ZIDuVvI50aKl9s/AaiR2fw+5y7RS4ECW2lTbUstqxr",
-	"bb1pW2/a1ps+5nrTCjMG/MnQvgf8q8/99+PuJylY9yPVwdTfQZpqHkUk5pOpbhHl4X7k1jp7bAXCFUW+",
-	"aSMIaFiwoMoaORDlfQwGX8Zk18Daa0peJ8f581Z2vrotxrraateWhq6loWtp6P5iPqsGVHIPGIELFHFN",
-	"MbgxKxwVDoUL7G+bgjwtBVwrX6s0bg9UoG5MzebE7ybSdzcsbKlYeq5/1s4a1jXyic4wjAsZpMRobRJA",
-	"/n0sZ+bbabgh9oZCyVwjM+hYFi3oUhG/zo3he2ZcI0YUvWYhvEVI7X43lQtxnDIlPFOECR0vseK03BAs",
-	"oFFUm8M0YS1FXHvAbl12rcuuddm1LrvWZde67O7aZbeRl+/x2raPlHdvlXCvZImjx42p9SkeOZMTUjwK",
-	"fscczV61+/DcveMRJ23hHDb7vlx2cev+egrur1LG+J+fupWKq5VmJegcNlht7+8cVREl5nISM6ScM9bR",
-	"zBhKjujInOFcmSPeEbMxi5kIsFW3ubtHLqZcEYNgJJRMESUx4AAl244Nz53HhwJOqDFRjKkyI6d5HRcQ",
-	"tzCHaUUDM+pjjF3godfa9/ZojVwWXCv3nqpTLw2vWay5YueCzi/kSRRtDTvnOuaB/ojEE95D4dQz8zmz",
-	"n+6+SfWycvvl+7eq7tguV4vy07r74zTbV0jC4ljGrSOyLTS/+0LzEwcHK+inZRG0Hkv9eQpw+Zop1ANW",
-	"KWiqrtTaWql4Gcrg6oiEtmgKrFVzV05qsQQyJDMZQ022IH5Il8on5v8JnUjPxXkZj4lKRvgA9JlaI4hc",
-	"ZA+1Fd1DIa+NQtB0iVWhSpJQklHCo5CEVFP45UhKTVAhqCqUnyfxhMHDN4WlwU6fMKNpzMB75GSkmNAe",
-	"YbO5XhIZk0QYFW32HXluV+aZcn4FxUSoiP9JCubvWGqk1/1jQolgE6r5NXOGf0YbWIwav+7XBIrNcOpi",
-	"xS8qIsU3M29zzjczRUVg6UKikiBgSo2TKFr2qurm17to7ceO2eMoeHu09WsyCnGtc/AU0VGZqizEfVtB",
-	"VzZdKh7Q6DJlGmbxEYr9JT63rtAtBQlESXOxl4k5F0GUhKycXIIGG48RPbgUPfKrrWH2I3NKw6pscypE",
-	"W0DDySn0yIgFNFFsKMoiqMiCRleQAzSVEcOi6MLTBPuCj4FH0hkLzaB8c57y6/orNsKOn+WCzKhYut2O",
-	"L5lSReyZeCaVzmbIrVGLV0O0CMojgiJzxKDfrwYEmFJn/eGffrGEG33zlE38GxssV0cvX5M6A9NYn8sT",
-	"J0IYlLiVdJ4PdGQ+y6aMnpKeouqKheYM4uWpAXIqqSGHiJbz9fQh34m/v/+RfzrXbKYaLogRUTsaGsd0",
-	"uRaTW66NB+ZHuG3wNsYKQHc9IUcK3f9KWAKV7taWQh4gY4eF+aj5mEcaDulmQMZqmzISMsUn4CMYM/QR",
-	"WCwD+wxY7Z35B3M8zh48FDVPBnvB3fBM2bxDay32yMVCWukWRueQqVF+5tRonnpEKPyRLCjPmvjCBEki",
-	"NI/Qn6DVUODszLvGMbPcI0ICg4axPTXSlQhwR8T4UIQTarSNeaH1Oyg6s1PqDcVQnKA9ahYRXzGjSzJi",
-	"ZBFzrZlwY5pHSUwj8pwqktNlMmSWUIjNdozZaa9WXEySiMZwvZlZKINkxoQGGMluOTarmrpCYjZnVNuE",
-	"gAVVxk7VPfIjU9wMzEfjHbYJ6sgAFdOVNfazbWYVJh1rWxOEO6WeFAUQ6W5cHB/o6BNbIORVMaNQSJII",
-	"pWc+ASax4jbN/QLItJX9ap37dJKkaF2PzkacYMuGLWtKy5pSJPVHsbo1NZFDgAJZnbP5U0fB7lfzn030",
-	"KucRny/oMj0hO2ACq5Apj4wSTYQksUw02zkiSIavHGgbCIZzhJ5yMbEViNzYzkaokc9IkxGbJILAidsq",
-	"m2NEOK6GYsTMnaH1Imo4GEmitJyjwrLlAsg/5aj4U6nzx5RHScwqDwR4eQpsBXzYu298wHmmMwB2PMhV",
-	"j2dcgEfGcZxy6F8wpWG2eK1T9fGQ92cYAN/67jFg/TEf4jBmD7qTFPEjumSx8j1CyYzOnVWUCjSQKjmH",
-	"wGgJpSapTcjDrPGtsfKgasWI/VD4XHB9aVHHr0ldtNJYOp/TKJKLd7O5Xv6TRkl6nisbCkxPjTUjCQ1D",
-	"zBDL3IuWLJgGGhgnjWiZCQUyMmvMwiPim4cSTZZMkSUZECl8Y61RsYTaEJBI8B4Wz8LmrpqDMLzevH0b",
-	"f5938+nmuSaiKPtIGtH2mmEIRkHncjwt89Aa/mD0LmRsQFgRPx2633i29nX4ii1nXOOAwZ1o5pPNRUKu",
-	"bI8MXFc/3JgR8A3umbVAgzqY8iiMmfBIFy7N9NAx6ZtvKaTz4VrqewKOenhecdLdQc2UcXz36M392skL",
-	"UeeoQ18PXuwP6F6XBsG4e7B/8LL7Ojx42T3sHxy83N87pIeHrwwIZAOkYvl5XBsPXfVBNLruAy7Etz/W",
-	"aDkQIHCf0XmrsB4Ac99ULu5A+xQdFds1ycTNVEqAcM+qMF13M4StS2RKFV1JH2BtoO/UESBEWTuUyKnI",
-	"J2uFHvQPerXu5R/NO94i6N+/4zB7e0PvYbYkrUw+oByksuVCS+bKrUssvPAytDvntuS2mwmolWDsItNF",
-	"9nR0+dfmMbl0wyPMv8I8xKUiCFxxIshEMmu/xIl4poz56bpopp7CeJnzu41kuOyRE7hZ4xmTOBpxiE6r",
-	"oXD/PiYR1WAeOOrQmIEzTWC8x1pN+H7wM1rPICVjGc/S55tjmo3wk3lsUCNakuc+zv4/D/v/G463/k6V",
-	"SZxruuOiKtt9mzNYt1ym7CoE2Pl5ZDFlwrbCM2POL1nRCDSYaF4HToPGQaCNdl9q0ma8qvKaxc40H4Bp",
-	"LoWx0bGR0ZhGipG+MeXkeEzGpGiyH9toP9p3ZkqK8rCxQbuOXn6LQu6zRGCWyvYpYjm7Lx1MOmQnPSuf",
-	"w2b5do46g36/aPxtIKfOYnANklX+3PHNkkjzOY31LozL2QDbP6pSK6bBiZ+w744RbACWIq5QRRYsiqzk",
-	"jKSeGoDKkOFOibpxBuf02mjUtdOAghhz3dNM2PgrpsYZ3LlxdtypVJAWXMhzzmc3g85Ao2IESNWxZX2r",
-	"6c5waS+gUbTaHMWKWJ3iLzJ8bzIB0sgcVcQvq0U/80ClhoCLy1E99YBOBv8dJHFEIo7hPvBlzVnAx1YG",
-	"69renSWiTgFX8ip7hBKs97pmxCZn9MjzC/ZFAwtumvlCKBlRjHdyZeN8WQvavhl4oSvCFw02UG+noMUM",
-	"kFZWmTisXVdrslEvt0ZCayS0RkJrJLRGwl/dSHDBHQDeTL/equ2QFTw50+GaRtwoYcz6qDcWUl9fzGiI",
-	"wQGXKDKDHBij7tl4zAJQyzMZsgj7gWB3MkYGr0icREz1yIlLhYJT/JjySNUoaBGmsjwUV1xABMyl8xjp",
-	"hxCbecqcKsXUMTZBUtZw4Yr4P9koNUIELnDEFImpgOenYez0giUJZBJBCLjKbeBW7C2u2J3l7eDzs0zC",
-	"FVVtM7/StLIegWxOfxqzsW/mIHSjfJ3+bY76n7g6aULNKiba8eIHywPinQyhqEjnsRxFbPYf2z3zFO/a",
-	"MCHcx88puU7fn27VnTRAYzeL2ZqLWIqJucGOaqfXQv3DSyeyuwmqnbh2X/s2fcQOUC7N8y/t83OgXYJo",
-	"C9wLNppKebWe4dJd5HQL1o7CYUdQoUul5uScBTGzSaVgrU/loobA8lf3+q0d2lhZ3oyk0aXT32Udup3J",
-	"5kJ0t5g3zgf3Or91L6SmUfeNAedNN8GleGWbSv6gSiAhlLTIJKC6yrEg+enmWd/48R1UBrFrY96AXYPl",
-	"5GAfmTuQgM2I8i9nHzxiAIFBf5BzcziicUicYEIKINfkuW9f3eWh75H0X5rPmNJ0Ns//0jyParSGuJ4O",
-	"xc8fT950z38+6e4dvtjBvG8dc/PKCeW2ZdcklgsuJmROE8WUTR1HL0bRpNv78sXaKFOpdC5bHulfIadb",
-	"jPkkQayBmiYAI1v0Htp0GkAp83hue/DaFG7MSl+AZcQixeozru0ibQ1e91SY/okt3AjvuSwdk2fDwttr",
-	"1Qoca5kmybzNvW4L0e8dhX+GrLtrKGhUAJiSUIOLWyLySrvMFNlLptbuV/tT886ZTlLcSTZmgYxD5x4P",
-	"WcSvWczNobiUts2E+ysLyRLhLozlfM7CutaaGahtbq/5XredNR9ffvOtiE3axnOR7pcbSUstnbO9NCse",
-	"hUgQKO1K/ubafXvrNv4GfdaKwuPe2ZYE+mb7+makUnZj2fSsORAcrQjFG2ggpmzqPsQzUtMXcpuAhqlH",
-	"TlJ14dKbQq7MGoXEDNg+wWo8ONGbh/AZq4us5iXr9q1U+/RTZHVqYqe2At0SIj09OxTFmyjgMkfxhpK5",
-	"79SvJWt0rTG6m1mS62knXWGzK4FDgnRg78nnY9uqI+QpqW0jas7nb7MXN+lmk40zPbxDueNqPxsI+9cl",
-	"NrDGDBh2fMtzuOtbc+rLh+OgdFPY7KHMnSdaH2VrPd3AqYkBxVRGvwPHbsOeKkFgN4dyDdFw96v9ebm2",
-	"67I5trgLG0HfhDnkW3buQfTrQ4/499bQeRInlzDbUvcqapt1nduI6wVzeTOx3I2ZjuFccn8zqA6//Jdl",
-	"98nAAPh5ZjLG7EzIjuSYs8JCrHTVPfJeK5IPs2C1S5q64hFoaONYv1nAzLNJQAXRLIpW0QXWox5f9u4F",
-	"X95rsuBR5AzEFmLas9TdA+E5E3kgxDDjzU5QAEUsVq6HxroS1meK2Esh6OhZ5iOodUfWUkx7G7GxjBmh",
-	"wrKuQJSRfGIsBBbmSE54Tb7EBzr6pxvM99apXw96fURLPe0cdXbpnO/C73I5v0pnXyarTw9D6JJCo1Oo",
-	"ldOcNSl8tQPPlb3K0f+woLYpnlt1DyksbowcN9rFxa1YbeG6Abq0mIiOyMnp+9w+C7kKJCDjH7mjeERH",
-	"3XRLffemtz1PV0/KeCyGP3e8ThKbV++C1rLDWz3am92azop9sXsYiiEUNypsMWXi2NE64LMhdRpJ5tKU",
-	"Sq4Vi8a9HKVuuhBV5QJYPcuUzrdPU1kzi2fKrKtZ5r3+4GCnRz7PmUjjAiAuJBERU4VxBZFUkFGaG4fN",
-	"fV0dxJtIJqHyIM/UK/cX8NIOxymBR5pTmm/Eifm2s/z7bBeC1ReeyxlD6RdsAUkOjj4aODMJdfTXXn5O",
-	"mCSLnS7zpO4eoRPw53JhtqGy1bNsBgM1VspQ2LF4Zc4nY0CMGBnLKJILTAOxzuHnb6iQggc0eqbI+el7",
-	"W/9q55aCaMXkshQ35SHlm4cMgt46Quk8zfPJ6fudYzKjwZQLhustmF7I+IpwoTRuEEt+9UwRuRA7vTzt",
-	"x6jz7Y9v/38AAAD//w==",
+	"7L37cuO4+SD6KiidVM3MiSRTV0vqSu3xtLuT/k3fYrsz2Uz3sSASkhBThEJAditendqn2QfbJzmFDwAJ",
+	"kiBF2u7JJOv8kWmLJC4fvju+y33LZ5sti0gkeGt231oTHJAY/nnm+2QrLnC0IvB3QLgf062gLGrNWpd4",
+	"z5FYY4G2OBYcsSUSa4KWNCTIxxFaEIT5DQnQksXdVrtFvuLNNiStWWuxF4S32i3ur8kGy5HFfisfcBHT",
+	"aNU6HNqtl9hfk5csEjELi3P/id2hkEUrmBFH/I7EaIP3cs4bshXZ6SLW8eVox2ZkkSCROKd8yzhVE+Xn",
+	"vTIbjPCGoF0UkBjdram/RhgtYnbHSYw4viXcWlh2MVgI7K83JBIvYCQ50B82NKI+i5bdv3MW1VsmnEpx",
+	"gT/DYuSBZM5DrClHlDuOAXmd6fSkNxp79ea9JP4upmL/kYXU3xcX8JrFCxpwCx6CoXgXIRztxZrCkWGB",
+	"uMBRwBGNkjVm18ZxFCzY1xcoIEu8C0WHxz76LmIR+a7eOq/2W/IBFuVA3SsShtwskMsVLkhIyS2B1WxI",
+	"QDGSI+fxiEd0uTwy/znZxsTHbvy5pJFP0N2aqH2zLYnhTUQ5CvSHJEDfX7x+iaanw9EP2RX8P72h1x8O",
+	"hxPv2Gm9usKr4vRnSOCVQgzK0S2J9xpH25JI0fzNsvOeRaTzDgt/Pc/O/bm16E2HY+xP+8NpP+gPhp9b",
+	"RxbxFnPxjgV0SUngQlUNBYWHdyQmiAsWkyA78c8kaKNeD/3XLkJ9rzdE3ums3595PfTHd1fHVkCjGzcV",
+	"R+SrQDgKYAXbmNxStuNoi1dEQX/Sn0xy0P+887yBf3LbO4l3Ef9v8t0/9OFH8gLFJPzD55Yc9ThYWBl6",
+	"/LyWQBCwvDukyEWz0pjgHFzMQk56R7Hhgoh4f7YUJHbghPwZrdkd2uBojzjxmaRMwZCQ6LHCNMrMO7Kn",
+	"WrJ4g0Vr1qKRGPRbbTM3jQRZkRgmv2IChy/ZLhJuPg7TUkE2HG0k3iEWIRyGcBZZjtUrm3o8dE/9888/",
+	"n+3EmkSCSsIqY5d+TAL5Dg45wjFBGOReHg9/JDgmsTyIcPOHzy0e0u0d3h897Z9xHMl/u+WnZoAsDNAd",
+	"3iveWMEZsivqT6eogz630udHVnNot7Y4xhsijIRfkUi8OXeTCJYP22ixVxgpJR6sjwq0olLGUcFJuMyu",
+	"aclYBz7s0KDVblE52BaLdavdkiNICSifXsPTmPxjR2PJHES8I/bKN/jrWxKtxLo163teu7Whkfm713Zx",
+	"/V3MmQO7pTSg0Y4gDGguNyJRzQCacuTDl7A93kaYIxwhguOQklixgxW+lR9ltxn8/fXk3dXZndniP3Yk",
+	"3lt7BFor2dCo1z++oXMSUsmgyw4n0M/bCKNPn96cZ5dH+otTfxj0OlMPLzrDpUc6i96i3xngoT8KxuR0",
+	"OfHcp2PGbXpADhEUBeea6HAYsrtXm63Y/wWHO2JGy+7q0xaYzpqgEHOBaCR1BJFIqwAL0kXfX0m+Ldlk",
+	"Gy2Ij3ecoMuPb75TzxX5bhgwURwhycgHg8H0hVRHcIBYRCQ9DT0PzWl0i0MadOR38+4PWcLyeiNv0h9f",
+	"ecOZ5808r+SYSRRcy++riK7d+tqJyZZgqV631jgKQsmd2lJT8h0s6SWOfBJqJrBlsdhFVFCiVW25v4gJ",
+	"tKQRDjNnrkDqWuUSJrKXqJWq1myJQ06Sw1swFhIcwen9kYXBO8wFicswcCWZ1gZecSPhFPf8vkS90QgP",
+	"O0N/NOlMg5Hf8ZYj0sOni4Hf77mRUA59rYZ+PB6+CchmywSJ/P1PZO9UiiROaXXZDymJxHccsbtIgRw4",
+	"g8JBuQzCRRe9ZjHqD9Ga7WKl6nPJHW/IXgqv5G+5Kc0qk9+0sXJHxZrtBAoYjVafo0Q5Bnn7Ah4jHDGx",
+	"JjFasEAKSIW50+7nKAPl0cJbjpdD0sHBLYkF5aTTN1BVtlwKVwsUHQmLMkCORscZ1Fu8+BPjQo3s1LDk",
+	"djVUIxbklGmfBDjuRN7EjQFrM3Tdsx8NShb5DvtrGpEyLN6ox9nFeb3/Oh/87fTPk3fDK++n6V/Gf+2/",
+	"HP3Ye3965l6tHqQBro6HJcu9wvymbK0C85uE1JysUDI4JaM5ihi8qNBmiEJ6I7EP7aKbSOI2i0iO6+Fp",
+	"bzzo4X4H+/6yMxwMTzvTYHjaGXnD4emgP8KjUclpyYU9wea5eHVboo8ozRgjLmKCNxKtLkl8S+LOJYkE",
+	"gs84WjHCEYtAiifGHSdRUBDfw9Ner4xI5Do6MGLnzXmr2Rbohh7XcrHSK9ZS11Da3obx7AJ7kpW5eHkI",
+	"Mzh5OXxTUMg3+Cvd7DbwWOlR+k+nwvxhCRphcQsfonCP7hKlCXQ4FNDguPKX14xS7a8JE/+wfLPBLocH",
+	"LAwYt7T7vwrFOpW/I7e681dn5z++evX6ejIYjnreYFqyRCpnut5F9B878pCVfkjE9r50vZQjQbiwRPw+",
+	"u9hBMMLTxajfmfjDQWdIPL+DPX/QGeHB0vOn5HSRYnBu/XLga2vgB+wh/biUF+VW71YBmuwix1Kcm3iM",
+	"HvARVznMVuSFdkXFHNhnr4vOFKFupToqnwEn4YhIRTZvmLoOQn5dQqvtov2aoVT1v6P0Kvd01PS5U7wz",
+	"Z9aQKCDBC2nDoflbGt3MkWKEwJfkbu/WLCQIB0FMeM5zePbn9Z2/md4EP7/3/DIbSBlWZZg39Kbj40rG",
+	"x5gFO7/UQt2qx6lM/DmRfRE4oaWqTL5Srlw9ShJmt9Jbev4Aj/qd02BIOsPFYNqZ+t644y3GeOD3gj4Z",
+	"Lt0Yqid/PGJeEL4LS/cYw9PvJDtrIxajub+LYxKJObjstK9IEiMWQmJmTs1SL7t3oIY+toGtHDiWX/+/",
+	"3+vh/scvXmeKO8uzzusv95NDx/5z2OTPXv/ww+9aTqDsoit2Q0p88Jz4MUl09ngXtZVTlQp0hzna4IAo",
+	"QcAi8gLNz3ZizWL6T/CozOGmwMdxDFq1lMJI+3akzVnws/ksjokvOmsWc1KC6/Euuhaw3Cqb37nLiMRX",
+	"hJcfv9wbRupK4pYgTf0vFBdCG4IjjvCCk0i4VcKM5ausDxIo4Eg7GHN0QZaXAvs333FlCXG85znVsFdq",
+	"AgOfzgmY4j4vt8SvlCR8S3y3CBkvl6PF2B91Br2l1xkue6QzWZ76nVFv4eHBYoKHi74bveWYj6fOS4Fj",
+	"0ciR8TpmG1uWOBwZiEW/vi/Dq/RlcLnPh3szLkVMfYfieEGWcl++upVJjJMASyUrkAxNGyQzNJfARD20",
+	"By0eCbSfA8MDJwXypEHDlku0RFHuakJ+V7orWNYR7ISX4NLD4R5QBvvQG4JdcfnxjdR7peYOx6sZj1xb",
+	"qqygO7YLA7QgwIleIGnIS+uecn3DIdEjqum+cWyhhv/mCE8psTYcOtgRAiqqMdUai1zX+91m4bqKMNzg",
+	"O44ieAXYlHaRK2GVU9K8zD7cu4hqr18ZTGb9Xun66whsSe64ppZ8uuj5YzwgHW857neG+DToTJYe6fT9",
+	"KR4Go8WYnJ4+RoIfZ3I/k8WasVLHw5167F697+GJ1+uTznjZCzpD/3TRmSx6g8542V8OF54/DXolvmY9",
+	"7GOXf5Af8y2LuApT+BEHF8pRJ//SnAe493YbUnX3drKN2SIkm9/Djfvs3prudzFZtmat/+skjYs4UU/5",
+	"yUf1lZo0d53DNkRTuUFYWINE07uYRasXaE7imMV8rl2KBPtrdcnXbamL62Woeeivtegra51yzhgH1Bdc",
+	"WfoJt+pqd/WCBoHSyH7N9aW3c3JFK8aCNlqA65Rw8IWDUAbZCgv9I4vIr7tGyjMRFyymKxrhEPE9F2QD",
+	"GumK3pII7bYv0HwXhwYDlEOFsRsww7Yh9gls4T0TKvYGL0Lya8NbzWysQRajD1sSgYLYOfv4pvMXEnPK",
+	"IoT5DQcTBKNb/ZPe/9nHN0rOJycEJpjZ2Wu2i4JfeVMx0R5RvjM0B8YU1daiQLeU00VIzBWUj8OQxGbJ",
+	"VUEM2oWn7g3AeP4+F0fxg6IkGoYopqs1WGhWlBVEOnWsUCfXNvX7J5mwKCvOo+obeOeg3AX7kOHgirG3",
+	"OF796pi1YMEewC511yUlYSBRhoq2BBC7lQaY4AhcnAB5iHF6z8QlFpQv6b+CGICuAZklFSfxbCikUknd",
+	"CU4Dkglhsg9WrbOThGpVHqwd1gWLuSTxLfXJpwjfYhr+KzbPwcUO2LveCSFlW8DuIjhCnog7ExMQERJw",
+	"43RRESv+mgRd9F5rvxKC/lpuMMhBCuJTOkmAShWcrFCWg4ouYe9wtNcCn/+qIGJMufW1BOVoqSw/aWgr",
+	"t5mEVCq/nm7XnyKsXRrkV2Wl75m1nYSUjVGnLbk2Il+3UpWTz2Nyy24KB/7zzz938pE5VfvPB/JoIGxj",
+	"5hPOJW28ioT2t/9LdKc0SEspJ3eaKNYszBCFwDfS8IPV8x0YBiR4RwKKr0Cr/XWXbziUnFselvn7VeSz",
+	"QJKslujqBlq7VR0xSnLfUvk6GLVdBReZC+mN2U8QQFwtDj/G8mNBpcKubViHXAWWawYJwPzWDj6IvOWC",
+	"saCLXktBAuHH6rr8hkaBcp5EuzAbI3HfkvwnImFr1iIBOOf9mGBBgmuwAfteb9zxeh1veNUbz0aTWX/S",
+	"nXgjD5wm5s3FXpraOxoGHaXgwQwixtc8wlvemv3ypd2iQWvW8vwJ6S/GvU6fjEhnuPCWnenSCzqnuEdG",
+	"wcAfLvpYWkZw3xSTJYlJ5MPttxDb2cnJkrGuzzYnCxwnr6XXUu4LLbl7c4eVWFoSEO1WJpwE7PNtiIU0",
+	"gM0blku7tmc8JiHBPJkkJlKTkmeo/tYwkX8cYILk3K3DyDtl2q2vHRYHki8OD9kzAh/ch2Vr9ks15r9U",
+	"31zRDWkdvlgD9kaH7FlWTN4bH3Jne9+CO9zW7P7QbslNKbmsTFY9Do5jvIdhVqyjf5Nk273Ad+8ku4KT",
+	"SSaZHBS6WL6I3Q5M4vJ1HRxYc19YT80FnB4cyHVftrviaiRAFdrVPZyrmK5WJP5JfpQ5nP7BoGyD+aeH",
+	"Am6X3sBDlPEGq2iUYyGkNsQlHqbk0mB1vf4hS1gNznlwsOiryZzqQ0OJDi9dyVCunXuHhIpT7K883ssI",
+	"b1t16MNM0VM+HOMA+qUFYAGcamfv2QzLaDtu6fMUkSVdjVgWXMy2rINNwZ1HqQwXyjCQL8nG2OLvxBdy",
+	"5xnR95by4+LPklHY/pgDMT2LrX+h2PpSEFz5E6pJF1mF6JAjiDwN5CZxotmquWZ1hrYxW8V4g2iEMArx",
+	"Qml0SyL8NSmEpUg7F0cB2jJp4Ch/M88pVSqmZxWz3bY1a4UYLuSSQJ9CWJB6EpPbiMnzmp5KLMVb7IMC",
+	"32u3fLZRKqM6iwpchwutrgqWkBYGCwOItf/lvqWvw2FAZY/wwgh9T1LLYNDtTSS1/N7cj23XgBqteBdJ",
+	"cLQehmKuEJaaITFSKIZ4QUKtaYSYi2tOSFRC8MUtbFgAuBKFNCI2i5Potlkv0z1p0tcEof/iAqyy1mLH",
+	"960i/tsH3kAuSVGY4sV9tYKTQZMGk4DGmKDT8RyVnCaTIF8Tees9uZYqd5Ggs9PraKxLSYy12M+fSBjY",
+	"sWmHConcP1gIWMJeHJfDWQ6VU3KzSFwXRBCJ6QCQVHEUktcdCbjlO/lJZqTpQzW7wcGmIUsGVOt3FWAf",
+	"H2w6tEasPYLU5TXt5pFmzmkIcUMQB6JDOIH1KyeFuaSW3F7a2BGDS4AYnLTK0X+3Noma0W6j9LRQMhfg",
+	"Eu2WmsCSVA5KKah6VkCozVYySpnNCizitsBvwS1BXI0fKUkb0KSUlUPKDBGXCtzG+twq0eOeJeV/uKT8",
+	"4paVDXTEVS3dcFWtE77TjNElNji6w5EgQNaGD7xALAr3GWeuggdaEcHRHYtvbLJPYBXEmEaKkDZYCtQI",
+	"K8uLLZfwyhc7UiD5rMDOYNEf3QE4xVULk5yYd+4ZamhF5A5t2R2JEd9tt+E+PeZkxUVvVCr48wvYq/zo",
+	"LWFbxf+skAQVV99IBXoSsVVgpDBqKUZckBXlIi5NPMYiFQqUJ17VJOksJEuB2E6gNVZp8jQ2ufnK4z2X",
+	"888RF3jfwD6o4G0FOjymhlbnjNZX5oq6Z0lu7HfSIFJ2Y1vdLGOOPsu9fG7lsKTfCEkGORW2xJmVtdKo",
+	"QPEugpwSFvmki87V8aBe3tfVMDEkp1sfVwsL1FGg9yL2EXP9y+4iEgOxQxJ6TDZks1BVNDb4qz1Rzxq6",
+	"qHGePhWhTXL64ROhWT+nPbrTWngS5M4hE5sGL9QtjFTi1O1GfbVzg7++US9njqWgRI5yaqhjaWZRmh1z",
+	"gswH5etrlNOdW22Vznxw8bykzEpj94gumKIvuWKI0EaqbAsJJEqqsL4ueiO4rl0BRQMEmv/v//m/TuQz",
+	"fnIfHU7SUi/85P7mMM9xxRsIMdxQHWr5VZx87YgY+2SB/ZsX/hrHnIg/7MRyYkVkmuegbf+TtGa90dgr",
+	"MEZHzQu52GJQJWzExR0q/MEHs+hCpCy3IQYRNAFEd6gKObo+j0l17R5zfLszS59wEkmBCoguYEEwsnyM",
+	"aKSOueGVgeSVIt5FUJihOMfHmHApbKEGSbzTVWGYSWdbkBWNIhM2YYoa5QJ9MzSbUwduUo83HJfeq0tB",
+	"+HFHw6DxBa0EN/iTndWF7pWvuTVred1B1+sG5HY46K76/aCHp+OiLF+YNeRkLV61kdTMpGjgUD1HAgwv",
+	"FlLyQrGcNebrVPzOXdPNu84cExtcan4XdF6GbBc05iIx6FuQa+HLAfIqUbCh0TWJgi2joLFq33lvOumO",
+	"et2e53VPZ4PRYHR6ctvvSjNFfbHj8rDVH/LHUCQ/heI6IBtpIOPYX1NBfLGLEwe3v5U2ldtMHHa8cafX",
+	"u/JOlZn4N1D1K5cmLSizMvPq9e2g8u1BcuPgs2hJV1rp3u6Ut2IZ4lsWXysB3YcDkkseaI0DMq7oLRZE",
+	"ARTMxs1WWo58jc3WwJLUENHQ2G2Do7vVEYyQ0nCLI+zQNXMHdl99H2qfVsWrUklJz7CB70kqJdljbuKu",
+	"lDxcIUTTi8yskzPhhhLCHaHYTPkAkiPWguDgkMOqhu7fPJbVdMbC+5fEV1XDiu7G3O1tjVvjQ4K899Vy",
+	"KIPKTT3PFtJXTDM+ZGmh8fFJvE4IpdH9vOt2V8HFQojskbfzFGdvM0NfFgWl68tCNEcrGvlzeJK74bVA",
+	"VSoVmnoCgXFpT+CzAPhtC4Av7dYWr2iUeEx07us1ZHWDxcIEDtN/wQOuHTM515I+95o+QKVxFHyA+QVV",
+	"Bv6lb+apTy8mM1ophic+uQbKjyqSaYLysDotaTip4N+cJpRCnvpkzXacgPFHo4ypf1wcp9ZvTLO+l+P1",
+	"tvLy2vp4ctxQtQV47stqHumQ4ZkM+RrfGyluu1z6kxofPh3ocoL6yGDHF5aX3SVOphrOJ1VjwOVYsD/p",
+	"F91IJS+VrD39KJH1dqWY4wiUE/6NzzIj/5vhriXPm6Guy+mSU6AecHhHLpSLSXd6Loj+VdVe21A8Urml",
+	"NpDQXrwlcEqcXsmmrCt6V+0wuiE6L/g7juapZJ1DLhAVbcTpVxTQlbRgpe2q0pg5EW3I3pcm/qerl918",
+	"0nZybXU6Gwxng2nXmw56wz7w7aQgw+fPwf3w0Pn8Ofj8OdD/uVL/mWX+8/lzV747PvzO5RjUe9RZoI1t",
+	"3YjcmRRRVVgAjHUo0WD8MpBDospOhXvIec+fSr2ry+TWriqsLbs+UFAkJieppeRWynEJBamLtS5eXX56",
+	"e3V9efXh4tW5FIVLGqqcDK2B1E1xVVtuzVp3a07863fLn/48jSd//Om//yO+uvv7p4/nkzdvP/7tDeu/",
+	"xW/x5Z1UTeJQa0x8dnLi066GCMTPSXjyE11n1HFf9YB4k5JgitP6IdGTPA0esTgS0N9XOq9yh/KQ0Adp",
+	"oSUnVxMeGuNfq88yMBk+LCzb4IDr0gjqA6rrS05XEZZCX9UcvRQ4CnAcIL0gju5iKuBSp5uleIVarSPh",
+	"0IBXlSanyySTX2UPIoFoepDZ4y8Pi01A4dItz7Gp5tWA0XyA22krw3q3DRkOlK/eh4oLaepZ3uGmA0xT",
+	"hyzcUXN5VL2xqrUUEwzJNS0oCY39GyIQgVySpHbskoakSIkm+N1cj9uTJNXl/NiHUBSV3dNuRYxCmPFt",
+	"z1jet70OhGYSztVfxkS+7XUCIjAN9e/2+Kt/0m2r3dKF479uwmL4zSHdqrOsXjvxcBvsDIikFbkQEmgo",
+	"13F+H1IY3h9xt+oFJUHe+jsnruiKtA/AFkBlxCIQSFBfmSFsRFXeI6uiYLR1XhY7Ms1KIUjoN6bnhoYh",
+	"1fWzpeqmYkN2oD0OJW+pDtoeDLqn42Fm9NskMEgXLExpszXLyS0tqmpW/o3IV3Gttwzr0WHPOphFVwEG",
+	"DLOqNNSUhEXnaQLbwk1LpDQo4Eu1IxkNSpzpyKUjIXVPKCknB/tYjrkwrdM6kuJEHXcfUNoSczTXJ9Ch",
+	"wTxDhnXkUeGgHwaAYmqRK+Cw3sjm9C7hswx4pSJg41sD4esWaZkSI8nBZY4mjQpM0LQItqORgXmUbBIf",
+	"+PTMpkiAjw+4PSQrcARISbEREx03ajU+aeS2z+6pkad9cEgB4C7K4xN5Pt+ZGmgvIDs0acWRrD0izvvw",
+	"+vlSBTzEJvB0ByGp9h4NRKsQqqmPWbNuePrLs1h7SrFWDO60gX3fTHYdjfG0xq7Cj8uSaO8lpiEJVLR3",
+	"0i1Al7KgYWhUZRFTElhtPrQKuyWRDpC2YabGzAZ1pm8WtE7gJA3VtstsXYk13m5JRALQUXG0RzgmuIve",
+	"mNDEgKkSQNttuC/L+ZafpPU6JdUFWICnLS2fVbsIF/jaDAG0Pp5dXr46bx3qoLDG9V85PrrdkvoVF3iz",
+	"rUOdRckBwDveZkrXChHQWUmX29a4pJPGsuH6IV6A2i/3JP/Gvi/tni9HRIQ5OTdGuaoxQmgrCTmEpEGn",
+	"J8Qx1ZVvVWwhdFghUWCK95vWT8XYwtr51FnVr7JweO4m2KUJvjHVoYzlG7JVW29GVZaSaiKYqfOcv+AX",
+	"rzP9ct9r96YO119OvFdnKTfKB3di7CPGlGq8hciP1GUGTl0xoxOmk7UVDeQSkd31qQE9XdwaFtJUlMOC",
+	"tOR+5mH1edgXpQiY9RZ4moFrTYmtxFhVttzBTOguD8aASC0ahWwCKBGzZGHI7vgLhEPObG2UpglZeyK6",
+	"jSwfvT+9qHJ0ZKsH3OyGdAltPSBXJFfeEnGGljh2e1Yg3NVC6Qy2/fnTq0+vzq9ff7i4Pvvjq/dXl8cO",
+	"PUlxtw5dDQ7ZPxIMxTG/1E1HfwiC/2NHdscz8hMtGKoTmxKvG3aTGqIGGg6iKWQ9KP3WhvACc3JdqBcA",
+	"v1qJ/s48r16vdLWFSgFrEqq7ArWCJy0GsMFfr1O7ZVCSkkU3ON7Dkq7tcgGZB/m0/m1MWQxwHHm/yikn",
+	"ZQZavVHXG3Z8FqsaFCLeX7NlYqDoUtW1y10/CHuasVz58VYVDAT3lfzb30D4kqq4/CUJKEvxTW0nH3Fz",
+	"DEp3mAoara59laMV6SRI60nim4+YTlKyAmwhN0ujCEpyhR61+2Y7KHN4Nkw/h7jMVDg9hafUyveuJcYy",
+	"LNRZn3m/Te8J1Nvt9P6bhQGJpXbK0RpuZsgms9Tal3l9d02iykDaBxbZkeqqRdWPVi0zxHnkJrWh59Q6",
+	"TYfzNI0FzUuMpoMXE+Rr6vMNgk8fBeVhqcpjI7B9rpnpa+nyjjZAybk64FxwI1cqXg8yBa4lYWVTtp9V",
+	"qmeV6lmlelap/vNUqi9us13zwCamu7RzjznbrbFL2Xa9EEDFMVWavCP6D0c6+k/qUP8kMSsP/Cs52UeF",
+	"/33+rMZxhgGmPV8bhwBKzCAB8tlmoWPK5f4kw0hS5HlpKVau6txX3CQVYiAB8Wo2mH1Eebi0G4Vm0/dJ",
+	"9y/a7/o4YhH1cWhXFZRq9L3dQaUjv+0uGcu99aWCJHL7/W1UTh0/LCLugWp5/2CfgiNwCYr9kihAO+jz",
+	"uU7bdFcHGia1LLMj/riHpgy1LStT5LIqHPEhGm8p+E+dTuuMImvqWaZVMhMINstuSjlBoYhzSW8F/EQs",
+	"4IGEdkcWweaxBFlFZk2KF+SrPFjFI7LQe0sk0rKdSJug6Z4auvVzKoKjAG3h8odxknSPBh8s061P2g9d",
+	"4yhbZTa7xHf4hiSe6F0UEs5Nvje4ADT+QSkUGOIRCxmXU+d7pvpJizvqq06dNFauEN0CTy+xMfmmVSbM",
+	"Sk3RiSpHSY4S83RXTVJNbT+rG3q+Guyz5DwmOYtEnQVnTUXSUo2OqZKZ8asxIcmus047C7/C6p9GJObX",
+	"nIzqWu+fCA7FugnGJneL7Kaou5SFaZ2Fd3jP0ZzdzF8kBTySm3uMdC+DTB2yG0e0c5421XQlG4vFguCS",
+	"cH1Vz0aXwDK1sW4I2XKEQ3qbz2BJisLdO6riPc5uVI1QW95yiod+b0H6wXS4XPTgrdNg4sJyRxHJ6tqg",
+	"GhRvQQwcKxaUB7KerRLIqpFiEzSyIFpVl3A68wpF/WwMfGR9wQrQFj30a+2gT1rTqgYhtcUSgP9SLf7w",
+	"BEB/a6S6BdZvjIt5cGliKO2cZWrOoYBBW6600t5MahemvpqmpUfXVSvxZFc3GcyZNMJ0Jn6wVpg7SrcH",
+	"Wk3jPt9sKd9G0caPrvb58KrrjyHEp7ljg7h8a9uPvohopwjeKELqEWbxYy9jevXQL2NaGmhnoGf27kRR",
+	"tiFnO7Fu7ErSeTohWyEa5WQsnIacRzXsdigX+oVCOKz6YK5aqP9E9lywiMx1b3xdsE4lne9i1a7qiFqh",
+	"Jirb+Tnzdw+oPifVjjXbEBTo79H3QYyXohMx6L+2xpvO3zmLOvKljjf4oa16naeNxyDK13ydD8TZUpBf",
+	"NLqxxNeCBD/urSzUEC+SNFQWr04C5vMTEEZUgI/yMs1IjQlnu9hXsDcD6IzVru5KfRKT8MTEgMrXqL7f",
+	"hr6dEpYfP1xeget7rQjw5LZ3smVcdNRXqntVjvjVVipBm5PaZtcPzz3XADiW26Zea+sZXRiSAVvZeirV",
+	"NbYhF3oQx1LzGQhb2rInLUPaPyUn07BRl25/Fqj6wcXkbgwtRTvyTNV60r5mf9dpf0VkyB24HsJYTDVD",
+	"Cg7t7OSNPlRLavTJTqw7MflHfb3bcEnHYJLwnLMqRl8HmS3czf+QmmHGmgrINiYqr/RLrXoPGSxsnp25",
+	"xWI9Q4SC1TqXtK/Zs/xnR4qbEAsyB9+X+u0WxzxfRvMB7CSPW8kQx05KEUgy8r2zYahYd12XK5lNlX+L",
+	"sLR1P128QeZd9P3F65doPDr1figfWEKmEXNzBcljf41ucQyNVo0Bk6wC3GzFqHgnYryBDpFi/5atqCOO",
+	"yIjf78DZuVFVgkL5bp5vaP2B6vFA5SZizdSV6RZzfsdiQNfk37P7limFErANVvNrp5KuiNxKqou2fNqy",
+	"v21p2XVtFnFQPQ2ZiuPfxgy2WG/sEC/k90VWpneVPwKmAqcUFLKf2AAoFoMWawIVeRNvT/bjBGIF3+6O",
+	"q+YPaG5AMG8QrnXIQj3nsMUbVarTvFJclzmm+rkcEIAmjSJFJXIAF6zc1MX17Y5ts41c9YHchWflEOCC",
+	"trtcM+jmWWPMckDBnshXcWxcqJ5UrXjY9FCtEQDoj75lEKddNbJFHnmXvUAhYzckQFh0W8XbK43SR5cB",
+	"9PKlgs1cGXM8b0rAygKNMiVKcWLL411ApbHDlUP0Hx1vOVniYLToBFN/0RmOp8sO7o1HnVNvMj497U+m",
+	"Iw8MAB8LHLKVMwqoP+70ep1+76o/mA3Hutgc5deGfWjhSDm3QmD0R17mozK+52JJYFXr6vxp8WiLQ8EL",
+	"KgXLZlbtVsxC7XGDV0yZQf2S+hP87wUWW29O4Lcp73VwR+E+zIT0iwRvHZyLC+loVcqViFHtu9mKN+N0",
+	"ySHflzTKpj7haL5d7zn1cZg4rkisFRi40AjxYt5WHXbA8ATOjePsrXMVPyzT65J1Zn0bhRuCCFFV1CST",
+	"5Vxe//OQwdYSlz0gseuWIYPYZau5wxyp1+qvqVSkaXGoj1oODXIxaCjWUqJqKJxIhCPh0JISynKl9sGj",
+	"p0OBR8jV77iScRnxWldI6BKsBnhmyynt2OiQ8yOlNHxUHJR7RY08+Eta1K64T13xLvWwaLlr5JEUwGUl",
+	"KjWXux10e8PEwJfMUlsaZS6U28GJuhmVWEfCJbDQDQko7pgqZPcQTyqPMW8cpwdsPbmNgi7bkogL7N90",
+	"zdo7twPVIPzwxboCSS6J9aWpkjFexxt2vNMr8O2CjCny4tsagKyngEH7Aa2AFcgv55DKFCeSHILW73H3",
+	"Fi/e0ujGRRYZeLvWBy+oBIenI8ay205zWwvbQ+qInMBJDq1QHgaq4d+tlUis1gxVdJCpQWGGNJDPwuYo",
+	"ARqscJLgBq9I/ZihiNwhCGDuote7GACiK8di+coqYjEJ2mlyCZqrcGeJSlqu7rarGAc6EnuO8IZB7QB9",
+	"UVzR+b3Y/PbpAq6rIomKlKQfpk1HYAqQXosdDQW4dx8RVzModjHPoZL8GQmGqGQoYQiJ8GybsEa5nLby",
+	"D2BtBMUQyQrnrmo+YjRPT2VL4rUcEqO5CdyYvwBTkECW/S5StYAzcrlGz5da+fd9d3f0nOoS7dF/XX54",
+	"j25xuCPq1lHHM6n10miFbiR16ox7vFAAEiTexkTYu1nsBYEB5D9cVW9qLnzoTnpyFxKU8/1jR+K9XKjV",
+	"l9fCkcG4Nor0nuPUmsSp5dlrofN4MXkojcm0SdHFQ9/ixY+MiTPf3avtDC0YEwj7KsRSFbeLWFB0ussX",
+	"FIfyeu9O//r+3X9djcb9kff649lfhu9+7P/013c/QekNeNHYeFHEdmoT+kGiSNBIStyQQJaTnNF845MA",
+	"x53Im0hBhLkuqkOW/SXBo1FnOT0ddIYjQjqT0bLfGfjj5eloPPRHQ1dTt3TZLiFNgzbC6NPbN+dOaZnZ",
+	"S5kSYmg6IJyuoqpxyqS3NDOk6SL1Ryvn3XRFteHEd6qyiaqeo9oP7CJV+MTpac+A1umF0mddNGMM6F1f",
+	"BWQbsj2S7xi+bgY60jgsh+zp6trWYWVBn64lD8oKhD/HAr+tUgXBH33HEBRNv1V9t3JIv6RgZZVr4r0T",
+	"ST0BFvgkwdoT9ZU8Fyqaf62+KiCyXsq9szq+NviK2p5agdPJAOWNAwSvHFf5snsqA/uOhsG5riRSWYhJ",
+	"KiNLtosCEAN4Af/vYjs+C0PiCxJcByp3yuHP6vZ7o1Nv+jddxuSahFpVbH3eed7ADykXJ/BPYl5JcFR1",
+	"SttIRroiEYmxYHFr1gr5+q4WVzoNFgO8mPY6y+Fo2Bn2R9MOnhDSwXhB+h4ZLQb+0tUcNLsrlzOjvvsi",
+	"u2kntWKBpRVu6pe7hzCzVVszzu8t2JUUd4rZKsYbFV9A3Yv4JowKOFSwi6H3mSoertAvOYPjhQWreFbK",
+	"mXKHagMlC+DciZUQ0zmIE6cfWkg7xpI3xcLn5Y7fTKVzSLKA5dEV4RLRpsvJOPAmvclk6J8G49EUS6mL",
+	"PX80woHXG+HBYjlc9hb9hbeY9Pt+0BsFY783WnhLz8NAHFpF+K/zwd9O/zx5N7zyfpr+ZfzX/svRj733",
+	"p2eWx1ZSlHYbs0BSxkTCOTWY9PXZ7ERtlZ9Ujqo7GHr93mlZdfNqt6GCa326y9Y4L96/6XMqwXYD8gKn",
+	"/NNZpz8aJ8WTtWOJSzVjTb46x3qgelOt15TSKK9oIgvPJUBNNBCv0xDykDn3srJHUMRc2kwMzRVGSCV5",
+	"7lynuxNjskxVnzoL3zW+JbXqUru8IZob2Eq7PmC9FgO6BG2ytFjJBMAH5WAEIY1uVBFqJy+w3IizE0ND",
+	"XUN1RhU54VSQ7h5vwsSpqF51uwq/duDVYtSDM4Yh1bTUmKhgsvW8/vBoX5HY5ev4xHc4DPcGF+YvoHaj",
+	"dUfYLnPNl45U3GiNUXPoAICoPE5XtgLa4hVcBmeYez7DLTDf/+IqHloy9lUC/UaOTy1/jtcVVdOW7ViT",
+	"14ULO84ybvMSLE5vFDtQpK6tgiUxdF/fB8y/OXlPxB2Lb05uHXG9D+BxZnzXRzc0qhvOiQ1bKAGNahNx",
+	"oUL6ncBRJAN53kh1TnDiw3VzOgcNJm1vof51DUX9f0n+tPhezFVrHPOpwFA6pLXa7uT2YuzfgEKkbrux",
+	"f9PBrS+HpPmJHNkMt4tMGzEX/l5/SzaS2/URAnjPAmJaeTiR/rqC0l9TVcfWcaxL9SixejTWo5cgOqHq",
+	"LBNIOXtmCKN4F4J/mwqptAYqDkaY+JEFWTING5+FLJJqwnyjvIH54LaA4lXEuKA+dAxmt1SOhl6+Ob9I",
+	"nGtrxgVaUMFnqOd1h1530vVO+lJmJ5LSTr+rS5ZfkjLQSsHWDTT+gkMaAL9NHZghuQUp9Areb7f0Zlqz",
+	"FiwUPqFiP0NXxsEakEBtwqy4d9LvQ8OkZDdI9YcwcQTnfc8bSzLmBU15MJ2NvG5/7E0H078V+YkNwzJF",
+	"JWD6cMtUvxSSTmadqnxwnQNjNWLdFtN1XeqX1V2375BwhOA990W86VHizrkrnOrc9mcVz9zltdJY4OLB",
+	"d4Su1pmawAZVfsZxpLyrb6Ilc46bYNOxiCxJdlJ7BqoyURa266KBSg3XMiwgVmNpQMGBW3kV/HEugXzv",
+	"btUUxbTvTgiNaKgpULdt1IY12IhawubSZE6Hh0lgkUAzxAv0/bliDN9BhyKx4wmm/1BMLUhu3Vu3PWgL",
+	"qkrPgGPdtK+Z3as9vGS7SNVW0ptTOdGgJGlGc5lUzE+4iYqCwrryrdVtRqeovlwT1RnfOKwvte/VlT5Q",
+	"GiRgaELuIkMGsC0XhqqNuiD6p6urj0gtp6ZVZUHKwaooR3cxi1aIxaqTGqebXYi1TyRXLscCdKlZpQ9b",
+	"w1gJM/iw7noz5+cCgRm6CTtUx2mYzdHaPelGs+txkUA1H1RIlzn1y7zfuiZnUsREI3TH4sDt7LWQ2b0e",
+	"stmKvTuaKOmz5N6IRRCZ3diE4trSsXAFcktinZktNQWegVRy0/Fa33R8qcnoLHK0oGJ3zUhYoN54Siia",
+	"/CrZ3buyg0pbiglDXiwWa8TxPlX4hIM15tifFtA6mtNwMCofp2pSysiMcxQFMb2VApwjbEhZCvCDk5a/",
+	"pQKQWWsW/zO7aEwGJQ7sQhBZXsTBcksOtcq7Uu5RcV3o4C09kWz9RGB+w0/q3FieQLNJjaDG+yJRUVUP",
+	"q+lmkaDBQRAT7mYNTv+JEgEChQQHHAlmKSfWEubHwR2D9lDl93iH/TWNnOXOrCpxG/VWXhdQ+2rNWol2",
+	"D27mbK/j1tfJ+Bq8df52d+0rOTVpt9YsDBJKkn+khepquapDzIWuV1kaSo19MHtH/dloOPO8mU9mAZ55",
+	"kxaE5W1YvG/NeuPBZKgs0NxdUgqA4hSmnzgnMcUSN856P/ZfDhwaiAFSBWbIs14wJkgAxp77ojrXQLqo",
+	"fNtvOIew4F+qJ2xjJnk7i2FRa1xXPVCnWc23bshWwK0iWyK8E2yDBfVBvLg5WQYpHL2ontLhfkP21SE4",
+	"0lJd6tA1H4chb5voAtVnCoKGBNdUE+u6WFHoXqWFvFX3HvI1tCY4DhBbNoiaxn5J6OO7s5cG6Qhvq4Au",
+	"MKNU0UIaoZDdwQ45aRZKbcjJfUUpn8nR39EfazaYjEp1bRCoQrNIypMGXzQk0NdL92PObLbGTWKW3stO",
+	"xS6dSWNVpqLeoRhO4QKQeoai3WaRCcWuivKEQ06GzTGI5Dxsqm8nzEiDV5NtltIycLAxtVqCvIQ4v8ZF",
+	"AFR4oHIyu6WM4izqyBIJEZJIqEgzSaExBFUSvEG7SNAQvY5p4OqkXM2kBIOiP/KUGzCpI/yp4Ag9ckUh",
+	"V1gN6Mo7Cg3C/O3EJvnUcT2xKR0XzDprxLpmnVEqjhl0ycylO47o0umCBw0pwRgUERLwhE2rCChXXQSF",
+	"/uD9/eWLyuJmMf0nCa5vyF5HB0tBfG2stX9pmNHyH0FkqyRd+WLh9sAEIUKBXxX/D/cCS+wTvSVFIa1Z",
+	"a4U7/WHXkxxX/Xa9xTGWZ9ryWcRZSP4gxP7Sa/d6o77nRZOWloyt8em4t1wsl6PF0hsHy97peDodjPu9",
+	"JRmNTgk5xQN/6o/6o8F0MR6MlhN/MVn0p6f98WIx6i39oOXUsLbYv8Ers0wuWKzsi8MThBdaZ+3UlowU",
+	"nKFIecPbiTrGYhSs/W0b+TSI2yhmOyGlZRA9Yb5AAfdcydNKzG3w3qqSUl8kZzD5CMlm4/IS5HNBbinF",
+	"bekVHd2Umogq2t2OPo9RvHPHZdoo7LwiVGeG0vdmsKY2GIdtxEN8K89Mv/eEB2eIya0symclCmaG3sq/",
+	"/o4jeIkIEnNp80mVJtRysZneqgUkhBFLPFDR7/O/duRpq3DNzk9kP7d7pEYsE3ZMuY6Yp2ns8VFFqlp3",
+	"c+4j5QT5zz7qJxbiNJFF+nN3yo7hNw1S6CTyBZTfKIX5loW7DUHQUYA7HXi/XqxuJuRNkWGCrXn8yxBY",
+	"22aWKVisQ7F5icK5Mold5iI6M/5hy9fms13Mte4nV14IMI2E6u5WGdWuX7tOVTON2ml/26Q4moj1hULq",
+	"opNnifw18W90oof77nE4nnn97ml/2OsP/+YKG9VrdcdYJiVrHVcK9uqdas4NjQKd2hyt8hePxntnIYA+",
+	"rQQInKo4fsUJrbujVrv1/szp6XsCN6QBdgPSMplhplknIIbFjL6Tqp3ANHQS2kO8k09+oVf0b2YOOPnT",
+	"XOMpKJUQ03tyZ7nnGplVRjEG/cHYc/xJ/XdNnGvfyktW2W+1sdPMcrOqPc/rzPF0XrUNjehGkrPnvIBz",
+	"OnUkfDJOHUk1FGJSDX/PSEurqcT3v3id6VnnNe4sv9z3D7/MOl9+uB8dsr/+zu1fMtl742FVKe1Hu4Wq",
+	"IdLIo3KkckvRMuUVZHkl2ayrQ4gU5IIhFT7qzNOCawQp9a9N1OmvEiqmYrusSH6g3dQWaxgShkty1ua3",
+	"KoSEXOtwsFsS0+X+Wi4bbWOyxTFRf+gHKirZPFF/2fBBAeEiTv6KSYgXJFR/zds6/ZBFOroZmqtqt6zU",
+	"ZnYhjuvQcMMItxmay3Oat9V/5ULmAfFv1jgKfm+eZH7gc/T9mnHBTetp1Ub7O45CysUPbTRf0pDM0S4K",
+	"iPY1Q4s9VSetEG2vsmdoIJ/Kw1QpNPN/aeRdom8cD8F7r+2DRiIN3L6YZ5N3SYxuInYHbNUKYoEwJKNH",
+	"5ENYQJWl24LYg9832G/NHDKteHvFhSP9KCf3tuyOxNd5OevpCdVT03pK6WpwEW4Smy4IDhxuzGQDNYQl",
+	"T2TlUast3f8RIZOObfLVj479dEKyZKrMVZQ5mkaxxY+TVMeXlcOFqrPTIpztRIctOwtpaEq9MWZhqITZ",
+	"UXhnUOtISYo7Kvw1JLhnSu5LdGTLJbgxJY2l9lR5PElFPi6sBe7M3p2dXX7H03AZM+N7ctdqt16yzYZy",
+	"nZivQ0xUt5nMz4o02q2zMGS+Tto4B7mhnqt/w896hNQrDJ+HBGt798c4V2im1Dev8arkcsUGgUVN2cPI",
+	"40E7oeYKXvk6Yc/1jSlleIJYnKH5/ee8cP/cmqHPSr5/bv2Pz5lY8s+tNrI/kO/+kg5hPv/f//N/yfdS",
+	"lQLe+5L8JvDK/PQ50r+B+IZf7w/yxTQ+Pf0YfrNfPHw5zLvo/S4MESch8QVX8UnKWfI5KqQGfys9qJTy",
+	"MkdmXE7Oexp45E6koFsSLwetdlqOpzXo9sadHkSi9J8kg6K00o/8Sj/U7kDVbwdH+wekYSoaqCog8xYv",
+	"LlSZVqdEUB4hlXj/uOjUJiGpOnPfXJvkAlRNGagvlrNBlch3R6vq/pRJeaYkbE7/q4h73zZ81YLEETVP",
+	"ncy5fj8DmDKvrr6rCGiAIiaaXVQ8ZaxmZY0pwVBMcIA2LCZPU2qqwuekarVkIkOPyu1vECmqL6KPTp1G",
+	"hNZCjrR3iYXNR5BjSSPKpaqhuDcXZNsMUY7mk0sFg9OAoDnfLeBtFeQ8T0JxmvnVj8StOsJVk1DWFCwW",
+	"+aSVuAwxVvLG87IgcTvgutSBfpTd/abjyI0dr9rsSCrSrnSyR36TBo7WtcSTRpjnSeGYHKtROWaLY0Fx",
+	"eF2sJfPFbh6bPi5QzFu8uKSrSLnFGtnXqlJNweleyGvUGPlLPhg6vVLBYQgtArLVCUtzNEozId49IKNA",
+	"bV7RzfHuVuVx8LrwD4kCErxAeMGlIqJizKhA8S4qiYjnhdj4zBnWKLaf30QjrT+9ZiucI8pfr0jShZBM",
+	"zNEcLiLmL9BcX1DM28k/QQc2xW35HL6LCTiwAhU1qMr3VYbKV124fYso+Fq3QbZbcDQajJve7pRwhUrv",
+	"sKXMlmqxJY7inHZrFSxwF98Zjcbj8aSitMhDHc9aMb5Sl42/nhsaGCSJxHWiBygVO04Mid+0AeBi+klM",
+	"HrS1h1Ul76t++fDuQu/4OtRrtQOk8LQ3HvRwv4N9f9kZDoannWkwPO2MvOHwdNAf4dEISiOReEMj8Ahp",
+	"okx+SSCZ/gK4kmlJX4pl08HQlY9bdkdgshsCRngbQawuBDtjfqMa0rvj32uZQjlDyGkhgDV97dayJXeA",
+	"56owk4kyTgoItVWQTGapdUVTWoPLVXa8Thkc/dLT1cFJ9oGo0Fa//EPjWz2TpdHdiVTcwGtc/+CrjUPJ",
+	"gzKHDkzpy5NedBTZTmk5K0AYLnAsoLyQhqmu9irY1mWB1IhLN+ytlmXWSrmJS6thS5FilIipFOIrTKOa",
+	"+nttM1EehG0k2ubYQ9thZfZYZnErgygMwYduUFmdDDTKVUtoo8Vet5emAXfRdbH/RZ4N3ztjw2Lii3Re",
+	"WmwWSmNFyVq7TvjHEdP0AeZwDYM3IxfKNS6OfBz5JAxVYksZ2VoamC1cSpjasUGdTO4oueRk2DG+l11E",
+	"LZZXWqrbMGvI27EqHz9kIzU8Efnam60Cp8qwZ8s5oVlKlisWMbykJJZdWdw65jzobdQyLKlCZX6L9yTm",
+	"Te0dYLtghdjUvtirhC9ps+Q9QUVKt3RvGlGLz9dTrQqaT3aQamFRjvS1HFSZqSqAe1me7x0T46WgwK4k",
+	"IEO6JF1pASp9NWltYo5XWYFLGuHQFr66CzLgQqK9xrtIX9qZ77N/KewymnHG0WF96nB0pOVK3EBmO+Gz",
+	"jTaFb5OXf2vVLi6pSPQjXWs8XWyrpm3x710B44jMTw/aupL41Qo8GDQyjnw7Wt6Uo+HIZ7sQrj5MSsO/",
+	"xtevbzlCxm4aev1LN/4CyVPBqkWHKUZlEkTLa0Ic8Xs9kZe9XnWIIgKVlGuG+l88zzH+I/zqyeaoq339",
+	"rtCZKNrX6JZt1VM7tOu74b88tSPeYnENm5OaNkFWNaSzj28SGZGXCFss1q1ZKyko0Sr23yk2xsfuPpCq",
+	"6w1H8l3AM44WRDfHrE2oczVrjWIQsIxkoBJA/sxip+9yS4kPkhSyrqAlRFlVCIf3EggVByGEstvd8jxv",
+	"Nugl1RpMtmdVwiQ4Q61syeQrZ4JhcjaWJvEkfQuqSsyB4qQ7jF+vcRzc4ViqUFIxhe4hiYMJwkQTKM2T",
+	"5iRmU98VklnN/RE0glom0C3OB/x0G6o3rnXyh4KA9Xua62P9mPQHaRfOMI3FLYkwMIdcZhltoBUpmOFR",
+	"0KgTXEUucOpkgnQq8yqiXGe82UAuLZ58rNqASLOhdZXL2kSqb5NWjGSujVKkdF74PaCc+qOSyBzmZJ54",
+	"67CPC7hIbMiK1V1plssk4LIS2dNrpDTArxBhU3WhpNpUlvU415UAUkn8iJumbHFsnYtpvDJHr54yPrxa",
+	"i1YdgsCXBynDaxJuEV4KInm1Riv3Fmqg7QstHbmAzhwkMtXTH4bL+aq8FUhl2gA1QCbwBUIIOFtC+ixe",
+	"6XoR8S6Sxq5kDmwr0XQXUaVj2xJMCKl6Q7x8rs1rb9zxeh1veNX3ZqPJbDDo9iYjz/N+D631JHBVV9OW",
+	"t5ziod9bkH4wHS4XPTxYev5p4HAWJLPdH1XzCq2+7BagOAxrKGyvbkkkriSPPXzJtdIqach6uWZ32n2K",
+	"ofKNNAeIiv0GpFhDpkKRH2a6Tjl7O+Z7Q2pIlKJB6sSoRAZbVbdAlLOYQwZKg8SFawsXlGowCEZ4uhj1",
+	"OxN/OOgMied3sOcPOiM4xyk5XfQcFa0ffyC5rrYZOxO6WSFob6vqzhS7j1nIUWz7z25abbNr5fLspP6a",
+	"LxWnB8jhAtN9kxN3DGDZcRboXMf/nty9DNkuaF5fRn4lKX9BrNo9hUTIDY2uSRRsGY1Eehnem066o163",
+	"53nd09lgNBidntz2QedXX6gGrEnzZByK5KdQXAdkw4BBVg4ruYcZ1bx6fTuofHuQNBdTep/KQN5sd8qH",
+	"vwzxLYv1vX4fmC1EU7dmrW1Mb7EgCiwG+/Wa9XrT4OM1vsURdiVrZsFV1vZfmQnyZVURK2/M7mLqaH1+",
+	"JF/Jhrw7h8KaLydpJ97x4ZMzdHR3IT6LAmiX+0L1eYZXjUcZYoQcMx71wVRnqepa2io1plDkzZpr6NVK",
+	"xCnTHxWl6KrdMaJBPpusP6kx/nGsaIOTDI7p8diQoZhSPLwd1Jjp+NZyFFd2gVn2e+aopmN3Xq39Sd8K",
+	"WEtZoTtnnm2VA8H4kWhE5UrhllNndYAP/4aYslSFmY6mNmgmUiQMKM4tGOJrdpdXbo+TnBT6kpb4GpfV",
+	"595sqOrfrF4FZVr+15EHXg9NLb7nmlE+0UYf4YIrtZE35yaVfZV1f0q5rw9bEl0K7N9YKeiK+86bM5Sc",
+	"4FWnZlFmO8/AbXBkGGyJJP6oWmw63UTqkRa4AVnSiARVPX/dmTDQQ1+P1V0y1rIagrZ6o6437PgMfBym",
+	"ra/6RP4F77uqnJX5D85NPyRpgJr16yrBaVteBDO9UBGTj24Eq592+A3ddhTt4rADx0Higj43LC1f/wl6",
+	"USR+I3YXFbPdGzQ87VV1Xn0dExU6mSJpehSPmFSqlyX9it/jDUl4GlfNi40rxhxV5pReqAqQyj+ZP0wI",
+	"fAzgbngDccXoCoIxlCec4z3XMeZgMqIVCwO0wVJjdPd6aLLfoz2PVVcR/YJLn99tScxJUBGlAW22SYxM",
+	"J2Z1jSHBpkMcuOqTwAWVdgVWaeaqwXMIlwERSfLTJUvXrWy76Fx5IBAo2Q4fQqZ5rzsXzKBVCU+52EXN",
+	"I9Z3kWY0G1xsTynVGbBSBsVqPcmzckVIZeJLlKmuTNGrk/sb76LrEvMa1MqYiBSx410UQWkAKDOblt+S",
+	"2+VraYBHRDLVN7qjPHSlWmNIrJEiPiK3Ep3X7C7qVmtUDklp1Qf55azzN9z5p9eZdq//v9+f/KHz5fe/",
+	"a9UKYX9P7sriDc70HbHxr3XRWRjackEyGIOEdzQmL3QND1VvSyMcXGJBV2/4BN9IE5mxQo9YlW4kBUq8",
+	"I7anELQHKxoXBCBY/j3Pc7V4NSPdV7gM5QFRjtgtiWdoLqdEPbQnquYD2s+hlgPgMvJQxBBbLtESRW6P",
+	"dAXKQNcBhTTJ9V2kI9hU5ryk5EYOaivxRunnixBHN22EBdowLtB4iH5Sme9uVaqMljILoxxFhKqAMnXA",
+	"WyzWKGLJ39DnvEYTr3J34Xtyd0W4KEstVXVDI+0QVCkvvIF+At8pRFky1oE/O8plDk9ichsxiUXTU2jf",
+	"gjm5PuoSNOFY11u8DxkOlCtQDrPAcevwKB+V/jhB/I9nl5evzh02/Uq3qG2SYa4ZlgImyE9VuYCES0uR",
+	"FXRDo9W8ruqUPdKnVqUmB31UnTKUBckn123Oeg6xypcf30BPeRVhyrcEAkyPqz3VyrregFZ7/7Tfrkl0",
+	"Jud9c55tRN+2UO/+0VNajfYzeFscufZYp4ccvrtgCy+8SIJIqGgDAtHAMDLtqIdYXSZJUbENQ/xPAW5L",
+	"py6SXU5YRXslZW5xuCPtf4nuPyh3vuYhUanWZ9hAocYmcIU2en325q3876uLiw8X6Ps0pmlBtPb8Qxtd",
+	"/vTm40f5FqiOe8SAdd6xOHiRNNaN0G67terIW0sdFLw6Tp3j2qVtZKyGWg5me9tH5cWnbQkemFxuqJcv",
+	"dGP3vMaG7mKmMKLYH95xrbJbyGWi256E422/jVb/pFtJB0pEttF/fZLPWQwo+EI3ZU9uXaBPbkY1XdAI",
+	"Q1GSSkvLypWqdT+RFajFO4p3O6VJZfodyi13K68DkgBkgE7FyVxuie9MptN+IKl0Zcy95t4GvmE3UJnF",
+	"xD1Iq2yzXhr0sfgD/O1vAuVykErll4Nbll5DTVhXJ6Jwr9icNmwpV+VjdVghTUpuPCGj04YcL1tOcCtX",
+	"z4nqbai0b57Yf1xb1dSUXUnsQu36M/wcIx5ivlZl2DZY+GsCFYwxiim/mSESrJS2rj0HJ/KHb2dSZ+Qc",
+	"iSS0Apf7R9m2EozVpu2pmvFa31PyI/k1lKM1jgISQDsBdUegzn0pjThOQxKJ1LYeuGtC4q/azvSyRmf5",
+	"1fD0mLfIKN+aXh7nLkqJpgrTNeOkHJn3vxW6K2ufspgKVwIUXSnOEHML9CPvGOy9ylqUOf0SIt+vhQiv",
+	"1Y1RCaKETJXz3eA9OGOMLwZAli5u7A0nntdGnNySCAV4z90OCbPYQW80GHtebXTpeYcinyvR9JO6ezRa",
+	"oRuF44oHO7V79BMViftO0A1R1VfmCRedt617NImzSaIBLIdzqVXMv72SBTfcMV2tdAKKA5EVR7yhUaDC",
+	"gzMsM88gTS/qWqmhV2rin2gUZHnaoJyjjUu8bJlzLJGqpVqOVNrkI8WyJYYVHCqh8c7PEP4c6Ugf+Hcd",
+	"J0pIykKTQ/ICEDzGIcjrvzMaKT0SNlxHz/mGPpOYum47LshyJ4Uki0RitFCOArzBKwKlOXXhvAe5TV6o",
+	"8H9QslX1iQ0ITskgIhbtN2xXtuQcalRpWD+TxZqxm7KgSslyhPbLgaOVF5uqwDuQqA9K0cWry09vr64v",
+	"rz5cvDqX0+7i0Iro9WkS0OuzzYmcnJ/o+qau0iDWmgr3ESxGW8K2ISnUPa20hp5IG5B6VWbvTrahIahw",
+	"jhME76bsIt/MIFeotrb6M6rQfiRzS/Oe62n9Gi9MBvSXnICFM3Vlv0JXb4jxXRBnqduipPcqzEHAmv82",
+	"OzlpFFwmV+fC9w+pcfiARAFpaOhwQrA9+Jb4wKAizQO+ii46sxR7LfJU+CcFYwXnDMeCPJXykTt9jtqc",
+	"UEFsScyg124tMCfXWiNvzVpSpW7pX83l6JeSOMZe76o3no0ms/6kO/EycYwq2MEaYE1CuyYE3KBdx2RJ",
+	"YhL5JA1XWjIGlL3AsWlDca3utpRoOH91dv7jq1evryeD4ajnDaatvFI9cFpi25hucLyHJekyo2olmQfm",
+	"6st6qDVBSSFa49Uyaun5Azzqd06DIekMF4NpZ+p74463GOOB3wv6ZLhM0hgL8Z9lcCu5poZY3mu2TKIQ",
+	"t8RXyxgvl6PF2B91Br2l1xkue6QzWZ76nVFv4eHBYoKHC6mLwgc5e9VUDv7zp1efXp23nsJPfMTUNYm/",
+	"Kb5lKoTUhpJUd2m0ulbphK1Ie9KtJ0mnt4glzvq0857k/BpFkEKQY0Z4bfuhB77WNCb3SAGFLfVvcmkM",
+	"x4N3e9JEy9JtVShl75Cl5/t6euVlhLeFqgE5O/GpI1Z/NhWy4HY51a9W9JZwtNtWhq32B4cc40l36tpH",
+	"tQVgmzcJ83JGDBZ9zsdTJ+1ljw4Ofnjf2GSxvAwFtlmBHhOHV6IBLva9nBFfn1JGBydbbjLE4FDKwO8b",
+	"F9m2Bx7m3ABNqPP0kBUVxypz5HQtS2I8DUml3EYNrdwXbR2sQlWz022IfWLdo+6yDth+LrSn0n+SSitn",
+	"WnAqYIwmQ1WXsphsCRa8eZEbe6Hy5BLx2AD0yXcGCysNgKQ0er0DslTHS/gyoxL3JuWXNLXX33O4YR7I",
+	"QsYOQd2EKvuHrEh/bHKJHC8r8u+Pyo19trtVoiBIy6nDIp2NhsOws9jxPTwQHSik0WrLnX5pgnPjQ1Hz",
+	"qLHEdoPivvZ0p/XuriwelNJuShw2uudQpyiPijIlo1Nk5W5OOSkgk4vtl/FxS7i0M0qZxZ8NOaaKV06k",
+	"2Uw1g5q5DKKEcaUiP4d5hXM+Yii+hMA5Z1VlRyKZZMa6mlDhsinRaO9icPxudEHarNpahn2NnB3OoCxr",
+	"U0CnDzCBuSBbI2JCujSt+/LZdOi1unjT1fM4OD2g3B/cJUP2L44JCskSWi3XsHdLw25SD0xr1vr45uVP",
+	"r86vf/zv12d/fPX+KnOlp+sb0g3hAm+2Ljsln83X7GIvUSW/a8YNRrnYjkrJXGqYfJAnAelcO9JGa7eZ",
+	"gjhDSxw3tFYmhyyY04wyZXhev/5woQB+2Wo7zkB7BD9+uLwCKzXrIWy33r46u3x1/eqvH99c6OfwS2aM",
+	"l2fvX756e33x6s+fXulh1E9v4d/px2c/nr0///BeuR4feHH10JMcZiqzlL42TSNPGqoI42IcR2U8joXt",
+	"j84PzRfoSBHCnucIN31zzh+QypvyFmoqyd+RWEX9QoKLdr/B3ZGQ6vJin/ro8gW+AlW8up5n6jHZocUc",
+	"BBrUt94tqF2Q5dHK5XLoI8A3pWHq5s7m9g5v/fLsjnx2Rz67I4+7I4vE7yKn5rzgKCNwTHOEL3yk/s2x",
+	"SGmdHKMUiqSQzR2Lb7roPVOdiSNCArgjxDSv+65ZCDWigHRVlGgSGtEbDqUGKyGd/jjwCvBLxnBXdM/o",
+	"oImcsMKTIenFFO4vDTiqDjGquGXrHQo7Kw36SLP5Q8x1dIyKn1oTHIsFwVb8h4IPWrJdjNZsFx8J/9Dh",
+	"IjWDP4xlXmfRTEWpmHoEMVxgRurw0+UeCaUZ146kGRyzYi5Uxem64uzbC/yCuG/gxe0VfI6Oy+S7pNKR",
+	"SpyA7LiI2ZFctXXJwRO4rApaYdHH4Jriy7FzLUlAPDPcSN0mOMzvBfbzTXAa5GBoFg/RtQzHQWqyLhgT",
+	"xfPNhbs/KueytHeTqmD1kDiHwunY6z1yBpelnSNVtdg84LnAUWAXCQJ25awRm6gHylJMLbk37/8o//jw",
+	"7uPbV7VNvLRWbKp25Fn4B1XHskzGmeBukHEQ+nS3ZiGZoTlUfZobHqdLfC5UFFsbzZeYhnMDjSV0mWyj",
+	"edrlYa5jgdpovsWczxEWwPYFOMtVqdc2mvMbup1/jpikcPnvLfTiJLyN5hACNFfRItKMj3eRbneogSkH",
+	"0YWWpFTLNJi4oVv5phzC7liSQkx/5YLXdicu6T9JE/7K4f1JgUq4Hqek8CXEsUNgBcyqJQuOiVPM5VMr",
+	"84lhci4Xan/EKyg83LhEpMH4LV4RjeUIb6Q8xGEIv3L0/QVZQva+6WqaLxrp72Koyr2FOmGSGTCBw/Rf",
+	"8IAnQsDOVM186SwNIheWXsNQTYRwRSQFdK8WHJMllZ4TaEwqqLvJiGZr5V1/AYTJqb9AntIwDNHpMPKH",
+	"YEMGeNn1mP26cSXmJFAJD65cGXicZILpCCC2VCyPr/FWki4E/qUtBm7Ins8QhhAo+S4QP0ffz/Uwc11n",
+	"DtTKH5RTI8RcvhFggec/tNEyxKLwwedIrfuHNpKqIfoeQmf5/IcXSCd2w2PJ0TgxTcb1bV0SkwbZEzp+",
+	"KdorsJNQ1ZrSCT04iWsstFtVFWVa0yXpL5dTQoaDyXDRm0yHeOpNTifBgEz7C7xotVvBTpU5TZXNca8/",
+	"MM4wXcUBCnx08ZZ2dUWjLqgQWCVafAQ/5sMDuc6Koks7jbRCrtK+k1ZzWuFYYxMVUDMuq/cQR4gao9zV",
+	"kfd9P6nTI9G5vnX1u2fvyqO8K4nW9Bv1rhSRIutdUWPk/Sry1+cQrucQrv9zQ7hS/lvrBFVZ1OwdzXMk",
+	"2HMk2HMk2HMk2HMk2L9vJJgJ8nqOCPtNRYR9jNkiJJuHBC9EupGLcg1A2S4fxzElHGGBWOQTVZVNQOkx",
+	"avKHcBiq7Kk9B89LTHAwQxevX6LpcHQqDf39lkD+LBUh/EMFhczbn6O56oozB28kFzjyyfyHNvqJxBEJ",
+	"X74Bk9f4rND3cwkG+a7av3xTNz9B3891USj54+XHN+j7OdTDSX5uo/kuDuc/FL0CQNxDb2ha9KgeHKjn",
+	"ealbnXxVTeZMU0hp7YIVExPOdrFPOpKUofAFeDfVVlqz1slt7yTeRfykBxZG2hWgdIrEu1/xBtTCvtYL",
+	"+EfHW06WOBgtOsHUX3SG4+myg3vjUefUm4xPT/uT6ciza4rBXuEwWrPWeybQa71uo/Qu2E7MoK5WS2fQ",
+	"Oa2eWi220Pfuw4T8airQmsTkh0Z9uEq841LXUAGLcp47neOKw5DdkQC4HoakUMlSnHmuacPPYjwhiUS8",
+	"h/sNgsHfQuFy1J7WpMGCFWLwWrnqqSikT1aJJE3CaWv4fDdNGpSUq1uEBHh7UmbzhkZQsWirhoSSL1YN",
+	"G1XA5svvv+8k//zh//6dCzgpSrtdu1A0AdfpklvZwcwckFxzAsPvJT3LQzXEXsAdR0cKt0AsnyPBUkhs",
+	"PDZ6SoCuGWhQ8M6lqaVshQQJQ67YKN7x5vXvmnew09TuBIciU1srKGnnWkS5Txdv1LGrC14Hxr1Ac4ud",
+	"zNMeAXraHH0UG5jGYUXzOECEDVO1F60OBNkb/8YdTJNgQQm0Qgs3m8HrZm5Wv7e0BRzoKXL9GYRJ+EyF",
+	"8D5P+FzDsGcXX1IVTXTILReFLqKqfTuUKUilk0mMNlUVex6Iry2O8YZAfnYrpBsqXB1Fq/oeJQMgLhgL",
+	"upkLQmj6ZdayJjgAG9dn7IaCQ5oFe43tzVojHhcPTtSzNutst4Q35mbC2hbTxZzcI5qiHiUd1hRlyH22",
+	"1fUulHTTX6HvpUo1nnq9H4yoMVweboHhu+M1FgyUStDPlMtudFNhRXXYipVuw1vwvp7OBsPZYNr1poPe",
+	"sN/SmlRNx3daHVv5Z8vrcEOJ6dZMddHvKO20eXnuTD1jvf9Sv3JuZ0WNyQJJXQP1pfqmaKKOEk2gkb/B",
+	"Li/+CK/hUY/F4JAcgaux9QYHRDs/j8SfH/f/ZOpyJypWdVPynBcjU7S6vJTG5IFehtJDLJTHMVZsajNr",
+	"E5Xara2LtqTVXTDdizmBCmJvGmutaUxFWD+TuCN8NoXQfW19H9jusYDZZOCK4/yIhb8uq12kcp2Y7vee",
+	"Y9cWDCQzOEBYmI0LvapGBc9tBZ6orcBvoGb/kZL5BdRTASivaUgahyxpxQysJdAIjUaVVp/xTd3GJP4t",
+	"h7gQl9WaTb3x+NRqz663Kf+OCeeShPQifLaLhG6DRrn8l6cD02ZTqdtvY7aSn8DvEJw2G6fNAmc9bywB",
+	"CnEz8Mrua/LMa7e+qpG8Q7ulAlGu/aQBcyKouaqp2rmVvJGZqD8T58bXuD8at2YtMlh4/nDYn06Wfs/v",
+	"Dad4uVgO/cl0Ol4upv1h/xSTYY8Mx8PpYjoY+ng4HU2nvcXpZNRfTEYj7VuVi+4XQ7Y04O6Phivla3Qm",
+	"IK7ClfEhC/yqd/sH+1TqidQrwsVL9U1Gop4WAF8a0QXmkt0QXUdM1gnhyqkp5vU05TA54h6IZOu8/64s",
+	"xb/LX6y4R4NSx9IBWRokWvMiSH9Q0B4Nnt1nnEJeZ4o7yy/34+Hhd3Xisqti5iCGiQa8IUQnhcpw6tsM",
+	"RiXrb2tMTkFj4WiCWGaxOez4UsrQLvEtCZ6Go2FTsLCif6dhY73hYPLbYmN5LW/Y8cadXu/KO531+zOv",
+	"9zcJZBXBmNTfBxArP3kNLtjLOB/EGkc3aM92cENGObnWsPEcvDImPosDxeEy2aotbzH2e8GIdMZLj3RO",
+	"fd/rTIPBsuPh4WIxDAbY84A0faZEZfgtWC8sRUnkhBG3W3c4jiTrcXbhL40H+hm8ibryZVobsm447ZEQ",
+	"AsnZE4lQSNlOZDLEF6poJMYFeQivtOVHTsOCliPkK/ZFuM958xQamRBQroNoVAsZ0/Wkug4ixDZlRVJ5",
+	"ixTYLOVQ6/x4seWnEl4QXJL1EtRoOp4PjUmIsWyDEdMNmDSuqaslfqxfUkrXbvsiVp5CeRyBRO/aNx7n",
+	"2NSYKLXRx/XFupk+jdWG2x/lYW6AqxBUkwr2fJmLYpF7lQED1fHhwZ2RBjTiVPd9+pbawbjKC2qF/s8T",
+	"DjvvHgvvyDDg/Jg/JikRqrWjSoxYEHFHiOmb498QwSXZhjQiTRUBiFJ5GoUHYvMSaVGKPCEED0IHRy74",
+	"C7hdkKwmQjpgXbElzqRVItErpNCrTWE/i1FMREwb80UITMvUWnC1YTTWT6PcOS3g8iPOVWT/NYvC/Xym",
+	"LdqksLLcFTfB/zgK1EWNSXWAKx196AAVG7WVILVGr9Zo+xlFtJngeYjaOqlR0rjh4fW/nSYMQYGpuvAg",
+	"9+a07A4gBYSNe3Yki5Ek7Udp4AoDHZq4IcdEsOR4fJb9WIDICEmnCt+4Sx9c838l/k7ohoSqoSpeYRpx",
+	"6Cgfsl2JAq90U6uRX6XSDOHmltJ8bTqdKHdn2sJNr9P8YKVehNiqrWJyCpggvrC+s/XPMi2zCmVN4hCw",
+	"OcUXGkefS2qr0cRQ39+avgJJ2fAyWqwfVdt/pEI1OhTPqblJyCIDQSg6YCVvPluEpRbh/xG2X6Gt5bMt",
+	"+GwLPtuCz7bgE9iCz7bbs+32bLv9Z9lu/5kWWzZg4GIXXZiuixnRane3LhdOg0POZioRnI3KZWYsrgfU",
+	"o7VbiatqtBpXKyLmXGp1CgJdTzBozU7l+XwVhW7hR9XLrHbhyOFLQ5eRYOxGB2zVUENyh1XSpc3AA2wi",
+	"rcWSKLCjealAAYXb2Yo4XoMExYi4iqIfALGK9uIFrvUiFeIRE+jT1evORPX8hUTGAC326NPvX79+fX48",
+	"DFOXnPoq7CNtQiOXJig5I/EtJ8CR/u92436oh6d//44jqI1Qrf9NazDi7ziiwQuUKznTlIeW87/ErZCB",
+	"oE34uXg5m4QLRn27ZWVspWAs8S01jprLVPVpUmUn3kW6mum/javJERKX2X5lLFz6ZrL5mmF0F7voaAgd",
+	"DNi211NywBfPrp5nV8/zNf+za+fZtfPs2nl27Ty7dp5dO8+unWfXzoMv45U+/SuaTUmlxmdF+/8wRfsJ",
+	"zc+0smpdC1TbjUftUD3yUVMU6uo5S1KYKjXKmQjZbFn70k6bS5Ld5DJMtbJ+AVDuHKufqVBFDCDLf4t9",
+	"MkOZUR+dcJXWT3PVJ2Ax+Y4n+3U3FajZQyB3DDq1MllA2QmcBbcSSJxsnPr2lTFesNS3HSczQ3M5lSpd",
+	"ox7OQXzPdVmiOaivZmld9EGaPysWBmiDuSDxDM0hQyz/VdqPQU1QrG6TL+v6AKyw6nE98JTt/L1HIEp5",
+	"I6y3BN8Sqeim3ZS4jiZS6lDa9SQK0BYy7RknCfygVzoDE/sRyDyqyh58h29IoqntopBwbkx602E92PkC",
+	"MB2GeMRCxjmqejC9uBIT65QBTbMRzbJNcmK5QuRuoyFHvKhiENWU1/0tksPgmRz+PcnhiPhoJ7jhFCT/",
+	"dpeHz5eF/7aXhQm+/Xoml0JT4q4M8WhsfDqtPl1nXaGmCPeYTp+Me1yphzfr5ZdaR5PCS+GzO2MyjVH4",
+	"BhyhMqS8ioYzd8/Q1+GWxA5H9FNkMGWqp9U82NTz1LR3hyuZwiJSvRIXGlwR/pDexqovxLKsHAIWAvtr",
+	"aagoSrwBO39DtZ7zVZx87YgY+2SB/ZsX/hrHnIg/7MRyYqlD5rncAHTF6Y3G3sEUvXT1vlCMn5seGO2W",
+	"cnek7gQARVxExZ4387xurz8YjsZ/s/A3KYYg2Nb5Ua87ku8LDHZ/647FNyTueC3nVVsKkppEf5Z8U+XE",
+	"Oy2pxmg6/UEMhJQNadQFuouZIIgmxbA3eA+l1nRDk+6xWt0ONfiN4CjabRZydCpHUfMVHdM1KonXcsdD",
+	"H12YRDumVUlDtkRU2M75XiKXpSCs6ZOvkVKiUem+pO44PCZBriqgOQCtIiCO96UKSqPYMCssrPa1oOE9",
+	"X/LXAoDuZRsjUUBKNJ42YvE326VU5RWhPcTVXShyFZl6Vkk0jjpQvX09VztDuClalvHSl+ntbH2OmrkJ",
+	"4Krlu6JLU7+WpSp4WgBWXRu0Vfk9FiuOTIXU73xXY61v7DzO8jsz2X2zmhtmaY0LwtgbafSxNMzUtht9",
+	"pioWaUDcNwsnswDa6EvJ6S3wN/pWUs/XB8C2YHCa6c1wSe88/Ve6wMyhpHtuG9woo6Ffz1zQ/vtfnjWW",
+	"1lPeWSQXnrW0HFBB6zRqrmHVyLEeHjaXNHCOyZbFQjerLjbwBDGXlKHX7obtTiAaWT1FdGO+BQv2IAi/",
+	"n/N9JNZEUH/+g6s7WtIXzTQtK/QwczVRg5/KX47JbcRas1Zvetp6SMu10vKKpn/V6XjoubvOL6EaW2rT",
+	"tU4XPX+MB6TjLcf9zhCfBp3J0iOdvj/Fw2C0GJPT06fu1KYCT66TCvJP2kGtec+00iZocMdptTBZMnlq",
+	"cqdS0BjEyQa7PqqfGd8S/3iJ3KHX9eB/pn5mzaZsuX5sDpjXaapmrOKEu308u7yEfm6uZmvulmjljEDp",
+	"myX6pzPg/VjbrZRy88rz5cc333HE7iLEtyQMa5UE13NrUP5pv12T6EzO8OY8r8A8tPnb9GBzEOfVJ94k",
+	"VaHN0qWeqTZEbiUrb9TF5fSQY00NljvJtqpr0q6r36gD3fDbdKCD0MInLcAMbZ+evIWcynMKG8TVWfU3",
+	"i624rkqKaaYOgpLa+RGp7p83bl5+uvekvet6vYbN6waHrEgqL1Pvs4izkJjIScobwai6ed/D+tZNHt+3",
+	"rv+t+tYNHt57rle7xLd3cEnqB6LOKCvXq9zVWsPU5crRgkDLDhSxnLpaHVTdHzxBt7X+Iac+NPA2bYn/",
+	"YWmCk77km+xlBP19tbPrMU3aRiU3W64OYsWeX/YqC8hgKQCWWM2Ku3wTL9OfrdhwrEmPsGP9xipalVnt",
+	"xUoapqXnbUeCpribS3Gz2JuWItWWWlNzH5aTia18Np6ejadn4+mRxlPR/ZMltAbenJoBqJnxy3jEpZEz",
+	"jdvWCwb3vMqF424P42AJGijHCLhwviSS4ie5F29y3IUe78fP/4mat18LEV5z4rNIYs7YG05MVPPxduci",
+	"pqsVMY0Iq3tVpIB6srblkN2XnNWDkh+8pzbGwLxLEKGqPAQowg+wXB7RsLo3rNsx50HWweQRjaMHT9A4",
+	"OovK940TrJ6ohfBphjLq8kz1wU80CioRtvfUnX96p05lOKMHuvvjljalTWjSgkNKFJmmta4WtZljLO81",
+	"VCUtHqRPQnhqqk0+y4RfUyaUqB76TBooHqAs1FI71NhVaJSYqs27GCcBz1ZEZhIAYreBlw+kVd+oa92/",
+	"XKv8hv3khg8Ti0fFWv+hYm3wdKLB7Xgwhn3KTzM8LzN3Fbo+vOlWwqUAn2v03MqpbPnowHCv3FIqVXpN",
+	"OYJXtfuScoSj/fFA+kbBT7Yi6FqOnTrFEQNC5ASZz16AG1UujdySeG9+76Iz1WEzzXDiIeZrhEPO0EYC",
+	"nHBVWyWm/GaGSLAiSOAboptyncgfMpUJnrShVsaVaKmdWQickyXehQJJMB6vLpFXMIuBSmwpVMwX5WiN",
+	"o4AEkOQB/E2f+xKHIeI0JJHoIjP/wBlit8FfddaDVzcFYnqsEZu+rbJMvm+S4GJjur7OoDzJavlW6D7I",
+	"6dm5A6KrNRQpibkF+pF3DPY28L1jEVpOfbuIKCGLVhJPNlgKOiqSytqrDF5oDQNxcksiFOC9Ow8+Weyg",
+	"NxqMPa82uoCZl2fhJekd25gpLxWNVuhG4bhyI7xAN2QroPYG7EP+o4t+oobLEQhHVc2g54ncnLf1HztO",
+	"YkiOVLmTejmc37E4mLvvuJ6yd2E/Z5U4EFlxxBsaBbCjLMvMM0j5Wu2KKznrJuVpgyPRmm5ZV9GTXEdI",
+	"Qly6io6MkM4815Xf+As0T4PS9GnowLS5rvAD8a3ZAipPGPGWCF7zdYHpy136WCeHNDFi9Ee/mEizlluv",
+	"TsZOTs+ulXHW+Ztqw9+97nz5/e/KO7FXaNdqBqe2YuGCo5e7adyewT77KKguCsEjLA9gxcKgo7KTs7DV",
+	"zwtL/wuJJXm/XDPqk8ZuxVv1tREwS7aLFVYZHrAId2Qb00iim4ow10vKdzyXavttrytV+JBGN8ryXCsi",
+	"Wgux5bOTkxAvuuZzFq9Obnsnygcud0TCJWjOGxJQDKwATvIWhzud/bRQnnK83YbUh4i5E13vx5yf9eQ2",
+	"CrpsSyIusH/T5SHd3uH97+X7L/Sm/yBXC5Za4k9++eni4tX7K0f/9eo7cClW9a5r2nb62N7S6KbKQTI4",
+	"FABSzx7R47+T317BpwWrpMbNZN+p4CeXhWrL2RW6aEQv5pz5u01l/FKp/RnoT6H8UkQM3uaQUP/6xPiI",
+	"v14nA7fUiJkjeRLM7Nz2ADnVlDQqTJngKBcgVRNnBBjUfTCoe6MrKE0J1SmLdq0Fnhqo8yZasgIvNENU",
+	"nDJ891A+hDm6IXsuWETwTqzbaMW2axJDYU4QbQscL6iPIz+kKk4ABzoj9tswo9/Y4RsGdfz0fyscbHzI",
+	"QdGl5qylks8F2lA/ZhZtV7fcz/LFJotO2OKxLLTMYbhWHrK7RgsfZBhvrkiZPl2pY19++vjxw8XVq/M5",
+	"YjGan7/6ePHq5Rn8rWV1SLloo7liB8mveg06MtOwzaPZbwk2laSgU56QaIi50G6XoI0uXr9Eg8FgKuf/",
+	"dPWyW930p1Ka2LDO4ky6vsYyB9CzKTeScyid22zaBqTFaBqzlDxVqgEKamOE8IKzcCcI+nTx5ihCxcQR",
+	"dzeXM0pU8lkYEl9AdRyJS+q1BQkW++ONCtVDd4p+QDGSz9GCrKWaq7AyujmCbYWiTdJmAEBUniN/iN4Q",
+	"MybKDs8HlVnx8P8w9fVL2+zuWu+m1Wob4Z1f1xPtvX30m+SDFCPrfBYwn6ffWtibQg7SmdZiE9YZT4IV",
+	"b2lXA79i2MKBYNrVX2ePYgBH8e+sLriuQQx9NJOt2hKtuvU9FNCzwAHDO7znCOq3HhVeNl43so7+oogg",
+	"ly2c408GDPk1W/NW8K1U02gqhCz+Kow3L1GTI35HYo5o3gJ6SuTK48PCWXFIctltiGlkLbhb7mM5IknA",
+	"60yF1Dai4P9n712U28a1tNFXwa9z/krcI8mS7dzsmppyJ+nd3p2Lx3Zf5rS6TIiEJGyTgDYBWlGnUnWe",
+	"5jzYeZK/sBbAm0iJcmy3nWbV1Oy0zAsAYn1rYV2+JWMIVmxmchnbrE5zUZNvoW6gSYy5ZWyCbLC2Hb0r",
+	"Vg6yz1TrNCEzqspn1ntQEKVjoH3jbZnMK2dEfP6aD/FLOoIbfgQned3KT2BDXnhClBPycc4EUJyQUMor",
+	"qDfvd25nVfCQfPMF+ZWNZ1JebeMXXZOBC2BuQ+n/Af+RC76Ol53DzjjhYdBTS6VZ1Cmv8Gp+BxRDXTrd",
+	"1Tl7e/7zu4vL84uPZ2/fdDClF5zzn22Qu+MP6MvBcI/1nk+GQe/AfzHuvRwP93vPJ3uTg/HAfxUMzZgg",
+	"/TZV0D5P9bMvo12zIGrX7ujOrUTn35p5rMbmX3wpLs/n9clghdX6vJ4YrVHOHEQ580t8k6Q/7Mtkv0PD",
+	"9bDb7ge87TbyFWzpz5aeRMyozy9BOpd8hlV+4UvZBLnPt0a+fkjXp6opBJb8AVeoYkIfkYhFY6NeAU3M",
+	"zyGbaIgJBxLYPwSNY7koIfn2+Umr5elrUwabV4SsFp+sUI3bSaPOYmGY5z7qEokBNMdeCD5XjAio2vD/",
+	"/t4W0f+9NcH/vcpQmf2U2+bCLfC2av60bx07V5V/thwNFZ3TUJuUXPrgNWJ4jxk9Jawut5+IyZxJG8XK",
+	"beHhIJeUUs3XcwtZKQersF8RvrYC6qQOTc4sbG07clQJ4vODLQTx2VpBvFXVsp/piVWirZlUmkSJ0mTM",
+	"bD6TrRJ8ghRXqxknKyknuagvyMd/He7urldcq0DzpdtRzE9irpfnZkrWTk307EJeMVHprDs+PcH2bthg",
+	"5ycbwbC/UUW833rHiZ714BGHZJQMBvs+/BX+yTxLeUSXmbH6RFkTVhmt5KIc3LxyxmgAKtImQOafnj8t",
+	"8J8YGFBjRuMq9VcYuhmmeYyM+Z9wxDgk38N9FcPtAyO9WR2zw/Hp6XvN0sNbpdQUvDxmGJVSf8WWqHeE",
+	"DNgTRQI2D+UyYkJ3yfMDMmOfSMCn5jzIzaF3SXyqGHn6Jl4G0r/aWbMg36cv75m3VyxKRP0ZF2zt2NAA",
+	"IPZSMmVapQRhMZtypY2Z8PQc8XbdeN7jI+oGE9NFk+1V8Y3W7aWfWCxY+Ppki61UePrqSL8ALxUG+Hwp",
+	"zBLnSPHtOqwoqSnXs2QMCsp5GUI6zpv4JWoJ/AOZx2xOY6bcB1BdyM9TKQez6hLrS1TWdFHYPMjsFcvY",
+	"RkWQ+kv+nTBl3qFsUxc9Y1F/JE4gt5leIffegseQERVRhF/U+NZUCunYYG/MaABv6BIls4O/W2U9Y0tL",
+	"eibjK5IIGy/pj8RIfPfdxSxm8IUUZmPmXDvffdfFEYchiZEUzVFWGPVmPzpmdrEJ/0S83evh7v////5/",
+	"9rOnv9I5370e9gfwt5FIZQaYfoR0F5r9HYZds6tjRrxj32dzfUgKnoYPHvFnUrrmONdDxyYdWJX31G20",
+	"nf5InLE5GE2YWWrvoUTHlAPTBiacRkhUTQI+sXWdOG/HXW0Ts0jMAh5DV0S7dueQoIdNE777DtFjTvUM",
+	"7XSkQrSkRd6nHg05VUx5feL9+Pb4jQffQ+FszeO9f7y98EggzdbyPp5enHz8cO6l2wVMX+84DOXCs69/",
+	"C74FFscy/u47YFw1ljHoji7xTmM5DlnkmfU0tnN2kMj2hhlxGOJntTvLpwIi2fYdP4JMQlYvujJwPN99",
+	"d2gUyRmDXdw7CWyy12+9j84PVPjj03TncFgSvZAp34na6Y6El+qa3vHpSc+6NLwu8X6h8dLDD+K9lkIz",
+	"oXtvhS8DLqZelvhvXSxUXVliKdfphUsBOwEGQ8Yy4CDEwMiZdYPB9YWOXzImfyodkKerr9txK/9JMwFe",
+	"H1iIT705iyOusOsDbAdk34CEXpSF9AICQVIL5yKTJOjRqo7M0wJODY54uQ8zEvgV4yRklqXQfHfc0aGc",
+	"cgG1EBNpNgg+xe03MklipISneoZ/GstgeUiUjhmNPEIJsGjBiIC/mmJPy5HAK+AdaVACXo4WK/xhyoSZ",
+	"gYRNEi7h+TELPdj2IsdvM5NRljyDbSxC7jOh8r1MjufUn7HeXn/1eLFYLPoU/gyhE3uv2n138vrth/O3",
+	"cI+xobgOiwqgEJKAB8MIe9bH6Z5vVUCfi2sa8mAXrtuc2mCDMJ3Dzn5/0N/H5lgzsNR2zf+bsgoa07xl",
+	"lcZ1ufKlkbFulgIXR2YDfW8TTbKLVebXhY+QvwG+Yz5zxVwxEvnsFfOJu2Qs9czcaWDD7IA++WC2oIFC",
+	"2FFHhBI/ZgETmlNItuZTIaF7SS4flCuyPxjAKHK8KcR7JxGzEa0q0fxfSoqe2RYZzO0NBhl7TWHHkKdB",
+	"TCe6J6TWXExnNOql9/cG+zv9TGOkIThvJNyDKVGRwbo5nbI+gYY3HpyiXcTKI0+BXS5myqgAgm2hdmAg",
+	"+BAzsz071UzI4SG4nVNZPjEbZsr0Ly4qYzZFTCOmsXwLDjBy8Taa6yU4oNN+T0V7S11ZplJ4SbE/KHhy",
+	"QV2AGyiC8wZ56vaKbfzMtZ1miRSv44yufycsXmY2V2FJnGVNK5yAX7oNJ5HSXKF7PLeXXUCl2aDWDuYP",
+	"4CmYS2GTb/cGA2cWuiS/ciQDWFSzYBW84rAz6BspDtj1wX5/urcXDOmr50BzkL563YHze3iKMUwrt7m5",
+	"vdmDfpQRS1MUwdJdXVQYcsoJXETXTtda07AarwFTjTaLZVj3anv9Llzsrv3S7by9oNNN98A1X7odl+Gy",
+	"7lpM0jJT2m/0kZotWD4144tt54BR+Px37uAJ5X+9+fj64n9O3xJzAZ5U7NHF6A78waoP/H0394e1+7Dy",
+	"QznMfixf5aDu4lTEdj9I/V4GfMIZVB0c4Jdcf8/3NLBWGNyy92rzLRdSvqdiaW9TBY8IVsGqJIpovOwc",
+	"dsynz59e0rTx49OTHCVrqmUhfx8Mgc5hFj7/0u2YNQn17M9a5W23hs1rC/k1E0wp4s+Yf4XWUSx980tE",
+	"BZ2yWPXJiSZaJlDRJhjPqKe0jM3RA/8r4ArylVbUyI8woM7XYlyaioEu1IZIhO+u2dpuplbL9h/KZjin",
+	"y+wk7AYJHWY3boWZnXC3sxsxHXMskm6wEcBgYNYkn9JkypSzywwa2WO82ZWnsYyYnrFEVX7u9/a1G783",
+	"gBwkPBRRzlqyl7FdqkugZv6cvug/R9muGnW6uC/+c2TeMOp8IfvbQ5yb+4PZAGfmEFPw27ohbtwA7qub",
+	"HVDIz2q2DZwO7tojuyWh9lyPCGOXgTPBIDr4v8ixWIJdCsdSm0ZOnr7+eHa+U7lBzOnh+PTkn+cfP3w1",
+	"KJSPLwVgWMfsWvZVf1lXK/HXqL7HrM7sBuYqOwBRRewnX7+B7SftudSpdBcvKdpDW+ziPMdCzLVm4u73",
+	"9f8cv3+33b52E8sg0E75kLhD+ZaA1m7c29249ps227jwOc3GBdd2U0PMXMxLlhh0rhnTkAof7LC03Wzq",
+	"cADviVYk4lPcjJh8EVjm15U9eube8hDNMUtlao7/8M/7VcfdzrPB/ub7zll8zX32s6DXlGMSySZTbrFK",
+	"15rOceOuSvcFbKnr4XZOudT7tNYJt4NgN5UyyLvMFjwMSSC70M4AnPzQQEaGTB0VW3HOmHNVEa7IwWCY",
+	"9Y66YsVCNBLKKcYgA0LVFaFTykWfNPWw1bhi63xXN9vmWx3ac46Oe3Gc2M/3kFwn9wn4g+HmW34W1AZf",
+	"3XsaCPYPMh7zIGAC73jeaDa4axEF/iLgSaHmjY1xpNI/3OhDMDCTxXYyT0LfoE5n1cNgMWgXmU1qochs",
+	"0zzNjzOvniiimaDmdDFeEh6sqqiQK308tf20Sk7neoYVbgvrIlmiy+pIEXLBahyz5vJOU9UFo3pv7gDn",
+	"8TZ0L8UhOUKtqhHlmJ6yUZXJYSpc2Q1plooDCSlQf1WNo0jbt9VQqtYw+5C773jEdafBhad0yl4nsZKY",
+	"+nRnKA7f1Tpev6zWjsxdR+Opa2aRg9fmrslu57fehdQ07EETuE03waV4JYyqBcpbtdA+p3lcv/9htmKW",
+	"M4T/nctR+/2PL6t+WuoQykGqzTZWiKg2AG4EY847Kxhrt1IZYu1DCwi7+9mxkH9BlIU+t1VZmJBQlfao",
+	"csFwMNAmJFGsT36d8RBaBMwk5IcW+1ZxpixvV8wmSZpScDB4tQrSMYvkNTu25PQlyTyoSko0z53CmeSB",
+	"b+ZmNswPMhHBV+z+QYPd/1qKSch9/bjF5Qy2Sroxv1JkFjHHNs+VVkexTRtX3fTghRsbbQHMxYEGbU4W",
+	"Kk/KNdv7lhVPnZGPPGittDzyzU+D29r6TluUbOINRpTrCGbGNa8uGUBjsaw4PBQWzybqyvjKKJCczJh/",
+	"XDE2rxAeTDrK5Ac+yfcyWN6u6GAJxJdi9YSOE/alFdpHqOKGDWZyiiSNF1K+o/EUXzR81mTZVDLHNkiF",
+	"4tvHCy1vYgo+NNxzXUjZjrBpu4yBZtYIqDX/FI6kHoEw+bgHBdnVZdNVMAX+LXvP7/lobtEN9qm3WCx6",
+	"5lTbS+KQCV8GLKhwPZR1/DzR1XwuAFSKLlWqxY2uh38p7KyOLVgZUjZiXznIGleYOmeWxTOHf49Q8BmU",
+	"0lllTKb0mtlG7UtV5WJ0NQt3DnNn8KLY9s99kGi3h9B1T6+EDE22KB/Fbb7mxuO4u+7bPFe3sHvHFh1K",
+	"fQOr7iFhqgOrFXdDrbfByEusxwypAb7C6JSqAsWhACFQBKpyoG0X+IO1TUkDDyOe0zQLQwz6oOxjVEkK",
+	"9FbMqCKhVNoe6cyf8KiHdRRaEqXlfNVCVUwEP6YTvBvwzp5/z6CdvvgYQmZVWPqjXOTXXmkqAtUari2C",
+	"3j2C/sTYHLedIjTk1w/dKi14SPtxImAtqjFzzv2ru4DLH6FSMwNBLErlmotp2Y0LRcCOA9S1AoB6RgGc",
+	"++Znc2sXTd4JFATrLFTVxUBR1zVIwAwT21tRdUcCyyAofsIjIiSR4GLDkYG3gGtXoWLe5PoAeGkcEAaA",
+	"VWBSsD45LjgfDKYLmRUFswBTCg6wEGcmQyydC7nS9gSQrYzSPAxJnAhj6c/SVhTQWHpOfVgLKATE0kgW",
+	"Kpa6PGBGoDS4tuUzxOqXqgOA+dgfs3XvbOuaOQlYNJeaCX8J9cB/3I0ayg3x1GzPL1Yb3ZHyMe9gQX5d",
+	"akz5lX2b8pXBd7DnioPK2LKr0sKPqCVyyZRPBGdMx8ve8cRyLqw7FMCleOWDPxa0WvAb0ILHChP8FjK+",
+	"erQKMGOl2P2M/+vilGsTN4z08yDtiiClJng3kVhsLmTAuoSSn9+dvMmzVRSzFwbD9y9++/D+nxfPnu89",
+	"G/xwevzLwfvv93767f1PLqdhTqHqxKU0uBF2ysZ4TYLD84NuVaFetYq2nACHhAJZgsGl/MzAWzWTC6Na",
+	"plAiT5VtloQZyiG/gl9FQKTwmUtShhxLz90JzUeOCDVAZdWW0VwjcTB41SdvmKY8VGTMfBkxEmFDmDQD",
+	"p8ALQjRVV33yesb8K0XgepdDA4QuyItgB//0YHCwg5wIV2xp/nPYJQeDffvbWAbLkXh6MBjsrETcrlls",
+	"rn+1U6VBFZ8KGn4vDfhol6t3+xrwHR2fw5vqTkL2m/TJ28wyMIO3jXNAFd2ZwnxHx7kVqFGW2MPfDErR",
+	"axa0J7VWRzXXUUXuoFWPFmwtKYBHIUWsnFIK6RjVwhiksoOsCiXlEyD+wa9XbNmzZDiV/EGfehH91Bsv",
+	"NdCNDQ5ePnvxHBxTlvLBvLSoX1RBwfyRObGySzo5pRRQTXc/z6TSBvu/7E54yOqTFXPQPf2Tz+csIP/4",
+	"8DPRNM5K+eEJjm8kt0wFdHUUqinhPFTZQ/UkwAkTLCDjZQqkeOtIWGTG0n2dY27CNh3L1NI1x5WadGez",
+	"yD/ANLfCKjPhIlalTIljLmi8rCAMrvbMx/6MX7MjQgVSTUNeuKM3WTHYFcMeYflUZctW8oaruVS8iS/f",
+	"3pK/ozXfHwPo/IPpklg58yQvW1UYdBPE2Tpr4h0d/2jBw9LurUEmM3C1ijYlkDKQ1MO/rAEqY2U3AKqU",
+	"jchKXYZTyLYTEHhQvw4ofobXtEDRAsVjAYrCvv7WAAOlvgow8C8WMID7aH3NRc5nileTp2ds4orCFmyc",
+	"cjLtDYYH5uh59vb8YqdLBIPeS9gatrIo4zW+vUlRhn01gBL7RH0NBMhckZCOWVg8xc9jfk01w3tqihHg",
+	"troyhOeNCyJqh4WkUtDe1ZhvWJaSDfHVhO1NJq8YO9h/eTAevnx1QF8NXr54GeyzV3tjOq4ZtT/nQd2g",
+	"h3svb1I7cUrhQNK0xuIuqyZgO2yumsA1v3HVRFv6cNs1YlC+4DtZdmhpCT8rvH/2L1n6aaX36ywlcKVW",
+	"mmwzCQMqeQhCFvAeXmOwaKdPTm2rY6xctjlb1FIAQ7VzRZ0YPui1RY27cBt9YAt8fKPw/fB2JauWqAQW",
+	"Doo0HNK3eVBVQva3cfVUpCalynSzeFt8TnMunQViEaJgeex+hv/dVIv0Bn5PkaBPPgqWRXbjRKiqIiOS",
+	"iJApRTyfKp8GzEOXuSNBWpKpdBFC8J2XzBrQN0FVQSkO0wHFWuMFR27pWGUSPLHDtdyQPE6Jkal5a1g0",
+	"ZTCSUGkJ4JQKxoCN7aRtFkoU91WUgNWx0AwS2vqqx1Vflavbhn23jdw6tWyFsK4iyohe+UyQ6eNqFptM",
+	"p96l6bhWwbW7+CGoExrcaEvWFCrVfuochO5XBm6d1lkbt029UVzo5wfYApdHSZTv2cGFZlNI8aivhnqN",
+	"dQLWO4mNVNJedDJYWubcnAwRTyRh6BEsilVYRYCRQ3xCXYHUXRqv8Oy/pECqle7WQq2BFJQtomSUyhZ4",
+	"8m5urlaWCJ2xeUh9pizjP7zJteTaQhXG+JiHc8RsZbSV0XtQ+7Drb+8Q6c6QAVN8KjaS0aYdiRyRI9xG",
+	"YpnAmTJmJGA02Dm0TVPgmaihFyy25HgBmbGYNXFqv7GDauLVdi9zhDqr9O8+C2gc1jqE4X9u1yHcmEzn",
+	"Poh03tGxW8+1PmG7kK1T+GE5ha3oBKlINAylFaBgPlsq7tPwEqIp5kcWH5oTwWVANa13IFvpP8RRoPn9",
+	"P8fv36W8dikXNRjh+UZU0KmG2c5HZLy0dWCaqqusJ1TUJ8cOS9DDbAuCj+CNXExHggqsZJCC5XohQ5wd",
+	"HoNUhulpANGlT16nfIkKuyUBSjHhx8u5ZgGMVc0MlmlJhITxj1koF2mxcVVKD/q3UZ42wdMxjm/ieNhx",
+	"mo4ZNKSaxQUS/20Rq/7UlesS+Dvt/Tnovfrjqf1H/7L3x+dBd7j3/Iv7085//d+dbnXviya21afeKk8u",
+	"DuWQ2A25e8am0GdrOBIR09RsukPy2czjkLjJfhkJ+/uXUbFHyA1TGtI9Cp1vLD++nJBMk+mFhGgHLP/9",
+	"hRJSRK4dOW4VrnJxljaW0FqB58gxbPfH1+SC5jI9n78YDl6+fH6wojRCOu7bN+WsR6eIivbj7mf8x9oQ",
+	"RKpNgjQWUdBufXIB2uGKsXlaQbaEDmZGbrmuCyOkeNzMNZ+JV+ubfygUqdbVXtgPNzR2ivt23anm0DKV",
+	"KHIljCUA3ojCELopn7LR2alGqfTQ1+3CwX0rjnZHPwConsnFLe3nBsZ7s7qulb0NvZwLRqo9m8NhmuoG",
+	"h+liTCDIRKBBJVfl6fqPsqqp0zS7qTRucl4cVp1bqO1hm/NP9MlroENWpYMAmWK6Y5SRqye6Jye9sTHm",
+	"M2L2dbDwJh3sVviQGde3Zw6XrMnfei5z1xg5vY9zzNlslrprbnF3tKm7fz3suMTcbJ+vyn0LQzeBoV4G",
+	"NxaQ2PVa8LF9lM1FZiK2z3HMaK6ZNja3ieiSKMa6RIZB6hlN27VC4af5D+tAMaA1Zr5ZLvMZxiE7BLcw",
+	"T6kaDJZwkTA1Eq4mlZGQKg1tkjHhRzEmiPm40OhTpM1LC81OYfA919BXsAVOBx2++DODpr7n0D2jd26G",
+	"8BYuOSLeO6p0D/6rd/LGGwnL3RDyK0Y8GJhX5WIJudL4jK25G5w7tTrR2I7dOYrNF4e9JyfY4hrKvkrl",
+	"zL93zt6e//zu4vL84uPZ2zdGWNineSiDtZlF8KZL2FL5Pcc1i9Tmauau+fsJXvssS6OmcUyXtVnUpcnZ",
+	"ivWi0AwnA3+fPtvrvQgOWO9gvP+q98ofPO8Nxs/pvj8M9thBLQE+Pu+yPnf6hrzzHycFUoomN1gqult0",
+	"w5udClvO0r3cmQEPLyl2E83LWPFBJVumQsSAK8oz8Ou5Ru0e/M0rfngeHJKDF8PhSMDbDklhU+f9biCP",
+	"G82JLGiA2y7teYLTaEMI3w5NsvmqqMNCOa2lxCgYCrgnVnj0rbq0ynPKdC/igvtSTGpVqEsDOIStHXJE",
+	"6X+ef/zQhXweaBII+A3/AvjDXau6mZaNEyGMlmUx9s4EJiFFNIvmTOm+GUGf/MA/sYCMqWKWlQlKgNM2",
+	"j3IhiGLQIlxlF9h0BVtrHCcCiooxkIFszJTMbRp9LqeiT46J979BZAOZjENW1+j7vVugbRXhGUz5gilA",
+	"tG6T63ETfH3Laz/k8Iswu9HM4wcaKpAE8+oE/YI8olN2qdTsMlFQ6xVLCaLM4SilId6QxNz20T/c3R2+",
+	"etl/NuwPB4P+i8Nng8Fg9xo68zducfZaigmfnjM/d1ip6jhqrkrwM/w9CxwfI8iZLX5jnHNnJgNHDhWK",
+	"GwHOJcAgk0+8ABmryriEP/SNcZ/HvxTtcgiI26+Af/OY+VRnR5ZqROyS7Mo8R6eaM59PrHiac4GayViT",
+	"06WeSUHwSakXY5LEEBOLZJCEaQzVhlOZTZdUKR+CxVFbpdglE6ah9bRbOzM5CG8m81BSAL8JD1kGxEbW",
+	"c+QLkMSf1hRb2hx8aB0gnuN63biF8f/1v3YTFe+Oudhl4prMYVlu0McT/7uED2/sF2mAC/lLt2ql3u38",
+	"SmNhRrbhcndZCzcPEW6oE0XY9pm8YDLXV4AM/uxwJYc0mintU1XiW7lVsCnbaLYwCNNJzfvxnDBmUw5M",
+	"XA5ZIttANWupnYde2xVpxoBZstLDepHO7aHbSc1MlWw+NfDjVuL2jZNui2Itim1jNJmtmMo30fIrjSSL",
+	"XxlaWQibYYPijRQshZa+tiMzHmKDmF+zWEGH3zFzDcXBEMGkLmOL2PQ0c49gLICfQjnlohJ33tGxbZzc",
+	"MPNgad5+8+jsI9xka3suh3QMTJsNsxpz2ySk457dEoUNssuAwd4otMZkPdjWmwsCxe62D73RZZapEYz/",
+	"HDmx4yVexFJMwX8swiVRPEpCoyD75NlgH1zs6RvyTYBXNtFbO+K6nXSr2QP1fb5zHIvwSfptH+AVYbj1",
+	"r1Bkfp3Hchyy6D+2ZHbGu6q+6bmMGH7SQDJk7zbfljylBMUl3Zk7mQcX+6BzRdQsAX8XCYyt95QSO76d",
+	"fjnVAcTaCIVIxbrwwtsMOOLA05DjKiD0UgiwyBBRf8YFa5gl4K4mi5lUjr4cKuTTIqViBUMXvfAp1ZdI",
+	"+xYB12p1gcN7N6YmFQ65YaXgg6UOK22VISzaE4OXdZnD5c7K+QDOs/1vodYhXdq1cQv3mdtQxcOqdsiV",
+	"AkaZjPwlJQ/Iu5oNxLU2k655gQiwr4LjDTV2AjRQsG41Y9sq8tT7rWf3ZO8ntvR2HPFoChaINJ5522VE",
+	"fQ+oo21E2jzv/fFrQoMgZkox1SeOUMRAM51SY7ikNINAPugudS9RWCUBQ+iWLr5iy3Vd1OzA744B+gNb",
+	"uHfUnHXtwJtk6N8FjmwYFllQlzxKQ7O7luVzuTlmQIZVLMONJ3JzsbsWXnzLZQcNJ7WOyOgrJtRtKxda",
+	"huztaZOiFIRumg1e1WctVS8lM3H3s/3XJkKlVFFMXJf3VH6wN88kARDWClCWfJ/wMCBG+ThgB/RXmi7r",
+	"6hry8NuksCEnv2ZQUmvWJoM/RuqhH2BL3cred0/YWAohi6REOb27mpdQty//Ag3c7u8HU+zwdZt16/zi",
+	"zeS/dgetb7SeHf8h8p2huO3STBMtI6q5D74Ma0BTEjOqpMADORQoo2vZDBjDXBS8ipBs5ArbJpSHNpcg",
+	"s/xHIgfbMxYGqY1OtX1LlYmOZEV3bqDbFyBHTJUoQvd5LW3h9gM101uQ+JuakT/KMDDSaDsl3rZGLRmT",
+	"a23JXXCFbnRC5qxIAxkLK16BxCg50isYqID2kLY3yZwzH/wFCFE0VBK5+7nGx4Cj4KjUm48rsjc46GLj",
+	"qpGAtpAesX0hiU3aiaTSfXKsrsx9V4zNVcEhac++tmloZUNGGYZWSn9FZ/Bal+ePckEiKpbpOLSExpRp",
+	"X7Z+jW/TXFTN5TnoFnjo9vc6kGKPPHTPBzlSukE1Kd1dAhisSQ164XQbdFxsEe4xmfn57GwrR5VdFmq6",
+	"EW7XQyHne7wFG6oEeD0Y2kbU2/2sqbqq6UK41RCa1HKMjbG1tnFvBdjmOgEqjJI16geY7wDYJ+9db7+p",
+	"NLBlcNJMPN+MqtrbavRmESPvyJwzT8fWYpu67t23IbcOB9s+e60X8S4ANt9kr2BC3RbaVsFlL7byh6hp",
+	"QGHCQ9sNeVMXUyNhcEiF8yPeZ6CG5uml8hRckG5dqiW1cORIV36hYQKFMYoHDNxAfsw1i7lZl5iNBDVv",
+	"EVTza/MoY5FChYuHr4c6R+SFPzLo8S/JBb7bPoYiXrrLFdP2luxK/JPqkwtJAhZBztZCEvMNIDFhIUcC",
+	"2s2Y95unInUT3oW9aM1Zm8WK2cauTPfJB3cJUSyE+iAswq3DYbz4gwxsu747QeAf4CUpKq0lgHK5aziw",
+	"24LkXHGryxcwFrH794HZ7hVFqytVqqW61MqJYLZ/p6Wf+hYO0xChd4aMLRehJRG7M+efg9IcXuYQtGF3",
+	"vsLAMSM0rYa3brf3x8fnTxQmAzo+Ah4TpanGwE7EIhkvDei859/3yTFCscVUmwYoYzQolRwJLog3lwsW",
+	"X9rIfG3Ve4Y8XyHT2Lvtks87h53hoH8w6L/sDyEhyCUYdA47z/YOnx0cDgaHPjsM6CH82Z8nl1Ci3zl8",
+	"2e24NmilpCKcfOdw+Hz/5YExr3PzSl84sC/Ev8LKdQ470LwWO2df2ie/gZaqRm6rIWdT8oAMWGMgMmvb",
+	"ha6tQCbRpu/cAziY/8wJNDiL7gchVAEc8l39xgkPA7hlI2KUk34XVBFfhmakLCB0LBNtLbFySuAKjQnk",
+	"CE6ZsMyi5INEf//B4KBfiwUQMX5jhto0TbDuhV2iQJmY/Z/+eEg8Y0R4hV7++WbrLFSMRIwKRWipq07n",
+	"Ik5YbV9AbcRlu/b9X4V5N0KPbHUbQsg4DeC3B9AHhDfjQl4FyuOtYwy85OaByEIX0rU+KfKUC8dQi5UF",
+	"rnAFzz3ZbHcse2EuYBkTSrSUIZmYLwsBzDxKYQQBmI5taiCsGteKhRNzRhwJcFkt5zbR2Mszg3nWmK9l",
+	"Rd4Ksn4FMqN5LKcxjUhEA5YOqAg0oZotaoAmRbKmTE97z56Dsz9lfmrQo/TCOfGCBFIukYWJl7RBccxs",
+	"sjdh9Nmz3uTVi/3ewTPGei+fTfZ6+/7zyYtnzw/8Z7VEO9ZRWs1/nCTwl62omr/b/a5YAz1KBoN93+iY",
+	"XfgnuxWuZappF0ijjDb5+eKH3st751TOAfomAEcCq9aX+Pc7zN6UGae73pN4KpVurImakjSv8S2WOJyH",
+	"z1+8eLE3fN5Mo3ExZUpX2s29zDyuM6AjKviEKb05lF22nzNNhcWVGTO+OQZGKX8dEDObu6Q4JEAV0yVX",
+	"LBYsJJlOMSa3xnC30jKGi+bUv6JTG6BBZXbFlsQS/kBLclAw5KKypMbm4xuFD8Ee29gSi92v2PIIE30W",
+	"XDHzZ5svJAgNIi5qGCuMUnzvVuyuU2Hsa2pzYfDvt5uh3mLno4s53yLupXyjIMLpFruJJb4B7SrScNx2",
+	"/1qDvACA+cca/JPxVO1+jpnSX7agzjg/PXmiyJzqmSMT9uBJHlkYmMuQJZ5SwRVFph3rMmEisCw7z8pJ",
+	"PwfDQTcNC3hJHHrO88jiWMYWx0bCdgBxfzQDsS4ZKa8wdSikPqsBrY+5UZVBq5X3YYMF+IcUj5z9z8wA",
+	"9ynu5cJOrSUCzERbzfmq3Np2N82akR4LNB6KZ6tA+qon4+kuGAaqmgA4dtq27lC4Esz61FNsatnEOxEV",
+	"y9JR/ZsVdzPFVt5beb8Hebca1ey4nmW6qk15yKg/qSPwdDRZyDUADJ5KAw+HZodEJeNEcE2uh0TG5Hqv",
+	"S6Z/8jm4wqHzU5f882fB0Tc/p7FiQb5t/D/PP35A4UMHCNTgohdtEssIHY3mrGV9aEvX9vCKzXXaS8Cn",
+	"kSXSlokmnhnfJQ88OCMIKZaRTKB3vZHbiEISwki8oQbIsCFZIjCf1h4Jsg5QRpCBd9SBgw0vdm0/Mdc9",
+	"DSm2qSMePcIv6hmc8/V/Wne/znX6Hwls9b+3h6w3NkE4az2F3Fw0cpN2hzb4ycwFa5DtsNLqYlxbXJbU",
+	"uwfREaJ5xOxRyj4zoleM0LRw2oBZNNewOheY/sCAJH3MLLzF2nxGbCHrmT975GnM5gwYymwPW/N1/iW5",
+	"YEHGbrGYydB6QLGVHBVLO5K8q7MOJ88cPdvdsoydw9e6AR/Z7SesnIKknNkeo2XGEulrlueuzrS02fqH",
+	"hI6ESnyfKQX/3tLR2C11wlgsFj1zVy+JQyZ8aWl+ctyzZiesebmVR4hTDzqNmWM/sMXPAD0wpigJNTc7",
+	"cBfG4iKJ2z+q8oxuZnC/jlP8tuf0mgX16Zcgy1n6ZduN7tFmY+41uXkeSyM3Zm5vkY75sdPVodRtYthc",
+	"dcw24qxDdOwlVrKtlePspDo36QUmR8BFznDHhiBPjGkjqNDk6fnpyU6xL0h1usCpe1uTTIH0raCt2Sfq",
+	"a8gfqOyebECz59pJTKS8QRflutYQ64Zmqx9d/1gYnBJ0XjE4+Ll+ZObPt9y0ojHn0SmdsvvgPbKf33aW",
+	"WMN75Nb3xrxH3c5vvQupadh7jbli62+CS/HKljLpQZ33IH9insHGjc536XZKHTrV+etsApxq1L0QgQ2Y",
+	"kMYslGKqXL0MImDm9CgjomLAqdEnnnPUQh8FOIaZwwScT8w/6vMUrLBsbcafBCyaS82Ev4T0/jsyuT+w",
+	"hRshiMz9mYKF19YqK2hbAR+0tQTbupz7B67XIMQZltRjF9b/9iIz787hqmBUA5z5k7vn93wngSbn0T/q",
+	"IRLyt/J2YzraksW4+znrtrWWgehN2ka5BKu/znjIiEwba3GmkHMInCJCGlNS0LDoCUJr8GDwqksSETKl",
+	"iDeRsW9Le9KE3iXWBPlU+CwMkUFZZa40EbhWZErTpas7SjsIdck4SfOCYcj2DpcogN5zHNjB4CD1vglS",
+	"TYOBa3NTSP/BTLDKNKsotz7Rbcfov0/c+4/K9tQbIaehuZRiQeXJ8KNgJYmuCtJme/6ujxUbDIJWHL6B",
+	"Pm+3t7drYrubTsp4+3qqJmQhciWjDBuD2CgqOPUhQ9lpweP8GUFOiEjCMBdRoQp+6dcwK+XF6w786vj0",
+	"U5hnIzO/leq2yP4bNOZBoomSUSrRkDr2WG37eVIZy4bsC1d+jmHL/DQdYn0sWOwAbewTV9pxCwP/ki1I",
+	"BSj4VOEOjvFtd4tf2zopWvRq0evbQy8r2N+OL2KtK2J3KsOgF1Glrb+vNqw1poph4r5axbkniiikdp7D",
+	"BT4NQ2gDR5RsFOv6hwyD93YUW6f+PrTITTaZzcEbs/7Ern8bwGnPeTeJ+JijUn4fNTS37vPsV10ee3py",
+	"SCik/LGA+DIac4ENIuUEAsMkZljgpFyDjeycR3OIlObIOkhKk9kUAyqoXGMwKgQLMcFtJPLdNLLH7XRz",
+	"SXeWZTRw3JsqfQYMx3xPxx2Xd88uXT5g1moMJgoNNvNdebmucoHS4JrFmiuWYcnWuIgpZ+/xONp9KKGw",
+	"bELHbo4RE/ceF8vM8uXJm9qmnHLVeF+wmMGHPQKOTuTqxNTt1kBtDdS7h/xUbAjNo/5jMVNTZENTlYYc",
+	"Oxj/vsZINdBsS0P+WLFvewUTtrGxu/vZ/Ncl/peLytW67ou6hjZw5ReA+x5MzToIy22RFp++Cad+I6G/",
+	"L+Nus12RbdENPRvQGkztrdw0gRpdkEQxMl5CbVWioFxcSSLYomQrQkDcGpVUEXT922B5XWSgJK13afb8",
+	"JfGBFidaO+aBodl7Gl8V0Sx/3ILyHiEfo/dtS5Nm1RBZb+OsN3GsmVRny/zqOO9SMyzA8zHHUlcwaIA+",
+	"U0iiEn8GzeCPbPKOTGK1U+TFq3bnnbg63kfuySscUTc782j+8tad11p4N3bnWUd75nHI5PWhO/S0a2FC",
+	"wTbDQ5OrMHWhPGIOVeAPu5HL7ChbpCdqJDz412Ui+L8TBtW5PGvhi0WhjuItl9YYM+TU6xMn5lAlq231",
+	"awTvMlMoeoF45k4cCRexzSpquU26pAJrUO3Y0rIXryo9E8piV6+cStgDsUymM5dMH9LxE5UxsEIHH17K",
+	"kz+CLJgumdBQsS4ZWAZ5wqK5XhIsioH5p+9SXaKlXOuJBEz/RpyQMJfW/9ja7a3d/jX+R4EQ/Ehdj0UL",
+	"2xrOa41rJej8L7etz2EQrWndmtataX0T07rkLPwGTGw3GQxNQOk0+XXGRCEmnpl66Sp0LauLvZurnNeU",
+	"Cus4BbYdY4uPRKVrFtZvJoGdxZq8+fEgO08Xo+c6392wi1H8SczUjHChNA3Dw5UoOhwFqD8bCYzxK+ay",
+	"JG1hEvVnawLrI4HZSVnVuVlWVfI7gWntUBo7D9l6dHAxU0xEt7Q7Bn49S6xDPEEjNOnNS7FpZsGVus6i",
+	"Pscq9odtUNuFQLWXeZENzmcmQX7K8F25cJRTi3QtO93ONQ0TKHqzORRQog+C3u1Y5fr7Z1fkP+d7fZ8K",
+	"KbhPQ3DL47bqHA7NxB25dokuIH/VHwAfZpVLwy1gQPW4WACGzca37IFiaKbzzAdvTx3tqaM9dXxV1kNZ",
+	"eh//4QOxb+3ZA4jxdrEOt56m21gHTmVW+Ne0IqGcWpUuNDqzeGSbCPbJR2Eps+OIho5y0uhcGjPy3z+/",
+	"/fntm8sfPp5dHv/j7YeL8y45PXn909s3l9//D/7SHYmzt+c/v7u4PP14fvH2DWhJ+8v5xcezt2/65INt",
+	"Z1PAGDzukGORsuWV3IKp88qcgLoZ9hgN/yvoZRTHQ+hXgMtkScy8LMUPJoS/qrxx9AT9fHZNqCJmK7O4",
+	"d86EJm/h1yPivaNK9+C/eidvPPAjRkyNxAKsGkr8kAMxKFXETzSRk4lZUNvFx/U1RNJ0YaunfZqy7EHG",
+	"IVRFWwZBJNEDgrxFzLVmwnwtdIsu6BKfhEoW36xIIA+JtzcYPhu83Ht+MRgcwv95Xfvjq+EBGb44fDY8",
+	"3B+Wfnw23B+S/8f92Bu86g0PvK4lEpTIAYhNR/408P/UKYGfL17v9Mn3Us8IE5agjws/TBS/tnmRZrIi",
+	"IL68dv0rgdMRKdp1fQMS86UvmNK4/lvbSR8nOWXXxFL6OEEPZw2LUYUTGBNAdYlcCWWijrgIGqd1t1fX",
+	"53Djl0aDQ5OcXrNso4HxbKzU5bw03Hdvj8/fXr797fTkrHbU8Axo8LlNB6gmS348BSuoCX8ijfUbWIPN",
+	"F78VQdNLb+QXadKx2m5ce5i7MzcKvOSdnFoPSrezgn/FZ5X0RQXOgerwAqopnGuMoHvwN6+4cXhwSA5e",
+	"DIcjAW87LAL9SJgnHJLPXwyaNWk5k/l6UmYJlZJ84lRat0/r9tnSbvxBhqFcOGU/jZlCYr4VG+SmPp/C",
+	"Q27F8eOMQzhzWoOvgWlYnM26Uq7VyVcktZZc0RiwRQ+3MSOBP2YxW1b7qD+WVnYzf+Ea9QogwAW6hqwT",
+	"qABFv3fQNDXfi32ahzJgjtK9mQ5u1F5wVRl3jQY8wXtfrPQbvGWLI9XgztdVROPnk8mz8XP/WW9/OBn0",
+	"DiZD1ns5eeH3ng3HA7o/fkkPxnt1Nsmc+eX2ZF/Pp7iFbn9wsYncp94cmViVplZNtWrqRtGJx6KUimPc",
+	"VjftfgbS7twJf2P5xYonw5ErNFVKU6bzx8H7wY46/2p5Nq0H9Zuoyyh/1gcivA1UdT4qsE7al7ck67vI",
+	"NAidQu5zWtUh1RKIcEVSIkRCNZHCt1126dS6UqS7I06EIiGjsYDmgkBsaJ4h2CdNZozGeswo8iHOMDQY",
+	"U58RLYnScn6Ucpc7b9hIYHhyzCYSI6VXbK775Jgo5ksR2JGRBZBBui6HcyYCLqZQmDxlyjX8MI9HTsiS",
+	"M/Vg8Ip4ln6mB1d4lcy68K4ibD5Idt3cEF/jxvpi42otxrdRsr8V9RbCwza66EFEyYoqz9bS3JKukYm2",
+	"DF71WXs6RXcD0y7coiSZ0LiLsO7JyUQx7REpsB3U2pAT9LOagO9JIVGE+Z0FJBGaAzVOGZQBh49GAtyv",
+	"8LAnivDAZbLj28mYzTg0h4LElJqQVBWYG7D/iCuxwR3zo1yQiIql7eOkpVFw1ww7z1teRjblQpTb+B0M",
+	"Xj2v9jDg4AsOBrvvOoeDbtY2iAv9/KAD7dx5lETwR+t54EKzKVQv3rrzfYPHvOjxfpm6u3FfpX7uETxn",
+	"1DkcdcZSai6mo5EYderc39280BTe4u4utlZq1LEdh1TuBWybYJ1bhOmdypD7y41dgfE2d5e9CVwU+bZa",
+	"vY9z7CbX7HHmFndH67P4Bo490M9BCiVDt/3Ql/wNHYaqTw3ZgSCXAVnGdQVB8bS54RXXZB4bKAv6mUKx",
+	"XgtIjUx7ZxyWOokunJpSELIDPcWxpSGdmwMAC7qVFzmaSW4OKhNtPhLoDtu9fc6ZnzbiU2Y6UP1kQ/dk",
+	"SudExoXGfrn6J2Kp8mKGZwrfWm6VxwkcZjMd9CuuBr7JbisI4cBoQf2orvk79m/Ma6HBBhVU3z92azVU",
+	"YfUbSXFsVJAsW/TSDyav6IE/HLO94NXBZDyk+5OB/yJ46Tzztld2Oup35hE9lL91Qy+76yMu3H8PV3VP",
+	"42NYfS/AaiW1uf9fNb+n+aq4e6HjpRGVQuvGzn1SJeAOPed/sqrxgnWU+LPcrnQpzYv2jNee8e4hExJw",
+	"NO2t9DW6d7U33nbaOBH5ZEZ0FiK+39LZzVYcPBBHYSOVP+XXUHxAxtS/crSF/05YwgLXVheNARkGqD8h",
+	"vk3HVARSOJ5BIV3HXMypM6rbXJdr0uJKKlzRmbpiAZnIGH2VsG6g9KXSOUcjVkNjyZmQ2pUtiCWJZMyq",
+	"T47wrMflBzyzG+eeaXZax2CrNB5mJ3h+zSo0A4DUo/INgs65Ne2i4+UD0S3voWaNlvgmloXTli1862Yd",
+	"2bPCN3ccNHboEegXD6Z3KSeebaECmioEotpc5NzqAds8DIJDI+EJqW1kqAvRrsVMqvzrjMbBNl1Bg6Mf",
+	"jOTWFUhbI9WCfAvyeYdcIqowHqzO2/G/NY/MWJad9ZVKOm1EX8xALXUMAIMWSRzHZgci9PGIGVMaiX1S",
+	"+9YAE5KEd8k4LUtJS1KOiuUoI1FTj2JeubzT8puR2Fx/QxqV36ypnTmzX2H7IuO7qbbIZ7xuXb9TkSLr",
+	"No9ViDZjOFFHJJnPWQxOzFBCeZU5DgUSdF3AJxMWl6p2js/Pa+tfwHrAJ9dlye7vNW2HntvwRRVuy3aC",
+	"uq7tKpJXbF0O7y31a3cDRA9xzAgdS/B03bhd+zzmBqIuzWU3GuUWucbrdgkYMUDlbGDCtiHlKaN/abld",
+	"YXrVjMxDLl2x+O0tuZykdLWOk6BybLY4vWpkeP9Nx/bYMrUzkNucqG0Xuc3ObiOdWxpW/52kXIRxqlEf",
+	"SGL2epqYzf7KmJl/Y4MVNZMLRTxwnV1CLMtD9haq8EGZ1jLWVyDN4TDEunIPLrjkgYf2mrXHuBoJ27TF",
+	"JjXCqKDmOceaaK9GBynUe5sLHEPi3gApDLESEB4mBdhyGJi01lAhr9GsCwvMcfQ4tQ0B/9EzGlMBGS0p",
+	"cwumVAoJVC8sVAyip3PuX7GgvGhQoX2siBcloeZzGutd8GNg0aTOzx7DljTW5jxufvPI03+ef/yw001n",
+	"hH+d8BCJZNIgbpwIwWKyiKVmh0QlY7BTr4fGILze65Lpn3wO5ZLcLEJ3JP75s7lAxsS8wLmer9hcW++A",
+	"TyNbkw3J8lxMQ7Q/IOPVWLpm6Wy77mwWVQamWd0Mex+qQ/gDW+QGafCg4oPd8HE/z82p874dzIXpVDom",
+	"8uJkrByUAyt8Ry432OYKB+CYuE3vyeYBZqKBolzWxxLfu1Enu+ta5dr6Vu7eBDiVlj7Obt8tk5weqie9",
+	"MV+9s3vKxSHu9+Yuod3P+I+NRV/rVnpN452CWvoLgdgqz9bz+83UdsVuVz2OTMZsi1ZVddnJ3Exud2O6",
+	"WEsxMEnrk4zRaRnR7QJ2SSKs+dE1NnnIIAHCmOR4UK9q0zNldi5ndLGdXNcnsV3E1Gdj6l+Rp5GE7+sj",
+	"KVMYkpAqvXMbyW1phmLOxkHh6J1BudYmQwcvttd+6ab53G+4mkvFm9hK9pb8HbkH3VZi+NsLOt10M1zz",
+	"pduBwoX3MuATbszmDaYeVTq99tYz0PcQ0W6+e752lxzjCdCerB/+foFHN3wEXttuNrfZ9hvq2/wIWuth",
+	"2OAu2GkfpD6nmqsJf/yWxxu5EObw5egDbefJb9AI6Rlr4oaGCPxlI9tRWrWw3i4BP6JmUYlCkwfdtBYh",
+	"hvRJYcPOesaWmPcBkWqiGBN94hyOSJ+IcVt4MXL/C1YXssWFuoApNSFNwqmVg5/FUNGE8nANGWEpornp",
+	"yHOOt9TFseyAwM/KA0hYohxI1oG56JOuC8xWRGTNCBLN+ljLomrm8O+6CNdwsHcjTsLThvFpGwq76+BW",
+	"M/6hmwe1WufZN9LVIO/N/2YVhXYrf2NVsftZNKEamjTQFmMMfIkkGiN21ZxYzczu2hW1Ltu8dUF9Ey6o",
+	"nIR/AwLe7PoPIFtr4eCr0WCXak39GfQV2v189WWtMWk5EUohWnwCg6IsugWCVDm/9IxFa8DkOB1s6wVr",
+	"vWCtF6z1grVesNYL9jfwglFBMkWdBYX/FuZPJddEthpP3CEE7AvrqULLv4IYY071LPOfXDWmxNjf20SJ",
+	"UWOlZQNtYKvNmd+AvBwuqyQtzxeOdF3XZ1Xju+NxqY6L2gqufm1FxTkM8NF333RTaUhvDevdJk63R9eb",
+	"uqdqpPYBN9p8wyZcQEkujF1Lc9iDwEAJc/rEg/qgOebKeWnSbakl+5rm7UDKoDSFUrWK5Ac/ZlQzJ7MP",
+	"PNsWhnjPfQ2L712jNMzHCeDLtnmnbd7pY2B0BdF3KKRQ/B9Fw0NbK1yyCdHAa2YH7n62rUm+IDyHTLMq",
+	"oDa/q/wSOWD+FWo6VvqocCxrzNEeQDp6zCaJciUnB4NXXZKIkClFvImMfWaJ+pzvb2mekaPj6ZOPRVNS",
+	"BGlZ3xVj87SuY0muhFzYPLeKQDDO88Zg/4MZa5XxeLC6dFghMpWCtTGCm4HZ4z1Xwy5rhisNbbFU4NfH",
+	"1nICWpe+bTf+nZ9+NpoLrVh8O9nbt7LH78FRZDamO5lAl/cVUXpt+zxggIlhVaej5pbB0vL9WCV4TLx5",
+	"SLXR3B6RsSvUnMYymXtGDYkkDEnEqFDAAwd/XhVNrCsvSOftHyHc40+xvf3919a1qNBa/g/F8gcpJ0pG",
+	"qZRnpVCP8iBg2zAUJeuMAQmmstQ6MNPSRNNuX6ucW+wTVzrluC7Z2SkhF5j0/QpaMnj1HWPa1m6RFtFa",
+	"RPs2+cmY5Yv/lpwZzpcRJ2J94Ap6hT09Y5NzTf0ryK8BEy7CpM1yw93qBHHzkiaZ4fAyabvo+qFMgkIs",
+	"cL86mRouLLeCrafFHzahxc+Gk/JJyWsWA+kxkIdopJZ0fxSyGLas7+M74YKrGQuq+qSMpQwZFesHhHnq",
+	"fhLHTLjqTsjRh1WTifZlmYNrTTa9vb55c397/SNLSj9LRAOqpUR8uynpj+YIXQzDxYgdDm4LBf0F0HM8",
+	"WelZdy1hbZyILtprgB4g1hOocrE9RIDJx1apAFEQRMt44EFsLJdFmWLjE+xy3cMHQiKiK6SxlPeacsHi",
+	"nf5IYCeuOBGWryj3wCfKgiy+hyuI4AnGghrPK4bZzhJxd5bgWSKqJOdXyEiA+R7lyB7hMG8nlBUPde4y",
+	"klYzQKvAbCpFzL754NnNMrT+LuZgiixAFIoosBW2rNhTgE45U8pSdjeO/ZjNmQLIToY2WONGIqYUnRbD",
+	"Mv2a0IsDgE3Rk5xMtCGUh6Ho0qjGtvvRbrB1wQvzqdNtFVJzgCnsrZRYrWRQZruyOq2/arcN7gnP2z37",
+	"1+9ZG6PYdsfeLBJxwVS5vs7yQK0C70YO7+MwzLrUYElSHoXhnAfshXDM7RJoleWoq0OpdNMz701prB/W",
+	"sem+eGrbvKSHceBaYbf/K0W8TNRWLeqNuNmgY7KR4gQoMImiPACGWFvPlim8I+JZZegRm97oznxW7i18",
+	"1GnGu+dxy17S0rg9EkVZLnu9a0HarD8q69YzoWsucxt51bD+1BbJofxtpFND5YuN30D0aAS/59wtciFI",
+	"YCttqmWxZV1r603betO23vQx15tWmDHgT4b2PeBffeqdTHofpGC991T7M28Haap5GJKYT2e6RZSH+5Fb",
+	"6+yxFQhXFPmmjSCgYcGCKmvkQJT3MRh8GZNdA2uvKXmdnOTPW9n56rYY62qrXVsaupaGrqWh+5v5rBpQ",
+	"yT1gBC5QxDXF4MascFQ4FC6wv20K8rQUcK18rdK4PVCBujE1mxO/m0jf3bCwpWLZdf2zdtawrpEPNMIw",
+	"LmSQEqO1iQ/597GMzLfTcEPcHQklc43MoGNZuKBLRbw6N4bXNeMaM6LoNQvgLUJq99tMLsRRypTwRBEm",
+	"dLzEitNyQzCfhmFtDtOUtRRx7QG7ddm1LrvWZde67FqXXeuyu2uX3UZevsdr2z5S3r1Vwr2SJY4eN6bW",
+	"p3jkTE5I8Sj4HXM0e9Xuw3P3jkectIVz2Oz7ctnFrfvrW3B/lTLG//rUrVRcrTQrQeewwWp7f+eoiigx",
+	"l5OYIeWcsY4iYyg5oiNzhnNljnhHzCYsZsLHVt3m7j65mHFFDIKRQDJFlMSAA5RsOzY8dx4fCTihxkQx",
+	"psqMnOZ1XEDcwhymFfXNqI8wdoGHXmvf26M1cllwrdx7qk69NLhmseaKnQs6v5DHYbg17JzrmPv6PRJP",
+	"dB8Kp56Zz5n9dPdNqpeV2y9P3qi6Y7tcLcpP6+6P0mxfIQmLYxm3jsi20PzuC82PHRysoJ+WRdB6LPXn",
+	"KcDla6ZQD1iloKm6UmtrpeJlIP2rQxLYoimwVs1dOanFEsiARDKGmmxBvIAulUfM/yd0Krsuzst4TFQy",
+	"xgegz9QaQeQie6it6B4JeW0UgqZLrApVkgSSjBMeBiSgmsKPYyk1QYWgqlB+nsRTBg/fFJYGO33KjKYx",
+	"A++T47FiQncJi+Z6SWRMEmFUtNl35KldmSfK+RUUE4Ei3gcpmLdjqZFeDY4IJYJNqebXzBn+GW1gMWr8",
+	"alATKDbDqYsVP6+IFN/MvM0538wUFYGlC4hKfJ8pNUnCcNmvqptf76K1Hztmj6Pg7dHWr8kwwLXOwVNI",
+	"x2WqsgD3bQVd2WypuE/Dy5RpmMWHKPaX+Ny6QrcUJBAlzcXdTMy58MMkYOXkEjTYeIzowaXok19tDbMX",
+	"mlMaVmWbUyHaAhpOTkGXjJlPE8VGoiyCiixoeAU5QDMZMiyKLjxNsE/4GHgkjVhgBuWZ85RX11+xEXb8",
+	"KBckomLpdju+ZEYVsWfiSCqdzZBboxavhmgRlEf4ReaI4WBQDQgwpc76wz/9ZAk3BuYpm/g3Nliujl6+",
+	"JnUGprE+lydOhDAocSvpPO/o2HyWTRk9JT1F1RULzBmkm6cGyKmkhhwiWs7X04d8Jf7+/kf+6VyzSDVc",
+	"ECOidjQ0julyLSa3XBsPzI9w2+BtjBWA7npCjhS6/52wBCrdrS2FPEDGDgvyUfMJDzUc0s2AjNU2YyRg",
+	"ik/BRzBh6COwWAb2GbDaO/MP5niUPXgkap4M9oK74YmyeYfWWuyTi4W00i2MziEzo/zMqdE89ZBQ+CNZ",
+	"UJ418YUJkkRoHqI/QauRwNmZd01iZrlHhAQGDWN7aqQrEeCOiPGhCCfUaBvzQut3UDSyU+qPxEgcoz1q",
+	"FhFfEdElGTOyiLnWTLgxzcMkpiF5ShXJ6TIZMEsoxKIdY3baqxUX0ySkMVxvZhZIP4mY0AAj2S1HZlVT",
+	"V0jM5oxqmxCwoMrYqbpPvmeKm4F5aLzDNkEd6aNiurLGfrbNrMKkE21rgnCn1JOiACLdjYvjHR1/YAuE",
+	"vCpmFApJEoHsmk+ASay4TXM/AJm2sl+tc59OkhSt69HZiBNs2aBlTWlZU4qk/ihWt6YmcghQIKtzNn/q",
+	"KNj9bP5nE73KecjnC7pMT8gOmMAqZKpLxokmQpJYJprtHBIkw1cOtA0EwzlCz7iY2gpEbmxnI9TIZ6TJ",
+	"mE0TQeDEbZXNESIcVyMxZubOwHoRNRyMJFFazlFh2XIB5J9yVPyp1HkTysMkZpUHArw8BbYCPuzdNz7g",
+	"PNMZADse5KrHERfgkXEcpxz6F8xokC1e61R9POT9GQbAt757DFh/zIc4jNmD7iRFvJAuWay8LqEkonNn",
+	"FaUCDaRKziEwXkKpSWoT8iBrfGusPKhaMWI/Eh4XXF9a1PFqUhetNJbO5zQM5eJtNNfLX2iYpOe5sqHA",
+	"9MxYM5LQIMAMscy9aMmCqa+BcdKIlpmQL0Ozxiw4JJ55KNFkyRRZkiGRwjPWGhVLqA0BiQTvYfEsbO6q",
+	"OQjD683bt/H3dW8+3TzXRBhmH0kj2l4zDMEo6FyOp2UeWMMfjN6FjA0IK+KlQ/caz9a+Dl+x5YxrHDC4",
+	"E818srlIyJXtk6Hr6ocbMwS+wT2zFmhQ+zMeBjETXdKDSzM9dEQG5lsK6Xy4lvqegKMenlecdG9YM2Uc",
+	"3z16cz938kLUOezQV8Pn+0O616O+P+kd7B+86L0KDl70ng0ODl7s7z2jz569NCCQDZCK5cdJbTx01QfR",
+	"6Lp3uBBf/lij5UCAwH1G563CegDMfTO5uAPtU3RUbNckEzdTKQHCPavCdN3NELYukSlVdCV9gLWBnlNH",
+	"gBBl7VAipyIfrBV6MDjo17qXvzfveIOgf/+Ow+ztDb2H2ZK0MvmAcpDKlgstmSu3LrHwwsvA7pzbktte",
+	"JqBWgrGLTA/Z09HlX5vH5NINDzH/CvMQl4ogcMWJIFPJrP0SJ+KJMuan66KZegrjZc7vNpbBsk+O4WaN",
+	"Z0ziaMQhOq1Gwv33EQmpBvPAUYfGDJxpAuM91mrC94Of0XoGKZnIOEqfb45pNsJP5rFBjXBJnno4+/98",
+	"NvjfcLz1dqpM4lzTHRdV2e7bnMG65TJlVyHAzq9LFjMmbCs8M+b8khWNQIOJ5nXgNGgcBNpo96Umbcar",
+	"Kq9Z7EzzIZjmUhgbHRsZTWioGBkYU05OJmRCiib7kY32o31npqQoDxobtOvo5bco5D5LBGapbJ8ilrP7",
+	"0sGkQ3bSs/I5bJZv57AzHAyKxt8GcuosBtcgWeWvHV+UhJrPaax3YVzOBtj+UZVaMQ1O/IB9d4xgA7AU",
+	"cYUqsmBhaCVnLPXMAFSGDHdK1I0zOKfXRqOunQYUxJjrvs2Ejb9japzBnRtnx51KBWnBhTznfHYz6Aw0",
+	"KsaAVB1b1rea7gyX9n0ahqvNUayI1Sn+IsP3JhMgjcxRRbyyWvQyD1RqCLi4HNWzLtDJ4H/7SRySkGO4",
+	"D3xZc+bziZXBurZ3Z4moU8CVvMpdQgnWe10zYpMz+uTpBfukgQU3zXwhlIwpxju5snG+rAXtwAy80BXh",
+	"kwYbqL9T0GIGSCurTBzWrqs12aiXWyOhNRJaI6E1Eloj4e9uJLjgDgBvpl9v1XbICp6c6XBNQ26UMGZ9",
+	"1BsLqa8vZjTA4IBLFIkgB8aoezaZMB/UciQDFmI/EOxOxsjwJYmTkKk+OXapUHCKn1AeqhoFLYJUlkfi",
+	"iguIgLl0HiP9EGIzT5lTpZg6wiZIyhouXBHvBxulRojABQ6ZIjEV8Pw0jJ1esCS+TEIIAVe5DdyKvcEV",
+	"u7O8HXx+lkm4oqpt5leaVtYnkM3pzWI28cwchG6UrzO4zVH/gquTJtSsYqIdL36wPCDeyRCKinQey3HI",
+	"ov/Y7pmneNeGCeE+fkrJdfr+dKvupAEau1nM1lzEUkzNDXZUO/0W6h9eOpHdTVDtxLX72rfpI3aAcmme",
+	"f2mfnwPtEkRb4F6w8UzKq/UMl+4ip1uwdhQOO4IKXSo1J+fMj5lNKgVrfSYXNQSWv7rXb+3QxsryZiSN",
+	"Lp3+LuvQ7Uw2F6K7xbxxPni381vvQmoa9l4bcN50E1yKV7ap5A+qBBJCSYtMAqqrHAuSn26e9Y0f30Jl",
+	"ELs25g3YNVhODvaRuQMJ2Iwo/3z2rksMIDDoD3JuDkc0DogTTEgB5Jo89eyrezzwuiT9L80jpjSN5vkf",
+	"zfOoRmuI69lI/Pj++HXv/Mfj3t6z5zuY961jbl45pdy27JrGcsHFlMxpopiyqePoxSiadHufPlkbZSaV",
+	"zmXLI/0r5HSLCZ8miDVQ0wRgZIveA5tOAyhlHs9tD16bwo1Z6QuwjFioWH3GtV2krcHrngrTP7CFG+E9",
+	"l6Vj8mxQeHutWoFjLdMkmbe5120h+r2j8I+QdXcNBY0KAFMSanBxS0ReaZeZInvJ1Nr9bP/VvHOmkxR3",
+	"ko2ZL+PAuccDFvJrFnNzKC6lbTPh/soCskS4C2I5n7OgrrVmBmqb22ue6Laz5uPLb74VsUnbeC7S/XIj",
+	"aamlc7aXZsWjEAkCpV3J31y7b2/dxt+gz1pReNw725JA32xf34xUym4sm541B4KjFaF4DQ3ElE3dh3hG",
+	"avpCbhPQMPXJcaouXHpTwJVZo4CYAdsnWI0HJ3rzEB6xushqXrJu30q1Tz9FVqcmdmor0C0h0rdnh6J4",
+	"EwVc5ijeUDL3lfq1ZI2uNUZ3M0tyPe2kK2x2JXBIkA7sPfl8bFt1hDwltW1Ezfn8TfbiJt1ssnGmh3co",
+	"d1ztZwNh/7rEBtaYAcOOb3kOd31pTn35cByUbgqbPZS580Tro2ytpxs4NTGgmMroV+DYbdhTJQjs5VCu",
+	"IRrufrb/Xq7tumyOLe7CRtA3ZQ75lp17EP360CP+vTV0vomTS5BtqXsVtc26zm3E9YK5vJlY7sZMx3Au",
+	"ub8ZVIdf/tuy+2RgAPw8kYwxOxOyIznmrLAAK111n5xoRfJhFqx2SVNXugQa2jjWb+Yz82ziU0E0C8NV",
+	"dIH1qMeXvXvBlxNNFjwMnYHYQkx7lrp7IDxnIg+EGGa82QkKoGi/XuXPmXCp3zxgQnO9JMenJ5gNf81i",
+	"lU/gQfH9iS2VloLlmBQN9pIxmyClK1uSUE4JF33ycTIh4yWhRDGtuZhW2hAn9sW/4Ovu0pQov6rGorAT",
+	"v7m0byuGN9qqxf32x0rpNdJlZB/1iXITyyfuyCkXdak7dvvsmr26q81mXVNMWbeXMuDPaMtevzsB5Md9",
+	"kvrIabq5cAMmCglwgQKORsz2Rzw+PSEwmq5NEFVqIeMAWdo0+6QxRJ7rnEaUL+eQNnDFcvsZ6emJTzUN",
+	"5TRhtj8aXDSRMZkkMSg7n4aYnWn+nL7dvI+Fky7hYiS833rnyfhfzNc9kGqvYvPXRuLdtkQ8uBtHpXvH",
+	"O/jgFRs/J9dQXQrHHtgeZhZukfvkjYwox7TReSzNjNNUqVDKK2D0u1+GtOLy1cg0zgTifbJMk/aa+jMG",
+	"fYdiGW5sNWQudteCq6Dw4Wu6LFfvqaLHRyEZ1qX7ZS178r0aItvi2d9Q3xfdCBmuEYof/wlyCGMQnH3S",
+	"TTHY/IoXoBwBJCOMq02kFBniQxpR13IZAnsN8pBjIrtV3VRYHjXIGyIfGAugrwK8vtrz+Y6Of3GD+Vrm",
+	"methf4DnHz3rHHZ26Zzvwm+5Kh6ls7XPGGeCAPqe0fAUqt81Z02oLFIjICWykCDHG6wCZDfiNy9juW1l",
+	"n/qs3ABdomtIx0Zb5XZawJUv4azzR865HtJxL91SX23G2i7mq75vdHTDnzvdThKbV+/COdQOb9VZb3Zr",
+	"Oiv2ye5hKG9U3BxKFzMmjpxmxmdDMRRq8lTRo6bu50jy04WoKgBEPgymdL4hqsraUz1RYAXICdkbDA92",
+	"+sTYPqkVg5omESFThXH5oVRQI5Ibh61mWR3E61AmgepC5Ui33DGoa1tEsyCl5EqrRPKttbGCJsq/z/YV",
+	"Wn3huYwYSr9gCzCaXEMIYMEm1DW06ObnhGUv2Ls636alS+gUjgZcmG2oLB8Gi9BukEqPhB1Lt8ziaAzD",
+	"MSMTGYZygYmdNtz79DUVUnCfhk8UOT89sYwWdm7psahiclnSuuoiiWsXOYG761pE5Bs3HJ+e7ByRiPoz",
+	"Lhiut2B6IeMrwoXSuEEsneUTReRC7PTzRF7jGnIM13C0znxG0zlkOjtuOasZxONKyAWUnoJVsaDL/FvR",
+	"1vvjy/8JAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -1541,6 +1541,100 @@ type HomeResource struct {
 	HrefVars map[string]string `json:"href-vars,omitempty"`
 }
 
+// IdentityLogin Keystone's form of a login.
+//
+// Example: {"auth":{"identity":{"methods":["password"],"password":{"user":{"domain":{"name":"Default"},"name":"ci","password":"slipway_example"}}},"scope":{"project":{"domain":{"name":"Default"},"name":"lab"}}}}
+type IdentityLogin struct {
+	// Auth Who logs in.
+	Auth struct {
+		// Identity How they prove it.
+		Identity struct {
+			// Methods Must hold `password`.
+			Methods []string `json:"methods"`
+
+			// Password Name and password.
+			Password struct {
+				// User The token as a user.
+				User IdentityLogin_Auth_Identity_Password_User `json:"user"`
+			} `json:"password"`
+		} `json:"identity"`
+
+		// Scope Not looked at.
+		Scope interface{} `json:"scope,omitempty"`
+	} `json:"auth"`
+}
+
+// IdentityLogin_Auth_Identity_Password_User The token as a user.
+type IdentityLogin_Auth_Identity_Password_User struct {
+	// ID The same.
+	ID *string `json:"id,omitempty"`
+
+	// Name The name of the API token.
+	Name *string `json:"name,omitempty"`
+
+	// Password The text of the API token.
+	Password             string                 `json:"password"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// IdentityToken A scoped token document.
+//
+// Example: {"token":{"audit_ids":["req-0f8fad5b-d9cb-469f-a165-70867728950e"],"catalog":[],"expires_at":"2026-11-21T23:46:00Z","is_domain":false,"issued_at":"2026-11-20T23:46:00Z","methods":["password"],"project":{"domain":{"id":"default","name":"Default"},"id":"lab","name":"lab"},"roles":[{"id":"admin","name":"admin"}],"user":{"domain":{"id":"default","name":"Default"},"id":"ci","name":"ci"}}}
+type IdentityToken struct {
+	// Token The token.
+	Token struct {
+		// AuditIds Names of this login for logs.
+		AuditIds []string `json:"audit_ids"`
+
+		// Catalog The services `physicalprovisioner` and `test-lab`, and where they are.
+		Catalog []map[string]interface{} `json:"catalog"`
+
+		// ExpiresAt When it ends.
+		ExpiresAt time.Time `json:"expires_at"`
+
+		// IsDomain Always false.
+		IsDomain *bool `json:"is_domain,omitempty"`
+
+		// IssuedAt When it was issued.
+		IssuedAt time.Time `json:"issued_at"`
+
+		// Methods How the login was proved.
+		Methods []string `json:"methods"`
+
+		// Project The tenant.
+		Project map[string]interface{} `json:"project"`
+
+		// Roles Its roles.
+		Roles []map[string]interface{} `json:"roles"`
+
+		// User The token's name as a user.
+		User map[string]interface{} `json:"user"`
+	} `json:"token"`
+}
+
+// IdentityVersion The version document of the identity API.
+//
+// Example: {"version":{"id":"v3.14","links":[{"href":"https://lab.example.org/v3/","rel":"self"}],"media-types":[{"base":"application/json","type":"application/vnd.openstack.identity-v3+json"}],"status":"stable","updated":"2020-04-07T00:00:00Z"}}
+type IdentityVersion struct {
+	// Version The version.
+	Version struct {
+		// ID Its name.
+		ID string `json:"id"`
+
+		// Links Where it is.
+		Links []LabLink `json:"links"`
+
+		// MediaTypes Its media types.
+		MediaTypes []map[string]interface{} `json:"media-types"`
+
+		// Status Whether it is stable.
+		Status string `json:"status"`
+
+		// Updated Since when.
+		Updated string `json:"updated"`
+	} `json:"version"`
+}
+
 // ImageAdvertisement There is a new image. Further fields are ignored, SPI's old `image_name` and `upgrade_snaps` among them.
 //
 // Example: {"channel":"edge","extra_snaps":[],"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039"}
@@ -4312,6 +4406,105 @@ type CreateWebhookJSONRequestBody = NewWebhook
 // UpdateWebhookJSONRequestBody defines body for UpdateWebhook for application/json ContentType.
 type UpdateWebhookJSONRequestBody = WebhookPatch
 
+// CreateIdentityTokenJSONRequestBody defines body for CreateIdentityToken for application/json ContentType.
+type CreateIdentityTokenJSONRequestBody = IdentityLogin
+
+// Getter for additional properties for IdentityLogin_Auth_Identity_Password_User. Returns the specified
+// element and whether it was found
+func (a IdentityLogin_Auth_Identity_Password_User) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for IdentityLogin_Auth_Identity_Password_User
+func (a *IdentityLogin_Auth_Identity_Password_User) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for IdentityLogin_Auth_Identity_Password_User to handle AdditionalProperties
+func (a *IdentityLogin_Auth_Identity_Password_User) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.ID)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if raw, found := object["name"]; found {
+		err = json.Unmarshal(raw, &a.Name)
+		if err != nil {
+			return fmt.Errorf("error reading 'name': %w", err)
+		}
+		delete(object, "name")
+	}
+
+	if raw, found := object["password"]; found {
+		err = json.Unmarshal(raw, &a.Password)
+		if err != nil {
+			return fmt.Errorf("error reading 'password': %w", err)
+		}
+		delete(object, "password")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for IdentityLogin_Auth_Identity_Password_User to handle AdditionalProperties
+func (a IdentityLogin_Auth_Identity_Password_User) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.ID != nil {
+		object["id"], err = json.Marshal(a.ID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'id': %w", err)
+		}
+	}
+
+	if a.Name != nil {
+		object["name"], err = json.Marshal(a.Name)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'name': %w", err)
+		}
+	}
+
+	object["password"], err = json.Marshal(a.Password)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'password': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
 // Getter for additional properties for LabSignalDetail. Returns the specified
 // element and whether it was found
 func (a LabSignalDetail) Get(fieldName string) (value interface{}, found bool) {
@@ -5988,6 +6181,35 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 	RetryDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetIdentityVersion Show the identity API's version
+	//
+	// OpenStack's identity API: the version document that Keystone's clients read before they log in. Off by a setting.
+	//
+	// Corresponds with GET /v3 (the `GetIdentityVersion` operationId).
+	GetIdentityVersion(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateIdentityTokenWithBody Log in with a token's name and text
+	//
+	// OpenStack's identity API, so that Drydock's CLI can log in without a Keystone: the user is the name of an API token, the password its
+	// text. The answer is a scoped token document with a catalogue; the token for further calls is the API token itself, in
+	// `X-Subject-Token`. Off by a setting.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v3/auth/tokens (the `CreateIdentityToken` operationId).
+	CreateIdentityTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateIdentityToken Log in with a token's name and text
+	//
+	// OpenStack's identity API, so that Drydock's CLI can log in without a Keystone: the user is the name of an API token, the password its
+	// text. The answer is a scoped token document with a catalogue; the token for further calls is the API token itself, in
+	// `X-Subject-Token`. Off by a setting.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v3/auth/tokens (the `CreateIdentityToken` operationId).
+	CreateIdentityToken(ctx context.Context, body CreateIdentityTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListLabVersions List the versions of the lab API
 	//
@@ -8817,6 +9039,65 @@ func (c *Client) GetDelivery(ctx context.Context, webhookID WebhookID, deliveryI
 // Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 func (c *Client) RetryDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRetryDeliveryRequest(c.Server, webhookID, deliveryID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetIdentityVersion Show the identity API's version
+//
+// OpenStack's identity API: the version document that Keystone's clients read before they log in. Off by a setting.
+//
+// Corresponds with GET /v3 (the `GetIdentityVersion` operationId).
+func (c *Client) GetIdentityVersion(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetIdentityVersionRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateIdentityTokenWithBody Log in with a token's name and text
+//
+// OpenStack's identity API, so that Drydock's CLI can log in without a Keystone: the user is the name of an API token, the password its
+// text. The answer is a scoped token document with a catalogue; the token for further calls is the API token itself, in
+// `X-Subject-Token`. Off by a setting.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v3/auth/tokens (the `CreateIdentityToken` operationId).
+func (c *Client) CreateIdentityTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateIdentityTokenRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateIdentityToken Log in with a token's name and text
+//
+// OpenStack's identity API, so that Drydock's CLI can log in without a Keystone: the user is the name of an API token, the password its
+// text. The answer is a scoped token document with a catalogue; the token for further calls is the API token itself, in
+// `X-Subject-Token`. Off by a setting.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v3/auth/tokens (the `CreateIdentityToken` operationId).
+func (c *Client) CreateIdentityToken(ctx context.Context, body CreateIdentityTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateIdentityTokenRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -15435,6 +15716,73 @@ func NewRetryDeliveryRequest(server string, webhookID WebhookID, deliveryID Deli
 	return req, nil
 }
 
+// NewGetIdentityVersionRequest constructs an http.Request for the GetIdentityVersion method
+func NewGetIdentityVersionRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v3")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateIdentityTokenRequest calls the generic CreateIdentityToken builder with application/json body
+func NewCreateIdentityTokenRequest(server string, body CreateIdentityTokenJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateIdentityTokenRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateIdentityTokenRequestWithBody constructs an http.Request for the CreateIdentityToken method, with any body, and a specified content type
+func NewCreateIdentityTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v3/auth/tokens")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListLabVersionsRequest constructs an http.Request for the ListLabVersions method
 func NewListLabVersionsRequest(server string) (*http.Request, error) {
 	var err error
@@ -16991,6 +17339,37 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 	RetryDeliveryWithResponse(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*RetryDeliveryResp, error)
+
+	// GetIdentityVersionWithResponse Show the identity API's version
+	//
+	// OpenStack's identity API: the version document that Keystone's clients read before they log in. Off by a setting.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v3 (the `GetIdentityVersion` operationId).
+	GetIdentityVersionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetIdentityVersionResp, error)
+
+	// CreateIdentityTokenWithBodyWithResponse Log in with a token's name and text
+	//
+	// OpenStack's identity API, so that Drydock's CLI can log in without a Keystone: the user is the name of an API token, the password its
+	// text. The answer is a scoped token document with a catalogue; the token for further calls is the API token itself, in
+	// `X-Subject-Token`. Off by a setting.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v3/auth/tokens (the `CreateIdentityToken` operationId).
+	CreateIdentityTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateIdentityTokenResp, error)
+
+	// CreateIdentityTokenWithResponse Log in with a token's name and text
+	//
+	// OpenStack's identity API, so that Drydock's CLI can log in without a Keystone: the user is the name of an API token, the password its
+	// text. The answer is a scoped token document with a catalogue; the token for further calls is the API token itself, in
+	// `X-Subject-Token`. Off by a setting.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v3/auth/tokens (the `CreateIdentityToken` operationId).
+	CreateIdentityTokenWithResponse(ctx context.Context, body CreateIdentityTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateIdentityTokenResp, error)
 
 	// ListLabVersionsWithResponse List the versions of the lab API
 	//
@@ -30895,6 +31274,204 @@ func (r RetryDeliveryResp) ContentType() string {
 	return ""
 }
 
+// GetIdentityVersionResp429Headers the declared response headers of an HTTP 429 response for GetIdentityVersion
+type GetIdentityVersionResp429Headers struct {
+	RetryAfter *int32
+}
+
+type GetIdentityVersionResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IdentityVersion
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetIdentityVersionResp429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetIdentityVersionResp) GetJSON200() *IdentityVersion {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetIdentityVersionResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetIdentityVersionResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetIdentityVersionResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetBody returns the raw response body bytes
+func (r GetIdentityVersionResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetIdentityVersionResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetIdentityVersionResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetIdentityVersionResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetIdentityVersionResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateIdentityTokenResp201Headers the declared response headers of an HTTP 201 response for CreateIdentityToken
+type CreateIdentityTokenResp201Headers struct {
+	CacheControl  *string
+	XSubjectToken *string
+}
+
+// CreateIdentityTokenResp401Headers the declared response headers of an HTTP 401 response for CreateIdentityToken
+type CreateIdentityTokenResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// CreateIdentityTokenResp429Headers the declared response headers of an HTTP 429 response for CreateIdentityToken
+type CreateIdentityTokenResp429Headers struct {
+	RetryAfter *int32
+}
+
+// CreateIdentityTokenResp503Headers the declared response headers of an HTTP 503 response for CreateIdentityToken
+type CreateIdentityTokenResp503Headers struct {
+	RetryAfter *int32
+}
+
+type CreateIdentityTokenResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *IdentityToken
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateIdentityTokenResp201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateIdentityTokenResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateIdentityTokenResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateIdentityTokenResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateIdentityTokenResp) GetJSON201() *IdentityToken {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateIdentityTokenResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateIdentityTokenResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateIdentityTokenResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateIdentityTokenResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateIdentityTokenResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateIdentityTokenResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateIdentityTokenResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateIdentityTokenResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateIdentityTokenResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateIdentityTokenResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r CreateIdentityTokenResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateIdentityTokenResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListLabVersionsResp429Headers the declared response headers of an HTTP 429 response for ListLabVersions
 type ListLabVersionsResp429Headers struct {
 	RetryAfter *int32
@@ -33346,6 +33923,55 @@ func (c *ClientWithResponses) RetryDeliveryWithResponse(ctx context.Context, web
 		return nil, err
 	}
 	return ParseRetryDeliveryResp(rsp)
+}
+
+// GetIdentityVersionWithResponse Show the identity API's version
+//
+// OpenStack's identity API: the version document that Keystone's clients read before they log in. Off by a setting.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v3 (the `GetIdentityVersion` operationId).
+func (c *ClientWithResponses) GetIdentityVersionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetIdentityVersionResp, error) {
+	rsp, err := c.GetIdentityVersion(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetIdentityVersionResp(rsp)
+}
+
+// CreateIdentityTokenWithBodyWithResponse Log in with a token's name and text
+//
+// OpenStack's identity API, so that Drydock's CLI can log in without a Keystone: the user is the name of an API token, the password its
+// text. The answer is a scoped token document with a catalogue; the token for further calls is the API token itself, in
+// `X-Subject-Token`. Off by a setting.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v3/auth/tokens (the `CreateIdentityToken` operationId).
+func (c *ClientWithResponses) CreateIdentityTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateIdentityTokenResp, error) {
+	rsp, err := c.CreateIdentityTokenWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateIdentityTokenResp(rsp)
+}
+
+// CreateIdentityTokenWithResponse Log in with a token's name and text
+//
+// OpenStack's identity API, so that Drydock's CLI can log in without a Keystone: the user is the name of an API token, the password its
+// text. The answer is a scoped token document with a catalogue; the token for further calls is the API token itself, in
+// `X-Subject-Token`. Off by a setting.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v3/auth/tokens (the `CreateIdentityToken` operationId).
+func (c *ClientWithResponses) CreateIdentityTokenWithResponse(ctx context.Context, body CreateIdentityTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateIdentityTokenResp, error) {
+	rsp, err := c.CreateIdentityToken(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateIdentityTokenResp(rsp)
 }
 
 // ListLabVersionsWithResponse List the versions of the lab API
@@ -47083,6 +47709,191 @@ func ParseRetryDeliveryResp(rsp *http.Response) (*RetryDeliveryResp, error) {
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers RetryDeliveryResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetIdentityVersionResp parses an HTTP response from a GetIdentityVersionWithResponse call
+func ParseGetIdentityVersionResp(rsp *http.Response) (*GetIdentityVersionResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetIdentityVersionResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IdentityVersion
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers GetIdentityVersionResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateIdentityTokenResp parses an HTTP response from a CreateIdentityTokenWithResponse call
+func ParseCreateIdentityTokenResp(rsp *http.Response) (*CreateIdentityTokenResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateIdentityTokenResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest IdentityToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateIdentityTokenResp201Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		if values := rsp.Header.Values("X-Subject-Token"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Subject-Token", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSubjectToken = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreateIdentityTokenResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateIdentityTokenResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateIdentityTokenResp503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {

@@ -6,9 +6,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/lab/bootfiles"
 	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/server/lab/nodefilter"
@@ -59,11 +62,20 @@ type Config struct {
 	// generator; default 90 days.
 	BuildData time.Duration
 
+	// Login checks the tokens of those who log in through /v3; nil turns that
+	// login off.
+	Login Login
+
 	// Idle leaves all work on tasks to the other servers of the store.
 	Idle bool
 
 	// Done ends long polls; nil never does.
 	Done <-chan struct{}
+}
+
+// Login tells who sends a request with these headers.
+type Login interface {
+	Identify(ctx context.Context, h http.Header, client netip.Addr, order auth.Order) (auth.Identity, error)
 }
 
 // Handler answers the operations of the tag lab, and does the work behind them
