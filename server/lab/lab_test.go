@@ -213,3 +213,8 @@ func designServer(t testing.TB, status int, text string) *httptest.Server {
 func hosts(names ...string) func(*server.Config) {
 	return func(c *server.Config) { c.Lab.DesignHosts = names }
 }
+
+// serveText answers every request with a text that is made for it.
+func serveText(text func() string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text())) })
+}
