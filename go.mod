@@ -20,6 +20,7 @@ require (
 	github.com/pressly/goose/v3 v3.29.0 // migrations as SQL files, with a lock between replicas
 	github.com/prometheus/client_golang v1.25.0 // metrics
 	github.com/prometheus/common v0.72.0 // the text format of metrics
+	github.com/stmcginnis/gofish v0.21.0 // boards that speak Redfish
 	go.yaml.in/yaml/v3 v3.0.5 // configuration file, the published document
 	golang.org/x/sys v0.49.0 // file locks
 	golang.org/x/time v0.16.0 // token buckets

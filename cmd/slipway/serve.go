@@ -56,6 +56,8 @@ type serveCmd struct {
 	MaxDesign        int64         `name:"max-design" default:"8388608" help:"Limit of a site design in bytes."`
 	IdentityLogin    bool          `name:"identity-login" default:"true" negatable:"" help:"Let clients of OpenStack log in at /v3 with a token's name and text."`
 	LabDriver        string        `name:"lab-driver" enum:"simulator,agent" default:"simulator" help:"What works on nodes: simulator or agent."`
+	RedfishInsecure  bool          `name:"redfish-insecure" help:"Believe any certificate of boards that speak Redfish."`
+	RedfishPort      int           `name:"redfish-port" default:"443" help:"Where such boards listen."`
 	SimulatorDelay   time.Duration `name:"simulator-delay" default:"1s" help:"How long a simulated step takes at the most; negative: no time."`
 	SimulatorSignals bool          `name:"simulator-signals" help:"Let boot actions on simulated nodes end by themselves."`
 
@@ -185,6 +187,7 @@ func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte) (
 			DeckhandToken: c.DeckhandToken,
 			MaxDesign:     c.MaxDesign,
 			Driver:        c.LabDriver,
+			Redfish:       lab.RedfishConfig{Insecure: c.RedfishInsecure, Port: c.RedfishPort},
 			Simulator:     lab.SimulatorConfig{Delay: c.SimulatorDelay, Signals: c.SimulatorSignals},
 			Done:          ctx.Done(),
 		},

@@ -47,6 +47,10 @@ type Config struct {
 	// Simulator tunes the simulator.
 	Simulator SimulatorConfig
 
+	// Redfish tunes the out-of-band driver of that name, which works beside the
+	// agent driver.
+	Redfish RedfishConfig
+
 	// Limits are the time limits of steps; absent ones are Drydock's.
 	Limits map[taskplan.Action]time.Duration
 
@@ -119,7 +123,10 @@ func New(s *store.Store, c Config) (*Handler, error) {
 		sim := newSimulator(s, c.Simulator)
 		h.nodes, h.oobs = sim, map[string]OOBDriver{anyOOB: sim}
 	case "agent":
-		h.nodes, h.oobs = &agent{store: s, hub: &h.hub}, map[string]OOBDriver{design.OOBManual: manual{}}
+		h.nodes, h.oobs = &agent{store: s, hub: &h.hub}, map[string]OOBDriver{
+			design.OOBManual:  manual{},
+			design.OOBRedfish: &redfish{store: s, config: c.Redfish},
+		}
 	default:
 		return nil, fmt.Errorf("the lab's driver %q must be simulator or agent", c.Driver)
 	}
@@ -146,6 +153,7 @@ func (c *Config) setDefaults() {
 		c.BuildData = 90 * 24 * time.Hour
 	}
 	c.Simulator.setDefaults()
+	c.Redfish.setDefaults()
 }
 
 // options are what a design is checked with.
