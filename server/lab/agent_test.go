@@ -151,7 +151,7 @@ func TestAgent_failures(t *testing.T) {
 		c.Lab.Limits = map[taskplan.Action]time.Duration{taskplan.IdentifyNode: 200 * time.Millisecond, taskplan.ConfigureHardware: 500 * time.Millisecond}
 	})
 	s.Work()
-	ref := storeDesign(t, s, site(t))
+	ref := storeDesign(t, s, strings.Replace(site(t), "type: redfish, network", "type: ipmi, network", 1))
 	says := func(id, text string) {
 		t.Helper()
 		if got := finished(t, s, id); got.Result.Status != "failure" {
