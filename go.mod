@@ -9,6 +9,7 @@ require (
 	github.com/getkin/kin-openapi v0.152.0 // reads the document; checks parameters, and in tests every answer
 	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // JSON as it was checked: case-sensitive, no name twice; the tokens behind bodycheck
 	github.com/google/uuid v1.6.0 // ids that sort by time (UUIDv7)
+	github.com/gophercloud/gophercloud/v2 v2.15.0 // Keystone: the server's own login; tests are its clients
 	github.com/jackc/pgx/v5 v5.12.0 // PostgreSQL error codes; tests connect through it
 	github.com/klauspost/compress v1.20.3 // gzip answers of any size (gzhttp), zstd requests
 	github.com/labstack/echo/v4 v4.16.0 // router of the generated server
@@ -22,6 +23,7 @@ require (
 	github.com/prometheus/common v0.72.0 // the text format of metrics
 	github.com/stmcginnis/gofish v0.21.0 // boards that speak Redfish
 	go.yaml.in/yaml/v3 v3.0.5 // configuration file, the published document
+	golang.org/x/sync v0.24.0 // one question to Keystone however many wait for it
 	golang.org/x/sys v0.49.0 // file locks
 	golang.org/x/time v0.16.0 // token buckets
 	gorm.io/driver/postgres v1.6.3 // the store
@@ -65,7 +67,6 @@ require (
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/exp v0.0.0-20261011100332-faecfb24eb49 // indirect
 	golang.org/x/net v0.61.0 // indirect
-	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 )
 
@@ -59,7 +60,7 @@ func (s *Server) account(ctx context.Context, op *operation, info *call.Info, re
 	}
 	slog.LogAttrs(ctx, level, "request",
 		slog.String("method", info.Method),
-		slog.String("path", path),
+		slog.String("path", auth.Redact(path)),
 		slog.String("operation", name),
 		slog.Int("status", status),
 		slog.Int64("bytes", rec.bytes),

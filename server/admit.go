@@ -3,9 +3,11 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -21,9 +23,7 @@ func (s *Server) admit(op *operation, v *validator) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r := c.Request()
-			if st, ok := r.Context().Value(stateKey{}).(*state); ok {
-				st.op = op
-			}
+			s.routed(c, op)
 			who, err := s.who(r.Context(), op)
 			if err != nil {
 				return err
@@ -39,6 +39,18 @@ func (s *Server) admit(op *operation, v *validator) echo.MiddlewareFunc {
 			s.watchLogins(op, who, call.From(r.Context()).Client, err)
 			return err
 		}
+	}
+}
+
+// routed notes which operation answers, for the layers further out.
+func (s *Server) routed(c echo.Context, op *operation) {
+	ctx := c.Request().Context()
+	if st := stateOf(ctx); st != nil {
+		st.op = op
+	}
+	if op.dialect == drydock {
+		// Drydock's clients look for the id of a request here, as a bare UUID.
+		c.Response().Header().Set("X-Drydock-Req", strings.TrimPrefix(call.From(ctx).ID, requestPrefix))
 	}
 }
 
@@ -58,33 +70,80 @@ func (s *Server) watchLogins(op *operation, who auth.Identity, client netip.Addr
 // compares it, and other credentials beside it are ignored.
 func (s *Server) who(ctx context.Context, op *operation) (auth.Identity, error) {
 	if op.login {
-		return auth.Identity{}, s.limits.mayTry(call.From(ctx).Client)
+		if s.limits.limited(call.From(ctx).Client) {
+			return auth.Identity{}, tooManyLogins()
+		}
+		return auth.Identity{}, nil
 	}
 	if op.public() || op.keyHeader != "" && call.From(ctx).Header.Get(op.keyHeader) != "" {
 		return auth.Identity{}, nil
 	}
 	who, err := s.identify(ctx, op)
-	switch {
-	case errors.Is(err, auth.ErrNoCredential) && s.openTo(op):
+	if errors.Is(err, auth.ErrNoCredential) && s.openTo(op) {
 		return auth.Identity{}, nil
+	}
+	if st := stateOf(ctx); st != nil {
+		st.who, st.refused = who, err
+	}
+	switch {
 	case err != nil:
 		return auth.Identity{}, s.refused(ctx, op, err)
 	case !who.May(op.permission):
-		return auth.Identity{}, fault.Forbidden("the credential does not allow this; it takes one of the roles %s", roleList(op.permission))
+		if st := stateOf(ctx); st != nil {
+			st.refused = fmt.Errorf("roles %v lack %s", who.Roles, op.permission)
+		}
+		return auth.Identity{}, notAllowed(op)
 	}
 	return who, nil
 }
 
+func notAllowed(op *operation) error {
+	return inWordsOf(op.dialect, fault.New(http.StatusForbidden, "role-required",
+		"the credential does not allow this; it takes one of the roles %s", roleList(op.permission)))
+}
+
+// inWordsOf gives a refusal the words that a system's own server has for it.
+func inWordsOf(d dialect, f *fault.Fault) *fault.Fault {
+	g := *f
+	switch {
+	case d == kernelci: // app/handlers/base.py
+		g.Detail = kernelciRefusal
+	case d == drydock && f.Status == http.StatusUnauthorized: // drydock_provisioner/policy.py
+		g.Detail = "Unauthenticated"
+	case d == drydock && f.Status == http.StatusForbidden:
+		g.Detail = "Forbidden"
+	}
+	return &g
+}
+
+const kernelciRefusal = "Operation not permitted: provided token is not authorized"
+
 func (s *Server) identify(ctx context.Context, op *operation) (auth.Identity, error) {
 	info := call.From(ctx)
-	if err := s.limits.mayTry(info.Client); err != nil {
-		return auth.Identity{}, err
+	try := auth.Attempt{
+		Header: info.Header, Client: info.Client,
+		Method: info.Method, Paths: namesOf(info.Path),
+		Limited: s.limits.limited(info.Client),
 	}
-	order := auth.XAuthTokenFirst
 	if op.dialect == kernelci || op.dialect == spi {
-		order = auth.AuthorizationFirst
+		try.Order = auth.AuthorizationFirst
 	}
-	return s.auth.Identify(ctx, info.Header, info.Client, order)
+	who, err := s.auth.Identify(ctx, try)
+	if try.Limited && op.optional && errors.Is(err, auth.ErrNoCredential) {
+		// Without one the secret of a run could still be guessed.
+		return who, auth.ErrNotTried
+	}
+	return who, err
+}
+
+// namesOf lists the names by which access rules may call a path: as it was sent
+// and as the document has it.
+func namesOf(path string) []string {
+	sent := cleanPath(path)
+	if same, _ := versionedPath(sent); same != sent {
+		return []string{sent, same}
+	}
+	return []string{sent}
 }
 
 // openTo reports whether the operation may be called without a credential.
@@ -101,7 +160,13 @@ func (s *Server) refused(ctx context.Context, op *operation, err error) error {
 	info := call.From(ctx)
 	switch {
 	case errors.Is(err, auth.ErrNoCredential):
-		return challenge(fault.Unauthorized("a credential is required: Authorization or X-Auth-Token").Because(err), "")
+		return inWordsOf(op.dialect, fault.Unauthorized("a credential is required: Authorization or X-Auth-Token").Because(err))
+	case errors.Is(err, auth.ErrNotTried):
+		return tooManyLogins().Because(err)
+	case errors.Is(err, auth.ErrNoProject):
+		return inWordsOf(op.dialect, fault.Forbidden("the Keystone token has no scope; log in with a project").Because(err))
+	case errors.Is(err, auth.ErrUnavailable):
+		return fault.Unavailable("Keystone cannot be asked whether the token is good").Because(err)
 	case errors.Is(err, auth.ErrBadCredential):
 		// A runner may send the secret of its run as a Bearer; only the handler can tell.
 		if op.optional && !s.runners && auth.Bearer(info.Header) != "" && op.permission == "runner.call" {
@@ -109,12 +174,17 @@ func (s *Server) refused(ctx context.Context, op *operation, err error) error {
 		}
 		s.limits.failed(info.Client)
 		slog.InfoContext(ctx, "login failed", "client", info.Client, "error", err)
-		return challenge(fault.Unauthorized("the credential is unknown, expired, revoked or not for this address").Because(err), `, error="invalid_token"`)
+		f := fault.Unauthorized("the credential is unknown, expired, revoked or not for this address").Because(err)
+		return s.challenge(inWordsOf(op.dialect, f), `, error="invalid_token"`)
 	}
 	return err
 }
 
-func challenge(f *fault.Fault, more string) *fault.Fault {
+// challenge says which credentials count, a line for each kind.
+func (s *Server) challenge(f *fault.Fault, more string) *fault.Fault {
+	if uri := s.auth.Challenge(); uri != "" {
+		f = f.With("WWW-Authenticate", `Keystone uri="`+uri+`"`)
+	}
 	return f.With("WWW-Authenticate", `Bearer realm="slipway"`+more)
 }
 
@@ -133,11 +203,13 @@ func roleList(p auth.Permission) string {
 // the login.
 func (s *Server) notOffered(c echo.Context, op *operation) error {
 	ctx := c.Request().Context()
-	if st, ok := ctx.Value(stateKey{}).(*state); ok {
-		st.op = op
-	}
+	s.routed(c, op)
 	if !op.public() {
-		if _, err := s.identify(ctx, op); err != nil {
+		who, err := s.identify(ctx, op)
+		if st := stateOf(ctx); st != nil {
+			st.who, st.refused = who, err
+		}
+		if err != nil {
 			return s.refused(ctx, op, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 )
@@ -35,6 +36,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	op := operationOf(r.Context())
 	if op != nil {
 		f = inDialect(op.dialect, f)
+	}
+	if f.Status == http.StatusUnauthorized && len(f.Header.Values("WWW-Authenticate")) == 0 {
+		f = s.challenge(f, "")
 	}
 	logFault(r.Context(), f)
 
@@ -92,7 +96,7 @@ func inDialect(d dialect, f *fault.Fault) *fault.Fault {
 		return f
 	}
 	// KernelCI's clients know 403 only (app/handlers/base.py), without a challenge.
-	g := fault.Forbidden("Operation not permitted: provided token is not authorized")
+	g := fault.Forbidden(kernelciRefusal)
 	return g.Because(f)
 }
 
@@ -109,7 +113,7 @@ func problemOf(f *fault.Fault, info *call.Info) api.Problem {
 		Title:     http.StatusText(f.Status),
 		Status:    int32(f.Status),
 		Detail:    f.Detail,
-		Instance:  info.Path,
+		Instance:  auth.Redact(info.Path),
 		Code:      int32(f.Status),
 		Reason:    f.Detail,
 		Message:   f.Detail,

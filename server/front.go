@@ -9,29 +9,41 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 )
 
 // state is what the layers of one request tell each other.
 type state struct {
-	op *operation // nil until a route was found
+	op      *operation // nil until a route was found
+	who     auth.Identity
+	refused error // why the login failed
 }
 
 type stateKey struct{}
 
+func stateOf(ctx context.Context) *state {
+	st, _ := ctx.Value(stateKey{}).(*state)
+	return st
+}
+
 // operationOf returns the operation that the request was routed to, or nil.
 func operationOf(ctx context.Context) *operation {
-	if s, ok := ctx.Value(stateKey{}).(*state); ok {
-		return s.op
+	if st := stateOf(ctx); st != nil {
+		return st.op
 	}
 	return nil
 }
+
+// requestPrefix is how the ids of requests begin in OpenStack.
+const requestPrefix = "req-"
 
 // front is the outermost layer: it gives the request its id, finds out who asks
 // and how they reached us, and whatever happens further in, it writes one line
@@ -41,9 +53,14 @@ func (s *Server) front(next http.Handler) http.Handler {
 		start := s.now()
 		s.metrics.inFlight.Inc()
 		defer s.metrics.inFlight.Dec()
-		rec := &recorder{ResponseWriter: w}
+		slow := &pace{control: http.NewResponseController(w), stall: s.stall, now: time.Now}
+		defer slow.finish()
+		rec := &recorder{ResponseWriter: w, pace: slow}
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = pacedBody{r.Body, slow}
+		}
 		info := &call.Info{
-			ID:     "req-" + s.newID().String(),
+			ID:     requestPrefix + s.newID().String(),
 			Method: r.Method,
 			Path:   r.URL.EscapedPath(),
 			Query:  r.URL.RawQuery,
@@ -54,13 +71,25 @@ func (s *Server) front(next http.Handler) http.Handler {
 		r = r.WithContext(ctx)
 		info.HTTP = r
 		setCommonHeaders(rec.Header(), info.ID)
-		defer func() { s.account(ctx, st.op, info, rec, s.now().Sub(start)) }()
+		defer func() {
+			s.account(ctx, st.op, info, rec, s.now().Sub(start))
+			s.auditRequest(st, info, rec)
+		}()
 		defer func() { s.recovered(rec, r, recover()) }()
 
 		origin, client, err := s.resolver.Resolve(r)
 		info.Origin, info.Client = origin, client
 		if err != nil {
 			s.fail(rec, r, fault.InvalidField("header", "Host", "%s", strings.TrimPrefix(err.Error(), "the Host header ")))
+			return
+		}
+		if headerSize(r) > s.maxHeader {
+			s.fail(rec, r, fault.New(http.StatusRequestHeaderFieldsTooLarge, "header-too-large",
+				"the header is over the limit of %d bytes", s.maxHeader))
+			return
+		}
+		if s.requireTLS && !client.IsLoopback() && !s.resolver.Secure(r) {
+			s.fail(rec, r, fault.New(http.StatusBadRequest, "tls-required", "this server answers over HTTPS only"))
 			return
 		}
 		next.ServeHTTP(rec, r)
@@ -71,6 +100,7 @@ func setCommonHeaders(h http.Header, id string) {
 	h.Set("X-Request-Id", id)
 	h.Set("X-Openstack-Request-Id", id)
 	h.Set("OpenStack-API-Version", serviceType+" 1.0")
+	h.Set("X-Content-Type-Options", "nosniff")
 	h.Add("Vary", "Accept")
 	h.Add("Vary", "OpenStack-API-Version")
 }
@@ -94,6 +124,7 @@ func (s *Server) recovered(rec *recorder, r *http.Request, cause any) {
 // recorder remembers status and size of the answer for the log.
 type recorder struct {
 	http.ResponseWriter
+	pace   *pace
 	status int
 	bytes  int64
 }
@@ -109,19 +140,24 @@ func (r *recorder) Write(p []byte) (int, error) {
 	if r.status == 0 {
 		r.status = http.StatusOK
 	}
+	r.pace.beforeWrite()
 	n, err := r.ResponseWriter.Write(p)
 	r.bytes += int64(n)
 	return n, err
 }
 
-// Flush sends what was written. The compressor looks for it here and would keep
-// event streams back without it.
-func (r *recorder) Flush() {
+// FlushError sends what was written.
+func (r *recorder) FlushError() error {
 	if r.status == 0 {
 		r.status = http.StatusOK
 	}
-	_ = http.NewResponseController(r.ResponseWriter).Flush() // where it is not supported there is none
+	r.pace.beforeWrite()
+	return http.NewResponseController(r.ResponseWriter).Flush()
 }
+
+// Flush is FlushError for the compressor, which looks for it here and would keep
+// event streams back without it.
+func (r *recorder) Flush() { _ = r.FlushError() } // where it is not supported there is none
 
 // Unwrap lets http.ResponseController reach the real writer.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

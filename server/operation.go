@@ -38,6 +38,7 @@ type operation struct {
 	keyHeader  string          // x-key-header: a key that only the handler can check
 	maxBody    int64           // x-max-bytes, 0: the server's setting
 	jsonMedia  []string        // x-json-media: read as JSON as well
+	audit      string          // x-audit: the event as which each success is recorded
 	doc        *openapi3.Operation
 	item       *openapi3.PathItem
 }
@@ -96,6 +97,7 @@ func newOperation(doc *openapi3.T, path, method string, item *openapi3.PathItem,
 		secretPath: op.Extensions["x-secret-path"] == true,
 		login:      op.Extensions["x-login"] == true,
 		keyHeader:  text(op.Extensions, "x-key-header"),
+		audit:      text(op.Extensions, "x-audit"),
 	}
 	if n, ok := op.Extensions["x-max-bytes"].(float64); ok {
 		o.maxBody = int64(n)

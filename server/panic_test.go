@@ -15,7 +15,7 @@ import (
 )
 
 func fronted(h http.HandlerFunc) http.Handler {
-	s := &Server{metrics: newMetrics(prometheus.NewRegistry()), now: time.Now, newID: uuid.New}
+	s := &Server{metrics: newMetrics(prometheus.NewRegistry()), maxHeader: 1 << 20, stall: time.Minute, now: time.Now, newID: uuid.New}
 	return s.front(h)
 }
 

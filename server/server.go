@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/access"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/discovery"
@@ -60,6 +62,24 @@ type Config struct {
 	// DocsClosed takes the explorer and the document away from the public.
 	DocsClosed bool
 
+	// RequireTLS refuses plain HTTP from other machines, unless a trusted proxy
+	// says that the client speaks TLS with it.
+	RequireTLS bool
+
+	// MaxHeader limits a request's header in bytes; 0 is 64 KiB.
+	MaxHeader int
+
+	// StallTimeout is how long a client may take to send or to take the next
+	// piece of a body; 0 is a minute. Waiting for the server is never limited.
+	StallTimeout time.Duration
+
+	// Access configures tokens.
+	Access access.Config
+
+	// AuditLines is where each entry of the audit log is written as a line of
+	// JSON beside the store; nil: nowhere.
+	AuditLines io.Writer
+
 	// Results configures RefStack's side.
 	Results results.Config
 
@@ -82,23 +102,28 @@ type Config struct {
 
 // Server is the whole API as one http.Handler.
 type Server struct {
-	handler  http.Handler
-	router   *router
-	auth     *auth.Authenticator
-	resolver call.Resolver
-	limits   *limiter
-	metrics  *metrics
-	v1Public bool
-	runners  bool // runner calls need a login
-	labIdle  bool // Background leaves the lab's tasks to other servers
-	now      func() time.Time
-	newID    func() uuid.UUID
-	areas    areas
+	handler    http.Handler
+	router     *router
+	auth       *auth.Authenticator
+	resolver   call.Resolver
+	requireTLS bool
+	maxHeader  int
+	stall      time.Duration
+	limits     *limiter
+	audit      *auditor
+	metrics    *metrics
+	v1Public   bool
+	runners    bool // runner calls need a login
+	labIdle    bool // Background leaves the lab's tasks to other servers
+	now        func() time.Time
+	newID      func() uuid.UUID
+	areas      areas
 }
 
 // One handler for each area, under a name of its own, so that the generated
 // interface is answered by all of them together.
 type (
+	accessHandler    = access.Handler
 	discoveryHandler = discovery.Handler
 	resultsHandler   = results.Handler
 	productsHandler  = products.Handler
@@ -106,6 +131,7 @@ type (
 )
 
 type areas struct {
+	*accessHandler
 	*discoveryHandler
 	*resultsHandler
 	*productsHandler
@@ -120,6 +146,12 @@ func (c *Config) setDefaults() {
 	}
 	if c.MaxUpload == 0 {
 		c.MaxUpload = 800 << 20
+	}
+	if c.MaxHeader == 0 {
+		c.MaxHeader = 64 << 10
+	}
+	if c.StallTimeout == 0 {
+		c.StallTimeout = time.Minute
 	}
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
@@ -146,15 +178,18 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("the embedded document: %w", err)
 	}
 	s := &Server{
-		auth:     c.Auth,
-		resolver: c.Resolver,
-		limits:   newLimiter(c.Limits, c.Now),
-		metrics:  newMetrics(c.Metrics),
-		v1Public: c.V1Public,
-		runners:  c.Results.RequireToken,
-		labIdle:  c.Lab.Idle,
-		now:      c.Now,
-		newID:    c.NewID,
+		auth:       c.Auth,
+		resolver:   c.Resolver,
+		requireTLS: c.RequireTLS,
+		maxHeader:  c.MaxHeader,
+		stall:      c.StallTimeout,
+		limits:     newLimiter(c.Limits, c.Now),
+		metrics:    newMetrics(c.Metrics),
+		v1Public:   c.V1Public,
+		runners:    c.Results.RequireToken,
+		labIdle:    c.Lab.Idle,
+		now:        c.Now,
+		newID:      c.NewID,
 	}
 	if s.areas, err = newAreas(c, doc); err != nil {
 		return nil, err
@@ -163,7 +198,19 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.wrap(c, e)
+	if err := s.wrap(c, e); err != nil {
+		return nil, err
+	}
+	s.audit = newAuditor(c.Store, c.AuditLines, c.Metrics, c.Now)
+	s.auth.OnNewNetwork(s.newNetwork)
+	return s, nil
+}
+
+// Close writes what is left of the audit log and waits for what is noted about
+// tokens. No request may come afterwards, and the store must still be open.
+func (s *Server) Close() {
+	s.auth.Close()
+	s.audit.close()
 }
 
 func newAreas(c Config, doc *openapi3.T) (areas, error) {
@@ -191,7 +238,7 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 	if err != nil {
 		return areas{}, err
 	}
-	return areas{disc, res, prod, prov}, nil
+	return areas{access.New(c.Store, c.Auth, c.Access), disc, res, prod, prov}, nil
 }
 
 // Background does what no request asks for, until ctx ends. It belongs beside

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -104,7 +105,7 @@ func (v *validator) checkParams(c echo.Context) error {
 		Route:       v.route,
 		Options:     &openapi3filter.Options{MultiError: true},
 	}
-	entries := v.onlyOnce(c.Request(), query)
+	entries := append(v.onlyOnce(c.Request(), query), v.unstorable(c, query)...)
 	for _, p := range v.params {
 		if p.In == openapi3.ParameterInHeader && skipHeader(p.Name) || p.In == openapi3.ParameterInQuery && v.op.rawQuery {
 			continue
@@ -114,6 +115,28 @@ func (v *validator) checkParams(c echo.Context) error {
 		}
 	}
 	return invalid(entries)
+}
+
+// unstorable finds parameters that no database can hold or look for: PostgreSQL
+// refuses U+0000 and what is no UTF-8 in a text.
+func (v *validator) unstorable(c echo.Context, query url.Values) []fault.Entry {
+	path := pathParams(c)
+	var entries []fault.Entry
+	for _, p := range v.params {
+		var values []string
+		switch p.In {
+		case openapi3.ParameterInQuery:
+			values = query[p.Name]
+		case openapi3.ParameterInHeader:
+			values = c.Request().Header.Values(p.Name)
+		case openapi3.ParameterInPath:
+			values = []string{path[p.Name]}
+		}
+		if slices.ContainsFunc(values, func(s string) bool { return !utf8.ValidString(s) || strings.ContainsRune(s, 0) }) {
+			entries = append(entries, fault.Entry{Parameter: p.Name, In: p.In, Message: "must be UTF-8 text without U+0000"})
+		}
+	}
+	return entries
 }
 
 // onlyOnce brings parameters that take one value and were given several times

@@ -38,6 +38,14 @@ func whereSet[T comparable](query *gorm.DB, column string, value T) *gorm.DB {
 	return query.Where(column+" = ?", value)
 }
 
+// whereIn narrows a list to some values of a column; nil does not narrow it.
+func whereIn[T any](query *gorm.DB, column string, values []T) *gorm.DB {
+	if values == nil {
+		return query
+	}
+	return query.Where(column+" IN ?", values)
+}
+
 // sortKey is one column of an order. NULL sorts below every value on both
 // databases, as it does in SQLite.
 type sortKey struct {

@@ -68,7 +68,10 @@ type RunFilter struct {
 	Finished *bool
 	Outcome  string
 	Tenant   string
-	Page     Page
+	// Tenants are those whose runs are seen, the empty name for runs of no
+	// tenant; nil is all of them.
+	Tenants []string
+	Page    Page
 }
 
 var runOrder = order[Run]{
@@ -84,6 +87,7 @@ func (s *Store) ListRuns(ctx context.Context, f RunFilter) (List[Run], error) {
 	q = whereSet(q, "cloud_id", f.CloudID)
 	q = whereSet(q, "outcome", f.Outcome)
 	q = whereSet(q, "tenant", f.Tenant)
+	q = whereIn(q, "tenant", f.Tenants)
 	if f.Finished != nil {
 		q = q.Where("finished = ?", *f.Finished)
 	}

@@ -107,10 +107,13 @@ func (s *Store) TokenByHash(ctx context.Context, hash []byte) (*Token, error) {
 type TokenFilter struct {
 	Owner  string
 	Tenant string
-	Kind   string
-	Name   string
-	Usable bool // neither revoked nor expired
-	Page   Page
+	// Tenants are those whose tokens are seen, the empty name for tokens of no
+	// tenant; nil is all of them.
+	Tenants []string
+	Kind    string
+	Name    string
+	Usable  bool // neither revoked nor expired
+	Page    Page
 }
 
 var tokenOrder = order[Token]{
@@ -124,6 +127,7 @@ func (s *Store) ListTokens(ctx context.Context, f TokenFilter) (List[Token], err
 	q := s.read(ctx).Model(&Token{})
 	q = whereSet(q, "owner", f.Owner)
 	q = whereSet(q, "tenant", f.Tenant)
+	q = whereIn(q, "tenant", f.Tenants)
 	q = whereSet(q, "kind", f.Kind)
 	q = whereSet(q, "name", f.Name)
 	if f.Usable {
@@ -204,6 +208,45 @@ func (s *Store) RevokeToken(ctx context.Context, id string) error {
 			t.RevokedAt = &now
 		}
 		return nil
+	})
+}
+
+// RotateToken adds a successor, whose Hash, KeyID and Prefix are filled in
+// already, with everything else as the token has it, and lets the token itself
+// end after overlap; zero ends it now. The successor lives as long as the token
+// was meant to live from its creation, unless the caller has set its ExpiresAt.
+// ErrNotFound: no such token. ErrConflict: it is revoked or expired.
+func (s *Store) RotateToken(ctx context.Context, id string, overlap time.Duration, successor *Token) error {
+	return s.InTx(ctx, func(tx *Store) error {
+		old, err := tx.Token(ctx, id)
+		if err != nil {
+			return err
+		}
+		now := tx.Now()
+		if !old.Usable(now) {
+			return fmt.Errorf("token %s has ended: %w", id, ErrConflict)
+		}
+		next := *old
+		next.ID, next.Hash, next.KeyID, next.Prefix = "", successor.Hash, successor.KeyID, successor.Prefix
+		next.CreatedBy, next.LastUsedAt, next.LastUsedIP = successor.CreatedBy, nil, ""
+		if next.ExpiresAt = successor.ExpiresAt; next.ExpiresAt == nil && old.ExpiresAt != nil {
+			end := now.Add(old.ExpiresAt.Sub(old.CreatedAt))
+			next.ExpiresAt = &end
+		}
+		if err := tx.CreateToken(ctx, &next); err != nil {
+			return err
+		}
+		*successor = next
+		return tx.UpdateToken(ctx, id, func(t *Token) error {
+			end := now.Add(overlap)
+			switch {
+			case overlap <= 0:
+				t.RevokedAt = &now
+			case t.ExpiresAt == nil || t.ExpiresAt.After(end):
+				t.ExpiresAt = &end
+			}
+			return nil
+		})
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 type cli struct {
 	Config string `name:"config" env:"SLIPWAY_CONFIG" type:"path" placeholder:"FILE" help:"YAML file with settings."`
 	storeFlags
+	tokenFlags
 
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Run the server (the default)."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this version's schema and stop."`
@@ -55,7 +56,7 @@ func newParser(ctx context.Context, c *cli, args []string) (*kong.Kong, error) {
 		kong.Description("One server for test labs."),
 		kong.DefaultEnvars("SLIPWAY"),
 		kong.UsageOnError(),
-		kong.Bind(&c.storeFlags),
+		kong.Bind(&c.storeFlags, &c.tokenFlags),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	}
 	file, err := settingsFile(args)

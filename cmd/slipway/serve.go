@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/slipway-lab/slipway/server"
+	"github.com/slipway-lab/slipway/server/access"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/intake"
@@ -33,9 +34,17 @@ type serveCmd struct {
 	TrustedProxies []string `placeholder:"NETWORK" help:"Proxies whose Forwarded and X-Forwarded-* headers count."`
 	AllowedHosts   []string `placeholder:"NAME" help:"Names in the Host header that the server answers to. Default: any."`
 	CORSOrigins    []string `name:"cors-origins" placeholder:"ORIGIN" help:"Pages elsewhere that may call the API."`
+	RequireTLS     bool     `name:"require-tls" help:"Refuse plain HTTP from other machines, unless a trusted proxy says that the client came over TLS."`
 	AdminToken     string   `placeholder:"TEXT" help:"A token that may do everything, 8 to 512 characters; better as SLIPWAY_ADMIN_TOKEN."`
+	AuthMode       string   `name:"auth-mode" enum:"auto,token,token+keystone,none" default:"auto" help:"token, token+keystone or none (everybody is an administrator; on a loopback address only). Default: token+keystone when a Keystone is configured, else token."`
+	AuthPolicyFile string   `name:"auth-policy-file" type:"path" placeholder:"FILE" help:"Rules in the style of Drydock's policy.yaml that replace rows of the permission table."`
 	LogFormat      string   `enum:"text,json" default:"text" help:"text or json."`
 	LogLevel       string   `enum:"debug,info,warn,error" default:"info" help:"debug, info, warn or error."`
+
+	AuthOperatorDestroys bool `name:"auth-operator-destroys" help:"Let operators destroy nodes and delete tasks, which else only administrators may."`
+
+	tlsFlags
+	keystoneFlags
 
 	DiscoveryV1Public bool `name:"discovery-v1-public" help:"Show the version document to callers without a credential."`
 	DocsPublic        bool `name:"docs-public" default:"true" negatable:"" help:"Serve the API explorer."`
@@ -67,32 +76,54 @@ type serveCmd struct {
 	MaxTests        int           `default:"2000000" help:"Limit of the tests of one uploaded file."`
 	RequestTimeout  time.Duration `default:"30s" help:"How long a stop waits for requests in flight."`
 
-	RatelimitAnonymous    float64 `name:"ratelimit-anonymous" default:"200" help:"Requests per second and address without a credential; negative: no limit."`
-	RatelimitBurst        int     `name:"ratelimit-burst" default:"1000" help:"How many of them may come at once."`
-	RatelimitFailedLogins float64 `name:"ratelimit-failed-logins" default:"20" help:"Failed logins per minute and address; negative: no limit."`
+	MaxHeader    int           `default:"65536" help:"Limit of a request's header in bytes."`
+	StallTimeout time.Duration `default:"60s" help:"How long a client may take to send or to take the next piece of a body."`
+
+	RatelimitAnonymous       float64 `name:"ratelimit-anonymous" default:"200" help:"Requests per second and address without a credential; 0: no limit."`
+	RatelimitBurst           int     `name:"ratelimit-burst" default:"1000" help:"How many of them may come at once."`
+	RatelimitFailedLogins    float64 `name:"ratelimit-failed-logins" default:"20" help:"Failed logins per minute and address; 0: no limit."`
+	RatelimitCredential      float64 `name:"ratelimit-credential" default:"0" help:"Requests per second with one good credential; 0: no limit."`
+	RatelimitCredentialBurst int     `name:"ratelimit-credential-burst" default:"0" help:"How many of them may come at once; 0: twice as many as in a second."`
+	RatelimitKeystone        float64 `name:"ratelimit-keystone" default:"50" help:"Questions per second to Keystone; 0: no limit."`
+
+	AuditStdout        bool `name:"audit-stdout" default:"true" negatable:"" help:"Write the audit log to standard output as well, a line of JSON for each entry."`
+	AuditRetentionDays int  `name:"audit-retention-days" default:"400" help:"How long the audit log is kept; 0: for ever."`
+
+	policySum string // of the policy file, for the audit log
 }
 
 // Run serves until the context ends, then finishes what is in flight.
-func (c *serveCmd) Run(ctx context.Context, f *storeFlags) error {
+func (c *serveCmd) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	c.logTo(os.Stderr)
 	if n := len(c.AdminToken); n > 0 && (n < 8 || n > 512) {
 		return errors.New("the admin token must have 8 to 512 characters")
 	}
+	if err := c.check(); err != nil {
+		return err
+	}
 	s, secret, err := f.prepared(ctx, true)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if err := c.firstToken(ctx, s, secret); err != nil {
-		return err
-	}
-	h, err := c.handler(ctx, s, secret)
+	a, err := c.authenticator(s, secret, tf)
 	if err != nil {
 		return err
 	}
-	go sweep(ctx, s)
+	if err := c.firstToken(ctx, s, a); err != nil {
+		return err
+	}
+	h, err := c.handler(ctx, s, secret, a, tf.life())
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	if c.AuthPolicyFile != "" {
+		h.Note("configuration", c.AuthPolicyFile, "policy file "+c.policySum)
+	}
+	go c.sweep(ctx, s)
 	worked := make(chan struct{})
 	go func() {
 		defer close(worked)
@@ -117,8 +148,8 @@ func (c *serveCmd) logTo(out *os.File) {
 
 // firstToken makes an admin token when nobody could log in otherwise, and shows
 // it once.
-func (c *serveCmd) firstToken(ctx context.Context, s *store.Store, secret []byte) error {
-	if c.AdminToken != "" {
+func (c *serveCmd) firstToken(ctx context.Context, s *store.Store, a *auth.Authenticator) error {
+	if c.AdminToken != "" || c.AuthMode == modeNone {
 		return nil
 	}
 	var text string
@@ -128,11 +159,12 @@ func (c *serveCmd) firstToken(ctx context.Context, s *store.Store, secret []byte
 			text = ""
 			return err
 		}
-		text, err = createToken(ctx, tx, secret, &store.Token{
+		t := &store.Token{
 			Kind: string(auth.PersonToken), Name: "first", Owner: "admin",
 			Roles: []string{string(auth.Admin)}, CreatedBy: "first start",
-		})
-		return err
+		}
+		text = a.Issue(t)
+		return tx.CreateToken(ctx, t)
 	})
 	if err == nil && text != "" {
 		fmt.Fprintf(os.Stderr, "\nThis is the admin token. It is shown this once:\n\n    %s\n\n", text)
@@ -140,7 +172,7 @@ func (c *serveCmd) firstToken(ctx context.Context, s *store.Store, secret []byte
 	return err
 }
 
-func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte) (*server.Server, error) {
+func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte, a *auth.Authenticator, life auth.Life) (*server.Server, error) {
 	resolver, err := c.resolver()
 	if err != nil {
 		return nil, err
@@ -149,19 +181,26 @@ func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte) (
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return server.New(server.Config{
 		Store:       s,
-		Auth:        auth.New(auth.Config{Store: s, Pepper: secret, AdminToken: c.AdminToken, Now: time.Now}),
+		Auth:        a,
 		Build:       build(),
 		Resolver:    resolver,
 		CORSOrigins: c.CORSOrigins,
 		MaxBody:     c.MaxBody,
 		MaxUpload:   3*c.MaxUpload + 1<<20, // a form writes a byte in up to three
 		Limits: server.Limits{
-			AnonymousPerSecond:    c.RatelimitAnonymous,
+			AnonymousPerSecond:    offAtZero(c.RatelimitAnonymous),
 			AnonymousBurst:        c.RatelimitBurst,
-			FailedLoginsPerMinute: c.RatelimitFailedLogins,
+			FailedLoginsPerMinute: offAtZero(c.RatelimitFailedLogins),
+			KnownPerSecond:        offAtZero(c.RatelimitCredential),
+			KnownBurst:            c.RatelimitCredentialBurst,
 		},
-		V1Public:   c.DiscoveryV1Public,
-		DocsClosed: !c.DocsPublic,
+		MaxHeader:    c.MaxHeader,
+		StallTimeout: c.StallTimeout,
+		RequireTLS:   c.RequireTLS,
+		Access:       access.Config{Life: &life},
+		AuditLines:   c.auditLines(),
+		V1Public:     c.DiscoveryV1Public,
+		DocsClosed:   !c.DocsPublic,
 		Results: results.Config{
 			RequireToken:  c.RefstackRequireToken,
 			OneResult:     c.RefstackOneResult,
@@ -219,11 +258,10 @@ func (c *serveCmd) resolver() (call.Resolver, error) {
 }
 
 // Limits against slow clients: a header must arrive in time, an idle connection
-// does not stay for ever.
+// does not stay for ever. Bodies have a limit of their own, see package server.
 const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
-	maxHeader     = 64 << 10
 )
 
 func (c *serveCmd) listen(ctx context.Context, h http.Handler) error {
@@ -235,13 +273,25 @@ func (c *serveCmd) listen(ctx context.Context, h http.Handler) error {
 		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
+		// Go answers what is over this itself, in plain text; the server has a
+		// better answer for what is a little over its own limit.
+		MaxHeaderBytes: 2*c.MaxHeader + 4096,
+		ErrorLog:       slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
+	}
+	scheme := "http://"
+	serve := func() error { return srv.Serve(l) }
+	if c.TLSCert != "" {
+		config, err := c.tlsConfig()
+		if err != nil {
+			return errors.Join(err, l.Close())
+		}
+		srv.TLSConfig, scheme = config, "https://"
+		serve = func() error { return srv.ServeTLS(l, "", "") }
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(l) }()
+	go func() { failed <- serve() }()
 	debug.FreeOSMemory() // the start leaves more garbage than an idle server makes in a day
-	slog.InfoContext(ctx, "listening", "url", "http://"+l.Addr().String(), "build", build())
+	slog.InfoContext(ctx, "listening", "url", scheme+l.Addr().String(), "build", build())
 	select {
 	case err := <-failed:
 		return err
@@ -257,8 +307,9 @@ func (c *serveCmd) listen(ctx context.Context, h http.Handler) error {
 	return nil
 }
 
-// sweep removes, now and then, what interrupted uploads left behind.
-func sweep(ctx context.Context, s *store.Store) {
+// sweep removes, now and then, what interrupted uploads left behind and what
+// is too old to be kept.
+func (c *serveCmd) sweep(ctx context.Context, s *store.Store) {
 	tick := time.NewTicker(10 * time.Minute)
 	defer tick.Stop()
 	for {
@@ -269,6 +320,11 @@ func sweep(ctx context.Context, s *store.Store) {
 		}
 		if _, err := s.SweepBlobs(ctx); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "sweep of blobs", "error", err)
+		}
+		if days := c.AuditRetentionDays; days > 0 {
+			if _, err := s.SweepAudit(ctx, s.Now().AddDate(0, 0, -days)); err != nil && ctx.Err() == nil {
+				slog.ErrorContext(ctx, "sweep of the audit log", "error", err)
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -18,6 +18,7 @@ type tokenCmd struct {
 	Create tokenCreate `cmd:"" help:"Make a token and print it, once."`
 	List   tokenList   `cmd:"" help:"List tokens."`
 	Revoke tokenRevoke `cmd:"" help:"Revoke a token for good."`
+	Rotate tokenRotate `cmd:"" help:"Make a successor of a token and print it, once; the token itself ends after a while."`
 }
 
 type tokenCreate struct {
@@ -27,14 +28,15 @@ type tokenCreate struct {
 	Owner     string        `help:"Who the token speaks for. Default: its name."`
 	Tenant    string        `help:"The tenant it belongs to."`
 	Lab       []string      `help:"Names of the labs it speaks for."`
+	Flag      []string      `help:"What it may do beside its roles, such as upload."`
 	AllowFrom []string      `help:"Networks it may be used from, such as 10.0.0.0/8."`
-	Expires   time.Duration `placeholder:"DURATION" help:"Life, such as 720h. Default: 365 days for people, none for others."`
+	Expires   time.Duration `placeholder:"DURATION" help:"Life, such as 720h. Default: as --token-life-person and --token-life-other say."`
 }
 
 // Run makes the token. Its text goes to standard output alone, so that it can
 // be caught by a script.
-func (c *tokenCreate) Run(ctx context.Context, f *storeFlags) error {
-	t, err := c.token(time.Now())
+func (c *tokenCreate) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error {
+	t, err := c.token(time.Now(), tf.life())
 	if err != nil {
 		return err
 	}
@@ -43,8 +45,12 @@ func (c *tokenCreate) Run(ctx context.Context, f *storeFlags) error {
 		return err
 	}
 	defer s.Close()
-	text, err := createToken(ctx, s, secret, t)
+	issuer, err := tf.issuer(s, secret)
 	if err != nil {
+		return err
+	}
+	text := issuer.Issue(t)
+	if err := s.CreateToken(ctx, t); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "token %s (%s) made; it is shown this once:\n", t.ID, t.Name)
@@ -52,57 +58,68 @@ func (c *tokenCreate) Run(ctx context.Context, f *storeFlags) error {
 	return nil
 }
 
-func createToken(ctx context.Context, s *store.Store, secret []byte, t *store.Token) (string, error) {
-	text := auth.NewToken(auth.TokenKind(t.Kind[0]))
-	t.Hash, t.Prefix = auth.HashToken(secret, text), auth.DisplayPrefix(text)
-	if err := s.CreateToken(ctx, t); err != nil {
-		return "", err
-	}
-	return text, nil
-}
-
-const personLife = 365 * 24 * time.Hour
-
-func (c *tokenCreate) token(now time.Time) (*store.Token, error) {
+func (c *tokenCreate) token(now time.Time, life auth.Life) (*store.Token, error) {
 	t := &store.Token{
 		Kind: c.Kind, Name: c.Name, Owner: c.Owner, Tenant: c.Tenant,
-		Roles: c.Role, Labs: c.Lab, AllowFrom: c.AllowFrom, CreatedBy: "command line",
+		Roles: c.Role, Flags: c.Flag, Labs: c.Lab, CreatedBy: "command line",
 	}
+	var roles []auth.Role
 	for _, r := range c.Role {
 		if !slices.Contains(auth.Roles(), auth.Role(r)) {
 			return nil, fmt.Errorf("role %q does not exist; there are %v", r, auth.Roles())
 		}
-	}
-	for _, n := range c.AllowFrom {
-		if _, err := netip.ParsePrefix(n); err != nil {
-			return nil, fmt.Errorf("network %q must be like 10.0.0.0/8", n)
-		}
+		roles = append(roles, auth.Role(r))
 	}
 	if t.Owner == "" {
 		t.Owner = t.Name
 	}
 	if t.Kind == "" {
-		t.Kind = kindFor(c.Role)
+		t.Kind = string(auth.KindFor(roles))
 	}
-	life := c.Expires
-	if life == 0 && t.Kind == string(auth.PersonToken) {
-		life = personLife
+	var asked *time.Time
+	if c.Expires != 0 {
+		end := now.Add(c.Expires)
+		asked = &end
 	}
-	if life > 0 {
-		at := now.Add(life)
-		t.ExpiresAt = &at
+	var err error
+	if t.ExpiresAt, err = life.End(auth.TokenKind(t.Kind[0]), now, asked, false); err != nil {
+		return nil, fmt.Errorf("the end of the token %w", err)
 	}
-	return t, nil
+	t.AllowFrom, err = auth.ParseNetworks(c.AllowFrom)
+	return t, err
 }
 
-func kindFor(roles []string) string {
-	switch {
-	case slices.Contains(roles, string(auth.Lab)):
-		return string(auth.LabToken)
-	case slices.Contains(roles, string(auth.Runner)):
-		return string(auth.RunnerToken)
+type tokenRotate struct {
+	ID      string        `arg:"" help:"The token's id, as list shows it."`
+	Overlap time.Duration `default:"1h" help:"How long the old token still works; 0 ends it at once."`
+}
+
+// Run makes the successor. Its text goes to standard output alone.
+func (c *tokenRotate) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error {
+	if c.Overlap < 0 {
+		return errors.New("the overlap must not be negative")
 	}
-	return string(auth.PersonToken)
+	s, secret, err := f.prepared(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	issuer, err := tf.issuer(s, secret)
+	if err != nil {
+		return err
+	}
+	old, err := s.Token(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	next := &store.Token{Kind: old.Kind, CreatedBy: "command line"}
+	text := issuer.Issue(next)
+	if err := s.RotateToken(ctx, c.ID, c.Overlap, next); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "token %s (%s) takes the place of %s; it is shown this once:\n", next.ID, next.Name, c.ID)
+	fmt.Println(text)
+	return nil
 }
 
 type tokenList struct {

@@ -26,6 +26,57 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AccessRole.
+const (
+	AccessRoleAdmin    AccessRole = "admin"
+	AccessRoleLab      AccessRole = "lab"
+	AccessRoleOperator AccessRole = "operator"
+	AccessRoleReader   AccessRole = "reader"
+	AccessRoleRunner   AccessRole = "runner"
+)
+
+// Valid indicates whether the value is a known member of the AccessRole enum.
+func (e AccessRole) Valid() bool {
+	switch e {
+	case AccessRoleAdmin:
+		return true
+	case AccessRoleLab:
+		return true
+	case AccessRoleOperator:
+		return true
+	case AccessRoleReader:
+		return true
+	case AccessRoleRunner:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccessTokenKind.
+const (
+	AccessTokenKindLab     AccessTokenKind = "lab"
+	AccessTokenKindPerson  AccessTokenKind = "person"
+	AccessTokenKindRunner  AccessTokenKind = "runner"
+	AccessTokenKindService AccessTokenKind = "service"
+)
+
+// Valid indicates whether the value is a known member of the AccessTokenKind enum.
+func (e AccessTokenKind) Valid() bool {
+	switch e {
+	case AccessTokenKindLab:
+		return true
+	case AccessTokenKindPerson:
+		return true
+	case AccessTokenKindRunner:
+		return true
+	case AccessTokenKindService:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AgentState.
 const (
 	AgentStateBusy   AgentState = "busy"
@@ -65,6 +116,24 @@ func (e AgentMode) Valid() bool {
 	case AgentModeOffline:
 		return true
 	case AgentModeOnline:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AuditEntryDecision.
+const (
+	AuditEntryDecisionAllowed AuditEntryDecision = "allowed"
+	AuditEntryDecisionDenied  AuditEntryDecision = "denied"
+)
+
+// Valid indicates whether the value is a known member of the AuditEntryDecision enum.
+func (e AuditEntryDecision) Valid() bool {
+	switch e {
+	case AuditEntryDecisionAllowed:
+		return true
+	case AuditEntryDecisionDenied:
 		return true
 	default:
 		return false
@@ -1094,6 +1163,87 @@ func (e TriggerKind) Valid() bool {
 	}
 }
 
+// Defines values for ListAuditParamsDecision.
+const (
+	ListAuditParamsDecisionAllowed ListAuditParamsDecision = "allowed"
+	ListAuditParamsDecisionDenied  ListAuditParamsDecision = "denied"
+)
+
+// Valid indicates whether the value is a known member of the ListAuditParamsDecision enum.
+func (e ListAuditParamsDecision) Valid() bool {
+	switch e {
+	case ListAuditParamsDecisionAllowed:
+		return true
+	case ListAuditParamsDecisionDenied:
+		return true
+	default:
+		return false
+	}
+}
+
+// AccessRole What somebody is to the server; `x-permissions` says what each role may do.
+type AccessRole string
+
+// AccessToken A token without its text.
+//
+// Example: {"allow_from":["192.0.2.0/24"],"created_at":"2026-01-15T00:00:00Z","created_by":"admin","email":"","expires_at":null,"flags":[],"id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F","key_id":"1f0c3a52","kind":"runner","labs":[],"last_used_at":null,"last_used_from":"","name":"nightly runner","owner":"ann","prefix":"slwr_4f7b","revoked_at":null,"roles":["runner"],"tenant":"","usable":true}
+type AccessToken struct {
+	// ID Its public id.
+	ID string `json:"id"`
+
+	// Prefix The first characters of its text, for people to recognise it.
+	Prefix    string          `json:"prefix"`
+	Name      string          `json:"name"`
+	Kind      AccessTokenKind `json:"kind"`
+	Owner     string          `json:"owner"`
+	Email     string          `json:"email"`
+	Tenant    string          `json:"tenant"`
+	Roles     []AccessRole    `json:"roles"`
+	Flags     []string        `json:"flags"`
+	Labs      []string        `json:"labs"`
+	AllowFrom []string        `json:"allow_from"`
+
+	// KeyID Names the secret under which it is hashed.
+	KeyID string `json:"key_id"`
+
+	// Usable It is neither revoked nor expired.
+	Usable    bool                         `json:"usable"`
+	CreatedAt time.Time                    `json:"created_at"`
+	CreatedBy string                       `json:"created_by"`
+	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
+	RevokedAt nullable.Nullable[time.Time] `json:"revoked_at"`
+
+	// LastUsedAt To the minute.
+	LastUsedAt nullable.Nullable[time.Time] `json:"last_used_at"`
+
+	// LastUsedFrom An address.
+	LastUsedFrom string `json:"last_used_from"`
+}
+
+// AccessTokenKind Whom a token is for; a letter of its text tells it.
+type AccessTokenKind string
+
+// AccessTokenList A page of tokens.
+//
+// Example: {"access_tokens":[],"next":null}
+type AccessTokenList struct {
+	AccessTokens []AccessToken `json:"access_tokens"`
+
+	// Next The cursor of the next page (`after`); null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+}
+
+// AccessTokenRotation How to replace a token.
+//
+// Example: {"overlap_seconds":3600}
+type AccessTokenRotation struct {
+	// ExpiresAt When the successor ends.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// OverlapSeconds How long the old token still works; 0 ends it at once. Default 3600.
+	OverlapSeconds *int64 `json:"overlap_seconds,omitempty"`
+}
+
 // Advertisement What was advertised, as it was understood. Fields of other kinds are null.
 //
 // Example: {"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}
@@ -1213,6 +1363,67 @@ type Attachment struct {
 	Truncated *bool `json:"truncated,omitempty"`
 }
 
+// AuditActor Who it was.
+//
+// Example: {"kind":"token","name":"nightly cleaner","owner":"ann","roles":["operator"],"tenant":"","token_id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F"}
+type AuditActor struct {
+	// Kind `admin` (the configured token), `token`, `keystone`, `none` (logins are switched off), `server`, or empty for nobody.
+	Kind    string   `json:"kind"`
+	Name    string   `json:"name"`
+	Owner   string   `json:"owner"`
+	Roles   []string `json:"roles"`
+	Tenant  string   `json:"tenant"`
+	TokenID string   `json:"token_id"`
+}
+
+// AuditEntry One line of the audit log.
+//
+// Example: {"actor":{"kind":"token","name":"nightly cleaner","owner":"ann","roles":["operator"],"tenant":"","token_id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F"},"client":"192.0.2.7","decision":"allowed","event":"deletion","id":4711,"method":"DELETE","object":"/v1/runs/100","operation":"deleteRun","reason":"","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","route":"/v1/runs/{test_id}","status":204,"time":"2026-01-15T00:00:00Z","x_context_marker":"","x_end_user":""}
+type AuditEntry struct {
+	ID   int64     `json:"id"`
+	Time time.Time `json:"time"`
+
+	// Event `token`, `new-network`, `denied`, `deletion`, `admin`, `configuration`, or what an operation's `x-audit` says.
+	Event     string     `json:"event"`
+	RequestID string     `json:"request_id"`
+	Actor     AuditActor `json:"actor"`
+
+	// XEndUser What the header X-End-User said; nobody has checked it.
+	XEndUser string `json:"x_end_user"`
+
+	// XContextMarker What the header X-Context-Marker said.
+	XContextMarker string `json:"x_context_marker"`
+
+	// Client The address.
+	Client    string `json:"client"`
+	Method    string `json:"method"`
+	Operation string `json:"operation"`
+
+	// Route The path as the document writes it.
+	Route string `json:"route"`
+
+	// Object The path of what it was about, without secrets.
+	Object   string             `json:"object"`
+	Decision AuditEntryDecision `json:"decision"`
+	Reason   string             `json:"reason"`
+
+	// Status The status of the answer; 0 when there was no request.
+	Status int32 `json:"status"`
+}
+
+// AuditEntryDecision defines model for AuditEntry.Decision.
+type AuditEntryDecision string
+
+// AuditList A page of the audit log.
+//
+// Example: {"entries":[],"next":null}
+type AuditList struct {
+	Entries []AuditEntry `json:"entries"`
+
+	// Next The cursor of the next page (`after`); null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+}
+
 // Build Which build this is.
 //
 // Example: {"build":"0.3.0.dev43.g22d1a96"}
@@ -1274,6 +1485,15 @@ type CloudPatch struct {
 //
 // Example: {"compute":{"flavor_ref":"1"}}
 type ConfigSections map[string]map[string]string
+
+// CreatedAccessToken A new token and its text, which is shown this once.
+//
+// Example: {"access_token":{"allow_from":["192.0.2.0/24"],"created_at":"2026-01-15T00:00:00Z","created_by":"admin","email":"","expires_at":null,"flags":[],"id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F","key_id":"1f0c3a52","kind":"runner","labs":[],"last_used_at":null,"last_used_from":"","name":"nightly runner","owner":"ann","prefix":"slwr_4f7b","revoked_at":null,"roles":["runner"],"tenant":"","usable":true},"token":"slwr_\u003c46 letters and digits\u003e"}
+type CreatedAccessToken struct {
+	// Token The text to send as `Authorization: Bearer <token>`, `Authorization: <token>` or `X-Auth-Token: <token>`.
+	Token       string      `json:"token"`
+	AccessToken AccessToken `json:"access_token"`
+}
 
 // CreatedTime A time as SPI's `created_at` has it, six digits and no offset, meaning UTC.
 //
@@ -2453,6 +2673,39 @@ type LeaseStatus struct {
 // LeaseStatusStatus defines model for LeaseStatus.Status.
 type LeaseStatusStatus string
 
+// NewAccessToken A token to be made.
+//
+// Example: {"allow_from":["192.0.2.0/24"],"kind":"runner","name":"nightly runner","owner":"ann","roles":["runner"]}
+type NewAccessToken struct {
+	// AllowFrom Networks or addresses that it may be used from; none means any.
+	AllowFrom []string `json:"allow_from,omitempty"`
+
+	// Email Where its owner can be reached.
+	Email *string `json:"email,omitempty"`
+
+	// ExpiresAt When it ends; null: never. Default: by its kind, as the server is configured.
+	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty"`
+
+	// Flags What it may do beside its roles: `upload` lets runners and labs upload files.
+	Flags []string `json:"flags,omitempty"`
+
+	// Kind Whom a token is for; a letter of its text tells it.
+	Kind *AccessTokenKind `json:"kind,omitempty"`
+
+	// Labs The labs that it speaks for.
+	Labs []string `json:"labs,omitempty"`
+
+	// Name What the token is for.
+	Name string `json:"name"`
+
+	// Owner Who the token speaks for; default its name.
+	Owner *string      `json:"owner,omitempty"`
+	Roles []AccessRole `json:"roles"`
+
+	// Tenant The tenant whose objects it sees; default that of the caller.
+	Tenant *string `json:"tenant,omitempty"`
+}
+
 // NewCloud A cloud to be registered.
 //
 // Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"}},"label":"private cloud","test_user":"demo","version":"havana"}
@@ -2510,7 +2763,7 @@ type NewProduct struct {
 	// Manifest Describes a product that is built from snaps; kept byte for byte.
 	Manifest nullable.Nullable[json.RawMessage] `json:"manifest,omitempty"`
 
-	// Supersede Whether a newer revision of a snap cancels what still waits for an older one on the same channel. Default false.
+	// Supersede Whether a newer advertisement of the same snap, of an image or of a gold master cancels what still waits for an older one on the same channel. Default false.
 	Supersede *bool `json:"supersede,omitempty"`
 }
 
@@ -3722,6 +3975,27 @@ type GetVersionsParams struct {
 	Build *string `form:"build,omitempty" json:"build,omitempty"`
 }
 
+// ListAccessTokensParams defines parameters for ListAccessTokens.
+type ListAccessTokensParams struct {
+	// Owner Only tokens of this owner.
+	Owner *string `form:"owner,omitempty" json:"owner,omitempty"`
+
+	// Tenant Only tokens of this tenant.
+	Tenant *string `form:"tenant,omitempty" json:"tenant,omitempty"`
+
+	// Kind Only tokens of this kind.
+	Kind *AccessTokenKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Usable `true` leaves out the tokens that are revoked or expired.
+	Usable *bool `form:"usable,omitempty" json:"usable,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListAgentsParams defines parameters for ListAgents.
 type ListAgentsParams struct {
 	// Mode Only agents in this mode.
@@ -3746,6 +4020,48 @@ type PickOpportunityParams struct {
 	// anything again; with another body it is 409.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
+
+// ListAuditParams defines parameters for ListAudit.
+type ListAuditParams struct {
+	// Event Only entries of this kind.
+	Event *string `form:"event,omitempty" json:"event,omitempty"`
+
+	// Decision Only requests that were allowed, or refused.
+	Decision *ListAuditParamsDecision `form:"decision,omitempty" json:"decision,omitempty"`
+
+	// Actor Only entries of the actor with this name.
+	Actor *string `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// Owner Only entries of actors of this owner.
+	Owner *string `form:"owner,omitempty" json:"owner,omitempty"`
+
+	// TokenID Only entries of the token with this public id.
+	TokenID *string `form:"token_id,omitempty" json:"token_id,omitempty"`
+
+	// RequestID Only the entries of one request.
+	RequestID *string `form:"request_id,omitempty" json:"request_id,omitempty"`
+
+	// Operation Only entries of this operation of the document.
+	Operation *string `form:"operation,omitempty" json:"operation,omitempty"`
+
+	// Client Only entries of this address.
+	Client *string `form:"client,omitempty" json:"client,omitempty"`
+
+	// From Only entries of this time and later.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only entries from before this time.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListAuditParamsDecision defines parameters for ListAudit.
+type ListAuditParamsDecision string
 
 // ListCloudsParams defines parameters for ListClouds.
 type ListCloudsParams struct {
@@ -4288,6 +4604,12 @@ type ListDeliveriesParams struct {
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateAccessTokenJSONRequestBody defines body for CreateAccessToken for application/json ContentType.
+type CreateAccessTokenJSONRequestBody = NewAccessToken
+
+// RotateAccessTokenJSONRequestBody defines body for RotateAccessToken for application/json ContentType.
+type RotateAccessTokenJSONRequestBody = AccessTokenRotation
+
 // UpdateAgentJSONRequestBody defines body for UpdateAgent for application/json ContentType.
 type UpdateAgentJSONRequestBody = AgentPatch
 
@@ -4802,6 +5124,21 @@ type ServerInterface interface {
 	// GetVersion Describe version 1 of the API
 	// (GET /v1)
 	GetVersion(ctx echo.Context) error
+	// ListAccessTokens List API tokens
+	// (GET /v1/access-tokens)
+	ListAccessTokens(ctx echo.Context, params ListAccessTokensParams) error
+	// CreateAccessToken Make an API token
+	// (POST /v1/access-tokens)
+	CreateAccessToken(ctx echo.Context) error
+	// RevokeAccessToken Revoke an API token
+	// (DELETE /v1/access-tokens/{token_id})
+	RevokeAccessToken(ctx echo.Context, tokenID string) error
+	// GetAccessToken Read an API token
+	// (GET /v1/access-tokens/{token_id})
+	GetAccessToken(ctx echo.Context, tokenID string) error
+	// RotateAccessToken Replace an API token
+	// (POST /v1/access-tokens/{token_id}/rotate)
+	RotateAccessToken(ctx echo.Context, tokenID string) error
 	// ListAgents List agents
 	// (GET /v1/agents)
 	ListAgents(ctx echo.Context, params ListAgentsParams) error
@@ -4823,6 +5160,9 @@ type ServerInterface interface {
 	// PickOpportunity Ask for work
 	// (POST /v1/agents/{agent_id}/pick)
 	PickOpportunity(ctx echo.Context, agentID AgentID, params PickOpportunityParams) error
+	// ListAudit Read the audit log
+	// (GET /v1/audit)
+	ListAudit(ctx echo.Context, params ListAuditParams) error
 	// SignalBootAction Report on a boot action
 	// (POST /v1/bootaction/{action_id})
 	SignalBootAction(ctx echo.Context, actionID string) error
@@ -5223,6 +5563,116 @@ func (w *ServerInterfaceWrapper) GetVersion(ctx echo.Context) error {
 	return err
 }
 
+// ListAccessTokens converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAccessTokens(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAccessTokensParams
+	// ------------- Optional query parameter "owner" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "owner", ctx.QueryParams(), &params.Owner, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter owner: %s", err))
+	}
+
+	// ------------- Optional query parameter "tenant" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant", ctx.QueryParams(), &params.Tenant, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tenant: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "usable" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "usable", ctx.QueryParams(), &params.Usable, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter usable: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAccessTokens(ctx, params)
+	return err
+}
+
+// CreateAccessToken converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateAccessToken(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateAccessToken(ctx)
+	return err
+}
+
+// RevokeAccessToken converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeAccessToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token_id" -------------
+	var tokenID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token_id", ctx.Param("token_id"), &tokenID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeAccessToken(ctx, tokenID)
+	return err
+}
+
+// GetAccessToken converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAccessToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token_id" -------------
+	var tokenID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token_id", ctx.Param("token_id"), &tokenID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAccessToken(ctx, tokenID)
+	return err
+}
+
+// RotateAccessToken converts echo context to params.
+func (w *ServerInterfaceWrapper) RotateAccessToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token_id" -------------
+	var tokenID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token_id", ctx.Param("token_id"), &tokenID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RotateAccessToken(ctx, tokenID)
+	return err
+}
+
 // ListAgents converts echo context to params.
 func (w *ServerInterfaceWrapper) ListAgents(ctx echo.Context) error {
 	var err error
@@ -5382,6 +5832,101 @@ func (w *ServerInterfaceWrapper) PickOpportunity(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.PickOpportunity(ctx, agentID, params)
+	return err
+}
+
+// ListAudit converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAudit(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAuditParams
+	// ------------- Optional query parameter "event" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "event", ctx.QueryParams(), &params.Event, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter event: %s", err))
+	}
+
+	// ------------- Optional query parameter "decision" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "decision", ctx.QueryParams(), &params.Decision, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter decision: %s", err))
+	}
+
+	// ------------- Optional query parameter "actor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor", ctx.QueryParams(), &params.Actor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actor: %s", err))
+	}
+
+	// ------------- Optional query parameter "owner" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "owner", ctx.QueryParams(), &params.Owner, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter owner: %s", err))
+	}
+
+	// ------------- Optional query parameter "token_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "token_id", ctx.QueryParams(), &params.TokenID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "request_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "request_id", ctx.QueryParams(), &params.RequestID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter request_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "operation" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "operation", ctx.QueryParams(), &params.Operation, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter operation: %s", err))
+	}
+
+	// ------------- Optional query parameter "client" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "client", ctx.QueryParams(), &params.Client, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter client: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAudit(ctx, params)
 	return err
 }
 
@@ -8367,6 +8912,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/machines/:machine_id/work/:task_id", wrapper.ReportMachineWork, options.OperationMiddlewares["reportMachineWork"]...)
 	router.GET(options.BaseURL+"/v3", wrapper.GetIdentityVersion, options.OperationMiddlewares["getIdentityVersion"]...)
 	router.POST(options.BaseURL+"/v3/auth/tokens", wrapper.CreateIdentityToken, options.OperationMiddlewares["createIdentityToken"]...)
+	router.GET(options.BaseURL+"/v1/access-tokens", wrapper.ListAccessTokens, options.OperationMiddlewares["listAccessTokens"]...)
+	router.POST(options.BaseURL+"/v1/access-tokens", wrapper.CreateAccessToken, options.OperationMiddlewares["createAccessToken"]...)
+	router.DELETE(options.BaseURL+"/v1/access-tokens/:token_id", wrapper.RevokeAccessToken, options.OperationMiddlewares["revokeAccessToken"]...)
+	router.GET(options.BaseURL+"/v1/access-tokens/:token_id", wrapper.GetAccessToken, options.OperationMiddlewares["getAccessToken"]...)
+	router.POST(options.BaseURL+"/v1/access-tokens/:token_id/rotate", wrapper.RotateAccessToken, options.OperationMiddlewares["rotateAccessToken"]...)
+	router.GET(options.BaseURL+"/v1/audit", wrapper.ListAudit, options.OperationMiddlewares["listAudit"]...)
 
 }
 
@@ -8503,9 +9054,11 @@ func (response GetVersions200ApplicationJSONHomeResponse) VisitGetVersionsRespon
 }
 
 type GetVersions300ResponseHeaders struct {
-	CacheControl *string
-	ETag         *string
-	Link         *string
+	CacheControl          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	Link                  *string
+	ReferrerPolicy        *string
 }
 
 type GetVersions300JSONResponse struct {
@@ -8523,11 +9076,17 @@ func (response GetVersions300JSONResponse) VisitGetVersionsResponse(w http.Respo
 	if response.Headers.CacheControl != nil {
 		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
 	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
 	if response.Headers.ETag != nil {
 		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
 	}
 	if response.Headers.Link != nil {
 		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.ReferrerPolicy != nil {
+		w.Header().Set("Referrer-Policy", fmt.Sprint(*response.Headers.ReferrerPolicy))
 	}
 	w.WriteHeader(300)
 	_, err := buf.WriteTo(w)
@@ -8549,11 +9108,17 @@ func (response GetVersions300TextHTMLResponse) VisitGetVersionsResponse(w http.R
 	if response.Headers.CacheControl != nil {
 		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
 	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
 	if response.Headers.ETag != nil {
 		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
 	}
 	if response.Headers.Link != nil {
 		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.ReferrerPolicy != nil {
+		w.Header().Set("Referrer-Policy", fmt.Sprint(*response.Headers.ReferrerPolicy))
 	}
 	w.WriteHeader(300)
 
@@ -9132,6 +9697,840 @@ type GetVersion503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetVersion503ApplicationProblemPlusJSONResponse) VisitGetVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessTokensRequestObject struct {
+	Params ListAccessTokensParams
+}
+
+type ListAccessTokensResponseObject interface {
+	VisitListAccessTokensResponse(w http.ResponseWriter) error
+}
+
+type ListAccessTokens200JSONResponse AccessTokenList
+
+func (response ListAccessTokens200JSONResponse) VisitListAccessTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessTokens400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccessTokens400ApplicationProblemPlusJSONResponse) VisitListAccessTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessTokens401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccessTokens401ApplicationProblemPlusJSONResponse) VisitListAccessTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessTokens403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccessTokens403ApplicationProblemPlusJSONResponse) VisitListAccessTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessTokens406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccessTokens406ApplicationProblemPlusJSONResponse) VisitListAccessTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessTokens429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccessTokens429ApplicationProblemPlusJSONResponse) VisitListAccessTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessTokens503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccessTokens503ApplicationProblemPlusJSONResponse) VisitListAccessTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessTokenRequestObject struct {
+	Body *CreateAccessTokenJSONRequestBody
+}
+
+type CreateAccessTokenResponseObject interface {
+	VisitCreateAccessTokenResponse(w http.ResponseWriter) error
+}
+
+type CreateAccessToken201ResponseHeaders struct {
+	CacheControl *string
+	Location     *string
+}
+
+type CreateAccessToken201JSONResponse struct {
+	Body    CreatedAccessToken
+	Headers CreateAccessToken201ResponseHeaders
+}
+
+func (response CreateAccessToken201JSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken400ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken401ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken403ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken404ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken406ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken409ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken413ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken415ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken429ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessToken503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccessToken503ApplicationProblemPlusJSONResponse) VisitCreateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessTokenRequestObject struct {
+	TokenID string `json:"token_id"`
+}
+
+type RevokeAccessTokenResponseObject interface {
+	VisitRevokeAccessTokenResponse(w http.ResponseWriter) error
+}
+
+type RevokeAccessToken204Response struct {
+}
+
+func (response RevokeAccessToken204Response) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeAccessToken400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAccessToken400ApplicationProblemPlusJSONResponse) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessToken401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAccessToken401ApplicationProblemPlusJSONResponse) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessToken403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAccessToken403ApplicationProblemPlusJSONResponse) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessToken404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAccessToken404ApplicationProblemPlusJSONResponse) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessToken406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAccessToken406ApplicationProblemPlusJSONResponse) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessToken409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAccessToken409ApplicationProblemPlusJSONResponse) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessToken429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAccessToken429ApplicationProblemPlusJSONResponse) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessToken503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeAccessToken503ApplicationProblemPlusJSONResponse) VisitRevokeAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessTokenRequestObject struct {
+	TokenID string `json:"token_id"`
+}
+
+type GetAccessTokenResponseObject interface {
+	VisitGetAccessTokenResponse(w http.ResponseWriter) error
+}
+
+type GetAccessToken200JSONResponse AccessToken
+
+func (response GetAccessToken200JSONResponse) VisitGetAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessToken400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccessToken400ApplicationProblemPlusJSONResponse) VisitGetAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessToken401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccessToken401ApplicationProblemPlusJSONResponse) VisitGetAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessToken403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccessToken403ApplicationProblemPlusJSONResponse) VisitGetAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessToken404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccessToken404ApplicationProblemPlusJSONResponse) VisitGetAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessToken406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccessToken406ApplicationProblemPlusJSONResponse) VisitGetAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessToken429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccessToken429ApplicationProblemPlusJSONResponse) VisitGetAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessToken503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccessToken503ApplicationProblemPlusJSONResponse) VisitGetAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessTokenRequestObject struct {
+	TokenID string `json:"token_id"`
+	Body    *RotateAccessTokenJSONRequestBody
+}
+
+type RotateAccessTokenResponseObject interface {
+	VisitRotateAccessTokenResponse(w http.ResponseWriter) error
+}
+
+type RotateAccessToken201ResponseHeaders struct {
+	CacheControl *string
+	Location     *string
+}
+
+type RotateAccessToken201JSONResponse struct {
+	Body    CreatedAccessToken
+	Headers RotateAccessToken201ResponseHeaders
+}
+
+func (response RotateAccessToken201JSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken400ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken401ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken403ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken404ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken406ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken409ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken413ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken415ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken429ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAccessToken503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RotateAccessToken503ApplicationProblemPlusJSONResponse) VisitRotateAccessTokenResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -10362,6 +11761,133 @@ type PickOpportunity503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PickOpportunity503ApplicationProblemPlusJSONResponse) VisitPickOpportunityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditRequestObject struct {
+	Params ListAuditParams
+}
+
+type ListAuditResponseObject interface {
+	VisitListAuditResponse(w http.ResponseWriter) error
+}
+
+type ListAudit200JSONResponse AuditList
+
+func (response ListAudit200JSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAudit400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAudit400ApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAudit401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAudit401ApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAudit403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAudit403ApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAudit406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAudit406ApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAudit429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAudit429ApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAudit503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAudit503ApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -27287,6 +28813,21 @@ type StrictServerInterface interface {
 	// GetVersion Describe version 1 of the API
 	// (GET /v1)
 	GetVersion(ctx context.Context, request GetVersionRequestObject) (GetVersionResponseObject, error)
+	// ListAccessTokens List API tokens
+	// (GET /v1/access-tokens)
+	ListAccessTokens(ctx context.Context, request ListAccessTokensRequestObject) (ListAccessTokensResponseObject, error)
+	// CreateAccessToken Make an API token
+	// (POST /v1/access-tokens)
+	CreateAccessToken(ctx context.Context, request CreateAccessTokenRequestObject) (CreateAccessTokenResponseObject, error)
+	// RevokeAccessToken Revoke an API token
+	// (DELETE /v1/access-tokens/{token_id})
+	RevokeAccessToken(ctx context.Context, request RevokeAccessTokenRequestObject) (RevokeAccessTokenResponseObject, error)
+	// GetAccessToken Read an API token
+	// (GET /v1/access-tokens/{token_id})
+	GetAccessToken(ctx context.Context, request GetAccessTokenRequestObject) (GetAccessTokenResponseObject, error)
+	// RotateAccessToken Replace an API token
+	// (POST /v1/access-tokens/{token_id}/rotate)
+	RotateAccessToken(ctx context.Context, request RotateAccessTokenRequestObject) (RotateAccessTokenResponseObject, error)
 	// ListAgents List agents
 	// (GET /v1/agents)
 	ListAgents(ctx context.Context, request ListAgentsRequestObject) (ListAgentsResponseObject, error)
@@ -27308,6 +28849,9 @@ type StrictServerInterface interface {
 	// PickOpportunity Ask for work
 	// (POST /v1/agents/{agent_id}/pick)
 	PickOpportunity(ctx context.Context, request PickOpportunityRequestObject) (PickOpportunityResponseObject, error)
+	// ListAudit Read the audit log
+	// (GET /v1/audit)
+	ListAudit(ctx context.Context, request ListAuditRequestObject) (ListAuditResponseObject, error)
 	// SignalBootAction Report on a boot action
 	// (POST /v1/bootaction/{action_id})
 	SignalBootAction(ctx context.Context, request SignalBootActionRequestObject) (SignalBootActionResponseObject, error)
@@ -27799,6 +29343,178 @@ func (sh *strictHandler) GetVersion(ctx echo.Context) error {
 	return nil
 }
 
+// ListAccessTokens operation middleware
+func (sh *strictHandler) ListAccessTokens(ctx echo.Context, params ListAccessTokensParams) error {
+	var request ListAccessTokensRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccessTokens(ctx.Request().Context(), request.(ListAccessTokensRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccessTokens")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAccessTokensResponseObject); ok {
+		return validResponse.VisitListAccessTokensResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateAccessToken operation middleware
+func (sh *strictHandler) CreateAccessToken(ctx echo.Context) error {
+	var request CreateAccessTokenRequestObject
+
+	var body CreateAccessTokenJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAccessToken(ctx.Request().Context(), request.(CreateAccessTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAccessToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateAccessTokenResponseObject); ok {
+		return validResponse.VisitCreateAccessTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevokeAccessToken operation middleware
+func (sh *strictHandler) RevokeAccessToken(ctx echo.Context, tokenID string) error {
+	var request RevokeAccessTokenRequestObject
+
+	request.TokenID = tokenID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeAccessToken(ctx.Request().Context(), request.(RevokeAccessTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeAccessToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokeAccessTokenResponseObject); ok {
+		return validResponse.VisitRevokeAccessTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAccessToken operation middleware
+func (sh *strictHandler) GetAccessToken(ctx echo.Context, tokenID string) error {
+	var request GetAccessTokenRequestObject
+
+	request.TokenID = tokenID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccessToken(ctx.Request().Context(), request.(GetAccessTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccessToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAccessTokenResponseObject); ok {
+		return validResponse.VisitGetAccessTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RotateAccessToken operation middleware
+func (sh *strictHandler) RotateAccessToken(ctx echo.Context, tokenID string) error {
+	var request RotateAccessTokenRequestObject
+
+	request.TokenID = tokenID
+
+	var body RotateAccessTokenJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateAccessToken(ctx.Request().Context(), request.(RotateAccessTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateAccessToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RotateAccessTokenResponseObject); ok {
+		return validResponse.VisitRotateAccessTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListAgents operation middleware
 func (sh *strictHandler) ListAgents(ctx echo.Context, params ListAgentsParams) error {
 	var request ListAgentsRequestObject
@@ -28064,6 +29780,31 @@ func (sh *strictHandler) PickOpportunity(ctx echo.Context, agentID AgentID, para
 		return err
 	} else if validResponse, ok := response.(PickOpportunityResponseObject); ok {
 		return validResponse.VisitPickOpportunityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAudit operation middleware
+func (sh *strictHandler) ListAudit(ctx echo.Context, params ListAuditParams) error {
+	var request ListAuditRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAudit(ctx.Request().Context(), request.(ListAuditRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAudit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAuditResponseObject); ok {
+		return validResponse.VisitListAuditResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -31465,749 +33206,815 @@ func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L37cuO4+SD6KiidVM3MiSRTV0vqSu3xtLuT/k3fYrsz2Uz3sSASkhBThEJAditendqn2QfbJzmFDwAJ",
-	"kiBF2u7JJOv8kWmLJC4fvju+y33LZ5sti0gkeGt231oTHJAY/nnm+2QrLnC0IvB3QLgf062gLGrNWpd4",
-	"z5FYY4G2OBYcsSUSa4KWNCTIxxFaEIT5DQnQksXdVrtFvuLNNiStWWuxF4S32i3ur8kGy5HFfisfcBHT",
-	"aNU6HNqtl9hfk5csEjELi3P/id2hkEUrmBFH/I7EaIP3cs4bshXZ6SLW8eVox2ZkkSCROKd8yzhVE+Xn",
-	"vTIbjPCGoF0UkBjdram/RhgtYnbHSYw4viXcWlh2MVgI7K83JBIvYCQ50B82NKI+i5bdv3MW1VsmnEpx",
-	"gT/DYuSBZM5DrClHlDuOAXmd6fSkNxp79ea9JP4upmL/kYXU3xcX8JrFCxpwCx6CoXgXIRztxZrCkWGB",
-	"uMBRwBGNkjVm18ZxFCzY1xcoIEu8C0WHxz76LmIR+a7eOq/2W/IBFuVA3SsShtwskMsVLkhIyS2B1WxI",
-	"QDGSI+fxiEd0uTwy/znZxsTHbvy5pJFP0N2aqH2zLYnhTUQ5CvSHJEDfX7x+iaanw9EP2RX8P72h1x8O",
-	"hxPv2Gm9usKr4vRnSOCVQgzK0S2J9xpH25JI0fzNsvOeRaTzDgt/Pc/O/bm16E2HY+xP+8NpP+gPhp9b",
-	"RxbxFnPxjgV0SUngQlUNBYWHdyQmiAsWkyA78c8kaKNeD/3XLkJ9rzdE3ums3595PfTHd1fHVkCjGzcV",
-	"R+SrQDgKYAXbmNxStuNoi1dEQX/Sn0xy0P+887yBf3LbO4l3Ef9v8t0/9OFH8gLFJPzD55Yc9ThYWBl6",
-	"/LyWQBCwvDukyEWz0pjgHFzMQk56R7Hhgoh4f7YUJHbghPwZrdkd2uBojzjxmaRMwZCQ6LHCNMrMO7Kn",
-	"WrJ4g0Vr1qKRGPRbbTM3jQRZkRgmv2IChy/ZLhJuPg7TUkE2HG0k3iEWIRyGcBZZjtUrm3o8dE/9888/",
-	"n+3EmkSCSsIqY5d+TAL5Dg45wjFBGOReHg9/JDgmsTyIcPOHzy0e0u0d3h897Z9xHMl/u+WnZoAsDNAd",
-	"3iveWMEZsivqT6eogz630udHVnNot7Y4xhsijIRfkUi8OXeTCJYP22ixVxgpJR6sjwq0olLGUcFJuMyu",
-	"aclYBz7s0KDVblE52BaLdavdkiNICSifXsPTmPxjR2PJHES8I/bKN/jrWxKtxLo163teu7Whkfm713Zx",
-	"/V3MmQO7pTSg0Y4gDGguNyJRzQCacuTDl7A93kaYIxwhguOQklixgxW+lR9ltxn8/fXk3dXZndniP3Yk",
-	"3lt7BFor2dCo1z++oXMSUsmgyw4n0M/bCKNPn96cZ5dH+otTfxj0OlMPLzrDpUc6i96i3xngoT8KxuR0",
-	"OfHcp2PGbXpADhEUBeea6HAYsrtXm63Y/wWHO2JGy+7q0xaYzpqgEHOBaCR1BJFIqwAL0kXfX0m+Ldlk",
-	"Gy2Ij3ecoMuPb75TzxX5bhgwURwhycgHg8H0hVRHcIBYRCQ9DT0PzWl0i0MadOR38+4PWcLyeiNv0h9f",
-	"ecOZ5808r+SYSRRcy++riK7d+tqJyZZgqV631jgKQsmd2lJT8h0s6SWOfBJqJrBlsdhFVFCiVW25v4gJ",
-	"tKQRDjNnrkDqWuUSJrKXqJWq1myJQ06Sw1swFhIcwen9kYXBO8wFicswcCWZ1gZecSPhFPf8vkS90QgP",
-	"O0N/NOlMg5Hf8ZYj0sOni4Hf77mRUA59rYZ+PB6+CchmywSJ/P1PZO9UiiROaXXZDymJxHccsbtIgRw4",
-	"g8JBuQzCRRe9ZjHqD9Ga7WKl6nPJHW/IXgqv5G+5Kc0qk9+0sXJHxZrtBAoYjVafo0Q5Bnn7Ah4jHDGx",
-	"JjFasEAKSIW50+7nKAPl0cJbjpdD0sHBLYkF5aTTN1BVtlwKVwsUHQmLMkCORscZ1Fu8+BPjQo3s1LDk",
-	"djVUIxbklGmfBDjuRN7EjQFrM3Tdsx8NShb5DvtrGpEyLN6ox9nFeb3/Oh/87fTPk3fDK++n6V/Gf+2/",
-	"HP3Ye3965l6tHqQBro6HJcu9wvymbK0C85uE1JysUDI4JaM5ihi8qNBmiEJ6I7EP7aKbSOI2i0iO6+Fp",
-	"bzzo4X4H+/6yMxwMTzvTYHjaGXnD4emgP8KjUclpyYU9wea5eHVboo8ozRgjLmKCNxKtLkl8S+LOJYkE",
-	"gs84WjHCEYtAiifGHSdRUBDfw9Ner4xI5Do6MGLnzXmr2Rbohh7XcrHSK9ZS11Da3obx7AJ7kpW5eHkI",
-	"Mzh5OXxTUMg3+Cvd7DbwWOlR+k+nwvxhCRphcQsfonCP7hKlCXQ4FNDguPKX14xS7a8JE/+wfLPBLocH",
-	"LAwYt7T7vwrFOpW/I7e681dn5z++evX6ejIYjnreYFqyRCpnut5F9B878pCVfkjE9r50vZQjQbiwRPw+",
-	"u9hBMMLTxajfmfjDQWdIPL+DPX/QGeHB0vOn5HSRYnBu/XLga2vgB+wh/biUF+VW71YBmuwix1Kcm3iM",
-	"HvARVznMVuSFdkXFHNhnr4vOFKFupToqnwEn4YhIRTZvmLoOQn5dQqvtov2aoVT1v6P0Kvd01PS5U7wz",
-	"Z9aQKCDBC2nDoflbGt3MkWKEwJfkbu/WLCQIB0FMeM5zePbn9Z2/md4EP7/3/DIbSBlWZZg39Kbj40rG",
-	"x5gFO7/UQt2qx6lM/DmRfRE4oaWqTL5Srlw9ShJmt9Jbev4Aj/qd02BIOsPFYNqZ+t644y3GeOD3gj4Z",
-	"Lt0Yqid/PGJeEL4LS/cYw9PvJDtrIxajub+LYxKJObjstK9IEiMWQmJmTs1SL7t3oIY+toGtHDiWX/+/",
-	"3+vh/scvXmeKO8uzzusv95NDx/5z2OTPXv/ww+9aTqDsoit2Q0p88Jz4MUl09ngXtZVTlQp0hzna4IAo",
-	"QcAi8gLNz3ZizWL6T/CozOGmwMdxDFq1lMJI+3akzVnws/ksjokvOmsWc1KC6/Euuhaw3Cqb37nLiMRX",
-	"hJcfv9wbRupK4pYgTf0vFBdCG4IjjvCCk0i4VcKM5ausDxIo4Eg7GHN0QZaXAvs333FlCXG85znVsFdq",
-	"AgOfzgmY4j4vt8SvlCR8S3y3CBkvl6PF2B91Br2l1xkue6QzWZ76nVFv4eHBYoKHi74bveWYj6fOS4Fj",
-	"0ciR8TpmG1uWOBwZiEW/vi/Dq/RlcLnPh3szLkVMfYfieEGWcl++upVJjJMASyUrkAxNGyQzNJfARD20",
-	"By0eCbSfA8MDJwXypEHDlku0RFHuakJ+V7orWNYR7ISX4NLD4R5QBvvQG4JdcfnxjdR7peYOx6sZj1xb",
-	"qqygO7YLA7QgwIleIGnIS+uecn3DIdEjqum+cWyhhv/mCE8psTYcOtgRAiqqMdUai1zX+91m4bqKMNzg",
-	"O44ieAXYlHaRK2GVU9K8zD7cu4hqr18ZTGb9Xun66whsSe64ppZ8uuj5YzwgHW857neG+DToTJYe6fT9",
-	"KR4Go8WYnJ4+RoIfZ3I/k8WasVLHw5167F697+GJ1+uTznjZCzpD/3TRmSx6g8542V8OF54/DXolvmY9",
-	"7GOXf5Af8y2LuApT+BEHF8pRJ//SnAe493YbUnX3drKN2SIkm9/Djfvs3prudzFZtmat/+skjYs4UU/5",
-	"yUf1lZo0d53DNkRTuUFYWINE07uYRasXaE7imMV8rl2KBPtrdcnXbamL62Woeeivtegra51yzhgH1Bdc",
-	"WfoJt+pqd/WCBoHSyH7N9aW3c3JFK8aCNlqA65Rw8IWDUAbZCgv9I4vIr7tGyjMRFyymKxrhEPE9F2QD",
-	"GumK3pII7bYv0HwXhwYDlEOFsRsww7Yh9gls4T0TKvYGL0Lya8NbzWysQRajD1sSgYLYOfv4pvMXEnPK",
-	"IoT5DQcTBKNb/ZPe/9nHN0rOJycEJpjZ2Wu2i4JfeVMx0R5RvjM0B8YU1daiQLeU00VIzBWUj8OQxGbJ",
-	"VUEM2oWn7g3AeP4+F0fxg6IkGoYopqs1WGhWlBVEOnWsUCfXNvX7J5mwKCvOo+obeOeg3AX7kOHgirG3",
-	"OF796pi1YMEewC511yUlYSBRhoq2BBC7lQaY4AhcnAB5iHF6z8QlFpQv6b+CGICuAZklFSfxbCikUknd",
-	"CU4Dkglhsg9WrbOThGpVHqwd1gWLuSTxLfXJpwjfYhr+KzbPwcUO2LveCSFlW8DuIjhCnog7ExMQERJw",
-	"43RRESv+mgRd9F5rvxKC/lpuMMhBCuJTOkmAShWcrFCWg4ouYe9wtNcCn/+qIGJMufW1BOVoqSw/aWgr",
-	"t5mEVCq/nm7XnyKsXRrkV2Wl75m1nYSUjVGnLbk2Il+3UpWTz2Nyy24KB/7zzz938pE5VfvPB/JoIGxj",
-	"5hPOJW28ioT2t/9LdKc0SEspJ3eaKNYszBCFwDfS8IPV8x0YBiR4RwKKr0Cr/XWXbziUnFselvn7VeSz",
-	"QJKslujqBlq7VR0xSnLfUvk6GLVdBReZC+mN2U8QQFwtDj/G8mNBpcKubViHXAWWawYJwPzWDj6IvOWC",
-	"saCLXktBAuHH6rr8hkaBcp5EuzAbI3HfkvwnImFr1iIBOOf9mGBBgmuwAfteb9zxeh1veNUbz0aTWX/S",
-	"nXgjD5wm5s3FXpraOxoGHaXgwQwixtc8wlvemv3ypd2iQWvW8vwJ6S/GvU6fjEhnuPCWnenSCzqnuEdG",
-	"wcAfLvpYWkZw3xSTJYlJ5MPttxDb2cnJkrGuzzYnCxwnr6XXUu4LLbl7c4eVWFoSEO1WJpwE7PNtiIU0",
-	"gM0blku7tmc8JiHBPJkkJlKTkmeo/tYwkX8cYILk3K3DyDtl2q2vHRYHki8OD9kzAh/ch2Vr9ks15r9U",
-	"31zRDWkdvlgD9kaH7FlWTN4bH3Jne9+CO9zW7P7QbslNKbmsTFY9Do5jvIdhVqyjf5Nk273Ad+8ku4KT",
-	"SSaZHBS6WL6I3Q5M4vJ1HRxYc19YT80FnB4cyHVftrviaiRAFdrVPZyrmK5WJP5JfpQ5nP7BoGyD+aeH",
-	"Am6X3sBDlPEGq2iUYyGkNsQlHqbk0mB1vf4hS1gNznlwsOiryZzqQ0OJDi9dyVCunXuHhIpT7K883ssI",
-	"b1t16MNM0VM+HOMA+qUFYAGcamfv2QzLaDtu6fMUkSVdjVgWXMy2rINNwZ1HqQwXyjCQL8nG2OLvxBdy",
-	"5xnR95by4+LPklHY/pgDMT2LrX+h2PpSEFz5E6pJF1mF6JAjiDwN5CZxotmquWZ1hrYxW8V4g2iEMArx",
-	"Qml0SyL8NSmEpUg7F0cB2jJp4Ch/M88pVSqmZxWz3bY1a4UYLuSSQJ9CWJB6EpPbiMnzmp5KLMVb7IMC",
-	"32u3fLZRKqM6iwpchwutrgqWkBYGCwOItf/lvqWvw2FAZY/wwgh9T1LLYNDtTSS1/N7cj23XgBqteBdJ",
-	"cLQehmKuEJaaITFSKIZ4QUKtaYSYi2tOSFRC8MUtbFgAuBKFNCI2i5Potlkv0z1p0tcEof/iAqyy1mLH",
-	"960i/tsH3kAuSVGY4sV9tYKTQZMGk4DGmKDT8RyVnCaTIF8Tees9uZYqd5Ggs9PraKxLSYy12M+fSBjY",
-	"sWmHConcP1gIWMJeHJfDWQ6VU3KzSFwXRBCJ6QCQVHEUktcdCbjlO/lJZqTpQzW7wcGmIUsGVOt3FWAf",
-	"H2w6tEasPYLU5TXt5pFmzmkIcUMQB6JDOIH1KyeFuaSW3F7a2BGDS4AYnLTK0X+3Noma0W6j9LRQMhfg",
-	"Eu2WmsCSVA5KKah6VkCozVYySpnNCizitsBvwS1BXI0fKUkb0KSUlUPKDBGXCtzG+twq0eOeJeV/uKT8",
-	"4paVDXTEVS3dcFWtE77TjNElNji6w5EgQNaGD7xALAr3GWeuggdaEcHRHYtvbLJPYBXEmEaKkDZYCtQI",
-	"K8uLLZfwyhc7UiD5rMDOYNEf3QE4xVULk5yYd+4ZamhF5A5t2R2JEd9tt+E+PeZkxUVvVCr48wvYq/zo",
-	"LWFbxf+skAQVV99IBXoSsVVgpDBqKUZckBXlIi5NPMYiFQqUJ17VJOksJEuB2E6gNVZp8jQ2ufnK4z2X",
-	"888RF3jfwD6o4G0FOjymhlbnjNZX5oq6Z0lu7HfSIFJ2Y1vdLGOOPsu9fG7lsKTfCEkGORW2xJmVtdKo",
-	"QPEugpwSFvmki87V8aBe3tfVMDEkp1sfVwsL1FGg9yL2EXP9y+4iEgOxQxJ6TDZks1BVNDb4qz1Rzxq6",
-	"qHGePhWhTXL64ROhWT+nPbrTWngS5M4hE5sGL9QtjFTi1O1GfbVzg7++US9njqWgRI5yaqhjaWZRmh1z",
-	"gswH5etrlNOdW22Vznxw8bykzEpj94gumKIvuWKI0EaqbAsJJEqqsL4ueiO4rl0BRQMEmv/v//m/TuQz",
-	"fnIfHU7SUi/85P7mMM9xxRsIMdxQHWr5VZx87YgY+2SB/ZsX/hrHnIg/7MRyYkVkmuegbf+TtGa90dgr",
-	"MEZHzQu52GJQJWzExR0q/MEHs+hCpCy3IQYRNAFEd6gKObo+j0l17R5zfLszS59wEkmBCoguYEEwsnyM",
-	"aKSOueGVgeSVIt5FUJihOMfHmHApbKEGSbzTVWGYSWdbkBWNIhM2YYoa5QJ9MzSbUwduUo83HJfeq0tB",
-	"+HFHw6DxBa0EN/iTndWF7pWvuTVred1B1+sG5HY46K76/aCHp+OiLF+YNeRkLV61kdTMpGjgUD1HAgwv",
-	"FlLyQrGcNebrVPzOXdPNu84cExtcan4XdF6GbBc05iIx6FuQa+HLAfIqUbCh0TWJgi2joLFq33lvOumO",
-	"et2e53VPZ4PRYHR6ctvvSjNFfbHj8rDVH/LHUCQ/heI6IBtpIOPYX1NBfLGLEwe3v5U2ldtMHHa8cafX",
-	"u/JOlZn4N1D1K5cmLSizMvPq9e2g8u1BcuPgs2hJV1rp3u6Ut2IZ4lsWXysB3YcDkkseaI0DMq7oLRZE",
-	"ARTMxs1WWo58jc3WwJLUENHQ2G2Do7vVEYyQ0nCLI+zQNXMHdl99H2qfVsWrUklJz7CB70kqJdljbuKu",
-	"lDxcIUTTi8yskzPhhhLCHaHYTPkAkiPWguDgkMOqhu7fPJbVdMbC+5fEV1XDiu7G3O1tjVvjQ4K899Vy",
-	"KIPKTT3PFtJXTDM+ZGmh8fFJvE4IpdH9vOt2V8HFQojskbfzFGdvM0NfFgWl68tCNEcrGvlzeJK74bVA",
-	"VSoVmnoCgXFpT+CzAPhtC4Av7dYWr2iUeEx07us1ZHWDxcIEDtN/wQOuHTM515I+95o+QKVxFHyA+QVV",
-	"Bv6lb+apTy8mM1ophic+uQbKjyqSaYLysDotaTip4N+cJpRCnvpkzXacgPFHo4ypf1wcp9ZvTLO+l+P1",
-	"tvLy2vp4ctxQtQV47stqHumQ4ZkM+RrfGyluu1z6kxofPh3ocoL6yGDHF5aX3SVOphrOJ1VjwOVYsD/p",
-	"F91IJS+VrD39KJH1dqWY4wiUE/6NzzIj/5vhriXPm6Guy+mSU6AecHhHLpSLSXd6Loj+VdVe21A8Urml",
-	"NpDQXrwlcEqcXsmmrCt6V+0wuiE6L/g7juapZJ1DLhAVbcTpVxTQlbRgpe2q0pg5EW3I3pcm/qerl918",
-	"0nZybXU6Gwxng2nXmw56wz7w7aQgw+fPwf3w0Pn8Ofj8OdD/uVL/mWX+8/lzV747PvzO5RjUe9RZoI1t",
-	"3YjcmRRRVVgAjHUo0WD8MpBDospOhXvIec+fSr2ry+TWriqsLbs+UFAkJieppeRWynEJBamLtS5eXX56",
-	"e3V9efXh4tW5FIVLGqqcDK2B1E1xVVtuzVp3a07863fLn/48jSd//Om//yO+uvv7p4/nkzdvP/7tDeu/",
-	"xW/x5Z1UTeJQa0x8dnLi066GCMTPSXjyE11n1HFf9YB4k5JgitP6IdGTPA0esTgS0N9XOq9yh/KQ0Adp",
-	"oSUnVxMeGuNfq88yMBk+LCzb4IDr0gjqA6rrS05XEZZCX9UcvRQ4CnAcIL0gju5iKuBSp5uleIVarSPh",
-	"0IBXlSanyySTX2UPIoFoepDZ4y8Pi01A4dItz7Gp5tWA0XyA22krw3q3DRkOlK/eh4oLaepZ3uGmA0xT",
-	"hyzcUXN5VL2xqrUUEwzJNS0oCY39GyIQgVySpHbskoakSIkm+N1cj9uTJNXl/NiHUBSV3dNuRYxCmPFt",
-	"z1jet70OhGYSztVfxkS+7XUCIjAN9e/2+Kt/0m2r3dKF479uwmL4zSHdqrOsXjvxcBvsDIikFbkQEmgo",
-	"13F+H1IY3h9xt+oFJUHe+jsnruiKtA/AFkBlxCIQSFBfmSFsRFXeI6uiYLR1XhY7Ms1KIUjoN6bnhoYh",
-	"1fWzpeqmYkN2oD0OJW+pDtoeDLqn42Fm9NskMEgXLExpszXLyS0tqmpW/o3IV3Gttwzr0WHPOphFVwEG",
-	"DLOqNNSUhEXnaQLbwk1LpDQo4Eu1IxkNSpzpyKUjIXVPKCknB/tYjrkwrdM6kuJEHXcfUNoSczTXJ9Ch",
-	"wTxDhnXkUeGgHwaAYmqRK+Cw3sjm9C7hswx4pSJg41sD4esWaZkSI8nBZY4mjQpM0LQItqORgXmUbBIf",
-	"+PTMpkiAjw+4PSQrcARISbEREx03ajU+aeS2z+6pkad9cEgB4C7K4xN5Pt+ZGmgvIDs0acWRrD0izvvw",
-	"+vlSBTzEJvB0ByGp9h4NRKsQqqmPWbNuePrLs1h7SrFWDO60gX3fTHYdjfG0xq7Cj8uSaO8lpiEJVLR3",
-	"0i1Al7KgYWhUZRFTElhtPrQKuyWRDpC2YabGzAZ1pm8WtE7gJA3VtstsXYk13m5JRALQUXG0RzgmuIve",
-	"mNDEgKkSQNttuC/L+ZafpPU6JdUFWICnLS2fVbsIF/jaDAG0Pp5dXr46bx3qoLDG9V85PrrdkvoVF3iz",
-	"rUOdRckBwDveZkrXChHQWUmX29a4pJPGsuH6IV6A2i/3JP/Gvi/tni9HRIQ5OTdGuaoxQmgrCTmEpEGn",
-	"J8Qx1ZVvVWwhdFghUWCK95vWT8XYwtr51FnVr7JweO4m2KUJvjHVoYzlG7JVW29GVZaSaiKYqfOcv+AX",
-	"rzP9ct9r96YO119OvFdnKTfKB3di7CPGlGq8hciP1GUGTl0xoxOmk7UVDeQSkd31qQE9XdwaFtJUlMOC",
-	"tOR+5mH1edgXpQiY9RZ4moFrTYmtxFhVttzBTOguD8aASC0ahWwCKBGzZGHI7vgLhEPObG2UpglZeyK6",
-	"jSwfvT+9qHJ0ZKsH3OyGdAltPSBXJFfeEnGGljh2e1Yg3NVC6Qy2/fnTq0+vzq9ff7i4Pvvjq/dXl8cO",
-	"PUlxtw5dDQ7ZPxIMxTG/1E1HfwiC/2NHdscz8hMtGKoTmxKvG3aTGqIGGg6iKWQ9KP3WhvACc3JdqBcA",
-	"v1qJ/s48r16vdLWFSgFrEqq7ArWCJy0GsMFfr1O7ZVCSkkU3ON7Dkq7tcgGZB/m0/m1MWQxwHHm/yikn",
-	"ZQZavVHXG3Z8FqsaFCLeX7NlYqDoUtW1y10/CHuasVz58VYVDAT3lfzb30D4kqq4/CUJKEvxTW0nH3Fz",
-	"DEp3mAoara59laMV6SRI60nim4+YTlKyAmwhN0ujCEpyhR61+2Y7KHN4Nkw/h7jMVDg9hafUyveuJcYy",
-	"LNRZn3m/Te8J1Nvt9P6bhQGJpXbK0RpuZsgms9Tal3l9d02iykDaBxbZkeqqRdWPVi0zxHnkJrWh59Q6",
-	"TYfzNI0FzUuMpoMXE+Rr6vMNgk8fBeVhqcpjI7B9rpnpa+nyjjZAybk64FxwI1cqXg8yBa4lYWVTtp9V",
-	"qmeV6lmlelap/vNUqi9us13zwCamu7RzjznbrbFL2Xa9EEDFMVWavCP6D0c6+k/qUP8kMSsP/Cs52UeF",
-	"/33+rMZxhgGmPV8bhwBKzCAB8tlmoWPK5f4kw0hS5HlpKVau6txX3CQVYiAB8Wo2mH1Eebi0G4Vm0/dJ",
-	"9y/a7/o4YhH1cWhXFZRq9L3dQaUjv+0uGcu99aWCJHL7/W1UTh0/LCLugWp5/2CfgiNwCYr9kihAO+jz",
-	"uU7bdFcHGia1LLMj/riHpgy1LStT5LIqHPEhGm8p+E+dTuuMImvqWaZVMhMINstuSjlBoYhzSW8F/EQs",
-	"4IGEdkcWweaxBFlFZk2KF+SrPFjFI7LQe0sk0rKdSJug6Z4auvVzKoKjAG3h8odxknSPBh8s061P2g9d",
-	"4yhbZTa7xHf4hiSe6F0UEs5Nvje4ADT+QSkUGOIRCxmXU+d7pvpJizvqq06dNFauEN0CTy+xMfmmVSbM",
-	"Sk3RiSpHSY4S83RXTVJNbT+rG3q+Guyz5DwmOYtEnQVnTUXSUo2OqZKZ8asxIcmus047C7/C6p9GJObX",
-	"nIzqWu+fCA7FugnGJneL7Kaou5SFaZ2Fd3jP0ZzdzF8kBTySm3uMdC+DTB2yG0e0c5421XQlG4vFguCS",
-	"cH1Vz0aXwDK1sW4I2XKEQ3qbz2BJisLdO6riPc5uVI1QW95yiod+b0H6wXS4XPTgrdNg4sJyRxHJ6tqg",
-	"GhRvQQwcKxaUB7KerRLIqpFiEzSyIFpVl3A68wpF/WwMfGR9wQrQFj30a+2gT1rTqgYhtcUSgP9SLf7w",
-	"BEB/a6S6BdZvjIt5cGliKO2cZWrOoYBBW6600t5MahemvpqmpUfXVSvxZFc3GcyZNMJ0Jn6wVpg7SrcH",
-	"Wk3jPt9sKd9G0caPrvb58KrrjyHEp7ljg7h8a9uPvohopwjeKELqEWbxYy9jevXQL2NaGmhnoGf27kRR",
-	"tiFnO7Fu7ErSeTohWyEa5WQsnIacRzXsdigX+oVCOKz6YK5aqP9E9lywiMx1b3xdsE4lne9i1a7qiFqh",
-	"Jirb+Tnzdw+oPifVjjXbEBTo79H3QYyXohMx6L+2xpvO3zmLOvKljjf4oa16naeNxyDK13ydD8TZUpBf",
-	"NLqxxNeCBD/urSzUEC+SNFQWr04C5vMTEEZUgI/yMs1IjQlnu9hXsDcD6IzVru5KfRKT8MTEgMrXqL7f",
-	"hr6dEpYfP1xeget7rQjw5LZ3smVcdNRXqntVjvjVVipBm5PaZtcPzz3XADiW26Zea+sZXRiSAVvZeirV",
-	"NbYhF3oQx1LzGQhb2rInLUPaPyUn07BRl25/Fqj6wcXkbgwtRTvyTNV60r5mf9dpf0VkyB24HsJYTDVD",
-	"Cg7t7OSNPlRLavTJTqw7MflHfb3bcEnHYJLwnLMqRl8HmS3czf+QmmHGmgrINiYqr/RLrXoPGSxsnp25",
-	"xWI9Q4SC1TqXtK/Zs/xnR4qbEAsyB9+X+u0WxzxfRvMB7CSPW8kQx05KEUgy8r2zYahYd12XK5lNlX+L",
-	"sLR1P128QeZd9P3F65doPDr1figfWEKmEXNzBcljf41ucQyNVo0Bk6wC3GzFqHgnYryBDpFi/5atqCOO",
-	"yIjf78DZuVFVgkL5bp5vaP2B6vFA5SZizdSV6RZzfsdiQNfk37P7limFErANVvNrp5KuiNxKqou2fNqy",
-	"v21p2XVtFnFQPQ2ZiuPfxgy2WG/sEC/k90VWpneVPwKmAqcUFLKf2AAoFoMWawIVeRNvT/bjBGIF3+6O",
-	"q+YPaG5AMG8QrnXIQj3nsMUbVarTvFJclzmm+rkcEIAmjSJFJXIAF6zc1MX17Y5ts41c9YHchWflEOCC",
-	"trtcM+jmWWPMckDBnshXcWxcqJ5UrXjY9FCtEQDoj75lEKddNbJFHnmXvUAhYzckQFh0W8XbK43SR5cB",
-	"9PKlgs1cGXM8b0rAygKNMiVKcWLL411ApbHDlUP0Hx1vOVniYLToBFN/0RmOp8sO7o1HnVNvMj497U+m",
-	"Iw8MAB8LHLKVMwqoP+70ep1+76o/mA3Hutgc5deGfWjhSDm3QmD0R17mozK+52JJYFXr6vxp8WiLQ8EL",
-	"KgXLZlbtVsxC7XGDV0yZQf2S+hP87wUWW29O4Lcp73VwR+E+zIT0iwRvHZyLC+loVcqViFHtu9mKN+N0",
-	"ySHflzTKpj7haL5d7zn1cZg4rkisFRi40AjxYt5WHXbA8ATOjePsrXMVPyzT65J1Zn0bhRuCCFFV1CST",
-	"5Vxe//OQwdYSlz0gseuWIYPYZau5wxyp1+qvqVSkaXGoj1oODXIxaCjWUqJqKJxIhCPh0JISynKl9sGj",
-	"p0OBR8jV77iScRnxWldI6BKsBnhmyynt2OiQ8yOlNHxUHJR7RY08+Eta1K64T13xLvWwaLlr5JEUwGUl",
-	"KjWXux10e8PEwJfMUlsaZS6U28GJuhmVWEfCJbDQDQko7pgqZPcQTyqPMW8cpwdsPbmNgi7bkogL7N90",
-	"zdo7twPVIPzwxboCSS6J9aWpkjFexxt2vNMr8O2CjCny4tsagKyngEH7Aa2AFcgv55DKFCeSHILW73H3",
-	"Fi/e0ujGRRYZeLvWBy+oBIenI8ay205zWwvbQ+qInMBJDq1QHgaq4d+tlUis1gxVdJCpQWGGNJDPwuYo",
-	"ARqscJLgBq9I/ZihiNwhCGDuote7GACiK8di+coqYjEJ2mlyCZqrcGeJSlqu7rarGAc6EnuO8IZB7QB9",
-	"UVzR+b3Y/PbpAq6rIomKlKQfpk1HYAqQXosdDQW4dx8RVzModjHPoZL8GQmGqGQoYQiJ8GybsEa5nLby",
-	"D2BtBMUQyQrnrmo+YjRPT2VL4rUcEqO5CdyYvwBTkECW/S5StYAzcrlGz5da+fd9d3f0nOoS7dF/XX54",
-	"j25xuCPq1lHHM6n10miFbiR16ox7vFAAEiTexkTYu1nsBYEB5D9cVW9qLnzoTnpyFxKU8/1jR+K9XKjV",
-	"l9fCkcG4Nor0nuPUmsSp5dlrofN4MXkojcm0SdHFQ9/ixY+MiTPf3avtDC0YEwj7KsRSFbeLWFB0ussX",
-	"FIfyeu9O//r+3X9djcb9kff649lfhu9+7P/013c/QekNeNHYeFHEdmoT+kGiSNBIStyQQJaTnNF845MA",
-	"x53Im0hBhLkuqkOW/SXBo1FnOT0ddIYjQjqT0bLfGfjj5eloPPRHQ1dTt3TZLiFNgzbC6NPbN+dOaZnZ",
-	"S5kSYmg6IJyuoqpxyqS3NDOk6SL1Ryvn3XRFteHEd6qyiaqeo9oP7CJV+MTpac+A1umF0mddNGMM6F1f",
-	"BWQbsj2S7xi+bgY60jgsh+zp6trWYWVBn64lD8oKhD/HAr+tUgXBH33HEBRNv1V9t3JIv6RgZZVr4r0T",
-	"ST0BFvgkwdoT9ZU8Fyqaf62+KiCyXsq9szq+NviK2p5agdPJAOWNAwSvHFf5snsqA/uOhsG5riRSWYhJ",
-	"KiNLtosCEAN4Af/vYjs+C0PiCxJcByp3yuHP6vZ7o1Nv+jddxuSahFpVbH3eed7ADykXJ/BPYl5JcFR1",
-	"SttIRroiEYmxYHFr1gr5+q4WVzoNFgO8mPY6y+Fo2Bn2R9MOnhDSwXhB+h4ZLQb+0tUcNLsrlzOjvvsi",
-	"u2kntWKBpRVu6pe7hzCzVVszzu8t2JUUd4rZKsYbFV9A3Yv4JowKOFSwi6H3mSoertAvOYPjhQWreFbK",
-	"mXKHagMlC+DciZUQ0zmIE6cfWkg7xpI3xcLn5Y7fTKVzSLKA5dEV4RLRpsvJOPAmvclk6J8G49EUS6mL",
-	"PX80woHXG+HBYjlc9hb9hbeY9Pt+0BsFY783WnhLz8NAHFpF+K/zwd9O/zx5N7zyfpr+ZfzX/svRj733",
-	"p2eWx1ZSlHYbs0BSxkTCOTWY9PXZ7ERtlZ9Ujqo7GHr93mlZdfNqt6GCa326y9Y4L96/6XMqwXYD8gKn",
-	"/NNZpz8aJ8WTtWOJSzVjTb46x3qgelOt15TSKK9oIgvPJUBNNBCv0xDykDn3srJHUMRc2kwMzRVGSCV5",
-	"7lynuxNjskxVnzoL3zW+JbXqUru8IZob2Eq7PmC9FgO6BG2ytFjJBMAH5WAEIY1uVBFqJy+w3IizE0ND",
-	"XUN1RhU54VSQ7h5vwsSpqF51uwq/duDVYtSDM4Yh1bTUmKhgsvW8/vBoX5HY5ev4xHc4DPcGF+YvoHaj",
-	"dUfYLnPNl45U3GiNUXPoAICoPE5XtgLa4hVcBmeYez7DLTDf/+IqHloy9lUC/UaOTy1/jtcVVdOW7ViT",
-	"14ULO84ybvMSLE5vFDtQpK6tgiUxdF/fB8y/OXlPxB2Lb05uHXG9D+BxZnzXRzc0qhvOiQ1bKAGNahNx",
-	"oUL6ncBRJAN53kh1TnDiw3VzOgcNJm1vof51DUX9f0n+tPhezFVrHPOpwFA6pLXa7uT2YuzfgEKkbrux",
-	"f9PBrS+HpPmJHNkMt4tMGzEX/l5/SzaS2/URAnjPAmJaeTiR/rqC0l9TVcfWcaxL9SixejTWo5cgOqHq",
-	"LBNIOXtmCKN4F4J/mwqptAYqDkaY+JEFWTING5+FLJJqwnyjvIH54LaA4lXEuKA+dAxmt1SOhl6+Ob9I",
-	"nGtrxgVaUMFnqOd1h1530vVO+lJmJ5LSTr+rS5ZfkjLQSsHWDTT+gkMaAL9NHZghuQUp9Areb7f0Zlqz",
-	"FiwUPqFiP0NXxsEakEBtwqy4d9LvQ8OkZDdI9YcwcQTnfc8bSzLmBU15MJ2NvG5/7E0H078V+YkNwzJF",
-	"JWD6cMtUvxSSTmadqnxwnQNjNWLdFtN1XeqX1V2375BwhOA990W86VHizrkrnOrc9mcVz9zltdJY4OLB",
-	"d4Su1pmawAZVfsZxpLyrb6Ilc46bYNOxiCxJdlJ7BqoyURa266KBSg3XMiwgVmNpQMGBW3kV/HEugXzv",
-	"btUUxbTvTgiNaKgpULdt1IY12IhawubSZE6Hh0lgkUAzxAv0/bliDN9BhyKx4wmm/1BMLUhu3Vu3PWgL",
-	"qkrPgGPdtK+Z3as9vGS7SNVW0ptTOdGgJGlGc5lUzE+4iYqCwrryrdVtRqeovlwT1RnfOKwvte/VlT5Q",
-	"GiRgaELuIkMGsC0XhqqNuiD6p6urj0gtp6ZVZUHKwaooR3cxi1aIxaqTGqebXYi1TyRXLscCdKlZpQ9b",
-	"w1gJM/iw7noz5+cCgRm6CTtUx2mYzdHaPelGs+txkUA1H1RIlzn1y7zfuiZnUsREI3TH4sDt7LWQ2b0e",
-	"stmKvTuaKOmz5N6IRRCZ3diE4trSsXAFcktinZktNQWegVRy0/Fa33R8qcnoLHK0oGJ3zUhYoN54Siia",
-	"/CrZ3buyg0pbiglDXiwWa8TxPlX4hIM15tifFtA6mtNwMCofp2pSysiMcxQFMb2VApwjbEhZCvCDk5a/",
-	"pQKQWWsW/zO7aEwGJQ7sQhBZXsTBcksOtcq7Uu5RcV3o4C09kWz9RGB+w0/q3FieQLNJjaDG+yJRUVUP",
-	"q+lmkaDBQRAT7mYNTv+JEgEChQQHHAlmKSfWEubHwR2D9lDl93iH/TWNnOXOrCpxG/VWXhdQ+2rNWol2",
-	"D27mbK/j1tfJ+Bq8df52d+0rOTVpt9YsDBJKkn+khepquapDzIWuV1kaSo19MHtH/dloOPO8mU9mAZ55",
-	"kxaE5W1YvG/NeuPBZKgs0NxdUgqA4hSmnzgnMcUSN856P/ZfDhwaiAFSBWbIs14wJkgAxp77ojrXQLqo",
-	"fNtvOIew4F+qJ2xjJnk7i2FRa1xXPVCnWc23bshWwK0iWyK8E2yDBfVBvLg5WQYpHL2ontLhfkP21SE4",
-	"0lJd6tA1H4chb5voAtVnCoKGBNdUE+u6WFHoXqWFvFX3HvI1tCY4DhBbNoiaxn5J6OO7s5cG6Qhvq4Au",
-	"MKNU0UIaoZDdwQ45aRZKbcjJfUUpn8nR39EfazaYjEp1bRCoQrNIypMGXzQk0NdL92PObLbGTWKW3stO",
-	"xS6dSWNVpqLeoRhO4QKQeoai3WaRCcWuivKEQ06GzTGI5Dxsqm8nzEiDV5NtltIycLAxtVqCvIQ4v8ZF",
-	"AFR4oHIyu6WM4izqyBIJEZJIqEgzSaExBFUSvEG7SNAQvY5p4OqkXM2kBIOiP/KUGzCpI/yp4Ag9ckUh",
-	"V1gN6Mo7Cg3C/O3EJvnUcT2xKR0XzDprxLpmnVEqjhl0ycylO47o0umCBw0pwRgUERLwhE2rCChXXQSF",
-	"/uD9/eWLyuJmMf0nCa5vyF5HB0tBfG2stX9pmNHyH0FkqyRd+WLh9sAEIUKBXxX/D/cCS+wTvSVFIa1Z",
-	"a4U7/WHXkxxX/Xa9xTGWZ9ryWcRZSP4gxP7Sa/d6o77nRZOWloyt8em4t1wsl6PF0hsHy97peDodjPu9",
-	"JRmNTgk5xQN/6o/6o8F0MR6MlhN/MVn0p6f98WIx6i39oOXUsLbYv8Ers0wuWKzsi8MThBdaZ+3UlowU",
-	"nKFIecPbiTrGYhSs/W0b+TSI2yhmOyGlZRA9Yb5AAfdcydNKzG3w3qqSUl8kZzD5CMlm4/IS5HNBbinF",
-	"bekVHd2Umogq2t2OPo9RvHPHZdoo7LwiVGeG0vdmsKY2GIdtxEN8K89Mv/eEB2eIya0symclCmaG3sq/",
-	"/o4jeIkIEnNp80mVJtRysZneqgUkhBFLPFDR7/O/duRpq3DNzk9kP7d7pEYsE3ZMuY6Yp2ns8VFFqlp3",
-	"c+4j5QT5zz7qJxbiNJFF+nN3yo7hNw1S6CTyBZTfKIX5loW7DUHQUYA7HXi/XqxuJuRNkWGCrXn8yxBY",
-	"22aWKVisQ7F5icK5Mold5iI6M/5hy9fms13Mte4nV14IMI2E6u5WGdWuX7tOVTON2ml/26Q4moj1hULq",
-	"opNnifw18W90oof77nE4nnn97ml/2OsP/+YKG9VrdcdYJiVrHVcK9uqdas4NjQKd2hyt8hePxntnIYA+",
-	"rQQInKo4fsUJrbujVrv1/szp6XsCN6QBdgPSMplhplknIIbFjL6Tqp3ANHQS2kO8k09+oVf0b2YOOPnT",
-	"XOMpKJUQ03tyZ7nnGplVRjEG/cHYc/xJ/XdNnGvfyktW2W+1sdPMcrOqPc/rzPF0XrUNjehGkrPnvIBz",
-	"OnUkfDJOHUk1FGJSDX/PSEurqcT3v3id6VnnNe4sv9z3D7/MOl9+uB8dsr/+zu1fMtl742FVKe1Hu4Wq",
-	"IdLIo3KkckvRMuUVZHkl2ayrQ4gU5IIhFT7qzNOCawQp9a9N1OmvEiqmYrusSH6g3dQWaxgShkty1ua3",
-	"KoSEXOtwsFsS0+X+Wi4bbWOyxTFRf+gHKirZPFF/2fBBAeEiTv6KSYgXJFR/zds6/ZBFOroZmqtqt6zU",
-	"ZnYhjuvQcMMItxmay3Oat9V/5ULmAfFv1jgKfm+eZH7gc/T9mnHBTetp1Ub7O45CysUPbTRf0pDM0S4K",
-	"iPY1Q4s9VSetEG2vsmdoIJ/Kw1QpNPN/aeRdom8cD8F7r+2DRiIN3L6YZ5N3SYxuInYHbNUKYoEwJKNH",
-	"5ENYQJWl24LYg9832G/NHDKteHvFhSP9KCf3tuyOxNd5OevpCdVT03pK6WpwEW4Smy4IDhxuzGQDNYQl",
-	"T2TlUast3f8RIZOObfLVj479dEKyZKrMVZQ5mkaxxY+TVMeXlcOFqrPTIpztRIctOwtpaEq9MWZhqITZ",
-	"UXhnUOtISYo7Kvw1JLhnSu5LdGTLJbgxJY2l9lR5PElFPi6sBe7M3p2dXX7H03AZM+N7ctdqt16yzYZy",
-	"nZivQ0xUt5nMz4o02q2zMGS+Tto4B7mhnqt/w896hNQrDJ+HBGt798c4V2im1Dev8arkcsUGgUVN2cPI",
-	"40E7oeYKXvk6Yc/1jSlleIJYnKH5/ee8cP/cmqHPSr5/bv2Pz5lY8s+tNrI/kO/+kg5hPv/f//N/yfdS",
-	"lQLe+5L8JvDK/PQ50r+B+IZf7w/yxTQ+Pf0YfrNfPHw5zLvo/S4MESch8QVX8UnKWfI5KqQGfys9qJTy",
-	"MkdmXE7Oexp45E6koFsSLwetdlqOpzXo9sadHkSi9J8kg6K00o/8Sj/U7kDVbwdH+wekYSoaqCog8xYv",
-	"LlSZVqdEUB4hlXj/uOjUJiGpOnPfXJvkAlRNGagvlrNBlch3R6vq/pRJeaYkbE7/q4h73zZ81YLEETVP",
-	"ncy5fj8DmDKvrr6rCGiAIiaaXVQ8ZaxmZY0pwVBMcIA2LCZPU2qqwuekarVkIkOPyu1vECmqL6KPTp1G",
-	"hNZCjrR3iYXNR5BjSSPKpaqhuDcXZNsMUY7mk0sFg9OAoDnfLeBtFeQ8T0JxmvnVj8StOsJVk1DWFCwW",
-	"+aSVuAwxVvLG87IgcTvgutSBfpTd/abjyI0dr9rsSCrSrnSyR36TBo7WtcSTRpjnSeGYHKtROWaLY0Fx",
-	"eF2sJfPFbh6bPi5QzFu8uKSrSLnFGtnXqlJNweleyGvUGPlLPhg6vVLBYQgtArLVCUtzNEozId49IKNA",
-	"bV7RzfHuVuVx8LrwD4kCErxAeMGlIqJizKhA8S4qiYjnhdj4zBnWKLaf30QjrT+9ZiucI8pfr0jShZBM",
-	"zNEcLiLmL9BcX1DM28k/QQc2xW35HL6LCTiwAhU1qMr3VYbKV124fYso+Fq3QbZbcDQajJve7pRwhUrv",
-	"sKXMlmqxJY7inHZrFSxwF98Zjcbj8aSitMhDHc9aMb5Sl42/nhsaGCSJxHWiBygVO04Mid+0AeBi+klM",
-	"HrS1h1Ul76t++fDuQu/4OtRrtQOk8LQ3HvRwv4N9f9kZDoannWkwPO2MvOHwdNAf4dEISiOReEMj8Ahp",
-	"okx+SSCZ/gK4kmlJX4pl08HQlY9bdkdgshsCRngbQawuBDtjfqMa0rvj32uZQjlDyGkhgDV97dayJXeA",
-	"56owk4kyTgoItVWQTGapdUVTWoPLVXa8Thkc/dLT1cFJ9oGo0Fa//EPjWz2TpdHdiVTcwGtc/+CrjUPJ",
-	"gzKHDkzpy5NedBTZTmk5K0AYLnAsoLyQhqmu9irY1mWB1IhLN+ytlmXWSrmJS6thS5FilIipFOIrTKOa",
-	"+nttM1EehG0k2ubYQ9thZfZYZnErgygMwYduUFmdDDTKVUtoo8Vet5emAXfRdbH/RZ4N3ztjw2Lii3Re",
-	"WmwWSmNFyVq7TvjHEdP0AeZwDYM3IxfKNS6OfBz5JAxVYksZ2VoamC1cSpjasUGdTO4oueRk2DG+l11E",
-	"LZZXWqrbMGvI27EqHz9kIzU8Efnam60Cp8qwZ8s5oVlKlisWMbykJJZdWdw65jzobdQyLKlCZX6L9yTm",
-	"Te0dYLtghdjUvtirhC9ps+Q9QUVKt3RvGlGLz9dTrQqaT3aQamFRjvS1HFSZqSqAe1me7x0T46WgwK4k",
-	"IEO6JF1pASp9NWltYo5XWYFLGuHQFr66CzLgQqK9xrtIX9qZ77N/KewymnHG0WF96nB0pOVK3EBmO+Gz",
-	"jTaFb5OXf2vVLi6pSPQjXWs8XWyrpm3x710B44jMTw/aupL41Qo8GDQyjnw7Wt6Uo+HIZ7sQrj5MSsO/",
-	"xtevbzlCxm4aev1LN/4CyVPBqkWHKUZlEkTLa0Ic8Xs9kZe9XnWIIgKVlGuG+l88zzH+I/zqyeaoq339",
-	"rtCZKNrX6JZt1VM7tOu74b88tSPeYnENm5OaNkFWNaSzj28SGZGXCFss1q1ZKyko0Sr23yk2xsfuPpCq",
-	"6w1H8l3AM44WRDfHrE2oczVrjWIQsIxkoBJA/sxip+9yS4kPkhSyrqAlRFlVCIf3EggVByGEstvd8jxv",
-	"Nugl1RpMtmdVwiQ4Q61syeQrZ4JhcjaWJvEkfQuqSsyB4qQ7jF+vcRzc4ViqUFIxhe4hiYMJwkQTKM2T",
-	"5iRmU98VklnN/RE0glom0C3OB/x0G6o3rnXyh4KA9Xua62P9mPQHaRfOMI3FLYkwMIdcZhltoBUpmOFR",
-	"0KgTXEUucOpkgnQq8yqiXGe82UAuLZ58rNqASLOhdZXL2kSqb5NWjGSujVKkdF74PaCc+qOSyBzmZJ54",
-	"67CPC7hIbMiK1V1plssk4LIS2dNrpDTArxBhU3WhpNpUlvU415UAUkn8iJumbHFsnYtpvDJHr54yPrxa",
-	"i1YdgsCXBynDaxJuEV4KInm1Riv3Fmqg7QstHbmAzhwkMtXTH4bL+aq8FUhl2gA1QCbwBUIIOFtC+ixe",
-	"6XoR8S6Sxq5kDmwr0XQXUaVj2xJMCKl6Q7x8rs1rb9zxeh1veNX3ZqPJbDDo9iYjz/N+D631JHBVV9OW",
-	"t5ziod9bkH4wHS4XPTxYev5p4HAWJLPdH1XzCq2+7BagOAxrKGyvbkkkriSPPXzJtdIqach6uWZ32n2K",
-	"ofKNNAeIiv0GpFhDpkKRH2a6Tjl7O+Z7Q2pIlKJB6sSoRAZbVbdAlLOYQwZKg8SFawsXlGowCEZ4uhj1",
-	"OxN/OOgMied3sOcPOiM4xyk5XfQcFa0ffyC5rrYZOxO6WSFob6vqzhS7j1nIUWz7z25abbNr5fLspP6a",
-	"LxWnB8jhAtN9kxN3DGDZcRboXMf/nty9DNkuaF5fRn4lKX9BrNo9hUTIDY2uSRRsGY1Eehnem066o163",
-	"53nd09lgNBidntz2QedXX6gGrEnzZByK5KdQXAdkw4BBVg4ruYcZ1bx6fTuofHuQNBdTep/KQN5sd8qH",
-	"vwzxLYv1vX4fmC1EU7dmrW1Mb7EgCiwG+/Wa9XrT4OM1vsURdiVrZsFV1vZfmQnyZVURK2/M7mLqaH1+",
-	"JF/Jhrw7h8KaLydpJ97x4ZMzdHR3IT6LAmiX+0L1eYZXjUcZYoQcMx71wVRnqepa2io1plDkzZpr6NVK",
-	"xCnTHxWl6KrdMaJBPpusP6kx/nGsaIOTDI7p8diQoZhSPLwd1Jjp+NZyFFd2gVn2e+aopmN3Xq39Sd8K",
-	"WEtZoTtnnm2VA8H4kWhE5UrhllNndYAP/4aYslSFmY6mNmgmUiQMKM4tGOJrdpdXbo+TnBT6kpb4GpfV",
-	"595sqOrfrF4FZVr+15EHXg9NLb7nmlE+0UYf4YIrtZE35yaVfZV1f0q5rw9bEl0K7N9YKeiK+86bM5Sc",
-	"4FWnZlFmO8/AbXBkGGyJJP6oWmw63UTqkRa4AVnSiARVPX/dmTDQQ1+P1V0y1rIagrZ6o6437PgMfBym",
-	"ra/6RP4F77uqnJX5D85NPyRpgJr16yrBaVteBDO9UBGTj24Eq592+A3ddhTt4rADx0Higj43LC1f/wl6",
-	"USR+I3YXFbPdGzQ87VV1Xn0dExU6mSJpehSPmFSqlyX9it/jDUl4GlfNi40rxhxV5pReqAqQyj+ZP0wI",
-	"fAzgbngDccXoCoIxlCec4z3XMeZgMqIVCwO0wVJjdPd6aLLfoz2PVVcR/YJLn99tScxJUBGlAW22SYxM",
-	"J2Z1jSHBpkMcuOqTwAWVdgVWaeaqwXMIlwERSfLTJUvXrWy76Fx5IBAo2Q4fQqZ5rzsXzKBVCU+52EXN",
-	"I9Z3kWY0G1xsTynVGbBSBsVqPcmzckVIZeJLlKmuTNGrk/sb76LrEvMa1MqYiBSx410UQWkAKDOblt+S",
-	"2+VraYBHRDLVN7qjPHSlWmNIrJEiPiK3Ep3X7C7qVmtUDklp1Qf55azzN9z5p9eZdq//v9+f/KHz5fe/",
-	"a9UKYX9P7sriDc70HbHxr3XRWRjackEyGIOEdzQmL3QND1VvSyMcXGJBV2/4BN9IE5mxQo9YlW4kBUq8",
-	"I7anELQHKxoXBCBY/j3Pc7V4NSPdV7gM5QFRjtgtiWdoLqdEPbQnquYD2s+hlgPgMvJQxBBbLtESRW6P",
-	"dAXKQNcBhTTJ9V2kI9hU5ryk5EYOaivxRunnixBHN22EBdowLtB4iH5Sme9uVaqMljILoxxFhKqAMnXA",
-	"WyzWKGLJ39DnvEYTr3J34Xtyd0W4KEstVXVDI+0QVCkvvIF+At8pRFky1oE/O8plDk9ichsxiUXTU2jf",
-	"gjm5PuoSNOFY11u8DxkOlCtQDrPAcevwKB+V/jhB/I9nl5evzh02/Uq3qG2SYa4ZlgImyE9VuYCES0uR",
-	"FXRDo9W8ruqUPdKnVqUmB31UnTKUBckn123Oeg6xypcf30BPeRVhyrcEAkyPqz3VyrregFZ7/7Tfrkl0",
-	"Jud9c55tRN+2UO/+0VNajfYzeFscufZYp4ccvrtgCy+8SIJIqGgDAtHAMDLtqIdYXSZJUbENQ/xPAW5L",
-	"py6SXU5YRXslZW5xuCPtf4nuPyh3vuYhUanWZ9hAocYmcIU2en325q3876uLiw8X6Ps0pmlBtPb8Qxtd",
-	"/vTm40f5FqiOe8SAdd6xOHiRNNaN0G67terIW0sdFLw6Tp3j2qVtZKyGWg5me9tH5cWnbQkemFxuqJcv",
-	"dGP3vMaG7mKmMKLYH95xrbJbyGWi256E422/jVb/pFtJB0pEttF/fZLPWQwo+EI3ZU9uXaBPbkY1XdAI",
-	"Q1GSSkvLypWqdT+RFajFO4p3O6VJZfodyi13K68DkgBkgE7FyVxuie9MptN+IKl0Zcy95t4GvmE3UJnF",
-	"xD1Iq2yzXhr0sfgD/O1vAuVykErll4Nbll5DTVhXJ6Jwr9icNmwpV+VjdVghTUpuPCGj04YcL1tOcCtX",
-	"z4nqbai0b57Yf1xb1dSUXUnsQu36M/wcIx5ivlZl2DZY+GsCFYwxiim/mSESrJS2rj0HJ/KHb2dSZ+Qc",
-	"iSS0Apf7R9m2EozVpu2pmvFa31PyI/k1lKM1jgISQDsBdUegzn0pjThOQxKJ1LYeuGtC4q/azvSyRmf5",
-	"1fD0mLfIKN+aXh7nLkqJpgrTNeOkHJn3vxW6K2ufspgKVwIUXSnOEHML9CPvGOy9ylqUOf0SIt+vhQiv",
-	"1Y1RCaKETJXz3eA9OGOMLwZAli5u7A0nntdGnNySCAV4z90OCbPYQW80GHtebXTpeYcinyvR9JO6ezRa",
-	"oRuF44oHO7V79BMViftO0A1R1VfmCRedt617NImzSaIBLIdzqVXMv72SBTfcMV2tdAKKA5EVR7yhUaDC",
-	"gzMsM88gTS/qWqmhV2rin2gUZHnaoJyjjUu8bJlzLJGqpVqOVNrkI8WyJYYVHCqh8c7PEP4c6Ugf+Hcd",
-	"J0pIykKTQ/ICEDzGIcjrvzMaKT0SNlxHz/mGPpOYum47LshyJ4Uki0RitFCOArzBKwKlOXXhvAe5TV6o",
-	"8H9QslX1iQ0ITskgIhbtN2xXtuQcalRpWD+TxZqxm7KgSslyhPbLgaOVF5uqwDuQqA9K0cWry09vr64v",
-	"rz5cvDqX0+7i0Iro9WkS0OuzzYmcnJ/o+qau0iDWmgr3ESxGW8K2ISnUPa20hp5IG5B6VWbvTrahIahw",
-	"jhME76bsIt/MIFeotrb6M6rQfiRzS/Oe62n9Gi9MBvSXnICFM3Vlv0JXb4jxXRBnqduipPcqzEHAmv82",
-	"OzlpFFwmV+fC9w+pcfiARAFpaOhwQrA9+Jb4wKAizQO+ii46sxR7LfJU+CcFYwXnDMeCPJXykTt9jtqc",
-	"UEFsScyg124tMCfXWiNvzVpSpW7pX83l6JeSOMZe76o3no0ms/6kO/EycYwq2MEaYE1CuyYE3KBdx2RJ",
-	"YhL5JA1XWjIGlL3AsWlDca3utpRoOH91dv7jq1evryeD4ajnDaatvFI9cFpi25hucLyHJekyo2olmQfm",
-	"6st6qDVBSSFa49Uyaun5Azzqd06DIekMF4NpZ+p74463GOOB3wv6ZLhM0hgL8Z9lcCu5poZY3mu2TKIQ",
-	"t8RXyxgvl6PF2B91Br2l1xkue6QzWZ76nVFv4eHBYoKHC6mLwgc5e9VUDv7zp1efXp23nsJPfMTUNYm/",
-	"Kb5lKoTUhpJUd2m0ulbphK1Ie9KtJ0mnt4glzvq0857k/BpFkEKQY0Z4bfuhB77WNCb3SAGFLfVvcmkM",
-	"x4N3e9JEy9JtVShl75Cl5/t6euVlhLeFqgE5O/GpI1Z/NhWy4HY51a9W9JZwtNtWhq32B4cc40l36tpH",
-	"tQVgmzcJ83JGDBZ9zsdTJ+1ljw4Ofnjf2GSxvAwFtlmBHhOHV6IBLva9nBFfn1JGBydbbjLE4FDKwO8b",
-	"F9m2Bx7m3ABNqPP0kBUVxypz5HQtS2I8DUml3EYNrdwXbR2sQlWz022IfWLdo+6yDth+LrSn0n+SSitn",
-	"WnAqYIwmQ1WXsphsCRa8eZEbe6Hy5BLx2AD0yXcGCysNgKQ0er0DslTHS/gyoxL3JuWXNLXX33O4YR7I",
-	"QsYOQd2EKvuHrEh/bHKJHC8r8u+Pyo19trtVoiBIy6nDIp2NhsOws9jxPTwQHSik0WrLnX5pgnPjQ1Hz",
-	"qLHEdoPivvZ0p/XuriwelNJuShw2uudQpyiPijIlo1Nk5W5OOSkgk4vtl/FxS7i0M0qZxZ8NOaaKV06k",
-	"2Uw1g5q5DKKEcaUiP4d5hXM+Yii+hMA5Z1VlRyKZZMa6mlDhsinRaO9icPxudEHarNpahn2NnB3OoCxr",
-	"U0CnDzCBuSBbI2JCujSt+/LZdOi1unjT1fM4OD2g3B/cJUP2L44JCskSWi3XsHdLw25SD0xr1vr45uVP",
-	"r86vf/zv12d/fPX+KnOlp+sb0g3hAm+2Ljsln83X7GIvUSW/a8YNRrnYjkrJXGqYfJAnAelcO9JGa7eZ",
-	"gjhDSxw3tFYmhyyY04wyZXhev/5woQB+2Wo7zkB7BD9+uLwCKzXrIWy33r46u3x1/eqvH99c6OfwS2aM",
-	"l2fvX756e33x6s+fXulh1E9v4d/px2c/nr0///BeuR4feHH10JMcZiqzlL42TSNPGqoI42IcR2U8joXt",
-	"j84PzRfoSBHCnucIN31zzh+QypvyFmoqyd+RWEX9QoKLdr/B3ZGQ6vJin/ro8gW+AlW8up5n6jHZocUc",
-	"BBrUt94tqF2Q5dHK5XLoI8A3pWHq5s7m9g5v/fLsjnx2Rz67I4+7I4vE7yKn5rzgKCNwTHOEL3yk/s2x",
-	"SGmdHKMUiqSQzR2Lb7roPVOdiSNCArgjxDSv+65ZCDWigHRVlGgSGtEbDqUGKyGd/jjwCvBLxnBXdM/o",
-	"oImcsMKTIenFFO4vDTiqDjGquGXrHQo7Kw36SLP5Q8x1dIyKn1oTHIsFwVb8h4IPWrJdjNZsFx8J/9Dh",
-	"IjWDP4xlXmfRTEWpmHoEMVxgRurw0+UeCaUZ146kGRyzYi5Uxem64uzbC/yCuG/gxe0VfI6Oy+S7pNKR",
-	"SpyA7LiI2ZFctXXJwRO4rApaYdHH4Jriy7FzLUlAPDPcSN0mOMzvBfbzTXAa5GBoFg/RtQzHQWqyLhgT",
-	"xfPNhbs/KueytHeTqmD1kDiHwunY6z1yBpelnSNVtdg84LnAUWAXCQJ25awRm6gHylJMLbk37/8o//jw",
-	"7uPbV7VNvLRWbKp25Fn4B1XHskzGmeBukHEQ+nS3ZiGZoTlUfZobHqdLfC5UFFsbzZeYhnMDjSV0mWyj",
-	"edrlYa5jgdpovsWczxEWwPYFOMtVqdc2mvMbup1/jpikcPnvLfTiJLyN5hACNFfRItKMj3eRbneogSkH",
-	"0YWWpFTLNJi4oVv5phzC7liSQkx/5YLXdicu6T9JE/7K4f1JgUq4Hqek8CXEsUNgBcyqJQuOiVPM5VMr",
-	"84lhci4Xan/EKyg83LhEpMH4LV4RjeUIb6Q8xGEIv3L0/QVZQva+6WqaLxrp72Koyr2FOmGSGTCBw/Rf",
-	"8IAnQsDOVM186SwNIheWXsNQTYRwRSQFdK8WHJMllZ4TaEwqqLvJiGZr5V1/AYTJqb9AntIwDNHpMPKH",
-	"YEMGeNn1mP26cSXmJFAJD65cGXicZILpCCC2VCyPr/FWki4E/qUtBm7Ins8QhhAo+S4QP0ffz/Uwc11n",
-	"DtTKH5RTI8RcvhFggec/tNEyxKLwwedIrfuHNpKqIfoeQmf5/IcXSCd2w2PJ0TgxTcb1bV0SkwbZEzp+",
-	"KdorsJNQ1ZrSCT04iWsstFtVFWVa0yXpL5dTQoaDyXDRm0yHeOpNTifBgEz7C7xotVvBTpU5TZXNca8/",
-	"MM4wXcUBCnx08ZZ2dUWjLqgQWCVafAQ/5sMDuc6Koks7jbRCrtK+k1ZzWuFYYxMVUDMuq/cQR4gao9zV",
-	"kfd9P6nTI9G5vnX1u2fvyqO8K4nW9Bv1rhSRIutdUWPk/Sry1+cQrucQrv9zQ7hS/lvrBFVZ1OwdzXMk",
-	"2HMk2HMk2HMk2HMk2L9vJJgJ8nqOCPtNRYR9jNkiJJuHBC9EupGLcg1A2S4fxzElHGGBWOQTVZVNQOkx",
-	"avKHcBiq7Kk9B89LTHAwQxevX6LpcHQqDf39lkD+LBUh/EMFhczbn6O56oozB28kFzjyyfyHNvqJxBEJ",
-	"X74Bk9f4rND3cwkG+a7av3xTNz9B3891USj54+XHN+j7OdTDSX5uo/kuDuc/FL0CQNxDb2ha9KgeHKjn",
-	"ealbnXxVTeZMU0hp7YIVExPOdrFPOpKUofAFeDfVVlqz1slt7yTeRfykBxZG2hWgdIrEu1/xBtTCvtYL",
-	"+EfHW06WOBgtOsHUX3SG4+myg3vjUefUm4xPT/uT6ciza4rBXuEwWrPWeybQa71uo/Qu2E7MoK5WS2fQ",
-	"Oa2eWi220Pfuw4T8airQmsTkh0Z9uEq841LXUAGLcp47neOKw5DdkQC4HoakUMlSnHmuacPPYjwhiUS8",
-	"h/sNgsHfQuFy1J7WpMGCFWLwWrnqqSikT1aJJE3CaWv4fDdNGpSUq1uEBHh7UmbzhkZQsWirhoSSL1YN",
-	"G1XA5svvv+8k//zh//6dCzgpSrtdu1A0AdfpklvZwcwckFxzAsPvJT3LQzXEXsAdR0cKt0AsnyPBUkhs",
-	"PDZ6SoCuGWhQ8M6lqaVshQQJQ67YKN7x5vXvmnew09TuBIciU1srKGnnWkS5Txdv1LGrC14Hxr1Ac4ud",
-	"zNMeAXraHH0UG5jGYUXzOECEDVO1F60OBNkb/8YdTJNgQQm0Qgs3m8HrZm5Wv7e0BRzoKXL9GYRJ+EyF",
-	"8D5P+FzDsGcXX1IVTXTILReFLqKqfTuUKUilk0mMNlUVex6Iry2O8YZAfnYrpBsqXB1Fq/oeJQMgLhgL",
-	"upkLQmj6ZdayJjgAG9dn7IaCQ5oFe43tzVojHhcPTtSzNutst4Q35mbC2hbTxZzcI5qiHiUd1hRlyH22",
-	"1fUulHTTX6HvpUo1nnq9H4yoMVweboHhu+M1FgyUStDPlMtudFNhRXXYipVuw1vwvp7OBsPZYNr1poPe",
-	"sN/SmlRNx3daHVv5Z8vrcEOJ6dZMddHvKO20eXnuTD1jvf9Sv3JuZ0WNyQJJXQP1pfqmaKKOEk2gkb/B",
-	"Li/+CK/hUY/F4JAcgaux9QYHRDs/j8SfH/f/ZOpyJypWdVPynBcjU7S6vJTG5IFehtJDLJTHMVZsajNr",
-	"E5Xara2LtqTVXTDdizmBCmJvGmutaUxFWD+TuCN8NoXQfW19H9jusYDZZOCK4/yIhb8uq12kcp2Y7vee",
-	"Y9cWDCQzOEBYmI0LvapGBc9tBZ6orcBvoGb/kZL5BdRTASivaUgahyxpxQysJdAIjUaVVp/xTd3GJP4t",
-	"h7gQl9WaTb3x+NRqz663Kf+OCeeShPQifLaLhG6DRrn8l6cD02ZTqdtvY7aSn8DvEJw2G6fNAmc9bywB",
-	"CnEz8Mrua/LMa7e+qpG8Q7ulAlGu/aQBcyKouaqp2rmVvJGZqD8T58bXuD8at2YtMlh4/nDYn06Wfs/v",
-	"Dad4uVgO/cl0Ol4upv1h/xSTYY8Mx8PpYjoY+ng4HU2nvcXpZNRfTEYj7VuVi+4XQ7Y04O6Phivla3Qm",
-	"IK7ClfEhC/yqd/sH+1TqidQrwsVL9U1Gop4WAF8a0QXmkt0QXUdM1gnhyqkp5vU05TA54h6IZOu8/64s",
-	"xb/LX6y4R4NSx9IBWRokWvMiSH9Q0B4Nnt1nnEJeZ4o7yy/34+Hhd3Xisqti5iCGiQa8IUQnhcpw6tsM",
-	"RiXrb2tMTkFj4WiCWGaxOez4UsrQLvEtCZ6Go2FTsLCif6dhY73hYPLbYmN5LW/Y8cadXu/KO531+zOv",
-	"9zcJZBXBmNTfBxArP3kNLtjLOB/EGkc3aM92cENGObnWsPEcvDImPosDxeEy2aotbzH2e8GIdMZLj3RO",
-	"fd/rTIPBsuPh4WIxDAbY84A0faZEZfgtWC8sRUnkhBG3W3c4jiTrcXbhL40H+hm8ibryZVobsm447ZEQ",
-	"AsnZE4lQSNlOZDLEF6poJMYFeQivtOVHTsOCliPkK/ZFuM958xQamRBQroNoVAsZ0/Wkug4ixDZlRVJ5",
-	"ixTYLOVQ6/x4seWnEl4QXJL1EtRoOp4PjUmIsWyDEdMNmDSuqaslfqxfUkrXbvsiVp5CeRyBRO/aNx7n",
-	"2NSYKLXRx/XFupk+jdWG2x/lYW6AqxBUkwr2fJmLYpF7lQED1fHhwZ2RBjTiVPd9+pbawbjKC2qF/s8T",
-	"DjvvHgvvyDDg/Jg/JikRqrWjSoxYEHFHiOmb498QwSXZhjQiTRUBiFJ5GoUHYvMSaVGKPCEED0IHRy74",
-	"C7hdkKwmQjpgXbElzqRVItErpNCrTWE/i1FMREwb80UITMvUWnC1YTTWT6PcOS3g8iPOVWT/NYvC/Xym",
-	"LdqksLLcFTfB/zgK1EWNSXWAKx196AAVG7WVILVGr9Zo+xlFtJngeYjaOqlR0rjh4fW/nSYMQYGpuvAg",
-	"9+a07A4gBYSNe3Yki5Ek7Udp4AoDHZq4IcdEsOR4fJb9WIDICEmnCt+4Sx9c838l/k7ohoSqoSpeYRpx",
-	"6Cgfsl2JAq90U6uRX6XSDOHmltJ8bTqdKHdn2sJNr9P8YKVehNiqrWJyCpggvrC+s/XPMi2zCmVN4hCw",
-	"OcUXGkefS2qr0cRQ39+avgJJ2fAyWqwfVdt/pEI1OhTPqblJyCIDQSg6YCVvPluEpRbh/xG2X6Gt5bMt",
-	"+GwLPtuCz7bgE9iCz7bbs+32bLv9Z9lu/5kWWzZg4GIXXZiuixnRane3LhdOg0POZioRnI3KZWYsrgfU",
-	"o7VbiatqtBpXKyLmXGp1CgJdTzBozU7l+XwVhW7hR9XLrHbhyOFLQ5eRYOxGB2zVUENyh1XSpc3AA2wi",
-	"rcWSKLCjealAAYXb2Yo4XoMExYi4iqIfALGK9uIFrvUiFeIRE+jT1evORPX8hUTGAC326NPvX79+fX48",
-	"DFOXnPoq7CNtQiOXJig5I/EtJ8CR/u92436oh6d//44jqI1Qrf9NazDi7ziiwQuUKznTlIeW87/ErZCB",
-	"oE34uXg5m4QLRn27ZWVspWAs8S01jprLVPVpUmUn3kW6mum/javJERKX2X5lLFz6ZrL5mmF0F7voaAgd",
-	"DNi211NywBfPrp5nV8/zNf+za+fZtfPs2nl27Ty7dp5dO8+unWfXzoMv45U+/SuaTUmlxmdF+/8wRfsJ",
-	"zc+0smpdC1TbjUftUD3yUVMU6uo5S1KYKjXKmQjZbFn70k6bS5Ld5DJMtbJ+AVDuHKufqVBFDCDLf4t9",
-	"MkOZUR+dcJXWT3PVJ2Ax+Y4n+3U3FajZQyB3DDq1MllA2QmcBbcSSJxsnPr2lTFesNS3HSczQ3M5lSpd",
-	"ox7OQXzPdVmiOaivZmld9EGaPysWBmiDuSDxDM0hQyz/VdqPQU1QrG6TL+v6AKyw6nE98JTt/L1HIEp5",
-	"I6y3BN8Sqeim3ZS4jiZS6lDa9SQK0BYy7RknCfygVzoDE/sRyDyqyh58h29IoqntopBwbkx602E92PkC",
-	"MB2GeMRCxjmqejC9uBIT65QBTbMRzbJNcmK5QuRuoyFHvKhiENWU1/0tksPgmRz+PcnhiPhoJ7jhFCT/",
-	"dpeHz5eF/7aXhQm+/Xoml0JT4q4M8WhsfDqtPl1nXaGmCPeYTp+Me1yphzfr5ZdaR5PCS+GzO2MyjVH4",
-	"BhyhMqS8ioYzd8/Q1+GWxA5H9FNkMGWqp9U82NTz1LR3hyuZwiJSvRIXGlwR/pDexqovxLKsHAIWAvtr",
-	"aagoSrwBO39DtZ7zVZx87YgY+2SB/ZsX/hrHnIg/7MRyYqlD5rncAHTF6Y3G3sEUvXT1vlCMn5seGO2W",
-	"cnek7gQARVxExZ4387xurz8YjsZ/s/A3KYYg2Nb5Ua87ku8LDHZ/647FNyTueC3nVVsKkppEf5Z8U+XE",
-	"Oy2pxmg6/UEMhJQNadQFuouZIIgmxbA3eA+l1nRDk+6xWt0ONfiN4CjabRZydCpHUfMVHdM1KonXcsdD",
-	"H12YRDumVUlDtkRU2M75XiKXpSCs6ZOvkVKiUem+pO44PCZBriqgOQCtIiCO96UKSqPYMCssrPa1oOE9",
-	"X/LXAoDuZRsjUUBKNJ42YvE326VU5RWhPcTVXShyFZl6Vkk0jjpQvX09VztDuClalvHSl+ntbH2OmrkJ",
-	"4Krlu6JLU7+WpSp4WgBWXRu0Vfk9FiuOTIXU73xXY61v7DzO8jsz2X2zmhtmaY0LwtgbafSxNMzUtht9",
-	"pioWaUDcNwsnswDa6EvJ6S3wN/pWUs/XB8C2YHCa6c1wSe88/Ve6wMyhpHtuG9woo6Ffz1zQ/vtfnjWW",
-	"1lPeWSQXnrW0HFBB6zRqrmHVyLEeHjaXNHCOyZbFQjerLjbwBDGXlKHX7obtTiAaWT1FdGO+BQv2IAi/",
-	"n/N9JNZEUH/+g6s7WtIXzTQtK/QwczVRg5/KX47JbcRas1Zvetp6SMu10vKKpn/V6XjoubvOL6EaW2rT",
-	"tU4XPX+MB6TjLcf9zhCfBp3J0iOdvj/Fw2C0GJPT06fu1KYCT66TCvJP2kGtec+00iZocMdptTBZMnlq",
-	"cqdS0BjEyQa7PqqfGd8S/3iJ3KHX9eB/pn5mzaZsuX5sDpjXaapmrOKEu308u7yEfm6uZmvulmjljEDp",
-	"myX6pzPg/VjbrZRy88rz5cc333HE7iLEtyQMa5UE13NrUP5pv12T6EzO8OY8r8A8tPnb9GBzEOfVJ94k",
-	"VaHN0qWeqTZEbiUrb9TF5fSQY00NljvJtqpr0q6r36gD3fDbdKCD0MInLcAMbZ+evIWcynMKG8TVWfU3",
-	"i624rkqKaaYOgpLa+RGp7p83bl5+uvekvet6vYbN6waHrEgqL1Pvs4izkJjIScobwai6ed/D+tZNHt+3",
-	"rv+t+tYNHt57rle7xLd3cEnqB6LOKCvXq9zVWsPU5crRgkDLDhSxnLpaHVTdHzxBt7X+Iac+NPA2bYn/",
-	"YWmCk77km+xlBP19tbPrMU3aRiU3W64OYsWeX/YqC8hgKQCWWM2Ku3wTL9OfrdhwrEmPsGP9xipalVnt",
-	"xUoapqXnbUeCpribS3Gz2JuWItWWWlNzH5aTia18Np6ejadn4+mRxlPR/ZMltAbenJoBqJnxy3jEpZEz",
-	"jdvWCwb3vMqF424P42AJGijHCLhwviSS4ie5F29y3IUe78fP/4mat18LEV5z4rNIYs7YG05MVPPxduci",
-	"pqsVMY0Iq3tVpIB6srblkN2XnNWDkh+8pzbGwLxLEKGqPAQowg+wXB7RsLo3rNsx50HWweQRjaMHT9A4",
-	"OovK940TrJ6ohfBphjLq8kz1wU80CioRtvfUnX96p05lOKMHuvvjljalTWjSgkNKFJmmta4WtZljLO81",
-	"VCUtHqRPQnhqqk0+y4RfUyaUqB76TBooHqAs1FI71NhVaJSYqs27GCcBz1ZEZhIAYreBlw+kVd+oa92/",
-	"XKv8hv3khg8Ti0fFWv+hYm3wdKLB7Xgwhn3KTzM8LzN3Fbo+vOlWwqUAn2v03MqpbPnowHCv3FIqVXpN",
-	"OYJXtfuScoSj/fFA+kbBT7Yi6FqOnTrFEQNC5ASZz16AG1UujdySeG9+76Iz1WEzzXDiIeZrhEPO0EYC",
-	"nHBVWyWm/GaGSLAiSOAboptyncgfMpUJnrShVsaVaKmdWQickyXehQJJMB6vLpFXMIuBSmwpVMwX5WiN",
-	"o4AEkOQB/E2f+xKHIeI0JJHoIjP/wBlit8FfddaDVzcFYnqsEZu+rbJMvm+S4GJjur7OoDzJavlW6D7I",
-	"6dm5A6KrNRQpibkF+pF3DPY28L1jEVpOfbuIKCGLVhJPNlgKOiqSytqrDF5oDQNxcksiFOC9Ow8+Weyg",
-	"NxqMPa82uoCZl2fhJekd25gpLxWNVuhG4bhyI7xAN2QroPYG7EP+o4t+oobLEQhHVc2g54ncnLf1HztO",
-	"YkiOVLmTejmc37E4mLvvuJ6yd2E/Z5U4EFlxxBsaBbCjLMvMM0j5Wu2KKznrJuVpgyPRmm5ZV9GTXEdI",
-	"Qly6io6MkM4815Xf+As0T4PS9GnowLS5rvAD8a3ZAipPGPGWCF7zdYHpy136WCeHNDFi9Ee/mEizlluv",
-	"TsZOTs+ulXHW+Ztqw9+97nz5/e/KO7FXaNdqBqe2YuGCo5e7adyewT77KKguCsEjLA9gxcKgo7KTs7DV",
-	"zwtL/wuJJXm/XDPqk8ZuxVv1tREwS7aLFVYZHrAId2Qb00iim4ow10vKdzyXavttrytV+JBGN8ryXCsi",
-	"Wgux5bOTkxAvuuZzFq9Obnsnygcud0TCJWjOGxJQDKwATvIWhzud/bRQnnK83YbUh4i5E13vx5yf9eQ2",
-	"CrpsSyIusH/T5SHd3uH97+X7L/Sm/yBXC5Za4k9++eni4tX7K0f/9eo7cClW9a5r2nb62N7S6KbKQTI4",
-	"FABSzx7R47+T317BpwWrpMbNZN+p4CeXhWrL2RW6aEQv5pz5u01l/FKp/RnoT6H8UkQM3uaQUP/6xPiI",
-	"v14nA7fUiJkjeRLM7Nz2ADnVlDQqTJngKBcgVRNnBBjUfTCoe6MrKE0J1SmLdq0Fnhqo8yZasgIvNENU",
-	"nDJ891A+hDm6IXsuWETwTqzbaMW2axJDYU4QbQscL6iPIz+kKk4ABzoj9tswo9/Y4RsGdfz0fyscbHzI",
-	"QdGl5qylks8F2lA/ZhZtV7fcz/LFJotO2OKxLLTMYbhWHrK7RgsfZBhvrkiZPl2pY19++vjxw8XVq/M5",
-	"YjGan7/6ePHq5Rn8rWV1SLloo7liB8mveg06MtOwzaPZbwk2laSgU56QaIi50G6XoI0uXr9Eg8FgKuf/",
-	"dPWyW930p1Ka2LDO4ky6vsYyB9CzKTeScyid22zaBqTFaBqzlDxVqgEKamOE8IKzcCcI+nTx5ihCxcQR",
-	"dzeXM0pU8lkYEl9AdRyJS+q1BQkW++ONCtVDd4p+QDGSz9GCrKWaq7AyujmCbYWiTdJmAEBUniN/iN4Q",
-	"MybKDs8HlVnx8P8w9fVL2+zuWu+m1Wob4Z1f1xPtvX30m+SDFCPrfBYwn6ffWtibQg7SmdZiE9YZT4IV",
-	"b2lXA79i2MKBYNrVX2ePYgBH8e+sLriuQQx9NJOt2hKtuvU9FNCzwAHDO7znCOq3HhVeNl43so7+oogg",
-	"ly2c408GDPk1W/NW8K1U02gqhCz+Kow3L1GTI35HYo5o3gJ6SuTK48PCWXFIctltiGlkLbhb7mM5IknA",
-	"60yF1Dai4P9n712U28a1tNFXwa9z/krcI8mS7dzsmppyJ+nd3p2Lx3Zf5rS6TIiEJGyTgDYBWlGnUnWe",
-	"5jzYeZK/sBbAm0iJcmy3nWbV1Oy0zAsAYn1rYV2+JWMIVmxmchnbrE5zUZNvoW6gSYy5ZWyCbLC2Hb0r",
-	"Vg6yz1TrNCEzqspn1ntQEKVjoH3jbZnMK2dEfP6aD/FLOoIbfgQned3KT2BDXnhClBPycc4EUJyQUMor",
-	"qDfvd25nVfCQfPMF+ZWNZ1JebeMXXZOBC2BuQ+n/Af+RC76Ol53DzjjhYdBTS6VZ1Cmv8Gp+BxRDXTrd",
-	"1Tl7e/7zu4vL84uPZ2/fdDClF5zzn22Qu+MP6MvBcI/1nk+GQe/AfzHuvRwP93vPJ3uTg/HAfxUMzZgg",
-	"/TZV0D5P9bMvo12zIGrX7ujOrUTn35p5rMbmX3wpLs/n9clghdX6vJ4YrVHOHEQ580t8k6Q/7Mtkv0PD",
-	"9bDb7ge87TbyFWzpz5aeRMyozy9BOpd8hlV+4UvZBLnPt0a+fkjXp6opBJb8AVeoYkIfkYhFY6NeAU3M",
-	"zyGbaIgJBxLYPwSNY7koIfn2+Umr5elrUwabV4SsFp+sUI3bSaPOYmGY5z7qEokBNMdeCD5XjAio2vD/",
-	"/t4W0f+9NcH/vcpQmf2U2+bCLfC2av60bx07V5V/thwNFZ3TUJuUXPrgNWJ4jxk9Jawut5+IyZxJG8XK",
-	"beHhIJeUUs3XcwtZKQersF8RvrYC6qQOTc4sbG07clQJ4vODLQTx2VpBvFXVsp/piVWirZlUmkSJ0mTM",
-	"bD6TrRJ8ghRXqxknKyknuagvyMd/He7urldcq0DzpdtRzE9irpfnZkrWTk307EJeMVHprDs+PcH2bthg",
-	"5ycbwbC/UUW833rHiZ714BGHZJQMBvs+/BX+yTxLeUSXmbH6RFkTVhmt5KIc3LxyxmgAKtImQOafnj8t",
-	"8J8YGFBjRuMq9VcYuhmmeYyM+Z9wxDgk38N9FcPtAyO9WR2zw/Hp6XvN0sNbpdQUvDxmGJVSf8WWqHeE",
-	"DNgTRQI2D+UyYkJ3yfMDMmOfSMCn5jzIzaF3SXyqGHn6Jl4G0r/aWbMg36cv75m3VyxKRP0ZF2zt2NAA",
-	"IPZSMmVapQRhMZtypY2Z8PQc8XbdeN7jI+oGE9NFk+1V8Y3W7aWfWCxY+Ppki61UePrqSL8ALxUG+Hwp",
-	"zBLnSPHtOqwoqSnXs2QMCsp5GUI6zpv4JWoJ/AOZx2xOY6bcB1BdyM9TKQez6hLrS1TWdFHYPMjsFcvY",
-	"RkWQ+kv+nTBl3qFsUxc9Y1F/JE4gt5leIffegseQERVRhF/U+NZUCunYYG/MaABv6BIls4O/W2U9Y0tL",
-	"eibjK5IIGy/pj8RIfPfdxSxm8IUUZmPmXDvffdfFEYchiZEUzVFWGPVmPzpmdrEJ/0S83evh7v////5/",
-	"9rOnv9I5370e9gfwt5FIZQaYfoR0F5r9HYZds6tjRrxj32dzfUgKnoYPHvFnUrrmONdDxyYdWJX31G20",
-	"nf5InLE5GE2YWWrvoUTHlAPTBiacRkhUTQI+sXWdOG/HXW0Ts0jMAh5DV0S7dueQoIdNE777DtFjTvUM",
-	"7XSkQrSkRd6nHg05VUx5feL9+Pb4jQffQ+FszeO9f7y98EggzdbyPp5enHz8cO6l2wVMX+84DOXCs69/",
-	"C74FFscy/u47YFw1ljHoji7xTmM5DlnkmfU0tnN2kMj2hhlxGOJntTvLpwIi2fYdP4JMQlYvujJwPN99",
-	"d2gUyRmDXdw7CWyy12+9j84PVPjj03TncFgSvZAp34na6Y6El+qa3vHpSc+6NLwu8X6h8dLDD+K9lkIz",
-	"oXtvhS8DLqZelvhvXSxUXVliKdfphUsBOwEGQ8Yy4CDEwMiZdYPB9YWOXzImfyodkKerr9txK/9JMwFe",
-	"H1iIT705iyOusOsDbAdk34CEXpSF9AICQVIL5yKTJOjRqo7M0wJODY54uQ8zEvgV4yRklqXQfHfc0aGc",
-	"cgG1EBNpNgg+xe03MklipISneoZ/GstgeUiUjhmNPEIJsGjBiIC/mmJPy5HAK+AdaVACXo4WK/xhyoSZ",
-	"gYRNEi7h+TELPdj2IsdvM5NRljyDbSxC7jOh8r1MjufUn7HeXn/1eLFYLPoU/gyhE3uv2n138vrth/O3",
-	"cI+xobgOiwqgEJKAB8MIe9bH6Z5vVUCfi2sa8mAXrtuc2mCDMJ3Dzn5/0N/H5lgzsNR2zf+bsgoa07xl",
-	"lcZ1ufKlkbFulgIXR2YDfW8TTbKLVebXhY+QvwG+Yz5zxVwxEvnsFfOJu2Qs9czcaWDD7IA++WC2oIFC",
-	"2FFHhBI/ZgETmlNItuZTIaF7SS4flCuyPxjAKHK8KcR7JxGzEa0q0fxfSoqe2RYZzO0NBhl7TWHHkKdB",
-	"TCe6J6TWXExnNOql9/cG+zv9TGOkIThvJNyDKVGRwbo5nbI+gYY3HpyiXcTKI0+BXS5myqgAgm2hdmAg",
-	"+BAzsz071UzI4SG4nVNZPjEbZsr0Ly4qYzZFTCOmsXwLDjBy8Taa6yU4oNN+T0V7S11ZplJ4SbE/KHhy",
-	"QV2AGyiC8wZ56vaKbfzMtZ1miRSv44yufycsXmY2V2FJnGVNK5yAX7oNJ5HSXKF7PLeXXUCl2aDWDuYP",
-	"4CmYS2GTb/cGA2cWuiS/ciQDWFSzYBW84rAz6BspDtj1wX5/urcXDOmr50BzkL563YHze3iKMUwrt7m5",
-	"vdmDfpQRS1MUwdJdXVQYcsoJXETXTtda07AarwFTjTaLZVj3anv9Llzsrv3S7by9oNNN98A1X7odl+Gy",
-	"7lpM0jJT2m/0kZotWD4144tt54BR+Px37uAJ5X+9+fj64n9O3xJzAZ5U7NHF6A78waoP/H0394e1+7Dy",
-	"QznMfixf5aDu4lTEdj9I/V4GfMIZVB0c4Jdcf8/3NLBWGNyy92rzLRdSvqdiaW9TBY8IVsGqJIpovOwc",
-	"dsynz59e0rTx49OTHCVrqmUhfx8Mgc5hFj7/0u2YNQn17M9a5W23hs1rC/k1E0wp4s+Yf4XWUSx980tE",
-	"BZ2yWPXJiSZaJlDRJhjPqKe0jM3RA/8r4ArylVbUyI8woM7XYlyaioEu1IZIhO+u2dpuplbL9h/KZjin",
-	"y+wk7AYJHWY3boWZnXC3sxsxHXMskm6wEcBgYNYkn9JkypSzywwa2WO82ZWnsYyYnrFEVX7u9/a1G783",
-	"gBwkPBRRzlqyl7FdqkugZv6cvug/R9muGnW6uC/+c2TeMOp8IfvbQ5yb+4PZAGfmEFPw27ohbtwA7qub",
-	"HVDIz2q2DZwO7tojuyWh9lyPCGOXgTPBIDr4v8ixWIJdCsdSm0ZOnr7+eHa+U7lBzOnh+PTkn+cfP3w1",
-	"KJSPLwVgWMfsWvZVf1lXK/HXqL7HrM7sBuYqOwBRRewnX7+B7SftudSpdBcvKdpDW+ziPMdCzLVm4u73",
-	"9f8cv3+33b52E8sg0E75kLhD+ZaA1m7c29249ps227jwOc3GBdd2U0PMXMxLlhh0rhnTkAof7LC03Wzq",
-	"cADviVYk4lPcjJh8EVjm15U9eube8hDNMUtlao7/8M/7VcfdzrPB/ub7zll8zX32s6DXlGMSySZTbrFK",
-	"15rOceOuSvcFbKnr4XZOudT7tNYJt4NgN5UyyLvMFjwMSSC70M4AnPzQQEaGTB0VW3HOmHNVEa7IwWCY",
-	"9Y66YsVCNBLKKcYgA0LVFaFTykWfNPWw1bhi63xXN9vmWx3ac46Oe3Gc2M/3kFwn9wn4g+HmW34W1AZf",
-	"3XsaCPYPMh7zIGAC73jeaDa4axEF/iLgSaHmjY1xpNI/3OhDMDCTxXYyT0LfoE5n1cNgMWgXmU1qochs",
-	"0zzNjzOvniiimaDmdDFeEh6sqqiQK308tf20Sk7neoYVbgvrIlmiy+pIEXLBahyz5vJOU9UFo3pv7gDn",
-	"8TZ0L8UhOUKtqhHlmJ6yUZXJYSpc2Q1plooDCSlQf1WNo0jbt9VQqtYw+5C773jEdafBhad0yl4nsZKY",
-	"+nRnKA7f1Tpev6zWjsxdR+Opa2aRg9fmrslu57fehdQ07EETuE03waV4JYyqBcpbtdA+p3lcv/9htmKW",
-	"M4T/nctR+/2PL6t+WuoQykGqzTZWiKg2AG4EY847Kxhrt1IZYu1DCwi7+9mxkH9BlIU+t1VZmJBQlfao",
-	"csFwMNAmJFGsT36d8RBaBMwk5IcW+1ZxpixvV8wmSZpScDB4tQrSMYvkNTu25PQlyTyoSko0z53CmeSB",
-	"b+ZmNswPMhHBV+z+QYPd/1qKSch9/bjF5Qy2Sroxv1JkFjHHNs+VVkexTRtX3fTghRsbbQHMxYEGbU4W",
-	"Kk/KNdv7lhVPnZGPPGittDzyzU+D29r6TluUbOINRpTrCGbGNa8uGUBjsaw4PBQWzybqyvjKKJCczJh/",
-	"XDE2rxAeTDrK5Ac+yfcyWN6u6GAJxJdi9YSOE/alFdpHqOKGDWZyiiSNF1K+o/EUXzR81mTZVDLHNkiF",
-	"4tvHCy1vYgo+NNxzXUjZjrBpu4yBZtYIqDX/FI6kHoEw+bgHBdnVZdNVMAX+LXvP7/lobtEN9qm3WCx6",
-	"5lTbS+KQCV8GLKhwPZR1/DzR1XwuAFSKLlWqxY2uh38p7KyOLVgZUjZiXznIGleYOmeWxTOHf49Q8BmU",
-	"0lllTKb0mtlG7UtV5WJ0NQt3DnNn8KLY9s99kGi3h9B1T6+EDE22KB/Fbb7mxuO4u+7bPFe3sHvHFh1K",
-	"fQOr7iFhqgOrFXdDrbfByEusxwypAb7C6JSqAsWhACFQBKpyoG0X+IO1TUkDDyOe0zQLQwz6oOxjVEkK",
-	"9FbMqCKhVNoe6cyf8KiHdRRaEqXlfNVCVUwEP6YTvBvwzp5/z6CdvvgYQmZVWPqjXOTXXmkqAtUari2C",
-	"3j2C/sTYHLedIjTk1w/dKi14SPtxImAtqjFzzv2ru4DLH6FSMwNBLErlmotp2Y0LRcCOA9S1AoB6RgGc",
-	"++Znc2sXTd4JFATrLFTVxUBR1zVIwAwT21tRdUcCyyAofsIjIiSR4GLDkYG3gGtXoWLe5PoAeGkcEAaA",
-	"VWBSsD45LjgfDKYLmRUFswBTCg6wEGcmQyydC7nS9gSQrYzSPAxJnAhj6c/SVhTQWHpOfVgLKATE0kgW",
-	"Kpa6PGBGoDS4tuUzxOqXqgOA+dgfs3XvbOuaOQlYNJeaCX8J9cB/3I0ayg3x1GzPL1Yb3ZHyMe9gQX5d",
-	"akz5lX2b8pXBd7DnioPK2LKr0sKPqCVyyZRPBGdMx8ve8cRyLqw7FMCleOWDPxa0WvAb0ILHChP8FjK+",
-	"erQKMGOl2P2M/+vilGsTN4z08yDtiiClJng3kVhsLmTAuoSSn9+dvMmzVRSzFwbD9y9++/D+nxfPnu89",
-	"G/xwevzLwfvv93767f1PLqdhTqHqxKU0uBF2ysZ4TYLD84NuVaFetYq2nACHhAJZgsGl/MzAWzWTC6Na",
-	"plAiT5VtloQZyiG/gl9FQKTwmUtShhxLz90JzUeOCDVAZdWW0VwjcTB41SdvmKY8VGTMfBkxEmFDmDQD",
-	"p8ALQjRVV33yesb8K0XgepdDA4QuyItgB//0YHCwg5wIV2xp/nPYJQeDffvbWAbLkXh6MBjsrETcrlls",
-	"rn+1U6VBFZ8KGn4vDfhol6t3+xrwHR2fw5vqTkL2m/TJ28wyMIO3jXNAFd2ZwnxHx7kVqFGW2MPfDErR",
-	"axa0J7VWRzXXUUXuoFWPFmwtKYBHIUWsnFIK6RjVwhiksoOsCiXlEyD+wa9XbNmzZDiV/EGfehH91Bsv",
-	"NdCNDQ5ePnvxHBxTlvLBvLSoX1RBwfyRObGySzo5pRRQTXc/z6TSBvu/7E54yOqTFXPQPf2Tz+csIP/4",
-	"8DPRNM5K+eEJjm8kt0wFdHUUqinhPFTZQ/UkwAkTLCDjZQqkeOtIWGTG0n2dY27CNh3L1NI1x5WadGez",
-	"yD/ANLfCKjPhIlalTIljLmi8rCAMrvbMx/6MX7MjQgVSTUNeuKM3WTHYFcMeYflUZctW8oaruVS8iS/f",
-	"3pK/ozXfHwPo/IPpklg58yQvW1UYdBPE2Tpr4h0d/2jBw9LurUEmM3C1ijYlkDKQ1MO/rAEqY2U3AKqU",
-	"jchKXYZTyLYTEHhQvw4ofobXtEDRAsVjAYrCvv7WAAOlvgow8C8WMID7aH3NRc5nileTp2ds4orCFmyc",
-	"cjLtDYYH5uh59vb8YqdLBIPeS9gatrIo4zW+vUlRhn01gBL7RH0NBMhckZCOWVg8xc9jfk01w3tqihHg",
-	"troyhOeNCyJqh4WkUtDe1ZhvWJaSDfHVhO1NJq8YO9h/eTAevnx1QF8NXr54GeyzV3tjOq4ZtT/nQd2g",
-	"h3svb1I7cUrhQNK0xuIuqyZgO2yumsA1v3HVRFv6cNs1YlC+4DtZdmhpCT8rvH/2L1n6aaX36ywlcKVW",
-	"mmwzCQMqeQhCFvAeXmOwaKdPTm2rY6xctjlb1FIAQ7VzRZ0YPui1RY27cBt9YAt8fKPw/fB2JauWqAQW",
-	"Doo0HNK3eVBVQva3cfVUpCalynSzeFt8TnMunQViEaJgeex+hv/dVIv0Bn5PkaBPPgqWRXbjRKiqIiOS",
-	"iJApRTyfKp8GzEOXuSNBWpKpdBFC8J2XzBrQN0FVQSkO0wHFWuMFR27pWGUSPLHDtdyQPE6Jkal5a1g0",
-	"ZTCSUGkJ4JQKxoCN7aRtFkoU91WUgNWx0AwS2vqqx1Vflavbhn23jdw6tWyFsK4iyohe+UyQ6eNqFptM",
-	"p96l6bhWwbW7+CGoExrcaEvWFCrVfuochO5XBm6d1lkbt029UVzo5wfYApdHSZTv2cGFZlNI8aivhnqN",
-	"dQLWO4mNVNJedDJYWubcnAwRTyRh6BEsilVYRYCRQ3xCXYHUXRqv8Oy/pECqle7WQq2BFJQtomSUyhZ4",
-	"8m5urlaWCJ2xeUh9pizjP7zJteTaQhXG+JiHc8RsZbSV0XtQ+7Drb+8Q6c6QAVN8KjaS0aYdiRyRI9xG",
-	"YpnAmTJmJGA02Dm0TVPgmaihFyy25HgBmbGYNXFqv7GDauLVdi9zhDqr9O8+C2gc1jqE4X9u1yHcmEzn",
-	"Poh03tGxW8+1PmG7kK1T+GE5ha3oBKlINAylFaBgPlsq7tPwEqIp5kcWH5oTwWVANa13IFvpP8RRoPn9",
-	"P8fv36W8dikXNRjh+UZU0KmG2c5HZLy0dWCaqqusJ1TUJ8cOS9DDbAuCj+CNXExHggqsZJCC5XohQ5wd",
-	"HoNUhulpANGlT16nfIkKuyUBSjHhx8u5ZgGMVc0MlmlJhITxj1koF2mxcVVKD/q3UZ42wdMxjm/ieNhx",
-	"mo4ZNKSaxQUS/20Rq/7UlesS+Dvt/Tnovfrjqf1H/7L3x+dBd7j3/Iv7085//d+dbnXviya21afeKk8u",
-	"DuWQ2A25e8am0GdrOBIR09RsukPy2czjkLjJfhkJ+/uXUbFHyA1TGtI9Cp1vLD++nJBMk+mFhGgHLP/9",
-	"hRJSRK4dOW4VrnJxljaW0FqB58gxbPfH1+SC5jI9n78YDl6+fH6wojRCOu7bN+WsR6eIivbj7mf8x9oQ",
-	"RKpNgjQWUdBufXIB2uGKsXlaQbaEDmZGbrmuCyOkeNzMNZ+JV+ubfygUqdbVXtgPNzR2ivt23anm0DKV",
-	"KHIljCUA3ojCELopn7LR2alGqfTQ1+3CwX0rjnZHPwConsnFLe3nBsZ7s7qulb0NvZwLRqo9m8NhmuoG",
-	"h+liTCDIRKBBJVfl6fqPsqqp0zS7qTRucl4cVp1bqO1hm/NP9MlroENWpYMAmWK6Y5SRqye6Jye9sTHm",
-	"M2L2dbDwJh3sVviQGde3Zw6XrMnfei5z1xg5vY9zzNlslrprbnF3tKm7fz3suMTcbJ+vyn0LQzeBoV4G",
-	"NxaQ2PVa8LF9lM1FZiK2z3HMaK6ZNja3ieiSKMa6RIZB6hlN27VC4af5D+tAMaA1Zr5ZLvMZxiE7BLcw",
-	"T6kaDJZwkTA1Eq4mlZGQKg1tkjHhRzEmiPm40OhTpM1LC81OYfA919BXsAVOBx2++DODpr7n0D2jd26G",
-	"8BYuOSLeO6p0D/6rd/LGGwnL3RDyK0Y8GJhX5WIJudL4jK25G5w7tTrR2I7dOYrNF4e9JyfY4hrKvkrl",
-	"zL93zt6e//zu4vL84uPZ2zdGWNineSiDtZlF8KZL2FL5Pcc1i9Tmauau+fsJXvssS6OmcUyXtVnUpcnZ",
-	"ivWi0AwnA3+fPtvrvQgOWO9gvP+q98ofPO8Nxs/pvj8M9thBLQE+Pu+yPnf6hrzzHycFUoomN1gqult0",
-	"w5udClvO0r3cmQEPLyl2E83LWPFBJVumQsSAK8oz8Ou5Ru0e/M0rfngeHJKDF8PhSMDbDklhU+f9biCP",
-	"G82JLGiA2y7teYLTaEMI3w5NsvmqqMNCOa2lxCgYCrgnVnj0rbq0ynPKdC/igvtSTGpVqEsDOIStHXJE",
-	"6X+ef/zQhXweaBII+A3/AvjDXau6mZaNEyGMlmUx9s4EJiFFNIvmTOm+GUGf/MA/sYCMqWKWlQlKgNM2",
-	"j3IhiGLQIlxlF9h0BVtrHCcCiooxkIFszJTMbRp9LqeiT46J979BZAOZjENW1+j7vVugbRXhGUz5gilA",
-	"tG6T63ETfH3Laz/k8Iswu9HM4wcaKpAE8+oE/YI8olN2qdTsMlFQ6xVLCaLM4SilId6QxNz20T/c3R2+",
-	"etl/NuwPB4P+i8Nng8Fg9xo68zducfZaigmfnjM/d1ip6jhqrkrwM/w9CxwfI8iZLX5jnHNnJgNHDhWK",
-	"GwHOJcAgk0+8ABmryriEP/SNcZ/HvxTtcgiI26+Af/OY+VRnR5ZqROyS7Mo8R6eaM59PrHiac4GayViT",
-	"06WeSUHwSakXY5LEEBOLZJCEaQzVhlOZTZdUKR+CxVFbpdglE6ah9bRbOzM5CG8m81BSAL8JD1kGxEbW",
-	"c+QLkMSf1hRb2hx8aB0gnuN63biF8f/1v3YTFe+Oudhl4prMYVlu0McT/7uED2/sF2mAC/lLt2ql3u38",
-	"SmNhRrbhcndZCzcPEW6oE0XY9pm8YDLXV4AM/uxwJYc0mintU1XiW7lVsCnbaLYwCNNJzfvxnDBmUw5M",
-	"XA5ZIttANWupnYde2xVpxoBZstLDepHO7aHbSc1MlWw+NfDjVuL2jZNui2Itim1jNJmtmMo30fIrjSSL",
-	"XxlaWQibYYPijRQshZa+tiMzHmKDmF+zWEGH3zFzDcXBEMGkLmOL2PQ0c49gLICfQjnlohJ33tGxbZzc",
-	"MPNgad5+8+jsI9xka3suh3QMTJsNsxpz2ySk457dEoUNssuAwd4otMZkPdjWmwsCxe62D73RZZapEYz/",
-	"HDmx4yVexFJMwX8swiVRPEpCoyD75NlgH1zs6RvyTYBXNtFbO+K6nXSr2QP1fb5zHIvwSfptH+AVYbj1",
-	"r1Bkfp3Hchyy6D+2ZHbGu6q+6bmMGH7SQDJk7zbfljylBMUl3Zk7mQcX+6BzRdQsAX8XCYyt95QSO76d",
-	"fjnVAcTaCIVIxbrwwtsMOOLA05DjKiD0UgiwyBBRf8YFa5gl4K4mi5lUjr4cKuTTIqViBUMXvfAp1ZdI",
-	"+xYB12p1gcN7N6YmFQ65YaXgg6UOK22VISzaE4OXdZnD5c7K+QDOs/1vodYhXdq1cQv3mdtQxcOqdsiV",
-	"AkaZjPwlJQ/Iu5oNxLU2k655gQiwr4LjDTV2AjRQsG41Y9sq8tT7rWf3ZO8ntvR2HPFoChaINJ5522VE",
-	"fQ+oo21E2jzv/fFrQoMgZkox1SeOUMRAM51SY7ikNINAPugudS9RWCUBQ+iWLr5iy3Vd1OzA744B+gNb",
-	"uHfUnHXtwJtk6N8FjmwYFllQlzxKQ7O7luVzuTlmQIZVLMONJ3JzsbsWXnzLZQcNJ7WOyOgrJtRtKxda",
-	"huztaZOiFIRumg1e1WctVS8lM3H3s/3XJkKlVFFMXJf3VH6wN88kARDWClCWfJ/wMCBG+ThgB/RXmi7r",
-	"6hry8NuksCEnv2ZQUmvWJoM/RuqhH2BL3cred0/YWAohi6REOb27mpdQty//Ag3c7u8HU+zwdZt16/zi",
-	"zeS/dgetb7SeHf8h8p2huO3STBMtI6q5D74Ma0BTEjOqpMADORQoo2vZDBjDXBS8ipBs5ArbJpSHNpcg",
-	"s/xHIgfbMxYGqY1OtX1LlYmOZEV3bqDbFyBHTJUoQvd5LW3h9gM101uQ+JuakT/KMDDSaDsl3rZGLRmT",
-	"a23JXXCFbnRC5qxIAxkLK16BxCg50isYqID2kLY3yZwzH/wFCFE0VBK5+7nGx4Cj4KjUm48rsjc46GLj",
-	"qpGAtpAesX0hiU3aiaTSfXKsrsx9V4zNVcEhac++tmloZUNGGYZWSn9FZ/Bal+ePckEiKpbpOLSExpRp",
-	"X7Z+jW/TXFTN5TnoFnjo9vc6kGKPPHTPBzlSukE1Kd1dAhisSQ164XQbdFxsEe4xmfn57GwrR5VdFmq6",
-	"EW7XQyHne7wFG6oEeD0Y2kbU2/2sqbqq6UK41RCa1HKMjbG1tnFvBdjmOgEqjJI16geY7wDYJ+9db7+p",
-	"NLBlcNJMPN+MqtrbavRmESPvyJwzT8fWYpu67t23IbcOB9s+e60X8S4ANt9kr2BC3RbaVsFlL7byh6hp",
-	"QGHCQ9sNeVMXUyNhcEiF8yPeZ6CG5uml8hRckG5dqiW1cORIV36hYQKFMYoHDNxAfsw1i7lZl5iNBDVv",
-	"EVTza/MoY5FChYuHr4c6R+SFPzLo8S/JBb7bPoYiXrrLFdP2luxK/JPqkwtJAhZBztZCEvMNIDFhIUcC",
-	"2s2Y95unInUT3oW9aM1Zm8WK2cauTPfJB3cJUSyE+iAswq3DYbz4gwxsu747QeAf4CUpKq0lgHK5aziw",
-	"24LkXHGryxcwFrH794HZ7hVFqytVqqW61MqJYLZ/p6Wf+hYO0xChd4aMLRehJRG7M+efg9IcXuYQtGF3",
-	"vsLAMSM0rYa3brf3x8fnTxQmAzo+Ah4TpanGwE7EIhkvDei859/3yTFCscVUmwYoYzQolRwJLog3lwsW",
-	"X9rIfG3Ve4Y8XyHT2Lvtks87h53hoH8w6L/sDyEhyCUYdA47z/YOnx0cDgaHPjsM6CH82Z8nl1Ci3zl8",
-	"2e24NmilpCKcfOdw+Hz/5YExr3PzSl84sC/Ev8LKdQ470LwWO2df2ie/gZaqRm6rIWdT8oAMWGMgMmvb",
-	"ha6tQCbRpu/cAziY/8wJNDiL7gchVAEc8l39xgkPA7hlI2KUk34XVBFfhmakLCB0LBNtLbFySuAKjQnk",
-	"CE6ZsMyi5INEf//B4KBfiwUQMX5jhto0TbDuhV2iQJmY/Z/+eEg8Y0R4hV7++WbrLFSMRIwKRWipq07n",
-	"Ik5YbV9AbcRlu/b9X4V5N0KPbHUbQsg4DeC3B9AHhDfjQl4FyuOtYwy85OaByEIX0rU+KfKUC8dQi5UF",
-	"rnAFzz3ZbHcse2EuYBkTSrSUIZmYLwsBzDxKYQQBmI5taiCsGteKhRNzRhwJcFkt5zbR2Mszg3nWmK9l",
-	"Rd4Ksn4FMqN5LKcxjUhEA5YOqAg0oZotaoAmRbKmTE97z56Dsz9lfmrQo/TCOfGCBFIukYWJl7RBccxs",
-	"sjdh9Nmz3uTVi/3ewTPGei+fTfZ6+/7zyYtnzw/8Z7VEO9ZRWs1/nCTwl62omr/b/a5YAz1KBoN93+iY",
-	"XfgnuxWuZappF0ijjDb5+eKH3st751TOAfomAEcCq9aX+Pc7zN6UGae73pN4KpVurImakjSv8S2WOJyH",
-	"z1+8eLE3fN5Mo3ExZUpX2s29zDyuM6AjKviEKb05lF22nzNNhcWVGTO+OQZGKX8dEDObu6Q4JEAV0yVX",
-	"LBYsJJlOMSa3xnC30jKGi+bUv6JTG6BBZXbFlsQS/kBLclAw5KKypMbm4xuFD8Ee29gSi92v2PIIE30W",
-	"XDHzZ5svJAgNIi5qGCuMUnzvVuyuU2Hsa2pzYfDvt5uh3mLno4s53yLupXyjIMLpFruJJb4B7SrScNx2",
-	"/1qDvACA+cca/JPxVO1+jpnSX7agzjg/PXmiyJzqmSMT9uBJHlkYmMuQJZ5SwRVFph3rMmEisCw7z8pJ",
-	"PwfDQTcNC3hJHHrO88jiWMYWx0bCdgBxfzQDsS4ZKa8wdSikPqsBrY+5UZVBq5X3YYMF+IcUj5z9z8wA",
-	"9ynu5cJOrSUCzERbzfmq3Np2N82akR4LNB6KZ6tA+qon4+kuGAaqmgA4dtq27lC4Esz61FNsatnEOxEV",
-	"y9JR/ZsVdzPFVt5beb8Hebca1ey4nmW6qk15yKg/qSPwdDRZyDUADJ5KAw+HZodEJeNEcE2uh0TG5Hqv",
-	"S6Z/8jm4wqHzU5f882fB0Tc/p7FiQb5t/D/PP35A4UMHCNTgohdtEssIHY3mrGV9aEvX9vCKzXXaS8Cn",
-	"kSXSlokmnhnfJQ88OCMIKZaRTKB3vZHbiEISwki8oQbIsCFZIjCf1h4Jsg5QRpCBd9SBgw0vdm0/Mdc9",
-	"DSm2qSMePcIv6hmc8/V/Wne/znX6Hwls9b+3h6w3NkE4az2F3Fw0cpN2hzb4ycwFa5DtsNLqYlxbXJbU",
-	"uwfREaJ5xOxRyj4zoleM0LRw2oBZNNewOheY/sCAJH3MLLzF2nxGbCHrmT975GnM5gwYymwPW/N1/iW5",
-	"YEHGbrGYydB6QLGVHBVLO5K8q7MOJ88cPdvdsoydw9e6AR/Z7SesnIKknNkeo2XGEulrlueuzrS02fqH",
-	"hI6ESnyfKQX/3tLR2C11wlgsFj1zVy+JQyZ8aWl+ctyzZiesebmVR4hTDzqNmWM/sMXPAD0wpigJNTc7",
-	"cBfG4iKJ2z+q8oxuZnC/jlP8tuf0mgX16Zcgy1n6ZduN7tFmY+41uXkeSyM3Zm5vkY75sdPVodRtYthc",
-	"dcw24qxDdOwlVrKtlePspDo36QUmR8BFznDHhiBPjGkjqNDk6fnpyU6xL0h1usCpe1uTTIH0raCt2Sfq",
-	"a8gfqOyebECz59pJTKS8QRflutYQ64Zmqx9d/1gYnBJ0XjE4+Ll+ZObPt9y0ojHn0SmdsvvgPbKf33aW",
-	"WMN75Nb3xrxH3c5vvQupadh7jbli62+CS/HKljLpQZ33IH9insHGjc536XZKHTrV+etsApxq1L0QgQ2Y",
-	"kMYslGKqXL0MImDm9CgjomLAqdEnnnPUQh8FOIaZwwScT8w/6vMUrLBsbcafBCyaS82Ev4T0/jsyuT+w",
-	"hRshiMz9mYKF19YqK2hbAR+0tQTbupz7B67XIMQZltRjF9b/9iIz787hqmBUA5z5k7vn93wngSbn0T/q",
-	"IRLyt/J2YzraksW4+znrtrWWgehN2ka5BKu/znjIiEwba3GmkHMInCJCGlNS0LDoCUJr8GDwqksSETKl",
-	"iDeRsW9Le9KE3iXWBPlU+CwMkUFZZa40EbhWZErTpas7SjsIdck4SfOCYcj2DpcogN5zHNjB4CD1vglS",
-	"TYOBa3NTSP/BTLDKNKsotz7Rbcfov0/c+4/K9tQbIaehuZRiQeXJ8KNgJYmuCtJme/6ujxUbDIJWHL6B",
-	"Pm+3t7drYrubTsp4+3qqJmQhciWjDBuD2CgqOPUhQ9lpweP8GUFOiEjCMBdRoQp+6dcwK+XF6w786vj0",
-	"U5hnIzO/leq2yP4bNOZBoomSUSrRkDr2WG37eVIZy4bsC1d+jmHL/DQdYn0sWOwAbewTV9pxCwP/ki1I",
-	"BSj4VOEOjvFtd4tf2zopWvRq0evbQy8r2N+OL2KtK2J3KsOgF1Glrb+vNqw1poph4r5axbkniiikdp7D",
-	"BT4NQ2gDR5RsFOv6hwyD93YUW6f+PrTITTaZzcEbs/7Ern8bwGnPeTeJ+JijUn4fNTS37vPsV10ee3py",
-	"SCik/LGA+DIac4ENIuUEAsMkZljgpFyDjeycR3OIlObIOkhKk9kUAyqoXGMwKgQLMcFtJPLdNLLH7XRz",
-	"SXeWZTRw3JsqfQYMx3xPxx2Xd88uXT5g1moMJgoNNvNdebmucoHS4JrFmiuWYcnWuIgpZ+/xONp9KKGw",
-	"bELHbo4RE/ceF8vM8uXJm9qmnHLVeF+wmMGHPQKOTuTqxNTt1kBtDdS7h/xUbAjNo/5jMVNTZENTlYYc",
-	"Oxj/vsZINdBsS0P+WLFvewUTtrGxu/vZ/Ncl/peLytW67ou6hjZw5ReA+x5MzToIy22RFp++Cad+I6G/",
-	"L+Nus12RbdENPRvQGkztrdw0gRpdkEQxMl5CbVWioFxcSSLYomQrQkDcGpVUEXT922B5XWSgJK13afb8",
-	"JfGBFidaO+aBodl7Gl8V0Sx/3ILyHiEfo/dtS5Nm1RBZb+OsN3GsmVRny/zqOO9SMyzA8zHHUlcwaIA+",
-	"U0iiEn8GzeCPbPKOTGK1U+TFq3bnnbg63kfuySscUTc782j+8tad11p4N3bnWUd75nHI5PWhO/S0a2FC",
-	"wTbDQ5OrMHWhPGIOVeAPu5HL7ChbpCdqJDz412Ui+L8TBtW5PGvhi0WhjuItl9YYM+TU6xMn5lAlq231",
-	"awTvMlMoeoF45k4cCRexzSpquU26pAJrUO3Y0rIXryo9E8piV6+cStgDsUymM5dMH9LxE5UxsEIHH17K",
-	"kz+CLJgumdBQsS4ZWAZ5wqK5XhIsioH5p+9SXaKlXOuJBEz/RpyQMJfW/9ja7a3d/jX+R4EQ/Ehdj0UL",
-	"2xrOa41rJej8L7etz2EQrWndmtataX0T07rkLPwGTGw3GQxNQOk0+XXGRCEmnpl66Sp0LauLvZurnNeU",
-	"Cus4BbYdY4uPRKVrFtZvJoGdxZq8+fEgO08Xo+c6392wi1H8SczUjHChNA3Dw5UoOhwFqD8bCYzxK+ay",
-	"JG1hEvVnawLrI4HZSVnVuVlWVfI7gWntUBo7D9l6dHAxU0xEt7Q7Bn49S6xDPEEjNOnNS7FpZsGVus6i",
-	"Pscq9odtUNuFQLWXeZENzmcmQX7K8F25cJRTi3QtO93ONQ0TKHqzORRQog+C3u1Y5fr7Z1fkP+d7fZ8K",
-	"KbhPQ3DL47bqHA7NxB25dokuIH/VHwAfZpVLwy1gQPW4WACGzca37IFiaKbzzAdvTx3tqaM9dXxV1kNZ",
-	"eh//4QOxb+3ZA4jxdrEOt56m21gHTmVW+Ne0IqGcWpUuNDqzeGSbCPbJR2Eps+OIho5y0uhcGjPy3z+/",
-	"/fntm8sfPp5dHv/j7YeL8y45PXn909s3l9//D/7SHYmzt+c/v7u4PP14fvH2DWhJ+8v5xcezt2/65INt",
-	"Z1PAGDzukGORsuWV3IKp88qcgLoZ9hgN/yvoZRTHQ+hXgMtkScy8LMUPJoS/qrxx9AT9fHZNqCJmK7O4",
-	"d86EJm/h1yPivaNK9+C/eidvPPAjRkyNxAKsGkr8kAMxKFXETzSRk4lZUNvFx/U1RNJ0YaunfZqy7EHG",
-	"IVRFWwZBJNEDgrxFzLVmwnwtdIsu6BKfhEoW36xIIA+JtzcYPhu83Ht+MRgcwv95Xfvjq+EBGb44fDY8",
-	"3B+Wfnw23B+S/8f92Bu86g0PvK4lEpTIAYhNR/408P/UKYGfL17v9Mn3Us8IE5agjws/TBS/tnmRZrIi",
-	"IL68dv0rgdMRKdp1fQMS86UvmNK4/lvbSR8nOWXXxFL6OEEPZw2LUYUTGBNAdYlcCWWijrgIGqd1t1fX",
-	"53Djl0aDQ5OcXrNso4HxbKzU5bw03Hdvj8/fXr797fTkrHbU8Axo8LlNB6gmS348BSuoCX8ijfUbWIPN",
-	"F78VQdNLb+QXadKx2m5ce5i7MzcKvOSdnFoPSrezgn/FZ5X0RQXOgerwAqopnGuMoHvwN6+4cXhwSA5e",
-	"DIcjAW87LAL9SJgnHJLPXwyaNWk5k/l6UmYJlZJ84lRat0/r9tnSbvxBhqFcOGU/jZlCYr4VG+SmPp/C",
-	"Q27F8eOMQzhzWoOvgWlYnM26Uq7VyVcktZZc0RiwRQ+3MSOBP2YxW1b7qD+WVnYzf+Ea9QogwAW6hqwT",
-	"qABFv3fQNDXfi32ahzJgjtK9mQ5u1F5wVRl3jQY8wXtfrPQbvGWLI9XgztdVROPnk8mz8XP/WW9/OBn0",
-	"DiZD1ns5eeH3ng3HA7o/fkkPxnt1Nsmc+eX2ZF/Pp7iFbn9wsYncp94cmViVplZNtWrqRtGJx6KUimPc",
-	"VjftfgbS7twJf2P5xYonw5ErNFVKU6bzx8H7wY46/2p5Nq0H9Zuoyyh/1gcivA1UdT4qsE7al7ck67vI",
-	"NAidQu5zWtUh1RKIcEVSIkRCNZHCt1126dS6UqS7I06EIiGjsYDmgkBsaJ4h2CdNZozGeswo8iHOMDQY",
-	"U58RLYnScn6Ucpc7b9hIYHhyzCYSI6VXbK775Jgo5ksR2JGRBZBBui6HcyYCLqZQmDxlyjX8MI9HTsiS",
-	"M/Vg8Ip4ln6mB1d4lcy68K4ibD5Idt3cEF/jxvpi42otxrdRsr8V9RbCwza66EFEyYoqz9bS3JKukYm2",
-	"DF71WXs6RXcD0y7coiSZ0LiLsO7JyUQx7REpsB3U2pAT9LOagO9JIVGE+Z0FJBGaAzVOGZQBh49GAtyv",
-	"8LAnivDAZbLj28mYzTg0h4LElJqQVBWYG7D/iCuxwR3zo1yQiIql7eOkpVFw1ww7z1teRjblQpTb+B0M",
-	"Xj2v9jDg4AsOBrvvOoeDbtY2iAv9/KAD7dx5lETwR+t54EKzKVQv3rrzfYPHvOjxfpm6u3FfpX7uETxn",
-	"1DkcdcZSai6mo5EYderc39280BTe4u4utlZq1LEdh1TuBWybYJ1bhOmdypD7y41dgfE2d5e9CVwU+bZa",
-	"vY9z7CbX7HHmFndH67P4Bo490M9BCiVDt/3Ql/wNHYaqTw3ZgSCXAVnGdQVB8bS54RXXZB4bKAv6mUKx",
-	"XgtIjUx7ZxyWOokunJpSELIDPcWxpSGdmwMAC7qVFzmaSW4OKhNtPhLoDtu9fc6ZnzbiU2Y6UP1kQ/dk",
-	"SudExoXGfrn6J2Kp8mKGZwrfWm6VxwkcZjMd9CuuBr7JbisI4cBoQf2orvk79m/Ma6HBBhVU3z92azVU",
-	"YfUbSXFsVJAsW/TSDyav6IE/HLO94NXBZDyk+5OB/yJ46Tzztld2Oup35hE9lL91Qy+76yMu3H8PV3VP",
-	"42NYfS/AaiW1uf9fNb+n+aq4e6HjpRGVQuvGzn1SJeAOPed/sqrxgnWU+LPcrnQpzYv2jNee8e4hExJw",
-	"NO2t9DW6d7U33nbaOBH5ZEZ0FiK+39LZzVYcPBBHYSOVP+XXUHxAxtS/crSF/05YwgLXVheNARkGqD8h",
-	"vk3HVARSOJ5BIV3HXMypM6rbXJdr0uJKKlzRmbpiAZnIGH2VsG6g9KXSOUcjVkNjyZmQ2pUtiCWJZMyq",
-	"T47wrMflBzyzG+eeaXZax2CrNB5mJ3h+zSo0A4DUo/INgs65Ne2i4+UD0S3voWaNlvgmloXTli1862Yd",
-	"2bPCN3ccNHboEegXD6Z3KSeebaECmioEotpc5NzqAds8DIJDI+EJqW1kqAvRrsVMqvzrjMbBNl1Bg6Mf",
-	"jOTWFUhbI9WCfAvyeYdcIqowHqzO2/G/NY/MWJad9ZVKOm1EX8xALXUMAIMWSRzHZgci9PGIGVMaiX1S",
-	"+9YAE5KEd8k4LUtJS1KOiuUoI1FTj2JeubzT8puR2Fx/QxqV36ypnTmzX2H7IuO7qbbIZ7xuXb9TkSLr",
-	"No9ViDZjOFFHJJnPWQxOzFBCeZU5DgUSdF3AJxMWl6p2js/Pa+tfwHrAJ9dlye7vNW2HntvwRRVuy3aC",
-	"uq7tKpJXbF0O7y31a3cDRA9xzAgdS/B03bhd+zzmBqIuzWU3GuUWucbrdgkYMUDlbGDCtiHlKaN/abld",
-	"YXrVjMxDLl2x+O0tuZykdLWOk6BybLY4vWpkeP9Nx/bYMrUzkNucqG0Xuc3ObiOdWxpW/52kXIRxqlEf",
-	"SGL2epqYzf7KmJl/Y4MVNZMLRTxwnV1CLMtD9haq8EGZ1jLWVyDN4TDEunIPLrjkgYf2mrXHuBoJ27TF",
-	"JjXCqKDmOceaaK9GBynUe5sLHEPi3gApDLESEB4mBdhyGJi01lAhr9GsCwvMcfQ4tQ0B/9EzGlMBGS0p",
-	"cwumVAoJVC8sVAyip3PuX7GgvGhQoX2siBcloeZzGutd8GNg0aTOzx7DljTW5jxufvPI03+ef/yw001n",
-	"hH+d8BCJZNIgbpwIwWKyiKVmh0QlY7BTr4fGILze65Lpn3wO5ZLcLEJ3JP75s7lAxsS8wLmer9hcW++A",
-	"TyNbkw3J8lxMQ7Q/IOPVWLpm6Wy77mwWVQamWd0Mex+qQ/gDW+QGafCg4oPd8HE/z82p874dzIXpVDom",
-	"8uJkrByUAyt8Ry432OYKB+CYuE3vyeYBZqKBolzWxxLfu1Enu+ta5dr6Vu7eBDiVlj7Obt8tk5weqie9",
-	"MV+9s3vKxSHu9+Yuod3P+I+NRV/rVnpN452CWvoLgdgqz9bz+83UdsVuVz2OTMZsi1ZVddnJ3Exud2O6",
-	"WEsxMEnrk4zRaRnR7QJ2SSKs+dE1NnnIIAHCmOR4UK9q0zNldi5ndLGdXNcnsV3E1Gdj6l+Rp5GE7+sj",
-	"KVMYkpAqvXMbyW1phmLOxkHh6J1BudYmQwcvttd+6ab53G+4mkvFm9hK9pb8HbkH3VZi+NsLOt10M1zz",
-	"pduBwoX3MuATbszmDaYeVTq99tYz0PcQ0W6+e752lxzjCdCerB/+foFHN3wEXttuNrfZ9hvq2/wIWuth",
-	"2OAu2GkfpD6nmqsJf/yWxxu5EObw5egDbefJb9AI6Rlr4oaGCPxlI9tRWrWw3i4BP6JmUYlCkwfdtBYh",
-	"hvRJYcPOesaWmPcBkWqiGBN94hyOSJ+IcVt4MXL/C1YXssWFuoApNSFNwqmVg5/FUNGE8nANGWEpornp",
-	"yHOOt9TFseyAwM/KA0hYohxI1oG56JOuC8xWRGTNCBLN+ljLomrm8O+6CNdwsHcjTsLThvFpGwq76+BW",
-	"M/6hmwe1WufZN9LVIO/N/2YVhXYrf2NVsftZNKEamjTQFmMMfIkkGiN21ZxYzczu2hW1Ltu8dUF9Ey6o",
-	"nIR/AwLe7PoPIFtr4eCr0WCXak39GfQV2v189WWtMWk5EUohWnwCg6IsugWCVDm/9IxFa8DkOB1s6wVr",
-	"vWCtF6z1grVesNYL9jfwglFBMkWdBYX/FuZPJddEthpP3CEE7AvrqULLv4IYY071LPOfXDWmxNjf20SJ",
-	"UWOlZQNtYKvNmd+AvBwuqyQtzxeOdF3XZ1Xju+NxqY6L2gqufm1FxTkM8NF333RTaUhvDevdJk63R9eb",
-	"uqdqpPYBN9p8wyZcQEkujF1Lc9iDwEAJc/rEg/qgOebKeWnSbakl+5rm7UDKoDSFUrWK5Ac/ZlQzJ7MP",
-	"PNsWhnjPfQ2L712jNMzHCeDLtnmnbd7pY2B0BdF3KKRQ/B9Fw0NbK1yyCdHAa2YH7n62rUm+IDyHTLMq",
-	"oDa/q/wSOWD+FWo6VvqocCxrzNEeQDp6zCaJciUnB4NXXZKIkClFvImMfWaJ+pzvb2mekaPj6ZOPRVNS",
-	"BGlZ3xVj87SuY0muhFzYPLeKQDDO88Zg/4MZa5XxeLC6dFghMpWCtTGCm4HZ4z1Xwy5rhisNbbFU4NfH",
-	"1nICWpe+bTf+nZ9+NpoLrVh8O9nbt7LH78FRZDamO5lAl/cVUXpt+zxggIlhVaej5pbB0vL9WCV4TLx5",
-	"SLXR3B6RsSvUnMYymXtGDYkkDEnEqFDAAwd/XhVNrCsvSOftHyHc40+xvf3919a1qNBa/g/F8gcpJ0pG",
-	"qZRnpVCP8iBg2zAUJeuMAQmmstQ6MNPSRNNuX6ucW+wTVzrluC7Z2SkhF5j0/QpaMnj1HWPa1m6RFtFa",
-	"RPs2+cmY5Yv/lpwZzpcRJ2J94Ap6hT09Y5NzTf0ryK8BEy7CpM1yw93qBHHzkiaZ4fAyabvo+qFMgkIs",
-	"cL86mRouLLeCrafFHzahxc+Gk/JJyWsWA+kxkIdopJZ0fxSyGLas7+M74YKrGQuq+qSMpQwZFesHhHnq",
-	"fhLHTLjqTsjRh1WTifZlmYNrTTa9vb55c397/SNLSj9LRAOqpUR8uynpj+YIXQzDxYgdDm4LBf0F0HM8",
-	"WelZdy1hbZyILtprgB4g1hOocrE9RIDJx1apAFEQRMt44EFsLJdFmWLjE+xy3cMHQiKiK6SxlPeacsHi",
-	"nf5IYCeuOBGWryj3wCfKgiy+hyuI4AnGghrPK4bZzhJxd5bgWSKqJOdXyEiA+R7lyB7hMG8nlBUPde4y",
-	"klYzQKvAbCpFzL754NnNMrT+LuZgiixAFIoosBW2rNhTgE45U8pSdjeO/ZjNmQLIToY2WONGIqYUnRbD",
-	"Mv2a0IsDgE3Rk5xMtCGUh6Ho0qjGtvvRbrB1wQvzqdNtFVJzgCnsrZRYrWRQZruyOq2/arcN7gnP2z37",
-	"1+9ZG6PYdsfeLBJxwVS5vs7yQK0C70YO7+MwzLrUYElSHoXhnAfshXDM7RJoleWoq0OpdNMz701prB/W",
-	"sem+eGrbvKSHceBaYbf/K0W8TNRWLeqNuNmgY7KR4gQoMImiPACGWFvPlim8I+JZZegRm97oznxW7i18",
-	"1GnGu+dxy17S0rg9EkVZLnu9a0HarD8q69YzoWsucxt51bD+1BbJofxtpFND5YuN30D0aAS/59wtciFI",
-	"YCttqmWxZV1r603betO23vQx15tWmDHgT4b2PeBffeqdTHofpGC991T7M28Haap5GJKYT2e6RZSH+5Fb",
-	"6+yxFQhXFPmmjSCgYcGCKmvkQJT3MRh8GZNdA2uvKXmdnOTPW9n56rYY62qrXVsaupaGrqWh+5v5rBpQ",
-	"yT1gBC5QxDXF4MascFQ4FC6wv20K8rQUcK18rdK4PVCBujE1mxO/m0jf3bCwpWLZdf2zdtawrpEPNMIw",
-	"LmSQEqO1iQ/597GMzLfTcEPcHQklc43MoGNZuKBLRbw6N4bXNeMaM6LoNQvgLUJq99tMLsRRypTwRBEm",
-	"dLzEitNyQzCfhmFtDtOUtRRx7QG7ddm1LrvWZde67FqXXeuyu2uX3UZevsdr2z5S3r1Vwr2SJY4eN6bW",
-	"p3jkTE5I8Sj4HXM0e9Xuw3P3jkectIVz2Oz7ctnFrfvrW3B/lTLG//rUrVRcrTQrQeewwWp7f+eoiigx",
-	"l5OYIeWcsY4iYyg5oiNzhnNljnhHzCYsZsLHVt3m7j65mHFFDIKRQDJFlMSAA5RsOzY8dx4fCTihxkQx",
-	"psqMnOZ1XEDcwhymFfXNqI8wdoGHXmvf26M1cllwrdx7qk69NLhmseaKnQs6v5DHYbg17JzrmPv6PRJP",
-	"dB8Kp56Zz5n9dPdNqpeV2y9P3qi6Y7tcLcpP6+6P0mxfIQmLYxm3jsi20PzuC82PHRysoJ+WRdB6LPXn",
-	"KcDla6ZQD1iloKm6UmtrpeJlIP2rQxLYoimwVs1dOanFEsiARDKGmmxBvIAulUfM/yd0Krsuzst4TFQy",
-	"xgegz9QaQeQie6it6B4JeW0UgqZLrApVkgSSjBMeBiSgmsKPYyk1QYWgqlB+nsRTBg/fFJYGO33KjKYx",
-	"A++T47FiQncJi+Z6SWRMEmFUtNl35KldmSfK+RUUE4Ei3gcpmLdjqZFeDY4IJYJNqebXzBn+GW1gMWr8",
-	"alATKDbDqYsVP6+IFN/MvM0538wUFYGlC4hKfJ8pNUnCcNmvqptf76K1Hztmj6Pg7dHWr8kwwLXOwVNI",
-	"x2WqsgD3bQVd2WypuE/Dy5RpmMWHKPaX+Ny6QrcUJBAlzcXdTMy58MMkYOXkEjTYeIzowaXok19tDbMX",
-	"mlMaVmWbUyHaAhpOTkGXjJlPE8VGoiyCiixoeAU5QDMZMiyKLjxNsE/4GHgkjVhgBuWZ85RX11+xEXb8",
-	"KBckomLpdju+ZEYVsWfiSCqdzZBboxavhmgRlEf4ReaI4WBQDQgwpc76wz/9ZAk3BuYpm/g3Nliujl6+",
-	"JnUGprE+lydOhDAocSvpPO/o2HyWTRk9JT1F1RULzBmkm6cGyKmkhhwiWs7X04d8Jf7+/kf+6VyzSDVc",
-	"ECOidjQ0julyLSa3XBsPzI9w2+BtjBWA7npCjhS6/52wBCrdrS2FPEDGDgvyUfMJDzUc0s2AjNU2YyRg",
-	"ik/BRzBh6COwWAb2GbDaO/MP5niUPXgkap4M9oK74YmyeYfWWuyTi4W00i2MziEzo/zMqdE89ZBQ+CNZ",
-	"UJ418YUJkkRoHqI/QauRwNmZd01iZrlHhAQGDWN7aqQrEeCOiPGhCCfUaBvzQut3UDSyU+qPxEgcoz1q",
-	"FhFfEdElGTOyiLnWTLgxzcMkpiF5ShXJ6TIZMEsoxKIdY3baqxUX0ySkMVxvZhZIP4mY0AAj2S1HZlVT",
-	"V0jM5oxqmxCwoMrYqbpPvmeKm4F5aLzDNkEd6aNiurLGfrbNrMKkE21rgnCn1JOiACLdjYvjHR1/YAuE",
-	"vCpmFApJEoHsmk+ASay4TXM/AJm2sl+tc59OkhSt69HZiBNs2aBlTWlZU4qk/ihWt6YmcghQIKtzNn/q",
-	"KNj9bP5nE73KecjnC7pMT8gOmMAqZKpLxokmQpJYJprtHBIkw1cOtA0EwzlCz7iY2gpEbmxnI9TIZ6TJ",
-	"mE0TQeDEbZXNESIcVyMxZubOwHoRNRyMJFFazlFh2XIB5J9yVPyp1HkTysMkZpUHArw8BbYCPuzdNz7g",
-	"PNMZADse5KrHERfgkXEcpxz6F8xokC1e61R9POT9GQbAt757DFh/zIc4jNmD7iRFvJAuWay8LqEkonNn",
-	"FaUCDaRKziEwXkKpSWoT8iBrfGusPKhaMWI/Eh4XXF9a1PFqUhetNJbO5zQM5eJtNNfLX2iYpOe5sqHA",
-	"9MxYM5LQIMAMscy9aMmCqa+BcdKIlpmQL0Ozxiw4JJ55KNFkyRRZkiGRwjPWGhVLqA0BiQTvYfEsbO6q",
-	"OQjD683bt/H3dW8+3TzXRBhmH0kj2l4zDMEo6FyOp2UeWMMfjN6FjA0IK+KlQ/caz9a+Dl+x5YxrHDC4",
-	"E818srlIyJXtk6Hr6ocbMwS+wT2zFmhQ+zMeBjETXdKDSzM9dEQG5lsK6Xy4lvqegKMenlecdG9YM2Uc",
-	"3z16cz938kLUOezQV8Pn+0O616O+P+kd7B+86L0KDl70ng0ODl7s7z2jz569NCCQDZCK5cdJbTx01QfR",
-	"6Lp3uBBf/lij5UCAwH1G563CegDMfTO5uAPtU3RUbNckEzdTKQHCPavCdN3NELYukSlVdCV9gLWBnlNH",
-	"gBBl7VAipyIfrBV6MDjo17qXvzfveIOgf/+Ow+ztDb2H2ZK0MvmAcpDKlgstmSu3LrHwwsvA7pzbktte",
-	"JqBWgrGLTA/Z09HlX5vH5NINDzH/CvMQl4ogcMWJIFPJrP0SJ+KJMuan66KZegrjZc7vNpbBsk+O4WaN",
-	"Z0ziaMQhOq1Gwv33EQmpBvPAUYfGDJxpAuM91mrC94Of0XoGKZnIOEqfb45pNsJP5rFBjXBJnno4+/98",
-	"NvjfcLz1dqpM4lzTHRdV2e7bnMG65TJlVyHAzq9LFjMmbCs8M+b8khWNQIOJ5nXgNGgcBNpo96Umbcar",
-	"Kq9Z7EzzIZjmUhgbHRsZTWioGBkYU05OJmRCiib7kY32o31npqQoDxobtOvo5bco5D5LBGapbJ8ilrP7",
-	"0sGkQ3bSs/I5bJZv57AzHAyKxt8GcuosBtcgWeWvHV+UhJrPaax3YVzOBtj+UZVaMQ1O/IB9d4xgA7AU",
-	"cYUqsmBhaCVnLPXMAFSGDHdK1I0zOKfXRqOunQYUxJjrvs2Ejb9japzBnRtnx51KBWnBhTznfHYz6Aw0",
-	"KsaAVB1b1rea7gyX9n0ahqvNUayI1Sn+IsP3JhMgjcxRRbyyWvQyD1RqCLi4HNWzLtDJ4H/7SRySkGO4",
-	"D3xZc+bziZXBurZ3Z4moU8CVvMpdQgnWe10zYpMz+uTpBfukgQU3zXwhlIwpxju5snG+rAXtwAy80BXh",
-	"kwYbqL9T0GIGSCurTBzWrqs12aiXWyOhNRJaI6E1Eloj4e9uJLjgDgBvpl9v1XbICp6c6XBNQ26UMGZ9",
-	"1BsLqa8vZjTA4IBLFIkgB8aoezaZMB/UciQDFmI/EOxOxsjwJYmTkKk+OXapUHCKn1AeqhoFLYJUlkfi",
-	"iguIgLl0HiP9EGIzT5lTpZg6wiZIyhouXBHvBxulRojABQ6ZIjEV8Pw0jJ1esCS+TEIIAVe5DdyKvcEV",
-	"u7O8HXx+lkm4oqpt5leaVtYnkM3pzWI28cwchG6UrzO4zVH/gquTJtSsYqIdL36wPCDeyRCKinQey3HI",
-	"ov/Y7pmneNeGCeE+fkrJdfr+dKvupAEau1nM1lzEUkzNDXZUO/0W6h9eOpHdTVDtxLX72rfpI3aAcmme",
-	"f2mfnwPtEkRb4F6w8UzKq/UMl+4ip1uwdhQOO4IKXSo1J+fMj5lNKgVrfSYXNQSWv7rXb+3QxsryZiSN",
-	"Lp3+LuvQ7Uw2F6K7xbxxPni381vvQmoa9l4bcN50E1yKV7ap5A+qBBJCSYtMAqqrHAuSn26e9Y0f30Jl",
-	"ELs25g3YNVhODvaRuQMJ2Iwo/3z2rksMIDDoD3JuDkc0DogTTEgB5Jo89eyrezzwuiT9L80jpjSN5vkf",
-	"zfOoRmuI69lI/Pj++HXv/Mfj3t6z5zuY961jbl45pdy27JrGcsHFlMxpopiyqePoxSiadHufPlkbZSaV",
-	"zmXLI/0r5HSLCZ8miDVQ0wRgZIveA5tOAyhlHs9tD16bwo1Z6QuwjFioWH3GtV2krcHrngrTP7CFG+E9",
-	"l6Vj8mxQeHutWoFjLdMkmbe5120h+r2j8I+QdXcNBY0KAFMSanBxS0ReaZeZInvJ1Nr9bP/VvHOmkxR3",
-	"ko2ZL+PAuccDFvJrFnNzKC6lbTPh/soCskS4C2I5n7OgrrVmBmqb22ue6Laz5uPLb74VsUnbeC7S/XIj",
-	"aamlc7aXZsWjEAkCpV3J31y7b2/dxt+gz1pReNw725JA32xf34xUym4sm541B4KjFaF4DQ3ElE3dh3hG",
-	"avpCbhPQMPXJcaouXHpTwJVZo4CYAdsnWI0HJ3rzEB6xushqXrJu30q1Tz9FVqcmdmor0C0h0rdnh6J4",
-	"EwVc5ijeUDL3lfq1ZI2uNUZ3M0tyPe2kK2x2JXBIkA7sPfl8bFt1hDwltW1Ezfn8TfbiJt1ssnGmh3co",
-	"d1ztZwNh/7rEBtaYAcOOb3kOd31pTn35cByUbgqbPZS580Tro2ytpxs4NTGgmMroV+DYbdhTJQjs5VCu",
-	"IRrufrb/Xq7tumyOLe7CRtA3ZQ75lp17EP360CP+vTV0vomTS5BtqXsVtc26zm3E9YK5vJlY7sZMx3Au",
-	"ub8ZVIdf/tuy+2RgAPw8kYwxOxOyIznmrLAAK111n5xoRfJhFqx2SVNXugQa2jjWb+Yz82ziU0E0C8NV",
-	"dIH1qMeXvXvBlxNNFjwMnYHYQkx7lrp7IDxnIg+EGGa82QkKoGi/XuXPmXCp3zxgQnO9JMenJ5gNf81i",
-	"lU/gQfH9iS2VloLlmBQN9pIxmyClK1uSUE4JF33ycTIh4yWhRDGtuZhW2hAn9sW/4Ovu0pQov6rGorAT",
-	"v7m0byuGN9qqxf32x0rpNdJlZB/1iXITyyfuyCkXdak7dvvsmr26q81mXVNMWbeXMuDPaMtevzsB5Md9",
-	"kvrIabq5cAMmCglwgQKORsz2Rzw+PSEwmq5NEFVqIeMAWdo0+6QxRJ7rnEaUL+eQNnDFcvsZ6emJTzUN",
-	"5TRhtj8aXDSRMZkkMSg7n4aYnWn+nL7dvI+Fky7hYiS833rnyfhfzNc9kGqvYvPXRuLdtkQ8uBtHpXvH",
-	"O/jgFRs/J9dQXQrHHtgeZhZukfvkjYwox7TReSzNjNNUqVDKK2D0u1+GtOLy1cg0zgTifbJMk/aa+jMG",
-	"fYdiGW5sNWQudteCq6Dw4Wu6LFfvqaLHRyEZ1qX7ZS178r0aItvi2d9Q3xfdCBmuEYof/wlyCGMQnH3S",
-	"TTHY/IoXoBwBJCOMq02kFBniQxpR13IZAnsN8pBjIrtV3VRYHjXIGyIfGAugrwK8vtrz+Y6Of3GD+Vrm",
-	"methf4DnHz3rHHZ26Zzvwm+5Kh6ls7XPGGeCAPqe0fAUqt81Z02oLFIjICWykCDHG6wCZDfiNy9juW1l",
-	"n/qs3ABdomtIx0Zb5XZawJUv4azzR865HtJxL91SX23G2i7mq75vdHTDnzvdThKbV+/COdQOb9VZb3Zr",
-	"Oiv2ye5hKG9U3BxKFzMmjpxmxmdDMRRq8lTRo6bu50jy04WoKgBEPgymdL4hqsraUz1RYAXICdkbDA92",
-	"+sTYPqkVg5omESFThXH5oVRQI5Ibh61mWR3E61AmgepC5Ui33DGoa1tEsyCl5EqrRPKttbGCJsq/z/YV",
-	"Wn3huYwYSr9gCzCaXEMIYMEm1DW06ObnhGUv2Ls636alS+gUjgZcmG2oLB8Gi9BukEqPhB1Lt8ziaAzD",
-	"MSMTGYZygYmdNtz79DUVUnCfhk8UOT89sYwWdm7psahiclnSuuoiiWsXOYG761pE5Bs3HJ+e7ByRiPoz",
-	"Lhiut2B6IeMrwoXSuEEsneUTReRC7PTzRF7jGnIM13C0znxG0zlkOjtuOasZxONKyAWUnoJVsaDL/FvR",
-	"1vvjy/8JAAD//w==",
+	"7P37cuO41S8M3wqK31PVM19Emzpakiu1X08fks70KW13Jk+mvS2IBCXEFKEQlN2Kt9/aV7MvbF/JW1gA",
+	"SJAEKdL2TCbP4/yRaYsnHNYZa/3WneOzzZbFJE65M79z1gQHJIF/nvk+2aafcbwi8HdAuJ/QbUpZ7Myd",
+	"c7znKF3jFG1xknLEQpSuCQppRJCPY7QkCPNrEqCQJUdOzyHf8GYbEWfuLPcp4U7P4f6abLB4c7rfigs8",
+	"TWi8cu7ve85L7K/JSxanCYuq3/4ju0URi1fwRRzzW5KgDd6Lb16TbVr8XMxcX7zt0BdZnJI4fUX5lnEq",
+	"P1T+7oWeYIw3BO3igCTodk39NcJombBbThLE8Q3hxsCKg8Fpiv31hsTpKbxJvOj3GxpTn8Xh0d85i9sN",
+	"E3alOsCfYDBiQwr7ka4pR5RbtgF57mx23B9PvHbfPSf+LqHp/hOLqL+vDuANS5Y04MZ6pAwluxjheJ+u",
+	"KWwZThFPcRxwRONsjMWxcRwHS/btFAUkxLsodXnioxcxi8mLduO82G/JRxiUhXQvSBRxPUAuRrgkESU3",
+	"BEazIQHFSLy5TEc8pmF44PuvyDYhPrbTzzmNfYJu10TOm21JAnciylGgHiQB+u7zm5dodjIaf18cwf/T",
+	"H3mD0Wg09Q7t1usLvKp+/gyleCUJg3J0Q5K9otGeYFK0eBu6H1hM3Pc49deL4re/Osv+bDTB/mwwmg2C",
+	"wXD01TkwiHeYp+9ZQENKAhupqlWQdHhLEoJ4yhISFD/8Ewl6qN9Hf9rFaOD1R8g7mQ8Gc6+P/vD+4tAI",
+	"aHxt5+KYfEsRjgMYwTYhN5TtONriFZGrPx1Mp6XV/7rzvKF/fNM/TnYx/x/i3t8P4EdyihIS/f6rI956",
+	"eFlYHXn8tBaLkMLwbpFkFyVKE4JL66IHctw/SA2fSUiShCR1TPsjIVuTZcOEbVBKokgMgKVrwSS3MDaa",
+	"Il+IPnFHRcom6jMHR5Mm+7MwJYmFQsXPaM1u0QbHe8SJz4ScSBlKBbGuMI0Lnx2bnwpZssGpM3donA4H",
+	"Tk9/m8YpWZEEPn7BUhy9ZLs4tWsV+CxNyYajjeACxGKEowgooyg/+3Wfnozsn/7pp5/OdumaxCkVbF4n",
+	"vP2EBOIeHHGEE4IwaOEyV/xAcEISQRbR5vdfHR7R7S3eH6S9n3ASi3/btbkSxywK0C3eS0ndIKeKIxrM",
+	"ZshFX538+oHR3PecLU7whqTa3liROH37ys6wWFzsoeVe8ocgQhgfTdGKCo1LU06isDimkDEXHnRp4PQc",
+	"Kl62xena6TniDUIfi6tXcDUh/9jRRIiqNNkRc+Qb/O0diVfp2pkPPK/nbGis/+73bDpol3BmoW6hm2i8",
+	"IwgDmYuJCFLTC0058uFJmB7vIcwRjhHBSURJIoXTCt+Ih4rTDP7+Zvr+4uxWT/EfO5LsjTkCr9VMaNwf",
+	"HJ7QKxJRoS7qNidQ13sIoy9f3r4qDo8Mlif+KOi7Mw8v3VHoEXfZXw7cIR7542BCTsKpZ98d/d6uG2RR",
+	"iHHwSjEdjiJ2+3qzTfd/wdGO6LcVZ/VlC0JnTVCEeYpoLCyWNNOdAU7JEfruQmgRIRh7aEl8vOMEnX96",
+	"+0Jel+y7YSDScYyEWhkOh7NTIWlxgFhMBD+NPA8taHyDIxq44rnF0fdFxvL6Y286mFx4o7nnzT2vZptJ",
+	"HFyJ55uYrud8cxOyJVgY+84ax0EkpFNP2G2+RSS9xLFPIiUEtixJdzFNKVGGv5hfzFIU0hhHhT2XS2ob",
+	"ZQgfMoeoTDxnHuKIk2zzloxFBMewe39gUfAe85QkdRS4EkJrA7fYiXCG+/5AkN54jEfuyB9P3Vkw9l0v",
+	"HJM+PlkO/UHfToTi1Vfy1Y+nw7cB2WxZSmJ//yPZW000QVPKePcjSuL0BUfsNpZLDpJB0qAYBuHpEXrD",
+	"EjQYoTXbJdLx4EI6XpO9UF7Z32JSSlRmvynX6Zama7ZLUcBovPoaZ6Y66NtTuIxwDIYAWrJAKEhJubOj",
+	"r3FhlcdLL5yEI+Li4IYkKeXEHehVlZ5lvq7GUrhiLeoWcjw+LKDe4eUfGU/lm632npiuWtWYBSXT3icB",
+	"TtzYm9opYK1f3Xbvx8OaQb7H/prGpI6KN/JycXBe/0+vhn87+fP0/ejC+3H2l8lfBy/HP/Q/nJzZR6te",
+	"0oFWJ6Oa4V5gfl031hTz64zVrKJQCDipozmKGdwoyWaEInotqA/t4utY0DaLSUnq4Vl/MuzjgYt9P3RH",
+	"w9GJOwtGJ+7YG41OhoMxHo9rdksM7Akmz9PXNzX2iLTTMeJpQvBGkNU5SW5I4p6TOEXwGEcrRjhiMWjx",
+	"zNXkJA4q6nt00u/XMYkYhwtvdN++crpNgW7oYSsXS7tiLWwNae1tGC8OsC9EmU2WR/AFqyyHZyoG+QZ/",
+	"o5vdBi5LO0r9aTWYP4ZgEVan8DGO9ug2M5rAhkMBDQ4bf2XLKLf+ugjxj+HbDbaFX2BgILhZDHIcRKeM",
+	"vpRG9+r12asfXr9+czUdjsZ9bzirGSIVX7raxfQfO/KQkX7M1Pa+dryUo5Tw1FDx++Jgh8EYz5bjgTv1",
+	"R0N3RDzfxZ4/dMd4GHr+jJwscwoujV+8+Mp48QPmkD9cK4tKo7ebAF1mURIp1kk8xg74hJvCdytyqgJj",
+	"CQfx2T9CZ5JRt8IcFddAknBEhCFbdkxtGyGeruHVXtV/LXCq/N9BfhVzOuj6yDhC2a0hcUCCU+HDocU7",
+	"Gl8vkBSEIJfEbG/XLCIIB0FCeCmOefbn9a2/mV0HP33w/DofSDpWdZQ38maTw0bGp4QFO7/WQ93Ky7lO",
+	"/CnTfTGExIWpTL5RLgNPUhMWp9IPPX+IxwP3JBgRd7QcztyZ701cbznBQ78fDMgotFOo+vjjCfMz4buo",
+	"do4JXH0hxFkPsQQt/F2SkDhdQABRRa4EM+I0FZRZMrPkzfYZyFcfmsBWvDgRT//P79Tr/tfPnjvDbnjm",
+	"vrm8m9675p+jLn/2B/ff/4djXZRdfMGuSc2JACd+QjKbPdnFPRnipSm6xRxtcECkImAxOUWLs126Zgn9",
+	"J0RUFnBu4eMkAataaGGkYjvC56xE/XyWJMRP3TVLOKmh9WQXX6Uw3Caf3zrLmCQXhNdvv5gbRvKA5IYg",
+	"xf2nUgqhDcExR3jJSZzaTcKC5yu9DxLIxRF+MOboMwnPU+xfv+DSE+J4z0umYb/WBQY5XVIw1Xmeb4nf",
+	"qEn4lvh2FTIJw/Fy4o/dYT/03FHYJ+40PPHdcX/p4eFyikfLgZ28xTsfz53nKU7SToGMNxDLzXWJJZCB",
+	"WPzrxzK8xlgGF/N8eDTjPE2obzEcP5NQzMuXZ0SZcxJgYWQFQqAph2SOFmIxUR/twYpHKdovQOBBkAJ5",
+	"wqFhYYhCFJcOSsRztbOCYR2gTrgJjmAs4QHpsI+8EfgV55/eCrtXWO6wvUrwiLHlxgq6ZbsoQEsCkugU",
+	"CUdeePeUq/MWQR5xy/CNZQot4jcHZEqNt2GxwQ4wUNWMabZYxLg+7DZL21GElgYvOIrhFhBTKkQulVXJ",
+	"SPMK87DPIm49fukw6fF7teNvo7AFu+OWVvLJsu9P8JC4XjgZuCN8ErjT0CPuwJ/hUTBeTsjJyWM0+GEh",
+	"9xNZrhmrDTzcysv20fsennr9AXEnYT9wR/7J0p0u+0N3Eg7C0dLzZ0G/JtasXvvY4d+Lh/mWxVwmTfyA",
+	"g88yUCf+UpIHpPd2G1F5Eni8TdgyIpvfwfn//M743H8kJHTmzv/vOM/SOJZX+fEn+ZT8aOk4h22I4nJN",
+	"sDAGQaa3CYtXp2hBkoQlfKFCigT7a3nkeOTIY/QwUjL01xr0hTFO8c0EB9RPufT0M2l1pMLVSxoE0iL7",
+	"NceXn86JEa0YC3poCaFTwiEWDkoZdCsM9A8sJr/uGCkv5H+whK5ojCPE9zwlG7BIV/SGxGi3PUWLXRJp",
+	"CpABFcauwQ3bRtgnMIUPLJWZQHgZkV97veWXtTfIEvRxS2IwEN2zT2/dv5CEUxYjzK85uCAY3aif1PzP",
+	"Pr2Vej7bIXDB9MzesF0c/MqTSoiKiPKd5jlwpqjyFlN0QzldRkQfQfk4ikiih9yUUqFCePLcAJzn70pZ",
+	"Hd9LTqJRhBK6WoOHZuR8Qd6VayRe2aap7j8uJGkZWSdNz8A99zJcsI8YDi4Ye4eT1a9OWUsW7GHZhe0a",
+	"UhIFgmRo2hMLxG6EA5ZyBCFOWHnIuPrA0nOcUh7SfwUzAF8DMQsuzrLrUESFkbpLOQ1IIaHK3Fg5TjdL",
+	"HGvcWDPJDAZzTpIb6pMvMb7BNPpXTJ5DiB2od71LU6HbAnYbwxbyTN3pnICYkIDroIvMn/HXJDhCH5T1",
+	"K1bQX4sJBqWVgvwUN0tQaVonI5XlXmaXsPc43iuFz3/VJWJMhvWVBuUqiwcC5DJsJlYq119PN+svMVYh",
+	"DfKritIPzJhOxsraqVOeXA+Rb1thyonrCblh15UN/+mnn9xyZk7T/MuJPGoRtgnzCeeCN17HqYq3/0ts",
+	"pzxlTBont4op1iwqMEWKr4XjB6PnO3AMSPCeBBRfgFX76w5fSyjxbbFZ+u/Xsc8CyESTGl2eQKuwqiVH",
+	"ScxbGF/32mzPkpk5/8wiUqM3hQzRr1Z6V4qcU7T45m5JsqFcGBZ8ATEpuahgNScsIhDGCxg4I7Fw2H52",
+	"En2Ul0Bczek5EV46PUeOFILRONjQ2LnsVQMbcrhZ0BEHAaQk4+hTIp5PqfAulMNdySAQT2WH+kKLpeRb",
+	"MRSrgkdXQkaIsfZngyPvaHDkHQ9GYjx+QnBKgitwRgfeYOJ6fbc/zsI2f3Pye5Z7Z65m0nPIBtPImTvw",
+	"McF3HN4R76Ko54QRXnFn/vNlz6GBcOnZ9ZXX/9Or0V8mP/35r8P/HP/t5Gz2Q//l8NX49ckbp+dcEzhq",
+	"yQPj4jcqDLbCoqp3RpinVzuuhi0/mf8mp+oYrrgwf6I9yt7EbsV/5w6OxUy2CQnpN7Ep0W1yNQpPluAX",
+	"ggAxPiA2n8N2y9eIzSQxFjwjvrXjUlcKN/JevDTfveIe3DlwHmuNcqkfcJLgvdNzvrksEZQ17/fvi1tl",
+	"RBACnBI3pZC0UHyh+YLRfXEf7xruHd9n29tw2+S+uPM1QxKLl69M0xDFCxXhPGSNZveS2Mo8/1b4OLtl",
+	"RH11NFs/gvucEMtv+aDScbJDALMmQNrza8zX5MAXBvearoEoPobO/OdmWWrIhx/Fg/eXxvvErkq2eBBV",
+	"efdlXqqEYaR83NB4l4Kh+cg9nt5XObUa+jSP/+rfJTZc5wHV3jW8z9i94a7xfS4G7KUgiVC3a5xgPyUJ",
+	"lw6EFLcypX5L2Fb6cQnx2SqmXGdv1n50cF8UM49moJP7TEoZ5HCYuEBXNtCJ2DQt6hoWUXxeS8EqE4Ii",
+	"JxRSy9SsUcwSbbQZK6XjyebUhjLcpmN1PzsQvFNbpshAcZbeby3DsrHrxdFSRrFOz5TOmQDIplKQuwUZ",
+	"WhB/ha0scVWF5HM7gC3/Tvy0ZAf8qARE2XZhG4SVzqcQBDlFGEUkTUliEiQk9HOdfKRslC1JZMlRyUbh",
+	"0t07ZJq8ozKs2ck8gQN/YcuJN/CyWQIvl8eXSq3H5JvStlUFWry7E3lL26pM3/f6ezZ+V9nZOo1QLKqs",
+	"GFlAivXi+1MkhqkTqUgM9NvMqWUKLk5JjeYAZXxmaVZR0mEr/shupWSCWJ8motKGsBuSRHh7pUoxnPlw",
+	"4nmVjShq/JpCH76DIQvujgNeqzYqBFcZQmM5IIsCxQ0yynXLkmt+ijz4KJyxp4jFPjlCr+TBFRIzKoym",
+	"kgQzGM8GxQwY+3lMdZN0GuxGe1Htt+enLNCjXxLAoZ9KKwBLg6eMBUfoDSXCs2OhrNZBQuLJI1tBfKUd",
+	"9dc4jokw0kmwKkkyOKEFY98bXfQn8/F0PpgeTb2xB0e1BZN/uaNR4MqwMnwhTfAVj/HWNPE9f0oGy0nf",
+	"HZAxcUdLL3RnoRe4J7hPxsHQHy0H2OmpLDcoICKxDzm3abqdHx+HjB35bHO8xEl2W54MZ0+jUx4C3JyZ",
+	"+9JaLySxw6ngNsKp2Hh9h5FI0zofJyERwTz7SEJuKIc9lH+rNbFKsGwzGjToqGLlt7MRX8pnLgRbFexD",
+	"MOXbmv3SoDf2Npey97XCLTcWVsxVv/2ds/joM759TziXO1MwJaR5nfHgbgfqttEqr1DNXWU8LQdwcm8h",
+	"rrv2Rta4swF/kdDViiRV431g2K+tvy+M3hJt1+b9QqXlBgfEKvNKUq3sLObs0mF04N+YjNVhn4f3Bn91",
+	"+aZ8UHOiJTeg5lW2mQuFV6H+xu09j/HWacMfuStvM2WV6VrI7tMio2fJDS5zRJF1M4s4Wxc9LWNj8+Uu",
+	"k1S9zXt5SPW1MhRNM9B8mAMzPautf6Hauqya3qUdamt7FwyiivVdNoaLH7GS2aq7ZXWGtglbJXiDaCx8",
+	"JbyUceSQpP6aVJLhKeGQsbtlPOUqo6bit0AlwSphu60zF07UQHiQurygUowgryTkJmZiv2YngkrxFvtw",
+	"bNDvOT7bSJNR7kUDrUM89kimaDs9Z82iACp8f75zVBIuvNC00M03DDzBLcPhUX8quOV3OitvuwbSEI6h",
+	"WA7nYSRmS5xvmYh/DxHdJYmUpQHOMickrmH46hQ2LABaiSMaE1PECXLbrMN8Tor1FUOov3gKZ0HOcsfB",
+	"LyzRv7nhHfSSUIU5Xdw1GzgFMunwEbAYM3I6XBlfsmQy4uuib70nt1LFLDJytp7Z6DMtwYytxM8fSRSY",
+	"FTFNYdDBvUGANeKlPqyqJFTJyC0ScdslgvovywIJE0cSeeuwsSCo9+KRwptmD7XshvcmDxk6oNm+a1j2",
+	"yb3Jhw+JXwtbXvFumWgWnEZQrQDZ56pwDES/PBrVqbFC2gsfO2aQepRAaohML7pda7AaFUKjAYQDQUr0",
+	"HPmBatys0dQzytBMsVIwykxRYDC3sfzGumWEq+gjZ2m9NDlnlYiywMS1CrezPbfK7LhnTflfXFNe2nVl",
+	"Bxtx1co2XDXbhO+VYLSpDY5ucZwSYGstB04Ri6N9IYVErgdakZRDGNFk+2ytggTTWDLSBguFGmPpebEw",
+	"hFsuzfzk7LFqWF0M4pM97b866lRDopSDe5obnJjcoi27JQniu+022ufbnI24Go3KFX95AHvzQOtIBkez",
+	"ajmIjXYygZ5EbVUEKby1liI+kxXlaVILvoTTXClQnkVVM6iLiIQpYrsUrbGECqOJxieTeTYL8f0F4ine",
+	"d/APGmRbhQ8PmaHNSDXtjbmq7VmDyPNCOETSb+zJfFbM0Vcxl69OiUoGnYhkWDJha4JZRS+NpijZxbwa",
+	"4u+XY10dy9Grh+sHzMIKd1T4vUp9RCedwkklMDuXBzQbsllKJMEN/mZ+qG+8umpxnjwVo01L9uETkdmg",
+	"ZD3ai+l5VlrLAf+JBqcy90sYcfJ0o73ZucHf3sqbC9tSMSLHJTPUMjQ9KCWOOUH6gfrxdUKSKo22yWa2",
+	"nj1lUJOdwyMKNFKdY8qzYSShK0kgSFIWEx2htylX+H0AVZaixf/93//nWFzjx3fx/XEOd8mP767vFyWp",
+	"eA0HaRuqCry+pcff3DTBPlli//rUX+OEk/T3uzScGnVg+jpY2/8kzrw/nlRPJK/tKT/VUi6YiE06NMSD",
+	"7/WgK0kq3FwxyNsPIKdcZgQpjFINsHN0KPBtx7N5wo8IDpSLaFssKIEUlxGN5TZ3PDIQsjJNdjHAwVW/",
+	"8SkhXChbwGFMdgoZk2kQjSVZ0TjWydoa2LU+HWRcNgeu84j3Rp4tw1ytBsIuoOmZn0rsgk6ntEydyJZp",
+	"W4ZzdSF2KenQF4O3ZB1m6YRZlmgpoRDed9UmfbLKEtYEkgWkbi7Qdwq3JKSrHRSFig9930ML+MeihxbX",
+	"ZM9TFhPxbyHgFui7iK1oLJmf39IUxAMLQ/GYTJ5dQF62LA8X9mPMlizYH9lEsz1pqz5Ry5rW1BwlaMhY",
+	"ujeX9u5AkoY6llG0pROLdB5RlliUvbCW4l7HabLvSHEfY4LAL9FugHgRitiqkkqjqPm3QImyIgmsXJlp",
+	"LGzdgPjqxEEmWxGxqORG3hiQiKTyjEp8Y3TS7/ecDUnXTB6gvHt98VoMWi5oBQ81ywfXryKfd7L4FkPS",
+	"uqOqPFVV8Vz84XrhNMTBeOkGM3/pjiaz0MX9ydg98aaTk5PBdDb24PiM7dICBOudKk6+V/GVHRf6fdRz",
+	"UqnaajKov10pnKCrDU6uYe3hVxIHVzsu/7bkPGkh1c6iywVbwaQbG5tite5b5FpO7809vMt843wzAxJT",
+	"EjSHw4SiU5tekU2Z7InJrRuTVHjh4k/5XvkvSSbi31KS9dBCizGsrrBEpuvjOK8TeMHR4psLzCMz+g9q",
+	"49LJdYsT8/ucYu8OHN4rMrYCy+B0LZhdl3FATtCS7YTGV0n+MvuYH84yNtji7kAwX3PK3YH8cZOLDmSx",
+	"KMapnaQC+wmYvxM2I7pNaEr4oYxZSIPXbGcFaIFrmbwEDIVT5GVA3AlR0d4MU7GjPSiYKVUGYbcMfLEn",
+	"VTFQW9ip6mD/ChWa5FvqvocnEMcHkthP7ouC5fAXXseB+4Wrd58qxQ0lpf6a+NckOLQtE2tGg1oQyfAF",
+	"4ukp0VYYqGV1MrmVMZdJ1prIerk/nImojKYzcqlVzI/LbG3QyiROE0oOp7Zm97UNmubmxG8up1XPpSGb",
+	"9YcdjYLOprdwdyCfw9rh4E7mejhzxzsaHnlHAbkZDY9Wg0HQx7NJVbMu9RhKq4RXPeSzzYamHHFA8BcO",
+	"C14uE3JDAbB/jfk6D38tbJ9bHDmHlkl+37Y6LyO2CzqTYwLxTkBY8sULyvah0JaC07aMgsWlclf6s+nR",
+	"uH/U97yjk/lwPByfHN8MjjxdrqYtE13xhaM0+ylKrwKyYeLXxF/TlPjpLskSTPytUBH2Y5qR603cfv/C",
+	"O8nNowNDG3uep0emb726GTbePcwyfqSJoILeW6WWwgjfsORKstkANkgMeagifoCzRm9wSuSCgq2/2Qr5",
+	"xddYTw1sQbUiajV22+DgbBVuAQAZ3eAYWyy/0oYdqFwxd+tAfUa+hx3OfoX1V9zmLukCULq27ZhmCSbM",
+	"owveWq3g8L5EVR3TL8pU1jIZAu4/J77sXFI97n+QDaqI967ZDCmQctfMD4PoDxQHmrzQefsEXWeM0ik/",
+	"1maLyHUxCKK45b0yx5nTLPCXwUH5+IorWuIVRfwlOillWBpLVasVup7Eg+BSJ/HPCuC3rQAue84Wr2ic",
+	"OWwK8fIKsFzhxIClOMr/BRe4OhgtHe2qfW9pTkqLw2JJFgfUWO6f31nmPjWYwttqKTw7E+9g/MjqTF0U",
+	"g+VuoZQpyI+SJZSvPPXJmu041D1uaFw4ajusjvPTp4QWzz4Pd9ko62vj4enhgyJTgZeePGCqV3V4ARe3",
+	"xfNai5tHnoNpiwefbulKivrAyw4PrKy7aw55Wxz+SmRh28Ge+cigeoxbc1PN2POHMl1v4sMfJqCS8u+8",
+	"lwX93412DX3ejXRth54lA+oBm3cgobMKtae+BdV3suNcD1pGSZd6YwPfqNM4/ZpJSV35GEwQaCgGVZGA",
+	"PZ0VqSukAo74WvYYgbQnnzSU5T6jh/yr0EPU8st3ynZ0o4kq9ZYlCgFd0ZTLpnROY7n0g6AmqpVqaT0s",
+	"tiw6Z7LnBeYl4Ou5hrmW84D3yHEvepVbq/cAFu9fAbbJhaHZbjoA61EySvT5WGGVLuvZ8cKeAYCEE6PA",
+	"eV9wtMiZYQHRU5r2EKff1FbBrkksYU7SHkBo03iFvly8PCojJ2dZnCfz4Wg+nB15s2F/NAAzKkNF//o1",
+	"uBvdu1+/Bl+/Buo/F/I/88J/vn49EvdO7v/Ddhir5qigWB8kbhSgqkT3htgZHFJUZA6c969JUpY5LTN5",
+	"syTWpiqv4vjAXxCcleG7Qjj6SqwCcOPn1+df3l1cnV98/Pz6laCBkEYSGE05BG1xZuWUnblzu+bEv3of",
+	"/vjnWTL9w4//+Y/k4vbvXz69mr599+lvb9ngHX6Hz28FyyeRcmD4/PjYp0dqRaCcTKwnP1bN/izpmw8o",
+	"v6ipLThpXyE8LavEQ+hAeunvGnM5SpvykEqA4b2xcy3XQ1H8G/lYBVbnAVXKmgZsMhKadMnQO6erGAsb",
+	"XDb+O09xHOAkQGpAvHgYZnC8JC3nQHUw0FVjBMgWIRFPFTciW9F8I4vb34SMopbCJlRfYd1Sp2MqRAHm",
+	"eLeNGA5k6poPsOc5/mNQk6CT5SdByjYXW9WfyIYnWbIAdInF/jVJJYxE3sAxpBGpT7XRJ+LmR7IWT37i",
+	"Q2WGhNjrOTGjUHV709eBsJu+C5WKhHP5l45Y3fTdgKSYRup38/2rf9Kt03NUL+lvm8iK4qKnau1t1csS",
+	"vjR1BkTwihgICdQqt8kFazhGLtObGlBW86yes9KKagv5AGoBUkYsBoUETU4ZwlpVlY1eWRSigmV1pRSz",
+	"ohYCVG1t3m1oFNEMtkT4nkZ2yP3loRrm4fDoZDIqvP0mq5NRXcNy3nTmJb2lVFXL9psx+ZZeqSkbFqqu",
+	"7VCtOIHCDKj0lpqwaopma1tJPIylBQVyqXVhnyaJM1XIc6DC7Ak15fTe3JZDJwrGbh3IlbDBzUF/OWFK",
+	"qx1wabAosGEbfVTZ6IctQBVpw1Z/1+7NevfO4bFKnpJJbx2Ur12lFXD+s40rbE1eJJeRaXXZDhbKlUmy",
+	"S7nc0wubKgM+vv70PhuBpV6omFgjk26OugDXje7Lc+p08DU8kBSUEJ+I/XnBs4wgSHSoJAXFxJoO1B4+",
+	"pEKHOM0zUEpz1CvaRFBdj3yU6JZZJ89q7SnVWrXW0Vzsu26662DJo/HuJvo4ryl+DjGNSCCLn7OW3QpP",
+	"nkaRNpXThJLA6LWfQQXGql7YXDP5zmKNY35nxep8fdO9HOW8CO6+xtstiUkANiqO9wgnBB+ht7pSL2Cy",
+	"D8d2G+3rINDEI3nTPMF1AU4h8J33sGndCQdC35oBnE9n5+evXzn3bUhY0fqvXC4sc/B4ijfbNtxZ1Ryw",
+	"eHWtK/POIwqw3wY7qTBUitXrEnkyIWJOPIvDNeYOCxWhd85OUbaWaJDrSCJOFNT3kqgcR+ETyFI7jgIi",
+	"yFh30BYjMKKJRqlda3ixounX2L23FGOthS8G2Ebl+UZs1VOTke1dhJkoU/hK8YKfPXd2edfv9WeW0F9J",
+	"vTeDdnWCR7NS7CPeObkvEPIjbRk7kmzBJsw/1pM8UMLlsjeJBfK0SWsYSFdVDgNSmvtZhrWXYVmurRxv",
+	"Ndv2phNCgVRjTeAxtTm3MtGaAZMaPArFUZDgH7IoYrf8FOGIM9MapTk+yZ4cwpAuZ+DK+TUk4EpyZKsH",
+	"JFpENIS0Z4BOKPWYQ5yhECf2yApUfxokXaC2P395/eX1q6s3Hz9fnf3h9YeL80ObniG+GZsuXw5gGGIZ",
+	"qu+8bIvO9hAC/8eO7A4D1GVWMLQI1X0WN+w6d0T1aliYpgICIO1bc4WXmJOrCnwe/Grg3llhT/r92tFW",
+	"gPPWJJJnBXIET4qNt8HfrnK/ZViDUEI3ONnDkK5M9LzChTLK3TahLIF1HHu/yi5nqHtOf3zkjVyfJRKS",
+	"MU32VyzMHBTVL7Z1z9kHUU83kSse3squXRC+En/7G8gmlG1PL7P8zpze5HTKCXCHVukW05TGqytfQpbE",
+	"ChPIuJLF5mOmMDuMfHeAKlEkgjLojEfNvtsM6gKeHdHYIE06V05PESk14M9aqbGCCLWe8++3+TmBvLuX",
+	"n3+zKCCJsE45WsPJDNkUhtr6MG9gh+htzGt/IOasMFcNrn60aVlgzgMnqR0jp8ZuWoKneWp2WWN0fXkV",
+	"L66lPd8hF/xRqzyqNXlMAjb3tfD5VrZ8FW8331fLOlfCyI2G14NcgSvBWEUEs2eT6tmkejapnk2q/3om",
+	"1aXdbVcysIvrLvzcQ8F24921YrtdCqCUmBI1zpL9h2OV/SdsqH+ShNUn/tXs7KPS/75+le+xpgH+gUXB",
+	"e8x1BlWnLoSEpyRAPtssVYmHmJ8QGBliHK/tTMLTapelAzmQQHgz3PcHoUfc8RiP3JE/nrqzYOy7Xjgm",
+	"fXyyHPqDh0arlJDJW8IrMX2nM4K3dHDk45jF1MeRCbIvzOjsLrEsrnj2KGSsdNdlA0uU5vvbaCQyeVhG",
+	"3APN8sG9uQuWxCXofUPiAO04STKGOwQaZbR2KL7xhz10Rm/tWemeD03piA+xeGuX/6Sm/ZlhyOr2DnnT",
+	"iGwFuxUb5pKg0tOopsE5fiIR8EBGuyXLYPNYhmxisy5YfmXQQwNLsbh674ggWrZLZSRVWCCqsX0sWzvl",
+	"KjgO0BYOfxgnGRAMxGAZ1HHY4DdbjnFcbLpSHOJ7fE2ySPQujgjnGn4BQgCK/gAZFF7xiIFM6rnzAwPu",
+	"ROkt9cmpgmOFxyCJPguWd2bfHHRRj1RjMDYFSkqcWOa7Zpbq6vutWBRcbeDRcnOUZ815SHNWmbq4nC0N",
+	"ScM0OmRKFt7fTAlZsaux28X1q4z+aVRieczZW23j/SPBUbruQrHZ2SK7rtoudWlaZ9Et3nO0YNeL0wzP",
+	"Mju5x0g1FC/Acl9bsp3LvFmP/fNHgpN0SXBNur6Ed1WI0Boq+pqQLUc4ojflCpYMI/3OAhL/OL9RVYJ5",
+	"4QyP/P6SDILZKFz24a6TYGqjcktPheZWGWop3oEaOISdW15k9bXGRT6DvLsuZGSsaBNM/2zuVTDuTQp8",
+	"JNx+w9JWI/RrFaDXEXIDYqzVPsDyn8vB3z/Bor/TWt1Y1l+YFsvLpZihFoNMQ7CjgNF4ZQLPz4V1oeHG",
+	"FS89Gma8JpJdfmejS5PVQT7YKixXI1oj0PVFieXONp2yjR/d/OLhTcgew4hPc8Y2rHSsf+RBRC8n8E4Z",
+	"Uo9wix97GNNvR34F11KvdqnhtZy7lUTZhpzt0nXnUJKq04nYCtFyf2LYDfEdWU5sMS7UDZV0WPmARAdd",
+	"/KixjdEt+K8Kvz3HQz4M36Y+VDfzVwrU8gEJNmu2MUAxvwsSHKZuzNKUxqs13rh/5yx2xU2uN/y+B709",
+	"UZiwjXTLIMtXP11OxNlS0F80vjbU15IEP+yNKtQIL7MyVJasjgPm82NQRjSFGOV5XpGaEM52iS/XXr9A",
+	"Vawe0fgGRzQ4Tkh0rHNAxW1UnW8DrIBYy08fzy8g9L2WDHh80z/eMp668innvgpwo6bSuLQlra1n/XAo",
+	"CLUAh2rb5G099UUbhRSWrW48jeYa25DP6iWWoZYrELbUMT9aR7R/zHamY99qH8doKYgWKjSrxd3Y98k2",
+	"dcWeyvFsI+pDiOj476rsr0oMVTQD8QrtMbXHAC98vNODckidHtmlazch/2hvd2spaXmZYDzrV6Wgb0PM",
+	"Bu2Wf8jdMO1NBWSbEFlXetkKfqVAhd2rM7c4Xc8RoeC1LgTvK/Es/ukKdRPhlCwg9iV/u8EJL3eVeIA4",
+	"KdNW9opDOyUZJHtzHbKxFfC+MKlmVGSMvnx+i/S96LvPb16iyfjE+77+xWJlOgk3W5I89tfoBidU2DDa",
+	"gclGAWG2ala8lTDeBiROabp/x1bUkkek1e8LCHZuJGgXNBcoyw1lP1D1PjC5AQUYjky3mPNblgC5Zv+e",
+	"3zkZ6DHbYPl9FVRSDYLy/gOOTx3zWUfpris9CFA93Gcyj3+bsAy4+/C7I7wUz1dFmZpVtbUEJE7JVSg+",
+	"Yi5AtTdSuibQoCaL9hQfzlasEtvdcdkLES30Eiw6pGvdF1e9FLDFG4mcq2+pjktvU/taDkhAk7hGgkvE",
+	"C2xrVYMLrk53TJ9tPGloTVF9BYSgFWOcfXorx9LqnfULlYHnHHgvgJk1Gx4mPzRbBLD0B+/ShNNrerPB",
+	"HuWQfYoixq5JgHB65FRPrxRJHxwG8Mtlg5i5sMMSnSEYmWpuUmcU5/hIu4AKZ0ciNLXtD3HZc3yc4oit",
+	"rFlAg4nb77uD/sVgOB9NFBoW5VdafCjlSDnfFSC0xENe4aE6uWcTSeBVq2Z1OYiVIaHgBlmCZQqrHKJK",
+	"vUNDdamb5J8Qf6+I2HbfBHmby16LdGzCmNJsUZan2cbZpJDKVqVcqhiILwlB203SZZtsFS0kuaE+4Wix",
+	"Xe859XGUBa5IogwYONCI8HLRkw1nwfEEyY2T4qlzkzyss+uycRZjG5UTghhRCWpSqHKuh+O9L1BrTcge",
+	"iNh2ylAg7LrR3GKO5G3tx1Sr0pQ6VFstXg16Meio1nKm6qicAM7NYiUZ3YuqpX1w6elI4BF69QWXOq6g",
+	"XtsqCYWIrBcvb5Gkecckh1IcKefhg+qgPiqq9cFfcozJ6jwVAGUeYVF6V+sjoYDrEGOVlLsZHvVHmYMv",
+	"hKXyNOpCKDfDY3kyKqiORCGI0A0JKHY1Ctkd5JOKbSw7x/kGG1du4uCIbUnMU+xfH+mxuzfD38Ez95fG",
+	"EUh2SKwOTaWO8Vxv5HonBkxjVRbftFjIdgYYdONTBliF/UoBqQI4kZAQtH3L93d4+Y7G1za2KKy3bXxw",
+	"gyxweDpmrDvt1Ke1MD0kt8i6ONmmVeBhoDnF7VqqxGbLUGYHaQwK/Uq98sW1OciAmiqsLLjBK9I+Zygm",
+	"twgSmI/Qm10CC6KAnLG4ZRWzhAS9vLgELWS6syAlpVd321WCA5WJvUB4wwA7QB0U23KNVP52Jf/6CROu",
+	"mzKJLF1Z5MW8Byd8ArTXckejFMK7j8irGd6XZlshJfEzShmiQqBEERTCs20mGsVwejI+gJUTlEAmK+y7",
+	"xHzEaJHvypYka/FKjBY6cWNxCq4ggSr7XSyhuQt6uUUL1Fb193ntkLGXFdMl3qM/nX/8gG5wtCPy1FHl",
+	"M8nx0niFrgV3qop7vJQLlJJkm5DUnM1ynxJ4gfiHDfWm5cBH9qInO5Cg+N4/diTZi4Gq8HqJRoaT1iTS",
+	"f85T65KnVhavJWqzFQ/lOZkmK9pk6Du8/IGx9My3ty4/Q0vGUoR9mWIpwe1iFlSD7uIGKaG8/vuTv354",
+	"/6eL8WQw9t58OvvL6P0Pgx//+v5H2YhL3Kh9vDhmOzkJdSEzJGgsNG5EoMpJfFE/45MAJ27sTYUiwlyB",
+	"6pBwEBI8Hrvh7GTojsaEuNNxOHCH/iQ8GU9G/ngUWjse6mHblDQNegijL+/evrJqy8Jc6owQzdMB4XQV",
+	"N72nTnsLN0O4LsJ+NGreVSC9sE58J5FNJHqO7AayiyXwiTXSXlhaaxRK7XXVjdFLb3sqINuI7ZG4J+v/",
+	"pV50oI92idjz0fWMzSoufT6W8lI2EPwrnOJ3TaYgxKNvGYIeBjeyDXWJ6EMKXla9Jd4/FtwT4BQfZ1R7",
+	"LJ8S+0LT7k/LpyqErIZyZ21WoRy+qrUnR2ANMgC8cYDglsMmX3FOdcu+o1HwSiGJNAIxCWMkZLs4ADUA",
+	"DSmFLVAVOz6LIuKnJLgKZO2UJZ51NOiPT7zZ3xSMyRWJlKnoSFjviPL0WOGaq1syGpWNwzdCkK5IrJrV",
+	"zp2Ir29bSaWTYDnEy1nfDUfjkTsajGcunhLiYrwkA4+Ml0PfIpXKs7IFM9qHL4qTtnIrTjE0yFTtBOyv",
+	"0F9r9maszxtrVwPulLBVgjcyv4DaB/GLCCqQUMEugVbgEjxckl+2B917EpoyK5dMpU01F6W4wKUdq2Gm",
+	"V6BOrHHoVPgxhr6pAp/XB34LSOdQZAHDoyvCBaHNwukk8Kb96XTknwST8QwLrYs9fzzGgdcf4+EyHIX9",
+	"5WDpLaeDgR/0x8HE74+XXuh5GJhDmQh/ejX828mfp+9HF96Ps79M/jp4Of6h/+HkzIjYCo5SYWMWCM6Y",
+	"inXOHSZ1fDY/llPlx41vVQ39vUH/pA7dvDlsKNe1Pd8VMc6r529qn2qoXS95RVL+8cwdjCcZeLIKLHFh",
+	"ZqzJN+u7HmjeNNs1tTxaY8FscLwHJuViQXU2EG/TD/e+sO91sEcAYi58JoYWkiKEkbywjlMSQ+0wJT51",
+	"cX3X+Ia0wqW2RUOUNDCNdrXBaix66TKyKfJioxCAGJRFEEQ0vpYg1FZZYIQR58eah44012lT5JjTlBzt",
+	"8SbKgoryVnuo8JsLt1azHqw5DLmlJd+JKi5b3xuMDrb5SWyxji98h6Nor2lhcQrYjcYZYa8uNF/7pupE",
+	"W7y1RA6wEI3baatWyPr/FoR7ucIt0M//bAMPrXn3Rbb6nQKfSv8cxhWVn62bsWKvzzbqOCuEzWuoOD9R",
+	"dAGkrieTJbGg02QfMP/6+INs7n58Y8nrfYCM0++3PXRN47bpnFiLhZqlkW0iPsuUfuviSJaBOm8kOydY",
+	"6eGqO5+DBZO3t5D/ugJQ/5+zPw25l3DZqUo/msp2Ss5quxPTS7B/DQaRPO3G/rWLncv7rPmJeLN+3S7W",
+	"Xf1s9Hv1S4qR0qwPMMAHFhDdysNK9FcNnP6GShxby7aG8lLm9SiqRy9BdQLqLEuRDPbMEUbJLoL4Nk2F",
+	"0RrIPJhU548sScjU2vgsYrEwExYbGQ0sJ7cFFK9ixlPqO3PnU8JuqHgbevn21ecsuLZmPEVLmvI56ntH",
+	"I+9oeuQdD4TOzjSlWX7Xli0vMxhoaWCrBhp/wRENQN7mAcyI3IAWeg339xw1GWfuwEDhEZru5+hCB1gD",
+	"EshJ6BH3jwcDaJiUzQbJ/hA6j+DVwPMmgo15xVIezuZj72gw8WbD2d+q8sRcwzpDJWBqc+tMv3wlrcI6",
+	"N/ngOAfe1Ul0G0LXdqhfh7tuniHhGMF99oN43aPEXnNX2dWFGc+q7rktaqWowCaDbwldrQuYwJpUfsJJ",
+	"LKOrb+OQWd+bUdOhjCzBdsJ6Bq7SWRZm6KKDSQ3HMiwgRp93IMGh3XhN+eNCAiVppZqiKBN1kzEaUasm",
+	"l7pnkjaMwSTUGjGXF3NaIkwpTrPVjPASffdKCoYX0KEo3fGM0r+vlhZkp+7OTR+69EroGQis6/Y18zs5",
+	"h5dsF0tsJTU5WRMNRpISNOcZYn4mTWQWFFbIt0a3GVWi+nJN/Guz+O9cxV5t5QO1SQKaJ8QsCmwA07JR",
+	"qJyobUX/eHHxCcnhtPSqjJWyiCrK0W3C4hViieykxulmF2EVEynB5RgLXetWqc1WayyVGTzYdryF/bMt",
+	"gX51F3Eot1MLm4PYPflEi+OxsUCzHJREV9j183LcuqVkksxEY3TLksAe7DWI2T4estmme3s2UdZnyT4R",
+	"gyEKszEZxTalQ+kK5IYkqjJbWAq8sFLZSccbddJx2VLQGexorIrZNSMTgWriOaMo9msUd+/rNipvKZZq",
+	"9mJJukYc73ODL7WIxpL4UwpaZXNqCUbF5dxMygWZDo6iIKE3QoFzhDUrCwV+b+XlX9IAKIy1SP+FWXRm",
+	"g5oAdiWJrKziYLg1m9oUXamPqNgOdPCWHguxfpxifs2P25xYHkOzSUWgOvoiSFGih7UMs4ilwUGQEG4X",
+	"Ddb4iVQBKYoIDjhKmWGcGENYHF7uBKyHprjHe+yvaWyFOzNQ4jbyrrItIOflzJ3Muocwc7H1uPNtOrmC",
+	"aJ2/3V35Uk9Ne86aRUHGSeKPHKiuVagauvhKvMraVGrsg9s7HszHo7nnzX0yD/DcmzqQlrdhyd6Z9yfD",
+	"6Uh6oKWzpHwBqp/QDY85SSgWtHHW/2HwcmixQPQiNVCG2OslYykJwNmzH1SX+rlXjW/zDusrjPWvtRO2",
+	"CROynSUwqDVuax7I3WyWW9dkm8KpIgsR3qVsg1Pqg3qxS7ICUVh6UT1lwP2a7JtTcISnGqrUNR9HEe/p",
+	"7ALZZwqShlKuuCZRuFhxZB+lQbxN5x7iNrQmOAkQCztkTWO/JvXx/dlLTXSE92RCF7hRErSQxihitzBD",
+	"TrqlUmt2sh9Rimvi7e/pDy0bTMa1tjYo1FSJSMqzBl80ItDXS/VjLky2xUlikd/rdsWEzqSJhKlotyla",
+	"UtgWSF5D8W6zLKRiN2V5wiZnry0JiGw/TK7vZcJILa9i2yKnFdbBpNRmDfIS8vw6gwDI9EAZZLZrGSlZ",
+	"5JZlGiIicSozzQSHJpBUSfAG7eKURuhNQgNbJ+VmIZUyAP0Ru9xBSB2QT5VA6IEjCjHC5oVuPKNQS1g+",
+	"ndhkj1qOJza17wW3znhjW7dOGxWHHLrsy7UzjmloDcGDhZRRDIoJCXgmpmUGlA0XQZI/RH9/vpRV3Cyh",
+	"/yTB1TXZq+xgoYivtLf2L00zCv8RxKZJciRurJwe6CREAPiV+f9wLhBin6gpSQ5x5s4Ku4PRkSckrvzt",
+	"aosTLPbU8VnMWUR+n6b7c6/X748HnhdPHaUZncnJpB8uw3C8DL1JEPZPJrPZcDLoh2Q8PiHkBA/9mT8e",
+	"jIez5WQ4Dqf+croczE4Gk+Vy3A/9wLFaWFvsX+OVHiZPWSL9i/snSC809tpqLWktOEexjIb3MnOMJShY",
+	"+9se8mmQ9FDCdqnQlkH8hPUCFdqzFU9LNbfBewMlpb1KLlDyAZYt5uVlxGdbuVCo29ojOrqpdRFltruZ",
+	"fZ6gZGfPyzRJ2HpEKPcM5ffNYUw9cA57iEf4RuyZuu8JN04zk91YFNdqDMwCv9U//YIjuImkJOHC5xMm",
+	"TaT0Yje7VSlISCMWdCCz3xd/dcVuy3RN90eyX5g9UmNWSDumXGXM0zz3+KAh1Wy7WeeRS4LyY5/UFYNw",
+	"uugi9bi9ZEfLmw4ldIL4AsqvpcF8w6LdhiDoKMCtAbxfL1e3kPIm2TCj1jL9FRisZwrLfFmMTTFliaS5",
+	"Oo1dFyI60/FhI9bms13Cle0nRl5JMI1T2d2tMatd3XaVm2aKtPP+thk4WpqoA4U8RCf2Evlr4l+rQg/7",
+	"2eNoMvcGRyeDUX8w+pstbVSN1Z5jmUHWWo4UzNFbzZxrGgeqtDlelQ8edfTOIAC1W9kicCrz+KUkNM6O",
+	"nJ7z4cwa6XuCMKRe7A6spSvDdLNOIAxDGL0Qpl2KaWRltIdEJ5/8QK8a3yxscPanPsaTq1TDTB/IrRGe",
+	"6+RWacMY7Aftz/Enjd91Ca79UlGyxn6rnYNmRphVznnR5htPF1Xb0JhuBDt71gM4a1BHrE8hqCO4hkJO",
+	"qpbvBW1pNJX47mfPnZ25b7AbXt4N7n+eu5ff343vi7/+hz2+pKv3JqMmKO1Hh4WaV6RTROUAckvVM+UN",
+	"bHkhxKytQ4hQ5ClDMn3UWqcFxwhC61/prNNfJVVM5nYZmfzAu7kv1jElDNfUrC1uZAoJuVLpYDckoeH+",
+	"SgwbbROyxQmRf6gLMitZX5F/meuDAsLTJPsrIRFekkj+teip8kMWq+xmaK6qwrLCmtlFOGnDwx0z3OZo",
+	"IfZp0ZP/FQNZBMS/XuM4+J2+UviBL9B3a8ZTrltPyzbaLziKKE+/76FFSCOyQLs4ICrWDC32JE5aJdte",
+	"Vs/QQFwVmylLaBb/0sy7zN44nIL3QfkHnVQahH0xLxbvkgRdx+wWxKqRxAJpSNqOKKewgClLtxW1B79v",
+	"sO/MLTqtenrFU0v5UUnvbdktSa7KetZTH5RXdespaavBQbgubPpMcGAJY2YTaKEseaYrD3pt+fwPKJn8",
+	"3bpe/eC7n05J1nyqcBSlt6ZTbvHjNNXhYZVooWnvlApnu9RlobsUjqawGxMWRVKZHVzvAmkdgKS4pam/",
+	"hgL3AuS+IEcWhhDGFDyW+1P1+SQN9bgwFjgze392dv6C5+ky+osfyK3Tc16yzYZyVZivUkxkt5nCz5I1",
+	"es5ZFDFfFW28Ar0hr8t/w8/qDXlUGB6PCFb+7g9JCWimNjav6KrmcMVcAoObiptRpoNexs0NsvJNJp7b",
+	"O1PS8QS1OEeLu69l5f7VmaOvUr9/df7X10Iu+Venh8wHxL0/56/Qj//f//1/xH25SQH3XWa/pXilf/oa",
+	"q99AfcOvd/fixjw/PX8YfjNvvL+8XxyhD7soQpxExE+5zE+SwZKvcaU0+Jeyg2o5r7BlOuRkPaeBS/ZC",
+	"CrolSTh0ejkcjzM86k/cPmSiDJ6kgqIW6Uc8pS6qcKDst4Pj/QPKMCUPNAHIvMPLzxKm1aoRZERIFt4/",
+	"Lju1S0qqqtzXxyalBFUNA3VpBBskRL49W1X1p8zgmbK0OfWvKu39sumrxkocMPPkzrxS9xcWpi6qq84q",
+	"AhqgmKXdDiqeMlezEWMqZSghOEAblpCngZpqiDlJrJZCZuhBvf0LZIqqg+iDn84zQlsRR967xKDmA8QR",
+	"0phyYWpI6c1Tsu1GKAfryYWBwWlA0ILvlnC3THJeZKk43eLqB/JWLemqWSprviwG++RIXJoZG2Xjq7ok",
+	"cTPhujaAflDc/abzyLUfL9vsCC5SoXSyR36XBo7GscSTZpiXWeGQHmuBHLPFSUpxdFXFkrk0m8fmlysc",
+	"8w4vz+kqlmGxTv61RKqpBN0rdY2KIn8uJ0PnRyo4iqBFQBGdsLZGo7YS4v0DKgrk5CXfHO5uVZ8Hr4B/",
+	"SByQ4BThJReGiMwxoylKdnFNRjyv5MYX9rAF2H55Ep2s/vyYrbKPqHy8IlgXUjIxRws4iFicooU6oFj0",
+	"sn+CDazBbfkCnksIBLACmTUo4fsaU+WbDtx+iSz4VqdBZlhwPB5Oup7u1EiFxuiwYczWWrE1geKSdWsA",
+	"FtjBd8bjyWQybYAWeWjgWRnGF/Kw8dcLQ4OAJHF6ldkB0sROMkfiN+0A2IR+lpMHbe1hVNn9sl8+3LtU",
+	"M76K1FjNBCk860+GfTxwse+H7mg4OnFnwejEHXuj0clwMMbjMUAjkWRDY4gIKabMfslWMv8FaKXQkr6W",
+	"ymbDka0et+6MQFc3BIzwHoJcXUh2xvxaNqS357+3coVKjpDVQwBv+spuZQvpANclMJPOMs4AhHoySaYw",
+	"1LaqKcfgssGOt4HBUTc9HQ5ONg9EU+X1iz8UvbVzWTqdnQjDDaLG7Te+2TkUMqiw6SCULp/0oKMqdmrh",
+	"rIBgeIqTFOCF1JoqtNeUbW0eSIu8dC3eWnlmTi5NbFYNC9OcotKECiW+wjRuab+3dhPFRphOoumOPbQd",
+	"VmGOdR63dIiiCGLompTlzkCjXDmEHlruVXtpGnAbX1f7X5TF8J01Nywhfpp/l1abhdJEcrKyrjP5ccA1",
+	"fYA73MLhLeiFeouLIx/HPokiWdhSx7aGBWYqlxqhduilViF3kF1KOuyQ3CsOopXIq4Xq1sIa6nYM5OOH",
+	"TKRFJKKMvelUJFVBPBvBCSVSilKxSuE1kFgmsrixzeWlN0lLi6QGk/kd3pOEd/V3QOyCF2Jy+3IvC76E",
+	"z1KOBFU53bC9aUwNOd/OtKpYPsWXNCuLeqJvFaAqfKphcc/r670ToqMUFMSVWMiIhuRIeIDSXs1am+jt",
+	"lV5gSGMcmcpXdUEGWsis12QXq0M7/XzxL0ld2jIuBDqMRy2BjhyuxL7IbJf6bKNc4Zvs5t8a2sU5TTP7",
+	"SGGN54N1WvoW/94IGAd0fr7RxpHErwbwoMlIB/LNbHkNR8ORz3YRHH3okoZ/TaxfnXJEjF13jPrXTvwU",
+	"iV3BskWHBqPSBaL1mBAH4l5PFGVvhw5RJaAauGbA/+JlifFfIq6eTY7a2tfvKp2J4n2LbtkGntp9r30Y",
+	"/vKpA/GGiOvYnFS3CTLQkM4+vc10RFkjbHG6duZOBijhVPvvVBvjY3sfSNn1hiNxL9AZR0uimmO2ZtSF",
+	"/GoLMAgYRvaimoX8iSXW2OWWEh80KVRdQUuIOlQIS/QSGBUHEaSym93yPG8+7GdoDbras6lgEoKhRrVk",
+	"9pS1wDDbG8OSeJK+BU0Qc2A4qQ7jV2ucBLc4ESaUMEyhe0gWYII00WyVFllzEj2pF5ViVn1+BI2gwmx1",
+	"q98DebqN5B1XqvhDroDxe17rY/yY9QfpVfYwz8WtyTDQm1znGW2gFSm44XHQqRNcQy1wHmSCcip9K6Jc",
+	"VbyZi1wLnnwIbSDNq6EVymVrJlWnSStGCsdGOVFaD/weAKf+qCIyiztZZt424uMzHCR2FMXyrLQoZbLl",
+	"MgrZ82OkPMGvkmHTdKAk21TW9ThXSAC5Jn7ESVMRHFvVYuqozMGjp0IMr9WgZYcgiOVByfCaRFuEw5QI",
+	"Wa3Iyj6FFmR7qrQjT6EzB4k1evrDaLmMyttAVLoNUAdiglggpICzEMpn8UrhRSS7WDi7QjiwrSDTXUyl",
+	"jW1qsDQVpjfky5favPYnrtd3vdHFwJuPp/Ph8Kg/HXue9ztorScWV3Y1dbxwhkd+f0kGwWwULvt4GHr+",
+	"SWAJFmRfuzto5lVafZktQHEUtTDYXt+QOL0QMvb+stRKq6Yh6/ma3arwKQbkG+EOEJn7DUSxhkqFqjws",
+	"dJ2y9nYs94ZUK1FLBnkQo5EYTFPdWKKSxxwxMBoELVwZtCBNg2EwxrPleOBO/dHQHRHPd7HnD90x7OOM",
+	"nCz7FkTrx29Iqattwc+EblYI2ttK3Jlq9zGDOKpt/9m109OzliFPN4/XXDbsHhCHbZnuuuy45QWGH2cs",
+	"nW37P5DbM5AqWQvoTrktsjF0ytCSQJ+TMsNHEbu9EgQtRtqfDY68o8GRdzwYOfkpsBBwwIMqWzcWAiba",
+	"o+x3div+C421nLzBsn7OktxpfLXSz1jBFkD/vay0Tx9HCum+JGjHSQBseCpxjwoJu5kjV6p9MsqBBj2z",
+	"HPDn//n16zfPc79+/dYPv379dhJe/v8PVP/1bRk1ZKOyVmrdHbFOyMexmENCsL+WdmChQm/0sLG17Yos",
+	"YzhzFJMbkhwh1b16DnFjhSXf08VGslRLMF5mZQcPP50IIwBorzsUF1sbCDqFLEaqmwbP0WK3jRgOFigi",
+	"4kcgKolBEOElR/Jq3nDKVvD5M3b/eSn+78q9vPN6w/6h6s6BV5+r2yTTDFb9UdwOgGfLmqALDF9TNt8S",
+	"LL2kOhq29O/7BYjYnln/0zo7yRXyhGYDffrxKWFiO7zKB5Cv1ilSRqJsEqjSI59+WFlz61ZJD5IOPjMZ",
+	"FMmXfHygaFh2167L3RLX0K0s/AQFAYkEnAgjVa8C0JNyhoTNQqzb1H0F7HUOclVq9NbLiO2C7rho4iml",
+	"sXI8tkoB/4bGVyQOtozGaZ7E1Z9Nj8b9o77nHZ3Mh+Ph+OT4ZgCxKvmEbByeNf3HUZr9FKVXAdkwMOwb",
+	"XyusXv1WfevVzbDx7mHWFFNKUomcsdnu5NlzGOEblqh8tAEsNlQBOXNnm9AbnBK5LNpqU2NW482LZtb4",
+	"BsfYBjJQXC4b4lIqFCmEt8TNEsmxHITdJbRITOP+4GCdrbny9to/43slYp16h1+f7aGlKxnxWRxAm/dT",
+	"tMiWTp+EQm6r5YsHVVkzuoLqASFLOivgpMa3Rl6rAtK6uIfkFNVtIkG0bEv0B9MW7z9MFT043IFtejw1",
+	"FDimlg5vhi2+dHhqJY6rS7yp+72wVbOJXZmajwwMjZqLQjvWC9vKwLc+/6AxFSOF7BxVjQhGzjXRcIqV",
+	"Lx0syVNCpMoY0FQiZYiv2W05KHOY5YSzKniJr3FdX4nNhko1JG+FIJD4rwW/pB2ZGnLP9kVxRQUrCZdm",
+	"IsK8uzSprRKUWVbSE2Uh+rgl8XmK/WsDOkVK30V3gVLSrXLXDM7slQW4uRwFAVujiT/J1tDW4w15SSnc",
+	"gIQ0JkFTr3p7BacYj6vedRQy5hiNrJ3++MgbuT6D2LxuRy8fEX/B/TZ0zrq49yvdxw/hfPwK3T5vJ4/g",
+	"S6cy0//RDczVVZdf060reRdHLmwHSSpxiFGtJf0Feihl5x1g7T6iUXe/qWP4m4TIlP+cSPOteMRHB/fZ",
+	"Nlbcd7whmUzjsum+9h30VhV2SXnw8lytvJmQsB+Ab7qBehh0AUmE8gSX4z1XtVEQ6kQrFgVog4XFaO9R",
+	"1GW+B3v1y25Y6gZbHGq3JQknQUN2IUYxuRX/DW4E3XOi+87B6gkZLZawB6fysUKRZIk8pDcnK4NaXDYD",
+	"4imNInSLJZZKIp6EOCUskgZhEe9W/dqzIAACi9wSKC90qK9xBBQN1gigz7vuoSshwmsDV2D7QChuWIWk",
+	"y67VW00SbkbQVzP8Ur8NwEWyi69qYshggyYkzblABjBecImlnmNMiunyNY4iwPQ9Qm8lRoVsvbjGUD0q",
+	"7AEI3IDijo+azS+LWjX9vjP3b9j9p+fOjq7+398d/969/J3d7bPtZ11S3ZlKhNKHSEfoLIpMJSKkkSbC",
+	"W5qQUwVUJQM6iuAgU+NP5x8/yEewDGGySiN0WVMrtE+yI+ZxGJgaRskJaEsIb/c9z9bHXL/pruFcTGwQ",
+	"5YjdkGSOFuKTqI/2RAIbof0CAIuAlpGHYoZYGKIQxfZj1waSgdY6kmiyHJVYpWlLeBjByZ1OYY3qUmnM",
+	"LyMcX/cQTtGG8RRNRuhHCe9it7vqeKkwMMpRTKjMmpYbvMXpGsUs+/sfO5LsW3SqrD8T+0BuLwhP6/AT",
+	"JDh2rE69ZF0n72DMwHOSUELGXPjTlefCcCUhNzETVDQ7gR5lmJOrg+deOuf4aov3EcOBPO8Sr1nixLl/",
+	"1EGMejgj/E9n5+evX1kCACvVh70LjIoSWHIxQdlKeB4ShYbVm9INjVeLtnZWcUuf2u6a3qutcutIFjSf",
+	"GLfe6wWEu88/vX3BszIKviVQRXHYRmq27NUElI38x/12TeIz8d23r0ylOtGjVoz22E9murpEt9U3t37X",
+	"yX2J3q0BbXHDaZYpSdMeEBANtCBTp9FQkMIEK0qxoZn/KZbbMMCrbFdSVvFeapkbHO1I71/iKAzrTxjL",
+	"K9HoAxTEQAVIGqRCD705e/tO/Pf1588fP6Pv8sTdJVGm9vc9dP7j20+fxF1gOu4RA9F5y5LgNOseH6Pd",
+	"dms0SzGGOhw0Rdszm+PKZm0UXIxWp6jmtA/qiy/bGjrQgCXQFCaFjNGIlC02dJswSRFl4yGyWPjnu6UY",
+	"Jrrpi3W8GfTQ6p90K/hAqsge+tMXcZ0lQIKnsn1nnloAzeALpumSxhiQtxrdMqMguNUhfFGhVg/i3++k",
+	"JVVo6iumfNR45p1V2cDqNOzM+Zb41opxFTQSRlfBN+wemuAbdg3wYzq5T7hwm3WoyceQD/C3vwlkfEIY",
+	"lZf3dl16BcDntnZ70V6KOeUFUy4x0lXuPM2OqZ9Q0ClHjtcNx/QuNQ4nz/w/rlxwqrHFMr9QxQm1PMeI",
+	"R5ivJdboBqf+mgBMP0YJ5ddzRIKVtNZVmOFY/PDL+d8FPUdisVqBLVakzsWS3QHX9kR+8Uol4/ADRaSU",
+	"ozWOAxJAzxx5oCD3PRROHKcRidPctx7agY/xN+VnekWnsz7/aXYotKSNb8Uvj4st5UzTROlKcFKO9P2/",
+	"FLlLb5+yhKa2Kl+6kpIh4cbSj71Da+81Ai6X7Eso77pK0+hKHi/VEErEJGb9Bu8hGKNjMbBk+eAm3mjq",
+	"eT3EyQ2JUYD33B6Q0IMd9sfDiee1Jpe+d1+VczWWfgYuS+MVupY0LmWw1bpHP9I0i/WldEMkxNgik6KL",
+	"nnHoJmg2q6aD4XAurIrFL29kQRpXQlcrVWVpIWQpEa9pHMgamILILAtIcVtr/IML+WGdDpLLtGG9RJvU",
+	"RNkK+1ijVWutnFinyoDIFhRWCahEOpQ/R/hrrNJZ4d9tgigRqau/icgpEHiCI9DXf2c0lnYkTLiNnfML",
+	"xkwSajsa+UzCnVCSLE4zp4VyFOANXhHAn1bosA8Km5zKGjcwsiXE0gYUpxAQMYv3G7arG3KJNJosrJ/I",
+	"cs3YdV1OmhA5qYrLQaCVVzuHwT2ARgNG0efX51/eXVydX3z8/PqV+OwuiYyyFZ9mVSs+2xyLj/NjBeJt",
+	"w78yxlQ5vGAJ2hK2jUgF3LvRG3oia0DYVYW5W8WGWkFJc5wguDcXF+WOPfUZic3mz7jB+hHCLQf3aGf1",
+	"K7rQMB+XJQULe2qDeFgzrgpZlsSK517V9E3JV0A1/2N+fNwpg1qMzkbvH3Pn8AHVcMLRUDnz4HvwLfFB",
+	"QMVKBnxLj9CZYdgrlSdrHCg4K7jkOFb0qdCP3BpzVO6EzNTOEuO9nrPEnFwpi9yZO8KkdtSv+iT1siZZ",
+	"v9+/6E/m4+l8MD2aeoVkfZkZYbxgTSIT+AiOmq4SEpKExD7Jc5tCxoCzlzjRvZau5EGYVA2vXp+9+uH1",
+	"6zdX0+Fo3PeGM6dsVA+tntg2oRuc7GFICktbjqRwISFyPY2LyhIUHKIsXqWjQs8f4vHAPQlGxB0thzN3",
+	"5nsT11tO8NDvBwMyCrNa/UqRQ9261ZxpQ8HKFQuzVPst8eUwJmE4Xk78sTvsh547CvvEnYYnvjvuLz08",
+	"XE7xaClsUXig5K9qePw/f3n95fUr5ynixAdcXY1ukdNbAQar9SoJc5fGqytZM+/EKpJuXMnamcYsC9bn",
+	"7WWF5FckgiSBHHLCW/sPfYi15oUnB1CCttS/LuU8H65Q6QsXrci3TfUC/fsiP7dMMT2P8bYCjVPyE5+6",
+	"LOMnDQMJp8u5fbWiN4Sj3baxNmMwvC8Jnnymtnk0ewCme5MJL2t6YTXmfBgfwBz2+N4iD+86uyxGlKEi",
+	"NhvIY2qJSnSgxYFXcuLbc8r43iqWu7xieF8rwO86d5IwXzwqhQG6cOfJfVFVHIKfKtlahsZ4GpbKpY18",
+	"tQxf9FRmC5UdvbcR9olxjrorBmAHpTygxvhJrq2s2Be5gtGWDJWtOBOyJTjl3ZHczIGKncvUY4elz57T",
+	"VNjoAGT9P9ptkGE6nsOTBZO4P60/pGk9/r4lDPNAETKxKOouXDm4L6r0x1ZQivcVVf7dQb2xL7ZwzAwE",
+	"4Tm5LFYl1ziK3OWO7+FC6gJalNMTM73sQnOT+6rl0WKIvQ4I9ubnTtqdXRkyKOfdnDlMci+RTlUfVXVK",
+	"waYo6t2ScVIhJpvYr5PjhnLpFYwyQz5rdswNr5JKM4VqgTRLZbKZ4MpVfonyKvt8wFF8CYlz1tYBlmpp",
+	"qISTkHmVw6bMor1NIPC7UajrRbO1jvo6BTusSVnGpIBPH+AC85RstYqJaKj705ZLxtEbefCmKtc4BD0A",
+	"0xbOkgHiAicERSRMkW7W2uzv1qbd5BEYZ+58evvyx9evrn74z6uzP7z+cFE40lMgvnRDeIo3W5ufUi5Z",
+	"73awl5mSL7pJg3Ept6NRM9c6Jh/FTkDN8o700NrupiDOUIiTjt7K9L64zHnZtHQ8r958/CwX/NzpWfZA",
+	"RQQ/fTy/AC+1GCHsOe9en52/vnr9109vP6vr8EvhHS/PPrx8/e7q8+s/f3mtXiN/egf/zh8+++Hsw6uP",
+	"H2To8YEHVw/dyVEBfqz2tlmeedLRRJhU8zga83EMan80CEIZhSonCPM7B6Tp21f8AXgVuWyhutL7liQy",
+	"6xeqYVT4Dc6OUmEuL/d5jK6MYhnIDg3tIlOPgUCoFizQoL33bqzaZxIebM8hXn1g8TX+WVuAiNLc4a6f",
+	"n8ORz+HI53Dk4XBklflt7NRdFhwUBJbPHJALn6h/fShTWlXSSIMiQ2u7Zcn1EfrAZPv9mJAAzggxLdu+",
+	"axYBECKwrswSzVIj+qORsGDFSuc/Dr3K+mXvsJe+F2zQTE8Y6clQ9KK709QmHDWnGDWcsvXvKzOrTfrI",
+	"IWsizFV2jMyfWhOcpEuCjfwPuT4oZLsErdkuOZD+odJFWiZ/aM+8zaCZzFLRoDsJHGDGcvPz4R5IpZm0",
+	"zqQZHvJiPsu2Cm3V2S+v8CvqvkMUt1+JOVoOk28zOD9ZOAGldDEzM7la25LDJwhZVazCaozB9onLQ/ta",
+	"U614pqWRPE2wuN9L7Jc7vXWowVAiHrJrGU6C3GVdMpZW97eU7v6oAs3aBoUSpvEheQ6V3THHe2APzmvb",
+	"I0tI9PLC8xQDdFCGhAfiygqEnpkH0lPMPbm3H/4g/vj4/tO7161dvBwQPTc7yiL8owRrrtNxOrkbdByk",
+	"Pt2uWUTmaAHQhgst4xSOtURmCnpoEWIaLfRqhNBKuYcWeSujhcoF6qHFFnO+QDgFsZ9CsFzimffQgl/T",
+	"7eJrzASHi39voeE04T20gBSghcwWEW58sotVT1+1mOIlCk1QaLVCF6VruhV3ileYbbnyFVNP2dZru0vP",
+	"6T9JF/nK4f5phUu4ek8NujPksUNiBXxVaRacEKuaK5dWlgvDxLdspP0JrwBdvzMOsqb4LV4RReUIb4Q+",
+	"xFEEv3L03WcSQqm/bt1dRkb2dwm0ntgCGKYQBizFUf4vuMAzJWBWqhaetOKIiIHlxzBUMSEcEQkF3W+1",
+	"jtmQavcJLCaZ1N3ljXpq9a3tYQmzXT9FnrQwNNOpNPKHUENh8Yrj0fO100rCSSALHmy1MnA5qwRTGUAs",
+	"lCKPr/FWsC4k/uV9dK7Jns8RhhQocS8wP0ffLdRrFgpMFczK72VQI8Jc3BHgFC++76Ewwmnlga+xHPf3",
+	"PSRMQ/QdpM7yxfenSBV2w2WFCbUIaUTgSTVkmZMG1RMqfyney2UnkQRUVAU9OMtrrPQUl/AzziwkgzCc",
+	"ETIaTkfL/nQ2wjNvejINhmQ2WOKl03OCncTyzo3NSX8w1MEwBfkAaCBHeEuPFPzREZgQWBZafII45sMT",
+	"uc6qqksFjZRBLsu+s36qyuBYY50V0DIvq/+QQIh8R32ooxz7ftKgR2Zz/dIQr8/RlUdFVzKr6TcaXakS",
+	"RTG6It9RjquIX59TuJ5TuP77pnDl8rfVDkrs7+IZzXMm2HMm2HMm2HMm2HMm2L9vJphO8nrOCPtNZYR9",
+	"StgyIpuHJC/EqluZDA0AbJePk4QSjnCKWOwTicoGeMwR1fVDOIpk9dSeQ+QlITiYo89vXqLZaHwiHP39",
+	"lkD9LE0j+IdMCln0vsYL2fptAdFInuLYJ4vve+hHksQkevkWXF4ds0LfLcQyiHvl/MWdqsMX+m6hQKHE",
+	"j+ef3qLvFoCHk/3cQ4tdEi2+r0YFgLlH3kj3oZNtAlDf8/KwOvkmO6nqzsfC2wUvJiGc7RKfuIKVAfgC",
+	"optyKs7cOb7pHye7mB/3wcPIW9/UfiKL7jfcAQ0frtQA/uF64TTEwXjpBjN/6Y4ms9DF/cnYPfGmk5OT",
+	"wXQ29kxMMZgrbIYzdz6wFL1R49ZG75Lt0jngajmqgs7q9bTqI4m+s28m1FfTFK1JQr7v1GyyJjoubA2Z",
+	"sCi+c6tqXKE/AwlA6mEoChUixVrnmne1ruYTkjhN9nC+QTDEWygcjpqf1WWw4IVoupaheppWyiebVJJi",
+	"Ydnl0NYymgY1cHXLiIBszzA5r2kMiEVb+UqAfCn2EvDc2eXvvnOzf35vx4zPSdoe2gXQBNymFXxjm069",
+	"QWLM2Rp+J/hZbKpm9grtWNou2RVi/TcyKoXCxkNvzxnQ9gUaVKJzeWkpW6GURBFXsPY73h3/rnubVsXt",
+	"1uWQbGpaBTU9y6sk9+XzW7nt8oDXQnGnaGGIk0XeCEd9tsQf1S7dSdTQIRUIYcMk9qLRZqd44t+5TXeW",
+	"LCgWrdKn1BTwqmOp0dQ073MKdooYf4FgMjnToLxfZXKuY9qzTS5JRBOVcsvTSqtsZ+4AmGFBO+nCaI2q",
+	"2PdAfW1xgjcE6rOdiG5oamub3dTcL3sB4iljwVHhgBA6W+qxrAkOwMf1GbumEJBmwV5Re7f+v4fVg5X0",
+	"jMlaewrijT6ZMKbFFJiT/Y0a1KOmr47kDDHPnjzeBUg39RT6TphUk5nX/16rGi3l4RQYnjuMsaBXqYb8",
+	"NLZ2p5MKI6vDNKxUr/lK9PVkPhzNh7MjbzbsjwaOsqRaBr5zKG0Zn60H7datnKBTpyut0+5Y3gXwYzX/",
+	"2rhyaWZVi8lYkrYO6kv5TNVFHWeWQKd4g4lF/oio4cGIxbC5Ac4GQ2ukxo5zs5bxnwKId2Zi1Wgxe0Jc",
+	"AeG6Hkpj+sAoQ+0mVuBxtBeb+8zKRYWdNQio5EsaLXTzuegdaGD2rrnWisdkhvUzi1vSZ/MVumtt74PY",
+	"PZQwm724YTs/4dRf12EXyVonBqh4qzIMubEGQhjcQ1qYSQv9pq4Gzz0InqgHwW8A4P8AZH6F9GQCyhsa",
+	"kc4pS8owA28JLEJtUeXoM77Gbczy30qEC3lZznzmTSYnPSfLK1PTFH9D58UgG4TPdnGqen1SLv7lqcS0",
+	"+UzY9tuErcQj8Dskp80neUfced+biAWFvBm4Zfctu+b1nG/yTd59z5GJKFfwPfkRrai5xFR1b4RsZDrr",
+	"T+e58TUejCfO3CHDpeePRoPZNPT7fn80w+EyHPnT2WwSLmeD0eAEk1GfjCaj2XI2HPl4NBvPZv3lyXQ8",
+	"WE7HYxVbFYMeVFO21MLdHUxXKmN0ZkvcRCuT++LiN907uDd3pZ1KvSA8fSmfKWjUk8rC12Z0gbvEUQE8",
+	"WLiUbVK4SmaKvj0vOcy2uA8q2djvv0tP8e/iFyPvUZPUoXJAlieJtjwIUg9UrEdNZ8UGk547w254eTcZ",
+	"3f9Hm7zsppw5yGGiAe+4otMKMpx8tkBR2fh7ipLzpTFoNCMsPdgSdVzWCrRzfEOCp5FoWAMWNjSp1mKs",
+	"PxpOf1tirGzljVxv4vb7F97JfDCYe/2/iUWWGYwZ/j4ssYyTt5CC/ULwIV3j+Brt2Q5OyCgnV2ptPIus",
+	"TIjPkkBKuEK1quMtJ34/GBN3EnrEPfF9z50Fw9D18Gi5HAVD7HnAmj6TqjL6JUQvDEVq5EwQ95xbnMRC",
+	"9IgFauolXjnN89ca+TLHhmybTnsghUBI9kwjVEq2M50M+YUyG4nxlDxEVpr6o2RhQcsR8g37abQvRfMk",
+	"GekUUK6SaGQLGd31pBkHEXKbiiqpvkUKTJZywDo/DLb8VMoLkkuKUQJrh+J6WxIYVjNj3QRjprs1SVqT",
+	"R0v8UL+knK/t/kUiI4ViOwJB3q1PPF5hjTFR66NP2qt1/fk8VxtOf2SEuQOtQlJNrtjLMBdVkHtZAQPo",
+	"+HDhVmsDGnOq+j79ktbBpCkKaqT+LzIJuzg6lN5REMDld/6QlUTIPpCyMGJJ0ltCdN8c/5qk0AI9ojHp",
+	"aghAlsrTGDyQm5dpi1riiSB5ENo98pSfwumCEDUxUgnrUixxJrwSQV4RhcZukvpZghKSJrSzXITEtALW",
+	"gq1no/Z+OtXOKQVXfuNCZvZfsTjaL+bKo82AlcWsuE7+x3EgD2p0qQMc6ahNh1UxSVsqUuPtzRbtoGCI",
+	"dlM8DzFbpy0gjTtu3uCXs4QhKTA3Fx4U3pzVnQHkC2HSnpnJojVJ71EWuKRAiyWu2TFTLCUZXxQ/xkIU",
+	"lKTVhO/cpQ+O+b8RfwftarUAQHiFacxThGW3PbsBL21To5Ffo9EM6eaG0XylO53IcGfewk2NU/9glF5E",
+	"2MBW0TUFLCV+ajxn2p91VmYTyerCIRBzUi50zj4X3NaiiaE6v9V9BTLY8DpebJ9VO3ikQTW+r+5Td5eQ",
+	"xXoFAXTAKN589ghrPcL/Fr5fpa3lsy/47As++4LPvuAT+ILPvtuz7/bsu/3X8t3+a3psxYSBz7v4s+66",
+	"WFCtZnfreuU0vC/5TDWKsxNcZsHjegAerdlKXKLRKlptyJizmdX5Eig8wcCZn4j9+ZZWuoUfNC+L1oWl",
+	"hi9PXUYpY9cqYauFGVLarJoubXo9wCdSViyJAzObl6YooHA625DHq4mgmhHXAPoBK9bQXrwitU5zJR6z",
+	"FH25eONOZc9fKGQM0HKPvvzuzZs3rw6nYSrIqW+puaVdeORcJyUXNL4RBDjQ/91s3A94eOr3FxwBNkKz",
+	"/TdrIYhfcESDU1SCnOkqQ+vlXxZWKKygyfilfDmThStOfc8xKrbyZayJLXXOmiug+nRB2Ul2sUIz/bcJ",
+	"NVlS4grTb8yFy+/MJt8yje7zLj6YQgcv7Jnjqdngz8+hnudQz/Mx/3No5zm08xzaeQ7tPId2nkM7z6Gd",
+	"59DOgw/jpT39K7pNGVLjs6H938zQfkL3M0dWbeuBKr/xoB+q3nzQFQVcPSskhUapkcFEqGYr+pdm2VxW",
+	"7CaGodHKBpWFstdY/URTCWIAVf5b7JM5Krz10QVXOX6aDZ+AJeQFz+ZrbyrQsodAaRtUaWU2gLodOAtu",
+	"xCJxsrHa2xfaecHC3rbszBwtxKckdI28uAD1vVCwRAswX/XQjtBH4f6sWBSgDeYpSeZoARVi5afyfgzy",
+	"A1V0mzKs6wOowsDjeuAum/V7jyCU+kZY7wi+IcLQzbspcZVNJM2hvOtJHKAtVNozTrL1g17pDFzsRxDz",
+	"uKl68D2+Jpmltosjwrl26XWH9WDnp0Dp8IpHDGRS4qoH84utMLENDGhejaiHrYsT6w0iexsN8cbPTQKi",
+	"mfOOfovsMHxmh39PdjigPnoZbVgVyb/d4eHzYeG/7WFhRm+/nsslyZTYkSEeTY1PZ9Xn42yr1CTjHrLp",
+	"s/ceNurhznb1pcbW5Osl6dleMZnnKPwCEqExpbyJhwtnz9DX4YYklkD0U1QwFdDTWm5sHnnq2rvDVkxh",
+	"MKkaiY0MLgh/SG9j2RcirINDwGmK/bVwVCQnXoOfv6HKzvmWHn9z0wT7ZIn961N/jRNO0t/v0nBqmEP6",
+	"upgAdMXpjyfevQa9tPW+kIKf6x4YPUeGO/JwAixFUiXFvjf3vKP+YDgaT/5m0G8GhpCyrfWh/tFY3J9i",
+	"8PudW5Zck8T1HOtRW74kLZn+LHumKYh3UoPGqDv9QQ6E0A151gW6TVhKEM3AsDd4D1BrqqHJ0SGsbosZ",
+	"/DblKN5tluLtVLxFfq8amG6BJN4qHA99dOEjKjAtIQ1ZiGhqBuf7mV4WirBlTL5FSYkipbsa3HG4TIIS",
+	"KqDeAGUiII73tQZKp9wwIy2s9bGglj2X5WMBIPe6iZE4IDUWTw+x5BebpTDlJaM9JNRdAbmKNZ5Vlo0j",
+	"N1RNX32rV2DcnCzrZOnL/HS2vUQtnARw2fJd8qXGr2W5CZ4DwMpjg56E32OJlMg0Ffadb2us9QsHj4vy",
+	"Tn/srhvmhh5aZ0AYcyKdHhaOmZx2p8ckYpFaiLtu6WTGgnZ6Ukh6Y/k7PSu459sD1rbicOrP69dlvfPU",
+	"X/kAC5uSz7mnaaOOh349d0HF739+tlicpzyzyA48W1k5YIK2adTcwqsR73p42lzWwDkhW5akqll1tYEn",
+	"qLkMhl6FG7a7FNHY6CmiGvMtWbAHRfjdgu/jdE1S6i++t3VHy/qi6aZllR5mtiZq8FP9zQm5iZkzd/qz",
+	"E+chLddq4RV1/6qTycizd50PAY0t9+mck2Xfn+Ahcb1wMnBH+CRwp6FH3IE/w6NgvJyQk5On7tQmE0+u",
+	"MgT5J+2g1r1nWm0TNDjjNFqYhEzs2v/H3psot5FjaaOvgp/3/8NWDUmRWrxIMTGhslxd6vKikeSq6in6",
+	"imAmSKKVBNgJpGi2QxH3ae6D3Se5gXOA3JhJJmlKJblyYqLLYi5Y8uDs5ztmpUbQOMLJJrt+Uz8zNWXe",
+	"aojcg067A//n8DMrNmXL9WMr2PMqTdWcVRxzt/OTy0vo51bUbK24JVo5I0B9s0T/LEx4X9V2Kzm5eeX5",
+	"8vzsmSJyJoiasiCoBAlux7Zb+fN8OmbixIxwdppXYDZt/vb6Ls1BCkOfdBKjQrupGz0TF8RuDStfq4vL",
+	"y7sca1pjuq+yrerWade1t1YHuoP76UAHqYVbBWCGtk9bbyGHdU7BGnl1KfzNxVZcVyVgmomDoAQ7X7Dl",
+	"/fNerA8/3d1q77pud83mdft3WZFUDlPvSaFkwFzmJFdr7dHy5n2b9a179e196/buq2/d/ua957qVIb47",
+	"d0WSekPSOczK9WXuaqthWrhyMmDQsoMImVNXlydV7+1vodva3l1OfVjD2zRl3sehS076nG+ylxH0X5c7",
+	"u76lSdthSWSrqIPYYs+v9CwXiCGlAKTEalbc5Zt4uf5siw3H1ukRtqrf2JJWZan2YiUN05Lvnc4ETWg3",
+	"V+KWYm9Wiiy31NY192E6mdzK2niqjafaePpG42nR/ZM9aGt4cyomoGbeX8YjLp2cWbttvZYQ50UXTnF7",
+	"mAKWYDdl1QFe+L5MGPETx8XX+dwLPd5Xf/8tNW+/1jq4VsyTwlDOi87BK5fVvLrduQ75aMRcI8LlvSqS",
+	"jdpa23Ko7ou/1UbFD51tG2Ng3sWEsAweAhThDSyXb2hY3T2o2jFnI+vg1Tc0jt7fQuPoLCl/XbvAakst",
+	"hF9mTkZVnokP/MKFv5Rgu9vu/NN9WagMZ/TA4v64pU1p4zOZ2ofkUGSa1ha1qM18xvJeQ8ukxUb6JKSn",
+	"JtpkLRMeUiaUqB72m6yheICyUEntwHcvI6PYVF2/i3Gc8JzKyIwTQNJt4M0FY9Wv1bXuT9cq77Gf3MFm",
+	"YnGlWNvbVKztb080FDsenGGf8NMMz8uMvYxcN2+6FXMpoOcKPbdyKls+OzCYo1sKS6XHXBG41bovuSJU",
+	"zFcn0q+V/JRWBIumky6dUkTCQVSMuMeOwY1qpsZuWTh3v7fJCXbYTCqcVEDVmNBASTIxG84UYquEXN0c",
+	"EeaPGNH0htmmXLvmhwwywVYbamVciSm1M7sDp2xIo0ATs42r0SXyCuZiopIcasz54oqMqfCZD0UewN/s",
+	"dx/SICCKB0zoNnHj7xem2E3oF1v10KlaAvF6VSM2G61KmXz3UuCSpnQbzuAqrmq5L3Lfz+nZuQ/ER2MA",
+	"KQlVausPO6v2Pr35nVUZWoX69iKhBFKMDJ1MqBF0XMfI2qMMXVgNgyh2ywTx6by4Dj6e7H73cP9Fp1OZ",
+	"XMDMy7PwkvKOaSjRS8XFiNwgjaMb4ZjcsKkG7A1Yh/lHm/zCHZdjkI6KzaD7sdzsN+0fkWIhFEdi7aSd",
+	"jlIzGfr94hjXNnsX7uWskgJCRo54w4UPK8qyzDyDNLdVRlzJWTcJT9tfka1ZLOuW9CS3GZKQl47ZkYLY",
+	"ynOL/KaOST9JSrNfwyam9S3CD+S3ZgFUtpjxFgte9/QC0zer9KgtDlnHiLEP/eEyzRrFenX87vjrpbEy",
+	"Tlr/g23429etz//xv8s7sS/RrnGEQm0lRQsFvdxd4/YM9aU/BbegEEpQ8wFGMvBbWJ2c3Vt7fWHqv7LQ",
+	"HO83Y8k9trZb8RafdgJmKKMQqcrxgEEQsWnIhSE3zDC3U8p3PDdq+223bVT4gIsbtDzHeIjGWk/V0e5u",
+	"QAdt97gMR7u33V30gZsVsWAImvOE+ZwCK4AveUuDyFY/DdBTTqfTgHuQMbdr8X7c90tduRV+W06ZUJp6",
+	"N20V8OmMzv/D3H9sF/2fZrZgqcX+5DefLi7efrgq6L++PAZuxKpddUXbzn62d1zcLHOQ7N8tbEg1e8S+",
+	"/7159goeXbBKKkQm9woV/DhYiEvOzrDojNjJnEovmizNXyq1P337KMAvCeboNkeE9tct0yP9ch2/uIFv",
+	"zHySrVBm67YLxIlDcrEwZEyjSoNUjZ0RYFDvgUHdPbwCaEpAp1y0a1PbU4F0zsRQLvBC94olXxme25QP",
+	"UUVu2FxpKRiN9LhJRnI6ZiEAc4JoG9BwwD0qvIBjngD1bUXs/TCjR/bxHYNa/fUfCwd7cZfbxSI1Z2yU",
+	"fKXJhHuhTJ3t5S33s3xxnUnHbHFVFVrmYxTNPJCztSa+n2G8OZAy+3WNjn356fz848XV29M+kSHpn749",
+	"v3j75gT+trI64Eo3SR/ZQfyrnYPNzHRsc2X1W0xNJSXoXMVHNKBKW7eL3yQXP70h+/v7r834n67etJc3",
+	"/VkqTdJ7naWZZH5ryxwgz3W5kRkDdW636PRGphjN2iwlfyrxBQtqoyB0oGQQaUY+XZytJKiQFeTd9c2I",
+	"hpQ8GQTM04COY2gJbxswfzBf3agQLxaX6PucEnOdDNjYqLlIleJmBbUtgDYZmwE2Yul3VJvoDaGUuuzj",
+	"eaAyIw//ztTXz023umu7mkaj6YR3fl5bWntz5TPxAwlFVnnMl55Knk1Rb7JzUM401pOgyvvMttIpb9vN",
+	"X/LahQ9Ceds+nf0U+/ApnrK6UBQGcedjPdlqLdFlUd+7BfJc4IDBjM4VAfzWlcIrTddrWUe/4iHIVQvn",
+	"+JPbhvycU+Mu4VuJprGuEErxV+28ebGaLNSMhYrwvAW0TeLK08OgEHHIcNlpQLlITbhd7mNZIUnA68y1",
+	"0TaEL0MIVqxGchnYrE5zU5VvoTaQJEbdMjpBMlnbjt4VK/vJZyp1mpAxVXmb9QEERM4MtCNuS2VesBHx",
+	"/Us+xK/xDDb8CO7kNQs/gQ15oYUoh+TjlAmAOCGBlDdQb95ubGdX0EjefEN+Y4OxlDfr+EWXZOACM7eh",
+	"9P+AP1LB18G8cdQYRDzwW2quNJs08ju8mN8BxVDXTnY1Lt5efnp3dX159fHi7WkDU3rBOf/VBrkbXoe+",
+	"6nT3WOvFsOu3DryXg9arQXe/9WK4NzwYdLzXftfMCdJvYwHt8Vg+e3KyazZE7VqKbmwlOv/WrGMxNv/y",
+	"Lrs9X5cng2V26+tyYLRKOXMQ5Uxv8SZJf9iXyX6Hivthye4nfGwb+Qq29GdNTyJm1Ke3IF5LOsMqvfG5",
+	"bILU51tyvn6K96eoKQSW/AFWqGJCH5MJmwyMeAVuYn4O2FBDTNiXgP4haBjKWY6Tr5+ftFievjRlsHpF",
+	"yGLxyQLUuF00yiwWBGnsoyaRGEBz6IXgc8WIgCoN/+/vrRH931sS/N8rDJXZT7luLtwMHyvGT/veeeei",
+	"8E+2o6KgcxJqlZCLX7zkGD5gRk+OV+fbT4RkyqSNYqVIuNtJJaUU4/VsISvlYJHtF4Sv7QF1pw5VziRs",
+	"bTtyFB3EFwdrHMTDpQdxq6JlP5ETi0BbY6k0mURKkwGz+Uy2SvAZQlwtZpwspJykor5wPv7raHd3ueBa",
+	"ZDR3zYZiXhRyPb80S7J6aqTHV/KGiUJn3cn5GbZ3wwY7v9gIhv2NKtL/vXUS6XELXnFEelGns+/BVfgn",
+	"61vIIzpPlNVnyqqwykglF+XgZsgxoz6ISJsAmX572lrgvzBQoAaMhkXiLzN1M03zGhnyf4OJcUR+hOcK",
+	"ptsGRHqzO4bC8e3xuGbrYVQpNQUvj5lG4am/YXOUO0L67JkiPpsGcj5hQjfJiwMyZl+Iz0fGHuTG6J0T",
+	"jypGnp+Gc196NztLNuTHePCWGb1gUybUG3PBls4NFQBibyUjplUMEBayEVfaqAnPL5HfLpvPe3xF2WRC",
+	"OqtCXgXfaBkt/cJCwYI3Z2uQUubtizO9A1wqDPB5UpgtToHi231YEFIjrsfRAASU8zIEdJBW8XPQEniB",
+	"TEM2pSFT7gOoJuTnqRiDWTWJ9SUqq7oobB5kaMUitlHhx/6Sf0VMmTGUbeqix2zS7okzyG2mN4i9N+Mh",
+	"ZERNKLJflPhWVQrowPDekFEfRmgSJRPD3+2yHrO5BT2T4Q2JhI2XtHuiJ3744WocMvhCCrMxU66dH35o",
+	"4oyDgIQIiuYgK4x4sx8dM7vYkH8h/d3b7u7/9//8v/azx7/SKd+97bY7cK0n4jMDSD9CuhsNfQdB01B1",
+	"yEj/xPPYVB+RjKfhQ594Yyldc5zbrkOT9q3Ie+4IbafdExdsCkoTZpbaZyjRIeWAtIEJpxMEqiY+H9q6",
+	"Tly3w662iVkkZD4PoSui3btLSNDDpgk//IDcY0r1GPV0hEK0oEX9Ly0acKqY6rdJ/+e3J6d9+B4KV2te",
+	"3//b26s+8aUhrf7H86uzjx8u+zG5gOrbPwkCOevb4d+Cb4GFoQx/+AEQV41mDLKjSfrnoRwEbNI3+2l0",
+	"58SQSGjDzDgI8LNayvKogEh2m5wQPJBIUpCrJ0lAwxHKfJgX83FiB/vdnpDIF80OHCPAuH1wSMPkYYti",
+	"iFeEJD9fXZ038S0UWlWZWaEXT7Mvmjw/2O+aRw46nR0yYEOZIDgIdNybF3mBVPF3+RnmDanI6H/Byf7w",
+	"w5GRfhcMjl7rzLcZar+3PjrnVebi85jcOXxHPZMxSIvaafZEPxaQrZPzs5b1w/SbpP8rDefmv7+33kih",
+	"mdCtq/mUtT4CV1FHREgl+HDYR0Lru5veCk/6XIz6SUGDdR1RdWMBs1wHGy5FuydOLHnIIbGn6plKTqf5",
+	"nGE4N/OwV80C+4Z3z1gQwAmB9ZKB9DkwN0AqTbrk4IeBTmgyJP9W2ifPF6e7Yzf+t7GEV/gSALyQKgHN",
+	"ezA3R2DKwgmHqav+UYK1mPyMoCUyYJbFAd/i2hDjVAbcmyPSiU0Ii5Eb5kTRObbFmnHF3Pn4opmAweDL",
+	"p4fv46G1w83cC9MTMaq1Fboi2VHopKuOzdt8Tg2376eOT0/gWQsjswJYnzmdyHcCOeICKlaG0hxjfIvj",
+	"CmQYhQjcT/UYLw2kPz8iSoeMTvqEEsA6cycHsk2oIrQn8A4YIw4dweBoV8CFERNmBRJORTCH94cs6ANz",
+	"EikUorGcJClOOMPI5xppxskW+MksyIFh4ne0iZrYoiTgHhMq3afmZEq9MWvttRdNx9ls1qZwGcJi9lm1",
+	"++7szdsPl2/hGaMfcx1khXsm3AQvhnW1rP/avd+K9zYXtzTg/i7ctzptxQbYGkeN/XanvY+Nz8aghe+a",
+	"/xmxAojatNYcx+y58qRhRc0kvTGcGLL70SYRJTerxGcPny79AHz9dFaSuaMn0plJhjCaZCD12Dxp2LCh",
+	"mzb5YAjXMFygw2NCiRcynwnNKSTS85GQ0JkmlevLFdnvdGAWKUwc0n8nUR6jJCqU1P9UUrQMMSUibK/T",
+	"SZCJMnRGnvshHeqWkFpzMRrTSSt+vtXZ32kn2kAcXu33hHsxJWpi5NiUjlibQDOjPnhIXDSyT54DcmDI",
+	"lBHvBFt+7SAtw0vMyvbsUhPWAC9Bco45wJkhmBHTv7qImyGKkE6YxtI8ME7l7O1kqucQXIh7eWV1aXVj",
+	"UWhhkGzvV/DSgyoALr4J2JLkuaMV29Sba7vMHOBhwynU/4pYOE/06cyWOKuJFjh475oVFxFDmGHoI0XL",
+	"LlhWbVJLJ/MZMCimUtjE6r1Ox6n8LoEzH6UChNwkEAlDHDU6bXOKfXZ7sN8e7e35Xfr6BUBYxEMvcyb8",
+	"CG8xRkchmZvHq73oZzlhcfopWDGLmwpTjvGeM2fF7CoqZrAbb4CnGokcyqBsaHv/Ltzs7r1rNt5e0dGq",
+	"Z+Ceu2bDZS8tuxcT8MyS9it9pGoblk67ubOtOjDDIv2dG2h9/q/Tj2+u/nH+lpgb0Aq1ZqmRHfiDFR/4",
+	"+27qwlI6LPxQjmdv86s49erS+n5a56D6rHwNPuaesg/d21duNi7YkIUhCyvOz93uJoZkclD2WHzmdz9I",
+	"/V76fMgZlLgcIGktf+ZH6lvVFh7Ze736kSsp31Mxt4+pjPsNS65VNJnQcN44ahhaTJvKcY3CyflZCv83",
+	"FvtQLAKaSeMoydW4azbM7gR6/O9SbcLSqk2iDPgtE0wp4o2Zd4NKXiiN0kUmVNARC1WbnGmiZQTlk4Lx",
+	"BOdMG9NJWJ7icwXJcQty7WeYUONbmW6c94P++oqsEccuOWtupVbstx8LMVzSeeJ2cZOEdsYrSWFsF9xs",
+	"7E6YDjlW5FcgBNBgmLUsRjQaMeUURbCa0WdkqPI8lBOmxyxShZ/7vR125fcGrgt2eZbtWtX6OrRbdQ04",
+	"4F/jgf6zl1BVr9FEuvjPnhmh17gj++vzXLf2R0MAF8YWywQJ3BRXEoD76oYCMsmA1cjAKQXWgdK3iOd9",
+	"15DEKIrguTIixkdLGlw0IwZms61ZIM/ffLy43CkkEGPOnJyf/f3y44dvZgp5eyrDGJbBCOcDI3fLCnP+",
+	"HA3pKYszS8BcJRYZVcR+8uUEbD9py+XpxVQ8p6igrUHFaUCPkGvNxP3T9T9O3r9bj67dwhIWaJd8RJyX",
+	"YE2GVhPudgnXftNqhAuf0xAuxFGqKmLmZp7TxKBN0oAGVHigh8W9jWMPCLhztCITPnIOWhqa748wwws0",
+	"euFGeYzqmPW+elTgPx9WHDcbh5391c9dsvCWe+yToLeUY8bSKlVutogNHK9xJVXFdAEkddtdz0sYu8OW",
+	"egV3kNmNpPTTPrwZDwLiyya4aSGiBN2KZMDUcbbv65g53xnhihx0ukmjshuWrXoEJy8EvH1C1Q2hI8pF",
+	"m1R1+S16L5Y60zYj87W8CCnPy4N4cuzne0y+nIdk+J3u6kc+CWoj/W6cCgf7JxkOuO8zgU+8qLQapFrk",
+	"An8S44lZzakN1cSnv7vSh2DYTBKiSjwJbcN1GoseBsuDdimEZVqQmKEqexowvR0fahLBoLgUSgiaMTvR",
+	"Y8ZDsDhVm5z4Ey640jbOZFgGHnTzl2LMJnHKoY3KyplgIXluuAvRTFChj3oC9gDyQM0P+JIhZJrtNPE5",
+	"CIOxQKXel6iEdvbw6iJeY5Z1Attxhbux4L0vQm+BW2PALXx5xrlNhSjxb8PNGZVwOVRRGi3k/+71vnQ6",
+	"rV7vS3fY6315Ofz8w/8uKkCpMmncz+ysAzpo0ZJ54/2PYOIODSeZ9pSFWIpSNG9ze6OqgpOiBATQWZxS",
+	"3xigfRIwestsss+YuTnGSdkhu5U3zDdMnn2Z8pBlp2wRKgumGymLoJBM2GayJHjauf65Zo5Fi0roePdN",
+	"FCoZNirc+Y5POPYLuDfBm9pk68K/W6wwm9q+57ix7VrcbFvcgMc6zt5LO6ZQOhRIF/st5AwL8KTSxU3+",
+	"lUvJz0oQ+zg50wp9kty6KOPsIZtlhflehqOD73rAIE/CGv7BrN8klAQMQqDGzDJaLUAZQerMdb9JxjLw",
+	"Fdnbf9UTIRW+nJCBuclcZ8JXLrkILDUVTZI8OcW8kGmiPCqEUVdvhJxBD5A56fd6AxXM/ojCQH2+/qPT",
+	"eo3YTZ+/Hry46/UG/SLpgjn6KYJvYGI6U/pH6c+3dqQ+sFl6kLtsArzhNncLB7q7tdEtvujCDAqgWs3F",
+	"ZlJJachgmzqvy0NYGbFy98E8HzNjqaaV/yQj4X8DJ+pU4ERvpBgGHGsmDroVVnKOAIBXUr6j4QgH6h5W",
+	"2TYVTbHFTqaw88/ll4axEZpKeC7hmJAK5Zhlo4yHzkKO7fWdhp5VyYv09N2v8N9r7t8h24UO/QsM+C3k",
+	"IJfzX2CZIyn9Y+sOmBGl6Rx/xxZhngx94LyQVjaMFPMJ1UQKjxFgzYaR2q7jFpPScEhItyMhAzai2uRt",
+	"rJxP6LwnUCVKa0suaw8SiI1a3ATAyrTVAOmoeN8EHWgA8QL32Lxzw6slVGZYpauIEeOlPCPO8MODkp7u",
+	"MAjsBL69UXOMTTjGn3p4L5D2tnZ8rQpU7MgrP3uJnRwLP2JvpwKPD9rA4IU7aJJBZHFcl1jShY7ipZR+",
+	"L6r8UpFfH5rHcAaoX+UELFP5l3lGICMjGgTcI9y3qLCo7onY+ez0vcR21/LmutP9++nBry9+++/f9/9x",
+	"+D8vT17/2H2zf3r49uVPzqafUshAca4IKwcbeSU3bTWn3A9mDFTYf/77L+8/nLeufm39z+evey/uipwQ",
+	"n4uF8iqZvBtKTbXtkP7X2KZiC9AyviMbPKAuC9xVeaTqARJlwP6K5Q8BwzIlJ3u1YsHQWG6EDjVYiUTe",
+	"sjCg08RycxUsHhVGFZjIW+ZjsvPc/Ad0h55IpgLpOIQqxM2m6fGgTQSjAnpamfvWM1mLtA8gjfs3A1Mj",
+	"XJghrYVT23617Vfbft8kOqcB9R7K/GuF8dm1Ige6HpTGaczhSrcASYU+0GnfNEyQ++3i4Ae+vErYww7i",
+	"GOBE5lrpNKQIuGAljnhze3VHvBnqvXmiLCpQ2goiF4ixzXaKZpTqAlMe1KgWoyhqwbIQW9krmUe2pdda",
+	"U6nmzV994zkdMRckuFffv1nqaq8/bmdOOqyTiv5760pqGrTeyAinvOwhuBXvfPQy4cnYHUlCzdcY4+GP",
+	"z4YUEzwB/DuFX/HH57vFtHrqOJTjtxaJyHJcW3ZpDsaUL3JcS0r5iLh9aYbD7n51HYqXeth+kiGALbjm",
+	"KnEJJuTTDEmkWJv8NuYBtA/HWAT0x0h6kXGmbE8f51/DqunO63aB68oosye2cfVqpxX67UaQQlYrOE/F",
+	"VbWV43IBpBIT5jcemVhJKdQ6frOV0HgEuGrGeXJI2KgLoEEHtp47C8X+qmLy3rLgKTNNsEdSfVqeOPGj",
+	"f2sbpO+kRU4nXqFEAY2dnYIGNS2GE0NlMS84+nhY+hbER4Y3RoCkzoz5xw1j04LDg0Xryfm5B6+CeTfC",
+	"o1UKLNeHtrbhH40NvxXWchpSSHlGmmsCnNPEaHeYxUtvQNOz6p/CmZRzIEznagFYczGkchGbgnRk+8wf",
+	"6eK7bNbyl9ZsNmsZq7YVhQETnvSZX+DYz8v4aaSLez0Ao1J0rmIpbmQ9xRCW0jTUZg9mY4bua3TGAqKU",
+	"QugFsy19Y/z3CQWfQQ5ERYZkhKguGIguDt8intm9s7kLGChMOQgfHbfbpvd29ZCA8MFmeVP8u/O11mz3",
+	"MWp0eOoraHWPiac6ZrXgbij1NpjzEuoBQ9jwb1A6CwNyAHvlIJkCRhUExaCX6kyQADyMaKdpFgQYCcOz",
+	"j0VAUqC3YgzRMqWtSWcuoamHWGRaEqXldFFDVUz4P8cLvB/mnbz/gZl2PDACrxXx0p/lLL33SlPhq1px",
+	"rTno/XPQXxibItkpQgN++9i10oyHtB1GUN1QwjOn3Lu5D3b5M6C4JkwQAWu55mKUd+MCQLDrD+jahAPW",
+	"qYC8AvOzebSJKu8QwIJ1EqpqYqCo6ZqnY2ZXyPCLNXsCYbQofsJjIqRNssSZgbeAa4dwZkZyPcL7cRwQ",
+	"JoDZnZAHcZJxPhieLmQCGMx8m3uGQG5jGSD8ZMCVTuP9oVWgeRCQMBJG0x/HbeqNAUCn1IO9gAothE21",
+	"JVro8oAVgdDg2sKvEStfigwA87E/JvveWNc1c+azyVRqJrw5YAV/vh8xlJriuSHPwuSL7QkfMwbz0/tS",
+	"lnuRp9s4CwO+g7UrijNgHcoffkQtsc9E3iK4YDqct06GFo99Oe6TDud4Z52CUUvB+5eCJwrxGGYyvHm6",
+	"AhATSyqCUXgyhOTC2VgSn9sITByKmVFFfOZxn/nZQt4j57pJV/oC2Ch0CouwutZmLDo0cxRJgmmzv00X",
+	"0ewJBwDVJBBJxZ5YFjo0flWSyK/a5MI8SgOb4Bz6XNBwDrdC/xtIpfBjKOQ58SQAlHPvBvL7LKcCP1QW",
+	"zVSAr05ABwQ7rWcKcVDLaoJhu6tkxTChQ86W1af6THDoFVSU/AGtNMrSPha7ZWytqtZ9HZTIMyjrCAI5",
+	"Ywgzab/iGgsxBLUAJMpENIEUKXw1tKaBd3yuOs/M9jJCPW1Ocpz1s4grWl56Dc/+GRXMqTXAHJ5a6Xju",
+	"G9g02STzyqUzb5KznC8zT5KWH/pEmKWlVioFc4cku66Q/avVGb4aUv9w0PJfe4PWwYvXwxbtvjhsvey8",
+	"evHy5d6r14edsjw4+84/Z415ZpXgmNtvW9iP2KbCXESllOleU7ak7kNRp7E/fD9kKtvLstF9vdfutPfa",
+	"L0tWgPnjj+CLaD7BAruA6jxrcLDknW4Klrx4PUY2Z1YTN2zzqWYtM8raUwR5H3dcsHMtmuFelRlqudH8",
+	"nhTSgVEiKmAcQK/+UQ1ycD81T5kGBVWKnuDmxYxB0AitNp70j9r9iv91WYMri3+w6gfQ5KXUBJ8mEtvC",
+	"COmzJqHk07uz03Rfqewp63Tfv/z9w/u/Xx2+2Dvs/HR+8uvB+x/3fvn9/S/FlUDxDJeWAuX4XeWCH9tJ",
+	"5Mjo1pEQXIwyK4PY8RhxFEbQzIYabqexZZT5KvyGWcsASowt0AMA1PXdk0z4zD+2BUA6jkT3xEHndZuc",
+	"Mk15oMiAgUkwYUrRUaKwZDp4EU3VTZu8AfAHNCFcRju0XjtyeqaZ/PODzsEOmkA3bG7+7DbJQWff/mYs",
+	"iJ54ftDp7Czkvxkr5PlB5/VOkYmh+EjQ4Edpjot2QGfb90e9o4NLGKksLmG/iS3WjtsbySkCrwJLujf2",
+	"+I4OUjtQ4roKmbGIsW/MbV1+XXuM1vEYZbv8LcaXgbSkgF46McdKiYiADlA+DOBUNrCzTs4V5CP/g19v",
+	"2Lxl29YVdvr70prQL63BXENj0M7Bq8OXL0DG2LY/ZtCsfFEZAZMqTk1uSQsln2q6+3UslTa8/253yANW",
+	"XjqUYt2jf/PplPnkbx8+EU3DpDELvMF1BkttU4a7umbndKBkEGmGPVMciIScMsGg55NOGisC6qTlzNiI",
+	"Rad6LII4GMxjv3NZaeWIabPJP8Ey1+JVZsFZXhWroANwPBXon8V5MqE35rfsmFBB2GSqoeA09lItuM8V",
+	"Q/9Quu7RNng45WoqFa+SWWMfST9RO9OfAtP5G9O5Y+XUk/TZKuJBm3CctXOY39HBz5Z52Aa5SziTmbha",
+	"5DY5JmVYUguvLGFUkeC6AqOKAWPsqUv4FHZc8wm8qF3GKD7BMDWjqBnFU2EUGbr+3hgGnvoihoFXLMOA",
+	"TnbLK6BTGQx4N3l+wYYOUXvGBnGHvb1O98CYnhdvL692svGv4hLpNzh6lWCQHRqYEvtCPQ1+Za5IQAcs",
+	"yMGWhvyWaobPlDjJ4LFSr2Tl8uTSaWGLwGkob7lR3/Iu/NdDtjccvmbsYP/VwaD76vUBfd159fKVv89e",
+	"7w3ooMyZOi13bnf3Xm3i1zunYJA8Bq8ekMNqrx7u+cY1zHUh8r0gnnruLDtuaVtzF7gB7ZWkGKzQ+3UR",
+	"t1qn9jShJQQpN2kWhFigLbzH8KKdNjmnSs2gXyoNmY1ca2qb9UOriALUBnzRG8s17glOFF//0ECiyaAF",
+	"XZ5g46Bk2nH6uiqh6JD9FfFZXKFALExXH2/LnxegWCyHyGgeu1/hv6uQAU7h95gTILhfnGcZRkIVlfyT",
+	"SARMKdL3qPKoz/roMncd5OZkJF2+HvjOc2oNyBu/CN4Fp+kYxVLlBWduG4zLyH9mp2vTdXhI7EbGrcKr",
+	"wZnbJa2HZ/65KjZnzBJqtIMnCsxp6W6dc+vEsj2Ey2A48zZBIo+LW4AlMvU+VcelAq6m4seClLkBSZbA",
+	"BpR+6hQL3S8M3DqpszRuG3ujuNAvDhqQqcIn0QTyVCxz5UKzESRcl2MTvLGpn+idZABb4xL+AcYZ+6Cn",
+	"zhDpiygI+gQhahTW9GLkEN9QBldwn8orvPtPgSuoT3etoZawFDxbRMlJfLbAk7e5ulpYsG+BCpVtqAQj",
+	"4UBricIQX/N4TMz6jNZn9OFQPrdlRDob0meKj1Y3WiPPbZTLdcGFx0goI7ApQ0Z8Rv0djIHZd6ay99Fd",
+	"BA0aqji1T+2kqni13WAuR3Ux6d5jPg2DUocw/Ge7DuHK0JYPAWv5jg7cfi71CduNrJ3Cj8spbI+OHx+J",
+	"iqG0DCuYjueKezS4hmiK+ZGFR8YiuPappuUO5BgvHWaB6vc/Tt6/i1Px40b+oIRD49VUN9WQDVnIhAeg",
+	"DojKoKm6wUNq+6acOF6CHmZb43UMI3Ix6om4+4Rgzn3t4uzwGoRyj60B5C5t8iYusVJYYwVcigkvnE81",
+	"w4Zcaoz9L4iQMP8BC+Qshv4pb5qF52kVezrB+bneNXaZrq0ypNDHDXM34ViVgPP/oK1/d1qvPz+3/2hf",
+	"tz5/7TS7ey/u3KWd/yrB0K+mW31pLTYZx6kcEUuQuxdsZG697fbEhGlqiO6IfDXrOCJusXc9YX+/64ni",
+	"9Pv1UhpiGm0aAmAcqWhIEkmmZxKiHbD9DxdKiDly6cyRVLhKxVnqWEKtBV5ig3ZLH9+SC5rK9Hzxstt5",
+	"9erFwYLQCOigbUdKaY9OEGX1x92v+I+lIYhYmvhxLCIj3drkCqTDDWPTGM9hTgRjYChyXRZGiPlxNdd8",
+	"crxq3/xj6S9tXe0ZethQ2cnS7TKr5sjiBmIzTYHeiMwUsl2xYolS6KEvo8LOQwuOmqIfAasey9mW6LmC",
+	"8l6trmuBtgFzIKOkWtvcNTZfbUxnYwJ+cgQqVHIVWtef86KmTNLsxqdxlfPiqMhuwbZK87R/ok3eQHMS",
+	"lTMEyAjTHScxM5CRbslha2CU+QTLYRlbOI0nuxZ/SJTr7anDOW3y95bL3DVKTuvjFHM2q6XumkfcE3Xq",
+	"7p/PdlxibkLni+e+ZkObsKFWwm4sQwJ0lHLmA1WLBG4yC8GoBw0ZTXwV2AsJ+sspxppEBn7sGW06zwoU",
+	"fpo/rAPFMK0B88x2mc8wCNgRuIV5DJxmeAkXEVM94WpSbW9a7juwTMWYIObjMkUEgK8hUBsS8xF0QMMV",
+	"ttCY6JuPgstBhy/+zHzDSQ1dsrB1aabwFm45Jv13VOkW/NU6O+33hEVSC/gNI32YWL8M4QbfsTaSWqrA",
+	"vggq4DbTB8l8caA9i6eBZV+5cuY/GhdvLz+9u7q+vPp48fbUHBb2ZRpIf2lmEYx0DSSVpjmu2UStrmZu",
+	"mutneO9hkkZNw5DOy3EQsouz+FE5nIlhx9unh3utl/4Bax0M9l+3XnudF63O4AXd97r+HjsobUeF71sC",
+	"DLJhF6iPwwxEXJUHLDD0Ft3whlKB5Cz44r0p8DCITc9uNhbOWPZFOV2m4IgBcmvfsN8+tjVhpA/X+tkP",
+	"z/0jcvCy2+0JGO2IZIg67XeD87hSnUiCBkh2CDU/djyhDiF8P01LAHgIZFgWoCILUJdRFJAmFjAqrLi0",
+	"wnPEdGvCBfekGJaKUJcGcASkHXDk0n+//PgBurHLwT+ZB8IV/wXsD6lWNRMpG0ZCGCnLwhFThAvA9VRE",
+	"s8mUKd02M2iTn/gX5pMBVcxipEIJsIJDZ2OeimntXo032HQFW2scRgKKijGQgb1RKJnaNPpUTkWbnJD+",
+	"/4Ej68toEBS3hR8x/d5t0LqC8AKWfMUUcLRmlfttf9TNuF/Mar42vIAjuJqhRrOOn2ig4CSYoSP0C/IJ",
+	"HbFrpcbXkYJar1BKOMocTCkN8YYo5I2jxljr6dHubvf1q/Zht93tdNovjw47nc7u7V67g9ReLblCiiEf",
+	"XTIvZawUZFnAXRF+hr9mgeNTZHKGxDfmc85mMuzIcYUsIWCfe3PA04kXcMaKMi7hQtso92n+F3O7FAdE",
+	"8svwv2nIPKoTk6WYIzZJcmcaMV9NmceH9ngau0CNZajJ+VyPpSD4ptiLMYxCiIlNpB8FcQzVhlOZTZdU",
+	"MR6C5aO2SrFJhkx7Y3uvWxyEN6NpICkwvyEPWMKIzVlPgS9AEn9cU2xhc/ClZQzxEvdrJY9KYZ1m4pL/",
+	"1//ajVS4O+Bil4lbMoVt2c+otJV8Kfh3jj+c2i9SgS+kb71rrtU99DcaCjOzFbe722p28xjZDXVHEcg+",
+	"OS+YzPUNTAZ/dnwlxWk0U9qjKoe3slVmk9fRbGEQppNqRNuVIRmwEQckLsdZJgCQS2JdK8t6bY/SMQOc",
+	"90IP61W8tseuJ1VTVZL1lLAftxPbV06aNRerudg6SpMhxfh8Ey2/UUmy/CvhVpaFjRkN9Hg1BIvDuUNn",
+	"BGRLWFBvP+S3LFTEo4IMGAkZBT3DKCKY1GV0EZueZp4RjPnwUyBHXBTynXd08DPOq2LmwdyMvnl09gkS",
+	"WYZmLuk884ECOgDc+4pZjSkyCeigZUkiQyC7DPpJGYFWGazHGzPvBvzrMvQVBvxBllmkRlD+U61CXJeQ",
+	"WSjFCPzHIpgTxSdRYARkmxx29sHFHo+Qxi1eIKK3dsZllLTV7AE7SIFYSWEswiepAV8XD8PWv0K2D8M0",
+	"lIOATf5jzT4r+FTRN72UE4af1JcMe+mYb0ueU4LHJabMncSDC1oYpB6OI/B3Ed/oes8psfPbaedTHeBY",
+	"m0Mh4mOdGXCbAUeceBxyXGQIrZgFWM4wod6YC1YxS8DdTWZjqVwzIaiQj4uUshUMTfTCx1BfIu4iClir",
+	"xQUO792cqlQ4pKYVMx8sdZB+UVi0JTqvyjKHpV9a67B3uP891DrEW7s0buE+cx2qeFzVDqlSwElyRv6U",
+	"kgfEXU0m4hoNS9dKTPjY5czhhho9AdqZWbea0W0Ved7/vWVpsvULm/d3HPBozCyQ0/TNaNcT6vUBOtpG",
+	"pM373p+8cX0DGDSiwS0yrJmOKBcpmEEAH3S3ukEUVknAFJq5m2/YfFlPYzvx+0OA/sBmbowSW9dOvEqG",
+	"/n3wkRXTgnZFmDxKA0Nd87xdbswMyLAKZbDSIjc3u3th4C2XHVRc1DIgo29YULOuXKgRsteHTZrETGjT",
+	"bPCirsexeMmpibtf7b9WASrFgmIoQ5AD8Uxtp8xhBExYK+Cy5MeIBz4xwscxduD+StN5WV1Dmv1WKWxI",
+	"nV8zKak1q5PBnyL00E9AUluhffeGlaUQMgtKlJK7i3kJZXT5J0jgmr4fTbHDtxHr2vnFq8F/LQW5lsrF",
+	"0EKJ+Q+R74SLQ6L/kNBIywnV3CPYQxIUaEpCRpUUaJBDgTK6ls2EMcxFwasIyUausG1IeWBzCRLNvydS",
+	"bHvMAj/W0am2oxSp6AhWdO8Kuh0AMWKKjuJvEN2XtnD7karpNZP4i6qRP8vAx5ah0Ex62xI1p0wu1SV3",
+	"wRW60gmZ0iINy5jZ4+VLjJIjvIJhFdCs3fYmmXLmgb8AWRQNlETsfq7xNeAoOM51yuaK7HUOmti4qieg",
+	"SXuf2C7txCbtTKTSbXKibsxzN4xNVcYhaW1f28K/sD26DAJ7Sn9DZ/BSl+fPckYmVMzjeWgJbeLjLsnt",
+	"Et+muakYy7PTzODQ7e81IMUecehedFKgdJ1iULr7ZGCwJyXcC5dbof95zeGekpqfzs6256iwy0JJb/D1",
+	"eiikfI9b0KFyDK8FU1vJ9Xa/aqpuSroQrjWFKrUcA6NsOZ1vlY8349zFfn4Ko2SV+gGmOwC2yXvX228k",
+	"DduCfsRU3aSbURV7W43czPLIe1LnzNuxtdiqrnsPrcgt44N1n73ai3gfDDbdZC+jQm2L2xaxy1Zozx9y",
+	"TcMUhjzQ5gVfV3YxNScMjFSwH/E5w2poGl4qDcEF6da5WlLXTtuCrvxKgwgKYxT3GbiBvJBrFnKzLyHr",
+	"CWpGEVTzW/Mqo5FChUsfh4c6R8SFPzbc45+SCxzbvoYiv3S3K6btI8mdeEm1yZUkPptAztZMEvMNIDFh",
+	"JnsC2s2Y8c1bEboJn8JetMbWZqFitrEr023ywd1CFAugPgiLcMv4MN78Qfq2Xd+9cOCfYJCYKy0FgHK5",
+	"azixbbHkVHGryxcwGrH794Eh94Ki1YUq1VxdauFCMNu/UcNPfQ/GNETonSJjy0Vo7ojdm/PPsdIUv0xx",
+	"0Ird+TITx4zQuBreut3en5xcPlOYDOjwCHhIlKYaAzsTNpHh3DCd9/zHNjlBVmx5qk0DlCEqlEr2BBek",
+	"P5UzFl7byHxp1XvCeb7hTGPvtms+bRw1up32Qaf9qt2FhCCXYNA4ahzuHR0eHHU6Rx478ukRXPam0TWU",
+	"6DeOXjUbrg1aLqkIF9846r7Yf3Vg1OvUuuIBO3ZAvAo71zhqQPNa7Jx9bd98Ci1VzbktZjmrkgekzyoz",
+	"IrO3TejaCmASdfrOAzAH82fqQIOz6GE4hMowh3RXv0HEAx8eWckx8km/M6qIJwMzU+YTOpCRtppYPiVw",
+	"AcYEcgRHTFhkUfJBor//oHPQLuUFEDE+NVOtmiZYNmCTKBAmhv7jH49I3ygR/Uwv/3SzdRYoRiaMCkVo",
+	"rqtO4yqMWGlfQG2Oy3rt+7+J523EPZLdrchCBnEAvzZAHxG/GWTyKvA8bp3HwCCbByIzXUiX+qTIcy4c",
+	"Qi1WFrjCFbR7ktXuWPTCVMAyJJRoKQMyNF8WAphpLoURBEA6tqmBsGtcKxYMjY3YE+Cymk9tonE/jQzW",
+	"t8p8KSryWizrNwAzmoZyFNIJmVCfxRPKMppAjWcljCbmZFWRnvYOX4CzP0Z+qtCj9Mo58fwIUi4RhYnn",
+	"pEF2zmy4N2T08LA1fP1yv3VwyFjr1eFwr7XvvRi+PHxx4B2WAu1YR2kx/nEUwZW1oJp/2P0hWwPdizqd",
+	"fc/ImF34J9sK1jLVtAmgUUaafLr6qfXqwTGVUwx9FQNHAKval/jXM2Y3RcZpLvcknkulK0uiqiDNS3yL",
+	"OQzn7ouXL1/udV9Uk2hcjJjShXpzK1GPyxToCRV8yJReHcrO68+JpMLiygQZ35iBkxi/DoCZzVNSHBGA",
+	"immSGxYKFpBEphiVW2O4W2kZwk1T6t3QkQ3QoDC7YXNiAX+gJTkIGHJVWFJj8/GNwIdgj21sicXuN2x+",
+	"jIk+M66YuWzzhQSh/oSLEsQKIxTfux2771QYO0xpLgxe326Ges07n1zMeYt8L8YbhSMck9gmmvgKbleQ",
+	"huPI/VsV8gwDTL/W8D8ZjtTu15ApfbcGdMbl+dkzRaZUjx2YcB/e1Cczw+YSzhKOqOCKItKOdZkw4VuU",
+	"ncN80s9Bt9OMwwL9KAz6zvPIwlCGlo/1hO0A4i6aiViXjJQ3mDoUUI+VMK2PqVnlmVZ93rsVNuBvUjxx",
+	"9D+zAqRTpOUMpZYCASZHW0354rm17W6qNSM9Eag8ZG0rX3qqJcPRLigGqhgAOHTStswoXAhmfWkpNrJo",
+	"4o0JFfOcqf7dHnezxPq81+f9Ac67laiG4loW6ao05SGB/qQOwNPBZCHWACB4Kg04HJodERUNIsE1ue0S",
+	"GZLbvSYZ/ZtPwRUOnZ+a5O+fBEff/JSGivnptvF/v/z4AQ8fOkCgBhe9aMNQTtDRaGwt60Obu7aHN2yq",
+	"414CHp1YIG0ZadI387vmfh9sBCHFfCIj6F1vzu2EQhJCT5xSw8iwIVkkMJ/WmgRJByhzkAF31DEHG15s",
+	"2n5irnsaQmxTBzx6jF+0b/icp//Tuvt1qtN/T2Cr/709RL2xCcJJ6ynE5qITt2hntMFPZi1Yg2ynFVcX",
+	"497itsTePYiOEM0nzJpS9p0TesMIjQunDTObTDXszhWmPzAASR8wy95CbT4jtpDtm8t98jxkUwYIZbaH",
+	"rfk6/5RcMD9Bt5iNZWA9oNhKjoq5nUna1VnGJy8cPNv9ooxdwtfaAI9s+wkr53BSLmyP0TxiifQ0S2NX",
+	"J1LakP4RoT2hIs9jSsG/13Q0NnOdMGazWcs81YrCgAlPWpifFPasoYQlg9vzCHHqTqMycuwHNvsErAfm",
+	"NIkCzQ0F7sJcXCRx/VcV2uhmBQ/rOMVve0lvmV+efglnOUm/rLvRPdlszL0qD09Dac6NWdtbhGN+6nB1",
+	"eOpWIWwuOmYrYdYhd2xF9mRbLcfpSWVu0itMjoCbnOKODUGeGdVGUKHJ88vzs51sX5DidIFzN1qVTIF4",
+	"VJDW7Av1NOQPFHZPNkyz5dpJDKXcoItyWWuIZVOz1Y+ufyxMTgk6LZgc/Fw+M3N5y00rKmMendMRewjc",
+	"I/v5bWeJJbhHbn83xj1qNn5vXUlNg9YbzBVb/hDcinfWkEmPyt6D/IlpwjY2su9icoodOsX562wImGrU",
+	"DYiMDZCQBiyQYqRcvQxywMTpkeeIigGmRpv0naMW+iiAGWaMCbBPzD/K8xTsYVlbjT/z2WQqNRPeHNL7",
+	"70nl/sBmboZwZB5OFcwMWyqsoG0FfNBaE6zrch6ecb2BQ5zwknLehfW/rYlZd+No8WAUMzhzyT3zR7qT",
+	"QBV79HM5i4T8rbTeGM82pzHufk26bS1FIDqN2yjn2OpvYx4wIuPGWpwpxBwCp4iQRpUUNMh6glAbPOi8",
+	"bpJIBEwp0h/K0LOlPXFC7xxrgjwqPBYEiKCsElea8F0rMqXp3NUdxR2EmmQQxXnBMGX7hEsUQO85Tuyg",
+	"cxB73wQphsHAvdmUpf9kFlikmhWUW5/pumP0Xyfu/bmwPfVKllNRXYp5QaFl+FGw3IkuCtImNH/fZsUK",
+	"haA+Dt9Bn7ft0XZJbHeVpYyPL4dqQhQiVzLKsDGIjaKCUx8ylJ0UPEnbCHJIRBQEqYgKVfBLuwRZKX28",
+	"7sGvjm8/h3VWUvPrU10X2X+HyjycaKLkJD7RkDr2VHX7aVQYy4bsC1d+jmHL9DIdx/qY0diBtbEvXGmH",
+	"LQz4S7YgFVjBlwJ3cIij3S//WtdJUXOvmnt9f9zLHuzvxxex1BWxO5KB35pQpa2/rzSsNaCKYeK+WuRz",
+	"zxRRCO08hRs8GgTQBo4oWSnW9TcZ+O/tLNZO/X1skZtkMauDN2b/id3/OoBT23mbRHyMqZSmo4rq1kPa",
+	"fsXlsednR4RCyh/ziScnAy6wQaQcQmCYhAwLnJRrsJHYeTTFkeIcWceS4mQ2xQAKKtUYjArBAkxw64l0",
+	"N43kdTvNVNKdRRn1Hfamit8B0zHf02HHpd2zc5cPmLQag4VCg810V16ui1yg1L9loeaKJbxkbb6IKWfv",
+	"0RxtPpZQWLKgE7fGCRMPHhdL1PL52WlpU065qLzPWMjgwx4DRididWLqdq2g1grq/bP8+NgQmub6T0VN",
+	"jTkbqqo04NjB+I8lSqphzbY05POCftvKqLCVld3dr+ava/zLReVKXfdZWUMruPIzjPsBVM0yFpYikZo/",
+	"fRdO/UqH/qGUu9V6RUKiK3o2oDYY61upZQI0uiCRYmQwh9qqSEG5uJJEsFlOV4SAuFUqqSLo+rfB8rLI",
+	"QO603qfa86fEB2o+Uesxj4ybvafhTZabpc0tKO8R8il639ZUaRYVkeU6znIVx6pJZbrMbw7zLlbDfLSP",
+	"OZa6gkID8JlCEhV5Y2gGf2yTd2QUqp0sLl6xO+/M1fE+cU9exkRd7cyj6dtrd16t4W3szrOO9sTjkJzX",
+	"x+7Q066FCQXdDI0mV2HqQnnEGFXgD9vIZXacbNIz1RN9+Nd1JPi/IgbVuTxp4YtFoQ7iLZXWGDLE1GsT",
+	"d8yhSlbb6tcJjGWWkPUC8cSd2BMuYptU1HKbdEkF1qDaucVlL/2i9Ewoi128cySBBkIZjcYumT6gg2cq",
+	"QWCFDj48lyd/DFkwTTKkgWJN0rEI8oRNpnpOsCgG1h+PpZpES7nUEwk8/TtxQsJaav9jrbfXevu3+B8F",
+	"suAn6nrMathWcV6qXCtBp3+6bn0Jk6hV61q1rlXrTVTrnLPwO1Cx3WIwNAGl0+S3MROZmHii6sW70LSo",
+	"LvZprlJeUyqs4xTQdowu3hOFrlnYv7EEdBar8qbng+g8TYye63R3wyZG8YchU2PChdI0CI4WouhgClBv",
+	"3BMY41fMZUnawiTqjZcE1nsCs5OSqnOzrSrndwLV2nFp7Dxk69HBxUwxEd3C7hj227fAOqQv6ARVejMo",
+	"Ns3MuFKXadSXWMX+uBVquxEo9hIvsuHziUqQXjJ8Vy4c5NQs3stGs3FLgwiK3mwOBZTow0FvNqxw/eOr",
+	"K/Kf8r22R4UU3KMBuOWRrBpHXbNwB66dgwtI3/UZ2IfZ5dx0MzygeF7MB8Vm5Sh7IBiqyTzzwWuro7Y6",
+	"aqvjm7Ie8qf36RsfyPuW2h4AjLeLdbjlMN1GO3Ais8C/phUJ5MiKdKHRmcUntolgm3wUFjI7nNDAQU4a",
+	"mUtDRv7709tPb0+vf/p4cX3yt7cfri6b5PzszS9vT69//Af+0uyJi7eXn95dXZ9/vLx6ewpS0v5yefXx",
+	"4u1pm3yw7WwyPAbNHXIiYrS8nFswdl4ZC6iZ8B4j4X8DuYzH8Qj6FeA2WRCzfpLiBwvCX1VaOXqGfj67",
+	"J1QRQ8osbF0yoclb+PWY9N9RpVvwV+vstA9+xAlTPTEDrYYSL+AADEoV8SJN5HBoNtR28XF9DRE0Xdjq",
+	"aY/GKHuQcQhV0RZBEEH0ACBvFnKtmTBfC92iMzrHN6GQxZEV8eUR6e91uoedV3svrjqdI/j/ftP++Lp7",
+	"QLovjw67R/vd3I+H3f0u+R/3Y6vzutU96DctkKBEDEBsOvJvw/6fOyHw6erNTpv8KPWYMGEB+rjwgkjx",
+	"W5sXaRYrfOLJW9e/EjAdEaJdlzcgMV/6iimN+7+2nvRxmBJ2VTSlj0P0cJagGBU4gTEBVOfAlfBMlAEX",
+	"QeO05vri+hIevKs0OVTJ6S1LCA2UZ6Olzqe56b57e3L59vrt7+dnF6WzhndAg891OkBV2fKTEWhBVfAT",
+	"aahPYQ9W3/xW+FVv3cgvUqVjtSVca8zdmxsFBnknR9aD0mws8L/su3LyooDPgejo+1RTsGvMQe/DtX6W",
+	"cLh/RA5edrs9AaMdZRl9T5g3HJGvd4abVWk5k/h6YmQJFYN84lJqt0/t9llTb/xJBoGcOWE/CplCYL4F",
+	"HWRTn0/mJVtx/DjlEGxOq/BVUA2zq1lWyrW4+IKk1pwrGgO26OE2aiTgx8zG82If9cfczq7GL1wiXoEJ",
+	"cIGuIesEyrCiPxqomprvxb5MA+kzB+leTQZXai+4KIybRgKe4bMvF/oNblnjiCW483VlufGL4fBw8MI7",
+	"bO13h53WwbDLWq+GL73WYXfQofuDV/RgsFemk0yZl29P9u14imvI9kcXm0h96tWRicXTVIupWkxtFJ14",
+	"KkIpO8d1ZdPuVwDtTln4K8svFjwZDlyhqlAaMZ02Bx+Gd5T5V/OrqT2o30VdRv6zPpLDW0FUp6MCy077",
+	"fEtnfReRBqFTyEMuqzikmmMiXJEYCJFQTaTwbJddOrKuFOmeCCOhSMBoKKC5IAAbmncI9kWTMaOhHjCK",
+	"eIhjDA2G1GNES6K0nB7H2OXOG9YTGJ4csKHESOkNm+o2OSGKeVL4dmZkBmCQrsvhlAmfixEUJo+Ycg0/",
+	"zOsREzLnTD3ovCZ9Cz/Tgjv6hci6MFaWbT5KdN3UFN8gYd3ZuFrN4+so2V8KegvZwzqy6FFEybIiz9bS",
+	"bEnWyEhbBK/yrD0dc3fDpl24RUkypGET2XpfDoeK6T6RAttBLQ05QT+rIfieFAJFmN+ZTyKhOUDj5Jky",
+	"8OHjngD3K7zsmSLcd5nsODoZsDGH5lCQmFISkipi5obZf8SdWOGO+VnOyISKue3jpKURcLcMO89bXEY2",
+	"4kLk2/gddF6/KPYw4OQzDgZLd42jTjNpG8SFfnHQgHbufBJN4KL1PHCh2QiqF7fufF/hMc96vF/F7m6k",
+	"q9jP3YP39BpHvcZASs3FqNcTvUaZ+7uZPjSZUdzT2dZKlTq245TyvYBtE6xLy2Fa5zLg3nxlV2B8zD1l",
+	"HwIXRbqtVuvjFLvJVXudecQ9UfssvgOzB/o5SKFk4MgPfcnfkTFUbDUkBkEqAzLP1xUExePmhjdck2lo",
+	"WJnfTgSK9VpAamTcO+Mo10l05sSUgpAdyCmOLQ3p1BgAzG8W3uRgJrkxVIbafCSQHbZ7+5QzL27Ep8xy",
+	"oPrJhu7JiE6JDDON/VL1T8RC5YUMbQrPam6F5gROs5oM+g13A0eyZAUhHJgtiB/VNNexf2NaCnVWiKDy",
+	"/rFri6ECrd+cFIdGBcmyWS99Z/iaHnjdAdvzXx8MB126P+x4L/1XzjNve2XHs35nXtHC87ds6nl3/YQL",
+	"93d3UfZUNsPKewEWC6nV/f+K8T3NV0XqhY6X5qhkWjc2HhIqASn0kv+bFc0XtKPIG6eo0qU0z2obr7bx",
+	"HiATEvho3FvpW2TvYm+89aRxJNLJjOgsRP6+JdvNVhw8EkdhJZE/4rdQfEAG1LtxsIX/iljEfNdWF5UB",
+	"GfgoPyG+TQdU+FI4nEEhXcdczKkzotvcl2rS4koqXNGZumE+GcoQfZWwbyD0pdIpRyNWQ2PJmZDalS2I",
+	"OZnIkBVbjvCup+UHvLCE88AwO7VjsBYaj7MTPL9lBZIBmNST8g2CzNmadNHh/JHIlvdQs0ZzeBPzjLVl",
+	"C9+aSUf2pPDNmYNGDz0G+dKH5V3LYd+2UAFJFQBQbSpybuWAbR4GwaGe6AupbWSoCdGu2Viq9HBG4mCb",
+	"Lr+C6Qcz2boAqWukaiZfM/m0Qy4SRTwetM7t+N+qR2Ysys7ySiUdN6LPZqDmOgaAQosgjgNDgcj6+IQZ",
+	"VRqBfWL91jAmBAlvkkFclhKXpBxny1F6oqQexQw5v9fym55YXX9DKpXfLKmdubBfYf0i4/uptkhnvK5d",
+	"v1OQIuuIxwpEmzEcqWMSTacsBCdmIKG8yphDvgRZ5/PhkIW5qp2Ty8vS+hfQHvDNZVmy+3tV26GnCD4r",
+	"wm3Zjl/WtV1N5A1blsO7pX7tboLoIQ4ZoQMJnq6N27VPQ25Y1LW5baNZrpFrvIxKQIkBKGfDJmwbUh4j",
+	"+ue22xWmF63IvOTaFYtvb8vlMIardZgEhXOzxelFM8PnN53bU8vUTpjc6kRtu8l1dnYd6VxTsfrvKMYi",
+	"DGOJ+kgSs5fDxKz2V4bM/BsbrKixnCnSB9fZNcSy+ojeQhW+KJFaRvvypTEOA6wr78MN19zvo75m9TGu",
+	"esI2bbFJjTArqHlOoSbau9FBCvXe5gaHkLjXQQhDrASEl0kBuhwGJq02lMlrNPvCfGOOnsS6IfB/9IyG",
+	"VEBGS4zcgimVQgLUCwsUg+jplHs3zM9vGlRonyjSn0SB5lMa6l3wY2DRpE6vHsOWNNTGHje/9cnzv19+",
+	"/LDTjFeEV4c8QCCZOIgbRkKwkMxCqdkRUdEA9NTbrlEIb/eaZPRvPoVySW42odkTf/9kbpAhMQM41/MN",
+	"m2rrHfDoxNZkQ7I8F6MA9Q/IeDWartk62647WUWRgml2N+G9j9Uh/IHNUpM0/KDgg234uk9TY3U+tIM5",
+	"s5xCx0T6OBktB8+BPXzHLjfY5gr74JjYpvdk9QSTo4FHOS+PJY67Uia7+2rhWvtW7l8FOJcWPs6S75pJ",
+	"To/Vk14Zr97pPfniEPd7dZfQ7lf8x8qir2U7vaTxTkYs/YmM2ArP2vP73dR2hY6qnkYmY0KiRVVddjGb",
+	"ndvdkM6WQgwM4/oko3RaRHS7gU0SCat+NI1OHjBIgDAqORrqRW16Rsyu5YLO1jvX5UlsVyH12IB6N+T5",
+	"RML39RCUKQhIQJXe2UZyW5yhmNJx8HC0LqBca5Wigzfbe++acT73KVdTqXgVXck+kn4i9aJtJYa/vaKj",
+	"VQ/DPXfNBhQuvJc+H3KjNq9Q9ajS8b1bz0DfQ462OfV8K5WcoAVoLevHTy/w6oqvwHtrYnPEtl9R3qZn",
+	"UGsP3QpPAaV9kPqSaq6G/OlrHqdyJozx5eADbefJ71AJaRltYkNFBK6sRDuKqxaW6yXgR9RskoPQ5H4z",
+	"rkUIIX1S2LCzHrM55n1ApJooxkSbOIcjwidi3BYGRux/wcpCtrhRV7CkKqBJuLR88DMbKhpSHiwBI8xF",
+	"NFeZPJf4SFkcy04I/Kzch4QlygFkHZCLvuiywGxBRNbMINKsjbUsqmQN/yqLcHU7exthEp5XjE/bUNh9",
+	"B7eq4Q9tHtSqnWffSVeDtDf/uxUU2u38xqJi96uoAjU0rCAtBhj4EtFkgLyrxGI1K7tvV9SybPPaBfVd",
+	"uKBSJ/w7OODV7v8AZ2spO/hmbrBLtabeGPoK7X69uVuqTFpMhFyIFt/AoCiLrsFBipxfeswmS5jJSTzZ",
+	"2gtWe8FqL1jtBau9YLUX7C/gBaOCJII6CQr/JdSfQqyJZDeeOSME9AvrqULNvwAYY0r1OPGf3FSGxNjf",
+	"WwWJUaKlJROtoKtNmVcBvBxuKwQtTxeONF3XZ1Xiu+Nhro6L2gqudmlFxSVM8Ml333RLqQhvDftdJ07X",
+	"puum7qmSU/uIG22esiEXUJILc9fSGHsQGMjxnDbpQ33QFHPl+nHSba4l+5Lm7QDKoDSFUrWC5AcvZFQz",
+	"d2YfebYtTPGB+xpmx10iNMzH8eHL1nmndd7pU0B0haPvuJDC4/8kGh7aWuGcTogKXjU9cPerbU1yh+w5",
+	"YJoVMWrzu0pvkWPMv0FNx0IfFY5ljSnYA0hHD9kwUq7k5KDzukkiETClSH8oQ49ZoD7n+5ubd6TgeNrk",
+	"Y1aVFH5c1nfD2DSu65iTGyFnNs+tIBCM69yY2f9k5lqkPB4sbh1WiIykYHWMYDNm9nTtaqCyanyloi4W",
+	"H/jlsbXUAS1L37aEf+/Wz0p1oT4W30/29lZo/AEcRYYwnWUCXd4XjtIb2+cBA0wMqzodNLf05xbvxwrB",
+	"E9KfBlQbyd0nMnSFmqNQRtO+EUMiCgIyYVQowIGDy4tHE+vKM6dz+yaEe/05trd/+Nq6mivUmv9j0fzh",
+	"lBMlJ/EpT0qhnqQhYNswZE/WBQMQTGWhdWCluYXG3b4WMbfYF650jHGd07NjQC5Q6dsFsGQw9D3ztLXd",
+	"IjVHqzna94lPxixe/PfkzHC+jDASywNX0Cvs+QUbXmrq3UB+DahwE0zazDfcLU4QN4NUyQyHwaTtousF",
+	"MvIzscD94mRquDHfCrYcFr9bBRY/mU6MJyVvWQigxwAeohFa0l0UMhu2LO/jO+SCqzHzi/qkDKQMGBXL",
+	"J4R56l4Uhky46k7I0Yddk5H2ZB6Da0k2vb2/enN/e/8TS0q/iEQFqKVIfL8p6U/GhM6G4ULkHY7dZgr6",
+	"M0zP4WTFtu5SwNowEk3U14B7wLEeQpWL7SECSD62SgWAgiBaxv0+xMZSWZQxb3yGXa5b+EJIRHSFNBby",
+	"XlMuWLjT7gnsxBVGwuIVpV74TFkmi+NwBRE8wZhf4nnFMNtFJO5PE7yIRNHJ+Q0yEmC9xymwRzDm7YKS",
+	"4qHGfUbSSiZoBZhNpQjZdx882yxD66+iDsacBYBCkQusxVsW9CngTilVykJ2V479GOKMGchOwm2wxo1M",
+	"mFJ0lA3LtEtCL44BrIqepM5EHUJ5HIIujmqsS4+WwJYFL8ynjskqoMaAydBWDKyWUygTqixO6y+its4D",
+	"8fOaZv98mrUxinUpdrNIxBVT+fo6iwO1yHhXYnifBEHSpQZLktJcGOw8QC8EM7dJoFWWg64OpNJVbd5N",
+	"Yawfl9n0UDi1dV7S4zC4FtDt/8wjngdqKz7qlbDZoGOyOcURQGASRbkPCLG2ni0ReMekb4Vhn9j0Rmfz",
+	"2XNv2UeZZLx/HLdkkBrG7YkIynzZ630fpNXyo7BuPTl01c/cSlw1rD+1RXJ4/lbCqaHwxcZvcPToBH5P",
+	"uVvkTBDfVtoUn8Uada2uN63rTet606dcb1qgxoA/Gdr3gH/1ef9s2PogBWu9p9ob93cQppoHAQn5aKxr",
+	"jvJ4P3KtnT21AuGCIt+4EQQ0LJhRZZUciPI+BYUvQbKroO1VBa+Tw7S9ldhX20KsK612rWHoahi6Gobu",
+	"L+azqgAl94g5cAYirioProwKR4Xjwhn0t1VBnhoCrj5fizBuj/RAbQzN5o7fJqfvflDY4mPZdP2zdpag",
+	"rpEPdIJhXMggJUZqEw/y70M5Md9OwwNhsyeUTDUyg45lwYzOFemXuTH6TTOvASOK3jIfRhFSu9/GciaO",
+	"Y6SEZ4owocM5VpzmG4J5NAhKc5hGrIaIqw3s2mVXu+xql13tsqtddrXL7r5dditx+Z6ubvtEcfcWAfdy",
+	"mjh63JhanuKRUjkhxSPjd0zB7BW7Dy/dGE84aQvXsNr35bKLa/fX9+D+ymWM//mpW/FxtadZCToFAivt",
+	"/Z2CKqLE3E5ChpBzRjuaGEXJAR0ZG86VOeITIRuykAkPW3Wbp9vkaswVMRyM+JIpoiQGHKBk26HhOXu8",
+	"J8BCDYliTOUROc1wXEDcwhjTinpm1scYu0Cj1+r31rRGLAuulRunyOql/i0LNVfsUtDplTwJgrXZzqUO",
+	"uaffI/BE87Fg6pn1XNhP99Cgekm5/fzsVJWZ7XKxKD+uuz+Os32FJCwMZVg7IutC8/svND9x7GCB+2mZ",
+	"ZVpPpf48ZnDpmimUA1YoaKpu1NJaqXDuS+/miPi2aAq0VfNU6tRiCaRPJjKEmmxB+j6dqz4x/0voSDZd",
+	"nJfxkKhogC9An6lVgshV8lJb0d0T8tYIBE3nWBWqJPElGUQ88IlPNYUfB1JqggJBFXH5aRSOGLx8VVga",
+	"9PQRM5LGTLxNTgaKCd0kbDLVcyJDEgkjog3dked2Z54p51dQTPiK9D9Iwfo7FhrpdeeYUCLYiGp+y5zi",
+	"n8AGZqPGrzslgWIznbJY8YuCSPFm6m3K+WaWqAhsnU9U5HlMqWEUBPN2Ud38chet/dghexoFb0+2fk0G",
+	"Pu51ij0FdJCHKvORbgvgysZzxT0aXMdIwyw8wmN/je8tK3SLmQRySXNzMznmXHhB5LN8cgkqbDxE7sGl",
+	"aJPfbA1zPzBWGlZlG6sQdQENlpPfJAPm0UixnsgfQUVmNLiBHKCxDBgWRWfeJtgXfA28kk6YbybVN/ZU",
+	"v6y/YiXe8bOckQkVc0ftOMiYKmJt4olUOlkht0ot3g3RIiiP8LLIEd1Op5ghwJIay41/+sUCbnTMW1bh",
+	"b6zQXB28fEnqDCxjeS5PGAlhuMRW0nne0YH5LKsyenJyiqob5hsbpJmGBkiJpIoYIlpOl8OHfCP//eNz",
+	"+u1cs4mquCHmiNrZ0DCk86U8ucbaeGR+hG0zb6OsAOsuB+SIWfe/IhZBpbvVpRAHyOhhfjpqPuSBBiPd",
+	"TMhobWNGfKb4CHwEQ4Y+AsvLQD8DVHun/sEaj5MX90TJm0FfcA88Uzbv0GqLbXI1k/Z0CyNzyNgIP2M1",
+	"mrceEQoXyYzypIkvLJBEQvMA/Qla9QSuzow1DJnFHhESEDSM7qkRrkSAOyLElyI7oUbamAGt30HRiV1S",
+	"uyd64gT1UbOJOMSEzsmAkVnItWbCzWkaRCENyHOqSEqWSZ9ZQCE22TFqp71bcTGKAhrC/WZlvvSiCRMa",
+	"2EjyyLHZ1dgVErIpo9omBMyoMnqqbpMfmeJmYn1U3oFMUEZ6KJhurLKfkJkVmHSobU0QUko5KApwpPtx",
+	"cbyjgw9shiyvCBmFQpKEL5vmE2ASK5Jp6gcA01b2qzUe0kkSc+ty7myOE5CsX6Om1KgpWVB/PFZbExMp",
+	"DpABq3M6f+wo2P1q/rMKXuUy4NMZnccWsmNMoBUy1SSDSBMhSSgjzXaOCILhK8e0DQsGO0KPuRjZCkRu",
+	"dGdzqBHPSJMBG0WCgMVthc0xcjiuemLAzJO+9SJqMIwkUVpOUWDZcgHEn3JQ/PGp6w8pD6KQFRoEeHvM",
+	"2DL8Ye+h+QOuM14BoONBrno44QI8Mg7jlEP/gjH1k82rnapPB7w/4QHwre+fByw38yEOY2jQWVKkH9A5",
+	"C1W/SSiZ0KnTiuIDDaBKziEwmEOpSawTcj9pfGu0PKhaMce+J/pccH1tuU6/JHXRnsacfU6DQM7eTqZ6",
+	"/isNotieyysKTI+NNiMJ9X3MEEvcixYsmHoaECfN0TIL8mRg9pj5R6RvXko0mTNF5qRLpOgbbY2KOdSG",
+	"wIkE72HWFjZPlRjCMLwZfR1/X3Pz5aaxJoIg+Ugaue0twxCMgs7laC1z3yr+oPTOZGiYsCL9eOr9yqu1",
+	"w+EQa664xAGDlGjWk6xFQq5sm3RdVz8kzADwBvfMXqBC7Y154IdMNEkLbk3k0DHpmG8ppPPhWuh7Ao56",
+	"eF920a1uyZJxfg/ozf3aSB+ixlGDvu6+2O/SvRb1vGHrYP/gZeu1f/Cyddg5OHi5v3dIDw9fGSaQTJCK",
+	"+cdhaTx00QdR6b53uBF3n5dIOThA4D6j01pgPQLkvrGc3YP0yToq1muSicSUS4Bw7ypQXXcTDluWyBQL",
+	"upw8wNrAvhNHwCHy0iEHTkU+WC30oHPQLnUv/2jGOEWm//COw2T0it7DZEvqM/mIcpDymgvNqStbP7Ew",
+	"4LVvKWdb57aVHFB7grGLTAvR09HlX5rH5NINjzD/CvMQ54og4wojQUaSWf0ljMQzZdRP10Uz9hSG85Tf",
+	"bSD9eZucwMMabUziYMQhOq16wv19TAKqQT1w0KEhA2eawHiP1ZpwfPAzWs8gJUMZTuL3GzPNRvjJNDRc",
+	"I5iT531c/X8edv4PmLf9nSKVONV0x0VV1vs2F7BvqUzZRRZg19ckszETthWemXN6y7JKoOGJZjhwGlQO",
+	"Aq3U+2KVNsFVlbcsdKp5F1RzKYyOjo2MhjRQjHSMKieHQzIkWZX92Eb7Ub8zS1KU+5UV2mXw8msUcl9E",
+	"ArNU1k8RS+l98WTiKbvTs/A5bJZv46jR7XSyyt8KcOokBlchWeXPnd8kCjSf0lDvwrycDrD+qwqlYhyc",
+	"+An77piDDYwly1eoIjMWBPbkDKQeGwaVcIZ7BerGFVzSWyNRly4DCmLMfd9nwsZfMTXO8J2Ns+POpYK0",
+	"4Eyeczq7GWQGKhUD4FQNW9a3mO4Mt7Y9GgSLzVHsESsT/FmE71UqQByZo4r082Kxn3igYkXAxeWoHjcB",
+	"Tgb/9qIwIAHHcB/4sqbM40N7Bsva3l1EokwAF+IqNwklWO91y4hNzmiT51fsiwYU3DjzhVAyoBjv5MrG",
+	"+ZIWtB0z8UxXhC8adKD2TkaKGUZaWGXieO2yWpOVcrlWEmoloVYSaiWhVhL+6kqCC+4A403k61Z1h6Tg",
+	"yakOtzTgRghj1ke5shD7+kJGfQwOuESRCeTAGHHPhkPmgVieSJ8F2A8Eu5Mx0n1Fwihgqk1OXCoUWPFD",
+	"ygNVIqCFH5/lnrjhAiJgLp3HnH4IsZm3TKlSTB1jEyRlFReuSP8nG6VGFoEbHDBFQirg/XEYO75hTjwZ",
+	"BRACLnIbuB07xR27t7wdfH+SSbggqm3mV5xW1iaQzdkfh2zYN2sQulK+Tmebs/4VdydOqFnkiXa++MHS",
+	"DPFeppAVpNNQDgI2+Y/13nmOT61YENLxc0pu4/FjUt2JAzSWWAxpzkIpRuYBO6udds3qH186kaUmqHbi",
+	"2n3tbfqIHUO5Nu+/tu9PMe0ci7aMe8YGYylvliNcupucbMHaUTB2BBU6V2pOLpkXMptUCtr6WM5KACx/",
+	"c8Ov7dDGyvJqII0unf4+69DtSlYXorvN3DgfvNn4vXUlNQ1abwxzXvUQ3Ip31qnkj6oEEkJJs+QEFFc5",
+	"Zk5+TDzLGz++hcogdmvUG9BrsJwc9CPzBAKwmaP86eJdkxiGwKA/yKUxjmjoE3cwIQWQa/K8b4ducb/f",
+	"JPFfmk+Y0nQyTf9o3kc1akNcj3vi5/cnb1qXP5+09g5f7GDetw65GXJEuW3ZNQrljIsRmdJIMWVTx9GL",
+	"kVXp9r58sTrKWCqdypZH+FfI6RZDPoqQ10BNEzAjW/TuN0nIfB7Gie+GRw1lEMgZ81OhIqP2fe2Bp6DX",
+	"aJJeI14r/mls1V7jrg9mY8hIH5JxXM4Lbj5VpG/YLPyl+sAKFcLCQUoPcErzCLd9gG0aOWbG43tZoFh5",
+	"1rf9UGsz0Acqjv/AZm6GD1wajwm8fmb0UtEGpjXTJJrW+d91MfyDS4KfIfMPeAQUjCA85qeLd2tKhYWW",
+	"nbF0yal7u1/tv6p373QnxVnTIfNk6DsXvc8CfstCbgzzXOo4E+4q88kc2Z0fyumU+WXtPROmtrrF55mu",
+	"u3s+vRzrrRybuJXoLKaXjU5LKaS0vTUpYIVoFAjtQgzpUrrdup2xQp7VR+FpU7YFot6MrjcDtrKEZVPE",
+	"pgCytHAo3kATM2XLByCmEqvfoDQDFFSbnMTiwqVY+VyZPfKJmTBL6cjWq2BewiesLLqbPlnb11Lt288R",
+	"WaqKnlof6BqU6fvTQ/F4EwV46ni8oWzvG+VrThtdqozuJprkcuhLV1ztyvAQpB0QhNI54bbyCbFSSluZ",
+	"Blzp02TgKh11knnGxjuUXC721IHUg7LkClYZhcPOb34JT91Vh998PE5St4TVXtKUPVH7SWvtaQPHKgY1",
+	"4zP6DXxsG/pUjgW2UlyuIjfc/Wr/PV/a+dmYLe7GSqxvxBznmzce4OiXhz/xeq3ofBeWi5+Q1IMetdWy",
+	"zhHi8oM53+xY7oZMh2CXPNwKikNA/20RhhJmABhBExlihihkaHLMm2E+VtvqNjnTiqRDPVhxE6fPNAk0",
+	"1XHI48xj5t3Eo4JoFgSL3AX2o5y/7D0IfznTZMaDwCmINYupban7Z4SXTKQZIYY6N7OggBXtl4v8KRMu",
+	"/Zz7TGiu5+Tk/Awz8m9ZqNJJRHh8f2FzpaVgKTRHw3vJgA0RVpbNSSBHhIs2+TgcksGcUKKY1lyMCnWI",
+	"MzvwrzjcfaoS+aFKNAq78M1P+7rHcCNSzdLb54Xyb4TsSD7qM+UWlk4ekiMuytKHLPnsGlrd1YZYlxR0",
+	"ltFSwvgT6LQ3786A8yOdxD5yGhMXEmCkEIQXYOjohNkejSfnZwRm07RJqkrNZOgjUpxmXzSG4lPd24jy",
+	"5BRSF25Yip4RIp94VNNAjiJme7TBTUMZkmEUgrDzaIAZouZyPLoZjwXDJuGiJ/q/ty6jwT+Zp1twqvsF",
+	"xF8aiXdkifzgfhyVbox38MELCD91rqHCFcweIA+zCrfJbXIqJ5Rj6uo0lGbFcSpEIOUNoAo+LEpbdvtK",
+	"zjSuBOJ9Mg/V9oZ6Ywa9j0IZrGx3ZG5294KrIPPhSzo9F9NU1uOjEJDr2v2yFMH5QRWRdfnZX1DeZ90I",
+	"CV8jFD/+M8QxxiA4+6Kr8mDzK96A5whYMrJxtQoYI+H4kMrUtHiKgKCDWOiYTG9FNxUWyw3yhsgHxnzo",
+	"7QDDF3s+39HBr24y34p+c9ttd9D+0ePGUWOXTvku/JaqJFI62fsE9cb3ofcaDc6hAl9zVgVOI1YCYjAN",
+	"Ced4hVaACEt881KabQv72GflJuiSbQM6MNIqRWk+V54EW+dzyrke0EErJqlvVmNtJ/VF3zc6uuFyo9mI",
+	"QjP0LtihdnqLznpDrfGq2BdLw1BiqbgxSmdjJo6dZMZ3Q0EWSvJY0KOkbqeA+uONKCpCREwOpnS6KatK",
+	"WmQ9U6AFyCHZ63QPdtrE6D6xFoOSJhIBU5l5eYFUUKeSmoetqFmcxJtARr5qQvVKM9+1qGnbVDM/hgWL",
+	"K1XS7b2ximeSHs/2Nloc8FJOGJ5+wWagNLmmFIDETahrqtFMrwlLb7B/drpVTJPQEZgGXBgyVBaTg01Q",
+	"b5BK94SdSzOPJGkUwwGL8yoJVS7c+/wNFVJwjwbPFLk8P7OoGnZtsVlUsLgkcV41EUi2ibjEzWVtKtLN",
+	"I07Oz3aOyYR6Yy4Y7rdgeibDG8KF0kggFlLzmSJyJnbaaTCxQQlAh2t6WqY+o+ocMJ2YW05rhuNxI+QM",
+	"yl9Bq5jReXpU1PUWxo1V2IRuaORzIN3U4xTaSVhfV2JmAm/Fz4tet6QyrAkLdYJCmh+oP0HhFj8x4koD",
+	"Q1njKTRnbbFDyZ1mBfGE4p89OEjJC4oeRfJKFgOanpFnq+cX0EHbla79UXqHJZvltwg+NCIiPXlzIb1h",
+	"5fPInL51PkvuwUhs9NzS7V0JZLnOc5lGF+m9Krl7Gsj5NZz4NYdROkw/ufz2MaOBHiPEUpqCyvev8DVc",
+	"jJjS8WsqPzcN2ZSGbIN1uifVut8vDyz1DauGV23lJY6aNn9JQAcs2GAf4xqq5cygev3VWi9gIR9uQuX2",
+	"waUff7FJ1ao7F/jo0ruXsg7XcdElGS+/axMG7p6Np1HlmVRxc7UnUNq25UysOz/7pFvaklviFcQXnB9z",
+	"k33JBtZKRs65mwvvurv7/wMAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

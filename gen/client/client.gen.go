@@ -21,6 +21,57 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AccessRole.
+const (
+	AccessRoleAdmin    AccessRole = "admin"
+	AccessRoleLab      AccessRole = "lab"
+	AccessRoleOperator AccessRole = "operator"
+	AccessRoleReader   AccessRole = "reader"
+	AccessRoleRunner   AccessRole = "runner"
+)
+
+// Valid indicates whether the value is a known member of the AccessRole enum.
+func (e AccessRole) Valid() bool {
+	switch e {
+	case AccessRoleAdmin:
+		return true
+	case AccessRoleLab:
+		return true
+	case AccessRoleOperator:
+		return true
+	case AccessRoleReader:
+		return true
+	case AccessRoleRunner:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccessTokenKind.
+const (
+	AccessTokenKindLab     AccessTokenKind = "lab"
+	AccessTokenKindPerson  AccessTokenKind = "person"
+	AccessTokenKindRunner  AccessTokenKind = "runner"
+	AccessTokenKindService AccessTokenKind = "service"
+)
+
+// Valid indicates whether the value is a known member of the AccessTokenKind enum.
+func (e AccessTokenKind) Valid() bool {
+	switch e {
+	case AccessTokenKindLab:
+		return true
+	case AccessTokenKindPerson:
+		return true
+	case AccessTokenKindRunner:
+		return true
+	case AccessTokenKindService:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AgentState.
 const (
 	AgentStateBusy   AgentState = "busy"
@@ -60,6 +111,24 @@ func (e AgentMode) Valid() bool {
 	case AgentModeOffline:
 		return true
 	case AgentModeOnline:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AuditEntryDecision.
+const (
+	AuditEntryDecisionAllowed AuditEntryDecision = "allowed"
+	AuditEntryDecisionDenied  AuditEntryDecision = "denied"
+)
+
+// Valid indicates whether the value is a known member of the AuditEntryDecision enum.
+func (e AuditEntryDecision) Valid() bool {
+	switch e {
+	case AuditEntryDecisionAllowed:
+		return true
+	case AuditEntryDecisionDenied:
 		return true
 	default:
 		return false
@@ -1089,6 +1158,87 @@ func (e TriggerKind) Valid() bool {
 	}
 }
 
+// Defines values for ListAuditParamsDecision.
+const (
+	ListAuditParamsDecisionAllowed ListAuditParamsDecision = "allowed"
+	ListAuditParamsDecisionDenied  ListAuditParamsDecision = "denied"
+)
+
+// Valid indicates whether the value is a known member of the ListAuditParamsDecision enum.
+func (e ListAuditParamsDecision) Valid() bool {
+	switch e {
+	case ListAuditParamsDecisionAllowed:
+		return true
+	case ListAuditParamsDecisionDenied:
+		return true
+	default:
+		return false
+	}
+}
+
+// AccessRole What somebody is to the server; `x-permissions` says what each role may do.
+type AccessRole string
+
+// AccessToken A token without its text.
+//
+// Example: {"allow_from":["192.0.2.0/24"],"created_at":"2026-01-15T00:00:00Z","created_by":"admin","email":"","expires_at":null,"flags":[],"id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F","key_id":"1f0c3a52","kind":"runner","labs":[],"last_used_at":null,"last_used_from":"","name":"nightly runner","owner":"ann","prefix":"slwr_4f7b","revoked_at":null,"roles":["runner"],"tenant":"","usable":true}
+type AccessToken struct {
+	// ID Its public id.
+	ID string `json:"id"`
+
+	// Prefix The first characters of its text, for people to recognise it.
+	Prefix    string          `json:"prefix"`
+	Name      string          `json:"name"`
+	Kind      AccessTokenKind `json:"kind"`
+	Owner     string          `json:"owner"`
+	Email     string          `json:"email"`
+	Tenant    string          `json:"tenant"`
+	Roles     []AccessRole    `json:"roles"`
+	Flags     []string        `json:"flags"`
+	Labs      []string        `json:"labs"`
+	AllowFrom []string        `json:"allow_from"`
+
+	// KeyID Names the secret under which it is hashed.
+	KeyID string `json:"key_id"`
+
+	// Usable It is neither revoked nor expired.
+	Usable    bool                         `json:"usable"`
+	CreatedAt time.Time                    `json:"created_at"`
+	CreatedBy string                       `json:"created_by"`
+	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
+	RevokedAt nullable.Nullable[time.Time] `json:"revoked_at"`
+
+	// LastUsedAt To the minute.
+	LastUsedAt nullable.Nullable[time.Time] `json:"last_used_at"`
+
+	// LastUsedFrom An address.
+	LastUsedFrom string `json:"last_used_from"`
+}
+
+// AccessTokenKind Whom a token is for; a letter of its text tells it.
+type AccessTokenKind string
+
+// AccessTokenList A page of tokens.
+//
+// Example: {"access_tokens":[],"next":null}
+type AccessTokenList struct {
+	AccessTokens []AccessToken `json:"access_tokens"`
+
+	// Next The cursor of the next page (`after`); null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+}
+
+// AccessTokenRotation How to replace a token.
+//
+// Example: {"overlap_seconds":3600}
+type AccessTokenRotation struct {
+	// ExpiresAt When the successor ends.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// OverlapSeconds How long the old token still works; 0 ends it at once. Default 3600.
+	OverlapSeconds *int64 `json:"overlap_seconds,omitempty"`
+}
+
 // Advertisement What was advertised, as it was understood. Fields of other kinds are null.
 //
 // Example: {"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}
@@ -1208,6 +1358,67 @@ type Attachment struct {
 	Truncated *bool `json:"truncated,omitempty"`
 }
 
+// AuditActor Who it was.
+//
+// Example: {"kind":"token","name":"nightly cleaner","owner":"ann","roles":["operator"],"tenant":"","token_id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F"}
+type AuditActor struct {
+	// Kind `admin` (the configured token), `token`, `keystone`, `none` (logins are switched off), `server`, or empty for nobody.
+	Kind    string   `json:"kind"`
+	Name    string   `json:"name"`
+	Owner   string   `json:"owner"`
+	Roles   []string `json:"roles"`
+	Tenant  string   `json:"tenant"`
+	TokenID string   `json:"token_id"`
+}
+
+// AuditEntry One line of the audit log.
+//
+// Example: {"actor":{"kind":"token","name":"nightly cleaner","owner":"ann","roles":["operator"],"tenant":"","token_id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F"},"client":"192.0.2.7","decision":"allowed","event":"deletion","id":4711,"method":"DELETE","object":"/v1/runs/100","operation":"deleteRun","reason":"","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","route":"/v1/runs/{test_id}","status":204,"time":"2026-01-15T00:00:00Z","x_context_marker":"","x_end_user":""}
+type AuditEntry struct {
+	ID   int64     `json:"id"`
+	Time time.Time `json:"time"`
+
+	// Event `token`, `new-network`, `denied`, `deletion`, `admin`, `configuration`, or what an operation's `x-audit` says.
+	Event     string     `json:"event"`
+	RequestID string     `json:"request_id"`
+	Actor     AuditActor `json:"actor"`
+
+	// XEndUser What the header X-End-User said; nobody has checked it.
+	XEndUser string `json:"x_end_user"`
+
+	// XContextMarker What the header X-Context-Marker said.
+	XContextMarker string `json:"x_context_marker"`
+
+	// Client The address.
+	Client    string `json:"client"`
+	Method    string `json:"method"`
+	Operation string `json:"operation"`
+
+	// Route The path as the document writes it.
+	Route string `json:"route"`
+
+	// Object The path of what it was about, without secrets.
+	Object   string             `json:"object"`
+	Decision AuditEntryDecision `json:"decision"`
+	Reason   string             `json:"reason"`
+
+	// Status The status of the answer; 0 when there was no request.
+	Status int32 `json:"status"`
+}
+
+// AuditEntryDecision defines model for AuditEntry.Decision.
+type AuditEntryDecision string
+
+// AuditList A page of the audit log.
+//
+// Example: {"entries":[],"next":null}
+type AuditList struct {
+	Entries []AuditEntry `json:"entries"`
+
+	// Next The cursor of the next page (`after`); null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+}
+
 // Build Which build this is.
 //
 // Example: {"build":"0.3.0.dev43.g22d1a96"}
@@ -1269,6 +1480,15 @@ type CloudPatch struct {
 //
 // Example: {"compute":{"flavor_ref":"1"}}
 type ConfigSections map[string]map[string]string
+
+// CreatedAccessToken A new token and its text, which is shown this once.
+//
+// Example: {"access_token":{"allow_from":["192.0.2.0/24"],"created_at":"2026-01-15T00:00:00Z","created_by":"admin","email":"","expires_at":null,"flags":[],"id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F","key_id":"1f0c3a52","kind":"runner","labs":[],"last_used_at":null,"last_used_from":"","name":"nightly runner","owner":"ann","prefix":"slwr_4f7b","revoked_at":null,"roles":["runner"],"tenant":"","usable":true},"token":"slwr_\u003c46 letters and digits\u003e"}
+type CreatedAccessToken struct {
+	// Token The text to send as `Authorization: Bearer <token>`, `Authorization: <token>` or `X-Auth-Token: <token>`.
+	Token       string      `json:"token"`
+	AccessToken AccessToken `json:"access_token"`
+}
 
 // CreatedTime A time as SPI's `created_at` has it, six digits and no offset, meaning UTC.
 //
@@ -2448,6 +2668,39 @@ type LeaseStatus struct {
 // LeaseStatusStatus defines model for LeaseStatus.Status.
 type LeaseStatusStatus string
 
+// NewAccessToken A token to be made.
+//
+// Example: {"allow_from":["192.0.2.0/24"],"kind":"runner","name":"nightly runner","owner":"ann","roles":["runner"]}
+type NewAccessToken struct {
+	// AllowFrom Networks or addresses that it may be used from; none means any.
+	AllowFrom []string `json:"allow_from,omitempty"`
+
+	// Email Where its owner can be reached.
+	Email *string `json:"email,omitempty"`
+
+	// ExpiresAt When it ends; null: never. Default: by its kind, as the server is configured.
+	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty"`
+
+	// Flags What it may do beside its roles: `upload` lets runners and labs upload files.
+	Flags []string `json:"flags,omitempty"`
+
+	// Kind Whom a token is for; a letter of its text tells it.
+	Kind *AccessTokenKind `json:"kind,omitempty"`
+
+	// Labs The labs that it speaks for.
+	Labs []string `json:"labs,omitempty"`
+
+	// Name What the token is for.
+	Name string `json:"name"`
+
+	// Owner Who the token speaks for; default its name.
+	Owner *string      `json:"owner,omitempty"`
+	Roles []AccessRole `json:"roles"`
+
+	// Tenant The tenant whose objects it sees; default that of the caller.
+	Tenant *string `json:"tenant,omitempty"`
+}
+
 // NewCloud A cloud to be registered.
 //
 // Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"}},"label":"private cloud","test_user":"demo","version":"havana"}
@@ -2505,7 +2758,7 @@ type NewProduct struct {
 	// Manifest Describes a product that is built from snaps; kept byte for byte.
 	Manifest nullable.Nullable[json.RawMessage] `json:"manifest,omitempty"`
 
-	// Supersede Whether a newer revision of a snap cancels what still waits for an older one on the same channel. Default false.
+	// Supersede Whether a newer advertisement of the same snap, of an image or of a gold master cancels what still waits for an older one on the same channel. Default false.
 	Supersede *bool `json:"supersede,omitempty"`
 }
 
@@ -3717,6 +3970,27 @@ type GetVersionsParams struct {
 	Build *string `form:"build,omitempty" json:"build,omitempty"`
 }
 
+// ListAccessTokensParams defines parameters for ListAccessTokens.
+type ListAccessTokensParams struct {
+	// Owner Only tokens of this owner.
+	Owner *string `form:"owner,omitempty" json:"owner,omitempty"`
+
+	// Tenant Only tokens of this tenant.
+	Tenant *string `form:"tenant,omitempty" json:"tenant,omitempty"`
+
+	// Kind Only tokens of this kind.
+	Kind *AccessTokenKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Usable `true` leaves out the tokens that are revoked or expired.
+	Usable *bool `form:"usable,omitempty" json:"usable,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListAgentsParams defines parameters for ListAgents.
 type ListAgentsParams struct {
 	// Mode Only agents in this mode.
@@ -3741,6 +4015,48 @@ type PickOpportunityParams struct {
 	// anything again; with another body it is 409.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
+
+// ListAuditParams defines parameters for ListAudit.
+type ListAuditParams struct {
+	// Event Only entries of this kind.
+	Event *string `form:"event,omitempty" json:"event,omitempty"`
+
+	// Decision Only requests that were allowed, or refused.
+	Decision *ListAuditParamsDecision `form:"decision,omitempty" json:"decision,omitempty"`
+
+	// Actor Only entries of the actor with this name.
+	Actor *string `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// Owner Only entries of actors of this owner.
+	Owner *string `form:"owner,omitempty" json:"owner,omitempty"`
+
+	// TokenID Only entries of the token with this public id.
+	TokenID *string `form:"token_id,omitempty" json:"token_id,omitempty"`
+
+	// RequestID Only the entries of one request.
+	RequestID *string `form:"request_id,omitempty" json:"request_id,omitempty"`
+
+	// Operation Only entries of this operation of the document.
+	Operation *string `form:"operation,omitempty" json:"operation,omitempty"`
+
+	// Client Only entries of this address.
+	Client *string `form:"client,omitempty" json:"client,omitempty"`
+
+	// From Only entries of this time and later.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only entries from before this time.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListAuditParamsDecision defines parameters for ListAudit.
+type ListAuditParamsDecision string
 
 // ListCloudsParams defines parameters for ListClouds.
 type ListCloudsParams struct {
@@ -4282,6 +4598,12 @@ type ListDeliveriesParams struct {
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
+
+// CreateAccessTokenJSONRequestBody defines body for CreateAccessToken for application/json ContentType.
+type CreateAccessTokenJSONRequestBody = NewAccessToken
+
+// RotateAccessTokenJSONRequestBody defines body for RotateAccessToken for application/json ContentType.
+type RotateAccessTokenJSONRequestBody = AccessTokenRotation
 
 // UpdateAgentJSONRequestBody defines body for UpdateAgent for application/json ContentType.
 type UpdateAgentJSONRequestBody = AgentPatch
@@ -4902,6 +5224,69 @@ type ClientInterface interface {
 	// Corresponds with GET /v1 (the `GetVersion` operationId).
 	GetVersion(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListAccessTokens List API tokens
+	//
+	// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (in a tenant:
+	// of that tenant and of none), everybody else those of the caller's own owner.
+	//
+	// Corresponds with GET /v1/access-tokens (the `ListAccessTokens` operationId).
+	ListAccessTokens(ctx context.Context, params *ListAccessTokensParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAccessTokenWithBody Make an API token
+	//
+	// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
+	CreateAccessTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAccessToken Make an API token
+	//
+	// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
+	CreateAccessToken(ctx context.Context, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeAccessToken Revoke an API token
+	//
+	// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. Everybody may
+	// revoke the tokens of the same owner, an administrator all of them. The last admin token cannot be revoked.
+	//
+	// Corresponds with DELETE /v1/access-tokens/{token_id} (the `RevokeAccessToken` operationId).
+	RevokeAccessToken(ctx context.Context, tokenID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAccessToken Read an API token
+	//
+	// One of Slipway's own tokens, without its text. One of another owner is 404, but for administrators and operators.
+	//
+	// Corresponds with GET /v1/access-tokens/{token_id} (the `GetAccessToken` operationId).
+	GetAccessToken(ctx context.Context, tokenID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateAccessTokenWithBody Replace an API token
+	//
+	// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
+	// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
+	RotateAccessTokenWithBody(ctx context.Context, tokenID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateAccessToken Replace an API token
+	//
+	// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
+	// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
+	RotateAccessToken(ctx context.Context, tokenID string, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListAgents List agents
 	//
 	// The agents of the caller's tenant, by id.
@@ -5000,6 +5385,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
 	PickOpportunity(ctx context.Context, agentID AgentID, params *PickOpportunityParams, body PickOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListAudit Read the audit log
+	//
+	// Slipway's own record of who did what and what was decided, newest first: changes of tokens, the first use of a token from another network, refused
+	// requests, deletions, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick. There is never a credential in it, nor a request's body.
+	//
+	// Corresponds with GET /v1/audit (the `ListAudit` operationId).
+	ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SignalBootActionWithBody Report on a boot action
 	//
@@ -6111,7 +6504,8 @@ type ClientInterface interface {
 	//
 	// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
-	// called. The secret is in this answer and nowhere else.
+	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
+	// The secret is in this answer and nowhere else.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -6122,7 +6516,8 @@ type ClientInterface interface {
 	//
 	// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
-	// called. The secret is in this answer and nowhere else.
+	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
+	// The secret is in this answer and nowhere else.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -6343,6 +6738,139 @@ func (c *Client) GetVersion(ctx context.Context, reqEditors ...RequestEditorFn) 
 	return c.Client.Do(req)
 }
 
+// ListAccessTokens List API tokens
+//
+// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (in a tenant:
+// of that tenant and of none), everybody else those of the caller's own owner.
+//
+// Corresponds with GET /v1/access-tokens (the `ListAccessTokens` operationId).
+func (c *Client) ListAccessTokens(ctx context.Context, params *ListAccessTokensParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAccessTokensRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAccessTokenWithBody Make an API token
+//
+// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
+func (c *Client) CreateAccessTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccessTokenRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAccessToken Make an API token
+//
+// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
+func (c *Client) CreateAccessToken(ctx context.Context, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccessTokenRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeAccessToken Revoke an API token
+//
+// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. Everybody may
+// revoke the tokens of the same owner, an administrator all of them. The last admin token cannot be revoked.
+//
+// Corresponds with DELETE /v1/access-tokens/{token_id} (the `RevokeAccessToken` operationId).
+func (c *Client) RevokeAccessToken(ctx context.Context, tokenID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeAccessTokenRequest(c.Server, tokenID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAccessToken Read an API token
+//
+// One of Slipway's own tokens, without its text. One of another owner is 404, but for administrators and operators.
+//
+// Corresponds with GET /v1/access-tokens/{token_id} (the `GetAccessToken` operationId).
+func (c *Client) GetAccessToken(ctx context.Context, tokenID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAccessTokenRequest(c.Server, tokenID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateAccessTokenWithBody Replace an API token
+//
+// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
+// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
+func (c *Client) RotateAccessTokenWithBody(ctx context.Context, tokenID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateAccessTokenRequestWithBody(c.Server, tokenID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateAccessToken Replace an API token
+//
+// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
+// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
+func (c *Client) RotateAccessToken(ctx context.Context, tokenID string, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateAccessTokenRequest(c.Server, tokenID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListAgents List agents
 //
 // The agents of the caller's tenant, by id.
@@ -6542,6 +7070,24 @@ func (c *Client) PickOpportunityWithBody(ctx context.Context, agentID AgentID, p
 // Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
 func (c *Client) PickOpportunity(ctx context.Context, agentID AgentID, params *PickOpportunityParams, body PickOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPickOpportunityRequest(c.Server, agentID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAudit Read the audit log
+//
+// Slipway's own record of who did what and what was decided, newest first: changes of tokens, the first use of a token from another network, refused
+// requests, deletions, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick. There is never a credential in it, nor a request's body.
+//
+// Corresponds with GET /v1/audit (the `ListAudit` operationId).
+func (c *Client) ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAuditRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -8888,7 +9434,8 @@ func (c *Client) ListWebhooks(ctx context.Context, params *ListWebhooksParams, r
 //
 // Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
-// called. The secret is in this answer and nowhere else.
+// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
+// The secret is in this answer and nowhere else.
 //
 // Takes any type of body and a specified content type.
 //
@@ -8909,7 +9456,8 @@ func (c *Client) CreateWebhookWithBody(ctx context.Context, params *CreateWebhoo
 //
 // Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
-// called. The secret is in this answer and nowhere else.
+// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
+// The secret is in this answer and nowhere else.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -9353,6 +9901,275 @@ func NewGetVersionRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewListAccessTokensRequest constructs an http.Request for the ListAccessTokens method
+func NewListAccessTokensRequest(server string, params *ListAccessTokensParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access-tokens")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Owner != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "owner", *params.Owner, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Tenant != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tenant", *params.Tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Kind != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "kind", *params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Usable != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "usable", *params.Usable, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateAccessTokenRequest calls the generic CreateAccessToken builder with application/json body
+func NewCreateAccessTokenRequest(server string, body CreateAccessTokenJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateAccessTokenRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateAccessTokenRequestWithBody constructs an http.Request for the CreateAccessToken method, with any body, and a specified content type
+func NewCreateAccessTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access-tokens")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRevokeAccessTokenRequest constructs an http.Request for the RevokeAccessToken method
+func NewRevokeAccessTokenRequest(server string, tokenID string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "token_id", tokenID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access-tokens/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAccessTokenRequest constructs an http.Request for the GetAccessToken method
+func NewGetAccessTokenRequest(server string, tokenID string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "token_id", tokenID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access-tokens/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRotateAccessTokenRequest calls the generic RotateAccessToken builder with application/json body
+func NewRotateAccessTokenRequest(server string, tokenID string, body RotateAccessTokenJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRotateAccessTokenRequestWithBody(server, tokenID, "application/json", bodyReader)
+}
+
+// NewRotateAccessTokenRequestWithBody constructs an http.Request for the RotateAccessToken method, with any body, and a specified content type
+func NewRotateAccessTokenRequestWithBody(server string, tokenID string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "token_id", tokenID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access-tokens/%s/rotate", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListAgentsRequest constructs an http.Request for the ListAgents method
 func NewListAgentsRequest(server string, params *ListAgentsParams) (*http.Request, error) {
 	var err error
@@ -9721,6 +10538,192 @@ func NewPickOpportunityRequestWithBody(server string, agentID AgentID, params *P
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewListAuditRequest constructs an http.Request for the ListAudit method
+func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/audit")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Event != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "event", *params.Event, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Decision != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "decision", *params.Decision, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Actor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "actor", *params.Actor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Owner != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "owner", *params.Owner, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TokenID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "token_id", *params.TokenID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RequestID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "request_id", *params.RequestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Operation != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "operation", *params.Operation, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Client != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "client", *params.Client, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -15922,6 +16925,75 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1 (the `GetVersion` operationId).
 	GetVersionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetVersionResp, error)
 
+	// ListAccessTokensWithResponse List API tokens
+	//
+	// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (in a tenant:
+	// of that tenant and of none), everybody else those of the caller's own owner.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/access-tokens (the `ListAccessTokens` operationId).
+	ListAccessTokensWithResponse(ctx context.Context, params *ListAccessTokensParams, reqEditors ...RequestEditorFn) (*ListAccessTokensResp, error)
+
+	// CreateAccessTokenWithBodyWithResponse Make an API token
+	//
+	// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
+	CreateAccessTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error)
+
+	// CreateAccessTokenWithResponse Make an API token
+	//
+	// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
+	CreateAccessTokenWithResponse(ctx context.Context, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error)
+
+	// RevokeAccessTokenWithResponse Revoke an API token
+	//
+	// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. Everybody may
+	// revoke the tokens of the same owner, an administrator all of them. The last admin token cannot be revoked.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/access-tokens/{token_id} (the `RevokeAccessToken` operationId).
+	RevokeAccessTokenWithResponse(ctx context.Context, tokenID string, reqEditors ...RequestEditorFn) (*RevokeAccessTokenResp, error)
+
+	// GetAccessTokenWithResponse Read an API token
+	//
+	// One of Slipway's own tokens, without its text. One of another owner is 404, but for administrators and operators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/access-tokens/{token_id} (the `GetAccessToken` operationId).
+	GetAccessTokenWithResponse(ctx context.Context, tokenID string, reqEditors ...RequestEditorFn) (*GetAccessTokenResp, error)
+
+	// RotateAccessTokenWithBodyWithResponse Replace an API token
+	//
+	// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
+	// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
+	RotateAccessTokenWithBodyWithResponse(ctx context.Context, tokenID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error)
+
+	// RotateAccessTokenWithResponse Replace an API token
+	//
+	// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
+	// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
+	RotateAccessTokenWithResponse(ctx context.Context, tokenID string, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error)
+
 	// ListAgentsWithResponse List agents
 	//
 	// The agents of the caller's tenant, by id.
@@ -16026,6 +17098,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
 	PickOpportunityWithResponse(ctx context.Context, agentID AgentID, params *PickOpportunityParams, body PickOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*PickOpportunityResp, error)
+
+	// ListAuditWithResponse Read the audit log
+	//
+	// Slipway's own record of who did what and what was decided, newest first: changes of tokens, the first use of a token from another network, refused
+	// requests, deletions, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick. There is never a credential in it, nor a request's body.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/audit (the `ListAudit` operationId).
+	ListAuditWithResponse(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*ListAuditResp, error)
 
 	// SignalBootActionWithBodyWithResponse Report on a boot action
 	//
@@ -17259,7 +18341,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
-	// called. The secret is in this answer and nowhere else.
+	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
+	// The secret is in this answer and nowhere else.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -17270,7 +18353,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
-	// called. The secret is in this answer and nowhere else.
+	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
+	// The secret is in this answer and nowhere else.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -17390,9 +18474,11 @@ type GetVersionsResp200Headers struct {
 
 // GetVersionsResp300Headers the declared response headers of an HTTP 300 response for GetVersions
 type GetVersionsResp300Headers struct {
-	CacheControl *string
-	ETag         *string
-	Link         *string
+	CacheControl          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	Link                  *string
+	ReferrerPolicy        *string
 }
 
 // GetVersionsResp304Headers the declared response headers of an HTTP 304 response for GetVersions
@@ -17974,6 +19060,637 @@ func (r GetVersionResp) Bytes() []byte {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetVersionResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListAccessTokensResp401Headers the declared response headers of an HTTP 401 response for ListAccessTokens
+type ListAccessTokensResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListAccessTokensResp429Headers the declared response headers of an HTTP 429 response for ListAccessTokens
+type ListAccessTokensResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListAccessTokensResp503Headers the declared response headers of an HTTP 503 response for ListAccessTokens
+type ListAccessTokensResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListAccessTokensResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AccessTokenList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListAccessTokensResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListAccessTokensResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListAccessTokensResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAccessTokensResp) GetJSON200() *AccessTokenList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListAccessTokensResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListAccessTokensResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListAccessTokensResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListAccessTokensResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListAccessTokensResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListAccessTokensResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAccessTokensResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAccessTokensResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAccessTokensResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListAccessTokensResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAccessTokensResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateAccessTokenResp201Headers the declared response headers of an HTTP 201 response for CreateAccessToken
+type CreateAccessTokenResp201Headers struct {
+	CacheControl *string
+	Location     *string
+}
+
+// CreateAccessTokenResp401Headers the declared response headers of an HTTP 401 response for CreateAccessToken
+type CreateAccessTokenResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// CreateAccessTokenResp429Headers the declared response headers of an HTTP 429 response for CreateAccessToken
+type CreateAccessTokenResp429Headers struct {
+	RetryAfter *int32
+}
+
+// CreateAccessTokenResp503Headers the declared response headers of an HTTP 503 response for CreateAccessToken
+type CreateAccessTokenResp503Headers struct {
+	RetryAfter *int32
+}
+
+type CreateAccessTokenResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *CreatedAccessToken
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateAccessTokenResp201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateAccessTokenResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateAccessTokenResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateAccessTokenResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateAccessTokenResp) GetJSON201() *CreatedAccessToken {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateAccessTokenResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateAccessTokenResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateAccessTokenResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateAccessTokenResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r CreateAccessTokenResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreateAccessTokenResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateAccessTokenResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateAccessTokenResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateAccessTokenResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateAccessTokenResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateAccessTokenResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateAccessTokenResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateAccessTokenResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r CreateAccessTokenResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateAccessTokenResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RevokeAccessTokenResp401Headers the declared response headers of an HTTP 401 response for RevokeAccessToken
+type RevokeAccessTokenResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// RevokeAccessTokenResp429Headers the declared response headers of an HTTP 429 response for RevokeAccessToken
+type RevokeAccessTokenResp429Headers struct {
+	RetryAfter *int32
+}
+
+// RevokeAccessTokenResp503Headers the declared response headers of an HTTP 503 response for RevokeAccessToken
+type RevokeAccessTokenResp503Headers struct {
+	RetryAfter *int32
+}
+
+type RevokeAccessTokenResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RevokeAccessTokenResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RevokeAccessTokenResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RevokeAccessTokenResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RevokeAccessTokenResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r RevokeAccessTokenResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RevokeAccessTokenResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r RevokeAccessTokenResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r RevokeAccessTokenResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r RevokeAccessTokenResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r RevokeAccessTokenResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r RevokeAccessTokenResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeAccessTokenResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeAccessTokenResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeAccessTokenResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r RevokeAccessTokenResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeAccessTokenResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetAccessTokenResp401Headers the declared response headers of an HTTP 401 response for GetAccessToken
+type GetAccessTokenResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetAccessTokenResp429Headers the declared response headers of an HTTP 429 response for GetAccessToken
+type GetAccessTokenResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetAccessTokenResp503Headers the declared response headers of an HTTP 503 response for GetAccessToken
+type GetAccessTokenResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetAccessTokenResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AccessToken
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetAccessTokenResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetAccessTokenResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetAccessTokenResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetAccessTokenResp) GetJSON200() *AccessToken {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetAccessTokenResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetAccessTokenResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetAccessTokenResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetAccessTokenResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetAccessTokenResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetAccessTokenResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetAccessTokenResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetAccessTokenResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAccessTokenResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAccessTokenResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetAccessTokenResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetAccessTokenResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RotateAccessTokenResp201Headers the declared response headers of an HTTP 201 response for RotateAccessToken
+type RotateAccessTokenResp201Headers struct {
+	CacheControl *string
+	Location     *string
+}
+
+// RotateAccessTokenResp401Headers the declared response headers of an HTTP 401 response for RotateAccessToken
+type RotateAccessTokenResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// RotateAccessTokenResp429Headers the declared response headers of an HTTP 429 response for RotateAccessToken
+type RotateAccessTokenResp429Headers struct {
+	RetryAfter *int32
+}
+
+// RotateAccessTokenResp503Headers the declared response headers of an HTTP 503 response for RotateAccessToken
+type RotateAccessTokenResp503Headers struct {
+	RetryAfter *int32
+}
+
+type RotateAccessTokenResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *CreatedAccessToken
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *RotateAccessTokenResp201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RotateAccessTokenResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RotateAccessTokenResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RotateAccessTokenResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r RotateAccessTokenResp) GetJSON201() *CreatedAccessToken {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RotateAccessTokenResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r RotateAccessTokenResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RotateAccessTokenResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r RotateAccessTokenResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r RotateAccessTokenResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r RotateAccessTokenResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r RotateAccessTokenResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r RotateAccessTokenResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r RotateAccessTokenResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r RotateAccessTokenResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateAccessTokenResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateAccessTokenResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateAccessTokenResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r RotateAccessTokenResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateAccessTokenResp) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -18885,6 +20602,115 @@ func (r PickOpportunityResp) Bytes() []byte {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PickOpportunityResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListAuditResp401Headers the declared response headers of an HTTP 401 response for ListAudit
+type ListAuditResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListAuditResp429Headers the declared response headers of an HTTP 429 response for ListAudit
+type ListAuditResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListAuditResp503Headers the declared response headers of an HTTP 503 response for ListAudit
+type ListAuditResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListAuditResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListAuditResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListAuditResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListAuditResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAuditResp) GetJSON200() *AuditList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListAuditResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListAuditResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListAuditResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListAuditResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListAuditResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListAuditResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAuditResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAuditResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAuditResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListAuditResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAuditResp) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -31649,6 +33475,117 @@ func (c *ClientWithResponses) GetVersionWithResponse(ctx context.Context, reqEdi
 	return ParseGetVersionResp(rsp)
 }
 
+// ListAccessTokensWithResponse List API tokens
+//
+// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (in a tenant:
+// of that tenant and of none), everybody else those of the caller's own owner.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/access-tokens (the `ListAccessTokens` operationId).
+func (c *ClientWithResponses) ListAccessTokensWithResponse(ctx context.Context, params *ListAccessTokensParams, reqEditors ...RequestEditorFn) (*ListAccessTokensResp, error) {
+	rsp, err := c.ListAccessTokens(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAccessTokensResp(rsp)
+}
+
+// CreateAccessTokenWithBodyWithResponse Make an API token
+//
+// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
+func (c *ClientWithResponses) CreateAccessTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error) {
+	rsp, err := c.CreateAccessTokenWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAccessTokenResp(rsp)
+}
+
+// CreateAccessTokenWithResponse Make an API token
+//
+// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
+func (c *ClientWithResponses) CreateAccessTokenWithResponse(ctx context.Context, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error) {
+	rsp, err := c.CreateAccessToken(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAccessTokenResp(rsp)
+}
+
+// RevokeAccessTokenWithResponse Revoke an API token
+//
+// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. Everybody may
+// revoke the tokens of the same owner, an administrator all of them. The last admin token cannot be revoked.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/access-tokens/{token_id} (the `RevokeAccessToken` operationId).
+func (c *ClientWithResponses) RevokeAccessTokenWithResponse(ctx context.Context, tokenID string, reqEditors ...RequestEditorFn) (*RevokeAccessTokenResp, error) {
+	rsp, err := c.RevokeAccessToken(ctx, tokenID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeAccessTokenResp(rsp)
+}
+
+// GetAccessTokenWithResponse Read an API token
+//
+// One of Slipway's own tokens, without its text. One of another owner is 404, but for administrators and operators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/access-tokens/{token_id} (the `GetAccessToken` operationId).
+func (c *ClientWithResponses) GetAccessTokenWithResponse(ctx context.Context, tokenID string, reqEditors ...RequestEditorFn) (*GetAccessTokenResp, error) {
+	rsp, err := c.GetAccessToken(ctx, tokenID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAccessTokenResp(rsp)
+}
+
+// RotateAccessTokenWithBodyWithResponse Replace an API token
+//
+// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
+// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
+func (c *ClientWithResponses) RotateAccessTokenWithBodyWithResponse(ctx context.Context, tokenID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error) {
+	rsp, err := c.RotateAccessTokenWithBody(ctx, tokenID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateAccessTokenResp(rsp)
+}
+
+// RotateAccessTokenWithResponse Replace an API token
+//
+// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
+// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
+func (c *ClientWithResponses) RotateAccessTokenWithResponse(ctx context.Context, tokenID string, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error) {
+	rsp, err := c.RotateAccessToken(ctx, tokenID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateAccessTokenResp(rsp)
+}
+
 // ListAgentsWithResponse List agents
 //
 // The agents of the caller's tenant, by id.
@@ -31818,6 +33755,22 @@ func (c *ClientWithResponses) PickOpportunityWithResponse(ctx context.Context, a
 		return nil, err
 	}
 	return ParsePickOpportunityResp(rsp)
+}
+
+// ListAuditWithResponse Read the audit log
+//
+// Slipway's own record of who did what and what was decided, newest first: changes of tokens, the first use of a token from another network, refused
+// requests, deletions, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick. There is never a credential in it, nor a request's body.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/audit (the `ListAudit` operationId).
+func (c *ClientWithResponses) ListAuditWithResponse(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*ListAuditResp, error) {
+	rsp, err := c.ListAudit(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAuditResp(rsp)
 }
 
 // SignalBootActionWithBodyWithResponse Report on a boot action
@@ -33790,7 +35743,8 @@ func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, para
 //
 // Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
-// called. The secret is in this answer and nowhere else.
+// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
+// The secret is in this answer and nowhere else.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -33807,7 +35761,8 @@ func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Cont
 //
 // Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
-// called. The secret is in this answer and nowhere else.
+// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
+// The secret is in this answer and nowhere else.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -34076,6 +36031,13 @@ func ParseGetVersionsResp(rsp *http.Response) (*GetVersionsResp, error) {
 			}
 			headers.CacheControl = &value
 		}
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -34089,6 +36051,13 @@ func ParseGetVersionsResp(rsp *http.Response) (*GetVersionsResp, error) {
 				return nil, err
 			}
 			headers.Link = &value
+		}
+		if values := rsp.Header.Values("Referrer-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Referrer-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ReferrerPolicy = &value
 		}
 		response.Headers300 = &headers
 	case rsp.StatusCode == 304:
@@ -34600,6 +36569,618 @@ func ParseGetVersionResp(rsp *http.Response) (*GetVersionResp, error) {
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetVersionResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListAccessTokensResp parses an HTTP response from a ListAccessTokensWithResponse call
+func ParseListAccessTokensResp(rsp *http.Response) (*ListAccessTokensResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAccessTokensResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AccessTokenList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListAccessTokensResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListAccessTokensResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListAccessTokensResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateAccessTokenResp parses an HTTP response from a CreateAccessTokenWithResponse call
+func ParseCreateAccessTokenResp(rsp *http.Response) (*CreateAccessTokenResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateAccessTokenResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest CreatedAccessToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateAccessTokenResp201Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreateAccessTokenResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateAccessTokenResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateAccessTokenResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRevokeAccessTokenResp parses an HTTP response from a RevokeAccessTokenWithResponse call
+func ParseRevokeAccessTokenResp(rsp *http.Response) (*RevokeAccessTokenResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeAccessTokenResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers RevokeAccessTokenResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers RevokeAccessTokenResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers RevokeAccessTokenResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetAccessTokenResp parses an HTTP response from a GetAccessTokenWithResponse call
+func ParseGetAccessTokenResp(rsp *http.Response) (*GetAccessTokenResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAccessTokenResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AccessToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetAccessTokenResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetAccessTokenResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetAccessTokenResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRotateAccessTokenResp parses an HTTP response from a RotateAccessTokenWithResponse call
+func ParseRotateAccessTokenResp(rsp *http.Response) (*RotateAccessTokenResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateAccessTokenResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest CreatedAccessToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers RotateAccessTokenResp201Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers RotateAccessTokenResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers RotateAccessTokenResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers RotateAccessTokenResp503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -35476,6 +38057,107 @@ func ParsePickOpportunityResp(rsp *http.Response) (*PickOpportunityResp, error) 
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers PickOpportunityResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListAuditResp parses an HTTP response from a ListAuditWithResponse call
+func ParseListAuditResp(rsp *http.Response) (*ListAuditResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAuditResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListAuditResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListAuditResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListAuditResp503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {

@@ -72,6 +72,10 @@ func (f fakeStore) TokenByHash(_ context.Context, hash []byte) (*store.Token, er
 
 func (f fakeStore) TouchToken(context.Context, string, time.Time, string) error { return nil }
 
+func (f fakeStore) UpdateToken(_ context.Context, _ string, change func(*store.Token) error) error {
+	return change(f.token)
+}
+
 func TestAuthenticator_Identify(t *testing.T) {
 	t.Parallel()
 
@@ -132,7 +136,7 @@ func TestAuthenticator_Identify(t *testing.T) {
 			for k, v := range tt.headers {
 				h.Set(k, v)
 			}
-			who, err := a.Identify(t.Context(), h, netip.MustParseAddr("192.0.2.7"), tt.order)
+			who, err := a.Identify(t.Context(), Attempt{Header: h, Client: netip.MustParseAddr("192.0.2.7"), Order: tt.order})
 			if !errors.Is(err, tt.wantErrs) {
 				t.Fatalf("Identify: error %v, want %v", err, tt.wantErrs)
 			}
@@ -144,6 +148,131 @@ func TestAuthenticator_Identify(t *testing.T) {
 				t.Errorf("Identify: %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestAuthenticator_OldPepper: a token that was hashed under an older secret is
+// good, and moves under the current one.
+func TestAuthenticator_OldPepper(t *testing.T) {
+	t.Parallel()
+
+	old, current := []byte("an old secret"), []byte("the current secret")
+	row := &store.Token{ID: "tok_1", Kind: "r", Roles: []string{"runner"}}
+	text := New(Config{Pepper: old, Now: time.Now}).Issue(row)
+	if row.KeyID != KeyID(old) || row.Prefix != text[:9] {
+		t.Errorf("Issue: key %q, prefix %q", row.KeyID, row.Prefix)
+	}
+	a := New(Config{Store: fakeStore{token: row}, Pepper: current, OldPeppers: [][]byte{[]byte("another"), old}, Now: time.Now})
+	try := Attempt{Header: http.Header{"Authorization": {text}}, Client: netip.MustParseAddr("192.0.2.7")}
+	if who, err := a.Identify(t.Context(), try); err != nil || who.TokenID != "tok_1" {
+		t.Fatalf("Identify under an old secret: %+v, %v", who, err)
+	}
+	a.Close()
+	if row.KeyID != KeyID(current) || string(row.Hash) != string(HashToken(current, text)) {
+		t.Error("the token was not moved under the current secret")
+	}
+	if _, err := New(Config{Store: fakeStore{token: row}, Pepper: old, Now: time.Now}).Identify(t.Context(), try); !errors.Is(err, ErrBadCredential) {
+		t.Errorf("Identify under the old secret alone: %v, want ErrBadCredential", err)
+	}
+}
+
+// TestAuthenticator_Limited: while an address is limited only what was found
+// good before is looked at.
+func TestAuthenticator_Limited(t *testing.T) {
+	t.Parallel()
+
+	text := NewToken(RunnerToken)
+	lookups := 0
+	a := New(Config{
+		Store:      countingStore{fakeStore{token: &store.Token{ID: "tok_1", Hash: HashToken(nil, text)}}, &lookups},
+		AdminToken: "s3cret-admin", Now: time.Now,
+	})
+	try := func(header string) error {
+		_, err := a.Identify(t.Context(), Attempt{Header: http.Header{"Authorization": {header}}, Limited: true})
+		return err
+	}
+	for _, header := range []string{text, NewToken(RunnerToken), "nonsense-nonsense", "Basic x"} {
+		if err := try(header); !errors.Is(err, ErrNotTried) {
+			t.Errorf("%.12s…: %v, want ErrNotTried", header, err)
+		}
+	}
+	if err := try("s3cret-admin"); err != nil {
+		t.Errorf("the configured admin token: %v", err)
+	}
+	if lookups != 0 {
+		t.Errorf("%d look-ups", lookups)
+	}
+	if _, err := a.Identify(t.Context(), Attempt{Header: http.Header{"Authorization": {text}}}); err != nil {
+		t.Fatal(err)
+	}
+	a.Forget() // even so it stays known
+	if err := try(text); err != nil {
+		t.Errorf("a token that was found good before: %v", err)
+	}
+	a.Close()
+}
+
+type countingStore struct {
+	fakeStore
+	n *int
+}
+
+func (c countingStore) TokenByHash(ctx context.Context, hash []byte) (*store.Token, error) {
+	*c.n++
+	return c.fakeStore.TokenByHash(ctx, hash)
+}
+
+func TestLife_End(t *testing.T) {
+	t.Parallel()
+
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	in := func(d time.Duration) *time.Time { end := now.Add(d); return &end }
+	day := 24 * time.Hour
+	tests := []struct {
+		name  string
+		life  Life
+		kind  TokenKind
+		asked *time.Time
+		never bool
+		want  *time.Time
+		fails bool
+	}{
+		{name: "a person by default", life: DefaultLife, kind: PersonToken, want: in(365 * day)},
+		{name: "a lab by default", life: DefaultLife, kind: LabToken},
+		{name: "a person who asks for ever", life: DefaultLife, kind: PersonToken, never: true},
+		{name: "a lab under a maximum", life: Life{Max: day}, kind: LabToken, want: in(day)},
+		{name: "a default over the maximum", life: Life{Person: 2 * day, Max: day}, kind: PersonToken, want: in(day)},
+		{name: "more than the maximum", life: Life{Max: day}, kind: LabToken, asked: in(2 * day), fails: true},
+		{name: "for ever over the maximum", life: Life{Max: day}, kind: LabToken, never: true, fails: true},
+		{name: "within the maximum", life: Life{Max: day}, kind: LabToken, asked: in(time.Hour), want: in(time.Hour)},
+		{name: "in the past", kind: LabToken, asked: in(-time.Hour), fails: true},
+	}
+	for _, tt := range tests {
+		got, err := tt.life.End(tt.kind, now, tt.asked, tt.never)
+		if (err != nil) != tt.fails || (got == nil) != (tt.want == nil) || got != nil && !got.Equal(*tt.want) {
+			t.Errorf("%s: %v, %v; want %v", tt.name, got, err, tt.want)
+		}
+	}
+}
+
+func TestRedact(t *testing.T) {
+	t.Parallel()
+
+	secret := NewToken(LabToken)
+	if got := Redact("/v1/token/" + secret + "/x?slw"); got != "/v1/token/slwl_***/x?slw" {
+		t.Errorf("Redact: %q", got)
+	}
+}
+
+func TestParseRoleMap(t *testing.T) {
+	t.Parallel()
+
+	m, err := ParseRoleMap(map[string]string{"admin": "admin", "member": "reader+runner", "nobody": ""})
+	if err != nil || len(m["member"]) != 2 || m["member"][1] != Runner || len(m["nobody"]) != 0 {
+		t.Errorf("ParseRoleMap: %v, %v", m, err)
+	}
+	if _, err := ParseRoleMap(map[string]string{"admin": "root"}); err == nil {
+		t.Error("a role that does not exist is taken")
 	}
 }
 
@@ -172,7 +301,7 @@ func BenchmarkIdentify(b *testing.B) {
 	h := http.Header{"Authorization": {"Bearer " + text}}
 	client := netip.MustParseAddr("192.0.2.7")
 	for b.Loop() {
-		if _, err := a.Identify(b.Context(), h, client, XAuthTokenFirst); err != nil {
+		if _, err := a.Identify(b.Context(), Attempt{Header: h, Client: client}); err != nil {
 			b.Fatal(err)
 		}
 	}

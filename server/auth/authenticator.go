@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,10 +22,23 @@ var ErrNoCredential = errors.New("no credential")
 // not for. Which of these it was is for the log only.
 var ErrBadCredential = errors.New("bad credential")
 
+// ErrNotTried says that a credential was not even looked up, because it comes
+// from an address that failed too often and was never found good here.
+var ErrNotTried = errors.New("not tried: too many failed logins")
+
+// ErrNoProject says that a Keystone token is good but has no scope, so that it
+// can have no roles either.
+var ErrNoProject = errors.New("the Keystone token has no scope")
+
+// ErrUnavailable says that Keystone could not be asked: nobody can tell
+// whether the credential is good.
+var ErrUnavailable = errors.New("keystone cannot be asked")
+
 // Store is what the package reads and writes.
 type Store interface {
 	TokenByHash(ctx context.Context, hash []byte) (*store.Token, error)
 	TouchToken(ctx context.Context, id string, at time.Time, from string) error
+	UpdateToken(ctx context.Context, id string, change func(*store.Token) error) error
 }
 
 // cacheLife is how long a token that was found good is believed without asking
@@ -35,73 +49,153 @@ const cacheSize = 10_000
 
 // Authenticator turns credentials into identities. It is safe for concurrent use.
 type Authenticator struct {
-	store  Store
-	pepper []byte
-	now    func() time.Time
-	admin  [sha256.Size]byte // of the configured admin token
-	hasAdm bool
+	store    Store
+	peppers  []pepper
+	now      func() time.Time
+	admin    [sha256.Size]byte // of the configured admin token
+	hasAdm   bool
+	open     bool
+	keystone Keystone
+	roles    map[string][]Role
+	policy   Policy
+
+	defaultRoles bool // roles is DefaultRoleMap
+	touches      sync.WaitGroup
+
+	newNetwork func(ctx context.Context, who Identity, client netip.Addr)
 
 	mu    sync.Mutex
 	cache map[[sha256.Size]byte]cached
 }
 
+// cached is a token that was found good. Past until it is asked for again, but
+// still known: its owner may log in while his address is limited.
 type cached struct {
 	token   *store.Token
 	until   time.Time
 	touched time.Time
+	seen    []netip.Prefix // networks that it was used from, the newest last
 }
 
 // Config says what an Authenticator needs.
 type Config struct {
 	Store  Store
-	Pepper []byte // the server secret, under which tokens are hashed
+	Pepper []byte // the secret under which tokens are hashed
+	// OldPeppers are secrets of earlier times. A token that is found under one
+	// of them is good, and hashed anew under Pepper when it is used.
+	OldPeppers [][]byte
 	// AdminToken is the configured token that may do everything; it is no row
 	// of the store. Empty: there is none.
 	AdminToken string
-	Now        func() time.Time
+	// Open makes everybody an administrator, whatever they send.
+	Open bool
+	// Keystone validates the tokens of OpenStack's clients; nil: there is none.
+	Keystone Keystone
+	// RoleMap says which roles a Keystone role gives; nil is DefaultRoleMap.
+	RoleMap map[string][]Role
+	// Policy says what a policy file says instead of the permission table.
+	Policy Policy
+	Now    func() time.Time
 }
 
 // New returns an Authenticator.
 func New(c Config) *Authenticator {
-	return &Authenticator{
-		store:  c.Store,
-		pepper: c.Pepper,
-		now:    c.Now,
-		admin:  sha256.Sum256([]byte(c.AdminToken)),
-		hasAdm: c.AdminToken != "",
-		cache:  map[[sha256.Size]byte]cached{},
+	a := &Authenticator{
+		store:    c.Store,
+		peppers:  []pepper{newPepper(c.Pepper)},
+		now:      c.Now,
+		admin:    sha256.Sum256([]byte(c.AdminToken)),
+		hasAdm:   c.AdminToken != "",
+		open:     c.Open,
+		keystone: c.Keystone,
+		roles:    c.RoleMap,
+		policy:   c.Policy,
+		cache:    map[[sha256.Size]byte]cached{},
 	}
+	for _, old := range c.OldPeppers {
+		a.peppers = append(a.peppers, newPepper(old))
+	}
+	if a.roles == nil {
+		a.roles, a.defaultRoles = DefaultRoleMap(), true
+	}
+	return a
+}
+
+// OnNewNetwork has f told when a token is used from another network than the
+// last time. It must be set before the first request, and f must not block.
+func (a *Authenticator) OnNewNetwork(f func(ctx context.Context, who Identity, client netip.Addr)) {
+	a.newNetwork = f
 }
 
 // Hash returns what the store keeps of a token.
-func (a *Authenticator) Hash(token string) []byte { return HashToken(a.pepper, token) }
+func (a *Authenticator) Hash(token string) []byte { return a.peppers[0].hash(token) }
 
-// Identify says who sends the request, without touching its body. It returns
-// ErrNoCredential, ErrBadCredential (possibly wrapped, for the log), or what
-// went wrong with the store.
-func (a *Authenticator) Identify(ctx context.Context, h http.Header, client netip.Addr, order Order) (Identity, error) {
-	c, ok := credentialOf(h, order)
-	if !ok {
-		return Identity{}, ErrNoCredential
-	}
-	return a.identify(ctx, c, client)
+// Issue makes the text of a token and fills in what the store keeps of it:
+// hash, key and the first characters. The text is never seen again.
+func (a *Authenticator) Issue(t *store.Token) string {
+	text := NewToken(TokenKind(t.Kind[0]))
+	t.Hash, t.KeyID, t.Prefix = a.Hash(text), a.peppers[0].id, DisplayPrefix(text)
+	return text
 }
 
-func (a *Authenticator) identify(ctx context.Context, c credential, client netip.Addr) (Identity, error) {
-	if c.unreadable {
+// Attempt is one try to log in. Nothing of the request's body is in it.
+type Attempt struct {
+	Header http.Header
+	Client netip.Addr
+	Order  Order
+
+	// Method and Paths are what is asked for, for credentials that are good
+	// for some requests only. Each path is a name of the same operation.
+	Method string
+	Paths  []string
+
+	// Limited is set while the address has failed too often: only a credential
+	// that was found good before is looked at.
+	Limited bool
+}
+
+// Identify says who sends the request. It returns ErrNoCredential,
+// ErrBadCredential, ErrNotTried, ErrNoProject, ErrUnavailable (possibly wrapped,
+// for the log), or what went wrong with the store.
+func (a *Authenticator) Identify(ctx context.Context, try Attempt) (Identity, error) {
+	who, err := a.who(ctx, try)
+	who.policy = a.policy
+	return who, err
+}
+
+func (a *Authenticator) who(ctx context.Context, try Attempt) (Identity, error) {
+	if a.open {
+		return Identity{Kind: "none", Name: "anybody", Owner: "anybody", Roles: []Role{Admin}}, nil
+	}
+	c, ok := credentialOf(try.Header, try.Order)
+	switch {
+	case !ok:
+		return Identity{}, ErrNoCredential
+	case c.unreadable && try.Limited:
+		return Identity{}, ErrNotTried
+	case c.unreadable:
 		return Identity{}, ErrBadCredential
-	}
-	if a.isAdmin(c.text) {
+	case a.isAdmin(c.text):
 		return Identity{Kind: "admin", Name: "admin", Owner: "admin", Roles: []Role{Admin}}, nil
+	case c.authToken && a.keystone != nil && !HasTokenPrefix(c.text):
+		return a.identifyKeystone(ctx, c.text, try)
 	}
-	if err := CheckToken(c.text); err != nil {
+	return a.identify(ctx, c.text, try)
+}
+
+func (a *Authenticator) identify(ctx context.Context, text string, try Attempt) (Identity, error) {
+	err := CheckToken(text)
+	switch {
+	case err != nil && try.Limited:
+		return Identity{}, ErrNotTried
+	case err != nil:
 		return Identity{}, errors.Join(ErrBadCredential, err)
 	}
-	t, err := a.token(ctx, c.text, client)
+	t, err := a.token(ctx, text, try)
 	if err != nil {
 		return Identity{}, err
 	}
-	if err := usable(t, a.now(), client); err != nil {
+	if err := usable(t, a.now(), try.Client); err != nil {
 		return Identity{}, errors.Join(ErrBadCredential, err)
 	}
 	return identityOf(t), nil
@@ -113,50 +207,110 @@ func (a *Authenticator) isAdmin(text string) bool {
 	return a.hasAdm && subtle.ConstantTimeCompare(sum[:], a.admin[:]) == 1
 }
 
-// Forget drops what is remembered of tokens, after one was changed or revoked here.
+// Forget makes the next use of every token ask the store, after one was changed
+// or revoked here.
 func (a *Authenticator) Forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	clear(a.cache)
+	for key, entry := range a.cache {
+		entry.until = time.Time{}
+		a.cache[key] = entry
+	}
 }
 
-func (a *Authenticator) token(ctx context.Context, text string, client netip.Addr) (*store.Token, error) {
+// Close waits for what is still being noted about the use of tokens.
+func (a *Authenticator) Close() { a.touches.Wait() }
+
+func (a *Authenticator) token(ctx context.Context, text string, try Attempt) (*store.Token, error) {
 	key := sha256.Sum256([]byte(text))
-	now := a.now()
 	a.mu.Lock()
-	hit, ok := a.cache[key]
+	hit, known := a.cache[key]
 	a.mu.Unlock()
-	if ok && now.Before(hit.until) {
+	if known && a.now().Before(hit.until) && slices.Contains(hit.seen, network(try.Client)) {
 		return hit.token, nil
 	}
-	hash := a.Hash(text)
-	t, err := a.store.TokenByHash(ctx, hash)
+	if !known && try.Limited {
+		return nil, ErrNotTried
+	}
+	t, err := a.lookUp(ctx, text)
 	if errors.Is(err, store.ErrNotFound) {
+		a.drop(key)
 		return nil, errors.Join(ErrBadCredential, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if subtle.ConstantTimeCompare(hash, t.Hash) != 1 {
-		return nil, ErrBadCredential
+	if usable(t, a.now(), try.Client) == nil {
+		a.remember(ctx, key, hit, t, try.Client)
 	}
-	a.remember(ctx, key, hit, t, client)
 	return t, nil
 }
 
-// remember caches the token and, once a minute, notes that it was used. The
-// note is written outside the request, which must not wait for it.
+// lookUp finds the row of a token under the current pepper, else under an older
+// one, whose hash it replaces.
+func (a *Authenticator) lookUp(ctx context.Context, text string) (*store.Token, error) {
+	for i, p := range a.peppers {
+		hash := p.hash(text)
+		t, err := a.store.TokenByHash(ctx, hash)
+		if errors.Is(err, store.ErrNotFound) && i+1 < len(a.peppers) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if subtle.ConstantTimeCompare(hash, t.Hash) != 1 {
+			return nil, store.ErrNotFound
+		}
+		if i > 0 {
+			a.rehash(ctx, t.ID, text)
+		}
+		return t, nil
+	}
+	return nil, store.ErrNotFound
+}
+
+// rehash moves a token under the current pepper, outside the request. What goes
+// wrong is tried again at the next use.
+func (a *Authenticator) rehash(ctx context.Context, id, text string) {
+	a.later(ctx, func(ctx context.Context) {
+		_ = a.store.UpdateToken(ctx, id, func(t *store.Token) error {
+			t.Hash, t.KeyID = a.Hash(text), a.peppers[0].id
+			return nil
+		})
+	})
+}
+
+// later runs what no request must wait for.
+func (a *Authenticator) later(ctx context.Context, f func(context.Context)) {
+	ctx = context.WithoutCancel(ctx)
+	a.touches.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		f(ctx)
+	})
+}
+
+func (a *Authenticator) drop(key [sha256.Size]byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.cache, key)
+}
+
+// remember caches the token and, once a minute, notes that it was used.
 func (a *Authenticator) remember(ctx context.Context, key [sha256.Size]byte, old cached, t *store.Token, client netip.Addr) {
 	now := a.now()
-	entry := cached{token: t, until: now.Add(cacheLife), touched: old.touched}
+	entry := cached{token: t, until: now.Add(cacheLife), touched: old.touched, seen: old.seen}
 	if now.Sub(old.touched) >= time.Minute {
 		entry.touched = now
-		go func(ctx context.Context) {
-			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-			defer cancel()
-			// A note that is lost costs nothing but a minute's precision.
-			_ = a.store.TouchToken(ctx, t.ID, now, client.String())
-		}(context.WithoutCancel(ctx))
+		// A note that is lost costs nothing but a minute's precision.
+		a.later(ctx, func(ctx context.Context) { _ = a.store.TouchToken(ctx, t.ID, now, client.String()) })
+	}
+	if from := network(client); !slices.Contains(old.seen, from) {
+		entry.seen = append(slices.Clone(old.seen[max(0, len(old.seen)-maxNetworks+1):]), from)
+		last, _ := netip.ParseAddr(t.LastUsedIP) // the zero address is in no network
+		if a.newNetwork != nil && network(last) != from {
+			a.newNetwork(ctx, identityOf(t), client)
+		}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -164,6 +318,20 @@ func (a *Authenticator) remember(ctx context.Context, key [sha256.Size]byte, old
 		clear(a.cache)
 	}
 	a.cache[key] = entry
+}
+
+// maxNetworks is how many networks of a token are told apart.
+const maxNetworks = 16
+
+// network is the neighbourhood of an address, as far as a person would say
+// that a token came from somewhere else.
+func network(a netip.Addr) netip.Prefix {
+	bits := 64
+	if a.Is4() {
+		bits = 24
+	}
+	p, _ := a.Prefix(bits) // the zero Prefix for the zero address
+	return p
 }
 
 // usable says why a token that exists does not count; nil when it does.

@@ -23,14 +23,20 @@ func Roles() []Role { return []Role{Reader, Runner, Lab, Operator, Admin} }
 
 // Identity is who is calling. The zero Identity is nobody.
 type Identity struct {
-	Kind    string // "" for nobody, else "admin" (the configured token) or "token"
-	TokenID string // the public id of the token; empty for the configured one
+	// Kind is empty for nobody, "admin" for the configured admin token, "token"
+	// for a token of the store, "keystone" for one of Keystone, "none" for
+	// everybody while logins are switched off.
+	Kind    string
+	TokenID string // the public id of a token of the store
 	Name    string
-	Owner   string
-	Tenant  string
+	Owner   string // whose tokens are the caller's own
+	Tenant  string // a Keystone project is one
+	System  bool   // a Keystone token of the whole system: every tenant
 	Roles   []Role
 	Labs    []string
-	Flags   []string // rights beside the roles, such as upload
+	Flags   []string // what a token may do beside its roles, such as upload
+
+	policy Policy // what a policy file says instead of the table
 }
 
 // Anonymous reports whether nobody is logged in.
@@ -38,6 +44,32 @@ func (i Identity) Anonymous() bool { return i.Kind == "" }
 
 // Is reports whether the identity has the role.
 func (i Identity) Is(r Role) bool { return slices.Contains(i.Roles, r) }
+
+// SeesAll reports whether the objects of every tenant are visible: to
+// administrators and operators who belong to no tenant, and to a Keystone token
+// of the whole system.
+func (i Identity) SeesAll() bool {
+	return i.System || i.Tenant == "" && (i.Is(Admin) || i.Is(Operator))
+}
+
+// Sees reports whether an object of a tenant is visible: everybody sees what
+// belongs to no tenant and what belongs to his own. To all others the object
+// does not exist, and the answer is 404.
+func (i Identity) Sees(tenant string) bool {
+	return tenant == "" || tenant == i.Tenant || i.SeesAll()
+}
+
+// Tenants are the tenants whose objects a list shows, nil for all of them. The
+// empty name stands for objects of no tenant.
+func (i Identity) Tenants() []string {
+	switch {
+	case i.SeesAll():
+		return nil
+	case i.Tenant == "":
+		return []string{""}
+	}
+	return []string{"", i.Tenant}
+}
 
 type identityKey struct{}
 

@@ -1,20 +1,44 @@
 package auth
 
-import "slices"
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/slipway-lab/slipway/server/auth/policy"
+)
 
 // Permission is a row of the permission table. The document names the row of
 // each operation in x-permission.
 type Permission string
 
+// The permissions that operators have only when a setting gives them.
+const (
+	DestroyNodes Permission = "physical_provisioner:destroy_nodes"
+	DeleteTasks  Permission = "physical_provisioner:delete_tasks"
+)
+
+// everyone are all the roles there are, writers those that may add to results.
+var (
+	everyone = []Role{Reader, Runner, Lab, Operator, Admin}
+	writers  = []Role{Runner, Lab, Operator, Admin}
+	viewers  = []Role{Reader, Lab, Operator, Admin}
+	keepers  = []Role{Operator, Admin}
+	admins   = []Role{Admin}
+)
+
 // permissions is the one permission table: which roles may do what. A
-// permission that an operation names and this table lacks stops the start.
+// permission that an operation names and this table lacks stops the start. The
+// document prints it as x-permissions; a test holds the two together.
 var permissions = map[Permission][]Role{
-	"version.read":   {Reader, Runner, Lab, Operator, Admin},
-	"runner.call":    {Runner, Lab, Operator, Admin},
-	"results.read":   {Reader, Runner, Lab, Operator, Admin},
-	"results.write":  {Runner, Lab, Operator, Admin},
-	"results.delete": {Operator, Admin},
-	"clouds.write":   {Operator, Admin},
+	"version.read":   everyone,
+	"runner.call":    writers,
+	"results.read":   everyone,
+	"results.write":  writers,
+	"results.delete": keepers,
+	"clouds.write":   keepers,
 
 	"products.read":       {Reader, Operator, Admin},
 	"products.write":      {Operator, Admin},
@@ -28,29 +52,40 @@ var permissions = map[Permission][]Role{
 	"events.read":         {Reader, Runner, Lab, Operator, Admin},
 	"webhooks.read":       {Operator, Admin},
 	"webhooks.write":      {Operator, Admin},
-	// Drydock's own names (policy.py); its default for each is admin.
-	"physical_provisioner:read_task":            {Reader, Lab, Operator, Admin},
-	"physical_provisioner:read_build_data":      {Reader, Lab, Operator, Admin},
-	"physical_provisioner:read_data":            {Reader, Lab, Operator, Admin},
-	"physical_provisioner:health_data":          {Reader, Lab, Operator, Admin},
-	"physical_provisioner:validate_site_design": {Operator, Admin},
-	"physical_provisioner:create_task":          {Operator, Admin},
-	"physical_provisioner:validate_design":      {Operator, Admin},
-	"physical_provisioner:verify_site":          {Operator, Admin},
-	"physical_provisioner:prepare_site":         {Operator, Admin},
-	"physical_provisioner:verify_nodes":         {Operator, Admin},
-	"physical_provisioner:prepare_nodes":        {Operator, Admin},
-	"physical_provisioner:deploy_nodes":         {Operator, Admin},
-	"physical_provisioner:relabel_nodes":        {Operator, Admin},
-	"physical_provisioner:ingest_data":          {Operator, Admin},
-	"physical_provisioner:destroy_nodes":        {Admin},
-	"physical_provisioner:delete_tasks":         {Admin},
 
-	"lab.design":   {Operator, Admin},
-	"lab.machine":  {Operator, Admin},
+	// tokens.read and tokens.write also stand for KernelCI's token resource.
+	"tokens.own":   everyone,
+	"tokens.read":  keepers,
+	"tokens.write": admins,
+	"audit.read":   admins,
+
+	// Drydock's names (drydock_provisioner/policy.py), which a policy file may
+	// set anew. Creating a task needs create_task and the rule of its action.
+	"physical_provisioner:read_task":            viewers,
+	"physical_provisioner:create_task":          keepers,
+	"physical_provisioner:validate_design":      keepers,
+	"physical_provisioner:verify_site":          keepers,
+	"physical_provisioner:prepare_site":         keepers,
+	"physical_provisioner:verify_nodes":         keepers,
+	"physical_provisioner:prepare_nodes":        keepers,
+	"physical_provisioner:deploy_nodes":         keepers,
+	DestroyNodes:                                admins,
+	DeleteTasks:                                 admins,
+	"physical_provisioner:relabel_nodes":        keepers,
+	"physical_provisioner:read_build_data":      viewers,
+	"physical_provisioner:read_data":            viewers,
+	"physical_provisioner:ingest_data":          keepers,
+	"physical_provisioner:health_data":          viewers,
+	"physical_provisioner:validate_site_design": keepers,
+
+	"lab.design":   keepers,
+	"lab.machine":  keepers,
 	"lab.register": {Lab, Operator, Admin},
-	"lab.manifest": {Admin},
+	"lab.manifest": admins,
 }
+
+// Permissions lists the rows of the table, sorted.
+func Permissions() []Permission { return slices.Sorted(maps.Keys(permissions)) }
 
 // Known reports whether the table has the permission.
 func (p Permission) Known() bool {
@@ -58,20 +93,95 @@ func (p Permission) Known() bool {
 	return ok
 }
 
-// Roles returns the roles that have the permission.
+// Roles returns the roles that have the permission when no policy file says
+// something else.
 func (p Permission) Roles() []Role { return slices.Clone(permissions[p]) }
 
-// May reports whether the identity has the permission. An identity without any
-// role may do nothing but read the version document, as a Keystone token
-// without a mapped role is somebody, but nobody with rights.
+// May reports whether the identity has the permission, by the policy file when
+// that has a rule for it, else by the table. An identity without any role may do
+// nothing but read the version document, as a Keystone token without a mapped
+// role is somebody, but nobody with rights.
 func (i Identity) May(p Permission) bool {
 	if p == "version.read" {
 		return !i.Anonymous()
 	}
-	for _, r := range permissions[p] {
-		if i.Is(r) {
-			return true
+	if allowed, ok := i.policy[p]; ok {
+		return allowed[roleSet(i.Roles)]
+	}
+	return slices.ContainsFunc(permissions[p], i.Is)
+}
+
+// Policy is what a policy file says of the rows of the permission table: for
+// each set of roles, whether it has the permission.
+type Policy map[Permission][1 << 5]bool
+
+// roleSet numbers a set of roles.
+func roleSet(roles []Role) int {
+	set := 0
+	for i, r := range everyone {
+		if slices.Contains(roles, r) {
+			set |= 1 << i
 		}
 	}
-	return false
+	return set
+}
+
+// ReadPolicy reads a policy file. Its rules either have the name of a row of the
+// table or are there to be named by others; the roles in them are ours. A rule
+// that is not understood is an error, and so is one under Drydock's prefix that
+// Drydock does not have: a typing error must not leave a door as it was.
+func ReadPolicy(file []byte) (Policy, error) {
+	rules, err := policy.Read(file)
+	if err != nil {
+		return nil, fmt.Errorf("policy file: %w", err)
+	}
+	p := Policy{}
+	for _, name := range rules.Names() {
+		if !Permission(name).Known() {
+			if strings.HasPrefix(name, "physical_provisioner:") {
+				return nil, fmt.Errorf("policy file: there is no permission %.100q", name)
+			}
+			continue // named by others
+		}
+		if name == "version.read" {
+			return nil, errors.New("policy file: version.read is open to every good credential and cannot be set")
+		}
+		var allowed [1 << 5]bool
+		for set := range allowed {
+			allowed[set] = rules.Allows(name, rolesOf(set))
+		}
+		p[Permission(name)] = allowed
+	}
+	return p, nil
+}
+
+func rolesOf(set int) []string {
+	var names []string
+	for i, r := range everyone {
+		if set&(1<<i) != 0 {
+			names = append(names, string(r))
+		}
+	}
+	return names
+}
+
+// WithOperators returns a copy of the policy in which operators have permissions
+// that the table gives to administrators alone. What the policy says itself
+// stays.
+func (p Policy) WithOperators(rows ...Permission) Policy {
+	out := maps.Clone(p)
+	if out == nil {
+		out = Policy{}
+	}
+	for _, row := range rows {
+		if _, set := out[row]; set {
+			continue
+		}
+		var allowed [1 << 5]bool
+		for i := range allowed {
+			allowed[i] = slices.Contains(rolesOf(i), string(Admin)) || slices.Contains(rolesOf(i), string(Operator))
+		}
+		out[row] = allowed
+	}
+	return out
 }

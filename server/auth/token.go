@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"hash/crc32"
+	"regexp"
 	"strings"
 )
 
@@ -70,6 +71,16 @@ func HasTokenPrefix(text string) bool {
 
 // DisplayPrefix returns the part of a token that may be shown after its creation.
 func DisplayPrefix(token string) string { return token[:min(displayChars, len(token))] }
+
+var anyToken = regexp.MustCompile(`slw[urls]_[0-9A-Za-z]+`)
+
+// Redact takes whatever looks like a token of ours out of a text, such as a path.
+func Redact(text string) string {
+	if !strings.Contains(text, tokenPrefix) {
+		return text
+	}
+	return anyToken.ReplaceAllStringFunc(text, func(t string) string { return t[:len(tokenPrefix)+2] + "***" })
+}
 
 func checksum(body string) string {
 	sum := crc32.ChecksumIEEE([]byte(body))

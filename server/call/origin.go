@@ -60,6 +60,12 @@ func (v Resolver) Resolve(r *http.Request) (Origin, netip.Addr, error) {
 	return o, client, nil
 }
 
+// Secure reports whether the client speaks TLS: with this server, or with a
+// trusted proxy that says so.
+func (v Resolver) Secure(r *http.Request) bool {
+	return r.TLS != nil || v.trusts(peerOf(r)) && forwarded(r.Header, Origin{Scheme: "http"}).Scheme == "https"
+}
+
 func (v Resolver) trusts(a netip.Addr) bool {
 	for _, p := range v.Trusted {
 		if p.Contains(a) {

@@ -48,6 +48,10 @@ func (a answer) write(w http.ResponseWriter) error {
 	if a.links {
 		h.Set("Link", `<`+a.info.Origin.Prefix+`/openapi.json>; rel="service-desc", <`+a.info.Origin.Prefix+`/docs/>; rel="service-doc"`)
 	}
+	if strings.HasPrefix(a.media, mediaHTML) { // a page without scripts, styles and pictures
+		h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("Referrer-Policy", "no-referrer")
+	}
 	h.Set("Content-Type", a.media)
 	w.WriteHeader(a.status)
 	_, err := w.Write(body)

@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -77,9 +75,9 @@ type Config struct {
 	Done <-chan struct{}
 }
 
-// Login tells who sends a request with these headers.
+// Login tells whose credential an attempt carries.
 type Login interface {
-	Identify(ctx context.Context, h http.Header, client netip.Addr, order auth.Order) (auth.Identity, error)
+	Identify(ctx context.Context, try auth.Attempt) (auth.Identity, error)
 }
 
 // Handler answers the operations of the tag lab, and does the work behind them

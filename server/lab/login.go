@@ -52,7 +52,10 @@ func (h *Handler) CreateIdentityToken(ctx context.Context, req api.CreateIdentit
 		return nil, fault.InvalidBody("/auth/identity/methods", "must hold password, the only method here")
 	}
 	user := identity.Password.User
-	who, err := h.config.Login.Identify(ctx, http.Header{"X-Auth-Token": {user.Password}}, call.From(ctx).Client, auth.XAuthTokenFirst)
+	who, err := h.config.Login.Identify(ctx, auth.Attempt{
+		Header: http.Header{"X-Auth-Token": {user.Password}}, Client: call.From(ctx).Client,
+		Method: http.MethodPost, Paths: []string{"/v3/auth/tokens"},
+	})
 	if errors.Is(err, auth.ErrNoCredential) || errors.Is(err, auth.ErrBadCredential) {
 		return nil, badLogin(err)
 	}

@@ -61,12 +61,7 @@ func (h *Handler) Sweep(ctx context.Context) error {
 	}
 }
 
-// sweepIn is for a pick, which may not give out what is over.
-func (h *Handler) sweepIn(ctx context.Context, tx *store.Store, limit int) error {
-	_, err := h.sweepSome(ctx, tx, limit)
-	return err
-}
-
+// sweepSome ends some of what is due, inside a transaction, and says how much.
 func (h *Handler) sweepSome(ctx context.Context, tx *store.Store, limit int) (int, error) {
 	due, err := tx.LockDue(tx.Now(), limit)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/storetest"
 )
 
 // bench sends a request that must succeed.
@@ -49,7 +50,14 @@ func benchImage(b *testing.B, s *servertest.Server, path string, n int) {
 
 // BenchmarkPick lets 64 agents empty a queue and prints picks per second.
 func BenchmarkPick(b *testing.B) {
-	s := servertest.New(b)
+	b.Run("sqlite", func(b *testing.B) { benchPick(b, servertest.New(b)) })
+	b.Run("postgres", func(b *testing.B) {
+		cfg := store.Config{DataDir: b.TempDir(), Database: storetest.Postgres(b)}
+		benchPick(b, servertest.On(b, storetest.Open(b, cfg)))
+	})
+}
+
+func benchPick(b *testing.B, s *servertest.Server) {
 	path := benchProduct(b, s, 100)
 	for i := range crowd {
 		bench(b, s, "PUT", fmt.Sprintf("/v1/agents/agent-%d", i), `{"capacity": 1000}`, http.StatusCreated)
@@ -87,6 +95,35 @@ func BenchmarkPick(b *testing.B) {
 		picks += 1000
 	}
 	b.ReportMetric(float64(picks)/b.Elapsed().Seconds(), "picks/s")
+}
+
+// BenchmarkLongPoll prints how long after an advertisement the answer to a
+// waiting agent comes; the promise is 100 ms.
+func BenchmarkLongPoll(b *testing.B) {
+	s := servertest.New(b)
+	path := benchProduct(b, s, 1)
+	bench(b, s, "PUT", "/v1/agents/patient", `{"capacity": 1000}`, http.StatusCreated)
+	var took time.Duration
+	n := 0
+	for b.Loop() {
+		answered := make(chan time.Time, 1)
+		go func() {
+			a := s.Do("POST", "/v1/agents/patient/pick", `{"wait_seconds": 30}`, servertest.Admin(), servertest.JSON())
+			if a.Status != http.StatusOK {
+				b.Errorf("pick: %d %s", a.Status, a.Body)
+			}
+			answered <- time.Now()
+		}()
+		for s.Store.Subscribers("work/") == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(20 * time.Millisecond) // for its first look
+		n++
+		began := time.Now()
+		benchImage(b, s, path, n)
+		took += (<-answered).Sub(began)
+	}
+	b.ReportMetric(float64(took.Microseconds())/float64(n)/1000, "ms-to-answer")
 }
 
 // BenchmarkAdvertise makes 2000 opportunities with one call: 100 specs by 20

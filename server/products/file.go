@@ -65,9 +65,7 @@ func (h *Handler) postWithFile(ctx context.Context, req api.PostTestResultReques
 		return nil, err
 	}
 	a, err := h.postResult(ctx, req, in, read)
-	if err != nil || a.status != http.StatusCreated {
-		h.intake.Discard(ctx, read) // refused, or it is there already
-	}
+	h.intake.Discard(ctx, read) // refused, or there already; what was published stays
 	return a, err
 }
 

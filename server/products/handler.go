@@ -26,6 +26,10 @@ type Config struct {
 	// Done ends long polls and streams when it is closed.
 	Done <-chan struct{}
 
+	// LookEvery is how often a waiting call looks although nothing woke it;
+	// default one second. Notifications make it a fallback.
+	LookEvery time.Duration
+
 	// CancelGrace is how long the agent of a cancelled opportunity has to stop;
 	// default 5 minutes.
 	CancelGrace time.Duration
@@ -60,6 +64,9 @@ type Handler struct {
 
 // New checks the settings. Background must be run beside the handler.
 func New(s *store.Store, c Config) (*Handler, error) {
+	if c.LookEvery <= 0 {
+		c.LookEvery = lookEvery
+	}
 	if c.CancelGrace == 0 {
 		c.CancelGrace = lifecycle.DefaultCancelGrace
 	}

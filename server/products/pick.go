@@ -25,7 +25,7 @@ const (
 	// durable write each, else.
 	seenEvery = 5 * time.Second
 
-	// lookEvery is how often a waiting call looks although nothing woke it.
+	// lookEvery is the default of Config.LookEvery.
 	lookEvery = time.Second
 
 	// pickSweeps is how many deadlines one pick takes care of.
@@ -58,7 +58,7 @@ func (h *Handler) await(ctx context.Context, wake <-chan struct{}, left time.Dur
 	if left <= 0 {
 		return false
 	}
-	timer := time.NewTimer(min(left, lookEvery))
+	timer := time.NewTimer(min(left, h.config.LookEvery))
 	defer timer.Stop()
 	select {
 	case <-wake:
@@ -78,32 +78,38 @@ func (h *Handler) pick(ctx context.Context, id string, key *string, in api.Oppor
 	if err != nil {
 		return nil, notFound(err, "agent", id)
 	}
-	if key == nil {
-		need, err := h.mustWrite(ctx, agent, first)
-		if err != nil || !need {
+	needed, due, err := h.mustWrite(ctx, agent, first)
+	if err != nil || !needed && key == nil {
+		return nil, err
+	}
+	var picked *handedOut
+	a, err := h.once(ctx, key, in, func(tx *store.Store) (*answer, error) {
+		if picked, err = h.pickIn(ctx, tx, id, in, due); picked == nil || err != nil || key == nil {
 			return nil, err
 		}
-	}
-	return h.once(ctx, key, in, func(tx *store.Store) (*answer, error) {
-		return h.pickIn(ctx, tx, id, in)
+		return picked.answer(ctx, tx) // to be kept under the key
 	})
+	if a != nil || err != nil || picked == nil {
+		return a, err
+	}
+	return picked.answer(ctx, h.store)
 }
 
-func (h *Handler) mustWrite(ctx context.Context, agent *store.Agent, first bool) (bool, error) {
+// mustWrite reports whether a pick has to begin a transaction, and whether a
+// deadline has come.
+func (h *Handler) mustWrite(ctx context.Context, agent *store.Agent, first bool) (needed, due bool, err error) {
 	now := h.store.Now()
+	if due, err = h.store.HasDue(ctx, now); err != nil || due {
+		return due, due, err
+	}
 	if now.Sub(agent.LastSeenAt) > seenEvery {
-		return true, nil
+		return true, false, nil
 	}
-	if first {
-		held, err := h.store.HeldLeases(ctx, agent.Tenant, agent.ID)
-		if err != nil || int64(len(held[agent.ID])) >= agent.Capacity {
-			return true, err
-		}
+	if needed, err = h.store.HasWork(ctx, pickFilter(agent, now)); err != nil || needed || !first {
+		return needed, false, err
 	}
-	if due, err := h.store.HasDue(ctx, now); err != nil || due {
-		return due, err
-	}
-	return h.store.HasWork(ctx, pickFilter(agent, now))
+	held, err := h.store.CountHeld(ctx, agent.Tenant, agent.ID)
+	return held >= agent.Capacity, false, err
 }
 
 func pickFilter(a *store.Agent, now time.Time) store.PickFilter {
@@ -114,7 +120,7 @@ func pickFilter(a *store.Agent, now time.Time) store.PickFilter {
 }
 
 // pickIn is a pick inside its transaction; nil is no work.
-func (h *Handler) pickIn(ctx context.Context, tx *store.Store, id string, in api.OpportunityPick) (*answer, error) {
+func (h *Handler) pickIn(ctx context.Context, tx *store.Store, id string, in api.OpportunityPick, due bool) (*handedOut, error) {
 	agent, err := tx.LockAgent(tenantOf(ctx), id)
 	if err != nil {
 		return nil, notFound(err, "agent", id)
@@ -129,10 +135,12 @@ func (h *Handler) pickIn(ctx context.Context, tx *store.Store, id string, in api
 	if err != nil {
 		return nil, err
 	}
-	if err := h.sweepIn(ctx, tx, pickSweeps); err != nil {
-		return nil, err
+	if due {
+		if _, err := h.sweepSome(ctx, tx, pickSweeps); err != nil {
+			return nil, err
+		}
 	}
-	if agent.Mode != string(waiting.Online) || int64(held) >= agent.Capacity {
+	if agent.Mode != string(waiting.Online) || held >= agent.Capacity {
 		return nil, nil
 	}
 	o, err := tx.NextOpportunity(pickFilter(agent, now))
@@ -147,7 +155,11 @@ func (h *Handler) pickIn(ctx context.Context, tx *store.Store, id string, in api
 
 // dropLost takes away what the agent has lost without saying so, and returns how
 // much it still holds.
-func (h *Handler) dropLost(ctx context.Context, tx *store.Store, agent *store.Agent, holding []string) (int, error) {
+func (h *Handler) dropLost(ctx context.Context, tx *store.Store, agent *store.Agent, holding []string) (int64, error) {
+	held, err := tx.CountHeld(ctx, agent.Tenant, agent.ID)
+	if err != nil || held < agent.Capacity { // then nothing counts as lost
+		return held, err
+	}
 	leased, err := tx.LockHeldBy(agent.Tenant, agent.ID)
 	if err != nil {
 		return 0, err
@@ -165,11 +177,32 @@ func (h *Handler) dropLost(ctx context.Context, tx *store.Store, agent *store.Ag
 			return 0, err
 		}
 	}
-	return len(leased) - len(lost), nil
+	return int64(len(leased) - len(lost)), nil
+}
+
+// handedOut is an opportunity with the lease under which an agent has it.
+type handedOut struct {
+	o     *store.Opportunity
+	lease api.Lease
+}
+
+// answer reads what never changes about the opportunity, so it may do so after
+// the transaction.
+func (p *handedOut) answer(ctx context.Context, s *store.Store) (*answer, error) {
+	about, err := aboutFrom(ctx, s, []store.Opportunity{*p.o})
+	if err != nil {
+		return nil, err
+	}
+	return respond(http.StatusOK, func(op *opaques) any {
+		return struct {
+			api.Opportunity
+			Lease api.Lease `json:"lease"`
+		}{about.toAPI(p.o, op), p.lease}
+	})
 }
 
 // handOut gives a locked opportunity to an agent.
-func (h *Handler) handOut(ctx context.Context, tx *store.Store, agent *store.Agent, o *store.Opportunity, in api.OpportunityPick) (*answer, error) {
+func (h *Handler) handOut(ctx context.Context, tx *store.Store, agent *store.Agent, o *store.Opportunity, in api.OpportunityPick) (*handedOut, error) {
 	length := lifecycle.DefaultLease
 	if in.LeaseSeconds != nil {
 		length = time.Duration(*in.LeaseSeconds) * time.Second
@@ -186,16 +219,7 @@ func (h *Handler) handOut(ctx context.Context, tx *store.Store, agent *store.Age
 	if err != nil {
 		return nil, err
 	}
-	about, err := aboutFrom(ctx, tx, []store.Opportunity{*o})
-	if err != nil {
-		return nil, err
-	}
-	return respond(http.StatusOK, func(op *opaques) any {
-		return struct {
-			api.Opportunity
-			Lease api.Lease `json:"lease"`
-		}{about.toAPI(o, op), lease}
-	})
+	return &handedOut{o, lease}, nil
 }
 
 func newLeaseToken() string {

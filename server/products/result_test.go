@@ -2,10 +2,12 @@ package products_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -191,4 +193,61 @@ func TestOutput(t *testing.T) {
 			t.Errorf("stream %q, want like %q, and an end", a.Body, want)
 		}
 	})
+}
+
+// A result that is posted many times at once is one result, whatever the answer
+// that each of them gets.
+func TestResult_PostedAtOnce(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, l *lab) {
+		path := l.product("p", "smoke")
+		l.image(path, "I1")
+		l.agent("a1", object{})
+		o := field(l.call("POST", "/v1/agents/a1/pick", nil, http.StatusOK), "test_opportunity_id")
+		body := `{"test_opportunity_id": "` + o + `", "test_status": "PASSED", "agent_id": "a1", "result_payload": 1}`
+		var mu sync.Mutex
+		statuses := map[int]int{}
+		var posting sync.WaitGroup
+		for range 16 {
+			posting.Go(func() {
+				a := l.Do("POST", path+"/results", body, servertest.Admin(), servertest.JSON())
+				mu.Lock()
+				defer mu.Unlock()
+				statuses[a.Status]++
+			})
+		}
+		posting.Wait()
+		if statuses[http.StatusCreated] != 1 || statuses[http.StatusOK] != 15 {
+			t.Errorf("statuses %v, want 201 once and 200 15 times", statuses)
+		}
+		if got := strings.Join(l.eventTypes(path, o), " "); got != "QUEUED_FOR_AGENTS PICKED_BY_AGENT RESULT_POSTED RESULT_STORED" {
+			t.Errorf("events %s", got)
+		}
+	})
+}
+
+// Two replicas sweep at once: what is over ends once.
+func TestSweep_TwoReplicas(t *testing.T) {
+	t.Parallel()
+	one, two := replicas(t)
+	l := &lab{one, t}
+	path := l.product("p")
+	for i := range 20 {
+		spec := object{"name": fmt.Sprint(i), "test_payload": 1, "queue_ttl_seconds": 1, "max_attempts": 1}
+		l.call("POST", path+"/testspecs", spec, http.StatusCreated)
+	}
+	made := l.image(path, "I1")
+	until(t, "all expired", func() bool {
+		a := (&lab{two, t}).try("GET", path+"/tests/opportunities?state=EXPIRED&limit=1", nil)
+		return a.Header.Get("X-Total-Count") == "20"
+	})
+	for _, o := range made {
+		if got := strings.Join(l.eventTypes(path, o), " "); got != "QUEUED_FOR_AGENTS EXPIRED RESULT_STORED" {
+			t.Errorf("events %s", got)
+		}
+	}
+	results := l.call("GET", path+"/results?test_status=ERROR", nil, http.StatusOK)["test_results"].([]any)
+	if len(results) != 20 || results[0].(object)["synthetic"] != true || results[0].(object)["agent-id"] != nil {
+		t.Errorf("%d results, the first %v", len(results), results[0])
+	}
 }

@@ -71,7 +71,6 @@ type stage struct {
 	contexts map[string]string // label: image id
 	seen     map[string]bool   // opportunities
 	holding  map[string][]string
-	counts   int
 }
 
 func play(t *testing.T, l *lab, sc scenario) {

@@ -9,15 +9,16 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/store"
 )
 
 // ListRunResults answers the attempts of a run, the newest first.
 func (h *Handler) ListRunResults(ctx context.Context, req api.ListRunResultsRequestObject) (api.ListRunResultsResponseObject, error) {
-	run, err := h.store.Run(ctx, req.TestID)
+	run, err := h.run(ctx, req.TestID)
 	if err != nil {
-		return nil, noRun(req.TestID, err)
+		return nil, err
 	}
 	page := asked(req.Params.Page, req.Params.Limit)
 	list, err := h.store.ListResults(ctx, store.ResultFilter{RunID: req.TestID, Page: page})
@@ -53,6 +54,11 @@ func (h *Handler) GetRunResult(ctx context.Context, req api.GetRunResultRequestO
 
 // result finds a result of a run by its id, or the newest one as "current".
 func (h *Handler) result(ctx context.Context, testID int64, id string) (*store.Result, error) {
+	if !auth.From(ctx).SeesAll() {
+		if _, err := h.run(ctx, testID); err != nil {
+			return nil, err
+		}
+	}
 	r, err := h.resultByID(ctx, testID, id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && r.RunID != testID {
 		return nil, fault.NotFound("run %d has no such result", testID).Because(err)

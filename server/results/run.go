@@ -22,7 +22,7 @@ import (
 // ListRuns answers a page of runs, newest first.
 func (h *Handler) ListRuns(ctx context.Context, req api.ListRunsRequestObject) (api.ListRunsResponseObject, error) {
 	page := asked(req.Params.Page, req.Params.Limit)
-	filter := store.RunFilter{Finished: req.Params.Finished, Page: page}
+	filter := store.RunFilter{Finished: req.Params.Finished, Tenants: auth.From(ctx).Tenants(), Page: page}
 	if req.Params.CloudID != nil {
 		filter.CloudID = *req.Params.CloudID
 	}
@@ -74,16 +74,29 @@ func (h *Handler) CreateRun(ctx context.Context, req api.CreateRunRequestObject)
 
 // GetRun answers one run.
 func (h *Handler) GetRun(ctx context.Context, req api.GetRunRequestObject) (api.GetRunResponseObject, error) {
-	run, err := h.store.Run(ctx, req.TestID)
+	run, err := h.run(ctx, req.TestID)
 	if err != nil {
-		return nil, noRun(req.TestID, err)
+		return nil, err
 	}
 	body, err := h.runToAPI(ctx, run)
 	return api.GetRun200JSONResponse(body), err
 }
 
+// run returns a run that the caller may see; the run of another tenant does not
+// exist for him.
+func (h *Handler) run(ctx context.Context, id int64) (*store.Run, error) {
+	run, err := h.store.Run(ctx, id)
+	if err == nil && !auth.From(ctx).Sees(run.Tenant) {
+		err = fmt.Errorf("run %d of another tenant: %w", id, store.ErrNotFound)
+	}
+	return run, noRun(id, err)
+}
+
 // DeleteRun removes a run with its status messages and results.
 func (h *Handler) DeleteRun(ctx context.Context, req api.DeleteRunRequestObject) (api.DeleteRunResponseObject, error) {
+	if _, err := h.run(ctx, req.TestID); err != nil {
+		return nil, err
+	}
 	if err := h.store.DeleteRun(ctx, req.TestID); err != nil {
 		return nil, noRun(req.TestID, err)
 	}
@@ -156,7 +169,9 @@ func (h *Handler) namedRun(ctx context.Context) (*store.Run, error) {
 }
 
 // runOf returns the run that a runner's call names, nil when it names none, and
-// checks the secret of the run.
+// checks the secret of the run. A runner without a credential may report to the
+// run of any tenant, as RefStack has it; whoever wants to keep strangers out
+// gives the run a secret, or closes the runner calls.
 func (h *Handler) runOf(ctx context.Context, values upload.Values) (*store.Run, error) {
 	id, ok, err := values.ID("test_id")
 	if err != nil {
@@ -166,6 +181,9 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values) (*store.Run, 
 		return nil, refuseUnknownBearer(ctx)
 	}
 	run, err := h.store.Run(ctx, id)
+	if who := auth.From(ctx); err == nil && !who.Anonymous() && !who.Sees(run.Tenant) {
+		err = fmt.Errorf("run %d of another tenant: %w", id, store.ErrNotFound)
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fault.InvalidField("query", "test_id", "names a run that does not exist: Invalid test ID").Because(err)
 	}

@@ -85,8 +85,8 @@ func (s statusSaved) VisitUpdateRunStatusResponse(w http.ResponseWriter) error {
 
 // ListStatuses answers what the runner said, oldest first.
 func (h *Handler) ListStatuses(ctx context.Context, req api.ListStatusesRequestObject) (api.ListStatusesResponseObject, error) {
-	if _, err := h.store.Run(ctx, req.TestID); err != nil {
-		return nil, noRun(req.TestID, err)
+	if _, err := h.run(ctx, req.TestID); err != nil {
+		return nil, err
 	}
 	page := asked(req.Params.Page, req.Params.Limit)
 	list, err := h.store.ListStatuses(ctx, req.TestID, page)

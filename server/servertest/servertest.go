@@ -8,6 +8,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -71,6 +72,15 @@ func (s *Server) Work() (stop func()) {
 // answering until the test ends.
 func (s *Server) Stop() { s.stop() }
 
+// WithAuth changes how the server finds out who is calling.
+func WithAuth(change func(*auth.Config)) func(*server.Config) {
+	return func(c *server.Config) {
+		a := auth.Config{Store: c.Store, Pepper: pepper, AdminToken: AdminToken, Now: c.Store.Now}
+		change(&a)
+		c.Auth = auth.New(a)
+	}
+}
+
 // New starts a server on a new SQLite file, stopped when the test ends.
 func New(t testing.TB, change ...func(*server.Config)) *Server {
 	t.Helper()
@@ -83,8 +93,24 @@ func Each(t *testing.T, test func(t *testing.T, s *Server), change ...func(*serv
 	storetest.Each(t, func(t *testing.T, s *store.Store) { test(t, On(t, s, change...)) })
 }
 
+// At starts a server that others expect at an address, such as those who found
+// it in a catalogue.
+func At(t testing.TB, address string, change ...func(*server.Config)) *Server {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return start(t, storetest.New(t), l, change)
+}
+
 // On starts a server on a store that is open already.
 func On(t testing.TB, s *store.Store, change ...func(*server.Config)) *Server {
+	t.Helper()
+	return start(t, s, nil, change)
+}
+
+func start(t testing.TB, s *store.Store, l net.Listener, change []func(*server.Config)) *Server {
 	t.Helper()
 	c := server.Config{
 		Store:   s,
@@ -104,13 +130,19 @@ func On(t testing.TB, s *store.Store, change ...func(*server.Config)) *Server {
 	if err != nil {
 		t.Fatalf("server.New: %v", err)
 	}
-	srv := httptest.NewServer(h)
+	srv := httptest.NewUnstartedServer(h)
+	if l != nil {
+		_ = srv.Listener.Close()
+		srv.Listener = l
+	}
+	srv.Start()
 	var background sync.WaitGroup
 	background.Go(func() { h.Background(ctx) })
 	t.Cleanup(func() {
 		stop()
 		background.Wait()
 		srv.Close()
+		h.Close()
 	})
 	return &Server{URL: srv.URL, Store: s, HTTP: checkedClient(t), t: t, Auth: c.Auth, stop: stop, server: h}
 }
@@ -127,8 +159,14 @@ func checkedClient(t testing.TB) *http.Client {
 // Token makes an API token with the given roles and returns its text.
 func (s *Server) Token(roles ...auth.Role) string {
 	s.t.Helper()
+	return s.TokenOf("", roles...)
+}
+
+// TokenOf is Token for somebody of a tenant.
+func (s *Server) TokenOf(tenant string, roles ...auth.Role) string {
+	s.t.Helper()
 	text := auth.NewToken(auth.ServiceToken)
-	row := &store.Token{Kind: "s", Name: "test", Owner: "test", Prefix: auth.DisplayPrefix(text), Hash: auth.HashToken(pepper, text)}
+	row := &store.Token{Kind: "s", Name: "test", Owner: "test", Tenant: tenant, Prefix: auth.DisplayPrefix(text), Hash: auth.HashToken(pepper, text)}
 	for _, r := range roles {
 		row.Roles = append(row.Roles, string(r))
 	}
@@ -216,6 +254,7 @@ func ForExample() (url, token string, stop func()) {
 	srv := httptest.NewServer(h)
 	return srv.URL, AdminToken, func() {
 		srv.Close()
+		h.Close()
 		must(s.Close())
 		must(os.RemoveAll(dir))
 	}

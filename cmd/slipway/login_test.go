@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/store"
+)
+
+func TestServe_Check(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct {
+		name string
+		args string
+		want string // part of what is wrong; empty: nothing
+	}{
+		{"nothing said", "", ""},
+		{"no logins on loopback", "--auth-mode=none", ""},
+		{"no logins on localhost", "--auth-mode=none --listen=localhost:1", ""},
+		{"no logins on IPv6 loopback", "--auth-mode=none --listen=[::1]:1", ""},
+		{"no logins for everybody", "--auth-mode=none --listen=0.0.0.0:8080", "loopback"},
+		{"no logins on every address", "--auth-mode=none --listen=:8080", "loopback"},
+		{"no logins under a name", "--auth-mode=none --listen=lab.example.org:8080", "loopback"},
+		{"a certificate without a key", "--tls-cert=x", "belong together"},
+		{"Keystone without an address", "--auth-mode=token+keystone", "--keystone-auth-url"},
+		{"any origin", "--cors-origins=*", "CORS origin"},
+		{"an origin with a path", "--cors-origins=https://ui.example.org/", "CORS origin"},
+		{"an origin", "--cors-origins=https://ui.example.org,http://localhost:3000", ""},
+		{"a tiny header", "--max-header=10", "--max-header"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			c := parse(t, append([]string{"serve"}, strings.Fields(tt.args)...)...)
+			err := c.Serve.check()
+			if (tt.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("check: %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestServe_Settings: each setting of the contract has a flag.
+func TestServe_Settings(t *testing.T) {
+	t.Parallel()
+
+	c := parse(t, strings.Fields("serve --public-url=https://x --trusted-proxies=10.0.0.0/8 --allowed-hosts=x --discovery-v1-public --no-docs-public "+
+		"--auth-mode=token+keystone --auth-pepper-file=/p --admin-token=12345678 --auth-policy-file=/y "+
+		"--keystone-auth-url=http://k/v3 --keystone-username=u --keystone-password=p --keystone-user-domain=d --keystone-project=q --keystone-project-domain=e "+
+		"--keystone-application-credential-id=i --keystone-application-credential-secret=s --keystone-www-authenticate-uri=http://w --keystone-service-type=t "+
+		"--keystone-cache-seconds=5 --keystone-cafile=/c --keystone-timeout=3s --keystone-role-map=admin=admin;member=reader+runner "+
+		"--refstack-require-token --ratelimit-failed-logins=0 --audit-retention-days=30 --no-audit-stdout --require-tls --tls-cert=/a --tls-key=/b")...)
+	if c.Serve.KeystoneRoleMap["member"] != "reader+runner" || c.Serve.KeystoneCacheSeconds != 5 || c.Serve.AuditStdout || !c.Serve.RequireTLS {
+		t.Errorf("settings %+v", c.Serve)
+	}
+	if c := parse(t, "serve", "--keystone-url=http://k/v3"); c.Serve.KeystoneAuthURL != "http://k/v3" {
+		t.Errorf("the short name of the Keystone's address gives %q", c.Serve.KeystoneAuthURL)
+	}
+}
+
+func TestTokenFlags_Peppers(t *testing.T) {
+	t.Parallel()
+
+	name := filepath.Join(t.TempDir(), "peppers")
+	f := tokenFlags{AuthPepperFile: name}
+	secret := []byte("the server secret")
+	for _, tt := range []struct {
+		text string
+		mode os.FileMode
+		want string
+	}{
+		{"0123456789abcdef-new\n\n0123456789abcdef-old\n", 0o600, "0123456789abcdef-new 0123456789abcdef-old the server secret"},
+		{"0123456789abcdef-new\n", 0o644, ""},
+		{"short\n", 0o600, ""},
+		{"\n", 0o600, ""},
+	} {
+		if err := os.WriteFile(name, []byte(tt.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(name, tt.mode); err != nil {
+			t.Fatal(err)
+		}
+		current, old, err := f.peppers(secret)
+		got := string(bytes.Join(append([][]byte{current}, old...), []byte(" ")))
+		if (err != nil) != (tt.want == "") || err == nil && got != tt.want {
+			t.Errorf("peppers of %q with mode %o: %q, %v; want %q", tt.text, tt.mode, got, err, tt.want)
+		}
+	}
+	current, old, err := (&tokenFlags{}).peppers(secret)
+	if err != nil || string(current) != string(secret) || len(old) != 0 {
+		t.Errorf("without a file: %q %q %v", current, old, err)
+	}
+}
+
+func TestTokenRotate(t *testing.T) {
+	t.Parallel()
+
+	ctx := context.Background()
+	f := &storeFlags{Data: t.TempDir(), Secret: "a secret of the test"}
+	tf := &tokenFlags{}
+	s, secret, err := f.prepared(ctx, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	issuer, err := tf.issuer(s, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := &store.Token{Kind: "u", Name: "only", Owner: "ann", Roles: []string{"admin"}}
+	issuer.Issue(row)
+	if err := s.CreateToken(ctx, row); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&tokenRotate{ID: row.ID}).Run(ctx, f, tf); err != nil {
+		t.Fatalf("rotate the only admin token: %v", err)
+	}
+	list, err := s.ListTokens(ctx, store.TokenFilter{Usable: true})
+	if err != nil || len(list.Items) != 1 || list.Items[0].ID == row.ID || list.Items[0].Owner != "ann" || list.Items[0].KeyID != auth.KeyID(secret) {
+		t.Errorf("after a rotation without overlap: %+v, %v", list.Items, err)
+	}
+	if err := (&tokenRotate{ID: row.ID}).Run(ctx, f, tf); err == nil {
+		t.Error("a token that has ended is rotated")
+	}
+}
+
+// TestServe_TLS starts the whole server with a certificate and stops it again.
+func TestServe_TLS(t *testing.T) {
+	t.Parallel()
+
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
+	files := newFiles(t)
+	pair(t, files, "server", time.Now())
+	policy := filepath.Join(t.TempDir(), "policy.yaml")
+	write(t, policy, []byte(`"physical_provisioner:read_task": "@"`), time.Now())
+
+	c := parse(t, "serve", "--listen="+address, "--tls-cert="+files.TLSCert, "--tls-key="+files.TLSKey, "--admin-token=a-token-of-the-test",
+		"--auth-policy-file="+policy, "--no-audit-stdout", "--log-level=error")
+	f := &storeFlags{Data: t.TempDir(), Secret: "a secret of the test"}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- c.Serve.Run(ctx, f, &c.tokenFlags) }()
+	waitFor(t, address, done)
+
+	client := insecureClient()
+	resp, err := client.Get("https://" + address + "/healthz")
+	if err != nil || resp.StatusCode != 200 || resp.ProtoMajor != 2 {
+		t.Errorf("GET over TLS: %v, %v; want 200 over HTTP/2", resp, err)
+	}
+	if err == nil {
+		_ = resp.Body.Close()
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("stop: %v", err)
+	}
+	s, _, err := f.prepared(context.Background(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	list, err := s.ListAudit(context.Background(), store.AuditFilter{Event: "configuration"})
+	if err != nil || len(list.Items) != 1 || !strings.Contains(list.Items[0].Reason, "sha256:") {
+		t.Errorf("the policy file in the audit log: %+v, %v", list.Items, err)
+	}
+}

@@ -1,0 +1,56 @@
+package access
+
+import (
+	"context"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// ListAudit answers a page of the audit log, newest first.
+func (h *Handler) ListAudit(ctx context.Context, req api.ListAuditRequestObject) (api.ListAuditResponseObject, error) {
+	p := req.Params
+	list, err := h.store.ListAudit(ctx, store.AuditFilter{
+		Event:     deref(p.Event),
+		Decision:  string(deref(p.Decision)),
+		Actor:     deref(p.Actor),
+		Owner:     deref(p.Owner),
+		TokenID:   deref(p.TokenID),
+		RequestID: deref(p.RequestID),
+		Operation: deref(p.Operation),
+		Client:    deref(p.Client),
+		From:      deref(p.From),
+		To:        deref(p.To),
+		Page:      store.Page{Limit: int(deref(p.Limit)), After: deref(p.After)},
+	})
+	if err != nil {
+		return nil, cursorFault(err)
+	}
+	body := api.AuditList{Entries: []api.AuditEntry{}, Next: cursorOrNull(list.Next)}
+	for i := range list.Items {
+		body.Entries = append(body.Entries, entryToAPI(&list.Items[i]))
+	}
+	return api.ListAudit200JSONResponse(body), nil
+}
+
+func entryToAPI(e *store.AuditEntry) api.AuditEntry {
+	return api.AuditEntry{
+		ID:        e.ID,
+		Time:      e.At,
+		Event:     e.Event,
+		RequestID: e.RequestID,
+		Actor: api.AuditActor{
+			Kind: e.ActorKind, Name: e.Actor, Owner: e.Owner, Roles: append([]string{}, e.Roles...), Tenant: e.Tenant, TokenID: e.TokenID,
+		},
+		XEndUser:       e.EndUser,
+		XContextMarker: e.Marker,
+		Client:         e.Client,
+		Method:         e.Method,
+		Operation:      e.Operation,
+		Route:          e.Route,
+		Object:         e.Object,
+		Decision:       api.AuditEntryDecision(e.Decision),
+		Reason:         e.Reason,
+		Status:         int32(e.Status),
+	}
+}

@@ -1,0 +1,73 @@
+package access
+
+import (
+	"context"
+	"time"
+
+	"github.com/oapi-codegen/nullable"
+
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// Store is what the area reads and writes.
+type Store interface {
+	CreateToken(ctx context.Context, t *store.Token) error
+	Token(ctx context.Context, id string) (*store.Token, error)
+	ListTokens(ctx context.Context, f store.TokenFilter) (store.List[store.Token], error)
+	RevokeToken(ctx context.Context, id string) error
+	RotateToken(ctx context.Context, id string, overlap time.Duration, successor *store.Token) error
+	ListAudit(ctx context.Context, f store.AuditFilter) (store.List[store.AuditEntry], error)
+	Now() time.Time
+}
+
+// Issuer makes the texts of tokens; auth.Authenticator is one.
+type Issuer interface {
+	Issue(t *store.Token) string
+	Forget()
+}
+
+// Config holds the area's settings.
+type Config struct {
+	// Life bounds the life of tokens; nil is auth.DefaultLife.
+	Life *auth.Life
+}
+
+// Handler answers the operations of the tag access.
+type Handler struct {
+	store  Store
+	issuer Issuer
+	life   auth.Life
+}
+
+// New returns a Handler.
+func New(s Store, issuer Issuer, c Config) *Handler {
+	h := &Handler{store: s, issuer: issuer, life: auth.DefaultLife}
+	if c.Life != nil {
+		h.life = *c.Life
+	}
+	return h
+}
+
+func timeOrNull(t *time.Time) nullable.Nullable[time.Time] {
+	if t == nil {
+		return nullable.NewNullNullable[time.Time]()
+	}
+	return nullable.NewNullableWithValue(*t)
+}
+
+// cursorOrNull is the cursor of the next page, null at the end.
+func cursorOrNull(next string) nullable.Nullable[string] {
+	if next == "" {
+		return nullable.NewNullNullable[string]()
+	}
+	return nullable.NewNullableWithValue(next)
+}
+
+func deref[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}

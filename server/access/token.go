@@ -1,0 +1,251 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// kinds are the letters of the texts by the words of the document.
+var kinds = map[api.AccessTokenKind]auth.TokenKind{
+	api.AccessTokenKindPerson:  auth.PersonToken,
+	api.AccessTokenKindRunner:  auth.RunnerToken,
+	api.AccessTokenKindLab:     auth.LabToken,
+	api.AccessTokenKindService: auth.ServiceToken,
+}
+
+// noStore keeps a secret out of every cache.
+const noStore = "no-store"
+
+// ListAccessTokens answers a page of tokens: the caller's own, or those of
+// everybody for callers who may see them.
+func (h *Handler) ListAccessTokens(ctx context.Context, req api.ListAccessTokensRequestObject) (api.ListAccessTokensResponseObject, error) {
+	filter := store.TokenFilter{
+		Owner:  deref(req.Params.Owner),
+		Tenant: deref(req.Params.Tenant),
+		Usable: deref(req.Params.Usable),
+		Page:   store.Page{Limit: int(deref(req.Params.Limit)), After: deref(req.Params.After)},
+	}
+	if req.Params.Kind != nil {
+		filter.Kind = string(kinds[*req.Params.Kind])
+	}
+	who := auth.From(ctx)
+	if !who.SeesAll() {
+		filter.Tenants = []string{who.Tenant}
+	}
+	if !who.May("tokens.read") {
+		if filter.Owner != "" && filter.Owner != who.Owner {
+			return api.ListAccessTokens200JSONResponse{AccessTokens: []api.AccessToken{}, Next: cursorOrNull("")}, nil
+		}
+		filter.Owner = who.Owner
+	}
+	list, err := h.store.ListTokens(ctx, filter)
+	if err != nil {
+		return nil, cursorFault(err)
+	}
+	body := api.AccessTokenList{AccessTokens: []api.AccessToken{}, Next: cursorOrNull(list.Next)}
+	for i := range list.Items {
+		body.AccessTokens = append(body.AccessTokens, h.tokenToAPI(&list.Items[i]))
+	}
+	return api.ListAccessTokens200JSONResponse(body), nil
+}
+
+func cursorFault(err error) error {
+	if errors.Is(err, store.ErrBadCursor) {
+		return fault.InvalidField("query", "after", "must be the cursor that an earlier page of this list gave").Because(err)
+	}
+	return err
+}
+
+// GetAccessToken answers one token.
+func (h *Handler) GetAccessToken(ctx context.Context, req api.GetAccessTokenRequestObject) (api.GetAccessTokenResponseObject, error) {
+	t, err := h.visible(ctx, req.TokenID, "tokens.read")
+	if err != nil {
+		return nil, err
+	}
+	return api.GetAccessToken200JSONResponse(h.tokenToAPI(t)), nil
+}
+
+// visible returns a token that is the caller's own, or in his sight and he has
+// the permission. Any other does not exist for him. Unlike other objects, a
+// token of no tenant is not everybody's.
+func (h *Handler) visible(ctx context.Context, id string, p auth.Permission) (*store.Token, error) {
+	t, err := h.store.Token(ctx, id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	who := auth.From(ctx)
+	if err != nil || t.Tenant != who.Tenant && !who.SeesAll() || t.Owner != who.Owner && !who.May(p) {
+		return nil, fault.NotFound("there is no token with this id").Because(err)
+	}
+	return t, nil
+}
+
+// CreateAccessToken makes a token and answers its text, once.
+func (h *Handler) CreateAccessToken(ctx context.Context, req api.CreateAccessTokenRequestObject) (api.CreateAccessTokenResponseObject, error) {
+	t, err := h.tokenFromAPI(auth.From(ctx), req.Body)
+	if err != nil {
+		return nil, err
+	}
+	text := h.issuer.Issue(t)
+	if err := h.store.CreateToken(ctx, t); err != nil {
+		return nil, err
+	}
+	body, headers := h.made(t, text)
+	return api.CreateAccessToken201JSONResponse{Body: body, Headers: api.CreateAccessToken201ResponseHeaders(headers)}, nil
+}
+
+func (h *Handler) made(t *store.Token, text string) (api.CreatedAccessToken, api.CreateAccessToken201ResponseHeaders) {
+	location, cache := "/v1/access-tokens/"+t.ID, noStore
+	return api.CreatedAccessToken{Token: text, AccessToken: h.tokenToAPI(t)},
+		api.CreateAccessToken201ResponseHeaders{Location: &location, CacheControl: &cache}
+}
+
+// tokenFromAPI checks what the document cannot say.
+func (h *Handler) tokenFromAPI(who auth.Identity, in *api.NewAccessToken) (*store.Token, error) {
+	t := &store.Token{
+		Name: in.Name, Owner: in.Name, Email: deref(in.Email), Tenant: who.Tenant,
+		Flags: in.Flags, Labs: in.Labs, CreatedBy: maker(who),
+	}
+	if in.Owner != nil {
+		t.Owner = *in.Owner
+	}
+	if in.Tenant != nil {
+		t.Tenant = *in.Tenant
+	}
+	if t.Tenant != who.Tenant && !who.SeesAll() {
+		return nil, fault.InvalidBody("/tenant", "must be your own, %q", who.Tenant)
+	}
+	var roles []auth.Role
+	for _, r := range in.Roles {
+		if !slices.Contains(roles, auth.Role(r)) {
+			roles = append(roles, auth.Role(r))
+			t.Roles = append(t.Roles, string(r))
+		}
+	}
+	kind := auth.KindFor(roles)
+	if in.Kind != nil {
+		kind = kinds[*in.Kind]
+	}
+	t.Kind = string(kind)
+	var err error
+	if t.AllowFrom, err = auth.ParseNetworks(in.AllowFrom); err != nil {
+		return nil, fault.InvalidBody("/allow_from", "%s", err)
+	}
+	t.ExpiresAt, err = h.end(kind, in)
+	return t, err
+}
+
+func (h *Handler) end(kind auth.TokenKind, in *api.NewAccessToken) (*time.Time, error) {
+	var asked *time.Time
+	if at, err := in.ExpiresAt.Get(); err == nil {
+		asked = &at
+	}
+	end, err := h.life.End(kind, h.store.Now(), asked, in.ExpiresAt.IsNull())
+	if err != nil {
+		return nil, fault.InvalidBody("/expires_at", "%s", err)
+	}
+	return end, nil
+}
+
+// maker names who made a token.
+func maker(who auth.Identity) string {
+	if who.TokenID != "" {
+		return who.TokenID
+	}
+	return who.Owner
+}
+
+// RevokeAccessToken ends a token for good.
+func (h *Handler) RevokeAccessToken(ctx context.Context, req api.RevokeAccessTokenRequestObject) (api.RevokeAccessTokenResponseObject, error) {
+	t, err := h.visible(ctx, req.TokenID, "tokens.read")
+	if err != nil {
+		return nil, err
+	}
+	who := auth.From(ctx)
+	if t.Owner != who.Owner && !who.May("tokens.write") {
+		return nil, fault.Forbidden("the token belongs to somebody else")
+	}
+	err = h.store.RevokeToken(ctx, t.ID)
+	if errors.Is(err, store.ErrConflict) {
+		return nil, fault.Conflict("this is the last admin token that works; make another one first").Because(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	h.issuer.Forget()
+	return api.RevokeAccessToken204Response{}, nil
+}
+
+// defaultOverlap is how long a rotated token still works when nobody says else.
+const defaultOverlap = time.Hour
+
+// RotateAccessToken makes a successor and answers its text, once.
+func (h *Handler) RotateAccessToken(ctx context.Context, req api.RotateAccessTokenRequestObject) (api.RotateAccessTokenResponseObject, error) {
+	old, err := h.visible(ctx, req.TokenID, "tokens.write")
+	if err != nil {
+		return nil, err
+	}
+	next := &store.Token{Kind: old.Kind, CreatedBy: maker(auth.From(ctx))}
+	overlap := defaultOverlap
+	if req.Body != nil {
+		if s := req.Body.OverlapSeconds; s != nil {
+			overlap = time.Duration(*s) * time.Second
+		}
+		if at := req.Body.ExpiresAt; at != nil {
+			if next.ExpiresAt, err = h.life.End(auth.TokenKind(old.Kind[0]), h.store.Now(), at, false); err != nil {
+				return nil, fault.InvalidBody("/expires_at", "%s", err)
+			}
+		}
+	}
+	text := h.issuer.Issue(next)
+	err = h.store.RotateToken(ctx, old.ID, overlap, next)
+	if errors.Is(err, store.ErrConflict) {
+		return nil, fault.Conflict("the token is revoked or expired; make a new one").Because(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	h.issuer.Forget()
+	body, headers := h.made(next, text)
+	return api.RotateAccessToken201JSONResponse{Body: body, Headers: api.RotateAccessToken201ResponseHeaders(headers)}, nil
+}
+
+func (h *Handler) tokenToAPI(t *store.Token) api.AccessToken {
+	out := api.AccessToken{
+		ID:           t.ID,
+		Prefix:       t.Prefix,
+		Name:         t.Name,
+		Kind:         api.AccessTokenKindPerson,
+		Owner:        t.Owner,
+		Email:        t.Email,
+		Tenant:       t.Tenant,
+		Roles:        []api.AccessRole{},
+		Flags:        append([]string{}, t.Flags...),
+		Labs:         append([]string{}, t.Labs...),
+		AllowFrom:    append([]string{}, t.AllowFrom...),
+		KeyID:        t.KeyID,
+		Usable:       t.Usable(h.store.Now()),
+		CreatedAt:    t.CreatedAt,
+		CreatedBy:    t.CreatedBy,
+		ExpiresAt:    timeOrNull(t.ExpiresAt),
+		RevokedAt:    timeOrNull(t.RevokedAt),
+		LastUsedAt:   timeOrNull(t.LastUsedAt),
+		LastUsedFrom: t.LastUsedIP,
+	}
+	for kind, letter := range kinds {
+		if t.Kind == string(letter) {
+			out.Kind = kind
+		}
+	}
+	for _, r := range t.Roles {
+		out.Roles = append(out.Roles, api.AccessRole(r))
+	}
+	return out
+}

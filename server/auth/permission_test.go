@@ -1,0 +1,150 @@
+package auth
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the fragment of the document that prints the permission table")
+
+const fragment = "../../openapi/05-permissions.yaml"
+
+// TestPermissions_Printed holds the table and what the document prints of it
+// together. After a change: go test ./server/auth -update && make generate.
+func TestPermissions_Printed(t *testing.T) {
+	t.Parallel()
+
+	var want bytes.Buffer
+	want.WriteString("# Who may do what, as server/auth/permission.go has it. Made by `go test ./server/auth -update`.\nx-permissions:\n")
+	for _, p := range Permissions() {
+		fmt.Fprintf(&want, "  %q: [", string(p))
+		for i, r := range p.Roles() {
+			if i > 0 {
+				want.WriteString(", ")
+			}
+			want.WriteString(string(r))
+		}
+		want.WriteString("]\n")
+	}
+	if *update {
+		if err := os.WriteFile(fragment, want.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(fragment)
+	if err != nil || !bytes.Equal(got, want.Bytes()) {
+		t.Errorf("%s is not the permission table (%v): go test ./server/auth -update && make generate", fragment, err)
+	}
+}
+
+func TestReadPolicy(t *testing.T) {
+	t.Parallel()
+
+	p, err := ReadPolicy([]byte(`
+"admin_required": "role:admin"
+"physical_provisioner:read_task": "@"
+"physical_provisioner:create_task": "rule:admin_required or role:lab"
+"results.delete": "!"
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		permission Permission
+		roles      []Role
+		want       bool
+	}{
+		{"physical_provisioner:read_task", []Role{Runner}, true},
+		{"physical_provisioner:read_task", nil, true},
+		{"physical_provisioner:create_task", []Role{Operator}, false},
+		{"physical_provisioner:create_task", []Role{Lab}, true},
+		{"physical_provisioner:create_task", []Role{Reader, Admin}, true},
+		{"results.delete", []Role{Admin}, false},
+		{"results.read", []Role{Reader}, true}, // not in the file: the table
+		{"version.read", nil, true},
+	}
+	for _, tt := range tests {
+		who := Identity{Kind: "token", Roles: tt.roles, policy: p}
+		if got := who.May(tt.permission); got != tt.want {
+			t.Errorf("%s for %v: %v, want %v", tt.permission, tt.roles, got, tt.want)
+		}
+	}
+}
+
+func TestReadPolicy_Refused(t *testing.T) {
+	t.Parallel()
+
+	for _, file := range []string{
+		`"physical_provisioner:read_tasks": "@"`, // Drydock calls it read_task
+		`"version.read": "!"`,
+		`"physical_provisioner:read_task": "is_admin:1"`,
+		`"physical_provisioner:read_task": ""`,
+	} {
+		if _, err := ReadPolicy([]byte(file)); err == nil {
+			t.Errorf("the policy %s is taken", file)
+		}
+	}
+}
+
+func TestPolicy_WithOperators(t *testing.T) {
+	t.Parallel()
+
+	set, err := ReadPolicy([]byte(`"physical_provisioner:delete_tasks": "!"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		policy  Policy
+		destroy bool // may an operator destroy nodes
+		remove  bool // and delete tasks
+	}{
+		"nothing said":             {nil, false, false},
+		"the switch":               {Policy(nil).WithOperators(DestroyNodes, DeleteTasks), true, true},
+		"the switch beside a file": {set.WithOperators(DestroyNodes, DeleteTasks), true, false},
+	} {
+		who := Identity{Kind: "token", Roles: []Role{Operator}, policy: tt.policy}
+		if got := who.May(DestroyNodes); got != tt.destroy {
+			t.Errorf("%s: an operator may destroy nodes: %v, want %v", name, got, tt.destroy)
+		}
+		if got := who.May(DeleteTasks); got != tt.remove {
+			t.Errorf("%s: an operator may delete tasks: %v, want %v", name, got, tt.remove)
+		}
+	}
+}
+
+func TestIdentity_Sees(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct {
+		name string
+		who  Identity
+		want []string // of "", "a", "b"
+	}{
+		{"a reader of no tenant", Identity{Roles: []Role{Reader}}, []string{""}},
+		{"a reader of a", Identity{Roles: []Role{Reader}, Tenant: "a"}, []string{"", "a"}},
+		{"an operator of no tenant", Identity{Roles: []Role{Operator}}, []string{"", "a", "b"}},
+		{"an admin of no tenant", Identity{Roles: []Role{Admin}}, []string{"", "a", "b"}},
+		{"an admin of a", Identity{Roles: []Role{Admin}, Tenant: "a"}, []string{"", "a"}},
+		{"a reader of the whole system", Identity{Roles: []Role{Reader}, System: true}, []string{"", "a", "b"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			listed := tt.who.Tenants()
+			for _, tenant := range []string{"", "a", "b"} {
+				want := slices.Contains(tt.want, tenant)
+				if got := tt.who.Sees(tenant); got != want {
+					t.Errorf("Sees(%q): %v, want %v", tenant, got, want)
+				}
+				if got := listed == nil || slices.Contains(listed, tenant); got != want {
+					t.Errorf("Tenants() = %q, but Sees(%q) is %v", listed, tenant, want)
+				}
+			}
+		})
+	}
+}

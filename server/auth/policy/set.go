@@ -1,0 +1,146 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Set is the rules of a file, each with its name.
+type Set struct {
+	rules map[string]Expr
+}
+
+// Read reads a policy file: a YAML or JSON object of names and rules. Every
+// rule must be understood, and every rule that one names must be there.
+func Read(file []byte) (*Set, error) {
+	if len(file) > MaxFile {
+		return nil, fmt.Errorf("a policy file has at most %d bytes", MaxFile)
+	}
+	var texts map[string]*string
+	if err := yaml.Unmarshal(file, &texts); err != nil {
+		return nil, fmt.Errorf("not an object of names and rules: %w", err)
+	}
+	if len(texts) > MaxRules {
+		return nil, fmt.Errorf("a policy file has at most %d rules", MaxRules)
+	}
+	s := &Set{rules: map[string]Expr{}}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		text := ""
+		if t := texts[name]; t != nil {
+			text = *t
+		}
+		e, err := Parse(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("rule %.100q: %w", name, err))
+			continue
+		}
+		s.rules[name] = e
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return s, s.checkReferences()
+}
+
+// checkReferences finds rules that are named but not there, and rules that
+// lead back to themselves.
+func (s *Set) checkReferences() error {
+	const (
+		open = 1
+		done = 2
+	)
+	state := map[string]int{}
+	var errs []error
+	var visit func(name, from string)
+	visit = func(name, from string) {
+		e, ok := s.rules[name]
+		switch {
+		case !ok:
+			errs = append(errs, fmt.Errorf("rule %.100q names the rule %.100q, which is not there", from, name))
+		case state[name] == open:
+			errs = append(errs, fmt.Errorf("rule %.100q leads back to itself", name))
+		case state[name] == 0:
+			state[name] = open
+			e.references(func(other string) { visit(other, name) })
+			state[name] = done
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.rules)) {
+		visit(name, name)
+	}
+	return errors.Join(errs...)
+}
+
+// Names lists the rules, sorted.
+func (s *Set) Names() []string { return slices.Sorted(maps.Keys(s.rules)) }
+
+// Has reports whether there is a rule of this name.
+func (s *Set) Has(name string) bool {
+	_, ok := s.rules[name]
+	return ok
+}
+
+// Allows reports whether a rule allows somebody with these roles. A rule that
+// is not there allows nobody.
+func (s *Set) Allows(name string, roles []string) bool {
+	q := question{set: s, roles: roles, known: map[string]bool{}}
+	return q.rule(name)
+}
+
+// question remembers the answers of rules, so that rules which name others many
+// times over take no longer than there are rules.
+type question struct {
+	set   *Set
+	roles []string
+	known map[string]bool
+}
+
+func (q *question) rule(name string) bool {
+	answer, ok := q.known[name]
+	if !ok {
+		if e, there := q.set.rules[name]; there {
+			answer = e.allows(q)
+		}
+		q.known[name] = answer
+	}
+	return answer
+}
+
+func (everybody) allows(*question) bool { return true }
+func (nobody) allows(*question) bool    { return false }
+
+// allows compares without case, as oslo.policy does with the names of roles.
+func (r role) allows(q *question) bool {
+	return slices.ContainsFunc(q.roles, func(have string) bool { return strings.EqualFold(have, string(r)) })
+}
+
+func (r reference) allows(q *question) bool { return q.rule(string(r)) }
+func (n not) allows(q *question) bool       { return !n.of.allows(q) }
+
+func (a all) allows(q *question) bool {
+	return !slices.ContainsFunc(a, func(e Expr) bool { return !e.allows(q) })
+}
+
+func (a anyOf) allows(q *question) bool {
+	return slices.ContainsFunc(a, func(e Expr) bool { return e.allows(q) })
+}
+
+func (everybody) references(func(string))       {}
+func (nobody) references(func(string))          {}
+func (role) references(func(string))            {}
+func (r reference) references(add func(string)) { add(string(r)) }
+func (n not) references(add func(string))       { n.of.references(add) }
+func (a all) references(add func(string))       { each(a, add) }
+func (a anyOf) references(add func(string))     { each(a, add) }
+
+func each(list []Expr, add func(string)) {
+	for _, e := range list {
+		e.references(add)
+	}
+}

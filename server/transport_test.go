@@ -1,0 +1,197 @@
+package server_test
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/slipway-lab/slipway/server"
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/servertest"
+)
+
+func TestRequireTLS(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, func(c *server.Config) {
+		c.RequireTLS = true
+		c.Resolver.Trusted = loopback
+	})
+	far := servertest.With("X-Forwarded-For", "192.0.2.9")
+	tests := []struct {
+		name    string
+		options []servertest.Option
+		want    int
+	}{
+		{"the same machine", nil, 200},
+		{"a proxy that says nothing", []servertest.Option{far}, 400},
+		{"a proxy that says http", []servertest.Option{far, servertest.With("X-Forwarded-Proto", "http")}, 400},
+		{"a proxy that says https", []servertest.Option{far, servertest.With("X-Forwarded-Proto", "https")}, 200},
+		{"a proxy that says https in the new way", []servertest.Option{servertest.With("Forwarded", "for=192.0.2.9;proto=https")}, 200},
+		{"a proxy that says nonsense", []servertest.Option{far, servertest.With("X-Forwarded-Proto", "ftp")}, 400},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			a := s.Do("GET", "/healthz", "", tt.options...)
+			if a.Status != tt.want {
+				t.Errorf("%d, want %d", a.Status, tt.want)
+			}
+			if tt.want == 400 && readProblem(t, a).ID != "tls-required" {
+				t.Errorf("says %s", a.Body)
+			}
+		})
+	}
+}
+
+func TestHeaderTooLarge(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	a := s.Do("GET", "/v1/runs", "", servertest.Admin(), servertest.With("X-Padding", strings.Repeat("x", 64<<10)))
+	if a.Status != http.StatusRequestHeaderFieldsTooLarge || readProblem(t, a).ID != "header-too-large" {
+		t.Errorf("a header of 64 KiB: %d %s", a.Status, a.Body)
+	}
+	if a := s.Do("GET", "/v1/runs", "", servertest.Admin(), servertest.With("X-Padding", strings.Repeat("x", 60<<10))); a.Status != 200 {
+		t.Errorf("a header of 60 KiB: %d", a.Status)
+	}
+}
+
+func TestCORS(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, func(c *server.Config) { c.CORSOrigins = []string{"https://ui.example.org"} })
+	const good = "https://ui.example.org"
+	tests := []struct {
+		name, method, path, origin string
+		want                       string // Access-Control-Allow-Origin
+	}{
+		{"a configured origin", "GET", "/v1/runs", good, good},
+		{"another origin", "GET", "/v1/runs", "https://evil.example.org", ""},
+		{"one that begins like it", "GET", "/v1/runs", good + ".evil.org", ""},
+		{"null", "GET", "/v1/runs", "null", ""},
+		{"a preflight of a configured origin", "OPTIONS", "/v1/runs", good, good},
+		{"a preflight of another", "OPTIONS", "/v1/runs", "https://evil.example.org", ""},
+		{"the document for anybody", "GET", "/openapi.json", "https://any.example.org", "*"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			options := []servertest.Option{servertest.With("Origin", tt.origin)}
+			if tt.method == "OPTIONS" {
+				options = append(options, servertest.With("Access-Control-Request-Method", "POST"))
+			} else {
+				options = append(options, servertest.Admin())
+			}
+			r, err := http.NewRequestWithContext(t.Context(), tt.method, s.URL+tt.path, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range options {
+				o(r)
+			}
+			resp, err := http.DefaultClient.Do(r) // the preflight's headers are not in the document
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			h := resp.Header
+			if got := h.Get("Access-Control-Allow-Origin"); got != tt.want {
+				t.Errorf("Access-Control-Allow-Origin %q, want %q", got, tt.want)
+			}
+			if h.Get("Access-Control-Allow-Credentials") != "" {
+				t.Error("cookies and logins of the browser are allowed")
+			}
+			if !slices.Contains(h.Values("Vary"), "Origin") {
+				t.Errorf("Vary %q lacks Origin", h.Values("Vary"))
+			}
+			if tt.method == "OPTIONS" {
+				allowed := h.Get("Access-Control-Allow-Headers")
+				if (tt.want != "") != strings.Contains(allowed, "Authorization") || resp.StatusCode != 204 {
+					t.Errorf("preflight: %d, allowed headers %q", resp.StatusCode, allowed)
+				}
+			}
+		})
+	}
+}
+
+// TestSecurityHeaders: a browser is told on every page what it may do.
+func TestSecurityHeaders(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	for _, path := range []string{"/docs/", "/"} {
+		a := s.Do("GET", path, "", servertest.With("Accept", "text/html"))
+		if !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") {
+			t.Errorf("GET %s: Content-Type %q", path, a.Header.Get("Content-Type"))
+		}
+		if csp := a.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src '") || strings.Contains(csp, "unsafe") || !strings.Contains(csp, "frame-ancestors 'none'") {
+			t.Errorf("GET %s: Content-Security-Policy %q", path, csp)
+		}
+		if a.Header.Get("X-Content-Type-Options") != "nosniff" || a.Header.Get("Referrer-Policy") != "no-referrer" {
+			t.Errorf("GET %s: headers %v", path, a.Header)
+		}
+	}
+	if a := s.Do("GET", "/healthz", ""); a.Header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Error("an answer without nosniff")
+	}
+}
+
+func TestTokensInPathsAreNotEchoed(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	secret := auth.NewToken(auth.LabToken)
+	for _, path := range []string{"/v1/runs/" + secret, "/nothing/" + secret} {
+		if a := s.Do("GET", path, "", servertest.Admin()); strings.Contains(string(a.Body), secret) {
+			t.Errorf("GET %s echoes the token: %s", path, a.Body)
+		}
+	}
+}
+
+func TestGoodCredentialsMayBeLimited(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, func(c *server.Config) {
+		c.Resolver.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		c.Limits.KnownPerSecond, c.Limits.KnownBurst = 0.01, 2
+	})
+	one, other := s.Token(auth.Reader), s.Token(auth.Reader)
+	get := func(token string, want int) {
+		t.Helper()
+		a := s.Do("GET", "/v1/runs", "", servertest.As(token), servertest.With("X-Forwarded-For", "192.0.2.9"))
+		if a.Status != want {
+			t.Errorf("GET /v1/runs: %d, want %d", a.Status, want)
+		}
+	}
+	get(one, 200)
+	get(one, 200)
+	get(one, 429)
+	get(other, 200)
+	if a := s.Do("GET", "/v1/runs", "", servertest.As(one)); a.Status != 200 {
+		t.Errorf("on the same machine: %d, want 200", a.Status)
+	}
+}
+
+func TestAnonymousCallsAreLimited(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, func(c *server.Config) {
+		c.Resolver.Trusted = loopback
+		c.Limits.AnonymousPerSecond, c.Limits.AnonymousBurst = 0.01, 3
+	})
+	from := servertest.With("X-Forwarded-For", "192.0.2.9")
+	for i := range 5 {
+		a := s.Do("GET", "/healthz", "", from)
+		if want := []int{200, 200, 200, 429, 429}[i]; a.Status != want || want == 429 && a.Header.Get("Retry-After") == "" {
+			t.Errorf("call %d: %d, want %d", i, a.Status, want)
+		}
+	}
+	if a := s.Do("GET", "/v1/runs", "", from, servertest.Admin()); a.Status != 200 {
+		t.Errorf("with a credential: %d, want 200", a.Status)
+	}
+}

@@ -1,0 +1,310 @@
+package tests
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/slipway-lab/slipway/server"
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/auth/keystone"
+	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// eachOperation runs a test for every operation of the document, with the
+// request that its examples make.
+func eachOperation(t *testing.T, test func(t *testing.T, r request)) {
+	doc := document(t)
+	for _, path := range doc.Paths.InMatchingOrder() {
+		item := doc.Paths.Value(path)
+		for method, op := range item.Operations() {
+			t.Run(op.OperationID, func(t *testing.T) {
+				t.Parallel()
+				test(t, newExample(path, method, item, op))
+			})
+		}
+	}
+}
+
+// as returns the request's options with another credential, none for "".
+func (r *request) as(header, value string) []servertest.Option {
+	all := append(r.options(), func(h *http.Request) { h.Header.Del("Authorization") })
+	if header != "" {
+		all = append(all, servertest.With(header, value))
+	}
+	return all
+}
+
+func (r *request) permission() auth.Permission {
+	p, _ := r.op.Extensions["x-permission"].(string)
+	return auth.Permission(p)
+}
+
+func (r *request) dialect() string {
+	d, _ := r.op.Extensions["x-dialect"].(string)
+	return d
+}
+
+// open reports whether the operation may be called without a credential.
+func (r *request) open() bool {
+	return r.op.Security != nil && slices.ContainsFunc(*r.op.Security, func(s openapi3.SecurityRequirement) bool { return len(s) == 0 })
+}
+
+// refusal is what the tests read of an error.
+type refusal struct{ ID, Detail string }
+
+func refusalOf(a servertest.Answer) refusal {
+	var r refusal
+	_ = json.Unmarshal(a.Body, &r) // another shape is no refusal
+	return r
+}
+
+// TestPermissions walks the document: for each operation and each role the
+// answer is as the permission table says. An operation that names no row, or
+// one that is not there, stops the server's start.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+
+	eachOperation(t, func(t *testing.T, r request) {
+		s := servertest.New(t)
+		for _, role := range auth.Roles() {
+			answer := s.Do(r.method, r.target(), r.body, r.as("Authorization", "Bearer "+s.Token(role))...)
+			said := refusalOf(answer)
+			refused := answer.Status == http.StatusForbidden && said.ID == "role-required"
+			allowed := r.permission() == "" || slices.Contains(r.permission().Roles(), role)
+			if refused == allowed {
+				t.Errorf("%s %s as %s: %d %q, but the table says allowed: %v", r.method, r.path, role, answer.Status, said.ID, allowed)
+			}
+			if answer.Status == http.StatusUnauthorized && r.permission() != "" { // a key of the operation's own may be missing
+				t.Errorf("%s %s as %s: 401 for a good credential", r.method, r.path, role)
+			}
+		}
+		// Somebody without any role may read the version document, and nothing else.
+		answer := s.Do(r.method, r.target(), r.body, r.as("X-Auth-Token", s.Token())...)
+		refused := refusalOf(answer).ID == "role-required"
+		if want := r.permission() != "" && r.permission() != "version.read"; refused != want {
+			t.Errorf("%s %s without a role: %d %q, want a refusal: %v", r.method, r.path, answer.Status, refusalOf(answer).ID, want)
+		}
+	})
+}
+
+// TestWrongCredentials replays every operation without a credential and with
+// each kind of wrong one. Which status comes depends on the system whose
+// clients call the operation.
+func TestWrongCredentials(t *testing.T) {
+	t.Parallel()
+
+	eachOperation(t, func(t *testing.T, r request) {
+		if r.permission() == "" {
+			return
+		}
+		s := servertest.New(t)
+		past := time.Now().Add(-time.Hour)
+		wrong := map[string][2]string{
+			"none":             {},
+			"unknown":          {"Authorization", "Bearer " + auth.NewToken(auth.RunnerToken)},
+			"unknown, raw":     {"Authorization", auth.NewToken(auth.RunnerToken)},
+			"a typing error":   {"Authorization", "Bearer " + s.Token(auth.Admin) + "x"},
+			"expired":          {"Authorization", "Token " + tokenRow(t, s, func(row *store.Token) { row.ExpiresAt = &past })},
+			"revoked":          {"X-Auth-Token", tokenRow(t, s, func(row *store.Token) { row.RevokedAt = &past })},
+			"for elsewhere":    {"X-Auth-Token", tokenRow(t, s, func(row *store.Token) { row.AllowFrom = []string{"203.0.113.0/24"} })},
+			"basic":            {"Authorization", "Basic dXNlcjpwYXNz"},
+			"OAuth":            {"Authorization", `OAuth oauth_token="x"`},
+			"an empty header":  {"X-Auth-Token", " "},
+			"a Keystone token": {"X-Auth-Token", "gAAAAABnonsense"},
+		}
+		for name, header := range wrong {
+			a := s.Do(r.method, r.target(), r.body, r.as(header[0], header[1])...)
+			r.checkRefusal(t, name, a, name == "none")
+		}
+		forged := append(r.as("", ""), servertest.With("X-Roles", "admin"), servertest.With("X-Identity-Status", "Confirmed"),
+			servertest.With("X-User-Id", "u"), servertest.With("X-Project-Id", "p"), servertest.With("X-Is-Admin-Project", "True"))
+		r.checkRefusal(t, "forged identity headers", s.Do(r.method, r.target(), r.body, forged...), true)
+	})
+}
+
+func tokenRow(t *testing.T, s *servertest.Server, change func(*store.Token)) string {
+	t.Helper()
+	row := &store.Token{Kind: "s", Name: "x", Owner: "x", Roles: []string{"admin"}}
+	text := s.Auth.Issue(row)
+	change(row)
+	if err := s.Store.CreateToken(t.Context(), row); err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func (r *request) checkRefusal(t *testing.T, name string, a servertest.Answer, none bool) {
+	t.Helper()
+	if r.open() {
+		// The handler answers, unless the credential cannot be the secret of a run.
+		if !none && a.Status < 400 {
+			t.Errorf("%s: %d for a wrong credential", name, a.Status)
+		}
+		return
+	}
+	want, challenges := http.StatusUnauthorized, []string{`Bearer realm="slipway", error="invalid_token"`}
+	if none {
+		challenges = []string{`Bearer realm="slipway"`}
+	}
+	said := map[string]string{"drydock": "Unauthenticated", "kernelci": "Operation not permitted: provided token is not authorized"}[r.dialect()]
+	if r.dialect() == "kernelci" {
+		want, challenges = http.StatusForbidden, nil
+	}
+	if a.Status != want || !slices.Equal(a.Header.Values("WWW-Authenticate"), challenges) {
+		t.Errorf("%s: %d with challenges %q, want %d with %q\n%.300s", name, a.Status, a.Header.Values("WWW-Authenticate"), want, challenges, a.Body)
+	}
+	if got := refusalOf(a).Detail; said != "" && got != said {
+		t.Errorf("%s: says %q, want %q", name, got, said)
+	}
+	if !strings.HasPrefix(a.Header.Get("X-Openstack-Request-Id"), "req-") {
+		t.Errorf("%s: X-Openstack-Request-Id %q", name, a.Header.Get("X-Openstack-Request-Id"))
+	}
+	if id := a.Header.Get("X-Drydock-Req"); (r.dialect() == "drydock") != (id != "") {
+		t.Errorf("%s: X-Drydock-Req %q", name, id)
+	}
+}
+
+// fakeKeystone knows some tokens.
+type fakeKeystone map[string]*keystone.Token
+
+func (f fakeKeystone) Validate(_ context.Context, token string) (*keystone.Token, error) {
+	if token == "down" {
+		return nil, keystone.ErrUnavailable
+	}
+	if t, ok := f[token]; ok {
+		return t, nil
+	}
+	return nil, keystone.ErrInvalid
+}
+func (f fakeKeystone) Known(token string) bool { return f[token] != nil }
+func (fakeKeystone) ServiceType() string       { return "test-lab" }
+func (fakeKeystone) Challenge() string         { return "https://keystone.example.org/v3" }
+
+// TestKeystoneCredentials replays every operation with tokens of a Keystone.
+func TestKeystoneCredentials(t *testing.T) {
+	t.Parallel()
+
+	end := time.Now().Add(time.Hour)
+	known := fakeKeystone{
+		"reader":   {UserID: "u", ProjectID: "p", Roles: []string{"reader"}, ExpiresAt: end},
+		"admin":    {UserID: "u", ProjectID: "p", Roles: []string{"reader", "member", "admin"}, ExpiresAt: end},
+		"member":   {UserID: "u", ProjectID: "p", Roles: []string{"member", "reader"}, ExpiresAt: end}, // Keystone implies reader
+		"unscoped": {UserID: "u", ExpiresAt: end},
+		"rules": {UserID: "u", ProjectID: "p", Roles: []string{"admin"}, ExpiresAt: end, Restricted: true,
+			Rules: []keystone.Rule{{Service: "test-lab", Method: "GET", Path: "/v1/nothing-here"}}},
+	}
+	eachOperation(t, func(t *testing.T, r request) {
+		if r.permission() == "" {
+			return
+		}
+		s := servertest.New(t, servertest.WithAuth(func(c *auth.Config) { c.Keystone = known }))
+		do := func(token string) servertest.Answer {
+			return s.Do(r.method, r.target(), r.body, r.as("X-Auth-Token", token)...)
+		}
+		may := func(role auth.Role) bool { return slices.Contains(r.permission().Roles(), role) }
+
+		if a := do("admin"); a.Status == 401 || refusalOf(a).ID == "role-required" {
+			t.Errorf("admin: %d %s", a.Status, a.Body)
+		}
+		if a := do("reader"); (refusalOf(a).ID == "role-required") == may(auth.Reader) {
+			t.Errorf("reader: %d, but the table says %v", a.Status, may(auth.Reader))
+		}
+		if a := do("member"); r.permission() != "version.read" && a.Status != 403 {
+			t.Errorf("member: %d, want 403", a.Status)
+		}
+		if a := do("unscoped"); a.Status != 403 {
+			t.Errorf("an unscoped token: %d, want 403", a.Status)
+		}
+		if a := do("down"); a.Status != 503 || a.Header.Get("Retry-After") == "" {
+			t.Errorf("Keystone is down: %d, Retry-After %q, want 503", a.Status, a.Header.Get("Retry-After"))
+		}
+		want := 401
+		challenges := []string{`Keystone uri="https://keystone.example.org/v3"`, `Bearer realm="slipway", error="invalid_token"`}
+		if r.dialect() == "kernelci" {
+			want, challenges = 403, nil
+		}
+		for _, token := range []string{"unknown", "rules"} {
+			if a := do(token); a.Status != want || !slices.Equal(a.Header.Values("WWW-Authenticate"), challenges) {
+				t.Errorf("%s: %d with challenges %q, want %d with %q", token, a.Status, a.Header.Values("WWW-Authenticate"), want, challenges)
+			}
+		}
+	})
+}
+
+// TestPolicyFile: rules of a file take the place of rows of the table.
+func TestPolicyFile(t *testing.T) {
+	t.Parallel()
+
+	policy, err := auth.ReadPolicy([]byte("results.read: role:admin or rule:ops\nops: role:operator\nresults.write: \"!\"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := servertest.New(t, servertest.WithAuth(func(c *auth.Config) { c.Policy = policy }))
+	for _, tt := range []struct {
+		method string
+		role   auth.Role
+		want   int
+	}{{"GET", auth.Reader, 403}, {"GET", auth.Operator, 200}, {"GET", auth.Admin, 200}, {"POST", auth.Admin, 403}} {
+		if a := s.Do(tt.method, "/v1/runs", "", servertest.As(s.Token(tt.role))); a.Status != tt.want {
+			t.Errorf("%s /v1/runs as %s: %d, want %d", tt.method, tt.role, a.Status, tt.want)
+		}
+	}
+}
+
+// TestAuthModeNone: without logins everybody may do everything.
+func TestAuthModeNone(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, servertest.WithAuth(func(c *auth.Config) { c.Open = true }))
+	for _, o := range []servertest.Option{servertest.With("Accept", "*/*"), servertest.As("nonsense-nonsense")} {
+		if a := s.Do("GET", "/v1/audit", "", o); a.Status != 200 {
+			t.Errorf("GET /v1/audit: %d, want 200", a.Status)
+		}
+	}
+}
+
+// TestKnownTokensPassALimitedAddress: a lab behind one address is not locked
+// out by one of its machines.
+func TestKnownTokensPassALimitedAddress(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, func(c *server.Config) {
+		c.Resolver.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		c.Limits.FailedLoginsPerMinute = 3
+	}, servertest.WithAuth(func(c *auth.Config) {
+		c.Keystone = fakeKeystone{"known": {UserID: "u", ProjectID: "p", Roles: []string{"reader"}, ExpiresAt: time.Now().Add(time.Hour)}}
+	}))
+	from := servertest.With("X-Forwarded-For", "192.0.2.9")
+	known, unknown := s.Token(auth.Reader), s.Token(auth.Reader)
+	get := func(want int, what string, options ...servertest.Option) {
+		t.Helper()
+		if a := s.Do("GET", "/v1/runs", "", append(options, from)...); a.Status != want {
+			t.Errorf("%s: %d, want %d", what, a.Status, want)
+		} else if want == 429 && a.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: 429 without Retry-After", what)
+		}
+	}
+	get(200, "a good token", servertest.As(known))
+	for range 3 {
+		get(401, "a bad token", servertest.As("nonsense-nonsense"))
+	}
+	get(429, "a bad token", servertest.As("nonsense-nonsense"))
+	get(429, "a good token that was never seen", servertest.As(unknown))
+	get(200, "a good token that was seen", servertest.As(known))
+	get(200, "the configured admin token", servertest.Admin())
+	get(200, "a Keystone token that was seen", servertest.With("X-Auth-Token", "known"))
+	get(429, "a Keystone token that was not", servertest.With("X-Auth-Token", "unknown"))
+	get(401, "no credential", servertest.With("Accept", "*/*"))
+	if a := s.Do("GET", "/v1/get-miniconf?test_id=1&run_token=guessed-guess", "", from); a.Status != 429 {
+		t.Errorf("guessing the secret of a run: %d, want 429", a.Status)
+	}
+}

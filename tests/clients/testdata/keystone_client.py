@@ -1,0 +1,69 @@
+"""Find version 1.0 of the service by the catalogue and call an operation.
+
+The argument names the client: keystoneauth1, barbicanclient or openstackclient.
+Who logs in stands in the OS_ variables.
+"""
+import json
+import os
+import subprocess
+import sys
+
+SERVICE_TYPE = "test-lab"
+
+
+def session():
+    from keystoneauth1 import session as ks
+    from keystoneauth1.identity import v3
+    env = os.environ
+    return ks.Session(auth=v3.Password(
+        auth_url=env["OS_AUTH_URL"], username=env["OS_USERNAME"], password=env["OS_PASSWORD"],
+        user_domain_id=env["OS_USER_DOMAIN_ID"], project_name=env["OS_PROJECT_NAME"],
+        project_domain_id=env["OS_PROJECT_DOMAIN_ID"]))
+
+
+def keystoneauth1():
+    from keystoneauth1 import adapter
+    s = session()
+    for version in (None, "1", "1.0", "v1", (1, 0), "latest"):
+        a = adapter.Adapter(s, service_type=SERVICE_TYPE, version=None if version == "latest" else version,
+                            max_version="latest" if version == "latest" else None)
+        data = a.get_endpoint_data()
+        assert data is not None, version
+        if version is not None:
+            assert data.api_version == (1, 0), (version, data.api_version)
+            assert data.url.endswith("/v1/"), data.url
+            answer = a.get("runs")
+            assert answer.status_code == 200 and "runs" in answer.json(), answer.text
+            assert answer.headers["X-Openstack-Request-Id"].startswith("req-")
+    versions = s.get_all_version_data(service_type=SERVICE_TYPE)["RegionOne"]["public"][SERVICE_TYPE]
+    assert [v["version"] for v in versions] == ["1.0"], versions
+    assert versions[0]["status"] == "CURRENT", versions
+
+
+def barbicanclient():
+    from barbicanclient import client, exceptions
+    c = client.Client(session=session(), service_type=SERVICE_TYPE)
+    answer = c.client.get("runs")  # the adapter under its managers
+    assert "runs" in answer, answer
+    try:
+        c.client.get("runs/999999")
+    except exceptions.HTTPClientError as e:  # it needs a top-level title in every error
+        assert e.status_code == 404 and "Not Found" in str(e), e
+    else:
+        raise AssertionError("a run that does not exist was found")
+
+
+def openstackclient():
+    out = subprocess.run(["/usr/bin/openstack", "versions", "show", "--service", SERVICE_TYPE, "-f", "json"],
+                         check=True, stdout=subprocess.PIPE, timeout=100).stdout
+    rows = json.loads(out)
+    assert [(r["Version"], r["Status"]) for r in rows] == [("1.0", "CURRENT")], rows
+    token = subprocess.run(["/usr/bin/openstack", "token", "issue", "-f", "value", "-c", "id"],
+                           check=True, stdout=subprocess.PIPE, timeout=100, text=True).stdout.strip()
+    import urllib.request
+    request = urllib.request.Request(rows[0]["Endpoint"] + "runs", headers={"X-Auth-Token": token})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    assert "runs" in json.load(opener.open(request, timeout=30))
+
+
+{f.__name__: f for f in (keystoneauth1, barbicanclient, openstackclient)}[sys.argv[1]]()
