@@ -22971,6 +22971,11 @@ type GetExtendedHealthResp429Headers struct {
 	RetryAfter *int32
 }
 
+// GetExtendedHealthResp503Headers the declared response headers of an HTTP 503 response for GetExtendedHealth
+type GetExtendedHealthResp503Headers struct {
+	RetryAfter *int32
+}
+
 type GetExtendedHealthResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -22994,6 +22999,8 @@ type GetExtendedHealthResp struct {
 	Headers401 *GetExtendedHealthResp401Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetExtendedHealthResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetExtendedHealthResp503Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -40428,6 +40435,16 @@ func ParseGetExtendedHealthResp(rsp *http.Response) (*GetExtendedHealthResp, err
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetExtendedHealthResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
 	}
 
 	return response, nil
