@@ -14,12 +14,14 @@ require (
 	github.com/klauspost/compress v1.20.3 // gzip answers of any size (gzhttp), zstd requests
 	github.com/labstack/echo/v4 v4.16.0 // router of the generated server
 	github.com/mattn/go-sqlite3 v1.14.52 // SQLite itself; newer than what the GORM driver asks for
+	github.com/nikolalohinski/gonja/v2 v2.9.1 // Jinja2 for boot actions
 	github.com/oapi-codegen/nullable v1.1.0 // generated types tell absent from null
 	github.com/oapi-codegen/runtime v1.8.0 // binding of generated code
 	github.com/oklog/ulid/v2 v2.1.2 // token ids
 	github.com/pressly/goose/v3 v3.29.0 // migrations as SQL files, with a lock between replicas
 	github.com/prometheus/client_golang v1.25.0 // metrics
 	github.com/prometheus/common v0.72.0 // the text format of metrics
+	github.com/stmcginnis/gofish v0.21.0 // boards that speak Redfish
 	go.yaml.in/yaml/v3 v3.0.5 // configuration file, the published document
 	golang.org/x/sync v0.24.0 // one question to Keystone however many wait for it
 	golang.org/x/sys v0.49.0 // file locks
@@ -39,6 +41,7 @@ require (
 	github.com/apapsch/go-jsonmerge/v2 v2.0.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/go-openapi/jsonpointer v0.22.5 // indirect
 	github.com/go-openapi/swag/jsonname v0.25.5 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
@@ -46,22 +49,32 @@ require (
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/jinzhu/inflection v1.0.0 // indirect
 	github.com/jinzhu/now v1.1.5 // indirect
+	github.com/json-iterator/go v1.1.12 // indirect
 	github.com/labstack/gommon v0.5.0 // indirect
 	github.com/mattn/go-colorable v0.1.15 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/mfridman/interpolate v0.0.2 // indirect
+	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
+	github.com/modern-go/reflect2 v1.0.2 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/oasdiff/yaml v0.1.1 // indirect
 	github.com/oasdiff/yaml3 v0.0.14 // indirect
+	github.com/pkg/errors v0.9.1 // indirect
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/rogpeppe/go-internal v1.16.0 // indirect
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	github.com/sethvargo/go-retry v0.5.0 // indirect
+	github.com/sirupsen/logrus v1.9.3 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	github.com/valyala/fasttemplate v1.2.2 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
+	golang.org/x/exp v0.0.0-20261011100332-faecfb24eb49 // indirect
 	golang.org/x/net v0.61.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )
+
+// gonja uses x/exp/utf8string as it was in this version; goose asks for a newer
+// one but needs no package of it.
+replace golang.org/x/exp => golang.org/x/exp v0.0.0-20240719175910-8a7402abbf56

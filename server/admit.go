@@ -70,7 +70,7 @@ func (s *Server) openFor(op *operation) error {
 // watchLogins counts a handler's own refusal as a failed login: the secret of a
 // run is compared there, and must not be guessed by trying.
 func (s *Server) watchLogins(op *operation, who auth.Identity, client netip.Addr, header http.Header, err error) {
-	if err == nil || !op.optional && !op.webToken || !who.Anonymous() {
+	if err == nil || !op.optional && !op.webToken && !op.login || !who.Anonymous() {
 		return
 	}
 	status := faultOf(err).Status
@@ -86,6 +86,12 @@ func (s *Server) watchLogins(op *operation, who auth.Identity, client netip.Addr
 // a key of the operation's own counts, such as X-Bootaction-Key, the handler
 // compares it, and other credentials beside it are ignored.
 func (s *Server) who(ctx context.Context, op *operation) (auth.Identity, error) {
+	if op.login {
+		if s.limits.limited(call.From(ctx).Client) {
+			return auth.Identity{}, tooManyLogins()
+		}
+		return auth.Identity{}, nil
+	}
 	if op.public() || op.keyHeader != "" && call.From(ctx).Header.Get(op.keyHeader) != "" {
 		return auth.Identity{}, nil
 	}

@@ -37,6 +37,7 @@ type operation struct {
 	rawQuery   bool            // x-query: raw, the handler reads the query itself
 	secretPath bool            // x-secret-path: a credential may stand in the path
 	openVerbs  bool            // x-not-offered: public, a verb that is not offered needs no login to be refused
+	login      bool            // x-login: the body is a credential, so guesses are counted
 	keyHeader  string          // x-key-header: a key that only the handler can check
 	maxBody    int64           // x-max-bytes, 0: the server's setting
 	jsonMedia  []string        // x-json-media: read as JSON as well
@@ -98,6 +99,7 @@ func newOperation(doc *openapi3.T, path, method string, item *openapi3.PathItem,
 		rawQuery:   text(op.Extensions, "x-query") == "raw",
 		secretPath: op.Extensions["x-secret-path"] == true,
 		openVerbs:  text(op.Extensions, "x-not-offered") == "public",
+		login:      op.Extensions["x-login"] == true,
 		keyHeader:  text(op.Extensions, "x-key-header"),
 		audit:      text(op.Extensions, "x-audit"),
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -23,6 +24,7 @@ import (
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/discovery"
 	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/lab"
 	"github.com/slipway-lab/slipway/server/products"
 	"github.com/slipway-lab/slipway/server/refstack"
 	"github.com/slipway-lab/slipway/server/reports"
@@ -85,6 +87,12 @@ type Config struct {
 
 	// Products configures SPI's side.
 	Products products.Config
+	// NoIdentityLogin turns off the login at /v3, which clients of OpenStack
+	// need that know no other way.
+	NoIdentityLogin bool
+
+	// Lab configures Drydock's side.
+	Lab lab.Config
 
 	// Refstack configures RefStack's later API. What it shares with Results is
 	// taken from there.
@@ -120,6 +128,7 @@ type Server struct {
 	v1Public   bool
 	runners    bool // runner calls need a login
 	closed     bool // KernelCI's side is in maintenance
+	labIdle    bool // Background leaves the lab's tasks to other servers
 	now        func() time.Time
 	newID      func() uuid.UUID
 	areas      areas
@@ -134,6 +143,7 @@ type (
 	productsHandler  = products.Handler
 	refstackHandler  = refstack.Handler
 	reportsHandler   = reports.Handler
+	labHandler       = lab.Handler
 )
 
 type areas struct {
@@ -143,6 +153,7 @@ type areas struct {
 	*productsHandler
 	*refstackHandler
 	*reportsHandler
+	*labHandler
 }
 
 var _ api.StrictServerInterface = areas{}
@@ -195,6 +206,7 @@ func New(c Config) (*Server, error) {
 		v1Public:   c.V1Public,
 		runners:    c.Results.RequireToken,
 		closed:     c.Maintenance,
+		labIdle:    c.Lab.Idle,
 		now:        c.Now,
 		newID:      c.NewID,
 	}
@@ -241,12 +253,29 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 	c.Refstack.RequireToken, c.Refstack.Limits, c.Refstack.Pepper = c.Results.RequireToken, c.Results.Limits, c.Results.Pepper
 	c.Refstack.Now = c.Now
 	c.Reports.Build, c.Reports.Tokens, c.Reports.Now = c.Build, c.Auth, c.Now
-	return areas{access.New(c.Store, c.Auth, c.Access), disc, res, prod, refstack.New(c.Store, c.Refstack), reports.New(c.Store, c.Reports)}, nil
+	if !c.NoIdentityLogin {
+		c.Lab.Login = c.Auth
+	}
+	prov, err := lab.New(c.Store, c.Lab)
+	if err != nil {
+		return areas{}, err
+	}
+	return areas{
+		access.New(c.Store, c.Auth, c.Access), disc, res, prod,
+		refstack.New(c.Store, c.Refstack), reports.New(c.Store, c.Reports), prov,
+	}, nil
 }
 
 // Background does what no request asks for, until ctx ends. It belongs beside
 // every server; several replicas may do so at once.
-func (s *Server) Background(ctx context.Context) { s.areas.productsHandler.Background(ctx) }
+func (s *Server) Background(ctx context.Context) {
+	var all sync.WaitGroup
+	all.Go(func() { s.areas.productsHandler.Background(ctx) })
+	if !s.labIdle {
+		all.Go(func() { s.Work(ctx) })
+	}
+	all.Wait()
+}
 
 // newEcho makes the router with a validator on every route.
 func (s *Server) newEcho(c Config, doc *openapi3.T) (*echo.Echo, error) {
@@ -329,6 +358,10 @@ func (strictJSON) Deserialize(c echo.Context, into any) error {
 	}
 	return fault.InvalidBody("", "must be JSON").Because(err)
 }
+
+// Work is the lab's part of Background. It returns when everything that it
+// started has ended.
+func (s *Server) Work(ctx context.Context) { s.areas.labHandler.Run(ctx) }
 
 func sorted(names []string) []string {
 	slices.Sort(names)

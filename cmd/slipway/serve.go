@@ -21,6 +21,7 @@ import (
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/intake"
+	"github.com/slipway-lab/slipway/server/lab"
 	"github.com/slipway-lab/slipway/server/products"
 	"github.com/slipway-lab/slipway/server/refstack"
 	"github.com/slipway-lab/slipway/server/reports"
@@ -64,6 +65,17 @@ type serveCmd struct {
 	KernelciMaxBatch    int      `name:"kernelci-max-batch" default:"100" help:"Limit of the questions in one batch."`
 	KernelciMaxCases    int      `name:"kernelci-max-cases" default:"10000" help:"Limit of the test cases and groups in one test group."`
 
+	DesignHosts      []string      `name:"design-hosts" placeholder:"HOST" help:"Hosts that site designs may be fetched from: names, name:port, *.domain, addresses, networks or *. Default: none."`
+	DesignFolder     string        `name:"design-folder" type:"path" placeholder:"DIR" help:"Folder that file:// references to site designs may point into. Default: none."`
+	DeckhandToken    string        `name:"deckhand-token" placeholder:"TEXT" help:"Token for deckhand+http(s) references; better as SLIPWAY_DECKHAND_TOKEN."`
+	MaxDesign        int64         `name:"max-design" default:"8388608" help:"Limit of a site design in bytes."`
+	IdentityLogin    bool          `name:"identity-login" default:"true" negatable:"" help:"Let clients of OpenStack log in at /v3 with a token's name and text."`
+	LabDriver        string        `name:"lab-driver" enum:"simulator,agent" default:"simulator" help:"What works on nodes: simulator or agent."`
+	RedfishInsecure  bool          `name:"redfish-insecure" help:"Believe any certificate of boards that speak Redfish."`
+	RedfishPort      int           `name:"redfish-port" default:"443" help:"Where such boards listen."`
+	SimulatorDelay   time.Duration `name:"simulator-delay" default:"1s" help:"How long a simulated step takes at the most; negative: no time."`
+	SimulatorSignals bool          `name:"simulator-signals" help:"Let boot actions on simulated nodes end by themselves."`
+
 	MaxBody         int64         `default:"1048576" help:"Limit of a JSON or form body in bytes."`
 	MaxUpload       int64         `default:"268435456" help:"Limit of an uploaded file in bytes."`
 	MaxDecompressed int64         `default:"536870912" help:"Limit of an uploaded gzip file after decompression in bytes."`
@@ -88,6 +100,8 @@ type serveCmd struct {
 
 // Run serves until the context ends, then finishes what is in flight.
 func (c *serveCmd) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	c.logTo(os.Stderr)
 	if n := len(c.AdminToken); n > 0 && (n < 8 || n > 512) {
 		return errors.New("the admin token must have 8 to 512 characters")
@@ -116,8 +130,15 @@ func (c *serveCmd) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error
 		h.Note("configuration", c.AuthPolicyFile, "policy file "+c.policySum)
 	}
 	go c.sweep(ctx, s)
-	go h.Background(ctx)
-	return c.listen(ctx, h)
+	worked := make(chan struct{})
+	go func() {
+		defer close(worked)
+		h.Background(ctx)
+	}()
+	err = c.listen(ctx, h)
+	stop() // listening may have failed by itself
+	<-worked
+	return err
 }
 
 func (c *serveCmd) logTo(out *os.File) {
@@ -203,10 +224,22 @@ func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte, a
 			WebhookHosts: c.WebhookHosts,
 			Secret:       secret,
 		},
-		Refstack:    refstack.Config{UIURL: c.RefstackUIURL},
-		Reports:     reports.Config{MaxBatch: c.KernelciMaxBatch, MaxCases: c.KernelciMaxCases, MaxFile: c.MaxUpload},
-		Maintenance: c.KernelciMaintenance,
-		Metrics:     registry,
+		Refstack:        refstack.Config{UIURL: c.RefstackUIURL},
+		Reports:         reports.Config{MaxBatch: c.KernelciMaxBatch, MaxCases: c.KernelciMaxCases, MaxFile: c.MaxUpload},
+		Maintenance:     c.KernelciMaintenance,
+		NoIdentityLogin: !c.IdentityLogin,
+		Lab: lab.Config{
+			Secret:        secret,
+			DesignHosts:   c.DesignHosts,
+			DesignFolder:  c.DesignFolder,
+			DeckhandToken: c.DeckhandToken,
+			MaxDesign:     c.MaxDesign,
+			Driver:        c.LabDriver,
+			Redfish:       lab.RedfishConfig{Insecure: c.RedfishInsecure, Port: c.RedfishPort},
+			Simulator:     lab.SimulatorConfig{Delay: c.SimulatorDelay, Signals: c.SimulatorSignals},
+			Done:          ctx.Done(),
+		},
+		Metrics: registry,
 	})
 }
 

@@ -311,6 +311,507 @@ func (e HomeHintsStatus) Valid() bool {
 	}
 }
 
+// Defines values for LabBootActionActionStatus.
+const (
+	LabBootActionActionStatusFailure    LabBootActionActionStatus = "failure"
+	LabBootActionActionStatusIncomplete LabBootActionActionStatus = "incomplete"
+	LabBootActionActionStatusSuccess    LabBootActionActionStatus = "success"
+	LabBootActionActionStatusUnreported LabBootActionActionStatus = "unreported"
+)
+
+// Valid indicates whether the value is a known member of the LabBootActionActionStatus enum.
+func (e LabBootActionActionStatus) Valid() bool {
+	switch e {
+	case LabBootActionActionStatusFailure:
+		return true
+	case LabBootActionActionStatusIncomplete:
+		return true
+	case LabBootActionActionStatusSuccess:
+		return true
+	case LabBootActionActionStatusUnreported:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabFindingKind.
+const (
+	LabFindingKindValidationMessage LabFindingKind = "ValidationMessage"
+)
+
+// Valid indicates whether the value is a known member of the LabFindingKind enum.
+func (e LabFindingKind) Valid() bool {
+	switch e {
+	case LabFindingKindValidationMessage:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabFindingLevel.
+const (
+	LabFindingLevelError   LabFindingLevel = "Error"
+	LabFindingLevelInfo    LabFindingLevel = "Info"
+	LabFindingLevelWarning LabFindingLevel = "Warning"
+)
+
+// Valid indicates whether the value is a known member of the LabFindingLevel enum.
+func (e LabFindingLevel) Valid() bool {
+	switch e {
+	case LabFindingLevelError:
+		return true
+	case LabFindingLevelInfo:
+		return true
+	case LabFindingLevelWarning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabHealthAPIVersion.
+const (
+	LabHealthAPIVersionV10 LabHealthAPIVersion = "v1.0"
+)
+
+// Valid indicates whether the value is a known member of the LabHealthAPIVersion enum.
+func (e LabHealthAPIVersion) Valid() bool {
+	switch e {
+	case LabHealthAPIVersionV10:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabHealthKind.
+const (
+	LabHealthKindStatus LabHealthKind = "Status"
+)
+
+// Valid indicates whether the value is a known member of the LabHealthKind enum.
+func (e LabHealthKind) Valid() bool {
+	switch e {
+	case LabHealthKindStatus:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabHealthReason.
+const (
+	LabHealthReasonHealthCheck LabHealthReason = "HealthCheck"
+)
+
+// Valid indicates whether the value is a known member of the LabHealthReason enum.
+func (e LabHealthReason) Valid() bool {
+	switch e {
+	case LabHealthReasonHealthCheck:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabHealthStatus.
+const (
+	LabHealthStatusFailure LabHealthStatus = "Failure"
+	LabHealthStatusSuccess LabHealthStatus = "Success"
+)
+
+// Valid indicates whether the value is a known member of the LabHealthStatus enum.
+func (e LabHealthStatus) Valid() bool {
+	switch e {
+	case LabHealthStatusFailure:
+		return true
+	case LabHealthStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabHealthMessageKind.
+const (
+	LabHealthMessageKindSimpleMessage LabHealthMessageKind = "SimpleMessage"
+)
+
+// Valid indicates whether the value is a known member of the LabHealthMessageKind enum.
+func (e LabHealthMessageKind) Valid() bool {
+	switch e {
+	case LabHealthMessageKindSimpleMessage:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabMessageContextType.
+const (
+	LabMessageContextTypeBootaction LabMessageContextType = "bootaction"
+	LabMessageContextTypeDocument   LabMessageContextType = "document"
+	LabMessageContextTypeNA         LabMessageContextType = "NA"
+	LabMessageContextTypeNetwork    LabMessageContextType = "network"
+	LabMessageContextTypeNode       LabMessageContextType = "node"
+	LabMessageContextTypeSite       LabMessageContextType = "site"
+	LabMessageContextTypeTask       LabMessageContextType = "task"
+)
+
+// Valid indicates whether the value is a known member of the LabMessageContextType enum.
+func (e LabMessageContextType) Valid() bool {
+	switch e {
+	case LabMessageContextTypeBootaction:
+		return true
+	case LabMessageContextTypeDocument:
+		return true
+	case LabMessageContextTypeNA:
+		return true
+	case LabMessageContextTypeNetwork:
+		return true
+	case LabMessageContextTypeNode:
+		return true
+	case LabMessageContextTypeSite:
+		return true
+	case LabMessageContextTypeTask:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabNodePowerState.
+const (
+	LabNodePowerStateError   LabNodePowerState = "error"
+	LabNodePowerStateOff     LabNodePowerState = "off"
+	LabNodePowerStateOn      LabNodePowerState = "on"
+	LabNodePowerStateUnknown LabNodePowerState = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the LabNodePowerState enum.
+func (e LabNodePowerState) Valid() bool {
+	switch e {
+	case LabNodePowerStateError:
+		return true
+	case LabNodePowerStateOff:
+		return true
+	case LabNodePowerStateOn:
+		return true
+	case LabNodePowerStateUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabNodeStatusName.
+const (
+	LabNodeStatusNameAllocated           LabNodeStatusName = "Allocated"
+	LabNodeStatusNameBroken              LabNodeStatusName = "Broken"
+	LabNodeStatusNameCommissioning       LabNodeStatusName = "Commissioning"
+	LabNodeStatusNameDeployed            LabNodeStatusName = "Deployed"
+	LabNodeStatusNameDeploying           LabNodeStatusName = "Deploying"
+	LabNodeStatusNameFailedCommissioning LabNodeStatusName = "Failed commissioning"
+	LabNodeStatusNameFailedDeployment    LabNodeStatusName = "Failed deployment"
+	LabNodeStatusNameNew                 LabNodeStatusName = "New"
+	LabNodeStatusNameReady               LabNodeStatusName = "Ready"
+	LabNodeStatusNameReleasing           LabNodeStatusName = "Releasing"
+)
+
+// Valid indicates whether the value is a known member of the LabNodeStatusName enum.
+func (e LabNodeStatusName) Valid() bool {
+	switch e {
+	case LabNodeStatusNameAllocated:
+		return true
+	case LabNodeStatusNameBroken:
+		return true
+	case LabNodeStatusNameCommissioning:
+		return true
+	case LabNodeStatusNameDeployed:
+		return true
+	case LabNodeStatusNameDeploying:
+		return true
+	case LabNodeStatusNameFailedCommissioning:
+		return true
+	case LabNodeStatusNameFailedDeployment:
+		return true
+	case LabNodeStatusNameNew:
+		return true
+	case LabNodeStatusNameReady:
+		return true
+	case LabNodeStatusNameReleasing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabResultAPIVersion.
+const (
+	LabResultAPIVersionV10 LabResultAPIVersion = "v1.0"
+)
+
+// Valid indicates whether the value is a known member of the LabResultAPIVersion enum.
+func (e LabResultAPIVersion) Valid() bool {
+	switch e {
+	case LabResultAPIVersionV10:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabResultKind.
+const (
+	LabResultKindStatus LabResultKind = "Status"
+)
+
+// Valid indicates whether the value is a known member of the LabResultKind enum.
+func (e LabResultKind) Valid() bool {
+	switch e {
+	case LabResultKindStatus:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabResultStatus.
+const (
+	LabResultStatusFailure        LabResultStatus = "failure"
+	LabResultStatusIncomplete     LabResultStatus = "incomplete"
+	LabResultStatusPartialSuccess LabResultStatus = "partial_success"
+	LabResultStatusSuccess        LabResultStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the LabResultStatus enum.
+func (e LabResultStatus) Valid() bool {
+	switch e {
+	case LabResultStatusFailure:
+		return true
+	case LabResultStatusIncomplete:
+		return true
+	case LabResultStatusPartialSuccess:
+		return true
+	case LabResultStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabSignalStatus.
+const (
+	LabSignalStatusFailure  LabSignalStatus = "Failure"
+	LabSignalStatusFailure1 LabSignalStatus = "failure"
+	LabSignalStatusSuccess  LabSignalStatus = "Success"
+	LabSignalStatusSuccess1 LabSignalStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the LabSignalStatus enum.
+func (e LabSignalStatus) Valid() bool {
+	switch e {
+	case LabSignalStatusFailure:
+		return true
+	case LabSignalStatusFailure1:
+		return true
+	case LabSignalStatusSuccess:
+		return true
+	case LabSignalStatusSuccess1:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabTaskAPIVersion.
+const (
+	LabTaskAPIVersionV1 LabTaskAPIVersion = "v1"
+)
+
+// Valid indicates whether the value is a known member of the LabTaskAPIVersion enum.
+func (e LabTaskAPIVersion) Valid() bool {
+	switch e {
+	case LabTaskAPIVersionV1:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabTaskKind.
+const (
+	LabTaskKindTask LabTaskKind = "Task"
+)
+
+// Valid indicates whether the value is a known member of the LabTaskKind enum.
+func (e LabTaskKind) Valid() bool {
+	switch e {
+	case LabTaskKindTask:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabTaskStatus.
+const (
+	LabTaskStatusComplete    LabTaskStatus = "complete"
+	LabTaskStatusQueued      LabTaskStatus = "queued"
+	LabTaskStatusRequested   LabTaskStatus = "requested"
+	LabTaskStatusRunning     LabTaskStatus = "running"
+	LabTaskStatusTerminated  LabTaskStatus = "terminated"
+	LabTaskStatusTerminating LabTaskStatus = "terminating"
+)
+
+// Valid indicates whether the value is a known member of the LabTaskStatus enum.
+func (e LabTaskStatus) Valid() bool {
+	switch e {
+	case LabTaskStatusComplete:
+		return true
+	case LabTaskStatusQueued:
+		return true
+	case LabTaskStatusRequested:
+		return true
+	case LabTaskStatusRunning:
+		return true
+	case LabTaskStatusTerminated:
+		return true
+	case LabTaskStatusTerminating:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabValidationAPIVersion.
+const (
+	LabValidationAPIVersionV10 LabValidationAPIVersion = "v1.0"
+)
+
+// Valid indicates whether the value is a known member of the LabValidationAPIVersion enum.
+func (e LabValidationAPIVersion) Valid() bool {
+	switch e {
+	case LabValidationAPIVersionV10:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabValidationKind.
+const (
+	LabValidationKindStatus LabValidationKind = "Status"
+)
+
+// Valid indicates whether the value is a known member of the LabValidationKind enum.
+func (e LabValidationKind) Valid() bool {
+	switch e {
+	case LabValidationKindStatus:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabValidationStatus.
+const (
+	LabValidationStatusFailure  LabValidationStatus = "Failure"
+	LabValidationStatusFailure1 LabValidationStatus = "failure"
+	LabValidationStatusSuccess  LabValidationStatus = "Success"
+)
+
+// Valid indicates whether the value is a known member of the LabValidationStatus enum.
+func (e LabValidationStatus) Valid() bool {
+	switch e {
+	case LabValidationStatusFailure:
+		return true
+	case LabValidationStatusFailure1:
+		return true
+	case LabValidationStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabWorkAction.
+const (
+	LabWorkActionApplyNodeNetworking LabWorkAction = "apply_node_networking"
+	LabWorkActionApplyNodePlatform   LabWorkAction = "apply_node_platform"
+	LabWorkActionApplyNodeStorage    LabWorkAction = "apply_node_storage"
+	LabWorkActionConfigureHardware   LabWorkAction = "configure_hardware"
+	LabWorkActionDeployNode          LabWorkAction = "deploy_node"
+	LabWorkActionDestroyNode         LabWorkAction = "destroy_node"
+	LabWorkActionIdentifyNode        LabWorkAction = "identify_node"
+)
+
+// Valid indicates whether the value is a known member of the LabWorkAction enum.
+func (e LabWorkAction) Valid() bool {
+	switch e {
+	case LabWorkActionApplyNodeNetworking:
+		return true
+	case LabWorkActionApplyNodePlatform:
+		return true
+	case LabWorkActionApplyNodeStorage:
+		return true
+	case LabWorkActionConfigureHardware:
+		return true
+	case LabWorkActionDeployNode:
+		return true
+	case LabWorkActionDestroyNode:
+		return true
+	case LabWorkActionIdentifyNode:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabWorkStatus.
+const (
+	LabWorkStatusFailure LabWorkStatus = "failure"
+	LabWorkStatusRunning LabWorkStatus = "running"
+	LabWorkStatusSuccess LabWorkStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the LabWorkStatus enum.
+func (e LabWorkStatus) Valid() bool {
+	switch e {
+	case LabWorkStatusFailure:
+		return true
+	case LabWorkStatusRunning:
+		return true
+	case LabWorkStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabWorkReportStatus.
+const (
+	LabWorkReportStatusFailure LabWorkReportStatus = "failure"
+	LabWorkReportStatusRunning LabWorkReportStatus = "running"
+	LabWorkReportStatusSuccess LabWorkReportStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the LabWorkReportStatus enum.
+func (e LabWorkReportStatus) Valid() bool {
+	switch e {
+	case LabWorkReportStatusFailure:
+		return true
+	case LabWorkReportStatusRunning:
+		return true
+	case LabWorkReportStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LeaseStatusStatus.
 const (
 	LeaseStatusStatusCancelRequested LeaseStatusStatus = "cancel-requested"
@@ -1565,6 +2066,100 @@ type HomeResource struct {
 	HrefVars map[string]string `json:"href-vars,omitempty"`
 }
 
+// IdentityLogin Keystone's form of a login.
+//
+// Example: {"auth":{"identity":{"methods":["password"],"password":{"user":{"domain":{"name":"Default"},"name":"ci","password":"slipway_example"}}},"scope":{"project":{"domain":{"name":"Default"},"name":"lab"}}}}
+type IdentityLogin struct {
+	// Auth Who logs in.
+	Auth struct {
+		// Identity How they prove it.
+		Identity struct {
+			// Methods Must hold `password`.
+			Methods []string `json:"methods"`
+
+			// Password Name and password.
+			Password struct {
+				// User The token as a user.
+				User IdentityLogin_Auth_Identity_Password_User `json:"user"`
+			} `json:"password"`
+		} `json:"identity"`
+
+		// Scope Not looked at.
+		Scope interface{} `json:"scope,omitempty"`
+	} `json:"auth"`
+}
+
+// IdentityLogin_Auth_Identity_Password_User The token as a user.
+type IdentityLogin_Auth_Identity_Password_User struct {
+	// ID The same.
+	ID *string `json:"id,omitempty"`
+
+	// Name The name of the API token.
+	Name *string `json:"name,omitempty"`
+
+	// Password The text of the API token.
+	Password             string                 `json:"password"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// IdentityToken A scoped token document.
+//
+// Example: {"token":{"audit_ids":["req-0f8fad5b-d9cb-469f-a165-70867728950e"],"catalog":[],"expires_at":"2026-11-21T23:46:00Z","is_domain":false,"issued_at":"2026-11-20T23:46:00Z","methods":["password"],"project":{"domain":{"id":"default","name":"Default"},"id":"lab","name":"lab"},"roles":[{"id":"admin","name":"admin"}],"user":{"domain":{"id":"default","name":"Default"},"id":"ci","name":"ci"}}}
+type IdentityToken struct {
+	// Token The token.
+	Token struct {
+		// AuditIds Names of this login for logs.
+		AuditIds []string `json:"audit_ids"`
+
+		// Catalog The services `physicalprovisioner` and `test-lab`, and where they are.
+		Catalog []map[string]interface{} `json:"catalog"`
+
+		// ExpiresAt When it ends.
+		ExpiresAt time.Time `json:"expires_at"`
+
+		// IsDomain Always false.
+		IsDomain *bool `json:"is_domain,omitempty"`
+
+		// IssuedAt When it was issued.
+		IssuedAt time.Time `json:"issued_at"`
+
+		// Methods How the login was proved.
+		Methods []string `json:"methods"`
+
+		// Project The tenant.
+		Project map[string]interface{} `json:"project"`
+
+		// Roles Its roles.
+		Roles []map[string]interface{} `json:"roles"`
+
+		// User The token's name as a user.
+		User map[string]interface{} `json:"user"`
+	} `json:"token"`
+}
+
+// IdentityVersion The version document of the identity API.
+//
+// Example: {"version":{"id":"v3.14","links":[{"href":"https://lab.example.org/v3/","rel":"self"}],"media-types":[{"base":"application/json","type":"application/vnd.openstack.identity-v3+json"}],"status":"stable","updated":"2020-04-07T00:00:00Z"}}
+type IdentityVersion struct {
+	// Version The version.
+	Version struct {
+		// ID Its name.
+		ID string `json:"id"`
+
+		// Links Where it is.
+		Links []LabLink `json:"links"`
+
+		// MediaTypes Its media types.
+		MediaTypes []map[string]interface{} `json:"media-types"`
+
+		// Status Whether it is stable.
+		Status string `json:"status"`
+
+		// Updated Since when.
+		Updated string `json:"updated"`
+	} `json:"version"`
+}
+
 // ImageAdvertisement There is a new image. Further fields are ignored, SPI's old `image_name` and `upgrade_snaps` among them.
 //
 // Example: {"channel":"edge","extra_snaps":[],"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039"}
@@ -1922,6 +2517,63 @@ type LabAddress struct {
 	Zipcode *LooseText `json:"zipcode,omitempty"`
 }
 
+// LabBootAction A boot action on its node.
+//
+// Example: {"action_id":"01M7XNMJT56250FPAV4MB2KXMK","action_name":"announce","action_status":"incomplete","node_name":"cedar-n08","task_id":"ef2fea55-f973-45ee-85f2-3c6f7564c54f"}
+type LabBootAction struct {
+	// ActionID Its id, a ULID.
+	ActionID string `json:"action_id"`
+
+	// ActionName Its name in the design.
+	ActionName string `json:"action_name"`
+
+	// ActionStatus How it went so far.
+	ActionStatus LabBootActionActionStatus `json:"action_status"`
+
+	// NodeName The node.
+	NodeName string `json:"node_name"`
+
+	// TaskID The deploy task of the node.
+	TaskID openapi_types.UUID `json:"task_id"`
+}
+
+// LabBootActionActionStatus How it went so far.
+type LabBootActionActionStatus string
+
+// LabBootDataLinks Where the two archives are.
+//
+// Example: {"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"}
+type LabBootDataLinks struct {
+	// Files The files.
+	Files string `json:"files"`
+
+	// Units The systemd units.
+	Units string `json:"units"`
+}
+
+// LabBuildData Something that was found out about a node.
+//
+// Example: {"collected_date":"2026-11-20T23:46:00.215709Z","data_element":"\u003clist/\u003e","data_format":"text/xml","generator":"lshw","node_name":"cedar-n08","task_id":"7db3ab91-f454-4259-a8ee-aabe20e5b3cf"}
+type LabBuildData struct {
+	// CollectedDate When.
+	CollectedDate time.Time `json:"collected_date"`
+
+	// DataElement The data as text.
+	DataElement string `json:"data_element"`
+
+	// DataFormat Its media type.
+	DataFormat string `json:"data_format"`
+
+	// Generator Which program made it.
+	Generator string `json:"generator"`
+
+	// NodeName The node.
+	NodeName string `json:"node_name"`
+
+	// TaskID The task during which it was collected.
+	TaskID nullable.Nullable[string] `json:"task_id"`
+}
+
 // LabChange Fields of a lab.
 //
 // Example: {"private":true}
@@ -1963,6 +2615,193 @@ type LabContact struct {
 	Telephone   nullable.Nullable[string] `json:"telephone,omitempty"`
 }
 
+// LabDesign A stored design.
+//
+// Example: {"created":"2026-11-20T23:46:00Z","created_by":"tester","digest":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","id":"01JD3Z7Q8M4T0K9V6X2C5B1N7A","name":"cedarlab","nodes":8,"reference":"slipway:/designs/01JD3Z7Q8M4T0K9V6X2C5B1N7A","size":10217}
+type LabDesign struct {
+	// Created When it was stored.
+	Created time.Time `json:"created"`
+
+	// CreatedBy Who stored it.
+	CreatedBy string `json:"created_by"`
+
+	// Digest SHA-256 of the documents in hex.
+	Digest string `json:"digest"`
+
+	// ID Its id, a ULID.
+	ID string `json:"id"`
+
+	// Name Its name.
+	Name string `json:"name"`
+
+	// Nodes How many nodes it describes.
+	Nodes int32 `json:"nodes"`
+
+	// Reference What to write into `design_ref`.
+	Reference string `json:"reference"`
+
+	// Size How many bytes the documents have.
+	Size int64 `json:"size"`
+}
+
+// LabDesignLink A link to a design.
+//
+// Example: {"href":"http://designs.cedarlab.example/site.yaml","rel":"design","type":"application/x-yaml"}
+type LabDesignLink struct {
+	// Href Where the design is.
+	Href string `json:"href"`
+
+	// Rel Usually `design`; not looked at.
+	Rel *string `json:"rel,omitempty"`
+
+	// Type Usually `application/x-yaml`; not looked at.
+	Type *string `json:"type,omitempty"`
+}
+
+// LabDesigns A page of stored designs.
+//
+// Example: {"designs":[]}
+type LabDesigns struct {
+	// Designs The designs.
+	Designs []LabDesign `json:"designs"`
+}
+
+// LabDocumentRef A document of a design.
+//
+// Example: {"name":"lab-data","schema":"drydock/Network/v1"}
+type LabDocumentRef struct {
+	// Name Its name.
+	Name string `json:"name"`
+
+	// Schema Its kind.
+	Schema string `json:"schema"`
+}
+
+// LabFilterRequest A design and a filter.
+//
+// Example: {"design_ref":"http://designs.cedarlab.example/site.yaml","node_filter":{"filter_set":[{"filter_type":"intersection","node_tags":["gpu"],"rack_names":["rack-a"]}],"filter_set_type":"union"}}
+type LabFilterRequest struct {
+	// DesignRef Where the design is.
+	DesignRef string `json:"design_ref"`
+
+	// NodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
+	// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
+	//
+	//
+	// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+	NodeFilter nullable.Nullable[LabNodeFilter] `json:"node_filter,omitempty"`
+}
+
+// LabFinding A finding about a design. Codes are not unique: a rule is its code and the name before the colon in `message`.
+//
+// Example: {"diagnostic":"Provide a CIDR without host bits: 10.40.8.0/22","documents":[{"name":"lab-data","schema":"drydock/Network/v1"}],"error":true,"kind":"ValidationMessage","level":"Error","message":"CIDR Validity: The provided CIDR 10.40.8.1/22 has host bits set","name":"DD2006","ts":"2026-11-20T23:39:50.260939Z"}
+type LabFinding struct {
+	// Diagnostic What to do about it.
+	Diagnostic string `json:"diagnostic"`
+
+	// Documents The documents it is about.
+	Documents []LabDocumentRef `json:"documents"`
+
+	// Error Whether it is an error.
+	Error bool `json:"error"`
+
+	// Kind Always `ValidationMessage`.
+	Kind LabFindingKind `json:"kind"`
+
+	// Level Its weight.
+	Level LabFindingLevel `json:"level"`
+
+	// Message The name of the rule, a colon, and what was found.
+	Message string `json:"message"`
+
+	// Name The code, such as `DD2003`.
+	Name string `json:"name"`
+
+	// TS When.
+	TS time.Time `json:"ts"`
+}
+
+// LabFindingKind Always `ValidationMessage`.
+type LabFindingKind string
+
+// LabFindingLevel Its weight.
+type LabFindingLevel string
+
+// LabHealth The state of the lab (Drydock's Status document).
+//
+// Example: {"apiVersion":"v1.0","code":200,"details":{"errorCount":0,"messageList":[]},"kind":"Status","message":"","metadata":{},"reason":"HealthCheck","status":"Success"}
+type LabHealth struct {
+	// APIVersion Always `v1.0`.
+	APIVersion LabHealthAPIVersion `json:"apiVersion"`
+
+	// Code The HTTP status.
+	Code int32 `json:"code"`
+
+	// Details What is wrong or only simulated.
+	Details struct {
+		// ErrorCount How many of the messages are errors.
+		ErrorCount int32 `json:"errorCount"`
+
+		// MessageList The messages.
+		MessageList []LabHealthMessage `json:"messageList"`
+	} `json:"details"`
+
+	// Kind Always `Status`.
+	Kind LabHealthKind `json:"kind"`
+
+	// Message The state in words.
+	Message string `json:"message"`
+
+	// Metadata Always empty.
+	Metadata map[string]interface{} `json:"metadata"`
+
+	// Reason Always `HealthCheck`.
+	Reason LabHealthReason `json:"reason"`
+
+	// Status Whether everything works.
+	Status LabHealthStatus `json:"status"`
+}
+
+// LabHealthAPIVersion Always `v1.0`.
+type LabHealthAPIVersion string
+
+// LabHealthKind Always `Status`.
+type LabHealthKind string
+
+// LabHealthReason Always `HealthCheck`.
+type LabHealthReason string
+
+// LabHealthStatus Whether everything works.
+type LabHealthStatus string
+
+// LabHealthMessage One thing that is worth saying about the state of the lab.
+//
+// Example: {"error":false,"kind":"SimpleMessage","message":"The node driver is a simulator."}
+type LabHealthMessage struct {
+	// Error Whether it is an error.
+	Error bool `json:"error"`
+
+	// Kind Always `SimpleMessage`.
+	Kind LabHealthMessageKind `json:"kind"`
+
+	// Message The text.
+	Message string `json:"message"`
+}
+
+// LabHealthMessageKind Always `SimpleMessage`.
+type LabHealthMessageKind string
+
+// LabLink A link.
+//
+// Example: {"href":"https://lab.example.org/api/v1.0/tasks/ef2fea55-f973-45ee-85f2-3c6f7564c54f/builddata","rel":"detail_logs"}
+type LabLink struct {
+	// Href The address.
+	Href string `json:"href"`
+
+	// Rel What it leads to, such as `detail_logs`.
+	Rel string `json:"rel"`
+}
+
 // LabList A list of results.
 //
 // Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"address":{"city":"Town"},"contact":{"email":"ada@example.org","name":"Ada","surname":"Person"},"created_on":{"$date":1406788988347},"name":"lab-alder","private":false,"token":{"$oid":"54b9a1c2d3e4f5061728394b"},"updated_on":{"$date":1406788988347},"version":"1.0"}],"skip":20}
@@ -1982,6 +2821,470 @@ type LabList struct {
 	Skip     *int64   `json:"skip,omitempty"`
 }
 
+// LabMachine A registered machine.
+//
+// Example: {"address":"10.40.8.108","architecture":"x86_64","cpu_count":8,"hold":false,"hold_reason":"","id":"01JD3Z7Q8M4T0K9V6X2C5B1N7A","last_seen":"2026-11-20T23:46:00Z","macs":["52:54:00:ce:da:08"],"memory":16384,"node":"cedar-n08","registered":"2026-11-20T23:40:00Z","serial":"A1B2C3"}
+type LabMachine struct {
+	// Address The address it booted with.
+	Address string `json:"address"`
+
+	// Architecture Its architecture.
+	Architecture string `json:"architecture"`
+
+	// CPUCount How many processors it has.
+	CPUCount int32 `json:"cpu_count"`
+
+	// Hold Whether it is kept out of automatic work.
+	Hold bool `json:"hold"`
+
+	// HoldReason Why.
+	HoldReason string `json:"hold_reason"`
+
+	// ID Its id, a ULID.
+	ID string `json:"id"`
+
+	// Key The key for its further calls, in the answer to its registration only.
+	Key *string `json:"key,omitempty"`
+
+	// LastSeen When it was last heard of.
+	LastSeen time.Time `json:"last_seen"`
+
+	// Macs Its MAC addresses, with colons and in lower case.
+	Macs []string `json:"macs"`
+
+	// Memory Its memory in MiB.
+	Memory int64 `json:"memory"`
+
+	// Node The node that it is; null while none has its MAC address.
+	Node nullable.Nullable[string] `json:"node"`
+
+	// Registered When it registered first.
+	Registered time.Time `json:"registered"`
+
+	// Serial Its serial number.
+	Serial string `json:"serial"`
+}
+
+// LabMachineChange A change of a machine.
+//
+// Example: {"hold":true,"reason":"lent to the kernel team until Friday"}
+type LabMachineChange struct {
+	// Hold Whether to keep it out of automatic work.
+	Hold bool `json:"hold"`
+
+	// Reason Why.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// LabMachines A page of machines.
+//
+// Example: {"machines":[]}
+type LabMachines struct {
+	// Machines The machines.
+	Machines []LabMachine `json:"machines"`
+}
+
+// LabManifest What a machine needs for its deployment.
+//
+// Example: {"addressing":[],"authorized_keys":[],"boot_data":{"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"},"fqdn":"cedar-n08.data.cedarlab.example","image":"noble","interfaces":[],"kernel":"ga-24.04","kernel_params":"console=ttyS0,115200n8","key":"6761fbff5bf06df176993621fe557ee7a3c9c52539b635f8cb8b29726bb51fcd","node":"cedar-n08","packages":[],"storage":{},"task_id":"ef2fea55-f973-45ee-85f2-3c6f7564c54f"}
+type LabManifest struct {
+	// Addressing Its addresses: network, address or dhcp, cidr, routes, dns.
+	Addressing []map[string]interface{} `json:"addressing"`
+
+	// AuthorizedKeys Keys that may log in.
+	AuthorizedKeys []string `json:"authorized_keys,omitempty"`
+
+	// BootData Where the two archives are.
+	//
+	// Example: {"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"}
+	BootData LabBootDataLinks `json:"boot_data"`
+
+	// Fqdn Its full name.
+	Fqdn *string `json:"fqdn,omitempty"`
+
+	// Image The image to install or run.
+	Image string `json:"image"`
+
+	// Interfaces Its network interfaces: name, link, slaves, networks.
+	Interfaces []map[string]interface{} `json:"interfaces"`
+
+	// Kernel The kernel.
+	Kernel string `json:"kernel"`
+
+	// KernelParams The kernel's parameters as one line.
+	KernelParams string `json:"kernel_params"`
+
+	// Key The key to the boot data, for `X-Bootaction-Key`; null when no boot action is for this node.
+	Key nullable.Nullable[string] `json:"key"`
+
+	// Node The node.
+	Node string `json:"node"`
+
+	// Packages Packages to install.
+	Packages []LabPackage `json:"packages"`
+
+	// Storage Its disks and volume groups.
+	Storage map[string]interface{} `json:"storage"`
+
+	// TaskID The deploy task of the node.
+	TaskID openapi_types.UUID `json:"task_id"`
+}
+
+// LabMessage A message about the course of a task.
+//
+// Example: {"context":"01M7XNMJT56250FPAV4MB2KXMK","context_type":"bootaction","error":false,"extra":{},"message":"disk check passed","ts":"2026-11-20T23:46:02.724124Z"}
+type LabMessage struct {
+	// Context Which thing.
+	Context string `json:"context"`
+
+	// ContextType What kind of thing it is about.
+	ContextType LabMessageContextType `json:"context_type"`
+
+	// Error Whether it is an error.
+	Error bool `json:"error"`
+
+	// Extra Further members of a boot action's detail.
+	Extra map[string]interface{} `json:"extra"`
+
+	// Message The text.
+	Message string `json:"message"`
+
+	// TS When.
+	TS time.Time `json:"ts"`
+}
+
+// LabMessageContextType What kind of thing it is about.
+type LabMessageContextType string
+
+// LabNewMachine A machine that registers.
+//
+// Example: {"address":"10.40.8.108","architecture":"x86_64","cpu_count":8,"macs":["52:54:00:ce:da:08"],"memory":16384,"serial":"A1B2C3"}
+type LabNewMachine struct {
+	// Address The address it booted with.
+	Address *string `json:"address,omitempty"`
+
+	// Architecture Its architecture, such as `x86_64`.
+	Architecture *string `json:"architecture,omitempty"`
+
+	// CPUCount How many processors it has.
+	CPUCount *int32 `json:"cpu_count,omitempty"`
+
+	// Macs The MAC addresses of its interfaces.
+	Macs []string `json:"macs"`
+
+	// Memory Its memory in MiB.
+	Memory *int64 `json:"memory,omitempty"`
+
+	// Serial Its serial number.
+	Serial *string `json:"serial,omitempty"`
+}
+
+// LabNewTask A task to create.
+//
+// Example: {"action":"deploy_nodes","design_ref":"http://designs.cedarlab.example/site.yaml","node_filter":{"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}}
+type LabNewTask struct {
+	// Action `validate_design verify_site prepare_site verify_nodes prepare_nodes deploy_nodes destroy_nodes relabel_nodes`, those on nodes also in the singular.
+	Action string `json:"action"`
+
+	// DesignRef Where the design is: `http`, `https`, `deckhand+http`, `deckhand+https` (hosts on the server's list), `file` under its folder, or `slipway:/designs/<id or name>`.
+	DesignRef string `json:"design_ref"`
+
+	// NodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
+	// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
+	//
+	//
+	// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+	NodeFilter nullable.Nullable[LabNodeFilter] `json:"node_filter,omitempty"`
+}
+
+// LabNode A node as the provisioner knows it (Drydock's eight members).
+//
+// Example: {"boot_ip":"10.40.8.108","boot_mac":"52:54:00:ce:da:08","cpu_count":8,"hostname":"cedar-n08","memory":16384,"power_address":"10.40.0.108","power_state":"on","status_name":"Ready"}
+type LabNode struct {
+	// BootIP The address it boots with.
+	BootIP nullable.Nullable[string] `json:"boot_ip"`
+
+	// BootMac The MAC address it boots from.
+	BootMac nullable.Nullable[string] `json:"boot_mac"`
+
+	// CPUCount How many processors it has.
+	CPUCount nullable.Nullable[int32] `json:"cpu_count"`
+
+	// Hostname Its name.
+	Hostname string `json:"hostname"`
+
+	// Memory Its memory in MiB.
+	Memory nullable.Nullable[int64] `json:"memory"`
+
+	// PowerAddress The address of its out-of-band controller.
+	PowerAddress nullable.Nullable[string] `json:"power_address"`
+
+	// PowerState Whether it is switched on.
+	PowerState LabNodePowerState `json:"power_state"`
+
+	// StatusName Its state, in MAAS's words.
+	StatusName LabNodeStatusName `json:"status_name"`
+}
+
+// LabNodePowerState Whether it is switched on.
+type LabNodePowerState string
+
+// LabNodeStatusName Its state, in MAAS's words.
+type LabNodeStatusName string
+
+// LabNodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
+// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
+//
+// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+type LabNodeFilter map[string]interface{}
+
+// LabPackage A package.
+//
+// Example: {"name":"iperf3","version":"3.16-1build2"}
+type LabPackage struct {
+	// Name Its name.
+	Name string `json:"name"`
+
+	// Version Its version; null means any.
+	Version nullable.Nullable[string] `json:"version"`
+}
+
+// LabResult How a task went (Drydock's Status document).
+//
+// Example: {"apiVersion":"v1.0","details":{"errorCount":0,"messageList":[]},"failures":[],"kind":"Status","links":[],"message":null,"metadata":{},"reason":null,"status":"success","successes":["cedar-n08"]}
+type LabResult struct {
+	// APIVersion Always `v1.0`.
+	APIVersion LabResultAPIVersion `json:"apiVersion"`
+
+	// Details The messages of a task.
+	//
+	// Example: {"errorCount":0,"messageList":[]}
+	Details LabResultDetails `json:"details"`
+
+	// Failures The nodes that did not.
+	Failures []string `json:"failures"`
+
+	// Kind Always `Status`.
+	Kind LabResultKind `json:"kind"`
+
+	// Links Where to read more.
+	Links []LabLink `json:"links"`
+
+	// Message The result in words.
+	Message nullable.Nullable[string] `json:"message"`
+
+	// Metadata Always empty.
+	Metadata map[string]interface{} `json:"metadata"`
+
+	// Reason Why.
+	Reason nullable.Nullable[string] `json:"reason"`
+
+	// Status How a task went.
+	//
+	// Example: success
+	Status LabResultStatus `json:"status"`
+
+	// Successes The nodes that finished every step.
+	Successes []string `json:"successes"`
+
+	// TaskID The task, inside `subtask_errors` only.
+	TaskID *openapi_types.UUID `json:"task_id,omitempty"`
+}
+
+// LabResultAPIVersion Always `v1.0`.
+type LabResultAPIVersion string
+
+// LabResultKind Always `Status`.
+type LabResultKind string
+
+// LabResultDetails The messages of a task.
+//
+// Example: {"errorCount":0,"messageList":[]}
+type LabResultDetails struct {
+	// ErrorCount How many of the messages are errors.
+	ErrorCount int32 `json:"errorCount"`
+
+	// MessageList The messages in the order in which they came.
+	MessageList []LabMessage `json:"messageList"`
+}
+
+// LabResultStatus How a task went.
+//
+// Example: success
+type LabResultStatus string
+
+// LabSignal A report of a boot action.
+//
+// Example: {"details":[{"error":false,"message":"all done"}],"status":"Success"}
+type LabSignal struct {
+	// Details Messages.
+	Details []LabSignalDetail `json:"details,omitempty"`
+
+	// Status How it ended; absent while it runs.
+	Status *LabSignalStatus `json:"status,omitempty"`
+}
+
+// LabSignalStatus How it ended; absent while it runs.
+type LabSignalStatus string
+
+// LabSignalDetail A message of a boot action. Further members are kept as `extra`; `context`, `context_type` and `ts` are reserved and ignored.
+//
+// Example: {"error":false,"message":"disk check passed"}
+type LabSignalDetail struct {
+	// Error Whether it is an error.
+	Error bool `json:"error"`
+
+	// Message The text.
+	Message              string                 `json:"message"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// LabTask A task (Drydock's document).
+//
+// Example: {"action":"deploy_nodes","apiVersion":"v1","created":"2026-11-20T23:46:00.556668Z","created_by":"tester","design_ref":"http://designs.cedarlab.example/site.yaml","kind":"Task","node_filter":{"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"},"parent_task_id":null,"result":{"apiVersion":"v1.0","details":{"errorCount":0,"messageList":[]},"failures":[],"kind":"Status","links":[],"message":null,"metadata":{},"reason":null,"status":"incomplete","successes":[]},"retry":0,"status":"queued","subtask_id_list":[],"task_id":"a91631a2-accf-4347-9d47-50447325a558","terminate":false,"terminated":null,"terminated_by":null,"updated":"2026-11-20T23:46:00.559349Z"}
+type LabTask struct {
+	// Action What it does, as it was asked for.
+	Action string `json:"action"`
+
+	// APIVersion Always `v1`.
+	APIVersion LabTaskAPIVersion `json:"apiVersion"`
+
+	// BuildData The build data that it collected, when asked for.
+	BuildData []LabBuildData `json:"build_data,omitempty"`
+
+	// Created When it was created.
+	Created time.Time `json:"created"`
+
+	// CreatedBy Who asked for it; null for subtasks.
+	CreatedBy nullable.Nullable[string] `json:"created_by"`
+
+	// DesignRef Where the design came from, as it was asked for.
+	DesignRef string `json:"design_ref"`
+
+	// Kind Always `Task`.
+	Kind LabTaskKind `json:"kind"`
+
+	// NodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
+	// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
+	//
+	//
+	// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+	NodeFilter nullable.Nullable[LabNodeFilter] `json:"node_filter"`
+
+	// ParentTaskID The task that started it; null at the top.
+	ParentTaskID nullable.Nullable[openapi_types.UUID] `json:"parent_task_id"`
+
+	// Result How a task went (Drydock's Status document).
+	//
+	// Example: {"apiVersion":"v1.0","details":{"errorCount":0,"messageList":[]},"failures":[],"kind":"Status","links":[],"message":null,"metadata":{},"reason":null,"status":"success","successes":["cedar-n08"]}
+	Result LabResult `json:"result"`
+
+	// Retry How often it was tried again.
+	Retry int32 `json:"retry"`
+
+	// Status Where a task is in its life. `complete` and `terminated` are final.
+	//
+	// Example: running
+	Status LabTaskStatus `json:"status"`
+
+	// SubtaskErrors The results of all its subtasks that have errors, by their ids, when asked for.
+	SubtaskErrors map[string]LabResult `json:"subtask_errors,omitempty"`
+
+	// SubtaskIDList Its direct subtasks in the order of their creation.
+	SubtaskIDList []openapi_types.UUID `json:"subtask_id_list"`
+
+	// TaskID The task.
+	TaskID openapi_types.UUID `json:"task_id"`
+
+	// Terminate Whether its cancellation was asked for.
+	Terminate bool `json:"terminate"`
+
+	// Terminated When its cancellation was asked for.
+	Terminated nullable.Nullable[time.Time] `json:"terminated"`
+
+	// TerminatedBy Who asked for its cancellation.
+	TerminatedBy nullable.Nullable[string] `json:"terminated_by"`
+
+	// Updated When it last changed.
+	Updated nullable.Nullable[time.Time] `json:"updated"`
+}
+
+// LabTaskAPIVersion Always `v1`.
+type LabTaskAPIVersion string
+
+// LabTaskKind Always `Task`.
+type LabTaskKind string
+
+// LabTaskLayers A task and its subtasks by id, and `subtask_errors` when asked for.
+//
+// Example: {"init_task_id":"a91631a2-accf-4347-9d47-50447325a558"}
+type LabTaskLayers struct {
+	// InitTaskID The task that was asked for.
+	InitTaskID           openapi_types.UUID     `json:"init_task_id"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// LabTaskStatus Where a task is in its life. `complete` and `terminated` are final.
+//
+// Example: running
+type LabTaskStatus string
+
+// LabValidation The outcome of a validation (Drydock's Status document).
+//
+// Example: {"apiVersion":"v1.0","code":200,"details":{"errorCount":0,"messageList":[]},"kind":"Status","message":"Site design passed validation","metadata":{},"reason":null,"status":"Success"}
+type LabValidation struct {
+	// APIVersion Always `v1.0`.
+	APIVersion LabValidationAPIVersion `json:"apiVersion"`
+
+	// Code The HTTP status.
+	Code int32 `json:"code"`
+
+	// Details The findings of a validation.
+	//
+	// Example: {"errorCount":0,"messageList":[]}
+	Details LabValidationDetails `json:"details"`
+
+	// Kind Always `Status`.
+	Kind LabValidationKind `json:"kind"`
+
+	// Message The outcome in words; null when the rules could not run.
+	Message nullable.Nullable[string] `json:"message"`
+
+	// Metadata Always empty.
+	Metadata map[string]interface{} `json:"metadata"`
+
+	// Reason Where to look.
+	Reason nullable.Nullable[string] `json:"reason"`
+
+	// Status The outcome; compare it without case.
+	Status LabValidationStatus `json:"status"`
+}
+
+// LabValidationAPIVersion Always `v1.0`.
+type LabValidationAPIVersion string
+
+// LabValidationKind Always `Status`.
+type LabValidationKind string
+
+// LabValidationStatus The outcome; compare it without case.
+type LabValidationStatus string
+
+// LabValidationDetails The findings of a validation.
+//
+// Example: {"errorCount":0,"messageList":[]}
+type LabValidationDetails struct {
+	// ErrorCount How many of the messages are errors.
+	ErrorCount int32 `json:"errorCount"`
+
+	// MessageList The findings in the order of the rules.
+	MessageList []LabValidationDetails_MessageList_Item `json:"messageList"`
+}
+
+// LabValidationDetails_MessageList_Item defines model for LabValidationDetails.messageList.Item.
+type LabValidationDetails_MessageList_Item struct {
+	union json.RawMessage
+}
+
 // LabVersion One version of the lab API (Drydock).
 //
 // Example: {"path":"/api/v1.0","status":"stable"}
@@ -1992,6 +3295,55 @@ type LabVersion struct {
 	// Status `stable`.
 	Status string `json:"status"`
 }
+
+// LabWork A piece of work for a machine.
+//
+// Example: {"action":"deploy_node","deadline":"2026-11-21T00:31:00Z","manifest":"https://lab.example.org/v1/nodes/cedar-n08/manifest","node":"cedar-n08","status":"running","task_id":"ef2fea55-f973-45ee-85f2-3c6f7564c54f"}
+type LabWork struct {
+	// Action What to do. `configure_hardware` asks for build data, `deploy_node` for the manifest's deployment.
+	Action LabWorkAction `json:"action"`
+
+	// Deadline When it must have ended.
+	Deadline time.Time `json:"deadline"`
+
+	// Manifest Where the deploy manifest is, for `deploy_node`.
+	Manifest *string `json:"manifest,omitempty"`
+
+	// Node The node that the machine is.
+	Node string `json:"node"`
+
+	// Status How it goes.
+	Status LabWorkStatus `json:"status"`
+
+	// TaskID The task of the node.
+	TaskID openapi_types.UUID `json:"task_id"`
+}
+
+// LabWorkAction What to do. `configure_hardware` asks for build data, `deploy_node` for the manifest's deployment.
+type LabWorkAction string
+
+// LabWorkStatus How it goes.
+type LabWorkStatus string
+
+// LabWorkReport How a piece of work goes.
+//
+// Example: {"message":"deployed","status":"success"}
+type LabWorkReport struct {
+	// Error Whether the message is an error.
+	Error *bool `json:"error,omitempty"`
+
+	// Message What to write to the task.
+	Message *string `json:"message,omitempty"`
+
+	// Retry Whether trying again may help after a failure.
+	Retry *bool `json:"retry,omitempty"`
+
+	// Status How it goes; the last two end it.
+	Status LabWorkReportStatus `json:"status"`
+}
+
+// LabWorkReportStatus How it goes; the last two end it.
+type LabWorkReportStatus string
 
 // Lease The right of one agent to run a test opportunity.
 //
@@ -4838,8 +6190,17 @@ type JobID = string
 // KernelTokenKey defines model for KernelTokenKey.
 type KernelTokenKey = string
 
+// LabHostname defines model for LabHostname.
+type LabHostname = string
+
 // LabID defines model for LabID.
 type LabID = string
+
+// LabMachineID defines model for LabMachineID.
+type LabMachineID = string
+
+// LabTaskID defines model for LabTaskID.
+type LabTaskID = string
 
 // LastEventID defines model for LastEventID.
 type LastEventID = string
@@ -5722,6 +7083,24 @@ type GetCountParams struct {
 	Filter ReportsFilter `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
+// ListDesignsParams defines parameters for ListDesigns.
+type ListDesignsParams struct {
+	// Name Only designs of this name.
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// CreateDesignParams defines parameters for CreateDesign.
+type CreateDesignParams struct {
+	// Name A name for the design and its later versions.
+	Name string `form:"name" json:"name"`
+}
+
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
 	// After Continue after the item that this cursor names, as an earlier page gave it.
@@ -5949,6 +7328,39 @@ type GetLabParams struct {
 
 	// Nfield Do not return these fields.
 	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
+}
+
+// ListMachinesParams defines parameters for ListMachines.
+type ListMachinesParams struct {
+	// Node Only the machine that is this node.
+	Node *string `form:"node,omitempty" json:"node,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// PollMachineWorkParams defines parameters for PollMachineWork.
+type PollMachineWorkParams struct {
+	// Wait How many seconds to wait for work.
+	Wait *int32 `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// ListNodeBuildDataParams defines parameters for ListNodeBuildData.
+type ListNodeBuildDataParams struct {
+	// Latest Only the newest of each generator, sorted by generator: `true` in any case. Everything else means all.
+	Latest *string `form:"latest,omitempty" json:"latest,omitempty"`
+}
+
+// CreateNodeBuildDataParams defines parameters for CreateNodeBuildData.
+type CreateNodeBuildDataParams struct {
+	// Generator Which program made the data.
+	Generator string `form:"generator" json:"generator"`
+
+	// TaskID The task during which it was collected.
+	TaskID *openapi_types.UUID `form:"task_id,omitempty" json:"task_id,omitempty"`
 }
 
 // PostResultParams defines parameters for PostResult.
@@ -6343,6 +7755,44 @@ type CreateSubunitParams struct {
 
 	// XPublicKey The key of the signature as an OpenSSH line.
 	XPublicKey *string `json:"X-Public-Key,omitempty"`
+}
+
+// PurgeTasksParams defines parameters for PurgeTasks.
+type PurgeTasksParams struct {
+	// Days The age in days. Absent, empty or unreadable (Drydock's client sends `None`) means 90; a negative number is refused.
+	Days *string `form:"days,omitempty" json:"days,omitempty"`
+}
+
+// ListTasksParams defines parameters for ListTasks.
+type ListTasksParams struct {
+	// Limit How many tasks a page has at the most. Without it, all tasks come at once.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+
+	// Status Only tasks with this status.
+	Status *LabTaskStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Top Only tasks that were asked for, without their subtasks.
+	Top *bool `form:"top,omitempty" json:"top,omitempty"`
+}
+
+// GetTaskParams defines parameters for GetTask.
+type GetTaskParams struct {
+	// Builddata Whether to add the build data that exactly this task collected: `true t yes y 1 on` in any case, or empty.
+	Builddata *string `form:"builddata,omitempty" json:"builddata,omitempty"`
+
+	// Subtaskerrors Whether to add the results of all subtasks that have errors, by their ids. The same words as `builddata`.
+	Subtaskerrors *string `form:"subtaskerrors,omitempty" json:"subtaskerrors,omitempty"`
+
+	// Layers How many layers of subtasks to show. 1 is the task alone, 2 adds its children, -1 is everything; 0 or no number means a plain task.
+	Layers *string `form:"layers,omitempty" json:"layers,omitempty"`
+}
+
+// GetTask200JSONResponseBody defines parameters for GetTask.
+type GetTask200JSONResponseBody struct {
+	union json.RawMessage
 }
 
 // SearchTestsParams defines parameters for SearchTests.
@@ -6914,6 +8364,9 @@ type RunBatchJSONRequestBody = Batch
 // CreateBootJSONRequestBody defines body for CreateBoot for application/json ContentType.
 type CreateBootJSONRequestBody = NewBoot
 
+// SignalBootActionJSONRequestBody defines body for SignalBootAction for application/json ContentType.
+type SignalBootActionJSONRequestBody = LabSignal
+
 // CreateBuildJSONRequestBody defines body for CreateBuild for application/json ContentType.
 type CreateBuildJSONRequestBody = NewBuild
 
@@ -6934,6 +8387,18 @@ type CreateLabJSONRequestBody = NewLab
 
 // UpdateLabJSONRequestBody defines body for UpdateLab for application/json ContentType.
 type UpdateLabJSONRequestBody = LabChange
+
+// RegisterMachineJSONRequestBody defines body for RegisterMachine for application/json ContentType.
+type RegisterMachineJSONRequestBody = LabNewMachine
+
+// UpdateMachineJSONRequestBody defines body for UpdateMachine for application/json ContentType.
+type UpdateMachineJSONRequestBody = LabMachineChange
+
+// ReportMachineWorkJSONRequestBody defines body for ReportMachineWork for application/json ContentType.
+type ReportMachineWorkJSONRequestBody = LabWorkReport
+
+// FilterNodesJSONRequestBody defines body for FilterNodes for application/json ContentType.
+type FilterNodesJSONRequestBody = LabFilterRequest
 
 // PostResultJSONRequestBody defines body for PostResult for application/json ContentType.
 type PostResultJSONRequestBody = ParsedResults
@@ -7028,6 +8493,9 @@ type LinkSubunitFormdataRequestBody = LinkedSubunit
 // LinkSubunitMultipartRequestBody defines body for LinkSubunit for multipart/form-data ContentType.
 type LinkSubunitMultipartRequestBody = LinkedSubunit
 
+// CreateTaskJSONRequestBody defines body for CreateTask for application/json ContentType.
+type CreateTaskJSONRequestBody = LabNewTask
+
 // CreateTestCaseJSONRequestBody defines body for CreateTestCase for application/json ContentType.
 type CreateTestCaseJSONRequestBody = NewTestCase
 
@@ -7067,11 +8535,113 @@ type UpdateRunStatusMultipartRequestBody = NewStatus
 // UploadFilesMultipartRequestBody defines body for UploadFiles for multipart/form-data ContentType.
 type UploadFilesMultipartRequestBody = NewFiles
 
+// ValidateDesignJSONRequestBody defines body for ValidateDesign for application/json ContentType.
+type ValidateDesignJSONRequestBody = LabDesignLink
+
 // CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
 type CreateWebhookJSONRequestBody = NewWebhook
 
 // UpdateWebhookJSONRequestBody defines body for UpdateWebhook for application/json ContentType.
 type UpdateWebhookJSONRequestBody = WebhookPatch
+
+// CreateIdentityTokenJSONRequestBody defines body for CreateIdentityToken for application/json ContentType.
+type CreateIdentityTokenJSONRequestBody = IdentityLogin
+
+// Getter for additional properties for IdentityLogin_Auth_Identity_Password_User. Returns the specified
+// element and whether it was found
+func (a IdentityLogin_Auth_Identity_Password_User) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for IdentityLogin_Auth_Identity_Password_User
+func (a *IdentityLogin_Auth_Identity_Password_User) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for IdentityLogin_Auth_Identity_Password_User to handle AdditionalProperties
+func (a *IdentityLogin_Auth_Identity_Password_User) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.ID)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if raw, found := object["name"]; found {
+		err = json.Unmarshal(raw, &a.Name)
+		if err != nil {
+			return fmt.Errorf("error reading 'name': %w", err)
+		}
+		delete(object, "name")
+	}
+
+	if raw, found := object["password"]; found {
+		err = json.Unmarshal(raw, &a.Password)
+		if err != nil {
+			return fmt.Errorf("error reading 'password': %w", err)
+		}
+		delete(object, "password")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for IdentityLogin_Auth_Identity_Password_User to handle AdditionalProperties
+func (a IdentityLogin_Auth_Identity_Password_User) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.ID != nil {
+		object["id"], err = json.Marshal(a.ID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'id': %w", err)
+		}
+	}
+
+	if a.Name != nil {
+		object["name"], err = json.Marshal(a.Name)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'name': %w", err)
+		}
+	}
+
+	object["password"], err = json.Marshal(a.Password)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'password': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
 
 // Getter for additional properties for InnerTestCase. Returns the specified
 // element and whether it was found
@@ -7340,6 +8910,275 @@ func (a InnerTestGroup) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
+// Getter for additional properties for LabSignalDetail. Returns the specified
+// element and whether it was found
+func (a LabSignalDetail) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for LabSignalDetail
+func (a *LabSignalDetail) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for LabSignalDetail to handle AdditionalProperties
+func (a *LabSignalDetail) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["error"]; found {
+		err = json.Unmarshal(raw, &a.Error)
+		if err != nil {
+			return fmt.Errorf("error reading 'error': %w", err)
+		}
+		delete(object, "error")
+	}
+
+	if raw, found := object["message"]; found {
+		err = json.Unmarshal(raw, &a.Message)
+		if err != nil {
+			return fmt.Errorf("error reading 'message': %w", err)
+		}
+		delete(object, "message")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for LabSignalDetail to handle AdditionalProperties
+func (a LabSignalDetail) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["error"], err = json.Marshal(a.Error)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'error': %w", err)
+	}
+
+	object["message"], err = json.Marshal(a.Message)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'message': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for LabTaskLayers. Returns the specified
+// element and whether it was found
+func (a LabTaskLayers) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for LabTaskLayers
+func (a *LabTaskLayers) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for LabTaskLayers to handle AdditionalProperties
+func (a *LabTaskLayers) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["init_task_id"]; found {
+		err = json.Unmarshal(raw, &a.InitTaskID)
+		if err != nil {
+			return fmt.Errorf("error reading 'init_task_id': %w", err)
+		}
+		delete(object, "init_task_id")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for LabTaskLayers to handle AdditionalProperties
+func (a LabTaskLayers) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["init_task_id"], err = json.Marshal(a.InitTaskID)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'init_task_id': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// AsLabFinding returns the union data inside the LabValidationDetails_MessageList_Item as a LabFinding
+func (t LabValidationDetails_MessageList_Item) AsLabFinding() (LabFinding, error) {
+	var body LabFinding
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLabFinding overwrites any union data inside the LabValidationDetails_MessageList_Item as the provided LabFinding
+func (t *LabValidationDetails_MessageList_Item) FromLabFinding(v LabFinding) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeLabFinding performs a merge with any union data inside the LabValidationDetails_MessageList_Item, using the provided LabFinding
+func (t *LabValidationDetails_MessageList_Item) MergeLabFinding(v LabFinding) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsLabMessage returns the union data inside the LabValidationDetails_MessageList_Item as a LabMessage
+func (t LabValidationDetails_MessageList_Item) AsLabMessage() (LabMessage, error) {
+	var body LabMessage
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLabMessage overwrites any union data inside the LabValidationDetails_MessageList_Item as the provided LabMessage
+func (t *LabValidationDetails_MessageList_Item) FromLabMessage(v LabMessage) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeLabMessage performs a merge with any union data inside the LabValidationDetails_MessageList_Item, using the provided LabMessage
+func (t *LabValidationDetails_MessageList_Item) MergeLabMessage(v LabMessage) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t LabValidationDetails_MessageList_Item) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *LabValidationDetails_MessageList_Item) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsLabTask returns the union data inside the GetTask200JSONResponseBody as a LabTask
+func (t GetTask200JSONResponseBody) AsLabTask() (LabTask, error) {
+	var body LabTask
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLabTask overwrites any union data inside the GetTask200JSONResponseBody as the provided LabTask
+func (t *GetTask200JSONResponseBody) FromLabTask(v LabTask) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeLabTask performs a merge with any union data inside the GetTask200JSONResponseBody, using the provided LabTask
+func (t *GetTask200JSONResponseBody) MergeLabTask(v LabTask) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsLabTaskLayers returns the union data inside the GetTask200JSONResponseBody as a LabTaskLayers
+func (t GetTask200JSONResponseBody) AsLabTaskLayers() (LabTaskLayers, error) {
+	var body LabTaskLayers
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLabTaskLayers overwrites any union data inside the GetTask200JSONResponseBody as the provided LabTaskLayers
+func (t *GetTask200JSONResponseBody) FromLabTaskLayers(v LabTaskLayers) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeLabTaskLayers performs a merge with any union data inside the GetTask200JSONResponseBody, using the provided LabTaskLayers
+func (t *GetTask200JSONResponseBody) MergeLabTaskLayers(v LabTaskLayers) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t GetTask200JSONResponseBody) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *GetTask200JSONResponseBody) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetVersions List the versions of the API
@@ -7426,6 +9265,15 @@ type ServerInterface interface {
 	// GetBoot Read a boot report
 	// (GET /v1/boot/{boot_id})
 	GetBoot(ctx echo.Context, bootID BootID, params GetBootParams) error
+	// SignalBootAction Report on a boot action
+	// (POST /v1/bootaction/{action_id})
+	SignalBootAction(ctx echo.Context, actionID string) error
+	// GetBootFiles Get the files of a node's boot actions
+	// (GET /v1/bootdata/{hostname}/files)
+	GetBootFiles(ctx echo.Context, hostname LabHostname) error
+	// GetBootUnits Get the systemd units of a node's boot actions
+	// (GET /v1/bootdata/{hostname}/units)
+	GetBootUnits(ctx echo.Context, hostname LabHostname) error
 	// ListBuilds Search builds
 	// (GET /v1/build)
 	ListBuilds(ctx echo.Context, params ListBuildsParams) error
@@ -7471,6 +9319,21 @@ type ServerInterface interface {
 	// GetCount Count a collection
 	// (GET /v1/count/{collection})
 	GetCount(ctx echo.Context, collection CollectionName, params GetCountParams) error
+	// ListDesigns List stored designs
+	// (GET /v1/designs)
+	ListDesigns(ctx echo.Context, params ListDesignsParams) error
+	// CreateDesign Store a design
+	// (POST /v1/designs)
+	CreateDesign(ctx echo.Context, params CreateDesignParams) error
+	// DeleteDesign Delete a stored design
+	// (DELETE /v1/designs/{design})
+	DeleteDesign(ctx echo.Context, design string) error
+	// GetDesign Show a stored design
+	// (GET /v1/designs/{design})
+	GetDesign(ctx echo.Context, design string) error
+	// GetDesignDocuments Get the documents of a stored design
+	// (GET /v1/designs/{design}/documents)
+	GetDesignDocuments(ctx echo.Context, design string) error
 	// ListEvents Read the event log
 	// (GET /v1/events)
 	ListEvents(ctx echo.Context, params ListEventsParams) error
@@ -7490,6 +9353,12 @@ type ServerInterface interface {
 	//
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	GetTestcases(ctx echo.Context, params GetTestcasesParams) error
+	// GetLabHealth Say whether the lab works
+	// (GET /v1/health)
+	GetLabHealth(ctx echo.Context) error
+	// GetExtendedHealth Say what in the lab does not work
+	// (GET /v1/health/extended)
+	GetExtendedHealth(ctx echo.Context) error
 	// ListJobs Search jobs
 	// (GET /v1/job)
 	ListJobs(ctx echo.Context, params ListJobsParams) error
@@ -7523,6 +9392,42 @@ type ServerInterface interface {
 	// UpdateLab Change a lab
 	// (PUT /v1/lab/{lab_id})
 	UpdateLab(ctx echo.Context, labID LabID) error
+	// ListMachines List registered machines
+	// (GET /v1/machines)
+	ListMachines(ctx echo.Context, params ListMachinesParams) error
+	// RegisterMachine Register a machine
+	// (POST /v1/machines)
+	RegisterMachine(ctx echo.Context) error
+	// DeleteMachine Forget a machine
+	// (DELETE /v1/machines/{machine_id})
+	DeleteMachine(ctx echo.Context, machineID LabMachineID) error
+	// GetMachine Show a machine
+	// (GET /v1/machines/{machine_id})
+	GetMachine(ctx echo.Context, machineID LabMachineID) error
+	// UpdateMachine Hold or release a machine
+	// (PATCH /v1/machines/{machine_id})
+	UpdateMachine(ctx echo.Context, machineID LabMachineID) error
+	// PollMachineWork Ask for work
+	// (GET /v1/machines/{machine_id}/work)
+	PollMachineWork(ctx echo.Context, machineID LabMachineID, params PollMachineWorkParams) error
+	// ReportMachineWork Report on a piece of work
+	// (POST /v1/machines/{machine_id}/work/{task_id})
+	ReportMachineWork(ctx echo.Context, machineID LabMachineID, taskID LabTaskID) error
+	// FilterNodes List the nodes that a filter selects
+	// (POST /v1/nodefilter)
+	FilterNodes(ctx echo.Context) error
+	// ListNodes List the nodes that the provisioner knows
+	// (GET /v1/nodes)
+	ListNodes(ctx echo.Context) error
+	// ListNodeBuildData List the build data of a node
+	// (GET /v1/nodes/{hostname}/builddata)
+	ListNodeBuildData(ctx echo.Context, hostname LabHostname, params ListNodeBuildDataParams) error
+	// CreateNodeBuildData Post build data of a node
+	// (POST /v1/nodes/{hostname}/builddata)
+	CreateNodeBuildData(ctx echo.Context, hostname LabHostname, params CreateNodeBuildDataParams) error
+	// GetNodeManifest Get the deploy manifest of a node
+	// (GET /v1/nodes/{hostname}/manifest)
+	GetNodeManifest(ctx echo.Context, hostname LabHostname) error
 	// GetOrganisation Gone with SPI's organisations
 	// (GET /v1/orgs/{rest})
 	//
@@ -7743,6 +9648,24 @@ type ServerInterface interface {
 	// LinkSubunit Give a result its subunit stream
 	// (PUT /v1/subunit/{subunit_id})
 	LinkSubunit(ctx echo.Context, subunitID string) error
+	// PurgeTasks Delete old tasks
+	// (DELETE /v1/tasks)
+	PurgeTasks(ctx echo.Context, params PurgeTasksParams) error
+	// ListTasks List tasks
+	// (GET /v1/tasks)
+	ListTasks(ctx echo.Context, params ListTasksParams) error
+	// CreateTask Create a task
+	// (POST /v1/tasks)
+	CreateTask(ctx echo.Context) error
+	// CancelTask Cancel a task
+	// (DELETE /v1/tasks/{task_id})
+	CancelTask(ctx echo.Context, taskID LabTaskID) error
+	// GetTask Show a task
+	// (GET /v1/tasks/{task_id})
+	GetTask(ctx echo.Context, taskID LabTaskID, params GetTaskParams) error
+	// ListTaskBuildData List the build data that a task collected
+	// (GET /v1/tasks/{task_id}/builddata)
+	ListTaskBuildData(ctx echo.Context, taskID LabTaskID) error
 	// SearchTests Search single tests from every source
 	// (GET /v1/test-results)
 	SearchTests(ctx echo.Context, params SearchTestsParams) error
@@ -7824,6 +9747,9 @@ type ServerInterface interface {
 	// UploadFile Upload a file
 	// (PUT /v1/upload/{file_path})
 	UploadFile(ctx echo.Context, filePath FilePath) error
+	// ValidateDesign Validate a site design
+	// (POST /v1/validatedesign)
+	ValidateDesign(ctx echo.Context) error
 	// GetServiceVersion Read the version of the server
 	// (GET /v1/version)
 	GetServiceVersion(ctx echo.Context) error
@@ -7851,6 +9777,12 @@ type ServerInterface interface {
 	// RetryDelivery Send a delivery again
 	// (POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry)
 	RetryDelivery(ctx echo.Context, webhookID WebhookID, deliveryID DeliveryID) error
+	// GetIdentityVersion Show the identity API's version
+	// (GET /v3)
+	GetIdentityVersion(ctx echo.Context) error
+	// CreateIdentityToken Log in with a token's name and text
+	// (POST /v3/auth/tokens)
+	CreateIdentityToken(ctx echo.Context) error
 	// ListLabVersions List the versions of the lab API
 	// (GET /versions)
 	ListLabVersions(ctx echo.Context) error
@@ -8913,6 +10845,54 @@ func (w *ServerInterfaceWrapper) GetBoot(ctx echo.Context) error {
 	return err
 }
 
+// SignalBootAction converts echo context to params.
+func (w *ServerInterfaceWrapper) SignalBootAction(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "action_id" -------------
+	var actionID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "action_id", ctx.Param("action_id"), &actionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter action_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SignalBootAction(ctx, actionID)
+	return err
+}
+
+// GetBootFiles converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBootFiles(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBootFiles(ctx, hostname)
+	return err
+}
+
+// GetBootUnits converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBootUnits(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBootUnits(ctx, hostname)
+	return err
+}
+
 // ListBuilds converts echo context to params.
 func (w *ServerInterfaceWrapper) ListBuilds(ctx echo.Context) error {
 	var err error
@@ -9720,6 +11700,104 @@ func (w *ServerInterfaceWrapper) GetCount(ctx echo.Context) error {
 	return err
 }
 
+// ListDesigns converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDesigns(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDesignsParams
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDesigns(ctx, params)
+	return err
+}
+
+// CreateDesign converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateDesign(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateDesignParams
+	// ------------- Required query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateDesign(ctx, params)
+	return err
+}
+
+// DeleteDesign converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteDesign(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "design" -------------
+	var design string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "design", ctx.Param("design"), &design, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter design: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteDesign(ctx, design)
+	return err
+}
+
+// GetDesign converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDesign(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "design" -------------
+	var design string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "design", ctx.Param("design"), &design, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter design: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDesign(ctx, design)
+	return err
+}
+
+// GetDesignDocuments converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDesignDocuments(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "design" -------------
+	var design string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "design", ctx.Param("design"), &design, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter design: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDesignDocuments(ctx, design)
+	return err
+}
+
 // ListEvents converts echo context to params.
 func (w *ServerInterfaceWrapper) ListEvents(ctx echo.Context) error {
 	var err error
@@ -9862,6 +11940,24 @@ func (w *ServerInterfaceWrapper) GetTestcases(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetTestcases(ctx, params)
+	return err
+}
+
+// GetLabHealth converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLabHealth(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLabHealth(ctx)
+	return err
+}
+
+// GetExtendedHealth converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExtendedHealth(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExtendedHealth(ctx)
 	return err
 }
 
@@ -10412,6 +12508,235 @@ func (w *ServerInterfaceWrapper) UpdateLab(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateLab(ctx, labID)
+	return err
+}
+
+// ListMachines converts echo context to params.
+func (w *ServerInterfaceWrapper) ListMachines(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMachinesParams
+	// ------------- Optional query parameter "node" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "node", ctx.QueryParams(), &params.Node, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter node: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListMachines(ctx, params)
+	return err
+}
+
+// RegisterMachine converts echo context to params.
+func (w *ServerInterfaceWrapper) RegisterMachine(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RegisterMachine(ctx)
+	return err
+}
+
+// DeleteMachine converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteMachine(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "machine_id" -------------
+	var machineID LabMachineID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "machine_id", ctx.Param("machine_id"), &machineID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter machine_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteMachine(ctx, machineID)
+	return err
+}
+
+// GetMachine converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMachine(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "machine_id" -------------
+	var machineID LabMachineID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "machine_id", ctx.Param("machine_id"), &machineID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter machine_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMachine(ctx, machineID)
+	return err
+}
+
+// UpdateMachine converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateMachine(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "machine_id" -------------
+	var machineID LabMachineID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "machine_id", ctx.Param("machine_id"), &machineID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter machine_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateMachine(ctx, machineID)
+	return err
+}
+
+// PollMachineWork converts echo context to params.
+func (w *ServerInterfaceWrapper) PollMachineWork(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "machine_id" -------------
+	var machineID LabMachineID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "machine_id", ctx.Param("machine_id"), &machineID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter machine_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PollMachineWorkParams
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", ctx.QueryParams(), &params.Wait, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter wait: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PollMachineWork(ctx, machineID, params)
+	return err
+}
+
+// ReportMachineWork converts echo context to params.
+func (w *ServerInterfaceWrapper) ReportMachineWork(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "machine_id" -------------
+	var machineID LabMachineID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "machine_id", ctx.Param("machine_id"), &machineID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter machine_id: %s", err))
+	}
+
+	// ------------- Path parameter "task_id" -------------
+	var taskID LabTaskID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "task_id", ctx.Param("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter task_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReportMachineWork(ctx, machineID, taskID)
+	return err
+}
+
+// FilterNodes converts echo context to params.
+func (w *ServerInterfaceWrapper) FilterNodes(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FilterNodes(ctx)
+	return err
+}
+
+// ListNodes converts echo context to params.
+func (w *ServerInterfaceWrapper) ListNodes(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListNodes(ctx)
+	return err
+}
+
+// ListNodeBuildData converts echo context to params.
+func (w *ServerInterfaceWrapper) ListNodeBuildData(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNodeBuildDataParams
+	// ------------- Optional query parameter "latest" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "latest", ctx.QueryParams(), &params.Latest, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter latest: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListNodeBuildData(ctx, hostname, params)
+	return err
+}
+
+// CreateNodeBuildData converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateNodeBuildData(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateNodeBuildDataParams
+	// ------------- Required query parameter "generator" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "generator", ctx.QueryParams(), &params.Generator, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter generator: %s", err))
+	}
+
+	// ------------- Optional query parameter "task_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "task_id", ctx.QueryParams(), &params.TaskID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter task_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateNodeBuildData(ctx, hostname, params)
+	return err
+}
+
+// GetNodeManifest converts echo context to params.
+func (w *ServerInterfaceWrapper) GetNodeManifest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetNodeManifest(ctx, hostname)
 	return err
 }
 
@@ -12607,6 +14932,143 @@ func (w *ServerInterfaceWrapper) LinkSubunit(ctx echo.Context) error {
 	return err
 }
 
+// PurgeTasks converts echo context to params.
+func (w *ServerInterfaceWrapper) PurgeTasks(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PurgeTasksParams
+	// ------------- Optional query parameter "days" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "days", ctx.QueryParams(), &params.Days, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter days: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PurgeTasks(ctx, params)
+	return err
+}
+
+// ListTasks converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTasks(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTasksParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "top" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "top", ctx.QueryParams(), &params.Top, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter top: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTasks(ctx, params)
+	return err
+}
+
+// CreateTask converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateTask(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateTask(ctx)
+	return err
+}
+
+// CancelTask converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelTask(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "task_id" -------------
+	var taskID LabTaskID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "task_id", ctx.Param("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter task_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelTask(ctx, taskID)
+	return err
+}
+
+// GetTask converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTask(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "task_id" -------------
+	var taskID LabTaskID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "task_id", ctx.Param("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter task_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTaskParams
+	// ------------- Optional query parameter "builddata" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "builddata", ctx.QueryParams(), &params.Builddata, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter builddata: %s", err))
+	}
+
+	// ------------- Optional query parameter "subtaskerrors" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subtaskerrors", ctx.QueryParams(), &params.Subtaskerrors, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subtaskerrors: %s", err))
+	}
+
+	// ------------- Optional query parameter "layers" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "layers", ctx.QueryParams(), &params.Layers, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter layers: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTask(ctx, taskID, params)
+	return err
+}
+
+// ListTaskBuildData converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTaskBuildData(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "task_id" -------------
+	var taskID LabTaskID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "task_id", ctx.Param("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter task_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTaskBuildData(ctx, taskID)
+	return err
+}
+
 // SearchTests converts echo context to params.
 func (w *ServerInterfaceWrapper) SearchTests(ctx echo.Context) error {
 	var err error
@@ -14106,6 +16568,15 @@ func (w *ServerInterfaceWrapper) UploadFile(ctx echo.Context) error {
 	return err
 }
 
+// ValidateDesign converts echo context to params.
+func (w *ServerInterfaceWrapper) ValidateDesign(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ValidateDesign(ctx)
+	return err
+}
+
 // GetServiceVersion converts echo context to params.
 func (w *ServerInterfaceWrapper) GetServiceVersion(ctx echo.Context) error {
 	var err error
@@ -14301,6 +16772,24 @@ func (w *ServerInterfaceWrapper) RetryDelivery(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.RetryDelivery(ctx, webhookID, deliveryID)
+	return err
+}
+
+// GetIdentityVersion converts echo context to params.
+func (w *ServerInterfaceWrapper) GetIdentityVersion(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetIdentityVersion(ctx)
+	return err
+}
+
+// CreateIdentityToken converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateIdentityToken(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateIdentityToken(ctx)
 	return err
 }
 
@@ -14522,6 +17011,37 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/job/logs", wrapper.ListJobLogs, options.OperationMiddlewares["listJobLogs"]...)
 	router.GET(options.BaseURL+"/v1/build/logs", wrapper.ListBuildLogs, options.OperationMiddlewares["listBuildLogs"]...)
 	router.GET(options.BaseURL+"/v1/bisect/:collection/:document_id", wrapper.GetBisection, options.OperationMiddlewares["getBisection"]...)
+	router.DELETE(options.BaseURL+"/v1/tasks", wrapper.PurgeTasks, options.OperationMiddlewares["purgeTasks"]...)
+	router.GET(options.BaseURL+"/v1/tasks", wrapper.ListTasks, options.OperationMiddlewares["listTasks"]...)
+	router.POST(options.BaseURL+"/v1/tasks", wrapper.CreateTask, options.OperationMiddlewares["createTask"]...)
+	router.DELETE(options.BaseURL+"/v1/tasks/:task_id", wrapper.CancelTask, options.OperationMiddlewares["cancelTask"]...)
+	router.GET(options.BaseURL+"/v1/tasks/:task_id", wrapper.GetTask, options.OperationMiddlewares["getTask"]...)
+	router.GET(options.BaseURL+"/v1/tasks/:task_id/builddata", wrapper.ListTaskBuildData, options.OperationMiddlewares["listTaskBuildData"]...)
+	router.GET(options.BaseURL+"/v1/nodes", wrapper.ListNodes, options.OperationMiddlewares["listNodes"]...)
+	router.GET(options.BaseURL+"/v1/nodes/:hostname/builddata", wrapper.ListNodeBuildData, options.OperationMiddlewares["listNodeBuildData"]...)
+	router.POST(options.BaseURL+"/v1/nodes/:hostname/builddata", wrapper.CreateNodeBuildData, options.OperationMiddlewares["createNodeBuildData"]...)
+	router.GET(options.BaseURL+"/v1/nodes/:hostname/manifest", wrapper.GetNodeManifest, options.OperationMiddlewares["getNodeManifest"]...)
+	router.POST(options.BaseURL+"/v1/nodefilter", wrapper.FilterNodes, options.OperationMiddlewares["filterNodes"]...)
+	router.POST(options.BaseURL+"/v1/validatedesign", wrapper.ValidateDesign, options.OperationMiddlewares["validateDesign"]...)
+	router.GET(options.BaseURL+"/v1/health", wrapper.GetLabHealth, options.OperationMiddlewares["getLabHealth"]...)
+	router.GET(options.BaseURL+"/v1/health/extended", wrapper.GetExtendedHealth, options.OperationMiddlewares["getExtendedHealth"]...)
+	router.GET(options.BaseURL+"/v1/bootdata/:hostname/files", wrapper.GetBootFiles, options.OperationMiddlewares["getBootFiles"]...)
+	router.GET(options.BaseURL+"/v1/bootdata/:hostname/units", wrapper.GetBootUnits, options.OperationMiddlewares["getBootUnits"]...)
+	router.POST(options.BaseURL+"/v1/bootaction/:action_id", wrapper.SignalBootAction, options.OperationMiddlewares["signalBootAction"]...)
+	router.GET(options.BaseURL+"/v1/designs", wrapper.ListDesigns, options.OperationMiddlewares["listDesigns"]...)
+	router.POST(options.BaseURL+"/v1/designs", wrapper.CreateDesign, options.OperationMiddlewares["createDesign"]...)
+	router.DELETE(options.BaseURL+"/v1/designs/:design", wrapper.DeleteDesign, options.OperationMiddlewares["deleteDesign"]...)
+	router.GET(options.BaseURL+"/v1/designs/:design", wrapper.GetDesign, options.OperationMiddlewares["getDesign"]...)
+	router.GET(options.BaseURL+"/v1/designs/:design/documents", wrapper.GetDesignDocuments, options.OperationMiddlewares["getDesignDocuments"]...)
+	router.GET(options.BaseURL+"/v1/machines", wrapper.ListMachines, options.OperationMiddlewares["listMachines"]...)
+	router.POST(options.BaseURL+"/v1/machines", wrapper.RegisterMachine, options.OperationMiddlewares["registerMachine"]...)
+	router.DELETE(options.BaseURL+"/v1/machines/:machine_id", wrapper.DeleteMachine, options.OperationMiddlewares["deleteMachine"]...)
+	router.GET(options.BaseURL+"/v1/machines/:machine_id", wrapper.GetMachine, options.OperationMiddlewares["getMachine"]...)
+	router.PATCH(options.BaseURL+"/v1/machines/:machine_id", wrapper.UpdateMachine, options.OperationMiddlewares["updateMachine"]...)
+	router.GET(options.BaseURL+"/v1/machines/:machine_id/work", wrapper.PollMachineWork, options.OperationMiddlewares["pollMachineWork"]...)
+	router.POST(options.BaseURL+"/v1/machines/:machine_id/work/:task_id", wrapper.ReportMachineWork, options.OperationMiddlewares["reportMachineWork"]...)
+	router.GET(options.BaseURL+"/v3", wrapper.GetIdentityVersion, options.OperationMiddlewares["getIdentityVersion"]...)
+	router.POST(options.BaseURL+"/v3/auth/tokens", wrapper.CreateIdentityToken, options.OperationMiddlewares["createIdentityToken"]...)
 	router.GET(options.BaseURL+"/v1/access-tokens", wrapper.ListAccessTokens, options.OperationMiddlewares["listAccessTokens"]...)
 	router.POST(options.BaseURL+"/v1/access-tokens", wrapper.CreateAccessToken, options.OperationMiddlewares["createAccessToken"]...)
 	router.DELETE(options.BaseURL+"/v1/access-tokens/:token_id", wrapper.RevokeAccessToken, options.OperationMiddlewares["revokeAccessToken"]...)
@@ -18583,6 +21103,558 @@ func (response GetBoot503JSONResponse) VisitGetBootResponse(w http.ResponseWrite
 	return err
 }
 
+type SignalBootActionRequestObject struct {
+	ActionID string `json:"action_id"`
+	Body     *SignalBootActionJSONRequestBody
+}
+
+type SignalBootActionResponseObject interface {
+	VisitSignalBootActionResponse(w http.ResponseWriter) error
+}
+
+type SignalBootAction200JSONResponse LabBootAction
+
+func (response SignalBootAction200JSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction400ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction401ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction403ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction404ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction406ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction409ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction413ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction415ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction429ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalBootAction503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SignalBootAction503ApplicationProblemPlusJSONResponse) VisitSignalBootActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootFilesRequestObject struct {
+	Hostname LabHostname `json:"hostname"`
+}
+
+type GetBootFilesResponseObject interface {
+	VisitGetBootFilesResponse(w http.ResponseWriter) error
+}
+
+type GetBootFiles200ResponseHeaders struct {
+	ContentDisposition *string
+}
+
+type GetBootFiles200ApplicationGzipResponse struct {
+	Body          io.Reader
+	Headers       GetBootFiles200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetBootFiles200ApplicationGzipResponse) VisitGetBootFilesResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/gzip")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type GetBootFiles400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootFiles400ApplicationProblemPlusJSONResponse) VisitGetBootFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootFiles401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootFiles401ApplicationProblemPlusJSONResponse) VisitGetBootFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootFiles403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootFiles403ApplicationProblemPlusJSONResponse) VisitGetBootFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootFiles404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootFiles404ApplicationProblemPlusJSONResponse) VisitGetBootFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootFiles406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootFiles406ApplicationProblemPlusJSONResponse) VisitGetBootFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootFiles429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootFiles429ApplicationProblemPlusJSONResponse) VisitGetBootFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootFiles503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootFiles503ApplicationProblemPlusJSONResponse) VisitGetBootFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootUnitsRequestObject struct {
+	Hostname LabHostname `json:"hostname"`
+}
+
+type GetBootUnitsResponseObject interface {
+	VisitGetBootUnitsResponse(w http.ResponseWriter) error
+}
+
+type GetBootUnits200ResponseHeaders struct {
+	ContentDisposition *string
+}
+
+type GetBootUnits200ApplicationGzipResponse struct {
+	Body          io.Reader
+	Headers       GetBootUnits200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetBootUnits200ApplicationGzipResponse) VisitGetBootUnitsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/gzip")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type GetBootUnits400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootUnits400ApplicationProblemPlusJSONResponse) VisitGetBootUnitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootUnits401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootUnits401ApplicationProblemPlusJSONResponse) VisitGetBootUnitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootUnits403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootUnits403ApplicationProblemPlusJSONResponse) VisitGetBootUnitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootUnits404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootUnits404ApplicationProblemPlusJSONResponse) VisitGetBootUnitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootUnits406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootUnits406ApplicationProblemPlusJSONResponse) VisitGetBootUnitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootUnits429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootUnits429ApplicationProblemPlusJSONResponse) VisitGetBootUnitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBootUnits503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBootUnits503ApplicationProblemPlusJSONResponse) VisitGetBootUnitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListBuildsRequestObject struct {
 	Params ListBuildsParams
 }
@@ -20669,6 +23741,750 @@ func (response GetCount503JSONResponse) VisitGetCountResponse(w http.ResponseWri
 	return err
 }
 
+type ListDesignsRequestObject struct {
+	Params ListDesignsParams
+}
+
+type ListDesignsResponseObject interface {
+	VisitListDesignsResponse(w http.ResponseWriter) error
+}
+
+type ListDesigns200ResponseHeaders struct {
+	Link *string
+}
+
+type ListDesigns200JSONResponse struct {
+	Body    LabDesigns
+	Headers ListDesigns200ResponseHeaders
+}
+
+func (response ListDesigns200JSONResponse) VisitListDesignsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDesigns400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListDesigns400ApplicationProblemPlusJSONResponse) VisitListDesignsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDesigns401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListDesigns401ApplicationProblemPlusJSONResponse) VisitListDesignsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDesigns403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListDesigns403ApplicationProblemPlusJSONResponse) VisitListDesignsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDesigns406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListDesigns406ApplicationProblemPlusJSONResponse) VisitListDesignsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDesigns429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListDesigns429ApplicationProblemPlusJSONResponse) VisitListDesignsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDesigns503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListDesigns503ApplicationProblemPlusJSONResponse) VisitListDesignsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesignRequestObject struct {
+	Params CreateDesignParams
+	Body   io.Reader
+}
+
+type CreateDesignResponseObject interface {
+	VisitCreateDesignResponse(w http.ResponseWriter) error
+}
+
+type CreateDesign201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateDesign201JSONResponse struct {
+	Body    LabDesign
+	Headers CreateDesign201ResponseHeaders
+}
+
+func (response CreateDesign201JSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesign400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDesign400ApplicationProblemPlusJSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesign401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDesign401ApplicationProblemPlusJSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesign403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDesign403ApplicationProblemPlusJSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesign406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDesign406ApplicationProblemPlusJSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesign413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDesign413ApplicationProblemPlusJSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesign415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDesign415ApplicationProblemPlusJSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesign429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDesign429ApplicationProblemPlusJSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDesign503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateDesign503ApplicationProblemPlusJSONResponse) VisitCreateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDesignRequestObject struct {
+	Design string `json:"design"`
+}
+
+type DeleteDesignResponseObject interface {
+	VisitDeleteDesignResponse(w http.ResponseWriter) error
+}
+
+type DeleteDesign204Response struct {
+}
+
+func (response DeleteDesign204Response) VisitDeleteDesignResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteDesign400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDesign400ApplicationProblemPlusJSONResponse) VisitDeleteDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDesign401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDesign401ApplicationProblemPlusJSONResponse) VisitDeleteDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDesign403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDesign403ApplicationProblemPlusJSONResponse) VisitDeleteDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDesign404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDesign404ApplicationProblemPlusJSONResponse) VisitDeleteDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDesign406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDesign406ApplicationProblemPlusJSONResponse) VisitDeleteDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDesign429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDesign429ApplicationProblemPlusJSONResponse) VisitDeleteDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDesign503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteDesign503ApplicationProblemPlusJSONResponse) VisitDeleteDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesignRequestObject struct {
+	Design string `json:"design"`
+}
+
+type GetDesignResponseObject interface {
+	VisitGetDesignResponse(w http.ResponseWriter) error
+}
+
+type GetDesign200JSONResponse LabDesign
+
+func (response GetDesign200JSONResponse) VisitGetDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesign400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesign400ApplicationProblemPlusJSONResponse) VisitGetDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesign401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesign401ApplicationProblemPlusJSONResponse) VisitGetDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesign403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesign403ApplicationProblemPlusJSONResponse) VisitGetDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesign404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesign404ApplicationProblemPlusJSONResponse) VisitGetDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesign406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesign406ApplicationProblemPlusJSONResponse) VisitGetDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesign429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesign429ApplicationProblemPlusJSONResponse) VisitGetDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesign503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesign503ApplicationProblemPlusJSONResponse) VisitGetDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesignDocumentsRequestObject struct {
+	Design string `json:"design"`
+}
+
+type GetDesignDocumentsResponseObject interface {
+	VisitGetDesignDocumentsResponse(w http.ResponseWriter) error
+}
+
+type GetDesignDocuments200ResponseHeaders struct {
+	XContentTypeOptions *string
+}
+
+type GetDesignDocuments200ApplicationXYamlResponse struct {
+	Body          io.Reader
+	Headers       GetDesignDocuments200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetDesignDocuments200ApplicationXYamlResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-yaml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetDesignDocuments400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesignDocuments400ApplicationProblemPlusJSONResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesignDocuments401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesignDocuments401ApplicationProblemPlusJSONResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesignDocuments403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesignDocuments403ApplicationProblemPlusJSONResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesignDocuments404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesignDocuments404ApplicationProblemPlusJSONResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesignDocuments406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesignDocuments406ApplicationProblemPlusJSONResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesignDocuments429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesignDocuments429ApplicationProblemPlusJSONResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDesignDocuments503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetDesignDocuments503ApplicationProblemPlusJSONResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListEventsRequestObject struct {
 	Params ListEventsParams
 }
@@ -21499,6 +25315,242 @@ type GetTestcases503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetTestcases503ApplicationProblemPlusJSONResponse) VisitGetTestcasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLabHealthRequestObject struct {
+}
+
+type GetLabHealthResponseObject interface {
+	VisitGetLabHealthResponse(w http.ResponseWriter) error
+}
+
+type GetLabHealth204Response struct {
+}
+
+func (response GetLabHealth204Response) VisitGetLabHealthResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type GetLabHealth400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetLabHealth400ApplicationProblemPlusJSONResponse) VisitGetLabHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLabHealth406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetLabHealth406ApplicationProblemPlusJSONResponse) VisitGetLabHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLabHealth429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetLabHealth429ApplicationProblemPlusJSONResponse) VisitGetLabHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLabHealth503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetLabHealth503ApplicationProblemPlusJSONResponse) VisitGetLabHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtendedHealthRequestObject struct {
+}
+
+type GetExtendedHealthResponseObject interface {
+	VisitGetExtendedHealthResponse(w http.ResponseWriter) error
+}
+
+type GetExtendedHealth200JSONResponse LabHealth
+
+func (response GetExtendedHealth200JSONResponse) VisitGetExtendedHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtendedHealth400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetExtendedHealth400ApplicationProblemPlusJSONResponse) VisitGetExtendedHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtendedHealth401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetExtendedHealth401ApplicationProblemPlusJSONResponse) VisitGetExtendedHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtendedHealth403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetExtendedHealth403ApplicationProblemPlusJSONResponse) VisitGetExtendedHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtendedHealth406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetExtendedHealth406ApplicationProblemPlusJSONResponse) VisitGetExtendedHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtendedHealth429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetExtendedHealth429ApplicationProblemPlusJSONResponse) VisitGetExtendedHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtendedHealth503ResponseHeaders struct {
+	RetryAfter *int32
+}
+
+type GetExtendedHealth503JSONResponse struct {
+	Body    LabHealth
+	Headers GetExtendedHealth503ResponseHeaders
+}
+
+func (response GetExtendedHealth503JSONResponse) VisitGetExtendedHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtendedHealth503ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers GetExtendedHealth503ResponseHeaders
+}
+
+func (response GetExtendedHealth503ApplicationProblemPlusJSONResponse) VisitGetExtendedHealthResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -22996,6 +27048,1965 @@ func (response UpdateLab503JSONResponse) VisitUpdateLabResponse(w http.ResponseW
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMachinesRequestObject struct {
+	Params ListMachinesParams
+}
+
+type ListMachinesResponseObject interface {
+	VisitListMachinesResponse(w http.ResponseWriter) error
+}
+
+type ListMachines200ResponseHeaders struct {
+	Link *string
+}
+
+type ListMachines200JSONResponse struct {
+	Body    LabMachines
+	Headers ListMachines200ResponseHeaders
+}
+
+func (response ListMachines200JSONResponse) VisitListMachinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMachines400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListMachines400ApplicationProblemPlusJSONResponse) VisitListMachinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMachines401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListMachines401ApplicationProblemPlusJSONResponse) VisitListMachinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMachines403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListMachines403ApplicationProblemPlusJSONResponse) VisitListMachinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMachines406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListMachines406ApplicationProblemPlusJSONResponse) VisitListMachinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMachines429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListMachines429ApplicationProblemPlusJSONResponse) VisitListMachinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMachines503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListMachines503ApplicationProblemPlusJSONResponse) VisitListMachinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachineRequestObject struct {
+	Body *RegisterMachineJSONRequestBody
+}
+
+type RegisterMachineResponseObject interface {
+	VisitRegisterMachineResponse(w http.ResponseWriter) error
+}
+
+type RegisterMachine200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type RegisterMachine200JSONResponse struct {
+	Body    LabMachine
+	Headers RegisterMachine200ResponseHeaders
+}
+
+func (response RegisterMachine200JSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine201ResponseHeaders struct {
+	CacheControl *string
+	Location     *string
+}
+
+type RegisterMachine201JSONResponse struct {
+	Body    LabMachine
+	Headers RegisterMachine201ResponseHeaders
+}
+
+func (response RegisterMachine201JSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine400ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine401ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine403ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine406ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine409ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine413ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine415ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine429ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterMachine503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterMachine503ApplicationProblemPlusJSONResponse) VisitRegisterMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMachineRequestObject struct {
+	MachineID LabMachineID `json:"machine_id"`
+}
+
+type DeleteMachineResponseObject interface {
+	VisitDeleteMachineResponse(w http.ResponseWriter) error
+}
+
+type DeleteMachine204Response struct {
+}
+
+func (response DeleteMachine204Response) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteMachine400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMachine400ApplicationProblemPlusJSONResponse) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMachine401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMachine401ApplicationProblemPlusJSONResponse) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMachine403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMachine403ApplicationProblemPlusJSONResponse) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMachine404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMachine404ApplicationProblemPlusJSONResponse) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMachine406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMachine406ApplicationProblemPlusJSONResponse) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMachine409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMachine409ApplicationProblemPlusJSONResponse) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMachine429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMachine429ApplicationProblemPlusJSONResponse) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMachine503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteMachine503ApplicationProblemPlusJSONResponse) VisitDeleteMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMachineRequestObject struct {
+	MachineID LabMachineID `json:"machine_id"`
+}
+
+type GetMachineResponseObject interface {
+	VisitGetMachineResponse(w http.ResponseWriter) error
+}
+
+type GetMachine200JSONResponse LabMachine
+
+func (response GetMachine200JSONResponse) VisitGetMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMachine400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetMachine400ApplicationProblemPlusJSONResponse) VisitGetMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMachine401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetMachine401ApplicationProblemPlusJSONResponse) VisitGetMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMachine403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetMachine403ApplicationProblemPlusJSONResponse) VisitGetMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMachine404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetMachine404ApplicationProblemPlusJSONResponse) VisitGetMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMachine406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMachine406ApplicationProblemPlusJSONResponse) VisitGetMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMachine429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetMachine429ApplicationProblemPlusJSONResponse) VisitGetMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMachine503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetMachine503ApplicationProblemPlusJSONResponse) VisitGetMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachineRequestObject struct {
+	MachineID LabMachineID `json:"machine_id"`
+	Body      *UpdateMachineJSONRequestBody
+}
+
+type UpdateMachineResponseObject interface {
+	VisitUpdateMachineResponse(w http.ResponseWriter) error
+}
+
+type UpdateMachine200JSONResponse LabMachine
+
+func (response UpdateMachine200JSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine400ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine401ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine403ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine404ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine406ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine413ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine415ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine429ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMachine503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateMachine503ApplicationProblemPlusJSONResponse) VisitUpdateMachineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWorkRequestObject struct {
+	MachineID LabMachineID `json:"machine_id"`
+	Params    PollMachineWorkParams
+}
+
+type PollMachineWorkResponseObject interface {
+	VisitPollMachineWorkResponse(w http.ResponseWriter) error
+}
+
+type PollMachineWork200JSONResponse LabWork
+
+func (response PollMachineWork200JSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWork204Response struct {
+}
+
+func (response PollMachineWork204Response) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type PollMachineWork400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PollMachineWork400ApplicationProblemPlusJSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWork401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PollMachineWork401ApplicationProblemPlusJSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWork403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PollMachineWork403ApplicationProblemPlusJSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWork404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PollMachineWork404ApplicationProblemPlusJSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWork406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response PollMachineWork406ApplicationProblemPlusJSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWork409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PollMachineWork409ApplicationProblemPlusJSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWork429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PollMachineWork429ApplicationProblemPlusJSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PollMachineWork503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PollMachineWork503ApplicationProblemPlusJSONResponse) VisitPollMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWorkRequestObject struct {
+	MachineID LabMachineID `json:"machine_id"`
+	TaskID    LabTaskID    `json:"task_id"`
+	Body      *ReportMachineWorkJSONRequestBody
+}
+
+type ReportMachineWorkResponseObject interface {
+	VisitReportMachineWorkResponse(w http.ResponseWriter) error
+}
+
+type ReportMachineWork200JSONResponse LabWork
+
+func (response ReportMachineWork200JSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork400ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork401ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork403ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork404ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork406ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork409ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork413ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork415ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork429ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportMachineWork503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReportMachineWork503ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodesRequestObject struct {
+	Body *FilterNodesJSONRequestBody
+}
+
+type FilterNodesResponseObject interface {
+	VisitFilterNodesResponse(w http.ResponseWriter) error
+}
+
+type FilterNodes200JSONResponse []string
+
+func (response FilterNodes200JSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodes400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response FilterNodes400ApplicationProblemPlusJSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodes401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response FilterNodes401ApplicationProblemPlusJSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodes403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response FilterNodes403ApplicationProblemPlusJSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodes406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response FilterNodes406ApplicationProblemPlusJSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodes413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response FilterNodes413ApplicationProblemPlusJSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodes415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response FilterNodes415ApplicationProblemPlusJSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodes429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response FilterNodes429ApplicationProblemPlusJSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FilterNodes503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response FilterNodes503ApplicationProblemPlusJSONResponse) VisitFilterNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodesRequestObject struct {
+}
+
+type ListNodesResponseObject interface {
+	VisitListNodesResponse(w http.ResponseWriter) error
+}
+
+type ListNodes200JSONResponse []LabNode
+
+func (response ListNodes200JSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodes400ApplicationProblemPlusJSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodes401ApplicationProblemPlusJSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodes403ApplicationProblemPlusJSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodes406ApplicationProblemPlusJSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodes429ApplicationProblemPlusJSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodes503ApplicationProblemPlusJSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodeBuildDataRequestObject struct {
+	Hostname LabHostname `json:"hostname"`
+	Params   ListNodeBuildDataParams
+}
+
+type ListNodeBuildDataResponseObject interface {
+	VisitListNodeBuildDataResponse(w http.ResponseWriter) error
+}
+
+type ListNodeBuildData200JSONResponse []LabBuildData
+
+func (response ListNodeBuildData200JSONResponse) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodeBuildData400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodeBuildData400ApplicationProblemPlusJSONResponse) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodeBuildData401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodeBuildData401ApplicationProblemPlusJSONResponse) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodeBuildData403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodeBuildData403ApplicationProblemPlusJSONResponse) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodeBuildData404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodeBuildData404ApplicationProblemPlusJSONResponse) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodeBuildData406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodeBuildData406ApplicationProblemPlusJSONResponse) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodeBuildData429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodeBuildData429ApplicationProblemPlusJSONResponse) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodeBuildData503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListNodeBuildData503ApplicationProblemPlusJSONResponse) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildDataRequestObject struct {
+	Hostname    LabHostname `json:"hostname"`
+	Params      CreateNodeBuildDataParams
+	ContentType string
+	Body        io.Reader
+}
+
+type CreateNodeBuildDataResponseObject interface {
+	VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error
+}
+
+type CreateNodeBuildData201JSONResponse LabBuildData
+
+func (response CreateNodeBuildData201JSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData400ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData401ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData403ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData404ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData406ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData413ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData415ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData429ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeBuildData503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateNodeBuildData503ApplicationProblemPlusJSONResponse) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifestRequestObject struct {
+	Hostname LabHostname `json:"hostname"`
+}
+
+type GetNodeManifestResponseObject interface {
+	VisitGetNodeManifestResponse(w http.ResponseWriter) error
+}
+
+type GetNodeManifest200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetNodeManifest200JSONResponse struct {
+	Body    LabManifest
+	Headers GetNodeManifest200ResponseHeaders
+}
+
+func (response GetNodeManifest200JSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifest400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetNodeManifest400ApplicationProblemPlusJSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifest401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetNodeManifest401ApplicationProblemPlusJSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifest403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetNodeManifest403ApplicationProblemPlusJSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifest404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetNodeManifest404ApplicationProblemPlusJSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifest406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetNodeManifest406ApplicationProblemPlusJSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifest409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response GetNodeManifest409ApplicationProblemPlusJSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetNodeManifest429ApplicationProblemPlusJSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeManifest503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetNodeManifest503ApplicationProblemPlusJSONResponse) VisitGetNodeManifestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
@@ -35037,6 +41048,885 @@ func (response LinkSubunit503ApplicationProblemPlusJSONResponse) VisitLinkSubuni
 	return err
 }
 
+type PurgeTasksRequestObject struct {
+	Params PurgeTasksParams
+}
+
+type PurgeTasksResponseObject interface {
+	VisitPurgeTasksResponse(w http.ResponseWriter) error
+}
+
+type PurgeTasks200JSONResponse string
+
+func (response PurgeTasks200JSONResponse) VisitPurgeTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PurgeTasks400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PurgeTasks400ApplicationProblemPlusJSONResponse) VisitPurgeTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PurgeTasks401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PurgeTasks401ApplicationProblemPlusJSONResponse) VisitPurgeTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PurgeTasks403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PurgeTasks403ApplicationProblemPlusJSONResponse) VisitPurgeTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PurgeTasks406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response PurgeTasks406ApplicationProblemPlusJSONResponse) VisitPurgeTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PurgeTasks429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PurgeTasks429ApplicationProblemPlusJSONResponse) VisitPurgeTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PurgeTasks503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PurgeTasks503ApplicationProblemPlusJSONResponse) VisitPurgeTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTasksRequestObject struct {
+	Params ListTasksParams
+}
+
+type ListTasksResponseObject interface {
+	VisitListTasksResponse(w http.ResponseWriter) error
+}
+
+type ListTasks200ResponseHeaders struct {
+	Link *string
+}
+
+type ListTasks200JSONResponse struct {
+	Body    []LabTask
+	Headers ListTasks200ResponseHeaders
+}
+
+func (response ListTasks200JSONResponse) VisitListTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTasks400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListTasks400ApplicationProblemPlusJSONResponse) VisitListTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTasks401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListTasks401ApplicationProblemPlusJSONResponse) VisitListTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTasks403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListTasks403ApplicationProblemPlusJSONResponse) VisitListTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTasks406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTasks406ApplicationProblemPlusJSONResponse) VisitListTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTasks429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListTasks429ApplicationProblemPlusJSONResponse) VisitListTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTasks503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTasks503ApplicationProblemPlusJSONResponse) VisitListTasksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTaskRequestObject struct {
+	Body *CreateTaskJSONRequestBody
+}
+
+type CreateTaskResponseObject interface {
+	VisitCreateTaskResponse(w http.ResponseWriter) error
+}
+
+type CreateTask201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateTask201JSONResponse struct {
+	Body    LabTask
+	Headers CreateTask201ResponseHeaders
+}
+
+func (response CreateTask201JSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTask400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTask400ApplicationProblemPlusJSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTask401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTask401ApplicationProblemPlusJSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTask403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTask403ApplicationProblemPlusJSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTask406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTask406ApplicationProblemPlusJSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTask413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTask413ApplicationProblemPlusJSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTask415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTask415ApplicationProblemPlusJSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTask429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTask429ApplicationProblemPlusJSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTask503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTask503ApplicationProblemPlusJSONResponse) VisitCreateTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTaskRequestObject struct {
+	TaskID LabTaskID `json:"task_id"`
+}
+
+type CancelTaskResponseObject interface {
+	VisitCancelTaskResponse(w http.ResponseWriter) error
+}
+
+type CancelTask202JSONResponse LabTask
+
+func (response CancelTask202JSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTask400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTask400ApplicationProblemPlusJSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTask401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTask401ApplicationProblemPlusJSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTask403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTask403ApplicationProblemPlusJSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTask404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTask404ApplicationProblemPlusJSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTask406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTask406ApplicationProblemPlusJSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTask409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTask409ApplicationProblemPlusJSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTask429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTask429ApplicationProblemPlusJSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTask503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTask503ApplicationProblemPlusJSONResponse) VisitCancelTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTaskRequestObject struct {
+	TaskID LabTaskID `json:"task_id"`
+	Params GetTaskParams
+}
+
+type GetTaskResponseObject interface {
+	VisitGetTaskResponse(w http.ResponseWriter) error
+}
+
+type GetTask200JSONResponse = GetTask200JSONResponseBody
+
+func (response GetTask200JSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.union); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTask400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetTask400ApplicationProblemPlusJSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTask401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetTask401ApplicationProblemPlusJSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTask403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetTask403ApplicationProblemPlusJSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTask404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetTask404ApplicationProblemPlusJSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTask406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetTask406ApplicationProblemPlusJSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTask429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetTask429ApplicationProblemPlusJSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTask503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetTask503ApplicationProblemPlusJSONResponse) VisitGetTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTaskBuildDataRequestObject struct {
+	TaskID LabTaskID `json:"task_id"`
+}
+
+type ListTaskBuildDataResponseObject interface {
+	VisitListTaskBuildDataResponse(w http.ResponseWriter) error
+}
+
+type ListTaskBuildData200JSONResponse []LabBuildData
+
+func (response ListTaskBuildData200JSONResponse) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTaskBuildData400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListTaskBuildData400ApplicationProblemPlusJSONResponse) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTaskBuildData401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListTaskBuildData401ApplicationProblemPlusJSONResponse) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTaskBuildData403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListTaskBuildData403ApplicationProblemPlusJSONResponse) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTaskBuildData404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListTaskBuildData404ApplicationProblemPlusJSONResponse) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTaskBuildData406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTaskBuildData406ApplicationProblemPlusJSONResponse) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTaskBuildData429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListTaskBuildData429ApplicationProblemPlusJSONResponse) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTaskBuildData503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListTaskBuildData503ApplicationProblemPlusJSONResponse) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SearchTestsRequestObject struct {
 	Params SearchTestsParams
 }
@@ -38730,6 +45620,177 @@ func (response UploadFile503JSONResponse) VisitUploadFileResponse(w http.Respons
 	return err
 }
 
+type ValidateDesignRequestObject struct {
+	Body *ValidateDesignJSONRequestBody
+}
+
+type ValidateDesignResponseObject interface {
+	VisitValidateDesignResponse(w http.ResponseWriter) error
+}
+
+type ValidateDesign200JSONResponse LabValidation
+
+func (response ValidateDesign200JSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign400JSONResponse LabValidation
+
+func (response ValidateDesign400JSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign400ApplicationProblemPlusJSONResponse Problem
+
+func (response ValidateDesign400ApplicationProblemPlusJSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateDesign401ApplicationProblemPlusJSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateDesign403ApplicationProblemPlusJSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateDesign406ApplicationProblemPlusJSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateDesign413ApplicationProblemPlusJSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateDesign415ApplicationProblemPlusJSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateDesign429ApplicationProblemPlusJSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ValidateDesign503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ValidateDesign503ApplicationProblemPlusJSONResponse) VisitValidateDesignResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetServiceVersionRequestObject struct {
 }
 
@@ -40148,6 +47209,235 @@ func (response RetryDelivery503ApplicationProblemPlusJSONResponse) VisitRetryDel
 	return err
 }
 
+type GetIdentityVersionRequestObject struct {
+}
+
+type GetIdentityVersionResponseObject interface {
+	VisitGetIdentityVersionResponse(w http.ResponseWriter) error
+}
+
+type GetIdentityVersion200JSONResponse IdentityVersion
+
+func (response GetIdentityVersion200JSONResponse) VisitGetIdentityVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIdentityVersion400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetIdentityVersion400ApplicationProblemPlusJSONResponse) VisitGetIdentityVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIdentityVersion404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetIdentityVersion404ApplicationProblemPlusJSONResponse) VisitGetIdentityVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIdentityVersion429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetIdentityVersion429ApplicationProblemPlusJSONResponse) VisitGetIdentityVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateIdentityTokenRequestObject struct {
+	Body *CreateIdentityTokenJSONRequestBody
+}
+
+type CreateIdentityTokenResponseObject interface {
+	VisitCreateIdentityTokenResponse(w http.ResponseWriter) error
+}
+
+type CreateIdentityToken201ResponseHeaders struct {
+	CacheControl  *string
+	XSubjectToken *string
+}
+
+type CreateIdentityToken201JSONResponse struct {
+	Body    IdentityToken
+	Headers CreateIdentityToken201ResponseHeaders
+}
+
+func (response CreateIdentityToken201JSONResponse) VisitCreateIdentityTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.XSubjectToken != nil {
+		w.Header().Set("X-Subject-Token", fmt.Sprint(*response.Headers.XSubjectToken))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateIdentityToken400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateIdentityToken400ApplicationProblemPlusJSONResponse) VisitCreateIdentityTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateIdentityToken401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateIdentityToken401ApplicationProblemPlusJSONResponse) VisitCreateIdentityTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateIdentityToken404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateIdentityToken404ApplicationProblemPlusJSONResponse) VisitCreateIdentityTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateIdentityToken413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateIdentityToken413ApplicationProblemPlusJSONResponse) VisitCreateIdentityTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateIdentityToken415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateIdentityToken415ApplicationProblemPlusJSONResponse) VisitCreateIdentityTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateIdentityToken429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateIdentityToken429ApplicationProblemPlusJSONResponse) VisitCreateIdentityTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateIdentityToken503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateIdentityToken503ApplicationProblemPlusJSONResponse) VisitCreateIdentityTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListLabVersionsRequestObject struct {
 }
 
@@ -40290,6 +47580,15 @@ type StrictServerInterface interface {
 	// GetBoot Read a boot report
 	// (GET /v1/boot/{boot_id})
 	GetBoot(ctx context.Context, request GetBootRequestObject) (GetBootResponseObject, error)
+	// SignalBootAction Report on a boot action
+	// (POST /v1/bootaction/{action_id})
+	SignalBootAction(ctx context.Context, request SignalBootActionRequestObject) (SignalBootActionResponseObject, error)
+	// GetBootFiles Get the files of a node's boot actions
+	// (GET /v1/bootdata/{hostname}/files)
+	GetBootFiles(ctx context.Context, request GetBootFilesRequestObject) (GetBootFilesResponseObject, error)
+	// GetBootUnits Get the systemd units of a node's boot actions
+	// (GET /v1/bootdata/{hostname}/units)
+	GetBootUnits(ctx context.Context, request GetBootUnitsRequestObject) (GetBootUnitsResponseObject, error)
 	// ListBuilds Search builds
 	// (GET /v1/build)
 	ListBuilds(ctx context.Context, request ListBuildsRequestObject) (ListBuildsResponseObject, error)
@@ -40335,6 +47634,21 @@ type StrictServerInterface interface {
 	// GetCount Count a collection
 	// (GET /v1/count/{collection})
 	GetCount(ctx context.Context, request GetCountRequestObject) (GetCountResponseObject, error)
+	// ListDesigns List stored designs
+	// (GET /v1/designs)
+	ListDesigns(ctx context.Context, request ListDesignsRequestObject) (ListDesignsResponseObject, error)
+	// CreateDesign Store a design
+	// (POST /v1/designs)
+	CreateDesign(ctx context.Context, request CreateDesignRequestObject) (CreateDesignResponseObject, error)
+	// DeleteDesign Delete a stored design
+	// (DELETE /v1/designs/{design})
+	DeleteDesign(ctx context.Context, request DeleteDesignRequestObject) (DeleteDesignResponseObject, error)
+	// GetDesign Show a stored design
+	// (GET /v1/designs/{design})
+	GetDesign(ctx context.Context, request GetDesignRequestObject) (GetDesignResponseObject, error)
+	// GetDesignDocuments Get the documents of a stored design
+	// (GET /v1/designs/{design}/documents)
+	GetDesignDocuments(ctx context.Context, request GetDesignDocumentsRequestObject) (GetDesignDocumentsResponseObject, error)
 	// ListEvents Read the event log
 	// (GET /v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
@@ -40354,6 +47668,12 @@ type StrictServerInterface interface {
 	//
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	GetTestcases(ctx context.Context, request GetTestcasesRequestObject) (GetTestcasesResponseObject, error)
+	// GetLabHealth Say whether the lab works
+	// (GET /v1/health)
+	GetLabHealth(ctx context.Context, request GetLabHealthRequestObject) (GetLabHealthResponseObject, error)
+	// GetExtendedHealth Say what in the lab does not work
+	// (GET /v1/health/extended)
+	GetExtendedHealth(ctx context.Context, request GetExtendedHealthRequestObject) (GetExtendedHealthResponseObject, error)
 	// ListJobs Search jobs
 	// (GET /v1/job)
 	ListJobs(ctx context.Context, request ListJobsRequestObject) (ListJobsResponseObject, error)
@@ -40387,6 +47707,42 @@ type StrictServerInterface interface {
 	// UpdateLab Change a lab
 	// (PUT /v1/lab/{lab_id})
 	UpdateLab(ctx context.Context, request UpdateLabRequestObject) (UpdateLabResponseObject, error)
+	// ListMachines List registered machines
+	// (GET /v1/machines)
+	ListMachines(ctx context.Context, request ListMachinesRequestObject) (ListMachinesResponseObject, error)
+	// RegisterMachine Register a machine
+	// (POST /v1/machines)
+	RegisterMachine(ctx context.Context, request RegisterMachineRequestObject) (RegisterMachineResponseObject, error)
+	// DeleteMachine Forget a machine
+	// (DELETE /v1/machines/{machine_id})
+	DeleteMachine(ctx context.Context, request DeleteMachineRequestObject) (DeleteMachineResponseObject, error)
+	// GetMachine Show a machine
+	// (GET /v1/machines/{machine_id})
+	GetMachine(ctx context.Context, request GetMachineRequestObject) (GetMachineResponseObject, error)
+	// UpdateMachine Hold or release a machine
+	// (PATCH /v1/machines/{machine_id})
+	UpdateMachine(ctx context.Context, request UpdateMachineRequestObject) (UpdateMachineResponseObject, error)
+	// PollMachineWork Ask for work
+	// (GET /v1/machines/{machine_id}/work)
+	PollMachineWork(ctx context.Context, request PollMachineWorkRequestObject) (PollMachineWorkResponseObject, error)
+	// ReportMachineWork Report on a piece of work
+	// (POST /v1/machines/{machine_id}/work/{task_id})
+	ReportMachineWork(ctx context.Context, request ReportMachineWorkRequestObject) (ReportMachineWorkResponseObject, error)
+	// FilterNodes List the nodes that a filter selects
+	// (POST /v1/nodefilter)
+	FilterNodes(ctx context.Context, request FilterNodesRequestObject) (FilterNodesResponseObject, error)
+	// ListNodes List the nodes that the provisioner knows
+	// (GET /v1/nodes)
+	ListNodes(ctx context.Context, request ListNodesRequestObject) (ListNodesResponseObject, error)
+	// ListNodeBuildData List the build data of a node
+	// (GET /v1/nodes/{hostname}/builddata)
+	ListNodeBuildData(ctx context.Context, request ListNodeBuildDataRequestObject) (ListNodeBuildDataResponseObject, error)
+	// CreateNodeBuildData Post build data of a node
+	// (POST /v1/nodes/{hostname}/builddata)
+	CreateNodeBuildData(ctx context.Context, request CreateNodeBuildDataRequestObject) (CreateNodeBuildDataResponseObject, error)
+	// GetNodeManifest Get the deploy manifest of a node
+	// (GET /v1/nodes/{hostname}/manifest)
+	GetNodeManifest(ctx context.Context, request GetNodeManifestRequestObject) (GetNodeManifestResponseObject, error)
 	// GetOrganisation Gone with SPI's organisations
 	// (GET /v1/orgs/{rest})
 	//
@@ -40607,6 +47963,24 @@ type StrictServerInterface interface {
 	// LinkSubunit Give a result its subunit stream
 	// (PUT /v1/subunit/{subunit_id})
 	LinkSubunit(ctx context.Context, request LinkSubunitRequestObject) (LinkSubunitResponseObject, error)
+	// PurgeTasks Delete old tasks
+	// (DELETE /v1/tasks)
+	PurgeTasks(ctx context.Context, request PurgeTasksRequestObject) (PurgeTasksResponseObject, error)
+	// ListTasks List tasks
+	// (GET /v1/tasks)
+	ListTasks(ctx context.Context, request ListTasksRequestObject) (ListTasksResponseObject, error)
+	// CreateTask Create a task
+	// (POST /v1/tasks)
+	CreateTask(ctx context.Context, request CreateTaskRequestObject) (CreateTaskResponseObject, error)
+	// CancelTask Cancel a task
+	// (DELETE /v1/tasks/{task_id})
+	CancelTask(ctx context.Context, request CancelTaskRequestObject) (CancelTaskResponseObject, error)
+	// GetTask Show a task
+	// (GET /v1/tasks/{task_id})
+	GetTask(ctx context.Context, request GetTaskRequestObject) (GetTaskResponseObject, error)
+	// ListTaskBuildData List the build data that a task collected
+	// (GET /v1/tasks/{task_id}/builddata)
+	ListTaskBuildData(ctx context.Context, request ListTaskBuildDataRequestObject) (ListTaskBuildDataResponseObject, error)
 	// SearchTests Search single tests from every source
 	// (GET /v1/test-results)
 	SearchTests(ctx context.Context, request SearchTestsRequestObject) (SearchTestsResponseObject, error)
@@ -40688,6 +48062,9 @@ type StrictServerInterface interface {
 	// UploadFile Upload a file
 	// (PUT /v1/upload/{file_path})
 	UploadFile(ctx context.Context, request UploadFileRequestObject) (UploadFileResponseObject, error)
+	// ValidateDesign Validate a site design
+	// (POST /v1/validatedesign)
+	ValidateDesign(ctx context.Context, request ValidateDesignRequestObject) (ValidateDesignResponseObject, error)
 	// GetServiceVersion Read the version of the server
 	// (GET /v1/version)
 	GetServiceVersion(ctx context.Context, request GetServiceVersionRequestObject) (GetServiceVersionResponseObject, error)
@@ -40715,6 +48092,12 @@ type StrictServerInterface interface {
 	// RetryDelivery Send a delivery again
 	// (POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry)
 	RetryDelivery(ctx context.Context, request RetryDeliveryRequestObject) (RetryDeliveryResponseObject, error)
+	// GetIdentityVersion Show the identity API's version
+	// (GET /v3)
+	GetIdentityVersion(ctx context.Context, request GetIdentityVersionRequestObject) (GetIdentityVersionResponseObject, error)
+	// CreateIdentityToken Log in with a token's name and text
+	// (POST /v3/auth/tokens)
+	CreateIdentityToken(ctx context.Context, request CreateIdentityTokenRequestObject) (CreateIdentityTokenResponseObject, error)
 	// ListLabVersions List the versions of the lab API
 	// (GET /versions)
 	ListLabVersions(ctx context.Context, request ListLabVersionsRequestObject) (ListLabVersionsResponseObject, error)
@@ -41608,6 +48991,107 @@ func (sh *strictHandler) GetBoot(ctx echo.Context, bootID BootID, params GetBoot
 	return nil
 }
 
+// SignalBootAction operation middleware
+func (sh *strictHandler) SignalBootAction(ctx echo.Context, actionID string) error {
+	var request SignalBootActionRequestObject
+
+	request.ActionID = actionID
+
+	var body SignalBootActionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SignalBootAction(ctx.Request().Context(), request.(SignalBootActionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SignalBootAction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SignalBootActionResponseObject); ok {
+		return validResponse.VisitSignalBootActionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBootFiles operation middleware
+func (sh *strictHandler) GetBootFiles(ctx echo.Context, hostname LabHostname) error {
+	var request GetBootFilesRequestObject
+
+	request.Hostname = hostname
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBootFiles(ctx.Request().Context(), request.(GetBootFilesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBootFiles")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBootFilesResponseObject); ok {
+		return validResponse.VisitGetBootFilesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBootUnits operation middleware
+func (sh *strictHandler) GetBootUnits(ctx echo.Context, hostname LabHostname) error {
+	var request GetBootUnitsRequestObject
+
+	request.Hostname = hostname
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBootUnits(ctx.Request().Context(), request.(GetBootUnitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBootUnits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBootUnitsResponseObject); ok {
+		return validResponse.VisitGetBootUnitsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListBuilds operation middleware
 func (sh *strictHandler) ListBuilds(ctx echo.Context, params ListBuildsParams) error {
 	var request ListBuildsRequestObject
@@ -42071,6 +49555,133 @@ func (sh *strictHandler) GetCount(ctx echo.Context, collection CollectionName, p
 	return nil
 }
 
+// ListDesigns operation middleware
+func (sh *strictHandler) ListDesigns(ctx echo.Context, params ListDesignsParams) error {
+	var request ListDesignsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDesigns(ctx.Request().Context(), request.(ListDesignsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDesigns")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDesignsResponseObject); ok {
+		return validResponse.VisitListDesignsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateDesign operation middleware
+func (sh *strictHandler) CreateDesign(ctx echo.Context, params CreateDesignParams) error {
+	var request CreateDesignRequestObject
+
+	request.Params = params
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateDesign(ctx.Request().Context(), request.(CreateDesignRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateDesign")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateDesignResponseObject); ok {
+		return validResponse.VisitCreateDesignResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteDesign operation middleware
+func (sh *strictHandler) DeleteDesign(ctx echo.Context, design string) error {
+	var request DeleteDesignRequestObject
+
+	request.Design = design
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteDesign(ctx.Request().Context(), request.(DeleteDesignRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteDesign")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteDesignResponseObject); ok {
+		return validResponse.VisitDeleteDesignResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDesign operation middleware
+func (sh *strictHandler) GetDesign(ctx echo.Context, design string) error {
+	var request GetDesignRequestObject
+
+	request.Design = design
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDesign(ctx.Request().Context(), request.(GetDesignRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDesign")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDesignResponseObject); ok {
+		return validResponse.VisitGetDesignResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDesignDocuments operation middleware
+func (sh *strictHandler) GetDesignDocuments(ctx echo.Context, design string) error {
+	var request GetDesignDocumentsRequestObject
+
+	request.Design = design
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDesignDocuments(ctx.Request().Context(), request.(GetDesignDocumentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDesignDocuments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDesignDocumentsResponseObject); ok {
+		return validResponse.VisitGetDesignDocumentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListEvents operation middleware
 func (sh *strictHandler) ListEvents(ctx echo.Context, params ListEventsParams) error {
 	var request ListEventsRequestObject
@@ -42188,6 +49799,52 @@ func (sh *strictHandler) GetTestcases(ctx echo.Context, params GetTestcasesParam
 		return err
 	} else if validResponse, ok := response.(GetTestcasesResponseObject); ok {
 		return validResponse.VisitGetTestcasesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLabHealth operation middleware
+func (sh *strictHandler) GetLabHealth(ctx echo.Context) error {
+	var request GetLabHealthRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLabHealth(ctx.Request().Context(), request.(GetLabHealthRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLabHealth")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLabHealthResponseObject); ok {
+		return validResponse.VisitGetLabHealthResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetExtendedHealth operation middleware
+func (sh *strictHandler) GetExtendedHealth(ctx echo.Context) error {
+	var request GetExtendedHealthRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExtendedHealth(ctx.Request().Context(), request.(GetExtendedHealthRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExtendedHealth")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExtendedHealthResponseObject); ok {
+		return validResponse.VisitGetExtendedHealthResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -42529,6 +50186,399 @@ func (sh *strictHandler) UpdateLab(ctx echo.Context, labID LabID) error {
 		return err
 	} else if validResponse, ok := response.(UpdateLabResponseObject); ok {
 		return validResponse.VisitUpdateLabResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListMachines operation middleware
+func (sh *strictHandler) ListMachines(ctx echo.Context, params ListMachinesParams) error {
+	var request ListMachinesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMachines(ctx.Request().Context(), request.(ListMachinesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMachines")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListMachinesResponseObject); ok {
+		return validResponse.VisitListMachinesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RegisterMachine operation middleware
+func (sh *strictHandler) RegisterMachine(ctx echo.Context) error {
+	var request RegisterMachineRequestObject
+
+	var body RegisterMachineJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RegisterMachine(ctx.Request().Context(), request.(RegisterMachineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RegisterMachine")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RegisterMachineResponseObject); ok {
+		return validResponse.VisitRegisterMachineResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteMachine operation middleware
+func (sh *strictHandler) DeleteMachine(ctx echo.Context, machineID LabMachineID) error {
+	var request DeleteMachineRequestObject
+
+	request.MachineID = machineID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteMachine(ctx.Request().Context(), request.(DeleteMachineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteMachine")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteMachineResponseObject); ok {
+		return validResponse.VisitDeleteMachineResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMachine operation middleware
+func (sh *strictHandler) GetMachine(ctx echo.Context, machineID LabMachineID) error {
+	var request GetMachineRequestObject
+
+	request.MachineID = machineID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMachine(ctx.Request().Context(), request.(GetMachineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMachine")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMachineResponseObject); ok {
+		return validResponse.VisitGetMachineResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateMachine operation middleware
+func (sh *strictHandler) UpdateMachine(ctx echo.Context, machineID LabMachineID) error {
+	var request UpdateMachineRequestObject
+
+	request.MachineID = machineID
+
+	var body UpdateMachineJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateMachine(ctx.Request().Context(), request.(UpdateMachineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateMachine")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateMachineResponseObject); ok {
+		return validResponse.VisitUpdateMachineResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PollMachineWork operation middleware
+func (sh *strictHandler) PollMachineWork(ctx echo.Context, machineID LabMachineID, params PollMachineWorkParams) error {
+	var request PollMachineWorkRequestObject
+
+	request.MachineID = machineID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PollMachineWork(ctx.Request().Context(), request.(PollMachineWorkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PollMachineWork")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PollMachineWorkResponseObject); ok {
+		return validResponse.VisitPollMachineWorkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReportMachineWork operation middleware
+func (sh *strictHandler) ReportMachineWork(ctx echo.Context, machineID LabMachineID, taskID LabTaskID) error {
+	var request ReportMachineWorkRequestObject
+
+	request.MachineID = machineID
+	request.TaskID = taskID
+
+	var body ReportMachineWorkJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReportMachineWork(ctx.Request().Context(), request.(ReportMachineWorkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReportMachineWork")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReportMachineWorkResponseObject); ok {
+		return validResponse.VisitReportMachineWorkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// FilterNodes operation middleware
+func (sh *strictHandler) FilterNodes(ctx echo.Context) error {
+	var request FilterNodesRequestObject
+
+	var body FilterNodesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.FilterNodes(ctx.Request().Context(), request.(FilterNodesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FilterNodes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(FilterNodesResponseObject); ok {
+		return validResponse.VisitFilterNodesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListNodes operation middleware
+func (sh *strictHandler) ListNodes(ctx echo.Context) error {
+	var request ListNodesRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNodes(ctx.Request().Context(), request.(ListNodesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNodes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListNodesResponseObject); ok {
+		return validResponse.VisitListNodesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListNodeBuildData operation middleware
+func (sh *strictHandler) ListNodeBuildData(ctx echo.Context, hostname LabHostname, params ListNodeBuildDataParams) error {
+	var request ListNodeBuildDataRequestObject
+
+	request.Hostname = hostname
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNodeBuildData(ctx.Request().Context(), request.(ListNodeBuildDataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNodeBuildData")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListNodeBuildDataResponseObject); ok {
+		return validResponse.VisitListNodeBuildDataResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateNodeBuildData operation middleware
+func (sh *strictHandler) CreateNodeBuildData(ctx echo.Context, hostname LabHostname, params CreateNodeBuildDataParams) error {
+	var request CreateNodeBuildDataRequestObject
+
+	request.Hostname = hostname
+	request.Params = params
+	request.ContentType = ctx.Request().Header.Get("Content-Type")
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateNodeBuildData(ctx.Request().Context(), request.(CreateNodeBuildDataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateNodeBuildData")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateNodeBuildDataResponseObject); ok {
+		return validResponse.VisitCreateNodeBuildDataResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetNodeManifest operation middleware
+func (sh *strictHandler) GetNodeManifest(ctx echo.Context, hostname LabHostname) error {
+	var request GetNodeManifestRequestObject
+
+	request.Hostname = hostname
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNodeManifest(ctx.Request().Context(), request.(GetNodeManifestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNodeManifest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetNodeManifestResponseObject); ok {
+		return validResponse.VisitGetNodeManifestResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -44980,6 +53030,178 @@ func (sh *strictHandler) LinkSubunit(ctx echo.Context, subunitID string) error {
 	return nil
 }
 
+// PurgeTasks operation middleware
+func (sh *strictHandler) PurgeTasks(ctx echo.Context, params PurgeTasksParams) error {
+	var request PurgeTasksRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PurgeTasks(ctx.Request().Context(), request.(PurgeTasksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PurgeTasks")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PurgeTasksResponseObject); ok {
+		return validResponse.VisitPurgeTasksResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTasks operation middleware
+func (sh *strictHandler) ListTasks(ctx echo.Context, params ListTasksParams) error {
+	var request ListTasksRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTasks(ctx.Request().Context(), request.(ListTasksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTasks")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTasksResponseObject); ok {
+		return validResponse.VisitListTasksResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateTask operation middleware
+func (sh *strictHandler) CreateTask(ctx echo.Context) error {
+	var request CreateTaskRequestObject
+
+	var body CreateTaskJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateTask(ctx.Request().Context(), request.(CreateTaskRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateTask")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateTaskResponseObject); ok {
+		return validResponse.VisitCreateTaskResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelTask operation middleware
+func (sh *strictHandler) CancelTask(ctx echo.Context, taskID LabTaskID) error {
+	var request CancelTaskRequestObject
+
+	request.TaskID = taskID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelTask(ctx.Request().Context(), request.(CancelTaskRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelTask")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelTaskResponseObject); ok {
+		return validResponse.VisitCancelTaskResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTask operation middleware
+func (sh *strictHandler) GetTask(ctx echo.Context, taskID LabTaskID, params GetTaskParams) error {
+	var request GetTaskRequestObject
+
+	request.TaskID = taskID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTask(ctx.Request().Context(), request.(GetTaskRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTask")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTaskResponseObject); ok {
+		return validResponse.VisitGetTaskResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListTaskBuildData operation middleware
+func (sh *strictHandler) ListTaskBuildData(ctx echo.Context, taskID LabTaskID) error {
+	var request ListTaskBuildDataRequestObject
+
+	request.TaskID = taskID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTaskBuildData(ctx.Request().Context(), request.(ListTaskBuildDataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTaskBuildData")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListTaskBuildDataResponseObject); ok {
+		return validResponse.VisitListTaskBuildDataResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // SearchTests operation middleware
 func (sh *strictHandler) SearchTests(ctx echo.Context, params SearchTestsParams) error {
 	var request SearchTestsRequestObject
@@ -45888,6 +54110,52 @@ func (sh *strictHandler) UploadFile(ctx echo.Context, filePath FilePath) error {
 	return nil
 }
 
+// ValidateDesign operation middleware
+func (sh *strictHandler) ValidateDesign(ctx echo.Context) error {
+	var request ValidateDesignRequestObject
+
+	var body ValidateDesignJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ValidateDesign(ctx.Request().Context(), request.(ValidateDesignRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ValidateDesign")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ValidateDesignResponseObject); ok {
+		return validResponse.VisitValidateDesignResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetServiceVersion operation middleware
 func (sh *strictHandler) GetServiceVersion(ctx echo.Context) error {
 	var request GetServiceVersionRequestObject
@@ -46160,6 +54428,75 @@ func (sh *strictHandler) RetryDelivery(ctx echo.Context, webhookID WebhookID, de
 	return nil
 }
 
+// GetIdentityVersion operation middleware
+func (sh *strictHandler) GetIdentityVersion(ctx echo.Context) error {
+	var request GetIdentityVersionRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetIdentityVersion(ctx.Request().Context(), request.(GetIdentityVersionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetIdentityVersion")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetIdentityVersionResponseObject); ok {
+		return validResponse.VisitGetIdentityVersionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateIdentityToken operation middleware
+func (sh *strictHandler) CreateIdentityToken(ctx echo.Context) error {
+	var request CreateIdentityTokenRequestObject
+
+	var body CreateIdentityTokenJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateIdentityToken(ctx.Request().Context(), request.(CreateIdentityTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateIdentityToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateIdentityTokenResponseObject); ok {
+		return validResponse.VisitCreateIdentityTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListLabVersions operation middleware
 func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 	var request ListLabVersionsRequestObject
@@ -46188,1033 +54525,1251 @@ func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P2Lkts2tigMvwpK/1Ql+UdUU7e+uabO6djtTE98G3d7smfHPhJIghLSFKAAZKsVf/3VeZrzYOdJvsIC",
-	"eCdFUmpfsrdnquKWRAJYCwsL674+9ly+WnNGWCh75x97S4I9IuDPC9cl6/AtZgsCnz0iXUHXIeWsd967",
-	"xluJwiUO0RqLUCLuo3BJkE8DglzMkEMQlrfEQz4Xg16/R+7xah2Q3nnP2YZE9vo96S7JCquRw+1a/SBD",
-	"Qdmi9/DQ7z3F7pI85SwUPCjP/Xe+QQFnC5gRM7khAq3wVs15S9ZhfjrGLVeN1jQjZyFh4TMq11xSPVFx",
-	"3psYQIZXBEXMIwJtltRdIowcwTeSCCTxHZGZheUXg8MQu8sVYeETGEkN9LcVZdTlzB/8Jjlrt0zYlfIC",
-	"f4HFqA3J7Ue4pBJRWbENyLbOzo6G02O73bzXxI0EDbdveEDdbXkBz7lwqCcz+Ag5EhFDmG3DJYUtwyGS",
-	"IWaeRJQla8yvTWLmOfz+CfKIj6MgtKRw0XeMM/Jdu3XebNfkNSyqgnRvSBDIeIFSrdAhASV3BFazIh7F",
-	"SI1cpCPJqO83zP+MrAVxcTX9XFPmErRZEg03XxMBTyIqkWdeJB76/u3zp+jsZDL9Ib+C/zmc2KPJZHJq",
-	"N+3W5Q1elKe/QCFeaMKgEt0RsTU02leHFM2vfOsVZ8R6iUN3Oc/P/b7nDM8mx9g9G03ORt5oPHnfa1jE",
-	"CyzDl9yjPiVeFakaLGg63BBBkAy5IF5+4l+I10fDIfpHxNDIHk6QfXI+Gp3bQ/TTy5umFVB2W32KGbkP",
-	"EWYerGAtyB3lkURrvCAa+6ej09MC9t9Htj12j+6GRyJi8n+oZ/82gi/JEyRI8Lf3PTVqM1p4HXn8slRI",
-	"CGF5G6SPi2GlguACXuKFHA0bqeEt8YkQRNQd2p8JWWePrC/4CoUkCNQCeLhUh2QDa6MhchXrU0+UuKww",
-	"0zSuJhTbCz8kooJC1ddoyTdohdkWSeJyxSdCjkJFrAtMWW7aaXYqn4sVDnvnPcrC8ajXj+emLCQLImDy",
-	"Gx7i4CmPWFh9q8C0NCQriVbqFCDOEA4CoIw8/xzWTX08qZ76l19+uYjCJWEhVce8jnm7gnjqGRxIhAVB",
-	"GG7h4qn4kWBBhCKLYPW39z0Z0PUGbxtp7xcsmPq7+jY37JgHHtrgrebUO/hUfkWjszNkofe99PeG1Tz0",
-	"e2ss8IqEsbyxICy8elZ9YLH6sY+crT4fighhfTREC6puXBpKEvj5NfmcW/CiRb1ev0fVYGscLnv9nhpB",
-	"3cfq1xn8KsjvERWKVYUiItmVr/D9C8IW4bJ3PrLtfm9FWfx52K/A8o+c18JBvfhmdjgPkSBrLsI+Gk3Q",
-	"ktwjjy5oKAfo+wu2RaHiUerY9ZFDXBxJos4o9hBnRO2E5t3EU/u24cIz4pieUaJbxjeDH3L4mE6cMzx0",
-	"R96YTPypfTw8GZ2Ozya4GjdqgU2oqQA+ooHXAnr12FcKt1pad8Cf8iAgrgL2FYxThF+hsx/D7RFfSXx0",
-	"0Ue/caePQiLD2ULwaG3+drEkiAv9QZCFIFJSzgoiHOdhNQxuspiuUERC8grOrOQqyiKCMLBotYWKTcZM",
-	"gkrkwptwNGUfYbVPiGARUCL0xbrAd+qlPAjeb89PX95cbGIwfo+I2GbOJ9wTNYdxOhw1H8ZnJKBK1Kkj",
-	"Sc/83kcYvXt39Sy/PDJyTtyJN7TObOxYE98mljN0RtYYT9ypd0xO/FO7egficbsylwoIuButdrDG9FB5",
-	"5smv81zFq+t+tC6Z98xcmTgI+OZytQ63/8JBROK381h5twaRYUlQgGWIKFP6RphIvh4OyQB9f1PGx/Wb",
-	"q+/07/ryXXEQyDBDSigcj8dnT/I4m9g2mlN2hwPqWeq9eQFFI3s4tU9Hxzf25Ny2z227htAJ82bq/V1X",
-	"Zr93bwmyJlip6r0lZl6gZIt+7zklgVfNdbTKStSVvuSSoDuFNQ3cBrPSLe5wLGquShhlBh+67d5zGpA3",
-	"aqjKxalJcsqqQwK+gY9KHVCMw+eBR8QTddcrLX+p+Igkd0TgAEmyUDRV0G2VIH60wjIk4kj9bcE2DO2z",
-	"I8UyB+F9WAdjQGbmq9Ygqm2Jl9E77ykRUm9KEBJxIdwKwF+zYGtE6jkW7nKuaEnR5jnCcE77yOWrNVan",
-	"kdxjNwy2A/QWtp5450qZNihbDdCcRUEwP1fYWWKJGNd7nEPIrz0sVseT3ocaLqsWmYUQJOBKUM0XWAi8",
-	"jXc3JOJHoJudcAJpfXpAf4sYr4Mzpu5DAb0ChuKSFgDPqHn200OuBt0JebKWQ1HAw6vGzQbZMQs0Q9R7",
-	"AnxTC+5KwwqU4kQ8rWsRBRlovQciovZaqkVOLOgeiJV/cKcVYn7jTgE5X4IikoU8CuDvRNAS8kgEXwno",
-	"kQgOhz3g2KuyZRRh1899ecjNeh8J7n8RISuNWdXgz+70818LGuL1HIgOpdRdsjsqOFNiQAM2QL8k6eNf",
-	"GBnF5TwCLhq5oFGx/yT3Q2oQOBQxL/iiDWYCvvgaiCLgi8eB+Zr+QVrCPZP0D1KgC21FPRBcuxFWmPoR",
-	"AL6B35qhVWN8DdsMsBwE9tMlpqzNReimD35ZyDMLORB0vlrToBFu89QXBjpe66NA3Orqj6f8Oi7+4moO",
-	"Q8Sz2Ii7GwWJrffTw55MVYeA9IHHgfx5FAQtoZ/5CoIvuv35tTwSCppknXTSP4u8k13xoUi6oy5pvg89",
-	"eO4ruBAzCzkQcipYpUE2B7Z+6AuDbFZ6ELiXK0wbGAFRj3xZUGEJBwLKPIob7jwCz3xhUPU6D4NVCC5k",
-	"A6zwzGeV1/WUB4J2v9a2/Z2w6YcywIEnAPk4kKSPhogLZB+6hyIitYCaRT4CpPI1awOrnBUkNA9v+yjj",
-	"/kIhXYFfekWDgJr4nANRMLKHE8s+tezT3YhQizsMF89pQORWhmS1Gxl+8tyXPcTpOg6D+yca/igwa/JE",
-	"LWg4c+C5Tw+2ds7VAZ6u5GDAn/LViobNgLvw3Jfd73QdB4P9DIB1SDPgnnnyy4Mer+Rg4Bt9EWq2L+6G",
-	"MIs4DNom7eNPo3QcrGtcMY/c70YGVY98VlkFZjwQrvWF5wkiGwQxup5h/dyXpep0HYeB/Q/u7Ab4N+58",
-	"ekjZDkh/487BIDYd37Kn+Os9wY/hTP7ZmJUEjuNpdmHnNrbmxI9/WdIvLedAXBDBSMNFdgvPfJ5zkARR",
-	"1cKvF/wIQD9tYVbVs80+l2l158Znl/J48Dd7zXITf37PWXn6xwD+aoUX7eCm6smvYuthJY8GfOuNh2m/",
-	"2L6nsz8G5K3cSWbmr8KZlF/LYSh4gZ1XjebiADuzz2MvDrBj4cCrV9DjpRwG9UvcZJJY4c9hjNi1y2oF",
-	"B0LJvSggDaLMSj/0hWE1K30McJ9R0QrimUfFVwG1WsijQN7MveMZPzvjzk58GKzN3OrLe7YOZ1BvsCCs",
-	"Mdh5DU/9afS0ZLkH4iZo8oOtgy/tBVMrOBBKQe8qs3VzgOqHvpijyMx/GKRvkyTDJnpP0xH/NDSfW/Kh",
-	"eAoFbbrOhX7oszJ3M+dh0F2HOIwagJPwzKc/2c8vrl7UAavXcCCs4Fp7idcN4MJjsxVef1lmlq7jkcBu",
-	"FlTSKT+/rFKY+zCYb4gMn2JZk4eYBTnJvoY8wC+74/m1HI6BnwSP1k3cPU1F/9Nw99ySD0XTffja9yUJ",
-	"m7B0H844PPilaSRZyIGQ0yaJPqRfWqJXKzgQSn5LGsTWUD3yheGEVR4E6Lu1p5bWFPcT6ce+zrifdHEH",
-	"4kKSFtGYkXnqy259vIrDIG5lTP0qrKiPYj791yqgLLr/UbYwvtzpZ2eO/AIGmOLkjwL2Mxzi9nB7OMRf",
-	"DvBk9keB/DkNSHvIobrDF4M8mf1RIFdySnvIQUj4YpAnsx8GuSle1qCcbsxTnxXSeNK9AeSiqprEU8xc",
-	"EpgabGsuwojRkBJTmAcLouRt5FOGg9xKdcGSyohSmCi7SlNhs3eujVXx2hzOA4IZrO4nHngvIV6zrgTR",
-	"ggdKB1CPVNdRAnHet4k1neKJNXGnp9aZN3Ut25+SIT5xxu5oWF2SRQ0900MfXkrpyiOrNQ8Jc7c/k21l",
-	"hUxyn9ROdQNKWPidRHzDNMqhuJUuIqSWQWQ4QM+5gHJLPBK67qvEK4JuyRZxln6GMje6Ul3ynalcu6Hh",
-	"kkch8jhli/csqZQK5Q6fwM8IM6jDiBzubRWRQumhs8F7lq/H5Nj+sT8hFvbuiAipJNYoxqou7JviNYMK",
-	"S+GiDpHTaXONrX9wp7k4FdQ5+xrrUiVxS12KGmmfNWgTlZSkYI9pCSOQ56HI6k+XN31EQ6kQoz6/eXcD",
-	"dUifXb64vLkctAHDqQYj1hm6QPECt9i4AH+lGxfgPTbuBZbh5V1NOTVdgRUjGQqCVwoB10TcEWFdExYi",
-	"eE2iBScScQY17pIiwpIwr1TcbnIyHNadP7UOC0a0rp7Vnb7jSb+yrG1lRHuhfinWVffUdWbqeK64zC9w",
-	"qLhkpXufFmPQk2sC3imVWl3he7qKVvCzrpBpPlaWQn3tQ63P2os8LikI1TmRR73msp7FilaLChdX8/3w",
-	"2t8VfAR3AmdA9sCVdV3twuqeXV48+/Hy8vnsdDyZDu3xWc0SdfRMxOjvEdlnpa8TiWBbu14lAhEZZqSH",
-	"bX6xY2+Kz5zpyDp1J2NrQmzXwrY7tqZ47NvuGTlxUgquMrplBt4DBhZsnwY8qjNIqhmkvkWpRK56siCQ",
-	"jWsTvdXDBxgD1fyvo9DltUYDvbiUDLh++hytsZR95GMa9JG8pWvEBYqYYnasD7RN7tSlb/ghoQJJHglX",
-	"n1R1JRS4yK89NVYdoGbaQ+B8G7HdG2DKJoqIxRVJkSlV6mzNXVZY8dCu91JF7JDFXgOudq5Xl69WK9aI",
-	"PY9X7mJZlOjVaur8D3qmfdeaHoy6G7Z4Mqsl5y4ntCAQVB7QQ8TnN3hX04EFeWKqOAoJEupwgC70JbTG",
-	"Ul9BcEtKRFbrAica1sUqLGrUlWG/XHU7dwvp/zXeRQqmxqK3WrcsFrQlzCPeEzgB8xeU3c6RvuThJCto",
-	"N0seEGTSIfLbevHP5cZdnd16v7yy3brqt7qkbh1Xndhnx82y+RvBvcitLR671j8ntId+Mb4dpoQ4FzOl",
-	"YZJ7KnW5fNA7JnlQhr7tjvF0ZJ14E2JNnPGZdebax5btHOOxO/RGZOJXU6iZ/HDCzMQuNIqzaSjA1ynV",
-	"FkMVugi3b6GcuLxYLARZVIatgAvQlFGXpjSsPAfYCAvFFm4ggt0lcvnKoUzXfdeoo8KUj+2bvLIlDzyp",
-	"7iukUKw1VD0iGCdCqDhr0M7IRvG7uAhw/DVcJMUSntyprVSaQLYnXzYYeipInXfE/JTIHeAK+fe///1v",
-	"6+VL69kzdZGoTy9fPnvWR+9unnb2arh6ggO8GgaIZzgkNY1gYiAoQ5JrrcDDW4kc4kNJYw5QcZF8sSTq",
-	"AfX8PF1fvgfIcFJTQAKHZCZgHZWcetpv1R/BAAW1jMsAvSVhJBjiRg5PSLcPbAnIUd02Hg8V2GBtEYqM",
-	"iUSUhRxx5zfiFsoE/5oUhF2REHs4xAOB3dv6bGy1ssO2TFsyKwxP0O0CC3eJnSCu2Fyo6i2hqLq2LPlw",
-	"64BIKSN3qX4xYTl/e35x9WKub2I9YjwO2JzSwQKqhCVt/rxQo75npoeSMDZS4AXGTBrXW9YMoGB4+ghH",
-	"VpddVggyMUQ6gOdBPbgOuLfbMKkRk8Uu9jzow4SDN4KviQhN1FUdsvUWqy9kuDWKolj1UuT/VKFxzgHV",
-	"fQBrfm7kF4V8KjPVv9XX2iAMnA6qiiuWCQgyL7g8YnCJXOtmHD8UJE0dndUf1aYDhwfS1k9V/H4XfDhE",
-	"AYkls9bgmQylq+7wHcq0a+weN8a0kaHtkCMBDOMJstGKYCYRDoICdAaiXD+Z7vYQu0oOjUVOexene9GR",
-	"HAMi5R7kuO9+BYfS44s96BH28XOctuBganzVETolSHeBTLukYuplW/2iQhKQcg3gmvf231xcX9eGxR8M",
-	"uV99Rz/jAKQ+eblbulj8w1y3tSt8jKv2+paudxhJzaUYB66FXPHCO4J4FGoNtp2lVKpZHpkxXHMR7urk",
-	"EHIkuQiRs32CCld2H7pV0YzjiQuPiAF6FQUBvCVRwJUk3teKjrPVDdgKO5SRUWvNI+JQBqHgfC0qa4YO",
-	"gR9IlzCPskUfWUOkHtAfB0iJS1rdMOgzx8Qa5uCwhvVrnwFiqrfOGvZbdRMzcNzQVQc5fEVZFJJEFGd8",
-	"00dDW23qcDKxc+s/tuvD4HZJ3Md2W5FbRkGtaUDAr99JRD1QFeZuJASUq1bsKqPT4TAkq2LbTfNwnY6r",
-	"hm7Sb9dqYKHe/l/fm+H+n19t6wxb/oX1/MPH0wcr+3HS5eNw9PDDX3qVtoSI1QQJ3oBI7QqSaK8iApsu",
-	"YYiGaIMlWmGPaKMwZ+QJml9E4ZIL+geo0XM4rS4WAny4IM2bRm6UybDU4s/lQhA3tJZcSNKrNafOytGC",
-	"xSZJlVAyHRRcu/0KNox0N9Q7Ep+0J9p4F99LjiQsrG6mU201AeRMbFuB/5b41yF2b7+TmhlJvJUF28mw",
-	"tmMOmDcLFv4ynNeEhfqYtrEMfb3N2PTauluErtfE3WmAlmviVluej31/6hy7U2s89G1r4g+JdeqfuNZ0",
-	"6Nh47JziiTOqXqwa83Cj3nWIRdip79NzbflPTNAVfZ8QZ5+/9ZO9s/WTVHDu3/zpOhTUDassJr6Cy9UN",
-	"cZOYfQ+v8IJ4Ga/UOZorZKIh2hLtbkPbOTB8CAlCNmIccd9HPipYhHRSWh1UsKwG6oSHoN9slU0EwmMm",
-	"9gRc7ddvrpBHPSUAw/YaxqvWlvo40IZHgackIsWJn8T5CApw3VxWkQdrGSxVAUKLaKk41aSZ38D5c7Ek",
-	"XyfLSbNPOnOdNNmkHRKMO/GrxUImt6QrGnZcrzUaRsX8DTPX6xnVPi+1rlfRyqmSvOOL4TuJGDwCN7bR",
-	"KLTcVnDz5WXWaihY6/XrcJLdepJafxvZ1QRftfKznjhD9xiPiWX7xyNrgk8869S3iTVyz/DEmzrH5OTk",
-	"EGG2+b5LoWoK8NF+7q84wOcX4iw5v63bnY3+uXojXBuf2sMRsY79oWdN3BPHOnWGY+vYH/kTx3bPvGFN",
-	"y00z7KE78aBelmvOpLY3/4i9tzrYU30y9ynIJOt1QHUz76O14E5AVn+FFv7nHzPT/UUQv3fe+/8duXy1",
-	"5oywUB7pX+XRG/2WnrTQkZmviLm74rMHa1AnbiM4WzxJiy/rsFTw2un0u57uhO8HRjL4XIu+yaxTzSmw",
-	"R91Q6pCu5A6G5T3nwqGep/Wsz7m+tMG2WtGCc6+PHAi/1fmLCERNkBhhoT9xRj7vGqlEaywSJZMLuqAM",
-	"B0hnxIKeuaB3hKFo/QTNoY6ppgAdOcf5LXiH1gF2CYDwiocX0EYcOwH53PjWM8ehEVyg12vCQO2zLt5c",
-	"WSZTCWF5K40d1KQExfBfvLnSd3qyQxCPEEP2nEfM+8xACaItutr5BmcOTCQ0jC29d1RSJyBxH1oXBwER",
-	"8ZJfco/6tKr8+C9xz3Udew7M/fv5lW+94oxYICjPf9AniQYBEnSxBI6vsQvs6il2l8R6qk4fD+rANM8f",
-	"wcPxsw/93uUNXjS9A8886NiZbcCxd8P5CywWn52yHO5pJzaY0GOXKQ37CkH8jgg4BnDVAebBRveKh9c4",
-	"pNKnX+IwwLkGYlanGMtb42UNKIEQQkk9krTCLW6sXqeVmBp3bqx+WD/7kDFWtrrNPustJgiWnM21Iz97",
-	"paF434zvvMWN8WgLf8V10H5CX7H+nIRymur8/SR/A8BTB7KvQxCxhjCO/4KB/CSTI8DOAL2CWNCJPUyV",
-	"m/Twa+UFTewxhD1kUdGWoX9CRp7wa8OtZQW7LjDrdPFNPPvT8eo0/kigtEl+YXlXShRVT5HPssjYQ2vi",
-	"Bql8YsJXIffAJKQVUVh/h9zkrw8dSa9tKTgQBHtb9H3uRvmhwGi6XQJmSe3vgk95BwREMZodV4BebLeb",
-	"4L/YDXBNxB11yTuG7zANPifshqCpRA5Rd8IKUxZiyhQXlcsoDNWXHnBXCNdm2p2s9Bq1jaA9DNArY9NT",
-	"+HOXCjyvgKe3JBRb68I3oVa7sASP6iezOLrh/CVmW3NTys+CIG4chOaKzAayZ66QVH15dKDfsbXgLpFS",
-	"0cQlC01myec6xklgeB/ujXc3z61TBbH68I/r16+yB/gdkxFYdIj3kngUxy3GPsda41Oo5oQwMSqlokcu",
-	"smEeicygs3eJ0JG0iv9qvbLTMfwkwmh6HMuHTyaCmxZ8QsQI8WR8KCHkQOkO3ic+j+0P4uOj6MsdyHcM",
-	"G8cx+ayq7SueAadR9FW/C3LHb0sb/ssvv1gXUbhUA7nGg7cL/l9++SX3uEFCF3b0aW1ZmBmSN8aijTkU",
-	"OgI+PRQhviVamuzIoT7J8nOciovk8yVzuQcsS4vsMfdlDUzrITajwiYrfUDKtzwgNXYMxUPioY0dRLOc",
-	"J2h+b62JAM7JmZyD518jFW57wQMCwRIeB+Mwi1Y6qs/k0AqIXuj1ewF2ev2eXilkymBvRSFmqeQ+1ctN",
-	"Qjuqo4uNW69UFQDyt2NFT8kiIbnPm9qNi3qmeASkwJ2NBvZgNLCPRhO1njiiCqzqI3t0bNlDazhNnMP/",
-	"2Uufcba9cwNJ3zQtPO/BZLoPmhqDRUHQ7/kBXsje+a8f+j3q6STwmT38x7PJv45/+ed/jP89/c+Ti7Mf",
-	"h0/Hz6aXJ897/d4tgTywNGtHfUeVMpZDqhkzwDKcRdIsW0+ZfqdB7WW8PEr7DbYoGYlv1L/nPcwUJGtB",
-	"fHqvNiXYiNnEP3HATg8MJDOB2nxpkvOYLkEeEobVmVFzRVLflaGIyIMaNBsbnt2D1iFp/d69paPBzofD",
-	"h/xWZZxTHg6JZSqQ5QfMDjB5yO/jxx3PTh+S7d3x2PFDfudrlqSQl2Jm1xLVgIZw9sHR2YMmtuKZvwol",
-	"WkdOQF2TEFq/goeUEIujvDIlNpJQq4h5RKANJBlq++oSyyVpmGH0ENM1EMVrv3f+625emuEPP6sXHz5k",
-	"xlO7qo/FXlRlPxTPUklp1/xRBwcq0A7c49OH8kktB1hkcxPrx1IbHpdPq31q/JAc9x1PTR9SNlAd4CrU",
-	"dbvEArshETLOdNFlyZSevCZ8re3qgrh8wagkJmO6dtLRQ57NHHyATh4SLpUhh2bigrtyB52oTYtZ3Q4k",
-	"quljLlg+hHCREwpGRgM1YlzEQlsGU3HUSha0sXZ/xr7TX3vgTDVb1o9LqsPJive7n/TVNWuPkRNzGXN0",
-	"+lnunDCABJQc383x0Bz7y21l4VSVSP5DRXJQ8ZxXyC5gvNV3PgUj5xOEUUDCkIgsQaKQBIGM8/WNjLIm",
-	"QkJmX0FGkVrdaxJNXlBtmO8knkAcgJLl1AiyKJbA4DpI1FzrkKcFt235As0/3Ym8tWxVCviO56u0U0KG",
-	"c5ojeh9qYL6fY6UNzX94gtQy4wAHwoB+d5/UIgXnQeonPd12UcZbHuLQFFDssBV/5xvNmcD3GhNRYUP4",
-	"HREBXs9MFc3e+fjYtksbkb/xS2VqTIR/BEtWp5vpLIsW0opi1MUlVIWaBBy0f4I45Byo06C9jhsubuUT",
-	"ZMOkEMkcIs5cMkDPdBAJUhDlVlPK0B9Nz0b5SJLqUJ/yJsWlrVaxFtV+e35JzK7xIB6EFprgbZA0ZMi5",
-	"N0DPdRoz902egeJ4OjBUEV9hR90lZtCqrUe8RYGTQRwoCPv25GZ4fD49PR+dDk7tqQ0BoTmR34lo4FlJ",
-	"x19yHwo8kwyvsyK+7Z6SkXM8tEZkSqyJY/vWmW971gkekqk3difOCELZoLyMID4RhLkKh8swXJ8fHfmc",
-	"D1y+OnKwSB5Lq9BU168xGkLc5UoLA1pazxWmg3igdYBDyLw0T2Sy/FsXCxAkIFgmkwhyR3U9U/3Z4KSS",
-	"gyWbseMGnZSk/HYyoknngFLJOfkQRPm2Yr8W6DN7m3LZh1rmlgoLC26Z736TnA3e4s1LIqXemZwoocXr",
-	"5AxGEVy3O6XyEtV8LK2n5QJOHiqI62N7IWvaWYC/EXSxIKIsvI8y8mvr+ZXQW6Dt2ni8DRE64LiS5xW4",
-	"WlFZTI9Lh9WBfpM9WB32efyQOV9d5tQvxiexIuy0ZqgqyNWFV6L+ndt7zfC61+Z8pKp8lShrRNdc6ZGY",
-	"ZfQrinIVT0T+6CYScYKXGKzMxqboLpJUvcz7oenqayUoZsXA7MsSDtO3a+sLXlsfyqJ3YYfayt45gagq",
-	"3TInDOcnqSSzRXfJ6gKtBV8IvEKUKV0JO9qO7BOTXpuPwaZEQrjPmstQmmDtkt4CJfwg8l7XehwpDTKu",
-	"61eqAqh/EeSOcbVfZyeKSvEau+A2GPZ7Ll9pkVHvxQ5aB3vsQNeP6vV7Sx54ihWqI2NSHWHArISeHWFk",
-	"q9MyHg+Gp+q0/DXO/VkvgTSUYqjQ0duPxKqqerWsEvYAFl2HBEbSAGVZEsJqDnwZhBVU8ehxFlDIIk/P",
-	"TA+L1dJPYTJH3xwI80mG4AvqOZEEvbBA/9kN73AvqaswpYuPuwWcHJl0mAQkxoScPjamBxckmYT4uty3",
-	"9qNLqQqKhJwrfTaxT0sdxlbs5+8k8LKlKHeZQUcPGQLct75LQcjNE3FbFEHh1QoEKRFHE3lrs7EiqJfq",
-	"ldxIZ/tKduOH7BnK3AG75bsdaD9+yJ7DfezXJw/J2S1VvJA0gJxwCDIzFVuB9WvXaJyAp7j9RgeyoSXB",
-	"AkJ1dbj3ZmkinWITGvXAHAhcot/TE5TtZjtFvUz91yxbyQllWVaQOdwZ9GfwlhCuoY/0SMeoSU9WgShz",
-	"h7j2wu0szy0SOe7bTflf/Kb8UH1XdpARF61kw8VumfClYYxV14ZEG8ygbJ6f8IEnulxbNoRE4wMtSCjB",
-	"jJg99gmuPIEp0wcJIgQJw1rz4r4Pj3zI5oslr5XN6moRb6qTi8urDpdEL7to3ItPQ4+RDVrzDRFIRut1",
-	"sE23OVlx2RqVXvzFBWyzDq2BNo4mpTzBNtpJBHqUa6vESGHUWop4SxZUhiIxlVfgOLkUqEysqkn7ioD4",
-	"IVTcWeI7YkpMmkREHWczV/PPkQzxtoN+sIO3lc5hkxhazBbM11ttL8yVZc+yNwQe+E4pRFpvTIv7vVew",
-	"vO8VqGTUiUjGBRG2rjBSTkujIRIRk2UT/7Bo6+qYJlp2rjeIhaXTUTrvZeojcQQ4eCrhsJvicCuycogw",
-	"+MxONMwMXZY4Tx7roJ0W5MNHIrNRQXqsrmIvk7q/Utfw9p7o2C+q6+RlZf9GsXOF76/0w7ltKQmR04IY",
-	"WrG0eFGGHUuC4hfq17cbcbtXu0tmrvQ9hSF2l6t9zCOQmpCE1mnfMMIwHoGKXjpPfYCuQqkrcgGDxCGa",
-	"/9///X+OIOP76CN7OMLJGuTRx9uHeYEr3oIjbUWT3pBH91YosEsc7N4+cZdYSBL+LQr900yJgfh3kLb/",
-	"IL3z4fS47JG8rQ75KVcJAEB6/S46smKPq8oGlBcyizHIo/QgwUNHBJn6Z3HTnEGT4bu6DeAjTqJOoKxs",
-	"zKWQBYVW1M+IsrTwWgeXgeKVoYiYi8Oq3J83gkh12Sp1C+aCGilx1VzkkAVlLA7WviXrcHc4yLQoDtym",
-	"Fu+V6cWpYK0UECKPhhduqAurd/LScuORLdK2NufG5a4KQYeuWnxF1GESTphEiRYCCmG8WZvwyfKRqAwg",
-	"mUPo5hx9bxqG+HQRQekZNdEP/bjDaB/Nb8lWhpwR9bdicHP0fcAXlOnDLzc0BPbAfV+9poNn5xCXrYtw",
-	"+ZAe4XBvO6hizdVBW/WBWpVhTQ3l/Oojlh6yqP3YEKRh3DKGtuLAojiOKAksSgaspbhLFoptR4p7zQgC",
-	"vSRWA9RAKOCLUiiNoeavgRJ1ih9IuTrSWMm6HnGNx0EHWxGFVHKnH/RIQELto1JzTE6GQyh9veTagfLi",
-	"8uZSLVoj9Lx3dDc8UsLfkS7ClsSDx0ORt5Gu64IhaL1nqm6YgjXn6oNl+6c+9qaO5Z25jjU5PvMtPDye",
-	"Wif26fHJyej0bGqD+4xHoO8mU340dW8eMvWkR/akr1sA10ZQ389Mg57ZCotbwD18S5g3i6T+XBHzFDOp",
-	"dhJdythyIt00symV0n2LWMvTh+wefkx043QzPcIo8Xabw9RFZza9xJsS3sPIxmIkVFq4+qjH1X9pMlF/",
-	"a07WR/OYjWHzCxc6XB+zNE/gO4nm9xYcHh3R33gbFzzXLTzmDynFfmxw3hsyrux6gUMoix6ncUBMkMOj",
-	"MM3m1tHHsjnKOHMsPjYY8+OT8rEhfjx7ihqiWMzBqQXSdCJJ0p43goZENkXMQhh8fOwqy2DCbwm/hOzi",
-	"J8jW4kYISdfa2pv0SewoD6rDFBqBsFsEvtqTMhuoLbRh0tn/AypmkPvQeglvIIkbgthPHvKMpXmGS+ZZ",
-	"76QZ+4m5uCFH210S95Z4TdtyXBnRYBCiD3yOePqGteUWWoGdhG8lhytL1jGR9VN9OGFRCU0n5FJ7MR8W",
-	"2brjViYMan03hrYmz7U1mqbixFcX0xrDsiOa9cdqw+c/FXFQXgoTdvTjv37sxbxCqwQZojjv/XR5kyUN",
-	"fc3ztaXEA11h7LyXaUPxPrLt0fFv3Pmb6QwhiOmqdd6DMudVpm0nXnerTQIok01aURZr9w22bj1LLd50",
-	"7cmaexx+k/24pAkczni7f69BrwtGI7BQ6HAHQHU1JjMPpCUq0t3QmFNj2Q8fKhDoGvtUYwXrdKYMsvNj",
-	"5RdYpS+URmjyMpg3qlC/8z1Xu912vJ6hhQr7Uro3ha3pRN0BdmZK3P9bgB0LBx4RmsihxMTfpnkahw2r",
-	"2J90T5scw0ocpDKkzA3bPZyc3Q4PtwrNzAlejY8W6abxBYPfFk+m+P3YgmmWiUTtSSV5GI+lLhoJEUwc",
-	"qR0EB9Yt1GhBnMEn6Bs0QBdBkO93BWVKgbnHYiTWbRv6KGKmf0dKh8iFBlmSr0iBJA3W/sKBBGsLlj70",
-	"e1goZtnDYgWSs25odN77LQKnNkTmtRnMHvUywSaaMv8CJYnPhxP7+OT09Oz0dDw5AfXE18oAqIHx35nv",
-	"Z34UBNkf//r09avnVz/Nrl+++ZuSFHwsQzga8a2/oOHMEZgBKLrXd09/G4kgdkPnWgyZns2NYA17kGoo",
-	"dJijetmCssxD+0y79GdpL2F9nDPdoNTw0BAKZL24W3TEuAUD5UazEmiteC9MDxIwyCYtkaAxRyraxji2",
-	"J5ACYmopKaV+MOz1077ysWE/w0YM/O101tdA/1fPjMa64FbcBvxZSkUtDp+hr7ZPznQJ7laHtQ/scpbu",
-	"bPvnoQxopzeArtq+EPBFp4dny3DVYXhTPzbHkFq+G3Bs2md0eHyWUFmb14CDEHZHBWetb5Yc39lFlmut",
-	"CaTkCcHYlHUATA1Lg44Pd8JB8aWZEf27v6g5Y5s385x4V9YDXREZ4tVav8alnJlp28kAKTfv8nR7SNJX",
-	"9iMHj9xRl8xCUz6jeb7QafvcDHueaP/wek3YLsaUFIHv9wjzKG5HXOll2Gbg+OmZu2rHI30akJl2HMw6",
-	"SE75F9tyS/WOSQNo83j22m/5uMtXpjR2q8c1T3VI6xfaQkoZDVtehPrR9rQGck675/Y8UrE81GIS/eiM",
-	"xl3xO70wi/2gXROFHrKiWYtJ1W3RHsEr3JLgsnJgtdUq92KqY7Re+DpoySXUg7M7LChueQP/TlZR6wfh",
-	"WGHmtdS/EjPaHvtaZ1RWcnEfPb+4etFHr58/f3H16rKP3r26eXt1+Uz98fOr17+8ajaTZSTrFocid3dG",
-	"7YlcP9qe4roIG6nIvwd+6xTe2PZaNK8GVIK+W52Bk7FZxTan42Hf9A44H+YMVd801m8aa1Fj/dDX7RHP",
-	"R/YhRkpDeyXqDYK4e2MfHHkQ7AfECeEvamok8bZNgI0S2aDwdIUbxwCUCzprjIkI4g4eLWZe6eRpWdXC",
-	"aYXFbcepK2y6Ow3oxkZZHEaa9plt+gh2NNOqI945Joi6SwTMQRdgpCX/hR61Zw/GA3vgkbvJeLAYjbwh",
-	"Pjsu22CdeA0F8z5e9JGWMSWSlLkESAk7jiB3FDo5LrFcZppuV003H/Sa/Dd6/irsPA145HX2kwkIxIY+",
-	"SK4aoBi44q0omxHmrTkFx45Jqh2enQ6mw8HQtgcn5+PpeHpydDca2HEdvThkIi5Fh4Mw+QosFivFshVD",
-	"pyFxw0gkma/uWvG46vyRiWUfW8PhjX2Sxm00LG1q23a8svjR2d1459PjJBU5VXAV/Rt/uR/gO650InUy",
-	"RrBBasljE4rcO++tBb3DIdEIhSCk1ZrIcCaXOAYNglQMRgw2orXXCG3KNJf4DjNcEZJS2LCGklrZ3Woo",
-	"HJXuYYektNOH4jZ3yWOEmnrrjvUfILbi4Ep8rTA4fihQVce80CKVtczShOevtSdIVuQh7hUcY4j34+74",
-	"iBwpd01JzRB9Q9XC7FnovH3TLoJzLvanKkhC4yVDEPkt7xdPXBbM3PnKnKB0fXmMFs6KIf4CnRRKP2RQ",
-	"VXsrdE0RBMZlUgS/XQBf9wXwod9b4wVlSSSZaXg8W4NSOuz3Qh7iIP0LfpAmY6sgW5t9bykBaomjQgTM",
-	"L2hnHeL0yZI8qBeTG62WwpNkvQ7CT9IXXWrPLUyIQm5qkRckoRTz1CVLHkli4kZyOUDN13GaFiNoPikL",
-	"Gi43ZKHk7+vMy6fNGSzZC7zwZqNxoXiHZ96ftHk/vsWzuVij0xYvPh7qChd1w2DNCyve3TXZZy2y0ib2",
-	"2XF1xlH2lVE5v6zmoZq1py8ld31mEcfNBFS4/DvvZe7+70a7mfu8G+lWGbae8tUaC+LdkG7XYtJYFdAw",
-	"wGs6AJDUxQ3BGurKHJbjqhpL4Cr5Kx6gKsDE58KUN4/LG52jvw77yO4jawgh1Tp0BNoamwquSxPAG+dU",
-	"lfPyYsNJs+21LtltVOTZJgvDwPKhFvdUtqiQmcF8AjdkQbhnvu2fnk0t3zk7tSbO2dA6O/On1tD37NHZ",
-	"CRmNj0FFllGckHDqDydkMvUtlxBsTY5PhtaZM/KsoXvsTLHtDX1oDSqj1QqLLQg+Dje0CDa3VlMqKoaO",
-	"HrMlEfru5SzYmk/2wwd9BLRg1ZqY6h91so9aw6qQvizi6sq2UIlccyIg+qhbFmc9bWQ2YEen3TjBP15C",
-	"zurWpvJgsmmV4ebRqiLecp6iZd66Xk1Kuddmxh3Qjx+Svf7YZXjDlHaMPCmeuRjJ/exmp2iJ17H7MF6n",
-	"SGx7Jj/BASkZ23hYEYh8Ay1VFKWivw47ZkGOakrQa4I06OtMgnmodqzXGu6RtZlB0Y6h7Y4jV9frBoxn",
-	"pywAV01FOXvEHrJQQ+GmcnNIMxdU2YUvZR/hIDCx1KuqJht1CtywRkbQquchvT8Y2Zjqx5h5mWL0piOB",
-	"RHLJN0xbpbkhu5ry29+6hHypLiEG/XrM95Ftj93JsSnprksRenRBQwk/kd7Osuh7tZQoV6RNxqrqv38f",
-	"Kg1WEuaBl+HCdIMC9fkc/UiwIAJpOGAcve55v/Ro+RklZ87/A9ozWbC0qoca2ncUeE6cB5vD0of643hT",
-	"nemPQroiCt7rN1ffSTRPD8Mc5GAa9pGk92arYNcYR9z3JQn7aEUwZLa/u3mabyifrdZ0cj6enI/PBvbZ",
-	"eDgZgVVCkYCa/n+9f+99nDxY799779975p8b/c957p/37wfq2eOHv1RJUgZG0wJ/L3ZjGtnrGwFcUZCM",
-	"WOI5kNevGHqRSbar2JUUq9pVzTW/PjC/qZOV9NWHtDMIz4PT+Pby+t2Lm9n1zeu3l88UDfg00A3QHmIR",
-	"o11/fw1y77y3WUrizl76P//zTJz+9PO/fxc3m9/evXl2evXizX9e8dEL/AJfb9SRF4GxB8rzoyOXDgxG",
-	"oGyswqc8kgFdb3BF7cl9yizW1BA8aV8J/LR4JTZ1AYpR/3FnzYbCpuxT8W/8kNm5lvgwFP9cv1Zqn7NH",
-	"NfKYBqp45C3ZxjlXki4YDiNBJFTzvw4x87DwkFmQzCe9Zk68Jq1eQxVwExO4w6FSJYKpt/IbkWA03cj8",
-	"9u/qgGJQUcVUn+E4cKljyYNcY+5oHXDsaT3O5VHgobTPo1dTiCOpQwKl2aTaquGxbeskN1MUIIRMZPeW",
-	"hLpdBORAJg1u60tqxJnv2UmWcf83V7iQCKdb6fV7jFOorn03jP1Kd0MLKhITKfWn2AF0N7Q8EmIamO+z",
-	"4y/+oOteH6raqw1eBZXdWmJQK7pyCNJPCrvE1OkRdVbUQohnsNwyJKUuXbxIb2ZBSW1z814lrZCA3pG9",
-	"CmQAKSPO4ELa4K0uWmSuqqLQq1OpjO+prmTiWf4WggicWLxb0SCgSXuS4ShXBeLhQ1Ot8vF4cHI8yY1+",
-	"l9TDnJwMh7mz2Tsv3FvmqiIj58SdeEPrzMaONfFtYjlDZ2SN8cSdesfkxD+1TQruzICckVDjGo6exjlQ",
-	"mEHXrP1NWBZFE9yWCgwxLUEBX2ptEIlJ4sIU7GyoJPuIN+XpQ3Zbmhz0md1qqIlQZRm4hqpIEs3NDljU",
-	"m3c2EJQ2ej8ElDtqVNXZbTdyvHvX8FqpHkmW3jpcvtVXWmawzMbltiYthpuQaRltjQVxiyTZpSzu4zOb",
-	"8gE8vM70Q7KCirqg+QIaOt180KVB3eShCNPHbjal3cU/BHGJ2p/vZFL5I3VcZNfOSGXZj/ZtQkp0iMO0",
-	"0kQBxhijuwiqawSFYd26usS3a+0xr7WykyOL7I/d7q7G4gGZsXfRx3VNkXMf04B4usg5MmNttay8oUEQ",
-	"i8qhoMRDeIEpy7cEZKYueBZnesx8LeP0yZLUeXnXvezkdb6J+xJS2IgHMipmW4QFwQN0FVfk9TgAgtfr",
-	"YFvX6ky9AqExSYn0JO5cp7ECCZw4Q/cYj4ll+8cja4JPPOtUkdnIPcMTb+ock5OTOMQqF2h+CQlKzSRs",
-	"aP0zlwXXUfA6Y6TF6SzfHIC8j5WxzWsswkSh1Y35q9pLmkyNfJV63WFSEAWTTOxwO2uEqSuiTW5Tha+R",
-	"BJKYlt4OMbWMlE6gS+pK5BFFxkpTAMf1dk0y1sRMSd3WbcTyol822GHSUAeqtk0xtGc0mm/AF30DzILe",
-	"EQZioi7VU7AX/GpbZx8+DvvDswrTX+F6392cq1MbtEqKPWDM44ccIR8oy1R7oHIyYTpZX5+BQv+tKgAN",
-	"eVZxa1hI16scFmRu7m88rD0PS2pq6fWWq2rddepEoK+xXU1iamtr6YJqHA5p5oxCWA0U8vN5EPCNfIJw",
-	"IHlWGqVpH5ItaeoVXay0peHbUWhLkyNf7BG3GFAfyptBi4R8i6wtkhz5WFRbViBFK0PSOWr757vLd5fP",
-	"Zs9fv51d/HT56ua6adOTzm6ZTdeDQ9MLhYbymB/admHbh8B/j0jU3IgukYLlmrhxXpxc8dtUEY2xUXFo",
-	"SsX+tXybxbCDJZmV2uTBt5n+dpXtTYbD2tWWGuQtSaB9BXoFj9oDb4XvZ6neMq7pREJXWGxhSbNsl7zc",
-	"D8VudmtBuQA8Tu3PsstJd73ecDqwJ5bLBTFZi9sZ9xMFRREDLOPY96fOsTu1xkPftib+kFin/olrTYeO",
-	"jcfOKZ5A04i9qKcby1Uvr/E24FhbutRndwXB+T11W/c+JOkSKb1pcIrx5E1Y2mAaUraY6QzLHjO9fzK/",
-	"JLZ5xk1vjkz6GLQkMSSCkhYZB0HfDYI6g2fHrmuQdZReTo9hKc20OWt1jeVYaKWff7tO/QT66X7q/+aB",
-	"R4SSTiVagmeGrDpkghYl4XIr3p1pYnv2lp0+5E71waJl7nA2eFI7Wk4zu1lhPE0znYo3RtfBy33hWsrz",
-	"HVKrDsLypFbkyRJwdl9z07eS5ct9ddN9rcBzyYy8U/DaSxWYqYOV71T2TaT6JlJ9E6m+iVT/9USqD9Vq",
-	"u+GBXVR3pec2GdszY9ey7XYhgJpj6u5wFdF/mJnoPyVD/UEErw/8q9nZg8L/3r/X41SGAT6nAamrIg2W",
-	"DIe4eAXaP+QE+XET1HL9nWEmnEYNi75zOA8H4X34nQkoIV6+bDQEoPTOpwXvk5rDHMp4hFx7jeFh1aSb",
-	"SqikZTNuydb4HDZEEOQJvl7rnJEudU5qomNalLU2+NmrglXit21VDq+2BU/qYG3EbDFTJHZ/JuN/glra",
-	"z3nEksy64iGVlC0CbbHqI1/wFXiTdHHBIg0HPNL1nMb5ak2F1OjR6NwemrjU/+z1e14UN9UYDkbTfm+p",
-	"GVO2Jc2R8YUcDU17tOFJzxRd0uQeV1GKI9Kd3EVckY5lkgt0WpZ2wig88yh0OTzsYxokeDP3svocQQEk",
-	"LTfFxb9FlOmKYF6tTtWe1VR6aKbFfPmrFgUWHrKYLcfIgF96R6iB7vWmRtH7URkCl+QrIhezbATh3qUO",
-	"OxQs7FQ3sL4/VrzjaRziGkMkoaEAqI7U70XslvENqwwTzBBJKRnURxiJiJ2bgG7ugwMtU4WtuQpfVGNT",
-	"oEkzWxExxIXeCRDHK/cgLQmauBiBcF0lFlbBVRcZcqW9aRsudCY+xK0nLGF3BKNZRNr/y+A/E+uRIfW+",
-	"WSLQ4E7m9cYExta1FckwMtlHjGwUrnwqZDHtKG0rYgS32A97/mtFonDL1iDaX0HZAtajuwEbp4aJqDE+",
-	"1ADrBbVLzU6W1lKuS1l907WRG36HR+QnHngvdVG8rukPagriIZevHFMtAvaJ4XXSFbdUpjBRJmUI2NkR",
-	"RVPK/wAeDnX4fJtY0ymeWBN3emqdeVPXsv0pGeITZ+yO9vXUGQUrSZeIVdQkHXhNRwMXM86oi/XdEquE",
-	"w1zSsAwt9e7A57zw1Icd6kAB3vL9E+OuIaRyn6jPbLJPzuB0vF82wJ4mydFDdhcqbizIsyfMQ5EkIlE2",
-	"mhpjJltZHPHHLVKb1tqqfM3wuikVYx9rXy36Tyod9jkjngatn5BHBoPd6halnODCu1NkJ8mqrkGedtTi",
-	"R2IBex60DXG81aEHctcx69KvuNjYOdMvOo+9F0QRLY9CfdvLNXElXCeYcSDv1PzAPLSGwBcuSdKlBPzP",
-	"HHJYq1qMt1xjpsNzeYkv8S1JvPBJMxSo5Ah3nKE/6H4OQxywkOP60/mKw+lE4Ya65IlpOa8rCqwIZkmg",
-	"QOfjmzaWjlda04lqVyJl8dztPlJd7d4LHngzXaxWn4xvN2f7m7N8qPPobClsZUSjJmkrN/5uSkjqZuWK",
-	"rWTxV1FS5DGuxHJzLzNq1Xr/TnAQLrtQbKI989uy7FKniFwEG7yVaM5v50+Snt1J1CJGbwR3Au1LjVUe",
-	"fluh6lSbXWoAE6FDcI3Ur1vYa3sXZsY+fEvIWiIc0LuiySRukf/rx956qY3zImKKjg+2mZsseNs/wxN3",
-	"6JCRdzbxnSE8deKdVlF52rC/FX0nqHgB10Cx477dQPNmtp1ITq2qbckog9FKx5I9uRnZ59Ozc3s8GJ7m",
-	"3WAZCjwI+ztRW6lJ5/oKZtqottoHQP+1XvzDIyD9RXyrZ9D6iWmxiC5zGGr7rOpzRSXyOGULrU6vCV8H",
-	"5FxJF5rt95E5S1XiResI2nG9F7845k6VJqkBsbdUWKWhl7zv9QUZ/k4C73XBf9s608o4dYf9nacKYkoL",
-	"p8psZez0/KwBsI8UXwQ5iRmwDw7C6KcE3ik6/AC1+NBAlGE78supljG2c9iLYa8kUb4iF1G47GxKMjnK",
-	"AV8gWuz5Cbuh5tGlVCqEC/NAKRVIv6A7oM9/JlsZckbmaAP6q9KjoAiabpZOvBamTz1RHeTPMg09OwYX",
-	"L/kq0/j7e09gP7QYD0PKFku8sn6TnFnqIcse/9BHK+wR7cwBtQwynOK3i0HIawr3F2W3mevLId6P20wF",
-	"jgA7SQkOLhZHHnflkW7REoJ/9jqtxhG3poLh4gFMtY4BZXc4oN6RIMFRxri5pCa2D0oqKVy+eX19A27/",
-	"jLdozWVoGUfXQ7lWrgFlJ2oLt3YM9f5lsAwCmvL69WN9M2MVheTQVreeneIaX5G3cVuw8lKL2Zdr2stO",
-	"Wke0f092pkuHB5w4jDywR1QUtsGuS9ahpfZUr2cdUBdMREe/mZIHZWIoV3JSQ5S6TDc6nHOTd3pRL6nT",
-	"K1G4tAT5vb3cHXPJisHUwaucVTP6NsRc8iunX6RqWKxNeWQtiK6p8aFVJdccFXavTLHG4fIcmYKpc3X2",
-	"DXtWf1rquglwSOZg+9Lf3WGhS0ZmaGsPdlKkrWSIpp3SB6TWjXqz1EBVOuxyQNW/i7DSdd+9vULxs+j7",
-	"t8+fouPpif1D/cAKM52YW1WCIHaXCJqVOUHSvT9ZBZjZyhmBlYRxtcIL0t5yzMgGQQjfAD2PBJBDpj0z",
-	"XTAuiNdPw6vRXAf8MbyKySNaLwT2TCziHOEVh+xZYy6osjibCMZSBOIjhhzusidXOBn1j9reoFAPU0BK",
-	"vhPRIIRL/gDr6vihAG0pjkB9rUQv6P5r3Jh8HVMCLKevqQRrayxYqpHed131DKN5uitrIpZqSIzmsflu",
-	"/gStMZTU4QxFTNd6z0UQFU0PFWbYVhmoafR8Zi9LNie2Rf+4fv0q7vatdE9j1dbrpWyBbmmY5Jzq9uJK",
-	"rxBrQcIsNM421LWi1R9Vbt+WC59Uh/1Xl9JS80EPdrXQTCBChkbGx61JZPjNW9HFW1H0xxWorSp8PvXM",
-	"ZY9ilUB2xRgRN0SGTw2k7dO9tTs+qXuqyaKvjjX1CHyVxJWU66tH0rFcLImVt6NBO7kqHRy7y1UxlfSh",
-	"1iaTCDeUeeS+0RrGuSRX2ZZrWEaC7DNf26agjdX7a4OP1ljgFYm9CgfNkcpmjdi5Ifdh2/6Z8MIrEwtW",
-	"VTt+Jx3+pFMD9iBEoLaY/AyzMAGIpjJmiEJ8S6TOB6Yh8jgBl17swpAk8KvJlZpitDqOPLEXm19xlf22",
-	"PrYzcnQCRHu7eQE7LQgxu9Cukzw1tvndc7Td2X/oML6yYB5f1nGKs+6YGX/SUX0oFKSo5rVvlNmq/2d9",
-	"s864nXRvZLvTMTk7O/NHJ9MJ9vDIIcc+OSFT2z+beKfDM9/xT1ynV+jqWduoM651XGq7qXND7mChRqMp",
-	"ttrM9tSsyIc02GmZiJb0ff5gBAezMtNs/1vz/AOa53+FDczjF2Z3j97z/BNE65pu4V3oqX1v7fiUtemr",
-	"X+dL/vHd1YtncV9q3aO6Qy/q9nA9VLPVr6Nv838fVvutY/GfoGOxEjc+a8Pin4HyfqxuGfw6lWS0dQXM",
-	"F0q+ib1AYJ/eR8IZVbVLh/7ohN1RwZk2iPUWrmudJr9pAf5scjIYfbL+6L2U+uy6Q/8Jup9ndK+HHefe",
-	"yq5z14nPNywfDz+pqKU3ssXFVbHFrd8KdBmi9k/PJP2D7Jl9pAfJ2nk66NFZYv3YnG9kHjc14FoLj9/k",
-	"2n3k2gxD6PJ0e0g8KlrLcV7ozDwqujw7iw00HegxvU33OAk+DYhJGJyJjCOrVYpo/GJbOfyb1lHzXHzD",
-	"7KzLog1OKa/u925j6hV4kVgEP4GW0+FI5d44hEWbgWjcIaLtzNrgfPjEXThqW8tquXkq96KAtNs282xr",
-	"jhI/fwAqWnO6OiVU651aB+2gfeoWPrMVXrebPXn8EGBDch/O0g4Zj6gi93t3q4Cy6H7myIP2Ix5G0dpj",
-	"jKN5+OHjAOoOGCeVZPd4/WG33vOVGCK+aUSfWyP6ZhH5E1hEsgaKL2AZuanuZHgRt82USD/39Ar61kFJ",
-	"c3RlGmma4rzolqzDczSHV+ZoyQNPgofZIQvKmMnI62hBmTitDZdx/0wBLab+ZyZuNYlU9jJR8DpyOS3c",
-	"Rdcz7HnQbSqNak+Oyq923+4P+3bd/z/kGlTK2YUz9v7v//4/0MaSGE3JrOwzu4f20zgNMj+2ab9vMNvG",
-	"SJ9FezsxP7eq7B7tisVs0hTz6K5vyN7QgD2b/tGIp5QOPn5qt0PmTD+FqKryyX5uguqYhwRdLEOo94H1",
-	"cS8c02SDK5MQdffaJtJSwz4PsDE2BCQknV5JqLF1DESGKtvPkiPOZhVYy8eth38s4qXrmSDqcTfsCGCA",
-	"nU7Px3HSrV+Q0ZoIReid3oIwiK5r01XTur2SOYEtCanhdH0dMvV/izvymxT7p5FiTbfszynFvsBO5TnE",
-	"jo6hltC41LTX2UcMxaC2puzbhVTL3g3fME1WLMQuICo+YtjDhfNlKPzCw0qFi2KKf0OE5Kz1ETZvBdix",
-	"cKCPStFFngglLdhGXD1h55yfUV7N4Hgnj8bOhXkyj/6Gl56aJ/eXjD9N9Eq6ZR1N34X96ypRHyZoZnah",
-	"ppAghjNIS1dg5vgYpiy2UNsFsjB7/V7A2YKGkWLs1vHpYHhcIRkVbgGT/dxaRkym7fBOgEOzqg7xtTlo",
-	"Or0nQ0FIOBt2WqN5adTppT/oOr5GD5CN1AnbrXGAmhFgp0AQyWGpUTI+F1PoKB/mTnnjOz92PO9vk/yB",
-	"/Ek9cINSvBRPLF9BS2h5i7DDo7Bypw643wqb6vs0oEkh02ZDQ6wEVnh4nLZ+8R0B36L2t5AEZL3kjLRj",
-	"k6WI63T0GIoaGeYr0Se+CTvfFI8/l+Kh5P/PrXD8K2XIHbOdDYXF2ZRKQrp4c4W+fya2HndvfyjejThc",
-	"9s57R3hNj+4UTWYcQKbqW7nSDtblNqpkMhpKpJ4F1mvM89WFhWu82XM967y5NAYso7+r8FZSlahjaQyw",
-	"WsZ5KLpuUMihYDIu9eGra8C3R9mb7jWPvoraNKOsyFFI9QV/jq5shlwcBMjlKyLjOiIEHDm6xVaHKjIw",
-	"V6FAzK5GQNliV136AGVQlPa2hpMR8EOrrZU7bhy8IYVKltmW67rGHKISqZVXJw1XdnfPVMDrx1C7mLkk",
-	"sEzJsaoqDu3qCB1aNyip/Z1BXeX2U3ZLvOvIUe8WapRJ/S3STnKY6Bzh90xG0CMZ/i7vlU+DmtIKEq8I",
-	"9GiDAt5UyBC4ryJ9mS+RmEsHzKyhctRQELyqPiWpjUPD+UyNko462zFqvNY3r69vdi2xUtbP6hyKYNnW",
-	"EGyjPeJj+YYvXdofyimeZoABsvtoCPKLrhtxr/1L5mddyyHExrO8IUHQ18XSsUSM6wT8QSG9X72bABXn",
-	"AbcBqhsEmyUPCNJBy3kPd8f1akkjXrDR6NusNwmYbrPcR1ioH3CcXeqNiYJuXGhyOj7WLz2hqA9V+cD3",
-	"4QBpzGhPZDV96AK/QETN0KRH9hXZXACDSGIbulWxh8AH3VN8hb1SGaMg4JuZuiMV8xuejQb2YDSwj0YT",
-	"xd9uKfN0zU+dkRxH9SiZJdii5Hu+Uf+e9zCDlggcQiB/jd+rqHyUmbVUFpmEGy5uJVTi0LpbXLGUhmiF",
-	"twqSSBIPbvYniCnBSRdMxmybk84L/dkzRRBG+Wbq/+v9+3vbtt6/vx/679/fn/gf/v+VnZR2VfHIava1",
-	"0qrCU6YXibvUhUKy5Rqmk/3Wlr/USytgCnuEeVL3czhHTGloA/SM+DgKwnPkbGGJasuTW8V0/y/Vkats",
-	"79IcYR7ghaypmmm21lN0mpR0AEI6R3PtI52jgKgvgaj0QQuwI03fKehalVfOsljE1h8f1H9m1oePdn88",
-	"fGjY31HF9urTsFtMyhzVn9Xj2lsta6rxquXHlC3XBN9C8ZE6Gq6o5PEJiDi2HtWUNtX8hCYLffz1GWZS",
-	"YdXLLCDF1hPkaRIGkon7HTz+sgxXa6nIazp4y4NC4eHprnrsIL8yXFNaCunf1NUuialQJIFyCJEpFoCe",
-	"jEauBC1SuU3dMVBtENRYqRKFX5HNj5xXmgG1/1Kb0KH7W+FOKkTVcizULfRbxDh85HHnlzRw1HwZCrhg",
-	"bPOFjrYd2oOJ+SKNJ+2NevvE1v716etXz69+ml2/fPM31msVXVsbMJv2h8rZBVdYDaaVwGwegsDurW6I",
-	"nI+SLV+uJruvtenfILjrGzOoqWVqUHV4lYezdhky1e/FFqHub5o8n24vmjTGzi/NluFqj+lSe+E+781y",
-	"J637GOb8dKtglDlqnXyChRPZfVJoNyk6w6lfm3X3Q9Xkw7b30y4xZXssOptB2vmlveCsyyhtPUAubbP7",
-	"W0n6ZodX76hLkqzc9u+FTtfnIXSs+0vrNWFeV/fqHgGjzKO42277WIaOuaq7LC5+b+auuvHyuhzVvQbo",
-	"ytVBT4AEs06v5VNdO72Wprx2ei2b+trpxa4YoYyGHQUA/Ur3k2BSaFs/n6a2dnwlzTPtEBKT9uts/xLH",
-	"XmcsaBGv4wszHFDcrYDeoxUIXAcdWYp6YQZ1dzvekb+TVdT5BThhmHUj4T2lnag7YelXuh+WvSJlct1U",
-	"YorWBy85Tv2ctqPF/zoVrrrUTEGHUw81KHGNqZGZnEX9RUnHK2dQ6q+yWYL1St3+qtojaFgHyY15/HSU",
-	"k7O1WDrOmK3J0n3Og4qx7KMG5aq4dNFDcvVcOs63r/7yJ5Tpa6vFtB+hWP7lK9YnqOgsC2TKw3R9Z58y",
-	"MV9Uiv4TicP5ijCfVJLuLN5W1Xv5DMLxHmepug5MF5a3t2BeWQhmj5n34ZqPJkJnKsO0nzxfIabze/vg",
-	"Kl+qpX2sfrlkS5dZC7VaPqGIXF27pctaK4u27DNArlrLPgPkyrS0H6CgJRRUAxBuszdujWbwNOCR1zkc",
-	"wVVvmXAEQRZUieGkpDt4K8pmhHlrTkFTMO1Khmeng+lwMLTtwcn5eDqenhzdjSCOVL+hM3ZNKne/h4Mw",
-	"+Qps4ysOjVZ3Dju1bTseNX50djfe+fQ46X2QMla1C5HOp/ADfMfVHe2D3+lB2xpA0TBB4BotcZSfWbNZ",
-	"b+rtWeI7zHCvOnU9g66isha3htONLdTDVIYCh1zInDM/EjTvKZwOR7tbRzzkMV/ltMzNV/BEntrNwyd7",
-	"WFZBJXG5aQz8BM0T1M11KCJ2pGkXV5ixMU5BnQAaEjeMRF1XI8FdIqVCZ+bZwlyTNnO567pWKPqkQNcW",
-	"jwhEi4Eiw9Fpi/GbqaIPNU9gmw6nhtyJqaXDu3GLmVoU7MifuLo+UXXf57bq7Lg6UiL7SraJasoKC9lh",
-	"ptkTX+ugdOOIV2dArbSPnK2iW/UjRLDckq3Z19JMjSKFYSLlg6HbynMocVOgmuPmIxeS1VqdJbmsCebU",
-	"AjyAph+FFjjq3w3VncI6k2mG71XNqH4xTaSI1DFACMvu3CQjLlRE4uv2OQqu12vCrkPs3vaRjFxoYDbX",
-	"3HfenaGUjXK6WU58MvtFBp5FR47B1tzEz2lQla8CXyfBqz5Ev8fdoIo9xHSU8a+9JQkCruYxuRqM3IdH",
-	"2lh21NIotruEa4uSrZWVSavr2ziUYbGtitYpKst5fbWutOeO0pqln7LugorGOeGyuqtm1QZWdi3Rwdg4",
-	"jEyu6W+8mMF4SPBJQxOkb+apb9aQz28N2duesQ/B7ZnwvEcfq4P9ODkNreYSaFP/riYDekcRHV00pzey",
-	"RyeWfWyNlVYE9aL0TVeud/Otrta3ulr/vepqZQ9qfVL8K7Kpr+1TMn982oz1xmT0b3UrHqtuRUXEdIyW",
-	"eiq5YHJTpwkxsoE862xOmpIPaSgreXxcU2Hf6gkVtJKpfRbM7OFoPJken5yeYcf1iL9Y0t8ufnz67PL5",
-	"T3+/+kfx16rWhR1qDzRVBUi1tVuyNZkVGyII8gRfr/M9eduk7mOp97ucC1DO6v90laTqy3nENLxb4dQZ",
-	"rIb69DtVtLez4WJzIYFXZPNGd6KtYnKmSa0x/HrEp4x4u1pjV3fGVDeBZcYa+Jz3Mn1ze8PpwJ5YLoey",
-	"S3H3a/2K+gTPl8lvhRn1SVW5kmdGUpYIp+uHZJ1s92oEMz2BosGH90s2v1rylq4tbgpdWWAWUByhkD89",
-	"qU3XeQf9eZPez5BSc0Bf4OGuBsXPBdF8KD1+6VYcMOnoIdnGUo4gXpHEtiZ1j+84QSneqtwumTRBMICX",
-	"NjOE1HJIgFvhBZEDdAOpmrAOJPFWmp6uUKIBLXjgIa1uQ693h0dhh5StTvlY/Z7utGweqMqfVyKVJF5l",
-	"zhaB0wXd6NW/2e71CfbwSqOwD2YGZlq0c6GtDllgdTK+6WgrQxoEaIPVxeObpulgYVJI4iwd27SHTjIN",
-	"EYgYmdTvOLc21xC7JtvI0GAdA4qcgLo/k22X0gsCb2a36pWelEtLSIwuLi4ufhy/+gM/HW7d0SVakYKE",
-	"JUngzyRdMKxdBD0bD52RW1Z+krHrep1jqRAH5sbrv6OAMtJQn6I8eaXdKP453mUQE+bJ1/M+ogwtyT32",
-	"iEtXOEAeXVBdkGnHeSxsSgxdaU012/MWQgZ3STfUUwsG+tpgiWRYcRUcJtF8E0C6CiAV0sSnER/eRt2z",
-	"20W0I7cdPGiAiHF505Pf6n1vEVP8TN0OlVWrVpTRVbQCpt7cEkVEbBbWWWckcQUJ0ztM5zh/J02lDH2N",
-	"U+33kEscBIgRJT9dwf2ljwlaYrkkHmgGkNsN7h822O3Eq3DOZFNDL6z/xNYftnU2mP2/fz36m/Xhr39p",
-	"V7PjFdlc11RduojN2qbU1gBdBEFWBNQ6jb5CNlSQJ6Y8RKG4AmXoH9evX2WKLIScl/wajCqsKNlRRCRr",
-	"+AaHlToMYG0yVgbgHkPbrqrDEo9Ud82ajVM7wu+IOEdzNSUaoq2SVRgK0Xau7tU50DKyEeOI+z7yEZtX",
-	"FmvZQTLA5DXRGA4vItbXjm8aKlJQ93CnYlhqSLMj2iXsBJjd9hEO0YrLEB1P0M/0x8ohE9RVutWyC6MS",
-	"MUIBXVRv8BqHS8R48vn3iIhtc0GuHZW4FOntKsAz61aAp6OHvtZ79TgFfBpoQkTsO2kooyU5NNfuqakI",
-	"1GLjn4BHmEdQ4AAzhBln2xWPYDmKGGKu3bDZ2TXWbPkNkeHTSv3kQvumFe+AohJwCRX4xIpgGQliYjB/",
-	"Tb7onY9OTweTjB0kJMw1cnmYKRXzIXkkko7lYkks267ocAQYWwgerWe7JZV+T4eyT0eDyaSqGBt2l0nI",
-	"aIeoYdC94YKdRYJ2TPryyH3n2Mu71WwRERl2TKtazJQ03BW6Fb7Xd3KnDID87neb8NHiQ2NpotPKu5tL",
-	"scArEhIhD16xhNPTOfPBvDaTv4uZ7Axw8nb3N7s77uCwqrPcvehA4Zx3sDPvkcFy58p9/MiPZdHOw7qD",
-	"P/+knmlKJgNmDaNVZ5Tdnx5nioLcnx5bLgmI4KwhyyybF3Z/ejw7nsweJz2sVMnDJR4Wmv2nd0IvQ076",
-	"iml3X2QugQ/xx+PT8eD4z1j3o+NReIy0uY5TfgWBL/+l06qSVzvuywFiy76lIfappHBoStZ/5SoDkL7T",
-	"eRf2Ejr3qGjQNVipXQmjHA1/zmIGB+dM7VkNYfGJCyE8lri9j+BMWOcb7PMVTpCRo2Ww9jXqrhgjIpXL",
-	"Wmg7WQmm6ySgnLeZ408n/yZHZYfo+zYx2FfUVcTMVH6PG3u1d4zDe9qU4HNuwUcLHP76F0HuGO+d94Zn",
-	"J2qlRCkzjbXfY0v9bI23cRSVz9UwDha9h4OKkZuXc3Lu5bOKuMGFkfd2HfOaGpUameC41aExJPAzkfwh",
-	"XVG2mLf12ee39LF9+KcPZqusOjsaeFHVuuO9noPR8PrN1XexNUsiuSZBYIyGu/3Pu+MW8/6fv2/XS8Iu",
-	"1LxXz7K+wON41YYhHjpl4vct0G155NZjnTwU6L2yAqt6IGul7AMBaT9kSkrgmIkbQSOq0K65wGOgOxPM",
-	"UT52BU2ZbbXPA2pG979I0Mm4vsp+ERM7/dg5NlAEVHOFPnp+cfVC/Xv59u3rt+h7l0eBp50TxIRt/NBH",
-	"1z9fvXmjnoIwhC3iwDo3XHhPYt8YZSharyGGQRZjUsajXeVhEw/YrMr3tcs9Xt1JIAt2433xbl1DB+bc",
-	"A+Ea90FAiv5DtBE8JJWZPjXOj6xjuf5m+QTcv2XbA+PXQXdDtdd3oz5a/EHX6qxqp1If/eOd+p0LOCZP",
-	"kM8j5qUtQNQJyee81mQQFcKQMlhp5VDPX/rlovEvI+17JMghPhck2cLBzt4UZhnGp7SDeq7XxK11hJj2",
-	"MrlYqO6heHLFbxX7SMv89LBYLf14izM8TEuNK0/H44mI9D48VN/3WoItr/w1C7aaFZuoLyq1iVAXM4cw",
-	"LLZ9ZGZsApdk3XKy0VTS+KtlEu8kTcgZlYjcEbFN46BMfmZ852AkAyyXCAeSxy20IC4ICSpvzxHxFtq/",
-	"bcLqjtQXny7eLHcXE6aw5VXFRppi0yJqCOU60TPOTNOcCmz+nW8Q98PEQbzEzCMeUrjRidx6330cBEjS",
-	"gLAwjSUbFyMzIHAn8QIN7XyYRn2forOmUMrYXW3Oy2GxlNnaWPWUbpg7lSh+/lORu46PoVyY1qOFDaIL",
-	"zRmEzKB+ajfhPot8exfylQz8e0QiMgvDYKbT+msIJeBsETcL2GAaxrGHgLJ0ccf25NS2+0iSO8KQh7ey",
-	"OoQnXux4OB0f23ZrchnaD2U+V6ONQICAUjQpW6BbTeOaB1dqIOhnGiaxrUoZRoJgz9Q3UFx03s8UO1A0",
-	"Owff9twsR0ol+cw/vSAI7ZYEXSyIqOORmiPeUmYapuZYZpFBqsdyfG1n4o6eOO6xkPK0cT1HO97lv4r3",
-	"se5WVTrErtDFOBEjNEka7ZMxcr3kv+VTVIYztkx1+JTZDbWyOIs7kMClrdDeTeRuDDyrix9SvzwBFidw",
-	"ABLbb5wyre0AybeRdD9hnJmgVckgb4kfKTGJszBRralEHl7hhbr2BYrYLTORi3tEHCkpYwuqIBSAQSsQ",
-	"nYrBR81BR7tk7F+Is+T8tq7Vj7p0QhPLCMGpcSWabPKtegbcISAWv728fvfiZnZ98/rt5TM1LbhXoOaQ",
-	"PD86cukgDkF3+epITS6PZEDXG3228iRT6AJQSNfgAq0JXwdFPXho79TZH0keVJJ1DvbKi8NgUNOcJAie",
-	"TS8MHAQtGz3tFoCnO+TfkfbnhabdWSu9z9DFc/1arnOlErGMyywP71Uo0ZLLEK2UUuikyRPgRvxOQtPk",
-	"sqy3q6cNUM3/OD866tTrUq2uit6T6PAq1keB2+jk86dX30nEeAj9WAfoSsOB4dKUJrsELxaCLOAJYCBg",
-	"U1OPgUUre8eAfmfScpgMCS4qoi2yF/PHQr+Q7wtlW2fY8j98HE0e/tLQ8/Dv5L461vl1agrZo4mu0sVN",
-	"+1dQz+WauMDBmWGS9+EAXWR0XyMVbgQNicJhyNW1k7P/lEROJULKSteB0bh1v5mkx6vd7zlYkplRWnvn",
-	"PaV19sy3cXLdh5q+s8PhzfD4fHp6PjodnNq5vrO6aFNmgCUJvJmzjVegHZYi8aElZdd8zoH1OVgJ4vox",
-	"nRul785nlxfPfry8fD47HU+mQ3t81ivqneNKY8Va0BUWW1iScXjqleR+EETjM/OjUZYUCzFKobnEfdsd",
-	"4+nIOvEmxJo44zPrzLWPLds5xmN36I3IRM0L+o5X6tdbh7eaNEdBQrGdcT/pGrsmrl7Gse9PnWN3ao2H",
-	"vm1N/CGxTv0T15oOHRuPnVM8cZRQCC8UTDoyhITq3j/fXb67fPYoBr8Ga1Dc0TylNw1O3Oe8LZaURkjZ",
-	"YqZl4B4zZsvML7EQ2mM88bnFVQhBB4tJBGkCabJTtVaxh+AySXso77CBbLBEa+reFnrtNTdbHp49FM/t",
-	"rta3w4f8eW7p0b1meF0SqQumlMfuMPzLUvE3wA0NZSqALugdkUiHCta2GR6NHwqMJxfiW4Jjt5KctQAk",
-	"zKuy8mHZdTTodTDKjKYPFfzwY2etPmOIK7HNHeRxWmG460CLI7tg52p/UqYPlWy5yxDjh1oGXtFFvyF7",
-	"KzvwpGAp63I6Tx7yV0Xm7SjSnpVdTojMjfE4RyrlNnpobeHrm2RnKiFdYh1gl2SSc6K8j2JUSA3faWJM",
-	"b6uq85K5YGJJhupEEUHWBIeFYqUaY+1Pk9q55HrsgPrkveo6DAUNydydrTMvU5iv4c2czjA8rfe1tl7/",
-	"sMJSuScLOa64qLucytFD/krfj4zTLVXj5a/8j433BpjN41bzGQFBqZYWZwFlBEoHB5YTyS38EFpY3hKv",
-	"11eQfuhCc8cPZcmjxRIhO3vDhRbZ20930s4FneFB6dlND0eW3AukU76PyndKTqbI37sF4aRETFVsv46P",
-	"Zy6Xfk4oy/Dn+DimglfhSssy1Rxp5iSYDONKr/wC5ZX2+cNuRfEp1FKoooZtnAOR5YdUmuoLQckfm0i0",
-	"GwG+EQgVLVciqKG+TtagJu0XzukeKrAMyTq+YgLqk0wiSAYJA/Rc+6ZNx2QJViHkcQJWB7TEdwRsbgHx",
-	"Q2SKcjTou7UxDqmJqnfee3P19OfLZ7Mf/z27+Ony1U3O660HUhq5DPFqXaWnjMeD4WlGT+nm+05Eye+6",
-	"cYNpIURr581cq5i8VjuhWAqJSB8tq9UUJDnyseiorZw+5NH8MWHLWvGcPX/9ViP8utev2ANjMn3z+voG",
-	"tNS8CbXfe3F5cX05u/yPN1dvze/wTW6Mpxevnl6+mL29/Oe7SzOM/uoF/J2+fPHjxatnr19p2+yevt19",
-	"d3Kyw3lS0LtMAFlHEeG4HI61M6wuQ+2HXuGlCnopQWTnaeCmV89kR7aTFzhpzvK4wh6BQt3G/BYXW2Pq",
-	"u8RGV+Au1NNZXe0sUwdYVCpcftRrr71nsPaW+I2uMTV0A/JfUBl2KbhTgJ2adLhv5shv5shv5sgmc2T5",
-	"8Fcdp+68oJERVEzTwBfeUPe2KeHBFFfTAgWWt7rWzYaL2wF6xcMlZQsodQNOVEyLsu+SB566n+Do6mDv",
-	"JHpoOJkoCVZhOv1ybJfwl4xRHdWRk0GTeyKTZQB10ETE5M6YvN1ReDvckMOHEmS1cVFhHNGOAixNAJkO",
-	"MVwSLEKH4EyIlMYP8nkk0JJHoiFCykRUtYyPijXzNovmOpALqCAE/zkFgV5tfrrchmiz49bBZuMmLUZd",
-	"ix2us09/4Zeu+w5W3GHJ5ljhbd8A1tNqPFBdkfFssGNrWXL8CCarklRYtjFUTfGhaV9rClhexNxIexMq",
-	"1G8Hu7cF1tMhlcqweAhA51h4qcoKXddL+1vIWjmoZmedzWnb19fLHoEgpd3JrrdhD65j82hV2EwF4mWI",
-	"mSefaM6GZajZlVLyfcpwkLXlJeKB1hRTTe7q1U/qw+uXb15ctlbxkp3OiB1FFv7aREg2BEhAXooSILrH",
-	"L5RKs32KeIbsVsKQ1XuoYb3Jqn6l9AK6gsqhGHmRgBiPWtg9oIOhPbHtZjg9QzSl26mCy6fwvaRBQOP7",
-	"pwQojFkJaRS6fEXqJJc48wYkF4j42yx5QM7RHKIp5/HNhXSukqPDd/to7mMazGMaVx+I+payuATd3ITA",
-	"9dF8jaWcIxzCZR6CC0R9BS/IW7qev2dc8W3195p46gHZR3OIfJvrIKkNhmqBA4gwjI+IGkTxckwDJauw",
-	"TPU7NZR6Ug3RM5Gh+XNg3iqfgihcR+G1STFve2vqlPTTEu+LU9XLwsIKs61O4IFwGZjVyAtY1xluIo9S",
-	"WTE1VxUJvMELynAcPtfBqhDzsTVeEMO7EF4pKQcHAXwr0fdviQ+9pb6T2sb/QzFKOBKQar6GnH/F4nmI",
-	"g/Qv+EEmV3s29Df3ZmXjOrWw1LlGDWvVxeeoRMNWeEyWVLtPIAfrbJYuI8ag1Y6rUZjs+hNka7kxPnQm",
-	"f2YfasghL7+eGN5qWhGSeDrTqyqREX5O0nRNXBf39UUml3itji7Eu4J1CQpP35KtPEcYIv/Us3D4Jfp+",
-	"boaZ6wwQBMrCD9pUFWCpnvBwiOc/9JEf4LD0wnum1/1DHymBH30POQNy/sMTZCo4w8+Ko0mC5j4NCLxp",
-	"lqxDMYG/m6g0ttVoJ4EkmUqkOAnnNfwnQ9xQTbF35pOR758RMhmfTpzh6dkEn9mnJ6femJyNHOz0+r34",
-	"CklViOPhaBybOE1td2g/N8BrOjD9NgcgGGKdYfYGS9nKOlWt+BldT7PeQSUcx87xyak/ck98fDZxT8jZ",
-	"ZHQyOnXGtj2ZDp3pcSUco2kWikxx+xQa6hEW0nA70H0Z78YaLkUQkPYhB+/Uf/81viEy/I+XL/TPC5J0",
-	"jQMR+7w3cSYntn0ytvzx8dCaDk9PLeycYGvkT86mjn3s23hSmURQWfTyaXPBy4IAWga+3S1eyr2sChQG",
-	"YjVpUvMkEaaPqK8PVB/NFRrm6HvOXILm6u8ftEQCGg4OTCD4rmCgrNaYYxdr0ENKAKYLruYWmiKfGwdB",
-	"IW67tgYncAIsdfI3HL7G+PXaYplvwGezf9DqRVlMj7uRaOODrpuso0hSQ8kSxxFQLWNQh/sYffUY9Wbd",
-	"op/vUQ28iX6ZhaHSJG1PbkZ2lW8wba9Sq1I+fLMkH2hJTjTEr9SSXCaKvCVZj1G0Iatvv4WrfgtX/e8b",
-	"rpry31Y7+AIez/ujv0W9fot6/Rb1+i3q9VvU65836jUOaP0W/fpVRb++EdwJyGqfQC1GEFiktcEM+t64",
-	"WAiqlPgQgXa/id3ybkDjXEkcBDqVdivBHikI9s7R2+dP0dlkeoK+n6s1QjkNGgbwhw6Am/ffs7lHQkyD",
-	"Odjodb3r+Q/9JNMVVN7Ykou+nys0qGc1/OrJZ2LrcfjNdFVRX16/uULfz6GEX/J1H80jEcx/KNvK4HBP",
-	"7InCSWh6NUcMDW07dSGSeyrDXlrLQWm7oMXE9YctdZShDhbY/OPS3b2ju+GRiJg8GoKGYVaza4rEk7nj",
-	"id+jpJqBIL9btn/qY2/qWN6Z61iT4zPfwsPjqXVinx6fnIxOz6b2/8fevyi3cWt74+Cr4ON3phznkBRJ",
-	"UTe6dk0plrzjxLH1SUqyz478iWA3SCJqAtwNUDTjUdU8zTzYPMm/sBbQN3aT3TRlyw5PndqxpEY3Lgvr",
-	"vn4r2ZQH1gqHUevV3kpNXtl5O6V3IGe6B41paracOtfqyWeLhpR+vL6+cP2Hvss/TIBb4ZqMWcielzFp",
-	"HuLzyY0ZGV0Dk7PNd+YW8IAGgZwzH7geBYQAw1JyQQ+KcDremXshdLiAWC6j4G/hkAiS/KzDRAArxNE1",
-	"BrC4XqqlXyWS7BU+w9XmYHxwv6Df0yBgwNujlpR3XADI4hRfaaaQjGMi5t77//6uEf3z+ff/lbc5STT6",
-	"vIAHYCjZ7QCJZqaQu83RFchHwcADMnOO9vA7c5/NobrLvkQ7OVAn+QKx+BsRlUIR97q3xxewoMFe1jsX",
-	"4wzIEdEsCLAe36MzVb2BVOJ6lbw59rbnNx6Ca5rUCgpAZpZJ7tfL13js6OrNobgXpJ9gJ/0o/8h9NnM/",
-	"lr6cC+aAAUAtkRAmEpuXBUFBdtNaPWcpC88lRptNi44i4j+J21CPUW2A4GLyhluK808RTMRnVgjvs4jP",
-	"VSzxyONL6Lm35QUq6xrmZih0A0tJJ4eS4dqStVsgvqK+NrVeLeATnpNWw0XheQGjsC8gSkvpN1Nhcz1G",
-	"ZQnmMmYUG2F7Ut5xcEhLf2Gpfbk8YBVjWS8eckkvsdjcHuF0EjX+jJclLbZj/hsdxlf+BllD2KyzjkkP",
-	"EIiwo8h3RqU6PGm1nztR47g85EbAuPUBC7dLBeTnWktXilQkMtiSilXI8r2vR739bm//pNk62W93OzWr",
-	"SZV0fMedpNE/W9yzGtox13rYoaSB2mn1Vtap3r92/YV+5czKljWmxJaUNVBf4phlE/Ug0gQq+RuSrbg/",
-	"wWu41mOx/xAdwTK5Syj/yG2/t1Rrs97/k+phXRIqLdvvN9nguRhX6XhDL0PhIS6h5TkrNraZrYkKJ5sg",
-	"oIwtGR1rci3uBFZc9qp1JfaOYUx9d8VzovrxDn0sre8D211XHBC9eMVxXlCNzT7ygOywrlMCSO4oC1md",
-	"2APDDLBZXpIW2qua+u9a8G+pBf8T6G+/pmP8Mult0hDekxPbOm6p8XskzmyreMc+WoNDr+0fsMNhi3U9",
-	"r3Xi7w9btDsYdP192mq1DUOYMgHPoldvNsCe85le8zmC2c1mjQveTW2N3CtRLuBmmhutcFS8kmTc6vLe",
-	"MKCKHXaNXhpBSq5te99drkqMdzRaevTderRp71fRhJMv0dH/8aXP/n1ZN0xE1jkuGPijGjPf3KnqDdUx",
-	"uxl8Ug54cIXmfAD1lYek3erB/xfmu8Hyj4ftLuseDBseY7TRPTxqN04GHb/R9g4HB7Tlt4dtdEVCGlQi",
-	"bhh16rHZExE2Zm9vr905araarWa7d9w6bu397z2bf7VX8mv3LORD7tk5W99Ga42CnGH11y/rzphVU+ox",
-	"bMIuyV82wSyTof/+Y/ehgf/oxP8g7h+9pX/817ob94l5dvvVFfb2Q3RQJTXNiDB/McNSumY376yXnDrB",
-	"nC4UuFN6JJFE7ZQPKAuBqpoZD3TVTj5KhzNPf3zIWhMr3DyUGNEkBQmkvINIxBqr4eChgNyy728nG6bj",
-	"iMrZNYe5TDOlpuckL8KROudQ3lyXD6qQyZqzrqzEp1Lv81PhXZZ4Kjv0j78Tc8pR7dMlC9Uu5AXsZwaY",
-	"IZV5W14sRZJnpVmb29gEiCtex0q6+oWtagJYUJyBnjUhNfMJ+H6jcp4XRGIhJNWRlzYj+kYz7jMIlANx",
-	"nTTb7eaf6FlVYwoLway/ek3TcMQMEUZB2qXzSrwtT0uK/mx5QG7IIquo21nkMCvo7AIo+wPpL6B5gmJr",
-	"nRyQQ2GXkhtbCeUopJOSUwQAZJXndHmtFSqW9bS1BFIUEuC50iHVMlRwTOt1xWK6uXAFJqWtgbUsaHUN",
-	"TgUp3F5XBrN5scuq8s0VhS8rr+Al8yQ2WS29l5+RQW/jvuax91yO3N6uurhT9T67qvf1qGbZzcuf95qb",
-	"G7Uze4I3t/juFZR+fWKx1HuUS7ehDLAfPxxWWbMwt1Dq1SeLsc5D/ZF4yP6n85DuF+YhB0+ThxyvqlZz",
-	"gdkYxD+vwrB6iOjwIUW+hV2oPBoELLS9p6CRi1V8ITXMNmTAqtIkqSbj4PZmYGjDMDw3cCUm3tHn5Kwn",
-	"n8JZYysk3tCt8Ntfpw7BIMFSSyoSmc/bzJ7y2bFld79FZFiu/DtryC2t+zJZ/kHFwl72NZku9TU54w5k",
-	"Yzmn36JsUEjb58K24gpd1oLrSBK19MWGJCnzrhiFY+na2/t4Ca26X8qZ0Cvq1X3pzbA/JCWeDALmwUzG",
-	"VBW0BmulWoPFQzDqocG3DZ/stFqtT+v+tbbpVvLrORzJc2uvXGkfv9e95RFaduEBncl8E5tqouSEoSE1",
-	"p4r4Vm7mnEknkfp6iblKhHoem4IfQfhkwDgg75oPMr/29bRksyk3VbITqjZyK3WQxef3Gw1mbO0t40Pg",
-	"ONp1EaIYUq5wz+AD+/UajKv1MKb76Per7AWK5rWuAR6+0j3+aLcKTqVAyVk6DABzjlLP8s/CMbXEqdT+",
-	"nAkJHkHh09onnUSVjc45tXWCq9SeupNZubfmT69sv7+qnk3DxCC3F/IXnbCL+0J5rulw5PTMHAdg69R6",
-	"J63DwyMIoSI2kF20+TlkRk+NJgFLUqjWcGX+1bLgQr2Teo0L8A8yhb8HgKHeYb1mux/Weu3WYb1me/3B",
-	"I7MP0d9a9doHfJMxuRBM5NYeYysZi8WG4I17c/DSITc5rCI1pp2Dw1qvxvYHLa/b7ZwcD7221+6e0OFg",
-	"2PWOT04Oh4OTTrdzRFm3zbqH3ZPByX7Xo92Tg5OT9uDo+KAzOD44sJVAZtKdZRXNblxlEyre4lWZDYcP",
-	"6c1f9WznIXkq5ewsYxS/xDEpI+toaeML+S9IUUVS3flD27Ctwp6cpNIYnNURHXEbEsgS5229eX+a3ySw",
-	"qxxJrQPqljHQV8myRTtgyRZ1dJYPxXbYXR2/dYiJq3CPAHGD+1V9vcdLTS1dqkSCoqL51y0lx1uToNGI",
-	"sNxkM9RRzNAiM6gySHQV5xEMCGei0qAtxurycXkLO5UiA47BwMA+h3oDJaG+44Vh0zPxTNnGztxHECci",
-	"ZpMBC5vPq4ByRtWwboNyyy3ohIEVlXCWqCnzItsxmmMlQNDOloPo+7nIxDEoqF1ivbCfJVLlFb0vQZGl",
-	"5Cx1HYCz4DZJJBsrXNvd/eOnJVyzrt1uo3XYaLevW0e9TqfXav/bXH0MEbnp4sXHWsMSsrmdKuDQYyru",
-	"yELOoMqYK3Zr96aVI8FDiDGh3E11N4jSrhqHwxZrHHleq3Hi7w8bmdQr5UnUzYLHUAhgKpjVGKkH9drc",
-	"2mpmg5YBWYowVX6HiizbSjputlwWqG+NY8zoG5GestTiI9IUAaMJEV2k0mwTCZ7UajJecUPZhH2gng4W",
-	"mYooJCMHLqcsEIlg9ywkQy5AfqxuLAz4MGlFKT8OHi2WKzL6i09Xv/ZoiyoVAHSkvfrR5vpUs4bmWHVe",
-	"yEvhwrrLWLRAIYlgcxYSS2tYnqtWr/PgIb7X+TnaIVZbmePwDXmXrho9o64nUWFCyGF5ZdN9PkaBhGxF",
-	"rNKr4rs8Sqmb2QDOTPhkGMoJFj6Zm4PZCYZi8A9zJw24UNxnSU/5o+ish6sqyRIyux9x2P7a9I4UA86+",
-	"84cIbBXIykKuDpieM1sqOaXeHdPKXNuAi8qpCID0sR01HPCNImlRSDwBADAZ7mr49Quo0DSsRhALhYls",
-	"SUljKxvyCrhhg5b6ZUhCpkNemS8CuE+qN0+hSlgVa90KuOwb+4gZeitFsOj3rNPQ6SmwKuVgRanwsdjV",
-	"5ZVgahQeOuxKkrRRkCbevtrO6qTMo2qCZxNjKsKOKdzmmaicMPNo9hkAK8XqwkYlYidFdZT1hGYc014S",
-	"DcRJkvon2YVIgTn2obuOkWDJ8Pg0+0lsREpI5qrwM7FBDTL7wLxZFAmC8CsdUS6UJpR4gZwVKPCom8ID",
-	"QFb7K5VmgOxLKM23zqOIOQxOmYnm6X6RgK8MaKIXl8NllJp5OjEuqX8WaZmrSNZBEgObQ75QOdxqblu8",
-	"L3nXDf5qa+CHCDJMhRSLiZypwrtYHpms84kK1cHD8jlVNwmlcDsITWoSsPA7i7DQIvxb2H6rGxvsbMGd",
-	"LbizBXe24Ga24M5229luO9vt27Ldvk2LLZ1DdzkTNgE9I1pj02hVjHv/IWMzFQjOSu2VUxbXBv3LATHM",
-	"Gt6Y8GJpdUUOfZ5aHW+B7T/r13pH5nw+aIszQqJzXKtersof/z1COwP4N6KlvMtG9orVkMxhFaQcu/0A",
-	"m8hqsUz4SUQ0ronPIWdgRQK2I4LlrPMV7YRgx/KYiJtVlmu9iIW4kJr8ev2qcWzUwpABGLRPBgvy63+/",
-	"evXqbD2UlY1GftDJI61yR65csW1K4iecAKsU2nAmBCD6YbwW+qfa3z9TBPpLrNb/Tkow4meKcP8FyTSz",
-	"2iR/OJ//RW6F1A4mL34mrzt5hZeM+notgXobb2OBb+kxipbz+3eFM2G7X381rqZ1tccrazriJ6PFlywu",
-	"vpyJtal28MK1NcSx/Nm5enaunl2Yf+fa2bl2dq6dnWtn59rZuXZ2rp2da2eDYDzq05/RbEqgPu0U7b+V",
-	"or1F87MivFVsN661Q8vCWV2x8J577LciDAPDGW3ht7MV0F9XqqpxOAuCGB+h1mruN1tNn91395ujTsdv",
-	"05NDrGZPPvDYRY/pSeVw1OK/ZXY5LshPvfMRih6hhWRu9xXXkAl9vgDcnD6ZJEJ0hOtsPuYa8y0jSOXD",
-	"Cf/ONfbrABCJKfVYj6Te+snYwnGrwLxWHDJkz1S03lyBOuGCT4w60q6EP2VRxKMJFJ3AqX9vNkmxSa5Z",
-	"dO1sTGrMopyT6dkm0dClCf8IDaNJ33bg6oOV4abWJO+MlTqSgU8mVGkW9kgfwJCzo+ZcjxFMDj+w3Mgp",
-	"28F4A6pItJ7b8JSTUNWfQCjJ7pbpE3jD6D0z9gjqXWrKPGWTvlBrdUNh/6YAzyAVi/ZPCobgJIi9t+Ec",
-	"D1YBZf9C71ikUM9EwJRynhe0nBBtAygdXvEJEznM3KqN70seBneZjrcx8LabtsPhXtPnPPf6Xa5iEKtv",
-	"XvMpXof93XX4Oq/DGvFRj2gjV5B8dTHeXUz3q43pRvT2+SxjJFOWD4j8ydS4PeMrnmdZoYYXd50yH713",
-	"ve0FT5YrA04cTbxfSM/5ha1xKskjcISVmf+r7nAqRcDcA3mf6uaQuJSfXGiWahRY8mBjB2FVSKm8mpfE",
-	"JV0B0naF/pNTrak3dpZFWWKgiVEFMAKJLqsRoEDXPzo5aHmDxsHxIWt0W0escUK9YeNg0D48Oe4c0OHJ",
-	"8R54QPZae/E31F4L8hwGoDtNF3osRSBHIxS0qfr+dl5AMrHA3CZvmnhUkAEjQ6a9cV7vuYz6ZKdS2INu",
-	"NjUKDNfKOuo9GUixFvZyLVBBn/v9JIriVpJOItgAXFQ9uWEr6Ma2z6pCNEgFjSo4Fc7JB5GHXs07GbaG",
-	"xycHjeHg5LjRHZy0Gycnw4NGe+i3OidHrLN/mINClvhuxR786c9XQv3Msufkm+qJKa3Y4jNaAuo991JG",
-	"DuKneknfx3vru1WGmg8pNOmyWTyUB+jNxegOyH3zCidRjhqtY8DiPe7td3sHx839w6NOBwSLeQyUvd5B",
-	"87B1sH+MTmx8nSWmMuusJa4lbmq0BmMBKE1DbT+UnJGRce0eBC3iR24n3Aslgm/Weiedk/1uO5YVkW/d",
-	"/EpOC17a6bU6ySfS7zzY7x512kk5aTbaepT/+Ag7OgsZbAL8GTfKOtfb+dsWufwT702hEMNvaZ6OlCLI",
-	"surOklhaEWzqPuTQUamgrf0MJFe9LwCMqTzpa6Z0XrpWEeZR1XevenGniOPAvsThsHhx9dT5rOBDb7i4",
-	"q8bpK0ERfQpr32LwGuB6ZoUYQTpkdNKshj2UORE7YDXTL1Phm+T5T5VrZjhBPM2VcNVCQp8Oo44purA2",
-	"fOmEdsh4wfVXxqRzu1Vp4MFDvLfFTgkgHbDFIZrgrwWniM8h+9IrhG7GZDk1m6QwtZ8RB/GczIVC2Kys",
-	"Q8qea+UOCpU1oU5OrqrtlYojcSbu4KKDSOxCPUE+K27ONavma3hcabhknrqvVSawcoZhDgkVZJq10Beb",
-	"SEME0rzjDka3IkmUoFbwkVk3K0/Cvhdc7QKadZtf+XInDOzyhBojq6HKHu1oPaGruWNNbMMaEq3I4L8y",
-	"fXPJ9lphzmIxhYX1q54DldyM/C4R0IPdot03q1ZGFW1kTjZAediGw5R3aHUiXXwqFWDvDx4KT+uTJn60",
-	"Lo/tUXwT0cXjCWdW6uST+1R4ZkVbkndTS0mR5SgJMFOMjeRBDGdN8zuQOhNuw38f9N6Hhg6pxwbUu3vh",
-	"jWmomP7HTA+PE1FC93ezHv4Xq/XaB4ct6J2aFULGjJhp1sR4iHJCqV7DZK04Gcpu2ZKHtt3qtVrNdme/",
-	"e3D474RbNwIY1nKaO6jdPPg3NJaCrKXaXIZ3LGy0atsxDstZhUeR0FwmU7MTUMFFqErUjJF5KDUjXBuu",
-	"wb0xdIobMELFAmKEa313Ir+7GzI3iGzapgw5lsn66oZ2qWRiQ9+4KJtWq1kQQHYx18nU4rjfiBH8JTOK",
-	"SwDiWFLKVYS5JvBnloqYJQ7ARs6M2l8Yt6vKv13As3RRg3PJv8/hxcULY8JnBYHAOpHho63y4MFdtI8b",
-	"9c/JxpPRNs3yWXfb7bfSXoOYLIt46cvc+HvEMqnwwU+eyzWtsPkvCQyuoFPJoJbIMrXROOw60+62Do+O",
-	"j0+Oj/e7RxDaoWoWspgL21/Uep3j42Y3YrQB1Ux4tke7jtVRQxYTpqn1NEVpFLWZGjQ8qlij1QIDJqQT",
-	"pllou0BEvPPi9OrKqZTm8dsp1WMc3ky/Avt0hXI2LbUFYG44VcEu/qDT7bYelriufV/JyoZk6xmo0rUL",
-	"Nr8yVpk3LtUmoIDVPxTSetRxYzDjgX/LxD0PpXAxnLXfy1DDqktvWKamE0gb8tnQk2LIR7fDWRCU+pLP",
-	"hlyAnnA7C3nJIffcY7f4+xLPj7i+HYRUlNxr87gnJxNebqu48NmHXItqjW74UK/9KQelvnHHQpuxtP7R",
-	"+8ntaGZVsLVPB3Rw6zKZ1j8sR7dQFFSRBCe05M5P6AdM4/m4xqxdYkXV5hNzoAIlNa+J20MizajE/Erv",
-	"aorZVZvPNKCi1DdCBqUIcROwlTxrihOIeVe9pkCiqA3J3I6+Vf8Jb1XJ/YvGlH2+oDmZERl18ur09Zs6",
-	"ufr59UWdnF9evrtcqyU8LIuZjyWHpMROxY2OZFCJcSnWe++pKlwrkSq/5tmHFWrJyzEVeZkerzgLfNu+",
-	"B3NQbAJgQjWJhLo5m1pZ46bE9V6WKKs2842Uil2zDzrFy9eOeB1Td4rjlv7U5sw04pFrv/X2c3LL1S0w",
-	"09yzwswdHy29seX56doZJ7heFYLIYXcVFpxhfFVGlkqaSm3WMourNrQsq4v7OpbkcZmlpblb6TkmuFzJ",
-	"Mau4nUvFzETfwP43vM6mf6xvVXbYrtcCDotpp8qudubaJ5tr712xZae1lb5v2VBr4Hrn1yFBGOAn4Cyx",
-	"6vqOT5dcE8VpyetaNlZryWhJqlRCdLJ9YzZLc0LDu4qfzqndWwt/QRXLexWe3iatQdfV4iVAN6q5p1NF",
-	"4YqM6T2zTk6b2v+djNP8hzIkjHpjV0FeB+/VXIbIJNBVAx6f5xlO8ch1xOm74D72sVpTMDe16k2/Ewup",
-	"NPiwAk1knY4bhTvbD4kNrTTS8NzE9leOU3/YYG9zspZcVPKDCzWY3au7wEM8wdShxGuuO9ooukP/NHw6",
-	"JzjgFH3bWzakgmg5gszxOnBHYPAODQWuBfxmE58ljd1ntQ/HgG0gaejjTw2PBSzEgp4ycjJyW+Hw28Pu",
-	"bfyrtP+ohvWcNeu7qQms6nAOGvi50Wm1D1rt1kkt6WAx/2x4zKchirwiwYo5uygMFZbwRwIUpfha9eD9",
-	"knA8PN4/bD0VZ6Y9qbJP3nKhNLU9wUsMkXpD23szVymO2uyL5jEemGtcxidrH74tb7svDyrvmN3QBeyF",
-	"UoGuPrXNaMt4gN3tq/L0k3IxM+Hzkr64IQ/YLYaVb0Om5Cz0noIb2zyO/HxQfjq2OeN6HzlAkJTezU9x",
-	"qZuTLsldynrf/5SDDe93Fb89PHrLHb5apQG3mM2w0YZVDQGU9OSXdflv6ouv4l9nYlORUNrDbh68vach",
-	"pyXFRlLGl7SakhNb57VLqgyP8fqvxk0NymppP3WePpqccq3T8g722cnJybBzdNClPu0M2OGQHbGD1vCk",
-	"6x+3T4aD4ZE3yEvg9qo52CI1qdqIlLpUYWgptSnlx8vVl8p/saTelPpkUmEq/aU8xWnjwZHaUf4NWY2o",
-	"9MiUZlR9VPWpxkMrnssnxFwyqlbpcbHKVXpIkepV+gVpFazSsA2811mVrNJAq5qVD32lVLTHjZjFOlrp",
-	"71hdrcrzVWk4VtZKfyWrtG00MFLeqmxhUmurEnOs9LzT4soP2FascJOoXzktL3XkTr0r/5mMmld64Abq",
-	"Xmqmj6DvVXv/VxizA9XviQTtdv7KjfyVu2jeVxLNw5jAZw/nfT50pBgDYFeJskUwp2qV/Lkl/Hl1TyVA",
-	"nKCScONmLlQQOmJCk5BNZQjlH3FJqJya380E1wsoX5g7CDSLrjadacIFhIIBTAxrHmzlts998l1fLYQe",
-	"M829fjZKDJ91terwA+LBDKVsRD/avyBXTj18W/xwyO6FrPVq7ZOjBLw4gGNTxW6XsBfhtxZf0rD9LF7V",
-	"YaPVbrS61+3D3sFxb3+/eXTYbYEsYR90SJNDh2AaxxBWtaNB2zuk+6zRGh52Gl165DeOhy3W6HgntOsf",
-	"DA7ZkZkkKtBhpMlEKC1DKc3N2RvQMHpsJvh/Zgw34Oz89OyH8/NXt8f73YN2a/8EUdGnM2s52X5GEUJj",
-	"jYaT8RA6QPEJDRcweSspXe+jxB9itMKoMZI/8+zmt4ctb58edBpHfpc1uoP9k8aJ1zpstAaHdN9r+x3W",
-	"HdYS0Iu19kGz1W14Mow54u2ULgJJbVGiOTWzUsNvHeGkWzAlSBInse8f0JPBQadx7HX3G13W8hq05e03",
-	"Duj+sOWdsKNBu+0Sc9SUeXmAZNEBH/X2u71uq9mC/6vZMzwcDg8Gh95BY789bDW6wzZrHA+PvMZBe9Ci",
-	"+4Nj2h10YpaoJvLOrC9nz2ESiQWjfjHxgS0ZfbX2/sHpwKnko/OzWr02mxqdIiZfcyLL3rnRSvyuMmZL",
-	"ug3bn0qK5iWd/xLBi6U7W8Q3d6nm++L1M0XkXBA1ZUFga+fW1zTF8dgfF9MxE6fmC6/PsrkUKcZQoS72",
-	"5CHJQXIRPugEOq0Ap7NTNyo2LojdG1ZeGY0ixZoqTPf4oZ7spFShEK/TechyvBWFxtDwIckJKyLtrmx4",
-	"k4bsLBelt7Bi1zzbUKVjZprivKk84KWJlKPlowfHvctOEIXuKzPGzC+vkVDAMIXEMxQ1d/DlyPky1Y8I",
-	"HyykYHmkFS/+cBkHYj38TI6A+ZjzjXI7Fb8uIYjWlLAnRVI+9J7ZGE8KJQPm+vlwVWmPiqtyDzIgxaVH",
-	"QhugHElZ5RWdh0KZWj3OmW2xlZTHVSjiJA2JvLoN17Kk3pB0DtJyfRU6p9UwJ9QHVMYB8+hMMSJkRl1d",
-	"3eqr40C2lvSGivB/KfWhQhXxlHnvhq5lRoqJtbOC/uPqIuas9K9CggfFgCaZfVm+2elZLhFDQgFIiNW0",
-	"uEvLavtTjtKbd9WK7k5Gsi3tT0qWpcVFghekLlB8I5LnnexPFNNupvFqgr1ZKbLaUqtq7iNUW7Ljz854",
-	"2hlPO+PpE42nZfdP+qJV8OaUbIuUen8Rj7hycqa8L+fUYnhJgLVGF44ltzy3S5ol2E1Zd4GXzpcJI34i",
-	"GPAqxz2hH27jfs/7Zc5/GnIZcr2o9Q5am92l/8zYjN1qHdxaJKha77DVPXa9ttYRV72mQz4aQXmQ2Sgk",
-	"qfUblW+jb2i5xme1UUu+1raNMTDvIkL4uKprbWczyyVNKpUs4Hay389K+2Qj68AaB5Yqq83sE5R3s485",
-	"pPyxctvPLNFvqNUfpW5GWZ6JA37mwl9JsO2H9EX7dII9ylWGU3qg1TxT+5PSGtP6bHQnE/sQX4oEjWSI",
-	"Oe8YM4plYumrpMVG+iR044m1yZ1M+JwyoUD1sGdSQfEAZaGU2oHvXkVGkalaTflwaGrQ3ynRgCYC9kro",
-	"nfAHY9Wv6Rr0xLTKVR2IPpEhdTcTi2vFWmdTsba/PdGQ73hwhn3MT1M8L/XtVeR6QTXmdeW5XiEhWkvi",
-	"Qcp0tkLVcSmgZ8R0SJJ5e43KloUwCxbolsIG3mOuMAHbui+5IlQs1vcNqwRql1QE86aT7BSpiISLqBhx",
-	"w16AG9VMjd2zcOF+3ySn2LckbuioAqrGhAZKuhwTc8UpCbm66xHmjxjR9I4pAgbqnvlFKkujSq+0VMc+",
-	"bIJboBgcpNXO9A6csSGdBZqYbVztIDzKUTCXa6blUCOWH1dkTIXPfOhpB/zNnvuQBgFRPGBCN4n7/n4u",
-	"dGKEfNJule34dpK48Bl4W3BnuGhVwuR7lH5+SUq34QyuoiZ+j0Xu+xk9O3NAfDRmIaJWxlt/0Fq398nN",
-	"b60rFs/Vt5cJJZBiZOhkQo2g49r2OsQtiydnNQyi2D0TxKeL/O7s0WT32wf7h61WaXIBMy/Lwgu62U1D",
-	"iV4qLkbkDmkc3QgvyB2bajJYaAbrMP9okp+543IMYEZJyKhP+pHc7NftDzPFQugFi61i7XSUmsvQ7+fH",
-	"uFbLFPvXhrrj04a0RTmNqTQbEC4HyjJWSQ4hI0e848KWzqRYZpZBmsdSfK2CdRPztP01KJz5sq4AEgy7",
-	"UQBYQ1z5wwWx/T6eKWL2Wr0g/bg+3p6GrZHvEwGpgoBbCjJSGOLacvF9JHjd6CWmb1YZJf1WMWJccqbL",
-	"NKvl69XLCcVTw/FDs4v/94/Txr9p469W46R523j/3/+VN8G12jV+IVdbicrGcrJ34QZxQX6GPNaXr59B",
-	"l0ZI9uqRCQ8CbvkNUVx4jLRPjlp18uv1yyY5cx0eoGXzPOTaCCkl60RjJ+zEVhXk36Y3yj5Uzo8QJ2n8",
-	"kpjl0tbgO3O3Rd4x8SqgkMlPxcKq0Gt7ZX5M8PCVHHw5Ju/ii0Z3GY2B041CKjTzm6QF96INe2nUGWGU",
-	"nDkLgjrR7IPGuHPal7rMtcwsYW2J659z6IaVLDGc5O3DOgzseVyr10Yy8Bs2/zl1nezfl6jVNtN/OZYc",
-	"Q/2VPMmu277VKYZyFiIjcWx/EMzYNOTCcBgEi7ZTylAdWGr37SZ0A+PiDp0NY+SbY62nqre3F9BB0w2X",
-	"4Wjvvr2HYQ+zIhYMLXiTzynsMlDqPQ1mNid7gMEROp0G3IP7sGdkR7wryb/cC78pp0woTb27pgr4dE4X",
-	"/22ef2EX/Y+2a/8fhRBe/np5ef72uqjj0EpNyq66pDlvj+0NF3frGkdlNqScCWrf/4sZew1DlwzREsHo",
-	"/O4YUXwYl5yeYd79t5M5k96sVMvJZdHn26GGLI2otkeYrXqNyzC2SI/0Q1yEWcM3po5kK5TZuG8DceIn",
-	"uVj6ZNzBQwPPjPxP4EPpgA+lfXDdavXg//9dW3ZllKxSsaf1WgzlEo93r1hxyjBuUz5EFbljC6WlYHSm",
-	"x3UyktMxC71Aznzg2gMaDrhHhRdwTA2hvu0X9TjM6IkdvmNQ60//qXCww4fMLuZptmNj1ylNoE1H4m6v",
-	"9Ipk+GKVSUdscV1DidRh5M08kPNKE99fAfvbt6drzKqrXy8u3l1en5/1iQxJ/+z84vL85Sn8bGV1wJWu",
-	"kz6yg+i3dg42GdexzbWNLCJqKuhnxlV0RQOqtPW0+XVy+eol2d/fPzHfN6pqbWXngpXSJLnXaZqJ51dZ",
-	"5gB5VuVG5htoZrlFJzcywWgqs5TsrcQXLKmNgtCBksFMM/Lr5eu1BBXmtSXumy8aUvJkEDDP/BZpyZVn",
-	"+4NFf21TOldcndeE3ueUmL+TARsbNRepUtw1q3WGgwwu2IiV56g20RtCKXXR4XmgMiMP/8bU1/d1t7pb",
-	"u5paLapSzc5rS2uvrx0TDYgpsswwX3oqHpug3njnoIJtrCdBmfeZbaVT3rSbv+K1SwdCedOOTh/FPhzF",
-	"16wu5EW+3P2oJlutJboq0P+wRJ4F7UHZZKoXa4VXkq4rWUe/4SXINP7JFnXabcjOOfHdFXwr1jSqCqEE",
-	"f9XOgRupyULNWagIz1pA2ySuLD0Mcnv6GC47DSgXiQk3i91qayQJBBq4NtqG8GUI8amct2WOaGATec1D",
-	"Zc5CbSBJXO19PFlFZsK3KexzGfrxMRU6TciYZqv2P4eAyJiB9ovbUpmXbER8/4qD+C2awYaH4G5ePfcI",
-	"bJQTLUQ5JO+mTFyZbSKBlHeAdtysbWdX0EjefEN+Z4OxlHdVXOErkq6Bmdvsif+GHxLx9sGi1kMAq4Za",
-	"KM0mtewOL6f0QP3brZNdtcvzq1/fXN9eXb+7PD+rYRY3xGM+2ryGmteix612hzUOh22/0fWOBo3jQXu/",
-	"cTjsDLuDlnfiY/fvMEgIaI9H8tmTkz2zIWrPUnRtKwkZ52Ydy+kYRw/p7fm4Ov8vtVsrni2dJgmB7eQW",
-	"b5Lnuf+QOIeS+2HJ7hUO20aKiq32quhJxCKK5BZEa0km1SU3PpNAkji+FffrVbQ/WeuWe2Nb5QnhAMWE",
-	"fkEmbDIw4hW4ifl1wIYa0gB8CY38BA1DOc9w8uopacuIBCuzRMsXAS3XG2VCokO3aJRZLAiSbUzrRGLM",
-	"VCorkqVgNiKgCjM+9jsVEj46K/I9OrnRUXuUVdMf5zgMJezfjXcuC/94O0oKOieh1gm56MUrruFnTOLK",
-	"8OoMhKYMyZRJG8VKkHC7lchDym+9uYVEpO4y28/JWLAX1N06VDnjTAUaBEUX8bBb4SIerLyIWxUt+7Gc",
-	"WO6ZO5ZKk8lMaTJgNoXNFoY+w261y0lGS1lGiUA/3I//d29vb7XgWmY0D/WaYt4s5HpxZZZk9dSZHkMU",
-	"O9dZd3rxmmjzVwLFOD/bCIb9HVWk/6/G6UyPG/CKHrmZtVr7HvwV/sn6tuEGXcTK6jNlVVhlpJKLcnDz",
-	"yTGjPohIG5ZPvj1pLfCfGfbTZDTME3+pqZtpmtfIkP9lkxJ+gHE50zUzgQMHCse3R981Ww9whnNg1Pjn",
-	"V06W/fT7dW3Z2P3p6t1bMmcDO5fvLq86B4fP4zJ6L6B8okh/plh4a8we7ts9k3PhWjX02Ydpv04UHwnm",
-	"41hK7tgiNszgYWOEkZCNuNIsxFSYtWsJ6bzM8efs4aqzTmSClD3q1NvzztqsnmpomJQzVdsiOr1F8V6Y",
-	"3eoZar2YDQLuNX5mC5tE9K/GlXtxfwUdxuOW5/YAKJoYHPSk0NRDPGUce2VlVlbAjbgezwYg3JyHIqCD",
-	"pHmQQSLBP5BpyKY0ZIpMqDfmgqk6pHMqUOMAbqlOrB/S9SFWZBjKCaFi4Ro3m6U7X8t/ZkzZHJwBvGPM",
-	"Js0b8RpS4ekdtuCe8xAS6CYUWTdqC1bNCujA8O2QUR++UCdKxrTpKECP2cK265HhHZkJG2tp3ogb8f33",
-	"1+OQAfUoTN5NuIW+/x7vAQ0CEmI7H4dwYkSjJUhMBGRD/oH09+7be////+//z5Jk9Fs65Xv37WYL/nYj",
-	"vjsLF7707p4DMJSQ7kGjHAdBncwBraF/6nlsqnsk5aV42yfeWErFFEztvg05h2NGfCsuv3OX4HnzRlyy",
-	"KShcmIhsx1CiQ8oBmAXzkyf0DtABfD60ZcC4biGha7vL4yMh83nIPB3t3RVkLsG+qe+/R413Ss0dCJnr",
-	"iG4xrvofGjTgVDHVb5L+j+enZ304D4WrNa/v//P8uk98aUir/+7i+vW7t1f9iFzgbvVPg0DO+/bz5+CX",
-	"AMS97783swStGuROnfQvQjkI2KRv9tPo3bEREtOGmXEQ4LFayvKogCh4k5wSvI9IUpDaKUlAwxHqCzAv",
-	"d+m7++0bAY7EBezAC5iLGzikYTzYNjOnNi+K/Hh9fVF3rCPgaBigBxCyp77r7rfNkG6r9ZwM2FDGgB8C",
-	"nf7mRV4gVXQuP8K8IXMdfTc42e+/B150yeDqNV77ES965xxfqT9+F5E7h3PUcxlh+qjn9RvRj4Rr4/Ti",
-	"dcP6cPp10v+Nhgvz3381XkqhmdCN68WUNRAOXvWIkErw4bBvBY176Fx40udi1I/rX6zbiao7i69mdCTb",
-	"yLZ5I04tecghsbfqmYpvpznOMFyYedi/mgX2XX4a3BBYLxlInwNzWxh9yX3DHe/oLz41Z/CX0j75bnm6",
-	"z+3G/z6W8ApfAt4bUqWi3CeDhbkCUxZOOExd9Xtxl7D414hxIwPXPwn4FteGGKcy4N4CgXFsMlkE9LEg",
-	"ii6I1GMWzrli7n580EzAx+Dkk5/v46W1n5u7FyYnYtRya7GLeEeJYAzSYj80fE4Nt+8nrs+NwLsWzswK",
-	"YH2AhwmnHMgRF1DgNJTmGuNbHFcgw1kIGYbm+uCfBtJf9IjSIaOTPqEEoPHczYFMFaoIvRH4BHwjCjvB",
-	"x9EmwbZTTJgVSLgVwQLeH7KgD8xJJECrxnISp0fhDGc+10gzTrbAr8yCXBs3PEeb19u8ERD685hAD7/T",
-	"NabUG7NGp7lsds7n8yaFP0NIzY5Ve29evzx/e3UOYwCBVwdp4Z4KVcGLYV0N6/t277fivcnFPQ24vwfP",
-	"rU95scG5Wq+232w19wFQUY9Bg98z/zNiOYiqSY07ivdz5UnDiupxamQ4MWT3g01Aih9Wsb8fji45AE4/",
-	"mdFknrgRyawmQxh1MpB6bEYaNmzopkneGsI1DBfo8AWhxAuZz4TmFOou+EhIo76SRGo4V2S/hemtCQgl",
-	"0n8jUR6jJMqV1H8qKRqGmGIR1mm1Yg08RWfkOz+kQ90QUmsuRmM6aUTjG639581YG4hCs/0b4V5MiZoY",
-	"OTalI9Ykv4OkxNYKdkv75DsAmgyZMuKdABaueo60DC8xK+vYpcasAV6C5BxxgNeGYEZM/+aidenmn3+A",
-	"YSvn55OpXkBgwjlwMsqzurP9E+EjmBPD1QtUwMw4UAXAPTgBO5R852iFeDQIgJPgMjP4mDWnT/9nxsJF",
-	"rE6ntsRZKTTHOfxQL7mICPEOwyYJWnaBtnKTWjmZ9wBZMpXC5uF3Wi2n8rvkz2yEC3o7xkFM+ESv1mqa",
-	"W+yz++5+c9Tp+G16cggmTvTpVY6IH+AtxujIJXNo513qRT/KCYtSV8GKWd5UmLLVlDJ3xewqKmawGy+B",
-	"pxqJHMpC4H77/B487J59qNfOr+lo3Rh45qFec5lPq57F5D2zpP1Sh1Ruw5IpOwjT4rIzkudcQ8v4f529",
-	"e3n9PxfnxDyAFrI1mY3swF9Y8YG/30v8YSUd5h6U49nbPBWnXl1Zv1HjAlSfta/BYW6UHfRop1yvAXh+",
-	"yMKS83OPu4khmXSLhkV3fu+t1L9Inw85g4qoLpLW6jE/UN+qtjCkc7J+yLWUv1CxsMNUynWHFfpqNpnQ",
-	"cFHr1QwtJk3lqL7h9OJ1Ai46EvtQWwSaSa0X53k81GtmdwI9/qtQm7C0ahMwA37PBFOKeGPm3aGSF0qj",
-	"dJEJFXTEQtUkrzXRcgbVtoLxGBZPG9NJWJ7icwWJdUty7UeYUO1TmW6UM4S+/pKsEb9dcNfcSq3Ybz4V",
-	"YriiCZegm6Q5KbWWFMZ2wfXa3oTpkCOAQwlCAA2GWctiRGcjppyiCFYz+owMVV6EcsL0mM1U7nH/Yj+7",
-	"9ryB64Jdnma7VrW+De1W3QJs/MfoQ/+4ianqplZHuvjHjfnCTe2B7FfnuW7tT4YALo0tlgowuCmuJQB3",
-	"6oYCUomE5cjAKQXWgdK3APlgrYH3gAYBeK6MiPHRkgYXzYiB2WzrHch3L99dXj3PJRBjzpxevP7p6t3b",
-	"T2YKWXsqxRgqtD7Mp4svqyF9zeLMEjBXsUVGFbFHvpqA7ZE2XI5fRMULigpaBSpO4r9gTerj0/X/nP7y",
-	"phpdu4XFLNAuuUecl6AiQ9sR7nYJ155pOcKF4zSEC3GUsoqYeZhnNDEIhQ1oQIUHeth1pHRFjgoIxiky",
-	"4aNkAbZvUamXaPTSfeUpqmPW++pRgf/8vOK4Xjto7a8fd8XCe+6xXwW9pxyzndapcvNlKOlojWupKqIL",
-	"IKn7djUvYeQOW+kVfI7MbiSln/ThzXkQEF8mujgZUgNn+osIkwfDMsz5zghXpNtq160ragJgPCn/YiBH",
-	"RrGEwJm6I3REuWiSsi6/Ze/FSmfaZmReyYuQ8Lx8Fk+OPb6n5Mv5nAy/1V4/5FdBbRaC+06Ji/1KhgPu",
-	"+0zgiMNSq0GqRS7whRhPxGrObKgmuv3ttT4Ew2biEFXsSWgarlNb9jBYHrRHISzTgKQRVdrTgKnxOKhO",
-	"BIPCVCg/qEfsRI8ZD8HiVE1y6k+44ErbOJNhGXjRzU+KMZsAKoc2KovZM98Z7kI0E1To3o2APYAcUvML",
-	"fMkQstSe13EchMFYoBLvi1VCO3t4dR6vMcs6he24xt1Y8t7ngf3AoxE+G7485dymQhT4t+HhlEq4Gtkq",
-	"CS7zf29uPrRajZubD+3hzc2Ho+H77/8rr3ilzKRxP9OzDuigQQvmjc8/gYk78KR42lMWYhlL3rzN47Wy",
-	"Ck6CEhBvaXlKfWOA9knA6D2zyT5j5uYYJXSH7F7eMd8wefZhym0aWAbuJW+6M2XRF+IJ20yWGH49A2Nj",
-	"5pi3qJiO917OQiXDWokn30CHxQ1jLJU32brwH5YT9sByi9hNcyduti1uwGMdZRYmHVMoHXKkiz0LOcfi",
-	"PZnXRPYX0BhtOn9agtjh5LVWEQ4St8X/VvvELCvM9zIcHXzXAwZ5EtbwD+b9OqEkYBACNWaW0WoBBglS",
-	"Z277dTKWga9IZ//4RoRU+HJCBuYh83cmfOWSi8BSU7NJnCenmBcyTZRHhTDq6p2Qc2gZsyD9m5uBCuZ/",
-	"zMJAvb/9o9U4Qaiv9x+7hw83N4N+nnTB/P4EwdcwqZ0p/YP0F1u7Um/ZPPmRh3TyvOE2D0sXur21r1s4",
-	"2qUZ5CD7mj/W4ypMQwbb1HldHsLaiJV7Dub5lBlLOa38lZwJ/xM4UasEJ3opxTDgWG/RbZdYyQXiRV5L",
-	"+YaGI/xQ+6DMtqnZFDsypYpCvyy/NIyN0EQydgHHhFQoxyxrRTx0HnLNkhp6WiXP09P3PsJ/b7n/gGw3",
-	"YDonCfsccpCL+S+wzJGU/gvrDpgTpekCf48d5TwZ+sB5Ia1sOFPMJ1QTKTxGgDUbRmruMBfEQQoObLod",
-	"CRmwEdUk55FyPqGLG4EqUVJbcll7kEDs0uwJTVoNkI6Kz03QgQbwMPCMzYk3vFpCVYdVuvIYMf4py4hT",
-	"/LCbXziEH4GdwLfXdhxjE47xRS/vJdLe1q6vVYHyHXnFdy+2kyPhR+zjVOD1QRsYvHDdOhnMLOzvCks6",
-	"11G8ktIfRZVfKfJ3l+Yp3AHql7kBq1T+VZ4RyMiA8hzCfQsijOqeiJzPTt+LbXct725b7Z/Our8d/v5/",
-	"/rX/Pwf/Pjo9+aH9cv/s4PzolbPppxQyUJwrwsrBWlbJTVrNCfeD+QYq7D/+9PMvby8a1781/v3+Y+fw",
-	"Ic8J8T5fKK+TyXuh1Bbz9u+yTfkWoGV8PRs8oC4L3FV5JOoBYmXA/hbLHwKGZUpO9mrFgqGx3AgdarAS",
-	"ibxnYUCnseXmKlg8KowqMJH3zMdk54X5D+gONyKeCqTjEKoQZp0mvwddRRgV0ALNPFfNZM3TPoA0Ht8M",
-	"THzh0iI/G7a8s/12tt/O9vsk0TkNqPe5zL9GGN1dK3KgSUZhnOZVKCfk6uI12kfJ3jGJIAi67+uGHXK/",
-	"mR8Gwc+UCYDYjzhWOJGZHkw1KQIuWIFL3jxe3iVvPvWLGVEUHyjsIZIJydguTXkzSrQPKg5vlItW5PXu",
-	"WYqydArmke4FV2kq5fz66x+8oCPmwgWPGgUwS13v/8ftzMiJKknp/2pcS02Dxks5wymvGgSP4pNPXjp8",
-	"NRZInFrzMUKK+OO9IcUY9QB/TqBg/PH+YTnBnjoO5TivxTOyvNcWYJqLMeXLvNeSUjY2bl+a4rV7H11r",
-	"65W+tpjzvpLhiEGIwfaUd2WZkGMzJDPFmuT3MQ+gAz3GJ6DFStzOjjNl20I5nxtWUrdOmjnuLKPgntre",
-	"5+sdWejLG0Fa2U7p+VrcV1u5OJdAKhFhfuLliRSXNZrI77ZOGi8DV/Uoiw5JHPUDNPfAEnS3It+blU/o",
-	"WxZGRYYLNtza3Zuv/Bqg92sbl8BJkIyevEaxAhp7fQZa1TQfqCy+P6hKZoVJH69Nn4Csmcvwzt60SKZw",
-	"Te4Ym+ZcIyxuj2/SI3gfzLsRgq1UAHp3fXe2/pOx9bfCZM5CCqnRSHN1gH2aGI0Ps33pHWh/ViVUOJNi",
-	"XoRpXw0AhM6Hbc5jWJC2bMf8kSzSS2c3f2jM5/OGsXkbszBgwpM+83MCAFm5P52tlPunjmUpulCRZDfy",
-	"n2LQS2kaarMb8zFDhze6bwGDSiFYg9mg/kT6rE8o+BYysCsyJCPEgcHQdX7AFzHHHp3hXcKHwoRL8cnx",
-	"vW36e9d/EjBB2Dxrsn9z3tkdA36KWh7e+hKa3lPiro5ZLbklCr0S5r6EesAQpPwTFNHcEF7MzwEyy8E5",
-	"BYwqCKhB2965IAH4JNGK0ywIMIqGXAALiKRAr8YYIm1KW4PP/AkNQcQx05IoLafLWqtiwv8xWurjsPH4",
-	"/Z+ZfUcfRtC2PK76o5wn915pKny1U2Z3vPTxeenPjE2R7BShAb9/6ppqypPaDGdQGVHAPafcu3tcxvkj",
-	"YMHG7BAhebnmYpR1/C6MNeA6FLre9ICYKiA7wfzaDK2jGjw03BfQy2zQqo5Bprrr2I/5YSHDs6vfCATj",
-	"oniYL4iQNlUTZwa+BK4dTpr5kmtM349iiDABzBGFbIrTlGvCcHchdRLoFzPYEA5uLAMEsQy40knUQLQU",
-	"NA8CEs6E0f7HkO8BgkETj06pB3sBdV4IvmoLvdAhAisC8cG1BXEjVtLkGQXm2N/F+16r6sJ57bPJVGom",
-	"vAUgDr9/HIGUmOKFIdTcFI7tiSHzDeYn96UogyNLt1EuB5yDtTXy82gdViAeopbY6SJrJVwyHS4ap0OL",
-	"CL8aPUqHC3xyl8ixk4ePLw9PFaI6zGV49/WKQkxPKQlp4ckQUhTnY0l8biM1UchmThXxmcd95qfLgXvO",
-	"nZOsFwbIUuhVNsMaXZv36DDRUSQJps3+1l0M9EY4GKk6gSgsduWyAKTRq+JyANUkl2YoDWyadOhzQcMF",
-	"PAodeCANw48AlRfEkwBzzr07yKCxnAp8U2lMVAGePAE9GOy0nilEUy2qLIbtLpNRw4QOOVtV5eozwaFb",
-	"UV7iCDTzKEoZWe7XsbXaXHc6KJHnUBwSBHLOEKzSnmKFhRiCWoIjZWI2gUQrfDX0d4B3vC87z9T2MkI9",
-	"bW5ylDG0jE5aXMANY79EHXRiDTCHr60APXMGNtk2ztpySdGbZD5ni9Xj1OfPfSPM0hIrlYK5S5JeV8j+",
-	"02gNj4fUPxg0/BNv0OgengwbtH140DhqHR8eHXWOTw5aRTl09p1fZo1ZZhWjoduzze2IbNNoLmeFlOle",
-	"U7Sk9ueiTmN/+H7IVLqbZq190mm2mp3mUcEKMAv9CZyI5hMs0wuozrIGB27eaifAzfPXY2RzajVRyzif",
-	"atYwX6k8RZD3Ud8GO9e8GXbKzFDLjeb3VeElGCWiBFLCmJFAjnZQCY9TOZVqc1CmdAoeXs42BI3QauMD",
-	"lwaS701ynWt6MV5cBMMTdwuyKK/Qcgzd6ZgILkM+4oIGZE5t2x8S8tEYqlrM9yx2wgss6U39GdES1Y1g",
-	"Qs5G4zpRXHgs7n8DPhrAnQc9n1CBzpkm6cet120zFScKbrnfBwXcfAkR9eWQdFrtA5hIP2RKzkKPZYbl",
-	"wiqEM/EDbN3j+F9++BI5LPDR4kDAddSZoIL7/5IZO1BlL/p+6ZHVr64duHyD2+W/uqnPwQ4vdj10KrzD",
-	"4jab+Z8LDV6xknzIvmJTdmSHr+VKp+qOKGOl0iDZOwzr9BMMKsT3IYcawD2pYYeYjDPiDtiNhx6JCf3Q",
-	"GCw09L5sdY8Pjg7Nb4XUDQlNscCdChr7cpqc/WIT2VuC+UW/AObHFfP03seYYzzsfUxwi4dCN0XMF7UD",
-	"BADsQ+cVQDfDgPokZPdgTaK/YUh5MAuhFpArB+UYNdXA+eTmn/4Af8rBI/zqbuGn0m+7yrdfG3XOnCYq",
-	"C1ulfjyS+FCLCL6AvLkwejcNXEFsAQVvlun5MqLot0ZJLaFFOtBIG1yKukCZ5cR3Ra26LImy5UFEru6q",
-	"SalX1THEFwqfgO6vxIwididc6a72xjY5lf1nRgOuF5DNjSyh7vqq3rGFcv3ujHbxwpwTNGxNNHrTceO3",
-	"MVU3Qkhsc1NPlEDE9b3oj5tI9M7hNKEdf6Je14awYucC3PqADly7aeyR+ExFqwKwXXxXnp6Bf/pByryy",
-	"uDVHig1qX/tljh+f/UHSsMLjZ2zoSTHkow2GvJoFQYWJzXjgv95kalUG/SQHFR8v/zASePnny95bd3BS",
-	"V5y9HfJrGNQ+vZ+RJ31mXXcho/D32j5xCnV0W8rjPCMTPpOC5amiv0esAOO8IwmVHIGS6FR3ZoLP/a9T",
-	"VX1CSt4ZHF2KFVeUdCm5Zt6jmlYMmL+iN6VXC+m8sKonlg4FEoHQSAGFAmPXehWat6bMU3RT8JAAMB6X",
-	"4oWxGGdC913bVjGbDPBBI4KQylTzRhj7x33EPGv7AZjXJ7ocw3JIQMVoRkesR/p3bPEPkCp97L4IOLOK",
-	"0dAbQz9HaAtfN2vCvrAAtiMWmJ+NujUMVy9uRH+k2T9wgH2lg28P+B304yMhhL1ekL5PNbuFn/p10ndt",
-	"/iOjWPOJ+/ML0g/4hGvznLrjU/ivDLX77y3sXL9+I/rwbfsGgT80ya/iTsi5QJlr/oSCNjofbGWrmLDx",
-	"L9fWryBitZmws+RcusjYkf8dn1Z5XIa64uPvoBF7+TGvzK5WeP7tsOKAf2pW4ek3utKrK725yjzeVnnY",
-	"QoK8ExXGnFHNLs19qDDmmk8qjzkdjUI2orqCdK8i1qvpDW/ooNqASjpPRY2kqor0T65/CKkAe778kJdy",
-	"UpJFREMcLnqlQaBY/V016dOwyqnAnM7FPQ+lwMYFj2Sw/EKrTOsKG5SUfv6SQXip/IDfaSi4GFUYcS58",
-	"TkX551/KyZQH5eRPesRvEV7/5zFBqowJJPWrrCkeU3lVL8eUi6rfe8UDht23qzK/1xM6YhsNuuJ/sccN",
-	"AppdLIoBJg2yF4QKwiZTvcBQ0bJFlkq4fIQmIbFZVblXyM4IzDUCr8Be2ZoRmHJu5hiBa4OR4FJzZuBY",
-	"zqEVPQ19mCHzCSX4cew8CiiAKZ8ceu0HxnbrB3RwK+jEmEkyXIL/fWb7Xwd0cCMmM6UJ+8AVtP/HFHU7",
-	"jRSUcEAHdZxQnfwpB3U7mzpBSTpDi6dOzKZyzTw9C1mdDECZAQsKG3CzWCQCqDH1mLoRcXzBPAm19mAC",
-	"cmNRvZ0FARY12YCEInSgoBQY7VoFOIcD7MlZt69YWFsNMqLtCtEzGcrplPlRD3Jo/d5nYShDtQJu3rCK",
-	"x8OZh7eXio12NvNidRJeLHulCIW7abdiwCAIPcEQ37a8WtcAfQ3ExBVQrdgFWneBVkT/M1RBgb09UmA1",
-	"x0uXwAjMRoPAR5MM+MAvEsGePZ8rzYWn9z6CgwJYbNmAqs8hnCO0dX25NEZ4E6ETKUbwXIE3sE4UkITh",
-	"eUFgmSWoIeYlWCqU197QeZ9+g49u6oLa+Ve+qH8FNePHVYXxU5ZMirrswV9RwhoNZULFArP9ach2OvDX",
-	"pwPHDfaRJyEiiOVJcphmRmP6uApyxUAwC3z0870vYuYF/DrD4hv3luYTjP6j+d91OIXL8X1Axo63DDMG",
-	"M0Fz96yr9pciWDRXxMhrjxHHvLRRTPLsoDs4oW2v4++z7vCgddg+6hzvn3Tps23HN9OaYDXQxG3f3kq8",
-	"ploB4VcU/qRJWt1a/HN9vDNzSyCYGafgQiF0XlCOKGZmgswpH9HQ3peNVJxNY1Rfyj11ndYV/1bS929+",
-	"fxF1cVu3d7ty2ZBsYb4dCOVYtmYEcSSBZzzwS1hV8NznzZjAfhe7jInPkDEBh7tLmdilTOxSJh49ZeIp",
-	"ZUDg85WDmk84caJa4sBnTpvYKEWhahbBOQRXHjOJANZiPeVVhryRo+ojMC79BPMVzngoKl38ny3dhHQ0",
-	"sf0aKl3TlxUpNTmq2i5uJ5egdFKN9GdBlbQXO+CMh5XHVJvZFeRg/EKnGwyp9qVr9kG/Gw4Vq8AYfpsE",
-	"XMw+/KAqrsqOO6OabjTwFQ/YRgPNIh8/zQTpENnHLtvkb51t4syaL5hngokYmMwV12zZfA5bSqbhKevB",
-	"/lMO4l+zQIqRAnBARSbUZ0ie3NWfGes5ZHm5JJjmAckkqQQSzBHJZo6k0krWJJCQFfkj5Afpc4ZFaWbP",
-	"bgRVJGCCM6GDBfaolAh4hX7M4gwQ8Es8XgoIvH6XA7LLAfkb5oDYq/XoSSCOe65IA3Ec2vzgR8ZY5ud0",
-	"oggOSbovP0+qSNYB+klJIuZluyyRXZbILktkp7tWzBJBPvRV5YfAlAu4dIbXl3uqTLaJ+Wg23QSkRSBH",
-	"qoRwwCRlF8oyg+LtL8BfCaS8I1xoaYZMVrD+N2YKOyCWJwLEkjQX7bE/LhZL0Q0BylyiYfhtioI/wn82",
-	"TJkyQ5vktVZogtnOJwobWxVnR0X22DeSHoWnvcuOeirZUauMkioSrVpmlPnqNnOi7Cq+maSoEs7U6DLt",
-	"sqL+fllR27q1W8qHgtr0s5VaaEJ2ZlXP4j+lhmUFtJPNHg2CAfXu9gJ6T/eMSC2Di/rm9LdT6E+jEEoY",
-	"PAgU3MBjqggTPqKh5qibthunK2c0X8oKdeyro/Lar3uM37M39J5em5nulNEnooxe4sEQipTxp0SwNzUL",
-	"9Ja10nU1Wml6hqTBBOmbXzbcI9EVCOTMLzau0DkdNVjCp8l3l2x4pal390yRORuQoQwnFli3S6gil+dX",
-	"18/T7TnyTauX+PUyvSrspwG6n32gngZwPa7MRWJBGsp7GvJ7qhmOKcDwhmGFoOmtsgDjhdOCP5BpKO+5",
-	"z8KlDgMnQ9YZDk8Y6+4fdwft45MuPWkdHx37++ykM6CDIqz3aTH2frtzvAns+EXJnIHPADoO5LAedBz3",
-	"PNvrlYu7tX1ezTPfZo/XL4pVDh4wz93lmOEhC3yfo0PAX2Kk01yJ6/qqKkLtbcKeciAlkywI448NfMbw",
-	"oudNckGVmsvQx8imbfpModQoJEpDbm1BIPOl5RqPFMjE15cKZLa3e7OKbAHcOABAdZx+10g575L9bXqX",
-	"5fQ2joTp+utt+XNCT0EFxHKIlOax9xH+u84zduYggnEaTfJOsLgNZDgTKgHgi9K42zohMxEwpUjfo8qj",
-	"Putjh3hte0EuyEi6doJ10FvSag3IG5tQlOdhc4xipfJi/SXa3bNndroWN5yHTlU0E5izIK3KoBqYqwng",
-	"klLKgK3oqPWGNFAsUgYGUgaMmku5LLzzGyfGLKGar23X6jDZ6vCL3tzIT1f+3jqxvMYh904s2wSxPH6e",
-	"62aLZepjqo4rBdyOip9IU5tNSLIAE7/wqBMsdN/yzynV42TTLJQ6tawWltvYiQt92K1BIy0+mU2gjZZl",
-	"rsZkH0H7lPfQWgt766Qn9tJ2psQ8PBZlpSCgib+wrWkSd4j0xSwI+iRkE3lv5J4gEt5GA3zD8i2bTf1H",
-	"Vl7h3Rdfok/N7nbvNNQCloJ3iyg5ie4WgElsrq5OZ7nGqM2lxdrUKLmDVhOFNiX36ZiYuzu6u6OfQewD",
-	"1W/PiIxsSDkTukRmUJRn57rXAJNg1BuTuLmN6zRznvk1V2RsbjskCdlceJTkiQpursmdkHNV4Oc289wl",
-	"ju4SR1dnvwCZ5Pu+LeACoCOk6XOXMvr1BePhoK0qEZ/kY4bll2OFyJIS8UH7myRrTfX+2pjPSsGW2Wyu",
-	"lwDof8cld1xyIy55HQHT7BKb/j6JTchL6Wfio5/WlPF9ISNOc9osV3ZMmd0DDEERI34Vygm5unjdJOcg",
-	"WuBx0HThRxoyGjuePBoELARscMVYncjAj7I1MnhQXJD5mHtjDJoMmEcnjNxzxQcB64FWz82H4NXmonMx",
-	"Y+pG0CE2X7TtUrlvtOQxVeZ7gpg9Z7bkCnso9pHIegBUjmttYFlbnwg2x+VgQBd/zQDt/AqSrBpXZgrn",
-	"8MgL0n9DlW7AT43XZ/0bgbuMEFB9mFi/CFsJ31FZDCXat+c1or930hDbzy+mDMDnrXhEk0KlW9L/Ubs8",
-	"v/r1zfXt1fW7y/MzQxXswzSAjOziwBB86Ra8k0lfJtdsorJpLt2lhJG6+ftrfPYgzoKhYUgXxV3204ub",
-	"htKfYVfbOOGlPWx5+/Sg0zjyu6zRHeyfNE681mGjNTik+17b77DusCDpxb7vtjj1BfLTq6e+vBu+A2N5",
-	"JrD6s8SA01FJKJjSGFuGUoHkbBrko0lP+IjNrqnXlu5Y+kXpU867YmCG9H2qKaDCGSruw9/66YPnfo90",
-	"j9rtGwFf65EUUd8I84Ye+fhwI+A+Zk9xRR4Qkp3t6Op4wi4t6EtHe5g3C819MjxzwGjIwlrvj/fmJoR0",
-	"fi3vmHA/m02Jf/F+KVJkThVlWCBHCaluGUKe2whpIlG3g1LUCk4rRoc8YGrvo/nP7ZTqcbFpcxXw6Zwu",
-	"sPAYiqdtV28e2PyDOVVkNoV+QThhZw2ROV3UCQ3mdAGxfUp8OYfGQk1yQUOtiEcFGTBC1R1CGubaRK94",
-	"wKoFTqWnWf6ljuJZAy4ocNi1t+0aHV3ZwlQkswYYCWrd/cKH7bMP9dpLnHfjjKupVLxMYpEdkhyReNGV",
-	"JbnGhQy4tyj5MjfKDnqoV7AT6jVQMCLdfx2HoSplJ/yr4aZ+vZiyxjvYbVVy3maIGwEn1kHe8DnIwTDf",
-	"uPPNkycMNGLLvcIZvDuq2pnBpSFPyg8G8nor9RXVXA350y0RErE4G6Ls2Y4xvUGNesAuqB5bsxkFOUzJ",
-	"ivER040JF9yTYlgowV0wFssHA47G1k9X797WIati8CfzsIoQ/gXyHfmfqsfGcjgTwhjLLBwxhQXjXCui",
-	"2WTKlG6aGTTJK/6B+WRAFTMjGVjQNwJrgJ5hOwPFtHavxgds0Nhy1HAmoIEZJiyPZeAbxWFqk5kTke0m",
-	"OSX9/xdo3r6cDYJ8qOAR07+4DarsVoUlXzMFhkm9zPOoy22ht3zA4TfCEKlZxysaKDh28+kZJojyCR2x",
-	"W6XGtzNlVMxaaEGyuc8Qzqf3sTYLea1XG2s97e3ttU+OmwftZrvVah71Dlqt1t59p9nCS1AuxI3IjOil",
-	"KQT4SEFzZcTjliTczlbZvq1iSHxjc+WfDPmEYUeOK2Qw2gCz3FzwJEeFO5aX9wZ/aHoUEGsj7hdxuwQH",
-	"RPJL8b9pyDyq44y2fI5YJ/GTZLCIWq6oKfP40F7PHqFEjWWoycVCj6Ug+CZIm5YzTYazUI8NZ0S0Tssx",
-	"o/aLmLRmXUPsRlg+amvF6mTIADk+2juzOEiNRhmkUqaWecjcdUyXAz4JqdQO+9EF4vGlRQzxCvdrLY8C",
-	"B8k0oDzNnWr/+3/tzVS4N+Bij4l7MoVt2U95pkpZVfhzhj+c2RMpwReSjxrNsbSjo16zAMLrHneP7djN",
-	"U2Q31F1FIPv4vmBKzScwGfy14ysJTqOZ0h61F+ZxmE1WR7PlGZjUB5gn4O4bsBEXgIFtOcsEoTgjXSvN",
-	"elGPgkAEzytFHTF9Ha3tqetJ5VSVeD0F7MftxPaVk/qOi+24WBWlyeG4IKaRlp+oJFn+FXMry8L+lIMS",
-	"KSx/ysGuac632TTnJznYtczZtczZtcx5Yi1zdj1wqnaMuUCAk8dVIX+Sg107hr91O4Y/UWB+sWYMimll",
-	"UzvM/XBO8j/lAO1CTKUKGXPdEhCm3zZMSGhrWpKL06uruqu6JyOuU5WYRnsY8XsmmgQQnG4EOpMQtgu1",
-	"ENvQoUne4TTwO9ChmMzN00MZBHKOrRUg400FVI0Jpp4VN04wvPLRSsGAEW+rEGwNLuhPckAE+6Ab8D+d",
-	"Vvug1W6dQMZf4hDNQWwTFtThrsWfgDqzr7ENBBA2TdIcaOGW7nZNIXZNIaKmEGmuCOiDT6NBBMiMRMAW",
-	"fo4t8M/S+SFjw39K34ef5GDX9WFXlrLr+rBTkat1fQAe9DX1fDATXt+k4U85yLRoMEz9yzZoMIbqrj3D",
-	"027P4K7EZ27TAESdbdJgaDjZosFQ8Mc/5aB6ewZEfXauckfIP1To0uCMv2+kR4PZjl2HhifSoWGFTfBo",
-	"/RmgdeXWujPg7fhmejOs8Kjay7MrXP7bdWTY0i3djo74kxwUdWMAURqJybQ4dZI0oGVC7AHdhdi/0RD7",
-	"G7oLse9C7N+cM6l6uPxXQOMsuYxNIuxRCLjsgM+QdPiG7iLGf++IcUA/LWJsxm8cLg4TDSMCOkBn6ySq",
-	"RdDmAmDgGNFMuI76+zugeHimb/F4pcOYZx+40qhGADaJC0TjG7m6EWpshOiYhQw+iuVbdES5sKPgyQld",
-	"uFbv5ik0rOrg5zJrLg4Rv6GPGCI2L//M7Sjwq6dCzQE5OT9BmQ5W9qR4Sb0xg4rXUAZr85TNw+7Zh/pj",
-	"NrTYRV+/6ehr1A8joFuNuB4eHOwf5vPD4mArsNtUi6842BrQwd7HgG7k1Yy4JxS5It/EelWLeDGhPpos",
-	"XGNnWsdIV/k6HRf7RnydlkHtfJ1Pwde54jaW1juie1bCzwk3ZGt+TrwZ34yfc4UdYC/Ozs/5t/NzbuOG",
-	"bsfJ+YY6J2cu1H980b11fTvGVDXJqTFdWRgZD+zDlIeu/jnwDWMwFi8+xBoTygNCfT80Boc1JMyto54m",
-	"A+bJiUsmSBoZRe0+Hs8weEMH2Frhs6WPvqGDCDeY4PIeQ17jofoONi5kLuUSa8ilfeDvJdJ3hsK2UWmx",
-	"LcnTMRNiWyBtLzhzQYYjtfcxZEo/VCjvjhFnb2atVufQvIX8f8xvnikypXqsyIAFck768IE+mZvLbXvu",
-	"KSLDERVcUQSJsJyVCd8CRByg84SCn8Dc3W67Fefw92dh0HdcErJMXBRoSrVmoXB/M/OwjBuyibQi0I8i",
-	"VxV7l5jSRhlF33bvkhIb8E/gwV8z+KRZARIpEnKKTAtxKOPLq6alspfusYKtXHOzU7EACZUGV/Wlpxoy",
-	"HO0BGpKq5fY6C127+KI+Z0sYwB8aio0miDVdm1CxQG0p8r+WZQrfm0u/dMvMe3bXbHfNvsg1s+LO0GDD",
-	"QqX0PhZ2oHbYcdQhwDmclTliDSmb4jcPpWY9omaDmeCa3LeNdnnfqZPRX3wKWMXc6Jp18tOvgmvQPac0",
-	"VMxPdn/96erdW5R4iMwJkYWhISUyNFcqwqDFhxCOloaM3LGpJlgCtSAenVhAdTnTpG/md8vBJWGMELGY",
-	"yBm0oI3qim7EjTijhn9gfdPMpgRYbd48hw2zjfgE4DonkaGbrpLOVWjDHhZqnTrkuhd4xn3DXjz9D3NG",
-	"ffN03LD3RmDH3k4HoydWF48+bMFd6MQteuggn82vzFog1OKmZWsDmd1b3BbwWKIhFypNNJ+wFwRtMnwn",
-	"5DrQCNDKqBCTqYbdcSC4EMAZMKtUhNocIyZ8982f++S7OBMEzUVzOn9KLpj/PMKpno9lYO1HbGgOGSPw",
-	"0SR+Z140yJDppcP3eVyYmis4rQ0AbbZvil7ATbm0rcLMDV6FbxsLR0P6PUJvhJp5xlqAf9fqlRBw09/6",
-	"0JjP5w0zqjELAyaMGetnTFtAqCz+uL2PtV6t3WqVN2/fsvmvwHpgTpNZoLmhwD2Yi081rRR8i161Eu/5",
-	"88UD8Wyv6D0rnJS9y4YnmMd2Deq30qL6y/Qi7JQZvLmJ/1TxjvDWrYNoW/YKlAI9Qu7YmNmbbbUcpzkV",
-	"JWWam+UeipyR0BjmmVFtBBWafHd18fp5uj9Mfh3OhfvaGlMGeoZEXwVpzT5QTwcLrOg3ZkvazDFMs+Ha",
-	"igylLGgUAv+p2CJk1dTAZxAyqDn1GE5OCTrNmRz8unhm5s9bbl5SOl3ygo6Ya07zmFEfe/xFkZ+4b4fb",
-	"341bddRr/2pcS02DxkvXAHTVIHg00TVsBwL3VCxAKKKcxmyjrMWX4ogROUV+lFxj7owNuYDsBjsAGRvA",
-	"yA5YIMVIYYtXxwFjT2OWIyrGFGQ+9CdU8CFTmIAOZpgxJsA+Mf8ozuiyl6WyGv/aZ5Op1Ex4i5/Z4tFU",
-	"7rds7mb4mVPDUp8tFFaAew4HutMEv2ZN8GtlXJilHvOSYt6FxSyNiVl3rbd8MfIZnPmTG/NHEoq6jD36",
-	"vphFLrXTjmab0Rj3PsZd11amj51FSWMZtvr7mAeMyKjBGke8Do5gS0IaVVLQIO0JQm2w2zqpRym5Qxl6",
-	"rI++Jhd9B9SEG+FR4bEgYL7LQbOuNOG7lnRK04WrIYo6SdXJYIahJjdlOyJEF7sNWeHEuq1u5H0TRIo8",
-	"lo57sylLf2UWmKeadZd3+7WunnL2TXvKK/O5r5blRKlua1lOSXVpdbrbO8EyNzovWhrT/GObFWsUgt11",
-	"+Ab6/W2PtjfrOGRJzSWHUe2Nly/Gy3VJYVg8YqXgadJGkENEoIojKlTBb4rSu5LX6xH86vj2C1jn1rK8",
-	"drf6ywu5nTJfSZnHXC0lJ9GNBky9r1W3z81qvWSQ86RsEXuEU7Wkt79Laexx/RuhgeGqC3LH2NTV4RtW",
-	"8CHHHRzi1x6Xf1V1Uuy41457fXvcy17sb8cXsdIVsTeSgd+YUKWtv68wrDWgihFMi1vmc88UUVjIN4UH",
-	"PBoEgDBHlCwV6/qnDPxf7Cwq1x88tchNvJj1wRuz/8Tu/y6As7PzNon4AAJ7go5Kqluf0/bLDSFdXbzu",
-	"EQopf8wnnpwMuMAOY3IIgWESsntu5oPdCVN2Hk1wpCgz3bGkKJlNMU2kiJPbvDEVAGw/olzcCJvgjqlw",
-	"0eue1xNJdyELGAVX6pgJSFF074DpmPPEyJYUSffswuUDJpCOzEKhQ1uyrSPXeS5Q6t+zUHPFYl5SmS9i",
-	"ytkvaI7Wn0ooLF7QqVvjhInPHheL1fLF67NCmGG5rLzPWcjgYF8AzDX2NMB6iZ2CulNQH5/lR9eG0CTX",
-	"/1rU1Iiz5ZZW5SuphjXbioz3S/ptI6XCllZ29z6an27xJxeVK3Tdp2UNLeHKTzHuz6BqFrGwBIns+NM3",
-	"4dQvdek/l3K3Xq+ISXR1IMBqg5G+lVimEbJckJliZLCAgsaZYqGqEyWJYPOMrggBcatUUmVLn22wvCgy",
-	"kLmtj6n2fJH4wI5P7PSYJ8bNfqHhXZqbJc0tKO8R8mv0vlVUaZYVkdU6zmoVx6pJRbrM7w5xKlLDfLSP",
-	"OdaXg0Jje/gQNfPGgMfzwibvyFmontcNy13jznvtyme/ck9eykRd78yjycd37rydhrexO8862mOPQ3xf",
-	"n7pDD0FguCIUdDM0mlyFqQvlEWNUgT9sI5fZi3iTnqkb0Yd/3c4E/8+MQXWudezdMVcU6iBKE2mNofnQ",
-	"TPhN4q45VMlqW/2KSKdmCWkvEI/diTfCRWzjilpuky4dQpGdW1T20s9Lz4Sy2OUnRxJoIJSz0dgl0wd0",
-	"8EyZfURt10z5jmfy5F9AFkydDGmgWJ20wD8ZgQRjUQysP/qWqhMt5UpPJPD0b8QJCWvZ+R93evtOb/8U",
-	"/6NAFvyVuh7TGrZVnFcq10rQ6RfXra9gEjvVeqda71TrTVTrjLPwG1Cx3WIwNAGl0+R3xJeOY+Kxqhft",
-	"Qt2iutjRXCW8plRYxymg7Rhd/EbkumZh/8YS0FmsypucD6Lz1B3etZ230VzqGMUfhkyNCRdK0yDoLUXR",
-	"wRSg3vhGYIxfMZclaQuTqDdeEVi/EZidFFedm21VGb8TqNaOSwPwDbH16OBippiIbmF3DPvtW2Ad0hd0",
-	"giq9+ajAJSVdqas06iusYn/aCrXdCBR7sRfZ8PlYJUguGc6VCwdCNY/2slavQacm+CjmUECJPlz0es0K",
-	"1z8+uiL/Ke80PSqk4B4NwC2PZFXrtc3C7VNZuIDkU++BfZhdzkw3xQPy58V8UGzWfqUDgqGczDMHvrM6",
-	"dlbHzur4pKyH7O39+o0P5H0rbQ8AxtvDOtxCEwS0Aycyc/xrWpFAjqxIFxqdWXxiGwI2yTvUGYQMJzRw",
-	"QK/M9qr7P7+e/3p+dvvq3eXt6T/P315f1cnF65c/n5/d/vA/+Jv6jbg8v/r1zfXtxbur6/MzkJL2N1fX",
-	"7y7Pz5rkLRo4aR6D5g45FRFaXsYtmOpwVY95j5Hwv4NcxuvYg4ZCuE0WxKwfp/jBgvC3KqkcPUM/n90T",
-	"qsgVtM1uXDGhyTn89gXpv6FKN+CnxuuzPvgRJ0zdiDn2KSJewAGNlyrizTSRw6HZUEDhYek+gGY1UD3t",
-	"0QhlDzIOoSraIggiiB4A5CXaK6JbdE4X+CYUsvhlRXzZI/1Oq33QOu4cXrdaPfj/ft3+8qTdJe2j3kG7",
-	"t9/O/PKgvd8m/3a/bLROGu1uv26BBCViAMqZJpT8Zdj/d04I/Hr98nmT/CD1mDBhAfq48IKZ4vc2L9Is",
-	"VvjEk/e4fkYA01Ej4iOW9xX1P7xmSuP+V9aT3g0Twq6MpvRuiB7OAhSjHCcwJoDqDLgS3oki4CLzfK1e",
-	"XVxfwcCHUpNDlZzes5jQQHk2Wupimpnum/PTq/Pb839dvL4snDW84xYwlQpAlw67m2AuvRuejkALKoOf",
-	"SEN9VrJD37nwyz66kV+kxGupJVxrzD2aGwU+8kaOrAelXlvif+l3ZeRFDp8D0dH3qaZg15iL3oe/9dOE",
-	"w/0e6R612zcCvtZLM/obYd7QIx8fDDfLQYJc4euJkCVUBPKJS9m5fXZun4p64ysZBHLuhP0o6hKypINs",
-	"6vNJvWQrjh+nHILNaRW+EqphejWrSrmWF5+T1JpxRWPAFj3cRo0E/Jj5eJHvo36X2dn1+IUrxCswAS7Q",
-	"NWSdQClW9EcNVVNzXuzDNIBmKIhdXU4Gc80mqrowrhsJ+BrHHkUcjoYhXZQUfxU0jkiCO19XmhsfDocH",
-	"g0PvoLHfHrYa3WGbNY6HR17joD1o0f3BMe0OOkU6yZR5t9zfMp5iBdn+5GITiaNeH5lYvk07MbUTUxtF",
-	"J74WoZSeY1XZtPcRQLsTFv7a8oslT4YDVygrlEZMJ83Bz8M7ivyr2dXsPKjfRF1G9lifyOUtIaqTUYFV",
-	"t32xpbu+h0iD0Cnkcy4rP6Qa99fJsBOuSASJSKgmUnjMttAaWadK1NM8nAlFAkZDoQjXCHFo3iHYB03G",
-	"jIZ6wCgiI44xSBhSjxEtidJy+iJCMXd+sRuBgcoBG0qMmd6xqW6SU6KYJ4VvZ0bmAAuJgxSZMuFzMYo6",
-	"LdrWH+b1iA6Zcat2Wyekb4FoGvBEPxdjF76VZqBPEmc3McWXSGIPNsK24/a7eNnfCoQL2UMVqfQk4mVp",
-	"4WerarYkdeRMWyyvXEUzlgO/OwBC5POGYbsQjJJkSMM6Mvi+HA4V030iBbaIWhmGgh5XQ/BHKQSPML9n",
-	"PpkJzQPsb5tmz8CRX9wIcMnCy54pwn2X3Y5fJwM25tAwCpJVCsJUeWzdsP13uCdrXDQ/yjmZULGwvZ20",
-	"NKLunhEICVmsRjbiQmQ76nVbJ4f5XgecfMrpYCmw1mvV41ZCXOjDbq1em3DBJ7MJ/NF6I7jQbAQVjVt3",
-	"yK/xoqe94MeRCxwpLPJ938B7bmq9m9pASs3F6OZG3NSKXOL15PVJfcWNTrdbWutSh2QOmFLGJeEaY11Z",
-	"XtO4kAH3FuscDnaYG2UHgdsi2Wqr8W6KPefKvc4McSN2foxvwBSyLbiVDBz5oX/5GzKQ1lkSsZGQyI/M",
-	"cngFIfOo9eEd12QaGqbmN2PRYn0akDgZddboZZr7zp3AUhDQA4nFseEhnRqjgPn13IccCCU3xstQm+MC",
-	"KYJpCmTKmRe16VNmOVAbZQP7ZESnRIaptn+J6ihigfRChnaGZ7W5XBMDp1lOGv2Ou4FfsgQGAR6YLQgi",
-	"VTd/x+6OSXnUWiOMipu6VhZIOZaAuTMOqwpSadM+/NbwhHa99oB1/JPucNCm+8OWd+QfO7898s141m/M",
-	"Kxp4E1dNPevMn3Dhfm4vS6HSpllxp8B8cbW+O2A++qc5VaRe6IdprkqqsWPtcwIpIIVe8b9y++KDnjTz",
-	"xgmqdAnP853dt7P7PkOeJPDRqPPSp0jhVf30y8jlmUimOqIrEfn7luw5W4/w5NyIpYT/iN9DkQIZUO/O",
-	"wRv+Z8ZmzHftd1EtkIGPkhTi4HRAhS+FwyMU0nXWxdw7I8TNc4lmLq70whWnqTvmk6EMcZ6wgyD+pdIJ",
-	"NyRWTWNpmpDalTeIBZnIkOVbk/Cur8tLeGlJ6DPD8ezchjvx8TR7yPN7liMjgEl9VZ5DkD5bkzM6XDw5",
-	"KfMLVLnRDELFImWB2VK5etzDPS6Vcyai0U1fgKTpw0Jv5bBvm66AzAoA2jYRHLMSwbYbgyDSjegLqW0E",
-	"qQ5RsflYquTnjOzBxl5+CXMQZrJ1UbKrqtqx+x27T7rrZiKP24P+uR3vXPkIjsXlWV3bpKPW9emc1UyP",
-	"AVBtEfZxYCgQWR+fMKNUIxRQpOkaxoSw4nUyiApZoiKWF+kClhtRUMFiPrl41IKdG7G+YoeUKthZUW1z",
-	"aU+helny49RnJHNkK1f85CTVOuKxAtHmGM/UCzKbTlkIjs1AQkGWMYx8CbLO58MhCzN1PqdXV4UVM6BH",
-	"4JuL8mr3O2UbqCcIPi3CbaGPX9TnXU3kHVuV9bulDu9ugug1DhmhAwner40bvE9DbljUrXlso1lWyE5e",
-	"RSWgxAD4s2ETtnEpj3oAZLbblbLnrci85NaVl29vy+UwArh1KAa5c7Pl7Hkzw/Gbzu1ry+2Omdz61G67",
-	"ybt87l0ctKJi9X9mEXphGEnUJ5LKvRpYZr3nMmTm39iSRY3lXJE+ONFuIb7VR7wXqvBFsdQy2pcvjXEY",
-	"YCV6Hx645X4f9TWrj3F1I2ybF5v8CLOCKukEzqJ9Gl2lUCFuHnCYip0Wgh5i7SC8TArQ5TBYabWhVP6j",
-	"2RfmG3P0NNINgf+jjzSkAvJdIqwXTL0UEsBhWKAYRFSn3LtjfnbToKb7VJH+ZBZoPqWh3gOPBpZZ6uTq",
-	"MZRJQ23scfO7Pvnup6t3b5/XoxXhX4c8QOiZKLAbzoRgIZmHUrMeUbMB6Kn3baMQ3nfqZPQXn0KBJTeb",
-	"UL8RP/1qHpAhMR9wTug7NtXWO+DRia3ihvR6LkYB6h+QGWs0XbN1tsF3vIo8BdPsbsx7n6pr+C2bJyZp",
-	"+EHOgW34ul+nxur83K7m1HJyHRPJ62S0HLwH9vK9cDnENqfYB8fENr0n6ycYXw28yll5LPG7a2Wye24n",
-	"XHe+lcdXAS6kBZyz5FsxBeqp+tRLI9w7vSdbTuJ+X94ltPcR/7G2TGzVTq9o1ZMSS1+QEVvhufP8fjPV",
-	"YKGjqq8jzzEm0bw6MLuYze7tXkjnJTLvrxEqyUaajPpp0dTtVtbJTFhFpG6084BBUoRRztFkz2vxM2J2",
-	"VZd0Xu2GF6e4XYfUYwPq3ZHvJhJO2kNApyAgAVX6+TZS36L8xYS2g9ekcQkFXutUHnzYPvtQj/K+z7ia",
-	"SsXLaE12SHJE4kXbSiA/v6ajdYPhmYd6DQocfpE+H3KjQK9R+qjS0bNbz1TvIG/bnHo+lUpO0Ra0NvbT",
-	"pxd4dclX4LM7YnPEtl9S8iZnsNMj2iVGAaW9lfqKaq6G/OvXQc7kXBgzzEEP2q6V36A60jB6xYYqCfyl",
-	"pFKCTi+bW7NaQwHfomaTDBAn9+tRzUIIyZXChqL1mC0wFwSi10QxJprEOSERhBFjufBh7CAgWFEYF7fs",
-	"GhZXBnoJl5YNiKbDR0PKgxWQhpko5zoz6AqHFMW27ITA98p9SGKiHKDaAf/ogy4K1uZEac0MZpo1seZF",
-	"FazhP0VRr3arsxGy4UXJmLUNjz12wKscitHmga6dQ+0b6Y2Q9PB/syJDu53fWGjsfRQPJQRHDF00LCE3",
-	"BhgWE7PJALlYgRVr1vjYjqpVWek7B9U34aBK3PVv4KqXe/4t3K2VjOGT+cIe1Zp6Y+hTtPfx7qGkgmmR",
-	"FTKhXHwXg4IuWoGX5LnG9JhNVrCV/4e9b/FtG8f6/VeIXFy03Ss7dpqkbYIFbjadR3amj9u0O7uYFBUt",
-	"0TYnMulPpOL6y9f//YLnkHrYki05cZqkAgbT2CYlUuJ5/845J+myWx9Z6yNrfWStj6z1kbU+sh/AR0YF",
-	"yUR2Fjz+IRSh0joV2dN44swR0C+s9wptgJKiGlOqx5lP5bJ2OY3ne+vKaVToa9lCa2htUxbUKIsOw0rL",
-	"oecTTDzXT1pV+PN4vJDvRW2mV7cy8+IcFvjg+3q6rdQsnA3PuwVYt0bspi6rCqq9xy08X7MhF5C6C2vX",
-	"0hh7ECxY4Dld4kMe0RQxdX4Kzl1o9r6iLTyUcVCaQkpbCTQiiBnVzNHsPUflwhLvuGNi8b4rhIZ5OSG8",
-	"2Raf2uJTH0KFWCB9x4UUkv+DaKVoc4oXdEJU8OrpgbvXtunJN2TPEdOsjFGb71X+ETnG/Afkfix1aOGY",
-	"/pgrjwCw9ZgNE+VSU/Z7rzySiIgpRfyhjANmi/w539/cXCNXwKdL3hVVSRGm6X+XjE3T/I85uRRyZlFw",
-	"JcFh3OfGzP5ns9Yy5XF/+dFhJslICtZGCzZjZg/XroZTVo+v1NTFUoJf3SAkR6BVMG978Ldu/axVF1qy",
-	"eDwo71s543fgKDIH01km0D9+iZRObd8IDDAxzP50Bb5lOLd1gawQPCH+NKLaSG6fyNgldI5imUx9I4ZE",
-	"EkVkwqhQUDkOfl4mTcw/L1Dn7ZsQ7vLvsXH+3efgtVyh1fzvi+YPVE6UnKRUnqVMPUhDwLZ1KFLWBwZl",
-	"M5UtwQM7Xdho2kdsuTYX+8qVTutjL+jZaeEuUOm7JeXL4NZb5mmN3SItR2s52uOsY8ZsrfnH5MzI+TKG",
-	"PGK702RwyebVMawPbHiuaXCJZTzM0KwgU8xGXGmoj4GVfSFsNRPwl1XwAhpFLH6ibJ16LGtWGq56nwwi",
-	"HvxmFrNFHpPepSqU9NFu897zmEdvGnnXO3/NdEWURgr2RMGLytFkzIbKHNYS0nA/dWHKt6owSnbc3eE2",
-	"Vgb5cH5i7tXwmBNfsWj4RfGRoDqJmW8r2yzMgtwLS11HF8Lc6/1vp+f/q0+u+t0D9O+d/3rS2Ts4dHgj",
-	"wYUD9/nZ5SEVZMy+0pAFfEIjEvIR12YdbvcdrBFIzBwf+4IoqE9Y2qAPfLkpwWxP38hucWtxmFz/i8Fh",
-	"0A8P2OGwx/aDoPcqfD7s0f3BYD98Tnu9fvPmR+YggP/Vcb/jXDEh8wu0eXz8AZtWZ7nXbPKDPZ+EmhNb",
-	"ySWXGzJM6NcO8Jado8ODg+eH63mp0zKmQMgd93WJnrF7fcnm60IkeSacqwEJ9pHhXC7owTWaUBYaYzhy",
-	"tyI+UeRi9QINtrB0a2w8IpKYyCuW6Q6bqg6rsh+thPCw2JkTE3ggsVeGrSm30KZpvZgqg8MBMdXu03Rw",
-	"UNqZaZl8HfViVb5K4+A3FgsWnZ4dufJ9eUJlAkomc+Vag2FnMiHJhPKoW5FlCpdZJNJa1GfnLhLh89oz",
-	"m4s3O3EzYrGTS2mm3+TeZ+YITZjQyEIOGmy5ivBSijlnNA7G6euFbm2DObzBAvHga1uITVzC8QjQ1OVC",
-	"s1jQyJ3QJSLD+o8uYrFUD6pwDzyvZjUd933hxO5e478riztlp5faDWYNbRqfXsh4AWJpz+49Obs2mmZf",
-	"7d0d3YY1zpmwJydNLi0/+YUzXU4FGRGsrnpfdOoUlCxwa0NUbkLnRDHmEcFmOYzyXo9IQSgAbo9RD/NR",
-	"KfOJhux6a6OicQuFTwGcC5cPJTaQt55wqJba8wj7ao6gjRDGSldVIQA1To1ZWFlRfrGpIw/Gdqnpxc1d",
-	"+13y9CN20Y+ZRwYsoIlixD0Y7M4s49ACcJTRLi2ackCxd8mzgvzuV9UcpyN2o2Ltb6UGlDg4GwSUKzgi",
-	"/n/+85//dN686bx+TX799ejNm6Pzc4yWZj/4Hvn08dTLmg4UFQ4s8N/v9A9Jv3cE/1XXYoj1l5Dqyo0c",
-	"7tfciDlKuY14hb4yQxlP1DGhJKRzXHXIFKFRlJXgKln+i4pVMxHefM1llfKDSCZhrrIFfgaQLAD2FxS7",
-	"52F/8IK9onvDXrAfHrCX9HDwIngZvmK9YZ/uDSqWH0xBrytdOva/Xrv4X/gVEzaHU8zJFY0SdoSVkgsu",
-	"K3O07R49Mo35FdWgIyv3EsIuectYqAglkRxxsVB5P04q2wEAX7i9N7BYTsQjPXPo+91apHjFYj60jqI1",
-	"bRT6hxsdDq4c1rqbspIn6XcqhfENEh5hS1zzYrD3+n5vf+HgPB+8HLyk+53esDfs7A+es85gb3jYoX12",
-	"MOjT5/T54EVlowMHT2zy7D9v2+1uGHeD+vit2f39zW5z6m/NZ79ctL6O1Z2qVWsc9hBIX3R0J1AeW3mG",
-	"dfEszx1rkYBGMqVKGQ53pskEm58JQoUU84lMFCRRZFxHilwxcmPoc80mSNZy8BcLHIvyDR36gKn1k4SH",
-	"Pnnqwz+J0DwiRnY9g8abiHyiEXTT2ev195+5apVGT3HOemiRDeKR+CHV9O8XSa/3PDAUCH8xHyrB+//u",
-	"nGehBrj5vzvo+Or8xuY++M5Q46MzGz1w+csynB8TPoQd2qx+m4cG6pE0MiRmJBiz4NI8LeyWbZ+u6wt0",
-	"IUA84MhIKhZ6UBLCrikrJ5CGDa0r3cmVsgrvyDiqCrwvHIaF0MnCrReCKGbTTxQ+iKrQSdFHQ/uDvaCq",
-	"cXbu6a+MKXgVHiO3rGzR4Cwi76ZMnJ//SiIuFjvxqHEnVpScnJyc/OP52/+mp/15sPcTmbD/awd1ZTyq",
-	"Xm92NlYueEv5N++pUlYaeDWz968vQC+62Dm62DkcHL54OdwLXgzpq/3gBXu1v/di7+Xgea+3f9AfHBxe",
-	"7HgXO2ESW3HPAilCdbFztHfgXexYTnSxc/TnxY5mkylTukunvAupUfRi5/O3hgUC6gTs83u53sGi/3e7",
-	"p29ew5fzs4wnN+9YsHC10qiaYc91uq7fXhYW8pRUM6nRKIBesTasV57s/wNG6W6gG3nXOymbX1aWsKeH",
-	"bcpitJNC7bRENIjllatUiW0asuD6N1SwWEnfVSUyD4nGbK1L6YkCoFRqaKVWM8znSoojLGF5lfYy+j99",
-	"7CYOWsaYXhm1ylh28GVqrqoENCzwzJjfjX7T6S8MitmQxUwEzA6zapqby1XOC5TV9fe19D0H6EzifC8f",
-	"ml2yS06iCNgUanx51wXk6h/l1/lE2ZeGPW8sxGPiQatHW7DT3MjoH9hkrwyBgQ+9prPrDL1Ve0RL0u9n",
-	"Jj2qpP/jkwHTM4Y3nxQ1iZfD/j7bPxh2AsZoZ//wRb/zarAXdvrB4eCA9sL+sN/7n+DVsDd8+eqgMxy8",
-	"etnZH7zqd169Gh50+sOwt/fqBdt7fhhWdS6UdWNUWBtzwkX6xd0aqqfpOa2SB9lJbk3Ux2Si4pvPucMN",
-	"bxrMF8u2NDFZS1z5BW7ahbP5eQUb7ji+u8COs8Ncw8H/z/N3bwnOIE/DmA412X9mtoaVRVIrjuUtvHfg",
-	"cwafrOPhmbWLvcqomROVB8OcyneOC92IYnPKcsY7/nSu0UU9GO/husNYnoFmeVHvpWEI5bFo9D4269bc",
-	"LAp50sK0it5WcKkWIHqPifkXZmvP4qk3mpOwB31jWi4n0Y49WAsEep2Oq492snEmo33E4IYKJ1wgeETG",
-	"Fo6ksh7TaQc925IP1T7b9jARRGk6t+IfG+eWVWrMwaOyuFoLkvqxqSfNtl6q3lqHYlYnVmfHPfOmOhcr",
-	"sw7Rai+tb5g/1KwxRkRGMIYWCuSiwCgoF03rDvsWwh5tj64fjYZS9MkGFFSBJKk6OB6h5NOns9drMA0I",
-	"PMSsaWxYq81oWz9kfwHQUMckLAcl5iXfTaGJFTmYjoUsCckJjS/zIlIRjPqy8NiY4ZPE6PSMqDGNWQhc",
-	"AxwOlIwSHrKIC4ashGgaj5jukpP0Au6aARUQw2WueSlJhXPYvRC+C75esdi81y+GXwXUOikGDPLXj9aH",
-	"h8v8AZjUXsa/tuCed3f5BDe96xJZuU0GMl7nnEUnC1dEyFnLRluP7A15978Myc9vrP9UmQyrbYXdCdO0",
-	"ST6mj9zM94ifcjEb/0Uu5h/nUtZKNCUaKUkUY8RPFIt9Lxu9orL7G7PKu1Cd4EYV5C8k1N1uCf6R6U2A",
-	"5QB2ro2YHmCjqlaXur00j7wHAxjOep4EuVs1XRnGOlvFc6ocERlvaXO1fnhW8JFeGtXcMAFiezZsww9h",
-	"zimAYwFwY73lQDceFpua2YhdzJAnCbZGLpae3UYeb4eqzQjcrASedtFTvTpVGbbVEsWjk49SoO5zR7Lw",
-	"vgmzJQhduQos45wGnElqAFs/X4DSwfzKJMsbuzHWYFfTUngWoQB065FkSrQkh/vkN/4PLG7/VRMuyKeP",
-	"P3dedsnP64RsahqkWQB6zMWIDBJN/CGNFDNPTEjz/x4+LzkcZmUqUvtayywxaJn3qTLeV8cjUY30W2J/",
-	"dRB4ufo5qy/WkHeWOTnKlBDQVltu27ofbsji3xqFR8kJQ2qtaf7cpJDDWpcF2AiFzPBErG58YgaQp6nB",
-	"FNAoQggUhnWeFfMKK9LBzU3qdBuGm0mRS8gqsPfnFTlWZuBikky+h8zhfr6HTL+kh4xXvZy0TJa8YjGg",
-	"/S1MTSqW/ShkMbENhUvZaoeGs48X0qnsggZSRoyK1QvC3sdBEsdMpPA3BKZxRWSiAzlhtTs02/G1WzS/",
-	"s+MfWKPjD4mokbKUiMfb5vjBKNsLyUbIOzJemUKDlpgg5putzjN6g7lB5rIeAnEx79OQ9RBsQoSkOseQ",
-	"LVCjbLcVHvqpT8R24XyaCwFBeT68IDSyzGE2XKdyFj/rXog/AMsZJ+ILFBrzcxd8oiyTxftwTF4SjIUV",
-	"lfuxvtcHwBNvqbKXuXgJ5WBaNuz3mGSN6EEDthvKGtLvbDUHIKnEeZpFuBSoFvT/Q+t4WTkUTWNdAsJf",
-	"x1uW9CvgTjlVavfasomavUPM4UwZyLOM22BaM5kwpeio2Naj0uVqGcA6R2uOJtoWHPdD0GU4rYbn0R6w",
-	"Vc0v0sxXc6wiqvTC2UrhhwsKZXYqy52kZaetd0f8vD2z3//MOlxUwxO7WXGdj0xlZXVSzlvOeNdWzTmJ",
-	"IkK1ZpNpLhcrZ+IaO28WG9sdMn0gdAgqjGGZkVS6rs1bme/zoMwm3EWDeg+P1H76AWg67ZuZq4byfUl8",
-	"KY2xlNR3r/GPlWXi/hhTKDdt0weIojzESOFsLCOWE3jHxLfC0Ce2Paaz+SzdW/ZRJRm3D0jObtJCkR+I",
-	"oFz2+m6XkNbLj6wveCnR1ae53ZjOVjqRC0VKkP48kggLvPUsBUJZthjaz9jaJV6uUruABN1hHnErZ4KE",
-	"tlN7OS3SWTMqrI5kfYxpwAZGP3g6kZB2HBhtGdw8Rq1+1jDMVUq18JwWJCie5Q602FfrRCkOtmO/eTun",
-	"uM3Oa66mUvE6zg47JT8jd6FzGyfpvJcRD+Y1L+Zm2UnfvJ2fPtLRuskw5pu38ztVuvNGhgDfXqtMUKXT",
-	"sdAD3C3943zKOu/gcaua6zZT3Ax4ZXvIgDY/PTc9JUbfitP6R/f/vMCla14Cx7aHzR2252Xumz/SphNY",
-	"VWpMFXnqnw07b6VgnTdUB2P/GVQ50TyKSMxHY91ylPv7klvtrF+nyrE5f2+lPqeaqyG/J247q3oU8pQ4",
-	"Fp5GJYeFD0Tho7MG2h4E/lfqe2mdm5y9ldlXHlZl0WyCJWRoMMYqDTxMK8lCJRbzAWsbZI31sOiLYkyU",
-	"+10+wuLqgA1wkYu1SGsHzksqj65tiodTqqL7dkEQ3uehCxjauL5mX/UxSaZTCxGL5IzFJKCKkZAPh5jj",
-	"kS3crCDRrItVz1XFHv5rZ2X5lhK83sNxXZkHvt5rBc+89Vk9Ap+V4mIUsUKJrQdkcmv3VJrw4N1rUe3v",
-	"Sjuf54tmkMEcgj0imQzy2IXqpujbboi+qklo6766N+6rHHXdU4Lyal31LRz8UvLbhPp2qdY0GE/gVteX",
-	"32p4wdKugRY/hFdgIdHStShNydJzRWGeVfvIuuQtnWAYFzqQEiO1SQD9m2M5Me9Ow4TYuxBKLvS4o9GM",
-	"zhXxq9wYvmfWNWBYNBPuIqR2343lTBynNT6eKMKEjudEmUvOFvYJdeqrMEwjpk/SJ9m67FoDu3XZtS67",
-	"1mXXcpTWZde67LbishMkU93QXHw0um1pZ4Jst09S82/G9dj629DcynmQeuU5lCszKPM5N8/38jk3vZKc",
-	"m88Lbe2zFVZo4uhxY2o1xCOncgLEo+B3jMI1sK1zd48HDNrCPaz3fTl0cev+egzurwXE+PeHbqXkaqlZ",
-	"MQGCuzwxJ+viiR0604aPsJG/5MA1fWzUztP83PbzvG+9aEWun+dWW3ku5WuY87DQZFMJOlXV5/L8/Rn6",
-	"MzDVk5jhJGZX3NzKKO0To7+7VuY0irI6gNp2srKtDIBKBZ3aA2wEK/bRVDLXSsHOTt1EFwIb/BHFmCpK",
-	"MA9uxwWE03RMhaKBWfUxhtTQF2PNTuvxwbqsXGcN7kqcMTS8YrHmip0LOv0oT6KosTQ81zEPNJg2dYTi",
-	"WcgmU6mZCOa/sfnOtloVmf18sK/urgshvoMsqERwPT97raq8STIdxVm+C/eEhuw4BaELSVgcy7j1j+Os",
-	"GpzxVIphxLGE/A9Z1KBRRYNCGYMTxw6WuJ8rJ+KYSY6JOyZouTgbUqw+EHJqOMwiGRVZvZoilzc/uTl/",
-	"5suC1OnStazluDV1UwZXEA0gB5xQ0MZq1TxQNdqOa6lplHPsy5iPuKARoWGoSDK1Dymk86Lu4pooV1si",
-	"dgmt6nKfWpGHlEdz+9K33TzfHs3sKLjziWGharVlVR+nvV7/xRFRWsaQg1rsO+CRqz6RMbna88jov/nU",
-	"TGBcj1mMifETl0Cftl0qLfFu1BKui42h40TYRk5DHjFoTD5AtWjCwB/h26V8CammPmr+UMYN+3h40K7c",
-	"mAQxGXIWhXh3qi02PCa+ubAPRTrMZTFkNpDhHBZitCXoGwXNUGCib54e+ll86IaiuhcCWojC2rDxMYn4",
-	"JYPCUxhEr07CP7evpam69AH8FQ08Q4lAZl3u61lqZV3seW0x9Ysen+/Y4rpt+HkvGn7mGvXkKdE66I4I",
-	"vRAqCQKmFPxdvw3lWzZzpFG/S2j5PbfdznOrG79R983CtcobGmHnmDvtvmmXdAr8r7S++zmsKlfCAAom",
-	"/RhNONsibQ+1a+eiXrSFZp1OiSvqdLvXjgXVbDhVreJlRSVXNaLSGecguV4M0HaqqthIpui0lZ3bBlO1",
-	"aeUmBZ6rjrm3vkg5HGuMeWJ3FrvcPfVf0RN1RPwh5ZHySSAToRUxn+AyyVcr9T3ig1mjfGK/gd+/mpHe",
-	"hcBCXnzCfFf4VSWTgmn0hLg2h8oorLbV4bED/HEFJkyYFtEC8JzNPeeCDGIaXDKtoGSZnklUi6F6sLF8",
-	"zG2gtAtuwMPuNWaZnZjpJAZFB1tJ5Aw1cCxCLcOIK81CEkrA9sFFuuQEl4b2FbtixubCyoXuOVF8VCys",
-	"QPRVMonebWsfr2l1bwmnFLV859E15SpyHSCsPGE7kt9WdW287RMFxbXR50DBI8K1slL0mLz/9BEdC7nC",
-	"Gk+yrna3UY870xe22qarjivJqvq4WQhLpZAM2yGQKghmADYZGXOp7yhTStJmX1hx1XJV+3gvBM1XQDV3",
-	"dG4s4HbO9YTQazqiXNh2X4bVjbkYlfGuiIvLPPO6mQ1NbseU/J2LSxY+MDN6a3u/kSW9eLkVcsPDrkr2",
-	"RC/4KWF3fh17+9YlHm6hYu1zMmCRFCOi5YjpMWsDha2dfONOzPwq6yRb0q94e/ax42rWTAas4Loab+cR",
-	"n87o/KiQFQg5NKDJYqCFgYCYHOUiGMX6MlBu28gRF+uzJX4h7daaFfDGLBTEGDIaG6obmyQ3K2ZKJnHA",
-	"lJdHYwQS0BgCEHlGbc+XlTsivmBftZ8KMkPyBF1gRNE5mUFhOgxoRJGccTFCaN+AjbhQRoPHKIlDrsAK",
-	"0qgjdsw0lkeCcZGYlclCxWgcjCuyqmsAw1z5OEA9ro9snCaxknGdke9END+HLdUdnZYurzf8NJJJWHcw",
-	"FKxcP/RnHmkWv6X1VoGjXdZ43fH/lIP6g/GM1h//Ox3UXb0Nqv6im4z+XTe6dKMrN1nH2yaDrfP7nWgw",
-	"5zXVzGXP1J3zkU/cnG3ih0HMGtpFTPOPmz7/8ODA58Cti7nwkAWKEBQUAVWghWosgvkVo75HO7ZWiBPS",
-	"NIo6BZGcE9O7Rk7WAdCkMhVlFUAqCU1lq0cGc2IxRIRG0UKVEDQJeUwgCA8ASB9cVKk7zuY7yCFgABCx",
-	"qSwWoUyAc5EX3rBzElExSuiIHRH/ks3/Dm2F/BxwEwWleScodj2jZQBfgEHQt2pIlBlMI+xKpI4vhD/S",
-	"7O84wV7SFWQG1IGZCtm76pj4IdXsC3zyPeIj5CD8IoXrEssn7udj4kdG5Jpx6pJP4V8Za/fvF3hyvnch",
-	"fLi3vYLAD13ySVwKORPYmNb8NATun76fS2M/E8WEYuBQ5SMh43JHoCvKcko3SatwzLuu/uCQPJd82mQ4",
-	"4oGbDH9nHmCDOT+bJ9tEAA0bTmjl7DbkbO05J6NRzEZUN1DszsJtqYyG3n6JZTJtcgtHpO+pHm9POzXP",
-	"tsEjEiH7Wn/4BzaKGUiwJhvfqsL8C9f/iKkIxo2mnMpJTYaHU07iJjd4zYaBFEM++jmJGmzlHwmPwp/E",
-	"FY+lsGl6t281uBUaPcf6UGrOeUObPIP3ERXbL0Bl6KkqEe+PVNVh4TGhgrDJVGMwDlvVWg81CfkiUKZ+",
-	"4nQuKb0ugDafOP3DQY1vNc8JdPFMuW0IFm6kjq9LqgMoOs0Wk6s2MzKCAhU79pUbe47A0eTaarDKxbRw",
-	"JFdGG4RaLiU1+FArdWd/ey2p0jvccR7PWzbDA3ACPrxV5avwQUNdB1CO7wzsdp8Isl//rpu63u30ag/8",
-	"XoNrWOCEWf9PQnM9v29sBcflabmKryx73is4Ta7BaL+3//LgxXKLUXT05PIpacSBpx39mZr7ateupmD/",
-	"q9wXyn6zmPqP3y56DnbBiN8NudJcBHr3GkyiL4JO2LcaXoWxnJGJMbuxPiYT2lrdECZG1/iYKkInECrL",
-	"E23eD1HC4syyHP/5F1xyU7u2Ndq+q9GGquCWW+jAreCYnJqDUyUx0EfVKnoPT9GD15r1e09TxbMcpYyv",
-	"jOl21cBGTAh8UmiYfV7J01dy4kV+X3OwqjG6TE504CF3AqSlRZGxqbAwb29ZTgxzomKNmPCIAtXDw3gq",
-	"lqkGM85cIuuCuso92sqSVpbUlSWVJQTw7CL+LVWBoH46XWqA24qXByBe0hI/j1a61JQrdSVKU1lSYnlg",
-	"0THz57osnEyEuHwaKXIioiqBpuAgacwtckDLQIZs52iv1zMXosoidi3W58nB/uAV7Qd74XO2PzzoHfZf",
-	"7L18/mqfPnH5OPUxmHhcX0vBavk8mvUWvm3Sb8SomsEKHwLLSPNy1voI6rCFBdt/jSZVOP6Yd48+bdSm",
-	"uqQs4kwUM8tApqYqi9FbitlIPdo0APs9QwQFqvqhZPcPTsA2weVWyPd2pbo7srbgX2nGSMYMMNcCQThI",
-	"21mtVRuHcAkiAxnOsTRyIjSPyDmbaoTb7/X6r45JRDWLyRWLFWTR2WQ1aUw2wnVJA4tkGm4/EuEufzpG",
-	"c6FOMOKOJDzuf3sSPu3eiemXMYPkHhe01NIO+LGUgDbccdvONczWurfhjkVTYclqqfxdlQ8os1MKBgpE",
-	"YeuiKmFwC6t8vLBKgHm1uMoWV9niKjfBVf4L9cltATEbA98aYRH/KQdN9no/oYu/cP0pjjYAL94N3rHJ",
-	"A/6HlLrJ+Pc0ZqLRjGY4z80Bm/+QNA4bDj8TSlMRsHuCBb4bgCeI3xbh2SI8R04P+24QTzu/COu07Y2Z",
-	"DRAZndOaBFwoHjLCodQPFiTKtVxIK2cIOmEeiejAIwND5R75Sw48gtvwLgQyVlvcyCPmgXDNAp3EzCMD",
-	"EB9w14HhRYRlzMjcLKJB6hyKlYaBl4xNsUQ9D4+RTDhW98gCXZ4tBmIvcSHMJRiNI27MEcFUl5zpXLF7",
-	"vPlTH/79wkPfg1bdguz1+gfPiIyhwQTe3eyLPE1/fvWsutxrygC2C3PFW9xjnGuKC26Brq3nZ0tA15Gl",
-	"s9tz/Ry+ePFir7+p78etp+iWKYJdl77K/7rk6LGjl1w93wcGu+Q4WoGDBQbVgpda8FILhG2BsGuhSpaz",
-	"PDys0npuvCQOamNhawwvlReVaFhc7J3BYZfExU3xsK1MaWVKC4htxcymgNgHLmXqypfakqWxTCmzRDBU",
-	"DX83x8Uu+6W4Vjm/lHmjS76pFfDZzPPymPCzqS+lBdDeGwDtSt/DFhG0cN9bhtA6qnlUGNqVUZgiabUo",
-	"2h8TRXtjGr59GC1WaLo5jjZXwGPLQNptBjvS6/9AUNpU2LdY2jaictdY2tuPqNwITFtuYSxbPNUjVNWQ",
-	"UiunYN7EaeG4Gs6xbHBZ09+hOfxkMCfmVdEY6LdQM3y5ATCJpLx0bYwm1T6xrLxd2xP43vQEtiCQ/KFw",
-	"hZG33R24lI5yR7n0gBdDlPnvF8kk/1s5sexeZ387h0AN4yablNWQ3ogwrE3zIb/llizuT6tsWvaqt0sV",
-	"Te3atGDo61VOuRVHvpzIVgxTK8dVE2FKg9iro0Zb+ksm7jb1g3wcswvRpn7cQeoHvNw27aNN+3hkwcM7",
-	"SOH4aUJ5gzSAT8rIn0blt9Pe/PXW83UKPo6GE9S7Bvc4m56EoREk23XGIo+H/beg+B8bFO8E1OZBE7jC",
-	"xnD4CTTdpLiQDAcf89FYqwVv6SimQgNoXBHNvkJDXjU24hp8cUZcYwtc6CBZWfQYyH5rUPAcbX0HMDjc",
-	"dw0WHJ40xwafC6R7SoMx65xKoWMZraNhGOzGfvNaBHnr79yIFb0xWrXlALfp6Dw8OHh+WMWvVvg5kSXm",
-	"LTz8Jm/Y7V7DPw2xFTolP8vouCI8xA6F0BkcfzTmmih2RycBFUJCg920RX8F5iJlb48Fb+H4VQu1uBdQ",
-	"i1Vk2kBhQAI0vyoWxEx3oFu2k5E1gK+LhAQawVNDJJaunpV7Ijenj1tTrtNjfXvi91tLF98VvHBLVJGq",
-	"0WVE0cyJlDuHv7E5whdWKuO2361C+gHC2u/1jtzunlgSyyRRMJaKlejZMRsmqlwQtSbbTY6aeaxES/RD",
-	"OpspEaExeSCP9nad9rU4dQNITJnq86HM0EsDS2ZPRGk6r4S7bNGYyxHQfQO7DLYDdnGalsW5tDiW1q67",
-	"FRzLd7DsqthVhbmX2nOLZp+z+pDcsIeuwmaKR9cVAtX1pjeiM06EwE7wCtJa4Bsykq4xfZwYwcpDw+VE",
-	"qFyAD0NvMnafzVPqkhOYDLwS2nsJrsYMps7VhXCfHXZwYk6H4b00ZkRTQ9sUe8hDzQi8P/DbCZ0beU7J",
-	"UMaT9PqGATNh+FNIprHhvtGcPPVx938/6P1vEkrB/NLKCxkY0XaebBwCg+dmLnD2Gvzny+zK7s9Lq0/Y",
-	"Necf2Y6X8dodBPhI8wlOCDdXQn+ltwPi05xDu9yMqWpDnnBCuRiZM3695CtnesxidFwmwEHlFYuPiG8O",
-	"HemTOaRxE03mvnmn/pBGipEeEZLI4ZAMifABPi7mgD86ts72CaMCt6Qoetlze4mTqi24c7BuE+vfgPVi",
-	"fm4qX3PiLV1MumRHPUuvA+Bg3Izs93r15dpbNnPdTb95heV87cxms445050kjuxR/s7rmySR5lMa611Y",
-	"V0g1beTgTS9VKsEtSXTJz4g+NoQNjKXIV6giMxZFlnIGUo8Ng8o4w842vdS4g3N6ZZSXldsA/74ZV18R",
-	"eUgt6OsoHJtqGtUqxnfoe8+CJDb6ydGf14bvDBiNWbxz9Odn8ymmGLRwn83LyL74nFco3kulCSVIoO6Q",
-	"5PUKkBlVakURjwRDuwGFSnNFLI9yvZIrBL8Frlog3ToVIC3RRBXxF8Win4t4OUXAUqrRWlz9I6gMlcQR",
-	"ibhgrs2nmrKADy0NVtlHHxJRJYCXyS5OhEcomUrFNb9ixJiHIxZ3ydOPxvAfMygWxQJqzFBKBjQEnCBX",
-	"1nPAwtRrYBbunoFzHBgdqPusIMUMI7VCDLS0VIY5XrtobjWSy62S0CoJrZLQKgmtkvCjKwmuViIw3ky+",
-	"3qruECdiSXUwr6VaSci8pFCRDxp2M5WCfIcyCkFgUE18s1wfayVC+pn/lxz4HvFHXH/B+o3mEzpMzF80",
-	"xm9CV1TXIl0jOoCiAv6F0HIEIgkdAXBvcBXgvllItCQhV5fl9r3Z2s9mzkrv6005Gd7h1vyu9e5rblqN",
-	"oQFknNGCJnCsGA3G8PC6Oy2aZTOv5/1xWX6CY52C1Yf2fN/McVlgHnDJPPoEmYdlFQXGsXttBn8xlI+W",
-	"RsMqJhF7b3hcjbxly36cQuwhAsXoliGnxGiFng0zQdzGrKhLzMVt4CZi9IqhZqBlbPit4SMYBgy7K5hH",
-	"7ciNDDQz9hc867xytjNmUSQLWqzhNNS8hQEXFHTeRb32bqI4ZoPkyUBK3dVf9RNXBheNGpVEGl6jdWkf",
-	"eDssjmW8cySSKPLgnFhV3V0hp3bu9XrfPtdWLlfzM8f8jSLllngrtWFvUx+svwXBZm1l25aTW05O4Vzc",
-	"IQvvwP0sH7fVG2pkgc3GPBi7ag9pZW9MszR0mQjBxQjrZTMWGoM/QxAtYZzs03EpF1tUlRbuVFXbDX9+",
-	"iHkCDxs7khlVn5dASzp7McUD1wBEkjv+AxpcMhF2rtI8HyCBGRuMpbxUlTTwcywn5Pz9GVohbrhbkTGy",
-	"WAweREGF9oixiZTGQpVdcg4RXjRbwAU2ljNRnpn/h1tI00hk7Sy893TETpNYyS1XU7Q7qQIXnpCptXjd",
-	"w1yUh1xcrpWFZsw3b+ffnY9S06iDpYDXTIKhuaLBj84Z8539Ips7RaAW4yyjAEff01iGSeAIvCDl0sOT",
-	"pmyX+jAy8v0JsoHZFYPiwmn2mDLyy8xFh4Ih6k8ffveI4iPBQkIVOddUhDQOiSNRKIvENXnq20V0oBdE",
-	"+knzCVOaTqb5L831qE5ihjGVC/Hrm5PTzvmvJ529g8NnWFdUx9zcckS5haGNYjnjYkSmNFFMEazEhEGC",
-	"Ykhj7+vXLnknojkZS5XHqyHLfKJIocMG5MkBW7oQwMIgKzrkMQty3Gooo0jOWJhDYnBF/OsLMFgudjxy",
-	"sZPuFT+GVNOLnW8+eGVjBqnRNE33xodPFfEN64VPygemaJ6nbfmHqBgzBfxM6VYxf0ridVmkWHVHDfui",
-	"GrPSs5BNplIzEcwdJHVLWVhuhXecgWVzdQt3X1aH7JEFzzXTZKna3RYNlofEbXs1uO2pFMOIB/qH9ZVv",
-	"LhN+pVeWY5hjaJi2JNTw5obyYckQSuXMggq4e23/WleUNpMpr9OitI5mXAnamAUyDl0sPGQRv2IxZ6pL",
-	"wD+Llcs1GTAm3K8sJHNkfGEsp9PqFKqMvS0wiv3ltZ7p5qlJ34kI92sRYTM07S1Q7YMloDQlapael43o",
-	"Zo1Z9E6kEsMDZUQmGgEgIMhLHQCVJ/jWrZA1Mq4liod9xm1602YnfLNiT/ZguYqrxohYRR6nyzVXi8kk",
-	"EDPtkpNUhDh8c8gBPB8Ss3SW06Ct98FchE9YFbQqT2O3r8Paq7+H7d9x/LMl7VZLvS8MyCaRKDkpllS+",
-	"ocxd0FVXqqq7mXZZw4sJ6ueMWp1agvteSzJg8IVHBJulDkyU57aOGtWaTaa63Hv5OlvCGiAnOCmyFadG",
-	"vtJUsyI8cEh5BOHIKowj26kbYrTrm5/DrDrIwXvnVnVbWO9XzVkbrWe11ag2cMVC466MRm/A0W5Dx1pg",
-	"hp0cv6vJF3ev7d/zlfVli0aNm1KLCY6Y44HznTtgAlW6j1tzq/w8CrsmzI7UnRLdeqnnDuJqEp1vRqC7",
-	"MdPxvDmm7CY7WBc++n8JS8DTl7IFKQJGJjLG5A1InuCaoNJiFCshNdaCy4eJMBk2Ral7RMnMHoxZwMy1",
-	"SUAF0SyKympX6HhezWn27oTTnGky41HklMaW2bSW1vZZ4jkTeZaIYdLN7CtgSrZzTaUy8DqehxKywxwK",
-	"xRg6noVCQdO5iBsbynBbRQZsKKHI4xzrjkKEkrx1YKhIjngF8uN3OviXW8xNcZ5X/W4P+aYe7xzt7NIp",
-	"34XvcilBSmdvJmUFNAy5uSiN3kMqvbbW5CoWkS3cnBALYpWDv1ig1yCtFFQO55vnxGx0ilcgjrJmkK6h",
-	"kQX4RHRATt6f5c5ZyFUggTN+zhnqER100iN140MPQfsy61ln7Q12vJ0kNrfeBflll7ec1pcD7inCvtoz",
-	"DLmSihsRNhszcexC9BbTN2NRdIxmgAySiTnmXCsWDbuZBZ49iLJsQpr23LclJgIaRYo8zWVdnrw/M495",
-	"r9fff9Yl76a2+I5MNJILSUTEVGFdQSQVU7alo12HTY1ZXsRpJJNQeWYBylvIuFEeQUAkCwminbP2kYqL",
-	"UYS9lVx66yR/PxxecsPc3tw1sz0eEC3JXm+v51hIzIbKjO5YPqKmjF7aDrOwjGSQCK4JE+FUcuv2Xcqs",
-	"tVd/0b0QJU8QatXbzKL0JXgrHyw5sYsHtDIk2gzmhJJPn85eH2M6yYBFUowURmQhKxd3NKZGQbKd1y/E",
-	"hfjb3/4YS0jGTS/5t78dkdlYAr7GPHL7GtDIgk4PXGkIhl4ywJuYHcuZYLFnESDgNTfslSgGSy7gYnw1",
-	"pjEL/e6F+MM+CkpS8I0ZlFu9vZi5Lth38MleFVAvMbNoGJIoFqsjs2BYjKMX6LJoDzuUJ0J3PkBT0vOC",
-	"77nkwJzLCUNxIdgMUD3hleG9yjUnIFaqefl3hTWJgbYkyHhzTDg0Jx5BeMC8eDpQthoLm8AGjYJ7Iey5",
-	"9LI94/2NxjlgKeSHUOViDU9PqZCCBzR6oowq/KywuVTqLm/un3Jg+HzCI0OEAynNbYGoPFweHHRsL0FV",
-	"vrEDEoQil0LOYAO4XNcRQhE6MO91iS4RDLq8EkOE7kaWuGgSciCS3AVoELjS5nkFAuQgPlm0rLJ0PM/w",
-	"/VSoS/MFlEU1Okg6Aw90s1moqBz9uWqk2UG6oPRreM5dB11YdQEcWeNOAfDRbGTZGDws2fMBx6BRZ9Zv",
-	"OY9Xr7i6OS4bXRsmrrx0gYKavN+FiYnYaN7KtU3Hc2UI78s0llfcnEUWHyHE7Yum6rLRPDwSME8VTkzF",
-	"6Gkk51+EDLEUVYPbKB3nZ64ePmY00uMvmHiZe7fVz6/0MlyMmNLpZWrPm8ZsSmO2wT7dTNX0/ZktfgGu",
-	"eONdw6Vu5SLuNG1+kYgOWLTBc7yiEYf+OSEzUnqzueYlbHQBFvPhJqfcTlz58q1k7KYyfe3IJQ63cvRK",
-	"1uGUju4lm6umXDOdvAnLTSe79PI/G81Kd9Xsnti+a4BojM0mZzJz1ajNHgnOzfZWZw4oamtXhaM2WxXO",
-	"bbSqXG2BejPybTtrzsA6iXImmu4oX6S44oEVijDmpZPLAdvkSRYd7xV3XnBClY769u3/BwAA//8=",
+	"7P2LcuO41SgKvwpKf6pm5o9ok7rZUlfqbE+7e+KZvqXtTieZ7k8CSVDCmCI0BGRb6e2q/TT7wb4nOYUF",
+	"gHeKpOW+5DuTVE1bEghiLawbFtblU89j6w2LSCR4b/aptyLYJzH8eeZ5ZCPe4mhJ4LNPuBfTjaAs6s16",
+	"l3jHkVhhgTY4FhyxAIkVQQENCfJwhFyCML8mPgpYfNTr98gdXm9C0pv13J0gvNfvcW9F1ljOLHYb+QMX",
+	"MY2Wvfv7fu8p9lbkKYtEzMLyu//KblHIoiW8EUf8lsRojXfynddkI/Kvi5jlydma3sgiQSJxTvmGcape",
+	"VHzvlQEwwmuCtpFPYnS7ot4KYeTG7JaTGHF8Q3hmYfnFYCGwt1qTSDyBmeREf1nTiHosCo5+4yxqt0zY",
+	"lfIC38Ni5Ibk9kOsKEeUV2wDsq3p9NgZT+x2770k3jamYveGhdTblRfwnMUu9XkGH4KheBshHO3EisKW",
+	"YYG4wJHPEY2SNebXxnHku+zuCfJJgLehsHjsoe8iFpHv2q3zarchr2FRFaR7RcKQmwVyuUKXhJTcEFjN",
+	"mvgUIzlzkY54RIOg4f3nZBMTD1fTzyWNPIJuV0TBzTYkhpGIcuTrB4mPvn/7/CmanozGP+RX8L+ckT0Y",
+	"jUandtNuPbvCy/Lrz5DAS0UYlKMbEu80jfYlk6LFRWC9YhGxXmLhrRb5d3/ouc50NMHedDCaDvzBcPSh",
+	"17CIF5iLl8ynASV+FalqLCg6vCUxQVywmPj5F78nfh85Dvp5G6GB7YyQfTIbDGa2g356edW0AhpdV3Nx",
+	"RO4EwpEPK9jE5IayLUcbvCQK+6eD09MC9j9sbXvoHd84x/E24v+PHPuXAXxJnqCYhH/50JOzNqOF1ZHH",
+	"+5VEgoDl3SLFLlqUxgQX8GIWcuw0UsNbEpA4JnEd0/5CyCbLskHM1kiQMJQLYGIlmeQW1kYF8qTokyNK",
+	"UjbWr2lcjYh3Z4EgcQWFyq/Rit2iNY52iBOPSTkhGBKSWJeYRrnXjrOvCli8xqI369FIDAe9vnk3jQRZ",
+	"khhefsUEDp+ybSSqtQq8lgqy5mgtuQCxCOEwBMrIy0+n7tWTUfWr379/f7YVKxIJKtm8Tnh7MfHlGBxy",
+	"hGOCMGjhIlf8SHBMYkkW4fovH3o8pJtbvGukvfc4juTf1dpci2MW+ugW75Sk3iOn8isaTKfIQh966e8N",
+	"q7nv9zY4xmsijL2xJJG4OK9mWCx/7CN3p/hDEiGsjwq0pFLjUsFJGOTXFDBmwYMW9Xv9HpWTbbBY9fo9",
+	"OYPUx/LXOfwak9+3NJaiSsRbkl35Gt+9INFSrHqzgW33e2samc9OvwLLPzJWCwf1jWZ2GRMoJhsWiz4a",
+	"jNCK3CGfLqngR+j7s2iHhJRRku36yCUe3nIieRT7iEVE7oSS3cSX+3bLYl+bY+qNHF1H7Pbohxw+xiN3",
+	"ih1v4A/JKBjbE+dkcDqcjnA1buQCm1BTAfyWhn4L6OWwbxRuubTugD9lYUg8CewrmKcIv0Rn38Dtk0Ba",
+	"fHTZR78xt48E4WK+jNl2o//2MCeIxepDTJYx4ZyyqGDCMSaqYfCSxXSFYhtzViGZpV1Foy1BGES03EIp",
+	"Jo2QoBx58CSwJu8jLPcJERyHlMRKsS7xjXwoD4L/2/PTl1dntwaM37ck3mX4E/REDTOOnUEzM56TkEpT",
+	"p44kff17H2H07t3FeX55ZOCeeCPfsaY2dq1RYBPLddyBNcQjb+xPyElwalfvgJm3q3CpgIB52/Ue0Zgy",
+	"la9Hfpt8ZVbXnbWeRf65Vpk4DNnts/VG7P6Owy0xT+ex8m4DJsOKoBBzgWgkzxsisXx9LMgR+v6qjI/L",
+	"Nxffqd+V8l0zMMhwhKRROBwOp0/yOBvZNlrQ6AaH1Lfkc4sCiga2M7ZPB5MrezSz7Zlt1xA6ify5fH6f",
+	"yuz37qyYbAiWR/XeCkd+KG2Lfu85JaFfLXXUkZVIlb5inKAbiTUF3C2OSlrcZTiuUZUwyxw+dNu95zQk",
+	"b+RUlYuTL8kdVl0Sslv4KI8DUnAELPRJ/ETqennKX0k5wskNiXGIOFlKmiqcbaUhfrzGXJD4WP5twTY4",
+	"9vRYiswjcSfqYAzJXH/VGkS5LWYZvVlPmpBqU0JB4rPYqwD8dRTutEm9wLG3WkhakrQ5Qxj4tI88tt5g",
+	"yY3kDnsi3B2ht7D1xJ/Jw7RG2foILaJtGC5mEjsrzFHE1B7nEPJrD8fryaj3sUbKykVmIQQLuBJU/QWO",
+	"Y7wzuytI/CPQzV44gbQ+P6C/bSNWB6eh7kMBvQCB4pEWAM+pHvv5IZeT7oU8WcuhKGDionGzwXbMAh0h",
+	"6j8BuakMd3nCCuXBifjqrEUkZHDqPRARtWqpFjnG0D0QKz8ztxVifmNuATlfgyKShTwK4O/isCXk2zj8",
+	"RkDfxuHhsIcM+1W+jCLsatzXh1yv95Hg/juJeaUzqxr8+Y0a/62gwaznQHTIQ92z6IbGLJJmQAM24HxJ",
+	"0uFfGRnF5TwCLhqloD5i/4foh9QhcChiXrBlG8yEbPktEEXIlo8D8yX9N2kJ95zTf5MCXSgv6oHg2o2w",
+	"wqsfAeAr+K0ZWjnHt7DNAMtBYD9dYRq1UYReOvDrQp5ZyIGgs/WGho1w61FfGWiz1keBuJXqN6/8NhR/",
+	"cTWHIeLcOHH3oyDx9X5+2JNX1SEgHfA4kD/fhmFL6OeBhOCrbn9+LY+EgiZbJ33pf4q9k13xoUi6oR5p",
+	"1oc+jPsGFGJmIQdCTuOo0iGbA1sN+sog65UeBO6zNaYNgoDIIV8XVFjCgYBGPsUNOo/AmK8MqlrnYbDG",
+	"MYt5A6ww5ova6+qVB4J2t1G+/b2wqUEZ4OAmAAU45KSPHMRiZB+6h/GW1AKqF/kIkPLXURtY+bxgofl4",
+	"10eZ6y8k6Brupdc0DKmOzzkQBQPbGVn2qWWf7keEXNxhuHhOQ8J3XJD1fmQEybivy8TpOg6D+ycqfoxx",
+	"1HQTtaRi7sK4zw+2upyrAzxdycGAP2XrNRXNgHsw7uvud7qOg8E+B2Bd0gy4r0d+fdDNSg4GvvEuQr7t",
+	"q19D6EUcBm3T6eM/5tBx8FnjIvLJ3X5kUDnki9oq8MYD4dqc+X5MeIMhRjdzrMZ9XapO13EY2D8zdz/A",
+	"vzH380Ma7YH0N+YeDGIT+5Zvir9dDn6My+RftFspxiaeZh92ro03xwz/uqRfWs6BuCBxRBoU2TWM+TJ8",
+	"kARR1cKvFvwIQD9t4VZVb5t/Kdfq3o3PLuXx4G++Ncu9+MvfnJVf/xjAX6zxsh3cVI78JrYeVvJowLfe",
+	"eHjtV9v39O2PAXmr6yT95m/iMim/lsNQ8AK7rxrdxSF251/GXxxi18KhX39AN0s5DOqXuMklscZfwhmx",
+	"b5flCg6EkvnbkDSYMms16CvDqlf6GOCe07gVxHOfxt8E1HIhjwJ5s/Q2b/zigjv74sNgbZZWX/9m63AB",
+	"9QbHJGoMdt7AqP+Yc1qy3ANxEzbdg23Cr30LJldwIJQxvanM1s0BqgZ9tYsi/f7DIH2bJBk20Xuajvgf",
+	"Q/O5JR+KJxHTJnUeq0FfVLjrdx4G3aXAYtsAHIcxn5+zn59dvKgDVq3hQFjhau0l3jSAC8Pma7z5usIs",
+	"Xccjgd1sqKSv/PK2SuHdh8F8Rbh4inlNHmIW5CT7GvIAv+6O59dyOAZ+itl20yTd01T0/xjpnlvyoWi6",
+	"E6+DgBPRhKU7MWcw8GvTSLKQAyGnTRa9oF/bopcrOBBKdk0azFYhh3xlOGGVBwH6buPLpTXF/WzVsG8z",
+	"7idd3IG44KRFNOZWj/q6W29WcRjErZyp34QX9VHcp39fhzTa3v3IWzhfbtTYucu/ggOm+PJHAfscC9we",
+	"bh8L/PUAT97+KJA/pyFpDzlUd/hqkCdvfxTIpZ3SHnIwEr4a5MnbD4NcFy9rOJze6lFfFFLz0gcDyOKq",
+	"ahJPceSRUNdg27BYbCMqKNGFeXBMpL2NAhrhMLdSVbCkMqIUXpRdpa6w2ZspZ5VZm8tYSHAEq/uJhf5L",
+	"iNesK0G0ZKE8A8gh1XWUwJwPbGKNx3hkjbzxqTX1x55lB2Pi4BN36A2c6pIscuq5mvrwUkoXPllvmCCR",
+	"t/uF7CorZJK7pHaqF1ISie84YreRQjkUt1JFhOQyCBdH6DmLodwS28aq7ivHa4KuyQ6xKP0MZW5Upbrk",
+	"O1259paKFdsK5DMaLT9ESaVUKHf4BH5GOII6jMhl/k4SKZQemh59iPL1mFw7mAQjYmH/hsSCcmINDFZV",
+	"Yd8UrxlUWBIXdYgcj5trbP3M3ObiVFDn7FusS5XELXUpaqTurOE0UUlJEnZDSxiBPQ9FVn96dtVHVHCJ",
+	"GPn5zbsrqEN6/uzFs6tnR23AcKvBMGeGLlC8wO5fGRdRbekoKLSoNzBifqEkrkd8HFuRfVq9opWZui3T",
+	"jof96kU2U1eIv1HqCvEDqOsFdl9ib0UjUgf5Wv2c3w/b+fl8+K+Tv52+HF3Zv0z/PvnH4On4R+fVyVn1",
+	"2vQkHeTqZFSzQ1eYX9etVWB+naiFyrprWadSxGCgEnEjFNJrKSnRNpJbEcmhhf3AU2cydPDAwp4XWKPh",
+	"6MSa+qMTa2yPRifDwRiPxzUEKhf2CMBz8eympj6fKumLERcxwWtJrJckviGxdUkigeAxjpaMcMQiKJqY",
+	"VKXmJPJL1RJHJ45TJ9DlOiyY0bo473UDgVamSBQK4mJVxlHaR7ow7Jrx/AIdqXYr40VoMakhsTvgmVLt",
+	"3jW+o+vtGn5WJVf1x8rauq8DKB5baxmaGpVQ7hX51G+uE1sskbasuDNtNjheB/ui2cDIYBGIKFDzqlB7",
+	"YXXnz87Of3z27Pn8dDgaO/ZwWrNEFY61jejvW/KQlb5OTMxd7XqlTU24yJiju/xih/4YT93xwDr1RkNr",
+	"RGzPwrY3tMZ4GNjelJy4KQVXeXEzEz8AhijcPQ3Zts7DLd/AlVlGOfLkyIKFP6ytHCAHH+Bdlu9/vRUe",
+	"q/VCqcWlZMDU6BnaYM77KMA07CN+TTeIxUYa9oG2yY20IrXuIjRGnG1jT3GqtDEKUuTXnpyrDlD92kPg",
+	"fLuN9m+ArsMZbyNT4hbp2rfuThtHhRU7dv215zY6ZLGXgKu961X10OWKFWJnZuUe5sUjolxN3YWWetND",
+	"15oyRq2eLXBm9VGsC4cW1GUlgx5yHnuD93WxWJInuixozME0cI7QmVJCG8yVCgItyRFZbwqSyKkLflnW",
+	"nH+dfrmMe04Lqf816iIJU2MVZeWsKFZIJpFP/CfAAYsXNLpeIKXkgZMltLcrFhKk82vy23r2t9Wtt55e",
+	"++9f2V5dOWVVo7lOqo7s6aT5sPcmZv7Wq61GvFE/p/be+8Sui6AzTMQEIneUq/4LysrLg+IEtjfE44F1",
+	"4o+INXKHU2vq2RPLdid46Dn+gIyCagrVLz+cMDPBMI1HjzS25Ns8gRRjX7ocRN5CfXp+tlzGZFkZBwV3",
+	"yrouP9e1hvkMYCORiHeggQj2Vshja5dGqpGAQh2NdT3ivk5UXLHQ51JfIYli5fJQM4K3S0AJY3McJbdS",
+	"3pmq0uZrUCTFmrDMrS19m0D2QLmsMfQ0JnXXbfqnxO6Au7V//vOf/7RevrTOz6UikZ9evjw/76N3V087",
+	"X5N56gUHXJNpIM6xIDWdhQwQNEKcqVOBj3ccuSSAGtkMoGJx8sWKyAFy/CJdX76pjDOqqUiCBZnHsI5K",
+	"ST3ut2q4oYGC4thlgN4SsY3lcTLMk24fxBKQo9Q2PhMSbHDfxZKMCUc0Egwx9zfiFepO/5pUGF4TgX0s",
+	"8FGMvev69H65ssO2TLnGKzyZ0D4Fx94Ku6EpAV4oE8+hSr9yVQagdcCk5FtvJX/RcV5/eX528WKhNLGa",
+	"0cwDTsx0spBKY0n508/krB8i3ZQr1k53kAXa724KeCsBUPBkfgKWVXW8JYJ0UJqKCLuXAzch8/d7uhVi",
+	"stjFvg+NvXD4JmYbEgsdxleHbLXF8gsudvqgGK97KfJ/qjhxLgDVfQBrMdP2i0Q+5Zly8vJrdcMAkg7K",
+	"1EuRCQjSD3hsG4ESuVTdXX4oWJoq3K8/qM0vFwfS1k9V8n4ffFigkBjLrDV4OuXtojt8hwrtGr/HlXZt",
+	"ZGhbMBSDwHiCbLQmOOIIh2EBOg1RrkFRd3+IXWWHGpPT3ifpXnQkx5Bw/gByfOh+hYfS44sH0CPs45fg",
+	"tvBganzVETppSHeBTN1xGuqNdupBiSQg5RrAleztvzm7vKzNszgY8qBaR58zAFJxXk5LF6vJaHVbu8LH",
+	"ULWX13Szx0mqlaKJhBRMysIbgthWqBNsO08pl295ZMFwyWKxrzWIYIizWCB39wQVVHYf2p/RzE0mi30S",
+	"H6FX2zCEpzgKmbTE++qg4+5UR7/CDmVs1Fr3SHyogJBwvo4ri9A6IA+4RyKfRss+shwkB6iPR0iaS+q4",
+	"odGn2cRycnBYTv3a54CY6q2znH6r9nQajiu67mCHr2m0FSQxxSN220eOLTfVGY3s3Pondn1c5T6Le2K3",
+	"Nbn5Nqx1DcTw63ccUR+OCgtvG8dQ/1yKq8yZDgtB1sU+rnpw3RlXTt10vt3IiWP59H99r6f737/a1hRb",
+	"wZn1/OOn03sr+3HU5aMzuP/hT71KX8I2qok6vQKT2otJcnqNt+DTJRGiAt1ijtbYJ8opzCLyBC3OtmLF",
+	"YvpvOEYvgFs9HMcQFADWvO4MSCMuSj0jPRbHxBPWisWc9GrdqfNy+Gmx61YllJGKMq/dfgkbRqq97g0x",
+	"nPZEOe+MXnI5iUT1LWG11wSQM7JtCf5bElwK7F1/x5Uw4njHC74Tp7YFE7g3Cx7+MpyXJBKKTdt4hr7d",
+	"7n5qbd09Qpcb4u11QPMN8ao9z5MgGLsTb2wNncC2RoFDrNPgxLPGjmvjoXuKR+6gerFyzsOdepcCx6JT",
+	"I7HnyvOfuKArGokhFn35XmL23l5iXML58G5ilyKmnqjymAQSLk91WE7u6328xkviZ26lZmghkYkctCPq",
+	"ug3tFiDwIcYM2ShiiAUBClDBI6SyHOuggmU1UCcMggbGVT4RiLca2SO4ar98c4F86ksDGLZXC165tvSO",
+	"A92ybehLi0hK4icmwUUCrroVS/KIWkbfVYDQIvzO5C41yxvgPw9z8m2KnDSdqbPUSbOX2iFBXyd+s1jI",
+	"JCt1RcMe9Vpzwqh4f8Ob688Z1Xdecl2vtmu3yvI2iuE7jiIYAhpbnyiU3Va45svbrNVQRK3Xr8JJ9p+T",
+	"5Prb2K46mq/VPeuJ63gTPCSWHUwG1gif+NZpYBNr4E3xyB+7E3Jycogx26zvUqiaAnzUPfc3HODznrgr",
+	"xmojzG7Vz9Ub4dn41HYGxJoEjm+NvBPXOnWdoTUJBsHItb2p79T0cNXTHroT9/JhvmERV/7mH7H/VkUP",
+	"y09an4JNstmEVHWHP97EzA3J+s+/cZXGk77uTzEJerPe/+/YY+sNi0gk+LH6lR+/UU+plxZafLM10brL",
+	"8B6sQXLcbcyi5ZO0mreKc4ZbO5XP2YMGx1EQasvgSy36KrNO+c4Y+9QTXIV0JToYlvecxS71fXXO+pLr",
+	"Szu2yxUtGfP7yIV4bpUQi8DUBIsRFvoTi8iXXSPlaIPj5JDJYrqkEQ6RSrGGc+aS3pAIbTdP0AIK4yoK",
+	"UJFzjF3D7dAmxB4BEF4xcQZ96bEbki+Nb/VmExrBYvR6QyI49llnby4snfqGML/m2g+qc8wM/GdvLpRO",
+	"T3YI4hEMZM/ZNvK/MFAx0aGvcPkGPAcuEiqMp/eGcuqGxDQ29nAYktgs+SXzaUCr6tm/N038VTIDCPfv",
+	"FxeB9YpFxAJDefGD4iQahiimyxVIfIVdEFdPsbci1lPJfSysA1OPP4bBZux9v/fsCi+bnoEx9yp2Zhcy",
+	"7F8x9gLHyy9OWS7z1SU2uNDNlSkVfYkgdkNiYANQdYB58NG9YuISC8oD+jWYAfgaiFlyMebX+pY1pARC",
+	"CDn1SdJbubixap1W4mrcu7FqsBp7n3FWttJmX1SLxQRzFi3URX5WpSGzb/ruvIXGeLSFv2IqCyShL3N+",
+	"TkI5dbuHfpIQBOBJhuyrEESsIDTxXzBRkKQGhdg9Qq8gFnRkO+nhJmV+dXhBI3sIYQ9ZVLQV6J9RkCfy",
+	"WktrXiGuC8I6XXyTzP58sjqNP4qRx8KQeHJkYXkX0hSVo8gXWaS5odVxg5Q/0eGrkHugMxyLKKzXIVd5",
+	"9aEi6ZUvBYcxwf4OfZ/TKD8UBE03JaCX1F4XfE4dEBIpaPaoALXYbprgf5gGuCTxDfXIuwjfYBp+Sdg1",
+	"QVOOXCJ1whrTSGAaSSnKV1sh5Jc+SFcI147UdbI818hthNPDEXqlfXoSf95KgucX8PSWiHhnnQU61Gof",
+	"lmCoGpnF0RVjL3G005qSfxEEMX1BqFVkNpA9o0LS48ujA/0u2sTMI5xLmngWCZ1Z8qXYOAkM74PeeHf1",
+	"3DqVEMsPP1++fpVl4HcR34JHh/gviU+x6Vn3JdZquFC+E8LEKOeSHlmcDfNIbAaVDk5iFUkr5a86V3Zi",
+	"w89ijKbsWGY+nhhuyvARKCLE54YpIeRAnh38z8yP7Rnx8VH09RjyXYT1xTH5okfbVywDTqPpK3+PyQ27",
+	"Lm34+/fvrbOtWMmJPH2Dtw/+9+/f54ZrJHQRR5/Xl4UjTfLaWXSrmUJFwKdMIfA1UdZkRwn1WZafk1Qs",
+	"Tj4/izzmg8hSJruRvlGD0Lo3blTYZHke4PwtC0mNH0PKEDO19oMokfMELe6sDYlBcrKIL+DmXyEVtH3M",
+	"QgLBEj4D53C0XauoPp1DG0P0Qq/fC7Hb6/fUSiFTBvtrCjFLpetTtdwktKM6ulhf65XKTEBBAHPQk7aI",
+	"IHd5V7u+op5LGQEpcNPBkX00OLKPByO5HhNRBV71gT2YWLZjOePkcvhfvXSMu+vNNCR93QVz1oOXqcZ6",
+	"co5oG4b9XhDiJe/Nfv3Y71FfVRWY287P56O/T97/7R/Df47/dXI2/dF5OjwfPzt53uv3rgnkgaVZO/I7",
+	"Kg9jOaTqOUPMxXzL9bLVK9PvFKi9zC2PPP2GO5TMxG7lv7MejiQkm5gE9E5uSngbz0fBiQt+ehAgmRfI",
+	"zec6OS9SNe0FibDkGfmuLVe6UsRbci8nzcaGZ/egdUhav3dnqWiwmePc57cqcznlY0EsXdIuP2F2gtF9",
+	"fh8/7Rk7vk+2d8+wyX1+52uWJJGXYmbfEuWEmnAegqPpvSK2Is9fCI42Wzeknk4IrV/BfUqIxVle6Zot",
+	"SajVNvJJjG4hyVD5V1eYr0jDGwb3hq6BKF4Hvdmv+2VpRj78Ih+8/5iZT+6qYosHUZV9X+Sl0qFdyUcV",
+	"HChBO3CPT+/LnFoOsMjmJtbPJTfc1BypHTW8T9h9z6jxfSoGqgNcY6luVzjGniAxN5kuqs6dPCdvCNso",
+	"v3pMPLaMKCc6Y7r2pYP7vJg5mIFO7hMplSGHZuICXbmHTuSmGVG3B4ny9UYKlpkQFDmh4GTUUKOIxcZo",
+	"y2DKRK1kQRuq609zd/prDy5T9Zb1TY1+4Cyz3/2kUbNeu0GOkTKadfpZ6ZwIgASUnNzNydCc+MttZYGr",
+	"SiT/sSI5qMjnFbYLOG+Vzqfg5HyCMAqJECTOEiQSJAy5ydfXNsqGxBwy+wo2ClfHvSbT5AVVjvlO5gnE",
+	"AUhbTs7Ai2YJTK6CRLVahzwt0LZlBZof3Ym8lW1VCvg276v0U0KGc5ojeicUMN8vsDwNLX54guQyTYAD",
+	"iYB+93NqkYLzIPWTJoH7KOMtE1joipwdtuKv7FZJJrh7NURU2BB2Q+IQb+a6LGtvNpzYdmkj8hq/VKZG",
+	"R/hvYcmSuyOVZdHCWpGCuriEqlCTkMHpnyAGOQeSG9St4y2Lr/kTZMNLIZJZIBZ55AidqyASJCHKraaU",
+	"oT8YTwf5SJLqUJ/yJplaaWtzimq/Pe8Tt6uZxIfQQh28DZYGF4z5R+i5SmNmgc4zkBJPBYZK4ivsqLfC",
+	"EfT+6xF/WZBkEAcKxr49unIms/HpbHB6dGqPbQgIzZn87paGvpW0kCZ3IsZzHuFN1sS3vVMycCeONSBj",
+	"Yo1cO7Cmge1bJ9ghY3/ojdwBhLJBeZmYBCQmkQf1vYTYzI6PA8aOPLY+dnGcDEur0FTXr9EnBNM2TRkD",
+	"ylrPVTqEeKBNiAVkXuoRmSz/1sUCYhISzJOXxOSGqgK56rPGSaUESzZjjwYdlaz8djaiTueA2ts5+xBM",
+	"+bZmvzLoM3ubStn7WuGWGgtLZunvfuMsOnqLb18SztXO5EwJZV4nPLjdgrrda5WXqOZTaT0tF3ByX0Fc",
+	"n9obWePOBvxVTJdLEpeN90HGfm39fmn0Fmi7Nh7vlsQq4LhS5hWkWvGwmLJLh9XB+SbLWB32eXif4a8u",
+	"71QPGk6sCDutmaoKcqnwStS/d3svI7zpteGP9ChfZcpq0zVXesSIjH5FUa4iR+RZN7GIE7wYsDIbm6K7",
+	"SFL1Nu/HJtXXylDMmoHZhzkw0x9q6yuqrY9l07uwQ21t75xBVJVumTOG8y+pJLNld8vqDG1itozxGtFI",
+	"npWwq/zIAdHptfkYbEo4hPtsGBdcB2uXzi1Qwg8i71VdzoE8QZq6fqUqgOqXmNxETO7X9ERSKd5gD64N",
+	"nH7PY2tlMqq92EPr4I89UvWjev3eioW+FIWSZXSqI0yYtdCzMwxsyS3D4ZFzKrnlzyb3Z7MC0pAHQ4mO",
+	"3sNIrKqqV8sqYffg0XVJqC0NOCxzQqIahi+DsIYqHj0WhRSyyFOe6eF4vQpSmDTra4bQn7iAu6Ceu+Vw",
+	"LizQf3bDO+glqQpTuvi038DJkUmHl4DFmJDTp8b04IIlkxBfF31rP7qVKqFIyLnyzsbcaUlmbCV+/kpC",
+	"P1uKcp8bdHCfIcCH1ncpGLl5Im6LIii8WoEgaeIoIm/tNpYE9VI+kptp+lDLbnif5aGMDthv3+1B++Q+",
+	"y4cP8V+f3Ce8W6p4wWkIOeEQZKYrtoLoV1ejJgFPSvtbFciGVgTHEKqrwr1vVzrSybjQqA/uQJAS/Z56",
+	"QdlvttfUy9R/zYqVnFGWFQUZ5s6gP4O3hHA1faQsbVCTclaBKHNMXKtwO9tzy8SO+0NT/g/XlB+rdWUH",
+	"G3HZyjZc7rcJX2rBWKU2OLrFEZTNCxI58ESVa8uGkCh8oCURHNyIWbZPcOXHmEaKkSBCkERYnbxYEMCQ",
+	"j9l8seSxsltdLuJNdXJxedViRdSyi849ww29iNyiDbslMeLbzSbcpducrLjsjUoVf3EBu+yF1pFyjial",
+	"PME32skEehS1VRKkMGstRbwlS8pFnLjKK3CcKAXKE69q0g8lJIGAijsrfEN0iUmdiKjibBby/QvEBd51",
+	"OB/skW0lPmwyQ4vZgvl6q+2NubLtWb4NgQHfyQOROjemxf0+SFg+9ApUMuhEJMOCCVtXGCl3SqMCxduI",
+	"l138TtHX1TFNtHy53mAWlrijxO9l6iMmAhxuKoHZdXG4NVm7JNb4zL7IyUxdtjhPHovRTgv24SOR2aBg",
+	"PVZXsedJ3V+uanj7T1TsF1V18rK2f6PZucZ3F2pwbltKRuS4YIZWLM0sSotjTpB5oH59+xG3f7X7bObK",
+	"uychsLdaP8Q9AqkJSWiduhtGGOYjUNFL5akfoQvBVUUuEJBYoMV//5//ewwZ38efovtjnKyBH3+6vl8U",
+	"pOI1XKStadJs9PjOEjH2iIu96yfeCseciL9sRXCaKTFgfgdr+9+kN3PGk/KN5HV1yE+5SgAA0ut3OSNL",
+	"8biu7Gh6xrMYgzxKHxI8VESQrn9mujAdNTm+q3vnPOJLJAfyyk5vEllQaEX+jGiUFl7rcGUgZaWIt5GH",
+	"RVXuz5uYcKls5XEL3gU1UkzVXOSSJY0iE6x9TTZifzjIuGgOXKce77Vu7iphrTQQtj4VZ55QhdU73dIy",
+	"fSNbpG3lzjXlrgpBh55cfEXUYRJOmESJFgIKYb55m/DJMktUBpAsIHRzgb7XDUMCutxC6Rn5oh/6pmVt",
+	"Hy2uyY4LFhH5txRwC/R9yJY0UszPb6kA8cCCQD6mgmcXEJetinAFkB7hMn93VCWaq4O26gO1KsOaGsr5",
+	"1Ucs3WdR+6khSENfy2jaMoFFJo4oCSxKJqyluGeRiHcdKe51RBCcS8wxQE6EQrYshdJoav4WKFGl+IGV",
+	"qyKNpa3rE0/fOKhgKyKRSm7UQJ+ERKg7KvmO0YnjQOnrFVMXKC+eXT2Ti1YInfWOb5xjafwdqyJsSTy4",
+	"mYq83aq6LhiC1nu66oYuWDOTHyw7OA2wP3Ytf+q51mgyDSzsTMbWiX06OTkZnE7HNlyfsS2cd5NXftJ1",
+	"b+4z9aQH9qivekrXRlDfzXWDnvkax9eAe/iWRP58y9XnipgnI6TaWXSpYMuZdOPMplRa9y1iLU/vs3v4",
+	"KTkbp5vpk4gSf787TCo6vekl2ZTInojcWhER8hQuP6p51V+KTOTfSpL10cKIMax/YbEK18dRmifwHUeL",
+	"OwuYR0X0N2rjws11ixvz+5RiPzVc3msyrux6gQWURTdpHBAT5LKtSLO5VfQxb44yzrDFpwZnvuGUTw3x",
+	"41kuaohi0YxTC6TuRJKkPd/GVBDeFDELYfCG7SrLYMJvibyE7OInyFbmhoCka+XtTRpvdrQHJTMJbRB2",
+	"i8CXe1IWA7WFNnQ6+z+gYga5E9ZLeAJx3BDEfnKfFyzNb3gW+dY7rud+ohU35Gh7K+JdE79pWyaVEQ0a",
+	"IYrhc8TT16Itt9AK7CRyK2GuLFkbIuun5+FERCU0nZBLrWI+LLJ1j1YmEdT6bgxtTca1dZqm5sQ3F9Nq",
+	"YNkTzfpjtePzb5I4KCuFCbtq+K+fekZWqCNBhihmvZ+eXWVJQ6l5trGkeaAqjM16mTYUH7a2PZj8xty/",
+	"6M4QMdFdtWY9KHNe5dp2zbpbbRJAmWzSmkbmdN/g61ZvqcWbqj1Zo8fhN943JU2AOc12/16DXg+cRuCh",
+	"UOEOgOpqTGYGpCUq0t1QmJNz2fcfKxDoaf9UYwXr9E0ZZOfnyi+w6rxQmqHplkE/UYX6vc956tptz+MZ",
+	"WqjwL6V7U9iaTtQdYncuzf2/hNi1cOiTWBE5lJj4yzhP47BhFfuT7mnTxbA0BykXNPJEu8EJ73YY3Co0",
+	"M2d4NQ4t0k3jAxq/LUam+P3UQmiWiUTuSSV56BtLVTQSIpgYkjsIF1jXUKMFMehoi6Bv0BE6C8N8vyso",
+	"UwrC3ZiRWLVt6KNtpPt3pHSIPGiQxdmaFEhSY+1PDEiwtmDpfb+HYyksezheg+WsGhrNer9t4VIbIvPa",
+	"TGYPeplgE0WZf4KSxDNnZE9OTk+np6fD0QkcTwJ1GIBjoPk78/082IZh9sc/P3396vnFT/PLl2/+Ii2F",
+	"AHMBrGG0/pKKuRvjCEBRzeN76tttHJpr6FyLId0EvBEspwephrEKc5QPW1CW2bGn6kp/nvZ9Vuyc6QYl",
+	"p4eGUGDrmfbj24hZMFFuNiuB1jJ7oXuQgEM2aYkEjTlS09bg2B5BCoiupSQP9UdOr9+7xXFEoyVPHPsZ",
+	"MaLhb3dmfQ30f3GuT6xLZpm+8ucpFbVgPk1fbUfOVQnuVszaB3E5T3e2/XgoA9rpCaCrtg+EbNlp8Hwl",
+	"1h2m1/VjcwKp5bMhw7p9Rofh84TK2jwGEoRENzRmUWvNkpM7+8hyo04CKXlCMDaNOgAmp6Vhx8GdcFB8",
+	"aK5N/+4PKsnY5sm8JN6X9UDXhAu83qjHGOdz/dp2NkAqzbuMbg9J+sjDyMEnN9Qjc6HLZzS/T7htx82x",
+	"78ftB282JNonmJIi8P0eiXyK2xFXqgzbTGxGz711OxkZ0JDM1cXBvIPllH+wrbSUz+g0gDbDs2q/5XCP",
+	"rXVp7FbDlUx1SesH2kJKIypaKkI1tD2tgZ3TbtwDWcrYQy1eoobOqemK3+mBubkH7ZoodJ81zVq8VGqL",
+	"9ghe45YEl7UDq71WuQfTM0brhW/CllJCDpzf4Jjilhr4d7Leth4IbIUjv+X5K3GjPWBf65zK0i7uo+dn",
+	"Fy/66PXz5y8uXj3ro3evrt5ePDuXf/zy6vX7V81usoxl3YIpcrpz257I1dD2FNfF2EhN/gfgt+7Aa3yv",
+	"RfdqSDmcd6szcDI+K+Nzmjh93Ttg5uQcVX+cWP84sRZPrB/7qj3ibGAf4qTUtFei3jA03Rv7cJEHwX5A",
+	"nBD+Il+NON61CbCRJhsUnq64xtEA5YLOGmMiQtPBo8Wb1yp5mle1cFrj+Lrjqyt8unsd6NpHWZyG6/aZ",
+	"bfoIdnTTShbvHBNEvRUC4aAKMNLS/YWatWcfDY/sI5/cjIZHy8HAd/B0UvbBumYNBfc+XvaRsjE54jTy",
+	"CJASdt2Y3FDo5LjCfJVpul31usVRr+n+Rr2/CjtPQ7b1O9+TxRCIDX2QPDlBMXDFX9NoTiJ/wyhc7Oik",
+	"Wmd6ejR2jhzbPjqZDcfD8cnxzeDINnX0TMiEKUWHQ5F8BR6LtRTZUqBTQTyxjZPMV28jZVx1/sjIsieW",
+	"41zZJ2ncRsPSxrZtm5WZofOb4d7RwyQVOT3gSvrX9+VBiG+YPBNJzhjABsklD3Uocm/W28T0BguiEApB",
+	"SOsN4WLOV9iABkEqGiMaG9uN3whtKjRX+AZHuCIkpbBhDSW1srvVUDgq3cMOSWmn98Vt7pLHCDX1Nh3r",
+	"P0BsxcGV+FphcHhfoKqOeaFFKmuZpQnjL9VNEK/IQ3xQcIwm3k/74yNypNw1JTVD9A1VC7O80Hn7xl0M",
+	"51zsT1WQhMJLhiDyW94vclwWzBx/ZTgoXV8eowVe0cRfoJNC6YcMqmq1QtcUQRBcOkXwDwXwbSuAj/3e",
+	"Bi9plESS6YbH8w0cSp1+TzCBw/Qv+IHrjK2Cba33vaUFqCyOChMwv6C9dYjTkSV7UC0mN1sthSfJeh2M",
+	"n6QvOlc3t/BCJJiuRV6whFLMU4+s2JYTHTeSywFqVsdpWkxM80lZ0HC5IQslr68zD582Z7BkFXjhyUbn",
+	"QlGHZ54ftXneaPFsLtbgtMWDj4e6gqJumKx5YUXdXZN91iIrbWRPJ9UZR9lHBuX8sppBNWtPH0p0fWYR",
+	"k2YCKij/znuZ0//daDejz7uRbpVj6ylbb3BM/CvSTS0mjVUBDUd4Q48AJKm4IVhDqkynHFfVWAJX2l9m",
+	"gqoAk4DFury5KW80Q392+sjuI8uBkGoVOgJtjXUF15UO4DU5VeW8POM4afa91iW7DYoyW2dhaFg+1uKe",
+	"8hYVMjOYT+CGLAhvGtjB6XRsBe701Bq5U8eaToOx5QS+PZiekMFwAkdkvjUJCaeBMyKjcWB5hGBrNDlx",
+	"rKk78C3Hm7hjbPtOAK1B+Xa9xvEODB+XaVoEn1urV0oqho4e8xWJle5lUbjTn+z7j4oFlGHVmpjqh7rZ",
+	"oZZTFdKXRVxd2RbKkac5AqKPumVx1tNGZgP2dNo1Cf5mCTmvW5vKg8mmVYabb9cV8ZaLFC2L1vVqUsq9",
+	"1G/cA/3wPtnrT12m10Jpz8yjIs8ZJPezm52ixaxjPzNepkhsy5OfgUFKzjYmKgKRr6CliqRU9GenYxbk",
+	"oKYEvSJIjb7OJJiHas96LecBWZsZFO2Z2u44c3W9bsB49pUF4KqpKOePeIAt1FC4qdwcUr8LquzCl7yP",
+	"cBjqWOp1VZONugOcU2MjqKPnIb0/InKrqx/jyM8Uo9cdCTjiK3YbKa8002RXU377jy4hX6tLiEa/mvPD",
+	"1raH3miiS7qrUoQ+XVLB4SfS21sW/UEtJcoVaZO5qvrv3wl5guUk8uGW4Ux3g4Lj8wz9SHBMYqTggHnU",
+	"uhf90tDyGGlnLv4B7ZksWFrVoIb2HQWZY/Jgc1j6WM+OV9WZ/kjQNZHwXr65+I6jRcoMC7CDqegjTu/0",
+	"VsGuRQyxIOBE9NGaYMhsf3f1NN9QPlut6WQ2HM2G0yN7OnRGA/BKSBKQr/+vDx/8T6N768MH/8MHX/9z",
+	"pf6Z5f758OFIjp3c/6nKktIw6hb4DxI3upG90ghwFQXJiCWZA3n9UqAXhWS7il1Jsap91Vzz6wP3m+Ss",
+	"pK8+pJ1BeB5w49tnl+9eXM0vr16/fXYuaSCgoWqAdm9MjHb9/RXIvVnvdsWJN38Z/PK3aXz60y///D2+",
+	"uv3t3Zvz04sXb/51wQYv8At8eStZPg61P5DPjo89eqQxAmVjJT75MQ/p5hZX1J58SJnFmhqCJ+0rgZ8W",
+	"VWJTFyCD+k97azYUNuUhFf+G95mda4kPTfHP1WOl9jkPqEZuaKBKRl6Tncm54nQZYbGNCYdq/pcCRz6O",
+	"faQXxPNJrxmOV6TVa6gCrmMC91yoVJlg8qn8RiQYTTcyv/37OqBoVFQJ1XNsApc6ljzINebebkKGfXWO",
+	"89g29FHa59GvKcSR1CGB0mxcbpUzsW2V5KaLAgjIRPauiVDtIiAHMmlwW19Sw2S+Z1+yMv3fvNiDRDjV",
+	"Sq/fixiF6to3jrlXunEsqEhMOFefzAXQjWP5RGAa6u+z8y//TTe9PlS1lxu8Diu7tRhQK7pyxKSfFHYx",
+	"1OkTyStyIcTXWG4ZklKXLl6kN72gpLa5fq6SVkhIb8iDCmQAKSMWgUK6xTtVtEirqqLRq1Kp9N1TXcnE",
+	"aV4LQQSOMe/WNAxp0p7EGeSqQNx/bKpVPhwenUxGudlvknqYoxPHyfFmb1bQW1pVkYF74o18x5ra2LVG",
+	"gU0s13EH1hCPvLE/ISfBqa1TcOca5IyFamo4+grnQGEaXfP2mrBsiia4LRUYipQFBXKptUPEkMSZLtjZ",
+	"UEn2ETXl6X12W5ou6DO71VATocozcAlVkTha6B2wqL/o7CAobfTDEFDuqFFVZ7fdzGb3LuGxUj2SLL11",
+	"UL7VKi0zWWbjcluTFsNNyLSMtsaCuEWS7FIW9/GFTZkBD68zfZ+soKIuaL6Ahko3P+rSoG50X4TpUzef",
+	"0v7iHzHxiNyf73hS+SO9uMiuPSKVZT/atwkp0SEWaaWJAowGo/sIqmsEhRbdqrrEH2rtMdVa+ZIji+xP",
+	"3XRXY/GAzNz76OOypsh5gGlIfFXkHOm5dspWvqVhaExlEVPiI7zENMq3BIx0XfAsztSc+VrG6ciS1fns",
+	"pnvZyct8E/cVpLARH2xUHO0Qjgk+QhemIq/PABC82YS7ulZn8hEIjUlKpCdx5yqNFUjgxHW8CR4Syw4m",
+	"A2uET3zrVJLZwJvikT92J+TkxIRY5QLNn0GCUjMJa1r/wmXBVRS8yhhpwZ1lzQHI+1QZ27zBsUgOtKox",
+	"f1V7SZ2pka9SrzpMxkTCxBM/3N4aYVJFtMltqrhrJCEnuqW3S3QtI3kmUCV1OfKJJGN5UoCL692GZLyJ",
+	"mZK6rduI5U2/bLDDqKEOVG2bYmjPqE++IVv2NTBLekMiMBNVqZ6Cv+BX25p+/OT0nWmF66+g3vc35+rU",
+	"Bq2SYg+Yc3KfI+QDbZnqG6icTZi+rK94oNB/qwpATZ5V0hoW0lWVw4K05v5DhrWXYUlNLbXeclWtm06d",
+	"CJQa29ckpra2liqoxoBJMzwKYTVQyC9gYchu+ROEQ86y1ihN+5DsSFOv6GKlLQXfnkJbihzZ8gFxiyEN",
+	"oLwZtEjIt8jaIc5QgONqzwqkaGVIOkdtf3v37N2z8/nz12/nZz89e3V12bTpSWe3zKaryaHphURDec6P",
+	"bbuwPYTAf9+SbXMjusQK5hvimbw4vmbX6UHUYKOCaUrF/pV9m8WwizmZl9rkwbeZ/naV7U0cp3a1pQZ5",
+	"KxKquwK1gkftgbfGd/P03DKs6URC1zjewZLm2S55uR+K3ew2MWUx4HFsf5FdTrrr9ZzxkT2yPBYTnbW4",
+	"m7MgOaBIYoBlTIJg7E68sTV0AtsaBQ6xToMTzxo7ro2H7ikeQdOIB1FPN5ErH97gXciw8nTJz94agvN7",
+	"Ulv3PibpEim9KXCK8eRNWLrFVNBoOVcZlr1I9/7J/JL45iOme3Nk0segJYkmEZS0yDgI+m4Q1Dk8O3Zd",
+	"g6yjVDk9hqc00+aslRrLidDKe/7dJr0nUKP76f03C30SS+uUoxXczJB1h0zQoiVcbsW7N03sgb1lx/c5",
+	"rj7YtMwxZ8NNakfPaWY3K5ynaaZTUWN0nbzcF66lPd8hteogLI9qTZ4sAWf3Nff6VrZ8ua9uuq8VeC65",
+	"kfcaXg86CswlY+U7lf1hUv1hUv1hUv1hUv3PM6k+Vh/btQzscnSX59wmZ3tm7lqx3S4EUElM1R2uIvoP",
+	"Rzr6T9pQ/yYxqw/8q9nZg8L/PnxQ81SGAT6nIamrIg2eDJd4eA2nf8gJCkwT1HL9HScTTiOnRd+5jIkj",
+	"cSe+0wElxM+XjYYAlN5sXLh9ku/QTGlmyLXXcA6rJt1UQiUtm3FNdvrO4ZbEBPkx22xUzkiXOic10TEt",
+	"ylpr/DyoglVyb9uqHF5tC570grURs8VMEXP9mcz/GWppP2fbKMmsKzIpp9EyVB6rPgpitobbJFVcsEjD",
+	"Iduqek7DfLWmQmr0YDCzHR2X+q9ev+dvTVMN52gw7vdWSjBlW9Ic67uQY0e3R3NOerrokiJ3U0XJRKS7",
+	"OUVckY6lkwtUWpa6hJF4ZlvhMRgcYBomeNN6WX7eQgEkZTeZ4t/xNtMVQT9anao9r6n00EyL+fJXLQos",
+	"3GcxW46RgXvpPaEGqtebnEXtR2UIXJKviDwcZSMIH1zqsEPBwk51A+v7Y5kdT+MQNxgiCTUFQHWkfm8b",
+	"XUfsNqoME8wQSSkZNEAYxdtopgO6WQAXaJkqbM1V+LY1PgWaNLONtxFisdoJMMcr9yAtCZpcMQLhetIs",
+	"rIKrLjLkQt2m3bJYZeJD3HoiEvZHMOpFpP2/NP4zsR4ZUu/rJQIN7hVeb3RgbF1bkYwg430UkVuJq4DG",
+	"vJh2lLYV0YabuYed/VqRKNyyNYi6r6DREtajugHrSw0dUaPvUEOsFtQuNTtZWku7LhX1TWojN/2eG5Gf",
+	"WOi/VEXxuqY/yFcQH3ls7epqEbBPEd4kXXFLZQqTwyQXgJ09UTSl/A+Q4VCHL7CJNR7jkTXyxqfW1B97",
+	"lh2MiYNP3KE3eOhNnT5gJekS5oiapANv6ODIwxGLqIeVbjFHQieXNMyFJZ89ChgrjPq45zhQgLesfwzu",
+	"GkIqHxL1mU32yTmcJg/LBnigS3Jwn92FCo0FefYk8tGWkzg5bDQ1xky2sjjjjzskN621V/kywpumVIyH",
+	"ePtq0X9SeWGfc+Ip0PoJeWQw2K1uUSoJzvwbSXacrOsa5KmLWvxIIuCBjHZLXH99KEPuY7Mu/YqLjZ0z",
+	"/aLz2HtBJNGyrVDanm+Ix0Gd4IgBeafuh8hHGwh8YZwkXUrg/plBDmtVi/GWa8x0eC4v8SW+JsktfNIM",
+	"BSo5go7T9Afdz2GKAxYyqefOVwy4E4lb6pEnuuW8qiiwJjhKAgU6s2/aWNqstKYT1b5EyiLf7Weprn7v",
+	"JQv9uSpWqzjjD83ZXnOWmTqPzpbGVsY0arK2cvPvp4Skblau2EoWfxUlRR5DJZabe+lZq9b7V4JDsepC",
+	"scnpmV2XbZe6g8hZeIt3HC3Y9eJJ0rM7iVrE6E3M3FDdpZojD7uuOOpUu11qAIuFS3CN1a9a2Ct/F460",
+	"f/iakA1HOKQ3RZeJaZH/66feZqWc8/E2knR8sM9cZ8HbwRSPPMclA386ClwHRp34p1VUnjbsb0XfCSpe",
+	"gBoodty3G2hev20vklOvalsyymC08mLJHl0N7Nl4OrOHR85p/hosQ4EHYX8vaitP0rm+gpk2qq32AdB/",
+	"qRZ//whIf2G0egatn5kWi+jSzFDbZ1XxFeXIZzRaquP0hrBNSGbSulBiv480L1WZF60jaIf1t/jFOfce",
+	"aZIaEA+2CqtO6KXb9/qCDH8lof+6cH/bOtNKX+o6/b1cBTGlBa7SW2kuPb9oAOwjxRdBTmIG7IODMPop",
+	"gXeKDj/gWHxoIIrTjvxyR0uD7Rz2DOyVJMrW5GwrVp1dSTpHOWRLRIs9P2E35HtUKZUK40IPKKUCqQdU",
+	"B/TFL2THBYvIAt3C+VWeo6AImmqWTvwWrk/1ojrIzzMNPTsGF6/YOtP4+3s/xoGwIiYEjZYrvLZ+4yyy",
+	"5CDLHv7QR2vsE3WZA8cyyHAyTxeDkDcU9BeNrjPqyyX+j7tMBY4Qu0kJDhYvj33m8WPVokXA/exlWo3D",
+	"tKaC6cwEulrHEY1ucEj945iExxnn5orq2D4oqSRx+eb15RVc+2duizaMC0tfdN2Xa+VqUPaitqC1DdQP",
+	"L4OlEdCU16+G9fUbqygkh7a69ew119iavDVtwcpLLWZfbmgv+9I6ov1rsjNdOjzg5MLIB39ERWEb7Hlk",
+	"Iyy5p2o9m5B64CI6/k2XPCgTQ7mSk5yi1GW68cI59/JOD6oldXpkK1ZWTH5vb3cbKVkxmWS8yrcqQd+G",
+	"mEv3yukX6THMnKZ8somJqqnxsVUl1xwVdq9MscFiNUO6YOpC8r4Wz/JPS6qbEAuyAN+X+u4Gx6pkZIa2",
+	"HiBOirSVTNG0U4pBaq9Rr1YKqMoLuxxQ9c8iLM+6795eIDMWff/2+VM0GZ/YP9RPLDHTSbhVJQhib4Wg",
+	"WZkbJt37k1WAm62cEVhJGBc+iQQVuxdsSSvuO436/Q6cnWvduVmOLcoNbT9QPV/a9pubu91bFgO5Jn/P",
+	"PvVMkWOfrbF6v3YqnZMAawrQ33i0l322p3XX3CwCVA/3mMph3MQsqajaPHeIXfl8WZRtq+pqvl8xFTSu",
+	"sJB/JIuA/GN/Zbdyn3ZwVDLenvzDCcZKvt0tF2jFQh8tDAoW3YJ5slgvOGzxWjXhMUPK6zLb1D6PFYLv",
+	"VU1HySVygipc1RSj1bc72TPbeLInvKA8RaQjvyRjnL25UGtpNWc9opLCgQ3zQl30/YZHlh/2WwSA+sZR",
+	"hnD6+2bOsEfRZS9QyNg18REWR73y7ZUm6cZlAL983CNmrqpLMp4hWJmvSabGKE5rQ259Kg87qjol+d2y",
+	"g9MA+2PX8qeea40m08DCzmRsndink5OTwel0bMMBwMMCQ6/pigjowcRyHGvgXA2Gs9FEVwKlfG7Eh1aO",
+	"lPNtrnyofMjOPVQn96pEEpyqfS2Q+hUSCgao9POssErLc+o5TJlSPUh9BP97ScS2eyfI21T2VkjHffU1",
+	"DVsU5WmycVVSSGfqUK5UDPiXpKDtJumSTa4ULSS+oR7haLFZ7Tj1cJg4rkisDRi40Aixu+jD51sTcgUl",
+	"G3Jr6dSztLjOvG+jdEMQIaoKuuUqvOwNPMtQa43LHoi46pYhR9h1q7nFHKlh7ddUq9K0OtRbLacGvdgx",
+	"RjXDVB2VE5SyrbCSEs6qKmsAPz0eCRygV7/jSsfl1GtbJaGbKxnkGZBT3smSQ8GPlPJwozqo94oaffD3",
+	"tF1FGU7dyyL1sGi9a/SRVMB1zWe0lLsZHjmj5IAvhaU+adS5UG6Gx+pmVFIdCQMQoWviU2yZCqyfIJdG",
+	"bmPxcJxucOaXm8g/YhsScYG96yOzdutm+Gd4Bnp4miuQ5JJYX5oqHWNb9siyTzIlqsuy+KYFItsZYJLM",
+	"TXhNOfgz75DKR6VCi4T29yfYfUGj6yq2yOG7an0wQCV3Ph4z1t12mtta1QFCbVElcpJNK4X9Qp/L25VS",
+	"ifstQxUdZGIyzZQG83ncNDKgoYpKFlzjJWkfMxSRWwTJW0fo+TYGhOieUFgOWUYsJn4/TaxFC5XqJUlJ",
+	"69XtZhljX2ehLRBeM6ibpC+Kq2KNdO5aKffsEZPN9kUSVYSXqh/VTTPIIvkK0F7uloYC3LsHxNUM7wvQ",
+	"lkhJfo0EQ1QKFB3AyjaJaFxDnCv4B7A+BMWQxQP7rupdY7RId2VD4pWcEqOFCdxYPIGjIIEKQ9tIdfnK",
+	"6eXipXNFAE6r2kNp3nRmL0umS7RDP1++foWghYu6ddTxTGq9NFqia8mdJpbXVQgSJN7ERGShcXdCdQmS",
+	"f1QF/LZc+Kg64bu6iLJ83+9bEu/kQjMh6BkaGU5ak4jzR5xalzi1ongtUFtV4nQak5llxUoZGkUkviJc",
+	"PNWQtjfkVCB20vFCkUVfsjX1CXyVZBSUO2ttuWt5mBMrH0EBjcSrbl+xt1oXiwjd197GJxqRRj65a9Tj",
+	"jHFykW22jfk2Jg95X7bJ+j5MNvZtq0072eAYr4mJJzvoHam50IidK3Knb6V0h/emB17pLKCqrmF76fAn",
+	"lRT+AEIEajPkp4WFTj3TPREEEviacFUJigrkMwLBnCZ4TZrL1eRKdRsSlUGcRAoZV0VV5E59Vt/WVanv",
+	"7SOmCthpQYjZhXZ9yVMdlbX/HW139meVwFW+kjHK2hS3cmMcqUQn+UnlcyERk+IFn9ZUf2JgD41HLgSY",
+	"+kMyCsb2xDkZnA6ntlNOffuTD5chzsienJyeTk9Ph6OT+35vScVcvbo366lQyp76VjV5hxOMNx6S6XQa",
+	"DE7GI+zjgUsmATkhYzuYjvxTZxq4wYnnmtRClfWS5qTBZ2tgO2PbsaeZLjfy6+JvuqNs4q7Ly8ZsX1jn",
+	"qKISjsZOyxIksEsX5zrOZMksvbILqE8nn6AhaZfJagbPWzdkrnhortOiuj8YbMN22X8FotiDnaukeAc8",
+	"xjif69e2elGWsFoONxTXcriJqej8wPym9SO6s0Xj2M+Qp6mGdqKn1mmdCZfVjs04FuvO1T++u3hx3kfP",
+	"zy5e9JFkzz569+qXV6/fv2qTiNcervtqsWpi+4vaMKQcPE0ZQ72iYoAtmWgrz8yDiSNP50B5Tq5GwB+i",
+	"NitqP+qc3tnAPqQEgsZ62b8dojUW3orwPlgo5IbECLYFbGz5asTxrmVjkKZCC92c1Jo6PrV581odNive",
+	"/ZascXzNu9ZwKBVq2Ce0pblR5RqDjWux/s5VEH4ByvtxS0O/2s7RlozyroD7Qto3Jv4PXKwPsXAGplm3",
+	"qigEwEBfrjmJbmjMIuUQ6y09zzpNflMG/HR0cjRoybQ+CUzr68zfme+16s39aKjPrmP6HPP+xtz2kqaW",
+	"0zNnr/s9fG9l17mP4x2o3aO4pTcbOp/V1FIb2UJxVWxx66f0nWL70XNO/00eWHdCTZL183Q4R2eJ9VNz",
+	"pQk9XFf/bm08/mHXPsSuzQiELqPbQ+LTuLUd5wt37tO4y9i5cdB0oMdUmz6AEwIaEl0qZh5nQhhbFQcy",
+	"D7a1w/84ddSMMxpmb0VO5XBKZXW/d22oN8bLxCP4GU45HVgq98QhIlpPRE1vwLZvVg7nw1/cRaK29ayW",
+	"7LM187c6GqL5JWpsa4lixh+AitaSru4Qqs6d6gza4fSpmrfO13jT7u3J8EOAFeROzNPeiI94RO73btYh",
+	"jbZ3c5cftB9mGklrjzGPkuGHzwOoO2Ce1JJ9wOP3+88934gj4o8T0Zc+Ef3hEfkP8IhkHRRfwTNSGzCd",
+	"BNercU8voGM5NLNCF4KrQHXVlgVdk42YoQU8soA0Ag43zC5Z0ijStVg6elBGbmvHJVljKhkshubC/ysT",
+	"bpfEFvqZ/GcVa5iWbKabOfZ96DOc5jMnrPKr3bf7Tt+u+//HNBGeh7d8fuYO/f/+P/9XB0Fqro5N2+Mv",
+	"eT30sBOnRmYLlZ5gto2TPov2dmZ+blXZPdqXhdd0UiyEJ5p5WkjB0hWuYZxGPKV08OlzXztkePopRFWV",
+	"Ofu5DqqLfBTT5UpwlXOVBNRnq+ybDa4sP6MyAJpIS077PMTa2RASQTo9klBj6xiIDFW2f0uOOJuPwMo+",
+	"bj39YxEv3cxjIod7oiOAIXY7jTcZsq0f4NsNiU20eeunIAyi69pUvexuj2Q4sCUhNXDXt2FT/39CR/5h",
+	"xf7HWLHKmPyiVuwL7FbyIXZVDDUnkc+Rbqz6EDMUw7E1Fd8e5N72rthtpMgqEljlBxkWwz4u8Jem8DMf",
+	"yyPc1lD8GxJDhkZLFk7T8ywc+jrBJn9FnhglLcSGqZu3951f0F7N4LghreNMj8yjv+Ghp3rkwy3jzxO9",
+	"km5ZR9d3Yf+6WtSHGZqZXahJ1sHAg7SkAjPso4VyvIMUYUiD7PV7IYuWVGylYLcmp0fOpMIyKmgBnQ7f",
+	"2kZMXtvhmRALvaoO8bU5aDo9x0VMiJg7ndaoHxp0eujfdGPU6AG20Qvs/siYOPOqGxOcIZcxgbCnigFH",
+	"4B6ImF8uDyMHqFwa23l58o9XL3++Gk8GY/v5m7O/j17+OPjlHy9/gQbZMNCE+EYR26pwe/1D4iijkQQG",
+	"Dh79nnyjecYjPo6tyD6Vaghz3fqeBIOA4PHYCqYnQ2s0JsQ6HQcDa+hNgpPxZOSNR0FFCHy67Kp0Mur3",
+	"EUbvXlycV+Z15WCpS5cz2Sc+4XQZ7Zun7irir+wWkmxJJLKdaXXJlxye+Fb1H1fdErbAl9tIadHKmjA5",
+	"1FbWS9B7XTY8DOqrnvLJJmQ7JMeYDCQz0f4SZ6X452R1/cxm5VGfrqWIyo/1BH+OBX6xL2kRKqfcMoRj",
+	"b0VvCDc53hmiDyjcgNXnjDrHknt8LPBxQrXH6im5L1R0f1o9VSJkvZSqvYCfqvMS1Qoq0+HhYspHMKQ5",
+	"OTEPUx3atzT0z/VlYyF7ja2JyvtRrYkwRwHbRj4kLGEX/lsldjwWhkSequfKDKqqvHA0cMYn9vRfutn4",
+	"nIQ6qbH3YWvbQ08e/Y7hT2KGJDQqyJ04vluHvX5vSSISY8Fiacrx1W0rqXTiu0PsTh0rGI1H1mgwnlr4",
+	"lBALY5cMbDJ2h16FVCpCVZV23z7RPg90JbdigRFWruGj2inM2/bn3VY+n8FdGRbqrdAmZssYr1UlPFq9",
+	"iM8iqEBC+Vs5Nk1nkeSX7EGL7h97ZFYqmQqbmkVKHsGFHathpgY3oarHhN0CvyQWbo1n8EtZ8h2dOjnT",
+	"vPGZHzsa6W+TpL+8eX2YVfU0xUupStQaCYYk5RnRVt6pAw6lhU0NAhrSpO9U8+2A8dxWhGW4bYPZ9mRp",
+	"xbW/CRKSzYpFpN3ZppQmlc5uoKjhnXMwxSqrDQkWEz9jq2V1jTp91pf3McdTd6eL38NR36dL6OXWmwan",
+	"E98+dU5PR96JPxlPsbRYse2Nx9i3nTEeusEocNyBa7ung4HnO2N/4jlj1w5sG4Ni0eb1z+fDf5387fTl",
+	"6Mr+Zfr3yT8GT8c/Oq9OzjJ1eaQ20sWBmC8J4VQiLE2L10XSZscKVH68d1YVIOHYA+ekrKwMWvYVh1F4",
+	"ba+zsqisqrKm96lGUxiUl6yMv55Zg/HEWKSmfAiXJvqK3FXO9cCjwf4zQa1+q7H+1zjagYLjkF+pA/94",
+	"0bdZ40Hdk0KvKngzdBtTIU8qgqGFooh5TIJFddsyHS1Ts0xo8FjA7wrfkFaO2KqaF5qjs6nZeoP1Wgzq",
+	"ErLJ8+JeIQCVRirvA6JrENLVsiBTLGZ2bHjoyHCdMeOPORXkaIfXYVI6Rg2tLghzZ8HQcm3LhoZ/ak5U",
+	"Ssx37MFof0L8vV5Wce53fIvDcGdoYfEEogUyleD6dY7o2pnKgLaYtUAOtV3nku3ke1vOZYV70b/lm+cr",
+	"usr5dXNfJdjvVN5G65+m5gDmtXUQa/Z6W0UdZ7niSDVUnHFMQzxTX5XExpJO453PvOvjV0Tcsvj6+Kai",
+	"evsDZJyZv+qhaxq1LdqNjVioQc1zGgoSv1WNGyqRo1gGOhnLA7JQZbJK9DDvzudg/asp9cFckHgOoZm/",
+	"Jh8zci/mRPne9KMCQ3P83nKzleDF2LuGw4SqaYi9awv3Pt5/7GdmNtNtIznPfQ39zj+nGClA3cAAr5hP",
+	"1B7VEP18D6c/p5Ev31qxrYH6KTGrNdWjp6A6cQzlRZAq6TGDRqAhVDGiQh74fFXtVJgqoS4JmMaNx0IW",
+	"STNhoa/riiWMfYqXEeOCetIUj9kNVEtATy/O3yYlVFaMC+RSwWfIsY9G9tHpkX08kDo70ZTZ8gdt2fJj",
+	"0hhZWcqSj3qz3t9xSH2Qt2mZmpDcgBZ6BuOTu8ferAcLhUeo2M3QlSmj4xNfAWFW7BwPBmiFeQoNkrSd",
+	"Vos8H9j2RLIxL1nKw+lsbB8NJvZ0OP1XWZ5kcVhnqPhMb26d6ZdislJYpyYfBMHBXJ1Ed0bo3tcktDRV",
+	"CsMRgnHV5RbV9tV1Virt6iLrCy7veZXHV1NBlQy+JXS5EtkpDanoi/Bev3cRBaxy3oSamuruSraT1jNw",
+	"lamlmXX7dTCpofgW80na4XwBJDisNl4FP8ydVpBWsFmJibpOGI1orClU97OkDWvIEmqNmEtbdlV4ZwUW",
+	"CTZD7KLvz5Vg+I4j1XkoofQfyg0kktqKvRvnyAbXVBLe4hOBaahqyksYnqroCzsBTgXQgJGkBc2lqUmX",
+	"SpNSkHTSRF9B9XRFvOtsVPSlvreoahJRWwrS8ISEIscGANbHyjRAv4aE/np19Qap5bQ8VWUwVSGqKEe3",
+	"MYuWiMWIReEOcbrehlj7E/MwZhFde6zSm22iRUCZqaCVluvN7V8VCszUXcSh2k4jbJoM2gyg+fVUscB+",
+	"OaiILrfrl8U7n5aSSTETjVT/7KNeQ5ZU5XrIeiN21TVjNeXXAZJhiBw0WUbp0gs8aSF4Q2Ldf09aCjyH",
+	"qeSW8Lm+JfzYUtBl2DGDlUxdylQEasBTRtHst1fcvazbqNfQliS5IJLsxWKxQhzvUoNPVIjGoltVKWgd",
+	"dmMkGJU/p2ZSKsjMxQLyY3ojFThH2LCyVOD3lbz8OQ2A3Frz9J+DojMb1Fz+lEoFF1UcLLdmU/d5V+o9",
+	"KlWXoXhDj6VYPxaYX/PjNrf9x5CIpAnUeF8kKc5DtuRt3SwSNfpepFI0VPpP3utKaCHBPkeCZYyTzBIW",
+	"zeiOwXrY5/f4RgJa/4i2+yPy9T8r8vUFdr94xOtL7K1oVFXKFsVkSbkgMfHRWo0qGu6GuXrJURzuhCA+",
+	"RRBPSD0+692dTuawXm+znWsKOu33VixMw8Tlh3likre6VwoxF3NOIBS8rrsF9sBHNR7MxqOZbc88MvPx",
+	"zD7tQaX0NYt3vZkzGZ6OlLuoEDSRIqD8Clu/gpOYYik8zpwfB0+HvX032LViXApmlzFBfPDMVEdk5ZBa",
+	"dVLOjqicIoP/WqN+EzNpiLEYFrXCbW15tZv7jYxrshEQPsMChLeCrbGgHtiC1WZHjijKU+8e83bsmuz2",
+	"V0WmgqNAVxP3cBjyvgmjw9CCGOo4Q3VcSTSq2hOcs6qL06fEu++SUg5DK4JjH7GgQyML7NVUo3959tQQ",
+	"HchqKlbK56HSuGiEQnYLEHLSTdYZdqqOxZG/ydlf0h9bKoGo9mAM1q/Q9gzlT1C0DUN0u6Kh/C0i4Auk",
+	"eWCP2lRKyPJ73a5khGJAY9U5uN2mGElRhSD1G1J1jloW3odNTqYtCIhkP7Jcn5pDGr2abfOclsNDllL3",
+	"a5A0+qdTX1ZVsV3dCFVrGSVZ1JYlGiIkkVDFv9MCsgSv0TYSNETPY+pXJWnuF1KCQR92ucsdhFSDfCrd",
+	"WjTcJ8oV7kf03gtFjcKicb1OHq24S1zXzgs+mMyMba0YY1Q0eV+SN9dCHNGg8r4MjjMJxaCIEJ8nYlqF",
+	"+la1qlXkD1c1v35UjTVZTP9N/Pk12emGDVIRJ5Wjvmo8bfC7H2VNkiM5sHTVZ+rC92a9iKmWLHCJF2CP",
+	"aJCSuhFLbA1GR/YoqaM5hyrjco0eizgLyV+E2F3afccZD2w7Ou1pzdibnEycwA2CsRvYEz9wTibT6XAy",
+	"cAIyHp8QcoKH3tQbD8bDqTsZjoNTzz11B9OTwcR1x07g+b1KC2uDvWtlb/8KvWVYrJwB948QR5/Z60pr",
+	"yWjBGYrU1VU/McdYjPyVt+kjj/pxH8VsK6S29KNHbOFSor2qfpZKza3xLtO4ur1KzlFyA8vmA9AT4qvC",
+	"XCDVbe19elJjqixKVAOSbEOQGMXb6gSELAlX3uerPUPpuBmsqQ+enD7iIb6Re6bHPeLGpRW/qoxF+VuN",
+	"gZnjt/qnv+MoLf2PMIcioqHWi93sVq0gIV9G0oFqSLL4hyV3W+UlWL+Q3SIxoUiEIpbLr6FcNzGhaZJN",
+	"c6zlXtutEo5UEpTKXulfMoTTRRfpx6u7KBl506EHgSQ+n/JrZTDfsHC7JqojAa/0tn+5pJRcbLdiw4Ra",
+	"i/SXY7B+VlimaMlsSlaWKJqr09h1/twzc5mTcYx7bBtzbfvJlZc8gpGAapr707f0sHlqmmnSTjzCaS66",
+	"iPXtX+pPl3uJvBXxrnXvnepAgdFkZg+OTgYjZzD6V1V+hF5rdTIB3BNUn8lzq680c65p5Otuk9GyGCVg",
+	"XO0ZAtC7lSCBU5WwpiRh5qK31++9Oqt0yz/CnYFBdgfWMs261kQeg3TGQEYYfSdNO4FpWMloD7lKePTb",
+	"9/JlRG6Dk4/mzl1hqYaZXpHbjHuu07HKGMZgP5jzHH9U/10X59rn8pJlTleT0cFOs8ydiIJ50eYdj+dV",
+	"W9OIriU725W+6UqnjsRPzqkjuYZCALmR7zltucFCkFg++V/f/2pb0zPrObaCj58G97/OrI8/fBrf57/9",
+	"U7V/yTRUm6g4PNNe7bHdQvsx0smj0tBMu3wy5XvY8kqK2apKZ1KRC4bUtVBlQjLc+UmtPzch4l8krlMF",
+	"YmZS1oB307NYx/hNXJOcvbhR8V5krmM3b0hMg91cLhttYrLBMVEf9A8qhcD8oj5l8YN8wkWcfIpJiF0S",
+	"qk+Lvu4IxyKdioBDzoxbVloz2xDHbXi4YzjqDC3kPi366l+5kIVPvOsVjvw/m19yX/AF+n7FuODQBFE3",
+	"dybxdxxuRX/oo0VAQ7JA28gn2tfMQp/EfXlGWpRSY1SaKPXlr3IzVa7o4quGySb2RnO87Ct9Puik0sDt",
+	"i3m+nyKJ0XWkaglmI84gZtDYEcV4MzBl6aak9uD7NfZ6swqdVr694qIiz7ag9zbslsTzop619QvVrxAe",
+	"IjEUJVErJoP3LcF+hRszAaCFsuSJrmxuBpDA36Bk0rlNC9HmmvWPpiSbC+CmW9MpEeAwTdW8rAIt7Ns7",
+	"rcLZVlgssFx50JR2Y8zCUCmz5roxWdJq6BJ8S4W3gp6j2QMFkCMLAnBjSh5Lz1P1wV97Ck/AWuDO7OXZ",
+	"2eV3PI1tM298RW57/d5Ttl5Trnul6ngwIuHPf61Yo987C0Pm6Qyrc9Ab6nf1N3ytZ0i9wvB4SLA+7/4Y",
+	"F3p/1/rmNV3VXK5kUZDhpvxmFOmgn3DzHln5PBHP7Q9T6uAJanGGFp8+FJX7h94MfVD6/UPvf3/IJX58",
+	"6PVR9gE59td0CvP4f/+f/yvHpSYFjPuYfCfw0nz1IdLfgfqGbz/dy4FpMkn6MHyXHXj/8X5xhF5twxBx",
+	"EhJPcBVMqJwlH6JSDYzPZQe16LWZcTlV3tPATzW9JzckDoa5snXDI2diORA2NniUdKfa5uvyKf2jdgeu",
+	"CYZr4d0D6g0oHtjX0/sFdt8m4TFljaA8QqrCzGGh5F3ix3WJGnNtUogmN535P2acDaqCYXVoufot7Zif",
+	"xLjqv8q093ljzTOYaDDz1M6c6/E5xNR5dfVdhU99FDHR7aLiMQOr97b9FwzFBPtozWLyON3/9/icVOBV",
+	"Loy7U/OLRwrr1hfRHdpOtCIOvQX3OWpuII6ARpRLU0NJby7IphuhNBZOSbpSL/jWhdEqmHCRhOJ086s3",
+	"BJlXxJYncecpWjLsY+gzZca9svG8LqMjmx1R60BvFHffdNKHOcdDe3TgIu1KJzvkafXWOiDhc6SDFFmh",
+	"SY+1KJG2wbGgOJyXi6Z9zOxs5oESx7zA7iVdRsot1ul8rUqylZzupSRkTZG/FjMX0isVHIbIZxFRYceN",
+	"CVW1aUsvH5D+o4BXfJN3VTq2bVfdAe6tcEcin/hPEHa5NERUjBkVKN5GNekrvJTIktvDdvUwc0B07JBu",
+	"rtlK+4iK1yuSdSEkE3O0gIuIxRO00BcUi37yJ9jAC7juXAi+gOdiAg4sX0UNLiNTS6U2r2XfhdvnSFlp",
+	"dRuUdQuOx8NJ19udGqmw1zucMWZrrdgaR3HBus1UF6muMjceTyaT0z11gB7qeNaG8ZW6bPxybmgQkCQS",
+	"88QOUCZ2Gmf/TR8AqoR+EpMXEygja2fG/74lW/BgGFuG+vNQrzUbIIWnzmTo4IGFPS+wRsPRiTX1RyfW",
+	"2B6NToaDMR6PoQYgidc0ymWdmG8STKbfAK2oL3XCSS2VTYejquT5ujsCk4rkM8L7CGJ1IdgZ82vio4DF",
+	"1fHvrY5ChYNQ5QlBdYOqtrKldIDfVQVCE2WcVMrrqyCZ3FLbqqa02GSFZduqZpUe9HhFqxI4EBX61C8/",
+	"aHprd2TpdHciDTfwGrff+P2HQymDcpsOQunjo150lMVObd1GVShe4FhALTCNU6ziXQTbVJ1AWsSlG/HW",
+	"6mTWS6VJlVXDApFSlIipVOJLTKOW9nvrY6LciOwhMXscqzdqOsBYd+JWB6IwBB+6IWW1Myt8Y44rfeTu",
+	"5K7QGFGfV/F1SbWXxPCnytiwmHgifW/uFKNOTzRWnKyt63LroOqj6QOOwy0OvDm9UG9xceThyCNhqBJb",
+	"6tg2W40+o1xqhFrTpJVCrpFdCjqsSe7lF9FK5CUKsU5YQ96OSm3wHwpIC09Esch0rySpcuI545zQIiUv",
+	"FcsUXlO/LsVAbpuLqM+SlhFJe0zmF3hHYt71vANiF04hWW53dyrhS55Zip6gMqdnbG8a0Yycb2dalZuB",
+	"5SbZryzqib6Vgyr3qj3IvawvzgAdFmBBFMSVRGRIA3IkT4DKXjWnv2R71SkwoBEOs8o3VvXNgBYS6zXe",
+	"RvrSzjyf/6Soy1jGOUdH5tEKR0daW6gayWwrPLbWR+GbZPC3VprmkorEPlIn4sxiey3PFv/Z5WoadH66",
+	"0ZkriS9WjcWQkXHkZ6PlTe0ojjy2DeHqw6Q0fB1fv77lCBm77uj1rwX8CZK7IvldGo26cpxJEK0v4NLg",
+	"93okL3u7Ui5lAqrpSwDF+nhRYvyP8KsnwFVYpIqG8zky0a5FI6ZM8cP7fns3/MfHdsRnRFwHp/friJg7",
+	"72zpsrM3F4mOKGqEDRar3qyXVH/JlgzjAlitRADqmWpehTifDVH54rrNbXWd0hpGXai3tqjcAstIJqpB",
+	"5HsWV/ouN5R4oEkh60paznX5ulXeS2BU7IcQyp56kZwr254NnaRag8n23JcwCc7QTLZk8lRlgmGyNxlL",
+	"4lEa9OyrBwmGUxTQ5TYm8xWO/VscSxNKGqYSc6mDCcJEEywtdKoVQQao70rJrOb+yCeRMPGzKq2g8D6Q",
+	"p5tQjZjr5A+Fgcz3aa5P5stNiIWUOLBr+T1MY3FrIgzMJtedjNZbbo7hkd/FlbXekwucOpkgncoMRZTr",
+	"jLcskmsrnTdVGxBpNrQuSduaSfVt0pKR3LVRSpSVF34P6BtyUBJZxXGyyLxtxMdbuEjsKIrVXWleyiTo",
+	"yiSyp9dIaYBfKcJm34VSgMGXVrmIpBJAqokPuGnKV7LXuZjGK9N49ZTz4bVadKzqzi0xjSBleEXCDcKB",
+	"IFJWa7KqBqEF2T7R2pELaEFFItPq4GG0XCyhvYeoCOZdg8XBFwgh4CyA9Fm81PUi4m0kD7tSOLCNJNNt",
+	"RJWNndVgQkjTG+LlTf9a4KKB7Uws27Hs0dXAno1PZ8PhkXM6tm37z7Y9s6UxYJrT2sEUjzzHJQN/Ogpc",
+	"Bw8D2zvxK5wFyduaK3D1e3cWmG292fA+v7a2nTOf3ZBIXEkZq1pn6ukG2c40hRYV0KtfqIILHg5DeRwg",
+	"KvYbiGIFmQpleZiZ3imJGnhXDoR+golaMkidGHuJodR3XKGocGIOGRgN0Dg6QwvKNBj6Yzx1xwPr1BsN",
+	"rRGxPQvb3tAawz5OyYnrVJSfP3xD8qh/lTtnhhIFUh7JlVcd7nLEkfJ0EtF9DS0xlVsPXJ5W6q/5uGf3",
+	"Bvc1aPrUZccrJsic4zKoq9x+Gl0T/3LrymcVqpM95upbpM7S8KIZwh8iLYfg7+r2dDXVV6GMgM40gSI/",
+	"cCKAok91Rb7za6iu6RoTvK7mkrR/rYLTXBLqWffcVSZrffP68mrfEisjTbKtqXJHvsZes5/KJ9BS+N7H",
+	"flXnTjnBEbL7yElK2wtypy5t9M/q9CvwNfhp0S0Jw76+SOMoYvJgvgVNBpjLrC0B6kKvqg1Q3SC4XbGQ",
+	"mLRCdCFUizrJlR3XqxJHzIJ1t9Y2641MY9c2y32EhQYhw9mlXuk898aFJtzxqX7pCUVVrB2idJDCjKq2",
+	"UE0f6kYNiKgZmpRlX5HbMxAQV0bvdQqXAw0mTQqXQI/Aog0Rhux2LnWkFH7OdHBkHw2O7OPBqJcGlkib",
+	"CdS65v5I2izhDiXfs1v5LzSl7fV7MQt1zw31e0W8eOatRXGhGzRAdZs0W9hEOEiD0SVoy4kPmv2JKqWW",
+	"ywFIfEOFdMpMhuGgn80w/vW/Pny4s23rw4c7J/jw4e4k+Pj/b0godqqC9JIGcLUeFIkn5OFIwhAT7K3U",
+	"0TKX9Dt62NrySr36VEsi4xaeoYjcSI47V0b7DK6idC+ZRKuo7E/JjMnB3X/4hWcQQoOWujgbubW+pFMI",
+	"jIYahZKQZmix3YQM+wsUEvklEJVitBC7HKlf02atVTnkv2Lr3x/lf+bWx092f+g0JYwP7Prw/31mUoZV",
+	"f5HDoYaiW+PHheX/v+z9i3LbOPY3ir4Kjs5UJZmRZOpqy6mp7zixM53p3D7b3T3/meSTIBKS0KYANUHZ",
+	"Uad8aj/NfrD9JLuwFsA7JVK208m0//Wv6VgkSBBYWPf1W5ay1YpRdLyU0TDEctJlsg9AxMXFOr8souQQ",
+	"zU94NNH7n59hJkXx8HgC8Wo9J8buxAbbJuP6/qdluFpFjFykg3OJftZ4yQc7cAhCJmhZs1m8pkW7YgTV",
+	"I8hNUkzbvXYVgJ6Mf0UrWqxwm+qvQHHpFK5KkSr8jt28kDIsRuxNp3BnZVLgLmBNllCyOpU00FLo17WQ",
+	"tg7Rpho1PpxcXMQ/hgEIGMf8AIzpuOO0++aHG4PMrG1kcBfNkK+Bn8b+O/H7eLb2/eTFv718/+7V63+M",
+	"L95++LsWdXMejqcBFTDhJTUJq7/KqZaSiJ8Sgdrpv1tdpzNwOs4IECun4wLI7SXVD8ula0K1YeM4i5ld",
+	"YN3h8tXoEGsWuO6IMaBcmeaINYbKcPyrnFps9NrjbJSi/sh14Ncf6Mv5XoPGi3C5x+sq5tCVjBunTlr9",
+	"Z5jzU2Hg6ziilzhqFQa+s7p19kTWf6kW+xWSJLPficPG9dsV25RcJq55IIXtCl55tLugXOwxaX2d+3sO",
+	"2us7s4PHxpaq/IAEZ91nlOG7tYZec5dF8GTVx4XTuvdDTXz9QasVE17dLtyRRVH5XUx4nNbb7RlV4dSI",
+	"6jqTs+PG7rIeL9eq+hhtC8245DqoKUSSD6jL1cFO2KiQLWsNS0r6msMAEyKsPcw2K649sO6KcMHDmgoA",
+	"Dql/EkAzqnF/DGJac8g4wnetPDDWx+oMktSrvQqo4tUcMKY+p6resIT6uC1XdSdYxMqvyVL0gPE1DTit",
+	"KSN/Y8t17QFwwqioR8J7ajvr+oSFQ+oflvqSO2OjRRSNBy+Bspq0dlD9LzPhtMaz04bTN+0w4vKaU2Pu",
+	"uq2j+JqpuHDsDzkbD35FRXPUP2x37U+xDtnrlBt1+5tq92Bh3UlvTK9PTT0ZxtY2YuyosW1ZX/+dUXZO",
+	"wmVSDkwTg4Gn9r72nPexQ3BgXc0xS3v11ug71OlzD6itpLuBVGpsnvON2xM8qK0LaDXf48E+Y6LQaY2T",
+	"8odq0d+ROmwHjq8fXJOurd5a8gzoPOq9/RWU4z3OUmrkXmJhb8U8OfAub96Ha96bCr2U3tpnNfV3HFOb",
+	"qdhx+6wVmsbjJV3VemU8bK+3An6HnM0AjeFBVeRm43rpc7H+PJ6q/VbIjtdkcacHIP+9wwNg1eo/IGMl",
+	"ZEwDUG6TErfEMnjpy7VXv4+WHmXSEeL+XTnA9yUXYya8leQijEE/OqOj9qDT7jhO+/C4N+gNDg+uu1Db",
+	"gCPWCrMQ9B/6Rz+MfgLf+FJCIujWxw4cx7FPtbeOr3tb7+5ZhPwEY9W7sMZa5ZlPr2Vg8Eu6sP6AGtk4",
+	"tv1VcVlslp+Zs5lvHO1Z0GsqaBEofXq5ijr0hFIwLIfQN2Pnv2zRzjrg6UjhoNPdicucXPlirNjE+zKR",
+	"yCNn9+OjPcyboIq5UnhEX35OJtHS2cpZwEIqeOPOPIXtaPyXiOuMEMC5ZpaJd/WdSoDDZXnyeFIAQRqA",
+	"xbKJIp3uUYXn76aKJhQDwjbdnRpSJ6aUDq97Fd60+9MyJ64MqKHs99RWjYbFmRLJId1EukTMCot7g8gV",
+	"FkrZejkuuJ4poDkY9FrIYLlitv1e7k07VQrDRPIHQ1sumseqhbzJJvHvPnIhW670WVKLkmROVODh0/BW",
+	"KBrQ/y3od1GNTBN8r+iN+oopbmEKc4AI4m7X4yalqLKIyoGZy3JG3q+YuAipe5VotYHcd1KfoeSdciBn",
+	"o5PZzDLw5HKkGGyJJH7F/SJQS/g5Sl5FnH5bubVs57CIGWBHM9+X+j2mflCwz+EBOssOKjrFCoqtErZ7",
+	"+dXIRs/njRlvQR6AZMoFBXzrnRAkaXs1d7sx3Eq6oRVeSoYLCtqEhUUvui3ewH/i24uSsaHsH5ysv8pp",
+	"ZtPuknwSlReAc7WgT9Sje+rRG/K1vSF7+zP2ITijetcNelfElbrXOE7KQisRAj/C1cvi2iiTBp7FB8Dk",
+	"gkbAqMeC/1+igDlR6CJN3/rDljNs9bRVNNc2Oko6LZVMChs+pMQ42fXpMO1XPjUSAQBW6gzZI00CPs+r",
+	"95bEkuyuJsB1qvF4vkp23SgHm97lF+arccD07W5Y8wN9Oq11/0qqep+o1isWWDWv8ijQhurODbPC6w2J",
+	"qHnfg4p0WHJC39Bp0cn06bSs392XhsvDjdYF5I2wXRipGyYPL/Vo5uSaA3niUShytQf0AwuU6Q2RTzqN",
+	"mCG4bba1vdsBnXFi7kxPdsegl+bORPb5Q7PxqIh026BzNmMBEy67Fy5uIvF2Wcqp5ESomzJLSLAbwP5I",
+	"1qTZPjxFPN6iQHVieMb/fGnY5FsJRaSD/nREO27X67H+bOAMO4fdo96oT0toxZYOK//GHzudbq8/GB4e",
+	"jejU9dhsvuC/nrx4eXr26h8/vP5n9ioiqmRVTYQ0qIAdE4fAM6UBJggbW2tXUVPqGxYw4gVytUI3Y3UQ",
+	"/xi8aAvSZVxskvoos8DVSmvfw/6/PjWlznGVpf4pPhL5CVsa3m5wYgWrob4w00OorH905hku4iuY7y4h",
+	"3Q+B9NZuYcb/Ci8Zx6/HZlwwL4b6nnHme1guVwzSbRZES4KWeVZ7JiVMycfK+0Zn0Hb6LVcCpogSdKVs",
+	"PW9L/wX358mvHK/j1GjKitB4/lCsoyDjJcTScnjTc0Qon25C9LLqfxSXPsclfr8qKdrn9OZtBBsVXW2p",
+	"K75qoQ+J+i1wC2iOkKmf7peW6/wk+G9rFuG0QEnN7rKYLVXSiYXO+RkChnwoPn7xVtzhpd3baBtzNYJ0",
+	"ySLfGtwTQ5/YrUrtkikTRDyg7GYC0LgHBXBLwPEnl1CqichTim6U6ekAEA1kLn2PoLmdanFcsWSrVj1W",
+	"s7GGnTQ3FNXPa5VKMW8LKirVUkP/17vWdK/YkomoREjRJS5hE9wMwnS/lwF6HZIfi8X4ejEAPJj7Prmh",
+	"2AMy0CPRw6QXyTaP1M92F1QI5keVhgRUjAKAj8SHDcqqjQwNljGg9dTn7o/Yar4q9EJAb8bQnb6h1KIV",
+	"KEpOTk5OXvTe/U5fdjZu94wsWUbDUsyfjRWfC2paDzu0M+26eeMnenZZ53sKqC3gbrz4oaR7fuYcZl9e",
+	"6Deyl+0ug5owiX6eQIO7BftMPebyJfWJx+c8VFtf3s1uiv263JxKtgcBd7ZpNxwaiN9YvFEVFoiCu2k0",
+	"jwpIXQWkQJt4GPXhfF2/uj1Yb6lthwgaLEQvv+nRtfLYGza51dJhe9PnTpW2msFajMMy74xibsDCWIZh",
+	"jfMTZZAyUIxzjHuoBfV9IpjWn15jZ0w4JmRBoWeVtgygthvCP6K9PYhXEJxJloaetP5NW787rVF7/P//",
+	"28HfW5/+9pdqmB3v2E0ZlO+JdWsbRKo2OfH9pAqINg2KkBsesOcGHiIDrsAF+efF+3cJkIVQylxcAzt5",
+	"ad0xWLOk4xsCVolGF+BlAO7RcZwiHBb7pC9b0Lj0BnFF5DULjslEv5J0yIZhO2WymUCbZKBl4hAhiZzN",
+	"yIyIYrC3LSQDTB6JJkLGFAYcHpvSajlcC/st0dMKQ8JTn4qrJqEhWUoVkmGf/IhNZYujd2VnKTUxrohg",
+	"HLHacYNXNFwQIaO/f1uzYLMbJHILEpcmvW0APON6ADw1I/Sl0av7AfDZQRPBWjxRhjIqksNu7J4SRKAK",
+	"G/88wuHloVZ0qJBis5RrmI4mBsu1d2x2co4lW37JVPiy0D45wdi0xV5HIZTD66NqHTCTg/mf6IfGcffo",
+	"qN1P+EFCJlyjl4cJqJhP0S1rNW25VLGW4+TibGbF5oFcr8bbNZVmA1PZB912v18ExkbdRZQyWiNrGGxv",
+	"ELDjdcBrFn157HPt3Mvr5Xi+ZiqsWVY1H2ttuO7XLelnlMm1KgDSu1/vhfeWH2q1iVozr+8upQFdsrBC",
+	"A4OdM1ZwempXPphhY/VbMFa1PzgaXX9k/cAdHFZ9luuDDmTOeQ0/8x4VLNeu2ieOfF8e7fS3buHP/9D3",
+	"7ComA2YNTyuuKPt8NEyAgnw+GrZc5rMAYGC3VZkl68I+Hw3Hw/74fsrDckgeCOwM7D+WCY0EOaGIqSYv",
+	"EkLgk/1zeNRrD79H3I+aR+E+yuZqvvIbSHz5ry6riobW3Jc7qC37QkPsg6Rw15Ks/2aUASjfqb0Leymd",
+	"eyAa1E1WqgZhlKLhrwlmcOeaqT3REOYPDIRwX+r2PoozE7Ul2NcDTlDrKepg1THqXgvBglgvq2DtJDWY",
+	"ui8B47zKO747/Tc6KltU3/PIYV+Aq0iFQX5HPVjVCIzDOHQlzKRswZ8t7I0AVwJ2LWTjuNEZHeqZMm3M",
+	"7MR+t5768YpubBbVTOrHTGnQuL0TGLkZnNJzz04L8gbnRt+r3mQvwqjExYTALabGMH+WyOQP+ZKL+aRq",
+	"zD69pfcdwz+6NVvVKvOjQRRVz9vu9QSchhcfXj9RUStRtWLQSXR3vH173mI6/vPDZrVg4kS/9/VpMhY4",
+	"tLM2DPGur4zivhm6zT+58rMObzP0XojAqm9IeimbQEAYh4xJCZuySn0U0YltucB9LHcimSN/7DKWsthg",
+	"zAMwo5t/SNJJrxxlP7sSW+PYKTaQ/VDkCk3y6uT1G/3fs/Pz9+fkady8bspM2sazJrn48fWHD/ouSEPY",
+	"EAms80YG3nMbG+OCrFcryGFQ2ZyUXncbPGwUARsXxb62hceLOwkkP3unvPhpVUIH5twD4Zrwgc+y8UNy",
+	"E8iQFVb6lAQ/Ui3qSyXLA3D/im0PTFyHXHf0Xl93m2T+O1/ps4pBpSb550/6ugzgmDwnM7kWXtwCRJ+Q",
+	"dM1rSQVRJg0psSqVAuppoZ8HjX+7xtgjI1M2k6YrlP7k9tbeFFE3XFidLdRzsWJuaSDEtJdJ5ULVT8VT",
+	"S3ml2UcM89OgwXIxs1uc4GGoNS49zMcL1qzx6bZY3qMGm5/5e+FvkBWbrC+u0EVoelzyCPv9HpmxSVxS",
+	"ZdNJZlMpE69WUb6TMilnXBF2zYJNnAdl6jOtzKFE+VQtCPWVJEsaugumIC+IBFxdHRPmzTG+bdLqDvQP",
+	"D5dvlpLFTOjV8opyIw3YdLDekcp1iG8cm6Y5akezd67IggqPeUSvDRZy477PqO8TxX0mwjiXrFfYdTKK",
+	"AnWcdJpGeZ+i0a5UShuuNuflbrmUSWyscko3zJ0rYu9/KHLH/BguAyg3yG0QnyNnCFRi6QfOrrVPLr6z",
+	"bfG1DgxtmMdh6I+xrL+EUHwp5rZZwA3loc09hCWLJzd0+keO0ySKXTNBPLpRxSk8drK9zqA3dJzK5NJx",
+	"bvN8rsQagQQBbWhyMSdXSOPIgwstEPIjD6PcVm0Mk4BRz+AbaC46aSbADjTNRl2vYTpKac1n8vCKILRb",
+	"Cvh8zoIyHokc8YoLD4tYUywzyyD1bSm+trVwB19seyzEPK1XztGG2+JXdh/LpKq2IbalLtpCjNAUaVQv",
+	"xkjUU6jHeoridMaKpQ4PWd1QqosL24EEhLZe9noq987Es7L8IX3lObC4gPqgsf0quUBrB0i+iqb7gHlm",
+	"AS8qBjlns7VWk6QII9OaK+LRJZ1rsR+QtbgSJnNxj4wj6EYOpiAAwJAlqE7Z5KPdSUfbdOxf2HQh5VVZ",
+	"qx8tdEKTywjJqRaJJll8q++BcAioxednFz+9uRxfXL4/PzvVr4XwStRg2OVRf2FXLg/0y9WB8vnqBs9W",
+	"mmQyXQAy5RoyICsmV37WDu44W232e9IHtWad+vZCwWFWEGlOMQL3xgKD+n7FRk/bFeDBFv23i/G80LQ7",
+	"q2T3Gbp4hcNSnSu1imVCZunvfR0qspDKtByexsUTEEZ8oojPVYG+ua2nDVDN/zo+OKjV61LProjeo+zw",
+	"ItbHgdtg8fnL108UETLEXvTkNX4HBaGpTHUJnc8DNoc7gIGAT03fBh6tpIwB+86U5QgVMpo1RCtUL6aP",
+	"BQ5I94VyWiPamn360u3f/mVHz8Mf2OfiXOf3sStkj8bu2hY37V/BPFcr5gIHF4ZJfg7b5CRh+xqtENv1",
+	"crDnacb/k1M5tQqpCkMHxuLGfjNRj1en2ZhSxcbGaG0cN7TV2TC/2uK6TyV9Zzudy87weHB03D1qHzmp",
+	"vrMI2pR4wIL53ni6sTPAgGUQxdAi2LWZlMD6plQr4ngb1kah7Dw9Ozl9cXb2anzU6w86Tm/UyNqdvUJn",
+	"xSrgSxpsYEom4IkzSV0IGK5n4qIxljQLMUahEeIzx+3RQbd16PVZqz/tjVoj1xm2nOmQ9tyO12V9/V6w",
+	"d7xcv96ydSspc4Tey2M5i7rGrpiL0xjOZoPp0B20ep2Z0+rPOqx1NDt0W4PO1KG96RHtT7VSCAMyLh0V",
+	"QkF143//dPbT2em9OPx2eIOajfXKo2GC3vBz8Nfqq6QtQi7mY9SBG8K4LRNXrBLaEDKKuVkUQrDBLIkQ",
+	"JJBdfqrKJnYHQiZxD+UtPpAbqsiKu1eZXnu7my13RrfZc7ut9W3nNn2eK0Z0LwRd5VTqjCvlvjsM/7LQ",
+	"/A3WhocqVkDn/JopgqmCpW2Gu73bDONJpfjmvmO7kZz0AETMqxD5MB86ajdqOGW6g9sCfviltlWfcMTl",
+	"2OYW8jgqcNzVoMWuk/FzVT8pg9tCtlznEb3bUgb+Je8G2lG9lXxwP+Mpq3M6D2/ToiIxer3GyMq2IERC",
+	"YtzPkYq5DT4aPXxNU+zMFZRLrHzqskRxzjodo+hmSsO3uhhjaVV0XhICxmoyHAtFArZiNMyAleKKVT9N",
+	"euci8Vhj6aNxxTgMGQvJyM7KlZfxN1/AyJTN0Dkqj7VWnn+nwFO5JwsZFgjqOqeye5sW6fuRcbyl+nlp",
+	"kf9lp9wAt7ltNZ9QELRp2ZLC54IBdLDfmq7VBi6ELaqumNdo6i/9VIfmhrd5zaPCFKE6+0YGqLJXf91h",
+	"tRB0ggfFZzc+HElyz5BOXh7lZUpKp0jL3YxykiOmIrZfxscTwqWZUsoS/Nkex1jxyoi0JFNNkWZKg0kw",
+	"rljkZygvt8+fthuKLwFLoYgaNrYGIskPuTLoC34uHhtptDcBxEYgVTSPRFBCfbW8QbusXzine5jAKmQr",
+	"K2J8PmOJQpDEIrTJK4xNm47JCrxCxJMMvA5kQa8Z+Nx8NguJAeXYYe+W5jjELqrGcePD65c/np2OX/zP",
+	"+OQfZ+8uU1FvfJC2yFVIl6siO6XXa3eOEnZKvdh3pEo+qccNBpkUra2SudQwea93QrMUtmZNsig2U4iS",
+	"ZEaDmtbK0W16mb9EbBkNz/Gr9+e44BeNZsEeGJfph/cXl2Clpl2ozcabs5OLs/HZvz68PjfX4ZfUM16e",
+	"vHt59mZ8fva/fzozj8Gf3sC/48EnL07enb5/h77ZPWO7++5kf0vwJGN3mQSymirCMJ+OtTWtLkHtdxXh",
+	"OQS9mCCS79nBTV+fqppsJ61w8pTncUk9BkDdxv1mwdaE/i3y0WW4C/ewqquaZ+oOHpWCkB/3qlvviVU7",
+	"Z7OdoTH96B2L/4arsA7gTubbuSmHe3RHProjH92Ru9yR+cNfdJzq84KdjKDgNTv4wgfuXu0qeDDgaqhQ",
+	"UHWFWDc3Mrhqk3cyXHAxB6gbCKJSntV9F9L3tHyCo4vJ3lH2UKff1xqsXun4x56TW7/oGcVZHSkdNJIT",
+	"iSoDwEEL1kJtzcnbnoW3JQzZuc19WWleVGgz2olPlUkgwxTDBaNBOGU0kSKF60Nmch2QhVwHOzKkTEZV",
+	"xfwoa5lXmbTERC6gghDi5xwUer358XR3ZJsNKyeb9XZZMVos1hBnDy/wc+K+hhe3k/M5FkTbb2DVYzQe",
+	"QFcUMpnsWFmX7N2DyyqnFeZ9DEWv+LRrX0sALE8sN8JoQoH5PaXuVYb11CilMiweEtAlDbzYZIWu67n9",
+	"zVSt3Amzs8zntGmieNkjESS3O8n57tiDC+seLUqbKVh4FVLhqefI2agKkV1pI3/GBfWTvrxIPUBLMbbk",
+	"Xr/7h/7j/dsPb84qm3jRTifUjiwLf28yJHckSEBdilYg6ucv5KDZHiKfIbmV8MjiPcRvvUyafrnyAr4E",
+	"5FBKvHUAOR6l3+4BHXScvuPs/k7PEE1OOhVw+fj73nLf51b+5D4Unln4pevQlUtWprnYyhvQXCDj72Yh",
+	"fXZMJpBNObGSi2Ct0hTTd5tkMqPcn1ga138w/SsXFoJuYlLgmmSyokpNCA1BmIcQAtE/wQB1xVeTj0Jq",
+	"vq3/vWKevkE1yQQy3yaYJHVDAS2wDRmG9ojoh2heTrmvdRWRQL/Tj9J36kc0TGZo+hyYUflTsA5X6/DC",
+	"lJhXlZpYkn6U4322VD2vLCyp2GABD6TLwFuNvkARZ3gXeeRgxfS7ikjgA51zQW36XA2vguVjKzpnhncR",
+	"utRaDvV9+FWRp+dsBr2lnij08T/LZgmvAyg1X0HNv2bxMqR+/C+4oCLRnkz9TY0sbFynJxYH17hhrQg+",
+	"xxXpVFrHaEql+wR6MFaz1Hmi/bTS5+ISRrv+nDioN9pDZ+pn9qGG1OKl52O/t5hWAsU8rPQqKmSEy1GZ",
+	"rsnrkjMUZGpBV/roQr4reJcAePqKbdQxoZD5p++Fw6/I04l5zAQrQAgYC8/QVeVTpe/waEgnz5pk5tMw",
+	"N+CjwHk/axKt8JOnUDOgJs+eE4PgDJc1R1OMTGbcZzDSTBlTMYG/m6w0scFlZ75iCSRSGqXzGv6TIG5A",
+	"U2yMZqw7m40Y6/eO+tPO0ahPR87R4ZHXY6PulE4bzYYVIbEJMex0e9bFabDdof1cm6542/TbbINiSLHC",
+	"7ANVqpJ3qtjwM7Yest524XcMp8PDo1nXPZzRUd89ZKN+97B7NO05Tn/QmQ6Ghd/RHSS/IgFuH38N95gI",
+	"ebhpY1/G6x5+lyYIKPtQ7Z/0//7cu2Qq/NfbN3h5zqKucaBiHzf60/6h4xz2WrPesNMadI6OWnR6SFvd",
+	"WX80mDrDmUP7hUUEhaCXL3cDXmYU0PzHV5PiudrLokRhIFZTJjWJCmGahM/wQDXJRC/DhDyVwmVkov/9",
+	"DDUSsHCobxLBtyUDJa3GFLtYgR2S+8B4wsXcAinylQkQZPK2SzE4gRNQhcXfcPh25q+XgmV+gJjN/kmr",
+	"J3k13XYjQecD4iZjFknsKFlQmwFVMQe1s4/TF59R7tbNxvnu1cEb2ZfJbyh0STv9y65TFBuM26uUmpS3",
+	"j57kO3qSIwvxG/Uk54ki7UnGZ2R9yPrXx3TVx3TVP2+6asx/K+3gG7g9HY9+zHp9zHp9zHp9zHp9zHr9",
+	"frNebULrY/brN5X9+iGQU58t90nUEoyARxodZtD3xqVBwLURHxKw7m9sWN71ua2VpL6PpbQbBf7IgFHv",
+	"mJy/eklG/cEheTrRcwQ4DR768A9MgJs0P4qJx0LK/Qn46BHvevKsGVW6gslrPbnk6UQvg74Xv1/feRps",
+	"PAnXTFcV/ePFh9fk6QQg/KKfm2SyDvzJs7yvDA533+nrNQlNr+a1IB3HiUOI7DNXYSPGctDWLlgxFn+4",
+	"pY8y4GCBz99CdzcOrjsHwVqogw5YGGY2214RRTK33PHbOkIzCNhvLWd2NKPeYNryRu601R+OZi3aGQ5a",
+	"h87R8PCwezQaOMmmPPCtsBmN48Y7GZJXZt5W6Z3KdXgMjWkappy60OopZoualH64vPxg+w89Ld5MgFvh",
+	"IVmwgD2rYtLcxvtTGDPSugYmZ+v33BjAA+r78oZ5wPUoIARollIIelCG0/FenwsRBhuI5TIK/hYOiSDJ",
+	"11pMBLBCLF1jAIuHuVr6bSLJHOFT/NoCjA/ulfR7mvoMeHvUkvKKCwBZXOEj9RSScUzE3Pv0t6et6J/P",
+	"/vqXosVJotEXBTwAQ8ksB0g0PYXCZY6OQDEKBm6QnnO0hk/1edabag97jnYKoE6KBWL5OyIqhSLuXU+P",
+	"D2BJg72sdy7GGZBzEjLfx3p8l65V/QZSieNV8eSY017ceAiOaVIrKAGZyZPcT+evcdvR1VtAcc/JJMFO",
+	"JlH+kX1t5nzk3lwI5oABwFAiISwlNi/z/ZLspp16Ti4LzyZG60WLtiLiP4nT0IxRbYDgYvKGU4rzTxFM",
+	"xGe2CO/TiM/VLPEo4kvouTflBSrrGuZ6KHQDS0kni5Jh25J1HBBfUV+bxnHD50tekFbDRel+AaMwDyAq",
+	"lNJrp8Lm4QKVJZjLglFshO1KecXBIS29jaH2fHnANsayWzwUkl7iYwt7hNNl1Pgz/ixpsB2Ln2gxvooX",
+	"yBjC+jubmPQAgQgzijzVKtVw5HSeWVFjuTzkRsC43QELu0ol5GdbS9eKVCQy2JKKVcCKva+Hx73+cW/U",
+	"dka9Tr/bMJpURcd33Eka/bPlPauhHXPjGDuUtFA7rd/KOtX713x/qV8582V5jSmxJFUN1Jc4Jm+iDiJN",
+	"oJa/IdmK+w5ew50ei95ttAV5cpdQ/lHYfi9Xa7Pb/5PqYV0RKi3b7zfZ4LkcV+loTy9D6Sbm0PKsFRvb",
+	"zMZEhZ1NEFDGloy2Nfktdge2HPa6dSXmjGFM/fGIF0T14xX6UlnfB7a7qzggevCW7fxAQ2z2UQRkh3Wd",
+	"EkBy51nI6sQaaGaAzfKStNDZ1tT/sQX/PbXg/wb62+/oGJ8nvX0awrtyaVrH5Rq/R+LMtIq37MOZDt2O",
+	"N2DDmcP6ruuMvN7Mof3ptO/1qON0NENYMQH3oldvPcWe85le8wWC2c5mhwveTm2H3KtQLmBnWhitsFS8",
+	"lWTs1xU9YUoVG/a1XhpBSu5se9/PVyXGKxp9evTeZrRon7bRhJUv0db/54/e+09V3TARWRe4YOCiWjBP",
+	"n6n6DdUxuxl8UhZ4cIvmPID6yiHpOMfw/6X5bvD5R7NOn/UHs5bLGG31h4ed1mja9VoddzgdUMfrzDro",
+	"ioQ0qETcMOrUY7InImzM44ODTvew7bSdduf4yDlyDv6/Byb/6qDi265ZwGfcNXM2vg1nh4KcYfWXL5vW",
+	"mFUr6jJswi7J7ybBLJOh/+lL/7aF/+jG/yD2H8e5f/xl14m7Y55dr77C3rmNNqqiphkR5ls9LKVr9ov2",
+	"OufU8W/oRoE75Zgkkqit8gFlIVBVs+Z+WLeTjwqDtRt+uc1aE1vcPJRo0SQF8aW8gkjEDqthcFtCbtnn",
+	"d5IN03FE7eyaYSHTTKnpBcmLsKXWOVQ01/xGlTJZvde1lfhU6n1xKrzNEk9lh/7nz8ScClT7dMlCvQP5",
+	"AdYzA8yQyrytLpYiybPVrC1sbALEFX/HVrp6y7Y1ASwpzkDPmpAh8wj4fqNynudEYiEkDSMvbUb0zdfc",
+	"YxAoB+IatTud9q/oWVULCh+CWX/NRkiDOdNEGAVpc/uVeFqRlhRdNjygMGSRVdTNLAqYFXR2AZT9qfQ2",
+	"0DxBsZ1ODsihMJ9SGFsJ5Dygy4pTBABkVeR0eR0qVCybaWsJpCgkwHMVBjSUgYJt2q0rltPNB1tgUtka",
+	"2MmCttfg1JDCnV1lMPsXu2wr39xS+LL1CJ4zV2KT1cpr+RUZ9H2c1yL2XsiRO/erLj6qel9d1ft+VLPs",
+	"4hXPe8fJjdqZfYMnt/zslZR+3bFY6hPKpXEgfezHD5tV1SwsLJR6dWcx1r1tPhAP6d2dh/T/YB4y+DZ5",
+	"yNG2ajUbmI1B/IsqDOuHiIa3KfIt7ULlUt9ngek9BY1cjOILqWGmIQNWlSZJNRkHNycDQxua4dmBWzHx",
+	"Dr8mZx3dhbPGVki8oPfCb39aWQSDBEutqEhkXm8ye6pnx1ZdfYfIoFr5d9aQy333ebL8g4qNOew7Ml2a",
+	"O3LGLchGPqffoGxQSNvnwrTiCmzWgu1IErX0xYYkKfOuHIUjd+zNeTyHVt0v5VqEW+rVPemusT8kJa70",
+	"febCTBZUlbQGc1KtweIhGPUIwbcNr+w6jnO37l87m24l317AkVz77bUr7ePn2qc8QMsu3KBTWWxi05Ao",
+	"uWRoSN1QRTwjNwv2pJtIfT3HXCVCXZetwI8gPDJlHJB39QuZ1/h+WrKZlJs62Ql1G7lV2sjy/fuZ+mu2",
+	"85TxGXCc0HYRohhSrnHO4AW9ZgPGNY4xpvvg56vqAYrmtasBHj7S3v5gpwp2pUTJyW0GgDlHqWfFe2GZ",
+	"WmJXGr+uhQSPoPBo4047UWehC3Ztl+CqtKZ2Z7aurb70yvT7q+vZ1EwMcnshf9EKu7gvlGubDkdOz8x2",
+	"ALZO43jkDIeHEEJFbCDz0frvgGk9NZoEfJJCtYYr/S/HgAsdj5oNLsA/yBT+DgBDx8Nmw3Q/bBx3nGGz",
+	"YXr9wS3rz9E1p9n4jE/SJheCiYzNNjrJWCw2BG9d642XFrnJYhWpBe0Oho3jButNHbff746OZm7H7fRH",
+	"dDad9d2j0Wg4m466/e4hZf0O6w/7o+mo13dpfzQYjTrTw6NBd3o0GJhKID3pbl5FMwtX24SKl3hbZsPw",
+	"Nr342+7t3iZ3pZqdpY3ilzgmZWQd5ha+lP+CFFUk1Z0/MA3baqzJKJXGYK2OaIs7kECW2G/jzftV/5LA",
+	"rrIktQuoW8ZAXxXLFs2AnC1q6awYim3Y3x6/tYiJ23CPAHGDe3V9vUe5ppY2VSJBUdH8m4aS46VJ0GhE",
+	"WHayGeooZ2iRGVQbJLqO8wgGBGtRa9A9xuqKcXlLO5UiA47BwMA+h3oDJaG+47lm02vxRJnGztxDECci",
+	"1sspC9rP6oByRtWwdoEKyy3okoEVlXCWqBVzI9sxmmMtQNDuPQfRe4XIxDEoqPnEZmk/S6TKC3pdgSIr",
+	"yVlqOwBnwW2SSDZGuHb6vaNvS7hmXbv9ljNsdTqXzuFxt3vsdP6tjz6GiOx08eBjrWEF2dxJFXCECyqu",
+	"yEauocqYKzY2a+MUSPAAYkwod1PdDaK0q9Zw5rDWoes6rZHXm7UyqVfKlaib+Q+hEMBUMKsxUg+ajRtj",
+	"q+kFygOylGGq/AIVWaaVdNxsuSpQ3w7HmNY3Ij0l1+Ij0hQBowkRXaQK2T4SPKnVZLzimrIJ+0zd0N9k",
+	"KqKQjCy4nDJAJIJds4DMuAD5sb2xMODDpBWl4jh49LFckfnvfLX9sYf3qFIBQEfaqx8trkdD1go5Vp2X",
+	"8lI4sPYwln2gkESwGxYQQ2tYnqu2f+fgNj7XxTnaAVZb6e3wNHlXrho9pbYnUWlCyLC6smlfH6NAQrYi",
+	"VunV8V0eptTNbABnLTwyC+QSC5/0ycHsBE0xeOHGSgMuFPdY0lP+IDrrcFslWUJmTyIOO9mZ3pFiwNln",
+	"vojAVoGsDOTqlIU3zJRKrqh7xUKlj63PRe1UBED6uB81HPCNImlRSjw+ADBp7qr59XOo0NSsRhADhYls",
+	"SUltK2vy8rlmg4b6ZUACFga8Nl8EcJ9Ub55SlbAu1roRcNknThAzdCyFv5kcG6eh1VPgq5SFFaXCw2JX",
+	"m1eCqVG46bAqSdJGQZp4+nY7q5syj+oJnn2MqQg7pnSZ16J2wsyD2WcArBSrC3uViI3K6iibCc04pr0k",
+	"GoiVJM072YVIgQX2oT2OkWDJ8Pg0+0ksREpIFqrwa7FHDTL7zNx1FAmC8CudUy5USChxfbkuUeBRN4Ub",
+	"gKx6W5VmgOxLKM1j61HEHAarzETztD8k4Ct9mujFZXEZZcjcMDEuqX+WaZnbSNZCEgObQ75QO9yqT1u8",
+	"LkXHDa6aGvgZggxTIcVmKdeq9CxWRybr3lGhGtzm96m+SSiFXUFoUpOAhX+0CEstwj+F7be9scGjLfho",
+	"Cz7ago+24H624KPt9mi7Pdpu/12223+nxZbOoTtfC5OAnhGtsWm0Lcbdu83YTCWCs1Z75ZTFtUf/ckAM",
+	"M4Y3JrwYWt2SQ1+kVsdLYPrPeo3jQ70/n0ODM0KifdypXm7LH/8lQjsD+DcSSnmVjeyVqyGZzSpJObbr",
+	"ATaR0WKZ8JKIaDwkHoecgS0J2JYI8lnnW9oJwYoVMRE7qyzXeh4LcSFD8tPlq9aRVgsDBmDQHpluyE9/",
+	"e/Xq1eluKCsTjfwcJre0zhm5sMW2KYmfcAJsU2iDtRCA6IfxWuifan5/ogj0l9iu/40qMOIninDvOck0",
+	"s9onf7iY/0VuhdQKJg9+Jq87eYRzRn2zkUC9jZexxLf0EEXLxf27grUw3a+/G1fTrtrjrTUd8Z3Rx1cs",
+	"Lj5fi52pdvDAnTXEsfx5dPU8unoew/yPrp1H186ja+fRtfPo2nl07Ty6dh5dO3sE41Gf/opmUwL16VHR",
+	"/lMp2vdoftaEt4rtxp12aFU4qwsWXHOX/VyGYaA5oyn8trYC+usqVTXO1r4f4yM0nHav7bQ9dt3vtefd",
+	"rtehoyFWsydveOiix/SkCjhq+bXMKscF+alnPkDRI7SQLOy+Yhsyoc8XgJvTO5NEiI5wnfXLbGO+PIJU",
+	"MZzwLzzEfh0AIrGiLjsmqafeGVs4bhVY1IpDBuyJir63UKAuueBLrY50auFPGRTxaAJlO3DiXetFUmxZ",
+	"aBZdWhuTarOoYGeOTZNo6NKEF6FhNJmYDlwTsDLs1NrkvbZS59L3yJKqkAXHZAJgyNlRNzxcIJgcviDf",
+	"yCnbwXgPqki0nttzl5NQ1XcglGR3y/QOvGH0mml7BPUutWKuMklfqLXaobB+K4BnkIpF6ycFQ3ASxN7b",
+	"c46DbUDZb+kVixTqtfCZUtbzgpYTom0ApcMj7jCRYeZU7X1eijC4q3S8jYG37bQtDveOPueFx+98G4PY",
+	"fvLa3+Jx6D0eh+/zOOwQH82INgoFyXcX432M6X63Md2I3r6eZYxkyooBke9MjfdnfMXzrCrU8ODuUuaj",
+	"5+62veDOamXAia2J1wvpubiwNU4leQCOsDXzf9sZTqUI6HMgr1PdHBKH8s6FZqlGgRU3NnYQ1oWUKqp5",
+	"SRzSLSBtF+g/OQlD6i6sZVGVGGhiVAmMQKLLagQo0PcORwPHnbYGR0PW6juHrDWi7qw1mHaGo6PugM5G",
+	"RwfgATlwDuJ3qAMH8hymoDutNuFCCl/O5yhoU/X9naKAZOIDC5u8hcSlgkwZmbHQXRT1nsuoT2YqpT3o",
+	"1iutwPBQGUe9K30pdsJe7gQqmHBvkkRRvJekkwg2AD+qmVywLXRj2mfVIRqkglYdnArr5IPIw3HDHc2c",
+	"2dFo0JpNR0et/nTUaY1Gs0GrM/Oc7uiQdXvDAhSyxHtr9uBPv74W6meWPSef1ExMacsSn9IKUO+FhzJy",
+	"EH+rh/RTvLae/cog5DMKTbpMFg/lPnpzMboDcl8/wkqUw5ZzBFi8R8e9/vHgqN0bHna7IFj0baDsHQ/a",
+	"Q2fQO0InNj7OEFOV72wkjiUuavQN2gJQIQ1C86LkjLSM6xxD0CK+ZbzkbiARfLNxPOqOev1OLCsi37r+",
+	"Sa5KHto9drrJO9LPHPT6h91OUk7qhTYe5f98gRVdBwwWAS7jQhnneqd42SKXf+K5KRRi+JUW6Ugpgqyq",
+	"7uTE0pZgU/+2gI4qBW3NayC56lMJYEztSV8yFRala5VhHtV99rYHd8s4DqxLHA6LP66Z2p8tfOgNF1f1",
+	"OH0tKKK7sPZ7DF4DXM+6FCMoDBhdtuthD2V2xAzYzvSrVPgmef63yjUznCCe5la4aiGhT4dWxxTdGBu+",
+	"ckI7ZLzg99fGpLOrVWvg4DZe23KnBJAO2OIQTfB2glPE+5B96AVCN2OynFovU5jaT4iFeE7mQiFsVtYh",
+	"Zfa1dgeF2ppQtyBX1fRKxZE4E7tx0UYkVqGZIJ8tJ+eS1fM1PKw0zJmn9m21CayaYVhAQiWZZg76YhNp",
+	"iECaV9zC6NYkiQrUCj4y42blSdj3kqNdQrN28Wsf7oSBXZ1QY2Q1VNmjFW0mdDW7rYll2EGiNRn8d6Zv",
+	"5myvLeYsFlMYWL/6OVDJxSjuEgE92A3afbtuZVTZQhZkA1SHbRimvEPbE+niXakBez+4Ld2tO038cFce",
+	"24P4JqKDxxPOrNTOJ9epdM/KlqTopFaSIvkoCTBTjI0UQQxnTfMrkDpLbsJ/n8ODz60woC6bUvfqubug",
+	"gWLh39fh7CgRJbTX9ffw31njuDMYOtA7NSuEtBmxDlkb4yHKCqVmA5O14mQos2Q5D23HOXacdqfb6w+G",
+	"/064dSOA4VCuCgd12oN/Q2MpyFpq3MjgigUtp3E/xmE1q/AwEpp5MtUrARVchKpEzRi5CWTICA811+Du",
+	"AjrFTRmhYgMxwp2+O1Hc3Q2ZG0Q2TVOGAstkd3VDp1IysaZv/CiTVhsy34fsYh4mU4vjfiNa8FfMKK4A",
+	"iGNIqVAR5iGByywVMUtsgImcabW/NG5Xl3/bgGflogbrkv9UwIvLP4wJj5UEAptEBg/2lYNbe9C+7NU/",
+	"JxtPRts0y2ftaTfvSnsNYrIs46UvC+PvEcukwgM/eSHXNMLmLxIYXEmnkmkjkWVqonHYdabTd4aHR0ej",
+	"o6Ne/xBCO1StAxZzYfND47h7dNTuR4zWpyETrunRHsbqqCaLJQup8TRFaRSNtZq2XKpYy3HAgAnokoUs",
+	"MF0gIt754eTiwqqU+vbxioYLHN5OPwL7dAVyvaq0BGBuWFXBfPyg2+87tzmua55XsbIh2XoGqnTNB+uf",
+	"tFXmLiq1CShh9beltB513Jiuue+NmbjmgRQ2hrPzfRlq2HboNcsM6RLShjw2c6WY8fl4tvb9Sm/y2IwL",
+	"0BPG64BXHHLNXTbG3yvcP+fheBpQUXGt9e2uXC55taXiwmOfCy2qHbrhbbPxq5xWescVC0zG0u5br5fj",
+	"+dqoYDvv9ul0bDOZdt8s52MoCqpJgktaceWX9DOm8XzZYdbmWFG9+cQcqERJLWridptIM6owv8qrmmJ2",
+	"9eaz8qmo9I6AQSlC3ARsK89a4QRi3tVsKJAoak8yN6PH6rdgrCquXzSm6v0lzcm0yGiSVyev3zTJxY+v",
+	"PzTJ2fn5+/OdWsJtXsx8qTgkJXZqLnQkgyqMS7Hea1fV4VqJVPkd995uUUteLqgoyvR4xZnvmfY9mINi",
+	"EgATqkkk1PXeNKoaNxWOd16ibFvMN1Iqdsk+hylevnPE65i6Uxy38qv2Z6YRj9z5rndfk1tub4GZ5p41",
+	"Zm75aOWFrc5Pd844wfXqEEQBu6vxwRnGV2dkpaSp1GLlWVy9oVVZXdzXsSKPy3xamrtVnmOCy1Ucs43b",
+	"2VTMTPQN7H/N60z6x+5WZcNOs+Fz+JhOquzq0Vy7s7n2yRZbdp176fuWDbX6tnd+ExKEAX4C9hKrrq/4",
+	"KueaKE9L3tWysV5LRkNSlRKik+0bs1maSxpc1Xx1Qe3eTvgLqljRo3D39mkNuqsWLwG6Uc89nSoKV2RB",
+	"r5lxcprU/qcyTvOfyYAw6i5sBXkTvFc3MkAmga4a8Pg8y3CKB64jTp8F+7Iv9ZqC2anVb/qd+JBag4c1",
+	"aCLrdNwr3Nm5TSxorZGa5yaWv3ac+vMea1uQtWSjkp9tqEGvXtMGHuIJpjYl/uampY2yM/QPzacLggNW",
+	"0Te9ZQMqSCjnkDneBO4IDN6iocCxgF/28VnS2H3W+HwE2AaSBh7+1XKZzwIs6KkiJyO3FQ4fD/vj+Ke0",
+	"/6iB9ZwN47tpCKzqsA4a+LvVdToDp+OMGkkHi/5ny2UeDVDklQlWzNlFYaiwhD8SoCjFd6oHn3LCcXjU",
+	"GzrfijPT7FTVO8dcqJCanuAVhshwT9t7P1cpjtrvjfo27utjXMUna24eV7fd84OqO2b3dAG7gVSgq69M",
+	"M9oqHmB7+urc/U25mJnweEVf3Iz7bIxh5XHAlFwH7rfgxta3Iz+fVp+Oac6420cOECSVV/MuLnW90xW5",
+	"S1Xv+69yuuf5ruO3h1vH3OKr1RowxmyGvRasbgigoie/qst/X198Hf86E/uKhMoedn3j+JoGnFYUG0kZ",
+	"X9FqSk5sl9cuqTI8xOO/Gzc1KKuV/dRF+mhyyo2u4w56bDQazbqHgz71aHfKhjN2yAbObNT3jjqj2XR2",
+	"6E6LErjdeg62SE2qNyKlLtUYWkltSvnxCvWl6m+sqDelXplUmCq/qUhx2ntwpHZUf0JWI6o8MqUZ1R9V",
+	"f6rx0Jr7coeYS0bVqjwuVrkqDylTvSo/IK2C1Rq2h/c6q5LVGmhUs+qhr5SK9rARs1hHq/weo6vVub8u",
+	"DcfKWuW3ZJW2vQZGyludJUxqbXVijrXut1pc9QH3FSvcJ+pXTctLbblV76q/JqPmVR64h7qXmukD6Hv1",
+	"nv8dxuxA9ftGgnaP/sq9/JWP0bzvJJqHMYGvHs77euhIMQbAYyXKPYI51avkLyzhL6p7qgDiBJWEezdz",
+	"oYLQORMhCdhKBlD+EZeEypX+bS14uIHyhRsLgWbQ1VbrkHABoWAAE8OaB1O57XGPPJ2ojQgXLOTuJBsl",
+	"htfaWnX4A/FgZlK2oj/NFeTKqZvH5TcH7FrIxnGjMzpMwIsDODZVbJzDXoRfDb6kZvtZvKphy+m0nP5l",
+	"Z3g8ODru9dqHw74DsoR9DgOaHDoD0ziGsGocTjvukPZYy5kNu60+PfRaRzOHtbruiPa9wXTIDvUkUYEO",
+	"Ik0mQmmZSalPzsGUBtFta8F/WzNcgNOzk9MXZ2evxke9/qDj9EaIir5aG8vJ9DOKEBobNFguZtABii9p",
+	"sIHJG0lpex8lLsRohVFjJG/tmsXvzBy3Rwfd1qHXZ63+tDdqjVxn2HKmQ9pzO16X9WeNBPRiozNoO/2W",
+	"K4OYI45XdONLaooS9a7pL9X81hJOugVTgiRxEj1vQEfTQbd15PZ7rT5z3BZ13F5rQHszxx2xw2mnYxNz",
+	"1Iq5RYBk0QYfHvf6x32n7cD/NcweDmezwXToDlq9zsxp9Wcd1jqaHbqtQWfq0N70iPan3ZglqqW80t9X",
+	"sOYwicQHo36x9IAtaX218enW6sCp5KOz00azsV5pnSImX70jee/cfCt+VxWzJd2G7VclRfuc3ryN4MXS",
+	"nS3ik5ur+f7w+oki8kYQtWK+b2rndtc0xfHYHzarBRMn+g2vT7O5FCnGUKMudnSb5CCFCB90CZ1WgNOZ",
+	"qWsVGz+IXWtWXhuNIsWaakz36LaZ7KRUoxCv273NcrwthcbQ8CHJCWsi7W5teJOG7KwWpTewYpc821Cl",
+	"q2ea4rypPODcRKrR8uGt5d5VJ4hC95Ueo+dX1EjIZ5hC4mqKurHw5cj5MtWPCB8spGBFpBV//DCPA7Eb",
+	"fqZAwHwpeEe1lYoflxBEO0rYkyKpGHpPL4wrhZI+s/18uKq1RuVVuYMMSHHlkdAGqEBS1nlE97ZUptaP",
+	"c2ZbbCXlcR2KGKUhkbe34cpL6j1JZ5CW69vQOY2GuaQeoDJOmUvXihEhM+rq9lZfXQuyldMbasL/pdSH",
+	"GlXEK+a+n9mWGSkm1skK+i/bi5iz0r8OCQ7KAU0y65I/2elZ5oghoQAkxGpa3KVltfmrQOktOmplZycj",
+	"2XLrk5JlaXGR4AWpAxSfiOR+J/sTxbSbabyaYG9Gimy31Oqa+wjVluz482g8PRpPj8bTHY2nvPsnfdBq",
+	"eHMqtkVKPb+MR1xYOVPdl3NiMLwkwFqjC8eQW5HbJc0SzKLsOsC5/WVCi58IBrzOdi/p53Hc77lXZf9X",
+	"AZcBDzeN44Gz31n6bc3WbByG/tggQTWOh07/yPba2kVczUYY8PkcyoP0QiFJ7V6oYht9T8s13qu9WvI5",
+	"922MgXkXEcKXbV1ru/tZLmlSqWUBd5L9frbaJ3tZB8Y4MFRZb2Z3UN71OhaQ8pfabT+zRL+nVn+YOhlV",
+	"eSYO+JELbyvBdm7TB+3uBHtYqAyn9ECjeabWJ6U1pvXZ6Ewm1iE+FAkayRBz0TZmFMvEp2+TFnvpk9CN",
+	"J9YmH2XC15QJJaqH2ZMaigcoC5XUDnz2NjKKTNV6yodFU4P+TokGNBGwV0LvhAvaqt/RNegb0yq3dSC6",
+	"I0Pq7ycWd4q17r5irXd/oqHY8WAN+5ifpnhe6t3byPUDDTGvq8j1CgnRoSQupExnK1QtlwJ6RkyHJJl3",
+	"dqhsWQgzf4NuKWzgveAKE7CN+5IrQsVmd9+wWqB2SUWwaDrJTpGKSDiIihE77Dm4UfXU2DULNvb3NjnB",
+	"viVxQ0flU7Ug1FfS5pjoI05JwNXVMWHenJGQXjFFwEA90D+ksjTq9EpLdezDJrglisEgrXamV+CUzeja",
+	"D4lexu0OwsMCBTNfMy1nIWL5cUUWVHjMg552wN/Mvs+o7xPFfSbCNrHv7xVCJ0bIJx2nase3UeLAZ+Bt",
+	"wZ1ho1UJk+9B+vklKd2EM7iKmvg9FLn3Mnp2ZoP4fMECRK2Ml37g7Fr75OI7u4rFC/XtPKH4Usw1nSyp",
+	"FnQ8NL0OccniyRkNgyh2zQTx6Ka4O3s02V5n0Bs6TmVyATMvy8JLutmtAoleKi7m5AppHN0Iz8kVW4Vk",
+	"ugkZfIf+R5v8yC2XYwAzSgJGPTKJ5Oakaf5YKxZAL1hsFWumo9SNDLxJcYxru0wxV1vqiq9a0hTltFZS",
+	"L0CQD5RlrJICQkaOeMWFKZ1Jscwsg9S3pfhaDesm5mm9HSicxbKuBBIMu1EAWENc+cMFMf0+niii11o9",
+	"J5O4Pt7shqmRnxABqYKAWwoyUmjiuufi+0jw2tE5pq+/Mkr6rWPE2ORMm2nWKNar8wnFK83xA72K/+c/",
+	"J61/09bvTmvUHrc+/e0vRRPcqV3jGwq1lahsrCB7F04QF+RHyGN9+foJdGmEZK9jsuS+zw2/IYoLl5HO",
+	"6NBpkp8uX7bJqe3wAC2bbwIeaiGlZJOE2Ak7sVQl+bfphTI3VfMjxEkabxOzzC0NPrNwWeQVE698Cpn8",
+	"VGyMCr2zV+aXBA/fysHzMXkbX9S6y3wBnG4eUBEyr00cOBcdWEutzgit5Nww32+SkH0OMe6c9qXmuZae",
+	"JXxb4vgXbLpmJTmGkzx9WIeBPY8bzcZc+l7L5D+njpO5nqNW00z/5UJyDPXX8iTbbvtGp5jJdYCMxLL9",
+	"qb9mq4ALzWEQLNpMKUN1YKldd9rQDYyLK3Q2LJBvLsJwpY4PDnw6bdvhMpgfXHcOMOyhv4j5MwPe5HEK",
+	"qwyUek39tcnJnmJwhK5WPnfhPBxo2RGvSvLKtfDacsWECql71VY+X93Qzd/0/c/NR/+9Y9v/RyGElz+d",
+	"n5+9uyzrOLRVkzJfXdGcN9v2hourXY2jMgtSzQQ1z3+rx17C0JwhWiEYXdwdI4oP4yenZ1h0/s1kTqW7",
+	"rtRyMi/6PDNUk6UW1WYLs1WvcRnGPdIj/RwXYTbwiaktuRfKbF13gDjxlVzkXhl38AiBZ0b+J/ChdMGH",
+	"0hlcOs4x/P+/G3lXRsUqFbNbr8VM5ni8fcSWXYZx+/IhqsgV26hQCkbX4aJJ5nK1YIHry7UHXHtKgyl3",
+	"qXB9jqkh1DP9oh6GGX1jm28Z1O7d/1Y42PA2s4pFmu1C23UqJNCmI3G2t3pFMnyxzqQjtriroURqM4pm",
+	"7subWhPvbYH9nZjd1WbVxU8fPrw/vzw7nRAZkMnp2Yfzs5cn8LeR1T5XYZNMkB1Ev5o5mGRcyzZ3NrKI",
+	"qKmknxlX0RH1qQqNp81rkvNXL0mv1xvp92tVtbG1c8FWaZJc6zTNxPOrLXOAPOtyI/0ONLPsRycXMsFo",
+	"arOU7KnEB+TURkHoVEl/HTLy0/nrnQQVFLUlnug3alJype8zV/+KtGTLs73pZrKzKZ0tri5qQu9xSvR1",
+	"MmULreYiVYqrdr3OcJDBBQuxdR/VPnpDIGVYtnkuqMzIw//L1NdPTft1Y/M1jUZUpZqd1z19e3PnmGhA",
+	"TJFVhnnSVfHYBPXGKwcVbItw6Vd5nl5WuuJts/hbHpvbEMrbZnR6K3qwFd+zulAU+bLno55sNZbotkD/",
+	"bY48S9qDsuUq3OwUXkm6rmUd/YyHINP4J1vUaZYhO+fEe7fwrVjTqCuEEvw1tA7cSE0W6oYFivCsBXSf",
+	"xJWlh2lhTx/NZVc+5SIx4Xa5W22HJIFAAw+1tiE8GUB8quBpmS2amkRefVOVvVB7SBJbex9PVpG18EwK",
+	"+40MvHibSp0mZEGzVftfQ0BkzEDzxvtSmXM2Ij5/y0b8HM1gz02wJ69ZuAUmyokWopyR9ysmLvQyEV/K",
+	"K0A7bjfuZ1XQSN5/QX5h04WUV3Vc4VuSroGZm+yJv8EfiXj7dNM4RgCrltqokC0b2RXOp/RA/dvYyq7G",
+	"+dnFT28uxxeX78/PThuYxQ3xmC8mr6HhOvTI6XRZazjreK2+ezhtHU07vdZw1p31p4478rD7d+AnBLTL",
+	"I/nsyuWBXhB1YCi6cS8JGWf6O/LpGIe36eX5sj3/L7VaW+6tnCYJge3kEu+T59m7TexDxfUwZPcKh91H",
+	"ioqp9qrpScQiiuQSRN+STKpLLnwmgSSxfVvO16tofbLWLXcXpsoTwgGKifA5WbLlVItX4Cb6Z5/NQkgD",
+	"8CQ08hM0CORNhpPXT0nLIxJszRKtXgSUrzfKhERn9qNRZjHfT7YxbRKJMVOpjEiWgpmIgCrN+Oh1ayR8",
+	"dLfke3QLo6NmK+umP97gMJSwfzbemRf+8XJUFHRWQu0SctGDtxzDr5jEleHVGQhNGZAVkyaKlSDhjpPI",
+	"QypuvXkPiUj9PNsvyFgwB9SeOlQ540wF6vtlB3HYr3EQB1sP4r2Kll4sJ/I9cxdShWS5ViGZMpPCZgpD",
+	"n2C32nySUS7LKBHoh/Pxv44PDrYLrjyjuW02FHPXAQ83F/qTjJ66DhcQxS501p18eE1CfZVAMc6PJoJh",
+	"fqOKTP7VOlmHixY84ph8XDtOz4Wr8E82MQ036CZWVp8oo8IqLZVslIPrVy4Y9UBEmrB88ulJa4H/yLCf",
+	"JqNBkfhLTV1PUz9GBvx3k5TwAsYVTFfPBDYcKByfHr1XL72FZ6Xg5dHTKDz1V2yDckdIjz1RxGMrX26W",
+	"TIRNMuyTBftMPD7X9iDXRu8GWjWQp6fBxpPu1bMtC/IienlLv71gUX69ATmCs39lRe0/f7ls5G3xf168",
+	"f0du2NQs1dPzi+5g+Cyu8nd9ypeKTNaKBWNtlXHPbKm8EbaTxIR9Xk2aRPG5YB6OpbACkd0IN2sbkQRs",
+	"zlXIAszU2bnUS+ouuGBb1xmVGWJuJXMWqqhvsX2dIk8vUHZsW9u3+IiyhQ3oTZWjUkBv285FImum6rFI",
+	"Pb1opnoraAjNpQqmatppp/cr3hi9qMf6ZH9YT33u6tUwCVf/al3YB0+2LGM8Lj+3W0AcxUCqK4UmZUjN",
+	"xrFmj3LKwJyHi/UUFAHrzfHpNGlKZVBb8AJZBWxFA6YscagmpL4qUHkBmqpJjM/W9mxWZBbIJZxJ0+Ra",
+	"f7r1S/22ZsrkK03hGQu2bH8Ur6FsgF5hu/IbHkCy4ZKimEPNyqikPp1qGRcw6sEbmkTJ+KBYCggXbGNa",
+	"G8ngiqyFiUu1P4qP4q9/vVwEDKhHYaJzwoX217/ioaS+TwJsfWTRYLQaYQgSkybZjH8mk4PrzsH/83/9",
+	"34Yko1/pih9cd9oOXPsoIt4EIFpC2hv12fP9pj5xASOTE9dlq/CYpDw67ybEXUipmIKpXXcgP3PBiGdU",
+	"i6f2EDxrfxTnbAXKKSZtmzGUhAHlAGKDudxLegVICh6fmZJp/G4hocO9zXkkAfN4wNwwWrsLyPKCdVN/",
+	"/Sty6RXVZyBgtnu8wQObfG5Rn1PF1KRNJj+cnZxOYD8Ufq1+/OQfZ5cT4klNWpP3Hy5fv393MYnIBc7W",
+	"5MT35c3EvP4MfDiATvjXv+pZggUCMrpJJh8COfXZcqLXU9soscEW04aese/jthrKcqmAjIE2OSF4HpGk",
+	"IA1WEp8Gc9StYF720Pd7nY9CovzRK/Ac5mIHzmgQDzaN36nJISM/XF5+aFrW4XM0otBbCplmT/u9jh7S",
+	"d5xnZMpmMgZHERgg0Q9yfamiffkB5g1Z/ujnwsn+9a/Ai84ZHL3Way/iRe+tkzB18WlE7hz2MbyREf6R",
+	"etb8KCaRItI6+fC6ZfxdkyaZ/EyDjf7vv1ovpQiZCFuXmxVrIXS+OiZCKsFns4mRevamM+FKj4v5JK4V",
+	"Mi46qq4MFp3WJ03T3/ZHcWLIQ86IOVVPVHw69XYGwUbPw1zVHzixuXxwQuB7yVR6HJjbRuuW9h12e+e/",
+	"85Xeg99V6JGn+ek+Mwv/y0LCIzwJ2HhIlYpyj0w3+gisWLDkMHU1OY47qsU/Ix6Q9G2vKeBbPNTEuJI+",
+	"dzcIImQS7yJQlA1RdENkuGDBDVfMno/PIRPwMtj55OsneGjN627sA5MT0SaMUQhEvKJEMAYpxJ9bHqea",
+	"208Sx+ejwLMWrPUXwPcBdijssi/nXEAx2EzqY4xPsVyBzNYBZGPq44OXptLbHBMVBowuJ4QSgBG0Jwey",
+	"eqgi9KPAO+AdUYgOXo72G7boYkJ/gYRT4W/g+QHzJ8CcRALgayGXcSoZznDt8RBpxsoW+El/kG15h/to",
+	"cqDbHwWESV0mMBpidY0VdRes1W3nTfSbm5s2hcsQfjRj1cGb1y/P3l2cwRhAKw79tHBPhfXgwfBdLRMn",
+	"sM834r3NxTX1uXcA9+1ODzKBzMZxo9d22j0AnwwXYO0c6P+ZswL02aR1EuVGcOVKzYqacRppsNRk98Ik",
+	"a8U3qzg2AluXHAC7n8z+0nd8FMkMME0YTTKV4UKP1GxY002bvNOEqxku0OFzQokbMI+JkFOoUeFzIbUu",
+	"TRJp9FyRnoOpwAm4KTJ5I1EeoyQqlNS/KilamphiEdZ1nNgcSNEZeeoFdBa2hAxDLuYLumxF41tO71k7",
+	"1gaiMPbko7APpkQttRxb0Tlrk19AUmIbCrOkE/IUQDkDprR4J4AbrJ4hLcND9Jd1zafGrAEeguQccYDX",
+	"mmDmLPzZRjbTjVL/A04AeXO2XIUbCOJYZ1dGeVZXptckvATzh7h6jgqYHgeqALhSl2Czk6eWVohLfR84",
+	"CX5mBku0YfXp39Ys2MTqdGpJrMlECxzpt82KHxGhA2KIKUHLNihZbVJbJ/MJ4F1WUpiaha7jWJXfJspm",
+	"o4HQBzMO+MIrjhtOW59ij133e+15t+t16GgIJk706m1OmxfwFG10FJI5tD6v9KAf5JJFab5gxeQXFaZs",
+	"NKXMWdGriooZrMZL4KlaIgeytMmBuf8Abrb33jYbZ5d0vmsM3HPbbNgssW33YqKj/qRepU2qtmDJ9CaE",
+	"tLGZLMl9bqBl/P85ff/y8n8+nBF9A1rIxmTWsgN/MOIDfz9IXNhKh4UbZXn2fe6KVa8ujI+t9QFUn52P",
+	"wWF2lBn0YLvcbECjgYAFFednb7cTQzLplw2LzvzBOxm+lR6fcQbVY30kre1jXlDPqLYwpDvaPeRSyrdU",
+	"bMwwlXJzIpqBWi+XNNg0jhuaFpOmclQLcvLhdQJaOxL7UIcFmknjOM6JuW029Or44eL3Um3C0KpJVvX5",
+	"NRNMKeIumHuFSl4gtdJFllTQOQtUm7wOSSjXUJksGI8hBENtOgnDUzyuIAkxJ9d+gAk17sp0o/wqjItU",
+	"ZI347pKzZr/UiP32t0IMFzThn7ST1DuldpLCwnxws3GwZGHAEeyiAiGABsOMZTGn6zlTVlEEqxl9Rpoq",
+	"PwRyycIFW6vC7X5rXrtzv4Hrgl2eZrtGtR4HZqnGALH/JXrR3z/GVPWx0US6+PtH/YaPjVvSq89z7bd/",
+	"MwRwrm2xVDDGTnEnAdhd1xSQSrqsRgZWKTAOlIlpJgDWGngPqO+D50qLGA8taXDRzBmYzaY2hDx9+f78",
+	"4lkhgWhz5uTD639evH93Z6aQtadSjKFGm8hiuvhjNaTvWZwZAuYqtsioImbLtxOw2dKWzYeMqHhDUUGr",
+	"QcVJrBys3314uv6fk7dv6tG1/bCYBZpPPibWS1CToT0S7v0SrtnTaoQL26kJF+IoVRUxfTPPaGIQCptS",
+	"nwoX9LDLSOmKHBUQjFNkyefJYnXPIHjnaPTcvuVbVMeM99WlAv/5dcVxszFwervHXbDgmrvsJ0GvKcfM",
+	"sF2q3E0edjv6xp1UFdEFkNR1p56XMHKHbfUKPkNmN5fSS/rwbrjvE08mOl5pUgNn+vMIvwjDMsz6zghX",
+	"pO90msYVtQTgopR/0ZdzTCzwCFVXhM4pF21S1eWX915sdabtR+a1vAgJz8tX8eSY7fuWfDlfk+E7nd1D",
+	"fhLUZCHY91Q42K9kMOWexwSOGFb6GqRa5AJ/EOOJWM2pCdVEp7+z04eg2Uwcooo9CW3NdRp5D4PhQQcU",
+	"wjItSBpRlT0NWEaAg5pEMCjihVKNZsROwgXjAVicqk1OvCUXXIUmzqRZBh50/ZdizCTLypmJymIqz1PN",
+	"XUjIBBXh8UcBawD5tvoHfMgMMvqeNXEchMGYrxLPi1VCM3t4dBGv0Z91AstxiauR894XASPBrRGWHT48",
+	"5dymQpT4t+HmlEq4HQUsCcTzfz5+/Ow4rY8fP3dmHz9+Ppx9+utfigp9qkwa1zM9a59OW7Rk3nj/NzBx",
+	"CzQVT3vFAiz5KZq3vr1RVcFJUAJiU+WnNNEG6IT4jF4zk+yzYHaOUfJ7wK7lFfM0k2efV9zkpGWgcYqm",
+	"u1YGqSKesMlkiaHqM5A/eo5FHxXT8cHLdaBk0Khw5xvoRrlnjKX2IhsX/m0+exAst4jdtB/FzX2LG/BY",
+	"R5mFSccUSocC6WL2Qt5goaMsarj7FjRGU/qQliBmOHkdqggzihugBKN9YpYV5ntpjg6+6ymDPAlj+Ps3",
+	"kyahxGcQAtVmltZqATIKUmfGkyZZSN9TpNs7+igCKjy5JFN9k77OhKdschFYamq9jPPkFHMDFhLlUiG0",
+	"unol5A2019mQycePU+Xf/Gcd+OrT+D9Oa4SwaJ++9Ie3Hz9OJ0XSBWshEgTfwAIApsIX0tvc25F6x26S",
+	"L7lNFxpobnObO9Cde3u7ge7NzaAABVlfbMYVq5oM7lPntXkIOyNW9j6Y57fMWKpp5a/kWnh34EROBU70",
+	"UoqZz7E2pd+p8CUfEFvzUso3NJjjizqDKsum1ivsXpUqoP1j+aVmbIQmkrFLOCakQllm2SjjoTcBD1lS",
+	"Q0+r5EV6+sEX+O+Ye7fIdn0WFiRhn0EOcjn/BZY5l9J7btwBN0SFdIO/Y/c9VwYecF5IK5utFfMIDYkU",
+	"LiPAmjUj1WeYC2LhF6cm3Y4EDNiIapOzSDlf0s1HgSpRUluyWXuQQGxz/glNWg2Qjor3LdGBBlA6cI/J",
+	"ide8WkIFjFG6ihgxXsoy4hQ/7BeXAeBLYCXw6Y1HjrEPx/hDD+850t69HV+jAhU78srPXmwnR8KPmNup",
+	"wOODNjB44fpNMl0biOQtlnSho3grpT+IKr9V5D8emm/hDFCvygnYpvJv84xARgaU5xDuGcBlVPdE5Hy2",
+	"+l5su4fyaux0/nna/3n4y//+V+9/Bv8+PBm96LzsnQ7ODl9Zm35FIQPFuiKMHGxkldyk1ZxwP+h3oML+",
+	"wz9/fPvuQ+vy59a/P33pDm+LnBCfioXyLpl8EMjQ4AP/WZap2AI0jO/YBA+ozQK3VR6JeoBYGTC/YvmD",
+	"z7BMycreUDF/pi03QmchWIlEXrPAp6vYcrMVLC4VWhVYymvmYbLzRv8HdIePIp4KpOMQqhCSnibfBx1Y",
+	"GBXQLk7fV89kLdI+gDQe3gxMvOHcoGRrtvxo+z3afo+2351E58qn7tcy/1pBdHaNyIGGIqVxmleBXJKL",
+	"D6/RPkr22UkEQdB939TskHvt4jAIvqZKAMS8xLLCpcz0q2pI4XPBSlzy+vbqLnn9qrd6RFl8oLTfSiYk",
+	"YzpaFc0o0WqpPLxRLVpR1OcoF2Xplswj3Tev1lSq+fV33/iBzpkNFzxoFEB/6m7/Py5nRk7USUr/V+tS",
+	"htRvvZRrnPK2QXAr3vnNS4fvxgKJU2u+RKga//mkSTFGPcC/E4gh//l0m0+wp5ZDWc5rsJ8M7zUFmPpg",
+	"rHie9xpSysbGzUNTvPbgi20DvtXXFnPeVzIAcAjbyygqy4QcmxlZK9Ymvyy4D936MT4B7Wji1n+cKdNC",
+	"y/rcsJLaGbUL3FlawT0xfeJ3O7LQlzeHtLJHped7cV/dy8E5B1KJCPOOhydSXHZoIr+YOmk8DFw1oyw6",
+	"JHHUD9DcA0vQnopib1Yxod+zMCozXLA52eO5+c6PAXq/7uMQWAmS0ZN3KFZAY69PQataFYO6xecHVcms",
+	"MJngsZkYICIZXJmTFskUHpIrxlYFxwiL2+OT9ADeB/1shKurFIB+PL6Ptv43Y+vfC5M5DSikRiPNNQH2",
+	"aak1Psz2pVeg/RmVUOFMynkRpn21ADy7GOK6iGFB2rIZ859kkV46u/lz6+bmpqVt3tY68Jlwpce8ggBA",
+	"Vu6v1lvl/ollWYpuVCTZtfynGPRSIQ1CvRo3C4YOb3TfAgaVQrAGvUCTpfTYhFDwLWRgV2RA5ogDg6Hr",
+	"4oAvYo49OMM7hxcFCZfiN8f37tPfu/uVgAnCbrIm+3+dd/aRAX+LWh6e+gqa3rfEXS2zyrklSr0S+rwE",
+	"4ZQhoPsdFNHCEF7MzwEyy8I5+YwqCKhBi+MbQXzwSaIVFzLfxygacgEsIJICvRoLiLSp0Bh8+hIagohj",
+	"FkqiQrnKa62KCe+H6FMfho3Hz//K7Dt6MYK2FXHVH+RNcu1VSIWnHpXZR1768Lz0R8ZWSHaKUJ9ff+ua",
+	"asqT2g7WUBlRwj1X3L16WMb5A2DBxuwQIXl5yMU86/gFOGfbzdH28QfEVAHZCfpnPbSJavAMoJ3DOMzV",
+	"xCBTk9hdASYbMNy75keBYFwUN/M5EdKkauLMwJfAQ4uTpt9km/hPohgiTABzRCGb4iTlmtDcXcgwCfSL",
+	"GWwIB7eQPoJY+lyFSdRAtBRC7vskWAut/RtsZS0YQuLSFXVhLaDOC8FXTaEXOkTgi0B88NCAuBEjaYqM",
+	"Ar3t7+N1b9R14bz22HIlQybcDSAOf3oYgZSY4gdNqIUpHPcnhvQ7mJdcl7IMjizdRrkcsA/G1ijOo7VY",
+	"gbiJocSuIFkr4ZyFwaZ1MjPo+dvRo8Jgg3c+JnI8ysOHl4cnClEdbmRw9f2KQkxPqQhp4coAUhRvFpJ4",
+	"3ERqopDNDVXEYy73mJcuBz627pxkvTBAlkJftzXW6Jq8R4uJjiJJsFCvb9PGQD8KCyPVJBCFxQ5mBoA0",
+	"elRcDqDa5FwPpb5Jkw48LmiwgVuhWxGkYXgRoPKGuBJgzrl7BRk0hlOBbyqNiSrAkyegX4WZ1hOFaKpl",
+	"lcWw3FUyapgIA862Vbl6THDo7FSUOAKNT8pSRvK9Te6tNtfuDkrkGygO8X15wxCs0uxijQ/RBJWDI2Vi",
+	"vYREK3w0NJuAZ3yqOs/U8jJC3VCf5ChjKI9OWl7ADWP/iDroxDfAHL63AvTMHphk2zhryyZF75P5nC1W",
+	"j1Ofv/aJ0J+W+FIpmD0k6e8K2G8tZ3Y0o95g2vJG7rTVH45mLdoZDlqHztHw8LB7NBo4ZTl05pl/zDdm",
+	"mVWMhm72trB7tEmjOV+XUqZ9TNkndb4WdWr7w/MCptKdRxudUbfttLvtw5IvwCz0b2BHQr7EMj2fhlnW",
+	"YMHNnU4C3Lz4e7RsTn1N1F7PoyFr6bfUniLI+6hvg5lr0Qy7VWYYyr3m913hJWglogJSwoIRX84foRIe",
+	"pnIq1eagSukU3JzPNgSN0GjjU5sGUuxNsp1rjmO8uAiGJ+4WZFBeoT0butMxEVwGfM4F9ckNNW1/SMDn",
+	"C6hq0e8z2AnPsaQ3dRnREtVHwYRczxdNorhwWdz/Bnw0gDsPej6hAp0zbTKJ29SbZipWFIy5NwEFXL8J",
+	"EfXljHSdzgAmMgmYkuvAZZlhhbAKwVq8gKV7GP/Liz8ihwVeWh4IuIw6E9Rw/58zbQeq7EHvVR5Z/+ia",
+	"gfkT3Kn+1n19DmZ4ueuhW+MZBrdZz/9MhOAVq8iHzCP2ZUdm+E6udKKuiNJWKvWTvcOwTj/BoAJ8HnKo",
+	"KZyTBnaIyTgjroDduOiRWNLPrekmhD6hTv9ocDjUvwoZtiQ0xQJ3Kmjs+TQ588Y2srcE84t+AObHFXPD",
+	"gy8xx7g9+JLgFrelboqYL4YWEACwD61XAN0MU+qRgF2DNYn+hhnl/jqAWkCuLJRj1FQD51OYf/oCLhXg",
+	"EX53p/Cu9Nup8+7XWp3Tu4nKwr1SP25JvKllBF9C3lxovZv6tiC2hIL3y/R8GVH0O62kVtAiLWikCS5F",
+	"XaD058RnRW07LImy5WlErvaoSRluq2OIDxTeAZ1yiR5FzErY0t3QXZjkVPbbmvo83EA2N7KEpu1Be8U2",
+	"yva709rFc71P0Nw20egtjBu/Laj6KITENjfNRAlEXN+L/rilRO8cTlOfdpqo1zUhrNi5AKfep1Pbmht7",
+	"JD5R0VcB2C4+q0jPwEsvpCwqi9uxpdjM97VXZfvx3heSBjVuP2UzV4oZn+8x5NXa92tMbM197/U+U6sz",
+	"6J9yWvP26jcjgVe/v+q5tRsnw5qzN0N+CvzG3fsZudJjxnUXMArXGz1iFerotFTHeUYmfCoFK1JFf4lY",
+	"AcZ55xIqOXwl0aluzQSPe9+nqvoNKXmnsHUpVlxT0qXkmn6OahsxoK+iN+W4EdCb0qqeWDqUSARCIwUU",
+	"Coxt61Vo3poyT9FNwQMCwHhciufaYlyLcGLbtor1coo3ahGEVKbaH4W2f+xL9L2mH4B+fKLLMXwO8amY",
+	"r+mcHZPJFdv8HaTKBLsvAs6sYjRwF9DPEVroN/U3YV9YANsRG8zPRt0ahqvnH8VkHrK/4wDzSAvf7vMr",
+	"6MdHAgh7PScTj4ZsDH9NmmSCMIDeODKKQ760l5+Tic+XPNT3qSu+gv/KILT/HcPKTZofxQTebZ4g8I82",
+	"+UlcCXkjUObqSyhoo/3BVraKCRP/sm39SiJW+wk7Q86Vi4wt+V/xVZ3bZRDWvP09NK2vPuaVXtUa97+b",
+	"1Rzwj5DVuPtNWOvRtZ5cZx7v6txsIEHeixpjTmnIzvV5qDHmki9rjzmZzwM2p2EN6V5HrNfTG97Qab0B",
+	"tXSemhpJXRXpHzx8EVAB9nz1IS/lsiKLiIZYXPRag0Cx+rNq0idBnV2BOZ2Jax5IgY0LHshgeUvrTOsC",
+	"G5RUvv+cQXip+oBfaCC4mNcYcSY8TkX1+1/K5Yr71eRPesTPEV7/1zFB6ozxJfXqfFM8pvZXvVxQLuq+",
+	"7xX3GXbfrsv8Xi/pnO016IL/zh42CKhXsSwGmDTInhMqCFuuwg2GivIWWSrh8gGahMRmVe1eIY9GYKER",
+	"eAH2yr0ZgSnnZoERuDMYCS41awYu5A20oqeBBzNkHqEEX46dRwEFMOWTQ6/9VNtuE59Ox4IutZkkgxz8",
+	"7xPT/9qn049iuVYhYZ+5gvb/mKJuppGCEvbptIkTapJf5bRpZtMkKEnXaPE0iV5UHjI3XAesSaagzIAF",
+	"hQ24WSwSAdSYukx9FHF8Qd8JtfZgAnJtUb1b+z4WNZmAhCJ0qqAUGO1aBTiHU+zJ2TSP2BhbDTKizRei",
+	"ZzKQqxXzoh7k0Pp9woJABmoL3LxmFQ+HMw9PrxQb7e7nxeomvFjmSBEKZ9MsxZRBEHqJIb778mpdAvQ1",
+	"EBNXQLXiMdD6GGhF9D9NFRTY2wMFVgu8dAmMwGw0CHw0yYAP/JAI9hx4XIVcuOHBF3BQAIutGlD1OIRz",
+	"RGhcXzaNEZ5E6FKKOdxX4g1sEgUkoXme7xtmCWqIfgiWChW1N7Tep5/hpfu6oB79K3+ofwU144dVhfFV",
+	"hkzKuuzBVZSwWkNZUrHBbH8asEcd+PvTgeMG+8iTEBHE8CQ5SzOjBX1YBblmIJj5Hvr5PpUx8xJ+nWHx",
+	"rWtD8wlG/0X/7y6cwnx8H5Cx4yXDjMFM0Nzea6v9pfA37S0x8sZDxDHPTRSTPBn0pyPacbtej/VnA2fY",
+	"Oewe9UZ9+uS+45tpTbAeaOJ9n95avKZeAeF3FP6kSVq9t/jn7nhn5pRAMDNOwYVC6KKgHFFMzwSZUzGi",
+	"oTkve6k4+8ao/ij31GVaV/xTSd8/+flF1MX7Or33K5c1yZbm24FQjmVrRhAnJTCFTLuDL/hfK4l3tgDB",
+	"3h+RGYWjiYRuF0RIjzUJJT+9eX2KzbY3xIUK+2SVjNN5e/ivd2//eTkYdgfOqw8nP/ffvuj++K+3Pxb3",
+	"A4lmuLUhSKZeqXLbj9Ng40n36phQEqyF4GKe+jLAg1tgN8W5BNVcG5YhE/ofPIQcCqOwQ6Mx0+4RokAT",
+	"O5IJD1zcsziVMIRChb4zapNTFlLuKzJlUNK7ZErReVxwqFf1iSIeW/lyQ0KqrtrkJbSAxBJgi2YPCRfH",
+	"tk5UT/5p3+k/a9rURv1np0n6Ts/8pm3/j+Jp33Ge5XBur1mg7x89K/LXKT4X1NeEeBKnF9+/1+4NnV7A",
+	"m8oQhsyemJZtpshDEQn3UB/UnwcTHW/oNLECO/UxRa8fm7A9Ij7UQXyIuPSPbFOEGYcRBGEFFbVn0Qoq",
+	"n053O/k85H/w6xXbtFB3aRw3/tV6EU2gpWdQ7AUsc/ThQJUSMBlxRHPJ3h4N6cGXhVQhGJIHM+6z8gYi",
+	"CdY9/51DyOEf734iIY1K5BmBJ9i0vMQypbhrkxiooamS/jo0dV62laRcMcE8Mt1EjBSHfhSGM68CppgI",
+	"DYeGwAv4+zdRALOswZLRqCH0W88M1R+c5lVRCekUgCMK6keLi7MCd8GvWSL+qq0HizKRg79RTGRjsS9x",
+	"hq1TrlZS8SpomWZIcsQjGM73wHT+wcLMsbLqSfJsFfGgfThObd34DZ3+YJhHuYJsOZOeuMpzmwyT0iyp",
+	"hVe2MKq14GEFRhXFes2pi/kUZn54BB5Uanr/BK95ZBSPjOJ7YRQpuv5vYxh46osYBl6xDGPNfa9CEBPu",
+	"+7oFCthe8rFA4SsUKMDmPlYoPFYoPFYoPHiFwrdUcID3184h/obrFOrl6X/lKoW9KgLqJu2fQS7jQ+bs",
+	"w7cYV1SdIW/kvP4ITAP/BssDTnkgah38Hw3dBHS+NO0Rax3TlzUpNTmq3ireT+p+5RoW6a39OlUmZsAp",
+	"D2qPqTezCzAQ3tLVHkPqvemSfQ7fz2aK1WAMPy99LtafX6iaX2XGndKQ7jXwFffZXgP1Rz58VQfSIbKP",
+	"x+KOP3VxhzVr/sCyDqx7QE9DDJFiyieicKu+yySM/Sqn8c/Ml2KuAItfkSX1jE+LW7gX9G4VlW5gVQX4",
+	"81L1GliSkS3USFVx7KjXIFvKNcgL6XGGGDB6zT4KqojPBGci9DeE6sES8aUxbai84AL8Eg9XcQGPfyy5",
+	"eCy5+BOWXJij9eA1F5Z7bqm6sBxa/+FFxljm77QbE4ck3ZdfpzIj6wC9U02GfthjUcZjUcZjUcaj7lqz",
+	"KAP50HdVjgFTLuHSGV5f7a4qxR36pdnqDpAWvpyrCsIBa4JtKEsPipe/BO7Ul/KKcBFKPWS5hfW/0VN4",
+	"xD39RnBPk+ai2faHhT4tOyFAmTkahl9TFPwF/rNnhZIe2iavQ4xyK9NoVGEf6fJipMge+y+pRsLdfixG",
+	"+laKkbYZJXUkWr1CJP3W+yxBMl/xX1ODVMGZGh2mxyKkP18R0n2d2nsqPwIouNOtWmhCdmZVz/JLqWFZ",
+	"AW1ls0t9f0rdqwOfXtMDLVKrtCF5c/LzCbSDVVgpAx4ECm7gBVVYnVOibob0ihEeWvQg/aasUMc2tgXM",
+	"KmAu49fsDb2ml3qmj8roN6KMnuPGEIqU8atEbHW19sN71kp3QaKk6Rlq9BKkr39s2VuiI+DLtVduXKFz",
+	"OupnjHeTp+dsdhFS9+qJIjdsSmYyWJo+Nn1CFTk/u7h8lu6GWWxavcS3V2kNaV4NKc7sM3VDwLLnSh8k",
+	"5qdrAlcBv6YhwzElLbNgWGmPMqdqP6/SacEFsgrkNfdYkGvoN5qx7mw2YqzfO+pPO0ejPh05R4dHXo+N",
+	"ulM6LWuttipvddfpHu3T5etDxZyBr9DjC8hhd48vXPOM8vKGi6tdygvc881nfH9/rcHAA+basxwzPGSB",
+	"nwp0CLgSNxYplLjnhu8oQs1pwroqkJJJFoTxxxbeo3nRszb5QJW6kYGHkU3smwGxNSIDokLIrS0JZL40",
+	"XOOBApn4+EqBzM79nqwyWwAXDvqNWE6fPVwS37rzgNn7/jsP2Z+mcDSh2yBF2CNY6Xgb/pzQU1ABMRwi",
+	"pXkcfIH/7vKMndqOPDiNNnkvWNQ1hwRroRL9clAa950RWQufqf+XvX9hbhvH2kXhv4LP+9uVZDYlS74l",
+	"kWvqHHeSnk5Pbjt23p73tHIsiIQktClAQ4BWNN7576ewFsCLREqULDm2w6qujiWBIEBi3dd6liI9nyqf",
+	"BqyHBfhwHURchtJ174dK/Dm1BuSNTSgq8rA5RrFUebH+Eu3o7Ildrm3TxSOnKpoFTFmYV2VQDSzUBHBL",
+	"OWXAVnTsdQY0VCxRBvpShowKxC2YYzFHxTpfwhLW87XVdebZOvMfSrmJn6463TqxvMIh91Es2gSpPH5W",
+	"6GZLZeouVcelAq4+xfekh+wmR7KkBV3pq86w0MNCGBgndZaiwCS1rVzok6M96FvNx/EYulZb5mpM9iF0",
+	"K/0KnayxlW1+Ya+gQazLw2NJVoqDTbGdYDM0RHoiDsMeidhYXhu5JxIcEpxhkcriSbBj5RXm/vQj2sLW",
+	"1F1rqCUsBWmLKDlOaAvqgjdXVydxoTFqc2mxNjVJ7qDriUKbknt/TMyaRmsavQOxD6d+e0ZkYkPKGI/t",
+	"ishxkmfnmsUCk2DUH5G0l6xr7Ppm7muuyMhQOyQJ2Vx4i1qSVnBzTa6EnKoSP7dZZ504WieOLs9+gWNS",
+	"7Pu2gAuAjpA/n3XK6MMLxsOLtqpE+iZ3GZZfjBUiS8rEB+03Wdaaa7W9MZ+Vgi2y2UIvAZz/mkvWXHIj",
+	"LnmRANPUiU0/T2IT8lJ6R3x0Pdb0KllTea49st08p53nyo4pB0zxoShP1zgP+WRKZ+SpxYh7gj0L8DIS",
+	"yVgz1+6fBs9sORXOiWrslEXMhkfJiEWsShLHa7uoKlkc7magQnMFjq98YoTPAhqFpQkQ8M92EyAqoyG9",
+	"iiMld8zi3tG+e55LcyDsg6yTIO5XEoQlnSAhiYpAdDkeNBnNFPdpeAnZQ+ZLFnUMQ7oMqKblCROW+ju4",
+	"CnQ3//fZ+3cZbczWxoDTmYqAUKGmaMMyEjEoq/QZ6c/IdMT9EcCDI5FifQw5c7wEMyr8kUVSM3fkYtgV",
+	"VEgA/jY6n03XcFXtMM3YNkK03m/kLk3yKmIBE5rTENbIsfUfE340S8qv1cjwMi2JkLD+PgvllCA/klF5",
+	"YTrS0yr2dIbrMwZWyhVT6DiqWUSuEXFGbcKxyqMME6o1i8yV/++ftPGfVuPl16f2j+Zl4+tNy2sfnHx3",
+	"Pz37v/7/e4WA9NV8id8aMzoOc0UedikdYg/k/mc2NEOv210xZpqaQ9chN2YfHeI2+70r7Pff4cHfGhA0",
+	"OaOQ3M84nqIBSSWZnkrI7oHHf3epMwlHLl05HhWuMnlFde5M7fU8N6eBUHs+boOknqncP3nebr14cXK0",
+	"IDRC2m/aO2W8pU4Q5fXH/Rv8Y2nKTSJNgiT3JifdmuQCpMMVYxMyTVJqBGMQGOG6LG0m4cfVUlFS8qpz",
+	"Ue6HppOkluTOw4bKTv7cLrNqOnjKuCIIpQrRt9wSPMjmkrEGmZ1IlEJfU9kpbN214KhP9D1g1di/exvn",
+	"uYLyXq0r0sLZlhGheSXV2uZgTFNdwZjO58AEKQlU6INUaF1/nRc1ZZJmP6HGVc6LTpHdAjhUbJb1TzTJ",
+	"KxqGxnjJGwJkiGDh44QZyFg35KDRN8q8nxoaS9jC62Sxa/GHVLnenjo8p03+q+Fw742S0/g4QcTzasD3",
+	"5hJ3RQ18/+PZjoO1z0VLaja0BTbUSNmNZUjseinz+TWSY3L+6a3t/kVgOCQJwEcaMZp6LXxgPGRMZ0Qx",
+	"5hEZBomPdA5KnwvnSjHsq8988+DMC+mHrAMJEdzcCKY2XIWLmKmucL3dGAmp0uZVcEx1V4wJYl4zs2hV",
+	"5A9oEYfHukM0+6Zxrw00K3rm9eB20PWLX7PA8NRzqE9tnJslvIEhp6T3jirdgE+Nt697XYEOakTP78HC",
+	"emWw9DjH2hE851gtLrGza3cuY/Pu4RTayCJmY8y1Bfxz7/Ob8y/vLi7PLz5+fvPakA37NgkBzKI8px7u",
+	"dAmHK3v6uGZjtboroGd+f4tjj9MCQhpFdFZaPzi3uUkkg9jXefJpD1r+IT0+aDwPjljjqH/4svHSb500",
+	"Wv0Teui3gwN2NChxPtn5LsurBgHaY32n+cfBR7C4Y4HAeRUuOBtWRNGu7JA3JxWOnK0g35kqDzexhYne",
+	"3gKN5Sea02oKSAwyOHqGEUNDDXOKe/BbL//iedAhR8/b7a6Au3VI7lBnPXBAjysVizR8gMcOyAj8s7CN",
+	"Ophwr1riMBqxCHrheDd7EZ1eyCsm3GfzUNIvvi4k2Zu3ijIslMOMDmEZQlHGHZ6JDOQRClQrOK0Yhd5V",
+	"+zfmn0sjxr9XU+fBe4XqhLnUBhupIvEklDRguGCXSEKmdOYRGk7pDFR/SgI5FWZgk3yikVbEp4L0GaHq",
+	"CrvBFOryv/KQrafAS1+zYqLeUI03m50jKzxmDcivWKm442A79ru3raZX6UTn9sg1PsmQ+7OKk7mr7EXf",
+	"vTVSLLw9UDCStIlVHIaqXIrFdg2gA+QNd3EcDPONdCZ59H4fDMz/qTaFyxWqT1WdQVQZLbr6xXC8Pkh9",
+	"TjVXA35/0ZVEKs4GKHu2k4e0AbxnyD4ZIztrGcOSrBgfMt0Yc8F9KQalEtzVsSDyWsjR2Pr9/OMHDwrS",
+	"+n8xHwHY4C+Q78j/lJcay1EshDGWWTRkCrE2uVZEs/GEKd00K2iSX/k3FpA+VQyaiQvsiIvwSTaJSTGt",
+	"3dQ4wNbbWI4axQJ67GJmwkiGgVEcJhYHIlMU1CRnpPc/QfMOZNwPi7usDZl+7x7Q2hmpsOULpsAw8aqM",
+	"R11uQyMmi9cYcvhGmENq9vErDRW8dnPrGAN9fEyH7FKp0WWsoPVhZNv5c/CNamDYccT3OnsjrSed/f32",
+	"yxfN43az3Wo1n3eOW63W/vVBs4VEUK06CJvaMD/DJgvKhLJdDX7Ofp8P0VYxR3xjc8U5QQ07clxhrr0F",
+	"tHs0BJ7lqEBjRSXD8EPTp9DsK+F+CbfLcEA8fjn+N4mYT3XqgyzmiB5JR5L+DBga8KgJ8/nAkmeHUKJG",
+	"MtLk00yPpCA4UxKWGMQRJLmMsdGR5Zg2P4rZel+VtAe3fNTCbHlkwKDpZvLszOYgXwllkMqZWmaQofVM",
+	"L3JAoUha7NoaJpy0jCGe4/NayaPAQTIJKc9zp73/8f/bj1W03+din4lrMoHHcpjzTFWyqvDzHH94bd9I",
+	"Bb6QHWo0x8qODm/P9l5bNdwNq9nNfWQ31JEiHPuUXrAa8RZMBr92fCXDaTRT2qeWYHbDbOZ1NItsg/XQ",
+	"ABcN7r4+G3IB7QMtZxljF6NE18qzXtSjIBDBixLAh0xfJHu773pSNVUl3U8J+3FPYvvKiVdzsZqLraM0",
+	"OQhshIPX8pZKkuVfKbeyLGzEaKhHpYaizdHtkOmIgUqDMQVIf0SYKxJE/JpFieM2YhT0DKOIYJa20UVs",
+	"vrm5RjAWwFehHHJRyHfe0f5vuK6KqYQzc/fN060e4CHLnZlzOsu9oJD2yVRGVxXLFL5nkWT7DXskcgdk",
+	"n33TAH+8+qQkVQH+iPlXECaXUaAwgw9k2ZgpRYcsbQif1VQVmUZSDCEMLMIZUXwch0ZANslx6xAi5ckd",
+	"XCpA4SF6Y1dcdpK2mg5ob1IgVt6kG4RXcu+TAn8AMWz9LXi5eSaR7Ids/L/Wm+8TXlX0Ts/lmNmmpA7/",
+	"27xb8pQSJJfkZD5LA7EIGM4VUaMY/F0Q+jLX2PU9m9M8PjMdzRpnA23kyHJxDkNx5PfvcwmQwBsMZYmE",
+	"N+RWvc00JNx9koi0yFUaCR+x7OUv2a9Qff6X7GfbvRFK4AxxKTyjN1t0RELDcC5JBxVhHqEo4lKckh5k",
+	"vYCTUCdlxeBEDEPbiBZ6CrGucDdBrsS1ZsJM79b1RBFIyiAhFcOYDlmH9K7Y7O/Q6KiXsjeioKmNIRaE",
+	"F/JIxCZQ8I0OEDEDB6sZTEPbbOq0K3pDzf6OF9gpk6IlfoXsM7JVWr2AanYJn3oe6aHgDS6lsG0zNB+7",
+	"n09JL+Rjrs04dcUn8K+MtPv3Ep5cz+uKosYbTfJFYJL2FZuhQM+hpYzpFTPCXTGhGGQl8aGApM6SxKLf",
+	"ZX9j+JTK6STO2X/FJ+sMl5Fec/hH8+zWqq3frM+IV2MnPAjshLPhMGJDqtdo0P02qD72w1pN73+X/XVb",
+	"yK87fu3O/f/g+hdog7zWJa/kuCLlJ5e8BtHSX6fjvKY6XqMV/ifsTbBbF8bvsl93Uv+pO6n/hQLzh/VR",
+	"V0xbEwzowwVp/5J9tPAwlTdizDU6xw7bttd5RlvTknw6Oz/3Ek/CkOsciKrRHob8mokmgeYrXeFMRKO7",
+	"ohZie7E3yUdcBt4HTUdQewcyDOVU2VpvpYkKqRoRTH0uLy03vHJnKI7AiLeF4biipd/vsk8E+6Yb8L+D",
+	"Vvu41W69TO1ofInmRWyzo59rmZTeAuzeh9jBHQ42zZ450MLtuav7udf93JN+7nmuCI3D7kdvd5AZmYQh",
+	"+Jxa4HfStH3Ohr9Ny/bfZb9u2F4jytUN22sVeb2G7cCDHlK7drPg1f3V/5L9ue7qhqn/2N7qxlCtO6vf",
+	"787qjiTuuMM6HOr5/urmDGe7q5sTfPOX7K/fWR0btjpXuTvIv6zRYN0Zf4+kvbp5HHVz9XvSXH2JTbCz",
+	"1up/yf4WG6sjdTyatupLPKqWeGrM4Z+umfqWqHQ7OuLvsl/WSB1EaSIm8+LUSdKQVgmxh7QOsT/SEPs7",
+	"WofY6xD7o3MmrR8u/wKN9CpuY5MIexICrnrBHSS9v6N1xPjnjhiH9HYRY3P9xuHiKNPrPaR9dLaOk1o4",
+	"bQgAA8eIpsU1sQtMejzDmJ5tpSlde2j2jSuNagRgY7lANM7IVVcgrPiI2WR1LB+mQ8qFvQpGjunM3hFG",
+	"oWHlgZ/L7Lk8RPyO7jBEbCa/407yeNczwI0vLZCh/aXt5F9Rf8QAcSGS4co6GTPYjf3u7RJPu46+Puro",
+	"a9LKHqEItxZxPTk+Pjwp5oflwVZgt19z2c8qY4vt34R0I69mwj0BZAH5JuIlWMSlMQ3QZOG6Sd5qlTDS",
+	"Zb5Ox8Ueia/TMqja13kffJ1LqLGy3pHQWQU/J1DI1vycSBmPxs+5xA6whFP7OX86P+c2KHQ7Ts531Dk5",
+	"C7t0p4Tur2q5P6KqSc5styJnPLBvE+46J8kwMIzBWLw4iDXGlIeEBkFkDA5rSBiqo74mfebLsUsmyBoZ",
+	"ZZ36d2cYvKN97Ip+Z+mj76BcDIvZCG5vF/IaX2rgquUi5lIusTJU2gE/l0ivDYVtN5SEQ3SPzITUFsjb",
+	"C85cGFN/xAWr2FnBjSZTaGZOh4ZmRzRrrue7PnqIV2zT9hkRMmAJYBAv6Xj+3q2pSlfIzLKS+m5sDymD",
+	"Iij5hmi9KOu2ZrhTGdT18eFj6A+ZPNqlCM/uNdegzverQ2RKZckr+lFtIinpS6nThRBFZ8AWkLDBEhq6",
+	"Op4rNrNeA5Ugl/k0DBV52vtXw57Jxj/ZrPcMUD1cVNcwC+Q0PXO3yzH1e+B3tdj9Zr73Z6+cWsVUkzhP",
+	"jRHq4IhNeQ8AOiRD3U0UdpaEJXhzg6/YrMg5616DXfjuNLEPbOruUaLc2IVX6Wq4Cz6yYlmgYtmKltCc",
+	"rtn2nLmIwNz+AZt6iN7ph8RnWxX47CspBiH39U/aHjLjjx4nTGjTDnruMOcQLxM9Ia8m7t/Yv1a5lxNB",
+	"MZARyIFkpSAaIjaIgQlrBVyW/AJJw0b4OMYO3H+ZXznLfqs0g8zQr1mU1JrVDfQ2JLkfevp/hSO1lbPv",
+	"ZljZPtJoHIvqV6FXt/Rc/gAJXJ/ve9Mg8naHde2ebKudofYEOZ8o1f5omfkPCRUpF4fmiANCYy3HVHMf",
+	"kJ6sAk0JevesQ9Po+4jeZxaMSKLUv3J47q4Z8IDy0MI1p5p/V2TY9gjSLq2OTrW9S5GKjn7EnSvo9gZZ",
+	"j2lB/lPGuXgv1fSaSfykauRvEKeISMRCRhXbtkSdUyaX6pL7ABS30gmZ0SINy5ha8gok5ltRSC0yrMJo",
+	"kJOIKSY0mXDmg78AWRQNlcS8Bq5xGnAUnGaDAYE0kxy0jjwCXQu7ojelXPeIYr4UgSI2HDSWSjfJmboy",
+	"110xNlE5h6S1fRWhIb9mRYxqIsPQUukfCJW31OX5m6shduvQkpiFAd8022uW+DbNoJxv06bb73VaXtqR",
+	"iAt9eLAHzQj5OB7vdU5aHqDfw4e02R8Xmg0hh2vH/kp4JiXcC7cLboBijT9iiORSc7iHpOZn+9hZOvon",
+	"my3CGJ+pq+TUV+dXV2zWQD/KXmcv53vcgg41x/AasLSVXG//RlN15Qzq2yyhStfLvlG2nM63ysebc+4a",
+	"NdawVQAiHUqANVBEDjQDFsc1VLRYsAMpfGavIADH2STvEZRXkaEkWNgNmM0u4A3xmkJvq5GbeR65I3XO",
+	"zI6RviKe8xvuxuz8zhW5ZXzQphZzRRS9ZkHN62ov4lYYrIUckoLQvAq1LW5bxC4bkaU/5JqGKWBpGvDG",
+	"Qn6V4IIDhYGRCvYjXmdYDbUNyIEzoY5oI0x0bBhWQbWhvaJJEN+FcKF4wMAN5Edcs4ib5xKxrqAhYBVo",
+	"fm2mMhopVAH08PbQEboHDPTUcI+/JBd4bzsNRX7phium7SXpSFub1yQXkgRsDAgDU0nMO4BslqnsipD2",
+	"WWjub2aFn11FHzfbJoCooLCFFlFMN8kHN8QmKipb51jGh3HwBxkwtTsOjDVLCVcqZniZl5k+nm2x5Ewb",
+	"cJcvYDRi9/eROe4F7b0X+nnPdfAu3Ag2VHqUcO0/nzGdIAMZAsoAA2VJbGfOP8dKM/wyw0FVtZ4KuYVj",
+	"0w1I7lGMCet2e392dv5EYb8F0L6xMFtpqjGwM2ZjGc0M03nPf2mSM2TFlqfaTgsyQoVSya7ggvQmcsqi",
+	"SxuZ75XVGKec5xY0fbMHiQR8stfZa7eaR63mi2YbEoJcgsFeZ+/4oHN81Gm1Oj7rBLQDP/uT+BJqzvc6",
+	"L7y9kVTaGtbZpCLc/F6nfXL44sio15l9JTds2Rvir/Dk9jp70mwakf0u7cyv2SSUM4ZJ2wUsZ1XygAxY",
+	"ZUZkni1U4Zt71w0k7oQ5mI8ZggZn0d1wCJVjDvs37jh/3wcsI7hkJceY76sypYr4MjQrZQGhfRlrq4nN",
+	"pwTafhX2SznAHMEhE4bkZWRUE/T3H7WOmqW8ACLGr81Sq6YJlt3QAUWa85982SE9o0T0UH+aEZ8q1iSZ",
+	"XissVIyMGRWK0DDMZxpeRDErccSFVBtyKUkzPDlazDK8ZV/XPzfiHunTrchC+kkAvzZA7xG/6efyKpAe",
+	"t85j4CabByJ/c9J0pU+KPOWCWA6ECNyuNxjaPelun3UwOJAJWEaEEi1lSAbmzUIAM8ulMIIA9R02NRCe",
+	"GteKhQNjI3YFuKxmE5to3Mu2fbfF4+W13GuxrD+gUH0SyWFEx1h16RaUZzShGk1LGE3CyRYMo9IU5xNw",
+	"9rvP7cKE50XKBydeEEPKZVJhn5MG+TWzwcGA0ePjxuDl88PG0TFjjRfHg4PGoX8yeH58cuQfHw1K9mQd",
+	"pTnumQQv4hh+KWSfZcbq3/b/lm8z241brUPfyJh9+JMV36vPBYWFVeo5a96bhxACXJAvF782XlQxV7ea",
+	"3Jhh6KsYOCD+1L7En9CYzboG1+kv6S33JH6SSleWRMvKYyr6FudRzU+eP39+0D6pJtG4GDKlC/XmRqoe",
+	"lynQYyr4gCm9OpQ9rz+nkgr7V1rrmgRgBkJ1nKtvGUpzlRQdAt34kzYYqUwxKrfGcLfSMoJBE+pf0aEN",
+	"0KAwu2IzAjk4CtL5UcCQi8KSGpuPbwQ+BHuwRbDtJ3zFZqeY6DPlipmfbb6QIDQYc1HSFNwIxffuie06",
+	"FcbepjQXBn/fboZ6zTsfXMx5i3zPddpFEk6O2Caa+ApuV5CG4477bRXyHAPMTmv4n4yGav8mYkp/X6M7",
+	"+a+RHJPzT2+bxOhYBydmFvJ/zDdPFJlQPVKkz0I5JT24QY9MDfdLGU40pIIrYARJJg4TgL9+0Gofz+cC",
+	"HbVbaQugXhyFPeeQBJBqx94mVGsWCfebWYd11AAYuVZkElK/OOf3Y2ZJGwGSP279qcID+IcUD0/vyVO7",
+	"FAwPKR7k3DHNUPokkkHsL4IgqEkl8PNrbICXgJ8vNSTPBKoYeQsskL5qyGi4D+qDcsaWOfGprRU5mVxm",
+	"Oi6EvL41FBsaRUVBUFfM5gz6qkzhb4boCzLlVE1mNZn9GDKz4s6cwUbEFCROluUjfGaDc00hIYFgU3wS",
+	"T4xtaPNVAVwLOgRMI6lZh6i4HwuuyXWbyIhcH3hk+B8+AT81Nyq1R37/Ijg6zic0UiwguAZFqCK/n3/8",
+	"gBIPvRNQIIsuroEhKfACGkPIOrhmgPUVGeV/ogl2UJsRn45Zk/zB9UjGmvTM+i45IBoRKqSYjWWszG6S",
+	"tmRd0RWvqeEf2B4ttojCVl+HdCQtIxYY8enBKqxEtrE/hzRmUROxXR7kypIJVeoU33HPsBdf/9364jVW",
+	"Xw5ixYKugBFHBwcIvmizd5Mb436hkBc37Swq+MrsBQuE7bKS0l98tvhYEtcbdo/SfMysnWPnBKhkmlQ1",
+	"GxViPNHwdC4wN4EB/mOfWaUi0uY1Yr+Ynvm5R56mQNKINmPezl+SCxak3b2nIxla92QsAmYBp+GmWT9k",
+	"cY6x0p/x0K6NNgXn94IpXS2/8BzeViVcqlhkoWm3n03yCSgF960WOrZLXzPdsE6GnAfQHP0OoV2hYt9n",
+	"SsHfa3oB8/f61phOpw1zVSOOQiZ8GRghmEPGMSdhyc0tPUIQuVUdHecDm34B1gNrGseh5uYE7sNaXJhv",
+	"/akKDWizg7v1auK7PafXLCjPjQRaTnMj84AWdcH1A0qVPKhy8eYIQTtUdgw73FjfQaqDmjrLwhNUIWDO",
+	"ZV7TfLsIGNr0aRhmnZpWjWjElrKtluM0pzIf5gVmLsCgBMuMhiGLnhjVRlChydPzT2+N9AqDJPJfHMv/",
+	"5O5WJYyf3BWkNftGfQ3Bfa5s5oo3x8kb9ormQMoy2B/zT1lMrNWqEAXLL82WJkLLSp/h4pSgk4LFwdfl",
+	"KzM/r7uybQESfaJDdhegRPb1lwFHpqBE7vluDErk7f2rcSE1DRuvMJFr+UUwFEfWeEb3ygKE5IZJyjaq",
+	"Wnz52I87TokfpTi5nA0A8Iy6GyJjA5iiPgulGCpXzIIcMPU0znNExQDwokl6zosK/WvADDPGBNgn5o/y",
+	"JAJLLGur8W8DNp5IzYQ/g9z7rztDlXcrvGNk+dxtS4WVedwBvNBaE6yLZu6ecWGTm5SXlPMuLM5tjM2+",
+	"9zqLhFHM4MxP7po/9zT7pvcnIeVm+Gp79Gs5i8xATKLemKx2TmPcv7F/rYIHep1gzs+x1T9GPGREwnuP",
+	"Bdcc231zDU4RIY0qKWiY9wShNnjUeuklHT0GMvJt3U2SbTvDgh2fCp+FIQschL11pYmAsGtzHAB1yBUF",
+	"wVcklEOP9OMkaReWbK9wUXwMWeHCjlpHifdNkGKMCnw2m7L0X80Gi1Szglrot3p9xPo6KP1Qg9JfC5Hy",
+	"V7KciurScrT8j4LNUXRRtDQ987s2K1YoBDU5POzTbTHmt3W2S0KqqyxlvHw5jtKrVZjy2HvKSsGzrI0g",
+	"B0TEYZiJqFAF35Shw2fJawd+dZz9E+xzayDxNVXXFfAPTJlHqHclxwlFQ17XQ9XtC5tifGaQ8+RqwzFs",
+	"md2m41gfcxp72j7PAf8COJJr42tYwbcCd3CEd9st/1rXSVFzr5p7PT7uZQn78fgilroi9ocyDBpjqrT1",
+	"95WGtfpUMcyqV4t87okiCnGXJzDAp2FoeNqYKFkp1vUPGQbv7SrWzsu9b5GbdDOrgzfm+RP7/OsATm3n",
+	"bRLxMaZS9hxVVLfu0vYrrl399LZDKKT8sYD4ctznAujNbEAJOiERw+oj5bpfpHYezXCkJDPdsaQkmU0x",
+	"wGlKPvsjKgQLMcGtK7KtLtLpnnmZpDsLARo4YEyVzAHLMe/TAbtl3bMzlw8IwStUEs1GiZow31q4UAjE",
+	"dZELlAbXLNJcsZSXrM0XMeXsPZqj3n0JhaUbOnN7HDNx53GxVC2fvX2tyjRPuai8T1nE4MWeAoAmAmli",
+	"vUStoNYK6u5ZfkI2hGa5/kNRUxPOVtiZrVhJNazZVmR8XdBvGzkVtrKyu39jPl3iJxeVK3Xd52UNreDK",
+	"zzHuO1A1y1hY5ojU/OlROPUrEf1dKXer9Yr0iK5oqIDaYKJvZbYJuOWCxIqR/gwKGmMFtdxKEsGmc7oi",
+	"BMStUkmV7Zxqg+VlkYE5at2l2vND4gM1n6j1mHvGzd7T6CrPzbLmFpT3CPkQvW9rqjSLishyHWe5imPV",
+	"pDJd5g8HSJeoYQHaxxzry0GhAWxLIYmK/RG08z+1yTsyjtSzPGhdsTvvrSuffeCevJyJutqZR7PDa3de",
+	"reFt7M6zjvbU45DS63136GnXX4SCboZGk6swdaE8Yowq8Idt5DI7TR/SE9UVPfjrMhb83zGD6lye9tfF",
+	"olCHv5ZJa4wYAt41iSNzqJLVtvp1DPcyW8h7gXjqTuwKF7FNK2q5TbqkAmtQ7dqSspdeUXomlMUujhxK",
+	"OAORjIcjl0wf0v4TlcKjQnsdPpcnfwpZMB4Z0FAxj7QsvDth44meESyKgf0n91Ie0VIu9UQCT38kTkjY",
+	"S+1/rPX2Wm+/jf9RIAt+oK7HvIZtFeelyrUSdPLDdetzWEStWteqda1ab6JazzkLH4GK7TaDoQkonSZ/",
+	"jJjIxcRTVS95Cp5FdbFXc5XxmlJhHaeAtmN08a4odM3C8xtJQGexKm92PYjO42H0XGdbD3oYxR9ETI0I",
+	"F0rTMOwsRNHBFKD+qCswxq+Yy5K0hUnUHy0JrHcFZielVefmsao5vxOo1o5LY1sgW48OLmaKiegWdsew",
+	"354F1iE9Qceo0pubYkfLnCt1mUZ9jlXs91uhtg8CxV7qRTZ8PlUJsluG98qFA6GaJs9yz9u7pmEMRW82",
+	"hwJK9IHQvT0rXP+8cUX+E37Q9KmQgvs0BLc8Hqu9Ttts3CFfz8EFZEd9BfZhnvLccnM8oHhdLADFZuVd",
+	"DkAwVJN55oXXVkdtddRWx62yHuap9+EbH8j7ltoeAIy3j3W45RjaRjtwIrPAv6YVCeXQinSh0ZnFx7bD",
+	"X5N8FBbPOhrT0AG9GplLI0b+95c3X968vvz14+fLs3+8+XBx7pFPb1/9883ry1/+G7/xuuLzm/Mv7y4u",
+	"P308v3jzGqSk/eb84uPnN6+b5IPtNZPjMWjukDORoOXNuQUT55WxgLyU9xgJ/wfIZSTHDjQTwMdkQcx6",
+	"aYofbAi/VVnl6An6+ewzoYqYo8yixjkTmryBb09J7x1VugGfGm9f98CPOGaqK6ag1VDihxzQeKkifqyJ",
+	"HAzMA7UtdlzTQUQ0F7Z62qcJyh5kHEJVtEUQRBA9AMibRlxrJszbQrfolM5wJhSyeGdFAtkhvYNW+7j1",
+	"4uDkotXqwH89z375sn1E2s87x+3OYXvuy+P2YZv8P+7LRutlo33U8yyQoEQMQOwI8h/D/p86IfDl4tWz",
+	"JvlF6hFhwgL0ceGHseLXNi/SbFYExJfXrrkkYDoifrou7w5i3vQFUxqf/9p60sdBRthV0ZQ+DtDDWYJi",
+	"VOAExgRQPQeuhDRRBlwEXc289cX1OVz4vdLiUCWn1yw9aKA8Gy11Nplb7rs3Z+dvLt/869Pbz6Wrhjmg",
+	"++Y67ZmqPPKzIWhBVfATaaRfwzNYPfiNCKoO3cgvUqWdtD241pjbmRsFbvJODq0Hxdtb4H/5uebkRQGf",
+	"A9HRC6imYNcYQu/Bb738weFBhxw9b7e7Au7WyTP6rjAzdMjNd8PNqvSDSX09CbKESkA+cSu126d2+6yp",
+	"N/4qw1BOnbAfRkwhMN+CDrKpzyc3yVYcP045BJvTKnwVVMP8bpaVci1uviCpdc4VjQFb9HAbNRLwY6aj",
+	"WbGP+uPck12NX7hEvAIT4AJdQ9YJlGNFf+6hamreF/s2CWXAHHZ1NRlcqfffojD2jAR8i9c+X2gGuGWN",
+	"I5HgzteV58Yng8Fx/8Q/bhy2B63G0aDNGi8Gz/3Gcbvfoof9F/Sof1Cmk0yYP9877PZ4imvI9nsXm8i8",
+	"6tWRiUVqqsVULaY2ik48FKGUX+O6smn/BkC7Mxb+yvKLBU+GA1eoKpSGTGfNwbvhHWX+1fnd1B7UR1GX",
+	"Mf9a7wnxVhDV2ajAMmqfbYnW9xFpEDqF3OW2ikOqaX+dOXbCFUkgEQnVRArfNsOlQ+tUke6KKBaKhIxG",
+	"AnoAAsShmUOwb5qMGI10n1FERhxhkDCiPiNaEqXl5DRBMXd+sa7AQGWfDSTGTK/YRDfJGVHMlyKwKyNT",
+	"gIV0zQgnTARcDKFEeciUa/1hpkd0yDm36lHrJelZIJoGjOgVYuzCvfIM9F7i7GaW+AqP2HcbYau5fR0v",
+	"+6lAuJA9rCOV7kW8LC/8bFXNlqSOjLXF8ipUNFM58IcDIEQ+bxi2C8EoSQY08pDB9+RgoJjuESmwRdTS",
+	"MBT0uBqAP0oheIT5ngUkFpoDXM48ewaOfNoV4JKFyZ4owgOX3Y53J3024tAwCpJVSsJURWzdsP2P+ExW",
+	"uGh+k1MypmJmeztpaUTdNcNW8RarkQ25EPMd9Y5aL0+KvQ64+JzTwZ7AvU7LS1sJcaFPjvag/zofx2P4",
+	"0XojuNBsCBWNW3fIr/Ci573gLxIXOJ6wxPfdhXm6e53uXl9KzcWw2xXdvTKXuJcln9xd3NX5dkuVWqzj",
+	"kuab99rGWOeW1zQ+yZD7s5VtfPEyd5W9CNwW2VZbjY8T7DlXbTpzibui9mM8AlMIejxIoWTojh/6lx+R",
+	"gbTKkkiNhEx+5DyHVxAyT1ofXnFNJpFhakEzFS3WpwGJk0lnjc5cc9+pE1gKAnogsTg2PKQTYxSwwCsc",
+	"5EAouTFeBtq8LpAitvH6hDM/adOnzHagNsoG9smQToiMcm3/MtVRxALpRQztDN9qc4UmBi6zmjT6A58G",
+	"3skeMAjwwGpBECnP/I7dHbPyqLVCGJU3dV1bIBVYAoZmHFYVpNLmffitwUt65Lf77CB4eTTot+nhoOU/",
+	"D144v71tc52s+p2ZooGUuGzp8878MRfuc3tRClU2zco7BRaLq9XdAYvRP81bxdML/TANqeQaO+7dJZAC",
+	"ntBz/h9WtF7Qk2J/lDmVLuF5Wtt9td13B3mSwEeTzku3kcKLnfPWk8uxyKY6oisR+fuW7Dlbj3Dv3IiV",
+	"hP+QX0ORAulT/8rBG/47ZjELXPtdVAtkGKAkhTg47VMRSOHwCIV0nXUx984IcTMu08zFlV644jR1xQIy",
+	"kBGuE54giH+pdMYNiVXTWJompHblDWJGxjJixdYkzPWwvISf7RG6Yzie2m1Yi4/72UOeX7MCGQFM6kF5",
+	"DkH6bE3O6Gh276TMe6hyo3MIFbOcBWZL5by0h3taKudMRKObnoKk6cFGL+WgZ5uugMwKAdo2ExyzEsG2",
+	"G4MgUlf0hNQ2guRBVGw6kip7OyN7sLFXUMEchJVsXZTUVVU1u6/ZfdZdF4sibg/653a8c9UjOBaXZ3lt",
+	"k05a1+dzVud6DIBqi7CPfXMCkfXxMTNKNUIBJZquYUwIK+6RflLIkhSxnOYLWLqipILF3HK204Kdrlhd",
+	"sUMqFewsqbb5bN/C+mXJu6nPyObIrl3xU5BU6w6PFYg2xzhWpySeTFgEjs1QQkGWMYwCCbIu4IMBi+bq",
+	"fM7Oz0srZkCPwJnL8moPD6o2UM8c+LwIt4U+QVmfdzWWV2xZ1u+WOry7BaLXOGKE9iV4vzZu8D6JuGFR",
+	"l2bYRqtcIzt52SkBJQbAnw2bsI1LedIDYO5xu1L2oh2ZSS5defn2HrkcJAC3DsWgcG22nL1oZXj9pmt7",
+	"aLndKZNbndptH3Kdz13HQddUrP53nKAXRolEvSep3MuBZVZ7LiNm/saWLGokp4r0wIl2CfGtHuK9UIUT",
+	"pVLLaF+BNMZhiJXoPRhwyYMe6mtWH+OqK2ybF5v8CKuCKukMzqIdja5SqBA3Axym4kELQQ+xdhAmkwJ0",
+	"OQxWWm0ol/9ongsLjDl6luiGwP/RRxpRAfkuCdYLpl4KCeAwLFQMIqoT7l+xYP6hQU33mSK9cRxqPqGR",
+	"3gePBpZZ6uzuMZRJI23scfNdjzz9/fzjh2desiP8dcBDhJ5JArtRLASLyDSSmnWIivugp163jUJ4feCR",
+	"4X/4BAosuXkIXlf8/sUMkBExN3BO6Cs20dY74NOxreKG9HouhiHqH5AZazRd8+hsg+90F0UKpnm6Ke+9",
+	"r67hD2yaWaThBwUvbMPpvkyM1XnXrubcdgodE1lyMloO0oElvlOXQ2xzigNwTGzTe7J6gSlpICnPy2OJ",
+	"910pk924WrjWvpXdqwCfpAWcs8d3zRSo++pTr4xw7/Se+XIS9311l9D+Df6xskxs2ZNe0qonJ5Z+ICO2",
+	"wrP2/D6aarDInaqHkeeYHtGiOjC7mc3odj+i0wqZ9xcIlWQjTUb9tGjq9lF6JBZWEfGMdh4ySIowyjma",
+	"7EUtfobM7uozna5H4eUpbhcR9Vmf+lfk6VjCm/YR0CkMSUiVfraN1LckfzGj7SCZND5DgdcqlQcH27Hf",
+	"vSTv+zVXE6l4Fa3JXpK9IjPRthLI31zQ4aqLYcx3bw8KHN7LgA+4UaBXKH1U6WTs1jPVD5C3bX56bntK",
+	"ztAWtDb2/T8vMHXFKXBsfdjcYTusKHmzK6j1iHaFq+CkfZD6nGquBvzh6yCv5VQYM8xBD9qulY9QHWkY",
+	"vWJDlQR+qaiUoNPL5tYs11DAt6jZeA6IkwdeUrMQQXKlsKFoPWIzzAWB6DVRjIkmcU5IBGHEWC7cGDsI",
+	"CFYWxsVHdgGbqwK9hFubD4jmw0cDysMlkIZzUc5VZtA5XlIW27ILAt8rDyCJiXKAagf8o2+6LFhbEKU1",
+	"K4g1a2LNiyrZw7/Lol7t1sFGyIafKsasbXhs1wGvaihGmwe6aofaI+mNkPXwP1qRod2T31ho7N+I7xUE",
+	"RwpdNKggN/oYFhPxuI9crMSKNXvctaNqWVZ67aB6FA6qDK0/AlKvNv4D0NZSxnBrvrBPtab+CPoU7d9c",
+	"fa+oYFpkhblQLs7FoKCLrsFLilxjesTGS9jKWbLs2kdW+8hqH1ntI6t9ZLWP7CfwkVFBUpGdBo9/CkWo",
+	"EKcifRpPnDkC+oX1XqENUACqMaF6lPpUrirDaRwerILTKNHX0oVW0NomzK8Aiw7DCuHQswUmnusnrUr8",
+	"eTyaq/eittKrWVp5cQ4LfPB9Pd1WKgJnw/OuE6xrI3ZTl1UJ1d7jFp6v2YALKN2FtWtpjD0IFszxnCbp",
+	"QR3RBHPqekly7lyz9yVt4QHGQWkKJW0FqRF+xKhmjmbveVYuLPGOOybm77tEaJiXE8CbrfNT6/zUh4AQ",
+	"C6TvuJBC8n8QrRRtTfGcTogKXjU9cP/GNj35juw5ZJoVMWrzvco+IseY/4Daj4UOLRzLHzPwCJC2HrFB",
+	"rFxpylHrpUdiETKlSG8gI59ZkD/n+5uZOTIAPk3yMa9KiiAp/7tibJLUf8zIlZBTmwVXEBzGfW7M7H81",
+	"ay1SHo8WHx1WkgylYHW0YDNm9nDtajhl1fhKRV0sIfjlDUIyBFqW5m0P/s6tn5XqQk0WjyfLeytn/A4c",
+	"ReZgOssE+scvkNIr2zcCA0wMqz8dwLcMZhYXyArBM9KbhFQbyd0jMnIFncNIxpOeEUMiDkMyZlQoQI6D",
+	"nxdJE+vPc9S5fRPCTf8JG+fffQ1ezRVqzf++aP5A5UTJcULlacnUgzQEbFuHPGV9ZgCbqSwED+x0bqNJ",
+	"H7FFbC72jSud4GPP6dkJcBeo9M0C+DK49Y552tpukZqj1RztceKYMYs1/5icGRlfxoCHbH8S96/YrDyG",
+	"9ZkNzjX1rxDGwwxNAZkiNuRKAz4GIvtC2Goq4C+r4Pk0DFn0RFmceoQ1KwxXfYr7Iff/aRazQx6T3KUs",
+	"lHRht3nvecyjN428m72/prokSiMFe6LgRWVoMmIDZQ5rAWm4n5pwyfeyMEp63N3hNlYG+Xx+Zu615jEn",
+	"PcXCwaXiQ0F1HLGeRbaZuwpqLyx1dbrC3OvTP1+d/482uW43j9G/d/7bWePg+MTlGwkuXHJfL50eSkFG",
+	"7BsNmM/HNCQBH3Jt1uF230CMQGKu6WFfEAX4hIUN+sCXmxDM7vSN9BZbi8Nk+l/0T/x2cMxOBi125Put",
+	"l8HhoEWP+v2j4JC2Wu31mx+ZgwD+V8f9TjNgQuYXaPP4+AM2tc5yr9nkZ3s+CTUntpRLLjZkGNNvDeAt",
+	"e52T4+PDk9W81GkZEyDkhvu6QM/Yv7lis1UhkiwTzmBAgn1kOJcLenCNJpRNjTEcuVkSn8hzsWqBBgss",
+	"XRsbj4gkxvKapbrDpqrDsupHKyE8BDtzYgIPJPbKsJhyc22aVouponQ4IKbKfZqOjws7My2Sr6NeROUr",
+	"NQ7+ySLBwldvOw6+L0uoTABkMleuNRh2JhOSjCkPmyVVpjDNPJFWoj577TwRHla+cn3xZi/cjFjsxYU0",
+	"017n3m/NERozoZGFHK+x5TLCSyjmnNHIHyWvF7q19WfwBnPEg69tLjZxBcfDR1OXC80iQUN3QheIDPEf",
+	"XcRiAQ8qdw88r2Y1Dfd97sTu3+C/S8Gd0tNL7QbThjZrn16oeAFiqc/uPTm7NppmX+3dHd01Mc6ZsCcn",
+	"KS4tPvm5M11MBSkRLEe9zzt1ckoWuLUhKjemM6IY84hg00yO8kGLSEEoJNyeoh7WQ6WsRzRU11sbFY1b",
+	"AD6F5FyYPpDYQN56wgEtteUR9s0cQRshjJQuQyEANU6NWFCKKD/f1JH7I7vUZHJz13aTPL3ALvoR80if",
+	"+TRWjLgHg92ZZRTYBBxltEubTdmn2LvkWU5+t8swx+mQ3Qqs/YPUkCUOzgYBcAUd0vvv//7v/268f994",
+	"/Zr89lvn/fvO+TlGS9Mfeh75cvHKS5sO5BUOBPhvN9onpN3qwH/lWAyRvgyoLt3IyVHFjZijlNmIl+sr",
+	"M5DRWJ0SSgI6w1UHTBEahikEV8Hyn5esmong9msuQsr3QxkHGWQL/AxJspCwP6fYHQbt/nP2kh4MWv5R",
+	"cMxe0JP+c/9F8JK1Bm160C9Zvj8Bva5w6dj/euXi/8GvmbA1nGJGrmkYsw4iJedcVuZo2z16ZBLxa6pB",
+	"R1buJQRN8oGxQBFKQjnkYg55P4pL2wEAX9jeG5iHE/FIyxz6drMSKV6ziA+so2hFG4X2yUaHgyuXa91M",
+	"WMmT5DuVpPH1Yx5iS1zzYrD3+lHraO7gHPZf9F/Qo0Zr0Bo0jvqHrNE/GJw0aJsd99v0kB72n5c2OnDp",
+	"ies8+6+7drsbxr0GPn5tdv94s9uc+q357BdB66tY3YlatcJhD4H0eUd3DPDYyjOsi6d17ohFAhrJhCpl",
+	"ONxbTcbY/EwQKqSYjWWsoIgi5TpSZMDIjaHPNRsjWcv+X8x3LKpn6LAHObW9OOZBjzztwT+x0DwkRnY9",
+	"g8abmPlEQ+imc9BqHz1zaJVGT3HOemiRDeKR9AKq6d+7cat16BsKhL9YD5Dge/9qnKehBrj5vxro+Gr8",
+	"k8164DtDjY9ObfTA1S/LYHZK+AB2aKv6bR0aqEfSyJCIEX/E/CvztLBbtn26ri9QV4B4wJGhVCzwABLC",
+	"rimFE0jChtaV7uRKEcI7Mo4ygPe5wzAXOpm79VwQxWz6icIHURY6yftoaLt/4Jc1zs48/aUxBa/EY+SW",
+	"lS4anEXk44SJ8/PfSMjFfCceNWpEipKzs7OzXw4//Ie+as/8gzdkzP5vO6gpo2H5etOzsXTBO6q/+USV",
+	"stLAq1i9f9MFvai71+nunfRPnr8YHPjPB/Tlkf+cvTw6eH7won/Yah0dt/vHJ909r7sXxJEV98yXIlDd",
+	"vc7Bsdfds5you9f5s7un2XjClG7SCW9CaRTt7n39viZAQJWAfXYvN3sI+n+3e/rurflyfpXR+PYdC+Zm",
+	"K4yqGfZcpev69qqwkKckmkmFRgH0mtVhveJi/58wSncL3ci72UvY/KKyhD09bFMWo53ksNNisUYsr1il",
+	"im3TkDnXv6GCeSR9h0pkHhKN2EqX0hMFiVKJoZVYzXA9V1J0EMLyOull9L/a2E0ctIwRvTZqlbHs4MvE",
+	"XFUxaFjgmTG/G/2m0Z4bFLEBi5jwmR1m1TR3LVcZL1CK69/Tsue5hM44yvbyoemUTXIWhsCmUOPLui6g",
+	"Vr+TXecTZV8a9ryxKR5jD1o9WsBOcyOjf2CTvaIMDHzoFZ1db9FbdUC0JO12atKjSvp/eqTP9JThzcd5",
+	"TeLFoH3Ejo4HDZ8x2jg6ed5uvOwfBI22f9I/pq2gPWi3/o//ctAavHh53Bj0X75oHPVfthsvXw6OG+1B",
+	"0Dp4+ZwdHJ4EZZ0LZdUYFWJjjrlIvrhbQ/VVck7L5EF6kmsT9TGZqPjmM+5ww5v6s3nYlnVM1gJXfo6b",
+	"NuFsfl3ChhuO786x4/QwV3Dw/37+8QPBK8jTIKIDTY6ema0hskhixbGshfcRfM7gk3U8PLV2sVcZNdeE",
+	"xcEwp/Kd40I3otiMspzyjj+da3ReD8Z7uO4wlmegWZ7Xe2kQADwWDT9FZt2am0UhT5q7rKS3FUxVJ4je",
+	"Y2L+B7PYs3jqjeYk7EHfmJaLSbRhD9Ycgd4k46pnO9k4k9E+InBDBWMuMHlERjYdSaU9ppMOerYlH6p9",
+	"tu1hLIjSdGbFPzbOLUJqzKRHpXG1Oknq56aepNp6Ab21CsUsL6xOj3vqTXUuVmYdouVe2p5h/oBZY4yI",
+	"lGAMLeTIRYFRUCyaVh32HYQ96h5dPxsNJdknG1BQSSZJ2cHxCCVfvrx9vSKnARMPsWoaG9ZqM9rihxzN",
+	"JTRUMQmLkxKzku+2qYklNZiOhSwIyTGNrrIiUhGM+rLg1Jjh49jo9IyoEY1YAFwDHA6UDGMesJALhqyE",
+	"aBoNmW6Ss2QCN6dPBcRwmWteShLhHDS7oueCr9csMu/10vArn1onRZ9B/XpndXi4yB+ARe1F/GsH7nl3",
+	"ly9w07uGyMps0pfRKucsOlm4IkJOazZae2Rvybv/y5D87Nb6T5nJsNxW2B8zTdepx+whN+t5pJdwMRv/",
+	"RS7WO82UrBVoSjRUkijGSC9WLOp56eglyO7vzSrvQnWCG5WQv5CAu10T/CPTmyCXA9i5NmK6j42qal1q",
+	"e2UeWQ8GMJzVPAlqtyq6Mox1toznlDkiUt5S12r99Kzggl4Z1dwwAWJ7NuzCD2HOKSTHQsKN9ZYD3XgI",
+	"NjW1EbuIIU8SbIVcLDy7a3m8XVZtSuBmJfC0857q5aXKsK2aKB6dfJQCdZ87koX3TZgtpNAVq8AyymjA",
+	"qaSGZOvDuVQ6uL60yPLWbowVuasJFJ7NUAC69Ug8IVqSkyPyT/4Lgtt/04QL8uXi18aLJvl1lZBNTIOk",
+	"CkCPuBiSfqxJb0BDxcwTE9L8v4XPSw4GKUxFYl9rmRYGLfI+VcT7qngkyjP9FthflQy8DH7O8snW5J1F",
+	"To4iJQS01Zrb1u6HW7L4D0bhUXLMkFormj+3AXJY6bIAGyFXGR6L5Y1PzADyNDGYfBqGmAKFYZ1n+brC",
+	"knJwc5Mq3YbhZlJkCrJy7P2wpMbKDJwvksn2kDk5yvaQaRf0kPHKl5PAZMlrFkG2v01Tk4qlPwqZL2xD",
+	"4VK02oHh7KO5ciq7oL6UIaNi+YKw97EfRxETSfobJqZxRWSsfTlmlTs02/GVWzR/tOMfWKPjz7GoULIU",
+	"i8fb5vjBKNtzxUbIO1JemaQGLTBBrDdbXmf0HmuDzLQeJuJi3ach6wHYhJiS6hxDFqBG2W4rPOglPhHb",
+	"hfNpJgQE8Hw4ITSyzORsuE7lLHrW7Io/IJczisUlAI31MhM+UZbJ4n04Fi8JxoIS5H7E9/oM+cQ7QvYy",
+	"kxdQDpZlw35PSdqIHjRgu6G0If3eTmsA4tI8T7MIVwJVJ/3/1DpeCoeiaaQLkvBX8ZYF/Qq4U0aV2r+x",
+	"bKJi7xBzOBMG8izlNljWTMZMKTrMt/UodblaBrDK0ZqhiboFx/0QdGme1prn0R6wZc0vkspXc6xCqvTc",
+	"2UrSD+cUyvRUFjtJi05b6474eX1mf/yZdXlRa57YzcB1LphKYXUSzlvMeFei5pyFIaFas/EkU4uVMXGN",
+	"nTeNjO0OlT4QOgQVxrDMUCpd1eYtrfd5UGYT7mINvIdHaj/9BDSd9M3MoKH8WBJfKGMsJPX9G/xjKUzc",
+	"HyMKcNO2fIAoygOMFE5HMmQZgXdKelYY9ohtj+lsPkv3ln2UScbdJySnN6lTkR+IoFz0+u6WkFbLj7Qv",
+	"eCHRVae5/YhOlzqRcyAlSH8eiYVNvPUsBQIsWwTtZyx2iZdBahdQoDvIZtzKqSCB7dReTIt0uh4Vlkey",
+	"LiLqs77RD56OJZQd+0ZbBjePUaufrRnmKqRaeE5zEhTPcgNa7KtVohQH27Hfvb1XuM3Ga64mUvEqzg57",
+	"SfaKzETnNk7S+CRD7s8qTuaushd99/beXNDhqothzHdv7x1VuvFeBpC+vVKZoEonY6EHuFv6xWzCGh/h",
+	"cauK6zaXuCvglR0gA9r89Nz2lBh9K0rwj+7/eYGpK06BY+vD5g7bYZH75o+k6QSiSo2oIk97bweND1Kw",
+	"xnuq/VHvGaCcaB6GJOLDka45yv19ybV21q6CcmzO3wepz6nmasDvidvOqh65OiWOwNOo5LDggSh8dLqG",
+	"tgeB/6X6XoJzk7G3UvvKQ1QWzcYIIUP9EaI08CBBkgUkFvMBsQ3SxnoI+qIYE8V+lwtYXJVkA1zkPBZp",
+	"5cB5AfLoyqZ4eElZdN8uCML7PHABQxvX1+ybPiXxZGJTxEI5ZRHxqWIk4IMB1nikCzcriDVrIuq5KtnD",
+	"v/eWwrcU5Os9HNeVeeCrvVbwzGuf1SPwWSkuhiHLQWw9IJNbu6eyDg/evxHl/q6k83kWNIP0ZxDsEfG4",
+	"n81dKG+KvuuG6MuahNbuq3vjvspQ1z0lKK/SrB/g4BeS3ybUt0+1pv5oDLe6ufpewQuWdA20+UM4AwuI",
+	"lq5FaUKWngOFeVbuI2uSD3SMYVzoQEqM1CY+9G+O5Ni8Ow0XRF5XKDnX446GUzpTpFfmxuh5Zl19hqCZ",
+	"cBchtftuJKfiNMH4eKIIEzqaEWWmnM7tE3Dqy3KYhkyfJU+ydtnVBnbtsqtddrXLruYotcuudtntxGUn",
+	"SKq6obn4aHTbws4E6W6fJObflOuR9behuZXxILWKayiXVlBma24OD7I1N62Cmpuvc23t0xWWaOLocWNq",
+	"eYpHRuWEFI+c3zEMVqRtnbt7POCkLdzDat+Xyy6u3V+Pwf01lzH+41O3EnK11KyYAMFdXJiTdvHEDp1J",
+	"w0fYyF+y75o+rtXO0/xc9/O8b71oRaaf505beS7Ua5jzMNdkUwk6UeXn8vzTW/RnYKknMcNJxK65uZVR",
+	"2sdGf3etzGkYpjiA2naysq0MgEoFndgDbAQr9tFUMtNKwV6duIm6Ahv8EcWYykswD27HBYTTdESFor5Z",
+	"9SmG1NAXY81O6/FBXFau0wZ3Bc4YGlyzSHPFzgWdXMizMFxbGp7riPsaTJsqQvFtwMYTqZnwZ/9ks71d",
+	"tSoy+/lsX91dAyF+hCqoWHA9e/talXmTZDKKs2wX7jEN2GmShC4kYVEko9o/jldV4IyvpBiEHCHkf0pQ",
+	"g7UQDXIwBmeOHSxwPwcn4phJhok7Jmi5OBtQRB8IODUcZp6M8qxeTZDLm5/cNX9mYUGqdOla1HLcmpoJ",
+	"g8uJBpADTihoY7Vq7qsKbce11DTMOPZlxIdc0JDQIFAkntiHFNBZXndxTZTLLRG7hFp1uU+tyAPKw5l9",
+	"6btunm+PZnoU3PnEsFC52rKsj9NBq/28Q5SWEdSg5vsOeOS6TWRErg88MvwPn5gLGNcjFmFh/NgV0Cdt",
+	"lwoh3o1awnW+MXQUC9vIacBDBo3J+6gWjRn4I3p2KZcB1bSHmj/AuGEfDw/alRuTICIDzsIA7061zQ2P",
+	"SM9M3AOQDjMthsz6MpjBQoy2BH2joBkKXNgzTw/9LD3ohqKaXQEtRGFt2PiYhPyKAfAUBtHLi/DP7WtZ",
+	"V136DP6KNTxDsUBmXezrWWhlne95bXPq5z0+P7DFdd3w8140/Mw06slSonXQdQjtChX7PlMK/q7ehvID",
+	"mzrSqN4ltPieu27nudON36r7Zm6u4oZG2DnmTrtv2iW9Av5XiO9+DqvKQBgAYNLP0YSzBml7qF075/Wi",
+	"HTTrdEpcXqfbv3EsqGLDqXIVLwWVXNaISqecg2R6MUDbqTKwkVTRqZGd6wZTlWnlNgDPZcfcWw1SDsca",
+	"Y57YncUu90D9O3yiOqQ3oDxUPeLLWGhFzCeYJv5mpb5HemDWqB6x38Dv38xIrysQyIuPWc8Bv6p4nDON",
+	"nhDX5lAZhdW2Ojx1CX9cgQkTJCBakDxna8+5IP2I+ldMK4As01OJajGgBxvLx9wGoF1wAx52rzHLbERM",
+	"xxEoOthKImOogWMRsAxDrjQLSCAhtw8maZIzXBraV+yaGZsLkQvdc6L4qFhQktFXyiRa29Y+XtPy3hJO",
+	"Kar5zqNrypXnOkBYWcJ2JL8rdG287RMF4Nroc6DgEeFaWSl6Sj59uUDHQgZY40na1W4beNypvrDTNl1V",
+	"XElW1cfNQlgqScmwHQKpgmAG5CYjYy70HaVKSdLsCxFXLVe1j7craBYB1dzRubGA2znXE6Ze0yHlwrb7",
+	"MqxuxMWwiHeFXFxlmdftbGiyHVPyHRdXLHhgZvTO9n4rS3p+uiVyw8OuSvZEz/kpYXe9Kvb21iUebqFk",
+	"7TPSZ6EUQ6LlkOkRqwOFtZ18607M/DrtJFvQr3h39rHjatZM1lRdqaXomtEskP5VJ2fgwlUZvRf99QEZ",
+	"ywiElCC9gM5Uj5j/EzqUXtLMlkdmqzgBVtnYtDlykU5qMcC7QkJWkqYzlEBKGrW6H/MwAG4BX/al1ARz",
+	"NVSR/JnE0ZDB5HsV1BA6ZEZimoU3yVlfMaE9wsYTPTM6SSyMPmOOBnlqn8wT5TLRMXuq90EK1ntGxowK",
+	"RV62jFki2JBq88ptqig3Gs0gViyPyL73slUSFTDLKYsKnBx5xc7qWzTauTBbVAQeXeCstEEcopq1Zs8I",
+	"+7Ij9jAgUh8s4qkMA3zWGe4R0v58DDXAc7vIPCajmeI+DS8h1mW+ZFEHyf4S5y3zKiRMAmPzZrCXkjkX",
+	"fhgHbB6OAHVPHiH34FI0yR/WYO+FfMw14ngbc9r2EYFc2yBpPNcV8ySoyJSGV4AaMZIhQxjt3GyCfcNp",
+	"Ui8BF6RnFIBesfKqdCXe8ZuckjEVM3fa8SZGjbYq+1gqne6Q23wzHA31hQCo5+eDW+1Wq5ghwJb2lqeL",
+	"02+2RUPLzLKqY8OKIOmrOFKyKB0ewRZgG8vRH6JYCMMltgIA8Y72zWtZhQExJ6eoumIBGcjIy4LJZ0RS",
+	"xa4TWk6WN5y4Jf/982t2dq7ZWFV8IIZE7WpoFNHZUp5cd2e4Z5nn22beRlkB1l3ewiFh3f+OWQzY6FaX",
+	"ws4xRg8LsnXWAx5qyJ81C7LO4IApPoT03QHD9F3Ly0A/u2ITnah/sMfTdOKuKJkZ9AV3wRNlkWqsttgk",
+	"F1NpqRu9qSMj/LABXMA60KpcXZEpNaq1lTqwQRILzUNM9dWqK3B35l6DiNluFUJCzwWje6KviQrIFI5w",
+	"UmQn1Egbc0OXr0DHdkvNruiKM9RHzUPEW9gcmGnEtWbCrWkSxhENyVOqSEaWyYDZFjRs/Myonc6Fw8Uw",
+	"DmkE483OAunHYyY0epCSS07NU02ylCM2YVTbEvIpVUZP1U3yC1PcLKyHyjscE5SRPgom52VLj5kVmHSg",
+	"LYoknpTyDB7gSLvJPn5H+x/YFFleUS8NCmX1gfTMK0DYIzymmS+scxHf2p3G+RNuXc6dDTnBkQ3qPht1",
+	"nw0jIzArxPK2bYqJDAfIegwSnT9xFOzfmH9WhdLPQz6Z0lliITvGBFohUx50WhSSRDLW7FmH+FT4LFSO",
+	"aRsWDHYENnrD/DpudGdD1NgBR5M+G8aCYHETCptT1yC7K/rMXBnYBH8NhpEkSstJLiiPHYvg7iELEqqD",
+	"AGYcsUKDAIcnjC3HHw7umj/gPpMdQKomoJtFYy7AI0NDowPMCDesjoxokD682o25Wb3Dj+UB8K53zwOW",
+	"m/kQizJn0FlSpBfSGYtUzyOUjOkkCdc7grYuTlTZ+jMAJ0x0wjSlFrU8wDk0ZN8VPS64vrRcp1cSGrfU",
+	"OGef0zCU0zfjiZ79Fw3jxJ6bVxQYNqqXhAYY4sq4F0HVY9+or6FHoSEtsyFfhuYZs6BDemZSosmMKTIj",
+	"bSJFD5KjxQzQBIEiwXuYt4Vt89Ui2xJuDxGYNfx93ubbzXYnCMP0JWnkttcMq6MM255Za5kHVvEHpXcq",
+	"owDSF3rJ0nuVd2tvh7dYc8clDhg8iWY/6V4koCs1SdullODBDKFD3QGWlkDbnhEPg4gJjzRgaCqHTknL",
+	"vEshnQ8X/buUQA0NzJffdKNdsmVc3x16c2/2skS019mjL9snh2160KC+P2gcHR49b7wMjp43jltHR88P",
+	"D47p8fGLfDiRitnHQWnu/aIPotK4d/ggvn9dIuWS6oMxndQC6x70ehvJ6Q6kT95RsVa1hz1McyXzbq4C",
+	"1XU/5bBl1WiJoJuTB4gm23PiCDjEvHSYa2dEPlgt9Kh11Cx1L/9i7vEamf7dOw7Tu1f0HqaPpKbJe4Ra",
+	"Ma+50Dl1ZesUCzfE4o4t0m0jJVBHwUzpxqpOZNbs7OSwawHpETyEWA7IQOkZdzJ1dvkuKNAU2misriLV",
+	"NqIFdc6qPfACLWCBc+hRbGuUuSpiSsaRbwzejDfOl4AZICA+pLyuyHKLDukJ9k33knSrd1xcEXToEEVn",
+	"ZArt07Dszuh7xvyDQFOfDblQTXJma/kcvgKsIKmNRX2OKyJirN6LWJFKrRiN/FEJ9ncF+BLX5AywedYK",
+	"La0Y+VGEs3PYUtXRSYPtasNfhTIOqg6Gtoqrh/4Kfu0PtNoqcLSLa1Ud/7vsVx+MZ7T6+He0X3X1tvT3",
+	"H3qd0e/0WlOvNfM66/iwzmBbovVRrHHNa6qZw3ises0FH7trdolyBQLQ0C4ib/28IO8PUCUHbp1HbAes",
+	"YkzGQBFQVlpfXjFvfkXLtbNnO1o4IU3DsJETyRkxvW/kZBWYh0SmoqwC4B9CE9kK7gaLdEFoGK5KHjkl",
+	"PSikSIpGrJlu3RqIK6RsxXyRAOciK7xh5ySkYhjTIeuQ3hWb/f2ahjHrZeCFUFBCOhiIXc8G2zDJALxA",
+	"ckCUGUxDAper067oDTX7O15gp3QuMqiNN5cCxrQ6Jb2AanYJn3qei9UFl1LgNT3Nx+7nU5fo4pGeuuIT",
+	"+FdG2v17CU+u53VFD+5tZxD4oUm+iCshp4JcsRlqQBiQTd7PFSNCEsWEYhAw5UMho+JyFdc65BXdBPzP",
+	"Me+q+oPDm7jik3WGI2rVOsM/mge4xjW/mie7jgAarHlBLWd3IWcrX3M2HEZsSPUait3bYFcqo6G3f0Qy",
+	"nqxzC0ekn6ge7U47Nc92jUckAvat+vDPbBgxkGDrbHynCvM/uP4losIfrXXJKzmuyPDwkrNonRu8ZgNf",
+	"igEf/hqHa2wFXENvxDWPpLBgstu3GtwKjZ5jQ+0Vr3lP13kGn0Iqdt8mydBTGVzsH4mqw4JTQoXNLIcc",
+	"1+mICVdHRQI+n/ZRHd47A51eFeYpC+/90wFibRWNE3TxVLldE9JqLXV8FfQrRLVouphMT5ShERQuvMmN",
+	"PYfZFVwn6WI2OQpHcmW0Qeg4UtApziZ72bO/o4SvD2ya3OGO0SY/sCkegDPw4S1rsoQPGjKgQTm+s9St",
+	"+0SQ7ep33TRDy15enqh1sMYctrzfrP+N0FzP7htbwXFZWi7jK4v1YSWcZky/NaCOd6/Tbh29OH5+ssB/",
+	"0NGTQf2lIQee1vkzMffVvl1Nzv5XmS+U/WYeoB6/nfcc7IMRvx9wpbnw9f4NmESXgo7Z9wpehZFLAsAu",
+	"jkxoa3VDTgm6xqEmYwwFnVmizfohClicWZbjP5BgsbFdWxttP9RoQ1Vwt2og3gqOyStzcMokBvqoakXv",
+	"4Sl68FqBgVj+YgNuKZJmyldGdLdq4FpMCHxSaJh9XcrTl3LieX5fcbCqMLpITjTgITd8pKV5kbGpsDBv",
+	"b1FODDKiYoWY8IgC1cPDeComL4IZZ6bATGVEqyx3j9aypJYlVWVJKdA9nl2sXkpUIOjyTSNWi5eHJ16S",
+	"lJ5HK10qypWqEmVdWVJgeWBrLPPnqgKXVIQ4UAwpMiKiDOYx5yC5TTqvLwO21zlotcxEVFlcKZvr8+T4",
+	"qP+Stv2D4JAdDY5bJ+3nBy8OXx7RJw41sjpSEB7X11KwSj6P9eAdtk36azGq9RL+HgLLSNAjV/oIqrCF",
+	"Odt/hSaVO/6IDo8+bdSmmqQo4mwrfZGpqdKW6ZZiNlKPNg3A/sgQQY6qfirZ/ZMTsIVh3Ar5blequyNr",
+	"c3ULcQ1TZoCIgMrWcxnaTjuC2jiEK/mHOnto4Itl+edsohEU7qDVfnlKQqpZRK5ZpKCY3kKqSmOyEa6f",
+	"LfKMeBLsPhLhpn81QnOhSjDijiQ87n93Eh7fbeCqciIGgAIuaKmlHfBzKQF1uGPbzjXEFL234Y55U2HB",
+	"ain9XRUPKLJTcgYKRGGrZlXC4Dqt8vGmVUKaV51XWedV1nmVm+RV/hfqk7tKxFw78W2tXMTfZX+dvd7P",
+	"1MV/cP0lCjdIXrybfMd1HvAvUup1xn+iERNrXbFenufmCZu/SBoFaw5/K5Smwmf3JBf4bhI8QfzWGZ51",
+	"hufQ6WE/LMXTXp9P60xwdTBAZHROaxJwoXjAAEzrzLbNcZ3jczCGdMw8EtK+R/qGyj3yl+x7BLfhdQUy",
+	"VtuCxyPmgXDNfB1HzCN9EB+IzA316CxlRuZmIfUT51CktIWIZBMEYOHBKZIJR6ivNNDl2ZYVdgqEOGQ0",
+	"CrkxRwRTTfJWZ1qy482fIijNJQ96HqFQeH3Qah8DquJfsm/vbvaFoIrw88tnSyANHQPYbZor3uIe57km",
+	"ecF1omvt+dlRouvQ0tn2XD8nz58/P2hv6vtx68m7ZfLJrgtfZX9dcPTY0Quunh+TBrvgOFqSBwsMqk5e",
+	"qpOX6kTYOhF2ZaqS5SwPL1dpNTdeEAeVc2ErDC+UF6XZsLjYO0uHXRAXt82HrWVKLVPqhNhazGyaEPvA",
+	"pUxV+VJZsqwtU4osEQxVw9/r58Uu+qUAZTfxS5k3uuCbWpI+m3peHlP+bOJLqRNo700C7VLfww4zaOG+",
+	"W06hdVTzqHJol0Zh8qRVZ9H+nFm0t6bh7afRIkLT7fNoMwAeO06k3WWwI5n/J0qlTYR9nUtbR1TuOpd2",
+	"+xGVWyXTFlsYixZP+QhVNqTQysmZN1ECHFfBOZYOzvRClBEfckFDMjCHn/RnxLwqGgH95jDDuSKKRdcs",
+	"SqG4QymvICdVj9i43CeWwtupebvnp/MntNe591sjAMZMWB6+iySQ7KFwwMhrqhtcaBYJGrp2PcsUkHI6",
+	"yhzlwgOeD1Fmv58nk+xvxcSyf5P+7RwCFYyb9KIUQ3ojwrA2zefslmuyuBdkYXXvgle9W6pY165NAENf",
+	"L3PKLTnyxUS2ZJhaOq6cCBMalFesipiCcXdb+kEuRqwr6tKPOyj9gJdbl33UZR+PLHh4ByUcb8aUr1EG",
+	"8EUZ+bMW/DZw6Orr+TYBH8eaF6iPa9zj7eQsCIwg2a0zFnk87L9Oiv+5k+KdgNo8aAIzbJwOP8Z2/biQ",
+	"NA8+4sORVnPe0mFEhYakcUU0+6Yhl3lkxDX44oy4FtA4jA7pEtBjIPudpYJnaOsHJIPDfVfkgsOT5oqM",
+	"aTCfWPGK+iPWeCWFjmS4ioZhsBv73aszyGt/50as6L3Rqi0H2Kaj8+T4+PCkjF8t8XMiS8xaePhN1rDb",
+	"v4F/1syt0An5WUbHFeEBdigMqdL2R2OuCUKDMRdc6YhqGRGfCmwD71IaSnMuEvb2WPItHL+qUy3uRarF",
+	"MjJdQ2FAAjS/KuZHTDcmVI8SGVkh8XWekEAjeGqIxNLVs2JP5Ob0sTXlOjnW2xO/32u6+KHJC1uiikSN",
+	"LiKK9ZxImXP4TzbD9IWlyrjtd6uQfoCwjlqtjtvdE0tiqSTyR1KxAj07YoNYFQui2mS7zVEzj5VoiX5I",
+	"ZzPFIjAmD9TRbtdpX4lTr5ESU6T6fC4y9JLAktkTUZrOStNddmjMZQjoviW79HeT7OI0LZvnUuex1Hbd",
+	"VvJYfoBlV8auSsy9xJ6bN/uc1Yfkhj10FTZT7NyUCFTXm96IzigWAjvBKyhrgW/IULrG9FFsBCsPDJcT",
+	"gXIBPgy9ych9Nk+pSc7gYuCV0N5LcDVicOlMdYX77HIHx+Z0GN5LI0Y0NbRNsYc8YEbg/YHfjunMyHNK",
+	"BjIaJ/MbBsyE4U8BmUSG+4Yz8rSHu//7cet/kkAK1itEXkiTEW3nybVDYPDczARvX4P/fJFd2f15CfqE",
+	"XXP2ke15Ka/dwwQfaT7BCeFmJvRXensgPs05tMtNmao25AknlIuhOeM3C75ypkcsQsdlDBxUXrOoQ3rm",
+	"0JE2mUEZN9Fk1jPvtDegoWKkRYQkcjAgAyJ6kD4uZpB/dGqd7WNGBW5JUfSyZ/YSxWVbcOdg1SZWvwHr",
+	"xfy6rnzNiLdkMcmSHfUsvA5IB+NmZLvVqi7XPrCp62763cst51tjOp02zJluxFFoj/IPXt84DjWf0Ejv",
+	"w7oCqulaDt5kqkIJbkmiSX7F7GND2MBY8nyFKjJlYWgppy/1yDColDPs7dJLjTs4p9dGeVm6DfDvm3HV",
+	"FZGH1IK+isKxqaZRrmL8gL73zI8jo590/rwxfKfPaMSivc6fX82niGLQwn02LyP94mtWofgklSaUIIG6",
+	"Q5LVK0BmlKkV+XwkGNr0KSDN5XN5lOuVXCL4beKqTaRbpQIkEE1Ukd68WOxlIl5OEbCUarQWh38EyFBx",
+	"FJKQC+bafKoJ8/nA0mCZffQ5FmUCeJHsolh4hJKJVFzza0aMeThkUZM8vTCG/4gBWBTzqTFDKenTAPIE",
+	"ubKeAxYkXgOzcPcMnOPA6EDNZzkpZhipFWKgpSUyzPHaeXNrLblcKwm1klArCbWSUCsJP7uS4LASgfGm",
+	"8nWrukMUiwXVwbyWciUh9ZICIh807GYqSfIdyDAAgUE16Znl9hArEcrPen/Jfs8jvSHXl4jfaD6hw8T8",
+	"RSP8JnCgujbTNaR9ABXodYWWQxBJ6AiAe4OrAPfNAqIlCbi6KrbvzdZ+Ndcs9b7elpPhHbbmd612X3PT",
+	"8hwayIwzWtAYjhWj/ggeXnOvzmbZzOt5f1yWX+BYJ8nqA3u+b+e4zDEPmDKbfYLMw7KKHOPYvzGDLw3l",
+	"o6WxJopJyD4ZHlehbtmyH6cQe5iBYnTLgFNitELPhpkgbmNW1CRmchu4CRm9ZqgZaBkZfmv4CIYBg+YS",
+	"5lE5ciN9zYz9Bc86q5ztjVgYypwWazgNNW+hzwUFnXder72bKI7ZIHnSl1I39Tf9xMHgolGj4lDDa7Qu",
+	"7WNvj0WRjPY6Ig5DD86JVdXdDBm186DV+v61snK5nJ855m8UKbfErWDDblMfrL4FwaY1sm3NyS0np3Au",
+	"7pCFN+B+lo9f05BDlJYpPhTliuDraBZI/6pDIkYD5MN4iWfzo7lWhA0GzAe/zFgGLAR1LooFDm+/IFFs",
+	"lkXO7KXImQeUh6rEQ2PBnIwx1xVXXAAqVyD9GHC/qW2RamaZUKWYOoVl2PgPlJj1fqU8jCPWQxsRNWyj",
+	"RkZUoLo5mB8wI76Mw4AIqYv0SvfEXuMT201g/x3t4/zvuLgqVvFYxDKvgXDVJB9FOCO9UcQGPQJVdoDe",
+	"c3da6Tva/y98OgmPWuSCdr34wrIa6U6WkPekTCLZD9n4f6035ye8asWG8Bw/peQ6uX9yVJ85PA5iDwtW",
+	"NEoxNBfYVT1r1rb+vbH1Ey5tTxMzBjvX7m1n2HVI+/MZTAEyy0W+PBnNFPdpeDmJ5DU3X7Ko4xjKpZn/",
+	"0s6f4dpzLNoxblustrp8dzri/sjB9CQtGbA+3ihUsRBcDLHRAWOBIkKmqZ8Lyan2gblauR1yk7k7lYFy",
+	"4s8PscDrYSf9pd6wrwvZpjp9MfkDt0b2X4YC+tS/YiJoXCcFmkACU9YfSXmlSmng10iOyfmnt+g+csPd",
+	"inwahiyC0I+gQntEhoFhzYAw3CTnkJqD/iaIXYzkVBRDqvzhFrJuCknl8ulPdMhexZGSO4bBtTspywo/",
+	"IxPrqnQPc96QMerKKiMGVBpv71+NC6lp2EAM9xUXwdAM2vuj86L/YIf25t5sANGdphTg6HsSySD2HYHn",
+	"xGByeBKsjUKbIyXfNwDjwK4ZoMInZb9gNphr0RNsiPrL53ceMXKSBcY+ONdUBDQKiCNRwLPjmjzt2UU0",
+	"oIlP8knzMVOajifZL818VKORwPWoK357f/aqcf7bWePg+OQZAkLriJtbDim3+cPDSE65GJIJjRVTBCH0",
+	"MLqbt3QOvn2zqvtIqmyiMbLMJ4rkWiNBgTOwpa4AFgZwFgGPmJ/hVgMZhnLKgkwKnbGGbrrgaerueaS7",
+	"l+wVPwZU0+7e9x6E0yIGmBY0wenAh08V6RnWC59UD5iieZ62VyumM5pLIECQbBULXyXOy0LFylsh2Re1",
+	"Nit9G7DxRGom/JmrJdhR+axb4R2XzlqQhdzdF9Uhe2Qh5Mg0WYAp3aGn6SFx21YFbvtKikHIff3TBjk3",
+	"lwm/0WvLMcwxNExbEmp485ryYcGDlciZORVw/8b+tQpNPJUprxM0cUczzt0UMV9GgUtiCljIr1nEmWoS",
+	"CKxhywlN+owJ9ysLyAwZXxDJyaS89jVlb3OM4mhxrW/1+jWlP4gIjyoR4XplEFug2gdLQEkt6zQ5LxvR",
+	"zQqz6KNIJIYHyoiMNWbugSAvdACUnuCtWyErZFxNFA/7jNu61M1O+GYoffZgOahsY0QsI49Xi2DZ+SpA",
+	"SHZpkrNEhLjClIBD1VNAzNJZRoO23gczCR+zspzYLI1tX4e1s3+C7d9x4kpN2rWWel8YkK3+U3Kcx8K/",
+	"pcyd01WXqqr7qXZZwYsJ6ueUWp1agvteS9Jn8IVHBJsmDkyU5xYAk2rNxhNd7L18nS5hRQY+OCnSFSdG",
+	"vtJUs3xe94DyEPJIypLT2V7V3BC7vtk5XFUl5fveuVXdFlb7VTPWRu1ZrTWqDVyxmBOQ0OgtONo2dKw5",
+	"ZtjI8LuKfHH/xv49WwoMnjdq3CWVmOCQOR4427sDJlCeR4C/18rPo7BrgvRI3SnRrZZ67iAuJ9HZZgS6",
+	"HzEdzdZPBr7NDlaFj/53zGLw9CVsQQqfkbGMsOoOqt44pqKxwChWQmoE8cyGiRDFIMlI84iSqT0YMZ+Z",
+	"uYlPBdEsDItAh3Q0K+c0B3fCad5qMuVh6JTGmtnUltbuWeI5E1mWiGHSzewrYEqHpWrAxwkTrqSXBwxQ",
+	"Z8jZJwvI53JSkhRSIN9/spnSUrAnivghByeN4cKkzwYSkyxnJJRDwkWTfBwMSH9GKFFMay6GhdrEW3vj",
+	"O0iSmr/VqiypTal9XTLc6KguSSs6H8kpvMLsS32i3May+XhyyEVZRp49PvvmrDoY1dKc57KzlDJ+mxX9",
+	"RJFX794C58dzkvjSaXK48ADGCpPuoPOFLc+iwkyKKXeeLfxTaioj6DXRFZp90xjGt8F0bkSZ8uUE0h6u",
+	"WOY8g7pLiU81DeUwZqcZVLOBjMggjkDY+TTEpGvzc3J3cz8WDjzCRVf0/tU4j/t/MV83gKp7BYe/NIrv",
+	"juUuwc/cPd7BCy84+Bm6BtQgMIXgeJhduIfcJK/lmHLMBp9E0uw4SaMIpbxiAaG6SiJ1e+tby2B0L9I0",
+	"7gQihDLYJkr23ItfJIyL8jOV9wKpkE+mdHbpvllWyX+3vod1+dlPKO/zroWUr2XQNoGFQdicQfFXJR5s",
+	"vsUBSEfAkm0T0VK5nnJaJ8NDDk5OSG6G/t8gum19ihXdVMywBQTkHJEPLr0Zbl/sDX1H+//lFnPbkrvr",
+	"drOFlpAe7XX29umE78N3GXQGpdNnn9AGDQJuJqXhJ0A109Y/vKryIc2PtdQlgY5XaAUKmjjxzeEJti3s",
+	"0778rresTdkNad9Iq8xJC7jyJdg6XzOu95D2G8mRurUaC2l4Rf5wnXaa2/P24sjceh8sUru8RYSVTCq+",
+	"IuybPcMAW6O4MUqnIyZOnWS2WfpTFoYoyRNBj5K6mfrU0wdRBOxCtWvWadH+UAF4mgHAMVqAHJCDVvvo",
+	"WZMY3SfRYlDSxCJkKrcuP5QKSr8y67AoBYuLeBXKOFAeFIR5c+AHyiNYm8YCgoWnaSd/xcUwxDa3Dmlo",
+	"nL0fDi+4YWZvbs50j8dES3LQOmg5FhKxgTKjG5aPqAmjV8pLlxH3Y8E1YSKYSG4DuQsgR3b2582uKHiC",
+	"0DbMgjwkL8Fb+mDJmV08FI4C5gFoYF++vH19ipX9fRZKMVSYYwUASbijETV6IvZXa3ZFV/ztb3+MJOAi",
+	"JVP+7W8dMh1JyJg1j9y+BsfnIzbkSkN60xWDDFKzYzkVLPJsTifEwQ17JYrBknOZrj01ohELes2u+CNR",
+	"iZN0WjMos3o7mZkXPLbwyc4KCnDErGIGerTqmAXDYhy9JOWADnkYA/SgpibnBd9zwYE5l2OG4kKwKWjZ",
+	"wbXhvcr1iSPWTvWy7wrLH4G2JEhxc0y4OdJ0CLakefG0rywwJhujoimV7gp7Lr10z3h/Y0n0WZLES6hy",
+	"2QNPX1EhBfdp+ESR809vn+U2l9jRi5v7XfYNn495aIiwL6W5LRCVh8uDg46d/qjK9thzNvGVQBNsjMt1",
+	"zfkUoX3zXhfoEss7Ch5zWkalPCJkYJ6VpurKrY8EVFO4h1kmoT7e5mmqA5x9evvslIypP+KCKdtWR09l",
+	"dEW4UBp52zkqn0/gwD7LLC2k/RK8zgmNtCHhMsvPYQno9Kk4gw9IDh6RkESCQjxFUGh3VzRTFu6bWF8p",
+	"y6NxwIFnZC6nvu+abmU9JKAW4EFD13EKFOPBRp2OI80X0LDD6GXJFUjf612Fnhhb+lYy0uwgWVDyNRy7",
+	"psvNXDYBjqxwJx/ESjqyaAzSTvp8wO4x2t3qLWcrqUtmD2m/6cqny0fYw7p8iOADo1NlH5n5Ifuaypdq",
+	"qHijPcKFS7eYY2zrnLO5C2Ox0XVL11ZYU4leiEvDVda6Do8mXKdyr6Fk9CSUs0tgYWveRukoe+Xy4SNG",
+	"Qz26RGiizLstf36F03AxZEon01S+bhKxCY3YBvt0V6p135/Z4iUIg1vvGqbayiTuNG0+SUj7LNzgOSYl",
+	"wsv5TPXy4rUmYBEfbHLK7YVLX75VWJqJqrVy5AKHWzp6KetwumDzis3UulwzuXgTlptc7ADY/lzrqmRX",
+	"690TG1z3Me11s4tT2b1s1GaPBK9N91blGtCfV64KR222Krx2rVVl0PeqXYGd69e5h+0kIKdi3R1l2/iU",
+	"PLBcm4KsdHJhpE2eZD7DoeTOc9G+wlHfv/9/AQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

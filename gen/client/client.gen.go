@@ -306,6 +306,507 @@ func (e HomeHintsStatus) Valid() bool {
 	}
 }
 
+// Defines values for LabBootActionActionStatus.
+const (
+	LabBootActionActionStatusFailure    LabBootActionActionStatus = "failure"
+	LabBootActionActionStatusIncomplete LabBootActionActionStatus = "incomplete"
+	LabBootActionActionStatusSuccess    LabBootActionActionStatus = "success"
+	LabBootActionActionStatusUnreported LabBootActionActionStatus = "unreported"
+)
+
+// Valid indicates whether the value is a known member of the LabBootActionActionStatus enum.
+func (e LabBootActionActionStatus) Valid() bool {
+	switch e {
+	case LabBootActionActionStatusFailure:
+		return true
+	case LabBootActionActionStatusIncomplete:
+		return true
+	case LabBootActionActionStatusSuccess:
+		return true
+	case LabBootActionActionStatusUnreported:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabFindingKind.
+const (
+	LabFindingKindValidationMessage LabFindingKind = "ValidationMessage"
+)
+
+// Valid indicates whether the value is a known member of the LabFindingKind enum.
+func (e LabFindingKind) Valid() bool {
+	switch e {
+	case LabFindingKindValidationMessage:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabFindingLevel.
+const (
+	LabFindingLevelError   LabFindingLevel = "Error"
+	LabFindingLevelInfo    LabFindingLevel = "Info"
+	LabFindingLevelWarning LabFindingLevel = "Warning"
+)
+
+// Valid indicates whether the value is a known member of the LabFindingLevel enum.
+func (e LabFindingLevel) Valid() bool {
+	switch e {
+	case LabFindingLevelError:
+		return true
+	case LabFindingLevelInfo:
+		return true
+	case LabFindingLevelWarning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabHealthAPIVersion.
+const (
+	LabHealthAPIVersionV10 LabHealthAPIVersion = "v1.0"
+)
+
+// Valid indicates whether the value is a known member of the LabHealthAPIVersion enum.
+func (e LabHealthAPIVersion) Valid() bool {
+	switch e {
+	case LabHealthAPIVersionV10:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabHealthKind.
+const (
+	LabHealthKindStatus LabHealthKind = "Status"
+)
+
+// Valid indicates whether the value is a known member of the LabHealthKind enum.
+func (e LabHealthKind) Valid() bool {
+	switch e {
+	case LabHealthKindStatus:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabHealthReason.
+const (
+	LabHealthReasonHealthCheck LabHealthReason = "HealthCheck"
+)
+
+// Valid indicates whether the value is a known member of the LabHealthReason enum.
+func (e LabHealthReason) Valid() bool {
+	switch e {
+	case LabHealthReasonHealthCheck:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabHealthStatus.
+const (
+	LabHealthStatusFailure LabHealthStatus = "Failure"
+	LabHealthStatusSuccess LabHealthStatus = "Success"
+)
+
+// Valid indicates whether the value is a known member of the LabHealthStatus enum.
+func (e LabHealthStatus) Valid() bool {
+	switch e {
+	case LabHealthStatusFailure:
+		return true
+	case LabHealthStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabHealthMessageKind.
+const (
+	LabHealthMessageKindSimpleMessage LabHealthMessageKind = "SimpleMessage"
+)
+
+// Valid indicates whether the value is a known member of the LabHealthMessageKind enum.
+func (e LabHealthMessageKind) Valid() bool {
+	switch e {
+	case LabHealthMessageKindSimpleMessage:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabMessageContextType.
+const (
+	LabMessageContextTypeBootaction LabMessageContextType = "bootaction"
+	LabMessageContextTypeDocument   LabMessageContextType = "document"
+	LabMessageContextTypeNA         LabMessageContextType = "NA"
+	LabMessageContextTypeNetwork    LabMessageContextType = "network"
+	LabMessageContextTypeNode       LabMessageContextType = "node"
+	LabMessageContextTypeSite       LabMessageContextType = "site"
+	LabMessageContextTypeTask       LabMessageContextType = "task"
+)
+
+// Valid indicates whether the value is a known member of the LabMessageContextType enum.
+func (e LabMessageContextType) Valid() bool {
+	switch e {
+	case LabMessageContextTypeBootaction:
+		return true
+	case LabMessageContextTypeDocument:
+		return true
+	case LabMessageContextTypeNA:
+		return true
+	case LabMessageContextTypeNetwork:
+		return true
+	case LabMessageContextTypeNode:
+		return true
+	case LabMessageContextTypeSite:
+		return true
+	case LabMessageContextTypeTask:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabNodePowerState.
+const (
+	LabNodePowerStateError   LabNodePowerState = "error"
+	LabNodePowerStateOff     LabNodePowerState = "off"
+	LabNodePowerStateOn      LabNodePowerState = "on"
+	LabNodePowerStateUnknown LabNodePowerState = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the LabNodePowerState enum.
+func (e LabNodePowerState) Valid() bool {
+	switch e {
+	case LabNodePowerStateError:
+		return true
+	case LabNodePowerStateOff:
+		return true
+	case LabNodePowerStateOn:
+		return true
+	case LabNodePowerStateUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabNodeStatusName.
+const (
+	LabNodeStatusNameAllocated           LabNodeStatusName = "Allocated"
+	LabNodeStatusNameBroken              LabNodeStatusName = "Broken"
+	LabNodeStatusNameCommissioning       LabNodeStatusName = "Commissioning"
+	LabNodeStatusNameDeployed            LabNodeStatusName = "Deployed"
+	LabNodeStatusNameDeploying           LabNodeStatusName = "Deploying"
+	LabNodeStatusNameFailedCommissioning LabNodeStatusName = "Failed commissioning"
+	LabNodeStatusNameFailedDeployment    LabNodeStatusName = "Failed deployment"
+	LabNodeStatusNameNew                 LabNodeStatusName = "New"
+	LabNodeStatusNameReady               LabNodeStatusName = "Ready"
+	LabNodeStatusNameReleasing           LabNodeStatusName = "Releasing"
+)
+
+// Valid indicates whether the value is a known member of the LabNodeStatusName enum.
+func (e LabNodeStatusName) Valid() bool {
+	switch e {
+	case LabNodeStatusNameAllocated:
+		return true
+	case LabNodeStatusNameBroken:
+		return true
+	case LabNodeStatusNameCommissioning:
+		return true
+	case LabNodeStatusNameDeployed:
+		return true
+	case LabNodeStatusNameDeploying:
+		return true
+	case LabNodeStatusNameFailedCommissioning:
+		return true
+	case LabNodeStatusNameFailedDeployment:
+		return true
+	case LabNodeStatusNameNew:
+		return true
+	case LabNodeStatusNameReady:
+		return true
+	case LabNodeStatusNameReleasing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabResultAPIVersion.
+const (
+	LabResultAPIVersionV10 LabResultAPIVersion = "v1.0"
+)
+
+// Valid indicates whether the value is a known member of the LabResultAPIVersion enum.
+func (e LabResultAPIVersion) Valid() bool {
+	switch e {
+	case LabResultAPIVersionV10:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabResultKind.
+const (
+	LabResultKindStatus LabResultKind = "Status"
+)
+
+// Valid indicates whether the value is a known member of the LabResultKind enum.
+func (e LabResultKind) Valid() bool {
+	switch e {
+	case LabResultKindStatus:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabResultStatus.
+const (
+	LabResultStatusFailure        LabResultStatus = "failure"
+	LabResultStatusIncomplete     LabResultStatus = "incomplete"
+	LabResultStatusPartialSuccess LabResultStatus = "partial_success"
+	LabResultStatusSuccess        LabResultStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the LabResultStatus enum.
+func (e LabResultStatus) Valid() bool {
+	switch e {
+	case LabResultStatusFailure:
+		return true
+	case LabResultStatusIncomplete:
+		return true
+	case LabResultStatusPartialSuccess:
+		return true
+	case LabResultStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabSignalStatus.
+const (
+	LabSignalStatusFailure  LabSignalStatus = "Failure"
+	LabSignalStatusFailure1 LabSignalStatus = "failure"
+	LabSignalStatusSuccess  LabSignalStatus = "Success"
+	LabSignalStatusSuccess1 LabSignalStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the LabSignalStatus enum.
+func (e LabSignalStatus) Valid() bool {
+	switch e {
+	case LabSignalStatusFailure:
+		return true
+	case LabSignalStatusFailure1:
+		return true
+	case LabSignalStatusSuccess:
+		return true
+	case LabSignalStatusSuccess1:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabTaskAPIVersion.
+const (
+	LabTaskAPIVersionV1 LabTaskAPIVersion = "v1"
+)
+
+// Valid indicates whether the value is a known member of the LabTaskAPIVersion enum.
+func (e LabTaskAPIVersion) Valid() bool {
+	switch e {
+	case LabTaskAPIVersionV1:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabTaskKind.
+const (
+	LabTaskKindTask LabTaskKind = "Task"
+)
+
+// Valid indicates whether the value is a known member of the LabTaskKind enum.
+func (e LabTaskKind) Valid() bool {
+	switch e {
+	case LabTaskKindTask:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabTaskStatus.
+const (
+	LabTaskStatusComplete    LabTaskStatus = "complete"
+	LabTaskStatusQueued      LabTaskStatus = "queued"
+	LabTaskStatusRequested   LabTaskStatus = "requested"
+	LabTaskStatusRunning     LabTaskStatus = "running"
+	LabTaskStatusTerminated  LabTaskStatus = "terminated"
+	LabTaskStatusTerminating LabTaskStatus = "terminating"
+)
+
+// Valid indicates whether the value is a known member of the LabTaskStatus enum.
+func (e LabTaskStatus) Valid() bool {
+	switch e {
+	case LabTaskStatusComplete:
+		return true
+	case LabTaskStatusQueued:
+		return true
+	case LabTaskStatusRequested:
+		return true
+	case LabTaskStatusRunning:
+		return true
+	case LabTaskStatusTerminated:
+		return true
+	case LabTaskStatusTerminating:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabValidationAPIVersion.
+const (
+	LabValidationAPIVersionV10 LabValidationAPIVersion = "v1.0"
+)
+
+// Valid indicates whether the value is a known member of the LabValidationAPIVersion enum.
+func (e LabValidationAPIVersion) Valid() bool {
+	switch e {
+	case LabValidationAPIVersionV10:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabValidationKind.
+const (
+	LabValidationKindStatus LabValidationKind = "Status"
+)
+
+// Valid indicates whether the value is a known member of the LabValidationKind enum.
+func (e LabValidationKind) Valid() bool {
+	switch e {
+	case LabValidationKindStatus:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabValidationStatus.
+const (
+	LabValidationStatusFailure  LabValidationStatus = "Failure"
+	LabValidationStatusFailure1 LabValidationStatus = "failure"
+	LabValidationStatusSuccess  LabValidationStatus = "Success"
+)
+
+// Valid indicates whether the value is a known member of the LabValidationStatus enum.
+func (e LabValidationStatus) Valid() bool {
+	switch e {
+	case LabValidationStatusFailure:
+		return true
+	case LabValidationStatusFailure1:
+		return true
+	case LabValidationStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabWorkAction.
+const (
+	LabWorkActionApplyNodeNetworking LabWorkAction = "apply_node_networking"
+	LabWorkActionApplyNodePlatform   LabWorkAction = "apply_node_platform"
+	LabWorkActionApplyNodeStorage    LabWorkAction = "apply_node_storage"
+	LabWorkActionConfigureHardware   LabWorkAction = "configure_hardware"
+	LabWorkActionDeployNode          LabWorkAction = "deploy_node"
+	LabWorkActionDestroyNode         LabWorkAction = "destroy_node"
+	LabWorkActionIdentifyNode        LabWorkAction = "identify_node"
+)
+
+// Valid indicates whether the value is a known member of the LabWorkAction enum.
+func (e LabWorkAction) Valid() bool {
+	switch e {
+	case LabWorkActionApplyNodeNetworking:
+		return true
+	case LabWorkActionApplyNodePlatform:
+		return true
+	case LabWorkActionApplyNodeStorage:
+		return true
+	case LabWorkActionConfigureHardware:
+		return true
+	case LabWorkActionDeployNode:
+		return true
+	case LabWorkActionDestroyNode:
+		return true
+	case LabWorkActionIdentifyNode:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabWorkStatus.
+const (
+	LabWorkStatusFailure LabWorkStatus = "failure"
+	LabWorkStatusRunning LabWorkStatus = "running"
+	LabWorkStatusSuccess LabWorkStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the LabWorkStatus enum.
+func (e LabWorkStatus) Valid() bool {
+	switch e {
+	case LabWorkStatusFailure:
+		return true
+	case LabWorkStatusRunning:
+		return true
+	case LabWorkStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LabWorkReportStatus.
+const (
+	LabWorkReportStatusFailure LabWorkReportStatus = "failure"
+	LabWorkReportStatusRunning LabWorkReportStatus = "running"
+	LabWorkReportStatusSuccess LabWorkReportStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the LabWorkReportStatus enum.
+func (e LabWorkReportStatus) Valid() bool {
+	switch e {
+	case LabWorkReportStatusFailure:
+		return true
+	case LabWorkReportStatusRunning:
+		return true
+	case LabWorkReportStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LeaseStatusStatus.
 const (
 	LeaseStatusStatusCancelRequested LeaseStatusStatus = "cancel-requested"
@@ -1560,6 +2061,100 @@ type HomeResource struct {
 	HrefVars map[string]string `json:"href-vars,omitempty"`
 }
 
+// IdentityLogin Keystone's form of a login.
+//
+// Example: {"auth":{"identity":{"methods":["password"],"password":{"user":{"domain":{"name":"Default"},"name":"ci","password":"slipway_example"}}},"scope":{"project":{"domain":{"name":"Default"},"name":"lab"}}}}
+type IdentityLogin struct {
+	// Auth Who logs in.
+	Auth struct {
+		// Identity How they prove it.
+		Identity struct {
+			// Methods Must hold `password`.
+			Methods []string `json:"methods"`
+
+			// Password Name and password.
+			Password struct {
+				// User The token as a user.
+				User IdentityLogin_Auth_Identity_Password_User `json:"user"`
+			} `json:"password"`
+		} `json:"identity"`
+
+		// Scope Not looked at.
+		Scope interface{} `json:"scope,omitempty"`
+	} `json:"auth"`
+}
+
+// IdentityLogin_Auth_Identity_Password_User The token as a user.
+type IdentityLogin_Auth_Identity_Password_User struct {
+	// ID The same.
+	ID *string `json:"id,omitempty"`
+
+	// Name The name of the API token.
+	Name *string `json:"name,omitempty"`
+
+	// Password The text of the API token.
+	Password             string                 `json:"password"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// IdentityToken A scoped token document.
+//
+// Example: {"token":{"audit_ids":["req-0f8fad5b-d9cb-469f-a165-70867728950e"],"catalog":[],"expires_at":"2026-11-21T23:46:00Z","is_domain":false,"issued_at":"2026-11-20T23:46:00Z","methods":["password"],"project":{"domain":{"id":"default","name":"Default"},"id":"lab","name":"lab"},"roles":[{"id":"admin","name":"admin"}],"user":{"domain":{"id":"default","name":"Default"},"id":"ci","name":"ci"}}}
+type IdentityToken struct {
+	// Token The token.
+	Token struct {
+		// AuditIds Names of this login for logs.
+		AuditIds []string `json:"audit_ids"`
+
+		// Catalog The services `physicalprovisioner` and `test-lab`, and where they are.
+		Catalog []map[string]interface{} `json:"catalog"`
+
+		// ExpiresAt When it ends.
+		ExpiresAt time.Time `json:"expires_at"`
+
+		// IsDomain Always false.
+		IsDomain *bool `json:"is_domain,omitempty"`
+
+		// IssuedAt When it was issued.
+		IssuedAt time.Time `json:"issued_at"`
+
+		// Methods How the login was proved.
+		Methods []string `json:"methods"`
+
+		// Project The tenant.
+		Project map[string]interface{} `json:"project"`
+
+		// Roles Its roles.
+		Roles []map[string]interface{} `json:"roles"`
+
+		// User The token's name as a user.
+		User map[string]interface{} `json:"user"`
+	} `json:"token"`
+}
+
+// IdentityVersion The version document of the identity API.
+//
+// Example: {"version":{"id":"v3.14","links":[{"href":"https://lab.example.org/v3/","rel":"self"}],"media-types":[{"base":"application/json","type":"application/vnd.openstack.identity-v3+json"}],"status":"stable","updated":"2020-04-07T00:00:00Z"}}
+type IdentityVersion struct {
+	// Version The version.
+	Version struct {
+		// ID Its name.
+		ID string `json:"id"`
+
+		// Links Where it is.
+		Links []LabLink `json:"links"`
+
+		// MediaTypes Its media types.
+		MediaTypes []map[string]interface{} `json:"media-types"`
+
+		// Status Whether it is stable.
+		Status string `json:"status"`
+
+		// Updated Since when.
+		Updated string `json:"updated"`
+	} `json:"version"`
+}
+
 // ImageAdvertisement There is a new image. Further fields are ignored, SPI's old `image_name` and `upgrade_snaps` among them.
 //
 // Example: {"channel":"edge","extra_snaps":[],"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039"}
@@ -1917,6 +2512,63 @@ type LabAddress struct {
 	Zipcode *LooseText `json:"zipcode,omitempty"`
 }
 
+// LabBootAction A boot action on its node.
+//
+// Example: {"action_id":"01M7XNMJT56250FPAV4MB2KXMK","action_name":"announce","action_status":"incomplete","node_name":"cedar-n08","task_id":"ef2fea55-f973-45ee-85f2-3c6f7564c54f"}
+type LabBootAction struct {
+	// ActionID Its id, a ULID.
+	ActionID string `json:"action_id"`
+
+	// ActionName Its name in the design.
+	ActionName string `json:"action_name"`
+
+	// ActionStatus How it went so far.
+	ActionStatus LabBootActionActionStatus `json:"action_status"`
+
+	// NodeName The node.
+	NodeName string `json:"node_name"`
+
+	// TaskID The deploy task of the node.
+	TaskID openapi_types.UUID `json:"task_id"`
+}
+
+// LabBootActionActionStatus How it went so far.
+type LabBootActionActionStatus string
+
+// LabBootDataLinks Where the two archives are.
+//
+// Example: {"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"}
+type LabBootDataLinks struct {
+	// Files The files.
+	Files string `json:"files"`
+
+	// Units The systemd units.
+	Units string `json:"units"`
+}
+
+// LabBuildData Something that was found out about a node.
+//
+// Example: {"collected_date":"2026-11-20T23:46:00.215709Z","data_element":"\u003clist/\u003e","data_format":"text/xml","generator":"lshw","node_name":"cedar-n08","task_id":"7db3ab91-f454-4259-a8ee-aabe20e5b3cf"}
+type LabBuildData struct {
+	// CollectedDate When.
+	CollectedDate time.Time `json:"collected_date"`
+
+	// DataElement The data as text.
+	DataElement string `json:"data_element"`
+
+	// DataFormat Its media type.
+	DataFormat string `json:"data_format"`
+
+	// Generator Which program made it.
+	Generator string `json:"generator"`
+
+	// NodeName The node.
+	NodeName string `json:"node_name"`
+
+	// TaskID The task during which it was collected.
+	TaskID nullable.Nullable[string] `json:"task_id"`
+}
+
 // LabChange Fields of a lab.
 //
 // Example: {"private":true}
@@ -1958,6 +2610,193 @@ type LabContact struct {
 	Telephone   nullable.Nullable[string] `json:"telephone,omitempty"`
 }
 
+// LabDesign A stored design.
+//
+// Example: {"created":"2026-11-20T23:46:00Z","created_by":"tester","digest":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","id":"01JD3Z7Q8M4T0K9V6X2C5B1N7A","name":"cedarlab","nodes":8,"reference":"slipway:/designs/01JD3Z7Q8M4T0K9V6X2C5B1N7A","size":10217}
+type LabDesign struct {
+	// Created When it was stored.
+	Created time.Time `json:"created"`
+
+	// CreatedBy Who stored it.
+	CreatedBy string `json:"created_by"`
+
+	// Digest SHA-256 of the documents in hex.
+	Digest string `json:"digest"`
+
+	// ID Its id, a ULID.
+	ID string `json:"id"`
+
+	// Name Its name.
+	Name string `json:"name"`
+
+	// Nodes How many nodes it describes.
+	Nodes int32 `json:"nodes"`
+
+	// Reference What to write into `design_ref`.
+	Reference string `json:"reference"`
+
+	// Size How many bytes the documents have.
+	Size int64 `json:"size"`
+}
+
+// LabDesignLink A link to a design.
+//
+// Example: {"href":"http://designs.cedarlab.example/site.yaml","rel":"design","type":"application/x-yaml"}
+type LabDesignLink struct {
+	// Href Where the design is.
+	Href string `json:"href"`
+
+	// Rel Usually `design`; not looked at.
+	Rel *string `json:"rel,omitempty"`
+
+	// Type Usually `application/x-yaml`; not looked at.
+	Type *string `json:"type,omitempty"`
+}
+
+// LabDesigns A page of stored designs.
+//
+// Example: {"designs":[]}
+type LabDesigns struct {
+	// Designs The designs.
+	Designs []LabDesign `json:"designs"`
+}
+
+// LabDocumentRef A document of a design.
+//
+// Example: {"name":"lab-data","schema":"drydock/Network/v1"}
+type LabDocumentRef struct {
+	// Name Its name.
+	Name string `json:"name"`
+
+	// Schema Its kind.
+	Schema string `json:"schema"`
+}
+
+// LabFilterRequest A design and a filter.
+//
+// Example: {"design_ref":"http://designs.cedarlab.example/site.yaml","node_filter":{"filter_set":[{"filter_type":"intersection","node_tags":["gpu"],"rack_names":["rack-a"]}],"filter_set_type":"union"}}
+type LabFilterRequest struct {
+	// DesignRef Where the design is.
+	DesignRef string `json:"design_ref"`
+
+	// NodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
+	// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
+	//
+	//
+	// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+	NodeFilter nullable.Nullable[LabNodeFilter] `json:"node_filter,omitempty"`
+}
+
+// LabFinding A finding about a design. Codes are not unique: a rule is its code and the name before the colon in `message`.
+//
+// Example: {"diagnostic":"Provide a CIDR without host bits: 10.40.8.0/22","documents":[{"name":"lab-data","schema":"drydock/Network/v1"}],"error":true,"kind":"ValidationMessage","level":"Error","message":"CIDR Validity: The provided CIDR 10.40.8.1/22 has host bits set","name":"DD2006","ts":"2026-11-20T23:39:50.260939Z"}
+type LabFinding struct {
+	// Diagnostic What to do about it.
+	Diagnostic string `json:"diagnostic"`
+
+	// Documents The documents it is about.
+	Documents []LabDocumentRef `json:"documents"`
+
+	// Error Whether it is an error.
+	Error bool `json:"error"`
+
+	// Kind Always `ValidationMessage`.
+	Kind LabFindingKind `json:"kind"`
+
+	// Level Its weight.
+	Level LabFindingLevel `json:"level"`
+
+	// Message The name of the rule, a colon, and what was found.
+	Message string `json:"message"`
+
+	// Name The code, such as `DD2003`.
+	Name string `json:"name"`
+
+	// TS When.
+	TS time.Time `json:"ts"`
+}
+
+// LabFindingKind Always `ValidationMessage`.
+type LabFindingKind string
+
+// LabFindingLevel Its weight.
+type LabFindingLevel string
+
+// LabHealth The state of the lab (Drydock's Status document).
+//
+// Example: {"apiVersion":"v1.0","code":200,"details":{"errorCount":0,"messageList":[]},"kind":"Status","message":"","metadata":{},"reason":"HealthCheck","status":"Success"}
+type LabHealth struct {
+	// APIVersion Always `v1.0`.
+	APIVersion LabHealthAPIVersion `json:"apiVersion"`
+
+	// Code The HTTP status.
+	Code int32 `json:"code"`
+
+	// Details What is wrong or only simulated.
+	Details struct {
+		// ErrorCount How many of the messages are errors.
+		ErrorCount int32 `json:"errorCount"`
+
+		// MessageList The messages.
+		MessageList []LabHealthMessage `json:"messageList"`
+	} `json:"details"`
+
+	// Kind Always `Status`.
+	Kind LabHealthKind `json:"kind"`
+
+	// Message The state in words.
+	Message string `json:"message"`
+
+	// Metadata Always empty.
+	Metadata map[string]interface{} `json:"metadata"`
+
+	// Reason Always `HealthCheck`.
+	Reason LabHealthReason `json:"reason"`
+
+	// Status Whether everything works.
+	Status LabHealthStatus `json:"status"`
+}
+
+// LabHealthAPIVersion Always `v1.0`.
+type LabHealthAPIVersion string
+
+// LabHealthKind Always `Status`.
+type LabHealthKind string
+
+// LabHealthReason Always `HealthCheck`.
+type LabHealthReason string
+
+// LabHealthStatus Whether everything works.
+type LabHealthStatus string
+
+// LabHealthMessage One thing that is worth saying about the state of the lab.
+//
+// Example: {"error":false,"kind":"SimpleMessage","message":"The node driver is a simulator."}
+type LabHealthMessage struct {
+	// Error Whether it is an error.
+	Error bool `json:"error"`
+
+	// Kind Always `SimpleMessage`.
+	Kind LabHealthMessageKind `json:"kind"`
+
+	// Message The text.
+	Message string `json:"message"`
+}
+
+// LabHealthMessageKind Always `SimpleMessage`.
+type LabHealthMessageKind string
+
+// LabLink A link.
+//
+// Example: {"href":"https://lab.example.org/api/v1.0/tasks/ef2fea55-f973-45ee-85f2-3c6f7564c54f/builddata","rel":"detail_logs"}
+type LabLink struct {
+	// Href The address.
+	Href string `json:"href"`
+
+	// Rel What it leads to, such as `detail_logs`.
+	Rel string `json:"rel"`
+}
+
 // LabList A list of results.
 //
 // Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"address":{"city":"Town"},"contact":{"email":"ada@example.org","name":"Ada","surname":"Person"},"created_on":{"$date":1406788988347},"name":"lab-alder","private":false,"token":{"$oid":"54b9a1c2d3e4f5061728394b"},"updated_on":{"$date":1406788988347},"version":"1.0"}],"skip":20}
@@ -1977,6 +2816,470 @@ type LabList struct {
 	Skip     *int64   `json:"skip,omitempty"`
 }
 
+// LabMachine A registered machine.
+//
+// Example: {"address":"10.40.8.108","architecture":"x86_64","cpu_count":8,"hold":false,"hold_reason":"","id":"01JD3Z7Q8M4T0K9V6X2C5B1N7A","last_seen":"2026-11-20T23:46:00Z","macs":["52:54:00:ce:da:08"],"memory":16384,"node":"cedar-n08","registered":"2026-11-20T23:40:00Z","serial":"A1B2C3"}
+type LabMachine struct {
+	// Address The address it booted with.
+	Address string `json:"address"`
+
+	// Architecture Its architecture.
+	Architecture string `json:"architecture"`
+
+	// CPUCount How many processors it has.
+	CPUCount int32 `json:"cpu_count"`
+
+	// Hold Whether it is kept out of automatic work.
+	Hold bool `json:"hold"`
+
+	// HoldReason Why.
+	HoldReason string `json:"hold_reason"`
+
+	// ID Its id, a ULID.
+	ID string `json:"id"`
+
+	// Key The key for its further calls, in the answer to its registration only.
+	Key *string `json:"key,omitempty"`
+
+	// LastSeen When it was last heard of.
+	LastSeen time.Time `json:"last_seen"`
+
+	// Macs Its MAC addresses, with colons and in lower case.
+	Macs []string `json:"macs"`
+
+	// Memory Its memory in MiB.
+	Memory int64 `json:"memory"`
+
+	// Node The node that it is; null while none has its MAC address.
+	Node nullable.Nullable[string] `json:"node"`
+
+	// Registered When it registered first.
+	Registered time.Time `json:"registered"`
+
+	// Serial Its serial number.
+	Serial string `json:"serial"`
+}
+
+// LabMachineChange A change of a machine.
+//
+// Example: {"hold":true,"reason":"lent to the kernel team until Friday"}
+type LabMachineChange struct {
+	// Hold Whether to keep it out of automatic work.
+	Hold bool `json:"hold"`
+
+	// Reason Why.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// LabMachines A page of machines.
+//
+// Example: {"machines":[]}
+type LabMachines struct {
+	// Machines The machines.
+	Machines []LabMachine `json:"machines"`
+}
+
+// LabManifest What a machine needs for its deployment.
+//
+// Example: {"addressing":[],"authorized_keys":[],"boot_data":{"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"},"fqdn":"cedar-n08.data.cedarlab.example","image":"noble","interfaces":[],"kernel":"ga-24.04","kernel_params":"console=ttyS0,115200n8","key":"6761fbff5bf06df176993621fe557ee7a3c9c52539b635f8cb8b29726bb51fcd","node":"cedar-n08","packages":[],"storage":{},"task_id":"ef2fea55-f973-45ee-85f2-3c6f7564c54f"}
+type LabManifest struct {
+	// Addressing Its addresses: network, address or dhcp, cidr, routes, dns.
+	Addressing []map[string]interface{} `json:"addressing"`
+
+	// AuthorizedKeys Keys that may log in.
+	AuthorizedKeys []string `json:"authorized_keys,omitempty"`
+
+	// BootData Where the two archives are.
+	//
+	// Example: {"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"}
+	BootData LabBootDataLinks `json:"boot_data"`
+
+	// Fqdn Its full name.
+	Fqdn *string `json:"fqdn,omitempty"`
+
+	// Image The image to install or run.
+	Image string `json:"image"`
+
+	// Interfaces Its network interfaces: name, link, slaves, networks.
+	Interfaces []map[string]interface{} `json:"interfaces"`
+
+	// Kernel The kernel.
+	Kernel string `json:"kernel"`
+
+	// KernelParams The kernel's parameters as one line.
+	KernelParams string `json:"kernel_params"`
+
+	// Key The key to the boot data, for `X-Bootaction-Key`; null when no boot action is for this node.
+	Key nullable.Nullable[string] `json:"key"`
+
+	// Node The node.
+	Node string `json:"node"`
+
+	// Packages Packages to install.
+	Packages []LabPackage `json:"packages"`
+
+	// Storage Its disks and volume groups.
+	Storage map[string]interface{} `json:"storage"`
+
+	// TaskID The deploy task of the node.
+	TaskID openapi_types.UUID `json:"task_id"`
+}
+
+// LabMessage A message about the course of a task.
+//
+// Example: {"context":"01M7XNMJT56250FPAV4MB2KXMK","context_type":"bootaction","error":false,"extra":{},"message":"disk check passed","ts":"2026-11-20T23:46:02.724124Z"}
+type LabMessage struct {
+	// Context Which thing.
+	Context string `json:"context"`
+
+	// ContextType What kind of thing it is about.
+	ContextType LabMessageContextType `json:"context_type"`
+
+	// Error Whether it is an error.
+	Error bool `json:"error"`
+
+	// Extra Further members of a boot action's detail.
+	Extra map[string]interface{} `json:"extra"`
+
+	// Message The text.
+	Message string `json:"message"`
+
+	// TS When.
+	TS time.Time `json:"ts"`
+}
+
+// LabMessageContextType What kind of thing it is about.
+type LabMessageContextType string
+
+// LabNewMachine A machine that registers.
+//
+// Example: {"address":"10.40.8.108","architecture":"x86_64","cpu_count":8,"macs":["52:54:00:ce:da:08"],"memory":16384,"serial":"A1B2C3"}
+type LabNewMachine struct {
+	// Address The address it booted with.
+	Address *string `json:"address,omitempty"`
+
+	// Architecture Its architecture, such as `x86_64`.
+	Architecture *string `json:"architecture,omitempty"`
+
+	// CPUCount How many processors it has.
+	CPUCount *int32 `json:"cpu_count,omitempty"`
+
+	// Macs The MAC addresses of its interfaces.
+	Macs []string `json:"macs"`
+
+	// Memory Its memory in MiB.
+	Memory *int64 `json:"memory,omitempty"`
+
+	// Serial Its serial number.
+	Serial *string `json:"serial,omitempty"`
+}
+
+// LabNewTask A task to create.
+//
+// Example: {"action":"deploy_nodes","design_ref":"http://designs.cedarlab.example/site.yaml","node_filter":{"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}}
+type LabNewTask struct {
+	// Action `validate_design verify_site prepare_site verify_nodes prepare_nodes deploy_nodes destroy_nodes relabel_nodes`, those on nodes also in the singular.
+	Action string `json:"action"`
+
+	// DesignRef Where the design is: `http`, `https`, `deckhand+http`, `deckhand+https` (hosts on the server's list), `file` under its folder, or `slipway:/designs/<id or name>`.
+	DesignRef string `json:"design_ref"`
+
+	// NodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
+	// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
+	//
+	//
+	// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+	NodeFilter nullable.Nullable[LabNodeFilter] `json:"node_filter,omitempty"`
+}
+
+// LabNode A node as the provisioner knows it (Drydock's eight members).
+//
+// Example: {"boot_ip":"10.40.8.108","boot_mac":"52:54:00:ce:da:08","cpu_count":8,"hostname":"cedar-n08","memory":16384,"power_address":"10.40.0.108","power_state":"on","status_name":"Ready"}
+type LabNode struct {
+	// BootIP The address it boots with.
+	BootIP nullable.Nullable[string] `json:"boot_ip"`
+
+	// BootMac The MAC address it boots from.
+	BootMac nullable.Nullable[string] `json:"boot_mac"`
+
+	// CPUCount How many processors it has.
+	CPUCount nullable.Nullable[int32] `json:"cpu_count"`
+
+	// Hostname Its name.
+	Hostname string `json:"hostname"`
+
+	// Memory Its memory in MiB.
+	Memory nullable.Nullable[int64] `json:"memory"`
+
+	// PowerAddress The address of its out-of-band controller.
+	PowerAddress nullable.Nullable[string] `json:"power_address"`
+
+	// PowerState Whether it is switched on.
+	PowerState LabNodePowerState `json:"power_state"`
+
+	// StatusName Its state, in MAAS's words.
+	StatusName LabNodeStatusName `json:"status_name"`
+}
+
+// LabNodePowerState Whether it is switched on.
+type LabNodePowerState string
+
+// LabNodeStatusName Its state, in MAAS's words.
+type LabNodeStatusName string
+
+// LabNodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
+// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
+//
+// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+type LabNodeFilter map[string]interface{}
+
+// LabPackage A package.
+//
+// Example: {"name":"iperf3","version":"3.16-1build2"}
+type LabPackage struct {
+	// Name Its name.
+	Name string `json:"name"`
+
+	// Version Its version; null means any.
+	Version nullable.Nullable[string] `json:"version"`
+}
+
+// LabResult How a task went (Drydock's Status document).
+//
+// Example: {"apiVersion":"v1.0","details":{"errorCount":0,"messageList":[]},"failures":[],"kind":"Status","links":[],"message":null,"metadata":{},"reason":null,"status":"success","successes":["cedar-n08"]}
+type LabResult struct {
+	// APIVersion Always `v1.0`.
+	APIVersion LabResultAPIVersion `json:"apiVersion"`
+
+	// Details The messages of a task.
+	//
+	// Example: {"errorCount":0,"messageList":[]}
+	Details LabResultDetails `json:"details"`
+
+	// Failures The nodes that did not.
+	Failures []string `json:"failures"`
+
+	// Kind Always `Status`.
+	Kind LabResultKind `json:"kind"`
+
+	// Links Where to read more.
+	Links []LabLink `json:"links"`
+
+	// Message The result in words.
+	Message nullable.Nullable[string] `json:"message"`
+
+	// Metadata Always empty.
+	Metadata map[string]interface{} `json:"metadata"`
+
+	// Reason Why.
+	Reason nullable.Nullable[string] `json:"reason"`
+
+	// Status How a task went.
+	//
+	// Example: success
+	Status LabResultStatus `json:"status"`
+
+	// Successes The nodes that finished every step.
+	Successes []string `json:"successes"`
+
+	// TaskID The task, inside `subtask_errors` only.
+	TaskID *openapi_types.UUID `json:"task_id,omitempty"`
+}
+
+// LabResultAPIVersion Always `v1.0`.
+type LabResultAPIVersion string
+
+// LabResultKind Always `Status`.
+type LabResultKind string
+
+// LabResultDetails The messages of a task.
+//
+// Example: {"errorCount":0,"messageList":[]}
+type LabResultDetails struct {
+	// ErrorCount How many of the messages are errors.
+	ErrorCount int32 `json:"errorCount"`
+
+	// MessageList The messages in the order in which they came.
+	MessageList []LabMessage `json:"messageList"`
+}
+
+// LabResultStatus How a task went.
+//
+// Example: success
+type LabResultStatus string
+
+// LabSignal A report of a boot action.
+//
+// Example: {"details":[{"error":false,"message":"all done"}],"status":"Success"}
+type LabSignal struct {
+	// Details Messages.
+	Details []LabSignalDetail `json:"details,omitempty"`
+
+	// Status How it ended; absent while it runs.
+	Status *LabSignalStatus `json:"status,omitempty"`
+}
+
+// LabSignalStatus How it ended; absent while it runs.
+type LabSignalStatus string
+
+// LabSignalDetail A message of a boot action. Further members are kept as `extra`; `context`, `context_type` and `ts` are reserved and ignored.
+//
+// Example: {"error":false,"message":"disk check passed"}
+type LabSignalDetail struct {
+	// Error Whether it is an error.
+	Error bool `json:"error"`
+
+	// Message The text.
+	Message              string                 `json:"message"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// LabTask A task (Drydock's document).
+//
+// Example: {"action":"deploy_nodes","apiVersion":"v1","created":"2026-11-20T23:46:00.556668Z","created_by":"tester","design_ref":"http://designs.cedarlab.example/site.yaml","kind":"Task","node_filter":{"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"},"parent_task_id":null,"result":{"apiVersion":"v1.0","details":{"errorCount":0,"messageList":[]},"failures":[],"kind":"Status","links":[],"message":null,"metadata":{},"reason":null,"status":"incomplete","successes":[]},"retry":0,"status":"queued","subtask_id_list":[],"task_id":"a91631a2-accf-4347-9d47-50447325a558","terminate":false,"terminated":null,"terminated_by":null,"updated":"2026-11-20T23:46:00.559349Z"}
+type LabTask struct {
+	// Action What it does, as it was asked for.
+	Action string `json:"action"`
+
+	// APIVersion Always `v1`.
+	APIVersion LabTaskAPIVersion `json:"apiVersion"`
+
+	// BuildData The build data that it collected, when asked for.
+	BuildData []LabBuildData `json:"build_data,omitempty"`
+
+	// Created When it was created.
+	Created time.Time `json:"created"`
+
+	// CreatedBy Who asked for it; null for subtasks.
+	CreatedBy nullable.Nullable[string] `json:"created_by"`
+
+	// DesignRef Where the design came from, as it was asked for.
+	DesignRef string `json:"design_ref"`
+
+	// Kind Always `Task`.
+	Kind LabTaskKind `json:"kind"`
+
+	// NodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
+	// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
+	//
+	//
+	// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+	NodeFilter nullable.Nullable[LabNodeFilter] `json:"node_filter"`
+
+	// ParentTaskID The task that started it; null at the top.
+	ParentTaskID nullable.Nullable[openapi_types.UUID] `json:"parent_task_id"`
+
+	// Result How a task went (Drydock's Status document).
+	//
+	// Example: {"apiVersion":"v1.0","details":{"errorCount":0,"messageList":[]},"failures":[],"kind":"Status","links":[],"message":null,"metadata":{},"reason":null,"status":"success","successes":["cedar-n08"]}
+	Result LabResult `json:"result"`
+
+	// Retry How often it was tried again.
+	Retry int32 `json:"retry"`
+
+	// Status Where a task is in its life. `complete` and `terminated` are final.
+	//
+	// Example: running
+	Status LabTaskStatus `json:"status"`
+
+	// SubtaskErrors The results of all its subtasks that have errors, by their ids, when asked for.
+	SubtaskErrors map[string]LabResult `json:"subtask_errors,omitempty"`
+
+	// SubtaskIDList Its direct subtasks in the order of their creation.
+	SubtaskIDList []openapi_types.UUID `json:"subtask_id_list"`
+
+	// TaskID The task.
+	TaskID openapi_types.UUID `json:"task_id"`
+
+	// Terminate Whether its cancellation was asked for.
+	Terminate bool `json:"terminate"`
+
+	// Terminated When its cancellation was asked for.
+	Terminated nullable.Nullable[time.Time] `json:"terminated"`
+
+	// TerminatedBy Who asked for its cancellation.
+	TerminatedBy nullable.Nullable[string] `json:"terminated_by"`
+
+	// Updated When it last changed.
+	Updated nullable.Nullable[time.Time] `json:"updated"`
+}
+
+// LabTaskAPIVersion Always `v1`.
+type LabTaskAPIVersion string
+
+// LabTaskKind Always `Task`.
+type LabTaskKind string
+
+// LabTaskLayers A task and its subtasks by id, and `subtask_errors` when asked for.
+//
+// Example: {"init_task_id":"a91631a2-accf-4347-9d47-50447325a558"}
+type LabTaskLayers struct {
+	// InitTaskID The task that was asked for.
+	InitTaskID           openapi_types.UUID     `json:"init_task_id"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// LabTaskStatus Where a task is in its life. `complete` and `terminated` are final.
+//
+// Example: running
+type LabTaskStatus string
+
+// LabValidation The outcome of a validation (Drydock's Status document).
+//
+// Example: {"apiVersion":"v1.0","code":200,"details":{"errorCount":0,"messageList":[]},"kind":"Status","message":"Site design passed validation","metadata":{},"reason":null,"status":"Success"}
+type LabValidation struct {
+	// APIVersion Always `v1.0`.
+	APIVersion LabValidationAPIVersion `json:"apiVersion"`
+
+	// Code The HTTP status.
+	Code int32 `json:"code"`
+
+	// Details The findings of a validation.
+	//
+	// Example: {"errorCount":0,"messageList":[]}
+	Details LabValidationDetails `json:"details"`
+
+	// Kind Always `Status`.
+	Kind LabValidationKind `json:"kind"`
+
+	// Message The outcome in words; null when the rules could not run.
+	Message nullable.Nullable[string] `json:"message"`
+
+	// Metadata Always empty.
+	Metadata map[string]interface{} `json:"metadata"`
+
+	// Reason Where to look.
+	Reason nullable.Nullable[string] `json:"reason"`
+
+	// Status The outcome; compare it without case.
+	Status LabValidationStatus `json:"status"`
+}
+
+// LabValidationAPIVersion Always `v1.0`.
+type LabValidationAPIVersion string
+
+// LabValidationKind Always `Status`.
+type LabValidationKind string
+
+// LabValidationStatus The outcome; compare it without case.
+type LabValidationStatus string
+
+// LabValidationDetails The findings of a validation.
+//
+// Example: {"errorCount":0,"messageList":[]}
+type LabValidationDetails struct {
+	// ErrorCount How many of the messages are errors.
+	ErrorCount int32 `json:"errorCount"`
+
+	// MessageList The findings in the order of the rules.
+	MessageList []LabValidationDetails_MessageList_Item `json:"messageList"`
+}
+
+// LabValidationDetails_MessageList_Item defines model for LabValidationDetails.messageList.Item.
+type LabValidationDetails_MessageList_Item struct {
+	union json.RawMessage
+}
+
 // LabVersion One version of the lab API (Drydock).
 //
 // Example: {"path":"/api/v1.0","status":"stable"}
@@ -1987,6 +3290,55 @@ type LabVersion struct {
 	// Status `stable`.
 	Status string `json:"status"`
 }
+
+// LabWork A piece of work for a machine.
+//
+// Example: {"action":"deploy_node","deadline":"2026-11-21T00:31:00Z","manifest":"https://lab.example.org/v1/nodes/cedar-n08/manifest","node":"cedar-n08","status":"running","task_id":"ef2fea55-f973-45ee-85f2-3c6f7564c54f"}
+type LabWork struct {
+	// Action What to do. `configure_hardware` asks for build data, `deploy_node` for the manifest's deployment.
+	Action LabWorkAction `json:"action"`
+
+	// Deadline When it must have ended.
+	Deadline time.Time `json:"deadline"`
+
+	// Manifest Where the deploy manifest is, for `deploy_node`.
+	Manifest *string `json:"manifest,omitempty"`
+
+	// Node The node that the machine is.
+	Node string `json:"node"`
+
+	// Status How it goes.
+	Status LabWorkStatus `json:"status"`
+
+	// TaskID The task of the node.
+	TaskID openapi_types.UUID `json:"task_id"`
+}
+
+// LabWorkAction What to do. `configure_hardware` asks for build data, `deploy_node` for the manifest's deployment.
+type LabWorkAction string
+
+// LabWorkStatus How it goes.
+type LabWorkStatus string
+
+// LabWorkReport How a piece of work goes.
+//
+// Example: {"message":"deployed","status":"success"}
+type LabWorkReport struct {
+	// Error Whether the message is an error.
+	Error *bool `json:"error,omitempty"`
+
+	// Message What to write to the task.
+	Message *string `json:"message,omitempty"`
+
+	// Retry Whether trying again may help after a failure.
+	Retry *bool `json:"retry,omitempty"`
+
+	// Status How it goes; the last two end it.
+	Status LabWorkReportStatus `json:"status"`
+}
+
+// LabWorkReportStatus How it goes; the last two end it.
+type LabWorkReportStatus string
 
 // Lease The right of one agent to run a test opportunity.
 //
@@ -4833,8 +6185,17 @@ type JobID = string
 // KernelTokenKey defines model for KernelTokenKey.
 type KernelTokenKey = string
 
+// LabHostname defines model for LabHostname.
+type LabHostname = string
+
 // LabID defines model for LabID.
 type LabID = string
+
+// LabMachineID defines model for LabMachineID.
+type LabMachineID = string
+
+// LabTaskID defines model for LabTaskID.
+type LabTaskID = string
 
 // LastEventID defines model for LastEventID.
 type LastEventID = string
@@ -5717,6 +7078,24 @@ type GetCountParams struct {
 	Filter ReportsFilter `form:"filter,omitempty" json:"filter,omitempty"`
 }
 
+// ListDesignsParams defines parameters for ListDesigns.
+type ListDesignsParams struct {
+	// Name Only designs of this name.
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// CreateDesignParams defines parameters for CreateDesign.
+type CreateDesignParams struct {
+	// Name A name for the design and its later versions.
+	Name string `form:"name" json:"name"`
+}
+
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
 	// After Continue after the item that this cursor names, as an earlier page gave it.
@@ -5944,6 +7323,39 @@ type GetLabParams struct {
 
 	// Nfield Do not return these fields.
 	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
+}
+
+// ListMachinesParams defines parameters for ListMachines.
+type ListMachinesParams struct {
+	// Node Only the machine that is this node.
+	Node *string `form:"node,omitempty" json:"node,omitempty"`
+
+	// Limit How many items a page has at the most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// PollMachineWorkParams defines parameters for PollMachineWork.
+type PollMachineWorkParams struct {
+	// Wait How many seconds to wait for work.
+	Wait *int32 `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// ListNodeBuildDataParams defines parameters for ListNodeBuildData.
+type ListNodeBuildDataParams struct {
+	// Latest Only the newest of each generator, sorted by generator: `true` in any case. Everything else means all.
+	Latest *string `form:"latest,omitempty" json:"latest,omitempty"`
+}
+
+// CreateNodeBuildDataParams defines parameters for CreateNodeBuildData.
+type CreateNodeBuildDataParams struct {
+	// Generator Which program made the data.
+	Generator string `form:"generator" json:"generator"`
+
+	// TaskID The task during which it was collected.
+	TaskID *openapi_types.UUID `form:"task_id,omitempty" json:"task_id,omitempty"`
 }
 
 // PostResultParams defines parameters for PostResult.
@@ -6338,6 +7750,44 @@ type CreateSubunitParams struct {
 
 	// XPublicKey The key of the signature as an OpenSSH line.
 	XPublicKey *string `json:"X-Public-Key,omitempty"`
+}
+
+// PurgeTasksParams defines parameters for PurgeTasks.
+type PurgeTasksParams struct {
+	// Days The age in days. Absent, empty or unreadable (Drydock's client sends `None`) means 90; a negative number is refused.
+	Days *string `form:"days,omitempty" json:"days,omitempty"`
+}
+
+// ListTasksParams defines parameters for ListTasks.
+type ListTasksParams struct {
+	// Limit How many tasks a page has at the most. Without it, all tasks come at once.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue after the item that this cursor names, as an earlier page gave it.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+
+	// Status Only tasks with this status.
+	Status *LabTaskStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Top Only tasks that were asked for, without their subtasks.
+	Top *bool `form:"top,omitempty" json:"top,omitempty"`
+}
+
+// GetTaskParams defines parameters for GetTask.
+type GetTaskParams struct {
+	// Builddata Whether to add the build data that exactly this task collected: `true t yes y 1 on` in any case, or empty.
+	Builddata *string `form:"builddata,omitempty" json:"builddata,omitempty"`
+
+	// Subtaskerrors Whether to add the results of all subtasks that have errors, by their ids. The same words as `builddata`.
+	Subtaskerrors *string `form:"subtaskerrors,omitempty" json:"subtaskerrors,omitempty"`
+
+	// Layers How many layers of subtasks to show. 1 is the task alone, 2 adds its children, -1 is everything; 0 or no number means a plain task.
+	Layers *string `form:"layers,omitempty" json:"layers,omitempty"`
+}
+
+// GetTask200JSONResponseBody defines parameters for GetTask.
+type GetTask200JSONResponseBody struct {
+	union json.RawMessage
 }
 
 // SearchTestsParams defines parameters for SearchTests.
@@ -6909,6 +8359,9 @@ type RunBatchJSONRequestBody = Batch
 // CreateBootJSONRequestBody defines body for CreateBoot for application/json ContentType.
 type CreateBootJSONRequestBody = NewBoot
 
+// SignalBootActionJSONRequestBody defines body for SignalBootAction for application/json ContentType.
+type SignalBootActionJSONRequestBody = LabSignal
+
 // CreateBuildJSONRequestBody defines body for CreateBuild for application/json ContentType.
 type CreateBuildJSONRequestBody = NewBuild
 
@@ -6929,6 +8382,18 @@ type CreateLabJSONRequestBody = NewLab
 
 // UpdateLabJSONRequestBody defines body for UpdateLab for application/json ContentType.
 type UpdateLabJSONRequestBody = LabChange
+
+// RegisterMachineJSONRequestBody defines body for RegisterMachine for application/json ContentType.
+type RegisterMachineJSONRequestBody = LabNewMachine
+
+// UpdateMachineJSONRequestBody defines body for UpdateMachine for application/json ContentType.
+type UpdateMachineJSONRequestBody = LabMachineChange
+
+// ReportMachineWorkJSONRequestBody defines body for ReportMachineWork for application/json ContentType.
+type ReportMachineWorkJSONRequestBody = LabWorkReport
+
+// FilterNodesJSONRequestBody defines body for FilterNodes for application/json ContentType.
+type FilterNodesJSONRequestBody = LabFilterRequest
 
 // PostResultJSONRequestBody defines body for PostResult for application/json ContentType.
 type PostResultJSONRequestBody = ParsedResults
@@ -7023,6 +8488,9 @@ type LinkSubunitFormdataRequestBody = LinkedSubunit
 // LinkSubunitMultipartRequestBody defines body for LinkSubunit for multipart/form-data ContentType.
 type LinkSubunitMultipartRequestBody = LinkedSubunit
 
+// CreateTaskJSONRequestBody defines body for CreateTask for application/json ContentType.
+type CreateTaskJSONRequestBody = LabNewTask
+
 // CreateTestCaseJSONRequestBody defines body for CreateTestCase for application/json ContentType.
 type CreateTestCaseJSONRequestBody = NewTestCase
 
@@ -7062,11 +8530,113 @@ type UpdateRunStatusMultipartRequestBody = NewStatus
 // UploadFilesMultipartRequestBody defines body for UploadFiles for multipart/form-data ContentType.
 type UploadFilesMultipartRequestBody = NewFiles
 
+// ValidateDesignJSONRequestBody defines body for ValidateDesign for application/json ContentType.
+type ValidateDesignJSONRequestBody = LabDesignLink
+
 // CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
 type CreateWebhookJSONRequestBody = NewWebhook
 
 // UpdateWebhookJSONRequestBody defines body for UpdateWebhook for application/json ContentType.
 type UpdateWebhookJSONRequestBody = WebhookPatch
+
+// CreateIdentityTokenJSONRequestBody defines body for CreateIdentityToken for application/json ContentType.
+type CreateIdentityTokenJSONRequestBody = IdentityLogin
+
+// Getter for additional properties for IdentityLogin_Auth_Identity_Password_User. Returns the specified
+// element and whether it was found
+func (a IdentityLogin_Auth_Identity_Password_User) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for IdentityLogin_Auth_Identity_Password_User
+func (a *IdentityLogin_Auth_Identity_Password_User) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for IdentityLogin_Auth_Identity_Password_User to handle AdditionalProperties
+func (a *IdentityLogin_Auth_Identity_Password_User) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.ID)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if raw, found := object["name"]; found {
+		err = json.Unmarshal(raw, &a.Name)
+		if err != nil {
+			return fmt.Errorf("error reading 'name': %w", err)
+		}
+		delete(object, "name")
+	}
+
+	if raw, found := object["password"]; found {
+		err = json.Unmarshal(raw, &a.Password)
+		if err != nil {
+			return fmt.Errorf("error reading 'password': %w", err)
+		}
+		delete(object, "password")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for IdentityLogin_Auth_Identity_Password_User to handle AdditionalProperties
+func (a IdentityLogin_Auth_Identity_Password_User) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.ID != nil {
+		object["id"], err = json.Marshal(a.ID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'id': %w", err)
+		}
+	}
+
+	if a.Name != nil {
+		object["name"], err = json.Marshal(a.Name)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'name': %w", err)
+		}
+	}
+
+	object["password"], err = json.Marshal(a.Password)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'password': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
 
 // Getter for additional properties for InnerTestCase. Returns the specified
 // element and whether it was found
@@ -7333,6 +8903,275 @@ func (a InnerTestGroup) MarshalJSON() ([]byte, error) {
 		}
 	}
 	return json.Marshal(object)
+}
+
+// Getter for additional properties for LabSignalDetail. Returns the specified
+// element and whether it was found
+func (a LabSignalDetail) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for LabSignalDetail
+func (a *LabSignalDetail) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for LabSignalDetail to handle AdditionalProperties
+func (a *LabSignalDetail) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["error"]; found {
+		err = json.Unmarshal(raw, &a.Error)
+		if err != nil {
+			return fmt.Errorf("error reading 'error': %w", err)
+		}
+		delete(object, "error")
+	}
+
+	if raw, found := object["message"]; found {
+		err = json.Unmarshal(raw, &a.Message)
+		if err != nil {
+			return fmt.Errorf("error reading 'message': %w", err)
+		}
+		delete(object, "message")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for LabSignalDetail to handle AdditionalProperties
+func (a LabSignalDetail) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["error"], err = json.Marshal(a.Error)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'error': %w", err)
+	}
+
+	object["message"], err = json.Marshal(a.Message)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'message': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for LabTaskLayers. Returns the specified
+// element and whether it was found
+func (a LabTaskLayers) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for LabTaskLayers
+func (a *LabTaskLayers) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for LabTaskLayers to handle AdditionalProperties
+func (a *LabTaskLayers) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["init_task_id"]; found {
+		err = json.Unmarshal(raw, &a.InitTaskID)
+		if err != nil {
+			return fmt.Errorf("error reading 'init_task_id': %w", err)
+		}
+		delete(object, "init_task_id")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for LabTaskLayers to handle AdditionalProperties
+func (a LabTaskLayers) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["init_task_id"], err = json.Marshal(a.InitTaskID)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'init_task_id': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// AsLabFinding returns the union data inside the LabValidationDetails_MessageList_Item as a LabFinding
+func (t LabValidationDetails_MessageList_Item) AsLabFinding() (LabFinding, error) {
+	var body LabFinding
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLabFinding overwrites any union data inside the LabValidationDetails_MessageList_Item as the provided LabFinding
+func (t *LabValidationDetails_MessageList_Item) FromLabFinding(v LabFinding) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeLabFinding performs a merge with any union data inside the LabValidationDetails_MessageList_Item, using the provided LabFinding
+func (t *LabValidationDetails_MessageList_Item) MergeLabFinding(v LabFinding) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsLabMessage returns the union data inside the LabValidationDetails_MessageList_Item as a LabMessage
+func (t LabValidationDetails_MessageList_Item) AsLabMessage() (LabMessage, error) {
+	var body LabMessage
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLabMessage overwrites any union data inside the LabValidationDetails_MessageList_Item as the provided LabMessage
+func (t *LabValidationDetails_MessageList_Item) FromLabMessage(v LabMessage) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeLabMessage performs a merge with any union data inside the LabValidationDetails_MessageList_Item, using the provided LabMessage
+func (t *LabValidationDetails_MessageList_Item) MergeLabMessage(v LabMessage) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t LabValidationDetails_MessageList_Item) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *LabValidationDetails_MessageList_Item) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsLabTask returns the union data inside the GetTask200JSONResponseBody as a LabTask
+func (t GetTask200JSONResponseBody) AsLabTask() (LabTask, error) {
+	var body LabTask
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLabTask overwrites any union data inside the GetTask200JSONResponseBody as the provided LabTask
+func (t *GetTask200JSONResponseBody) FromLabTask(v LabTask) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeLabTask performs a merge with any union data inside the GetTask200JSONResponseBody, using the provided LabTask
+func (t *GetTask200JSONResponseBody) MergeLabTask(v LabTask) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsLabTaskLayers returns the union data inside the GetTask200JSONResponseBody as a LabTaskLayers
+func (t GetTask200JSONResponseBody) AsLabTaskLayers() (LabTaskLayers, error) {
+	var body LabTaskLayers
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLabTaskLayers overwrites any union data inside the GetTask200JSONResponseBody as the provided LabTaskLayers
+func (t *GetTask200JSONResponseBody) FromLabTaskLayers(v LabTaskLayers) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeLabTaskLayers performs a merge with any union data inside the GetTask200JSONResponseBody, using the provided LabTaskLayers
+func (t *GetTask200JSONResponseBody) MergeLabTaskLayers(v LabTaskLayers) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t GetTask200JSONResponseBody) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *GetTask200JSONResponseBody) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
 }
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
@@ -7723,6 +9562,43 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/boot/{boot_id} (the `GetBoot` operationId).
 	GetBoot(ctx context.Context, bootID BootID, params *GetBootParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// SignalBootActionWithBody Report on a boot action
+	//
+	// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
+	// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+	// (400), whether it is over (409).
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/bootaction/{action_id} (the `SignalBootAction` operationId).
+	SignalBootActionWithBody(ctx context.Context, actionID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SignalBootAction Report on a boot action
+	//
+	// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
+	// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+	// (400), whether it is over (409).
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/bootaction/{action_id} (the `SignalBootAction` operationId).
+	SignalBootAction(ctx context.Context, actionID string, body SignalBootActionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBootFiles Get the files of a node's boot actions
+	//
+	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
+	// node's present deployment and by nothing else.
+	//
+	// Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
+	GetBootFiles(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBootUnits Get the systemd units of a node's boot actions
+	//
+	// Drydock: the same archive with the systemd units.
+	//
+	// Corresponds with GET /v1/bootdata/{hostname}/units (the `GetBootUnits` operationId).
+	GetBootUnits(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListBuilds Search builds
 	//
 	// KernelCI: builds that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
@@ -7879,6 +9755,44 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/count/{collection} (the `GetCount` operationId).
 	GetCount(ctx context.Context, collection CollectionName, params *GetCountParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListDesigns List stored designs
+	//
+	// Slipway (Drydock's own design routes are dead): the designs that were stored here, newest first.
+	//
+	// Corresponds with GET /v1/designs (the `ListDesigns` operationId).
+	ListDesigns(ctx context.Context, params *ListDesignsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateDesignWithBody Store a design
+	//
+	// Slipway: stores the YAML documents in the body and answers the reference by which tasks name them. A design never changes; storing
+	// another one under the same name makes that the newest. Credentials in it are encrypted and shown to nobody below operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/designs (the `CreateDesign` operationId).
+	CreateDesignWithBody(ctx context.Context, params *CreateDesignParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteDesign Delete a stored design
+	//
+	// Slipway: deletes a stored design. Tasks keep what they need of it.
+	//
+	// Corresponds with DELETE /v1/designs/{design} (the `DeleteDesign` operationId).
+	DeleteDesign(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetDesign Show a stored design
+	//
+	// Slipway: what is known of a stored design, without its documents.
+	//
+	// Corresponds with GET /v1/designs/{design} (the `GetDesign` operationId).
+	GetDesign(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetDesignDocuments Get the documents of a stored design
+	//
+	// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials.
+	//
+	// Corresponds with GET /v1/designs/{design}/documents (the `GetDesignDocuments` operationId).
+	GetDesignDocuments(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListEvents Read the event log
 	//
 	// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
@@ -7921,6 +9835,20 @@ type ClientInterface interface {
 	//
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	GetTestcases(ctx context.Context, params *GetTestcasesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetLabHealth Say whether the lab works
+	//
+	// Drydock: whether the store and the drivers can be reached. It creates no tasks and needs no login.
+	//
+	// Corresponds with GET /v1/health (the `GetLabHealth` operationId).
+	GetLabHealth(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetExtendedHealth Say what in the lab does not work
+	//
+	// Drydock: the same check in words, with one message for everything that is wrong or only simulated. 503 has the same document.
+	//
+	// Corresponds with GET /v1/health/extended (the `GetExtendedHealth` operationId).
+	GetExtendedHealth(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListJobs Search jobs
 	//
@@ -8041,6 +9969,148 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/lab/{lab_id} (the `UpdateLab` operationId).
 	UpdateLab(ctx context.Context, labID LabID, body UpdateLabJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListMachines List registered machines
+	//
+	// Slipway: the machines whose agent has registered, newest first, each with the node that it is.
+	//
+	// Corresponds with GET /v1/machines (the `ListMachines` operationId).
+	ListMachines(ctx context.Context, params *ListMachinesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RegisterMachineWithBody Register a machine
+	//
+	// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+	// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
+	RegisterMachineWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RegisterMachine Register a machine
+	//
+	// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+	// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
+	RegisterMachine(ctx context.Context, body RegisterMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteMachine Forget a machine
+	//
+	// Slipway: forgets a machine and refuses its key. Build data of its node stay.
+	//
+	// Corresponds with DELETE /v1/machines/{machine_id} (the `DeleteMachine` operationId).
+	DeleteMachine(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetMachine Show a machine
+	//
+	// Slipway: one registered machine.
+	//
+	// Corresponds with GET /v1/machines/{machine_id} (the `GetMachine` operationId).
+	GetMachine(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateMachineWithBody Hold or release a machine
+	//
+	// Slipway: takes a machine out of automatic work, with a reason that others can read, or back into it. Tasks fail for a node whose
+	// machine is held, with that reason.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/machines/{machine_id} (the `UpdateMachine` operationId).
+	UpdateMachineWithBody(ctx context.Context, machineID LabMachineID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateMachine Hold or release a machine
+	//
+	// Slipway: takes a machine out of automatic work, with a reason that others can read, or back into it. Tasks fail for a node whose
+	// machine is held, with that reason.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/machines/{machine_id} (the `UpdateMachine` operationId).
+	UpdateMachine(ctx context.Context, machineID LabMachineID, body UpdateMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PollMachineWork Ask for work
+	//
+	// Slipway: a machine asks what to do. The answer is its present piece of work, also when it asks again; nothing to do is 204, after
+	// `wait` seconds at the most. Asking keeps the machine known as alive.
+	//
+	// Corresponds with GET /v1/machines/{machine_id}/work (the `PollMachineWork` operationId).
+	PollMachineWork(ctx context.Context, machineID LabMachineID, params *PollMachineWorkParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReportMachineWorkWithBody Report on a piece of work
+	//
+	// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/machines/{machine_id}/work/{task_id} (the `ReportMachineWork` operationId).
+	ReportMachineWorkWithBody(ctx context.Context, machineID LabMachineID, taskID LabTaskID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReportMachineWork Report on a piece of work
+	//
+	// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/machines/{machine_id}/work/{task_id} (the `ReportMachineWork` operationId).
+	ReportMachineWork(ctx context.Context, machineID LabMachineID, taskID LabTaskID, body ReportMachineWorkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FilterNodesWithBody List the nodes that a filter selects
+	//
+	// Drydock: applies a node filter to a design and answers the names, in the order of the design. Values inside one criterion are
+	// alternatives, whatever `filter_type` says; it joins the criteria, and `filter_set_type` joins the filters. To demand two tags or two
+	// labels, write two filters in an intersection set. No filter selects every node.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/nodefilter (the `FilterNodes` operationId).
+	FilterNodesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FilterNodes List the nodes that a filter selects
+	//
+	// Drydock: applies a node filter to a design and answers the names, in the order of the design. Values inside one criterion are
+	// alternatives, whatever `filter_type` says; it joins the criteria, and `filter_set_type` joins the filters. To demand two tags or two
+	// labels, write two filters in an intersection set. No filter selects every node.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/nodefilter (the `FilterNodes` operationId).
+	FilterNodes(ctx context.Context, body FilterNodesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListNodes List the nodes that the provisioner knows
+	//
+	// Drydock: the nodes that a driver has seen, with MAAS's words for their state and memory in MiB. A node of the simulator says so
+	// in `power_address`.
+	//
+	// Corresponds with GET /v1/nodes (the `ListNodes` operationId).
+	ListNodes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListNodeBuildData List the build data of a node
+	//
+	// Drydock: everything that was collected about a node, newest first, or the newest of each generator. None is 404.
+	//
+	// Corresponds with GET /v1/nodes/{hostname}/builddata (the `ListNodeBuildData` operationId).
+	ListNodeBuildData(ctx context.Context, hostname LabHostname, params *ListNodeBuildDataParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateNodeBuildDataWithBody Post build data of a node
+	//
+	// Slipway (in Drydock only drivers write build data): what a machine or a tool found out about a node. The body is the data itself, in
+	// the type that `Content-Type` names.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/nodes/{hostname}/builddata (the `CreateNodeBuildData` operationId).
+	CreateNodeBuildDataWithBody(ctx context.Context, hostname LabHostname, params *CreateNodeBuildDataParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetNodeManifest Get the deploy manifest of a node
+	//
+	// Slipway: everything that a machine needs for the deployment that is going on: image, kernel parameters, network, storage, packages, and
+	// the key to its boot data. The machine that is the node reads it with its own key; otherwise it takes an admin.
+	//
+	// Corresponds with GET /v1/nodes/{hostname}/manifest (the `GetNodeManifest` operationId).
+	GetNodeManifest(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetOrganisation Gone with SPI's organisations
 	//
@@ -8930,6 +11000,73 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/subunit/{subunit_id} (the `LinkSubunit` operationId).
 	LinkSubunitWithFormdataBody(ctx context.Context, subunitID string, body LinkSubunitFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PurgeTasks Delete old tasks
+	//
+	// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Tasks that are not
+	// over stay, and so do build data and boot actions.
+	//
+	// Corresponds with DELETE /v1/tasks (the `PurgeTasks` operationId).
+	PurgeTasks(ctx context.Context, params *PurgeTasksParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListTasks List tasks
+	//
+	// Drydock: every task, subtasks included, in the order of their creation. Without `limit` the list is not paged, because
+	// Drydock's clients walk it whole; with `limit` the next page is named in `Link`.
+	//
+	// Corresponds with GET /v1/tasks (the `ListTasks` operationId).
+	ListTasks(ctx context.Context, params *ListTasksParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateTaskWithBody Create a task
+	//
+	// Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
+	// that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
+	// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+	//
+	// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
+	// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
+	CreateTaskWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateTask Create a task
+	//
+	// Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
+	// that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
+	// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+	//
+	// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
+	// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
+	CreateTask(ctx context.Context, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelTask Cancel a task
+	//
+	// Slipway (Drydock has the states, but no route): cancels a task and everything under it. What has not begun ends at once; what is
+	// being done is told to stop. The result of a cancelled task is `failure`.
+	//
+	// Corresponds with DELETE /v1/tasks/{task_id} (the `CancelTask` operationId).
+	CancelTask(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTask Show a task
+	//
+	// Drydock: one task or, with `layers`, a map of the task and its subtasks by id, with the id of the first one under
+	// `init_task_id`.
+	//
+	// Corresponds with GET /v1/tasks/{task_id} (the `GetTask` operationId).
+	GetTask(ctx context.Context, taskID LabTaskID, params *GetTaskParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListTaskBuildData List the build data that a task collected
+	//
+	// Drydock: the build data whose `task_id` is exactly this task, newest first. None is 404.
+	//
+	// Corresponds with GET /v1/tasks/{task_id}/builddata (the `ListTaskBuildData` operationId).
+	ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// SearchTests Search single tests from every source
 	//
 	// Slipway: single tests, whoever reported them: the tests of RefStack's runs and KernelCI's test cases. The question is written as for KernelCI's resources, the answer comes in pages,
@@ -9247,6 +11384,26 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/upload/{file_path} (the `UploadFile` operationId).
 	UploadFileWithBody(ctx context.Context, filePath FilePath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ValidateDesignWithBody Validate a site design
+	//
+	// Drydock: reads the design, makes its effective model and runs the 18 rules. A design that fails is answered with 400 and the same
+	// kind of document as one that passes; its `status` is `Failure` when the rules ran and `failure` when they could not.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/validatedesign (the `ValidateDesign` operationId).
+	ValidateDesignWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ValidateDesign Validate a site design
+	//
+	// Drydock: reads the design, makes its effective model and runs the 18 rules. A design that fails is answered with 400 and the same
+	// kind of document as one that passes; its `status` is `Failure` when the rules ran and `failure` when they could not.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/validatedesign (the `ValidateDesign` operationId).
+	ValidateDesign(ctx context.Context, body ValidateDesignJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetServiceVersion Read the version of the server
 	//
 	// KernelCI: which version of the server is running. It needs no token.
@@ -9337,6 +11494,35 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 	RetryDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetIdentityVersion Show the identity API's version
+	//
+	// OpenStack's identity API: the version document that Keystone's clients read before they log in. Off by a setting.
+	//
+	// Corresponds with GET /v3 (the `GetIdentityVersion` operationId).
+	GetIdentityVersion(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateIdentityTokenWithBody Log in with a token's name and text
+	//
+	// OpenStack's identity API, so that Drydock's CLI can log in without a Keystone: the user is the name of an API token, the password its
+	// text. The answer is a scoped token document with a catalogue; the token for further calls is the API token itself, in
+	// `X-Subject-Token`. Off by a setting.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v3/auth/tokens (the `CreateIdentityToken` operationId).
+	CreateIdentityTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateIdentityToken Log in with a token's name and text
+	//
+	// OpenStack's identity API, so that Drydock's CLI can log in without a Keystone: the user is the name of an API token, the password its
+	// text. The answer is a scoped token document with a catalogue; the token for further calls is the API token itself, in
+	// `X-Subject-Token`. Off by a setting.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v3/auth/tokens (the `CreateIdentityToken` operationId).
+	CreateIdentityToken(ctx context.Context, body CreateIdentityTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListLabVersions List the versions of the lab API
 	//
@@ -10020,6 +12206,83 @@ func (c *Client) GetBoot(ctx context.Context, bootID BootID, params *GetBootPara
 	return c.Client.Do(req)
 }
 
+// SignalBootActionWithBody Report on a boot action
+//
+// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
+// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+// (400), whether it is over (409).
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/bootaction/{action_id} (the `SignalBootAction` operationId).
+func (c *Client) SignalBootActionWithBody(ctx context.Context, actionID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSignalBootActionRequestWithBody(c.Server, actionID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SignalBootAction Report on a boot action
+//
+// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
+// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+// (400), whether it is over (409).
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/bootaction/{action_id} (the `SignalBootAction` operationId).
+func (c *Client) SignalBootAction(ctx context.Context, actionID string, body SignalBootActionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSignalBootActionRequest(c.Server, actionID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBootFiles Get the files of a node's boot actions
+//
+// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
+// node's present deployment and by nothing else.
+//
+// Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
+func (c *Client) GetBootFiles(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBootFilesRequest(c.Server, hostname)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBootUnits Get the systemd units of a node's boot actions
+//
+// Drydock: the same archive with the systemd units.
+//
+// Corresponds with GET /v1/bootdata/{hostname}/units (the `GetBootUnits` operationId).
+func (c *Client) GetBootUnits(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBootUnitsRequest(c.Server, hostname)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListBuilds Search builds
 //
 // KernelCI: builds that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
@@ -10366,6 +12629,94 @@ func (c *Client) GetCount(ctx context.Context, collection CollectionName, params
 	return c.Client.Do(req)
 }
 
+// ListDesigns List stored designs
+//
+// Slipway (Drydock's own design routes are dead): the designs that were stored here, newest first.
+//
+// Corresponds with GET /v1/designs (the `ListDesigns` operationId).
+func (c *Client) ListDesigns(ctx context.Context, params *ListDesignsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDesignsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateDesignWithBody Store a design
+//
+// Slipway: stores the YAML documents in the body and answers the reference by which tasks name them. A design never changes; storing
+// another one under the same name makes that the newest. Credentials in it are encrypted and shown to nobody below operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/designs (the `CreateDesign` operationId).
+func (c *Client) CreateDesignWithBody(ctx context.Context, params *CreateDesignParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateDesignRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteDesign Delete a stored design
+//
+// Slipway: deletes a stored design. Tasks keep what they need of it.
+//
+// Corresponds with DELETE /v1/designs/{design} (the `DeleteDesign` operationId).
+func (c *Client) DeleteDesign(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteDesignRequest(c.Server, design)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDesign Show a stored design
+//
+// Slipway: what is known of a stored design, without its documents.
+//
+// Corresponds with GET /v1/designs/{design} (the `GetDesign` operationId).
+func (c *Client) GetDesign(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDesignRequest(c.Server, design)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDesignDocuments Get the documents of a stored design
+//
+// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials.
+//
+// Corresponds with GET /v1/designs/{design}/documents (the `GetDesignDocuments` operationId).
+func (c *Client) GetDesignDocuments(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDesignDocumentsRequest(c.Server, design)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListEvents Read the event log
 //
 // From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
@@ -10447,6 +12798,40 @@ func (c *Client) GetScript(ctx context.Context, reqEditors ...RequestEditorFn) (
 // Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 func (c *Client) GetTestcases(ctx context.Context, params *GetTestcasesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetTestcasesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetLabHealth Say whether the lab works
+//
+// Drydock: whether the store and the drivers can be reached. It creates no tasks and needs no login.
+//
+// Corresponds with GET /v1/health (the `GetLabHealth` operationId).
+func (c *Client) GetLabHealth(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetLabHealthRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetExtendedHealth Say what in the lab does not work
+//
+// Drydock: the same check in words, with one message for everything that is wrong or only simulated. 503 has the same document.
+//
+// Corresponds with GET /v1/health/extended (the `GetExtendedHealth` operationId).
+func (c *Client) GetExtendedHealth(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetExtendedHealthRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -10707,6 +13092,308 @@ func (c *Client) UpdateLabWithBody(ctx context.Context, labID LabID, contentType
 // Corresponds with PUT /v1/lab/{lab_id} (the `UpdateLab` operationId).
 func (c *Client) UpdateLab(ctx context.Context, labID LabID, body UpdateLabJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateLabRequest(c.Server, labID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListMachines List registered machines
+//
+// Slipway: the machines whose agent has registered, newest first, each with the node that it is.
+//
+// Corresponds with GET /v1/machines (the `ListMachines` operationId).
+func (c *Client) ListMachines(ctx context.Context, params *ListMachinesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListMachinesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RegisterMachineWithBody Register a machine
+//
+// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
+func (c *Client) RegisterMachineWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRegisterMachineRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RegisterMachine Register a machine
+//
+// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
+func (c *Client) RegisterMachine(ctx context.Context, body RegisterMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRegisterMachineRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteMachine Forget a machine
+//
+// Slipway: forgets a machine and refuses its key. Build data of its node stay.
+//
+// Corresponds with DELETE /v1/machines/{machine_id} (the `DeleteMachine` operationId).
+func (c *Client) DeleteMachine(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteMachineRequest(c.Server, machineID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetMachine Show a machine
+//
+// Slipway: one registered machine.
+//
+// Corresponds with GET /v1/machines/{machine_id} (the `GetMachine` operationId).
+func (c *Client) GetMachine(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMachineRequest(c.Server, machineID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateMachineWithBody Hold or release a machine
+//
+// Slipway: takes a machine out of automatic work, with a reason that others can read, or back into it. Tasks fail for a node whose
+// machine is held, with that reason.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/machines/{machine_id} (the `UpdateMachine` operationId).
+func (c *Client) UpdateMachineWithBody(ctx context.Context, machineID LabMachineID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateMachineRequestWithBody(c.Server, machineID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateMachine Hold or release a machine
+//
+// Slipway: takes a machine out of automatic work, with a reason that others can read, or back into it. Tasks fail for a node whose
+// machine is held, with that reason.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/machines/{machine_id} (the `UpdateMachine` operationId).
+func (c *Client) UpdateMachine(ctx context.Context, machineID LabMachineID, body UpdateMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateMachineRequest(c.Server, machineID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PollMachineWork Ask for work
+//
+// Slipway: a machine asks what to do. The answer is its present piece of work, also when it asks again; nothing to do is 204, after
+// `wait` seconds at the most. Asking keeps the machine known as alive.
+//
+// Corresponds with GET /v1/machines/{machine_id}/work (the `PollMachineWork` operationId).
+func (c *Client) PollMachineWork(ctx context.Context, machineID LabMachineID, params *PollMachineWorkParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPollMachineWorkRequest(c.Server, machineID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReportMachineWorkWithBody Report on a piece of work
+//
+// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/machines/{machine_id}/work/{task_id} (the `ReportMachineWork` operationId).
+func (c *Client) ReportMachineWorkWithBody(ctx context.Context, machineID LabMachineID, taskID LabTaskID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReportMachineWorkRequestWithBody(c.Server, machineID, taskID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReportMachineWork Report on a piece of work
+//
+// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/machines/{machine_id}/work/{task_id} (the `ReportMachineWork` operationId).
+func (c *Client) ReportMachineWork(ctx context.Context, machineID LabMachineID, taskID LabTaskID, body ReportMachineWorkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReportMachineWorkRequest(c.Server, machineID, taskID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FilterNodesWithBody List the nodes that a filter selects
+//
+// Drydock: applies a node filter to a design and answers the names, in the order of the design. Values inside one criterion are
+// alternatives, whatever `filter_type` says; it joins the criteria, and `filter_set_type` joins the filters. To demand two tags or two
+// labels, write two filters in an intersection set. No filter selects every node.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/nodefilter (the `FilterNodes` operationId).
+func (c *Client) FilterNodesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFilterNodesRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FilterNodes List the nodes that a filter selects
+//
+// Drydock: applies a node filter to a design and answers the names, in the order of the design. Values inside one criterion are
+// alternatives, whatever `filter_type` says; it joins the criteria, and `filter_set_type` joins the filters. To demand two tags or two
+// labels, write two filters in an intersection set. No filter selects every node.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/nodefilter (the `FilterNodes` operationId).
+func (c *Client) FilterNodes(ctx context.Context, body FilterNodesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFilterNodesRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListNodes List the nodes that the provisioner knows
+//
+// Drydock: the nodes that a driver has seen, with MAAS's words for their state and memory in MiB. A node of the simulator says so
+// in `power_address`.
+//
+// Corresponds with GET /v1/nodes (the `ListNodes` operationId).
+func (c *Client) ListNodes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListNodesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListNodeBuildData List the build data of a node
+//
+// Drydock: everything that was collected about a node, newest first, or the newest of each generator. None is 404.
+//
+// Corresponds with GET /v1/nodes/{hostname}/builddata (the `ListNodeBuildData` operationId).
+func (c *Client) ListNodeBuildData(ctx context.Context, hostname LabHostname, params *ListNodeBuildDataParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListNodeBuildDataRequest(c.Server, hostname, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateNodeBuildDataWithBody Post build data of a node
+//
+// Slipway (in Drydock only drivers write build data): what a machine or a tool found out about a node. The body is the data itself, in
+// the type that `Content-Type` names.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/nodes/{hostname}/builddata (the `CreateNodeBuildData` operationId).
+func (c *Client) CreateNodeBuildDataWithBody(ctx context.Context, hostname LabHostname, params *CreateNodeBuildDataParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateNodeBuildDataRequestWithBody(c.Server, hostname, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetNodeManifest Get the deploy manifest of a node
+//
+// Slipway: everything that a machine needs for the deployment that is going on: image, kernel parameters, network, storage, packages, and
+// the key to its boot data. The machine that is the node reads it with its own key; otherwise it takes an admin.
+//
+// Corresponds with GET /v1/nodes/{hostname}/manifest (the `GetNodeManifest` operationId).
+func (c *Client) GetNodeManifest(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetNodeManifestRequest(c.Server, hostname)
 	if err != nil {
 		return nil, err
 	}
@@ -12583,6 +15270,143 @@ func (c *Client) LinkSubunitWithFormdataBody(ctx context.Context, subunitID stri
 	return c.Client.Do(req)
 }
 
+// PurgeTasks Delete old tasks
+//
+// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Tasks that are not
+// over stay, and so do build data and boot actions.
+//
+// Corresponds with DELETE /v1/tasks (the `PurgeTasks` operationId).
+func (c *Client) PurgeTasks(ctx context.Context, params *PurgeTasksParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPurgeTasksRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListTasks List tasks
+//
+// Drydock: every task, subtasks included, in the order of their creation. Without `limit` the list is not paged, because
+// Drydock's clients walk it whole; with `limit` the next page is named in `Link`.
+//
+// Corresponds with GET /v1/tasks (the `ListTasks` operationId).
+func (c *Client) ListTasks(ctx context.Context, params *ListTasksParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListTasksRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateTaskWithBody Create a task
+//
+// Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
+// that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
+// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+//
+// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
+// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
+func (c *Client) CreateTaskWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTaskRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateTask Create a task
+//
+// Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
+// that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
+// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+//
+// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
+// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
+func (c *Client) CreateTask(ctx context.Context, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTaskRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelTask Cancel a task
+//
+// Slipway (Drydock has the states, but no route): cancels a task and everything under it. What has not begun ends at once; what is
+// being done is told to stop. The result of a cancelled task is `failure`.
+//
+// Corresponds with DELETE /v1/tasks/{task_id} (the `CancelTask` operationId).
+func (c *Client) CancelTask(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelTaskRequest(c.Server, taskID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTask Show a task
+//
+// Drydock: one task or, with `layers`, a map of the task and its subtasks by id, with the id of the first one under
+// `init_task_id`.
+//
+// Corresponds with GET /v1/tasks/{task_id} (the `GetTask` operationId).
+func (c *Client) GetTask(ctx context.Context, taskID LabTaskID, params *GetTaskParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTaskRequest(c.Server, taskID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListTaskBuildData List the build data that a task collected
+//
+// Drydock: the build data whose `task_id` is exactly this task, newest first. None is 404.
+//
+// Corresponds with GET /v1/tasks/{task_id}/builddata (the `ListTaskBuildData` operationId).
+func (c *Client) ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListTaskBuildDataRequest(c.Server, taskID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // SearchTests Search single tests from every source
 //
 // Slipway: single tests, whoever reported them: the tests of RefStack's runs and KernelCI's test cases. The question is written as for KernelCI's resources, the answer comes in pages,
@@ -13270,6 +16094,46 @@ func (c *Client) UploadFileWithBody(ctx context.Context, filePath FilePath, cont
 	return c.Client.Do(req)
 }
 
+// ValidateDesignWithBody Validate a site design
+//
+// Drydock: reads the design, makes its effective model and runs the 18 rules. A design that fails is answered with 400 and the same
+// kind of document as one that passes; its `status` is `Failure` when the rules ran and `failure` when they could not.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/validatedesign (the `ValidateDesign` operationId).
+func (c *Client) ValidateDesignWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewValidateDesignRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ValidateDesign Validate a site design
+//
+// Drydock: reads the design, makes its effective model and runs the 18 rules. A design that fails is answered with 400 and the same
+// kind of document as one that passes; its `status` is `Failure` when the rules ran and `failure` when they could not.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/validatedesign (the `ValidateDesign` operationId).
+func (c *Client) ValidateDesign(ctx context.Context, body ValidateDesignJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewValidateDesignRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetServiceVersion Read the version of the server
 //
 // KernelCI: which version of the server is running. It needs no token.
@@ -13461,6 +16325,65 @@ func (c *Client) GetDelivery(ctx context.Context, webhookID WebhookID, deliveryI
 // Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 func (c *Client) RetryDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRetryDeliveryRequest(c.Server, webhookID, deliveryID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetIdentityVersion Show the identity API's version
+//
+// OpenStack's identity API: the version document that Keystone's clients read before they log in. Off by a setting.
+//
+// Corresponds with GET /v3 (the `GetIdentityVersion` operationId).
+func (c *Client) GetIdentityVersion(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetIdentityVersionRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateIdentityTokenWithBody Log in with a token's name and text
+//
+// OpenStack's identity API, so that Drydock's CLI can log in without a Keystone: the user is the name of an API token, the password its
+// text. The answer is a scoped token document with a catalogue; the token for further calls is the API token itself, in
+// `X-Subject-Token`. Off by a setting.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v3/auth/tokens (the `CreateIdentityToken` operationId).
+func (c *Client) CreateIdentityTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateIdentityTokenRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateIdentityToken Log in with a token's name and text
+//
+// OpenStack's identity API, so that Drydock's CLI can log in without a Keystone: the user is the name of an API token, the password its
+// text. The answer is a scoped token document with a catalogue; the token for further calls is the API token itself, in
+// `X-Subject-Token`. Off by a setting.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v3/auth/tokens (the `CreateIdentityToken` operationId).
+func (c *Client) CreateIdentityToken(ctx context.Context, body CreateIdentityTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateIdentityTokenRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -15717,6 +18640,121 @@ func NewGetBootRequest(server string, bootID BootID, params *GetBootParams) (*ht
 	return req, nil
 }
 
+// NewSignalBootActionRequest calls the generic SignalBootAction builder with application/json body
+func NewSignalBootActionRequest(server string, actionID string, body SignalBootActionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSignalBootActionRequestWithBody(server, actionID, "application/json", bodyReader)
+}
+
+// NewSignalBootActionRequestWithBody constructs an http.Request for the SignalBootAction method, with any body, and a specified content type
+func NewSignalBootActionRequestWithBody(server string, actionID string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "action_id", actionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/bootaction/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetBootFilesRequest constructs an http.Request for the GetBootFiles method
+func NewGetBootFilesRequest(server string, hostname LabHostname) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "hostname", hostname, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/bootdata/%s/files", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetBootUnitsRequest constructs an http.Request for the GetBootUnits method
+func NewGetBootUnitsRequest(server string, hostname LabHostname) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "hostname", hostname, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/bootdata/%s/units", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListBuildsRequest constructs an http.Request for the ListBuilds method
 func NewListBuildsRequest(server string, params *ListBuildsParams) (*http.Request, error) {
 	var err error
@@ -17355,6 +20393,238 @@ func NewGetCountRequest(server string, collection CollectionName, params *GetCou
 	return req, nil
 }
 
+// NewListDesignsRequest constructs an http.Request for the ListDesigns method
+func NewListDesignsRequest(server string, params *ListDesignsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/designs")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Name != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "name", *params.Name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateDesignRequestWithBody constructs an http.Request for the CreateDesign method, with any body, and a specified content type
+func NewCreateDesignRequestWithBody(server string, params *CreateDesignParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/designs")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "name", params.Name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteDesignRequest constructs an http.Request for the DeleteDesign method
+func NewDeleteDesignRequest(server string, design string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "design", design, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/designs/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetDesignRequest constructs an http.Request for the GetDesign method
+func NewGetDesignRequest(server string, design string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "design", design, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/designs/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetDesignDocumentsRequest constructs an http.Request for the GetDesignDocuments method
+func NewGetDesignDocumentsRequest(server string, design string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "design", design, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/designs/%s/documents", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListEventsRequest constructs an http.Request for the ListEvents method
 func NewListEventsRequest(server string, params *ListEventsParams) (*http.Request, error) {
 	var err error
@@ -17667,6 +20937,60 @@ func NewGetTestcasesRequest(server string, params *GetTestcasesParams) (*http.Re
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetLabHealthRequest constructs an http.Request for the GetLabHealth method
+func NewGetLabHealthRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/health")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetExtendedHealthRequest constructs an http.Request for the GetExtendedHealth method
+func NewGetExtendedHealthRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/health/extended")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -18806,6 +22130,587 @@ func NewUpdateLabRequestWithBody(server string, labID LabID, contentType string,
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListMachinesRequest constructs an http.Request for the ListMachines method
+func NewListMachinesRequest(server string, params *ListMachinesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/machines")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Node != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "node", *params.Node, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRegisterMachineRequest calls the generic RegisterMachine builder with application/json body
+func NewRegisterMachineRequest(server string, body RegisterMachineJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRegisterMachineRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRegisterMachineRequestWithBody constructs an http.Request for the RegisterMachine method, with any body, and a specified content type
+func NewRegisterMachineRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/machines")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteMachineRequest constructs an http.Request for the DeleteMachine method
+func NewDeleteMachineRequest(server string, machineID LabMachineID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "machine_id", machineID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/machines/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetMachineRequest constructs an http.Request for the GetMachine method
+func NewGetMachineRequest(server string, machineID LabMachineID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "machine_id", machineID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/machines/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateMachineRequest calls the generic UpdateMachine builder with application/json body
+func NewUpdateMachineRequest(server string, machineID LabMachineID, body UpdateMachineJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateMachineRequestWithBody(server, machineID, "application/json", bodyReader)
+}
+
+// NewUpdateMachineRequestWithBody constructs an http.Request for the UpdateMachine method, with any body, and a specified content type
+func NewUpdateMachineRequestWithBody(server string, machineID LabMachineID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "machine_id", machineID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/machines/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPollMachineWorkRequest constructs an http.Request for the PollMachineWork method
+func NewPollMachineWorkRequest(server string, machineID LabMachineID, params *PollMachineWorkParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "machine_id", machineID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/machines/%s/work", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReportMachineWorkRequest calls the generic ReportMachineWork builder with application/json body
+func NewReportMachineWorkRequest(server string, machineID LabMachineID, taskID LabTaskID, body ReportMachineWorkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReportMachineWorkRequestWithBody(server, machineID, taskID, "application/json", bodyReader)
+}
+
+// NewReportMachineWorkRequestWithBody constructs an http.Request for the ReportMachineWork method, with any body, and a specified content type
+func NewReportMachineWorkRequestWithBody(server string, machineID LabMachineID, taskID LabTaskID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "machine_id", machineID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "task_id", taskID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/machines/%s/work/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewFilterNodesRequest calls the generic FilterNodes builder with application/json body
+func NewFilterNodesRequest(server string, body FilterNodesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewFilterNodesRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewFilterNodesRequestWithBody constructs an http.Request for the FilterNodes method, with any body, and a specified content type
+func NewFilterNodesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/nodefilter")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListNodesRequest constructs an http.Request for the ListNodes method
+func NewListNodesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/nodes")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListNodeBuildDataRequest constructs an http.Request for the ListNodeBuildData method
+func NewListNodeBuildDataRequest(server string, hostname LabHostname, params *ListNodeBuildDataParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "hostname", hostname, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/nodes/%s/builddata", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Latest != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "latest", *params.Latest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateNodeBuildDataRequestWithBody constructs an http.Request for the CreateNodeBuildData method, with any body, and a specified content type
+func NewCreateNodeBuildDataRequestWithBody(server string, hostname LabHostname, params *CreateNodeBuildDataParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "hostname", hostname, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/nodes/%s/builddata", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "generator", params.Generator, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.TaskID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "task_id", *params.TaskID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetNodeManifestRequest constructs an http.Request for the GetNodeManifest method
+func NewGetNodeManifestRequest(server string, hostname LabHostname) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "hostname", hostname, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/nodes/%s/manifest", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -23243,6 +27148,343 @@ func NewLinkSubunitRequestWithBody(server string, subunitID string, contentType 
 	return req, nil
 }
 
+// NewPurgeTasksRequest constructs an http.Request for the PurgeTasks method
+func NewPurgeTasksRequest(server string, params *PurgeTasksParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tasks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Days != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "days", *params.Days, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListTasksRequest constructs an http.Request for the ListTasks method
+func NewListTasksRequest(server string, params *ListTasksParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tasks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Top != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "top", *params.Top, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateTaskRequest calls the generic CreateTask builder with application/json body
+func NewCreateTaskRequest(server string, body CreateTaskJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateTaskRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateTaskRequestWithBody constructs an http.Request for the CreateTask method, with any body, and a specified content type
+func NewCreateTaskRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tasks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCancelTaskRequest constructs an http.Request for the CancelTask method
+func NewCancelTaskRequest(server string, taskID LabTaskID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "task_id", taskID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tasks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetTaskRequest constructs an http.Request for the GetTask method
+func NewGetTaskRequest(server string, taskID LabTaskID, params *GetTaskParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "task_id", taskID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tasks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Builddata != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "builddata", *params.Builddata, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Subtaskerrors != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "subtaskerrors", *params.Subtaskerrors, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Layers != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "layers", *params.Layers, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListTaskBuildDataRequest constructs an http.Request for the ListTaskBuildData method
+func NewListTaskBuildDataRequest(server string, taskID LabTaskID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "task_id", taskID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tasks/%s/builddata", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewSearchTestsRequest constructs an http.Request for the SearchTests method
 func NewSearchTestsRequest(server string, params *SearchTestsParams) (*http.Request, error) {
 	var err error
@@ -26293,6 +30535,46 @@ func NewUploadFileRequestWithBody(server string, filePath FilePath, contentType 
 	return req, nil
 }
 
+// NewValidateDesignRequest calls the generic ValidateDesign builder with application/json body
+func NewValidateDesignRequest(server string, body ValidateDesignJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewValidateDesignRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewValidateDesignRequestWithBody constructs an http.Request for the ValidateDesign method, with any body, and a specified content type
+func NewValidateDesignRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/validatedesign")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetServiceVersionRequest constructs an http.Request for the GetServiceVersion method
 func NewGetServiceVersionRequest(server string) (*http.Request, error) {
 	var err error
@@ -26723,6 +31005,73 @@ func NewRetryDeliveryRequest(server string, webhookID WebhookID, deliveryID Deli
 	return req, nil
 }
 
+// NewGetIdentityVersionRequest constructs an http.Request for the GetIdentityVersion method
+func NewGetIdentityVersionRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v3")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateIdentityTokenRequest calls the generic CreateIdentityToken builder with application/json body
+func NewCreateIdentityTokenRequest(server string, body CreateIdentityTokenJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateIdentityTokenRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateIdentityTokenRequestWithBody constructs an http.Request for the CreateIdentityToken method, with any body, and a specified content type
+func NewCreateIdentityTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v3/auth/tokens")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListLabVersionsRequest constructs an http.Request for the ListLabVersions method
 func NewListLabVersionsRequest(server string) (*http.Request, error) {
 	var err error
@@ -27148,6 +31497,47 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/boot/{boot_id} (the `GetBoot` operationId).
 	GetBootWithResponse(ctx context.Context, bootID BootID, params *GetBootParams, reqEditors ...RequestEditorFn) (*GetBootResp, error)
 
+	// SignalBootActionWithBodyWithResponse Report on a boot action
+	//
+	// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
+	// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+	// (400), whether it is over (409).
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/bootaction/{action_id} (the `SignalBootAction` operationId).
+	SignalBootActionWithBodyWithResponse(ctx context.Context, actionID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SignalBootActionResp, error)
+
+	// SignalBootActionWithResponse Report on a boot action
+	//
+	// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
+	// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+	// (400), whether it is over (409).
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/bootaction/{action_id} (the `SignalBootAction` operationId).
+	SignalBootActionWithResponse(ctx context.Context, actionID string, body SignalBootActionJSONRequestBody, reqEditors ...RequestEditorFn) (*SignalBootActionResp, error)
+
+	// GetBootFilesWithResponse Get the files of a node's boot actions
+	//
+	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
+	// node's present deployment and by nothing else.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
+	GetBootFilesWithResponse(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetBootFilesResp, error)
+
+	// GetBootUnitsWithResponse Get the systemd units of a node's boot actions
+	//
+	// Drydock: the same archive with the systemd units.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/bootdata/{hostname}/units (the `GetBootUnits` operationId).
+	GetBootUnitsWithResponse(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetBootUnitsResp, error)
+
 	// ListBuildsWithResponse Search builds
 	//
 	// KernelCI: builds that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
@@ -27326,6 +31716,52 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/count/{collection} (the `GetCount` operationId).
 	GetCountWithResponse(ctx context.Context, collection CollectionName, params *GetCountParams, reqEditors ...RequestEditorFn) (*GetCountResp, error)
 
+	// ListDesignsWithResponse List stored designs
+	//
+	// Slipway (Drydock's own design routes are dead): the designs that were stored here, newest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/designs (the `ListDesigns` operationId).
+	ListDesignsWithResponse(ctx context.Context, params *ListDesignsParams, reqEditors ...RequestEditorFn) (*ListDesignsResp, error)
+
+	// CreateDesignWithBodyWithResponse Store a design
+	//
+	// Slipway: stores the YAML documents in the body and answers the reference by which tasks name them. A design never changes; storing
+	// another one under the same name makes that the newest. Credentials in it are encrypted and shown to nobody below operator.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/designs (the `CreateDesign` operationId).
+	CreateDesignWithBodyWithResponse(ctx context.Context, params *CreateDesignParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDesignResp, error)
+
+	// DeleteDesignWithResponse Delete a stored design
+	//
+	// Slipway: deletes a stored design. Tasks keep what they need of it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/designs/{design} (the `DeleteDesign` operationId).
+	DeleteDesignWithResponse(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*DeleteDesignResp, error)
+
+	// GetDesignWithResponse Show a stored design
+	//
+	// Slipway: what is known of a stored design, without its documents.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/designs/{design} (the `GetDesign` operationId).
+	GetDesignWithResponse(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*GetDesignResp, error)
+
+	// GetDesignDocumentsWithResponse Get the documents of a stored design
+	//
+	// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/designs/{design}/documents (the `GetDesignDocuments` operationId).
+	GetDesignDocumentsWithResponse(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*GetDesignDocumentsResp, error)
+
 	// ListEventsWithResponse Read the event log
 	//
 	// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
@@ -27378,6 +31814,24 @@ type ClientWithResponsesInterface interface {
 	//
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	GetTestcasesWithResponse(ctx context.Context, params *GetTestcasesParams, reqEditors ...RequestEditorFn) (*GetTestcasesResp, error)
+
+	// GetLabHealthWithResponse Say whether the lab works
+	//
+	// Drydock: whether the store and the drivers can be reached. It creates no tasks and needs no login.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/health (the `GetLabHealth` operationId).
+	GetLabHealthWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetLabHealthResp, error)
+
+	// GetExtendedHealthWithResponse Say what in the lab does not work
+	//
+	// Drydock: the same check in words, with one message for everything that is wrong or only simulated. 503 has the same document.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/health/extended (the `GetExtendedHealth` operationId).
+	GetExtendedHealthWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetExtendedHealthResp, error)
 
 	// ListJobsWithResponse Search jobs
 	//
@@ -27514,6 +31968,162 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/lab/{lab_id} (the `UpdateLab` operationId).
 	UpdateLabWithResponse(ctx context.Context, labID LabID, body UpdateLabJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateLabResp, error)
+
+	// ListMachinesWithResponse List registered machines
+	//
+	// Slipway: the machines whose agent has registered, newest first, each with the node that it is.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/machines (the `ListMachines` operationId).
+	ListMachinesWithResponse(ctx context.Context, params *ListMachinesParams, reqEditors ...RequestEditorFn) (*ListMachinesResp, error)
+
+	// RegisterMachineWithBodyWithResponse Register a machine
+	//
+	// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+	// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
+	RegisterMachineWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RegisterMachineResp, error)
+
+	// RegisterMachineWithResponse Register a machine
+	//
+	// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+	// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
+	RegisterMachineWithResponse(ctx context.Context, body RegisterMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*RegisterMachineResp, error)
+
+	// DeleteMachineWithResponse Forget a machine
+	//
+	// Slipway: forgets a machine and refuses its key. Build data of its node stay.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/machines/{machine_id} (the `DeleteMachine` operationId).
+	DeleteMachineWithResponse(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*DeleteMachineResp, error)
+
+	// GetMachineWithResponse Show a machine
+	//
+	// Slipway: one registered machine.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/machines/{machine_id} (the `GetMachine` operationId).
+	GetMachineWithResponse(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*GetMachineResp, error)
+
+	// UpdateMachineWithBodyWithResponse Hold or release a machine
+	//
+	// Slipway: takes a machine out of automatic work, with a reason that others can read, or back into it. Tasks fail for a node whose
+	// machine is held, with that reason.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/machines/{machine_id} (the `UpdateMachine` operationId).
+	UpdateMachineWithBodyWithResponse(ctx context.Context, machineID LabMachineID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateMachineResp, error)
+
+	// UpdateMachineWithResponse Hold or release a machine
+	//
+	// Slipway: takes a machine out of automatic work, with a reason that others can read, or back into it. Tasks fail for a node whose
+	// machine is held, with that reason.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/machines/{machine_id} (the `UpdateMachine` operationId).
+	UpdateMachineWithResponse(ctx context.Context, machineID LabMachineID, body UpdateMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateMachineResp, error)
+
+	// PollMachineWorkWithResponse Ask for work
+	//
+	// Slipway: a machine asks what to do. The answer is its present piece of work, also when it asks again; nothing to do is 204, after
+	// `wait` seconds at the most. Asking keeps the machine known as alive.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/machines/{machine_id}/work (the `PollMachineWork` operationId).
+	PollMachineWorkWithResponse(ctx context.Context, machineID LabMachineID, params *PollMachineWorkParams, reqEditors ...RequestEditorFn) (*PollMachineWorkResp, error)
+
+	// ReportMachineWorkWithBodyWithResponse Report on a piece of work
+	//
+	// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/machines/{machine_id}/work/{task_id} (the `ReportMachineWork` operationId).
+	ReportMachineWorkWithBodyWithResponse(ctx context.Context, machineID LabMachineID, taskID LabTaskID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReportMachineWorkResp, error)
+
+	// ReportMachineWorkWithResponse Report on a piece of work
+	//
+	// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/machines/{machine_id}/work/{task_id} (the `ReportMachineWork` operationId).
+	ReportMachineWorkWithResponse(ctx context.Context, machineID LabMachineID, taskID LabTaskID, body ReportMachineWorkJSONRequestBody, reqEditors ...RequestEditorFn) (*ReportMachineWorkResp, error)
+
+	// FilterNodesWithBodyWithResponse List the nodes that a filter selects
+	//
+	// Drydock: applies a node filter to a design and answers the names, in the order of the design. Values inside one criterion are
+	// alternatives, whatever `filter_type` says; it joins the criteria, and `filter_set_type` joins the filters. To demand two tags or two
+	// labels, write two filters in an intersection set. No filter selects every node.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/nodefilter (the `FilterNodes` operationId).
+	FilterNodesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*FilterNodesResp, error)
+
+	// FilterNodesWithResponse List the nodes that a filter selects
+	//
+	// Drydock: applies a node filter to a design and answers the names, in the order of the design. Values inside one criterion are
+	// alternatives, whatever `filter_type` says; it joins the criteria, and `filter_set_type` joins the filters. To demand two tags or two
+	// labels, write two filters in an intersection set. No filter selects every node.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/nodefilter (the `FilterNodes` operationId).
+	FilterNodesWithResponse(ctx context.Context, body FilterNodesJSONRequestBody, reqEditors ...RequestEditorFn) (*FilterNodesResp, error)
+
+	// ListNodesWithResponse List the nodes that the provisioner knows
+	//
+	// Drydock: the nodes that a driver has seen, with MAAS's words for their state and memory in MiB. A node of the simulator says so
+	// in `power_address`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/nodes (the `ListNodes` operationId).
+	ListNodesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListNodesResp, error)
+
+	// ListNodeBuildDataWithResponse List the build data of a node
+	//
+	// Drydock: everything that was collected about a node, newest first, or the newest of each generator. None is 404.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/nodes/{hostname}/builddata (the `ListNodeBuildData` operationId).
+	ListNodeBuildDataWithResponse(ctx context.Context, hostname LabHostname, params *ListNodeBuildDataParams, reqEditors ...RequestEditorFn) (*ListNodeBuildDataResp, error)
+
+	// CreateNodeBuildDataWithBodyWithResponse Post build data of a node
+	//
+	// Slipway (in Drydock only drivers write build data): what a machine or a tool found out about a node. The body is the data itself, in
+	// the type that `Content-Type` names.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/nodes/{hostname}/builddata (the `CreateNodeBuildData` operationId).
+	CreateNodeBuildDataWithBodyWithResponse(ctx context.Context, hostname LabHostname, params *CreateNodeBuildDataParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateNodeBuildDataResp, error)
+
+	// GetNodeManifestWithResponse Get the deploy manifest of a node
+	//
+	// Slipway: everything that a machine needs for the deployment that is going on: image, kernel parameters, network, storage, packages, and
+	// the key to its boot data. The machine that is the node reads it with its own key; otherwise it takes an admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/nodes/{hostname}/manifest (the `GetNodeManifest` operationId).
+	GetNodeManifestWithResponse(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetNodeManifestResp, error)
 
 	// GetOrganisationWithResponse Gone with SPI's organisations
 	//
@@ -28501,6 +33111,83 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/subunit/{subunit_id} (the `LinkSubunit` operationId).
 	LinkSubunitWithFormdataBodyWithResponse(ctx context.Context, subunitID string, body LinkSubunitFormdataRequestBody, reqEditors ...RequestEditorFn) (*LinkSubunitResp, error)
 
+	// PurgeTasksWithResponse Delete old tasks
+	//
+	// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Tasks that are not
+	// over stay, and so do build data and boot actions.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/tasks (the `PurgeTasks` operationId).
+	PurgeTasksWithResponse(ctx context.Context, params *PurgeTasksParams, reqEditors ...RequestEditorFn) (*PurgeTasksResp, error)
+
+	// ListTasksWithResponse List tasks
+	//
+	// Drydock: every task, subtasks included, in the order of their creation. Without `limit` the list is not paged, because
+	// Drydock's clients walk it whole; with `limit` the next page is named in `Link`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tasks (the `ListTasks` operationId).
+	ListTasksWithResponse(ctx context.Context, params *ListTasksParams, reqEditors ...RequestEditorFn) (*ListTasksResp, error)
+
+	// CreateTaskWithBodyWithResponse Create a task
+	//
+	// Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
+	// that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
+	// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+	//
+	// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
+	// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
+	CreateTaskWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTaskResp, error)
+
+	// CreateTaskWithResponse Create a task
+	//
+	// Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
+	// that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
+	// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+	//
+	// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
+	// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
+	CreateTaskWithResponse(ctx context.Context, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTaskResp, error)
+
+	// CancelTaskWithResponse Cancel a task
+	//
+	// Slipway (Drydock has the states, but no route): cancels a task and everything under it. What has not begun ends at once; what is
+	// being done is told to stop. The result of a cancelled task is `failure`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/tasks/{task_id} (the `CancelTask` operationId).
+	CancelTaskWithResponse(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*CancelTaskResp, error)
+
+	// GetTaskWithResponse Show a task
+	//
+	// Drydock: one task or, with `layers`, a map of the task and its subtasks by id, with the id of the first one under
+	// `init_task_id`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tasks/{task_id} (the `GetTask` operationId).
+	GetTaskWithResponse(ctx context.Context, taskID LabTaskID, params *GetTaskParams, reqEditors ...RequestEditorFn) (*GetTaskResp, error)
+
+	// ListTaskBuildDataWithResponse List the build data that a task collected
+	//
+	// Drydock: the build data whose `task_id` is exactly this task, newest first. None is 404.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tasks/{task_id}/builddata (the `ListTaskBuildData` operationId).
+	ListTaskBuildDataWithResponse(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*ListTaskBuildDataResp, error)
+
 	// SearchTestsWithResponse Search single tests from every source
 	//
 	// Slipway: single tests, whoever reported them: the tests of RefStack's runs and KernelCI's test cases. The question is written as for KernelCI's resources, the answer comes in pages,
@@ -28852,6 +33539,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/upload/{file_path} (the `UploadFile` operationId).
 	UploadFileWithBodyWithResponse(ctx context.Context, filePath FilePath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UploadFileResp, error)
 
+	// ValidateDesignWithBodyWithResponse Validate a site design
+	//
+	// Drydock: reads the design, makes its effective model and runs the 18 rules. A design that fails is answered with 400 and the same
+	// kind of document as one that passes; its `status` is `Failure` when the rules ran and `failure` when they could not.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/validatedesign (the `ValidateDesign` operationId).
+	ValidateDesignWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ValidateDesignResp, error)
+
+	// ValidateDesignWithResponse Validate a site design
+	//
+	// Drydock: reads the design, makes its effective model and runs the 18 rules. A design that fails is answered with 400 and the same
+	// kind of document as one that passes; its `status` is `Failure` when the rules ran and `failure` when they could not.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/validatedesign (the `ValidateDesign` operationId).
+	ValidateDesignWithResponse(ctx context.Context, body ValidateDesignJSONRequestBody, reqEditors ...RequestEditorFn) (*ValidateDesignResp, error)
+
 	// GetServiceVersionWithResponse Read the version of the server
 	//
 	// KernelCI: which version of the server is running. It needs no token.
@@ -28956,6 +33663,37 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 	RetryDeliveryWithResponse(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*RetryDeliveryResp, error)
+
+	// GetIdentityVersionWithResponse Show the identity API's version
+	//
+	// OpenStack's identity API: the version document that Keystone's clients read before they log in. Off by a setting.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v3 (the `GetIdentityVersion` operationId).
+	GetIdentityVersionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetIdentityVersionResp, error)
+
+	// CreateIdentityTokenWithBodyWithResponse Log in with a token's name and text
+	//
+	// OpenStack's identity API, so that Drydock's CLI can log in without a Keystone: the user is the name of an API token, the password its
+	// text. The answer is a scoped token document with a catalogue; the token for further calls is the API token itself, in
+	// `X-Subject-Token`. Off by a setting.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v3/auth/tokens (the `CreateIdentityToken` operationId).
+	CreateIdentityTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateIdentityTokenResp, error)
+
+	// CreateIdentityTokenWithResponse Log in with a token's name and text
+	//
+	// OpenStack's identity API, so that Drydock's CLI can log in without a Keystone: the user is the name of an API token, the password its
+	// text. The answer is a scoped token document with a catalogue; the token for further calls is the API token itself, in
+	// `X-Subject-Token`. Off by a setting.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v3/auth/tokens (the `CreateIdentityToken` operationId).
+	CreateIdentityTokenWithResponse(ctx context.Context, body CreateIdentityTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateIdentityTokenResp, error)
 
 	// ListLabVersionsWithResponse List the versions of the lab API
 	//
@@ -32077,6 +36815,375 @@ func (r GetBootResp) ContentType() string {
 	return ""
 }
 
+// SignalBootActionResp401Headers the declared response headers of an HTTP 401 response for SignalBootAction
+type SignalBootActionResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// SignalBootActionResp429Headers the declared response headers of an HTTP 429 response for SignalBootAction
+type SignalBootActionResp429Headers struct {
+	RetryAfter *int32
+}
+
+// SignalBootActionResp503Headers the declared response headers of an HTTP 503 response for SignalBootAction
+type SignalBootActionResp503Headers struct {
+	RetryAfter *int32
+}
+
+type SignalBootActionResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LabBootAction
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *SignalBootActionResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *SignalBootActionResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *SignalBootActionResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SignalBootActionResp) GetJSON200() *LabBootAction {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r SignalBootActionResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r SignalBootActionResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r SignalBootActionResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r SignalBootActionResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r SignalBootActionResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r SignalBootActionResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r SignalBootActionResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r SignalBootActionResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r SignalBootActionResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r SignalBootActionResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r SignalBootActionResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SignalBootActionResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SignalBootActionResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r SignalBootActionResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SignalBootActionResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetBootFilesResp200Headers the declared response headers of an HTTP 200 response for GetBootFiles
+type GetBootFilesResp200Headers struct {
+	ContentDisposition *string
+}
+
+// GetBootFilesResp401Headers the declared response headers of an HTTP 401 response for GetBootFiles
+type GetBootFilesResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetBootFilesResp429Headers the declared response headers of an HTTP 429 response for GetBootFiles
+type GetBootFilesResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetBootFilesResp503Headers the declared response headers of an HTTP 503 response for GetBootFiles
+type GetBootFilesResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetBootFilesResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetBootFilesResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetBootFilesResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetBootFilesResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetBootFilesResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetBootFilesResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetBootFilesResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetBootFilesResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetBootFilesResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetBootFilesResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetBootFilesResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetBootFilesResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetBootFilesResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetBootFilesResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetBootFilesResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetBootFilesResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetBootFilesResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetBootUnitsResp200Headers the declared response headers of an HTTP 200 response for GetBootUnits
+type GetBootUnitsResp200Headers struct {
+	ContentDisposition *string
+}
+
+// GetBootUnitsResp401Headers the declared response headers of an HTTP 401 response for GetBootUnits
+type GetBootUnitsResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetBootUnitsResp429Headers the declared response headers of an HTTP 429 response for GetBootUnits
+type GetBootUnitsResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetBootUnitsResp503Headers the declared response headers of an HTTP 503 response for GetBootUnits
+type GetBootUnitsResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetBootUnitsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetBootUnitsResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetBootUnitsResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetBootUnitsResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetBootUnitsResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetBootUnitsResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetBootUnitsResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetBootUnitsResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetBootUnitsResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetBootUnitsResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetBootUnitsResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetBootUnitsResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetBootUnitsResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetBootUnitsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetBootUnitsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetBootUnitsResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetBootUnitsResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListBuildsResp200Headers the declared response headers of an HTTP 200 response for ListBuilds
 type ListBuildsResp200Headers struct {
 	ETag *string
@@ -33782,6 +38889,600 @@ func (r GetCountResp) ContentType() string {
 	return ""
 }
 
+// ListDesignsResp200Headers the declared response headers of an HTTP 200 response for ListDesigns
+type ListDesignsResp200Headers struct {
+	Link *string
+}
+
+// ListDesignsResp401Headers the declared response headers of an HTTP 401 response for ListDesigns
+type ListDesignsResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListDesignsResp429Headers the declared response headers of an HTTP 429 response for ListDesigns
+type ListDesignsResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListDesignsResp503Headers the declared response headers of an HTTP 503 response for ListDesigns
+type ListDesignsResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListDesignsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LabDesigns
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListDesignsResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListDesignsResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListDesignsResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListDesignsResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDesignsResp) GetJSON200() *LabDesigns {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListDesignsResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListDesignsResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListDesignsResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListDesignsResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListDesignsResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListDesignsResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDesignsResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDesignsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDesignsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListDesignsResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDesignsResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateDesignResp201Headers the declared response headers of an HTTP 201 response for CreateDesign
+type CreateDesignResp201Headers struct {
+	Location *string
+}
+
+// CreateDesignResp401Headers the declared response headers of an HTTP 401 response for CreateDesign
+type CreateDesignResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// CreateDesignResp429Headers the declared response headers of an HTTP 429 response for CreateDesign
+type CreateDesignResp429Headers struct {
+	RetryAfter *int32
+}
+
+// CreateDesignResp503Headers the declared response headers of an HTTP 503 response for CreateDesign
+type CreateDesignResp503Headers struct {
+	RetryAfter *int32
+}
+
+type CreateDesignResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *LabDesign
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateDesignResp201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateDesignResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateDesignResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateDesignResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateDesignResp) GetJSON201() *LabDesign {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateDesignResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateDesignResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateDesignResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r CreateDesignResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateDesignResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateDesignResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateDesignResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateDesignResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateDesignResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateDesignResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateDesignResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r CreateDesignResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateDesignResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteDesignResp401Headers the declared response headers of an HTTP 401 response for DeleteDesign
+type DeleteDesignResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// DeleteDesignResp429Headers the declared response headers of an HTTP 429 response for DeleteDesign
+type DeleteDesignResp429Headers struct {
+	RetryAfter *int32
+}
+
+// DeleteDesignResp503Headers the declared response headers of an HTTP 503 response for DeleteDesign
+type DeleteDesignResp503Headers struct {
+	RetryAfter *int32
+}
+
+type DeleteDesignResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeleteDesignResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteDesignResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteDesignResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteDesignResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteDesignResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteDesignResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteDesignResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r DeleteDesignResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteDesignResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteDesignResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteDesignResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteDesignResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteDesignResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r DeleteDesignResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteDesignResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetDesignResp401Headers the declared response headers of an HTTP 401 response for GetDesign
+type GetDesignResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetDesignResp429Headers the declared response headers of an HTTP 429 response for GetDesign
+type GetDesignResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetDesignResp503Headers the declared response headers of an HTTP 503 response for GetDesign
+type GetDesignResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetDesignResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LabDesign
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetDesignResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetDesignResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetDesignResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetDesignResp) GetJSON200() *LabDesign {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetDesignResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetDesignResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetDesignResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetDesignResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetDesignResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetDesignResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetDesignResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetDesignResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDesignResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDesignResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetDesignResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDesignResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetDesignDocumentsResp200Headers the declared response headers of an HTTP 200 response for GetDesignDocuments
+type GetDesignDocumentsResp200Headers struct {
+	XContentTypeOptions *string
+}
+
+// GetDesignDocumentsResp401Headers the declared response headers of an HTTP 401 response for GetDesignDocuments
+type GetDesignDocumentsResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetDesignDocumentsResp429Headers the declared response headers of an HTTP 429 response for GetDesignDocuments
+type GetDesignDocumentsResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetDesignDocumentsResp503Headers the declared response headers of an HTTP 503 response for GetDesignDocuments
+type GetDesignDocumentsResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetDesignDocumentsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// YAML200 the response for an HTTP 200 `application/x-yaml` response
+	YAML200 *openapi_types.File
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetDesignDocumentsResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetDesignDocumentsResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetDesignDocumentsResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetDesignDocumentsResp503Headers
+}
+
+// GetYAML200 returns the response for an HTTP 200 `application/x-yaml` response
+func (r GetDesignDocumentsResp) GetYAML200() *openapi_types.File {
+	return r.YAML200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetDesignDocumentsResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetDesignDocumentsResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetDesignDocumentsResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetDesignDocumentsResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetDesignDocumentsResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetDesignDocumentsResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetDesignDocumentsResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetDesignDocumentsResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDesignDocumentsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDesignDocumentsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetDesignDocumentsResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDesignDocumentsResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListEventsResp200Headers the declared response headers of an HTTP 200 response for ListEvents
 type ListEventsResp200Headers struct {
 	Link *string
@@ -34379,6 +40080,203 @@ func (r GetTestcasesResp) Bytes() []byte {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetTestcasesResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetLabHealthResp429Headers the declared response headers of an HTTP 429 response for GetLabHealth
+type GetLabHealthResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetLabHealthResp503Headers the declared response headers of an HTTP 503 response for GetLabHealth
+type GetLabHealthResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetLabHealthResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetLabHealthResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetLabHealthResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetLabHealthResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetLabHealthResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetLabHealthResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetLabHealthResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetLabHealthResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetLabHealthResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetLabHealthResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetLabHealthResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetLabHealthResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetExtendedHealthResp401Headers the declared response headers of an HTTP 401 response for GetExtendedHealth
+type GetExtendedHealthResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetExtendedHealthResp429Headers the declared response headers of an HTTP 429 response for GetExtendedHealth
+type GetExtendedHealthResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetExtendedHealthResp503Headers the declared response headers of an HTTP 503 response for GetExtendedHealth
+type GetExtendedHealthResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetExtendedHealthResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LabHealth
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *LabHealth
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetExtendedHealthResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetExtendedHealthResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetExtendedHealthResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetExtendedHealthResp) GetJSON200() *LabHealth {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetExtendedHealthResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetExtendedHealthResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetExtendedHealthResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetExtendedHealthResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetExtendedHealthResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetExtendedHealthResp) GetJSON503() *LabHealth {
+	return r.JSON503
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetExtendedHealthResp) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetExtendedHealthResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetExtendedHealthResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetExtendedHealthResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetExtendedHealthResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetExtendedHealthResp) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -35607,6 +41505,1504 @@ func (r UpdateLabResp) Bytes() []byte {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r UpdateLabResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListMachinesResp200Headers the declared response headers of an HTTP 200 response for ListMachines
+type ListMachinesResp200Headers struct {
+	Link *string
+}
+
+// ListMachinesResp401Headers the declared response headers of an HTTP 401 response for ListMachines
+type ListMachinesResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListMachinesResp429Headers the declared response headers of an HTTP 429 response for ListMachines
+type ListMachinesResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListMachinesResp503Headers the declared response headers of an HTTP 503 response for ListMachines
+type ListMachinesResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListMachinesResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LabMachines
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListMachinesResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListMachinesResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListMachinesResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListMachinesResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListMachinesResp) GetJSON200() *LabMachines {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListMachinesResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListMachinesResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListMachinesResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListMachinesResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListMachinesResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListMachinesResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListMachinesResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListMachinesResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListMachinesResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListMachinesResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListMachinesResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RegisterMachineResp200Headers the declared response headers of an HTTP 200 response for RegisterMachine
+type RegisterMachineResp200Headers struct {
+	CacheControl *string
+}
+
+// RegisterMachineResp201Headers the declared response headers of an HTTP 201 response for RegisterMachine
+type RegisterMachineResp201Headers struct {
+	CacheControl *string
+	Location     *string
+}
+
+// RegisterMachineResp401Headers the declared response headers of an HTTP 401 response for RegisterMachine
+type RegisterMachineResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// RegisterMachineResp429Headers the declared response headers of an HTTP 429 response for RegisterMachine
+type RegisterMachineResp429Headers struct {
+	RetryAfter *int32
+}
+
+// RegisterMachineResp503Headers the declared response headers of an HTTP 503 response for RegisterMachine
+type RegisterMachineResp503Headers struct {
+	RetryAfter *int32
+}
+
+type RegisterMachineResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LabMachine
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *LabMachine
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RegisterMachineResp200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *RegisterMachineResp201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RegisterMachineResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RegisterMachineResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RegisterMachineResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RegisterMachineResp) GetJSON200() *LabMachine {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r RegisterMachineResp) GetJSON201() *LabMachine {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RegisterMachineResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r RegisterMachineResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RegisterMachineResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r RegisterMachineResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r RegisterMachineResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r RegisterMachineResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r RegisterMachineResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r RegisterMachineResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r RegisterMachineResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RegisterMachineResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RegisterMachineResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RegisterMachineResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r RegisterMachineResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RegisterMachineResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteMachineResp401Headers the declared response headers of an HTTP 401 response for DeleteMachine
+type DeleteMachineResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// DeleteMachineResp429Headers the declared response headers of an HTTP 429 response for DeleteMachine
+type DeleteMachineResp429Headers struct {
+	RetryAfter *int32
+}
+
+// DeleteMachineResp503Headers the declared response headers of an HTTP 503 response for DeleteMachine
+type DeleteMachineResp503Headers struct {
+	RetryAfter *int32
+}
+
+type DeleteMachineResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeleteMachineResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteMachineResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteMachineResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteMachineResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteMachineResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteMachineResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteMachineResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r DeleteMachineResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r DeleteMachineResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteMachineResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteMachineResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteMachineResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteMachineResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteMachineResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r DeleteMachineResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteMachineResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetMachineResp401Headers the declared response headers of an HTTP 401 response for GetMachine
+type GetMachineResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetMachineResp429Headers the declared response headers of an HTTP 429 response for GetMachine
+type GetMachineResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetMachineResp503Headers the declared response headers of an HTTP 503 response for GetMachine
+type GetMachineResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetMachineResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LabMachine
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetMachineResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetMachineResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetMachineResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetMachineResp) GetJSON200() *LabMachine {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetMachineResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetMachineResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetMachineResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetMachineResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetMachineResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetMachineResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetMachineResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetMachineResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetMachineResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetMachineResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetMachineResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetMachineResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdateMachineResp401Headers the declared response headers of an HTTP 401 response for UpdateMachine
+type UpdateMachineResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// UpdateMachineResp429Headers the declared response headers of an HTTP 429 response for UpdateMachine
+type UpdateMachineResp429Headers struct {
+	RetryAfter *int32
+}
+
+// UpdateMachineResp503Headers the declared response headers of an HTTP 503 response for UpdateMachine
+type UpdateMachineResp503Headers struct {
+	RetryAfter *int32
+}
+
+type UpdateMachineResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LabMachine
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *UpdateMachineResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateMachineResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *UpdateMachineResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateMachineResp) GetJSON200() *LabMachine {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r UpdateMachineResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r UpdateMachineResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r UpdateMachineResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r UpdateMachineResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r UpdateMachineResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r UpdateMachineResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r UpdateMachineResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateMachineResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r UpdateMachineResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateMachineResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateMachineResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateMachineResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r UpdateMachineResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateMachineResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PollMachineWorkResp401Headers the declared response headers of an HTTP 401 response for PollMachineWork
+type PollMachineWorkResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// PollMachineWorkResp429Headers the declared response headers of an HTTP 429 response for PollMachineWork
+type PollMachineWorkResp429Headers struct {
+	RetryAfter *int32
+}
+
+// PollMachineWorkResp503Headers the declared response headers of an HTTP 503 response for PollMachineWork
+type PollMachineWorkResp503Headers struct {
+	RetryAfter *int32
+}
+
+type PollMachineWorkResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LabWork
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PollMachineWorkResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PollMachineWorkResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *PollMachineWorkResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PollMachineWorkResp) GetJSON200() *LabWork {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PollMachineWorkResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PollMachineWorkResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PollMachineWorkResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PollMachineWorkResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r PollMachineWorkResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PollMachineWorkResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PollMachineWorkResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r PollMachineWorkResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r PollMachineWorkResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PollMachineWorkResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PollMachineWorkResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r PollMachineWorkResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PollMachineWorkResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ReportMachineWorkResp401Headers the declared response headers of an HTTP 401 response for ReportMachineWork
+type ReportMachineWorkResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ReportMachineWorkResp429Headers the declared response headers of an HTTP 429 response for ReportMachineWork
+type ReportMachineWorkResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ReportMachineWorkResp503Headers the declared response headers of an HTTP 503 response for ReportMachineWork
+type ReportMachineWorkResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ReportMachineWorkResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LabWork
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ReportMachineWorkResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ReportMachineWorkResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ReportMachineWorkResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReportMachineWorkResp) GetJSON200() *LabWork {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ReportMachineWorkResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ReportMachineWorkResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ReportMachineWorkResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ReportMachineWorkResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ReportMachineWorkResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ReportMachineWorkResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ReportMachineWorkResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r ReportMachineWorkResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ReportMachineWorkResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ReportMachineWorkResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ReportMachineWorkResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReportMachineWorkResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReportMachineWorkResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ReportMachineWorkResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReportMachineWorkResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// FilterNodesResp401Headers the declared response headers of an HTTP 401 response for FilterNodes
+type FilterNodesResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// FilterNodesResp429Headers the declared response headers of an HTTP 429 response for FilterNodes
+type FilterNodesResp429Headers struct {
+	RetryAfter *int32
+}
+
+// FilterNodesResp503Headers the declared response headers of an HTTP 503 response for FilterNodes
+type FilterNodesResp503Headers struct {
+	RetryAfter *int32
+}
+
+type FilterNodesResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]string
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *FilterNodesResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *FilterNodesResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *FilterNodesResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r FilterNodesResp) GetJSON200() *[]string {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r FilterNodesResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r FilterNodesResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r FilterNodesResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r FilterNodesResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r FilterNodesResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r FilterNodesResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r FilterNodesResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r FilterNodesResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r FilterNodesResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r FilterNodesResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FilterNodesResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r FilterNodesResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r FilterNodesResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListNodesResp401Headers the declared response headers of an HTTP 401 response for ListNodes
+type ListNodesResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListNodesResp429Headers the declared response headers of an HTTP 429 response for ListNodes
+type ListNodesResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListNodesResp503Headers the declared response headers of an HTTP 503 response for ListNodes
+type ListNodesResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListNodesResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]LabNode
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListNodesResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListNodesResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListNodesResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListNodesResp) GetJSON200() *[]LabNode {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListNodesResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListNodesResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListNodesResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListNodesResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListNodesResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListNodesResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListNodesResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListNodesResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListNodesResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListNodesResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListNodesResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListNodeBuildDataResp401Headers the declared response headers of an HTTP 401 response for ListNodeBuildData
+type ListNodeBuildDataResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListNodeBuildDataResp429Headers the declared response headers of an HTTP 429 response for ListNodeBuildData
+type ListNodeBuildDataResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListNodeBuildDataResp503Headers the declared response headers of an HTTP 503 response for ListNodeBuildData
+type ListNodeBuildDataResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListNodeBuildDataResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]LabBuildData
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListNodeBuildDataResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListNodeBuildDataResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListNodeBuildDataResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListNodeBuildDataResp) GetJSON200() *[]LabBuildData {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListNodeBuildDataResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListNodeBuildDataResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListNodeBuildDataResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListNodeBuildDataResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListNodeBuildDataResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListNodeBuildDataResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListNodeBuildDataResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListNodeBuildDataResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListNodeBuildDataResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListNodeBuildDataResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListNodeBuildDataResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListNodeBuildDataResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateNodeBuildDataResp401Headers the declared response headers of an HTTP 401 response for CreateNodeBuildData
+type CreateNodeBuildDataResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// CreateNodeBuildDataResp429Headers the declared response headers of an HTTP 429 response for CreateNodeBuildData
+type CreateNodeBuildDataResp429Headers struct {
+	RetryAfter *int32
+}
+
+// CreateNodeBuildDataResp503Headers the declared response headers of an HTTP 503 response for CreateNodeBuildData
+type CreateNodeBuildDataResp503Headers struct {
+	RetryAfter *int32
+}
+
+type CreateNodeBuildDataResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *LabBuildData
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateNodeBuildDataResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateNodeBuildDataResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateNodeBuildDataResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateNodeBuildDataResp) GetJSON201() *LabBuildData {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateNodeBuildDataResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateNodeBuildDataResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateNodeBuildDataResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateNodeBuildDataResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r CreateNodeBuildDataResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateNodeBuildDataResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateNodeBuildDataResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateNodeBuildDataResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateNodeBuildDataResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateNodeBuildDataResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateNodeBuildDataResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateNodeBuildDataResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r CreateNodeBuildDataResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateNodeBuildDataResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetNodeManifestResp200Headers the declared response headers of an HTTP 200 response for GetNodeManifest
+type GetNodeManifestResp200Headers struct {
+	CacheControl *string
+}
+
+// GetNodeManifestResp401Headers the declared response headers of an HTTP 401 response for GetNodeManifest
+type GetNodeManifestResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetNodeManifestResp429Headers the declared response headers of an HTTP 429 response for GetNodeManifest
+type GetNodeManifestResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetNodeManifestResp503Headers the declared response headers of an HTTP 503 response for GetNodeManifest
+type GetNodeManifestResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetNodeManifestResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LabManifest
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetNodeManifestResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetNodeManifestResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetNodeManifestResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetNodeManifestResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetNodeManifestResp) GetJSON200() *LabManifest {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetNodeManifestResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetNodeManifestResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetNodeManifestResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetNodeManifestResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetNodeManifestResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r GetNodeManifestResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetNodeManifestResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetNodeManifestResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetNodeManifestResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetNodeManifestResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetNodeManifestResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetNodeManifestResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetNodeManifestResp) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -44576,6 +51972,716 @@ func (r LinkSubunitResp) ContentType() string {
 	return ""
 }
 
+// PurgeTasksResp401Headers the declared response headers of an HTTP 401 response for PurgeTasks
+type PurgeTasksResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// PurgeTasksResp429Headers the declared response headers of an HTTP 429 response for PurgeTasks
+type PurgeTasksResp429Headers struct {
+	RetryAfter *int32
+}
+
+// PurgeTasksResp503Headers the declared response headers of an HTTP 503 response for PurgeTasks
+type PurgeTasksResp503Headers struct {
+	RetryAfter *int32
+}
+
+type PurgeTasksResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *string
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PurgeTasksResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PurgeTasksResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *PurgeTasksResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PurgeTasksResp) GetJSON200() *string {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PurgeTasksResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PurgeTasksResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PurgeTasksResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r PurgeTasksResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PurgeTasksResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r PurgeTasksResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r PurgeTasksResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PurgeTasksResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PurgeTasksResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r PurgeTasksResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PurgeTasksResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListTasksResp200Headers the declared response headers of an HTTP 200 response for ListTasks
+type ListTasksResp200Headers struct {
+	Link *string
+}
+
+// ListTasksResp401Headers the declared response headers of an HTTP 401 response for ListTasks
+type ListTasksResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListTasksResp429Headers the declared response headers of an HTTP 429 response for ListTasks
+type ListTasksResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListTasksResp503Headers the declared response headers of an HTTP 503 response for ListTasks
+type ListTasksResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListTasksResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]LabTask
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListTasksResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListTasksResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListTasksResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListTasksResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListTasksResp) GetJSON200() *[]LabTask {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListTasksResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListTasksResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListTasksResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListTasksResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListTasksResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListTasksResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListTasksResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListTasksResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListTasksResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListTasksResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListTasksResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateTaskResp201Headers the declared response headers of an HTTP 201 response for CreateTask
+type CreateTaskResp201Headers struct {
+	Location *string
+}
+
+// CreateTaskResp401Headers the declared response headers of an HTTP 401 response for CreateTask
+type CreateTaskResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// CreateTaskResp429Headers the declared response headers of an HTTP 429 response for CreateTask
+type CreateTaskResp429Headers struct {
+	RetryAfter *int32
+}
+
+// CreateTaskResp503Headers the declared response headers of an HTTP 503 response for CreateTask
+type CreateTaskResp503Headers struct {
+	RetryAfter *int32
+}
+
+type CreateTaskResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *LabTask
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateTaskResp201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateTaskResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateTaskResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateTaskResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateTaskResp) GetJSON201() *LabTask {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateTaskResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateTaskResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateTaskResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r CreateTaskResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateTaskResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateTaskResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateTaskResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateTaskResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateTaskResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateTaskResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateTaskResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r CreateTaskResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateTaskResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CancelTaskResp401Headers the declared response headers of an HTTP 401 response for CancelTask
+type CancelTaskResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// CancelTaskResp429Headers the declared response headers of an HTTP 429 response for CancelTask
+type CancelTaskResp429Headers struct {
+	RetryAfter *int32
+}
+
+// CancelTaskResp503Headers the declared response headers of an HTTP 503 response for CancelTask
+type CancelTaskResp503Headers struct {
+	RetryAfter *int32
+}
+
+type CancelTaskResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *LabTask
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CancelTaskResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CancelTaskResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CancelTaskResp503Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r CancelTaskResp) GetJSON202() *LabTask {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CancelTaskResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CancelTaskResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CancelTaskResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CancelTaskResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r CancelTaskResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CancelTaskResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CancelTaskResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CancelTaskResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CancelTaskResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelTaskResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelTaskResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r CancelTaskResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelTaskResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetTaskResp401Headers the declared response headers of an HTTP 401 response for GetTask
+type GetTaskResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetTaskResp429Headers the declared response headers of an HTTP 429 response for GetTask
+type GetTaskResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetTaskResp503Headers the declared response headers of an HTTP 503 response for GetTask
+type GetTaskResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetTaskResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GetTask200JSONResponseBody
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetTaskResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetTaskResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetTaskResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTaskResp) GetJSON200() *GetTask200JSONResponseBody {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetTaskResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetTaskResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetTaskResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetTaskResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetTaskResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetTaskResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetTaskResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTaskResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTaskResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTaskResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetTaskResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTaskResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListTaskBuildDataResp401Headers the declared response headers of an HTTP 401 response for ListTaskBuildData
+type ListTaskBuildDataResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ListTaskBuildDataResp429Headers the declared response headers of an HTTP 429 response for ListTaskBuildData
+type ListTaskBuildDataResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ListTaskBuildDataResp503Headers the declared response headers of an HTTP 503 response for ListTaskBuildData
+type ListTaskBuildDataResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ListTaskBuildDataResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]LabBuildData
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListTaskBuildDataResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListTaskBuildDataResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListTaskBuildDataResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListTaskBuildDataResp) GetJSON200() *[]LabBuildData {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListTaskBuildDataResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListTaskBuildDataResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListTaskBuildDataResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListTaskBuildDataResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ListTaskBuildDataResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListTaskBuildDataResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListTaskBuildDataResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListTaskBuildDataResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListTaskBuildDataResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListTaskBuildDataResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ListTaskBuildDataResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListTaskBuildDataResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // SearchTestsResp200Headers the declared response headers of an HTTP 200 response for SearchTests
 type SearchTestsResp200Headers struct {
 	Link *string
@@ -47604,6 +55710,136 @@ func (r UploadFileResp) ContentType() string {
 	return ""
 }
 
+// ValidateDesignResp401Headers the declared response headers of an HTTP 401 response for ValidateDesign
+type ValidateDesignResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// ValidateDesignResp429Headers the declared response headers of an HTTP 429 response for ValidateDesign
+type ValidateDesignResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ValidateDesignResp503Headers the declared response headers of an HTTP 503 response for ValidateDesign
+type ValidateDesignResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ValidateDesignResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LabValidation
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *LabValidation
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ValidateDesignResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ValidateDesignResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ValidateDesignResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ValidateDesignResp) GetJSON200() *LabValidation {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ValidateDesignResp) GetJSON400() *LabValidation {
+	return r.JSON400
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ValidateDesignResp) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ValidateDesignResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ValidateDesignResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ValidateDesignResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ValidateDesignResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r ValidateDesignResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ValidateDesignResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ValidateDesignResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ValidateDesignResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ValidateDesignResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ValidateDesignResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ValidateDesignResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ValidateDesignResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetServiceVersionResp200Headers the declared response headers of an HTTP 200 response for GetServiceVersion
 type GetServiceVersionResp200Headers struct {
 	ETag *string
@@ -48706,6 +56942,204 @@ func (r RetryDeliveryResp) ContentType() string {
 	return ""
 }
 
+// GetIdentityVersionResp429Headers the declared response headers of an HTTP 429 response for GetIdentityVersion
+type GetIdentityVersionResp429Headers struct {
+	RetryAfter *int32
+}
+
+type GetIdentityVersionResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IdentityVersion
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetIdentityVersionResp429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetIdentityVersionResp) GetJSON200() *IdentityVersion {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetIdentityVersionResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetIdentityVersionResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetIdentityVersionResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetBody returns the raw response body bytes
+func (r GetIdentityVersionResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetIdentityVersionResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetIdentityVersionResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetIdentityVersionResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetIdentityVersionResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateIdentityTokenResp201Headers the declared response headers of an HTTP 201 response for CreateIdentityToken
+type CreateIdentityTokenResp201Headers struct {
+	CacheControl  *string
+	XSubjectToken *string
+}
+
+// CreateIdentityTokenResp401Headers the declared response headers of an HTTP 401 response for CreateIdentityToken
+type CreateIdentityTokenResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// CreateIdentityTokenResp429Headers the declared response headers of an HTTP 429 response for CreateIdentityToken
+type CreateIdentityTokenResp429Headers struct {
+	RetryAfter *int32
+}
+
+// CreateIdentityTokenResp503Headers the declared response headers of an HTTP 503 response for CreateIdentityToken
+type CreateIdentityTokenResp503Headers struct {
+	RetryAfter *int32
+}
+
+type CreateIdentityTokenResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *IdentityToken
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateIdentityTokenResp201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateIdentityTokenResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateIdentityTokenResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateIdentityTokenResp503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateIdentityTokenResp) GetJSON201() *IdentityToken {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateIdentityTokenResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateIdentityTokenResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateIdentityTokenResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateIdentityTokenResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateIdentityTokenResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateIdentityTokenResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateIdentityTokenResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateIdentityTokenResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateIdentityTokenResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateIdentityTokenResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r CreateIdentityTokenResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateIdentityTokenResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListLabVersionsResp429Headers the declared response headers of an HTTP 429 response for ListLabVersions
 type ListLabVersionsResp429Headers struct {
 	RetryAfter *int32
@@ -49343,6 +57777,71 @@ func (c *ClientWithResponses) GetBootWithResponse(ctx context.Context, bootID Bo
 	return ParseGetBootResp(rsp)
 }
 
+// SignalBootActionWithBodyWithResponse Report on a boot action
+//
+// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
+// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+// (400), whether it is over (409).
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/bootaction/{action_id} (the `SignalBootAction` operationId).
+func (c *ClientWithResponses) SignalBootActionWithBodyWithResponse(ctx context.Context, actionID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SignalBootActionResp, error) {
+	rsp, err := c.SignalBootActionWithBody(ctx, actionID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSignalBootActionResp(rsp)
+}
+
+// SignalBootActionWithResponse Report on a boot action
+//
+// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
+// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+// (400), whether it is over (409).
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/bootaction/{action_id} (the `SignalBootAction` operationId).
+func (c *ClientWithResponses) SignalBootActionWithResponse(ctx context.Context, actionID string, body SignalBootActionJSONRequestBody, reqEditors ...RequestEditorFn) (*SignalBootActionResp, error) {
+	rsp, err := c.SignalBootAction(ctx, actionID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSignalBootActionResp(rsp)
+}
+
+// GetBootFilesWithResponse Get the files of a node's boot actions
+//
+// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
+// node's present deployment and by nothing else.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
+func (c *ClientWithResponses) GetBootFilesWithResponse(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetBootFilesResp, error) {
+	rsp, err := c.GetBootFiles(ctx, hostname, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetBootFilesResp(rsp)
+}
+
+// GetBootUnitsWithResponse Get the systemd units of a node's boot actions
+//
+// Drydock: the same archive with the systemd units.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/bootdata/{hostname}/units (the `GetBootUnits` operationId).
+func (c *ClientWithResponses) GetBootUnitsWithResponse(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetBootUnitsResp, error) {
+	rsp, err := c.GetBootUnits(ctx, hostname, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetBootUnitsResp(rsp)
+}
+
 // ListBuildsWithResponse Search builds
 //
 // KernelCI: builds that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
@@ -49635,6 +58134,82 @@ func (c *ClientWithResponses) GetCountWithResponse(ctx context.Context, collecti
 	return ParseGetCountResp(rsp)
 }
 
+// ListDesignsWithResponse List stored designs
+//
+// Slipway (Drydock's own design routes are dead): the designs that were stored here, newest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/designs (the `ListDesigns` operationId).
+func (c *ClientWithResponses) ListDesignsWithResponse(ctx context.Context, params *ListDesignsParams, reqEditors ...RequestEditorFn) (*ListDesignsResp, error) {
+	rsp, err := c.ListDesigns(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDesignsResp(rsp)
+}
+
+// CreateDesignWithBodyWithResponse Store a design
+//
+// Slipway: stores the YAML documents in the body and answers the reference by which tasks name them. A design never changes; storing
+// another one under the same name makes that the newest. Credentials in it are encrypted and shown to nobody below operator.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/designs (the `CreateDesign` operationId).
+func (c *ClientWithResponses) CreateDesignWithBodyWithResponse(ctx context.Context, params *CreateDesignParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDesignResp, error) {
+	rsp, err := c.CreateDesignWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateDesignResp(rsp)
+}
+
+// DeleteDesignWithResponse Delete a stored design
+//
+// Slipway: deletes a stored design. Tasks keep what they need of it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/designs/{design} (the `DeleteDesign` operationId).
+func (c *ClientWithResponses) DeleteDesignWithResponse(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*DeleteDesignResp, error) {
+	rsp, err := c.DeleteDesign(ctx, design, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteDesignResp(rsp)
+}
+
+// GetDesignWithResponse Show a stored design
+//
+// Slipway: what is known of a stored design, without its documents.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/designs/{design} (the `GetDesign` operationId).
+func (c *ClientWithResponses) GetDesignWithResponse(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*GetDesignResp, error) {
+	rsp, err := c.GetDesign(ctx, design, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDesignResp(rsp)
+}
+
+// GetDesignDocumentsWithResponse Get the documents of a stored design
+//
+// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/designs/{design}/documents (the `GetDesignDocuments` operationId).
+func (c *ClientWithResponses) GetDesignDocumentsWithResponse(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*GetDesignDocumentsResp, error) {
+	rsp, err := c.GetDesignDocuments(ctx, design, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDesignDocumentsResp(rsp)
+}
+
 // ListEventsWithResponse Read the event log
 //
 // From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
@@ -49716,6 +58291,36 @@ func (c *ClientWithResponses) GetTestcasesWithResponse(ctx context.Context, para
 		return nil, err
 	}
 	return ParseGetTestcasesResp(rsp)
+}
+
+// GetLabHealthWithResponse Say whether the lab works
+//
+// Drydock: whether the store and the drivers can be reached. It creates no tasks and needs no login.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/health (the `GetLabHealth` operationId).
+func (c *ClientWithResponses) GetLabHealthWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetLabHealthResp, error) {
+	rsp, err := c.GetLabHealth(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetLabHealthResp(rsp)
+}
+
+// GetExtendedHealthWithResponse Say what in the lab does not work
+//
+// Drydock: the same check in words, with one message for everything that is wrong or only simulated. 503 has the same document.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/health/extended (the `GetExtendedHealth` operationId).
+func (c *ClientWithResponses) GetExtendedHealthWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetExtendedHealthResp, error) {
+	rsp, err := c.GetExtendedHealth(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetExtendedHealthResp(rsp)
 }
 
 // ListJobsWithResponse Search jobs
@@ -49936,6 +58541,258 @@ func (c *ClientWithResponses) UpdateLabWithResponse(ctx context.Context, labID L
 		return nil, err
 	}
 	return ParseUpdateLabResp(rsp)
+}
+
+// ListMachinesWithResponse List registered machines
+//
+// Slipway: the machines whose agent has registered, newest first, each with the node that it is.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/machines (the `ListMachines` operationId).
+func (c *ClientWithResponses) ListMachinesWithResponse(ctx context.Context, params *ListMachinesParams, reqEditors ...RequestEditorFn) (*ListMachinesResp, error) {
+	rsp, err := c.ListMachines(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListMachinesResp(rsp)
+}
+
+// RegisterMachineWithBodyWithResponse Register a machine
+//
+// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
+func (c *ClientWithResponses) RegisterMachineWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RegisterMachineResp, error) {
+	rsp, err := c.RegisterMachineWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRegisterMachineResp(rsp)
+}
+
+// RegisterMachineWithResponse Register a machine
+//
+// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
+func (c *ClientWithResponses) RegisterMachineWithResponse(ctx context.Context, body RegisterMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*RegisterMachineResp, error) {
+	rsp, err := c.RegisterMachine(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRegisterMachineResp(rsp)
+}
+
+// DeleteMachineWithResponse Forget a machine
+//
+// Slipway: forgets a machine and refuses its key. Build data of its node stay.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/machines/{machine_id} (the `DeleteMachine` operationId).
+func (c *ClientWithResponses) DeleteMachineWithResponse(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*DeleteMachineResp, error) {
+	rsp, err := c.DeleteMachine(ctx, machineID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteMachineResp(rsp)
+}
+
+// GetMachineWithResponse Show a machine
+//
+// Slipway: one registered machine.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/machines/{machine_id} (the `GetMachine` operationId).
+func (c *ClientWithResponses) GetMachineWithResponse(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*GetMachineResp, error) {
+	rsp, err := c.GetMachine(ctx, machineID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetMachineResp(rsp)
+}
+
+// UpdateMachineWithBodyWithResponse Hold or release a machine
+//
+// Slipway: takes a machine out of automatic work, with a reason that others can read, or back into it. Tasks fail for a node whose
+// machine is held, with that reason.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/machines/{machine_id} (the `UpdateMachine` operationId).
+func (c *ClientWithResponses) UpdateMachineWithBodyWithResponse(ctx context.Context, machineID LabMachineID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateMachineResp, error) {
+	rsp, err := c.UpdateMachineWithBody(ctx, machineID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateMachineResp(rsp)
+}
+
+// UpdateMachineWithResponse Hold or release a machine
+//
+// Slipway: takes a machine out of automatic work, with a reason that others can read, or back into it. Tasks fail for a node whose
+// machine is held, with that reason.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/machines/{machine_id} (the `UpdateMachine` operationId).
+func (c *ClientWithResponses) UpdateMachineWithResponse(ctx context.Context, machineID LabMachineID, body UpdateMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateMachineResp, error) {
+	rsp, err := c.UpdateMachine(ctx, machineID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateMachineResp(rsp)
+}
+
+// PollMachineWorkWithResponse Ask for work
+//
+// Slipway: a machine asks what to do. The answer is its present piece of work, also when it asks again; nothing to do is 204, after
+// `wait` seconds at the most. Asking keeps the machine known as alive.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/machines/{machine_id}/work (the `PollMachineWork` operationId).
+func (c *ClientWithResponses) PollMachineWorkWithResponse(ctx context.Context, machineID LabMachineID, params *PollMachineWorkParams, reqEditors ...RequestEditorFn) (*PollMachineWorkResp, error) {
+	rsp, err := c.PollMachineWork(ctx, machineID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePollMachineWorkResp(rsp)
+}
+
+// ReportMachineWorkWithBodyWithResponse Report on a piece of work
+//
+// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/machines/{machine_id}/work/{task_id} (the `ReportMachineWork` operationId).
+func (c *ClientWithResponses) ReportMachineWorkWithBodyWithResponse(ctx context.Context, machineID LabMachineID, taskID LabTaskID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReportMachineWorkResp, error) {
+	rsp, err := c.ReportMachineWorkWithBody(ctx, machineID, taskID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReportMachineWorkResp(rsp)
+}
+
+// ReportMachineWorkWithResponse Report on a piece of work
+//
+// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/machines/{machine_id}/work/{task_id} (the `ReportMachineWork` operationId).
+func (c *ClientWithResponses) ReportMachineWorkWithResponse(ctx context.Context, machineID LabMachineID, taskID LabTaskID, body ReportMachineWorkJSONRequestBody, reqEditors ...RequestEditorFn) (*ReportMachineWorkResp, error) {
+	rsp, err := c.ReportMachineWork(ctx, machineID, taskID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReportMachineWorkResp(rsp)
+}
+
+// FilterNodesWithBodyWithResponse List the nodes that a filter selects
+//
+// Drydock: applies a node filter to a design and answers the names, in the order of the design. Values inside one criterion are
+// alternatives, whatever `filter_type` says; it joins the criteria, and `filter_set_type` joins the filters. To demand two tags or two
+// labels, write two filters in an intersection set. No filter selects every node.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/nodefilter (the `FilterNodes` operationId).
+func (c *ClientWithResponses) FilterNodesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*FilterNodesResp, error) {
+	rsp, err := c.FilterNodesWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFilterNodesResp(rsp)
+}
+
+// FilterNodesWithResponse List the nodes that a filter selects
+//
+// Drydock: applies a node filter to a design and answers the names, in the order of the design. Values inside one criterion are
+// alternatives, whatever `filter_type` says; it joins the criteria, and `filter_set_type` joins the filters. To demand two tags or two
+// labels, write two filters in an intersection set. No filter selects every node.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/nodefilter (the `FilterNodes` operationId).
+func (c *ClientWithResponses) FilterNodesWithResponse(ctx context.Context, body FilterNodesJSONRequestBody, reqEditors ...RequestEditorFn) (*FilterNodesResp, error) {
+	rsp, err := c.FilterNodes(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFilterNodesResp(rsp)
+}
+
+// ListNodesWithResponse List the nodes that the provisioner knows
+//
+// Drydock: the nodes that a driver has seen, with MAAS's words for their state and memory in MiB. A node of the simulator says so
+// in `power_address`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/nodes (the `ListNodes` operationId).
+func (c *ClientWithResponses) ListNodesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListNodesResp, error) {
+	rsp, err := c.ListNodes(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListNodesResp(rsp)
+}
+
+// ListNodeBuildDataWithResponse List the build data of a node
+//
+// Drydock: everything that was collected about a node, newest first, or the newest of each generator. None is 404.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/nodes/{hostname}/builddata (the `ListNodeBuildData` operationId).
+func (c *ClientWithResponses) ListNodeBuildDataWithResponse(ctx context.Context, hostname LabHostname, params *ListNodeBuildDataParams, reqEditors ...RequestEditorFn) (*ListNodeBuildDataResp, error) {
+	rsp, err := c.ListNodeBuildData(ctx, hostname, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListNodeBuildDataResp(rsp)
+}
+
+// CreateNodeBuildDataWithBodyWithResponse Post build data of a node
+//
+// Slipway (in Drydock only drivers write build data): what a machine or a tool found out about a node. The body is the data itself, in
+// the type that `Content-Type` names.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/nodes/{hostname}/builddata (the `CreateNodeBuildData` operationId).
+func (c *ClientWithResponses) CreateNodeBuildDataWithBodyWithResponse(ctx context.Context, hostname LabHostname, params *CreateNodeBuildDataParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateNodeBuildDataResp, error) {
+	rsp, err := c.CreateNodeBuildDataWithBody(ctx, hostname, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateNodeBuildDataResp(rsp)
+}
+
+// GetNodeManifestWithResponse Get the deploy manifest of a node
+//
+// Slipway: everything that a machine needs for the deployment that is going on: image, kernel parameters, network, storage, packages, and
+// the key to its boot data. The machine that is the node reads it with its own key; otherwise it takes an admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/nodes/{hostname}/manifest (the `GetNodeManifest` operationId).
+func (c *ClientWithResponses) GetNodeManifestWithResponse(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetNodeManifestResp, error) {
+	rsp, err := c.GetNodeManifest(ctx, hostname, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetNodeManifestResp(rsp)
 }
 
 // GetOrganisationWithResponse Gone with SPI's organisations
@@ -51512,6 +60369,125 @@ func (c *ClientWithResponses) LinkSubunitWithFormdataBodyWithResponse(ctx contex
 	return ParseLinkSubunitResp(rsp)
 }
 
+// PurgeTasksWithResponse Delete old tasks
+//
+// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Tasks that are not
+// over stay, and so do build data and boot actions.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/tasks (the `PurgeTasks` operationId).
+func (c *ClientWithResponses) PurgeTasksWithResponse(ctx context.Context, params *PurgeTasksParams, reqEditors ...RequestEditorFn) (*PurgeTasksResp, error) {
+	rsp, err := c.PurgeTasks(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePurgeTasksResp(rsp)
+}
+
+// ListTasksWithResponse List tasks
+//
+// Drydock: every task, subtasks included, in the order of their creation. Without `limit` the list is not paged, because
+// Drydock's clients walk it whole; with `limit` the next page is named in `Link`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tasks (the `ListTasks` operationId).
+func (c *ClientWithResponses) ListTasksWithResponse(ctx context.Context, params *ListTasksParams, reqEditors ...RequestEditorFn) (*ListTasksResp, error) {
+	rsp, err := c.ListTasks(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListTasksResp(rsp)
+}
+
+// CreateTaskWithBodyWithResponse Create a task
+//
+// Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
+// that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
+// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+//
+// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
+// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
+func (c *ClientWithResponses) CreateTaskWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTaskResp, error) {
+	rsp, err := c.CreateTaskWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateTaskResp(rsp)
+}
+
+// CreateTaskWithResponse Create a task
+//
+// Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
+// that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
+// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+//
+// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
+// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
+func (c *ClientWithResponses) CreateTaskWithResponse(ctx context.Context, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTaskResp, error) {
+	rsp, err := c.CreateTask(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateTaskResp(rsp)
+}
+
+// CancelTaskWithResponse Cancel a task
+//
+// Slipway (Drydock has the states, but no route): cancels a task and everything under it. What has not begun ends at once; what is
+// being done is told to stop. The result of a cancelled task is `failure`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/tasks/{task_id} (the `CancelTask` operationId).
+func (c *ClientWithResponses) CancelTaskWithResponse(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*CancelTaskResp, error) {
+	rsp, err := c.CancelTask(ctx, taskID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelTaskResp(rsp)
+}
+
+// GetTaskWithResponse Show a task
+//
+// Drydock: one task or, with `layers`, a map of the task and its subtasks by id, with the id of the first one under
+// `init_task_id`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tasks/{task_id} (the `GetTask` operationId).
+func (c *ClientWithResponses) GetTaskWithResponse(ctx context.Context, taskID LabTaskID, params *GetTaskParams, reqEditors ...RequestEditorFn) (*GetTaskResp, error) {
+	rsp, err := c.GetTask(ctx, taskID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTaskResp(rsp)
+}
+
+// ListTaskBuildDataWithResponse List the build data that a task collected
+//
+// Drydock: the build data whose `task_id` is exactly this task, newest first. None is 404.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tasks/{task_id}/builddata (the `ListTaskBuildData` operationId).
+func (c *ClientWithResponses) ListTaskBuildDataWithResponse(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*ListTaskBuildDataResp, error) {
+	rsp, err := c.ListTaskBuildData(ctx, taskID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListTaskBuildDataResp(rsp)
+}
+
 // SearchTestsWithResponse Search single tests from every source
 //
 // Slipway: single tests, whoever reported them: the tests of RefStack's runs and KernelCI's test cases. The question is written as for KernelCI's resources, the answer comes in pages,
@@ -52085,6 +61061,38 @@ func (c *ClientWithResponses) UploadFileWithBodyWithResponse(ctx context.Context
 	return ParseUploadFileResp(rsp)
 }
 
+// ValidateDesignWithBodyWithResponse Validate a site design
+//
+// Drydock: reads the design, makes its effective model and runs the 18 rules. A design that fails is answered with 400 and the same
+// kind of document as one that passes; its `status` is `Failure` when the rules ran and `failure` when they could not.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/validatedesign (the `ValidateDesign` operationId).
+func (c *ClientWithResponses) ValidateDesignWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ValidateDesignResp, error) {
+	rsp, err := c.ValidateDesignWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseValidateDesignResp(rsp)
+}
+
+// ValidateDesignWithResponse Validate a site design
+//
+// Drydock: reads the design, makes its effective model and runs the 18 rules. A design that fails is answered with 400 and the same
+// kind of document as one that passes; its `status` is `Failure` when the rules ran and `failure` when they could not.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/validatedesign (the `ValidateDesign` operationId).
+func (c *ClientWithResponses) ValidateDesignWithResponse(ctx context.Context, body ValidateDesignJSONRequestBody, reqEditors ...RequestEditorFn) (*ValidateDesignResp, error) {
+	rsp, err := c.ValidateDesign(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseValidateDesignResp(rsp)
+}
+
 // GetServiceVersionWithResponse Read the version of the server
 //
 // KernelCI: which version of the server is running. It needs no token.
@@ -52254,6 +61262,55 @@ func (c *ClientWithResponses) RetryDeliveryWithResponse(ctx context.Context, web
 		return nil, err
 	}
 	return ParseRetryDeliveryResp(rsp)
+}
+
+// GetIdentityVersionWithResponse Show the identity API's version
+//
+// OpenStack's identity API: the version document that Keystone's clients read before they log in. Off by a setting.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v3 (the `GetIdentityVersion` operationId).
+func (c *ClientWithResponses) GetIdentityVersionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetIdentityVersionResp, error) {
+	rsp, err := c.GetIdentityVersion(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetIdentityVersionResp(rsp)
+}
+
+// CreateIdentityTokenWithBodyWithResponse Log in with a token's name and text
+//
+// OpenStack's identity API, so that Drydock's CLI can log in without a Keystone: the user is the name of an API token, the password its
+// text. The answer is a scoped token document with a catalogue; the token for further calls is the API token itself, in
+// `X-Subject-Token`. Off by a setting.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v3/auth/tokens (the `CreateIdentityToken` operationId).
+func (c *ClientWithResponses) CreateIdentityTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateIdentityTokenResp, error) {
+	rsp, err := c.CreateIdentityTokenWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateIdentityTokenResp(rsp)
+}
+
+// CreateIdentityTokenWithResponse Log in with a token's name and text
+//
+// OpenStack's identity API, so that Drydock's CLI can log in without a Keystone: the user is the name of an API token, the password its
+// text. The answer is a scoped token document with a catalogue; the token for further calls is the API token itself, in
+// `X-Subject-Token`. Off by a setting.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v3/auth/tokens (the `CreateIdentityToken` operationId).
+func (c *ClientWithResponses) CreateIdentityTokenWithResponse(ctx context.Context, body CreateIdentityTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateIdentityTokenResp, error) {
+	rsp, err := c.CreateIdentityToken(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateIdentityTokenResp(rsp)
 }
 
 // ListLabVersionsWithResponse List the versions of the lab API
@@ -55295,6 +64352,357 @@ func ParseGetBootResp(rsp *http.Response) (*GetBootResp, error) {
 	return response, nil
 }
 
+// ParseSignalBootActionResp parses an HTTP response from a SignalBootActionWithResponse call
+func ParseSignalBootActionResp(rsp *http.Response) (*SignalBootActionResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SignalBootActionResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LabBootAction
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers SignalBootActionResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers SignalBootActionResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers SignalBootActionResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetBootFilesResp parses an HTTP response from a GetBootFilesWithResponse call
+func ParseGetBootFilesResp(rsp *http.Response) (*GetBootFilesResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetBootFilesResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetBootFilesResp200Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetBootFilesResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetBootFilesResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetBootFilesResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetBootUnitsResp parses an HTTP response from a GetBootUnitsWithResponse call
+func ParseGetBootUnitsResp(rsp *http.Response) (*GetBootUnitsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetBootUnitsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetBootUnitsResp200Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetBootUnitsResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetBootUnitsResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetBootUnitsResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListBuildsResp parses an HTTP response from a ListBuildsWithResponse call
 func ParseListBuildsResp(rsp *http.Response) (*ListBuildsResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -56907,6 +66315,572 @@ func ParseGetCountResp(rsp *http.Response) (*GetCountResp, error) {
 	return response, nil
 }
 
+// ParseListDesignsResp parses an HTTP response from a ListDesignsWithResponse call
+func ParseListDesignsResp(rsp *http.Response) (*ListDesignsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDesignsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LabDesigns
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListDesignsResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListDesignsResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListDesignsResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListDesignsResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateDesignResp parses an HTTP response from a CreateDesignWithResponse call
+func ParseCreateDesignResp(rsp *http.Response) (*CreateDesignResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateDesignResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest LabDesign
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateDesignResp201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreateDesignResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateDesignResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateDesignResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteDesignResp parses an HTTP response from a DeleteDesignWithResponse call
+func ParseDeleteDesignResp(rsp *http.Response) (*DeleteDesignResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteDesignResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers DeleteDesignResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteDesignResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteDesignResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetDesignResp parses an HTTP response from a GetDesignWithResponse call
+func ParseGetDesignResp(rsp *http.Response) (*GetDesignResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDesignResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LabDesign
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetDesignResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetDesignResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetDesignResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetDesignDocumentsResp parses an HTTP response from a GetDesignDocumentsWithResponse call
+func ParseGetDesignDocumentsResp(rsp *http.Response) (*GetDesignDocumentsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDesignDocumentsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "yaml") && rsp.StatusCode == 200:
+		var dest openapi_types.File
+		if err := yaml.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.YAML200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetDesignDocumentsResp200Headers
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetDesignDocumentsResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetDesignDocumentsResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetDesignDocumentsResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListEventsResp parses an HTTP response from a ListEventsWithResponse call
 func ParseListEventsResp(rsp *http.Response) (*ListEventsResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -57580,6 +67554,187 @@ func ParseGetTestcasesResp(rsp *http.Response) (*GetTestcasesResp, error) {
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetTestcasesResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetLabHealthResp parses an HTTP response from a GetLabHealthWithResponse call
+func ParseGetLabHealthResp(rsp *http.Response) (*GetLabHealthResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetLabHealthResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers GetLabHealthResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetLabHealthResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetExtendedHealthResp parses an HTTP response from a GetExtendedHealthWithResponse call
+func ParseGetExtendedHealthResp(rsp *http.Response) (*GetExtendedHealthResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetExtendedHealthResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LabHealth
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case rsp.Header.Get("Content-Type") == "application/json" && rsp.StatusCode == 503:
+		var dest LabHealth
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	case rsp.Header.Get("Content-Type") == "application/problem+json" && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetExtendedHealthResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetExtendedHealthResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetExtendedHealthResp503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -58741,6 +68896,1432 @@ func ParseUpdateLabResp(rsp *http.Response) (*UpdateLabResp, error) {
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers UpdateLabResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListMachinesResp parses an HTTP response from a ListMachinesWithResponse call
+func ParseListMachinesResp(rsp *http.Response) (*ListMachinesResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListMachinesResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LabMachines
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListMachinesResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListMachinesResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListMachinesResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListMachinesResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRegisterMachineResp parses an HTTP response from a RegisterMachineWithResponse call
+func ParseRegisterMachineResp(rsp *http.Response) (*RegisterMachineResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RegisterMachineResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LabMachine
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest LabMachine
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RegisterMachineResp200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers RegisterMachineResp201Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers RegisterMachineResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers RegisterMachineResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers RegisterMachineResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteMachineResp parses an HTTP response from a DeleteMachineWithResponse call
+func ParseDeleteMachineResp(rsp *http.Response) (*DeleteMachineResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteMachineResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers DeleteMachineResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteMachineResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteMachineResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetMachineResp parses an HTTP response from a GetMachineWithResponse call
+func ParseGetMachineResp(rsp *http.Response) (*GetMachineResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetMachineResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LabMachine
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetMachineResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetMachineResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetMachineResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUpdateMachineResp parses an HTTP response from a UpdateMachineWithResponse call
+func ParseUpdateMachineResp(rsp *http.Response) (*UpdateMachineResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateMachineResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LabMachine
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers UpdateMachineResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateMachineResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers UpdateMachineResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePollMachineWorkResp parses an HTTP response from a PollMachineWorkWithResponse call
+func ParsePollMachineWorkResp(rsp *http.Response) (*PollMachineWorkResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PollMachineWorkResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LabWork
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers PollMachineWorkResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PollMachineWorkResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers PollMachineWorkResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseReportMachineWorkResp parses an HTTP response from a ReportMachineWorkWithResponse call
+func ParseReportMachineWorkResp(rsp *http.Response) (*ReportMachineWorkResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReportMachineWorkResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LabWork
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ReportMachineWorkResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ReportMachineWorkResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ReportMachineWorkResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseFilterNodesResp parses an HTTP response from a FilterNodesWithResponse call
+func ParseFilterNodesResp(rsp *http.Response) (*FilterNodesResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FilterNodesResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []string
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers FilterNodesResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers FilterNodesResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers FilterNodesResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListNodesResp parses an HTTP response from a ListNodesWithResponse call
+func ParseListNodesResp(rsp *http.Response) (*ListNodesResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListNodesResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []LabNode
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListNodesResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListNodesResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListNodesResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListNodeBuildDataResp parses an HTTP response from a ListNodeBuildDataWithResponse call
+func ParseListNodeBuildDataResp(rsp *http.Response) (*ListNodeBuildDataResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListNodeBuildDataResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []LabBuildData
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListNodeBuildDataResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListNodeBuildDataResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListNodeBuildDataResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateNodeBuildDataResp parses an HTTP response from a CreateNodeBuildDataWithResponse call
+func ParseCreateNodeBuildDataResp(rsp *http.Response) (*CreateNodeBuildDataResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateNodeBuildDataResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest LabBuildData
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers CreateNodeBuildDataResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateNodeBuildDataResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateNodeBuildDataResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetNodeManifestResp parses an HTTP response from a GetNodeManifestWithResponse call
+func ParseGetNodeManifestResp(rsp *http.Response) (*GetNodeManifestResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetNodeManifestResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LabManifest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetNodeManifestResp200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetNodeManifestResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetNodeManifestResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetNodeManifestResp503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -67672,6 +79253,674 @@ func ParseLinkSubunitResp(rsp *http.Response) (*LinkSubunitResp, error) {
 	return response, nil
 }
 
+// ParsePurgeTasksResp parses an HTTP response from a PurgeTasksWithResponse call
+func ParsePurgeTasksResp(rsp *http.Response) (*PurgeTasksResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PurgeTasksResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest string
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers PurgeTasksResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PurgeTasksResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers PurgeTasksResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListTasksResp parses an HTTP response from a ListTasksWithResponse call
+func ParseListTasksResp(rsp *http.Response) (*ListTasksResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListTasksResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []LabTask
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListTasksResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListTasksResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListTasksResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListTasksResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateTaskResp parses an HTTP response from a CreateTaskWithResponse call
+func ParseCreateTaskResp(rsp *http.Response) (*CreateTaskResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateTaskResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest LabTask
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateTaskResp201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreateTaskResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateTaskResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateTaskResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCancelTaskResp parses an HTTP response from a CancelTaskWithResponse call
+func ParseCancelTaskResp(rsp *http.Response) (*CancelTaskResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelTaskResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest LabTask
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers CancelTaskResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CancelTaskResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CancelTaskResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetTaskResp parses an HTTP response from a GetTaskWithResponse call
+func ParseGetTaskResp(rsp *http.Response) (*GetTaskResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTaskResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GetTask200JSONResponseBody
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetTaskResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetTaskResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetTaskResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListTaskBuildDataResp parses an HTTP response from a ListTaskBuildDataWithResponse call
+func ParseListTaskBuildDataResp(rsp *http.Response) (*ListTaskBuildDataResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListTaskBuildDataResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []LabBuildData
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListTaskBuildDataResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListTaskBuildDataResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListTaskBuildDataResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseSearchTestsResp parses an HTTP response from a SearchTestsWithResponse call
 func ParseSearchTestsResp(rsp *http.Response) (*SearchTestsResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -70520,6 +82769,128 @@ func ParseUploadFileResp(rsp *http.Response) (*UploadFileResp, error) {
 	return response, nil
 }
 
+// ParseValidateDesignResp parses an HTTP response from a ValidateDesignWithResponse call
+func ParseValidateDesignResp(rsp *http.Response) (*ValidateDesignResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ValidateDesignResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LabValidation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.Header.Get("Content-Type") == "application/json" && rsp.StatusCode == 400:
+		var dest LabValidation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case rsp.Header.Get("Content-Type") == "application/problem+json" && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ValidateDesignResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ValidateDesignResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ValidateDesignResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseGetServiceVersionResp parses an HTTP response from a GetServiceVersionWithResponse call
 func ParseGetServiceVersionResp(rsp *http.Response) (*GetServiceVersionResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -71567,6 +83938,191 @@ func ParseRetryDeliveryResp(rsp *http.Response) (*RetryDeliveryResp, error) {
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers RetryDeliveryResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetIdentityVersionResp parses an HTTP response from a GetIdentityVersionWithResponse call
+func ParseGetIdentityVersionResp(rsp *http.Response) (*GetIdentityVersionResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetIdentityVersionResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IdentityVersion
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers GetIdentityVersionResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateIdentityTokenResp parses an HTTP response from a CreateIdentityTokenWithResponse call
+func ParseCreateIdentityTokenResp(rsp *http.Response) (*CreateIdentityTokenResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateIdentityTokenResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest IdentityToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateIdentityTokenResp201Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		if values := rsp.Header.Values("X-Subject-Token"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Subject-Token", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSubjectToken = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreateIdentityTokenResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateIdentityTokenResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateIdentityTokenResp503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {

@@ -95,6 +95,11 @@ var permissions = map[Permission][]Role{
 	"refstack.upload": {Runner, Lab, Operator, Admin},
 	"refstack.write":  {Reader, Runner, Lab, Operator, Admin},
 	"refstack.keys":   {Reader, Runner, Lab, Operator, Admin},
+
+	"lab.design":   keepers,
+	"lab.machine":  keepers,
+	"lab.register": {Lab, Operator, Admin},
+	"lab.manifest": admins,
 }
 
 // KernelCI is the flag of tokens that were made the KernelCI way, by POST /token

@@ -18,6 +18,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/lab"
 	"github.com/slipway-lab/slipway/server/results"
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/storetest"
@@ -46,6 +47,25 @@ type Server struct {
 	t    testing.TB
 	Auth *auth.Authenticator
 	stop context.CancelFunc
+
+	server *server.Server
+}
+
+// Work lets the server work on the lab's tasks, which it does not do by itself.
+// It ends with stop, which waits for it, or with the test.
+func (s *Server) Work() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.server.Work(ctx)
+	}()
+	stop = func() {
+		cancel()
+		<-ended
+	}
+	s.t.Cleanup(stop)
+	return stop
 }
 
 // Stop tells the server that it is to end, as SIGTERM would. It goes on
@@ -96,6 +116,7 @@ func start(t testing.TB, s *store.Store, l net.Listener, change []func(*server.C
 		Store:   s,
 		Build:   "1.0.0.dev1.g0123456",
 		Results: results.Config{Pepper: pepper},
+		Lab:     lab.Config{Secret: pepper, Idle: true, Simulator: lab.SimulatorConfig{Delay: -1}},
 	}
 	for _, f := range change {
 		f(&c)
@@ -104,7 +125,7 @@ func start(t testing.TB, s *store.Store, l net.Listener, change []func(*server.C
 		c.Auth = auth.New(auth.Config{Store: s, Pepper: pepper, AdminToken: AdminToken, Now: s.Now})
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	c.Products.Done = ctx.Done()
+	c.Products.Done, c.Lab.Done = ctx.Done(), ctx.Done()
 	h, err := server.New(c)
 	if err != nil {
 		t.Fatalf("server.New: %v", err)
@@ -123,7 +144,7 @@ func start(t testing.TB, s *store.Store, l net.Listener, change []func(*server.C
 		srv.Close()
 		h.Close()
 	})
-	return &Server{URL: srv.URL, Store: s, HTTP: checkedClient(t), t: t, Auth: c.Auth, stop: stop}
+	return &Server{URL: srv.URL, Store: s, HTTP: checkedClient(t), t: t, Auth: c.Auth, stop: stop, server: h}
 }
 
 func checkedClient(t testing.TB) *http.Client {

@@ -1,0 +1,15 @@
+// Package bootfiles turns boot actions into what a node fetches: files and
+// systemd units, rendered for that node and packed into an archive, and the
+// keys that open them. It computes only; where data come from elsewhere, the
+// caller lends a function that fetches them.
+//
+// Templates are Jinja2. They come with a site design, that is from outside, and
+// run in a sandbox: there is nothing to include or import, loops, text and time
+// are bounded, and a template that breaks a bound fails with a sentence instead
+// of taking the server down. The bounds also forbid a few things that Jinja2
+// itself would allow: recursive loops, blocks and inheritance (there is only
+// one template), and repeating a text by a computed number of times.
+//
+// A boot action's bytes depend on nothing but the arguments of the call:
+// archives of equal content are equal byte for byte.
+package bootfiles

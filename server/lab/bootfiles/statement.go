@@ -1,0 +1,237 @@
+package bootfiles
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/nikolalohinski/gonja/v2/builtins"
+	controlstructures "github.com/nikolalohinski/gonja/v2/builtins/control_structures"
+	"github.com/nikolalohinski/gonja/v2/exec"
+	"github.com/nikolalohinski/gonja/v2/nodes"
+	"github.com/nikolalohinski/gonja/v2/parser"
+	"github.com/nikolalohinski/gonja/v2/tokens"
+)
+
+// errForeign says that gonja's statements are no longer what this file wraps,
+// which its tests would show.
+var errForeign = errors.New("the template engine has changed")
+
+// statement is a parsed statement whose execution is ours.
+type statement struct {
+	nodes.ControlStructure
+	execute func(*exec.Renderer, *nodes.ControlStructureBlock) error
+}
+
+func (s *statement) Execute(r *exec.Renderer, tag *nodes.ControlStructureBlock) error {
+	return s.execute(r, tag)
+}
+
+// counted makes each execution of a statement a step.
+func (g *guard) counted(parse parser.ControlStructureParser) parser.ControlStructureParser {
+	return func(p, args *parser.Parser) (nodes.ControlStructure, error) {
+		parsed, err := parse(p, args)
+		if err != nil {
+			return nil, err
+		}
+		inner, ok := parsed.(exec.ControlStructure)
+		if !ok { // raw and the like only shape the template
+			return parsed, nil
+		}
+		return &statement{parsed, func(r *exec.Renderer, tag *nodes.ControlStructureBlock) error {
+			if err := g.tick(); err != nil {
+				return err
+			}
+			return inner.Execute(r, tag)
+		}}, nil
+	}
+}
+
+func builtin(name string, p, args *parser.Parser) (nodes.ControlStructure, error) {
+	parse, ok := builtins.ControlStructures.Get(name)
+	if !ok {
+		return nil, errForeign
+	}
+	return parse(p, args)
+}
+
+// watchBody makes each pass through a body a step and counts what it writes,
+// wherever that goes.
+func (g *guard) watchBody(body *nodes.Wrapper) {
+	watch := &statement{&position{body.Location}, func(r *exec.Renderer, _ *nodes.ControlStructureBlock) error {
+		r.Output = g.writer(r.Output)
+		return g.tick()
+	}}
+	node := &nodes.ControlStructureBlock{Location: body.Location, Name: "watch", ControlStructure: watch}
+	body.Nodes = append([]nodes.Node{node}, body.Nodes...)
+}
+
+// position is a statement that only knows where it stands.
+type position struct{ at *tokens.Token }
+
+func (p *position) Position() *tokens.Token { return p.at }
+func (p *position) String() string          { return "watch" }
+
+// forStatement refuses recursive loops, whose depth nothing bounds.
+func (g *guard) forStatement(p, args *parser.Parser) (nodes.ControlStructure, error) {
+	line := lineOf(args)
+	parsed, err := builtin("for", p, args)
+	if err != nil {
+		return nil, err
+	}
+	loop, ok := parsed.(*controlstructures.ForControlStructure)
+	if !ok {
+		return nil, errForeign
+	}
+	if loop.Recursive {
+		return nil, &parser.SyntaxError{Message: "recursive loops are not available", Line: line}
+	}
+	g.watchBody(loop.BodyWrapper)
+	if loop.IfCondition != nil { // evaluated for each entry, outside the body
+		loop.IfCondition = &nodes.FilteredExpression{
+			Expression: loop.IfCondition, Filters: []*nodes.FilterCall{{Name: watchFilter}},
+		}
+	}
+	return &statement{parsed, func(r *exec.Renderer, tag *nodes.ControlStructureBlock) error {
+		if err := g.tick(); err != nil {
+			return err
+		}
+		return loop.Execute(r, tag)
+	}}, nil
+}
+
+func lineOf(args *parser.Parser) int {
+	if t := args.Current(); t != nil {
+		return t.Line
+	}
+	return 0
+}
+
+// macroStatement makes calls count: each is a step, they may nest only so deep,
+// and arguments and result must be worth keeping.
+func (g *guard) macroStatement(p, args *parser.Parser) (nodes.ControlStructure, error) {
+	parsed, err := builtin("macro", p, args)
+	if err != nil {
+		return nil, err
+	}
+	macro, ok := parsed.(*controlstructures.MacroControlStructure)
+	if !ok {
+		return nil, errForeign
+	}
+	g.watchBody(macro.Wrapper)
+	return &statement{parsed, func(r *exec.Renderer, _ *nodes.ControlStructureBlock) error {
+		call, err := exec.MacroNodeToFunc(macro.Macro, r)
+		if err != nil {
+			return err
+		}
+		r.Environment.Context.Set(macro.Name, g.macro(call))
+		return nil
+	}}, nil
+}
+
+func (g *guard) macro(call exec.Macro) exec.Macro {
+	return func(params *exec.VarArgs) *exec.Value {
+		if err := g.tick(); err != nil {
+			return exec.AsValue(err)
+		}
+		if g.depth++; g.depth > g.lim.Depth {
+			return exec.AsValue(g.stop(errDepth))
+		}
+		defer func() { g.depth-- }()
+		for _, arg := range arguments(params) {
+			if err := g.keep(arg); err != nil {
+				return exec.AsValue(err)
+			}
+		}
+		return call(params)
+	}
+}
+
+// setStatement weighs what a variable has become.
+func (g *guard) setStatement(p, args *parser.Parser) (nodes.ControlStructure, error) {
+	target := args.Current(tokens.Name)
+	parsed, err := builtin("set", p, args)
+	if err != nil {
+		return nil, err
+	}
+	inner, ok := parsed.(exec.ControlStructure)
+	if !ok || target == nil {
+		return nil, errForeign
+	}
+	return &statement{parsed, func(r *exec.Renderer, tag *nodes.ControlStructureBlock) error {
+		if err := g.tick(); err != nil {
+			return err
+		}
+		if err := inner.Execute(r, tag); err != nil {
+			return err
+		}
+		value, _ := r.Environment.Context.Get(target.Val)
+		return g.keep(exec.ToValue(value))
+	}}, nil
+}
+
+// withStatement is {% with name = expression, … %}. gonja's own keeps its values
+// to itself, where nobody can weigh them. As in Jinja2, the expressions do not
+// see each other's names.
+func (g *guard) withStatement(p, args *parser.Parser) (nodes.ControlStructure, error) {
+	at := p.Current()
+	var names []string
+	var values []nodes.Expression
+	for !args.End() {
+		name := args.Match(tokens.Name)
+		if name == nil || args.Match(tokens.Assign) == nil {
+			return nil, args.Error("with takes name = expression", args.Current())
+		}
+		value, err := args.ParseExpression()
+		if err != nil {
+			return nil, err
+		}
+		names, values = append(names, name.Val), append(values, value)
+		if args.Match(tokens.Comma) == nil && !args.End() {
+			return nil, args.Error("with takes a comma between its names", args.Current())
+		}
+	}
+	body, end, err := p.WrapUntil("endwith")
+	if err != nil {
+		return nil, err
+	}
+	if !end.End() {
+		return nil, end.Error("endwith takes nothing", end.Current())
+	}
+	return &statement{&position{at}, func(r *exec.Renderer, _ *nodes.ControlStructureBlock) error {
+		sub := r.Inherit()
+		for i, expression := range values {
+			if err := g.tick(); err != nil {
+				return err
+			}
+			value := r.Eval(expression)
+			if value.IsError() {
+				return fmt.Errorf("with: %w", value)
+			}
+			if err := g.keep(value); err != nil {
+				return err
+			}
+			sub.Environment.Context.Set(names[i], value)
+		}
+		return sub.ExecuteWrapper(body)
+	}}, nil
+}
+
+// blockStatement renders a block where it stands. Naming it has no use without
+// other templates, and calling it by its name has no bound, so gonja's is not
+// used.
+func (g *guard) blockStatement(p, args *parser.Parser) (nodes.ControlStructure, error) {
+	at := p.Current()
+	if args.Match(tokens.Name) == nil {
+		return nil, args.Error("block takes a name", args.Current())
+	}
+	body, _, err := p.WrapUntil("endblock")
+	if err != nil {
+		return nil, err
+	}
+	return &statement{&position{at}, func(r *exec.Renderer, _ *nodes.ControlStructureBlock) error {
+		if err := g.tick(); err != nil {
+			return err
+		}
+		return r.ExecuteWrapper(body)
+	}}, nil
+}

@@ -1,0 +1,237 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/upload"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// CreateDesign stores a design.
+func (h *Handler) CreateDesign(ctx context.Context, req api.CreateDesignRequestObject) (api.CreateDesignResponseObject, error) {
+	raw, found := upload.FromContext(ctx)
+	if !found {
+		return nil, errors.New("design: the body was not put aside")
+	}
+	text, err := h.readDesign(raw.Body)
+	if err != nil {
+		return nil, err
+	}
+	c := h.check(text)
+	if c.site == nil {
+		return nil, fault.InvalidBody("", "is no design that can be used: %s", firstError(c.report))
+	}
+	d := &store.LabDesign{
+		ID: newULID(h.store.Now()), Name: req.Params.Name, Digest: c.digest,
+		Size: int64(len(text)), Nodes: int64(len(c.site.Nodes)), CreatedBy: callerName(ctx),
+	}
+	d.Sealed = h.vault.seal(d.ID, text)
+	if err := h.store.CreateLabDesign(ctx, d); err != nil {
+		return nil, err
+	}
+	return answer{status: http.StatusCreated, location: here(ctx, "/v1/designs/"+d.ID), body: designDocument(d)}, nil
+}
+
+func (h *Handler) readDesign(body io.Reader) ([]byte, error) {
+	text, err := readBody(io.LimitReader(body, h.config.MaxDesign+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case int64(len(text)) > h.config.MaxDesign:
+		return nil, fault.TooLarge("the design is over the limit of %d bytes", h.config.MaxDesign)
+	case !utf8.Valid(text):
+		return nil, fault.InvalidBody("", "must be UTF-8")
+	}
+	return text, nil
+}
+
+// readBody reads a body to its end. One that breaks off, or cannot be
+// decompressed, is the client's fault.
+func readBody(body io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(body)
+	var tooLarge *http.MaxBytesError
+	var known *fault.Fault
+	if err == nil || errors.As(err, &tooLarge) || errors.As(err, &known) {
+		return text, err
+	}
+	return nil, fault.InvalidBody("", "could not be read to its end").Because(err)
+}
+
+// callerName is how the caller is called in what is kept.
+func callerName(ctx context.Context) string {
+	who := auth.From(ctx)
+	if who.Name != "" {
+		return who.Name
+	}
+	return who.Owner
+}
+
+// here is a path as the client would call it.
+func here(ctx context.Context, path string) string { return call.From(ctx).Origin.Prefix + path }
+
+func designDocument(d *store.LabDesign) map[string]any {
+	return map[string]any{
+		"id": d.ID, "name": d.Name, "reference": "slipway:/designs/" + d.ID, "digest": d.Digest,
+		"size": d.Size, "nodes": d.Nodes, "created": wireTime(d.CreatedAt), "created_by": d.CreatedBy,
+	}
+}
+
+// wireTime is how the lab writes times.
+func wireTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+
+// ListDesigns answers stored designs, newest first.
+func (h *Handler) ListDesigns(ctx context.Context, req api.ListDesignsRequestObject) (api.ListDesignsResponseObject, error) {
+	name := ""
+	if req.Params.Name != nil {
+		name = *req.Params.Name
+	}
+	list, err := h.store.ListLabDesigns(ctx, name, page(req.Params.Limit, req.Params.After))
+	if err != nil {
+		return nil, pageFault(err)
+	}
+	rows := []any{}
+	for i := range list.Items {
+		rows = append(rows, designDocument(&list.Items[i]))
+	}
+	a := ok(map[string]any{"designs": rows})
+	a.link = nextLink(ctx, "/v1/designs", list.Next)
+	return a, nil
+}
+
+func page(limit *int32, after *string) store.Page {
+	p := store.Page{}
+	if limit != nil {
+		p.Limit = int(*limit)
+	}
+	if after != nil {
+		p.After = *after
+	}
+	return p
+}
+
+func pageFault(err error) error {
+	if errors.Is(err, store.ErrBadCursor) {
+		return fault.InvalidField("query", "after", "must be a cursor that an earlier page gave").Because(err)
+	}
+	return err
+}
+
+// nextLink names the next page.
+func nextLink(ctx context.Context, path, cursor string) string {
+	if cursor == "" {
+		return ""
+	}
+	query, _ := url.ParseQuery(call.From(ctx).Query) // the request was admitted, so it can be read
+	query.Set("after", cursor)
+	return fmt.Sprintf(`<%s?%s>; rel="next"`, here(ctx, path), query.Encode())
+}
+
+func (h *Handler) storedDesign(ctx context.Context, idOrName string) (*store.LabDesign, error) {
+	d, err := h.store.LabDesign(ctx, idOrName)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fault.NotFound("design %q does not exist", idOrName)
+	}
+	return d, err
+}
+
+// GetDesign answers what is known of a design.
+func (h *Handler) GetDesign(ctx context.Context, req api.GetDesignRequestObject) (api.GetDesignResponseObject, error) {
+	d, err := h.storedDesign(ctx, req.Design)
+	if err != nil {
+		return nil, err
+	}
+	return ok(designDocument(d)), nil
+}
+
+// DeleteDesign removes a design.
+func (h *Handler) DeleteDesign(ctx context.Context, req api.DeleteDesignRequestObject) (api.DeleteDesignResponseObject, error) {
+	d, err := h.storedDesign(ctx, req.Design)
+	if err != nil {
+		return nil, err
+	}
+	return answer{status: http.StatusNoContent}, h.store.DeleteLabDesign(ctx, d.ID)
+}
+
+// documents are the YAML documents of a design.
+type documents []byte
+
+// VisitGetDesignDocumentsResponse writes the documents.
+func (d documents) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/x-yaml")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(http.StatusOK)
+	_, err := w.Write(d)
+	return err
+}
+
+// GetDesignDocuments answers the documents, without credentials for those who
+// may not have them.
+func (h *Handler) GetDesignDocuments(ctx context.Context, req api.GetDesignDocumentsRequestObject) (api.GetDesignDocumentsResponseObject, error) {
+	d, err := h.storedDesign(ctx, req.Design)
+	if err != nil {
+		return nil, err
+	}
+	text, err := h.vault.open(d.ID, d.Sealed)
+	if err != nil {
+		return nil, err
+	}
+	who := auth.From(ctx)
+	if !who.Is(auth.Operator) && !who.Is(auth.Admin) {
+		text, err = withoutCredentials(text)
+	}
+	return documents(text), err
+}
+
+// withoutCredentials writes the documents again, with stars for every member
+// called credential.
+func withoutCredentials(text []byte) ([]byte, error) {
+	var out bytes.Buffer
+	in, enc := yaml.NewDecoder(bytes.NewReader(text)), yaml.NewEncoder(&out)
+	for {
+		var doc yaml.Node
+		err := in.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		hideCredentials(&doc)
+		if err := enc.Encode(&doc); err != nil {
+			return nil, err
+		}
+	}
+	return out.Bytes(), enc.Close()
+}
+
+func hideCredentials(n *yaml.Node) {
+	for i, c := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 1 && strings.EqualFold(n.Content[i-1].Value, "credential") {
+			*targetOf(c) = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "********", Anchor: targetOf(c).Anchor}
+			continue
+		}
+		hideCredentials(c)
+	}
+}
+
+func targetOf(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}

@@ -1,0 +1,212 @@
+package lab_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/slipway-lab/slipway/server"
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/servertest"
+)
+
+func TestDesigns(t *testing.T) {
+	t.Parallel()
+
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		text := site(t)
+		first, second := storeDesign(t, s, text), storeDesign(t, s, text+"\n# newer\n")
+		var got struct {
+			ID, Reference string
+			Nodes         int
+		}
+		decode(t, s.Do("GET", "/v1/designs/cedarlab", "", servertest.Admin()), &got)
+		if got.Reference != second || got.Nodes != 8 {
+			t.Errorf("the newest of the name is %+v, want %s", got, second)
+		}
+		a := s.Do("GET", "/v1/designs/"+strings.TrimPrefix(first, "slipway:/designs/")+"/documents", "", servertest.Admin())
+		if string(a.Body)+"\n" != text && string(a.Body) != text {
+			t.Error("the documents are not as they were stored")
+		}
+		reader := servertest.As(s.Token(auth.Reader))
+		a = s.Do("GET", "/v1/designs/cedarlab/documents", "", reader)
+		if !strings.Contains(text, "credential:") || a.Status != 200 || !strings.Contains(string(a.Body), "credential: '********'") {
+			t.Errorf("a reader gets %d\n%.300s", a.Status, a.Body)
+		}
+		var list struct{ Designs []struct{ Reference string } }
+		a = s.Do("GET", "/v1/designs?limit=1&name=cedarlab", "", reader)
+		decode(t, a, &list)
+		if len(list.Designs) != 1 || list.Designs[0].Reference != second || a.Header.Get("Link") == "" {
+			t.Errorf("list: %s, Link %q", a.Body, a.Header.Get("Link"))
+		}
+		for _, tt := range []struct {
+			name, query, body string
+			want              int
+		}{
+			{"no name", "", text, 400},
+			{"a bad name", "?name=A%20b", text, 400},
+			{"no YAML", "?name=x", "a: [", 400},
+			{"not UTF-8", "?name=x", "a: \xff", 400},
+			{"a node without addresses", "?name=x", "schema: drydock/BaremetalNode/v1\nmetadata: {name: n}\ndata: {}\n", 400},
+		} {
+			if a := s.Do("POST", "/v1/designs"+tt.query, tt.body, servertest.Admin(), yamlType()); a.Status != tt.want {
+				t.Errorf("%s: %d, want %d\n%s", tt.name, a.Status, tt.want, a.Body)
+			}
+		}
+		if a := s.Do("DELETE", "/v1/designs/cedarlab", "", servertest.Admin()); a.Status != 204 {
+			t.Errorf("delete: %d", a.Status)
+		}
+		decode(t, s.Do("GET", "/v1/designs/cedarlab", "", servertest.Admin()), &got)
+		if got.Reference != first {
+			t.Errorf("after the delete the newest is %s, want %s", got.Reference, first)
+		}
+	})
+}
+
+func TestDesign_small_limit(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, func(c *server.Config) { c.Lab.MaxDesign = 100 })
+	if a := s.Do("POST", "/v1/designs?name=x", site(t), servertest.Admin(), yamlType()); a.Status != 413 {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+}
+
+func validate(t *testing.T, s *servertest.Server, href string) (int, map[string]any) {
+	t.Helper()
+	a := s.Do("POST", "/api/v1.0/validatedesign", mustJSON(t, map[string]any{"href": href}), servertest.Admin(), servertest.JSON())
+	var got map[string]any
+	decode(t, a, &got)
+	return a.Status, got
+}
+
+func TestValidateDesign(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	ref := storeDesign(t, s, site(t))
+	for range 2 { // any number of runs gives the same answer
+		status, got := validate(t, s, ref)
+		details := got["details"].(map[string]any)
+		if status != 200 || got["status"] != "Success" || got["message"] != "Site design passed validation" || got["code"] != 200.0 || len(details["messageList"].([]any)) != 18 {
+			t.Fatalf("the sample: %d %v", status, got)
+		}
+	}
+	bad := storeDesign(t, s, strings.Replace(site(t), "10.40.8.0/22", "10.40.8.1/22", 1))
+	status, got := validate(t, s, bad)
+	text := mustJSON(t, got)
+	if status != 400 || got["status"] != "Failure" || got["reason"] != "See detail messages." || !strings.Contains(text, `"message":"CIDR Validity: The provided CIDR 10.40.8.1/22 has host bits set"`) {
+		t.Errorf("a bad design: %d %s", status, text)
+	}
+	status, got = validate(t, s, "slipway:/designs/nope")
+	if status != 400 || got["status"] != "failure" || got["message"] != nil || !strings.Contains(mustJSON(t, got), `"name":"DD000"`) {
+		t.Errorf("no such design: %d %v", status, got)
+	}
+	for _, body := range []string{``, `{}`, `{"href":null}`, `[]`, `{"rel":"design"}`} {
+		a := s.Do("POST", "/api/v1.0/validatedesign", body, servertest.Admin(), servertest.JSON())
+		if a.Status != 400 {
+			t.Errorf("body %q: %d", body, a.Status)
+		}
+	}
+}
+
+func TestFilterNodes(t *testing.T) {
+	t.Parallel()
+
+	text, err := os.ReadFile("nodefilter/testdata/cases.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Cases []struct {
+			ID              string
+			Inventory       string
+			NodeFilter      json.RawMessage `json:"node_filter"`
+			Expect          []string
+			Recommended     []string
+			RecommendedHTTP int `json:"recommended_http"`
+		}
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	s := servertest.New(t)
+	ref := storeDesign(t, s, site(t))
+	ran := 0
+	for _, tt := range file.Cases {
+		if tt.Inventory != "cedar" {
+			continue
+		}
+		ran++
+		body := `{"design_ref":"` + ref + `","node_filter":` + string(tt.NodeFilter) + `}`
+		a := s.Do("POST", "/api/v1.0/nodefilter", body, servertest.Admin(), servertest.JSON())
+		if tt.RecommendedHTTP == 400 {
+			if a.Status != 400 {
+				t.Errorf("%s: %d, want 400", tt.ID, a.Status)
+			}
+			continue
+		}
+		want := tt.Expect
+		if tt.Recommended != nil {
+			want = tt.Recommended
+		}
+		var got []string
+		if a.Status != 200 || json.Unmarshal(a.Body, &got) != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %d %s, want %v", tt.ID, a.Status, a.Body, want)
+		}
+	}
+	if ran < 40 {
+		t.Errorf("only %d cases ran", ran)
+	}
+}
+
+func TestDesignRef(t *testing.T) {
+	t.Parallel()
+
+	good := designServer(t, http.StatusOK, site(t))
+	broken := designServer(t, http.StatusInternalServerError, site(t))
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "site.yaml"), []byte(site(t)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/etc/hostname", filepath.Join(folder, "out")); err != nil {
+		t.Fatal(err)
+	}
+	s := servertest.New(t, hosts("127.0.0.1"), func(c *server.Config) { c.Lab.DesignFolder = folder })
+	tests := []struct {
+		name, ref string
+		want      int
+		text      string
+	}{
+		{"http", good.URL + "/site.yaml", 200, ""},
+		{"deckhand", "deckhand+" + good.URL + "/site.yaml", 200, ""},
+		{"a status other than 200", broken.URL, 400, "status 500"},
+		{"a redirect to another host", good.URL + "/elsewhere", 400, "not on the server's list"},
+		{"another host", "http://designs.cedarlab.example/site.yaml", 400, "not on the server's list"},
+		{"metadata", "http://169.254.169.254/latest", 400, "not on the server's list"},
+		{"a file", "file:///site.yaml", 200, ""},
+		{"a file by its whole path", "file://" + folder + "/site.yaml", 200, ""},
+		{"a file above the folder", "file:///../../etc/passwd", 400, "no file under"},
+		{"a link out of the folder", "file:///out", 400, "no file under"},
+		{"a password is not repeated", "http://user:hunter2@127.0.0.1:1/x", 400, "cannot be reached"},
+		{"nonsense", "::", 400, "no URI"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			status, got := validate(t, s, tt.ref)
+			text := mustJSON(t, got)
+			if status != tt.want || !strings.Contains(text, tt.text) || strings.Contains(text, "hunter2") {
+				t.Errorf("%d %s", status, text)
+			}
+		})
+	}
+	// A star admits names, but no private addresses behind them.
+	starred := servertest.New(t, hosts("*"))
+	if status, got := validate(t, starred, good.URL+"/site.yaml"); status != 400 || !strings.Contains(mustJSON(t, got), "private address") {
+		t.Errorf("a private address behind a star: %d %v", status, got)
+	}
+}

@@ -1,0 +1,244 @@
+package lab
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/lab/bootfiles"
+	"github.com/slipway-lab/slipway/server/lab/design"
+	"github.com/slipway-lab/slipway/server/lab/nodefilter"
+	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// Config holds the area's settings; the zero value of each but Secret has a
+// meaning.
+type Config struct {
+	// Secret is the server secret. Keys are derived from it, and designs are
+	// encrypted under it.
+	Secret []byte
+
+	// DesignHosts are the hosts that designs may be fetched from; see Source.
+	DesignHosts []string
+
+	// DesignFolder is where file:// references may point; empty: nowhere.
+	DesignFolder string
+
+	// DeckhandToken is sent with deckhand+http(s) references.
+	DeckhandToken string
+
+	// MaxDesign limits a design in bytes; default 8 MiB.
+	MaxDesign int64
+
+	// DesignTimeout limits the fetching of one; default 20 s.
+	DesignTimeout time.Duration
+
+	// Driver works on the nodes: "simulator" (default) or "agent".
+	Driver string
+
+	// Simulator tunes the simulator.
+	Simulator SimulatorConfig
+
+	// Redfish tunes the out-of-band driver of that name, which works beside the
+	// agent driver.
+	Redfish RedfishConfig
+
+	// Limits are the time limits of steps; absent ones are Drydock's.
+	Limits map[taskplan.Action]time.Duration
+
+	// Workers is how many pieces of work one server does at once; default 2000,
+	// because most of them wait for somebody.
+	Workers int
+
+	// Lease is how long a server's promise holds; default 30 s. It is renewed
+	// after a third of it.
+	Lease time.Duration
+
+	// BuildData is how long build data are kept, except the newest of each
+	// generator; default 90 days.
+	BuildData time.Duration
+
+	// Login checks the tokens of those who log in through /v3; nil turns that
+	// login off.
+	Login Login
+
+	// Idle leaves all work on tasks to the other servers of the store.
+	Idle bool
+
+	// Done ends long polls; nil never does.
+	Done <-chan struct{}
+}
+
+// Login tells whose credential an attempt carries.
+type Login interface {
+	Identify(ctx context.Context, try auth.Attempt) (auth.Identity, error)
+}
+
+// Handler answers the operations of the tag lab, and does the work behind them
+// while Run runs.
+type Handler struct {
+	store    *store.Store
+	config   Config
+	vault    vault
+	source   *source
+	sites    siteCache
+	nodes    NodeDriver
+	oobs     map[string]OOBDriver
+	renderer bootfiles.Renderer
+	hub      hub
+	owner    string // names this server in leases
+
+	mu   sync.Mutex
+	tops map[string]*top // those this server works on
+}
+
+// New checks the settings.
+func New(s *store.Store, c Config) (*Handler, error) {
+	c.setDefaults()
+	if c.MaxDesign < 0 || c.DesignTimeout < 0 || c.Workers < 0 || c.Lease < 0 || c.BuildData < 0 {
+		return nil, errors.New("limits of the lab must not be negative")
+	}
+	key, err := hkdf.Key(sha256.New, c.Secret, nil, "slipway lab designs", 32)
+	if err != nil {
+		return nil, err
+	}
+	h := &Handler{store: s, config: c, tops: map[string]*top{}, owner: newID()}
+	if h.vault, err = newVault(key); err != nil {
+		return nil, err
+	}
+	if h.source, err = newSource(c); err != nil {
+		return nil, err
+	}
+	h.renderer.Fetch = h.fetchAsset
+	switch c.Driver {
+	case "simulator":
+		sim := newSimulator(s, c.Simulator)
+		h.nodes, h.oobs = sim, map[string]OOBDriver{anyOOB: sim}
+	case "agent":
+		h.nodes, h.oobs = &agent{store: s, hub: &h.hub}, map[string]OOBDriver{
+			design.OOBManual:  manual{},
+			design.OOBRedfish: &redfish{store: s, config: c.Redfish},
+		}
+	default:
+		return nil, fmt.Errorf("the lab's driver %q must be simulator or agent", c.Driver)
+	}
+	return h, nil
+}
+
+func (c *Config) setDefaults() {
+	if c.MaxDesign == 0 {
+		c.MaxDesign = int64(design.DefaultLimits.Bytes)
+	}
+	if c.DesignTimeout == 0 {
+		c.DesignTimeout = 20 * time.Second
+	}
+	if c.Driver == "" {
+		c.Driver = "simulator"
+	}
+	if c.Workers == 0 {
+		c.Workers = 2000
+	}
+	if c.Lease == 0 {
+		c.Lease = 30 * time.Second
+	}
+	if c.BuildData == 0 {
+		c.BuildData = 90 * 24 * time.Hour
+	}
+	c.Simulator.setDefaults()
+	c.Redfish.setDefaults()
+}
+
+// options are what a design is checked with.
+func (h *Handler) options() design.Options {
+	catalogue := h.nodes.Catalogue()
+	o := design.Options{
+		Limits:    design.Limits{Bytes: int(h.config.MaxDesign)},
+		Selector:  selector,
+		Catalogue: catalogue,
+	}
+	if catalogue == nil {
+		o.NoCatalogue = "the driver " + h.nodes.Name() + " does not know which images there are"
+	}
+	return o
+}
+
+// selector lets boot actions choose their nodes.
+func selector(site *design.Site) func(any) ([]string, error) {
+	inventory := inventoryOf(site)
+	return func(filter any) ([]string, error) {
+		f, err := nodefilter.Parse(filter, nodefilter.Limits{})
+		if err != nil {
+			return nil, err
+		}
+		return f.Select(inventory), nil
+	}
+}
+
+// inventoryOf shows a filter what it can see of a design.
+func inventoryOf(site *design.Site) []nodefilter.Node {
+	list := make([]nodefilter.Node, 0, len(site.Nodes))
+	for _, n := range site.Nodes {
+		row := nodefilter.Node{Name: n.Name, Rack: n.Rack, Tags: n.Tags, Labels: n.Labels}
+		if rack := site.Rack(n.Rack); rack != nil {
+			row.RackLabels = rack.Labels
+		}
+		list = append(list, row)
+	}
+	return list
+}
+
+// hub wakes whoever waits for something in this process. What happens in other
+// processes is found by polling.
+type hub struct {
+	mu sync.Mutex
+	ch chan struct{}
+}
+
+// wait returns a channel that is closed at the next wake.
+func (h *hub) wait() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ch == nil {
+		h.ch = make(chan struct{})
+	}
+	return h.ch
+}
+
+func (h *hub) wake() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ch != nil {
+		close(h.ch)
+		h.ch = nil
+	}
+}
+
+// pollEvery is how often the store is asked for what other servers wrote.
+const pollEvery = time.Second
+
+// await calls look until it answers true, whenever something happened. It
+// returns the error of look or of the context.
+func (h *hub) await(ctx context.Context, look func() (bool, error)) error {
+	for {
+		woken := h.wait()
+		done, err := look()
+		if done || err != nil {
+			return err
+		}
+		timer := time.NewTimer(pollEvery)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-woken:
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+}

@@ -1,0 +1,286 @@
+package lab
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/lab/bootfiles"
+	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/store"
+)
+
+const machineKeyHeader = "X-Machine-Key"
+
+// machineKey derives the key of a machine from its id.
+func (h *Handler) machineKey(id string) string {
+	mac := hmac.New(sha256.New, h.config.Secret)
+	_, _ = mac.Write([]byte("slipway machine\x00" + id)) // a hash never fails
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// machine returns the machine of that id, whose key the caller must have sent.
+func (h *Handler) machine(ctx context.Context, id string) (*store.LabMachine, error) {
+	sent := call.From(ctx).Header.Get(machineKeyHeader)
+	id = strings.ToUpper(id)
+	if sent == "" {
+		return nil, fault.Unauthorized("the key of the machine is required in %s", machineKeyHeader).With("WWW-Authenticate", "Machine-Key")
+	}
+	if !bootfiles.SameKey(h.machineKey(id), sent) {
+		return nil, fault.Forbidden("%s is not the key of this machine", machineKeyHeader)
+	}
+	return h.storedMachine(ctx, id)
+}
+
+func (h *Handler) storedMachine(ctx context.Context, id string) (*store.LabMachine, error) {
+	m, err := h.store.LabMachine(ctx, strings.ToUpper(id))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fault.NotFound("machine %q does not exist", id)
+	}
+	return m, err
+}
+
+// machineOrToken checks a machine's key, when one was sent instead of a
+// credential: it must be the machine that is the node. It returns nil for
+// callers with a credential, whom the permission table has let in.
+func (h *Handler) machineOrToken(ctx context.Context, node string) (*store.LabMachine, error) {
+	if call.From(ctx).Header.Get(machineKeyHeader) == "" {
+		return nil, nil
+	}
+	m, err := h.store.LabMachineOf(ctx, node)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fault.Forbidden("%s is not the key of the machine that is node %q", machineKeyHeader, node)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return h.machine(ctx, m.ID)
+}
+
+// cleanMAC writes a MAC address with colons and in lower case.
+func cleanMAC(s string) (string, bool) {
+	mac, err := net.ParseMAC(s)
+	if err != nil || len(mac) != 6 {
+		return "", false
+	}
+	return mac.String(), true
+}
+
+// RegisterMachine takes a machine in.
+func (h *Handler) RegisterMachine(ctx context.Context, req api.RegisterMachineRequestObject) (api.RegisterMachineResponseObject, error) {
+	m := &store.LabMachine{ID: newULID(h.store.Now())}
+	for _, text := range req.Body.Macs {
+		mac, good := cleanMAC(text)
+		if !good {
+			return nil, fault.InvalidBody("/macs", "must be MAC addresses such as 52:54:00:ce:da:08")
+		}
+		if !slices.Contains(m.MACs, mac) {
+			m.MACs = append(m.MACs, mac)
+		}
+	}
+	m.Serial, m.Architecture, m.Address = textOf(req.Body.Serial), textOf(req.Body.Architecture), textOf(req.Body.Address)
+	if strings.ContainsRune(m.Serial+m.Architecture+m.Address, 0) {
+		return nil, fault.InvalidBody("", "must not hold U+0000")
+	}
+	if req.Body.Memory != nil {
+		m.Memory = *req.Body.Memory
+	}
+	if req.Body.CPUCount != nil {
+		m.CPUCount = int64(*req.Body.CPUCount)
+	}
+	known, err := h.store.RegisterLabMachine(ctx, m)
+	if errors.Is(err, store.ErrConflict) {
+		return nil, fault.Conflict("the MAC addresses belong to several machines; delete those that no longer exist")
+	}
+	if err != nil {
+		return nil, err
+	}
+	h.hub.wake()
+	doc := machineDocument(m)
+	doc["key"] = h.machineKey(m.ID)
+	if known {
+		return answer{status: http.StatusOK, secret: true, body: doc}, nil
+	}
+	return answer{status: http.StatusCreated, secret: true, location: here(ctx, "/v1/machines/"+m.ID), body: doc}, nil
+}
+
+func textOf(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+func machineDocument(m *store.LabMachine) map[string]any {
+	return map[string]any{
+		"id": m.ID, "macs": orEmpty(m.MACs), "serial": m.Serial, "architecture": m.Architecture, "memory": m.Memory,
+		"cpu_count": m.CPUCount, "address": m.Address, "node": orNull(m.Node), "hold": m.Hold, "hold_reason": m.HoldReason,
+		"registered": wireTime(m.RegisteredAt), "last_seen": wireTime(m.SeenAt),
+	}
+}
+
+// ListMachines answers the machines, newest first.
+func (h *Handler) ListMachines(ctx context.Context, req api.ListMachinesRequestObject) (api.ListMachinesResponseObject, error) {
+	list, err := h.store.ListLabMachines(ctx, textOf(req.Params.Node), page(req.Params.Limit, req.Params.After))
+	if err != nil {
+		return nil, pageFault(err)
+	}
+	rows := []any{}
+	for i := range list.Items {
+		rows = append(rows, machineDocument(&list.Items[i]))
+	}
+	a := ok(map[string]any{"machines": rows})
+	a.link = nextLink(ctx, "/v1/machines", list.Next)
+	return a, nil
+}
+
+// GetMachine answers one machine.
+func (h *Handler) GetMachine(ctx context.Context, req api.GetMachineRequestObject) (api.GetMachineResponseObject, error) {
+	m, err := h.storedMachine(ctx, req.MachineID)
+	if err != nil {
+		return nil, err
+	}
+	return ok(machineDocument(m)), nil
+}
+
+// UpdateMachine takes a machine out of automatic work, or back into it.
+func (h *Handler) UpdateMachine(ctx context.Context, req api.UpdateMachineRequestObject) (api.UpdateMachineResponseObject, error) {
+	m, err := h.storedMachine(ctx, req.MachineID)
+	if err != nil {
+		return nil, err
+	}
+	m.Hold, m.HoldReason = req.Body.Hold, textOf(req.Body.Reason)
+	if strings.ContainsRune(m.HoldReason, 0) {
+		return nil, fault.InvalidBody("/reason", "must not hold U+0000")
+	}
+	if !m.Hold {
+		m.HoldReason = ""
+	}
+	if err := h.store.HoldLabMachine(ctx, m.ID, m.Hold, m.HoldReason); err != nil {
+		return nil, err
+	}
+	return ok(machineDocument(m)), nil
+}
+
+// DeleteMachine forgets a machine.
+func (h *Handler) DeleteMachine(ctx context.Context, req api.DeleteMachineRequestObject) (api.DeleteMachineResponseObject, error) {
+	m, err := h.storedMachine(ctx, req.MachineID)
+	if err != nil {
+		return nil, err
+	}
+	err = h.store.DeleteLabMachine(ctx, m.ID)
+	if errors.Is(err, store.ErrConflict) {
+		return nil, fault.Conflict("the machine has work; cancel its task first")
+	}
+	return answer{status: http.StatusNoContent}, err
+}
+
+// PollMachineWork answers what a machine has to do.
+func (h *Handler) PollMachineWork(ctx context.Context, req api.PollMachineWorkRequestObject) (api.PollMachineWorkResponseObject, error) {
+	m, err := h.machine(ctx, req.MachineID)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.store.SeeLabMachine(ctx, m.ID); err != nil {
+		return nil, err
+	}
+	if m.Node == "" {
+		return nil, fault.Conflict("no node has one of the machine's MAC addresses; a task on that node must name it first")
+	}
+	ctx, cancel := h.patience(ctx, req.Params.Wait)
+	defer cancel()
+	var w *store.LabWork
+	err = h.hub.await(ctx, func() (bool, error) {
+		w, err = h.store.NextLabWork(context.WithoutCancel(ctx), m.Node)
+		if errors.Is(err, store.ErrNotFound) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if err != nil && ctx.Err() != nil {
+		return answer{status: http.StatusNoContent}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ok(workDocument(ctx, w)), nil
+}
+
+// patience is the context of a long poll: it ends after the seconds, or when the
+// server stops.
+func (h *Handler) patience(ctx context.Context, seconds *int32) (context.Context, context.CancelFunc) {
+	wait := time.Duration(0)
+	if seconds != nil {
+		wait = time.Duration(*seconds) * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	if h.config.Done == nil {
+		return ctx, cancel
+	}
+	go func() {
+		select {
+		case <-h.config.Done:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+func workDocument(ctx context.Context, w *store.LabWork) map[string]any {
+	doc := map[string]any{
+		"task_id": w.Task, "action": w.Action, "node": w.Node, "deadline": wireTime(w.Deadline), "status": w.Status,
+	}
+	if w.Action == string(taskplan.DeployNode) {
+		doc["manifest"] = call.From(ctx).Origin.URL("/v1/nodes/" + w.Node + "/manifest")
+	}
+	return doc
+}
+
+// ReportMachineWork takes a machine's report.
+func (h *Handler) ReportMachineWork(ctx context.Context, req api.ReportMachineWorkRequestObject) (api.ReportMachineWorkResponseObject, error) {
+	m, err := h.machine(ctx, req.MachineID)
+	if err != nil {
+		return nil, err
+	}
+	w, err := h.store.LabWork(ctx, strings.ToLower(req.TaskID))
+	if errors.Is(err, store.ErrNotFound) || err == nil && (w.Node != m.Node || m.Node == "") {
+		return nil, fault.NotFound("the machine has no work with the task %s", req.TaskID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	text := textOf(req.Body.Message)
+	if strings.ContainsRune(text, 0) {
+		return nil, fault.InvalidBody("/message", "must not hold U+0000")
+	}
+	w.Status = string(req.Body.Status)
+	var said []store.LabMessage
+	if w.Status != "running" { // the last message becomes the one of the step
+		w.Message, w.Retry = text, req.Body.Retry != nil && *req.Body.Retry
+	} else if text != "" {
+		said = []store.LabMessage{{
+			Task: w.Task, Text: text, Error: req.Body.Error != nil && *req.Body.Error,
+			ContextType: "node", Context: w.Node, CreatedAt: h.store.Now(),
+		}}
+	}
+	err = h.store.ReportLabWork(ctx, w, said)
+	if errors.Is(err, store.ErrConflict) {
+		return nil, fault.Conflict("the work is over: it was reported, cancelled, or its time has passed")
+	}
+	if err != nil {
+		return nil, err
+	}
+	h.hub.wake()
+	return ok(workDocument(ctx, w)), h.store.SeeLabMachine(ctx, m.ID)
+}

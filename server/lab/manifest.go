@@ -1,0 +1,142 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/lab/design"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// GetNodeManifest answers what a machine needs for the deployment that is going
+// on. It takes the machine's own key, or an admin.
+func (h *Handler) GetNodeManifest(ctx context.Context, req api.GetNodeManifestRequestObject) (api.GetNodeManifestResponseObject, error) {
+	if _, err := h.machineOrToken(ctx, req.Hostname); err != nil {
+		return nil, err
+	}
+	d, err := h.store.LabDeployment(ctx, req.Hostname)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fault.NotFound("node %q was never deployed", req.Hostname)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if d.Ended {
+		return nil, fault.Conflict("no deployment of node %q is going on", req.Hostname)
+	}
+	body, err := h.manifest(ctx, d)
+	if err != nil {
+		return nil, renderFault(err)
+	}
+	return answer{status: 200, secret: true, body: body}, nil
+}
+
+func (h *Handler) manifest(ctx context.Context, d *store.LabDeployment) (map[string]any, error) {
+	c, err := h.snapshot(ctx, d.Digest)
+	if err != nil {
+		return nil, err
+	}
+	packages, err := h.packages(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	rows := []any{}
+	for _, p := range packages {
+		rows = append(rows, map[string]any{"name": p.Name, "version": orNull(p.Version)})
+	}
+	n := c.site.Node(d.Node)
+	origin := call.From(ctx).Origin
+	body := map[string]any{
+		"node": n.Name, "task_id": d.Task, "fqdn": n.FQDN, "image": n.Image, "kernel": n.Kernel, "kernel_params": kernelLine(n.KernelParams),
+		"interfaces": manifestInterfaces(n), "addressing": manifestAddresses(c.site, n), "storage": manifestStorage(n),
+		"packages": rows, "authorized_keys": []string{}, "key": nil,
+		"boot_data": map[string]any{
+			"files": origin.URL("/v1/bootdata/" + n.Name + "/files"),
+			"units": origin.URL("/v1/bootdata/" + n.Name + "/units"),
+		},
+	}
+	if c.site.Region != nil {
+		body["authorized_keys"] = orEmpty(c.site.Region.AuthorizedKeys)
+	}
+	if d.Keyed {
+		body["key"] = h.keyOf(d.Task, d.Node)
+	}
+	return body, nil
+}
+
+// kernelLine writes the parameters as one line, sorted, flags without a value.
+func kernelLine(params map[string]string) string {
+	words := make([]string, 0, len(params))
+	for name, value := range params {
+		if value != "True" {
+			name += "=" + value
+		}
+		words = append(words, name)
+	}
+	slices.Sort(words)
+	return strings.Join(words, " ")
+}
+
+func manifestInterfaces(n *design.Node) []any {
+	list := []any{}
+	for _, i := range n.Interfaces {
+		row := map[string]any{"name": i.Name, "link": i.Link, "slaves": orEmpty(i.Slaves), "networks": orEmpty(i.Networks)}
+		if i.SRIOV != nil {
+			row["sriov"] = map[string]any{"vf_count": i.SRIOV.VFCount, "trustedmode": i.SRIOV.TrustedMode}
+		}
+		list = append(list, row)
+	}
+	return list
+}
+
+func manifestAddresses(site *design.Site, n *design.Node) []any {
+	list := []any{}
+	for _, a := range n.Addressing {
+		row := map[string]any{"network": a.Network, "address": a.IP, "dhcp": a.DHCP}
+		if net := site.Network(a.Network); net != nil {
+			row["cidr"], row["vlan"], row["mtu"], row["dns"] = net.CIDR, net.VLAN, net.MTU, net.DNSServers
+			routes := []any{}
+			for _, r := range net.Routes {
+				routes = append(routes, map[string]any{"subnet": r.Subnet, "gateway": r.Gateway, "metric": r.Metric})
+			}
+			row["routes"] = routes
+		}
+		list = append(list, row)
+	}
+	return list
+}
+
+func manifestStorage(n *design.Node) map[string]any {
+	devices := []any{}
+	for _, d := range n.Devices {
+		partitions := []any{}
+		for _, p := range d.Partitions {
+			partitions = append(partitions, map[string]any{
+				"name": p.Name, "size": p.Size, "bootable": p.Bootable, "volume_group": p.VolumeGroup, "filesystem": manifestFilesystem(p.Filesystem),
+			})
+		}
+		devices = append(devices, map[string]any{"name": d.Name, "volume_group": d.VolumeGroup, "partitions": partitions})
+	}
+	groups := []any{}
+	for _, g := range n.VolumeGroups {
+		volumes := []any{}
+		for _, v := range g.Volumes {
+			volumes = append(volumes, map[string]any{"name": v.Name, "size": v.Size, "filesystem": manifestFilesystem(v.Filesystem)})
+		}
+		groups = append(groups, map[string]any{"name": g.Name, "logical_volumes": volumes})
+	}
+	return map[string]any{"physical_devices": devices, "volume_groups": groups}
+}
+
+// manifestFilesystem is null where there is none.
+func manifestFilesystem(f design.Filesystem) any {
+	if f == (design.Filesystem{}) {
+		return nil
+	}
+	return map[string]any{"mountpoint": f.Mountpoint, "fstype": f.Type, "mount_options": f.Options, "fs_uuid": f.UUID, "fs_label": f.Label}
+}

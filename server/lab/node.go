@@ -1,0 +1,153 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/upload"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// nodeDocument has exactly the eight members that Drydock takes from MAAS
+// (control/nodes.py).
+type nodeDocument struct {
+	Hostname     string `json:"hostname"`
+	Memory       any    `json:"memory"`
+	CPUCount     any    `json:"cpu_count"`
+	StatusName   string `json:"status_name"`
+	BootMAC      any    `json:"boot_mac"`
+	PowerState   string `json:"power_state"`
+	PowerAddress any    `json:"power_address"`
+	BootIP       any    `json:"boot_ip"`
+}
+
+// ListNodes answers the nodes that a driver has seen.
+func (h *Handler) ListNodes(ctx context.Context, _ api.ListNodesRequestObject) (api.ListNodesResponseObject, error) {
+	rows, err := h.store.LabNodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]nodeDocument, 0, len(rows))
+	for _, n := range rows {
+		list = append(list, nodeDocument{
+			n.Name, numberOrNull(n.Memory), numberOrNull(n.CPUCount), n.Status, orNull(n.BootMAC), n.Power, orNull(n.PowerAddress), orNull(n.BootIP),
+		})
+	}
+	return ok(list), nil
+}
+
+func numberOrNull(n int64) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
+// ListNodeBuildData answers what is known of a node.
+func (h *Handler) ListNodeBuildData(ctx context.Context, req api.ListNodeBuildDataRequestObject) (api.ListNodeBuildDataResponseObject, error) {
+	latest := req.Params.Latest != nil && strings.EqualFold(*req.Params.Latest, "true")
+	rows, err := h.store.LabBuildDataOfNode(ctx, req.Hostname, latest)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, fault.NotFound("No build data found for node %q", req.Hostname)
+	}
+	return ok(buildDataDocuments(rows)), nil
+}
+
+// CreateNodeBuildData keeps what a machine or a tool found out about a node.
+func (h *Handler) CreateNodeBuildData(ctx context.Context, req api.CreateNodeBuildDataRequestObject) (api.CreateNodeBuildDataResponseObject, error) {
+	if _, err := h.machineOrToken(ctx, req.Hostname); err != nil {
+		return nil, err
+	}
+	d := &store.LabBuildData{Node: req.Hostname, Generator: req.Params.Generator}
+	if err := h.knownNode(ctx, req.Hostname); err != nil {
+		return nil, err
+	}
+	if strings.ContainsRune(d.Generator, 0) {
+		return nil, fault.InvalidField("query", "generator", "must not hold U+0000")
+	}
+	if id := req.Params.TaskID; id != nil {
+		d.Task = id.String()
+		if _, err := h.store.LabTask(ctx, d.Task); errors.Is(err, store.ErrNotFound) {
+			return nil, fault.InvalidField("query", "task_id", "names a task that does not exist").Because(err)
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	raw, found := upload.FromContext(ctx)
+	if !found {
+		return nil, errors.New("build data: the body was not put aside")
+	}
+	var err error
+	if d.Data, err = readBody(raw.Body); err != nil {
+		return nil, err
+	}
+	if !utf8.Valid(d.Data) {
+		return nil, fault.InvalidBody("", "must be text in UTF-8; encode other data, for example as base64")
+	}
+	if d.Format, err = formatOf(raw.ContentType); err != nil {
+		return nil, err
+	}
+	if err := h.store.AddLabBuildData(ctx, d); err != nil {
+		return nil, err
+	}
+	return answer{status: http.StatusCreated, body: buildDataDocuments([]store.LabBuildData{*d})[0]}, nil
+}
+
+// formatOf is the media type without its parameters.
+func formatOf(contentType string) (string, error) {
+	if contentType == "" {
+		return "text/plain", nil
+	}
+	format, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return "", fault.Unsupported("the Content-Type is no media type").Because(err)
+	}
+	return format, nil
+}
+
+// knownNode demands that a driver has seen the node, or that a design names it
+// by its MAC address.
+func (h *Handler) knownNode(ctx context.Context, name string) error {
+	known, err := h.store.KnowsLabNode(ctx, name)
+	if err == nil && !known {
+		err = fault.NotFound("node %q is not known: no task has named it yet", name)
+	}
+	return err
+}
+
+// GetLabHealth says whether the lab works. It creates no tasks.
+func (h *Handler) GetLabHealth(ctx context.Context, _ api.GetLabHealthRequestObject) (api.GetLabHealthResponseObject, error) {
+	if err := h.store.Ping(ctx); err != nil {
+		return nil, fault.Unavailable("the store cannot be reached").Because(err)
+	}
+	return answer{status: http.StatusNoContent}, nil
+}
+
+// GetExtendedHealth says the same in words.
+func (h *Handler) GetExtendedHealth(ctx context.Context, _ api.GetExtendedHealthRequestObject) (api.GetExtendedHealthResponseObject, error) {
+	list := []map[string]any{}
+	say := func(text string, isError bool) {
+		list = append(list, map[string]any{"message": text, "error": isError, "kind": "SimpleMessage"})
+	}
+	status, code, failed := "Success", http.StatusOK, 0
+	if err := h.store.Ping(ctx); err != nil {
+		status, code, failed = "Failure", http.StatusServiceUnavailable, 1
+		say("The store cannot be reached.", true)
+	}
+	if h.nodes.Simulated() {
+		say("The node driver is a simulator: it touches no machine.", false)
+	}
+	return answer{status: code, body: map[string]any{
+		"kind": "Status", "apiVersion": "v1.0", "metadata": map[string]any{}, "status": status, "message": "", "reason": "HealthCheck",
+		"details": map[string]any{"errorCount": failed, "messageList": list}, "code": code,
+	}}, nil
+}

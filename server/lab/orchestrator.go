@@ -1,0 +1,236 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// errStopping is why work ends when the server stops. Such work is neither
+// withdrawn nor judged: the next server takes it up.
+var errStopping = errors.New("the server is stopping")
+
+// pruneEvery is how often old build data are looked for.
+const pruneEvery = time.Hour
+
+// Run works on the tasks until ctx ends and everything it started has ended. Any
+// number of servers may do so on one store.
+func (h *Handler) Run(ctx context.Context) {
+	o := &orchestrator{h: h, slots: make(chan struct{}, h.config.Workers)}
+	var cancel context.CancelCauseFunc
+	o.ctx, cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { cancel(errStopping) })
+	defer stop()
+	o.loop()
+	cancel(errStopping)
+	o.running.Wait()
+
+	last, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer done()
+	if err := h.store.DropLabLeases(last, h.owner); err != nil && !errors.Is(err, store.ErrClosed) {
+		slog.WarnContext(last, "leases of tasks were not given back", "error", err)
+	}
+}
+
+// orchestrator is one Run.
+type orchestrator struct {
+	h       *Handler
+	ctx     context.Context // of everything that Run started
+	slots   chan struct{}   // one for each piece of work that is being done
+	running sync.WaitGroup  // tops
+	pruned  time.Time
+}
+
+func (o *orchestrator) loop() {
+	for o.ctx.Err() == nil {
+		woken := o.h.hub.wait()
+		o.round()
+		timer := time.NewTimer(pollEvery)
+		select {
+		case <-o.ctx.Done():
+		case <-woken:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// round looks once for what there is to do.
+func (o *orchestrator) round() {
+	for _, look := range []func(context.Context) error{o.startQueued, o.adoptOrphans, o.passCancels, o.prune} {
+		if err := look(o.ctx); err != nil && o.ctx.Err() == nil {
+			slog.ErrorContext(o.ctx, "the lab's tasks", "error", err)
+		}
+	}
+}
+
+// startQueued starts the queued tasks whose nodes are free.
+func (o *orchestrator) startQueued(ctx context.Context) error {
+	queue, err := o.h.store.LabQueue(ctx)
+	if err != nil || len(queue) == 0 {
+		return err
+	}
+	held, err := o.h.store.LabClaims(ctx)
+	if err != nil {
+		return err
+	}
+	rows := make(map[string]*store.LabTask, len(queue))
+	waiting := make([]taskplan.Waiting, 0, len(queue))
+	for i := range queue {
+		row := &queue[i]
+		req, err := requestOf(row)
+		if err != nil {
+			return err
+		}
+		rows[row.ID] = row
+		waiting = append(waiting, taskplan.Waiting{ID: row.ID, Nodes: req.claims(row.Action)})
+	}
+	for _, id := range taskplan.Startable(waiting, func(node string) bool { return held[node] != "" }) {
+		if err := o.start(ctx, rows[id]); err != nil && !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+	return nil
+}
+
+// start takes a queued task and begins it.
+func (o *orchestrator) start(ctx context.Context, row *store.LabTask) error {
+	t, err := o.h.loadTop([]store.LabTask{*row})
+	if err != nil {
+		return err
+	}
+	if err := o.h.store.StartLabTask(ctx, t.lease(), t.request.claims(row.Action)); err != nil {
+		return err
+	}
+	o.run(t, func() taskplan.Effects { return t.tree.Begin(t.request.Targets, o.h.store.Now()) })
+	return nil
+}
+
+// adoptOrphans takes over the running tasks whose server is gone.
+func (o *orchestrator) adoptOrphans(ctx context.Context) error {
+	now := o.h.store.Now()
+	ids, err := o.h.store.LabOrphans(ctx, now)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := o.adopt(ctx, id, now); err != nil && !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *orchestrator) adopt(ctx context.Context, id string, now time.Time) error {
+	o.h.mu.Lock()
+	ours := o.h.tops[id] != nil
+	o.h.mu.Unlock()
+	if ours { // late with the renewal, but at work
+		return nil
+	}
+	if err := o.h.store.TakeLabLease(ctx, o.h.leaseOf(id), now); err != nil {
+		return err
+	}
+	rows, err := o.h.store.LabTree(ctx, id)
+	if err != nil {
+		return err
+	}
+	t, err := o.h.loadTop(rows)
+	if err != nil {
+		return err
+	}
+	slog.InfoContext(ctx, "a task is taken over", "task", id)
+	first := func() taskplan.Effects { return t.tree.Resume(o.h.repeatable, o.h.store.Now()) }
+	if t.tree.Top().Status == taskplan.Queued { // its server died between taking and beginning it
+		first = func() taskplan.Effects { return t.tree.Begin(t.request.Targets, o.h.store.Now()) }
+	}
+	o.run(t, first)
+	return nil
+}
+
+// repeatable asks the node driver about its steps; the server's own can be done
+// again.
+func (h *Handler) repeatable(a taskplan.Action) bool {
+	return a == taskplan.ValidateDesign || a == taskplan.BootactionReport || taskplan.Repeatable(a) || h.nodes.Repeatable(a)
+}
+
+// passCancels hands cancellations to the tasks that this server works on.
+func (o *orchestrator) passCancels(ctx context.Context) error {
+	rows, err := o.h.store.LabCancels(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		o.h.mu.Lock()
+		t := o.h.tops[r.Root]
+		o.h.mu.Unlock()
+		if t != nil {
+			t.cancel(r.ID, r.CancelBy)
+		}
+	}
+	return nil
+}
+
+func (o *orchestrator) prune(ctx context.Context) error {
+	if now := o.h.store.Now(); now.Sub(o.pruned) > pruneEvery {
+		o.pruned = now
+		return o.h.store.PruneLabBuildData(ctx, now.Add(-o.h.config.BuildData))
+	}
+	return nil
+}
+
+// run works on a task in a goroutine of its own.
+func (o *orchestrator) run(t *top, first func() taskplan.Effects) {
+	o.h.mu.Lock()
+	o.h.tops[t.id] = t
+	o.h.mu.Unlock()
+	o.running.Add(1)
+	go func() {
+		defer o.running.Done()
+		ctx, cancel := context.WithCancelCause(o.ctx)
+		t.run(ctx, o.slots, first)
+		cancel(errStopping)
+		t.working.Wait()
+		o.h.mu.Lock()
+		if o.h.tops[t.id] == t {
+			delete(o.h.tops, t.id)
+		}
+		o.h.mu.Unlock()
+		o.h.hub.wake() // its nodes are free now
+	}()
+}
+
+func (h *Handler) leaseOf(root string) store.LabLease {
+	return store.LabLease{Root: root, Owner: h.owner, Until: h.store.Now().Add(h.config.Lease)}
+}
+
+// request is what a top task was asked for, besides what has columns.
+type request struct {
+	Digest  string            `json:"digest"`
+	BaseURL string            `json:"base_url"`
+	Targets []taskplan.Target `json:"targets"`
+}
+
+func requestOf(row *store.LabTask) (request, error) {
+	var r request
+	err := json.Unmarshal(row.Request, &r)
+	return r, err
+}
+
+// claims are the nodes that the task must hold alone.
+func (r request) claims(sent string) []string {
+	if action, _ := taskplan.ParseAction(sent); !action.OnNodes() {
+		return nil
+	}
+	names := make([]string, len(r.Targets))
+	for i, t := range r.Targets {
+		names[i] = t.Name
+	}
+	return names
+}

@@ -1,0 +1,265 @@
+package lab
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/stmcginnis/gofish"
+	"github.com/stmcginnis/gofish/schemas"
+
+	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// RedfishConfig tunes the driver for boards that speak Redfish.
+type RedfishConfig struct {
+	// Insecure believes any certificate, as boards mostly have one of their own.
+	Insecure bool
+	// Port is where boards listen; default 443.
+	Port int
+	// Interval is the pause between two tries, and between two looks at the
+	// power; default 10 s. Boards are slow.
+	Interval time.Duration
+	// Looks is how often the power is looked at after a reset; default 18, as
+	// Drydock does (drivers/oob/redfish_driver/driver.py).
+	Looks int
+}
+
+func (c *RedfishConfig) setDefaults() {
+	if c.Port == 0 {
+		c.Port = 443
+	}
+	if c.Interval == 0 {
+		c.Interval = 10 * time.Second
+	}
+	if c.Looks == 0 {
+		c.Looks = 18
+	}
+}
+
+// connectTries is how often a board is called before it counts as unreachable.
+const connectTries = 10
+
+// redfish reaches boards whose oob.type is redfish, at the node's address on
+// oob.network, with oob.account and oob.credential.
+type redfish struct {
+	store  *store.Store
+	config RedfishConfig
+}
+
+// board is a connection to one board.
+type board struct {
+	client *gofish.APIClient
+	path   string // of the system
+	system boardSystem
+}
+
+// boardSystem is what is read of a ComputerSystem (DSP0268). Resets and boot
+// settings are sent by hand: gofish 0.21.0 posts a reset to the target of
+// another action and writes every member of Boot, empty ones too, which boards
+// refuse (schemas/computersystem.go).
+type boardSystem struct {
+	PowerState string
+	Boot       struct {
+		Mode    string   `json:"BootSourceOverrideMode"`
+		Targets []string `json:"BootSourceOverrideTarget@Redfish.AllowableValues"`
+	}
+	Actions struct {
+		Reset struct {
+			Target string   `json:"target"`
+			Types  []string `json:"ResetType@Redfish.AllowableValues"`
+		} `json:"#ComputerSystem.Reset"`
+	}
+}
+
+// Do interrogates a board, lets it boot from the network once, or cycles the
+// power.
+func (d *redfish) Do(ctx context.Context, j Job, r *Reporter) (string, error) {
+	b, err := d.connect(ctx, j)
+	if err != nil {
+		return "", err
+	}
+	defer b.client.Logout()
+	switch j.Action {
+	case taskplan.InterrogateOOB:
+		return d.interrogate(ctx, j, b)
+	case taskplan.SetNodeBoot:
+		return b.setNetboot()
+	}
+	return d.powerCycle(ctx, j, b)
+}
+
+// connect logs in and finds the board's only system.
+func (d *redfish) connect(ctx context.Context, j Job) (*board, error) {
+	address := j.Node.Address(j.Node.OOB["network"])
+	if address == "" {
+		return nil, errors.New("the design gives the node no address on its oob.network")
+	}
+	var last error
+	for try := range connectTries {
+		if try > 0 && !pause(ctx, d.config.Interval) {
+			return nil, Transient(fmt.Errorf("the board at %s cannot be reached: %w", address, last))
+		}
+		b, err := d.login(ctx, address, j.Node.OOB["account"], j.Node.OOB["credential"])
+		if err == nil {
+			return b, nil
+		}
+		if refusedLogin(err) {
+			return nil, fmt.Errorf("the board at %s refuses oob.account and oob.credential", address)
+		}
+		last = err
+	}
+	return nil, Transient(fmt.Errorf("the board at %s cannot be reached: %w", address, last))
+}
+
+func refusedLogin(err error) bool {
+	var answer *schemas.Error
+	return errors.As(err, &answer) && (answer.HTTPReturnedStatusCode == http.StatusUnauthorized || answer.HTTPReturnedStatusCode == http.StatusForbidden)
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+func (d *redfish) login(ctx context.Context, address, account, credential string) (*board, error) {
+	transport := &http.Transport{
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: d.config.Insecure}, //nolint:gosec // a setting, off by default
+		TLSHandshakeTimeout: 30 * time.Second,
+	}
+	client, err := gofish.ConnectContext(ctx, gofish.ClientConfig{
+		Endpoint: "https://" + net.JoinHostPort(address, strconv.Itoa(d.config.Port)), Username: account, Password: credential,
+		HTTPClient: &http.Client{Transport: transport, Timeout: time.Minute}, NoModifyTransport: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	systems, err := client.Service.Systems()
+	if err == nil && len(systems) == 0 {
+		err = errors.New("the board manages no system")
+	}
+	b := &board{client: client}
+	if err == nil {
+		b.path = systems[0].ODataID
+		err = b.read()
+	}
+	if err != nil {
+		client.Logout()
+		return nil, err
+	}
+	return b, nil
+}
+
+// read gets the state of the system anew.
+func (b *board) read() error {
+	resp, err := b.client.Get(b.path)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	b.system = boardSystem{}
+	return json.NewDecoder(resp.Body).Decode(&b.system)
+}
+
+func (d *redfish) interrogate(ctx context.Context, j Job, b *board) (string, error) {
+	if err := d.note(ctx, j, b); err != nil {
+		return "", Transient(err)
+	}
+	return fmt.Sprintf("The board answers by Redfish; the power is %s.", powerWord(b.system.PowerState)), nil
+}
+
+// powerWord is MAAS's word for a power state.
+func powerWord(state string) string {
+	switch state {
+	case "On", "PoweringOff":
+		return "on"
+	case "Off", "PoweringOn":
+		return "off"
+	}
+	return "unknown"
+}
+
+func (d *redfish) note(ctx context.Context, j Job, b *board) error {
+	return d.store.UpdateLabNode(ctx, j.Node.Name, func(n *store.LabNode) {
+		n.Power, n.BootMAC = powerWord(b.system.PowerState), j.Node.BootMAC
+		n.PowerAddress = j.Node.Address(j.Node.OOB["network"])
+		if n.Driver == "" {
+			n.Driver = "redfish"
+		}
+	})
+}
+
+// setNetboot lets the next boot, and no further one, come from the network: by
+// PXE where the board knows it, else by HTTP.
+func (b *board) setNetboot() (string, error) {
+	target := "Pxe"
+	if known := b.system.Boot.Targets; len(known) > 0 && !slices.Contains(known, target) {
+		if target = "UefiHttp"; !slices.Contains(known, target) {
+			return "", errors.New("the board can boot neither by PXE nor by HTTP")
+		}
+	}
+	resp, err := b.client.Patch(b.path, map[string]any{
+		"Boot": map[string]any{"BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": target},
+	})
+	if err != nil {
+		return "", Transient(fmt.Errorf("the board does not take the boot setting: %w", err))
+	}
+	_ = resp.Body.Close()
+	return "The next boot is from the network (" + target + ").", nil
+}
+
+// powerCycle switches the system off and on, looking each time whether it
+// happened. A system that is off is only switched on.
+func (d *redfish) powerCycle(ctx context.Context, j Job, b *board) (string, error) {
+	if b.system.PowerState != "Off" {
+		if err := d.power(ctx, b, "ForceOff", "Off"); err != nil {
+			return "", err
+		}
+	}
+	if err := d.power(ctx, b, "On", "On"); err != nil {
+		return "", err
+	}
+	if err := d.note(ctx, j, b); err != nil {
+		return "", Transient(err)
+	}
+	return "The power was cycled; it is on.", nil
+}
+
+// power asks for a reset and waits until the power is as wanted.
+func (d *redfish) power(ctx context.Context, b *board, reset, want string) error {
+	action := b.system.Actions.Reset
+	if action.Target == "" {
+		return errors.New("the board offers no way to switch the power")
+	}
+	if len(action.Types) > 0 && !slices.Contains(action.Types, reset) {
+		return fmt.Errorf("the board does not know the reset %s", reset)
+	}
+	resp, err := b.client.Post(action.Target, map[string]any{"ResetType": reset})
+	if err != nil {
+		return Transient(fmt.Errorf("the board refuses the reset %s: %w", reset, err))
+	}
+	_ = resp.Body.Close()
+	for range d.config.Looks {
+		if err := b.read(); err == nil && b.system.PowerState == want {
+			return nil
+		}
+		if !pause(ctx, d.config.Interval) {
+			break
+		}
+	}
+	return Transient(fmt.Errorf("the power did not become %s in time", powerWord(want)))
+}

@@ -1,0 +1,374 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/lab/design"
+	"github.com/slipway-lab/slipway/server/lab/nodefilter"
+	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// CreateTask queues an action.
+func (h *Handler) CreateTask(ctx context.Context, req api.CreateTaskRequestObject) (api.CreateTaskResponseObject, error) {
+	action, known := taskplan.ParseAction(req.Body.Action)
+	if !known {
+		return nil, fault.InvalidBody("/action", "must be one of the eight actions: Unsupported action %s", req.Body.Action)
+	}
+	permission := auth.Permission("physical_provisioner:" + string(action))
+	if !auth.From(ctx).May(permission) {
+		return nil, fault.Forbidden("the credential does not allow the action %s", req.Body.Action)
+	}
+	filter, sent, err := readFilter(req.Body.NodeFilter.Get())
+	if err != nil {
+		return nil, err
+	}
+	row, err := h.newTask(ctx, action, req.Body, filter, sent)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.store.CreateLabTask(ctx, row); err != nil {
+		return nil, err
+	}
+	h.hub.wake()
+	docs, err := h.documents(ctx, []store.LabTask{*row}, false)
+	if err != nil {
+		return nil, err
+	}
+	return answer{status: http.StatusCreated, location: here(ctx, "/api/v1.0/tasks/"+row.ID), body: docs[0]}, nil
+}
+
+// newTask makes the row of a queued task and keeps its design.
+func (h *Handler) newTask(ctx context.Context, action taskplan.Action, asked *api.LabNewTask, filter *nodefilter.Filter, sent map[string]any) (*store.LabTask, error) {
+	if strings.ContainsRune(asked.DesignRef, 0) {
+		return nil, fault.InvalidBody("/design_ref", "must not hold U+0000")
+	}
+	c, text, err := h.designOf(ctx, action, asked.DesignRef)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.store.KeepLabSnapshot(ctx, c.digest, h.vault.seal(c.digest, text)); err != nil {
+		return nil, err
+	}
+	req := request{Digest: c.digest, BaseURL: strings.TrimSuffix(call.From(ctx).Origin.URL("/"), "/")}
+	if action.OnNodes() {
+		req.Targets = h.targets(c.site, filter)
+		if err := h.noteMACs(ctx, c.site, req.Targets); err != nil {
+			return nil, err
+		}
+	}
+	now := h.store.Now()
+	top := &taskplan.Task{
+		ID: newID(), Role: taskplan.Top, Action: action, Status: taskplan.Queued, Result: taskplan.Incomplete, Listed: true, Created: now,
+	}
+	row := &store.LabTask{
+		ID: top.ID, Root: top.ID, Status: string(top.Status), Action: asked.Action, DesignRef: asked.DesignRef,
+		CreatedBy: callerName(ctx), CreatedAt: now, UpdatedAt: now,
+	}
+	if row.Plan, err = json.Marshal(top); err != nil {
+		return nil, err
+	}
+	if row.Request, err = json.Marshal(req); err != nil {
+		return nil, err
+	}
+	if sent != nil {
+		row.Filter, err = json.Marshal(sent)
+	}
+	return row, err
+}
+
+// designOf fetches the design of a task. Only the validation of a design can do
+// without an effective model.
+func (h *Handler) designOf(ctx context.Context, action taskplan.Action, ref string) (*checked, []byte, error) {
+	if action != taskplan.ValidateDesign {
+		return h.siteOf(ctx, ref, "design_ref")
+	}
+	text, err := h.fetchDesign(ctx, ref)
+	var bad *refError
+	if errors.As(err, &bad) {
+		return nil, nil, fault.InvalidBody("/design_ref", "%s", bad.reason).Because(bad.cause)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return h.check(text), text, nil
+}
+
+func (h *Handler) targets(site *design.Site, filter *nodefilter.Filter) []taskplan.Target {
+	names := filter.Select(inventoryOf(site))
+	list := make([]taskplan.Target, 0, len(names))
+	for _, name := range names {
+		n := site.Node(name)
+		_, missing := h.oobOf(n)
+		list = append(list, taskplan.Target{Name: name, OOBType: n.OOBType, NoDriver: h.nodes.Missing(n), NoOOBDriver: missing})
+	}
+	return list
+}
+
+// noteMACs keeps which node boots from which address, so that machines can be
+// recognized.
+func (h *Handler) noteMACs(ctx context.Context, site *design.Site, targets []taskplan.Target) error {
+	seen := map[string]bool{}
+	var rows []store.LabNodeMAC
+	for _, t := range targets {
+		if mac, good := cleanMAC(site.Node(t.Name).BootMAC); good && !seen[mac] {
+			seen[mac] = true
+			rows = append(rows, store.LabNodeMAC{MAC: mac, Node: t.Name})
+		}
+	}
+	return h.store.SetLabNodeMACs(ctx, rows)
+}
+
+// taskRow returns a task. An id that is no UUID is as unknown as any other.
+func (h *Handler) taskRow(ctx context.Context, id string) (*store.LabTask, error) {
+	parsed, err := uuid.Parse(id)
+	if err != nil {
+		return nil, noTask(id, nil)
+	}
+	row, err := h.store.LabTask(ctx, parsed.String())
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, noTask(id, err)
+	}
+	return row, err
+}
+
+func noTask(id string, cause error) error {
+	return fault.NotFound("Task %s does not exist", id).Because(cause)
+}
+
+// asked reports whether a query parameter of Drydock says yes (falcon's
+// get_param_as_bool, with an empty value for true).
+func asked(value *string) bool {
+	if value == nil {
+		return false
+	}
+	switch strings.ToLower(*value) {
+	case "", "true", "t", "yes", "y", "1", "on":
+		return true
+	}
+	return false
+}
+
+// GetTask answers a task or its layers.
+func (h *Handler) GetTask(ctx context.Context, req api.GetTaskRequestObject) (api.GetTaskResponseObject, error) {
+	row, err := h.taskRow(ctx, req.TaskID)
+	if err != nil {
+		return nil, err
+	}
+	layers := 0
+	if req.Params.Layers != nil {
+		layers, _ = strconv.Atoi(strings.TrimSpace(*req.Params.Layers)) // no number is none
+	}
+	return h.taskAnswer(ctx, row, layers, asked(req.Params.Builddata), asked(req.Params.Subtaskerrors))
+}
+
+func (h *Handler) taskAnswer(ctx context.Context, row *store.LabTask, layers int, data, failed bool) (answer, error) {
+	shown := []store.LabTask{*row}
+	var below []store.LabTask
+	if layers != 0 || failed {
+		all, err := h.store.LabTree(ctx, row.Root)
+		if err != nil {
+			return answer{}, err
+		}
+		below = descendants(all, row.ID)
+		if shown, err = layersOf(all, row.ID, layers); err != nil {
+			return answer{}, err
+		}
+	}
+	docs, err := h.documents(ctx, shown, data)
+	if err != nil {
+		return answer{}, err
+	}
+	var faults map[string]result
+	if failed {
+		if faults, err = h.faults(ctx, below); err != nil {
+			return answer{}, err
+		}
+	}
+	if layers == 0 {
+		docs[0].SubtaskErrors = faults
+		return ok(docs[0]), nil
+	}
+	body := map[string]any{"init_task_id": row.ID}
+	for _, d := range docs {
+		body[d.TaskID] = d
+	}
+	if failed {
+		body["subtask_errors"] = faults
+	}
+	return ok(body), nil
+}
+
+// descendants returns all tasks under one. Parents come before their children.
+func descendants(all []store.LabTask, id string) []store.LabTask {
+	under := map[string]bool{id: true}
+	var out []store.LabTask
+	for _, r := range all {
+		if under[r.Parent] {
+			under[r.ID] = true
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// layersOf returns a task and the given number of layers of listed subtasks; a
+// negative number means all.
+func layersOf(all []store.LabTask, id string, layers int) ([]store.LabTask, error) {
+	depth := map[string]int{}
+	var out []store.LabTask
+	for _, r := range all {
+		d, found := depth[r.Parent]
+		if r.ID == id {
+			d, found = 0, true
+		}
+		if !found || layers > 0 && d >= layers || layers == 0 && d > 0 {
+			continue
+		}
+		task, err := planOf(&r)
+		if err != nil {
+			return nil, err
+		}
+		if !task.Listed && r.ID != id {
+			continue
+		}
+		depth[r.ID] = d + 1
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// CancelTask cancels a task and everything under it. The server that works on it
+// acts when it finds the note; one that still waits is terminated at once.
+func (h *Handler) CancelTask(ctx context.Context, req api.CancelTaskRequestObject) (api.CancelTaskResponseObject, error) {
+	row, err := h.taskRow(ctx, req.TaskID)
+	if err != nil {
+		return nil, err
+	}
+	var said []taskplan.Message
+	err = h.store.InTx(ctx, func(tx *store.Store) error {
+		said = nil
+		row, err = tx.CancelLabTask(ctx, row.ID, callerName(ctx), func(r *store.LabTask) error {
+			said, err = cancelQueued(r, h.store.Now())
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return tx.AddLabMessages(ctx, messageRows(said))
+	})
+	if errors.Is(err, store.ErrConflict) {
+		return nil, fault.Conflict("Task %s is over and cannot be cancelled", req.TaskID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	h.hub.wake()
+	docs, err := h.documents(ctx, []store.LabTask{*row}, false)
+	if err != nil {
+		return nil, err
+	}
+	return answer{status: http.StatusAccepted, body: docs[0]}, nil
+}
+
+// cancelQueued terminates a task that nobody has begun.
+func cancelQueued(row *store.LabTask, now time.Time) ([]taskplan.Message, error) {
+	task, err := planOf(row)
+	if err != nil {
+		return nil, err
+	}
+	effects, err := taskplan.New(task, taskplan.Config{NewID: newID}).Cancel(task.ID, row.CancelBy, now)
+	if err != nil {
+		return nil, err
+	}
+	row.Status, row.UpdatedAt = string(task.Status), now
+	row.Plan, err = json.Marshal(task)
+	return effects.Messages, err
+}
+
+func messageRows(list []taskplan.Message) []store.LabMessage {
+	rows := make([]store.LabMessage, 0, len(list))
+	for _, m := range list {
+		rows = append(rows, store.LabMessage{
+			Task: m.Task, Text: m.Text, Error: m.Error, ContextType: m.ContextType, Context: m.Context, CreatedAt: m.Time,
+		})
+	}
+	return rows
+}
+
+const (
+	purgeDays    = 90
+	maxPurgeDays = 100_000
+)
+
+// PurgeTasks deletes old tasks that are over. What is no number means 90 days,
+// because Drydock's client sends None (drydock_client/client.py).
+func (h *Handler) PurgeTasks(ctx context.Context, req api.PurgeTasksRequestObject) (api.PurgeTasksResponseObject, error) {
+	days := purgeDays
+	if req.Params.Days != nil {
+		if n, err := strconv.Atoi(strings.TrimSpace(*req.Params.Days)); err == nil {
+			days = n
+		}
+	}
+	if days < 0 {
+		return nil, fault.InvalidField("query", "days", "must not be negative")
+	}
+	before := h.store.Now().AddDate(0, 0, -min(days, maxPurgeDays))
+	if _, err := h.store.PurgeLabTasks(ctx, before); err != nil {
+		return nil, err
+	}
+	return ok("Tables purged successfully."), nil
+}
+
+// ListTasks answers the tasks, all of them unless a limit was given.
+func (h *Handler) ListTasks(ctx context.Context, req api.ListTasksRequestObject) (api.ListTasksResponseObject, error) {
+	f := store.LabTaskFilter{Page: page(req.Params.Limit, req.Params.After)}
+	if req.Params.Status != nil {
+		f.Status = string(*req.Params.Status)
+	}
+	if req.Params.Top != nil {
+		f.Top = *req.Params.Top
+	}
+	paged := f.Page.Limit > 0
+	if !paged {
+		f.Page.Limit = streamPage
+	}
+	first, err := h.taskPage(ctx, f)
+	if err != nil {
+		return nil, pageFault(err)
+	}
+	if paged {
+		a := ok(first.docs)
+		a.link = nextLink(ctx, "/v1/tasks", first.next)
+		return a, nil
+	}
+	return &taskStream{h: h, ctx: ctx, filter: f, page: first}, nil
+}
+
+// ListTaskBuildData answers what a task collected.
+func (h *Handler) ListTaskBuildData(ctx context.Context, req api.ListTaskBuildDataRequestObject) (api.ListTaskBuildDataResponseObject, error) {
+	row, err := h.taskRow(ctx, req.TaskID)
+	if err != nil {
+		return nil, err
+	}
+	data, err := h.store.LabBuildDataOfTasks(ctx, []string{row.ID})
+	if err != nil {
+		return nil, err
+	}
+	if len(data[row.ID]) == 0 {
+		return nil, fault.NotFound("No build data found: task %s has collected none", row.ID)
+	}
+	return ok(buildDataDocuments(data[row.ID])), nil
+}
