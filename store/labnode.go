@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -53,7 +54,7 @@ func (s *Store) UpdateLabNode(ctx context.Context, name string, change func(*Lab
 	err := s.InTx(ctx, func(tx *Store) error {
 		n := LabNode{Name: name, Status: "New", Power: "unknown"}
 		err := tx.db.Clauses(clause.Locking{Strength: "UPDATE"}).Take(&n, "name = ?", name).Error
-		if err != nil && translate(err) != ErrNotFound {
+		if err = translate(err); err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
 		change(&n)

@@ -4542,7 +4542,7 @@ type PassList struct {
 	Results []interface{} `json:"results"`
 }
 
-// PassListForm defines model for PassListForm.
+// PassListForm Example: {"data":"{\"cpid\":\"6b678f2c7fa94c7e942728b300451b56\",\"duration_seconds\":25,\"results\":[\"tempest.api.test_a\"]}"}
 type PassListForm struct {
 	// Data The list as JSON text.
 	Data string `json:"data"`

@@ -115,7 +115,7 @@ func (s *simulator) Do(ctx context.Context, j Job, r *Reporter) (string, error) 
 		if err := s.update(ctx, j, failed[j.Action], ""); err != nil {
 			return "", Transient(err)
 		}
-		return "", Transient(fmt.Errorf("Simulator: %s failed because a label of the node says so", j.Action))
+		return "", Transient(fmt.Errorf("simulator: %s failed because a label of the node says so", j.Action))
 	}
 	if j.Action == taskplan.ConfigureHardware {
 		if err := s.commission(ctx, j, r); err != nil {

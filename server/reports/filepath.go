@@ -43,7 +43,7 @@ func checkPath(path string) error {
 	}
 	for segment := range strings.SplitSeq(path, "/") {
 		if segment == "" || segment == "." || segment == ".." {
-			return fmt.Errorf("must not have a part that is empty, . or ..")
+			return fmt.Errorf("must not have an empty part, nor one of dots alone")
 		}
 	}
 	return nil

@@ -54,7 +54,8 @@ func (g *guard) makeRange(_ *exec.Evaluator, params *exec.VarArgs) (any, error) 
 		}
 		bounds = append(bounds, arg.Integer())
 	}
-	start, stop, step := 0, 0, 1
+	var start, stop int
+	step := 1
 	switch len(bounds) {
 	case 1:
 		stop = bounds[0]
