@@ -62,7 +62,7 @@ func explore(t *testing.T, chromium, base string) {
 	defer cancel()
 	err := chromedp.Do(
 		limited,
-		chromedp.EmulateViewport(1280, 1600),
+		chromedp.EmulateViewport(1280, 20000), // the page draws only what is in sight
 		chromedp.Navigate(base+"/docs"),
 		chromedp.Click(chromedp.CSS(operation+` .opblock-summary-control`)),
 		chromedp.WaitVisible(chromedp.CSS(operation+` .responses-table .response`)), // Execute is there before the operation is known
@@ -79,12 +79,23 @@ func explore(t *testing.T, chromium, base string) {
 	if got := ask(t, tab, chromedp.Title()); got != "Slipway API" {
 		t.Errorf("title %q, want Slipway API", got)
 	}
-	if got := ask(t, tab, chromedp.Evaluate[int](`document.querySelectorAll('.opblock').length`)); got != want {
-		t.Errorf("the page shows %d operations, the document has %d", got, want)
-	}
+	awaitOperations(t, tab, want)
 	if got := ask(t, tab, chromedp.Text(chromedp.CSS(operation+` .live-responses-table .response .response-col_status`))); got != "200" {
 		t.Errorf("Execute of GET %s: status %q, want 200", path, got)
 	}
+}
+
+// awaitOperations waits until the page shows every operation. It draws only those
+// in sight, which the height of the window makes all of them.
+func awaitOperations(t *testing.T, tab context.Context, want int) {
+	t.Helper()
+	got := 0
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if got = ask(t, tab, chromedp.Evaluate[int](`document.querySelectorAll('.opblock').length`)); got == want {
+			return
+		}
+	}
+	t.Errorf("the page shows %d operations, the document has %d", got, want)
 }
 
 // proxyUnder starts a proxy that shows the server below a prefix, and returns
