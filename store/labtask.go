@@ -381,8 +381,8 @@ func (s *Store) CancelLabTask(ctx context.Context, id, by string, change func(*L
 }
 
 // PurgeLabTasks deletes the top tasks that were created before the time and are
-// over, with their subtasks, messages and work, and then the designs that no
-// task needs any more. It returns how many top tasks went.
+// over, with their subtasks, messages and work. The snapshots of designs stay. It
+// returns how many top tasks went.
 func (s *Store) PurgeLabTasks(ctx context.Context, before time.Time) (int64, error) {
 	var gone int64
 	err := s.InTx(ctx, func(tx *Store) error {
