@@ -3,6 +3,7 @@ package refstack_test
 import (
 	"fmt"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,26 +16,33 @@ import (
 )
 
 // eachAt runs the test on every database with a clock that the test turns.
-func eachAt(t *testing.T, test func(t *testing.T, s *servertest.Server, clock *time.Time)) {
+func eachAt(t *testing.T, test func(t *testing.T, s *servertest.Server, now *clock)) {
 	t.Helper()
 	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
-		now := time.Date(2015, 1, 16, 10, 10, 10, 500_000_000, time.UTC)
-		cfg.Now = func() time.Time { return now }
-		test(t, servertest.On(t, storetest.Open(t, cfg), func(c *server.Config) {}), &now)
+		now := &clock{}
+		now.set(time.Date(2015, 1, 16, 10, 10, 10, 500_000_000, time.UTC))
+		cfg.Now = now.get
+		test(t, servertest.On(t, storetest.Open(t, cfg), func(c *server.Config) {}), now)
 	})
 }
 
+// clock is read by the server's background work while the test turns it.
+type clock struct{ nanos atomic.Int64 }
+
+func (c *clock) get() time.Time  { return time.Unix(0, c.nanos.Load()).UTC() }
+func (c *clock) set(t time.Time) { c.nanos.Store(t.UnixNano()) }
+
 func TestListPublishedResults(t *testing.T) {
 	t.Parallel()
-	eachAt(t, func(t *testing.T, s *servertest.Server, clock *time.Time) {
+	eachAt(t, func(t *testing.T, s *servertest.Server, now *clock) {
 		empty := decode[page](t, s.Do("GET", "/v1/results/", ""), 200)
 		if empty.Results == nil || len(empty.Results) != 0 || empty.Pagination.CurrentPage != 1 || empty.Pagination.TotalPages != 0 {
 			t.Errorf("empty: %+v", empty)
 		}
-		start := *clock
+		start := now.get()
 		var ids []string
 		for i := range 41 {
-			*clock = start.Add(time.Duration(i) * time.Hour)
+			now.set(start.Add(time.Duration(i) * time.Hour))
 			body := fmt.Sprintf(`{"cpid":"cp%d","duration_seconds":%d,"results":["a"]}`, i%2, i)
 			ids = append(ids, post(t, s, body))
 		}

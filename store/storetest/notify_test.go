@@ -40,7 +40,7 @@ func TestNotify(t *testing.T) {
 		if err != nil || !woken(wake, 5*time.Second) || !woken(other, 5*time.Second) {
 			t.Errorf("a committed notification woke nobody: %v", err)
 		}
-		for woken(wake, 200*time.Millisecond) || woken(other, 0) { // the listener's own, too
+		for woken(wake, 2*time.Second) || woken(other, 0) { // the listener's own, too
 		}
 		_ = s.InTx(ctx, func(tx *store.Store) error {
 			tx.Notify("a")
