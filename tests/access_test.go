@@ -3,6 +3,8 @@ package tests
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -19,18 +21,42 @@ import (
 	"github.com/slipway-lab/slipway/store"
 )
 
-// eachOperation runs a test for every operation of the document, with the
-// request that its examples make.
-func eachOperation(t *testing.T, test func(t *testing.T, r request)) {
+// servers is how many servers share the operations of the document in a test
+// over all of them. A server for each operation would cost more than the
+// requests.
+const servers = 4
+
+// examples returns the request that each operation's examples make, dealt out
+// over the servers.
+func examples(t *testing.T) [servers][]request {
+	t.Helper()
+	var dealt [servers][]request
+	n := 0
 	doc := document(t)
 	for _, path := range doc.Paths.InMatchingOrder() {
 		item := doc.Paths.Value(path)
-		for method, op := range item.Operations() {
-			t.Run(op.OperationID, func(t *testing.T) {
-				t.Parallel()
-				test(t, newExample(path, method, item, op))
-			})
+		operations := item.Operations()
+		for _, method := range slices.Sorted(maps.Keys(operations)) {
+			dealt[n%servers] = append(dealt[n%servers], newExample(path, method, item, operations[method]))
+			n++
 		}
+	}
+	return dealt
+}
+
+// eachOperation runs a test for every operation of the document, with the
+// request that its examples make, on a few servers started with the changes.
+func eachOperation(t *testing.T, test func(t *testing.T, s *servertest.Server, r request), change ...func(*server.Config)) {
+	t.Helper()
+	for i, list := range examples(t) {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+
+			s := servertest.New(t, change...)
+			for _, r := range list {
+				t.Run(r.op.OperationID, func(t *testing.T) { test(t, s, r) })
+			}
+		})
 	}
 }
 
@@ -73,8 +99,7 @@ func refusalOf(a servertest.Answer) refusal {
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 
-	eachOperation(t, func(t *testing.T, r request) {
-		s := servertest.New(t)
+	eachOperation(t, func(t *testing.T, s *servertest.Server, r request) {
 		for _, role := range auth.Roles() {
 			answer := s.Do(r.method, r.target(), r.body, r.as("Authorization", "Bearer "+s.Token(role))...)
 			said := refusalOf(answer)
@@ -102,11 +127,10 @@ func TestPermissions(t *testing.T) {
 func TestWrongCredentials(t *testing.T) {
 	t.Parallel()
 
-	eachOperation(t, func(t *testing.T, r request) {
+	eachOperation(t, func(t *testing.T, s *servertest.Server, r request) {
 		if r.permission() == "" {
 			return
 		}
-		s := servertest.New(t)
 		past := time.Now().Add(-time.Hour)
 		wrong := map[string][2]string{
 			"none":             {},
@@ -202,11 +226,10 @@ func TestKeystoneCredentials(t *testing.T) {
 		"rules": {UserID: "u", ProjectID: "p", Roles: []string{"admin"}, ExpiresAt: end, Restricted: true,
 			Rules: []keystone.Rule{{Service: "test-lab", Method: "GET", Path: "/v1/nothing-here"}}},
 	}
-	eachOperation(t, func(t *testing.T, r request) {
+	eachOperation(t, func(t *testing.T, s *servertest.Server, r request) {
 		if r.permission() == "" {
 			return
 		}
-		s := servertest.New(t, servertest.WithAuth(func(c *auth.Config) { c.Keystone = known }))
 		do := func(token string) servertest.Answer {
 			return s.Do(r.method, r.target(), r.body, r.as("X-Auth-Token", token)...)
 		}
@@ -237,7 +260,7 @@ func TestKeystoneCredentials(t *testing.T) {
 				t.Errorf("%s: %d with challenges %q, want %d with %q", token, a.Status, a.Header.Values("WWW-Authenticate"), want, challenges)
 			}
 		}
-	})
+	}, servertest.WithAuth(func(c *auth.Config) { c.Keystone = known }))
 }
 
 // TestPolicyFile: rules of a file take the place of rows of the table.

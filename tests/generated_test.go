@@ -21,18 +21,7 @@ import (
 func TestGenerated(t *testing.T) {
 	t.Parallel()
 
-	const servers = 8 // a server for each operation would cost more than the requests
-	var examples [servers][]request
-	n := 0
-	doc := document(t)
-	for _, path := range doc.Paths.InMatchingOrder() {
-		item := doc.Paths.Value(path)
-		for method, op := range item.Operations() {
-			examples[n%servers] = append(examples[n%servers], newExample(path, method, item, op))
-			n++
-		}
-	}
-	for i, list := range examples {
+	for i, list := range examples(t) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
 
