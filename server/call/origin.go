@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"net/http"
@@ -61,10 +62,18 @@ func (v Resolver) Resolve(r *http.Request) (Origin, netip.Addr, error) {
 }
 
 // Secure reports whether the client speaks TLS: with this server, or with a
-// trusted proxy that says so.
+// trusted proxy that says so. A proxy that writes one of the two headers may
+// pass on what the client wrote into the other: when both say something, both
+// must say https.
 func (v Resolver) Secure(r *http.Request) bool {
-	return r.TLS != nil || v.trusts(peerOf(r)) && forwarded(r.Header, Origin{Scheme: "http"}).Scheme == "https"
+	if r.TLS != nil || !v.trusts(peerOf(r)) {
+		return r.TLS != nil
+	}
+	old, standard := first(r.Header.Get("X-Forwarded-Proto")), forwardedPair(first(r.Header.Get("Forwarded")), "proto")
+	return isHTTPS(cmp.Or(old, standard)) && isHTTPS(cmp.Or(standard, old))
 }
+
+func isHTTPS(proto string) bool { return strings.EqualFold(proto, "https") }
 
 func (v Resolver) trusts(a netip.Addr) bool {
 	for _, p := range v.Trusted {
@@ -134,10 +143,9 @@ func parseHop(s string) (netip.Addr, error) {
 
 // forwarded applies a trusted proxy's headers to o; what is malformed is left out.
 func forwarded(h http.Header, o Origin) Origin {
-	proto, host := first(h.Get("X-Forwarded-Proto")), first(h.Get("X-Forwarded-Host"))
-	if f := first(h.Get("Forwarded")); f != "" {
-		proto, host = forwardedPair(f, "proto"), forwardedPair(f, "host")
-	}
+	element := first(h.Get("Forwarded")) // often has for= alone
+	proto := cmp.Or(forwardedPair(element, "proto"), first(h.Get("X-Forwarded-Proto")))
+	host := cmp.Or(forwardedPair(element, "host"), first(h.Get("X-Forwarded-Host")))
 	if p := strings.ToLower(proto); p == "http" || p == "https" {
 		o.Scheme = p
 	}
