@@ -51,11 +51,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 			w.Header().Add(name, v)
 		}
 	}
-	problem := problemOf(f, info)
-	if op != nil && op.secretPath {
-		problem.Instance = op.path
-	}
-	body, err := json.Marshal(problem)
+	body, err := json.Marshal(problemOf(f, info))
 	if err != nil { // cannot happen: a Problem is text and numbers
 		panic(err)
 	}
@@ -117,7 +113,7 @@ func problemOf(f *fault.Fault, info *call.Info) api.Problem {
 		Title:     cmp.Or(f.Title, http.StatusText(f.Status)),
 		Status:    int32(f.Status),
 		Detail:    f.Detail,
-		Instance:  auth.Redact(info.Path),
+		Instance:  auth.RedactPath(info.Path),
 		Code:      int32(f.Status),
 		Reason:    f.Detail,
 		Message:   f.Detail,
@@ -128,6 +124,9 @@ func problemOf(f *fault.Fault, info *call.Info) api.Problem {
 	p.URL.SetNull()
 	if f.URL != "" {
 		p.URL.Set(f.URL)
+	}
+	if f.MinVersion != "" {
+		p.MinVersion, p.MaxVersion = &f.MinVersion, &f.MaxVersion
 	}
 	for _, e := range f.Errors {
 		p.Errors = append(p.Errors, detailOf(e))
