@@ -144,7 +144,7 @@ func TestTokenImport(t *testing.T) {
 	f := &storeFlags{Data: t.TempDir(), Secret: "a secret of the test"}
 	tf := &tokenFlags{}
 	name := filepath.Join(t.TempDir(), "tokens.json")
-	export := `{"token":"` + text + `","username":"lab-x","email":"lab-x@example.org","properties":[0,0,0,0,1,1,0,1,0,0,0,0,0,0,0,0]}`
+	export := `{"token":"` + text + `","username":"lab-x","email":"lab-x@example.org","properties":[0,0,0,1,1,0,0,1,0,0,0,0,0,0,0,0]}`
 	if err := os.WriteFile(name, []byte(export), 0o600); err != nil {
 		t.Fatal(err)
 	}
