@@ -282,15 +282,15 @@ func TestGophercloud(t *testing.T) {
 	_ = resp.Body.Close()
 }
 
-// TestKeystoneauth runs keystoneauth, openstackclient and barbicanclient as
-// Debian has them.
+// TestKeystoneauth runs keystoneauth, openstackclient, openstacksdk and
+// barbicanclient as Debian has them.
 func TestKeystoneauth(t *testing.T) {
 	c := realKeystone(t)
 	const python = "/usr/bin/python3"
-	for _, module := range []string{"keystoneauth1", "barbicanclient", "openstackclient"} {
+	for _, module := range []string{"keystoneauth1", "barbicanclient", "openstackclient", "openstack"} {
 		t.Run(module, func(t *testing.T) {
 			if err := exec.CommandContext(t.Context(), python, "-c", "import "+module).Run(); err != nil {
-				t.Skipf("%s has no %s: apt-get install python3-keystoneauth1 python3-barbicanclient python3-openstackclient", python, module)
+				t.Skipf("%s has no %s: apt-get install python3-keystoneauth1 python3-barbicanclient python3-openstackclient python3-openstacksdk", python, module)
 			}
 			c.serve(t)
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
