@@ -107,16 +107,19 @@ func problemType(op *operation) string {
 	return "application/problem+json"
 }
 
+// problemOf leaves out what looks like a token: many an error repeats a part of
+// the request, and a token may stand where a name should.
 func problemOf(f *fault.Fault, info *call.Info) api.Problem {
+	detail := auth.Redact(f.Detail)
 	p := api.Problem{
 		Type:      "about:blank",
-		Title:     cmp.Or(f.Title, http.StatusText(f.Status)),
+		Title:     auth.Redact(cmp.Or(f.Title, http.StatusText(f.Status))),
 		Status:    int32(f.Status),
-		Detail:    f.Detail,
+		Detail:    detail,
 		Instance:  auth.RedactPath(info.Path),
 		Code:      int32(f.Status),
-		Reason:    f.Detail,
-		Message:   f.Detail,
+		Reason:    detail,
+		Message:   detail,
 		ID:        f.ID,
 		RequestID: info.ID,
 		Errors:    []api.ProblemDetail{},
@@ -135,7 +138,7 @@ func problemOf(f *fault.Fault, info *call.Info) api.Problem {
 }
 
 func detailOf(e fault.Entry) api.ProblemDetail {
-	d := api.ProblemDetail{Message: e.Message}
+	d := api.ProblemDetail{Message: auth.Redact(e.Message)}
 	if e.InBody {
 		d.Pointer = &e.Pointer
 	}

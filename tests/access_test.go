@@ -264,6 +264,48 @@ func TestKeystoneCredentials(t *testing.T) {
 	}, servertest.WithAuth(func(c *auth.Config) { c.Keystone = known }))
 }
 
+// TestCredentialsAreNotSaid sends every operation each kind of credential, good
+// or not, in every place where some client sends one. The test server fails the
+// test when an answer, the log or the audit log holds one of them.
+func TestCredentialsAreNotSaid(t *testing.T) {
+	t.Parallel()
+
+	secret := func(kind string) string { return servertest.Secret("hush-" + kind + "-0d9f6a52") }
+	old, key, run := servertest.Secret("5ec2e700-4c1e-4f0b-9d0e-1f2a3b4c5d6e"), servertest.Secret(strings.Repeat("5ec2e7", 10)+"0000"), secret("run")
+	known := secret("keystone")
+	sent := map[string][]servertest.Option{
+		"raw":           {servertest.With("Authorization", old)},
+		"bearer":        {servertest.As(secret("bearer"))},
+		"ours":          {servertest.As(servertest.Secret(auth.NewToken(auth.LabToken)))},
+		"basic":         {servertest.With("Authorization", "Basic "+secret("basic"))},
+		"a JWT":         {servertest.As(secret("jwt") + ".e30." + secret("signature"))},
+		"Keystone":      {servertest.With("X-Auth-Token", known)},
+		"a service":     {servertest.With("X-Auth-Token", known), servertest.With("X-Service-Token", secret("service"))},
+		"a node's key":  {servertest.With("X-Bootaction-Key", key)},
+		"a machine key": {servertest.With("X-Machine-Key", secret("machine"))},
+		"a signature":   {servertest.With("X-Public-Key", secret("public")), servertest.With("X-Signature", secret("signed"))},
+	}
+	keystones := fakeKeystone{known: {UserID: "u", ProjectID: "p", Roles: []string{"admin"}, ExpiresAt: time.Now().Add(time.Hour)}}
+	eachOperation(t, func(t *testing.T, s *servertest.Server, r request) {
+		for _, options := range sent {
+			s.Do(r.method, r.target(), r.body, append(r.as("", ""), options...)...)
+		}
+		named := r.with("secrets in query and path", func(r *request) {
+			r.query.Set("run_token", run)
+			for name := range r.params {
+				switch name {
+				case "token":
+					r.params[name] = old
+				case "file_path", "agent_id": // whoever calls a thing so gets it under that name
+				default:
+					r.params[name] = auth.NewToken(auth.RunnerToken)
+				}
+			}
+		})
+		s.Do(named.method, named.target(), named.body, named.options()...)
+	}, servertest.WithAuth(func(c *auth.Config) { c.Keystone = keystones }))
+}
+
 // TestServiceToken: on Drydock's operations a service says who it is in
 // X-Service-Token, which then counts before anything else. Elsewhere, and where
 // there is no Keystone, the header says nothing.
