@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -44,6 +46,26 @@ func TestRequireTLS(t *testing.T) {
 				t.Errorf("says %s", a.Body)
 			}
 		})
+	}
+}
+
+// TestWithoutHost: HTTP/1.0 has no Host header, and load balancers still use it.
+func TestWithoutHost(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	address := strings.TrimPrefix(s.URL, "http://")
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("GET / HTTP/1.0\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.0 300 ") || !strings.Contains(string(answer), `"href":"http://`+address+`/v1/"`) {
+		t.Errorf("GET / in HTTP/1.0: %v\n%s", err, answer)
 	}
 }
 

@@ -40,11 +40,11 @@ var ErrUnknownHost = errors.New("this server does not answer to the name in the 
 
 // Resolve returns ErrBadHost or ErrUnknownHost, or the origin and the address.
 func (v Resolver) Resolve(r *http.Request) (Origin, netip.Addr, error) {
-	peer := peerOf(r)
-	if !validHost(r.Host) {
+	peer, host := peerOf(r), hostOf(r)
+	if !validHost(host) {
 		return Origin{}, peer, ErrBadHost
 	}
-	o := Origin{Scheme: "http", Host: r.Host}
+	o := Origin{Scheme: "http", Host: host}
 	if r.TLS != nil {
 		o.Scheme = "https"
 	}
@@ -59,6 +59,15 @@ func (v Resolver) Resolve(r *http.Request) (Origin, netip.Addr, error) {
 		return Origin{}, client, ErrUnknownHost
 	}
 	return o, client, nil
+}
+
+// hostOf is the Host header or, where HTTP/1.0 has none, the address that the
+// client reached: load balancers ask that way whether the server is well.
+func hostOf(r *http.Request) string {
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && r.Host == "" {
+		return local.String()
+	}
+	return r.Host
 }
 
 // Secure reports whether the client speaks TLS: with this server, or with a
