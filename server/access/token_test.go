@@ -372,6 +372,18 @@ func TestRuns_OfAnotherTenant(t *testing.T) {
 				t.Errorf("%s of %q lists %d runs, want %d", tt.role, tt.tenant, len(list.Runs), tt.runs)
 			}
 		}
+		// An anonymous runner's result belongs to the run's tenant, and so do its tests.
+		if a := s.Do("POST", "/v1/post-result?test_id="+strings.TrimPrefix(ofA, "/v1/runs/"), "test: t\nsuccess: t\n"); a.Status != 201 {
+			t.Fatalf("post-result: %d %s", a.Status, a.Body)
+		}
+		for tenant, want := range map[string]int{"a": 1, "b": 0, "": 0} {
+			found := read[struct {
+				Tests []any `json:"test_results"`
+			}](t, status(t, s, "GET", "/v1/test-results", 200, as("reader", tenant)))
+			if len(found.Tests) != want {
+				t.Errorf("a reader of %q finds %d tests, want %d", tenant, len(found.Tests), want)
+			}
+		}
 		status(t, s, "DELETE", ofA, 404, as("operator", "b"))
 		status(t, s, "DELETE", ofA, 204, as("operator", "a"))
 	})
