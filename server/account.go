@@ -41,12 +41,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 
 // account writes the one line of log that each request gets, and counts it.
 func (s *Server) account(ctx context.Context, op *operation, info *call.Info, rec *recorder, took time.Duration) {
-	name, path := "none", info.Path
+	name := "none"
 	if op != nil {
 		name = op.id
-		if op.secretPath {
-			path = op.path
-		}
 	}
 	status := rec.status
 	if status == 0 {
@@ -60,7 +57,7 @@ func (s *Server) account(ctx context.Context, op *operation, info *call.Info, re
 	}
 	slog.LogAttrs(ctx, level, "request",
 		slog.String("method", info.Method),
-		slog.String("path", auth.Redact(path)),
+		slog.String("path", auth.RedactPath(info.Path)),
 		slog.String("operation", name),
 		slog.Int("status", status),
 		slog.Int64("bytes", rec.bytes),

@@ -28,10 +28,10 @@ func (s *Server) admit(op *operation, v *validator) echo.MiddlewareFunc {
 				return err
 			}
 			who, err := s.who(r.Context(), op)
-			if err != nil {
+			if err := s.limited(r.Context(), who, err); err != nil {
 				return err
 			}
-			if err := s.limits.allow(who, call.From(r.Context()).Client); err != nil {
+			if err != nil {
 				return err
 			}
 			c.SetRequest(r.WithContext(auth.With(r.Context(), who)))
@@ -44,6 +44,16 @@ func (s *Server) admit(op *operation, v *validator) echo.MiddlewareFunc {
 			return err
 		}
 	}
+}
+
+// limited counts a call. One that is refused because it brings no credential
+// counts like any other without one; what fails with a credential is counted
+// where that is looked at.
+func (s *Server) limited(ctx context.Context, who auth.Identity, refused error) error {
+	if refused != nil && !errors.Is(refused, auth.ErrNoCredential) {
+		return nil
+	}
+	return s.limits.allow(who, call.From(ctx).Client)
 }
 
 // routed notes which operation answers, for the layers further out.
@@ -142,8 +152,11 @@ func (s *Server) identify(ctx context.Context, op *operation) (auth.Identity, er
 		Method: info.Method, Paths: namesOf(info.Path),
 		Limited: s.limits.limited(info.Client),
 	}
-	if op.dialect == kernelci || op.dialect == spi {
+	switch op.dialect {
+	case kernelci, spi:
 		try.Order = auth.AuthorizationFirst
+	case drydock:
+		try.Order = auth.ServiceTokenFirst
 	}
 	who, err := s.auth.Identify(ctx, try)
 	if try.Limited && op.optional && errors.Is(err, auth.ErrNoCredential) {
@@ -233,7 +246,13 @@ func (s *Server) notOffered(c echo.Context, op *operation) error {
 			st.who, st.refused = who, err
 		}
 		if err != nil {
-			return s.refused(ctx, op, err)
+			err = s.refused(ctx, op, err)
+		}
+		if limit := s.limited(ctx, who, err); limit != nil {
+			return limit
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return fault.NotImplemented("this resource does not offer the method")

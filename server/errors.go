@@ -51,11 +51,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 			w.Header().Add(name, v)
 		}
 	}
-	problem := problemOf(f, info)
-	if op != nil && op.secretPath {
-		problem.Instance = op.path
-	}
-	body, err := json.Marshal(problem)
+	body, err := json.Marshal(problemOf(f, info))
 	if err != nil { // cannot happen: a Problem is text and numbers
 		panic(err)
 	}
@@ -111,16 +107,19 @@ func problemType(op *operation) string {
 	return "application/problem+json"
 }
 
+// problemOf leaves out what looks like a token: many an error repeats a part of
+// the request, and a token may stand where a name should.
 func problemOf(f *fault.Fault, info *call.Info) api.Problem {
+	detail := auth.Redact(f.Detail)
 	p := api.Problem{
 		Type:      "about:blank",
-		Title:     cmp.Or(f.Title, http.StatusText(f.Status)),
+		Title:     auth.Redact(cmp.Or(f.Title, http.StatusText(f.Status))),
 		Status:    int32(f.Status),
-		Detail:    f.Detail,
-		Instance:  auth.Redact(info.Path),
+		Detail:    detail,
+		Instance:  auth.RedactPath(info.Path),
 		Code:      int32(f.Status),
-		Reason:    f.Detail,
-		Message:   f.Detail,
+		Reason:    detail,
+		Message:   detail,
 		ID:        f.ID,
 		RequestID: info.ID,
 		Errors:    []api.ProblemDetail{},
@@ -129,6 +128,9 @@ func problemOf(f *fault.Fault, info *call.Info) api.Problem {
 	if f.URL != "" {
 		p.URL.Set(f.URL)
 	}
+	if f.MinVersion != "" {
+		p.MinVersion, p.MaxVersion = &f.MinVersion, &f.MaxVersion
+	}
 	for _, e := range f.Errors {
 		p.Errors = append(p.Errors, detailOf(e))
 	}
@@ -136,7 +138,7 @@ func problemOf(f *fault.Fault, info *call.Info) api.Problem {
 }
 
 func detailOf(e fault.Entry) api.ProblemDetail {
-	d := api.ProblemDetail{Message: e.Message}
+	d := api.ProblemDetail{Message: auth.Redact(e.Message)}
 	if e.InBody {
 		d.Pointer = &e.Pointer
 	}

@@ -35,7 +35,6 @@ type operation struct {
 	signed     bool            // takes a signed body, which the handler checks
 	stream     bool            // x-body: stream
 	rawQuery   bool            // x-query: raw, the handler reads the query itself
-	secretPath bool            // x-secret-path: a credential may stand in the path
 	openVerbs  bool            // x-not-offered: public, a verb that is not offered needs no login to be refused
 	login      bool            // x-login: the body is a credential, so guesses are counted
 	keyHeader  string          // x-key-header: a key that only the handler can check
@@ -97,7 +96,6 @@ func newOperation(doc *openapi3.T, path, method string, item *openapi3.PathItem,
 		permission: auth.Permission(text(op.Extensions, "x-permission")),
 		stream:     text(op.Extensions, "x-body") == "stream",
 		rawQuery:   text(op.Extensions, "x-query") == "raw",
-		secretPath: op.Extensions["x-secret-path"] == true,
 		openVerbs:  text(op.Extensions, "x-not-offered") == "public",
 		login:      op.Extensions["x-login"] == true,
 		keyHeader:  text(op.Extensions, "x-key-header"),

@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -44,6 +46,26 @@ func TestRequireTLS(t *testing.T) {
 				t.Errorf("says %s", a.Body)
 			}
 		})
+	}
+}
+
+// TestWithoutHost: HTTP/1.0 has no Host header, and load balancers still use it.
+func TestWithoutHost(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	address := strings.TrimPrefix(s.URL, "http://")
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("GET / HTTP/1.0\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.0 300 ") || !strings.Contains(string(answer), `"href":"http://`+address+`/v1/"`) {
+		t.Errorf("GET / in HTTP/1.0: %v\n%s", err, answer)
 	}
 }
 
@@ -146,6 +168,12 @@ func TestTokensInPathsAreNotEchoed(t *testing.T) {
 
 	s := servertest.New(t)
 	secret := auth.NewToken(auth.LabToken)
+	const old = "0d9f6a52-4c1e-4f0b-9d0e-1f2a3b4c5d6e"
+	for _, path := range []string{"/v1/token/" + old, "/tokens/" + old + "/x"} {
+		if a := s.Do("GET", path, "", servertest.Admin()); a.Status != 404 || strings.Contains(string(a.Body), old) {
+			t.Errorf("GET %s: %d, or it echoes the token: %s", path, a.Status, a.Body)
+		}
+	}
 	for _, path := range []string{"/v1/runs/" + secret, "/nothing/" + secret} {
 		if a := s.Do("GET", path, "", servertest.Admin()); strings.Contains(string(a.Body), secret) {
 			t.Errorf("GET %s echoes the token: %s", path, a.Body)
@@ -174,6 +202,29 @@ func TestGoodCredentialsMayBeLimited(t *testing.T) {
 	get(other, 200)
 	if a := s.Do("GET", "/v1/runs", "", servertest.As(one)); a.Status != 200 {
 		t.Errorf("on the same machine: %d, want 200", a.Status)
+	}
+}
+
+// TestRefusedCallsAreLimited: a call that is refused because it brings no
+// credential counts like any other without one, whatever the operation.
+func TestRefusedCallsAreLimited(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, func(c *server.Config) {
+		c.Resolver.Trusted = loopback
+		c.Limits.AnonymousPerSecond, c.Limits.AnonymousBurst = 0.01, 4
+	})
+	from := servertest.With("X-Forwarded-For", "192.0.2.9")
+	for i, call := range []struct {
+		method, path string
+		want         int
+	}{
+		{"GET", "/v1/runs", 401}, {"GET", "/v1/nodes", 401}, {"GET", "/job", 403}, {"POST", "/job", 403},
+		{"GET", "/v1/runs", 429}, {"GET", "/job", 429}, {"POST", "/job", 429}, {"GET", "/v1", 429}, {"GET", "/healthz", 429},
+	} {
+		if a := s.Do(call.method, call.path, "", from); a.Status != call.want {
+			t.Errorf("call %d, %s %s: %d, want %d", i, call.method, call.path, a.Status, call.want)
+		}
 	}
 }
 

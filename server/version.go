@@ -141,12 +141,22 @@ func checkMicroversion(lines []string) error {
 				return badMicroversion()
 			}
 			if major, err := strconv.Atoi(m[1]); err != nil || major != 1 || m[2] != "0" {
-				return fault.New(http.StatusNotAcceptable, "version-not-acceptable",
-					"OpenStack-API-Version asks for a microversion that does not exist; min_version is 1.0 and max_version is 1.0")
+				return noMicroversion()
 			}
 		}
 	}
 	return nil
+}
+
+// noMicroversion says which ones there are where OpenStack's clients look for it
+// (api-sig: guidelines/microversion_specification.rst).
+func noMicroversion() error {
+	const only = "1.0"
+	f := fault.New(http.StatusNotAcceptable, "version-not-acceptable",
+		"OpenStack-API-Version asks for a microversion that does not exist; min_version is %s and max_version is %s", only, only)
+	f.MinVersion, f.MaxVersion = only, only
+	f.Errors = []fault.Entry{{In: "header", Parameter: "OpenStack-API-Version", Message: "asks for a microversion that does not exist"}}
+	return f
 }
 
 func badMicroversion() error {

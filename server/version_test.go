@@ -51,3 +51,22 @@ func TestNameVersion(t *testing.T) {
 		})
 	}
 }
+
+// TestMicroversion: OpenStack's clients read from the answer what there is.
+func TestMicroversion(t *testing.T) {
+	t.Parallel()
+
+	for header, want := range map[string]int{
+		"": 0, "test-lab 1.0": 0, "test-lab latest": 0, "compute 2.1": 0, "compute 2.1, test-lab 1.0": 0, "test-lab 1.0 ,test-lab latest": 0,
+		"test-lab 1.1": 406, "test-lab 2.0": 406, "compute 2.1,test-lab 99999999999999999999.0": 406,
+		"test-lab": 400, "test-lab 1": 400, "test-lab 01.0": 400, "test-lab 1.00": 400, "test-lab 1.0 x": 400,
+	} {
+		err := checkMicroversion([]string{header})
+		if (err == nil) != (want == 0) || err != nil && faultOf(err).Status != want {
+			t.Errorf("%q: %v, want %d", header, err, want)
+		}
+		if want == 406 && (faultOf(err).MinVersion != "1.0" || faultOf(err).MaxVersion != "1.0") {
+			t.Errorf("%q: the answer does not say which there are", header)
+		}
+	}
+}

@@ -40,12 +40,20 @@ type AuditEntry struct {
 // TableName keeps GORM from inventing a plural.
 func (AuditEntry) TableName() string { return "audit" }
 
+// auditLock makes replicas append one after the other, so that the order of the
+// ids is the order in which entries appear: whoever reads on from the last id
+// that it has seen misses none.
+const auditLock = "audit"
+
 // AddAudit appends entries in their order. Nothing ever changes one.
 func (s *Store) AddAudit(ctx context.Context, entries []AuditEntry) error {
 	if len(entries) == 0 {
 		return nil
 	}
 	return s.InTx(ctx, func(tx *Store) error {
+		if err := tx.Lock(ctx, auditLock); err != nil {
+			return err
+		}
 		for i := range entries {
 			entries[i].ID = 0 // in case this runs again
 		}

@@ -144,6 +144,7 @@ func TestWrongCredentials(t *testing.T) {
 			"OAuth":            {"Authorization", `OAuth oauth_token="x"`},
 			"an empty header":  {"X-Auth-Token", " "},
 			"a Keystone token": {"X-Auth-Token", "gAAAAABnonsense"},
+			"a UUID":           {"Authorization", "0d9f6a52-4c1e-4f0b-9d0e-1f2a3b4c5d6e"},
 		}
 		for name, header := range wrong {
 			a := s.Do(r.method, r.target(), r.body, r.as(header[0], header[1])...)
@@ -261,6 +262,105 @@ func TestKeystoneCredentials(t *testing.T) {
 			}
 		}
 	}, servertest.WithAuth(func(c *auth.Config) { c.Keystone = known }))
+}
+
+// TestCredentialsAreNotSaid sends every operation each kind of credential, good
+// or not, in every place where some client sends one. The test server fails the
+// test when an answer, the log or the audit log holds one of them.
+func TestCredentialsAreNotSaid(t *testing.T) {
+	t.Parallel()
+
+	secret := func(kind string) string { return servertest.Secret("hush-" + kind + "-0d9f6a52") }
+	old, key, run := servertest.Secret("5ec2e700-4c1e-4f0b-9d0e-1f2a3b4c5d6e"), servertest.Secret(strings.Repeat("5ec2e7", 10)+"0000"), secret("run")
+	known := secret("keystone")
+	sent := map[string][]servertest.Option{
+		"raw":           {servertest.With("Authorization", old)},
+		"bearer":        {servertest.As(secret("bearer"))},
+		"ours":          {servertest.As(servertest.Secret(auth.NewToken(auth.LabToken)))},
+		"basic":         {servertest.With("Authorization", "Basic "+secret("basic"))},
+		"a JWT":         {servertest.As(secret("jwt") + ".e30." + secret("signature"))},
+		"Keystone":      {servertest.With("X-Auth-Token", known)},
+		"a service":     {servertest.With("X-Auth-Token", known), servertest.With("X-Service-Token", secret("service"))},
+		"a node's key":  {servertest.With("X-Bootaction-Key", key)},
+		"a machine key": {servertest.With("X-Machine-Key", secret("machine"))},
+		"a signature":   {servertest.With("X-Public-Key", secret("public")), servertest.With("X-Signature", secret("signed"))},
+	}
+	keystones := fakeKeystone{known: {UserID: "u", ProjectID: "p", Roles: []string{"admin"}, ExpiresAt: time.Now().Add(time.Hour)}}
+	eachOperation(t, func(t *testing.T, s *servertest.Server, r request) {
+		for _, options := range sent {
+			s.Do(r.method, r.target(), r.body, append(r.as("", ""), options...)...)
+		}
+		named := r.with("secrets in query and path", func(r *request) {
+			r.query.Set("run_token", run)
+			for name := range r.params {
+				switch name {
+				case "token":
+					r.params[name] = old
+				case "file_path", "agent_id": // whoever calls a thing so gets it under that name
+				default:
+					r.params[name] = auth.NewToken(auth.RunnerToken)
+				}
+			}
+		})
+		s.Do(named.method, named.target(), named.body, named.options()...)
+	}, servertest.WithAuth(func(c *auth.Config) { c.Keystone = keystones }))
+}
+
+// TestServiceToken: on Drydock's operations a service says who it is in
+// X-Service-Token, which then counts before anything else. Elsewhere, and where
+// there is no Keystone, the header says nothing.
+func TestServiceToken(t *testing.T) {
+	t.Parallel()
+
+	end := time.Now().Add(time.Hour)
+	s := servertest.New(t, servertest.WithAuth(func(c *auth.Config) {
+		c.Keystone = fakeKeystone{
+			"reader":     {UserID: "u", ProjectID: "p", Roles: []string{"reader"}, ExpiresAt: end},
+			"shipyard":   {UserID: "s", UserName: "shipyard", ProjectID: "p", Roles: []string{"service", "admin"}, ExpiresAt: end},
+			"no service": {UserID: "u", ProjectID: "p", Roles: []string{"admin"}, ExpiresAt: end},
+		}
+	}))
+	without := servertest.New(t)
+	tests := []struct {
+		name          string
+		server        *servertest.Server
+		path          string
+		user, service string
+		want          int
+	}{
+		{"nobody", s, "/v1/nodes", "", "", 401},
+		{"a service alone", s, "/v1/nodes", "", "shipyard", 200},
+		{"a service for a user", s, "/v1/nodes", "reader", "shipyard", 200},
+		{"a service for somebody unknown", s, "/v1/nodes", "unknown", "shipyard", 200},
+		{"an unknown service", s, "/v1/nodes", "reader", "unknown", 401},
+		{"a user who says that he is a service", s, "/v1/nodes", "reader", "no service", 401},
+		{"a token of ours", s, "/v1/nodes", "reader", s.Token(auth.Admin), 401},
+		{"an empty header", s, "/v1/nodes", "reader", " ", 401},
+		{"Keystone is down", s, "/v1/nodes", "reader", "down", 503},
+		{"another family", s, "/v1/runs", "", "shipyard", 401},
+		{"another family, with a user", s, "/v1/runs", "reader", "unknown", 200},
+		{"without Keystone", without, "/v1/nodes", without.Token(auth.Reader), "unknown", 200},
+		{"without Keystone and user", without, "/v1/nodes", "", "shipyard", 401},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var options []servertest.Option
+			for name, value := range map[string]string{"X-Auth-Token": tt.user, "X-Service-Token": tt.service} {
+				if value != "" {
+					options = append(options, servertest.With(name, value))
+				}
+			}
+			if a := tt.server.Do("GET", tt.path, "", options...); a.Status != tt.want {
+				t.Errorf("GET %s: %d, want %d\n%s", tt.path, a.Status, tt.want, a.Body)
+			}
+		})
+	}
+	// The service acts with its own roles and in its own name.
+	both := []servertest.Option{servertest.With("X-Auth-Token", "reader"), servertest.With("X-Service-Token", "shipyard")}
+	const task = `{"action":"validate_design","design_ref":"file:///x"}`
+	if a := s.Do("POST", "/v1/tasks", task, both...); a.Status == 403 || a.Status == 401 {
+		t.Errorf("a task of a service: %d %s", a.Status, a.Body)
+	}
 }
 
 // TestPolicyFile: rules of a file take the place of rows of the table.

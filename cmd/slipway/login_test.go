@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,6 +131,48 @@ func TestTokenRotate(t *testing.T) {
 	}
 	if err := (&tokenRotate{ID: row.ID}).Run(ctx, f, tf); err == nil {
 		t.Error("a token that has ended is rotated")
+	}
+}
+
+// TestTokenImport: the texts of a kernelci-backend work afterwards, once they
+// were imported, and importing them again changes nothing.
+func TestTokenImport(t *testing.T) {
+	t.Parallel()
+
+	const text = "0d9f6a52-4c1e-4f0b-9d0e-1f2a3b4c5d6e"
+	ctx := context.Background()
+	f := &storeFlags{Data: t.TempDir(), Secret: "a secret of the test"}
+	tf := &tokenFlags{}
+	name := filepath.Join(t.TempDir(), "tokens.json")
+	export := `{"token":"` + text + `","username":"lab-x","email":"lab-x@example.org","properties":[0,0,0,1,1,0,0,1,0,0,0,0,0,0,0,0]}`
+	if err := os.WriteFile(name, []byte(export), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := (&tokenImport{File: name}).Run(ctx, f, tf); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, secret, err := f.prepared(ctx, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	list, err := s.ListTokens(ctx, store.TokenFilter{})
+	if err != nil || len(list.Items) != 1 {
+		t.Fatalf("after two imports: %d tokens, %v; want 1", len(list.Items), err)
+	}
+	a, err := tf.issuer(s, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	who, err := a.Identify(ctx, auth.Attempt{Header: http.Header{"Authorization": {text}}, Order: auth.AuthorizationFirst})
+	a.Close()
+	if err != nil || !who.Is(auth.Lab) || who.Name != "lab-x" {
+		t.Errorf("the old text: %+v, %v", who, err)
+	}
+	if err := (&tokenImport{File: name + ".not-there"}).Run(ctx, f, tf); err == nil {
+		t.Error("a file that is not there is imported")
 	}
 }
 

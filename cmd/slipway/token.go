@@ -18,6 +18,7 @@ type tokenCmd struct {
 	Create tokenCreate `cmd:"" help:"Make a token and print it, once."`
 	List   tokenList   `cmd:"" help:"List tokens."`
 	Revoke tokenRevoke `cmd:"" help:"Revoke a token for good."`
+	Import tokenImport `cmd:"" help:"Take over the tokens of a kernelci-backend, so that its labs need no others."`
 	Rotate tokenRotate `cmd:"" help:"Make a successor of a token and print it, once; the token itself ends after a while."`
 }
 

@@ -1441,7 +1441,7 @@ type AuditEntry struct {
 	ID   int64     `json:"id"`
 	Time time.Time `json:"time"`
 
-	// Event `token`, `new-network`, `denied`, `deletion`, `admin`, `configuration`, or what an operation's `x-audit` says.
+	// Event `token` (made, changed or revoked, by KernelCI's operations too), `task` (created, cancelled or purged), `deletion`, `new-network`, `denied`, `admin` (other use of an admin token), `configuration`, or what else an operation's `x-audit` says.
 	Event     string     `json:"event"`
 	RequestID string     `json:"request_id"`
 	Actor     AuditActor `json:"actor"`
@@ -1724,8 +1724,8 @@ type ConfigSections map[string]map[string]string
 //
 // Example: {"access_token":{"allow_from":["192.0.2.0/24"],"created_at":"2026-01-15T00:00:00Z","created_by":"admin","email":"","expires_at":null,"flags":[],"id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F","key_id":"1f0c3a52","kind":"runner","labs":[],"last_used_at":null,"last_used_from":"","name":"nightly runner","owner":"ann","prefix":"slwr_4f7b","revoked_at":null,"roles":["runner"],"tenant":"","usable":true},"token":"slwr_\u003c46 letters and digits\u003e"}
 type CreatedAccessToken struct {
-	// Token The text to send as `Authorization: Bearer <token>`, `Authorization: <token>` or `X-Auth-Token: <token>`.
-	Token       string      `json:"token"`
+	// Token The text, unless the caller brought it along. Send it as `Authorization: Bearer <token>`, `Authorization: <token>` or `X-Auth-Token: <token>`.
+	Token       *string     `json:"token,omitempty"`
 	AccessToken AccessToken `json:"access_token"`
 }
 
@@ -3417,6 +3417,9 @@ type NewAccessToken struct {
 
 	// Tenant The tenant whose objects it sees; default that of the caller.
 	Tenant *string `json:"tenant,omitempty"`
+
+	// Token A text that clients have already: a UUID of version 4, as KernelCI's tokens are. Default: a new one is made.
+	Token *string `json:"token,omitempty"`
 }
 
 // NewBoot A report of a boot.
@@ -4619,8 +4622,14 @@ type Problem struct {
 	// Instance The path that was asked for.
 	Instance string `json:"instance"`
 
+	// MaxVersion The newest microversion that there is; in the answer to one that there is not.
+	MaxVersion *string `json:"max_version,omitempty"`
+
 	// Message The sentence of `detail` (SPI and Drydock read it here).
 	Message string `json:"message"`
+
+	// MinVersion The oldest microversion that there is; in the answer to one that there is not.
+	MinVersion *string `json:"min_version,omitempty"`
 
 	// Reason The sentence of `detail` (KernelCI reads it here).
 	Reason string `json:"reason"`
@@ -9313,7 +9322,8 @@ type ClientInterface interface {
 	// CreateAccessTokenWithBody Make an API token
 	//
 	// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
-	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`.
+	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
+	// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9323,7 +9333,8 @@ type ClientInterface interface {
 	// CreateAccessToken Make an API token
 	//
 	// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
-	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`.
+	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
+	// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9466,8 +9477,9 @@ type ClientInterface interface {
 
 	// ListAudit Read the audit log
 	//
-	// Slipway's own record of who did what and what was decided, newest first: changes of tokens, the first use of a token from another network, refused
-	// requests, deletions, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick. There is never a credential in it, nor a request's body.
+	// Slipway's own record of who did what and what was decided, newest first: changes of tokens, tasks, deletions, the first use of a token from another
+	// network, refused requests, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick; changes are all there, each before its answer
+	// ends. There is never a credential in it, nor a request's body.
 	//
 	// Corresponds with GET /v1/audit (the `ListAudit` operationId).
 	ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -11677,7 +11689,8 @@ func (c *Client) ListAccessTokens(ctx context.Context, params *ListAccessTokensP
 // CreateAccessTokenWithBody Make an API token
 //
 // Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
-// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`.
+// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
+// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
 //
 // Takes any type of body and a specified content type.
 //
@@ -11697,7 +11710,8 @@ func (c *Client) CreateAccessTokenWithBody(ctx context.Context, contentType stri
 // CreateAccessToken Make an API token
 //
 // Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
-// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`.
+// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
+// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -12000,8 +12014,9 @@ func (c *Client) PickOpportunity(ctx context.Context, agentID AgentID, params *P
 
 // ListAudit Read the audit log
 //
-// Slipway's own record of who did what and what was decided, newest first: changes of tokens, the first use of a token from another network, refused
-// requests, deletions, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick. There is never a credential in it, nor a request's body.
+// Slipway's own record of who did what and what was decided, newest first: changes of tokens, tasks, deletions, the first use of a token from another
+// network, refused requests, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick; changes are all there, each before its answer
+// ends. There is never a credential in it, nor a request's body.
 //
 // Corresponds with GET /v1/audit (the `ListAudit` operationId).
 func (c *Client) ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -31224,7 +31239,8 @@ type ClientWithResponsesInterface interface {
 	// CreateAccessTokenWithBodyWithResponse Make an API token
 	//
 	// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
-	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`.
+	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
+	// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -31234,7 +31250,8 @@ type ClientWithResponsesInterface interface {
 	// CreateAccessTokenWithResponse Make an API token
 	//
 	// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
-	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`.
+	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
+	// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -31387,8 +31404,9 @@ type ClientWithResponsesInterface interface {
 
 	// ListAuditWithResponse Read the audit log
 	//
-	// Slipway's own record of who did what and what was decided, newest first: changes of tokens, the first use of a token from another network, refused
-	// requests, deletions, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick. There is never a credential in it, nor a request's body.
+	// Slipway's own record of who did what and what was decided, newest first: changes of tokens, tasks, deletions, the first use of a token from another
+	// network, refused requests, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick; changes are all there, each before its answer
+	// ends. There is never a credential in it, nor a request's body.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -57341,7 +57359,8 @@ func (c *ClientWithResponses) ListAccessTokensWithResponse(ctx context.Context, 
 // CreateAccessTokenWithBodyWithResponse Make an API token
 //
 // Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
-// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`.
+// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
+// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -57357,7 +57376,8 @@ func (c *ClientWithResponses) CreateAccessTokenWithBodyWithResponse(ctx context.
 // CreateAccessTokenWithResponse Make an API token
 //
 // Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
-// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`.
+// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
+// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -57606,8 +57626,9 @@ func (c *ClientWithResponses) PickOpportunityWithResponse(ctx context.Context, a
 
 // ListAuditWithResponse Read the audit log
 //
-// Slipway's own record of who did what and what was decided, newest first: changes of tokens, the first use of a token from another network, refused
-// requests, deletions, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick. There is never a credential in it, nor a request's body.
+// Slipway's own record of who did what and what was decided, newest first: changes of tokens, tasks, deletions, the first use of a token from another
+// network, refused requests, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick; changes are all there, each before its answer
+// ends. There is never a credential in it, nor a request's body.
 //
 // Returns a wrapper object for the known response body format(s).
 //

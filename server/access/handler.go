@@ -24,6 +24,7 @@ type Store interface {
 // Issuer makes the texts of tokens; auth.Authenticator is one.
 type Issuer interface {
 	Issue(t *store.Token) string
+	Adopt(t *store.Token, text string) error
 	Forget()
 }
 

@@ -93,18 +93,31 @@ func (h *Handler) CreateAccessToken(ctx context.Context, req api.CreateAccessTok
 	if err != nil {
 		return nil, err
 	}
-	text := h.issuer.Issue(t)
-	if err := h.store.CreateToken(ctx, t); err != nil {
+	text := ""
+	if brought := req.Body.Token; brought == nil {
+		text = h.issuer.Issue(t)
+	} else if err := h.issuer.Adopt(t, *brought); err != nil {
+		return nil, fault.InvalidBody("/token", "%s", err)
+	}
+	err = h.store.CreateToken(ctx, t)
+	if errors.Is(err, store.ErrConflict) && text == "" {
+		return nil, fault.Conflict("there is a token with this text already").Because(err)
+	}
+	if err != nil {
 		return nil, err
 	}
 	body, headers := h.made(t, text)
 	return api.CreateAccessToken201JSONResponse{Body: body, Headers: api.CreateAccessToken201ResponseHeaders(headers)}, nil
 }
 
+// made is the answer to a new token; text is empty when the caller knows it.
 func (h *Handler) made(t *store.Token, text string) (api.CreatedAccessToken, api.CreateAccessToken201ResponseHeaders) {
 	location, cache := "/v1/access-tokens/"+t.ID, noStore
-	return api.CreatedAccessToken{Token: text, AccessToken: h.tokenToAPI(t)},
-		api.CreateAccessToken201ResponseHeaders{Location: &location, CacheControl: &cache}
+	body := api.CreatedAccessToken{AccessToken: h.tokenToAPI(t)}
+	if text != "" {
+		body.Token = &text
+	}
+	return body, api.CreateAccessToken201ResponseHeaders{Location: &location, CacheControl: &cache}
 }
 
 // tokenFromAPI checks what the document cannot say.

@@ -117,6 +117,75 @@ func TestCreateAccessToken_Refused(t *testing.T) {
 	}
 }
 
+// TestCreateAccessToken_Brought: a text that clients have already becomes a
+// token like any other, in every header, and is never said again.
+func TestCreateAccessToken_Brought(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		const text = "0d9f6a52-4c1e-4f0b-9d0e-1f2a3b4c5d6e"
+		status(t, s, "GET", "/v1/runs", 401, servertest.With("Authorization", text))
+		body := `{"name":"lab-x","roles":["lab"],"labs":["lab-x"],"token":"` + text + `"}`
+		a := s.Do("POST", "/v1/access-tokens", body, servertest.Admin(), servertest.JSON())
+		made := read[created](t, a)
+		if a.Status != 201 || made.Token != "" || strings.Contains(string(a.Body), text) || made.AccessToken.Prefix != text[:9] {
+			t.Fatalf("an imported token: %d %s", a.Status, a.Body)
+		}
+		for _, header := range [][2]string{{"Authorization", text}, {"Authorization", "Bearer " + text}, {"X-Auth-Token", text}} {
+			status(t, s, "GET", "/v1/runs", 200, servertest.With(header[0], header[1]))
+		}
+		status(t, s, "GET", "/v1/audit", 403, servertest.With("Authorization", text))
+		if a := s.Do("POST", "/v1/access-tokens", body, servertest.Admin(), servertest.JSON()); a.Status != 409 || strings.Contains(string(a.Body), text) {
+			t.Errorf("the same text again: %d %s", a.Status, a.Body)
+		}
+		for _, bad := range []string{"password", "0d9f6a52-4c1e-1f0b-9d0e-1f2a3b4c5d6e", ""} {
+			a := s.Do("POST", "/v1/access-tokens", `{"name":"x","roles":["lab"],"token":"`+bad+`"}`, servertest.Admin(), servertest.JSON())
+			if a.Status != 400 || bad != "" && strings.Contains(string(a.Body), bad) {
+				t.Errorf("text %q: %d %s", bad, a.Status, a.Body)
+			}
+		}
+		status(t, s, "DELETE", "/v1/access-tokens/"+made.AccessToken.ID, 204, servertest.Admin())
+		status(t, s, "GET", "/v1/runs", 401, servertest.With("Authorization", text))
+	})
+}
+
+// TestAudit_KernelCI: KernelCI's own ways to change tokens are in the log as
+// well, and name the token by its id, never by its text.
+func TestAudit_KernelCI(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	a := s.Do("POST", "/token", `{"email":"x@example.org","get":true}`, servertest.Admin(), servertest.JSON())
+	path := strings.TrimPrefix(a.Header.Get("Location"), s.URL)
+	if a.Status != 201 || path == "" {
+		t.Fatalf("POST /token: %d %s", a.Status, a.Body)
+	}
+	if a := s.Do("PUT", path, `{"post":true}`, servertest.Admin(), servertest.JSON()); a.Status != 200 {
+		t.Fatalf("PUT %s: %d %s", path, a.Status, a.Body)
+	}
+	status(t, s, "DELETE", path, 200, servertest.Admin())
+	list := audit(t, s, "event=token", 3)
+	for i, operation := range []string{"deleteToken", "updateToken", "createToken"} {
+		if list[i]["operation"] != operation || !strings.HasSuffix(fmt.Sprint(list[i]["object"]), path) {
+			t.Errorf("entry %d: %v of %v, want %s of %s", i, list[i]["operation"], list[i]["object"], operation, path)
+		}
+	}
+}
+
+// TestAudit_Durable: what is always recorded is in the store before the answer
+// is over, so that no kill can lose it.
+func TestAudit_Durable(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		for i := range 20 {
+			made := create(t, s, `{"name":"x","roles":["reader"]}`)
+			list, err := s.Store.ListAudit(t.Context(), store.AuditFilter{Event: "token", Page: store.Page{Limit: 100}})
+			if err != nil || len(list.Items) != i+1 || !strings.HasSuffix(list.Items[0].Object, made.AccessToken.ID) {
+				t.Fatalf("after token %d the log has %d entries, %v", i+1, len(list.Items), err)
+			}
+		}
+	})
+}
+
 func TestAccessTokens_Life(t *testing.T) {
 	t.Parallel()
 
@@ -301,6 +370,18 @@ func TestRuns_OfAnotherTenant(t *testing.T) {
 			list := read[struct{ Runs []any }](t, status(t, s, "GET", "/v1/runs", 200, who))
 			if len(list.Runs) != tt.runs {
 				t.Errorf("%s of %q lists %d runs, want %d", tt.role, tt.tenant, len(list.Runs), tt.runs)
+			}
+		}
+		// An anonymous runner's result belongs to the run's tenant, and so do its tests.
+		if a := s.Do("POST", "/v1/post-result?test_id="+strings.TrimPrefix(ofA, "/v1/runs/"), "test: t\nsuccess: t\n"); a.Status != 201 {
+			t.Fatalf("post-result: %d %s", a.Status, a.Body)
+		}
+		for tenant, want := range map[string]int{"a": 1, "b": 0, "": 0} {
+			found := read[struct {
+				Tests []any `json:"test_results"`
+			}](t, status(t, s, "GET", "/v1/test-results", 200, as("reader", tenant)))
+			if len(found.Tests) != want {
+				t.Errorf("a reader of %q finds %d tests, want %d", tenant, len(found.Tests), want)
 			}
 		}
 		status(t, s, "DELETE", ofA, 404, as("operator", "b"))

@@ -264,6 +264,49 @@ func TestRedact(t *testing.T) {
 	}
 }
 
+func TestRedactPath(t *testing.T) {
+	t.Parallel()
+
+	const old, id = "0d9f6a52-4c1e-4f0b-9d0e-1f2a3b4c5d6e", "53b1c3d4e7798b0001a0f0aa"
+	for path, want := range map[string]string{
+		"/v1/token/" + old:                 "/v1/token/***",
+		"//tokens/" + old + "/x":           "//tokens/***/x",
+		"/token/%30" + old[1:]:             "/token/***",
+		"/v1/token/" + id:                  "/v1/token/" + id,
+		"/v1/access-tokens/tok_1/rotate":   "/v1/access-tokens/tok_1/rotate",
+		"/v1/runs/" + NewToken(LabToken):   "/v1/runs/slwl_***",
+		"/v1/tokens/" + NewToken(LabToken): "/v1/tokens/***",
+		"/v1/token":                        "/v1/token",
+	} {
+		if got := RedactPath(path); got != want {
+			t.Errorf("RedactPath(%q): %q, want %q", path, got, want)
+		}
+	}
+}
+
+func TestAdopt(t *testing.T) {
+	t.Parallel()
+
+	const old = "0d9f6a52-4c1e-4f0b-9d0e-1f2a3b4c5d6e"
+	row := &store.Token{Kind: "l", Roles: []string{"lab"}}
+	a := New(Config{Pepper: []byte("pepper"), Now: time.Now})
+	for _, bad := range []string{"", "password", "0d9f6a52-4c1e-1f0b-9d0e-1f2a3b4c5d6e", old + "x", strings.ReplaceAll(old, "-", "")} {
+		if a.Adopt(row, bad) == nil {
+			t.Errorf("%q may become a token", bad)
+		}
+	}
+	if err := a.Adopt(row, old); err != nil || row.Prefix != "0d9f6a52-" || row.KeyID == "" {
+		t.Fatalf("Adopt: %v, %+v", err, row)
+	}
+	a = New(Config{Store: fakeStore{token: row}, Pepper: []byte("pepper"), Now: time.Now})
+	for _, header := range []string{old, "Bearer " + old, "Token " + old} {
+		who, err := a.Identify(t.Context(), Attempt{Header: http.Header{"Authorization": {header}}})
+		if err != nil || !who.Is(Lab) {
+			t.Errorf("Authorization %s: %+v, %v", header, who, err)
+		}
+	}
+}
+
 func TestParseRoleMap(t *testing.T) {
 	t.Parallel()
 
@@ -282,7 +325,7 @@ func FuzzCredential(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, authorization, xAuthToken string) {
 		h := http.Header{"Authorization": {authorization}, "X-Auth-Token": {xAuthToken}}
-		for _, order := range []Order{XAuthTokenFirst, AuthorizationFirst} {
+		for _, order := range []Order{XAuthTokenFirst, AuthorizationFirst, ServiceTokenFirst} {
 			c, ok := credentialOf(h, order)
 			if !ok {
 				t.Fatal("both headers are there, but no credential was found")

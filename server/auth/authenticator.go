@@ -134,8 +134,22 @@ func (a *Authenticator) Hash(token string) []byte { return a.peppers[0].hash(tok
 // hash, key and the first characters. The text is never seen again.
 func (a *Authenticator) Issue(t *store.Token) string {
 	text := NewToken(TokenKind(t.Kind[0]))
-	t.Hash, t.KeyID, t.Prefix = a.Hash(text), a.peppers[0].id, DisplayPrefix(text)
+	a.adopt(t, text)
 	return text
+}
+
+// Adopt is Issue for a text that was made elsewhere, which IsImportable must
+// allow: clients go on with what they have.
+func (a *Authenticator) Adopt(t *store.Token, text string) error {
+	if !IsImportable(text) {
+		return errors.New("must be a UUID of version 4, as KernelCI's tokens are")
+	}
+	a.adopt(t, text)
+	return nil
+}
+
+func (a *Authenticator) adopt(t *store.Token, text string) {
+	t.Hash, t.KeyID, t.Prefix = a.Hash(text), a.peppers[0].id, DisplayPrefix(text)
 }
 
 // Attempt is one try to log in. Nothing of the request's body is in it.
@@ -167,7 +181,11 @@ func (a *Authenticator) who(ctx context.Context, try Attempt) (Identity, error) 
 	if a.open {
 		return Identity{Kind: "none", Name: "anybody", Owner: "anybody", Roles: []Role{Admin}}, nil
 	}
-	c, ok := credentialOf(try.Header, try.Order)
+	order := try.Order
+	if order == ServiceTokenFirst && a.keystone == nil {
+		order = XAuthTokenFirst // nobody could say whose it is
+	}
+	c, ok := credentialOf(try.Header, order)
 	switch {
 	case !ok:
 		return Identity{}, ErrNoCredential
@@ -177,6 +195,8 @@ func (a *Authenticator) who(ctx context.Context, try Attempt) (Identity, error) 
 		return Identity{}, ErrBadCredential
 	case a.isAdmin(c.text):
 		return Identity{Kind: "admin", Name: "admin", Owner: "admin", Roles: []Role{Admin}}, nil
+	case c.service:
+		return a.identifyService(ctx, c.text, try)
 	case c.authToken && a.keystone != nil && !HasTokenPrefix(c.text):
 		return a.identifyKeystone(ctx, c.text, try)
 	}
@@ -184,7 +204,7 @@ func (a *Authenticator) who(ctx context.Context, try Attempt) (Identity, error) 
 }
 
 func (a *Authenticator) identify(ctx context.Context, text string, try Attempt) (Identity, error) {
-	err := CheckToken(text)
+	err := mayBeToken(text)
 	switch {
 	case err != nil && try.Limited:
 		return Identity{}, ErrNotTried

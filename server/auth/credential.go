@@ -12,28 +12,27 @@ const maxCredential = 4096
 // Order says which header counts when both carry a credential.
 type Order int
 
-// The orders: Drydock and our own operations take X-Auth-Token first, KernelCI
-// and SPI take Authorization first.
+// The orders: our own operations take X-Auth-Token first, KernelCI and SPI take
+// Authorization first. Drydock takes X-Auth-Token first too, unless a service
+// says in X-Service-Token who it is (drydock_provisioner/control/middleware.py).
 const (
 	XAuthTokenFirst Order = iota
 	AuthorizationFirst
+	ServiceTokenFirst
 )
 
 // credential is the one credential of a request.
 type credential struct {
 	text       string
 	authToken  bool // it came in X-Auth-Token
+	service    bool // it came in X-Service-Token
 	unreadable bool // a header is there, but holds nothing that could be a token
 }
 
 // credentialOf picks at most one credential; a bad one is not passed over in
 // favour of a second one. ok is false when the request carries none.
 func credentialOf(h http.Header, order Order) (c credential, ok bool) {
-	headers := [2]func(http.Header) (credential, bool){fromXAuthToken, fromAuthorization}
-	if order == AuthorizationFirst {
-		headers[0], headers[1] = headers[1], headers[0]
-	}
-	for _, read := range headers {
+	for _, read := range orders[order] {
 		if c, ok := read(h); ok {
 			return c, true
 		}
@@ -41,14 +40,32 @@ func credentialOf(h http.Header, order Order) (c credential, ok bool) {
 	return credential{}, false
 }
 
-func fromXAuthToken(h http.Header) (credential, bool) {
-	values := h.Values("X-Auth-Token")
+var orders = map[Order][]func(http.Header) (credential, bool){
+	XAuthTokenFirst:    {fromXAuthToken, fromAuthorization},
+	AuthorizationFirst: {fromAuthorization, fromXAuthToken},
+	ServiceTokenFirst:  {fromXServiceToken, fromXAuthToken, fromAuthorization},
+}
+
+func fromXAuthToken(h http.Header) (c credential, ok bool) {
+	c, ok = bare(h.Values("X-Auth-Token"))
+	c.authToken = true
+	return c, ok
+}
+
+func fromXServiceToken(h http.Header) (c credential, ok bool) {
+	c, ok = bare(h.Values("X-Service-Token"))
+	c.service = true
+	return c, ok
+}
+
+// bare reads a header that holds a token and nothing else.
+func bare(values []string) (c credential, ok bool) {
 	if len(values) == 0 {
 		return credential{}, false
 	}
 	text := strings.TrimSpace(values[0])
 	bad := len(values) > 1 || text == "" || len(text) > maxCredential || !printable(text)
-	return credential{text: text, authToken: true, unreadable: bad}, true
+	return credential{text: text, unreadable: bad}, true
 }
 
 // fromAuthorization reads "Bearer <t>", "Token <t>" and the bare token, the way

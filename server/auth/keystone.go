@@ -60,21 +60,46 @@ func (a *Authenticator) Challenge() string {
 }
 
 func (a *Authenticator) identifyKeystone(ctx context.Context, text string, try Attempt) (Identity, error) {
+	t, err := a.keystoneToken(ctx, text, try)
+	if err != nil {
+		return Identity{}, err
+	}
+	return a.keystoneIdentity(t), nil
+}
+
+// ServiceRole is the Keystone role that makes a token one of a service.
+const ServiceRole = "service"
+
+// identifyService is identifyKeystone for X-Service-Token, which takes the token
+// of a service. The service then acts in its own name and with its own roles,
+// whoever it acts for.
+func (a *Authenticator) identifyService(ctx context.Context, text string, try Attempt) (Identity, error) {
+	t, err := a.keystoneToken(ctx, text, try)
+	switch {
+	case err != nil:
+		return Identity{}, err
+	case !slices.Contains(t.Roles, ServiceRole):
+		return Identity{}, fmt.Errorf("%w: the token in X-Service-Token is none of a service", ErrBadCredential)
+	}
+	return a.keystoneIdentity(t), nil
+}
+
+func (a *Authenticator) keystoneToken(ctx context.Context, text string, try Attempt) (*keystone.Token, error) {
 	if try.Limited && !a.keystone.Known(text) {
-		return Identity{}, ErrNotTried
+		return nil, ErrNotTried
 	}
 	t, err := a.keystone.Validate(ctx, text)
 	switch {
 	case errors.Is(err, keystone.ErrInvalid):
-		return Identity{}, errors.Join(ErrBadCredential, err)
+		return nil, errors.Join(ErrBadCredential, err)
 	case err != nil:
-		return Identity{}, errors.Join(ErrUnavailable, err)
+		return nil, errors.Join(ErrUnavailable, err)
 	case !t.AllowedFor(a.keystone.ServiceType(), try.Method, try.Paths):
-		return Identity{}, fmt.Errorf("%w: the access rules of the application credential do not allow this", ErrBadCredential)
+		return nil, fmt.Errorf("%w: the access rules of the application credential do not allow this", ErrBadCredential)
 	case t.ProjectID == "" && !t.System && t.DomainID == "":
-		return Identity{}, ErrNoProject
+		return nil, ErrNoProject
 	}
-	return a.keystoneIdentity(t), nil
+	return t, nil
 }
 
 // keystoneIdentity maps the roles. A token of a domain has no project; the

@@ -142,26 +142,33 @@ func (p Permission) Known() bool {
 func (p Permission) Roles() []Role { return slices.Clone(permissions[p]) }
 
 // May reports whether the identity has the permission, by the policy file when
-// that has a rule for it, else by the table. An identity without any role may do
+// that has a rule for it, else by the table. What the flags of one of KernelCI's
+// tokens do not allow, no policy file does. An identity without any role may do
 // nothing but read the version document, as a Keystone token without a mapped
 // role is somebody, but nobody with rights.
 func (i Identity) May(p Permission) bool {
 	if p == "version.read" {
 		return !i.Anonymous()
 	}
-	if flags, ok := kernelCI[p]; ok && i.has(KernelCI) {
-		if p == "reports.delete" && i.has("lab") && !i.has("superuser") {
-			return false
-		}
-		return slices.ContainsFunc(flags, i.has)
-	}
-	if flag := extra[p]; flag != "" && i.has(flag) && (i.Is(Runner) || i.Is(Lab)) {
-		return true
+	flags, byFlags := kernelCI[p]
+	byFlags = byFlags && i.has(KernelCI)
+	if byFlags && !i.flagsAllow(p, flags) {
+		return false
 	}
 	if allowed, ok := i.policy[p]; ok {
 		return allowed[roleSet(i.Roles)]
 	}
-	return slices.ContainsFunc(permissions[p], i.Is)
+	if flag := extra[p]; flag != "" && i.has(flag) && (i.Is(Runner) || i.Is(Lab)) {
+		return true
+	}
+	return byFlags || slices.ContainsFunc(permissions[p], i.Is)
+}
+
+func (i Identity) flagsAllow(p Permission, flags []string) bool {
+	if p == "reports.delete" && i.has("lab") && !i.has("superuser") {
+		return false
+	}
+	return slices.ContainsFunc(flags, i.has)
 }
 
 // Policy is what a policy file says of the rows of the permission table: for
@@ -181,8 +188,8 @@ func roleSet(roles []Role) int {
 
 // ReadPolicy reads a policy file. Its rules either have the name of a row of the
 // table or are there to be named by others; the roles in them are ours. A rule
-// that is not understood is an error, and so is one under Drydock's prefix that
-// Drydock does not have: a typing error must not leave a door as it was.
+// that is not understood is an error, and so is one whose name looks like a
+// permission that does not exist: a typing error must not leave a door as it was.
 func ReadPolicy(file []byte) (Policy, error) {
 	rules, err := policy.Read(file)
 	if err != nil {
@@ -190,14 +197,11 @@ func ReadPolicy(file []byte) (Policy, error) {
 	}
 	p := Policy{}
 	for _, name := range rules.Names() {
-		if !Permission(name).Known() {
-			if strings.HasPrefix(name, "physical_provisioner:") {
-				return nil, fmt.Errorf("policy file: there is no permission %.100q", name)
-			}
-			continue // named by others
+		if err := mayBeSet(name); err != nil {
+			return nil, fmt.Errorf("policy file: line %d: %w", rules.Line(name), err)
 		}
-		if name == "version.read" {
-			return nil, errors.New("policy file: version.read is open to every good credential and cannot be set")
+		if !Permission(name).Known() {
+			continue // named by others
 		}
 		var allowed [1 << 5]bool
 		for set := range allowed {
@@ -206,6 +210,20 @@ func ReadPolicy(file []byte) (Policy, error) {
 		p[Permission(name)] = allowed
 	}
 	return p, nil
+}
+
+// mayBeSet refuses names that would change nothing, although whoever wrote them
+// means to close something. Names of helpers have neither colon nor full stop.
+func mayBeSet(name string) error {
+	switch {
+	case name == "default":
+		return errors.New("there is no default rule: what the file does not name is as the permission table has it")
+	case name == "version.read":
+		return errors.New("version.read is open to every good credential and cannot be set")
+	case !Permission(name).Known() && strings.ContainsAny(name, ":."):
+		return fmt.Errorf("there is no permission %.100q", name)
+	}
+	return nil
 }
 
 func rolesOf(set int) []string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -78,14 +79,40 @@ func TestReadPolicy(t *testing.T) {
 func TestReadPolicy_Refused(t *testing.T) {
 	t.Parallel()
 
-	for _, file := range []string{
-		`"physical_provisioner:read_tasks": "@"`, // Drydock calls it read_task
-		`"version.read": "!"`,
-		`"physical_provisioner:read_task": "is_admin:1"`,
-		`"physical_provisioner:read_task": ""`,
+	for file, says := range map[string]string{
+		"\n# Drydock calls it read_task\nphysical_provisioner:read_tasks: '@'": `line 3: there is no permission "physical_provisioner:read_tasks"`,
+		"results.raed: '!'": `line 1: there is no permission "results.raed"`,
+		"version.read: '!'": "line 1: version.read is open",
+		"default: '!'":      "line 1: there is no default rule",
+		"ops: '@'\nphysical_provisioner:read_task: is_admin:1": `line 2: rule "physical_provisioner:read_task": byte 0: "is_admin:1" is not understood`,
+		"results.read: ''": `line 1: rule "results.read": byte 0: a check is missing`,
 	} {
-		if _, err := ReadPolicy([]byte(file)); err == nil {
-			t.Errorf("the policy %s is taken", file)
+		if _, err := ReadPolicy([]byte(file)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("the policy %s: %v, want %q", file, err, says)
+		}
+	}
+}
+
+// TestPolicy_Flags: a policy file takes from KernelCI's tokens too, and gives
+// them nothing that their flags do not.
+func TestPolicy_Flags(t *testing.T) {
+	t.Parallel()
+
+	p, err := ReadPolicy([]byte("reports.write: '!'\nreports.read: '@'\nfiles.write: role:admin\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	poster := Identity{Kind: "token", Roles: []Role{Runner}, Flags: []string{KernelCI, "post", "upload"}}
+	for _, tt := range []struct {
+		permission  Permission
+		alone, file bool
+	}{{"reports.write", true, false}, {"reports.read", false, false}, {"files.write", true, false}, {"reports.batch", true, true}} {
+		who := poster
+		if got := who.May(tt.permission); got != tt.alone {
+			t.Errorf("%s without a file: %v, want %v", tt.permission, got, tt.alone)
+		}
+		if who.policy = p; who.May(tt.permission) != tt.file {
+			t.Errorf("%s with a file: %v, want %v", tt.permission, !tt.file, tt.file)
 		}
 	}
 }

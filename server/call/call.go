@@ -62,7 +62,7 @@ func quality(lines []string, offer string) float64 {
 		for _, item := range strings.Split(line, ",") {
 			name, params, _ := strings.Cut(item, ";")
 			r := 0
-			switch strings.ToLower(strings.TrimSpace(name)) {
+			switch plainName(strings.ToLower(strings.TrimSpace(name))) {
 			case offer:
 				r = 3
 			case kind + "/*":
@@ -76,6 +76,15 @@ func quality(lines []string, offer string) float64 {
 		}
 	}
 	return q
+}
+
+// plainName returns JSON for its two other names: our own media type, as the
+// version documents call it, and the version in KernelCI's way.
+func plainName(media string) string {
+	if media == "application/v1" || strings.HasPrefix(media, "application/vnd.openstack.slipway") && strings.HasSuffix(media, "+json") {
+		return "application/json"
+	}
+	return media
 }
 
 func weight(params string) float64 {

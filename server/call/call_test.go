@@ -27,6 +27,9 @@ func TestInfo_Prefers(t *testing.T) {
 		{"text/html;q=nonsense", "application/json"},
 		{"text/html;q=1.5", "text/html"},
 		{";;;,,,", "application/json"},
+		{"application/vnd.openstack.slipway-v1+json, application/json-home;q=0.5", "application/json"},
+		{"application/vnd.openstack.slipway+json;version=1.0, text/html;q=0.9", "application/json"},
+		{"application/v1, application/json-home;q=0.5", "application/json"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.accept, func(t *testing.T) {
@@ -72,6 +75,54 @@ func TestResolver_Client(t *testing.T) {
 				t.Errorf("client %s, %v; want %s", client, err, tt.want)
 			}
 		})
+	}
+}
+
+func TestResolver_Secure(t *testing.T) {
+	t.Parallel()
+
+	v := Resolver{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
+	tests := []struct {
+		name, peer, old, standard string
+		want                      bool
+	}{
+		{"nobody says so", "10.0.0.1:5", "", "", false},
+		{"a stranger says so", "192.0.2.1:5", "https", "proto=https", false},
+		{"the old header", "10.0.0.1:5", "https", "", true},
+		{"the old header in capitals", "10.0.0.1:5", "HTTPS", "", true},
+		{"the standard header", "10.0.0.1:5", "", `for=1.2.3.4;proto="https"`, true},
+		{"the standard one has the address alone", "10.0.0.1:5", "https", "for=1.2.3.4", true},
+		{"a client forges the standard one", "10.0.0.1:5", "http", "proto=https", false},
+		{"a client forges the old one", "10.0.0.1:5", "https", "proto=http", false},
+		{"nonsense", "10.0.0.1:5", "ftp", "", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			r := httptest.NewRequest(http.MethodGet, "http://lab/", nil)
+			r.RemoteAddr = tt.peer
+			r.Header.Set("X-Forwarded-Proto", tt.old)
+			r.Header.Set("Forwarded", tt.standard)
+			if got := v.Secure(r); got != tt.want {
+				t.Errorf("Secure with %q and %q: %v, want %v", tt.old, tt.standard, got, tt.want)
+			}
+		})
+	}
+}
+
+// TestResolver_Origin: each header says what it says, whether the other is
+// there or not.
+func TestResolver_Origin(t *testing.T) {
+	t.Parallel()
+
+	v := Resolver{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
+	r := httptest.NewRequest(http.MethodGet, "http://inside/", nil)
+	r.RemoteAddr = "10.0.0.1:5"
+	r.Header = http.Header{"Forwarded": {"for=192.0.2.7"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"lab.example.org"}}
+	o, _, err := v.Resolve(r)
+	if want := "https://lab.example.org/v1/"; err != nil || o.URL("/v1/") != want {
+		t.Errorf("links %s, %v; want %s", o.URL("/v1/"), err, want)
 	}
 }
 

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"net/http"
@@ -39,11 +40,11 @@ var ErrUnknownHost = errors.New("this server does not answer to the name in the 
 
 // Resolve returns ErrBadHost or ErrUnknownHost, or the origin and the address.
 func (v Resolver) Resolve(r *http.Request) (Origin, netip.Addr, error) {
-	peer := peerOf(r)
-	if !validHost(r.Host) {
+	peer, host := peerOf(r), hostOf(r)
+	if !validHost(host) {
 		return Origin{}, peer, ErrBadHost
 	}
-	o := Origin{Scheme: "http", Host: r.Host}
+	o := Origin{Scheme: "http", Host: host}
 	if r.TLS != nil {
 		o.Scheme = "https"
 	}
@@ -60,11 +61,28 @@ func (v Resolver) Resolve(r *http.Request) (Origin, netip.Addr, error) {
 	return o, client, nil
 }
 
-// Secure reports whether the client speaks TLS: with this server, or with a
-// trusted proxy that says so.
-func (v Resolver) Secure(r *http.Request) bool {
-	return r.TLS != nil || v.trusts(peerOf(r)) && forwarded(r.Header, Origin{Scheme: "http"}).Scheme == "https"
+// hostOf is the Host header or, where HTTP/1.0 has none, the address that the
+// client reached: load balancers ask that way whether the server is well.
+func hostOf(r *http.Request) string {
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && r.Host == "" {
+		return local.String()
+	}
+	return r.Host
 }
+
+// Secure reports whether the client speaks TLS: with this server, or with a
+// trusted proxy that says so. A proxy that writes one of the two headers may
+// pass on what the client wrote into the other: when both say something, both
+// must say https.
+func (v Resolver) Secure(r *http.Request) bool {
+	if r.TLS != nil || !v.trusts(peerOf(r)) {
+		return r.TLS != nil
+	}
+	old, standard := first(r.Header.Get("X-Forwarded-Proto")), forwardedPair(first(r.Header.Get("Forwarded")), "proto")
+	return isHTTPS(cmp.Or(old, standard)) && isHTTPS(cmp.Or(standard, old))
+}
+
+func isHTTPS(proto string) bool { return strings.EqualFold(proto, "https") }
 
 func (v Resolver) trusts(a netip.Addr) bool {
 	for _, p := range v.Trusted {
@@ -134,10 +152,9 @@ func parseHop(s string) (netip.Addr, error) {
 
 // forwarded applies a trusted proxy's headers to o; what is malformed is left out.
 func forwarded(h http.Header, o Origin) Origin {
-	proto, host := first(h.Get("X-Forwarded-Proto")), first(h.Get("X-Forwarded-Host"))
-	if f := first(h.Get("Forwarded")); f != "" {
-		proto, host = forwardedPair(f, "proto"), forwardedPair(f, "host")
-	}
+	element := first(h.Get("Forwarded")) // often has for= alone
+	proto := cmp.Or(forwardedPair(element, "proto"), first(h.Get("X-Forwarded-Proto")))
+	host := cmp.Or(forwardedPair(element, "host"), first(h.Get("X-Forwarded-Host")))
 	if p := strings.ToLower(proto); p == "http" || p == "https" {
 		o.Scheme = p
 	}

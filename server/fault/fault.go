@@ -34,6 +34,10 @@ type Fault struct {
 	// Errors has one entry for each thing that was wrong; none when Detail says it all.
 	Errors []Entry
 
+	// MinVersion and MaxVersion are the microversions that there are, when the
+	// request asked for another one.
+	MinVersion, MaxVersion string
+
 	// Header is set on the answer as well, such as Retry-After.
 	Header http.Header
 

@@ -26,7 +26,7 @@ type Config struct {
 	// Build is the version of the server.
 	Build string
 
-	// Tokens hashes the texts of tokens.
+	// Tokens makes and hashes the texts of tokens.
 	Tokens Tokens
 
 	// Now tells the time; nil means time.Now.
@@ -37,6 +37,8 @@ type Config struct {
 type Tokens interface {
 	// Hash returns what the store keeps of a token.
 	Hash(text string) []byte
+	// Issue makes the text of a new token and fills in what is kept of it.
+	Issue(t *store.Token) string
 	// Forget makes a change of a token take effect at once.
 	Forget()
 }

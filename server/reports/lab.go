@@ -68,12 +68,11 @@ func (h *Handler) labToken(ctx context.Context, tx *store.Store, lab *document.D
 		}
 		return tokenOID(t.ID), given, bindToken(ctx, tx, t.ID, name)
 	}
-	text = auth.NewToken(auth.LabToken)
 	t := &store.Token{
-		Hash: h.config.Tokens.Hash(text), Kind: string(auth.LabToken), Prefix: auth.DisplayPrefix(text), Name: name,
-		Owner: madeForLab + name, Email: document.ContactEmail(lab), Roles: store.Strings{string(auth.Lab)},
+		Kind: string(auth.LabToken), Name: name, Owner: madeForLab + name, Email: document.ContactEmail(lab), Roles: store.Strings{string(auth.Lab)},
 		Flags: flagsOf(document.LabProperties()), Labs: store.Strings{name}, CreatedBy: auth.From(ctx).Name,
 	}
+	text = h.config.Tokens.Issue(t)
 	if err := tx.CreateToken(ctx, t); err != nil {
 		return "", "", err
 	}

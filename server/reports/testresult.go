@@ -10,6 +10,7 @@ import (
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/reports/query"
@@ -35,6 +36,7 @@ func (h *Handler) SearchTests(ctx context.Context, _ api.SearchTestsRequestObjec
 	if err != nil {
 		return nil, err
 	}
+	search.Tenants = auth.From(ctx).Tenants()
 	var list store.List[store.FoundTest]
 	if !none {
 		if list, err = h.store.FindTests(ctx, search); err != nil {

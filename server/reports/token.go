@@ -242,11 +242,8 @@ func (h *Handler) createToken(ctx context.Context) (*answer, error) {
 	if err != nil {
 		return nil, refusedBody(ctx, err)
 	}
-	text := auth.NewToken(kindOf(change.Properties))
-	t := &store.Token{
-		Hash: h.config.Tokens.Hash(text), Kind: string(kindOf(change.Properties)), Prefix: auth.DisplayPrefix(text),
-		Owner: change.Text("email"), CreatedBy: auth.From(ctx).Name,
-	}
+	t := &store.Token{Kind: string(kindOf(change.Properties)), Owner: change.Text("email"), CreatedBy: auth.From(ctx).Name}
+	text := h.config.Tokens.Issue(t)
 	h.applyToken(t, change, true)
 	if err := h.store.CreateToken(ctx, t); err != nil {
 		return nil, err

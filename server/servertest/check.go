@@ -42,6 +42,9 @@ func (c *checkingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := Check(r.Method, r.URL.EscapedPath(), resp.StatusCode, resp.Header, body); err != nil {
 		c.t.Errorf("%s %s answered %d against the document: %v\nbody: %.2000s", r.Method, r.URL, resp.StatusCode, err, body)
 	}
+	if secret := secrets.inAnswer(resp.StatusCode, resp.Header, body); secret != "" {
+		c.t.Errorf("%s %s answered %d with a credential: %s\nbody: %.2000s", r.Method, r.URL, resp.StatusCode, secret, body)
+	}
 	return resp, nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -23,11 +22,6 @@ import (
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/storetest"
 )
-
-func init() {
-	// The log of hundreds of parallel requests would bury what a test says.
-	slog.SetDefault(slog.New(slog.DiscardHandler))
-}
 
 // AdminToken is the configured admin token of every test server.
 const AdminToken = "test-admin-token"
@@ -113,10 +107,12 @@ func On(t testing.TB, s *store.Store, change ...func(*server.Config)) *Server {
 func start(t testing.TB, s *store.Store, l net.Listener, change []func(*server.Config)) *Server {
 	t.Helper()
 	c := server.Config{
-		Store:   s,
-		Build:   "1.0.0.dev1.g0123456",
-		Results: results.Config{Pepper: pepper},
-		Lab:     lab.Config{Secret: pepper, Idle: true, Simulator: lab.SimulatorConfig{Delay: -1}},
+		Store: s,
+
+		AuditLines: secrets,
+		Build:      "1.0.0.dev1.g0123456",
+		Results:    results.Config{Pepper: pepper},
+		Lab:        lab.Config{Secret: pepper, Idle: true, Simulator: lab.SimulatorConfig{Delay: -1}},
 	}
 	for _, f := range change {
 		f(&c)
@@ -143,6 +139,7 @@ func start(t testing.TB, s *store.Store, l net.Listener, change []func(*server.C
 		background.Wait()
 		srv.Close()
 		h.Close()
+		secrets.report(t)
 	})
 	return &Server{URL: srv.URL, Store: s, HTTP: checkedClient(t), t: t, Auth: c.Auth, stop: stop, server: h}
 }

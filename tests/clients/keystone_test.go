@@ -240,6 +240,28 @@ func TestKeystone_ApplicationCredential(t *testing.T) {
 	}
 }
 
+// TestKeystone_ServiceToken: on Drydock's operations X-Service-Token counts
+// first, when it is the token of a service. The one of the account that asks
+// Keystone is; its role gives it nothing here.
+func TestKeystone_ServiceToken(t *testing.T) {
+	c := realKeystone(t)
+	s := c.serve(t)
+	service := c.authenticate(t, gophercloud.AuthOptions{
+		IdentityEndpoint: c.authURL, Username: os.Getenv("KEYSTONE_VALIDATOR_USER"), Password: os.Getenv("KEYSTONE_VALIDATOR_PASSWORD"),
+		DomainID: "default", Scope: &gophercloud.AuthScope{ProjectName: os.Getenv("KEYSTONE_VALIDATOR_PROJECT"), DomainID: "default"},
+	}).Token()
+	admin := c.login(t, "lab-admin", "lab-a").Token()
+	for _, tt := range []struct {
+		path, service string
+		want          int
+	}{{"/v1/nodes", service, 403}, {"/v1/nodes", admin, 401}, {"/v1/runs", admin, 200}} {
+		a := s.Do("GET", tt.path, "", servertest.With("X-Auth-Token", admin), servertest.With("X-Service-Token", tt.service))
+		if a.Status != tt.want {
+			t.Errorf("GET %s: %d, want %d", tt.path, a.Status, tt.want)
+		}
+	}
+}
+
 // TestKeystone_AccountWithoutRole: an account that may not validate is the
 // server's trouble, not the client's.
 func TestKeystone_AccountWithoutRole(t *testing.T) {
@@ -282,15 +304,15 @@ func TestGophercloud(t *testing.T) {
 	_ = resp.Body.Close()
 }
 
-// TestKeystoneauth runs keystoneauth, openstackclient and barbicanclient as
-// Debian has them.
+// TestKeystoneauth runs keystoneauth, openstackclient, openstacksdk and
+// barbicanclient as Debian has them.
 func TestKeystoneauth(t *testing.T) {
 	c := realKeystone(t)
 	const python = "/usr/bin/python3"
-	for _, module := range []string{"keystoneauth1", "barbicanclient", "openstackclient"} {
+	for _, module := range []string{"keystoneauth1", "barbicanclient", "openstackclient", "openstack"} {
 		t.Run(module, func(t *testing.T) {
 			if err := exec.CommandContext(t.Context(), python, "-c", "import "+module).Run(); err != nil {
-				t.Skipf("%s has no %s: apt-get install python3-keystoneauth1 python3-barbicanclient python3-openstackclient", python, module)
+				t.Skipf("%s has no %s: apt-get install python3-keystoneauth1 python3-barbicanclient python3-openstackclient python3-openstacksdk", python, module)
 			}
 			c.serve(t)
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

@@ -285,10 +285,17 @@ type ownToken struct {
 	mu      sync.Mutex
 	text    string
 	expires time.Time
+
+	failure error // why the last login failed, nil when it did not
+	failed  time.Time
 }
 
 // renewBefore is how long before its end the own token is replaced.
 const renewBefore = time.Minute
+
+// loginPause is how long a login that failed is not tried again. Everybody who
+// waits for it in a row would else wait for as many timeouts.
+const loginPause = time.Second
 
 // ownText returns the own token, a new one when it is about to end or is the
 // one that Keystone refused.
@@ -298,6 +305,18 @@ func (c *Client) ownText(ctx context.Context, refused string) (string, error) {
 	if c.own.text != "" && c.own.text != refused && c.config.Now().Before(c.own.expires.Add(-renewBefore)) {
 		return c.own.text, nil
 	}
+	if c.own.failure != nil && c.config.Now().Sub(c.own.failed) < loginPause {
+		return "", c.own.failure
+	}
+	t, err := c.login(ctx)
+	if c.own.failure, c.own.failed = err, c.config.Now(); err != nil {
+		return "", err
+	}
+	c.own.text, c.own.expires = t.ID, t.ExpiresAt
+	return t.ID, nil
+}
+
+func (c *Client) login(ctx context.Context) (*tokens.Token, error) {
 	identity := &gophercloud.ServiceClient{
 		ProviderClient: &gophercloud.ProviderClient{HTTPClient: c.http},
 		Endpoint:       c.config.AuthURL + "/",
@@ -305,10 +324,9 @@ func (c *Client) ownText(ctx context.Context, refused string) (string, error) {
 	}
 	t, err := tokens.Create(ctx, identity, &c.options).ExtractToken()
 	if err != nil {
-		return "", fmt.Errorf("%w: the server cannot log in: %w", ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: the server cannot log in: %w", ErrUnavailable, err)
 	}
-	c.own.text, c.own.expires = t.ID, t.ExpiresAt
-	return t.ID, nil
+	return t, nil
 }
 
 // fetch asks Keystone about a token, with a new own token when the old one is

@@ -177,6 +177,34 @@ func TestValidate_Unavailable(t *testing.T) {
 	}
 }
 
+// TestValidate_LoginsDoNotQueue: when Keystone does not answer, those who wait
+// for the server's own login wait for one timeout, not for one each.
+func TestValidate_LoginsDoNotQueue(t *testing.T) {
+	t.Parallel()
+
+	f := newFake(t)
+	f.hang = make(chan struct{})
+	defer close(f.hang) // before the server waits for its requests
+	now := time.Now()
+	c := f.client(t, func(c *Config) { c.Timeout, c.Now = 50*time.Millisecond, func() time.Time { return now } })
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			if _, err := c.Validate(t.Context(), fmt.Sprint(i)); !errors.Is(err, ErrUnavailable) {
+				t.Errorf("token %d: %v, want ErrUnavailable", i, err)
+			}
+		})
+	}
+	all.Wait()
+	if n := f.logins.Load(); n != 1 {
+		t.Errorf("%d logins were tried, want 1", n)
+	}
+	now = now.Add(loginPause)
+	if _, err := c.Validate(t.Context(), "later"); !errors.Is(err, ErrUnavailable) || f.logins.Load() != 2 {
+		t.Errorf("after the pause: %v, %d logins; want a second one", err, f.logins.Load())
+	}
+}
+
 func TestValidate_Limit(t *testing.T) {
 	t.Parallel()
 

@@ -22,6 +22,7 @@ type fake struct {
 	tokens map[string]string // the "token" object of each client's token
 	status int               // answer every question with this status; 0: as asked
 	delay  chan struct{}     // questions wait for it to be closed
+	hang   chan struct{}     // logins wait for it to be closed
 }
 
 func newFake(t *testing.T) *fake {
@@ -50,6 +51,9 @@ func (f *fake) client(t *testing.T, change ...func(*Config)) *Client {
 
 func (f *fake) login(w http.ResponseWriter, r *http.Request) {
 	n := f.logins.Add(1)
+	if f.hang != nil {
+		<-f.hang
+	}
 	var body struct {
 		Auth struct {
 			Identity struct {

@@ -97,23 +97,38 @@ func TestRead(t *testing.T) {
 func TestRead_Refused(t *testing.T) {
 	t.Parallel()
 
-	for name, file := range map[string]string{
-		"a list":                   "- a\n",
-		"a rule that is no text":   "a: [role:admin]\n",
-		"an empty rule":            "a: \"\"\n",
-		"null":                     "a:\n",
-		"a rule that is not there": "a: rule:b\n",
-		"a circle":                 "a: rule:b\nb: not rule:a\n",
-		"a rule that names itself": "a: rule:a\n",
-		"unknown syntax":           "a: is_admin:1\n",
-		"too many rules":           strings.Repeat("x", 1) + ": \"@\"\n" + manyRules(),
-		"the same name twice":      "a: \"@\"\na: \"!\"\n",
-		"too large a file":         "a: \"@\"\n#" + strings.Repeat("x", MaxFile),
-		"an alias that grows":      "a: &a [x,x]\nb: [*a,*a]\n",
-		"not YAML":                 "a: \"",
+	for name, tt := range map[string]struct{ file, says string }{
+		"a list":                       {"- a\n", "line 1: a policy file is an object"},
+		"a rule that is a list":        {"\na: [role:admin]\n", `line 2: rule "a": lists are not understood`},
+		"a rule that is a number":      {"a: 1\n", `line 1: rule "a": a rule must be text`},
+		"an empty rule":                {"b: '@'\n\na: \"\"\n", `line 3: rule "a": byte 0: a check is missing`},
+		"null":                         {"a:\n", `line 1: rule "a": a rule must be text`},
+		"a rule that is not there":     {"\n\na: rule:b\n", `line 3: rule "a" names the rule "b", which is not there`},
+		"a circle":                     {"a: rule:b\nb: not rule:a\n", `line 1: rule "a" leads back to itself`},
+		"a rule that names itself":     {"a: rule:a\n", `line 1: rule "a" leads back to itself`},
+		"a check of the context":       {"a: is_admin:1\n", `line 1: rule "a": byte 0: "is_admin:1" is not understood`},
+		"a check of the target":        {"a: \"role:admin or project_id:%(project_id)s\"\n", `line 1: rule "a": byte 14: "project_id:%" is not understood`},
+		"a check by another server":    {"a: \"http://example.org/\"\n", "is not understood"},
+		"a literal":                    {"a: \"'admin':%(role)s\"\n", "is not understood"},
+		"a missing parenthesis":        {"a: \"(role:a or role:b\"\n", `line 1: rule "a": byte 17: a parenthesis is not closed`},
+		"an operator without an end":   {"a: role:a and\n", `line 1: rule "a": byte 10: a check is missing at the end`},
+		"two checks without operator":  {"a: role:a role:b\n", `line 1: rule "a": byte 7: "role:b" is not expected here`},
+		"all mistakes at once, first":  {"a: x\nb: y\n", "line 1: rule \"a\""},
+		"all mistakes at once, second": {"a: x\nb: y\n", "line 2: rule \"b\""},
+		"too many rules":               {"x: \"@\"\n" + manyRules(), "at most 1000 rules"},
+		"the same name twice":          {"a: \"@\"\na: \"!\"\n", `line 2: rule "a": the name stands in line 1 already`},
+		"two documents":                {"a: \"@\"\n---\na: \"!\"\n", "one document"},
+		"too large a file":             {"a: \"@\"\n#" + strings.Repeat("x", MaxFile), "at most"},
+		"an alias that grows":          {"a: &a [x,x]\nb: [*a,*a]\n", "lists are not understood"},
+		"not YAML":                     {"a: \"", "not YAML"},
 	} {
-		if _, err := Read([]byte(file)); err == nil {
-			t.Errorf("%s is taken", name)
+		if _, err := Read([]byte(tt.file)); err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %v, want %q", name, err, tt.says)
+		}
+	}
+	for name, file := range map[string]string{"nothing": "", "comments": "# \"a\": \"role:admin\"\n", "an empty object": "{}", "JSON": `{"a": "role:admin or rule:b", "b": "!"}`} {
+		if _, err := Read([]byte(file)); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -13,39 +15,75 @@ import (
 // Set is the rules of a file, each with its name.
 type Set struct {
 	rules map[string]Expr
+	lines map[string]int
 }
 
 // Read reads a policy file: a YAML or JSON object of names and rules. Every
-// rule must be understood, and every rule that one names must be there.
+// rule must be understood, and every rule that one names must be there. The
+// error tells all that is wrong, each with its line.
 func Read(file []byte) (*Set, error) {
 	if len(file) > MaxFile {
 		return nil, fmt.Errorf("a policy file has at most %d bytes", MaxFile)
 	}
-	var texts map[string]*string
-	if err := yaml.Unmarshal(file, &texts); err != nil {
-		return nil, fmt.Errorf("not an object of names and rules: %w", err)
+	object, err := readObject(file)
+	if err != nil {
+		return nil, err
 	}
-	if len(texts) > MaxRules {
+	if len(object) > 2*MaxRules {
 		return nil, fmt.Errorf("a policy file has at most %d rules", MaxRules)
 	}
-	s := &Set{rules: map[string]Expr{}}
+	s := &Set{rules: map[string]Expr{}, lines: map[string]int{}}
 	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(texts)) {
-		text := ""
-		if t := texts[name]; t != nil {
-			text = *t
+	for i := 0; i < len(object); i += 2 {
+		if err := s.add(object[i], object[i+1]); err != nil {
+			errs = append(errs, fmt.Errorf("line %d: rule %.100q: %w", object[i].Line, object[i].Value, err))
 		}
-		e, err := Parse(text)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("rule %.100q: %w", name, err))
-			continue
-		}
-		s.rules[name] = e
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
 	return s, s.checkReferences()
+}
+
+// readObject returns the names and values of the file's object, in turns.
+func readObject(file []byte) ([]*yaml.Node, error) {
+	d := yaml.NewDecoder(bytes.NewReader(file))
+	var document, second yaml.Node
+	if err := d.Decode(&document); err == io.EOF {
+		return nil, nil // nothing but comments, as Drydock's sample is
+	} else if err != nil {
+		return nil, fmt.Errorf("not YAML: %w", err)
+	}
+	if err := d.Decode(&second); err != io.EOF {
+		return nil, errors.New("a policy file holds one document")
+	}
+	switch object := document.Content[0]; {
+	case object.Kind == yaml.MappingNode:
+		return object.Content, nil
+	case object.Tag == "!!null":
+		return nil, nil
+	default:
+		return nil, fmt.Errorf("line %d: a policy file is an object of names and rules", object.Line)
+	}
+}
+
+func (s *Set) add(name, rule *yaml.Node) error {
+	switch {
+	case name.Kind != yaml.ScalarNode || name.Tag != "!!str":
+		return errors.New("a rule's name must be text")
+	case s.rules[name.Value] != nil:
+		return fmt.Errorf("the name stands in line %d already", s.lines[name.Value])
+	case rule.Kind == yaml.SequenceNode:
+		return errors.New("lists are not understood; write the rule as text")
+	case rule.Kind != yaml.ScalarNode || rule.Tag != "!!str":
+		return errors.New("a rule must be text, in quotes where it begins with @ or !")
+	}
+	e, err := Parse(rule.Value)
+	if err != nil {
+		return err
+	}
+	s.rules[name.Value], s.lines[name.Value] = e, name.Line
+	return nil
 }
 
 // checkReferences finds rules that are named but not there, and rules that
@@ -62,9 +100,9 @@ func (s *Set) checkReferences() error {
 		e, ok := s.rules[name]
 		switch {
 		case !ok:
-			errs = append(errs, fmt.Errorf("rule %.100q names the rule %.100q, which is not there", from, name))
+			errs = append(errs, fmt.Errorf("line %d: rule %.100q names the rule %.100q, which is not there", s.lines[from], from, name))
 		case state[name] == open:
-			errs = append(errs, fmt.Errorf("rule %.100q leads back to itself", name))
+			errs = append(errs, fmt.Errorf("line %d: rule %.100q leads back to itself", s.lines[name], name))
 		case state[name] == 0:
 			state[name] = open
 			e.references(func(other string) { visit(other, name) })
@@ -76,6 +114,9 @@ func (s *Set) checkReferences() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Line is where in the file a rule stands, 0 when it is not there.
+func (s *Set) Line(name string) int { return s.lines[name] }
 
 // Names lists the rules, sorted.
 func (s *Set) Names() []string { return slices.Sorted(maps.Keys(s.rules)) }

@@ -1,6 +1,6 @@
 """Find version 1.0 of the service by the catalogue and call an operation.
 
-The argument names the client: keystoneauth1, barbicanclient or openstackclient.
+The argument names the client: keystoneauth1, barbicanclient, openstackclient or openstack (openstacksdk).
 Who logs in stands in the OS_ variables.
 """
 import json
@@ -66,4 +66,32 @@ def openstackclient():
     assert "runs" in json.load(opener.open(request, timeout=30))
 
 
-{f.__name__: f for f in (keystoneauth1, barbicanclient, openstackclient)}[sys.argv[1]]()
+def openstack():
+    import openstack as sdk
+    from openstack import service_description
+    env = os.environ
+    # A service that the SDK does not know is described to it, as its users do.
+    c = sdk.connection.Connection(
+        auth_type="password", region_name=env["OS_REGION_NAME"], interface="public", auth=dict(
+            auth_url=env["OS_AUTH_URL"], username=env["OS_USERNAME"], password=env["OS_PASSWORD"],
+            user_domain_id=env["OS_USER_DOMAIN_ID"], project_name=env["OS_PROJECT_NAME"],
+            project_domain_id=env["OS_PROJECT_DOMAIN_ID"]))
+    c.add_service(service_description.ServiceDescription(SERVICE_TYPE, supported_versions={"1": sdk.proxy.Proxy}))
+    lab = c.test_lab
+    assert lab.get_api_major_version() == (1, 0), lab.get_api_major_version()
+    assert lab.get_endpoint().endswith("/v1/"), lab.get_endpoint()
+    made = lab.post("/runs", json={})
+    assert made.status_code == 201, made.text
+    run = lab.get("/runs/%d" % made.json()["test_id"])
+    assert run.status_code == 200 and run.json()["test_id"] == made.json()["test_id"], run.text
+    missing = lab.get("/runs/999999")
+    try:
+        sdk.exceptions.raise_from_response(missing)
+    except sdk.exceptions.NotFoundException as e:
+        assert e.request_id.startswith("req-"), e.request_id
+        assert "/runs/999999" in e.url, e.url
+    else:
+        raise AssertionError("a run that does not exist was found")
+
+
+{f.__name__: f for f in (keystoneauth1, barbicanclient, openstackclient, openstack)}[sys.argv[1]]()
