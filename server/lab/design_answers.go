@@ -55,7 +55,7 @@ func (h *Handler) ValidateDesign(ctx context.Context, req api.ValidateDesignRequ
 	case err != nil:
 		return nil, err
 	default:
-		report = h.check(text).report
+		report = h.check(text).report()
 	}
 	code := http.StatusBadRequest
 	if report.OK() {

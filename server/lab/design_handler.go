@@ -34,7 +34,7 @@ func (h *Handler) CreateDesign(ctx context.Context, req api.CreateDesignRequestO
 	}
 	c := h.check(text)
 	if c.site == nil {
-		return nil, fault.InvalidBody("", "is no design that can be used: %s", firstError(c.report))
+		return nil, fault.InvalidBody("", "is no design that can be used: %s", c.firstError())
 	}
 	d := &store.LabDesign{
 		ID: newULID(h.store.Now()), Name: req.Params.Name, Digest: c.digest,

@@ -1,13 +1,18 @@
 package lab_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
@@ -164,6 +169,69 @@ func TestFilterNodes(t *testing.T) {
 	}
 }
 
+// redirects serves the sample and ways to it and elsewhere.
+func redirects(t *testing.T) *httptest.Server {
+	t.Helper()
+	mux := http.NewServeMux()
+	hop := func(from, to string) {
+		mux.HandleFunc(from, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusFound) })
+	}
+	text := site(t)
+	mux.HandleFunc("/site.yaml", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(text)) })
+	hop("/once", "/site.yaml")
+	hop("/loop", "/loop")
+	hop("/file", "file:///etc/passwd")
+	hop("/metadata", "http://169.254.169.254/latest")
+	hop("/mapped", "http://[::ffff:169.254.169.254]/latest")
+	hop("/port", "http://127.0.0.1:1/")
+	mux.HandleFunc("/zeros", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		zip := gzip.NewWriter(w)
+		_, _ = zip.Write(bytes.Repeat([]byte("#\n"), 8<<20))
+		_ = zip.Close()
+	})
+	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte("#"))
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	})
+	srv := httptest.NewServer(mux)
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+func TestDesignRef_redirects_and_bombs(t *testing.T) {
+	t.Parallel()
+
+	from := redirects(t)
+	address := strings.TrimPrefix(from.URL, "http://")
+	s := servertest.New(t, hosts(address), func(c *server.Config) { c.Lab.DesignTimeout = 2 * time.Second })
+	for _, tt := range []struct {
+		path string
+		want int
+		text string
+	}{
+		{"/once", 200, ""},
+		{"/loop", 400, "redirects more than 5 times"},
+		{"/file", 400, "a scheme other than http and https"},
+		{"/metadata", 400, "not on the server's list"},
+		{"/mapped", 400, "not on the server's list"},
+		{"/port", 400, "not on the server's list"}, // only the one port is listed
+		{"/zeros", 400, "larger than the limit"},
+		{"/slow", 400, "not answered in time"},
+		{"/missing", 400, "status 404"},
+	} {
+		t.Run(tt.path, func(t *testing.T) {
+			t.Parallel()
+
+			status, got := validate(t, s, from.URL+tt.path)
+			if text := mustJSON(t, got); status != tt.want || !strings.Contains(text, tt.text) {
+				t.Errorf("%d %s", status, text)
+			}
+		})
+	}
+}
+
 func TestDesignRef(t *testing.T) {
 	t.Parallel()
 
@@ -174,6 +242,12 @@ func TestDesignRef(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.Symlink("/etc/hostname", filepath.Join(folder, "out")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("site.yaml", filepath.Join(folder, "in")); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(folder, "pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s := servertest.New(t, hosts("127.0.0.1"), func(c *server.Config) { c.Lab.DesignFolder = folder })
@@ -192,6 +266,13 @@ func TestDesignRef(t *testing.T) {
 		{"a file by its whole path", "file://" + folder + "/site.yaml", 200, ""},
 		{"a file above the folder", "file:///../../etc/passwd", 400, "no file under"},
 		{"a link out of the folder", "file:///out", 400, "no file under"},
+		{"a link inside the folder", "file:///in", 200, ""},
+		{"a pipe that nobody writes to", "file:///pipe", 400, "no regular file"},
+		{"the folder itself", "file:///", 400, "no file under"},
+		{"a file on another host", "file://elsewhere/site.yaml", 400, "on another host"},
+		{"a name with U+0000", "file:///site.yaml%00", 400, "no file under"},
+		{"another scheme", "ftp://127.0.0.1/site.yaml", 400, "a scheme that is not supported"},
+		{"no host", "http:///site.yaml", 400, "names no host"},
 		{"a password is not repeated", "http://user:hunter2@127.0.0.1:1/x", 400, "cannot be reached"},
 		{"nonsense", "::", 400, "no URI"},
 	}

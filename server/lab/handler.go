@@ -39,6 +39,14 @@ type Config struct {
 	// DesignTimeout limits the fetching of one; default 20 s.
 	DesignTimeout time.Duration
 
+	// DesignCache is how much of designs is remembered in their effective form,
+	// in bytes of documents; default 32 MiB. Negative: nothing.
+	DesignCache int64
+
+	// DesignDays is how many days the design of a task is kept when no task needs
+	// it any more; default 30.
+	DesignDays int
+
 	// Driver works on the nodes: "simulator" (default) or "agent".
 	Driver string
 
@@ -87,7 +95,7 @@ type Handler struct {
 	config   Config
 	vault    vault
 	source   *source
-	sites    siteCache
+	sites    *siteCache
 	nodes    NodeDriver
 	oobs     map[string]OOBDriver
 	renderer bootfiles.Renderer
@@ -101,14 +109,14 @@ type Handler struct {
 // New checks the settings.
 func New(s *store.Store, c Config) (*Handler, error) {
 	c.setDefaults()
-	if c.MaxDesign < 0 || c.DesignTimeout < 0 || c.Workers < 0 || c.Lease < 0 || c.BuildData < 0 {
+	if c.MaxDesign < 0 || c.DesignTimeout < 0 || c.Workers < 0 || c.Lease < 0 || c.BuildData < 0 || c.DesignDays < 0 {
 		return nil, errors.New("limits of the lab must not be negative")
 	}
 	key, err := hkdf.Key(sha256.New, c.Secret, nil, "slipway lab designs", 32)
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{store: s, config: c, tops: map[string]*top{}, owner: newID()}
+	h := &Handler{store: s, config: c, sites: newSiteCache(c.DesignCache), tops: map[string]*top{}, owner: newID()}
 	if h.vault, err = newVault(key); err != nil {
 		return nil, err
 	}
@@ -138,6 +146,12 @@ func (c *Config) setDefaults() {
 	if c.DesignTimeout == 0 {
 		c.DesignTimeout = 20 * time.Second
 	}
+	if c.DesignCache == 0 {
+		c.DesignCache = 32 << 20
+	}
+	if c.DesignDays == 0 {
+		c.DesignDays = 30
+	}
 	if c.Driver == "" {
 		c.Driver = "simulator"
 	}
@@ -158,7 +172,7 @@ func (c *Config) setDefaults() {
 func (h *Handler) options() design.Options {
 	catalogue := h.nodes.Catalogue()
 	o := design.Options{
-		Limits:    design.Limits{Bytes: int(h.config.MaxDesign)},
+		Limits:    limitsOfDesign(h.config.MaxDesign),
 		Selector:  selector,
 		Catalogue: catalogue,
 	}
@@ -166,6 +180,13 @@ func (h *Handler) options() design.Options {
 		o.NoCatalogue = "the driver " + h.nodes.Name() + " does not know which images there are"
 	}
 	return o
+}
+
+// limitsOfDesign lets the other limits grow with that of the bytes.
+func limitsOfDesign(most int64) design.Limits {
+	l := design.DefaultLimits
+	grown := func(limit int) int { return max(limit, int(int64(limit)/1024*(most/int64(l.Bytes/1024)))) }
+	return design.Limits{Bytes: int(most), Values: grown(l.Values), Documents: grown(l.Documents)}
 }
 
 // selector lets boot actions choose their nodes.

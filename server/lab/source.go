@@ -21,8 +21,8 @@ import (
 // The hosts that may be asked are listed: by name, by name and port, by
 // "*.example.org", by address or network, or "*" for any. A host that is listed
 // by its own name may have a private address; one that only a star admits may
-// not. Link-local addresses, where clouds serve their metadata, must be listed
-// as addresses.
+// not. The addresses where clouds serve their metadata must be listed as
+// addresses.
 type source struct {
 	names     map[string]bool
 	suffixes  []string
@@ -54,11 +54,12 @@ func newSource(c Config) (*source, error) {
 		s.root = root
 	}
 	s.transport = &http.Transport{
-		DialContext:           s.dial,
-		ResponseHeaderTimeout: c.DesignTimeout,
-		MaxIdleConnsPerHost:   2,
-		IdleConnTimeout:       30 * time.Second,
-		ForceAttemptHTTP2:     true,
+		DialContext:            s.dial,
+		ResponseHeaderTimeout:  c.DesignTimeout,
+		MaxResponseHeaderBytes: 64 << 10,
+		MaxIdleConnsPerHost:    2,
+		IdleConnTimeout:        30 * time.Second,
+		ForceAttemptHTTP2:      true,
 	}
 	return s, nil
 }
@@ -131,7 +132,8 @@ func (s *source) file(u *url.URL, limit int64) ([]byte, error) {
 	}
 	// The path may be written with the folder in front or inside it.
 	name := strings.TrimPrefix(path.Clean(u.Path), path.Clean(s.root.Name())+"/")
-	f, err := s.root.Open(strings.TrimPrefix(name, "/"))
+	// A pipe that nobody writes to would otherwise be waited for when opened.
+	f, err := s.root.OpenFile(strings.TrimPrefix(name, "/"), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, badRef(err, "is no file under the folder of designs")
 	}
@@ -144,7 +146,10 @@ func (s *source) file(u *url.URL, limit int64) ([]byte, error) {
 
 func readAll(r io.Reader, limit int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err != nil {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, badRef(err, "was not answered in time")
+	case err != nil:
 		return nil, badRef(err, "could not be read to its end")
 	}
 	if int64(len(text)) > limit {
@@ -164,13 +169,14 @@ func (s *source) fetch(ctx context.Context, u *url.URL, deckhand bool, limit int
 	if deckhand && s.deckhand != "" {
 		r.Header.Set("X-Auth-Token", s.deckhand)
 	}
-	first := u.Host
+	first := u.Scheme + u.Host
 	client := http.Client{Transport: s.transport, CheckRedirect: func(r *http.Request, via []*http.Request) error {
 		if len(via) > maxRedirects {
 			return badRef(nil, "redirects more than %d times", maxRedirects)
 		}
-		if r.URL.Host != first {
+		if r.URL.Scheme+r.URL.Host != first {
 			r.Header.Del("X-Auth-Token")
+			r.Header.Del("Authorization")
 		}
 		return s.admit(r.URL)
 	}}
@@ -207,13 +213,23 @@ func (s *source) admit(u *url.URL) error {
 	if host == "" {
 		return badRef(nil, "names no host")
 	}
-	if s.named(host, u.Port()) || s.starred(host) {
+	if s.named(host, portOf(u)) || s.starred(host) {
 		return nil
 	}
 	if a, err := netip.ParseAddr(host); err == nil && s.addressed(a) {
 		return nil
 	}
 	return badRef(nil, "leads to a host that is not on the server's list of design hosts")
+}
+
+func portOf(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
 }
 
 func (s *source) named(host, port string) bool {
@@ -254,19 +270,7 @@ func (s *source) dial(ctx context.Context, network, address string) (net.Conn, e
 		if err != nil {
 			return err
 		}
-		a := at.Addr().Unmap()
-		switch {
-		case s.addressed(a):
-		case a.IsLinkLocalUnicast(), a.IsMulticast(), a.IsUnspecified():
-			return badRef(nil, "leads to a link-local address, which is not on the server's list of design hosts")
-		case !named && (a.IsPrivate() || a.IsLoopback() || sharedAddresses.Contains(a)):
-			return badRef(nil, "leads to a private address, and neither it nor the host's own name is on the server's list of design hosts")
-		}
-		return nil
+		return s.reach(at.Addr().WithZone("").Unmap(), named)
 	}}
 	return d.DialContext(ctx, network, address)
 }
-
-// sharedAddresses are those of carriers' networks (RFC 6598), where some clouds
-// serve their metadata.
-var sharedAddresses = netip.MustParsePrefix("100.64.0.0/10")

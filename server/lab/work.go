@@ -26,9 +26,9 @@ func (h *Handler) do(ctx context.Context, t *top, w taskplan.Work) (o taskplan.O
 	}
 	switch {
 	case w.Action == taskplan.ValidateDesign:
-		return validated(c.report)
+		return validated(c.report())
 	case c.site == nil:
-		return taskplan.Outcome{Message: "the design has no effective model: " + firstError(c.report)}
+		return taskplan.Outcome{Message: "the design has no effective model: " + c.firstError()}
 	case w.Action == taskplan.BootactionReport:
 		return h.awaitBootActions(ctx, t.id, w.Nodes)
 	case w.Node == "":

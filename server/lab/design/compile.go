@@ -19,7 +19,7 @@ type LoadError struct{ Reason string }
 func (e *LoadError) Error() string { return "Error loading effective site: " + e.Reason }
 
 func loadError(format string, args ...any) error {
-	return &LoadError{fmt.Sprintf(format, args...)}
+	return &LoadError{cut(fmt.Sprintf(format, args...))}
 }
 
 // maxChain bounds how many host profiles stand above a node, and maxEffective
@@ -58,12 +58,14 @@ func (s *Site) Compile(selector Selector) (*Site, error) {
 	if site.Nodes, err = c.nodes(s.Nodes); err != nil {
 		return nil, err
 	}
+	site.makeIndex() // the selector looks things up
 	if site.BootActions, err = c.bootActions(&site, selector); err != nil {
 		return nil, err
 	}
 	if site.Networks, err = c.routes(s.Networks); err != nil {
 		return nil, err
 	}
+	site.makeIndex() // networks have got routes
 	return &site, nil
 }
 

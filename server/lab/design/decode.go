@@ -1,6 +1,9 @@
 package design
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // decoders make the model of a document that has passed its schema and add it
 // to the site.
@@ -15,43 +18,65 @@ var decoders = map[string]func(*Site, *document) *docError{
 	"BootAction":      addBootAction,
 }
 
-// addRegion sets the region. Of several the last one counts, as in Drydock.
+// addRegion sets the region.
 func addRegion(s *Site, doc *document) *docError {
 	r := &Region{Ref: doc.ref, AuthorizedKeys: doc.data.get("authorized_keys").texts()}
 	for _, t := range doc.data.get("tag_definitions").items {
 		r.TagDefinitions = append(r.TagDefinitions, TagDefinition{
 			Tag: t.get("tag").scalar(), Definition: t.get("definition").scalar(),
 		})
+		if !t.has("definition_type") {
+			return &docError{true, "a tag definition has no definition_type"}
+		}
 	}
 	for _, f := range doc.data.get("repositories").fields {
 		if f.key == "remove_unlisted" {
 			r.RemoveUnlisted = f.value.isTrue()
 			continue
 		}
-		r.Repositories = append(r.Repositories, Repository{
-			Name:          f.key,
-			Type:          f.value.get("repo_type").scalar(),
-			URL:           f.value.get("url").scalar(),
-			GPGKey:        f.value.get("gpgkey").scalar(),
-			Distributions: f.value.get("distributions").texts(),
-			Subrepos:      f.value.get("subrepos").texts(),
-			Components:    f.value.get("components").texts(),
-			Arches:        f.value.get("arches").texts(),
-			Options:       f.value.get("options").textMap(),
-		})
+		repository, err := decodeRepository(f.key, f.value)
+		if err != nil {
+			return err
+		}
+		r.Repositories = append(r.Repositories, repository)
 	}
 	s.Region = r
 	return nil
 }
 
+// decodeRepository reads what no schema has looked at.
+func decodeRepository(name string, v *value) (Repository, *docError) {
+	d := members{at: "repositories/" + shorten(name)}
+	d.object(v)
+	r := Repository{
+		Name:          name,
+		Type:          d.given(v, "repo_type"),
+		URL:           d.given(v, "url"),
+		GPGKey:        d.optional(v, "gpgkey"),
+		Distributions: d.list(v, "distributions"),
+		Subrepos:      d.list(v, "subrepos"),
+		Components:    d.list(v, "components"),
+		Arches:        d.list(v, "arches"),
+		Options:       d.texts(v, "options", false),
+	}
+	return r, d.err
+}
+
 func addRack(s *Site, doc *document) *docError {
-	s.Racks = append(s.Racks, &Rack{
+	var d members
+	r := &Rack{
 		Ref:           doc.ref,
-		Location:      doc.data.get("location").textMap(),
+		Location:      d.texts(doc.data, "location", false),
 		LocalNetworks: doc.data.get("local_networks").texts(),
 		Labels:        doc.data.get("labels").textMap(),
-	})
-	return nil
+	}
+	for _, f := range doc.data.get("tor_switches").fields {
+		d.at = "tor_switches/" + shorten(f.key)
+		d.object(f.value)
+		d.optional(f.value, "mgmt_ip")
+	}
+	s.Racks = append(s.Racks, r)
+	return d.err
 }
 
 func addLink(s *Site, doc *document) *docError {
@@ -60,33 +85,37 @@ func addLink(s *Site, doc *document) *docError {
 	if err != nil {
 		return err
 	}
+	var m members
 	l := &Link{
 		Ref:             doc.ref,
 		Bond:            bond,
 		Speed:           d.get("linkspeed").scalar(),
-		Trunk:           textOr(d.get("trunking").get("mode"), TrunkDisabled),
+		Trunk:           textOr(d.get("trunking"), "mode", TrunkDisabled),
 		DefaultNetwork:  d.get("trunking").get("default_network").scalar(),
 		AllowedNetworks: d.get("allowed_networks").texts(),
-		Labels:          d.get("labels").textMap(),
+		Labels:          m.texts(d, "labels", true),
+	}
+	if !d.has("allowed_networks") {
+		m.fail("allowed_networks", "is missing")
 	}
 	l.MTU, _ = d.get("mtu").integer()
 	if l.Trunk != TrunkDisabled && l.Trunk != TrunkTagged {
 		return &docError{true, "trunking.mode must be disabled or 802.1q"}
 	}
 	s.Links = append(s.Links, l)
-	return nil
+	return m.err
 }
 
 // decodeBond applies the defaults of an active bond. Hash and peer rate are
 // defaults of LACP only; other modes keep what was written, for the rule that
 // forbids them. A disabled bond drops its options (ingester/plugins/deckhand.py).
 func decodeBond(v *value) (Bond, *docError) {
-	b := Bond{Mode: textOr(v.get("mode"), BondDisabled)}
+	b := Bond{Mode: textOr(v, "mode", BondDisabled)}
 	switch b.Mode {
 	case BondDisabled:
 		return b, nil
 	case BondLACP:
-		b.Hash, b.PeerRate = textOr(v.get("hash"), "layer3+4"), textOr(v.get("peer_rate"), "fast")
+		b.Hash, b.PeerRate = textOr(v, "hash", "layer3+4"), textOr(v, "peer_rate", "fast")
 	case BondRoundRobin, BondStandby, "balanced-rr":
 		b.Hash, b.PeerRate = v.get("hash").scalar(), v.get("peer_rate").scalar()
 	default:
@@ -103,16 +132,17 @@ func decodeBond(v *value) (Bond, *docError) {
 
 func addNetwork(s *Site, doc *document) *docError {
 	d := doc.data
+	var m members
 	n := &Network{
 		Ref:         doc.ref,
-		CIDR:        d.get("cidr").scalar(),
+		CIDR:        m.required(d, "cidr"),
 		VLAN:        d.get("vlan").scalar(),
 		RouteDomain: d.get("routedomain").scalar(),
-		Domain:      textOr(d.get("dns").get("domain"), localDomain),
+		Domain:      textOr(d.get("dns"), "domain", localDomain),
 		DNSServers:  d.get("dns").get("servers").scalar(),
 		RelaySelf:   d.get("dhcp_relay").get("self_ip").scalar(),
 		RelayTarget: d.get("dhcp_relay").get("upstream_target").scalar(),
-		Labels:      d.get("labels").textMap(),
+		Labels:      m.texts(d, "labels", true),
 	}
 	n.MTU, _ = d.get("mtu").integer()
 	for _, r := range d.get("ranges").items {
@@ -126,7 +156,7 @@ func addNetwork(s *Site, doc *document) *docError {
 		n.Routes = append(n.Routes, route)
 	}
 	s.Networks = append(s.Networks, n)
-	return nil
+	return m.err
 }
 
 // localDomain is what Drydock calls the DNS domain of a network without one.
@@ -145,29 +175,34 @@ func addHardwareProfile(s *Site, doc *document) *docError {
 		PXEInterface:      d.get("pxe_interface").scalar(),
 		CPUSets:           d.get("cpu_sets").textMap(),
 	}
+	var m members
 	for _, f := range d.get("device_aliases").fields {
+		m.at = "device_aliases/" + shorten(f.key)
+		m.object(f.value)
 		h.Aliases = append(h.Aliases, Alias{
 			Name:    f.key,
-			BusType: f.value.get("bus_type").scalar(),
-			Address: f.value.get("address").scalar(),
-			DevType: f.value.get("dev_type").scalar(),
+			BusType: m.required(f.value, "bus_type"),
+			Address: m.required(f.value, "address"),
+			DevType: m.optional(f.value, "dev_type"),
 		})
 	}
 	for _, f := range d.get("hugepages").fields {
 		if h.Hugepages == nil {
 			h.Hugepages = make(map[string]Hugepages)
 		}
-		h.Hugepages[f.key] = Hugepages{f.value.get("size").scalar(), f.value.get("count").scalar()}
+		m.at = "hugepages/" + shorten(f.key)
+		h.Hugepages[f.key] = Hugepages{m.required(f.value, "size"), strconv.Itoa(m.count(f.value, "count", true))}
 	}
 	s.HardwareProfiles = append(s.HardwareProfiles, h)
-	return nil
+	return m.err
 }
 
-func textOr(v *value, def string) string {
-	if text := v.scalar(); text != "" {
-		return text
+// textOr reads a text member, or takes def when it is absent.
+func textOr(v *value, key, def string) string {
+	if !v.has(key) {
+		return def
 	}
-	return def
+	return v.get(key).scalar()
 }
 
 func integerOr(v *value, def int) int {

@@ -3,6 +3,7 @@ package design
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 func addBootAction(s *Site, doc *document) *docError {
@@ -11,6 +12,9 @@ func addBootAction(s *Site, doc *document) *docError {
 		return &docError{true, "assets is missing"}
 	}
 	b := &BootAction{Ref: doc.ref, Signaling: true, Filter: doc.data.get("node_filter").plain()}
+	if err := checkFilter(doc.data.get("node_filter")); err != nil {
+		return err
+	}
 	if signaling := doc.data.get("signaling"); signaling.kind == kindBool {
 		b.Signaling = signaling.isTrue()
 	}
@@ -23,6 +27,22 @@ func addBootAction(s *Site, doc *document) *docError {
 	}
 	s.BootActions = append(s.BootActions, b)
 	return nil
+}
+
+// checkFilter wants of a filter what Drydock's object model wants. Whether it
+// makes sense is the selector's business.
+func checkFilter(v *value) *docError {
+	if v.kind == kindNull {
+		return nil
+	}
+	m := members{at: "node_filter"}
+	m.required(v, "filter_set_type")
+	for i, f := range v.get("filter_set").items {
+		m.at = fmt.Sprintf("node_filter/filter_set/%d", i)
+		m.texts(f, "node_labels", false)
+		m.texts(f, "rack_labels", false)
+	}
+	return m.err
 }
 
 // defaultMode is what a file gets that names no permissions.
@@ -38,11 +58,11 @@ func decodeAsset(at string, v *value) (Asset, *docError) {
 		DataPipeline:     v.get("data_pipeline").texts(),
 	}
 	if permissions := v.get("permissions").scalar(); permissions != "" {
-		mode, err := strconv.ParseInt(permissions, 8, 32)
-		if err != nil || mode > 0o7777 {
+		mode, err := strconv.ParseUint(strings.TrimPrefix(permissions, "0o"), 8, 21) // what a tar header holds
+		if err != nil {
 			return a, &docError{true, at + ".permissions must be octal digits"}
 		}
-		a.Mode = mode
+		a.Mode = int64(mode)
 	}
 	if a.Type == AssetPackages {
 		return decodePackages(at, v.get("data"), a)

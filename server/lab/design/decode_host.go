@@ -23,6 +23,9 @@ func addNode(s *Site, doc *document) *docError {
 	}
 	for i, a := range addressing {
 		address := Address{Network: a.get("network").scalar()}
+		if !a.has("network") {
+			return &docError{true, fmt.Sprintf("addressing/%d has no network", i)}
+		}
 		switch ip := a.get("address").scalar(); ip {
 		case "":
 			return &docError{true, fmt.Sprintf("addressing/%d has no address", i)}
@@ -40,69 +43,86 @@ func addNode(s *Site, doc *document) *docError {
 func decodeHost(doc *document) (Host, *docError) {
 	d := doc.data
 	metadata, platform := d.get("metadata"), d.get("platform")
+	var m members
 	h := Host{
 		Ref:             doc.ref,
 		Parent:          d.get("host_profile").scalar(),
-		HardwareProfile: d.get("hardware_profile").scalar(),
-		PrimaryNetwork:  d.get("primary_network").scalar(),
-		OOBType:         d.get("oob").get("type").scalar(),
-		Devices:         decodeDevices(d.get("storage").get("physical_devices")),
-		VolumeGroups:    decodeVolumeGroups(d.get("storage").get("volume_groups")),
-		Interfaces:      decodeInterfaces(d.get("interfaces")),
-		Image:           platform.get("image").scalar(),
-		Kernel:          platform.get("kernel").scalar(),
+		HardwareProfile: plainField(d, "hardware_profile"),
+		PrimaryNetwork:  plainField(d, "primary_network"),
+		OOBType:         plainField(d.get("oob"), "type"),
+		Devices:         m.devices(d.get("storage").get("physical_devices")),
+		VolumeGroups:    m.volumeGroups(d.get("storage").get("volume_groups")),
+		Interfaces:      m.interfaces(d.get("interfaces")),
+		Image:           plainField(platform, "image"),
+		Kernel:          plainField(platform, "kernel"),
 		Tags:            metadata.get("tags").texts(),
 		Labels:          metadata.get("owner_data").textMap(),
-		Rack:            metadata.get("rack").scalar(),
+		Rack:            plainField(metadata, "rack"),
 	}
-	var err *docError
-	if h.OOB, err = scalarMap("oob", d.get("oob"), "type"); err != nil {
-		return h, err
-	}
-	h.KernelParams, err = scalarMap("platform.kernel_params", platform.get("kernel_params"), "")
-	return h, err
+	h.OOB = m.parameters("oob", d.get("oob"), "type")
+	h.KernelParams = m.parameters("platform/kernel_params", platform.get("kernel_params"), "")
+	return h, m.err
 }
 
-// scalarMap reads a map whose schema is open but whose values must be scalars.
-// The key leave stays out.
-func scalarMap(at string, v *value, leave string) (map[string]string, *docError) {
-	if len(v.fields) == 0 {
-		return nil, nil
+// plainField reads a field that is inherited whole. One that is there and empty
+// unsets what would be inherited.
+func plainField(v *value, key string) string {
+	text := v.get(key).scalar()
+	if text == "" && v.has(key) {
+		return unset
 	}
-	m := make(map[string]string, len(v.fields))
+	return text
+}
+
+// parameters reads a map whose schema is open but whose values must be scalars.
+// The key leave stays out.
+func (m *members) parameters(at string, v *value, leave string) map[string]string {
+	if len(v.fields) == 0 {
+		return nil
+	}
+	m.at = at
+	params := make(map[string]string, len(v.fields))
 	for _, f := range v.fields {
 		switch {
 		case f.key == leave:
 		case f.value.isScalar(), removal(f.key): // nobody reads the value of a removal
-			m[f.key] = f.value.scalar()
+			params[f.key] = f.value.scalar()
 		default:
-			return nil, &docError{true, at + "." + shorten(f.key) + " must be a scalar, not " + f.value.kind.String()}
+			m.fail(f.key, "must be a scalar, not "+f.value.kind.String())
 		}
 	}
-	return m, nil
+	return params
 }
 
-func decodeInterfaces(v *value) []Interface {
+func (m *members) interfaces(v *value) []Interface {
 	var list []Interface
 	for _, f := range v.fields {
 		i := Interface{
 			Name:     f.key,
-			Link:     f.value.get("device_link").scalar(),
+			Link:     plainField(f.value, "device_link"),
 			Slaves:   f.value.get("slaves").texts(),
 			Networks: f.value.get("networks").texts(),
 			removed:  f.value.kind == kindNull,
 		}
-		if sriov := f.value.get("sriov"); sriov.kind == kindMap {
-			i.SRIOV = &SRIOV{VFCount: integerOr(sriov.get("vf_count"), 0), TrustedMode: sriov.get("trustedmode").isTrue()}
+		if sriov := f.value.get("sriov"); sriov != nothing {
+			m.at = "interfaces/" + shorten(f.key) + "/sriov"
+			m.object(sriov)
+			i.SRIOV = &SRIOV{VFCount: m.count(sriov, "vf_count", false), TrustedMode: truth(sriov.get("trustedmode"))}
 		}
 		list = append(list, i)
 	}
 	return list
 }
 
-// decodeDevices reads disks. On a disk with a volume group the partitions are
+// truth reads a boolean that may be written as a text.
+func truth(v *value) bool {
+	yes, _ := boolean11(v.text)
+	return v.isScalar() && yes
+}
+
+// devices reads disks. On a disk with a volume group the partitions are
 // dropped, as Drydock does (ingester/plugins/deckhand.py, process_node_storage).
-func decodeDevices(v *value) []Device {
+func (m *members) devices(v *value) []Device {
 	var list []Device
 	for _, f := range v.fields {
 		d := Device{
@@ -111,7 +131,9 @@ func decodeDevices(v *value) []Device {
 			VolumeGroup: f.value.get("volume_group").scalar(),
 		}
 		if !f.value.has("volume_group") {
-			for _, p := range f.value.get("partitions").items {
+			for i, p := range f.value.get("partitions").items {
+				m.at = fmt.Sprintf("storage/physical_devices/%s/partitions/%d", shorten(f.key), i)
+				m.required(p, "name")
 				d.Partitions = append(d.Partitions, decodePartition(p))
 			}
 		}
@@ -141,18 +163,20 @@ func decodeFilesystem(v *value) Filesystem {
 	}
 	return Filesystem{
 		Mountpoint: fs.get("mountpoint").scalar(),
-		Type:       textOr(fs.get("fstype"), "ext4"),
-		Options:    textOr(fs.get("mount_options"), "defaults"),
+		Type:       textOr(fs, "fstype", "ext4"),
+		Options:    textOr(fs, "mount_options", "defaults"),
 		UUID:       fs.get("fs_uuid").scalar(),
 		Label:      fs.get("fs_label").scalar(),
 	}
 }
 
-func decodeVolumeGroups(v *value) []VolumeGroup {
+func (m *members) volumeGroups(v *value) []VolumeGroup {
 	var list []VolumeGroup
 	for _, f := range v.fields {
 		g := VolumeGroup{Name: f.key, UUID: f.value.get("vg_uuid").scalar()}
-		for _, lv := range f.value.get("logical_volumes").items {
+		for i, lv := range f.value.get("logical_volumes").items {
+			m.at = fmt.Sprintf("storage/volume_groups/%s/logical_volumes/%d", shorten(f.key), i)
+			m.required(lv, "name")
 			g.Volumes = append(g.Volumes, Volume{
 				Name:       lv.get("name").scalar(),
 				Size:       lv.get("size").scalar(),

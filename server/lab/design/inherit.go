@@ -26,11 +26,14 @@ func (c *compiler) inherit(child, parent *Host) *Host {
 	}
 }
 
+// unset in a plain field of a child takes away what would be inherited.
+const unset = "!"
+
 func plain(child, parent string) string {
 	switch child {
 	case "":
 		return parent
-	case "!", "-1":
+	case unset, "-1":
 		return ""
 	}
 	return child
@@ -81,27 +84,35 @@ func mergeMaps(child, parent map[string]string) map[string]string {
 }
 
 // mergeNamed keeps the parent's order, merges entries of one name, and appends
-// what only the child has.
+// what only the child has. Several entries of one name in the child are each
+// merged with the parent's first of that name; the list never gets longer than
+// both together.
 func mergeNamed[T any](child, parent []T, name func(*T) string, merge func(child, parent *T) T) []T {
 	if len(child) == 0 {
 		return parent
 	}
-	byName := make(map[string]*T, len(child))
+	byName := make(map[string][]*T, len(child))
 	for i := range child {
-		byName[name(&child[i])] = &child[i]
+		key := name(&child[i])
+		byName[key] = append(byName[key], &child[i])
 	}
 	inherited := make(map[string]bool, len(parent))
 	list := make([]T, 0, len(child)+len(parent))
 	for i := range parent {
 		key := name(&parent[i])
-		inherited[key] = true
-		switch own := byName[key]; {
+		own := byName[key]
+		switch {
 		case byName["!"+key] != nil:
-		case own != nil:
-			list = append(list, merge(own, &parent[i]))
-		default:
+			own = nil
+		case own == nil:
 			list = append(list, parent[i])
+		case inherited[key]:
+			own = own[:1]
 		}
+		for _, o := range own {
+			list = append(list, merge(o, &parent[i]))
+		}
+		inherited[key] = true
 	}
 	var zero T
 	for i := range child {

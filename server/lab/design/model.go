@@ -12,6 +12,35 @@ type Site struct {
 	HostProfiles     []*Host
 	Nodes            []*Node
 	BootActions      []*BootAction
+
+	repeated []*Node // further nodes of a name, which no design may have
+	index    *index  // nil before Compile
+}
+
+// index finds things by name.
+type index struct {
+	nodes    map[string]*Node
+	networks map[string]*Network
+	racks    map[string]*Rack
+}
+
+// makeIndex is called once the lists are complete.
+func (s *Site) makeIndex() {
+	x := &index{
+		nodes:    make(map[string]*Node, len(s.Nodes)),
+		networks: make(map[string]*Network, len(s.Networks)),
+		racks:    make(map[string]*Rack, len(s.Racks)),
+	}
+	for _, n := range s.Nodes {
+		x.nodes[n.Name] = n
+	}
+	for _, n := range s.Networks {
+		x.networks[n.Name] = n
+	}
+	for _, r := range s.Racks {
+		x.racks[r.Name] = r
+	}
+	s.index = x
 }
 
 // Region holds what is true of the whole site.
@@ -235,6 +264,9 @@ type Package struct{ Name, Version string }
 
 // Node returns the node of that name, or nil.
 func (s *Site) Node(name string) *Node {
+	if s.index != nil {
+		return s.index.nodes[name]
+	}
 	for _, n := range s.Nodes {
 		if n.Name == name {
 			return n
@@ -245,6 +277,9 @@ func (s *Site) Node(name string) *Node {
 
 // Network returns the network of that name, or nil.
 func (s *Site) Network(name string) *Network {
+	if s.index != nil {
+		return s.index.networks[name]
+	}
 	for _, n := range s.Networks {
 		if n.Name == name {
 			return n
@@ -255,6 +290,9 @@ func (s *Site) Network(name string) *Network {
 
 // Rack returns the rack of that name, or nil.
 func (s *Site) Rack(name string) *Rack {
+	if s.index != nil {
+		return s.index.racks[name]
+	}
 	for _, r := range s.Racks {
 		if r.Name == name {
 			return r

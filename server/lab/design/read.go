@@ -1,11 +1,7 @@
 package design
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -30,7 +26,10 @@ type document struct {
 }
 
 // read splits the text into documents. Its error is a *SyntaxError.
-func read(text []byte, lim Limits) ([]document, error) {
+func read(text []byte, lim Limits) ([]document, error) { return readCut(text, lim, pieceSize) }
+
+// readCut is read with the size of the pieces that are parsed side by side.
+func readCut(text []byte, lim Limits, size int) ([]document, error) {
 	lim = lim.orDefault()
 	if len(text) > lim.Bytes {
 		return nil, &SyntaxError{0, fmt.Sprintf("the design has %d bytes, at most %d are allowed", len(text), lim.Bytes)}
@@ -40,26 +39,22 @@ func read(text []byte, lim Limits) ([]document, error) {
 	}
 	var docs []document
 	b := &builder{lim: lim, left: lim.Values}
-	decode := yamlDecoder(text)
-	for n := 0; ; n++ {
-		node, err := decode()
-		if errors.Is(err, io.EOF) {
-			return docs, nil
+	n := 0
+	err := eachDocument(text, size, func(node *yaml.Node, before int) error {
+		if n++; n > lim.Documents {
+			return &SyntaxError{before + node.Line, fmt.Sprintf("the design has more than %d documents", lim.Documents)}
 		}
-		if err != nil {
-			return nil, err
-		}
-		if n >= lim.Documents {
-			return nil, &SyntaxError{node.Line, fmt.Sprintf("the design has more than %d documents", lim.Documents)}
-		}
+		b.before = before
 		doc, ours, err := b.document(node)
-		if err != nil {
-			return nil, err
-		}
 		if ours {
 			docs = append(docs, doc)
 		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
+	return docs, nil
 }
 
 // separators counts the bytes that can start another value, which bounds what
@@ -73,43 +68,6 @@ func separators(text []byte) int {
 		}
 	}
 	return n / 2 // a value in a block takes a line break and a dash or a colon
-}
-
-// yamlDecoder returns a function that answers the next document, io.EOF after
-// the last one, and otherwise a *SyntaxError.
-func yamlDecoder(text []byte) func() (*yaml.Node, error) {
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	return func() (node *yaml.Node, err error) {
-		// yaml.v3 panics on a few malformed inputs instead of returning an
-		// error; the text comes from outside.
-		defer func() {
-			if r := recover(); r != nil {
-				err = &SyntaxError{0, "not readable as YAML"}
-			}
-		}()
-		node = new(yaml.Node)
-		switch err := dec.Decode(node); {
-		case err == nil:
-			return node, nil
-		case errors.Is(err, io.EOF):
-			return nil, io.EOF
-		default:
-			return nil, syntaxError(err)
-		}
-	}
-}
-
-// syntaxError takes the line out of the parser's text: "yaml: line 3: reason".
-func syntaxError(err error) *SyntaxError {
-	reason := strings.TrimPrefix(err.Error(), "yaml: ")
-	if rest, found := strings.CutPrefix(reason, "line "); found {
-		if number, text, found := strings.Cut(rest, ": "); found {
-			if line, err := strconv.Atoi(number); err == nil {
-				return &SyntaxError{line, "not YAML: " + text}
-			}
-		}
-	}
-	return &SyntaxError{0, "not YAML: " + reason}
 }
 
 // document looks at the head of a document. It answers false for one that is
@@ -126,7 +84,7 @@ func (b *builder) document(node *yaml.Node) (document, bool, error) {
 	case root.kind == kindNull:
 		return document{}, false, nil
 	case root.kind != kindMap:
-		return document{}, false, &SyntaxError{root.line, "a document must be a mapping, not " + root.kind.String()}
+		return document{}, false, b.fault(node.Content[0], "a document must be a mapping, not "+root.kind.String())
 	}
 	doc, ours := head(root)
 	return doc, ours, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -181,7 +182,7 @@ func duplicateIPs(r *run) {
 		r.warn("A design without nodes is hardly complete.", "No nodes found.")
 	}
 	owner := make(map[string]*Node)
-	for _, n := range r.site.Nodes {
+	for _, n := range slices.Concat(r.site.Nodes, r.site.repeated) {
 		for _, a := range n.Addressing {
 			if a.DHCP {
 				continue
@@ -231,26 +232,19 @@ func (r *run) delay(l *Link, which string, delay int) {
 // that exist and allow their networks.
 func allowedNetworks(r *run) {
 	links := make(map[string]*Link, len(r.site.Links))
-	carrier := make(map[string]*Link)
+	allowed := make(map[*Link]map[string]bool, len(r.site.Links))
+	carriers := make(map[string][]*Link)
 	for _, l := range r.site.Links {
 		links[l.Name] = l
-		for _, network := range l.AllowedNetworks {
-			first := carrier[network]
-			if first == nil {
-				carrier[network] = l
-			} else if first != l {
-				r.fail("Let each network cross one link only.",
-					fmt.Sprintf("Allowed network %s duplicated on NetworkLink %s and NetworkLink %s", quote(network), first.Name, l.Name))
-			}
-		}
-	}
-	allowed := make(map[*Link]map[string]bool, len(links))
-	for _, l := range r.site.Links {
 		allowed[l] = make(map[string]bool, len(l.AllowedNetworks))
 		for _, network := range l.AllowedNetworks {
+			if !allowed[l][network] {
+				carriers[network] = append(carriers[network], l)
+			}
 			allowed[l][network] = true
 		}
 	}
+	r.sharedNetworks(carriers)
 	for _, n := range r.site.Nodes {
 		for _, i := range n.Interfaces {
 			r.attachment(n, i, allowed[links[i.Link]], links[i.Link] != nil)
@@ -258,9 +252,31 @@ func allowedNetworks(r *run) {
 	}
 }
 
+// sharedNetworks reports each pair of links that allow the same network, as often
+// as the first of them lists it
+// (validations/unique_network_check.py).
+func (r *run) sharedNetworks(carriers map[string][]*Link) {
+	for _, first := range r.site.Links {
+		for _, network := range first.AllowedNetworks {
+			behind := carriers[network][slices.Index(carriers[network], first)+1:]
+			for _, l := range behind {
+				if r.full() {
+					return
+				}
+				r.fail("Let each network cross one link only.",
+					fmt.Sprintf("Allowed network %s duplicated on NetworkLink %s and NetworkLink %s", quote(network), first.Name, l.Name))
+			}
+		}
+	}
+}
+
 func (r *run) attachment(n *Node, i Interface, allowed map[string]bool, linkExists bool) {
 	if !linkExists {
-		if i.Link != "" || len(i.Networks) > 0 {
+		times := len(i.Networks) // Drydock looks at the link once for each network
+		if times == 0 && i.Link != "" {
+			times = 1
+		}
+		for range times {
 			r.fail("Define the link that device_link names.",
 				fmt.Sprintf("Interface %s connected to undefined network link %s.", i.Name, quote(i.Link)), n.Ref)
 		}

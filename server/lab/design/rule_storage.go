@@ -109,22 +109,26 @@ func storagePartitioning(r *run) {
 // groups of a node, may add up to.
 const maxPercent = 99
 
+// storageSizing looks at the percentages of disks and volume groups. It counts
+// as Drydock does (validations/storage_sizing.py): a disk is reported again for
+// each partition behind the one that went too far, and a volume of negative size
+// once for each disk of its node.
 func storageSizing(r *run) {
 	for _, n := range r.site.Nodes {
 		for _, d := range n.Devices {
 			sum := 0
 			for _, p := range d.Partitions {
-				sum += r.percent(n, p.Size, fmt.Sprintf("partition %s of device %s", p.Name, d.Name))
-			}
-			if sum > maxPercent {
-				r.fail("Let the percentages add up to 99 or less.",
-					fmt.Sprintf("Partitions of device %s take more than 99%% on BaremetalNode %s", d.Name, n.Name), n.Ref)
+				sum += r.percent(n, p.Size, fmt.Sprintf("partition %s of device %s", p.Name, d.Name), 1)
+				if sum > maxPercent {
+					r.fail("Let the percentages add up to 99 or less.",
+						fmt.Sprintf("Partitions of device %s take more than 99%% on BaremetalNode %s", d.Name, n.Name), n.Ref)
+				}
 			}
 		}
 		sum := 0
 		for _, g := range n.VolumeGroups {
 			for _, v := range g.Volumes {
-				sum += r.percent(n, v.Size, fmt.Sprintf("volume %s of volume group %s", v.Name, g.Name))
+				sum += r.percent(n, v.Size, fmt.Sprintf("volume %s of volume group %s", v.Name, g.Name), max(1, len(n.Devices)))
 			}
 		}
 		if sum > maxPercent {
@@ -134,23 +138,28 @@ func storageSizing(r *run) {
 	}
 }
 
-// percent returns the percentage in a size, 0 for a size that has none or is at
-// fault. A leading > asks for at least that much.
-func (r *run) percent(n *Node, size, what string) int {
+// percent returns the percentage in a size, 0 for a size that has none or cannot
+// be read. A leading > asks for at least that much. A negative one is reported
+// the given number of times and counts.
+func (r *run) percent(n *Node, size, what string, times int) int {
 	number, isPercent := strings.CutSuffix(size, "%")
 	if !isPercent {
 		return 0
 	}
 	value, err := strconv.Atoi(strings.TrimPrefix(number, ">"))
 	switch {
-	case err != nil || value > 1_000_000:
+	case err != nil || value > 1_000_000 || value < -1_000_000:
 		r.fail("Write a percentage as a whole number and %.",
 			fmt.Sprintf("The size of %s is no whole percentage on BaremetalNode %s", what, n.Name), n.Ref)
 		return 0
 	case value < 0:
-		r.fail("Make the percentage positive.",
-			fmt.Sprintf("The size of %s is negative on BaremetalNode %s", what, n.Name), n.Ref)
-		return 0
+		for range times {
+			if r.full() {
+				break
+			}
+			r.fail("Make the percentage positive.",
+				fmt.Sprintf("The size of %s is negative on BaremetalNode %s", what, n.Name), n.Ref)
+		}
 	}
 	return value
 }

@@ -14,7 +14,6 @@ type schema struct {
 	nullable bool
 	enum     []string
 	pattern  *regexp.Regexp
-	whole    bool // a number without a fraction
 	items    *schema
 	// props lists the known members of an object, required the mandatory ones.
 	props    map[string]*schema
@@ -27,10 +26,17 @@ type schema struct {
 	either []*schema
 }
 
+// maxViolations is how many violations of one document are listed. One more is
+// found, which tells that there are more.
+const maxViolations = 1000
+
 // check appends one line per violation to found. A line names the place and the
 // rule and never the value, which may be a password. In the lax way of the older
 // form, unknown members pass and any scalar may stand for a string.
 func (s *schema) check(v *value, at string, lax bool, found []string) []string {
+	if len(found) > maxViolations {
+		return found
+	}
 	if s.either != nil {
 		return s.checkEither(v, at, lax, found)
 	}
@@ -38,10 +44,14 @@ func (s *schema) check(v *value, at string, lax bool, found []string) []string {
 		return found
 	}
 	if v.kind != s.kind && !(lax && s.kind == kindText && v.isScalar()) {
-		return append(found, at+" must be "+s.kind.String()+", not "+v.kind.String())
+		found = append(found, at+" must be "+s.kind.String()+", not "+v.kind.String())
+		if s.enum != nil { // JSON Schema tells both, and Drydock counts them
+			found = s.checkScalar(v, at, found)
+		}
+		return found
 	}
 	switch s.kind {
-	case kindText, kindNumber:
+	case kindText:
 		return s.checkScalar(v, at, found)
 	case kindList:
 		if s.items != nil {
@@ -67,16 +77,11 @@ func (s *schema) checkEither(v *value, at string, lax bool, found []string) []st
 }
 
 func (s *schema) checkScalar(v *value, at string, found []string) []string {
-	if s.enum != nil && !slices.Contains(s.enum, v.text) {
+	if s.enum != nil && (v.kind == kindList || v.kind == kindMap || !slices.Contains(s.enum, v.text)) {
 		return append(found, at+" must be one of "+strings.Join(s.enum, ", "))
 	}
 	if s.pattern != nil && !s.pattern.MatchString(v.text) {
 		return append(found, at+" must match "+s.pattern.String())
-	}
-	if s.whole {
-		if _, ok := v.integer(); !ok {
-			return append(found, at+" must be a whole number")
-		}
 	}
 	return found
 }

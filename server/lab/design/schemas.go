@@ -3,17 +3,17 @@ package design
 import "regexp"
 
 // The schemas of the eight kinds, after python/drydock_provisioner/schemas of
-// Drydock. Three things differ: an interface may be null (its documentation
-// says that null removes it, its schema refuses it), repositories are checked
-// (a misspelt keyword keeps its schema from doing so), and numbers must be
-// whole. What its schemas leave open stays open.
+// Drydock. One thing differs: an interface may be null (its documentation says
+// that null removes it, its schema refuses it). What its schemas leave open
+// stays open, even where only a misspelt keyword opened it (repositories,
+// hugepages); what its object model refuses then is refused while decoding.
 var schemas = map[string]*schema{
 	"Region":          regionSchema(),
 	"Rack":            rackSchema(),
 	"NetworkLink":     linkSchema(),
 	"Network":         networkSchema(),
 	"HardwareProfile": hardwareSchema(),
-	"HostProfile":     object(hostProps()),
+	"HostProfile":     object(hostProps(openObject(props{"vf_count": number, "trustmode": boolean}))),
 	"BaremetalNode":   nodeSchema(),
 	"BootAction":      bootActionSchema(),
 }
@@ -32,7 +32,7 @@ func matching(pattern string) *schema {
 
 var (
 	text    = &schema{kind: kindText}
-	number  = &schema{kind: kindNumber, whole: true}
+	number  = &schema{kind: kindNumber}
 	boolean = &schema{kind: kindBool}
 	texts   = listOf(text)
 	textMap = mapOf(text)
@@ -41,19 +41,13 @@ var (
 
 func regionSchema() *schema {
 	tag := object(props{"tag": text, "definition_type": oneOf("lshw_xpath"), "definition": text})
-	repository := object(props{
-		"repo_type": matching(`^(apt|rpm)$`), "url": text, "distributions": texts, "subrepos": texts,
-		"components": texts, "gpgkey": text, "arches": texts, "options": textMap,
-	})
-	repository.required = []string{"repo_type", "url"} // Drydock takes amd64 when arches is absent
-	repositories := mapOf(repository)
-	repositories.props = props{"remove_unlisted": boolean}
+	repositories := openObject(props{"remove_unlisted": boolean})
 	return object(props{"tag_definitions": listOf(tag), "authorized_keys": texts, "repositories": repositories})
 }
 
 func rackSchema() *schema {
 	return object(props{
-		"tor_switches":   mapOf(anyMap),
+		"tor_switches":   openObject(props{"mgmt_ip": text, "sdn_api_uri": text}),
 		"location":       openObject(props{"clli": text, "grid": text}),
 		"local_networks": texts,
 		"labels":         anyMap,
@@ -89,25 +83,26 @@ func hardwareSchema() *schema {
 		"vendor": text, "generation": text, "hw_version": text, "bios_version": text,
 		"boot_mode": oneOf("bios", "uefi"), "bootstrap_protocol": oneOf("pxe", "usb", "hdd"),
 		"pxe_interface":  number,
-		"device_aliases": mapOf(anyMap),
+		"device_aliases": anyMap,
 		"cpu_sets":       textMap,
 		"hugepages":      mapOf(anyMap),
 	})
 }
 
 func nodeSchema() *schema {
-	p := hostProps()
+	p := hostProps(nil)
 	p["addressing"] = listOf(openObject(props{"network": text, "address": text}))
 	return object(p)
 }
 
-// hostProps are the members that HostProfile and BaremetalNode share.
-func hostProps() props {
-	nic := openObject(props{
-		"device_link": text, "slaves": texts, "networks": texts,
-		"sriov": openObject(props{"vf_count": number, "trustedmode": boolean}),
-	})
+// hostProps are the members that HostProfile and BaremetalNode share. Drydock has
+// a schema of virtual functions in the former only.
+func hostProps(sriov *schema) props {
+	nic := openObject(props{"device_link": text, "slaves": texts, "networks": texts})
 	nic.nullable = true
+	if sriov != nil {
+		nic.props["sriov"] = sriov
+	}
 	return props{
 		"host_profile": text, "hardware_profile": text, "primary_network": text,
 		"oob":        openObject(props{"type": text, "network": text, "account": text, "credential": text}),
@@ -137,7 +132,7 @@ func bootActionSchema() *schema {
 	packages := mapOf(&schema{kind: kindText, nullable: true})
 	asset := object(props{
 		"type": oneOf("unit", "file", "pkg_list"), "path": matching(`^/.+`), "location": text,
-		"permissions":       matching(`^0?[0-7]{3,4}$`),
+		"permissions":       matching(`\d{3}`),
 		"data":              {either: []*schema{text, packages}},
 		"location_pipeline": listOf(oneOf("template")),
 		"data_pipeline":     listOf(oneOf("base64_encode", "template", "base64_decode", "utf8_encode", "utf8_decode")),

@@ -47,7 +47,12 @@ func options() design.Options {
 
 func readSite(tb testing.TB) []byte {
 	tb.Helper()
-	text, err := os.ReadFile("testdata/site.yaml")
+	return readDesign(tb, "site.yaml")
+}
+
+func readDesign(tb testing.TB, name string) []byte {
+	tb.Helper()
+	text, err := os.ReadFile("testdata/" + name)
 	if err != nil {
 		tb.Fatal(err)
 	}

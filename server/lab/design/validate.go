@@ -1,6 +1,10 @@
 package design
 
-import "fmt"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // Catalogue lists what the node driver can deploy.
 type Catalogue struct {
@@ -23,27 +27,58 @@ type Options struct {
 	NoCatalogue string
 }
 
-// Check reads, compiles and validates a design. The site is the effective one,
-// or nil when there is none; it is not nil only because the report is good, for
-// Drydock filters nodes of designs that break its rules.
-func Check(text []byte, opt Options) (*Site, Report) {
+// Loaded is a design that was read and compiled, and not yet validated.
+type Loaded struct {
+	// Site is the effective model, nil when there is none. It is there for
+	// designs that break rules as well, because Drydock filters their nodes.
+	Site *Site
+
+	messages []Message // what reading and compiling had to say
+}
+
+// Load reads and compiles a design. What is wrong with it is told by Report.
+func Load(text []byte, opt Options) Loaded {
 	written, messages, err := Parse(text, opt.Limits)
 	if err != nil {
-		return nil, broken(Message{
+		return Loaded{messages: []Message{{
 			Name: codeDocument, Text: "Error processing document: " + err.Error(), Error: true, Level: LevelError,
 			Diagnostic: "The design must be a stream of YAML documents.",
-		})
+		}}}
 	}
 	if written == nil {
-		return nil, broken(messages...)
+		return Loaded{messages: messages}
 	}
 	site, err := written.Compile(opt.Selector)
 	if err != nil {
-		return nil, broken(append(messages, Message{Text: err.Error(), Error: true, Level: LevelError})...)
+		return Loaded{messages: append(messages, Message{Text: err.Error(), Error: true, Level: LevelError})}
 	}
-	report := Validate(site, opt)
-	report.Messages = append(messages, report.Messages...)
-	return site, report
+	return Loaded{Site: site, messages: messages}
+}
+
+// FirstError is the text of the first error that left no effective model.
+func (l Loaded) FirstError() string {
+	for _, m := range l.messages {
+		if m.Error {
+			return m.Text
+		}
+	}
+	return ""
+}
+
+// Report runs the rules. Of the options it uses the catalogue.
+func (l Loaded) Report(opt Options) Report {
+	if l.Site == nil {
+		return broken(l.messages...)
+	}
+	report := Validate(l.Site, opt)
+	report.Messages = slices.Concat(l.messages, report.Messages)
+	return report
+}
+
+// Check reads, compiles and validates a design.
+func Check(text []byte, opt Options) (*Site, Report) {
+	l := Load(text, opt)
+	return l.Site, l.Report(opt)
 }
 
 func broken(messages ...Message) Report {
@@ -112,6 +147,7 @@ type run struct {
 	messages []Message
 	errors   int
 	left     int    // findings that were not listed
+	cut      bool   // and there may be more
 	fatal    string // why the validation cannot go on
 }
 
@@ -133,17 +169,40 @@ func (r *run) add(level Level, advice, text string, docs []Ref) {
 		return
 	}
 	r.messages = append(r.messages, Message{
-		Name: r.rule.code, Text: r.rule.name + ": " + text, Error: level == LevelError, Level: level,
+		Name: r.rule.code, Text: r.rule.name + ": " + cut(text), Error: level == LevelError, Level: level,
 		Diagnostic: advice, Documents: docs,
 	})
+}
+
+// cut keeps long names inside a document from making long messages.
+func cut(text string) string {
+	const most = 1000
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
+}
+
+// full tells that nothing more is listed. Rules ask before they go through
+// combinations, whose number nothing else bounds.
+func (r *run) full() bool {
+	if len(r.messages) < maxFindings {
+		return false
+	}
+	r.cut = true
+	return true
 }
 
 // finish closes the rule: with a good word when it found no error, even if it
 // warned.
 func (r *run) finish() []Message {
-	if r.left > 0 {
+	if r.left > 0 || r.cut {
+		more := strconv.Itoa(r.left) + " more"
+		if r.cut {
+			more = "more"
+		}
 		r.messages = append(r.messages, Message{
-			Name: r.rule.code, Text: fmt.Sprintf("%s: %d more findings are not listed", r.rule.name, r.left),
+			Name: r.rule.code, Text: r.rule.name + ": " + more + " findings are not listed",
 			Error: r.errors > 0, Level: LevelError, Diagnostic: "Correct those above first.",
 		})
 	}

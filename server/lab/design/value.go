@@ -2,8 +2,8 @@ package design
 
 import (
 	"fmt"
+	"math"
 	"strconv"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -29,7 +29,6 @@ func (k kind) String() string {
 // unfolded size Limits.Values bounds.
 type value struct {
 	kind   kind
-	line   int
 	text   string // scalars as they were written
 	items  []*value
 	fields []field // in the order of the document
@@ -65,7 +64,7 @@ func (v *value) isScalar() bool {
 func (v *value) scalar() string {
 	switch v.kind {
 	case kindBool:
-		if strings.EqualFold(v.text, "true") {
+		if v.isTrue() {
 			return "True"
 		}
 		return "False"
@@ -75,7 +74,10 @@ func (v *value) scalar() string {
 	return ""
 }
 
-func (v *value) isTrue() bool { return v.kind == kindBool && strings.EqualFold(v.text, "true") }
+func (v *value) isTrue() bool {
+	yes, _ := boolean11(v.text)
+	return v.kind == kindBool && yes
+}
 
 // texts returns the scalars of a list.
 func (v *value) texts() []string {
@@ -102,16 +104,13 @@ func (v *value) textMap() map[string]string {
 }
 
 // integer returns the whole number that v spells, if it is one that a network
-// or disk could need.
+// or disk could need. A fraction is cut off, as Python's int does.
 func (v *value) integer() (int, bool) {
 	if v.kind != kindNumber {
 		return 0, false
 	}
-	if n, err := strconv.ParseInt(strings.ReplaceAll(v.text, "_", ""), 0, 32); err == nil {
-		return int(n), true
-	}
 	f, err := strconv.ParseFloat(v.text, 64)
-	if err != nil || f != float64(int32(f)) {
+	if err != nil || math.Abs(f) > math.MaxInt32 || math.IsNaN(f) {
 		return 0, false
 	}
 	return int(f), true
@@ -143,13 +142,14 @@ func (v *value) plain() any {
 type builder struct {
 	lim     Limits
 	left    int
+	before  int // lines before those that the nodes count
 	anchors map[*yaml.Node]*value
 }
 
 // build converts one node. Depth counts from 1.
 func (b *builder) build(n *yaml.Node, depth int) (*value, error) {
 	if depth > b.lim.Depth {
-		return nil, &SyntaxError{n.Line, fmt.Sprintf("nested deeper than %d levels", b.lim.Depth)}
+		return nil, b.fault(n, fmt.Sprintf("nested deeper than %d levels", b.lim.Depth))
 	}
 	if n.Kind == yaml.AliasNode {
 		return b.alias(n, depth)
@@ -157,17 +157,19 @@ func (b *builder) build(n *yaml.Node, depth int) (*value, error) {
 	if b.left--; b.left < 0 {
 		return nil, b.tooMany(n)
 	}
-	v := &value{line: n.Line, size: 1, depth: 1}
+	v := &value{size: 1, depth: 1}
 	var err error
 	switch n.Kind {
 	case yaml.ScalarNode:
-		err = v.setScalar(n)
+		if !v.setScalar(n) {
+			err = b.foreignTag(n)
+		}
 	case yaml.SequenceNode:
 		err = b.list(v, n, depth)
 	case yaml.MappingNode:
 		err = b.object(v, n, depth)
 	default:
-		err = &SyntaxError{n.Line, "not a YAML value"}
+		err = b.fault(n, "not a YAML value")
 	}
 	if err != nil {
 		return nil, err
@@ -179,7 +181,7 @@ func (b *builder) build(n *yaml.Node, depth int) (*value, error) {
 }
 
 func (b *builder) tooMany(n *yaml.Node) error {
-	return &SyntaxError{n.Line, fmt.Sprintf("holds more than %d values, aliases counted as what they stand for", b.lim.Values)}
+	return b.fault(n, fmt.Sprintf("holds more than %d values, aliases counted as what they stand for", b.lim.Values))
 }
 
 // alias shares the value of its anchor. The anchor is complete when its alias
@@ -187,32 +189,15 @@ func (b *builder) tooMany(n *yaml.Node) error {
 func (b *builder) alias(n *yaml.Node, depth int) (*value, error) {
 	v := b.anchors[n.Alias]
 	if v == nil {
-		return nil, &SyntaxError{n.Line, "an anchor contains its own alias"}
+		return nil, b.fault(n, "an anchor contains its own alias")
 	}
 	if depth+v.depth-1 > b.lim.Depth {
-		return nil, &SyntaxError{n.Line, fmt.Sprintf("nested deeper than %d levels", b.lim.Depth)}
+		return nil, b.fault(n, fmt.Sprintf("nested deeper than %d levels", b.lim.Depth))
 	}
 	if b.left -= v.size; b.left < 0 {
 		return nil, b.tooMany(n)
 	}
 	return v, nil
-}
-
-func (v *value) setScalar(n *yaml.Node) error {
-	v.text = n.Value
-	switch tag := n.ShortTag(); tag {
-	case "!!null":
-		v.kind = kindNull
-	case "!!bool":
-		v.kind = kindBool
-	case "!!int", "!!float":
-		v.kind = kindNumber
-	case "!!str", "!!timestamp", "!!merge":
-		v.kind = kindText
-	default:
-		return &SyntaxError{n.Line, "uses a YAML tag that designs do not have"}
-	}
-	return nil
 }
 
 func (v *value) add(child *value) {
@@ -221,8 +206,8 @@ func (v *value) add(child *value) {
 }
 
 func (b *builder) list(v *value, n *yaml.Node, depth int) error {
-	if err := plainTag(n, "!!seq"); err != nil {
-		return err
+	if n.ShortTag() != "!!seq" {
+		return b.foreignTag(n)
 	}
 	v.kind = kindList
 	v.items = make([]*value, 0, len(n.Content))
@@ -238,8 +223,8 @@ func (b *builder) list(v *value, n *yaml.Node, depth int) error {
 }
 
 func (b *builder) object(v *value, n *yaml.Node, depth int) error {
-	if err := plainTag(n, "!!map"); err != nil {
-		return err
+	if n.ShortTag() != "!!map" {
+		return b.foreignTag(n)
 	}
 	v.kind = kindMap
 	v.fields = make([]field, 0, len(n.Content)/2)
@@ -255,19 +240,19 @@ func (b *builder) object(v *value, n *yaml.Node, depth int) error {
 			merged = append(merged, child)
 			continue
 		}
-		name, err := keyText(key)
-		if err != nil {
-			return err
-		}
-		if seen[name] {
-			return &SyntaxError{key.Line, "a key appears twice in one mapping"}
+		name, ok := keyText(key)
+		switch {
+		case !ok:
+			return b.fault(key, "a key must be a scalar")
+		case seen[name]:
+			return b.fault(key, "a key appears twice in one mapping")
 		}
 		seen[name] = true
 		v.fields = append(v.fields, field{name, child})
 		v.add(child)
 	}
 	for _, m := range merged {
-		if err := b.merge(v, m, seen, n.Line); err != nil {
+		if err := b.merge(v, m, seen, n); err != nil {
 			return err
 		}
 	}
@@ -276,7 +261,7 @@ func (b *builder) object(v *value, n *yaml.Node, depth int) error {
 
 // merge adds the fields of a "<<" value that the mapping does not have itself;
 // the earlier of several mappings wins.
-func (b *builder) merge(v, from *value, seen map[string]bool, line int) error {
+func (b *builder) merge(v, from *value, seen map[string]bool, n *yaml.Node) error {
 	switch from.kind {
 	case kindMap:
 		for _, f := range from.fields {
@@ -292,28 +277,26 @@ func (b *builder) merge(v, from *value, seen map[string]bool, line int) error {
 			if item.kind != kindMap {
 				break
 			}
-			if err := b.merge(v, item, seen, line); err != nil {
+			if err := b.merge(v, item, seen, n); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	return &SyntaxError{line, `"<<" must name a mapping or a list of mappings`}
+	return b.fault(n, `"<<" must name a mapping or a list of mappings`)
 }
 
-func keyText(n *yaml.Node) (string, error) {
+func keyText(n *yaml.Node) (string, bool) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	if n.Kind != yaml.ScalarNode {
-		return "", &SyntaxError{n.Line, "a key must be a scalar"}
-	}
-	return n.Value, nil
+	return n.Value, n.Kind == yaml.ScalarNode
 }
 
-func plainTag(n *yaml.Node, want string) error {
-	if tag := n.ShortTag(); tag != want {
-		return &SyntaxError{n.Line, "uses a YAML tag that designs do not have"}
-	}
-	return nil
+func (b *builder) fault(n *yaml.Node, reason string) error {
+	return &SyntaxError{b.before + n.Line, reason}
+}
+
+func (b *builder) foreignTag(n *yaml.Node) error {
+	return b.fault(n, "uses a YAML tag that designs do not have")
 }
