@@ -91,7 +91,6 @@ type Handler struct {
 	nodes    NodeDriver
 	oobs     map[string]OOBDriver
 	renderer bootfiles.Renderer
-	hub      hub
 	owner    string // names this server in leases
 
 	mu   sync.Mutex
@@ -121,7 +120,7 @@ func New(s *store.Store, c Config) (*Handler, error) {
 		sim := newSimulator(s, c.Simulator)
 		h.nodes, h.oobs = sim, map[string]OOBDriver{anyOOB: sim}
 	case "agent":
-		h.nodes, h.oobs = &agent{store: s, hub: &h.hub}, map[string]OOBDriver{
+		h.nodes, h.oobs = &agent{store: s}, map[string]OOBDriver{
 			design.OOBManual:  manual{},
 			design.OOBRedfish: &redfish{store: s, config: c.Redfish},
 		}
@@ -193,52 +192,33 @@ func inventoryOf(site *design.Site) []nodefilter.Node {
 	return list
 }
 
-// hub wakes whoever waits for something in this process. What happens in other
-// processes is found by polling.
-type hub struct {
-	mu sync.Mutex
-	ch chan struct{}
-}
+// Waits look at the store when they are woken, which the store does across
+// servers, and now and then besides: at first after lookFirst, then less and less
+// often up to lookLast, since thousands may wait for hours.
+const (
+	lookFirst = time.Second
+	lookLast  = 8 * time.Second
+)
 
-// wait returns a channel that is closed at the next wake.
-func (h *hub) wait() <-chan struct{} {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.ch == nil {
-		h.ch = make(chan struct{})
-	}
-	return h.ch
-}
-
-func (h *hub) wake() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.ch != nil {
-		close(h.ch)
-		h.ch = nil
-	}
-}
-
-// pollEvery is how often the store is asked for what other servers wrote.
-const pollEvery = time.Second
-
-// await calls look until it answers true, whenever something happened. It
+// await calls look until it answers true, whenever the topic was notified. It
 // returns the error of look or of the context.
-func (h *hub) await(ctx context.Context, look func() (bool, error)) error {
-	for {
-		woken := h.wait()
-		done, err := look()
-		if done || err != nil {
+func await(ctx context.Context, s *store.Store, topic string, look func() (bool, error)) error {
+	wake, stop := s.Subscribe(topic)
+	defer stop()
+	for pause := lookFirst; ; {
+		if done, err := look(); done || err != nil {
 			return err
 		}
-		timer := time.NewTimer(pollEvery)
+		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return ctx.Err()
-		case <-woken:
+		case <-wake:
 			timer.Stop()
+			pause = lookFirst
 		case <-timer.C:
+			pause = min(2*pause, lookLast)
 		}
 	}
 }

@@ -105,7 +105,6 @@ func (h *Handler) RegisterMachine(ctx context.Context, req api.RegisterMachineRe
 	if err != nil {
 		return nil, err
 	}
-	h.hub.wake()
 	doc := machineDocument(m)
 	doc["key"] = h.machineKey(m.ID)
 	if known {
@@ -200,7 +199,7 @@ func (h *Handler) PollMachineWork(ctx context.Context, req api.PollMachineWorkRe
 	ctx, cancel := h.patience(ctx, req.Params.Wait)
 	defer cancel()
 	var w *store.LabWork
-	err = h.hub.await(ctx, func() (bool, error) {
+	err = await(ctx, h.store, store.LabNodeTopic(m.Node), func() (bool, error) {
 		w, err = h.store.NextLabWork(context.WithoutCancel(ctx), m.Node)
 		if errors.Is(err, store.ErrNotFound) {
 			return false, nil
@@ -281,6 +280,5 @@ func (h *Handler) ReportMachineWork(ctx context.Context, req api.ReportMachineWo
 	if err != nil {
 		return nil, err
 	}
-	h.hub.wake()
 	return ok(workDocument(ctx, w)), h.store.SeeLabMachine(ctx, m.ID)
 }

@@ -42,7 +42,6 @@ func (h *Handler) CreateTask(ctx context.Context, req api.CreateTaskRequestObjec
 	if err := h.store.CreateLabTask(ctx, row); err != nil {
 		return nil, err
 	}
-	h.hub.wake()
 	docs, err := h.documents(ctx, []store.LabTask{*row}, false)
 	if err != nil {
 		return nil, err
@@ -275,7 +274,6 @@ func (h *Handler) CancelTask(ctx context.Context, req api.CancelTaskRequestObjec
 	if err != nil {
 		return nil, err
 	}
-	h.hub.wake()
 	docs, err := h.documents(ctx, []store.LabTask{*row}, false)
 	if err != nil {
 		return nil, err

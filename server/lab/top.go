@@ -255,9 +255,6 @@ func (t *top) act(ctx context.Context, slots chan struct{}, e taskplan.Effects) 
 			t.work(ctx, workCtx, slots, w)
 		}()
 	}
-	if len(e.Changed) > 0 {
-		t.h.hub.wake()
-	}
 }
 
 // work does one piece of work when there is a slot for it. ctx is the task's,
