@@ -180,9 +180,6 @@ func chunks[T any](list []T, n int) func(yield func([]T) bool) {
 // word.
 const openLabTop = "parent = '' AND status NOT IN ('complete', 'terminated')"
 
-// unledLabTop finds the top tasks that run without a server.
-const unledLabTop = openLabTop + " AND status IN ('running', 'terminating') AND (lease_until IS NULL OR lease_until < ?)"
-
 // LabQueue returns the top tasks that wait for their nodes, oldest first.
 func (s *Store) LabQueue(ctx context.Context) ([]LabTask, error) {
 	var rows []LabTask
@@ -195,12 +192,17 @@ func (s *Store) LabQueue(ctx context.Context) ([]LabTask, error) {
 
 // LabOrphans returns the top tasks that run, but whose lease has ended.
 func (s *Store) LabOrphans(ctx context.Context, now time.Time) ([]string, error) {
-	var ids []string
-	err := s.read(ctx).Model(&LabTask{}).Where(unledLabTop, now.UnixMicro()).Order("id").Pluck("id", &ids).Error
-	if err != nil {
-		return nil, fmt.Errorf("tasks without a server: %w", translate(err))
+	var all []string
+	for _, status := range []string{"running", "terminating"} { // with IN, SQLite takes another index
+		var ids []string
+		err := s.read(ctx).Model(&LabTask{}).Where(openLabTop+" AND status = ? AND (lease_until IS NULL OR lease_until < ?)", status, now.UnixMicro()).
+			Order("id").Pluck("id", &ids).Error
+		if err != nil {
+			return nil, fmt.Errorf("tasks without a server: %w", translate(err))
+		}
+		all = append(all, ids...)
 	}
-	return ids, nil
+	return all, nil
 }
 
 // LabCancels returns the tasks whose cancellation was asked for and that are not
@@ -208,7 +210,7 @@ func (s *Store) LabOrphans(ctx context.Context, now time.Time) ([]string, error)
 func (s *Store) LabCancels(ctx context.Context) ([]LabTask, error) {
 	var rows []LabTask
 	err := s.read(ctx).Select("id", "root", "cancel_by").
-		Where("cancel_at IS NOT NULL AND status NOT IN ('complete', 'terminated')").Order("id").Find(&rows).Error
+		Where("cancel_at IS NOT NULL AND status NOT IN ('complete', 'terminated')").Order("root, id").Find(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("cancellations: %w", translate(err))
 	}
@@ -281,7 +283,7 @@ func claimsOf(root string, nodes []string) *[]LabClaim {
 // TakeLabLease takes over a running top task whose lease has ended.
 // ErrConflict: it has not, or somebody else was faster.
 func (s *Store) TakeLabLease(ctx context.Context, l LabLease, now time.Time) error {
-	return s.setLease(ctx, l, unledLabTop, now.UnixMicro())
+	return s.setLease(ctx, l, openLabTop+" AND status <> 'queued' AND (lease_until IS NULL OR lease_until < ?)", now.UnixMicro())
 }
 
 // KeepLabLease renews a lease. ErrConflict: it was lost.

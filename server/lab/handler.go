@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,8 +50,9 @@ type Config struct {
 	// agent driver.
 	Redfish RedfishConfig
 
-	// Limits are the time limits of steps; absent ones are Drydock's.
-	Limits map[taskplan.Action]time.Duration
+	// Limits are the time limits of steps by their names; absent ones are
+	// Drydock's.
+	Limits map[string]time.Duration
 
 	// Workers is how many pieces of work one server does at once; default 2000,
 	// because most of them wait for somebody.
@@ -85,6 +87,7 @@ type Login interface {
 type Handler struct {
 	store    *store.Store
 	config   Config
+	limits   map[taskplan.Action]time.Duration
 	vault    vault
 	source   *source
 	sites    siteCache
@@ -100,6 +103,10 @@ type Handler struct {
 // New checks the settings.
 func New(s *store.Store, c Config) (*Handler, error) {
 	c.setDefaults()
+	limits, err := limitsOf(c.Limits)
+	if err != nil {
+		return nil, err
+	}
 	if c.MaxDesign < 0 || c.DesignTimeout < 0 || c.Workers < 0 || c.Lease < 0 || c.BuildData < 0 {
 		return nil, errors.New("limits of the lab must not be negative")
 	}
@@ -107,7 +114,7 @@ func New(s *store.Store, c Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{store: s, config: c, tops: map[string]*top{}, owner: newID()}
+	h := &Handler{store: s, config: c, limits: limits, tops: map[string]*top{}, owner: newID()}
 	if h.vault, err = newVault(key); err != nil {
 		return nil, err
 	}
@@ -128,6 +135,22 @@ func New(s *store.Store, c Config) (*Handler, error) {
 		return nil, fmt.Errorf("the lab's driver %q must be simulator or agent", c.Driver)
 	}
 	return h, nil
+}
+
+// limitsOf knows the steps by name.
+func limitsOf(settings map[string]time.Duration) (map[taskplan.Action]time.Duration, error) {
+	limits := map[taskplan.Action]time.Duration{}
+	for name, limit := range settings {
+		step, known := taskplan.ParseStep(name)
+		if !known {
+			return nil, fmt.Errorf("lab-limits: %q is no step; steps are %s", name, strings.Join(taskplan.Steps(), ", "))
+		}
+		if limit <= 0 {
+			return nil, fmt.Errorf("lab-limits: the limit of %s must be longer than no time", name)
+		}
+		limits[step] = limit
+	}
+	return limits, nil
 }
 
 func (c *Config) setDefaults() {
