@@ -129,6 +129,30 @@ func (s *Store) whoseMachines(ctx context.Context, machines []*LabMachine) error
 	return nil
 }
 
+// LabNodeOfMAC returns the name of the node that boots from the address, or whose
+// machine has it, or ErrNotFound.
+func (s *Store) LabNodeOfMAC(ctx context.Context, mac string) (string, error) {
+	m := LabMachine{MACs: Strings{mac}}
+	var owner LabMachineMAC
+	err := s.read(ctx).Limit(1).Find(&owner, "mac = ?", mac).Error
+	if err == nil {
+		err = s.whoseMachines(ctx, []*LabMachine{&m})
+	}
+	if err == nil && m.Node == "" && owner.Machine != "" {
+		var known *LabMachine
+		if known, err = s.LabMachine(ctx, owner.Machine); err == nil {
+			m.Node = known.Node
+		}
+	}
+	if err == nil && m.Node == "" {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return "", fmt.Errorf("node that boots from %s: %w", mac, translate(err))
+	}
+	return m.Node, nil
+}
+
 // LabMachine returns the machine, or ErrNotFound.
 func (s *Store) LabMachine(ctx context.Context, id string) (*LabMachine, error) {
 	var m LabMachine

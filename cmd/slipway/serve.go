@@ -78,6 +78,7 @@ type serveCmd struct {
 
 	LabLimits map[string]time.Duration `name:"lab-limits" placeholder:"STEP=TIME;…" help:"Time limits of steps that differ from Drydock's, such as deploy_node=90m."`
 
+	NetbootImages    string        `name:"netboot-images" placeholder:"URL" help:"Where machines that boot from the network find <image>/<kernel>/vmlinuz and initrd. Default: the folder images of the server that DHCP names."`
 	RedfishInsecure  bool          `name:"redfish-insecure" help:"Believe any certificate of boards that speak Redfish."`
 	RedfishPort      int           `name:"redfish-port" default:"443" help:"Where such boards listen."`
 	SimulatorDelay   time.Duration `name:"simulator-delay" default:"1s" help:"How long a simulated step takes at the most; negative: no time."`
@@ -249,12 +250,13 @@ func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte, a
 			Simulator: lab.SimulatorConfig{
 				Delay: c.SimulatorDelay, Signals: c.SimulatorSignals, Seed: c.SimulatorSeed, Images: c.SimulatorImages,
 			},
-			Idle:      c.LabIdle,
-			Workers:   c.LabWorkers,
-			Lease:     c.LabLease,
-			Limits:    c.LabLimits,
-			BuildData: c.LabBuildData,
-			Done:      ctx.Done(),
+			Idle:          c.LabIdle,
+			Workers:       c.LabWorkers,
+			Lease:         c.LabLease,
+			Limits:        c.LabLimits,
+			NetbootImages: c.NetbootImages,
+			BuildData:     c.LabBuildData,
+			Done:          ctx.Done(),
 		},
 		Metrics: registry,
 	})

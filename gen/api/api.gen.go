@@ -2886,7 +2886,7 @@ type LabMachines struct {
 
 // LabManifest What a machine needs for its deployment.
 //
-// Example: {"addressing":[],"authorized_keys":[],"boot_data":{"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"},"fqdn":"cedar-n08.data.cedarlab.example","image":"noble","interfaces":[],"kernel":"ga-24.04","kernel_params":"console=ttyS0,115200n8","key":"6761fbff5bf06df176993621fe557ee7a3c9c52539b635f8cb8b29726bb51fcd","node":"cedar-n08","packages":[],"storage":{},"task_id":"ef2fea55-f973-45ee-85f2-3c6f7564c54f"}
+// Example: {"addressing":[],"authorized_keys":[],"boot_data":{"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"},"fqdn":"cedar-n08.data.cedarlab.example","image":"noble","interfaces":[],"kernel":"ga-24.04","kernel_params":"console=ttyS0,115200n8","key":"6761fbff5bf06df176993621fe557ee7a3c9c52539b635f8cb8b29726bb51fcd","node":"cedar-n08","packages":[],"seed":"https://lab.example.org/v1/seeds/slwb_example/cedar-n08/","storage":{},"task_id":"ef2fea55-f973-45ee-85f2-3c6f7564c54f"}
 type LabManifest struct {
 	// Addressing Its addresses: network, address or dhcp, cidr, routes, dns.
 	Addressing []map[string]interface{} `json:"addressing"`
@@ -2923,6 +2923,9 @@ type LabManifest struct {
 	// Packages Packages to install.
 	Packages []LabPackage `json:"packages"`
 
+	// Seed The address of the NoCloud seed of this deployment, for a machine that is installed from the network. It is a secret.
+	Seed string `json:"seed"`
+
 	// Storage Its disks and volume groups.
 	Storage map[string]interface{} `json:"storage"`
 
@@ -2955,6 +2958,20 @@ type LabMessage struct {
 
 // LabMessageContextType What kind of thing it is about.
 type LabMessageContextType string
+
+// LabNetboot How machines boot from the network.
+//
+// Example: {"chain":"#!ipxe\ndhcp\nchain https://lab.example.org/v1/netboot/slwb_example/${net0/mac}/ipxe || exit\n","images":null,"script":"https://lab.example.org/v1/netboot/slwb_example/${net0/mac}/ipxe"}
+type LabNetboot struct {
+	// Chain A script for iPXE that goes there, and on to the next boot device when there is nothing.
+	Chain string `json:"chain"`
+
+	// Images Where the scripts find kernels and RAM disks; null means in the folder `images` of the server that DHCP names.
+	Images nullable.Nullable[string] `json:"images"`
+
+	// Script The address of a machine's script, with iPXE's setting for its MAC address.
+	Script string `json:"script"`
+}
 
 // LabNewMachine A machine that registers.
 //
@@ -8472,6 +8489,9 @@ type SetResultMetaKeyTextRequestBody = SetResultMetaKeyTextBody
 // CreateRunJSONRequestBody defines body for CreateRun for application/json ContentType.
 type CreateRunJSONRequestBody = NewRun
 
+// ReportSeedJSONRequestBody defines body for ReportSeed for application/json ContentType.
+type ReportSeedJSONRequestBody = LabWorkReport
+
 // AdvertiseSnapToAllJSONRequestBody defines body for AdvertiseSnapToAll for application/json ContentType.
 type AdvertiseSnapToAllJSONRequestBody = SnapRevision
 
@@ -9413,6 +9433,12 @@ type ServerInterface interface {
 	// ReportMachineWork Report on a piece of work
 	// (POST /v1/machines/{machine_id}/work/{task_id})
 	ReportMachineWork(ctx echo.Context, machineID LabMachineID, taskID LabTaskID) error
+	// GetNetboot Show how machines boot from the network
+	// (GET /v1/netboot)
+	GetNetboot(ctx echo.Context) error
+	// GetNetbootScript Get the iPXE script of a machine
+	// (GET /v1/netboot/{boot_key}/{mac}/ipxe)
+	GetNetbootScript(ctx echo.Context, bootKey string, mac string) error
 	// FilterNodes List the nodes that a filter selects
 	// (POST /v1/nodefilter)
 	FilterNodes(ctx echo.Context) error
@@ -9627,6 +9653,18 @@ type ServerInterface interface {
 	// ListStatuses List the status messages of a run
 	// (GET /v1/runs/{test_id}/statuses)
 	ListStatuses(ctx echo.Context, testID TestID, params ListStatusesParams) error
+	// GetSeedMetaData Get the meta data of a deployment
+	// (GET /v1/seeds/{seed_key}/{hostname}/meta-data)
+	GetSeedMetaData(ctx echo.Context, seedKey string, hostname LabHostname) error
+	// ReportSeed Report on an installation from the network
+	// (POST /v1/seeds/{seed_key}/{hostname}/report)
+	ReportSeed(ctx echo.Context, seedKey string, hostname LabHostname) error
+	// GetSeedUserData Get the user data of a deployment
+	// (GET /v1/seeds/{seed_key}/{hostname}/user-data)
+	GetSeedUserData(ctx echo.Context, seedKey string, hostname LabHostname) error
+	// GetSeedVendorData Get the vendor data of a deployment
+	// (GET /v1/seeds/{seed_key}/{hostname}/vendor-data)
+	GetSeedVendorData(ctx echo.Context, seedKey string, hostname LabHostname) error
 	// SendReport Send a report by mail
 	// (POST /v1/send)
 	SendReport(ctx echo.Context) error
@@ -12649,6 +12687,39 @@ func (w *ServerInterfaceWrapper) ReportMachineWork(ctx echo.Context) error {
 	return err
 }
 
+// GetNetboot converts echo context to params.
+func (w *ServerInterfaceWrapper) GetNetboot(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetNetboot(ctx)
+	return err
+}
+
+// GetNetbootScript converts echo context to params.
+func (w *ServerInterfaceWrapper) GetNetbootScript(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "boot_key" -------------
+	var bootKey string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "boot_key", ctx.Param("boot_key"), &bootKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter boot_key: %s", err))
+	}
+
+	// ------------- Path parameter "mac" -------------
+	var mac string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "mac", ctx.Param("mac"), &mac, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter mac: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetNetbootScript(ctx, bootKey, mac)
+	return err
+}
+
 // FilterNodes converts echo context to params.
 func (w *ServerInterfaceWrapper) FilterNodes(ctx echo.Context) error {
 	var err error
@@ -14764,6 +14835,102 @@ func (w *ServerInterfaceWrapper) ListStatuses(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListStatuses(ctx, testID, params)
+	return err
+}
+
+// GetSeedMetaData converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSeedMetaData(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "seed_key" -------------
+	var seedKey string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "seed_key", ctx.Param("seed_key"), &seedKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter seed_key: %s", err))
+	}
+
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSeedMetaData(ctx, seedKey, hostname)
+	return err
+}
+
+// ReportSeed converts echo context to params.
+func (w *ServerInterfaceWrapper) ReportSeed(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "seed_key" -------------
+	var seedKey string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "seed_key", ctx.Param("seed_key"), &seedKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter seed_key: %s", err))
+	}
+
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReportSeed(ctx, seedKey, hostname)
+	return err
+}
+
+// GetSeedUserData converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSeedUserData(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "seed_key" -------------
+	var seedKey string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "seed_key", ctx.Param("seed_key"), &seedKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter seed_key: %s", err))
+	}
+
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSeedUserData(ctx, seedKey, hostname)
+	return err
+}
+
+// GetSeedVendorData converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSeedVendorData(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "seed_key" -------------
+	var seedKey string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "seed_key", ctx.Param("seed_key"), &seedKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter seed_key: %s", err))
+	}
+
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSeedVendorData(ctx, seedKey, hostname)
 	return err
 }
 
@@ -17040,6 +17207,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/machines/:machine_id", wrapper.UpdateMachine, options.OperationMiddlewares["updateMachine"]...)
 	router.GET(options.BaseURL+"/v1/machines/:machine_id/work", wrapper.PollMachineWork, options.OperationMiddlewares["pollMachineWork"]...)
 	router.POST(options.BaseURL+"/v1/machines/:machine_id/work/:task_id", wrapper.ReportMachineWork, options.OperationMiddlewares["reportMachineWork"]...)
+	router.GET(options.BaseURL+"/v1/netboot", wrapper.GetNetboot, options.OperationMiddlewares["getNetboot"]...)
+	router.GET(options.BaseURL+"/v1/netboot/:boot_key/:mac/ipxe", wrapper.GetNetbootScript, options.OperationMiddlewares["getNetbootScript"]...)
+	router.GET(options.BaseURL+"/v1/seeds/:seed_key/:hostname/user-data", wrapper.GetSeedUserData, options.OperationMiddlewares["getSeedUserData"]...)
+	router.GET(options.BaseURL+"/v1/seeds/:seed_key/:hostname/meta-data", wrapper.GetSeedMetaData, options.OperationMiddlewares["getSeedMetaData"]...)
+	router.GET(options.BaseURL+"/v1/seeds/:seed_key/:hostname/vendor-data", wrapper.GetSeedVendorData, options.OperationMiddlewares["getSeedVendorData"]...)
+	router.POST(options.BaseURL+"/v1/seeds/:seed_key/:hostname/report", wrapper.ReportSeed, options.OperationMiddlewares["reportSeed"]...)
 	router.GET(options.BaseURL+"/v3", wrapper.GetIdentityVersion, options.OperationMiddlewares["getIdentityVersion"]...)
 	router.POST(options.BaseURL+"/v3/auth/tokens", wrapper.CreateIdentityToken, options.OperationMiddlewares["createIdentityToken"]...)
 	router.GET(options.BaseURL+"/v1/access-tokens", wrapper.ListAccessTokens, options.OperationMiddlewares["listAccessTokens"]...)
@@ -28251,6 +28424,258 @@ type ReportMachineWork503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReportMachineWork503ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetbootRequestObject struct {
+}
+
+type GetNetbootResponseObject interface {
+	VisitGetNetbootResponse(w http.ResponseWriter) error
+}
+
+type GetNetboot200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetNetboot200JSONResponse struct {
+	Body    LabNetboot
+	Headers GetNetboot200ResponseHeaders
+}
+
+func (response GetNetboot200JSONResponse) VisitGetNetbootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetboot400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetboot400ApplicationProblemPlusJSONResponse) VisitGetNetbootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetboot401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetboot401ApplicationProblemPlusJSONResponse) VisitGetNetbootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetboot403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetboot403ApplicationProblemPlusJSONResponse) VisitGetNetbootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetboot406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetboot406ApplicationProblemPlusJSONResponse) VisitGetNetbootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetboot429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetboot429ApplicationProblemPlusJSONResponse) VisitGetNetbootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetboot503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetboot503ApplicationProblemPlusJSONResponse) VisitGetNetbootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetbootScriptRequestObject struct {
+	BootKey string `json:"boot_key"`
+	Mac     string `json:"mac"`
+}
+
+type GetNetbootScriptResponseObject interface {
+	VisitGetNetbootScriptResponse(w http.ResponseWriter) error
+}
+
+type GetNetbootScript200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetNetbootScript200TextResponse struct {
+	Body    string
+	Headers GetNetbootScript200ResponseHeaders
+}
+
+func (response GetNetbootScript200TextResponse) VisitGetNetbootScriptResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response.Body)))
+	return err
+}
+
+type GetNetbootScript400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetbootScript400ApplicationProblemPlusJSONResponse) VisitGetNetbootScriptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetbootScript404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetbootScript404ApplicationProblemPlusJSONResponse) VisitGetNetbootScriptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetbootScript406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetbootScript406ApplicationProblemPlusJSONResponse) VisitGetNetbootScriptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetbootScript429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetbootScript429ApplicationProblemPlusJSONResponse) VisitGetNetbootScriptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetbootScript503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetbootScript503ApplicationProblemPlusJSONResponse) VisitGetNetbootScriptResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -40024,6 +40449,533 @@ func (response ListStatuses503ApplicationProblemPlusJSONResponse) VisitListStatu
 	return err
 }
 
+type GetSeedMetaDataRequestObject struct {
+	SeedKey  string      `json:"seed_key"`
+	Hostname LabHostname `json:"hostname"`
+}
+
+type GetSeedMetaDataResponseObject interface {
+	VisitGetSeedMetaDataResponse(w http.ResponseWriter) error
+}
+
+type GetSeedMetaData200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetSeedMetaData200TextYamlResponse struct {
+	Body          io.Reader
+	Headers       GetSeedMetaData200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetSeedMetaData200TextYamlResponse) VisitGetSeedMetaDataResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/yaml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetSeedMetaData400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedMetaData400ApplicationProblemPlusJSONResponse) VisitGetSeedMetaDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedMetaData404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedMetaData404ApplicationProblemPlusJSONResponse) VisitGetSeedMetaDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedMetaData406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedMetaData406ApplicationProblemPlusJSONResponse) VisitGetSeedMetaDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedMetaData429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedMetaData429ApplicationProblemPlusJSONResponse) VisitGetSeedMetaDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedMetaData503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedMetaData503ApplicationProblemPlusJSONResponse) VisitGetSeedMetaDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeedRequestObject struct {
+	SeedKey  string      `json:"seed_key"`
+	Hostname LabHostname `json:"hostname"`
+	Body     *ReportSeedJSONRequestBody
+}
+
+type ReportSeedResponseObject interface {
+	VisitReportSeedResponse(w http.ResponseWriter) error
+}
+
+type ReportSeed200JSONResponse LabWork
+
+func (response ReportSeed200JSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeed400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReportSeed400ApplicationProblemPlusJSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeed404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReportSeed404ApplicationProblemPlusJSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeed406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ReportSeed406ApplicationProblemPlusJSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeed409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReportSeed409ApplicationProblemPlusJSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeed413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReportSeed413ApplicationProblemPlusJSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeed415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ReportSeed415ApplicationProblemPlusJSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeed429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReportSeed429ApplicationProblemPlusJSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeed503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReportSeed503ApplicationProblemPlusJSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedUserDataRequestObject struct {
+	SeedKey  string      `json:"seed_key"`
+	Hostname LabHostname `json:"hostname"`
+}
+
+type GetSeedUserDataResponseObject interface {
+	VisitGetSeedUserDataResponse(w http.ResponseWriter) error
+}
+
+type GetSeedUserData200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetSeedUserData200TextCloudConfigResponse struct {
+	Body          io.Reader
+	Headers       GetSeedUserData200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetSeedUserData200TextCloudConfigResponse) VisitGetSeedUserDataResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/cloud-config")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetSeedUserData400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedUserData400ApplicationProblemPlusJSONResponse) VisitGetSeedUserDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedUserData404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedUserData404ApplicationProblemPlusJSONResponse) VisitGetSeedUserDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedUserData406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedUserData406ApplicationProblemPlusJSONResponse) VisitGetSeedUserDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedUserData429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedUserData429ApplicationProblemPlusJSONResponse) VisitGetSeedUserDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedUserData503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedUserData503ApplicationProblemPlusJSONResponse) VisitGetSeedUserDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedVendorDataRequestObject struct {
+	SeedKey  string      `json:"seed_key"`
+	Hostname LabHostname `json:"hostname"`
+}
+
+type GetSeedVendorDataResponseObject interface {
+	VisitGetSeedVendorDataResponse(w http.ResponseWriter) error
+}
+
+type GetSeedVendorData200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetSeedVendorData200TextYamlResponse struct {
+	Body          io.Reader
+	Headers       GetSeedVendorData200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetSeedVendorData200TextYamlResponse) VisitGetSeedVendorDataResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/yaml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetSeedVendorData400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedVendorData400ApplicationProblemPlusJSONResponse) VisitGetSeedVendorDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedVendorData404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedVendorData404ApplicationProblemPlusJSONResponse) VisitGetSeedVendorDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedVendorData406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedVendorData406ApplicationProblemPlusJSONResponse) VisitGetSeedVendorDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedVendorData429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedVendorData429ApplicationProblemPlusJSONResponse) VisitGetSeedVendorDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedVendorData503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedVendorData503ApplicationProblemPlusJSONResponse) VisitGetSeedVendorDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendReportRequestObject struct {
 }
 
@@ -47754,6 +48706,12 @@ type StrictServerInterface interface {
 	// ReportMachineWork Report on a piece of work
 	// (POST /v1/machines/{machine_id}/work/{task_id})
 	ReportMachineWork(ctx context.Context, request ReportMachineWorkRequestObject) (ReportMachineWorkResponseObject, error)
+	// GetNetboot Show how machines boot from the network
+	// (GET /v1/netboot)
+	GetNetboot(ctx context.Context, request GetNetbootRequestObject) (GetNetbootResponseObject, error)
+	// GetNetbootScript Get the iPXE script of a machine
+	// (GET /v1/netboot/{boot_key}/{mac}/ipxe)
+	GetNetbootScript(ctx context.Context, request GetNetbootScriptRequestObject) (GetNetbootScriptResponseObject, error)
 	// FilterNodes List the nodes that a filter selects
 	// (POST /v1/nodefilter)
 	FilterNodes(ctx context.Context, request FilterNodesRequestObject) (FilterNodesResponseObject, error)
@@ -47968,6 +48926,18 @@ type StrictServerInterface interface {
 	// ListStatuses List the status messages of a run
 	// (GET /v1/runs/{test_id}/statuses)
 	ListStatuses(ctx context.Context, request ListStatusesRequestObject) (ListStatusesResponseObject, error)
+	// GetSeedMetaData Get the meta data of a deployment
+	// (GET /v1/seeds/{seed_key}/{hostname}/meta-data)
+	GetSeedMetaData(ctx context.Context, request GetSeedMetaDataRequestObject) (GetSeedMetaDataResponseObject, error)
+	// ReportSeed Report on an installation from the network
+	// (POST /v1/seeds/{seed_key}/{hostname}/report)
+	ReportSeed(ctx context.Context, request ReportSeedRequestObject) (ReportSeedResponseObject, error)
+	// GetSeedUserData Get the user data of a deployment
+	// (GET /v1/seeds/{seed_key}/{hostname}/user-data)
+	GetSeedUserData(ctx context.Context, request GetSeedUserDataRequestObject) (GetSeedUserDataResponseObject, error)
+	// GetSeedVendorData Get the vendor data of a deployment
+	// (GET /v1/seeds/{seed_key}/{hostname}/vendor-data)
+	GetSeedVendorData(ctx context.Context, request GetSeedVendorDataRequestObject) (GetSeedVendorDataResponseObject, error)
 	// SendReport Send a report by mail
 	// (POST /v1/send)
 	SendReport(ctx context.Context, request SendReportRequestObject) (SendReportResponseObject, error)
@@ -50462,6 +51432,55 @@ func (sh *strictHandler) ReportMachineWork(ctx echo.Context, machineID LabMachin
 	return nil
 }
 
+// GetNetboot operation middleware
+func (sh *strictHandler) GetNetboot(ctx echo.Context) error {
+	var request GetNetbootRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNetboot(ctx.Request().Context(), request.(GetNetbootRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNetboot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetNetbootResponseObject); ok {
+		return validResponse.VisitGetNetbootResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetNetbootScript operation middleware
+func (sh *strictHandler) GetNetbootScript(ctx echo.Context, bootKey string, mac string) error {
+	var request GetNetbootScriptRequestObject
+
+	request.BootKey = bootKey
+	request.Mac = mac
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNetbootScript(ctx.Request().Context(), request.(GetNetbootScriptRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNetbootScript")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetNetbootScriptResponseObject); ok {
+		return validResponse.VisitGetNetbootScriptResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // FilterNodes operation middleware
 func (sh *strictHandler) FilterNodes(ctx echo.Context) error {
 	var request FilterNodesRequestObject
@@ -52770,6 +53789,133 @@ func (sh *strictHandler) ListStatuses(ctx echo.Context, testID TestID, params Li
 	return nil
 }
 
+// GetSeedMetaData operation middleware
+func (sh *strictHandler) GetSeedMetaData(ctx echo.Context, seedKey string, hostname LabHostname) error {
+	var request GetSeedMetaDataRequestObject
+
+	request.SeedKey = seedKey
+	request.Hostname = hostname
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSeedMetaData(ctx.Request().Context(), request.(GetSeedMetaDataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSeedMetaData")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSeedMetaDataResponseObject); ok {
+		return validResponse.VisitGetSeedMetaDataResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReportSeed operation middleware
+func (sh *strictHandler) ReportSeed(ctx echo.Context, seedKey string, hostname LabHostname) error {
+	var request ReportSeedRequestObject
+
+	request.SeedKey = seedKey
+	request.Hostname = hostname
+
+	var body ReportSeedJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReportSeed(ctx.Request().Context(), request.(ReportSeedRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReportSeed")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReportSeedResponseObject); ok {
+		return validResponse.VisitReportSeedResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSeedUserData operation middleware
+func (sh *strictHandler) GetSeedUserData(ctx echo.Context, seedKey string, hostname LabHostname) error {
+	var request GetSeedUserDataRequestObject
+
+	request.SeedKey = seedKey
+	request.Hostname = hostname
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSeedUserData(ctx.Request().Context(), request.(GetSeedUserDataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSeedUserData")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSeedUserDataResponseObject); ok {
+		return validResponse.VisitGetSeedUserDataResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSeedVendorData operation middleware
+func (sh *strictHandler) GetSeedVendorData(ctx echo.Context, seedKey string, hostname LabHostname) error {
+	var request GetSeedVendorDataRequestObject
+
+	request.SeedKey = seedKey
+	request.Hostname = hostname
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSeedVendorData(ctx.Request().Context(), request.(GetSeedVendorDataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSeedVendorData")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSeedVendorDataResponseObject); ok {
+		return validResponse.VisitGetSeedVendorDataResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // SendReport operation middleware
 func (sh *strictHandler) SendReport(ctx echo.Context) error {
 	var request SendReportRequestObject
@@ -54551,1253 +55697,1282 @@ func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P2LcuO41SgKvwpKf6pm5o9ok7rZUlfqbE+7e+KZvqXtTieZ7k8CSVDCmCI0BGRb6e2q/TT7wb4nOYUF",
-	"gHeKpOW+5DuTVE1bEghiLawbFtblU89j6w2LSCR4b/aptyLYJzH8eeZ5ZCPe4mhJ4LNPuBfTjaAs6s16",
-	"l3jHkVhhgTY4FhyxAIkVQQENCfJwhFyCML8mPgpYfNTr98gdXm9C0pv13J0gvNfvcW9F1ljOLHYb+QMX",
-	"MY2Wvfv7fu8p9lbkKYtEzMLyu//KblHIoiW8EUf8lsRojXfynddkI/Kvi5jlydma3sgiQSJxTvmGcape",
-	"VHzvlQEwwmuCtpFPYnS7ot4KYeTG7JaTGHF8Q3hmYfnFYCGwt1qTSDyBmeREf1nTiHosCo5+4yxqt0zY",
-	"lfIC38Ni5Ibk9kOsKEeUV2wDsq3p9NgZT+x2770k3jamYveGhdTblRfwnMUu9XkGH4KheBshHO3EisKW",
-	"YYG4wJHPEY2SNebXxnHku+zuCfJJgLehsHjsoe8iFpHv2q3zarchr2FRFaR7RcKQmwVyuUKXhJTcEFjN",
-	"mvgUIzlzkY54RIOg4f3nZBMTD1fTzyWNPIJuV0TBzTYkhpGIcuTrB4mPvn/7/CmanozGP+RX8L+ckT0Y",
-	"jUandtNuPbvCy/Lrz5DAS0UYlKMbEu80jfYlk6LFRWC9YhGxXmLhrRb5d3/ouc50NMHedDCaDvzBcPSh",
-	"17CIF5iLl8ynASV+FalqLCg6vCUxQVywmPj5F78nfh85Dvp5G6GB7YyQfTIbDGa2g356edW0AhpdV3Nx",
-	"RO4EwpEPK9jE5IayLUcbvCQK+6eD09MC9j9sbXvoHd84x/E24v+PHPuXAXxJnqCYhH/50JOzNqOF1ZHH",
-	"+5VEgoDl3SLFLlqUxgQX8GIWcuw0UsNbEpA4JnEd0/5CyCbLskHM1kiQMJQLYGIlmeQW1kYF8qTokyNK",
-	"UjbWr2lcjYh3Z4EgcQWFyq/Rit2iNY52iBOPSTkhGBKSWJeYRrnXjrOvCli8xqI369FIDAe9vnk3jQRZ",
-	"khhefsUEDp+ybSSqtQq8lgqy5mgtuQCxCOEwBMrIy0+n7tWTUfWr379/f7YVKxIJKtm8Tnh7MfHlGBxy",
-	"hGOCMGjhIlf8SHBMYkkW4fovH3o8pJtbvGukvfc4juTf1dpci2MW+ugW75Sk3iOn8isaTKfIQh966e8N",
-	"q7nv9zY4xmsijL2xJJG4OK9mWCx/7CN3p/hDEiGsjwq0pFLjUsFJGOTXFDBmwYMW9Xv9HpWTbbBY9fo9",
-	"OYPUx/LXOfwak9+3NJaiSsRbkl35Gt+9INFSrHqzgW33e2samc9OvwLLPzJWCwf1jWZ2GRMoJhsWiz4a",
-	"jNCK3CGfLqngR+j7s2iHhJRRku36yCUe3nIieRT7iEVE7oSS3cSX+3bLYl+bY+qNHF1H7Pbohxw+xiN3",
-	"ih1v4A/JKBjbE+dkcDqcjnA1buQCm1BTAfyWhn4L6OWwbxRuubTugD9lYUg8CewrmKcIv0Rn38Dtk0Ba",
-	"fHTZR78xt48E4WK+jNl2o//2MCeIxepDTJYx4ZyyqGDCMSaqYfCSxXSFYhtzViGZpV1Foy1BGES03EIp",
-	"Jo2QoBx58CSwJu8jLPcJERyHlMRKsS7xjXwoD4L/2/PTl1dntwaM37ck3mX4E/REDTOOnUEzM56TkEpT",
-	"p44kff17H2H07t3FeX55ZOCeeCPfsaY2dq1RYBPLddyBNcQjb+xPyElwalfvgJm3q3CpgIB52/Ue0Zgy",
-	"la9Hfpt8ZVbXnbWeRf65Vpk4DNnts/VG7P6Owy0xT+ex8m4DJsOKoBBzgWgkzxsisXx9LMgR+v6qjI/L",
-	"Nxffqd+V8l0zMMhwhKRROBwOp0/yOBvZNlrQ6AaH1Lfkc4sCiga2M7ZPB5MrezSz7Zlt1xA6ify5fH6f",
-	"yuz37qyYbAiWR/XeCkd+KG2Lfu85JaFfLXXUkZVIlb5inKAbiTUF3C2OSlrcZTiuUZUwyxw+dNu95zQk",
-	"b+RUlYuTL8kdVl0Sslv4KI8DUnAELPRJ/ETqennKX0k5wskNiXGIOFlKmiqcbaUhfrzGXJD4WP5twTY4",
-	"9vRYiswjcSfqYAzJXH/VGkS5LWYZvVlPmpBqU0JB4rPYqwD8dRTutEm9wLG3WkhakrQ5Qxj4tI88tt5g",
-	"yY3kDnsi3B2ht7D1xJ/Jw7RG2foILaJtGC5mEjsrzFHE1B7nEPJrD8fryaj3sUbKykVmIQQLuBJU/QWO",
-	"Y7wzuytI/CPQzV44gbQ+P6C/bSNWB6eh7kMBvQCB4pEWAM+pHvv5IZeT7oU8WcuhKGDionGzwXbMAh0h",
-	"6j8BuakMd3nCCuXBifjqrEUkZHDqPRARtWqpFjnG0D0QKz8ztxVifmNuATlfgyKShTwK4O/isCXk2zj8",
-	"RkDfxuHhsIcM+1W+jCLsatzXh1yv95Hg/juJeaUzqxr8+Y0a/62gwaznQHTIQ92z6IbGLJJmQAM24HxJ",
-	"0uFfGRnF5TwCLhqloD5i/4foh9QhcChiXrBlG8yEbPktEEXIlo8D8yX9N2kJ95zTf5MCXSgv6oHg2o2w",
-	"wqsfAeAr+K0ZWjnHt7DNAMtBYD9dYRq1UYReOvDrQp5ZyIGgs/WGho1w61FfGWiz1keBuJXqN6/8NhR/",
-	"cTWHIeLcOHH3oyDx9X5+2JNX1SEgHfA4kD/fhmFL6OeBhOCrbn9+LY+EgiZbJ33pf4q9k13xoUi6oR5p",
-	"1oc+jPsGFGJmIQdCTuOo0iGbA1sN+sog65UeBO6zNaYNgoDIIV8XVFjCgYBGPsUNOo/AmK8MqlrnYbDG",
-	"MYt5A6ww5ova6+qVB4J2t1G+/b2wqUEZ4OAmAAU45KSPHMRiZB+6h/GW1AKqF/kIkPLXURtY+bxgofl4",
-	"10eZ6y8k6Brupdc0DKmOzzkQBQPbGVn2qWWf7keEXNxhuHhOQ8J3XJD1fmQEybivy8TpOg6D+ycqfoxx",
-	"1HQTtaRi7sK4zw+2upyrAzxdycGAP2XrNRXNgHsw7uvud7qOg8E+B2Bd0gy4r0d+fdDNSg4GvvEuQr7t",
-	"q19D6EUcBm3T6eM/5tBx8FnjIvLJ3X5kUDnki9oq8MYD4dqc+X5MeIMhRjdzrMZ9XapO13EY2D8zdz/A",
-	"vzH380Ma7YH0N+YeDGIT+5Zvir9dDn6My+RftFspxiaeZh92ro03xwz/uqRfWs6BuCBxRBoU2TWM+TJ8",
-	"kARR1cKvFvwIQD9t4VZVb5t/Kdfq3o3PLuXx4G++Ncu9+MvfnJVf/xjAX6zxsh3cVI78JrYeVvJowLfe",
-	"eHjtV9v39O2PAXmr6yT95m/iMim/lsNQ8AK7rxrdxSF251/GXxxi18KhX39AN0s5DOqXuMklscZfwhmx",
-	"b5flCg6EkvnbkDSYMms16CvDqlf6GOCe07gVxHOfxt8E1HIhjwJ5s/Q2b/zigjv74sNgbZZWX/9m63AB",
-	"9QbHJGoMdt7AqP+Yc1qy3ANxEzbdg23Cr30LJldwIJQxvanM1s0BqgZ9tYsi/f7DIH2bJBk20Xuajvgf",
-	"Q/O5JR+KJxHTJnUeq0FfVLjrdx4G3aXAYtsAHIcxn5+zn59dvKgDVq3hQFjhau0l3jSAC8Pma7z5usIs",
-	"Xccjgd1sqKSv/PK2SuHdh8F8Rbh4inlNHmIW5CT7GvIAv+6O59dyOAZ+itl20yTd01T0/xjpnlvyoWi6",
-	"E6+DgBPRhKU7MWcw8GvTSLKQAyGnTRa9oF/bopcrOBBKdk0azFYhh3xlOGGVBwH6buPLpTXF/WzVsG8z",
-	"7idd3IG44KRFNOZWj/q6W29WcRjErZyp34QX9VHcp39fhzTa3v3IWzhfbtTYucu/ggOm+PJHAfscC9we",
-	"bh8L/PUAT97+KJA/pyFpDzlUd/hqkCdvfxTIpZ3SHnIwEr4a5MnbD4NcFy9rOJze6lFfFFLz0gcDyOKq",
-	"ahJPceSRUNdg27BYbCMqKNGFeXBMpL2NAhrhMLdSVbCkMqIUXpRdpa6w2ZspZ5VZm8tYSHAEq/uJhf5L",
-	"iNesK0G0ZKE8A8gh1XWUwJwPbGKNx3hkjbzxqTX1x55lB2Pi4BN36A2c6pIscuq5mvrwUkoXPllvmCCR",
-	"t/uF7CorZJK7pHaqF1ISie84YreRQjkUt1JFhOQyCBdH6DmLodwS28aq7ivHa4KuyQ6xKP0MZW5Upbrk",
-	"O1259paKFdsK5DMaLT9ESaVUKHf4BH5GOII6jMhl/k4SKZQemh59iPL1mFw7mAQjYmH/hsSCcmINDFZV",
-	"Yd8UrxlUWBIXdYgcj5trbP3M3ObiVFDn7FusS5XELXUpaqTurOE0UUlJEnZDSxiBPQ9FVn96dtVHVHCJ",
-	"GPn5zbsrqEN6/uzFs6tnR23AcKvBMGeGLlC8wO5fGRdRbekoKLSoNzBifqEkrkd8HFuRfVq9opWZui3T",
-	"jof96kU2U1eIv1HqCvEDqOsFdl9ib0UjUgf5Wv2c3w/b+fl8+K+Tv52+HF3Zv0z/PvnH4On4R+fVyVn1",
-	"2vQkHeTqZFSzQ1eYX9etVWB+naiFyrprWadSxGCgEnEjFNJrKSnRNpJbEcmhhf3AU2cydPDAwp4XWKPh",
-	"6MSa+qMTa2yPRifDwRiPxzUEKhf2CMBz8eympj6fKumLERcxwWtJrJckviGxdUkigeAxjpaMcMQiKJqY",
-	"VKXmJPJL1RJHJ45TJ9DlOiyY0bo473UDgVamSBQK4mJVxlHaR7ow7Jrx/AIdqXYr40VoMakhsTvgmVLt",
-	"3jW+o+vtGn5WJVf1x8rauq8DKB5baxmaGpVQ7hX51G+uE1sskbasuDNtNjheB/ui2cDIYBGIKFDzqlB7",
-	"YXXnz87Of3z27Pn8dDgaO/ZwWrNEFY61jejvW/KQlb5OTMxd7XqlTU24yJiju/xih/4YT93xwDr1RkNr",
-	"RGzPwrY3tMZ4GNjelJy4KQVXeXEzEz8AhijcPQ3Zts7DLd/AlVlGOfLkyIKFP6ytHCAHH+Bdlu9/vRUe",
-	"q/VCqcWlZMDU6BnaYM77KMA07CN+TTeIxUYa9oG2yY20IrXuIjRGnG1jT3GqtDEKUuTXnpyrDlD92kPg",
-	"fLuN9m+ArsMZbyNT4hbp2rfuThtHhRU7dv215zY6ZLGXgKu961X10OWKFWJnZuUe5sUjolxN3YWWetND",
-	"15oyRq2eLXBm9VGsC4cW1GUlgx5yHnuD93WxWJInuixozME0cI7QmVJCG8yVCgItyRFZbwqSyKkLflnW",
-	"nH+dfrmMe04Lqf816iIJU2MVZeWsKFZIJpFP/CfAAYsXNLpeIKXkgZMltLcrFhKk82vy23r2t9Wtt55e",
-	"++9f2V5dOWVVo7lOqo7s6aT5sPcmZv7Wq61GvFE/p/be+8Sui6AzTMQEIneUq/4LysrLg+IEtjfE44F1",
-	"4o+INXKHU2vq2RPLdid46Dn+gIyCagrVLz+cMDPBMI1HjzS25Ns8gRRjX7ocRN5CfXp+tlzGZFkZBwV3",
-	"yrouP9e1hvkMYCORiHeggQj2Vshja5dGqpGAQh2NdT3ivk5UXLHQ51JfIYli5fJQM4K3S0AJY3McJbdS",
-	"3pmq0uZrUCTFmrDMrS19m0D2QLmsMfQ0JnXXbfqnxO6Au7V//vOf/7RevrTOz6UikZ9evjw/76N3V087",
-	"X5N56gUHXJNpIM6xIDWdhQwQNEKcqVOBj3ccuSSAGtkMoGJx8sWKyAFy/CJdX76pjDOqqUiCBZnHsI5K",
-	"ST3ut2q4oYGC4thlgN4SsY3lcTLMk24fxBKQo9Q2PhMSbHDfxZKMCUc0Egwx9zfiFepO/5pUGF4TgX0s",
-	"8FGMvev69H65ssO2TLnGKzyZ0D4Fx94Ku6EpAV4oE8+hSr9yVQagdcCk5FtvJX/RcV5/eX528WKhNLGa",
-	"0cwDTsx0spBKY0n508/krB8i3ZQr1k53kAXa724KeCsBUPBkfgKWVXW8JYJ0UJqKCLuXAzch8/d7uhVi",
-	"stjFvg+NvXD4JmYbEgsdxleHbLXF8gsudvqgGK97KfJ/qjhxLgDVfQBrMdP2i0Q+5Zly8vJrdcMAkg7K",
-	"1EuRCQjSD3hsG4ESuVTdXX4oWJoq3K8/qM0vFwfS1k9V8n4ffFigkBjLrDV4OuXtojt8hwrtGr/HlXZt",
-	"ZGhbMBSDwHiCbLQmOOIIh2EBOg1RrkFRd3+IXWWHGpPT3ifpXnQkx5Bw/gByfOh+hYfS44sH0CPs45fg",
-	"tvBganzVETppSHeBTN1xGuqNdupBiSQg5RrAleztvzm7vKzNszgY8qBaR58zAFJxXk5LF6vJaHVbu8LH",
-	"ULWX13Szx0mqlaKJhBRMysIbgthWqBNsO08pl295ZMFwyWKxrzWIYIizWCB39wQVVHYf2p/RzE0mi30S",
-	"H6FX2zCEpzgKmbTE++qg4+5UR7/CDmVs1Fr3SHyogJBwvo4ri9A6IA+4RyKfRss+shwkB6iPR0iaS+q4",
-	"odGn2cRycnBYTv3a54CY6q2znH6r9nQajiu67mCHr2m0FSQxxSN220eOLTfVGY3s3Pondn1c5T6Le2K3",
-	"Nbn5Nqx1DcTw63ccUR+OCgtvG8dQ/1yKq8yZDgtB1sU+rnpw3RlXTt10vt3IiWP59H99r6f737/a1hRb",
-	"wZn1/OOn03sr+3HU5aMzuP/hT71KX8I2qok6vQKT2otJcnqNt+DTJRGiAt1ijtbYJ8opzCLyBC3OtmLF",
-	"YvpvOEYvgFs9HMcQFADWvO4MSCMuSj0jPRbHxBPWisWc9GrdqfNy+Gmx61YllJGKMq/dfgkbRqq97g0x",
-	"nPZEOe+MXnI5iUT1LWG11wSQM7JtCf5bElwK7F1/x5Uw4njHC74Tp7YFE7g3Cx7+MpyXJBKKTdt4hr7d",
-	"7n5qbd09Qpcb4u11QPMN8ao9z5MgGLsTb2wNncC2RoFDrNPgxLPGjmvjoXuKR+6gerFyzsOdepcCx6JT",
-	"I7HnyvOfuKArGokhFn35XmL23l5iXML58G5ilyKmnqjymAQSLk91WE7u6328xkviZ26lZmghkYkctCPq",
-	"ug3tFiDwIcYM2ShiiAUBClDBI6SyHOuggmU1UCcMggbGVT4RiLca2SO4ar98c4F86ksDGLZXC165tvSO",
-	"A92ybehLi0hK4icmwUUCrroVS/KIWkbfVYDQIvzO5C41yxvgPw9z8m2KnDSdqbPUSbOX2iFBXyd+s1jI",
-	"JCt1RcMe9Vpzwqh4f8Ob688Z1Xdecl2vtmu3yvI2iuE7jiIYAhpbnyiU3Va45svbrNVQRK3Xr8JJ9p+T",
-	"5Prb2K46mq/VPeuJ63gTPCSWHUwG1gif+NZpYBNr4E3xyB+7E3Jycogx26zvUqiaAnzUPfc3HODznrgr",
-	"xmojzG7Vz9Ub4dn41HYGxJoEjm+NvBPXOnWdoTUJBsHItb2p79T0cNXTHroT9/JhvmERV/7mH7H/VkUP",
-	"y09an4JNstmEVHWHP97EzA3J+s+/cZXGk77uTzEJerPe/+/YY+sNi0gk+LH6lR+/UU+plxZafLM10brL",
-	"8B6sQXLcbcyi5ZO0mreKc4ZbO5XP2YMGx1EQasvgSy36KrNO+c4Y+9QTXIV0JToYlvecxS71fXXO+pLr",
-	"Szu2yxUtGfP7yIV4bpUQi8DUBIsRFvoTi8iXXSPlaIPj5JDJYrqkEQ6RSrGGc+aS3pAIbTdP0AIK4yoK",
-	"UJFzjF3D7dAmxB4BEF4xcQZ96bEbki+Nb/VmExrBYvR6QyI49llnby4snfqGML/m2g+qc8wM/GdvLpRO",
-	"T3YI4hEMZM/ZNvK/MFAx0aGvcPkGPAcuEiqMp/eGcuqGxDQ29nAYktgs+SXzaUCr6tm/N038VTIDCPfv",
-	"FxeB9YpFxAJDefGD4iQahiimyxVIfIVdEFdPsbci1lPJfSysA1OPP4bBZux9v/fsCi+bnoEx9yp2Zhcy",
-	"7F8x9gLHyy9OWS7z1SU2uNDNlSkVfYkgdkNiYANQdYB58NG9YuISC8oD+jWYAfgaiFlyMebX+pY1pARC",
-	"CDn1SdJbubixap1W4mrcu7FqsBp7n3FWttJmX1SLxQRzFi3URX5WpSGzb/ruvIXGeLSFv2IqCyShL3N+",
-	"TkI5dbuHfpIQBOBJhuyrEESsIDTxXzBRkKQGhdg9Qq8gFnRkO+nhJmV+dXhBI3sIYQ9ZVLQV6J9RkCfy",
-	"WktrXiGuC8I6XXyTzP58sjqNP4qRx8KQeHJkYXkX0hSVo8gXWaS5odVxg5Q/0eGrkHugMxyLKKzXIVd5",
-	"9aEi6ZUvBYcxwf4OfZ/TKD8UBE03JaCX1F4XfE4dEBIpaPaoALXYbprgf5gGuCTxDfXIuwjfYBp+Sdg1",
-	"QVOOXCJ1whrTSGAaSSnKV1sh5Jc+SFcI147UdbI818hthNPDEXqlfXoSf95KgucX8PSWiHhnnQU61Gof",
-	"lmCoGpnF0RVjL3G005qSfxEEMX1BqFVkNpA9o0LS48ujA/0u2sTMI5xLmngWCZ1Z8qXYOAkM74PeeHf1",
-	"3DqVEMsPP1++fpVl4HcR34JHh/gviU+x6Vn3JdZquFC+E8LEKOeSHlmcDfNIbAaVDk5iFUkr5a86V3Zi",
-	"w89ijKbsWGY+nhhuyvARKCLE54YpIeRAnh38z8yP7Rnx8VH09RjyXYT1xTH5okfbVywDTqPpK3+PyQ27",
-	"Lm34+/fvrbOtWMmJPH2Dtw/+9+/f54ZrJHQRR5/Xl4UjTfLaWXSrmUJFwKdMIfA1UdZkRwn1WZafk1Qs",
-	"Tj4/izzmg8hSJruRvlGD0Lo3blTYZHke4PwtC0mNH0PKEDO19oMokfMELe6sDYlBcrKIL+DmXyEVtH3M",
-	"QgLBEj4D53C0XauoPp1DG0P0Qq/fC7Hb6/fUSiFTBvtrCjFLpetTtdwktKM6ulhf65XKTEBBAHPQk7aI",
-	"IHd5V7u+op5LGQEpcNPBkX00OLKPByO5HhNRBV71gT2YWLZjOePkcvhfvXSMu+vNNCR93QVz1oOXqcZ6",
-	"co5oG4b9XhDiJe/Nfv3Y71FfVRWY287P56O/T97/7R/Df47/dXI2/dF5OjwfPzt53uv3rgnkgaVZO/I7",
-	"Kg9jOaTqOUPMxXzL9bLVK9PvFKi9zC2PPP2GO5TMxG7lv7MejiQkm5gE9E5uSngbz0fBiQt+ehAgmRfI",
-	"zec6OS9SNe0FibDkGfmuLVe6UsRbci8nzcaGZ/egdUhav3dnqWiwmePc57cqcznlY0EsXdIuP2F2gtF9",
-	"fh8/7Rk7vk+2d8+wyX1+52uWJJGXYmbfEuWEmnAegqPpvSK2Is9fCI42Wzeknk4IrV/BfUqIxVle6Zot",
-	"SajVNvJJjG4hyVD5V1eYr0jDGwb3hq6BKF4Hvdmv+2VpRj78Ih+8/5iZT+6qYosHUZV9X+Sl0qFdyUcV",
-	"HChBO3CPT+/LnFoOsMjmJtbPJTfc1BypHTW8T9h9z6jxfSoGqgNcY6luVzjGniAxN5kuqs6dPCdvCNso",
-	"v3pMPLaMKCc6Y7r2pYP7vJg5mIFO7hMplSGHZuICXbmHTuSmGVG3B4ny9UYKlpkQFDmh4GTUUKOIxcZo",
-	"y2DKRK1kQRuq609zd/prDy5T9Zb1TY1+4Cyz3/2kUbNeu0GOkTKadfpZ6ZwIgASUnNzNydCc+MttZYGr",
-	"SiT/sSI5qMjnFbYLOG+Vzqfg5HyCMAqJECTOEiQSJAy5ydfXNsqGxBwy+wo2ClfHvSbT5AVVjvlO5gnE",
-	"AUhbTs7Ai2YJTK6CRLVahzwt0LZlBZof3Ym8lW1VCvg276v0U0KGc5ojeicUMN8vsDwNLX54guQyTYAD",
-	"iYB+93NqkYLzIPWTJoH7KOMtE1joipwdtuKv7FZJJrh7NURU2BB2Q+IQb+a6LGtvNpzYdmkj8hq/VKZG",
-	"R/hvYcmSuyOVZdHCWpGCuriEqlCTkMHpnyAGOQeSG9St4y2Lr/kTZMNLIZJZIBZ55AidqyASJCHKraaU",
-	"oT8YTwf5SJLqUJ/yJplaaWtzimq/Pe8Tt6uZxIfQQh28DZYGF4z5R+i5SmNmgc4zkBJPBYZK4ivsqLfC",
-	"EfT+6xF/WZBkEAcKxr49unIms/HpbHB6dGqPbQgIzZn87paGvpW0kCZ3IsZzHuFN1sS3vVMycCeONSBj",
-	"Yo1cO7Cmge1bJ9ghY3/ojdwBhLJBeZmYBCQmkQf1vYTYzI6PA8aOPLY+dnGcDEur0FTXr9EnBNM2TRkD",
-	"ylrPVTqEeKBNiAVkXuoRmSz/1sUCYhISzJOXxOSGqgK56rPGSaUESzZjjwYdlaz8djaiTueA2ts5+xBM",
-	"+bZmvzLoM3ubStn7WuGWGgtLZunvfuMsOnqLb18SztXO5EwJZV4nPLjdgrrda5WXqOZTaT0tF3ByX0Fc",
-	"n9obWePOBvxVTJdLEpeN90HGfm39fmn0Fmi7Nh7vlsQq4LhS5hWkWvGwmLJLh9XB+SbLWB32eXif4a8u",
-	"71QPGk6sCDutmaoKcqnwStS/d3svI7zpteGP9ChfZcpq0zVXesSIjH5FUa4iR+RZN7GIE7wYsDIbm6K7",
-	"SFL1Nu/HJtXXylDMmoHZhzkw0x9q6yuqrY9l07uwQ21t75xBVJVumTOG8y+pJLNld8vqDG1itozxGtFI",
-	"npWwq/zIAdHptfkYbEo4hPtsGBdcB2uXzi1Qwg8i71VdzoE8QZq6fqUqgOqXmNxETO7X9ERSKd5gD64N",
-	"nH7PY2tlMqq92EPr4I89UvWjev3eioW+FIWSZXSqI0yYtdCzMwxsyS3D4ZFzKrnlzyb3Z7MC0pAHQ4mO",
-	"3sNIrKqqV8sqYffg0XVJqC0NOCxzQqIahi+DsIYqHj0WhRSyyFOe6eF4vQpSmDTra4bQn7iAu6Ceu+Vw",
-	"LizQf3bDO+glqQpTuvi038DJkUmHl4DFmJDTp8b04IIlkxBfF31rP7qVKqFIyLnyzsbcaUlmbCV+/kpC",
-	"P1uKcp8bdHCfIcCH1ncpGLl5Im6LIii8WoEgaeIoIm/tNpYE9VI+kptp+lDLbnif5aGMDthv3+1B++Q+",
-	"y4cP8V+f3Ce8W6p4wWkIOeEQZKYrtoLoV1ejJgFPSvtbFciGVgTHEKqrwr1vVzrSybjQqA/uQJAS/Z56",
-	"QdlvttfUy9R/zYqVnFGWFQUZ5s6gP4O3hHA1faQsbVCTclaBKHNMXKtwO9tzy8SO+0NT/g/XlB+rdWUH",
-	"G3HZyjZc7rcJX2rBWKU2OLrFEZTNCxI58ESVa8uGkCh8oCURHNyIWbZPcOXHmEaKkSBCkERYnbxYEMCQ",
-	"j9l8seSxsltdLuJNdXJxedViRdSyi849ww29iNyiDbslMeLbzSbcpducrLjsjUoVf3EBu+yF1pFyjial",
-	"PME32skEehS1VRKkMGstRbwlS8pFnLjKK3CcKAXKE69q0g8lJIGAijsrfEN0iUmdiKjibBby/QvEBd51",
-	"OB/skW0lPmwyQ4vZgvl6q+2NubLtWb4NgQHfyQOROjemxf0+SFg+9ApUMuhEJMOCCVtXGCl3SqMCxduI",
-	"l138TtHX1TFNtHy53mAWlrijxO9l6iMmAhxuKoHZdXG4NVm7JNb4zL7IyUxdtjhPHovRTgv24SOR2aBg",
-	"PVZXsedJ3V+uanj7T1TsF1V18rK2f6PZucZ3F2pwbltKRuS4YIZWLM0sSotjTpB5oH59+xG3f7X7bObK",
-	"uychsLdaP8Q9AqkJSWiduhtGGOYjUNFL5akfoQvBVUUuEJBYoMV//5//ewwZ38efovtjnKyBH3+6vl8U",
-	"pOI1XKStadJs9PjOEjH2iIu96yfeCseciL9sRXCaKTFgfgdr+9+kN3PGk/KN5HV1yE+5SgAA0ut3OSNL",
-	"8biu7Gh6xrMYgzxKHxI8VESQrn9mujAdNTm+q3vnPOJLJAfyyk5vEllQaEX+jGiUFl7rcGUgZaWIt5GH",
-	"RVXuz5uYcKls5XEL3gU1UkzVXOSSJY0iE6x9TTZifzjIuGgOXKce77Vu7iphrTQQtj4VZ55QhdU73dIy",
-	"fSNbpG3lzjXlrgpBh55cfEXUYRJOmESJFgIKYb55m/DJMktUBpAsIHRzgb7XDUMCutxC6Rn5oh/6pmVt",
-	"Hy2uyY4LFhH5txRwC/R9yJY0UszPb6kA8cCCQD6mgmcXEJetinAFkB7hMn93VCWaq4O26gO1KsOaGsr5",
-	"1Ucs3WdR+6khSENfy2jaMoFFJo4oCSxKJqyluGeRiHcdKe51RBCcS8wxQE6EQrYshdJoav4WKFGl+IGV",
-	"qyKNpa3rE0/fOKhgKyKRSm7UQJ+ERKg7KvmO0YnjQOnrFVMXKC+eXT2Ti1YInfWOb5xjafwdqyJsSTy4",
-	"mYq83aq6LhiC1nu66oYuWDOTHyw7OA2wP3Ytf+q51mgyDSzsTMbWiX06OTkZnE7HNlyfsS2cd5NXftJ1",
-	"b+4z9aQH9qivekrXRlDfzXWDnvkax9eAe/iWRP58y9XnipgnI6TaWXSpYMuZdOPMplRa9y1iLU/vs3v4",
-	"KTkbp5vpk4gSf787TCo6vekl2ZTInojcWhER8hQuP6p51V+KTOTfSpL10cKIMax/YbEK18dRmifwHUeL",
-	"OwuYR0X0N2rjws11ixvz+5RiPzVc3msyrux6gQWURTdpHBAT5LKtSLO5VfQxb44yzrDFpwZnvuGUTw3x",
-	"41kuaohi0YxTC6TuRJKkPd/GVBDeFDELYfCG7SrLYMJvibyE7OInyFbmhoCka+XtTRpvdrQHJTMJbRB2",
-	"i8CXe1IWA7WFNnQ6+z+gYga5E9ZLeAJx3BDEfnKfFyzNb3gW+dY7rud+ohU35Gh7K+JdE79pWyaVEQ0a",
-	"IYrhc8TT16Itt9AK7CRyK2GuLFkbIuun5+FERCU0nZBLrWI+LLJ1j1YmEdT6bgxtTca1dZqm5sQ3F9Nq",
-	"YNkTzfpjtePzb5I4KCuFCbtq+K+fekZWqCNBhihmvZ+eXWVJQ6l5trGkeaAqjM16mTYUH7a2PZj8xty/",
-	"6M4QMdFdtWY9KHNe5dp2zbpbbRJAmWzSmkbmdN/g61ZvqcWbqj1Zo8fhN943JU2AOc12/16DXg+cRuCh",
-	"UOEOgOpqTGYGpCUq0t1QmJNz2fcfKxDoaf9UYwXr9E0ZZOfnyi+w6rxQmqHplkE/UYX6vc956tptz+MZ",
-	"WqjwL6V7U9iaTtQdYncuzf2/hNi1cOiTWBE5lJj4yzhP47BhFfuT7mnTxbA0BykXNPJEu8EJ73YY3Co0",
-	"M2d4NQ4t0k3jAxq/LUam+P3UQmiWiUTuSSV56BtLVTQSIpgYkjsIF1jXUKMFMehoi6Bv0BE6C8N8vyso",
-	"UwrC3ZiRWLVt6KNtpPt3pHSIPGiQxdmaFEhSY+1PDEiwtmDpfb+HYyksezheg+WsGhrNer9t4VIbIvPa",
-	"TGYPeplgE0WZf4KSxDNnZE9OTk+np6fD0QkcTwJ1GIBjoPk78/082IZh9sc/P3396vnFT/PLl2/+Ii2F",
-	"AHMBrGG0/pKKuRvjCEBRzeN76tttHJpr6FyLId0EvBEspwephrEKc5QPW1CW2bGn6kp/nvZ9Vuyc6QYl",
-	"p4eGUGDrmfbj24hZMFFuNiuB1jJ7oXuQgEM2aYkEjTlS09bg2B5BCoiupSQP9UdOr9+7xXFEoyVPHPsZ",
-	"MaLhb3dmfQ30f3GuT6xLZpm+8ucpFbVgPk1fbUfOVQnuVszaB3E5T3e2/XgoA9rpCaCrtg+EbNlp8Hwl",
-	"1h2m1/VjcwKp5bMhw7p9Rofh84TK2jwGEoRENzRmUWvNkpM7+8hyo04CKXlCMDaNOgAmp6Vhx8GdcFB8",
-	"aK5N/+4PKsnY5sm8JN6X9UDXhAu83qjHGOdz/dp2NkAqzbuMbg9J+sjDyMEnN9Qjc6HLZzS/T7htx82x",
-	"78ftB282JNonmJIi8P0eiXyK2xFXqgzbTGxGz711OxkZ0JDM1cXBvIPllH+wrbSUz+g0gDbDs2q/5XCP",
-	"rXVp7FbDlUx1SesH2kJKIypaKkI1tD2tgZ3TbtwDWcrYQy1eoobOqemK3+mBubkH7ZoodJ81zVq8VGqL",
-	"9ghe45YEl7UDq71WuQfTM0brhW/CllJCDpzf4Jjilhr4d7Leth4IbIUjv+X5K3GjPWBf65zK0i7uo+dn",
-	"Fy/66PXz5y8uXj3ro3evrt5ePDuXf/zy6vX7V81usoxl3YIpcrpz257I1dD2FNfF2EhN/gfgt+7Aa3yv",
-	"RfdqSDmcd6szcDI+K+Nzmjh93Ttg5uQcVX+cWP84sRZPrB/7qj3ibGAf4qTUtFei3jA03Rv7cJEHwX5A",
-	"nBD+Il+NON61CbCRJhsUnq64xtEA5YLOGmMiQtPBo8Wb1yp5mle1cFrj+Lrjqyt8unsd6NpHWZyG6/aZ",
-	"bfoIdnTTShbvHBNEvRUC4aAKMNLS/YWatWcfDY/sI5/cjIZHy8HAd/B0UvbBumYNBfc+XvaRsjE54jTy",
-	"CJASdt2Y3FDo5LjCfJVpul31usVRr+n+Rr2/CjtPQ7b1O9+TxRCIDX2QPDlBMXDFX9NoTiJ/wyhc7Oik",
-	"Wmd6ejR2jhzbPjqZDcfD8cnxzeDINnX0TMiEKUWHQ5F8BR6LtRTZUqBTQTyxjZPMV28jZVx1/sjIsieW",
-	"41zZJ2ncRsPSxrZtm5WZofOb4d7RwyQVOT3gSvrX9+VBiG+YPBNJzhjABsklD3Uocm/W28T0BguiEApB",
-	"SOsN4WLOV9iABkEqGiMaG9uN3whtKjRX+AZHuCIkpbBhDSW1srvVUDgq3cMOSWmn98Vt7pLHCDX1Nh3r",
-	"P0BsxcGV+FphcHhfoKqOeaFFKmuZpQnjL9VNEK/IQ3xQcIwm3k/74yNypNw1JTVD9A1VC7O80Hn7xl0M",
-	"51zsT1WQhMJLhiDyW94vclwWzBx/ZTgoXV8eowVe0cRfoJNC6YcMqmq1QtcUQRBcOkXwDwXwbSuAj/3e",
-	"Bi9plESS6YbH8w0cSp1+TzCBw/Qv+IHrjK2Cba33vaUFqCyOChMwv6C9dYjTkSV7UC0mN1sthSfJeh2M",
-	"n6QvOlc3t/BCJJiuRV6whFLMU4+s2JYTHTeSywFqVsdpWkxM80lZ0HC5IQslr68zD582Z7BkFXjhyUbn",
-	"QlGHZ54ftXneaPFsLtbgtMWDj4e6gqJumKx5YUXdXZN91iIrbWRPJ9UZR9lHBuX8sppBNWtPH0p0fWYR",
-	"k2YCKij/znuZ0//daDejz7uRbpVj6ylbb3BM/CvSTS0mjVUBDUd4Q48AJKm4IVhDqkynHFfVWAJX2l9m",
-	"gqoAk4DFury5KW80Q392+sjuI8uBkGoVOgJtjXUF15UO4DU5VeW8POM4afa91iW7DYoyW2dhaFg+1uKe",
-	"8hYVMjOYT+CGLAhvGtjB6XRsBe701Bq5U8eaToOx5QS+PZiekMFwAkdkvjUJCaeBMyKjcWB5hGBrNDlx",
-	"rKk78C3Hm7hjbPtOAK1B+Xa9xvEODB+XaVoEn1urV0oqho4e8xWJle5lUbjTn+z7j4oFlGHVmpjqh7rZ",
-	"oZZTFdKXRVxd2RbKkac5AqKPumVx1tNGZgP2dNo1Cf5mCTmvW5vKg8mmVYabb9cV8ZaLFC2L1vVqUsq9",
-	"1G/cA/3wPtnrT12m10Jpz8yjIs8ZJPezm52ixaxjPzNepkhsy5OfgUFKzjYmKgKRr6CliqRU9GenYxbk",
-	"oKYEvSJIjb7OJJiHas96LecBWZsZFO2Z2u44c3W9bsB49pUF4KqpKOePeIAt1FC4qdwcUr8LquzCl7yP",
-	"cBjqWOp1VZONugOcU2MjqKPnIb0/InKrqx/jyM8Uo9cdCTjiK3YbKa8002RXU377jy4hX6tLiEa/mvPD",
-	"1raH3miiS7qrUoQ+XVLB4SfS21sW/UEtJcoVaZO5qvrv3wl5guUk8uGW4Ux3g4Lj8wz9SHBMYqTggHnU",
-	"uhf90tDyGGlnLv4B7ZksWFrVoIb2HQWZY/Jgc1j6WM+OV9WZ/kjQNZHwXr65+I6jRcoMC7CDqegjTu/0",
-	"VsGuRQyxIOBE9NGaYMhsf3f1NN9QPlut6WQ2HM2G0yN7OnRGA/BKSBKQr/+vDx/8T6N768MH/8MHX/9z",
-	"pf6Z5f758OFIjp3c/6nKktIw6hb4DxI3upG90ghwFQXJiCWZA3n9UqAXhWS7il1Jsap91Vzz6wP3m+Ss",
-	"pK8+pJ1BeB5w49tnl+9eXM0vr16/fXYuaSCgoWqAdm9MjHb9/RXIvVnvdsWJN38Z/PK3aXz60y///D2+",
-	"uv3t3Zvz04sXb/51wQYv8At8eStZPg61P5DPjo89eqQxAmVjJT75MQ/p5hZX1J58SJnFmhqCJ+0rgZ8W",
-	"VWJTFyCD+k97azYUNuUhFf+G95mda4kPTfHP1WOl9jkPqEZuaKBKRl6Tncm54nQZYbGNCYdq/pcCRz6O",
-	"faQXxPNJrxmOV6TVa6gCrmMC91yoVJlg8qn8RiQYTTcyv/37OqBoVFQJ1XNsApc6ljzINebebkKGfXWO",
-	"89g29FHa59GvKcSR1CGB0mxcbpUzsW2V5KaLAgjIRPauiVDtIiAHMmlwW19Sw2S+Z1+yMv3fvNiDRDjV",
-	"Sq/fixiF6to3jrlXunEsqEhMOFefzAXQjWP5RGAa6u+z8y//TTe9PlS1lxu8Diu7tRhQK7pyxKSfFHYx",
-	"1OkTyStyIcTXWG4ZklKXLl6kN72gpLa5fq6SVkhIb8iDCmQAKSMWgUK6xTtVtEirqqLRq1Kp9N1TXcnE",
-	"aV4LQQSOMe/WNAxp0p7EGeSqQNx/bKpVPhwenUxGudlvknqYoxPHyfFmb1bQW1pVkYF74o18x5ra2LVG",
-	"gU0s13EH1hCPvLE/ISfBqa1TcOca5IyFamo4+grnQGEaXfP2mrBsiia4LRUYipQFBXKptUPEkMSZLtjZ",
-	"UEn2ETXl6X12W5ou6DO71VATocozcAlVkTha6B2wqL/o7CAobfTDEFDuqFFVZ7fdzGb3LuGxUj2SLL11",
-	"UL7VKi0zWWbjcluTFsNNyLSMtsaCuEWS7FIW9/GFTZkBD68zfZ+soKIuaL6Ahko3P+rSoG50X4TpUzef",
-	"0v7iHzHxiNyf73hS+SO9uMiuPSKVZT/atwkp0SEWaaWJAowGo/sIqmsEhRbdqrrEH2rtMdVa+ZIji+xP",
-	"3XRXY/GAzNz76OOypsh5gGlIfFXkHOm5dspWvqVhaExlEVPiI7zENMq3BIx0XfAsztSc+VrG6ciS1fns",
-	"pnvZyct8E/cVpLARH2xUHO0Qjgk+QhemIq/PABC82YS7ulZn8hEIjUlKpCdx5yqNFUjgxHW8CR4Syw4m",
-	"A2uET3zrVJLZwJvikT92J+TkxIRY5QLNn0GCUjMJa1r/wmXBVRS8yhhpwZ1lzQHI+1QZ27zBsUgOtKox",
-	"f1V7SZ2pka9SrzpMxkTCxBM/3N4aYVJFtMltqrhrJCEnuqW3S3QtI3kmUCV1OfKJJGN5UoCL692GZLyJ",
-	"mZK6rduI5U2/bLDDqKEOVG2bYmjPqE++IVv2NTBLekMiMBNVqZ6Cv+BX25p+/OT0nWmF66+g3vc35+rU",
-	"Bq2SYg+Yc3KfI+QDbZnqG6icTZi+rK94oNB/qwpATZ5V0hoW0lWVw4K05v5DhrWXYUlNLbXeclWtm06d",
-	"CJQa29ckpra2liqoxoBJMzwKYTVQyC9gYchu+ROEQ86y1ihN+5DsSFOv6GKlLQXfnkJbihzZ8gFxiyEN",
-	"oLwZtEjIt8jaIc5QgONqzwqkaGVIOkdtf3v37N2z8/nz12/nZz89e3V12bTpSWe3zKaryaHphURDec6P",
-	"bbuwPYTAf9+SbXMjusQK5hvimbw4vmbX6UHUYKOCaUrF/pV9m8WwizmZl9rkwbeZ/naV7U0cp3a1pQZ5",
-	"KxKquwK1gkftgbfGd/P03DKs6URC1zjewZLm2S55uR+K3ew2MWUx4HFsf5FdTrrr9ZzxkT2yPBYTnbW4",
-	"m7MgOaBIYoBlTIJg7E68sTV0AtsaBQ6xToMTzxo7ro2H7ikeQdOIB1FPN5ErH97gXciw8nTJz94agvN7",
-	"Ulv3PibpEim9KXCK8eRNWLrFVNBoOVcZlr1I9/7J/JL45iOme3Nk0segJYkmEZS0yDgI+m4Q1Dk8O3Zd",
-	"g6yjVDk9hqc00+aslRrLidDKe/7dJr0nUKP76f03C30SS+uUoxXczJB1h0zQoiVcbsW7N03sgb1lx/c5",
-	"rj7YtMwxZ8NNakfPaWY3K5ynaaZTUWN0nbzcF66lPd8hteogLI9qTZ4sAWf3Nff6VrZ8ua9uuq8VeC65",
-	"kfcaXg86CswlY+U7lf1hUv1hUv1hUv1hUv3PM6k+Vh/btQzscnSX59wmZ3tm7lqx3S4EUElM1R2uIvoP",
-	"Rzr6T9pQ/yYxqw/8q9nZg8L/PnxQ81SGAT6nIamrIg2eDJd4eA2nf8gJCkwT1HL9HScTTiOnRd+5jIkj",
-	"cSe+0wElxM+XjYYAlN5sXLh9ku/QTGlmyLXXcA6rJt1UQiUtm3FNdvrO4ZbEBPkx22xUzkiXOic10TEt",
-	"ylpr/DyoglVyb9uqHF5tC570grURs8VMEXP9mcz/GWppP2fbKMmsKzIpp9EyVB6rPgpitobbJFVcsEjD",
-	"Iduqek7DfLWmQmr0YDCzHR2X+q9ev+dvTVMN52gw7vdWSjBlW9Ic67uQY0e3R3NOerrokiJ3U0XJRKS7",
-	"OUVckY6lkwtUWpa6hJF4ZlvhMRgcYBomeNN6WX7eQgEkZTeZ4t/xNtMVQT9anao9r6n00EyL+fJXLQos",
-	"3GcxW46RgXvpPaEGqtebnEXtR2UIXJKviDwcZSMIH1zqsEPBwk51A+v7Y5kdT+MQNxgiCTUFQHWkfm8b",
-	"XUfsNqoME8wQSSkZNEAYxdtopgO6WQAXaJkqbM1V+LY1PgWaNLONtxFisdoJMMcr9yAtCZpcMQLhetIs",
-	"rIKrLjLkQt2m3bJYZeJD3HoiEvZHMOpFpP2/NP4zsR4ZUu/rJQIN7hVeb3RgbF1bkYwg430UkVuJq4DG",
-	"vJh2lLYV0YabuYed/VqRKNyyNYi6r6DREtajugHrSw0dUaPvUEOsFtQuNTtZWku7LhX1TWojN/2eG5Gf",
-	"WOi/VEXxuqY/yFcQH3ls7epqEbBPEd4kXXFLZQqTwyQXgJ09UTSl/A+Q4VCHL7CJNR7jkTXyxqfW1B97",
-	"lh2MiYNP3KE3eOhNnT5gJekS5oiapANv6ODIwxGLqIeVbjFHQieXNMyFJZ89ChgrjPq45zhQgLesfwzu",
-	"GkIqHxL1mU32yTmcJg/LBnigS3Jwn92FCo0FefYk8tGWkzg5bDQ1xky2sjjjjzskN621V/kywpumVIyH",
-	"ePtq0X9SeWGfc+Ip0PoJeWQw2K1uUSoJzvwbSXacrOsa5KmLWvxIIuCBjHZLXH99KEPuY7Mu/YqLjZ0z",
-	"/aLz2HtBJNGyrVDanm+Ix0Gd4IgBeafuh8hHGwh8YZwkXUrg/plBDmtVi/GWa8x0eC4v8SW+JsktfNIM",
-	"BSo5go7T9Afdz2GKAxYyqefOVwy4E4lb6pEnuuW8qiiwJjhKAgU6s2/aWNqstKYT1b5EyiLf7Weprn7v",
-	"JQv9uSpWqzjjD83ZXnOWmTqPzpbGVsY0arK2cvPvp4Skblau2EoWfxUlRR5DJZabe+lZq9b7V4JDsepC",
-	"scnpmV2XbZe6g8hZeIt3HC3Y9eJJ0rM7iVrE6E3M3FDdpZojD7uuOOpUu11qAIuFS3CN1a9a2Ct/F460",
-	"f/iakA1HOKQ3RZeJaZH/66feZqWc8/E2knR8sM9cZ8HbwRSPPMclA386ClwHRp34p1VUnjbsb0XfCSpe",
-	"gBoodty3G2hev20vklOvalsyymC08mLJHl0N7Nl4OrOHR85p/hosQ4EHYX8vaitP0rm+gpk2qq32AdB/",
-	"qRZ//whIf2G0egatn5kWi+jSzFDbZ1XxFeXIZzRaquP0hrBNSGbSulBiv480L1WZF60jaIf1t/jFOfce",
-	"aZIaEA+2CqtO6KXb9/qCDH8lof+6cH/bOtNKX+o6/b1cBTGlBa7SW2kuPb9oAOwjxRdBTmIG7IODMPop",
-	"gXeKDj/gWHxoIIrTjvxyR0uD7Rz2DOyVJMrW5GwrVp1dSTpHOWRLRIs9P2E35HtUKZUK40IPKKUCqQdU",
-	"B/TFL2THBYvIAt3C+VWeo6AImmqWTvwWrk/1ojrIzzMNPTsGF6/YOtP4+3s/xoGwIiYEjZYrvLZ+4yyy",
-	"5CDLHv7QR2vsE3WZA8cyyHAyTxeDkDcU9BeNrjPqyyX+j7tMBY4Qu0kJDhYvj33m8WPVokXA/exlWo3D",
-	"tKaC6cwEulrHEY1ucEj945iExxnn5orq2D4oqSRx+eb15RVc+2duizaMC0tfdN2Xa+VqUPaitqC1DdQP",
-	"L4OlEdCU16+G9fUbqygkh7a69ew119iavDVtwcpLLWZfbmgv+9I6ov1rsjNdOjzg5MLIB39ERWEb7Hlk",
-	"Iyy5p2o9m5B64CI6/k2XPCgTQ7mSk5yi1GW68cI59/JOD6oldXpkK1ZWTH5vb3cbKVkxmWS8yrcqQd+G",
-	"mEv3yukX6THMnKZ8somJqqnxsVUl1xwVdq9MscFiNUO6YOpC8r4Wz/JPS6qbEAuyAN+X+u4Gx6pkZIa2",
-	"HiBOirSVTNG0U4pBaq9Rr1YKqMoLuxxQ9c8iLM+6795eIDMWff/2+VM0GZ/YP9RPLDHTSbhVJQhib4Wg",
-	"WZkbJt37k1WAm62cEVhJGBc+iQQVuxdsSSvuO436/Q6cnWvduVmOLcoNbT9QPV/a9pubu91bFgO5Jn/P",
-	"PvVMkWOfrbF6v3YqnZMAawrQ33i0l322p3XX3CwCVA/3mMph3MQsqajaPHeIXfl8WZRtq+pqvl8xFTSu",
-	"sJB/JIuA/GN/Zbdyn3ZwVDLenvzDCcZKvt0tF2jFQh8tDAoW3YJ5slgvOGzxWjXhMUPK6zLb1D6PFYLv",
-	"VU1HySVygipc1RSj1bc72TPbeLInvKA8RaQjvyRjnL25UGtpNWc9opLCgQ3zQl30/YZHlh/2WwSA+sZR",
-	"hnD6+2bOsEfRZS9QyNg18REWR73y7ZUm6cZlAL983CNmrqpLMp4hWJmvSabGKE5rQ259Kg87qjol+d2y",
-	"g9MA+2PX8qeea40m08DCzmRsndink5OTwel0bMMBwMMCQ6/pigjowcRyHGvgXA2Gs9FEVwKlfG7Eh1aO",
-	"lPNtrnyofMjOPVQn96pEEpyqfS2Q+hUSCgao9POssErLc+o5TJlSPUh9BP97ScS2eyfI21T2VkjHffU1",
-	"DVsU5WmycVVSSGfqUK5UDPiXpKDtJumSTa4ULSS+oR7haLFZ7Tj1cJg4rkisDRi40Aixu+jD51sTcgUl",
-	"G3Jr6dSztLjOvG+jdEMQIaoKuuUqvOwNPMtQa43LHoi46pYhR9h1q7nFHKlh7ddUq9K0OtRbLacGvdgx",
-	"RjXDVB2VE5SyrbCSEs6qKmsAPz0eCRygV7/jSsfl1GtbJaGbKxnkGZBT3smSQ8GPlPJwozqo94oaffD3",
-	"tF1FGU7dyyL1sGi9a/SRVMB1zWe0lLsZHjmj5IAvhaU+adS5UG6Gx+pmVFIdCQMQoWviU2yZCqyfIJdG",
-	"bmPxcJxucOaXm8g/YhsScYG96yOzdutm+Gd4Bnp4miuQ5JJYX5oqHWNb9siyTzIlqsuy+KYFItsZYJLM",
-	"TXhNOfgz75DKR6VCi4T29yfYfUGj6yq2yOG7an0wQCV3Ph4z1t12mtta1QFCbVElcpJNK4X9Qp/L25VS",
-	"ifstQxUdZGIyzZQG83ncNDKgoYpKFlzjJWkfMxSRWwTJW0fo+TYGhOieUFgOWUYsJn4/TaxFC5XqJUlJ",
-	"69XtZhljX2ehLRBeM6ibpC+Kq2KNdO5aKffsEZPN9kUSVYSXqh/VTTPIIvkK0F7uloYC3LsHxNUM7wvQ",
-	"lkhJfo0EQ1QKFB3AyjaJaFxDnCv4B7A+BMWQxQP7rupdY7RId2VD4pWcEqOFCdxYPIGjIIEKQ9tIdfnK",
-	"6eXipXNFAE6r2kNp3nRmL0umS7RDP1++foWghYu6ddTxTGq9NFqia8mdJpbXVQgSJN7ERGShcXdCdQmS",
-	"f1QF/LZc+Kg64bu6iLJ83+9bEu/kQjMh6BkaGU5ak4jzR5xalzi1ongtUFtV4nQak5llxUoZGkUkviJc",
-	"PNWQtjfkVCB20vFCkUVfsjX1CXyVZBSUO2ttuWt5mBMrH0EBjcSrbl+xt1oXiwjd197GJxqRRj65a9Tj",
-	"jHFykW22jfk2Jg95X7bJ+j5MNvZtq0072eAYr4mJJzvoHam50IidK3Knb6V0h/emB17pLKCqrmF76fAn",
-	"lRT+AEIEajPkp4WFTj3TPREEEviacFUJigrkMwLBnCZ4TZrL1eRKdRsSlUGcRAoZV0VV5E59Vt/WVanv",
-	"7SOmCthpQYjZhXZ9yVMdlbX/HW139meVwFW+kjHK2hS3cmMcqUQn+UnlcyERk+IFn9ZUf2JgD41HLgSY",
-	"+kMyCsb2xDkZnA6ntlNOffuTD5chzsienJyeTk9Ph6OT+35vScVcvbo366lQyp76VjV5hxOMNx6S6XQa",
-	"DE7GI+zjgUsmATkhYzuYjvxTZxq4wYnnmtRClfWS5qTBZ2tgO2PbsaeZLjfy6+JvuqNs4q7Ly8ZsX1jn",
-	"qKISjsZOyxIksEsX5zrOZMksvbILqE8nn6AhaZfJagbPWzdkrnhortOiuj8YbMN22X8FotiDnaukeAc8",
-	"xjif69e2elGWsFoONxTXcriJqej8wPym9SO6s0Xj2M+Qp6mGdqKn1mmdCZfVjs04FuvO1T++u3hx3kfP",
-	"zy5e9JFkzz569+qXV6/fv2qTiNcervtqsWpi+4vaMKQcPE0ZQ72iYoAtmWgrz8yDiSNP50B5Tq5GwB+i",
-	"NitqP+qc3tnAPqQEgsZ62b8dojUW3orwPlgo5IbECLYFbGz5asTxrmVjkKZCC92c1Jo6PrV581odNive",
-	"/ZascXzNu9ZwKBVq2Ce0pblR5RqDjWux/s5VEH4ByvtxS0O/2s7RlozyroD7Qto3Jv4PXKwPsXAGplm3",
-	"qigEwEBfrjmJbmjMIuUQ6y09zzpNflMG/HR0cjRoybQ+CUzr68zfme+16s39aKjPrmP6HPP+xtz2kqaW",
-	"0zNnr/s9fG9l17mP4x2o3aO4pTcbOp/V1FIb2UJxVWxx66f0nWL70XNO/00eWHdCTZL183Q4R2eJ9VNz",
-	"pQk9XFf/bm08/mHXPsSuzQiELqPbQ+LTuLUd5wt37tO4y9i5cdB0oMdUmz6AEwIaEl0qZh5nQhhbFQcy",
-	"D7a1w/84ddSMMxpmb0VO5XBKZXW/d22oN8bLxCP4GU45HVgq98QhIlpPRE1vwLZvVg7nw1/cRaK29ayW",
-	"7LM187c6GqL5JWpsa4lixh+AitaSru4Qqs6d6gza4fSpmrfO13jT7u3J8EOAFeROzNPeiI94RO73btYh",
-	"jbZ3c5cftB9mGklrjzGPkuGHzwOoO2Ce1JJ9wOP3+88934gj4o8T0Zc+Ef3hEfkP8IhkHRRfwTNSGzCd",
-	"BNercU8voGM5NLNCF4KrQHXVlgVdk42YoQU8soA0Ag43zC5Z0ijStVg6elBGbmvHJVljKhkshubC/ysT",
-	"bpfEFvqZ/GcVa5iWbKabOfZ96DOc5jMnrPKr3bf7Tt+u+//HNBGeh7d8fuYO/f/+P/9XB0Fqro5N2+Mv",
-	"eT30sBOnRmYLlZ5gto2TPov2dmZ+blXZPdqXhdd0UiyEJ5p5WkjB0hWuYZxGPKV08OlzXztkePopRFWV",
-	"Ofu5DqqLfBTT5UpwlXOVBNRnq+ybDa4sP6MyAJpIS077PMTa2RASQTo9klBj6xiIDFW2f0uOOJuPwMo+",
-	"bj39YxEv3cxjIod7oiOAIXY7jTcZsq0f4NsNiU20eeunIAyi69pUvexuj2Q4sCUhNXDXt2FT/39CR/5h",
-	"xf7HWLHKmPyiVuwL7FbyIXZVDDUnkc+Rbqz6EDMUw7E1Fd8e5N72rthtpMgqEljlBxkWwz4u8Jem8DMf",
-	"yyPc1lD8GxJDhkZLFk7T8ywc+jrBJn9FnhglLcSGqZu3951f0F7N4LghreNMj8yjv+Ghp3rkwy3jzxO9",
-	"km5ZR9d3Yf+6WtSHGZqZXahJ1sHAg7SkAjPso4VyvIMUYUiD7PV7IYuWVGylYLcmp0fOpMIyKmgBnQ7f",
-	"2kZMXtvhmRALvaoO8bU5aDo9x0VMiJg7ndaoHxp0eujfdGPU6AG20Qvs/siYOPOqGxOcIZcxgbCnigFH",
-	"4B6ImF8uDyMHqFwa23l58o9XL3++Gk8GY/v5m7O/j17+OPjlHy9/gQbZMNCE+EYR26pwe/1D4iijkQQG",
-	"Dh79nnyjecYjPo6tyD6Vaghz3fqeBIOA4PHYCqYnQ2s0JsQ6HQcDa+hNgpPxZOSNR0FFCHy67Kp0Mur3",
-	"EUbvXlycV+Z15WCpS5cz2Sc+4XQZ7Zun7irir+wWkmxJJLKdaXXJlxye+Fb1H1fdErbAl9tIadHKmjA5",
-	"1FbWS9B7XTY8DOqrnvLJJmQ7JMeYDCQz0f4SZ6X452R1/cxm5VGfrqWIyo/1BH+OBX6xL2kRKqfcMoRj",
-	"b0VvCDc53hmiDyjcgNXnjDrHknt8LPBxQrXH6im5L1R0f1o9VSJkvZSqvYCfqvMS1Qoq0+HhYspHMKQ5",
-	"OTEPUx3atzT0z/VlYyF7ja2JyvtRrYkwRwHbRj4kLGEX/lsldjwWhkSequfKDKqqvHA0cMYn9vRfutn4",
-	"nIQ6qbH3YWvbQ08e/Y7hT2KGJDQqyJ04vluHvX5vSSISY8Fiacrx1W0rqXTiu0PsTh0rGI1H1mgwnlr4",
-	"lBALY5cMbDJ2h16FVCpCVZV23z7RPg90JbdigRFWruGj2inM2/bn3VY+n8FdGRbqrdAmZssYr1UlPFq9",
-	"iM8iqEBC+Vs5Nk1nkeSX7EGL7h97ZFYqmQqbmkVKHsGFHathpgY3oarHhN0CvyQWbo1n8EtZ8h2dOjnT",
-	"vPGZHzsa6W+TpL+8eX2YVfU0xUupStQaCYYk5RnRVt6pAw6lhU0NAhrSpO9U8+2A8dxWhGW4bYPZ9mRp",
-	"xbW/CRKSzYpFpN3ZppQmlc5uoKjhnXMwxSqrDQkWEz9jq2V1jTp91pf3McdTd6eL38NR36dL6OXWmwan",
-	"E98+dU5PR96JPxlPsbRYse2Nx9i3nTEeusEocNyBa7ung4HnO2N/4jlj1w5sG4Ni0eb1z+fDf5387fTl",
-	"6Mr+Zfr3yT8GT8c/Oq9OzjJ1eaQ20sWBmC8J4VQiLE2L10XSZscKVH68d1YVIOHYA+ekrKwMWvYVh1F4",
-	"ba+zsqisqrKm96lGUxiUl6yMv55Zg/HEWKSmfAiXJvqK3FXO9cCjwf4zQa1+q7H+1zjagYLjkF+pA/94",
-	"0bdZ40Hdk0KvKngzdBtTIU8qgqGFooh5TIJFddsyHS1Ts0xo8FjA7wrfkFaO2KqaF5qjs6nZeoP1Wgzq",
-	"ErLJ8+JeIQCVRirvA6JrENLVsiBTLGZ2bHjoyHCdMeOPORXkaIfXYVI6Rg2tLghzZ8HQcm3LhoZ/ak5U",
-	"Ssx37MFof0L8vV5Wce53fIvDcGdoYfEEogUyleD6dY7o2pnKgLaYtUAOtV3nku3ke1vOZYV70b/lm+cr",
-	"usr5dXNfJdjvVN5G65+m5gDmtXUQa/Z6W0UdZ7niSDVUnHFMQzxTX5XExpJO453PvOvjV0Tcsvj6+Kai",
-	"evsDZJyZv+qhaxq1LdqNjVioQc1zGgoSv1WNGyqRo1gGOhnLA7JQZbJK9DDvzudg/asp9cFckHgOoZm/",
-	"Jh8zci/mRPne9KMCQ3P83nKzleDF2LuGw4SqaYi9awv3Pt5/7GdmNtNtIznPfQ39zj+nGClA3cAAr5hP",
-	"1B7VEP18D6c/p5Ev31qxrYH6KTGrNdWjp6A6cQzlRZAq6TGDRqAhVDGiQh74fFXtVJgqoS4JmMaNx0IW",
-	"STNhoa/riiWMfYqXEeOCetIUj9kNVEtATy/O3yYlVFaMC+RSwWfIsY9G9tHpkX08kDo70ZTZ8gdt2fJj",
-	"0hhZWcqSj3qz3t9xSH2Qt2mZmpDcgBZ6BuOTu8ferAcLhUeo2M3QlSmj4xNfAWFW7BwPBmiFeQoNkrSd",
-	"Vos8H9j2RLIxL1nKw+lsbB8NJvZ0OP1XWZ5kcVhnqPhMb26d6ZdislJYpyYfBMHBXJ1Ed0bo3tcktDRV",
-	"CsMRgnHV5RbV9tV1Virt6iLrCy7veZXHV1NBlQy+JXS5EtkpDanoi/Bev3cRBaxy3oSamuruSraT1jNw",
-	"lamlmXX7dTCpofgW80na4XwBJDisNl4FP8ydVpBWsFmJibpOGI1orClU97OkDWvIEmqNmEtbdlV4ZwUW",
-	"CTZD7KLvz5Vg+I4j1XkoofQfyg0kktqKvRvnyAbXVBLe4hOBaahqyksYnqroCzsBTgXQgJGkBc2lqUmX",
-	"SpNSkHTSRF9B9XRFvOtsVPSlvreoahJRWwrS8ISEIscGANbHyjRAv4aE/np19Qap5bQ8VWUwVSGqKEe3",
-	"MYuWiMWIReEOcbrehlj7E/MwZhFde6zSm22iRUCZqaCVluvN7V8VCszUXcSh2k4jbJoM2gyg+fVUscB+",
-	"OaiILrfrl8U7n5aSSTETjVT/7KNeQ5ZU5XrIeiN21TVjNeXXAZJhiBw0WUbp0gs8aSF4Q2Ldf09aCjyH",
-	"qeSW8Lm+JfzYUtBl2DGDlUxdylQEasBTRtHst1fcvazbqNfQliS5IJLsxWKxQhzvUoNPVIjGoltVKWgd",
-	"dmMkGJU/p2ZSKsjMxQLyY3ojFThH2LCyVOD3lbz8OQ2A3Frz9J+DojMb1Fz+lEoFF1UcLLdmU/d5V+o9",
-	"KlWXoXhDj6VYPxaYX/PjNrf9x5CIpAnUeF8kKc5DtuRt3SwSNfpepFI0VPpP3utKaCHBPkeCZYyTzBIW",
-	"zeiOwXrY5/f4RgJa/4i2+yPy9T8r8vUFdr94xOtL7K1oVFXKFsVkSbkgMfHRWo0qGu6GuXrJURzuhCA+",
-	"RRBPSD0+692dTuawXm+znWsKOu33VixMw8Tlh3likre6VwoxF3NOIBS8rrsF9sBHNR7MxqOZbc88MvPx",
-	"zD7tQaX0NYt3vZkzGZ6OlLuoEDSRIqD8Clu/gpOYYik8zpwfB0+HvX032LViXApmlzFBfPDMVEdk5ZBa",
-	"dVLOjqicIoP/WqN+EzNpiLEYFrXCbW15tZv7jYxrshEQPsMChLeCrbGgHtiC1WZHjijKU+8e83bsmuz2",
-	"V0WmgqNAVxP3cBjyvgmjw9CCGOo4Q3VcSTSq2hOcs6qL06fEu++SUg5DK4JjH7GgQyML7NVUo3959tQQ",
-	"HchqKlbK56HSuGiEQnYLEHLSTdYZdqqOxZG/ydlf0h9bKoGo9mAM1q/Q9gzlT1C0DUN0u6Kh/C0i4Auk",
-	"eWCP2lRKyPJ73a5khGJAY9U5uN2mGElRhSD1G1J1jloW3odNTqYtCIhkP7Jcn5pDGr2abfOclsNDllL3",
-	"a5A0+qdTX1ZVsV3dCFVrGSVZ1JYlGiIkkVDFv9MCsgSv0TYSNETPY+pXJWnuF1KCQR92ucsdhFSDfCrd",
-	"WjTcJ8oV7kf03gtFjcKicb1OHq24S1zXzgs+mMyMba0YY1Q0eV+SN9dCHNGg8r4MjjMJxaCIEJ8nYlqF",
-	"+la1qlXkD1c1v35UjTVZTP9N/Pk12emGDVIRJ5Wjvmo8bfC7H2VNkiM5sHTVZ+rC92a9iKmWLHCJF2CP",
-	"aJCSuhFLbA1GR/YoqaM5hyrjco0eizgLyV+E2F3afccZD2w7Ou1pzdibnEycwA2CsRvYEz9wTibT6XAy",
-	"cAIyHp8QcoKH3tQbD8bDqTsZjoNTzz11B9OTwcR1x07g+b1KC2uDvWtlb/8KvWVYrJwB948QR5/Z60pr",
-	"yWjBGYrU1VU/McdYjPyVt+kjj/pxH8VsK6S29KNHbOFSor2qfpZKza3xLtO4ur1KzlFyA8vmA9AT4qvC",
-	"XCDVbe19elJjqixKVAOSbEOQGMXb6gSELAlX3uerPUPpuBmsqQ+enD7iIb6Re6bHPeLGpRW/qoxF+VuN",
-	"gZnjt/qnv+MoLf2PMIcioqHWi93sVq0gIV9G0oFqSLL4hyV3W+UlWL+Q3SIxoUiEIpbLr6FcNzGhaZJN",
-	"c6zlXtutEo5UEpTKXulfMoTTRRfpx6u7KBl506EHgSQ+n/JrZTDfsHC7JqojAa/0tn+5pJRcbLdiw4Ra",
-	"i/SXY7B+VlimaMlsSlaWKJqr09h1/twzc5mTcYx7bBtzbfvJlZc8gpGAapr707f0sHlqmmnSTjzCaS66",
-	"iPXtX+pPl3uJvBXxrnXvnepAgdFkZg+OTgYjZzD6V1V+hF5rdTIB3BNUn8lzq680c65p5Otuk9GyGCVg",
-	"XO0ZAtC7lSCBU5WwpiRh5qK31++9Oqt0yz/CnYFBdgfWMs261kQeg3TGQEYYfSdNO4FpWMloD7lKePTb",
-	"9/JlRG6Dk4/mzl1hqYaZXpHbjHuu07HKGMZgP5jzHH9U/10X59rn8pJlTleT0cFOs8ydiIJ50eYdj+dV",
-	"W9OIriU725W+6UqnjsRPzqkjuYZCALmR7zltucFCkFg++V/f/2pb0zPrObaCj58G97/OrI8/fBrf57/9",
-	"U7V/yTRUm6g4PNNe7bHdQvsx0smj0tBMu3wy5XvY8kqK2apKZ1KRC4bUtVBlQjLc+UmtPzch4l8krlMF",
-	"YmZS1oB307NYx/hNXJOcvbhR8V5krmM3b0hMg91cLhttYrLBMVEf9A8qhcD8oj5l8YN8wkWcfIpJiF0S",
-	"qk+Lvu4IxyKdioBDzoxbVloz2xDHbXi4YzjqDC3kPi366l+5kIVPvOsVjvw/m19yX/AF+n7FuODQBFE3",
-	"dybxdxxuRX/oo0VAQ7JA28gn2tfMQp/EfXlGWpRSY1SaKPXlr3IzVa7o4quGySb2RnO87Ct9Puik0sDt",
-	"i3m+nyKJ0XWkaglmI84gZtDYEcV4MzBl6aak9uD7NfZ6swqdVr694qIiz7ag9zbslsTzop619QvVrxAe",
-	"IjEUJVErJoP3LcF+hRszAaCFsuSJrmxuBpDA36Bk0rlNC9HmmvWPpiSbC+CmW9MpEeAwTdW8rAIt7Ns7",
-	"rcLZVlgssFx50JR2Y8zCUCmz5roxWdJq6BJ8S4W3gp6j2QMFkCMLAnBjSh5Lz1P1wV97Ck/AWuDO7OXZ",
-	"2eV3PI1tM298RW57/d5Ttl5Trnul6ngwIuHPf61Yo987C0Pm6Qyrc9Ab6nf1N3ytZ0i9wvB4SLA+7/4Y",
-	"F3p/1/rmNV3VXK5kUZDhpvxmFOmgn3DzHln5PBHP7Q9T6uAJanGGFp8+FJX7h94MfVD6/UPvf3/IJX58",
-	"6PVR9gE59td0CvP4f/+f/yvHpSYFjPuYfCfw0nz1IdLfgfqGbz/dy4FpMkn6MHyXHXj/8X5xhF5twxBx",
-	"EhJPcBVMqJwlH6JSDYzPZQe16LWZcTlV3tPATzW9JzckDoa5snXDI2diORA2NniUdKfa5uvyKf2jdgeu",
-	"CYZr4d0D6g0oHtjX0/sFdt8m4TFljaA8QqrCzGGh5F3ix3WJGnNtUogmN535P2acDaqCYXVoufot7Zif",
-	"xLjqv8q093ljzTOYaDDz1M6c6/E5xNR5dfVdhU99FDHR7aLiMQOr97b9FwzFBPtozWLyON3/9/icVOBV",
-	"Loy7U/OLRwrr1hfRHdpOtCIOvQX3OWpuII6ARpRLU0NJby7IphuhNBZOSbpSL/jWhdEqmHCRhOJ086s3",
-	"BJlXxJYncecpWjLsY+gzZca9svG8LqMjmx1R60BvFHffdNKHOcdDe3TgIu1KJzvkafXWOiDhc6SDFFmh",
-	"SY+1KJG2wbGgOJyXi6Z9zOxs5oESx7zA7iVdRsot1ul8rUqylZzupSRkTZG/FjMX0isVHIbIZxFRYceN",
-	"CVW1aUsvH5D+o4BXfJN3VTq2bVfdAe6tcEcin/hPEHa5NERUjBkVKN5GNekrvJTIktvDdvUwc0B07JBu",
-	"rtlK+4iK1yuSdSEkE3O0gIuIxRO00BcUi37yJ9jAC7juXAi+gOdiAg4sX0UNLiNTS6U2r2XfhdvnSFlp",
-	"dRuUdQuOx8NJ19udGqmw1zucMWZrrdgaR3HBus1UF6muMjceTyaT0z11gB7qeNaG8ZW6bPxybmgQkCQS",
-	"88QOUCZ2Gmf/TR8AqoR+EpMXEygja2fG/74lW/BgGFuG+vNQrzUbIIWnzmTo4IGFPS+wRsPRiTX1RyfW",
-	"2B6NToaDMR6PoQYgidc0ymWdmG8STKbfAK2oL3XCSS2VTYejquT5ujsCk4rkM8L7CGJ1IdgZ82vio4DF",
-	"1fHvrY5ChYNQ5QlBdYOqtrKldIDfVQVCE2WcVMrrqyCZ3FLbqqa02GSFZduqZpUe9HhFqxI4EBX61C8/",
-	"aHprd2TpdHciDTfwGrff+P2HQymDcpsOQunjo150lMVObd1GVShe4FhALTCNU6ziXQTbVJ1AWsSlG/HW",
-	"6mTWS6VJlVXDApFSlIipVOJLTKOW9nvrY6LciOwhMXscqzdqOsBYd+JWB6IwBB+6IWW1Myt8Y44rfeTu",
-	"5K7QGFGfV/F1SbWXxPCnytiwmHgifW/uFKNOTzRWnKyt63LroOqj6QOOwy0OvDm9UG9xceThyCNhqBJb",
-	"6tg2W40+o1xqhFrTpJVCrpFdCjqsSe7lF9FK5CUKsU5YQ96OSm3wHwpIC09Esch0rySpcuI545zQIiUv",
-	"FcsUXlO/LsVAbpuLqM+SlhFJe0zmF3hHYt71vANiF04hWW53dyrhS55Zip6gMqdnbG8a0Yycb2dalZuB",
-	"5SbZryzqib6Vgyr3qj3IvawvzgAdFmBBFMSVRGRIA3IkT4DKXjWnv2R71SkwoBEOs8o3VvXNgBYS6zXe",
-	"RvrSzjyf/6Soy1jGOUdH5tEKR0daW6gayWwrPLbWR+GbZPC3VprmkorEPlIn4sxiey3PFv/Z5WoadH66",
-	"0ZkriS9WjcWQkXHkZ6PlTe0ojjy2DeHqw6Q0fB1fv77lCBm77uj1rwX8CZK7IvldGo26cpxJEK0v4NLg",
-	"93okL3u7Ui5lAqrpSwDF+nhRYvyP8KsnwFVYpIqG8zky0a5FI6ZM8cP7fns3/MfHdsRnRFwHp/friJg7",
-	"72zpsrM3F4mOKGqEDRar3qyXVH/JlgzjAlitRADqmWpehTifDVH54rrNbXWd0hpGXai3tqjcAstIJqpB",
-	"5HsWV/ouN5R4oEkh60paznX5ulXeS2BU7IcQyp56kZwr254NnaRag8n23JcwCc7QTLZk8lRlgmGyNxlL",
-	"4lEa9OyrBwmGUxTQ5TYm8xWO/VscSxNKGqYSc6mDCcJEEywtdKoVQQao70rJrOb+yCeRMPGzKq2g8D6Q",
-	"p5tQjZjr5A+Fgcz3aa5P5stNiIWUOLBr+T1MY3FrIgzMJtedjNZbbo7hkd/FlbXekwucOpkgncoMRZTr",
-	"jLcskmsrnTdVGxBpNrQuSduaSfVt0pKR3LVRSpSVF34P6BtyUBJZxXGyyLxtxMdbuEjsKIrVXWleyiTo",
-	"yiSyp9dIaYBfKcJm34VSgMGXVrmIpBJAqokPuGnKV7LXuZjGK9N49ZTz4bVadKzqzi0xjSBleEXCDcKB",
-	"IFJWa7KqBqEF2T7R2pELaEFFItPq4GG0XCyhvYeoCOZdg8XBFwgh4CyA9Fm81PUi4m0kD7tSOLCNJNNt",
-	"RJWNndVgQkjTG+LlTf9a4KKB7Uws27Hs0dXAno1PZ8PhkXM6tm37z7Y9s6UxYJrT2sEUjzzHJQN/Ogpc",
-	"Bw8D2zvxK5wFyduaK3D1e3cWmG292fA+v7a2nTOf3ZBIXEkZq1pn6ukG2c40hRYV0KtfqIILHg5DeRwg",
-	"KvYbiGIFmQpleZiZ3imJGnhXDoR+golaMkidGHuJodR3XKGocGIOGRgN0Dg6QwvKNBj6Yzx1xwPr1BsN",
-	"rRGxPQvb3tAawz5OyYnrVJSfP3xD8qh/lTtnhhIFUh7JlVcd7nLEkfJ0EtF9DS0xlVsPXJ5W6q/5uGf3",
-	"Bvc1aPrUZccrJsic4zKoq9x+Gl0T/3LrymcVqpM95upbpM7S8KIZwh8iLYfg7+r2dDXVV6GMgM40gSI/",
-	"cCKAok91Rb7za6iu6RoTvK7mkrR/rYLTXBLqWffcVSZrffP68mrfEisjTbKtqXJHvsZes5/KJ9BS+N7H",
-	"flXnTjnBEbL7yElK2wtypy5t9M/q9CvwNfhp0S0Jw76+SOMoYvJgvgVNBpjLrC0B6kKvqg1Q3SC4XbGQ",
-	"mLRCdCFUizrJlR3XqxJHzIJ1t9Y2641MY9c2y32EhQYhw9mlXuk898aFJtzxqX7pCUVVrB2idJDCjKq2",
-	"UE0f6kYNiKgZmpRlX5HbMxAQV0bvdQqXAw0mTQqXQI/Aog0Rhux2LnWkFH7OdHBkHw2O7OPBqJcGlkib",
-	"CdS65v5I2izhDiXfs1v5LzSl7fV7MQt1zw31e0W8eOatRXGhGzRAdZs0W9hEOEiD0SVoy4kPmv2JKqWW",
-	"ywFIfEOFdMpMhuGgn80w/vW/Pny4s23rw4c7J/jw4e4k+Pj/b0godqqC9JIGcLUeFIkn5OFIwhAT7K3U",
-	"0TKX9Dt62NrySr36VEsi4xaeoYjcSI47V0b7DK6idC+ZRKuo7E/JjMnB3X/4hWcQQoOWujgbubW+pFMI",
-	"jIYahZKQZmix3YQM+wsUEvklEJVitBC7HKlf02atVTnkv2Lr3x/lf+bWx092f+g0JYwP7Prw/31mUoZV",
-	"f5HDoYaiW+PHheX/v+z9i3LbOPY3ir4Kjs5UJZmRZOpqy6mp7ziJM53p3D7b3T3/aeeTIBKS0KYANUHZ",
-	"Uad8aj/NfrD9JLuwFsA7JVK208mM//Wv6VgkSBBYWPf1W5ay1YpRdLyU0TDEctJlsg9AxMXFOr8souQQ",
-	"zU94NNH7n59hJkXx8HgC8Wo9J8buxAbbJuP6/qdluFpFjFykgzOJftZ4yQc7cAhCJmhZs1m8pkW7YgTV",
-	"I8hNUkzbvXYVgJ6Mf0UrWqxwm+qvQHHpFK5KkSr8nt28kDIsRuxNp3BnZVLgLmBNllCyOpU00FLot7WQ",
-	"tg7Rpho1Pp6cn8c/hgEIGMf8AIzpuOO0++aHG4PMrG1kcBfNkK+Bn8b+O/H7eLb2/eTFv7388P71m3+M",
-	"z999/LsWdXMejqcBFTDhJTUJq7/JqZaSiJ8Sgdrpv1tdpzNwOs4IECun4wLI7SXVD8ula0K1YeM4i5ld",
-	"YN3h8tXoEGsWuO6IMaBcmeaINYbKcPybnFps9NrjbJSi/sh14Ncf6Mv5XoPGi3C5x+sq5tCVjBunTlr9",
-	"Z5jzU2HgmziilzhqFQa+t7p19kTWf6kW+xWSJLPficPG9dsV25RcJq55IIXtCl55tLugXOwxaX2d+3sO",
-	"2us7s4PHxpaq/IAEZ91nlOG7tYZec5dF8GTVx4XTuvdDTXz9QasVE17dLtyRRVH5XUx4nNbb7RlV4dSI",
-	"6jqTs+PG7rIeL9eq+hhtC8245DqoKUSSD6jL1cFO2KiQLWsNS0r6msMAEyKsPcw2K649sO6KcMHDmgoA",
-	"Dql/EkAzqnF/DGJac8g4wnetPDDWx+oMktSrvQqo4tUcMKY+p6resIT6uC1XdSdYxMqvyVL0gPE1DTit",
-	"KSN/Z8t17QFwwqioR8J7ajvr+oSFQ+oflvqSO2OjRRSNBy+Bspq0dlD9LzPhtMaz04bTN+0w4vKaU2Pu",
-	"uq2j+JqpuHDsDzkbD35FRXPUP2x37U+xDtnrlBt1+5tq92Bh3UlvTK9PTT0ZxtY2YuyosW1ZX/+dUXZO",
-	"wmVSDkwTg4Gn9r72nPexQ3BgXc0xS3v11ug71OlzD6itpLuBVGpsnvON2xM8qK0LaDXf48E+Y6LQaY2T",
-	"8qdq0d+ROmwHjq8fXJOurd5a8gzoPOq9/RWU4z3OUmrkXmJhb8U8OfAub96Ha96bCr2U3tpnNfV3HFOb",
-	"qdhx+6wVmsbjJV3VemU8bK+3An6HnM0AjeFBVeRm43rpc7H+PJ6q/VbIjtdkcacHIP+9wwNg1eo/IGMl",
-	"ZEwDUG6TErfEMnjpy7VXv4+WHmXSEeL+XTnA9yUXYya8leQijEE/OqOj9qDT7jhO+/C4N+gNDg+uu1Db",
-	"gCPWCrMQ9B/6Rz+MfgLf+FJCIujWxw4cx7FPtbeOr3tb7+5ZhPwEY9W7sMZa5ZlPr2Vg8Eu6sP6AGtk4",
-	"tv1VcVlslp+Zs5lvHO1Z0GsqaBEofXq5ijr0hFIwLIfQN2Pnv2zRzjrg6UjhoNPdicucXPlirNjE+zKR",
-	"yCNn9+OjPcyboIq5UnhEX35OJtHS2cpZwEIqeOPOPIXtaPwXiOuMEMC5ZpaJd/WdSoDDZXnyeFIAQRqA",
-	"xbKJIp3uUYXn76aKJhQDwjbdnRpSJ6aUDq97Fd60+9MyJ64MqKHs99RWjYbFmRLJId1EukTMCot7g8gV",
-	"FkrZejkuuJ4poDkY9FrIYLlitv1e7k07VQrDRPIHQ1sumseqhbzJJvHvPnIhW670WVKLkmROVODh0/BW",
-	"KBrQ/y3od1GNTBN8r+iN+oopbmEKc4AI4m7X4yalqLKIyoGZy3JGPqyYOA+pe5VotYHcd1KfoeSdciBn",
-	"o5PZzDLw5HKkGGyJJH7N/SJQS/g5Sl5FnH5bubVs57CIGWBHM9+X+j2mflCwz+EBOssOKjrFCoqtErZ7",
-	"+dXIRs/njRlvQR6AZMoFBXzrnRAkaXs1d7sx3Eq6oRVeSoYLCtqEhUUvui3ewH/i24uSsaHsH5ysv8lp",
-	"ZtPuknwSlReAc7WgT9Sje+rRG/K1vSF7+zP2ITijetcNelfElbrXOE7KQisRAj/C1Yvi2iiTBp7FB8Dk",
-	"gkbAqMeC/1+igDlR6CJN3/rDljNs9bRVNNc2Oko6LZVMChs+pMQ42fXpMO3XPjUSAQBW6gzZI00CPs+r",
-	"95bEkuyuJsB1qvF4vkp23SgHm97lF+arccD07W5Y8wN9Oq11/0qqep+o1isWWDWv8ijQhurODbPC6w2J",
-	"qHnfg4p0WHJC39Jp0cn06bSs392XhsvDjdYF5I2wXRipGyYPL/Vo5uSaA3niUShytQf0IwuU6Q2RTzqN",
-	"mCG4bba1vdsBnXFi7kxPdsegl+bORPb5Q7PxqIh026AzNmMBEy67Fy5uIvF2Wcqp5ESomzJLSLAbwP5I",
-	"1qTZPjxFPN6iQHVieMZfvzRs8q2EItJBfzqiHbfr9Vh/NnCGncPuUW/UpyW0YkuHlX/jj51Ot9cfDA+P",
-	"RnTqemw2X/DfTl68fHX6+h8/vPln9ioiqmRVTYQ0qIAdE4fAM6UBJggbW2tXUVPqGxYw4gVytUI3Y3UQ",
-	"/xi8aAvSZVxskvoos8DVSms/wP6/eWVKneMqS/1TfCTyE7Y0vN3gxApWQ31hpodQWf/ozDNcxFcw311C",
-	"uh8D6a3dwoz/FV4yjl+PzbhgXgz1PePM97Bcrhik2yyIlgQt86z2TEqYko+V943OoO30W64ETBEl6ErZ",
-	"et6W/gvuz5NfOV7HK6MpK0Lj+UOxjoKMlxBLy+FNzxGhfLoJ0cuq/1Fc+hyX+P2mpGif0Zt3EWxUdLWl",
-	"rviqhT4k6rfALaA5QqZ+ul9arvOT4L+vWYTTAiU1u8titlRJJxY652cIGPKh+PjFW3GHl3Zvo23M1QjS",
-	"JYt8a3BPDH1ityq1S6ZMEPGAspsJQOMeFMAtAcefXECpJiJPKbpRpqcDQDSQufQ9guZ2qsVxxZKtWvVY",
-	"zcYadtLcUFQ/r1UqxbwtqKhUSw39X+9a071iSyaiEiFFl7iETXAzCNP9XgbodUh+LBbj68UA8GDu++SG",
-	"Yg/IQI9ED5NeJNs8Uj/bXVAhmB9VGhJQMQoAPhIfNiirNjI0WMaA1lOfuz9iq/mq0AsBvRlDd/qGUotW",
-	"oCg5OTk5edF7/wd92dm43VOyZBkNSzF/NlZ8LqhpPezQzrTr5o2f6Nllne8poLaAu/H8h5Lu+ZlzmH15",
-	"od/IXra7DGrCJPp5Ag3uFuwz9ZjLl9QnHp/zUG19eTe7KfbrcnMq2R4E3Nmm3XBoIH5j8UZVWCAK7qbR",
-	"PCogdRWQAm3iYdSHs3X96vZgvaW2HSJosBC9/KZH18pjb9jkVkuH7U2fO1XaagZrMQ7LvDOKuQELYxmG",
-	"Nc5PlEHKQDHOMe6hFtT3iWBaf3qDnTHhmJAFhZ5V2jKA2m4I/4j29iBeQXAmWRp60vo3bf3htEbt8f//",
-	"bwd/b33621+qYXa8ZzdlUL4n1q1tEKna5MT3kyog2jQoQm54wJ4beIgMuAIX5J/nH94nQBZCKXNxDezk",
-	"pXXHYM2Sjm8IWCUaXYCXAbhHx3GKcFjsk75sQePSG8QVkdcsOCYT/UrSIRuG7ZTJZgJtkoGWiUOEJHI2",
-	"IzMiisHetpAMMHkkmggZUxhweGxKq+VwLey3RE8rDAlPfSqumoSGZClVSIZ98iM2lS2O3pWdpdTEuCKC",
-	"ccRqxw1e0XBBhIz+/n3Ngs1ukMgtSFya9LYB8IzrAfDUjNCXRq/uB8BnB00Ea/FEGcqoSA67sXtKEIEq",
-	"bPzzCIeXh1rRoUKKzVKuYTqaGCzX3rHZyTmWbPkFU+HLQvvkBGPTFnsdhVAOr4+qdcBMDuav0Q+N4+7R",
-	"Ubuf8IOETLhGLw8TUDGfolvWatpyqWItx8nF2cyKzQO5Xo23ayrNBqayD7rtfr8IjI26iyhltEbWMNje",
-	"IGDH64DXLPry2OfauZfXy/F8zVRYs6xqPtbacN2vW9LPKJNrVQCkd7/eC+8tP9RqE7VmXt9dSgO6ZGGF",
-	"BgY7Z6zg9NSufDDDxur3YKxqf3A0uv7I+oE7OKz6LNcHHcic8xp+5j0qWK5dtU8c+b482ulv3cKf/6Hv",
-	"2VVMBswanlZcUfb5aJgABfl8NGy5zGcBwMBuqzJL1oV9PhqOh/3x/ZSH5ZA8ENgZ2H8sExoJckIRU01e",
-	"JITAJ/vn8KjXHn6PuB81j8J9lM3VfOU3kPjyH11WFQ2tuS93UFv2hYbYB0nhriVZ/8koA1C+U3sX9lI6",
-	"90A0qJusVA3CKEXDXxPM4M41U3uiIcwfGAjhvtTtfRRnJmpLsK8HnKDWU9TBqmPUvRGCBbFeVsHaSWow",
-	"dV8CxnmVd3x3+m90VLaovmeRw74AV5EKg/yOerCqERiHcehKmEnZgj9b2BsBrgTsWsjGcaMzOtQzZdqY",
-	"2Yn9bj314xXd2CyqmdSPmdKgcXsnMHIzOKXnnr4qyBucG32vepO9CKMSFxMCt5gaw/xZIpM/5Esu5pOq",
-	"Mfv0lt53DP/o1mxVq8yPBlFUPW+71xNwGp5/fPNERa1E1YpBJ9Hd8fbteYvp+M8Pm9WCiRP93jevkrHA",
-	"oZ21YYh3fWUU983Qbf7JlZ91eJuh90IEVn1D0kvZBALCOGRMStiUVeqjiE5sywXuY7kTyRz5Y5exlMUG",
-	"Yx6AGd38U5JOeuUo+9mV2BrHTrGB7IciV2iS1ydv3ur/np6dfTgjT+PmdVNm0jaeNcn5j28+ftR3QRrC",
-	"hkhgnTcy8J7b2BgXZL1aQQ6Dyuak9Lrb4GGjCNi4KPa1LTxe3Ekg+dk75cVPqxI6MOceCNeED3yWjR+S",
-	"m0CGrLDSpyT4kWpRXypZHoD7V2x7YOI65Lqj9/q62yTzP/hKn1UMKjXJP3/S12UAx+Q5mcm18OIWIPqE",
-	"pGteSyqIMmlIiVWpFFBPC/08aPy7NcYeGZmymTRdofQnt7f2poi64cLqbKGe8xVzSwMhpr1MKheqfiqe",
-	"WsorzT5imJ8GDZaLmd3iBA9DrXHpYT5esGaNT7fF8h412PzMPwh/g6zYZH1xhS5C0+OSR9jv98iMTeKS",
-	"KptOMptKmXi1ivKdlEk544qwaxZs4jwoU59pZQ4lyqdqQaivJFnS0F0wBXlBJODq6pgwb47xbZNWd6B/",
-	"eLh8s5QsZkKvlleUG2nApoP1jlSuQ3zj2DTNUTuavXNFFlR4zCN6bbCQG/d9Rn2fKO4zEca5ZL3CrpNR",
-	"FKjjpNM0yvsUjXalUtpwtTkvd8ulTGJjlVO6Ye5cEXv/Q5E75sdwGUC5QW6D+Bw5Q6ASSz9wdq19cvGd",
-	"bYuvdWBowzwOQ3+MZf0lhOJLMbfNAm4oD23uISxZPLmh0z9ynCZR7JoJ4tGNKk7hsZPtdQa9oeNUJpeO",
-	"c5vncyXWCCQIaEOTizm5QhpHHlxogZAfeRjltmpjmASMegbfQHPRSTMBdqBpNup6DdNRSms+k4dXBKHd",
-	"UsDncxaU8UjkiFdceFjEmmKZWQapb0vxta2FO/hi22Mh5mm9co423Ba/svtYJlW1DbEtddEWYoSmSKN6",
-	"MUainkI91lMUpzNWLHV4yOqGUl1c2A4kILT1stdTuXcmnpXlD+krz4HFBdQHje03yQVaO0DyVTTdB8wz",
-	"C3hRMcgZm621miRFGJnWXBGPLulci/2ArMWVMJmLe2QcQTdyMAUBAIYsQXXKJh/tTjrapmP/wqYLKa/K",
-	"Wv1ooROaXEZITrVINMniW30PhENALT47Pf/p7cX4/OLD2ekr/VoIr0QNhl0e9Rd25fJAv1wdKJ+vbvBs",
-	"pUkm0wUgU64hA7JicuVn7eCOs9Vmvyd9UGvWqW8vFBxmBZHmFCNwbywwqO9XbPS0XQEebNF/uxjPC027",
-	"s0p2n6GL1zgs1blSq1gmZJb+3jehIgupTMvhaVw8AWHEJ4r4XBXom9t62gDV/K/jg4NavS717IroPcoO",
-	"L2J9HLgNFp+/fPNEESFD7EVP3uB3UBCaylSX0Pk8YHO4AxgI+NT0beDRSsoYsO9MWY5QIaNZQ7RC9WL6",
-	"WOCAdF8opzWirdmnL93+7V929Dz8gX0uznX+ELtC9mjsrm1x0/4VzHO1Yi5wcGGY5OewTU4Stq/RCrFd",
-	"Lwd7nmb8PzmVU6uQqjB0YCxu7DcT9Xh1mo0pVWxsjNbGcUNbnQ3zqy2u+1TSd7bTuegMjwdHx92j9pGT",
-	"6juLoE2JByyY742nGzsDDFgGUQwtgl2bSQmsb0q1Io63YW0Uys5XpyevXpyevh4f9fqDjtMbNbJ2Z6/Q",
-	"WbEK+JIGG5iSCXjiTFIXAobrmbhojCXNQoxRaIT4zHF7dNBtHXp91upPe6PWyHWGLWc6pD2343VZX78X",
-	"7B0v16+3bN1Kyhyh9/JYzqKusSvm4jSGs9lgOnQHrV5n5rT6sw5rHc0O3dagM3Vob3pE+1OtFMKAjEtH",
-	"hVBQ3fjfP53+dPrqXhx+O7xBzcZ65dEwQW/4Ofhr9VXSFiEX8zHqwA1h3JaJK1YJbQgZxdwsCiHYYJZE",
-	"CBLILj9VZRO7AyGTuIfyFh/IDVVkxd2rTK+93c2WO6Pb7Lnd1vq2c5s+zxUjuueCrnIqdcaVct8dhn9Z",
-	"aP4Ga8NDFSugc37NFMFUwdI2w93ebYbxpFJ8c9+x3UhOegAi5lWIfJgPHbUbNZwy3cFtAT/8UtuqTzji",
-	"cmxzC3kcFTjuatBi18n4uaqflMFtIVuu84jebSkD/5J3A+2o3ko+uJ/xlNU5nYe3aVGRGL1eY2RlWxAi",
-	"ITHu50jF3AYfjR6+pil25grKJVY+dVmiOGedjlF0M6XhW12MsbQqOi8JAWM1GY6FIgFbMRpmwEpxxaqf",
-	"Jr1zkXissfTRuGIchoyFZGRn5crL+JvPYWTKZugclcdaK8+/U+Cp3JOFDAsEdZ1T2b1Ni/T9yDjeUv28",
-	"tMj/slNugNvctppPKAjatGxJ4XPBADrYb03XagMXwhZVV8xrNPWXfqpDc8PbvOZRYYpQnX0jA1TZq7/u",
-	"sFoIOsGD4rMbH44kuWdIJy+P8jIlpVOk5W5GOckRUxHbL+PjCeHSTCllCf5sj2OseGVEWpKppkgzpcEk",
-	"GFcs8jOUl9vnT9sNxZeApVBEDRtbA5Hkh1wZ9AU/F4+NNNqbAGIjkCqaRyIoob5a3qBd1i+c0z1MYBWy",
-	"lRUxPp+xRCFIYhHa5DXGpk3HZAVeIeJJBl4HsqDXDHxuPpuFxIBy7LB3S3McYhdV47jx8c3LH09fjV/8",
-	"z/jkH6fvL1JRb3yQtshVSJerIjul12t3jhJ2Sr3Yd6RKPqnHDQaZFK2tkrnUMPmgd0KzFLZmTbIoNlOI",
-	"kmRGg5rWytFtepm/RGwZDc/x6w9nuODnjWbBHhiX6ccP5xdgpaZdqM3G29OT89Px6b8+vjkz1+GX1DNe",
-	"nrx/efp2fHb6v386NY/Bn97Cv+PBJy9O3r/68B59s3vGdvfdyf6W4EnG7jIJZDVVhGE+HWtrWl2C2u8q",
-	"wnMIejFBJN+zg5u+eaVqsp20wslTnscl9RgAdRv3mwVbE/q3yEeX4S7cw6quap6pO3hUCkJ+3KtuvSdW",
-	"7YzNdobG9KN3LP5brsI6gDuZb+emHO7RHfnojnx0R+5yR+YPf9Fxqs8LdjKCgtfs4AsfuXu1q+DBgKuh",
-	"QkHVFWLd3Mjgqk3ey3DBxRygbiCISnlW911I39PyCY4uJntH2UOdfl9rsHql4x97Tm79omcUZ3WkdNBI",
-	"TiSqDAAHLVgLtTUnb3sW3pYwZOc292WleVGhzWgnPlUmgQxTDBeMBuGU0USKFK4Pmcl1QBZyHezIkDIZ",
-	"VRXzo6xlXmXSEhO5gApCiJ9zUOj15sfT3ZFtNqycbNbbZcVosVhDnD28wM+J+xpe3E7O51gQbb+BVY/R",
-	"eABdUchksmNlXbJ3Dy6rnFaY9zEUveLTrn0tAbA8sdwIowkF5veUulcZ1lOjlMqweEhAlzTwYpMVuq7n",
-	"9jdTtXInzM4yn9OmieJlj0SQ3O4k57tjD86te7QobaZg4VVIhaeeI2ejKkR2pY38GRfUT/ryIvUALcXY",
-	"knvz/h/6jw/vPr49rWziRTudUDuyLPyDyZDckSABdSlagaifv5CDZnuIfIbkVsIji/cQv/Uiafrlygv4",
-	"EpBDKfHWAeR4lH67B3TQcfqOs/s7PUM0OelUwOXj73vHfZ9b+ZP7UHhm4ZeuQ1cuWZnmYitvQHOBjL+b",
-	"hfTZMZlANuXESi6CtUpTTN9tksmMcn9iaVz/wfSvXFgIuolJgWuSyYoqNSE0BGEeQghE/wQD1BVfTS6F",
-	"1Hxb/3vFPH2DapIJZL5NMEnqhgJaYBsyDO0R0Q/RvJxyX+sqIoF+px+l79SPaJjM0PQ5MKPyp2Adrtbh",
-	"uSkxryo1sST9KMf7bKl6XllYUrHBAh5Il4G3Gn2BIs7wLvLIwYrpdxWRwEc654La9LkaXgXLx1Z0zgzv",
-	"InSptRzq+/CrIk/P2Ax6Sz1R6ON/ls0SXgdQar6Cmn/N4mVI/fhfcEFFoj2Z+psaWdi4Tk8sDq5xw1oR",
-	"fI4r0qm0jtGUSvcJ9GCsZqnzRPtppc/FJYx2/TlxUG+0h87Uz+xDDanFS8/Hfm8xrQSKeVjpVVTICJej",
-	"Ml2T1yVnKMjUgq700YV8V/AuAfD0FduoY0Ih80/fC4dfkacT85gJVoAQMBaeoavKp0rf4dGQTp41ycyn",
-	"YW7ApcB5P2sSrfCTp1AzoCbPnhOD4AyXNUdTjExm3Gcw0kwZUzGBv5usNLHBZWe+YgkkUhql8xr+kyBu",
-	"QFNsjGasO5uNGOv3jvrTztGoT0fO0eGR12Oj7pROG82GFSGxCTHsdHvWxWmw3aH9XJuueNv022yDYkix",
-	"wuwjVaqSd6rY8DO2HrLeduF3DKfDw6NZ1z2c0VHfPWSjfvewezTtOU5/0JkOhoXf0R0kvyIBbh9/DfeY",
-	"CHm4aWNfxusefpcmCCj7UO2f9P/+3LtgKvzXu7d4ec6irnGgYh83+tP+oeMc9lqz3rDTGnSOjlp0ekhb",
-	"3Vl/NJg6w5lD+4VFBIWgly93A15mFND8x1eT4rnay6JEYSBWUyY1iQphmoTP8EA1yUQvw4Q8lcJlZKL/",
-	"/Qw1ErBwqG8SwbclAyWtxhS7WIEdkvvAeMLF3AIp8rUJECQoyqCSfrmER182ji93Utdlo3mZm8ElENil",
-	"ncZl4/jXyxRt4Qm5bHy6LcgcL0UBBV5EFZafw/HfmUFfCtf5EaJG+6fNnuQNBdsPBd0fiNyMeSyxq2ZB",
-	"bQ5WxSzYzj5uZ3xGuWM5G2m8VxdzZOEmv6HQKe70L7pOUXQybvBSatTePvqy7+jLjmzUb9SXnSeKtC8b",
-	"n5H1YutfHxNmHxNm/3sTZmP+W2kH38Lt6Yj4Y97tY97tY97tY97tY97t95t3a1NqH/Nvv6n824+BnPps",
-	"uU+qmGAEfOLosoPOOy4NAs4UoSEB/8KNTQxwfW6rNanvYzHvRoFHNGDUOyZnr1+SUX9wSJ5O9BwB0IOH",
-	"PvwDU/AmzUsx8VhIuT+BKAEibk+eNaNaWzB5rS+ZPJ3oZdD34vfrO18FG0/CNdPXRf94/vENeToBEMHo",
-	"5yaZrAN/8izvrYPD3Xf6ek1C0y16LUjHceIgJvvMVdiI0SS0tQtWjEVAbumjDEhcEHWw4OGNg+vOQbAW",
-	"6qADFoaZzbZXRLHULXf8vo7wFAL2e8uZHc2oN5i2vJE7bfWHo1mLdoaD1qFzNDw87B6NBk6yLRB8K2xG",
-	"47jxXobktZm3VXqnch0eQ2uchinoLrR6itmiJqUfLi4+2g5IT4s3EwBfeEgWLGDPqpg0t/H+FEattK6B",
-	"6eH6PTcGcoH6vrxhHnA9ChgFmqUUwi6UIYV80OdChMEGosmMgr+FQypK8rUWlQGsEEvXGELjYa6af5tI",
-	"Mkf4FX5tAcoI90o6Tk19Brw9aop5xQXAPK7wkXoKyUgqov59+tvTVvTPZ3/9S9HiJPHwi0IugOJklgMk",
-	"mp5C4TJHR6AYhwM3SM85WsOn+jzrTbWHPUc7BWArxQKx/B0RlUIZ+a6nxwewpMVf1jsXIx3IOQmZ7yMi",
-	"gEvXqn4Lq8TxqnhyzGkvbn0ExzSpFZTA3ORJ7qezN7jt6GwuoLjnZJJgJ5MoA8q+NnM+cm8uhJPAEGQo",
-	"kRCWEtun+X5JftVOPSeXB2hTs/WiRVsR8Z/EaWjGuDpAcDF5wynF+acIJuIzW4T3q4jP1SwyKeJLGDsw",
-	"BQ4q6xrmeij0I0tJJ4vTYRujdRwQX1FnncZxw+dLXpDYw0XpfgGjMA8gKpTSa6cC9+EClSWYy4JRbMXt",
-	"SnnFwSEtvY2h9nyBwjbGsls8FJJe4mMLu5TTZdR6NP4sadAli59oUcaKF8gYwvo7m5h2AYEIM4o81SrV",
-	"cOR0nllRY7k8ZGfAuN0BC7tKJeRnm1vXilQkcuiSilXAir2vh8e9/nFv1HZGvU6/2zCaVEXHd9zLGv2z",
-	"5V2zoSF04xh7pLRQO63fTDvVfdh8f6lfOfNleY0psSRVDdSXOCZvog4iTaCWvyHZDPwOXsOdHovebbQF",
-	"eXKXUIBS2AAwV+2z2/+T6qJdEawt23E42WK6HNnpaE8vQ+km5vD6rBUb28zGRIWdTRBQxpaMtjX5LXYH",
-	"thz2upUt5oxhVP/xiBfkFcQr9KWyvg9sd1d5QvTgLdv5kYbYbqQISg8rSyXA9M6zoNmJNdDMANv1JWmh",
-	"k/3Qu3CSejCc/V3ItVYSAkHcEbg2KMuhfh0wxMCMMSNj+rrDS4vZ15/XYX9Hz/o86e3Tkt6VS9O8Ltd6",
-	"PhJnplm9ZR/OdOh2vAEbzhzWd11n5PVmDu1Pp32vRx2noxnCigm4F7166yl2vc90uy8QzHY2O1zwdmo7",
-	"5F6FggU708JohaXirSRjv67oCVOq2LCv9dII1HJn4/1+vi4yXtHo06P3NqNF+7SNJqx8ibb+1z977z9V",
-	"dcNEZF3ggoGLasE8fabqt3TH/GrwSVnowy2a8wAqPIek4xzD/5dm3MHnH806fdYfzFouY7TVHx52WqNp",
-	"12t13OF0QB2vM+ugKxLSoBJxw6hXkMmeiNA5jw8OOt3DttN22p3jI+fIOfj/HpjUq4OKb7tmAZ9x18zZ",
-	"+DacHQpyhtVfvGxaY1atqMuwDbwkf5gUt0yNwKcv/dsW/qMb/4PYfxzn/vGXXSfujpl+vfoKe+c22qiK",
-	"mmZEmO/0sJSu2S/a65xTx7+hGwXulGOSSOO2ygcUpkBdz5r7Yd1eQioM1m745TZrTWxx81CiRZMUxJfy",
-	"CiIRO6yGwW0JuWWf30m2bMcRtbNrhoVMM6WmF6RPwpZa51DRXPMbVcpk9V7XVuJTyf/Fyfg2Tz2Vn/rr",
-	"fxNzKlDt00UT9Q7kR1jPDDREKve3uliKJM9Ws7awtQoQV/wdW+nqHdvWhrCkPAQ9a0KGzCPg+40Kip4T",
-	"iaWYNIy8tBnRN19zj0GgHIhr1O502r+hZ1UtKHwIZv01GyEN5kwTYRSkze1X4mlFWlJ02fCAwpBFVlE3",
-	"syhgVtBbBnD+p9LbQPsGxXY6OSCHwnxKYWwlkPOALitOESCYVZHT5U2oULFspq0lkKKQgs9VGNBQBgq2",
-	"abeuWE43H22JS2VrYCcL2l4FVEMKd3YV4uxfbrOtgHRL6c3WI3jGXIltXiuv5Vdk0PdxXovYeyFH7tyv",
-	"uvio6n11Ve/7Uc2yi1c87x0nN2qo9g2e3PKzV1J8dsdyrU8ol8aBhLQTU8JV1SwsLNV6fWcx1r1tPhAP",
-	"6d2dh/T/ZB4y+DZ5yNG2ejkbmI3bCBTVONYPEQ1vU+Rb2gfLpb7PAtP9ClrJGMUXUsNMSwisa02SajIO",
-	"bk4GhjY0w7MDt6LyHX5Nzjq6C2eNrZB4Qe+F3/60shgKCZZaUZHIvN5k9lTPjq26+g6RQbUC9Kwhl/vu",
-	"s2T5BxUbc9h3ZLo0d+SMW5iPfE6/wfmgkLbPhWkGFtisBdsTJWoqjC1RUuZdOQ5I7tib83gGzcJfyrUI",
-	"t1TMe9JdY4dKSlzp+8yFmSyoKmlO5qSak8VDMOoRgm8bXtl1HOdu/cd2tv1Kvr2AI7n222vX+sfPtU95",
-	"gKZhuEGvZLGJTUOi5JKhIXVDFfGM3CzYk24i9fUMc5UIdV22Aj+C8MiUccD+1S9kXuP7aQpnUm7qZCfU",
-	"bSVXaSPL9+9n6q/ZzlPGZ8BxQtvHiGJIucY5gxf0mg0Y1zjGmO6Dn6+qByia164WfPhIe/uDnSrYlRIl",
-	"J7cZACcdpZ4V74Vlaoldafy2FhI8gsKjjTvtRJ2FLti1XYKr0prandm6tvrSa9NxsK5nUzMxyO2F/EUr",
-	"7OLOVK5texw5PTPbAeg+jeORMxweQggV0YnMR+u/A6b11GgS8EkK1Rqu9L8cA290PGo2uAD/IFP4O0Ac",
-	"HQ+bDdN/sXHccYbNhuk2CLesP0fXnGbjMz5Jm1wIZzI22+gkY7HYkrx1rTdeWuwoi5akFrQ7GDaOG6w3",
-	"ddx+vzs6mrkdt9Mf0dl01nePRqPhbDrq9ruHlPU7rD/sj6ajXt+l/dFgNOpMD48G3enRYGAqgfSku3kV",
-	"zSxcbRMqXuJtmQ3D2/Tib7u3e5vclWp2ljaKX+KYlJF1mFv4Uv4LUlQZzC0wqRB3q6Y2OUqlMVirI9ri",
-	"DiSQJfbbePN+078k0LMsSe2CCpcx1FjFskUzIGeLWjorBoMb9rfHby1m4zbkJUDc4F5dX+9Rrq2mTZVI",
-	"UFQ0/6ah5HhpEjQaEZadbIY6yhlaZAbVhqmu4zyCAcFa1Bp0j7G6YmTg0l6pyIBjODKwz6HeQEmo73iu",
-	"2fRaPFGmtTT3EEaKiPVyyoL2szqwoFE1rF2gwnILumRgRSWcJWrF3Mh2jOZYC5K0e89B9F4hNnIMS2o+",
-	"sVnaUROp8pxeV6DISnKW2h7EWXCbJJKNEa6dfu/o2xKuWdduv+UMW53OhXN43O0eO51/66OPISI7XTz4",
-	"WGtYQTZ3UgUc4YKKK7KRa6gy5oqNzdo4BRI8gBgTyt1Uf4Uo7ao1nDmsdei6Tmvk9WatTOqVciXqZv5D",
-	"KAQwFcxqjNSDZuPG2Gp6gfKALGWYKr9ARZZpZh23e64KFbjDMab1jUhPyTUZiTRFwGhCRBepQraPBE9q",
-	"NRmvuKZswj5TN/Q3mYooJCMLb6cMEIlg1ywgMy5AfmxvbQz4MGlFqTgOHn0sV2T+B19tf+zhPapUANCR",
-	"9upHi+vRkLVCjlXnpbwUDqw9jGUfKCQR7IYFxNAalueq7d85uI3PdXGOdoDVVno7PE3elatGX1HbFak0",
-	"IWRYXdm0r49xKCFbEav06vguD1PqZjaAsxYemQVyiYVP+uRgdoKmGLxwY6UBF4p7LOkpfxCddbitkiwh",
-	"sycRh53sTO9IMeDsM19EcK9AVgb0dcrCG2ZKJVfUvWKh0sfW56J2KgIgfdyPGg74RpG0KCUeHwCYNHfV",
-	"/Po5VGhqViOIAeNEtqSktpU1eflcs0FD/TIgAQsDXpsvArhPqjtQqUpYF+3dCLjsEyeIWjqWwt9Mjo3T",
-	"0Oop8FXKAptS4WGxq80rwdQo3HRYlSRpoyBNPH27ndVNmUf1BM8+xlSEHVO6zGtRO2HmwewzAFaK1YW9",
-	"SsRGZXWUzYRmHNNeEg3ESpLmnexCpMAC+9Aex0iwZHh8mv0kFiIlJAtV+LXYowaZfWbuOooEQfiVzikX",
-	"KiSUuL5clyjwqJvCDUBWva1KM0D2JZTmsfUoYg6DVWaiedofEvCVPk10A7O4jDJkbpgYl9Q/y7TMbSRr",
-	"QZGBzSFfqB1u1actXpei4wZXTQ38DGGOqZBis5RrVXoWqyOTde+oUA1u8/tU3ySUwq4gtMlJANM/WoSl",
-	"FuF/he23vbXCoy34aAs+2oKPtuB+tuCj7fZouz3abv9Zttt/psWWzqE7WwuTgJ4RrbFptC3G3bvN2Ewl",
-	"grNWg+eUxbVHB3VADDOGNya8GFrdkkNfpFbHS2A64HqN40O9P59DgzNCon3cqV5uyx//JUI7A/g3Ekp5",
-	"lY3slashmc0qSTm26wE2kdFimfCSiGg8JB6HnIEtCdiWCPJZ51saGsGKFTERO6ss13oeC3EhQ/LTxevW",
-	"kVYLAwZg0B6ZbshPf3v9+vWr3VBWJhr5OUxuaZ0zcm6LbVMSP+EE2KbQBmshANEP47XQwdX8/kQR6C+x",
-	"Xf8bVWDETxTh3nOSaae1T/5wMf+L3AqpFUwe/Exed/II54z6ZiOBehsvY4lv6SGKlos7iAVrYfpvfzeu",
-	"pl21x1trOuI7o4+vWFx8thY7U+3ggTtriGP58+jqeXT1PIb5H107j66dR9fOo2vn0bXz6Np5dO08unb2",
-	"CMajPv0VzaYE6tOjov1fpWjfo/lZE94qtht32qFV4azOWXDNXfZzGYaB5oym8NvaCuivq1TVOFv7foyP",
-	"0HDavbbT9th1v9eed7teh46GWM2evOGhix7TkyrgqOXXMqscF+SnnvkARY/QQrKw+4ptyIQ+XwBuTu9M",
-	"EiE6wnXWL7ON+fIIUsVwwr/wEPt1AIjEirrsmKSeemds4bhVYFErDhmwJyr63kKBuuSCL7U60qmFP2VQ",
-	"xKMJlO3AiXetF0mxZaFZdGFtTKrNooKdOTZtqqFLE16EltVkYjpwTcDKsFNrkw/aSp1L3yNLqkIWHJMJ",
-	"gCFnR93wcIFgcviCfCOnbAfjPagi0Xpuz11OQlXfgVCS3S3TO/CW0Wum7RHUu9SKucokfaHWaofC+q0A",
-	"nkEqFq2fFAzBSRB7b885DrYBZb+jVyxSqNfCZ0pZzwtaToi2AZQOj7jDRIaZU7X3eSnC4K7S8TYG3rbT",
-	"tjjcOzqtFx6/s20MYvvJa3+Lx6H3eBy+z+OwQ3w0I9ooFCTfXYz3Mab73cZ0I3r7epYxkikrBkS+MzXe",
-	"n/EVz7OqUMODu0uZj5672/aCO6uVASe2Jl4vpOfiwtY4leQBOMLWzP9tZziVIqDPgbxOdXNIHMo7F5ql",
-	"GgVW3NjYQVgXUqqo5iVxSLeAtJ2j/+QkDKm7sJZFVWKgiVElMAKJLqsRoEDfOxwNHHfaGhwNWavvHLLW",
-	"iLqz1mDaGY6OugM6Gx0dgAfkwDmI36EOHMhzmILutNqECyl8OZ+joE3V93eKApKJDyxs8hYSlwoyZWTG",
-	"QndR1Hsuoz6ZqZT2oFuvtALDQ2Uc9a70pdgJe7kTqGDCvUkSRfFekk4i2AD8qGZywbbQjWmfVYdokApa",
-	"dXAqrJMPIg/HDXc0c2ZHo0FrNh0dtfrTUac1Gs0Grc7Mc7qjQ9btDQtQyBLvrdmDP/36WqifWfacfFIz",
-	"MaUtS/yKVoB6LzyUkYP4Wz2kn+K19exXBiGfUWjSZbJ4KPfRm4vRHZD7+hFWohy2nCPA4j067vWPB0ft",
-	"3vCw2wXBom8DZe940B46g94ROrHxcYaYqnxnI3EscVGjb9AWgAppEJoXJWekZVznGIIW8S3jJXcDieCb",
-	"jeNRd9Trd2JZEfnW9U9yVfLQ7rHTTd6Rfuag1z/sdpJyUi+08Sj/+gVWdB0wWAS4jAtlnOud4mWLXP6J",
-	"56ZQiOFXWqQjpQiyqrqTE0tbgk392wI6qhS0Na+B5KpPJYAxtSd9wVRYlK5VhnlU99nbHtwt4ziwLnE4",
-	"LP64Zmp/tvCht1xc1eP0taCI7sLa7zF4DXA961KMoDBgdNmuhz2U2REzYDvTr1Lhm+T53yrXzHCCeJpb",
-	"4aqFhD4dWh1TdGNs+MoJ7ZDxgt9fG5POrlatgYPbeG3LnRJAOmCLQzTB2wlOEe9D9qHnCN2MyXJqvUxh",
-	"aj8hFuI5mQuFsFlZh5TZ19odFGprQt2CXFXTKxVH4kzsxkUbkViFZoJ8tpycC1bP1/Cw0jBnntq31Saw",
-	"aoZhAQmVZJo56ItNpCECaV5xC6NbkyQqUCv4yIyblSdh30uOdgnN2sWvfbgTBnZ1Qo2R1VBlj1a0mdDV",
-	"7LYmlmEHidZk8N+ZvpmzvbaYs1hMYWD96udAJRejuEsE9GA3aPftupVRZQtZkA1QHbZhmPIObU+ki3el",
-	"Buz94LZ0t+408cNdeWwP4puIDh5POLNSO59cp9I9K1uSopNaSYrkoyTATDE2UgQxnDXNr0DqLLkJ/30O",
-	"Dz63woC6bErdq+fuggaKhX9fh7OjRJTQXtffw/9gjePOYOhA79SsENJmxDpkbYyHKCuUmg1M1oqTocyS",
-	"5Ty0HefYcdqdbq8/GP474daNAIZDuSoc1GkP/g2NpSBrqXEjgysWtJzG/RiH1azCw0ho5slUrwRUcBGq",
-	"EjVj5CaQISM81FyDuwvoFDdlhIoNxAh3+u5EcXc3ZG4Q2TRNGQosk93VDZ1KycSavvGjTFptyHwfsot5",
-	"mEwtjvuNaMFfMaO4AiCOIaVCRZiHBC6zVMQssQEmcqbV/tK4XV3+bQOelYsarEv+UwEvLv8wJjxWEghs",
-	"Ehk82FcObu1B+7JX/5xsPBlt0yyftafdvCvtNYjJsoyXviyMv0cskwoP/OSFXNMIm79IYHAlnUqmjUSW",
-	"qYnGYdeZTt8ZHh4djY6Oev1DCO1QtQ5YzIXND43j7tFRux8xWp+GTLimR3sYq6OaLJYspMbTFKVRNNZq",
-	"2nKpYi3HAQMmoEsWssB0gYh458eT83OrUurbxysaLnB4O/0I7NMVyPWq0hKAuWFVBfPxg26/79zmuK55",
-	"XsXKhmTrGajSNR+sf9JWmbuo1CaghNXfltJ61HFjuua+N2bimgdS2BjOzvdlqGHbodcsM6RLSBvy2MyV",
-	"Ysbn49na9yu9yWMzLkBPGK8DXnHINXfZGH+vcP+ch+NpQEXFtda3u3K55NWWiguPfS60qHbohrfNxm9y",
-	"WukdVywwGUu7b71ejudro4LtvNun07HNZNp9s5yPoSioJgkuacWVX9LPmMbzZYdZm2NF9eYTc6ASJbWo",
-	"idttIs2owvwqr2qK2dWbz8qnotI7AgalCHETsK08a4UTiHlXs6FAoqg9ydyMHqvfg7GquH7RmKr3lzQn",
-	"0yKjSV6fvHnbJOc/vvnYJKdnZx/OdmoJt3kx86XikJTYqbnQkQyqMC7Feq9dVYdrJVLld9x7u0Utebmg",
-	"oijT4zVnvmfa92AOikkATKgmkVDXe9OoatxUON55ibJtMd9KqdgF+xymePnOEW9i6k5x3Mqv2p+ZRjxy",
-	"57vef01uub0FZpp71pi55aOVF7Y6P9054wTXq0MQBeyuxgdnGF+dkZWSplKLlWdx9YZWZXVxX8eKPC7z",
-	"aWnuVnmOCS5Xccw2bmdTMTPRN7D/Na8z6R+7W5UNO82Gz+FjOqmyq0dz7c7m2idbbNl17qXvWzbU6tve",
-	"+U1IEAb4CdhLrLq+4quca6I8LXlXy8Z6LRkNSVVKiE62b8xmaS5pcFXz1QW1ezvhL6hiRY/C3dunNeiu",
-	"WrwE6EY993SqKFyRBb1mxslpUvufyjjNfyYDwqi7sBXkTfBe3cgAmQS6asDj8yzDKR64jjh9FuzLvtRr",
-	"CmanVr/pd+JDag0e1qCJrNNxr3Bn5zaxoLVGap6bWP7acerPe6xtQdaSjUp+tqEGvXpNG3iIJ5jalPib",
-	"m5Y2ys7QPzSfLggOWEXf9JYNqCChnEPmeBO4IzB4i4YCxwJ+2cdnSWP3WePzEWAbSBp4+FfLZT4LsKCn",
-	"ipyM3FY4fDzsj+Of0v6jBtZzNozvpiGwqsM6aODvVtfpDJyOM2okHSz6ny2XeTRAkVcmWDFnF4WhwhL+",
-	"SICiFN+pHnzKCcfhUW/ofCvOTLNTVe8cc6FCanqCVxgiwz1t7/1cpThqvzfq27ivj3EVn6y5eVzdds8P",
-	"qu6Y3dMF7AZSga6+Ms1oq3iA7emrc/c35WJmwuMVfXEz7rMxhpXHAVNyHbjfghtb3478fFp9OqY5424f",
-	"OUCQVF7Nu7jU9U5X5C5Vve+/yeme57uO3x5uHXOLr1ZrwBizGfZasLohgIqe/Kou/3198XX860zsKxIq",
-	"e9j1jeNrGnBaUWwkZXxFqyk5sV1eu6TK8BCP/27c1KCsVvZTF+mjySk3uo476LHRaDTrHg761KPdKRvO",
-	"2CEbOLNR3zvqjGbT2aE7LUrgdus52CI1qd6IlLpUY2gltSnlxyvUl6q/saLelHplUmGq/KYixWnvwZHa",
-	"Uf0JWY2o8siUZlR/VP2pxkNr7ssdYi4ZVavyuFjlqjykTPWq/IC0ClZr2B7e66xKVmugUc2qh75SKtrD",
-	"RsxiHa3ye4yuVuf+ujQcK2uV35JV2vYaGClvdZYwqbXViTnWut9qcdUH3FescJ+oXzUtL7XlVr2r/pqM",
-	"mld54B7qXmqmD6Dv1Xv+dxizA9XvGwnaPfor9/JXPkbzvpNoHsYEvno47+uhI8UYAI+VKPcI5lSvkr+w",
-	"hL+o7qkCiBNUEu7dzIUKQudMhCRgKxlA+UdcEipX+re14OEGyhduLASaQVdbrUPCBYSCAUwMax5M5bbH",
-	"PfJ0ojYiXLCQu5NslBhea2vV4Q/Eg5lJ2Yr+NFeQK6duHpffHLBrIRvHjc7oMAEvDuDYVLFxDnsRfjX4",
-	"kprtZ/Gqhi2n03L6F53h8eDouNdrHw77DsgS9jkMaHLoDEzjGMKqcTjtuEPaYy1nNuy2+vTQax3NHNbq",
-	"uiPa9wbTITvUk0QFOog0mQilZSalPjkHUxpEt60F/33NcAFenZ68enF6+np81OsPOk5vhKjoq7WxnEw/",
-	"owihsUGD5WIGHaD4kgYbmLyRlLb3UeJCjFYYNUby1q5Z/M7McXt00G0den3W6k97o9bIdYYtZzqkPbfj",
-	"dVl/1khALzY6g7bTb7kyiDnieEU3vqSmKFHvmv5SzW8t4aRbMCVIEifR8wZ0NB10W0duv9fqM8dtUcft",
-	"tQa0N3PcETucdjo2MUetmFsESBZt8OFxr3/cd9oO/F/D7OFwNhtMh+6g1evMnFZ/1mGto9mh2xp0pg7t",
-	"TY9of9qNWaJayiv9fQVrDpNIfDDqF0sP2JLWVxufbq0OnEo+On3VaDbWK61TxOSrdyTvnZtvxe+qYrak",
-	"27D9pqRon9GbdxG8WLqzRXxyczXfH988UUTeCKJWzPdN7dzumqY4HvvDZrVg4kS/4c2rbC5FijHUqIsd",
-	"3SY5SCHCB11CpxXgdGbqWsXGD2LXmpXXRqNIsaYa0z26bSY7KdUoxOt2b7Mcb0uhMTR8SHLCmki7Wxve",
-	"pCE7q0XpDazYBc82VOnqmaY4byoPODeRarR8eGu5d9UJotB9rcfo+RU1EvIZppC4mqJuLHw5cr5M9SPC",
-	"BwspWBFpxR8/zONA7IafKRAwXwreUW2l4sclBNGOEvakSCqG3tML40qhpM9sPx+uaq1ReVXuIANSXHkk",
-	"tAEqkJR1HtG9LZWp9eOc2RZbSXlchyJGaUjk7W248pJ6T9IZpOX6NnROo2EuqQeojFPm0rViRMiMurq9",
-	"1VfXgmzl9Iaa8H8p9aFGFfGKuR9mtmVGiol1soL+y/Yi5qz0r0OCg3JAk8y65E92epY5YkgoAAmxmhZ3",
-	"aVlt/ipQeouOWtnZyUi23PqkZFlaXCR4QeoAxSciud/J/kQx7WYarybYm5Ei2y21uuY+QrUlO/48Gk+P",
-	"xtOj8XRH4ynv/kkftBrenIptkVLPL+MR51bOVPflnBgMLwmw1ujCMeRW5HZJswSzKLsOcG5/mdDiJ4IB",
-	"r7PdS/p5HPd77lXZ/1XAZcDDTeN44Ox3ln5fszUbh6E/NkhQjeOh0z+yvbZ2EVezEQZ8PofyIL1QSFK7",
-	"F6rYRt/Tco33aq+WfM59G2Ng3kWE8GVb19rufpZLmlRqWcCdZL+frfbJXtaBMQ4MVdab2R2Ud72OBaT8",
-	"pXbbzyzR76nVH6ZORlWeiQN+5MLbSrCd2/RBuzvBHhYqwyk90GieqfVJaY1pfTY6k4l1iA9FgkYyxFy0",
-	"jRnFMvHp26TFXvokdOOJtclHmfA1ZUKJ6mH2pIbiAcpCJbUDn72NjCJTtZ7yYdHUoL9TogFNBOyV0Dvh",
-	"grbqd3QN+sa0ym0diO7IkPr7icWdYq27r1jr3Z9oKHY8WMM+5qcpnpd69zZy/UhDzOsqcr1CQnQoiQsp",
-	"09kKVculgJ4R0yFJ5p0dKlsWwszfoFsKG3gvuMIEbOO+5IpQsdndN6wWqF1SESyaTrJTpCISDqJixA57",
-	"Dm5UPTV2zYKN/b1NTrBvSdzQUflULQj1lbQ5JvqIUxJwdXVMmDdnJKRXTBEwUA/0D6ksjTq90lId+7AJ",
-	"boliMEirnekVeMVmdO2HRC/jdgfhYYGCma+ZlrMQsfy4IgsqPOZBTzvgb2bfZ9T3ieI+E2Gb2Pf3CqET",
-	"I+STjlO149soceAz8LbgzrDRqoTJ9yD9/JKUbsIZXEVN/B6K3HsZPTuzQXy+YAGiVsZLP3B2rX1y8Z1d",
-	"xeKF+naeUHwp5ppOllQLOh6aXoe4ZPHkjIZBFLtmgnh0U9ydPZpsrzPoDR2nMrmAmZdl4SXd7FaBRC8V",
-	"F3NyhTSOboTn5IqtQjLdhAy+Q/+jTX7klssxgBklAaMemURyc9I0f6wVC6AXLLaKNdNR6kYG3qQ4xrVd",
-	"ppirLXXFVy1pinJaK6kXIMgHyjJWSQEhI0e84sKUzqRYZpZB6ttSfK2GdRPztN4OFM5iWVcCCYbdKACs",
-	"Ia784YKYfh9PFNFrrZ6TSVwfb3bD1MhPiIBUQcAtBRkpNHHdc/F9JHjt6BzT118ZJf3WMWJscqbNNGsU",
-	"69X5hOKV5viBXsX/8+tJ69+09YfTGrXHrU9/+0vRBHdq1/iGQm0lKhsryN6FE8QF+RHyWF++eQJdGiHZ",
-	"65gsue9zw2+I4sJlpDM6dJrkp4uXbfLKdniAls03AQ+1kFKySULshJ1YqpL82/RCmZuq+RHiJI13iVnm",
-	"lgafWbgs8oqJ1z6FTH4qNkaF3tkr80uCh2/l4PmYvI0vat1lvgBONw+oCJnXJg6ciw6spVZnhFZybpjv",
-	"N0nIPocYd077UvNcS88Svi1x/As2XbOSHMNJnj6sw8Cex41mYy59r2Xyn1PHyVzPUatppv9yITmG+mt5",
-	"km23faNTzOQ6QEZi2f7UX7NVwIXmMAgWbaaUoTqw1K47begGxsUVOhsWyDcXYbhSxwcHPp227XAZzA+u",
-	"OwcY9tBfxPyZAW/yOIVVBkq9pv7a5GRPMThCVyufu3AeDrTsiFcleeVaeG25YkKF1L1qK5+vbujmb/r+",
-	"5+aj/96x7f+jEMLLn87OTt9flHUc2qpJma+uaM6bbXvLxdWuxlGZBalmgprnv9NjL2BozhCtEIwu7o4R",
-	"xYfxk9MzLDr/ZjKvpLuu1HIyL/o8M1STpRbVZguzVa9xGcY90iP9HBdhNvCJqS25F8psXXeAOPGVXORe",
-	"GXfwCIFnRv4n8KF0wYfSGVw4zjH8/78beVdGxSoVs1tvxEzmeLx9xJZdhnH78iGqyBXbqFAKRtfhoknm",
-	"crVggevLtQdce0qDKXepcH2OqSHUM/2iHoYZfWObbxnU7t3/VjjY8DazikWa7ULbdSok0KYjcba3ekUy",
-	"fLHOpCO2uKuhRGozimbuy5taE+9tgf2dmN3VZtX5Tx8/fji7OH01ITIgk1enH89OX57A30ZW+1yFTTJB",
-	"dhD9auZgknEt29zZyCKippJ+ZlxFR9SnKjSeNq9Jzl6/JL1eb6Tfr1XVxtbOBVulSXKt0zQTz6+2zAHy",
-	"rMuN9DvQzLIfnVzIBKOpzVKypxIfkFMbBaFTJf11yMhPZ292ElRQ1JZ4ot+oScmVvs9c/SvSki3P9qab",
-	"yc6mdLa4uqgJvccp0dfJlC20motUKa7a9TrDQQYXLMTWfVT76A2BlGHZ5rmgMiMP/w9TXz817deNzdc0",
-	"GlGVanZe9/TtzZ1jogExRVYZ5klXxWMT1BuvHFSwLcKlX+V5elnpirfN4m95bG5DKG+b0emt6MFWfM/q",
-	"QlHky56PerLVWKLbAv23OfIsaQ/Klqtws1N4Jem6lnX0Mx6CTOOfbFGnWYbsnBPv3cK3Yk2jrhBK8NfQ",
-	"OnAjNVmoGxYowrMW0H0SV5YepoU9fTSXXfmUi8SE2+VutR2SBAINPNTahvBkAPGpgqdltmhqEnn1TVX2",
-	"Qu0hSWztfTxZRdbCMynsNzLw4m0qdZqQBc1W7X8NAZExA80b70tlztmI+PwtG/FzNIM9N8GevGbhFpgo",
-	"J1qIckY+rJg418tEfCmvAO243bifVUEjef8F+YVNF1Je1XGFb0m6BmZusif+Bn8k4u3TTeMYAaxaaqNC",
-	"tmxkVzif0gP1b2Mruxpnp+c/vb0Yn198ODt91cAsbojHfDF5DQ3XoUdOp8taw1nHa/Xdw2nraNrptYaz",
-	"7qw/ddyRh92/Az8hoF0eyWdXLg/0gqgDQ9GNe0nIONXfkU/HOLxNL8+X7fl/qdXacm/lNEkIbCeXeJ88",
-	"z95tYh8qrochu9c47D5SVEy1V01PIhZRJJcg+pZkUl1y4TMJJInt23K+Xkfrk7VuubswVZ4QDlBMhM/J",
-	"ki2nWrwCN9E/+2wWQhqAJ6GRn6BBIG8ynLx+SloekWBrlmj1IqB8vVEmJDqzH40yi/l+so1pk0iMmUpl",
-	"RLIUzEQEVGnGR69bI+GjuyXfo1sYHTVbWTf98QaHoYT9b+OdeeEfL0dFQWcl1C4hFz14yzH8iklcGV6d",
-	"gdCUAVkxaaJYCRLuOIk8pOLWm/eQiNTPs/2CjAVzQO2pQ5UzzlSgvl92EIf9GgdxsPUg3qto6cVyIt8z",
-	"dyFVSJZrFZIpMylspjD0CXarzScZ5bKMEoF+OB//6/jgYLvgyjOa22ZDMXcd8HBzrj/J6KnrcAFR7EJn",
-	"3cnHNyTUVwkU4/xoIhjmN6rI5F+tk3W4aMEjjsnl2nF6LlyFf7KJabhBN7Gy+kQZFVZpqWSjHFy/csGo",
-	"ByLShOWTT09aC/xHhv00GQ2KxF9q6nqa+jEy4H+YpIQXMK5gunomsOFA4fj06L166S08KwUvj55G4am/",
-	"YhuUO0J67IkiHlv5crNkImySYZ8s2Gfi8bm2B7k2ejfQqoE8fRVsPOlePduyIC+il7f02wsW5bcbkCM4",
-	"+9dW1P7zl4tG3hb/5/mH9+SGTc1SPT077w6Gz+Iqf9enfKnIZK1YMNZWGffMlsobYTtJTNjn1aRJFJ8L",
-	"5uFYCisQ2Y1ws7YRScDmXIUswEydnUu9pO6CC7Z1nVGZIeZWMmehivoW29cp8vQcZce2tX2Hjyhb2IDe",
-	"VDkqBfS27VwksmaqHovU04tmqreChtBcqmCqpp12er/ijdGLeqxP9sf11OeuXg2TcPWv1rl98GTLMsbj",
-	"8nO7BcRRDKS6UmhShtRsHGv2KKcMzHm4WE9BEbDeHJ9Ok6ZUBrUFL5BVwFY0YMoSh2pC6qsClRegqZrE",
-	"+Gxtz2ZFZoFcwpk0Ta71p1u/1O9rpky+0hSesWDL9qV4A2UD9Arbld/wAJINlxTFHGpWRiX16VTLuIBR",
-	"D97QJErGB8VSQLhgG9PaSAZXZC1MXKp9KS7FX/96sQgYUI/CROeEC+2vf8VDSX2fBNj6yKLBaDXCECQm",
-	"TbIZ/0wmB9edg//n//q/DUlGv9IVP7jutB24diki3gQgWkLaG/XZ8/2mPnEBI5MT12Wr8JikPDrvJ8Rd",
-	"SKmYgqlddyA/c8GIZ1SLp/YQPGtfijO2AuUUk7bNGErCgHIAscFc7iW9AiQFj89MyTR+t5DQ4d7mPJKA",
-	"eTxgbhit3TlkecG6qb/+Fbn0iuozEDDbPd7ggU0+t6jPqWJq0iaTH05PXk1gPxR+rX785B+nFxPiSU1a",
-	"kw8fL958eH8+icgFztbkxPflzcS8/hR8OIBO+Ne/6lmCBQIyukkmHwM59dlyotdT2yixwRbThp6x7+O2",
-	"GspyqYCMgTY5IXgekaQgDVYSnwZz1K1gXvbQ93udSyFR/ugVeA5zsQNnNIgHm8bv1OSQkR8uLj42Levw",
-	"ORpR6C2FTLOn/V5HD+k7zjMyZTMZg6MIDJDoB7m+VNG+/ADzhix/9HPhZP/6V+BFZwyOXuuNF/GiD9ZJ",
-	"mLr4NCJ3DvsY3sgI/0g9a16KSaSItE4+vmkZf9ekSSY/02Cj//uv1kspQibC1sVmxVoIna+OiZBK8Nls",
-	"YqSevelUuNLjYj6Ja4WMi46qK4NFp/VJ0/S3fSlODHnIGTGn6omKT6feziDY6HmYq/oDJzaXD04IfC+Z",
-	"So8Dc9to3dK+w27v/A++0nvwhwo98jQ/3Wdm4X9ZSHiEJwEbD6lSUe6R6UYfgRULlhymribHcUe1+GfE",
-	"A5K+7TUFfIuHmhhX0ufuBkGETOJdBIqyIYpuiAwXLLjhitnz8TlkAl4GO598/QQPrXndjX1gciLahDEK",
-	"gYhXlAjGIIX4c8vjVHP7SeL4XAo8a8FafwF8H2CHwi77cs4FFIPNpD7G+BTLFchsHUA2pj4+eGkqvc0x",
-	"UWHA6HJCKAEYQXtyIKuHKkIvBd4B74hCdPBytN+wRRcT+gsknAp/A88PmD8B5iQSAF8LuYxTyXCGa4+H",
-	"SDNWtsBP+oNsyzvcR5MD3b4UECZ1mcBoiNU1VtRdsFa3nTfRb25u2hQuQ/jRjFUHb9+8PH1/fgpjAK04",
-	"9NPCPRXWgwfDd7VMnMA+34j3NhfX1OfeAdy3Oz3IBDIbx41e22n3AHwyXIC1c6D/Z84K0GeT1kmUG8GV",
-	"KzUrasZppMFSk90Lk6wV36zi2AhsXXIA7H4y+0vfcSmSGWCaMJpkKsOFHqnZsKabNnmvCVczXKDD54QS",
-	"N2AeEyGnUKPC50JqXZok0ui5Ij0HU4ETcFNk8laiPEZJVCipf1NStDQxxSKs6zixOZCiM/LUC+gsbAkZ",
-	"hlzMF3TZisa3nN6zdqwNRGHsyaWwD6ZELbUcW9E5a5NfQFJiGwqzpBPyFEA5A6a0eCeAG6yeIS3DQ/SX",
-	"dc2nxqwBHoLkHHGAN5pg5iz82UY2041SfwUngLw5Xa7CDQRxrLMrozyrK9NrEl6C+UNcPUcFTI8DVQBc",
-	"qUuw2clTSyvEpb4PnAQ/M4Ml2rD69O9rFmxidTq1JNZkogWO9NtmxY+I0AExxJSgZRuUrDaprZP5BPAu",
-	"KylMzULXcazKbxNls9FA6IMZB3zhFccNp61Psceu+732vNv1OnQ0BBMnevU2p80LeIo2OgrJHFqfV3rQ",
-	"D3LJojRfsGLyiwpTNppS5qzoVUXFDFbjJfBULZEDWdrkwNx/ADfbe2+bjdMLOt81Bu65bTZslti2ezHR",
-	"UX9Sr9ImVVuwZHoTQtrYTJbkPjfQMv7/vPrw8uJ/Pp4SfQNayMZk1rIDfzDiA38/SFzYSoeFG2V59n3u",
-	"ilWvzo2PrfURVJ+dj8FhdpQZ9GC73GxAo4GABRXnZ2+3E0My6ZcNi878wXsZvpMen3EG1WN9JK3tY15Q",
-	"z6i2MKQ72j3kQsp3VGzMMJVycyKagVovlzTYNI4bmhaTpnJUC3Ly8U0CWjsS+1CHBZpJ4zjOibltNvTq",
-	"+OHij1JtwtCqSVb1+TUTTCniLph7hUpeILXSRZZU0DkLVJu8CUko11CZLBiPIQRDbToJw1M8riAJMSfX",
-	"foAJNe7KdKP8KoyLVGSN+O6Ss2a/1Ij99rdCDOc04Z+0k9Q7pXaSwsJ8cLNxsGRhwBHsogIhgAbDjGUx",
-	"p+s5U1ZRBKsZfUaaKj8GcsnCBVurwu1+Z167c7+B64Jdnma7RrUeB2apxgCx/yV60d8vY6q6bDSRLv5+",
-	"qd9w2bglvfo81377N0MAZ9oWSwVj7BR3EoDddU0BqaTLamRglQLjQJmYZgJgrYH3gPo+eK60iPHQkgYX",
-	"zZyB2WxqQ8jTlx/Ozp8VEog2Z04+vvnn+Yf3d2YKWXsqxRhqtIkspos/V0P6nsWZIWCuYouMKmK2fDsB",
-	"my1t2XzIiIo3FBW0GlScxMrB+t2Hp+v/OXn3th5d2w+LWaD55GNivQQ1Gdoj4d4v4Zo9rUa4sJ2acCGO",
-	"UlUR0zfzjCYGobAp9alwQQ+7iJSuyFEBwThFlnyeLFb3DIJ3jkbP7Fu+RXXMeF9dKvCfX1ccNxsDp7d7",
-	"3DkLrrnLfhL0mnLMDNulyt3kYbejb9xJVRFdAEldd+p5CSN32Fav4DNkdnMpvaQP74b7PvFkouOVJjVw",
-	"pj+P8IswLMOs74xwRfpOp2lcUUsALkr5F305x8QCj1B1ReicctEmVV1+ee/FVmfafmRey4uQ8Lx8FU+O",
-	"2b5vyZfzNRm+09k95CdBTRaCfU+Fg/1aBlPueUzgiGGlr0GqRS7wJzGeiNW8MqGa6PR3dvoQNJuJQ1Sx",
-	"J6GtuU4j72EwPOiAQlimBUkjqrKnAcsIcFCTCAZFvFCq0YzYSbhgPACLU7XJibfkgqvQxJk0y8CDrv9S",
-	"jJlkWTkzUVlM5XmquQsJmaAiPL4UsAaQb6t/wIfMIKPvWRPHQRiM+SrxvFglNLOHRxfxGv1ZJ7AcF7ga",
-	"Oe99ETAS3Bph2eHDU85tKkSJfxtuTqmE21HAkkA8/+fy8rPjtC4vP3dml5efD2ef/vqXokKfKpPG9UzP",
-	"2qfTFi2ZN97/DUzcAk3F016xAEt+iuatb29UVXASlIDYVPkpTbQBOiE+o9fMJPssmJ1jlPwesGt5xTzN",
-	"5NnnFTc5aRlonKLprpVBqognbDJZYqj6DOSPnmPRR8V0fPByHSgZNCrc+Ra6Ue4ZY6m9yMaFf5vPHgTL",
-	"LWI37Udxc9/iBjzWUWZh0jGF0qFAupi9kDdY6CiLGu6+A43RlD6kJYgZTt6EKsKM4gYowWifmGWF+V6a",
-	"o4PvesogT8IY/v7NpEko8RmEQLWZpbVagIyC1JnxpEkW0vcU6faOLkVAhSeXZKpv0teZ8JRNLgJLTa2X",
-	"cZ6cYm7AQqJcKoRWV6+EvIH2OhsyubycKv/m13Xgq0/jX53WCGHRPn3pD28vL6eTIumCtRAJgm9gAQBT",
-	"4Qvpbe7tSL1nN8mX3KYLDTS3uc0d6M69vd1A9+ZmUICCrC8244pVTQb3qfPaPISdESt7H8zzW2Ys1bTy",
-	"13ItvDtwIqcCJ3opxcznWJvS71T4ko+IrXkh5VsazPFFnUGVZVPrFXavShXQ/rn8UjM2QhPJ2CUcE1Kh",
-	"LLNslPHQm4CHLKmhp1XyIj394Av8d8y9W2S7PgsLkrBPIQe5nP8Cy5xL6T037oAbokK6wd+x+54rAw84",
-	"L6SVzdaKeYSGRAqXEWDNmpHqM8wFsfCLU5NuRwIGbES1yWmknC/p5lKgSpTUlmzWHiQQ25x/QpNWA6Sj",
-	"4n1LdKABlA7cY3LiNa+WUAFjlK4iRoyXsow4xQ/7xWUA+BJYCXx645Fj7MMx/tTDe4a0d2/H16hAxY68",
-	"8rMX28mR8CPmdirw+KANDF64fpNM1wYieYslXego3krpD6LKbxX5j4fmWzgD1KtyArap/Ns8I5CRAeU5",
-	"hHsGcBnVPRE5n62+F9vuobwaO51/vur/PPzlf/+r9z+Dfx+ejF50XvZeDU4PX1ubfkUhA8W6IowcbGSV",
-	"3KTVnHA/6Hegwv7DP3989/5j6+Ln1r8/fekOb4ucEJ+KhfIumXwQyNDgA/+3LFOxBWgY37EJHlCbBW6r",
-	"PBL1ALEyYH7F8gefYZmSlb2hYv5MW26EzkKwEom8ZoFPV7HlZitYXCq0KrCU18zDZOeN/g/oDpcingqk",
-	"4xCqEJKeJt8HHVgYFdAuTt9Xz2Qt0j6ANB7eDEy84cygZGu2/Gj7Pdp+j7bfnUTnyqfu1zL/WkF0do3I",
-	"gYYipXGa14FckvOPb9A+SvbZSQRB0H3f1OyQe+3iMAi+pkoAxLzEssKlzPSrakjhc8FKXPL69uouef2q",
-	"d3pEWXygtN9KJiRjOloVzSjRaqk8vFEtWlHU5ygXZemWzCPdN6/WVKr59Xff+JHOmQ0XPGgUQH/qbv8/",
-	"LmdGTtRJSv9X60KG1G+9lGuc8rZBcCve+c1Lh+/GAolTa75EqBq/ftKkGKMe4N8JxJBfP93mE+yp5VCW",
-	"8xrsJ8N7TQGmPhgrnue9hpSysXHz0BSvPfhi24Bv9bXFnPe1DAAcwvYyisoyIcdmRtaKtckvC+5Dt36M",
-	"T0A7mrj1H2fKtNCyPjespHZG7QJ3llZwT0yf+N2OLPTlzSGt7FHp+V7cV/dycM6AVCLCvOPhiRSXHZrI",
-	"L6ZOGg8DV80oiw5JHPUDNPfAErSnotibVUzo9yyMygwXbE72eG6+82OA3q/7OARWgmT05B2KFdDYm1eg",
-	"Va2KQd3i84OqZFaYTPDYTAwQkQyuzEmLZAoPyRVjq4JjhMXt8Ul6AO+DfjbC1VUKQD8e30db/5ux9e+F",
-	"ybwKKKRGI801AfZpqTU+zPalV6D9GZVQ4UzKeRGmfbUAPLsY4rqIYUHashnza7JIL53d/Ll1c3PT0jZv",
-	"ax34TLjSY15BACAr91frrXL/xLIsRTcqkuxa/lMMeqmQBqFejZsFQ4c3um8Bg0ohWINeoMlSemxCKPgW",
-	"MrArMiBzxIHB0HVxwBcxxx6c4Z3Bi4KES/Gb43v36e/d/UrABGE3WZP9P847+8iAv0UtD099BU3vW+Ku",
-	"llnl3BKlXgl9XoJwyhDQ/Q6KaGEIL+bnAJll4Zx8RhUE1KDF8Y0gPvgk0YoLme9jFA25ABYQSYFejQVE",
-	"2lRoDD59CQ1BxDELJVGhXOW1VsWE90P0qQ/DxuPnf2X2Hb0YQduKuOoP8ia59iqkwlOPyuwjL314Xvoj",
-	"YyskO0Woz6+/dU015UltB2uojCjhnivuXj0s4/wBsGBjdoiQvDzkYp51/AKcs+3maPv4A2KqgOwE/bMe",
-	"2kQ1eAbQzmEc5mpikKlJ7K4Akw0Y7l3zUiAYF8XNfE6ENKmaODPwJfDQ4qTpN9km/pMohggTwBxRyKY4",
-	"SbkmNHcXMkwC/WIGG8LBLaSPIJY+V2ESNRAthZD7PgnWQmv/BltZC4aQuHRFXVgLqPNC8FVT6IUOEfgi",
-	"EB88NCBuxEiaIqNAb/uHeN0bdV04bzy2XMmQCXcDiMOfHkYgJab4URNqYQrH/Ykh/Q7mJdelLIMjS7dR",
-	"Lgfsg7E1ivNoLVYgbmIosStI1ko4Y2GwaZ3MDHr+dvSoMNjgnY+JHI/y8OHl4YlCVIcbGVx9v6IQ01Mq",
-	"Qlq4MoAUxZuFJB43kZooZHNDFfGYyz3mpcuBj607J1kvDJCl0NdtjTW6Ju/RYqKjSBIs1OvbtDHQS2Fh",
-	"pJoEorDYwcwAkEaPissBVJuc6aHUN2nSgccFDTZwK3QrgjQMLwJU3hBXAsw5d68gg8ZwKvBNpTFRBXjy",
-	"BPSrMNN6ohBNtayyGJa7SkYNE2HA2bYqV48JDp2dihJHoPFJWcpIvrfJvdXm2t1BiXwDxSG+L28YglWa",
-	"XazxIZqgcnCkTKyXkGiFj4ZmE/CMT1XnmVpeRqgb6pMcZQzl0UnLC7hh7J9RB534BpjD91aAntkDk2wb",
-	"Z23ZpOh9Mp+zxepx6vPXPhH60xJfKgWzhyT9XQH7veXMjmbUG0xb3sidtvrD0axFO8NB69A5Gh4edo9G",
-	"A6csh84888/5xiyzitHQzd4Wdo82aTRn61LKtI8p+6TO16JObX94XsBUuvNoozPqtp12t31Y8gWYhf4N",
-	"7EjIl1im59MwyxosuLnTSYCbF3+Pls2pr4na63k0ZC39ltpTBHkf9W0wcy2aYbfKDEO51/y+K7wErURU",
-	"QEpYMOLL+SNUwsNUTqXaHFQpnYKb89mGoBEabXxq00CKvUm2c81xjBcXwfDE3YIMyiu0Z0N3OiaCy4DP",
-	"uaA+uaGm7Q8J+HwBVS36fQY74TmW9KYuI1qiuhRMyPV80SSKC5fF/W/ARwO486DnEyrQOdMmk7hNvWmm",
-	"YkXBmHsTUMD1mxBRX85I1+kMYCKTgCm5DlyWGVYIqxCsxQtYuofxv7z4M3JY4KXlgYCLqDNBDff/GdN2",
-	"oMoe9F7lkfWPrhmYP8Gd6m/d1+dghpe7Hro1nmFwm/X8T0UIXrGKfMg8Yl92ZIbv5Eon6ooobaVSP9k7",
-	"DOv0EwwqwOchh5rCOWlgh5iMM+IK2I2LHokl/dyabkLoE+r0jwaHQ/2rkGFLQlMscKeCxp5PkzNvbCN7",
-	"SzC/6AdgflwxNzz4EnOM24MvCW5xW+qmiPliaAEBAPvQegXQzTClHgnYNViT6G+YUe6vA6gF5MpCOUZN",
-	"NXA+hfmnL+BSAR7hd3cK70q/nTrvfqPVOb2bqCzcK/XjlsSbWkbwJeTNhda7qW8LYksoeL9Mz5cRRb/X",
-	"SmoFLdKCRprgUtQFSn9OfFbUtsOSKFueRuRqj5qU4bY6hvhA4R3QKZfoUcSshC3dDd2FSU5lv6+pz8MN",
-	"ZHMjS2jaHrRXbKNsvzutXTzX+wTNbRON3sK48duCqkshJLa5aSZKIOL6XvTHLSV653Ca+rTTRL2uCWHF",
-	"zgU49T6d2tbc2CPxiYq+CsB28VlFegZeeiFlUVncji3FZr5vvCrbj/e+kDSocfsrNnOlmPH5HkNer32/",
-	"xsTW3Pfe7DO1OoP+Kac1b69+MxJ49furnlu7cTKsOXsz5KfAb9y9n5ErPWZcdwGjcL3RI1ahjk5LdZxn",
-	"ZMKvpGBFqugvESvAOO9cQiWHryQ61a2Z4HHv+1RVvyEl7xVsXYoV15R0Kbmmn6PaRgzoq+hNOW4E9Ka0",
-	"qieWDiUSgdBIAYUCY9t6FZq3psxTdFPwgAAwHpfiubYY1yKc2LatYr2c4o1aBCGVqfal0PaPfYm+1/QD",
-	"0I9PdDmGzyE+FfM1nbNjMrlim7+DVJlg90XAmVWMBu4C+jlCC/2m/ibsCwtgO2KD+dmoW8Nw9fxSTOYh",
-	"+zsOMI+08O0+v4J+fCSAsNdzMvFoyMbw16RJJggD6I0jozjkS3v5OZn4fMlDfZ+64iv4rwxC+98xrNyk",
-	"eSkm8G7zBIF/tMlP4krIG4EyV19CQRvtD7ayVUyY+Jdt61cSsdpP2BlyrlxkbMn/iq/q3C6DsObtH6Bp",
-	"ffUxr/Wq1rj//azmgH+ErMbdb8Naj6715DrzeF/nZgMJ8kHUGPOKhuxMn4caYy74svaYk/k8YHMa1pDu",
-	"dcR6Pb3hLZ3WG1BL56mpkdRVkf7BwxcBFWDPVx/yUi4rsohoiMVFrzUIFKv/Vk36JKizKzCnU3HNAymw",
-	"ccEDGSzvaJ1pnWODksr3nzEIL1Uf8AsNBBfzGiNOhcepqH7/S7lccb+a/EmP+DnC6/86JkidMb6kXp1v",
-	"isfU/qqXC8pF3fe95j7D7tt1md+bJZ2zvQad8z/YwwYB9SqWxQCTBtlzQgVhy1W4wVBR3iJLJVw+QJOQ",
-	"2Kyq3Svk0QgsNALPwV65NyMw5dwsMAJ3BiPBpWbNwIW8gVb0NPBghswjlODLsfMooACmfHLotZ9q223i",
-	"0+lY0KU2k2SQg/99Yvpf+3R6KZZrFRL2mSto/48p6mYaKShhn06bOKEm+U1Om2Y2TYKSdI0WT5PoReUh",
-	"c8N1wJpkCsoMWFDYgJvFIhFAjanL1KWI4wv6Tqi1BxOQa4vq/dr3sajJBCQUoVMFpcBo1yrAOZxiT86m",
-	"ecTG2GqQEW2+ED2TgVytmBf1IIfW7xMWBDJQW+DmNat4OJx5eHql2Gh3Py9WN+HFMkeKUDibZimmDILQ",
-	"Swzx3ZdX6wKgr4GYuAKqFY+B1sdAK6L/aaqgwN4eKLBa4KVLYARmo0Hgo0kGfOCHRLDnwOMq5MIND76A",
-	"gwJYbNWAqschnCNC4/qyaYzwJEKXUszhvhJvYJMoIAnN83zfMEtQQ/RDsFSoqL2h9T79DC/d1wX16F/5",
-	"U/0rqBk/rCqMrzJkUtZlD66ihNUaypKKDWb704A96sDfnw4cN9hHnoSIIIYnyVmaGS3owyrINQPBzPfQ",
-	"z/epjJmX8OsMi29dG5pPMPov+n934RTm4/uAjB0vGWYMZoLm9l5b7S+Fv2lviZE3HiKOeWaimOTJoD8d",
-	"0Y7b9XqsPxs4w85h96g36tMn9x3fTGuC9UAT7/v01uI19QoIv6PwJ03S6r3FP3fHOzOnBIKZcQouFEIX",
-	"BeWIYnomyJyKEQ3NedlLxdk3RvVnuacu0rrif5X0/S8/v4i6eF+n937lsibZ0nw7EMqxbM0I4qQEppBp",
-	"d/AF/2sl8c4WINj7IzKjcDSR0O2CCOmxJqHkp7dvXmGz7Q1xocI+WSXjdN4d/uv9u39eDIbdgfP648nP",
-	"/Xcvuj/+692Pxf1AohlubQiSqVeq3PbjVbDxpHt1TCgJ1kJwMU99GeDBLbCb4lyCaq4Ny5AJ/Q8eQg6F",
-	"Udih0Zhp9whRoIkdyYQHLu5ZnEoYQqFC3xm1ySsWUu4rMmVQ0rtkStF5XHCoV/WJIh5b+XJDQqqu2uQl",
-	"tIDEEmCLZg8JF8e2TlRP/mnf6T9r2tRG/WenSfpOz/ymbf9L8bTvOM9yOLfXLND3j54V+esUnwvqa0I8",
-	"idOL799r95ZOz+FNZQhDZk9MyzZT5KGIhHuoD+rPg4mOt3SaWIGd+pii149N2B4RH+ogPkRc+ke2KcKM",
-	"wwiCsIKK2rNoBZVPp7udfB7yP/j1im1aqLs0jhv/ar2IJtDSMyj2ApY5+nCgSgmYjDiiuWRvj4b04MtC",
-	"qhAMyYMZ91l5A5EE657/wSHk8I/3P5GQRiXyjMATbFpeYplS3LVJDNTQVEl/HZo6L9tKUq6YYB6ZbiJG",
-	"ikMvheHMq4ApJkLDoSHwAv7+TRTALGuwZDRqCP3WM0P1B6d5VVRCOgXgiIL60eLirMBd8GuWiL9q68Gi",
-	"TOTgbxQT2VjsS5xh6xVXK6l4FbRMMyQ54hEM53tgOv9gYeZYWfUkebaKeNA+HKe2bvyWTn8wzKNcQbac",
-	"SU9c5blNhklpltTCK1sY1VrwsAKjimK95tTFfAozPzwCDyo1vX+C1zwyikdG8b0wihRd/6cxDDz1RQwD",
-	"r1iGsea+VyGICfd93QIFbC/5WKDwFQoUYHMfKxQeKxQeKxQevELhWyo4wPtr5xB/w3UK9fL0v3KVwl4V",
-	"AXWT9k8hl/Ehc/bhW4wrqs6Qt3JefwSmgX+D5QGveCBqHfwfDd0EdL407RFrHdOXNSk1OareKt5P6n7l",
-	"Ghbprf06VSZmwCse1B5Tb2bnYCC8o6s9htR70wX7HH6YzRSrwRh+XvpcrD+/UDW/yox7RUO618DX3Gd7",
-	"DdQf+fBVHUiHyD4eizv+q4s7rFnzJ5Z1YN0DehpiiBRTPhGFW/VdJmHsNzmNf2a+FHMFWPyKLKlnfFrc",
-	"wr2gd6uodAOrKsCfl6rXwJKMbKFGqopjR70G2VKuQV5IjzPEgNFrdimoIj4TnInQ3xCqB0vEl8a0ofKC",
-	"C/BLPFzFBTz+seTiseTiv7DkwhytB6+5sNxzS9WF5dD6Dy8yxjJ/p92YOCTpvvw6lRlZB+idajL0wx6L",
-	"Mh6LMh6LMh5115pFGciHvqtyDJhyCZfO8Ppqd1Up7tAvzVZ3gLTw5VxVEA5YE2xDWXpQvPwlcKe+lFeE",
-	"i1DqIcstrP+tnsIj7uk3gnuaNBfNtj8s9GnZCQHKzNEw/Jqi4C/wnz0rlPTQNnkTYpRbmUajCvtIlxcj",
-	"RfbYf0g1Eu72YzHSt1KMtM0oqSPR6hUi6bfeZwmS+Yr/mBqkCs7U6DA9FiH99xUh3depvafyI4CCe7VV",
-	"C03IzqzqWX4pNSwroK1sdqnvT6l7deDTa3qgRWqVNiRvT34+gXawCitlwINAwQ28oAqrc0rUzZBeMcJD",
-	"ix6k35QV6tjGtoBZBcxl/Jq9pdf0Qs/0URn9RpTRM9wYQpEyfpOIra7WfnjPWukuSJQ0PUONXoL09Y8t",
-	"e0t0BHy59sqNK3ROR/2M8W7y9IzNzkPqXj1R5IZNyUwGS9PHpk+oImen5xfP0t0wi02rl/j2Kq0hzash",
-	"xZl9pm4IWPZc6YPE/HRN4Crg1zRkOKakZRYMK+1R5lTt51U6LbhAVoG85h4Lcg39RjPWnc1GjPV7R/1p",
-	"52jUpyPn6PDI67FRd0qnZa3VVuWt7jrdo326fH2smDPwFXp8ATns7vGFa55RXt5ycbVLeYF7vvmM7++v",
-	"NRh4wFx7lmOGhyzwU4EOAVfixiKFEvfM8B1FqDlNWFcFUjLJgjD+2MJ7NC961iYfqVI3MvAwsol9MyC2",
-	"RmRAVAi5tSWBzJeGazxQIBMfXymQ2bnfk1VmC+DCQb+R/5e9v2FuG0f+ReGvgsfnOZVkDyVLju0kcm3d",
-	"60kyO5nN24mT/+z/jnJNiIQkjClAS4BWtD757rfQDfBFIiVKlh3bYdXUxJJAECDR792/dpx+kbgk3nUt",
-	"gblxD5PIfprC0ZxugyfCkWAt8rb8OaenoAJiOURB89i/gn/XecZeuY48uIw2+SBY2jWHxIlQuX45KI0P",
-	"Oy9IIiKmFPEDqgIaMh8L8OE6iLiMpOveD5X4C2oNyBubUFTmYXOMYqXyYv0l2tHZI7tc26aLx05VNAuY",
-	"saioyqAaWKoJ4JYKyoCt6NjrDWmkWKoMDKSMGBWIW7DAYg7Ldb6UJWzma2vqzPN15j+UclM/XX26dWJ5",
-	"jUPug1i2CTJ5/KTUzZbJ1JtUHVcKuOYU35EestscyYoWdJWvOsdCn5bCwDipsxIFJq1t5UIfH+5B32o+",
-	"SSbQtdoyV2Oyj6Bb6VfoZI2tbIsLewkNYl0eHkuzUhxsiu0Em6Mh4oskinwSs4m8NHJPpDgkOMMylSXT",
-	"8IaVV5j7449oC9tQd6OhVrAUpC2i5CSlLagL3l5dnSalxqjNpcXa1DS5g24mCm1K7t0xMRsabWj0FsQ+",
-	"nPrdGZGpDSkTPLZrIsdpnp1rFgtMgtFgTLJesq6x6+uFr7kiY0PtkCRkc+EtaklWwc01uRBypir83Gad",
-	"TeJokzi6OvsFjkm579sCLgA6QvF8Nimj9y8YDy/aqhLZm7zJsPxyrBBZUi4+aL/Js9ZCq+2t+awUbJnN",
-	"lnoJ4Pw3XLLhkltxyc8pME2T2PTzJDYhL6W3xEc3Y00v0zVV59oj2y1y2kWu7JhyyBQfiep0jbOIT2d0",
-	"Th5bjLhH2LMALyOxTDRz7f5p+MSWU+GcqMbOWMxseJSMWczqJHG8souqk8XhbgYqNFfg+ComRgQspHFU",
-	"mQAB/+w2AaI2GtLLJFbyhlncWzpwz3NlDoR9kE0SxN1KgrCkE6YkUROIrsCDpuO54gGNziF7yHzJ4p5h",
-	"SOch1bQ6YcJSfw9Xge7m/z599zanjdnaGHA6UxESKtQMbVhGYgZllQEjgzmZjXkwBnhwJFKsjyGnjpdg",
-	"RkUwtkhq5o5cjPqCCgnA30bns+karqodppnYRojW+43cpU1exixkQnMawRo5tv5jIojnafm1GhtepiUR",
-	"EtY/YJGcEeRHMq4uTEd6WseeTnF9xsDKuGIGHUc1i8klIs6obThWdZRhSrVmsbny//2Ttv7Tab34+tj+",
-	"0T5vfb3qeN2D4+/upyf/1/9/rxSQvp4v8VtrTidRocjDLqVH7IHc/8RGZuhlty8mTFNz6HrkyuyjR9xm",
-	"v/eF/f47PPhrA4KmZxSS+xnHUzQkmSTTMwnZPfD4by91JuXIlSvHo8JVLq+oyZ1pvJ5n5jQQas/HdZDU",
-	"c5X7x8+6nefPjw+XhEZEB217p5y31Amiov64f4V/rEy5SaVJmObeFKRbm3wG6XDB2JTM0pQawRgERriu",
-	"SptJ+XG9VJSMvJpclLuh6aSpJYXzsKWyUzy3q6yaHp4yrghCqUL0rbAED7K5ZKJBZqcSpdTXVHUKO7ct",
-	"OJoTfQdYNfbv3sV5rqG81+uKtHS2ZUxoUUm1tjkY01TXMKaLOTBhRgI1+iCVWtdfF0VNlaTZT6lxnfOi",
-	"V2a3AA4Vm+f9E23ykkaRMV6KhgAZIVj4JGUGMtEtOWwNjDIfZIbGCrbwKl3sRvwhU653pw4vaJP/ajnc",
-	"e6PktD5MEfG8HvC9ucRd0QDf/3i242DtC9GShg3tgA21MnZjGRK7XMl8fo3lhJx9fGO7fxEYDkkC8JHG",
-	"jGZeiwAYD5nQOVGMeURGYeojXYDS58K5Ugz7GrDAPDjzQgYR60FCBDc3gqkNV+EiYaovXG83RiKqtHkV",
-	"HFPdFWOCmNfMLFoV+QNaxOGx7hHNvmncawvNCt+8HtwOun7xaxYannoG9amtM7OE1zDkhPhvqdIt+NR6",
-	"88rvC3RQI3q+Dwvzq2DpcY6NI3jOsVpeYmfX7lzG5t3DKbSRRczGWGgL+Ofep9dnX95+Pj/7/OHT61eG",
-	"bNi3aQRgFtU59XCnczhc+dPHNZuo9V0BPfP7Gxx7lBUQ0jim88r6wYXNTWMZJoEukk932Ame0qOD1rPw",
-	"kLUOB09ftF4EneNWZ3BMnwbd8IAdDiucT3a+8+qqQYD22Nxp/mH4ASzuRCBwXo0LTkc1UbRrO+TNSYUj",
-	"ZyvIb0yVh5vYwkRvb4nGihMtaDUlJAYZHL5hxNBQw5xiH37ziy+ehz1y+Kzb7Qu4W48UDnXeAwf0uFax",
-	"yMIHeOyAjMA/C9toggl3qiUOozGLoReOd7UX09lnecGE+2weSvbF16Uke/NWUYZFcpTTISxDKMu4wzOR",
-	"gzxCgWoFpxWj0Ltq/8r8c27E+Pd66jx4r1CdMJfaYCNVJJlGkoYMF+wSSciMzj1Coxmdg+pPSShnwgxs",
-	"k4801ooEVJABI1RdYDeYUl3+Vx6xzRR4GWhWTtRbqvFmswtkhcesBfkVaxV3HGzHfvd21fQqm+jMHrnW",
-	"RxnxYF5zMneVvei7t0GKhbcHCkaaNrGOw1BVSLHYrQF0gLzhNo6DYb6xziWP3u2Dgfk/9aZwuULNqSpk",
-	"EJVA2GMZKKj8Rpt/7L8Ztt5LwVrvqA7G/hOMIvEoIjEfjXXDOu7uS/5pcr269S+G0/Ze6jOquRryu4uD",
-	"JTLFY4hawm4yxrYAYo3YR6rHe3kfBizJKlwjplsTLnggxbBS13IVR4iRF3E0i38/+/Deg9LBwV8sQKg8",
-	"+As0MZRUysvcGnEiBIvJhMUjphAVlWtFNJtMmdJts4I2+ZV/YyEZUMWg7bvA3sUIdGXTzRTT2k2NA2xl",
-	"lJV9cSKgGzLmkIxlFBoVb2oRO3LlW21ySvz/CTZSKJNBVN4Pb8T0O/eANs4dhi1/ZgpMSK/OeNS6tzQ3",
-	"88iaEYdvhDmkZh+/0kjBaze3TjAkyyd0xM6VGp8nCppUxlICD+HgxdbAdZOY7/X2xlpPe/v73RfP20fd",
-	"drfTaT/rHXU6nf3Lg3YHiaBeHRe2H2JBjteVFHTl+0/8nJ1Z76NVaY741oalc1cbduS4wkIjEmjMaQg8",
-	"z1GBxsqKu+GHdkChLVvK/VJul+OAePwK/G8as4DqzFtczhE9ko0kgzkwNOBRUxbwoSXPHqFEjWWsyce5",
-	"HktBcKY0gDRMYkhHmmBLKssxbSYbs5XZKm3kbvmoBUTzyJBBe9T02ZnNQWYZyiBVMIrNIEPrua7xgBeS",
-	"NkO21WY4aRVDPMPntZZHgStrGlFe5E57/+P/t5+oeH/AxT4Tl2QKj+VpwYdYy/7Fzwv84ZV9IzX4Qn6o",
-	"Uf9qu6S8Pdslb91wN6xhN3eR3VBHinDsM3rButFrMBn82vGVHKfRTOmAWoK5GWazqKNZDCKsXAdgb3DM",
-	"DtiIC2j0aDnLBPtNpbpWkfWiHgUhI16Wqj9i+nO6t7uuJ9VTVbL9VLAf9yR2r5x4DRdruNgmSpMDK0fg",
-	"fi2vqSRZ/pVxK8vCxoxGelxpKNps6h6ZjRmoNBj9gURVBCQjYcwvWZy62GNGQc8wigjm0xtdxFYGmGsE",
-	"YyF8FckRF6V85y0d/Ibrqpn0OTd33z4x7h4essKZOaPzwguK6IDMZHxRs6Dkex7zd9CyR6JwQPbZNw1A",
-	"1etPSlq/EYxZcAEJDTIOFeZagiybMKXoiGWt+/OaqiKzWIoRBOxFNCeKT5LICMg2Oeo8BS9oegeXtFF6",
-	"iF7bFVedpJ0mbtqblIiV19kG4ZXc+fTNH0AMO38LXmGeaSwHEZv8r83m+4hXlb3TMzlhtn2sQ2o375Y8",
-	"pgTJJT2ZT7KQOUK7c0XUOAF/FwQpzTV2fU8WNI9PTMfz1ulQGzmyWpzDUBz5/ftCqirwBkNZIuUNhVXv",
-	"MmEMd5+mjC1zlVbKRyx7+UsOauAE/CUH+cZ8hBI4Q1wKz+jNFseS0ChaSKdCRZjHKIq4FCfEh/wkcBLq",
-	"tAAcnIhRZFsGQ/cn1hfuJsiVuNZMmOnduh4pAukzJKJilNAR6xH/gs3/Di2p/Iy9EQXthwyxIBCUR2I2",
-	"hdJ8dICIOThYzWAa2bZgJ33hjzT7O15gp0zLy/gFss/Y1tP5IdXsHD75HvFR8IbnUtgGJ5pP3M8nxI/4",
-	"hGszTl3wKfwrY+3+PYcn53t9UdYipU2+CEynv2BzFOgFXJsJvWBGuCsmFIP8MT4SkH5bkQL2uxxsDXRT",
-	"O/HHOfsv+HST4TLWGw7/YJ7dRigI23WE8RqUi3uBcnE6GsVsRPUGrdTfhPXHIkpA3dG/y8Gmzf43Hf9f",
-	"WPFa/7J/cP0LNKze6JKXclKT8tNLXoFoGWzwuM401YmqP/4jdpG4WRfG73LQ9Lz/qXve/4UC84d1vFdM",
-	"WxMM6MMFaf+SA7TwMOk6Zsy1pMde6LYrfU5b05J8PD0781JPwojrAtyt0R5G/JKJNoE2OX3hTESju6IW",
-	"Yrvmt8kHXAbeB01HUHuHMorkTNmqfKWJiqgaE0xSrwYBMLzyxvA2gRHvCm1zTfPF3+WACPZNt+B/B53u",
-	"UafbeZHZ0fgSzYvYZe9F19wquwXYvfex1z4cbJo/c6CF23PXdN5vOu+nnfeLXBFavN2NLvwgM3IJQ/A5",
-	"s8Bvpb3+gg1/neb6v8tB01q/wf5rWus3KvJmrfWBB92nxvpmwes74f8lBwt98A1T/7Fd8I2h2vTAv9s9",
-	"8B1J3HIvfDjUi53wzRnO98E3J/jqLznYvAc+ttZ1rnJ3kH/ZoBW+M/4eSCN88ziaNvh3pA3+Cpvgxprg",
-	"/yUHO2yBj9TxYBrgr/CoWuJp0KF/urb3O6LS3eiIv8tBVct7EKWpmCyKUydJI1onxB7RJsT+QEPsb2kT",
-	"Ym9C7A/OmbR5uPwLtDysuY1tIuxpCLjuBbeQ9P6WNhHjnztiHNHrRYzN9VuHi+NcV/6IDtDZOklr4bQh",
-	"AAwcI+4Z18QuMO3GDWN82/RUukbe7BtXGtUIQDFzgWickau+QAD4MbPJ6lg+TEeUC3sVjJzQub0jjELD",
-	"ygM/l9lzdYj4Lb3BELGZ/JZ7/uNdTwHhv7JAhg5WNv5/SYMxA9iEWEZr62TMYDf2u3eTyOdN9PVBR1/x",
-	"NCKH2WXE9fjo6OlxOT+sDrYCu/1ayH5WOVts/yqiW3k1U+4JIAvINxEvwWJjTWiIJgvXbfJGq5SRrvJ1",
-	"Oi72QHydlkE1vs674OtcQY219Y6Uzmr4OYFCdubnRMp4MH7OFXaAJZzGz/nT+Tl3QaG7cXK+pc7JWdpP",
-	"PSN020PKouJl2aJpn6oxVW1yavtKOeOBfZty1+NKRqFhDMbixUGsNaE8IjQMY2NwWEPCUB0NNBmwQE5c",
-	"MkHeyFjmGgk4GG7OMHhLB9i//tbSR99CuRgWsxHc3k3Ia3ypoauWi5lLucTKUGkH/FwivTEUdt36Ew7R",
-	"HTITMlugaC84c2FCgzEXrGYPDDeazKDtPB052MjMXC/25/QQWdqm7TMiZMhSwCBe0Zv+nVtTnf6duWWl",
-	"9d3YyFOGZaD/LdF5XtUXz3CnKlDyo6cPoZNn+mhXYnG719zAb9+tXp4ZlaWv6Ec19KRkIKXOFkIUnQNb",
-	"QMIGS2jk6ngu2Nx6DVSKXBbQKFLksf+vlj2TrX+yuf8EUD1cVNcwC+Q0vrnb+YQGPvhdbZcFM9+705dO",
-	"rWKqTZynxgh1cMRmvAcAHdKh7iYKe4DCEryFwRdsXuacda/BLvzmNLH3bObuUaHc2IXX6T95E3xkzbJA",
-	"xbIVLZE5XfPdOXMRK7v7AzZ1H73T94nPdmrw2ZdSDCMe6J+0kWfOHz1JmdC2vQ7dYS4gXqZ6QlFN3L+y",
-	"f61zL6eCYihjkAPpSkE0xGyYABPWCrgs+QWSho3wcYwduP8qv3Ke/dZp25mjX7MoqTVrWh1uSXI/9PT/",
-	"CkdqJ2ffzbC20afROJbVr1KvbuW5/AESuDnfd6aV5/UO68bd89Y7Q+0Jcj5RqoPxKvMfEioyLg5tLIeE",
-	"JlpOqOYBID1ZBZoS9O5Zh6bR9xG9zywYkURpcOHw3F3b5iHlkYVrzjT/vsix7TGkXVodnWp7lzIVHf2I",
-	"N66g2xvkPaZlLTYy5+KdVNMbJvGTqpG/QZwiJjGLGFVs1xJ1QZlcqUvuA1DcWidkTos0LGNmySuUmG9F",
-	"IbXIsAqjQU5jppjQZMpZAP4CZFE0UhLzGrjGacBRcJIPBoTSTHLQOfQI9JfsC39GufaJYoEUoSI2HDSR",
-	"SrfJqbow110wNlUFh6S1fRWhEb9kZYxqKqPIUukfCJW30uX5m6shduvQkpiFAd8022tX+DbNoIJv06bb",
-	"7/U6XtY7igv99GAP2kbySTLZ6x13PEC/hw9ZW0YuNBtBDtcN+yvhmVRwL9wuuAHKNf6YIZJLw+Huk5qf",
-	"7zho6eifbL4MY3yqLtJTX59fXbB5C/0oe729gu9xBzrUAsNrwdLWcr39K03VhTOor7OEOv1JB0bZcjrf",
-	"Oh9vwblr1FjDVgGIdCQB1kAROdQMWBzXUNFiwQ6kCJi9ggAcZ5u8Q1BeRUaSYGE3YDa7gDfEa0q9rUZu",
-	"FnnkDalzZnaM9JXxnN9wN2bnt67IreKDNrWYK6LoJQsbXtd4EXfCYC3kkBSEFlWoXXHbMnbZii39Idc0",
-	"TAFL04A3lvKrFBccKAyMVLAf8TrDaqhtFQ+cCXVEG2GiE8OwSqoN7RVtgvguhAvFQwZuoCDmmsXcPJeY",
-	"9QWNAKtA80szldFIoQrAx9tD724fGOiJ4R5/SS7w3nYaivzSDVdM20uykbY2r00+SxKyCSAMzCQx7wCy",
-	"WWayLyI6YJG5v5kVfnYVfdxsmwCigsIWWkQx3Sbv3RCbqKhsnWMVH8bB72XI1M1xYKxZSrlSOcPLvczs",
-	"8eyKJecatrt8AaMRu78PzXEvacS+1Hl9odd66UawodKDhGv/+YzpFBnIEFAOGChPYjfm/HOsNMcvcxxU",
-	"1eupUFg4Nt2A5B7FmLBut3enp2ePFPZbAO0bC7OVphoDOxM2kfHcMJ13/Jc2OUVWbHmq7bQgY1QolewL",
-	"Log/lTMWn9vIvF9VY5xxnmvQ9NUeJBLw6V5vr9tpH3baz9tdSAhyCQZ7vb2jg97RYa/T6QWsF9Ie/BxM",
-	"k3OoOd/rPff2xlJpa1jnk4pw83u97vHT54dGvc7tK71hx94Qf4Unt9fbk2bTiOx3bmd+xaaRnDNM2i5h",
-	"OeuSB2TIajMi82yhCt/cu2kgcSvMwXzMETQ4i26HQ6gCc9i/csf5+z5gGcElaznGYl+VGVUkkJFZKQsJ",
-	"HchEW01sMSXQ9quwX8oh5giOmDAkL2OjmqC//7Bz2K7kBRAxfmWWWjdNsOqGDijSnP/0yx7xjRLho/40",
-	"JwFVrE1yvVZYpBiZMCoUoVFUzDT8HCeswhEXUW3IpSLN8PhwOcvwmn1d/9yKe2RPtyYLGaQB/MYAvUP8",
-	"ZlDIq0B63DmPgZtsH4j8zUnTtT4p8pgLYjkQInC73mBo92S7fdLD4EAuYBkTSrSUERmaNwsBzDyXwggC",
-	"1HfY1EB4alwrFg2NjdgX4LKaT22isZ/v3W6Lx6truTdiWX9Aofo0lqOYTrDq0i2oyGgiNZ5VMJqUky0Z",
-	"RpUpzsfg7Hefu6UJz8uUD068MIGUy7TCviANimtmw4Mho0dHreGLZ09bh0eMtZ4fDQ9aT4Pj4bOj48Pg",
-	"6HBYsSfrKC1wzzR4kSTwSyn7rDJW/7b/t2Kb2X7S6TwNjIzZhz9Z+b0GXFBYWK2es+a9eQghwAX58vnX",
-	"1vM65upOkxtzDH0dAwfEn8aX+BMas3nX4Cb9Jb3VnsSPUunakmhVeUxN3+Iiqvnxs2fPDrrH9SQaFyOm",
-	"dKne3MrU4yoFekIFHzKl14eyF/XnTFJh/0prXZMQzECojnP1LSNprpKiR6Abf9oGI5MpRuXWGO5WWsYw",
-	"aEqDCzqyARoUZhdsTiAHR0E6PwoY8rm0pMbm4xuBD8EebBFs+wlfsPkJJvrMuGLmZ5svJAgNJ1xUNAU3",
-	"QvGde2I3nQpjb1OZC4O/7zZDveGd9y7mvEO+5zrtIgmnR2wbTXwNtytJw3HH/boKeYEB5qc1/E/GI7V/",
-	"FTOlv2/QnfzXWE7I2cc3bWJ0rINjMwv5P+abR4pMqR4rMmCRnBEfbuCTmeF+GcOJR1RwBYwgzcRhAvDX",
-	"Dzrdo8VcoMNuJ2sB5Cdx5DuHJIBUO/Y2pVqzWLjfzDqsowbAyLUi04gG5Tm/H3JL2gqQ/GHrTzUewD+k",
-	"uH96T5HapWB4SPEgF45pjtKnsQyTYBkEQU1rgZ9fYgO8FPx8pSF5KlDFKFpgoQxUS8ajfVAflDO2zInP",
-	"bK3YyeQq03Ep5PWtpdjIKCoKgrpivmDQ12UKfzNEX5Ippxoya8jsx5CZFXfmDLZipiBxsiof4RMbnmkK",
-	"CQkEm+KTZGpsQ5uvCuBa0CFgFkvNekQlg0RwTS67RMbk8sAjo//wKfipuVGpPfL7F8HRcT6lsWIhwTUo",
-	"QhX5/ezDe5R46J2AAll0cQ0NSYEX0BhC1sE1B6yv2Cj/U02wg9qcBHTC2uQPrscy0cQ36zvngGhEqJBi",
-	"PpGJMrtJ25L1RV+8ooZ/YHu0xCIKW30d0pG0jFloxKcHq7AS2cb+HNKYRU3EdnmQK0umVKkTfMe+YS+B",
-	"/rv1xWusvhwmioV9ASMODw4QfNFm76Y3xv1CIS9u2llU8JXZCxYI22Wlpb/4bPGxpK437B6l+YRZO8fO",
-	"CVDJNK1qNirEZKrh6XzG3AQG+I8DZpWKWJvXiP1ifPOzTx5nQNKINmPezl+SCxZm3b1nYxlZ92QiQmYB",
-	"p+GmeT9keY6x0p/w0G6MNgXn9zNTul5+4Rm8rVq4VInIQ9PuPpvkI1AK7lstdWyXgWa6ZZ0MBQ+gOfo9",
-	"QvtCJUHAlIK/N/QCFu/1rTWbzVrmqlYSR0wEMjRCsICMY07CiptbeoQgcqc+Os57NvsCrAfWNEkizc0J",
-	"3Ie1uDDf5lOVGtBmB7fr1cR3e0YvWVidGwm0nOVGFgEtmoLre5QqeVDn4u0Rgm5Q2THscGt9B6kOauos",
-	"C09RhYA5V3lNi+0iYGg7oFGUd2paNaKVWMq2Wo7TnKp8mJ8xcwEGpVhmNIpY/MioNoIKTR6ffXxjpFcU",
-	"ppH/8lj+R3e3OmH89K4grdk3GmgI7nNlM1e8BU7esle0h1JWwf6Yf6piYp1OjShYcWm2NBFaVgYMF6cE",
-	"nZYsDr6uXpn5edOV7QqQ6CMdsdsAJbKvvwo4MgMlcs93a1Aib+9frc9S06j1EhO5Vl8EQ3Fkg2d0pyxA",
-	"SG6YZmyjrsVXjP2445T6UcqTy9kQAM+ouyEyNoApGrBIipFyxSzIATNP4yJHVAwAL9rEd15U6F8DZpgx",
-	"JsA+MX9UJxFYYtlYjX8TsslUaiaCOeTef70xVHm3wltGli/ctlJYmccdwgttNMGmaOb2GRc2ucl4STXv",
-	"wuLc1sTse6+3TBjlDM785K75c0+zb3p/GlFuhq+3R79Ws8gcxCTqjelqFzTG/Sv71zp4oFcp5vwCW/1j",
-	"zCNGJLz3RHDNsd031+AUEdKokoJGRU8QaoOHnRde2tFjKOPA1t2k2bZzLNgJqAhYFLHQQdhbV5oICbs0",
-	"xwFQh1xREHxFIjnyyCBJk3ZhyfYKF8XHkBUu7LBzmHrfBCnHqMBnsy1L/9VssEw1K6mFfqM3R6xvgtL3",
-	"NSj9tRQpfy3LqakurUbL/yDYAkWXRUuzM3/TZsUahaAhh/t9ui3G/K7OdkVIdZ2ljJevxlF6uQ5THntP",
-	"WSl4mrcR5JCIJIpyERWq4JsqdPg8ed2AXx1n/wj73BlIfEPVTQX8PVPmEepdyUlK0ZDXdV91+9KmGJ8Y",
-	"5Dy52nAMW+a36TjWh4LGnrXPc8C/AI7k2vgaVvCtxB0c491uln9t6qRouFfDvR4e97KE/XB8EStdEfsj",
-	"GYWtCVXa+vsqw1oDqhhm1atlPvdIEYW4y1MYENAoMjxtQpSsFev6h4zCd3YVG+fl3rXITbaZ9cEb8/yJ",
-	"ff5NAKex87aJ+BhTKX+Oaqpbt2n7ldeufnzTIxRS/lhIAjkZcAH0ZjagBJ2SmGH1kXLdLzI7j+Y4UpqZ",
-	"7lhSmsymGOA0pZ+DMRWCRZjg1hf5VhfZdE+8XNKdhQANHTCmSueA5Zj36YDd8u7ZucsHhOAVKolmo0RN",
-	"WWAtXCgE4rrMBUrDSxZrrljGSzbmi5hy9g7NUe+uhMKyDZ26PU6YuPW4WKaWz9+8UlWap1xW3mcsZvBi",
-	"TwBAE4E0sV6iUVAbBfXmWX5KNoTmuf59UVNTzlbama1cSTWs2VZkfF3Sb1sFFba2srt/ZT6d4ycXlat0",
-	"3RdlDa3hyi8w7ltQNatYWO6INPzpQTj1axH9bSl36/WK7IiuaaiA2mCqb+W2CbjlgiSKkcEcChoTBbXc",
-	"ShLBZgu6IgTErVJJle2caoPlVZGBBWq9SbXnh8QHGj7R6DF3jJu9o/FFkZvlzS0o7xHyPnrfNlRplhWR",
-	"1TrOahXHqklVuswfDpAuVcNCtI851peDQgPYlkISlQRjaOd/YpN3ZBKrJ0XQunJ33htXPnvPPXkFE3W9",
-	"M4/mhzfuvEbD29qdZx3tmccho9e77tDTrr8IBd0MjSZXYepCecQYVeAP28pldpI9pEeqL3z46zwR/N8J",
-	"g+pcnvXXxaJQh7+WS2uMGQLetYkjc6iS1bb6dQL3MlsoeoF45k7sCxexzSpquU26pAJrUO3a0rIXvyw9",
-	"E8pil0eOJJyBWCajsUumj+jgkcrgUaG9Dl/Ikz+BLBiPDGmkmEc6Ft6dsMlUzwkWxcD+03spj2gpV3oi",
-	"gac/ECck7KXxPzZ6e6O3X8f/KJAF31PXY1HDtorzSuVaCTr94br1GSyiUa0b1bpRrbdRrRechQ9AxXab",
-	"wdAElE6TP8ZMFGLimaqXPgXPorrYq7nKeU2psI5TQNsxunhflLpm4fmNJaCzWJU3vx5E5/Eweq7zrQc9",
-	"jOIPY6bGhAulaRT1lqLoYArQYNwXGONXzGVJ2sIkGoxXBNb7ArOTsqpz81jVgt8JVGvHpbEtkK1HBxcz",
-	"xUR0C7tj2K9vgXWIL+gEVXpzU+xoWXClrtKoz7CK/W4r1PZBoNjLvMiGz2cqQX7L8F65cCBUs/RZ7nl7",
-	"lzRKoOjN5lBAiT4QurdnheufV67If8oP2gEVUvCARuCWx2O11+uajTvk6wW4gPyor8A+zFNeWG6BB5Sv",
-	"i4Wg2Ky9ywEIhnoyz7zwxuporI7G6rhW1sMi9d5/4wN530rbA4Dx9rEOtxpD22gHTmSW+Ne0IpEcWZEu",
-	"NDqz+MR2+GuTD8LiWccTGjmgVyNzaczI//7y+svrV+e/fvh0fvqP1+8/n3nk45uX/3z96vyX/8ZvvL74",
-	"9Prsy9vP5x8/nH1+/QqkpP3m7POHT69ftcl722umwGPQ3CGnIkXLW3ALps4rYwF5Ge8xEv4PkMtIjj1o",
-	"JoCPyYKY+VmKH2wIv1V55egR+vnsM6GKmKPM4tYZE5q8hm9PiP+WKt2CT603r3zwI06Y6osZaDWUBBEH",
-	"NF6qSJBoIodD80Btix3XdBARzYWtng5oirIHGYdQFW0RBBFEDwDyZjHXmgnzttAtOqNznAmFLN5ZkVD2",
-	"iH/Q6R51nh8cf+50evCf79kvX3QPSfdZ76jbe9pd+PKo+7RL/h/3ZavzotU99D0LJCgRAxA7gvzHsP/H",
-	"Tgh8+fzySZv8IvWYMGEB+rgIokTxS5sXaTYrQhLIS9dcEjAdET9dV3cHMW/6M1Man//GetKHYU7Y1dGU",
-	"PgzRw1mBYlTiBMYEUL0AroQ0UQVcBF3NvM3F9Rlc+L3W4lAlp5csO2igPBstdT5dWO7b16dnr89f/+vj",
-	"m0+Vq4Y5oPvmJu2Z6jzy0xFoQXXwE2msX8EzWD/4tQjrDt3KL1KnnbQ9uNaYuzE3CtzkrRxZD4q3t8T/",
-	"inMtyIsSPgeiww+ppmDXGEL34Te/eHB42COHz7rdvoC79YqMvi/MDD1y9d1wszr9YDJfT4osoVKQT9xK",
-	"4/Zp3D4b6o2/yiiSMyfsRzFTCMy3pINs6/MpTLITx49TDsHmtApfDdWwuJtVpVzLmy9Jal1wRWPAFj3c",
-	"Ro0E/JjZeF7uo/6w8GTX4xeuEK/ABLhA15B1AhVY0Z97qJqa98W+TSMZModdXU8G1+r9tyyMPSMB3+C1",
-	"z5aaAe5Y40gluPN1Fbnx8XB4NDgOjlpPu8NO63DYZa3nw2dB66g76NCng+f0cHBQpZNMWbDYO+z6eIob",
-	"yPY7F5vIver1kYllamrEVCOmtopO3BehVFzjprJp/wpAu3MW/tryiyVPhgNXqCuURkznzcHb4R1V/tXF",
-	"3TQe1AdRl7H4Wu8I8dYQ1fmowCpqn++I1vcRaRA6hdzmtspDqll/nQV2whVJIREJ1USKwDbDpSPrVJHu",
-	"ijgRikSMxgJ6AALEoZlDsG+ajBmN9YBRREYcY5AwpgEjWhKl5fQkRTF3frG+wEDlgA0lxkwv2FS3ySlR",
-	"LJAitCsjM4CFdM0Ip0yEXIygRHnElGv9YaZHdMgFt+ph5wXxLRBNC0b4pRi7cK8iA72TOLu5Jb7EI/bd",
-	"Rtgabt/Ey34qEC5kD5tIpTsRLysKP1tVsyOpIxNtsbxKFc1MDvzhAAiRzxuG7UIwSpIhjT1k8L4cDhXT",
-	"PpECW0StDENBj6sh+KMUgkeY71lIEqE5wOUssmfgyCd9AS5ZmOyRIjx02e14dzJgYw4NoyBZpSJMVcbW",
-	"Ddv/gM9kjYvmNzkjEyrmtreTlkbUXTJsFW+xGtmIC7HYUe+w8+K43OuAiy84HewJ3Ot1vKyVEBf6+HAP",
-	"+q/zSTKBH603ggvNRlDRuHOH/BovetEL/jx1geMJS33ffZinv9fr7w2k1FyM+n3R36tyiXt58incxV1d",
-	"bLdUq8U6Lmmxea9tjHVmeU3ro4x4MF/bxhcvc1fZi8BtkW+11fowxZ5z9aYzl7grGj/GAzCFoMeDFEpG",
-	"7vihf/kBGUjrLInMSMjlRy5yeAUh87T14QXXZBobpha2M9FifRqQOJl21ugtNPedOYGlIKAHEotjw0M6",
-	"NUYBC73SQQ6EkhvjZajN6wIpYhuvTzkL0jZ9ymwHaqNsYJ+M6JTIuND2L1cdRSyQXszQzgisNldqYuAy",
-	"60mjP/Bp4J3sAYMAD6wWBJHyzO/Y3TEvjzprhFF1U9eNBVKJJWBoxmFVQSpt0YffGb6gh0F3wA7CF4fD",
-	"QZc+HXaCZ+Fz57e3ba7TVb81U7SQElctfdGZP+HCfe4uS6Hapll1p8BycbW+O2A5+qd5q3h6oR+mIZVC",
-	"Y8e92wRSwBN6xv/DytYLelISjHOn0iU8zxq7r7H7biFPEvho2nnpOlJ4uXPeZnI5EflUR3QlIn/fkT1n",
-	"6xHunBuxlvAf8UsoUiADGlw4eMN/JyxhoWu/i2qBjEKUpBAHpwMqQikcHqGQrrMu5t4ZIW7G5Zq5uNIL",
-	"V5ymLlhIhjLGdcITBPEvlc65IbFqGkvThNSuvEHMyUTGrNyahLnul5fwkz1CtwzH07gNG/FxN3vI80tW",
-	"IiOASd0rzyFIn53JGR3P75yUeQdVbnQBoWJesMBsqZyX9XDPSuWciWh00xOQND5s9FwOfdt0BWRWBNC2",
-	"ueCYlQi23RgEkfrCF1LbCJIHUbHZWKr87YzswcZeYQ1zEFayc1HSVFU17L5h93l3XSLKuD3on7vxztWP",
-	"4FhcntW1TTptXV/MWV3oMQCqLcI+DswJRNbHJ8wo1QgFlGq6hjEhrLhHBmkhS1rEclIsYOmLigoWc8v5",
-	"jRbs9MX6ih1Sq2BnRbXNJ/sWNi9Lvpn6jHyO7MYVPyVJte7wWIFoc4wTdUKS6ZTF4NiMJBRkGcMolCDr",
-	"Qj4csnihzuf07KyyYgb0CJy5Kq/26UHdBuq5A18U4bbQJ6zq864m8oKtyvrdUYd3t0D0GseM0IEE79fW",
-	"Dd6nMTcs6twM22qVG2QnrzoloMQA+LNhE7ZxKU97ACw8blfKXrYjM8m5Ky/f3SOXwxTg1qEYlK7NlrOX",
-	"rQyv33Zt9y23O2Ny61O77UNu8rmbOOiGitX/TlL0wjiVqHcklXs1sMx6z2XMzN/YkkWN5UwRH5xo5xDf",
-	"8hHvhSqcKJNaRvsKpTEOI6xE92HAOQ991NesPsZVX9g2Lzb5EVYFVdI5nEU7Gl2lUCFuBjhMxYMOgh5i",
-	"7SBMJgXochistNpQIf/RPBcWGnP0NNUNgf+jjzSmAvJdUqwXTL0UEsBhWKQYRFSnPLhg4eJDg5ruU0X8",
-	"SRJpPqWx3gePBpZZ6vzuMZRJY23scfOdTx7/fvbh/RMv3RH+OuQRQs+kgd04EYLFZBZLzXpEJQPQUy+7",
-	"RiG8PPDI6D98CgWW3DwEry9+/2IGyJiYGzgn9AWbausdCOjEVnFDej0Xowj1D8iMNZqueXS2wXe2izIF",
-	"0zzdjPfeVdfwezbLLdLwg5IXtuV0X6bG6rxtV3NhO6WOiTw5GS0H6cAS34nLIbY5xSE4JnbpPVm/wIw0",
-	"kJQX5bHE+66VyW5cI1wb38rNqwAfpQWcs8d3wxSou+pTr41w7/SexXIS9319l9D+Ff6xtkxs1ZNe0aqn",
-	"IJZ+ICO2wrPx/D6YarDYnar7keeYHdGyOjC7me3odj+msxqZ958RKslGmoz6adHU7aP0SCKsIuIZ7Txi",
-	"kBRhlHM02cta/IyY3dUnOtuMwqtT3D7HNGADGlyQxxMJbzpAQKcoIhFV+skuUt/S/MWctoNk0voEBV7r",
-	"VB4cbMd+99K871dcTaXidbQme0n+itxEu0ogf/2ZjtZdDGO+e3tQ4PBOhnzIjQK9RumjSqdjd56pfoC8",
-	"bfvTc91Tcoq2oLWx7/55galrToFjm8PmDtvTmpI3v4JGj+jWuApO2nupz6jmasjvvw7ySs6EMcMc9KDt",
-	"WvkA1ZGW0Su2VEngl5pKCTq9bG7Nag0FfIuaTRaAOHnopTULMSRXChuK1mM2x1wQiF4TxZhoE+eERBBG",
-	"jOXCjbGDgGBVYVx8ZJ9hc3Wgl3BriwHRYvhoSHm0AtJwIcq5zgw6w0uqYlt2QeB75SEkMVEOUO2Af/RN",
-	"VwVrS6K0ZgWJZm2seVEVe/h3VdSr2znYCtnwY82YtQ2P3XTAqx6K0faBrsah9kB6I+Q9/A9WZGj35LcW",
-	"GvtX4nsNwZFBFw1ryI0BhsVEMhkgF6uwYs0eb9pRtSorvXFQPQgHVY7WHwCp1xv/HmhrJWO4Nl/Yp1rT",
-	"YAx9ivavLr7XVDAtssJCKBfnYlDQRTfgJWWuMT1mkxVs5TRdduMja3xkjY+s8ZE1PrLGR/YT+MioIJnI",
-	"zoLHP4UiVIpTkT2NR84cAf3Ceq/QBigB1ZhSPc58Khe14TSeHqyD06jQ17KF1tDapiyoAYsOw0rh0PMF",
-	"Jp7rJ60q/Hk8Xqj3orbSq11ZeXEGC7z3fT3dVmoCZ8PzbhKsGyN2W5dVBdXe4Raer9iQCyjdhbVraYw9",
-	"CBYs8Jw28aGOaIo5dX6anLvQ7H1FW3iAcVCaQklbSWpEEDOqmaPZO56VC0u85Y6JxfuuEBrm5YTwZpv8",
-	"1CY/9T4gxALpOy6kkPzvRStFW1O8oBOigldPD9y/sk1PviN7jphmZYzafK/yj8gx5j+g9mOpQwvH8scc",
-	"PAKkrcdsmChXmnLYeeGRRERMKeIPZRwwC/LnfH9zM0cOwKdNPhRVSRGm5X8XjE3T+o85uRByZrPgSoLD",
-	"uM+tmf2vZq1lyuPh8qPDSpKRFKyJFmzHzO6vXQ2nrB5fqamLpQS/ukFIjkCr0rztwb9x62etutCQxcPJ",
-	"8t7JGb8FR5E5mM4ygf7xS6T00vaNwAATw+pPB/Atw7nFBbJC8JT404hqI7l9ImNX0DmKZTL1jRgSSRSR",
-	"CaNCAXIc/LxMmlh/XqDO3ZsQbvqP2Dj/9mvwGq7QaP53RfMHKidKTlIqz0qm7qUhYNs6FCnrEwPYTGUh",
-	"eGCnCxtN+4gtY3Oxb1zpFB97Qc9OgbtApW+XwJfBrW+Yp23sFmk4WsPRHiaOGbNY8w/JmZHzZQx5xPan",
-	"yeCCzatjWJ/Y8EzT4AJhPMzQDJApZiOuNOBjILIvhK1mAv6yCl5Ao4jFj5TFqUdYs9Jw1cdkEPHgn2Yx",
-	"N8hj0rtUhZI+223eeR7z4E0j72rvr5muiNJIwR4peFE5mozZUJnDWkIa7qc2XPK9KoySHXd3uI2VQT6d",
-	"nZp7bXjMia9YNDxXfCSoTmLmW2Sbhaug9sJSV68vzL0+/vPl2f/okstu+wj9e2e/nbYOjo5dvpHgwiX3",
-	"+dn0UAoyZt9oyAI+oREJ+Yhrsw63+xZiBBJzjY99QRTgE5Y26ANfbkowN6dvZLfYWRwm1/9icBx0wyN2",
-	"POywwyDovAifDjv0cDA4DJ/STqe7efMjcxDA/+q430kOTMj8Am0eH37AptFZ7jSb/GTPJ6HmxFZyyeWG",
-	"DBP6rQW8Za93fHT09Hg9L3VaxhQIueW+LtEz9q8u2HxdiCTPhHMYkGAfGc7lgh5cowllU2MMR25XxCeK",
-	"XKxeoMECSzfGxgMiiYm8ZJnusK3qsKr60UoID8HOnJjAA4m9Miym3EKbpvViqiwdDoipdp+mo6PSzkzL",
-	"5OuoF1H5Ko2Df7JYsOjlm56D78sTKhMAmcyVaw2GncmEJBPKo3ZFlSlMs0iktajPXrtIhE9rX7m5eLMX",
-	"bkcs9uJSmulucu835ghNmNDIQo422HIV4aUUc8ZoHIzT1wvd2gZzeIMF4sHXthCbuIDjEaCpy4VmsaCR",
-	"O6FLRIb4jy5isYQHVbgHnlezmpb7vnBi96/w35XgTtnppXaDWUObjU8vVLwAsTRn946cXRtNs6/29o7u",
-	"hhjnTNiTkxaXlp/8wpkup4KMCFaj3hedOgUlC9zaEJWb0DlRjHlEsFkuR/mgQ6QgFBJuT1AP81Ep84mG",
-	"6npro6JxC8CnkJwL04cSG8hbTzigpXY8wr6ZI2gjhLHSVSgEoMapMQsrEeUXmzryYGyXmk5u7tptk8ef",
-	"sYt+zDwyYAFNFCPuwWB3ZhmHNgFHGe3SZlMOKPYueVKQ390qzHE6YtcCa38vNWSJg7NBAFxBj/j//d//",
-	"/d+td+9ar16R337rvXvXOzvDaGn2g++RL59felnTgaLCgQD/3Vb3mHQ7PfivGosh1uch1ZUbOT6suRFz",
-	"lHIb8Qp9ZYYynqgTQklI57jqkClCoyiD4CpZ/rOKVTMRXn/NZUj5QSSTMIdsgZ8hSRYS9hcUu6dhd/CM",
-	"vaAHw05wGB6x5/R48Cx4Hr5gnWGXHgwqlh9MQa8rXTr2v167+H/wSyZsDaeYk0saJayHSMkFl5U52naP",
-	"HpnG/JJq0JGVewlhm7xnLFSEkkiOuFhA3o+TynYAwBd29wYW4UQ80jGHvtuuRYqXLOZD6yha00ahe7zV",
-	"4eDK5Vq3U1byKP1OpWl8g4RH2BLXvBjsvX7YOVw4OE8HzwfP6WGrM+wMW4eDp6w1OBget2iXHQ269Cl9",
-	"OnhW2ejApSdu8uy/3rTb3TDuDfDxG7P7x5vd5tTvzGe/DFpfx+pO1ao1DnsIpC86uhOAx1aeYV08q3NH",
-	"LBLQSKZUKcPh3mgyweZnglAhxXwiEwVFFBnXkSIHRm4Mfa7ZBMlaDv5igWNRvqFDH3Jq/SThoU8e+/BP",
-	"IjSPiJFdT6DxJmY+0Qi66Rx0uodPHFql0VOcsx5aZIN4JH5INf17P+l0ngaGAuEv5gMSvP+v1lkWaoCb",
-	"/6uFjq/WP9ncB98Zanx0ZqMHrn5ZhvMTwoewQ1vVb+vQQD2SRobEjARjFlyYp4Xdsu3TdX2B+gLEA46M",
-	"pGKhB5AQdk0ZnEAaNrSudCdXyhDekXFUAbwvHIaF0MnCrReCKGbTjxQ+iKrQSdFHQ7uDg6CqcXbu6a+M",
-	"KXgVHiO3rGzR4CwiH6ZMnJ39RiIuFjvxqHErVpScnp6e/vL0/X/oy+48OHhNJuz/toPaMh5Vrzc7GysX",
-	"fEP1Nx+pUlYaeDWr96/6oBf193r9vePB8bPnw4Pg2ZC+OAyesReHB88Ong+edjqHR93B0XF/z+vvhUls",
-	"xT0LpAhVf693cOT19ywn6u/1/uzvaTaZMqXbdMrbUBpF+3tfv28IEFAnYJ/fy9Uegv7f7p6+exu+nF9l",
-	"PLl+x4KF2UqjaoY91+m6vrsqLOQpqWZSo1EAvWRNWK+82P8njNJdQzfyrvZSNr+sLGFPD9uUxWgnBey0",
-	"RGwQyytXqRLbNGTB9W+oYBFJ36ESmYdEY7bWpfRIQaJUamilVjNcz5UUPYSwvEx7Gf2vLnYTBy1jTC+N",
-	"WmUsO/gyNVdVAhoWeGbM70a/aXUXBsVsyGImAmaHWTXNXctVzguU4fr7WvqeS+hM4nwvH5pN2SanUQRs",
-	"CjW+vOsCavV7+XU+UvalYc8bm+Ix8aDVowXsNDcy+gc22SvLwMCHXtPZ9Qa9VQdES9LtZiY9qqT/xycD",
-	"pmcMbz4pahLPh91Ddng0bAWM0dbh8bNu68XgIGx1g+PBEe2E3WG383+CF8PO8PmLo9Zw8OJ563Dwott6",
-	"8WJ41OoOw87Bi2fs4OlxWNW5UNaNUSE25oSL9IvbNVRfpue0Sh5kJ7kxUR+SiYpvPucON7xpMF+EbdnE",
-	"ZC1x5Re4aRvO5tcVbLjl+O4CO84Ocw0H/+9nH94TvII8DmM61OTwidkaIoukVhzLW3gfwOcMPlnHwzNr",
-	"F3uVUXNNVB4McyrfGS50K4rNKcsZ7/jTuUYX9WC8h+sOY3kGmuVFvZeGIcBj0ehjbNatuVkU8qSFyyp6",
-	"W8FUTYLoHSbmfzCLPYun3mhOwh70rWm5nERb9mAtEOhVOq5+tpONMxntIwY3VDjhApNHZGzTkVTWYzrt",
-	"oGdb8qHaZ9seJoIoTedW/GPj3DKkxlx6VBZXa5Kkfm7qSautl9Bb61DM6sLq7Lhn3lTnYmXWIVrtpfUN",
-	"8wfMGmNEZARjaKFALgqMgnLRtO6w30DYo+nR9bPRUJp9sgUFVWSSVB0cj1Dy5cubV2tyGjDxEKumsWGt",
-	"NqMtfsjhQkJDHZOwPCkxL/mum5pYUYPpWMiSkJzQ+CIvIhXBqC8LT4wZPkmMTs+IGtOYhcA1wOFAySjh",
-	"IYu4YMhKiKbxiOk2OU0ncHMGVEAMl7nmpSQVzmG7L3wXfL1ksXmv54ZfBdQ6KQYM6td768PDZf4ALGov",
-	"41834J53d/kCN71tiKzcJgMZr3POopOFKyLkrGGjjUf2mrz7vwzJz6+t/1SZDKtthf0J03STekwfuZnv",
-	"ET/lYjb+i1zMP8mVrJVoSjRSkijGiJ8oFvteNnoFsvs7s8rbUJ3gRhXkLyTgbjcE/8D0JsjlAHaujZge",
-	"YKOqRpfaXZlH3oMBDGc9T4LarZquDGOdreI5VY6IjLc0tVo/PSv4TC+Mam6YALE9G27CD2HOKSTHQsKN",
-	"9ZYD3XgINjWzEbuYIU8SbI1cLD27G3m8XVZtRuBmJfC0i57q1aXKsK2GKB6cfJQCdZ9bkoV3TZgtpdCV",
-	"q8AyzmnAmaSGZOunC6l0cH1lkeW13RhrcldTKDyboQB065FkSrQkx4fkn/wXBLf/pgkX5MvnX1vP2+TX",
-	"dUI2NQ3SKgA95mJEBokm/pBGipknJqT5fweflxwOM5iK1L7WMisMWuZ9qoz31fFIVGf6LbG/Ohl4Ofyc",
-	"1ZNtyDvLnBxlSghoqw23bdwP12Tx743Co+SEIbXWNH+uA+Sw1mUBNkKhMjwRqxufmAHkcWowBTSKMAUK",
-	"wzpPinWFFeXg5iZ1ug3DzaTIFWQV2PvTihorM3CxSCbfQ+b4MN9DplvSQ8arXk4KkyUvWQzZ/jZNTSqW",
-	"/ShksbANhUvZaoeGs48XyqnsggZSRoyK1QvC3sdBEsdMpOlvmJjGFZGJDuSE1e7QbMfXbtH8wY6/Z42O",
-	"PyWiRslSIh5um+N7o2wvFBsh78h4ZZoatMQEsd5sdZ3RO6wNMtN6mIiLdZ+GrIdgE2JKqnMMWYAaZbut",
-	"8NBPfSK2C+fjXAgI4PlwQmhkmcvZcJ3KWfyk3Rd/QC5nnIhzABrzcxM+UpbJ4n04Fi8JxsIK5H7E9/oE",
-	"+cQ3hOxlJi+hHCzLhv2ekKwRPWjAdkNZQ/q9G60BSCrzPM0iXAlUk/T/U+t4GRyKprEuScJfx1uW9Cvg",
-	"TjlVav/KsomavUPM4UwZyJOM22BZM5kwpeio2Naj0uVqGcA6R2uOJpoWHHdD0GV5WhueR3vAVjW/SCtf",
-	"zbGKqNILZytNP1xQKLNTWe4kLTttnVvi582Z/fFn1uVFbXhitwPX+cxUBquTct5yxrsWNec0igjVmk2m",
-	"uVqsnIlr7LxZbGx3qPSB0CGoMIZlRlLpujZvZb3PvTKbcBcb4D08UPvpJ6DptG9mDg3lx5L4UhljKanv",
-	"X+EfK2Hi/hhTgJu25QNEUR5ipHA2lhHLCbwT4lth6BPbHtPZfJbuLfuokow3n5Cc3aRJRb4ngnLZ63uz",
-	"hLRefmR9wUuJrj7N7cd0ttKJXAApQfrzSCJs4q1nKRBg2WJoP2OxS7wcUruAAt1hPuNWzgQJbaf2clqk",
-	"s82osDqS9TmmARsY/eDxRELZcWC0ZXDzGLX6yYZhrlKqhee0IEHxLLegxb5aJ0pxsB373dt7idtsveJq",
-	"KhWv4+ywl+SvyE10ZuMkrY8y4sG85mTuKnvRd2/v9Wc6WncxjPnu7b2lSrfeyRDSt9cqE1TpdCz0AHdL",
-	"/zyfstYHeNyq5rrNJe4KeGUHyIC2Pz3XPSVG34pT/KO7f15g6ppT4NjmsLnD9rTMffNH2nQCUaXGVJHH",
-	"/pth670UrPWO6mDsPwGUE82jiMR8NNYNR7m7L7nRzrp1UI7N+Xsv9RnVXA35HXHbWdWjUKfEEXgalRwW",
-	"3hOFj8420PYg8L9S30txbnL2VmZfeYjKotkEIWRoMEaUBh6mSLKAxGI+ILZB1lgPQV8UY6Lc7/IZFlcn",
-	"2QAXuYhFWjtwXoI8urYpHl5SFd23C4LwPg9dwNDG9TX7pk9IMp3aFLFIzlhMAqoYCflwiDUe2cLNChLN",
-	"2oh6rir28O+9lfAtJfl698d1ZR74eq8VPPPGZ/UAfFaKi1HEChBb98jk1u6pbMKD969Etb8r7XyeB80g",
-	"gzkEe0QyGeRzF6qbot90Q/RVTUIb99WdcV/lqOuOEpRXa9b3cPBLyW8b6tunWtNgPIFbXV18r+EFS7sG",
-	"2vwhnIGFREvXojQlS8+Bwjyp9pG1yXs6wTAudCAlRmqTAPo3x3Ji3p2GC2KvL5Rc6HFHoxmdK+JXuTF8",
-	"z6xrwBA0E+4ipHbfjeVMnKQYH48UYULHc6LMlLOFfQJOfVUO04jp0/RJNi67xsBuXHaNy65x2TUcpXHZ",
-	"NS67G3HZCZKpbmguPhjdtrQzQbbbR6n5N+N6bP1taG7lPEid8hrKlRWU+Zqbpwf5mptOSc3N14W29tkK",
-	"KzRx9LgxtTrFI6dyQopHwe8YhWvSts7cPe5x0hbuYb3vy2UXN+6vh+D+WsgY//GpWym5WmpWTIDgLi/M",
-	"ybp4YofOtOEjbOQvOXBNHzdq52l+bvp53rVetCLXz/NGW3ku1WuY87DQZFMJOlXV5/Ls4xv0Z2CpJzHD",
-	"ScwuubmVUdonRn93rcxpFGU4gNp2srKtDIBKBZ3aA2wEK/bRVDLXSsFenbqJ+gIb/BHFmCpKMA9uxwWE",
-	"03RMhaKBWfUJhtTQF2PNTuvxQVxWrrMGdyXOGBpeslhzxc4EnX6Wp1G0sTQ80zEPNJg2dYTim5BNplIz",
-	"Ecz/yeZ7N9WqyOznk311tw2E+AGqoBLB9fzNK1XlTZLpKM7yXbgnNGQnaRK6kITFsYwb/zheVYMzvpRi",
-	"GHGEkP8pQQ02QjQowBicOnawxP0cnIhjJjkm7pig5eJsSBF9IOTUcJhFMiqyejVFLm9+ctf8mYcFqdOl",
-	"a1nLcWtqpwyuIBpADjihoI3VqnmgarQd11LTKOfYlzEfcUEjQsNQkWRqH1JI50XdxTVRrrZE7BIa1eUu",
-	"tSIPKY/m9qXfdPN8ezSzo+DOJ4aFqtWWVX2cDjrdZz2itIyhBrXYd8Ajl10iY3J54JHRf/jUXMC4HrMY",
-	"C+MnroA+bbtUCvFu1BKui42h40TYRk5DHjFoTD5AtWjCwB/h26Wch1RTHzV/gHHDPh4etCs3JkFMhpxF",
-	"Id6dapsbHhPfTOwDSIeZFkNmAxnOYSFGW4K+UdAMBS70zdNDP4sP3VBUuy+ghSisDRsfk4hfMACewiB6",
-	"dRH+mX0tm6pLn8BfsYFnKBHIrMt9PUutrIs9r21O/aLH5we2uG4aft6Jhp+5Rj15SrQOuh6hfaGSIGBK",
-	"wd/121C+ZzNHGvW7hJbf86bbed7oxq/VfbMwV3lDI+wcc6vdN+2SXgL/K8V3P4NV5SAMADDp52jC2YC0",
-	"3deunYt60Q0063RKXFGn279yLKhmw6lqFS8DlVzViEpnnIPkejFA26kqsJFM0WmQnZsGU7Vp5ToAz1XH",
-	"3FsPUg7HGmOe2J3FLvdA/Tt6pHrEH1IeKZ8EMhFaEfMJpkm+WanvER/MGuUT+w38/s2M9PoCgbz4hPkO",
-	"+FUlk4Jp9Ii4NofKKKy21eGJS/jjCkyYMAXRguQ5W3vOBRnENLhgWgFkmZ5JVIsBPdhYPuY2AO2CG/Cw",
-	"e41ZZitmOolB0cFWEjlDDRyLgGUYcaVZSEIJuX0wSZuc4tLQvmKXzNhciFzonhPFR8XCioy+SibR2bX2",
-	"8YpW95ZwSlHDdx5cU64i1wHCyhO2I/mbQtfG2z5SAK6NPgcKHhGulZWiJ+Tjl8/oWMgBazzKutrtAo87",
-	"0xdutE1XHVeSVfVxsxCWSlMybIdAqiCYAbnJyJhLfUeZUpI2+0LEVctV7ePtC5pHQDV3dG4s4HbO9YSp",
-	"13REubDtvgyrG3MxKuNdERcXeeZ1PRua7MaUfMvFBQvvmRl9Y3u/liW9ON0KueFhVyV7ohf8lLA7v469",
-	"vXOJh1uoWPucDFgkxYhoOWJ6zJpAYWMnX7sTM7/MOsmW9Cu+OfvYcTVrJmuqLtRKdM14HsrgolcwcOGq",
-	"nN6L/vqQTGQMQkoQP6Rz5RPzf0JH0kub2fLYbBUnwCobmzZHPmeTWgzwvpCQlaTpHCWQkkatHiQ8CoFb",
-	"wJcDKTXBXA1VJn+mSTxiMPleDTWEjpiRmGbhbXI6UExoj7DJVM+NTpIIo8+Yo0Ee2yfzSLlMdMye8t9L",
-	"wfwnZMKoUORFx5glgo2oNq/cpopyo9EME8WKiOx7LzoVUQGznKqowPGhV+6svkajnc9mi4rAowudlTZM",
-	"IlSzNuwZYV92zO4HROq9RTyVUYjPOsc9IjpYjKGGeG6Xmcd0PFc8oNE5xLrMlyzuIdmf47xVXoWUSWBs",
-	"3gz2MjLnIoiSkC3CEaDuyWPkHlyKNvnDGux+xCdcI463MadtHxHItQ3TxnN9sUiCisxodAGoEWMZMYTR",
-	"Lswm2DecJvMScEF8owD45cqr0rV4x29yRiZUzN1px5sYNdqq7BOpdLZDbvPNcDTUFwKgXlAMbnU7nXKG",
-	"AFvaW50uTr/ZFg0dM8u6jg1rgqQvk1jJsnR4BFuAbaxGf4gTIQyX2AkAxFs6MK9lHQbEgpyi6oKFZChj",
-	"Lw8mnxNJNbtOaDld3XDimvz3z6/52blmE1XzgRgStauhcUznK3ly053hjmWe75p5G2UFWHd1C4eUdf87",
-	"YQlgo1tdCjvHGD0szNdZD3mkIX/WLMg6g0Om+AjSd4cM03ctLwP97IJNdar+wR5Pson7omJm0BfcBY+U",
-	"Raqx2mKbfJ5JS93oTR0b4YcN4ELWg1bl6oLMqFGtrdSBDZJEaB5hqq9WfYG7M/caxsx2qxASei4Y3RN9",
-	"TVRApnCMkyI7oUbamBu6fAU6sVtq90VfnKI+ah4i3sLmwMxirjUTbk3TKIlpRB5TRXKyTIbMtqBhkydG",
-	"7XQuHC5GSURjGG92FsogmTCh0YOUXnJinmqapRyzKaPalpDPqDJ6qm6TX5jiZmE+Ku9wTFBGBiiYnJct",
-	"O2ZWYNKhtiiSeFKqM3iAI91M9vFbOnjPZsjyynppUCirD6VnXgHCHuExzX1hnYv41m41zp9y62rubMgJ",
-	"jmzY9Nlo+mwYGYFZIZa3lYkJmoTcCAn7+/ZyI8cS8i6E1AhIPQf7V+afdbH1s4hPZ3SemsyOU4GayJQH",
-	"rReFJLFMNHvSIwEVAYuU4+KGJ4NhgZ3fMOGOG2XaUDm2xNFkwEaJIFjthNLnxHXM7osBM1eGNuNfg6Uk",
-	"idJyWojSYwsjuHvEwpQMIaKZxKzUQsDhKacrMIyD22YYuM90B5C7CXBn8YQLcNHQyCgFc8IN7yNjGmYP",
-	"r/FrblcA8WOZArzrH8AUVjsCIFplDqWztYgf0TmLle8RSiZ0mgb0HYVbJygqdYM5wBemWmOWdIt6ICAh",
-	"Gj7QFz4XXJ9bNuRXBM8teS5Y8DSK5Oz1ZKrn/0WjJLX4FlUJhq3sJaEhBsFyDkhQBtk3GmjoYmhozWwo",
-	"kJF5xizsEd9MSjSZM0XmpEuk8CF9WswBbxBIFPyLRWvZtmctsz7h9hCj2cAj6G2/3Xz/gijKXpJG9nvJ",
-	"sH7K8PG5tad5aE0DUItnMg4hwcFPl+7X3q29Hd5iwx1XuGjwJJr9ZHuRgL/UJl2XdIIHM4IedgdYfAKN",
-	"fcY8CmMmPNKCoZlgOiEd8y6FdF5e9ABTAlU2MF9x061uxZZxfbfo773ayxPRXm+PvugeP+3SgxYNgmHr",
-	"8Onhs9aL8PBZ66hzePjs6cERPTp6Xgw4UjH/MKzMzl/2UtQa9xYfxPevK8ReWp8wodNGgt2BbnBjOVsh",
-	"jnbjytioHsQepoWiejdXiS67n3HYqnq1VNAtyAPEm/WdOAIOsSgdFhoekfdWLT3sHLYrHdC/mHu8QqZ/",
-	"+67F7O41/YvZI2lo8g7hWixqLnRBXdk5xcINsfxjh3TbygjUUTBTurWuV5m1Q3sFdFvAggQfIhYMMlB6",
-	"Jr1cJV6xTwq0jTYaq6tZta1qQZ2zag+8QAtp4Fx+FBsf5a6KmZJJHBgLOOevCySgCgiIICmvL/Lcokd8",
-	"wb5pP03IesvFBUGXD1F0TmbQYA0L84y+Z+xBCEUN2IgL1SanttrPITDACtLqWdTnuCIiwfq+mJWp1IrR",
-	"OBhXoIPXADhxbdAAvWej4NOakR9END+DLdUdnbbgrjf8ZSSTsO5gaLy4fuiv4Pl+T+utAke7yFfd8b/L",
-	"Qf3BeEbrj39LB3VXb4uD/6E3Gf1WbzT1RjNvso73mwy2RVwfxAbXvKKaORTIutd85hN3zU3iYIEANLSL",
-	"2Fw/Lwz8PVTJgVsXMd0BzRjTNVAEVBXfV9fUm1/Rcu3t2Z4XTkjTKGoVRHJOTO8bOVkHCCKVqSirABqI",
-	"0FS2grvBYmEQGkXr0ktOiA+lFmlZiTXTrVsDkYeUrakvE+Bc5IU37JxEVIwSOmI94l+w+d8vaZQwPwdA",
-	"hIISEsZA7Ho2HIdpCOAFkkOizGAaEbhcnfSFP9Ls73iBndK5yKB63lwKKNTqhPgh1ewcPvmei+aF51Lg",
-	"Nb7mE/fziUuF8YivLvgU/pWxdv+ew5Pzvb7w4d52BoEf2uSLuBByJsgFm6MGhCHb9P1cMCIkUUwoBiFV",
-	"PhIyLi9occ1FXtJt4AEd866rPzhEigs+3WQ44lptMvyDeYAbXPOrebKbCKDhhhc0cvYm5Gzta05Ho5iN",
-	"qN5AsXsT3pTKaOjtH7FMppvcwhHpR6rHN6edmme7wSMSIftWf/gnNooZSLBNNn6jCvM/uP4lpiIYb3TJ",
-	"SzmpyfDwktN4kxu8YsNAiiEf/ZpEG2wFXEOvxSWPpbBws7u3GtwKjZ5jg/E1r3lHN3kGHyMqbr6RkqGn",
-	"KkDZP1JVh4UnhAqbew5ZsLMxE67SioR8MTGkPgB4Dly9LhBUHgD8p4PM2ileJ+jimXK7IejVRur4OnBY",
-	"iGrRbDG5rikjIyhceJMbew7TLbhOE8ps+hSO5Mpog9CTpKSXnE0Hs2f/hlLC3rNZeodbxqN8z2Z4AE7B",
-	"h7eqDRM+aMiRBuX41pK77hJBduvfddscLnt5dSrXwQZzWAAAs/7XQnM9v2tsBcflabmKryxXkFVwmgn9",
-	"1oJK371et3P4/OjZ8RL/QUdPDheYRhx4Wu/P1NxX+3Y1Bftf5b5Q9ptFCHv8dtFzsA9G/H7IleYi0PtX",
-	"YBKdCzph32t4FcYuCQD7PDKhrdUNOSXoGoeqjQmUfOaJNu+HKGFxZlmO/0CCxdZ2bWO0/VCjDVXBm1UD",
-	"8VZwTF6ag1MlMdBH1Sh690/Rg9cKDMTyFxtwy7A2M74ypjerBm7EhMAnhYbZ15U8fSUnXuT3NQerGqPL",
-	"5EQLHnIrQFpaFBnbCgvz9pblxDAnKtaICY8oUD08jKdi8iKYcWYKTF1GPMtq92gjSxpZUleWVELh49nF",
-	"+qZUBYI+4DRmjXi5f+IlTel5sNKlplypK1E2lSUllgc2zzJ/rqt4yUSIg82QIiciqoAgCw6S66TzBjJk",
-	"e72DTsdMRJVFnrK5Po+ODgcvaDc4CJ+yw+FR57j77OD50xeH9JHDlayPJYTH9ZUUrJbPYzMAiF2T/kaM",
-	"arOEv/vAMlJ8ybU+gjpsYcH2X6NJFY4/4sejTxu1qTYpizjbWmBkaqqyqbqlmK3Uo20DsD8yRFCgqp9K",
-	"dv/kBGyBGndCvruV6u7I2lzdUuTDjBkgZqCy9VyGtrOeoTYO4UABoBIfWvxi4f4Zm2qEjTvodF+ckIhq",
-	"FpNLFisot7egq9KYbITrJ8s8I5mGNx+JcNO/HKO5UCcYcUsSHvd/cxIe323oqnJiBpADLmippR3wcykB",
-	"Tbhj1841RB29s+GORVNhyWqp/F2VDyizUwoGCkRh62ZVwuAmrfLhplVCmleTV9nkVTZ5ldvkVf4X6pM3",
-	"lYi5ceLbRrmIv8vBJnu9m6mL/+D6Sxxtkbx4O/mOmzzgX6TUm4z/SGMmNrpiszzP7RM2f5E0Djcc/kYo",
-	"TUXA7kgu8O0keIL4bTI8mwzPkdPDfliKp72+mNaZ4upggMjonNYk4ELxkAG61qltrON6yxeADumEeSSi",
-	"A48MDJV75C858Ahuw+sLZKy2SY9HzAPhmgU6iZlHBiA+ELsb6tFZxozMzSIapM6hWGkLIsmmCMDCwxMk",
-	"E47YX1mgy7NNLewUCILIaBxxY44Iptrkjc41bcebP0ZQmnMe+h6hUHh90OkeAe7iX3Jg7272hbCL8POL",
-	"JytADx0DuNk0V7zFHc5zTfOCm0TXxvNzQ4muI0tnu3P9HD979uygu63vx62n6JYpJrsufZX/dcnRY0cv",
-	"uXp+TBrskuNoRR4sMKgmealJXmoSYZtE2LWpSpaz3L9cpfXceEkc1M6FrTG8VF5UZsPiYm8tHXZJXFw3",
-	"H7aRKY1MaRJiGzGzbULsPZcydeVLbcmysUwps0QwVA1/b54Xu+yXApTd1C9l3uiSb2pF+mzmeXlI+bOp",
-	"L6VJoL0zCbQrfQ83mEEL991xCq2jmgeVQ7syClMkrSaL9ufMor02De8+jRYRmq6fR5sD8LjhRNqbDHak",
-	"8/9EqbSpsG9yaZuIym3n0u4+onKtZNpyC2PZ4qkeoaqGlFo5BfMmToHjajjHssG5boky5iMuaESG5vCT",
-	"wZyYV0VjoN8CZjhXRLH4ksUZFHck5QXkpOoxm1T7xDJ4O7Vo9/x0/oTuJvd+YwTAhAnLw28iCSR/KBww",
-	"8obqBheaxYJGrl3PKgWkmo5yR7n0gBdDlPnvF8kk/1s5sexfZX87h0AN4ya7KMOQ3oowrE3zKb/lhizu",
-	"BFlY3bvkVd8sVWxq16aAoa9WOeVWHPlyIlsxTK0cV02EKQ3KC1ZHTMG42y39IJ/HrC+a0o9bKP2Al9uU",
-	"fTRlHw8seHgLJRyvJ5RvUAbwRRn5sxH8NnDo+uv5NgUfx4YXqA8b3OPN9DQMjSC5WWcs8njYf5MU/3Mn",
-	"xTsBtX3QBGbYOh1+gg39cSFZHnzMR2OtFrylo5gKDUnjimj2TUMu89iIa/DFGXEtoHEYHdEVoMdA9jeW",
-	"Cp6jrR+QDA73XZMLDk+aKzKh4WJixUsajFnrpRQ6ltE6GobBbux3r8kgb/ydW7Gid0arthxgl47O46Oj",
-	"p8dV/GqFnxNZYt7Cw2/yht3+FfyzYW6FTsnPMjquCA+xQ2FElbY/GnNNEBpOuOBKx1TLmARUYF94l9JQ",
-	"mXORsreHkm/h+FWTanEnUi1WkekGCgMSoPlVsSBmujWlepzKyBqJr4uEBBrBY0Mklq6elHsit6ePnSnX",
-	"6bHenfj93tDFD01e2BFVpGp0GVFs5kTKncN/sjmmL6xUxm2/W4X0A4R12On03O4eWRLLJFEwloqV6Nkx",
-	"GyaqXBA1Jtt1jpp5rERL9EM6mykRoTF5oI52t077Wpx6g5SYMtXnU5mhlwaWzJ6I0nReme5yg8ZcjoDu",
-	"WrLL4GaSXZymZfNcmjyWxq7bSR7LD7DsqthVhbmX2nOLZp+z+pDcsIeuwmaKvasKgep60xvRGSdCYCd4",
-	"BWUt8A0ZSdeYPk6MYOWh4XIiVC7Ah6E3GbvP5im1ySlcDLwS2nsJrsYMLp2rvnCfXe7gxJwOw3tpzIim",
-	"hrYp9pAHzAi8P/DbCZ0beU7JUMaTdH7DgJkw/Ckk09hw32hOHvu4+78fdf4nCaVgfinyQpaMaDtPbhwC",
-	"g+dmJnjzCvzny+zK7s9L0SfsmvOPbM/LeO0eJvhI8wlOCDczob/S2wPxac6hXW7GVLUhTzihXIzMGb9a",
-	"8pUzPWYxOi4T4KDyksU94ptDR7pkDmXcRJO5b96pP6SRYqRDhCRyOCRDInxIHxdzyD86sc72CaMCt6Qo",
-	"etlze4mTqi24c7BuE+vfgPVift1UvubEW7qYdMmOepZeB6SDcTOy2+nUl2vv2cx1N/3uFZbzrTWbzVrm",
-	"TLeSOLJH+Qevb5JEmk9prPdhXSHVdCMHbzpVqQS3JNEmv2L2sSFsYCxFvkIVmbEospQzkHpsGFTGGfZu",
-	"0kuNOzijl0Z5WbkN8O+bcfUVkfvUgr6OwrGtplGtYvyAvvcsSGKjn/T+vDJ8Z8BozOK93p9fzaeYYtDC",
-	"fTYvI/via16h+CiVJpQggbpDktcrQGZUqRXFfCQY2g4oIM0Vc3mU65VcIfht4qpNpFunAqQQTVQRf1Es",
-	"+rmIl1MELKUarcXhHwEyVBJHJOKCuTafasoCPrQ0WGUffUpElQBeJrs4ER6hZCoV1/ySEWMejljcJo8/",
-	"G8N/zAAsigXUmKGUDGgIeYJcWc8BC1OvgVm4ewbOcWB0oPaTghQzjNQKMdDSUhnmeO2iubWRXG6UhEZJ",
-	"aJSERklolISfXUlwWInAeDP5ulPdIU7EkupgXku1kpB5SQGRDxp2M5Um+Q5lFILAoJr4Zrk+YiVC+Zn/",
-	"lxz4HvFHXJ8jfqP5hA4T8xeN8ZvQgeraTNeIDgBUwO8LLUcgktARAPcGVwHum4VESxJydVFu35ut/Wqu",
-	"Wel9vS4nwzvszO9a777mptU5NJAZZ7SgCRwrRoMxPLz2XpPNsp3X8+64LL/AsU6T1Yf2fF/PcVlgHjBl",
-	"PvsEmYdlFQXGsX9lBp8bykdLY0MUk4h9NDyuRt2yZT9OIfYwA8XoliGnxGiFng0zQdzGrKhNzOQ2cBMx",
-	"eslQM9AyNvzW8BEMA4btFcyjduRGBpoZ+wuedV452xuzKJIFLdZwGmrewoALCjrvol57O1Ecs0HyaCCl",
-	"butv+pGDwUWjRiWRhtdoXdpH3h6LYxnv9UQSRR6cE6uquxlyaudBp/P9a23lcjU/c8zfKFJuiTvBht2l",
-	"Plh/C4LNGmTbhpNbTk7hXNwiC2/B/Swfv6QRhygtU3wkqhXBV/E8lMFFj8SMhsiH8RLP5kdzrQgbDlkA",
-	"fpmJDFkE6lycCBzefU7ixCyLnNpLkTMPKY9UhYfGgjkZY64vLrgAVK5QBgngflPbItXMMqVKMXUCy7Dx",
-	"Hygx83+lPEpi5qONiBq2USNjKlDdHC4OmJNAJlFIhNRleqV7Yq/wid1MYP8tHeD8b7m4KFfxWMxyr4Fw",
-	"1SYfRDQn/jhmQ59AlR2g99yeVvqWDv4Ln07Ko5a5oF0vvrC8RnojSyh6UqaxHERs8r82m/MjXrVmQ3iO",
-	"H1Nymd4/PapPHB4HsYcFKxqlGJkL7KqetBtb/87Y+imXtqeJGYOda/e2c+w6ooPFDKYQmeUyX56O54oH",
-	"NDqfxvKSmy9Z3HMM5dzMf27nz3HtBRbtGLctVltfvjsb82DsYHrSlgxYH28UqkQILkbY6ICxUBEhs9TP",
-	"peRU+8BcrdwNcpOFO1WBcuLP97HA634n/WXesK9L2aY6ezHFA7dB9l+OAgY0uGAibF2mBZpAAjM2GEt5",
-	"oSpp4NdYTsjZxzfoPnLD3YoCGkUshtCPoEJ7REahYc2AMNwmZ5Cag/4miF2M5UyUQ6r84RayaQpJ7fLp",
-	"j3TEXiaxkjcMg2t3UpUVfkqm1lXpHuaiIWPUlXVGDKg03t6/Wp+lplELMdzXXARDc2jvD86L/oMd2tt7",
-	"swFEd5ZRgKPvaSzDJHAEXhCD6eFJsTZKbY6MfF8DjAO7ZIAKn5b9gtlgrkVPsCHqL5/eesTISRYa++BM",
-	"UxHSOCSORAHPjmvy2LeLaEETn/ST5hOmNJ1M81+a+ahGI4HrcV/89u70Zevst9PWwdHxEwSE1jE3txxR",
-	"bvOHR7GccTEiU5oopghC6GF0t2jpHHz7ZlX3sVT5RGNkmY8UKbRGggJnYEt9ASwM4CxCHrMgx62GMork",
-	"jIW5FDpjDV31wdPU3/NIfy/dK34Mqab9ve8+hNNiBpgWNMXpwIdPFfEN64VPygemaJ6n7dWK6YzmEggQ",
-	"pFvFwleJ87JIsepWSPZFbcxK34RsMpWaiWDuagluqHzWrfCWS2ctyELh7svqkD2yEHJkmizBlN6gp+k+",
-	"cdtODW77UophxAP90wY5t5cJv9FLyzHMMTRMWxJqePOG8mHJg5XKmQUVcP/K/rUOTTyTKa9SNHFHM87d",
-	"FLNAxqFLYgpZxC9ZzJlqEwisYcsJTQaMCfcrC8kcGV8Yy+m0uvY1Y28LjOJwea1v9OY1pT+ICA9rEeFm",
-	"ZRA7oNp7S0BpLessPS9b0c0as+iDSCWGB8qITDRm7oEgL3UAVJ7gnVsha2RcQxT3+4zbutTtTvh2KH32",
-	"YDmobGNErCKPl8tg2cUqQEh2aZPTVIS4wpSQQ9VTSMzSWU6Dtt4HMwmfsKqc2DyN7V6HtbN/hO3fcuJK",
-	"Q9qNlnpXGJCt/lNyUsTCv6bMXdBVV6qq+5l2WcOLCernjFqdWoL7XksyYPCFRwSbpQ5MlOcWAJNqzSZT",
-	"Xe69fJUtYU0GPjgpshWnRr7SVLNiXveQ8gjySKqS09le3dwQu775GVxVJ+X7zrlV3RbW+1Vz1kbjWW00",
-	"qi1csZgTkNLoNTjaLnSsBWbYyvG7mnxx/8r+PV8JDF40atwltZjgiDkeON+7BSZQnUeAvzfKz4Owa8Ls",
-	"SN0q0a2Xeu4gribR+XYEuh8zHc83Twa+zg7WhY/+d8IS8PSlbEGKgJGJjLHqDqreOKaisdAoVkJqBPHM",
-	"h4kQxSDNSPOIkpk9GLOAmblJQAXRLIrKQId0PK/mNAe3wmneaDLjUeSUxobZNJbWzbPEMybyLBHDpNvZ",
-	"V8CUnlaqAR+mTLiSXh4yQJ0hpx8tIJ/LSUlTSIF8/8nmSkvBHikSRBycNIYLkwEbSkyynJNIjggXbfJh",
-	"OCSDOaFEMa25GJVqE2/sjW8hSWrxVuuypLal9k3JcKujuiKt6GwsZ/AK8y/1kXIby+fjyREXVRl59vjs",
-	"m7PqYFQrc56rzlLG+G1W9CNFXr59A5wfz0nqS6fp4cIDmChMuoPOF7Y8iwozKabcebbwT6mZjKHXRF9o",
-	"9k1jGN8G07kRZSqQU0h7uGC58wzqLiUB1TSSo4Sd5FDNhjImwyQGYRfQCJOuzc/p3c39WDT0CBd94f+r",
-	"dZYM/mKBbgFV+yWHvzKK747lTYKfuXu8hRdecvBzdA2oQWAKwfEwu3APuU1eyQnlmA0+jaXZcZpGEUl5",
-	"wUJCdZ1E6u7Ot5bD6F6madwJRAhluEuU7IUXv0wYn6vPVNELpCI+ndH5uftmVSX/7foeNuVnP6G8L7oW",
-	"Mr6WQ9sEFgZhcwbFX7V4sPkWByAdAUu2TUQr5XrGaZ0Mjzg4OSG5Gfp/g+i29SlWdFMxxxYQkHNE3rv0",
-	"Zrh9uTf0LR38l1vMdUvuLrvtDlpCerzX29unU74P3+XQGZTOnn1KGzQMuZmURh8B1Uxb//C6yocsP9ZS",
-	"lwQ6XqMVKGjixLeHJ9i1sM/68rvesjZlN6IDI61yJy3kKpBg63zNud4jOmilR+raaiyk4ZX5w3XWaW7P",
-	"20tic+t9sEjt8pYRVnKp+Iqwb/YMA2yN4sYonY2ZOHGS2Wbpz1gUoSRPBT1K6nbmU88eRBmwC9WuWadF",
-	"+0MF4HEOAMdoAXJIDjrdwydtYnSfVItBSZOIiKnCuoJIKij9yq3DohQsL+JlJJNQeVAQ5i2AHyiPYG0a",
-	"CwkWnmad/BUXowjb3DqkoUn+fji85Ia5vbk5sz0eES3JQeeg41hIzIbKjG5ZPqKmjF4oL1tGMkgE14SJ",
-	"cCq5DeQugRzZ2Z+1+6LkCULbMAvykL4Eb+WDJad28VA4CpgHoIF9+fLm1QlW9g9YJMVIYY4VACThjsbU",
-	"6InYX63dF33xt7/9MZaAi5RO+be/9chsLCFj1jxy+xocn4/ZiCsN6U0XDDJIzY7lTLDYszmdEAc37JUo",
-	"BksuZLr6akxjFvrtvvgjVYnTdFozKLd6O5mZFzy28MnOCgpwzKxiBnq06pkFw2IcvaTlgA55GAP0oKam",
-	"5wXfc8mBOZMThuJCsBlo2eGl4b3K9Ykj1k718u8Kyx+BtiRIcXNMuDnSdAS2pHnxdKAsMCaboKIple4L",
-	"ey69bM94f2NJDFiaxEuoctkDj19SIQUPaPRIkbOPb54UNpfa0cub+10ODJ9PeGSIcCCluS0QlYfLg4OO",
-	"nf6oyvfYczbxhUATbILLdc35FKED816X6BLLO0oec1ZGpTwiZGielabqwq2PhFRTuIdZJqEB3uZxpgOc",
-	"fnzz5IRMaDDmginbVkfPZHxBuFAaedsZKp+P4MA+yS0tooMKvM4pjbUh4SrLz2EJ6OypOIMPSA4ekZBE",
-	"gkI8Q1Bod1c0U5bum1pfGcujSciBZ+Qup0Hgmm7lPSSgFuBBQ9dxBhTjwUadjiPNF9Cww+hl6RVI35td",
-	"hZ4YW/pWMdLsIF1Q+jUcu7bLzVw1AY6scacAxEo2smwM0k72fMDuMdrd+i3nK6krZo/ooO3Kp6tH2MO6",
-	"eojgQ6NT5R+Z+SH/mqqXaqh4qz3ChSu3WGBsm5yzhQsTsdV1K9dWWlOJXohzw1U2ug6PJlynCq+hYvQ0",
-	"kvNzYGEb3kbpOH/l6uFjRiM9Pkdooty7rX5+pdNwMWJKp9PUvm4asymN2Rb7dFeqTd+f2eI5CINr7xqm",
-	"2skk7jRtP0lEByza4jmmJcKr+Uz98uKNJmAxH25zyu2FK1++VVjaqaq1duQSh1s5eiXrcLpg+4LN1f8n",
-	"UktNuGZyily4ZtgBbNEk6YL7ijQ7IRdcJ0GWvZKnGVF341NFXpBA9CL8RowecPuZoKsgqshzFUQvSa5C",
-	"On2POB2Qm+tJsQN6k0B+eR6pPkK+xgdHgKFcU4BcO8GmkcgJSdQVDjhsRpvtw6qqthYQAAD//w==",
+	"7L2Jcts4tjD8Kvj1TVW6a0Sb1GZLqan/c8dJt7uzTexMZqaTK4EkKKFNEWoCsqPJddV9mvtg90n+wgHA",
+	"nSJpOcvcv2eqOpYEgjgHZ8PBWT71PLbesIhEgvdmn3orgn0Sw59nnkc24g2OlgQ++4R7Md0IyqLerHeJ",
+	"dxyJFRZog2PBEQuQWBEU0JAgD0fIJQjza+KjgMVHvX6PfMTrTUh6s567E4T3+j3urcgay5nFbiN/4CKm",
+	"0bJ3d9fvPcHeijxhkYhZWH73T+wWhSxawhtxxG9JjNZ4J995TTYi/7qIWZ6cremNLBIkEueUbxin6kXF",
+	"914ZACO8Jmgb+SRGtyvqrRBGbsxuOYkRxzeEZxaWXwwWAnurNYnEY5hJTvSXNY2ox6Lg6DfOonbLhF0p",
+	"L/AdLEZuSG4/xIpyRHnFNiDbmk6PnfHEbvfeS+JtYyp2r1lIvV15Ac9Y7FKfZ/AhGIq3EcLRTqwobBkW",
+	"iAsc+RzRKFljfm0cR77LPj5GPgnwNhQWjz30KGIRedRunVe7DXkFi6og3SsShtwskMsVuiSk5IbAatbE",
+	"pxjJmYt0xCMaBA3vPyebmHi4mn4uaeQRdLsiCm62ITGMRJQjXz9IfPTdm2dP0PRkNP4+v4L/64zswWg0",
+	"OrWbduvpFV6WX3+GBF4qwqAc3ZB4p2m0L5kULS4C6yWLiPUCC2+1yL/7fc91pqMJ9qaD0XTgD4aj972G",
+	"RTzHXLxgPg0o8atIVWNB0eEtiQnigsXEz7/4HfH7yHHQz9sIDWxnhOyT2WAwsx3044urphXQ6LqaiyPy",
+	"USAc+bCCTUxuKNtytMFLorB/Ojg9LWD//da2h97xjXMcbyP+/8qxfxnAl+Qxikn4l/c9OWszWlgdebxb",
+	"SSQIWN4tUuyiRWlMcAEvZiHHTiM1vCEBiWMS1zHtL4RssiwbxGyNBAlDuQAmVpJJbmFtVCBPij45oiRl",
+	"Y/2axtWIeHcWCBJXUKj8Gq3YLVrjaIc48ZiUE4IhIYl1iWmUe+04+6qAxWsserMejcRw0Oubd9NIkCWJ",
+	"4eVXTODwCdtGolqrwGupIGuO1pILEIsQDkOgjLz8dOpePRlVv/rdu3dnW7EikaCSzeuEtxcTX47BIUc4",
+	"JgiDFi5yxQ8ExySWZBGu//K+x0O6ucW7Rtp7h+NI/l2tzbU4ZqGPbvFOSeo9ciq/osF0iiz0vpf+3rCa",
+	"u35vg2O8JsLYG0sSiYvzaobF8sc+cneKPyQRwvqoQEsqNS4VnIRBfk0BYxY8aFG/1+9ROdkGi1Wv35Mz",
+	"SH0sf53DrzH5fUtjKapEvCXZla/xx+ckWopVbzaw7X5vTSPz2elXYPkHxmrhoL7RzC5jAsVkw2LRR4MR",
+	"WpGPyKdLKvgR+u4s2iEhZZRkuz5yiYe3nEgexT5iEZE7oWQ38eW+3bLY1+aYeiNH1xG7Pfo+h4/xyJ1i",
+	"xxv4QzIKxvbEORmcDqcjXI0bucAm1FQAv6Wh3wJ6OewbhVsurTvgT1gYEk8C+xLmKcIv0dk3cPskkBYf",
+	"XfbRb8ztI0G4mC9jtt3ovz3MCWKx+hCTZUw4pywqmHCMiWoYvGQxXaHYxpxVSGZpV9FoSxAGES23UIpJ",
+	"IyQoRx48CazJ+wjLfUIExyElsVKsS3wjH8qD4P/27PTF1dmtAeP3LYl3Gf4EPVHDjGNn0MyM5ySk0tSp",
+	"I0lf/95HGL19e3GeXx4ZuCfeyHesqY1daxTYxHIdd2AN8cgb+xNyEpza1Ttg5u0qXCogYN52vUc0pkzl",
+	"65HfJl+Z1XVnraeRf65VJg5Ddvt0vRG7v+FwS8zTeay83YDJsCIoxFwgGsnzhkgsXx8LcoS+uyrj4/L1",
+	"xSP1u1K+awYGGY6QNAqHw+H0cR5nI9tGCxrd4JD6lnxuUUDRwHbG9ulgcmWPZrY9s+0aQieRP5fP71OZ",
+	"/d5HKyYbguVRvbfCkR9K26Lfe0ZJ6FdLHXVkJVKlrxgn6EZiTQF3i6OSFncZjmtUJcwyhw/ddu8ZDclr",
+	"OVXl4uRLcodVl4TsFj7K44AUHAELfRI/lrpenvJXUo5wckNiHCJOlpKmCmdbaYgfrzEXJD6Wf1uwDY49",
+	"PZYi80h8FHUwhmSuv2oNotwWs4zerCdNSLUpoSDxWexVAP4qCnfapF7g2FstJC1J2pwhDHzaRx5bb7Dk",
+	"RvIReyLcHaE3sPXEn8nDtEbZ+ggtom0YLmYSOyvMUcTUHucQ8msPx+vJqPehRsrKRWYhBAu4ElT9BY5j",
+	"vDO7K0j8A9DNXjiBtD4/oL9tI1YHp6HuQwG9AIHikRYAz6ke+/khl5PuhTxZy6EoYOKicbPBdswCHSHq",
+	"Pwa5qQx3ecIK5cGJ+OqsRSRkcOo9EBG1aqkWOcbQPRArPzO3FWJ+Y24BOV+DIpKFPAjgb+OwJeTbOPxG",
+	"QN/G4eGwhwz7Vb6MIuxq3NeHXK/3geD+G4l5pTOrGvz5jRr/raDBrOdAdMhD3dPohsYskmZAAzbgfEnS",
+	"4V8ZGcXlPAAuGqWgPmL/m+iH1CFwKGKes2UbzIRs+S0QRciWDwPzJf0XaQn3nNN/kQJdKC/qgeDajbDC",
+	"qx8A4Cv4rRlaOce3sM0Ay0FgP1lhGrVRhF468OtCnlnIgaCz9YaGjXDrUV8ZaLPWB4G4leo3r/w2FH9x",
+	"NYch4tw4cfejIPH1fn7Yk1fVISAd8DCQP9uGYUvo54GE4Ktuf34tD4SCJlsnfem/i72TXfGhSLqhHmnW",
+	"hz6M+wYUYmYhB0JO46jSIZsDWw36yiDrlR4E7tM1pg2CgMghXxdUWMKBgEY+xQ06j8CYrwyqWudhsMYx",
+	"i3kDrDDmi9rr6pUHgvZxo3z7e2FTgzLAwU0ACnDISR85iMXIPnQP4y2pBVQv8gEg5a+iNrDyecFC8/Gu",
+	"jzLXX0jQNdxLr2kYUh2fcyAKBrYzsuxTyz7djwi5uMNw8YyGhO+4IOv9yAiScV+XidN1HAb3j1T8EOOo",
+	"6SZqScXchXGfH2x1OVcHeLqSgwF/wtZrKpoB92Dc193vdB0Hg30OwLqkGXBfj/z6oJuVHAx8412EfNtX",
+	"v4bQizgM2qbTx7/NoePgs8ZF5JOP+5FB5ZAvaqvAGw+Ea3Pm+zHhDYYY3cyxGvd1qTpdx2Fg/8zc/QD/",
+	"xtzPD2m0B9LfmHswiE3sW74p/nY5+CEuk3/RbqUYm3iafdi5Nt4cM/zrkn5pOQfigsQRaVBk1zDmy/BB",
+	"EkRVC79a8AMA/aSFW1W9bf6lXKt7Nz67lIeDv/nWLPfiL39zVn79QwB/scbLdnBTOfKb2HpYyYMB33rj",
+	"4bVfbd/Ttz8E5K2uk/Sbv4nLpPxaDkPBc+y+bHQXh9idfxl/cYhdC4d+/QHdLOUwqF/gJpfEGn8JZ8S+",
+	"XZYrOBBK5m9D0mDKrNWgrwyrXulDgHtO41YQz30afxNQy4U8COTN0tu88YsL7uyLD4O1WVp9/ZutwwXU",
+	"axyTqDHYeQOj/m3OaclyD8RN2HQPtgm/9i2YXMGBUMb0pjJbNweoGvTVLor0+w+D9E2SZNhE72k64r8N",
+	"zeeWfCieREyb1HmsBn1R4a7feRh0lwKLbQNwHMZ8fs5+dnbxvA5YtYYDYYWrtRd40wAuDJuv8ebrCrN0",
+	"HQ8EdrOhkr7yy9sqhXcfBvMV4eIJ5jV5iFmQk+xryAP8ujueX8vhGPgxZttNk3RPU9H/baR7bsmHoumj",
+	"eBUEnIgmLH0UcwYDvzaNJAs5EHLaZNEL+rUtermCA6Fk16TBbBVyyFeGE1Z5EKBvN75cWlPcz1YN+zbj",
+	"ftLFHYgLTlpEY271qK+79WYVh0Hcypn6TXhRH8R9+rd1SKPtxx94C+fLjRo7d/lXcMAUX/4gYJ9jgdvD",
+	"7WOBvx7gydsfBPJnNCTtIYfqDl8N8uTtDwK5tFPaQw5GwleDPHn7YZDr4mUNh9NbPeqLQmpeem8AWVxV",
+	"TeIJjjwS6hpsGxaLbUQFJbowD46JtLdRQCMc5laqCpZURpTCi7Kr1BU2ezPlrDJrcxkLCY5gdT+y0H8B",
+	"8Zp1JYiWLJRnADmkuo4SmPOBTazxGI+skTc+tab+2LPsYEwcfOIOvYFTXZJFTj1XUx9eSunCJ+sNEyTy",
+	"dr+QXWWFTPIxqZ3qhZRE4hFH7DZSKIfiVqqIkFwG4eIIPWMxlFti21jVfeV4TdA12SEWpZ+hzI2qVJd8",
+	"pyvX3lKxYluBfEaj5fsoqZQK5Q4fw88IR1CHEbnM30kihdJD06P3Ub4ek2sHk2BELOzfkFhQTqyBwaoq",
+	"7JviNYMKS+KiDpHjcXONrZ+Z21ycCuqcfYt1qZK4pS5FjdSdNZwmKilJwm5oCSOw56HI6o9Pr/qICi4R",
+	"Iz+/fnsFdUjPnz5/evX0qA0YbjUY5szQBYrn2P2JcRHVlo6CQot6AyPmF0riesTHsRXZp9UrWpmp2zLt",
+	"eNivXmQzdYX4G6WuEN+Dup5j9wX2VjQidZCv1c/5/bCdn8+H/zz56+mL0ZX9y/Rvk78Pnox/cF6enFWv",
+	"TU/SQa5ORjU7dIX5dd1aBebXiVqorLuWdSpFDAYqETdCIb2WkhJtI7kVkRxa2A88dSZDBw8s7HmBNRqO",
+	"TqypPzqxxvZodDIcjPF4XEOgcmEPADwXT29q6vOpkr4YcRETvJbEekniGxJblyQSCB7jaMkIRyyCoolJ",
+	"VWpOIr9ULXF04jh1Al2uw4IZrYvzXjcQaGWKRKEgLlZlHKV9pAvDrhnPL9CRarcyXoQWkxoSuwOeKdXu",
+	"XeOPdL1dw8+q5Kr+WFlb91UAxWNrLUNToxLKvSKf+s11Yosl0pYVd6bNBserYF80GxgZLAIRBWpeFWov",
+	"rO786dn5D0+fPpufDkdjxx5Oa5aowrG2Ef19S+6z0leJibmrXa+0qQkXGXN0l1/s0B/jqTseWKfeaGiN",
+	"iO1Z2PaG1hgPA9ubkhM3peAqL25m4nvAEIW7JyHb1nm45Ru4MssoR54cWbDwh7WVA+TgA7zL8v2vtsJj",
+	"tV4otbiUDJgaPUMbzHkfBZiGfcSv6Qax2EjDPtA2uZFWpNZdhMaIs23sKU6VNkZBivzak3PVAapfewic",
+	"b7bR/g3QdTjjbWRK3CJd+9bdaeOosGLHrr/23EaHLPYScLV3vaoeulyxQuzMrNzDvHhElKupu9BSb7rv",
+	"WlPGqNWzBc6sPop14dCCuqxk0EPOY6/xvi4WS/JYlwWNOZgGzhE6U0pog7lSQaAlOSLrTUESOXXBL8ua",
+	"86/TL5dxz2kh9b9GXSRhaqyirJwVxQrJJPKJ/xg4YPGcRtcLpJQ8cLKE9nbFQoJ0fk1+W8/+urr11tNr",
+	"/91L26srp6xqNNdJ1ZE9nTQf9l7HzN96tdWIN+rn1N57l9h1EXSGiZhA5CPlqv+CsvLyoDiB7Q3xeGCd",
+	"+CNijdzh1Jp69sSy3Qkeeo4/IKOgmkL1yw8nzEwwTOPRI40t+TZPIMXYly4HkTdQn56fLZcxWVbGQcGd",
+	"sq7Lz3WtYT4D2Egk4h1oIIK9FfLY2qWRaiSgUEdjXY+4rxMVVyz0udRXSKJYuTzUjODtElDC2BxHya2U",
+	"d6aqtPkaFEmxJixza0vfJpDdUy5rDD2JSd11m/4psTvgbu0f//jHP6wXL6zzc6lI5KcXL87P++jt1ZPO",
+	"12SeesEB12QaiHMsSE1nIQMEjRBn6lTg4x1HLgmgRjYDqFicfLEicoAcv0jXl28q44xqKpJgQeYxrKNS",
+	"Uo/7rRpuaKCgOHYZoDdEbGN5nAzzpNsHsQTkKLWNz4QEG9x3sSRjwhGNBEPM/Y14hbrTvyYVhtdEYB8L",
+	"fBRj77o+vV+u7LAtU67xCk8mtE/BsbfCbmhKgBfKxHOo0q9clQFoHTAp+dZbyV90nNdfnp1dPF8oTaxm",
+	"NPOAEzOdLKTSWFL+9DM56/tIN+WKtdMdZIH2u5sC3koAFDyZn4BlVR1viSAdlKYiwu7kwE3I/P2eboWY",
+	"LHax70NjLxy+jtmGxEKH8dUhW22x/IKLnT4oxuteivwfK06cC0B1H8BazLT9IpFPeaacvPxa3TCApIMy",
+	"9VJkAoL0Ax7bRqBELlV3l+8LlqYK9+sPavPLxYG09WOVvN8HHxYoJMYyaw2eTnm76A7foUK7xu9xpV0b",
+	"GdoWDMUgMB4jG60JjjjCYViATkOUa1DU3R9iV9mhxuS090m65x3JMSSc34Mc77tf4aH0+Pwe9Aj7+CW4",
+	"LTyYGl92hE4a0l0gU3echnqjnXpQIglIuQZwJXv7r88uL2vzLA6GPKjW0ecMgFScl9PSxWoyWt3WrvAh",
+	"VO3lNd3scZJqpWgiIQWTsvCGILYV6gTbzlPK5VseWDBcsljsaw0iGOIsFsjdPUYFld2H9mc0c5PJYp/E",
+	"R+jlNgzhKY5CJi3xvjrouDvV0a+wQxkbtdY9Eh8qICScr+LKIrQOyAPukcin0bKPLAfJAerjEZLmkjpu",
+	"aPRpNrGcHByWU7/2OSCmeussp9+qPZ2G44quO9jhaxptBUlM8Yjd9pFjy011RiM7t/6JXR9Xuc/intht",
+	"TW6+DWtdAzH8+ogj6sNRYeFt4xjqn0txlTnTYSHIutjHVQ+uO+PKqZvOtxs5cSyf/o/v9HT/+attTbEV",
+	"nFnPPnw6vbOyH0ddPjqDu+//1Kv0JWyjmqjTKzCpvZgkp9d4Cz5dEiEq0C3maI19opzCLCKP0eJsK1Ys",
+	"pv+CY/QCuNXDcQxBAWDN686ANOKi1DPSY3FMPGGtWMxJr9adOi+Hnxa7blVCGako89rtl7BhpNrr3hDD",
+	"aY+V887oJZeTSFTfElZ7TQA5I9uW4L8hwaXA3vUjroQRxzte8J04tS2YwL1Z8PCX4bwkkVBs2sYz9O12",
+	"91Nr6+4RutwQb68Dmm+IV+15ngTB2J14Y2voBLY1ChxinQYnnjV2XBsP3VM8cgfVi5VzHu7UuxQ4Fp0a",
+	"iT1Tnv/EBV3RSAyx6Mv3ErP39hLjEs77dxO7FDH1RJXHJJBwearDcnJf7+M1XhI/cys1QwuJTOSgHVHX",
+	"bWi3AIEPMWbIRhFDLAhQgAoeIZXlWAcVLKuBOmEQNDCu8olAvNXIHsFV++XrC+RTXxrAsL1a8Mq1pXcc",
+	"6JZtQ19aRFISPzYJLhJw1a1YkkfUMvquAoQW4Xcmd6lZ3gD/eZiTb1PkpOlMnaVOmr3UDgn6OvGbxUIm",
+	"WakrGvao15oTRsX7G95cf86ovvOS63q5XbtVlrdRDI84imAIaGx9olB2W+GaL2+zVkMRtV6/CifZf06S",
+	"629ju+povlb3rCeu403wkFh2MBlYI3ziW6eBTayBN8Ujf+xOyMnJIcZss75LoWoK8FH33N9wgM874q4Y",
+	"q40wu1U/V2+EZ+NT2xkQaxI4vjXyTlzr1HWG1iQYBCPX9qa+U9PDVU976E7cyYf5hkVc+Zt/wP4bFT0s",
+	"P2l9CjbJZhNS1R3+eBMzNyTrP//GVRpP+ro/xSTozXr/59hj6w2LSCT4sfqVH79WT6mXFlp8szXRusvw",
+	"HqxBctxtzKLl47Sat4pzhls7lc/ZgwbHURBqy+BLLfoqs075zhj71BNchXQlOhiW94zFLvV9dc76kutL",
+	"O7bLFS0Z8/vIhXhulRCLwNQEixEW+iOLyJddI+Vog+PkkMliuqQRDpFKsYZz5pLekAhtN4/RAgrjKgpQ",
+	"kXOMXcPt0CbEHgEQXjJxBn3psRuSL41v9WYTGsFi9GpDIjj2WWevLyyd+oYwv+baD6pzzAz8Z68vlE5P",
+	"dgjiEQxkz9g28r8wUDHRoa9w+QY8By4SKoyn94Zy6obENDb2cBiS2Cz5BfNpQKvq2b8zTfxVMgMI9+8W",
+	"F4H1kkXEAkN58b3iJBqGKKbLFUh8hV0QV0+wtyLWE8l9LKwDU48/hsFm7F2/9/QKL5uegTF3KnZmFzLs",
+	"XzH2HMfLL05ZLvPVJTa40M2VKRV9iSB2Q2JgA1B1gHnw0b1k4hILygP6NZgB+BqIWXIx5tf6ljWkBEII",
+	"OfVJ0lu5uLFqnVbiaty7sWqwGnuXcVa20mZfVIvFBHMWLdRFflalIbNv+u68hcZ4sIW/ZCoLJKEvc35O",
+	"Qjl1u4d+khAE4EmG7KsQRKwgNPFfMFGQpAaF2D1CLyEWdGQ76eEmZX51eEEjewhhD1lUtBXon1GQJ/Ja",
+	"S2teIa4LwjpdfJPM/nyyOo0/ipHHwpB4cmRheRfSFJWjyBdZpLmh1XGDlD/W4auQe6AzHIsorNchV3n1",
+	"oSLplS8FhzHB/g59l9Mo3xcETTcloJfUXhd8Th0QEilo9qgAtdhumuB/mQa4JPEN9cjbCN9gGn5J2DVB",
+	"U45cInXCGtNIYBpJKcpXWyHklz5IVwjXjtR1sjzXyG2E08MReql9ehJ/3kqC5xfw9IaIeGedBTrUah+W",
+	"YKgamcXRFWMvcLTTmpJ/EQQxfUGoVWQ2kD2jQtLjy4MD/TbaxMwjnEuaeBoJnVnypdg4CQzvg954e/XM",
+	"OpUQyw8/X756mWXgtxHfgkeH+C+IT7HpWfcl1mq4UL4TwsQo55IeWZwN80hsBpUOTmIVSSvlrzpXdmLD",
+	"z2KMpuxYZj6eGG7K8BEoIsTnhikh5ECeHfzPzI/tGfHhUfT1GPJthPXFMfmiR9uXLANOo+krf4/JDbsu",
+	"bfi7d++ss61YyYk8fYO3D/53797lhmskdBFHn9eXhSNN8tpZdKuZQkXAp0wh8DVR1mRHCfVZlp+TVCxO",
+	"Pj+NPOaDyFImu5G+UYPQujNuVNhkeR7g/A0LSY0fQ8oQM7X2gyiR8xgtPlobEoPkZBFfwM2/Qipo+5iF",
+	"BIIlfAbO4Wi7VlF9Ooc2huiFXr8XYrfX76mVQqYM9tcUYpZK16dquUloR3V0sb7WK5WZgIIA5qAnbRFB",
+	"PuZd7fqKei5lBKTATQdH9tHgyD4ejOR6TEQVeNUH9mBi2Y7ljJPL4X/20jHurjfTkPR1F8xZD16mGuvJ",
+	"OaJtGPZ7QYiXvDf79UO/R31VVWBuOz+fj/42effXvw//Mf7nydn0B+fJ8Hz89ORZr9+7JpAHlmbtyO+o",
+	"PIzlkKrnDDEX8y3Xy1avTL9ToPYytzzy9BvuUDITu5X/zno4kpBsYhLQj3JTwtt4PgpOXPDTgwDJvEBu",
+	"PtfJeZGqaS9IhCXPyHdtudKVIt6SOzlpNjY8uwetQ9L6vY+WigabOc5dfqsyl1M+FsTSJe3yE2YnGN3l",
+	"9/HTnrHju2R79wyb3OV3vmZJEnkpZvYtUU6oCec+OJreKWIr8vyF4GizdUPq6YTQ+hXcpYRYnOWlrtmS",
+	"hFptI5/E6BaSDJV/dYX5ijS8YXBn6BqI4lXQm/26X5Zm5MMv8sG7D5n55K4qtrgXVdl3RV4qHdqVfFTB",
+	"gRK0A/f49K7MqeUAi2xuYv1ccsNNzZHaUcO7hN33jBrfpWKgOsA1lup2hWPsCRJzk+mi6tzJc/KGsI3y",
+	"q8fEY8uIcqIzpmtfOrjLi5mDGejkLpFSGXJoJi7QlXvoRG6aEXV7kChfb6RgmQlBkRMKTkYNNYpYbIy2",
+	"DKZM1EoWtKG6/jR3p7/24DJVb1nf1OgHzjL73U8aNeu1G+QYKaNZp5+VzokASEDJyd2cDM2Jv9xWFriq",
+	"RPIfKpKDinxeYbuA81bpfApOzscIo5AIQeIsQSJBwpCbfH1to2xIzCGzr2CjcHXcazJNnlPlmO9knkAc",
+	"gLTl5Ay8aJbA5CpIVKt1yNMCbVtWoPnRnchb2ValgG/zvko/JWQ4pzmiH4UC5rsFlqehxfePkVymCXAg",
+	"EdDvfk4tUnAepH7SJHAfZbxhAgtdkbPDVvzEbpVkgrtXQ0SFDWE3JA7xZq7LsvZmw4ltlzYir/FLZWp0",
+	"hP8Wliy5O1JZFi2sFSmoi0uoCjUJGZz+CWKQcyC5Qd063rL4mj9GNrwUIpkFYpFHjtC5CiJBEqLcakoZ",
+	"+oPxdJCPJKkO9SlvkqmVtjanqPbb8y5xu5pJfAgt1MHbYGlwwZh/hJ6pNGYW6DwDKfFUYKgkvsKOeisc",
+	"Qe+/HvGXBUkGcaBg7NujK2cyG5/OBqdHp/bYhoDQnMnvbmnoW0kLafJRxHjOI7zJmvi2d0oG7sSxBmRM",
+	"rJFrB9Y0sH3rBDtk7A+9kTuAUDYoLxOTgMQk8qC+lxCb2fFxwNiRx9bHLo6TYWkVmur6NfqEYNqmKWNA",
+	"Weu5SocQD7QJsYDMSz0ik+XfulhATEKCefKSmNxQVSBXfdY4qZRgyWbs0aCjkpXfzkbU6RxQeztnH4Ip",
+	"39bsVwZ9Zm9TKXtXK9xSY2HJLP3db5xFR2/w7QvCudqZnCmhzOuEB7dbULd7rfIS1XwqraflAk7uKojr",
+	"U3sja9zZgL+K6XJJ4rLxPsjYr63fL43eAm3XxuPdklgFHFfKvIJUKx4WU3bpsDo432QZq8M+D+8y/NXl",
+	"nepBw4kVYac1U1VBLhVeifr3bu9lhDe9NvyRHuWrTFltuuZKjxiR0a8oylXkiDzrJhZxghcDVmZjU3QX",
+	"Sare5v3QpPpaGYpZMzD7MAdm+kNtfUW19aFsehd2qK3tnTOIqtItc8Zw/iWVZLbsblmdoU3MljFeIxrJ",
+	"sxJ2lR85IDq9Nh+DTQmHcJ8N44LrYO3SuQVK+EHkvarLOZAnSFPXr1QFUP0Sk5uIyf2ankgqxRvswbWB",
+	"0+95bK1MRrUXe2gd/LFHqn5Ur99bsdCXolCyjE51hAmzFnp2hoEtuWU4PHJOJbf82eT+bFZAGvJgKNHR",
+	"ux+JVVX1alkl7A48ui4JtaUBh2VOSFTD8GUQ1lDFo8eikEIWecozPRyvV0EKk2Z9zRD6ExdwF9RztxzO",
+	"hQX6z254B70kVWFKF5/2Gzg5MunwErAYE3L61JgeXLBkEuLrom/tB7dSJRQJOVfe2Zg7LcmMrcTPTyT0",
+	"s6Uo97lBB3cZArxvfZeCkZsn4rYogsKrFQiSJo4i8tZuY0lQL+QjuZmm97XshndZHsrogP323R60T+6y",
+	"fHgf//XJXcK7pYoXnIaQEw5BZrpiK4h+dTVqEvCktL9VgWxoRXAMoboq3Pt2pSOdjAuN+uAOBCnR76kX",
+	"lP1me029TP3XrFjJGWVZUZBh7gz6M3hLCFfTR8rSBjUpZxWIMsfEtQq3sz23TOy4PzTl/3JN+aFaV3aw",
+	"EZetbMPlfpvwhRaMVWqDo1scQdm8IJEDj1W5tmwIicIHWhLBwY2YZfsEV36MaaQYCSIESYTVyYsFAQz5",
+	"kM0XSx4ru9XlIl5XJxeXVy1WRC276Nwz3NCLyC3asFsSI77dbMJdus3JisveqFTxFxewy15oHSnnaFLK",
+	"E3yjnUygB1FbJUEKs9ZSxBuypFzEiau8AseJUqA88aom/VBCEgiouLPCN0SXmNSJiCrOZiHfv0Bc4F2H",
+	"88Ee2VbiwyYztJgtmK+32t6YK9ue5dsQGPBIHojUuTEt7vdewvK+V6CSQSciGRZM2LrCSLlTGhUo3ka8",
+	"7OJ3ir6ujmmi5cv1BrOwxB0lfi9THzER4HBTCcyui8OtydolscZn9kVOZuqyxXnyUIx2WrAPH4jMBgXr",
+	"sbqKPU/q/nJVw9t/rGK/qKqTl7X9G83ONf54oQbntqVkRI4LZmjF0syitDjmBJkH6te3H3H7V7vPZq68",
+	"exICe6v1fdwjkJqQhNapu2GEYT4CFb1UnvoRuhBcVeQCAYkFWvzPf/33MWR8H3+K7o5xsgZ+/On6blGQ",
+	"itdwkbamSbPR44+WiLFHXOxdP/ZWOOZE/GUrgtNMiQHzO1jb/yK9mTOelG8kr6tDfspVAgCQXr/LGVmK",
+	"x3VlR9MznsUY5FH6kOChIoJ0/TPThemoyfFd3TvnAV8iOZBXdnqTyIJCK/JnRKO08FqHKwMpK0W8jTws",
+	"qnJ/XseES2Urj1vwLqiRYqrmIpcsaRSZYO1rshH7w0HGRXPgOvV4r3VzVwlrpYGw9ak484QqrN7plpbp",
+	"G9kibSt3ril3VQg69OTiK6IOk3DCJEq0EFAI883bhE+WWaIygGQBoZsL9J1uGBLQ5RZKz8gXfd83LWv7",
+	"aHFNdlywiMi/pYBboO9CtqSRYn5+SwWIBxYE8jEVPLuAuGxVhCuA9AiX+bujKtFcHbRVH6hVGdbUUM6v",
+	"PmLpLovaTw1BGvpaRtOWCSwycURJYFEyYS3FPY1EvOtIca8iguBcYo4BciIUsmUplEZT87dAiSrFD6xc",
+	"FWksbV2fePrGQQVbEYlUcqMG+iQkQt1RyXeMThwHSl+vmLpAef706qlctELorHd84xxL4+9YFWFL4sHN",
+	"VOTNVtV1wRC03tNVN3TBmpn8YNnBaYD9sWv5U8+1RpNpYGFnMrZO7NPJycngdDq24fqMbeG8m7zyk657",
+	"c5epJz2wR33VU7o2gvrjXDfoma9xfA24h29J5M+3XH2uiHkyQqqdRZcKtpxJN85sSqV13yLW8vQuu4ef",
+	"krNxupk+iSjx97vDpKLTm16STYnsicitFREhT+Hyo5pX/aXIRP6tJFkfLYwYw/oXFqtwfRyleQKPOFp8",
+	"tIB5VER/ozYu3Fy3uDG/Syn2U8PlvSbjyq4XWEBZdJPGATFBLtuKNJtbRR/z5ijjDFt8anDmG0751BA/",
+	"nuWihigWzTi1QOpOJEna821MBeFNEbMQBm/YrrIMJvyWyEvILn6MbGVuCEi6Vt7epPFmR3tQMpPQBmG3",
+	"CHy5J2UxUFtoQ6ez/x0qZpCPwnoBTyCOG4LYT+7ygqX5DU8j33rL9dyPteKGHG1vRbxr4jdty6QyokEj",
+	"RDF8jnj6WrTlFlqBnURuJcyVJWtDZP30PJyIqISmE3KpVcyHRbbu0cokglrfjaGtybi2TtPUnPjmYloN",
+	"LHuiWX+odnz+VRIHZaUwYVcN//VTz8gKdSTIEMWs9+PTqyxpKDXPNpY0D1SFsVkv04bi/da2B5PfmPsX",
+	"3RkiJrqr1qwHZc6rXNuuWXerTQIok01a08ic7ht83eottXhTtSdr9Dj8xvumpAkwp9nu32vQ64HTCDwU",
+	"KtwBUF2NycyAtERFuhsKc3Iu++5DBQI97Z9qrGCdvimD7Pxc+QVWnRdKMzTdMugnqlC/9zlPXbvteTxD",
+	"CxX+pXRvClvTibpD7M6luf+XELsWDn0SKyKHEhN/GedpHDasYn/SPW26GJbmIOWCRp5oNzjh3Q6DW4Vm",
+	"5gyvxqFFuml8QOO3xcgUv59aCM0ykcg9qSQPfWOpikZCBBNDcgfhAusaarQgBh1tEfQNOkJnYZjvdwVl",
+	"SkG4GzMSq7YNfbSNdP+OlA6RBw2yOFuTAklqrP2JAQnWFiy96/dwLIVlD8drsJxVQ6NZ77ctXGpDZF6b",
+	"yexBLxNsoijzT1CSeOaM7MnJ6en09HQ4OoHjSaAOA3AMNH9nvp8H2zDM/vjnJ69ePrv4cX754vVfpKUQ",
+	"YC6ANYzWX1Ixd2McASiqeXxPfbuNQ3MNnWsxpJuAN4Ll9CDVMFZhjvJhC8oyO/ZUXenP077Pip0z3aDk",
+	"9NAQCmw90358GzELJsrNZiXQWmYvdA8ScMgmLZGgMUdq2hoc2yNIAdG1lOSh/sjp9Xu3OI5otOSJYz8j",
+	"RjT87c6sr4D+L871iXXJLNNX/jylohbMp+mr7ci5KsHdiln7IC7n6c62Hw9lQDs9AXTV9oGQLTsNnq/E",
+	"usP0un5sTiC1fDZkWLfP6DB8nlBZm8dAgpDohsYsaq1ZcnJnH1lu1EkgJU8IxqZRB8DktDTsOLgTDooP",
+	"zbXp3/1BJRnbPJmXxPuyHuiacIHXG/UY43yuX9vOBkileZfR7SFJH7kfOfjkhnpkLnT5jOb3CbftuDn2",
+	"/bj94M2GRPsEU1IEvt8jkU9xO+JKlWGbic3oubduJyMDGpK5ujiYd7Cc8g+2lZbyGZ0G0GZ4Vu23HO6x",
+	"tS6N3Wq4kqkuaf1AW0hpREVLRaiGtqc1sHPajbsnSxl7qMVL1NA5NV3xOz0wN/egXROF7rKmWYuXSm3R",
+	"HsFr3JLgsnZgtdcq92B6xmi98E3YUkrIgfMbHFPcUgP/Ttbb1gOBrXDktzx/JW60e+xrnVNZ2sV99Ozs",
+	"4nkfvXr27PnFy6d99Pbl1ZuLp+fyj19evnr3stlNlrGsWzBFTndu2xO5Gtqe4roYG6nJfw/81h14je+1",
+	"6F4NKYfzbnUGTsZnZXxOE6evewfMnJyj6o8T6x8n1uKJ9UNftUecDexDnJSa9krUG4ame2MfLvIg2A+I",
+	"E8Jf5KsRx7s2ATbSZIPC0xXXOBqgXNBZY0xEaDp4tHjzWiVP86oWTmscX3d8dYVPd68DXfsoi9Nw3T6z",
+	"TR/Bjm5ayeKdY4Kot0IgHFQBRlq6v1Cz9uyj4ZF95JOb0fBoORj4Dp5Oyj5Y16yh4N7Hyz5SNiZHnEYe",
+	"AVLCrhuTGwqdHFeYrzJNt6tetzjqNd3fqPdXYedJyLZ+53uyGAKxoQ+SJycoBq74axrNSeRvGIWLHZ1U",
+	"60xPj8bOkWPbRyez4Xg4Pjm+GRzZpo6eCZkwpehwKJKvwGOxliJbCnQqiCe2cZL56m2kjKvOHxlZ9sRy",
+	"nCv7JI3baFja2LZtszIzdH4z3Dt6mKQipwdcSf/6vjwI8Q2TZyLJGQPYILnkoQ5F7s16m5jeYEEUQiEI",
+	"ab0hXMz5ChvQIEhFY0RjY7vxG6FNheYK3+AIV4SkFDasoaRWdrcaCkele9ghKe30rrjNXfIYoabepmP9",
+	"B4itOLgSXysMDu8KVNUxL7RIZS2zNGH8pboJ4hV5iPcKjtHE+2l/fESOlLumpGaIvqFqYZYXOm/fuIvh",
+	"nIv9qQqSUHjJEER+y/tFjsuCmeOvDAel68tjtMArmvgLdFIo/ZBBVa1W6JoiCIJLpwj+oQC+bQXwod/b",
+	"4CWNkkgy3fB4voFDqdPvCSZwmP4FP3CdsVWwrfW+t7QAlcVRYQLmF7S3DnE6smQPqsXkZqul8CRZr4Px",
+	"k/RF5+rmFl6IBNO1yAuWUIp56pEV23Ki40ZyOUDN6jhNi4lpPikLGi43ZKHk9XXm4dPmDJasAi882ehc",
+	"KOrwzPOjNs8bLZ7NxRqctnjw4VBXUNQNkzUvrKi7a7LPWmSljezppDrjKPvIoJxfVjOoZu3pQ4muzyxi",
+	"0kxABeXfeS9z+r8b7Wb0eTfSrXJsPWHrDY6Jf0W6qcWksSqg4Qhv6BGAJBU3BGtIlemU46oaS+BK+8tM",
+	"UBVgErBYlzc35Y1m6M9OH9l9ZDkQUq1CR6Ctsa7gutIBvCanqpyXZxwnzb7XumS3QVFm6ywMDcuHWtxT",
+	"3qJCZgbzCdyQBeFNAzs4nY6twJ2eWiN36ljTaTC2nMC3B9MTMhhO4IjMtyYh4TRwRmQ0DiyPEGyNJieO",
+	"NXUHvuV4E3eMbd8JoDUo367XON6B4eMyTYvgc2v1SknF0NFjviKx0r0sCnf6k333QbGAMqxaE1P9UDc7",
+	"1HKqQvqyiKsr20I58jRHQPRRtyzOetrIbMCeTrsmwd8sIed1a1N5MNm0ynDz7boi3nKRomXRul5NSrmX",
+	"+o17oB/eJXv9qcv0WijtmXlU5DmD5H52s1O0mHXsZ8bLFIltefIzMEjJ2cZERSDyFbRUkZSK/ux0zIIc",
+	"1JSgVwSp0deZBPNQ7Vmv5dwjazODoj1T2x1nrq7XDRjPvrIAXDUV5fwR97CFGgo3lZtD6ndBlV34kvcR",
+	"DkMdS72uarJRd4BzamwEdfQ8pPdHRG519WMc+Zli9LojAUd8xW4j5ZVmmuxqym//0SXka3UJ0ehXc77f",
+	"2vbQG010SXdVitCnSyo4/ER6e8ui36ulRLkibTJXVf/9j0KeYDmJfLhlONPdoOD4PEM/EByTGCk4YB61",
+	"7kW/NLQ8RtqZi79DeyYLllY1qKF9R0HmmDzYHJY+1LPjVXWmPxJ0TSS8l68vHnG0SJlhAXYwFX3E6Ue9",
+	"VbBrEUMsCDgRfbQmGDLb3149yTeUz1ZrOpkNR7Ph9MieDp3RALwSkgTk6//j/Xv/0+jOev/ef//e1/9c",
+	"qX9muX/evz+SYyd3f6qypDSMugX+vcSNbmSvNAJcRUEyYknmQF6/FOhFIdmuYldSrGpfNdf8+sD9Jjkr",
+	"6asPaWcQngfc+Obp5dvnV/PLq1dvnp5LGghoqBqg3RkTo11/fwVyb9a7XXHizV8Ev/x1Gp/++Ms/fo+v",
+	"bn97+/r89OL5639esMFz/Bxf3kqWj0PtD+Sz42OPHmmMQNlYiU9+zEO6ucUVtSfvU2axpobgSftK4KdF",
+	"ldjUBcig/tPemg2FTblPxb/hXWbnWuJDU/wz9Vipfc49qpEbGqiSkddkZ3KuOF1GWGxjwqGa/6XAkY9j",
+	"H+kF8XzSa4bjFWn1GqqA65jAPRcqVSaYfCq/EQlG043Mb/++DigaFVVC9RybwKWOJQ9yjbm3m5BhX53j",
+	"PLYNfZT2efRrCnEkdUigNBuXW+VMbFsluemiAAIykb1rIlS7CMiBTBrc1pfUMJnv2ZesTP83L/YgEU61",
+	"0uv3IkahuvaNY+6VbhwLKhITztUncwF041g+EZiG+vvs/Mt/0U2vD1Xt5Qavw8puLQbUiq4cMeknhV0M",
+	"dfpE8opcCPE1lluGpNSlixfpTS8oqW2un6ukFRLSG3KvAhlAyohFoJBu8U4VLdKqqmj0qlQqffdUVzJx",
+	"mtdCEIFjzLs1DUOatCdxBrkqEHcfmmqVD4dHJ5NRbvabpB7m6MRxcrzZmxX0llZVZOCeeCPfsaY2dq1R",
+	"YBPLddyBNcQjb+xPyElwausU3LkGOWOhmhqOvsI5UJhG17y9JiybogluSwWGImVBgVxq7RAxJHGmC3Y2",
+	"VJJ9QE15epfdlqYL+sxuNdREqPIMXEJVJI4Wegcs6i86OwhKG30/BJQ7alTV2W03s9m9S3isVI8kS28d",
+	"lG+1SstMltm43NakxXATMi2jrbEgbpEku5TFfXhhU2bAw+tM3yUrqKgLmi+godLNj7o0qBvdFWH61M2n",
+	"tL/4R0w8IvfnEU8qf6QXF9m1R6Sy7Ef7NiElOsQirTRRgNFgdB9BdY2g0KJbVZf4Q609pForX3Jkkf2p",
+	"m+5qLB6QmXsffVzWFDkPMA2Jr4qcIz3XTtnKtzQMjaksYkp8hJeYRvmWgJGuC57FmZozX8s4HVmyOp/e",
+	"dC87eZlv4r6CFDbig42Kox3CMcFH6MJU5PUZAII3m3BX1+pMPgKhMUmJ9CTuXKWxAgmcuI43wUNi2cFk",
+	"YI3wiW+dSjIbeFM88sfuhJycmBCrXKD5U0hQaiZhTetfuCy4ioJXGSMtuLOsOQB5nypjmzc4FsmBVjXm",
+	"r2ovqTM18lXqVYfJmEiYeOKH21sjTKqINrlNFXeNJOREt/R2ia5lJM8EqqQuRz6RZCxPCnBxvduQjDcx",
+	"U1K3dRuxvOmXDXYYNdSBqm1TDO0Z9ck3ZMu+BmZJb0gEZqIq1VPwF/xqW9MPn5y+M61w/RXU+/7mXJ3a",
+	"oFVS7AFzTu5yhHygLVN9A5WzCdOX9RUPFPpvVQGoybNKWsNCuqpyWJDW3H/IsPYyLKmppdZbrqp106kT",
+	"gVJj+5rE1NbWUgXVGDBphkchrAYK+QUsDNktf4xwyFnWGqVpH5IdaeoVXay0peDbU2hLkSNb3iNuMaQB",
+	"lDeDFgn5Flk7xBkKcFztWYEUrQxJ56jtr2+fvn16Pn/26s387MenL68umzY96eyW2XQ1OTS9kGgoz/mh",
+	"bRe2+xD471uybW5El1jBfEM8kxfH1+w6PYgabFQwTanYv7Jvsxh2MSfzUps8+DbT366yvYnj1K621CBv",
+	"RUJ1V6BW8KA98Nb44zw9twxrOpHQNY53sKR5tkte7odiN7tNTFkMeBzbX2SXk+56PWd8ZI8sj8VEZy3u",
+	"5ixIDiiSGGAZkyAYuxNvbA2dwLZGgUOs0+DEs8aOa+Ohe4pH0DTiXtTTTeTKhzd4FzKsPF3ys7eG4Pye",
+	"1Na9D0m6REpvCpxiPHkTlm4xFTRazlWGZS/SvX8yvyS++Yjp3hyZ9DFoSaJJBCUtMg6CvhsEdQ7Pjl3X",
+	"IOsoVU4P4SnNtDlrpcZyIrTynn+3Se8J1Oh+ev/NQp/E0jrlaAU3M2TdIRO0aAmXW/HuTRO7Z2/Z8V2O",
+	"qw82LXPM2XCT2tFzmtnNCudpmulU1BhdJy/3hWtpz3dIrToIy6NakydLwNl9zb2+lS1f7qub7msFnktu",
+	"5L2G172OAnPJWPlOZX+YVH+YVH+YVH+YVP/7TKoP1cd2LQO7HN3lObfJ2Z6Zu1ZstwsBVBJTdYeriP7D",
+	"kY7+kzbUv0jM6gP/anb2oPC/9+/VPJVhgM9oSOqqSIMnwyUeXsPpH3KCAtMEtVx/x8mE08hp0SOXMXEk",
+	"PopHOqCE+Pmy0RCA0puNC7dP8h2aKc0MufYazmHVpJtKqKRlM67JTt853JKYID9mm43KGelS56QmOqZF",
+	"WWuNn3tVsErubVuVw6ttwZNesDZitpgpYq4/k/k/Qy3tZ2wbJZl1RSblNFqGymPVR0HM1nCbpIoLFmk4",
+	"ZFtVz2mYr9ZUSI0eDGa2o+NS/9nr9/ytaarhHA3G/d5KCaZsS5pjfRdy7Oj2aM5JTxddUuRuqiiZiHQ3",
+	"p4gr0rF0coFKy1KXMBLPbCs8BoMDTMMEb1ovy89bKICk7CZT/DveZroi6EerU7XnNZUemmkxX/6qRYGF",
+	"uyxmyzEycC+9J9RA9XqTs6j9qAyBS/IVkYejbAThvUsddihY2KluYH1/LLPjaRziBkMkoaYAqI7U722j",
+	"64jdRpVhghkiKSWDBgijeBvNdEA3C+ACLVOFrbkK37bGp0CTZrbxNkIsVjsB5njlHqQlQZMrRiBcT5qF",
+	"VXDVRYZcqNu0WxarTHyIW09Ewv4IRr2ItP+Xxn8m1iND6n29RKDBvcLrtQ6MrWsrkhFkvI8icitxFdCY",
+	"F9OO0rYi2nAz97CzXysShVu2BlH3FTRawnpUN2B9qaEjavQdaojVgtqlZidLa2nXpaK+SW3kpt9zI/Ij",
+	"C/0Xqihe1/QH+QriI4+tXV0tAvYpwpukK26pTGFymOQCsLMniqaU/wEyHOrwBTaxxmM8skbe+NSa+mPP",
+	"soMxcfCJO/QG972p0wesJF3CHFGTdOANHRx5OGIR9bDSLeZI6OSShrmw5LNHAWOFUR/2HAcK8Jb1j8Fd",
+	"Q0jlfaI+s8k+OYfT5H7ZAPd0SQ7usrtQobEgz55EPtpyEieHjabGmMlWFmf8YYfkprX2Kl9GeNOUinEf",
+	"b18t+k8qL+xzTjwFWj8hjwwGu9UtSiXBmX8jyY6TdV2DPHVRix9IBNyT0W6J668PZch9bNalX3GxsXOm",
+	"X3Qee8+JJFq2FUrb8w3xOKgTHDEg79T9EPloA4EvjJOkSwncPzPIYa1qMd5yjZkOz+UlvsDXJLmFT5qh",
+	"QCVH0HGa/qD7OUxxwEIm9dz5kgF3InFLPfJYt5xXFQXWBEdJoEBn9k0bS5uV1nSi2pdIWeS7/SzV1e+9",
+	"ZKE/V8VqFWf8oTnba84yU+fR2dLYyphGTdZWbv79lJDUzcoVW8nir6KkyEOoxHJzLz1r1Xp/IjgUqy4U",
+	"m5ye2XXZdqk7iJyFt3jH0YJdLx4nPbuTqEWMXsfMDdVdqjnysOuKo06126UGsFi4BNdY/aqFvfJ34Uj7",
+	"h68J2XCEQ3pTdJmYFvm/fuptVso5H28jSccH+8x1FrwdTPHIc1wy8KejwHVg1Il/WkXlacP+VvSdoOI5",
+	"qIFix327geb12/YiOfWqtiWjDEYrL5bs0dXAno2nM3t45Jzmr8EyFHgQ9veitvIknesrmGmj2mofAP2X",
+	"avF3D4D050arZ9D6mWmxiC7NDLV9VhVfUY58RqOlOk5vCNuEZCatCyX2+0jzUpV50TqCdlh/i1+cc++R",
+	"JqkBcW+rsOqEXrp9ry/I8BMJ/VeF+9vWmVb6Utfp7+UqiCktcJXeSnPp+UUDYB8ovghyEjNgHxyE0U8J",
+	"vFN0+AHH4kMDUZx25Jc7Whps57BnYK8kUbYmZ1ux6uxK0jnKIVsiWuz5Cbsh36NKqVQYF3pAKRVIPaA6",
+	"oC9+ITsuWEQW6BbOr/IcBUXQVLN04rdwfaoX1UF+nmno2TG4eMXWmcbf3/kxDoQVMSFotFzhtfUbZ5El",
+	"B1n28Ps+WmOfqMscOJZBhpN5uhiEvKGgv2h0nVFfLvF/2GUqcITYTUpwsHh57DOPH6sWLQLuZy/Tahym",
+	"NRVMZybQ1TqOaHSDQ+ofxyQ8zjg3V1TH9kFJJYnL168ur+DaP3NbtGFcWPqi665cK1eDshe1Ba1toL5/",
+	"GSyNgKa8fjWsr99YRSE5tNWtZ6+5xtbkjWkLVl5qMftyQ3vZl9YR7U/JznTp8ICTCyMf/BEVhW2w55GN",
+	"sOSeqvVsQuqBi+j4N13yoEwM5UpOcopSl+nGC+fcyzs9qJbU6ZGtWFkx+b293W2kZMVkkvEq36oEfRti",
+	"Lt0rp1+kxzBzmvLJJiaqpsaHVpVcc1TYvTLFBovVDOmCqQvJ+1o8yz8tqW5CLMgCfF/quxscq5KRGdq6",
+	"hzgp0lYyRdNOKQapvUa9WimgKi/sckDVP4uwPOu+fXOBzFj03ZtnT9BkfGJ/Xz+xxEwn4VaVIIi9FYJm",
+	"ZW6YdO9PVgFutnJGYCVhXPgkElTsnrMlrbjvNOr3ETg717pzsxxblBvafqB6vrTtNzd3u7csBnJN/p59",
+	"6pkixz5bY/V+7VQ6JwHWFKC/8Wgv+2xP6665WQSoHu4xlcO4iVlSUbV57hC78vmyKNtW1dV8t2IqaFxh",
+	"If9IFgH5x35it3KfdnBUMt6e/MMJxkq+3S0XaMVCHy0MChbdgnmyWC84bPFaNeExQ8rrMtvUPo8Vgu9V",
+	"TUfJJXKCKlzVFKPVtzvZM9t4sie8oDxFpCO/JGOcvb5Qa2k1Zz2iksKBDfNCXfT9hkeWH/ZbBID6xlGG",
+	"cPr7Zs6wR9FlL1DI2DXxERZHvfLtlSbpxmUAv3zYI2auqksyniFYma9JpsYoTmtDbn0qDzuqOiX53bKD",
+	"0wD7Y9fyp55rjSbTwMLOZGyd2KeTk5PB6XRswwHAwwJDr+mKCOjBxHIca+BcDYaz0URXAqV8bsSHVo6U",
+	"822ufKh8yM49VCf3qkQSnKp9LZD6FRIKBqj086ywSstz6jlMmVI9SH0E/3tJxLZ7J8jbVPZWSMd99TUN",
+	"WxTlabJxVVJIZ+pQrlQM+JekoO0m6ZJNrhQtJL6hHuFosVntOPVwmDiuSKwNGLjQCLG76MPnWxNyBSUb",
+	"cmvp1LO0uM68b6N0QxAhqgq65Sq87A08y1BrjcseiLjqliFH2HWrucUcqWHt11Sr0rQ61Fstpwa92DFG",
+	"NcNUHZUTlLKtsJISzqoqawA/PRwJHKBXH3Gl43Lqta2S0M2VDPIMyCnvZMmh4EdKebhRHdR7RY0++Fva",
+	"rqIMp+5lkXpYtN41+kgq4LrmM1rK3QyPnFFywJfCUp806lwoN8NjdTMqqY6EAYjQNfEptkwF1k+QSyO3",
+	"sXg4Tjc488tN5B+xDYm4wN71kVm7dTP8MzwDPTzNFUhySawvTZWOsS17ZNknmRLVZVl80wKR7QwwSeYm",
+	"vKYc/Jl3SOWjUqFFQvv7E+w+p9F1FVvk8F21PhigkjsfjhnrbjvNba3qAKG2qBI5yaaVwn6hz+XtSqnE",
+	"/Zahig4yMZlmSoP5PG4aGdBQRSULrvGStI8ZisgtguStI/RsGwNCdE8oLIcsIxYTv58m1qKFSvWSpKT1",
+	"6nazjLGvs9AWCK8Z1E3SF8VVsUY6d62Ue/aAyWb7IokqwkvVj+qmGWSRfAVoL3dLQwHu3QPiaoZ3BWhL",
+	"pCS/RoIhKgWKDmBlm0Q0riHOFfwDWB+CYsjigX1X9a4xWqS7siHxSk6J0cIEbiwew1GQQIWhbaS6fOX0",
+	"cvHSuSIAp1XtoTRvOrOXJdMl2qGfL1+9RNDCRd066ngmtV4aLdG15E4Ty+sqBAkSb2IistC4O6G6BMk/",
+	"qgJ+Wy58VJ3wXV1EWb7v9y2Jd3KhmRD0DI0MJ61JxPkjTq1LnFpRvBaorSpxOo3JzLJipQyNIhJfES6e",
+	"aEjbG3IqEDvpeKHIoi/ZmvoEvkoyCsqdtbbctTzMiZWPoIBG4lW3r9hbrYtFhO5qb+MTjUgjn3xs1OOM",
+	"cXKRbbaN+TYm93lftsn6Pkw29m2rTTvZ4BiviYknO+gdqbnQiJ0r8lHfSukO700PvNRZQFVdw/bS4Y8q",
+	"KfwehAjUZshPCwudeqZ7Iggk8DXhqhIUFchnBII5TfCaNJeryZXqNiQqgziJFDKuiqrInfqsvq2rUt/b",
+	"R0wVsNOCELML7fqSJzoqa/872u7szyqBq3wlY5S1KW7lxjhSiU7yk8rnQiImxQs+ran+xMAeGo9cCDD1",
+	"h2QUjO2JczI4HU5tp5z69icfLkOckT05OT2dnp4ORyd3/d6Sirl6dW/WU6GUPfWtavIOJxhvPCTT6TQY",
+	"nIxH2McDl0wCckLGdjAd+afONHCDE881qYUq6yXNSYPP1sB2xrZjTzNdbuTXxd90R9nEXZeXjdm+sM5R",
+	"RSUcjZ2WJUhgly7OdZzJkll6ZRdQn04+QUPSLpPVDJ63bshc8dBcp0V1fzDYhu2y/wpEsQc7V0nxDniM",
+	"cT7Xr231oixhtRxuKK7lcBNT0fmB+U3rR3Rni8axnyFPUw3tRE+t0zoTLqsdm3Es1p2rf3h78fy8j56d",
+	"XTzvI8meffT25S8vX7172SYRrz1cd9Vi1cT2F7VhSDl4mjKGekXFAFsy0VaemQcTR57OgfKcXI2AP0Rt",
+	"VtR+0Dm9s4F9SAkEjfWyfztEayy8FeF9sFDIDYkRbAvY2PLViONdy8YgTYUWujmpNXV8avPmtTpsVrz7",
+	"DVnj+Jp3reFQKtSwT2hLc6PKNQYb12L9nasg/AKU98OWhn61naMtGeVdAfeFtG9M/B+4WO9j4QxMs25V",
+	"UQiAgb5ccxLd0JhFyiHWW3qedZr8pgz46ejkaNCSaX0SmNbXmb8z32vVm/vRUJ9dx/Q55v2Nue0lTS2n",
+	"Z85ed3v43squcx/HO1C7R3FLbzZ0PquppTayheKq2OLWT+k7xfaj55z+i9yz7oSaJOvn6XCOzhLrp+ZK",
+	"E3q4rv7d2nj8w669j12bEQhdRreHxKdxazvOF+7cp3GXsXPjoOlAj6k2vQcnBDQkulTMPM6EMLYqDmQe",
+	"bGuH/3HqqBlnNMzeipzK4ZTK6n7v2lBvjJeJR/AznHI6sFTuiUNEtJ6Imt6Abd+sHM6Hv7iLRG3rWS3Z",
+	"Z2vmb3U0RPNL1NjWEsWMPwAVrSVd3SFUnTvVGbTD6VM1b52v8abd25PhhwAryEcxT3sjPuARud+7WYc0",
+	"2n6cu/yg/TDTSFp7iHmUDD98HkDdAfOkluw9Hr/bf+75RhwRf5yIvvSJ6A+PyL+BRyTroPgKnpHagOkk",
+	"uF6Ne3IBHcuhmRW6EFwFqqu2LOiabMQMLeCRBaQRcLhhdsmSRpGuxdLRgzJyWzsuyRpTyWAxNBf+v5lw",
+	"uyS20M/kP6tYw7RkM93Mse9Dn+E0nzlhlV/tvt13+nbd/z+kifA8vOXzM3fo/89//bcOgtRcHZu2x1/y",
+	"euh+J06NzBYqPcFsGyd9Fu3tzPzcqrJ7tC8Lr+mkWAhPNPO0kIKlK1zDOI14Sung0+e+dsjw9BOIqipz",
+	"9jMdVBf5KKbLleAq5yoJqM9W2TcbXFl+RmUANJGWnPZZiLWzISSCdHokocbWMRAZqmz/lhxxNh+BlX3c",
+	"evqHIl66mcdEDvdERwBD7HYabzJkWz/AtxsSm2jz1k9BGETXtal62d0eyXBgS0Jq4K5vw6b+/4WO/MOK",
+	"/bexYpUx+UWt2OfYreRD7KoYak4inyPdWPU+ZiiGY2sqvj3Ive1dsdtIkVUksMoPMiyGfVzgL03hZz6W",
+	"R7itofjXJIYMjZYsnKbnWTj0dYJN/oo8MUpaiA1TN2/vO7+gvZrBcUNax5kemUd/w0NP9Mj7W8afJ3ol",
+	"3bKOru/C/nW1qA8zNDO7UJOsg4EHaUkFZthHC+V4BynCkAbZ6/dCFi2p2ErBbk1Oj5xJhWVU0AI6Hb61",
+	"jZi8tsMzIRZ6VR3ia3PQdHqOi5gQMXc6rVE/NOj00L/oxqjRA2yj59j9gTFx5lU3JjhDLmMCYU8VA47A",
+	"PRAxv1weRg5QuTS28+Lk7y9f/Hw1ngzG9rPXZ38bvfhh8MvfX/wCDbJhoAnxjSK2VeH2+ofEUUYjCQwc",
+	"PPo9+UbzjEd8HFuRfSrVEOa69T0JBgHB47EVTE+G1mhMiHU6DgbW0JsEJ+PJyBuPgooQ+HTZVelk1O8j",
+	"jN4+vzivzOvKwVKXLmeyT3zC6TLaN0/dVcRP7BaSbEkksp1pdcmXHJ74VvUfV90StsCX20hp0cqaMDnU",
+	"VtZL0HtdNjwM6que8skmZDskx5gMJDPR/hJnpfjnZHX9zGblUZ+upYjKD/UEf44Ffr4vaREqp9wyhGNv",
+	"RW8INzneGaIPKNyA1eeMOseSe3ws8HFCtcfqKbkvVHR/Wj1VImS9lKq9gJ+q8xLVCirT4eFiykcwpDk5",
+	"MQ9THdq3NPTP9WVjIXuNrYnK+1GtiTBHAdtGPiQsYRf+WyV2PBaGRJ6q58oMqqq8cDRwxif29J+62fic",
+	"hDqpsfd+a9tDTx79juFPYoYkNCrIR3H8cR32+r0liUiMBYulKcdXt62k0onvDrE7daxgNB5Zo8F4auFT",
+	"QiyMXTKwydgdehVSqQhVVdp9+0T7PNCV3IoFRli5ho9qpzBv2593W/l8BndlWKi3QpuYLWO8VpXwaPUi",
+	"PougAgnlb+XYNJ1Fkl+yBy26f+yRWalkKmxqFil5BBd2rIaZGtyEqh4Tdgv8kli4NZ7BL2XJd3Tq5Ezz",
+	"xmd+6Gikv0mS/vLm9WFW1ZMUL6UqUWskGJKUZ0RbeacOOJQWNjUIaEiTvlPNtwPGc1sRluG2DWbbk6UV",
+	"1/4mSEg2KxaRdmebUppUOruBooZ3zsEUq6w2JFhM/IytltU16vRZX97HHE/dnS5+D0d9ny6hl1tvGpxO",
+	"fPvUOT0deSf+ZDzF0mLFtjceY992xnjoBqPAcQeu7Z4OBp7vjP2J54xdO7BtDIpFm9c/nw//efLX0xej",
+	"K/uX6d8mfx88Gf/gvDw5y9TlkdpIFwdiviSEU4mwNC1eF0mbHStQ+fHeWVWAhGMPnJOysjJo2VccRuG1",
+	"vc7KorKqyprepxpNYVBesjJ+OrMG44mxSE35EC5N9BX5WDnXPY8G+88Etfqtxvpf42gHCo5DfqUO/ONF",
+	"32aNB3VPCr2q4M3QbUyFPKkIhhaKIuYxCRbVbct0tEzNMqHBYwG/K3xDWjliq2peaI7OpmbrDdZrMahL",
+	"yCbPi3uFAFQaqbwPiK5BSFfLgkyxmNmx4aEjw3XGjD/mVJCjHV6HSekYNbS6IMxHC4aWa1s2NPxTc6JS",
+	"Yr5jD0b7E+Lv9LKKc7/lWxyGO0MLi8cQLZCpBNevc0TXzlQGtMWsBXKo7TqXbCff23IuK9yL/i3fPF/R",
+	"Vc6vm/sqwX6n8jZa/zQ1BzCvrYNYs9ebKuo4yxVHqqHijGMa4pn6qiQ2lnQa73zmXR+/JOKWxdfHNxXV",
+	"2+8h48z8VQ9d06ht0W5sxEINap7RUJD4jWrcUIkcxTLQyVgekIUqk1Wih3l3PgfrX02pD+aCxHMIzfw1",
+	"+ZiRezEnyvemHxUYmuP3lputBC/G3jUcJlRNQ+xdW7j34e5DPzOzmW4byXnuauh3/jnFSAHqBgZ4yXyi",
+	"9qiG6Od7OP0ZjXz51optDdRPiVmtqR49AdWJYygvglRJjxk0Ag2hihEV8sDnq2qnwlQJdUnANG48FrJI",
+	"mgkLfV1XLGHsU7yMGBfUk6Z4zG6gWgJ6cnH+JimhsmJcIJcKPkOOfTSyj06P7OOB1NmJpsyWP2jLlh+S",
+	"xsjKUpZ81Jv1/oZD6oO8TcvUhOQGtNBTGJ/cPfZmPVgoPELFboauTBkdn/gKCLNi53gwQCvMU2iQpO20",
+	"WuT5wLYnko15yVIeTmdj+2gwsafD6T/L8iSLwzpDxWd6c+tMvxSTlcI6NfkgCA7m6iS6M0L3riahpalS",
+	"GI4QjKsut6i2r66zUmlXF1lfcHnPqzy+mgqqZPAtocuVyE5pSEVfhPf6vYsoYJXzJtTUVHdXsp20noGr",
+	"TC3NrNuvg0kNxbeYT9IO5wsgwWG18Sr4Ye60grSCzUpM1HXCaERjTaG6nyVtWEOWUGvEXNqyq8I7K7BI",
+	"sBliF313rgTDI45U56GE0r8vN5BIaiv2bpwjG1xTSXiLTwSmoaopL2F4oqIv7AQ4FUADRpIWNJemJl0q",
+	"TUpB0kkTfQXVkxXxrrNR0Zf63qKqSURtKUjDExKKHBsAWB8q0wD9GhL66erqNVLLaXmqymCqQlRRjm5j",
+	"Fi0RixGLwh3idL0NsfYn5mHMIrr2WKU320SLgDJTQSst15vbvyoUmKm7iEO1nUbYNBm0GUDz66ligf1y",
+	"UBFdbtcvi3c+LSWTYiYaqf7ZR72GLKnK9ZD1Ruyqa8Zqyq8DJMMQOWiyjNKlF3jSQvCGxLr/nrQUeA5T",
+	"yS3hM31L+KGloMuwYwYrmbqUqQjUgKeMotlvr7h7UbdRr6AtSXJBJNmLxWKFON6lBp+oEI1Ft6pS0Drs",
+	"xkgwKn9OzaRUkJmLBeTH9EYqcI6wYWWpwO8qeflzGgC5tebpPwdFZzaoufwplQouqjhYbs2m7vOu1HtU",
+	"qi5D8YYeS7F+LDC/5sdtbvuPIRFJE6jxvkhSnIdsydu6WSRq9L1IpWio9J+805XQQoJ9jgTLGCeZJSya",
+	"0R2D9bDP7/GNBLT+EW33R+Trv1fk63PsfvGI1xfYW9GoqpQtismSckFi4qO1GlU03A1z9ZKjONwJQXyK",
+	"IJ6QenzW+3g6mcN6vc12rinotN9bsTANE5cf5olJ3upeKcRczDmBUPC67hbYAx/VeDAbj2a2PfPIzMcz",
+	"+7QHldLXLN71Zs5keDpS7qJC0ESKgPIrbP0KTmKKpfA4c34YPBn29t1g14pxKZhdxgTxwTNTHZGVQ2rV",
+	"STk7onKKDP5rjfpNzKQhxmJY1Aq3teXVbu43Mq7JRkD4DAsQ3gq2xoJ6YAtWmx05oihPvXvI27Frsttf",
+	"FZkKjgJdTdzDYcj7JowOQwtiqOMM1XEl0ahqT3DOqi5OnxLvvktKOQytCI59xIIOjSywV1ON/sXZE0N0",
+	"IKupWCmfh0rjohEK2S1AyEk3WWfYqToWR/4mZ39Bf2ipBKLagzFYv0LbM5Q/RtE2DNHtiobyt4iAL5Dm",
+	"gT1qUykhy+91u5IRigGNVefgdptiJEUVgtRvSNU5all4HzY5mbYgIJL9yHJ9ag5p9Gq2zXNaDg9ZSt2v",
+	"QdLon059WVXFdnUjVK1llGRRW5ZoiJBEQhX/TgvIErxG20jQED2LqV+VpLlfSAkGfdjlLncQUg3yqXRr",
+	"0XCfKFe4H9F7LxQ1CovG9Tp5tOIucV07L/hgMjO2tWKMUdHkfUneXAtxRIPK+zI4ziQUgyJCfJ6IaRXq",
+	"W9WqVpE/XNX8+kE11mQx/Rfx59dkpxs2SEWcVI76qvG0we9+lDVJjuTA0lWfqQvfm/UiplqywCVegD2i",
+	"QUrqRiyxNRgd2aOkjuYcqozLNXos4iwkfxFid2n3HWc8sO3otKc1Y29yMnECNwjGbmBP/MA5mUynw8nA",
+	"Cch4fELICR56U288GA+n7mQ4Dk4999QdTE8GE9cdO4Hn9yotrA32rpW9LZfJCVhae7AlR/BjHt66ppdi",
+	"Bm/g9GGxcifcPUAkfoZaKu0to0dnKFKXX/3EoGMx8lfepo886sd9FLOtkPrWjx6wCUyJeqs6YipFuca7",
+	"TOvr9ko9xwsNTJ8PYU/ItwpzgVTYtTfySZWqsjBSLUyyLUViFG+rUxiyTFAZEaD2DKXjZrCmPviC+oiH",
+	"+EbumR73gBuX1gyrMjflbzUmao5j659+xFHaPABhDmVIQ61Zu1m+WsVCxo2kA9XSZPF3S+62ymywfiG7",
+	"RWKEkQhFLJehQ7lug0LTNJ3maM291l8lHKksKRXO0r9kCKeLNtOPVx7NCfH3n+y02/clexKyrY/kA0nn",
+	"wFRPKbSm+sx4lPVqpbGperETQ45H6EJo3y/xYlJ99ZyKww5NFiRv+JRfqxPBDQu3a6JaLvDK64Qvl3WT",
+	"C15XUiJhpiJ75Pi/n5XlKVoyNJMVdXpbFWfUWSZ1fuszc2mVuQDw2Dbm2saVAJQ8n5GAqqH709T0sHlq",
+	"gmoGTDzfac69iPUtZ3pvILcUeSviXeseQ9UBEaPJzB4cnQxGzmD0z6o8EL3W6qQJuA+p9j3kVl9pzl3T",
+	"yPBGtCxGQ5grhQwd6E1LkMCpSsxTDJK50O71ey/PKq8fHuBuxCC7A4eZpmRrIo97OjMiIzIfSdEgMA0r",
+	"+e0+VyYPHmVQvnTJbXDy0cQWKCzVMNNLIiT0dV4pdUZQCCqJwVI7Niof/D//D918JO8jaYO9j+BbtMes",
+	"jNQC8oblnz5FRNjHa+zdHcvZ0H/+JyIfqXgfGemTFLBQa95vurZ6R2WLN1rThVh+Umee139/qlTGkqlA",
+	"55ioGBbouKbx9VFoNU5uqG7xp4bq0lu1rGtgrY/TU99yCHbTNojSHm/OXihdou0DaPdu/GYBC30S6+Z7",
+	"fGH0gyqDq+A5/+nJazDK2jlwzD40KOREzz7ieunaEyYR+Qiix4QUQeY8WfAjNUWDwhr6eucS9NXS/m3G",
+	"Bd/JdZIzFozPhj+oj76LA/1zecIzHpTJ6GDHeObeU8G8aPOOh/Ocr2lE11KV2ZX3T5WOW4mfnONWEjGF",
+	"JBFj4uTs2Q0WgsTyyf/47lfbmp5Zz7AVfPg0uPt1Zn34/tP4Lv/tn6p9yKZp4kTF2poWig/t+t2PkU5e",
+	"04aG+WXv0z62vJImRlU1Q2nLCobU1W9l0QG415eG79ykgXyR2G0VbJ1JSwXeTf0tHWO0cU0BhsWNiukk",
+	"cx2ffUNiGuzmctloE5MNjon6oH9QaULmF/Upix/kEy7i5FNMQuySUH1a9HXXRxbpdCMccmZUiDTotyGO",
+	"2/Bwx5DzGVrIfVr01b9yIQufeNcrHPl/Nr/kvuAL9N2KccFB7Saa7BGHyIfv+2gR0JAs0Dbyib5PAg3Y",
+	"R/JIXUp/U6ng1Je/ys1U+eCLrxoKn9jazTHxL/UJvpNKg6sdzPM9U0mMriNVLzQbVQpxwcaGLsaUwmmO",
+	"bkpqD75fY683q9Bp5RtqLipy6Qt6b8NuSTwv6llbv1D9CiFgEkNREplmsvTfEOxXXFUkALRQljzRlc0N",
+	"PxL4G5RMOrdpE9zcl+LBlGRzket0azol+xymqZqXVaCFBjtUigC2FRYLLFday/LMFLMwVMqsuTZUlrQa",
+	"OoHfUuGtoK9w9jAN5MiCAK4qJI+lvoT6AM89xWVgLXAv/uLs7PIRT+NXzRtfkttev/eErdeU637IOuaT",
+	"SPjzXyvW6PfOwpB5OovyHPSG+l39DV/rGVKPGjweEqxdPj/Ehf7+tfdvmq5qLlCzKMhwU34zinTQT7h5",
+	"j6x8lojn9o4E5XQBtThDi0/vi8r9fW+G3iv9/r73n+9zyV3ve32UfUCO/TWdwjz+P//133JcalLAuA/J",
+	"dwIvzVfvI/0dqG/49tOdHJgmjKUPw3fZgXcf7hZH6KU8JXISEk9wFTCs/IVw6M7XuflcdlCLfroZp3Dl",
+	"XSz8VNNfdkPiYJgrTTk8ciaWA6GhgwdJabypS0+QT+kfcwdyHO3uUVNE8cC+vv3PsfsmCYErawTlDVVV",
+	"pA5LF+mSI6LLUJmr0ULGSKgKMP36IeNoU06e6vQR7QAyWSNptSv9V5n2Pm8+SQYTDWae2plzPT6HmLp7",
+	"F32b6FMfRUx0u0p8yOSJcG+VLIZign20ZjHpcs0DkeGVgU17/K0quDKXqtGpwc0DpW7oYJMOrWVaEYfe",
+	"grscNTcQR0AjyqWpoaQ3F2TTjVAaiyMlnecXfOvCaBUwvEjC7bpdLTUkklTkjyS5JSlaMuxj6DNlxr2y",
+	"8bwuayubAVV7edQo7r7pxC5zjmcxHIkjXfBKrMgOeVq9tQ46+hwpX0VWaNJjLcogbnAsKA7n5cKIHzI7",
+	"m3mgxDHPsXtJl5Fyi3U6X6uyi6ULp1KhAU2Rvxazk9LrRByGyGcRUakFjUmTtamJL+6R4qeAV3yTd1U6",
+	"tm1X3NLvr2JJIp/4jxF2uTREVBwpFSjeRjUparyUrJbbw3Y1b3NAdLL60yvm0j6i4tWiZF0Iu8YcLeAS",
+	"bvEYLfTl3KKf/Ak28ALubBaCL+C5mIADy1eRwcvI1EuqzV3bd9n8OdLSWt2EZt2C4/Fw0vVms0Yq7PUO",
+	"Z4zZWiu2xlFcsG4zFYSqK0mOx5PJ5HRPra/7Op61YXylLtq/nBsaBCSJxDyxA5SJnebSfNMHgCqhn8Td",
+	"xgRKRduZ8b9vyRY8GMaWof481GvNhjDiqTMZOnhgYc8LrNFwdGJN/dGJNbZHo5PhYIzHY6jzSeI1jXKZ",
+	"ZeabBJPpN0Ar6kudVFZLZdPhqKpARt0dgUk39BnhfQTx+JDQgPk18VHA4uocl1ZHocJBqPKEoDq+VVvZ",
+	"UjrA76rKqMkkSKph9tXdeG6pbVVTWlC2wrJtVZdOD3q4wnQJHIgKfeqXHzS9tTuydLo7kYYbeI3bb/z+",
+	"w6GUQblNB6H04UEvOspip7Y2q2oGIXAsoN6fxilWsV6CbapOIC1yT4x4a3Uy66XSpMqqYYFIKUrEVCrx",
+	"JaZRS/u99TFRbkT2kJg9jtUbNR1grDtxqwNRGIIP3ZCy2pkVvjHHlT5yd3JXaIyoz6v4uqTaS2L4U2V4",
+	"ZEw8kb43d4pRpycaK07W1nW5PVj10fQex+EWB96cXqi3uDjycOSRMFTJa3Vsm+04kVEuNUKtadJKIdfI",
+	"LgUd1iT38otoJfIShVgnrCE3T6Uv+fcFpIUnolhIvleSVDnxnHFOaJGSl4plCq+pUZliILfNRdRnScuI",
+	"pD0m83O8IzHvet4BsQunkCy3uzuV1CnPLEVPUJnTM7Y3jWhGzrczrcoN/3KT7FcW9UTfykGVe9Ue5F7W",
+	"F2CBLiqwIIgqB0SGNCBH8gSo7FVz+ku2V50CAxrhMKt8Y1XDEGghsV7jbaQv7czz+U+KuoxlnHN0ZB6t",
+	"cHSk9cOqkcy2wmNrfRS+SQZ/a+WnLqlI7CN1Is4sttfybPHvXZKqQeenG525kvhiFZcMGRlHfjafxdSH",
+	"48hj2xCuPkzS0dfx9etbjpCx645e/1rAHyO5K5LfpdGoq0OaJPD6Ik0Nfq8H8rK3K9dUJqCa3iNQkJMX",
+	"Jcb/Cr96AlyFRapoOJ/FFu1aNFvLFDi967d3w394aEd8RsR1cHq/ioi5886WJzx7fZHoiKJG2GCx6s16",
+	"SYWnbFlALoDVSgSgnqnmVYjz2RBVE0K3sq7J16pm1IV6a4vqTLCMZKIaRL5jcaXvckOJB5oU8iJzGWkt",
+	"vJfAqNgPIZQ99SI5V7Y9GzpJRRaT0b03V4L5hGcye5OnKpOIk73JWBIP0oRrX81XMJyigC63MZmvcOzf",
+	"4liaUNIwlZhLHUwQJppgaaGTIQkyQD0qJayb+yOfRMLEz6qUmsL7QJ5uQjVirlNiFAYy36fpbpkvNyEW",
+	"UuLAruX3MI3FrYkwMJtcdzJab7k5hkd+F1fWek++f+pkgoxCMxRRrnNSs0iu7WbQVFFEpBUPdNnp1kyq",
+	"b5OWjOSujVKirLzwu0dvoIPyKCuOk0XmbSM+3sBFYkdRrO5K81ImQVemWEV6jZQG+JUibPZdKAUYfGmV",
+	"i0iqfaSa+ICbpny3Cp1rZbwyjVdPOR9eq0XHqrbkEtMIkvpXJNwgHAgiZbUmq2oQWpDtY60duYA2cyQy",
+	"7UzuR8vFxKg9REUw7xosDr5ACAFnASS446WuCRNvI3nYlcKBbSSZbiOqbOysBhNCmt4QL296VAMXDWxn",
+	"YtmOZY+uBvZsfDobDo+c07Ft23+27ZktjQHTgNoOpnjkOS4Z+NNR4Dp4GNjeiV/hLEje1lxlr9/7aIHZ",
+	"1psN7/Jra9sd9+kNicSVlLGqPa6ebpDtPlVoQ7Nit9p9iqG6lTwOEJ6mW64gU6EsDzPTOyVRA+/KgdBP",
+	"MFFLBqkTYy8xZE31DIoKJ+aQgdEAzeEztKBMg6E/xlN3PLBOvdHQGhHbs7DtDa0x7OOUnLhORYuJwzck",
+	"j/qXuXNmKFEg5ZFcedXhLkccKU8nEd3X0PZWufXA5Wml/poPe3ZvcFeDpk9ddrxigsw5LoO6yu2n0TXx",
+	"L7eufFahOtljrr5F6iwNL5oh/D7Scgj+rm5BWVNhGQp96EwTKOQFJwIo7FZXyD+/huq6zTHB62ouSXtU",
+	"KzjNJaGedc9dZbLW168ur/YtsTLSJNt+Lnfka+wn/al8Ai2F733oV3XnlRMcIbuPnKR9hSAf1aWN/lmd",
+	"fgW+Bj8tuiVh2NcXaRxFTB7Mt6DJAHOZtSVAXehVtQGqGwS3KxYSk1aILoRqQym5suN6VeKIWbDuyNxm",
+	"vZFp3txmuQ+w0CBkOLvUK13joXGhCXd8ql96QlEVa4coHaQwo1LGq+lD3agBETVDk7LsS3J7BgLiyui9",
+	"TuFyoMGkSeES6ANatCHCkN3OpY6Uws+ZDo7so8H/x96/KLeNY3+j6Kvg6ExVkhlJpq62nJr6jhMn05nO",
+	"7bPd3fOfdj4JIiEJbQpQE5Qddcqn9tPsB9tPsgtrAbxTImU7ncz4X/+ajkWCBIGFdV+/1XYOuv1GnFii",
+	"dSYQ6+b0C62z+BsS/S5v9H+h8XSj2Qikb/rq4PWCfPHEW7PswjRhAfypuFrYZjhohXHKyFoZPJnnCJeY",
+	"qgGIfEOZcspEhWG3maww/vX/XF5+dpzW5eXnzuzy8vPh7NNfdxQUd4qS9KImj6UeFL1OxKVCf0PAqLtA",
+	"0zJV9Nvfb25poV5s1TJh3cLHRLBrfeJOUWk/hlCU6RcVSRWDY8AViQx3b/+A58yHJkxleTZ6az1Np5AY",
+	"DTikmpCOyWS98iX1JsRn+kcgKjxoPp0qglfjhsxFNeS/0tYfn/T/jFufvjjNXmdXwXjXKU//36YmJY7q",
+	"j/p2wEmdlvhxYfqWstWKUXS8lNEwxHLSZbIPQMTFxTq/LKLkEM1PeDTR+5+fYSZF8fB4AvFqPSfG7sQm",
+	"+ibj+v6nZbhaRRxspIMziX7WeMkHO3AIQiZoWUNpvKZFu2IE1SPITVJM2712FYCejH9FK1qscJvqr0Bx",
+	"6RSuSpEq/J7dvChExMmncGdlUuAuYE2WULI6lTTQUui3tZC2DtGmGjU+npyfxz+GAQgYx/wAjOm447T7",
+	"5ocbg76ubWRwF82Qr4Gfxv478ft4tvb95MW/vfzw/vWbf4zP3338uxZ1cx6OpwEVMOElNQmrv8mplpKI",
+	"HRQBV+q/W12nM3A6zghQaafjAlj9JdUPy6VrQrVh4ziLi19g3eHy1egCbRa47ogxILuZBqg1hspw/Juc",
+	"2v4HtcfZKEX9kevArz/Ql/O9Bo0X4XKP11XMoSsZN06dtPrPMOenwsA3cUQvcdQqDHxvdevsiaz/Ui32",
+	"KyRJZr8Th43rtyS3KblMXPNACtv5v/JoQFPaY9L6Ovf3HLTXd2YHj40tVfkBCc66zyjDd2sNveYui6D5",
+	"qo8Lp3Xvh5r4+oNWKya8up32I4ui8ruY8Ditt9szqiLwujqTs+PG7rIeL9eq+hhtC8245DqoKUSSD6jL",
+	"1cFO2KiQLWsNS0r6msMAEyKsPcw2JK89sO6KcMHDmgoADql/EkAzqnF/DDNcc8g4QmCuPDDWx+oMktSr",
+	"vQqo4tUcMKY+p6resIT6uC1XdSdYxMqvyVL0gPE1DTitKSN/Z8t17QFwwqioR8J7ajvr+oSFQ+oflvqS",
+	"O2OjRRSNBy8BNJy0dlD9LzPhtMaz04bTN+0w4vKaU2Puuq2j+JqpuHDsDzkbD35FRXPUP2x37U+xDtnr",
+	"lBt1+5tq92Bh3UlvTK9PTT0ZxtY2YuyoseJ/sP3eGWXnJFwm5cA0MVx/au9rz3kfOwQH1tUcs7RXb42+",
+	"Q50+94DaSrobSKXG5jnfuD3Bg9q6gFbzPR7sMyYKndY4KX+qFv0dqcN24Pj6wTXp2uqtJc+AzqP++l9B",
+	"Od7jLKVG7iUW9lbMkwPv8uZ9uOa9qdBL6a19VlN/xzG1mYodt89aoWk8XtJVrVfGw/Z6K+B3yNkM0Bge",
+	"VEVuNq6XPhfrz+Op2m+F7HhNFnd6APLfOzwAVq3+AzJWQsY0AOU2KXFLLANoBlO/Vx60kMF0hLhHXw7w",
+	"fcnFmAlvJbkIY9CPzuioPei0O47TPjzuDXqDw4PrLtQ24Ii1wiwE/Yf+0Q+jn8A3vpSQCLr1sQPHcexT",
+	"7a3j697Wu3u2O0SCsepdWGOt8syn1zIw+CVdWH9AjWwc2x7KuCw2y8/M2cw3jvYs6DUVtAiUPr1cRT20",
+	"QikYlkPom7G7Z7ZoZx3wdKRw0OnuxGVOrnwxVmzifZlI5JGz+/HRHha0j2CuFB7Rl5+TSbR0tnIWsJAK",
+	"3rgzT2E7Gv8F4jojBHCuYW3iXX2nEuBwWZ48nhRAkAZgsWyiSKd7VOH5u6miCcWAsE13p4bUiSmlw+te",
+	"hTft/rTMiSsDaij7PbVVo2FxpkRySDeRLhGzwuK+OHKFhVK2Xo4LrmcKaA4GvRYyWK6YbbGZe9NOlcIw",
+	"kfzB0JaL5rFqIW+ySfy7j1zIlit9ltSiJJkTFXj4NLwVigb0fwv6XVQj0wTfK3qjvmKKW5jCHCCCuNv1",
+	"uEkpqiyicmDmspyRDysmzkPqXiVabSD3ndRnKHmnHMjZ6GQ2sww8uRwpBlsiiV9zvwjUEn6OkldNpxpT",
+	"ubVs57CIGWBHM9+X+j2mflCwz+EBOssOKjrFCoqtErZ7+dXIRs/njRlvQR6AZMoFBXzrnRAkaXs1d7sx",
+	"3Er6FRZeSoYLChr5hUUvui3ewH/i24uSsaHsH5ysv8lpZtPuknwSlReAc7WgR9qje+rRG/K1vSF7+zP2",
+	"ITijetcNelfElbrXOE7KQisRAj/C1Yvi2iiTBp7FB8DkgkbAqMeC/1+igDlR6ALju073sOUMWz1tFc21",
+	"jY6STkslk8KGDykxTnZ9Okz7tU+NRACAlTpD9kiTgM/z6r0lsSS7qwlwnWo8nq+SXTfKwaZ3+YX5ahww",
+	"fbsb1vxAn05r3b+Sqt4nqvWKBVbNqzwKtKG6c8Os8HpDImre96AiHZac0Ld0WnQyfTot63f3peHycKN1",
+	"AXkjbAdS6obJw0s9mjm55kCeeNAGdm0P6EcWKNMbIp90GjFDcNtsa3u3AzrjxNyZnuyOQS/NnYns84dm",
+	"41ER6bZBZ2zGAiZcdi9c3ETi7bKUU8mJUDdllpBgN4D9kaxJs314ini8RYHqxPCMv35p2ORbCUWkg/50",
+	"RDtu1+ux/mzgDDuH3aPeqE9LaMWWDiv/xh87nW6vPxgeHo3o1PXYbL7gv528eHn66vU/fnjzz+xVRFTJ",
+	"qpoIaVABOyYOgWdKA0wQNrbWrqK28TcsYMQL5GqFbsbqIP4xeNEWpMu42CT1UWaBq5XWfoD9f3NqSp3j",
+	"Kkv9U3wk8hO2NLzd4MQKVkN9YaaHUFmH98wzXMRXMN9dQrofA+mt3cKM/xVeMo5fj824YF4M9T3jzPew",
+	"XK4YpNssiJYELfOs9kxKmJKPlfeNzqDt9FuuBEwRJehK2Xrelv4L7s+TXzlex6nRlBWh8fxNU/Ppmvum",
+	"ky+86TkilE83IXpZ9T+KS5/jEr/flBTtM3rzLoKNiq621BVftdCHRP0WuAU0R8jUT/dLy3V+Evz3NYtw",
+	"WqCkZndZzJYq6cRC5/wMAUM+FB+/eCvu8NLubbSNuRpBumSRbw3uiaFP7FaldsmUCSIeUHYzAWjcgwI4",
+	"6HPbJhdQqonIU4pulOnpABANZC59j6C5nWrvXbFkq1Y9VrOxhp00NxTVz2uVSjFvCyoq1VJD/9e71nSv",
+	"2JKJqERI0SUuYRPcDALXgMgAvQ7Jj8VifL0YAB7MfZ/cUOwBGeiR6GHSi2SbR+pnuwsqBPOjSkMCKkYB",
+	"wEfiwwZl1UaGBssY0Hrqc/dHtqkDvRDQm/GVHtJQatEKFCUnJycnL3rv/6AvOxu3+4osWUbDUsyfjRWf",
+	"C2paDzu0M+26eeMnenaRKL9iG31WqEB34/kPxDcoVVvPYfblhX4je9nuMqgJk+jnCTS4W7DP1GMuX1Kf",
+	"eHzOQ7X15d3sptivy82pZHsQcGebdsOhef6NxRtVYYEouJtG86iA1FVACrSJh1Efztb1q9uD9Zbadoig",
+	"wUL08pseXSuPvWGTWy0dtjd97lRpqxmsxTgs884o5gYsjGUY1jg/UQYpA8U4x7iHWlDfJ4Jp/ekNdsaE",
+	"Y0IWFHpWacsAarsh/CPa24N4BcGZZGnoSevftPWH0xq1x///vx38vfXpb3+phtnxnt2UQfmeWLe2QaRq",
+	"kxPfT6qAaNOgCLnhAXtu4CEy4ApckH+ef3ifAFkIpczFNbCTl9YdgzVLOr4hYJVodAFeBuAeHccpwmGx",
+	"T/qyBY1LbxBXRF6z4JhM9CtJh2wYtlMmmwm0SQZaJg4RksjZjMyIKAZ720IywOSRaCJkTGHA4bEprZbD",
+	"tbDfEj2tMCQ89am4ahIakqVUIRn2yY/YVLY4eld2llIT44oIxhGrHTd4RcMFETL6+/c1Cza7QSK3IHFp",
+	"0tsGwDOuB8BTM0JfGr26HwCfHTQRrMUTZSijIjnsxu4pQQSqsPHPIxxeHmpFhwopNku5huloYrBce8dm",
+	"J+dYsuUXTIUvC+2TE4xNW+x1FEI5vD6q1gEzOZi/Rj80jrtHR+1+wg8SMuEavTxMQMV8im5Zq2nLpYq1",
+	"HCcXZzMrNg/kejXerqk0G5jKPui2+/0iMDbqLqKU0RpZw2B7g4AdrwNes+jLY59r515eL8fzNVNhzbKq",
+	"+Vhrw3W/bkk/o0yuVQGQ3v16L7y3/FCrTdSaeX13KQ3okoUVGhjsnLGC01O78sEMG6vfg7Gq/cHR6Poj",
+	"6wfu4LDqs1wfdCBzzmv4mfeoYLl21T5x5PvyaKe/dQt//oe+Z1cxGTBreFpxRdnno2ECFOTz0bDlMp8F",
+	"AAO7rcosWRf2+Wg4HvbH91MelkPyQGBnYP+xTGgkyAlFTDV5kRACn+yfw6Nee/g94n7UPAr3UTZX85Xf",
+	"QOLLf3RZVTS05r7cQW3ZFxpiHySFu5Zk/SejDED5Tu1d2Evp3APRoG6yUjUIoxQNf00wgzvXTO2JhjB/",
+	"YCCE+1K391Gcmagtwb4ecIJaT1EHq45R90YIFsR6WQVrJ6nB1H0JGOdV3vHd6b/RUdmi+p5FDvsCXEUq",
+	"DPI76sGqRmAcxqErYSZlC/5sYW8EuBKwayEbx43O6FDPlGljZif2u/XUj1d0Y7OoZlI/ZkqDxu2dwMjN",
+	"4JSe++q0IG9wbvS96k32IoxKXEwI3GJqDPNniUz+kC+5mE+qxuzTW3rfMfyjW7NVrTI/GkRR9bztXk/A",
+	"aXj+8c0TFbUSVSsGnUR3x9u35y2m4z8/bFYLJk70e9+cJmOBQztrwxDv+soo7puh2/yTKz/r8DZD74UI",
+	"rPqGpJeyCQSEcciYlLApq9RHEZ3Ylgvcx3Inkjnyxy5jKYsNxjwAM7r5pySd9MpR9rMrsTWOnWID2Q9F",
+	"rtAkr0/evNX/fXV29uGMPI2b102ZSdt41iTnP775+FHfBWkIGyKBdd7IwHtuY2NckPVqBTkMKpuT0utu",
+	"g4eNImDjotjXtvB4cSeB5GfvlBc/rUrowJx7IFwTPvBZNn5IbgIZssJKn5LgR6pFfalkeQDuX7HtgYnr",
+	"kOuO3uvrbpPM/+ArfVYxqNQk//xJX5cBHJPnZCbXwotbgOgTkq55LakgyqQhJValUkA9LfTzoPHv1hh7",
+	"ZGTKZtJ0hdKf3N7amyLqhgurs4V6zlfMLQ2EmPYyqVyo+ql4aimvNPuIYX4aNFguZnaLEzwMtcalh/l4",
+	"wZo1Pt0Wy3vUYPMz/yD8DbJik/XFFboITY9LHmG/3yMzNolLqmw6yWwqZeLVKsp3UibljCvCrlmwifOg",
+	"TH2mlTmUKJ+qBaG+kmRJQ3fBFOQFkYCrq2PCvDnGt01a3YH+4eHyzVKymAm9Wl5RbqQBmw7WO1K5DvGN",
+	"Y9M0R+1o9s4VWVDhMY/otcFCbtz3GfV9orjPRBjnkvUKu05GUaCOk07TKO9TNNqVSmnD1ea83C2XMomN",
+	"VU7phrlzRez9D0XumB/DZQDlBrkN4nPkDIFKLP3A2bX2ycV3ti2+1oGhDfM4DP0xlvWXEIovxdw2C7ih",
+	"PLS5h7Bk8eSGTv/IcZpEsWsmiEc3qjiFx0621xn0ho5TmVw6zm2ez5VYI5AgoA1NLubkCmkceXChBUJ+",
+	"5GGU26qNYRIw6hl8A81FJ80E2IGm2ajrNUxHKa35TB5eEYR2SwGfz1lQxiORI15x4WERa4plZhmkvi3F",
+	"17YW7uCLbY+FmKf1yjnacFv8yu5jmVTVNsS21EVbiBGaIo3qxRiJegr1WE9RnM5YsdThIasbSnVxYTuQ",
+	"gNDWy15P5d6ZeFaWP6SvPAcWF1AfNLbfJBdo7QDJV9F0HzDPLOBFxSBnbLbWapIUYWRac0U8uqRzLfYD",
+	"shZXwmQu7pFxBN3IwRQEABiyBNUpm3y0O+lom479C5supLwqa/WjhU5ochkhOdUi0SSLb/U9EA4Btfjs",
+	"1flPby/G5xcfzl6d6tdCeCVqMOzyqL+wK5cH+uXqQPl8dYNnK00ymS4AmXINGZAVkys/awd3nK02+z3p",
+	"g1qzTn17oeAwK4g0pxiBe2OBQX2/YqOn7QrwYIv+28V4XmjanVWy+wxdvMZhqc6VWsUyIbP0974JFVlI",
+	"ZVoOT+PiCQgjPlHE56pA39zW0wao5n8dHxzU6nWpZ1dE71F2eBHr48BtsPj85ZsniggZYi968ga/g4LQ",
+	"VKa6hM7nAZvDHcBAwKembwOPVlLGgH1nynKEChnNGqIVqhfTxwIHpPtCOa0Rbc0+fen2b/+yo+fhD+xz",
+	"ca7zh9gVskdjd22Lm/avYJ6rFXOBgwvDJD+HbXKSsH2NVojtejnY8zTj/8mpnFqFVIWhA2NxY7+ZqMer",
+	"02xMqWJjY7Q2jhva6myYX21x3aeSvrOdzkVneDw4Ou4etY+cVN9ZBG1KPGDBfG883dgZYMAyiGJoEeza",
+	"TEpgfVOqFXG8DWujUHaevjo5ffHq1evxUa8/6Di9USNrd/YKnRWrgC9psIEpmYAnziR1IWC4nomLxljS",
+	"LMQYhUaIzxy3Rwfd1qHXZ63+tDdqjVxn2HKmQ9pzO16X9fV7wd7xcv16y9atpMwRei+P5SzqGrtiLk5j",
+	"OJsNpkN30Op1Zk6rP+uw1tHs0G0NOlOH9qZHtD/VSiEMyLh0VAgF1Y3//dOrn16d3ovDb4c3qNlYrzwa",
+	"JugNPwd/rb5K2iLkYj5GHbghjNsyccUqoQ0ho5ibRSEEG8ySCEEC2eWnqmxidyBkEvdQ3uIDuaGKrLh7",
+	"lem1t7vZcmd0mz2321rfdm7T57liRPdc0FVOpc64Uu67w/AvC83fYG14qGIFdM6vmSKYKljaZrjbu80w",
+	"nlSKb+47thvJSQ9AxLwKkQ/zoaN2o4ZTpju4LeCHX2pb9QlHXI5tbiGPowLHXQ1a7DoZP1f1kzK4LWTL",
+	"dR7Ruy1l4F/ybqAd1VvJB/cznrI6p/PwNi0qEqPXa4ysbAtCJCTG/RypmNvgo9HD1zTFzlxBucTKpy5L",
+	"FOes0zGKbqY0fKuLMZZWReclIWCsJsOxUCRgK0bDDFgprlj106R3LhKPNZY+GleMw5CxkIzsrFx5GX/z",
+	"OYxM2Qydo/JYa+X5dwo8lXuykGGBoK5zKru3aZG+HxnHW6qflxb5X3bKDXCb21bzCQVBm5YtKXwuGEAH",
+	"+63pWm3gQtii6op5jab+0k91aG54m9c8KkwRqrNvZIAqe/XXHVYLQSd4UHx248ORJPcM6eTlUV6mpHSK",
+	"tNzNKCc5Yipi+2V8PCFcmimlLMGf7XGMFa+MSEsy1RRppjSYBOOKRX6G8nL7/Gm7ofgSsBSKqGFjayCS",
+	"/JArg77g5+KxkUZ7E0BsBFJF80gEJdRXyxu0y/qFc7qHCaxCtrIixuczligESSxCm7zG2LTpmKzAK0Q8",
+	"ycDrQBb0moHPzWezkBhQjh32bmmOQ+yiahw3Pr55+eOr0/GL/xmf/OPV+4tU1BsfpC1yFdLlqshO6fXa",
+	"naOEnVIv9h2pkk/qcYNBJkVrq2QuNUw+6J3QLIWtWZMsis0UoiSZ0aCmtXJ0m17mLxFbRsNz/PrDGS74",
+	"eaNZsAfGZfrxw/kFWKlpF2qz8fbVyfmr8at/fXxzZq7DL6lnvDx5//LV2/HZq//90yvzGPzpLfw7Hnzy",
+	"4uT96Yf36JvdM7a77072twRPMnaXSSCrqSIM8+lYW9PqEtR+VxGeQ9CLCSL5nh3c9M2pqsl20gonT3ke",
+	"l9RjANRt3G8WbE3o3yIfXYa7cA+ruqp5pu7gUSkI+XGvuvWeWLUzNtsZGtOP3rH4b7kK6wDuZL6dm3K4",
+	"R3fkozvy0R25yx2ZP/xFx6k+L9jJCApes4MvfOTu1a6CBwOuhgoFVVeIdXMjg6s2eS/DBRdzgLqBICrl",
+	"Wd13IX1Pyyc4upjsHWUPdfp9rcHqlY5/7Dm59YueUZzVkdJBIzmRqDIAHLRgLdTWnLztWXhbwpCd29yX",
+	"leZFhTajnfhUmQQyTDFcMBqEU0YTKVK4PmQm1wFZyHWwI0PKZFRVzI+ylnmVSUtM5AIqCCF+zkGh15sf",
+	"T3dHttmwcrJZb5cVo8ViDXH28AI/J+5reHE7OZ9jQbT9BlY9RuMBdEUhk8mOlXXJ3j24rHJaYd7HUPSK",
+	"T7v2tQTA8sRyI4wmFJjfU+peZVhPjVIqw+IhAV3SwItNVui6ntvfTNXKnTA7y3xOmyaKlz0SQXK7k5zv",
+	"jj04t+7RorSZgoVXIRWeeo6cjaoQ2ZU28mdcUD/py4vUA7QUY0vuzft/6D8+vPv49lVlEy/a6YTakWXh",
+	"H0yG5I4ECahL0QpE/fyFHDTbQ+QzJLcSHlm8h/itF0nTL1dewJeAHEqJtw4gx6P02z2gg47Td5zd3+kZ",
+	"oslJpwIuH3/fO+773Mqf3IfCMwu/dB26csnKNBdbeQOaC2T83Sykz47JBLIpJ1ZyEaxVmmL6bpNMZpT7",
+	"E0vj+g+mf+XCQtBNTApck0xWVKkJoSEI8xBCIPonGKCu+GpyKaTm2/rfK+bpG1STTCDzbYJJUjcU0ALb",
+	"kGFoj4h+iObllPtaVxEJ9Dv9KH2nfkTDZIamz4EZlT8F63C1Ds9NiXlVqYkl6Uc53mdL1fPKwpKKDRbw",
+	"QLoMvNXoCxRxhneRRw5WTL+riAQ+0jkX1KbP1fAqWD62onNmeBehS63lUN+HXxV5esZm0FvqiUIf/7Ns",
+	"lvA6gFLzFdT8axYvQ+rH/4ILKhLtydTf1MjCxnV6YnFwjRvWiuBzXJFOpXWMplS6T6AHYzVLnSfaTyt9",
+	"Li5htOvPiYN6oz10pn5mH2pILV56PvZ7i2klUMzDSq+iQka4HJXpmrwuOUNBphZ0pY8u5LuCdwmAp6/Y",
+	"Rh0TCpl/+l44/Io8nZjHTLAChICx8AxdVT5V+g6PhnTyrElmPg1zAy4FzvtZk2iFnzyFmgE1efacGARn",
+	"uKw5mmJkMuM+g5FmypiKCfzdZKWJDS478xVLIJHSKJ3X8J8EcQOaYmM0Y93ZbMRYv3fUn3aORn06co4O",
+	"j7weG3WndNpoNqwIiU2IYafbsy5Og+0O7efadMXbpt9mGxRDihVmH6lSlbxTxYafsfWQ9bYLv2M4HR4e",
+	"zbru4YyO+u4hG/W7h92jac9x+oPOdDAs/I7uIPkVCXD7+Gu4x0TIw00b+zJe9/C7NEFA2Ydq/6T/9+fe",
+	"BVPhv969xctzFnWNAxX7uNGf9g8d57DXmvWGndagc3TUotND2urO+qPB1BnOHNovLCIoBL18uRvwMqOA",
+	"5j++mhTP1V4WJQoDsZoyqUlUCNMkfIYHqkkmehkm5KkULiMT/e9nqJGAhUN9kwi+LRkoaTWm2MUK7JDc",
+	"B8YTLuYWSJGvTYAgQVEGlfTLJTz6snF8uZO6LhvNy9wMLoHALu00LhvHv16maAtPyGXj021B5ngpCijw",
+	"Iqqw/ByO/84M+lK4zo8QNdo/bfYkbyjYfijo/kDkZsxjiV01C2pzsCpmwXb2cTvjM8ody9lI4726mCML",
+	"N/kNhU5xp3/RdYqik3GDl1Kj9vbRl31HX3Zko36jvuw8UaR92fiMrBdb//qYMPuYMPvfmzAb899KO/gW",
+	"bk9HxB/zbh/zbh/zbh/zbh/zbr/fvFubUvuYf/tN5d9+DOTUZ8t9UsUEI+ATR5cddN5xaRBwpggNCfgX",
+	"bmxigOtzW61JfR+LeTcKPKIBo94xOXv9koz6g0PydKLnCIAePPThH5iCN2leionHQsr9CUQJEHF78qwZ",
+	"1dqCyWt9yeTpRC+Dvhe/X995Gmw8CddMXxf94/nHN+TpBEAEo5+bZLIO/MmzvLcODnff6es1CU236LUg",
+	"HceJg5jsM1dhI0aT0NYuWDEWAbmljzIgcUHUwYKHNw6uOwfBWqiDDlgYZjbbXhHFUrfc8fs6wlMI2O8t",
+	"Z3Y0o95g2vJG7rTVH45mLdoZDlqHztHw8LB7NBo4ybZA8K2wGY3jxnsZktdm3lbpncp1eAytcRqmoLvQ",
+	"6ilmi5qUfri4+Gg7ID0t3kwAfOEhWbCAPati0tzG+1MYtdK6BqaH6/fcGMgF6vvyhnnA9ShgFGiWUgi7",
+	"UIYU8kGfCxEGG4gmMwr+Fg6pKMnXWlQGsEIsXWMIjYe5av5tIskc4VP82gKUEe6VdJya+gx4e9QU84oL",
+	"gHlc4SP1FJKRVET9+/S3p63on8/++peixUni4ReFXADFySwHSDQ9hcJljo5AMQ4HbpCec7SGT/V51ptq",
+	"D3uOdgrAVooFYvk7IiqFMvJdT48PYEmLv6x3LkY6kHMSMt9HRACXrlX9FlaJ41Xx5JjTXtz6CI5pUiso",
+	"gbnJk9xPZ29w29HZXEBxz8kkwU4mUQaUfW3mfOTeXAgngSHIUCIhLCW2T/P9kvyqnXpOLg/QpmbrRYu2",
+	"IuI/idPQjHF1gOBi8oZTivNPEUzEZ7YI79OIz9UsMiniSxg7MAUOKusa5noo9CNLSSeL02Ebo3UcEF9R",
+	"Z53GccPnS16Q2MNF6X4BozAPICqU0munAvfhApUlmMuCUWzF7Up5xcEhLb2NofZ8gcI2xrJbPBSSXuJj",
+	"C7uU02XUejT+LGnQJYufaFHGihfIGML6O5uYdgGBCDOKPNUq1XDkdJ5ZUWO5PGRnwLjdAQu7SiXkZ5tb",
+	"14pUJHLokopVwIq9r4fHvf5xb9R2Rr1Ov9swmlRFx3fcyxr9s+Vds6EhdOMYe6S0UDut30w71X3YfH+p",
+	"XznzZXmNKbEkVQ3Ulzgmb6IOIk2glr8h2Qz8Dl7DnR6L3m20BXlyl1CAUtgAMFfts9v/k+qiXRGsLdtx",
+	"ONliuhzZ6WhPL0PpJubw+qwVG9vMxkSFnU0QUMaWjLY1+S12B7Yc9rqVLeaMYVT/8YgX5BXEK/Slsr4P",
+	"bHdXeUL04C3b+ZGG2G6kCEoPK0slwPTOs6DZiTXQzADb9SVpoZP90LtwknownP1dyLVWEgJB3BG4NijL",
+	"oX4dMMTAjDEjY/q6w0uL2def12F/R8/6POnt05LelUvTvC7Xej4SZ6ZZvWUfznTodrwBG84c1nddZ+T1",
+	"Zg7tT6d9r0cdp6MZwooJuBe9euspdr3PdLsvEMx2Njtc8HZqO+RehYIFO9PCaIWl4q0kY7+u6AlTqtiw",
+	"r/XSCNRyZ+P9fr4uMl7R6NOj9zajRfu0jSasfIm2/tc/e+8/VXXDRGRd4IKBi2rBPH2m6rd0x/xq8ElZ",
+	"6MMtmvMAKjyHpOMcw/+XZtzB5x/NOn3WH8xaLmO01R8edlqjaddrddzhdEAdrzProCsS0qASccOoV5DJ",
+	"nojQOY8PDjrdw7bTdtqd4yPnyDn4/x6Y1KuDim+7ZgGfcdfM2fg2nB0KcobVX7xsWmNWrajLsA28JH+Y",
+	"FLdMjcCnL/3bFv6jG/+D2H8c5/7xl10n7o6Zfr36CnvnNtqoippmRJjv9LCUrtkv2uucU8e/oRsF7pRj",
+	"kkjjtsoHFKZAXc+a+2HdXkIqDNZu+OU2a01scfNQokWTFMSX8goiETushsFtCblln99JtmzHEbWza4aF",
+	"TDOlphekT8KWWudQ0VzzG1XKZPVe11biU8n/xcn4Nk89lZ/6638TcypQ7dNFE/UO5EdYzww0RCr3t7pY",
+	"iiTPVrO2sLUKEFf8HVvp6h3b1oawpDwEPWtChswj4PuNCoqeE4mlmDSMvLQZ0Tdfc49BoByIa9TudNq/",
+	"oWdVLSh8CGb9NRshDeZME2EUpM3tV+JpRVpSdNnwgMKQRVZRN7MoYFbQWwZw/qfS20D7BsV2Ojkgh8J8",
+	"SmFsJZDzgC4rThEgmFWR0+VNqFCxbKatJZCikILPVRjQUAYKtmm3rlhONx9tiUtla2AnC9peBVRDCnd2",
+	"FeLsX26zrYB0S+nN1iN4xlyJbV4rr+VXZND3cV6L2HshR+7cr7r4qOp9dVXv+1HNsotXPO8dJzdqqPYN",
+	"ntzys1dSfHbHcq1PKJfGgYS0E1PCVdUsLCzVen1nMda9bT4QD+ndnYf0/2QeMvg2ecjRtno5G5iN2wgU",
+	"1TjWDxENb1PkW9oHy6W+zwLT/QpayRjFF1LDTEsIrGtNkmoyDm5OBoY2NMOzA7ei8h1+Tc46ugtnja2Q",
+	"eEHvhd/+tLIYCgmWWlGRyLzeZPZUz46tuvoOkUG1AvSsIZf77rNk+QcVG3PYd2S6NHfkjFuYj3xOv8H5",
+	"oJC2z4VpBhbYrAXbEyVqKowtUVLmXTkOSO7Ym/N4Bs3CX8q1CLdUzHvSXWOHSkpc6fvMhZksqCppTuak",
+	"mpPFQzDqEYJvG17ZdRznbv3Hdrb9Sr69gCO59ttr1/rHz7VPeYCmYbhBp7LYxKYhUXLJ0JC6oYp4Rm4W",
+	"7Ek3kfp6hrlKhLouW4EfQXhkyjhg/+oXMq/x/TSFMyk3dbIT6raSq7SR5fv3M/XXbOcp4zPgOKHtY0Qx",
+	"pFzjnMELes0GjGscY0z3wc9X1QMUzWtXCz58pL39wU4V7EqJkpPbDICTjlLPivfCMrXErjR+WwsJHkHh",
+	"0caddqLOQhfs2i7BVWlN7c5sXVt96bXpOFjXs6mZGOT2Qv6iFXZxZyrXtj2OnJ6Z7QB0n8bxyBkODyGE",
+	"iuhE5qP13wHTemo0CfgkhWoNV/pfjoE3Oh41G1yAf5Ap/B0gjo6HzYbpv9g47jjDZsN0G4Rb1p+ja06z",
+	"8RmfpE0uhDMZm210krFYbEneutYbLy12lEVLUgvaHQwbxw3Wmzpuv98dHc3cjtvpj+hsOuu7R6PRcDYd",
+	"dfvdQ8r6HdYf9kfTUa/v0v5oMBp1podHg+70aDAwlUB60t28imYWrrYJFS/xtsyG4W168bfd271N7ko1",
+	"O0sbxS9xTMrIOswtfCn/BSmqDOYWmFSIu1VTmxyl0his1RFtcQcSyBL7bbx5v+lfEuhZlqR2QYXLGGqs",
+	"YtmiGZCzRS2dFYPBDfvb47cWs3Eb8hIgbnCvrq/3KNdW06ZKJCgqmn/TUHK8NAkajQjLTjZDHeUMLTKD",
+	"asNU13EewYBgLWoNusdYXTEycGmvVGTAMRwZ2OdQb6Ak1Hc812x6LZ4o01qaewgjRcR6OWVB+1kdWNCo",
+	"GtYuUGG5BV0ysKISzhK1Ym5kO0ZzrAVJ2r3nIHqvEBs5hiU1n9gs7aiJVHlOrytQZCU5S20P4iy4TRLJ",
+	"xgjXTr939G0J16xrt99yhq1O58I5PO52j53Ov/XRxxCRnS4efKw1rCCbO6kCjnBBxRXZyDVUGXPFxmZt",
+	"nAIJHkCMCeVuqr9ClHbVGs4c1jp0Xac18nqzVib1SrkSdTP/IRQCmApmNUbqQbNxY2w1vUB5QJYyTJVf",
+	"oCLLNLOO2z1XhQrc4RjT+kakp+SajESaImA0IaKLVCHbR4IntZqMV1xTNmGfqRv6m0xFFJKRhbdTBohE",
+	"sGsWkBkXID+2tzYGfJi0olQcB48+lisy/4Ovtj/28B5VKgDoSHv1o8X1aMhaIceq81JeCgfWHsayDxSS",
+	"CHbDAmJoDctz1fbvHNzG57o4RzvAaiu9HZ4m78pVo6fUdkUqTQgZVlc27etjHErIVsQqvTq+y8OUupkN",
+	"4KyFR2aBXGLhkz45mJ2gKQYv3FhpwIXiHkt6yh9EZx1uqyRLyOxJxGEnO9M7Ugw4+8wXEdwrkJUBfZ2y",
+	"8IaZUskVda9YqPSx9bmonYoASB/3o4YDvlEkLUqJxwcAJs1dNb9+DhWamtUIYsA4kS0pqW1lTV4+12zQ",
+	"UL8MSMDCgNfmiwDuk+oOVKoS1kV7NwIu+8QJopaOpfA3k2PjNLR6CnyVssCmVHhY7GrzSjA1CjcdViVJ",
+	"2ihIE0/fbmd1U+ZRPcGzjzEVYceULvNa1E6YeTD7DICVYnVhrxKxUVkdZTOhGce0l0QDsZKkeSe7ECmw",
+	"wD60xzESLBken2Y/iYVICclCFX4t9qhBZp+Zu44iQRB+pXPKhQoJJa4v1yUKPOqmcAOQVW+r0gyQfQml",
+	"eWw9ipjDYJWZaJ72hwR8pU8T3cAsLqMMmRsmxiX1zzItcxvJWlBkYHPIF2qHW/Vpi9el6LjBVVMDP0OY",
+	"Yyqk2CzlWpWexerIZN07KlSD2/w+1TcJpbArCG1yEsD0jxZhqUX4X2H7bW+t8GgLPtqCj7bgoy24ny34",
+	"aLs92m6Pttt/lu32n2mxpXPoztbCJKBnRGtsGm2LcfduMzZTieCs1eA5ZXHt0UEdEMOM4Y0JL4ZWt+TQ",
+	"F6nV8RKYDrhe4/hQ78/n0OCMkGgfd6qX2/LHf4nQzgD+jYRSXmUje+VqSGazSlKO7XqATWS0WCa8JCIa",
+	"D4nHIWdgSwK2JYJ81vmWhkawYkVMxM4qy7Wex0JcyJD8dPG6daTVwoABGLRHphvy099ev359uhvKykQj",
+	"P4fJLa1zRs5tsW1K4iecANsU2mAtBCD6YbwWOria358oAv0ltut/owqM+Iki3HtOMu209skfLuZ/kVsh",
+	"tYLJg5/J604e4ZxR32wkUG/jZSzxLT1E0XJxB7FgLUz/7e/G1bSr9nhrTUd8Z/TxFYuLz9ZiZ6odPHBn",
+	"DXEsfx5dPY+unscw/6Nr59G18+jaeXTtPLp2Hl07j66dR9fOHsF41Ke/otmUQH16VLT/qxTtezQ/a8Jb",
+	"xXbjTju0KpzVOQuuuct+LsMw0JzRFH5bWwH9dZWqGmdr34/xERpOu9d22h677vfa827X69DREKvZkzc8",
+	"dNFjelIFHLX8WmaV44L81DMfoOgRWkgWdl+xDZnQ5wvAzemdSSJER7jO+mW2MV8eQaoYTvgXHmK/DgCR",
+	"WFGXHZPUU++MLRy3CixqxSED9kRF31soUJdc8KVWRzq18KcMing0gbIdOPGu9SIptiw0iy6sjUm1WVSw",
+	"M8emTTV0acKL0LKaTEwHrglYGXZqbfJBW6lz6XtkSVXIgmMyATDk7KgbHi4QTA5fkG/klO1gvAdVJFrP",
+	"7bnLSajqOxBKsrtlegfeMnrNtD2CepdaMVeZpC/UWu1QWL8VwDNIxaL1k4IhOAli7+05x8E2oOx39IpF",
+	"CvVa+Ewp63lBywnRNoDS4RF3mMgwc6r2Pi9FGNxVOt7GwNt22haHe0en9cLjd7aNQWw/ee1v8Tj0Ho/D",
+	"93kcdoiPZkQbhYLku4vxPsZ0v9uYbkRvX88yRjJlxYDId6bG+zO+4nlWFWp4cHcp89Fzd9tecGe1MuDE",
+	"1sTrhfRcXNgap5I8AEfYmvm/7QynUgT0OZDXqW4OiUN550KzVKPAihsbOwjrQkoV1bwkDukWkLZz9J+c",
+	"hCF1F9ayqEoMNDGqBEYg0WU1AhToe4ejgeNOW4OjIWv1nUPWGlF31hpMO8PRUXdAZ6OjA/CAHDgH8TvU",
+	"gQN5DlPQnVabcCGFL+dzFLSp+v5OUUAy8YGFTd5C4lJBpozMWOguinrPZdQnM5XSHnTrlVZgeKiMo96V",
+	"vhQ7YS93AhVMuDdJoijeS9JJBBuAH9VMLtgWujHts+oQDVJBqw5OhXXyQeThuOGOZs7saDRozaajo1Z/",
+	"Ouq0RqPZoNWZeU53dMi6vWEBClnivTV78KdfXwv1M8uek09qJqa0ZYlPaQWo98JDGTmIv9VD+ileW89+",
+	"ZRDyGYUmXSaLh3IfvbkY3QG5rx9hJcphyzkCLN6j417/eHDU7g0Pu10QLPo2UPaOB+2hM+gdoRMbH2eI",
+	"qcp3NhLHEhc1+gZtAaiQBqF5UXJGWsZ1jiFoEd8yXnI3kAi+2TgedUe9fieWFZFvXf8kVyUP7R473eQd",
+	"6WcOev3DbicpJ/VCG4/yr19gRdcBg0WAy7hQxrneKV62yOWfeG4KhRh+pUU6Uoogq6o7ObG0JdjUvy2g",
+	"o0pBW/MaSK76VAIYU3vSF0yFRelaZZhHdZ+97cHdMo4D6xKHw+KPa6b2ZwsfesvFVT1OXwuK6C6s/R6D",
+	"1wDXsy7FCAoDRpftethDmR0xA7Yz/SoVvkme/61yzQwniKe5Fa5aSOjTodUxRTfGhq+c0A4ZL/j9tTHp",
+	"7GrVGji4jde23CkBpAO2OEQTvJ3gFPE+ZB96jtDNmCyn1ssUpvYTYiGek7lQCJuVdUiZfa3dQaG2JtQt",
+	"yFU1vVJxJM7Ebly0EYlVaCbIZ8vJuWD1fA0PKw1z5ql9W20Cq2YYFpBQSaaZg77YRBoikOYVtzC6NUmi",
+	"ArWCj8y4WXkS9r3kaJfQrF382oc7YWBXJ9QYWQ1V9mhFmwldzW5rYhl2kGhNBv+d6Zs522uLOYvFFAbW",
+	"r34OVHIxirtEQA92g3bfrlsZVbaQBdkA1WEbhinv0PZEunhXasDeD25Ld+tOEz/clcf2IL6J6ODxhDMr",
+	"tfPJdSrds7IlKTqplaRIPkoCzBRjI0UQw1nT/AqkzpKb8N/n8OBzKwyoy6bUvXruLmigWPj3dTg7SkQJ",
+	"7XX9PfwP1jjuDIYO9E7NCiFtRqxD1sZ4iLJCqdnAZK04GcosWc5D23GOHafd6fb6g+G/E27dCGA4lKvC",
+	"QZ324N/QWAqylho3MrhiQctp3I9xWM0qPIyEZp5M9UpABRehKlEzRm4CGTLCQ801uLuATnFTRqjYQIxw",
+	"p+9OFHd3Q+YGkU3TlKHAMtld3dCplEys6Rs/yqTVhsz3IbuYh8nU4rjfiBb8FTOKKwDiGFIqVIR5SOAy",
+	"S0XMEhtgImda7S+N29Xl3zbgWbmowbrkPxXw4vIPY8JjJYHAJpHBg33l4NYetC979c/JxpPRNs3yWXva",
+	"zbvSXoOYLMt46cvC+HvEMqnwwE9eyDWNsPmLBAZX0qlk2khkmZpoHHad6fSd4eHR0ejoqNc/hNAOVeuA",
+	"xVzY/NA47h4dtfsRo/VpyIRrerSHsTqqyWLJQmo8TVEaRWOtpi2XKtZyHDBgArpkIQtMF4iId348OT+3",
+	"KqW+fbyi4QKHt9OPwD5dgVyvKi0BmBtWVTAfP+j2+85tjuua51WsbEi2noEqXfPB+idtlbmLSm0CSlj9",
+	"bSmtRx03pmvue2MmrnkghY3h7Hxfhhq2HXrNMkO6hLQhj81cKWZ8Pp6tfb/Smzw24wL0hPE64BWHXHOX",
+	"jfH3CvfPeTieBlRUXGt9uyuXS15tqbjw2OdCi2qHbnjbbPwmp5XeccUCk7G0+9br5Xi+NirYzrt9Oh3b",
+	"TKbdN8v5GIqCapLgklZc+SX9jGk8X3aYtTlWVG8+MQcqUVKLmrjdJtKMKsyv8qqmmF29+ax8Kiq9I2BQ",
+	"ihA3AdvKs1Y4gZh3NRsKJIrak8zN6LH6PRiriusXjal6f0lzMi0ymuT1yZu3TXL+45uPTfLq7OzD2U4t",
+	"4TYvZr5UHJISOzUXOpJBFcalWO+1q+pwrUSq/I57b7eoJS8XVBRlerzmzPdM+x7MQTEJgAnVJBLqem8a",
+	"VY2bCsc7L1G2LeZbKRW7YJ/DFC/fOeJNTN0pjlv5Vfsz04hH7nzX+6/JLbe3wExzzxozt3y08sJW56c7",
+	"Z5zgenUIooDd1fjgDOOrM7JS0lRqsfIsrt7Qqqwu7utYkcdlPi3N3SrPMcHlKo7Zxu1sKmYm+gb2v+Z1",
+	"Jv1jd6uyYafZ8Dl8TCdVdvVort3ZXPtkiy27zr30fcuGWn3bO78JCcIAPwF7iVXXV3yVc02UpyXvatlY",
+	"ryWjIalKCdHJ9o3ZLM0lDa5qvrqgdm8n/AVVrOhRuHv7tAbdVYuXAN2o555OFYUrsqDXzDg5TWr/Uxmn",
+	"+c9kQBh1F7aCvAneqxsZIJNAVw14fJ5lOMUD1xGnz4J92Zd6TcHs1Oo3/U58SK3Bwxo0kXU67hXu7Nwm",
+	"FrTWSM1zE8tfO079eY+1LchaslHJzzbUoFevaQMP8QRTmxJ/c9PSRtkZ+ofm0wXBAavom96yARUklHPI",
+	"HG8CdwQGb9FQ4FjAL/v4LGnsPmt8PgJsA0kDD/9qucxnARb0VJGTkdsKh4+H/XH8U9p/1MB6zobx3TQE",
+	"VnVYBw383eo6nYHTcUaNpINF/7PlMo8GKPLKBCvm7KIwVFjCHwlQlOI71YNPOeE4POoNnW/FmWl2quqd",
+	"Yy5USE1P8ApDZLin7b2fqxRH7fdGfRv39TGu4pM1N4+r2+75QdUds3u6gN1AKtDVV6YZbRUPsD19de7+",
+	"plzMTHi8oi9uxn02xrDyOGBKrgP3W3Bj69uRn0+rT8c0Z9ztIwcIksqreReXut7pitylqvf9Nznd83zX",
+	"8dvDrWNu8dVqDRhjNsNeC1Y3BFDRk1/V5b+vL76Of52JfUVCZQ+7vnF8TQNOK4qNpIyvaDUlJ7bLa5dU",
+	"GR7i8d+NmxqU1cp+6iJ9NDnlRtdxBz02Go1m3cNBn3q0O2XDGTtkA2c26ntHndFsOjt0p0UJ3G49B1uk",
+	"JtUbkVKXagytpDal/HiF+lL1N1bUm1KvTCpMld9UpDjtPThSO6o/IasRVR6Z0ozqj6o/1XhozX25Q8wl",
+	"o2pVHherXJWHlKlelR+QVsFqDdvDe51VyWoNNKpZ9dBXSkV72IhZrKNVfo/R1ercX5eGY2Wt8luyStte",
+	"AyPlrc4SJrW2OjHHWvdbLa76gPuKFe4T9aum5aW23Kp31V+TUfMqD9xD3UvN9AH0vXrP/w5jdqD6fSNB",
+	"u0d/5V7+ysdo3ncSzcOYwFcP5309dKQYA+CxEuUewZzqVfIXlvAX1T1VAHGCSsK9m7lQQeiciZAEbCUD",
+	"KP+IS0LlSv+2FjzcQPnCjYVAM+hqq3VIuIBQMICJYc2Dqdz2uEeeTtRGhAsWcneSjRLDa22tOvyBeDAz",
+	"KVvRn+YKcuXUzePymwN2LWTjuNEZHSbgxQEcmyo2zmEvwq8GX1Kz/Sxe1bDldFpO/6IzPB4cHfd67cNh",
+	"3wFZwj6HAU0OnYFpHENYNQ6nHXdIe6zlzIbdVp8eeq2jmcNaXXdE+95gOmSHepKoQAeRJhOhtMyk1Cfn",
+	"YEqD6La14L+vGS7A6auT0xevXr0eH/X6g47TGyEq+mptLCfTzyhCaGzQYLmYQQcovqTBBiZvJKXtfZS4",
+	"EKMVRo2RvLVrFr8zc9weHXRbh16ftfrT3qg1cp1hy5kOac/teF3WnzUS0IuNzqDt9FuuDGKOOF7RjS+p",
+	"KUrUu6a/VPNbSzjpFkwJksRJ9LwBHU0H3daR2++1+sxxW9Rxe60B7c0cd8QOp52OTcxRK+YWAZJFG3x4",
+	"3Osf9522A//XMHs4nM0G06E7aPU6M6fVn3VY62h26LYGnalDe9Mj2p92Y5aolvJKf1/BmsMkEh+M+sXS",
+	"A7ak9dXGp1urA6eSj16dNpqN9UrrFDH56h3Je+fmW/G7qpgt6TZsvykp2mf05l0EL5bubBGf3FzN98c3",
+	"TxSRN4KoFfN9Uzu3u6Ypjsf+sFktmDjRb3hzms2lSDGGGnWxo9skBylE+KBL6LQCnM5MXavY+EHsWrPy",
+	"2mgUKdZUY7pHt81kJ6UahXjd7m2W420pNIaGD0lOWBNpd2vDmzRkZ7UovYEVu+DZhipdPdMU503lAecm",
+	"Uo2WD28t9646QRS6r/UYPb+iRkI+wxQSV1PUjYUvR86XqX5E+GAhBSsirfjjh3kciN3wMwUC5kvBO6qt",
+	"VPy4hCDaUcKeFEnF0Ht6YVwplPSZ7efDVa01Kq/KHWRAiiuPhDZABZKyziO6t6UytX6cM9tiKymP61DE",
+	"KA2JvL0NV15S70k6g7Rc34bOaTTMJfUAlXHKXLpWjAiZUVe3t/rqWpCtnN5QE/4vpT7UqCJeMffDzLbM",
+	"SDGxTlbQf9lexJyV/nVIcFAOaJJZl/zJTs8yRwwJBSAhVtPiLi2rzV8FSm/RUSs7OxnJlluflCxLi4sE",
+	"L0gdoPhEJPc72Z8opt1M49UEezNSZLulVtfcR6i2ZMefR+Pp0Xh6NJ7uaDzl3T/pg1bDm1OxLVLq+WU8",
+	"4tzKmeq+nBOD4SUB1hpdOIbcitwuaZZgFmXXAc7tLxNa/EQw4HW2e0k/j+N+z70q+78KuAx4uGkcD5z9",
+	"ztLva7Zm4zD0xwYJqnE8dPpHttfWLuJqNsKAz+dQHqQXCklq90IV2+h7Wq7xXu3Vks+5b2MMzLuIEL5s",
+	"61rb3c9ySZNKLQu4k+z3s9U+2cs6MMaBocp6M7uD8q7XsYCUv9Ru+5kl+j21+sPUyajKM3HAj1x4Wwm2",
+	"c5s+aHcn2MNCZTilBxrNM7U+Ka0xrc9GZzKxDvGhSNBIhpiLtjGjWCY+fZu02EufhG48sTb5KBO+pkwo",
+	"UT3MntRQPEBZqKR24LO3kVFkqtZTPiyaGvR3SjSgiYC9EnonXNBW/Y6uQd+YVrmtA9EdGVJ/P7G4U6x1",
+	"9xVrvfsTDcWOB2vYx/w0xfNS795Grh9piHldRa5XSIgOJXEhZTpboWq5FNAzYjokybyzQ2XLQpj5G3RL",
+	"YQPvBVeYgG3cl1wRKja7+4bVArVLKoJF00l2ilREwkFUjNhhz8GNqqfGrlmwsb+3yQn2LYkbOiqfqgWh",
+	"vpI2x0QfcUoCrq6OCfPmjIT0iikCBuqB/iGVpVGnV1qqYx82wS1RDAZptTO9AqdsRtd+SPQybncQHhYo",
+	"mPmaaTkLEcuPK7KgwmMe9LQD/mb2fUZ9nyjuMxG2iX1/rxA6MUI+6ThVO76NEgc+A28L7gwbrUqYfA/S",
+	"zy9J6SacwVXUxO+hyL2X0bMzG8TnCxYgamW89ANn19onF9/ZVSxeqG/nCcWXYq7pZEm1oOOh6XWISxZP",
+	"zmgYRLFrJohHN8Xd2aPJ9jqD3tBxKpMLmHlZFl7SzW4VSPRScTEnV0jj6EZ4Tq7YKiTTTcjgO/Q/2uRH",
+	"brkcA5hREjDqkUkkNydN88dasQB6wWKrWDMdpW5k4E2KY1zbZYq52lJXfNWSpiintZJ6AYJ8oCxjlRQQ",
+	"MnLEKy5M6UyKZWYZpL4txddqWDcxT+vtQOEslnUlkGDYjQLAGuLKHy6I6ffxRBG91uo5mcT18WY3TI38",
+	"hAhIFQTcUpCRQhPXPRffR4LXjs4xff2VUdJvHSPGJmfaTLNGsV6dTyheaY4f6FX8P7+etP5NW384rVF7",
+	"3Pr0t78UTXCndo1vKNRWorKxguxdOEFckB8hj/XlmyfQpRGSvY7Jkvs+N/yGKC5cRjqjQ6dJfrp42San",
+	"tsMDtGy+CXiohZSSTRJiJ+zEUpXk36YXytxUzY8QJ2m8S8wytzT4zMJlkVdMvPYpZPJTsTEq9M5emV8S",
+	"PHwrB8/H5G18Uesu8wVwunlARci8NnHgXHRgLbU6I7SSc8N8v0lC9jnEuHPal5rnWnqW8G2J41+w6ZqV",
+	"5BhO8vRhHQb2PG40G3Ppey2T/5w6TuZ6jlpNM/2XC8kx1F/Lk2y77RudYibXATISy/an/pqtAi40h0Gw",
+	"aDOlDNWBpXbdaUM3MC6u0NmwQL65CMOVOj448Om0bYfLYH5w3TnAsIf+IubPDHiTxymsMlDqNfXXJid7",
+	"isERulr53IXzcKBlR7wqySvXwmvLFRMqpO5VW/l8dUM3f9P3Pzcf/feObf8fhRBe/nR29ur9RVnHoa2a",
+	"lPnqiua82ba3XFztahyVWZBqJqh5/js99gKG5gzRCsHo4u4YUXwYPzk9w6LzbyZzKt11pZaTedHnmaGa",
+	"LLWoNluYrXqNyzDukR7p57gIs4FPTG3JvVBm67oDxImv5CL3yriDRwg8M/I/gQ+lCz6UzuDCcY7h///d",
+	"yLsyKlapmN16I2Yyx+PtI7bsMozblw9RRa7YRoVSMLoOF00yl6sFC1xfrj3g2lMaTLlLhetzTA2hnukX",
+	"9TDM6BvbfMugdu/+t8LBhreZVSzSbBfarlMhgTYdibO91SuS4Yt1Jh2xxV0NJVKbUTRzX97UmnhvC+zv",
+	"xOyuNqvOf/r48cPZxavTCZEBmZy++nj26uUJ/G1ktc9V2CQTZAfRr2YOJhnXss2djSwiairpZ8ZVdER9",
+	"qkLjafOa5Oz1S9Lr9Ub6/VpVbWztXLBVmiTXOk0z8fxqyxwgz7rcSL8DzSz70cmFTDCa2iwleyrxATm1",
+	"URA6VdJfh4z8dPZmJ0EFRW2JJ/qNmpRc6fvM1b8iLdnybG+6mexsSmeLq4ua0HucEn2dTNlCq7lIleKq",
+	"Xa8zHGRwwUJs3Ue1j94QSBmWbZ4LKjPy8P8w9fVT037d2HxNoxFVqWbndU/f3tw5JhoQU2SVYZ50VTw2",
+	"Qb3xykEF2yJc+lWep5eVrnjbLP6Wx+Y2hPK2GZ3eih5sxfesLhRFvuz5qCdbjSW6LdB/myPPkvagbLkK",
+	"NzuFV5Kua1lHP+MhyDT+yRZ1mmXIzjnx3i18K9Y06gqhBH8NrQM3UpOFumGBIjxrAd0ncWXpYVrY00dz",
+	"2ZVPuUhMuF3uVtshSSDQwEOtbQhPBhCfKnhaZoumJpFX31RlL9QeksTW3seTVWQtPJPCfiMDL96mUqcJ",
+	"WdBs1f7XEBAZM9C88b5U5pyNiM/fshE/RzPYcxPsyWsWboGJcqKFKGfkw4qJc71MxJfyCtCO2437WRU0",
+	"kvdfkF/YdCHlVR1X+Jaka2DmJnvib/BHIt4+3TSOEcCqpTYqZMtGdoXzKT1Q/za2sqtx9ur8p7cX4/OL",
+	"D2evThuYxQ3xmC8mr6HhOvTI6XRZazjreK2+ezhtHU07vdZw1p31p4478rD7d+AnBLTLI/nsyuWBXhB1",
+	"YCi6cS8JGa/0d+TTMQ5v08vzZXv+X2q1ttxbOU0SAtvJJd4nz7N3m9iHiuthyO41DruPFBVT7VXTk4hF",
+	"FMkliL4lmVSXXPhMAkli+7acr9fR+mStW+4uTJUnhAMUE+FzsmTLqRavwE30zz6bhZAG4Elo5CdoEMib",
+	"DCevn5KWRyTYmiVavQgoX2+UCYnO7EejzGK+n2xj2iQSY6ZSGZEsBTMRAVWa8dHr1kj46G7J9+gWRkfN",
+	"VtZNf7zBYShh/9t4Z174x8tRUdBZCbVLyEUP3nIMv2ISV4ZXZyA0ZUBWTJooVoKEO04iD6m49eY9JCL1",
+	"82y/IGPBHFB76lDljDMVqO+XHcRhv8ZBHGw9iPcqWnqxnMj3zF1IFZLlWoVkykwKmykMfYLdavNJRrks",
+	"o0SgH87H/zo+ONguuPKM5rbZUMxdBzzcnOtPMnrqOlxAFLvQWXfy8Q0J9VUCxTg/mgiG+Y0qMvlX62Qd",
+	"LlrwiGNyuXacngtX4Z9sYhpu0E2srD5RRoVVWirZKAfXr1ww6oGINGH55NOT1gL/kWE/TUaDIvGXmrqe",
+	"pn6MDPgfJinhBYwrmK6eCWw4UDg+PXqvXnoLz0rBy6OnUXjqr9gG5Y6QHnuiiMdWvtwsmQibZNgnC/aZ",
+	"eHyu7UGujd4NtGogT0+DjSfdq2dbFuRF9PKWfnvBovx2A3IEZ//aitp//nLRyNvi/zz/8J7csKlZqqdn",
+	"593B8Flc5e/6lC8VmawVC8baKuOe2VJ5I2wniQn7vJo0ieJzwTwcS2EFIrsRbtY2IgnYnKuQBZips3Op",
+	"l9RdcMG2rjMqM8TcSuYsVFHfYvs6RZ6eo+zYtrbv8BFlCxvQmypHpYDetp2LRNZM1WORenrRTPVW0BCa",
+	"SxVM1bTTTu9XvDF6UY/1yf64nvrc1athEq7+1Tq3D55sWcZ4XH5ut4A4ioFUVwpNypCajWPNHuWUgTkP",
+	"F+spKALWm+PTadKUyqC24AWyCtiKBkxZ4lBNSH1VoPICNFWTGJ+t7dmsyCyQSziTpsm1/nTrl/p9zZTJ",
+	"V5rCMxZs2b4Ub6BsgF5hu/IbHkCy4ZKimEPNyqikPp1qGRcw6sEbmkTJ+KBYCggXbGNaG8ngiqyFiUu1",
+	"L8Wl+OtfLxYBA+pRmOiccKH99a94KKnvkwBbH1k0GK1GGILEpEk245/J5OC6c/D//F//tyHJ6Fe64gfX",
+	"nbYD1y5FxJsAREtIe6M+e77f1CcuYGRy4rpsFR6TlEfn/YS4CykVUzC16w7kZy4Y8Yxq8dQegmftS3HG",
+	"VqCcYtK2GUNJGFAOIDaYy72kV4Ck4PGZKZnG7xYSOtzbnEcSMI8HzA2jtTuHLC9YN/XXvyKXXlF9BgJm",
+	"u8cbPLDJ5xb1OVVMTdpk8sOrk9MJ7IfCr9WPn/zj1cWEeFKT1uTDx4s3H96fTyJygbM1OfF9eTMxr38F",
+	"PhxAJ/zrX/UswQIBGd0kk4+BnPpsOdHrqW2U2GCLaUPP2PdxWw1luVRAxkCbnBA8j0hSkAYriU+DOepW",
+	"MC976Pu9zqWQKH/0CjyHudiBMxrEg03jd2pyyMgPFxcfm5Z1+ByNKPSWQqbZ036vo4f0HecZmbKZjMFR",
+	"BAZI9INcX6poX36AeUOWP/q5cLJ//SvwojMGR6/1xot40QfrJExdfBqRO4d9DG9khH+knjUvxSRSRFon",
+	"H9+0jL9r0iSTn2mw0f/9V+ulFCETYetis2IthM5Xx0RIJfhsNjFSz970SrjS42I+iWuFjIuOqiuDRaf1",
+	"SdP0t30pTgx5yBkxp+qJik+n3s4g2Oh5mKv6Ayc2lw9OCHwvmUqPA3PbaN3SvsNu7/wPvtJ78IcKPfI0",
+	"P91nZuF/WUh4hCcBGw+pUlHukelGH4EVC5Ycpq4mx3FHtfhnxAOSvu01BXyLh5oYV9Ln7gZBhEziXQSK",
+	"siGKbogMFyy44YrZ8/E5ZAJeBjuffP0ED6153Y19YHIi2oQxCoGIV5QIxiCF+HPL41Rz+0ni+FwKPGvB",
+	"Wn8BfB9gh8Iu+3LOBRSDzaQ+xvgUyxXIbB1ANqY+PnhpKr3NMVFhwOhyQigBGEF7ciCrhypCLwXeAe+I",
+	"QnTwcrTfsEUXE/oLJJwKfwPPD5g/AeYkEgBfC7mMU8lwhmuPh0gzVrbAT/qDbMs73EeTA92+FBAmdZnA",
+	"aIjVNVbUXbBWt5030W9ubtoULkP40YxVB2/fvHz1/vwVjAG04tBPC/dUWA8eDN/VMnEC+3wj3ttcXFOf",
+	"ewdw3+70IBPIbBw3em2n3QPwyXAB1s6B/p85K0CfTVonUW4EV67UrKgZp5EGS012L0yyVnyzimMjsHXJ",
+	"AbD7yewvfcelSGaAacJokqkMF3qkZsOabtrkvSZczXCBDp8TStyAeUyEnEKNCp8LqXVpkkij54r0HEwF",
+	"TsBNkclbifIYJVGhpP5NSdHSxBSLsK7jxOZAis7IUy+gs7AlZBhyMV/QZSsa33J6z9qxNhCFsSeXwj6Y",
+	"ErXUcmxF56xNfgFJiW0ozJJOyFMA5QyY0uKdAG6weoa0DA/RX9Y1nxqzBngIknPEAd5ogpmz8Gcb2Uw3",
+	"Sv0VnADy5tVyFW4giGOdXRnlWV2ZXpPwEswf4uo5KmB6HKgC4Epdgs1OnlpaIS71feAk+JkZLNGG1ad/",
+	"X7NgE6vTqSWxJhMtcKTfNit+RIQOiCGmBC3boGS1SW2dzCeAd1lJYWoWuo5jVX6bKJuNBkIfzDjgC684",
+	"bjhtfYo9dt3vtefdrtehoyGYONGrtzltXsBTtNFRSObQ+rzSg36QSxal+YIVk19UmLLRlDJnRa8qKmaw",
+	"Gi+Bp2qJHMjSJgfm/gO42d5722y8uqDzXWPgnttmw2aJbbsXEx31J/UqbVK1BUumNyGkjc1kSe5zAy3j",
+	"/8/ph5cX//PxFdE3oIVsTGYtO/AHIz7w94PEha10WLhRlmff565Y9erc+NhaH0H12fkYHGZHmUEPtsvN",
+	"BjQaCFhQcX72djsxJJN+2bDozB+8l+E76fEZZ1A91kfS2j7mBfWMagtDuqPdQy6kfEfFxgxTKTcnohmo",
+	"9XJJg03juKFpMWkqR7UgJx/fJKC1I7EPdVigmTSO45yY22ZDr44fLv4o1SYMrZpkVZ9fM8GUIu6CuVeo",
+	"5AVSK11kSQWds0C1yZuQhHINlcmC8RhCMNSmkzA8xeMKkhBzcu0HmFDjrkw3yq/CuEhF1ojvLjlr9kuN",
+	"2G9/K8RwThP+STtJvVNqJykszAc3GwdLFgYcwS4qEAJoMMxYFnO6njNlFUWwmtFnpKnyYyCXLFywtSrc",
+	"7nfmtTv3G7gu2OVptmtU63FglmoMEPtfohf9/TKmqstGE+ni75f6DZeNW9Krz3Ptt38zBHCmbbFUMMZO",
+	"cScB2F3XFJBKuqxGBlYpMA6UiWkmANYaeA+o74PnSosYDy1pcNHMGZjNpjaEPH354ez8WSGBaHPm5OOb",
+	"f55/eH9nppC1p1KMoUabyGK6+HM1pO9ZnBkC5iq2yKgiZsu3E7DZ0pbNh4yoeENRQatBxUmsHKzffXi6",
+	"/p+Td2/r0bX9sJgFmk8+JtZLUJOhPRLu/RKu2dNqhAvbqQkX4ihVFTF9M89oYhAKm1KfChf0sItI6Yoc",
+	"FRCMU2TJ58lidc8geOdo9My+5VtUx4z31aUC//l1xXGzMXB6u8eds+Cau+wnQa8px8ywXarcTR52O/rG",
+	"nVQV0QWQ1HWnnpcwcodt9Qo+Q2Y3l9JL+vBuuO8TTyY6XmlSA2f68wi/CMMyzPrOCFek73SaxhW1BOCi",
+	"lH/Rl3NMLPAIVVeEzikXbVLV5Zf3Xmx1pu1H5rW8CAnPy1fx5Jjt+5Z8OV+T4Tud3UN+EtRkIdj3VDjY",
+	"r2Uw5Z7HBI4YVvoapFrkAn8S44lYzakJ1USnv7PTh6DZTByiij0Jbc11GnkPg+FBBxTCMi1IGlGVPQ1Y",
+	"RoCDmkQwKOKFUo1mxE7CBeMBWJyqTU68JRdchSbOpFkGHnT9l2LMJMvKmYnKYirPU81dSMgEFeHxpYA1",
+	"gHxb/QM+ZAYZfc+aOA7CYMxXiefFKqGZPTy6iNfozzqB5bjA1ch574uAkeDWCMsOH55yblMhSvzbcHNK",
+	"JdyOApYE4vk/l5efHad1efm5M7u8/Hw4+/TXvxQV+lSZNK5netY+nbZoybzx/m9g4hZoKp72igVY8lM0",
+	"b317o6qCk6AExKbKT2miDdAJ8Rm9ZibZZ8HsHKPk94BdyyvmaSbPPq+4yUnLQOMUTXetDFJFPGGTyRJD",
+	"1Wcgf/Qciz4qpuODl+tAyaBR4c630I1yzxhL7UU2LvzbfPYgWG4Ru2k/ipv7FjfgsY4yC5OOKZQOBdLF",
+	"7IW8wUJHWdRw9x1ojKb0IS1BzHDyJlQRZhQ3QAlG+8QsK8z30hwdfNdTBnkSxvD3byZNQonPIASqzSyt",
+	"1QJkFKTOjCdNspC+p0i3d3QpAio8uSRTfZO+zoSnbHIRWGpqvYzz5BRzAxYS5VIhtLp6JeQNtNfZkMnl",
+	"5VT5N7+uA199Gv/qtEYIi/bpS394e3k5nRRJF6yFSBB8AwsAmApfSG9zb0fqPbtJvuQ2XWiguc1t7kB3",
+	"7u3tBro3N4MCFGR9sRlXrGoyuE+d1+Yh7IxY2ftgnt8yY6mmlb+Wa+HdgRM5FTjRSylmPsfalH6nwpd8",
+	"RGzNCynf0mCOL+oMqiybWq+we1WqgPbP5ZeasRGaSMYu4ZiQCmWZZaOMh94EPGRJDT2tkhfp6Qdf4L9j",
+	"7t0i2/VZWJCE/QpykMv5L7DMuZTec+MOuCEqpBv8HbvvuTLwgPNCWtlsrZhHaEikcBkB1qwZqT7DXBAL",
+	"vzg16XYkYMBGVJu8ipTzJd1cClSJktqSzdqDBGKb809o0mqAdFS8b4kONIDSgXtMTrzm1RIqYIzSVcSI",
+	"8VKWEaf4Yb+4DABfAiuBT288cox9OMafenjPkPbu7fgaFajYkVd+9mI7ORJ+xNxOBR4ftIHBC9dvkuna",
+	"QCRvsaQLHcVbKf1BVPmtIv/x0HwLZ4B6VU7ANpV/m2cEMjKgPIdwzwAuo7onIuez1fdi2z2UV2On88/T",
+	"/s/DX/73v3r/M/j34cnoRedl73Tw6vC1telXFDJQrCvCyMFGVslNWs0J94N+ByrsP/zzx3fvP7Yufm79",
+	"+9OX7vC2yAnxqVgo75LJB4EMDT7wf8syFVuAhvEdm+ABtVngtsojUQ8QKwPmVyx/8BmWKVnZGyrmz7Tl",
+	"RugsBCuRyGsW+HQVW262gsWlQqsCS3nNPEx23uj/gO5wKeKpQDoOoQoh6WnyfdCBhVEB7eL0ffVM1iLt",
+	"A0jj4c3AxBvODEq2ZsuPtt+j7fdo+91JdK586n4t868VRGfXiBxoKFIap3kdyCU5//gG7aNkn51EEATd",
+	"903NDrnXLg6D4GuqBEDMSywrXMpMv6qGFD4XrMQlr2+v7pLXr3qnR5TFB0r7rWRCMqajVdGMEq2WysMb",
+	"1aIVRX2OclGWbsk80n3zak2lml9/940f6ZzZcMGDRgH0p+72/+NyZuREnaT0f7UuZEj91ku5xilvGwS3",
+	"4p3fvHT4biyQOLXmS4Sq8esnTYox6gH+nUAM+fXTbT7BnloOZTmvwX4yvNcUYOqDseJ53mtIKRsbNw9N",
+	"8dqDL7YN+FZfW8x5X8sAwCFsL6OoLBNybGZkrVib/LLgPnTrx/gEtKOJW/9xpkwLLetzw0pqZ9QucGdp",
+	"BffE9Inf7chCX94c0soelZ7vxX11LwfnDEglIsw7Hp5Icdmhifxi6qTxMHDVjLLokMRRP0BzDyxBeyqK",
+	"vVnFhH7PwqjMcMHmZI/n5js/Buj9uo9DYCVIRk/eoVgBjb05Ba1qVQzqFp8fVCWzwmSCx2ZigIhkcGVO",
+	"WiRTeEiuGFsVHCMsbo9P0gN4H/SzEa6uUgD68fg+2vrfjK1/L0zmNKCQGo001wTYp6XW+DDbl16B9mdU",
+	"QoUzKedFmPbVAvDsYojrIoYFactmzK/JIr10dvPn1s3NTUvbvK114DPhSo95BQGArNxfrbfK/RPLshTd",
+	"qEiya/lPMeilQhqEejVuFgwd3ui+BQwqhWANeoEmS+mxCaHgW8jArsiAzBEHBkPXxQFfxBx7cIZ3Bi8K",
+	"Ei7Fb47v3ae/d/crAROE3WRN9v847+wjA/4WtTw89RU0vW+Ju1pmlXNLlHol9HkJwilDQPc7KKKFIbyY",
+	"nwNkloVz8hlVEFCDFsc3gvjgk0QrLmS+j1E05AJYQCQFejUWEGlToTH49CU0BBHHLJREhXKV11oVE94P",
+	"0ac+DBuPn/+V2Xf0YgRtK+KqP8ib5NqrkApPPSqzj7z04Xnpj4ytkOwUoT6//tY11ZQntR2soTKihHuu",
+	"uHv1sIzzB8CCjdkhQvLykIt51vELcM62m6Pt4w+IqQKyE/TPemgT1eAZQDuHcZiriUGmJrG7Akw2YLh3",
+	"zUuBYFwUN/M5EdKkauLMwJfAQ4uTpt9km/hPohgiTABzRCGb4iTlmtDcXcgwCfSLGWwIB7eQPoJY+lyF",
+	"SdRAtBRC7vskWAut/RtsZS0YQuLSFXVhLaDOC8FXTaEXOkTgi0B88NCAuBEjaYqMAr3tH+J1b9R14bzx",
+	"2HIlQybcDSAOf3oYgZSY4kdNqIUpHPcnhvQ7mJdcl7IMjizdRrkcsA/G1ijOo7VYgbiJocSuIFkr4YyF",
+	"waZ1MjPo+dvRo8Jgg3c+JnI8ysOHl4cnClEdbmRw9f2KQkxPqQhp4coAUhRvFpJ43ERqopDNDVXEYy73",
+	"mJcuBz627pxkvTBAlkJftzXW6Jq8R4uJjiJJsFCvb9PGQC+FhZFqEojCYgczA0AaPSouB1BtcqaHUt+k",
+	"SQceFzTYwK3QrQjSMLwIUHlDXAkw59y9ggwaw6nAN5XGRBXgyRPQr8JM64lCNNWyymJY7ioZNUyEAWfb",
+	"qlw9Jjh0dipKHIHGJ2UpI/neJvdWm2t3ByXyDRSH+L68YQhWaXaxxodogsrBkTKxXkKiFT4amk3AMz5V",
+	"nWdqeRmhbqhPcpQxlEcnLS/ghrF/Rh104htgDt9bAXpmD0yybZy1ZZOi98l8zharx6nPX/tE6E9LfKkU",
+	"zB6S9HcF7PeWMzuaUW8wbXkjd9rqD0ezFu0MB61D52h4eNg9Gg2cshw688w/5xuzzCpGQzd7W9g92qTR",
+	"nK1LKdM+puyTOl+LOrX94XkBU+nOo43OqNt22t32YckXYBb6N7AjIV9imZ5PwyxrsODmTicBbl78PVo2",
+	"p74maq/n0ZC19FtqTxHkfdS3wcy1aIbdKjMM5V7z+67wErQSUQEpYcGIL+ePUAkPUzmVanNQpXQKbs5n",
+	"G4JGaLTxqU0DKfYm2c41xzFeXATDE3cLMiiv0J4N3emYCC4DPueC+uSGmrY/JODzBVS16PcZ7ITnWNKb",
+	"uoxoiepSMCHX80WTKC5cFve/AR8N4M6Dnk+oQOdMm0ziNvWmmYoVBWPuTUAB129CRH05I12nM4CJTAKm",
+	"5DpwWWZYIaxCsBYvYOkexv/y4s/IYYGXlgcCLqLOBDXc/2dM24Eqe9B7lUfWP7pmYP4Ed6q/dV+fgxle",
+	"7nro1niGwW3W838lQvCKVeRD5hH7siMzfCdXOlFXRGkrlfrJ3mFYp59gUAE+DznUFM5JAzvEZJwRV8Bu",
+	"XPRILOnn1nQTQp9Qp380OBzqX4UMWxKaYoE7FTT2fJqceWMb2VuC+UU/APPjirnhwZeYY9wefElwi9tS",
+	"N0XMF0MLCADYh9YrgG6GKfVIwK7BmkR/w4xyfx1ALSBXFsoxaqqB8ynMP30BlwrwCL+7U3hX+u3Uefcb",
+	"rc7p3URl4V6pH7ck3tQygi8hby603k19WxBbQsH7ZXq+jCj6vVZSK2iRFjTSBJeiLlD6c+KzorYdlkTZ",
+	"8jQiV3vUpAy31THEBwrvgE65RI8iZiVs6W7oLkxyKvt9TX0ebiCbG1lC0/agvWIbZfvdae3iud4naG6b",
+	"aPQWxo3fFlRdCiGxzU0zUQIR1/eiP24p0TuH09SnnSbqdU0IK3YuwKn36dS25sYeiU9U9FUAtovPKtIz",
+	"8NILKYvK4nZsKTbzfeNV2X6894WkQY3bT9nMlWLG53sMeb32/RoTW3Pfe7PP1OoM+qec1ry9+s1I4NXv",
+	"r3pu7cbJsObszZCfAr9x935GrvSYcd0FjML1Ro9YhTo6LdVxnpEJn0rBilTRXyJWgHHeuYRKDl9JdKpb",
+	"M8Hj3vepqn5DSt4pbF2KFdeUdCm5pp+j2kYM6KvoTTluBPSmtKonlg4lEoHQSAGFAmPbehWat6bMU3RT",
+	"8IAAMB6X4rm2GNcinNi2rWK9nOKNWgQhlan2pdD2j32Jvtf0A9CPT3Q5hs8hPhXzNZ2zYzK5Ypu/g1SZ",
+	"YPdFwJlVjAbuAvo5Qgv9pv4m7AsLYDtig/nZqFvDcPX8UkzmIfs7DjCPtPDtPr+CfnwkgLDXczLxaMjG",
+	"8NekSSYIA+iNI6M45Et7+TmZ+HzJQ32fuuIr+K8MQvvfMazcpHkpJvBu8wSBf7TJT+JKyBuBMldfQkEb",
+	"7Q+2slVMmPiXbetXErHaT9gZcq5cZGzJ/4qv6twug7Dm7R+gaX31Ma/1qta4//2s5oB/hKzG3W/DWo+u",
+	"9eQ683hf52YDCfJB1BhzSkN2ps9DjTEXfFl7zMl8HrA5DWtI9zpivZ7e8JZO6w2opfPU1Ejqqkj/4OGL",
+	"gAqw56sPeSmXFVlENMTiotcaBIrVf6smfRLU2RWY0ytxzQMpsHHBAxks72idaZ1jg5LK958xCC9VH/AL",
+	"DQQX8xojXgmPU1H9/pdyueJ+NfmTHvFzhNf/dUyQOmN8Sb063xSPqf1VLxeUi7rve819ht236zK/N0s6",
+	"Z3sNOud/sIcNAupVLIsBJg2y54QKwparcIOhorxFlkq4fIAmIbFZVbtXyKMRWGgEnoO9cm9GYMq5WWAE",
+	"7gxGgkvNmoELeQOt6GngwQyZRyjBl2PnUUABTPnk0Gs/1bbbxKfTsaBLbSbJIAf/+8T0v/bp9FIs1yok",
+	"7DNX0P4fU9TNNFJQwj6dNnFCTfKbnDbNbJoEJekaLZ4m0YvKQ+aG64A1yRSUGbCgsAE3i0UigBpTl6lL",
+	"EccX9J1Qaw8mINcW1fu172NRkwlIKEKnCkqB0a5VgHM4xZ6cTfOIjbHVICPafCF6JgO5WjEv6kEOrd8n",
+	"LAhkoLbAzWtW8XA48/D0SrHR7n5erG7Ci2WOFKFwNs1STBkEoZcY4rsvr9YFQF8DMXEFVCseA62PgVZE",
+	"/9NUQYG9PVBgtcBLl8AIzEaDwEeTDPjAD4lgz4HHVciFGx58AQcFsNiqAVWPQzhHhMb1ZdMY4UmELqWY",
+	"w30l3sAmUUASmuf5vmGWoIboh2CpUFF7Q+t9+hleuq8L6tG/8qf6V1AzflhVGF9lyKSsyx5cRQmrNZQl",
+	"FRvM9qcBe9SBvz8dOG6wjzwJEUEMT5KzNDNa0IdVkGsGgpnvoZ/vUxkzL+HXGRbfujY0n2D0X/T/7sIp",
+	"zMf3ARk7XjLMGMwEze29ttpfCn/T3hIjbzxEHPPMRDHJk0F/OqIdt+v1WH82cIadw+5Rb9SnT+47vpnW",
+	"BOuBJt736a3Fa+oVEH5H4U+apNV7i3/ujndmTgkEM+MUXCiELgrKEcX0TJA5FSMamvOyl4qzb4zqz3JP",
+	"XaR1xf8q6ftffn4RdfG+Tu/9ymVNsqX5diCUY9maEcRJCUwh0+7gC/7XSuKdLUCw90dkRuFoIqHbBRHS",
+	"Y01CyU9v35xis+0NcaHCPlkl43TeHf7r/bt/XgyG3YHz+uPJz/13L7o//uvdj8X9QKIZbm0IkqlXqtz2",
+	"4zTYeNK9OiaUBGshuJinvgzw4BbYTXEuQTXXhmXIhP4HDyGHwijs0GjMtHuEKNDEjmTCAxf3LE4lDKFQ",
+	"oe+M2uSUhZT7ikwZlPQumVJ0Hhcc6lV9oojHVr7ckJCqqzZ5CS0gsQTYotlDwsWxrRPVk3/ad/rPmja1",
+	"Uf/ZaZK+0zO/adv/UjztO86zHM7tNQv0/aNnRf46xeeC+poQT+L04vv32r2l03N4UxnCkNkT07LNFHko",
+	"IuEe6oP682Ci4y2dJlZgpz6m6PVjE7ZHxIc6iA8Rl/6RbYow4zCCIKygovYsWkHl0+luJ5+H/A9+vWKb",
+	"FuoujePGv1ovogm09AyKvYBljj4cqFICJiOOaC7Z26MhPfiykCoEQ/Jgxn1W3kAkwbrnf3AIOfzj/U8k",
+	"pFGJPCPwBJuWl1imFHdtEgM1NFXSX4emzsu2kpQrJphHppuIkeLQS2E48ypgionQcGgIvIC/fxMFMMsa",
+	"LBmNGkK/9cxQ/cFpXhWVkE4BOKKgfrS4OCtwF/yaJeKv2nqwKBM5+BvFRDYW+xJn2DrlaiUVr4KWaYYk",
+	"RzyC4XwPTOcfLMwcK6ueJM9WEQ/ah+PU1o3f0ukPhnmUK8iWM+mJqzy3yTApzZJaeGULo1oLHlZgVFGs",
+	"15y6mE9h5odH4EGlpvdP8JpHRvHIKL4XRpGi6/80hoGnvohh4BXLMNbc9yoEMeG+r1uggO0lHwsUvkKB",
+	"AmzuY4XCY4XCY4XCg1cofEsFB3h/7Rzib7hOoV6e/leuUtirIqBu0v4ryGV8yJx9+Bbjiqoz5K2c1x+B",
+	"aeDfYHnAKQ9ErYP/o6GbgM6Xpj1irWP6sialJkfVW8X7Sd2vXMMivbVfp8rEDDjlQe0x9WZ2DgbCO7ra",
+	"Y0i9N12wz+GH2UyxGozh56XPxfrzC1Xzq8y4UxrSvQa+5j7ba6D+yIev6kA6RPbxWNzxX13cYc2aP7Gs",
+	"A+se0NMQQ6SY8oko3KrvMgljv8lp/DPzpZgrwOJXZEk949PiFu4FvVtFpRtYVQH+vFS9BpZkZAs1UlUc",
+	"O+o1yJZyDfJCepwhBoxes0tBFfGZ4EyE/oZQPVgivjSmDZUXXIBf4uEqLuDxjyUXjyUX/4UlF+ZoPXjN",
+	"heWeW6ouLIfWf3iRMZb5O+3GxCFJ9+XXqczIOkDvVJOhH/ZYlPFYlPFYlPGou9YsykA+9F2VY8CUS7h0",
+	"htdXu6tKcYd+aba6A6SFL+eqgnDAmmAbytKD4uUvgTv1pbwiXIRSD1luYf1v9RQecU+/EdzTpLlotv1h",
+	"oU/LTghQZo6G4dcUBX+B/+xZoaSHtsmbEKPcyjQaVdhHurwYKbLH/kOqkXC3H4uRvpVipG1GSR2JVq8Q",
+	"Sb/1PkuQzFf8x9QgVXCmRofpsQjpv68I6b5O7T2VHwEU3OlWLTQhO7OqZ/ml1LCsgLay2aW+P6Xu1YFP",
+	"r+mBFqlV2pC8Pfn5BNrBKqyUAQ8CBTfwgiqszilRN0N6xQgPLXqQflNWqGMb2wJmFTCX8Wv2ll7TCz3T",
+	"R2X0G1FGz3BjCEXK+E0itrpa++E9a6W7IFHS9Aw1egnS1z+27C3REfDl2is3rtA5HfUzxrvJ0zM2Ow+p",
+	"+/+y9y7MbePYv+BXwfq/t5LcK8mSX4nlmtrrTtLT6c7DN3amZ7bVa0IkJKFNARoCtKLxP999C+cAfEik",
+	"RNmSYzusmpqObT5AEud9zu939UyRKeuTgYzGlsfmgFBFPr89v3iRZ8MsDq1e492rUEPaW0OLM/tKfQ1Y",
+	"9lwZQWJhfiZwEvFrqhmeU0KZBaeVcpS1q/J5lS4L/kAmkbzmAYsWCP2OB2xvMDhm7GD/1UG/8+r4gB63",
+	"X718Feyz470+7ZdRq03Kqe46e69uw/J1VrFn4B44vmA7rOb4wnc+57y85+JqlfMCxzz4ju/HRw0GGTDf",
+	"yXKq8FAF/lngQ8BfUmKRQov72eodRaiVJpyrAiuZVUFYf2ziMUYXvWiRM6rUVEYBVjaRNwNqa0RGRGno",
+	"rS0pZL62WmNLhUy8fKVCZmezklUWC+CLA74Rp+nnhUviXVcKmDvuaQrZDzM4mvFtcEc4Eawk3lY/Z/wU",
+	"dECshsh5Hrs38N9VmbE3jpEHl9EinwRLWHNIFAuV4ctBa3zQPiaxCJlSxPOp8mnAPBzAh/Og4jKUjr0f",
+	"JvHn3BqwN7ahqCjD5hTFUufF5ku0k7NndrmWpotHzlU0C5iyMO/KoBtY6AngI+WcATvRsdMd0FCxxBno",
+	"SxkyKhC3YE7FHBT7fIlKWC/XVs+ZZ+fMv6vkJnm66nLrzPKKhNwnsRgTpPb4RWGaLbWp23Qdlxq4ehc/",
+	"EA7Z22zJEgq60k+dUaH7hTAwzuosRYFJZlu50EcHO8BbzcfxGFirrXI1IfsQ2Er/BCZrpLLNL+w1EMS6",
+	"PjyWdKU42BTLBJuRIeKJOAw9ErGxvDZ2TyQ4JHiFRSmLJ8GWnVe49tn3oIWtpbv2UEtUCsoWUXKcyBbM",
+	"Bd/eXZ3EhcGo7aXF2dSkuYOuZwptS+7DCTFrGa1l9B7MPuz6zQWRSQwpY9y2KyrHSZ+dI4sFJcGoPyIp",
+	"l6wjdn0792uuyMhIOzQJ2V54i1qSTnBzTa6EnKqSPLdZZ904WjeOLu9+gW1SnPu2gAuAjpDfn3XL6OMr",
+	"xsOHtq5E+iW3WZZfrBWiSsrUB+1vsqo1R7V9az0rBVtUs4VZAtj/tZasteSttORFAkxTNzb9OI1NqEvp",
+	"PenR9VTT62RN5b32qHbzmnZeKzulHDDFh6K8XeM85JMpnZHnFiPuGXIW4GkkkrFmju6fBi/sOBVeE93Y",
+	"KYuYLY+SEYtYlSaON3ZRVbo43M3AheYKEl/5xgifBTQKSxsg4D+bbYCojIb0Oo6U3LKKe0/77n0u7YGw",
+	"L7JugnhYTRBWdIJEJCoC0eV00GQ0U9yn4SV0D5lfsqhrFNJlQDUtb5iw0t/FVWC6+V+nH95nvDE7GwNJ",
+	"ZyoCQoWaYgzLSMRgrNJnpD8j0xH3RwAPjkKK8zHk1OkS7KjwRxZJzdyRi2FPUCEB+Nv4fLZdw021w2XG",
+	"lgjRZr9Ru7TI64gFTGhOQ1gjR+o/Jvxoloxfq5HRZVoSIWH9fRbKKUF9JKPywXSUp1Xq6RTXZwKsVCum",
+	"0HFUs4hcI+KMuo3GKq8yTKjWLDJn/n9/0OZ/2s3jP5/bf7Qum3/etBudvaNv7k8v/p//e6cQkL5aLvFr",
+	"c0bHYW7Iwy6lS+yG3P3MhubQ605PjJmmZtN1yY15ji5xD/utJ+zvv8GLvzMgaLJHobmfcdxFA5JaMj2V",
+	"0N0Dr//+WmcSjVy6ctwqXGX6iuremTrreW52A6F2f9wFST0zuX/0stN+9eroYMFohLTfsnfKZEudIcr7",
+	"j7s3+I+lLTeJNQmS3pucdWuRC7AOV4xNyDRpqRGMQWGE67K2mUQfV2tFScWr7kV5GJ5O0lqS2w+3dHby",
+	"+3ZZVNPFXcYVQShVqL7lltCAbi4Za7DZiUUpzDWV7cL2fRuOekc/AFWN/N2b2M8VnPdqrEgLe1tGhOad",
+	"VBubQzBNdYVgOt8DE6QiUIEHqTC6/nPe1JRZmt1EGlclL7pFcQvgULFZNj/RIq9pGJrgJR8IkCGChY8T",
+	"ZSBj3ZSDZt84834aaCxRC2+Sxa6lH1LnenPu8Jw3+c+mw703Tk7z0wQRz6sB35tT3Bk18P33VzsO1j5X",
+	"LanV0AbUUDNVN1YhseulyufnSI7J+dk7y/5F4HBoEoAfacRomrXwQfGQMZ0RxViDyDBIcqRzUPpcuFSK",
+	"UV995psXZz5IP2RdaIjg5kZwaaNVuIiZ6gnH7cZISJU2n4Jjq7tiTBDzmZlFqyK/A0Ucbusu0eyrxmdt",
+	"Yljhmc+Dj4OpX/w1C4xOPYf51Oa5WcJbOOSEeO+p0k34qfnujdcTmKBG9HwPFuaVwdLjNdau4LnEavGI",
+	"nV27Sxmbbw+70FYWsRtjjhbwj53Pb8+/vL+4PL/49PntGyM27OskBDCL8p56uNMlbK7s7uOajdVqVsCG",
+	"+fs7PPYwHSCkUURnpfODcw83iWQQ+zovPp1B29+nh3vNl8EBax7094+bx377qNnuH9F9vxPssYNBSfLJ",
+	"Xu+yfGoQoD3WT5p/GnyCiDsWCJxX4YTTYUUU7coJebNTYcvZCfKtufJwEzuY2NhZkLH8hea8mgIRgw4O",
+	"zyhiINQwu9iDv3n5D8+DLjl42en0BNytS3KbOpuBA3lc6Vik5QPcdiBGkJ+Fx6iLCQ+KEofRiEXAhdO4",
+	"2Yno9EJeMeF+Ni8l/cWfC0325quiDQvlMONDWIVQ1HGHeyIDeYQG1RpOa0aBu2r3xvzn0pjxb9Xceche",
+	"oTthTrXFRqpIPAklDRgu2DWSkCmdNQgNp3QGrj8lgZwKc2CLnNFIK+JTQfqMUHWFbDCFvvzPPGTrOfDS",
+	"16xYqG/pxpuHnRMr3GZN6K9Y6bjjwfbYb41NkV6lFzq3W655JkPuzypezJ1lT/rWWKPForEDDkbSNrFK",
+	"w1CVa7HYbAC0h7rhPraDUb6RzjSPPuyNgf0/1S7heoXqXZXrICqAsMcxUHD5jTf/3Hs3aH6UgjU/UO2P",
+	"vBdYReJhSCI+HOladTzcj/zD9Hp1qp8Mu+2j1OdUczXgDxcHS6SOxwC9hM10jN0CiDVkZ1SPdrI5DFiS",
+	"dbiGTDfHXHBfikGpr+UmjhAjL+QYFv96/uljA0YH+38xH6Hy4F/giaGlUo00rRHFQrCIjFk0ZApRUblW",
+	"RLPxhCndMitokZ/5VxaQPlUMaN8Fchcj0JVtN1NMa3dpPMBORlnbF8UC2JCxh2Qkw8C4eBOL2JEZ32qR",
+	"U+L9D4iRAhn3w2I+vCHTH9wLWrt3GB75gikIIRtVjkev+5bhZhZZM+TwG2E2qXmOn2mo4LObW8dYkuVj",
+	"OmSXSo0uYwUklZGUoEM4ZLE1aN044jvdnZHWk+7ubuf4Veuw0+q0262X3cN2u717vddqoxBUm+NC+iHm",
+	"Z3RdwUBXln/ix2RmfYxRpdnitw4sXbraqCOnFeaISICY0wh4VqOCjBUNd8MfWj4FWrZE+yXaLqMBcfvl",
+	"9N8kYj7Vaba4WCM2SHok6c9AoYGOmjCfD6x4dgklaiQjTc5meiQFwSslBaRBHEE70hgpqazGtJ1szE5m",
+	"q4TI3epRC4jWIAMG9KjJuzMPB51laINULig2BxlZz7DGA15IQoZsp83womUK8Rzf10odBamsSUh5Xjvt",
+	"/Nf/tRuraLfPxS4T12QCr2U/l0OsFP/iz3P64Y39IhX0QvZQ4/5VTkk1dixL3qrD3WG1unmI6oY6UYRt",
+	"n8oLzo3eQcngr51eyWgazZT2qRWY7SibeR/NYhDh5DoAe0Nits+GXADRo9UsY+SbSnytvOpFPwpKRryo",
+	"VX/I9EXybA/dT6rmqqTPU6J+3JvYvHPSqLVYrcXWcZocWDkC92t5RyfJ6q9UW1kVNmI01KPSQNF2U3fJ",
+	"dMTApcHqDzSqIiAZCSJ+zaIkxR4xCn6GcUSwn974InYywJwjGAvgV6EcclGod97T/i+4ropNnzNz99s3",
+	"xj3CTZbbM+d0lvtAIe2TqYyuKg6UfMti/vabdkvkNsgu+6oBqHr1TknmN/wR86+goUFGgcJeS7BlY6YU",
+	"HbKUuj/rqSoyjaQYQsFehDOi+DgOjYFskcP2PmRBkzu4po3CTfTWrrhsJ220cdPepMCsvE0fED7Jg2/f",
+	"/A7CsPGv0MhdZxLJfsjG/2u9653hWUXf9FyOmaWPdUjt5tuS55SguCQ780VaMkdod66IGsWQ74IipTnH",
+	"ru/FnOfxmelo1jwdaGNHlptzOBSP/PZtrlUVdIORLJHohtyqN9kwhk+ftIwtapVmokesevlL9ivgBPwl",
+	"+1liPkIJ7CEuRcP4zRbHktAwnGunQkeYR2iKuBQnxIP+JEgS6mQAHJKIYWgpg4H9ifWEuwlqJa41E+by",
+	"bl3PFIH2GRJSMYzpkHWJd8VmfwNKKi9Vb0QB/ZARFgSCapCITWA0HxMgYgYJVnMwDS0t2ElPeEPN/oYn",
+	"2Esm42X8CtVnZOfpvIBqdgk/eQ3ioeENLqWwBCeaj92fT4gX8jHX5jh1xSfwXxlp999LeHNeoyeKKFJa",
+	"5IvAdvorNkODnsO1GdMrZoy7YkIx6B/jQwHttyUtYL/K/q2Bbio3/rhk/xWfrHO4jPSah38y724tFITb",
+	"McI0apSLR4FycTocRmxI9RpU6u+C6sciSkDVo3+V/XXJ/tc9/h848Vr9tL9z/RMQVq91yms5rij5ySlv",
+	"wLT013hd55rqWFU//gxZJLabwvhV9mvO+x+a8/4vNJjfjfFeMW1DMJAPV6T9S/YxwsOm64gxR0mPXOiW",
+	"lT7jrWlJzk7PzxtJJmHIdQ7u1ngPQ37NRIsATU5PuBDR+K7ohVjW/Bb5hMvA+2DoCG7vQIahnCo7la80",
+	"USFVI4JN6uUgAEZXbg1vExTxptA2V5Av/ir7RLCvugn/t9fuHLY77eM0jsaPaD7EJrkXHblVeguIex8j",
+	"1z5sbJrdc+CF231XM+/XzPsJ835eKwLF28Ng4QebkWkYgp/TCPxe6PXnYvi7kOv/Kvs1tX6N/VdT69cu",
+	"8nrU+qCDHhOxvlnwaib8v2R/jgffKPXvy4JvAtWaA/9hc+A7kbhnLnzY1PNM+GYPZ3nwzQ6++Uv21+fA",
+	"R2pdlyp3G/mnNajwXfD3RIjwzeuoafAfCA3+kphgayT4f8n+BinwUTqeDAH+koyqFZ4aHfqHo73fkJRu",
+	"xkf8VfbLKO/BlCZmMm9OnSUNaZUSe0jrEvsTLbG/p3WJvS6xP7lk0vrl8i9AeVjxMW5TYU9KwFVPuIem",
+	"9/e0rhj/2BXjkN6tYmzOv3W5OMqw8oe0j8nWcTILp40AYOEYcc+4JnaBCRs3HONZ0lPpiLzZV640uhGA",
+	"YuYK0XhFrnoCAeBHzDar4/gwHVIu7Flw5JjO7B3hKAysGpDnMs9cXiJ+T7dYIjYXv2fOf7zrKSD8lw7I",
+	"0P5S4v/X1B8xgE2IZLhyTsYc7I791tgm8nldfX3S1VfcjahhNllxPTo83D8q1oflxVZQt3/mup9VJhbb",
+	"vQnprbKaifYEkAXUm4iXYLGxxjTAkIXrFnmnVaJIl+U6nRZ7IrlOq6DqXOdDyHUukcbKfkciZxXynCAh",
+	"G8tzomQ8mTznkjjACk6d5/zh8pybkNDNJDnfU5fkLORTTwXdckhZVLy0WzThqRpR1SKnllfKBQ/s64Q7",
+	"jisZBkYxmIgXD2LNMeUhoUEQmYDDBhJG6qivSZ/5cuyaCbJBxqLWiCHBsL3A4D3tI3/9vbWPvodxMRxm",
+	"I/h427DX+FEDNy0XMddyiZOh0h7wY5n0OlDYNPUnbKIHFCaksUA+XnDhwpj6Iy5YRQ4MdzSZAu08HTrY",
+	"yDRcz/NzNhBZ2rbtMyJkwBLAIF7CTf/BrakKf2dmWcl8NxJ5yqAI9L8p2q/KePGMdioDJT/cfwpMnsmr",
+	"XYrF7T5zDb/9sLg8UylLPtH3IvSkpC+lThdCFJ2BWkDBhkho6OZ4rtjMZg1Uglzm0zBU5Ln3z6bdk83f",
+	"2Mx7AagerqprlAVqGs/c7XJMfQ/yrpZlwVzvw+lr51Yx1SIuU2OMOiRiU90DgA7Joe4mCjlAYQmNuYOv",
+	"2KwoOes+g1349jyxj2zq7lHi3NiFV+Gf3IYeWbEscLHsREtodtdsc8lcxMrufIeHeozZ6cekZ9sV9Oxr",
+	"KQYh9/UPSuSZyUePEyV0W65Dt5lziJeJn5B3E3dv7L9WpZcTQzGQEdiBZKVgGiI2iEEJawValvwETcPG",
+	"+DjFDtp/WV45q36r0HZm5NcsSmrNaqrDW4rcd939P8OW2sjed1dYSfRpPI5F96swq1u6L7+DBa7394Oh",
+	"8rzbZl2bPW91MtTuIJcTpdofLQv/oaEi1eJAYzkgNNZyTDX3AenJOtCUYHbPJjSNv4/ofWbBiCRK/SuH",
+	"5+5omweUhxauOfX8eyKjtkfQdml9dKrtXYpcdMwjbt1BtzfIZkyLKDbS5OKDdNNrJfGDupG/QJ0iIhEL",
+	"GVVs0xZ1zplc6kvuAlDcyiRkxos0KmNqxSuQ2G9FobXIqArjQU4ippjQZMKZD/kCVFE0VBL7GrjGy0Ci",
+	"4CRbDAikuche+6BBgF+yJ7wp5dojivlSBIrYctBYKt0ip+rKnHfF2ETlEpI29lWEhvyaFSmqiQxDK6W/",
+	"I1Te0pTnL26G2K1DS2IWBnrTPF6rJLdpDsrlNm27/U633Ui5o7jQ+3s7QBvJx/F4p3vUbgD6PfyQ0jJy",
+	"odkQeri2nK+Ed1KivfBxIQ1Q7PFHDJFcag33mNz8LOOglaPf2GwRxvhUXSW7vrq+umKzJuZRdro7udzj",
+	"BnyoOYXXhKWt1Hq7N5qqKxdQ32UJVfhJ+8bZcj7fqhxvLrlr3FijVgGIdCgB1kAROdAMVBzXMNFiwQ6k",
+	"8Jk9gwAcZ4t8QFBeRYaS4GA3YDa7gjfUawqzrcZu5nXkltw5c3Ws9BXpnF/wacyT37sjt0wP2tZiroii",
+	"1yyodV2dRdyIgrWQQ1IQmnehNqVti9RlM7Lyh1pTMN2XUlerTs911+BxCitPZ/982zBap88yQ4BaEkre",
+	"/PL6zOFPmCMhKD3751uj61g4gIJUymRhVgP1LHsTbJntCcX8iCXNO3CUYBpcFLhDg1z8fHGWANEBixa2",
+	"zZpIWvGAEfssJfw5H+2b2K6ecXcpUTX2DaOKzzOhGLWIjTWbrfHUZeSN56IQiMh2csBWHURyjEYY9+yd",
+	"4j/BB/ZDOAF3UpwX6t0bKOpesdk3cIq+7fLJV7Za1KcjpKayBWIQOaqzhWCo7YKsc6E0DUMWkOfGdfEC",
+	"Ngnl7NKc6KEjY7EeUe2wgMyYftGY29t9QPbgWvUECC5sfws9aRNeH+VrIBRUjAUnhIWKpXNEIBpSOKdH",
+	"sK94SRIw87Va5NQyEiTKBcRLJI8DVxESnrcncDXwyWjEyEH7YLnKuDvzlvkuPcG+cg032gTj1vfQCk83",
+	"11zC2uGYXsCc2Q0NsIFrpXm+rchJXBSbxXzvlQqn/Uv3o01RTCiwZtgMhVMGC651SUdWZ+9VYUdWqdVK",
+	"m3hdWJNKks0q+zIE2ryIjGaTERMq/xCHe93Dg2673fVZN6DdtJEs/yRj6ld9iP29xWf4c0FxzpGCGTWA",
+	"8/oQMBYGcQlZCrgDkLkHbYnnEfB8Aqb4UFhlo6Y4/s9wCrIQgsGe0SIIeme0q3FcjKLzI65ZxI2zGLGe",
+	"oCEAOGl+bS41HVENo5Ee3v7SPLIHUeWJCan+klzgve1lKHoY7nDFtD0lPdICFrTIhSQBG4NjNZXE7Gdo",
+	"8Z3Knghpn4Xm/uaq8GcHc8DNYxOAmVLIK0oU0y3y0R1ipzeUBX8oC07x4I8yYGp7YSkOcieqrFjLZj5m",
+	"+no2FacmIvBH0kS5t9NI/n1gVEf6OFyzsSowD8lWp1FEZ2UPgiyTT5LD5serMCRwiUaAMmiJWRHbWkU0",
+	"0aKpvsxoUFWNaCq3cGQig45nxZiwVuPD6en5M4UkVBBtIlqN0lSjqzhmYxnNjNL5wH8y7l7quDJHPyUj",
+	"zLIp2RNcEG8ipyy6tKbLKwNeSTXPHWT6Bm0vn+x0dzrt1kG79arVAePmui5LbJ8/iS8BiGen+6qxM5JK",
+	"WwuY7bTGh9/pdo72Xx00dnLPldywbW+If4U3t9PdkeBtAtzxpb3yG3DgGU6yFaicVfGtDFhlRWTeLUAT",
+	"mXvXrFr3ohzMjxmBhgra/WgIlVMOuzduO3/bBYBHOGWlxpgnm5tSZZxKs1IWENqXsbae2PychCXxsr+U",
+	"AxycGDJhRF5GxjXBJggT75XqAmije2OWWnV2ouyGDj3b7P/kl13iGSfCQ/9pRnyqWItkCOgg8B0zKhSh",
+	"YZj3ni+imJVUJ0OqjbiUOMlHB4VO8p103q20R/p2K6qQftLVWGflH5C+6eeaTVEeN65j4Ca37876xVnT",
+	"lYU68pwLYjUQ0pI4wlSMe9KnfdHFjolMF1dEKNFShmRgvix0dWW1FLZVwNCrnZeAt4apcRMj9gTU8WYT",
+	"m+vyHJvxBcRr6MyXAtyspbJ+B/SeSSSHER0jFIVbUF7RhGo0LVE0iSarGqDvHR5BB0SSdaiYc4DKZhDD",
+	"HEoCO5SzBvk1s8HegNHDw+bg+OV+8+CQsearw8Fec98/Grw8PDrwDw8GJc9kq8c57Zl0dMQx/KVQfZYF",
+	"q/9z93/mM4C9uN3e942N2YV/suJ79bmgsLBKaUHz3RqIq8QF+XLxc/NVlXB1oxMfGYW+SoFDrrUusP6A",
+	"wWy2XroO6XZjeXn1TCpd2RItmxmuWHCdp3o5evny5V7nqJpF42LIlC70m5upe1zmQCc1oZW1nXn/ObVU",
+	"SOpto2uCdRyADHBDv0NpzpKii8XVhBsstSkNV95qAME4HDSh/hUd2q4VNGZXbEagMdkWx8DAkIvCOWNb",
+	"gzIGHzpgIB9gzrTgqifY/Tzlipk/2yZqQWgw5qKsbCMD9sG9sW33B7tiXVmDMP79xynp1o1429Z7riiF",
+	"Ipxssdt44iu03dLa9N0c8pwCzF7W6D8ZDdXuTcSUzjNcTSLmA7qJdTjz8vZzJMfk/Oxdixgfa+/IXIX8",
+	"t/nNM0UmVI8U6bNQTokHN/DI1Gi/VOFEQyq4AkWQtCczAaQ0e+3O4XyD9EGnnfIienEUei4hCcwdTr1N",
+	"qNYsEu5vZh02UQMMLVqRSUj94kGoT5kl3Yql5Wn7TxVewN+leHx+T17apWC4SXEj57ZpRtInkQxifxEZ",
+	"Sk0qMcJcIytwwgizNJA8Fehi5COwQPqqKaPhLvZmFZd2I2eTy0LHhZLX16ZiQ+OoKKgMi9lcQF9VKfxP",
+	"I/QF4wOqFrNazL6PmFlzZ/ZgM2IKpknK+hE+s8G5ptCQQKJYCBaReGJiQzvEA4ijQJs0jaRmXaLifiy4",
+	"JtcdIiNyvdcgw//wCeSpuXGpG+TXL4Jj4nxCI8UCgmtQhCry6/mnj2jxMDsBqCGY4kp63SAQsgmuGQCg",
+	"Rsb5n2iCtLIz4tMxa5HfuR7JWBPPrO+SA8wjoUKK2VjGyjxNwtXaEz3xhhr9gZyxsaVZsP469GhrGbHA",
+	"mM8GNq2iRba1Pwe/aqGkkUMYBojIhCp1gt/YM+rF13+zuXiNkBSDWLGgJ+CIg709RKS2I03JjfF5Ad0E",
+	"H9pFVPAr8yyImmKXleCh4LvF15Kk3pBSU/Mxs3GOvSbwR9AE6sW4EOOJhrdzgb0JDECx+8w6FZE2nxFJ",
+	"9DzzZ488T9k1EILPfJ2/JBcseJFUS6YjGdr0ZCwCZlk44KbZPGTx4JXSn3HTrg3BCfv3gildbejiHL5W",
+	"JbDOWGTx+jffTXIGkoLPrUCCs9eSvma6aZMMuQyg2fpd6HOOfZ8pBf9eMwuYv9fX5nQ6bZqzmnEUMuHL",
+	"wBjBHFyg2QlLbm7lEYrI7eqQgR/Z9AuoHljTOA41NztwF9biynzrX6owgDZPcL9ZTfy25/SaBeUDIyDL",
+	"6cBIHuWrRqF5RPMje1VOvj1s4hadHaMOb+3voNQB0IBV4QnUIijnsqxpnkMLDm35NAyzSU3rRjRjK9nW",
+	"y3GeU1kO8wI7F+CgBOCVhiGLnhnXRlChyfPzs3fGeoVBUvkvruWfubtVKeMndwVrzb5SX0NxnyvbudKY",
+	"0+RNe0ZrIGUZFqL5T1lNrN2uUAXLL83iNQCPt89wcUrQScHi4NflKzN/Xndlm0JpPKNDdh9Ijfbzl6Fp",
+	"p0iN7v3eGqmxsfPP5oXUNGy+xkau5SfBoXhkPZ3zoCJAaG6YpGqjasSXr/247ZTkUYqby9kAZoeouyEq",
+	"NhiV67NQiqFywy6oAdNM47xGVAxQwFrEc1lUIPWDMMwEExCfmH+UNxFYYVnbjX8XsPFEaib8GQwk/rk1",
+	"qh23wnum28ndttRYmdcdwAetPcF6kvj+FRcy/6W6pFx3IWJJc2yee6e7KBjFCs78yZ3zR3bIrUo8+me5",
+	"iszgbqPfmKx2zmPcvbH/WoWZ+CYh4plTq7/DxKOE7x4LrjlTiJIISREhjSspaJjPBKE3eNA+biQ0ZwMZ",
+	"+XbuJum2neHAjk+Fz8KQBY7Xx6bSREDYtdkOOKtsh4LgVySUwwbpx0nTLizZnuGq+FiywoUdtA+S7Jsg",
+	"xcBd+G5uq9J/Ng9Y5JoVAMS80+vT+NRF6cdalP6zkD5opcqp6C4tpxD6JNicRBdVS9M9v+2wYoVDUIvD",
+	"497dlnhnU3u7pKS6KlLG05eDS75eRbSDhJzWCp5mYwQ5ICIOw0xFhSr4TRllTla8tpBXx6ufwXNujDmn",
+	"luoaFuiROfPIf6PkOJFo6Ot6rL59IVPYZwY9T242HMuW2cd0GutTzmNPOYUdGwIgRtppUVAFXwvSwRHe",
+	"bbv6a90kRa29au319LSXFeynk4tYmorYHcowaI6p0jbfV1rW6lOVQJYt6Llniigko5jAAT4NQ6PTxkTJ",
+	"SrWuv8sw+GBXsXZf7kOr3KQPs7p4Y94/se+/LuDUcd5tKj4mVMruo4ru1n3GfsWzq2fvuoRCyx8LiC/H",
+	"fS5A3swDKEEnJGI4faQcJVga59GMRko6051KSprZFAPwyuRnf0SFYCE2uPVElv8rvdyLRqbpzuKiBw4t",
+	"XCXXgOWY7+nQbrPp2ZnrB4TiFTqJ5kGJmjDfRrgwCMR1UQqUBtcs0lyxVJesrRex5ewDhqONh1IKSx/o",
+	"1D3jmIl7r4ulbvns3RtV5nnKRed9yiIGH/YEUMUROxDnJWoHtXZQt6/yE7EhNKv1H4ubmmi2QrraYifV",
+	"qGY7kfHngn/bzLmwlZ3d3Rvz0yX+5Kpypan7vK2hFVL5OcV9D65mmQrLbJFaPz2JpH4lob8v5261X5Fu",
+	"0RUsU+gNJv5W5jGBzEWQWDHSn8FAY6xglltJIth0zleEgrh1KqmydPK2WF5WGZiT1m26Pd+lPlDridqP",
+	"eWDa7AONrvLaLBtuwXiPkI8x+7amS7PoiCz3cZa7ONZNKvNlfneAdIkbFmB8zHG+HBwawLYUkqjYH5GQ",
+	"K31im3dkHKkXedC64nTeOzc++8gzebkQdXUyj2YPr9N5tYd363SeTbSnGYdUXh96Qk870jUKvhkGTW7C",
+	"1JXyiAmqIB92q5TZSfqSnqme8OBfl7Hg/44ZTOfaxN4Vc0OhDn8t09YYMQS8axEn5jAlq+306xjuZR4h",
+	"nwXiaTqxJ1zFNp2o5bbpkgqcQbVrS8ZevKL2TBiLXTzS8qlEMh6OXDN9SPvPVAqPCpyDfK5P/gS6YBpk",
+	"QEPFGqTtuCTYeKJnBIdi4PmTe6kG0VIuzUSCTn8iSUh4ljr/WPvttd9+l/yjQBX8SFOPeQ/bOs5LnWsl",
+	"6OS7+9bnsIjata5d69q1vo1rPZcsfAIutnsYLE3A6DT5fcREriaeunrJW2hYVBd7NleZrCkVNnEKaDvG",
+	"F++JwtQsvD/kRnQub3Y9iM7TwOq5zvIxN7CKP4iYGjmOtu5CFR1CAeqPegJr/Iq5Lkk7mET90ZLCek9g",
+	"d1I6dW5eq5rLO4Fr7bQ00gLZeXRIMVNsRLewO0b9ehZYh3iCjtGlNzdFmu9cKnWZR32OU+wP26G2LwLN",
+	"XppFNno+dQmyjwzflQsHQjVN3uVOY+eahjEMvdkeChjRB0Fv7Fjj+seNG/Kf8L2WT4UU3KchpOVxW+10",
+	"O+bBHfL1HFxA9qg/QX2Ytzy33JwOKF4XC8CxWXmXPTAM1Wye+eB11FFHHXXUcaeuh3npffzBB+q+pbEH",
+	"AOPt4hxuOYa28Q6cySzIr2lFQjm0Jl1oTGbxsWX4a5FPwuJZR2MaOqBXY3NpxMj/+fL2y9s3lz9/+nx5",
+	"+ve3Hy/OG+Ts3evf3r65/Olf+JtGT3x+e/7l/cXl2afzi7dvwEra35xffPr89k2LfLRcMzkdg+EOORUJ",
+	"Wt5cWjBJXpkIqJHqHmPhfwe7jOLYBTIBfE0WxMxLW/zggfC3KuscPcM8n30nVJFzoIJunjOhyVv47Qnx",
+	"3lOlm/BT890bD/KIY6Z6YgpeDSV+yAGNlyrix5rIwcC8UEux40gHEdFc2OlpnyYoe9BxCFPRFkEQQfRm",
+	"ebZqmxad0hleCY0s3lmRQHaJt9fuHLZf7R1dtNtd+J/XsL887hyQzsvuYae735n75WFnv0P+X/fLZvu4",
+	"2TnwGhZIUCIGIDKC/Meo/+fOCHy5eP2iRX6SekSYsAB9XPhhrPi17Ys0DysC4strRy4JmI6In67L2UHM",
+	"l75gSuP7X9tP+jTIGLsqntKnAWY4S1CMCpLA2ACq58CVUCbKgIuA1ayxvrk+hxO/VVocuuT0mqUbDZxn",
+	"46XOJnPLff/29Pzt5dt/nr37XLpquAawb65Dz1TllZ8OwQuqgp9II/0G3sHqg9+KoOqht8qLVLgstRvX",
+	"BnNbS6PATd7Loc2gNHYW9F/+WnP2okDPgenwAqopxDVG0D34m5ffODzokoOXnU5PwN26eUXfE+YKXXLz",
+	"zWizKnwwaa4nQZZQCcgnPkqd9qnTPmv6jT/LMJRTZ+yHwAFtlOGCD3LbnE/uIhtJ/DjnEGJO6/BVcA3z",
+	"T7NslGvx4QuaWudS0ViwxQy3cSMBP2Y6mhXnqD/NvdnV+IVLzCsoAS4wNWSTQDlV9McOuqbme7Gvk1AG",
+	"zGFXV7PBlbj/Fo1xw1jAd3juywUywA17HIkFd7muvDY+GgwO+0f+YXO/M2g3DwYd1nw1eOk3Dzv9Nt3v",
+	"v6IH/b0yn2TC/HnusLvjKa5h2x9cbSLzqVdXJhalqTZTtZm6VXXisRil/BrXtU27NwDanYnwV45fLGQy",
+	"HLhCVaM0ZDobDt6P7ijLr84/TZ1BfRJzGfOf9YEIbwVTna0KLJP22YZkfReRBoEp5D4fq7ikmvLrzKkT",
+	"rkgCiUioJlL4lgyXDm1SRbozolgoEjIaCeAABIhDcw3BvmoyYjTSfUYRGXGERcKI+oxoSZSWk5MExdzl",
+	"xXoCC5V9NpBYM71iE90ip0QxX4rAroxMARbSkRFOmAi4GMKI8pApR/1hLo/okHNp1YP2MfEsEE0TjvAK",
+	"MXbhXnkF+iBxdjNLfI1b7JutsNXavq6X/VAgXKge1rFKD6Jeljd+dqpmQ1ZHxtpieRU6mqkd+N0BEKKe",
+	"NwrblWCUJAMaNVDBe3IwUEx7RAqkiFpahgKOqwHkoxSCR5jfs4DEQnOAy5lXz6CRT3oCUrJwsWeK8MB1",
+	"t+PdSZ+NOBBGQbNKSZmqSK0btf8J38mKFM0vckrGVMwst5OWxtRdM6SKt1iNbMiFmGfUO2gfHxVnHXDx",
+	"uaSD3YE73XYjpRLiQh8d7AD/Oh/HY/ijzUZwodkQJho3npBfkUXPZ8FfJSlw3GFJ7rsH1+ntdHs7fSk1",
+	"F8NeT/R2ylLijaz45O7izs7TLVWiWMclzZP3WmKsc6trmmcy5P5sJY0vnubOsidB2iJLtdX8NEHOuWqX",
+	"M6e4M+o8xhMIhYDjQQolQ7f9ML/8hAKkVZFEGiRk+iPnNbyCknlCfXjFNZlERqkFrdS02JwGNE4mzBrd",
+	"OXLfqTNYCgp6YLE4Eh7SiQkKWNAoPMiBUHITvAy0+VxgRSzx+oQzP6HpU+ZxYDbKFvbJkE6IjHK0f5np",
+	"KGKB9CKGcYZvvbnCEAOXWc0a/Y5vA+9kNxgUeGC1YIhUw/wd2R2z9qi9whiVk7qubZAKIgEjMw6rClpp",
+	"8zn89uCYHvidPtsLjg8G/Q7dH7T9l8Erl7e3NNfJqt+bSzRREpctfT6ZP+bC/dxZtEKVQ7NypsBic7Wa",
+	"HbAY/dN8Vdy9wIdpRCVH7Lhzn0AKuEPP+X9Y0XrBT4r9UWZXuobnaR331XHfPfRJgh5NmJfuYoUXmfPW",
+	"s8uxyLY6YioR9fuG4jk7j/Dg0oiVjP+QX8OQAulT/8rBG/47ZjELHP0uugUyDNCSQh2c9qkIpHB4hEI6",
+	"Zl3svTNG3ByXIXNxoxduOE1dsYAMZITrhDcI5l8qnUlD4tQ0jqYJqd14g5iRsYxYcTQJ13pcWcLPdgvd",
+	"MxxPnTaszcfD5JDn16zARoCSelSZQ7A+G7MzOpo9OCvzAabc6BxCxSwXgdlRuUbK4Z6OyrkQ0fimJ2Bp",
+	"PHjQSznwLOkK2KwQoG0zxTFrESzdGBSResITUtsKUgOqYtORVNnbGduDxF5BhXAQVrJxU1JPVdXqvlb3",
+	"2XRdLIq0Pfifm8nOVa/gWFye5bNNOqGuz/esznEMgGuLsI99swNR9fExM041QgElnq5RTAgr3iD9ZJAl",
+	"GWI5yQ+w9ETJBIu55WyrAzs9sXpih1Qa2FkybfPZfoX1x5K3M5+R7ZFde+KnoKnWbR5rEG2PcaxOSDyZ",
+	"sAgSm6GEgSwTGAUSbF3ABwMWzc35nJ6fl07MgB+BVy7rq93fq0qgntnweRNuB32CMp53NZZXbFnX74YY",
+	"3t0CMWscMUL7ErJftyZ4n0TcqKhLc9itVrlGd/KyXQJODIA/GzVhiUt5wgEw97rdKHvRE5mLXLrx8s29",
+	"cjlIAG4dikHh2uw4e9HK8Pzbru2x9XanSm51a7d9yXU/d10HXdOx+j9xgl4YJRb1gbRyLweWWZ25jJj5",
+	"N1KyqJGcKuJBEu0S6lse4r1QhRdKrZbxvgJpgsMQJ9E9OOCSBx76a9Yf46onLM2LbX6EVcGUdAZn0R6N",
+	"qVKYEDcHOEzFvTaCHuLsIFxMCvDlsFhpvaFc/6N5Lyww4ehp4huC/sccaUQF9LskWC/YeikkgMOwUDGo",
+	"qE64f8WC+ZcGM92ninjjONR8QiO9CxkNHLPU2afHUiaNtInHze888vzX808fXzSSJ8K/DniI0DNJYTeK",
+	"hWARmUZSsy5RcR/81OuOcQiv9xpk+B8+gQFLbl5Coyd+/WIOkBExN3BJ6Cs20TY74NOxneKG9nouhiH6",
+	"H9AZazxd8+oswXf6FEUOpnm7qe59qKnhj2yaWaTRBwUf7JaX+zIxUed9p5pzj1OYmMiKk/FyUA6s8J24",
+	"HmLbUxxAYmKT2ZPVC0xFA0V53h5LvO9Km+yOq41rnVvZvgtwJi3gnN2+a7ZAPdScemWEe+f3zI+TuN9X",
+	"Twnt3uA/Vo6JLXvTS6h6cmbpOypiazzrzO+TmQaL3K56HH2O6RYtmgOzD3M7ud2N6LRC5/0FQiXZSpNx",
+	"Py2aun2VDRIL64g0jHceMmiKMM45huxFFD9DZp/qM52uJ+HlLW4XEfVZn/pX5PlYwpf2EdApDElIlX6x",
+	"ida3pH8x4+2gmDQ/w4DXKpcHD7bHfmskfd9vuJpIxat4TfaU7BmZC22qgfztBR2uOhmO+dbYgQGHDzLg",
+	"A24c6BVOH1U6OXbjnep7qNtuv3vuuktOMRa0MfbD3y9w6YqXwGPrzeY2235Fy5tdQe1HdCqcBTvto9Tn",
+	"VHM14I/fB3kjp8KEYQ560LJWPkF3pGn8ilu6JPCXik4JJr1sb81yDwVyi5qN54A4edBIZhYiaK4UthSt",
+	"R2yGvSBQvSaKMdEiLgmJIIxYy4UbI4OAYGVlXHxlF/BwVaCX8NHmC6L58tGA8nAJpOFclXNVGHSOp5TV",
+	"tuyCIPfKA2hiohyg2gH/6KsuK9YWVGnNCmLNWjjzokqe4d9lVa9Oe+9WyIZnFWvWtjy27YJXNRSj2xe6",
+	"6oTaE+FGyGb4n6zJ0O7N39po7N6IbxUMRwpdNKhgN/pYFhPxuI9arCSKNc+47UTVsq70OkH1JBJUGVl/",
+	"AqJe7fiPIFtLFcOd9cIu1Zr6I+Ap2r25+lbRwbTICnOlXLwWg4EuuoYuKUqN6REbL1Erp8my6xxZnSOr",
+	"c2R1jqzOkdU5sh8gR0YFSU12Wjz+IRyhQpyK9G08c+EI+Bc2e4UxQAGoxoTqUZpTuaoMp7G/twpOo8Rf",
+	"SxdawWubML8CLDocVgiHnh0waTg+aVWSz+PR3LwXtZNerdLJi3NY4KPn9XSPUhE4G9533WBdB7G3TVmV",
+	"SO0DpvB8wwZcwOgurF1LE+xBsWBO57SIB3NEE+yp85Lm3Dmy9yW08ADjoDSFkbaC1gg/YlQzJ7MPvCsX",
+	"lnjPjIn5+y4xGubjBPBl6/7Uuj/1MSDEgug7LaRQ/B8FlaKdKZ7zCdHBq+YH7t5Y0pNvqJ5DplmRoja/",
+	"V9lX5BTz7zD7scDQwnH8MQOPAG3rERvEyo2mHLSPGyQWIVOKeAMZ+cyC/Lnc38xcIwPg0yKf8q6kCJLx",
+	"vyvGJsn8x4xcCTm1XXAFxWF8zlsr+5/NWoucx4PFV4eTJEMpWF0tuJ0ye7xxNeyyanqloi+WCPxygpCM",
+	"gJa1eduNv/XoZ6W7UIvF0+ny3sgev4dEkdmYLjIB/vgFUXpteSOwwMRw+tMBfMtgZnGBrBE8Jd4kpNpY",
+	"bo/IyA10DiMZTzxjhkQchmTMqFCAHAd/XhRNnD/PSefmQwh3+TMkzr//GbxaK9Se/0Px/EHKiZLjRMrT",
+	"kalHGQhYWoe8ZH1mAJupLAQPPOncgyY8YovYXOwrVzrBx57zsxPgLnDpWwXwZXDrLeu0tdMitUarNdrT",
+	"xDFjFmv+KSUzMrmMAQ/Z7iTuX7FZeQ3rMxuca+pfIYyHOTQFZIrYkCsN+BiI7Atlq6mAf1kHz6dhyKJn",
+	"yuLUI6xZYbnqLO6H3P/NLGaLOia5S1kp6cI+5oPXMU8+NGrc7Pw11SVVGinYMwUfKiOTERsos1kLRMP9",
+	"qQWnfCsro6Tb3W1uE2WQz+en5l5rbnPiKRYOLhUfCqrjiHkW2WbuLJi9sNLV7Qlzr7PfXp//V4dcd1qH",
+	"mN87/+W0uXd45PqNBBeuuc9LLw+jICP2lQbM52MakoAPuTbrcE/fRIxAYs7xkBdEAT5hIUEf5HITgdme",
+	"v5HeYmN1mAz/Rf/I7wSH7GjQZge+3z4O9gdtetDvHwT7tN3urE9+ZDYC5F+d9jvJgAmZvwDN49Mv2NQ+",
+	"y4NWk5/t/iTU7NhSLblIyDCmX5ugW3a6R4eH+0erdanzMiYgyE336wI/Y/fmis1WlUiySjiDAQnxkdFc",
+	"rujBNYZQtjXGaORWSX0ir8WqFRossHQdbDwhkRjLa5b6Drd1HZZNP1oL0UCwM2cmcEMiV4bFlJujaVpt",
+	"pora4UCYKvM0HR4WMjMtiq+TXkTlKw0OfmORYOHrd10H35cVVCYAMpkrRw2GzGRCkjHlYatkyhQuMy+k",
+	"laTPnjsvhPuVz1zfvNkTbycs9uRCmemsc+93ZguNmdCoQg7XeOQywUsk5pzRyB8lnxfY2voz+II54cHP",
+	"NlebuILt4WOoy4VmkaCh26ELQob4j65isYAHlbsH7lezmqb7fW7H7t7gf5eCO6W7l9oHTAlt1t69MPEC",
+	"wlLv3Qeyd201zX7a+9u6a2KcM2F3TjJcWrzzc3u6WApSIViOep9P6uScLEhrQ1VuTGdEMdYggk0zPcp7",
+	"bSIFodBwe4J+mIdOmUc0TNfbGBWDWwA+heZcuHwgkUDeZsIBLbXdIOyr2YK2QhgpXYZCAG6cGrGgFFF+",
+	"ntSR+yO71OTi5q6dFnl+gSz6EWuQPvNprBhxLwbZmWUU2AYcZbxL203Zp8hd8iJnvztlmON0yO4E1v5R",
+	"augSh2SDALiCLvH+9a9//av54UPzzRvyyy/dDx+65+dYLU3/4DXIl4vXjZR0IO9wIMB/p9k5Ip12F/5X",
+	"jsUQ6cuA6tIHOTqo+CBmK2UepJHjlRnIaKxOCCUBneGqA6YIDcMUgqtg+S9LVs1EcPc1FyHl+6GMgwyy",
+	"Bf4MTbLQsD/n2O0Hnf5Ldkz3Bm3/IDhkr+hR/6X/Kjhm7UGH7vVLlu9PwK8rXDryX69c/N/5NRN2hlPM",
+	"yDUNY9ZFpORcyspsbfuMDTKJ+DXV4CMr9xGCFvnIWKAIJaEccjGHvB/FpXQAoBc29wXm4UQapG02fadV",
+	"SRSvWcQHNlG0gkahc3SrzcGV67VuJarkWfI7lbTx9WMeIiWu+TDIvX7QPpjbOPv9V/1X9KDZHrQHzYP+",
+	"Pmv29wZHTdphh/0O3af7/ZelRAeuPXGdd//nttPuRnGvgY9fh93fP+w2u35jOftF0PoqUXfiVq1I2EMh",
+	"fT7RHQM8tmoY1cXTOXfEIgGPZEKVMhrunSZjJD8ThAopZmMZKxiiSLWOFBkwchPoc83GKNay/xfznYry",
+	"jBx60FPrxTEPPPLcg//EQvOQGNv1Aog3sfOJhsCms9fuHLxwaJXGT3HJeqDIBvNIvIBq+rde3G7v+0YC",
+	"4V/MAyR475/N87TUADf/ZxMTX83f2MyD3Bl6fHRqqwduflkGsxPCB/CEdqrfzqGBeySNDYkY8UfMvzJv",
+	"C9my7dt1vEA9AeYBjwylYkEDICHsmlI4gaRsaFPpzq4UIbyj4igDeJ/bDHOlk7lbzxVRzEM/U/giykon",
+	"+RwN7fT3/DLi7MzbX1pTaJRkjNyy0kVDsoh8mjBxfv4LCbmYZ+JRo2akKDk9PT39af/jf+jrzszfe0vG",
+	"7H/bg1oyGpavN90bSxe8pfmbM6qUtQaNitP7Nz3wi3o73d7OUf/o5avBnv9yQI8P/Jfs+GDv5d6r/n67",
+	"fXDY6R8e9XYavZ0gjqy5Z74UgertdPcOG70dq4l6O90/ejuajSdM6Rad8BaMRtHezp/f1gQIqFKwzz7L",
+	"zQ6C/t/vM31rrPlxfpbR+O6MBXNXK6yqGfVchXV9c1NYqFMSz6QCUQC9ZnVZr3jY/wes0t3BN2rc7CRq",
+	"ftFZQk4PS8pivJMcdlos1qjlFbtUsSUNmUv9GymYR9J3qETmJdGIrUwpPVPQKJUEWknUDOdzJUUXISyv",
+	"Ey6j/9VBNnHwMkb02rhVJrKDXybhqorBw4LMjPm78W+anbmDIjZgERM+s4dZN82dy1UmC5Ti+ntaeg3X",
+	"0BlHWS4fml6yRU7DENQUenzZ1AXM6nez63ym7EdDzhvb4jFuANWjBew0NzL+B5LsFXVg4EuvmOx6h9mq",
+	"PaIl6XTSkB5d0v/2SJ/pKcObj/OexKtB54AdHA6aPmO0eXD0stM87u8FzY5/1D+k7aAz6LT/2z8etAev",
+	"jg+bg/7xq+ZB/7jTPD4eHDY7g6C9d/yS7e0fBWXMhbJqjQqxMcdcJL+430D1dbJPy+xBupPrEPUphaj4",
+	"5TPpcKOb+rN52JZ1QtaCVH5Om7Zgb/65RA03nd6dU8fpZq6Q4P/1/NNHgmeQ50FEB5ocvDCPhsgiSRTH",
+	"shHeJ8g5Q07W6fA02kWuMmrOCYuLYc7lO8eF3kpiM85yqjv+cKnReT8Y7+HYYazOwLA87/fSIAB4LBqe",
+	"RWbdmptFoU6aO62E2wouVTeIPmBh/juz2LO4643nJOxGv7UsF4to026sOQG9SY6r3u1k60zG+4ggDRWM",
+	"ucDmERnZdiSVckwnDHqWkg/dPkt7GAuiNJ1Z84/EuUVIjZn2qLSuVjdJ/djSk0xbL6C3VpGY5YPV6XZP",
+	"s6kuxcpsQrQ8S+sZ5Q+YNSaISAXGyEJOXBQEBcWmadVm30LZo+bo+tFkKOk+uYUElXSSlG2cBqHky5d3",
+	"b1b0NGDjIU5NI2GtNkdb/JCDuYaGKiFhcVNi1vLdtTWxZAbTqZAFIzmm0VXWRCqCVV8WnJgwfBwbn54R",
+	"NaIRC0BrQMKBkmHMAxZywVCVEE2jIdMtcppcwF3TpwJquMyRl5LEOAetnvBc8fWaRea7Xhp95VObpOgz",
+	"mF/vri4PF+UDcKi9SH9tIT3v7vIFbnrfEFmZh/RltCo5i0kWroiQ01qN1hnZO+rufxiRn93Z/ykLGZbH",
+	"Crtjpuk685geajOvQbxEi9n6L2ox7yQzslbgKdFQSaIYI16sWOQ10qOXILt/MKu8D9cJblQi/kIC7nYt",
+	"8E/Mb4JeDlDn2pjpPhJV1b7U5sY8shkMUDirdRLMblVMZZjobJnOKUtEpLqlntX64VXBBb0yrrlRAsRy",
+	"NmwjD2H2KTTHQsONzZaD3DQQbGpqK3YRQ50k2Aq7WLh318p4u67aVMDNSuBt5zPVy0eV4bFqoXhy9lEK",
+	"9H3uyRY+NGO20EJX7ALLKOMBp5Yamq3351rp4PzSIcs7pzFW9K4mUHi2QwHktkHiCdGSHB2Q3/hPCG7/",
+	"VRMuyJeLn5uvWuTnVUY2CQ2SKQA94mJI+rEm3oCGipk3JqT5/za+LzkYpDAVSXytZToYtKj7VJHuq5KR",
+	"KO/0W1B/VTrwMvg5yy+2pu4sSnIUOSHgrdbatk4/3FHFfzQOj5JjhtJaMfy5C5DDypQFxAi5yfBYLCc+",
+	"MQeQ50nA5NMwxBYoLOu8yM8VloyDm5tUYRuGm0mRGcjKqff9khkrc+D8kEyWQ+boIMsh0yngkGmULyeB",
+	"yZLXLIJuf9umJhVL/yhkfrANjUvRagdGs4/mxqnsgvpShoyK5QtC7mM/jiImkvY3bEzjishY+3LMKjM0",
+	"2+MrUzR/ssc/MqLjz7GoMLIUi6dLc/xonO25YSPUHamuTFqDFpQgzpstnzP6gLNB5rINbMTFuU8j1gOI",
+	"CbEl1SWGLECNsmwrPPCSnIhl4XyeKQEBPB9eEIgsMz0bjqmcRS9aPfE79HJGsbgEoDEvc8FnyipZvA/H",
+	"4SXBWFCC3I/4Xp+hn3hLyF7m4gWSg2PZ8LwnJCWiBw/YPlBKSL+z1RmAuLTP0yzCjUDVTf8/tI+XwqFo",
+	"GumCJvxVumXBvwLtlHGldm+smqjIHWI2Z6JAXqTaBseayZgpRYd5Wo/SlKtVAKsSrRmZqCk4HoahS/u0",
+	"1tyPdoMtI79IJl/Ntgqp0nN7K2k/nHMo011ZnCQt2m3te9Ln9Z79/nvW9UWtuWNvB65zwVQKq5No3mLF",
+	"uxI15zQMCdWajSeZWaxMiGvivGlkYneY9IHSIbgwRmWGUumqMW/pvM+jCpvwKdbAe3ii8dMPINMJb2YG",
+	"DeX7ivjCGGOhqO/e4D+WwsT9PqIAN23HB4iiPMBK4XQkQ5YxeCfEs8bQI5Ye08V8Vu6t+iizjNtvSE5v",
+	"UrciPxJDuZj13a4grbYfKS94odBVl7ndiE6XJpFzICUofw0SC9t427ASCLBsEdDPWOySRgapXcCA7iDb",
+	"cSunggSWqb1YFul0PSksr2RdRNRnfeMfPB9LGDv2jbcMaR7jVr9Ys8xVKLXwnuYsKO7lJlDsq1WmFA+2",
+	"x35r7LzGx2y+4WoiFa+S7LCnZM/IXOjc1kmaZzLk/qzixdxZ9qRvjZ23F3S46mQ45ltj5z1VuvlBBtC+",
+	"vdKZoEonxwIHuFv6xWzCmp/gdauK6zanuDPgk+2hArr97rnrLjH+VpTgHz38/QKXrngJPLbebG6z7Rel",
+	"b35PSCcQVWpEFXnuvRs0P0rBmh+o9kfeC0A50TwMScSHI11rlIf7kWvvrFMF5djsv49Sn1PN1YA/kLSd",
+	"dT1yc0ocgafRyWHBI3H46HQNbw8K/0v9vQTnJhNvpfFVA1FZNBsjhAz1R4jSwIMESRaQWMwPiG2QEush",
+	"6ItiTBTnXS5gcVWaDXCR81iklQvnBcijK0nx8JSy6r5dEJT3eeAKhraur9lXfULiycS2iIVyyiLiU8VI",
+	"wAcDnPFIF25WEGvWQtRzVfIM/95ZCt9S0K/3eFJX5oWvzlrBO69zVk8gZ6W4GIYsB7H1iEJu7d7KOjp4",
+	"90aU57sS5vMsaAbpz6DYI+JxP9u7UE6Kvm1C9GUkoXX66sGkrzLS9UAFqlHpqh9h4xeK322kb5dqTf3R",
+	"GG51c/WtQhYsYQ20/UN4BRYQLR1FaSKWDQcK86I8R9YiH+kYy7jAQEqM1SY+8DdHcmy+nYYTokZPKDnH",
+	"cUfDKZ0p4pWlMbyGWVefIWgm3EVI7X43klNxkmB8PFOECR3NiDKXnM49J+DUl/UwDZk+Td5knbKrA+w6",
+	"ZVen7OqUXa1R6pRdnbLbSspOkNR1w3Dxyfi2hcwE6dM+S8K/Kdcjm2/DcCuTQWoXz1AunaDMztzs72Vn",
+	"btoFMzd/ztHapyss8cQx48bU8haPjMsJLR65vGMYrGjbOnf3eMRNW/gMq3Nfrru4Tn89hfTXXMf492/d",
+	"SsTVSrNiLFC7N+Y/l1ds9m33ZiSVNooFcUkSMopC2T4P+WRKZ10TB8MDj6k/4tiU+fyjfB3KOLCsO1wo",
+	"TYXP3BR2wCahnBFN1VVCvC8DBsRdOMBHBJvaw8AeAFWegk7QwsTYOUM8oze0CngSzDPP6DjMBxhumU0e",
+	"dAkb7A0YPTxsDo5f7jcPDhlrvjoc7DX3/aPBy8OjA//wYNATofRp2HSvrUt8FtCoKdqvIKReczA6kH5s",
+	"nnZO/F9Tf8TAX4pkuNJFMge7Y2+vD34E5IhCXGOz74nZ9yiv6RbMiG1I+/O0pkE0C6R/VZXE2u369PLP",
+	"FDFyCOzWiK9sTkIw1rN/voU8DwqZ4ANjMkcyDBbIG1U47V+6Hwv9BSfslWkD9l7dpuz0nvZ/sUKRU0Pm",
+	"9s1Ut1RQRClTdv1iC15s8VBloptHcooI80a1hSEyhwwlSxlCgf0M9rrV38+UY/aVAkoTUxldYU4xpBoS",
+	"mWNowXXdg4pFKDGKweRKixy0jwHbpycQPDIZ1AbAHyFhHnFKzcURbbgoA4mLMIp9S2OU72n/dxldWXbp",
+	"Ap38i5wSruF1VSFQam96ZeWtxPB5UuKkh63l2xW0/GspBiFHQoEfEeJiDonIiR8VecmF+gG2vWsjlpWN",
+	"Uk7/5jmtlylfI9sVvUAYOm5ywY3G9aUY8KHlkci6eKlniKj85jaNFHETnL8xnZFQDgkXDUvV5F85D9qc",
+	"05dSE+pD/gdnw41e6olEMcFVBkz7I/hrLMwVMKieSkIjf8SvkxFOS0/PiFFejo8j886BwNLYBGXBhJKb",
+	"myWbvypCgyBiSvUEjHDKwNJR5g2RuYEqKbUYLfdFsWgN9xXfN77ovBv7X9k/9cSGnNPcJ6091O/noab2",
+	"tvZQt+WhpnqvgpK8ZiKQVdUkFYSNJ3qWBHspBmqqQQlVV+gaAX9tEkyXqY5/wArq2LfWLHfSLLiRa92y",
+	"Xd2SVReJdhFQQSsO5n5jkWDh63ddCLCQhAEdRPON/pJ90p+RMeVhi1xA2yx0mNqDhcQ/FWALisCGPnM6",
+	"o5LQ4KlqXnb2K5+5Pk6KPfF2omRPLpSozjr3fmd2l9mzmAU/XOORV6OgMBGkn9d+1Vy+GK4zL35XsEF8",
+	"Dth0XGgWCRq6fb2QWIZLLAKnmP0wHxkIOlHl+/L87B02FtmUrTmcROyam1uZ6HRMNfRRIUZmGKaEHNpS",
+	"yltOURB5QSd2AxuZJYFkiiiZ4TS1Zyf9Wj0BHUxmpzOVLyU14HZcgP3UERUKXfYT7G3HpiirhWzrFRIk",
+	"mfjC3qfIVafBNYs0V+xc0MmFPA3DtctS5zrivoYegyrVqXcBG0+kZsKf/cZmO9viDDfP89l+uvtmJPkE",
+	"8XgsuJ69e6PKHASZHMVdzx6MH4xpwE4SNAghCYsiGdWNqnXqpSq66FrQojnH6dSpgwXt53B9nTLJKHGn",
+	"BK0WZwOKMKABp0bDzItRXtWrCWp58yd3zh9ZfN4qdPmL5Ua3plai4HKmAeyAMwqaaq4098ur/qnDoqWm",
+	"YabDVkZ8yAUNCQ0CReKJfUkBneV9F1D+FsGzuCXALqF2XR6I6wJd6QHl4cx+9O24LfOkoZnd6PYn9meX",
+	"uy3LCNX32p2XXaK0jAAMLk8A2iDXHSIjcr3XIMP/8Ik5gXE9YhFmIccOyTLhPy/kWjRuCdeNHM15FAvL",
+	"qD7gIYMMaJ/ZeiQ0Bnl2KZcmbPDQ8wc+BSTUbRBqe1ojMuAstJlMqi1IQ0Q8c2EPijDmsti73pfBDBZi",
+	"vCVXDLKL9czbw4YnD2iJVasn3mm3NsWHggUk5FcMEOBxmqUcDfPcfpZ13aXP0Di0RotWLFBZFzddIRTo",
+	"JJLXHMYZk5Qv/sGCW8y3Xu3sB53+S3ZM9wZt/yA4ZK/oUf+l/yo4Zu1Bh+71S6b5LKFyYWh50D4+qgDA",
+	"//n8lJz99vr8vzrkutM6hPdOdRwx9KrPfzlt7h0eJb3MMpg9U9jSDB92xL7SgPl8TEMS8CHXc+OUbdrp",
+	"7/lu+ZhISdf/z+a5u93SjE5jRaCfLpoqQgX5NGHi/PwXEnIxh4us1KgZKUpOT09Pf9r/+B/6ujPz996S",
+	"Mfvf9qCWjIbl6wVyK7+JWPnlC17bi84wZmcl0XbKdQntCRX7PlMK/p3nxV6B5epEwyjUiiD+hfdcF9V/",
+	"taNwjw8+jkPNjQrbhUW4ZOotrlXMLI4Uzjv3GdfYJb0G/VdItHgOq8pgiQJyuS3qPnFg3Jot4QGyJTRu",
+	"dhJdvRjufJlYcIW8X7QGcUIxSYKlj8+6dU6acz7d7o1TQRWZ38tdvJTdZRkjvE41B8mQogL/exnqb+ro",
+	"1BRrNdN7ZVm5C9Na2TZvrGYLhG2NwwdIk2yXu6f+HT5TXeINKA+VR3wZC62I+Ql7Kr5aq98gHoQ1yiP2",
+	"N/D3r+bIRk8goj4fM8/1/qp4nAuNnpHANhUo47Aq5ksRqBM3ecuxRyRI0OxhitWCQHJB+hH1r5hWwB2g",
+	"pxLdYqDxMpEPdq0pbR+ggTTSZpnNiOk4AkcHOV0zgRokFoFUJORKs4AEEoZs4SItcopLw/iKXTMTcyGF",
+	"iHtPFF8VC8r6PcqURHvT3gcUhVc4RbXeeXLs+HmtA4KVFWwn8tuiucPbPlPAcoc5B6pd/xZa0RNy9uUC",
+	"EwsZhNtnCuRuU8R4qb+wVb78Kqkk6+rjw0JZKpmNQq9iShUUM6DJDxVzYe4odUoS1n2kPrJa1b7enqBZ",
+	"KiJzR5fGctV0SD0hBgIdUi4s775RdSMuhkW6K+TiKqu87hZDk82Eku+5uGLBIwujt/bsd4qk5y+3xG40",
+	"kN7c7ui5PCU8nXe/XdN21fgIJWufkT4LpRgSLYdMj1hdKKzj5Lua3L/za5am/YEs5p7iY6fVbJisqbpS",
+	"S2lusE+rmwtw4ayM34v5+oCMZQRGShAvoDPlEfP/hA5lw0H0MR6ZR8ULINyNnV8lF+lFLRlfT0joStJ0",
+	"hhZISeNW92MeBthyZn6Z7e0usj+TOBoyuPhOBTeEDpmxmGbhLXLaV9Buie2XMiKxMP6M2RrkuX0zz5SD",
+	"hMDuKe+jFMx7QcaMCkWO2ycwmTik2nxyO7PNjUcziBXLUyPuHLdLqgJmOWVVgaODRnGy+g6M1xfmERWB",
+	"Vxe4KG0Qh+hmrdmnaT92xB4HV9GjpR6SYYDvulrn5WJFfzRT3KfhJdS6zC9Z1EWxv8TrlmUVEiWBtXlz",
+	"cCMVcy78MA7YPC4o+p48Qu0BYxO/24DdC/mYayTUM+G0JfSFofcg6X7uiXkRVGRKwyuAbx3JkCGfXe5q",
+	"gn3Fy6RZAi6IZxwAr9h5VbqS7vhFTsmYipnb7XgT40Zbl30slU6fkNt+MzwagL6A2cLPF7c67XaxQoBH",
+	"2lmO20C/Wq7UtrnKKurUFUXS13GkZBEuBaKewmMsh2GNYiGMltgIEut72jefZRUY65ydouqKBWQgo0aW",
+	"1TFjkirSv2o5Wc78ekf9C73WydW5ZmNV8YUYEbWroVFEZ0t1ck2T+sAgIDatvI2zAqq7nEs1Ud3/jlkM",
+	"E25uVE2KZAQv04414KGG/lmzIJsMDpjiQ2jfhQk6FjhdBv7ZFZvoxP2DZzxJL9wTJVcGf8Gd8ExZyGjr",
+	"LbbIxVRa6cZsKjT3QwpXBqxLKAJF4LywtTrwgHbMDlp9teoJfDpzr0HELG2sHTY2vifmmqiATuEIL4rq",
+	"hBprY27o+hXo2D5Sqyd64hT9UfMS8Ra2B2Yaca2ZcGuahHFEQ/KcKpKxZTJglguajV8Yt9OlcLgYxiGN",
+	"4HjzZG4CBjNIySkn5q0mXcoRmzCqLZbjlCrjp+oW+YkpbhbmofMO2wRtpI+GyWXZ0m1mDSYdaEvngjul",
+	"vIMHNNLWJrE/simqvCJSWwr4loFsmE+A+OO4TTO/sMlF/Gr3WudPtHW5djbiBFs2qAlva8JbYyOwK8Tq",
+	"tiIzQeOAGyNh/357u5FRCdkUQhIEJJmD3Rvzn1W1dTvJmITMTlOBm8hUg/RjTYQkkYw1e9ElPhU+C5XT",
+	"4kYnQ2ABKWbbcMeNM22kHLmpNemzYSwITjuh9TlBlcdVT/SZOTOwHf8aIiVJlJaTXJUeucTh7iELEjGE",
+	"imYcscIIAQ9PNF1OYezdt8LA50yeAHo3gXcgGnMBKRoaGqdgRrjRfWREg/Tl1XnN2w1AfF+lAN/6OyiF",
+	"5YkAqFYBVpeNtYgX0hmLlNcA2JhJUtB3Em6ToOjU9WfAI5J4jWnTLfqBQEli9EBPeFxwfWnVkFdSPLfi",
+	"ORfB0zCU07fjiZ79g4ZxEvHNuxKQ9Adk7wCLYJkEJDiD7Cv1tQk3gePDPJAvQ/OOWdAlnrko0WTGFJmR",
+	"DpHCg/ZpMQPiDxBRyC/mo2VzVkmoDLcPcHK7ckawcfvHzRKJhmH6kTSq32uG81NGj89sPM0DGxqAWzyV",
+	"UQANDl6ydK/y09rb4S3WfOKSFA3uRPM86bNIAEJvkY5rOsGNGUrBGmQPh0+AYXvEwyBiokGacGhqmE5I",
+	"23xLIV2WFzPAlMCUDVwv/9DNTskj4/ruMd97s5MVop3uDj3uHO136F6T+v6gebB/8LJ5HBy8bB62Dw5e",
+	"7u8d0sPDV/mCIxWzT4PS7vzFLEWl497ji/j25xKzl8wnjOmktmDf3yCdj+R0iTnaTCpjrXkQu5nm0C3d",
+	"tQp82d1Uw5bNqyWGbs4eIPGT58wRaIh56zDHPE4+Wrf0oH3QKk1A/2TuUQ2uYwupxfTuFfOL6SupZfIB",
+	"AczOey50zl3ZuMTCDS8dcMWm5LaZCqiTYKZ0wjO+ElEnSzMFpCyQQ8SBQQZOz7ibmcTLExZHscDStZtZ",
+	"faawudO4c9btgQ9oIQ1cyo8iPE/mrIgpGUe+iYAz+TpfAqqAgAqSavREVlt0iSfYV+0lDVnvubgimPIh",
+	"is7IdMRs4nQgjb9n4kEoRfXZkAvVIqd22s8hMMAKkulZ9Oe4IiLG+b6IFbnUitHIH5XQ9FVAGsYhQQuj",
+	"vVbxacWRn0Q4O4dHqnr0p1ibN171cIBVqnrw51hUOfRnyHx/pNVWgUe7ylfV43+V/eoH4x6tfvx72q+6",
+	"ejsc/He9ztHv9VqXXuvK66zj4zoH2yGuT2KNc95QzRwdS9VzLvjYnbNNQHowgEZ2EST/x+VjfIQuOWjr",
+	"PLkiwIJiuwaagLLh+/KZevNXjFy7O5Z81hlpGobNnEnOmOldYyerAEEkNtVhfAI6Z2JbId1gsTAIDcNV",
+	"7SUnxINRi2SsxIbpNq2ByEPKztQXGXAussYbnpyEVAxjOmRd4l2x2d+uaRgzLwNAhIYSGsbA7DZsOQ7b",
+	"ECALJAdEmYNpSOB0ddIT3lCzv+EJ9pIuRQbT8+ZUoINTJ8QLqGaX8JPXcNW84FIKPMfTfOz+fOJaYRrE",
+	"U1d8Av+VkXb/vYQ35zV6woN72ysI/KFFvogrIacCcVfNn7Bkm3yfK0aEJIoJxaCkyodCRsUDLY7l9zW9",
+	"DU+HU95V/QeHSHHFJ+scjrhW6xz+ybzANc752bzZdQzQYM0Taju7DTtb+ZzT4TBiQ6rXcOzeBdtyGY28",
+	"/T2S8WSdWzghPaN6tD3v1LzbNV6RCNjX6od/ZsOIgQVb58G36jD/neufIir80VqnvJbjigoPTzmN1rnB",
+	"GzZAwOaf43CNR4HU0FtxzSMpLO/T5qMGt0Lj59hifMVzPtB13sFZSMX2Gc2NPJUxO/2euDosOEmhf6EL",
+	"1lIhYBk84PONIdWZ+DIsh1WBoLJMfD8cZNZG8TrBF0+d2zVBr9Zyx1eBw0JVi6aLydAXD42hcOVNbuI5",
+	"bLfgOmkos+1TeCRXxhsEcmDRKmsHs3t/Sy1hH9k0ucM941F+ZFPcAKeQw1vGh44vGnqkwTm+t+auhySQ",
+	"nep3vW0Plz29vJVrb41rWAAAs/63QnM9e2hqxfJ/ZGS5TK8sTpCVaJox/dqESd+dbqd98Orw5dGC/sFE",
+	"TwYXmIYcdFr3jyTcV7t2Nbn4X2V+oexv5rkk8bfzmYNdCOJ3A640F77evYGQ6BJw9StkFUauCSDgA8AS",
+	"1jbqhp4STI3D1MYYRj6zQpvNQxSoOLMsp3+gweLWcW0dtH3XoA1dwe26gXgr2CavzcYpsxiYo6odvcfn",
+	"6MFnRY4E1C+24JZibaZ6ZUS36waupYQgJ/Ux5SEo1elLNfG8vq94sKpwdJGdaMJLbvooS/Mm47bGAhgn",
+	"FuzEIGMqVpiJBlHgejSwnorNixDGmUtg6zLiWZanR2tbUtuSqrakFAof9y7ONyUukB6xGaERq83L4zMv",
+	"SUvPk7UuFe1KVYuyri0piDyQxd78c9XES2pCHGwGNMS7b1IGBJlLkNylndeXAdvp7rXb5kJUWeQp2+vz",
+	"7PCgf0w7/l6wzw4Gh+2jzsu9V/vHB/SZw5WsjiWE2/WNFKxSzmM9AIhNi/5aimq9hr/HoDISfMmVOYIq",
+	"amEu9l/hSeW2P+LHY04bvakWKao421lgVGqqkMouIzG3co9uW4D9niWCnFT9ULb7BxdgC9S4EfHdrFV3",
+	"W9b26hYiH6bKADEDlZ3nMrKNk5eZOoQDBYBJfBMnPcfB/XM20Qgbt9fuHJ8AjW9ErlmkYNzegq5KE7IR",
+	"rgvoL+NJsP1KhLv86xGGC1WKEfdk4fH5t2fh8dsGbionYgA54IqWWtoDfiwnoC53bDq5hqijD7bcMR8q",
+	"LEQtpX9XxQcUxSm5AAWqsFW7KuHguq3y6bZVQptX3VdZ91XWfZW36av8B/qT22rEXLvxba1exF9lf51n",
+	"fZiti3/n+ksU3qJ58X76Hdd5wT9Jqdc5/oxGTKx1xnp9nrdv2PxJ0ihY8/B3QmkqfPZAeoHvp8ETzG/d",
+	"4Vl3eA6dH/bdWjzt+fm2zgRXBwtExue0IQEXigcM0LVOLbGO45bPAR3SMWuQkPYbpG+kvEH+kv0Gwcdo",
+	"9AQqVkvS0yDmhXDNfB1HrEH6YD4Quxvm0VmqjMzNQuonyaFIaQsiySYIwMKDExQTjthfaaGrYUkt7CUQ",
+	"BJHRKOQmHBFMtcg7nSFtx5s/R1CaSx54DUJh8Hqv3TkE3MW/ZN/e3TwXwi7Cn49fLAE9dApgu22ueIsH",
+	"3Oea9AXXja515mdLja5DK2ebS/0cvXz5cq9z29yPW08+LZNvdl34VfavC4kee/RCquf7tMEuJI6W9MGC",
+	"gqqbl+rmpboRtm6EXdmqZDXL4+tVWq2NF8xB5V7YCocX2ovSblhc7L21wy6Yi7v2w9Y2pbYpdUNsbWZu",
+	"2xD7yK1MVftS2bKsbVOKIhEsVcO/1++LXcxLAcpukpcyX3QhN7WkfTbNvDyl/tkkl1I30D6YBtqluYct",
+	"dtDCfTfcQuuk5kn10C6twuRFq+6i/TG7aO8sw5tvo0WEprv30WYAPLbcSLvNYkdy/R+olTYx9nUvbV1R",
+	"ue9e2s1XVO7UTFscYSxGPOVHqLJDCqOcXHgTJcBxFZJj6cEZtkQZ8SEXNCQDs/lJf0bMp6IRyG8OM5wr",
+	"olh0zaIUijuU8gp6UvWIjctzYim8nZqPe364fEJnnXu/MwZgzITV4dtoAsluCgeMvKa7wYVmkaCho+tZ",
+	"5oCUy1FmKxdu8HyJMvv7eTHJ/q1YWHZv0n+7hECF4CY9KcWQvpVg2Jjmc/aRa7F4EGJhfe+CT71dqVg3",
+	"rk0AQ98sS8ot2fLFQrbkMLX0uHIhTGRQXrEqZgqOu9/RD3IxYj1Rj37cw+gHfNx67KMe+3hixcN7GOF4",
+	"O6Z8jTGAL8rYn7Xgt0FDV1/P1wnkONY8QX1a4x7vJqdBYAzJdpOxqOPh+eum+B+7Kd4ZqNsXTeAKt26H",
+	"HyOhPy4k7YOP+HCk1Vy2dBhRoaFpXBHNvmroZR4Zcw25OGOuBRCH0SFdAnoMYr+1VvCMbH2HZnC474pe",
+	"cHjTXJExDeYbK15Tf8Sar6XQkQxXyTAc7I791qg7yOt8561U0QfjVVsNsMlE59Hh4f5Rmb5akudElZiN",
+	"8PA32cBu9wb+s2ZvhU7Ezyo6rggPkKEwpErbP5pwTRAajLngSkdUy4j4VCAvvGtpKO25SNTbU+m3cPqq",
+	"brV4EK0Wy8R0DYcBBdD8VTE/Yro5oXqU2MgKja/zggQewXMjJFauXhRnIm8vHxtzrpNtvTnz+62Wi+/a",
+	"vLAhqUjc6CKhWC+JlNmHv7EZti8sdcYt361C+QHBOmi3u+7pnlkRSy2RP5KKFfjZERvEqtgQ1SHbXbaa",
+	"ea1ES8xDupgpFoEJeWCOdrNJ+0qaeo2WmCLX53NRoJcUlswzEaXprLTdZYvBXEaAHlqzS387zS7O07J9",
+	"LnUfSx3XbaSP5TtEdmXqqiTcS+K5+bDPRX0obsihq5BMsXtTYlAdN70xnVEsBDLBKxhrgd+QoXTE9FFs",
+	"DCsPjJYTgXIFPiy9ycj9bN5Si5zCyaArgd5LcDVicOpM9YT72fUOjs3uMLqXRoxoamSbIoc8YEbg/UHf",
+	"junM2HNKBjIaJ9c3CpgJo58CMomM9g1n5LmHT/+3w/b/IIEUzCtEXkibES3z5NolMHhv5gLv3kD+fFFd",
+	"2edrJOgTds3ZV7bTSHXtDjb4SPMT7BBuroT5ysYOmE+zD+1yU6WqjXjCDuViaPb4zUKunOkRizBxGYMG",
+	"ldcs6hLPbDrSITMY4yaazDzzTb0BDRUjbSIkkYMBGRDhQfu4mEH/0YlNto8ZFfhIimKWPfMsUVz2CG4f",
+	"rHqI1V/AZjH/XNe+ZsxbsphkyU56Fj4HtINxc2Sn3a5u1z6yqWM3/dbILedrczqdNs2ebsZRaLfyd17f",
+	"OA41n9BI78K6AqrpWgne5FKFFtyKRIv8jN3HRrBBseT1ClVkysLQSk5f6pFRUKlm2Nlmlhqf4JxeG+dl",
+	"6WNAft8cV90ReUwU9FUcjtt6GuUuxnfgvWd+HBn/pPvHjdE7fUYjFu10//jT/BRRLFq4n83HSH/xZ9ah",
+	"OJNKE0pQQN0myfoVYDPK3Ip8PxIc2vIpIM3le3mU40ouMfy2cdU20q1yARKIJqqIN28WvUzFyzkCVlKN",
+	"1+LwjwAZKo5CEnLBHM2nmjCfD6wMlsVHn2NRZoAXxS6KRYNQMpGKa37NiAkPhyxqkecXJvAfMQCLYj41",
+	"YSglfRpAnyBXNnPAgiRrYBbu3oFLHBgfqPUiZ8WMIrVGDLy0xIY5XTsfbq1ll2snoXYSaiehdhJqJ+FH",
+	"dxIcViIo3tS+btR3iGKx4DqYz1LuJKRZUkDkA8JuppIm34EMAzAYVBPPLNdDrEQYP/P+kn2vQbwh15eI",
+	"32h+woSJ+ReN8DeBA9W1na4h7QOogNcTWg7BJGEiAO4NqQJ8bhYQLUnA1VVxfG8e7WdzztLs6101Gd5h",
+	"Y3nXavc1Ny3voYHOOOMFjWFbMeqP4OW1dupulttlPR9OyvILbOukWX1g9/fdEpc55QGXzHafoPKwqiKn",
+	"OHZvzMGXRvIx0lgTxSRkZ0bHVZhbturHOcQN7EAxvmXAKTFeYcOWmaBuY1bUIubitnATMnrN0DPQMjL6",
+	"1ugRLAMGrSXKo3LlRvqamfgL3nXWOdsZsTCUOS/WaBpqvkKfCwo+77xfez9VHPOA5FlfSt3SX/UzB4OL",
+	"QY2KQw2f0aa0Dxs7LIpktNMVcRg2YJ9YV91dIeN27rXb3/6s7Fwu12dO+RtHyi1xI9iwm/QHqz+CYNMa",
+	"2bbW5FaTU9gX96jCm3A/q8evacihSssUH4pyR/BNNAukf9UlEaMB6mE8pWH7o7lWhA0GzIe8zFgGLAR3",
+	"LooFHt55RaLYLIuc2lNRMw8oD1VJhsaCOZlgrieuuABUrkD6MeB+U0uRaq4yoUoxdQLLsPUfGDHzfqY8",
+	"jCPmYYyIHrZxIyMq0N0czB8wI76Mw4AIqYv8SvfG3uAb205h/z3t4/Xfc3FV7OKxiGU+A+GqRT6JcEa8",
+	"UcQGHoEpO0DvuT+v9D3t/wPfTqKjFrWgXS9+sKxHupUl5DMpk0j2Qzb+X+td8wzPWvFAuI+fU3Kd3D/Z",
+	"qi8cHgexmwUnGqUYmhPsql606lj/wcT6iZa2u4mZgJ1r97Uz6jqk/fkOpgCV5aJenoxmivs0vJxE8pqb",
+	"X7Ko6xTKpbn+pb1+RmvPqWinuO2w2urx3emI+yMH05NQMuB8vHGoYiG4GCLRAWOBIkKmrZ8Lzan2hblZ",
+	"uS1qk7k7lYFy4p8f44DX4276S7Nhfy50m+r0w+Q33BrdfxkJ6FP/iomgeZ0MaIIITFl/JOWVKpWBnyM5",
+	"Judn7zB95A53K/JpGLIISj+CCt0gMgyMagaE4RY5h9YczDdB7WIkp6IYUuV3t5B1W0gqj0+f0SF7HUdK",
+	"bhkG1z5JWVf4KZnYVKV7mfOBjHFXVgUx4NI0dv7ZvJCahk3EcF9xEhyaQXt/cln075zQvn02G0B0p6kE",
+	"OPmeRDKIfSfgOTOYbJ4Ea6Mw5kjF9y3AOLBrBqjwydgvhA3mXMwEG6H+8vl9gxg7yQITH5xrKgIaBcSJ",
+	"KODZcU2ee3YRTSDxSX7SfMyUpuNJ9pfmelRjkMD1qCd++XD6unn+y2lz7/DoBQJC64ibWw4pt/3Dw0hO",
+	"uRiSCY0VUwQh9LC6m4909r5+ta77SKpsozGqzGeK5KiRYMAZ1FJPgAoDOIuAR8zPaKuBDEM5ZUGmhc5E",
+	"Qzc9yDT1dhqkt5M8K/4YUE17O988KKdFDDAtaILTgS+fKuIZ1Qs/KQ+UonmflqsV2xnNKVAgSB4VB18l",
+	"XpeFipVTIdkPtbYqfRew8URqJvyZmyXY0visW+E9j85akIXc3RfdIbtloeTINFmAKd1ipukxadt2BW37",
+	"WopByH39wxY5b28TfqHXVmOYbWiUtiTU6OY17cNCBiuxM3Mu4O6N/dcqNPHUprxJ0MSdzLh0U8R8GQWu",
+	"iSlgIb9mEWeqRaCwhpQTmvQZE+6vLCAzVHxBJCeT8tnXVL3NKYqDxbW+0+vPlH4nITyoJITrjUFsQGof",
+	"rQAls6zTZL/cSm5WhEWfRGIxGuCMyFhj5x4Y8sIEQOkO3ngUssLG1ULxuPe4nUu93Q6/HUqf3VgOKtsE",
+	"EcvE4/UiWHZ+ChCaXVrkNDEhbjAl4DD1FBCzdJbxoG32wVyEj1lZT2xWxjbvw9qrn8Hj33PjSi3atZf6",
+	"UBSQnf5TcpzHwr+jzZ3zVZe6qrupd1khiwnu55Ran1pC+l5L0mfwiwYRbJokMNGeWwBMqjUbT3Rx9vJN",
+	"uoT/n73r+23bduL/CpGXNIHipPl+hwHNU9G+ZAvWDF7XAfOQUBJtc6ZJQ6TqGkP/94F3/OVYki0lDYYt",
+	"b63DH3fk3fFIfe5uDwIfHikixeGSrw01bBvXPaVcAI6kDZzOjg7Fhjj6NmPodQjk+x/3rOpZ2P+umtw2",
+	"Xl5WXzyqAU+xiAkIOvoIi/YUPtYDY3iW2LsD7eL5X+7fm87E4NuXGt/lICM4Y94Gbo6ewQi04wjw7y/O",
+	"z7/iXlNGkXpWpdt/6nlB7FbRzTAFPa+YqTb9wcCP4WDf56Ofa1bDS18wC0oWjCxVhVF3EPXGEYrGSutY",
+	"SWUwiWf6mQizGAREWka0ivfBihXMjk0KKolhQjQlHTLVpt3SXD6Lpbk2ZM2F8E7ji7F5uWl9e5M4ZjI1",
+	"ifiZdNj9CozS/1rdgA8rJn1ILy8ZZJ0hb29dQj6PSQkQUlDfH9lGGyXZsSaF4PBIY60wydlUIchyQ4Sa",
+	"ES5H5MN0SvINoUQzY7icNXoT127iZwBJPZxqH0pqqLb3VcNBotoBKxrP1Rq2MN3UY+0ZS/F4asZlGyLP",
+	"ic+5lVWfRrUV89wmS9HwO1T0sSbvbq7B8qOchLd0GoQLBbDWCLqDyhcuPItKOyhC7jIX+Kf1WlVQa2Ii",
+	"Dfti8DO++5jO7VGmC7UC2MOCJfIM7i4lBTVUqFnNrpKsZlNVkWldwWFXUIGga/vnMLudj4lpRricyPvf",
+	"zsZ1/icrzBlo9X2D8Ld+xfdi+S2Tn/k5bmDDGwQ/0WvIGgRXIRAPy4Vf5BF5r5aUIxp8VSnLcYBRCKUW",
+	"rCTUHAKkfv3krCU5und1GjmBL4SqfMos2Q82flcxfmmXqe1XIC34ak03d/6Xrkj+53176GvP/oPn/fbT",
+	"QrRrSbZNMGHw2ZxB8NdBNtj+ig1Qj8AkuyKired6tLT+DBccHjkB3Az1v+HodvEp7uimcoMlIABzRH7y",
+	"8GaYvvk19Ibmv3piHhty9/n16AJvQmZ+9ObonK74OfyWZGfQJq590A1altwOSsUtZDUz7n14X+RDxMc6",
+	"7VKgx3u8Ag1FnPjw9ARPfdjHuvy+tqyD7Aqa29MqkbSS60LBXeeP5Old0PwsiNSj3ViA4TW9h5tYae4o",
+	"O6orO/U53EgdebsZVhIovibsi5NhSFujub2UrudMXvmT2aH010wIPMnDQY8n9Si+qceFaErsQo0v1umy",
+	"/aED8CpJgGO9ADUllxev/38yItb3CV4MnjS1FExv0VUIpSH0K6HDZSnYJeKdUHWpMwgIyx4kP9AZwdg0",
+	"VhIMPI2V/DWXM4Flbn2moWU6HzZvmDDhzY8ZefyOGEUuLy4vvAmp2FTb1mfOjugVowudRTLqvJbcECbL",
+	"leLuQ+5OkiM3+vejiWxYQSgb5pI8hE3IOheWvHXEQ+Ao5DwAD+zjx+v3VxjZnzOh5EwjxgoSJCFHc2r9",
+	"RKyvNprIiTw9/TRXkBcpDHl6+oas5woQs3bJ3TZ4O1+xGdcG4E0LBghSy7FaS1ZlDtMJ38GteSWaAclb",
+	"SNd7PacVK+9HE/kpuMQBTmsbJdS7wey48GIL/3OjggNcMeeYgR+t31iCgRivLyEc0Gcexg/04KYGecF9",
+	"bhCYsVoyPC4kW4OXXX62tlf7OnHE3VOzdK8w/BF0S8EpbsWEW5GmM7hL2o2nuXaJMdkSHU2lzUQ6ucwi",
+	"zzi/vUnkLIB4CdUePfDqHZVK8oKKY03Gt9cnW8yFe/Qucz+o3Nr5mgurhLlSdlpQqgzJA0HHSn9UpzX2",
+	"/J14IfEKtkRyfXE+TWhu93VHLzG8o2GZYxiVzohUpV0rQ/XC00dKaijMYckktMBpXkUf4O3t9ckVWdJi",
+	"ziXTrqyOWatqQbjUBm3bGJ3PYxDYk4Q0QfOWfJ0rWhmrwm03P59LwMRV8Rc+UDlYIqmIAod4jUmh/ax4",
+	"TdmZN9y+osmjdcnBZiTdaVH4olvpCwm4BSho+HQcE8VkwKj3cZT9AQp2WL8s9ED97tcLX2Jc6FtLS8tB",
+	"ICj8DGI38tjMrgGw5QEzFXCsxJZNbVB34vrAvcd6d/tZTiOpW0YXNB/58On2Fk5Yu5tIPrU+Vbpk9g/p",
+	"NrWTarV4EI/QsZPFLcPWR84edKzloH6dtDXGVOIrxJ21Kr36oWhCP721DS2tV0Jt7sCE9ZxGmyrt2d18",
+	"zqgw8ztMTZTsbfv6NQ7D5YxpE4Y5uN+qYitasQF8+p667/5ZFu/gMHg01zDUkwzipWn4IILmTAxYxxAi",
+	"3G1nDg8v7jUAq/h0iJS7jp2b7xyWUXC19rbcsXCdrTtNh/cFRwu20X2tZug8xOSGzj4B2++9egWu+s2J",
+	"Ba5zhL0O6xzP7q5Ww5YE+0beDukD/vNeqrDVMKqwby+qkux7h/XAyvV95nCVBNRa9uUoLePTsmBbZQrS",
+	"08l/RhqyktsIh5aZH3zta2z19evfAQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -146,7 +146,7 @@ func (a *agent) identify(ctx context.Context, j Job) (string, error) {
 func (a *agent) finished(ctx context.Context, j Job) (*store.LabWork, error) {
 	deadline, _ := ctx.Deadline()
 	w, err := a.store.OfferLabWork(ctx, &store.LabWork{
-		Task: j.Task, Node: j.Node.Name, Action: string(j.Action), Status: "running", Deadline: deadline,
+		Task: j.Task, Node: j.Node.Name, Action: string(j.Action), Status: workRunning, Deadline: deadline,
 	})
 	if err != nil {
 		return nil, Transient(err)
@@ -154,7 +154,7 @@ func (a *agent) finished(ctx context.Context, j Job) (*store.LabWork, error) {
 	err = await(ctx, a.store, store.LabNodeTopic(j.Node.Name), func() (bool, error) {
 		var err error
 		w, err = a.store.LabWork(ctx, j.Task)
-		return err == nil && w.Status != "running", err
+		return err == nil && w.Status != workRunning, err
 	})
 	if err == nil {
 		return w, nil

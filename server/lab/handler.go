@@ -54,6 +54,10 @@ type Config struct {
 	// Drydock's.
 	Limits map[string]time.Duration
 
+	// NetbootImages is where machines that boot from the network find kernels
+	// and RAM disks; empty: in the folder images of the server that DHCP names.
+	NetbootImages string
+
 	// Workers is how many pieces of work one server does at once; default 2000,
 	// because most of them wait for somebody.
 	Workers int
