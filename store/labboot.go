@@ -122,6 +122,7 @@ func (s *Store) SignalLabBootAction(ctx context.Context, id, status string, mess
 			if err := tx.db.Model(&LabBootAction{}).Where("id = ?", id).Update("status", status).Error; err != nil {
 				return err
 			}
+			tx.Notify(LabBootTopic(a.Root))
 		}
 		return tx.AddLabMessages(ctx, messages)
 	})

@@ -88,11 +88,15 @@ func (s *Store) RegisterLabMachine(ctx context.Context, m *LabMachine) (known bo
 		for i, mac := range m.MACs {
 			rows[i] = LabMachineMAC{MAC: mac, Machine: m.ID}
 		}
-		return tx.db.Create(&rows).Error
+		if err := tx.db.Create(&rows).Error; err != nil {
+			return err
+		}
+		if err := tx.whoseMachines(ctx, []*LabMachine{m}); err != nil {
+			return err
+		}
+		tx.Notify(LabNodeTopic(m.Node))
+		return nil
 	})
-	if err == nil {
-		err = s.whoseMachines(ctx, []*LabMachine{m})
-	}
 	if err != nil {
 		return false, fmt.Errorf("register machine: %w", translate(err))
 	}
@@ -123,6 +127,30 @@ func (s *Store) whoseMachines(ctx context.Context, machines []*LabMachine) error
 		}
 	}
 	return nil
+}
+
+// LabNodeOfMAC returns the name of the node that boots from the address, or whose
+// machine has it, or ErrNotFound.
+func (s *Store) LabNodeOfMAC(ctx context.Context, mac string) (string, error) {
+	m := LabMachine{MACs: Strings{mac}}
+	var owner LabMachineMAC
+	err := s.read(ctx).Limit(1).Find(&owner, "mac = ?", mac).Error
+	if err == nil {
+		err = s.whoseMachines(ctx, []*LabMachine{&m})
+	}
+	if err == nil && m.Node == "" && owner.Machine != "" {
+		var known *LabMachine
+		if known, err = s.LabMachine(ctx, owner.Machine); err == nil {
+			m.Node = known.Node
+		}
+	}
+	if err == nil && m.Node == "" {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return "", fmt.Errorf("node that boots from %s: %w", mac, translate(err))
+	}
+	return m.Node, nil
 }
 
 // LabMachine returns the machine, or ErrNotFound.
@@ -242,6 +270,7 @@ func (s *Store) OfferLabWork(ctx context.Context, w *LabWork) (*LabWork, error) 
 		if err := tx.db.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error; err != nil {
 			return err
 		}
+		tx.Notify(LabNodeTopic(w.Node))
 		row = LabWork{}
 		return tx.db.Take(&row, "task = ?", w.Task).Error
 	})
@@ -274,8 +303,8 @@ func (s *Store) NextLabWork(ctx context.Context, node string) (*LabWork, error) 
 	return &rows[0], nil
 }
 
-// ReportLabWork notes how a piece of work goes and adds the messages to its
-// task. ErrConflict: it is over.
+// ReportLabWork notes how a piece of work goes, which names its node, and adds
+// the messages to its task. ErrConflict: it is over.
 func (s *Store) ReportLabWork(ctx context.Context, w *LabWork, messages []LabMessage) error {
 	err := s.InTx(ctx, func(tx *Store) error {
 		done := tx.db.Model(&LabWork{}).Where("task = ? AND status = 'running'", w.Task).
@@ -285,6 +314,9 @@ func (s *Store) ReportLabWork(ctx context.Context, w *LabWork, messages []LabMes
 		}
 		if done.Error != nil {
 			return done.Error
+		}
+		if w.Status != "running" {
+			tx.Notify(LabNodeTopic(w.Node))
 		}
 		return tx.AddLabMessages(ctx, messages)
 	})

@@ -57,6 +57,17 @@ type LabClaim struct {
 	Root string
 }
 
+// LabTopic wakes those who look for tasks to work on: when a task is queued,
+// cancelled, over or given back. See Notify.
+const LabTopic = "lab"
+
+// LabNodeTopic wakes those who wait for something about a node: its machine has
+// registered, it has work, or reported on it.
+func LabNodeTopic(node string) string { return "lab/node/" + node }
+
+// LabBootTopic wakes those who wait for the boot actions under a top task.
+func LabBootTopic(root string) string { return "lab/boot/" + root }
+
 // finalLabStatuses are those in which nothing can happen to a task any more.
 var finalLabStatuses = []string{"complete", "terminated"}
 
@@ -70,6 +81,7 @@ func (s *Store) CreateLabTask(ctx context.Context, t *LabTask) error {
 		if err := tx.db.Create(t).Error; err != nil {
 			return fmt.Errorf("create task: %w", translate(err))
 		}
+		tx.Notify(LabTopic)
 		return nil
 	})
 }
@@ -163,10 +175,15 @@ func chunks[T any](list []T, n int) func(yield func([]T) bool) {
 	}
 }
 
+// openLabTop is the condition of the index of the tasks that are not over.
+// SQLite uses a partial index only when a query repeats its condition word for
+// word.
+const openLabTop = "parent = '' AND status NOT IN ('complete', 'terminated')"
+
 // LabQueue returns the top tasks that wait for their nodes, oldest first.
 func (s *Store) LabQueue(ctx context.Context) ([]LabTask, error) {
 	var rows []LabTask
-	err := s.read(ctx).Where("parent = '' AND status = 'queued'").Order("id").Find(&rows).Error
+	err := s.read(ctx).Where(openLabTop + " AND status = 'queued'").Order("id").Find(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("queue: %w", translate(err))
 	}
@@ -175,14 +192,17 @@ func (s *Store) LabQueue(ctx context.Context) ([]LabTask, error) {
 
 // LabOrphans returns the top tasks that run, but whose lease has ended.
 func (s *Store) LabOrphans(ctx context.Context, now time.Time) ([]string, error) {
-	var ids []string
-	err := s.read(ctx).Model(&LabTask{}).
-		Where("parent = '' AND status IN ('running', 'terminating') AND (lease_until IS NULL OR lease_until < ?)", now.UnixMicro()).
-		Order("id").Pluck("id", &ids).Error
-	if err != nil {
-		return nil, fmt.Errorf("tasks without a server: %w", translate(err))
+	var all []string
+	for _, status := range []string{"running", "terminating"} { // with IN, SQLite takes another index
+		var ids []string
+		err := s.read(ctx).Model(&LabTask{}).Where(openLabTop+" AND status = ? AND (lease_until IS NULL OR lease_until < ?)", status, now.UnixMicro()).
+			Order("id").Pluck("id", &ids).Error
+		if err != nil {
+			return nil, fmt.Errorf("tasks without a server: %w", translate(err))
+		}
+		all = append(all, ids...)
 	}
-	return ids, nil
+	return all, nil
 }
 
 // LabCancels returns the tasks whose cancellation was asked for and that are not
@@ -190,7 +210,7 @@ func (s *Store) LabOrphans(ctx context.Context, now time.Time) ([]string, error)
 func (s *Store) LabCancels(ctx context.Context) ([]LabTask, error) {
 	var rows []LabTask
 	err := s.read(ctx).Select("id", "root", "cancel_by").
-		Where("cancel_at IS NOT NULL AND status NOT IN ('complete', 'terminated')").Order("id").Find(&rows).Error
+		Where("cancel_at IS NOT NULL AND status NOT IN ('complete', 'terminated')").Order("root, id").Find(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("cancellations: %w", translate(err))
 	}
@@ -206,6 +226,7 @@ func (s *Store) DropLabLeases(ctx context.Context, owner string) error {
 		if err != nil {
 			return fmt.Errorf("give back leases: %w", translate(err))
 		}
+		tx.Notify(LabTopic)
 		return nil
 	})
 }
@@ -262,7 +283,7 @@ func claimsOf(root string, nodes []string) *[]LabClaim {
 // TakeLabLease takes over a running top task whose lease has ended.
 // ErrConflict: it has not, or somebody else was faster.
 func (s *Store) TakeLabLease(ctx context.Context, l LabLease, now time.Time) error {
-	return s.setLease(ctx, l, "parent = '' AND status IN ('running', 'terminating') AND (lease_until IS NULL OR lease_until < ?)", now.UnixMicro())
+	return s.setLease(ctx, l, openLabTop+" AND status <> 'queued' AND (lease_until IS NULL OR lease_until < ?)", now.UnixMicro())
 }
 
 // KeepLabLease renews a lease. ErrConflict: it was lost.
@@ -323,6 +344,7 @@ func final(status string) bool { return status == finalLabStatuses[0] || status 
 
 // releaseLab frees what a top task held.
 func (s *Store) releaseLab(root string) error {
+	s.Notify(LabTopic)
 	if err := s.db.Delete(&LabClaim{}, "root = ?", root).Error; err != nil {
 		return err
 	}
@@ -365,6 +387,7 @@ func (s *Store) CancelLabTask(ctx context.Context, id, by string, change func(*L
 		case t.CancelAt != nil:
 			return nil
 		}
+		tx.Notify(LabTopic)
 		now := tx.Now()
 		t.CancelBy, t.CancelAt = by, &now
 		if t.Parent == "" && t.Status == "queued" {

@@ -65,16 +65,27 @@ type serveCmd struct {
 	KernelciMaxBatch    int      `name:"kernelci-max-batch" default:"100" help:"Limit of the questions in one batch."`
 	KernelciMaxCases    int      `name:"kernelci-max-cases" default:"10000" help:"Limit of the test cases and groups in one test group."`
 
-	DesignHosts      []string      `name:"design-hosts" placeholder:"HOST" help:"Hosts that site designs may be fetched from: names, name:port, *.domain, addresses, networks or *. Default: none."`
-	DesignFolder     string        `name:"design-folder" type:"path" placeholder:"DIR" help:"Folder that file:// references to site designs may point into. Default: none."`
-	DeckhandToken    string        `name:"deckhand-token" placeholder:"TEXT" help:"Token for deckhand+http(s) references; better as SLIPWAY_DECKHAND_TOKEN."`
-	MaxDesign        int64         `name:"max-design" default:"8388608" help:"Limit of a site design in bytes."`
-	IdentityLogin    bool          `name:"identity-login" default:"true" negatable:"" help:"Let clients of OpenStack log in at /v3 with a token's name and text."`
-	LabDriver        string        `name:"lab-driver" enum:"simulator,agent" default:"simulator" help:"What works on nodes: simulator or agent."`
+	DesignHosts   []string      `name:"design-hosts" placeholder:"HOST" help:"Hosts that site designs may be fetched from: names, name:port, *.domain, addresses, networks or *. Default: none."`
+	DesignFolder  string        `name:"design-folder" type:"path" placeholder:"DIR" help:"Folder that file:// references to site designs may point into. Default: none."`
+	DeckhandToken string        `name:"deckhand-token" placeholder:"TEXT" help:"Token for deckhand+http(s) references; better as SLIPWAY_DECKHAND_TOKEN."`
+	MaxDesign     int64         `name:"max-design" default:"8388608" help:"Limit of a site design in bytes."`
+	IdentityLogin bool          `name:"identity-login" default:"true" negatable:"" help:"Let clients of OpenStack log in at /v3 with a token's name and text."`
+	LabDriver     string        `name:"lab-driver" enum:"simulator,agent" default:"simulator" help:"What works on nodes: simulator or agent."`
+	LabIdle       bool          `name:"lab-idle" help:"Answer for the lab, but leave the work on its tasks to the other servers of the database."`
+	LabWorkers    int           `name:"lab-workers" default:"2000" help:"How many pieces of work on tasks one server does at once; most of them only wait."`
+	LabLease      time.Duration `name:"lab-lease" default:"30s" help:"How long after a server's death another one takes its tasks over."`
+	LabBuildData  time.Duration `name:"lab-build-data" default:"2160h" help:"How long build data are kept, except the newest of each kind."`
+
+	LabLimits map[string]time.Duration `name:"lab-limits" placeholder:"STEP=TIME;…" help:"Time limits of steps that differ from Drydock's, such as deploy_node=90m."`
+
+	NetbootImages    string        `name:"netboot-images" placeholder:"URL" help:"Where machines that boot from the network find <image>/<kernel>/vmlinuz and initrd. Default: the folder images of the server that DHCP names."`
 	RedfishInsecure  bool          `name:"redfish-insecure" help:"Believe any certificate of boards that speak Redfish."`
 	RedfishPort      int           `name:"redfish-port" default:"443" help:"Where such boards listen."`
 	SimulatorDelay   time.Duration `name:"simulator-delay" default:"1s" help:"How long a simulated step takes at the most; negative: no time."`
 	SimulatorSignals bool          `name:"simulator-signals" help:"Let boot actions on simulated nodes end by themselves."`
+	SimulatorSeed    uint64        `name:"simulator-seed" help:"Decides, with node and step, how long simulated steps take."`
+
+	SimulatorImages map[string]string `name:"simulator-images" placeholder:"IMAGE=KERNEL,…;…" help:"Images of the simulator with their kernels. Default: noble and jammy with ga-24.04 and hwe-24.04."`
 
 	MaxBody         int64         `default:"1048576" help:"Limit of a JSON or form body in bytes."`
 	MaxUpload       int64         `default:"268435456" help:"Limit of an uploaded file in bytes."`
@@ -236,7 +247,15 @@ func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte, a
 			MaxDesign:     c.MaxDesign,
 			Driver:        c.LabDriver,
 			Redfish:       lab.RedfishConfig{Insecure: c.RedfishInsecure, Port: c.RedfishPort},
-			Simulator:     lab.SimulatorConfig{Delay: c.SimulatorDelay, Signals: c.SimulatorSignals},
+			Simulator: lab.SimulatorConfig{
+				Delay: c.SimulatorDelay, Signals: c.SimulatorSignals, Seed: c.SimulatorSeed, Images: c.SimulatorImages,
+			},
+			Idle:          c.LabIdle,
+			Workers:       c.LabWorkers,
+			Lease:         c.LabLease,
+			Limits:        c.LabLimits,
+			NetbootImages: c.NetbootImages,
+			BuildData:     c.LabBuildData,
 			Done:          ctx.Done(),
 		},
 		Metrics: registry,

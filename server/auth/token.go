@@ -89,7 +89,7 @@ func HasTokenPrefix(text string) bool {
 // DisplayPrefix returns the part of a token that may be shown after its creation.
 func DisplayPrefix(token string) string { return token[:min(displayChars, len(token))] }
 
-var anyToken = regexp.MustCompile(`slw[urls]_[0-9A-Za-z]+`)
+var anyToken = regexp.MustCompile(`slw[burls]_[0-9A-Za-z]+`) // b: addresses for booting machines (server/lab/netboot.go)
 
 // Redact takes whatever looks like a token of ours out of a text, such as a path.
 func Redact(text string) string {

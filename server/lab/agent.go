@@ -16,7 +16,6 @@ import (
 // which server the machine talks to, nor whether that one is restarted.
 type agent struct {
 	store *store.Store
-	hub   *hub
 }
 
 // Name is what it is called.
@@ -121,7 +120,7 @@ func (a *agent) probe(ctx context.Context, j Job) (string, error) {
 // identify waits for the machine to register.
 func (a *agent) identify(ctx context.Context, j Job) (string, error) {
 	var m *store.LabMachine
-	err := a.hub.await(ctx, func() (bool, error) {
+	err := await(ctx, a.store, store.LabNodeTopic(j.Node.Name), func() (bool, error) {
 		var err error
 		m, err = a.store.LabMachineOf(ctx, j.Node.Name)
 		if errors.Is(err, store.ErrNotFound) {
@@ -147,32 +146,30 @@ func (a *agent) identify(ctx context.Context, j Job) (string, error) {
 func (a *agent) finished(ctx context.Context, j Job) (*store.LabWork, error) {
 	deadline, _ := ctx.Deadline()
 	w, err := a.store.OfferLabWork(ctx, &store.LabWork{
-		Task: j.Task, Node: j.Node.Name, Action: string(j.Action), Status: "running", Deadline: deadline,
+		Task: j.Task, Node: j.Node.Name, Action: string(j.Action), Status: workRunning, Deadline: deadline,
 	})
 	if err != nil {
 		return nil, Transient(err)
 	}
-	a.hub.wake()
-	err = a.hub.await(ctx, func() (bool, error) {
+	err = await(ctx, a.store, store.LabNodeTopic(j.Node.Name), func() (bool, error) {
 		var err error
 		w, err = a.store.LabWork(ctx, j.Task)
-		return err == nil && w.Status != "running", err
+		return err == nil && w.Status != workRunning, err
 	})
 	if err == nil {
 		return w, nil
 	}
 	if !errors.Is(context.Cause(ctx), errStopping) {
-		a.withdraw(ctx, j.Task)
+		a.withdraw(ctx, j)
 	}
 	return nil, late(ctx, err, "the machine did not report the end of the step in time")
 }
 
-func (a *agent) withdraw(ctx context.Context, task string) {
+func (a *agent) withdraw(ctx context.Context, j Job) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	// When this fails, the machine finds out with its report: the task is over.
-	_ = a.store.ReportLabWork(ctx, &store.LabWork{Task: task, Status: "stopped"}, nil)
-	a.hub.wake()
+	_ = a.store.ReportLabWork(ctx, &store.LabWork{Task: j.Task, Node: j.Node.Name, Status: "stopped"}, nil)
 }
 
 // late says what a step waited for in vain.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
-	"github.com/slipway-lab/slipway/server/lab/taskplan"
 	"github.com/slipway-lab/slipway/server/servertest"
 )
 
@@ -148,7 +147,7 @@ func TestAgent_failures(t *testing.T) {
 	t.Parallel()
 
 	s := servertest.New(t, agents, func(c *server.Config) {
-		c.Lab.Limits = map[taskplan.Action]time.Duration{taskplan.IdentifyNode: 200 * time.Millisecond, taskplan.ConfigureHardware: 500 * time.Millisecond}
+		c.Lab.Limits = map[string]time.Duration{"identify_node": 200 * time.Millisecond, "configure_hardware": 500 * time.Millisecond}
 	})
 	s.Work()
 	ref := storeDesign(t, s, strings.Replace(site(t), "type: redfish, network", "type: ipmi, network", 1))

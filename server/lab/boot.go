@@ -70,7 +70,7 @@ func actionsOf(site *design.Site, node string) []*design.BootAction {
 // end, or the time is over.
 func (h *Handler) awaitBootActions(ctx context.Context, root string, nodes []string) taskplan.Outcome {
 	var rows []store.LabBootAction
-	err := h.hub.await(ctx, func() (bool, error) {
+	err := await(ctx, h.store, store.LabBootTopic(root), func() (bool, error) {
 		all, err := h.store.LabBootActionsOfNodes(ctx, root)
 		if err != nil {
 			return false, err
@@ -308,7 +308,6 @@ func (h *Handler) SignalBootAction(ctx context.Context, req api.SignalBootAction
 	if err != nil {
 		return nil, err
 	}
-	h.hub.wake()
 	slog.DebugContext(ctx, "boot action", "node", a.Node, "action", a.Name, "status", a.Status)
 	return ok(map[string]any{
 		"node_name": a.Node, "action_id": a.ID, "action_name": a.Name, "task_id": a.Task, "action_status": a.Status,

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,8 +58,13 @@ type Config struct {
 	// agent driver.
 	Redfish RedfishConfig
 
-	// Limits are the time limits of steps; absent ones are Drydock's.
-	Limits map[taskplan.Action]time.Duration
+	// Limits are the time limits of steps by their names; absent ones are
+	// Drydock's.
+	Limits map[string]time.Duration
+
+	// NetbootImages is where machines that boot from the network find kernels
+	// and RAM disks; empty: in the folder images of the server that DHCP names.
+	NetbootImages string
 
 	// Workers is how many pieces of work one server does at once; default 2000,
 	// because most of them wait for somebody.
@@ -93,13 +99,13 @@ type Login interface {
 type Handler struct {
 	store    *store.Store
 	config   Config
+	limits   map[taskplan.Action]time.Duration
 	vault    vault
 	source   *source
 	sites    *siteCache
 	nodes    NodeDriver
 	oobs     map[string]OOBDriver
 	renderer bootfiles.Renderer
-	hub      hub
 	owner    string // names this server in leases
 
 	mu   sync.Mutex
@@ -109,6 +115,10 @@ type Handler struct {
 // New checks the settings.
 func New(s *store.Store, c Config) (*Handler, error) {
 	c.setDefaults()
+	limits, err := limitsOf(c.Limits)
+	if err != nil {
+		return nil, err
+	}
 	if c.MaxDesign < 0 || c.DesignTimeout < 0 || c.Workers < 0 || c.Lease < 0 || c.BuildData < 0 || c.DesignDays < 0 {
 		return nil, errors.New("limits of the lab must not be negative")
 	}
@@ -116,7 +126,7 @@ func New(s *store.Store, c Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{store: s, config: c, sites: newSiteCache(c.DesignCache), tops: map[string]*top{}, owner: newID()}
+	h := &Handler{store: s, config: c, limits: limits, sites: newSiteCache(c.DesignCache), tops: map[string]*top{}, owner: newID()}
 	if h.vault, err = newVault(key); err != nil {
 		return nil, err
 	}
@@ -129,7 +139,7 @@ func New(s *store.Store, c Config) (*Handler, error) {
 		sim := newSimulator(s, c.Simulator)
 		h.nodes, h.oobs = sim, map[string]OOBDriver{anyOOB: sim}
 	case "agent":
-		h.nodes, h.oobs = &agent{store: s, hub: &h.hub}, map[string]OOBDriver{
+		h.nodes, h.oobs = &agent{store: s}, map[string]OOBDriver{
 			design.OOBManual:  manual{},
 			design.OOBRedfish: &redfish{store: s, config: c.Redfish},
 		}
@@ -137,6 +147,22 @@ func New(s *store.Store, c Config) (*Handler, error) {
 		return nil, fmt.Errorf("the lab's driver %q must be simulator or agent", c.Driver)
 	}
 	return h, nil
+}
+
+// limitsOf knows the steps by name.
+func limitsOf(settings map[string]time.Duration) (map[taskplan.Action]time.Duration, error) {
+	limits := map[taskplan.Action]time.Duration{}
+	for name, limit := range settings {
+		step, known := taskplan.ParseStep(name)
+		if !known {
+			return nil, fmt.Errorf("lab-limits: %q is no step; steps are %s", name, strings.Join(taskplan.Steps(), ", "))
+		}
+		if limit <= 0 {
+			return nil, fmt.Errorf("lab-limits: the limit of %s must be longer than no time", name)
+		}
+		limits[step] = limit
+	}
+	return limits, nil
 }
 
 func (c *Config) setDefaults() {
@@ -214,52 +240,33 @@ func inventoryOf(site *design.Site) []nodefilter.Node {
 	return list
 }
 
-// hub wakes whoever waits for something in this process. What happens in other
-// processes is found by polling.
-type hub struct {
-	mu sync.Mutex
-	ch chan struct{}
-}
+// Waits look at the store when they are woken, which the store does across
+// servers, and now and then besides: at first after lookFirst, then less and less
+// often up to lookLast, since thousands may wait for hours.
+const (
+	lookFirst = time.Second
+	lookLast  = 8 * time.Second
+)
 
-// wait returns a channel that is closed at the next wake.
-func (h *hub) wait() <-chan struct{} {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.ch == nil {
-		h.ch = make(chan struct{})
-	}
-	return h.ch
-}
-
-func (h *hub) wake() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.ch != nil {
-		close(h.ch)
-		h.ch = nil
-	}
-}
-
-// pollEvery is how often the store is asked for what other servers wrote.
-const pollEvery = time.Second
-
-// await calls look until it answers true, whenever something happened. It
+// await calls look until it answers true, whenever the topic was notified. It
 // returns the error of look or of the context.
-func (h *hub) await(ctx context.Context, look func() (bool, error)) error {
-	for {
-		woken := h.wait()
-		done, err := look()
-		if done || err != nil {
+func await(ctx context.Context, s *store.Store, topic string, look func() (bool, error)) error {
+	wake, stop := s.Subscribe(topic)
+	defer stop()
+	for pause := lookFirst; ; {
+		if done, err := look(); done || err != nil {
 			return err
 		}
-		timer := time.NewTimer(pollEvery)
+		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return ctx.Err()
-		case <-woken:
+		case <-wake:
 			timer.Stop()
+			pause = lookFirst
 		case <-timer.C:
+			pause = min(2*pause, lookLast)
 		}
 	}
 }

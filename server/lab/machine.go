@@ -22,6 +22,9 @@ import (
 
 const machineKeyHeader = "X-Machine-Key"
 
+// workRunning is the status of work that is not over.
+const workRunning = "running"
+
 // machineKey derives the key of a machine from its id.
 func (h *Handler) machineKey(id string) string {
 	mac := hmac.New(sha256.New, h.config.Secret)
@@ -105,7 +108,6 @@ func (h *Handler) RegisterMachine(ctx context.Context, req api.RegisterMachineRe
 	if err != nil {
 		return nil, err
 	}
-	h.hub.wake()
 	doc := machineDocument(m)
 	doc["key"] = h.machineKey(m.ID)
 	if known {
@@ -200,7 +202,7 @@ func (h *Handler) PollMachineWork(ctx context.Context, req api.PollMachineWorkRe
 	ctx, cancel := h.patience(ctx, req.Params.Wait)
 	defer cancel()
 	var w *store.LabWork
-	err = h.hub.await(ctx, func() (bool, error) {
+	err = await(ctx, h.store, store.LabNodeTopic(m.Node), func() (bool, error) {
 		w, err = h.store.NextLabWork(context.WithoutCancel(ctx), m.Node)
 		if errors.Is(err, store.ErrNotFound) {
 			return false, nil
@@ -260,27 +262,31 @@ func (h *Handler) ReportMachineWork(ctx context.Context, req api.ReportMachineWo
 	if err != nil {
 		return nil, err
 	}
-	text := textOf(req.Body.Message)
-	if strings.ContainsRune(text, 0) {
-		return nil, fault.InvalidBody("/message", "must not hold U+0000")
+	if err := h.takeReport(ctx, w, req.Body); err != nil {
+		return nil, err
 	}
-	w.Status = string(req.Body.Status)
+	return ok(workDocument(ctx, w)), h.store.SeeLabMachine(ctx, m.ID)
+}
+
+// takeReport stores how a piece of work goes and makes w what is stored then.
+func (h *Handler) takeReport(ctx context.Context, w *store.LabWork, report *api.LabWorkReport) error {
+	text := textOf(report.Message)
+	if strings.ContainsRune(text, 0) {
+		return fault.InvalidBody("/message", "must not hold U+0000")
+	}
+	w.Status = string(report.Status)
 	var said []store.LabMessage
-	if w.Status != "running" { // the last message becomes the one of the step
-		w.Message, w.Retry = text, req.Body.Retry != nil && *req.Body.Retry
+	if w.Status != workRunning { // the last message becomes the one of the step
+		w.Message, w.Retry = text, report.Retry != nil && *report.Retry
 	} else if text != "" {
 		said = []store.LabMessage{{
-			Task: w.Task, Text: text, Error: req.Body.Error != nil && *req.Body.Error,
+			Task: w.Task, Text: text, Error: report.Error != nil && *report.Error,
 			ContextType: "node", Context: w.Node, CreatedAt: h.store.Now(),
 		}}
 	}
-	err = h.store.ReportLabWork(ctx, w, said)
+	err := h.store.ReportLabWork(ctx, w, said)
 	if errors.Is(err, store.ErrConflict) {
-		return nil, fault.Conflict("the work is over: it was reported, cancelled, or its time has passed")
+		return fault.Conflict("the work is over: it was reported, cancelled, or its time has passed")
 	}
-	if err != nil {
-		return nil, err
-	}
-	h.hub.wake()
-	return ok(workDocument(ctx, w)), h.store.SeeLabMachine(ctx, m.ID)
+	return err
 }

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -50,15 +51,11 @@ func (h *Handler) manifest(ctx context.Context, d *store.LabDeployment) (map[str
 		rows = append(rows, map[string]any{"name": p.Name, "version": orNull(p.Version)})
 	}
 	n := c.site.Node(d.Node)
-	origin := call.From(ctx).Origin
 	body := map[string]any{
 		"node": n.Name, "task_id": d.Task, "fqdn": n.FQDN, "image": n.Image, "kernel": n.Kernel, "kernel_params": kernelLine(n.KernelParams),
 		"interfaces": manifestInterfaces(n), "addressing": manifestAddresses(c.site, n), "storage": manifestStorage(n),
 		"packages": rows, "authorized_keys": []string{}, "key": nil,
-		"boot_data": map[string]any{
-			"files": origin.URL("/v1/bootdata/" + n.Name + "/files"),
-			"units": origin.URL("/v1/bootdata/" + n.Name + "/units"),
-		},
+		"boot_data": bootLinks(ctx, n.Name), "seed": h.seedURL(ctx, d),
 	}
 	if c.site.Region != nil {
 		body["authorized_keys"] = orEmpty(c.site.Region.AuthorizedKeys)
@@ -67,6 +64,12 @@ func (h *Handler) manifest(ctx context.Context, d *store.LabDeployment) (map[str
 		body["key"] = h.keyOf(d.Task, d.Node)
 	}
 	return body, nil
+}
+
+// bootLinks are the addresses of a node's two archives.
+func bootLinks(ctx context.Context, node string) map[string]string {
+	at := call.From(ctx).Origin.URL("/v1/bootdata/" + url.PathEscape(node))
+	return map[string]string{"files": at + "/files", "units": at + "/units"}
 }
 
 // kernelLine writes the parameters as one line, sorted, flags without a value.

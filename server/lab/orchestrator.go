@@ -16,6 +16,10 @@ import (
 // withdrawn nor judged: the next server takes it up.
 var errStopping = errors.New("the server is stopping")
 
+// pollEvery is how often the store is asked for tasks that need a server, and
+// for those whose server has died, when nothing says that there are any.
+const pollEvery = time.Second
+
 // pruneEvery is how often old build data are looked for.
 const pruneEvery = time.Hour
 
@@ -48,8 +52,9 @@ type orchestrator struct {
 }
 
 func (o *orchestrator) loop() {
+	woken, stop := o.h.store.Subscribe(store.LabTopic)
+	defer stop()
 	for o.ctx.Err() == nil {
-		woken := o.h.hub.wait()
 		o.round()
 		timer := time.NewTimer(pollEvery)
 		select {
@@ -202,7 +207,6 @@ func (o *orchestrator) run(t *top, first func() taskplan.Effects) {
 			delete(o.h.tops, t.id)
 		}
 		o.h.mu.Unlock()
-		o.h.hub.wake() // its nodes are free now
 	}()
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -24,9 +25,9 @@ type SimulatorConfig struct {
 	Seed uint64
 	// Signals lets boot actions end by themselves, with success.
 	Signals bool
-	// Images are what nodes may choose from; default noble and jammy, each with
-	// the kernels ga-24.04 and hwe-24.04.
-	Images []design.Image
+	// Images are what nodes may choose from, each with its kernels, separated
+	// by commas; default noble and jammy with ga-24.04 and hwe-24.04.
+	Images map[string]string
 }
 
 func (c *SimulatorConfig) setDefaults() {
@@ -34,8 +35,8 @@ func (c *SimulatorConfig) setDefaults() {
 		c.Delay = time.Second
 	}
 	if len(c.Images) == 0 {
-		kernels := []string{"ga-24.04", "hwe-24.04"}
-		c.Images = []design.Image{{Name: "noble", Kernels: kernels}, {Name: "jammy", Kernels: kernels}}
+		const kernels = "ga-24.04,hwe-24.04"
+		c.Images = map[string]string{"noble": kernels, "jammy": kernels}
 	}
 }
 
@@ -65,7 +66,19 @@ func (s *simulator) Name() string { return "simulator" }
 func (s *simulator) Simulated() bool { return true }
 
 // Catalogue is what is configured.
-func (s *simulator) Catalogue() *design.Catalogue { return &design.Catalogue{Images: s.config.Images} }
+func (s *simulator) Catalogue() *design.Catalogue {
+	c := &design.Catalogue{}
+	for _, name := range slices.Sorted(maps.Keys(s.config.Images)) {
+		image := design.Image{Name: name}
+		for kernel := range strings.SplitSeq(s.config.Images[name], ",") {
+			if kernel = strings.TrimSpace(kernel); kernel != "" {
+				image.Kernels = append(image.Kernels, kernel)
+			}
+		}
+		c.Images = append(c.Images, image)
+	}
+	return c
+}
 
 // Missing is never the case: it stands for every kind of machine.
 func (s *simulator) Missing(*design.Node) string { return "" }

@@ -25,7 +25,7 @@ import (
 func (h *Handler) CreateTask(ctx context.Context, req api.CreateTaskRequestObject) (api.CreateTaskResponseObject, error) {
 	action, known := taskplan.ParseAction(req.Body.Action)
 	if !known {
-		return nil, fault.InvalidBody("/action", "must be one of the eight actions: Unsupported action %s", req.Body.Action)
+		return nil, fault.InvalidBody("/action", "must be one of %s: Unsupported action %s", strings.Join(taskplan.Actions(), ", "), req.Body.Action)
 	}
 	permission := auth.Permission("physical_provisioner:" + string(action))
 	if !auth.From(ctx).May(permission) {
@@ -42,7 +42,6 @@ func (h *Handler) CreateTask(ctx context.Context, req api.CreateTaskRequestObjec
 	if err := h.store.CreateLabTask(ctx, row); err != nil {
 		return nil, err
 	}
-	h.hub.wake()
 	docs, err := h.documents(ctx, []store.LabTask{*row}, false)
 	if err != nil {
 		return nil, err
@@ -275,7 +274,6 @@ func (h *Handler) CancelTask(ctx context.Context, req api.CancelTaskRequestObjec
 	if err != nil {
 		return nil, err
 	}
-	h.hub.wake()
 	docs, err := h.documents(ctx, []store.LabTask{*row}, false)
 	if err != nil {
 		return nil, err

@@ -75,7 +75,7 @@ func (h *Handler) loadTop(rows []store.LabTask) (*top, error) {
 		}
 		t.filters[rows[i].ID], t.seq = rows[i].Filter, rows[i].Seq
 	}
-	cfg := taskplan.Config{NewID: newID, Limits: h.config.Limits}
+	cfg := taskplan.Config{NewID: newID, Limits: h.limits}
 	t.tree, err = taskplan.Load(tasks, t.request.Targets, cfg)
 	return t, err
 }
@@ -254,9 +254,6 @@ func (t *top) act(ctx context.Context, slots chan struct{}, e taskplan.Effects) 
 			defer stop(nil)
 			t.work(ctx, workCtx, slots, w)
 		}()
-	}
-	if len(e.Changed) > 0 {
-		t.h.hub.wake()
 	}
 }
 

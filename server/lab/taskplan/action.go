@@ -1,6 +1,9 @@
 package taskplan
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Action is what a task does, in the words of the wire.
 type Action string
@@ -53,6 +56,35 @@ func ParseAction(sent string) (Action, bool) {
 	a, ok := spellings[sent]
 	return a, ok
 }
+
+// Actions returns what can be asked for, in the plural, sorted.
+func Actions() []string {
+	var list []string
+	for a := range plans {
+		list = append(list, string(a))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Steps returns the names of everything that has a time limit, sorted.
+func Steps() []string {
+	names := map[Action]bool{ValidateDesign: true}
+	for _, p := range plans {
+		for _, s := range p.steps {
+			names[s.action] = true
+		}
+	}
+	var list []string
+	for a := range names {
+		list = append(list, string(a))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// ParseStep returns the step of that name.
+func ParseStep(name string) (Action, bool) { return Action(name), slices.Contains(Steps(), name) }
 
 // OnNodes tells whether the action works on nodes, which it must hold alone.
 func (a Action) OnNodes() bool { return plans[a].onNodes }

@@ -1,0 +1,341 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/slipway-lab/slipway/store"
+)
+
+// labTask makes a task under a root, or a top task when there is none.
+func labTask(s *store.Store, root *store.LabTask, seq int64, status string) *store.LabTask {
+	now := s.Now()
+	t := &store.LabTask{ID: uuid.Must(uuid.NewV7()).String(), Seq: seq, Status: status, Action: "deploy_nodes", DesignRef: "slipway:/designs/x",
+		Plan: store.JSON(`{ "b":1,"a":[] }`), CreatedAt: now, UpdatedAt: now}
+	t.Root = t.ID
+	if root != nil {
+		t.Root, t.Parent = root.ID, root.ID
+	}
+	return t
+}
+
+func queuedTask(t *testing.T, s *store.Store) *store.LabTask {
+	t.Helper()
+	top := labTask(s, nil, 0, "queued")
+	if err := s.CreateLabTask(context.Background(), top); err != nil {
+		t.Fatalf("CreateLabTask: %v", err)
+	}
+	return top
+}
+
+func lease(s *store.Store, root, owner string) store.LabLease {
+	return store.LabLease{Root: root, Owner: owner, Until: s.Now().Add(time.Minute)}
+}
+
+// start takes a task for a server and fails the test when it cannot.
+func start(t *testing.T, s *store.Store, root, owner string, nodes ...string) {
+	t.Helper()
+	if err := s.StartLabTask(context.Background(), lease(s, root, owner), nodes); err != nil {
+		t.Fatalf("StartLabTask: %v", err)
+	}
+}
+
+func idsOf(rows []store.LabTask) []string {
+	ids := []string{}
+	for _, r := range rows {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+func TestLabTask(t *testing.T) {
+	t.Parallel()
+	Each(t, func(t *testing.T, s *store.Store) {
+		ctx := context.Background()
+		top := queuedTask(t, s)
+		got, err := s.LabTask(ctx, top.ID)
+		if err != nil || string(got.Plan) != string(top.Plan) || got.Filter != nil || !got.CreatedAt.Equal(top.CreatedAt) || got.LeaseUntil != nil {
+			t.Errorf("LabTask: %+v, %v", got, err)
+		}
+		if _, err := s.LabTask(ctx, "none"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("an unknown task: %v", err)
+		}
+		start(t, s, top.ID, "a", "n1")
+		var children []store.LabTask
+		for i := range 450 { // more than one statement takes
+			children = append(children, *labTask(s, top, int64(i+1), "running"))
+		}
+		err = s.SaveLabTasks(ctx, lease(s, top.ID, "a"), children, nil, []store.LabMessage{
+			{Task: top.ID, Text: "first", CreatedAt: s.Now()}, {Task: top.ID, Text: "second", Error: true, Extra: store.JSON(`{"k":1}`), CreatedAt: s.Now()},
+		})
+		if err != nil {
+			t.Fatalf("SaveLabTasks: %v", err)
+		}
+		tree, err := s.LabTree(ctx, top.ID)
+		if err != nil || len(tree) != 451 || tree[0].ID != top.ID || tree[450].ID != children[449].ID {
+			t.Errorf("LabTree: %d tasks, %v", len(tree), err)
+		}
+		below, err := s.LabChildren(ctx, idsOf(tree))
+		if err != nil || !slices.Equal(idsOf(below[top.ID]), idsOf(children)) {
+			t.Errorf("LabChildren: %d, %v", len(below[top.ID]), err)
+		}
+		said, err := s.LabMessages(ctx, idsOf(tree))
+		if err != nil || len(said[top.ID]) != 2 || said[top.ID][0].Text != "first" || string(said[top.ID][1].Extra) != `{"k":1}` || said[top.ID][0].Extra != nil {
+			t.Errorf("LabMessages: %+v, %v", said, err)
+		}
+		wantPages(t, s, append([]string{top.ID}, idsOf(children)...))
+	})
+}
+
+// wantPages reads all tasks page by page.
+func wantPages(t *testing.T, s *store.Store, want []string) {
+	t.Helper()
+	var got []string
+	f := store.LabTaskFilter{Page: store.Page{Limit: 100}}
+	for {
+		list, err := s.ListLabTasks(context.Background(), f)
+		if err != nil {
+			t.Fatalf("ListLabTasks: %v", err)
+		}
+		got = append(got, idsOf(list.Items)...)
+		if list.Next == "" {
+			break
+		}
+		f.Page.After = list.Next
+	}
+	if slices.Sort(want); !slices.Equal(got, want) {
+		t.Errorf("%d tasks in pages, want %d in the order of their ids", len(got), len(want))
+	}
+}
+
+// Of many servers one gets a task, and of many tasks one gets a node.
+func TestLabTask_Claims(t *testing.T) {
+	t.Parallel()
+	Each(t, func(t *testing.T, s *store.Store) {
+		ctx := context.Background()
+		one, two := queuedTask(t, s), queuedTask(t, s)
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		won := map[string]int{}
+		for i := range 8 {
+			for _, top := range []*store.LabTask{one, two} {
+				wg.Go(func() {
+					err := s.StartLabTask(ctx, lease(s, top.ID, fmt.Sprint(i)), []string{"n-" + top.ID, "shared"})
+					mu.Lock()
+					defer mu.Unlock()
+					if err == nil {
+						won[top.ID]++
+					} else if !errors.Is(err, store.ErrConflict) {
+						t.Errorf("StartLabTask: %v, want ErrConflict", err)
+					}
+				})
+			}
+		}
+		wg.Wait()
+		if won[one.ID]+won[two.ID] != 1 {
+			t.Fatalf("the tasks were started %v times, want once in all", won)
+		}
+		winner, loser := one, two
+		if won[two.ID] == 1 {
+			winner, loser = two, one
+		}
+		held, err := s.LabClaims(ctx)
+		if err != nil || len(held) != 2 || held["shared"] != winner.ID {
+			t.Errorf("LabClaims: %v, %v", held, err)
+		}
+		queue, err := s.LabQueue(ctx)
+		if err != nil || !slices.Equal(idsOf(queue), []string{loser.ID}) {
+			t.Errorf("the queue: %v, %v, want the loser whole", idsOf(queue), err)
+		}
+	})
+}
+
+func TestLabTask_Lease(t *testing.T) {
+	t.Parallel()
+	Each(t, func(t *testing.T, s *store.Store) {
+		ctx := context.Background()
+		top := queuedTask(t, s)
+		start(t, s, top.ID, "a", "n1")
+		if ids, err := s.LabOrphans(ctx, s.Now()); err != nil || len(ids) != 0 {
+			t.Errorf("a task with a lease is without a server: %v, %v", ids, err)
+		}
+		later := s.Now().Add(2 * time.Minute)
+		if ids, err := s.LabOrphans(ctx, later); err != nil || !slices.Equal(ids, []string{top.ID}) {
+			t.Errorf("LabOrphans: %v, %v", ids, err)
+		}
+		if err := s.TakeLabLease(ctx, lease(s, top.ID, "b"), s.Now()); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("a lease that holds was taken: %v", err)
+		}
+		if err := s.TakeLabLease(ctx, lease(s, top.ID, "b"), later); err != nil {
+			t.Fatalf("TakeLabLease: %v", err)
+		}
+		// The old server finds out, and nothing of what it says counts.
+		err := s.SaveLabTasks(ctx, lease(s, top.ID, "a"), []store.LabTask{*labTask(s, top, 1, "running")}, nil, []store.LabMessage{{Task: top.ID, Text: "late"}})
+		if !errors.Is(err, store.ErrConflict) {
+			t.Errorf("a lost lease: %v, want ErrConflict", err)
+		}
+		tree, _ := s.LabTree(ctx, top.ID)
+		said, _ := s.LabMessages(ctx, []string{top.ID})
+		if len(tree) != 1 || len(said) != 0 {
+			t.Errorf("what was saved under a lost lease is there: %v %v", tree, said)
+		}
+		if err := s.DropLabLeases(ctx, "b"); err != nil {
+			t.Fatal(err)
+		}
+		if ids, err := s.LabOrphans(ctx, s.Now()); err != nil || len(ids) != 1 {
+			t.Errorf("a lease that was given back: %v, %v", ids, err)
+		}
+
+		if err := s.TakeLabLease(ctx, lease(s, top.ID, "c"), s.Now()); err != nil {
+			t.Fatal(err)
+		}
+		top.Status, top.UpdatedAt = "complete", s.Now()
+		if err := s.SaveLabTasks(ctx, lease(s, top.ID, "c"), nil, []store.LabTask{*top}, nil); err != nil {
+			t.Fatalf("SaveLabTasks: %v", err)
+		}
+		held, err := s.LabClaims(ctx)
+		if err != nil || len(held) != 0 {
+			t.Errorf("a task that is over holds %v, %v", held, err)
+		}
+		if err := s.KeepLabLease(ctx, lease(s, top.ID, "c")); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("the lease of a task that is over: %v", err)
+		}
+	})
+}
+
+func TestLabTask_Cancel(t *testing.T) {
+	t.Parallel()
+	Each(t, func(t *testing.T, s *store.Store) {
+		ctx := context.Background()
+		waiting, running := queuedTask(t, s), queuedTask(t, s)
+		start(t, s, running.ID, "a")
+		if err := s.SaveLabTasks(ctx, lease(s, running.ID, "a"), []store.LabTask{*labTask(s, running, 1, "running")}, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		end := func(r *store.LabTask) error {
+			r.Status = "terminated"
+			return nil
+		}
+		got, err := s.CancelLabTask(ctx, waiting.ID, "ann", end)
+		if err != nil || got.Status != "terminated" || got.CancelBy != "ann" {
+			t.Errorf("a task in the queue: %+v, %v", got, err)
+		}
+		got, err = s.CancelLabTask(ctx, running.ID, "ann", end)
+		if err != nil || got.Status != "running" || got.CancelAt == nil || got.LeaseOwner != "a" {
+			t.Errorf("a task at work: %+v, %v", got, err)
+		}
+		if got, err = s.CancelLabTask(ctx, running.ID, "bob", end); err != nil || got.CancelBy != "ann" {
+			t.Errorf("cancelled again: %+v, %v, want the first name", got, err)
+		}
+		asked, err := s.LabCancels(ctx)
+		if err != nil || !slices.Equal(idsOf(asked), []string{running.ID}) {
+			t.Errorf("LabCancels: %v, %v, want what is not over", idsOf(asked), err)
+		}
+		if _, err := s.CancelLabTask(ctx, waiting.ID, "ann", end); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("a task that is over: %v", err)
+		}
+		if _, err := s.CancelLabTask(ctx, "none", "ann", end); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("an unknown task: %v", err)
+		}
+		fresh := queuedTask(t, s)
+		if _, err := s.CancelLabTask(ctx, fresh.ID, "ann", func(*store.LabTask) error { return errRefused }); !errors.Is(err, errRefused) {
+			t.Errorf("refused: %v", err)
+		}
+		if row, err := s.LabTask(ctx, fresh.ID); err != nil || row.CancelAt != nil {
+			t.Errorf("what was refused is saved: %+v, %v", row, err)
+		}
+	})
+}
+
+func TestLabTask_Purge(t *testing.T) {
+	t.Parallel()
+	Each(t, func(t *testing.T, s *store.Store) {
+		ctx := context.Background()
+		over, open := queuedTask(t, s), queuedTask(t, s)
+		start(t, s, over.ID, "a")
+		child := *labTask(s, over, 1, "complete")
+		over.Status = "complete"
+		err := s.SaveLabTasks(ctx, lease(s, over.ID, "a"), []store.LabTask{child}, []store.LabTask{*over}, []store.LabMessage{{Task: child.ID, Text: "x", CreatedAt: s.Now()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.AddLabBuildData(ctx, &store.LabBuildData{Node: "n1", Task: child.ID, Generator: "lshw", Format: "text/xml", Data: []byte("<list/>")}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.OfferLabWork(ctx, &store.LabWork{Task: child.ID, Node: "n1", Status: "success", Deadline: s.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.PurgeLabTasks(ctx, over.CreatedAt); err != nil || n != 0 {
+			t.Errorf("tasks that are not old: %d, %v", n, err)
+		}
+		if n, err := s.PurgeLabTasks(ctx, s.Now().Add(time.Hour)); err != nil || n != 1 {
+			t.Errorf("PurgeLabTasks: %d, %v, want the one that is over", n, err)
+		}
+		wantPages(t, s, []string{open.ID})
+		said, err := s.LabMessages(ctx, []string{child.ID})
+		if err != nil || len(said) != 0 {
+			t.Errorf("messages stay: %v, %v", said, err)
+		}
+		if _, err := s.LabWork(ctx, child.ID); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("work stays: %v", err)
+		}
+		data, err := s.LabBuildDataOfNode(ctx, "n1", false)
+		if err != nil || len(data) != 1 {
+			t.Errorf("build data must stay: %v, %v", data, err)
+		}
+	})
+}
+
+func TestLabMachine(t *testing.T) {
+	t.Parallel()
+	Each(t, func(t *testing.T, s *store.Store) {
+		ctx := context.Background()
+		if err := s.SetLabNodeMACs(ctx, []store.LabNodeMAC{{MAC: "52:54:00:00:00:01", Node: "n1"}}); err != nil {
+			t.Fatal(err)
+		}
+		wake, stop := s.Subscribe(store.LabNodeTopic("n1"))
+		defer stop()
+		for woken(wake, 200*time.Millisecond) {
+		}
+		m := &store.LabMachine{ID: "M1", MACs: store.Strings{"52:54:00:00:00:01", "52:54:00:00:00:02"}}
+		if known, err := s.RegisterLabMachine(ctx, m); err != nil || known || m.Node != "n1" {
+			t.Fatalf("RegisterLabMachine: %v, %v, %+v", known, err, m)
+		}
+		if !woken(wake, 5*time.Second) {
+			t.Error("nobody is told that the machine is there")
+		}
+		for _, mac := range m.MACs { // its second interface boots the same node
+			if node, err := s.LabNodeOfMAC(ctx, mac); err != nil || node != "n1" {
+				t.Errorf("LabNodeOfMAC(%s): %q, %v", mac, node, err)
+			}
+		}
+		if _, err := s.LabNodeOfMAC(ctx, "52:54:00:00:00:09"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("an unknown address: %v", err)
+		}
+		again := &store.LabMachine{ID: "M2", MACs: store.Strings{"52:54:00:00:00:02"}}
+		if known, err := s.RegisterLabMachine(ctx, again); err != nil || !known || again.ID != "M1" {
+			t.Errorf("registered again: %v, %v, %+v", known, err, again)
+		}
+		w := &store.LabWork{Task: "T", Node: "n1", Action: "deploy_node", Status: "running", Deadline: s.Now().Add(time.Hour)}
+		if _, err := s.OfferLabWork(ctx, w); err != nil || !woken(wake, 5*time.Second) {
+			t.Errorf("work was offered and nobody told: %v", err)
+		}
+		w.Status = "success"
+		if err := s.ReportLabWork(ctx, w, nil); err != nil || !woken(wake, 5*time.Second) {
+			t.Errorf("the end of work: %v", err)
+		}
+		if err := s.ReportLabWork(ctx, w, nil); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("a second end: %v", err)
+		}
+		if got, err := s.OfferLabWork(ctx, &store.LabWork{Task: "T", Node: "n1", Status: "running", Deadline: s.Now()}); err != nil || got.Status != "success" {
+			t.Errorf("work that was offered before: %+v, %v, want it as it stands", got, err)
+		}
+	})
+}
