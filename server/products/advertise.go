@@ -298,7 +298,7 @@ func begin(ctx context.Context, tx *store.Store, rows []store.Opportunity) error
 		return err
 	}
 	tx.Notify(workTopic(rows[0].Tenant))
-	return tx.AppendEvents(ctx, events...)
+	return tx.AppendEvents(events...)
 }
 
 func contextFrom(c trigger.Context) store.Context {

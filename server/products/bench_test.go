@@ -188,7 +188,7 @@ func fillLog(b *testing.B, s *store.Store, n int) {
 				TestStatus: "PASSED", Data: store.JSON(`{"test_status":"PASSED"}`),
 			}
 		}
-		err := s.InTx(context.Background(), func(tx *store.Store) error { return tx.AppendEvents(context.Background(), rows...) })
+		err := s.InTx(context.Background(), func(tx *store.Store) error { return tx.AppendEvents(rows...) })
 		if err != nil {
 			b.Fatal(err)
 		}
