@@ -57,7 +57,7 @@ func (s *Store) writeEvents(events []Event) error {
 		return nil
 	}
 	if s.onPostgres() {
-		if _, err := s.exec(announceSQL); err != nil {
+		if _, err := s.exec(announceSQL, 1<<31); err != nil {
 			return fmt.Errorf("append events: %w", translate(err))
 		}
 	}
@@ -70,8 +70,9 @@ func (s *Store) writeEvents(events []Event) error {
 // lastDrawn is the number of the event that was drawn last, visible or not.
 const lastDrawn = "COALESCE(pg_sequence_last_value('events_seq_seq'), 0)"
 
-// announceSQL takes the lock. Keys have 31 useful bits.
-const announceSQL = "SELECT pg_advisory_xact_lock_shared('events'::regclass::oid::int, (" + lastDrawn + " % 2147483648)::int)"
+// announceSQL takes the lock. Keys have 31 useful bits, hence the divisor, which
+// is a parameter because the driver prepares only statements that have one.
+const announceSQL = "SELECT pg_advisory_xact_lock_shared('events'::regclass::oid::int, (" + lastDrawn + " % $1::bigint)::int)"
 
 // settledSQL asks for the number drawn last, and for the lowest one after which a
 // transaction that has not ended draws its own. The second depends on the first,

@@ -42,13 +42,18 @@ type Prospect struct {
 	Held int64 // leases that the agent holds
 }
 
-const heldLeases = "SELECT COUNT(*) FROM leases WHERE tenant = ? AND agent_id = ? AND ended = ''"
+const (
+	heldLeases = "SELECT COUNT(*) FROM leases WHERE tenant = ? AND agent_id = ? AND ended = ''"
+	queueOrder = "priority DESC, queued_at, opportunities.id"
+)
 
 // Prospect looks without locking anything.
 func (s *Store) Prospect(ctx context.Context, f PickFilter) (Prospect, error) {
+	// With an order and a limit PostgreSQL takes the index of the queue, and not
+	// the whole table because it seems to be small.
 	var p Prospect
-	work := f.apply(s.read(ctx).Model(&Opportunity{}).Select("1"))
-	err := s.read(ctx).Raw("SELECT EXISTS (?) AS work, EXISTS (SELECT 1 FROM opportunities WHERE deadline IS NOT NULL AND deadline <= ?) AS due, ("+heldLeases+") AS held",
+	work := f.apply(s.read(ctx).Model(&Opportunity{}).Select("1")).Order(queueOrder).Limit(1)
+	err := s.read(ctx).Raw("SELECT (?) IS NOT NULL AS work, (SELECT 1 FROM opportunities WHERE deadline <= ? ORDER BY deadline LIMIT 1) IS NOT NULL AS due, ("+heldLeases+") AS held",
 		work, Micros(f.Now), f.Tenant, f.Agent).Scan(&p).Error
 	if err != nil {
 		return p, fmt.Errorf("look for work of agent %q: %w", f.Agent, translate(err))
@@ -80,7 +85,7 @@ func (s *Store) NextOpportunity(f PickFilter) (*Candidate, error) {
 	q := f.apply(s.db.Table("opportunities")).
 		Select(candidateColumns+", ("+heldLeases+") AS held", f.Tenant, f.Agent).
 		Joins("JOIN contexts c ON c.id = context_id JOIN spec_versions v ON v.id = version_id").
-		Order("priority DESC, queued_at, opportunities.id").Limit(1)
+		Order(queueOrder).Limit(1)
 	if s.onPostgres() {
 		q = q.Clauses(clause.Locking{Strength: "UPDATE", Table: clause.Table{Name: "opportunities"}, Options: "SKIP LOCKED"})
 	}
