@@ -124,7 +124,8 @@ type EventFilter struct {
 	ProductID     uuid.UUID
 	OpportunityID uuid.UUID
 	AgentID       string
-	After         int64 // Seq of the last event that is known
+	Of            *OpportunityFilter // only events of opportunities that match
+	After         int64              // Seq of the last event that is known
 	Limit         int
 }
 
@@ -143,6 +144,9 @@ func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	}
 	if f.OpportunityID != uuid.Nil {
 		q = q.Where("opportunity_id = ?", f.OpportunityID)
+	}
+	if f.Of != nil {
+		q = q.Where("opportunity_id IN (?)", s.opportunitiesWhere(ctx, *f.Of).Select("id"))
 	}
 	q = whereSet(q, "agent_id", f.AgentID)
 	if len(f.Types) > 0 {

@@ -2,7 +2,9 @@ package products_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -39,6 +41,51 @@ func TestProduct_OpaqueMembersStayAsTheyAre(t *testing.T) {
 		wantOdd(t, "POST result", a, http.StatusCreated, 4)
 		wantOdd(t, "list of results", l.try("GET", path+"/results", nil), http.StatusOK, 4)
 		wantOdd(t, "event log", l.try("GET", path+"/tests/events", nil), http.StatusOK, 2)
+	})
+}
+
+// Numbers that no 64-bit float holds are JSON all the same. The client of the
+// other tests could not read the answers.
+func TestProduct_OpaqueNumbersOfAnySize(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, l *lab) {
+		const huge = `{"a": [1e400, -1E+999], "b": 1` + "0000000000000000000000000000000000000000000000000001" + `}`
+		send := func(method, path, body string) string {
+			r, err := http.NewRequestWithContext(t.Context(), method, l.URL+path, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Authorization", "Bearer "+servertest.AdminToken)
+			r.Header.Set("Content-Type", "application/json")
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			text, err := io.ReadAll(resp.Body)
+			if err != nil || resp.StatusCode >= 300 || !strings.Contains(string(text), huge) && !strings.Contains(path, "/images") {
+				t.Errorf("%s %s: %d %s %v, want it with %s", method, path, resp.StatusCode, text, err, huge)
+			}
+			return string(text)
+		}
+		path := l.product("p", "smoke")
+		send("PATCH", path, `{"manifest": `+huge+`}`)
+		send("POST", path+"/testspecs", `{"name": "s", "test_payload": `+huge+`}`)
+		advertise := `{"image_unique_id": "i", "channel": "c", "extra_snaps": [{"name": "x", "size": 1e400}], "image_reference": ` + huge + `}`
+		send("POST", path+"/images", advertise)
+		send("POST", path+"/images", advertise) // compared with the first
+		l.agent("a1", object{})
+		var picked struct {
+			ID string `json:"test_opportunity_id"`
+		}
+		if err := json.Unmarshal([]byte(send("POST", "/v1/agents/a1/pick", `{}`)), &picked); err != nil {
+			t.Fatal(err)
+		}
+		result := `{"test_opportunity_id": "` + picked.ID + `", "test_status": "PASSED", "agent_id": "a1", "result_payload": ` + huge + `, "agent": ` + huge + `}`
+		send("POST", path+"/tests/results", result)
+		send("POST", path+"/tests/results", result) // the same again
+		send("GET", path+"/tests/results", "")
+		l.call("POST", path+"/snaps", `{"name": "test-snap.foo", "revision": 1e400, "channel": "c"}`, http.StatusBadRequest)
 	})
 }
 

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/slipway-lab/slipway/store"
 )
 
@@ -42,7 +44,7 @@ func TestNotify(t *testing.T) {
 		if err != nil || !woken(wake, 5*time.Second) || !woken(other, 5*time.Second) {
 			t.Errorf("a committed notification woke nobody: %v", err)
 		}
-		for woken(wake, 2*time.Second) || woken(other, 0) { // the listener's own, too
+		for woken(wake, 2*time.Second) || woken(other, 0) { // a listener that begins late
 		}
 		_ = s.InTx(ctx, func(tx *store.Store) error {
 			tx.Notify("a")
@@ -79,6 +81,33 @@ func TestNotify_AcrossReplicas(t *testing.T) {
 	})
 	if err != nil || !woken(wake, 5*time.Second) {
 		t.Errorf("the other replica was not woken: %v", err)
+	}
+}
+
+// A connection that was cut, as a restarted database or a proxy does it, is
+// replaced, and nobody misses what came meanwhile.
+func TestNotify_AfterTheConnectionWasCut(t *testing.T) {
+	t.Parallel()
+	address := Postgres(t)
+	name := "cut" + uuid.NewString()[:8]
+	one := Open(t, store.Config{DataDir: t.TempDir(), Database: address + "&application_name=" + name})
+	two := Open(t, store.Config{DataDir: t.TempDir(), Database: address})
+	wake, stop := one.Subscribe("a")
+	defer stop()
+	for range 3 {
+		for woken(wake, 200*time.Millisecond) { // until it listens, and no longer looks instead
+		}
+		admin(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND application_name = '"+name+"'")
+		two.Wake("a")
+		if !woken(wake, 5*time.Second) {
+			t.Fatal("nobody was woken after the connection was cut")
+		}
+	}
+	for woken(wake, 200*time.Millisecond) {
+	}
+	two.Wake("a")
+	if !woken(wake, 5*time.Second) {
+		t.Error("the new connection hears nothing")
 	}
 }
 
