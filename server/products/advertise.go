@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -117,11 +118,14 @@ func advertised(refs []api.OpportunityRef, strict bool) (*answer, error) {
 	return respond(http.StatusCreated, func(*opaques) any { return api.OpportunityIDs{Ids: refs} })
 }
 
+// pointers writes extra_snaps[2].name as JSON pointers have it.
+var pointers = strings.NewReplacer("[", "/", "].", "/", "]", "")
+
 func checkAdvertisement(ad trigger.Advertisement) error {
 	err := ad.Check()
 	var field *trigger.FieldError
 	if errors.As(err, &field) {
-		return fault.InvalidBody("/"+field.Field, "%s", field.Reason)
+		return fault.InvalidBody(pointers.Replace("/"+field.Field), "%s", field.Reason)
 	}
 	return err
 }

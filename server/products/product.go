@@ -144,7 +144,7 @@ func (h *Handler) clear(ctx context.Context, tx *store.Store, product, spec uuid
 		return err
 	}
 	if len(open) > 0 && !force {
-		return fault.Conflict("%d test opportunities are not final; force=true cancels them", len(open))
+		return fault.Conflict("test opportunities that are not final: %d; force=true cancels them", len(open))
 	}
 	for i := range open {
 		if err := h.cancel(ctx, tx, &open[i], reason); err != nil {

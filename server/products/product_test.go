@@ -221,6 +221,38 @@ func TestAdvertise_MediaTypes(t *testing.T) {
 			t.Errorf("Content-Type %q: %d %s, want %d", media, a.Status, a.Body, want)
 		}
 	}
+	for body, want := range map[string]int{"\r\n\t " + body: 201, "name=test-snap.foo": 415, `"x"`: 415, "{": 400, "": 400} {
+		a := l.Do("POST", path+"/snaps", body, servertest.Admin(), servertest.With("Content-Type", "application/x-www-form-urlencoded; charset=utf-8"))
+		if a.Status != want {
+			t.Errorf("%q as a form: %d %s, want %d", body, a.Status, a.Body, want)
+		}
+	}
+}
+
+// What is wrong is named as RFC 6901 has it, wherever it was found.
+func TestAdvertise_RefusedByPlace(t *testing.T) {
+	t.Parallel()
+	l := &lab{servertest.New(t), t}
+	path := l.product("p", "smoke")
+	const image = `{"image_unique_id": "i", "channel": "c", "image_reference": 1, "extra_snaps": %s}`
+	for body, want := range map[string]string{
+		fmt.Sprintf(image, `["x", {"name": "y", "revision": 0}]`): "/extra_snaps/1/revision",
+		fmt.Sprintf(image, `[5]`):                                 "/extra_snaps/0",
+		fmt.Sprintf(image, `{}`):                                  "/extra_snaps",
+		`{"snaps": [{"name": "a", "revision": 1}, {"name": "a", "revision": 2}], "channel": "c"}`: "/snaps/1/name",
+		`{"snaps": [{"name": "a", "revision": 1}, {"name": "b"}], "channel": "c"}`:                "/snaps/1/revision",
+		`{"name": "a", "channel": "c"}`: "/revision",
+	} {
+		where := path + "/snaps"
+		if strings.Contains(body, "image") {
+			where = path + "/images"
+		}
+		a := l.call("POST", where, body, http.StatusBadRequest)
+		found := a["errors"].([]any)[0].(object)
+		if found["pointer"] != want || !strings.HasPrefix(field(a, "message"), want[1:]) {
+			t.Errorf("%s: %v at %v, want it at %s", body, a["message"], found["pointer"], want)
+		}
+	}
 }
 
 func TestAdvertise_Supersede(t *testing.T) {
