@@ -59,6 +59,7 @@ type serveCmd struct {
 
 	ProductsCancelGrace time.Duration `name:"products-cancel-grace" default:"5m" help:"How long an agent has to stop a cancelled test opportunity."`
 	ProductsMaxOutput   int64         `name:"products-max-output" default:"16777216" help:"Limit of the console output of a test opportunity in bytes."`
+	ProductsMaxMade     int           `name:"products-max-opportunities" default:"20000" help:"Limit of the test opportunities that one advertisement makes."`
 	OutputRetentionDays int           `name:"products-output-retention-days" default:"400" help:"How long the console output of a test opportunity is kept after its end; 0: for ever."`
 	EventRetentionDays  int           `name:"event-retention-days" default:"400" help:"How long the event log is kept, apart from what still goes on; 0: for ever."`
 
@@ -222,6 +223,7 @@ func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte, a
 			Done:        ctx.Done(),
 			CancelGrace: c.ProductsCancelGrace,
 			MaxOutput:   c.ProductsMaxOutput,
+			MaxMade:     c.ProductsMaxMade,
 			Limits:      intake.Limits{File: c.MaxUpload, Decompressed: c.MaxDecompressed, Tests: c.MaxTests},
 
 			WebhookHosts: c.WebhookHosts,

@@ -83,7 +83,9 @@ func (h *Handler) AdvertiseSnapToAll(ctx context.Context, req api.AdvertiseSnapT
 			for j := range made {
 				made[j].ProductID = &products[i].ID
 			}
-			refs = append(refs, made...)
+			if refs = append(refs, made...); len(refs) > h.config.MaxMade {
+				return nil, h.tooMany(len(refs))
+			}
 		}
 		return advertised(refs, or(req.Params.Strict, false))
 	})
@@ -148,6 +150,9 @@ func (h *Handler) advertise(ctx context.Context, tx *store.Store, p *store.Produ
 	if err != nil {
 		return nil, err
 	}
+	if len(plan.Opportunities) > h.config.MaxMade {
+		return nil, h.tooMany(len(plan.Opportunities))
+	}
 	if err := h.supersede(ctx, tx, p, ad, plan); err != nil {
 		return nil, err
 	}
@@ -155,6 +160,10 @@ func (h *Handler) advertise(ctx context.Context, tx *store.Store, p *store.Produ
 		return nil, err
 	}
 	return makeOpportunities(ctx, tx, p, specs, ad, plan)
+}
+
+func (h *Handler) tooMany(n int) error {
+	return fault.Conflict("the advertisement would make %d test opportunities or more, at most %d are allowed (products-max-opportunities); nothing was stored", n, h.config.MaxMade)
 }
 
 func triggerState(ctx context.Context, tx *store.Store, p *store.Product, specs []store.TestSpec, ad trigger.Advertisement) (trigger.State, error) {

@@ -35,6 +35,10 @@ type Config struct {
 	// 16 MiB.
 	MaxOutput int64
 
+	// MaxMade limits the opportunities that one advertisement makes; default
+	// 20,000.
+	MaxMade int
+
 	// Limits bounds the files that come with results.
 	Limits intake.Limits
 
@@ -76,10 +80,13 @@ func New(s *store.Store, c Config) (*Handler, error) {
 	if c.MaxOutput == 0 {
 		c.MaxOutput = 16 << 20
 	}
+	if c.MaxMade == 0 {
+		c.MaxMade = 20_000
+	}
 	if c.WebhookBackoff == nil {
 		c.WebhookBackoff = defaultBackoff
 	}
-	if c.CancelGrace < 0 || c.MaxOutput < 0 {
+	if c.CancelGrace < 0 || c.MaxOutput < 0 || c.MaxMade < 0 {
 		return nil, errors.New("limits of products must not be negative")
 	}
 	in := &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits.WithDefaults()}

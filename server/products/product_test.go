@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/servertest"
 )
@@ -251,6 +252,26 @@ func TestAdvertise_RefusedByPlace(t *testing.T) {
 		found := a["errors"].([]any)[0].(object)
 		if found["pointer"] != want || !strings.HasPrefix(field(a, "message"), want[1:]) {
 			t.Errorf("%s: %v at %v, want it at %s", body, a["message"], found["pointer"], want)
+		}
+	}
+}
+
+// One advertisement makes no more than the limit, and then nothing at all.
+func TestAdvertise_TooMany(t *testing.T) {
+	t.Parallel()
+	l := &lab{servertest.New(t, func(c *server.Config) { c.Products.MaxMade = 3 }), t}
+	one, two := l.product("one", "a", "b"), l.product("two", "a", "b")
+	snap := object{"name": "test-snap.foo", "revision": 2, "channel": "edge"}
+	l.call("POST", one+"/snaps", snap, http.StatusCreated)
+	if a := l.call("POST", "/v1/snaps", snap, http.StatusConflict); !strings.Contains(field(a, "message"), "products-max-opportunities") {
+		t.Errorf("message %v, want it to name the setting", a["message"])
+	}
+	l.call("POST", two+"/testspecs", object{"name": "c", "test_payload": 1}, http.StatusCreated)
+	l.call("POST", two+"/testspecs", object{"name": "d", "test_payload": 1}, http.StatusCreated)
+	l.call("POST", two+"/snaps", snap, http.StatusConflict)
+	for path, want := range map[string]int{one: 2, two: 0} {
+		if n := len(l.call("GET", path+"/tests/opportunities", nil, http.StatusOK)["test_opportunities"].([]any)); n != want {
+			t.Errorf("%d opportunities, want %d", n, want)
 		}
 	}
 }
