@@ -308,6 +308,9 @@ func (v *validator) checkBody(c echo.Context) error {
 		r.Header.Del("Content-Type")
 		return nil
 	}
+	if text := bytes.TrimLeft(body, " \t\r\n"); media == "application/json" && isForm(r) && len(text) > 0 && text[0] != '{' {
+		return fault.Unsupported("the body is a form; the operation reads %s", mediaList(v.op.doc.RequestBody.Value.Content))
+	}
 	if err := v.checkContent(media, body); err != nil {
 		return err
 	}
@@ -365,6 +368,13 @@ func (v *validator) mediaType(r *http.Request) (string, error) {
 		}
 	}
 	return "", fault.Unsupported("the operation does not read this Content-Type; it reads %s", mediaList(content))
+}
+
+// isForm reports whether the body is said to be a form, which is what curl says
+// of any body it is not told about.
+func isForm(r *http.Request) bool {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && media == "application/x-www-form-urlencoded"
 }
 
 func mediaList(content openapi3.Content) string {

@@ -19,8 +19,8 @@ type txState struct {
 	depth    int
 	readOnly bool
 	after    []func()
-	before   []func() error // PostgreSQL only
-	topics   []string       // to be notified
+	events   []Event  // to be written before the commit; PostgreSQL only
+	topics   []string // to be notified
 
 	// lost is why a savepoint could not be rolled back. What it left behind
 	// must not be committed, so the whole transaction is lost.
@@ -77,21 +77,6 @@ func (s *Store) AfterCommit(f func()) {
 	s.tx.after = append(s.tx.after, f)
 }
 
-// BeforeCommit runs f as the last thing of the transaction, after the outermost
-// closure has returned, for what must hold a lock everybody wants as short as
-// possible. On SQLite, where there is one writer, it runs f at once. The error of
-// f undoes the transaction.
-func (s *Store) BeforeCommit(f func() error) error {
-	if s.tx == nil {
-		return errors.New("store: BeforeCommit outside a transaction")
-	}
-	if !s.onPostgres() {
-		return f()
-	}
-	s.tx.before = append(s.tx.before, f)
-	return nil
-}
-
 // Lock holds the name until the transaction ends, so that changes that look at
 // several rows do not overlap on PostgreSQL. On SQLite there is one writer
 // anyway. Take several locks in the order of their names.
@@ -135,18 +120,6 @@ func (s *Store) Snapshot(ctx context.Context, look func(view *Store) error) erro
 	return look(s.within(ctx, &txState{sql: tx, readOnly: true}))
 }
 
-func (s *Store) beforeCommit() error {
-	if err := s.sendTopics(); err != nil {
-		return err
-	}
-	for _, f := range s.tx.before {
-		if err := f(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // within is the store that a closure gets.
 func (s *Store) within(ctx context.Context, state *txState) *Store {
 	db := s.core.write.Session(&gorm.Session{NewDB: true, Context: ctx})
@@ -178,11 +151,11 @@ func (t *txState) nest(ctx context.Context, change func() error) error {
 	if err := t.command(ctx, "SAVEPOINT "+name); err != nil {
 		return err
 	}
-	hooks, before, topics := len(t.after), len(t.before), len(t.topics)
+	hooks, events, topics := len(t.after), len(t.events), len(t.topics)
 	kept := false
 	defer func() { // also when change panics or ends its goroutine
 		if !kept {
-			t.after, t.before, t.topics = t.after[:hooks], t.before[:before], t.topics[:topics]
+			t.after, t.events, t.topics = t.after[:hooks], t.events[:events], t.topics[:topics]
 			t.undo(ctx, name)
 		}
 	}()
@@ -256,7 +229,7 @@ func (s *Store) pgTx(ctx context.Context, change func(tx *Store) error) ([]func(
 	if err := change(inside); err != nil {
 		return nil, err
 	}
-	if err := inside.beforeCommit(); err != nil {
+	if err := inside.writeEvents(state.events); err != nil {
 		return nil, err
 	}
 	if state.lost != nil {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,24 +31,89 @@ type Event struct {
 
 // AppendEvents writes events in the transaction of the change that they tell.
 //
-// A reader that continues after the last Seq it has seen must not miss one, so
-// numbers have to become visible in their order. SQLite has one writer; on
-// PostgreSQL the numbers are drawn as the last thing before the commit, under a
-// lock that ends with it.
-func (s *Store) AppendEvents(ctx context.Context, events ...Event) error {
+// A reader that continues after the last Seq it has seen must not miss one that
+// was drawn earlier and becomes visible later. SQLite has one writer. On
+// PostgreSQL a transaction takes a lock, for which nobody has to wait, whose key
+// tells the number after which it draws its own; readers go no further, see
+// settled. The events of a transaction are written together as the last thing
+// before its commit, so that readers are not held back for long.
+func (s *Store) AppendEvents(events ...Event) error {
+	switch {
+	case len(events) == 0:
+		return nil
+	case s.tx == nil:
+		return errors.New("store: AppendEvents outside a transaction")
+	}
+	s.Notify(EventsTopic)
+	if s.onPostgres() {
+		s.tx.events = append(s.tx.events, events...)
+		return nil
+	}
+	return s.writeEvents(events)
+}
+
+func (s *Store) writeEvents(events []Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	s.Notify(EventsTopic)
-	return s.BeforeCommit(func() error {
-		if err := s.Lock(ctx, "events"); err != nil {
-			return err
-		}
-		if err := s.db.CreateInBatches(events, 200).Error; err != nil {
+	if s.onPostgres() {
+		if _, err := s.exec(announceSQL, 1<<31); err != nil {
 			return fmt.Errorf("append events: %w", translate(err))
 		}
-		return nil
-	})
+	}
+	if err := s.db.CreateInBatches(events, 200).Error; err != nil {
+		return fmt.Errorf("append events: %w", translate(err))
+	}
+	return nil
+}
+
+// lastDrawn is the number of the event that was drawn last, visible or not.
+const lastDrawn = "COALESCE(pg_sequence_last_value('events_seq_seq'), 0)"
+
+// announceSQL takes the lock. Keys have 31 useful bits, hence the divisor, which
+// is a parameter because the driver prepares only statements that have one.
+const announceSQL = "SELECT pg_advisory_xact_lock_shared('events'::regclass::oid::int, (" + lastDrawn + " % $1::bigint)::int)"
+
+// settledSQL asks for the number drawn last, and for the lowest one after which a
+// transaction that has not ended draws its own. The second depends on the first,
+// so that PostgreSQL cannot look at the locks before. A key that seems to be more
+// than 2^30 behind is ahead: its lock was taken between the two looks.
+const settledSQL = `SELECT last, COALESCE((
+	SELECT MIN(last - behind)
+	FROM (SELECT (last - objid::bigint + 2147483648) % 2147483648 AS behind
+		FROM pg_locks
+		WHERE locktype = 'advisory' AND objsubid = 2 AND classid = 'events'::regclass
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) locks
+	WHERE behind < 1073741824), last)
+FROM (SELECT ` + lastDrawn + ` AS last OFFSET 0) drawn`
+
+const (
+	settleLook = 2 * time.Millisecond
+	settleFor  = 100 * time.Millisecond
+)
+
+// settled returns the Seq up to which no event can become visible any more. It
+// waits a little for transactions that are about to end, so that whoever was told
+// of an event finds it; one that hangs holds back what was drawn after it began.
+func (s *Store) settled(ctx context.Context) (int64, error) {
+	var wanted int64
+	for giveUp := time.Now().Add(settleFor); ; {
+		var last, below int64
+		if err := s.read(ctx).Raw(settledSQL).Row().Scan(&last, &below); err != nil {
+			return 0, translate(err)
+		}
+		if wanted == 0 {
+			wanted = last
+		}
+		if below >= wanted || time.Now().After(giveUp) {
+			return below, nil
+		}
+		select {
+		case <-time.After(settleLook):
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
 }
 
 // EventFilter narrows a part of the event log; zero fields do not, but an empty
@@ -58,18 +124,29 @@ type EventFilter struct {
 	ProductID     uuid.UUID
 	OpportunityID uuid.UUID
 	AgentID       string
-	After         int64 // Seq of the last event that is known
+	Of            *OpportunityFilter // only events of opportunities that match
+	After         int64              // Seq of the last event that is known
 	Limit         int
 }
 
 // Events returns the events after a place in the log, oldest first.
 func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	q := s.read(ctx).Where("tenant = ? AND seq > ?", f.Tenant, f.After)
+	if s.onPostgres() {
+		until, err := s.settled(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("events: %w", err)
+		}
+		q = q.Where("seq <= ?", until)
+	}
 	if f.ProductID != uuid.Nil {
 		q = q.Where("product_id = ?", f.ProductID)
 	}
 	if f.OpportunityID != uuid.Nil {
 		q = q.Where("opportunity_id = ?", f.OpportunityID)
+	}
+	if f.Of != nil {
+		q = q.Where("opportunity_id IN (?)", s.opportunitiesWhere(ctx, *f.Of).Select("id"))
 	}
 	q = whereSet(q, "agent_id", f.AgentID)
 	if len(f.Types) > 0 {
@@ -82,16 +159,18 @@ func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	return list, nil
 }
 
-// LastEvent is the number of the newest event, 0 when there is none.
-func (s *Store) LastEvent(ctx context.Context) (int64, error) {
-	var seq *int64
-	if err := s.read(ctx).Model(&Event{}).Select("MAX(seq)").Scan(&seq).Error; err != nil {
-		return 0, fmt.Errorf("last event: %w", translate(err))
+// LastEvent is a place in the log before which nothing will be added: that of the
+// newest event, 0 when there never was one.
+func (s *Store) LastEvent(ctx context.Context) (seq int64, err error) {
+	if s.onPostgres() {
+		seq, err = s.settled(ctx)
+	} else {
+		err = translate(s.read(ctx).Raw("SELECT COALESCE(MAX(seq), 0) FROM events").Row().Scan(&seq))
 	}
-	if seq == nil {
-		return 0, nil
+	if err != nil {
+		return 0, fmt.Errorf("last event: %w", err)
 	}
-	return *seq, nil
+	return seq, nil
 }
 
 // Event returns one event, or ErrNotFound.

@@ -1,6 +1,9 @@
 package store
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // What the tests in package store_test see of the inside.
 
@@ -44,6 +47,26 @@ func PageTest(ctx context.Context, s *Store, descA, descB, descC bool, limit int
 // Exec runs one statement in a transaction.
 func Exec(ctx context.Context, s *Store, query string, args ...any) error {
 	return s.InTx(ctx, func(tx *Store) error { return translate(tx.db.Exec(query, args...).Error) })
+}
+
+// BeginWithEvent begins a transaction on PostgreSQL that has written an event, and
+// returns what ends it.
+func BeginWithEvent(ctx context.Context, s *Store, e Event) (end func(commit bool), err error) {
+	tx, err := sqlDB(s.core.write).BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	state := &txState{sql: tx}
+	if err := s.within(ctx, state).writeEvents([]Event{e}); err != nil {
+		return nil, errors.Join(err, tx.Rollback())
+	}
+	return func(commit bool) {
+		if commit {
+			_ = tx.Commit()
+			return
+		}
+		_ = tx.Rollback()
+	}, nil
 }
 
 // Columns returns the name, type and nullability of a table's columns.

@@ -49,20 +49,26 @@ func (s *Store) KeepIdempotentAnswer(a *IdempotentAnswer) error {
 	return nil
 }
 
-// SweepIdempotentAnswers removes some answers that were kept before the given
-// time and says how many.
+// SweepIdempotentAnswers removes the answers that were kept before the given
+// time, some at a time, and says how many there were.
 func (s *Store) SweepIdempotentAnswers(ctx context.Context, before time.Time) (int64, error) {
-	var removed int64
-	err := s.InTx(ctx, func(tx *Store) error {
-		res, err := tx.exec(`DELETE FROM idempotency_keys WHERE (principal, path, key) IN
-			(SELECT principal, path, key FROM idempotency_keys WHERE created_at <= $1 ORDER BY created_at LIMIT 500)`, Micros(before))
-		if err == nil {
-			removed, err = res.RowsAffected()
+	var total int64
+	for {
+		var n int64
+		err := s.InTx(ctx, func(tx *Store) error {
+			res, err := tx.exec(`DELETE FROM idempotency_keys WHERE (principal, path, key) IN
+				(SELECT principal, path, key FROM idempotency_keys WHERE created_at <= $1 ORDER BY created_at LIMIT $2)`, Micros(before), sweptAtOnce)
+			if err == nil {
+				n, err = res.RowsAffected()
+			}
+			return translate(err)
+		})
+		total += n
+		if err != nil {
+			return total, fmt.Errorf("sweep idempotency keys: %w", err)
 		}
-		return translate(err)
-	})
-	if err != nil {
-		return 0, fmt.Errorf("sweep idempotency keys: %w", err)
+		if n < sweptAtOnce {
+			return total, nil
+		}
 	}
-	return removed, nil
 }

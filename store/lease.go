@@ -67,16 +67,6 @@ func (s *Store) HeldLeases(ctx context.Context, tenant string, agents ...string)
 	return held, nil
 }
 
-// CountHeld is how many leases an agent holds.
-func (s *Store) CountHeld(ctx context.Context, tenant, agent string) (int64, error) {
-	var n int64
-	err := s.read(ctx).Model(&Lease{}).Where("tenant = ? AND agent_id = ? AND ended = ''", tenant, agent).Count(&n).Error
-	if err != nil {
-		return 0, fmt.Errorf("leases of agent %q: %w", agent, translate(err))
-	}
-	return n, nil
-}
-
 // Agent is a program in a lab that fetches opportunities.
 type Agent struct {
 	Tenant     string `gorm:"primaryKey"`

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -11,7 +13,8 @@ import (
 )
 
 // notifyChannel carries the topics between the replicas on one PostgreSQL. A
-// payload has the schema in front, because channels belong to the database.
+// payload has the schema in front, because channels belong to the database, and
+// who sent it, because that one knows already.
 const notifyChannel = "slipway"
 
 // hub wakes those who wait for something to change. A wake-up is a hint and
@@ -23,40 +26,90 @@ type hub struct {
 	listen sync.Once
 	stop   context.CancelFunc // ends the listener; nil while there is none
 	ended  chan struct{}
+
+	unsent  map[string]struct{} // topics that the other replicas are to hear of
+	sending bool
+	sent    sync.Cond // on mu: nothing is being sent any more
 }
 
 // Notify wakes the subscribers of a topic, on every replica, when the
 // transaction is durable.
 func (s *Store) Notify(topic string) {
-	if s.tx == nil || !s.tx.notify(topic) {
+	if s.tx == nil || slices.Contains(s.tx.topics, topic) {
 		return
 	}
-	s.AfterCommit(func() { s.core.hub.wake(topic) })
+	s.tx.topics = append(s.tx.topics, topic)
+	s.AfterCommit(func() { s.Wake(topic) })
 }
 
-// Wake wakes the subscribers of a topic on this replica at once; those of the
-// others look soon.
-func (s *Store) Wake(topic string) { s.core.hub.wake(topic) }
-
-// notify reports whether the topic is new to the transaction.
-func (t *txState) notify(topic string) bool {
-	for _, known := range t.topics {
-		if known == topic {
-			return false
-		}
+// Wake wakes the subscribers of a topic on every replica. It does not wait for
+// the others, and does not fail: they look now and then anyway.
+func (s *Store) Wake(topic string) {
+	s.core.hub.wake(topic)
+	if s.onPostgres() {
+		s.core.tell(topic)
 	}
-	t.topics = append(t.topics, topic)
-	return true
 }
 
-// sendTopics tells the other replicas; PostgreSQL delivers with the commit.
-func (s *Store) sendTopics() error {
-	for _, topic := range s.tx.topics {
-		if _, err := s.exec("SELECT pg_notify($1, current_schema() || '/' || $2::text)", notifyChannel, topic); err != nil {
-			return translate(err)
-		}
+// tell sends a topic to the other replicas.
+//
+// It does so after the transaction and not in it: PostgreSQL lets only one
+// transaction with a NOTIFY commit at a time, its flush to disk included
+// (PreCommit_Notify in src/backend/commands/async.c), so that all changes would
+// wait for one another. What a killed server could not send any more is found
+// by looking.
+func (c *core) tell(topic string) {
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	if c.hub.unsent == nil {
+		c.hub.unsent = map[string]struct{}{}
+		c.hub.sent.L = &c.hub.mu
 	}
-	return nil
+	c.hub.unsent[topic] = struct{}{}
+	if !c.hub.sending {
+		c.hub.sending = true
+		go c.send()
+	}
+}
+
+// send sends until there is nothing left. What comes meanwhile goes together.
+func (c *core) send() {
+	for {
+		topics := c.unsent()
+		if topics == nil {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), sendTimeout)
+		_, _ = sqlDB(c.write).ExecContext(ctx, `SELECT pg_notify($1, current_schema() || '/' || $2 || '/' || topic) FROM unnest($3::text[]) AS topic`,
+			notifyChannel, c.id, topics) // who was not told looks
+		cancel()
+	}
+}
+
+// sendTimeout is after how long it does not matter any more.
+const sendTimeout = 5 * time.Second
+
+// unsent takes what is to be sent; nil ends the sending.
+func (c *core) unsent() []string {
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	if len(c.hub.unsent) == 0 {
+		c.hub.sending = false
+		c.hub.sent.Broadcast()
+		return nil
+	}
+	topics := slices.Collect(maps.Keys(c.hub.unsent))
+	clear(c.hub.unsent)
+	return topics
+}
+
+// awaitSent returns when nothing is being sent.
+func (c *core) awaitSent() {
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	for c.hub.sending {
+		c.hub.sent.Wait()
+	}
 }
 
 // Subscribe returns a channel that receives after a topic was notified, and a
@@ -121,6 +174,7 @@ func (c *core) startListening() {
 
 // stopListening waits until the connection is given back.
 func (c *core) stopListening() {
+	c.awaitSent()
 	c.hub.listen.Do(func() {}) // nobody may start any more
 	c.hub.mu.Lock()
 	stop, ended := c.hub.stop, c.hub.ended
@@ -131,46 +185,122 @@ func (c *core) stopListening() {
 	}
 }
 
-// listenPause is how long a listener whose connection broke waits.
-const listenPause = time.Second
+const (
+	// deafLook is how often everybody is woken while there is no connection to
+	// listen on, and deafLooks is how often at most: afterwards the looks of those
+	// who wait have to do.
+	deafLook  = 50 * time.Millisecond
+	deafLooks = 40
 
+	listenPause   = 100 * time.Millisecond // after an attempt to connect that failed; doubled up to
+	listenPauseUp = 2 * time.Second
+	listenTimeout = 5 * time.Second // of one attempt
+
+	// listenAlive is how long the connection may be silent before PostgreSQL is
+	// asked for a sign of life.
+	listenAlive = 10 * time.Second
+)
+
+// listen hears the other replicas until ctx ends.
 func (c *core) listen(ctx context.Context) {
 	defer close(c.hub.ended)
 	for ctx.Err() == nil {
-		if err := c.listenOnce(ctx); errors.Is(err, context.Canceled) {
+		conn, prefix := c.listenSoon(ctx)
+		if conn == nil {
 			return
 		}
+		c.hub.wakeAll() // for what came while nobody listened
+		c.hear(ctx, conn, prefix)
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		_ = conn.Close(closing)
+		cancel()
+	}
+}
+
+// listenSoon connects, however long that takes, and wakes everybody now and then
+// meanwhile. It returns nil when ctx ends.
+func (c *core) listenSoon(ctx context.Context) (*pgx.Conn, string) {
+	deaf, heard := context.WithCancel(ctx)
+	var looking sync.WaitGroup
+	looking.Go(func() { c.lookInstead(deaf) })
+	defer looking.Wait()
+	defer heard()
+	for pause := listenPause; ; pause = min(2*pause, listenPauseUp) {
+		conn, prefix, err := c.startHearing(ctx)
+		if err == nil {
+			return conn, prefix
+		}
 		select {
-		case <-time.After(listenPause):
+		case <-time.After(pause):
 		case <-ctx.Done():
+			return nil, ""
 		}
 	}
 }
 
-// listenOnce holds a connection of its own: one of the pool would be missed.
-func (c *core) listenOnce(ctx context.Context) error {
+func (c *core) lookInstead(ctx context.Context) {
+	tick := time.NewTicker(deafLook)
+	defer tick.Stop()
+	for range deafLooks {
+		select {
+		case <-tick.C:
+			c.hub.wakeAll()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// startHearing opens a connection of its own: one of the pool would be missed.
+// It also returns what stands before the topics of this database schema.
+func (c *core) startHearing(ctx context.Context) (*pgx.Conn, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, listenTimeout)
+	defer cancel()
 	conn, err := pgx.Connect(ctx, c.config.Database)
 	if err != nil {
-		return err
+		return nil, "", err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
 	var schema string
-	if err := conn.QueryRow(ctx, "SELECT current_schema()").Scan(&schema); err != nil {
-		return err
+	err = conn.QueryRow(ctx, "SELECT current_schema()").Scan(&schema)
+	if err == nil {
+		_, err = conn.Exec(ctx, "LISTEN "+notifyChannel)
 	}
-	if _, err := conn.Exec(ctx, "LISTEN "+notifyChannel); err != nil {
-		return err
+	if err != nil {
+		_ = conn.Close(ctx)
+		return nil, "", err
 	}
-	c.hub.wakeAll()
+	return conn, schema + "/", nil
+}
+
+// hear returns when the connection is of no use any more.
+func (c *core) hear(ctx context.Context, conn *pgx.Conn, prefix string) {
 	for {
-		n, err := conn.WaitForNotification(ctx)
-		if err != nil {
-			return err
-		}
-		if topic, ours := strings.CutPrefix(n.Payload, schema+"/"); ours {
-			c.hub.wake(topic)
+		quiet, cancel := context.WithTimeout(ctx, listenAlive)
+		n, err := conn.WaitForNotification(quiet)
+		cancel()
+		switch {
+		case err == nil:
+			c.heard(strings.TrimPrefix(n.Payload, prefix), strings.HasPrefix(n.Payload, prefix))
+		case ctx.Err() != nil || conn.IsClosed() || !errors.Is(err, context.DeadlineExceeded) || !answers(ctx, conn):
+			return
 		}
 	}
+}
+
+// heard wakes those who wait for a topic, unless it comes from here.
+func (c *core) heard(payload string, ours bool) {
+	sender, topic, found := strings.Cut(payload, "/")
+	if ours && found && sender != c.id {
+		c.hub.wake(topic)
+	}
+}
+
+// answers tells a silent connection from a dead one, which may look the same for
+// hours.
+func answers(ctx context.Context, conn *pgx.Conn) bool {
+	ctx, cancel := context.WithTimeout(ctx, listenTimeout)
+	defer cancel()
+	return conn.Ping(ctx) == nil
 }
 
 // Subscribers is how many wait for topics that begin with a text, on this

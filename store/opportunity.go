@@ -154,52 +154,6 @@ func between(q *gorm.DB, column string, from, to *time.Time) *gorm.DB {
 	return q
 }
 
-// PickFilter says which queued opportunities an agent may have.
-type PickFilter struct {
-	Tenant   string
-	Platform string
-	Group    string
-	Products []string // empty: all
-	Releases []string // empty: all
-	Now      time.Time
-}
-
-func (f PickFilter) apply(q *gorm.DB) *gorm.DB {
-	// The state is written out for the partial index.
-	q = q.Where("state = '"+queued+"' AND tenant = ? AND deadline > ?", f.Tenant, Micros(f.Now)).
-		Where("platform_key IN ?", []string{"", f.Platform}).
-		Where("group_key IN ?", []string{"", f.Group})
-	if len(f.Products) > 0 {
-		q = q.Where("product_id IN ?", f.Products)
-	}
-	if len(f.Releases) > 0 {
-		q = q.Where("release IN ?", f.Releases)
-	}
-	return q
-}
-
-// HasWork reports whether NextOpportunity would find something, without
-// locking anything.
-func (s *Store) HasWork(ctx context.Context, f PickFilter) (bool, error) {
-	var ids []string
-	if err := f.apply(s.read(ctx).Model(&Opportunity{})).Limit(1).Pluck("id", &ids).Error; err != nil {
-		return false, fmt.Errorf("look for work: %w", translate(err))
-	}
-	return len(ids) > 0, nil
-}
-
-// NextOpportunity returns the opportunity that comes next for an agent, locked
-// so that no other agent gets it: highest priority, then longest wait.
-// ErrNotFound: there is none.
-func (s *Store) NextOpportunity(f PickFilter) (*Opportunity, error) {
-	var o Opportunity
-	q := f.apply(s.db.Model(&Opportunity{})).Order("priority DESC, queued_at, id").Limit(1)
-	if err := s.skipLocked(q).Take(&o).Error; err != nil {
-		return nil, fmt.Errorf("next opportunity: %w", translate(err))
-	}
-	return &o, nil
-}
-
 // skipLocked takes rows that nobody else has. SQLite has one writer and knows no
 // such clause.
 func (s *Store) skipLocked(q *gorm.DB) *gorm.DB {

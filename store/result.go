@@ -107,6 +107,21 @@ func (s *Store) Result(ctx context.Context, id uuid.UUID) (*Result, error) {
 	return s.result(ctx, "id = ?", id.String())
 }
 
+// ResultsByID returns the results with these public ids that are visible.
+func (s *Store) ResultsByID(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*Result, error) {
+	var list []Result
+	if len(ids) > 0 {
+		if err := s.read(ctx).Find(&list, "id IN ? AND state = ?", ids, resultVisible).Error; err != nil {
+			return nil, fmt.Errorf("results: %w", translate(err))
+		}
+	}
+	byID := make(map[uuid.UUID]*Result, len(list))
+	for i := range list {
+		byID[list[i].ID] = &list[i]
+	}
+	return byID, nil
+}
+
 // CurrentResult returns the newest attempt of a run. ErrNotFound: there is no
 // such run, or it has no result.
 func (s *Store) CurrentResult(ctx context.Context, runID int64) (*Result, error) {

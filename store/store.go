@@ -65,6 +65,7 @@ type core struct {
 	reads   *gorm.DB // SQLite: a pool that cannot write; PostgreSQL: same as write
 	writer  *writer  // nil on PostgreSQL
 	config  Config
+	id      string // tells replicas apart
 	opened  time.Time
 	pace    pace
 	hub     hub
@@ -101,7 +102,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
-	c.opened = RoundTime(cfg.Now())
+	c.id, c.opened = uuid.NewString(), RoundTime(cfg.Now())
 	return &Store{Blobs: blobs, core: c}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"time"
 
 	"github.com/oapi-codegen/nullable"
 
@@ -110,5 +111,6 @@ func follow(ctx context.Context, c *client.ClientWithResponses, product, opportu
 				return
 			}
 		}
+		time.Sleep(time.Second)
 	}
 }

@@ -47,9 +47,10 @@ var binary = sync.OnceValues(func() (string, error) {
 
 // process is a server in a process of its own.
 type process struct {
-	url string
-	cmd *exec.Cmd
-	log *bytes.Buffer
+	url  string
+	args []string
+	cmd  *exec.Cmd
+	log  *bytes.Buffer
 }
 
 func startProcess(t testing.TB, data string, flags ...string) *process {
@@ -59,16 +60,23 @@ func startProcess(t testing.TB, data string, flags ...string) *process {
 		t.Fatal(err)
 	}
 	address := freeAddress(t)
-	p := &process{url: "http://" + address, log: &bytes.Buffer{}}
-	p.cmd = exec.Command(name, append([]string{"serve", "--data", data, "--listen", address}, flags...)...)
+	p := &process{url: "http://" + address, args: append([]string{name, "serve", "--data", data, "--listen", address}, flags...)}
+	t.Cleanup(func() { _ = p.cmd.Process.Kill(); _ = p.cmd.Wait() })
+	p.restart(t)
+	return p
+}
+
+// restart starts a server that has ended, or never ran, at its address.
+func (p *process) restart(t testing.TB) {
+	t.Helper()
+	p.log = &bytes.Buffer{}
+	p.cmd = exec.Command(p.args[0], p.args[1:]...)
 	p.cmd.Env = append(os.Environ(), "SLIPWAY_ADMIN_TOKEN="+processAdmin)
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = p.cmd.Process.Kill(); _ = p.cmd.Wait() })
 	p.awaitReady(t)
-	return p
 }
 
 func freeAddress(t testing.TB) string {

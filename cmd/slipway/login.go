@@ -60,8 +60,12 @@ func (c *serveCmd) check() error {
 	if c.MaxHeader < 4096 || c.MaxHeader > 1<<20 {
 		return errors.New("--max-header must be between 4096 and 1048576")
 	}
-	if c.AuditRetentionDays < 0 {
-		return errors.New("--audit-retention-days must not be negative")
+	for flag, n := range map[string]int{
+		"audit": c.AuditRetentionDays, "event": c.EventRetentionDays, "webhook": c.WebhookRetention, "products-output": c.OutputRetentionDays,
+	} {
+		if n < 0 || n > 36500 {
+			return fmt.Errorf("--%s-retention-days must be between 0, for ever, and 36500", flag)
+		}
 	}
 	return nil
 }

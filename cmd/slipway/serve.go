@@ -59,8 +59,12 @@ type serveCmd struct {
 
 	ProductsCancelGrace time.Duration `name:"products-cancel-grace" default:"5m" help:"How long an agent has to stop a cancelled test opportunity."`
 	ProductsMaxOutput   int64         `name:"products-max-output" default:"16777216" help:"Limit of the console output of a test opportunity in bytes."`
+	ProductsMaxMade     int           `name:"products-max-opportunities" default:"20000" help:"Limit of the test opportunities that one advertisement makes."`
+	OutputRetentionDays int           `name:"products-output-retention-days" default:"400" help:"How long the console output of a test opportunity is kept after its end; 0: for ever."`
+	EventRetentionDays  int           `name:"event-retention-days" default:"400" help:"How long the event log is kept, apart from what still goes on; 0: for ever."`
 
 	WebhookHosts        []string `placeholder:"HOST" help:"The only hosts that webhooks may call, such as ci.example.org or *.example.org."`
+	WebhookRetention    int      `name:"webhook-retention-days" default:"90" help:"How long the record of deliveries to webhooks is kept; 0: for ever."`
 	KernelciMaintenance bool     `name:"kernelci-maintenance" help:"Answer 503 on every KernelCI path."`
 	KernelciMaxBatch    int      `name:"kernelci-max-batch" default:"100" help:"Limit of the questions in one batch."`
 	KernelciMaxCases    int      `name:"kernelci-max-cases" default:"10000" help:"Limit of the test cases and groups in one test group."`
@@ -230,10 +234,15 @@ func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte, a
 			Done:        ctx.Done(),
 			CancelGrace: c.ProductsCancelGrace,
 			MaxOutput:   c.ProductsMaxOutput,
+			MaxMade:     c.ProductsMaxMade,
 			Limits:      intake.Limits{File: c.MaxUpload, Decompressed: c.MaxDecompressed, Tests: c.MaxTests},
 
 			WebhookHosts: c.WebhookHosts,
 			Secret:       secret,
+
+			KeepEvents:     days(c.EventRetentionDays),
+			KeepDeliveries: days(c.WebhookRetention),
+			KeepOutput:     days(c.OutputRetentionDays),
 		},
 		Refstack:        refstack.Config{UIURL: c.RefstackUIURL},
 		Reports:         reports.Config{MaxBatch: c.KernelciMaxBatch, MaxCases: c.KernelciMaxCases, MaxFile: c.MaxUpload},
@@ -261,6 +270,8 @@ func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte, a
 		Metrics: registry,
 	})
 }
+
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 
 func (c *serveCmd) resolver() (call.Resolver, error) {
 	r := call.Resolver{AllowedHosts: c.AllowedHosts}

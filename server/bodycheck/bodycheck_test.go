@@ -52,6 +52,8 @@ func TestCheck_Messages(t *testing.T) {
 		{"int32", `{"type":"integer","format":"int32"}`, `3000000000`, []Violation{{"", "must be an integer from -2147483648 to 2147483647"}}},
 		{"beyond a float", `{"type":"number"}`, `1e999`, []Violation{{"", "must be a number within the range of a 64-bit float"}}},
 		{"beyond a float, where anything goes", `{"type":"object"}`, `{"a":[1e999]}`, []Violation{{"/a/0", "must be a number within the range of a 64-bit float"}}},
+		{"beyond a float, where raw JSON is kept", `{"type":"object","properties":{"a":{"x-go-type":"json.RawMessage"},"b":{}}}`, `{"a":[1e999],"b":1e999}`,
+			[]Violation{{"/b", "must be a number within the range of a 64-bit float"}}},
 		{"too long", `{"type":"string","maxLength":1}`, `"ab"`, []Violation{{"", "must have at most 1 character"}}},
 		{"too short", `{"type":"string","minLength":60}`, `"ab"`, []Violation{{"", "must have at least 60 characters"}}},
 		{"pattern", `{"type":"string","pattern":"^a+$"}`, `"b"`, []Violation{{"", "must match the pattern ^a+$"}}},

@@ -11,7 +11,8 @@
 // (openapi3.Schema.VisitJSON with VisitAsRequest); the tests compare the two.
 // The check is stricter where a later step would fail or where two readers
 // could understand a body differently: duplicate member names, bytes after the
-// JSON value, invalid UTF-8, numbers beyond a 64-bit float, integers that only
+// JSON value, invalid UTF-8, numbers beyond a 64-bit float (but not in a value
+// that is kept as raw JSON, which nobody decodes), integers that only
 // look whole after rounding, dates that are not in the calendar, and format
 // uuid. differential_test.go lists these differences.
 //

@@ -44,6 +44,7 @@ func admits(k jsontext.Kind) kindSet {
 type node struct {
 	kinds     kindSet
 	nullable  bool
+	opaque    bool   // passed on as it came: nobody decodes the numbers inside
 	wrongType string // what to say when kinds does not admit a value
 
 	enum   *enumRule

@@ -20,7 +20,8 @@ type walker struct {
 	// it first, which stands right after that part.
 	parent *walker
 
-	quiet bool // only decide, report nothing
+	quiet  bool // only decide, report nothing
+	opaque bool // inside a value that is passed on as it came
 
 	scratch []byte // an unquoted string
 	unique  uniqueItems
@@ -59,7 +60,7 @@ func (w *walker) release() {
 		return
 	}
 	w.in, w.source = nil, bytes.Buffer{}
-	w.parent, w.quiet = nil, false
+	w.parent, w.quiet, w.opaque = nil, false, false
 	w.run, w.own = nil, run{}
 	w.unique.reset()
 	walkers.Put(w)
@@ -67,6 +68,10 @@ func (w *walker) release() {
 
 // value reads the next value and checks it against n.
 func (w *walker) value(n *node) bool {
+	if n.opaque && !w.opaque {
+		w.opaque = true
+		defer func() { w.opaque = false }()
+	}
 	kind := w.decoder.PeekKind()
 	switch kind {
 	case jsontext.KindBeginObject, jsontext.KindBeginArray:
@@ -86,7 +91,7 @@ func (w *walker) value(n *node) bool {
 	case jsontext.KindString:
 		s.text = w.unquote(raw)
 	case jsontext.KindNumber:
-		if !finite(raw) {
+		if !w.opaque && !finite(raw) {
 			return w.fail(notFinite)
 		}
 	}
@@ -214,8 +219,9 @@ func (w *walker) array(r *arrayRule) bool {
 	return r.max < 0 || count <= r.max || w.fail(r.tooMany)
 }
 
-// skim reads a value that no schema describes. Nesting and numbers are still
-// limited, because whoever decodes the body later cannot take everything.
+// skim reads a value that no schema describes. Nesting and, unless the value is
+// passed on as it came, numbers are still limited, because whoever decodes the
+// body later cannot take everything.
 func (w *walker) skim() bool {
 	outside := w.decoder.StackDepth()
 	for {
@@ -233,7 +239,7 @@ func (w *walker) skim() bool {
 			if err != nil {
 				return w.syntax(err)
 			}
-			if kind == jsontext.KindNumber && !finite(raw) && !w.fail(notFinite) {
+			if kind == jsontext.KindNumber && !w.opaque && !finite(raw) && !w.fail(notFinite) {
 				return false
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/slipway-lab/slipway/store"
 )
@@ -113,7 +114,7 @@ func placeOf(pointer string) string {
 	if pointer == "" {
 		return "the body"
 	}
-	return pointer
+	return strings.TrimPrefix(pointer, "/")
 }
 
 // Unauthorized is a 401: no credential, or none that counts.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -82,7 +83,9 @@ func (h *Handler) AdvertiseSnapToAll(ctx context.Context, req api.AdvertiseSnapT
 			for j := range made {
 				made[j].ProductID = &products[i].ID
 			}
-			refs = append(refs, made...)
+			if refs = append(refs, made...); len(refs) > h.config.MaxMade {
+				return nil, h.tooMany(len(refs))
+			}
 		}
 		return advertised(refs, or(req.Params.Strict, false))
 	})
@@ -117,11 +120,14 @@ func advertised(refs []api.OpportunityRef, strict bool) (*answer, error) {
 	return respond(http.StatusCreated, func(*opaques) any { return api.OpportunityIDs{Ids: refs} })
 }
 
+// pointers writes extra_snaps[2].name as JSON pointers have it.
+var pointers = strings.NewReplacer("[", "/", "].", "/", "]", "")
+
 func checkAdvertisement(ad trigger.Advertisement) error {
 	err := ad.Check()
 	var field *trigger.FieldError
 	if errors.As(err, &field) {
-		return fault.InvalidBody("/"+field.Field, "%s", field.Reason)
+		return fault.InvalidBody(pointers.Replace("/"+field.Field), "%s", field.Reason)
 	}
 	return err
 }
@@ -144,6 +150,9 @@ func (h *Handler) advertise(ctx context.Context, tx *store.Store, p *store.Produ
 	if err != nil {
 		return nil, err
 	}
+	if len(plan.Opportunities) > h.config.MaxMade {
+		return nil, h.tooMany(len(plan.Opportunities))
+	}
 	if err := h.supersede(ctx, tx, p, ad, plan); err != nil {
 		return nil, err
 	}
@@ -151,6 +160,10 @@ func (h *Handler) advertise(ctx context.Context, tx *store.Store, p *store.Produ
 		return nil, err
 	}
 	return makeOpportunities(ctx, tx, p, specs, ad, plan)
+}
+
+func (h *Handler) tooMany(n int) error {
+	return fault.Conflict("the advertisement would make %d test opportunities or more, at most %d are allowed (products-max-opportunities); nothing was stored", n, h.config.MaxMade)
 }
 
 func triggerState(ctx context.Context, tx *store.Store, p *store.Product, specs []store.TestSpec, ad trigger.Advertisement) (trigger.State, error) {
@@ -298,7 +311,7 @@ func begin(ctx context.Context, tx *store.Store, rows []store.Opportunity) error
 		return err
 	}
 	tx.Notify(workTopic(rows[0].Tenant))
-	return tx.AppendEvents(ctx, events...)
+	return tx.AppendEvents(events...)
 }
 
 func contextFrom(c trigger.Context) store.Context {

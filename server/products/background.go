@@ -13,7 +13,7 @@ import (
 const (
 	sweepEvery = 500 * time.Millisecond
 	sweepSlice = 50        // opportunities in one transaction
-	keysEvery  = time.Hour // removal of old answers to Idempotency-Keys
+	tidyEvery  = time.Hour // removal of what is too old to be kept
 )
 
 // Background ends what is due until ctx ends: leases, waits and cancels that are
@@ -24,16 +24,14 @@ func (h *Handler) Background(ctx context.Context) {
 	defer webhooks.Wait()
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
-	var keysSwept time.Time
+	var tidied time.Time
 	for {
 		if err := h.Sweep(ctx); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "sweep of opportunities", "error", err)
 		}
-		if now := time.Now(); now.Sub(keysSwept) > keysEvery {
-			keysSwept = now
-			if err := h.sweepKeys(ctx); err != nil && ctx.Err() == nil {
-				slog.ErrorContext(ctx, "sweep of idempotency keys", "error", err)
-			}
+		if now := time.Now(); now.Sub(tidied) > tidyEvery {
+			tidied = now
+			h.Tidy(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -78,11 +76,27 @@ func (h *Handler) sweepSome(ctx context.Context, tx *store.Store, limit int) (in
 	return len(due), nil
 }
 
-func (h *Handler) sweepKeys(ctx context.Context) error {
-	for {
-		n, err := h.store.SweepIdempotentAnswers(ctx, h.store.Now().Add(-keyAge))
-		if err != nil || n == 0 {
-			return err
+// Tidy removes what is too old to be kept.
+func (h *Handler) Tidy(ctx context.Context) {
+	for _, old := range []struct {
+		what  string
+		keep  time.Duration
+		sweep func(context.Context, time.Time) (int64, error)
+	}{
+		{"answers to idempotency keys", keyAge, h.store.SweepIdempotentAnswers},
+		{"events", h.config.KeepEvents, h.store.SweepEvents},
+		{"deliveries", h.config.KeepDeliveries, h.store.SweepDeliveries},
+		{"console output", h.config.KeepOutput, h.store.SweepOutput},
+	} {
+		if old.keep <= 0 {
+			continue
+		}
+		n, err := old.sweep(ctx, h.store.Now().Add(-old.keep))
+		if err != nil && ctx.Err() == nil {
+			slog.ErrorContext(ctx, "removal of what is old", "what", old.what, "error", err)
+		}
+		if n > 0 {
+			slog.InfoContext(ctx, "removed what is old", "what", old.what, "count", n)
 		}
 	}
 }

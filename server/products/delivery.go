@@ -3,10 +3,7 @@ package products
 import (
 	"bytes"
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -158,7 +155,7 @@ func (h *Handler) send(ctx context.Context, w *store.Webhook, d *store.Delivery)
 	if err != nil {
 		return 0, err
 	}
-	secret, err := h.unseal(w.Secret)
+	secret, err := h.unseal(w.Secret, "")
 	if err != nil {
 		return 0, errors.New("the secret of the webhook cannot be read")
 	}
@@ -206,34 +203,4 @@ func payloadOf(e *store.Event) ([]byte, error) {
 		Timestamp string `json:"timestamp"`
 		Data      any    `json:"data"`
 	}{e.Type, dates.FormatEvent(e.Time), storedEventToAPI(e, o)})
-}
-
-// seal encrypts a webhook's secret under the server's.
-func (h *Handler) seal(secret []byte) []byte {
-	aead := h.aead()
-	nonce := make([]byte, aead.NonceSize())
-	_, _ = rand.Read(nonce) // never fails (crypto/rand)
-	return aead.Seal(nonce, nonce, secret, nil)
-}
-
-func (h *Handler) unseal(sealed []byte) ([]byte, error) {
-	aead := h.aead()
-	if len(sealed) < aead.NonceSize() {
-		return nil, errors.New("sealed secret is too short")
-	}
-	return aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], nil)
-}
-
-func (h *Handler) aead() cipher.AEAD {
-	mac := hmac.New(sha256.New, h.config.Secret)
-	_, _ = mac.Write([]byte("slipway webhook secrets")) // a hash never fails
-	block, err := aes.NewCipher(mac.Sum(nil))
-	if err != nil {
-		panic(err) // 32 bytes are a key
-	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		panic(err) // AES has the right block size
-	}
-	return aead
 }

@@ -148,6 +148,36 @@ func TestEvents_Stream(t *testing.T) {
 	})
 }
 
+// The filters of opportunities count for the stream as they do for the list.
+func TestEvents_StreamOfSomeOpportunities(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, l *lab) {
+		path := l.product("p", "smoke")
+		image, state := l.listen(path+"/tests/events?image_unique_id=I2"), l.listen(path+"/tests/events?state=CANCELLED")
+		late := l.listen(path + "/tests/events?end_date=20200101&event_type=QUEUED_FOR_AGENTS")
+		first, second := l.image(path, "I1")[0], l.image(path, "I2")[0]
+		l.call("POST", path+"/tests/opportunities/"+first+"/cancel", nil, http.StatusOK)
+		if _, name, data, _ := image.next(); name != "QUEUED_FOR_AGENTS" || !strings.Contains(data, second) {
+			t.Errorf("of I2: %s %s, want the queueing of %s", name, data, second)
+		}
+		for { // of what is cancelled, the earlier events may come as well
+			_, name, data, ok := state.next()
+			if !ok || !strings.Contains(data, first) {
+				t.Fatalf("of what is cancelled: %s %s", name, data)
+			}
+			if name == "CANCELLED" {
+				break
+			}
+		}
+		got := make(chan string, 1)
+		go func() { _, _, data, _ := late.next(); got <- data }()
+		late.stop()
+		if data := <-got; data != "" {
+			t.Errorf("of what was queued until 2020: %s, want nothing", data)
+		}
+	})
+}
+
 // Streams and long polls end at once when the server stops.
 func TestEvents_StreamEndsWithTheServer(t *testing.T) {
 	t.Parallel()

@@ -28,20 +28,18 @@ func (h *Handler) ListTestEvents(ctx context.Context, req api.ListTestEventsRequ
 		return nil, err
 	}
 	q := req.Params
+	filter := store.OpportunityFilter{Product: p.ID, ImageUniqueID: or(q.ImageUniqueID, ""), From: when.From, To: when.To}
+	if q.State != nil {
+		filter.States = []string{string(*q.State)}
+	}
 	if wantsStream(ctx) {
-		f := store.EventFilter{Tenant: p.Tenant, ProductID: p.ID, AgentID: or(q.AgentID, "")}
+		f := store.EventFilter{Tenant: p.Tenant, ProductID: p.ID, AgentID: or(q.AgentID, ""), Of: &filter}
 		if q.EventType != nil {
 			f.Types = []string{*q.EventType}
 		}
 		return h.stream(ctx, f, q.TestOpportunityID, nil, q.LastEventID)
 	}
-	filter := store.OpportunityFilter{
-		Product: p.ID, ImageUniqueID: or(q.ImageUniqueID, ""), AgentID: or(q.AgentID, ""), EventType: or(q.EventType, ""),
-		From: when.From, To: when.To, Page: pageOf(q.Limit, q.Cursor),
-	}
-	if q.State != nil {
-		filter.States = []string{string(*q.State)}
-	}
+	filter.AgentID, filter.EventType, filter.Page = or(q.AgentID, ""), or(q.EventType, ""), pageOf(q.Limit, q.Cursor)
 	var list store.List[store.Opportunity]
 	if q.TestOpportunityID != nil {
 		filter.ID, err = uuid.Parse(*q.TestOpportunityID)
@@ -97,6 +95,10 @@ func (h *Handler) ListEvents(ctx context.Context, req api.ListEventsRequestObjec
 	if err != nil {
 		return nil, err
 	}
+	removed, err := h.store.EventsRemoved(ctx)
+	if err != nil {
+		return nil, err
+	}
 	next := f.After
 	if len(events) > 0 {
 		next = events[len(events)-1].Seq
@@ -104,13 +106,22 @@ func (h *Handler) ListEvents(ctx context.Context, req api.ListEventsRequestObjec
 	a, err := respond(http.StatusOK, func(o *opaques) any {
 		return api.EventList{
 			Events: each(events, func(e *store.Event) api.Event { return storedEventToAPI(e, o) }),
-			Next:   strconv.FormatInt(next, 10),
+			Next:   strconv.FormatInt(next, 10), RemovedTo: orNull(seqOrNil(removed)),
 		}
 	})
 	if err == nil && len(events) == f.Limit {
 		a.header.Set("Link", linkTo(ctx, "after", strconv.FormatInt(next, 10)))
 	}
 	return a, err
+}
+
+// seqOrNil is nil for the place before the log.
+func seqOrNil(seq int64) *string {
+	if seq == 0 {
+		return nil
+	}
+	text := strconv.FormatInt(seq, 10)
+	return &text
 }
 
 // narrow adds an opportunity and a place in the log to a filter.

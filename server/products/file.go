@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -31,29 +30,59 @@ func (h *Handler) PostTestResult(ctx context.Context, req api.PostTestResultRequ
 	if req.MultipartBody == nil {
 		return h.postResult(ctx, req, req.JSONBody, nil)
 	}
-	in, err := readResultPart(req.MultipartBody)
+	in, file, err := h.readForm(ctx, req)
 	if err != nil {
 		return nil, err
-	}
-	// An upload for nothing is refused before it is read.
-	if _, _, err := h.opportunity(ctx, req.ProductID, in.TestOpportunityID); err != nil {
-		return nil, err
-	}
-	if _, err := postFrom(in, ""); err != nil {
-		return nil, err
-	}
-	part, err := nextPart(req.MultipartBody, "file")
-	if err != nil {
-		return nil, err
-	}
-	file, err := h.keepFile(ctx, part)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := req.MultipartBody.NextPart(); !errors.Is(err, io.EOF) {
-		return nil, formFault(err, "file", "must be the last part of the form")
 	}
 	return h.postWithFile(ctx, req, in, file)
+}
+
+// readForm reads the parts of a form in whatever order they come. When the result
+// comes first, an upload for nothing is refused before it is read.
+func (h *Handler) readForm(ctx context.Context, req api.PostTestResultRequestObject) (in *api.NewTestResult, file intake.File, err error) {
+	seen := map[string]bool{}
+	for {
+		part, err := req.MultipartBody.NextPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, file, formFault(err)
+		}
+		name := part.FormName()
+		if seen[name] {
+			return nil, file, fault.InvalidField("form", name, "must be given once")
+		}
+		seen[name] = true
+		switch name {
+		case "result":
+			if in, err = readResult(part); err == nil {
+				err = h.expected(ctx, req.ProductID, in)
+			}
+		case "file":
+			file, err = h.keepFile(ctx, part)
+		default:
+			err = fault.InvalidField("form", name, "is no part of this form, which has result and file")
+		}
+		if err != nil {
+			return nil, file, err
+		}
+	}
+	for _, name := range []string{"result", "file"} {
+		if !seen[name] {
+			return nil, file, fault.InvalidField("form", name, "is required: a form has the parts result and file")
+		}
+	}
+	return in, file, nil
+}
+
+// expected refuses what would be refused after the file was read.
+func (h *Handler) expected(ctx context.Context, product string, in *api.NewTestResult) error {
+	if _, _, err := h.opportunity(ctx, product, in.TestOpportunityID); err != nil {
+		return err
+	}
+	_, err := postFrom(in, "")
+	return err
 }
 
 // postWithFile reads the file into single tests, which become visible together
@@ -72,36 +101,19 @@ func (h *Handler) postWithFile(ctx context.Context, req api.PostTestResultReques
 // maxResultPart limits the part of a form that holds the result.
 const maxResultPart = 1 << 20
 
-// nextPart returns the next part of a form, which must have this name.
-func nextPart(form *multipart.Reader, name string) (*multipart.Part, error) {
-	part, err := form.NextPart()
-	if err != nil || part.FormName() != name {
-		return nil, formFault(err, name, "is required: a form has the part result, then the part file")
-	}
-	return part, nil
-}
-
-// formFault says what is wrong with a form: that it cannot be read, or what the
-// caller found.
-func formFault(err error, name, message string) error {
-	if err == nil || errors.Is(err, io.EOF) {
-		return fault.InvalidField("form", name, "%s", message)
-	}
+// formFault says why a form cannot be read.
+func formFault(err error) error {
 	if f := fault.From(err); f.Status < 500 {
 		return f
 	}
 	return fault.Invalid("the form broke off before its end, or has no boundary").Because(err)
 }
 
-// readResultPart checks the part as strictly as a JSON body.
-func readResultPart(form *multipart.Reader) (*api.NewTestResult, error) {
-	part, err := nextPart(form, "result")
-	if err != nil {
-		return nil, err
-	}
+// readResult checks the part as strictly as a JSON body.
+func readResult(part io.Reader) (*api.NewTestResult, error) {
 	text, err := io.ReadAll(io.LimitReader(part, maxResultPart+1))
 	if err != nil {
-		return nil, formFault(err, "result", "cannot be read")
+		return nil, formFault(err)
 	}
 	if len(text) > maxResultPart {
 		return nil, fault.TooLarge("the part result has at most %d bytes", maxResultPart)
@@ -139,7 +151,7 @@ func (h *Handler) keepFile(ctx context.Context, part io.Reader) (intake.File, er
 	file, err := h.intake.Keep(ctx, func(w io.Writer) error {
 		n, err := io.Copy(w, io.LimitReader(part, limit+1))
 		if err != nil {
-			return formFault(err, "file", "cannot be read")
+			return formFault(err)
 		}
 		if n > limit {
 			return fault.TooLarge("the file is over the limit of %d bytes", limit)

@@ -44,7 +44,8 @@ func TestResult_WithFile(t *testing.T) {
 			return l.Do("POST", path+"/tests/results", body, servertest.Admin(), media)
 		}
 		for name, parts := range map[string][]string{
-			"file first":              {"file", stream, "result", result},
+			"file twice":              {"file", stream, "file", stream, "result", result},
+			"no result":               {"file", stream},
 			"no file":                 {"result", result},
 			"nothing":                 {},
 			"a part too many":         {"result", result, "file", stream, "more", "x"},
@@ -67,7 +68,7 @@ func TestResult_WithFile(t *testing.T) {
 		if file["format"] != "subunit-v1" || field(file, "tests") != "2" || file["outcome"] != "fail" || field(file["counts"].(object), "fail") != "1" {
 			t.Errorf("file %v", file)
 		}
-		if again := post("result", result, "file", stream); again.Status != http.StatusOK || string(again.Body) != string(a.Body) {
+		if again := post("file", stream, "result", result); again.Status != http.StatusOK || string(again.Body) != string(a.Body) {
 			t.Errorf("the same again: %d %s", again.Status, again.Body)
 		}
 		if other := post("result", result, "file", "success: a.b\n"); other.Status != http.StatusConflict || field(decode(t, other.Body), "id") != "already-posted" {

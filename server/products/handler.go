@@ -2,13 +2,10 @@ package products
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,6 +35,10 @@ type Config struct {
 	// 16 MiB.
 	MaxOutput int64
 
+	// MaxMade limits the opportunities that one advertisement makes; default
+	// 20,000.
+	MaxMade int
+
 	// Limits bounds the files that come with results.
 	Limits intake.Limits
 
@@ -49,8 +50,14 @@ type Config struct {
 	// given up after the last of them; default some nine hours in eight steps.
 	WebhookBackoff []time.Duration
 
-	// Secret is the server's, under which the secrets of webhooks are encrypted.
+	// Secret is the server's, under which the secrets of webhooks and the answers
+	// to Idempotency-Keys are encrypted.
 	Secret []byte
+
+	// KeepEvents is how long events are kept, KeepDeliveries the record of what
+	// was sent to webhooks, and KeepOutput console output, once the opportunity is
+	// final. Zero is for ever.
+	KeepEvents, KeepDeliveries, KeepOutput time.Duration
 }
 
 // Handler answers the operations of the tag products.
@@ -73,10 +80,13 @@ func New(s *store.Store, c Config) (*Handler, error) {
 	if c.MaxOutput == 0 {
 		c.MaxOutput = 16 << 20
 	}
+	if c.MaxMade == 0 {
+		c.MaxMade = 20_000
+	}
 	if c.WebhookBackoff == nil {
 		c.WebhookBackoff = defaultBackoff
 	}
-	if c.CancelGrace < 0 || c.MaxOutput < 0 {
+	if c.CancelGrace < 0 || c.MaxOutput < 0 || c.MaxMade < 0 {
 		return nil, errors.New("limits of products must not be negative")
 	}
 	in := &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits.WithDefaults()}
@@ -132,82 +142,6 @@ func lockProduct(ctx context.Context, tx *store.Store, text string) (*store.Prod
 	}
 	p, err := tx.LockProduct(tenantOf(ctx), id)
 	return p, notFound(err, "product", text)
-}
-
-// keyAge is how long the answer to an Idempotency-Key is kept.
-const keyAge = 24 * time.Hour
-
-// once runs do in a transaction. With an Idempotency-Key its answer is kept in
-// that transaction, and the same request again gets it without anything being
-// done; another request under the same key is a conflict. Refusals are not kept:
-// they have changed nothing.
-func (h *Handler) once(ctx context.Context, key *string, request any, do func(tx *store.Store) (*answer, error)) (*answer, error) {
-	var a *answer
-	var kept store.IdempotentAnswer
-	if key != nil {
-		var err error
-		if kept, err = keptAs(ctx, *key, request); err != nil {
-			return nil, err
-		}
-	}
-	err := h.store.InTx(ctx, func(tx *store.Store) (err error) {
-		if key != nil {
-			if a, err = replay(ctx, tx, kept); a != nil || err != nil {
-				return err
-			}
-		}
-		if a, err = do(tx); err != nil || key == nil || a == nil {
-			return err
-		}
-		row := kept
-		row.Status, row.Location, row.Body = int64(a.status), a.location, a.body
-		return tx.KeepIdempotentAnswer(&row)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return a, nil
-}
-
-// keptAs says under what an answer is kept: who asked for what where. The query
-// belongs to the request.
-func keptAs(ctx context.Context, key string, request any) (store.IdempotentAnswer, error) {
-	text, err := json.Marshal(request)
-	if err != nil {
-		return store.IdempotentAnswer{}, err
-	}
-	info, who := call.From(ctx), auth.From(ctx)
-	sum := sha256.Sum256([]byte(info.Query + "\x00" + string(text)))
-	return store.IdempotentAnswer{
-		Principal: who.Kind + ":" + who.Tenant + ":" + who.TokenID, Path: canonicalPath(info.Path), Key: key, Request: sum[:],
-	}, nil
-}
-
-// canonicalPath is the path without the ways in which one operation may be
-// reached.
-func canonicalPath(path string) string {
-	parts := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
-	switch {
-	case len(parts) > 0 && parts[0] == "v1":
-		parts = parts[1:]
-	case len(parts) > 1 && parts[0] == "api" && parts[1] == "v1.0":
-		parts = parts[2:]
-	}
-	return "/v1/" + strings.Join(parts, "/")
-}
-
-func replay(ctx context.Context, tx *store.Store, kept store.IdempotentAnswer) (*answer, error) {
-	old, err := tx.LockIdempotentAnswer(ctx, kept.Principal, kept.Path, kept.Key, tx.Now().Add(-keyAge))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if string(old.Request) != string(kept.Request) {
-		return nil, fault.Conflict("the Idempotency-Key was used for another request to this path within the last 24 hours")
-	}
-	return &answer{status: int(old.Status), location: old.Location, header: http.Header{}, body: old.Body}, nil
 }
 
 // pageOf turns the document's limit and cursor, which are checked already, into

@@ -281,7 +281,7 @@ func apply(ctx context.Context, tx *store.Store, o *store.Opportunity, before li
 	if err != nil {
 		return err
 	}
-	return tx.AppendEvents(ctx, events...)
+	return tx.AppendEvents(events...)
 }
 
 func leaseToStore(o *store.Opportunity, l lifecycle.Lease) *store.Lease {

@@ -78,91 +78,77 @@ func (h *Handler) pick(ctx context.Context, id string, key *string, in api.Oppor
 	if err != nil {
 		return nil, notFound(err, "agent", id)
 	}
-	needed, due, err := h.mustWrite(ctx, agent, first)
-	if err != nil || !needed && key == nil {
+	p, err := h.store.Prospect(ctx, pickFilter(agent, h.store.Now()))
+	if err != nil {
 		return nil, err
+	}
+	full := first && p.Held >= agent.Capacity
+	if key == nil && !p.Work && !p.Due && !full && !h.longUnseen(agent) {
+		return nil, nil
 	}
 	var picked *handedOut
 	a, err := h.once(ctx, key, in, func(tx *store.Store) (*answer, error) {
-		if picked, err = h.pickIn(ctx, tx, id, in, due); picked == nil || err != nil || key == nil {
+		if picked, err = h.pickIn(ctx, tx, id, in, p.Due, full); picked == nil || err != nil || key == nil {
 			return nil, err
 		}
-		return picked.answer(ctx, tx) // to be kept under the key
+		return picked.answer() // to be kept under the key
 	})
 	if a != nil || err != nil || picked == nil {
 		return a, err
 	}
-	return picked.answer(ctx, h.store)
+	return picked.answer()
 }
 
-// mustWrite reports whether a pick has to begin a transaction, and whether a
-// deadline has come.
-func (h *Handler) mustWrite(ctx context.Context, agent *store.Agent, first bool) (needed, due bool, err error) {
-	now := h.store.Now()
-	if due, err = h.store.HasDue(ctx, now); err != nil || due {
-		return due, due, err
-	}
-	if now.Sub(agent.LastSeenAt) > seenEvery {
-		return true, false, nil
-	}
-	if needed, err = h.store.HasWork(ctx, pickFilter(agent, now)); err != nil || needed || !first {
-		return needed, false, err
-	}
-	held, err := h.store.CountHeld(ctx, agent.Tenant, agent.ID)
-	return held >= agent.Capacity, false, err
-}
+// longUnseen reports whether an agent's sign of life is to be written down again.
+func (h *Handler) longUnseen(a *store.Agent) bool { return h.store.Now().Sub(a.LastSeenAt) > seenEvery }
 
 func pickFilter(a *store.Agent, now time.Time) store.PickFilter {
 	return store.PickFilter{
-		Tenant: a.Tenant, Platform: or(a.Platform, ""), Group: or(a.AgentGroup, ""),
+		Tenant: a.Tenant, Agent: a.ID, Platform: or(a.Platform, ""), Group: or(a.AgentGroup, ""),
 		Products: a.Products, Releases: a.Releases, Now: now,
 	}
 }
 
-// pickIn is a pick inside its transaction; nil is no work.
-func (h *Handler) pickIn(ctx context.Context, tx *store.Store, id string, in api.OpportunityPick, due bool) (*handedOut, error) {
+// pickIn is a pick inside its transaction; nil is no work. due says that
+// deadlines have come, full that the agent was at capacity when it asked.
+func (h *Handler) pickIn(ctx context.Context, tx *store.Store, id string, in api.OpportunityPick, due, full bool) (*handedOut, error) {
 	agent, err := tx.LockAgent(tenantOf(ctx), id)
 	if err != nil {
 		return nil, notFound(err, "agent", id)
 	}
-	now := tx.Now()
-	if now.Sub(agent.LastSeenAt) > seenEvery {
-		if err := tx.SeeAgent(agent, now); err != nil {
+	if h.longUnseen(agent) {
+		if err := tx.SeeAgent(agent, tx.Now()); err != nil {
 			return nil, err
 		}
 	}
-	held, err := h.dropLost(ctx, tx, agent, in.Holding)
-	if err != nil {
-		return nil, err
+	if full {
+		if err := h.dropLost(ctx, tx, agent, in.Holding); err != nil {
+			return nil, err
+		}
 	}
 	if due {
 		if _, err := h.sweepSome(ctx, tx, pickSweeps); err != nil {
 			return nil, err
 		}
 	}
-	if agent.Mode != string(waiting.Online) || held >= agent.Capacity {
+	if agent.Mode != string(waiting.Online) {
 		return nil, nil
 	}
-	o, err := tx.NextOpportunity(pickFilter(agent, now))
-	if errors.Is(err, store.ErrNotFound) {
+	next, err := tx.NextOpportunity(pickFilter(agent, tx.Now()))
+	if errors.Is(err, store.ErrNotFound) || err == nil && next.Held >= agent.Capacity {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return h.handOut(ctx, tx, agent, o, in)
+	return h.handOut(ctx, tx, agent, next, in)
 }
 
-// dropLost takes away what the agent has lost without saying so, and returns how
-// much it still holds.
-func (h *Handler) dropLost(ctx context.Context, tx *store.Store, agent *store.Agent, holding []string) (int64, error) {
-	held, err := tx.CountHeld(ctx, agent.Tenant, agent.ID)
-	if err != nil || held < agent.Capacity { // then nothing counts as lost
-		return held, err
-	}
+// dropLost takes away what an agent at capacity has lost without saying so.
+func (h *Handler) dropLost(ctx context.Context, tx *store.Store, agent *store.Agent, holding []string) error {
 	leased, err := tx.LockHeldBy(agent.Tenant, agent.ID)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	ids := each(leased, func(o *store.Opportunity) string { return o.ID.String() })
 	lost := lifecycle.Dropped(int(agent.Capacity), ids, each(holding, func(s *string) string { return strings.ToLower(*s) }))
@@ -174,52 +160,57 @@ func (h *Handler) dropLost(ctx context.Context, tx *store.Store, agent *store.Ag
 			return l.Lose(now, "the agent asked for work and did not name it", tx.NewID), nil
 		})
 		if err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return int64(len(leased) - len(lost)), nil
+	return nil
 }
 
 // handedOut is an opportunity with the lease under which an agent has it.
 type handedOut struct {
-	o     *store.Opportunity
+	*store.Candidate
 	lease api.Lease
 }
 
-// answer reads what never changes about the opportunity, so it may do so after
-// the transaction.
-func (p *handedOut) answer(ctx context.Context, s *store.Store) (*answer, error) {
-	about, err := aboutFrom(ctx, s, []store.Opportunity{*p.o})
-	if err != nil {
-		return nil, err
+func (p *handedOut) answer() (*answer, error) {
+	about := &about{
+		contexts: map[uuid.UUID]*store.Context{p.Context.ID: &p.Context},
+		versions: map[uuid.UUID]*store.SpecVersion{p.Version.ID: &p.Version},
 	}
 	return respond(http.StatusOK, func(op *opaques) any {
 		return struct {
 			api.Opportunity
 			Lease api.Lease `json:"lease"`
-		}{about.toAPI(p.o, op), p.lease}
+		}{about.toAPI(&p.Opportunity, op), p.lease}
 	})
 }
 
 // handOut gives a locked opportunity to an agent.
-func (h *Handler) handOut(ctx context.Context, tx *store.Store, agent *store.Agent, o *store.Opportunity, in api.OpportunityPick) (*handedOut, error) {
+func (h *Handler) handOut(ctx context.Context, tx *store.Store, agent *store.Agent, next *store.Candidate, in api.OpportunityPick) (*handedOut, error) {
+	o := &next.Opportunity
+	before, err := load(ctx, tx, o)
+	if err != nil {
+		return nil, err
+	}
 	length := lifecycle.DefaultLease
 	if in.LeaseSeconds != nil {
 		length = time.Duration(*in.LeaseSeconds) * time.Second
 	}
-	lease := api.Lease{Token: newLeaseToken()}
 	by := lifecycle.Holder{AgentID: agent.ID, Platform: agent.Platform, AgentGroup: agent.AgentGroup}
-	err := h.change(ctx, tx, o, nil, func(now time.Time, l lifecycle.Opportunity) (lifecycle.Change, error) {
-		change, err := l.Pick(now, by, lease.Token, length)
-		if err == nil {
-			lease.ExpiresAt, lease.Attempt = dates.FormatEvent(change.Opportunity.Lease().ExpiresAt), int32(change.Opportunity.Attempt)
-		}
-		return change, err
-	})
+	change, err := before.Pick(tx.Now(), by, newLeaseToken(), length)
+	if err != nil {
+		return nil, refused(err)
+	}
+	events, err := eventsFrom(o, change.Events)
 	if err != nil {
 		return nil, err
 	}
-	return &handedOut{o, lease}, nil
+	fillState(o, change.Opportunity)
+	lease := change.Opportunity.Lease()
+	if err := errors.Join(tx.HandOut(o, leaseToStore(o, *lease)), tx.AppendEvents(events...)); err != nil {
+		return nil, err
+	}
+	return &handedOut{next, api.Lease{Token: lease.Token, ExpiresAt: dates.FormatEvent(lease.ExpiresAt), Attempt: int32(lease.Attempt)}}, nil
 }
 
 func newLeaseToken() string {

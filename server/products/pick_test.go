@@ -118,9 +118,11 @@ func longPoll(t *testing.T, asks, advertises *servertest.Server) {
 	}()
 	until(t, "the call waits", func() bool { return asks.Store.Subscribers("work/") > 0 })
 	l.image(product, "I1")
+	advertised := time.Now()
 	if a := <-answered; a.Status != http.StatusOK {
 		t.Errorf("pick: %d %s, want 200", a.Status, a.Body)
 	}
+	t.Logf("answered %s after the advertisement", time.Since(advertised).Round(time.Millisecond/10))
 }
 
 func TestPick_LongPoll(t *testing.T) {

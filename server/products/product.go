@@ -63,15 +63,13 @@ func nameTaken(err error, what, name string) error {
 }
 
 func fillProduct(p *store.Product, in *api.NewProduct) error {
-	if err := checkTexts("/snaps", in.Snaps); err != nil {
-		return err
-	}
-	if err := checkTexts("/name", []string{in.Name, in.Release}); err != nil {
-		return err
-	}
 	p.Name, p.Release, p.Snaps = in.Name, in.Release, in.Snaps
 	p.Manifest, p.Supersede = rawOf(in.Manifest), or(in.Supersede, false)
-	return nil
+	return checkProduct(p)
+}
+
+func checkProduct(p *store.Product) error {
+	return errors.Join(checkTexts("/name", []string{p.Name}), checkTexts("/release", []string{p.Release}), checkTexts("/snaps", p.Snaps))
 }
 
 // GetProduct answers one product.
@@ -92,20 +90,14 @@ func (h *Handler) ReplaceProduct(ctx context.Context, req api.ReplaceProductRequ
 func (h *Handler) UpdateProduct(ctx context.Context, req api.UpdateProductRequestObject) (api.UpdateProductResponseObject, error) {
 	in := req.Body
 	return h.changeProduct(ctx, req.ProductID, func(p *store.Product) error {
-		if err := checkTexts("/snaps", in.Snaps); err != nil {
-			return err
-		}
 		p.Name, p.Release, p.Supersede = or(in.Name, p.Name), or(in.Release, p.Release), or(in.Supersede, p.Supersede)
-		if err := checkTexts("/name", []string{p.Name, p.Release}); err != nil {
-			return err
-		}
 		if in.Snaps != nil {
 			p.Snaps = in.Snaps
 		}
 		if manifest := rawOf(in.Manifest); manifest != nil {
 			p.Manifest = manifest
 		}
-		return nil
+		return checkProduct(p)
 	})
 }
 
@@ -152,7 +144,7 @@ func (h *Handler) clear(ctx context.Context, tx *store.Store, product, spec uuid
 		return err
 	}
 	if len(open) > 0 && !force {
-		return fault.Conflict("%d test opportunities are not final; force=true cancels them", len(open))
+		return fault.Conflict("test opportunities that are not final: %d; force=true cancels them", len(open))
 	}
 	for i := range open {
 		if err := h.cancel(ctx, tx, &open[i], reason); err != nil {

@@ -2,11 +2,14 @@ package products_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/servertest"
 )
@@ -39,6 +42,51 @@ func TestProduct_OpaqueMembersStayAsTheyAre(t *testing.T) {
 		wantOdd(t, "POST result", a, http.StatusCreated, 4)
 		wantOdd(t, "list of results", l.try("GET", path+"/results", nil), http.StatusOK, 4)
 		wantOdd(t, "event log", l.try("GET", path+"/tests/events", nil), http.StatusOK, 2)
+	})
+}
+
+// Numbers that no 64-bit float holds are JSON all the same. The client of the
+// other tests could not read the answers.
+func TestProduct_OpaqueNumbersOfAnySize(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, l *lab) {
+		const huge = `{"a": [1e400, -1E+999], "b": 1` + "0000000000000000000000000000000000000000000000000001" + `}`
+		send := func(method, path, body string) string {
+			r, err := http.NewRequestWithContext(t.Context(), method, l.URL+path, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Authorization", "Bearer "+servertest.AdminToken)
+			r.Header.Set("Content-Type", "application/json")
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			text, err := io.ReadAll(resp.Body)
+			if err != nil || resp.StatusCode >= 300 || !strings.Contains(string(text), huge) && !strings.Contains(path, "/images") {
+				t.Errorf("%s %s: %d %s %v, want it with %s", method, path, resp.StatusCode, text, err, huge)
+			}
+			return string(text)
+		}
+		path := l.product("p", "smoke")
+		send("PATCH", path, `{"manifest": `+huge+`}`)
+		send("POST", path+"/testspecs", `{"name": "s", "test_payload": `+huge+`}`)
+		advertise := `{"image_unique_id": "i", "channel": "c", "extra_snaps": [{"name": "x", "size": 1e400}], "image_reference": ` + huge + `}`
+		send("POST", path+"/images", advertise)
+		send("POST", path+"/images", advertise) // compared with the first
+		l.agent("a1", object{})
+		var picked struct {
+			ID string `json:"test_opportunity_id"`
+		}
+		if err := json.Unmarshal([]byte(send("POST", "/v1/agents/a1/pick", `{}`)), &picked); err != nil {
+			t.Fatal(err)
+		}
+		result := `{"test_opportunity_id": "` + picked.ID + `", "test_status": "PASSED", "agent_id": "a1", "result_payload": ` + huge + `, "agent": ` + huge + `}`
+		send("POST", path+"/tests/results", result)
+		send("POST", path+"/tests/results", result) // the same again
+		send("GET", path+"/tests/results", "")
+		l.call("POST", path+"/snaps", `{"name": "test-snap.foo", "revision": 1e400, "channel": "c"}`, http.StatusBadRequest)
 	})
 }
 
@@ -172,6 +220,58 @@ func TestAdvertise_MediaTypes(t *testing.T) {
 		}
 		if a := l.Do("POST", path+"/snaps", body, options...); a.Status != want {
 			t.Errorf("Content-Type %q: %d %s, want %d", media, a.Status, a.Body, want)
+		}
+	}
+	for body, want := range map[string]int{"\r\n\t " + body: 201, "name=test-snap.foo": 415, `"x"`: 415, "{": 400, "": 400} {
+		a := l.Do("POST", path+"/snaps", body, servertest.Admin(), servertest.With("Content-Type", "application/x-www-form-urlencoded; charset=utf-8"))
+		if a.Status != want {
+			t.Errorf("%q as a form: %d %s, want %d", body, a.Status, a.Body, want)
+		}
+	}
+}
+
+// What is wrong is named as RFC 6901 has it, wherever it was found.
+func TestAdvertise_RefusedByPlace(t *testing.T) {
+	t.Parallel()
+	l := &lab{servertest.New(t), t}
+	path := l.product("p", "smoke")
+	const image = `{"image_unique_id": "i", "channel": "c", "image_reference": 1, "extra_snaps": %s}`
+	for body, want := range map[string]string{
+		fmt.Sprintf(image, `["x", {"name": "y", "revision": 0}]`): "/extra_snaps/1/revision",
+		fmt.Sprintf(image, `[5]`):                                 "/extra_snaps/0",
+		fmt.Sprintf(image, `{}`):                                  "/extra_snaps",
+		`{"snaps": [{"name": "a", "revision": 1}, {"name": "a", "revision": 2}], "channel": "c"}`: "/snaps/1/name",
+		`{"snaps": [{"name": "a", "revision": 1}, {"name": "b"}], "channel": "c"}`:                "/snaps/1/revision",
+		`{"name": "a", "channel": "c"}`: "/revision",
+	} {
+		where := path + "/snaps"
+		if strings.Contains(body, "image") {
+			where = path + "/images"
+		}
+		a := l.call("POST", where, body, http.StatusBadRequest)
+		found := a["errors"].([]any)[0].(object)
+		if found["pointer"] != want || !strings.HasPrefix(field(a, "message"), want[1:]) {
+			t.Errorf("%s: %v at %v, want it at %s", body, a["message"], found["pointer"], want)
+		}
+	}
+}
+
+// One advertisement makes no more than the limit, and then nothing at all.
+func TestAdvertise_TooMany(t *testing.T) {
+	t.Parallel()
+	l := &lab{servertest.New(t, func(c *server.Config) { c.Products.MaxMade = 3 }), t}
+	one, two := l.product("one", "a", "b"), l.product("two", "a", "b")
+	snap := object{"name": "test-snap.foo", "revision": 2, "channel": "edge"}
+	l.call("POST", one+"/snaps", snap, http.StatusCreated)
+	if a := l.call("POST", "/v1/snaps", snap, http.StatusConflict); !strings.Contains(field(a, "message"), "products-max-opportunities") {
+		t.Errorf("message %v, want it to name the setting", a["message"])
+	}
+	l.call("POST", two+"/testspecs", object{"name": "c", "test_payload": 1}, http.StatusCreated)
+	l.call("POST", two+"/testspecs", object{"name": "d", "test_payload": 1}, http.StatusCreated)
+	l.call("POST", two+"/snaps", snap, http.StatusConflict)
+	for path, want := range map[string]int{one: 2, two: 0} {
+		if n := len(l.call("GET", path+"/tests/opportunities", nil, http.StatusOK)["test_opportunities"].([]any)); n != want {
+			t.Errorf("%d opportunities, want %d", n, want)
 		}
 	}
 }

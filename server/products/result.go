@@ -235,7 +235,7 @@ type resultDocs struct {
 }
 
 func (h *Handler) resultDocs(ctx context.Context, s *store.Store, rows []store.OpportunityResult) (*resultDocs, error) {
-	d := &resultDocs{files: map[uuid.UUID]*store.Result{}}
+	d := &resultDocs{}
 	var err error
 	if d.opportunities, err = s.OpportunitiesByID(ctx, each(rows, func(r *store.OpportunityResult) uuid.UUID { return r.OpportunityID })); err != nil {
 		return nil, err
@@ -247,14 +247,14 @@ func (h *Handler) resultDocs(ctx context.Context, s *store.Store, rows []store.O
 	if d.about, err = aboutFrom(ctx, s, list); err != nil {
 		return nil, err
 	}
+	var files []uuid.UUID
 	for i := range rows {
 		if id := rows[i].FileID; id != nil {
-			if d.files[*id], err = s.Result(ctx, *id); err != nil {
-				return nil, err
-			}
+			files = append(files, *id)
 		}
 	}
-	return d, nil
+	d.files, err = s.ResultsByID(ctx, files)
+	return d, err
 }
 
 func (d *resultDocs) toAPI(r *store.OpportunityResult, o *opaques) api.TestResult {

@@ -41,7 +41,7 @@ func (h *Handler) CreateWebhook(ctx context.Context, req api.CreateWebhookReques
 		_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
 		w := &store.Webhook{
 			Tenant: tenantOf(ctx), URL: in.URL, EventTypes: in.EventTypes, Enabled: or(in.Enabled, true),
-			Description: or(in.Description, ""), CreatedBy: callerName(ctx), Secret: h.seal(secret[:]),
+			Description: or(in.Description, ""), CreatedBy: callerName(ctx), Secret: h.seal(secret[:], ""),
 		}
 		fillFilter(w, in.Filter)
 		if err := checkWebhook(w); err != nil {

@@ -164,3 +164,27 @@ func TestWebhook_Refused(t *testing.T) {
 	}
 	l.call("GET", "/v1/webhooks/nope", nil, http.StatusNotFound)
 }
+
+// Under an Idempotency-Key the secret comes again, as the first answer may have
+// been lost, but the database does not hold it in clear.
+func TestWebhook_SecretUnderAnIdempotencyKey(t *testing.T) {
+	t.Parallel()
+	h := newHook(t)
+	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+		s := storetest.Open(t, cfg)
+		l := &lab{servertest.On(t, s, withHook(h)), t}
+		key := servertest.With("Idempotency-Key", "k")
+		first := l.call("POST", "/v1/webhooks", object{"url": h.URL}, http.StatusCreated, key)
+		if again := l.call("POST", "/v1/webhooks", object{"url": h.URL}, http.StatusCreated, key); again["secret"] != first["secret"] || again["id"] != first["id"] {
+			t.Errorf("the same request again: %v, want %v", again, first)
+		}
+		var kept *store.IdempotentAnswer
+		err := s.InTx(t.Context(), func(tx *store.Store) (err error) {
+			kept, err = tx.LockIdempotentAnswer(t.Context(), "admin::admin", "/v1/webhooks", "k", time.Time{})
+			return err
+		})
+		if err != nil || len(kept.Body) == 0 || strings.Contains(string(kept.Body), "whsec_") || strings.Contains(string(kept.Body), field(first, "id")) {
+			t.Errorf("kept: %+v, %v; want it sealed", kept, err)
+		}
+	})
+}

@@ -3,9 +3,13 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/slipway-lab/slipway/store"
 )
@@ -40,7 +44,7 @@ func TestNotify(t *testing.T) {
 		if err != nil || !woken(wake, 5*time.Second) || !woken(other, 5*time.Second) {
 			t.Errorf("a committed notification woke nobody: %v", err)
 		}
-		for woken(wake, 2*time.Second) || woken(other, 0) { // the listener's own, too
+		for woken(wake, 2*time.Second) || woken(other, 0) { // a listener that begins late
 		}
 		_ = s.InTx(ctx, func(tx *store.Store) error {
 			tx.Notify("a")
@@ -80,83 +84,128 @@ func TestNotify_AcrossReplicas(t *testing.T) {
 	}
 }
 
-func TestBeforeCommit(t *testing.T) {
+// A connection that was cut, as a restarted database or a proxy does it, is
+// replaced, and nobody misses what came meanwhile.
+func TestNotify_AfterTheConnectionWasCut(t *testing.T) {
+	t.Parallel()
+	address := Postgres(t)
+	name := "cut" + uuid.NewString()[:8]
+	one := Open(t, store.Config{DataDir: t.TempDir(), Database: address + "&application_name=" + name})
+	two := Open(t, store.Config{DataDir: t.TempDir(), Database: address})
+	wake, stop := one.Subscribe("a")
+	defer stop()
+	for range 3 {
+		for woken(wake, 200*time.Millisecond) { // until it listens, and no longer looks instead
+		}
+		admin(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND application_name = '"+name+"'")
+		two.Wake("a")
+		if !woken(wake, 5*time.Second) {
+			t.Fatal("nobody was woken after the connection was cut")
+		}
+	}
+	for woken(wake, 200*time.Millisecond) {
+	}
+	two.Wake("a")
+	if !woken(wake, 5*time.Second) {
+		t.Error("the new connection hears nothing")
+	}
+}
+
+func event(s *store.Store, name string) store.Event {
+	return store.Event{Area: "products", Type: name, Time: s.Now(), Data: store.JSON("{}")}
+}
+
+// eventTypes reads the log from its beginning.
+func eventTypes(t *testing.T, s *store.Store) []string {
+	t.Helper()
+	list, err := s.Events(context.Background(), store.EventFilter{Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var types []string
+	for _, e := range list {
+		types = append(types, e.Type)
+	}
+	return types
+}
+
+// appendEvent is a change that tells one event.
+func appendEvent(t *testing.T, s *store.Store, name string) {
+	t.Helper()
+	if err := s.InTx(context.Background(), func(tx *store.Store) error { return tx.AppendEvents(event(tx, name)) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAppendEvents(t *testing.T) {
 	t.Parallel()
 	Each(t, func(t *testing.T, s *store.Store) {
 		ctx := context.Background()
-		if err := s.BeforeCommit(func() error { return nil }); err == nil {
-			t.Error("BeforeCommit outside a transaction: nil, want an error")
+		if err := s.AppendEvents(event(s, "a")); err == nil {
+			t.Error("AppendEvents outside a transaction: nil, want an error")
 		}
 		err := s.InTx(ctx, func(tx *store.Store) error {
 			_ = tx.InTx(ctx, func(tx *store.Store) error {
-				_ = tx.BeforeCommit(func() error { return put(ctx, tx, "rolled back") })
+				_ = tx.AppendEvents(event(tx, "rolled back"))
 				return errRefused
 			})
-			if err := tx.BeforeCommit(func() error { return put(ctx, tx, "last") }); err != nil {
-				return err
-			}
-			return put(ctx, tx, "first")
+			return tx.AppendEvents(event(tx, "a"), event(tx, "b"))
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantNames(t, s, "first", "last")
 		err = s.InTx(ctx, func(tx *store.Store) error {
-			if err := put(ctx, tx, "undone"); err != nil {
-				return err
-			}
-			return tx.BeforeCommit(func() error { return errRefused })
+			_ = tx.AppendEvents(event(tx, "undone"))
+			return errRefused
 		})
 		if !errors.Is(err, errRefused) {
-			t.Errorf("InTx: %v, want the error of BeforeCommit", err)
+			t.Errorf("InTx: %v, want what the change returned", err)
 		}
-		wantNames(t, s, "first", "last")
+		appendEvent(t, s, "c")
+		if got := eventTypes(t, s); !slices.Equal(got, []string{"a", "b", "c"}) {
+			t.Errorf("events %q, want a, b and c", got)
+		}
 	})
 }
 
-// The numbers of events rise in the order in which they become visible, also
-// when the transactions overlap.
-func TestAppendEvents_OrderOfCommits(t *testing.T) {
+// Readers that follow the log while many write see every event once and in
+// order.
+func TestEvents_FollowedWhileManyWrite(t *testing.T) {
 	t.Parallel()
 	Each(t, func(t *testing.T, s *store.Store) {
+		const writers, each = 8, 40
 		ctx := context.Background()
-		event := func(name string) store.Event {
-			return store.Event{Area: "products", Type: name, Time: s.Now(), Data: store.JSON("{}")}
+		var writing sync.WaitGroup
+		for w := range writers {
+			writing.Go(func() {
+				for i := range each {
+					appendEvent(t, s, fmt.Sprintf("%d/%d", w, i))
+				}
+			})
 		}
-		appended, finish, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-		if s.Dialect() == "postgres" { // on SQLite transactions do not overlap
-			go func() {
-				done <- s.InTx(ctx, func(tx *store.Store) error {
-					err := tx.AppendEvents(ctx, event("began first, ended last"))
-					close(appended)
-					<-finish
-					return err
-				})
-			}()
-			<-appended
-		} else {
-			close(finish)
-			done <- nil
+		ended := make(chan struct{})
+		go func() { writing.Wait(); close(ended) }()
+		var after int64
+		seen := 0
+		for over := false; ; {
+			list, err := s.Events(ctx, store.EventFilter{After: after, Limit: 7})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range list {
+				seen, after = seen+1, e.Seq
+			}
+			if over && len(list) == 0 {
+				break
+			}
+			select {
+			case <-ended:
+				over = true
+			default:
+			}
 		}
-		if err := s.InTx(ctx, func(tx *store.Store) error { return tx.AppendEvents(ctx, event("a"), event("b")) }); err != nil {
-			t.Fatal(err)
-		}
-		if s.Dialect() == "postgres" {
-			close(finish)
-		}
-		if err := <-done; err != nil {
-			t.Fatal(err)
-		}
-		list, err := s.Events(ctx, store.EventFilter{Limit: 10})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for _, e := range list {
-			got = append(got, e.Type)
-		}
-		if want := []string{"a", "b", "began first, ended last"}; !slices.Equal(got, want[:len(got)]) || len(got) < 2 {
-			t.Errorf("events %q, want %q", got, want)
+		if seen != writers*each {
+			t.Errorf("the follower saw %d events, want %d", seen, writers*each)
 		}
 	})
 }
