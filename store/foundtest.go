@@ -48,7 +48,27 @@ type FoundTest struct {
 type TestSearch struct {
 	Sources []TestSource // none: all
 	Where   []ReportCondition
+	// Tenants are those whose runs are seen; nil is all of them. SeenBy leaves
+	// out results that are private to others than this owner; nil is none.
+	Tenants []string
+	SeenBy  *string
 	Page    Page // no offset, no total
+}
+
+// seen are the conditions of who asks, on results r of runs.
+func (q *TestSearch) seen() []condition {
+	var list []condition
+	if q.SeenBy != nil {
+		list = append(list, condition{"r.private_to IN ('', ?)", []any{*q.SeenBy}})
+	}
+	if q.Tenants != nil {
+		c := condition{sql: inList("runs.tenant", len(q.Tenants))}
+		for _, t := range q.Tenants {
+			c.args = append(c.args, t)
+		}
+		list = append(list, c)
+	}
+	return list
 }
 
 // testField is a field of a source as SQL.
@@ -223,13 +243,13 @@ func (s *Store) FindTests(ctx context.Context, q TestSearch) (List[FoundTest], e
 		return list, err
 	}
 	limit := q.Page.limit()
-	for source, find := range map[TestSource]func(context.Context, []ReportCondition, *testCursor, int) ([]FoundTest, error){
+	for source, find := range map[TestSource]func(context.Context, TestSearch, *testCursor, int) ([]FoundTest, error){
 		RunSource: s.findRunTests, CaseSource: s.findCaseTests,
 	} {
 		if len(q.Sources) > 0 && !slices.Contains(q.Sources, source) {
 			continue
 		}
-		found, err := find(ctx, q.Where, cursor, limit+1)
+		found, err := find(ctx, q, cursor, limit+1)
 		if err != nil {
 			return list, fmt.Errorf("search tests: %w", err)
 		}
@@ -248,8 +268,9 @@ func newestFirst(a, b FoundTest) int {
 	return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.Source, b.Source), cmp.Compare(b.key, a.key), cmp.Compare(b.N, a.N))
 }
 
-func (s *Store) findRunTests(ctx context.Context, where []ReportCondition, after *testCursor, limit int) ([]FoundTest, error) {
-	parts := append([]condition{{"r.state = 1", nil}, {"r.run_id IS NOT NULL", nil}}, testConditionsOf(runTestFields, where)...)
+func (s *Store) findRunTests(ctx context.Context, q TestSearch, after *testCursor, limit int) ([]FoundTest, error) {
+	parts := append([]condition{{"r.state = 1", nil}, {"r.run_id IS NOT NULL", nil}}, testConditionsOf(runTestFields, q.Where)...)
+	parts = append(parts, q.seen()...)
 	parts = append(parts, after.before(RunSource, "r.created_at", "r.key", "t.n")...)
 	query := `SELECT r.created_at, r.key, t.n, m.name, t.status, t.start_us, t.stop_us, r.id, r.run_id, runs.cloud_id
 		FROM results r JOIN tests t ON t.result_key = r.key JOIN test_names m ON m.id = t.name_id LEFT JOIN runs ON runs.id = r.run_id` +
@@ -278,8 +299,8 @@ func (s *Store) findRunTests(ctx context.Context, where []ReportCondition, after
 	return list, translate(rows.Err())
 }
 
-func (s *Store) findCaseTests(ctx context.Context, where []ReportCondition, after *testCursor, limit int) ([]FoundTest, error) {
-	parts := append(testConditionsOf(caseTestFields, where), after.before(CaseSource, `"created_on"`, "seq", "0")...)
+func (s *Store) findCaseTests(ctx context.Context, q TestSearch, after *testCursor, limit int) ([]FoundTest, error) {
+	parts := append(testConditionsOf(caseTestFields, q.Where), after.before(CaseSource, `"created_on"`, "seq", "0")...)
 	clause := ""
 	if len(parts) > 0 {
 		clause = and(parts)

@@ -10,6 +10,7 @@ import (
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/reports/query"
@@ -34,6 +35,10 @@ func (h *Handler) SearchTests(ctx context.Context, _ api.SearchTestsRequestObjec
 	search, none, err := h.testSearch(info.Query)
 	if err != nil {
 		return nil, err
+	}
+	who := auth.From(ctx)
+	if search.Tenants = who.Tenants(); !who.Is(auth.Admin) {
+		search.SeenBy = &who.Owner
 	}
 	var list store.List[store.FoundTest]
 	if !none {
