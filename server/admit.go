@@ -63,8 +63,7 @@ func (s *Server) routed(c echo.Context, op *operation) {
 		st.op = op
 	}
 	if op.dialect == drydock {
-		// Drydock's clients look for the id of a request here, as a bare UUID.
-		c.Response().Header().Set("X-Drydock-Req", strings.TrimPrefix(call.From(ctx).ID, requestPrefix))
+		setDrydockID(c.Response().Header(), call.From(ctx))
 	}
 }
 

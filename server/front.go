@@ -70,7 +70,7 @@ func (s *Server) front(next http.Handler) http.Handler {
 		ctx := context.WithValue(call.With(r.Context(), info), stateKey{}, st)
 		r = r.WithContext(ctx)
 		info.HTTP = r
-		setCommonHeaders(rec.Header(), info.ID)
+		setCommonHeaders(rec.Header(), info)
 		defer func() {
 			s.account(ctx, st.op, info, rec, s.now().Sub(start))
 			s.auditRequest(st, info, rec)
@@ -96,13 +96,22 @@ func (s *Server) front(next http.Handler) http.Handler {
 	})
 }
 
-func setCommonHeaders(h http.Header, id string) {
-	h.Set("X-Request-Id", id)
-	h.Set("X-Openstack-Request-Id", id)
+func setCommonHeaders(h http.Header, info *call.Info) {
+	h.Set("X-Request-Id", info.ID)
+	h.Set("X-Openstack-Request-Id", info.ID)
+	if path := cleanPath(info.Path); under(path, "/api/v1.0") || path == "/versions" {
+		setDrydockID(h, info) // on what is not found there, too
+	}
 	h.Set("OpenStack-API-Version", serviceType+" 1.0")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Add("Vary", "Accept")
 	h.Add("Vary", "OpenStack-API-Version")
+}
+
+// setDrydockID tells the id of a request where Drydock's clients look for it, as
+// a bare UUID.
+func setDrydockID(h http.Header, info *call.Info) {
+	h.Set("X-Drydock-Req", strings.TrimPrefix(info.ID, requestPrefix))
 }
 
 // recovered turns a panic into a 500 with nothing inside leaking. An answer

@@ -48,12 +48,27 @@ type FoundTest struct {
 type TestSearch struct {
 	Sources []TestSource // none: all
 	Where   []ReportCondition
-
-	// Tenants are those whose runs are seen, the empty name for runs of no
-	// tenant; nil is all of them. Test groups belong to no tenant.
+	// Tenants are those whose runs are seen; nil is all of them. SeenBy leaves
+	// out results that are private to others than this owner; nil is none.
 	Tenants []string
-
+	SeenBy  *string
 	Page    Page // no offset, no total
+}
+
+// seen are the conditions of who asks, on results r of runs.
+func (q *TestSearch) seen() []condition {
+	var list []condition
+	if q.SeenBy != nil {
+		list = append(list, condition{"r.private_to IN ('', ?)", []any{*q.SeenBy}})
+	}
+	if q.Tenants != nil {
+		c := condition{sql: inList("runs.tenant", len(q.Tenants))}
+		for _, t := range q.Tenants {
+			c.args = append(c.args, t)
+		}
+		list = append(list, c)
+	}
+	return list
 }
 
 // testField is a field of a source as SQL.
@@ -255,13 +270,7 @@ func newestFirst(a, b FoundTest) int {
 
 func (s *Store) findRunTests(ctx context.Context, q TestSearch, after *testCursor, limit int) ([]FoundTest, error) {
 	parts := append([]condition{{"r.state = 1", nil}, {"r.run_id IS NOT NULL", nil}}, testConditionsOf(runTestFields, q.Where)...)
-	if q.Tenants != nil {
-		seen := condition{sql: inList("runs.tenant", len(q.Tenants))}
-		for _, tenant := range q.Tenants {
-			seen.args = append(seen.args, tenant)
-		}
-		parts = append(parts, seen)
-	}
+	parts = append(parts, q.seen()...)
 	parts = append(parts, after.before(RunSource, "r.created_at", "r.key", "t.n")...)
 	query := `SELECT r.created_at, r.key, t.n, m.name, t.status, t.start_us, t.stop_us, r.id, r.run_id, runs.cloud_id
 		FROM results r JOIN tests t ON t.result_key = r.key JOIN test_names m ON m.id = t.name_id LEFT JOIN runs ON runs.id = r.run_id` +

@@ -47,7 +47,8 @@ func (Published) TableName() string { return "published_results" }
 // result decides.
 //
 // When the run has a result of the same bytes, what was published of that one
-// is returned. Errors are those of PublishResult and LinkStream.
+// is returned. Errors are those of PublishResult and LinkStream; ErrPublic also
+// when it is the list of passes that the run has.
 func (s *Store) Publish(ctx context.Context, p *Published, passes, stream *Result) (*Published, error) {
 	var published *Published
 	err := s.InTx(ctx, func(tx *Store) error {
@@ -57,7 +58,9 @@ func (s *Store) Publish(ctx context.Context, p *Published, passes, stream *Resul
 		}
 		published, err = tx.published(ctx, "result_key = ?", r.Key)
 		if errors.Is(err, ErrNotFound) {
-			published, err = tx.describe(p, r)
+			if err = p.mayTake(r, passes); err == nil {
+				published, err = tx.describe(p, r)
+			}
 		}
 		if err != nil || stream == nil {
 			return err
@@ -75,12 +78,26 @@ func (s *Store) describe(p *Published, r *Result) (*Published, error) {
 	if err := s.db.Create(&row).Error; err != nil {
 		return nil, fmt.Errorf("publish result %s: %w", r.ID, translate(err))
 	}
-	return &row, nil
+	return &row, s.setPrivate(&row)
+}
+
+// ErrPublic says that the run has the bytes already, by an upload that everybody
+// may see. Whoever signs them later must not take that away from others.
+var ErrPublic = fmt.Errorf("the run has a result of these bytes that everybody may see: %w", ErrConflict)
+
+// mayTake reports whether what is said of an upload may be said of the result
+// that came of it: it is new, or nobody loses sight of it.
+func (p *Published) mayTake(r, uploaded *Result) error {
+	if r.Key != uploaded.Key && p.Owner != "" && r.PrivateTo != p.Owner {
+		return fmt.Errorf("result %s: %w", r.ID, ErrPublic)
+	}
+	return nil
 }
 
 // LinkStream makes a stream visible as an attempt of the run of a published
 // result, and as that result's stream. ErrConflict: the result has another
-// stream, or this one is not being uploaded. ErrNotFound: the result is gone.
+// stream, or this one is not being uploaded. ErrPublic: the result belongs to
+// somebody, and the run has the stream already. ErrNotFound: the result is gone.
 func (s *Store) LinkStream(ctx context.Context, id uuid.UUID, stream *Result) (*Published, error) {
 	var published *Published
 	err := s.InTx(ctx, func(tx *Store) (err error) {
@@ -108,6 +125,9 @@ func (s *Store) linkStream(ctx context.Context, p *Published, stream *Result) er
 	if p.StreamKey != 0 {
 		return fmt.Errorf("result %s has a stream: %w", p.ID, ErrConflict)
 	}
+	if err := p.mayTake(r, stream); err != nil {
+		return err
+	}
 	p.StreamKey, p.StreamID = r.Key, r.ID.String()
 	return s.savePublished(p)
 }
@@ -121,19 +141,6 @@ func (s *Store) Published(ctx context.Context, id uuid.UUID) (*Published, error)
 // PublishedByStream is Published by the id of the stream.
 func (s *Store) PublishedByStream(ctx context.Context, id uuid.UUID) (*Published, error) {
 	return s.published(ctx, "stream_id = ?", id.String())
-}
-
-// PrivateTo returns the owner who alone may see a result, the key of which may
-// be that of a stream; "" when everybody may.
-func (s *Store) PrivateTo(ctx context.Context, key int64) (string, error) {
-	p, err := s.published(ctx, "result_key = ? OR stream_key = ?", key, key)
-	switch {
-	case errors.Is(err, ErrNotFound), err == nil && p.Public:
-		return "", nil
-	case err != nil:
-		return "", err
-	}
-	return p.Owner, nil
 }
 
 func (s *Store) published(ctx context.Context, where string, args ...any) (*Published, error) {
@@ -222,6 +229,20 @@ func (s *Store) savePublished(p *Published) error {
 	p.setPublic()
 	if err := s.db.Save(p).Error; err != nil {
 		return fmt.Errorf("update published result %s: %w", p.ID, translate(err))
+	}
+	return s.setPrivate(p)
+}
+
+// setPrivate lets the result and its stream know whose they are.
+func (s *Store) setPrivate(p *Published) error {
+	owner := p.Owner
+	if p.Public {
+		owner = ""
+	}
+	keys := []int64{p.ResultKey, p.StreamKey}
+	err := s.db.Model(&Result{}).Where("key IN ? AND private_to <> ?", keys, owner).Update("private_to", owner).Error
+	if err != nil {
+		return fmt.Errorf("owner of result %s: %w", p.ID, translate(err))
 	}
 	return nil
 }

@@ -40,6 +40,11 @@ type Result struct {
 	Uploader  string    // id of the token, or empty
 	CreatedAt time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"` // when it became visible
 
+	// PrivateTo is the owner who alone may see the result besides
+	// administrators, or empty. It is kept by what is said of the result in
+	// RefStack's later API; see Published.
+	PrivateTo string
+
 	// The upload as it was posted, and its content: the same unless Gzip.
 	// Attachments of tests are spans of the content.
 	SHA256        string `gorm:"column:sha256"`
@@ -151,6 +156,9 @@ type ResultFilter struct {
 	Tenant string
 	From   time.Time // inclusive, as is To
 	To     time.Time
+	// SeenBy leaves out what is private to others than this owner; nil is
+	// everything.
+	SeenBy *string
 	Page   Page
 }
 
@@ -167,6 +175,9 @@ func (s *Store) ListResults(ctx context.Context, f ResultFilter) (List[Result], 
 	q = whereSet(q, "run_id", f.RunID)
 	q = whereSet(q, "cpid", f.CPID)
 	q = whereSet(q, "tenant", f.Tenant)
+	if f.SeenBy != nil {
+		q = q.Where("private_to IN ('', ?)", *f.SeenBy)
+	}
 	if !f.From.IsZero() {
 		q = q.Where("created_at >= ?", Micros(f.From))
 	}

@@ -1830,12 +1830,15 @@ type Event struct {
 // EventArea Which part of the server tells it.
 type EventArea string
 
-// EventList Example: {"events":[{"area":"products","data":{"result_id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","test_status":"PASSED"},"event_type":"RESULT_STORED","id":"4711","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","timestamp":"2016-01-04T16:58:33.764000+00:00"}],"next":"4711"}
+// EventList Example: {"events":[{"area":"products","data":{"result_id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","test_status":"PASSED"},"event_type":"RESULT_STORED","id":"4711","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","timestamp":"2016-01-04T16:58:33.764000+00:00"}],"next":"4711","removed_to":null}
 type EventList struct {
 	Events []Event `json:"events"`
 
 	// Next What to give as `after` for what follows; also when there is nothing yet.
 	Next string `json:"next"`
+
+	// RemovedTo Events up to this one may be missing, because they were older than the server keeps them; null when none is. A client that continues before it has missed some.
+	RemovedTo nullable.Nullable[string] `json:"removed_to"`
 }
 
 // EventLog The life of one test opportunity so far.
@@ -2886,7 +2889,7 @@ type LabMachines struct {
 
 // LabManifest What a machine needs for its deployment.
 //
-// Example: {"addressing":[],"authorized_keys":[],"boot_data":{"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"},"fqdn":"cedar-n08.data.cedarlab.example","image":"noble","interfaces":[],"kernel":"ga-24.04","kernel_params":"console=ttyS0,115200n8","key":"6761fbff5bf06df176993621fe557ee7a3c9c52539b635f8cb8b29726bb51fcd","node":"cedar-n08","packages":[],"storage":{},"task_id":"ef2fea55-f973-45ee-85f2-3c6f7564c54f"}
+// Example: {"addressing":[],"authorized_keys":[],"boot_data":{"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"},"fqdn":"cedar-n08.data.cedarlab.example","image":"noble","interfaces":[],"kernel":"ga-24.04","kernel_params":"console=ttyS0,115200n8","key":"6761fbff5bf06df176993621fe557ee7a3c9c52539b635f8cb8b29726bb51fcd","node":"cedar-n08","packages":[],"seed":"https://lab.example.org/v1/seeds/slwb_example/cedar-n08/","storage":{},"task_id":"ef2fea55-f973-45ee-85f2-3c6f7564c54f"}
 type LabManifest struct {
 	// Addressing Its addresses: network, address or dhcp, cidr, routes, dns.
 	Addressing []map[string]interface{} `json:"addressing"`
@@ -2923,6 +2926,9 @@ type LabManifest struct {
 	// Packages Packages to install.
 	Packages []LabPackage `json:"packages"`
 
+	// Seed The address of the NoCloud seed of this deployment, for a machine that is installed from the network. It is a secret.
+	Seed string `json:"seed"`
+
 	// Storage Its disks and volume groups.
 	Storage map[string]interface{} `json:"storage"`
 
@@ -2955,6 +2961,20 @@ type LabMessage struct {
 
 // LabMessageContextType What kind of thing it is about.
 type LabMessageContextType string
+
+// LabNetboot How machines boot from the network.
+//
+// Example: {"chain":"#!ipxe\ndhcp\nchain https://lab.example.org/v1/netboot/slwb_example/${net0/mac}/ipxe || exit\n","images":null,"script":"https://lab.example.org/v1/netboot/slwb_example/${net0/mac}/ipxe"}
+type LabNetboot struct {
+	// Chain A script for iPXE that goes there, and on to the next boot device when there is nothing.
+	Chain string `json:"chain"`
+
+	// Images Where the scripts find kernels and RAM disks; null means in the folder `images` of the server that DHCP names.
+	Images nullable.Nullable[string] `json:"images"`
+
+	// Script The address of a machine's script, with iPXE's setting for its MAC address.
+	Script string `json:"script"`
+}
 
 // LabNewMachine A machine that registers.
 //
@@ -4262,7 +4282,7 @@ type NewTestResult struct {
 //
 // Example: {"file":"test: a\nsuccess: a\n","result":{"agent_id":"foo-agent-id","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_status":"PASSED"}}
 type NewTestResultUpload struct {
-	// Result Must come before the file.
+	// Result When it comes before the file, a file that nobody waits for is refused before it is read.
 	Result NewTestResult `json:"result"`
 
 	// File Subunit v1 or v2, gzip of either, JUnit or JSON; found from the bytes.
@@ -8481,6 +8501,9 @@ type SetResultMetaKeyTextRequestBody = SetResultMetaKeyTextBody
 // CreateRunJSONRequestBody defines body for CreateRun for application/json ContentType.
 type CreateRunJSONRequestBody = NewRun
 
+// ReportSeedJSONRequestBody defines body for ReportSeed for application/json ContentType.
+type ReportSeedJSONRequestBody = LabWorkReport
+
 // AdvertiseSnapToAllJSONRequestBody defines body for AdvertiseSnapToAll for application/json ContentType.
 type AdvertiseSnapToAllJSONRequestBody = SnapRevision
 
@@ -9422,6 +9445,12 @@ type ServerInterface interface {
 	// ReportMachineWork Report on a piece of work
 	// (POST /v1/machines/{machine_id}/work/{task_id})
 	ReportMachineWork(ctx echo.Context, machineID LabMachineID, taskID LabTaskID) error
+	// GetNetboot Show how machines boot from the network
+	// (GET /v1/netboot)
+	GetNetboot(ctx echo.Context) error
+	// GetNetbootScript Get the iPXE script of a machine
+	// (GET /v1/netboot/{boot_key}/{mac}/ipxe)
+	GetNetbootScript(ctx echo.Context, bootKey string, mac string) error
 	// FilterNodes List the nodes that a filter selects
 	// (POST /v1/nodefilter)
 	FilterNodes(ctx echo.Context) error
@@ -9636,6 +9665,18 @@ type ServerInterface interface {
 	// ListStatuses List the status messages of a run
 	// (GET /v1/runs/{test_id}/statuses)
 	ListStatuses(ctx echo.Context, testID TestID, params ListStatusesParams) error
+	// GetSeedMetaData Get the meta data of a deployment
+	// (GET /v1/seeds/{seed_key}/{hostname}/meta-data)
+	GetSeedMetaData(ctx echo.Context, seedKey string, hostname LabHostname) error
+	// ReportSeed Report on an installation from the network
+	// (POST /v1/seeds/{seed_key}/{hostname}/report)
+	ReportSeed(ctx echo.Context, seedKey string, hostname LabHostname) error
+	// GetSeedUserData Get the user data of a deployment
+	// (GET /v1/seeds/{seed_key}/{hostname}/user-data)
+	GetSeedUserData(ctx echo.Context, seedKey string, hostname LabHostname) error
+	// GetSeedVendorData Get the vendor data of a deployment
+	// (GET /v1/seeds/{seed_key}/{hostname}/vendor-data)
+	GetSeedVendorData(ctx echo.Context, seedKey string, hostname LabHostname) error
 	// SendReport Send a report by mail
 	// (POST /v1/send)
 	SendReport(ctx echo.Context) error
@@ -12658,6 +12699,39 @@ func (w *ServerInterfaceWrapper) ReportMachineWork(ctx echo.Context) error {
 	return err
 }
 
+// GetNetboot converts echo context to params.
+func (w *ServerInterfaceWrapper) GetNetboot(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetNetboot(ctx)
+	return err
+}
+
+// GetNetbootScript converts echo context to params.
+func (w *ServerInterfaceWrapper) GetNetbootScript(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "boot_key" -------------
+	var bootKey string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "boot_key", ctx.Param("boot_key"), &bootKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter boot_key: %s", err))
+	}
+
+	// ------------- Path parameter "mac" -------------
+	var mac string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "mac", ctx.Param("mac"), &mac, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter mac: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetNetbootScript(ctx, bootKey, mac)
+	return err
+}
+
 // FilterNodes converts echo context to params.
 func (w *ServerInterfaceWrapper) FilterNodes(ctx echo.Context) error {
 	var err error
@@ -14773,6 +14847,102 @@ func (w *ServerInterfaceWrapper) ListStatuses(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListStatuses(ctx, testID, params)
+	return err
+}
+
+// GetSeedMetaData converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSeedMetaData(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "seed_key" -------------
+	var seedKey string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "seed_key", ctx.Param("seed_key"), &seedKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter seed_key: %s", err))
+	}
+
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSeedMetaData(ctx, seedKey, hostname)
+	return err
+}
+
+// ReportSeed converts echo context to params.
+func (w *ServerInterfaceWrapper) ReportSeed(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "seed_key" -------------
+	var seedKey string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "seed_key", ctx.Param("seed_key"), &seedKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter seed_key: %s", err))
+	}
+
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReportSeed(ctx, seedKey, hostname)
+	return err
+}
+
+// GetSeedUserData converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSeedUserData(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "seed_key" -------------
+	var seedKey string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "seed_key", ctx.Param("seed_key"), &seedKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter seed_key: %s", err))
+	}
+
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSeedUserData(ctx, seedKey, hostname)
+	return err
+}
+
+// GetSeedVendorData converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSeedVendorData(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "seed_key" -------------
+	var seedKey string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "seed_key", ctx.Param("seed_key"), &seedKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter seed_key: %s", err))
+	}
+
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSeedVendorData(ctx, seedKey, hostname)
 	return err
 }
 
@@ -17049,6 +17219,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/machines/:machine_id", wrapper.UpdateMachine, options.OperationMiddlewares["updateMachine"]...)
 	router.GET(options.BaseURL+"/v1/machines/:machine_id/work", wrapper.PollMachineWork, options.OperationMiddlewares["pollMachineWork"]...)
 	router.POST(options.BaseURL+"/v1/machines/:machine_id/work/:task_id", wrapper.ReportMachineWork, options.OperationMiddlewares["reportMachineWork"]...)
+	router.GET(options.BaseURL+"/v1/netboot", wrapper.GetNetboot, options.OperationMiddlewares["getNetboot"]...)
+	router.GET(options.BaseURL+"/v1/netboot/:boot_key/:mac/ipxe", wrapper.GetNetbootScript, options.OperationMiddlewares["getNetbootScript"]...)
+	router.GET(options.BaseURL+"/v1/seeds/:seed_key/:hostname/user-data", wrapper.GetSeedUserData, options.OperationMiddlewares["getSeedUserData"]...)
+	router.GET(options.BaseURL+"/v1/seeds/:seed_key/:hostname/meta-data", wrapper.GetSeedMetaData, options.OperationMiddlewares["getSeedMetaData"]...)
+	router.GET(options.BaseURL+"/v1/seeds/:seed_key/:hostname/vendor-data", wrapper.GetSeedVendorData, options.OperationMiddlewares["getSeedVendorData"]...)
+	router.POST(options.BaseURL+"/v1/seeds/:seed_key/:hostname/report", wrapper.ReportSeed, options.OperationMiddlewares["reportSeed"]...)
 	router.GET(options.BaseURL+"/v3", wrapper.GetIdentityVersion, options.OperationMiddlewares["getIdentityVersion"]...)
 	router.POST(options.BaseURL+"/v3/auth/tokens", wrapper.CreateIdentityToken, options.OperationMiddlewares["createIdentityToken"]...)
 	router.GET(options.BaseURL+"/v1/access-tokens", wrapper.ListAccessTokens, options.OperationMiddlewares["listAccessTokens"]...)
@@ -28260,6 +28436,258 @@ type ReportMachineWork503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReportMachineWork503ApplicationProblemPlusJSONResponse) VisitReportMachineWorkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetbootRequestObject struct {
+}
+
+type GetNetbootResponseObject interface {
+	VisitGetNetbootResponse(w http.ResponseWriter) error
+}
+
+type GetNetboot200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetNetboot200JSONResponse struct {
+	Body    LabNetboot
+	Headers GetNetboot200ResponseHeaders
+}
+
+func (response GetNetboot200JSONResponse) VisitGetNetbootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetboot400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetboot400ApplicationProblemPlusJSONResponse) VisitGetNetbootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetboot401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetboot401ApplicationProblemPlusJSONResponse) VisitGetNetbootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetboot403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetboot403ApplicationProblemPlusJSONResponse) VisitGetNetbootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetboot406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetboot406ApplicationProblemPlusJSONResponse) VisitGetNetbootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetboot429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetboot429ApplicationProblemPlusJSONResponse) VisitGetNetbootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetboot503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetboot503ApplicationProblemPlusJSONResponse) VisitGetNetbootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetbootScriptRequestObject struct {
+	BootKey string `json:"boot_key"`
+	Mac     string `json:"mac"`
+}
+
+type GetNetbootScriptResponseObject interface {
+	VisitGetNetbootScriptResponse(w http.ResponseWriter) error
+}
+
+type GetNetbootScript200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetNetbootScript200TextResponse struct {
+	Body    string
+	Headers GetNetbootScript200ResponseHeaders
+}
+
+func (response GetNetbootScript200TextResponse) VisitGetNetbootScriptResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response.Body)))
+	return err
+}
+
+type GetNetbootScript400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetbootScript400ApplicationProblemPlusJSONResponse) VisitGetNetbootScriptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetbootScript404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetbootScript404ApplicationProblemPlusJSONResponse) VisitGetNetbootScriptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetbootScript406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetbootScript406ApplicationProblemPlusJSONResponse) VisitGetNetbootScriptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetbootScript429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetbootScript429ApplicationProblemPlusJSONResponse) VisitGetNetbootScriptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetbootScript503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetNetbootScript503ApplicationProblemPlusJSONResponse) VisitGetNetbootScriptResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -40033,6 +40461,533 @@ func (response ListStatuses503ApplicationProblemPlusJSONResponse) VisitListStatu
 	return err
 }
 
+type GetSeedMetaDataRequestObject struct {
+	SeedKey  string      `json:"seed_key"`
+	Hostname LabHostname `json:"hostname"`
+}
+
+type GetSeedMetaDataResponseObject interface {
+	VisitGetSeedMetaDataResponse(w http.ResponseWriter) error
+}
+
+type GetSeedMetaData200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetSeedMetaData200TextYamlResponse struct {
+	Body          io.Reader
+	Headers       GetSeedMetaData200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetSeedMetaData200TextYamlResponse) VisitGetSeedMetaDataResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/yaml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetSeedMetaData400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedMetaData400ApplicationProblemPlusJSONResponse) VisitGetSeedMetaDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedMetaData404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedMetaData404ApplicationProblemPlusJSONResponse) VisitGetSeedMetaDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedMetaData406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedMetaData406ApplicationProblemPlusJSONResponse) VisitGetSeedMetaDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedMetaData429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedMetaData429ApplicationProblemPlusJSONResponse) VisitGetSeedMetaDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedMetaData503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedMetaData503ApplicationProblemPlusJSONResponse) VisitGetSeedMetaDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeedRequestObject struct {
+	SeedKey  string      `json:"seed_key"`
+	Hostname LabHostname `json:"hostname"`
+	Body     *ReportSeedJSONRequestBody
+}
+
+type ReportSeedResponseObject interface {
+	VisitReportSeedResponse(w http.ResponseWriter) error
+}
+
+type ReportSeed200JSONResponse LabWork
+
+func (response ReportSeed200JSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeed400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ReportSeed400ApplicationProblemPlusJSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeed404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ReportSeed404ApplicationProblemPlusJSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeed406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response ReportSeed406ApplicationProblemPlusJSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeed409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReportSeed409ApplicationProblemPlusJSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeed413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ReportSeed413ApplicationProblemPlusJSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeed415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ReportSeed415ApplicationProblemPlusJSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeed429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ReportSeed429ApplicationProblemPlusJSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportSeed503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReportSeed503ApplicationProblemPlusJSONResponse) VisitReportSeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedUserDataRequestObject struct {
+	SeedKey  string      `json:"seed_key"`
+	Hostname LabHostname `json:"hostname"`
+}
+
+type GetSeedUserDataResponseObject interface {
+	VisitGetSeedUserDataResponse(w http.ResponseWriter) error
+}
+
+type GetSeedUserData200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetSeedUserData200TextCloudConfigResponse struct {
+	Body          io.Reader
+	Headers       GetSeedUserData200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetSeedUserData200TextCloudConfigResponse) VisitGetSeedUserDataResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/cloud-config")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetSeedUserData400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedUserData400ApplicationProblemPlusJSONResponse) VisitGetSeedUserDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedUserData404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedUserData404ApplicationProblemPlusJSONResponse) VisitGetSeedUserDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedUserData406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedUserData406ApplicationProblemPlusJSONResponse) VisitGetSeedUserDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedUserData429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedUserData429ApplicationProblemPlusJSONResponse) VisitGetSeedUserDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedUserData503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedUserData503ApplicationProblemPlusJSONResponse) VisitGetSeedUserDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedVendorDataRequestObject struct {
+	SeedKey  string      `json:"seed_key"`
+	Hostname LabHostname `json:"hostname"`
+}
+
+type GetSeedVendorDataResponseObject interface {
+	VisitGetSeedVendorDataResponse(w http.ResponseWriter) error
+}
+
+type GetSeedVendorData200ResponseHeaders struct {
+	CacheControl *string
+}
+
+type GetSeedVendorData200TextYamlResponse struct {
+	Body          io.Reader
+	Headers       GetSeedVendorData200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetSeedVendorData200TextYamlResponse) VisitGetSeedVendorDataResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/yaml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetSeedVendorData400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedVendorData400ApplicationProblemPlusJSONResponse) VisitGetSeedVendorDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedVendorData404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedVendorData404ApplicationProblemPlusJSONResponse) VisitGetSeedVendorDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedVendorData406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedVendorData406ApplicationProblemPlusJSONResponse) VisitGetSeedVendorDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedVendorData429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedVendorData429ApplicationProblemPlusJSONResponse) VisitGetSeedVendorDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSeedVendorData503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSeedVendorData503ApplicationProblemPlusJSONResponse) VisitGetSeedVendorDataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendReportRequestObject struct {
 }
 
@@ -47763,6 +48718,12 @@ type StrictServerInterface interface {
 	// ReportMachineWork Report on a piece of work
 	// (POST /v1/machines/{machine_id}/work/{task_id})
 	ReportMachineWork(ctx context.Context, request ReportMachineWorkRequestObject) (ReportMachineWorkResponseObject, error)
+	// GetNetboot Show how machines boot from the network
+	// (GET /v1/netboot)
+	GetNetboot(ctx context.Context, request GetNetbootRequestObject) (GetNetbootResponseObject, error)
+	// GetNetbootScript Get the iPXE script of a machine
+	// (GET /v1/netboot/{boot_key}/{mac}/ipxe)
+	GetNetbootScript(ctx context.Context, request GetNetbootScriptRequestObject) (GetNetbootScriptResponseObject, error)
 	// FilterNodes List the nodes that a filter selects
 	// (POST /v1/nodefilter)
 	FilterNodes(ctx context.Context, request FilterNodesRequestObject) (FilterNodesResponseObject, error)
@@ -47977,6 +48938,18 @@ type StrictServerInterface interface {
 	// ListStatuses List the status messages of a run
 	// (GET /v1/runs/{test_id}/statuses)
 	ListStatuses(ctx context.Context, request ListStatusesRequestObject) (ListStatusesResponseObject, error)
+	// GetSeedMetaData Get the meta data of a deployment
+	// (GET /v1/seeds/{seed_key}/{hostname}/meta-data)
+	GetSeedMetaData(ctx context.Context, request GetSeedMetaDataRequestObject) (GetSeedMetaDataResponseObject, error)
+	// ReportSeed Report on an installation from the network
+	// (POST /v1/seeds/{seed_key}/{hostname}/report)
+	ReportSeed(ctx context.Context, request ReportSeedRequestObject) (ReportSeedResponseObject, error)
+	// GetSeedUserData Get the user data of a deployment
+	// (GET /v1/seeds/{seed_key}/{hostname}/user-data)
+	GetSeedUserData(ctx context.Context, request GetSeedUserDataRequestObject) (GetSeedUserDataResponseObject, error)
+	// GetSeedVendorData Get the vendor data of a deployment
+	// (GET /v1/seeds/{seed_key}/{hostname}/vendor-data)
+	GetSeedVendorData(ctx context.Context, request GetSeedVendorDataRequestObject) (GetSeedVendorDataResponseObject, error)
 	// SendReport Send a report by mail
 	// (POST /v1/send)
 	SendReport(ctx context.Context, request SendReportRequestObject) (SendReportResponseObject, error)
@@ -50471,6 +51444,55 @@ func (sh *strictHandler) ReportMachineWork(ctx echo.Context, machineID LabMachin
 	return nil
 }
 
+// GetNetboot operation middleware
+func (sh *strictHandler) GetNetboot(ctx echo.Context) error {
+	var request GetNetbootRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNetboot(ctx.Request().Context(), request.(GetNetbootRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNetboot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetNetbootResponseObject); ok {
+		return validResponse.VisitGetNetbootResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetNetbootScript operation middleware
+func (sh *strictHandler) GetNetbootScript(ctx echo.Context, bootKey string, mac string) error {
+	var request GetNetbootScriptRequestObject
+
+	request.BootKey = bootKey
+	request.Mac = mac
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNetbootScript(ctx.Request().Context(), request.(GetNetbootScriptRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNetbootScript")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetNetbootScriptResponseObject); ok {
+		return validResponse.VisitGetNetbootScriptResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // FilterNodes operation middleware
 func (sh *strictHandler) FilterNodes(ctx echo.Context) error {
 	var request FilterNodesRequestObject
@@ -52779,6 +53801,133 @@ func (sh *strictHandler) ListStatuses(ctx echo.Context, testID TestID, params Li
 	return nil
 }
 
+// GetSeedMetaData operation middleware
+func (sh *strictHandler) GetSeedMetaData(ctx echo.Context, seedKey string, hostname LabHostname) error {
+	var request GetSeedMetaDataRequestObject
+
+	request.SeedKey = seedKey
+	request.Hostname = hostname
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSeedMetaData(ctx.Request().Context(), request.(GetSeedMetaDataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSeedMetaData")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSeedMetaDataResponseObject); ok {
+		return validResponse.VisitGetSeedMetaDataResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReportSeed operation middleware
+func (sh *strictHandler) ReportSeed(ctx echo.Context, seedKey string, hostname LabHostname) error {
+	var request ReportSeedRequestObject
+
+	request.SeedKey = seedKey
+	request.Hostname = hostname
+
+	var body ReportSeedJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReportSeed(ctx.Request().Context(), request.(ReportSeedRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReportSeed")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReportSeedResponseObject); ok {
+		return validResponse.VisitReportSeedResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSeedUserData operation middleware
+func (sh *strictHandler) GetSeedUserData(ctx echo.Context, seedKey string, hostname LabHostname) error {
+	var request GetSeedUserDataRequestObject
+
+	request.SeedKey = seedKey
+	request.Hostname = hostname
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSeedUserData(ctx.Request().Context(), request.(GetSeedUserDataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSeedUserData")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSeedUserDataResponseObject); ok {
+		return validResponse.VisitGetSeedUserDataResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSeedVendorData operation middleware
+func (sh *strictHandler) GetSeedVendorData(ctx echo.Context, seedKey string, hostname LabHostname) error {
+	var request GetSeedVendorDataRequestObject
+
+	request.SeedKey = seedKey
+	request.Hostname = hostname
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSeedVendorData(ctx.Request().Context(), request.(GetSeedVendorDataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSeedVendorData")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSeedVendorDataResponseObject); ok {
+		return validResponse.VisitGetSeedVendorDataResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // SendReport operation middleware
 func (sh *strictHandler) SendReport(ctx echo.Context) error {
 	var request SendReportRequestObject
@@ -54560,1260 +55709,1292 @@ func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P2JcuO41TAM3wpKf6pm5o9ok9psuSv1vZ5eJp3pLW1POsl0PzJIghLGFKEQkN1Kv656r+a9sOdKvsIB",
-	"wBUUScu95PkmqZq2JBDEOTgbDs7yaRCw9YYlJBF8cPZpsCI4JCn8eR4EZCPe4mRJ4HNIeJDSjaAsGZwN",
-	"LvCOI7HCAm1wKjhiERIrgiIaExTgBPkEYX5NQhSx9GgwHJCPeL2JyeBs4O8E4YPhgAcrssZyZrHbyB+4",
-	"SGmyHNzdDQePcbAij1kiUhbX3/1ndotilizhjTjhtyRFa7yT77wmG1F+XcKcQM7W9kaWCJKIJ5RvGKfq",
-	"RdX3XhoAE7wmaJuEJEW3KxqsEEZ+ym45SRHHN4QXFlZeDBYCB6s1ScQjmElO9Kc1TWjAkujoN86SbsuE",
-	"Xakv8B0sRm5IaT/EinJEuWUbkOvM58fedOZ2e+8FCbYpFbs3LKbBrr6AZyz1acgL+BAMpdsE4WQnVhS2",
-	"DAvEBU5CjmiSrbG8No6T0GcfH6GQRHgbC4enAfouYQn5rts6L3cb8hoWZSHdSxLH3CyQyxX6JKbkhsBq",
-	"1iSkGMmZq3TEExpFLe9/QjYpCbCdfi5oEhB0uyIKbrYhKYxElKNQP0hC9P3bZ4/R/GQy/aG8gv/lTdzR",
-	"ZDI5ddt26+klXtZff44EXirCoBzdkHSnaXQomRRdPY+cVywhzkssgtVV+d3vB743n8xwMB9N5qNwNJ68",
-	"H7Qs4gXm4iULaURJaCNVjQVFh7ckJYgLlpKw/OJ3JBwiz0N/2SZo5HoT5J6cjUZnrod+ennZtgKaXNu5",
-	"OCEfBcJJCCvYpOSGsi1HG7wkCvuno9PTCvbfb113HBzfeMfpNuH/jxz7pxF8SR6hlMR/ej+Qs7ajhTWR",
-	"x7uVRIKA5d0ixS5alKYEV/BiFnLstVLDWxKRNCVpE9P+TMimyLJRytZIkDiWC2BiJZnkFtZGBQqk6JMj",
-	"alI21a9pXY1Id+eRIKmFQuXXaMVu0RonO8RJwKScEAwJSaxLTJPSa6fFV0UsXWMxOBvQRIxHg6F5N00E",
-	"WZIUXn7JBI4fs20i7FoFXksFWXO0llyAWIJwHANllOWn1/Tq2cT+6nfv3p1vxYokgko2bxLeQUpCOQbH",
-	"HOGUIAxauMoVPxKcklSSRbz+0/sBj+nmFu9aae8dThP5t12ba3HM4hDd4p2S1HvkVHlFo/kcOej9IP+9",
-	"ZTV3w8EGp3hNhLE3liQRz5/YGRbLH4fI3yn+kEQI66MCLanUuFRwEkflNUWMOfCgQ8PBcEDlZBssVoPh",
-	"QM4g9bH8dQG/puRfW5pKUSXSLSmufI0/viDJUqwGZyPXHQ7WNDGfvaEFyz8y1ggHDY1m9hkTKCUblooh",
-	"Gk3QinxEIV1SwY/Q9+fJDgkpoyTbDZFPArzlRPIoDhFLiNwJJbtJKPftlqWhNsfUGzm6Ttjt0Q8lfEwn",
-	"/hx7wSgck0k0dWfeyeh0PJ9gO27kAttQYwF+S+OwA/Ry2DcKt1xaf8AfszgmgQT2FcxThV+ic2jgDkkk",
-	"LT66HKLfmD9EgnCxWKZsu9F/B5gTxFL1ISXLlHBOWVIx4RgTdhiCbDF9odimnFkks7SraLIlCIOIllso",
-	"xaQREpSjAJ4E1uRDhOU+IYLTmJJUKdYlvpEPlUEIf3t2+vLy/NaA8a8tSXcF/gQ90cCMU2/UzoxPSEyl",
-	"qdNEkqH+fYgw+uWX50/KyyMj/ySYhJ4zd7HvTCKXOL7nj5wxngTTcEZOolPXvgNm3r7CxQIBC7brPaIx",
-	"Z6pQj/w2+cqsrj9rPU3CJ1pl4jhmt0/XG7H7G463xDxdxsovGzAZVgTFmAtEE3neEJnlG2JBjtD3l3V8",
-	"XLx5/p36XSnfNQODDCdIGoXj8Xj+qIyzieuiK5rc4JiGjnzuqoKiketN3dPR7NKdnLnumes2EDpJwoV8",
-	"fp/KHA4+OinZECyP6oMVTsJY2hbDwTNK4tAuddSRlUiVvmKcoBuJNQXcLU5qWtxnOG1QlTDLAj70271n",
-	"NCZv5FTWxcmXlA6rPonZLXyUxwEpOCIWhyR9JHW9POWvpBzh5IakOEacLCVNVc620hA/XmMuSHos/3Zg",
-	"Gzx3fixF5pH4KJpgjMlCf9UZRLktZhmDs4E0IdWmxIKk52lgAfx1Eu+0SX2F02B1JWlJ0uYZwsCnQxSw",
-	"9QZLbiQfcSDi3RF6C1tPwjN5mNYoWx+hq2Qbx1dnEjsrzFHC1B6XEPLrAKfr2WTwoUHKykUWIQQL2Aqq",
-	"/gKnKd6Z3RUk/RHoZi+cQFqfH9DftglrgtNQ96GAPgeBEpAOAC+oHvv5IZeT7oU8W8uhKGDieetmg+1Y",
-	"BDpBNHwEclMZ7vKEFcuDEwnVWYtIyODUeyAiGtVSI3KMoXsgVv7C/E6I+Y35FeR8DYrIFvIggP+Sxh0h",
-	"36bxNwL6No0Phz1mOLT5Mqqwq3FfH3K93geC+28k5VZnlh38xY0a/62gwaznQHTIQ93T5IamLJFmQAs2",
-	"4HxJ8uFfGRnV5TwALlqloD5i/4foh9whcChiXrBlF8zEbPktEEXMlg8D8wX9N+kI94LTf5MKXSgv6oHg",
-	"uq2wwqsfAOBL+K0dWjnHt7DNAMtBYD9eYZp0UYRBPvDrQl5YyIGgs/WGxq1w61FfGWiz1geBuJPqN6/8",
-	"NhR/dTWHIeKJceLuR0Hm6/38sGevakJAPuBhIH+2jeOO0C8iCcFX3f7yWh4IBW22Tv7S/xR7p7jiQ5F0",
-	"QwPSrg9DGPcNKMTCQg6EnKaJ1SFbAlsN+sog65UeBO7TNaYtgoDIIV8XVFjCgYAmIcUtOo/AmK8Mqlrn",
-	"YbCmKUt5C6ww5ova6+qVB4L2caN8+3thU4MKwMFNAIpwzMkQeYilyD10D9MtaQRUL/IBIOWvky6w8kXF",
-	"QgvxbogK119I0DXcS69pHFMdn3MgCkauN3HcU8c93Y8IubjDcPGMxoTvuCDr/ciIsnFfl4nzdRwG909U",
-	"/JjipO0maknFwodxnx9sdTnXBHi+koMBf8zWayraAQ9g3Nfd73wdB4P9BID1STvgoR759UE3KzkY+Na7",
-	"CPm2r34NoRdxGLRtp4//mEPHwWeN50lIPu5HBpVDvqitAm88EK7NeRimhLcYYnSzwGrc16XqfB2Hgf0X",
-	"5u8H+Dfmf35Ikz2Q/sb8g0FsY9/6TfG3y8EPcZn8s3YrpdjE0+zDzrXx5pjhX5f0a8s5EBckTUiLIruG",
-	"MV+GD7Igqkb41YIfAOjHHdyq6m2LL+Va3bvxxaU8HPztt2alF3/5m7P66x8C+OdrvOwGN5Ujv4mth5U8",
-	"GPCdNx5e+9X2PX/7Q0De6TpJv/mbuEwqr+UwFLzA/qtWd3GM/cWX8RfH2HdwHDYf0M1SDoP6JW5zSazx",
-	"l3BG7NtluYIDoWThNiYtpsxaDfrKsOqVPgS4T2jaCeJFSNNvAmq5kAeBvF16mzd+ccFdfPFhsLZLq69/",
-	"s3W4gHqDU5K0BjtvYNR/zDktW+6BuInb7sE28de+BZMrOBDKlN5Ys3VLgKpBX+2iSL//MEjfZkmGbfSe",
-	"pyP+x9B8acmH4kmktE2dp2rQFxXu+p2HQXchsNi2AMdhzOfn7Gfnz180AavWcCCscLX2Em9awIVhizXe",
-	"fF1hlq/jgcBuN1TyV355W6Xy7sNgviRcPMa8IQ+xCHKWfQ15gF93x8trORwDP6Vsu2mT7nkq+n+MdC8t",
-	"+VA0fRSvo4gT0Yalj2LBYODXppFsIQdCTtssekG/tkUvV3AglOyatJitQg75ynDCKg8C9JdNKJfWFvez",
-	"VcO+zbiffHEH4oKTDtGYWz3q6269WcVhEHdypn4TXtQHcZ/+bR3TZPvxR97B+XKjxi58/hUcMNWXPwjY",
-	"T7DA3eEOscBfD/Ds7Q8C+TMak+6QQ3WHrwZ59vYHgVzaKd0hByPhq0Gevf0wyHXxspbD6a0e9UUhNS+9",
-	"N4AstVWTeIyTgMS6BtuGpWKbUEGJLsyDUyLtbRTRBMellaqCJdaIUnhRcZW6wubgTDmrzNp8xmKCE1jd",
-	"TywOX0K8ZlMJoiWL5RlADrHXUQJzPnKJM53iiTMJpqfOPJwGjhtNiYdP/HEw8uwlWeTUCzX14aWUnodk",
-	"vWGCJMHuZ7KzVsgkH7PaqUFMSSK+44jdJgrlUNxKFRGSyyBcHKFnLIVyS2ybqrqvHK8JuiY7xJL8M5S5",
-	"UZXqsu905dpbKlZsK1DIaLJ8n2SVUqHc4SP4GeEE6jAin4U7SaRQemh+9D4p12Py3WgWTYiDwxuSCsqJ",
-	"MzJYVYV9c7wWUOFIXDQhcjptr7H1F+a3F6eCOmffYl2qLG6pT1EjdWcNpwkrJUnYDS1hBPY8FFn96enl",
-	"EFHBJWLk5ze/XEId0idPXzy9fHrUBQzfDoY5M/SB4gX2/8y4SBpLR0GhRb2BCQsrJXEDEuLUSdxT+4pW",
-	"ZuquTDsdD+2LbKeuGH+j1BXje1DXC+y/xMGKJqQJ8rX6ubwfrveXJ+N/nvz19OXk0v15/rfZ30ePpz96",
-	"r07O7WvTk/SQq7NJww5dYn7dtFaB+XWmFqx114pOpYTBQCXiJiim11JSom0ityKRQyv7gefebOzhkYOD",
-	"IHIm48mJMw8nJ87UnUxOxqMpnk4bCFQu7AGA5+LpTUN9PlXSFyMuUoLXklgvSHpDUueCJALBYxwtGeGI",
-	"JVA0MatKzUkS1qolTk48r0mgy3U4MKPz/MmgHwjUmiJRKYiLVRlHaR/pwrBrxssL9KTatcaL0GpSQ2Z3",
-	"wDO12r1r/JGut2v4WZVc1R+ttXVfR1A8ttEyNDUqodwrCmnYXie2WiJtabkzbTc4Xkf7otnAyGAJiChQ",
-	"86pQe2V1T56eP/nx6dNni9PxZOq543nDElU41jah/9qS+6z0dWZi7hrXK21qwkXBHN2VFzsOp3juT0fO",
-	"aTAZOxPiBg52g7EzxePIDebkxM8p2ObFLUx8DxiSePc4ZtsmD7d8A1dmGeUokCMrFv64sXKAHHyAd1m+",
-	"//VWBKzRC6UWl5MBU6PP0AZzPkQRpvEQ8Wu6QSw10nAItE1upBWpdRehKeJsmwaKU6WNUZEivw7kXE2A",
-	"6tceAufbbbJ/A3QdznSbmBK3SNe+9XfaOKqs2HObrz23ySGLvQBc7V2vqocuV6wQe2ZWHmBePSLK1TRd",
-	"aKk33XetOWM06tkKZ9qPYn04tKIurQx6yHnsDd7XxWJJHumyoCkH08A7QudKCW0wVyoItCRHZL2pSCKv",
-	"Kfhl2XD+9Yb1Mu4lLaT+16qLJEytVZSVs6JaIZkkIQkfAQdcvaDJ9RVSSh44WUJ7u2IxQTq/pryt539d",
-	"3Qbr+XX47pUbNJVTVjWam6TqxJ3P2g97b1IWboPGasQb9XNu773L7LoEOsMkTCDykXLVf0FZeWVQvMgN",
-	"xng6ck7CCXEm/njuzAN35rj+DI8DLxyRSWSnUP3ywwmzEAzTevTIY0u+zRNINfalz0HkLdSn5+fLZUqW",
-	"1jgouFPWdfm5rjXMzwA2koh0BxqI4GCFArb2aaIaCSjU0VTXIx7qRMUVi0Mu9RWSKFYuDzUjeLsElDA2",
-	"x1FyK+WdqSptvgZFUq0Jy/zG0rcZZPeUyxpDj1PSdN2mf8rsDrhb+8c//vEP5+VL58kTqUjkp5cvnzwZ",
-	"ol8uH/e+JgvUCw64JtNAPMGCNHQWMkDQBHGmTgUh3nHkkwhqZDOAiqXZFysiB8jxV/n6yk1lvElDRRIs",
-	"yCKFdVgl9XTYqeGGBgqKY9cBekvENpXHybhMukMQS0COUtuETEiwwX2XSjImHNFEMMT830hQqTv9a1Zh",
-	"eE0EDrHARykOrpvT++XKDtsy5Rq3eDKhfQpOgxX2Y1MCvFImnkOVfuWqjEDrgEnJt8FK/qLjvP707Pz5",
-	"iyulidWMZh5wYuaTxVQaS8qffi5nfZ/oplypdrqDLNB+d1PAWwmAiifzE7CsquMtEaSD0lRE2J0cuIlZ",
-	"uN/TrRBTxC4OQ2jsheM3KduQVOgwviZkqy2WX3Cx0wfFdD3Ikf+T5cR5BageAlhXZ9p+kcinvFBOXn6t",
-	"bhhA0kGZeikyAUH6gYBtE1AiF6q7yw8VS1OF+w1Hjfnl4kDa+skm7/fBhwWKibHMOoOnU96e94fvUKHd",
-	"4Pe41K6NAm0LhlIQGI+Qi9YEJxzhOK5ApyEqNSjq7w9xbXaoMTndfZLuRU9yjAnn9yDH++5XfCg9vrgH",
-	"PcI+fgluiw+mxlc9oZOGdB/I1B2nod5kpx6USAJSbgBcyd7hm/OLi8Y8i4Mhj+w6+gkDIBXnlbR0tZqM",
-	"VreNK3wIVXtxTTd7nKRaKZpISMGkLLwhiG2FOsF285Ry+ZYHFgwXLBX7WoMIhjhLBfJ3j1BFZQ+h/Rkt",
-	"3GSyNCTpEXq1jWN4iqOYSUt8qA46/k519KvsUMFGbXSPpIcKCAnn69RahNYDecADkoQ0WQ6R4yE5QH08",
-	"QtJcUscNjT7NJo5XgsPxmte+AMTYt87xhp3a02k4Lum6hx2+pslWkMwUT9jtEHmu3FRvMnFL65+5zXGV",
-	"+yzumdvV5ObbuNE1kMKv33FEQzgqXAXbNIX651JcFc50WAiyrvZx1YObzrhy6rbz7UZOnMqn/+t7Pd3/",
-	"/tV15tiJzp1nHz6d3jnFj5M+H73R3Q9/GFh9CdukIer0EkzqICXZ6TXdgk+XJIgKdIs5WuOQKKcwS8gj",
-	"dHW+FSuW0n/DMfoKuDXAaQpBAWDN686ANOGi1jMyYGlKAuGsWMrJoNGduqiHn1a7blmhTFSUeeP2S9gw",
-	"Uu11b4jhtEfKeWf0ks9JIuy3hHavCSBn4roS/LckuhA4uP6OK2HE8Y5XfCdeYwsmcG9WPPx1OC9IIhSb",
-	"dvEMfbvd/dTa+nuELjYk2OuA5hsS2D3Psyia+rNg6oy9yHUmkUec0+gkcKae7+Kxf4on/si+WDnn4U69",
-	"C4FT0auR2DPl+c9c0JZGYoglX76XmLu3lxiXcN6/m9iFSGkgbB6TSMIVqA7L2X19iNd4ScLCrdQZupLI",
-	"RB7aEXXdhnZXIPAhxgy5KGGIRRGKUMUjpLIcm6CCZbVQJwyCBsY2nwjEW03cCVy1X7x5jkIaSgMYtlcL",
-	"Xrm2/I4D3bJtHEqLSEriRybBRQKuuhVL8kg6Rt9ZQOgQfmdyl9rlDfBfgDn5NkVOns7UW+rk2UvdkKCv",
-	"E79ZLBSSlfqiYY96bThhWN7f8ubmc4b9zkuu69V27dssb6MYvuMogSGgsfWJQtltlWu+ss1qhyLpvH4V",
-	"TrL/nCTX38V21dF8ne5ZT3wvmOExcdxoNnIm+CR0TiOXOKNgjifh1J+Rk5NDjNl2fZdD1Rbgo+65v+EA",
-	"n3fEXzHWGGF2q362b0Tg4lPXGxFnFnmhMwlOfOfU98bOLBpFE98N5qHX0MNVT3voTtzJh/mGJVz5m3/E",
-	"4VsVPSw/aX0KNslmE1PVHf54kzI/Jus//sZVGk/+uj+kJBqcDf5/xwFbb1hCEsGP1a/8+I16Sr200uKb",
-	"rYnWXYb3YA2S425Tliwf5dW8VZwz3NqpfM4BNDhOolhbBl9q0ZeFdcp3pjikgeAqpCvTwbC8Zyz1aRiq",
-	"c9aXXF/esV2uaMlYOEQ+xHOrhFgEpiZYjLDQn1hCvuwaKUcbnGaHTJbSJU1wjFSKNZwzl/SGJGi7eYSu",
-	"oDCuogAVOcfYNdwObWIcEADhFRPn0Jce+zH50vhWbzahESxFrzckgWOfc/7muaNT3xDm11z7QXWOmYH/",
-	"/M1zpdOzHYJ4BAPZM7ZNwi8MVEp06CtcvgHPgYuECuPpvaGc+jExjY0DHMckNUt+yUIaUVs9+3emib9K",
-	"ZgDh/v3V88h5xRLigKF89YPiJBrHKKXLFUh8hV0QV49xsCLOY8l9LG4CU48/hsFm7N1w8PQSL9uegTF3",
-	"KnZmFzMcXjL2AqfLL05ZPgvVJTa40M2VKRVDiSB2Q1JgA1B1gHnw0b1i4gILyiP6NZgB+BqIWXIx5tf6",
-	"ljWmBEIIOQ1J1lu5urFqnU7maty7sWqwGntXcFZ20mZfVIulBHOWXKmL/KJKQ2bf9N15B43xYAt/xVQW",
-	"SEZf5vychXLqdg/DLCEIwJMMOVQhiFhBaOK/YKIoSw2KsX+EXkEs6MT18sNNzvzq8IIm7hjCHoqo6CrQ",
-	"P6Mgz+S1ltbcIq4rwjpffJvM/nyyOo8/SlHA4pgEcmRlec+lKSpHkS+ySHNDq+MGKX+kw1ch90BnOFZR",
-	"2KxDLsvqQ0XSK18KjlOCwx36vqRRfqgImn5KQC+puy74nDogJlLQ7FEBarH9NMH/MA1wQdIbGpBfEnyD",
-	"afwlYdcETTnyidQJa0wTgWkipShfbYWQX4YgXSFcO1HXyfJcI7cRTg9H6JX26Un8BSsJXljB01si0p1z",
-	"HulQq31YgqFqZBFHl4y9xMlOa0r+RRDE9AWhVpHFQPaCCsmPLw8O9C/JJmUB4VzSxNNE6MySL8XGWWD4",
-	"EPTGL5fPnFMJsfzwl4vXr4oM/EvCt+DRIeFLElJsetZ9ibUaLpTvhDAxyrmkR5YWwzwym0Glg5NURdJK",
-	"+avOlb3Y8LMYozk71pmPZ4abMnwESggJuWFKCDmQZ4fwM/Njd0Z8eBR9PYb8JcH64ph80aPtK1YAp9X0",
-	"lb+n5IZd1zb83bt3zvlWrOREgb7B2wf/u3fvSsM1EvqIo8/ry8KJJnntLLrVTKEi4HOmEPiaKGuyp4T6",
-	"LMsvSSqWZp+fJgELQWQpk91I36RFaN0ZNypssjwPcP6WxaTBjyFliJla+0GUyHmErj46G5KC5GQJv4Kb",
-	"f4VU0PYpiwkES4QMnMPJdq2i+nQObQrRC4PhIMb+YDhQK4VMGRyuKcQs1a5P1XKz0A57dLG+1quVmYCC",
-	"AOagJ20RQT6WXe36inohZQSkwM1HR+7R6Mg9Hk3kekxEFXjVR+5o5rie402zy+F/DvIx/m5wpiEZ6i6Y",
-	"ZwN4mWqsJ+dItnE8HEQxXvLB2a8fhgMaqqoCC9f7y5PJ32bv/vr38T+m/zw5n//oPR4/mT49eTYYDq4J",
-	"5IHlWTvyOyoPYyWk6jljzMViy/Wy1Svz7xSog8Itjzz9xjuUzcRu5b9nA5xISDYpiehHuSnxbbqYRCc+",
-	"+OlBgBReIDef6+S8RNW0FyTBkmfku7Zc6UqRbsmdnLQYG17cg84hacPBR0dFg5153l15qwqXUyEWxNEl",
-	"7coTFieY3JX38dOesdO7bHv3DJvdlXe+YUkSeTlm9i1RTqgJ5z44mt8pYqvy/HPB0WbrxzTQCaHNK7jL",
-	"CbE6yytdsyULtdomIUnRLSQZKv/qCvMVaXnD6M7QNRDF62hw9ut+WVqQDz/LB+8+FOaTu6rY4l5U5d5V",
-	"eal2aFfyUQUHStAO3OPTuzqn1gMsirmJzXPJDTc1RxpHje8ydt8zanqXiwF7gGsq1e0KpzgQJOUm00XV",
-	"uZPn5A1hG+VXT0nAlgnlRGdMN750dFcWMwcz0MldJqUK5NBOXKAr99CJ3DQj6vYgUb7eSME6E4IiJxSc",
-	"jBpqlLDUGG0FTJmolSJoY3X9ae5Ofx3AZaresqGp0Q+cZfZ7mDVq1ms3yDFSRrPOsCidMwGQgVKSuyUZ",
-	"WhJ/pa2scFWN5D9YkoOqfG6xXcB5q3Q+BSfnI4RRTIQgaZEgkSBxzE2+vrZRNiTlkNlXsVG4Ou61mSYv",
-	"qHLM9zJPIA5A2nJyBl41S2ByFSSq1TrkaYG2rSvQ8uhe5K1sq1rAt3mf1U8JGc55juhHoYD5/grL09DV",
-	"D4+QXKYJcCAJ0O9+Tq1ScBmkYdYkcB9lvGUCC12Rs8dW/JndKskEd6+GiCobwm5IGuPNQpdlHZyNZ65b",
-	"24iyxq+VqdER/ltYsuTuRGVZdLBWpKCuLsEWahIzOP0TxCDnQHKDunW8Zek1f4RceClEMgvEkoAcoScq",
-	"iARJiEqrqWXoj6bzUTmSxB7qU98kUyttbU5R3bfnXeZ2NZOEEFqog7fB0uCCsfAIPVNpzCzSeQZS4qnA",
-	"UEl8lR0NVjiB3n8DEi4rkgziQMHYdyeX3uxseno2Oj06dacuBISWTH5/S+PQyVpIk48ixQue4E3RxHeD",
-	"UzLyZ54zIlPiTHw3cuaRGzon2CPTcBxM/BGEskF5mZREJCVJAPW9hNicHR9HjB0FbH3s4zQbllehsdev",
-	"0ScE0zZNGQPKWi9VOoR4oE2MBWRe6hGFLP/OxQJSEhPMs5ek5IaqArnqs8aJVYJlm7FHg05qVn43G1Gn",
-	"c0Dt7ZJ9CKZ8V7NfGfSFvc2l7F2jcMuNhSVz9He/cZYcvcW3LwnnamdKpoQyrzMe3G5B3e61ymtU86m2",
-	"no4LOLmzENen7kbWtLcBf5nS5ZKkdeN9VLBfO79fGr0V2m6Mx7slqQo4tsq8ilSrHhZzdumxOjjfFBmr",
-	"xz6P7wr81eed6kHDiZaw04apbJBLhVej/r3be5HgzaALf+RHeZspq03XUukRIzKGlqJcVY4os25mEWd4",
-	"MWAVNjZHd5Wkmm3eD22qr5OhWDQDiw9zYKbf1dZXVFsf6qZ3ZYe62t4lg8iWblkyhssvsZLZsr9ldY42",
-	"KVumeI1oIs9K2Fd+5Ijo9NpyDDYlHMJ9NowLroO1a+cWKOEHkfeqLudIniBNXb9aFUD1S0puEib3a34i",
-	"qRRvcADXBt5wELC1MhnVXuyhdfDHHqn6UYPhYMXiUIpCyTI61REmLFroxRlGruSW8fjIO5Xc8keT+7NZ",
-	"AWnIg6FEx+B+JGar6tWxStgdeHR9EmtLAw7LnJCkgeHrIKyhiseAJTGFLPKcZwY4Xa+iHCbN+poh9Ccu",
-	"4C5o4G85nAsr9F/c8B56SarCnC4+7TdwSmTS4yVgMWbk9Kk1PbhiyWTE10ffug9upUooMnK23tmYOy3J",
-	"jJ3Ez59JHBZLUe5zg47uCgR43/ouFSO3TMRdUQSFVy0IkiaOIvLObmNJUC/lI6WZ5ve17MZ3RR4q6ID9",
-	"9t0etM/uinx4H//1yV3Gu7WKF5zGkBMOQWa6YiuIfnU1ahLwpLS/VYFsaEVwCqG6Ktz7dqUjnYwLjYbg",
-	"DgQpMRyoF9T9ZntNvUL916JYKRllRVFQYO4C+gt4ywhX00fO0gY1OWdViLLExI0Kt7c9t8zsuN815f9w",
-	"TfnBrit72IjLTrbhcr9N+FILRpva4OgWJ1A2L8rkwCNVrq0YQqLwgZZEcHAjFtk+w1WYYpooRoIIQZJg",
-	"dfJiUQRDPhTzxbLH6m51uYg39uTi+qrFiqhlV517hhsGCblFG3ZLUsS3m028y7c5W3HdG5Ur/uoCdsUL",
-	"rSPlHM1KeYJvtJcJ9CBqqyZIYdZGinhLlpSLNHOVW3CcKQXKM69q1g8lJpGAijsrfEN0iUmdiKjibK7k",
-	"+68QF3jX43ywR7bV+LDNDK1mC5brrXY35uq2Z/02BAZ8Jw9E6tyYF/d7L2F5P6hQyagXkYwrJmxTYaTS",
-	"KY0KlG4TXnfxe1VfV8800frleotZWOOOGr/XqY+YCHC4qQRm18Xh1mTtk1Tjs/girzB13eI8eShGO63Y",
-	"hw9EZqOK9WivYs+zur9c1fAOH6nYL6rq5BVt/1azc40/PleDS9tSMyKnFTPUsjSzKC2OOUHmgeb17Ufc",
-	"/tXus5mtd09C4GC1vo97BFITstA6dTeMMMxHoKKXylM/Qs8FVxW5QEBiga7++//832PI+D7+lNwd42wN",
-	"/PjT9d1VRSpew0XammbNRo8/OiLFAfFxcP0oWOGUE/GnrYhOCyUGzO9gbf+bDM686ax+I3ltD/mpVwkA",
-	"QAbDPmdkKR7X1o6m57yIMcijDCHBQ0UE6fpnpgvTUZvj29475wFfIjmQWzu9SWRBoRX5M6JJXnitx5WB",
-	"lJUi3SYBFrbcnzcp4VLZyuMWvAtqpJiqucgnS5okJlj7mmzE/nCQadUcuM493mvd3FXCajUQtiEV54FQ",
-	"hdV73dIyfSNbpW3lzjXlripBh4FcvCXqMAsnzKJEKwGFMN+iS/hknSWsASRXELp5hb7XDUMiutxC6Rn5",
-	"oh+GpmXtEF1dkx0XLCHybyngrtD3MVvSRDE/v6UCxAOLIvmYCp69grhsVYQrgvQIn4W7I5totgdtNQdq",
-	"WcOaWsr5NUcs3RVR+6klSENfy2jaMoFFJo4oCyzKJmykuKeJSHc9Ke51QhCcS8wxQE6EYrashdJoav4W",
-	"KFGl+IGVqyKNpa0bkkDfOKhgKyKRSm7UwJDERKg7KvmOyYnnQenrFVMXKC+eXj6Vi1YIPRsc33jH0vg7",
-	"VkXYsnhwMxV5u1V1XTAErQ901Q1dsOZMfnDc6DTC4dR3wnngO5PZPHKwN5s6J+7p7ORkdDqfunB9xrZw",
-	"3s1e+UnXvbkr1JMeuZOh6indGEH9caEb9CzWOL0G3MO3JAkXW64+W2KejJDqZtHlgq1k0k0Lm2K17jvE",
-	"Wp7eFffwU3Y2zjczJAkl4X53mFR0etNrskm3y/5+jUMyNPk6hUwOMAhNRup3PM8CkIYzA+mF+fUV+l67",
-	"hYYogLaXsZpls02XJJTDDLWBbCO3TkKEPPFfwU8SBvmXkZQqyGar2gXII6P8PheYRohiPSFLdbJAzKEt",
-	"R7bI7zi6+ugA/6qkglaDoHJ53uHS/i5nmk8t8QOak6yNN7CAyuwmkwTCkny2FXlCuQqA5u2BzgXO/NRy",
-	"n2CY9VNLCHuRkVsCaTTvNgKpm6Fkmde3KRWEtwXtQiS+4XxrJU74LRPZkOD8CLnK4hGQ960czlnvz54m",
-	"qeRnoW3SfkkAck/qkqix1ofOqP87FO0gH4XzEp5AHLfE0Z/clWVb+xueJqHzC9dzP9K2A6SJBysSXJOw",
-	"bVtm1qAKjRAlc0rEM9TStbRQC3Yy0ZkxV5GsDZEN8yN5JiUzms7IpdE2OCy4do9hQBIoN94aXZuN6+q3",
-	"zS2aby6s1sCyJ6D2R7vv9a+SOKRGqWDRV8N//TQwskKdSgpEcTb46ellkTSUpcE2jrRQVJGzs0GhE8b7",
-	"reuOZr8x/0+6OUVKdGOvswFUWrd5132z7k6bBFBmm7SmiXEwtLjb1Vsa8abKXzaYEvAbH5qqKsCcZrv/",
-	"1YDeAPxW4CRREReAajsmCwPyKhn5bijMybncuw8WBAbaRdZaRDt/UwHZ5bnKC7QdWWoztF106CdsqN/7",
-	"XKBu/vY8XqAFi4sr35vK1vSi7hj7C3ni+FOMfQfHIUkVkUOViz9NyzQOG2bZn3xP2+6mpUVKuaBJILoN",
-	"zni3x+BO0aElw6t1aJVuWh/Q+O0wMsfvpw5Cs04kck+s5KEvTVXdSgiiYkjuINyhXYNRjhg01UXQuugI",
-	"ncdxueUWVEoF4W7MSKw6RwzRNtEtRHI6RAH06OJsTSokqbH2BwYk2Fgz9W44wKkUlgOcrsFyVj2Vzga/",
-	"beFeHYIDu0zmjgaFeBdFmX+Aqshn3sSdnZyezk9Px5MTOCFF6kQAJ1Hzd+H7RbSN4+KPf3z8+tWz5z8t",
-	"Ll6++ZO0FCLMBbCG0fpLKhZ+ihMARfWvH6hvt2lsbsJLXY50H/JWsLwBZDumKtJSPuxAZWjPnauogkXe",
-	"elqxc6EhlZweelKBrWc6oG8T5sBEpdmcDFrH7IVugwI+4awrE/QGyU1bg2N3AlkoupzT4GzgHXmD4eAW",
-	"pwlNljy7WyiIEQ1/t2Pza6D/50/0oXnJHNPa/klORR2YT9NX15ELVQW8E7MOQVwu8p3tPh4qkfZ6Auiq",
-	"6wMxW/YavFiJdY/pdQnbkkDq+GzMsO7g0WP4IqOyLo+BBCHJDU1Z0lmzlOTOPrLcqJNATp4QD06THoDJ",
-	"aWncc3AvHFQfWmjTv/+DSjJ2ebIsifclXtA14QKvN+oxxvlCv7abDZBL8z6ju0OSP3I/cgjJDQ3IQugK",
-	"Hu3vE37XcQschmn3wZsNSfYJpqwO/XBAkpDibsSVK8MuE5vRi2DdTUZGNCYLdXex6GE5lR/sKi3lMzoT",
-	"ocvwotrvODxga12du9NwJVN90vmBrpDShIqOilAN7U5rYOd0G3dPljL2UIeXqKELahrz93pgYa5i++Yq",
-	"3RVNsw4vldqiO4LXuCPBFe1Au9eq9GB+xui88E3cUUrIgYsbnFLcUQP/i6y3nQcCW+Ek7Hj+ytxo99jX",
-	"JqeytIuH6Nn58xdD9PrZsxfPXz0dol9eXb59/vSJ/OPnV6/fvWp3kxUs6w5MUdKd2+5EroZ2p7g+xkZu",
-	"8t8Dv00HXuN7rbpXY8rhvGtPAir4rIzPaeYNdfuCM6/kqPr9xPr7ibV6Yv0wVB0az0buIU5KTXs16o1j",
-	"00ByCBd5EG8IxAkROPLViONdlxgfabJB7WvLNY4GqBT31hqWEZsmIh3evFb529zWRWqN0+uer7b4dPc6",
-	"0LWPsjoN1x08u7Qy7OmmlSzeOyyJBisEwkHVgKS1+ws168A9Gh+5RyG5mYyPlqNR6OH5rO6D9c0aKu59",
-	"vBwiZWNyxGkSECAl7PspuaHQTHKF+arQ99v2uqujQdv9jXq/DTuPY7YNe9+TpRALDq2YAjlBNXYmXNNk",
-	"QZJwwyhc7Oi8Xm9+ejT1jjzXPTo5G0/H05Pjm9GRa0r5magNUw0PxyL7CjwWaymypUCnggRim2bJt8FG",
-	"yjh7CsvEcWeO5126J3noSMvSpq7rmpWZoYub8d7R4ywbOj/gSvrX9+VRjG+YPBNJzhjBBsklj3U09OBs",
-	"sEnpDRZEIRTioNYbwsWCr7ABDeJkNEY0NrabsBXaXGiu8A1OsCUqprJhLVW9irvVUrsq38MeeXGnd9Vt",
-	"7pNKCWX9Nj1LUEBsxcHFADthcHxXoaqeqalVKuuYKArjL9RNELekQt4rOEYT76f98RElUu6bFVsg+pbC",
-	"iUVe6L190z6Gcyn2xxYkofBSIIjylg+rHFcEs8RfBQ7K11fGaIVXNPFX6KRSfaKAqkat0DdLEQSXzlL8",
-	"XQF82wrgw3CwwUuaZJFkuufyYgOHUm84EEzgOP8LfuA6aaxiW+t972gBKovDYgKWF7S3FHI+smYPqsWU",
-	"Zmuk8CxfsIfxk7Vm5+rmFl6IBNPhlRVLKMc8DciKbTnRcSOlNKR2dZxn5qS0nBcGPZ9bEmHK+rrw8Gl7",
-	"Ek1RgVeebHUuVHV44flJl+eNFi+mg41OOzz4cKirKOqWydoXVtXdDQlwHRLjJu58Zk96Kj4yqqe4NQxq",
-	"WHv+UKbrC4uYtRNQRfn33suS/u9HuwV93o90bY6tx2y9wSkJL0k/tZj1dgU0HOENPQKQpOKGYA2pMr16",
-	"XFVrFV5pf5kJbAEmEUt1hXVTYekM/dEbIneIHA/iqlXoCHRW1kVkVzqA16R11VMDjeOk3ffalG83qsps",
-	"nQiiYfnQiHvKOxTpLGA+gxsSMYJ55Ean86kT+fNTZ+LPPWc+j6aOF4XuaH5CRuMZHJH51uREnEbehEym",
-	"kRMQgp3J7MRz5v4odLxg5k+xG3oRdCfl2/UapzswfHymaRF8bp1eKakYmoosViRVupcl8U5/cu8+KBZQ",
-	"hlVnYmoe6heHOp4tpK+IuKbKMZSjQHMERB/1SyRtpo3CBuxp9mtqDJgllLxuXYofZptmDTffri3xllc5",
-	"Wq46l8zJKfdCv3EP9OO7bK8/9ZleC6U9M0+qPGeQPCxudo4Ws479zHiRI7ErT34GBqk525iwBCJfQlcX",
-	"Sanoj17PRMxRQxV8RZAafb1JsAzVnvU63j0SRwso2jO123Nme8lwwHjxlRXg7FRU8kfcwxZqqR1V70+p",
-	"3wWFfuFLPkQ4jnUs9drW56PpAOc12Ajq6HlI+5GE3OoCzDgJC/XwdVMEjviK3SbKK8002TVUAP+9UcnX",
-	"alSi0a/mfL913XEwmemq8qoaYkiXVHD4iQz2Vma/V1eLelHcbK66CFMEVogYVh2MkZ+y7XIF2h7HLFke",
-	"oQsCNAlXEee6axWcsc/QjwSnJEUKWHiZAu5qWBtaHyON0au/QxspB9ZvG9TSZmRPJXi7ACpUzrPcVQu6",
-	"JhLOizfPv+PoKueUKzCSqRgiTj/qfYQtTRhiUcSJGKI1wZB5/8vl43LD+2I1qZOz8eRsPD9y52NvMgKX",
-	"haQP+fr/ev8+/DS5c96/D9+/D/U/l+qfs9I/798fybGzuz/YzCwNo27Rfy9ZpBvtK3UB91SQqVgTSFB3",
-	"QEr7qgTtVlEsK6a1r9pseX3gm5Nsl/X9h5w0iN0DVn379OKXF5eLi8vXb58+kTQQ0Vg1aLsz9oeLT11v",
-	"RJxZ5IXOJDjxnVPfGzuzaBRNfDeYh8rCB5AHZ4PbFSfB4mX081/n6elPP//jX+nl7W+/vHly+vzFm38+",
-	"Z6MX+AW+uJXyII21s5CfHR8H9EhjBMraSnzyYx7TzS221Ma8TxnIhhqHJ90rlZ9W9WVblyKD+k97a0pU",
-	"NuU+FQnHd4Wd64gPTfHP1GO19j73qJZuaMAmQK/JziRkcbpMsNimhEO3gQuBkxCnIdIL4uWM2ALHK9Ia",
-	"tFQp1wGDe25bbPaZfKq8ERlG840sb/++Di0aFTah+gSbqKaeJRlKjcO3m5jhUB3yAraNQ5T3oQwbCoVk",
-	"dVKgdByXW+XNXFdlwOmiBQLSlINrIlQ7C0iQzBrwNpf8MJn5xZesTH+6IA0gS061+hsOEkah+veNZy6d",
-	"bjwHKiYTztUnczt04zkhEZjG+vvi/Mt/081gCFX35QavY2s3GQOqpWtISoZZ4RlDnSGRvCIXQkKN5Y7x",
-	"Kk255FV60wvKaq/r56y0QmJ6Q+5VwANIGbEEFNIt3qmiSlpVVS1ilWelL6aaSjrOy1oIwnOM7bemcUyz",
-	"9ineqFSl4u5DWy318fjoZDYpzX6T1eucnHheiTcHZxW9pVUVGfknwST0nLmLfWcSucTxPX/kjPEkmIYz",
-	"chKdujo/d6FBLpivpsZkqHAOFKbRteiuCet2aobbWgGkRFlQIJc6e0sMSZzrgqItlW4fUFOe3hW3pe32",
-	"vrBbLQUTbG6DC6jaxNGV3gGHhle9vQe1jb4fAuodP2x1gLvNbHbvAh6r1Usp0lsP5WtXaYXJChtX2pq8",
-	"WG9GpnW0tRbsrZJkn7K9Dy9s6gx4eB3su2wFlrql5eoaKhf9qE8DvcldFaZP/RxO+yuDpCQgcn++41lZ",
-	"kPxWo7j2hFhrgnRvY1KjQyzyMhQVGA1G9xFU3/AKLbpV6Ynf1dpDqrX6DUgR2Z/66a7WygKFuffRx0VD",
-	"EfYI05iEqgg70nPtlK18S+PYmMoipSREeIlpUm5ZmOi65UWcqTnLtZbzkTWr8+lN/7KYF+Um8yvIbyMh",
-	"2Kg42SGcEnyEnpuKwSEDQPBmE++aWrHJRyBuJivhngWlqxxXIIET3wtmeEwcN5qNnAk+CZ1TSWajYI4n",
-	"4dSfkZMTE39VikJ/CtlL7SSsaf0Lly1XIfIqnaQDd9Y1ByDvkzXweYNTkR1oISfP2v5Sp3GUq+irDpgp",
-	"kTBBH1Dww+2tYSZVRJfEJ8tFJBQFUy3HfaILHckzgSr5y1FIJBnLkwLcau82pOBFLJT87dzmrGz6FSMh",
-	"Ji1FohrbKEP7SH3yjdlyqIFZ0huSgJmo6vhU/AW/us78wydv6M0trr+Ket/fPKxXmzYrxR4w5+yuRMgH",
-	"2jL266mSTZi/bKh4oNIfzAagJk+btIaF9FXlsCCtuX+XYd1lWFZwS623XnLrplenBKXG9jWxaSy8paqt",
-	"MWDSAo9CzA1U+YtYHLNb/gjhmLOiNUrzPik70tbLulqGS8G3pwqXIke2vEdQY0wjqH0GLRzKLbx2iDMU",
-	"4dTuWYH8rQJJl6jtr788/eXpk8Wz128X5z89fXV50bbpWee5wqaryaEph0RDfc4PXbvE3YfA/7Ul2/ZG",
-	"eZkVzDckMElzfM2u84OowYaFaWrNCJR9W8SwjzlZ1Nr4wbeF/nvW9iue17jaWgO/FYnVXYFawYP26Fvj",
-	"j4v83DJu6JRC1zjdwZIWxS5+pR+q3fY2KWUp4HHqfpFdzrr/DbzpkTtxApYSndK4W7AoO6BIYoBlzKJo",
-	"6s+CqTP2IteZRB5xTqOTwJl6vovH/imeQFOLe1FPP5ErH97gXcyw8nTJz8EaIvcHUlsPPmS5FDm9KXCq",
-	"weZtWLrFVNBkuVDpl4NE9yYq/JL55hOme4cUcsugZYomEZS18DgI+n4QNDk8e3aFg5SkXDk9hKe00Iat",
-	"kxoriVBrEMBuk98TqNHD/P6bxSFJpXXK0QpuZsi6R5po1RKutwrem0N2z96307sSVx9sWpaYs+Umtafn",
-	"tLCbFudpngZV1Rh9J6/3retoz/fIuzoIy5NGk6dIwMV9Lb2+ky1f7/ub76sFzzU38l7D615HgYVkrHIn",
-	"td9Nqt9Nqt9Nqt9Nqv95JtUH+7Fdy8A+R3d5zm1zthfmbhTb3UIAlcRU3ess0X840dF/0ob6N0lZc+Bf",
-	"w84eFP73/r2axxoG+IzGpKnENHgyfBLgNZz+IWEoMk1a68V5vEI4jZwWfeczJo7ER/GdDighYbmmNASg",
-	"DM6mldsn+Q7NlGaGUvsP77BS0231VfKaGtdkp+8cbklKUJiyzUYllPQpgtIQHdOh5rXGz73KW2X3tp1q",
-	"5TW2CMovWFsxW00jMdef2fyfodD2M7ZNsrS7KpNymixj5bEaoihla7hNUpUHqzQcs60q9jQul3Kq5E2P",
-	"Rmeup+NS/zkYDsKt6bjhHY2mw8FKCaZiy5xjfRdy7On2bd7JQFdkUuRuSiyZcHW/pIgtuVo680DlbKlL",
-	"GIlnthUBg8ERpnGGN62X5ectVEdSdpOpDJ5uCy0T9KP2PO5FQxmIdlos18bqUH3hrojZeowM3EvvCTVQ",
-	"vejkLGo/rCFwWTIjCnBSjCC8dx3EHtUMexUVbO7fZXY8j0PcYIgk1BQApZOGg21ynbDbxBomWCCSWqZo",
-	"hDBKt8mZDuhmEVygFUq0tZfo2zb4FGjWbDfdJoilaifAHLfuQV4vNLtiBMINpFlog6spMuS5uk27ZalK",
-	"04e49Uwk7I9g1IvI+5Np/BdiPQqkPtRLBBrcK7ze6MDYpp4jBUHGhyghtxJXEU15NScp7zmiDTdzD3v2",
-	"qyWLuGPfEHVfQZMlrEd1K9aXGjqiRt+hxlgtqFvedra0jnZdLurb1EZp+j03Ij+xOHypKub1TX+QryAh",
-	"Ctja16UkYJ8SvMm69tZqGGaHSS4AO3uiaGr5HyDDoUhf5BJnOsUTZxJMT515OA0cN5oSD5/442B035s6",
-	"fcDK0iXMETXLFd7Q0VGAE5bQACvdYo6EXimjmAtHPnsUMVYZ9WHPcaACb13/GNy1hFTeJ+qzmOxTcjjN",
-	"7pcNcE+X5OiuuAsWjQVJ+CQJ0ZaTNDtstDXuzLayOuOPOyQ3rbNX+SLBm7ZUjPt4+xrRf2K9sC858RRo",
-	"w4w8ChjsV9QolwTn4Y0kO07WTQ381EUtfiARcE9GuyV+uD6UIfexWZ9+ytXG04V+1mXsvSCSaNlWKG3P",
-	"NyTgoE5wojr/5e6HJEQbCHxhnGQtTOD+mUGCq60Fesc1FjpQ15f4El+T7BY+y3uEMo+g4zT9QXd2mOKA",
-	"hcyaufMVA+5E4pYG5JFuia/KDawJTrJAgd7smze+NittaFO1L4Gyynf7Waqv33vJ4nChKtkqzvhdc3bX",
-	"nHWmLqOzo7FVMI3arK3S/PspISuqVarEUsSfpd7IQ6jEeucvPattvX8mOBarPhSbnZ7Zdd12aTqInMe3",
-	"eMfRFbu+epT1FM+iFjF6kzI/Vnep5sjDri1HHbvbpQGwVPgEN1j9qsW+8nfhRPuHrwnZcIRjelN1mZgW",
-	"/r9+GmxWyjmfbhNJxwf7zHWKvBvN8STwfDIK55PI92DUSXhqo3Kzmo70naHiBaiBkmD03EJhLDvN67ft",
-	"RXLuVe1KRgWMWi+W3MnlyD2bzs/c8ZF3Wr4GK1DgQdjfi1rrSbrUdLDQY7XTPgD6L9Ti7x4A6S+MVi+g",
-	"9TPTYhVdmhkam7AqvqIchYwmS3Wc3hC2icmZtC6U2B8izUs286JzBO24+Ra/OufeI01WIOLeVqHthF67",
-	"fW8uyPBnEoevK/e3nTOt9KWuN9zLVRBTWuEqvZXm0vOLBsA+UHwR5CQWwD44CGOYE3iv6PADjsWHBqJ4",
-	"3civdLQ02C5hz8BuJVG2JudbsertStI5yjFbIlptCAq7Id+jSqhYjAs9oJYKpB5QPdKvfiY7LlhCrtAt",
-	"nF/lOQoqpKl26iTs4PpUL2qC/Emh22fP4OIVWxe6gn8fpjgSTsKEoMlyhdfOb5wljhzkuOMfhmiNQ6Iu",
-	"c+BYBhlO5ulqEPKGgv6iyXVBffkk/HFXqMARYz8rwcHS5XHIAn6s+rcIuJ+9yKtxmL5VMJ2ZQFfrOKLJ",
-	"DY5peJyS+Ljg3FxRHdsH9ZYkLt+8vriEa//CbdGGceHoi667eiFdDcpe1Fa0toH6/jWyNALa8vrVsKF+",
-	"o41CSmhrWs9ec42tyVvTM6y+1Gr25YYOii9tIto/ZzvTp/0Dzi6MQvBHWArb4CAgG+HIPVXr2cQ0ABfR",
-	"8W+65EGdGOplnuQUtRbUrRfOpZf3elAtqdcjW7FyUvKv7na3kZKWySTjWd+qBH0XYq7dK+df5Mcwc5oK",
-	"ySYlqqbGh05lXktU2L8yxQaL1RnS1VSvJO9r8Sz/dKS6ibEgV+D7Ut/d4FTVkyzQ1j3ESZW2sinadkox",
-	"SOM16uVKAWW9sCsB1fwswvKs+8vb58iMRd+/ffYYzaYn7g/NE0vM9BJutgRBHKwQdDLz46y1f7YKcLPV",
-	"MwKthPE8JImgYveCLanlvtOo3+/A2bnWbZ3l2Krc0PYD1fPlPcG5udu9ZSmQa/b32aeBqYAcsjVW79dO",
-	"pSckwpoC9DcBHRSfHWjdtTCLANXDA6ZyGDcpy8qtts8dY18+XxdlW1vRzXcrpoLGFRbKjxQRUH7sz+xW",
-	"7tMOjkrG21N+OMNYzbe75QKtWByiK4OCq37BPEWsVxy2eK069Jgh9XWZbeqexwrB96rgo+QSOYENVw2V",
-	"avXtTvHMNp3tCS+oT5HoyC/JGOdvnqu1dJqzGVGmqmDbvFA0fb/hUeSH/RYBoL51lCGc4b6ZC+xRddkL",
-	"FDN2TUKExdGgfnulSbp1GcAvH/aImUt7vcZzBCsLNck0GMV54chtSOVhR5WuJP9y3Og0wuHUd8J54DuT",
-	"2TxysDebOifu6ezkZHQ6n7pwAAiwwNCI2hIBPZo5nueMvMvR+Gwy02VCKV8Y8aGVI+V8W6otKh9ySw81",
-	"yT2bSIJTdagF0tAioWCASj8vCqu8dqeew9Qw1YPUR/C/10Rst3eCvM1lr0U67iu+adiiKk+zjbNJIZ2p",
-	"Q7lSMeBfkoK2n6TLNtkqWkh6QwPC0dVmteM0wHHmuCKpNmDgQiPG/tUQPt+akCso2VBaS6+GptV1ln0b",
-	"tRuCBFFV0K1U4WVv4FmBWhtc9kDEtluGEmE3reYWc6SGdV9To0rT6lBvtZwa9GLPGNUCU/VUTlDn1mIl",
-	"ZZxlK2sAPz0cCRygV7/jSseV1GtXJaE7LxnkGZBz3imSQ8WPlPNwqzpo9ooaffC3vJdFHU7d6CL3sGi9",
-	"a/SRVMBNnWm0lLsZH3mT7IAvhaU+aTS5UG7Gx+pmVFIdiSMQoWsSUuyYCqyfIJdGbmP1cJxvcOGXmyQ8",
-	"YhuScIGD6yOzdudm/Ed4Bhp8miuQ7JJYX5oqHeM67sRxTwr1q+uy+KYDIrsZYJLMTXhNPfiz7JAqR6VC",
-	"/4Tu9yfYf0GTaxtblPBtWx8MUMmdD8eMTbed5rZWtYdQW2RFTrZptbBfaIJ5u1Iqcb9lqKKDTEymmdJg",
-	"voybVgY0VGFlwTVeku4xQwm5RZC8dYSebVNAiG4YheWQZcJSEg7zxFp0pVK9JClpvbrdLFMc6iy0K4TX",
-	"DOom6YtiW6yRzl2r5Z49YLLZvkgiS3ip+lHdNIMskq8A7eVvaSzAvXtAXM34rgJtjZTk10gwRKVA0QGs",
-	"bJOJxjXEuYJ/AOtDUApZPLDvqt41Rlf5rmxIupJTYnRlAjeuHsFRkECFoW2iWoCV9HL10tkSgNOp9lCe",
-	"N13Yy5rpkuzQXy5ev0LQ30XdOup4JrVemizRteROE8vrKwQJkm5SIorQ+DuhWgjJP2wBvx0XPrEnfNuL",
-	"KMv3/WtL0p1caCEEvUAj41lnEvF+j1PrE6dWFa8VarMlTucxmUVWtMrQJCHpJeHisYa0uyGnArGzdhiK",
-	"LIaSrWlI4Ksso6DedmvLfSfAnDjlCAroMm67fcXBal0tInTXeBufaUSahORjqx5njJPnxU7cmG9Tcp/3",
-	"FTuw78Nka1O3xrSTDU7xmph4soPekZsLrdi5JB/1rZRu/972wCudBWRrKbaXDn9SSeH3IESgNkN+Wljo",
-	"1DPdE0Egga8JV5WgqEAhIxDMaYLXpLlsJ1eqe5SoDOIsUsi4KmyRO81ZfVtfpb53j5iqYKcDIRYX2vcl",
-	"j3VU1v53dN3Zv6gErvqVjFHWpriVn+JEJTrJTyqfC4mUVC/4tKb6AwN7aDrxIcA0HJNJNHVn3snodDx3",
-	"vXrq2x9CuAzxJu7s5PR0fno6npzcDQdLKhbq1YOzgQqlHKhvVQd4OMEE0zGZz+fR6GQ6wSEe+WQWkRMy",
-	"daP5JDz15pEfnQS+SS1UWS95Thp8dkauN3U9d15ogSO/rv6m281m7rqybCw2jfWOLJVwNHY6liCBXXr+",
-	"RMeZLJmjV/Yc6tPJJ2hMumWymsGLzt2aLQ8tdFpU/wejbdwt+69CFHuwc5kV74DHGOcL/dpOLyoSVsfh",
-	"huI6DjcxFb0fWNx0fkR3tmgd+xnyNNXQXvTUOa0z47LGsQXHYtO5+sdfnr94MkTPzp+/GCLJnkP0y6uf",
-	"X71+96pLIl53uO7sYtXE9le1YUw5eJoKhrqlYoArmWgrz8yjmSdP50B5XqlGwO+itihqP+ic3rORe0gJ",
-	"BI31un87RmssghXhQ7BQyA1JEWwL2Njy1YjjXcfGIG2FFvo5qTV1fOry5rU6bFre/ZascXrN+9ZwqBVq",
-	"2Ce0pblhc43BxnVYf+8qCD8D5f24pXFot3O0JaO8K+C+kPaNif8DF+t9LJyR6eStKgoBMNCXa0GSG5qy",
-	"RDnEBssgcE6z35QBP5+cHI06Mm1IItMXu/B34Xuteks/Gupzm5i+xLy/Mb+7pGnk9MLZ624P3zvFde7j",
-	"eA9q9yhuGZyNvc9qaqmN7KC4LFvc+Sl9p9h99ILTf5N71p1QkxT9PD3O0UVi/dReaUIP19W/OxuPv9u1",
-	"97FrCwKhz+jukIQ07WzHhcJfhDTtM3ZhHDQ96DHXpvfghIjGRJeKWaSFEMZOxYHMg13t8N9PHQ3jjIbZ",
-	"W5FTOZxyWT0cXBvqTfEy8wh+hlNOD5YqPXGIiNYTUdMbsOublcP58Bf3kahdPas1+2zNwq2Ohmh/iRrb",
-	"WaKY8QegorOkazqEqnOnOoP2OH2q5q2LNd50e3s2/BBgBfkoFnlvxAc8Ig8HN+uYJtuPC58ftB9mGklr",
-	"DzGPkuGHzwOoO2Ce3JK9x+N3+88934gj4vcT0Zc+Ef3uEfkP8IgUHRRfwTPSGDCdBdercY+fQ8dyaGaF",
-	"nguuAtVVWxZ0TTbiDF3BI1eQRsDhhtknS5okuhZLTw/KxO/suCRrTCWDpdBc+H8Vwu2y2MKwkP+sYg3z",
-	"ks10s8BhCH2G83zmjFV+dYfu0Bu6Tf//kCfC8/iWL879cfjf/+f/6iBIzdWpaXv8Ja+H7nfi1MjsoNIz",
-	"zHZx0hfR3s3ML62quEf7svDaToqV8EQzTwcpWLvCNYzTiqecDj597muHAk8/hqiqOmc/00F1SYhSulwJ",
-	"rnKusoD6YpV9s8HW8jMqA6CNtOS0z2KsnQ0xEaTXIxk1do6BKFBl97eUiLP9CKzs487TPxTx0s0iJXJ4",
-	"IHoCGGO/13iTIdv5Ab7dkNREm3d+CsIg+q5N1cvu90iBAzsSUgt3fRs29f8ndOTvVux/jBWrjMkvasW+",
-	"wL6VD7GvYqg5SUKOdGPV+5ihGI6tufgOIPd2cMluE0VWicAqP8iwGA5xhb80hZ+HWB7htobi35AUMjQ6",
-	"snCenufgONQJNuUr8swo6SA2TN28ve/8gvZqAcctaR3nemQZ/S0PPdYj728Zf57olXzLerq+K/vX16I+",
-	"zNAs7EJDsg4GHqQ1FVhgHy2U0x2kCEMa5GA4iFmypGIrBbszOz3yZhbLqKIFdDp8Zxsxe22PZ2Is9Kp6",
-	"xNeWoOn1HBcpIWLh9VqjfmjU66F/041RowfYRi+w/yNj4jywNyY4Rz5jAuFAFQNOwD2QsLBeHkYOULk0",
-	"rvfy5O+vXv7lcjobTd1nb87/Nnn54+jnv7/8GRpkw0AT4pskbKvC7fUPmaOMJhIYOHgMB/KN5pmAhDh1",
-	"EvdUqiHMdet7Eo0igqdTJ5qfjJ3JlBDndBqNnHEwi06ms0kwnUSWEPh82bZ0MhoOEUa/vHj+xJrXVYKl",
-	"KV3OZJ+EhNNlsm+epquIP7NbSLIliSh2ptUlX0p44lvVf1x1S9gCX24TpUWtNWFKqLXWS9B7XTc8DOpt",
-	"T4VkE7MdkmNMBpKZaH+Js1r8c7a6YWGzyqjP11JF5Ydmgn+CBX6xL2kRKqfcMoTTYEVvCDc53gWijyjc",
-	"gDXnjHrHkntCLPBxRrXH6im5L1T0f1o9VSNkvRTbXsBP9rxEtQJrOjxcTIUIhrQnJ5ZhakL7lsbhE33Z",
-	"WMleY2ui8n5UayLMUcS2SQgJS9iH/9rETsDimMhT9UKZQbbKC0cjb3rizv+pm40vSKyTGgfvt647DuTR",
-	"7xj+JGZIRqOCfBTHH9fxYDhYkoSkWLBUmnJ8ddtJKp2E/hj7c8+JJtOJMxlN5w4+JcTB2Ccjl0z9cWCR",
-	"SlWobGn33RPty0BbuRULjLByDR81TmHetj/v1vp8AXd1WGiwQpuULVO8VpXwqH0Rn0VQgYQKt3Jsns4i",
-	"yS/bgw7dP/bIrFwyVTa1iJQygis71sBMLW5CVY8J+xV+ySzcBs/gl7Lkezp1SqZ56zM/9jTS32ZJf2Xz",
-	"+jCr6nGOl1qVqDUSDEnKM6KtvlMHHEormxpFNKZZ36n22wHjubWEZfhdg9n2ZGmljb8JEpPNiiWk29mm",
-	"liaVz26gaOCdJ2CKWasNCZaSsGCrFXWNOn02l/cxx1N/p4vfw1E/pEvo5TaYR6ez0D31Tk8nwUk4m86x",
-	"tFixG0ynOHS9KR770STy/JHv+qejURB603AWeFPfjVwXg2LR5vVfnoz/efLX05eTS/fn+d9mfx89nv7o",
-	"vTo5L9TlkdpIFwdioSSEU4mwPC1eF0k7O1ag8uO9s6oACc8deSd1ZWXQsq84jMJrd51VRKWtyprepwZN",
-	"YVBeszL+fO6MpjNjkZryIVya6Cvy0TrXPY8G+88Ejfqtwfpf42QHCo5DfqUO/ONV32aDB3VPCr2q4M3Q",
-	"bUqFPKkIhq4URSxSEl3Z25bpaJmGZUKDxwp+V/iGdHLE2mpeaI4upmbrDdZrMajLyKbMi3uFAFQasd4H",
-	"JNcgpO2yoFAs5uzY8NCR4Tpjxh9zKsjRDq/jrHSMGmovCPPRgaH12pYtDf/UnKiWmO+5o8n+hPg7vazq",
-	"3L/wLY7jnaGFq0cQLVCoBDdsckQ3zlQHtMOsFXJo7DqXbSff23KuKNyr/q3QPG/pKhc2zX2ZYb9XeRut",
-	"f9qaA5jXNkGs2eutjTrOS8WRGqi44JiGeKahKomNJZ2mu5AF18eviLhl6fXxjaV6+z1knJnf9tA1TboW",
-	"7cZGLDSg5hmNBUnfqsYNVuQoloFOxvKALFSZrBo9LPrzOVj/akp9MBckXUBo5q/Zx4LcSzlRvjf9qMDQ",
-	"HH+w3GwleCkOruEwoWoa4uDawYMPdx+GhZnNdNtEznPXQL+LzylGKlC3MMArFhK1Rw1Ev9jD6c9oEsq3",
-	"WrY1Uj9lZrWmevQYVCdOobwIUiU9zqARaAxVjKiQB75QVTsVpkqoTyKmcROwmCXSTLjS13XVEsYhxcuE",
-	"cUEDaYqn7AaqJaDHz5+8zUqorBgXyKeCnyHPPZq4R6dH7vFI6uxMUxbLH3Rlyw9ZY2RlKUs+GpwN/oZj",
-	"GoK8zcvUxOQGtNBTGJ/dPQ7OBrBQeISK3Rm6NGV0QhIqIMyKvePRCK0wz6FBkrbzapFPRq47k2zMa5by",
-	"eH42dY9GM3c+nv+zLk+KOGwyVEKmN7fJ9MsxaRXWuckHQXAwVy/RXRC6dw0JLW2VwnCCYJy93KLavqbO",
-	"SrVdvSr6gut7bvP4aiqwyeBbQpcrUZzSkIq+CB8MB8+TiFnnzaipre6uZDtpPQNXmVqaRbdfD5Maim+x",
-	"kOQdzq+ABMd241Xww9xpFWkFm5WZqOuM0YjGmkL1sEjasIYioTaIubxll8U7K7DIsBljH33/RAmG7zhS",
-	"nYcySv+h3kAiq604uPGOXHBNZeEtIRGYxqqmvIThsYq+cDPgVAANGEla0FyYmnS5NKkFSWdN9BVUj1ck",
-	"uC5GRV/oewtbk4jGUpCGJyQUJTYAsD5Y0wDDBhL68+XlG6SW0/FUVcCURVRRjm5TliwRSxFL4h3idL2N",
-	"sfYnlmEsIrrxWKU320SLgDJTQSsd11vaPxsKzNR9xKHaTiNs2gzaAqDl9dhYYL8cVERX2vWL6p1PR8mk",
-	"mIkmqn/20aAlS8q6HrLeiJ29Zqym/CZACgxRgqbIKH16gWctBG9IqvvvSUuBlzCV3RI+07eEHzoKugI7",
-	"FrBSqEuZi0ANeM4omv32iruXTRv1GtqSZBdEkr1YKlaI411u8AmLaKy6VZWC1mE3RoJR+XNuJuWCzFws",
-	"oDClN1KBc4QNK0sFfmfl5c9pAJTWWqb/EhS92aDh8qdWKriq4mC5DZu6z7vS7FGxXYbiDT2WYv1YYH7N",
-	"j7vc9h9DIpImUON9kaS4iNmSd3WzSNToexGraLD6T97pSmgxwSFHghWMk8ISrtrRnYL1sM/v8Y0EtP4e",
-	"bfd75Ot/VuTrC+x/8YjXlzhY0cRWyhalZEm5ICkJ0VqNqhruhrkG2VEc7oQgPkWQQEg9fjb4eDpbwHqD",
-	"zXahKeh0OFixOA8Tlx8WmUne6V4pxlwsOIFQ8KbuFjgAH9V0dDadnLnuWUDOQnzmng6gUvqapbvBmTcb",
-	"n06Uu6gSNJEjoP4KV7+Ck5RiKTzOvR9Hj8eDfTfYjWJcCmafMUFC8MzYI7JKSLWdlIsjrFMU8N9o1G9S",
-	"Jg0xlsKiVrirLa92c7+RcU02AsJnWITwVrA1FjQAW9BudpSIoj717iFvx67Jbn9VZCo4inQ18QDHMR+a",
-	"MDoMLYihjjNUx5VEo6o9wTnLXpw+J959l5RyGFoRnIaIRT0aWeCgoRr9y/PHhuhAVlOxUj4PlcZFExSz",
-	"W4CQk36yzrCTPRZH/iZnf0l/7KgEksaDMVi/QtszlD9CyTaO0e2KxvK3hIAvkJaBPepSKaHI7027UhCK",
-	"EU1V5+Bum2IkhQ1B6jek6hx1LLwPm5xNWxEQ2X4UuT43hzR6NduWOa2EhyKl7tcgefRPr76sqmK7uhGy",
-	"axklWdSWZRoiJolQxb/zArIEr9E2ETRGz1Ia2pI09wspwaAPu9zlHkKqRT7Vbi1a7hPlCvcjeu+FokZh",
-	"1bheZ49a7hLXjfOCD6YwY1crxhgVbd6X7M2NECc0st6XwXEmoxiUEBLyTEyrUF9bq1pF/nBV8+sH1ViT",
-	"pfTfJFxck51u2CAVcVY56qvG00b/CpOiSXIkB9au+kxd+MHZIGGqJQtc4kU4IBqkrG7EEjujyZE7yepo",
-	"LqDKuFxjwBLOYvInIXYX7tDzpiPXTU4HWjMOZiczL/KjaOpH7iyMvJPZfD6ejbyITKcnhJzgcTAPpqPp",
-	"eO7PxtPoNPBP/dH8ZDTz/akXBeHAamFtcHCt7O1fobcMS5Uz4O4B4ugLe221lowWPEOJuroaZuYYS1G4",
-	"CjZDFNAwHaKUbYXUlmHygC1carRn62ep1Nwa7wqNq7ur5BIlt7BsOQA9Iz4b5iKpbhvv07MaU3VRohqQ",
-	"FBuCpCjd2hMQiiRsvc9Xe4bycWewpiF4coaIx/hG7pke94Abl1f8shmL8rcGA7PEb81Pf8dRXvofYQ5F",
-	"RGOtF/vZrVpBQr6MpAPVkOTq747cbZWX4PxMdleZCUUSlLBSfg3luokJzZNs2mMt99puVjhySVAre6V/",
-	"KRBOH12kH7d3UTLypkcPAkl8IeXXymC+YfF2TVRHAm71tn+5pJRSbLdiw4xaq/RXYrBhUVjmaClsSlGW",
-	"KJpr0thN/txzc5lTcIwHbJtybfvJldc8gomAapr707f0sEVummnSzjzCeS66SPXtX+5Pl3uJghUJrnXv",
-	"HXugwGR25o6OTkYTbzT5py0/Qq/VnkwA9wT2M3lp9VYz55omoe42mSyrUQLG1V4gAL1bGRI4VQlrShIW",
-	"LnoHw8Grc6tb/gHuDAyye7CWada1JvIYpDMGCsLoO2naCUxjK6Pd5yrhwW/f65cRpQ3OPpo7d4WlBmZ6",
-	"RW4L7rlexypjGIP9YM5z/EH9d32ca5/LS1Y4Xc0mBzvNCnciCuarLu94OK/amiZ0LdnZtfqmrU4diZ+S",
-	"U0dyDYUAciPfS9pyg4UgqXzyv77/1XXm584z7EQfPo3ufj1zPvzwaXpX/vYPdv+Saag2U3F4pr3aQ7uF",
-	"9mOkl0elpZl2/WTK97DlpRSztkpnUpELhtS1kDUhGe78pNZfmBDxLxLXqQIxCylrwLv5Waxn/CZuSM6+",
-	"ulHxXmShYzdvSEqj3UIuG21SssEpUR/0DyqFwPyiPhXxg0LCRZp9SkmMfRKrT1dD3RGOJToVAcecGbes",
-	"tGa2MU678HDPcNQzdCX36Wqo/pULuQpJcL3CSfhH80vpC36Fvl8xLjg0QdTNnUn6HYdb0R+G6CqiMblC",
-	"2yQk2tfM4pCkQ3lGuqqlxqg0URrKX+VmqlzRq68aJpvZG+3xsq/0+aCXSgO3L+blfookRdeJqiVYjDiD",
-	"mEFjR1TjzcCUpZua2oPv1zgYnFl0Wv32igtLnm1F723YLUkXVT3r6heqXyE8RGIoyaJWTAbvW4JDixsz",
-	"A6CDsuSZrmxvBpDB36Jk8rlNC9H2mvUPpiTbC+DmW9MrEeAwTdW+rAot7Ns7rcLZVjgscnx50JR2Y8ri",
-	"WCmz9roxRdJq6RJ8S0Wwgp6jxQMFkCOLInBjSh7Lz1PNwV97Ck/AWuDO7OX5+cV3PI9tM298RW4Hw8Fj",
-	"tl5Trnul6ngwIuEvf61YYzg4j2MW6AyrJ6A31O/qb/haz5B7heHxmGB93v0xrfT+bvTNa7pquFwpoqDA",
-	"TeXNqNLBMOPmPbLyWSaeux+m1MET1OIZuvr0vqrc3w/O0Hul398P/vf7UuLH+8EQFR+QY3/NpzCP//f/",
-	"+b9yXG5SwLgP2XcCL81X7xP9Hahv+PbTnRyYJ5PkD8N3xYF3H+6ujtCrbRwjTmISCK6CCZWz5H1Sq4Hx",
-	"ueygDr02Cy4n6z0N/NTQe3JD0mhcKls3PvJmjgdhY6MHSXdqbL4un9I/anfgmmC4Ft7do96A4oF9Pb1f",
-	"YP9tFh5T1wjKI6QqzBwWSt4nflyXqDHXJpVoctOZ/0PB2aAqGNpDy9Vvecf8LMZV/1Wnvc8ba17ARIuZ",
-	"p3bmiR5fQkyTV1ffVYQ0RAkT/S4qHjKwem/bf8FQSnCI1iwlD9P9f4/PSQVelcK4ezW/eKCwbn0R3aPt",
-	"RCfi0FtwV6LmFuKIaEK5NDWU9OaCbPoRSmvhlKwr9RXf+jBaBRNeZaE4/fzqLUHmltjyLO48R0uBfQx9",
-	"5sy4VzY+acroKGZHNDrQW8XdN530Yc7x0B4duEi70skOBVq9dQ5I+BzpIFVWaNNjHUqkbXAqKI4X9aJp",
-	"Hwo7W3igxjEvsH9Bl4lyi/U6X6uSbDWney0JWVPkr9XMhfxKBccxCllCVNhxa0JVY9rSy3uk/yjgFd+U",
-	"XZWe67q2O8C9Fe5IEpLwEcI+l4aIijGjAqXbpCF9hdcSWUp72K0eZgmInh3SzTVbbR9R9XpFsi6EZGKO",
-	"ruAi4uoRutIXFFfD7E+wga/guvNK8Ct4LiXgwApV1OAyMbVUGvNa9l24fY6UlU63QUW34HQ6nvW93WmQ",
-	"Cnu9wwVjttGKbXAUV6zbQnURe5W56XQ2m53uqQN0X8ezNowv1WXjl3NDg4AkiVhkdoAysfM4+2/6AGAT",
-	"+llMXkqgjKxbGP+vLdmCB8PYMjRcxHqtxQApPPdmYw+PHBwEkTMZT06ceTg5cabuZHIyHk3xdAo1AEm6",
-	"pkkp68R8k2Ey/wZoRX2pE04aqWw+ntiS55vuCEwqUsgIHyKI1YVgZ8yvSYgiltrj3zsdhSoHIesJQXWD",
-	"slvZUjrA76oCoYkyzirlDVWQTGmpXVVTXmzSYtl2qlmlBz1c0aoMDkSFPvXLD5reuh1Zet2dSMMNvMbd",
-	"N37/4VDKoNKmg1D68KAXHXWx01i3URWKFzgVUAtM4xSreBfBNrYTSIe4dCPeOp3MBrk0sVk1LBI5RYmU",
-	"SiW+xDTpaL93PibKjSgeEovHsWajpgeMTSdudSCKY/ChG1JWO7PCN+a4MkT+Tu4KTRENuY2va6q9JoY/",
-	"WWPDUhKI/L2lU4w6PdFUcbK2ruutg+xH03schzsceEt6odni4ijASUDiWCW2NLFtsRp9Qbk0CLW2Sa1C",
-	"rpVdKjqsTe6VF9FJ5GUKsUlYQ96OSm0I7wtIB09Etcj0oCapSuK54JzQIqUsFesU3lC/LsdAaZurqC+S",
-	"lhFJe0zmF3hHUt73vANiF04hRW73dyrhS55Zqp6gOqcXbG+a0IKc72Za1ZuBlSbZryyaib6Tg6r0qj3I",
-	"vWguzgAdFmBBFMSVRGRMI3IkT4DKXjWnv2x71SkwogmOi8o3VfXNgBYy6zXdJvrSzjxf/qSoy1jGJUdH",
-	"4VGLoyOvLWRHMtuKgK31UfgmG/ytlaa5oCKzj9SJuLDYQcezxX92uZoWnZ9vdOFK4otVYzFkZBz5xWh5",
-	"UzuKo4BtY7j6MCkNX8fXr285Ysaue3r9GwF/hOSuSH6XRqOuHGcSRJsLuLT4vR7Iy96tlEudgBr6EkCx",
-	"Pl6VGP8j/OoZcBaLVNFwOUcm2XVoxFQofng37O6G//DQjviCiOvh9H6dEHPnXSxddv7meaYjqhphg8Vq",
-	"cDbIqr8US4ZxAaxWIwD1jJ1XIc5nQ1S+uG5za69T2sCoV+qtHSq3wDKyiRoQ+Y6lVt/lhpIANClkXUnL",
-	"uSlf1+a9BEbFYQyh7LkXybt03bOxl1VrMNme+xImwRlayJbMnrImGGZ7U7AkHqRBz756kGA4JRFdblOy",
-	"WOE0vMWpNKGkYSoxlzuYIEw0w9KVTrUiyAD1XS2Z1dwfhSQRJn5WpRVU3gfydBOrEQud/KEwUPg+z/Up",
-	"fLmJsZASB3atvId5LG5DhIHZ5KaT0XrLzTE8Cfu4stZ7coFzJxOkU5mhiHKd8VZEcmOl87ZqAyLPhtYl",
-	"aTszqb5NWjJSujbKidJ64XePviEHJZFZjpNV5u0iPt7CRWJPUazuSstSJkNXIZE9v0bKA/xqETb7LpQi",
-	"DL406yKySgC5Jj7gpqlcyV7nYhqvTOvVU8mH12nRqao7t8Q0gZThFYk3CEeCSFmtycoOQgeyfaS1IxfQ",
-	"gookptXB/Wi5WkJ7D1ERzPsGi4MvEELAWQTps3ip60Wk20QedqVwYBtJptuEKhu7qMGEkKY3xMub/rXA",
-	"RSPXmzmu57iTy5F7Nj09G4+PvNOp67p/dN0zVxoDpjmtG83xJPB8Mgrnk8j38Dhyg5PQ4izI3tZegWs4",
-	"+OiA2TY4G9+V19a1c+bTG5KISyljVetMPd2o2Jmm0qJixW61+xRD5Rt5HCAq9huIYgWZCnV5WJjeq4ka",
-	"eFcJhGGGiUYyyJ0Ye4mh1ndcoahyYo4ZGA3QOLpAC8o0GIdTPPenI+c0mIydCXEDB7vB2JnCPs7Jie9Z",
-	"ys8fviFl1L8qnTNjiQIpj+TKbYe7EnHkPJ1FdF9DS0zl1gOXp5P7az7s2b3RXQOaPvXZccsEhXNcAXXW",
-	"7afJNQkvtr58VqE622OuvkXqLA0vOkP4faLlEPxtb0/XUH0VygjoTBMo8gMnAij61FTku7wGe03XlOC1",
-	"nUvy/rUKTnNJqGfdc1eZrfXN64vLfUu0RpoUW1OVjnytvWY/1U+gtfC9D0Nb5045wRFyh8jLStsL8lFd",
-	"2uif1elX4Gvw06JbEsdDfZHGUcLkwXwLmgwwV1hbBtRzvaouQPWD4HbFYmLSCtFzoVrUSa7suV6VOGIW",
-	"rLu1dllvYhq7dlnuAyw0ihkuLvVS57m3LjTjjk/NS88oyrJ2iNJBCjOq2oKdPtSNGhBROzQ5y74it+cg",
-	"IC6N3usVLgcaTJoUPoEegVUbIo7Z7ULqSCn8vPnoyD0aHbnHo8kgDyyRNhOodc39ibRZ4h3Kvme38l9o",
-	"SjsYDlIW654b6ndLvHjhrVVxoRs0QHWbPFvYRDhIg9EnaMtJCJr9kSqlVsoByHxDlXTKQobhaFjMMP71",
-	"v96//+i6zvv3H73o/fuPJ9GH/39LQrFnC9LLGsA1elAknlCAEwlDSnCwUkfLUtLv5H5r+3/Z+xfltnHs",
-	"bxR9FRydqepkRpKpqy2npr7jxMl0pnP7bKd7/tPOJ0EkJKFNAWqCsqNO+dR+mv1g+0l2YS2Ad0qkbKeT",
-	"Gf/rX9OxSJAgsLDu67fSQr3YqmXCuoWPiWDX+sSdotJ+DKEo00smkipY/akPY2S4e/sHPGc+NGgpy7PR",
-	"W+tpOoXEaMAo1IR0TCbrlS+pNyE+0z8CUeFB8+lUEbwaN2stqiH/lbb++KT/Z9z69MVp9jq7Csa7Tnn6",
-	"/zY1KXFUf9K3A4bitMSPC9O3lK1WjKLjpYyGIZaTLpN9ACIuLtb5ZRElh2h+wqOJ3v/8DDMpiofHE4hX",
-	"6xkxdic22DYZ1/c/LcPVKmLkIh2cSfSzxks+2IFDEDJBy5rN4jUt2hUjqB5BbpJi2u61qwD0ZPwrWtFi",
-	"hdu0zwqUGF4oAfG9rs+jtnWE+gGj3uaYUPLx4+tTPSnrxe4Di/kJsH5evP5B4a5ip+iYJVEi2A0YxlxF",
-	"wis5c6c1oq3ZSevVpy9Ht63kn/3bVj/5d++29evRiE5Pnn/K/pz4s1MEJNFsgGfkvfA3pvtrcRUZEkiR",
-	"VfCO3TyXMiwGL05ns2fFc+AugDyWUL07lTTQAvm3tZC2JNNmXTU+nJyfxz+GAchax/wAPPq447T75ocb",
-	"A1LdOG5AHyU2QxYPLiv778Tv49na95MX//bi/btXr/8xPn/74e9a6s95OJ4GVMCEl9Tk7v4mp1phQCiZ",
-	"CN9P/93qOp2B03FGAN45HRegjy+pflgucxUKLxvHWfjwAkMXl69Gs1yzwHVHjAHwy/SJrDFUhuPf5NTC",
-	"xNceZwM29UeuA7/+QF/O9xo0XoTLPV5XMZ2wZNw4ddLqP8OcnwoDX8fBzcRRqzDwnTUzsiey/ku1BlQh",
-	"XzT7nThsXL9zs81OZuKaB1LYBumVR7sLysUek9bXub/noL2+Mzt4bMzKyg9IcNZ9Rhm+W2voNXdZhNRW",
-	"fVw4rXs/wAPUH7RaMeHVbUgeGVeV38WEx2m93Z5RFU6NqK4zOTtu7C7r8XJttYzRzNKMS66DmkIk+YC6",
-	"XB1Mpo0K2bLWsKSkrzkM4DHC2sNs3+baA+uuCBc8rKkA4JD6JwE0oxr3x3iuNYeMI6jbygNjfazOIEm9",
-	"2quAKl7NAWPqc6rqDUuoj9vSdnfiZqz8mixFDxhf04DTmjLyd7Zc1x4AJ4yKeiS8p7azrk9YOKT+Yakv",
-	"uTM2WkTRePASgLNJawfV/zITTms8O204fdMOIy6vOTXmrts6iq+Z4hPH/pCz8eBXVDRH/cN21/4U65C9",
-	"TrlRt7+pdg8W1p30xvT61NSTYWxtI8aOGtvu/fXfGSUqJbxH5Rg9MS56au9rz3kfOwQH1tUcs7RXb42+",
-	"Q50+94DaSrobSKXG5jnfuD3Bg9q6gFbzPR7sMyaKItc4KX+qFv0dqcN24Pj6wTXp2uqtJc+AzqM25F9B",
-	"Od7jLKVG7iUW9lbMkwPv8uZ9uOa9qdBL6a19VlN/xzG1mYodt89aoWk8XtJVrVfGw/Z6K0CZyNkMgCke",
-	"VEVuNq6XPhfrz+Op2m+F7HhNFnd6APLfOzwAVq3+AzJWQsY0AOU2KXFLLIMXvlx79VuK6VEmMyNuZZbD",
-	"vl9yMWbCW0kuwhj/pDM6ag867Y7jtA+Pe4Pe4PDgugtlHjhirTAhQ/+hf/TD6CfwjS8l5MRufezAcRz7",
-	"VHvr+Lq39e6ebRaQYKx6F9ZYtj3z6bUMDJRLF9YfADQbx7bVLC6LTXg0czbzjaM9C3pNBS3C508vV1Gz",
-	"olAKhpUh+mZsgpitX1oHPB00HXS6OyGqkytfDJubeF8mKHvk7H58tId5E1QxVwqP6MvPyCRaOltEDLBQ",
-	"BW/cmbKxvTHBBUJcIxpyrq9n4l19pxL2clnJAJ4UANMGjLVszkyne1Th+bupogl1kbBNd6eG1IkppcPr",
-	"XoU37f60zIkrw6wo+z21VaNhcdJIckg3kTkSs8LiNilyhTVjtnSQC65nCsAWBsgXknmumO1EmHvTTpXC",
-	"MJH8wdCWi+axaiFvsvUMu49cyJYrfZbUoiSvFRV4+DS8Feon9H8LWn9UI9ME3yt6o75i6nyYwnQoghDk",
-	"9bhJKcAuApRgEreckfcrJs5D6l4luo4g953UZyh5pxzI2ehkNrMMPLkcKQZbIolfcb8I3xN+jvJ4sWWB",
-	"LWJbtnOwzAxgtJnvS/0eU0op2OfwAJ1lBxWdYgV1ZwnbvfxqZKPnU+iMtyCPxTLlggLU9040lrS9mrvd",
-	"GG4ljeEKLyXDBQUd08KiF90Wb+A/8e1FeemAgABO1t/kNLNpd0k+iSotwLla0DLr0T316A352t6Qvf0Z",
-	"+xCcUb3rBr0rQmzdaxwnZaGVCAFMK7wozVbUF7JQCZhc0AgY9Vjw/0vUcidqfqRp4X/YcoatnraK5tpG",
-	"R0mnpZJJYcOHlBgnuz4dpv3Kp0YiANZMnSF7pEnA53n13pJYkt2FFbhONR7PV8kGJOW427v8wnw1Dpi+",
-	"3Q1rfqBPp7XuX0lV7xPVesUCq+ZVHgXaUN25YYJ8vSERNe97UJEOS07oGzotOpk+nZa1/vvScHm40bqA",
-	"vBG2ISV1w+ThpR7NnFxzIE88CvW+9oB+YIEybTLySacRMwS3zbYOgDtQRE7MnenJ7hj0wtyZSMR/aDYe",
-	"pXVvG3TGZixgwmX3wsVNJN4uSzmVnAh1U2YJCXYDMCjJ8jzbkqiIx1tArE6MVPnrl4ZNvpVQTzvoT0e0",
-	"43a9HuvPBs6wc9g96o36tIRWbBW18m/8sdPp9vqD4eHRiE5dj83mC/7byfMXpy9f/ePH1//MXkVwmayq",
-	"iegOFWB04hB4pkrCBGFja+0q6s99wwJGvECuVuhmrN7PIMZx2gL6GdfdpD7KLHC1KuP3sP+vT03Vd1xw",
-	"qn+Kj0R5acJ2gxOLeQ31hZl2SmWttDPPcBFqwnx3Cel+CKS3dgsz/ld4yTh+PTbjgnkx6vmMM9/DysFi",
-	"vHKzIFoStMyz2jMpYUo+ghA0OoO202+5EuBVlKArZUubW/ovuD9PfuXQJadGU1aExvOHuiUFGS8hVtnD",
-	"m54hWPt0E6KXVf+juAo8rnb8TUnRPqM3byMErehqS13xVQt9SNRvgVtAc4RMKXm/tHLpo+C/r1kEWQPV",
-	"RbsrhLYUjCcWOudnCBjyofj4xVtxh5d2b6NtzJVL0iWLfGtwT4wCY7cqtUumYhKhkbKbCZjrHtQCLqGl",
-	"AbmAqlUE4VJ0o0x7C0CrIHPpewTN7VS354rVa7VK05qNNeykuaEISkCrVIp5WwBioaJI/9e71nSv2JKJ",
-	"qFpK0SUuYRPcDALXgMgAvQ7Jj0VcAr0YgKPMfZ/cUGyHGeiR6GHSi2T7aOpnuwsqBPOjCicCKkYB1kni",
-	"wwZl1UaGBssY0Hrqc/cn7LpfFYUioDdjaNTfUGrRChQlJycnJ8977/6gLzobt/uSLFlGw1LMn40Vnwtq",
-	"ujA7tDPtunnjJ3p2kSi/Yht9VqhAd+P5j8Q3gF1bz2H25YV+I3vZ7jKoCZPo5wn0+luwz9RjLl9Sn3h8",
-	"zkO19eXd7KbYr8vNqWR7EHtom3bDoZf6jYVeVWGBKLibRvOogNRVQAq0iYdRH87W9Qv9g/WWMn+IoMFC",
-	"9PKbHl0rj71hv18tHbb3v+5U6TAarMW4tJZUMTdgYSzDsNz7B2VAQ1CMc4x7qAX1fSKY1p9eY5NQOCZk",
-	"QaF9l7YMoMwdwj+ivT2IVxCcSdaanrT+TVt/OK1Re/z//9vB31uf/vaXavAl79hNGarxiXVrG3CuNjnx",
-	"/aQKiDYNipAbHrBnBikjgzPBBfnn+ft3CbyJUMpcXAObmmndMVizpOMbAlaJnh/gZQDu0XGcIkga+6Qv",
-	"W4DJ9AZxReQ1C47JRL+SdMiGYWdpsplAx2igZeIQIYmczciMiGLcuy0kA0weiSYCCRUGJx/782o5XAsG",
-	"L9HeC0PCU5+KqyahIVlKFZJhn/yE/XWLo3dlZyk1Ma6IYBxh63GDVzRcECGjv39fs2CzGy9zCyiZJr1t",
-	"WETjelhENSP0pdGr+8Ey2kETwVr8oAxlVCSH3TBGJeBIFTb+WQRJzEOt6FAhxWYp1ypb375js5NzLNny",
-	"C6bCF4X2yQnGpi0MPQqhHHQhVeuAmRzMX6MfGsfdo6N2P+EHCZlwjV4eJlBzPkW3rNW05VLFWo6Ti7OZ",
-	"FZsHcr0ab9dUmg1MZR902/1+ES4ddRdRymiNrGGwvUHAjtcBr1n05bHPtXMvr5fj+ZqpsGZZ1XysteG6",
-	"X7ekn1Em16oASO9+vRfeW36o1SZqzby+u5QGdMnCCr0cds5YwempXflgho3V78FY1f7gaHT9kfUDd3BY",
-	"9VmuDzqQOec1/Mx7VLBcu2qfOPJ9ebTT37qFP/9D37OrmAyYNTytuKLs89EwAQry+WjYcpnPAkDE3VZl",
-	"lqwL+3w0HA/74/spD8sheSDGNbD/WCY0EuSEIqaavEgIgU/2z+FRrz38HnE/ah6F+yibq/nKbyDx5T+6",
-	"rCoaWnNf7qC27AsNsQ+Swl1Lsv6TUQagfKf2LuyldO6BaFA3WakahFGKhr8mmMGda6b2REOYPzAQwn2p",
-	"2/sozkzUlmBfDzhBraeog1WH63stBAtivayCtZPUYOq+BIzzKu/47vTf6KhsUX3PIod9AcQkFQYEH/Vg",
-	"VSMwDuPQlTCTsgV/trBNBFwJ2LWQjeNGZ3SoZ8q0MbMTBt966scrurFZVDOpHzOlQeP2TrjsZnBKz315",
-	"WpA3ODf6XvV+gxFcJy4mBG4xNYb5s0Qmf8iXXMwnVWP26S297xj+0a3ZqlaZHw2iqHredq8n4DQ8//D6",
-	"BxV1VVUrBk1Vd8fbt+ctpuM/P25WCyZO9HtfnyZjgUM7a8MQ7/rKKO6bodv8kys/6/A2Q++FYLT6hqSX",
-	"sgkEhHHImJSwP63URxGd2JYL3MdyJ5I58scuYymLDcY8AD67+acknfTKGw5kV2JrHDvFBrIfilyhSV6d",
-	"vH6j//vy7Oz9GXkS9/GbMpO28bRJzn96/eGDvgvSEDZEAuu8kYH3zMbGuCDr1QpyGFQ2J6XX3YaUG0XA",
-	"xkWxr23h8eKmCsnP3ikvPq5K6MCceyBcEz7wWTZ+SG4CGbLCSp+S4EeqW3+pZHkA7l+xA4SJ65Drjt7r",
-	"626TzP/gK31WMajUJP/8qK/LAI7JMzKTa+HF3VD0CUnXvJZUEGXSkBKrUimgnhb6efz8t2uMPTIyZTNp",
-	"GmTpT25vbdMRNQaG1dlCPecr5pYGQkynnVQuVP1UPLWUV5p9xDA/DRosFzO7xQkehlrj0sN8vGDNGp9u",
-	"i+U9arD5mb8X/gZZscn64gpdhKbdJ49g8O+RGZvEJVU2nWQ2lTLxahXlOymTcsYVYdcs2MR5UKY+08oc",
-	"SpRP1YJQX0mypKG7YArygkjA1dUxYd4c49smre5A//Bw+WYpWcyEXi2vKDfS4G4H6x2pXIf4xrHpH6R2",
-	"9L3niiyo8JhH9NpgITfu+4z6PlHcZyKMc8l6hQ04oyhQx0mnaZS3bBrtSqW04WpzXu6WS5nExiqndMPc",
-	"uSL2/ocid8yP4TKAcoPcBvE5coZAJZZ+4Oxa++TiO9sWX+vA0JF6HIb+GMv6SwjFl2Ju+ybcUB7a3ENY",
-	"snhyQ6d/5DhNotg1E8SjG1WcwmMn2+sMekPHqUwuHec2z+dKrBFIENCGJhdzcoU0jjy40AIhP/Ewym3V",
-	"xjAJGPUMvoHmopNmAuxA02zUABymo5TWfCYPrwhC56mAz+csKOORyBGvuPCwiDXFMrMMUt+W4mtbC3fw",
-	"xbbdRMzTeuUcbbgtfmX3sUyqahtiW+qiLcQITZFG9WKMRD2FeqynKE5nrFjq8JDVDaW6uLDNWEBo62Wv",
-	"p3LvTDwryx/SV54BiwuoDxrbb5ILtHaA5Ktoug+YZxbwomKQMzZbazVJijAyrbkiHl3SuRb7AVmLK2Ey",
-	"F/fIOILG7GAKAgAMWYLqlE0+2p10tE3H/oVNF1JelXU90kInNLmMkJxqkWiSxbf6HgiHgFp89vL845uL",
-	"8fnF+7OXp/q1EF6Jei27PGq17MrlgX65OlA+X93g2UqTTKYLQKZcQwZkxeTKz9rBHWerzX5P+qDWrFPf",
-	"Xig4zAoizSlG4N5YYFDfr9jzarsCPNii/3Yxnheazm+V7D5DF69wWKqJp1axTMgs/b2vQ0UWUpnuy9O4",
-	"eALCiD8o4nNVoG9ua+8DVPO/jg8OarX91LMrovcoO7yI9XHgNomeNkKG2JafvMbvoCA0lakuofN5wOZw",
-	"BzAQ8Knp28CjlZQxYN+ZshyhQkazhmiF6sX0scABXwqa6Xz60u3f/mVH+8cf2efiXOf3sStkjx732hY3",
-	"nXDBPFcr5gIHF4ZJfg7b5CRh+xqtEDsXc7Dnacb/k1M5tQqpCkMHxuLGfjNRu1un2ZhSxcbGaG0cN7TV",
-	"2TC/2uK6TyUteDudi87weHB03D1qHzmpFrwI2pR4wIL53ni6sTPAgGUQxdAi2LWZlMD6plQr4ngb1kah",
-	"7Dx9eXL6/OXLV+OjXn/QcXqjRtbu7BU6K1YBX9JgA1MyAU+cSepCwHA9ExeNsaRZiDEKjRCfOW6PDrqt",
-	"Q6/PWv1pb9Qauc6w5UyHtOd2vC7r6/eCvePlWheXrVtJmSO0oR7LWdRAd8VcnMZwNhtMh+6g1evMnFZ/",
-	"1mGto9mh2xp0pg7tTY9of6qVQhiQcemoEAqqG//748uPL0/vxeG3wxvUbKxXHg0T9Iafg79WXyVtEXIx",
-	"H6MO3BDGbZm4YpXQhpBRzM2iEIINZkmEIIHs8lNVNrE7EDKJ20lv8YHcUEVW3L3KtB3c3Xe6M7rNnttt",
-	"XYA7t+nzXDGiey7oKqdSZ1wp991s+ZeF5m+wNjxUsQI659dMEUwVLO243O3dZhhPKsU39x3bjeSkByBi",
-	"XoXIh/nQUbtRwynTHdwW8MMvta36hCMuxza3kMdRgeOuBi12nYyfq/pJGdwWsuU6j+jdljLwL3k30I7q",
-	"reSD+xlPWZ3TeXibFhWJ0es1Rla2BSESEuN+jlTMbfDR6OFrmmJnrqBcYuVTlyWKc9bpGEU3Uxq+1cUY",
-	"S6ui85IQMFaT4VgoErAVo2EGrBRXrPpp0jsXiccaSx+NK8ZhyFhIRnZWrryMv/kcRqZshs5Reay18vw7",
-	"BZ7KPVnIsEBQ1zmV3du0SN+PjOMt1c9Li/wvO+UGuM1t1/2EgqBNy5YUPhcMoIP91nStNnAhbFF1xbxG",
-	"U3/ppzo0N7zNax4VpgjV2TcyQJW9+usOq4WgEzwoPrvx4UiSe4Z08vIoL1NSOkVa7maUkxwxFbH9Mj6e",
-	"EC7NlFKW4M/2OMaKV0akJZlqijRTGkyCccUiP0N5uX3+tN1QfAFYCkXUsLE1EEl+yJVBX/Bz8dhIo70J",
-	"IDYCqaJ5JIIS6qvlDdpl/cI53cMEViFbWRHj8xlLFIIkFqFNXmFs2jSPVuAVIp5k4HUw7XcDRnw2C4kB",
-	"5dhh75bmOMQuqsZx48PrFz+9PB0//5/xyT9evrtIRb3xQdoiVyFdrorslF6v3TlK2Cn1Yt+RKvlDPW4w",
-	"yKRobZXMpYbJe70TmqWwNWuSRbGZQpQkMxrUtFaObtPL/CViy2h4jl+9P8MFP280C/bAuEw/vD+/ACs1",
-	"7UJtNt68PDl/OX75rw+vz8x1+CX1jBcn7168fDM+e/m/P740j8Gf3sC/48Enz0/enb5/h77ZPWO7++5k",
-	"f0vwJGN3mQSymirCMJ+OtTWtLkHtdxXhOQS9mCCS79nBTV+fqppsJ61w8pTncUk9BkDdxv1mwdaE/i3y",
-	"0WW4C/ewqquaZ+oOHpWCkB/3qlvviVU7Y7OdoTH96B2L/4arsA7gTubbuSmHe3RHProjH92Ru9yR+cNf",
-	"dJzq84KdjKDgNTv4wgfuXu0qeDDgaqhQUHWFWDc3Mrhqk3cyXHAxB6gbCKJSntV9F9L3tHyCo4vJ3lH2",
-	"UKff1xqsXun4x56TW7/oGcVZHSkdNJITiSoDwEEL1kJtzcnbnoW3JQzZuc19WWleVGgz2olPlUkgwxTD",
-	"BaNBOGU0kSKF60Nmch2QhVwHOzKkTEZVxfwoa5lXmbTERC6gghDi5xwUer358XR3ZJsNKyeb9XZZMVos",
-	"1hBnDy/wc+K+hhe3k/M5FkTbb2DVYzQeQFcUMpnsWFmX7N2DyyqnFeZ9DEWv+LRrX0sALE8sN8JoQoH5",
-	"PaXuVYb11CilMiweEtAlDbzYZIWu67n9zVSt3Amzs8zntGmieNkjESS3O8n57tiDc+seLUqbKVh4FVLh",
-	"qWfI2agKkV1pI3/GBfWTvrxIPUBLMbbkXr/7h/7j/dsPb15WNvGinU6oHVkW/t5kSO5IkIC6FK1A1M9f",
-	"yEGzPUQ+Q3Ir4ZHFe4jfepE0/XLlBXwJyKGUeOsAcjxKv90DOug4fcfZ/Z2eIZqcdCrg8vH3veW+z638",
-	"yX0oPLPwS9ehK5esTHOxlTeguUDG381C+uyYTCCbcmIlF8FapSmm7zbJZEa5P7E0rv9g+lcuLATdxKTA",
-	"NclkRZWaEBqCMA8hBKJ/ggHqiq8ml0Jqvq3/vWKevkE1yQQy3yaYJHVDAS2wDRmG9ojoh2heTrmvdRWR",
-	"QL/Tj9J36kc0TGZo+hyYUflTsA5X6/DclJhXlZpYkn6U4322VD2vLCyp2GABD6TLwFuNvkARZ3gXeeRg",
-	"xfS7ikjgA51zQW36XA2vguVjKzpnhncRutRaDvV9+FWRJ2dsBr2lflDo43+azRJeB1BqvoKaf83iZUj9",
-	"+F9wQUWiPZn6mxpZ2LhOTywOrnHDWhF8jivSqbSO0ZRK9wn0YKxmqfNE+2mlz8UljHb9GXFQb7SHztTP",
-	"7EMNqcVLz8d+bzGtBIp5WOlVVMgIl6MyXZPXJWcoyNSCrvTRhXxX8C4B8PQV26hjQiHzT98Lh1+RJxPz",
-	"mAlWgBAwFp6iq8qnSt/h0ZBOnjbJzKdhbsClwHk/bRKt8JMnUDOgJk+fEYPgDJc1R1OMTGbcZzDSTBlT",
-	"MYG/m6w0scFlZ75iCSRSGqXzGv6TIG5AU2yMZqw7m40Y6/eO+tPO0ahPR87R4ZHXY6PulE4bzYYVIbEJ",
-	"Mex0e9bFabDdof1cm6542/TbbINiSLHC7ANVqpJ3qtjwM7Yest524XcMp8PDo1nXPZzRUd89ZKN+97B7",
-	"NO05Tn/QmQ6Ghd/RHSS/IgFuH38N95gIebhpY1/G6x5+lyYIKPtQ7Y/6f3/uXTAV/uvtG7w8Z1HXOFCx",
-	"jxv9af/QcQ57rVlv2GkNOkdHLTo9pK3urD8aTJ3hzKH9wiKCQtDLF7sBLzMKaP7jq0nxXO1lUaIwEKsp",
-	"k5pEhTBNwmd4oJpkopdhQp5I4TIy0f9+ihoJWDjUN4ng25KBklZjil2swA7JfWA84WJugRT5ygQIEhRl",
-	"UEm/XMKjLxvHlzup67LRvMzN4BII7NJO47Jx/OtlirbwhFw2Pt0WZI6XooACL6IKy8/h+O/MoC+F6/wA",
-	"UaP902ZP8oaC7YeC7g9EbsY8lthVs6A2B6tiFmxnH7czPqPcsZyNNN6rizmycJPfUOgUd/oXXacoOhk3",
-	"eCk1am8ffdl39GVHNuo36svOE0Xal43PyHqx9a+PCbOPCbP/vQmzMf+ttINv4PZ0RPwx7/Yx7/Yx7/Yx",
-	"7/Yx7/b7zbu1KbWP+bffVP7th0BOfbbcJ1VMMAI+cXTZQecdlwYBZ4rQkIB/4cYmBrg+t9Wa1PexmHej",
-	"wCMaMOodk7NXL8ioPzgkTyZ6jgDowUMf/oEpeJPmpZh4LKTcn0CUABG3J0+bUa0tmLzWl0yeTPQy6Hvx",
-	"+/Wdp8HGk3DN9HXRP55/eE2eTABEMPq5SSbrwJ88zXvr4HD3nb5ek9B0i14L0nGcOIjJPnMVNmI0CW3t",
-	"ghVjEZBb+igDEhdEHSx4eOPgunMQrIU66ICFYWaz7RVRLHXLHb+vIzyFgP3ecmZHM+oNpi1v5E5b/eFo",
-	"1qKd4aB16BwNDw+7R6OBk2wLBN8Km9E4bryTIXll5m2V3qlch8fQGqdhCroLrZ5itqhJ6ceLiw+2A9KT",
-	"4s0EwBcekgUL2NMqJs1tvD+FUSuta2B6uH7PjYFcoL4vb5gHXI8CRoFmKYWwC2VIIe/1uRBhsIFoMqPg",
-	"b+GQipJ8rUVlACvE0jWG0HiYq+bfJpLMET7Fry1AGeFeScepqc+At0dNMa+4AJjHFT5STyEZSUXUv09/",
-	"e9KK/vn0r38pWpwkHn5RyAVQnMxygETTUyhcZs0cE6i0he1/mQrJkruBNDdGCUmQOPPMqoxYdk9CiZXl",
-	"yXv0gSl+vT2BxTAgSB96yaItfKLZiaYpy2typJt/CRfbv1H63gN+Y5k6UP6J0RmFIvrtH5dkPyUNDrO+",
-	"yRjnQc5JyHwf8RBculb1G3glmEtFvmF4XXHjJ2BSSZ2oBOQnf+A+nr3GDUFXe8F5e0YmCWY6ifK/7Gsz",
-	"3CH35kIwDQzAhhLpcCmxeZzvl2SX7dTyclmQNjFdL1q0FRH3TfCCZowqBAQXny7gUTj/FMFEXHaL6nIa",
-	"cfmaJTZFXBkjJ6a8Q2Ud41wPhW5sKdlsUUpsW7iOA8I76ivUOG74fMkL0pq4KN0vYJPmAUSFUnrtVNpC",
-	"uEBVEeayYBQbkbtSXnFwx0tvY6g9X56xja/tFo6FpJf42EImTZdR49X4s6TB1ix+osVYK14gw+/0dzYx",
-	"6QTCMGYUeaIVyuHI6Ty1gtbKOMhNgXG7wzV2lUrIz7b2rhWnSWQQJtXKgBX7ng+Pe/3j3qjtjHqdfrdh",
-	"9MiKbv+4kzd6p8t7hkM77MYxdohpoW5ev5V4qvey+f5Sr3rmy/L6YmJJqprnL3BM3kAfRHpQLW9LshX6",
-	"HXymO/01vdtoC/LkLqH8prD9Ya7Wabf3K9VDvCJUXbbfcrLBdjmu1dGePpbSTcyhFVobPvYYGAMddjZB",
-	"QBlLOtrW5LfYHdhy2OvW9ZgzhjkNj0e8IKsiXqEvla0dYLu7ijOiB2/Zzg80xGYrRUCCWFcrAaR4noUM",
-	"T6yBZgaowydpoZP90LtwknogpP1duL1WEgJB3BG2NyjLIH8VMEQAjREzY/q6w0uL2de94j2j49DcUAD1",
-	"X5H9DQqrKvZqyO/KpWndl2u8H4kz06rfsg9nOnQ73oANZw7ru64z8nozh/an077Xo47T0QxhxQTciz7N",
-	"9RR7/md6/RcIZjubHQEIO7Udcq9CuYadaaFtbKl4K8nYryt6wpQqNuxrvTSC9PR5ER5m6pDlqkLjFY0+",
-	"PXpvM1q0T9towsqXaOt//bP3/lNVJ1RE1gUOKLioFszTZ6p+Q3vMLgePnAV+3KI5D6C+dUg6zjH8f2m+",
-	"IXz+0azTZ/3BrOUyRlv94WGnNZp2vVbHHU4H1PE6sw46YiEJLBE1jfw1JnckwiY9PjjodA/bTttpd46P",
-	"nCPn4P97YBLPDiq+7ZoFfMZdM2fj23B2KMgZVn/xommNWbWiLsMm+JL8YRL8MhUSn770b1v4j278D2L/",
-	"cZz7x192nbg75jn26ivsndtooypqmhFhvtXDUrpmv2ivc04d/4ZuFLhTjkkiid0qH1CWA1VNa+6HdTsp",
-	"qTBYu+GX26w1scXNQ4kWTVIQX8oriMPssBoGtyXkln1+J9mwHkfUzi0aFjLNlJpekDwKW2qdQ0VzzW9U",
-	"KZPVe11biU+VPhSXItgs/VR27q//TcypQLVPl4zUO5AfYD0zwBipzOfqYimSPFvN2sLGMkBc8Xdspau3",
-	"bFsTxpLiGPSsCRkyj4DvNyqnekYkFqImXPgZ0Tdfc49BmgAQ16jd6bR/Q8+qWlD4EMx5bDZCGsyZJsIo",
-	"RJ3br8TTirSk6LLhAYUBm6yibmZRwKygsw50OZhKbwPNKxTb6eSADBLzKYWRpUDOA7qsOEUAoFZFTpfX",
-	"oULFspm2lkCKQgECV2FAQxko2KbdumI53XywBT6VrYGdLGh7DVQNKdzZVYa0f7HRtvLZLYVHW4/gGXMl",
-	"NrmtvJZfkUHfx3ktYu+FHLlzv+rio6r31VW970c1yy5e8bx3nNyondw3eHLLz15J6d0di9U+oVwaBxKS",
-	"bkwBW1WzsLBQ7dWdxVj3tvlAPKR3dx7S/5N5yODb5CFH26oFbWA2bqJQVOFZP0Q0vE2Rb2kXMJf6PgtM",
-	"7y9opGMUX0iMMw0xsKo3SarJOLg5GRja0AzPDtyKSXj4NTnr6C6cNbZC4gW9F377cWURJBIstaIikXm9",
-	"yeypnhtcdfUdIoNq5fdZQy733WfJ4hcqNuaw78h0ae7ImLcgJ/mKBoNyQqFogQvTCi2wWQu2I0zUUhkb",
-	"wqTMu3IUlNyxN+fxDFqlv5BrEW7BC/Cku8b+nJS40veZCzNZUFXSms1JtWaLh2DUIwTfNryy6zjO3bqv",
-	"7Wx6lnx7AUdy7bfXRjqIn2uf8gAt03CDTmWxiU1DouSSoSF1QxXxjNws2JNuIvH3DHOVCHVdtgI/gvDI",
-	"lHFAPtYvZF7j+2mJZ1Ju6mQn1G2kV2kjy/fvZ+qv2c5TxmfAcULbxYliSLnGOYMX9JoNGNc4xpjug5+v",
-	"qgcomteuBoT4SHv7g50q2JUSJSe3GQCmHaWeFe+FZWqJXWn8thYSPILCo4077USdhS7YtV2Cq9Ka2p3Z",
-	"urb60ivTb7GuZ1MzMcjthfxFK+zivlyubfocOT0z2wHYRo3jkTMcHkIIFbGZzEfrvwOm9dRoEvBJCtUa",
-	"rvS/HAPudDxqNrgA/yBT+DsAPB0Pmw3TfbJx3HGGzYbptQi3rD9H15xm4zM+SZtcCOYyNtvoJGOx2JC9",
-	"da03XlrkLIsVpRa0Oxg2jhusN3Xcfr87Opq5HbfTH9HZdNZ3j0aj4Ww66va7h5T1O6w/7I+mo17fpf3R",
-	"YDTqTA+PBt3p0WBg6qD0pLt5Fc0sXG0TKl7ibZkNw9v04m+7t3ub3JVqdpY2il/gmJSRdZhb+FL+C1JU",
-	"GcQxMKkQdaymNjlKpTFYqyPa4g4kkCX223jzftO/JLDDLEntAkqXMdBaxaJNMyBni1o6K4bCG/a3x28t",
-	"YuU23CnAG+FeXV/vUa6pqE2VSFBUNP+moeR4aRI0GhGWnWyGOsoZWmQG1QbpruM8ggHBWtQadI+xumJc",
-	"5NJOsciAYzA2sM+h3kBJqO94ptn0WvygTGNt7iGIFhHr5ZQF7ad1QFGjWmC7QIXlFnTJwIpKOEvUirmR",
-	"7RjNsRYga/eeg+i9QmToGJTVfGKztJ8oUuU5va5AkZXkLLUdmLPQPkkcHyNcO/3e0bclXLOu3X7LGbY6",
-	"nQvn8LjbPXY6/9ZHH0NEdrp48LHSsoJs7qQKOMIFFVdkI9dQY80VG5u1cQokeAAxJpS7qe4SUdpVazhz",
-	"WOvQdZ3WyOvNWpnUK+VK1M38h1AIYCqY1RipB83GjbHV9ALl4WjKEGV+gYos08o7bnZdFShxh2NM6xuR",
-	"npJrsRJpioBQhXg2UoVsHwme1GoyXnFN2YR9pm7obzIVUUhGFtxPGRgWwa5ZQGZcgPzY3tgZ0HHSilJx",
-	"HDz6WK7I/A++2v7Yw3tUqQCeJO3VjxbXoyFrhRxr7kt5KRxYexjLPlBIqNMMiKE1LE5W279zcBuf6+Ic",
-	"7QCrrfR2eJq8K9fMnlLbE6o0IWRYXdm0r49ROCFbEav06vguD1PqZjaAsxYemQVyiYVP+uRgdoKmGLxw",
-	"Y6UBF4p7LOkpfxCddbitkiwhsycRh53sTO9IMeDsM59HYLdAVgbydsrCG2ZKJVfUvWKh0sfW56J2KgLg",
-	"nNyPGg7oTpG0KCUeH+CnNHfV/PoZVGhqViOIgSJFtqSktpU1eflcs0FD/TIgAQsDXpsvArRRqjdSqUpY",
-	"F+veCLjsEyeI2TqWwt9Mjo3T0Oop8FXKwrpS4WGxq80rwdQo3HRYlSRpoyBNPH27ndVNmUf1BM8+xlSE",
-	"nFO6zGtRO2HmwewzgJWK1YW9SsRGZXWUzYRmHNNeEgvFSpLmnexCpMAC+9Aex0iwZHh8mv0kFiIlJAtV",
-	"+LXYowaZfWbuOooEQfiVzikXKiSUuL5clyjwqJvCDUBWva1KMwAWJpTmsfUoYg6DVWaiedofEuCdPk30",
-	"QrOolDJkbpgYl9Q/y7TMbSRrIaGBzSFfqB1u1actXpei4wZXTQ38DEGeqZBis5RrVXoWq+Oyde+oUA1u",
-	"8/tU3ySUwq4gNAlKwPI/WoSlFuF/he23vbHEoy34aAs+2oKPtuB+tuCj7fZouz3abv9Zttt/psWWzqE7",
-	"WwuTgJ4RrbFptC3G3bvN2EwlgrNWe+uUxbVH/3hADDOGNya8GFrdkkNfpFbHS2D6/3qN40O9P59DgzNC",
-	"on3cqV5uyx//JUI7A/g3Ekp5lY3slashmc0qSTm26wE2kdFimfCSiGg8JB73LFheyZZZIshnnW9p5wQr",
-	"VsRE7KyyXOtZLMSFDMnHi1etI60WBgygsD0y3ZCPf3v16tXpbigrE438HCa3tM4ZObfFtimJn3ACbFNo",
-	"g7UQgOiH8VroX2t+/0ER6K6xXf8bVWDEPyjCvWck00xsn/zhYv4XuRVSK5g8+Jm87uQRzhn1zUYC8zde",
-	"xhLf0kMULRf3TwvWwnQf/25cTbtqj7fWdMR3Rh9fsbj4bC12ptrBA3fWEMfy59HV8+jqeQzzP7p2Hl07",
-	"j66dR9fOo2vn0bXz6Np5dO3sEYxHfformk0J1KdHRfu/StG+R/OzJrxVbDfutEOrwlmds+Cau+znbe0o",
-	"bAsKYyugv65SVeNs7fsxPkLDaffaTttj1/1ee97teh06GmI1e/KGhy56TE+qgKOWX8usclyQn3rmAxQ9",
-	"QgPNwt4zth0V+nwBuDm9M0mE6AjXWb/MtiXMI0gVwwn/wkPs1wEgEivqsmOSeuqdsYXjRolFrThkwH5Q",
-	"0fcWCtQlF3yp1ZFOLfwpgyIeTaBsB068a71Iii0LzaILa2NSbRYV7MyxadINParwIjTsJhPTf2wCVoad",
-	"Wpu811bqXPoeWVIVsuCYTAAMOTvqhocLBJPDF+TbWGX7N+9BFYnGe3vuchKq+g6Ekuztmd6BN4xeM22P",
-	"oN6lVsxVJukLtVY7FNZvBfAMUrFo/aCJjgRPyB2IebANKPstvWKRQr0WPlPKel7QckK0DaB0eMQdJjLM",
-	"nKq9z0sRBneVfr8x8LadtsXh3tFnvvD4nW1jENtPXvtbPA69x+PwfR6HHeKjGdFGoSD57mK8jzHd7zam",
-	"G9Hb17OMkUxZMSDynanx/oyveJ5VhRoe3F3KfPTc3bYX3FmtDDixNfF6IT0XF7bGqSQPwBG2Zv5vO8Op",
-	"FAF9DuR1qptD4lDeudAs1Siw4sbGDsK6kFJFNS+JQ7oFpO0c/ScnYUjdhbUsqhIDTYwqgRFI9JiNAAX6",
-	"3uFo4LjT1uBoyFp955C1RtSdtQbTznB01B3Q2ejoADwgB85B/A514ECewxR0p9UmXEjhy/kcBW2qvr9T",
-	"FJBMfGBhk7eQuFSQKSMzFrqLot5zGfXJTKW0B916pRUYHirjqHelL8VO2MudQAUT7k2SKIr3knQSwQbg",
-	"RzWTC7aFbkz7rDpEg1TQqoNTYZ18EHk4brijmTM7Gg1as+noqNWfjjqt0Wg2aHVmntMdHbJub1iAQpZ4",
-	"75d68A3p19dC/cyy5+STmokpbVniU1oB6r3wUEYO4m/1kH6K19azXxmEfEahSZfJ4qHcR28uRndA7utH",
-	"WIly2HKOAIv36LjXPx4ctXvDw24XBIu+DZS940F76Ax6R+jExscZYqrynY3EscRFjb5BWwAqpEFoXpSc",
-	"kZZxnWMIWsS3jKGxLoJvNo5H3VGv34llReRb1z/JVclDu8dON3lH+pmDXv+w20nKSb3QxqP86xdY0XXA",
-	"YBHgMi6Uca53ipctcvknnptCIYZfaZGOlCLIqupOTixtCTb1bwvoqFLQ1rwGkqs+lQDG1J70BVNhUbpW",
-	"GeZR3Wdve3C3jOPAusThsPjjmqn92cKH3nBxVY/T14Iiugtrv8fgNcD1rEsxgsKA0WW7HvZQZkfMgO1M",
-	"v0qFb5Lnf6tcM8MJ4mluhasWEvp0aHVM0Y2x4SsntEPGC35/bUw6u1q1Bg5u47Utd0oA6YAtDtEEbyc4",
-	"RbwP2YeeI3QzJsup9TKFqf0DsRDPyVwohM3KOqTMvtbuoFBbE+oW5KqaXqk4EmdiNy7aiMQqNBPks+Xk",
-	"XLB6voaHlYY589S+rTaBVTMMC0ioJNPMQV9sIg0RSPOKWxjdmiRRgVrBR2bcrDwJ+15ytEto1i5+7cOd",
-	"MLCrE2qMrIYqe7SizYSuZrc1sQw7SLQmg//O9M2c7bXFnMViCgPrVz8HKrkYxV0ioAe7Qbtv162MKlvI",
-	"gmyA6rANw5R3aHsiXbwrNWDvB7elu3WniR/uymN7EN9EdPB4wpmV2vnkOpXuWdmSFJ3USlIkHyUBZoqx",
-	"kSKI4axpfgVSZ8lN+O9zePC5FQbUZVPqXj1zFzRQLPz7OpwdJaKE9rr+Hv4Haxx3BkMHeqdmhZA2I9Yh",
-	"a2M8RFmh1GxgslacDGWWLOeh7TjHjtPudHv9wfDfCbduBDAcylXhoE578G9oLAVZS40bGVyxoOU07sc4",
-	"rGYVHkZCM0+meiWggotQlagZIzeBDBnhoeYa3F1Ap7gpI1RsIEa403cniru7IXODyKZpylBgmeyubuhU",
-	"SibW9I0fZdJqQ+b7kF3Mw2RqcdxvRAv+ihnFFQBxDCkVKsI8JHCZpSJmiQ0wkTOt9pfG7erybxvwrFzU",
-	"YF3ynwp4cfmHMeGxkkBgk8jgwb5ycGsP2pe9+udk48lom2b5rD3t5l1pr0FMlmW89EVh/D1imVR44Ccv",
-	"5JpG2PxFAoMr6VQybSSyTE00DrvOdPrO8PDoaHR01OsfQmiHqnXAYi5sfmgcd4+O2v2I0fo0ZMI1PdrD",
-	"WB3VZLFkITWepiiNorFW05ZLFWs5DhgwAV2ykAWmC0TEOz+cnJ9blVLfPl7RcIHD2+lHYJ+uQK5XlZYA",
-	"zA2rKpiPH3T7fec2x3XN8ypWNiRbz0CVrvlg/ZO2ytxFpTYBJaz+tpTWo44b0zX3vTET1zyQwsZwdr4v",
-	"Qw3bDr1mmSFdQtqQx2auFDM+H8/Wvl/pTR6bcQF6wngd8IpDrrnLxvh7hfvnPBxPAyoqrrW+3ZXLJa+2",
-	"VFx47HOhRbVDN7xtNn6T00rvuGKByVjafev1cjxfGxVs590+nY5tJtPum+V8DEVBNUlwSSuu/JJ+xjSe",
-	"LzvM2hwrqjefmAOVKKlFTdxuE2lGFeZXeVVTzK7efFY+FZXeETAoRYibgG3lWSucQMy7mg0FEkXtSeZm",
-	"9Fj9HoxVxfWLxlS9v6Q5mRYZTfLq5PWbJjn/6fWHJnl5dvb+bKeWcJsXM18qDkmJnZoLHcmgCuNSrPfa",
-	"VXW4ViJVfse9t1vUkhcLKooyPV5x5numfQ/moJgEwIRqEgl1vTeNqsZNheOdlyjbFvONlIpdsM9hipfv",
-	"HPE6pu4Ux638qv2ZacQjd77r3dfklttbYKa5Z42ZWz5aeWGr89OdM05wvToEUcDuanxwhvHVGVkpaSq1",
-	"WHkWV29oVVYX93WsyOMyn5bmbpXnmOByFcds43Y2FTMTfQP7X/M6k/6xu1XZsNNs+Bw+ppMqu3o01+5s",
-	"rn2yxZZd5176vmVDrb7tnd+EBGGAn4C9xKrrK77KuSbK05J3tWys15LRkFSlhOhk+8ZsluaSBlc1X11Q",
-	"u7cT/oIqVvQo3L19WoPuqsVLgG7Uc0+nisIVWdBrZpycJrX/iYzT/GcyIIy6C1tB3gTv1Y0MkEmgqwY8",
-	"Pk8znOKB64jTZ8G+7Eu9pmB2avWbfic+pNbgYQ2ayDod9wp3dm4TC1prpOa5ieWvHaf+vMfaFmQt2ajk",
-	"Zxtq0KvXtIGHeIKpTYm/uWlpo+wM/UPz6YLggFX0TW/ZgAoSyjlkjjeBOwKDt2gocCzgl318ljR2nzU+",
-	"HwG2gaSBh3+1XOazAAt6qsjJyG2Fw8fD/jj+Ke0/amA9Z8P4bhoCqzqsgwb+bnWdzsDpOKNG0sGi/9ly",
-	"mUcDFHllghVzdlEYKizhjwQoSvGd6sGnnHAcHvWGzrfizDQ7VfXOMRcqpKYneIUhMtzT9t7PVYqj9nuj",
-	"vo37+hhX8cmam8fVbff8oOqO2T1dwG4gFejqK9OMtooH2J6+Ond/Uy5mJjxe0Rc34z4bY1h5HDAl14H7",
-	"Lbix9e3Iz6fVp2OaM+72kQMESeXVvItLXe90Re5S1fv+m5zueb7r+O3h1jG3+Gq1Bowxm2GvBasbAqjo",
-	"ya/q8t/XF1/Hv87EviKhsodd3zi+pgGnFcVGUsZXtJqSE9vltUuqDA/x+O/GTQ3KamU/dZE+mpxyo+u4",
-	"gx4bjUaz7uGgTz3anbLhjB2ygTMb9b2jzmg2nR2606IEbreegy1Sk+qNSKlLNYZWUptSfrxCfan6Gyvq",
-	"TalXJhWmym8qUpz2HhypHdWfkNWIKo9MaUb1R9Wfajy05r7cIeaSUbUqj4tVrspDylSvyg9Iq2C1hu3h",
-	"vc6qZLUGGtWseugrpaI9bMQs1tEqv8foanXur0vDsbJW+S1ZpW2vgZHyVmcJk1pbnZhjrfutFld9wH3F",
-	"CveJ+lXT8lJbbtW76q/JqHmVB+6h7qVm+gD6Xr3nf4cxO1D9vpGg3aO/ci9/5WM07zuJ5mFM4KuH874e",
-	"OlKMAfBYiXKPYE71KvkLS/iL6p4qgDhBJeHezVyoIHTOREgCtpIBlH/EJaFypX9bCx5uoHzhxkKgGXS1",
-	"1TokXEAoGMDEsObBVG573CNPJmojwgULuTvJRonhtbZWHf5APJiZlK3oT3MFuXLq5nH5zQG7FrJx3OiM",
-	"DhPw4gCOTRUb57AX4VeDL6nZfhavathyOi2nf9EZHg+Ojnu99uGw74AsYZ/DgCaHzsA0jiGsGofTjjuk",
-	"PdZyZsNuq08PvdbRzGGtrjuifW8wHbJDPUlUoINIk4lQWmZS6pNzMKVBdNta8N/XDBfg9OXJ6fOXL1+N",
-	"j3r9QcfpjRAVfbU2lpPpZxQhNDZosFzMoAMUX9JgA5M3ktL2PkpciNEKo8ZI3to1i9+ZOW6PDrqtQ6/P",
-	"Wv1pb9Qauc6w5UyHtOd2vC7rzxoJ6MVGZ9B2+i1XBjFHHK/oxpfUFCXqXdNfqvmtJZx0C6YESeIket6A",
-	"jqaDbuvI7fdafea4Leq4vdaA9maOO2KH007HJuaoFXOLAMmiDT487vWP+07bgf9rmD0czmaD6dAdtHqd",
-	"mdPqzzqsdTQ7dFuDztShvekR7U+7MUtUS3mlv69gzWESiQ9G/WLpAVvS+mrj063VgVPJRy9PG83GeqV1",
-	"iph89Y7kvXPzrfhdVcyWdBu235QU7TN68zaCF0t3tohPbq7m+8PrHxSRN4KoFfN9Uzu3u6Ypjsf+uFkt",
-	"mDjRb3h9ms2lSDGGGnWxo9skBylE+KBL6LQCnM5MXavY+EHsWrPy2mgUKdZUY7pHt81kJ6UahXjd7m2W",
-	"420pNIaGD0lOWBNpd2vDmzRkZ7UovYEVu+DZhipdPdMU503lAecmUo2WD28t9646QRS6r/QYPb+iRkI+",
-	"wxQSV1PUjYUvR86XqX5E+GAhBSsirfjjh3kciN3wMwUC5kvBO6qtVPy4hCDaUcKeFEnF0Ht6YVwplPSZ",
-	"7efDVa01Kq/KHWRAiiuPhDZABZKyziO6t6UytX6cM9tiKymP61DEKA2JvL0NV15S70k6g7Rc34bOaTTM",
-	"JfUAlXHKXLpWjAiZUVe3t/rqWpCtnN5QE/4vpT7UqCJeMff9zLbMSDGxTlbQf9lexJyV/nVIcFAOaJJZ",
-	"l/zJTs8yRwwJBSAhVtPiLi2rzV8FSm/RUSs7OxnJlluflCxLi4sEL0gdoPhEJPc72Z8opt1M49UEezNS",
-	"ZLulVtfcR6i2ZMefR+Pp0Xh6NJ7uaDzl3T/pg1bDm1OxLVLq+WU84tzKmeq+nBOD4SUB1hpdOIbcitwu",
-	"aZZgFmXXAc7tLxNa/EQw4HW2e0k/j+N+z70q+78KuAx4uGkcD5z9ztLva7Zm4zD0xwYJqnE8dPpHttfW",
-	"LuJqNsKAz+dQHqQXCklq90IV2+h7Wq7xXu3Vks+5b2MMzLuIEL5s61rb3c9ySZNKLQu4k+z3s9U+2cs6",
-	"MMaBocp6M7uD8q7XsYCUv9Ru+5kl+j21+sPUyajKM3HAT1x4Wwm2c5s+aHcn2MNCZTilBxrNM7U+Ka0x",
-	"rc9GZzKxDvGhSNBIhpiLtjGjWCY+fZu02EufhG48sTb5KBO+pkwoUT3MntRQPEBZqKR24LO3kVFkqtZT",
-	"PiyaGvR3SjSgiYC9EnonXNBW/Y6uQd+YVrmtA9EdGVJ/P7G4U6x19xVrvfsTDcWOB2vYx/w0xfNS795G",
-	"rh9oiHldRa5XSIgOJXEhZTpboWq5FNAzYjokybyzQ2XLQpj5G3RLYQPvBVeYgG3cl1wRKja7+4bVArVL",
-	"KoJF00l2ilREwkFUjNhhz8CNqqfGrlmwsb+3yQn2LYkbOiqfqgWhvpI2x0QfcUoCrq6OCfPmjIT0iikC",
-	"BuqB/iGVpVGnV1qqYx82wS1RDAZptTO9AqdsRtd+SPQybncQHhYomPmaaTkLEcuPK7KgwmMe9LQD/mb2",
-	"fUZ9nyjuMxG2iX1/rxA6MUI+6ThVO76NEgc+A28L7gwbrUqYfA/Szy9J6SacwVXUxO+hyL2X0bMzG8Tn",
-	"CxYgamW89ANn19onF9/ZVSxeqG/nCcWXYq7pZEm1oOOh6XWISxZPzmgYRLFrJohHN8Xd2aPJ9jqD3tBx",
-	"KpMLmHlZFl7SzW4VSPRScTEnV0jj6EZ4Rq7YKiTTTcjgO/Q/2uQnbrkcA5hREjDqkUkkNydN88dasQB6",
-	"wWKrWDMdpW5k4E2KY1zbZYq52lJXfNWSpiintZJ6AYJ8oCxjlRQQMnLEKy5M6UyKZWYZpL4txddqWDcx",
-	"T+vtQOEslnUlkGDYjQLAGuLKHy6I6ffxgyJ6rdUzMonr481umBr5CRGQKgi4pSAjhSauey6+jwSvHZ1j",
-	"+voro6TfOkaMTc60mWaNYr06n1C80hw/0Kv4f349af2btv5wWqP2uPXpb38pmuBO7RrfUKitRGVjBdm7",
-	"cIK4ID9BHuuL1z9Al0ZI9jomS+773PAborhwGemMDp0m+Xjxok1ObYcHaNl8E/BQCyklmyTETtiJpSrJ",
-	"v00vlLmpmh8hTtJ4m5hlbmnwmYXLIq+YeOVTyOSnYmNU6J29Mr8kePhWDp6Pydv4otZd5gvgdPOAipB5",
-	"beLAuejAWmp1Rmgl54b5fpOE7HOIcee0LzXPtfQs4dsSx79g0zUryTGc5OnDOgzsedxoNubS91om/zl1",
-	"nMz1HLWaZvovFpJjqL+WJ9l22zc6xUyuA2Qklu1P/TVbBVxoDoNg0WZKGaoDS+2604ZuYFxcobNhgXxz",
-	"EYYrdXxw4NNp2w6XwfzgunOAYQ/9RcyfGfAmj1NYZaDUa+qvTU72FIMjdLXyuQvn4UDLjnhVkleuhdeW",
-	"KyZUSN2rtvL56oZu/qbvf2Y++u8d2/4/CiG8+Hh29vLdRVnHoa2alPnqiua82bY3XFztahyVWZBqJqh5",
-	"/ls99gKG5gzRCsHo4u4YUXwYPzk9w6LzbyZzKt11pZaTedHnmaGaLLWoNluYrXqNyzDukR7p57gIs4FP",
-	"TG3JvVBm67oDxImv5CL3yriDRwg8M/I/gQ+lCz6UzuDCcY7h///dyLsyKlapmN16LWYyx+PtI7bsMozb",
-	"lw9RRa7YRoVSMLoOF00yl6sFC1xfrj3g2lMaTLlLhetzTA2hnukX9TDM6BvbfMugdu/+t8LBhreZVSzS",
-	"bBfarlMhgTYdibO91SuS4Yt1Jh2xxV0NJVKbUTRzX97UmnhvC+zvxOyuNqvOP3748P7s4uXphMiATE5f",
-	"fjh7+eIE/jay2ucqbJIJsoPoVzMHk4xr2ebORhYRNZX0M+MqOqI+VaHxtHlNcvbqBen1eiP9fq2qNrZ2",
-	"LtgqTZJrnaaZeH61ZQ6QZ11upN+BZpb96ORCJhhNbZaSPZX4gJzaKAidKumvQ0Y+nr3eSVBBUVviiX6j",
-	"JiVX+j5z9a9IS7Y825tuJjub0tni6qIm9B6nRF8nU7bQai5Spbhq1+sMBxlcsBBb91HtozcEUoZlm+eC",
-	"yow8/D9Mff3UtF83Nl/TaERVqtl53dO3N3eOiQbEFFllmCddFY9NUG+8clDBtgiXfpXn6WWlK942i7/l",
-	"sbkNobxtRqe3ogdb8T2rC0WRL3s+6slWY4luC/Tf5sizpD0oW67CzU7hlaTrWtbRz3gIMo1/skWdZhmy",
-	"c068dwvfijWNukIowV9D68CN1GShbligCM9aQPdJXFl6mBb29NFcduVTLhITbpe71XZIEgg08FBrG8KT",
-	"AcSnCp6W2aKpSeTVN1XZC7WHJLG19/FkFVkLz6Sw38jAi7ep1GlCFjRbtf81BETGDDRvvC+VOWcj4vO3",
-	"bMTP0Qz23AR78pqFW2CinGghyhl5v2LiXC8T8aW8ArTjduN+VgWN5P0X5Bc2XUh5VccVviXpGpi5yZ74",
-	"G/yRiLdPN41jBLBqqY0K2bKRXeF8Sg/Uv42t7GqcvTz/+OZifH7x/uzlaQOzuCEe88XkNTRchx45nS5r",
-	"DWcdr9V3D6eto2mn1xrOurP+1HFHHnb/DvyEgHZ5JJ9duTzQC6IODEU37iUh46X+jnw6xuFtenm+bM//",
-	"S63Wlnsrp0lCYDu5xPvkefZuE/tQcT0M2b3CYfeRomKqvWp6ErGIIrkE0bckk+qSC59JIEls35bz9Spa",
-	"n6x1y92FqfKEcIBiInxGlmw51eIVuIn+2WezENIAPAmN/AQNAnmT4eT1U9LyiARbs0SrFwHl640yIdGZ",
-	"/WiUWcz3k21Mm0RizFQqI5KlYCYioEozPnrdGgkf3S35Ht3C6KjZyrrpjzc4DCXsfxvvzAv/eDkqCjor",
-	"oXYJuejBW47hV0ziyvDqDISmDMiKSRPFSpBwx0nkIRW33ryHRKR+nu0XZCyYA2pPHaqccaYC9f2ygzjs",
-	"1ziIg60H8V5FSy+WE/meuQupQrJcq5BMmUlhM4WhP2C32nySUS7LKBHoh/Pxv44PDrYLrjyjuW02FHPX",
-	"AQ835/qTjJ66DhcQxS501p18eE1CfZVAMc5PJoJhfqOKTP7VOlmHixY84phcrh2n58JV+CebmIYbdBMr",
-	"qz8oo8IqLZUgykHeC3IabDwJVzW5m6wAPTjzVmDnegG5C1kHk3+1zvEvnMWEAMCUIlM2kwGDZsHQ50P6",
-	"2E5YEI+5HJN3uf7QBaMeCGaTDJD8pqSNwn9i2MWT0aBI6KYWTC+OfowM+B8mFeI5jCtYJD0TIDM4V/j0",
-	"6L16wy0oLAXfkp5GIa+5YhtcHiE99oMiHlv5crNkImySYZ8s2Gfi8bleDK5N7Q00iCBPzMo/3bIgz6OX",
-	"t/TbCxbltxuQXjj7V1bA//OXi0beA/DP8/fvyA2bmqV6cnbeHQyfxtgCrk/5UpHJWrFgrG1B7hlCkjfC",
-	"9q+YsM+rSZMoPhfMw7EUViCyVuFmbZmSgM25ClmA+UE7l3pJ3QUXbOs6owpFzK1kzkIVdUu2r1PkyTlK",
-	"rG1r+xYfUbawAb2pckAL6G3baUzk6mQPY9lMU08vmqneChpCS6uCqZom3un9ijdGL+qxPswf1lOfu3o1",
-	"TJrXv1rn9sGTLcsYj8vP7RZwTjF860qhSRkSwnGs2aOcCjLn4WI9BfXD+pB8Ok0acBmsGLxAVgFb0YAp",
-	"SxyqCQm3ChRtAMRqEuMptp2iFZkFcgln0rTW1p9uvWG/r5kyWVJTeMaCLduX4jUUK9ArZJM3PIAUxyVF",
-	"4Yr6nFGEfTrVkjVg1IM3NImS8UGxFBAu2MY0VJLBFVkLEw1rX4pL8de/XiwCBtSjML064bj761/xUFLf",
-	"JwE2XLIYNBE3PzapmmzGP5PJwXXn4P/5v/5vQ5LRr3TFD647bQeuXYqINwF0l5D2Rn32fL+pT1zAyOTE",
-	"ddkqPCYpP9K7CXEXUiqmYGrXHcgKXTDiGYXmiT0ET9uX4oytQCXGVHEzhpIwoBygczCDfEmvAL/B4zNT",
-	"qI3fLST01beZliRgHg+YG0Zrdw65ZbBu6q9/RS69ovoMBMz2rDcoZJPPLepzqpiatMnkx5cnpxPYD4Vf",
-	"qx8/+cfLiwnxpCatyfsPF6/fvzufROQCZ2ty4vvyZmJe/xI8R4CJ+Ne/6lmC3QOaQZNMPgRy6rPlRK+n",
-	"toxiMzGmDT1j38dtNZTlUgF5Cm1yQvA8IklB8q0kPg3mqNHBvOyh7/c6l0Ki/NEr8AzmYgfOaBAPNu3m",
-	"qclcIz9eXHxoWtbhczTd0EcL+W1P+r2OHtJ3nKdW/BtIFoFhGf0g15cq2pcfYd5QW4DeNZzsX/8KvOiM",
-	"wdFrvfYiXvTeuiZTF59E5M5hH8MbGaEuqafNSzGJ1J/WyYfXLeNlmzTJ5GcabPR//9V6IUXIRNi62KxY",
-	"CwH71TERUgk+m02M1LM3vRSu9LiYT+IKJeMYpOrKIOBpLda0Gm5fihNDHnJWrGu5NAg2eh7mqv7Aic0g",
-	"hBMC30um0uPA3DZao7XvsNs7/4Ov9B78oUKPPMlP96lZ+F8WEh7hSUDkQ6pUlHtkutFHYMWCJYepq8lx",
-	"3Mct/hlRiIxSR0PkW1qXPCEr6XN3g9BFJt0vgmLZEEU3RIYLFtxwxez5+BwyAS+DnU++foKH1rzuxj4w",
-	"ORFtOBmFQMQrSgRjkLj8ueVxqrn9JHF8LgWetWCtvwC+DxBLYZd9OecCStBmUh9jfIrlCmS2DiAHVB8f",
-	"vDSV3uaYqDBgdDkhlAB4oT05kEtEFaGXAu+Ad0SBQXg5Wo3YGIwJ/QUSToW/gecHzJ8AcxIJWLGFXMYJ",
-	"bDjDtcdDpBkrW+An/UG20R7uo8m8bl8KCM66TGAMxuoaK+ouWKvbzjsGbm5u2hQuQ9DTjFUHb16/ePnu",
-	"/CWMAYzk0E8L91QwER4M39Uy0Qn7fCPe21xcU597B3Df7qQkEz5tHDd6bafdA8jLcAE21oH+nzkrwLxN",
-	"2kRRRgZXrtSsqBknrwZLTXbPTYpYfLOKIzKwdckBsPvJnDN9x6VI5p1pwmiSqQwXeqRmw5pu2uSdJlzN",
-	"cIEOnxFK3IB5TIScQmUMnwupdWmSSN7nivQcTEBOgFyRyRuJ8hglUaGk/k1J0dLEFIuwruPE5kCKzsgT",
-	"L6CzsCVkGHIxX9BlKxrfcnpP27E2EAXPJ5fCPpgStdRybEXnrE1+AUmJzS/Mkk7IE4ACDZjS4t0Yk0+R",
-	"luEh+su65lNj1gAPQXKOOMBrTTBzFv5s46np9qy/gutB3rxcrsINhI6siy2jPKsr0+ESXoJZS1w9QwVM",
-	"jwNVABy4S/AUkCeWVohLfR84CX5mBsG0YfXp39cs2MTqdGpJrMlEC9z3t82KHxFhEmJgK0HLNhRabVJb",
-	"J/MJQGVWUphKia7jWJXfpudmY5DQfTMOM8MrjhtOW59ij133e+15t+t16GgIJk706m2uoufwFG10FJI5",
-	"NFyv9KAf5ZJFycVgxeQXFaZsNKXMWdGriooZrMYL4KlaIgeytLWCuf8Abrb33jYbLy/ofNcYuOe22bC5",
-	"advuxfRK/Um9SptUbcGSSVUIpGPzZ5L73EDL+P9z+v7Fxf98eEn0DWghG5NZyw78wYgP/P0gcWErHRZu",
-	"lOXZ97krVr06N5691gdQfXY+BofZUWbQg+1yswHtDQIWVJyfvd1ODMmkXzYsOvMH72T4Vnp8xhnUrPWR",
-	"tLaPeU49o9rCkO5o95ALKd9SsTHDVMq5ihgKar1c0mDTOG5oWkyaylEFysmH1wlA70jsQ/UXaCaN4zgT",
-	"57bZ0Kvjh4s/SrUJQ6smRdbn10wwpYi7YO4VKnmB1EoXWVJB5yxQbfI6JKFcQz20YDwGLgy16SQMT/G4",
-	"gtTHnFz7ESbUuCvTjbK6MBpTkTXiu0vOmv1SI/bb3woxnNOEf9JOUu+U2kkKC/PBzcbBkoUBR4iNCoQA",
-	"GgwzlsWcrudMWUURrGb0GWmq/BDIJQsXbK0Kt/utee3O/QauC3Z5mu0a1XocmKUaA7D/l+hFf7+Mqeqy",
-	"0US6+PulfsNl45b06vNc++3fDAGcaVssFQKyU9xJAHbXNQWkUj2rkYFVCowDZWJaGIC1Bt4D6vvgudIi",
-	"BqMyJ+CimTMwm01FCnny4v3Z+dNCAtHmzMmH1/88f//uzkwha0+lGEON5pTFdPHnakjfszgzBMxVbJFR",
-	"RcyWbydgs6Utm4UZUfGGooJWg4qTCD1YNfzwdP0/J2/f1KNr+2ExCzSffEysl6AmQ3sk3PslXLOn1QgX",
-	"tlMTLsRRqipi+mae0cQgFDalPhUu6GEXkdIVOSogGKfIks+TJfKewQ3P0eiZfcu3qI4Z76tLBf7z64rj",
-	"ZmPg9HaPM1kEHwW9phzz0Xapcjd5sO/oG3dSVUQXQFLXnXpewsgdttUr+BSZ3VxKL+nDu+G+TzyZ6LMV",
-	"ZUg8i1CTMCzDrO+McEX6TqdpXFFLgEtK+Rd9OcfEAo9QdUXonHLRJlVdfnnvxVZn2n5kXsuLkPC8fBVP",
-	"jtm+b8mX8zUZvtPZPeSjoCYLwb6nwsF+JYMp9zwmcMSw0tcg1SIX+JMYT8RqTk2oJjr9nZ0+BM1m4hBV",
-	"7Eloa67TyHsYDA86oBCWaUHSiKrsacDiBRzUJIJB6TAUiDQjdhIuGA/A4lRtcuItueAqNHEmzTLwoOu/",
-	"FGMmRVfOTFQWU3meaO5CQiaoCI8vBawBZPnqH/AhM8gjfNrEcRAGY75KPC9WCc3s4dFFvEZ/1gksxwWu",
-	"Rs57XwTHBLdGCHr48JRzmwpR4t+Gm1Mq4XbssST8z/+5vPzsOK3Ly8+d2eXl58PZp7/+pai8qMqkcT3T",
-	"s/bptEVL5o33fwMTt/BW8bRXLMBCo6J569sbVRWcBCUgIlZ+ShNtgE6Iz+g1M8k+C2bnGKXcB+xaXjFP",
-	"M3n2ecVNTloGkKdoumtl8DHiCZtMlhggPwM0pOdY9FExHR+8WAdKBo0Kd76BHph7xlhqL7Jx4d/mswfB",
-	"covYTftR3Ny3uAGPdZRZmHRMoXQokC5mL+QNllfKoja/b0FjNAUXaQlihpPXoYqQqriBZzDaJ2ZZYb6X",
-	"5ujgu54yyJMwhr9/M2kSSnwGIVBtZmmtFoCqIHVmPGmShfQ9Rbq9o0sRUOHJJZnqm/R1Jjxlk4vAUlPr",
-	"ZZwnp5gbsJAolwqh1dUrIW+gqc+GTC4vp8q/+XUd+OrT+FenNUIwtk9f+sPby8vppE1O8LOwj5bJqIKE",
-	"FZOT1yRq7S4IVZcC7oH8MJ9Of1BRpiYuUhMMjCkj00Cu54uQUIRrFGQC1yfPDMSnkNBfCHPajLsXl7JI",
-	"1mE9SOL4NbAIgqnwufQ293bA37Gb5Etu08UWmvfd5thL597ebuCLczMoQILGtY6qdvXu3acGbrMidsbP",
-	"7H0wz2+ZzVWzEV7JtfDuwBedCnzxhRQzn2N9Tr9T4Us+IL7ohZRvaDDHF3UGVZZNrVfYwStVRPzncm/N",
-	"ZglNpIaX8G9IzLKsu1HG0W8CHrKkvZA2EIqshoMv8N8x925RCPgsLEgJfwkZ0eXSABj4XErPlm/cEBXS",
-	"Df6OHQhdGXggByDJbbZWzCOaeQqXERAUmq3rM8wFsRCUU5P8p5mjZiOqTV5GpsKSbi4FKmhJ3c3mEEI6",
-	"s61AIDRpw0ByLN63RHcewAnBPSZDX0sOCVVARgUsYsR4KcuIU/ywX1yUgC+BlcCnNx45xj4c4089vGdI",
-	"e/d2fI1CVuxWLD97sdUeCT9ibqcCjw9a5OAT7DfJdG1gorfY9YVu662U/iCGxVaR/3hovoUzQL0qJ2Cb",
-	"AbLNTwP5IVAsRLhnQKdR3RORK9zqe7EnIZRXY6fzz9P+z8Nf/ve/ev8z+Pfhyeh550XvdPDy8JX1MKwo",
-	"5MNYx4iRg42skpu04RPOEP0ONB9+/OdPb999aF383Pr3py/d4W2RS+RTsVDeJZMPAhkajOT/lmUqtkcN",
-	"4zs2oQxqc9JtzUmiOiFWBsyvWIzhMyyasrI3VMyfaTuS0FkINiuR1yzw6Sq2I631Z8y4pbxmHqZeb/R/",
-	"QHe4FPFUIDmIUIWw/DT5PuhCw6iAlnn6vnoGdJH2AaTx8GZg4g1nBilcs+VH2+/R9nu0/e4kOlc+db+W",
-	"+dcKorNrRA40VSmNGr0K5JKcf3iN9lGy11AiJIPBhKZmh9xrFwdl8DVVwjHmJZYVLmWmZ1dDCp8LVhIg",
-	"0LdXDxDoV73VI8qiFaU9ZzIBItPVq2hGiXZT5cGWarGTol5PuZhPt2Qe6d6BtaZSLcqw+8YPdM5s8OJB",
-	"YxL6U3dHI3A5M3KiTor8v1oXMqR+64Vc45S3DYJb8c5vXjp8NxZInOjzJcL4+PWTJsUYgwH/TqCm/Prp",
-	"Np/uTy2HspzX4F8Z3mvKQfXBWPE87zWklI3Um4emeO3BF9sKfauvLea8r2QAUBW2n1NUJAoZPzOyVqxN",
-	"fllwnxEemmgJtOSJ2x9ypkyMwfrcsK7bGbUL3FlawT0xvfJ3O7LQlzeHJLdHped7cV/dy8E5A1KJCPOO",
-	"hydSXHZoIr+Yqm08DFw1o5w+JHHUD9DcA0vQnopib1Yxod+zMCozXLBB2+O5+c6PAXq/7uMQWAmS0ZN3",
-	"KFZAY69PQataFQPbxecHVcmsMJngsZkYWCQZXJmTFskUHpIrxlYFxwhL7eOT9ADeB/1shOyrFIB+PL6P",
-	"tv43Y+vfC5M5DSgkaiPNNQGEaqk1Psw9pleg/RmV0GDtlfMiTEJrAYB4Mcx3EcOCJGoz5tdkyWA61/pz",
-	"6+bmpqVt3tY68Jlwpce8ggBAVu6v1lvl/ollWYpuVCTZtfynGPRSIQ1CvRo3C4YOb3TfAiKWQugIvUCT",
-	"pfTYhFDwLWRAYGRA5ohKg6Hr4oAvIqA9OMM7gxcFCZfiN8f37tPfu/uVkCXFbrIm+3+cd/aRAX+LWh6e",
-	"+gqa3rfEXS2zyrklSr0S+rwE4ZQhqP0dFNHCEF7MzwHAy4JL+YwqCKhBm+cbQXzwSaIVFzLfxygacgEs",
-	"Z5ICvRoLiLSp0Bh8+hIagoiqFkqiQrnKa62KCe/H6FMfho3Hz//K7Dt6MULIFXHVH+VNcu1VSIWnHpXZ",
-	"R1768Lz0J8ZWSHaKUJ9ff+uaasqT2g7WUKdRwj1X3L16WMb5IyDTxuwQAYJ5yMU86/gFcGnb0XIVcKn3",
-	"romQ2r7UanEIQ5uoBs8AaDqMw1xNDDI1id0VYLIBw71rXgqEBqO4mc+IkCZVE2cGvgQeWtQ2/aaxyeqc",
-	"RDFEmADmiEI2xUnKNaG5OybGR7DDmMGG4HQL6SOkps9VmMQwREsh5L5PgrXQ2r9BetaCISQuXVEX1gKq",
-	"zhAK1pSdoUMEvgjEBw8tPrmRNEVGgd729/G6N+q6cF57bLmSIRPuBvCPPz2MQEpM8YMm1MIUjvsTQ/od",
-	"zEuuS1kGR5Zuo1wO2AdjaxTn0VrkQtzEUGJnlKyVcMbCYNM6mZkOAtuxrMJgg3c+JnI8ysOHl4cnCjEm",
-	"bmRw9f2KQkxPqQiw4coAUhRvFpJ43ERqopDNDVWm5YOXLk4+tu6cZPVySNWVahIIpWIrNoBUhW53a6wh",
-	"NpmQFrMdhNSlECzUS96MwqIW5qppUVGj8XFVgGqTM3079U22dOBxQYMN3AqNmyAbw4tQnjfElYC9zt2r",
-	"Z9H89Z0GnjtgTdTEo/4XNgXwUmgTCbJvDJcDv1Ya3VWAF1BAvw/zAT8oxIUtq5GGraqSjcNEGHC2rV7X",
-	"Y4JDZ6yipBNoHFOWbpLvDXNvVcZ2H1Ga3zBca3nDEHbTbHeND9HEmANWZWK9hCQtfDS0zYBnfKo6z9Ty",
-	"MkLdUHOBKNsoj7NaXooOY/+Miu7EN8AcvrdS+swemETdOOPLJlTvkzWdLbuP06a/9onQn5b4UimYPSTp",
-	"7wrY7y1ndjSj3mDa8kbutNUfjmYt2hkOWofO0fDwsHs0Gjhl+XfmmX/ON2aZVYzrbva2sPu2ScE5W5dS",
-	"pn1M2Sd1vhZ1atvF8wKm0p1bG51Rt+20u+3Dki/ADPZvYEdCvsQSP5+GWdZgYdqdTgKmvfh7tBRPfU3U",
-	"ntCjIWvpt9SeImgGUQcKM9eiGXarzDCUe83vu0J+0EpEBcyHBSO+nD+CPjxM1VWqYUOVsiu4OZ+pCBqh",
-	"0eSnNoWk2BNl4Q2OY+S7CFAo7ntkAAygvR264jGJXAZ8zgX1yQ01DYxIwOcLqIjR7zMoEM+wHDh1GXEf",
-	"lVaK5Xq+aBLFhcviTj7g3wEEfdCxCRXo2GmTSdzm37SFsaJgzL0J6OL6TdgbQM5I1+kMYCKTgCm5DlyW",
-	"GTYpDAyvxXNYuofx3Tz/M/Jf4KXlQYSLCKOiRujgjGkbUmUPeq/yyPpH1wzMn+BO9bfu668ww8vdFt0a",
-	"zzAI1Hr+L0UIHrWKfMg8Yl92ZIbv5Eon6ooobaVSP9kFDWv8EwwqwOchh5rCOWlgr5uMI+MK2I2L3owl",
-	"/dyabkLos+r0jwaHQ/2rkGFLQnsvcMWCxp5PsTNvbCN7SzC/6AdgflwxNzz4EnOM24MvCW5xW+riiPli",
-	"aMEEAMXRuhLQITGlHgnYNViT6JmYUe6vA6gj5MqCUkbtQXA+hbmrz+FSAbLid3cK70q/nTrvfq3VOb2b",
-	"qCzcK/XjlsSbWkbwJeTNhda7qW+LaUsoeL8s0RcRRb/TSmoFLdLCX5rAVNTPSn9OfFbUtsOSKHmeRuRq",
-	"j5qU4bYaiPhA4R3QaZjoUcSshC37Dd2FSWxlv6+pz8MNZIIjS2jaHr5XbKNs5z6tXTzT+wTNgRMt68K4",
-	"hd2CqkshJDbsaSbKJ+LaYPTHLSV653Ca+rTTRK2vCX/FzgULFWVbm2O3xx9U9FUAG4zPKtIz8NJzKYtK",
-	"6nZsKTZDfu1V2X6897mkQY3bT9nMlWLG53sMebX2/RoTW3Pfe73P1OoM+qec1ry9+s1I4NXvr3pu7cbJ",
-	"sObszZCPgd+4e2cmV3rMuO4CRuF6o0esQh2dluqI1ciET6VgRaroLxErwBjxXEIViK8keuKtmeBx7/tU",
-	"Vb8hJe8Uti7FimtKupRc089RbSMG9FX0phw3AnpTWhEUS4cSiUBopIBCcbJtIgttaFPmKbopeEAAVI9L",
-	"8UxbjGsRTmwDWrFeTvFGLYKQylT7Umj7x75E32s6G+jHJ/o1w+cQn4r5ms7ZMZlcsc3fQapMsI8kIOYq",
-	"RgN3AZ0pZ5z5XjNGAwSgHrHB3G7UrWG4enYpJvOQ/R0HmEdaIHqfX0FnQRJAyOkZmXg0ZGP4a9IkE4QQ",
-	"9MaRURzypb38jEx8vuShvk9d8RX8Vwah/e8YVm7SvBQTeLd5gsA/2uSjuBLyRqDM1ZdQ0Eb7g015FRMm",
-	"aGYbFJZErPYTdoacKxcoW/K/4qs6t8sgrHn7e2j6X33MK72qNe5/N6s54B8hq3H3m7DWo2s9uc483tW5",
-	"2cCJvBc1xpzSkJ3p81BjzAVf1h5zMp8HbE7DGtK9jlivpze8odN6A2rpPDU1kroq0j94+DygAuz56kNe",
-	"yGVFFhENsQjvtQaBYvXfqkmfBHV2Beb0UlzzQApswfBABstbWmda59hqpfL9ZwzCS9UH/EIDwcW8xoiX",
-	"wuNUVL//hVyuuF9N/qRH/Bx1Hvg6JkidMb6kXp1visfU/qoXC8pF3fe94j7DPuJ1md/rJZ2zvQad8z/Y",
-	"wwYB9SqWxQCTBtkzQgVhy1W4wVBR3iJLJWs+QLuT2Kyq3fXk0QgsNALPwV65NyMw5dwsMAJ3BiPBpWbN",
-	"wIW8gab6NPBghswjlODLsYcqIAimfHLotZ8CMrtPp2NBl9pMkkEOOvgH08nbp9NLsVyrkLDPXIVtcmJA",
-	"i800UjDEPp02cUJN8pucNs1smgQl6RotnibRi8pD5obrgDXJFJQZsKCwlTiLRSIAIlOXAQS9jS/oO6FO",
-	"H0xAri2qd2vfx4IoE5BQhE4VlBGjXasAI3GK3UWb5hEbY6tBNrX5QvRMBnK1Yl7UTR3A6icsCGSgJuVQ",
-	"9ZpVPBxGPTy9Umy0u58Xq5vwYpkjRSicTbMUUwZB6CWG+O7Lq3UBsNlATFwB1YrHQOtjoBWRAzVVUGBv",
-	"DxRYLfDSJfAFs9Eg8NEkAz7wQyLYc+BxFXLhhgdfwEEBLLZqQNXjEM4RoXF92TRGeBKhSynmcF+JN7BJ",
-	"FJCE5nm+b5glqCH6IVhmVNSo0XqffoaX7uuCevSv/Kn+FdSMH1YVxlcZMinrFwhXUcJqDWVJxQZLBGjA",
-	"HnXg708HBuzAMNpZgyZieJKcpZnRgj6sglwzEMx8D/18n8qYeQm/zrD41rWh+QSj/6L/dxfGYT6+D6ja",
-	"8ZJhxmAmaG7vtUgBUvib9pYYeeMh4phnJopJfhj0pyPacbtej/VnA2fYOewe9UZ9+sN9xzfTmmA9wMX7",
-	"Pr21eE294sPvKPxJk7R6b/HP3fHOzCmBYGacggtF1EVBOaKYngkyp2I0RHNe9lJx9o1R/VnuqYu0rvhf",
-	"JX3/y88vIjbe1+m9X7msSbY03w6EcixbM4I4KYEpZNodfMH/Wkm8s30I9g2JzCgcTSR0yiBCeqxJKPn4",
-	"5vUptg3fEBeq85NVMk7n7eG/3r3958Vg2B04rz6c/Nx/+7z707/e/lTcSySa4dZmIpl6pcotQ06DjSfd",
-	"q2NCSbAWgot56ssAS26BfSHnElRzbViGTOh/8BByKIzCDk3KTONKiAJN7EgmPHBxz+JUwhAKFfrOqE1O",
-	"WUi5r8iUQR3wkilF53HBoV7VHxTx2MqXG6hlbpMX0MwS64YtEj4kXBzbOlE9+Sd9p/+0aVMb9Z+dJuk7",
-	"PfObtv0vxZO+4zzNYeRes0DfP3pa5K9TfC6orwnxJE4vvn+v3Rs6PYc3laETmT0x7d5MkYciEu6hPqg/",
-	"DyY63tBpYgV26mOKXj82cHtEi6iDFhFx6Z/YpghvDiMIwgoqas+iFVQ+ne528nnI/+DXK7Zpoe7SOG78",
-	"q/U8mkBLz6DYC1jm6MOBKiVgMuKI5pK9PRrSgy8LqUIwJA9m3GflzUcSrHv+B4eQwz/efSQhjUrkGYEn",
-	"2LS8xDKluGuTGJiiqZL+OjR1XrYNpVwxwTwy3USMFIdeCsOZVwFTTISGQ0PgBfz9myiAWdacyWjUEPqt",
-	"Z4bqD07zqqiEdApoEwX1o8XFWYG74NcsEX/V1oOFpshB5ygmsrHYFzjD1ilXK6l4FaRNMyQ54hFI53tg",
-	"Ov9gYeZYWfUkebaKeNA+HKe2bvyGTn80zKNcQbacSU9c5blNhklpltTCK1sY1VrwsAKjimK95tTFfAoz",
-	"PzwCDyo1vT/Cax4ZxSOj+F4YRYqu/9MYBp76IoaBVyzDWHPfqxDEhPu+boECtqZ8LFD4CgUKsLmPFQqP",
-	"FQqPFQoPXqHwLRUc4P21c4i/4TqFenn6X7lKYa+KgLpJ+y8hl/Ehc/bhW4wrqs6QN3JefwSmgX+D5QGn",
-	"PBC1Dv5Phm4COl+a1oq1jumLmpSaHFVvFe8ndb9yDYv01n6dKhMz4JQHtcfUm9k5GAhv6WqPIfXedME+",
-	"h+9nM8VqMIaflz4X68/PVc2vMuNOaUj3GviK+2yvgfojH76qA+kQ2cdjccd/dXGHNWv+xLIOrHtAT0MM",
-	"kWLKJ6Jwq77LJIz9Jqfxz8yXYq4Ax1+RJfWMT4tbuBf0bhWVbmBVBfjzUvUaWJKRLdRIVXHsqNcgW8o1",
-	"yHPpcYMPrdfsUlBFfCY4E6G/IVQPlghKjWlD5QUX4Jd4uIoLePxjycVjycV/YcmFOVoPXnNhueeWqgvL",
-	"ofUfXmSMZf5OuzFxSNJ9+XUqM7IO0DvVZOiHPRZlPBZlPBZlPOquNYsykA99V+UYMOUSLp3h9dXuqlLc",
-	"oV+are4AaeHLuaogHLAm2Iay9KB4+UvgTn0prwgXodRDlltY/xs9hUfc028E9zRpLpptf1jo07ITApSZ",
-	"o2H4NUXBX+A/e1Yo6aFt8jrEKLcyTUoV9qAuL0aK7LH/kGok3O3HYqRvpRhpm1FSR6LVK0TSb73PEiTz",
-	"Ff8xNUgVnKnRYXosQvrvK0K6r1N7T+VHAAV3ulULTcjOrOr5/7L3L8xt41i7KPxX8Gl/u5LMlmTJtyRy",
-	"TZ3jTtLT6cltx870vKeVY0IkJKFNAXoJ0IrGO//9FNYCeJFIibIlx3ZY1dWxJF4AEuuKtZ6n/KfcaYsG",
-	"2tlmn4bhgPqXeyG9onvGpFahIXl3+q9ToJJV2CkDGQQKaeAxVdidU+JuanrJCNcOPcjcadGoIwVugbKK",
-	"mM/4FXtHr+i5GWntjN4TZ/QzvhhCcWX8JRFbXcWh3rJXug4SJb+eoUcvs/TNly13SCICoYyD8uAKk9MJ",
-	"FzIeTZ5+ZsMzTf3LJ4rM2IAMZTSxPDaHhCry+c3Z+bM8k2ZxaPUK716FGtLeGkqc2Tfqa8Cy58oIEgvz",
-	"PYHTiF9RzfCcEsosOK2Uo6xTlc+rdFjwA5lG8ooHLFoi9Hs5ZPvD4UvGDg9eHA66L14e0pedF89fBAfs",
-	"5f6ADsqo1ablVHfd/Rc3Yfn6VLFm4A44vmA5rOf4wme+4Ly84+JynfMCx9z7iu+HRw0GGTDfyXKq8FAF",
-	"fi3wIeCXlFik0OJ+tnpHEWqlCfuqwEpmVRDuP7bwGKOLnrXJJ6rUTEYB7mwibwbsrREZEaWhtrZkI/OV",
-	"1Ro72sjEy1fayOxuV7LKYgF8cMA34jT9onBJvOtaAXPHPU4h+2kaRzO+Da4IJ4KVxNvq54yfgg6I1RA5",
-	"z2PvGv5dlxl77Rh5cBht8lGwhDWHRLFQGb4ctMaHnZckFiFTing+VT4NmIcN+HAe7LiMpGP+h078BbcG",
-	"7I0tKCrKsDlFsdJ5sfkS7eTsiR2upenikXMVzQBmLMy7MugGFnoCOKWcM2A7Ohq9IQ0VS5yBgZQhowJx",
-	"CxZUzGGxz5eohM1ybXWfebbP/IdKbpKnqy63ziyvSch9FMsxQWqPnxWm2VKbukvXcaWBq1fxPeGQvcmS",
-	"LKGgK33VGRV6UAgD46zOShSYpLeVC3182ADeaj6JJ8BabZWrCdlHwFb6FZiskco2P7BXQBDr6vBYUpXi",
-	"YFMsE2xGhogn4jD0SMQm8srYPZHgkOAVlqUsngY7dl7h2p9+BC1sLd21h1qiUlC2iJKTRLagL/jm7uo0",
-	"LgxGbS0t9qYmxR10M1NoS3LvT4hZy2gto3dg9mHVby+ITGJIGeOyXbNznNTZObJYUBKM+mOScsk6Ytc3",
-	"C19zRcZG2qFIyNbCW9SStIOba3Ip5EyV5LnNOOvC0bpwdHX1CyyT4ty3BVwAdIT8+qxLRh/eZjy8aOtK",
-	"pG9yl9vyy3uFqJIy+4P2m6xqzVFt31jPSsGW1WxhlgDWf60lay15Iy15ngDT1IVNP09hE+pSekd6dDPV",
-	"9CoZU3mtPardvKZd1MpOKQdM8ZEoL9c4C/l0RufkqcWIe4KcBXgaiWSsmaP7p8Ez206F10Q3dsYiZrdH",
-	"yZhFrEoRx2s7qCpVHO5m4EJzBYmvfGGEzwIahaUFEPDPdgsgKqMhvYojJXes4t7RgXueK2sg7IOsiyDu",
-	"VxGEFZ0gEYmKQHQ5HTQdzxX3aXgB1UPmSxb1jEK6CKim5QUTVvp7OApMN//X6ft3GW/M9sZA0pmKgFCh",
-	"ZhjDMhIxaKv0GRnMyWzM/THAg6OQYn8MOXW6BCsq/LFFUjN35GLUF1RIAP42Pp8t13Bd7XCZiSVCtNlv",
-	"1C5t8ipiAROa0xDGyJH6jwk/mift12psdJmWREgY/4CFckZQH8movDEd5WmdejrF8ZkAK9WKKXQc1Swi",
-	"V4g4o26iscp3GaZUaxaZM//fP2nrP53Wy69P7R/ti9bX606zu3/83f307P/6/zcKAemr5RK/teZ0Euaa",
-	"POxQesQuyL3PbGQOver2xYRpahZdj1ybefSIm+z3vrDff4cHf2tA0GSNQnE/47iKhiS1ZHomoboHHv/d",
-	"lc4kGrl05LhUuMrUFdW1M3XW88ysBkLt+rgNknqmc//4ebfz4sXx4ZLRCOmgbe+UyZY6Q5T3H/eu8Y+V",
-	"JTeJNQmS2pucdWuTc7AOl4xNySwpqRGMwcYI12VlM4k+rlaKkopXXYtyPzydpLQktx5u6Ozk1+2qqKaH",
-	"q4wrglCqsPuWG0ITqrlkrMFmJxalMNdUtgo7d2046hV9D1Q18ndvYz1XcN6rsSItrW0ZEZp3Um1sDsE0",
-	"1RWC6XwNTJCKQAUepMLo+uuiqSmzNHuJNK5LXvSK4hbAoWLzbH6iTV7RMDTBSz4QICMEC58kykDGuiWH",
-	"rYFx5v000FihFl4ng91IP6TO9fbc4QVv8t8th3tvnJzWxykinlcDvjenuDNq4Psfr3YcrH1ut6RWQ1tQ",
-	"Q61U3ViFxK5WKp9fIzkhZ5/eWvYvAodDkQB8pBGjadbCB8VDJnROFGNNIsMgyZEuQOlz4VIpRn0NmG8e",
-	"nHkhg5D1oCCCmxvBpY1W4SJmqi8ctxsjIVXavAqOpe6KMUHMa2YWrYr8ARRxuKx7RLNvGufawrDCM68H",
-	"p4OpX/yaBUannkF/auvMDOENHHJCvHdU6RZ8ar197fUFJqgRPd+DgXllsPR4jY138FxitbjFzo7dpYzN",
-	"u4dVaHcWsRpjgRbwz8bnN2df3p1fnJ1//PzmtREb9m0aAphFeU093OkCFld29XHNJmo9K2DT/P4Wjz1K",
-	"GwhpFNF5af/gwuSmkQxiX+fFpzvs+Af0aL/1PDhkrcPBwcvWS79z3OoMjumB3w322eGwJPlkr3dR3jUI",
-	"0B6bJ80/Dj9CxB0LBM6rcMLpqCKKduWEvFmpsORsB/nOXHm4iW1MbDaWZCx/oQWvpkDEoILDM4oYCDXM",
-	"KvbgNy//4nnQI4fPu92+gLv1SG5RZzNwII9rHYt0+wCXHYgR5GdhGvVmwr2ixGE0YhFw4TSvGxGdnctL",
-	"Jtxn81DSL74uFdmbt4o2LJSjjA9hFUJRxR2uiQzkERpUazitGQXuqr1r88+FMePfq7nzkL1Cd8Kcajcb",
-	"qSLxNJQ0YDhgV0hCZnTeJDSc0Tm4/pQEcibMgW3yiUZaEZ8KMmCEqktkgyn05X/lIdvMgZe+ZsVCfUM3",
-	"3kx2QaxwmbWgvmKt444H22O/N7dFepVe6MwuudYnGXJ/XvFi7ix70vfmBiUWzQY4GEnZxDoNQ1WuxGK7",
-	"AdA+6oa7WA5G+UY6Uzx6vxcG1v9Uu4SrFapXVa6CqADCHttAweU33vxT7+2w9UEK1npPtT/2nuEuEg9D",
-	"EvHRWNeq4/6+5J+m1qtb/WRYbR+kPqOaqyG/vzhYInU8huglbKdi7AZArCH7RPW4kc1hwJCswzViujXh",
-	"gvtSDEt9LddxhBh5Icew+Pezjx+a0Do4+Iv5CJUHf4EnhpZKNdO0RhQLwSIyYdGIKURF5VoRzSZTpnTb",
-	"jKBNfuXfWEAGVDGgfRfIXYxAV7bcTDGt3aXxANsZZW1fFAtgQ8YakrEMA+PiTS1iR6Z9q01Oifc/IUYK",
-	"ZDwIi/nwRky/dw9o49phmPI5UxBCNqscj173DcPNLLJmyOEbYRapmcevNFTw2s2tY9yS5RM6YhdKjS9i",
-	"BSSVkZSgQzhksTVo3TjijV5jrPW0t7fXffmifdRtdzud9vPeUafT2bvab3dQCKr1cSH9EPMzuq6goSvL",
-	"P/FzMrM+xKjSLPEbB5YuXW3UkdMKC0QkQMxpBDyrUUHGipq74Ye2T4GWLdF+ibbLaEBcfjn9N42YT3Wa",
-	"LS7WiE2SHkkGc1BooKOmzOdDK549Qokay0iTT3M9loLglZINpGEcQTnSBCmprMa0lWzMdmarhMjd6lEL",
-	"iNYkQwb0qMmzM5ODyjK0QSoXFJuDjKxnWOMBLyQhQ7bdZnjRMoV4hs9rrY6CVNY0pDyvnRr/4/+3F6to",
-	"b8DFHhNXZAqP5SCXQ6wU/+LnBf3w2r6RCnohe6hx/yqnpJoNy5K37nB3WK1u7qO6oU4UYdmn8oJ9o7dQ",
-	"Mvi10ysZTaOZ0j61ArMbZbPoo1kMIuxcB2BvSMwO2IgLIHq0mmWCfFOJr5VXvehHwZYRLyrVHzF9nszt",
-	"vvtJ1VyVdD4l6sc9ie07J81ai9VabBOnyYGVI3C/lrd0kqz+SrWVVWFjRkM9Lg0UbTV1j8zGDFwa3P2B",
-	"QlUEJCNBxK9YlKTYI0bBzzCOCNbTG1/EdgaYcwRjAXwVyhEXhXrnHR38huOqWPQ5N3e/eWHcA1xkuTVz",
-	"Rue5FxTSAZnJ6LJiQ8n3LObvoGWXRG6B7LFvGoCq16+UpH/DHzP/EgoaZBQorLUEWzZhStERS6n7s56q",
-	"IrNIihFs2ItwThSfxKExkG1y1DmALGhyB1e0UbiI3tgRl62krRZu2psUmJU36QThldz78s0fIAxbfwvN",
-	"3HWmkRyEbPK/NrveJzyr6J2eyQmz9LEOqd28W/KUEhSXZGU+S7fMEdqdK6LGMeS7YJPSnGPH92zB8/jM",
-	"dDRvnQ61sSOrzTkcikd+/75Qqgq6wUiWSHRDbtTbLBjD2SclY8tapZXoEate/pKDCjgBf8lBlpiPUAJr",
-	"iEvRNH6zxbEkNAwXyqnQEeYRmiIuxQnxoD4JkoQ6aQCHJGIYWspgYH9ifeFuglqJa82Eubwb1xNFoHyG",
-	"hFSMYjpiPeJdsvnfgZLKS9UbUUA/ZIQFgaCaJGJTaM3HBIiYQ4LVHExDSwt20hfeSLO/4wn2kkl7Gb9E",
-	"9RnZfjovoJpdwCevSTw0vMGFFJbgRPOJ+/mEeCGfcG2OU5d8Cv/KSLt/L+DJec2+KKJIaZMvAsvpL9kc",
-	"DXoO12ZCL5kx7ooJxaB+jI8ElN+WlID9Lgc3BrqpXPjjkv2XfLrJ4TLSGx7+0Ty7jVAQbsYI06xRLh4E",
-	"ysXpaBSxEdUbUKm/DaofiygBVY/+XQ42Jfvf9Ph/Ycdr9dP+wfUvQFi90Smv5KSi5CenvAbTMtjgcZ1p",
-	"qmNV/fhPyCKx2xTG73JQc97/1Jz3f6HB/GGM94ppG4KBfLhN2r/kACM8LLqOGHOU9MiFblnpM96aluTT",
-	"6dlZM8kkjLjOwd0a72HEr5hoE6DJ6QsXIhrfFb0Qy5rfJh9xGHgfDB3B7R3KMJQzZbvylSYqpGpMsEi9",
-	"HATA6Mqd4W2CIt4W2uYa8sXf5YAI9k234H/7ne5Rp9t5mcbR+BLNi9gm96Ijt0pvAXHvQ+Tah4VNs2sO",
-	"vHC77mrm/Zp5P2Hez2tFoHi7Hyz8YDMyBUPwOY3A74RefyGGvw25/u9yUFPr19h/NbV+7SJvRq0POugh",
-	"EeubAa9nwv9LDhZ48I1S/7Es+CZQrTnw7zcHvhOJO+bCh0W9yIRv1nCWB9+s4Ou/5GBzDnyk1nWpcreQ",
-	"f9mACt8Ff4+ECN88jpoG/57Q4K+ICXZGgv+XHGyRAh+l49EQ4K/IqFrhqdGhfzra+y1J6XZ8xN/loIzy",
-	"HkxpYibz5tRZ0pBW2WIPab3F/ki32N/Reou93mJ/dMmkzbfLvwDlYcVp3GSHPdkCrnrCHRS9v6P1jvHP",
-	"vWMc0tvtGJvzb7xdHGVY+UM6wGTrJOmF00YAcOMYcc+4JnaACRs3HONZ0lPpiLzZN640uhGAYuY2ovGK",
-	"XPUFAsCPmS1Wx/ZhOqJc2LPgyAmd2zvCURhYNSHPZeZcvkX8ju5wi9hc/I45//Gup4DwX9ogQwcrif9f",
-	"UX/MADYhkuHaPhlzsDv2e3OXyOf17uuj3n3F1YgapkzT0TjgRs+B1Dduugd7fHR0cFysIcu3X0EBf83V",
-	"Q6tMdLZ3HdIb5TkTfQqwC6hJEUHBomVNaIBBDNdt8larRLWuyn46vfZIsp9WZdXZz/uQ/Vwhn5U9kUTO",
-	"KmQ+QUK2lvlEyXg0mc8VkYEVnDrz+dNlPrchodtJe76jLu1ZyLCeCrpllbI4eWn9aMJcNaaqTU4t05QL",
-	"J9i3KXesVzIMjGIwMTAexFoTykNCgyAyIYgNLYzUUV+TAfPlxJUXZMOOZa0RQ8phd6HCOzpARvs7Kyh9",
-	"Bw1k2N5GcHq7sNf4UgPXPxcxV4SJvaLSHvBzmfQ6dNg2GSgsonsdOKTRQT6CcAHEhPpjLlhFngx3NJkB",
-	"NT0dOWjJNKTPc3g2EX3alvYzImTAElAhXsJf/96NqQrHZ2ZYSQ84kn3KoIgYoCU6L8q484y+KgMuPzp4",
-	"DGyfyaNdidftXnMN0X2/+D5TKUte0Y8i/aRkIKVOB0IUnYNaQMGG2Gjken0u2dzmEVSCbubTMFTkqffv",
-	"ll2TrX+yufcMkD/czq9RFqhpPHO3iwn1PcjNWiYGc733p6+co8VUm7hsjjHzkKxNdQ+APiSHupso5AmF",
-	"ITQXDr5k86IErnsNduC7880+sJm7R4m7YwdehaNyF3pkzbDA6bJdL6FZXfPtJXwRT7v7Ayb1EDPYD0nP",
-	"diro2VdSDEPu65+U7DOTs54kSuimfIhuMedQMRM/Ie8m7l3bv9YlnBNDMZQR2IFkpGAaIjaMQQlrBVqW",
-	"/AKFxcb4OMUO2n9VpjmrfqtQe2bk1wxKas1qOsQbitwPXf2/wpLaytp3V1hLBmo8jmX3qzDPW7ouf4AF",
-	"rtf3vaH7vN1i3Zhhb3161K4glyWl2h+vCv+h6CLV4kB1OSQ01nJCNfcBDco60JRgvs+mOI2/jwh/ZsCI",
-	"Nkr9S4f57qidh5SHFtI59fz7IqO2x1CaaX10qu1dilx0zCzu3EG3N8jmUItoONJ0471002sl8ZO6kb/B",
-	"zkVEIhYyqti2LeqCM7nSl9wDMLm1SciMF2lUxsyKVyCxJotC+ZFRFcaDnEZMMaHJlDMf8gWoomioJFY6",
-	"cI2XgUTBSXZ7IJDmIvudwyYBDsq+8GaUa48o5ksRKGI3iCZS6TY5VZfmvEvGpiqXkLSxryI05FesSFFN",
-	"ZRhaKf0D4fRWpjx/c33GbhxaEjMw0Jtmeu2S3KY5KJfbtCX5jV6nmfJLcaEP9htALckn8aTRO+40ASEf",
-	"PqTUjVxoNoI6rx3nK+GZlGgvnC6kAYo9/ogh2kut4R6Sm59lJbRy9E82X4Y6PlWXyaqvrq8u2byFeZRG",
-	"r5HLPW7Bh1pQeC0Y2lqtt3etqbp0AfVthlCFw3RgnC3n863L8eaSu8aNNWoVwEpHEqAPFJFDzUDFcQ1d",
-	"LxYQQQqf2TMIQHa2yXsE7lVkJAk2fwOus9sCh/2awmyrsZt5Hbkjd85cHff+inTObzgbM/M7d+RW6UFb",
-	"fswVUfSKBbWuq7OIW1GwFpZICkLzLtS2tG2RumxFVv5QaxqlgO1roBsL9VWCHQ4SBkEqxI94nlE11NLJ",
-	"g2ZCH9HuMNGJUVgFHYn2jDZBDBjCheIBgzSQH3HNIm6eS8T6goaAZ6D5lbmU8UihU8DD2wO/twcK9MRo",
-	"j78kF3hvexmK+tIdrpi2p6RH2v69NjmXJGATQCGYSWLeAdS3zGRfhHTAQnN/c1X42XX9cTNtAqgLCmm2",
-	"iGK6TT64Q2zporK9kGV6GA/+IAOmdqeBsa8p0UrFCi/zMtPHsy2VnCF1d/UCxiN2fx+a5V5A1r7Ezr7A",
-	"x144ESRdepSQ7j9fMJ2gBxkByoAHZUVsZ8k/p0oz+jKjQVU13oXcwJGYA4p7FGPCpt3en56ePVHIyQDe",
-	"NzZvK001buxM2ERGc6N03vNf2uQUVbHVqZaNQUboUCrZF1wQbypnLLqwO/NeWR9yqnluIdPXDSgk4NNG",
-	"r9HttA877RftLhQEuQKDRq9xtN87Oux1Oj2f9QLag5/9aXwBfemN3otmYyyVtoF1tqgIJ9/odY8PXhwa",
-	"9zozr+SGHXtD/BWeXKPXkGbSiP53Ya/8mk1DOWdYxl2gctYVD8iAVVZE5tlCp765d00ycSfKwXzMCDQk",
-	"i+5GQ6iccti7dsv5+x7gHcEpazXGIvfKjCriy9CMlAWEDmSsrSe2WBJoOS3sl3KINYIjJozIy8i4Jpjv",
-	"P+wctkt1AewYvzZDrVomWHZDByZp1n/yZY94xonw0H+aE58q1iYZPhYWKkYmjApFaBjmKw3Po5iVJOJC",
-	"qo24lJQZHh8uVxnekvv1zxtpj/TpVlQhg2QDvw5A75G+GeTqKlAet65j4CY334j8zVnTtTkp8pQLYjUQ",
-	"onQ7/jCMe9LZPuvh5kBmwzIilGgpQzI0bxY2MLNaCncQoOPDlgbCU+NasXBoYsS+gJTVfGoLjb0sv7tt",
-	"MC/v995IZf0BzezTSI4iOsE+TDegvKIJ1XhWomgSTbYUGJWWOB9Dst997hYWPC9LPiTxghhKLpMu/Jw1",
-	"yI+ZDfeHjB4dtYYvnx+0Do8Ya704Gu63Dvzj4fOj40P/6HBYMiebKM1pz2TzIo7hl0L1WRas/m3vb3kq",
-	"2n7c6Rz4xsbswZ+s+F4DLigMrBIvrXlvTYQZ4IJ8Of+19aJKuLrV4saMQl+nwAEVqM4l/oTBbDY1uAkH",
-	"ZXN1JvGTVLqyJVrVHlMxt7iIfH78/Pnz/e5xNYvGxYgpXeg3t1L3uMyBnlDBh0zp9VvZi/5zaqmQ49JG",
-	"1ySAMBD65Vx/y0ias6ToEWDsT6gyUptiXG6N291KywgOmlL/ko7sBg0as0s2J1CDo6CcHw0MOS9sqbH1",
-	"+Mbgw2YP0ghbzuFLNj/BQp8ZV8z8bOuFBKHBhIsS4nBjFN+7J7brUhh7m9JaGPx9uxXqte58cHvOW9R7",
-	"jo0XRThZYjfxxNdou4IyHLfcb+uQ5xRg9rJG/8lopPauI6b09w0YzH+N5IScfXrbJsbH2j82VyH/x3zz",
-	"RJEp1WNFBiyUM+LBDTwyM9ovVTjRiAquQBEklThMAEb7fqd7tFgLdNjtpDRBXhyFnktIApC1U29TqjWL",
-	"hPvNjMMmagCwXCsyDalfXPP7MTOkG4GWP27/qcID+IcUD8/vyUu7FAwXKS7k3DLNSPo0kkHsL8MiqGkl",
-	"gPQrJMlLANJXBpKnAl2MfAQWSF+1ZDTaA/dBuWDLrPg01oqcTS4LHZe2vL61FBsZR0XBpq6YLwT0VZXC",
-	"34zQF1TKqVrMajH7MWJmzZ1Zg62IKSicLKtH+MyGZ5pCQQJB4nwST01saOtVAW4LWARmkdSsR1Q8iAXX",
-	"5KpLZESu9ptk9B8+hTw1Ny51k/z+RXBMnE9ppFhAcAyKUEV+P/v4AS0eZiegQRZTXEMjUpAFNIGQTXDN",
-	"Af0rMs7/VBNkWZsTn05Ym/zB9VjGmnhmfBccMI4IFVLMJzJWZjYJdVlf9MVravQHUqjFFnXY+utQjqRl",
-	"xAJjPpswCmuR7d6fwx6zyIpIqQe1smRKlTrBd+wZ9eLrv9tcvMbuy2GsWNAXcMTh/j4CNNrq3eTGOF9o",
-	"5MVJu4gKvjJzwQZhO6yk9RefLT6WJPWGDFOaT5iNc+w1AU6ZJl3NxoWYTDU8nXOsTWCAETlg1qmItHmN",
-	"yCnjmZ898jQFm0b8GfN2/pJcsCBlAJ+NZWjTk7EImAWlhptm85DFNcZKf8ZFuzH+FKzfc6Z0tfrCM3hb",
-	"lZCqYpGFr91+NcknkBSct1pidZe+Zrplkwy5DKBZ+j1C+0LFvs+Ugr83zALm7/WtNZvNWuasVhyFTPgy",
-	"MEYwh5VjVsKKm1t5hE3kTnW8nA9s9gVUD4xpEoeamxW4B2Nx23ybX6owgDYzuNusJr7bM3rFgvLaSJDl",
-	"tDYyD2hRN1w/oFLJ/Son3xwzaIfOjlGHN/Z3UOqgp86q8ARnCJRzWdY0TykBh7Z9GobZpKZ1I1qxlWzr",
-	"5TjPqSyHeY6VC3BQgm5Gw5BFT4xrI6jQ5OnZp7fGeoVBsvNfvJf/yd2tyjZ+clew1uwb9TVs7nNlK1ea",
-	"C5q8Zc9oD6Usg/0x/5TtiXU6FXbB8kOzrYlAa+kzHJwSdFowOPi6fGTm501Hti1Aok90xO4ClMi+/jIo",
-	"yRSUyD3fG4MSNRv/bp1LTcPWKyzkWn0SHIpH1nhG9yoChOKGaao2qkZ8+b0ft5ySPEpxcTkbAuAZdTdE",
-	"xQYwRQMWSjFSrpkFNWCaaVzUiIoB4EWbeC6LChw3EIaZYALiE/NHeRGBFZaN3fi3AZtMpWbCn0Pt/ded",
-	"Ic+7Ed4x+nzutqXGyjzuAF5o7QnWTTN3r7iQCCfVJeW6C5tzWxMz70ZvWTCKFZz5yZ3zZ0Ozb3pvGlJu",
-	"Dl8fj34tV5EZiEn0G5PRLniMe9f2r3XwQK8TFPoFtfrHmIeMSHjvseCaIyU415AUEdK4koKG+UwQeoOH",
-	"nZfNhPVjKCPf9t0k1bZzbNjxqfBZGLLAgdrbVJoICLsyywFQh1xTEHxFQjlqkkGcFO3CkO0Zbhcft6xw",
-	"YIedwyT7JkgxRgU+m5uq9F/NBItcs4Je6Ld6cwz7elP6oW5Kfy3Ezl+rciq6S6vx8z8KtiDRRbul6Zrf",
-	"dVixxiGoxeFhr26LOr+ttV2ypbouUsbTV+MovVqHMo/8VNYKnmZjBDkkIg7DzI4KVfBNGV58Vrx2kFfH",
-	"q3+CeW4NNr6W6roD/oE58wj+ruQkkWio63qovn0hTcZnBjVPrjccty2z03Qa62POY08p9hzwL4AjOapf",
-	"owq+FaSDI7zbbvXXpkmKWnvV2uvxaS8r2I8nF7EyFbE3kmHQmlClbb6vdFtrQBXDqnq1rOeeKKIQd3kK",
-	"B/g0DI1OmxAlK+11/UOGwXs7io3rcu/bzk06mfWbN+b5E/v86w2cOs67yY6PCZWy66iiu3WXsV9x7+qn",
-	"tz1CoeSPBcSXkwEXIG9mAkrQKYkYdh8px36Rxnk0o5GSynSnkpJiNsUApyn57I+pECzEAre+yFJdpJd7",
-	"1swU3VkI0MABY6rkGjAc8z4dsFs2PTt39YCweYVOopkoUVPm2wgXGoG4LkqB0uCKRZorluqSjfUilpy9",
-	"x3C0eV+2wtIJnbo5Tpi4832x1C2fv32tyjxPuey8z1jE4MWeAIAmAmliv0TtoNYO6u5VfiI2hGa1/kNx",
-	"UxPNVsjMVuykGtVsOzK+Lvm3rZwLW9nZ3bs2ny7wk9uVK03d520NrZDKzynuO3A1y1RYZonU+ulRJPUr",
-	"Cf1dOXfr/Yp0ia4hVEBvMPG3MtME3HJBYsXIYA4NjbGCXm4liWCzBV8RNsStU0mV5VK1m+VlOwML0rpL",
-	"t+eH7A/UeqL2Y+6ZNntPo8u8NsuGW9DeI+RDzL5t6NIsOyKrfZzVLo51k8p8mT8cIF3ihgUYH3PsLweH",
-	"BrAthSQq9sdA8H9ii3dkHKlnedC64nTeW9c++8AzebkQdX0yj2YPr9N5tYd343SeTbSnGYdUXu97Qk87",
-	"fhEKvhkGTa7D1G3lERNUQT7sRimzk/QhPVF94cFfF7Hg/x0z6M7lKb8uNoU6/LVMWWPEEPCuTZyYQ5es",
-	"tt2vE7iXmUI+C8TTdGJfuB3btKOW26JLKrAH1Y4taXvxisozoS12+ciRhDUQyXg0dsX0IR08USk8KtDr",
-	"8IU6+ROogmmSIQ0Va5KOhXcnbDLVc4JNMTD/5F6qSbSUKzORoNMfSRIS5lLnH2u/vfbbb5N/FKiCH2jq",
-	"Me9hW8d5pXOtBJ3+cN/6DAZRu9a1a1271jdxrReShY/AxXaTwa0JaJ0mf4yZyO2Jp65e8hSaFtXFns1V",
-	"JmtKhU2cAtqO8cX7ojA1C89vLAGdxbq82fEgOk8Td891lnqwibv4w4ipMeFCaRqGvaVddAgFqD/uC9zj",
-	"V8xVSdrGJOqPV2ys9wVWJ6Vd5+axqoW8E7jWTksjLZDtR4cUM8VCdAu7Y9SvZ4F1iCfoBF16c1NktMyl",
-	"Uld51GfYxX6/HWr7INDspVlko+dTlyA7ZXivXDgQqlnyLBvNxhUNY2h6szUU0KIPgt5sWOP657Vr8p/y",
-	"/bZPhRTcpyGk5XFZNXpdM3GHfL0AF5A96iuoD/OUF4ab0wHF42IBODZr77IPhqGazTMvvI466qijjjpu",
-	"VfWwKL0PP/hA3bcy9gBgvD3swy3H0DbegTOZBfk1rUgoR9akC43JLD6xDH9t8lFYPOtoQkMH9GpsLo0Y",
-	"+d9f3nx58/ri14+fL07/8ebD+VmTfHr76p9vXl/88l/4TbMvPr85+/Lu/OLTx7PzN6/BStpvzs4/fn7z",
-	"uk0+WK6ZnI7BcIecigQtbyEtmCSvTATUTHWPsfB/gF1GcewBmQA+Jgti5qUlfjAh/FZlnaMnmOezz4Qq",
-	"YpYyi1pnTGjyBr49Id47qnQLPrXevvYgjzhhqi9m4NVQ4occ0HipIn6siRwOzQO1FDuOdBARzYXtnvZp",
-	"grIHFYfQFW0RBBFEDwDyZhHXmgnztjAtOqNzvBIaWbyzIoHsEW+/0z3qvNg/Pu90evCf17Rfvuweku7z",
-	"3lG3d9Bd+PKoe9Al/4/7stV52eoeek0LJCgRAxAZQf5j1P9TZwS+nL961ia/SD0mTFiAPi78MFb8ytZF",
-	"msmKgPjyypFLAqYj4qfrcnYQ86bPmdL4/Df2kz4OM8auiqf0cYgZzhIUo4IkMBaA6gVwJZSJMuAiYDVr",
-	"bm6uz+DE75UGhy45vWLpQgPn2Xip8+nCcN+9OT17c/Hm35/efi4dNVwD2Dc3oWeq8shPR+AFVcFPpJF+",
-	"Dc9g/cFvRFD10BvlRarQSduFa4O5naVR4Cbv5MhmUJqNJf2Xv9aCvSjQc2A6vIBqCnGNEXQPfvPyC4cH",
-	"PXL4vNvtC7hbL6/o+8JcoUeuvxttVoUPJs31JMgSKgH5xKnUaZ867bOh3/irDEM5c8Z+FDGFwHxLPshN",
-	"cz65i2wl8eOcQ4g5rcNXwTXMz2ZVK9fy5AuKWhdS0bhhixlu40YCfsxsPC/OUX9ceLLr8QtXmFdQAlxg",
-	"asgmgXKq6M8GuqbmfbFv01AGzGFXV7PBlbj/lo1x01jAt3ju8yUywC17HIkFd7muvDY+Hg6PBsf+Ueug",
-	"O+y0Dodd1noxfO63jrqDDj0YvKCHg/0yn2TK/EXusNvjKW5g2+/d3kTmVa/fmViWptpM1WbqRrsTD8Uo",
-	"5ce4qW3auwbQ7kyEv7b9YimT4cAVqhqlEdPZcPBudEdZfnVxNnUG9VH0ZSy+1nsivBVMdXZXYJW0z7ck",
-	"63uINAhMIXc5reIt1ZRfZ0GdcEUSSERCNZHCt2S4dGSTKtKdEcVCkZDRSAAHIEAcmmsI9k2TMaORHjCK",
-	"yIhj3CSMqM+IlkRpOT1JUMxdXqwvcKNywIYS90wv2VS3ySlRzJcisCMjM4CFdGSEUyYCLkbQojxiylF/",
-	"mMsjOuRCWvWw85J4FoimBUd4hRi7cK+8Ar2XOLuZIb7CJfbd7rDV2r7eL/upQLhQPWxile7Fflne+Nmu",
-	"mi1ZHRlri+VV6GimduAPB0CIet4obLcFoyQZ0qiJCt6Tw6Fi2iNSIEXUym0o4LgaQj5KIXiE+Z4FJBaa",
-	"A1zOonoGjXzSF5CShYs9UYQHrrod704GbMyBMAqKVUq2qYrUulH7H/GZrEnR/CZnZELF3HI7aWlM3RVD",
-	"qniL1chGXIhFRr3Dzsvj4qwDDj6XdLArsNHrNFMqIS708WED+Nf5JJ7AjzYbwYVmI+ho3HpCfk0WPZ8F",
-	"f5GkwHGFJbnvPlyn3+j1GwMpNRejfl/0G2Up8WZWfHJ3cWfn6ZYqUazjkBbJey0x1pnVNa1PMuT+fC2N",
-	"L57mzrInQdoiS7XV+jhFzrlqlzOnuDPqPMYjCIWA40EKJUO3/DC//IgCpHWRRBokZOojFzW8gi3zhPrw",
-	"kmsyjYxSC9qpabE5DSicTJg1egvkvjNnsBRs6IHF4kh4SKcmKGBBs/AgB0LJTfAy1OZ1gRWxxOtTzvyE",
-	"pk+Z6UBvlN3YJyM6JTLK0f5luqOIBdKLGMYZvvXmCkMMHGY1a/QHPg28k11gsMEDowVDpJrmd2R3zNqj",
-	"zhpjVE7qurFBKogEjMw4rCoopc3n8DvDl/TQ7w7YfvDycDjo0oNhx38evHB5e0tznYz6nblECyVx1dAX",
-	"k/kTLtzn7rIVqhyalTMFFpur9eyAxeif5q3i6gU+TCMqOWLHxl0CKeAKPeP/YUXjBT8p9seZVekKnmd1",
-	"3FfHfXdQJwl6NGFeuo0VXmbO28wuxyJb6oipRNTvW4rnbD/CvUsjVjL+I34FTQpkQP1LB2/43zGLWeDo",
-	"d9EtkGGAlhT2wemAikAKh0copGPWxdo7Y8TNcRkyF9d64ZrT1CULyFBGOE54gmD+pdKZNCR2TWNrmpDa",
-	"tTeIOZnIiBVHk3Cth5Ul/GyX0B3D8dRpw9p83E8OeX7FCmwEKKkHlTkE67M1O6Oj+b2zMu+hy40uIFTM",
-	"cxGYbZVrphzuaaucCxGNb3oClsaDiV7IoWdJV8BmhQBtm9kcsxbB0o3BJlJfeEJqu4PUhF2x2Viq7O2M",
-	"7UFir6BCOAgj2bopqbuqanVfq/tsui4WRdoe/M/tZOeq7+BYXJ7VvU06oa7P16wucAyAa4uwjwOzAlH1",
-	"8QkzTjVCASWerlFMCCveJIOkkSVpYjnJN7D0RUkHi7nlfKcNO32xvmOHVGrYWdFt89m+hc3bknfTn5Gt",
-	"kd2446egqNYtHmsQbY1xrE5IPJ2yCBKboYSGLBMYBRJsXcCHQxYt9Pmcnp2VdsyAH4FXLqurPdivSqCe",
-	"WfB5E24bfYIynnc1kZdsVdXvlhje3QAxaxwxQgcSsl83JnifRtyoqAtz2I1GuUF18qpVAk4MgD8bNWGJ",
-	"S3nCAbDwuF0re9GMzEUuXHv59h65HCYAtw7FoHBstp29aGR4/k3H9tBqu1Mlt7602z7kup673gfd0LH6",
-	"33GCXhglFvWelHKvBpZZn7mMmPkbKVnUWM4U8SCJdgH7Wx7ivVCFF0qtlvG+AmmCwxA70T044IIHHvpr",
-	"1h/jqi8szYstfoRRQZd0BmfRHo2pUugQNwc4TMX9DoIeYu8gXEwK8OVws9J6Q7n6R/NcWGDC0dPENwT9",
-	"jznSiAqod0mwXrD0UkgAh2GhYrCjOuX+JQsWHxr0dJ8q4k3iUPMpjfQeZDSwzVJnZ49bmTTSJh4333nk",
-	"6e9nHz88ayYzwl+HPETomWRjN4qFYBGZRVKzHlHxAPzUq65xCK/2m2T0Hz6FBktuHkKzL37/Yg6QETE3",
-	"cEnoSzbVNjvg04nt4obyei5GIfofUBlrPF3z6CzBdzqLIgfTPN1U997X1PAHNssM0uiDghd2w8t9mZqo",
-	"865TzbnpFCYmsuJkvByUAyt8J66G2NYUB5CY2Gb2ZP0AU9FAUV60xxLvu9Ymu+Nq41rnVnbvAnySFnDO",
-	"Lt8NS6Dua069MsK983sW20nc99VTQnvX+MfaNrFVT3oFVU/OLP1ARWyNZ535fTTdYJFbVQ+jzjFdokV9",
-	"YHYyN5PbvYjOKlTenyNUkt1pMu6nRVO3j7JJYmEdkabxzkMGRRHGOceQvYjiZ8TsrD7T2WYSXl7idh5R",
-	"nw2of0meTiS8aR8BncKQhFTpZ9sofUvqFzPeDopJ6zM0eK1zefBge+z3ZlL3/ZqrqVS8itdkT8mekbnQ",
-	"tgrI35zT0bqT4ZjvzQY0OLyXAR9y40Cvcfqo0smxW69U30fddvPVc9tVcoqxoI2x7/96gUtXvAQeWy82",
-	"t9gOKlre7AhqP6Jb4SxYaR+kPqOaqyF/+D7IazkTJgxz0IOWtfIRuiMt41fc0CWBXyo6JZj0srU1qz0U",
-	"yC1qNlkA4uRBM+lZiKC4UtitaD1mc6wFgd1rohgTbeKSkAjCiHu5cGNkEBCsbBsXH9k5TK4K9BJObXFD",
-	"NL99NKQ8XAFpuLDLuS4MOsNTyva27IAg98oDKGKiHKDaAf/omy7brC3YpTUjiDVrY8+LKpnDf5ftenU7",
-	"+zdCNvxUcc/abo/tesOrGorRzTe66oTaI+FGyGb4H63J0O7J39ho7F2L7xUMRwpdNKxgNwa4LSbiyQC1",
-	"WEkUa+a460TVqqr0OkH1KBJUGVl/BKJe7fgPIFsrFcOt9cIe1Zr6Y+Ap2ru+/F7RwbTICgtbuXgtBg1d",
-	"dANdUpQa02M2WaFWTpNh1zmyOkdW58jqHFmdI6tzZD9BjowKkprsdPP4p3CECnEq0qfxxIUj4F/Y7BXG",
-	"AAWgGlOqx2lO5bIynMbB/jo4jRJ/LR1oBa9tyvwKsOhwWCEcerbBpOn4pFVJPo9HC/1e1HZ6tUs7L85g",
-	"gA+e19NNpSJwNjzvusC6DmJvmrIqkdp7TOH5mg25gNZdGLuWJtiDzYIFndMmHvQRTbGmzkuKcxfI3lfQ",
-	"wgOMg9IUWtoKSiP8iFHNnMze86pcGOIdMybm77vCaJiXE8CbretT6/rUh4AQC6LvtJBC8X8QVIq2p3jB",
-	"J0QHr5ofuHdtSU++o3oOmWZFitp8r7KPyCnmP6D3Y4mhhWP7YwYeAcrWIzaMlWtNOey8bJJYhEwp4g1l",
-	"5DML8udyf3NzjQyAT5t8zLuSIkja/y4Zmyb9H3NyKeTMVsEVbA7jPG+s7H81Yy1yHg+XHx12koykYPVu",
-	"wc2U2cONq2GVVdMrFX2xROBXE4RkBLSszNsu/J1HP2vdhVosHk+V91bW+B0kiszCdJEJ8McvidIryxuB",
-	"G0wMuz8dwLcM5hYXyBrBU+JNQ6qN5faIjFxD5yiS8dQzZkjEYUgmjAoFyHHw87JoYv95Tjq3H0K4y39C",
-	"4vy778GrtULt+d8Xzx+knCg5SaQ8bZl6kIGApXXIS9ZnBrCZykLwwEwXJprwiC1jc7FvXOkEH3vBz06A",
-	"u8ClbxfAl8Gtd6zTNk6L1Bqt1miPE8eMWaz5x5TMyOQyhjxke9N4cMnm5XtYn9nwTFP/EmE8zKEpIFPE",
-	"RlxpwMdAZF/YtpoJ+Ms6eD4NQxY9URanHmHNCrerPsWDkPv/NIPZoY5J7lK2lXRup3nvdcyjD42a142/",
-	"Zrpkl0YK9kTBi8rIZMSGyizWAtFwP7XhlO9l2yjpcneL20QZ5PPZqbnXhsuceIqFwwvFR4LqOGKeRbZZ",
-	"OAt6L6x09frC3OvTP1+d/Y8uueq2jzC/d/bbaWv/6NjVGwkuXHGfl14eWkHG7BsNmM8nNCQBH3FtxuFm",
-	"30KMQGLO8ZAXRAE+YSFBH+RyE4HZnb+R3mJr+zAZ/ovBsd8NjtjxsMMOfb/zMjgYdujhYHAYHNBOp7s5",
-	"+ZFZCJB/ddrvJAMmZH4BmsfHv2FT+yz3Wk1+tuuTULNiS7XkMiHDhH5rgW5p9I6Pjg6O1+tS52VMQZBb",
-	"7usCP2Pv+pLN122RZJVwBgMS4iOjudymB9cYQtnSGKOR2yX7E3ktVm2jwQJL18HGIxKJibxiqe9wU9dh",
-	"VfejtRBNBDtzZgIXJHJlWEy5BZqm9WaqqBwOhKkyT9PRUSEz07L4OulFVL7S4OCfLBIsfPW25+D7soLK",
-	"BEAmc+WowZCZTEgyoTxsl3SZwmUWhbSS9NlzF4XwoPKZm5s3e+LNhMWeXCgz3U3u/dYsoQkTGlXI0QZT",
-	"LhO8RGLOGI38cfJ6ga1tMIc3mBMefG0LexOXsDx8DHW50CwSNHQrdEnIEP/R7Vgs4UHl7oHr1Yym5b7P",
-	"rdi9a/x3JbhTunqpnWBKaLPx6oWOFxCWeu3ek7Vrd9Psq727pbshxjkTduUkzaXFKz+3poulIBWC1aj3",
-	"+aROzsmCtDbsyk3onCjGmkSwWaZGeb9DpCAUCm5P0A/z0CnziIbuehujYnALwKdQnAuXDyQSyNtMOKCl",
-	"dpqEfTNL0O4QRkqXoRCAG6fGLChFlF8kdeT+2A41ubi5a7dNnp4ji37EmmTAfBorRtyDQXZmGQW2AEcZ",
-	"79JWUw4ocpc8y9nvbhnmOB2xW4G1f5AaqsQh2SAArqBHvP/6r//6r9b7963Xr8lvv/Xev++dneFuafqD",
-	"1yRfzl81U9KBvMOBAP/dVveYdDs9+K8ciyHSFwHVpRM5Pqw4EbOUMhNp5nhlhjKaqBNCSUDnOOqAKULD",
-	"MIXgKhj+85JRMxHcfsxFSPl+KOMgg2yBn6FIFgr2Fxy7g6A7eM5e0v1hxz8MjtgLejx47r8IXrLOsEv3",
-	"ByXD96fg1xUOHfmv1w7+H/yKCdvDKebkioYx6yFSci5lZZa2nWOTTCN+RTX4yMq9hKBNPjAWKEJJKEdc",
-	"LCDvR3EpHQDohe29gUU4kSbpmEXfbVcSxSsW8aFNFK2hUege32hxcOVqrduJKnmSfKeSMr5BzEOkxDUv",
-	"BrnXDzuHCwvnYPBi8IIetjrDzrB1ODhgrcH+8LhFu+xo0KUH9GDwvJTowJUnbvLsv+467W4U9wb4+HXY",
-	"/ePDbrPqt5azXwatrxJ1J27VmoQ9bKQvJrpjgMdWTaO6eNrnjlgk4JFMqVJGw73VZILkZ4JQIcV8ImMF",
-	"TRSp1pEiA0ZuAn2u2QTFWg7+Yr5TUZ6RQw9qar045oFHnnrwTyw0D4mxXc+AeBMrn2gIbDr7ne7hM4dW",
-	"afwUl6wHimwwj8QLqKZ/78edzoFvJBD+Yh4gwXv/bp2lWw1w83+3MPHV+iebe5A7Q4+PzuzugetflsH8",
-	"hPAhzNB29ds+NHCPpLEhESP+mPmX5mkhW7Z9uo4XqC/APOCRoVQsaAIkhB1TCieQbBvaVLqzK0UI76g4",
-	"ygDeFxbDwtbJwq0XNlHMpJ8ofBBlWyf5HA3tDvb9MuLszNNfuafQLMkYuWGlg4ZkEfk4ZeLs7DcScrHI",
-	"xKPGrUhRcnp6evrLwYf/0Ffdub//hkzY/20PastoVD7edG2sHPCO+m8+UaWsNWhW7N6/7oNf1G/0+o3j",
-	"wfHzF8N9//mQvjz0n7OXh/vP918MDjqdw6Pu4Oi432j2G0EcWXPPfCkC1W/09o+a/YbVRP1G789+Q7PJ",
-	"lCndplPehtYo2m98/b4hQECVDfvsXK4bCPp/t3P63tzw5fwqo8ntGQsWrla4q2bUcxXW9e11YaFOSTyT",
-	"CkQB9IrV23rFzf4/4S7dLXyj5nUjUfPLzhJyelhSFuOd5LDTYrHBXl6xSxVb0pCF1L+RgkUkfYdKZB4S",
-	"jdjalNITBYVSSaCVRM1wPldS9BDC8irhMvpfXWQTBy9jTK+MW2UiO/gyCVdVDB4WZGbM78a/aXUXDorY",
-	"kEVM+MweZt00dy5XmSxQiuvvaek1XUFnHGW5fGh6yTY5DUNQU+jxZVMX0Kvfy47zibIvDTlvbInHpAlU",
-	"jxaw09zI+B9IsldUgYEPvWKy6y1mq/aJlqTbTUN6dEn/j0cGTM8Y3nyS9yReDLuH7PBo2PIZo63D4+fd",
-	"1svBftDq+seDI9oJusNu5//4L4ed4YuXR63h4OWL1uHgZbf18uXwqNUdBp39l8/Z/sFxUMZcKKvuUSE2",
-	"5oSL5Iu7DVRfJeu0zB6kK7kOUR9TiIpvPpMON7ppMF+EbdkkZC1I5ee0aRvW5tcVarjl9O6COk4Xc4UE",
-	"/+9nHz8QPIM8DSI61OTwmZkaIoskURzLRngfIecMOVmnw9NoF7nKqDknLN4Mcy7fGQ70RhKbcZZT3fGn",
-	"S40u+sF4D8cOY3UGhuV5v5cGAcBj0fBTZMatuRkU6qSF00q4reBSdYHoPRbmfzCLPYur3nhOwi70G8ty",
-	"sYi27MJaENDr5Ljq1U52n8l4HxGkoYIJF1g8IiNbjqRSjumEQc9S8qHbZ2kPY0GUpnNr/pE4twipMVMe",
-	"le6r1UVSP7f0JN3WS+itVSRmdWN1utzTbKpLsTKbEC3P0npG+QNmjQkiUoExspATFwVBQbFpWrfYd7Dt",
-	"UXN0/WwylFSf3ECCSipJyhZOk1Dy5cvb12tqGrDwELumkbBWm6MtfsjhQkFDlZCwuCgxa/luW5pY0oPp",
-	"VMiSkZzQ6DJrIhXBXV8WnJgwfBIbn54RNaYRC0BrQMKBklHMAxZywVCVEE2jEdNtcppcwF3TpwL2cJkj",
-	"LyWJcQ7afeG5zdcrFpn3emH0lU9tkmLAoH+9t357uCgfgE3tRfprB+l5d5cvcNO7hsjKTNKX0brkLCZZ",
-	"uCJCzmo1Wmdkb6m7/2VEfn5r/6csZFgdK+xNmKab9GN6qM28JvESLWb3f1GLeSeZlrUCT4mGShLFGPFi",
-	"xSKvmR69Atn9vRnlXbhOcKMS8RcScLdrgX9kfhPUcoA618ZMD5Coqvalttfmkc1ggMJZr5Ogd6tiKsNE",
-	"Z6t0TlkiItUtda/WT68Kzumlcc2NEiCWs2EXeQizTqE4FgpubLYc5KaJYFMzu2MXMdRJgq2xi4Vrd6OM",
-	"t6uqTQXcjASedj5TvbpVGaZVC8Wjs49SoO9zR7bwvhmzpRK6YhdYRhkPOLXUUGx9sFBKB+eXNlneOo2x",
-	"pnY1gcKzFQogt00ST4mW5PiQ/JP/guD23zThgnw5/7X1ok1+XWdkk9Ag6QLQYy5GZBBr4g1pqJh5YkKa",
-	"/3fwecnhMIWpSOJrLdPGoGXdp4p0X5WMRHml35L6q1KBl8HPWX2xDXVnUZKjyAkBb7XWtnX64ZYq/oNx",
-	"eJScMJTWiuHPbYAc1qYsIEbIdYbHYjXxiTmAPE0CJp+GIZZA4bbOs3xfYUk7uLlJFbZhuJkUmYasnHo/",
-	"KOmxMgcuNslkOWSOD7McMt0CDplm+XASmCx5xSKo9rdlalKx9Ech841taFyKRjs0mn280E5lBzSQMmRU",
-	"rB4Qch/7cRQxkZS/YWEaV0TG2pcTVpmh2R5fmaL5oz3+gREdf45FhZalWDxemuMH42wvNBuh7kh1ZVIa",
-	"tKQEsd9sdZ/Re+wNMpdtYiEu9n0asR5CTIglqS4xZAFqlGVb4YGX5EQsC+fTzBYQwPPhBYHIMlOz4ZjK",
-	"WfSs3Rd/QC1nFIsLABrzMhd8oqySxftwbF4SjAUlyP2I7/UZ6ol3hOxlLl4gOdiWDfM9ISkRPXjAdkIp",
-	"IX1jpz0AcWmdpxmEa4Gqi/5/ah8vhUPRNNIFRfjrdMuSfwXaKeNK7V1bNVGRO8QszkSBPEu1DbY1kwlT",
-	"io7ytB6lKVerANYlWjMyUVNw3A9Dl9Zpbbge7QJbRX6RdL6aZRVSpRfWVlJ+uOBQpquyOElatNo6d6TP",
-	"6zX749esq4vacMXeDFznnKkUVifRvMWKdy1qzmkYEqo1m0wzvViZENfEebPIxO7Q6QNbh+DCGJUZSqWr",
-	"xryl/T4PKmzCWWyA9/BI46efQKYT3swMGsqPFfGlNsZCUd+7xj9WwsT9MaYAN23bB4iiPMCdwtlYhixj",
-	"8E6IZ42hRyw9pov5rNxb9VFmGXdfkJzepC5FfiCGcjnru1tBWm8/Ul7wQqGrLnN7EZ2tTCLnQEpQ/pok",
-	"FrbwtmklEGDZIqCfsdglzQxSu4AG3WG24lbOBAksU3uxLNLZZlJYvpN1HlGfDYx/8HQioe3YN94ypHmM",
-	"W/1sw22uQqmF57RgQXEtt4BiX60zpXiwPfZ7s/EKp9l6zdVUKl4l2WFPyZ6RudCZ3SdpfZIh9+cVL+bO",
-	"sid9bzbenNPRupPhmO/NxjuqdOu9DKB8e60zQZVOjgUOcDf08/mUtT7C41YVx21OcWfAK9tHBXTz1XPb",
-	"VWL8rSjBP7r/6wUuXfESeGy92NxiOyhK3/yRkE4gqtSYKvLUeztsfZCCtd5T7Y+9Z4ByonkYkoiPxrrW",
-	"KPf3JdfeWbcKyrFZfx+kPqOaqyG/J2k763rk+pQ4Ak+jk8OCB+Lw0dkG3h5s/K/09xKcm0y8lcZXTURl",
-	"0WyCEDLUHyNKAw8SJFlAYjEfENsgJdZD0BfFmCjOu5zD4KoUG+AgF7FIK2+cFyCPriXFw1PKdvftgGB7",
-	"nwduw9Du62v2TZ+QeDq1JWKhnLGI+FQxEvDhEHs80oGbEcSatRH1XJXM4b8bK+FbCur1Hk7qyjzw9Vkr",
-	"eOZ1zuoR5KwUF6OQ5SC2HlDIrd1T2UQH712L8nxXwnyeBc0ggzls9oh4MsjWLpSTou+aEH0VSWidvro3",
-	"6auMdN1TgWpWuuoHWPiF4ncT6dujWlN/PIFbXV9+r5AFS1gDbf0QXoEFREtHUZqIZdOBwjwrz5G1yQc6",
-	"wW1cYCAlxmoTH/ibIzkx707DCVGzL5Rc4Lij4YzOFfHK0hhe04xrwBA0E+4ipHbfjeVMnCQYH08UYUJH",
-	"c6LMJWcL8wSc+rIaphHTp8mTrFN2dYBdp+zqlF2dsqs1Sp2yq1N2O0nZCZK6bhguPhrftpCZIJ3tkyT8",
-	"m3E9tvk2DLcyGaROcQ/lyg7KbM/NwX6256ZT0HPzdYHWPh1hiSeOGTemVpd4ZFxOKPHI5R3DYE3Z1pm7",
-	"xwMu2sI5rM99ueriOv31GNJfCxXjP750KxFXK82KCTDcxY05KYsnMnQmhI8wkb/kwJE+bkTnaX6u+Tzv",
-	"GxetyPB57pTKc6lfw6yHBZJNJehUla/Ls09vMZ+BrZ7EHE4idsXNrYzTPjH+u6Myp2GY4gBqy2RlqQxA",
-	"SgWd2gVsDCvyaCqZoVKwZydpor5Agj+iGFN5C9aE23EB22k6okJR34z6BLfUMBdjw06b8UFcVq5TgruC",
-	"ZAwNrlikuWJngk7P5WkYbmwNz3TEfQ2hTRWj+DZgk6nUTPjzf7J5Y1dURWY+n+2ru2sgxI/QBRULrudv",
-	"X6uybJJMjuIsy8I9oQE7SYrQhSQsimRU58fxrAqa8ZUUw5AjhPxPCWqwEaJBDsbg1KmDJe3n4EScMsko",
-	"cacErRZnQ4roAwGnRsMsilFe1aspannzkzvnzywsSBWWrmUvx42pnSi4nGkAO+CMgjZRq+a+qkA7rqWm",
-	"YSaxLyM+4oKGhAaBIvHUPqSAzvO+iyNRLo9E7BBq1+U+UZEHlIdz+9J3TZ5vl2a6FNz6xG2hcrdlFY/T",
-	"fqf7vEeUlhH0oOZ5B5rkqktkRK72m2T0Hz41JzCuxyzCxviJa6BPaJcKId6NW8J1nhg6ioUlchrykAEx",
-	"+QDdogmDfIRnh3IRUE099PwBxg15PJpAV25CgogMOQsDvDvVtjY8Ip65sAcgHeayuGU2kMEcBmK8JeCN",
-	"AjIUONEzTw/zLB6woah2XwCFKIwNiY9JyC8ZAE/hJnp5E/6ZfS2bukufIV+xQWYoFqisi3M9S1TWec5r",
-	"W1O/mPH5gRTXNeHnvSD8zBD1ZCXRJuh6hPaFin2fKQV/V6eh/MBmTjSqs4QW33PXdJ47nfit2Ddz1yom",
-	"NELmmDtl37RDegX6rxDf/QxGlYEwAMCkn4OEswZpe6isnYt+0Q7IOp0Tl/fp9q6dCqpIOFXu4qWgkquI",
-	"qHSqOUiGiwFop8rARlJHp0Z2rgmmKsvKbQCey5Z5cz1IOSxr3PNEdhY73H313+ET1SPekPJQecSXsdCK",
-	"mE9wmfibtfpN4kFYozxiv4Hfv5kjm32BQF58wjwH/KriSS40ekIczaEyDqulOjxxBX9cQQgTJCBaUDxn",
-	"e8+5IIOI+pdMK4As0zOJbjGgB5vIx9wGoF1wAk1krzHDbEVMxxE4OkglkQnUILEIWIYhV5oFJJBQ2wcX",
-	"aZNTHBrGV+yKmZgLkQvdc6L4qFhQUtFXqiQ62/Y+XtNybgnnFNV659GRcuW1DghWVrCdyO8KXRtv+0QB",
-	"uDbmHChkRLhW1oqekE9fzjGxkAHWeJKy2m0Djzv1F3ZK01UllWRdfZwsbEslJRmWIZAq2MyA2mRUzIW5",
-	"o9QpSci+EHHValX7ePuCZhFQzR1dGgu0nUs9Yek1HVEuLN2XUXVjLkZFuivk4jKrvG4XQ5PthJLvuLhk",
-	"wQMLo3c291tF0ouXW2E3msiqZFf0Qp4SZudVibe3bvFwCiVjn5MBC6UYES1HTI9ZvVFYx8m3ZmLmVymT",
-	"bAFf8e7iY6fVbJisqbpUK9E1o3kg/cteLsCFszJ+L+brAzKRERgpQbyAzpVHzP8JHclmQmbLIzNVvAB2",
-	"2diyOXKeXtRigPeFhKokTedogZQ0bvUg5mEA2gK+HEipCdZqqCL7M42jEYOLNyq4IXTEjMU0A2+T04Fi",
-	"QjcJm0z13PgksTD+jFka5Kl9Mk+Uq0TH6invgxTMe0YmjApFXnZMWCLYiGrzym2pKDcezTBWLI/I3njZ",
-	"KdkVMMMp2xU4PmwWJ6tvQbRzbqaoCDy6wEVpwzhEN2tDzgj7siP2MCBSHyziqQwDfNYZ7RHSASoOGgfc",
-	"eCXmgIUCgQAX8rI2mY7nivs0vIDNL/Mli3qoBy7wRmVphkRr4Ga9ObiZyj0XfhgHbBGfAJ1RHqE64VK0",
-	"yR82gvdCPuEagb1NfG2JRaD4NkiY6PpiUSYVmdHwEmAkxjJkiKudu5pg3/AyadqAC+IZj8Ar9maVrqRM",
-	"fpMzMqFi7pY/3sT41daHn0il0xlyW4CGR0PDISDs+fndrm6nU6whYEqN1fXj9JvlbOiYq6yjcFiza/oq",
-	"jpQsqo9H9AWYxmo4iCgWwqiNrSBCvKMD81rWgUIsGC6qLllAhjJqZtHlMzaqIg2FltPVDBS3VMh/fs1e",
-	"nWs2URUfiBFROxoaRXS+UknXdA33rBS9TJvfVHkb7wVUdzmnQ6K6/ztmMYClW+cKqWSMYxZkG6+HPNRQ",
-	"UGsGZLPDAVN8BPW8Q4b1vFaXgcN2yaY68Qdhjifphfui5MrgQLgTnigLXWPdxzY5n0kr3ZheHRtriIxw",
-	"AesBd7m6JDNqfG1rdWCCJBaah1j7q1Vf4OzMvYYRs/QVQgIJg3FGMflEBZQOR3hRVCfUWBtzQ1fAQCd2",
-	"Su2+6ItTdFDNQ8Rb2KKYWcS1ZsKNaRrGEQ3JU6pIxpbJgFlOGjZ5ZvxQl9PhYhSHNILjzcwC6ccTJjSm",
-	"lJJTTsxTTcqWIzZlVNue8hlVxnHVbfILU9wMzENvHpYJ2kgfDZNLu6XLzBpMOtQWVhJXSnlJzzl6H7so",
-	"R35HBx/YDFVeEbkGhT77QDbNK0AcJFymmS9sthHf2p1u/Cfaulw7G3GCJRvUxBs18YaxEVgmYnXbTp3+",
-	"jErI5hSSICBJJexdm3/WbbafhXw6o/MkhnaaCtxEpprAxSgkiWSs2bMe8anwWaicFjc6GQILpILDCjxu",
-	"nGkj5ciRo8mAjWJBsP0Jrc+Jo9DuiwEzZwa2BUBD6CSJ0nKa27ZHTiO4e8iCRAxhizOOWGGEgIcnmi6n",
-	"MPbvWmHgPJMZQDEn4J9FEy4gZ0ND4xTMCTe6j4xpkD68OtF5s46IH6sU4F3/AKWwOhEA21dmUbpYi3gh",
-	"nbNIeU1CyYROkx1+J+E2K4pO3WAOeIaJ15hW4aIfCNCIRg/0hccF1xdWDXklu+lWPBcieBqGcvZmMtXz",
-	"f9EwTiK+RVeCIbe9JDTAXbFMRhKcQfaN+hpoDY2smQn5MjTPmAU94pmLEk3mTJE56RIpPKinFnMAIAQR",
-	"hYRjPlq2fK1F0SfcHjZtNkgRNm8+3SyhQRimL0mj+r1i2FBl9PjcxtM8sKEBuMUzGQVQ8eAlQ/cqz9be",
-	"Dm+x4YxLUjS4Es180rlIAGRqk66rQsGFGQKp3T52owDTz5iHQcREk7Tg0NQwnZCOeZdCurQvpoQpgbYb",
-	"uF5+0q1uyZRxfHeYAL5uZIWo0WvQl93jgy7db1HfH7YODw6ft14Gh89bR53Dw+cH+0f06OhFfgeSivnH",
-	"YWm5/nKWotJx7/BBfP+6wuwlDQsTOq0t2D2ghxvL2QpztJ1UxkYNInYxLXTZu2sV+LJ7qYYta2BLDN2C",
-	"PUAAWs+ZI9AQi9ZhgQGJfLBu6WHnsF2agP7F3OM1Kv27Ty2md6+YX0wfSS2T9wjoYtFzoQvuytYlFm6I",
-	"/SBblNtWKqBOgpnSrXXkZTYO7eXgbgEcEnKI2EHIwOmZ9DKteXniFOCRNh6ra2K13LXgzlm3B16gxThw",
-	"KT+KTEiZsyKmZBz5JgLO5Ot8CTADAnaQVLMvstqiRzzBvmkvqdB6x8UlwZQPUXROZsC4hp16xt8z8SBs",
-	"RQ3YiAvVJqe2/c9BMsAIknZa9Oe4IiLGhr+IFbnUitHIH5fAhVdAPHG8aADns9Hm05ojP4pwfgZTqnp0",
-	"wsld7fBXoYyDqgcDE+P6Q3+FzPcHWm0UeLTb+ap6/O9yUP1gXKPVj39HB1VHb7uF/6E3Ofqd3ujSG115",
-	"k3F82ORg29X1UWxwzmuqmYOFrHrOOZ+4c3YJjAUG0MgugnX9vLjwD9AlB22dB3kHeGMs10ATUNaNX95k",
-	"b37FyLXXsCQYzkjTMGzlTHLGTO8ZO1kFGSKxqWirACuI0MS2QrrBgmMQGobryktOiAe9F0mfiQ3TbVoD",
-	"oYiUbbIvMuBcZI03zJyEVIxiOmI94l2y+d+vaBgzL4NIhIYSKsjA7DbtdhyWIUAWSA6JMgfTkMDp6qQv",
-	"vJFmf8cT7CVdigza6c2pAEutTogXUM0u4JPXdLt5wYUUeI6n+cT9fOJKYZrEU5d8Cv/KSLt/L+DJec2+",
-	"8ODe9goCP7TJF3Ep5EyQSzZHDwi3bJP3c8mIkEQxoRhsqfKRkFFxh4tjG3lFb4IX6JR3Vf/BQVRc8ukm",
-	"hyPQ1SaHfzQPcINzfjVPdhMDNNzwhNrO7sLOVj7ndDSK2IjqDRy7t8GuXEYjb/+IZDzd5BZOSD9RPd6d",
-	"d2qe7QaPSATsW/XDP7NRxMCCbTLxnTrM/+D6l4gKf7zRKa/kpKLCw1NOo01u8JoNfSmGfPRrHG4wFUgN",
-	"vRFXPJLC4s9uP2pwIzR+jt2Mr3jOe7rJM/gUUrF7ZiUjT2UIs38krg4LTggVthgdqmBnYyZc6xUJ+GJh",
-	"SHVE8AzaelVkqCwi+E+HobVVAE/wxVPndkMUrI3c8XVosbCrRdPBZGhURsZQuO1NbuI5LLfgOikos+VT",
-	"eCRXxhsEkpICcjlbDmbX/o5Kwj6wWXKHOwao/MBmuABOIYe3ipcJHzTUSINzfGfFXfdJILvV73rTGi57",
-	"enkp1/4G17CIAGb8b4Tmen7f1Aoel5XlMr2y3FJWomkm9FsLWn8bvW7n8MXR8+Ml/YOJngxQMA056LTe",
-	"n0m4r/bsaHLxv8p8oew3i5j2+O1i5mAPgvi9gCvNha/3riEkuhB0wr5XyCqMXREAEj8yoW3UDTUlmBqH",
-	"ro0J9IBmhTabhyhQcWZYTv9AgcWN49o6aPuhQRu6grt1A/FWsExemYVTZjEwR1U7eg/P0YPXCgrE6he7",
-	"4ZaCb6Z6ZUx36wZupIQgJ4WB2deVOn2lJl7U9xUPVhWOLrITLXjILR9ladFk3NRYmLe3bCeGGVOxxkw0",
-	"iQLXo4n7qVi8CGGcuQSWLiPAZXl6tLYltS2paktKsfFx7WJ/U+ICATE4jVhtXh6eeUlKeh6tdaloV6pa",
-	"lE1tSUHkgWxa5s91HS+pCXE4GlJkTEQZMmQuQXKbcl5fBqzR2+90zIWoslBUttbnydHh4CXt+vvBATsc",
-	"HnWOu8/3Xxy8PKRPHNBkdXAhXK6vpWCVch6bIUJsW/Q3UlSbFfw9BJWRAE6uzRFUUQsLsf8aTyq3/BFQ",
-	"HnPa6E21SdGOs+0FRqWmSlnWrcTcyD266Qbsj9wiyEnVT2W7f3IBtsiNWxHf7Vp1t2RtrW4hFGKqDBBE",
-	"UNl+LiPbKYmo3YdwoADQiQ+cv9i4f8amGnHk9jvdlyckpJpF5IpFCtrtLQqrNCEb4frZss6Ip8HudyLc",
-	"5V+NMVyoshlxRxYe5787C4/vNnBdOREDyAG3aamlPeDncgLq7Y5tJ9cQhvTebncshgpLUUvp76r4gKI4",
-	"JRegwC5s1apKOLguq3y8ZZVQ5lXXVdZ1lXVd5U3qKv+F/uSuCjE3LnzbqBbxdznYZK73s3TxH1x/icIb",
-	"FC/eTb3jJg/4Fyn1Jsd/ohETG52xWZ3nzQs2f5E0CjY8/K1Qmgqf3ZNa4Lsp8ATzW1d41hWeI+eH/bAS",
-	"T3t+vqwzwdXBDSLjc9qQgAvFAwboWqeWaceRzeeADumENUlIB00yMFLeJH/JQZPgNJp9gYrVsvY0iXkg",
-	"XDNfxxFrkgGYDwTzhn50liojc7OQ+klyKFLagkiyKQKw8OAExYQj9le60dW0LBf2EgiCyGgUchOOCKba",
-	"5K3OsLjjzZ8iKM0FD7wmodB4vd/pHgHu4l9yYO9u5oWwi/Dzy2crQA+dAthtmSve4h7XuSZ1wXWha535",
-	"2VGh68jK2fZSP8fPnz/f79409+PGk0/L5Itdl77K/rqU6LFHL6V6fkwZ7FLiaEUdLCiounipLl6qC2Hr",
-	"Qti1pUpWszy8WqX12njJHFSuha1weKG9KK2GxcHeWTnskrm4bT1sbVNqm1IXxNZm5qYFsQ/cylS1L5Ut",
-	"y8Y2pSgSwa1q+HvzutjlvBSg7CZ5KfNGl3JTK8pn08zLY6qfTXIpdQHtvSmgXZl72GEFLdx3yyW0Tmoe",
-	"VQ3tyl2YvGjVVbQ/ZxXtrWV4+2W0iNB0+zraDIDHjgtpd7nZkVz/JyqlTYx9XUtb76jcdS3t9ndUblVM",
-	"WxxhLEc85UeoskMKo5xceBMlwHEVkmPpwRm2RBnxERc0JEOz+MlgTsyrohHIbw4znCuiWHTFohSKO5Ty",
-	"EmpS9ZhNynNiKbydWox7frp8QneTe781BmDChNXhuygCyS4KB4y8obvBhWaRoKGj61nlgJTLUWYpFy7w",
-	"/BZl9vtFMcn+Viwse9fp3y4hUCG4SU9KMaRvJBg2pvmcnXItFvdCLKzvXfCqdysVm8a1CWDo61VJuRVL",
-	"vljIVhymVh5XLoSJDMpLVsVMwXF32/pBzsesL+rWjzto/YCXW7d91G0fj2zz8A5aON5MKN+gDeCLMvZn",
-	"I/ht0NDVx/NtCjmODU9QHze4x9vpaRAYQ7LbZCzqeJh/XRT/cxfFOwN1800TuMKNy+EnSOiPA0nr4CM+",
-	"Gmu1kC0dRVRoKBpXRLNvGmqZx8ZcQy7OmGsBxGF0RFeAHoPY76wUPCNbP6AYHO67phYcnjRXZEKDxcKK",
-	"V9Qfs9YrKXQkw3UyDAe7Y7836wryOt95I1X03njVVgOUaaKENNsedLPU5/HR0cFxmQZbkflEJZmN+fCb",
-	"bKi3dw3/bFhtoROBtKqPK8ID5CwMqdL2RxPACUKDCRdc6YhqGRGfCmSKd0UOpVUYicJ7LBUYToPVxRf3",
-	"ovhiM8HdwKmoWopRJEXgIDw1EmKF6llxYvLmwrE1XztZ09uzxt9rofihtQyrRGJTr3rjdGlmyf2TzbFw",
-	"YaUbbpluFYoKyNBhp9NzE3lipSm1OP5YKlbgYUdsGKtig1MHa7dZVeaxEi0xA+mipVgEJtiBDtrtpusX",
-	"9e8GdS9F3sznomgu2T0ywydK03lpTcsOI7aMrNy3ipbBbipanPNki1nqYpU6eNtKsco9D9+S+GwxjHNR",
-	"HMoasuQqpEvsXZcYTsc+b0xkFAuBXO8KGlfgGzKSjno+io0B5YFRcSJQbgsPN9dk5D6bB9Imp3AyKEog",
-	"8BJcjRmcOld94T676sCJWRpG8dKIEU2NYFNkiQdUCLw/KNsJnRu7TclQRpPk+kb7MmGUU0CmkVG94Zw8",
-	"9XD2fz/q/E8SSMG8QmyFtNzQcktuvMkFz81c4O1ryJAv6yo7v2aCL2HHnH1kjWaqaBtYwiPNJ21MIjdX",
-	"woxkswFm0iw5O9xUo2ojm7AYuRiZBX69lA1neswiTE3GoD7lFYt6xDPmgXTJHBq1iSZzz7xTb0hDxUiH",
-	"CEnkcEiGRHhQIC7mUGF0YtPpE0YFTklRzKNn5hLFZVNw62DdJNa/AZun/Lqpcc3YtmQwyZCd9Cy9Dij4",
-	"4ubIbqdT3ah9YDPHX/q9mRvOt9ZsNmuZNd2Ko9Au5R88vkkcaj6lkd6DcQVU041SuMmlCs23FYk2+RXr",
-	"i41gg2LJ6xWqyIyFoZWcgdRjo6BSzdDYZR4aZ3BGr4znsnIakME3x1X3Qh4SyXwVb+Ombka5f/EDmO2Z",
-	"H0fGOen9eW30zoDRiEWN3p9fzaeI4raE+2xeRvrF16w38UkqTShBAXWLJOtUgM0oq33NVxzBoW2fApZc",
-	"vlpHOTbkEsNvS1Ntqdw6FyABYaKKeItm0cvsaTlHwErqlOqxQzgC7Kc4CknIBXNEnmrKfD60MlgWHH2O",
-	"RZkBXha7KBZNQslUKq75FSMmDByxqE2enpsAf8wADor51ISblAxoAJWAXNkMAQuS7IAZuHsGLkFgfKD2",
-	"s5wVM4rUGjEz39SGOV27GGttZJdrJ6F2EmonoXYSaifhZ3cSHBoiKN7Uvm7Vd4hiseQ6mNdS7iSkKVLA",
-	"3ANKbqaSMt6hDAMwGFQTzwzXQzREaDDz/pIDr0m8EdcXiNBoPmFuxPxFI/wmcLC5tpY1pAOADfD6QssR",
-	"mCRMBMC9IVWA82YB0ZIEXF0Wx/dmar+ac1amXm+ryfAOW0u6VruvuWl5lQzUvhkvaALLilF/DA+v3ajr",
-	"VW6W8rw/+covsKyTcvShXd+3667LKQ+4ZDYdicrDqoqc4ti7NgdfGMnHSGNDnJKQfTI6rkJnslU/ziFu",
-	"YkWJ8S0DTonxCpt2Owk2bcyI2sRc3O7ahIxeMfQMtIyMvjV6BLf7gvYK5VF520b6mpn4C5511jlrjFkY",
-	"ypwXazQNNW9hwAUFn3fRr72bLRwzQfJkIKVu62/6iQO6xaBGxaGG12iz10fNBosiGTV6Ig7DJqwT66q7",
-	"K2Tczv1O5/vXys7lan3mlL9xpNwQt4L+uk1/sPoUBJvV2LW1JreanMK6uEMV3oL7WT1+RUMOW7RM8ZEo",
-	"dwRfR/NA+pc9EjEaoB7GU5q2ApprRdhwyHzIy0xkwEJw56JY4OHdFySKzbDIqT0VNfOQ8lCVZGgsXJMJ",
-	"5vrikgvA3QqkHwOyN7UkqOYqU6oUUycwDLv/A01k3q+Uh3HEPIwR0cM2bmREBbqbw8UD5sSXcRgQIXWR",
-	"X+me2Gt8YrvZ1X9HB3j9d1xcFrt4LGKZ10C4apOPIpwTbxyxoUegjw7wee7OK31HB//Cp5PoqGUtaMeL",
-	"Lyzrke5kCPlMyjSSg5BN/tdm1/yEZ62ZEK7jp5RcJfdPluozh7hB7GLBnkUpRuYEO6pn7TrWvzexfqKl",
-	"7WpiJmDn2r3tjLoO6WCxUilAZbmsl6fjueI+DS+mkbzi5ksW9ZxCuTDXv7DXz2jtBRXtFLdtR1vfoDsb",
-	"c3/sgHgS0gXsgDcOVSwEFyOkMmAsUETItJpzqd7UPjDXDbdDbbJwpzLYTfz5IbZwPezivjQb9nWpgFSn",
-	"Lya/4Dao8stIwID6l0wEraukBRNEYMYGYykvVakM/BrJCTn79BbTR+5wNyKfhiGLYOtHUKGbRIaBUc2A",
-	"IdwmZ8yPmMZ8E+xdjOVMFIOm/OEGsmkJSeUG6U90xF7FkZI7Brq1Mykr9D4lU5uqdA9zMZAx7sq6IAZc",
-	"mmbj361zqWnYQpT2NSfBoRk890eXRf/BCe2bZ7MBJneWSoCT72kkg9h3Ap4zg8niScrDC2OOVHzfAFAD",
-	"u2KA+5409kLYYM7FTLAR6i+f3zWJsZMsMPHBmaYioFFAnIgCYh3X5KlnB9ECmp7kk+YTpjSdTLNfmutR",
-	"jUEC1+O++O396avW2W+nrf2j42cI+awjbm45otwWD48iOeNiRKY0VkwRBMnD3d18pLP/7Zt13cdSZauM",
-	"UWU+USRHfgQtzKCW+gJUGABWBDxifkZbDWUYyhkLMiV0Jhq67kOmqd9okn4jmSt+DKim/cZ3D7bTIgao",
-	"FTRB4sCHTxXxjOqFT8oDpWiep2VjVaAzzSmwQZBMFVtbJV6XhYqVkx3ZF7WxKn0bsMlUaib8uesZ2FGD",
-	"rBvhHTfHWhiF3N2X3SG7ZGHLkWmyBES6w0zTQ9K2nQra9pUUw5D7+qfd5Ly5TfiNXlmNYZahUdqSUKOb",
-	"N7QPSxmsxM4suIB71/avdXjhqU15neCFO5lx6aaI+TIKXBFTwEJ+xSLOVJvAxhqSSmgyYEy4X1lA5qj4",
-	"gkhOp+W9rKl6W1AUh8tjfas37xH9QUJ4WEkIN+uB2ILUPlgBSnpTZ8l6uZHcrAmLPorEYjTBGZGxxso9",
-	"MOSFCYDSFbz1KGSNjauF4mGvcdtqerMVfrPGUruwHBi2CSJWicerZTjsfAsgFLu0yWliQlxjSsCh5Skg",
-	"Zugs40Hb7IO5CJ+wsprYrIxt34e1V/8E07/jwpVatGsv9b4oINv6p+Qkj3Z/S5u74KuudFX3Uu+yQhYT",
-	"3M8ZtT61hPS9lmTA4IsmEWyWJDDRnluIS6o1m0x1cfbydTqENRX4kKRIR5wE+UpTzfJ13UPKQ6gjKStO",
-	"Z42qtSF2fPMzOKtKyfe9S6u6KazPq2aijTqzWntUN0jFYk1AIqO30Gjb8LEWlGEro+8q6sW9a/v3fCX0",
-	"dz6ocadUUoIj5nTgvHEHSqC8jgB/r52fRxHXBOmSulOhW2/13EJcLaLzmwnoXsR0NN+8GPg2M1i3ffS/",
-	"YxZDpi9RC1L4jExkhF130PXGsRSNBcaxElIjTGd2mwhRDJKKtCZRMo0HI+Yzc23iU0E0C8MicCEdzcs1",
-	"zf6daJq3msx4GDqnsVY2daS1e5V4xkRWJeI26c3iK1BKB6VuwMcpE66llwcMIGfI6SeLsedqUpISUhDf",
-	"f7K50lKwJ4r4IYckjdHCZMCGEoss5ySUI8JFm3wcDslgTihRTGsuRoXexFt74zsoklq81boqqZtK+6Zi",
-	"eKOluqKs6GwsZ/AKsy/1iXITy9bjyREXZRV5dvnsmbXqYFFLa57L1lKq+G1V9BNFXr17C5of10mSS6fJ",
-	"4sIFGCssugNuC9ueRYW5KJbcNW3jn1IzGQGbRF9o9k3jNr7dTOfGlClfTqHs4ZJl1jO4u5T4VNNQjmJ2",
-	"koE0G8qIDOMIjJ1PQyy6Nj8ndzf3Y+GwSbjoC+/frbN48BfzdQuk2itY/KW7+G5Z7hL5zN3jHbzwgoWf",
-	"kWtADYJQCJaHmYV7yG3yWk4ox2rwaSTNjJMyilDKSxYQqqsUUne3PrUMCveyTONMYIdQBtvEwV548cuC",
-	"cV6+pvJZIBXy6YzOL9w3qzr57zb3sKk++wntfT61kOq1DKomqDDYNmfQ/FVJB5tv8QCUI1DJlia01K6n",
-	"mtbZ8JBDkhOKm4HhG0y37U+xppuKOZI8QM0R+eDKm+H2xdnQd3TwLzeY27bcXXXbHYyE9LjRa+zRKd+D",
-	"7zLoDEqnzz6RDRoE3FyUhp8A1Uzb/PC6zoe0PtZKlwQ5XuMVKKBp4jeHJ9i2sU+Z9x17rC3ZDenAWKvM",
-	"Sgu48iXEOl8zqfeQDlrJkrq1GwtleEX5cJ1yyTWajTgyt96DiNQObxlhJVOKrwj7ZtcwwNYoboLS2ZiJ",
-	"E2eZbZX+jIUhWvLE0KOlbqc59fRBFAG7UO3oOC3aHzoATzMAOMYLkEOy3+kePmsT4/skXgxamliETOXG",
-	"5YdSQetXZhwWpWB5EK9CGQeqCQ1hzQXwA9Uk2JvGAoKNpylXv+JiFCKRrUMammTvh4cX3DAzN3fNdI5H",
-	"REuy39nvOBUSsaEyR7esHlFTRi9VMx1GPIgF14SJYCq53chdAjmyV3/e7ouCJwjEYBbkIXkJzZUPlpza",
-	"wUPjKGAegAf25cvb1yfY2T9goRQjhTVWAJCEMxpT4ycig1q7L/rib3/7YywBFym55N/+1iOzsYSKWfPI",
-	"7Wtwej5iI640lDddMqggNTOWM8Gipq3phH1wo16JYjDkXKWrp8Y0YoHX7os/Epc4Kac1B2VGby9mrgsZ",
-	"W/hkrwoOcMSsYwZ+tOqZAcNgnLwk7YAOYRg36MFNTdYLvueCBXMmJwzNhWAz8LKDK6N7lWOCIzZObWbf",
-	"FbY/gmxJsOJmmXCzpOkIYknz4ulAWWBMNkFHUyrdF3ZdNtM54/1NJDFgSREvocpVDzx9RYUU3KfhE0XO",
-	"Pr19lptcEkcvT+53OTB6Pv7/WLuenbdBGP4quW2VqrzATjvuNmnHHSKS0jVKClFgqnrou3+yHQNpAw18",
-	"37X1z/8wjiEB9yNMwlZrEIuT6kjqYaBTLz9hwi56vCYeFC3BrqQut98zlWhhXF/mJR3v2HCzP0ZljpXS",
-	"J/CVFWZg/aqTsAJlgJqV6EjMd18D/Pz96/Cjuoru0itplsY59qbnoeqVsZTb/lDx+Q0D9hCoNoo2cl/n",
-	"JGYLUzi28uO7BKz3Ci/4cMqhi5SuNBbEN7oRmqXSMuVFrlt9+ZSHt80C5wAuuo7baoU7JFgWUKDR1rG/",
-	"KOaIhnKNo+EHbMABdZlD0PzOQ9FOzHL0LUIJFjiF3M8YdjV/m5liQJQ7JHX4WPGUWzQ0d7x/cN0D1d17",
-	"k8OT1BHuo2hrPj4dp1iCNU2i+jPUVKHL4I9wmOKqwiwushGBSRNXiS0nzp6A/1URLqnb5plK2oVoIKtk",
-	"4Sg0EWdWwxChnkZ9bzCFZYoxdg6RafKLFKO9NHQ1UTC2cf9tsunVP2msY7MbN81yErMssJORJnf8wMQG",
-	"HwafthpZfQkTjqZyJqNo5VjgR3dEOJ1n9h8vzmIg5/5cEuULMDn4S8FSu1LrLeVLhktSJ1MH14L1IO8m",
-	"N2s6cEnKdWC+gO1vFspZlSeTWli39NlrGdg/u1NUZS4hrLdtDwbr57daEVWZVoTN0iq4fW8fgnrT58hY",
-	"mgbom8q1KOzME3HYqiNB+HTi10glnlx/4RCR/PS2b5Pq8fgIAAD//w==",
+	"7L2Jcts4tjD8Kvj1TVW6a0Sb1GZLqan/c8dJt7uzTexMZqaTK4EkKKFNEWoCsqPJddV9mvtg90n+wgHA",
+	"nSJpOcvcv2eqOpYEgjgHZ8PBWT71PLbesIhEgvdmn3orgn0Sw59nnkc24g2OlgQ++4R7Md0IyqLerHeJ",
+	"dxyJFRZog2PBEQuQWBEU0JAgD0fIJQjza+KjgMVHvX6PfMTrTUh6s567E4T3+j3urcgay5nFbiN/4CKm",
+	"0bJ3d9fvPcHeijxhkYhZWH73T+wWhSxawhtxxG9JjNZ4J995TTYi/7qIWZ6cremNLBIkEueUbxin6kXF",
+	"914ZACO8Jmgb+SRGtyvqrRBGbsxuOYkRxzeEZxaWXwwWAnurNYnEY5hJTvSXNY2ox6Lg6DfOonbLhF0p",
+	"L/AdLEZuSG4/xIpyRHnFNiDbmk6PnfHEbvfeS+JtYyp2r1lIvV15Ac9Y7FKfZ/AhGIq3EcLRTqwobBkW",
+	"iAsc+RzRKFljfm0cR77LPj5GPgnwNhQWjz30KGIRedRunVe7DXkFi6og3SsShtwskMsVuiSk5IbAatbE",
+	"pxjJmYt0xCMaBA3vPyebmHi4mn4uaeQRdLsiCm62ITGMRJQjXz9IfPTdm2dP0PRkNP4+v4L/64zswWg0",
+	"OrWbduvpFV6WX3+GBF4qwqAc3ZB4p2m0L5kULS4C6yWLiPUCC2+1yL/7fc91pqMJ9qaD0XTgD4aj972G",
+	"RTzHXLxgPg0o8atIVWNB0eEtiQnigsXEz7/4HfH7yHHQz9sIDWxnhOyT2WAwsx3044urphXQ6LqaiyPy",
+	"USAc+bCCTUxuKNtytMFLorB/Ojg9LWD//da2h97xjXMcbyP+/8qxfxnAl+Qxikn4l/c9OWszWlgdebxb",
+	"SSQIWN4tUuyiRWlMcAEvZiHHTiM1vCEBiWMS1zHtL4RssiwbxGyNBAlDuQAmVpJJbmFtVCBPij45oiRl",
+	"Y/2axtWIeHcWCBJXUKj8Gq3YLVrjaIc48ZiUE4IhIYl1iWmUe+04+6qAxWsserMejcRw0Oubd9NIkCWJ",
+	"4eVXTODwCdtGolqrwGupIGuO1pILEIsQDkOgjLz8dOpePRlVv/rdu3dnW7EikaCSzeuEtxcTX47BIUc4",
+	"JgiDFi5yxQ8ExySWZBGu//K+x0O6ucW7Rtp7h+NI/l2tzbU4ZqGPbvFOSeo9ciq/osF0iiz0vpf+3rCa",
+	"u35vg2O8JsLYG0sSiYvzaobF8sc+cneKPyQRwvqoQEsqNS4VnIRBfk0BYxY8aFG/1+9ROdkGi1Wv35Mz",
+	"SH0sf53DrzH5fUtjKapEvCXZla/xx+ckWopVbzaw7X5vTSPz2elXYPkHxmrhoL7RzC5jAsVkw2LRR4MR",
+	"WpGPyKdLKvgR+u4s2iEhZZRkuz5yiYe3nEgexT5iEZE7oWQ38eW+3bLY1+aYeiNH1xG7Pfo+h4/xyJ1i",
+	"xxv4QzIKxvbEORmcDqcjXI0bucAm1FQAv6Wh3wJ6OewbhVsurTvgT1gYEk8C+xLmKcIv0dk3cPskkBYf",
+	"XfbRb8ztI0G4mC9jtt3ovz3MCWKx+hCTZUw4pywqmHCMiWoYvGQxXaHYxpxVSGZpV9FoSxAGES23UIpJ",
+	"IyQoRx48CazJ+wjLfUIExyElsVKsS3wjH8qD4P/27PTF1dmtAeP3LYl3Gf4EPVHDjGNn0MyM5ySk0tSp",
+	"I0lf/95HGL19e3GeXx4ZuCfeyHesqY1daxTYxHIdd2AN8cgb+xNyEpza1Ttg5u0qXCogYN52vUc0pkzl",
+	"65HfJl+Z1XVnraeRf65VJg5Ddvt0vRG7v+FwS8zTeay83YDJsCIoxFwgGsnzhkgsXx8LcoS+uyrj4/L1",
+	"xSP1u1K+awYGGY6QNAqHw+H0cR5nI9tGCxrd4JD6lnxuUUDRwHbG9ulgcmWPZrY9s+0aQieRP5fP71OZ",
+	"/d5HKyYbguVRvbfCkR9K26Lfe0ZJ6FdLHXVkJVKlrxgn6EZiTQF3i6OSFncZjmtUJcwyhw/ddu8ZDclr",
+	"OVXl4uRLcodVl4TsFj7K44AUHAELfRI/lrpenvJXUo5wckNiHCJOlpKmCmdbaYgfrzEXJD6Wf1uwDY49",
+	"PZYi80h8FHUwhmSuv2oNotwWs4zerCdNSLUpoSDxWexVAP4qCnfapF7g2FstJC1J2pwhDHzaRx5bb7Dk",
+	"RvIReyLcHaE3sPXEn8nDtEbZ+ggtom0YLmYSOyvMUcTUHucQ8msPx+vJqPehRsrKRWYhBAu4ElT9BY5j",
+	"vDO7K0j8A9DNXjiBtD4/oL9tI1YHp6HuQwG9AIHikRYAz6ke+/khl5PuhTxZy6EoYOKicbPBdswCHSHq",
+	"Pwa5qQx3ecIK5cGJ+OqsRSRkcOo9EBG1aqkWOcbQPRArPzO3FWJ+Y24BOV+DIpKFPAjgb+OwJeTbOPxG",
+	"QN/G4eGwhwz7Vb6MIuxq3NeHXK/3geD+G4l5pTOrGvz5jRr/raDBrOdAdMhD3dPohsYskmZAAzbgfEnS",
+	"4V8ZGcXlPAAuGqWgPmL/m+iH1CFwKGKes2UbzIRs+S0QRciWDwPzJf0XaQn3nNN/kQJdKC/qgeDajbDC",
+	"qx8A4Cv4rRlaOce3sM0Ay0FgP1lhGrVRhF468OtCnlnIgaCz9YaGjXDrUV8ZaLPWB4G4leo3r/w2FH9x",
+	"NYch4tw4cfejIPH1fn7Yk1fVISAd8DCQP9uGYUvo54GE4Ktuf34tD4SCJlsnfem/i72TXfGhSLqhHmnW",
+	"hz6M+wYUYmYhB0JO46jSIZsDWw36yiDrlR4E7tM1pg2CgMghXxdUWMKBgEY+xQ06j8CYrwyqWudhsMYx",
+	"i3kDrDDmi9rr6pUHgvZxo3z7e2FTgzLAwU0ACnDISR85iMXIPnQP4y2pBVQv8gEg5a+iNrDyecFC8/Gu",
+	"jzLXX0jQNdxLr2kYUh2fcyAKBrYzsuxTyz7djwi5uMNw8YyGhO+4IOv9yAiScV+XidN1HAb3j1T8EOOo",
+	"6SZqScXchXGfH2x1OVcHeLqSgwF/wtZrKpoB92Dc193vdB0Hg30OwLqkGXBfj/z6oJuVHAx8412EfNtX",
+	"v4bQizgM2qbTx7/NoePgs8ZF5JOP+5FB5ZAvaqvAGw+Ea3Pm+zHhDYYY3cyxGvd1qTpdx2Fg/8zc/QD/",
+	"xtzPD2m0B9LfmHswiE3sW74p/nY5+CEuk3/RbqUYm3iafdi5Nt4cM/zrkn5pOQfigsQRaVBk1zDmy/BB",
+	"EkRVC79a8AMA/aSFW1W9bf6lXKt7Nz67lIeDv/nWLPfiL39zVn79QwB/scbLdnBTOfKb2HpYyYMB33rj",
+	"4bVfbd/Ttz8E5K2uk/Sbv4nLpPxaDkPBc+y+bHQXh9idfxl/cYhdC4d+/QHdLOUwqF/gJpfEGn8JZ8S+",
+	"XZYrOBBK5m9D0mDKrNWgrwyrXulDgHtO41YQz30afxNQy4U8COTN0tu88YsL7uyLD4O1WVp9/ZutwwXU",
+	"axyTqDHYeQOj/m3OaclyD8RN2HQPtgm/9i2YXMGBUMb0pjJbNweoGvTVLor0+w+D9E2SZNhE72k64r8N",
+	"zeeWfCieREyb1HmsBn1R4a7feRh0lwKLbQNwHMZ8fs5+dnbxvA5YtYYDYYWrtRd40wAuDJuv8ebrCrN0",
+	"HQ8EdrOhkr7yy9sqhXcfBvMV4eIJ5jV5iFmQk+xryAP8ujueX8vhGPgxZttNk3RPU9H/baR7bsmHoumj",
+	"eBUEnIgmLH0UcwYDvzaNJAs5EHLaZNEL+rUtermCA6Fk16TBbBVyyFeGE1Z5EKBvN75cWlPcz1YN+zbj",
+	"ftLFHYgLTlpEY271qK+79WYVh0Hcypn6TXhRH8R9+rd1SKPtxx94C+fLjRo7d/lXcMAUX/4gYJ9jgdvD",
+	"7WOBvx7gydsfBPJnNCTtIYfqDl8N8uTtDwK5tFPaQw5GwleDPHn7YZDr4mUNh9NbPeqLQmpeem8AWVxV",
+	"TeIJjjwS6hpsGxaLbUQFJbowD46JtLdRQCMc5laqCpZURpTCi7Kr1BU2ezPlrDJrcxkLCY5gdT+y0H8B",
+	"8Zp1JYiWLJRnADmkuo4SmPOBTazxGI+skTc+tab+2LPsYEwcfOIOvYFTXZJFTj1XUx9eSunCJ+sNEyTy",
+	"dr+QXWWFTPIxqZ3qhZRE4hFH7DZSKIfiVqqIkFwG4eIIPWMxlFti21jVfeV4TdA12SEWpZ+hzI2qVJd8",
+	"pyvX3lKxYluBfEaj5fsoqZQK5Q4fw88IR1CHEbnM30kihdJD06P3Ub4ek2sHk2BELOzfkFhQTqyBwaoq",
+	"7JviNYMKS+KiDpHjcXONrZ+Z21ycCuqcfYt1qZK4pS5FjdSdNZwmKilJwm5oCSOw56HI6o9Pr/qICi4R",
+	"Iz+/fnsFdUjPnz5/evX0qA0YbjUY5szQBYrn2P2JcRHVlo6CQot6AyPmF0riesTHsRXZp9UrWpmp2zLt",
+	"eNivXmQzdYX4G6WuEN+Dup5j9wX2VjQidZCv1c/5/bCdn8+H/zz56+mL0ZX9y/Rvk78Pnox/cF6enFWv",
+	"TU/SQa5ORjU7dIX5dd1aBebXiVqorLuWdSpFDAYqETdCIb2WkhJtI7kVkRxa2A88dSZDBw8s7HmBNRqO",
+	"TqypPzqxxvZodDIcjPF4XEOgcmEPADwXT29q6vOpkr4YcRETvJbEekniGxJblyQSCB7jaMkIRyyCoolJ",
+	"VWpOIr9ULXF04jh1Al2uw4IZrYvzXjcQaGWKRKEgLlZlHKV9pAvDrhnPL9CRarcyXoQWkxoSuwOeKdXu",
+	"XeOPdL1dw8+q5Kr+WFlb91UAxWNrLUNToxLKvSKf+s11Yosl0pYVd6bNBserYF80GxgZLAIRBWpeFWov",
+	"rO786dn5D0+fPpufDkdjxx5Oa5aowrG2Ef19S+6z0leJibmrXa+0qQkXGXN0l1/s0B/jqTseWKfeaGiN",
+	"iO1Z2PaG1hgPA9ubkhM3peAqL25m4nvAEIW7JyHb1nm45Ru4MssoR54cWbDwh7WVA+TgA7zL8v2vtsJj",
+	"tV4otbiUDJgaPUMbzHkfBZiGfcSv6Qax2EjDPtA2uZFWpNZdhMaIs23sKU6VNkZBivzak3PVAapfewic",
+	"b7bR/g3QdTjjbWRK3CJd+9bdaeOosGLHrr/23EaHLPYScLV3vaoeulyxQuzMrNzDvHhElKupu9BSb7rv",
+	"WlPGqNWzBc6sPop14dCCuqxk0EPOY6/xvi4WS/JYlwWNOZgGzhE6U0pog7lSQaAlOSLrTUESOXXBL8ua",
+	"86/TL5dxz2kh9b9GXSRhaqyirJwVxQrJJPKJ/xg4YPGcRtcLpJQ8cLKE9nbFQoJ0fk1+W8/+urr11tNr",
+	"/91L26srp6xqNNdJ1ZE9nTQf9l7HzN96tdWIN+rn1N57l9h1EXSGiZhA5CPlqv+CsvLyoDiB7Q3xeGCd",
+	"+CNijdzh1Jp69sSy3Qkeeo4/IKOgmkL1yw8nzEwwTOPRI40t+TZPIMXYly4HkTdQn56fLZcxWVbGQcGd",
+	"sq7Lz3WtYT4D2Egk4h1oIIK9FfLY2qWRaiSgUEdjXY+4rxMVVyz0udRXSKJYuTzUjODtElDC2BxHya2U",
+	"d6aqtPkaFEmxJixza0vfJpDdUy5rDD2JSd11m/4psTvgbu0f//jHP6wXL6zzc6lI5KcXL87P++jt1ZPO",
+	"12SeesEB12QaiHMsSE1nIQMEjRBn6lTg4x1HLgmgRjYDqFicfLEicoAcv0jXl28q44xqKpJgQeYxrKNS",
+	"Uo/7rRpuaKCgOHYZoDdEbGN5nAzzpNsHsQTkKLWNz4QEG9x3sSRjwhGNBEPM/Y14hbrTvyYVhtdEYB8L",
+	"fBRj77o+vV+u7LAtU67xCk8mtE/BsbfCbmhKgBfKxHOo0q9clQFoHTAp+dZbyV90nNdfnp1dPF8oTaxm",
+	"NPOAEzOdLKTSWFL+9DM56/tIN+WKtdMdZIH2u5sC3koAFDyZn4BlVR1viSAdlKYiwu7kwE3I/P2eboWY",
+	"LHax70NjLxy+jtmGxEKH8dUhW22x/IKLnT4oxuteivwfK06cC0B1H8BazLT9IpFPeaacvPxa3TCApIMy",
+	"9VJkAoL0Ax7bRqBELlV3l+8LlqYK9+sPavPLxYG09WOVvN8HHxYoJMYyaw2eTnm76A7foUK7xu9xpV0b",
+	"GdoWDMUgMB4jG60JjjjCYViATkOUa1DU3R9iV9mhxuS090m65x3JMSSc34Mc77tf4aH0+Pwe9Aj7+CW4",
+	"LTyYGl92hE4a0l0gU3echnqjnXpQIglIuQZwJXv7r88uL2vzLA6GPKjW0ecMgFScl9PSxWoyWt3WrvAh",
+	"VO3lNd3scZJqpWgiIQWTsvCGILYV6gTbzlPK5VseWDBcsljsaw0iGOIsFsjdPUYFld2H9mc0c5PJYp/E",
+	"R+jlNgzhKY5CJi3xvjrouDvV0a+wQxkbtdY9Eh8qICScr+LKIrQOyAPukcin0bKPLAfJAerjEZLmkjpu",
+	"aPRpNrGcHByWU7/2OSCmeussp9+qPZ2G44quO9jhaxptBUlM8Yjd9pFjy011RiM7t/6JXR9Xuc/intht",
+	"TW6+DWtdAzH8+ogj6sNRYeFt4xjqn0txlTnTYSHIutjHVQ+uO+PKqZvOtxs5cSyf/o/v9HT/+attTbEV",
+	"nFnPPnw6vbOyH0ddPjqDu+//1Kv0JWyjmqjTKzCpvZgkp9d4Cz5dEiEq0C3maI19opzCLCKP0eJsK1Ys",
+	"pv+CY/QCuNXDcQxBAWDN686ANOKi1DPSY3FMPGGtWMxJr9adOi+Hnxa7blVCGako89rtl7BhpNrr3hDD",
+	"aY+V887oJZeTSFTfElZ7TQA5I9uW4L8hwaXA3vUjroQRxzte8J04tS2YwL1Z8PCX4bwkkVBs2sYz9O12",
+	"91Nr6+4RutwQb68Dmm+IV+15ngTB2J14Y2voBLY1ChxinQYnnjV2XBsP3VM8cgfVi5VzHu7UuxQ4Fp0a",
+	"iT1Tnv/EBV3RSAyx6Mv3ErP39hLjEs77dxO7FDH1RJXHJJBwearDcnJf7+M1XhI/cys1QwuJTOSgHVHX",
+	"bWi3AIEPMWbIRhFDLAhQgAoeIZXlWAcVLKuBOmEQNDCu8olAvNXIHsFV++XrC+RTXxrAsL1a8Mq1pXcc",
+	"6JZtQ19aRFISPzYJLhJw1a1YkkfUMvquAoQW4Xcmd6lZ3gD/eZiTb1PkpOlMnaVOmr3UDgn6OvGbxUIm",
+	"WakrGvao15oTRsX7G95cf86ovvOS63q5XbtVlrdRDI84imAIaGx9olB2W+GaL2+zVkMRtV6/CifZf06S",
+	"629ju+povlb3rCeu403wkFh2MBlYI3ziW6eBTayBN8Ujf+xOyMnJIcZss75LoWoK8FH33N9wgM874q4Y",
+	"q40wu1U/V2+EZ+NT2xkQaxI4vjXyTlzr1HWG1iQYBCPX9qa+U9PDVU976E7cyYf5hkVc+Zt/wP4bFT0s",
+	"P2l9CjbJZhNS1R3+eBMzNyTrP//GVRpP+ro/xSTozXr/59hj6w2LSCT4sfqVH79WT6mXFlp8szXRusvw",
+	"HqxBctxtzKLl47Sat4pzhls7lc/ZgwbHURBqy+BLLfoqs075zhj71BNchXQlOhiW94zFLvV9dc76kutL",
+	"O7bLFS0Z8/vIhXhulRCLwNQEixEW+iOLyJddI+Vog+PkkMliuqQRDpFKsYZz5pLekAhtN4/RAgrjKgpQ",
+	"kXOMXcPt0CbEHgEQXjJxBn3psRuSL41v9WYTGsFi9GpDIjj2WWevLyyd+oYwv+baD6pzzAz8Z68vlE5P",
+	"dgjiEQxkz9g28r8wUDHRoa9w+QY8By4SKoyn94Zy6obENDb2cBiS2Cz5BfNpQKvq2b8zTfxVMgMI9+8W",
+	"F4H1kkXEAkN58b3iJBqGKKbLFUh8hV0QV0+wtyLWE8l9LKwDU48/hsFm7F2/9/QKL5uegTF3KnZmFzLs",
+	"XzH2HMfLL05ZLvPVJTa40M2VKRV9iSB2Q2JgA1B1gHnw0b1k4hILygP6NZgB+BqIWXIx5tf6ljWkBEII",
+	"OfVJ0lu5uLFqnVbiaty7sWqwGnuXcVa20mZfVIvFBHMWLdRFflalIbNv+u68hcZ4sIW/ZCoLJKEvc35O",
+	"Qjl1u4d+khAE4EmG7KsQRKwgNPFfMFGQpAaF2D1CLyEWdGQ76eEmZX51eEEjewhhD1lUtBXon1GQJ/Ja",
+	"S2teIa4LwjpdfJPM/nyyOo0/ipHHwpB4cmRheRfSFJWjyBdZpLmh1XGDlD/W4auQe6AzHIsorNchV3n1",
+	"oSLplS8FhzHB/g59l9Mo3xcETTcloJfUXhd8Th0QEilo9qgAtdhumuB/mQa4JPEN9cjbCN9gGn5J2DVB",
+	"U45cInXCGtNIYBpJKcpXWyHklz5IVwjXjtR1sjzXyG2E08MReql9ehJ/3kqC5xfw9IaIeGedBTrUah+W",
+	"YKgamcXRFWMvcLTTmpJ/EQQxfUGoVWQ2kD2jQtLjy4MD/TbaxMwjnEuaeBoJnVnypdg4CQzvg954e/XM",
+	"OpUQyw8/X756mWXgtxHfgkeH+C+IT7HpWfcl1mq4UL4TwsQo55IeWZwN80hsBpUOTmIVSSvlrzpXdmLD",
+	"z2KMpuxYZj6eGG7K8BEoIsTnhikh5ECeHfzPzI/tGfHhUfT1GPJthPXFMfmiR9uXLANOo+krf4/JDbsu",
+	"bfi7d++ss61YyYk8fYO3D/53797lhmskdBFHn9eXhSNN8tpZdKuZQkXAp0wh8DVR1mRHCfVZlp+TVCxO",
+	"Pj+NPOaDyFImu5G+UYPQujNuVNhkeR7g/A0LSY0fQ8oQM7X2gyiR8xgtPlobEoPkZBFfwM2/Qipo+5iF",
+	"BIIlfAbO4Wi7VlF9Ooc2huiFXr8XYrfX76mVQqYM9tcUYpZK16dquUloR3V0sb7WK5WZgIIA5qAnbRFB",
+	"PuZd7fqKei5lBKTATQdH9tHgyD4ejOR6TEQVeNUH9mBi2Y7ljJPL4X/20jHurjfTkPR1F8xZD16mGuvJ",
+	"OaJtGPZ7QYiXvDf79UO/R31VVWBuOz+fj/42effXvw//Mf7nydn0B+fJ8Hz89ORZr9+7JpAHlmbtyO+o",
+	"PIzlkKrnDDEX8y3Xy1avTL9ToPYytzzy9BvuUDITu5X/zno4kpBsYhLQj3JTwtt4PgpOXPDTgwDJvEBu",
+	"PtfJeZGqaS9IhCXPyHdtudKVIt6SOzlpNjY8uwetQ9L6vY+WigabOc5dfqsyl1M+FsTSJe3yE2YnGN3l",
+	"9/HTnrHju2R79wyb3OV3vmZJEnkpZvYtUU6oCec+OJreKWIr8vyF4GizdUPq6YTQ+hXcpYRYnOWlrtmS",
+	"hFptI5/E6BaSDJV/dYX5ijS8YXBn6BqI4lXQm/26X5Zm5MMv8sG7D5n55K4qtrgXVdl3RV4qHdqVfFTB",
+	"gRK0A/f49K7MqeUAi2xuYv1ccsNNzZHaUcO7hN33jBrfpWKgOsA1lup2hWPsCRJzk+mi6tzJc/KGsI3y",
+	"q8fEY8uIcqIzpmtfOrjLi5mDGejkLpFSGXJoJi7QlXvoRG6aEXV7kChfb6RgmQlBkRMKTkYNNYpYbIy2",
+	"DKZM1EoWtKG6/jR3p7/24DJVb1nf1OgHzjL73U8aNeu1G+QYKaNZp5+VzokASEDJyd2cDM2Jv9xWFriq",
+	"RPIfKpKDinxeYbuA81bpfApOzscIo5AIQeIsQSJBwpCbfH1to2xIzCGzr2CjcHXcazJNnlPlmO9knkAc",
+	"gLTl5Ay8aJbA5CpIVKt1yNMCbVtWoPnRnchb2ValgG/zvko/JWQ4pzmiH4UC5rsFlqehxfePkVymCXAg",
+	"EdDvfk4tUnAepH7SJHAfZbxhAgtdkbPDVvzEbpVkgrtXQ0SFDWE3JA7xZq7LsvZmw4ltlzYir/FLZWp0",
+	"hP8Wliy5O1JZFi2sFSmoi0uoCjUJGZz+CWKQcyC5Qd063rL4mj9GNrwUIpkFYpFHjtC5CiJBEqLcakoZ",
+	"+oPxdJCPJKkO9SlvkqmVtjanqPbb8y5xu5pJfAgt1MHbYGlwwZh/hJ6pNGYW6DwDKfFUYKgkvsKOeisc",
+	"Qe+/HvGXBUkGcaBg7NujK2cyG5/OBqdHp/bYhoDQnMnvbmnoW0kLafJRxHjOI7zJmvi2d0oG7sSxBmRM",
+	"rJFrB9Y0sH3rBDtk7A+9kTuAUDYoLxOTgMQk8qC+lxCb2fFxwNiRx9bHLo6TYWkVmur6NfqEYNqmKWNA",
+	"Weu5SocQD7QJsYDMSz0ik+XfulhATEKCefKSmNxQVSBXfdY4qZRgyWbs0aCjkpXfzkbU6RxQeztnH4Ip",
+	"39bsVwZ9Zm9TKXtXK9xSY2HJLP3db5xFR2/w7QvCudqZnCmhzOuEB7dbULd7rfIS1XwqraflAk7uKojr",
+	"U3sja9zZgL+K6XJJ4rLxPsjYr63fL43eAm3XxuPdklgFHFfKvIJUKx4WU3bpsDo432QZq8M+D+8y/NXl",
+	"nepBw4kVYac1U1VBLhVeifr3bu9lhDe9NvyRHuWrTFltuuZKjxiR0a8oylXkiDzrJhZxghcDVmZjU3QX",
+	"Sare5v3QpPpaGYpZMzD7MAdm+kNtfUW19aFsehd2qK3tnTOIqtItc8Zw/iWVZLbsblmdoU3MljFeIxrJ",
+	"sxJ2lR85IDq9Nh+DTQmHcJ8N44LrYO3SuQVK+EHkvarLOZAnSFPXr1QFUP0Sk5uIyf2ankgqxRvswbWB",
+	"0+95bK1MRrUXe2gd/LFHqn5Ur99bsdCXolCyjE51hAmzFnp2hoEtuWU4PHJOJbf82eT+bFZAGvJgKNHR",
+	"ux+JVVX1alkl7A48ui4JtaUBh2VOSFTD8GUQ1lDFo8eikEIWecozPRyvV0EKk2Z9zRD6ExdwF9RztxzO",
+	"hQX6z254B70kVWFKF5/2Gzg5MunwErAYE3L61JgeXLBkEuLrom/tB7dSJRQJOVfe2Zg7LcmMrcTPTyT0",
+	"s6Uo97lBB3cZArxvfZeCkZsn4rYogsKrFQiSJo4i8tZuY0lQL+QjuZmm97XshndZHsrogP323R60T+6y",
+	"fHgf//XJXcK7pYoXnIaQEw5BZrpiK4h+dTVqEvCktL9VgWxoRXAMoboq3Pt2pSOdjAuN+uAOBCnR76kX",
+	"lP1me029TP3XrFjJGWVZUZBh7gz6M3hLCFfTR8rSBjUpZxWIMsfEtQq3sz23TOy4PzTl/3JN+aFaV3aw",
+	"EZetbMPlfpvwhRaMVWqDo1scQdm8IJEDj1W5tmwIicIHWhLBwY2YZfsEV36MaaQYCSIESYTVyYsFAQz5",
+	"kM0XSx4ru9XlIl5XJxeXVy1WRC276Nwz3NCLyC3asFsSI77dbMJdus3JisveqFTxFxewy15oHSnnaFLK",
+	"E3yjnUygB1FbJUEKs9ZSxBuypFzEiau8AseJUqA88aom/VBCEgiouLPCN0SXmNSJiCrOZiHfv0Bc4F2H",
+	"88Ee2VbiwyYztJgtmK+32t6YK9ue5dsQGPBIHojUuTEt7vdewvK+V6CSQSciGRZM2LrCSLlTGhUo3ka8",
+	"7OJ3ir6ujmmi5cv1BrOwxB0lfi9THzER4HBTCcyui8OtydolscZn9kVOZuqyxXnyUIx2WrAPH4jMBgXr",
+	"sbqKPU/q/nJVw9t/rGK/qKqTl7X9G83ONf54oQbntqVkRI4LZmjF0syitDjmBJkH6te3H3H7V7vPZq68",
+	"exICe6v1fdwjkJqQhNapu2GEYT4CFb1UnvoRuhBcVeQCAYkFWvzPf/33MWR8H3+K7o5xsgZ+/On6blGQ",
+	"itdwkbamSbPR44+WiLFHXOxdP/ZWOOZE/GUrgtNMiQHzO1jb/yK9mTOelG8kr6tDfspVAgCQXr/LGVmK",
+	"x3VlR9MznsUY5FH6kOChIoJ0/TPThemoyfFd3TvnAV8iOZBXdnqTyIJCK/JnRKO08FqHKwMpK0W8jTws",
+	"qnJ/XseES2Urj1vwLqiRYqrmIpcsaRSZYO1rshH7w0HGRXPgOvV4r3VzVwlrpYGw9ak484QqrN7plpbp",
+	"G9kibSt3ril3VQg69OTiK6IOk3DCJEq0EFAI883bhE+WWaIygGQBoZsL9J1uGBLQ5RZKz8gXfd83LWv7",
+	"aHFNdlywiMi/pYBboO9CtqSRYn5+SwWIBxYE8jEVPLuAuGxVhCuA9AiX+bujKtFcHbRVH6hVGdbUUM6v",
+	"PmLpLovaTw1BGvpaRtOWCSwycURJYFEyYS3FPY1EvOtIca8iguBcYo4BciIUsmUplEZT87dAiSrFD6xc",
+	"FWksbV2fePrGQQVbEYlUcqMG+iQkQt1RyXeMThwHSl+vmLpAef706qlctELorHd84xxL4+9YFWFL4sHN",
+	"VOTNVtV1wRC03tNVN3TBmpn8YNnBaYD9sWv5U8+1RpNpYGFnMrZO7NPJycngdDq24fqMbeG8m7zyk657",
+	"c5epJz2wR33VU7o2gvrjXDfoma9xfA24h29J5M+3XH2uiHkyQqqdRZcKtpxJN85sSqV13yLW8vQuu4ef",
+	"krNxupk+iSjx97vDpKLTm16STbpd9ndr7JO+ydfJZHKAQWgyUh/xNAtAGs4MpBfm1wv0nXYL9ZEHbS9D",
+	"NctmGy+JL4cZagPZRm6tiAh54l/ATxIG+ZeRlCrIZqvaBcgjo/w+FZhGiGI9IYt1skDIoS1HsshHHC0+",
+	"WsC/Kqmg0SAoXJ63uLS/S5nmU0P8gOakysYbWEBldpNJAmFJLtuKNKFcBUDz5kDnDGd+arhPMMz6qSGE",
+	"PcvIDYE0mndrgdTNUJLM69uYCsKbgnYhEt9wfmUlTvgtEdmQ4PwY2criEZD3rRzOSe/Pjiap5GehbdJu",
+	"SQByT8qSqLbWh86o/zsU7SAfhfUCnkAcN8TRn9zlZVvzG55GvvWW67kfa9sB0sS9FfGuid+0LZPKoAqN",
+	"ECVzcsTT19I1t9AK7CSiM2GuLFkbIuunR/JESiY0nZBLrW1wWHDtHsOARFBuvDG6NhnX1m+bWjTfXFit",
+	"gWVPQO0P1b7Xv0rikBqlgEVXDf/1U8/ICnUqyRDFrPfj06ssaShLg20saaGoImezXqYTxvutbQ8mvzH3",
+	"L7o5RUx0Y69ZDyqtV3nXXbPuVpsEUCabtKaRcTA0uNvVW2rxpspf1pgS8Bvvm6oqwJxmu3+vQa8Hfitw",
+	"kqiIC0B1NSYzA9IqGeluKMzJuey7DxUI9LSLrLGIdvqmDLLzc+UXWHVkKc3QdNGhn6hC/d7nPHXzt+fx",
+	"DC1UuLjSvSlsTSfqDrE7lyeOv4TYtXDok1gROVS5+Ms4T+OwYRX7k+5p0920tEgpFzTyRLvBCe92GNwq",
+	"OjRneDUOLdJN4wMavy1Gpvj91EJololE7kkleehLU1W3EoKoGJI7CHdo12CUIwZNdRG0LjpCZ2GYb7kF",
+	"lVJBuBszEqvOEX20jXQLkZQOkQc9ujhbkwJJaqz9iQEJ1tZMvev3cCyFZQ/Ha7CcVU+lWe+3LdyrQ3Bg",
+	"m8nsQS8T76Io809QFXnmjOzJyenp9PR0ODqBE1KgTgRwEjV/Z76fB9swzP745yevXj67+HF++eL1X6Sl",
+	"EGAugDWM1l9SMXdjHAEoqn99T327jUNzE57rcqT7kDeC5fQg2zFWkZbyYQsqQzv2VEUVzNPW04qdMw2p",
+	"5PTQkwpsPdMBfRsxCybKzWYl0FpmL3QbFPAJJ12ZoDdIatoaHNsjyELR5Zx6s55z5PT6vVscRzRa8uRu",
+	"ISNGNPztjs2vgP4vzvWhecks09r+PKWiFsyn6avtyLmqAt6KWfsgLufpzrYfD5VIOz0BdNX2gZAtOw2e",
+	"r8S6w/S6hG1OILV8NmRYd/DoMHyeUFmbx0CCkOiGxixqrVlycmcfWW7USSAlT4gHp1EHwOS0NOw4uBMO",
+	"ig/Ntenf/UElGds8mZfE+xIv6Jpwgdcb9RjjfK5f284GSKV5l9HtIUkfuR85+OSGemQudAWP5vcJt+24",
+	"Ofb9uP3gzYZE+wRTUoe+3yORT3E74kqVYZuJzei5t24nIwMakrm6u5h3sJzyD7aVlvIZnYnQZnhW7bcc",
+	"7rG1rs7dariSqS5p/UBbSGlERUtFqIa2pzWwc9qNuydLGXuoxUvU0Dk1jfk7PTA3V7Fdc5XusqZZi5dK",
+	"bdEewWvckuCydmC11yr3YHrGaL3wTdhSSsiB8xscU9xSA/9O1tvWA4GtcOS3PH8lbrR77GudU1naxX30",
+	"7OzieR+9evbs+cXLp3309uXVm4un5/KPX16+evey2U2WsaxbMEVOd27bE7ka2p7iuhgbqcl/D/zWHXiN",
+	"77XoXg0ph/NudRJQxmdlfE4Tp6/bF8ycnKPqjxPrHyfW4on1Q191aJwN7EOclJr2StQbhqaBZB8u8iDe",
+	"EIgTInDkqxHHuzYxPtJkg9rXFdc4GqBc3FtjWEZomoi0ePNa5W/zqi5Saxxfd3x1hU93rwNd+yiL03Dd",
+	"wbNNK8OOblrJ4p3Dkqi3QiAcVA1IWrq/ULP27KPhkX3kk5vR8Gg5GPgOnk7KPljXrKHg3sfLPlI2Jkec",
+	"Rh4BUsKuG5MbCs0kV5ivMn2/q163OOo13d+o91dh50nItn7ne7IYYsGhFZMnJyjGzvhrGs1J5G8YhYsd",
+	"ndfrTE+Pxs6RY9tHJ7PheDg+Ob4ZHNmmlJ+J2jDV8HAokq/AY7GWIlsKdCqIJ7ZxknzrbaSMq05hGVn2",
+	"xHKcK/skDR1pWNrYtm2zMjN0fjPcO3qYZEOnB1xJ//q+PAjxDZNnIskZA9ggueShjobuzXqbmN5gQRRC",
+	"IQ5qvSFczPkKG9AgTkZjRGNju/EboU2F5grf4AhXRMUUNqyhqld2txpqV6V72CEv7vSuuM1dUimhrN+m",
+	"YwkKiK04uBhgKwwO7wpU1TE1tUhlLRNFYfylugniFamQ9wqO0cT7aX98RI6Uu2bFZoi+oXBilhc6b9+4",
+	"i+Gci/2pCpJQeMkQRH7L+0WOy4KZ468MB6Xry2O0wCua+At0Uqg+kUFVrVbomqUIgktnKf6hAL5tBfCh",
+	"39vgJY2SSDLdc3m+gUOp0+8JJnCY/gU/cJ00VrCt9b63tACVxVFhAuYXtLcUcjqyZA+qxeRmq6XwJF+w",
+	"g/GTtGbn6uYWXogE0+GVBUsoxTz1yIptOdFxI7k0pGZ1nGbmxDSfFwY9nxsSYfL6OvPwaXMSTVaBF55s",
+	"dC4UdXjm+VGb540Wz6aDDU5bPPhwqCso6obJmhdW1N01CXAtEuNG9nRSnfSUfWRQTnGrGVSz9vShRNdn",
+	"FjFpJqCC8u+8lzn93412M/q8G+lWObaesPUGx8S/It3UYtLbFdBwhDf0CECSihuCNaTKdMpxVY1VeKX9",
+	"ZSaoCjAJWKwrrJsKSzP0Z6eP7D6yHIirVqEj0FlZF5Fd6QBek9ZVTg00jpNm32tdvt2gKLN1IoiG5UMt",
+	"7ilvUaQzg/kEbkjE8KaBHZxOx1bgTk+tkTt1rOk0GFtO4NuD6QkZDCdwROZbkxNxGjgjMhoHlkcItkaT",
+	"E8eaugPfcryJO8a27wTQnZRv12sc78DwcZmmRfC5tXqlpGJoKjJfkVjpXhaFO/3JvvugWEAZVq2JqX6o",
+	"mx1qOVUhfVnE1VWOoRx5miMg+qhbImk9bWQ2YE+zX1NjwCwh53VrU/ww2bTKcPPtuiLecpGiZdG6ZE5K",
+	"uZf6jXugH94le/2py/RaKO2ZeVTkOYPkfnazU7SYdexnxssUiW158jMwSMnZxkRFIPIVdHWRlIr+7HRM",
+	"xBzUVMFXBKnR15kE81DtWa/l3CNxNIOiPVPbHWeuLhkOGM++sgBcNRXl/BH3sIUaakeV+1Pqd0GhX/iS",
+	"9xEOQx1Lva7q81F3gHNqbAR19Dyk/UhEbnUBZhz5mXr4uikCR3zFbiPllWaa7GoqgP/RqORrNSrR6Fdz",
+	"vt/a9tAbTXRVeVUN0adLKjj8RHp7K7Pfq6tFuShuMldZhCkCy0QMqw7GyI3ZdrkCbY9DFi2P0CUBmoSr",
+	"iDPdtQrO2DP0A8ExiZECFl6mgFv0S0PLY6Qxuvg7tJGyYP1VgxrajOypBF8tgDKV8yruqgVdEwnn5euL",
+	"RxwtUk5ZgJFMRR9x+lHvI2xpxBALAk5EH60Jhsz7t1dP8g3vs9WkTmbD0Ww4PbKnQ2c0AJeFpA/5+v94",
+	"/97/NLqz3r/337/39T9X6p9Z7p/374/k2Mndn6rMLA2jbtF/L1mkG+0rdQH3VJCpWBJIUHdASvuiBG1X",
+	"USwpprWv2mx+feCbk2yX9P2HnDSI3QNWffP08u3zq/nl1as3T88lDQQ0VA3a7oz9YeNT2xkQaxI4vjXy",
+	"Tlzr1HWG1iQYBCPX9qa+svAB5N6sd7vixJu/CH756zQ+/fGXf/weX93+9vb1+enF89f/vGCD5/g5vryV",
+	"8iAOtbOQz46PPXqkMQJlbSU++TEP6eYWV9TGvE8ZyJoahyftK5WfFvVlU5cig/pPe2tKFDblPhUJh3eZ",
+	"nWuJD03xz9RjpfY+96iWbmigSoBek51JyOJ0GWGxjQmHbgOXAkc+jn2kF8TzGbEZjlek1WuoUq4DBvfc",
+	"tlTZZ/Kp/EYkGE03Mr/9+zq0aFRUCdVzbKKaOpZkyDUO325Chn11yPPYNvRR2ofSrykUktRJgdJxXG6V",
+	"M7FtlQGnixYISFP2rolQ7SwgQTJpwFtf8sNk5mdfsjL96bzYgyw51eqv34sYherfN465dLpxLKiYTDhX",
+	"n8zt0I1j+URgGurvs/Mv/0U3vT5U3ZcbvA4ru8kYUCu6hsSknxSeMdTpE8krciHE11huGa9Sl0tepDe9",
+	"oKT2un6uklZISG/IvQp4ACkjFoFCusU7VVRJq6qiRazyrPTFVF1Jx2leC0F4jrH91jQMadI+xRnkqlTc",
+	"fWiqpT4cHp1MRrnZb5J6naMTx8nxZm9W0FtaVZGBe+KNfMea2ti1RoFNLNdxB9YQj7yxPyEnwamt83Pn",
+	"GuSM+WpqTPoK50BhGl3z9pqwbKcmuC0VQIqUBQVyqbW3xJDEmS4o2lDp9gE15elddluabu8zu9VQMKHK",
+	"bXAJVZs4WugdsKi/6Ow9KG30/RBQ7vhRVQe43cxm9y7hsVK9lCy9dVC+1SotM1lm43JbkxbrTci0jLbG",
+	"gr1FkuxStvfhhU2ZAQ+vg32XrKCibmm+uobKRT/q0kBvdFeE6VM3h9P+yiAx8Yjcn0c8KQuS3mpk1x6R",
+	"ypog7duYlOgQi7QMRQFGg9F9BNU1vEKLblV64g+19pBqrXwDkkX2p266q7GyQGbuffRxWVOEPcA0JL4q",
+	"wo70XDtlK9/SMDSmsogp8RFeYhrlWxZGum55Fmdqznyt5XRkyep8etO9LOZlvsn8CvLbiA82Ko52CMcE",
+	"H6ELUzHYZwAI3mzCXV0rNvkIxM0kJdyToHSV4wokcOI63gQPiWUHk4E1wie+dSrJbOBN8cgfuxNycmLi",
+	"r3JR6E8he6mZhDWtf+Gy5SpEXqWTtODOsuYA5H2qDHze4FgkB1rIyatsf6nTOPJV9FUHzJhImKAPKPjh",
+	"9tYwkyqiTeJTxUUkFAVTLcddogsdyTOBKvnLkU8kGcuTAtxq7zYk40XMlPxt3eYsb/plIyFGDUWiatso",
+	"Q/tIffIN2bKvgVnSGxKBmajq+BT8Bb/a1vTDJ6fvTCtcfwX1vr95WKc2bZUUe8Cck7scIR9oy1RfT+Vs",
+	"wvRlfcUDhf5gVQBq8qyS1rCQrqocFqQ19x8yrL0MSwpumfXGZM1uiD8XrK4I102n3glKse1ra1NbikvV",
+	"X2PAthmuhSgcqPsXsDBkt/wxwiFnWfuUpp1TdqRNd+sU5uIiYP0cbTdyJfqKkJiSxvpKto9c4uEthwIy",
+	"up8hC31whOEoK/OvCdnAhdA6a1Tr4txH6AypMm7GTxcJGm0JRy4JmARLwEWJfCvxk6ozHSrYF2uQqa3s",
+	"95LiXgke6hmTLe8R3hnSAKrAQTOLfDOzHeIMBTiu9jFBJluGuXN899e3T98+PZ8/e/Vmfvbj05dXl03k",
+	"n/Tgy5C/mhzak0iclOf80LZf3n1Y/fct2Ta3DEzOA3xDPJM+yNfsOj2SG2xUiI9SWwZl6Wcx7GJO5qWG",
+	"hvBtphNhZSMax6ldbamV4YqE6tZEreBBuxWu8cd5eoIb1vSMoWsc72BJ82w/w9wPxb6Dm5iyGPA4tr/I",
+	"Lid9EHvO+MgeWR6LiU7u3M1ZkBzVJDHAMiZBMHYn3tgaOoFtjQKHWKfBiWeNHdfGQ/cUj6C9x72op5vy",
+	"kQ9v8C5kWPn85GdvDTkMPSmeeh+SrJKU3hQ4xbD7JizdYipotJyrRNRepLs0ZX5JbikipruoZLLsoHmM",
+	"JhGUNDM5CPpuENS5fjv2x4PkrFQpP4TPONOQrpX6zonQynCI3Sa9MVGj+2kkgFKVIVtytII7KrLukDBb",
+	"PBOUmybvzaa7Zxfg8V2Oqw82snPM2XCn3NGHnNnNCjdymhBW1BhdJy938Gt5sumQgXYQlke19k+WgLP7",
+	"mnt9q1NNuQNyuq8VeC451PcaXvc6FM0lY+V7yv1hUv1hUv1hUv1hUv3vM6k+VLsrtAzs4rKQ59yma4fM",
+	"3LViu10wpJKYqo9fRRwkjnQcpLSh/kViVh8CWbOzBwVCvn+v5qkMiHxGQ1JXbBs8OC7x8BpO/5A6FZh2",
+	"teUyRU4msEhOix65jIkj8VE80qE1xM9X14ZQnN5sXLiHk+/QTGlmyDVCcQ4rut1UaSatLnJNdvr2BZxC",
+	"fsw2G5Va06UcTE2cUIvq3xo/9yr0ldxgt6oaWNssKb1qbsRsMaHGXAQn83+GkuPP2DZKEhCLTMpptAyV",
+	"x6qPgpit4V5N1WAs0nDItqrs1TBf1KqQQT4YzGxHR+j+s9fv+VvTe8Q5Goz7vZUSTNnmQcf6VujY0Y3s",
+	"nJOerk2lyN0UmzKB+25OEVdkrekcDJW9plyTEs9sKzwGgwNMwwRvWi/Lz1uoE6XsJlMjPd5mmkfoR6sz",
+	"2uc1BTGaaTFfJaxFHYq7LGbL0UJwQ7/Heaq68slZ1H5UBgMmaZ3Iw1E2lvLeFSE71HXsVF6xvpOZ2fE0",
+	"InODIaZSUwAUker3ttF1xG6jyoDJDJGUcmYDhFG8jWY6tJ0FcJWYKVbXXKxwW+NToEnb4XgbIRarnQBz",
+	"vHIP0sqpyWUrEK4nzcIquOpiZC6UR/+WxapgAUTwJyJhfyynXkTaqU3jPxP1kiH1vl4i0OBe4fVahwjX",
+	"dV/JCDLeRxG5lbgKaMyL2Vlp9xVtuJkb6dmvFfnULTuoqHsaGi1hPapvs77M0dcg+jY5xGpB7TLYk6W1",
+	"tOtSUd+kNnLT7+nQ8iML/ReqdmDXRBD5CuIjj61dXVQD9inCm6R/camaY3KY5AKwsyeeqJQJAzIcyhUG",
+	"NrHGYzyyRt741Jr6Y8+ygzFx8Ik79Ab3vbPUB6wkccQcUZOs6Q0dHHk4YhH1sNIt5kjo5HKrubDks0cB",
+	"Y4VRH/YcBwrwlvWPwV1DcOl94l+zaU85h9PkfnkR93RJDu6yu1ChsaAcAYl8tOUkTg4bTS1Mk60szvjD",
+	"DslNa+1Vvozwpikp5T7evlr0n1SGLuSceAq0fkIeGQx2K++USoIz/0aSHSfrulaG6oIaP5AIuCej3RLX",
+	"Xx/KkPvYrEtn6WIL7kxn7zz2nhNJtGwrlLbnG+JxUCc4Uj0QU/dD5KMNhAAxTpJmLnD/rO7xq5rBt1xj",
+	"phd3eYkv8DVJog+SDFAoeAk6TtMf9KmHKQ5YyKSeO18y4E4kbqlHHss301gXXlgTHCUBEp3ZN20BblZa",
+	"07BrXyppke/2s1RXv/eShf5c1fRVnPGH5myvOctMnUdnS2MrYxo1WVu5+fdTQlJeLFeTJou/isorD6ES",
+	"yz3Q9KxV6/2J4FCsulBscnpm12Xbpe4gchbe4h1HC3a9eJx0V0/iNzF6HTM3VHep5sjDriuOOtVulxrA",
+	"YuESXGP1A0q0vwtH2j+sQp5wSG+KLhM1HCh9s1LO+XgbSTo+2GeuiwXYwRSPPMclA386ClwHRp34p1VU",
+	"blbTkr4TVDwHNZATjI6dKRFWTfP6bXuRnHpV25JRBqOVF0v26Gpgz8bTmT08ck7z12AZCjwI+3tRW3mS",
+	"zrVfzHSbbbUPgP5Ltfi7B0D6c6PVM2j9zLRYRJdmhtp2tIqvKEc+g+BDuHYhbBOSmbQulNjvI81LVeZF",
+	"h5DB2lv84px7jzRJqYx7W4VVJ/TS7Xt9aYqfSOi/Ktzfts4505e6Tn8vV0F0bYGr9FaaS88vGgr8QPFF",
+	"kJ2ZAfvgIIx+SuCd4uQPOBYfGojitCO/3NHSYDuHPQN7JYmyNTnbilVnV5LO1g7ZEtFia1TYDfkeVUym",
+	"wrjQA0pJUeoB1S1+8QvZccEiskC3cH5VAcvINJYnfgvXp3pRHeTnmb6nHYOLV2yd6Y/+nR/jQFgRE4JG",
+	"yxVeW79xFllykGUPv++jNfaJusyBYxnkepmni0HIGwr6i0bXGfXlEv+HXaYWSYjdpBgJi5fHPvP4sepk",
+	"I+B+9jKtS2I6eMF0ZgJdt+SIRjc4pP5xTMLjjHNzRXVsH1Sekrh8/eryCq79M7dFG8aFpS+67solhTUo",
+	"e1Fb0NoG6vtXC9MIaKpwoIb19RurKCSHtrr17DXX2Jq8Md3Tykst5qFuaC/70jqi/SnZmS6NMHByYeSD",
+	"P6KixA/2PLIRltxTtZ5NSD1wER3/pos/lImhXPBKTlFqxt144Zx7eacH1ZI6PbIVKysmv7e3u42UrJhM",
+	"Ml7lW5Wgb0PMpXvl9Iv0GGZOUz7ZxERVF/nQquBtjgq71+jYYLGaIV1XdiF5X4tn+acl1U2IBVmA70t9",
+	"d4NjVVkzQ1v3ECdF2kqmaNopxSC116hXKwVU5YVdDqj6ZxGWZ923by6QGYu+e/PsCZqMT+zv6yeWmOkk",
+	"3KpSJbG3QtDTzQ2JOcAkqwA3Wzk3spIwLnwSCSp2z9mSVtx3GvX7CJyda93gWo4tyg1tP1A9X9odnZu7",
+	"3VsWA7kmf88+9UwtaJ+tsXq/diqdkwBrCtDfeLSXfbanddfcLAJUD/eYyubcxCwpPNs8d4hd+XxZlG2r",
+	"yo++WzEVNK6wkH8ki4D8Yz+xW5WmJY9KxtuTfzjBWMm3u+UCrVjoo4VBwaJbME8W6wWHLV6rXkVmSHld",
+	"ZpvaZ/RC8L0qfSm5RE5Qhauamr36did7ZhtP9oQXlKeIdOSXZIyz1xdqLa3mrEeUqa/YNC+Uj99veGT5",
+	"Yb9FAKhvHGUIp79v5gx7FF32AoWMXRMfYXHUK99eaZJuXAbwy4c9YuaqunLlGYKV+ZpkaozitITm1qfy",
+	"sKOKeJLfLTs4DbA/di1/6rnWaDINLOxMxtaJfTo5ORmcTsc2HAA8LDC05K6IgB5MLMexBs7VYDgbTXTB",
+	"VMrnRnxo5Ug53+aqrMqH7NxDdXKvSiTBqdrXAqlfIaFggErEzwqrtIqpnsNUc9WD1Efwv5dEbLt3grxN",
+	"ZW+FdNxXhtSwRVGeJhtXJYV0pg7lSsWAf0kK2m6SLtnkStFC4hvqEY4Wm9WOUw+HieOKxNqAgQuNELuL",
+	"Pny+NSFXULwit5ZOrV2L68z7Nko3BBGiqrRdrtbN3sCzDLXWuOyBiKtuGXKEXbeaW8yRGtZ+TbUqTatD",
+	"vdVyatCLHWNUM0zVUTlBxd8KKynhrKoCD/DTw5HAAXr1EVc6Lqde2yoJ3YPKIM+AnPJOlhwKfqSUhxvV",
+	"Qb1X1OiDv6VdPcpw6pYfqYdF612jj6QCruvRo6XczfDIGSUHfCks9UmjzoVyMzxWN6OS6kgYgAhdE59i",
+	"y9Si/QS5NHIbi4fjdIMzv9xE/hHbkIgL7F0fmbVbN8M/wzPQ6tRcgSSXxPrSVOkY27JHln2SqeRdlsU3",
+	"LRDZzgCTZG7Ca8rBn3mHVD4qFTpJtL8/we5zGl1XsUUO31XrgwEqufPhmLHuttPc1qpGGWqLKpGTbFop",
+	"7Bfagd6ulErcbxmq6CATk2mmNJjP46aRAQ1VVLLgGi9J+5ihiNwiSN46Qs+2MSBEt87CcsgyYjHx+2li",
+	"LVqoVC9JSlqvbjfLGPs6C22B8JpBBSl9UVwVa6Rz10q5Zw+YbLYvkqgivFT9qG6aQRbJV4D2crc0FODe",
+	"PSCuZnhXgLZESvJrJBiiUqDoAFa2SUTjGuJcwT+A9SEohiwe2HdV+RujRborGxKv5JQYLUzgxuIxHAUJ",
+	"1FraRqoZWk4vFy+dKwJwWlVhSvOmM3tZMl2iHfr58tVLBJ1u1K2jjmdS66XREl1L7jSxvK5CkCDxJiYi",
+	"C427E6qZkvyjKuC35cJH1Qnf1eWk5ft+35J4JxeaCUHP0Mhw0ppEnD/i1LrEqRXFa4HaqhKn05jMLCtW",
+	"ytAoIvEV4eKJhrS9IacCsZPGIIos+pKtqU/gqySjoNyAbMtdy8OcWPkICui3XnX7ir3Vulg86a72Nj7R",
+	"iDTyycdGPc4YJxfZnuSYb2Nyn/dle9Hvw2Rje7vatJMNjvGamHiyg96RmguN2LkiH/WtlG6E3/TAS50F",
+	"VNVcbS8d/qiSwu9BiEBthvy0sNCpZ7o7hEACXxOuKmBRgXxGIJjTBK9Jc7maXKnu1qIyiJNIIeOqqIrc",
+	"qc/q27oq9b19xFQBOy0IMbvQri95oqOy9r+j7c7+rBK4ylcyRlmb4lZujCOV6CQ/qXwuJGJSvODTmupP",
+	"DOyh8ciFAFN/SEbB2J44J4PT4dR2yqlvf/LhMsQZ2ZOT09Pp6elwdHLX7y2pmKtX92Y9FUrZU9+qXvhw",
+	"gvHGQzKdToPByXiEfTxwySQgJ2RsB9ORf+pMAzc48VyTWmiKgpmcNPhsDWxnbDv2NNMMSH5d/E033k3c",
+	"dXnZmG2f6xxVVMLR2GlZggR26eJcx5ksmaVXdgGV+uQTNCTtMlnN4HnrvtUVD811WlT3B4Nt2C77r0AU",
+	"e7BzlRTvgMcY53P92lYvyhJWy+GG4loONzEVnR+Y37R+RPf4aBz7GfI01dBO9NQ6rTPhstqxGcdi3bn6",
+	"h7cXz8/76NnZxfM+kuzZR29f/vLy1buXbRLx2sN1Vy1WTWx/URuGlIOnKWOoV1QMsCUTbeWZeTBx5Okc",
+	"KM/J1Qj4Q9RmRe0HndM7G9iHlEDQWC/7t0O0xsJbEd4HC4XckBjBtoCNLV+NON61bJHSVGihm5NaU8en",
+	"Nm9eq8NmxbvfkDWOr3nXGg6lQg37hLY0N6pcY7BxLdbfuQrCL0B5P2xp6FfbOdqSUd4VcF9I+8bE/4GL",
+	"9T4WzsD0NFcVhQAY6FA2J9ENjVmkHGK9pedZp8lvyoCfjk6OBi2Z1ieB6RCe+TvzvVa9uR8N9dl1TJ9j",
+	"3t+Y217S1HJ65ux1t4fvrew693G8A7V7FLf0ZkPns5paaiNbKK6KLW79lL5TbD96zum/yD3rTqhJsn6e",
+	"DufoLLF+aq40oYfrOuitjcc/7Nr72LUZgdBldHtIfBq3tuN84c59GncZOzcOmg70mGrTe3BCQEOiS8XM",
+	"40wIY6viQObBtnb4H6eOmnFGw+ytyKkcTqms7veuDfXGeJl4BD/DKacDS+WeOERE64mo6ZLY9s3K4Xz4",
+	"i7tI1Lae1ZJ9tmb+VkdDNL9EjW0tUcz4A1DRWtLVHULVuVOdQTucPlUb2/kab9q9PRl+CLCCfBTztEvk",
+	"Ax6R+72bdUij7ce5yw/aDzONpLWHmEfJ8MPnAdQdME9qyd7j8bv9555vxBHxx4noS5+I/vCI/Bt4RLIO",
+	"iq/gGakNmE6C69W4JxfQux3aeqELwVWgumpHg67JRszQAh5ZQBoBhxtmlyxpFOlaLB09KCO3teOSrDGV",
+	"DBZDm+X/mwm3S2IL/Uz+s4o1TEs2080c+z50XE7zmRNW+dXu232nb9f9/0OaCM/DWz4/c4f+//zXf+sg",
+	"SM3VsWkA/SWvh+534tTIbKHSE8y2cdJn0d7OzM+tKrtH+7Lwmk6KhfBEM08LKVi6wjWM04inlA4+fe5r",
+	"hwxPP4GoqjJnP9NBdZGPYrpcCa5yrpKA+myVfbPBleVnVAZAE2nJaZ+FWDsbQiJIp0cSamwdA5GhyvZv",
+	"yRFn8xFY2cetp38o4qWbeUzkcE90BDDEbqfxJkO29QN8uyGxiTZv/RSEQXRdm6qX3e2RDAe2JKQG7vo2",
+	"bOr/X+jIP6zYfxsrVhmTX9SKfY7dSj7Eroqh5iTyOdItZu9jhmI4tqbi24Pc294Vu40UWUUCq/wgw2LY",
+	"xwX+0hR+5mN5hNsain9NYsjQaMnCaXqehUNfJ9jkr8gTo6SF2DB18/a+8wvaqxkcN6R1nOmRefQ3PPRE",
+	"j7y/Zfx5olfSLevo+i7sX1eL+jBDM7MLNck6GHiQllRghn20UI53kCIMaZC9fi9k0ZKKrRTs1uT0yJlU",
+	"WEYFLaDT4VvbiMlrOzwTYqFX1SG+NgdNp+e4iAkRc6fTGvVDg04P/YtujBo9wDZ6jt0fGBNnXnVjgjPk",
+	"MiYQ9lQx4AjcAxHzy+Vh5ACVS2M7L07+/vLFz1fjyWBsP3t99rfRix8Gv/z9xS/QKhwGmhDfKGJbFW6v",
+	"f0gcZTSSwMDBo9+TbzTPeMTHsRXZp1INYX6tXkqCQUDweGwF05OhNRoTYp2Og4E19CbByXgy8sajoCIE",
+	"Pl12VToZ9fsIo7fPL84r87pysNSly5nsE59wuoz2zVN3FfETu4UkWxKJbGdaXfIlhye+VZ3YVbeELfDl",
+	"NlJatLImTA61lfUS9F6XDQ+D+qqnfLIJ2Q7JMSYDyUy0v8RZKf45WV0/s1l51KdrKaLyQz3Bn2OBn+9L",
+	"WoTKKbcM4dhb0RvCTY53hugDCjdg9TmjzrHkHh8LfJxQ7bF6Su4LFd2fVk+VCFkvpWov4KfqvES1gsp0",
+	"eLiY8hEMaU5OzMNUh/YtDf1zfdlYyF5ja6LyflRrIsxRwLaRDwlL2IX/Vokdj4UhkafquTKDqiovHA2c",
+	"8Yk9/aduuz4noU5q7L3f2vbQk0e/Y/iTmCEJjQryURx/XIe9fm9JIhJjwWJpyvHVbSupdOK7Q+xOHSsY",
+	"jUfWaDCeWviUEAtjlwxsMnaHXoVUKkJVlXbfPtE+D3Qlt2KBEVau4aPaKczb9ufdVj6fwV0ZFuqt0CZm",
+	"yxivVSU8Wr2IzyKoQEL5Wzk2TWeR5JfsQYvuH3tkViqZCpuaRUoewYUdq2GmBjehqseE3QK/JBZujWfw",
+	"S1nyHZ06OdO88ZkfOhrpb5Kkv7x5fZhV9STFS6lK1BoJhiTlGdFW3qkDDqWFTQ0CGtKk71Tz7YDx3FaE",
+	"Zbhtg9n2ZGnFtb8JEpLNikWk3dmmlCaVzm6gqOGdczDFKqsNCRYTP2OrZXWNOn3Wl/cxx1N3p4vfw1Hf",
+	"p0vo5dabBqcT3z51Tk9H3ok/GU+xtFix7Y3H2LedMR66wShw3IFru6eDgec7Y3/iOWPXDmwbg2LR5vXP",
+	"58N/nvz19MXoyv5l+rfJ3wdPxj84L0/OMnV5pDbSxYGYLwnhVCIsTYvXRdJmxwpUfrx3VhUg4dgD56Ss",
+	"rAxa9hWHUXhtr7OyqKyqsqb3qUZTGJSXrIyfzqzBeGIsUlM+hEsTfUU+Vs51z6PB/jNBrX6rsf7XONqB",
+	"guOQX6kD/3jRt1njQd2TQq8qeDN0G1MhTyqCoYWiiHlMgkV12zIdLVOzTGjwWMDvCt+QVo7YqpoXmqOz",
+	"qdl6g/VaDOoSssnz4l4hAJVGKu8DomsQ0tWyIFMsZnZseOjIcJ0x4485FeRoh9dhUjpGDa0uCPPRgqHl",
+	"2pYNDf/UnKiUmO/Yg9H+hPg7vazi3G/5FofhztDC4jFEC2QqwfXrHNG1M5UBbTFrgRxqu84l28n3tpzL",
+	"Cveif8s3z1d0lfPr5r5KsN+pvI3WP03NAcxr6yDW7PWmijrOcsWRaqg445iGeKa+KomNJZ3GO59518cv",
+	"ibhl8fXxTUX19nvIODN/1UPXNGpbtBsbsVCDmmc0FCR+oxo3VCJHsQx0MpYHZKHKZJXoYd6dz8H6V1Pq",
+	"g7kg8RxCM39NPmbkXsyJ8r3pRwWG5vi95WYrwYuxdw2HCVXTEHvXFu59uPvQz8xspttGcp67Gvqdf04x",
+	"UoC6gQFeMp+oPaoh+vkeTn9GI1++tWJbA/VTYlZrqkdPQHXiGMqLIFXSYwaNQEOoYkSFPPD5qtqpMFVC",
+	"XRIwjRuPhSySZsJCX9cVSxj7FC8jxgX1pCkesxuoloCeXJy/SUqorBgXyKWCz5BjH43so9Mj+3ggdXai",
+	"KbPlD9qy5YekMbKylCUf9Wa9v+GQ+iBv0zI1IbkBLfQUxid3j71ZDxYKj1Cxm6ErU0bHJ74CwqzYOR4M",
+	"0ArzFBokaTutFnk+sO2JZGNespSH09nYPhpM7Olw+s+yPMnisM5Q8Zne3DrTL8VkpbBOTT4IgoO5Oonu",
+	"jNC9q0loaaoUhiME46rLLartq+usVNrVRdYXXN7zKo+vpoIqGXxL6HIlslMaUtEX4b1+7yIKWOW8CTU1",
+	"1d2VbCetZ+AqU0sz6/brYFJD8S3mk7TD+QJIcFhtvAp+mDutIK1gsxITdZ0wGtFYU6juZ0kb1pAl1Box",
+	"l7bsqvDOCiwSbIbYRd+dK8HwiCPVeSih9O/LDSSS2oq9G+fIBtdUEt7iE4FpqGrKSxieqOgLOwFOBdCA",
+	"kaQFzaWpSZdKk1KQdNJEX0H1ZEW862xU9KW+t6hqElFbCtLwhIQixwYA1ofKNEC/hoR+urp6jdRyWp6q",
+	"MpiqEFWUo9uYRUvEYsSicIc4XW9DrP2JeRiziK49VunNNtEioMxU0ErL9eb2rwoFZuou4lBtpxE2TQZt",
+	"BtD8eqpYYL8cVESX2/XL4p1PS8mkmIlGqn/2Ua8hS6pyPWS9EbvqmrGa8usAyTBEDposo3TpBZ60ELwh",
+	"se6/Jy0FnsNUckv4TN8Sfmgp6DLsmMFKpi5lKgI14CmjaPbbK+5e1G3UK2hLklwQSfZisVghjnepwScq",
+	"RGPRraoUtA67MRKMyp9TMykVZOZiAfkxvZEKnCNsWFkq8LtKXv6cBkBurXn6z0HRmQ1qLn9KpYKLKg6W",
+	"W7Op+7wr9R6VqstQvKHHUqwfC8yv+XGb2/5jSETSBGq8L5IU5yFb8rZuFokafS9SKRoq/SfvdCW0kGCf",
+	"I8EyxklmCYtmdMdgPezze3wjAa1/RNv9Efn67xX5+hy7Xzzi9QX2VjSqKmWLYrKkXJCY+GitRhUNd8Nc",
+	"veQoDndCEJ8iiCekHp/1Pp5O5rBeb7Odawo67fdWLEzDxOWHeWKSt7pXCjEXc04gFLyuuwX2wEc1HszG",
+	"o5ltzzwy8/HMPu1BpfQ1i3e9mTMZno6Uu6gQNJEioPwKW7+Ck5hiKTzOnB8GT4a9fTfYtWJcCmaXMUF8",
+	"8MxUR2TlkFp1Us6OqJwig/9ao34TM2mIsRgWtcJtbXm1m/uNjGuyERA+wwKEt4KtsaAe2ILVZkeOKMpT",
+	"7x7yduya7PZXRaaCo0BXE/dwGPK+CaPD0IIY6jhDdVxJNKraE5yzqovTp8S775JSDkMrgmMfsaBDIwvs",
+	"1VSjf3H2xBAdyGoqVsrnodK4aIRCdgsQctJN1hl2qo7Fkb/J2V/QH1oqgaj2YAzWr9D2DOWPUbQNQ3S7",
+	"oqH8LSLgC6R5YI/aVErI8nvdrmSEYkBj1Tm43aYYSVGFIPUbUnWOWhbeh01Opi0IiGQ/slyfmkMavZpt",
+	"85yWw0OWUvdrkDT6p1NfVlWxXd0IVWsZJVnUliUaIiSRUMW/0wKyBK/RNhI0RM9i6lclae4XUoJBH3a5",
+	"yx2EVIN8Kt1aNNwnyhXuR/TeC0WNwqJxvU4erbhLXNfOCz6YzIxtrRhjVDR5X5I310Ic0aDyvgyOMwnF",
+	"oIgQnydiWoX6VrWqVeQPVzW/flCNNVlM/0X8+TXZ6YYNUhEnlaO+ajxt8LsfZU2SIzmwdNVn6sL3Zr2I",
+	"qZYscIkXYI9okJK6EUtsDUZH9iipozmHKuNyjR6LOAvJX4TYXdp9xxkPbDs67WnN2JucTJzADYKxG9gT",
+	"P3BOJtPpcDJwAjIenxBygofe1BsPxsOpOxmOg1PPPXUH05PBxHXHTuD5vUoLa4O9a2Vvy2VyApbWHmzJ",
+	"EfyYh7eu6aWYwRs4fVis3Al3DxCJn6GWSnvL6NEZitTlVz8x6FiM/JW36SOP+nEfxWwrpL71owdsAlOi",
+	"3qqOmEpRrvEu0/q6vVLP8UID0+dD2BPyrcJcIBV27Y18UqWqLIxUC5NsS5EYxdvqFIYsE1RGBKg9Q+m4",
+	"GaypD76gPuIhvpF7psc94MalNcOqzE35W42JmuPY+qcfcZQ2D0CYQxnSUGvWbpavVrGQcSPpQLU0Wfzd",
+	"krutMhusX8hukRhhJEIRy2XoUK7boNA0Tac5WnOv9VcJRypLSoWz9C8ZwumizfTjlUdzQvz9Jzvt9n3J",
+	"noRs6yP5QNI5MNVTCq2pPjMeZb1aaWyqXuzEkOMRuhDa90u8mFRfPafisEOTBckbPuXX6kRww8LtmqiW",
+	"C7zyOuHLZd3kgteVlEiYqcgeOf7vZ2V5ipYMzWRFnd5WxRl1lkmd3/rMXFplLgA8to25tnElACXPZySg",
+	"auj+NDU9bJ6aoJoBE893mnMvYn3Lmd4byC1F3op417rHUHVAxGgyswdHJ4ORMxj9syoPRK+1OmkC7kOq",
+	"fQ+51Veac9c0MrwRLYvREOZKIUMHetMSJHCqEvMUg2QutHv93suzyuuHB7gbMcjuwGGmKdmayOOezozI",
+	"iMxHUjQITMNKfrvPlcmDRxmUL11yG5x8NLEFCks1zPSSCAl9nVdKnREUgkpisNSOjcoH/8//QzcfyftI",
+	"2mDvI/gW7TErI7WAvGH5p08REfbxGnt3x3I29J//ichHKt5HRvokBSzUmvebrq3eUdnijdZ0IZaf1Jnn",
+	"9d+fKpWxZCrQOSYqhgU6rml8fRRajZMbqlv8qaG69FYt6xpY6+P01Lccgt20DaK0x5uzF0qXaPsA2r0b",
+	"v1nAQp/EuvkeXxj9oMrgKnjOf3ryGoyydg4csw8NCjnRs4+4Xrr2hElEPoLoMSFFkDlPFvxITdGgsIa+",
+	"3rkEfbW0f5txwXdyneSMBeOz4Q/qo+/iQP9cnvCMB2UyOtgxnrn3VDAv2rzj4TznaxrRtVRlduX9U6Xj",
+	"VuIn57iVREwhScSYODl7doOFILF88j+++9W2pmfWM2wFHz4N7n6dWR++/zS+y3/7p2ofsmmaOFGxtqaF",
+	"4kO7fvdjpJPXtKFhftn7tI8tr6SJUVXNUNqygiF19VtZdADu9aXhOzdpIF8kdlsFW2fSUoF3U39Lxxht",
+	"XFOAYXGjYjrJXMdn35CYBru5XDbaxGSDY6I+6B9UmpD5RX3K4gf5hIs4+RSTELskVJ8Wfd31kUU63QiH",
+	"nBkVIg36bYjjNjzcMeR8hhZynxZ99a9cyMIn3vUKR/6fzS+5L/gCfbdiXHBQu4kme8Qh8uH7PloENCQL",
+	"tI18ou+TQAP2kTxSl9LfVCo49eWvcjNVPvjiq4bCJ7Z2c0z8S32C76TS4GoH83zPVBKj60jVC81GlUJc",
+	"sLGhizGlcJqjm5Lag+/X2OvNKnRa+Yaai4pc+oLe27BbEs+LetbWL1S/QgiYxFCURKaZLP03BPsVVxUJ",
+	"AC2UJU90ZXPDjwT+BiWTzm3aBDf3pXgwJdlc5Drdmk7JPodpquZlFWihwQ6VIoBthcUCy5XWsjwzxSwM",
+	"lTJrrg2VJa2GTuC3VHgr6CucPUwDObIggKsKyWOpL6E+wHNPcRlYC9yLvzg7u3zE0/hV88aX5LbX7z1h",
+	"6zXluh+yjvkkEv7814o1+r2zMGSezqI8B72hfld/w9d6htSjBo+HBGuXzw9xob9/7f2bpquaC9QsCjLc",
+	"lN+MIh30E27eIyufJeK5vSNBOV1ALc7Q4tP7onJ/35uh90q/v+/95/tcctf7Xh9lH5Bjf02nMI//z3/9",
+	"txyXmhQw7kPyncBL89X7SH8H6hu+/XQnB6YJY+nD8F124N2Hu8UReilPiZyExBNcBQwrfyEcuvN1bj6X",
+	"HdSin27GKVx5Fws/1fSX3ZA4GOZKUw6PnInlQGjo4EFSGm/q0hPkU/rH3IEcR7t71BRRPLCvb/9z7L5J",
+	"QuDKGkF5Q1UVqcPSRbrkiOgyVOZqtJAxEqoCTL9+yDjalJOnOn1EO4BM1kha7Ur/Vaa9z5tPksFEg5mn",
+	"duZcj88hpu7eRd8m+tRHERPdrhIfMnki3Fsli6GYYB+tWUy6XPNAZHhlYNMef6sKrsylanRqcPNAqRs6",
+	"2KRDa5lWxKG34C5HzQ3EEdCIcmlqKOnNBdl0I5TG4khJ5/kF37owWgUML5Jwu25XSw2JJBX5I0luSYqW",
+	"DPsY+kyZca9sPK/L2spmQNVeHjWKu286scuc41kMR+JIF7wSK7JDnlZvrYOOPkfKV5EVmvRYizKIGxwL",
+	"isN5uTDih8zOZh4occxz7F7SZaTcYp3O16rsYunCqVRoQFPkr8XspPQ6EYch8llEVGpBY9JkbWrii3uk",
+	"+CngFd/kXZWObdsVt/T7q1iSyCf+Y4RdLg0RFUdKBYq3UU2KGi8lq+X2sF3N2xwQnaz+9Iq5tI+oeLUo",
+	"WRfCrjFHC7iEWzxGC305t+gnf4INvIA7m4XgC3guJuDA8lVk8DIy9ZJqc9f2XTZ/jrS0VjehWbfgeDyc",
+	"dL3ZrJEKe73DGWO21oqtcRQXrNtMBaHqSpLj8WQyOd1T6+u+jmdtGF+pi/Yv54YGAUkiMU/sAGVip7k0",
+	"3/QBoEroJ3G3MYFS0XZm/O9bsgUPhrFlqD8P9VqzIYx46kyGDh5Y2PMCazQcnVhTf3Rije3R6GQ4GOPx",
+	"GOp8knhNo1xmmfkmwWT6DdCK+lInldVS2XQ4qiqQUXdHYNINfUZ4H0E8PiQ0YH5NfBSwuDrHpdVRqHAQ",
+	"qjwhqI5v1Va2lA7wu6oyajIJkmqYfXU3nltqW9WUFpStsGxb1aXTgx6uMF0CB6JCn/rlB01v7Y4sne5O",
+	"pOEGXuP2G7//cChlUG7TQSh9eNCLjrLYqa3NqppBCBwLqPencYpVrJdgm6oTSIvcEyPeWp3Meqk0qbJq",
+	"WCBSihIxlUp8iWnU0n5vfUyUG5E9JGaPY/VGTQcY607c6kAUhuBDN6SsdmaFb8xxpY/cndwVGiPq8yq+",
+	"Lqn2khj+VBkeGRNPpO/NnWLU6YnGipO1dV1uD1Z9NL3HcbjFgTenF+otLo48HHkkDFXyWh3bZjtOZJRL",
+	"jVBrmrRSyDWyS0GHNcm9/CJaibxEIdYJa8jNU+lL/n0BaeGJKBaS75UkVU48Z5wTWqTkpWKZwmtqVKYY",
+	"yG1zEfVZ0jIiaY/J/BzvSMy7nndA7MIpJMvt7k4ldcozS9ETVOb0jO1NI5qR8+1Mq3LDv9wk+5VFPdG3",
+	"clDlXrUHuZf1BVigiwosCKLKAZEhDciRPAEqe9Wc/pLtVafAgEY4zCrfWNUwBFpIrNd4G+lLO/N8/pOi",
+	"LmMZ5xwdmUcrHB1p/bBqJLOt8NhaH4VvksHfWvmpSyoS+0idiDOL7bU8W/x7l6Rq0PnpRmeuJL5YxSVD",
+	"RsaRn81nMfXhOPLYNoSrD5N09HV8/fqWI2TsuqPXvxbwx0juiuR3aTTq6pAmCby+SFOD3+uBvOztyjWV",
+	"Caim9wgU5ORFifG/wq+eAFdhkSoazmexRbsWzdYyBU7v+u3d8B8e2hGfEXEdnN6vImLuvLPlCc9eXyQ6",
+	"oqgRNliserNeUuEpWxaQC2C1EgGoZ6p5FeJ8NkTVhNCtrGvytaoZdaHe2qI6EywjmagGke9YXOm73FDi",
+	"gSaFvMhcRloL7yUwKvZDCGVPvUjOlW3Phk5SkcVkdO/NlWA+4ZnM3uSpyiTiZG8ylsSDNOHaV/MVDKco",
+	"oMttTOYrHPu3OJYmlDRMJeZSBxOEiSZYWuhkSIIMUI9KCevm/sgnkTDxsyqlpvA+kKebUI2Y65QYhYHM",
+	"92m6W+bLTYiFlDiwa/k9TGNxayIMzCbXnYzWW26O4ZHfxZW13pPvnzqZIKPQDEWU65zULJJruxk0VRQR",
+	"acUDXXa6NZPq26QlI7lro5QoKy/87tEb6KA8yorjZJF524iPN3CR2FEUq7vSvJRJ0JUpVpFeI6UBfqUI",
+	"m30XSgEGX1rlIpJqH6kmPuCmKd+tQudaGa9M49VTzofXatGxqi25xDSCpP4VCTcIB4JIWa3JqhqEFmT7",
+	"WGtHLqDNHIlMO5P70XIxMWoPURHMuwaLgy8QQsBZAAnueKlrwsTbSB52pXBgG0mm24gqGzurwYSQpjfE",
+	"y5se1cBFA9uZWLZj2aOrgT0bn86GwyPndGzb9p9te2ZLY8A0oLaDKR55jksG/nQUuA4eBrZ34lc4C5K3",
+	"NVfZ6/c+WmC29WbDu/za2nbHfXpDInElZaxqj6unG2S7TxXa0KzYrXafYqhuJY8DhKfplivIVCjLw8z0",
+	"TknUwLtyIPQTTNSSQerE2EsMWVM9g6LCiTlkYDRAc/gMLSjTYOiP8dQdD6xTbzS0RsT2LGx7Q2sM+zgl",
+	"J65T0WLi8A3Jo/5l7pwZShRIeSRXXnW4yxFHytNJRPc1tL1Vbj1weVqpv+bDnt0b3NWg6VOXHa+YIHOO",
+	"y6CucvtpdE38y60rn1WoTvaYq2+ROkvDi2YIv4+0HIK/q1tQ/n/svY1y2zi2BvgqWO1UJemRZOrXllNT",
+	"d53YmfZ0/q7tdM+ddq4EkZCENgWoCcq2OuWtfZp9sH2SLRwAJPgrUrbTyYxv3ZqORYIEgYPzf75TgLAM",
+	"QB+60gSAvMAiAGC3IiD/5BzycZsDgpf5pyTuUa2+0wQJ9VNLYpXRXD9+OL8om2Jupondfi5h8m3tJ/0l",
+	"a4Fm0vc+N/O688oHtJHTRJ2ofUVIblXQRl9W1m+Ir8BPi26I7zd1IE0gxqVhvgZJBitnzS36qFM9qyof",
+	"Ve8LbhbcJ6asEJ2Gqg2lPJU156sKR8yEdUfmKvNlpnlzlek+wERnPsf2VC80xsPWiUan40vx1COKypk7",
+	"ZOkgtTKqZDyfPlREDYho+9fER/Y9uTkCBnFh5F6tdDmQYFKlmBLoA5rWIXyf34yljJTMrzPqtp12t+3s",
+	"dfuNOLFE6kwg1vXpZ1Jn8Tco+p3fyP9C4+lGsxFwX/fVUddz8sWtt6bZhW7CAvhTcbWwyXCQCuOUoLXQ",
+	"eDIvFVxiogYg8g2lyimtCsNu064w/vV/Ly9vHad1eXnbmV1e3u7PPv+wpaC4k5ekFzV5LPSgyHVCLmby",
+	"GwKC3YUyLRNFv/3d5pYU6vlWLWHGLXyIGLmWJ+5YKe2HEIrS/aIiqaJxDKhAkeHu7R7wnPnQhKkoz0Zu",
+	"rSfpFBKjAYdUEtIhmqxXPsfeBPlE/ghEpQ6aj6cCqatxQ+a8GvJfceuPz/J/xq3PX5xmr7OtYLzrFKf/",
+	"l6lJ1lH9Sd4OOKnTAj8uTN9QtlgRrBwvRTQMsZxkmewjEHF+sc4viyg5RPITGk304eenmUlePDyeQLxa",
+	"L5G2O1UTfZ1x/fDT0lytIg62ooMzrvys8ZIPtuAQhIThoobS6poU7YIgpR5BbpIg0u41qwD0pP0rUtEi",
+	"udu0ywoUGF5KAqr3uj6NWlMi7AcEe5tDhNGnT6fHclLGi90HFvMTwKy8Pn0m1K6qbvAxS8KIkRswjKmI",
+	"hJc9c6c1wq3ZUevN5y8Hdy37z/5dq2//3btr/XowwtOjV5/TP1t/dvKAJJoN8Ix8YP5Gd3jOryJTBJJn",
+	"FbwnN69ywYGy2exp8Ry4CyCPJVTvTjkOpED+bc24Kck0WVeNj0fn5/GPYQCy1tE/AI8+7Djtvv7hRgPR",
+	"Nw4b0CuNzBSLB5eV+bf1+3i29n374l9ff3j/5vTv4/N3H/8mpf6chuNpgBlMeIl17u5vfCoVBgWjFGF4",
+	"yr9bXaczcDrOCAB6p+OcDgNLLB+WyVyFwsvGYbpFQI6hq5avRkNsvcB1R4wB5E73gq0xlIfj3/jUtIKo",
+	"Pc4EbOqPXAd+/YE+n+80aLwIlzu8rmI6YcG4ceKk1X+GPj8VBp7GwU3rqFUY+N6YGekTWf+lUgOqkC+a",
+	"/k41bFy/O7vJTibsmgacQbV6ndEALLXDpOV16u84aKfvTA8ea7Oy8gMszrrLKM13aw29pi6JUAqrjwun",
+	"de8HeID6g1YrwqqxvFcWSKExriq/izCP4nq7PcMiwvGrMzkzbuwu6/FyabWMlZklGRdfBzWFiP2Aulwd",
+	"TKaNCMmy1jBb0tccBvAYYe1hpjd77YF1V4QyGtZUANSQ+icBNKMa98eIyzWHjCMw6soDY32sziCOvdqr",
+	"oFS8mgPG2KdY1BtmqY9labtbcTNWfk2WIgeMr3FAcU0Z+TtZrmsPgBOGWT0S3lHbWdcnLDWk/mGpL7lT",
+	"NlpE0ergWZjLtrWj1P8iE05qPFttOHnTFiMuqzk15q7bOoiv6eITx/yQsfHgV6Vojvr77a75KdYhe51i",
+	"o253U+0BLKx76Y3J9ampJ8PY2kaMGTUW9A+y2zujRCXLe1SM0RN3Lkjsfe0572KHqIF1Ncc07dVbo+9Q",
+	"p888oLaS7gZciLF+zjduT9Cgti4g1XyPBruMiaLINU7Kn6pFf0fqsBk4vn50Tbq2emvIM8Bz1cH96yjH",
+	"O5ylxMidxMLOirk98D5v3oVrPpgKveTe2ic19Xc1pjZTMeN2WStlGo+XeFXrlfGwnd4KUCZ8NgNgikdV",
+	"kZuN66VP2fp2PBW7rZAZL8niXg9Q/PceD4BVq/+AlJWQMg1AubUlboFlAH1x6rcNhG46KjMjbleYwb5f",
+	"UjYmzFtxysIY/6QzOmgPOu2O47T3D3uD3mB/77oLZR5qxFqohAz5h/zRD6OfwDe+5JATW/rYgeM45qnm",
+	"1vF1r/TunmmUYTFWuQtrVbY98/E1DzSUSxfWHwA0G4emnbRaFpPwqOes5xtHexb4GjOch8+fXK68dmIh",
+	"Z0RVhsibVaPTdP3SOqDJoOmg090KUW2vfD5srvW+VFD2wNn++GgPczppEJczD8nLL9EkWjpTRAywUDlv",
+	"3JqyUd6Y4EJBXCs05EzvXutdfacS9nJRyYA6KQCmDRhr6ZyZTvegwvO3U0UT6iJhm+5PDYkTU0iH170K",
+	"b9r+aakTV4RZUfR7YqtGw/ykEXtI18ociVlhfosgvlI1Y6Z0kDIqZwrAFhrIF5J5rojpNpp501aVQjOR",
+	"7MGQlovksWLBb9L1DNuPXEiWK3mWxKIgr1Up8PBp6laon5D/zWn9UY1MLb6X90Z5Rdf5EKHSoZCCIK/H",
+	"TQoBdhVAiUri5jP0YUXYeYjdK6vriOK+k/oMJeuUAzkbncxmmoHby5FgsAWS+A318/A94ecoj1c37dFF",
+	"bMt2BpaZAIw28X0u36NLKRm5DfeUs2yvolMsp+7Mst2Lr0Y2ejaFTnsLslgsU8owQH1vRWNJ2quZ27Xh",
+	"VtC6MfeSHS7I6WkY5r3oLn8D/6HenpeXDggI4GT9jU9Tm3af5JOo0gKcqznt4p7cU0/ekK/tDdnZn7EL",
+	"wWnVu27QuyLE1oPGcRIWWoEQUGmFF4XZivJCGipBJRc0AoI9EvxfVi23VfMD47tOd7/lDFs9aRXNpY2u",
+	"JJ2USjqFTT2kwDjZ9ukw7Tc+1hIBsGbqDNkhTQI+z6v3FmtJthdWqHWq8Xi6shuQFONub/ML09U4IPJ2",
+	"N6z5gT6e1rp/xUW9TxTrFQmMmld5FGhDdeemEuTrDYmoedeDquiw4IS+xdO8k+njaVHrvy8Nl4YbqQvw",
+	"G2aasWI3tA8v9nDq5OoDeeRBR9y1OaAfSSB0m4xs0mnEDMFtU9YBcAuKyJG+MznZLYNe6zutRPzHZuNR",
+	"WnfZoDMyIwFhLnkQLq4j8WZZiqnkiImbIkuIkRuAQbHL80xLojwebwCxOjFS5a9fGib5lkM97aA/HeGO",
+	"2/V6pD8bOMPOfvegN+rjAloxVdTCv/HHTqfb6w+G+wcjPHU9Mpsv6G9Hr14fn7z5+4+n/0hfVeAyaVVT",
+	"oTtUgNGJQ+CpKgkdhI2ttauog/4NCQjyAr5aKTdj9X4GMY5TCehnXHeT+Ci9wNWqjD/A/p8e66rvuOBU",
+	"/hQfieLShHKDUxXzauoLU+2Uiprdp57hKqgJ/d0FpPsx4N7azc34X6lL2vHrkRllxItRz2eU+J6qHMzH",
+	"K9cLIiVBSz+rPeMcpuQrEIJGZ9B2+i2XA7yKYHglTGlzS/4F92fJrxi65FhrygLheP66v/t0TX3d1Bje",
+	"9FKBtU83ofKyyn/kV4HH1Y6/Cc7aZ/jmXYSgFV1tiSu6aikfEvZb4BaQHCFVSt4vrFz6xOjvaxJB1kB1",
+	"0fYKoZKCcWuhM36GgCg+FB+/eCvu8dLuXbSNmXJJvCSRbw3uiVFgzFYldklXTCpopPRmAua6B7WA0PK3",
+	"jS6galWBcAm8Ebq9BaBVoDn3PaTM7USn84rVa7VK05qNNeykviEPSkCqVIJ4JQCxUFEk/+tdS7oXZElY",
+	"VC0l8FItYRPcDEytAeKB8jrYH6twCeRiAI4y9X10g1U7zECOVB4muUimj6Z8trvAjBE/qnBCoGLkYJ1Y",
+	"HzYoqjbSNFjEgNZTn7o/kU0dFIoA34yv5JCGEItWIDA6Ojo6etV7/wd+3dm43RO0JCkNSxB/NhZ0zrDu",
+	"wuzgzrTrZo2f6Nl5ovyKbORZwUy5G89/RL4G7Co9h+mX5/qNzGWzy6AmTKKfJ9Drb0FusUdcusQ+8uic",
+	"hqL05d30ppivy8ypYHsU9lCZdkM9wBcy0KsizBEF99NonhSQugpIjjbxOOrD2bp+oX+wLinzhwgaLEQv",
+	"u+nRteLYm+r3K6VDef/rTpUOo8GajQtrSQVxAxLGMkyVez8TGjREiXGq4h5igX0fMSL1p1PVJBSOCVpg",
+	"aN8lLQMoc4fwD2uXB/FygjN2relR61+49YfTGrXH//df9/7W+vzXv1SDL3lPbopQjY+MW1uDc7XRke/b",
+	"KqCyaZQIuaEBeamRMlI4E5Shf5x/eG/hTYScZ+IaqqmZ1B2DNbEd3xCwsnp+gJcBuEfHcfIgacyTvpQA",
+	"k8kNogLxaxIcool8JeqgDVGdpdFmAh2jgZaRgxhHfDZDM8Tyce9KSAaYvCKaCCSUaZx81Z9XyuFaMHhW",
+	"ey8VEp76mF01EQ7RkosQDfvoJ9VfNz96V3SWEhOjAjFCFWy92uAVDheI8ejv39ck2GzHyywBJZOkV4ZF",
+	"NK6HRVQzQl8YvXoYLKMtNBGs2TOhKaMiOWyHMSoAR6qw8S8jSGIaSkUHM842S74W6fr2LZttz7Fgyy+I",
+	"CF/n2idHKjZtYOiVEMpAF2KxDojOwfw1+qFx2D04aPctP0hImKv18tBCzfkc3bIW05aLBWk5TibOplds",
+	"HvD1alyuqTQbKpV90G33+3m4dNhdRCmjNbKGwfYGATteB7Rm0ZdHbmvnXl4vx/M1EWHNsqr5WGrDdb9u",
+	"iW+VTK5VAZDc/XovfLD8UKNN1Jp5fXcpDvCShBV6OWydsYDTU7vyQQ8bi9+Dsaj9wdHo+iPrB+7gsMqz",
+	"XB90IHXOa/iZd6hguXbFLnHkh/JoJ7+1hD//Xd6zrZgMmDU8Lb+i7PZgaIGC3B4MWy7xSQCIuGVVZnZd",
+	"2O3BcDzsjx+mPCyD5KEwroH9xzKhYZGTEjHV5IUlBD6bP4cHvfbwe8T9qHkUHqJsruYrv4HEl3/rsqpo",
+	"aM19uYfasis0xC5ICvctyfp3RhmA8p3au7CT0rkDokHdZKVqEEYJGv6aYAb3rpnaEQ1h/shACA+lbu+i",
+	"OBNWW4J9PeAEsZ4qHaw6XN8pYySI9bIK1o6twdR9CRjnVd7x3em/0VEpUX3PIod9DsQkZhoEX+nBokZg",
+	"HMYpV8KM8xb82VJtIuBKQK4Zbxw2OqN9OVMijZmtMPjGUz9e4Y3Joppx+ZgpDhp398Jl14MTeu7JcU7e",
+	"4Fzre9X7DUZwnWoxIXCrUmOIP7My+UO6pGw+qRqzT27pQ8fwD+70VrWK/GgQRZXzNns9Aafh+cfTZyLq",
+	"qipWBJqqbo+3l+ctJuM/P25WC8KO5HtPj+1Y4NDMWjPE+74yivum6Db75MrP2r9L0XsuGK28wfZSNoGA",
+	"VBwyJiXVn5bLo6ic2IYLPMRyW8kc2WOXspTZRsU8AD67+acknfSKGw6kV6I0jp1gA+kPVVyhid4cnb6V",
+	"/z05O/twhp7HffymRKdtvGii859OP36Ud0EawgZxYJ03PPBemtgYZWi9WkEOg0jnpPS6ZUi5UQRsnBf7",
+	"KguP5zdVsD97q7z4tCqgA33ugXB1+MAn6fghugl4SHIrfQqCH4lu/YWS5RG4f8UOEDqug647cq+vu000",
+	"/4Ou5FlVQaUm+scneZ0HcExeohlfMy/uhiJPSLLmtaCCKJWGZK1KpYB6Uuhn8fMNNLlq1jIlM66bZMnP",
+	"biJsbSfjU+5trEQb4D4zwILXAw1Lwl67tMtH1FcYFreE+M5XxC2Mo+hGPYlUqvqZfGLJryT3iVGCGjhY",
+	"LmaGQiwWqJTOpafS+YI1aXy+y1cXlAKcnfkH5m8UJ9dJY1QoD6PuFkojFP0H5OU670kUTcdOxhI63C2i",
+	"dCmhM9aoQOSaBJs4jUqXdxqRhZHwsVgg7AuOljh0F0RAWhEKqLg6RMSbq/C4zsrbkz88XrpaQpQTJlfL",
+	"y0ut1LDdwXpLJti+euNYtx8SW9rmU4EWmHnEQ3JtVB242vcZ9n0kqE9YGKei9XL7d0ZBpI6TzPIo7vg0",
+	"2paJaaLd+rzcLxXThtYqpnQtG6hA5v7HIneVXkN5ANUKmQ2ic8UZAmEt/cDZtvb24jtliy9VaGhoPQ5D",
+	"f6xQAQoIxedsbtouSJZqUhdhyeLJDZ3+geM0kSDXhCEPb0R+BpCZbK8z6A0dpzK5dJy7LJ8rMGYgv0Da",
+	"qZTN0ZWiccWDcw0Y9BMNo9RYaUuDYNDwCJKLTpoWVoKk2ah/OExHCKk4TR5fj4TGVQGdz0lQxCMVR7yi",
+	"zFM1sAmWmWaQ8rYEXyut+1EvNt0qYp7WK+Zow7Lwl9nHIqkqTZCyzEdTxxHqGo/qtRxWOYZ4KsfIz4as",
+	"WCnxmMURhao8M71cQGjLZa+nsW/NWytKP5JXXgKLC7APGttvnDJlLAHJV1GUHzFNLaB5tSRnoPsil7Mw",
+	"ssypQB5e4rkU+wFasyumEx93SFiCvu5gSQJ+DFqC6pTOXdqes1SmY/9CpgvOr4qaJkmhE+pUSMhtNUA2",
+	"du2uvAeiKaAWn52cf3p7MT6/+HB2cixfC9GZqFWzS6NOzS5f7smXiz3h09WNOltJkkk1EUhVe/AArQiX",
+	"j0oBfTilJv8D6YNSs058e67g0CuoaE4QBPfGAgP7fsWWWeUK8KBE/+2qcGCoG8dVMhs1XbxRwxI9QKWK",
+	"pSNuye89DQVacKGbN0/j2guIQj4TyKciR98s6w4EVPNfh3t7tbqGytnl0XuUXJ7H+ihwG6slDuOh6uqP",
+	"TtV3YBCaQhen4Pk8IHO4AxgIuOTkbeAQs2UM2He6qoeJUBvH1gmqUPyYPBZqwJecXjyfv3T7d3/Z0j3y",
+	"R3Kbnyr9Ifak7NAiX9riupEumOdiRVzg4EwzyduwjY4s21drharxMQV7HqfcRxmVU6qQIjfyoC1u1a4m",
+	"6pbrNBtTLMhYG62Nw4a0Ohv6V1Ob97mgg2+nc9EZHg4ODrsH7QMn0cFXYT5ZD1gQ3xtPN2YGKt4ZRCG4",
+	"CLVtxjmwvimWiri6TZVWKdl5fHJ0/Ork5M34oNcfdJzeqJG2O3u5zopVQJc42MCUdLxUzSRxISBqPa2L",
+	"2liSLEQbhVqIzxy3hwfd1r7XJ63+tDdqjVxn2HKmQ9xzO16X9OV7wd7xMp2Pi9atoEoSuliP+Szqv7si",
+	"rprGcDYbTIfuoNXrzJxWf9YhrYPZvtsadKYO7k0PcH8qlUIYkHLpiBDqsRv//enk08nxg/gLt3iDmo31",
+	"ysOhRW/qc9Sv1VdJWoSUzcdKB24w7fW0rhgltMF4FLIzIIZggxkSQYpAtvmpKpvYHYi4xN2oS3wgN1ig",
+	"FXWvUl0Lt7et7ozu0ue2rIlw5y55nisGhM8ZXmVU6pQr5aF7Nf+ykPwN1oaGIlZA5/SaCKQyDQsbNnd7",
+	"dynGk8gQznxHuZFsewAi5pULnJiNPLUbNZwy3cFdDj/8UtuqtxxxGbZZQh4HOY67GrTYdVJ+ruonZXCX",
+	"y5brPKJ3V8jAv2TdQFuKv+wH91Oesjqnc/8uKSqs0eu1CsyUxTAsifEwRyrmNurRysPX1LXSVEC1xcrH",
+	"LrFqe0zTXzOxVGV5qYsxllZ558USMEaToarOJCArgsMU1qlaseqnSe5cJB5rLH00Lh/GIWUhadlZuXAz",
+	"/uZzGJmwGToHxaHayvPv5Hgqd2QhwxxBXedUdu+SIn03Mo63VD4vKfK/bJUb4DY3TfstBUGali3OfMoI",
+	"IA/7relabOBC2MLiiniNpvzSz3VobniX1TwqTBGKu294oFT26q/brxbBtnhQfHbjw2GTe4p0svIoK1MS",
+	"OkVS7qaUkwwx5bH9Ij5uCZdmQimz+LM5jrHilRJpNlNNkGZCg7EYVyzyU5SX2efP5Ybia4BiyKOGjSmh",
+	"sPkhFRq8wc/EYyON9iaA2AhkmmaBDAqor5Y3aJv1C+d0BxNYhGRlRIxPZ8SqI7EWoY3eqNi07j0twCuE",
+	"PE7A66C79wYE+WQWIo3pscXeLUyRiF1UjcPGx9PXP50cj1/9z/jo7yfvLxJRb/UgaZGLEC9XeXZKr9fu",
+	"HFh2Sr3Yd6RKPqvHDQapDK9SyVxomHyQOyFZClmTJlrkmylIcDTDQU1r5eAuucxfIrasDM/xmw9nasHP",
+	"G82cPdAu048fzi/ASk26UJuNtydH5yfjk39+PD3T1+GXxDNeH71/ffJ2fHby359O9GPUT2/h3/Hgo1dH",
+	"748/vFe+2R1ju7vuZL8keJKyu3T+WU0VYZjN5irNyrOo/b4iPAPAFxOE/Z4t3PT0WNRkO0mFkyY8j0vs",
+	"EcD51u43g9XG5G+Rjy7FXainisKqeabu4VHJCflRr7r1bq3aGZltDY3JR29Z/LdUhHXwelLfTnU13ZM7",
+	"8skd+eSO3OaOzB7+vONUnxdsZQQ5r9nCFz5S92pbvYTGZlMKBRZXKkPyhgdXbfSehwvK5oCUA0FUTNO6",
+	"74L7npRPcHRVrniUPdTp96UGK1c6/rHnZNYvekZ+VkdCB43khFWkADBqwZqJ0py88iy8kjBk5y7zZYV5",
+	"UaFJiEc+FjqBTKUYLggOwinBVoqUWh804+sALfg62JIhpTOqKuZHGcu8yqS5SuQCKgghfk5BoZebH093",
+	"S7bZsHKyWW+bFSPFYg1x9vgCPyPua3hxOxmfY060/QZWPQbzAXBGxu1kx8q6ZO8BXFYZrTDrY8h7xedt",
+	"+1qAf3lkuJGKJuSY31PsXqVYT41KLM3iIX+d48CLTVZo2p7Z31TRy70gP4t8TpumEi87JIJkdsee75Y9",
+	"ODfu0by0mZyFFyFmnnipOBsWoWJX0sifUYZ925cXqQfKUowtudP3f5d/fHj38e1JZRMv2mlL7Uiz8A86",
+	"Q3JLggSUtUgFon7+QgbZ7THyGeythEfm76H61gvb9MuUF9AlAI9i5K0DyPEo/HYP6KDj9B1n+3d6mmgy",
+	"0imHy8ff9476PjXyJ/Oh8MzcL12HLl+SIs3FFO6A5gIZfzcL7pNDNIFsyomRXEiVOk1V+m4TTWaY+hND",
+	"4/IPIn+lzCDYTXQKXBNNVliICcIhCPMQQiDyJxggruhqcsm45Nvy3yviyRtEE00g822ikqRuMIANtiHD",
+	"0BwR+RDJyzH1pa7CLPA8+Sh5p3xEQ2eGJs+BHpU9BetwtQ7PdYV6VampKtoPMrzPVLpnlYUlZhtV/wPp",
+	"MvBWrS9gBVO8jTwyqGTyXXkk8BHPKcMmfa6GV8HwsRWeE827EF5KLQf7Pvwq0PMzMoPWVM+E8vG/SGcJ",
+	"rwOoVF8BZIBk8TzEfvwvuCAi0W6n/iZG5va9kxOLg2tUs1aFXUcF6lRax2hKhfsEerCqZqnzRPNphc9V",
+	"Sxjt+kvkKL3RHDpdP7MLNSQWLzkf8735tBII4qlCsbw6SLgcVfnqvC4+U4JMLPBKHl3IdwXvEuBWX5GN",
+	"OEQYMv/kvXD4BXo+0Y+ZqAoQBMbCC+Wq8rGQd3g4xJMXTTTzcZgZcMnUvF80kVT40XOoGRCTFy+RBoCG",
+	"y5KjCYImM+oTGKmnrFIxgb/rrDS2UctOfEEsIFMcpfNq/mMRN4AxNkYz0p3NRoT0ewf9aedg1Mcj52D/",
+	"wOuRUXeKp41mw4iQ2IQYdro94+LU0PDQva6NV7St23W2QTHEqsLsIxaikncq3/DTtp5ive3c7xhOh/sH",
+	"s667P8OjvrtPRv3ufvdg2nOc/qAzHQxzv6M7sL/CwsaPv4Z6hIU03LRVW8frnvouSRBQ9iHan+T//ty7",
+	"ICL857u36vKcRE3nQMU+bPSn/X3H2e+1Zr1hpzXoHBy08HQft7qz/mgwdYYzB/dziwhyMTNfb8fLTCmg",
+	"2Y+vJsUzpZt5icJArLpMahIVwjQRnakD1UQTuQwT9Jwzl6CJ/PcLpZGAhYN9nQhelgxkW40JdrECOyTz",
+	"gfGE87mFosg3OkBgUZQGNf1yCY++bBxebqWuy0bzMjODSyCwSzONy8bhr5cJ2lIn5LLx+S4nc7wQRBR4",
+	"ERaqeh2O/9YM+kK0z48QNdo9bfYoayiYdirK/aGAn1UeS+yqWWCTg1UxC7azi9tZPaPYsZyOND6oizmy",
+	"cO1vyHWKO/2LrpMXnYz7wxQatXdPvux7+rIjG/Ub9WVniSLpy1bPSHux5a9PCbNPCbP/uQmzMf+ttINv",
+	"4fZkRPwp7/Yp7/Yp7/Yp7/Yp7/b7zbs1KbVP+bffVP7tx4BPfbLcJVWMEQQ+ceWyg8Y9Lg4CSgTCIQL/",
+	"wo1JDHB9aqo1se+rYt6NAI9oQLB3iM7evEaj/mAfPZ/IOQKgBw19+IdKwZs0L9nEIyGm/gSiBAqwe/Ki",
+	"GdXagslrfMno+UQug7xXfb+88zjYeByu6bYw8sfzj6fo+QQwCKOfm2iyDvzJi6y3Dg533+nLNQl1s+k1",
+	"Qx3HiYOY5JaKsBGjSUhrF6wYA6DckkcZgLwg6mCwxxt71529YM3EXgcsDD2bsldEsdSSO35fR3gKAfm9",
+	"5cwOZtgbTFveyJ22+sPRrIU7w0Fr3zkY7u93D0YDx+4qBN8Km9E4bLznIXqj522U3ilfh4fQWaehC7pz",
+	"rZ58tihJ6ceLi4+mgdLz/M0EwBcaogUJyIsqJs1dvD+5USupa6j0cPmeGw25gH2f3xAPuB4GjALJUnJh",
+	"F4qQQj7Ic8HCYAPRZILB30IhFcV+rUFlACvE0LUKodEwU81fJpL0ET5WX5uDMkK9goZVU58Ab496al5R",
+	"BiiRK/VIOQU7kqpAAz//9Xkr+ueLH/6Stzg2nH5eyAVQnPRygESTU8hdZskcLVDb3O7BRIRoSd2A6xuj",
+	"hCRInHlpVEZVdo9CrirL7Xvkgcl/vTmB+TAgij7kkkVb+FyyE0lThtdkSDf7EsrKv5H73iN+Y5E6UPyJ",
+	"0RmFIvryj7PZT0F/xLRvMsZ54HMUEt9XeAguXov6/b8s5lKRb2hel983CpiUrRMVgPxkD9yns1MNfwiu",
+	"9pzz9hJNLGY6ifK/zGtT3CHz5lwwDRWADbmiwyVXved8vyC7bKuWl8mCNInpctGirYi4r8ULmjGqEBBc",
+	"fLqAR6n5Jwgm4rIlqstxxOVrltjkcWUVOdHlHSLtGKdyKDRzS8hmg1Jiusp1HBDeUVuixmHDp0uak9ZE",
+	"WeF+AZvUD0Ai5NxrJ9IWwoVSFWEuC4JVH3OX8ysK7njubTS1Z8szyvjaduGYS3rWx+YyabyM+rbGn8U1",
+	"tmb+Ew3GWv4CaX4nv7Opkk4gDKNHoedSoRyOnM4LI2iNjIPcFBi3PVxjVqmA/Exn8FpxGiuD0FYrA5Lv",
+	"e94/7PUPe6O2M+p1+t2G1iMruv3jRuDKO13cchy6aTcOVYOZltLN63ciT7Ru1t9f6FVPfVlWX7SWpKp5",
+	"/lqNyRrog0gPquVtsTup38NnutVf07uLtiBL7hzKb3K7J2ZqnbZ7vxItyCtC1aXbNdv9uYtxrQ529LEU",
+	"bmIGrdDY8LHHQBvosLMWAaUs6Whb7W8xO1By2OvW9egzpnIano54TlZFvEJfKls7wHa3FWdEDy7Zzo84",
+	"VL1a8oAEVV0tB5DieRpx3FoDyQyUDm/TQif9offhJPVASPvbcHuNJASCuCdsb1CUQf4mIAoBNEbMjOnr",
+	"Hi/NZ18PivesHIf6hpxOARXZ3yC3qmKnfv4uX+rOf5m+/ZE4053+DftwpkO34w3IcOaQvus6I683c3B/",
+	"Ou17Pew4HckQVoTBvcqnuZ5CW//G0dHR0ave+z/w687G7Z7kCGYzmy0BCDO1LXKvQrmGmWmubWyouJRk",
+	"zNflPWGKBRn2pV4aQXr6NA8PM3HIMlWh8YpGnx69txkt2ucymjDyJdr6X//svf9c1QkVkXWOAwouigXx",
+	"5Jmq3w9fZZeDR84AP5ZozgOobx2ijnMI/1+YbwiffzDr9El/MGu5hOBWf7jfaY2mXa/VcYfTAXa8zqyj",
+	"HLGQBGZFTSN/jc4dibBJD/f2Ot39ttN22p3DA+fA2fs/93Ti2V7Ft12TgM6oq+esfRvOFgU5xeovXjeN",
+	"MStW2CWqhz5Hf+gEv1SFxOcv/buW+kc3/gcy/zjM/OMv207cPfMce/UV9s5dtFEVNc2IMN/JYQlds5+3",
+	"1xmnjn+DNwLcKYfISmI3ygeU5UBV05r6Yd1GTCIM1m745S5tTZS4eTCSookz5HN+BXGYLVbD4K6A3NLP",
+	"79j97tWI2rlFw1ymmVDTc5JHYUuNcyhvrtmNKmSycq9rK/GJ0of8UgSTpZ/Izv31P4k55aj2yZKRegfy",
+	"I6xnChgjkflcXSxFkqfUrM1tLAPEFX9HKV29I2U9HAuKY5RnjfGQeAh8v1E51UvEVSGq5cJPib75mnoE",
+	"0gSAuEbtTqf9m/KsigWGD1E5j81GiIM5kUQYhagz+2U9LU9Lii5rHpAbsEkr6noWOcwKOutAlwPoBbTE",
+	"GyTIVicHZJDoT8mNLAV8HuBlxSkCALXIc7qchkIpls2ktQRSFAoQqAgDHPJAwDZt1xWL6eajKfCpbA1s",
+	"ZUHlNVA1pHBnWxnS7sVGZeWzJYVHpUfwjLhc9citvJZfkUE/xHnNY++5HLnzsOrik6r31VW970c1Sy9e",
+	"/ry3nNyoG903eHKLz15B6d09i9U+K7k0Djgk3egCtqpmYW6h2pt7i7HuXfOReEjv/jyk/yfzkMG3yUMO",
+	"yqoFTWA2bqKQV+FZP0Q0vEuQb2EXMBf7Pgl07y9opKMVX0iM0w0xVFWvTap2HFyfDBXakAzPDCzFJNz/",
+	"mpx1dB/OGlsh8YI+CL/9tDIIEhZLrahIpF6vM3uq5wZXXX0H8aBa+X3akMt895ld/ILZRh/2LZkuzS0Z",
+	"8wbkJFvRoFFOMBQtUKZboQUma8F0hIk6MquGMAnzrhgFJXPs9Xk8g07rr/mahSV4AR5316o/J0Yu933i",
+	"wkwWWBS0ZnMSrdniISrqEYJvG17ZdRznft3XtjY9s9+ew5Fc8+21kQ7i55qnPELLNLVBxzzfxMYhEnxJ",
+	"lCF1gwXytNzM2ZOulfh7pnKVEHZdsgI/AvPQlFBAPpYvJF7j+2mJp1Nu6mQn1G2kV2kji/fvZ+yvydZT",
+	"RmfAcULTxQmrkHKNcwYv6DUbMK5xqGK6j36+qh6gaF7bGhCqR5rbH+1Uwa4UKDmZzQAw7Sj1LH8vDFOz",
+	"dqXx25px8AgyDzfutRN1Fjpn17YJrkpranamdG3lpTe632Jdz6ZkYpDbC/mLRtjFfblc0/Q5cnqmtgOw",
+	"jRqHI2c43IcQqsJm0h8t/w6I1FOjScAnCaXWUCH/5Whwp8NRs0EZ+AeJUL8DwNPhsNnQ3Scbhx1n2Gzo",
+	"Xotwy/o2uuY0G7fqSdLkUmAuY72Njh2LVf3cW9dy47lBzjJYUWKBu4Nh47BBelPH7fe7o4OZ23E7/RGe",
+	"TWd992A0Gs6mo26/u49Jv0P6w/5oOur1XdwfDUajznT/YNCdHgwGug5KTrqbVdH0wtU2oeIlLstsGN4l",
+	"F7/s3u6dvSvV7CxpFL9WYxJG1n5m4Qv5L0hRoRHHwKQiUTf5GmsySqQxGKsj2uIOJJBZ+629eb/JXyzs",
+	"MENS24DSeQy0VrFoUw/I2KKGzvKh8Ib98vitQawsw50CvBHq1fX1HmSaippUCYuiovk3NSXHS2PRaERY",
+	"ZrIp6ihmaJEZVBuku47zCAYEa1Zr0APG6vJxkQs7xSoGHIOxgX0O9QaCQ33HS8mm1+yZ0I21qadAtBBb",
+	"L6ckaL+oA4oa1QKbBcott8BLAlaU5SwRK+JGtmM0x1qArN0HDqL3cpGhY1BW/YnNwn6iiirP8XUFiqwk",
+	"Z7HpwJyG9rFxfLRw7fR7B9+WcE27dvstZ9jqdC6c/cNu99Dp/EsefRUiMtNVB19VWlaQzZ1EAUe4wOwK",
+	"bfgaaqypIGO9Nk6OBA8gxqTkbqK7RJR21RrOHNLad12nNfJ6s1Yq9Uq4XOlm/mMoBDAVldUYqQfNxo22",
+	"1eQCZeFoihBlfoGKLN3KO252XRUocYtjTOobkZ6SabESaYqAUKXwbLgIyS4S3NZqUl5xSdmI3GI39Dep",
+	"iihFRgbcT2gYFkauSYBmlIH8KG/sDOg4SUUpPw4efSwVaP4HXZU/dv8BVSqAJ0l69aPF9XBIWiFVNfeF",
+	"vBQOrDmMRR/IONRpBkjTmipOFuXfObiLz3V+jnagqq3kdniSvCvXzB5j0xOqMCFkWF3ZNK+PUTghW1FV",
+	"6dXxXe4n1M10AGfNPDQL+FIVPsmTo7ITJMWoCzdGGlAmqEdsT/mj6KzDskoyS2ZPIg472ZrekWDA6We+",
+	"isBugaw05O2UhDdEl0qusHtFQiGPrU9Z7VQEwDl5GDUc0J0iaVFIPD7AT0nuKvn1S6jQlKyGIQ1FqtiS",
+	"4NJWluTlU8kGNfXzAAUkDGhtvgjQRoneSIUqYV2sey3g0k+cKMzWMWf+ZnKonYZGT4GvEgbWFTNPFbua",
+	"vBKVGqU2HVbFJm0lSK2nl9tZ3YR5VE/w7GJMRcg5hcu8ZrUTZh7NPgNYqVhd2KlEbFRUR9m0NOOY9mws",
+	"FCNJmveyCxUF5tiH5jhGgiXF45Psx1qIhJDMVeHXbIcaZHJL3HUUCYLwK55jykSIMHJ9vi5Q4JVuCjcA",
+	"WfVKlWYALLSU5rHxKKocBqPMRPM0P1jgnT62eqEZVEoeEje0xtn6Z5GWWUayBhIa2JziC7XDrfK0xeuS",
+	"d9zgqq6BnymQZ8w42yz5WhSexeq4bN17KlSDu+w+1TcJOTMrCE2CLFj+J4uw0CL8j7D9yhtLPNmCT7bg",
+	"ky34ZAvuZgs+2W5PttuT7fbvZbv9e1psyRy6szXTCegp0RqbRmUx7t5dymYqEJy12lsnLK4d+scDYpg2",
+	"vFXCi6bVkhz6PLU6XgLd/9drHO7L/bkNNc4IivZxq3pZlj/+S4R2BvBvKOT8Kh3ZK1ZDUptVkHJs1gNs",
+	"Iq3FEubZiGg0RB71DFhewZYZIshmnZe0c4IVy2MiZlZprvUyFuKMh+jTxZvWgVQLAwJQ2B6abtCnv755",
+	"8+Z4O5SVjkbehvaW1jkj56bYNiHxLSdAmUIbrBkDRD8Vr4X+tfr3ZwJBd41y/W9UgRE/E4h6L1Gqmdgu",
+	"+cP5/C9yKyRW0D74qbxu+whnjPpmw8L8jZexwLf0GEXL+f3TgjXT3ce/G1fTttrj0pqO+M7o4ysWF5+t",
+	"2dZUO3jg1hriWP48uXqeXD1PYf4n186Ta+fJtfPk2nly7Ty5dp5cO0+unR2C8Uqf/opmk4X69KRo/0cp",
+	"2g9oftaEt4rtxq12aFU4q3MSXFOX/FzWjsK0oNC2gvLXVapqnK19P8ZHaDjtXttpe+S632vPu12vg0dD",
+	"Vc1u3/DYRY/JSeVw1OJrqVWOC/ITz3yEokdooJnbe8a0o1I+XwBuTu6MjRAd4TrLl5m2hFkEqXw44V9o",
+	"qPp1AIjECrvkECWeem9s4bhRYl4rDh6QZyL63lyBuqSMLqU60qmFP6VRxKMJFO3AkXctF0mQZa5ZdGFs",
+	"TCzNopydOdRNuqFHlboIDbvRRPcfm4CVYabWRh+klTrnvoeWWIQkOEQTAENOj7qh4UKByakXZNtYpfs3",
+	"70AVVuO9HXfZhqq+B6HYvT2TO/CW4Gsi7RGld4kVcYVO+lJaqxkK67cCeAYuSLR+0ESHgyfkHsQ8KAPK",
+	"foevSKRQr5lPhDCeF2U5KbQNoHR4xD0mMkydqp3PSx4Gd5V+vzHwtpm2weHe0mc+9/idlTGI8pPX/haP",
+	"Q+/pOHyfx2GL+GhGtJErSL67GO9TTPe7jelG9Pb1LGNFpiQfEPne1Phwxlc8z6pCTR3cbcp89Nztthfc",
+	"Wa0M2NqaeL0UPecXtsapJI/AEUoz/8vOcCJFQJ4Dfp3o5mAdynsXmiUaBVbc2NhBWBdSKq/mxTqkJSBt",
+	"58p/chSG2F0Yy6IqMWBrVAGMgNVjNgIU6Hv7o4HjTluDgyFp9Z190hphd9YaTDvD0UF3gGejgz3wgOw5",
+	"e/E7xJ4DeQ5T0J1Wm3DBmc/ncyVoE/X9nbyApPWBuU3eQuRihqYEzUjoLvJ6z6XUJz2Vwh5065VUYGgo",
+	"tKPe5T5nW2EvtwIVTKg3sVEUHyTpJIINUB/VtBeshG50+6w6RKOooFUHp8I4+SDycNhwRzNndjAatGbT",
+	"0UGrPx11WqPRbNDqzDynO9on3d4wB4XMeu+XevANydfXQv1Ms2f7SU1rSiVLfIwrQL3nHsrIQfytHtLP",
+	"8dp65iuDkM4wNOnSWTyY+sqbq6I7IPflI4xE2W85B4DFe3DY6x8ODtq94X63C4JF3gbK3uGgPXQGvQPl",
+	"xFaP08RU5Tsb1rFUixp9g7QARIiDUL/InpGUcZ1DCFrEt4yhsa4C32wcjrqjXr8Ty4rIty5/4quCh3YP",
+	"na59R/KZg15/v9ux5aRcaO1R/vULrOg6ILAIcFktlHaud/KXLXL5W89NoBDDrzhPR0oQZFV1JyOWSoJN",
+	"/bscOqoUtNWvgeSqzwWAMbUnfUFEmJeuVYR5VPfZZQ/uFnEcWJc4HBZ/XDOxPyV86C1lV/U4fS0oovuw",
+	"9gcMXgNcz7oQIygMCF6262EPpXZEDyhn+lUqfG2e/61yzRQniKdZClfNOPTpkOqYwBttw1dOaIeMF/X9",
+	"tTHpzGrVGji4i9e22CkBpAO2OEQTvK3gFPE+pB96rqCbVbKcWC8TmNrPkIF4tnOhFGxW2iGl97V2B4Xa",
+	"mlA3J1dV90pVI9VMzMZFG2GtQtMin5KTc0Hq+RoeVxpmzFPzttoEVs0wzCGhgkwzR/lirTREIM0ramB0",
+	"a5JEBWoFH5l2s1Ib9r3gaBfQrFn82ofbMrCrE2qMrKZU9mhFm5auZrbVWoYtJFqTwX9n+mbG9ioxZ1Ux",
+	"hYb1q58DZS9GfpcI6MGu0e7bdSujihYyJxugOmzDMOEdKk+ki3elBuz94K5wt+418f1teWyP4puIDh61",
+	"nFmJnbfXqXDPipYk76RWkiLZKAkwUxUbyYMYTpvmVyB1llSH/27DvdtWGGCXTLF79dJd4ECQ8G/rcHZg",
+	"RQnNdfk99A/SOOwMhg70Tk0LIWlGrEPSVvEQYYRSs6GSteJkKL1kGQ9txzl0nHan2+sPhv+y3LoRwHDI",
+	"V7mDOu3Bv6CxFGQtNW54cEWCltN4GOOwmlW4HwnNLJnKlYAKLoSFVTOGbgIeEkRDyTWou4BOcVOCMNtA",
+	"jHCr747ld3dTzA0im7opQ45lsr26oVMpmVjSt/oonVYbEt+H7GIa2qnFcb8RKfgrZhRXAMTRpJSrCNMQ",
+	"wWWSiJhZG6AjZ1LtL4zb1eXfJuBZuajBuOQ/5/Di4g8jzCMFgcAm4sGjfeXgzhy0Lzv1z0nHk5Vtmuaz",
+	"5rTrdyW9BjFZFvHS17nx94hlYuaBnzyXa2ph8xcODK6gU8m0YWWZ6mic6jrT6TvD/YOD0cFBr78PoR0s",
+	"1gGJubD+oXHYPTho9yNG6+OQMFf3aA9jdVSSxZKEWHuaojSKxlpMWy4WpOU4YMAEeElCEuguEBHv/Hh0",
+	"fm5USnn7eIXDhRreTj5C9ekK+HpVaQnA3DCqgv74Qbffd+4yXFc/r2Jlg916Bqp09QfLn6RV5i4qtQko",
+	"YPV3hbQeddyYrqnvjQm7pgFnJoaz9X0paig79JJlhngJaUMembmczeh8PFv7fqU3eWRGGegJ43VAKw65",
+	"pi4Zq98r3D+n4XgaYFZxreXtLl8uabWloswjt7kW1Rbd8K7Z+I1PK73jigQ6Y2n7rdfL8XytVbCtd/t4",
+	"OjaZTNtv5vMxFAXVJMElrrjyS3yr0ni+bDFrM6yo3nxiDlSgpOY1cbuz0owqzK/yqiaYXb35rHzMKr0j",
+	"IFCKEDcBK+VZKzWBmHc1GwIkitiRzPXosfg9GIuK6xeNqXp/QXMyKTKa6M3R6dsmOv/p9GMTnZydfTjb",
+	"qiXcZcXMl4pDEmKn5kJHMqjCuATrvXZFHa5lpcpvufeuRC15vcAsL9PjDSW+p9v3qBwUnQBoqSaRUJd7",
+	"06hq3FQ43lmJUraYbzkX5ILchglevnXEaUzdCY5b+VW7M9OIR2591/uvyS3LW2AmuWeNmRs+Wnlhq/PT",
+	"rTO2uF4dgshhdzU+OMX46oyslDSVWKwsi6s3tCqri/s6VuRxqU9LcrfKc7S4XMUxZdzOpGKmom9g/0te",
+	"p9M/trcqG3aaDZ/Cx3QSZVdP5tq9zbXPptiy6zxI37d0qNU3vfObkCAM8BOwl6rq+oquMq6J4rTkbS0b",
+	"67Vk1CRVKSHabt+YztJc4uCq5qtzave2wl9gQfIepXZvl9ag22rxLNCNeu7pRFG4QAt8TbSTU6f2P+dx",
+	"mv+MB4hgd2EqyJvgvbrhgWISylUDHp8XKU7xyHXEybNgXvalXlMwM7X6Tb+tD6k1eFiDJtJOx53CnZ07",
+	"a0FrjZQ811r+2nHq2x3WNidryUQlb02oQa5e0wQe4gkmNiX+5qahjaIz9HfJp3OCA0bR171lA8xQyOeQ",
+	"Od4E7ggM3qChwLGAX3bxWeLYfda4PQBsA44DT/3VcolPAlXQU0VORm4rNXw87I/jn5L+o4aq52xo302D",
+	"qaoO46CBv1tdpzNwOs6oYTtY5D9bLvFwoERekWBVObtKGApVwh8JUCXFt6oHnzPCcXjQGzrfijNT71TV",
+	"O8eUiRDrnuAVhvBwR9t7N1epGrXbG+Vt1JfHuIpPVt88rm67ZwdVd8zu6AJ2Ay5AV1/pZrRVPMDm9NW5",
+	"+5tyMRPm0Yq+uBn1yViFlccBEXwduN+CG1vervj5tPp0dHPG7T5ygCCpvJr3canLna7IXap633/j0x3P",
+	"dx2/Pdw6pgZfrdaAscpm2GnB6oYAKnryq7r8d/XF1/GvE7arSKjsYZc3jq9xQHFFsWHL+IpWkz2xbV47",
+	"W2V4jMd/N25qUFYr+6nz9FF7yo2u4w56ZDQazbr7gz72cHdKhjOyTwbObNT3Djqj2XS2707zErjdeg62",
+	"SE2qNyKhLtUYWkltSvjxcvWl6m+sqDclXmkrTJXflKc47Tw4UjuqPyGtEVUemdCM6o+qP9V4aM19uUfM",
+	"JaVqVR4Xq1yVhxSpXpUfkFTBag3bwXudVslqDdSqWfXQV0JFe9yIWayjVX6P1tXq3F+XhmNlrfJb0krb",
+	"TgMj5a3OEtpaW52YY637jRZXfcBDxQp3ifpV0/ISW27Uu+qvSal5lQfuoO4lZvoI+l6953+HMTtQ/b6R",
+	"oN2Tv3Inf+VTNO87ieapmMBXD+d9PXSkGAPgqRLlAcGc6lXy55bw59U9VQBxgkrCnZu5YIbwnLAQBWTF",
+	"Ayj/iEtC+Ur+tmY03ED5wo2BQNPoaqt1iCiDUDCAiamaB1257VEPPZ+IDQsXJKTuJB0lhteaWnX4Q+HB",
+	"zDhvRX/qK4orJ24eF98ckGvGG4eNzmjfghcHcGwsyDiDvQi/anxJyfbTeFXDltNpOf2LzvBwcHDY67X3",
+	"h30HZAm5DQNsD52BaRxDWDX2px13iHuk5cyG3VYf73utg5lDWl13hPveYDok+3KSSoEOIk0mQmmZcS5P",
+	"zt4UB9Fta0Z/XxO1AMcnR8evTk7ejA96/UHH6Y0UKvpqrS0n3c8oQmhs4GC5mEEHKLrEwQYmryWl6X1k",
+	"XYjRCqPGSN7a1YvfmTluDw+6rX2vT1r9aW/UGrnOsOVMh7jndrwu6c8aFvRiozNoO/2Wy4OYI45XeONz",
+	"rIsS5a7JL5X81hBOsgWTRZJqEj1vgEfTQbd14PZ7rT5x3BZ23F5rgHszxx2R/WmnYxJzxIq4eYBk0Qbv",
+	"H/b6h32n7cD/NfQeDmezwXToDlq9zsxp9Wcd0jqY7butQWfq4N70APen3ZgliiW/kt+Xs+YwCeuDlX6x",
+	"9IAtSX218fnO6MCJ5KOT40azsV5JnSImX7kjWe/cvBS/q4rZkmzD9pvgrH2Gb95F8GLJzhbxyc3UfH88",
+	"fSYQv2FIrIjv69q57TVNcTz2x81qQdiRfMPpcTqXIsEYatTFju5sDpKL8IGX0GkFOJ2eulSx1QeRa8nK",
+	"a6NRJFhTjeke3DXtTko1CvG63bs0xyspNIaGDzYnrIm0W9rwJgnZWS1Kr2HFLmi6oUpXzjTBeRN5wJmJ",
+	"VKPl/TvDvatOUAndN3KMnF9eIyGfqBQSV1LUjYEvV5wvVf2o4IMZZySPtOKPH2ZxILbDz+QImC8576i2",
+	"UvHjLEG0pYTdFkn50HtyYVzOBPeJ6edDRa01Kq7KHaRAiiuPhDZAOZKyziO6d4UytX6cM91iy5bHdShi",
+	"lIRELm/DlZXUO5LOICnXy9A5tYa5xB6gMk6Ji9eCIMZT6mp5q6+uAdnK6A014f8S6kONKuIVcT/MTMuM",
+	"BBPrpAX9l/Ii5rT0r0OCg2JAk9S6ZE92cpYZYrAUAEusJsVdUlbrv3KU3ryjVnR2UpItsz4JWZYUFxYv",
+	"SByg+ETY+233J4ppN9V41WJvWoqUW2p1zX0F1WZ3/Hkynp6Mpyfj6Z7GU9b9kzxoNbw5FdsiJZ5fxCPO",
+	"jZyp7ss50hheHGCtlQtHk1ue2yXJEvSibDvAmf0lTIqfCAa8znYv8e047vfcq7L/q4DygIabxuHA2e0s",
+	"/b4mazIOQ3+skaAah0Onf2B6bW0jrmYjDOh8DuVBcqEUSW1fqHwbfUfLNd6rnVryOQ9tjIF5FxHCl7Ku",
+	"td3dLJckqdSygDt2v59S+2Qn60AbB5oq683sHsq7XMccUv5Su+1nmuh31Or3EyejKs9UA36izCsl2M5d",
+	"8qDdn2D3c5XhhB6oNc/E+iS0xqQ+G51Jax3iQ2HRSIqY87YxpVhan14mLXbSJ6EbT6xNPsmErykTClQP",
+	"vSc1FA9QFiqpHerZZWQUmar1lA+Dpgb9nawGNBGwl6V3wgVp1W/pGvSNaZVlHYjuyZD6u4nFrWKtu6tY",
+	"6z2caMh3PBjDPuanCZ6XeHcZuX7EocrrynO9QkJ0yJELKdPpClXDpYCeFaaDTeadLSpbGsLM3yi3lGrg",
+	"vaBCJWBr9yUVCLPN9r5htUDtbEUwbzp2p0iBOBxEQZAZ9hLcqHJq5JoEG/N7Gx2pviVxQ0fhY7FA2Bfc",
+	"5JjII45RQMXVISLenKAQXxGBwEDdkz8ksjTq9EpLdOxTTXALFINBUu1MrsAxmeG1HyK5jOUOwv0cBTNb",
+	"M81nocLyowItMPOIBz3tgL/pfZ9h30eC+oSFbWTe38uFToyQTzpO1Y5vI+vAp+BtwZ1holWWyfco/fxs",
+	"StfhDCqiJn6PRe69lJ6d2iA6X5BAoVbGSz9wtq29vfjOtmLxXH07Syg+Z3NJJ0ssBR0Nda9DtWTx5LSG",
+	"gQS5Jgx5eJPfnT2abK8z6A0dpzK5gJmXZuEF3exWAVdeKsrm6ErRuHIjvERXZBWi6SYk8B3yH230EzVc",
+	"jgDMKAoI9tAkkpuTpv5jLUgAvWBVq1g9HSFueOBN8mNc5TJFX22JK7pqcV2U01pxuQBBNlCWskpyCFlx",
+	"xCvKdOlMgmWmGaS8LcHXalg3MU/rbUHhzJd1BZBgqhsFgDXElT+UId3v45lAcq3FSzSJ6+P1buga+Qli",
+	"kCoIuKUgI5kkrgcuvo8ErxmdYfryK6Ok3zpGjEnONJlmjXy9OptQvJIcP5Cr+L+/HrX+hVt/OK1Re9z6",
+	"/Ne/5E1wq3at3pCrrURlYznZu3CCKEM/QR7r69Nn0KURkr0O0ZL6PtX8BgnKXII6o32niT5dvG6jY9Ph",
+	"AVo23wQ0lEJK8CYKVSdsa6kK8m+TC6VvquZHiJM03lmzzCyNembusvArwt74GDL5MdtoFXprr8wvFg8v",
+	"5eDZmLyJL0rdZb4ATjcPMAuJ10YOnIsOrKVUZ5hUcm6I7zdRSG5DFXdO+lKzXEvOEr7NOv45my5ZSYbh",
+	"2KdP1WGonseNZmPOfa+l858Tx0lfz1Crbqb/esGpCvXX8iSbbvtap5jxdaAYiWH7U39NVgFlksMosGg9",
+	"pRTVgaV23WlDNzDKrpSzYaH45iIMV+Jwb8/H07YZzoP53nVnT4U95BcRf6bBmzyKYZWBUq+xv9Y52VMV",
+	"HMGrlU9dOA97UnbEq2JfuWZem68IEyF2r9rCp6sbvPmrvP+l/ui/dUz7/yiE8PrT2dnJ+4uijkOlmpT+",
+	"6ormvN62t5RdbWsclVqQaiaofv47OfYChmYM0QrB6PzuGFF8WH1ycoZ5519P5pi760otJ7Oiz9NDJVlK",
+	"Ua23MF31GpdhPCA94tu4CLOhnpjYkgehzNZ1B4hTvZKyzCvjDh4h8MzI/wQ+lC74UDqDC8c5hP//VyPr",
+	"yqhYpaJ365TNeIbHm0eU7DKM25UPYYGuyEaEnBG8DhdNNOerBQlcn6894NpTHEypi5nrU5Uagj3dL+px",
+	"mNE3tvmGQW3f/W+Fgw3vUquYp9kupF0nQgRtOqyzXeoVSfHFOpOO2OK2hhKJzcibuc9vak28VwL7O9G7",
+	"K82q808fP344uzg5niAeoMnxycezk9dH8LeW1T4VYRNNFDuIftVz0Mm4hm1ubWQRUVNBPzMqoiPqYxFq",
+	"T5vXRGdvXqNerzeS75eqaqO0c0GpNLHXOkkz8fxqyxwgz7rcSL5DmVnmo+2FtBhNbZaSPpXqARm1kSE8",
+	"FdxfhwR9OjvdSlBBXlviiXyjJCWX+z5x5a+Klkx5tjfdTLY2pTPF1XlN6D2KkbyOpmQh1VxFleyqXa8z",
+	"HGRwwUKU7qPYRW8IOA+LNs8FlVnx8H8z9fVz03zdWH9NoxFVqabn9UDf3tw6JhoQU2SVYR53RTzWot54",
+	"5aCCbREu/SrPk8uKV7StF7/ksZkNwbStRye3ogdb8T2rC3mRL3M+6slWbYmWBfrvMuRZ0B6ULFfhZqvw",
+	"sum6lnX0szoEqcY/6aJOvQzpOVvvLeFbsaZRVwhZ/DU0DtxITWbihgQC0bQF9JDElaaHaW5PH8llVz6m",
+	"zJpwu9ittkWSQKCBhlLbYB4PID6V87TUFk11Iq+8qcpeiB0kiam9jycr0Jp5OoX9hgdevE2FThO0wOmq",
+	"/a8hIFJmoH7jQ6nMGRtRPb9kI36OZrDjJpiT18zdAh3lVBYin6EPK8LO5TIhn/MrQDtuNx5mVZSRvPuC",
+	"/EKmC86v6rjCS5KugZnr7Im/wh9WvH26aRwqAKuW2IiQLBvpFc6m9ED929jIrsbZyfmntxfj84sPZyfH",
+	"DZXFDfGYLzqvoeE6+MDpdElrOOt4rb67P20dTDu91nDWnfWnjjvyVPfvwLcEtEsj+ezy5Z5cELGnKbrx",
+	"IAkZJ/I7sukY+3fJ5flSnv+XWK2SeyunSUJg217iXfI8e3fWPlRcD012b9Swh0hR0dVeNT2JqojCXoLo",
+	"W+ykOnvhUwkk1vaVnK830fqkrVvqLnSVJ4QDBGHhS7Qky6kUr8BN5M8+mYWQBuBxaOTHcBDwmxQnr5+S",
+	"lkUkKM0SrV4ElK03SoVEZ+ajlcwivm+3MW0irmKmXGiRzBnREQFRmPHR69ZI+OiW5Ht0c6Ojeivrpj/e",
+	"qGFKwv6n8c6s8I+Xo6KgMxJqm5CLHlxyDL9iEleKV6cgNHmAVoTrKJZFwh3HykPKb735AIlI/Szbz8lY",
+	"0AfUnDqlcsaZCtj3iw7isF/jIA5KD+KDipZeLCeyPXMXXIRouRYhmhKdwqYLQ5+pbrXZJKNMlpEV6Ifz",
+	"8V+He3vlgivLaO6aDUHcdUDDzbn8JK2nrsMFRLFznXVHH09RKK8iKMb5SUcw9G9YoMk/W0frcNGCRxyi",
+	"y7Xj9Fy4Cv8kE91wA29iZfWZ0CqskFIJohzoA0PHwcbjcFWSu84KkINTbwV2LheQupB1MPln61z9pWYx",
+	"QQAwJdCUzHhAoFkw9PngvmonzJBHXKqSd6n80AXBHghmnQxgf5Nto9CfiOriSXCQJ3QTCyYXRz6GB/QP",
+	"nQrxCsblLJKcCZAZnCv19Oi9csMNKCwG35KcRi6vuSIbtTyMe+SZQB5Z+XyzJCxsomEfLcgt8uhcLgaV",
+	"pvYGGkSg53rlX5QsyKvo5S359pxF+e0GpJea/Rsj4P/xy0Uj6wH4x/mH9+iGTPVSPT877w6GL2JsAdfH",
+	"dCnQZC1IMJa2IPU0IfEbZvpXTMjtatJEgs4Z8dRYDCsQWatws7RMUUDmVIQkUPlBW5d6id0FZaR0nZUK",
+	"hfStaE5CEXVLNq8T6Pm5klhla/tOPaJoYQN8U+WA5tBb2Wm0cnXSh7Fopomn581UbgUOoaVVzlR1E+/k",
+	"fsUbIxf1UB7mj+upT125GjrN65+tc/PgSckyxuOyc7sDnFMVvnU5k6QMCeFqrN6jjAoyp+FiPQX1w/iQ",
+	"fDy1DbgUVoy6gFYBWeGACEMcogkJtwIUbQDEaiLtKTadogWaBXwJZ1K31pafbrxhv6+J0FlSU3jGgizb",
+	"l+wUihXwlWKTNzSAFMclVsJV6XNaEfbxVErWgGAP3tBEgscHxVBAuCAb3VCJB1dozXQ0rH3JLtkPP1ws",
+	"AgLUI1R6teW4++EHdSix76NANVwyGDQRNz/UqZpkRm/RZO+6s/f//T//rybJ6Fe8onvXnbYD1y5ZxJsA",
+	"uotxc6M8e77flCcuIGhy5LpkFR6ihB/p/QS5C84FETC16w5khS4I8rRC89wcghftS3ZGVqASq1RxPQaj",
+	"MMAUoHNUBvkSXwF+g0dnulBbfTfj0FffZFqigHg0IG4Yrd055JbBuokfflBceoXlGQiI6VmvUcgmty3s",
+	"UyyImLTR5MeTo+MJ7IdQXysfP/n7ycUEeVyS1uTDx4vTD+/PJxG5wNmaHPk+v5no15+A5wgwEX/4Qc4S",
+	"7B7QDJpo8jHgU58sJ3I9pWUUm4kxbcgZ+77aVk1ZLmaQp9BGR0idR0VSkHzLkY+DudLoYF7m0Pd7nUvG",
+	"lfyRK/AS5mIGznAQD9bt5rHOXEM/Xlx8bBrW4VNluikfLeS3Pe/3OnJI33FeGPGvIVmYCsvIB7k+F9G+",
+	"/AjzhtoC5V1Tk/3hB+BFZwSOXuvUi3jRB+OaTFx8HpE7hX0Mb3iEuiReNC/ZJFJ/WkcfT1vayzZposnP",
+	"ONjI//6z9ZqzkLCwdbFZkZYC7BeHiHHB6Gw20VLP3HTCXO5RNp/EFUraMYjFlUbAk1qsbjXcvmRHmjz4",
+	"LF/XcnEQbOQ89FX5gROTQQgnBL4XTblHgbltpEZr3mG2d/4HXck9+EOEHnqene4LvfC/LDg8wuOAyKeo",
+	"UmDqoelGHoEVCZYUpi4mh3Eft/hnhUKklTocKr4ldckjtOI+dTcKukin+0VQLBsk8AbxcEGCGyqIOR+3",
+	"IWHwMth5+/UTdWj1627MA+2JSMNJKwQsXlHECIHE5duWR7Hk9hPr+FwyddaCtfwC+D5ALIVd9vmcMihB",
+	"m3F5jNVTDFdAs3UAOaDy+KhLU+5tDpEIA4KXE4QRgBeakwO5RFggfMnUHfCOKDAIL1dWo2oMRpj8Ag6n",
+	"wt/A8wPiT4A5MQtWbMGXcQKbmuHao6GiGSNb4Cf5QabRntpHnXndvmQQnHUJUzEYo2ussLsgrW476xi4",
+	"ublpY7gMQU89Vuy9PX198v78BMYARnLoJ4V7IpgID4bvaunohHm+Fu9tyq6xT709uG97UpIOnzYOG722",
+	"0+4B5GW4ABtrT/7PnORg3to2UZSRQYXLJStqxsmrwVKS3SudIhbfLOKIDGydPQB23845k3dcMjvvTBJG",
+	"E015uJAjJRuWdNNG7yXhSoYLdPgSYeQGxCMspBgqY+iccalLIyt5nwrUc1QCsgVyhSZvuZLHShLlSurf",
+	"BGctSUyxCOs6TmwOJOgMPfcCPAtbjIchZfMFXrai8S2n96IdawNR8HxyycyDMRJLKcdWeE7a6BeQlKr5",
+	"hV7SCXoOUKABEVK8a2PyhaJleIj8sq7+1Jg1wEMUOUcc4FQSzJyEP5t4arI966/geuA3J8tVuIHQkXGx",
+	"pZRncaU7XMJLVNYSFS+VAibHgSoADtwleArQc0MryMW+D5xEfWYKwbRh9Onf1yTYxOp0YkmMyYRz3Pd3",
+	"zYofEWESqsCWRcsmFFptUqWT+QygMivOdKVE13GMym/Sc9MxSOi+GYeZ4RWHDactT7FHrvu99rzb9Tp4",
+	"NAQTJ3p1mavoFTxFGh25ZA4N1ys96Ee+JFFyMVgx2UWFKWtNKXVW5KoqxQxW4zXwVCmRA17YWkHfvwc3",
+	"m3vvmo2TCzzfNgbuuWs2TG5a2b0qvVJ+Uq/SJlVbMDupSgHpmPwZe58byjL+P44/vL74n48nSN6gLGRt",
+	"MkvZoX7Q4kP9vmddKKXD3I0yPPshd8WoV+fas9f6CKrP1seoYWaUHvRou9xsQHuDgAQV52duNxNTZNIv",
+	"Ghad+b33PHzHPTqjBGrW+oq0yse8wp5WbWFId7R9yAXn7zDb6GEi4VxVGApivVziYNM4bEhatE3lqALl",
+	"6OOpBegdiX2o/gLNpHEYZ+LcNRtydfxw8UehNqFpVafI+vSaMCIEchfEvVJKXsCl0oWWmOE5CUQbnYYo",
+	"5Guoh2aExsCFoTSdmOYpHhWQ+piRaz/ChBr3ZbpRVpeKxlRkjerdBWfNfKkW++1vhRjOseWfNJOUOyW2",
+	"ksJCf3CzsbckYUAVxEYFQgANhmjLYo7XcyKMoghWs/IZSar8GPAlCRdkLXK3+51+7db9Bq4LdnmS7WrV",
+	"ehzopRoDsP+X6EV/u4yp6rLRVHTxt0v5hsvGHerV57nm278ZAjiTtlgiBGSmuJUAzK5LCkikelYjA6MU",
+	"aAfKRLcwAGsNvAfY98FzJUWMisocgYtmTsBs1hUp6PnrD2fnL3IJRJozRx9P/3H+4f29mULankowhhrN",
+	"KfPp4s/VkL5ncaYJmIrYIsMC6S0vJ2C9pS2ThRlR8QYrBa0GFdsIPapq+PHp+n+O3r2tR9fmw2IWqD/5",
+	"EBkvQU2G9kS4D0u4ek+rES5spyRciKNUVcTkzTSliUEobIp9zFzQwy4ipStyVEAwTqAlndsl8p7GDc/Q",
+	"6Jl5y7eojmnvq4uZ+ufXFcfNxsDpbR+nswg+MXyNqcpH26bK3WTBvqNv3EpVEV0ASV136nkJI3dYqVfw",
+	"hWJ2c84924d3Q30fedzqsxVlSLyMUJNUWIYY3xmiAvWdTlO7opYAl5TwL/p8rhILPITFFcJzTFkbVXX5",
+	"Zb0Xpc603ci8lhfB8rx8FU+O3r5vyZfzNRm+09k+5BPDOgvBvKfCwX7Dgyn1PMLUiGGlr1FUq7jAn8R4",
+	"IlZzrEM10envbPUhSDYTh6hiT0Jbcp1G1sOgedAehrBMC5JGRGVPgypeUIOaiBEoHYYCkWbETsIFoQFY",
+	"nKKNjrwlZVSEOs4kWYY66PIvQYhO0eUzHZVVqTzPJXdBIWGYhYeXDNYAsnzlD+ohM8gjfNFU4yAMRnxh",
+	"PS9WCfXs4dF5vEZ+1hEsx4VajYz3Pg+OCW6NEPTUwxPObcxYgX8bbk6ohOXYYzb8z/9eXt46Tuvy8rYz",
+	"u7y83Z99/uEveeVFVSat1jM5ax9PW7hg3ur+b2DiBt4qnvaKBKrQKG/e8vZGVQXHogSFiJWd0kQaoBPk",
+	"E3xNdLLPgpg5Rin3AbnmV8STTJ7crqjOSUsB8uRNdy00PkY8YZ3JEgPkp4CG5BzzPiqm473X60DwoFHh",
+	"zrfQA3PHGEvtRdYu/Lts9iBYbhG7aT+Jm4cWN+CxjjILbceUkg450kXvBb9R5ZU8r83vO9AYdcFFUoLo",
+	"4eg0FBFSFdXwDFr7VFlWKt9LcnTwXU8J5Elow9+/mTQRRj6BEKg0s6RWC0BVkDoznjTRgvueQN3ewSUL",
+	"MPP4Ek3lTfI6YZ4wyUVgqYn1Ms6TE8QNSIiEixmT6uoV4zfQ1GeDJpeXU+Hf/LoOfPF5/KvTGikwts9f",
+	"+sO7y8vppI2O1GepPlo6owoSVnROXhOJtbtAWFwyuAfyw3w8fSaiTE21SE0wMKYETQO+ni9ChBVcI0MT",
+	"uD55qSE+GYf+QiqnTbt71VLmyTpVD2Idv4YqgiAifMW9zYMd8Pfkxn7JXbLYQvK+uwx76TzY2zV8cWYG",
+	"OUjQaq2jql25ew+pgZusiK3xM3MfzPNbZnPVbIQ3fM28e/BFpwJffM3ZzKeqPqffqfAlHxW+6AXnb3Ew",
+	"Vy/qDKosm1ivVAevRBHxn8u9JZtF2EoNL+DfkJhlWHejiKPfBDQktr2QNBDyrIa9L/DfMfXulBDwSZiT",
+	"En4CGdHF0gAY+Jxzz5Rv3CAR4o36XXUgdHnggRyAJLfZWhAPSebJXIJAUEi2Ls8wZchAUE518p9kjpKN",
+	"iDY6iUyFJd5cMqWg2bqbySGEdGZTgYCwbcNAcqy6b6nceQAnBPfoDH0pOThUAWkVMI8Rq0tpRpzgh/38",
+	"ogT1ElgJ9fTGE8fYhWP8qYf3TNHegx1frZDluxWLz15stUfCD+nbMVPHR1nk4BPsN9F0rWGiS+z6XLd1",
+	"KaU/imFRKvKfDs23cAawV+UElBkgZX4ayA+BYiFEPQ06rdQ9FrnCjb4XexJCfjV2Ov847v88/OW//9n7",
+	"n8G/9o9Grzqve8eDk/03xsOwwpAPYxwjWg420kqubcNbzhD5DmU+/PiPn969/9i6+Ln1r89fusO7PJfI",
+	"53yhvE0m7wU81BjJ/ynLlG+PasZ3qEMZ2OSkm5oTqzohVgb0r6oYwyeqaMrI3lAQfybtSIRnIdisiF+T",
+	"wMer2I401p8245b8mngq9Xoj/wO6wyWLpwLJQQgLBcuP7fdBFxqCGbTMk/fVM6DztA8gjcc3A603nGmk",
+	"cMmWn2y/J9vvyfa7l+hc+dj9WuZfK4jOrhY50FSlMGr0JuBLdP7xVNlHdq8hKySjgglNyQ6p184PyqjX",
+	"VAnH6JcYVrjkqZ5dDc58ykhBgEDeXj1AIF/1To4oilYU9pxJBYh0V6+8GVntpoqDLdViJ3m9njIxn27B",
+	"PJK9A2tNpVqUYfuNH/GcmODFo8Yk5Kduj0ao5UzJiTop8v9sXfAQ+63XfK2mXDYIblV3fvPS4buxQOJE",
+	"ny8RxsevnyUpxhgM6m8LNeXXz3fZdH9sOJThvBr/SvNeXQ4qD8aKZnmvJqV0pF4/NMFr976YVuilvraY",
+	"877hAUBVmH5OUZEoZPzM0FqQNvplQX2CaKijJdCSJ25/SInQMQbjc1N13c6onePOkgruke6Vv92RpXx5",
+	"c0hye1J6vhf31YMcnDMglYgw73l4IsVliybyi67aVoeBimaU06dIXOkHytwDS9CcinxvVj6hP7AwKjJc",
+	"VIO2p3PznR8D5f16iENgJEhKT96iWAGNnR6DVrXKB7aLz49SJdPCZKKOzUTDIvHgSp+0SKbQEF0Rsso5",
+	"RqrUPj5Jj+B9kM9WkH2VAtBPx/fJ1v9mbP0HYTLHAYZEbUVzTQChWkqNT+Ue4yvQ/rRKqLH2inmRSkJr",
+	"AYB4Psx3HsOCJGo95le7ZDCZa33burm5aUmbt7UOfMJc7hEvJwCQlvurdancPzIsS+CNiCS7lP9YBb1E",
+	"iINQrsbNgiiHt3LfAiKWUNARcoEmS+6RCcLgW0iBwPAAzRUqjQpd5wd8FQLaozO8M3hRYLkUvzm+95D+",
+	"3u2vhCwpcpM22f/tvLNPDPhb1PLUqa+g6X1L3NUwq4xbotArIc9LEE6JArW/hyKaG8KL+TkAeBlwKZ9g",
+	"AQE1aPN8w5APPkllxYXE91UUTXEBVc7EmfJqLCDSJkJt8MlLyhBUqGohRyLkq6zWKgjzfow+9XHYePz8",
+	"r8y+oxcrCLk8rvojv7HXXoSYeeJJmX3ipY/PS38iZKXITiDs0+tvXVNNeFLbwRrqNAq454q6V4/LOH8E",
+	"ZNqYHSqAYBpSNk87fgFc2nS0XAWUy71rKkhtn0u1OIShTaUGzwBoOozDXE0VZGoisyvAZAOi9q55yRQ0",
+	"GFab+RIxrlM11czAl0BDg9om3zTWWZ2TKIYIE1A5opBNcZRwTUjurhLjI9hhlcGmwOkW3FeQmj4VoY1h",
+	"qCyFkPo+CtZMav8a6VkKhhC5eIVdWAuoOlNQsLrsTDlE4ItAfNDQ4JNrSZNnFMht/xCve6OuC+fUI8sV",
+	"DwlzN4B//PlxBJI1xY+SUHNTOB5ODMl3EM9el6IMjjTdRrkcsA/a1sjPozXIhWoTQ646o6SthDMSBpvW",
+	"0Ux3ECjHsgqDjbrzKZHjSR4+vjw8Egpj4oYHV9+vKFTpKRUBNlweQIrizYIjj+pITRSyucFCt3zwksXJ",
+	"h8adY1cvh1hciSaCUKpqxQaQqtDtbq1qiHUmpMFsByF1yRgJ5ZI3o7CogblqGlTUaHxcFSDa6Ezejn2d",
+	"LR14lOFgA7dC4ybIxvAilOcNcjlgr1P36mU0f3mnhucOSFNp4lH/C5MCeMmkiQTZN5rLgV8rie7KwAvI",
+	"oN+H/oBnQuHCFtVIw1ZVycYhLAwoKavX9Qij0BkrL+kEGscUpZtke8M8WJWx2UclzW+IWmt+QxTspt7u",
+	"Gh8iiTEDrErYeglJWurR0DYDnvG56jwTy0sQdkPJBaJsoyzOanEpOoz9Myq6rW+AOXxvpfSpPdCJunHG",
+	"l0mo3iVrOl12H6dNf+0TIT/N+lLOiDkkye8KyO8tZ3Yww95g2vJG7rTVH45mLdwZDlr7zsFwf797MBo4",
+	"Rfl3+pl/zjemmVWM6673Nrf7tk7BOVsXUqZ5TNEndb4WdUrbxfMCIpKdWxudUbfttLvt/YIvUBns38CO",
+	"hHSpSvx8HKZZg4FpdzoWTHv+90gpnviaqD2hh0PSkm+pPUXQDKIOFHqueTPsVplhyHea33eF/CCViAqY",
+	"DwuCfD5/An14nKqrRMOGKmVXcHM2UxE0Qq3JT00KSb4nysAbHMbIdxGgUNz3SAMYQHs75YpXSeQ8oHPK",
+	"sI9usG5ghAI6X0BFjHyfRoF4qcqBE5cV7qOQSjFfzxdNJChzSdzJB/w7gKAPOjbCTDl22mgSt/nXbWGM",
+	"KBhTbwK6uHyT6g3AZ6jrdAYwkUlABF8HLkkNm+QGhtfsFSzd4/huXv0Z+S/w0uIgwkWEUVEjdHBGpA0p",
+	"0ge9V3lk/aOrB2ZPcKf6W3f1V+jhxW6Lbo1naARqOf8TFoJHrSIf0o/YlR3p4Vu50pG4QkJaqdi3u6Cp",
+	"Gn+LQQXqeYpDTeGcNFSvm5Qj4wrYjau8GUt825puQuiz6vQPBvtD+SvjYYtDey9wxYLGnk2x029sK/Zm",
+	"Mb/oB2B+VBA33PsSc4y7vS8Wt7grdHHEfDE0YAKA4mhcCcohMcUeCsg1WJPKMzHD1F8HUEdIhQGljNqD",
+	"qPnk5q6+gks5yIrf3Sm8L/126rz7VKpzcjeVsvCg1K+2JN7UIoIvIG/KpN6NfVNMW0DBu2WJvo4o+r1U",
+	"UitokQb+Ugemon5W8nPisyLKDotV8jyNyNUcNc7DshqI+ECpO6DTMJKjkF4JU/Ybugud2Ep+X2OfhhvI",
+	"BFcsoWl6+F6RjTCd+6R28VLuEzQHtlrWhXELuwUWl4xx1bCnaZVPxLXByh+35Mo7p6YpTzu2an11+Ct2",
+	"LhioKNPaXHV7fCairwLYYPWsPD1DXXrFeV5J3ZYtVc2QT70q26/ufcVxUOP2YzJzOZvR+Q5D3qx9v8bE",
+	"1tT3TneZWp1B/+DTmrdXv1kRePX7q55bs3E8rDl7PeRT4Dfu35nJ5R7RrruAYLje6CGjUEenpTpitWLC",
+	"x5yRPFX0l4gVqBjxnEMViC+48sQbM8Gj3vepqn5DSt4xbF2CFdeUdAm5Jp8j2loMyKvKm3LYCPBNYUVQ",
+	"LB0KJALCkQIKxcmmiSy0oU2Yp8pNQQMEoHqUs5fSYlyzcGIa0LL1cqpulCJIUZloXzJp/5iXyHt1ZwP5",
+	"eKtfM3wO8jGbr/GcHKLJFdn8DaTKRPWRBMRcQXDgLqAz5YwS32vGaIAA1MM2Krdb6dYwXLy8ZJN5SP6m",
+	"BuhHGiB6n15BZ0EUQMjpJZp4OCRj+GvSRBMFIeiNI6M4pEtz+SWa+HRJQ3mfuKIr+C8PQvPfMazcpHnJ",
+	"JvBu/QSm/mijT+yK8RumZK68pARttD+qKa8gTAfNTIPCgojVbsJOk3PlAmVD/ld0Ved2HoQ1b/8ATf+r",
+	"j3kjV7XG/e9nNQf8PSQ17n4b1np0rSfXmcf7OjdrOJEPrMaYYxySM3keaoy5oMvaY47m84DMcVhDutcR",
+	"6/X0hrd4Wm9ALZ2npkZSV0X6Ow1fBZiBPV99yGu+rMgioiEG4b3WIFCs/lM16aOgzq7AnE7YNQ04Uy0Y",
+	"HslgeYfrTOtctVqpfP8ZgfBS9QG/4IBRNq8x4oR5FLPq97/myxX1q8mf5Iifo84DX8cEqTPG59ir803x",
+	"mNpf9XqBKav7vjfUJ6qPeF3md7rEc7LToHP6B3ncIKBcxaIYoG2QvUSYIbJchRsVKspaZIlkzUdodxKb",
+	"VbW7njwZgblG4DnYKw9mBCacmzlG4NZgJLjUjBm44DfQVB8HHsyQeAgj9XLVQxUQBBM+OeW1nwIyu4+n",
+	"Y4aX0kziQQY6+Jnu5O3j6SVbrkWIyC0VYRsdadBiPY0EDLGPp001oSb6jU+bejZNpCTpWlk8TSQXlYbE",
+	"DdcBaaIpKDNgQalW4iQWiQCIjF0CEPQmviDvhDp9MAGptKjer31fFUTpgIRAeCqgjFjZtQIwEqequ2hT",
+	"P2KjbTXIptZfqDyTAV+tiBd1Uwew+gkJAh6ISTFUvWQVj4dRD0+vFBvt7ubF6lpeLH2kEIazqZdiSiAI",
+	"vVQhvofyal0AbDYQExVAtewp0PoUaFXIgZIqMLC3Rwqs5njpLHzBdDQIfDR2wAd+sII9ex4VIWVuuPcF",
+	"HBTAYqsGVD0K4RwWateXSWOEJyG85GwO9xV4A5tIAElInuf7mlmCGiIfosqM8ho1Gu/Tz/DSXV1QT/6V",
+	"P9W/ojTjx1WF1as0mRT1C4SrSsJKDWWJ2UaVCOCAPOnA358ODNiBYbSzGk1E8yQ+SzKjBX5cBblmIJj4",
+	"nvLzfS5i5gX8OsXiW9ea5i1G/0X+7zaMw2x8H1C14yVTGYOpoLm51yAFcOZv2iUx8sZjxDHPdBQTPRv0",
+	"pyPccbtej/RnA2fY2e8e9EZ9/Oyh45tJTbAe4OJDn95avKZe8eF3FP7ENq0+WPxze7wzdUogmBmn4EIR",
+	"dV5QDgkiZ6KYUz4aoj4vO6k4u8ao/iz31EVSV/yPkr7/4edXITY+1Ol9WLksSbYw3w6EcixbU4LYlsAY",
+	"Mu32vqj/Gkm8tX2I6hsSmVFqNOLQKQMx7pEmwujT29Nj1TZ8g1yozrerZJzOu/1/vn/3j4vBsDtw3nw8",
+	"+rn/7lX3p3+++ym/l0g0w9JmIql6pcotQ46Djcfdq0OEUbBmjLJ54ssAS26h+kLOOajm0rAMCZP/oCHk",
+	"UGiFHZqU6caVEAWamJGEeeDinsWphCEUKvSdURsdkxBTX6ApgTrgJRECz+OCQ7mqzwTyyMrnG6hlbqPX",
+	"0MxS1Q0bJHxIuDg0daJy8s/7Tv9F06Q2yj87TdR3evo3aftfsud9x3mRwci9JoG8f/Qiz18n6JxhXxLi",
+	"UZxe/PBeu7d4eg5vKkIn0nui273pIg+BONyDfVB/Hk10vMVTawW26mMCXz81cHtCi6iDFhFx6Z/IJg9v",
+	"TkUQmBFU2JxFI6h8PN3u5PMU/4Nfr8impXSXxmHjn61X0QRacgb5XsAiR58aKBICJiWOcCbZ28Mh3vuy",
+	"4CIEQ3JvRn1S3HzEYt3zPyiEHP7+/hMKcVQiTxA8waTlWcuU4K5NpGGKpoL761DXeZk2lHxFGPHQdBMx",
+	"UjX0kmnOvAqIICzUHBoCL+Dv30QBzKLmTFqjhtBvPTNUfnCSV0UlpFNAm8ipH80vzgrcBb0mVvxVWg8G",
+	"miIDnSMIS8diX6sZto6pWHFBqyBt6iH2iCcgne+B6fydhKljZdQT+2zl8aBdOE5t3fgtnv6omUexgmw4",
+	"k5y4yHKbFJOSLKmlrpQwqjWjYQVGFcV69amL+ZTK/PAQPKjQ9P4Er3liFE+M4nthFAm6/ndjGOrU5zEM",
+	"dcUwjDX1vQpBTLjv6xYoqNaUTwUKX6FAATb3qULhqULhqULh0SsUvqWCA3V/7Rzib7hOoV6e/leuUtip",
+	"IqBu0v4J5DI+Zs4+fIt2RdUZ8pbP64/4/9l7F+a2cexf8Ktg/d9bSe6VZMmvxHJN7XUn6el05+EbO9Mz",
+	"2+o1IRKS0KYADQFa0fif776FcwA+ZFKiZMmxHVZNTcc2HyCJ8z7n98M28Ac4HvCGR2Ilwf/N7puIDseW",
+	"WnElMX294k7NnrXaW9xM637lGRYZxOEqUyb2hDc8Wvmc1VZ2DgHCBzpZ45TV7nTBvupPg4FiKyiGf4xD",
+	"LuKvP6kVn8qe94ZqutaJP/OQrXWiecjtT3XgPkT1UQ93/NDDHS6s+Y5jHTj3gJmGFCLFjk8k5VZzlG0Y",
+	"+0v201+zUIqhAhx/RcY0sDkt7uBeMLtVNLqBUxWQz8vNa+BIxvygRm6KY8m8BlkwrkF+kgG3+NDmnfUE",
+	"VSRkgjOhwxmh5mSJoNTYNlQ+cAF5ie1NXMDl65GLeuTiBxy5sKK19ZkLpz0XTF04DW1+CJJgbO7nfBoT",
+	"T8mmL+9nMmM+AXqnmQxzsXooox7KqIcyat91xaEM1EOPahwDllyiped0fbWjqgx3mJvOT3eAtQjlUFUw",
+	"DjgT7EpZ5qT09ZfAnYZSXhEutDSnjBeo/vdmCTXu6QPBPc2Gi/azbxf6tExCYGfe2sPw29wOvoH/rDmh",
+	"ZE5tkXcaq9zKkpQq5KAuH0ZK4rEnMo2EX7seRnoow0iLgpJVLNpqg0jmrpscQbJP8WRmkCokUxNhqoeQ",
+	"frwhpE1J7YbGjwAK7s1CLzRjO+ddz/I/5U6bN9DONvs0DPvUv9oN6TXdNSa1Cg3J+9N/nAKVrMJJGcgg",
+	"UEgDj6jC6ZwSd1PTK0a4duhB5k7zRh0pcAuUVcR8xq/Ze3pNL8xKa2f0gTijn/HDEIo74y+J2OoqDvWG",
+	"vdJlkCj5/Qwzepmtb37ZdIckIhDKOCgPrjA5nXAh49Hk+Wc2ONfUv3qmyJT1yUBGY8tjc0CoIp/fnl+8",
+	"yDNpFodWr/HuVagh7a2hxZl9pb4GLHuujCCxMD8TOIn4NdUMzymhzILTSjnK2lX5vEqXBX8gk0he84BF",
+	"twj9jgdsbzA4Zuxg/9VBv/Pq+IAet1+9fBXss+O9Pu2XUatNyqnuOnuv1mH5OqvYM3APHF+wHZZzfOE7",
+	"n3Ne3nNxtcx5gWMefMf346MGgwyY72Q5VXioAv8s8CHgLymxSKHF/Wz1jiLUShPOVYGVzKogrD828Rij",
+	"i160yBlVaiqjACubyJsBtTUiI6I09NaWFDJfW62xpUImXr5SIbOzWckqiwXwxQHfiNP088Il8a5LBcwd",
+	"9zSF7IcZHM34NrgjnAhWEm+rnzN+CjogVkPkPI/dG/jvsszYG8fIg8tokU+CJaw5JIqFyvDloDU+aB+T",
+	"WIRMKeL5VPk0YB4O4MN5UHEZSsf8D5P4c24N2BvbUFSUYXOKYqHzYvMl2snZM7tcS9PFI+cqmgVMWZh3",
+	"ZdANLPQE8JFyzoCd6NjpDmioWOIM9KUMGRWIWzCnYg6Kfb5EJayWa6vnzLNz5t9VcpM8XXW5dWZ5SULu",
+	"k7gdE6T2+EVhmi21qdt0HRcauHoXPxAO2XW2ZAkFXemnzqjQ/UIYGGd1FqLAJLOtXOijgx3grebjeAys",
+	"1Va5mpB9CGylfwKTNVLZ5hf2GghiXR8eS7pSHGyKZYLNyBDxRByGHonYWF4buycSHBK8wm0piyfBlp1X",
+	"uPbZ96CFraW79lBLVArKFlFynMgWzAWv765O4sJg1PbS4mxq0txBVzOFtiX34YSYtYzWMnoPZh92/eaC",
+	"yCSGlDFu2yWV46TPzpHFgpJg1B+RlEvWEbu+nfs1V2RkpB2ahGwvvEUtSSe4uSZXQk5VSZ7brLNuHK0b",
+	"Rxd3v8A2Kc59W8AFQEfI78+6ZfTxFePhQ1tXIv2S2yzL364VokrK1Aftb7KqNUe1vbaelYLdVrOFWQLY",
+	"/7WWrLXkWlryIgGmqRubfpzGJtSl9J706Gqq6XWypvJee1S7eU07r5WdUg6Y4kNR3q5xHvLJlM7Ic4sR",
+	"9ww5C/A0EslYM0f3T4MXdpwKr4lu7JRFzJZHyYhFrEoTxxu7qCpdHO5m4EJzBYmvfGOEzwIahaUNEPCf",
+	"zTZAVEZDeh1HSm5Zxb2nffc+F/ZA2BdZN0E8rCYIKzpBIhIVgehyOmgyminu0/ASuofML1nUNQrpMqCa",
+	"ljdMWOnv4iow3fyv0w/vM96YnY2BpDMVAaFCTTGGZSRiMFbpM9KfkemI+yOAB0chxfkYcup0CXZU+COL",
+	"pGbuyMWwJ6iQAPxtfD7bruGm2uEyY0uEaLPfqF1a5HXEAiY0pyGskSP1HxN+NEvGr9XI6DItiZCw/j4L",
+	"5ZSgPpJR+WA6ytMy9XSK6zMBVqoVU+g4qllErhFxRq2jscqrDBOqNYvMmf/fH7T5n3bz+M/n9h+ty+af",
+	"N+1GZ+/om/vTi//n/94pBKSvlkv82pzRcZgb8rBL6RK7IXc/s6E59LrTE2Omqdl0XXJjnqNL3MN+6wn7",
+	"+2/w4u8MCJrsUWjuZxx30YCklkxPJXT3wOu/v9aZRCOXrhy3CleZvqK6d6bOep6b3UCo3R93QVLPTO4f",
+	"vey0X706OrhlNELab9k7ZbKlzhDl/cfdG/zHwpabxJoESe9Nzrq1yAVYhyvGJmSatNQIxqAwwnVZ20yi",
+	"j6u1oqTiVfeiPAxPJ2ktye2HNZ2d/L5dFNV0cZdxRRBKFapvuSU0oJtLxhpsdmJRCnNNZbuwfd+Go97R",
+	"D0BVI3/3JvZzBee9GivSrb0tI0LzTqqNzSGYprpCMJ3vgQlSEajAg1QYXf85b2rKLM1uIo3LkhfdorgF",
+	"cKjYLJufaJHXNAxN8JIPBMgQwcLHiTKQsW7KQbNvnHk/DTQWqIU3yWJX0g+pc705d3jOm/xn0+HeGyen",
+	"+WmCiOfVgO/NKe6MGvj++6sdB2ufq5bUamgDaqiZqhurkNj1QuXzcyTH5PzsnWX/InA4NAnAjzRiNM1a",
+	"+KB4yJjOiGKsQWQYJDnSOSh9LlwqxaivPvPNizMfpB+yLjREcHMjuLTRKlzETPWE43ZjJKRKm0/BsdVd",
+	"MSaI+cwM0aoarseda0CDYAGhUzqDbxNKMUSGOFyRnUZF/D98H+S5hy2GwaWWHtEsDNWLFvkdaOdQVLpE",
+	"s68a318TQxXPfHJ3BQoa2fza3FuRc7hL89w81ls45IR476nSTfip+e6N1xOY9EZEfg8e1iuDusdrrFwV",
+	"dMna4rE9u3aXhjb7CXa2rVZih8cc1eAfO5/fnn95f3F5fvHp89s3RhTZ10kIABnlffpwp0vYsNkdzTUb",
+	"q+VMgw3z93d47GE6lEijiM5KZxLnHm4SySD2dV4kO4O2v08P95ovgwPWPOjvHzeP/fZRs90/ovt+J9hj",
+	"B4OShJa93mX5JCLAhayeiP80+ARRfCwQjK/CCafDisjclZP8ZqfClrNT6VsLD+AmdtixsXNLxvIXmvOU",
+	"CkQMukI8o9yBpMPsYg/+5uU/PA+65OBlp9MTcLcuyW3qbFYP5HGps5KWJHDbgRiBtoHHqAsUD4pmh9GI",
+	"RcCv07jZiej0Ql4x4X42LyX9xZ+3GvfNV0W7GMphxi+xCqGoiw/3RAZGCY20NcbWNAMf1u6N+c+lcQ2+",
+	"VQsRICOGLoo51RYwqSLxJJQ0YLhg15xCpnTWIDSc0hmEE5QEcirMgS1yRiOtiE8F6TNC1RUyzBTGBz/z",
+	"kK0WFEhfs2KhXjM0MA87J1a4zZrQs7E0GMCD7bHfGpsi0kovdG63XPNMhtyfVbyYO8ue9K2xQttGYwcc",
+	"jKQVY5mGoSrXtrHZoGoPdcN9bAejfCOdaUh92BsDe4qqXcL1H9W7KteVVACLj6OlEEaYCOG5927Q/CgF",
+	"a36g2h95L7AyxcOQRHw40rXqeLgf+YfpH+tUPxl220epz6nmasAfLraWSB2PAXoJm+lCWwPcNWRnVI92",
+	"snkRWJJ1uIZMN8dccF+KQamv5aaYEHcv5BgW/3r+6WMDxhH7fzEf4ffgX+CJoaVSjTRVEsVCsIiMWTRk",
+	"CpFWuVZEs/GEKd0yK2iRn/lXFpA+VQyo5AXyIWO6wrawKaa1uzQeYKetrO2LYgEMy9iXMpJhYFy8iUUB",
+	"yYyEtcgp8f4HxEiBjPthMcfekOkP7gWt3I8Mj3zBFISQjSrHo9e9ZriZResMOfxGmE1qnuNnGir47ObW",
+	"MZZ5+ZgO2aVSo8tYAfFlJCXoEA6ZcQ1aN474TndnpPWku7vbOX7VOuy0Ou1262X3sN1u717vtdooBNVm",
+	"w5DSiPkZXVcwJJbltPgx2V4fY1RptvjagaVLgRt15LTCHLkJkH0aAc9qVJCxooFx+EPLp0D1lmi/RNtl",
+	"NCBuv5z+m0TMpzrNQBdrxAZJjyT9GSg00FET5vOBFc8uoUSNZKTJ2UyPpCB4paQoNYgjaHEaI82V1Zi2",
+	"O47ZaW+VkMNbPWpB1hpkwIByNXl35uGgWw1tkMoFxeYgI+sZJnrAIEkIlu0EG160TCGe4/taqqMglTUJ",
+	"Kc9rp53/+r92YxXt9rnYZeKaTOC17OdyiJXiX/x5Tj+8sV+kgl7IHmrcv8opqcaOZd5bdrg7rFY3D1Hd",
+	"UCeKsO1TecFZ1DsoGfy10ysZTaOZ0j61ArMdZTPvo1lcI5yGB7BwSMz22ZALII+0mmWMHFaJr5VXvehH",
+	"QRmKF7X/D5m+SJ7toftJ1VyV9HlK1I97E5t3Thq1Fqu12CpOkwNARzIALe/oJFn9lWorq8JGjIZ6VBoo",
+	"2g7tLpmOGLg0WP2B5lcEOSNBxK9ZlKTYI0bBzzCOCPboG1/EThuYcwRjAfwqlEMuCvXOe9r/BddVsZF0",
+	"Zu6+frPdI9xkuT1zTme5DxTSPpnK6KrikMq3LI5wv2m3RG6D7LKvGsCvl++UZCbEHzH/CpokZBQo7N8E",
+	"WzZmStEh9phAC0bWU1VkGkkxhIK9CGdE8XEcGgPZIoftfciCJndwjSCFm+itXXHZTtpoM6i9SYFZeZs+",
+	"IHySB98S+h2EYeNfoZG7ziSS/ZCN/9dq1zvDs4q+6bkcM0tJ69DfzbclzylBcUl25ou0ZI4NOlwRNYoh",
+	"3wVFSnOOXd+LOc/jM9PRrHk60MaOLDbncCge+e3bXPsr6AYjWSLRDblVb7IJDZ8+aUO7rVWaiR6x6uUv",
+	"2a+APfCX7GfJ/gglsIe4FA3jN1tsTELDcK5FCx1hHqEp4lKcEA/6kyBJqJOhckgihqGlIQZGKdYT7iao",
+	"lbjWTJjLu3U9UwTaZ0hIxTCmQ9Yl3hWb/Q1orrxUvREFlEZGWBBcqkEiNoFxf0yAiBkkWM3BNLRUYyc9",
+	"4Q01+xueYC+ZjKzxK1SfkZ3R8wKq2SX85DWIh4Y3uJTCkqZoPnZ/PiFeyMdcm+PUFZ/Af2Wk3X8v4c15",
+	"jZ4ool1pkS8CW/Sv2AwNeg4rZ0yvmDHuignFoH+MDwW09Ja0gP0q+2uD51Ru/HHJ/is+WeVwGekVD/9k",
+	"3t1KyArrscw0auSMR4GccTocRmxI9Qr07O+C6sci8kDVo3+V/eoHo5Jb9fh/4BRt9dP+zvVPQIK90imv",
+	"5bii5CenvAHT0l/hdZ1rqmNV/fgzZKbYbgrjV9mvefR/aB79v9BgfjcWfcW0DcFAPlyR9i/ZxwgPm64j",
+	"xhzNPfKrW6b7jLemJTk7PT9vJJmEIdc5CF3jPQz5NRMtAtQ7PeFCROO7ohdimfhb5BMuA++DoSO4vQMZ",
+	"hnKq7KS/0kSFVI0INqmXAwsYXbk1DE9QxJtC8FxC6Pir7BPBvuom/N9eu3PY7rSP0zgaP6L5EJvkc3SE",
+	"WektIO59jPz9sLFpds+BF273Xc3mX7P5J2z+ea0ItHEPg9kfbEamYQh+TiPwe6Hsn4vh70LY/6vs13T9",
+	"NZ5gTddfu8ir0fWDDhpR9XBQBJeQ9ZsFL2fX/0v257j1jVL/vsz6JlCtefUfNq++E4l75teHTT3Prm/2",
+	"cJZb3+zgm79kf3VefaTrdalyt5F/WoFe3wV/T4Rc37yOmlr/gVDrL4gJtkas/5fsb5BWH6XjyZDqL8io",
+	"WuGpEad/OCr9DUnpZnzEX2W/jEYfTGliJvPm1FnSkFYpsYe0LrE/0RL7e1qX2OsS+5NLJq1eLv8CNIoV",
+	"H2OdCntSAq56wj00vb+ndcX4x64Yh/RuFWNz/trl4ijD9B/SPiZbx8ksnDYCgIVjxFLjmtgFJgzfcIxn",
+	"iVSlIwdnX7nS6EYAipkrROMVueoJBJUfMdusjuPDdEi5sGfBkWM6s3eEozCwakCeyzxzeYn4Pd1iidhc",
+	"vFKJuLPhu54Ca0DpgAztIxm748Wcn5ah/ogBbEIkw6VzMuZgd+y3xjbR1Ovq65OuvuJuRA1TpuloHHCj",
+	"50Dqd9atwR4dHu4fFWvI8vIrKOA/c/3QKhOd7d6EdK08Z6JPAXYBNSkiKFi0rDENMIjhukXeaZWo1kXZ",
+	"T6fXnkj206qsOvv5ELKfC+SzsieSyFmFzCdIyMYynygZTybzuSAysIJTZz5/uMznJiR0M2nP99SlPQtZ",
+	"21NBt0xVFicv7R9N2LBGVLXIqWWvcuEE+zrhjklLhoFRDCYGxoNYc0x5SGgQRCYEsaGFkTrqa9Jnvhy7",
+	"9oJs2HFba8SQctheqPCe9pEl/94aSt/DABmOtxF8vG3Ya/yogZufi5hrwsRZUWkP+LFMeh06bJpgFDbR",
+	"gw4c0uggH0G4AGJM/REXrCL3hjuaTIHung4dtGQa0ud5QRuIPm1b+xkRMmAJqBAv4cT/4NZUhTc0s6xk",
+	"BhwJRGVQRDbQFO1XZXx8Rl+VAZcf7j8FBtHk1S7E63afuYboflgcoqmUJZ/oexGJUtKXUqcLIYrOQC2g",
+	"YENsNHSzPldsZvMIKkE382kYKvLc+2fT7snmb2zmvQDkD1f5NcoCNY1n7nY5pr4HuVnLxGCu9+H0tXO0",
+	"mGoRl80xZh6StanuAdCH5FB3E4Xco7CExtzBV2xWlMB1n8EufHu+2Uc2dfcocXfswqvwXm5DjyxZFjhd",
+	"duolNLtrtrmEL+Jpd77DQz3GDPZj0rPtCnr2tRSDkPv6ByUQzeSsx4kSWpdj0W3mHCpm4ifk3cTdG/uv",
+	"ZQnnxFAMZAR2IFkpmIaIDWJQwlqBliU/QWOxMT5OsYP2X5RpzqrfKnShGfk1i5Jas5picU2R+667/2fY",
+	"UhvZ++4KSwlGjcdx2/0qzPOW7svvYIHr/f1gKETvtllXZu1bnh61O8hlSan2R4vCf2i6SLU40GcOCI21",
+	"HFPNfUCDsg40JZjvsylO4+8jwp9ZMKKNUv/KYb47uugB5aGFdE49/57IqO0RtGZaH51qe5ciFx0zi1t3",
+	"0O0NsjnUIhqONN34IN30Wkn8oG7kL1C5iEjEQkYV27RFnXMmF/qSuwAmtzQJmfEijcqYWvEKJPZkUWg/",
+	"MqrCeJCTiCkmNJlw5kO+AFUUDZXETgeu8TKQKDjJlgcCaS6y1z5oEOCg7AlvSrn2iGK+FIEitkA0lkq3",
+	"yKm6MuchfWY2IWljX0VoyK9ZkaKayDC0Uvo7wuktTHn+4uaM3Tq0JGZhoDfN47VKcpvmoFxu07bk73Tb",
+	"jZRfigu9v7cD1JJ8HI93ukftBiDkww8pdSMXmg2hz2vL+Up4JyXaCx8X0gDFHn/EEO2l1nCPyc3PshJa",
+	"OfqNzW5DHZ+qq2TXV9dXV2zWxDzKTncnl3vcgA81p/CasLSlWm/3RlN15QLquyyhCodp3zhbzudbluPN",
+	"JXeNG2vUKoCVDiVAHygiB5qBiuMapl4sIIIUPrNnEIDsbJEPCNyryFASHP4GXGdXAod6TWG21djNvI7c",
+	"kjtnro61vyKd8ws+jXnye3fkFulB237MFVH0mgW1rquziBtRsBaWSApC8y7UprRtkbpsRlb+UGsKpvtS",
+	"6mrV6bl+GzxOYeXp7J9vG0br9FlmUFBLQsmbX16fOYwKcyQEpWf/fGt0HQsHUJBK2S7MaqCeZW+CTbQ9",
+	"oZgfsaSdB44STIOLAndokIufL84SsDpg2sJGWhNJKx4wYp+lhGPno30T29Uz7i4lqsa+YVTxebYUoxax",
+	"1WazNZ66jLzxXBSCFdlODtiqg0iO0Qjjnr1T/Cf4wH4IJ+BOivNCvXsDRd0rNvsGTtG3XT75ypaL+nSE",
+	"9FW2QAwiR3W2EAy1XZB1LpSmYcgC8ty4Ll7AJqGcXZoTPXRkLB4kqh0WkBnTLxpze7sP6B9cq54AwYXt",
+	"b+EpbcLro3wNpIOKseCEsFCxdNYIREMK5/QI9hUvSQJmvlaLnFrWgkS5gHiJ5HHgKkLC8/YErgY+GY0Y",
+	"OWgfLFYZd2fnMt+lJ9hXruFGm2Dl+h5a4enmmkuYPRwbDJgzu6EBWnClNM+3JTmJi2KzmO+9UuG0f+l+",
+	"tCmKCQVmDZuhcMrglmtd0pHV2XtV2JFVarXStl4X1qSSZLPKvgyBWi8io9lkxITKP8ThXvfwoNtud33W",
+	"DWg3bSTLP8mY+lUfYn/v9jP8eUtxzhGHGTWAM/0QMBYGcQmhCrgDkLkHbYnnEfB8Aqb4UFhlo6YIEcBw",
+	"UrIQpsGe0SIIjGe0q3FcjKLzI65ZxI2zGLGeoCGAPGl+bS41HVEN45Me3v7SPLIHUeWJCan+klzgve1l",
+	"KHoY7nDFtD0lPdKCGrTIhSQBG4NjNZXE7Gdo+p3Knghpn4Xm/uaq8GcHhcDNYxOAolLIPUoU0y3y0R1i",
+	"5zmUBYgoC07x4I8yYGp7YSkOeyeqrFjLZj5m+no2FacmIvBH0kS5t9NI/n1gVEf6OFyzsSowD8lWp1FE",
+	"Z2UPgkyUT5Ln5serMCSQikaAMoiKWRHbWkU00aKpvsxoUFWNjCq3cGQrg45nxZiwVuPD6en5M4VEVRBt",
+	"IqKN0lSjqzhmYxnNjNL5wH8y7l7quDJHUSUjzLIp2RNcEG8ipyy6tKbLKwNnSTXPHWT6Bm0vn+x0dzrt",
+	"1kG79arVAePmui5LbJ8/iS8BrGen+6qxM5JKWwuY7bTGh9/pdo72Xx00dnLPldywbW+If4U3t9PdkeBt",
+	"AiTypb3yG3DgGc62FaicZfGtDFhlRWTeLcAXmXvXzFv3ohzMjxmBhgra/WgIlVMOuzduO3/bBRBIOGWp",
+	"xpgnpJtSZZxKs1IWENqXsbae2PychCX6sr+UAxycGDJhRF5GxjXBJggT75XqAmije2OWWnV2ouyGDmHb",
+	"7P/kl13iGSfCQ/9pRnyqWItkSOog8B0zKhShYZj3ni+imJVUJ0OqjbiUOMlHB4VO8p103lraI327FVVI",
+	"P+lqrLPyD0jf9HPNpiiPG9cxcJP1u7N+cdZ0aaGOPOeCWA2E1CWOVBXjnvRpX3SxYyLTxRURSrSUIRmY",
+	"LwtdXVkthW0VMAZr5yXgrWFq3MSIPQF1vNnE5ro8x3h8AfEaOvOlIDgrqazfAeFnEslhRMcITuEWlFc0",
+	"oRpNSxRNosmqBuh7h0fQAZFkHSrmHKCyGcQwh5JAE+WsQX7NbLA3YPTwsDk4frnfPDhkrPnqcLDX3PeP",
+	"Bi8Pjw78w4NByTPZ6nFOeyYdHXEMfylUn2XB6v/c/Z/5DGAvbrf3fWNjduGfrPhefS4oLKxSWtB8twZi",
+	"L3FBvlz83HxVJVzd6MRHRqEvU+CQa60LrD9gMJutl65CzN1YXF49k0pXtkSLZoYrFlzn6WCOXr58udc5",
+	"qmbRuBgypQv95mbqHpc50ElNaGltZ95/Ti0VEn/b6JpgHQdABNzQ71Cas6ToYnE14Q9LbUrDlbcaQEIO",
+	"B02of0WHtmsFjdkVmxFoTLbFMTAw5KJwztjWoIzBhw4YyAeYMy0A6wl2P0+5YubPtolaEBqMuSgr28iA",
+	"fXBvbNv9wa5YV9YgjH//cUq6dSPetvWeK0qhCCdbbB1PfIm2W1ibvptDnlOA2csa/Sejodq9iZjSeRas",
+	"ScR8wDuxDmde3n6O5Jicn71rEeNj7R2Zq5D/Nr95psiE6pEifRbKKfHgBh6ZGu2XKpxoSAVXoAiS9mQm",
+	"gLhmr905nG+QPui0U+5EL45CzyUkgd3DqbcJ1ZpFwv3NrMMmaoDFRSsyCalfPAj1KbOktZhcnrb/VOEF",
+	"/F2Kx+f35KVdCoabFDdybptmJH0SySD2b2NFqUkl1phrZA5OWGMWBpKnAl2MfAQWSF81ZTTcxd6s4tJu",
+	"5GxyWeh4q+T1tanY0DgqCirDYjYX0FdVCv/TCH3B+ICqxawWs+8jZtbcmT3YjJiCaZKyfoTPbHCuKTQk",
+	"kCgWgkUknpjY0A7xAAYpUCtNI6lZl6i4HwuuyXWHyIhc7zXI8D98AnlqblzqBvn1i+CYOJ/QSLGA4BoU",
+	"oYr8ev7pI1o8zE4AagimuJJeNwiEbIJrBpCokXH+J5og9eyM+HTMWuR3rkcy1sQz67vkAPxIqJBiNpax",
+	"Mk+T8Ln2RE+8oUZ/IK9sbKkYrL8OPdpaRiww5rOBTatokW3tzwGyWrhp5BmGASIyoUqd4Df2jHrx9d9s",
+	"Ll4jJMUgVizoCTjiYG8PUavtSFNyY3xeQDfBh3YRFfzKPAuipthlJXgo+G7xtSSpN6Td1HzMbJxjrwkc",
+	"EzSBejEuxHii4e1cYG8CA+DsPrNORaTNZ0SiPc/82SPPUwYOBOUzX+cvyQULXiTVkulIhjY9GYuAWaYO",
+	"uGk2D1k8eKX0Z9y0K4Nywv69YEpXG7o4h69VCb4zFllM/813k5yBpOBzK5Dg7LWkr5lu2iRDLgNotn4X",
+	"+pxj32dKwb9XzALm7/W1OZ1Om+asZhyFTPgyMEYwByBodsKCm1t5hCJyuzqI4Ec2/QKqB9Y0jkPNzQ7c",
+	"hbW4Mt/qlyoMoM0T3G9WE7/tOb1mQfnACMhyOjCSR/mqUWge0fzIXpWT1wdS3KKzY9Th2v4OSh0ADVgV",
+	"noAvgnIuy5rmebbg0JZPwzCb1LRuRDO2km29HOc5leUwL7BzAQ5KIF9pGLLomXFtBBWaPD8/e2esVxgk",
+	"lf/iWv6Zu1uVMn5yV7DW7Cv1NRT3ubKdK405Td60Z7QGUpZhIZr/lNXE2u0KVbD80ixeA3B9+wwXpwSd",
+	"FCwOfl2+MvPnVVe2KZTGMzpk94HUaD9/Gb52itTo3u/aSI2NnX82L6SmYfM1NnItPgkOxSPr6ZwHFQFC",
+	"c8MkVRtVI7587cdtpySPUtxczgYwO0TdDVGxwahcn4VSDJUbdkENmGYa5zWiYoAC1iKey6IC8R+EYSaY",
+	"gPjE/KO8icAKy8pu/LuAjSdSM+HPYCDxz63R8bgV3jMlT+62pcbKvO4APmjtCdaTxPevuJAdMNUl5boL",
+	"EUuaY/PcO93bglGs4Myf3Dl/ZIfcqsSjf5aryAzuNvqNyWrnPMbdG/uvZZiJbxJqnjm1+jtMPEr47rHg",
+	"mjOFKImQFBHSuJKChvlMEHqDB+3jRkKFNpCRb+dukm7bGQ7s+FT4LAxZ4Jh+bCpNBIRdm+2As8p2KAh+",
+	"RUI5bJB+nDTtwpLtGa6KjyUrXNhB+yDJvglSDNyF72Zdlf6zecAi16wAIOadXp3Ypy5KP9ai9J+FhEJL",
+	"VU5Fd2kxqdAnweYkuqhamu75bYcVSxyCWhwe9+62VDyb2tslJdVlkTKevhhc8vUy6h0k7bRW8DQbI8gB",
+	"EXEYZioqVMFvykh0suK1hbw6Xv0MnnNjXDq1VNewQI/MmUdGHCXHiURDX9dj9e0LucM+M+h5crPhWLbM",
+	"PqbTWJ9yHnvKO+zYEAAx0k6Lgir4WpAOjvBu29VfqyYpau1Va6+np72sYD+dXMTCVMTuUIZBc0yVtvm+",
+	"0rJWn6oEsuyWnnumiEIyigkc4NMwNDptTJSsVOv6uwyDD3YVK/flPrTKTfowy4s35v0T+/7rAk4d561T",
+	"8TGhUnYfVXS37jP2K55dPXvXJRRa/lhAfDnucwHyZh5ACTohEcPpI+UowdI4j2Y0UtKZ7lRS0symGIBX",
+	"Jj/7IyoEC7HBrSey/F/p5V40Mk13Fhc9cGjhKrkGLMd8T4d2m03Pzlw/IBSv0Ek0D0rUhPk2woVBIK6L",
+	"UqA0uGaR5oqlumRlvYgtZx8wHG08lFJY+kCn7hnHTNx7XSx1y2fv3qgyz1Pedt6nLGLwYU8AVRyxA3Fe",
+	"onZQawd1+yo/ERtCs1r/sbipiWYrpKstdlKNarYTGX/e8m+bORe2srO7e2N+usSfXFWuNHWftzW0Qio/",
+	"p7jvwdUsU2GZLVLrpyeR1K8k9Pfl3C33K9ItuoRlCr3BxN/KPCaQuQgSK0b6MxhojBXMcitJBJvO+YpQ",
+	"ELdOJVWWYN4Wy8sqA3PSuk2357vUB2o9UfsxD0ybfaDRVV6bZcMtGO8R8jFm31Z0aW47Iot9nMUujnWT",
+	"ynyZ3x0gXeKGBRgfc5wvB4cGsC2FJCr2RyTkSp/Y5h0ZR+pFHrSuOJ33zo3PPvJMXi5EXZ7Mo9nD63Re",
+	"7eGtnc6zifY045DK60NP6GlHukbBN8OgyU2YulIeMUEV5MPWSpmdpC/pmeoJD/51GQv+75jBdK5N7F0x",
+	"NxTq8NcybY0RQ8C7FnFiDlOy2k6/juFe5hHyWSCephN7wlVs04labpsuqcAZVLu2ZOzFK2rPhLHY20da",
+	"PpVIxsORa6YPaf+ZSuFRgXOQz/XJn0AXTIMMaKhYg7QdlwQbT/SM4FAMPH9yL9UgWsqFmUjQ6U8kCQnP",
+	"Uucfa7+99tvvkn8UqIIfaeox72Fbx3mhc60EnXx33/ocFlG71rVrXbvW67jWc8nCJ+Biu4fB0gSMTpPf",
+	"R0zkauKpq5e8hYZFdbFnc5XJmlJhE6eAtmN88Z4oTM3C+0NuROfyZteD6DwNrJ7rLB9zA6v4g4ipkeNo",
+	"696qokMoQP1RT2CNXzHXJWkHk6g/WlBY7wnsTkqnzs1rVXN5J3CtnZZGWiA7jw4pZoqN6BZ2x6hfzwLr",
+	"EE/QMbr05qZI851LpS7yqM9xiv1hO9T2RaDZS7PIRs+nLkH2keG7cuFAqKbJu9xp7FzTMIahN9tDASP6",
+	"IOiNHWtc/7hxQ/4TvtfyqZCC+zSEtDxuq51uxzy4Q76egwvIHvUnqA/zlueWm9MBxetiATg2S++yB4ah",
+	"ms0zH7yOOuqoo4467tT1MC+9jz/4QN23MPYAYLxdnMMtx9A23oEzmQX5Na1IKIfWpAuNySw+tgx/LfJJ",
+	"WDzraExDB/RqbC6NGPk/X95+efvm8udPny9P//7248V5g5y9e/3b2zeXP/0Lf9Poic9vz7+8v7g8+3R+",
+	"8fYNWEn7m/OLT5/fvmmRj5ZrJqdjMNwhpyJBy5tLCybJKxMBNVLdYyz872CXURy7QCaAr8mCmHlpix88",
+	"EP5WZZ2jZ5jns++EKnIOVNDNcyY0eQu/PSHee6p0E35qvnvjQR5xzFRPTMGrocQPOaDxUkX8WBM5GLQs",
+	"XmDmYS554DWIB7eyfIbAckiH5hc88HAw2h9JaV77WAIKOnNr0yM2Viy8ZmZB81nPRk94QJvlJVAbWPq2",
+	"V9O3dPt0ZH7vnjtiRDGhG7h7kM5faSoCiyVMEefPIhwiyN8sz6Zt07ZTOsPj0QnAN6NIILvE22t3Dtuv",
+	"9o4u2u0u/M+8D/jlceeAdF52Dzvd/c7cLw87+x3y/7pfNtvHzc6BeV7wySRiFCJjyX+MeXrujNSXi9cv",
+	"WuQnqUeECQsgyIUfxopf275Ns7VEQHx57cgvAXMS8d11OXuJ2YkXTGncHyv7cZ8GGWNcxZP7NMAMbAnK",
+	"UkGSGhtU9Rz4E8psGbASsK41VncnzuHEb5UWhyEDvYYMEsIIgHNvvOjZZG6579+enr+9fPvPs3efS1ed",
+	"StMq9FFVXvnpELy0KviONNJv4B0sP/itCKoeulbepsJlqd24NtjcWpoHbvJeDm2Gp7FzSz/nrzVnzwr0",
+	"MCgnL6CaQtxlBN2Dv3n5jcODLjl42en0BNytmzdEPWGu0CU334w2q8JXk+aiEuQLlYCQ4qPUaak6LbWi",
+	"X/uzDEM5dc7IEDiqjTK85SOtm5PKXWQjiSnnvEJMbB3SCq5r/mkWjZrdfviCptu5VDkWlDEDb9xcwLeZ",
+	"jmbFOfRPc292Ob7iAvMKSoALTF3ZJFVOFf2xg66z+V7s6ySUAXPY2tVscCVuwtvGuGEs4Ds89+UtssIN",
+	"exyJBXe5uLw2PhoMDvtH/mFzvzNoNw8GHdZ8NXjpNw87/Tbd77+iB/29Mp9kwvx5brO74z2uYNsfXO0k",
+	"86mXV05uS1NtpmoztVb15LEYpfwaV7VNuzcFQfvi8ZBbmRYH/lDVKA2ZzoaD96M7yvK/809TZ3ifxNzI",
+	"/Gd9IMJbwVRnqxaLpH22IVnfRSREYDK5z8cqLvmm/D9z6oQrkkA2EqqJFL4l64VsojH+0p0RxUKRkNFI",
+	"QFoPIBjNNQT7qsmI0Uj3GUXkxhEWMSPqM6IlUVpOThKUdZcX6wkspPbZQGJN94pNdIucEsV8KQK7MjIF",
+	"2EpHljhhIuBiCCPUQ6YcNYm5PKJXzqV9D9rHxLNAOU04wivEAIZ75RXog8QBzizxNW6xb7YCWGv7up73",
+	"Q4GEoXpYxSo9iHpe3vjZqZ8NWR0Za4s1VuhopnbgdweQiHreKGxXglGSDGjUQAXvycFAMe0RKZDCamGZ",
+	"DDi4BpCPUghuYX7PAhILzcO56hGoZ9DIJz0BKVm42DNFeOC67/HupM9GHAitoJmmpIxWpNaN2v+E72RJ",
+	"iuYXOSVjKmaWe0pLY+quGVLZWyxJNuRCzDP+HbSPj4qzDrj4XNLB7sCdbruRUh1xoY8OdoAfno/jMfzR",
+	"ZiO40GwIE5cbT8gvyaLns+CvkhQ47rAk992D6/R2ur2dvpSai2GvJ3o7ZSnxRlZ8cndxZ+fpoCpRwOOS",
+	"5smFLXHXudU1zTMZcn+2lGYYT3Nn2ZMgbZGlAmt+miAnXrXLmVPcGXUe4wmEQsBBIYWSodt+mF9+QgHS",
+	"skgiDRIy/ZvzGl5ByTyhZrzimkwio9SCVmpabE4DGjsT5o/uHPnw1BksBQU9sFgcCRnpxAQFLGgUHuRA",
+	"MrkJXgbafC6wIpYYfsKZn9AIKvM4MLtlC/tkSCdERjlawsz0FrFAfxHDOMO33lxhiIHLrGaNfse3gXey",
+	"GwwKPLBaMESqYf6O7JNZe9ReYozKSWdXNkgFkYCRGYelBa2++Rx+e3BMD/xOn+0FxweDfofuD9r+y+CV",
+	"y9tbGu5k1e/NJZooiYuWPp/MH3Phfu7ctkKVQ7NyJsNic7WcvbAYndR8Vdy9wNdpRCVHPLlzn0APuEPP",
+	"+X9Y0XrBT4r9UWZXuobsaR331XHfPfRxgh5NmKHuYoVvM/utZpdjkW3FxFQi6vcNxXN2XuLBpRErGf8h",
+	"v4YhCtKn/pWDX/x3zGIWOHpgdAtkGKAlhTo47VMRSOHwEoV0zL/Ye2eMuDkuQzbjRkPc8Jy6YgEZyAjX",
+	"CW8QzL9UOpOGxKluHJ0TUrvxCzEjYxmx4mgSrvW4soSf7Ra6Z7igOm1Ym4+HyXHPr1mBjQAl9agyh2B9",
+	"NmZndDR7cFbmA0zh0TkEjVkuArOjfI2UYz4d5XMhovFNT8DSePCgl3LgWVIYsFkhQO9mimPWIlg6NCgi",
+	"9YQnpLYVpAZUxbD1Pb2dsT1IPBZUCAdhJRs3JfXUV63ua3WfTdfFokjbg/+5mexc9QqOxQ1aPHulE2r9",
+	"fM/qHAcCuLY4m9M3OxBVHx8z41QjVFHi6RrFhLDnDdJPBlmSIZaT/ABLT5RMsJhbzrY6sNMTyyd2SKWB",
+	"nQXTNp/tV1h9bHo78xnZHtmVJ34Kmmrd5rEG0fYYx+qExJMJiyCxGcopi4hvAqNAgq0L+GDAork5n9Pz",
+	"89KJGfAj8MplfbX7e1UJ3jMbPm/C7aBPUMZDr8byii3q+t0QA71bIGaNI0ZoX0L2a20C+knEjYq6NIet",
+	"tcoVupMX7RJwYgCc2qgJS6zKE46CudftRu2Lnshc5NKNv2/ulctBAsDrUBYK12bH7YtWhuevu7bH1tud",
+	"Krnlrd32Jdf93HUddEXH6v/ECbpilFjUB9LKvRj4ZnnmMmLm30gZo0ZyqogHSbRLqG95iEdDFV4otVrG",
+	"+wqkCQ5DnJRPZ7LRX7P+GFc9YWlobPMjrEqoKYsyOJD2aEyVwgS7OcBhPu6128mMtr2YFODLYbHSekO5",
+	"/kfzXlhgwtHTxDcE/Y850ogK6HdJsGiw9VJIAK9hoWJQUZ1w/4oF8y8NZrpPFfHGcaj5hEZ6FzIaOGap",
+	"s0+PpUwaaROPm9955Pmv558+vmgkT4R/HfAQoXGSwm4UC8EiMo2kZl2i4j74qdcd4xBe7zXI8D98AgOW",
+	"3LyERk/8+sUcICNibuCS0Fdsom12wKdjO8UN7fVcDEP0P6Az1ni65tVZAvL0KYocTPN2U937UFPDH9k0",
+	"s0ijDwo+2JqX+zIxUed9p5pzj1OYmMiKk/FyUA6s8J24HmLbUxxAYmKT2ZPlC0xFA0V53h5LvO9Sm+yO",
+	"q41rnVvZvgtwJi0gnt2+K7ZAPdScemUEfuf3zI+TuN9XTwnt3uA/lo6JLXrTC6iEcmbpOypiazzrzO+T",
+	"mQaL3K56HH2O6RYtmgOzD7Oe3O5GdFqh896IwSCZaDLup0V7t6+yQWJhHZGG8c5DBk0RxjnHkL2IgmjI",
+	"7FN9ptPVJLy8xe0ioj7rU/+KPB9L+NK+CZuAmDekSr/YROtb0r+Y8XZQTJqfYcBrmcuDB9tjvzWSvu83",
+	"XE2k4lW8JntK9ozMhTbVQP72gg6XnQzHfGvswIDDBxnwATcO9BKnjyqdHLvxTvU91G3r75677pJTjAVt",
+	"jP3w9wtcuuIl8Nh6s7nNtl/R8mZXUPsRnQpnwU77KPU51VwN+OP3Qd7IqTBhGGgFsKfgEz9Bd6Rp/Io1",
+	"XRL4S0WnBJNetrdmsYcCuUXNxnNAoTxoJDMLETRXCluK1iM2w14QqF4TxZhoEZeERBBGrOXCjZHhQLCy",
+	"Mi6+sgt4uCrQS/ho8wXRfPloQHm4ANJwrsq5LAw6x1PKalt2QZB75QE0MVEOUPKAf/RVlxVrC6q0ZgWx",
+	"Zi2ceVElz/DvsqpXp723FrLhWcWatS2PbbvgVQ3FaP1CV51QeyLcDdkM/5M1Gdq9+bWNxu6N+FbBcKTQ",
+	"RYMKdqOPZTERj/uoxUqiWPOM205ULepKrxNUTyJBlZH1JyDq1Y7/CLK1UDHcWS/sUq2pPwIepd2bq28V",
+	"HUyLrDBXysVrMRjooivokqLUmB6x8QK1cposu86R1TmyOkdW58jqHFmdI/sBcmRUkNRkp8XjH8IRKsSp",
+	"SN/GMxeOgH9hs1cYAxSAakyoHqU5lavKcBr7e8vgNEr8tXShFby2CfMrwKLDYYVw6NkBk4bju1Yl+Twe",
+	"zc17UTvp1SqdvDiHBT563lH3KBWBs+F91w3WdRC7bsqqRGofMMXoGzbgAkZ3Ye1ammAPigVzOsfRW02w",
+	"p85LmnPnyOgX0NYDjIPlmCpqjfAjRjVzMvvAu3JhiffM6Ji/7wKjYT5OAF+27k+t+1MfA0IsiL7TQgrF",
+	"/1FQPdqZ4jmfEB28an7g7o0lPfmG6jlkmhUpavN7lX1FTjH/DrMftxhaOI4/ZuARoG09YoNYudGUg/Zx",
+	"g8QiZEoRbyAjn1mQP5f7m5lrZAB8WuRT3pUUQTL+d8XYJJn/mJErIae2C66gOIzPubay/9mstch5PLj9",
+	"6nCSZCgFq6sF6ymzxxtXwy6rplcq+mKJwC8mCMkIaFmbt934W49+lroLtVg8nS7vjezxe0gUmY3pIhPg",
+	"t78lSq8tbwQWmBhOfzqAbxnMLC6QNYKnxJuEVBvL7REZuYHOYSTjiWfMkIjDkIwZFQqQ4+DPt0UT589z",
+	"0rn5EMJd/gyJ/e9/Bq/WCrXn/1A8f5ByouQ4kfJ0ZOpRBgKW1iEvWZ8ZwGYqC8EDTzr3oAmP2G1sLvaV",
+	"K53gY8/52QlwF7j0rQL4Mrj1lnXaymmRWqPVGu1p4pgxizX/lJIZmVzGgIdsdxL3r9isvIb1mQ3ONfWv",
+	"EMbDHJoCMkVsyJUGfAxE9oWy1VTAv6yD59MwZNEzZXHqEdassFx1FvdD7v9mFrNFHZPcpayUdGEf88Hr",
+	"mCcfGjVudv6a6pIqjRTsmYIPlZHJiA2U2awFouH+1IJTvpWVUdLt7ja3iTLI5/NTc68VtznxFAsHl4oP",
+	"BdVxxDyLbDN3FsxeWOnq9oS519lvr8//q0OuO61DzO+d/3La3Ds8cv1GggvX3Oell4dRkBH7SgPm8zEN",
+	"ScCHXJt1uKdvIkYgMed4yAuiAJ+wkKAPcrmJwGzP30hvsbE6TIb/on/kd4JDdjRoswPfbx8H+4M2Pej3",
+	"D4J92m53Vic/MhsB8q9O+51kwITMX4Dm8ekXbGqf5UGryc92fxJqdmyplrxNyDCmX5ugW3a6R4eH+0fL",
+	"danzMiYgyE336wI/Y/fmis2WlUiySjiDAQnxkdFcrujBNYZQtjXGaORWSX0ir8WqFRossHQdbDwhkRjL",
+	"a5b6Duu6DoumH62FaCDYmTMTuCGRK8Niys3RNC03U0XtcCBMlXmaDg8LmZlui6+TXkTlKw0OfmORYOHr",
+	"d10H35cVVCYAMpkrRw2GzGRCkjHlYatkyhQuMy+klaTPnjsvhPuVz1zdvNkT1xMWe3KhzHRWufc7s4XG",
+	"TGhUIYcrPHKZ4CUSc85o5I+Szwtsbf0ZfMGc8OBnm6tNXMH28DHU5UKzSNDQ7dBbQob4j65icQsPKncP",
+	"3K9mNU33+9yO3b3B/y4Ed0p3L7UPmBLarLx7YeIFhKXeuw9k79pqmv2097d1V8Q4Z8LunGS4tHjn5/Z0",
+	"sRSkQrAY9T6f1Mk5WZDWhqrcmM6IYqxBBJtmepT32kQKQqHh9gT9MA+dMo9omK63MSoGtwB8Cs25cPlA",
+	"IoG8zYQDWmq7QdhXswVthTBSugyFANw4NWJBKaL8PKkj90d2qcnFzV07LfL8Aln0I9YgfebTWDHiXgyy",
+	"M8sosA04yniXtpuyT5G75EXOfnfKMMfpkN0JrP2j1NAlDskGAXAFXeL961//+lfzw4fmmzfkl1+6Hz50",
+	"z8+xWpr+wWuQLxevGynpQN7hQID/TrNzRDrtLvyvHIsh0pcB1aUPcnRQ8UHMVso8SCPHKzOQ0VidEEoC",
+	"OsNVB0wRGoYpBFfB8l+WrJqJ4O5rLkLK90MZBxlkC/wZmmShYX/OsdsPOv2X7JjuDdr+QXDIXtGj/kv/",
+	"VXDM2oMO3euXLN+fgF9XuHTkv166+L/zaybsDKeYkWsaxqyLSMm5lJXZ2vYZG2QS8WuqwUdW7iMELfKR",
+	"sUARSkI55GIOeT+KS+kAQC9s7gvMw4k0SNts+k6rkihes4gPbKJoCY1C52itzcGV67VuJarkWfI7lbTx",
+	"9WMeIiWu+TDIvX7QPpjbOPv9V/1X9KDZHrQHzYP+Pmv29wZHTdphh/0O3af7/ZelRAeuPXGVd//nttPu",
+	"RnGvgI9fh93fP+w2u35jOfvboPVVou7ErVqSsIdC+nyiOwZ4bNUwqounc+6IRQIeyYQqZTTcO03GSH4m",
+	"CBVSzMYyVjBEkWodKTJg5CbQ55qNUaxl/y/mOxXlGTn0oKfWi2MeeOS5B/+JheYhMbbrBRBvYucTDYFN",
+	"Z6/dOXjh0CqNn+KS9UCRDeaReAHV9G+9uN3e940Ewr+YB0jw3j+b52mpAW7+zyYmvpq/sZkHuTP0+OjU",
+	"Vg/c/LIMZieED+AJ7VS/nUMD90gaGxIx4o+Yf2XeFrJl27freIF6AswDHhlKxYIGQELYNaVwAknZ0KbS",
+	"nV0pQnhHxVEG8D63GeZKJ3O3niuimId+pvBFlJVO8jka2unv+WXE2Zm3v7Cm0CjJGLllpYuGZBH5NGHi",
+	"/PwXEnIxz8SjRs1IUXJ6enr60/7H/9DXnZm/95aM2f+2B7VkNCxfb7o3Fi54S/M3Z1Qpaw0aFaf3b3rg",
+	"F/V2ur2do/7Ry1eDPf/lgB4f+C/Z8cHey71X/f12++Cw0z886u00ejtBHFlzz3wpAtXb6e4dNno7VhP1",
+	"drp/9HY0G0+Y0i064S0YjaK9nT+/rQgQUKVgn32Wmx0E/b/fZ/rWWPHj/Cyj8d0ZC+auVlhVM+q5Cuv6",
+	"5qawUKcknkkFogB6zeqyXvGw/w9YpbuDb9S42UnU/G1nCTk9LCmL8U5y2GmxWKGWV+xSxZY0ZC71b6Rg",
+	"HknfoRKZl0QjtjSl9ExBo1QSaCVRM5zPlRRdhLC8TriM/lcH2cTByxjRa+NWmcgOfpmEqyoGDwsyM+bv",
+	"xr9pduYOitiARUz4zB5m3TR3LleZLFCK6+9p6TVcQ2ccZbl8aHrJFjkNQ1BT6PFlUxcwq9/NrvOZsh8N",
+	"OW9si8e4AVSPFrDT3Mj4H0iyV9SBgS+9YrLrHWar9oiWpNNJQ3p0Sf/bI32mpwxvPs57Eq8GnQN2cDho",
+	"+ozR5sHRy07zuL8XNDv+Uf+QtoPOoNP+b/940B68Oj5sDvrHr5oH/eNO8/h4cNjsDIL23vFLtrd/FJQx",
+	"F8qqNSrExhxzkfzifgPV18k+LbMH6U6uQ9SnFKLil8+kw41u6s/mYVtWCVkLUvk5bdqCvfnnAjXcdHp3",
+	"Th2nm7lCgv/X808fCZ5BngcRHWhy8MI8GiKLJFEcy0Z4nyDnDDlZp8PTaBe5yqg5JywuhjmX7xwXupbE",
+	"ZpzlVHf84VKj834w3sOxw1idgWF53u+lQQDwWDQ8i8y6NTeLQp00d1oJtxVcqm4QfcDC/HdmsWdx1xvP",
+	"SdiNvrYsF4to026sOQG9SY6r3u1k60zG+4ggDRWMucDmERnZdiSVckwnDHqWkg/dPkt7GAuiNJ1Z84/E",
+	"uUVIjZn2qLSuVjdJ/djSk0xb30JvrSIxiwer0+2eZlNdipXZhGh5ltYzyh8wa0wQkQqMkYWcuCgICopN",
+	"07LNvoWyR83R9aPJUNJ9soYElXSSlG2cBqHky5d3b5b0NGDjIU5NI2GtNkdb/JCDuYaGKiFhcVNi1vLd",
+	"tTWxZAbTqZBbRnJMo6usiVQEq74sODFh+Dg2Pj0jakQjFoDWgIQDJcOYByzkgqEqIZpGQ6Zb5DS5gLum",
+	"TwXUcJkjLyWJcQ5aPeG54us1i8x3vTT6yqc2SdFnML/eXV4eLsoH4FB7kf7aQnre3eUL3PS+IbIyD+nL",
+	"aFlyFpMsXBEhp7UarTOyd9Td/zAiP7uz/1MWMiyOFXbHTNNV5jE91GZeg3iJFrP1X9Ri3klmZK3AU6Kh",
+	"kkQxRrxYschrpEcvQHb/YFZ5H64T3KhE/IUE3O1a4J+Y3wS9HKDOtTHTfSSqqn2pzY15ZDMYoHCW6ySY",
+	"3aqYyjDR2SKdU5aISHVLPav1w6uCC3plXHOjBIjlbNhGHsLsU2iOhYYbmy0HuWkg2NTUVuwihjpJsCV2",
+	"sXDvrpTxdl21qYCblcDbzmeqF48qw2PVQvHk7KMU6Pvcky18aMbsVgtdsQsso4wHnFpqaLben2ulg/NL",
+	"hyzvnMZY0ruaQOHZDgWQ2waJJ0RLcnRAfuM/Ibj9V024IF8ufm6+apGflxnZJDRIpgD0iIsh6ceaeAMa",
+	"KmbemJDm/9v4vuRgkMJUJPG1lulg0G3dp4p0X5WMRHmn3y31V6UDL4Ofs/hiK+rOoiRHkRMC3mqtbev0",
+	"wx1V/Efj8Cg5ZiitFcOfuwA5LE1ZQIyQmwyPxWLiE3MAeZ4ETD4NQ2yBwrLOi/xcYck4uLlJFbZhuJkU",
+	"mYGsnHrfL5mxMgfOD8lkOWSODrIcMp0CDplG+XISmCx5zSLo9rdtalKx9I9C5gfb0LgUrXZgNPtobpzK",
+	"LqgvZcioWLwg5D724yhiIml/w8Y0roiMtS/HrDJDsz2+MkXzJ3v8IyM6/hyLCiNLsXi6NMePxtmeGzZC",
+	"3ZHqyqQ16JYSxHmzxXNGH3A2yFy2gY24OPdpxHoAMSG2pLrEkAWoUZZthQdekhOxLJzPMyUggOfDCwKR",
+	"ZaZnwzGVs+hFqyd+h17OKBaXADTmZS74TFkli/fhOLwkGAtKkPsR3+sz9BNvCdnLXLxAcnAsG573hKRE",
+	"9OAB2wdKCel3tjoDEJf2eZpFuBGouun/h/bxUjgUTSNd0IS/TLfc8q9AO2Vcqd0bqyYqcoeYzZkokBep",
+	"tsGxZjJmStFhntajNOVqFcCyRGtGJmoKjodh6NI+rRX3o91gi8gvkslXs61CqvTc3kraD+ccynRXFidJ",
+	"i3Zb+570eb1nv/+edX1RK+7Y9cB1LphKYXUSzVuseJei5pyGIaFas/EkM4uVCXFNnDeNTOwOkz5QOgQX",
+	"xqjMUCpdNeYtnfd5VGETPsUKeA9PNH76AWQ64c3MoKF8XxG/NcZYKOq7N/iPhTBxv48owE3b8QGiKA+w",
+	"UjgdyZBlDN4J8awx9Iilx3Qxn5V7qz7KLOP2G5LTm9StyI/EUN7O+m5XkJbbj5QXvFDoqsvcbkSnC5PI",
+	"OZASlL8GiYVtvG1YCQRYtgjoZyx2SSOD1C5gQHeQ7biVU0ECy9ReLIt0upoUlleyLiLqs77xD56PJYwd",
+	"+8ZbhjSPcatfrFjmKpRaeE9zFhT3chMo9tUyU4oH22O/NXZe42M233A1kYpXSXbYU7JnZC50buskzTMZ",
+	"cn9W8WLuLHvSt8bO2ws6XHYyHPOtsfOeKt38IANo317qTFClk2OBA9wt/WI2Yc1P8LpVxXWbU9wZ8Mn2",
+	"UAGtv3vuukuMvxUl+EcPf7/ApSteAo+tN5vbbPtF6ZvfE9IJRJUaUUWee+8GzY9SsOYHqv2R9wJQTjQP",
+	"QxLx4UjXGuXhfuTaO+tUQTk2+++j1OdUczXgDyRtZ12P3JwSR+BpdHJY8EgcPjpdwduDwv9Cfy/BucnE",
+	"W2l81UBUFs3GCCFD/RGiNPAgQZIFJBbzA2IbpMR6CPqiGBPFeZcLWFyVZgNc5DwWaeXCeQHy6FJSPDyl",
+	"rLpvFwTlfR64gqGt62v2VZ+QeDKxLWKhnLKI+FQxEvDBAGc80oWbFcSatRD1XJU8w793FsK3FPTrPZ7U",
+	"lXnhy7NW8M7rnNUTyFkpLoYhy0FsPaKQW7u3sooO3r0R5fmuhPk8C5pB+jMo9oh43M/2LpSTom+bEH0R",
+	"SWidvnow6auMdD1QgWpUuupH2PiF4reO9O1Srak/GsOtbq6+VciCJayBtn8Ir8ACoqWjKE3EsuFAYV6U",
+	"58ha5CMdYxkXGEiJsdrEB/7mSI7Nt9NwQtToCSXnOO5oOKUzRbyyNIbXMOvqMwTNhLsIqd3vRnIqThKM",
+	"j2eKMKGjGVHmktO55wSc+rIepiHTp8mbrFN2dYBdp+zqlF2dsqs1Sp2yq1N2W0nZCZK6bhguPhnftpCZ",
+	"IH3aZ0n4N+V6ZPNtGG5lMkjt4hnKhROU2Zmb/b3szE27YObmzzla+3SFJZ44ZtyYWtzikXE5ocUjl3cM",
+	"gyVtW+fuHo+4aQufYXnuy3UX1+mvp5D+musY//6tW4m4WmlWjAVq98b85/KKzb7t3oyk0kaxIC5JQkZR",
+	"KNvnIZ9M6axr4mB44DH1RxybMp9/lK9DGQeWdYcLpanwmZvCDtgklDOiqbpKiPdlwIC4Cwf4iGBTexjY",
+	"A6DKU9AJWpgYO2eIZ/SGVgFPgnnmGR2H+QDDLbPJgy5hg70Bo4eHzcHxy/3mwSFjzVeHg73mvn80eHl4",
+	"dOAfHgx6IpQ+DZvutXWJzwIaNUX7FYTUKw5GB9KPzdPOif9r6o8Y+EuRDJe6SOZgd+z6+uBHQI4oxDU2",
+	"+56YfY/ymm7BjNiGtD9PaxpEs0D6V1VJrN2uTy//TBEjh8BujfjK5iQEYz3751vI86CQCT4wJnMkw+AW",
+	"eaMKp/1L92Ohv+CEvTJtwN6rdcpO72n/FysUOTVkbt9MdUsFRZQyZdcvtuDFFg9VJrp5JKeIMG9UWxgi",
+	"c8hQspQhFNjPYK9b/f1MOWZfKaA0MZXRFeYUQ6ohkTmGFlzXPahYhBKjGEyutMhB+xiwfXoCwSOTQW0A",
+	"/BES5hGn1Fwc0YaLMpC4CKPYtzRG+Z72f5fRlWWXLtDJv8gp4RpeVxUCpfamV1beSgyfJyVOethavl1B",
+	"y7+WYhByJBT4ESEu5pCInPhRkZdcqB9g27s2YlnZKOX0b57TepHyNbJd0QuEoeMmF9xoXF+KAR9aHoms",
+	"i5d6hojKb27TSBE3wfkb0xkJ5ZBw0bBUTf6V86DNOX0pNaE+5H9wNtzopZ5IFBNcZcC0P4K/xsJcAYPq",
+	"qSQ08kf8OhnhtPT0jBjl5fg4Mu8cCCyNTVAWTCi5uVmy+asiNAgiplRPwAinDCwdZd4QmRuoklKL0XJf",
+	"FItWcF/xfeOLzrux/5X9U09syDnNfdLaQ/1+Hmpqb2sPdVseaqr3KijJayYCWVVNUkHYeKJnSbCXYqCm",
+	"GpRQdYWuEfDXJsF0mer4B6ygjn1rzXInzYIbudYt29UtWXWRaBcBFbTiYO43FgkWvn7XhQALSRjQQTTf",
+	"6C/ZJ/0ZGVMetsgFtM1Ch6k9WEj8UwG2oAhs6DOnMyoJDZ6q5mVnv/KZq+Ok2BPXEyV7cqFEdVa59zuz",
+	"u8yexSz44QqPvBwFhYkg/bz2q+byxXCdefG7gg3ic8Cm40KzSNDQ7etbiWW4xG3gFLMf5iMDQSeqfF+e",
+	"n73DxiKbsjWHk4hdc3MrE52OqYY+KsTIDMOUkENbSnnLKQoiL+jEbmAjsySQTBElM5ym9uykX6snoIPJ",
+	"7HSm8qWkBtyOC7CfOqJCoct+gr3t2BRltZBtvUKCJBNf2PsUueo0uGaR5oqdCzq5kKdhuHJZ6lxH3NfQ",
+	"Y1ClOvUuYOOJ1Ez4s9/YbGdbnOHmeT7bT3ffjCSfIB6PBdezd29UmYMgk6O469mD8YMxDdhJggYhJGFR",
+	"JKO6UbVOvVRFF10JWjTnOJ06dXBL+zlcX6dMMkrcKUGrxdmAIgxowKnRMPNilFf1aoJa3vzJnfNHFp+3",
+	"Cl3+7XKjW1MrUXA50wB2wBkFTTVXmvvlVf/UYdFS0zDTYSsjPuSChoQGgSLxxL6kgM7yvgsof4vgWdwS",
+	"YJdQuy4PxHWBrvSA8nBmP/p23JZ50tDMbnT7E/uzy92WRYTqe+3Oyy5RWkYABpcnAG2Q6w6REbnea5Dh",
+	"f/jEnMC4HrEIs5Bjh2SZ8J8Xci0at4TrRo7mPIqFZVQf8JBBBrTPbD0SGoM8u5RLEzZ46PkDnwIS6jYI",
+	"tT2tERlwFtpMJtUWpCEinrmwB0UYc1nsXe/LYAYLMd6SKwbZxXrm7WHDkwe0xKrVE++0W5viQ8ECEvIr",
+	"BgjwOM1SjoZ5bj/Lqu7SZ2gcWqFFKxaorIubrhAKdBLJaw7jjEnKF/9gwS3mW6929oNO/yU7pnuDtn8Q",
+	"HLJX9Kj/0n8VHLP2oEP3+iXTfJZQuTC0PGgfH1UA4P98fkrOfnt9/l8dct1pHcJ7pzqOGHrV57+cNvcO",
+	"j5JeZhnMnilsaYYPO2JfacB8PqYhCfiQ67lxyjbt9Pd8t3xMpKTr/2fz3N1uYUansSTQTxdNFaGCfJow",
+	"cX7+Cwm5mMNFVmrUjBQlp6enpz/tf/wPfd2Z+XtvyZj9b3tQS0bD8vUCuZXfRKz88gWv7EVnGLOzkmg7",
+	"5bqE9oSKfZ8pBf/O82IvwXJ1omEUakUQ/8J7rorqv9xRuMcHH8eh5kaF7cIiXDJ1jWsVM4sjhfPOfcY1",
+	"dkmvQf8VEi2ew6oyWKKAXG6Luk8cGLdmS3iAbAmNm51EV98Od75MLLhC3i9agTihmCTB0sdn3TonzTmf",
+	"bvfGqaCKzO/lLl7K7rKIEV6nmoNkSFGB/70M9Td1dGqKtZrpvbKs3IVprWybN5azBcK2xuEDpEm2y91T",
+	"/w6fqS7xBpSHyiO+jIVWxPyEPRVfrdVvEA/CGuUR+xv4+1dzZKMnEFGfj5nnen9VPM6FRs9IYJsKlHFY",
+	"FfOlCNSJm7zl2CMSJGj2MMVqQSC5IP2I+ldMK+AO0FOJbjHQeJnIB7vWlLYP0EAaabPMZsR0HIGjg5yu",
+	"mUANEotAKhJypVlAAglDtnCRFjnFpWF8xa6ZibmQQsS9J4qvigVl/R5lSqK9ae8DisJLnKJa7zw5dvy8",
+	"1gHBygq2E/lt0dzhbZ8pYLnDnAPVrn8LregJOftygYmFDMLtMwVytylivNRf2CpffpVUknX18WGhLJXM",
+	"RqFXMaUKihnQ5IeKuTB3lDolCes+Uh9ZrWpfb0/QLBWRuaNLY7lqOqSeEAOBDikXlnffqLoRF8Mi3RVy",
+	"cZVVXneLoclmQsn3XFyx4JGF0Vt79jtF0vOXW2A3Gkhvbnf0XJ4Sns67365pu2p8hJK1z0ifhVIMiZZD",
+	"pkesLhTWcfJdTe7f+TVL0/5AFnNP8bHTajZM1lRdqYU0N9in1c0FuHBWxu/FfH1AxjICIyWIF9CZ8oj5",
+	"f0KHsuEg+hiPzKPiBRDuxs6vkov0opaMryckdCVpOkMLpKRxq/sxDwNsOTO/zPZ2F9mfSRwNGVx8p4Ib",
+	"QofMWEyz8BY57Stot8T2SxmRWBh/xmwN8ty+mWfKQUJg95T3UQrmvSBjRoUix+0TmEwcUm0+uZ3Z5saj",
+	"GcSK5akRd47bJVUBs5yyqsDRQaM4WX0HxusL84iKwKsLXJQ2iEN0s1bs07QfO2KPg6vo0VIPyTDAd13U",
+	"eUnjgBuvxBywU9yKebvEP5op7tPwEopf5pcs6qIeuMQblaUZEq2BxXpzcCOVey78MA7YPFAoOqM8QnUC",
+	"cxS/2wjeC/mYa2TYM/G1ZfiFKfggaYfuiXmZVGRKwyvAcx3JkCHBXe5qgn3Fy6RpAy6IZzwCr9ibVbqS",
+	"MvlFTsmYipnb/ngT41dbH34slU6fkNsGNDwakL+A6sLPV7s67XaxhoBH2lkM5EC/WvLUtrnKMi7VJVXT",
+	"13GkZBFQBcKgwmMsxmWNYiGM2tgINOt72jefZRk665zhouqKBWQgo0aW5jFjoyrywWo5WUwFe0eFDM3X",
+	"ydW5ZmNV8YUYEbWroVFEZwuVdM2b+sAwIcq0+brK23gvoLrLyVUT1f3vmMUw8uZm16RIZvIy/VkDHmpo",
+	"qDULstnhgCk+hH5eGKljgdNl4LBdsYlO/EF4xpP0wj1RcmVwINwJz5TFkLbuY4tcTKWVbkyvQrc/5HRl",
+	"wLqEInIEDhBbqwMPaOfuoPdXq57ApzP3GkTM8sja6WPjjGLyiQpoHY7woqhOqLE25oaugYGO7SO1eqIn",
+	"TtFBNS8Rb2GbYqYR15oJt6ZJGEc0JM+pIhlbJgNmyaHZ+IXxQ11Oh4thHNIIjjdP5kZiMKWUnHJi3mrS",
+	"thyxCaPagjtOqTKOq26Rn5jiZmEeevOwTdBG+miYXNot3WbWYNKBtvwuuFPKW3ou0PvY0mj2RzZFlVfE",
+	"cksB8DKQDfMJEJAct2nmFzbbiF/tXgv/ibYu185GnGDLBjUDbs2Aa2wEtolY3bZVpz+jErI5hSQISFIJ",
+	"uzfmP8uK7Xa0MYmhnaYCN5GpBunHmghJIhlr9qJLfCp8FiqnxY1OhsACcs62A48bZ9pIOZJVa9Jnw1gQ",
+	"HH9C63OCKo+rnugzc2ZgRwA0hE6SKC0nubI9kovD3UMWJGIIJc44YoURAh6eaLqcwti7b4WBz5k8ATRz",
+	"AhFBNOYCcjY0NE7BjHCj+8iIBunLqxOd601EfF+lAN/6OyiFxYkAKF8BeJeNtYgX0hmLlNcAHJlJUuF3",
+	"Em6zoujU9WdALJJ4jWkXLvqBwFFi9EBPeFxwfWnVkFdSTbfiORfB0zCU07fjiZ79g4ZxEvHNuxJQBQCo",
+	"7wCrYpmMJDiD7Cv1tQk3gfTDPJAvQ/OOWdAlnrko0WTGFJmRDpHCg35qMQMmEBBRSDjmo2VzVkmoDLcP",
+	"cJS7coqwsf7jZplFwzD9SBrV7zXDgSqjx2c2nuaBDQ3ALZ7KKICOBy9Zulf5ae3t8BYrPnFJigZ3onme",
+	"9FkkIKO3SMd1oeDGDKVgDbKH0yhAuT3iYRAx0SBNODQ1TCekbb6lkC7tiylhSmDsBq6Xf+hmp+SRcX33",
+	"mAC+2ckK0U53hx53jvY7dK9JfX/QPNg/eNk8Dg5eNg/bBwcv9/cO6eHhq3wFkorZp0Fpu/7tLEWl497j",
+	"i/j25wKzlwwsjOmktmDf3yCdj+R0gTnaTCpjpQERu5nm4C7dtQp82d1Uw5YNsCWGbs4eIBOU58wRaIh5",
+	"6zBHRU4+Wrf0oH3QKk1A/2TuUQ2/YwupxfTuFfOL6SupZfIBIc7Oey50zl3ZuMTCDS8dksWm5LaZCqiT",
+	"YKZ0Qjy+FGInyzsFLC2QQ8QJQgZOz7ibGc3LMxhHscBathtifaaw29O4c9btgQ9oMQ5cyo8iXk/mrIgp",
+	"GUe+iYAz+TpfAsyAgAqSavREVlt0iSfYV+0lHVrvubgimPIhis7IdMRs4nQgjb9n4kEoRfXZkAvVIqd2",
+	"/M9BMsAKknFa9Oe4IiLGgb+IFbnUitHIH5Xw9lWAHsapQYurvVLxacmRn0Q4O4dHqnr0p1ibN171cMBZ",
+	"qnrw51hUOfRnyHx/pNVWgUe7ylfV43+V/eoH4x6tfvx72q+6ejst/He9ytHv9UqXXunKq6zj4yoH26mu",
+	"T2KFc95QzRw/S9VzLvjYnbNNhHowgEZ2ETX/xyVofIQuOWjrPNsi4IRiuwaagLJp/PIhe/NXjFy7O5aN",
+	"1hlpGobNnEnOmOldYyerIEMkNtWBfgJcZ2JbId1gwTEIDcNl7SUnxIPZi2TOxIbpNq2BUETKDtkXGXAu",
+	"ssYbnpyEVAxjOmRd4l2x2d+uaRgzL4NIhIYSOsjA7DZsOQ7bECALJAdEmYNpSOB0ddIT3lCzv+EJ9pIu",
+	"RQbj9OZU4IdTJ8QLqGaX8JPXcNW84FIKPMfTfOz+fOJaYRrEU1d8Av+VkXb/vYQ35zV6woN72ysI/KFF",
+	"vogrIacCgVjNn7Bkm3yfK0aEJIoJxaCkyodCRsUTLo729zVdh7jDKe+q/oODqLjik1UOR6CrVQ7/ZF7g",
+	"Cuf8bN7sKgZosOIJtZ3dhp2tfM7pcBixIdUrOHbvgm25jEbe/h7JeLLKLZyQnlE92p53at7tCq9IBOxr",
+	"9cM/s2HEwIKt8uBbdZj/zvVPERX+aKVTXstxRYWHp5xGq9zgDRsggvPPcbjCo0Bq6K245pEUlghq81GD",
+	"W6Hxc2wxvuI5H+gq7+AspGL7FOdGnsqonn5PXB0WnKRYwNAFa7kRsAwe8PnGkOrUfBnaw6rIUFlqvh8O",
+	"Q2ujAJ7gi6fO7YooWCu548vQYqGqRdPFZPiMh8ZQuPImN/EctltwnTSU2fYpPJIr4w0CW7BolbWD2b2/",
+	"pZawj2ya3OGeASo/silugFPI4S0iSMcXDT3S4BzfW3PXQxLITvW7rtvDZU8vb+XaW+EaFhHArP+t0FzP",
+	"HppasYQgGVku0yu3R8pKNM2Yfm3C6O9Ot9M+eHX48uiW/sFETwYomIYcdFr3jyTcV7t2Nbn4X2V+oexv",
+	"5skl8bfzmYNdCOJ3A640F77evYGQ6BKA9itkFUauCSDgAwAX1jbqhp4STI3D1MYYZkCzQpvNQxSoOLMs",
+	"p3+gwWLtuLYO2r5r0Iau4HbdQLwVbJPXZuOUWQzMUdWO3uNz9OCzImkC6hdbcEvBN1O9MqLbdQNXUkKQ",
+	"k/qYEhOU6vSFmnhe31c8WFU4ushONOElN32UpXmTsa6xAAqKW3ZikDEVS8xEgyhwPRpYT8XmRQjjzCWw",
+	"dRkBLsvTo7UtqW1JVVtSio2PexfnmxIXSI/YjNCI1ebl8ZmXpKXnyVqXinalqkVZ1ZYURB5Ia2/+uWzi",
+	"JTUhDkcDGuLdNylDhswlSO7SzuvLgO1099ptcyGqLBSV7fV5dnjQP6Ydfy/YZweDw/ZR5+Xeq/3jA/rM",
+	"AU1WBxfC7fpGClYp57EaIsSmRX8lRbVaw99jUBkJ4OTSHEEVtTAX+y/xpHLbHwHlMaeN3lSLFFWc7Sww",
+	"KjVVyG2XkZi13KN1C7Dfs0SQk6ofynb/4AJskRs3Ir6btepuy9pe3UIoxFQZIIigsvNcRrZx8jJTh3Cg",
+	"ADCJb+Kk5zi4f84mGnHk9tqd4xPg9Y3INYsUjNtbFFZpQjbCdQEfZjwJtl+JcJd/PcJwoUox4p4sPD7/",
+	"9iw8ftvATeVEDCAHXNFSS3vAj+UE1OWOTSfXEIb0wZY75kOFW1FL6d9V8QFFcUouQIEqbNWuSji4bqt8",
+	"um2V0OZV91XWfZV1X+U6fZX/QH9yW42YKze+rdSL+Kvsr/KsD7N18e9cf4nCNZoX76ffcZUX/JOUepXj",
+	"z2jExEpnrNbnuX7D5k+SRsGKh78TSlPhswfSC3w/DZ5gfusOz7rDc+j8sO/W4mnPz7d1Jrg6WCAyPqcN",
+	"CbhQPGCArnVqmXYc2XwO6JCOWYOEtN8gfSPlDfKX7DcIPkajJ1CxWtaeBjEvhGvm6zhiDdIH84Fg3jCP",
+	"zlJlZG4WUj9JDkVKWxBJNkEAFh6coJhwxP5KC10Ny3JhL4EgiIxGITfhiGCqRd7pDIs73vw5gtJc8sBr",
+	"EAqD13vtziHgLv4l+/bu5rkQdhH+fPxiAeihUwDbbXPFWzzgPtekL7hudK0zP1tqdB1aOdtc6ufo5cuX",
+	"e511cz9uPfm0TL7Z9davsn+9leixR99K9XyfNthbiaMFfbCgoOrmpbp5qW6ErRthl7YqWc3y+HqVlmvj",
+	"W+agci9shcML7UVpNywu9t7aYW+Zi7v2w9Y2pbYpdUNsbWbWbYh95Famqn2pbFlWtilFkQiWquHfq/fF",
+	"3s5LAcpukpcyX/RWbmpB+2yaeXlK/bNJLqVuoH0wDbQLcw9b7KCF+264hdZJzZPqoV1YhcmLVt1F+2N2",
+	"0d5ZhjffRosITXfvo80AeGy5kXabxY7k+j9QK21i7Ote2rqict+9tJuvqNypmbY4wrgd8ZQfocoOKYxy",
+	"cuFNlADHVUiOpQdn2BJlxIdc0JAMzOYn/Rkxn4pGIL85zHCuiGLRNYtSKO5QyivoSdUjNi7PiaXwdmo+",
+	"7vnh8gmdVe79zhiAMRNWh2+jCSS7KRww8oruBheaRYKGjq5nkQNSLkeZrVy4wfMlyuzv58Uk+7diYdm9",
+	"Sf/tEgIVgpv0pBRDei3BsDHN5+wj12LxIMTC+t4Fn3q7UrFqXJsAhr5ZlJRbsOWLhWzBYWrhceVCmMig",
+	"vGJVzBQcd7+jH+RixHqiHv24h9EP+Lj12Ec99vHEiof3MMLxdkz5CmMAX5SxPyvBb4OGrr6erxPIcax4",
+	"gvq0wj3eTU6DwBiS7SZjUcfD89dN8T92U7wzUOsXTeAKa7fDj5HQHxeS9sFHfDjSai5bOoyo0NA0rohm",
+	"XzX0Mo+MuYZcnDHXAojD6JAuAD0Gsd9aK3hGtr5DMzjcd0kvOLxprsiYBvONFa+pP2LN11LoSIbLZBgO",
+	"dsd+a9Qd5HW+cy1V9MF41VYDlGmihDTbHrRe6vPo8HD/qEyDLch8opLMxnz4m2yot3sD/1mx20InAmlV",
+	"H1eEB8hZGFKl7R9NACcIDcZccKUjqmVEfCqQKd41OZR2YSQK76l0YDgNVjdfPIjmi9UEdwWnomorRpEU",
+	"gYPw3EiIFaoXxYnJ9YVjY752sqc3Z42/1ULxXXsZFonEql71yunSzJb7jc2wcWGhG26ZbhWKCsjQQbvd",
+	"dQ/yzEpTanH8kVSswMOO2CBWxQanDtbusqvMayVaYgbSRUuxCEywAxO0m03Xz+vfFfpeiryZz0XRXFI9",
+	"MssnStNZaU/LFiO2jKw8tI6W/nY6WpzzZJtZ6maVOnjbSLPKAw/fkvhsPoxzURzKGrLkKqRL7N6UGE7H",
+	"Pm9MZBQLgVzvCgZX4DdkKB31fBQbA8oDo+JEoFwJD4trMnI/mxfSIqdwMihKIPASXI0YnDpTPeF+dt2B",
+	"Y7M1jOKlESOaGsGmyBIPqBB4f1C2YzozdpuSgYzGyfWN9mXCKKeATCKjesMZee7h0//tsP0/SCAF8wqx",
+	"FdJ2Q8stuXKRC96bucC7N5Ahv62r7PM1EnwJu+bsK9tppIp2B1t4pPlJG5PIzZUwI9nYATNptpxdbqpR",
+	"tZFN2IxcDM0Gv7mVDWd6xCJMTcagPuU1i7rEM+aBdMgMBrWJJjPPfFNvQEPFSJsISeRgQAZEeNAgLmbQ",
+	"YXRi0+ljRgU+kqKYR888SxSXPYLbB8seYvkXsHnKP1c1rhnbliwmWbKTnlufAxq+uDmy025XN2of2dTx",
+	"l35r5JbztTmdTptmTzfjKLRb+TuvbxyHmk9opHdhXQHVdKUUbnKpQvNtRaJFfsb+YiPYoFjyeoUqMmVh",
+	"aCWnL/XIKKhUM+xsMw+NT3BOr43nsvAxIINvjqvuhTwmkvkq3sa6bka5f/EdmO2ZH0fGOen+cWP0Tp/R",
+	"iEU73T/+ND9FFMsS7mfzMdJf/Jn1Js6k0oQSFFC3SbJOBdiMst7XfMcRHNryKWDJ5bt1lGNDLjH8tjXV",
+	"tsotcwESECaqiDdvFr1MTcs5AlZSJ1SPHMIRYD/FUUhCLpgj8lQT5vOBlcGy4OhzLMoM8G2xi2LRIJRM",
+	"pOKaXzNiwsAhi1rk+YUJ8EcM4KCYT024SUmfBtAJyJXNELAgyQ6Yhbt34BIExgdqvchZMaNIrREzz5va",
+	"MKdr52Otlexy7STUTkLtJNROQu0k/OhOgkNDBMWb2teN+g5RLG65DuazlDsJaYoUMPeAkpuppI13IMMA",
+	"DAbVxDPL9RANEQbMvL9k32sQb8j1JSI0mp8wN2L+RSP8TeBgc20va0j7ABvg9YSWQzBJmAiAe0OqAJ+b",
+	"BURLEnB1VRzfm0f72ZyzMPV6V02Gd9hY0rXafc1Ny7tkoPfNeEFj2FaM+iN4ea2dul9lvZTnw8lXfoFt",
+	"nbSjD+z+vtt0XU55wCWz6UhUHlZV5BTH7o05+NJIPkYaK+KUhOzM6LgKk8lW/TiHuIEdJca3DDglxits",
+	"2HISFG3MilrEXNxWbUJGrxl6BlpGRt8aPYLlvqC1QHlULttIXzMTf8G7zjpnOyMWhjLnxRpNQ81X6HNB",
+	"weed92vvp4RjHpA860upW/qrfuaAbjGoUXGo4TPa7PVhY4dFkYx2uiIOwwbsE+uquytk3M69dvvbn5Wd",
+	"y8X6zCl/40i5JW4E/XWT/mD1RxBsWmPX1prcanIK++IeVXgT7mf1+DUNOZRomeJDUe4IvolmgfSvuiRi",
+	"NEA9jKc0bAc014qwwYD5kJcZy4CF4M5FscDDO69IFJtlkVN7KmrmAeWhKsnQWLgmE8z1xBUXgLsVSD8G",
+	"ZG9qSVDNVSZUKaZOYBm2/gNDZN7PlIdxxDyMEdHDNm5kRAW6m4P5A2bEl3EYECF1kV/p3tgbfGPbqeq/",
+	"p328/nsuropdPBaxzGcgXLXIJxHOiDeK2MAjMEcH+Dz355W+p/1/4NtJdNRtLWjXix8s65FuZQn5TMok",
+	"kv2Qjf/Xatc8w7OWPBDu4+eUXCf3T7bqC4e4QexmwZlFKYbmBLuqF6061n8wsX6ipe1uYiZg59p97Yy6",
+	"Dml/vlMpQGV5Wy9PRjPFfRpeTiJ5zc0vWdR1CuXSXP/SXj+jtedUtFPcdhxt+YDudMT9kQPiSUgXcALe",
+	"OFSxEFwMkcqAsUARIdNuzlv9pvaFuWm4LWqTuTuVwW7inx/jCNfjbu5Ls2F/3mog1emHyW+4Fbr8MhLQ",
+	"p/4VE0HzOhnBBBGYsv5IyitVKgM/R3JMzs/eYfrIHe5W5NMwZBGUfgQVukFkGBjVDBjCLXLO/IhpzDdB",
+	"7WIkp6IYNOV3t5BVW0gqD0if0f+fvSPtbSO3/hVCX5wEI9lxsy2QfDKcAnGbNm696S5QFTY18ySxpsjB",
+	"kLIiBPnvC75HcqhjJM342M2uv9kj3nw33zGB83ll9CMnuvU7aXL0PmOlN1WGw1xXZJy4sk+JQZEm6/3c",
+	"/1FbLvuUpX1PJ2ya5HP/3VnRf2WDdndrNqbJXdQYEPC7rHQxzwOCr7DBCDzRPXyrzlGj718xUQPcAeZ9",
+	"j4G9qDa4vmQJdkj9+d8fM+b4JBROP7iyXBW8KlhAUcxYJyx7ceMX0ccyPfE/K2ZgLJ+V6Uc3HrekJAg7",
+	"HaoP/zg77199OOuf/vDnl5Ty2VbCTTnhwjsPTyq9EGrCSj43YBglyaPX3VVN5/TLFy+6T7VJvYyJZB4Z",
+	"tlL8CEOYkSwNFZIwTFhRiAryhFqNtZR6AUXiQue0oa9DtDQNexkb9uJe6d+CWz7sfbvB57QKMGsFj5k4",
+	"6PC5YTeO9OJ/5gaJojtPX43VIM10XfCBIG6VQls1jQvSQHOxI39RrUnpRQGzUltQ+TLEDDxSgGxY4RMH",
+	"x/o0Ciuzb4pDHmTxyREs20hE+oiWpu+J2p4cQG3PtRpLkds/7CNnd57wgd95iuHA0BFtzbijzS35w4YF",
+	"K/KZNRHw+Kv/a1++8JqnvI/5wgPOBHNTBbmuiuDEVIAUd1AJMAOGD2tUVMKyEYAKv0LBlkT4ikqXZXMs",
+	"a03e1gjFm821Xtj2MaK/EhK+OQgJ28VAPADWfrcIFGNTFxFeOuHNHrXok4ocI0NhRM8tee4hI99qAGiE",
+	"4AfXQvbwuGek+L5h3IeadoPwboGlHrBCMmynROxCj/PNdNirIYDo7DJgZ5GFhMCUQmDIU8Hc0iGRoL31",
+	"wQ0iZtDkE5vi2MPLsH70S9z+EzuuPKP2s5T6WyFAPvTP6Nlqtvt78tw1WXWnqHpcS5cHWDFR/FxwL1Nr",
+	"NN9bzUaAHzKmYBENmMTPfYpLbi3MSrvdevm+XsIeD3w0UtQrjkq+sdzCql/3mAuJfiRNzunQO9Q3xK9v",
+	"eYW9DnH5/s2ZVcMW9ttVE23j2bL6LFF1MMWST0DE0XtQtIeQsdaIYT+hdwfSxeOv/u/lztTfq0pN6HIQ",
+	"EZxAoIHL3hMQgWY/Avr9Wfj5Xeg1RQ1ST4p0+7leAMTdKLrshqDHFdhq2d4Z+D472Pd89K85zNHSF8mC",
+	"Vjmwma4o6g6j3gS5okHhBCulLaXpTJ+JKItB9EjLmNG1PlhBDm5slnPFLEi5LbmQrZbNlOb0SSjNhWUL",
+	"IWUQGp+JzbOm9fgk8QpUShLpmbSbfoVE6U+NYsCnElQI6RUFYMoZdnbpc+wFn5ToQoro+3dYGqsVHBmW",
+	"S4FGGkeF2QjGmpwsl0zqCRNqwD6Nx2y0ZJwZsFaoyVZp4sJP/AROUutT7fOS6ortbdGwE6jucCu6muoF",
+	"XmF6qUcmbCz1x9MToZo88jz4HDtYDWlRG32em2CpJvzeK/rIsPOPF0j5CU6iLZ1H4CIAnBtyusPaFj48",
+	"iys3KLncZT7wz5iFrrCaxFBZ+GLpGd8/pgvHykyuS3R7uIUEnlHc5Sznlks9mcO7JKXZWFdsPK+Q2eVc",
+	"ktO1+znO7uYDOc6YUEN183P/aj76P+S2j1h9swX4G1/xA1g+ZuazMMdHvPAtgJ/gNWYNQlUIwcPtIhzy",
+	"gL3XMy7IG7ystNtxdKOQWt9Cwbg9xJH69YNvLcnCvYnTtBN8IdTFQ+bBXrv4TcT4sRmmVq1ARopywZfX",
+	"4cuuSP6ntT20pWd/QH6/alqo6VqSVRNJGD6bAwZ/HUSD3VdqQHiEJNmXCW3k6zWlDTxcCjRyonMzVvhG",
+	"1u3jUzzr5mpJRR7Q54j9M7g34/TbraEf+eg/YTH3Dbm7ez04IU3ITntve8e8FMf4LcnOYGx99hE3eFEI",
+	"NyiXl5jVzHr78L7Ih9o/1mOXRjzeIxUYLNMkuqcneGhmX1feD9Vjvcuu5CPHrRJIK4TJNeo6/0tM75KP",
+	"+hGk7i3GohveNnu4rWvJ9bLevHJTH6NG6pe3mWElccU3DL54GMa0NUY4pXQxBfUucGbvpb8AKYmTR0ZP",
+	"nHpQ29Trg9iW2IXbUI7TZ/sjAeBFkgDHSQF6zE5PXr95OWBO9olSDHGauZJgVtaVS20w9CtZh89SsLmI",
+	"c6nnhckwICxbS35gMkaxaVAwCjyta/UboSaSCtmGTEOzdD5qvmXCZG9hzHqPPzCr2enJ6UkgIRWMjWvd",
+	"93TElMBvTVYvYz6aK2EZqKLUwj/kbiQ58qP/ZTBUW04QC4P5JA/xErKdB8vO/OIxcBRzHqAE9vnzxft3",
+	"FNk/AqnVxJCPFSZIoh1NuZMTqYLaYKiG6tWrn6Ya8yLFIV+9essWU40es+7I/TUEOl/BRBiL7k23gB6k",
+	"bsd6oaDKvE8nvoM78soM4JJXPF1vzJRXUNwMhuqnKBJHd1rXKFm9H8yNixZb/M+PigJwBV4wQznavHUL",
+	"xsUEfInhgCHDMD3Qo5ga4YXueQvAXOkZELtQsEApu7hztNeESnDM66lZelcU/oi4pZGLOzARDqT5BHVJ",
+	"d/F8ZHxiTJiRoKmNHSoPl1m9Z5rfaRIjiE68jJvgPfDinCutRM7lkWFXlxcvVzYX9ejNzf1Njxydnwvp",
+	"kHCktZsWkSqj5SGgUy0/btIqekEnvlWkgs1ouaH8nmF85O51Ay8pvGPLMddhVCZjShfurCw3t2F9rOCW",
+	"4xxumYznNM2LWgY4u7x4+Y7NeD4VCowvnGMXurplQhlLtO2KhM8jBNiXydIkHzXk6yx5ZR0KN2l+IZeA",
+	"rU8lKHyIcnhESjONAvGCMkKHWUlN2Zg3al81ycNss27kpDvP81BWK7WQoFhAgEam4zpRTIYbDTKOdh+w",
+	"AIeTy2IPwu92vcgS40PfGlq6HcQFxc8IdoPgm7lrAGp5wEw5spW65bY2hDv1+aDe46S7/VtOI6kbRpd8",
+	"NAjh080tPLDubqLE2MlU6ZG5H9Jral6qw+JOe8SOO7e4QtjawNlax7nq1G/n2rbGVJIV4tpRlVb9CDSx",
+	"n1m5hobWpdTLayRhLacxtkp77m4+BS7t9JpSEyV323x+W4cRagLGxmEO7ldWUPIKOuwz9DRt789t8RqZ",
+	"wb13jUM9yCABmroPIvkIZIdzjCHCu+nM4eHFrQaASoy7QLnvuPPyvcAyiKLW3pYbFG5n652kI8iCg1tY",
+	"mrZUM3buQnJj55CA7b+tesVdtZuTSliPyO21W+ead+9q1e1IqG+9t0P6oPy8d1XUqtuqqG+rVSXZ9w7r",
+	"QbXp28zhiwbohWq7o7QyT8OBrVQkSLlTeEbqcpKrHg4NM6+99m1t9e3bLwEAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

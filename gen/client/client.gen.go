@@ -1825,12 +1825,15 @@ type Event struct {
 // EventArea Which part of the server tells it.
 type EventArea string
 
-// EventList Example: {"events":[{"area":"products","data":{"result_id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","test_status":"PASSED"},"event_type":"RESULT_STORED","id":"4711","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","timestamp":"2016-01-04T16:58:33.764000+00:00"}],"next":"4711"}
+// EventList Example: {"events":[{"area":"products","data":{"result_id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","test_status":"PASSED"},"event_type":"RESULT_STORED","id":"4711","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","timestamp":"2016-01-04T16:58:33.764000+00:00"}],"next":"4711","removed_to":null}
 type EventList struct {
 	Events []Event `json:"events"`
 
 	// Next What to give as `after` for what follows; also when there is nothing yet.
 	Next string `json:"next"`
+
+	// RemovedTo Events up to this one may be missing, because they were older than the server keeps them; null when none is. A client that continues before it has missed some.
+	RemovedTo nullable.Nullable[string] `json:"removed_to"`
 }
 
 // EventLog The life of one test opportunity so far.
@@ -2881,7 +2884,7 @@ type LabMachines struct {
 
 // LabManifest What a machine needs for its deployment.
 //
-// Example: {"addressing":[],"authorized_keys":[],"boot_data":{"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"},"fqdn":"cedar-n08.data.cedarlab.example","image":"noble","interfaces":[],"kernel":"ga-24.04","kernel_params":"console=ttyS0,115200n8","key":"6761fbff5bf06df176993621fe557ee7a3c9c52539b635f8cb8b29726bb51fcd","node":"cedar-n08","packages":[],"storage":{},"task_id":"ef2fea55-f973-45ee-85f2-3c6f7564c54f"}
+// Example: {"addressing":[],"authorized_keys":[],"boot_data":{"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"},"fqdn":"cedar-n08.data.cedarlab.example","image":"noble","interfaces":[],"kernel":"ga-24.04","kernel_params":"console=ttyS0,115200n8","key":"6761fbff5bf06df176993621fe557ee7a3c9c52539b635f8cb8b29726bb51fcd","node":"cedar-n08","packages":[],"seed":"https://lab.example.org/v1/seeds/slwb_example/cedar-n08/","storage":{},"task_id":"ef2fea55-f973-45ee-85f2-3c6f7564c54f"}
 type LabManifest struct {
 	// Addressing Its addresses: network, address or dhcp, cidr, routes, dns.
 	Addressing []map[string]interface{} `json:"addressing"`
@@ -2918,6 +2921,9 @@ type LabManifest struct {
 	// Packages Packages to install.
 	Packages []LabPackage `json:"packages"`
 
+	// Seed The address of the NoCloud seed of this deployment, for a machine that is installed from the network. It is a secret.
+	Seed string `json:"seed"`
+
 	// Storage Its disks and volume groups.
 	Storage map[string]interface{} `json:"storage"`
 
@@ -2950,6 +2956,20 @@ type LabMessage struct {
 
 // LabMessageContextType What kind of thing it is about.
 type LabMessageContextType string
+
+// LabNetboot How machines boot from the network.
+//
+// Example: {"chain":"#!ipxe\ndhcp\nchain https://lab.example.org/v1/netboot/slwb_example/${net0/mac}/ipxe || exit\n","images":null,"script":"https://lab.example.org/v1/netboot/slwb_example/${net0/mac}/ipxe"}
+type LabNetboot struct {
+	// Chain A script for iPXE that goes there, and on to the next boot device when there is nothing.
+	Chain string `json:"chain"`
+
+	// Images Where the scripts find kernels and RAM disks; null means in the folder `images` of the server that DHCP names.
+	Images nullable.Nullable[string] `json:"images"`
+
+	// Script The address of a machine's script, with iPXE's setting for its MAC address.
+	Script string `json:"script"`
+}
 
 // LabNewMachine A machine that registers.
 //
@@ -4257,7 +4277,7 @@ type NewTestResult struct {
 //
 // Example: {"file":"test: a\nsuccess: a\n","result":{"agent_id":"foo-agent-id","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_status":"PASSED"}}
 type NewTestResultUpload struct {
-	// Result Must come before the file.
+	// Result When it comes before the file, a file that nobody waits for is refused before it is read.
 	Result NewTestResult `json:"result"`
 
 	// File Subunit v1 or v2, gzip of either, JUnit or JSON; found from the bytes.
@@ -8476,6 +8496,9 @@ type SetResultMetaKeyTextRequestBody = SetResultMetaKeyTextBody
 // CreateRunJSONRequestBody defines body for CreateRun for application/json ContentType.
 type CreateRunJSONRequestBody = NewRun
 
+// ReportSeedJSONRequestBody defines body for ReportSeed for application/json ContentType.
+type ReportSeedJSONRequestBody = LabWorkReport
+
 // AdvertiseSnapToAllJSONRequestBody defines body for AdvertiseSnapToAll for application/json ContentType.
 type AdvertiseSnapToAllJSONRequestBody = SnapRevision
 
@@ -9808,7 +9831,7 @@ type ClientInterface interface {
 	// ListEvents Read the event log
 	//
 	// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
-	// after the last id it has seen misses none. With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
+	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
 	//
 	// Corresponds with GET /v1/events (the `ListEvents` operationId).
@@ -10068,6 +10091,23 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/machines/{machine_id}/work/{task_id} (the `ReportMachineWork` operationId).
 	ReportMachineWork(ctx context.Context, machineID LabMachineID, taskID LabTaskID, body ReportMachineWorkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetNetboot Show how machines boot from the network
+	//
+	// Slipway: the address of the scripts for iPXE, to be written into a DHCP server or into iPXE itself. It holds the boot key of the lab, a
+	// secret of the boot network. DHCP, TFTP and the images stay outside Slipway.
+	//
+	// Corresponds with GET /v1/netboot (the `GetNetboot` operationId).
+	GetNetboot(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetNetbootScript Get the iPXE script of a machine
+	//
+	// Slipway: while the node of that MAC address is to be installed (its `deploy_node` work is not reported yet), a script that boots its
+	// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key and an address that no node
+	// boots from are 404.
+	//
+	// Corresponds with GET /v1/netboot/{boot_key}/{mac}/ipxe (the `GetNetbootScript` operationId).
+	GetNetbootScript(ctx context.Context, bootKey string, mac string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// FilterNodesWithBody List the nodes that a filter selects
 	//
@@ -10387,7 +10427,8 @@ type ClientInterface interface {
 	// RESULT_POSTED and RESULT_STORED. Newest opportunities first. An unknown opportunity is an empty list, no error.
 	//
 	// With `Accept: text/event-stream` the same path streams the product's new events as Server-Sent Events; `Last-Event-ID` resumes
-	// where a client was cut off. Only the filters that an event can answer count then.
+	// where a client was cut off. `test_opportunity_id`, `event_type` and `agent_id` then choose among the events themselves; `image_unique_id`,
+	// `state` and the dates choose the opportunities whose events are sent, each as it stands at that time.
 	//
 	// Dates may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`, `20150914 175131 Z`, `2015-09-14`,
 	// with or without a zone (none is UTC). Both ends are inclusive, and an end covers the unit that it names.
@@ -10898,6 +10939,49 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/runs/{test_id}/statuses (the `ListStatuses` operationId).
 	ListStatuses(ctx context.Context, testID TestID, params *ListStatusesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSeedMetaData Get the meta data of a deployment
+	//
+	// Slipway: who the machine is (NoCloud). The instance is the deploy task of the node, so that a new deployment starts over.
+	//
+	// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/meta-data (the `GetSeedMetaData` operationId).
+	GetSeedMetaData(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReportSeedWithBody Report on an installation from the network
+	//
+	// Slipway: how the installation goes, in the form of a machine's report on its work; the late commands of the user data send it. 409 when
+	// it is over, or when nobody waits for it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/seeds/{seed_key}/{hostname}/report (the `ReportSeed` operationId).
+	ReportSeedWithBody(ctx context.Context, seedKey string, hostname LabHostname, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReportSeed Report on an installation from the network
+	//
+	// Slipway: how the installation goes, in the form of a machine's report on its work; the late commands of the user data send it. 409 when
+	// it is over, or when nobody waits for it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/seeds/{seed_key}/{hostname}/report (the `ReportSeed` operationId).
+	ReportSeed(ctx context.Context, seedKey string, hostname LabHostname, body ReportSeedJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSeedUserData Get the user data of a deployment
+	//
+	// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the packages of its boot actions, and late
+	// commands that fetch and unpack the two archives and report the end of the installation. It holds the boot action key. Its address
+	// is good until the deployment ends.
+	//
+	// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/user-data (the `GetSeedUserData` operationId).
+	GetSeedUserData(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSeedVendorData Get the vendor data of a deployment
+	//
+	// Slipway: an empty document, because cloud-init asks for one (NoCloud).
+	//
+	// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/vendor-data (the `GetSeedVendorData` operationId).
+	GetSeedVendorData(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SendReport Send a report by mail
 	//
@@ -12735,7 +12819,7 @@ func (c *Client) GetDesignDocuments(ctx context.Context, design string, reqEdito
 // ListEvents Read the event log
 //
 // From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
-// after the last id it has seen misses none. With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
+// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
 //
 // Corresponds with GET /v1/events (the `ListEvents` operationId).
@@ -13294,6 +13378,43 @@ func (c *Client) ReportMachineWorkWithBody(ctx context.Context, machineID LabMac
 // Corresponds with POST /v1/machines/{machine_id}/work/{task_id} (the `ReportMachineWork` operationId).
 func (c *Client) ReportMachineWork(ctx context.Context, machineID LabMachineID, taskID LabTaskID, body ReportMachineWorkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReportMachineWorkRequest(c.Server, machineID, taskID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetNetboot Show how machines boot from the network
+//
+// Slipway: the address of the scripts for iPXE, to be written into a DHCP server or into iPXE itself. It holds the boot key of the lab, a
+// secret of the boot network. DHCP, TFTP and the images stay outside Slipway.
+//
+// Corresponds with GET /v1/netboot (the `GetNetboot` operationId).
+func (c *Client) GetNetboot(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetNetbootRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetNetbootScript Get the iPXE script of a machine
+//
+// Slipway: while the node of that MAC address is to be installed (its `deploy_node` work is not reported yet), a script that boots its
+// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key and an address that no node
+// boots from are 404.
+//
+// Corresponds with GET /v1/netboot/{boot_key}/{mac}/ipxe (the `GetNetbootScript` operationId).
+func (c *Client) GetNetbootScript(ctx context.Context, bootKey string, mac string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetNetbootScriptRequest(c.Server, bootKey, mac)
 	if err != nil {
 		return nil, err
 	}
@@ -13940,7 +14061,8 @@ func (c *Client) AdvertiseSnap(ctx context.Context, productID ProductID, params 
 // RESULT_POSTED and RESULT_STORED. Newest opportunities first. An unknown opportunity is an empty list, no error.
 //
 // With `Accept: text/event-stream` the same path streams the product's new events as Server-Sent Events; `Last-Event-ID` resumes
-// where a client was cut off. Only the filters that an event can answer count then.
+// where a client was cut off. `test_opportunity_id`, `event_type` and `agent_id` then choose among the events themselves; `image_unique_id`,
+// `state` and the dates choose the opportunities whose events are sent, each as it stands at that time.
 //
 // Dates may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`, `20150914 175131 Z`, `2015-09-14`,
 // with or without a zone (none is UTC). Both ends are inclusive, and an end covers the unit that it names.
@@ -15042,6 +15164,99 @@ func (c *Client) GetAttachment(ctx context.Context, testID TestID, resultID Resu
 // Corresponds with GET /v1/runs/{test_id}/statuses (the `ListStatuses` operationId).
 func (c *Client) ListStatuses(ctx context.Context, testID TestID, params *ListStatusesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListStatusesRequest(c.Server, testID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSeedMetaData Get the meta data of a deployment
+//
+// Slipway: who the machine is (NoCloud). The instance is the deploy task of the node, so that a new deployment starts over.
+//
+// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/meta-data (the `GetSeedMetaData` operationId).
+func (c *Client) GetSeedMetaData(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSeedMetaDataRequest(c.Server, seedKey, hostname)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReportSeedWithBody Report on an installation from the network
+//
+// Slipway: how the installation goes, in the form of a machine's report on its work; the late commands of the user data send it. 409 when
+// it is over, or when nobody waits for it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/seeds/{seed_key}/{hostname}/report (the `ReportSeed` operationId).
+func (c *Client) ReportSeedWithBody(ctx context.Context, seedKey string, hostname LabHostname, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReportSeedRequestWithBody(c.Server, seedKey, hostname, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReportSeed Report on an installation from the network
+//
+// Slipway: how the installation goes, in the form of a machine's report on its work; the late commands of the user data send it. 409 when
+// it is over, or when nobody waits for it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/seeds/{seed_key}/{hostname}/report (the `ReportSeed` operationId).
+func (c *Client) ReportSeed(ctx context.Context, seedKey string, hostname LabHostname, body ReportSeedJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReportSeedRequest(c.Server, seedKey, hostname, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSeedUserData Get the user data of a deployment
+//
+// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the packages of its boot actions, and late
+// commands that fetch and unpack the two archives and report the end of the installation. It holds the boot action key. Its address
+// is good until the deployment ends.
+//
+// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/user-data (the `GetSeedUserData` operationId).
+func (c *Client) GetSeedUserData(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSeedUserDataRequest(c.Server, seedKey, hostname)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSeedVendorData Get the vendor data of a deployment
+//
+// Slipway: an empty document, because cloud-init asks for one (NoCloud).
+//
+// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/vendor-data (the `GetSeedVendorData` operationId).
+func (c *Client) GetSeedVendorData(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSeedVendorDataRequest(c.Server, seedKey, hostname)
 	if err != nil {
 		return nil, err
 	}
@@ -22497,6 +22712,74 @@ func NewReportMachineWorkRequestWithBody(server string, machineID LabMachineID, 
 	return req, nil
 }
 
+// NewGetNetbootRequest constructs an http.Request for the GetNetboot method
+func NewGetNetbootRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/netboot")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetNetbootScriptRequest constructs an http.Request for the GetNetbootScript method
+func NewGetNetbootScriptRequest(server string, bootKey string, mac string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "boot_key", bootKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "mac", mac, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/netboot/%s/%s/ipxe", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewFilterNodesRequest calls the generic FilterNodes builder with application/json body
 func NewFilterNodesRequest(server string, body FilterNodesJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -26763,6 +27046,183 @@ func NewListStatusesRequest(server string, testID TestID, params *ListStatusesPa
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetSeedMetaDataRequest constructs an http.Request for the GetSeedMetaData method
+func NewGetSeedMetaDataRequest(server string, seedKey string, hostname LabHostname) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "seed_key", seedKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "hostname", hostname, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/seeds/%s/%s/meta-data", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReportSeedRequest calls the generic ReportSeed builder with application/json body
+func NewReportSeedRequest(server string, seedKey string, hostname LabHostname, body ReportSeedJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReportSeedRequestWithBody(server, seedKey, hostname, "application/json", bodyReader)
+}
+
+// NewReportSeedRequestWithBody constructs an http.Request for the ReportSeed method, with any body, and a specified content type
+func NewReportSeedRequestWithBody(server string, seedKey string, hostname LabHostname, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "seed_key", seedKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "hostname", hostname, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/seeds/%s/%s/report", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetSeedUserDataRequest constructs an http.Request for the GetSeedUserData method
+func NewGetSeedUserDataRequest(server string, seedKey string, hostname LabHostname) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "seed_key", seedKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "hostname", hostname, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/seeds/%s/%s/user-data", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetSeedVendorDataRequest constructs an http.Request for the GetSeedVendorData method
+func NewGetSeedVendorDataRequest(server string, seedKey string, hostname LabHostname) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "seed_key", seedKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "hostname", hostname, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/seeds/%s/%s/vendor-data", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -31783,7 +32243,7 @@ type ClientWithResponsesInterface interface {
 	// ListEventsWithResponse Read the event log
 	//
 	// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
-	// after the last id it has seen misses none. With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
+	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -32081,6 +32541,27 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/machines/{machine_id}/work/{task_id} (the `ReportMachineWork` operationId).
 	ReportMachineWorkWithResponse(ctx context.Context, machineID LabMachineID, taskID LabTaskID, body ReportMachineWorkJSONRequestBody, reqEditors ...RequestEditorFn) (*ReportMachineWorkResp, error)
+
+	// GetNetbootWithResponse Show how machines boot from the network
+	//
+	// Slipway: the address of the scripts for iPXE, to be written into a DHCP server or into iPXE itself. It holds the boot key of the lab, a
+	// secret of the boot network. DHCP, TFTP and the images stay outside Slipway.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/netboot (the `GetNetboot` operationId).
+	GetNetbootWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetNetbootResp, error)
+
+	// GetNetbootScriptWithResponse Get the iPXE script of a machine
+	//
+	// Slipway: while the node of that MAC address is to be installed (its `deploy_node` work is not reported yet), a script that boots its
+	// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key and an address that no node
+	// boots from are 404.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/netboot/{boot_key}/{mac}/ipxe (the `GetNetbootScript` operationId).
+	GetNetbootScriptWithResponse(ctx context.Context, bootKey string, mac string, reqEditors ...RequestEditorFn) (*GetNetbootScriptResp, error)
 
 	// FilterNodesWithBodyWithResponse List the nodes that a filter selects
 	//
@@ -32424,7 +32905,8 @@ type ClientWithResponsesInterface interface {
 	// RESULT_POSTED and RESULT_STORED. Newest opportunities first. An unknown opportunity is an empty list, no error.
 	//
 	// With `Accept: text/event-stream` the same path streams the product's new events as Server-Sent Events; `Last-Event-ID` resumes
-	// where a client was cut off. Only the filters that an event can answer count then.
+	// where a client was cut off. `test_opportunity_id`, `event_type` and `agent_id` then choose among the events themselves; `image_unique_id`,
+	// `state` and the dates choose the opportunities whose events are sent, each as it stands at that time.
 	//
 	// Dates may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`, `20150914 175131 Z`, `2015-09-14`,
 	// with or without a zone (none is UTC). Both ends are inclusive, and an end covers the unit that it names.
@@ -33007,6 +33489,55 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/runs/{test_id}/statuses (the `ListStatuses` operationId).
 	ListStatusesWithResponse(ctx context.Context, testID TestID, params *ListStatusesParams, reqEditors ...RequestEditorFn) (*ListStatusesResp, error)
+
+	// GetSeedMetaDataWithResponse Get the meta data of a deployment
+	//
+	// Slipway: who the machine is (NoCloud). The instance is the deploy task of the node, so that a new deployment starts over.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/meta-data (the `GetSeedMetaData` operationId).
+	GetSeedMetaDataWithResponse(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetSeedMetaDataResp, error)
+
+	// ReportSeedWithBodyWithResponse Report on an installation from the network
+	//
+	// Slipway: how the installation goes, in the form of a machine's report on its work; the late commands of the user data send it. 409 when
+	// it is over, or when nobody waits for it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/seeds/{seed_key}/{hostname}/report (the `ReportSeed` operationId).
+	ReportSeedWithBodyWithResponse(ctx context.Context, seedKey string, hostname LabHostname, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReportSeedResp, error)
+
+	// ReportSeedWithResponse Report on an installation from the network
+	//
+	// Slipway: how the installation goes, in the form of a machine's report on its work; the late commands of the user data send it. 409 when
+	// it is over, or when nobody waits for it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/seeds/{seed_key}/{hostname}/report (the `ReportSeed` operationId).
+	ReportSeedWithResponse(ctx context.Context, seedKey string, hostname LabHostname, body ReportSeedJSONRequestBody, reqEditors ...RequestEditorFn) (*ReportSeedResp, error)
+
+	// GetSeedUserDataWithResponse Get the user data of a deployment
+	//
+	// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the packages of its boot actions, and late
+	// commands that fetch and unpack the two archives and report the end of the installation. It holds the boot action key. Its address
+	// is good until the deployment ends.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/user-data (the `GetSeedUserData` operationId).
+	GetSeedUserDataWithResponse(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetSeedUserDataResp, error)
+
+	// GetSeedVendorDataWithResponse Get the vendor data of a deployment
+	//
+	// Slipway: an empty document, because cloud-init asks for one (NoCloud).
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/vendor-data (the `GetSeedVendorData` operationId).
+	GetSeedVendorDataWithResponse(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetSeedVendorDataResp, error)
 
 	// SendReportWithResponse Send a report by mail
 	//
@@ -42424,6 +42955,217 @@ func (r ReportMachineWorkResp) ContentType() string {
 	return ""
 }
 
+// GetNetbootResp200Headers the declared response headers of an HTTP 200 response for GetNetboot
+type GetNetbootResp200Headers struct {
+	CacheControl *string
+}
+
+// GetNetbootResp401Headers the declared response headers of an HTTP 401 response for GetNetboot
+type GetNetbootResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetNetbootResp429Headers the declared response headers of an HTTP 429 response for GetNetboot
+type GetNetbootResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetNetbootResp503Headers the declared response headers of an HTTP 503 response for GetNetboot
+type GetNetbootResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetNetbootResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LabNetboot
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetNetbootResp200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetNetbootResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetNetbootResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetNetbootResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetNetbootResp) GetJSON200() *LabNetboot {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetNetbootResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetNetbootResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetNetbootResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetNetbootResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetNetbootResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetNetbootResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetNetbootResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetNetbootResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetNetbootResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetNetbootResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetNetbootResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetNetbootScriptResp200Headers the declared response headers of an HTTP 200 response for GetNetbootScript
+type GetNetbootScriptResp200Headers struct {
+	CacheControl *string
+}
+
+// GetNetbootScriptResp429Headers the declared response headers of an HTTP 429 response for GetNetbootScript
+type GetNetbootScriptResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetNetbootScriptResp503Headers the declared response headers of an HTTP 503 response for GetNetbootScript
+type GetNetbootScriptResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetNetbootScriptResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetNetbootScriptResp200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetNetbootScriptResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetNetbootScriptResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetNetbootScriptResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetNetbootScriptResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetNetbootScriptResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetNetbootScriptResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetNetbootScriptResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetNetbootScriptResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetNetbootScriptResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetNetbootScriptResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetNetbootScriptResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetNetbootScriptResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // FilterNodesResp401Headers the declared response headers of an HTTP 401 response for FilterNodes
 type FilterNodesResp401Headers struct {
 	WWWAuthenticate *string
@@ -51176,6 +51918,421 @@ func (r ListStatusesResp) ContentType() string {
 	return ""
 }
 
+// GetSeedMetaDataResp200Headers the declared response headers of an HTTP 200 response for GetSeedMetaData
+type GetSeedMetaDataResp200Headers struct {
+	CacheControl *string
+}
+
+// GetSeedMetaDataResp429Headers the declared response headers of an HTTP 429 response for GetSeedMetaData
+type GetSeedMetaDataResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetSeedMetaDataResp503Headers the declared response headers of an HTTP 503 response for GetSeedMetaData
+type GetSeedMetaDataResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetSeedMetaDataResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// YAML200 the response for an HTTP 200 `text/yaml` response
+	YAML200 *string
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetSeedMetaDataResp200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetSeedMetaDataResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetSeedMetaDataResp503Headers
+}
+
+// GetYAML200 returns the response for an HTTP 200 `text/yaml` response
+func (r GetSeedMetaDataResp) GetYAML200() *string {
+	return r.YAML200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetSeedMetaDataResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetSeedMetaDataResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetSeedMetaDataResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetSeedMetaDataResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetSeedMetaDataResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSeedMetaDataResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSeedMetaDataResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSeedMetaDataResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetSeedMetaDataResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSeedMetaDataResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ReportSeedResp429Headers the declared response headers of an HTTP 429 response for ReportSeed
+type ReportSeedResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ReportSeedResp503Headers the declared response headers of an HTTP 503 response for ReportSeed
+type ReportSeedResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ReportSeedResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LabWork
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ReportSeedResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ReportSeedResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReportSeedResp) GetJSON200() *LabWork {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ReportSeedResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ReportSeedResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r ReportSeedResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ReportSeedResp) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ReportSeedResp) GetApplicationProblemJSON413() *PayloadTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r ReportSeedResp) GetApplicationProblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ReportSeedResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ReportSeedResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ReportSeedResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReportSeedResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReportSeedResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ReportSeedResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReportSeedResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetSeedUserDataResp200Headers the declared response headers of an HTTP 200 response for GetSeedUserData
+type GetSeedUserDataResp200Headers struct {
+	CacheControl *string
+}
+
+// GetSeedUserDataResp429Headers the declared response headers of an HTTP 429 response for GetSeedUserData
+type GetSeedUserDataResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetSeedUserDataResp503Headers the declared response headers of an HTTP 503 response for GetSeedUserData
+type GetSeedUserDataResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetSeedUserDataResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetSeedUserDataResp200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetSeedUserDataResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetSeedUserDataResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetSeedUserDataResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetSeedUserDataResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetSeedUserDataResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetSeedUserDataResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetSeedUserDataResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSeedUserDataResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSeedUserDataResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSeedUserDataResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetSeedUserDataResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSeedUserDataResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetSeedVendorDataResp200Headers the declared response headers of an HTTP 200 response for GetSeedVendorData
+type GetSeedVendorDataResp200Headers struct {
+	CacheControl *string
+}
+
+// GetSeedVendorDataResp429Headers the declared response headers of an HTTP 429 response for GetSeedVendorData
+type GetSeedVendorDataResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetSeedVendorDataResp503Headers the declared response headers of an HTTP 503 response for GetSeedVendorData
+type GetSeedVendorDataResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetSeedVendorDataResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// YAML200 the response for an HTTP 200 `text/yaml` response
+	YAML200 *string
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetSeedVendorDataResp200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetSeedVendorDataResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetSeedVendorDataResp503Headers
+}
+
+// GetYAML200 returns the response for an HTTP 200 `text/yaml` response
+func (r GetSeedVendorDataResp) GetYAML200() *string {
+	return r.YAML200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetSeedVendorDataResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetSeedVendorDataResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetSeedVendorDataResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetSeedVendorDataResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetSeedVendorDataResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSeedVendorDataResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSeedVendorDataResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSeedVendorDataResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetSeedVendorDataResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSeedVendorDataResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // SendReportResp429Headers the declared response headers of an HTTP 429 response for SendReport
 type SendReportResp429Headers struct {
 	RetryAfter *int32
@@ -58239,7 +59396,7 @@ func (c *ClientWithResponses) GetDesignDocumentsWithResponse(ctx context.Context
 // ListEventsWithResponse Read the event log
 //
 // From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
-// after the last id it has seen misses none. With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
+// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -58722,6 +59879,39 @@ func (c *ClientWithResponses) ReportMachineWorkWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseReportMachineWorkResp(rsp)
+}
+
+// GetNetbootWithResponse Show how machines boot from the network
+//
+// Slipway: the address of the scripts for iPXE, to be written into a DHCP server or into iPXE itself. It holds the boot key of the lab, a
+// secret of the boot network. DHCP, TFTP and the images stay outside Slipway.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/netboot (the `GetNetboot` operationId).
+func (c *ClientWithResponses) GetNetbootWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetNetbootResp, error) {
+	rsp, err := c.GetNetboot(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetNetbootResp(rsp)
+}
+
+// GetNetbootScriptWithResponse Get the iPXE script of a machine
+//
+// Slipway: while the node of that MAC address is to be installed (its `deploy_node` work is not reported yet), a script that boots its
+// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key and an address that no node
+// boots from are 404.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/netboot/{boot_key}/{mac}/ipxe (the `GetNetbootScript` operationId).
+func (c *ClientWithResponses) GetNetbootScriptWithResponse(ctx context.Context, bootKey string, mac string, reqEditors ...RequestEditorFn) (*GetNetbootScriptResp, error) {
+	rsp, err := c.GetNetbootScript(ctx, bootKey, mac, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetNetbootScriptResp(rsp)
 }
 
 // FilterNodesWithBodyWithResponse List the nodes that a filter selects
@@ -59258,7 +60448,8 @@ func (c *ClientWithResponses) AdvertiseSnapWithResponse(ctx context.Context, pro
 // RESULT_POSTED and RESULT_STORED. Newest opportunities first. An unknown opportunity is an empty list, no error.
 //
 // With `Accept: text/event-stream` the same path streams the product's new events as Server-Sent Events; `Last-Event-ID` resumes
-// where a client was cut off. Only the filters that an event can answer count then.
+// where a client was cut off. `test_opportunity_id`, `event_type` and `agent_id` then choose among the events themselves; `image_unique_id`,
+// `state` and the dates choose the opportunities whose events are sent, each as it stands at that time.
 //
 // Dates may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`, `20150914 175131 Z`, `2015-09-14`,
 // with or without a zone (none is UTC). Both ends are inclusive, and an end covers the unit that it names.
@@ -60200,6 +61391,85 @@ func (c *ClientWithResponses) ListStatusesWithResponse(ctx context.Context, test
 		return nil, err
 	}
 	return ParseListStatusesResp(rsp)
+}
+
+// GetSeedMetaDataWithResponse Get the meta data of a deployment
+//
+// Slipway: who the machine is (NoCloud). The instance is the deploy task of the node, so that a new deployment starts over.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/meta-data (the `GetSeedMetaData` operationId).
+func (c *ClientWithResponses) GetSeedMetaDataWithResponse(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetSeedMetaDataResp, error) {
+	rsp, err := c.GetSeedMetaData(ctx, seedKey, hostname, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSeedMetaDataResp(rsp)
+}
+
+// ReportSeedWithBodyWithResponse Report on an installation from the network
+//
+// Slipway: how the installation goes, in the form of a machine's report on its work; the late commands of the user data send it. 409 when
+// it is over, or when nobody waits for it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/seeds/{seed_key}/{hostname}/report (the `ReportSeed` operationId).
+func (c *ClientWithResponses) ReportSeedWithBodyWithResponse(ctx context.Context, seedKey string, hostname LabHostname, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReportSeedResp, error) {
+	rsp, err := c.ReportSeedWithBody(ctx, seedKey, hostname, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReportSeedResp(rsp)
+}
+
+// ReportSeedWithResponse Report on an installation from the network
+//
+// Slipway: how the installation goes, in the form of a machine's report on its work; the late commands of the user data send it. 409 when
+// it is over, or when nobody waits for it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/seeds/{seed_key}/{hostname}/report (the `ReportSeed` operationId).
+func (c *ClientWithResponses) ReportSeedWithResponse(ctx context.Context, seedKey string, hostname LabHostname, body ReportSeedJSONRequestBody, reqEditors ...RequestEditorFn) (*ReportSeedResp, error) {
+	rsp, err := c.ReportSeed(ctx, seedKey, hostname, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReportSeedResp(rsp)
+}
+
+// GetSeedUserDataWithResponse Get the user data of a deployment
+//
+// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the packages of its boot actions, and late
+// commands that fetch and unpack the two archives and report the end of the installation. It holds the boot action key. Its address
+// is good until the deployment ends.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/user-data (the `GetSeedUserData` operationId).
+func (c *ClientWithResponses) GetSeedUserDataWithResponse(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetSeedUserDataResp, error) {
+	rsp, err := c.GetSeedUserData(ctx, seedKey, hostname, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSeedUserDataResp(rsp)
+}
+
+// GetSeedVendorDataWithResponse Get the vendor data of a deployment
+//
+// Slipway: an empty document, because cloud-init asks for one (NoCloud).
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/vendor-data (the `GetSeedVendorData` operationId).
+func (c *ClientWithResponses) GetSeedVendorDataWithResponse(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetSeedVendorDataResp, error) {
+	rsp, err := c.GetSeedVendorData(ctx, seedKey, hostname, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSeedVendorDataResp(rsp)
 }
 
 // SendReportWithResponse Send a report by mail
@@ -69825,6 +71095,204 @@ func ParseReportMachineWorkResp(rsp *http.Response) (*ReportMachineWorkResp, err
 	return response, nil
 }
 
+// ParseGetNetbootResp parses an HTTP response from a GetNetbootWithResponse call
+func ParseGetNetbootResp(rsp *http.Response) (*GetNetbootResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetNetbootResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LabNetboot
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetNetbootResp200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetNetbootResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetNetbootResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetNetbootResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetNetbootScriptResp parses an HTTP response from a GetNetbootScriptWithResponse call
+func ParseGetNetbootScriptResp(rsp *http.Response) (*GetNetbootScriptResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetNetbootScriptResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetNetbootScriptResp200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetNetbootScriptResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetNetbootScriptResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseFilterNodesResp parses an HTTP response from a FilterNodesWithResponse call
 func ParseFilterNodesResp(rsp *http.Response) (*FilterNodesResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -78538,6 +80006,386 @@ func ParseListStatusesResp(rsp *http.Response) (*ListStatusesResp, error) {
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListStatusesResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetSeedMetaDataResp parses an HTTP response from a GetSeedMetaDataWithResponse call
+func ParseGetSeedMetaDataResp(rsp *http.Response) (*GetSeedMetaDataResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSeedMetaDataResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "yaml") && rsp.StatusCode == 200:
+		var dest string
+		if err := yaml.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.YAML200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetSeedMetaDataResp200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetSeedMetaDataResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetSeedMetaDataResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseReportSeedResp parses an HTTP response from a ReportSeedWithResponse call
+func ParseReportSeedResp(rsp *http.Response) (*ReportSeedResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReportSeedResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LabWork
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers ReportSeedResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ReportSeedResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetSeedUserDataResp parses an HTTP response from a GetSeedUserDataWithResponse call
+func ParseGetSeedUserDataResp(rsp *http.Response) (*GetSeedUserDataResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSeedUserDataResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetSeedUserDataResp200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetSeedUserDataResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetSeedUserDataResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetSeedVendorDataResp parses an HTTP response from a GetSeedVendorDataWithResponse call
+func ParseGetSeedVendorDataResp(rsp *http.Response) (*GetSeedVendorDataResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSeedVendorDataResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "yaml") && rsp.StatusCode == 200:
+		var dest string
+		if err := yaml.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.YAML200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetSeedVendorDataResp200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetSeedVendorDataResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetSeedVendorDataResp503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {

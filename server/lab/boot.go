@@ -296,7 +296,7 @@ func (h *Handler) SignalBootAction(ctx context.Context, req api.SignalBootAction
 	}
 	status, messages, err := readSignal(raw.Body, id, a.Task)
 	if err != nil {
-		return nil, err
+		return nil, badSignal(err)
 	}
 	for i := range messages {
 		messages[i].CreatedAt = h.store.Now()
@@ -312,6 +312,15 @@ func (h *Handler) SignalBootAction(ctx context.Context, req api.SignalBootAction
 	return ok(map[string]any{
 		"node_name": a.Node, "action_id": a.ID, "action_name": a.Name, "task_id": a.Task, "action_status": a.Status,
 	}), nil
+}
+
+// badSignal puts Drydock's words before what is wrong with the body.
+func badSignal(err error) error {
+	var f *fault.Fault
+	if errors.As(err, &f) && f.Status == http.StatusBadRequest {
+		f.Detail = "Error processing body: " + f.Detail
+	}
+	return err
 }
 
 const (

@@ -56,7 +56,19 @@ func TestSigned(t *testing.T) {
 		if list := decode[page](t, s.Do("GET", "/v1/results?signed=", "", servertest.As(me)), 200); len(list.Results) != 1 || list.Results[0].Meta["user"] != "me" {
 			t.Errorf("the owner's list: %+v", list)
 		}
-		// The run's side keeps the same secret.
+		// The run's side keeps the same secret, in lists as well.
+		for token, want := range map[string]int{me: 1, other: 0} {
+			list := decode[struct{ Results []any }](t, s.Do("GET", "/v1/runs/1/results", "", servertest.As(token)), 200)
+			run := decode[struct {
+				CurrentResult any `json:"current_result"`
+			}](t, s.Do("GET", "/v1/runs/1", "", servertest.As(token)), 200)
+			found := decode[struct {
+				TestResults []any `json:"test_results"`
+			}](t, s.Do("GET", "/v1/test-results", "", servertest.As(token)), 200)
+			if len(list.Results) != want || (run.CurrentResult != nil) != (want == 1) || len(found.TestResults) != want {
+				t.Errorf("the run's side shows %v, %v and %v, want %d", list, run, found, want)
+			}
+		}
 		for _, part := range []string{"", "/raw", "/tests", "/tests/0"} {
 			run := "/v1/runs/1/results/" + id + part
 			decode[any](t, s.Do("GET", run, "", servertest.As(other)), 403)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -90,6 +91,9 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values) (int64, error
 		return 0, nil
 	}
 	run, err := h.store.Run(ctx, id)
+	if who := auth.From(ctx); err == nil && !who.Anonymous() && !who.Sees(run.Tenant) {
+		err = fmt.Errorf("run %d of another tenant: %w", id, store.ErrNotFound)
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return 0, fault.NotFound("run %d does not exist", id).Because(err)
 	}
@@ -146,6 +150,9 @@ func (h *Handler) publishStream(ctx context.Context, stream *store.Result, p *st
 }
 
 func otherStream(cause error) error {
+	if errors.Is(cause, store.ErrPublic) {
+		return refused("The run has this file already, and everybody may see it").Because(cause)
+	}
 	return refused("The test result has other subunit data").Because(cause)
 }
 

@@ -36,7 +36,10 @@ func (h *Handler) SearchTests(ctx context.Context, _ api.SearchTestsRequestObjec
 	if err != nil {
 		return nil, err
 	}
-	search.Tenants = auth.From(ctx).Tenants()
+	who := auth.From(ctx)
+	if search.Tenants = who.Tenants(); !who.Is(auth.Admin) {
+		search.SeenBy = &who.Owner
+	}
 	var list store.List[store.FoundTest]
 	if !none {
 		if list, err = h.store.FindTests(ctx, search); err != nil {

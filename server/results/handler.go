@@ -38,7 +38,6 @@ type Store interface {
 	CurrentResult(ctx context.Context, runID int64) (*store.Result, error)
 	ResultByUpload(ctx context.Context, runID int64, sha256 string) (*store.Result, error)
 	ListResults(ctx context.Context, f store.ResultFilter) (store.List[store.Result], error)
-	PrivateTo(ctx context.Context, resultKey int64) (string, error)
 	ListTests(ctx context.Context, f store.TestFilter) (store.List[store.Test], error)
 	Test(ctx context.Context, r *store.Result, n int64) (*store.Test, error)
 }

@@ -14,14 +14,15 @@ import (
 	"github.com/slipway-lab/slipway/store"
 )
 
-// ListRunResults answers the attempts of a run, the newest first.
+// ListRunResults answers the attempts of a run that the caller may see, the
+// newest first.
 func (h *Handler) ListRunResults(ctx context.Context, req api.ListRunResultsRequestObject) (api.ListRunResultsResponseObject, error) {
 	run, err := h.run(ctx, req.TestID)
 	if err != nil {
 		return nil, err
 	}
 	page := asked(req.Params.Page, req.Params.Limit)
-	list, err := h.store.ListResults(ctx, store.ResultFilter{RunID: req.TestID, Page: page})
+	list, err := h.store.ListResults(ctx, store.ResultFilter{RunID: req.TestID, SeenBy: seenBy(ctx), Page: page})
 	if err != nil {
 		return nil, err
 	}
@@ -66,21 +67,26 @@ func (h *Handler) result(ctx context.Context, testID int64, id string) (*store.R
 	if err != nil {
 		return nil, err
 	}
-	return r, h.mayRead(ctx, r)
+	return r, mayRead(ctx, r)
 }
 
 // mayRead keeps what somebody uploaded through RefStack's later API, signed and
-// not shared, from others on this side as well. That it exists, and its counts,
-// are no secret.
-func (h *Handler) mayRead(ctx context.Context, r *store.Result) error {
-	owner, err := h.store.PrivateTo(ctx, r.Key)
-	if err != nil || owner == "" {
-		return err
-	}
-	if who := auth.From(ctx); who.Owner != owner && !who.Is(auth.Admin) {
+// not shared, from others on this side as well.
+func mayRead(ctx context.Context, r *store.Result) error {
+	if owner := seenBy(ctx); owner != nil && r.PrivateTo != "" && r.PrivateTo != *owner {
 		return fault.Forbidden("the result is private to who signed it")
 	}
 	return nil
+}
+
+// seenBy is the owner as whom the caller sees private results, nil for
+// administrators, who see all.
+func seenBy(ctx context.Context) *string {
+	who := auth.From(ctx)
+	if who.Is(auth.Admin) {
+		return nil
+	}
+	return &who.Owner
 }
 
 func (h *Handler) resultByID(ctx context.Context, testID int64, id string) (*store.Result, error) {

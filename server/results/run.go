@@ -133,7 +133,7 @@ func (h *Handler) runToAPI(ctx context.Context, r *store.Run) (api.Run, error) {
 		if err != nil && !errors.Is(err, store.ErrNotFound) { // deleted meanwhile: none
 			return out, err
 		}
-		if err == nil {
+		if err == nil && mayRead(ctx, result) == nil {
 			body, err := resultToAPI(result, true)
 			if err != nil {
 				return out, err

@@ -54,14 +54,15 @@ func TestPublish(t *testing.T) {
 			t.Errorf("passes %+v, %v, stream %+v, %v: want two attempts of one run", passes, err1, stream, err2)
 		}
 
-		for _, r := range []*store.Result{passes, stream} {
-			if owner, err := s.PrivateTo(ctx, r.Key); err != nil || owner != "me" {
-				t.Errorf("PrivateTo: %q, %v, want me", owner, err)
-			}
+		checkPrivate(t, s, p, "me")
+		if p, err = s.UpdatePublished(ctx, p.ID, func(p *store.Published) error { p.Shared = new("yes"); return nil }); err != nil {
+			t.Fatal(err)
 		}
-		if owner, err := s.PrivateTo(ctx, 4711); err != nil || owner != "" {
-			t.Errorf("PrivateTo of what was never published: %q, %v", owner, err)
+		checkPrivate(t, s, p, "")
+		if p, err = s.UpdatePublished(ctx, p.ID, func(p *store.Published) error { p.Shared = nil; return nil }); err != nil {
+			t.Fatal(err)
 		}
+		checkPrivate(t, s, p, "me")
 
 		if _, err := s.LinkStream(ctx, p.ID, beginBytes(t, s, p.RunID, "other")); !errors.Is(err, store.ErrConflict) {
 			t.Errorf("LinkStream of another one: %v, want ErrConflict", err)
@@ -252,6 +253,58 @@ func TestPublicKeys(t *testing.T) {
 		}
 		if _, err := s.PublicKeyByFingerprint(ctx, sum(1)); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("PublicKeyByFingerprint after delete: %v, want ErrNotFound", err)
+		}
+	})
+}
+
+// checkPrivate looks at a published result and its stream: whose they are, and
+// who finds them in lists.
+func checkPrivate(t *testing.T, s *store.Store, p *store.Published, owner string) {
+	t.Helper()
+	ctx := context.Background()
+	for _, id := range []uuid.UUID{p.ID, uuid.MustParse(p.StreamID)} {
+		if r, err := s.Result(ctx, id); err != nil || r.PrivateTo != owner {
+			t.Errorf("Result: %+v, %v, want it private to %q", r, err, owner)
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		as   *string
+		want int
+	}{
+		{"everything", nil, 2}, {"the owner's", new("me"), 2}, {"a stranger's", new(""), 2}, {"somebody else's", new("you"), 2},
+	} {
+		if owner != "" && tt.as != nil && *tt.as != owner {
+			tt.want = 0
+		}
+		list, err := s.ListResults(ctx, store.ResultFilter{RunID: p.RunID, SeenBy: tt.as, Page: store.Page{Total: true}})
+		if err != nil || len(list.Items) != tt.want || list.Total != int64(tt.want) {
+			t.Errorf("%s list: %d of %d, %v, want %d", tt.name, len(list.Items), list.Total, err, tt.want)
+		}
+	}
+}
+
+// Signing bytes that everybody sees already takes them from nobody.
+func TestPublish_publicBytes(t *testing.T) {
+	t.Parallel()
+	Each(t, func(t *testing.T, s *store.Store) {
+		ctx := context.Background()
+		old, err := s.PublishResult(ctx, beginBytes(t, s, 0, "stream"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		passes, stream := beginBytes(t, s, old.RunID, "passes"), beginBytes(t, s, old.RunID, "stream")
+		if _, err := s.Publish(ctx, &store.Published{Owner: "me"}, passes, stream); !errors.Is(err, store.ErrPublic) || !errors.Is(err, store.ErrConflict) {
+			t.Errorf("Publish with the run's own stream: %v, want ErrPublic", err)
+		}
+		if _, err := s.Publish(ctx, &store.Published{Owner: "me"}, stream, nil); !errors.Is(err, store.ErrPublic) {
+			t.Errorf("Publish of the run's own result: %v, want ErrPublic", err)
+		}
+		if r, err := s.Result(ctx, old.ID); err != nil || r.PrivateTo != "" {
+			t.Errorf("afterwards: %+v, %v", r, err)
+		}
+		if p, err := s.Publish(ctx, &store.Published{}, passes, stream); err != nil || p.StreamID != old.ID.String() {
+			t.Errorf("Publish without an owner: %+v, %v", p, err)
 		}
 	})
 }
