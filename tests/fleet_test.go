@@ -7,7 +7,6 @@ import (
 	"path"
 	"slices"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -158,15 +157,6 @@ func (f *fleet) progress(n int) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-}
-
-// kill ends a server without any warning.
-func (p *process) kill(t *testing.T) {
-	t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	_ = p.cmd.Wait()
 }
 
 // 64 agents at two servers on one database finish 1000 opportunities, each once.

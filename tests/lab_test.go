@@ -115,14 +115,6 @@ func midStep(all map[string]labTask) bool {
 	return false
 }
 
-func (p *process) kill(t testing.TB) {
-	t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	_ = p.cmd.Wait()
-}
-
 // checkResumed looks at what became of a task whose server was killed, and of one
 // that wanted the same nodes.
 func checkResumed(t *testing.T, all map[string]labTask, first, second string) {

@@ -89,6 +89,15 @@ func freeAddress(t testing.TB) string {
 	return l.Addr().String()
 }
 
+// kill ends the server without any warning.
+func (p *process) kill(t testing.TB) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.cmd.Wait()
+}
+
 // awaitReady asks until the server says that it can serve.
 func (p *process) awaitReady(t testing.TB) {
 	t.Helper()
