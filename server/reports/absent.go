@@ -15,7 +15,6 @@ const (
 	noStatistics  = "this server keeps no daily totals; GET /v1/count answers for any span of time"
 	noLogs        = "this server does not search the logs of builds"
 	noBisection   = "this server does not bisect"
-	noCallback    = "this server does not take LAVA's callback; a lab posts its boots and test groups"
 	noRegressions = "this server does not look for regressions"
 )
 

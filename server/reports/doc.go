@@ -2,10 +2,11 @@
 // tokens, test groups and test cases, and the questions that people ask about
 // them. Its contract is kernelci-backend's API v1.
 //
-// Three packages stand behind it. document knows what the reports look like and
-// reads their bodies, query reads the questions, and store keeps and finds. A
-// resource joins the three for one sort of report; list, get, values, count and
-// aggregate are written once over it, only the writes differ.
+// Four packages stand behind it. document knows what the reports look like and
+// reads their bodies, lava reads what LAVA posts, query reads the questions, and
+// store keeps and finds. A resource joins document, query and store for one sort
+// of report; list, get, values, count and aggregate are written once over it, only
+// the writes differ.
 //
 // A search goes: query string (400) to conditions, conditions to SQL in the
 // store, rows to documents, documents through the projection into the envelope

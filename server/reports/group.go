@@ -27,7 +27,7 @@ func (h *Handler) createGroup(ctx context.Context) (*answer, error) {
 	if err := mayTest(ctx, tree.Group.Text("lab_name")); err != nil {
 		return nil, err
 	}
-	more, err := h.saveGroup(ctx, &tree)
+	more, err := h.saveGroup(ctx, h.store, &tree)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +52,8 @@ func mayTest(ctx context.Context, lab string) error {
 
 // saveGroup writes the whole tree in one transaction and returns warnings. The
 // outermost group gets its id set.
-func (h *Handler) saveGroup(ctx context.Context, tree *document.GroupTree) (warnings []string, err error) {
-	err = h.store.InTx(ctx, func(tx *store.Store) error {
+func (h *Handler) saveGroup(ctx context.Context, s *store.Store, tree *document.GroupTree) (warnings []string, err error) {
+	err = s.InTx(ctx, func(tx *store.Store) error {
 		warnings = nil
 		job, build, err := h.groupBuild(ctx, tx, tree.Group, &warnings)
 		if err != nil {

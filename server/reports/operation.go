@@ -2,6 +2,7 @@ package reports
 
 import (
 	"context"
+	"strings"
 
 	"github.com/slipway-lab/slipway/gen/api"
 )
@@ -256,8 +257,21 @@ func (h *Handler) GetServiceVersion(ctx context.Context, _ api.GetServiceVersion
 }
 
 // ReceiveLavaTest answers the operation of that name.
-func (h *Handler) ReceiveLavaTest(_ context.Context, _ api.ReceiveLavaTestRequestObject) (api.ReceiveLavaTestResponseObject, error) {
-	return absent(noCallback)
+func (h *Handler) ReceiveLavaTest(ctx context.Context, req api.ReceiveLavaTestRequestObject) (api.ReceiveLavaTestResponseObject, error) {
+	return h.receiveLavaTest(ctx, labOf(req.Params.LabName))
+}
+
+// ReceiveLavaBoot answers the operation of that name.
+func (h *Handler) ReceiveLavaBoot(ctx context.Context, req api.ReceiveLavaBootRequestObject) (api.ReceiveLavaBootResponseObject, error) {
+	return h.receiveLavaBoot(ctx, labOf(req.Params.LabName))
+}
+
+// labOf is the lab that a callback names, empty for none.
+func labOf(name *string) string {
+	if name == nil {
+		return ""
+	}
+	return strings.TrimSpace(*name)
 }
 
 // SendReport answers the operation of that name.

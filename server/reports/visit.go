@@ -155,6 +155,9 @@ func (a *answer) VisitGetServiceVersionResponse(w http.ResponseWriter) error { r
 // VisitReceiveLavaTestResponse writes the answer.
 func (a *answer) VisitReceiveLavaTestResponse(w http.ResponseWriter) error { return a.respond(w) }
 
+// VisitReceiveLavaBootResponse writes the answer.
+func (a *answer) VisitReceiveLavaBootResponse(w http.ResponseWriter) error { return a.respond(w) }
+
 // VisitSendReportResponse writes the answer.
 func (a *answer) VisitSendReportResponse(w http.ResponseWriter) error { return a.respond(w) }
 

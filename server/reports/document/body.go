@@ -106,3 +106,6 @@ func pointError(dec *jsontext.Decoder, message string) error {
 }
 
 func newDecoder(text []byte) *jsontext.Decoder { return jsontext.NewDecoder(bytes.NewBuffer(text)) }
+
+// Members returns the raw values of the body by their keys.
+func (b Body) Members() map[string]jsontext.Value { return b.values }

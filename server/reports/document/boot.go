@@ -108,8 +108,8 @@ func fullDefconfig(d *Document) {
 var fromBuild = []string{"git_branch", "git_commit", "git_describe", "git_url", "compiler", "compiler_version",
 	"compiler_version_ext", "compiler_version_full", "cross_compile", "kernel_image", "kernel_image_size"}
 
-// CompleteBoot ties a boot to its job and its build and takes over what the
-// build knows better. Either may be nil. It must not be called before the
+// CompleteBoot ties a boot, or a test group, which has fewer fields, to its job and
+// its build and takes over what the build knows better. Either may be nil. It must not be called before the
 // boot's identity has been taken: the branch may change with it.
 func CompleteBoot(boot, job, build *Document) {
 	if job != nil {
@@ -120,7 +120,7 @@ func CompleteBoot(boot, job, build *Document) {
 	}
 	boot.Set("build_id", build.Get("_id"))
 	for _, name := range fromBuild {
-		if boot.Get(name) == nil {
+		if _, has := boot.schema.index[name]; has && boot.Get(name) == nil {
 			boot.Set(name, build.Get(name))
 		}
 	}

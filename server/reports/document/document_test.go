@@ -121,6 +121,19 @@ func TestKernelVersion(t *testing.T) {
 	}
 }
 
+// A test group has fewer fields than a boot, and takes over those that it has.
+func TestCompleteBoot_Group(t *testing.T) {
+	t.Parallel()
+	build, group := Build.New(), Group.New()
+	build.Set("_id", "0123456789abcdef01234567")
+	build.Set("git_commit", "abc")
+	build.Set("compiler_version_ext", "gcc 8.3")
+	CompleteBoot(group, nil, build)
+	if group.Get("build_id") != build.Get("_id") || group.Get("git_commit") != "abc" {
+		t.Errorf("group: %s", group.AppendJSON(nil, nil))
+	}
+}
+
 func TestCompleteBoot(t *testing.T) {
 	t.Parallel()
 

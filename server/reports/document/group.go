@@ -6,11 +6,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Group is a set of test cases that ran together, and of groups inside it.
+// Group is a set of test cases that ran together, and of groups inside it. The
+// variant of the plan is part of what it is (utils/kci_test/__init__.py of the
+// original): one board runs one plan from a disk and over the network.
 var Group = Schema{
 	Name: "test_group",
 	Identity: []string{"name", "lab_name", "board", "job", "kernel", "defconfig_full",
-		"arch", "git_branch", "build_environment"},
+		"arch", "git_branch", "build_environment", "plan_variant"},
 	Fields: []Field{
 		{Name: "_id", Kind: ID, Flags: Search},
 		{Name: "created_on", Kind: Date, Flags: Search},
@@ -201,7 +203,7 @@ func (in *groupIntake) each(body Body, key string, read func(Body) error) error 
 // inherited names what a group inside another takes from it.
 var inherited = []string{"job", "kernel", "git_branch", "git_commit", "git_describe", "git_url", "defconfig",
 	"defconfig_full", "arch", "build_environment", "board", "board_instance", "device_type", "mach",
-	"build_id", "job_id", "boot_id", "plan"}
+	"build_id", "job_id", "boot_id", "plan", "plan_variant"}
 
 // Inherit gives a group inside another what it does not have itself.
 func Inherit(group, parent *Document) {

@@ -1,0 +1,197 @@
+package reports
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/reports/document"
+	"github.com/slipway-lab/slipway/server/reports/lava"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// processed is what the original says to a callback (app/handlers/callback.py).
+const processed = "Request accepted and being processed"
+
+// callback is a LAVA job that has ended, on its way into the store.
+type callback struct {
+	job  *lava.Job
+	lab  string
+	body map[string]json.RawMessage
+	made map[string]any // the body of a report that stands for it
+	name string         // what its log is called: the plan, or boot
+}
+
+// receiveLavaTest stores what a LAVA job tested as a test group.
+func (h *Handler) receiveLavaTest(ctx context.Context, lab string) (*answer, error) {
+	return h.receiveLava(ctx, lab, (*lava.Job).Group, h.saveLavaGroup)
+}
+
+// receiveLavaBoot stores a LAVA job as a boot report, as lab's jobs asked for
+// until the summer of 2020.
+func (h *Handler) receiveLavaBoot(ctx context.Context, lab string) (*answer, error) {
+	return h.receiveLava(ctx, lab, (*lava.Job).Boot, h.saveLavaBoot)
+}
+
+// receiveLava checks in the order of the other writes; what belongs to the lab
+// comes last. The report and the files of the job become visible together.
+func (h *Handler) receiveLava(ctx context.Context, lab string, body func(*lava.Job, string) (map[string]any, error),
+	save func(context.Context, *callback, *store.ReportFile) (func(*store.Store) error, error),
+) (*answer, error) {
+	parsed, err := h.jsonBody(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := callback{lab: lab, body: map[string]json.RawMessage{}, name: "boot"}
+	for name, value := range parsed.Members() {
+		c.body[name] = json.RawMessage(value)
+	}
+	if c.job, err = lava.Parse(c.body, lava.Limits{Tests: h.config.MaxCases}); err == nil && c.job != nil {
+		c.made, err = body(c.job, lab)
+	}
+	if err != nil {
+		return nil, refusedCallback(err)
+	}
+	if lab == "" {
+		return nil, fault.InvalidField("query", "lab_name", "is missing: Missing lab name in query string")
+	}
+	warnings, err := h.mayReport(ctx, lab)
+	if err != nil {
+		return nil, err
+	}
+	o := outcome{Code: http.StatusAccepted, Reason: processed, Errors: warnings}
+	switch {
+	case c.job == nil:
+		o.Messages = []string{"The job has not ended by itself: nothing was stored"}
+		return done(o), nil
+	case c.made == nil:
+		o.Messages = []string{"The job has no test results: nothing was stored"}
+		return done(o), nil
+	}
+	o.Errors = append(o.Errors, c.job.Warnings...)
+	more, err := h.saveCallback(ctx, &c, save)
+	o.Errors = append(o.Errors, more...)
+	return done(o), err
+}
+
+func refusedCallback(err error) error {
+	var bad *lava.Error
+	if !errors.As(err, &bad) {
+		return err
+	}
+	return fault.InvalidBody("/"+bad.Member, "%s", bad.Message)
+}
+
+// saveCallback keeps the log and the callback itself as files of the lab's, in the
+// transaction that stores the report.
+func (h *Handler) saveCallback(ctx context.Context, c *callback,
+	save func(context.Context, *callback, *store.ReportFile) (func(*store.Store) error, error),
+) (warnings []string, err error) {
+	if plan, ok := c.made["name"].(string); ok {
+		c.name = plan
+	}
+	files, warnings, err := h.callbackFiles(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	var log *store.ReportFile
+	if len(files) > 0 {
+		log = files[0]
+	}
+	write, err := save(ctx, c, log)
+	if err != nil {
+		return nil, err
+	}
+	return warnings, h.store.InTx(ctx, func(tx *store.Store) error {
+		for _, f := range files {
+			if _, err := tx.SaveReportFile(ctx, f); err != nil {
+				return err
+			}
+		}
+		return write(tx)
+	})
+}
+
+// callbackFiles streams the job's log and the callback, without the token that
+// LAVA repeats in it, to the blob store. The log comes first. A job whose metadata
+// make no path has no files, and a warning.
+func (h *Handler) callbackFiles(ctx context.Context, c *callback) ([]*store.ReportFile, []string, error) {
+	device := c.job.Meta["device.type"]
+	if device == "" {
+		device = c.job.Meta["platform.name"]
+	}
+	var log bytes.Buffer
+	if err := c.job.WriteLog(&log); err != nil {
+		return nil, nil, err
+	}
+	delete(c.body, "token")
+	text, err := json.Marshal(c.body)
+	if err != nil {
+		return nil, nil, err
+	}
+	var files []*store.ReportFile
+	for _, file := range []struct {
+		name string
+		text []byte
+	}{{c.name + "-" + device + ".txt", log.Bytes()}, {"lava-json-" + c.name + "-" + device + ".json", text}} {
+		path, err := filePath(c.job.Folder(c.lab) + "/" + strings.ReplaceAll(file.name, "/", "_"))
+		if err != nil {
+			return nil, []string{"The files of the job were not kept: their path " + err.Error()}, nil
+		}
+		f, err := h.keep(ctx, bytes.NewReader(file.text))
+		if err != nil {
+			return nil, nil, err
+		}
+		f.Path = path
+		files = append(files, f)
+	}
+	return files, nil, nil
+}
+
+// intakeMade reads a body that was made here as if it had been posted, so that
+// there is one set of rules.
+func (h *Handler) intakeMade(ctx context.Context, made map[string]any) (document.Body, error) {
+	text, err := json.Marshal(made)
+	if err != nil {
+		return document.Body{}, err
+	}
+	parsed, err := document.ParseBody(text, h.limits())
+	return parsed, refusedBody(ctx, err)
+}
+
+func (h *Handler) saveLavaGroup(ctx context.Context, c *callback, log *store.ReportFile) (func(*store.Store) error, error) {
+	if log != nil {
+		c.made["log"] = log.Path
+	}
+	parsed, err := h.intakeMade(ctx, c.made)
+	if err != nil {
+		return nil, err
+	}
+	tree, _, err := document.IntakeGroup(parsed, h.limits())
+	if err != nil {
+		return nil, refusedBody(ctx, err)
+	}
+	return func(tx *store.Store) error {
+		_, err := h.saveGroup(ctx, tx, &tree)
+		return err
+	}, nil
+}
+
+func (h *Handler) saveLavaBoot(ctx context.Context, c *callback, log *store.ReportFile) (func(*store.Store) error, error) {
+	if log != nil {
+		c.made["boot_log"] = log.Path[strings.LastIndexByte(log.Path, '/')+1:]
+	}
+	parsed, err := h.intakeMade(ctx, c.made)
+	if err != nil {
+		return nil, err
+	}
+	boot, _, err := document.Boot.Intake(parsed)
+	if err != nil {
+		return nil, refusedBody(ctx, err)
+	}
+	return func(tx *store.Store) error { return h.saveBoot(ctx, tx, boot) }, nil
+}

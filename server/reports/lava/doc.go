@@ -1,0 +1,13 @@
+// Package lava reads what a LAVA server posts when one of its jobs has ended,
+// and makes the bodies of a boot report and of a test group out of it, as
+// kernelci-backend did (app/utils/callback/lava.py).
+//
+// The callback is a JSON object whose larger members are YAML texts inside it:
+// the definition of the job, the results of each test suite, the log. What was
+// tested stands in the metadata of the definition, in keys such as kernel.tree,
+// that the lab's scheduler wrote there. The suite called lava holds the steps of
+// LAVA itself; the others hold tests, the last one first.
+//
+// The package knows nothing of labs, tokens or databases. Its input is bounded by
+// whoever reads the body, what it makes by Limits.
+package lava

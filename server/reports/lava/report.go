@@ -1,0 +1,241 @@
+package lava
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// metaFields says which field of a report each key of the metadata becomes.
+var metaFields = map[string]string{
+	"job.arch": "arch", "job.build_environment": "build_environment", "device.type": "device_type", "platform.dtb": "dtb",
+	"kernel.endian": "endian", "job.file_server_resource": "file_server_resource", "git.branch": "git_branch",
+	"git.commit": "git_commit", "git.describe": "git_describe", "git.url": "git_url", "job.initrd_url": "initrd",
+	"kernel.tree": "job", "kernel.version": "kernel", "job.kernel_image": "kernel_image", "platform.mach": "mach",
+	"test.plan": "plan", "test.plan_variant": "plan_variant",
+}
+
+// Group returns the body of a test group for all that the job tested, in a lab.
+// It is nil when the job tested nothing. A *Error says which metadata is missing.
+//
+// The group is called like the plan. When the only suite is called so too, it is
+// that suite; else the suites are groups inside. How the board came up is the test
+// case login.
+func (j *Job) Group(lab string) (map[string]any, error) {
+	group, err := j.fields(lab, "test.plan")
+	if err != nil {
+		return nil, err
+	}
+	delete(group, "dtb")
+	plan := j.Meta["test.plan"]
+	group["name"], group["version"] = plan, "1.1"
+	fragments := j.fragments()
+	var cases, inner []any
+	if c := j.loginCase(); c != nil {
+		cases = append(cases, c)
+	}
+	if len(j.Suites) == 1 && j.Suites[0].Name == plan {
+		own, sets := j.Suites[0].bodies(fragments)
+		cases, inner = append(cases, own...), sets
+	} else {
+		for i := range j.Suites {
+			inner = append(inner, j.suiteGroup(i, fragments))
+		}
+	}
+	if len(cases)+len(inner) == 0 {
+		return nil, nil
+	}
+	group["test_cases"], group["sub_groups"] = numbered(cases), numbered(inner)
+	return group, nil
+}
+
+// suiteGroup is the body of the group for a suite among several. Two that have
+// one name keep their place in it, to stay two.
+func (j *Job) suiteGroup(i int, fragments map[*Test][]Line) map[string]any {
+	s := &j.Suites[i]
+	name := s.Name
+	if slices.ContainsFunc(j.Suites, func(o Suite) bool { return o.Name == name && o.key != s.key }) {
+		name = s.key
+	}
+	own, sets := s.bodies(fragments)
+	return map[string]any{"name": name, "version": "1.1", "test_cases": numbered(own), "sub_groups": numbered(sets)}
+}
+
+// bodies returns the test cases of a suite that are in no set, and a group for
+// each set.
+func (s *Suite) bodies(fragments map[*Test][]Line) (own, sets []any) {
+	inSet := map[string][]any{}
+	var names []string
+	for i := range s.Tests {
+		t := &s.Tests[i]
+		c := t.body(fragments[t])
+		if t.Set == "" {
+			own = append(own, c)
+			continue
+		}
+		if inSet[t.Set] == nil {
+			names = append(names, t.Set)
+		}
+		inSet[t.Set] = append(inSet[t.Set], c)
+	}
+	for _, name := range names {
+		sets = append(sets, map[string]any{"name": name, "version": "1.1", "test_cases": numbered(inSet[name])})
+	}
+	return own, sets
+}
+
+// numbered gives bodies their place in the list, from 1.
+func numbered(list []any) []any {
+	for i, body := range list {
+		body.(map[string]any)["index"] = i + 1
+	}
+	return list
+}
+
+func (t *Test) body(lines []Line) map[string]any {
+	c := map[string]any{"version": "1.1", "name": t.Name, "status": t.Result}
+	if t.Value != nil {
+		// measure is the name in the documents, value the one that callbacks made.
+		c["measurements"] = []any{map[string]any{"name": t.Name, "measure": *t.Value, "value": *t.Value, "unit": t.Unit}}
+	}
+	if t.Reference != "" {
+		c["attachments"] = []any{map[string]any{"server_uri": t.Reference, "path": ""}}
+	}
+	var log []any
+	for _, l := range lines {
+		log = append(log, map[string]any{"dt": map[string]any{"$date": l.At.UnixMilli()}, "lvl": l.Level, "msg": l.Text})
+	}
+	if log != nil {
+		c["log_lines"] = log
+	}
+	return c
+}
+
+// loginCase is how the board came up; when it did, and yet no suite has results,
+// how the job went.
+func (j *Job) loginCase() map[string]any {
+	s := j.login()
+	if s != nil && resultOf(s.result) == "PASS" && len(j.Suites) == 0 {
+		s = j.step("job")
+	}
+	if s == nil {
+		return nil
+	}
+	c := map[string]any{"version": "1.1", "name": "login", "status": resultOf(s.result)}
+	if s.duration != "" {
+		c["time"] = s.duration
+	}
+	return c
+}
+
+// Boot returns the body of a boot report for the job, in a lab. A *Error says
+// which metadata is missing.
+func (j *Job) Boot(lab string) (map[string]any, error) {
+	boot, err := j.fields(lab, "kernel.defconfig")
+	if err != nil {
+		return nil, err
+	}
+	boot["version"], boot["boot_job_id"] = "1.1", j.ID
+	boot["boot_result"] = "FAIL"
+	if j.Complete {
+		boot["boot_result"] = "PASS"
+	}
+	if fastboot, err := strconv.ParseBool(j.Meta["platform.fastboot"]); err == nil {
+		boot["fastboot"] = fastboot
+	}
+	if s := j.step("job"); s != nil && s.errorType == "Infrastructure" {
+		delete(boot, "boot_result") // the lab is to blame, not the kernel: unknown
+	}
+	if s := j.login(); s != nil {
+		boot["boot_time"], boot["boot_warnings"] = s.duration, complaints(s.extra)
+	}
+	if s := j.step("bootloader-overlay"); s != nil {
+		addresses(s.extra, boot)
+	}
+	return boot, nil
+}
+
+// fields are what the bodies share. The plan, or what else the caller demands,
+// must be there.
+func (j *Job) fields(lab, demanded string) (map[string]any, error) {
+	body := map[string]any{"lab_name": lab, "board_instance": j.Device}
+	for name, field := range metaFields {
+		if v := j.Meta[name]; v != "" {
+			body[field] = v
+		}
+	}
+	if body["kernel"] == nil { // not demanded of LAVA's jobs since August 2020
+		body["kernel"] = body["git_describe"]
+	}
+	// Until August 2020 kernel.defconfig was the full name, and kernel.defconfig_base
+	// the short one.
+	body["defconfig"], body["defconfig_full"] = j.Meta["kernel.defconfig"], j.Meta["kernel.defconfig_full"]
+	if base := j.Meta["kernel.defconfig_base"]; base != "" {
+		body["defconfig"], body["defconfig_full"] = base, j.Meta["kernel.defconfig"]
+	}
+	body["board"] = j.Meta["platform.name"]
+	if body["board"] == "" {
+		body["board"] = j.Meta["device.type"]
+	}
+	var missing []string
+	for _, name := range []string{"kernel.tree", "device.type", demanded} {
+		if j.Meta[name] == "" && (name != "device.type" || body["board"] == "") {
+			missing = append(missing, name)
+		}
+	}
+	if body["kernel"] == nil {
+		missing = append(missing, "kernel.version")
+	}
+	if len(missing) > 0 {
+		return nil, &Error{"definition", fmt.Sprintf("lacks mandatory metadata: missing mandatory LAVA metadata: %s", strings.Join(missing, ", "))}
+	}
+	return body, nil
+}
+
+// complaints counts the messages that LAVA took for trouble while the kernel
+// booted: texts, or objects with a message, under fail.
+func complaints(extra []*yaml.Node) int {
+	n := 0
+	for _, entry := range extra {
+		fail := member(entry, "fail")
+		if scalarOf(fail) != "" {
+			n++
+		}
+		n += len(elements(fail))
+	}
+	return n
+}
+
+// addresses takes over where the boot loader put things.
+func addresses(extra []*yaml.Node, boot map[string]any) {
+	for _, entry := range extra {
+		for name, field := range map[string]string{"ramdisk_addr": "initrd_addr", "kernel_addr": "loadaddr", "dtb_addr": "dtb_addr"} {
+			if v := scalarOf(member(entry, name)); v != "" {
+				boot[field] = v
+			}
+		}
+	}
+}
+
+// Folder is where the files of the job belong: where the kernel lies that it
+// tested, and below that in the lab's own.
+func (j *Job) Folder(lab string) string {
+	at := strings.Trim(j.Meta["job.file_server_resource"], "/")
+	if at == "" {
+		var parts []string
+		body, err := j.fields(lab, "kernel.tree")
+		if err != nil {
+			return lab
+		}
+		for _, name := range []string{"job", "git_branch", "kernel", "arch", "defconfig_full", "build_environment"} {
+			if text, _ := body[name].(string); text != "" {
+				parts = append(parts, strings.ReplaceAll(text, "/", "_"))
+			}
+		}
+		at = strings.Join(parts, "/")
+	}
+	return at + "/" + lab
+}
