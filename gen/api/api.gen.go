@@ -265,14 +265,17 @@ func (e FoundTestOutcome) Valid() bool {
 
 // Defines values for FoundTestSource.
 const (
-	FoundTestSourceCase FoundTestSource = "case"
-	FoundTestSourceRun  FoundTestSource = "run"
+	FoundTestSourceCase        FoundTestSource = "case"
+	FoundTestSourceOpportunity FoundTestSource = "opportunity"
+	FoundTestSourceRun         FoundTestSource = "run"
 )
 
 // Valid indicates whether the value is a known member of the FoundTestSource enum.
 func (e FoundTestSource) Valid() bool {
 	switch e {
 	case FoundTestSourceCase:
+		return true
+	case FoundTestSourceOpportunity:
 		return true
 	case FoundTestSourceRun:
 		return true
@@ -1890,7 +1893,7 @@ type FileAnswer struct {
 
 // FoundTest A single test, from any source.
 //
-// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","result_id":"1","run":"100","source":"run","status":"fail"}
+// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"result_id":"1","run":"100","source":"run","status":"fail"}
 type FoundTest struct {
 	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
 	CreatedOn time.Time                `json:"created_on"`
@@ -1906,10 +1909,14 @@ type FoundTest struct {
 	Name    string                    `json:"name"`
 	Outcome FoundTestOutcome          `json:"outcome"`
 
-	// ResultID Of a run: which of its results.
+	// Product Its name.
+	Product   nullable.Nullable[string] `json:"product,omitempty"`
+	ProductID nullable.Nullable[string] `json:"product_id,omitempty"`
+
+	// ResultID Of a run or an opportunity: which result.
 	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
 
-	// Run The id of the run or test group.
+	// Run The id of the run, the test group or the test opportunity.
 	Run    string          `json:"run"`
 	Source FoundTestSource `json:"source"`
 
@@ -3364,6 +3371,35 @@ type LabWorkReport struct {
 
 // LabWorkReportStatus How it goes; the last two end it.
 type LabWorkReportStatus string
+
+// LavaCallback What LAVA posts when a job has ended. `definition`, each member of `results` and `log` are YAML texts. Numbers may be texts; keys that
+// mean nothing here are dropped and named in `errors`. The token is not kept.
+//
+// Example: {"actual_device_id":"meson-gxbb-p200-01","definition":"metadata: {kernel.tree: next, kernel.version: next-20201119, git.branch: master, job.arch: arm64, kernel.defconfig: defconfig, device.type: meson-gxbb-p200, test.plan: baseline}","id":370874,"log":"- {\"dt\": \"2020-11-19T07:03:25.393174\", \"lvl\": \"info\", \"msg\": \"start: 0 validate\"}","results":{"0_dmesg":"- {name: crit, result: pass, measurement: '0E-10', unit: lines, metadata: {}}","lava":"- {name: login-action, result: pass, metadata: {duration: '14.74'}}"},"status":2,"status_string":"complete"}
+type LavaCallback struct {
+	// ActualDeviceID The device that ran the job.
+	ActualDeviceID nullable.Nullable[string] `json:"actual_device_id,omitempty"`
+
+	// Definition YAML: the job, whose metadata say what was tested.
+	Definition nullable.Nullable[string] `json:"definition,omitempty"`
+
+	// ID The number of the job, or its text.
+	ID nullable.Nullable[interface{}] `json:"id,omitempty"`
+
+	// Log YAML: the lines of the job's log.
+	Log nullable.Nullable[interface{}] `json:"log,omitempty"`
+
+	// Results The results of each suite, a YAML list in a text.
+	Results nullable.Nullable[map[string]interface{}] `json:"results,omitempty"`
+
+	// Status 2 when the job is complete, 3 when it is incomplete; others leave nothing.
+	Status nullable.Nullable[interface{}] `json:"status,omitempty"`
+
+	// StatusString complete or incomplete; counts when there is no status.
+	StatusString         nullable.Nullable[string] `json:"status_string,omitempty"`
+	Token                nullable.Nullable[string] `json:"token,omitempty"`
+	AdditionalProperties map[string]interface{}    `json:"-"`
+}
 
 // Lease The right of one agent to run a test opportunity.
 //
@@ -5973,6 +6009,9 @@ type BootID = string
 // BuildID defines model for BuildID.
 type BuildID = string
 
+// CallbackLab defines model for CallbackLab.
+type CallbackLab = string
+
 // CollectionName defines model for CollectionName.
 type CollectionName = string
 
@@ -6251,6 +6290,12 @@ type OnlyCloud = []string
 
 // OnlyOutcome defines model for OnlyOutcome.
 type OnlyOutcome = []string
+
+// OnlyProduct defines model for OnlyProduct.
+type OnlyProduct = []string
+
+// OnlyProductID defines model for OnlyProductID.
+type OnlyProductID = []string
 
 // OnlyRun defines model for OnlyRun.
 type OnlyRun = []string
@@ -7027,6 +7072,18 @@ type GetBuildParams struct {
 
 	// Nfield Do not return these fields.
 	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
+}
+
+// ReceiveLavaBootParams defines parameters for ReceiveLavaBoot.
+type ReceiveLavaBootParams struct {
+	// LabName The lab that ran the job. It is mandatory; it is missed only after the body was looked at, as in the original.
+	LabName *CallbackLab `form:"lab_name,omitempty" json:"lab_name,omitempty"`
+}
+
+// ReceiveLavaTestParams defines parameters for ReceiveLavaTest.
+type ReceiveLavaTestParams struct {
+	// LabName The lab that ran the job. It is mandatory; it is missed only after the body was looked at, as in the original.
+	LabName *CallbackLab `form:"lab_name,omitempty" json:"lab_name,omitempty"`
 }
 
 // ListCloudsParams defines parameters for ListClouds.
@@ -7832,7 +7889,7 @@ type SearchTestsParams struct {
 	// After Continue after the item that this cursor names, as an earlier page gave it.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
-	// Source Only tests from this source: run or case.
+	// Source Only tests from this source: run, case or opportunity.
 	Source OnlySource `form:"source,omitempty" json:"source,omitempty"`
 
 	// Outcome Only tests with this outcome: pass, fail, skip or unknown, whatever words their source has for it.
@@ -7840,6 +7897,12 @@ type SearchTestsParams struct {
 
 	// CloudID Only tests on this cloud.
 	CloudID OnlyCloud `form:"cloud_id,omitempty" json:"cloud_id,omitempty"`
+
+	// Product Only tests of the product of this name.
+	Product OnlyProduct `form:"product,omitempty" json:"product,omitempty"`
+
+	// ProductID Only tests of the product with this id.
+	ProductID OnlyProductID `form:"product_id,omitempty" json:"product_id,omitempty"`
 
 	// Run Only tests of this run or test group, by its id.
 	Run OnlyRun `form:"run,omitempty" json:"run,omitempty"`
@@ -8398,6 +8461,12 @@ type SignalBootActionJSONRequestBody = LabSignal
 
 // CreateBuildJSONRequestBody defines body for CreateBuild for application/json ContentType.
 type CreateBuildJSONRequestBody = NewBuild
+
+// ReceiveLavaBootJSONRequestBody defines body for ReceiveLavaBoot for application/json ContentType.
+type ReceiveLavaBootJSONRequestBody = LavaCallback
+
+// ReceiveLavaTestJSONRequestBody defines body for ReceiveLavaTest for application/json ContentType.
+type ReceiveLavaTestJSONRequestBody = LavaCallback
 
 // CreateCloudJSONRequestBody defines body for CreateCloud for application/json ContentType.
 type CreateCloudJSONRequestBody = NewCloud
@@ -9087,6 +9156,173 @@ func (a LabTaskLayers) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
+// Getter for additional properties for LavaCallback. Returns the specified
+// element and whether it was found
+func (a LavaCallback) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for LavaCallback
+func (a *LavaCallback) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for LavaCallback to handle AdditionalProperties
+func (a *LavaCallback) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["actual_device_id"]; found {
+		err = json.Unmarshal(raw, &a.ActualDeviceID)
+		if err != nil {
+			return fmt.Errorf("error reading 'actual_device_id': %w", err)
+		}
+		delete(object, "actual_device_id")
+	}
+
+	if raw, found := object["definition"]; found {
+		err = json.Unmarshal(raw, &a.Definition)
+		if err != nil {
+			return fmt.Errorf("error reading 'definition': %w", err)
+		}
+		delete(object, "definition")
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.ID)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if raw, found := object["log"]; found {
+		err = json.Unmarshal(raw, &a.Log)
+		if err != nil {
+			return fmt.Errorf("error reading 'log': %w", err)
+		}
+		delete(object, "log")
+	}
+
+	if raw, found := object["results"]; found {
+		err = json.Unmarshal(raw, &a.Results)
+		if err != nil {
+			return fmt.Errorf("error reading 'results': %w", err)
+		}
+		delete(object, "results")
+	}
+
+	if raw, found := object["status"]; found {
+		err = json.Unmarshal(raw, &a.Status)
+		if err != nil {
+			return fmt.Errorf("error reading 'status': %w", err)
+		}
+		delete(object, "status")
+	}
+
+	if raw, found := object["status_string"]; found {
+		err = json.Unmarshal(raw, &a.StatusString)
+		if err != nil {
+			return fmt.Errorf("error reading 'status_string': %w", err)
+		}
+		delete(object, "status_string")
+	}
+
+	if raw, found := object["token"]; found {
+		err = json.Unmarshal(raw, &a.Token)
+		if err != nil {
+			return fmt.Errorf("error reading 'token': %w", err)
+		}
+		delete(object, "token")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for LavaCallback to handle AdditionalProperties
+func (a LavaCallback) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.ActualDeviceID != nil {
+		object["actual_device_id"], err = json.Marshal(a.ActualDeviceID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'actual_device_id': %w", err)
+		}
+	}
+
+	if a.Definition != nil {
+		object["definition"], err = json.Marshal(a.Definition)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'definition': %w", err)
+		}
+	}
+
+	object["id"], err = json.Marshal(a.ID)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'id': %w", err)
+	}
+
+	object["log"], err = json.Marshal(a.Log)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'log': %w", err)
+	}
+
+	if a.Results != nil {
+		object["results"], err = json.Marshal(a.Results)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'results': %w", err)
+		}
+	}
+
+	object["status"], err = json.Marshal(a.Status)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'status': %w", err)
+	}
+
+	if a.StatusString != nil {
+		object["status_string"], err = json.Marshal(a.StatusString)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'status_string': %w", err)
+		}
+	}
+
+	if a.Token != nil {
+		object["token"], err = json.Marshal(a.Token)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'token': %w", err)
+		}
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
 // AsLabFinding returns the union data inside the LabValidationDetails_MessageList_Item as a LabFinding
 func (t LabValidationDetails_MessageList_Item) AsLabFinding() (LabFinding, error) {
 	var body LabFinding
@@ -9324,9 +9560,12 @@ type ServerInterface interface {
 	// GetBuild Read a build
 	// (GET /v1/build/{build_id})
 	GetBuild(ctx echo.Context, buildID BuildID, params GetBuildParams) error
-	// ReceiveLavaTest Receive a LAVA job's results
+	// ReceiveLavaBoot Receive how a LAVA job booted
+	// (POST /v1/callback/lava/boot)
+	ReceiveLavaBoot(ctx echo.Context, params ReceiveLavaBootParams) error
+	// ReceiveLavaTest Receive what a LAVA job tested
 	// (POST /v1/callback/lava/test)
-	ReceiveLavaTest(ctx echo.Context) error
+	ReceiveLavaTest(ctx echo.Context, params ReceiveLavaTestParams) error
 	// ListClouds List clouds
 	// (GET /v1/clouds)
 	ListClouds(ctx echo.Context, params ListCloudsParams) error
@@ -11465,12 +11704,39 @@ func (w *ServerInterfaceWrapper) GetBuild(ctx echo.Context) error {
 	return err
 }
 
+// ReceiveLavaBoot converts echo context to params.
+func (w *ServerInterfaceWrapper) ReceiveLavaBoot(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReceiveLavaBootParams
+	// ------------- Optional query parameter "lab_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lab_name", ctx.QueryParams(), &params.LabName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lab_name: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReceiveLavaBoot(ctx, params)
+	return err
+}
+
 // ReceiveLavaTest converts echo context to params.
 func (w *ServerInterfaceWrapper) ReceiveLavaTest(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReceiveLavaTestParams
+	// ------------- Optional query parameter "lab_name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lab_name", ctx.QueryParams(), &params.LabName, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lab_name: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ReceiveLavaTest(ctx)
+	err = w.Handler.ReceiveLavaTest(ctx, params)
 	return err
 }
 
@@ -15289,6 +15555,20 @@ func (w *ServerInterfaceWrapper) SearchTests(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cloud_id: %s", err))
 	}
 
+	// ------------- Optional query parameter "product" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "product", ctx.QueryParams(), &params.Product, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product: %s", err))
+	}
+
+	// ------------- Optional query parameter "product_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "product_id", ctx.QueryParams(), &params.ProductID, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
 	// ------------- Optional query parameter "run" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "run", ctx.QueryParams(), &params.Run, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
@@ -17183,6 +17463,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/files/:file_path", wrapper.GetFile, options.OperationMiddlewares["getFile"]...)
 	router.GET(options.BaseURL+"/v1/version", wrapper.GetServiceVersion, options.OperationMiddlewares["getServiceVersion"]...)
 	router.POST(options.BaseURL+"/v1/callback/lava/test", wrapper.ReceiveLavaTest, options.OperationMiddlewares["receiveLavaTest"]...)
+	router.POST(options.BaseURL+"/v1/callback/lava/boot", wrapper.ReceiveLavaBoot, options.OperationMiddlewares["receiveLavaBoot"]...)
 	router.POST(options.BaseURL+"/v1/send", wrapper.SendReport, options.OperationMiddlewares["sendReport"]...)
 	router.GET(options.BaseURL+"/v1/report", wrapper.ListReports, options.OperationMiddlewares["listReports"]...)
 	router.GET(options.BaseURL+"/v1/report/:report_id", wrapper.GetReport, options.OperationMiddlewares["getReport"]...)
@@ -22603,11 +22884,180 @@ func (response GetBuild503JSONResponse) VisitGetBuildResponse(w http.ResponseWri
 	return err
 }
 
+type ReceiveLavaBootRequestObject struct {
+	Params ReceiveLavaBootParams
+	Body   *ReceiveLavaBootJSONRequestBody
+}
+
+type ReceiveLavaBootResponseObject interface {
+	VisitReceiveLavaBootResponse(w http.ResponseWriter) error
+}
+
+type ReceiveLavaBoot202JSONResponse ReportDone
+
+func (response ReceiveLavaBoot202JSONResponse) VisitReceiveLavaBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveLavaBoot400JSONResponse struct{ ReportsBadRequestJSONResponse }
+
+func (response ReceiveLavaBoot400JSONResponse) VisitReceiveLavaBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveLavaBoot403JSONResponse struct{ ReportsForbiddenJSONResponse }
+
+func (response ReceiveLavaBoot403JSONResponse) VisitReceiveLavaBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveLavaBoot406JSONResponse struct {
+	ReportsNotAcceptableJSONResponse
+}
+
+func (response ReceiveLavaBoot406JSONResponse) VisitReceiveLavaBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveLavaBoot413JSONResponse struct {
+	ReportsPayloadTooLargeJSONResponse
+}
+
+func (response ReceiveLavaBoot413JSONResponse) VisitReceiveLavaBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveLavaBoot415JSONResponse struct {
+	ReportsUnsupportedMediaTypeJSONResponse
+}
+
+func (response ReceiveLavaBoot415JSONResponse) VisitReceiveLavaBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveLavaBoot422JSONResponse struct {
+	ReportsUnprocessableEntityJSONResponse
+}
+
+func (response ReceiveLavaBoot422JSONResponse) VisitReceiveLavaBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveLavaBoot429JSONResponse struct {
+	ReportsTooManyRequestsJSONResponse
+}
+
+func (response ReceiveLavaBoot429JSONResponse) VisitReceiveLavaBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveLavaBoot503JSONResponse struct {
+	ReportsServiceUnavailableJSONResponse
+}
+
+func (response ReceiveLavaBoot503JSONResponse) VisitReceiveLavaBootResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReceiveLavaTestRequestObject struct {
+	Params ReceiveLavaTestParams
+	Body   *ReceiveLavaTestJSONRequestBody
 }
 
 type ReceiveLavaTestResponseObject interface {
 	VisitReceiveLavaTestResponse(w http.ResponseWriter) error
+}
+
+type ReceiveLavaTest202JSONResponse ReportDone
+
+func (response ReceiveLavaTest202JSONResponse) VisitReceiveLavaTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type ReceiveLavaTest400JSONResponse struct{ ReportsBadRequestJSONResponse }
@@ -22654,6 +23104,54 @@ func (response ReceiveLavaTest406JSONResponse) VisitReceiveLavaTestResponse(w ht
 	return err
 }
 
+type ReceiveLavaTest413JSONResponse struct {
+	ReportsPayloadTooLargeJSONResponse
+}
+
+func (response ReceiveLavaTest413JSONResponse) VisitReceiveLavaTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveLavaTest415JSONResponse struct {
+	ReportsUnsupportedMediaTypeJSONResponse
+}
+
+func (response ReceiveLavaTest415JSONResponse) VisitReceiveLavaTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveLavaTest422JSONResponse struct {
+	ReportsUnprocessableEntityJSONResponse
+}
+
+func (response ReceiveLavaTest422JSONResponse) VisitReceiveLavaTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReceiveLavaTest429JSONResponse struct {
 	ReportsTooManyRequestsJSONResponse
 }
@@ -22669,22 +23167,6 @@ func (response ReceiveLavaTest429JSONResponse) VisitReceiveLavaTestResponse(w ht
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
 	w.WriteHeader(429)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReceiveLavaTest501JSONResponse struct {
-	ReportsNotImplementedJSONResponse
-}
-
-func (response ReceiveLavaTest501JSONResponse) VisitReceiveLavaTestResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(501)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -48597,7 +49079,10 @@ type StrictServerInterface interface {
 	// GetBuild Read a build
 	// (GET /v1/build/{build_id})
 	GetBuild(ctx context.Context, request GetBuildRequestObject) (GetBuildResponseObject, error)
-	// ReceiveLavaTest Receive a LAVA job's results
+	// ReceiveLavaBoot Receive how a LAVA job booted
+	// (POST /v1/callback/lava/boot)
+	ReceiveLavaBoot(ctx context.Context, request ReceiveLavaBootRequestObject) (ReceiveLavaBootResponseObject, error)
+	// ReceiveLavaTest Receive what a LAVA job tested
 	// (POST /v1/callback/lava/test)
 	ReceiveLavaTest(ctx context.Context, request ReceiveLavaTestRequestObject) (ReceiveLavaTestResponseObject, error)
 	// ListClouds List clouds
@@ -50271,9 +50756,82 @@ func (sh *strictHandler) GetBuild(ctx echo.Context, buildID BuildID, params GetB
 	return nil
 }
 
+// ReceiveLavaBoot operation middleware
+func (sh *strictHandler) ReceiveLavaBoot(ctx echo.Context, params ReceiveLavaBootParams) error {
+	var request ReceiveLavaBootRequestObject
+
+	request.Params = params
+
+	var body ReceiveLavaBootJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReceiveLavaBoot(ctx.Request().Context(), request.(ReceiveLavaBootRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReceiveLavaBoot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReceiveLavaBootResponseObject); ok {
+		return validResponse.VisitReceiveLavaBootResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ReceiveLavaTest operation middleware
-func (sh *strictHandler) ReceiveLavaTest(ctx echo.Context) error {
+func (sh *strictHandler) ReceiveLavaTest(ctx echo.Context, params ReceiveLavaTestParams) error {
 	var request ReceiveLavaTestRequestObject
+
+	request.Params = params
+
+	var body ReceiveLavaTestJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ReceiveLavaTest(ctx.Request().Context(), request.(ReceiveLavaTestRequestObject))
@@ -55709,1292 +56267,1318 @@ func (sh *strictHandler) ListLabVersions(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L2Jcts4tjD8Kvj1TVW6a0Sb1GZLqan/c8dJt7uzTexMZqaTK4EkKKFNEWoCsqPJddV9mvtg90n+wgHA",
-	"nSJpOcvcv2eqOpYEgjgHZ8PBWT71PLbesIhEgvdmn3orgn0Sw59nnkc24g2OlgQ++4R7Md0IyqLerHeJ",
-	"dxyJFRZog2PBEQuQWBEU0JAgD0fIJQjza+KjgMVHvX6PfMTrTUh6s567E4T3+j3urcgay5nFbiN/4CKm",
-	"0bJ3d9fvPcHeijxhkYhZWH73T+wWhSxawhtxxG9JjNZ4J995TTYi/7qIWZ6cremNLBIkEueUbxin6kXF",
-	"914ZACO8Jmgb+SRGtyvqrRBGbsxuOYkRxzeEZxaWXwwWAnurNYnEY5hJTvSXNY2ox6Lg6DfOonbLhF0p",
-	"L/AdLEZuSG4/xIpyRHnFNiDbmk6PnfHEbvfeS+JtYyp2r1lIvV15Ac9Y7FKfZ/AhGIq3EcLRTqwobBkW",
-	"iAsc+RzRKFljfm0cR77LPj5GPgnwNhQWjz30KGIRedRunVe7DXkFi6og3SsShtwskMsVuiSk5IbAatbE",
-	"pxjJmYt0xCMaBA3vPyebmHi4mn4uaeQRdLsiCm62ITGMRJQjXz9IfPTdm2dP0PRkNP4+v4L/64zswWg0",
-	"OrWbduvpFV6WX3+GBF4qwqAc3ZB4p2m0L5kULS4C6yWLiPUCC2+1yL/7fc91pqMJ9qaD0XTgD4aj972G",
-	"RTzHXLxgPg0o8atIVWNB0eEtiQnigsXEz7/4HfH7yHHQz9sIDWxnhOyT2WAwsx3044urphXQ6LqaiyPy",
-	"USAc+bCCTUxuKNtytMFLorB/Ojg9LWD//da2h97xjXMcbyP+/8qxfxnAl+Qxikn4l/c9OWszWlgdebxb",
-	"SSQIWN4tUuyiRWlMcAEvZiHHTiM1vCEBiWMS1zHtL4RssiwbxGyNBAlDuQAmVpJJbmFtVCBPij45oiRl",
-	"Y/2axtWIeHcWCBJXUKj8Gq3YLVrjaIc48ZiUE4IhIYl1iWmUe+04+6qAxWsserMejcRw0Oubd9NIkCWJ",
-	"4eVXTODwCdtGolqrwGupIGuO1pILEIsQDkOgjLz8dOpePRlVv/rdu3dnW7EikaCSzeuEtxcTX47BIUc4",
-	"JgiDFi5yxQ8ExySWZBGu//K+x0O6ucW7Rtp7h+NI/l2tzbU4ZqGPbvFOSeo9ciq/osF0iiz0vpf+3rCa",
-	"u35vg2O8JsLYG0sSiYvzaobF8sc+cneKPyQRwvqoQEsqNS4VnIRBfk0BYxY8aFG/1+9ROdkGi1Wv35Mz",
-	"SH0sf53DrzH5fUtjKapEvCXZla/xx+ckWopVbzaw7X5vTSPz2elXYPkHxmrhoL7RzC5jAsVkw2LRR4MR",
-	"WpGPyKdLKvgR+u4s2iEhZZRkuz5yiYe3nEgexT5iEZE7oWQ38eW+3bLY1+aYeiNH1xG7Pfo+h4/xyJ1i",
-	"xxv4QzIKxvbEORmcDqcjXI0bucAm1FQAv6Wh3wJ6OewbhVsurTvgT1gYEk8C+xLmKcIv0dk3cPskkBYf",
-	"XfbRb8ztI0G4mC9jtt3ovz3MCWKx+hCTZUw4pywqmHCMiWoYvGQxXaHYxpxVSGZpV9FoSxAGES23UIpJ",
-	"IyQoRx48CazJ+wjLfUIExyElsVKsS3wjH8qD4P/27PTF1dmtAeP3LYl3Gf4EPVHDjGNn0MyM5ySk0tSp",
-	"I0lf/95HGL19e3GeXx4ZuCfeyHesqY1daxTYxHIdd2AN8cgb+xNyEpza1Ttg5u0qXCogYN52vUc0pkzl",
-	"65HfJl+Z1XVnraeRf65VJg5Ddvt0vRG7v+FwS8zTeay83YDJsCIoxFwgGsnzhkgsXx8LcoS+uyrj4/L1",
-	"xSP1u1K+awYGGY6QNAqHw+H0cR5nI9tGCxrd4JD6lnxuUUDRwHbG9ulgcmWPZrY9s+0aQieRP5fP71OZ",
-	"/d5HKyYbguVRvbfCkR9K26Lfe0ZJ6FdLHXVkJVKlrxgn6EZiTQF3i6OSFncZjmtUJcwyhw/ddu8ZDclr",
-	"OVXl4uRLcodVl4TsFj7K44AUHAELfRI/lrpenvJXUo5wckNiHCJOlpKmCmdbaYgfrzEXJD6Wf1uwDY49",
-	"PZYi80h8FHUwhmSuv2oNotwWs4zerCdNSLUpoSDxWexVAP4qCnfapF7g2FstJC1J2pwhDHzaRx5bb7Dk",
-	"RvIReyLcHaE3sPXEn8nDtEbZ+ggtom0YLmYSOyvMUcTUHucQ8msPx+vJqPehRsrKRWYhBAu4ElT9BY5j",
-	"vDO7K0j8A9DNXjiBtD4/oL9tI1YHp6HuQwG9AIHikRYAz6ke+/khl5PuhTxZy6EoYOKicbPBdswCHSHq",
-	"Pwa5qQx3ecIK5cGJ+OqsRSRkcOo9EBG1aqkWOcbQPRArPzO3FWJ+Y24BOV+DIpKFPAjgb+OwJeTbOPxG",
-	"QN/G4eGwhwz7Vb6MIuxq3NeHXK/3geD+G4l5pTOrGvz5jRr/raDBrOdAdMhD3dPohsYskmZAAzbgfEnS",
-	"4V8ZGcXlPAAuGqWgPmL/m+iH1CFwKGKes2UbzIRs+S0QRciWDwPzJf0XaQn3nNN/kQJdKC/qgeDajbDC",
-	"qx8A4Cv4rRlaOce3sM0Ay0FgP1lhGrVRhF468OtCnlnIgaCz9YaGjXDrUV8ZaLPWB4G4leo3r/w2FH9x",
-	"NYch4tw4cfejIPH1fn7Yk1fVISAd8DCQP9uGYUvo54GE4Ktuf34tD4SCJlsnfem/i72TXfGhSLqhHmnW",
-	"hz6M+wYUYmYhB0JO46jSIZsDWw36yiDrlR4E7tM1pg2CgMghXxdUWMKBgEY+xQ06j8CYrwyqWudhsMYx",
-	"i3kDrDDmi9rr6pUHgvZxo3z7e2FTgzLAwU0ACnDISR85iMXIPnQP4y2pBVQv8gEg5a+iNrDyecFC8/Gu",
-	"jzLXX0jQNdxLr2kYUh2fcyAKBrYzsuxTyz7djwi5uMNw8YyGhO+4IOv9yAiScV+XidN1HAb3j1T8EOOo",
-	"6SZqScXchXGfH2x1OVcHeLqSgwF/wtZrKpoB92Dc193vdB0Hg30OwLqkGXBfj/z6oJuVHAx8412EfNtX",
-	"v4bQizgM2qbTx7/NoePgs8ZF5JOP+5FB5ZAvaqvAGw+Ea3Pm+zHhDYYY3cyxGvd1qTpdx2Fg/8zc/QD/",
-	"xtzPD2m0B9LfmHswiE3sW74p/nY5+CEuk3/RbqUYm3iafdi5Nt4cM/zrkn5pOQfigsQRaVBk1zDmy/BB",
-	"EkRVC79a8AMA/aSFW1W9bf6lXKt7Nz67lIeDv/nWLPfiL39zVn79QwB/scbLdnBTOfKb2HpYyYMB33rj",
-	"4bVfbd/Ttz8E5K2uk/Sbv4nLpPxaDkPBc+y+bHQXh9idfxl/cYhdC4d+/QHdLOUwqF/gJpfEGn8JZ8S+",
-	"XZYrOBBK5m9D0mDKrNWgrwyrXulDgHtO41YQz30afxNQy4U8COTN0tu88YsL7uyLD4O1WVp9/ZutwwXU",
-	"axyTqDHYeQOj/m3OaclyD8RN2HQPtgm/9i2YXMGBUMb0pjJbNweoGvTVLor0+w+D9E2SZNhE72k64r8N",
-	"zeeWfCieREyb1HmsBn1R4a7feRh0lwKLbQNwHMZ8fs5+dnbxvA5YtYYDYYWrtRd40wAuDJuv8ebrCrN0",
-	"HQ8EdrOhkr7yy9sqhXcfBvMV4eIJ5jV5iFmQk+xryAP8ujueX8vhGPgxZttNk3RPU9H/baR7bsmHoumj",
-	"eBUEnIgmLH0UcwYDvzaNJAs5EHLaZNEL+rUtermCA6Fk16TBbBVyyFeGE1Z5EKBvN75cWlPcz1YN+zbj",
-	"ftLFHYgLTlpEY271qK+79WYVh0Hcypn6TXhRH8R9+rd1SKPtxx94C+fLjRo7d/lXcMAUX/4gYJ9jgdvD",
-	"7WOBvx7gydsfBPJnNCTtIYfqDl8N8uTtDwK5tFPaQw5GwleDPHn7YZDr4mUNh9NbPeqLQmpeem8AWVxV",
-	"TeIJjjwS6hpsGxaLbUQFJbowD46JtLdRQCMc5laqCpZURpTCi7Kr1BU2ezPlrDJrcxkLCY5gdT+y0H8B",
-	"8Zp1JYiWLJRnADmkuo4SmPOBTazxGI+skTc+tab+2LPsYEwcfOIOvYFTXZJFTj1XUx9eSunCJ+sNEyTy",
-	"dr+QXWWFTPIxqZ3qhZRE4hFH7DZSKIfiVqqIkFwG4eIIPWMxlFti21jVfeV4TdA12SEWpZ+hzI2qVJd8",
-	"pyvX3lKxYluBfEaj5fsoqZQK5Q4fw88IR1CHEbnM30kihdJD06P3Ub4ek2sHk2BELOzfkFhQTqyBwaoq",
-	"7JviNYMKS+KiDpHjcXONrZ+Z21ycCuqcfYt1qZK4pS5FjdSdNZwmKilJwm5oCSOw56HI6o9Pr/qICi4R",
-	"Iz+/fnsFdUjPnz5/evX0qA0YbjUY5szQBYrn2P2JcRHVlo6CQot6AyPmF0riesTHsRXZp9UrWpmp2zLt",
-	"eNivXmQzdYX4G6WuEN+Dup5j9wX2VjQidZCv1c/5/bCdn8+H/zz56+mL0ZX9y/Rvk78Pnox/cF6enFWv",
-	"TU/SQa5ORjU7dIX5dd1aBebXiVqorLuWdSpFDAYqETdCIb2WkhJtI7kVkRxa2A88dSZDBw8s7HmBNRqO",
-	"TqypPzqxxvZodDIcjPF4XEOgcmEPADwXT29q6vOpkr4YcRETvJbEekniGxJblyQSCB7jaMkIRyyCoolJ",
-	"VWpOIr9ULXF04jh1Al2uw4IZrYvzXjcQaGWKRKEgLlZlHKV9pAvDrhnPL9CRarcyXoQWkxoSuwOeKdXu",
-	"XeOPdL1dw8+q5Kr+WFlb91UAxWNrLUNToxLKvSKf+s11Yosl0pYVd6bNBserYF80GxgZLAIRBWpeFWov",
-	"rO786dn5D0+fPpufDkdjxx5Oa5aowrG2Ef19S+6z0leJibmrXa+0qQkXGXN0l1/s0B/jqTseWKfeaGiN",
-	"iO1Z2PaG1hgPA9ubkhM3peAqL25m4nvAEIW7JyHb1nm45Ru4MssoR54cWbDwh7WVA+TgA7zL8v2vtsJj",
-	"tV4otbiUDJgaPUMbzHkfBZiGfcSv6Qax2EjDPtA2uZFWpNZdhMaIs23sKU6VNkZBivzak3PVAapfewic",
-	"b7bR/g3QdTjjbWRK3CJd+9bdaeOosGLHrr/23EaHLPYScLV3vaoeulyxQuzMrNzDvHhElKupu9BSb7rv",
-	"WlPGqNWzBc6sPop14dCCuqxk0EPOY6/xvi4WS/JYlwWNOZgGzhE6U0pog7lSQaAlOSLrTUESOXXBL8ua",
-	"86/TL5dxz2kh9b9GXSRhaqyirJwVxQrJJPKJ/xg4YPGcRtcLpJQ8cLKE9nbFQoJ0fk1+W8/+urr11tNr",
-	"/91L26srp6xqNNdJ1ZE9nTQf9l7HzN96tdWIN+rn1N57l9h1EXSGiZhA5CPlqv+CsvLyoDiB7Q3xeGCd",
-	"+CNijdzh1Jp69sSy3Qkeeo4/IKOgmkL1yw8nzEwwTOPRI40t+TZPIMXYly4HkTdQn56fLZcxWVbGQcGd",
-	"sq7Lz3WtYT4D2Egk4h1oIIK9FfLY2qWRaiSgUEdjXY+4rxMVVyz0udRXSKJYuTzUjODtElDC2BxHya2U",
-	"d6aqtPkaFEmxJixza0vfJpDdUy5rDD2JSd11m/4psTvgbu0f//jHP6wXL6zzc6lI5KcXL87P++jt1ZPO",
-	"12SeesEB12QaiHMsSE1nIQMEjRBn6lTg4x1HLgmgRjYDqFicfLEicoAcv0jXl28q44xqKpJgQeYxrKNS",
-	"Uo/7rRpuaKCgOHYZoDdEbGN5nAzzpNsHsQTkKLWNz4QEG9x3sSRjwhGNBEPM/Y14hbrTvyYVhtdEYB8L",
-	"fBRj77o+vV+u7LAtU67xCk8mtE/BsbfCbmhKgBfKxHOo0q9clQFoHTAp+dZbyV90nNdfnp1dPF8oTaxm",
-	"NPOAEzOdLKTSWFL+9DM56/tIN+WKtdMdZIH2u5sC3koAFDyZn4BlVR1viSAdlKYiwu7kwE3I/P2eboWY",
-	"LHax70NjLxy+jtmGxEKH8dUhW22x/IKLnT4oxuteivwfK06cC0B1H8BazLT9IpFPeaacvPxa3TCApIMy",
-	"9VJkAoL0Ax7bRqBELlV3l+8LlqYK9+sPavPLxYG09WOVvN8HHxYoJMYyaw2eTnm76A7foUK7xu9xpV0b",
-	"GdoWDMUgMB4jG60JjjjCYViATkOUa1DU3R9iV9mhxuS090m65x3JMSSc34Mc77tf4aH0+Pwe9Aj7+CW4",
-	"LTyYGl92hE4a0l0gU3echnqjnXpQIglIuQZwJXv7r88uL2vzLA6GPKjW0ecMgFScl9PSxWoyWt3WrvAh",
-	"VO3lNd3scZJqpWgiIQWTsvCGILYV6gTbzlPK5VseWDBcsljsaw0iGOIsFsjdPUYFld2H9mc0c5PJYp/E",
-	"R+jlNgzhKY5CJi3xvjrouDvV0a+wQxkbtdY9Eh8qICScr+LKIrQOyAPukcin0bKPLAfJAerjEZLmkjpu",
-	"aPRpNrGcHByWU7/2OSCmeussp9+qPZ2G44quO9jhaxptBUlM8Yjd9pFjy011RiM7t/6JXR9Xuc/intht",
-	"TW6+DWtdAzH8+ogj6sNRYeFt4xjqn0txlTnTYSHIutjHVQ+uO+PKqZvOtxs5cSyf/o/v9HT/+attTbEV",
-	"nFnPPnw6vbOyH0ddPjqDu+//1Kv0JWyjmqjTKzCpvZgkp9d4Cz5dEiEq0C3maI19opzCLCKP0eJsK1Ys",
-	"pv+CY/QCuNXDcQxBAWDN686ANOKi1DPSY3FMPGGtWMxJr9adOi+Hnxa7blVCGako89rtl7BhpNrr3hDD",
-	"aY+V887oJZeTSFTfElZ7TQA5I9uW4L8hwaXA3vUjroQRxzte8J04tS2YwL1Z8PCX4bwkkVBs2sYz9O12",
-	"91Nr6+4RutwQb68Dmm+IV+15ngTB2J14Y2voBLY1ChxinQYnnjV2XBsP3VM8cgfVi5VzHu7UuxQ4Fp0a",
-	"iT1Tnv/EBV3RSAyx6Mv3ErP39hLjEs77dxO7FDH1RJXHJJBwearDcnJf7+M1XhI/cys1QwuJTOSgHVHX",
-	"bWi3AIEPMWbIRhFDLAhQgAoeIZXlWAcVLKuBOmEQNDCu8olAvNXIHsFV++XrC+RTXxrAsL1a8Mq1pXcc",
-	"6JZtQ19aRFISPzYJLhJw1a1YkkfUMvquAoQW4Xcmd6lZ3gD/eZiTb1PkpOlMnaVOmr3UDgn6OvGbxUIm",
-	"WakrGvao15oTRsX7G95cf86ovvOS63q5XbtVlrdRDI84imAIaGx9olB2W+GaL2+zVkMRtV6/CifZf06S",
-	"629ju+povlb3rCeu403wkFh2MBlYI3ziW6eBTayBN8Ujf+xOyMnJIcZss75LoWoK8FH33N9wgM874q4Y",
-	"q40wu1U/V2+EZ+NT2xkQaxI4vjXyTlzr1HWG1iQYBCPX9qa+U9PDVU976E7cyYf5hkVc+Zt/wP4bFT0s",
-	"P2l9CjbJZhNS1R3+eBMzNyTrP//GVRpP+ro/xSTozXr/59hj6w2LSCT4sfqVH79WT6mXFlp8szXRusvw",
-	"HqxBctxtzKLl47Sat4pzhls7lc/ZgwbHURBqy+BLLfoqs075zhj71BNchXQlOhiW94zFLvV9dc76kutL",
-	"O7bLFS0Z8/vIhXhulRCLwNQEixEW+iOLyJddI+Vog+PkkMliuqQRDpFKsYZz5pLekAhtN4/RAgrjKgpQ",
-	"kXOMXcPt0CbEHgEQXjJxBn3psRuSL41v9WYTGsFi9GpDIjj2WWevLyyd+oYwv+baD6pzzAz8Z68vlE5P",
-	"dgjiEQxkz9g28r8wUDHRoa9w+QY8By4SKoyn94Zy6obENDb2cBiS2Cz5BfNpQKvq2b8zTfxVMgMI9+8W",
-	"F4H1kkXEAkN58b3iJBqGKKbLFUh8hV0QV0+wtyLWE8l9LKwDU48/hsFm7F2/9/QKL5uegTF3KnZmFzLs",
-	"XzH2HMfLL05ZLvPVJTa40M2VKRV9iSB2Q2JgA1B1gHnw0b1k4hILygP6NZgB+BqIWXIx5tf6ljWkBEII",
-	"OfVJ0lu5uLFqnVbiaty7sWqwGnuXcVa20mZfVIvFBHMWLdRFflalIbNv+u68hcZ4sIW/ZCoLJKEvc35O",
-	"Qjl1u4d+khAE4EmG7KsQRKwgNPFfMFGQpAaF2D1CLyEWdGQ76eEmZX51eEEjewhhD1lUtBXon1GQJ/Ja",
-	"S2teIa4LwjpdfJPM/nyyOo0/ipHHwpB4cmRheRfSFJWjyBdZpLmh1XGDlD/W4auQe6AzHIsorNchV3n1",
-	"oSLplS8FhzHB/g59l9Mo3xcETTcloJfUXhd8Th0QEilo9qgAtdhumuB/mQa4JPEN9cjbCN9gGn5J2DVB",
-	"U45cInXCGtNIYBpJKcpXWyHklz5IVwjXjtR1sjzXyG2E08MReql9ehJ/3kqC5xfw9IaIeGedBTrUah+W",
-	"YKgamcXRFWMvcLTTmpJ/EQQxfUGoVWQ2kD2jQtLjy4MD/TbaxMwjnEuaeBoJnVnypdg4CQzvg954e/XM",
-	"OpUQyw8/X756mWXgtxHfgkeH+C+IT7HpWfcl1mq4UL4TwsQo55IeWZwN80hsBpUOTmIVSSvlrzpXdmLD",
-	"z2KMpuxYZj6eGG7K8BEoIsTnhikh5ECeHfzPzI/tGfHhUfT1GPJthPXFMfmiR9uXLANOo+krf4/JDbsu",
-	"bfi7d++ss61YyYk8fYO3D/53797lhmskdBFHn9eXhSNN8tpZdKuZQkXAp0wh8DVR1mRHCfVZlp+TVCxO",
-	"Pj+NPOaDyFImu5G+UYPQujNuVNhkeR7g/A0LSY0fQ8oQM7X2gyiR8xgtPlobEoPkZBFfwM2/Qipo+5iF",
-	"BIIlfAbO4Wi7VlF9Ooc2huiFXr8XYrfX76mVQqYM9tcUYpZK16dquUloR3V0sb7WK5WZgIIA5qAnbRFB",
-	"PuZd7fqKei5lBKTATQdH9tHgyD4ejOR6TEQVeNUH9mBi2Y7ljJPL4X/20jHurjfTkPR1F8xZD16mGuvJ",
-	"OaJtGPZ7QYiXvDf79UO/R31VVWBuOz+fj/42effXvw//Mf7nydn0B+fJ8Hz89ORZr9+7JpAHlmbtyO+o",
-	"PIzlkKrnDDEX8y3Xy1avTL9ToPYytzzy9BvuUDITu5X/zno4kpBsYhLQj3JTwtt4PgpOXPDTgwDJvEBu",
-	"PtfJeZGqaS9IhCXPyHdtudKVIt6SOzlpNjY8uwetQ9L6vY+WigabOc5dfqsyl1M+FsTSJe3yE2YnGN3l",
-	"9/HTnrHju2R79wyb3OV3vmZJEnkpZvYtUU6oCec+OJreKWIr8vyF4GizdUPq6YTQ+hXcpYRYnOWlrtmS",
-	"hFptI5/E6BaSDJV/dYX5ijS8YXBn6BqI4lXQm/26X5Zm5MMv8sG7D5n55K4qtrgXVdl3RV4qHdqVfFTB",
-	"gRK0A/f49K7MqeUAi2xuYv1ccsNNzZHaUcO7hN33jBrfpWKgOsA1lup2hWPsCRJzk+mi6tzJc/KGsI3y",
-	"q8fEY8uIcqIzpmtfOrjLi5mDGejkLpFSGXJoJi7QlXvoRG6aEXV7kChfb6RgmQlBkRMKTkYNNYpYbIy2",
-	"DKZM1EoWtKG6/jR3p7/24DJVb1nf1OgHzjL73U8aNeu1G+QYKaNZp5+VzokASEDJyd2cDM2Jv9xWFriq",
-	"RPIfKpKDinxeYbuA81bpfApOzscIo5AIQeIsQSJBwpCbfH1to2xIzCGzr2CjcHXcazJNnlPlmO9knkAc",
-	"gLTl5Ay8aJbA5CpIVKt1yNMCbVtWoPnRnchb2ValgG/zvko/JWQ4pzmiH4UC5rsFlqehxfePkVymCXAg",
-	"EdDvfk4tUnAepH7SJHAfZbxhAgtdkbPDVvzEbpVkgrtXQ0SFDWE3JA7xZq7LsvZmw4ltlzYir/FLZWp0",
-	"hP8Wliy5O1JZFi2sFSmoi0uoCjUJGZz+CWKQcyC5Qd063rL4mj9GNrwUIpkFYpFHjtC5CiJBEqLcakoZ",
-	"+oPxdJCPJKkO9SlvkqmVtjanqPbb8y5xu5pJfAgt1MHbYGlwwZh/hJ6pNGYW6DwDKfFUYKgkvsKOeisc",
-	"Qe+/HvGXBUkGcaBg7NujK2cyG5/OBqdHp/bYhoDQnMnvbmnoW0kLafJRxHjOI7zJmvi2d0oG7sSxBmRM",
-	"rJFrB9Y0sH3rBDtk7A+9kTuAUDYoLxOTgMQk8qC+lxCb2fFxwNiRx9bHLo6TYWkVmur6NfqEYNqmKWNA",
-	"Weu5SocQD7QJsYDMSz0ik+XfulhATEKCefKSmNxQVSBXfdY4qZRgyWbs0aCjkpXfzkbU6RxQeztnH4Ip",
-	"39bsVwZ9Zm9TKXtXK9xSY2HJLP3db5xFR2/w7QvCudqZnCmhzOuEB7dbULd7rfIS1XwqraflAk7uKojr",
-	"U3sja9zZgL+K6XJJ4rLxPsjYr63fL43eAm3XxuPdklgFHFfKvIJUKx4WU3bpsDo432QZq8M+D+8y/NXl",
-	"nepBw4kVYac1U1VBLhVeifr3bu9lhDe9NvyRHuWrTFltuuZKjxiR0a8oylXkiDzrJhZxghcDVmZjU3QX",
-	"Sare5v3QpPpaGYpZMzD7MAdm+kNtfUW19aFsehd2qK3tnTOIqtItc8Zw/iWVZLbsblmdoU3MljFeIxrJ",
-	"sxJ2lR85IDq9Nh+DTQmHcJ8N44LrYO3SuQVK+EHkvarLOZAnSFPXr1QFUP0Sk5uIyf2ankgqxRvswbWB",
-	"0+95bK1MRrUXe2gd/LFHqn5Ur99bsdCXolCyjE51hAmzFnp2hoEtuWU4PHJOJbf82eT+bFZAGvJgKNHR",
-	"ux+JVVX1alkl7A48ui4JtaUBh2VOSFTD8GUQ1lDFo8eikEIWecozPRyvV0EKk2Z9zRD6ExdwF9RztxzO",
-	"hQX6z254B70kVWFKF5/2Gzg5MunwErAYE3L61JgeXLBkEuLrom/tB7dSJRQJOVfe2Zg7LcmMrcTPTyT0",
-	"s6Uo97lBB3cZArxvfZeCkZsn4rYogsKrFQiSJo4i8tZuY0lQL+QjuZmm97XshndZHsrogP323R60T+6y",
-	"fHgf//XJXcK7pYoXnIaQEw5BZrpiK4h+dTVqEvCktL9VgWxoRXAMoboq3Pt2pSOdjAuN+uAOBCnR76kX",
-	"lP1me029TP3XrFjJGWVZUZBh7gz6M3hLCFfTR8rSBjUpZxWIMsfEtQq3sz23TOy4PzTl/3JN+aFaV3aw",
-	"EZetbMPlfpvwhRaMVWqDo1scQdm8IJEDj1W5tmwIicIHWhLBwY2YZfsEV36MaaQYCSIESYTVyYsFAQz5",
-	"kM0XSx4ru9XlIl5XJxeXVy1WRC276Nwz3NCLyC3asFsSI77dbMJdus3JisveqFTxFxewy15oHSnnaFLK",
-	"E3yjnUygB1FbJUEKs9ZSxBuypFzEiau8AseJUqA88aom/VBCEgiouLPCN0SXmNSJiCrOZiHfv0Bc4F2H",
-	"88Ee2VbiwyYztJgtmK+32t6YK9ue5dsQGPBIHojUuTEt7vdewvK+V6CSQSciGRZM2LrCSLlTGhUo3ka8",
-	"7OJ3ir6ujmmi5cv1BrOwxB0lfi9THzER4HBTCcyui8OtydolscZn9kVOZuqyxXnyUIx2WrAPH4jMBgXr",
-	"sbqKPU/q/nJVw9t/rGK/qKqTl7X9G83ONf54oQbntqVkRI4LZmjF0syitDjmBJkH6te3H3H7V7vPZq68",
-	"exICe6v1fdwjkJqQhNapu2GEYT4CFb1UnvoRuhBcVeQCAYkFWvzPf/33MWR8H3+K7o5xsgZ+/On6blGQ",
-	"itdwkbamSbPR44+WiLFHXOxdP/ZWOOZE/GUrgtNMiQHzO1jb/yK9mTOelG8kr6tDfspVAgCQXr/LGVmK",
-	"x3VlR9MznsUY5FH6kOChIoJ0/TPThemoyfFd3TvnAV8iOZBXdnqTyIJCK/JnRKO08FqHKwMpK0W8jTws",
-	"qnJ/XseES2Urj1vwLqiRYqrmIpcsaRSZYO1rshH7w0HGRXPgOvV4r3VzVwlrpYGw9ak484QqrN7plpbp",
-	"G9kibSt3ril3VQg69OTiK6IOk3DCJEq0EFAI883bhE+WWaIygGQBoZsL9J1uGBLQ5RZKz8gXfd83LWv7",
-	"aHFNdlywiMi/pYBboO9CtqSRYn5+SwWIBxYE8jEVPLuAuGxVhCuA9AiX+bujKtFcHbRVH6hVGdbUUM6v",
-	"PmLpLovaTw1BGvpaRtOWCSwycURJYFEyYS3FPY1EvOtIca8iguBcYo4BciIUsmUplEZT87dAiSrFD6xc",
-	"FWksbV2fePrGQQVbEYlUcqMG+iQkQt1RyXeMThwHSl+vmLpAef706qlctELorHd84xxL4+9YFWFL4sHN",
-	"VOTNVtV1wRC03tNVN3TBmpn8YNnBaYD9sWv5U8+1RpNpYGFnMrZO7NPJycngdDq24fqMbeG8m7zyk657",
-	"c5epJz2wR33VU7o2gvrjXDfoma9xfA24h29J5M+3XH2uiHkyQqqdRZcKtpxJN85sSqV13yLW8vQuu4ef",
-	"krNxupk+iSjx97vDpKLTm16STbpd9ndr7JO+ydfJZHKAQWgyUh/xNAtAGs4MpBfm1wv0nXYL9ZEHbS9D",
-	"NctmGy+JL4cZagPZRm6tiAh54l/ATxIG+ZeRlCrIZqvaBcgjo/w+FZhGiGI9IYt1skDIoS1HsshHHC0+",
-	"WsC/Kqmg0SAoXJ63uLS/S5nmU0P8gOakysYbWEBldpNJAmFJLtuKNKFcBUDz5kDnDGd+arhPMMz6qSGE",
-	"PcvIDYE0mndrgdTNUJLM69uYCsKbgnYhEt9wfmUlTvgtEdmQ4PwY2criEZD3rRzOSe/Pjiap5GehbdJu",
-	"SQByT8qSqLbWh86o/zsU7SAfhfUCnkAcN8TRn9zlZVvzG55GvvWW67kfa9sB0sS9FfGuid+0LZPKoAqN",
-	"ECVzcsTT19I1t9AK7CSiM2GuLFkbIuunR/JESiY0nZBLrW1wWHDtHsOARFBuvDG6NhnX1m+bWjTfXFit",
-	"gWVPQO0P1b7Xv0rikBqlgEVXDf/1U8/ICnUqyRDFrPfj06ssaShLg20saaGoImezXqYTxvutbQ8mvzH3",
-	"L7o5RUx0Y69ZDyqtV3nXXbPuVpsEUCabtKaRcTA0uNvVW2rxpspf1pgS8Bvvm6oqwJxmu3+vQa8Hfitw",
-	"kqiIC0B1NSYzA9IqGeluKMzJuey7DxUI9LSLrLGIdvqmDLLzc+UXWHVkKc3QdNGhn6hC/d7nPHXzt+fx",
-	"DC1UuLjSvSlsTSfqDrE7lyeOv4TYtXDok1gROVS5+Ms4T+OwYRX7k+5p0920tEgpFzTyRLvBCe92GNwq",
-	"OjRneDUOLdJN4wMavy1Gpvj91EJololE7kkleehLU1W3EoKoGJI7CHdo12CUIwZNdRG0LjpCZ2GYb7kF",
-	"lVJBuBszEqvOEX20jXQLkZQOkQc9ujhbkwJJaqz9iQEJ1tZMvev3cCyFZQ/Ha7CcVU+lWe+3LdyrQ3Bg",
-	"m8nsQS8T76Io809QFXnmjOzJyenp9PR0ODqBE1KgTgRwEjV/Z76fB9swzP745yevXj67+HF++eL1X6Sl",
-	"EGAugDWM1l9SMXdjHAEoqn99T327jUNzE57rcqT7kDeC5fQg2zFWkZbyYQsqQzv2VEUVzNPW04qdMw2p",
-	"5PTQkwpsPdMBfRsxCybKzWYl0FpmL3QbFPAJJ12ZoDdIatoaHNsjyELR5Zx6s55z5PT6vVscRzRa8uRu",
-	"ISNGNPztjs2vgP4vzvWhecks09r+PKWiFsyn6avtyLmqAt6KWfsgLufpzrYfD5VIOz0BdNX2gZAtOw2e",
-	"r8S6w/S6hG1OILV8NmRYd/DoMHyeUFmbx0CCkOiGxixqrVlycmcfWW7USSAlT4gHp1EHwOS0NOw4uBMO",
-	"ig/Ntenf/UElGds8mZfE+xIv6Jpwgdcb9RjjfK5f284GSKV5l9HtIUkfuR85+OSGemQudAWP5vcJt+24",
-	"Ofb9uP3gzYZE+wRTUoe+3yORT3E74kqVYZuJzei5t24nIwMakrm6u5h3sJzyD7aVlvIZnYnQZnhW7bcc",
-	"7rG1rs7dariSqS5p/UBbSGlERUtFqIa2pzWwc9qNuydLGXuoxUvU0Dk1jfk7PTA3V7Fdc5XusqZZi5dK",
-	"bdEewWvckuCydmC11yr3YHrGaL3wTdhSSsiB8xscU9xSA/9O1tvWA4GtcOS3PH8lbrR77GudU1naxX30",
-	"7OzieR+9evbs+cXLp3309uXVm4un5/KPX16+evey2U2WsaxbMEVOd27bE7ka2p7iuhgbqcl/D/zWHXiN",
-	"77XoXg0ph/NudRJQxmdlfE4Tp6/bF8ycnKPqjxPrHyfW4on1Q191aJwN7EOclJr2StQbhqaBZB8u8iDe",
-	"EIgTInDkqxHHuzYxPtJkg9rXFdc4GqBc3FtjWEZomoi0ePNa5W/zqi5Saxxfd3x1hU93rwNd+yiL03Dd",
-	"wbNNK8OOblrJ4p3Dkqi3QiAcVA1IWrq/ULP27KPhkX3kk5vR8Gg5GPgOnk7KPljXrKHg3sfLPlI2Jkec",
-	"Rh4BUsKuG5MbCs0kV5ivMn2/q163OOo13d+o91dh50nItn7ne7IYYsGhFZMnJyjGzvhrGs1J5G8YhYsd",
-	"ndfrTE+Pxs6RY9tHJ7PheDg+Ob4ZHNmmlJ+J2jDV8HAokq/AY7GWIlsKdCqIJ7ZxknzrbaSMq05hGVn2",
-	"xHKcK/skDR1pWNrYtm2zMjN0fjPcO3qYZEOnB1xJ//q+PAjxDZNnIskZA9ggueShjobuzXqbmN5gQRRC",
-	"IQ5qvSFczPkKG9AgTkZjRGNju/EboU2F5grf4AhXRMUUNqyhqld2txpqV6V72CEv7vSuuM1dUimhrN+m",
-	"YwkKiK04uBhgKwwO7wpU1TE1tUhlLRNFYfylugniFamQ9wqO0cT7aX98RI6Uu2bFZoi+oXBilhc6b9+4",
-	"i+Gci/2pCpJQeMkQRH7L+0WOy4KZ468MB6Xry2O0wCua+At0Uqg+kUFVrVbomqUIgktnKf6hAL5tBfCh",
-	"39vgJY2SSDLdc3m+gUOp0+8JJnCY/gU/cJ00VrCt9b63tACVxVFhAuYXtLcUcjqyZA+qxeRmq6XwJF+w",
-	"g/GTtGbn6uYWXogE0+GVBUsoxTz1yIptOdFxI7k0pGZ1nGbmxDSfFwY9nxsSYfL6OvPwaXMSTVaBF55s",
-	"dC4UdXjm+VGb540Wz6aDDU5bPPhwqCso6obJmhdW1N01CXAtEuNG9nRSnfSUfWRQTnGrGVSz9vShRNdn",
-	"FjFpJqCC8u+8lzn93412M/q8G+lWObaesPUGx8S/It3UYtLbFdBwhDf0CECSihuCNaTKdMpxVY1VeKX9",
-	"ZSaoCjAJWKwrrJsKSzP0Z6eP7D6yHIirVqEj0FlZF5Fd6QBek9ZVTg00jpNm32tdvt2gKLN1IoiG5UMt",
-	"7ilvUaQzg/kEbkjE8KaBHZxOx1bgTk+tkTt1rOk0GFtO4NuD6QkZDCdwROZbkxNxGjgjMhoHlkcItkaT",
-	"E8eaugPfcryJO8a27wTQnZRv12sc78DwcZmmRfC5tXqlpGJoKjJfkVjpXhaFO/3JvvugWEAZVq2JqX6o",
-	"mx1qOVUhfVnE1VWOoRx5miMg+qhbImk9bWQ2YE+zX1NjwCwh53VrU/ww2bTKcPPtuiLecpGiZdG6ZE5K",
-	"uZf6jXugH94le/2py/RaKO2ZeVTkOYPkfnazU7SYdexnxssUiW158jMwSMnZxkRFIPIVdHWRlIr+7HRM",
-	"xBzUVMFXBKnR15kE81DtWa/l3CNxNIOiPVPbHWeuLhkOGM++sgBcNRXl/BH3sIUaakeV+1Pqd0GhX/iS",
-	"9xEOQx1Lva7q81F3gHNqbAR19Dyk/UhEbnUBZhz5mXr4uikCR3zFbiPllWaa7GoqgP/RqORrNSrR6Fdz",
-	"vt/a9tAbTXRVeVUN0adLKjj8RHp7K7Pfq6tFuShuMldZhCkCy0QMqw7GyI3ZdrkCbY9DFi2P0CUBmoSr",
-	"iDPdtQrO2DP0A8ExiZECFl6mgFv0S0PLY6Qxuvg7tJGyYP1VgxrajOypBF8tgDKV8yruqgVdEwnn5euL",
-	"RxwtUk5ZgJFMRR9x+lHvI2xpxBALAk5EH60Jhsz7t1dP8g3vs9WkTmbD0Ww4PbKnQ2c0AJeFpA/5+v94",
-	"/97/NLqz3r/337/39T9X6p9Z7p/374/k2Mndn6rMLA2jbtF/L1mkG+0rdQH3VJCpWBJIUHdASvuiBG1X",
-	"USwpprWv2mx+feCbk2yX9P2HnDSI3QNWffP08u3zq/nl1as3T88lDQQ0VA3a7oz9YeNT2xkQaxI4vjXy",
-	"Tlzr1HWG1iQYBCPX9qa+svAB5N6sd7vixJu/CH756zQ+/fGXf/weX93+9vb1+enF89f/vGCD5/g5vryV",
-	"8iAOtbOQz46PPXqkMQJlbSU++TEP6eYWV9TGvE8ZyJoahyftK5WfFvVlU5cig/pPe2tKFDblPhUJh3eZ",
-	"nWuJD03xz9RjpfY+96iWbmigSoBek51JyOJ0GWGxjQmHbgOXAkc+jn2kF8TzGbEZjlek1WuoUq4DBvfc",
-	"tlTZZ/Kp/EYkGE03Mr/9+zq0aFRUCdVzbKKaOpZkyDUO325Chn11yPPYNvRR2ofSrykUktRJgdJxXG6V",
-	"M7FtlQGnixYISFP2rolQ7SwgQTJpwFtf8sNk5mdfsjL96bzYgyw51eqv34sYherfN465dLpxLKiYTDhX",
-	"n8zt0I1j+URgGurvs/Mv/0U3vT5U3ZcbvA4ru8kYUCu6hsSknxSeMdTpE8krciHE11huGa9Sl0tepDe9",
-	"oKT2un6uklZISG/IvQp4ACkjFoFCusU7VVRJq6qiRazyrPTFVF1Jx2leC0F4jrH91jQMadI+xRnkqlTc",
-	"fWiqpT4cHp1MRrnZb5J6naMTx8nxZm9W0FtaVZGBe+KNfMea2ti1RoFNLNdxB9YQj7yxPyEnwamt83Pn",
-	"GuSM+WpqTPoK50BhGl3z9pqwbKcmuC0VQIqUBQVyqbW3xJDEmS4o2lDp9gE15elddluabu8zu9VQMKHK",
-	"bXAJVZs4WugdsKi/6Ow9KG30/RBQ7vhRVQe43cxm9y7hsVK9lCy9dVC+1SotM1lm43JbkxbrTci0jLbG",
-	"gr1FkuxStvfhhU2ZAQ+vg32XrKCibmm+uobKRT/q0kBvdFeE6VM3h9P+yiAx8Yjcn0c8KQuS3mpk1x6R",
-	"ypog7duYlOgQi7QMRQFGg9F9BNU1vEKLblV64g+19pBqrXwDkkX2p266q7GyQGbuffRxWVOEPcA0JL4q",
-	"wo70XDtlK9/SMDSmsogp8RFeYhrlWxZGum55Fmdqznyt5XRkyep8etO9LOZlvsn8CvLbiA82Ko52CMcE",
-	"H6ELUzHYZwAI3mzCXV0rNvkIxM0kJdyToHSV4wokcOI63gQPiWUHk4E1wie+dSrJbOBN8cgfuxNycmLi",
-	"r3JR6E8he6mZhDWtf+Gy5SpEXqWTtODOsuYA5H2qDHze4FgkB1rIyatsf6nTOPJV9FUHzJhImKAPKPjh",
-	"9tYwkyqiTeJTxUUkFAVTLcddogsdyTOBKvnLkU8kGcuTAtxq7zYk40XMlPxt3eYsb/plIyFGDUWiatso",
-	"Q/tIffIN2bKvgVnSGxKBmajq+BT8Bb/a1vTDJ6fvTCtcfwX1vr95WKc2bZUUe8Cck7scIR9oy1RfT+Vs",
-	"wvRlfcUDhf5gVQBq8qyS1rCQrqocFqQ19x8yrL0MSwpumfXGZM1uiD8XrK4I102n3glKse1ra1NbikvV",
-	"X2PAthmuhSgcqPsXsDBkt/wxwiFnWfuUpp1TdqRNd+sU5uIiYP0cbTdyJfqKkJiSxvpKto9c4uEthwIy",
-	"up8hC31whOEoK/OvCdnAhdA6a1Tr4txH6AypMm7GTxcJGm0JRy4JmARLwEWJfCvxk6ozHSrYF2uQqa3s",
-	"95LiXgke6hmTLe8R3hnSAKrAQTOLfDOzHeIMBTiu9jFBJluGuXN899e3T98+PZ8/e/Vmfvbj05dXl03k",
-	"n/Tgy5C/mhzak0iclOf80LZf3n1Y/fct2Ta3DEzOA3xDPJM+yNfsOj2SG2xUiI9SWwZl6Wcx7GJO5qWG",
-	"hvBtphNhZSMax6ldbamV4YqE6tZEreBBuxWu8cd5eoIb1vSMoWsc72BJ82w/w9wPxb6Dm5iyGPA4tr/I",
-	"Lid9EHvO+MgeWR6LiU7u3M1ZkBzVJDHAMiZBMHYn3tgaOoFtjQKHWKfBiWeNHdfGQ/cUj6C9x72op5vy",
-	"kQ9v8C5kWPn85GdvDTkMPSmeeh+SrJKU3hQ4xbD7JizdYipotJyrRNRepLs0ZX5JbikipruoZLLsoHmM",
-	"JhGUNDM5CPpuENS5fjv2x4PkrFQpP4TPONOQrpX6zonQynCI3Sa9MVGj+2kkgFKVIVtytII7KrLukDBb",
-	"PBOUmybvzaa7Zxfg8V2Oqw82snPM2XCn3NGHnNnNCjdymhBW1BhdJy938Gt5sumQgXYQlke19k+WgLP7",
-	"mnt9q1NNuQNyuq8VeC451PcaXvc6FM0lY+V7yv1hUv1hUv1hUv1hUv3vM6k+VLsrtAzs4rKQ59yma4fM",
-	"3LViu10wpJKYqo9fRRwkjnQcpLSh/kViVh8CWbOzBwVCvn+v5qkMiHxGQ1JXbBs8OC7x8BpO/5A6FZh2",
-	"teUyRU4msEhOix65jIkj8VE80qE1xM9X14ZQnN5sXLiHk+/QTGlmyDVCcQ4rut1UaSatLnJNdvr2BZxC",
-	"fsw2G5Va06UcTE2cUIvq3xo/9yr0ldxgt6oaWNssKb1qbsRsMaHGXAQn83+GkuPP2DZKEhCLTMpptAyV",
-	"x6qPgpit4V5N1WAs0nDItqrs1TBf1KqQQT4YzGxHR+j+s9fv+VvTe8Q5Goz7vZUSTNnmQcf6VujY0Y3s",
-	"nJOerk2lyN0UmzKB+25OEVdkrekcDJW9plyTEs9sKzwGgwNMwwRvWi/Lz1uoE6XsJlMjPd5mmkfoR6sz",
-	"2uc1BTGaaTFfJaxFHYq7LGbL0UJwQ7/Heaq68slZ1H5UBgMmaZ3Iw1E2lvLeFSE71HXsVF6xvpOZ2fE0",
-	"InODIaZSUwAUker3ttF1xG6jyoDJDJGUcmYDhFG8jWY6tJ0FcJWYKVbXXKxwW+NToEnb4XgbIRarnQBz",
-	"vHIP0sqpyWUrEK4nzcIquOpiZC6UR/+WxapgAUTwJyJhfyynXkTaqU3jPxP1kiH1vl4i0OBe4fVahwjX",
-	"dV/JCDLeRxG5lbgKaMyL2Vlp9xVtuJkb6dmvFfnULTuoqHsaGi1hPapvs77M0dcg+jY5xGpB7TLYk6W1",
-	"tOtSUd+kNnLT7+nQ8iML/ReqdmDXRBD5CuIjj61dXVQD9inCm6R/camaY3KY5AKwsyeeqJQJAzIcyhUG",
-	"NrHGYzyyRt741Jr6Y8+ygzFx8Ik79Ab3vbPUB6wkccQcUZOs6Q0dHHk4YhH1sNIt5kjo5HKrubDks0cB",
-	"Y4VRH/YcBwrwlvWPwV1DcOl94l+zaU85h9PkfnkR93RJDu6yu1ChsaAcAYl8tOUkTg4bTS1Mk60szvjD",
-	"DslNa+1Vvozwpikp5T7evlr0n1SGLuSceAq0fkIeGQx2K++USoIz/0aSHSfrulaG6oIaP5AIuCej3RLX",
-	"Xx/KkPvYrEtn6WIL7kxn7zz2nhNJtGwrlLbnG+JxUCc4Uj0QU/dD5KMNhAAxTpJmLnD/rO7xq5rBt1xj",
-	"phd3eYkv8DVJog+SDFAoeAk6TtMf9KmHKQ5YyKSeO18y4E4kbqlHHss301gXXlgTHCUBEp3ZN20BblZa",
-	"07BrXyppke/2s1RXv/eShf5c1fRVnPGH5myvOctMnUdnS2MrYxo1WVu5+fdTQlJeLFeTJou/isorD6ES",
-	"yz3Q9KxV6/2J4FCsulBscnpm12Xbpe4gchbe4h1HC3a9eJx0V0/iNzF6HTM3VHep5sjDriuOOtVulxrA",
-	"YuESXGP1A0q0vwtH2j+sQp5wSG+KLhM1HCh9s1LO+XgbSTo+2GeuiwXYwRSPPMclA386ClwHRp34p1VU",
-	"blbTkr4TVDwHNZATjI6dKRFWTfP6bXuRnHpV25JRBqOVF0v26Gpgz8bTmT08ck7z12AZCjwI+3tRW3mS",
-	"zrVfzHSbbbUPgP5Ltfi7B0D6c6PVM2j9zLRYRJdmhtp2tIqvKEc+g+BDuHYhbBOSmbQulNjvI81LVeZF",
-	"h5DB2lv84px7jzRJqYx7W4VVJ/TS7Xt9aYqfSOi/Ktzfts4505e6Tn8vV0F0bYGr9FaaS88vGgr8QPFF",
-	"kJ2ZAfvgIIx+SuCd4uQPOBYfGojitCO/3NHSYDuHPQN7JYmyNTnbilVnV5LO1g7ZEtFia1TYDfkeVUym",
-	"wrjQA0pJUeoB1S1+8QvZccEiskC3cH5VAcvINJYnfgvXp3pRHeTnmb6nHYOLV2yd6Y/+nR/jQFgRE4JG",
-	"yxVeW79xFllykGUPv++jNfaJusyBYxnkepmni0HIGwr6i0bXGfXlEv+HXaYWSYjdpBgJi5fHPvP4sepk",
-	"I+B+9jKtS2I6eMF0ZgJdt+SIRjc4pP5xTMLjjHNzRXVsH1Sekrh8/eryCq79M7dFG8aFpS+67solhTUo",
-	"e1Fb0NoG6vtXC9MIaKpwoIb19RurKCSHtrr17DXX2Jq8Md3Tykst5qFuaC/70jqi/SnZmS6NMHByYeSD",
-	"P6KixA/2PLIRltxTtZ5NSD1wER3/pos/lImhXPBKTlFqxt144Zx7eacH1ZI6PbIVKysmv7e3u42UrJhM",
-	"Ml7lW5Wgb0PMpXvl9Iv0GGZOUz7ZxERVF/nQquBtjgq71+jYYLGaIV1XdiF5X4tn+acl1U2IBVmA70t9",
-	"d4NjVVkzQ1v3ECdF2kqmaNopxSC116hXKwVU5YVdDqj6ZxGWZ923by6QGYu+e/PsCZqMT+zv6yeWmOkk",
-	"3KpSJbG3QtDTzQ2JOcAkqwA3Wzk3spIwLnwSCSp2z9mSVtx3GvX7CJyda93gWo4tyg1tP1A9X9odnZu7",
-	"3VsWA7kmf88+9UwtaJ+tsXq/diqdkwBrCtDfeLSXfbanddfcLAJUD/eYyubcxCwpPNs8d4hd+XxZlG2r",
-	"yo++WzEVNK6wkH8ki4D8Yz+xW5WmJY9KxtuTfzjBWMm3u+UCrVjoo4VBwaJbME8W6wWHLV6rXkVmSHld",
-	"ZpvaZ/RC8L0qfSm5RE5Qhauamr36did7ZhtP9oQXlKeIdOSXZIyz1xdqLa3mrEeUqa/YNC+Uj99veGT5",
-	"Yb9FAKhvHGUIp79v5gx7FF32AoWMXRMfYXHUK99eaZJuXAbwy4c9YuaqunLlGYKV+ZpkaozitITm1qfy",
-	"sKOKeJLfLTs4DbA/di1/6rnWaDINLOxMxtaJfTo5ORmcTsc2HAA8LDC05K6IgB5MLMexBs7VYDgbTXTB",
-	"VMrnRnxo5Ug53+aqrMqH7NxDdXKvSiTBqdrXAqlfIaFggErEzwqrtIqpnsNUc9WD1Efwv5dEbLt3grxN",
-	"ZW+FdNxXhtSwRVGeJhtXJYV0pg7lSsWAf0kK2m6SLtnkStFC4hvqEY4Wm9WOUw+HieOKxNqAgQuNELuL",
-	"Pny+NSFXULwit5ZOrV2L68z7Nko3BBGiqrRdrtbN3sCzDLXWuOyBiKtuGXKEXbeaW8yRGtZ+TbUqTatD",
-	"vdVyatCLHWNUM0zVUTlBxd8KKynhrKoCD/DTw5HAAXr1EVc6Lqde2yoJ3YPKIM+AnPJOlhwKfqSUhxvV",
-	"Qb1X1OiDv6VdPcpw6pYfqYdF612jj6QCruvRo6XczfDIGSUHfCks9UmjzoVyMzxWN6OS6kgYgAhdE59i",
-	"y9Si/QS5NHIbi4fjdIMzv9xE/hHbkIgL7F0fmbVbN8M/wzPQ6tRcgSSXxPrSVOkY27JHln2SqeRdlsU3",
-	"LRDZzgCTZG7Ca8rBn3mHVD4qFTpJtL8/we5zGl1XsUUO31XrgwEqufPhmLHuttPc1qpGGWqLKpGTbFop",
-	"7Bfagd6ulErcbxmq6CATk2mmNJjP46aRAQ1VVLLgGi9J+5ihiNwiSN46Qs+2MSBEt87CcsgyYjHx+2li",
-	"LVqoVC9JSlqvbjfLGPs6C22B8JpBBSl9UVwVa6Rz10q5Zw+YbLYvkqgivFT9qG6aQRbJV4D2crc0FODe",
-	"PSCuZnhXgLZESvJrJBiiUqDoAFa2SUTjGuJcwT+A9SEohiwe2HdV+RujRborGxKv5JQYLUzgxuIxHAUJ",
-	"1FraRqoZWk4vFy+dKwJwWlVhSvOmM3tZMl2iHfr58tVLBJ1u1K2jjmdS66XREl1L7jSxvK5CkCDxJiYi",
-	"C427E6qZkvyjKuC35cJH1Qnf1eWk5ft+35J4JxeaCUHP0Mhw0ppEnD/i1LrEqRXFa4HaqhKn05jMLCtW",
-	"ytAoIvEV4eKJhrS9IacCsZPGIIos+pKtqU/gqySjoNyAbMtdy8OcWPkICui3XnX7ir3Vulg86a72Nj7R",
-	"iDTyycdGPc4YJxfZnuSYb2Nyn/dle9Hvw2Rje7vatJMNjvGamHiyg96RmguN2LkiH/WtlG6E3/TAS50F",
-	"VNVcbS8d/qiSwu9BiEBthvy0sNCpZ7o7hEACXxOuKmBRgXxGIJjTBK9Jc7maXKnu1qIyiJNIIeOqqIrc",
-	"qc/q27oq9b19xFQBOy0IMbvQri95oqOy9r+j7c7+rBK4ylcyRlmb4lZujCOV6CQ/qXwuJGJSvODTmupP",
-	"DOyh8ciFAFN/SEbB2J44J4PT4dR2yqlvf/LhMsQZ2ZOT09Pp6elwdHLX7y2pmKtX92Y9FUrZU9+qXvhw",
-	"gvHGQzKdToPByXiEfTxwySQgJ2RsB9ORf+pMAzc48VyTWmiKgpmcNPhsDWxnbDv2NNMMSH5d/E033k3c",
-	"dXnZmG2f6xxVVMLR2GlZggR26eJcx5ksmaVXdgGV+uQTNCTtMlnN4HnrvtUVD811WlT3B4Nt2C77r0AU",
-	"e7BzlRTvgMcY53P92lYvyhJWy+GG4loONzEVnR+Y37R+RPf4aBz7GfI01dBO9NQ6rTPhstqxGcdi3bn6",
-	"h7cXz8/76NnZxfM+kuzZR29f/vLy1buXbRLx2sN1Vy1WTWx/URuGlIOnKWOoV1QMsCUTbeWZeTBx5Okc",
-	"KM/J1Qj4Q9RmRe0HndM7G9iHlEDQWC/7t0O0xsJbEd4HC4XckBjBtoCNLV+NON61bJHSVGihm5NaU8en",
-	"Nm9eq8NmxbvfkDWOr3nXGg6lQg37hLY0N6pcY7BxLdbfuQrCL0B5P2xp6FfbOdqSUd4VcF9I+8bE/4GL",
-	"9T4WzsD0NFcVhQAY6FA2J9ENjVmkHGK9pedZp8lvyoCfjk6OBi2Z1ieB6RCe+TvzvVa9uR8N9dl1TJ9j",
-	"3t+Y217S1HJ65ux1t4fvrew693G8A7V7FLf0ZkPns5paaiNbKK6KLW79lL5TbD96zum/yD3rTqhJsn6e",
-	"DufoLLF+aq40oYfrOuitjcc/7Nr72LUZgdBldHtIfBq3tuN84c59GncZOzcOmg70mGrTe3BCQEOiS8XM",
-	"40wIY6viQObBtnb4H6eOmnFGw+ytyKkcTqms7veuDfXGeJl4BD/DKacDS+WeOERE64mo6ZLY9s3K4Xz4",
-	"i7tI1Lae1ZJ9tmb+VkdDNL9EjW0tUcz4A1DRWtLVHULVuVOdQTucPlUb2/kab9q9PRl+CLCCfBTztEvk",
-	"Ax6R+72bdUij7ce5yw/aDzONpLWHmEfJ8MPnAdQdME9qyd7j8bv9555vxBHxx4noS5+I/vCI/Bt4RLIO",
-	"iq/gGakNmE6C69W4JxfQux3aeqELwVWgumpHg67JRszQAh5ZQBoBhxtmlyxpFOlaLB09KCO3teOSrDGV",
-	"DBZDm+X/mwm3S2IL/Uz+s4o1TEs2080c+z50XE7zmRNW+dXu232nb9f9/0OaCM/DWz4/c4f+//zXf+sg",
-	"SM3VsWkA/SWvh+534tTIbKHSE8y2cdJn0d7OzM+tKrtH+7Lwmk6KhfBEM08LKVi6wjWM04inlA4+fe5r",
-	"hwxPP4GoqjJnP9NBdZGPYrpcCa5yrpKA+myVfbPBleVnVAZAE2nJaZ+FWDsbQiJIp0cSamwdA5GhyvZv",
-	"yRFn8xFY2cetp38o4qWbeUzkcE90BDDEbqfxJkO29QN8uyGxiTZv/RSEQXRdm6qX3e2RDAe2JKQG7vo2",
-	"bOr/X+jIP6zYfxsrVhmTX9SKfY7dSj7Eroqh5iTyOdItZu9jhmI4tqbi24Pc294Vu40UWUUCq/wgw2LY",
-	"xwX+0hR+5mN5hNsain9NYsjQaMnCaXqehUNfJ9jkr8gTo6SF2DB18/a+8wvaqxkcN6R1nOmRefQ3PPRE",
-	"j7y/Zfx5olfSLevo+i7sX1eL+jBDM7MLNck6GHiQllRghn20UI53kCIMaZC9fi9k0ZKKrRTs1uT0yJlU",
-	"WEYFLaDT4VvbiMlrOzwTYqFX1SG+NgdNp+e4iAkRc6fTGvVDg04P/YtujBo9wDZ6jt0fGBNnXnVjgjPk",
-	"MiYQ9lQx4AjcAxHzy+Vh5ACVS2M7L07+/vLFz1fjyWBsP3t99rfRix8Gv/z9xS/QKhwGmhDfKGJbFW6v",
-	"f0gcZTSSwMDBo9+TbzTPeMTHsRXZp1INYX6tXkqCQUDweGwF05OhNRoTYp2Og4E19CbByXgy8sajoCIE",
-	"Pl12VToZ9fsIo7fPL84r87pysNSly5nsE59wuoz2zVN3FfETu4UkWxKJbGdaXfIlhye+VZ3YVbeELfDl",
-	"NlJatLImTA61lfUS9F6XDQ+D+qqnfLIJ2Q7JMSYDyUy0v8RZKf45WV0/s1l51KdrKaLyQz3Bn2OBn+9L",
-	"WoTKKbcM4dhb0RvCTY53hugDCjdg9TmjzrHkHh8LfJxQ7bF6Su4LFd2fVk+VCFkvpWov4KfqvES1gsp0",
-	"eLiY8hEMaU5OzMNUh/YtDf1zfdlYyF5ja6LyflRrIsxRwLaRDwlL2IX/Vokdj4UhkafquTKDqiovHA2c",
-	"8Yk9/aduuz4noU5q7L3f2vbQk0e/Y/iTmCEJjQryURx/XIe9fm9JIhJjwWJpyvHVbSupdOK7Q+xOHSsY",
-	"jUfWaDCeWviUEAtjlwxsMnaHXoVUKkJVlXbfPtE+D3Qlt2KBEVau4aPaKczb9ufdVj6fwV0ZFuqt0CZm",
-	"yxivVSU8Wr2IzyKoQEL5Wzk2TWeR5JfsQYvuH3tkViqZCpuaRUoewYUdq2GmBjehqseE3QK/JBZujWfw",
-	"S1nyHZ06OdO88ZkfOhrpb5Kkv7x5fZhV9STFS6lK1BoJhiTlGdFW3qkDDqWFTQ0CGtKk71Tz7YDx3FaE",
-	"Zbhtg9n2ZGnFtb8JEpLNikWk3dmmlCaVzm6gqOGdczDFKqsNCRYTP2OrZXWNOn3Wl/cxx1N3p4vfw1Hf",
-	"p0vo5dabBqcT3z51Tk9H3ok/GU+xtFix7Y3H2LedMR66wShw3IFru6eDgec7Y3/iOWPXDmwbg2LR5vXP",
-	"58N/nvz19MXoyv5l+rfJ3wdPxj84L0/OMnV5pDbSxYGYLwnhVCIsTYvXRdJmxwpUfrx3VhUg4dgD56Ss",
-	"rAxa9hWHUXhtr7OyqKyqsqb3qUZTGJSXrIyfzqzBeGIsUlM+hEsTfUU+Vs51z6PB/jNBrX6rsf7XONqB",
-	"guOQX6kD/3jRt1njQd2TQq8qeDN0G1MhTyqCoYWiiHlMgkV12zIdLVOzTGjwWMDvCt+QVo7YqpoXmqOz",
-	"qdl6g/VaDOoSssnz4l4hAJVGKu8DomsQ0tWyIFMsZnZseOjIcJ0x4485FeRoh9dhUjpGDa0uCPPRgqHl",
-	"2pYNDf/UnKiUmO/Yg9H+hPg7vazi3G/5FofhztDC4jFEC2QqwfXrHNG1M5UBbTFrgRxqu84l28n3tpzL",
-	"Cveif8s3z1d0lfPr5r5KsN+pvI3WP03NAcxr6yDW7PWmijrOcsWRaqg445iGeKa+KomNJZ3GO59518cv",
-	"ibhl8fXxTUX19nvIODN/1UPXNGpbtBsbsVCDmmc0FCR+oxo3VCJHsQx0MpYHZKHKZJXoYd6dz8H6V1Pq",
-	"g7kg8RxCM39NPmbkXsyJ8r3pRwWG5vi95WYrwYuxdw2HCVXTEHvXFu59uPvQz8xspttGcp67Gvqdf04x",
-	"UoC6gQFeMp+oPaoh+vkeTn9GI1++tWJbA/VTYlZrqkdPQHXiGMqLIFXSYwaNQEOoYkSFPPD5qtqpMFVC",
-	"XRIwjRuPhSySZsJCX9cVSxj7FC8jxgX1pCkesxuoloCeXJy/SUqorBgXyKWCz5BjH43so9Mj+3ggdXai",
-	"KbPlD9qy5YekMbKylCUf9Wa9v+GQ+iBv0zI1IbkBLfQUxid3j71ZDxYKj1Cxm6ErU0bHJ74CwqzYOR4M",
-	"0ArzFBokaTutFnk+sO2JZGNespSH09nYPhpM7Olw+s+yPMnisM5Q8Zne3DrTL8VkpbBOTT4IgoO5Oonu",
-	"jNC9q0loaaoUhiME46rLLartq+usVNrVRdYXXN7zKo+vpoIqGXxL6HIlslMaUtEX4b1+7yIKWOW8CTU1",
-	"1d2VbCetZ+AqU0sz6/brYFJD8S3mk7TD+QJIcFhtvAp+mDutIK1gsxITdZ0wGtFYU6juZ0kb1pAl1Box",
-	"l7bsqvDOCiwSbIbYRd+dK8HwiCPVeSih9O/LDSSS2oq9G+fIBtdUEt7iE4FpqGrKSxieqOgLOwFOBdCA",
-	"kaQFzaWpSZdKk1KQdNJEX0H1ZEW862xU9KW+t6hqElFbCtLwhIQixwYA1ofKNEC/hoR+urp6jdRyWp6q",
-	"MpiqEFWUo9uYRUvEYsSicIc4XW9DrP2JeRiziK49VunNNtEioMxU0ErL9eb2rwoFZuou4lBtpxE2TQZt",
-	"BtD8eqpYYL8cVESX2/XL4p1PS8mkmIlGqn/2Ua8hS6pyPWS9EbvqmrGa8usAyTBEDposo3TpBZ60ELwh",
-	"se6/Jy0FnsNUckv4TN8Sfmgp6DLsmMFKpi5lKgI14CmjaPbbK+5e1G3UK2hLklwQSfZisVghjnepwScq",
-	"RGPRraoUtA67MRKMyp9TMykVZOZiAfkxvZEKnCNsWFkq8LtKXv6cBkBurXn6z0HRmQ1qLn9KpYKLKg6W",
-	"W7Op+7wr9R6VqstQvKHHUqwfC8yv+XGb2/5jSETSBGq8L5IU5yFb8rZuFokafS9SKRoq/SfvdCW0kGCf",
-	"I8EyxklmCYtmdMdgPezze3wjAa1/RNv9Efn67xX5+hy7Xzzi9QX2VjSqKmWLYrKkXJCY+GitRhUNd8Nc",
-	"veQoDndCEJ8iiCekHp/1Pp5O5rBeb7Odawo67fdWLEzDxOWHeWKSt7pXCjEXc04gFLyuuwX2wEc1HszG",
-	"o5ltzzwy8/HMPu1BpfQ1i3e9mTMZno6Uu6gQNJEioPwKW7+Ck5hiKTzOnB8GT4a9fTfYtWJcCmaXMUF8",
-	"8MxUR2TlkFp1Us6OqJwig/9ao34TM2mIsRgWtcJtbXm1m/uNjGuyERA+wwKEt4KtsaAe2ILVZkeOKMpT",
-	"7x7yduya7PZXRaaCo0BXE/dwGPK+CaPD0IIY6jhDdVxJNKraE5yzqovTp8S775JSDkMrgmMfsaBDIwvs",
-	"1VSjf3H2xBAdyGoqVsrnodK4aIRCdgsQctJN1hl2qo7Fkb/J2V/QH1oqgaj2YAzWr9D2DOWPUbQNQ3S7",
-	"oqH8LSLgC6R5YI/aVErI8nvdrmSEYkBj1Tm43aYYSVGFIPUbUnWOWhbeh01Opi0IiGQ/slyfmkMavZpt",
-	"85yWw0OWUvdrkDT6p1NfVlWxXd0IVWsZJVnUliUaIiSRUMW/0wKyBK/RNhI0RM9i6lclae4XUoJBH3a5",
-	"yx2EVIN8Kt1aNNwnyhXuR/TeC0WNwqJxvU4erbhLXNfOCz6YzIxtrRhjVDR5X5I310Ic0aDyvgyOMwnF",
-	"oIgQnydiWoX6VrWqVeQPVzW/flCNNVlM/0X8+TXZ6YYNUhEnlaO+ajxt8LsfZU2SIzmwdNVn6sL3Zr2I",
-	"qZYscIkXYI9okJK6EUtsDUZH9iipozmHKuNyjR6LOAvJX4TYXdp9xxkPbDs67WnN2JucTJzADYKxG9gT",
-	"P3BOJtPpcDJwAjIenxBygofe1BsPxsOpOxmOg1PPPXUH05PBxHXHTuD5vUoLa4O9a2Vvy2VyApbWHmzJ",
-	"EfyYh7eu6aWYwRs4fVis3Al3DxCJn6GWSnvL6NEZitTlVz8x6FiM/JW36SOP+nEfxWwrpL71owdsAlOi",
-	"3qqOmEpRrvEu0/q6vVLP8UID0+dD2BPyrcJcIBV27Y18UqWqLIxUC5NsS5EYxdvqFIYsE1RGBKg9Q+m4",
-	"GaypD76gPuIhvpF7psc94MalNcOqzE35W42JmuPY+qcfcZQ2D0CYQxnSUGvWbpavVrGQcSPpQLU0Wfzd",
-	"krutMhusX8hukRhhJEIRy2XoUK7boNA0Tac5WnOv9VcJRypLSoWz9C8ZwumizfTjlUdzQvz9Jzvt9n3J",
-	"noRs6yP5QNI5MNVTCq2pPjMeZb1aaWyqXuzEkOMRuhDa90u8mFRfPafisEOTBckbPuXX6kRww8LtmqiW",
-	"C7zyOuHLZd3kgteVlEiYqcgeOf7vZ2V5ipYMzWRFnd5WxRl1lkmd3/rMXFplLgA8to25tnElACXPZySg",
-	"auj+NDU9bJ6aoJoBE893mnMvYn3Lmd4byC1F3op417rHUHVAxGgyswdHJ4ORMxj9syoPRK+1OmkC7kOq",
-	"fQ+51Veac9c0MrwRLYvREOZKIUMHetMSJHCqEvMUg2QutHv93suzyuuHB7gbMcjuwGGmKdmayOOezozI",
-	"iMxHUjQITMNKfrvPlcmDRxmUL11yG5x8NLEFCks1zPSSCAl9nVdKnREUgkpisNSOjcoH/8//QzcfyftI",
-	"2mDvI/gW7TErI7WAvGH5p08REfbxGnt3x3I29J//ichHKt5HRvokBSzUmvebrq3eUdnijdZ0IZaf1Jnn",
-	"9d+fKpWxZCrQOSYqhgU6rml8fRRajZMbqlv8qaG69FYt6xpY6+P01Lccgt20DaK0x5uzF0qXaPsA2r0b",
-	"v1nAQp/EuvkeXxj9oMrgKnjOf3ryGoyydg4csw8NCjnRs4+4Xrr2hElEPoLoMSFFkDlPFvxITdGgsIa+",
-	"3rkEfbW0f5txwXdyneSMBeOz4Q/qo+/iQP9cnvCMB2UyOtgxnrn3VDAv2rzj4TznaxrRtVRlduX9U6Xj",
-	"VuIn57iVREwhScSYODl7doOFILF88j+++9W2pmfWM2wFHz4N7n6dWR++/zS+y3/7p2ofsmmaOFGxtqaF",
-	"4kO7fvdjpJPXtKFhftn7tI8tr6SJUVXNUNqygiF19VtZdADu9aXhOzdpIF8kdlsFW2fSUoF3U39Lxxht",
-	"XFOAYXGjYjrJXMdn35CYBru5XDbaxGSDY6I+6B9UmpD5RX3K4gf5hIs4+RSTELskVJ8Wfd31kUU63QiH",
-	"nBkVIg36bYjjNjzcMeR8hhZynxZ99a9cyMIn3vUKR/6fzS+5L/gCfbdiXHBQu4kme8Qh8uH7PloENCQL",
-	"tI18ou+TQAP2kTxSl9LfVCo49eWvcjNVPvjiq4bCJ7Z2c0z8S32C76TS4GoH83zPVBKj60jVC81GlUJc",
-	"sLGhizGlcJqjm5Lag+/X2OvNKnRa+Yaai4pc+oLe27BbEs+LetbWL1S/QgiYxFCURKaZLP03BPsVVxUJ",
-	"AC2UJU90ZXPDjwT+BiWTzm3aBDf3pXgwJdlc5Drdmk7JPodpquZlFWihwQ6VIoBthcUCy5XWsjwzxSwM",
-	"lTJrrg2VJa2GTuC3VHgr6CucPUwDObIggKsKyWOpL6E+wHNPcRlYC9yLvzg7u3zE0/hV88aX5LbX7z1h",
-	"6zXluh+yjvkkEv7814o1+r2zMGSezqI8B72hfld/w9d6htSjBo+HBGuXzw9xob9/7f2bpquaC9QsCjLc",
-	"lN+MIh30E27eIyufJeK5vSNBOV1ALc7Q4tP7onJ/35uh90q/v+/95/tcctf7Xh9lH5Bjf02nMI//z3/9",
-	"txyXmhQw7kPyncBL89X7SH8H6hu+/XQnB6YJY+nD8F124N2Hu8UReilPiZyExBNcBQwrfyEcuvN1bj6X",
-	"HdSin27GKVx5Fws/1fSX3ZA4GOZKUw6PnInlQGjo4EFSGm/q0hPkU/rH3IEcR7t71BRRPLCvb/9z7L5J",
-	"QuDKGkF5Q1UVqcPSRbrkiOgyVOZqtJAxEqoCTL9+yDjalJOnOn1EO4BM1kha7Ur/Vaa9z5tPksFEg5mn",
-	"duZcj88hpu7eRd8m+tRHERPdrhIfMnki3Fsli6GYYB+tWUy6XPNAZHhlYNMef6sKrsylanRqcPNAqRs6",
-	"2KRDa5lWxKG34C5HzQ3EEdCIcmlqKOnNBdl0I5TG4khJ5/kF37owWgUML5Jwu25XSw2JJBX5I0luSYqW",
-	"DPsY+kyZca9sPK/L2spmQNVeHjWKu286scuc41kMR+JIF7wSK7JDnlZvrYOOPkfKV5EVmvRYizKIGxwL",
-	"isN5uTDih8zOZh4occxz7F7SZaTcYp3O16rsYunCqVRoQFPkr8XspPQ6EYch8llEVGpBY9JkbWrii3uk",
-	"+CngFd/kXZWObdsVt/T7q1iSyCf+Y4RdLg0RFUdKBYq3UU2KGi8lq+X2sF3N2xwQnaz+9Iq5tI+oeLUo",
-	"WRfCrjFHC7iEWzxGC305t+gnf4INvIA7m4XgC3guJuDA8lVk8DIy9ZJqc9f2XTZ/jrS0VjehWbfgeDyc",
-	"dL3ZrJEKe73DGWO21oqtcRQXrNtMBaHqSpLj8WQyOd1T6+u+jmdtGF+pi/Yv54YGAUkiMU/sAGVip7k0",
-	"3/QBoEroJ3G3MYFS0XZm/O9bsgUPhrFlqD8P9VqzIYx46kyGDh5Y2PMCazQcnVhTf3Rije3R6GQ4GOPx",
-	"GOp8knhNo1xmmfkmwWT6DdCK+lInldVS2XQ4qiqQUXdHYNINfUZ4H0E8PiQ0YH5NfBSwuDrHpdVRqHAQ",
-	"qjwhqI5v1Va2lA7wu6oyajIJkmqYfXU3nltqW9WUFpStsGxb1aXTgx6uMF0CB6JCn/rlB01v7Y4sne5O",
-	"pOEGXuP2G7//cChlUG7TQSh9eNCLjrLYqa3NqppBCBwLqPencYpVrJdgm6oTSIvcEyPeWp3Meqk0qbJq",
-	"WCBSihIxlUp8iWnU0n5vfUyUG5E9JGaPY/VGTQcY607c6kAUhuBDN6SsdmaFb8xxpY/cndwVGiPq8yq+",
-	"Lqn2khj+VBkeGRNPpO/NnWLU6YnGipO1dV1uD1Z9NL3HcbjFgTenF+otLo48HHkkDFXyWh3bZjtOZJRL",
-	"jVBrmrRSyDWyS0GHNcm9/CJaibxEIdYJa8jNU+lL/n0BaeGJKBaS75UkVU48Z5wTWqTkpWKZwmtqVKYY",
-	"yG1zEfVZ0jIiaY/J/BzvSMy7nndA7MIpJMvt7k4ldcozS9ETVOb0jO1NI5qR8+1Mq3LDv9wk+5VFPdG3",
-	"clDlXrUHuZf1BVigiwosCKLKAZEhDciRPAEqe9Wc/pLtVafAgEY4zCrfWNUwBFpIrNd4G+lLO/N8/pOi",
-	"LmMZ5xwdmUcrHB1p/bBqJLOt8NhaH4VvksHfWvmpSyoS+0idiDOL7bU8W/x7l6Rq0PnpRmeuJL5YxSVD",
-	"RsaRn81nMfXhOPLYNoSrD5N09HV8/fqWI2TsuqPXvxbwx0juiuR3aTTq6pAmCby+SFOD3+uBvOztyjWV",
-	"Caim9wgU5ORFifG/wq+eAFdhkSoazmexRbsWzdYyBU7v+u3d8B8e2hGfEXEdnN6vImLuvLPlCc9eXyQ6",
-	"oqgRNliserNeUuEpWxaQC2C1EgGoZ6p5FeJ8NkTVhNCtrGvytaoZdaHe2qI6EywjmagGke9YXOm73FDi",
-	"gSaFvMhcRloL7yUwKvZDCGVPvUjOlW3Phk5SkcVkdO/NlWA+4ZnM3uSpyiTiZG8ylsSDNOHaV/MVDKco",
-	"oMttTOYrHPu3OJYmlDRMJeZSBxOEiSZYWuhkSIIMUI9KCevm/sgnkTDxsyqlpvA+kKebUI2Y65QYhYHM",
-	"92m6W+bLTYiFlDiwa/k9TGNxayIMzCbXnYzWW26O4ZHfxZW13pPvnzqZIKPQDEWU65zULJJruxk0VRQR",
-	"acUDXXa6NZPq26QlI7lro5QoKy/87tEb6KA8yorjZJF524iPN3CR2FEUq7vSvJRJ0JUpVpFeI6UBfqUI",
-	"m30XSgEGX1rlIpJqH6kmPuCmKd+tQudaGa9M49VTzofXatGxqi25xDSCpP4VCTcIB4JIWa3JqhqEFmT7",
-	"WGtHLqDNHIlMO5P70XIxMWoPURHMuwaLgy8QQsBZAAnueKlrwsTbSB52pXBgG0mm24gqGzurwYSQpjfE",
-	"y5se1cBFA9uZWLZj2aOrgT0bn86GwyPndGzb9p9te2ZLY8A0oLaDKR55jksG/nQUuA4eBrZ34lc4C5K3",
-	"NVfZ6/c+WmC29WbDu/za2nbHfXpDInElZaxqj6unG2S7TxXa0KzYrXafYqhuJY8DhKfplivIVCjLw8z0",
-	"TknUwLtyIPQTTNSSQerE2EsMWVM9g6LCiTlkYDRAc/gMLSjTYOiP8dQdD6xTbzS0RsT2LGx7Q2sM+zgl",
-	"J65T0WLi8A3Jo/5l7pwZShRIeSRXXnW4yxFHytNJRPc1tL1Vbj1weVqpv+bDnt0b3NWg6VOXHa+YIHOO",
-	"y6CucvtpdE38y60rn1WoTvaYq2+ROkvDi2YIv4+0HIK/q1tQ/n/svY1y2zi2BvgqWO1UJemRZOrXllNT",
-	"d53YmfZ0/q7tdM+ddq4EkZCENgWoCcq2OuWtfZp9sH2SLRwAJPgrUrbTyYxv3ZqORYIEgYPzf75TgLAM",
-	"QB+60gSAvMAiAGC3IiD/5BzycZsDgpf5pyTuUa2+0wQJ9VNLYpXRXD9+OL8om2Jupondfi5h8m3tJ/0l",
-	"a4Fm0vc+N/O688oHtJHTRJ2ofUVIblXQRl9W1m+Ir8BPi26I7zd1IE0gxqVhvgZJBitnzS36qFM9qyof",
-	"Ve8LbhbcJ6asEJ2Gqg2lPJU156sKR8yEdUfmKvNlpnlzlek+wERnPsf2VC80xsPWiUan40vx1COKypk7",
-	"ZOkgtTKqZDyfPlREDYho+9fER/Y9uTkCBnFh5F6tdDmQYFKlmBLoA5rWIXyf34yljJTMrzPqtp12t+3s",
-	"dfuNOLFE6kwg1vXpZ1Jn8Tco+p3fyP9C4+lGsxFwX/fVUddz8sWtt6bZhW7CAvhTcbWwyXCQCuOUoLXQ",
-	"eDIvFVxiogYg8g2lyimtCsNu064w/vV/Ly9vHad1eXnbmV1e3u7PPv+wpaC4k5ekFzV5LPSgyHVCLmby",
-	"GwKC3YUyLRNFv/3d5pYU6vlWLWHGLXyIGLmWJ+5YKe2HEIrS/aIiqaJxDKhAkeHu7R7wnPnQhKkoz0Zu",
-	"rSfpFBKjAYdUEtIhmqxXPsfeBPlE/ghEpQ6aj6cCqatxQ+a8GvJfceuPz/J/xq3PX5xmr7OtYLzrFKf/",
-	"l6lJ1lH9Sd4OOKnTAj8uTN9QtlgRrBwvRTQMsZxkmewjEHF+sc4viyg5RPITGk304eenmUlePDyeQLxa",
-	"L5G2O1UTfZ1x/fDT0lytIg62ooMzrvys8ZIPtuAQhIThoobS6poU7YIgpR5BbpIg0u41qwD0pP0rUtEi",
-	"udu0ywoUGF5KAqr3uj6NWlMi7AcEe5tDhNGnT6fHclLGi90HFvMTwKy8Pn0m1K6qbvAxS8KIkRswjKmI",
-	"hJc9c6c1wq3ZUevN5y8Hdy37z/5dq2//3btr/XowwtOjV5/TP1t/dvKAJJoN8Ix8YP5Gd3jOryJTBJJn",
-	"FbwnN69ywYGy2exp8Ry4CyCPJVTvTjkOpED+bc24Kck0WVeNj0fn5/GPYQCy1tE/AI8+7Djtvv7hRgPR",
-	"Nw4b0CuNzBSLB5eV+bf1+3i29n374l9ff3j/5vTv4/N3H/8mpf6chuNpgBlMeIl17u5vfCoVBgWjFGF4",
-	"yr9bXaczcDrOCAB6p+OcDgNLLB+WyVyFwsvGYbpFQI6hq5avRkNsvcB1R4wB5E73gq0xlIfj3/jUtIKo",
-	"Pc4EbOqPXAd+/YE+n+80aLwIlzu8rmI6YcG4ceKk1X+GPj8VBp7GwU3rqFUY+N6YGekTWf+lUgOqkC+a",
-	"/k41bFy/O7vJTibsmgacQbV6ndEALLXDpOV16u84aKfvTA8ea7Oy8gMszrrLKM13aw29pi6JUAqrjwun",
-	"de8HeID6g1YrwqqxvFcWSKExriq/izCP4nq7PcMiwvGrMzkzbuwu6/FyabWMlZklGRdfBzWFiP2Aulwd",
-	"TKaNCMmy1jBb0tccBvAYYe1hpjd77YF1V4QyGtZUANSQ+icBNKMa98eIyzWHjCMw6soDY32sziCOvdqr",
-	"oFS8mgPG2KdY1BtmqY9labtbcTNWfk2WIgeMr3FAcU0Z+TtZrmsPgBOGWT0S3lHbWdcnLDWk/mGpL7lT",
-	"NlpE0ergWZjLtrWj1P8iE05qPFttOHnTFiMuqzk15q7bOoiv6eITx/yQsfHgV6Vojvr77a75KdYhe51i",
-	"o253U+0BLKx76Y3J9ampJ8PY2kaMGTUW9A+y2zujRCXLe1SM0RN3Lkjsfe0572KHqIF1Ncc07dVbo+9Q",
-	"p888oLaS7gZciLF+zjduT9Cgti4g1XyPBruMiaLINU7Kn6pFf0fqsBk4vn50Tbq2emvIM8Bz1cH96yjH",
-	"O5ylxMidxMLOirk98D5v3oVrPpgKveTe2ic19Xc1pjZTMeN2WStlGo+XeFXrlfGwnd4KUCZ8NgNgikdV",
-	"kZuN66VP2fp2PBW7rZAZL8niXg9Q/PceD4BVq/+AlJWQMg1AubUlboFlAH1x6rcNhG46KjMjbleYwb5f",
-	"UjYmzFtxysIY/6QzOmgPOu2O47T3D3uD3mB/77oLZR5qxFqohAz5h/zRD6OfwDe+5JATW/rYgeM45qnm",
-	"1vF1r/TunmmUYTFWuQtrVbY98/E1DzSUSxfWHwA0G4emnbRaFpPwqOes5xtHexb4GjOch8+fXK68dmIh",
-	"Z0RVhsibVaPTdP3SOqDJoOmg090KUW2vfD5srvW+VFD2wNn++GgPczppEJczD8nLL9EkWjpTRAywUDlv",
-	"3JqyUd6Y4EJBXCs05EzvXutdfacS9nJRyYA6KQCmDRhr6ZyZTvegwvO3U0UT6iJhm+5PDYkTU0iH170K",
-	"b9r+aakTV4RZUfR7YqtGw/ykEXtI18ociVlhfosgvlI1Y6Z0kDIqZwrAFhrIF5J5rojpNpp501aVQjOR",
-	"7MGQlovksWLBb9L1DNuPXEiWK3mWxKIgr1Up8PBp6laon5D/zWn9UY1MLb6X90Z5Rdf5EKHSoZCCIK/H",
-	"TQoBdhVAiUri5jP0YUXYeYjdK6vriOK+k/oMJeuUAzkbncxmmoHby5FgsAWS+A318/A94ecoj1c37dFF",
-	"bMt2BpaZAIw28X0u36NLKRm5DfeUs2yvolMsp+7Mst2Lr0Y2ejaFTnsLslgsU8owQH1vRWNJ2quZ27Xh",
-	"VtC6MfeSHS7I6WkY5r3oLn8D/6HenpeXDggI4GT9jU9Tm3af5JOo0gKcqznt4p7cU0/ekK/tDdnZn7EL",
-	"wWnVu27QuyLE1oPGcRIWWoEQUGmFF4XZivJCGipBJRc0AoI9EvxfVi23VfMD47tOd7/lDFs9aRXNpY2u",
-	"JJ2USjqFTT2kwDjZ9ukw7Tc+1hIBsGbqDNkhTQI+z6v3FmtJthdWqHWq8Xi6shuQFONub/ML09U4IPJ2",
-	"N6z5gT6e1rp/xUW9TxTrFQmMmld5FGhDdeemEuTrDYmoedeDquiw4IS+xdO8k+njaVHrvy8Nl4YbqQvw",
-	"G2aasWI3tA8v9nDq5OoDeeRBR9y1OaAfSSB0m4xs0mnEDMFtU9YBcAuKyJG+MznZLYNe6zutRPzHZuNR",
-	"WnfZoDMyIwFhLnkQLq4j8WZZiqnkiImbIkuIkRuAQbHL80xLojwebwCxOjFS5a9fGib5lkM97aA/HeGO",
-	"2/V6pD8bOMPOfvegN+rjAloxVdTCv/HHTqfb6w+G+wcjPHU9Mpsv6G9Hr14fn7z5+4+n/0hfVeAyaVVT",
-	"oTtUgNGJQ+CpKgkdhI2ttauog/4NCQjyAr5aKTdj9X4GMY5TCehnXHeT+Ci9wNWqjD/A/p8e66rvuOBU",
-	"/hQfieLShHKDUxXzauoLU+2Uiprdp57hKqgJ/d0FpPsx4N7azc34X6lL2vHrkRllxItRz2eU+J6qHMzH",
-	"K9cLIiVBSz+rPeMcpuQrEIJGZ9B2+i2XA7yKYHglTGlzS/4F92fJrxi65FhrygLheP66v/t0TX3d1Bje",
-	"9FKBtU83ofKyyn/kV4HH1Y6/Cc7aZ/jmXYSgFV1tiSu6aikfEvZb4BaQHCFVSt4vrFz6xOjvaxJB1kB1",
-	"0fYKoZKCcWuhM36GgCg+FB+/eCvu8dLuXbSNmXJJvCSRbw3uiVFgzFYldklXTCpopPRmAua6B7WA0PK3",
-	"jS6galWBcAm8Ebq9BaBVoDn3PaTM7USn84rVa7VK05qNNeykviEPSkCqVIJ4JQCxUFEk/+tdS7oXZElY",
-	"VC0l8FItYRPcDEytAeKB8jrYH6twCeRiAI4y9X10g1U7zECOVB4muUimj6Z8trvAjBE/qnBCoGLkYJ1Y",
-	"HzYoqjbSNFjEgNZTn7o/kU0dFIoA34yv5JCGEItWIDA6Ojo6etV7/wd+3dm43RO0JCkNSxB/NhZ0zrDu",
-	"wuzgzrTrZo2f6Nl5ovyKbORZwUy5G89/RL4G7Co9h+mX5/qNzGWzy6AmTKKfJ9Drb0FusUdcusQ+8uic",
-	"hqL05d30ppivy8ypYHsU9lCZdkM9wBcy0KsizBEF99NonhSQugpIjjbxOOrD2bp+oX+wLinzhwgaLEQv",
-	"u+nRteLYm+r3K6VDef/rTpUOo8GajQtrSQVxAxLGMkyVez8TGjREiXGq4h5igX0fMSL1p1PVJBSOCVpg",
-	"aN8lLQMoc4fwD2uXB/FygjN2relR61+49YfTGrXH//df9/7W+vzXv1SDL3lPbopQjY+MW1uDc7XRke/b",
-	"KqCyaZQIuaEBeamRMlI4E5Shf5x/eG/hTYScZ+IaqqmZ1B2DNbEd3xCwsnp+gJcBuEfHcfIgacyTvpQA",
-	"k8kNogLxaxIcool8JeqgDVGdpdFmAh2jgZaRgxhHfDZDM8Tyce9KSAaYvCKaCCSUaZx81Z9XyuFaMHhW",
-	"ey8VEp76mF01EQ7RkosQDfvoJ9VfNz96V3SWEhOjAjFCFWy92uAVDheI8ejv39ck2GzHyywBJZOkV4ZF",
-	"NK6HRVQzQl8YvXoYLKMtNBGs2TOhKaMiOWyHMSoAR6qw8S8jSGIaSkUHM842S74W6fr2LZttz7Fgyy+I",
-	"CF/n2idHKjZtYOiVEMpAF2KxDojOwfw1+qFx2D04aPctP0hImKv18tBCzfkc3bIW05aLBWk5TibOplds",
-	"HvD1alyuqTQbKpV90G33+3m4dNhdRCmjNbKGwfYGATteB7Rm0ZdHbmvnXl4vx/M1EWHNsqr5WGrDdb9u",
-	"iW+VTK5VAZDc/XovfLD8UKNN1Jp5fXcpDvCShBV6OWydsYDTU7vyQQ8bi9+Dsaj9wdHo+iPrB+7gsMqz",
-	"XB90IHXOa/iZd6hguXbFLnHkh/JoJ7+1hD//Xd6zrZgMmDU8Lb+i7PZgaIGC3B4MWy7xSQCIuGVVZnZd",
-	"2O3BcDzsjx+mPCyD5KEwroH9xzKhYZGTEjHV5IUlBD6bP4cHvfbwe8T9qHkUHqJsruYrv4HEl3/rsqpo",
-	"aM19uYfasis0xC5ICvctyfp3RhmA8p3au7CT0rkDokHdZKVqEEYJGv6aYAb3rpnaEQ1h/shACA+lbu+i",
-	"OBNWW4J9PeAEsZ4qHaw6XN8pYySI9bIK1o6twdR9CRjnVd7x3em/0VEpUX3PIod9DsQkZhoEX+nBokZg",
-	"HMYpV8KM8xb82VJtIuBKQK4Zbxw2OqN9OVMijZmtMPjGUz9e4Y3Joppx+ZgpDhp398Jl14MTeu7JcU7e",
-	"4Fzre9X7DUZwnWoxIXCrUmOIP7My+UO6pGw+qRqzT27pQ8fwD+70VrWK/GgQRZXzNns9Aafh+cfTZyLq",
-	"qipWBJqqbo+3l+ctJuM/P25WC8KO5HtPj+1Y4NDMWjPE+74yivum6Db75MrP2r9L0XsuGK28wfZSNoGA",
-	"VBwyJiXVn5bLo6ic2IYLPMRyW8kc2WOXspTZRsU8AD67+acknfSKGw6kV6I0jp1gA+kPVVyhid4cnb6V",
-	"/z05O/twhp7HffymRKdtvGii859OP36Ud0EawgZxYJ03PPBemtgYZWi9WkEOg0jnpPS6ZUi5UQRsnBf7",
-	"KguP5zdVsD97q7z4tCqgA33ugXB1+MAn6fghugl4SHIrfQqCH4lu/YWS5RG4f8UOEDqug647cq+vu000",
-	"/4Ou5FlVQaUm+scneZ0HcExeohlfMy/uhiJPSLLmtaCCKJWGZK1KpYB6Uuhn8fMNNLlq1jIlM66bZMnP",
-	"biJsbSfjU+5trEQb4D4zwILXAw1Lwl67tMtH1FcYFreE+M5XxC2Mo+hGPYlUqvqZfGLJryT3iVGCGjhY",
-	"LmaGQiwWqJTOpafS+YI1aXy+y1cXlAKcnfkH5m8UJ9dJY1QoD6PuFkojFP0H5OU670kUTcdOxhI63C2i",
-	"dCmhM9aoQOSaBJs4jUqXdxqRhZHwsVgg7AuOljh0F0RAWhEKqLg6RMSbq/C4zsrbkz88XrpaQpQTJlfL",
-	"y0ut1LDdwXpLJti+euNYtx8SW9rmU4EWmHnEQ3JtVB242vcZ9n0kqE9YGKei9XL7d0ZBpI6TzPIo7vg0",
-	"2paJaaLd+rzcLxXThtYqpnQtG6hA5v7HIneVXkN5ANUKmQ2ic8UZAmEt/cDZtvb24jtliy9VaGhoPQ5D",
-	"f6xQAQoIxedsbtouSJZqUhdhyeLJDZ3+geM0kSDXhCEPb0R+BpCZbK8z6A0dpzK5dJy7LJ8rMGYgv0Da",
-	"qZTN0ZWiccWDcw0Y9BMNo9RYaUuDYNDwCJKLTpoWVoKk2ah/OExHCKk4TR5fj4TGVQGdz0lQxCMVR7yi",
-	"zFM1sAmWmWaQ8rYEXyut+1EvNt0qYp7WK+Zow7Lwl9nHIqkqTZCyzEdTxxHqGo/qtRxWOYZ4KsfIz4as",
-	"WCnxmMURhao8M71cQGjLZa+nsW/NWytKP5JXXgKLC7APGttvnDJlLAHJV1GUHzFNLaB5tSRnoPsil7Mw",
-	"ssypQB5e4rkU+wFasyumEx93SFiCvu5gSQJ+DFqC6pTOXdqes1SmY/9CpgvOr4qaJkmhE+pUSMhtNUA2",
-	"du2uvAeiKaAWn52cf3p7MT6/+HB2cixfC9GZqFWzS6NOzS5f7smXiz3h09WNOltJkkk1EUhVe/AArQiX",
-	"j0oBfTilJv8D6YNSs058e67g0CuoaE4QBPfGAgP7fsWWWeUK8KBE/+2qcGCoG8dVMhs1XbxRwxI9QKWK",
-	"pSNuye89DQVacKGbN0/j2guIQj4TyKciR98s6w4EVPNfh3t7tbqGytnl0XuUXJ7H+ihwG6slDuOh6uqP",
-	"TtV3YBCaQhen4Pk8IHO4AxgIuOTkbeAQs2UM2He6qoeJUBvH1gmqUPyYPBZqwJecXjyfv3T7d3/Z0j3y",
-	"R3Kbnyr9Ifak7NAiX9riupEumOdiRVzg4EwzyduwjY4s21drharxMQV7HqfcRxmVU6qQIjfyoC1u1a4m",
-	"6pbrNBtTLMhYG62Nw4a0Ohv6V1Ob97mgg2+nc9EZHg4ODrsH7QMn0cFXYT5ZD1gQ3xtPN2YGKt4ZRCG4",
-	"CLVtxjmwvimWiri6TZVWKdl5fHJ0/Ork5M34oNcfdJzeqJG2O3u5zopVQJc42MCUdLxUzSRxISBqPa2L",
-	"2liSLEQbhVqIzxy3hwfd1r7XJ63+tDdqjVxn2HKmQ9xzO16X9OV7wd7xMp2Pi9atoEoSuliP+Szqv7si",
-	"rprGcDYbTIfuoNXrzJxWf9YhrYPZvtsadKYO7k0PcH8qlUIYkHLpiBDqsRv//enk08nxg/gLt3iDmo31",
-	"ysOhRW/qc9Sv1VdJWoSUzcdKB24w7fW0rhgltMF4FLIzIIZggxkSQYpAtvmpKpvYHYi4xN2oS3wgN1ig",
-	"FXWvUl0Lt7et7ozu0ue2rIlw5y55nisGhM8ZXmVU6pQr5aF7Nf+ykPwN1oaGIlZA5/SaCKQyDQsbNnd7",
-	"dynGk8gQznxHuZFsewAi5pULnJiNPLUbNZwy3cFdDj/8UtuqtxxxGbZZQh4HOY67GrTYdVJ+ruonZXCX",
-	"y5brPKJ3V8jAv2TdQFuKv+wH91Oesjqnc/8uKSqs0eu1CsyUxTAsifEwRyrmNurRysPX1LXSVEC1xcrH",
-	"LrFqe0zTXzOxVGV5qYsxllZ558USMEaToarOJCArgsMU1qlaseqnSe5cJB5rLH00Lh/GIWUhadlZuXAz",
-	"/uZzGJmwGToHxaHayvPv5Hgqd2QhwxxBXedUdu+SIn03Mo63VD4vKfK/bJUb4DY3TfstBUGali3OfMoI",
-	"IA/7relabOBC2MLiiniNpvzSz3VobniX1TwqTBGKu294oFT26q/brxbBtnhQfHbjw2GTe4p0svIoK1MS",
-	"OkVS7qaUkwwx5bH9Ij5uCZdmQimz+LM5jrHilRJpNlNNkGZCg7EYVyzyU5SX2efP5Ybia4BiyKOGjSmh",
-	"sPkhFRq8wc/EYyON9iaA2AhkmmaBDAqor5Y3aJv1C+d0BxNYhGRlRIxPZ8SqI7EWoY3eqNi07j0twCuE",
-	"PE7A66C79wYE+WQWIo3pscXeLUyRiF1UjcPGx9PXP50cj1/9z/jo7yfvLxJRb/UgaZGLEC9XeXZKr9fu",
-	"HFh2Sr3Yd6RKPqvHDQapDK9SyVxomHyQOyFZClmTJlrkmylIcDTDQU1r5eAuucxfIrasDM/xmw9nasHP",
-	"G82cPdAu048fzi/ASk26UJuNtydH5yfjk39+PD3T1+GXxDNeH71/ffJ2fHby359O9GPUT2/h3/Hgo1dH",
-	"748/vFe+2R1ju7vuZL8keJKyu3T+WU0VYZjN5irNyrOo/b4iPAPAFxOE/Z4t3PT0WNRkO0mFkyY8j0vs",
-	"EcD51u43g9XG5G+Rjy7FXainisKqeabu4VHJCflRr7r1bq3aGZltDY3JR29Z/LdUhHXwelLfTnU13ZM7",
-	"8skd+eSO3OaOzB7+vONUnxdsZQQ5r9nCFz5S92pbvYTGZlMKBRZXKkPyhgdXbfSehwvK5oCUA0FUTNO6",
-	"74L7npRPcHRVrniUPdTp96UGK1c6/rHnZNYvekZ+VkdCB43khFWkADBqwZqJ0py88iy8kjBk5y7zZYV5",
-	"UaFJiEc+FjqBTKUYLggOwinBVoqUWh804+sALfg62JIhpTOqKuZHGcu8yqS5SuQCKgghfk5BoZebH093",
-	"S7bZsHKyWW+bFSPFYg1x9vgCPyPua3hxOxmfY060/QZWPQbzAXBGxu1kx8q6ZO8BXFYZrTDrY8h7xedt",
-	"+1qAf3lkuJGKJuSY31PsXqVYT41KLM3iIX+d48CLTVZo2p7Z31TRy70gP4t8TpumEi87JIJkdsee75Y9",
-	"ODfu0by0mZyFFyFmnnipOBsWoWJX0sifUYZ925cXqQfKUowtudP3f5d/fHj38e1JZRMv2mlL7Uiz8A86",
-	"Q3JLggSUtUgFon7+QgbZ7THyGeythEfm76H61gvb9MuUF9AlAI9i5K0DyPEo/HYP6KDj9B1n+3d6mmgy",
-	"0imHy8ff9476PjXyJ/Oh8MzcL12HLl+SIs3FFO6A5gIZfzcL7pNDNIFsyomRXEiVOk1V+m4TTWaY+hND",
-	"4/IPIn+lzCDYTXQKXBNNVliICcIhCPMQQiDyJxggruhqcsm45Nvy3yviyRtEE00g822ikqRuMIANtiHD",
-	"0BwR+RDJyzH1pa7CLPA8+Sh5p3xEQ2eGJs+BHpU9BetwtQ7PdYV6VampKtoPMrzPVLpnlYUlZhtV/wPp",
-	"MvBWrS9gBVO8jTwyqGTyXXkk8BHPKcMmfa6GV8HwsRWeE827EF5KLQf7Pvwq0PMzMoPWVM+E8vG/SGcJ",
-	"rwOoVF8BZIBk8TzEfvwvuCAi0W6n/iZG5va9kxOLg2tUs1aFXUcF6lRax2hKhfsEerCqZqnzRPNphc9V",
-	"Sxjt+kvkKL3RHDpdP7MLNSQWLzkf8735tBII4qlCsbw6SLgcVfnqvC4+U4JMLPBKHl3IdwXvEuBWX5GN",
-	"OEQYMv/kvXD4BXo+0Y+ZqAoQBMbCC+Wq8rGQd3g4xJMXTTTzcZgZcMnUvF80kVT40XOoGRCTFy+RBoCG",
-	"y5KjCYImM+oTGKmnrFIxgb/rrDS2UctOfEEsIFMcpfNq/mMRN4AxNkYz0p3NRoT0ewf9aedg1Mcj52D/",
-	"wOuRUXeKp41mw4iQ2IQYdro94+LU0PDQva6NV7St23W2QTHEqsLsIxaikncq3/DTtp5ive3c7xhOh/sH",
-	"s667P8OjvrtPRv3ufvdg2nOc/qAzHQxzv6M7sL/CwsaPv4Z6hIU03LRVW8frnvouSRBQ9iHan+T//ty7",
-	"ICL857u36vKcRE3nQMU+bPSn/X3H2e+1Zr1hpzXoHBy08HQft7qz/mgwdYYzB/dziwhyMTNfb8fLTCmg",
-	"2Y+vJsUzpZt5icJArLpMahIVwjQRnakD1UQTuQwT9Jwzl6CJ/PcLpZGAhYN9nQhelgxkW40JdrECOyTz",
-	"gfGE87mFosg3OkBgUZQGNf1yCY++bBxebqWuy0bzMjODSyCwSzONy8bhr5cJ2lIn5LLx+S4nc7wQRBR4",
-	"ERaqeh2O/9YM+kK0z48QNdo9bfYoayiYdirK/aGAn1UeS+yqWWCTg1UxC7azi9tZPaPYsZyOND6oizmy",
-	"cO1vyHWKO/2LrpMXnYz7wxQatXdPvux7+rIjG/Ub9WVniSLpy1bPSHux5a9PCbNPCbP/uQmzMf+ttINv",
-	"4fZkRPwp7/Yp7/Yp7/Yp7/Yp7/b7zbs1KbVP+bffVP7tx4BPfbLcJVWMEQQ+ceWyg8Y9Lg4CSgTCIQL/",
-	"wo1JDHB9aqo1se+rYt6NAI9oQLB3iM7evEaj/mAfPZ/IOQKgBw19+IdKwZs0L9nEIyGm/gSiBAqwe/Ki",
-	"GdXagslrfMno+UQug7xXfb+88zjYeByu6bYw8sfzj6fo+QQwCKOfm2iyDvzJi6y3Dg533+nLNQl1s+k1",
-	"Qx3HiYOY5JaKsBGjSUhrF6wYA6DckkcZgLwg6mCwxxt71529YM3EXgcsDD2bsldEsdSSO35fR3gKAfm9",
-	"5cwOZtgbTFveyJ22+sPRrIU7w0Fr3zkY7u93D0YDx+4qBN8Km9E4bLznIXqj522U3ilfh4fQWaehC7pz",
-	"rZ58tihJ6ceLi4+mgdLz/M0EwBcaogUJyIsqJs1dvD+5USupa6j0cPmeGw25gH2f3xAPuB4GjALJUnJh",
-	"F4qQQj7Ic8HCYAPRZILB30IhFcV+rUFlACvE0LUKodEwU81fJpL0ET5WX5uDMkK9goZVU58Ab496al5R",
-	"BiiRK/VIOQU7kqpAAz//9Xkr+ueLH/6Stzg2nH5eyAVQnPRygESTU8hdZskcLVDb3O7BRIRoSd2A6xuj",
-	"hCRInHlpVEZVdo9CrirL7Xvkgcl/vTmB+TAgij7kkkVb+FyyE0lThtdkSDf7EsrKv5H73iN+Y5E6UPyJ",
-	"0RmFIvryj7PZT0F/xLRvMsZ54HMUEt9XeAguXov6/b8s5lKRb2hel983CpiUrRMVgPxkD9yns1MNfwiu",
-	"9pzz9hJNLGY6ifK/zGtT3CHz5lwwDRWADbmiwyVXved8vyC7bKuWl8mCNInpctGirYi4r8ULmjGqEBBc",
-	"fLqAR6n5Jwgm4rIlqstxxOVrltjkcWUVOdHlHSLtGKdyKDRzS8hmg1Jiusp1HBDeUVuixmHDp0uak9ZE",
-	"WeF+AZvUD0Ai5NxrJ9IWwoVSFWEuC4JVH3OX8ysK7njubTS1Z8szyvjaduGYS3rWx+YyabyM+rbGn8U1",
-	"tmb+Ew3GWv4CaX4nv7Opkk4gDKNHoedSoRyOnM4LI2iNjIPcFBi3PVxjVqmA/Exn8FpxGiuD0FYrA5Lv",
-	"e94/7PUPe6O2M+p1+t2G1iMruv3jRuDKO13cchy6aTcOVYOZltLN63ciT7Ru1t9f6FVPfVlWX7SWpKp5",
-	"/lqNyRrog0gPquVtsTup38NnutVf07uLtiBL7hzKb3K7J2ZqnbZ7vxItyCtC1aXbNdv9uYtxrQ529LEU",
-	"bmIGrdDY8LHHQBvosLMWAaUs6Whb7W8xO1By2OvW9egzpnIano54TlZFvEJfKls7wHa3FWdEDy7Zzo84",
-	"VL1a8oAEVV0tB5DieRpx3FoDyQyUDm/TQif9offhJPVASPvbcHuNJASCuCdsb1CUQf4mIAoBNEbMjOnr",
-	"Hi/NZ18PivesHIf6hpxOARXZ3yC3qmKnfv4uX+rOf5m+/ZE4053+DftwpkO34w3IcOaQvus6I683c3B/",
-	"Ou17Pew4HckQVoTBvcqnuZ5CW//G0dHR0ave+z/w687G7Z7kCGYzmy0BCDO1LXKvQrmGmWmubWyouJRk",
-	"zNflPWGKBRn2pV4aQXr6NA8PM3HIMlWh8YpGnx69txkt2ucymjDyJdr6X//svf9c1QkVkXWOAwouigXx",
-	"5Jmq3w9fZZeDR84AP5ZozgOobx2ijnMI/1+YbwiffzDr9El/MGu5hOBWf7jfaY2mXa/VcYfTAXa8zqyj",
-	"HLGQBGZFTSN/jc4dibBJD/f2Ot39ttN22p3DA+fA2fs/93Ti2V7Ft12TgM6oq+esfRvOFgU5xeovXjeN",
-	"MStW2CWqhz5Hf+gEv1SFxOcv/buW+kc3/gcy/zjM/OMv207cPfMce/UV9s5dtFEVNc2IMN/JYQlds5+3",
-	"1xmnjn+DNwLcKYfISmI3ygeU5UBV05r6Yd1GTCIM1m745S5tTZS4eTCSookz5HN+BXGYLVbD4K6A3NLP",
-	"79j97tWI2rlFw1ymmVDTc5JHYUuNcyhvrtmNKmSycq9rK/GJ0of8UgSTpZ/Izv31P4k55aj2yZKRegfy",
-	"I6xnChgjkflcXSxFkqfUrM1tLAPEFX9HKV29I2U9HAuKY5RnjfGQeAh8v1E51UvEVSGq5cJPib75mnoE",
-	"0gSAuEbtTqf9m/KsigWGD1E5j81GiIM5kUQYhagz+2U9LU9Lii5rHpAbsEkr6noWOcwKOutAlwPoBbTE",
-	"GyTIVicHZJDoT8mNLAV8HuBlxSkCALXIc7qchkIpls2ktQRSFAoQqAgDHPJAwDZt1xWL6eajKfCpbA1s",
-	"ZUHlNVA1pHBnWxnS7sVGZeWzJYVHpUfwjLhc9citvJZfkUE/xHnNY++5HLnzsOrik6r31VW970c1Sy9e",
-	"/ry3nNyoG903eHKLz15B6d09i9U+K7k0Djgk3egCtqpmYW6h2pt7i7HuXfOReEjv/jyk/yfzkMG3yUMO",
-	"yqoFTWA2bqKQV+FZP0Q0vEuQb2EXMBf7Pgl07y9opKMVX0iM0w0xVFWvTap2HFyfDBXakAzPDCzFJNz/",
-	"mpx1dB/OGlsh8YI+CL/9tDIIEhZLrahIpF6vM3uq5wZXXX0H8aBa+X3akMt895ld/ILZRh/2LZkuzS0Z",
-	"8wbkJFvRoFFOMBQtUKZboQUma8F0hIk6MquGMAnzrhgFJXPs9Xk8g07rr/mahSV4AR5316o/J0Yu933i",
-	"wkwWWBS0ZnMSrdniISrqEYJvG17ZdRznft3XtjY9s9+ew5Fc8+21kQ7i55qnPELLNLVBxzzfxMYhEnxJ",
-	"lCF1gwXytNzM2ZOulfh7pnKVEHZdsgI/AvPQlFBAPpYvJF7j+2mJp1Nu6mQn1G2kV2kji/fvZ+yvydZT",
-	"RmfAcULTxQmrkHKNcwYv6DUbMK5xqGK6j36+qh6gaF7bGhCqR5rbH+1Uwa4UKDmZzQAw7Sj1LH8vDFOz",
-	"dqXx25px8AgyDzfutRN1Fjpn17YJrkpranamdG3lpTe632Jdz6ZkYpDbC/mLRtjFfblc0/Q5cnqmtgOw",
-	"jRqHI2c43IcQqsJm0h8t/w6I1FOjScAnCaXWUCH/5Whwp8NRs0EZ+AeJUL8DwNPhsNnQ3Scbhx1n2Gzo",
-	"Xotwy/o2uuY0G7fqSdLkUmAuY72Njh2LVf3cW9dy47lBzjJYUWKBu4Nh47BBelPH7fe7o4OZ23E7/RGe",
-	"TWd992A0Gs6mo26/u49Jv0P6w/5oOur1XdwfDUajznT/YNCdHgwGug5KTrqbVdH0wtU2oeIlLstsGN4l",
-	"F7/s3u6dvSvV7CxpFL9WYxJG1n5m4Qv5L0hRoRHHwKQiUTf5GmsySqQxGKsj2uIOJJBZ+629eb/JXyzs",
-	"MENS24DSeQy0VrFoUw/I2KKGzvKh8Ib98vitQawsw50CvBHq1fX1HmSaippUCYuiovk3NSXHS2PRaERY",
-	"ZrIp6ihmaJEZVBuku47zCAYEa1Zr0APG6vJxkQs7xSoGHIOxgX0O9QaCQ33HS8mm1+yZ0I21qadAtBBb",
-	"L6ckaL+oA4oa1QKbBcott8BLAlaU5SwRK+JGtmM0x1qArN0HDqL3cpGhY1BW/YnNwn6iiirP8XUFiqwk",
-	"Z7HpwJyG9rFxfLRw7fR7B9+WcE27dvstZ9jqdC6c/cNu99Dp/EsefRUiMtNVB19VWlaQzZ1EAUe4wOwK",
-	"bfgaaqypIGO9Nk6OBA8gxqTkbqK7RJR21RrOHNLad12nNfJ6s1Yq9Uq4XOlm/mMoBDAVldUYqQfNxo22",
-	"1eQCZeFoihBlfoGKLN3KO252XRUocYtjTOobkZ6SabESaYqAUKXwbLgIyS4S3NZqUl5xSdmI3GI39Dep",
-	"iihFRgbcT2gYFkauSYBmlIH8KG/sDOg4SUUpPw4efSwVaP4HXZU/dv8BVSqAJ0l69aPF9XBIWiFVNfeF",
-	"vBQOrDmMRR/IONRpBkjTmipOFuXfObiLz3V+jnagqq3kdniSvCvXzB5j0xOqMCFkWF3ZNK+PUTghW1FV",
-	"6dXxXe4n1M10AGfNPDQL+FIVPsmTo7ITJMWoCzdGGlAmqEdsT/mj6KzDskoyS2ZPIg472ZrekWDA6We+",
-	"isBugaw05O2UhDdEl0qusHtFQiGPrU9Z7VQEwDl5GDUc0J0iaVFIPD7AT0nuKvn1S6jQlKyGIQ1FqtiS",
-	"4NJWluTlU8kGNfXzAAUkDGhtvgjQRoneSIUqYV2sey3g0k+cKMzWMWf+ZnKonYZGT4GvEgbWFTNPFbua",
-	"vBKVGqU2HVbFJm0lSK2nl9tZ3YR5VE/w7GJMRcg5hcu8ZrUTZh7NPgNYqVhd2KlEbFRUR9m0NOOY9mws",
-	"FCNJmveyCxUF5tiH5jhGgiXF45Psx1qIhJDMVeHXbIcaZHJL3HUUCYLwK55jykSIMHJ9vi5Q4JVuCjcA",
-	"WfVKlWYALLSU5rHxKKocBqPMRPM0P1jgnT62eqEZVEoeEje0xtn6Z5GWWUayBhIa2JziC7XDrfK0xeuS",
-	"d9zgqq6BnymQZ8w42yz5WhSexeq4bN17KlSDu+w+1TcJOTMrCE2CLFj+J4uw0CL8j7D9yhtLPNmCT7bg",
-	"ky34ZAvuZgs+2W5PttuT7fbvZbv9e1psyRy6szXTCegp0RqbRmUx7t5dymYqEJy12lsnLK4d+scDYpg2",
-	"vFXCi6bVkhz6PLU6XgLd/9drHO7L/bkNNc4IivZxq3pZlj/+S4R2BvBvKOT8Kh3ZK1ZDUptVkHJs1gNs",
-	"Iq3FEubZiGg0RB71DFhewZYZIshmnZe0c4IVy2MiZlZprvUyFuKMh+jTxZvWgVQLAwJQ2B6abtCnv755",
-	"8+Z4O5SVjkbehvaW1jkj56bYNiHxLSdAmUIbrBkDRD8Vr4X+tfr3ZwJBd41y/W9UgRE/E4h6L1Gqmdgu",
-	"+cP5/C9yKyRW0D74qbxu+whnjPpmw8L8jZexwLf0GEXL+f3TgjXT3ce/G1fTttrj0pqO+M7o4ysWF5+t",
-	"2dZUO3jg1hriWP48uXqeXD1PYf4n186Ta+fJtfPk2nly7Ty5dp5cO0+unR2C8Uqf/opmk4X69KRo/0cp",
-	"2g9oftaEt4rtxq12aFU4q3MSXFOX/FzWjsK0oNC2gvLXVapqnK19P8ZHaDjtXttpe+S632vPu12vg0dD",
-	"Vc1u3/DYRY/JSeVw1OJrqVWOC/ITz3yEokdooJnbe8a0o1I+XwBuTu6MjRAd4TrLl5m2hFkEqXw44V9o",
-	"qPp1AIjECrvkECWeem9s4bhRYl4rDh6QZyL63lyBuqSMLqU60qmFP6VRxKMJFO3AkXctF0mQZa5ZdGFs",
-	"TCzNopydOdRNuqFHlboIDbvRRPcfm4CVYabWRh+klTrnvoeWWIQkOEQTAENOj7qh4UKByakXZNtYpfs3",
-	"70AVVuO9HXfZhqq+B6HYvT2TO/CW4Gsi7RGld4kVcYVO+lJaqxkK67cCeAYuSLR+0ESHgyfkHsQ8KAPK",
-	"foevSKRQr5lPhDCeF2U5KbQNoHR4xD0mMkydqp3PSx4Gd5V+vzHwtpm2weHe0mc+9/idlTGI8pPX/haP",
-	"Q+/pOHyfx2GL+GhGtJErSL67GO9TTPe7jelG9Pb1LGNFpiQfEPne1Phwxlc8z6pCTR3cbcp89Nztthfc",
-	"Wa0M2NqaeL0UPecXtsapJI/AEUoz/8vOcCJFQJ4Dfp3o5mAdynsXmiUaBVbc2NhBWBdSKq/mxTqkJSBt",
-	"58p/chSG2F0Yy6IqMWBrVAGMgNVjNgIU6Hv7o4HjTluDgyFp9Z190hphd9YaTDvD0UF3gGejgz3wgOw5",
-	"e/E7xJ4DeQ5T0J1Wm3DBmc/ncyVoE/X9nbyApPWBuU3eQuRihqYEzUjoLvJ6z6XUJz2Vwh5065VUYGgo",
-	"tKPe5T5nW2EvtwIVTKg3sVEUHyTpJIINUB/VtBeshG50+6w6RKOooFUHp8I4+SDycNhwRzNndjAatGbT",
-	"0UGrPx11WqPRbNDqzDynO9on3d4wB4XMeu+XevANydfXQv1Ms2f7SU1rSiVLfIwrQL3nHsrIQfytHtLP",
-	"8dp65iuDkM4wNOnSWTyY+sqbq6I7IPflI4xE2W85B4DFe3DY6x8ODtq94X63C4JF3gbK3uGgPXQGvQPl",
-	"xFaP08RU5Tsb1rFUixp9g7QARIiDUL/InpGUcZ1DCFrEt4yhsa4C32wcjrqjXr8Ty4rIty5/4quCh3YP",
-	"na59R/KZg15/v9ux5aRcaO1R/vULrOg6ILAIcFktlHaud/KXLXL5W89NoBDDrzhPR0oQZFV1JyOWSoJN",
-	"/bscOqoUtNWvgeSqzwWAMbUnfUFEmJeuVYR5VPfZZQ/uFnEcWJc4HBZ/XDOxPyV86C1lV/U4fS0oovuw",
-	"9gcMXgNcz7oQIygMCF6262EPpXZEDyhn+lUqfG2e/61yzRQniKdZClfNOPTpkOqYwBttw1dOaIeMF/X9",
-	"tTHpzGrVGji4i9e22CkBpAO2OEQTvK3gFPE+pB96rqCbVbKcWC8TmNrPkIF4tnOhFGxW2iGl97V2B4Xa",
-	"mlA3J1dV90pVI9VMzMZFG2GtQtMin5KTc0Hq+RoeVxpmzFPzttoEVs0wzCGhgkwzR/lirTREIM0ramB0",
-	"a5JEBWoFH5l2s1Ib9r3gaBfQrFn82ofbMrCrE2qMrKZU9mhFm5auZrbVWoYtJFqTwX9n+mbG9ioxZ1Ux",
-	"hYb1q58DZS9GfpcI6MGu0e7bdSujihYyJxugOmzDMOEdKk+ki3elBuz94K5wt+418f1teWyP4puIDh61",
-	"nFmJnbfXqXDPipYk76RWkiLZKAkwUxUbyYMYTpvmVyB1llSH/27DvdtWGGCXTLF79dJd4ECQ8G/rcHZg",
-	"RQnNdfk99A/SOOwMhg70Tk0LIWlGrEPSVvEQYYRSs6GSteJkKL1kGQ9txzl0nHan2+sPhv+y3LoRwHDI",
-	"V7mDOu3Bv6CxFGQtNW54cEWCltN4GOOwmlW4HwnNLJnKlYAKLoSFVTOGbgIeEkRDyTWou4BOcVOCMNtA",
-	"jHCr747ld3dTzA0im7opQ45lsr26oVMpmVjSt/oonVYbEt+H7GIa2qnFcb8RKfgrZhRXAMTRpJSrCNMQ",
-	"wWWSiJhZG6AjZ1LtL4zb1eXfJuBZuajBuOQ/5/Di4g8jzCMFgcAm4sGjfeXgzhy0Lzv1z0nHk5Vtmuaz",
-	"5rTrdyW9BjFZFvHS17nx94hlYuaBnzyXa2ph8xcODK6gU8m0YWWZ6mic6jrT6TvD/YOD0cFBr78PoR0s",
-	"1gGJubD+oXHYPTho9yNG6+OQMFf3aA9jdVSSxZKEWHuaojSKxlpMWy4WpOU4YMAEeElCEuguEBHv/Hh0",
-	"fm5USnn7eIXDhRreTj5C9ekK+HpVaQnA3DCqgv74Qbffd+4yXFc/r2Jlg916Bqp09QfLn6RV5i4qtQko",
-	"YPV3hbQeddyYrqnvjQm7pgFnJoaz9X0paig79JJlhngJaUMembmczeh8PFv7fqU3eWRGGegJ43VAKw65",
-	"pi4Zq98r3D+n4XgaYFZxreXtLl8uabWloswjt7kW1Rbd8K7Z+I1PK73jigQ6Y2n7rdfL8XytVbCtd/t4",
-	"OjaZTNtv5vMxFAXVJMElrrjyS3yr0ni+bDFrM6yo3nxiDlSgpOY1cbuz0owqzK/yqiaYXb35rHzMKr0j",
-	"IFCKEDcBK+VZKzWBmHc1GwIkitiRzPXosfg9GIuK6xeNqXp/QXMyKTKa6M3R6dsmOv/p9GMTnZydfTjb",
-	"qiXcZcXMl4pDEmKn5kJHMqjCuATrvXZFHa5lpcpvufeuRC15vcAsL9PjDSW+p9v3qBwUnQBoqSaRUJd7",
-	"06hq3FQ43lmJUraYbzkX5ILchglevnXEaUzdCY5b+VW7M9OIR2591/uvyS3LW2AmuWeNmRs+Wnlhq/PT",
-	"rTO2uF4dgshhdzU+OMX46oyslDSVWKwsi6s3tCqri/s6VuRxqU9LcrfKc7S4XMUxZdzOpGKmom9g/0te",
-	"p9M/trcqG3aaDZ/Cx3QSZVdP5tq9zbXPptiy6zxI37d0qNU3vfObkCAM8BOwl6rq+oquMq6J4rTkbS0b",
-	"67Vk1CRVKSHabt+YztJc4uCq5qtzave2wl9gQfIepXZvl9ag22rxLNCNeu7pRFG4QAt8TbSTU6f2P+dx",
-	"mv+MB4hgd2EqyJvgvbrhgWISylUDHp8XKU7xyHXEybNgXvalXlMwM7X6Tb+tD6k1eFiDJtJOx53CnZ07",
-	"a0FrjZQ811r+2nHq2x3WNidryUQlb02oQa5e0wQe4gkmNiX+5qahjaIz9HfJp3OCA0bR171lA8xQyOeQ",
-	"Od4E7ggM3qChwLGAX3bxWeLYfda4PQBsA44DT/3VcolPAlXQU0VORm4rNXw87I/jn5L+o4aq52xo302D",
-	"qaoO46CBv1tdpzNwOs6oYTtY5D9bLvFwoERekWBVObtKGApVwh8JUCXFt6oHnzPCcXjQGzrfijNT71TV",
-	"O8eUiRDrnuAVhvBwR9t7N1epGrXbG+Vt1JfHuIpPVt88rm67ZwdVd8zu6AJ2Ay5AV1/pZrRVPMDm9NW5",
-	"+5tyMRPm0Yq+uBn1yViFlccBEXwduN+CG1vervj5tPp0dHPG7T5ygCCpvJr3canLna7IXap633/j0x3P",
-	"dx2/Pdw6pgZfrdaAscpm2GnB6oYAKnryq7r8d/XF1/GvE7arSKjsYZc3jq9xQHFFsWHL+IpWkz2xbV47",
-	"W2V4jMd/N25qUFYr+6nz9FF7yo2u4w56ZDQazbr7gz72cHdKhjOyTwbObNT3Djqj2XS2707zErjdeg62",
-	"SE2qNyKhLtUYWkltSvjxcvWl6m+sqDclXmkrTJXflKc47Tw4UjuqPyGtEVUemdCM6o+qP9V4aM19uUfM",
-	"JaVqVR4Xq1yVhxSpXpUfkFTBag3bwXudVslqDdSqWfXQV0JFe9yIWayjVX6P1tXq3F+XhmNlrfJb0krb",
-	"TgMj5a3OEtpaW52YY637jRZXfcBDxQp3ifpV0/ISW27Uu+qvSal5lQfuoO4lZvoI+l6953+HMTtQ/b6R",
-	"oN2Tv3Inf+VTNO87ieapmMBXD+d9PXSkGAPgqRLlAcGc6lXy55bw59U9VQBxgkrCnZu5YIbwnLAQBWTF",
-	"Ayj/iEtC+Ur+tmY03ED5wo2BQNPoaqt1iCiDUDCAiamaB1257VEPPZ+IDQsXJKTuJB0lhteaWnX4Q+HB",
-	"zDhvRX/qK4orJ24eF98ckGvGG4eNzmjfghcHcGwsyDiDvQi/anxJyfbTeFXDltNpOf2LzvBwcHDY67X3",
-	"h30HZAm5DQNsD52BaRxDWDX2px13iHuk5cyG3VYf73utg5lDWl13hPveYDok+3KSSoEOIk0mQmmZcS5P",
-	"zt4UB9Fta0Z/XxO1AMcnR8evTk7ejA96/UHH6Y0UKvpqrS0n3c8oQmhs4GC5mEEHKLrEwQYmryWl6X1k",
-	"XYjRCqPGSN7a1YvfmTluDw+6rX2vT1r9aW/UGrnOsOVMh7jndrwu6c8aFvRiozNoO/2Wy4OYI45XeONz",
-	"rIsS5a7JL5X81hBOsgWTRZJqEj1vgEfTQbd14PZ7rT5x3BZ23F5rgHszxx2R/WmnYxJzxIq4eYBk0Qbv",
-	"H/b6h32n7cD/NfQeDmezwXToDlq9zsxp9Wcd0jqY7butQWfq4N70APen3ZgliiW/kt+Xs+YwCeuDlX6x",
-	"9IAtSX218fnO6MCJ5KOT40azsV5JnSImX7kjWe/cvBS/q4rZkmzD9pvgrH2Gb95F8GLJzhbxyc3UfH88",
-	"fSYQv2FIrIjv69q57TVNcTz2x81qQdiRfMPpcTqXIsEYatTFju5sDpKL8IGX0GkFOJ2eulSx1QeRa8nK",
-	"a6NRJFhTjeke3DXtTko1CvG63bs0xyspNIaGDzYnrIm0W9rwJgnZWS1Kr2HFLmi6oUpXzjTBeRN5wJmJ",
-	"VKPl/TvDvatOUAndN3KMnF9eIyGfqBQSV1LUjYEvV5wvVf2o4IMZZySPtOKPH2ZxILbDz+QImC8576i2",
-	"UvHjLEG0pYTdFkn50HtyYVzOBPeJ6edDRa01Kq7KHaRAiiuPhDZAOZKyziO6d4UytX6cM91iy5bHdShi",
-	"lIRELm/DlZXUO5LOICnXy9A5tYa5xB6gMk6Ji9eCIMZT6mp5q6+uAdnK6A014f8S6kONKuIVcT/MTMuM",
-	"BBPrpAX9l/Ii5rT0r0OCg2JAk9S6ZE92cpYZYrAUAEusJsVdUlbrv3KU3ryjVnR2UpItsz4JWZYUFxYv",
-	"SByg+ETY+233J4ppN9V41WJvWoqUW2p1zX0F1WZ3/Hkynp6Mpyfj6Z7GU9b9kzxoNbw5FdsiJZ5fxCPO",
-	"jZyp7ss50hheHGCtlQtHk1ue2yXJEvSibDvAmf0lTIqfCAa8znYv8e047vfcq7L/q4DygIabxuHA2e0s",
-	"/b4mazIOQ3+skaAah0Onf2B6bW0jrmYjDOh8DuVBcqEUSW1fqHwbfUfLNd6rnVryOQ9tjIF5FxHCl7Ku",
-	"td3dLJckqdSygDt2v59S+2Qn60AbB5oq683sHsq7XMccUv5Su+1nmuh31Or3EyejKs9UA36izCsl2M5d",
-	"8qDdn2D3c5XhhB6oNc/E+iS0xqQ+G51Jax3iQ2HRSIqY87YxpVhan14mLXbSJ6EbT6xNPsmErykTClQP",
-	"vSc1FA9QFiqpHerZZWQUmar1lA+Dpgb9nawGNBGwl6V3wgVp1W/pGvSNaZVlHYjuyZD6u4nFrWKtu6tY",
-	"6z2caMh3PBjDPuanCZ6XeHcZuX7EocrrynO9QkJ0yJELKdPpClXDpYCeFaaDTeadLSpbGsLM3yi3lGrg",
-	"vaBCJWBr9yUVCLPN9r5htUDtbEUwbzp2p0iBOBxEQZAZ9hLcqHJq5JoEG/N7Gx2pviVxQ0fhY7FA2Bfc",
-	"5JjII45RQMXVISLenKAQXxGBwEDdkz8ksjTq9EpLdOxTTXALFINBUu1MrsAxmeG1HyK5jOUOwv0cBTNb",
-	"M81nocLyowItMPOIBz3tgL/pfZ9h30eC+oSFbWTe38uFToyQTzpO1Y5vI+vAp+BtwZ1holWWyfco/fxs",
-	"StfhDCqiJn6PRe69lJ6d2iA6X5BAoVbGSz9wtq29vfjOtmLxXH07Syg+Z3NJJ0ssBR0Nda9DtWTx5LSG",
-	"gQS5Jgx5eJPfnT2abK8z6A0dpzK5gJmXZuEF3exWAVdeKsrm6ErRuHIjvERXZBWi6SYk8B3yH230EzVc",
-	"jgDMKAoI9tAkkpuTpv5jLUgAvWBVq1g9HSFueOBN8mNc5TJFX22JK7pqcV2U01pxuQBBNlCWskpyCFlx",
-	"xCvKdOlMgmWmGaS8LcHXalg3MU/rbUHhzJd1BZBgqhsFgDXElT+UId3v45lAcq3FSzSJ6+P1buga+Qli",
-	"kCoIuKUgI5kkrgcuvo8ErxmdYfryK6Ok3zpGjEnONJlmjXy9OptQvJIcP5Cr+L+/HrX+hVt/OK1Re9z6",
-	"/Ne/5E1wq3at3pCrrURlYznZu3CCKEM/QR7r69Nn0KURkr0O0ZL6PtX8BgnKXII6o32niT5dvG6jY9Ph",
-	"AVo23wQ0lEJK8CYKVSdsa6kK8m+TC6VvquZHiJM03lmzzCyNembusvArwt74GDL5MdtoFXprr8wvFg8v",
-	"5eDZmLyJL0rdZb4ATjcPMAuJ10YOnIsOrKVUZ5hUcm6I7zdRSG5DFXdO+lKzXEvOEr7NOv45my5ZSYbh",
-	"2KdP1WGonseNZmPOfa+l858Tx0lfz1Crbqb/esGpCvXX8iSbbvtap5jxdaAYiWH7U39NVgFlksMosGg9",
-	"pRTVgaV23WlDNzDKrpSzYaH45iIMV+Jwb8/H07YZzoP53nVnT4U95BcRf6bBmzyKYZWBUq+xv9Y52VMV",
-	"HMGrlU9dOA97UnbEq2JfuWZem68IEyF2r9rCp6sbvPmrvP+l/ui/dUz7/yiE8PrT2dnJ+4uijkOlmpT+",
-	"6ormvN62t5RdbWsclVqQaiaofv47OfYChmYM0QrB6PzuGFF8WH1ycoZ5519P5pi760otJ7Oiz9NDJVlK",
-	"Ua23MF31GpdhPCA94tu4CLOhnpjYkgehzNZ1B4hTvZKyzCvjDh4h8MzI/wQ+lC74UDqDC8c5hP//VyPr",
-	"yqhYpaJ365TNeIbHm0eU7DKM25UPYYGuyEaEnBG8DhdNNOerBQlcn6894NpTHEypi5nrU5Uagj3dL+px",
-	"mNE3tvmGQW3f/W+Fgw3vUquYp9kupF0nQgRtOqyzXeoVSfHFOpOO2OK2hhKJzcibuc9vak28VwL7O9G7",
-	"K82q808fP344uzg5niAeoMnxycezk9dH8LeW1T4VYRNNFDuIftVz0Mm4hm1ubWQRUVNBPzMqoiPqYxFq",
-	"T5vXRGdvXqNerzeS75eqaqO0c0GpNLHXOkkz8fxqyxwgz7rcSL5DmVnmo+2FtBhNbZaSPpXqARm1kSE8",
-	"FdxfhwR9OjvdSlBBXlviiXyjJCWX+z5x5a+Klkx5tjfdTLY2pTPF1XlN6D2KkbyOpmQh1VxFleyqXa8z",
-	"HGRwwUKU7qPYRW8IOA+LNs8FlVnx8H8z9fVz03zdWH9NoxFVqabn9UDf3tw6JhoQU2SVYR53RTzWot54",
-	"5aCCbREu/SrPk8uKV7StF7/ksZkNwbStRye3ogdb8T2rC3mRL3M+6slWbYmWBfrvMuRZ0B6ULFfhZqvw",
-	"sum6lnX0szoEqcY/6aJOvQzpOVvvLeFbsaZRVwhZ/DU0DtxITWbihgQC0bQF9JDElaaHaW5PH8llVz6m",
-	"zJpwu9ittkWSQKCBhlLbYB4PID6V87TUFk11Iq+8qcpeiB0kiam9jycr0Jp5OoX9hgdevE2FThO0wOmq",
-	"/a8hIFJmoH7jQ6nMGRtRPb9kI36OZrDjJpiT18zdAh3lVBYin6EPK8LO5TIhn/MrQDtuNx5mVZSRvPuC",
-	"/EKmC86v6rjCS5KugZnr7Im/wh9WvH26aRwqAKuW2IiQLBvpFc6m9ED929jIrsbZyfmntxfj84sPZyfH",
-	"DZXFDfGYLzqvoeE6+MDpdElrOOt4rb67P20dTDu91nDWnfWnjjvyVPfvwLcEtEsj+ezy5Z5cELGnKbrx",
-	"IAkZJ/I7sukY+3fJ5flSnv+XWK2SeyunSUJg217iXfI8e3fWPlRcD012b9Swh0hR0dVeNT2JqojCXoLo",
-	"W+ykOnvhUwkk1vaVnK830fqkrVvqLnSVJ4QDBGHhS7Qky6kUr8BN5M8+mYWQBuBxaOTHcBDwmxQnr5+S",
-	"lkUkKM0SrV4ElK03SoVEZ+ajlcwivm+3MW0irmKmXGiRzBnREQFRmPHR69ZI+OiW5Ht0c6Ojeivrpj/e",
-	"qGFKwv6n8c6s8I+Xo6KgMxJqm5CLHlxyDL9iEleKV6cgNHmAVoTrKJZFwh3HykPKb735AIlI/Szbz8lY",
-	"0AfUnDqlcsaZCtj3iw7isF/jIA5KD+KDipZeLCeyPXMXXIRouRYhmhKdwqYLQ5+pbrXZJKNMlpEV6Ifz",
-	"8V+He3vlgivLaO6aDUHcdUDDzbn8JK2nrsMFRLFznXVHH09RKK8iKMb5SUcw9G9YoMk/W0frcNGCRxyi",
-	"y7Xj9Fy4Cv8kE91wA29iZfWZ0CqskFIJohzoA0PHwcbjcFWSu84KkINTbwV2LheQupB1MPln61z9pWYx",
-	"QQAwJdCUzHhAoFkw9PngvmonzJBHXKqSd6n80AXBHghmnQxgf5Nto9CfiOriSXCQJ3QTCyYXRz6GB/QP",
-	"nQrxCsblLJKcCZAZnCv19Oi9csMNKCwG35KcRi6vuSIbtTyMe+SZQB5Z+XyzJCxsomEfLcgt8uhcLgaV",
-	"pvYGGkSg53rlX5QsyKvo5S359pxF+e0GpJea/Rsj4P/xy0Uj6wH4x/mH9+iGTPVSPT877w6GL2JsAdfH",
-	"dCnQZC1IMJa2IPU0IfEbZvpXTMjtatJEgs4Z8dRYDCsQWatws7RMUUDmVIQkUPlBW5d6id0FZaR0nZUK",
-	"hfStaE5CEXVLNq8T6Pm5klhla/tOPaJoYQN8U+WA5tBb2Wm0cnXSh7Fopomn581UbgUOoaVVzlR1E+/k",
-	"fsUbIxf1UB7mj+upT125GjrN65+tc/PgSckyxuOyc7sDnFMVvnU5k6QMCeFqrN6jjAoyp+FiPQX1w/iQ",
-	"fDy1DbgUVoy6gFYBWeGACEMcogkJtwIUbQDEaiLtKTadogWaBXwJZ1K31pafbrxhv6+J0FlSU3jGgizb",
-	"l+wUihXwlWKTNzSAFMclVsJV6XNaEfbxVErWgGAP3tBEgscHxVBAuCAb3VCJB1dozXQ0rH3JLtkPP1ws",
-	"AgLUI1R6teW4++EHdSix76NANVwyGDQRNz/UqZpkRm/RZO+6s/f//T//rybJ6Fe8onvXnbYD1y5ZxJsA",
-	"uotxc6M8e77flCcuIGhy5LpkFR6ihB/p/QS5C84FETC16w5khS4I8rRC89wcghftS3ZGVqASq1RxPQaj",
-	"MMAUoHNUBvkSXwF+g0dnulBbfTfj0FffZFqigHg0IG4Yrd055JbBuokfflBceoXlGQiI6VmvUcgmty3s",
-	"UyyImLTR5MeTo+MJ7IdQXysfP/n7ycUEeVyS1uTDx4vTD+/PJxG5wNmaHPk+v5no15+A5wgwEX/4Qc4S",
-	"7B7QDJpo8jHgU58sJ3I9pWUUm4kxbcgZ+77aVk1ZLmaQp9BGR0idR0VSkHzLkY+DudLoYF7m0Pd7nUvG",
-	"lfyRK/AS5mIGznAQD9bt5rHOXEM/Xlx8bBrW4VNluikfLeS3Pe/3OnJI33FeGPGvIVmYCsvIB7k+F9G+",
-	"/AjzhtoC5V1Tk/3hB+BFZwSOXuvUi3jRB+OaTFx8HpE7hX0Mb3iEuiReNC/ZJFJ/WkcfT1vayzZposnP",
-	"ONjI//6z9ZqzkLCwdbFZkZYC7BeHiHHB6Gw20VLP3HTCXO5RNp/EFUraMYjFlUbAk1qsbjXcvmRHmjz4",
-	"LF/XcnEQbOQ89FX5gROTQQgnBL4XTblHgbltpEZr3mG2d/4HXck9+EOEHnqene4LvfC/LDg8wuOAyKeo",
-	"UmDqoelGHoEVCZYUpi4mh3Eft/hnhUKklTocKr4ldckjtOI+dTcKukin+0VQLBsk8AbxcEGCGyqIOR+3",
-	"IWHwMth5+/UTdWj1627MA+2JSMNJKwQsXlHECIHE5duWR7Hk9hPr+FwyddaCtfwC+D5ALIVd9vmcMihB",
-	"m3F5jNVTDFdAs3UAOaDy+KhLU+5tDpEIA4KXE4QRgBeakwO5RFggfMnUHfCOKDAIL1dWo2oMRpj8Ag6n",
-	"wt/A8wPiT4A5MQtWbMGXcQKbmuHao6GiGSNb4Cf5QabRntpHnXndvmQQnHUJUzEYo2ussLsgrW476xi4",
-	"ublpY7gMQU89Vuy9PX198v78BMYARnLoJ4V7IpgID4bvaunohHm+Fu9tyq6xT709uG97UpIOnzYOG722",
-	"0+4B5GW4ABtrT/7PnORg3to2UZSRQYXLJStqxsmrwVKS3SudIhbfLOKIDGydPQB23845k3dcMjvvTBJG",
-	"E015uJAjJRuWdNNG7yXhSoYLdPgSYeQGxCMspBgqY+iccalLIyt5nwrUc1QCsgVyhSZvuZLHShLlSurf",
-	"BGctSUyxCOs6TmwOJOgMPfcCPAtbjIchZfMFXrai8S2n96IdawNR8HxyycyDMRJLKcdWeE7a6BeQlKr5",
-	"hV7SCXoOUKABEVK8a2PyhaJleIj8sq7+1Jg1wEMUOUcc4FQSzJyEP5t4arI966/geuA3J8tVuIHQkXGx",
-	"pZRncaU7XMJLVNYSFS+VAibHgSoADtwleArQc0MryMW+D5xEfWYKwbRh9Onf1yTYxOp0YkmMyYRz3Pd3",
-	"zYofEWESqsCWRcsmFFptUqWT+QygMivOdKVE13GMym/Sc9MxSOi+GYeZ4RWHDactT7FHrvu99rzb9Tp4",
-	"NAQTJ3p1mavoFTxFGh25ZA4N1ys96Ee+JFFyMVgx2UWFKWtNKXVW5KoqxQxW4zXwVCmRA17YWkHfvwc3",
-	"m3vvmo2TCzzfNgbuuWs2TG5a2b0qvVJ+Uq/SJlVbMDupSgHpmPwZe58byjL+P44/vL74n48nSN6gLGRt",
-	"MkvZoX7Q4kP9vmddKKXD3I0yPPshd8WoV+fas9f6CKrP1seoYWaUHvRou9xsQHuDgAQV52duNxNTZNIv",
-	"Ghad+b33PHzHPTqjBGrW+oq0yse8wp5WbWFId7R9yAXn7zDb6GEi4VxVGApivVziYNM4bEhatE3lqALl",
-	"6OOpBegdiX2o/gLNpHEYZ+LcNRtydfxw8UehNqFpVafI+vSaMCIEchfEvVJKXsCl0oWWmOE5CUQbnYYo",
-	"5Guoh2aExsCFoTSdmOYpHhWQ+piRaz/ChBr3ZbpRVpeKxlRkjerdBWfNfKkW++1vhRjOseWfNJOUOyW2",
-	"ksJCf3CzsbckYUAVxEYFQgANhmjLYo7XcyKMoghWs/IZSar8GPAlCRdkLXK3+51+7db9Bq4LdnmS7WrV",
-	"ehzopRoDsP+X6EV/u4yp6rLRVHTxt0v5hsvGHerV57nm278ZAjiTtlgiBGSmuJUAzK5LCkikelYjA6MU",
-	"aAfKRLcwAGsNvAfY98FzJUWMisocgYtmTsBs1hUp6PnrD2fnL3IJRJozRx9P/3H+4f29mULankowhhrN",
-	"KfPp4s/VkL5ncaYJmIrYIsMC6S0vJ2C9pS2ThRlR8QYrBa0GFdsIPapq+PHp+n+O3r2tR9fmw2IWqD/5",
-	"EBkvQU2G9kS4D0u4ek+rES5spyRciKNUVcTkzTSliUEobIp9zFzQwy4ipStyVEAwTqAlndsl8p7GDc/Q",
-	"6Jl5y7eojmnvq4uZ+ufXFcfNxsDpbR+nswg+MXyNqcpH26bK3WTBvqNv3EpVEV0ASV136nkJI3dYqVfw",
-	"hWJ2c84924d3Q30fedzqsxVlSLyMUJNUWIYY3xmiAvWdTlO7opYAl5TwL/p8rhILPITFFcJzTFkbVXX5",
-	"Zb0Xpc603ci8lhfB8rx8FU+O3r5vyZfzNRm+09k+5BPDOgvBvKfCwX7Dgyn1PMLUiGGlr1FUq7jAn8R4",
-	"IlZzrEM10envbPUhSDYTh6hiT0Jbcp1G1sOgedAehrBMC5JGRGVPgypeUIOaiBEoHYYCkWbETsIFoQFY",
-	"nKKNjrwlZVSEOs4kWYY66PIvQYhO0eUzHZVVqTzPJXdBIWGYhYeXDNYAsnzlD+ohM8gjfNFU4yAMRnxh",
-	"PS9WCfXs4dF5vEZ+1hEsx4VajYz3Pg+OCW6NEPTUwxPObcxYgX8bbk6ohOXYYzb8z/9eXt46Tuvy8rYz",
-	"u7y83Z99/uEveeVFVSat1jM5ax9PW7hg3ur+b2DiBt4qnvaKBKrQKG/e8vZGVQXHogSFiJWd0kQaoBPk",
-	"E3xNdLLPgpg5Rin3AbnmV8STTJ7crqjOSUsB8uRNdy00PkY8YZ3JEgPkp4CG5BzzPiqm473X60DwoFHh",
-	"zrfQA3PHGEvtRdYu/Lts9iBYbhG7aT+Jm4cWN+CxjjILbceUkg450kXvBb9R5ZU8r83vO9AYdcFFUoLo",
-	"4eg0FBFSFdXwDFr7VFlWKt9LcnTwXU8J5Elow9+/mTQRRj6BEKg0s6RWC0BVkDoznjTRgvueQN3ewSUL",
-	"MPP4Ek3lTfI6YZ4wyUVgqYn1Ms6TE8QNSIiEixmT6uoV4zfQ1GeDJpeXU+Hf/LoOfPF5/KvTGikwts9f",
-	"+sO7y8vppI2O1GepPlo6owoSVnROXhOJtbtAWFwyuAfyw3w8fSaiTE21SE0wMKYETQO+ni9ChBVcI0MT",
-	"uD55qSE+GYf+QiqnTbt71VLmyTpVD2Idv4YqgiAifMW9zYMd8Pfkxn7JXbLYQvK+uwx76TzY2zV8cWYG",
-	"OUjQaq2jql25ew+pgZusiK3xM3MfzPNbZnPVbIQ3fM28e/BFpwJffM3ZzKeqPqffqfAlHxW+6AXnb3Ew",
-	"Vy/qDKosm1ivVAevRBHxn8u9JZtF2EoNL+DfkJhlWHejiKPfBDQktr2QNBDyrIa9L/DfMfXulBDwSZiT",
-	"En4CGdHF0gAY+Jxzz5Rv3CAR4o36XXUgdHnggRyAJLfZWhAPSebJXIJAUEi2Ls8wZchAUE518p9kjpKN",
-	"iDY6iUyFJd5cMqWg2bqbySGEdGZTgYCwbcNAcqy6b6nceQAnBPfoDH0pOThUAWkVMI8Rq0tpRpzgh/38",
-	"ogT1ElgJ9fTGE8fYhWP8qYf3TNHegx1frZDluxWLz15stUfCD+nbMVPHR1nk4BPsN9F0rWGiS+z6XLd1",
-	"KaU/imFRKvKfDs23cAawV+UElBkgZX4ayA+BYiFEPQ06rdQ9FrnCjb4XexJCfjV2Ov847v88/OW//9n7",
-	"n8G/9o9Grzqve8eDk/03xsOwwpAPYxwjWg420kqubcNbzhD5DmU+/PiPn969/9i6+Ln1r89fusO7PJfI",
-	"53yhvE0m7wU81BjJ/ynLlG+PasZ3qEMZ2OSkm5oTqzohVgb0r6oYwyeqaMrI3lAQfybtSIRnIdisiF+T",
-	"wMer2I401p8245b8mngq9Xoj/wO6wyWLpwLJQQgLBcuP7fdBFxqCGbTMk/fVM6DztA8gjcc3A603nGmk",
-	"cMmWn2y/J9vvyfa7l+hc+dj9WuZfK4jOrhY50FSlMGr0JuBLdP7xVNlHdq8hKySjgglNyQ6p184PyqjX",
-	"VAnH6JcYVrjkqZ5dDc58ykhBgEDeXj1AIF/1To4oilYU9pxJBYh0V6+8GVntpoqDLdViJ3m9njIxn27B",
-	"PJK9A2tNpVqUYfuNH/GcmODFo8Yk5Kduj0ao5UzJiTop8v9sXfAQ+63XfK2mXDYIblV3fvPS4buxQOJE",
-	"ny8RxsevnyUpxhgM6m8LNeXXz3fZdH9sOJThvBr/SvNeXQ4qD8aKZnmvJqV0pF4/NMFr976YVuilvraY",
-	"877hAUBVmH5OUZEoZPzM0FqQNvplQX2CaKijJdCSJ25/SInQMQbjc1N13c6onePOkgruke6Vv92RpXx5",
-	"c0hye1J6vhf31YMcnDMglYgw73l4IsVliybyi67aVoeBimaU06dIXOkHytwDS9CcinxvVj6hP7AwKjJc",
-	"VIO2p3PznR8D5f16iENgJEhKT96iWAGNnR6DVrXKB7aLz49SJdPCZKKOzUTDIvHgSp+0SKbQEF0Rsso5",
-	"RqrUPj5Jj+B9kM9WkH2VAtBPx/fJ1v9mbP0HYTLHAYZEbUVzTQChWkqNT+Ue4yvQ/rRKqLH2inmRSkJr",
-	"AYB4Psx3HsOCJGo95le7ZDCZa33burm5aUmbt7UOfMJc7hEvJwCQlvurdancPzIsS+CNiCS7lP9YBb1E",
-	"iINQrsbNgiiHt3LfAiKWUNARcoEmS+6RCcLgW0iBwPAAzRUqjQpd5wd8FQLaozO8M3hRYLkUvzm+95D+",
-	"3u2vhCwpcpM22f/tvLNPDPhb1PLUqa+g6X1L3NUwq4xbotArIc9LEE6JArW/hyKaG8KL+TkAeBlwKZ9g",
-	"AQE1aPN8w5APPkllxYXE91UUTXEBVc7EmfJqLCDSJkJt8MlLyhBUqGohRyLkq6zWKgjzfow+9XHYePz8",
-	"r8y+oxcrCLk8rvojv7HXXoSYeeJJmX3ipY/PS38iZKXITiDs0+tvXVNNeFLbwRrqNAq454q6V4/LOH8E",
-	"ZNqYHSqAYBpSNk87fgFc2nS0XAWUy71rKkhtn0u1OIShTaUGzwBoOozDXE0VZGoisyvAZAOi9q55yRQ0",
-	"GFab+RIxrlM11czAl0BDg9om3zTWWZ2TKIYIE1A5opBNcZRwTUjurhLjI9hhlcGmwOkW3FeQmj4VoY1h",
-	"qCyFkPo+CtZMav8a6VkKhhC5eIVdWAuoOlNQsLrsTDlE4ItAfNDQ4JNrSZNnFMht/xCve6OuC+fUI8sV",
-	"DwlzN4B//PlxBJI1xY+SUHNTOB5ODMl3EM9el6IMjjTdRrkcsA/a1sjPozXIhWoTQ646o6SthDMSBpvW",
-	"0Ux3ECjHsgqDjbrzKZHjSR4+vjw8Egpj4oYHV9+vKFTpKRUBNlweQIrizYIjj+pITRSyucFCt3zwksXJ",
-	"h8adY1cvh1hciSaCUKpqxQaQqtDtbq1qiHUmpMFsByF1yRgJ5ZI3o7CogblqGlTUaHxcFSDa6Ezejn2d",
-	"LR14lOFgA7dC4ybIxvAilOcNcjlgr1P36mU0f3mnhucOSFNp4lH/C5MCeMmkiQTZN5rLgV8rie7KwAvI",
-	"oN+H/oBnQuHCFtVIw1ZVycYhLAwoKavX9Qij0BkrL+kEGscUpZtke8M8WJWx2UclzW+IWmt+QxTspt7u",
-	"Gh8iiTEDrErYeglJWurR0DYDnvG56jwTy0sQdkPJBaJsoyzOanEpOoz9Myq6rW+AOXxvpfSpPdCJunHG",
-	"l0mo3iVrOl12H6dNf+0TIT/N+lLOiDkkye8KyO8tZ3Yww95g2vJG7rTVH45mLdwZDlr7zsFwf797MBo4",
-	"Rfl3+pl/zjemmVWM6673Nrf7tk7BOVsXUqZ5TNEndb4WdUrbxfMCIpKdWxudUbfttLvt/YIvUBns38CO",
-	"hHSpSvx8HKZZg4FpdzoWTHv+90gpnviaqD2hh0PSkm+pPUXQDKIOFHqueTPsVplhyHea33eF/CCViAqY",
-	"DwuCfD5/An14nKqrRMOGKmVXcHM2UxE0Qq3JT00KSb4nysAbHMbIdxGgUNz3SAMYQHs75YpXSeQ8oHPK",
-	"sI9usG5ghAI6X0BFjHyfRoF4qcqBE5cV7qOQSjFfzxdNJChzSdzJB/w7gKAPOjbCTDl22mgSt/nXbWGM",
-	"KBhTbwK6uHyT6g3AZ6jrdAYwkUlABF8HLkkNm+QGhtfsFSzd4/huXv0Z+S/w0uIgwkWEUVEjdHBGpA0p",
-	"0ge9V3lk/aOrB2ZPcKf6W3f1V+jhxW6Lbo1naARqOf8TFoJHrSIf0o/YlR3p4Vu50pG4QkJaqdi3u6Cp",
-	"Gn+LQQXqeYpDTeGcNFSvm5Qj4wrYjau8GUt825puQuiz6vQPBvtD+SvjYYtDey9wxYLGnk2x029sK/Zm",
-	"Mb/oB2B+VBA33PsSc4y7vS8Wt7grdHHEfDE0YAKA4mhcCcohMcUeCsg1WJPKMzHD1F8HUEdIhQGljNqD",
-	"qPnk5q6+gks5yIrf3Sm8L/126rz7VKpzcjeVsvCg1K+2JN7UIoIvIG/KpN6NfVNMW0DBu2WJvo4o+r1U",
-	"UitokQb+Ugemon5W8nPisyLKDotV8jyNyNUcNc7DshqI+ECpO6DTMJKjkF4JU/Ybugud2Ep+X2OfhhvI",
-	"BFcsoWl6+F6RjTCd+6R28VLuEzQHtlrWhXELuwUWl4xx1bCnaZVPxLXByh+35Mo7p6YpTzu2an11+Ct2",
-	"LhioKNPaXHV7fCairwLYYPWsPD1DXXrFeV5J3ZYtVc2QT70q26/ufcVxUOP2YzJzOZvR+Q5D3qx9v8bE",
-	"1tT3TneZWp1B/+DTmrdXv1kRePX7q55bs3E8rDl7PeRT4Dfu35nJ5R7RrruAYLje6CGjUEenpTpitWLC",
-	"x5yRPFX0l4gVqBjxnEMViC+48sQbM8Gj3vepqn5DSt4xbF2CFdeUdAm5Jp8j2loMyKvKm3LYCPBNYUVQ",
-	"LB0KJALCkQIKxcmmiSy0oU2Yp8pNQQMEoHqUs5fSYlyzcGIa0LL1cqpulCJIUZloXzJp/5iXyHt1ZwP5",
-	"eKtfM3wO8jGbr/GcHKLJFdn8DaTKRPWRBMRcQXDgLqAz5YwS32vGaIAA1MM2Krdb6dYwXLy8ZJN5SP6m",
-	"BuhHGiB6n15BZ0EUQMjpJZp4OCRj+GvSRBMFIeiNI6M4pEtz+SWa+HRJQ3mfuKIr+C8PQvPfMazcpHnJ",
-	"JvBu/QSm/mijT+yK8RumZK68pARttD+qKa8gTAfNTIPCgojVbsJOk3PlAmVD/ld0Ved2HoQ1b/8ATf+r",
-	"j3kjV7XG/e9nNQf8PSQ17n4b1np0rSfXmcf7OjdrOJEPrMaYYxySM3keaoy5oMvaY47m84DMcVhDutcR",
-	"6/X0hrd4Wm9ALZ2npkZSV0X6Ow1fBZiBPV99yGu+rMgioiEG4b3WIFCs/lM16aOgzq7AnE7YNQ04Uy0Y",
-	"HslgeYfrTOtctVqpfP8ZgfBS9QG/4IBRNq8x4oR5FLPq97/myxX1q8mf5Iifo84DX8cEqTPG59ir803x",
-	"mNpf9XqBKav7vjfUJ6qPeF3md7rEc7LToHP6B3ncIKBcxaIYoG2QvUSYIbJchRsVKspaZIlkzUdodxKb",
-	"VbW7njwZgblG4DnYKw9mBCacmzlG4NZgJLjUjBm44DfQVB8HHsyQeAgj9XLVQxUQBBM+OeW1nwIyu4+n",
-	"Y4aX0kziQQY6+Jnu5O3j6SVbrkWIyC0VYRsdadBiPY0EDLGPp001oSb6jU+bejZNpCTpWlk8TSQXlYbE",
-	"DdcBaaIpKDNgQalW4iQWiQCIjF0CEPQmviDvhDp9MAGptKjer31fFUTpgIRAeCqgjFjZtQIwEqequ2hT",
-	"P2KjbTXIptZfqDyTAV+tiBd1Uwew+gkJAh6ISTFUvWQVj4dRD0+vFBvt7ubF6lpeLH2kEIazqZdiSiAI",
-	"vVQhvofyal0AbDYQExVAtewp0PoUaFXIgZIqMLC3Rwqs5njpLHzBdDQIfDR2wAd+sII9ex4VIWVuuPcF",
-	"HBTAYqsGVD0K4RwWateXSWOEJyG85GwO9xV4A5tIAElInuf7mlmCGiIfosqM8ho1Gu/Tz/DSXV1QT/6V",
-	"P9W/ojTjx1WF1as0mRT1C4SrSsJKDWWJ2UaVCOCAPOnA358ODNiBYbSzGk1E8yQ+SzKjBX5cBblmIJj4",
-	"nvLzfS5i5gX8OsXiW9ea5i1G/0X+7zaMw2x8H1C14yVTGYOpoLm51yAFcOZv2iUx8sZjxDHPdBQTPRv0",
-	"pyPccbtej/RnA2fY2e8e9EZ9/Oyh45tJTbAe4OJDn95avKZe8eF3FP7ENq0+WPxze7wzdUogmBmn4EIR",
-	"dV5QDgkiZ6KYUz4aoj4vO6k4u8ao/iz31EVSV/yPkr7/4edXITY+1Ol9WLksSbYw3w6EcixbU4LYlsAY",
-	"Mu32vqj/Gkm8tX2I6hsSmVFqNOLQKQMx7pEmwujT29Nj1TZ8g1yozrerZJzOu/1/vn/3j4vBsDtw3nw8",
-	"+rn/7lX3p3+++ym/l0g0w9JmIql6pcotQ46Djcfdq0OEUbBmjLJ54ssAS26h+kLOOajm0rAMCZP/oCHk",
-	"UGiFHZqU6caVEAWamJGEeeDinsWphCEUKvSdURsdkxBTX6ApgTrgJRECz+OCQ7mqzwTyyMrnG6hlbqPX",
-	"0MxS1Q0bJHxIuDg0daJy8s/7Tv9F06Q2yj87TdR3evo3aftfsud9x3mRwci9JoG8f/Qiz18n6JxhXxLi",
-	"UZxe/PBeu7d4eg5vKkIn0nui273pIg+BONyDfVB/Hk10vMVTawW26mMCXz81cHtCi6iDFhFx6Z/IJg9v",
-	"TkUQmBFU2JxFI6h8PN3u5PMU/4Nfr8impXSXxmHjn61X0QRacgb5XsAiR58aKBICJiWOcCbZ28Mh3vuy",
-	"4CIEQ3JvRn1S3HzEYt3zPyiEHP7+/hMKcVQiTxA8waTlWcuU4K5NpGGKpoL761DXeZk2lHxFGPHQdBMx",
-	"UjX0kmnOvAqIICzUHBoCL+Dv30QBzKLmTFqjhtBvPTNUfnCSV0UlpFNAm8ipH80vzgrcBb0mVvxVWg8G",
-	"miIDnSMIS8diX6sZto6pWHFBqyBt6iH2iCcgne+B6fydhKljZdQT+2zl8aBdOE5t3fgtnv6omUexgmw4",
-	"k5y4yHKbFJOSLKmlrpQwqjWjYQVGFcV69amL+ZTK/PAQPKjQ9P4Er3liFE+M4nthFAm6/ndjGOrU5zEM",
-	"dcUwjDX1vQpBTLjv6xYoqNaUTwUKX6FAATb3qULhqULhqULh0SsUvqWCA3V/7Rzib7hOoV6e/leuUtip",
-	"IqBu0v4J5DI+Zs4+fIt2RdUZ8pbP64/4/9l7F+a2cexf8Ktg/d9bSe6VZMmvxHJN7XUn6el05+EbO9Mz",
-	"2+o1IRKS0KYADQFa0fif776FcwA+ZFKiZMmxHVZNTcc2HyCJ8z7n98M28Ac4HvCGR2Ilwf/N7puIDseW",
-	"WnElMX294k7NnrXaW9xM637lGRYZxOEqUyb2hDc8Wvmc1VZ2DgHCBzpZ45TV7nTBvupPg4FiKyiGf4xD",
-	"LuKvP6kVn8qe94ZqutaJP/OQrXWiecjtT3XgPkT1UQ93/NDDHS6s+Y5jHTj3gJmGFCLFjk8k5VZzlG0Y",
-	"+0v201+zUIqhAhx/RcY0sDkt7uBeMLtVNLqBUxWQz8vNa+BIxvygRm6KY8m8BlkwrkF+kgG3+NDmnfUE",
-	"VSRkgjOhwxmh5mSJoNTYNlQ+cAF5ie1NXMDl65GLeuTiBxy5sKK19ZkLpz0XTF04DW1+CJJgbO7nfBoT",
-	"T8mmL+9nMmM+AXqnmQxzsXooox7KqIcyat91xaEM1EOPahwDllyiped0fbWjqgx3mJvOT3eAtQjlUFUw",
-	"DjgT7EpZ5qT09ZfAnYZSXhEutDSnjBeo/vdmCTXu6QPBPc2Gi/azbxf6tExCYGfe2sPw29wOvoH/rDmh",
-	"ZE5tkXcaq9zKkpQq5KAuH0ZK4rEnMo2EX7seRnoow0iLgpJVLNpqg0jmrpscQbJP8WRmkCokUxNhqoeQ",
-	"frwhpE1J7YbGjwAK7s1CLzRjO+ddz/I/5U6bN9DONvs0DPvUv9oN6TXdNSa1Cg3J+9N/nAKVrMJJGcgg",
-	"UEgDj6jC6ZwSd1PTK0a4duhB5k7zRh0pcAuUVcR8xq/Ze3pNL8xKa2f0gTijn/HDEIo74y+J2OoqDvWG",
-	"vdJlkCj5/Qwzepmtb37ZdIckIhDKOCgPrjA5nXAh49Hk+Wc2ONfUv3qmyJT1yUBGY8tjc0CoIp/fnl+8",
-	"yDNpFodWr/HuVagh7a2hxZl9pb4GLHuujCCxMD8TOIn4NdUMzymhzILTSjnK2lX5vEqXBX8gk0he84BF",
-	"twj9jgdsbzA4Zuxg/9VBv/Pq+IAet1+9fBXss+O9Pu2XUatNyqnuOnuv1mH5OqvYM3APHF+wHZZzfOE7",
-	"n3Ne3nNxtcx5gWMefMf346MGgwyY72Q5VXioAv8s8CHgLymxSKHF/Wz1jiLUShPOVYGVzKogrD828Rij",
-	"i160yBlVaiqjACubyJsBtTUiI6I09NaWFDJfW62xpUImXr5SIbOzWckqiwXwxQHfiNP088Il8a5LBcwd",
-	"9zSF7IcZHM34NrgjnAhWEm+rnzN+CjogVkPkPI/dG/jvsszYG8fIg8tokU+CJaw5JIqFyvDloDU+aB+T",
-	"WIRMKeL5VPk0YB4O4MN5UHEZSsf8D5P4c24N2BvbUFSUYXOKYqHzYvMl2snZM7tcS9PFI+cqmgVMWZh3",
-	"ZdANLPQE8JFyzoCd6NjpDmioWOIM9KUMGRWIWzCnYg6Kfb5EJayWa6vnzLNz5t9VcpM8XXW5dWZ5SULu",
-	"k7gdE6T2+EVhmi21qdt0HRcauHoXPxAO2XW2ZAkFXemnzqjQ/UIYGGd1FqLAJLOtXOijgx3grebjeAys",
-	"1Va5mpB9CGylfwKTNVLZ5hf2GghiXR8eS7pSHGyKZYLNyBDxRByGHonYWF4buycSHBK8wm0piyfBlp1X",
-	"uPbZ96CFraW79lBLVArKFlFynMgWzAWv765O4sJg1PbS4mxq0txBVzOFtiX34YSYtYzWMnoPZh92/eaC",
-	"yCSGlDFu2yWV46TPzpHFgpJg1B+RlEvWEbu+nfs1V2RkpB2ahGwvvEUtSSe4uSZXQk5VSZ7brLNuHK0b",
-	"Rxd3v8A2Kc59W8AFQEfI78+6ZfTxFePhQ1tXIv2S2yzL364VokrK1Aftb7KqNUe1vbaelYLdVrOFWQLY",
-	"/7WWrLXkWlryIgGmqRubfpzGJtSl9J706Gqq6XWypvJee1S7eU07r5WdUg6Y4kNR3q5xHvLJlM7Ic4sR",
-	"9ww5C/A0EslYM0f3T4MXdpwKr4lu7JRFzJZHyYhFrEoTxxu7qCpdHO5m4EJzBYmvfGOEzwIahaUNEPCf",
-	"zTZAVEZDeh1HSm5Zxb2nffc+F/ZA2BdZN0E8rCYIKzpBIhIVgehyOmgyminu0/ASuofML1nUNQrpMqCa",
-	"ljdMWOnv4iow3fyv0w/vM96YnY2BpDMVAaFCTTGGZSRiMFbpM9KfkemI+yOAB0chxfkYcup0CXZU+COL",
-	"pGbuyMWwJ6iQAPxtfD7bruGm2uEyY0uEaLPfqF1a5HXEAiY0pyGskSP1HxN+NEvGr9XI6DItiZCw/j4L",
-	"5ZSgPpJR+WA6ytMy9XSK6zMBVqoVU+g4qllErhFxRq2jscqrDBOqNYvMmf/fH7T5n3bz+M/n9h+ty+af",
-	"N+1GZ+/om/vTi//n/94pBKSvlkv82pzRcZgb8rBL6RK7IXc/s6E59LrTE2Omqdl0XXJjnqNL3MN+6wn7",
-	"+2/w4u8MCJrsUWjuZxx30YCklkxPJXT3wOu/v9aZRCOXrhy3CleZvqK6d6bOep6b3UCo3R93QVLPTO4f",
-	"vey0X706OrhlNELab9k7ZbKlzhDl/cfdG/zHwpabxJoESe9Nzrq1yAVYhyvGJmSatNQIxqAwwnVZ20yi",
-	"j6u1oqTiVfeiPAxPJ2ktye2HNZ2d/L5dFNV0cZdxRRBKFapvuSU0oJtLxhpsdmJRCnNNZbuwfd+Go97R",
-	"D0BVI3/3JvZzBee9GivSrb0tI0LzTqqNzSGYprpCMJ3vgQlSEajAg1QYXf85b2rKLM1uIo3LkhfdorgF",
-	"cKjYLJufaJHXNAxN8JIPBMgQwcLHiTKQsW7KQbNvnHk/DTQWqIU3yWJX0g+pc705d3jOm/xn0+HeGyen",
-	"+WmCiOfVgO/NKe6MGvj++6sdB2ufq5bUamgDaqiZqhurkNj1QuXzcyTH5PzsnWX/InA4NAnAjzRiNM1a",
-	"+KB4yJjOiGKsQWQYJDnSOSh9LlwqxaivPvPNizMfpB+yLjREcHMjuLTRKlzETPWE43ZjJKRKm0/BsdVd",
-	"MSaI+cwM0aoarseda0CDYAGhUzqDbxNKMUSGOFyRnUZF/D98H+S5hy2GwaWWHtEsDNWLFvkdaOdQVLpE",
-	"s68a318TQxXPfHJ3BQoa2fza3FuRc7hL89w81ls45IR476nSTfip+e6N1xOY9EZEfg8e1iuDusdrrFwV",
-	"dMna4rE9u3aXhjb7CXa2rVZih8cc1eAfO5/fnn95f3F5fvHp89s3RhTZ10kIABnlffpwp0vYsNkdzTUb",
-	"q+VMgw3z93d47GE6lEijiM5KZxLnHm4SySD2dV4kO4O2v08P95ovgwPWPOjvHzeP/fZRs90/ovt+J9hj",
-	"B4OShJa93mX5JCLAhayeiP80+ARRfCwQjK/CCafDisjclZP8ZqfClrNT6VsLD+AmdtixsXNLxvIXmvOU",
-	"CkQMukI8o9yBpMPsYg/+5uU/PA+65OBlp9MTcLcuyW3qbFYP5HGps5KWJHDbgRiBtoHHqAsUD4pmh9GI",
-	"RcCv07jZiej0Ql4x4X42LyX9xZ+3GvfNV0W7GMphxi+xCqGoiw/3RAZGCY20NcbWNAMf1u6N+c+lcQ2+",
-	"VQsRICOGLoo51RYwqSLxJJQ0YLhg15xCpnTWIDSc0hmEE5QEcirMgS1yRiOtiE8F6TNC1RUyzBTGBz/z",
-	"kK0WFEhfs2KhXjM0MA87J1a4zZrQs7E0GMCD7bHfGpsi0kovdG63XPNMhtyfVbyYO8ue9K2xQttGYwcc",
-	"jKQVY5mGoSrXtrHZoGoPdcN9bAejfCOdaUh92BsDe4qqXcL1H9W7KteVVACLj6OlEEaYCOG5927Q/CgF",
-	"a36g2h95L7AyxcOQRHw40rXqeLgf+YfpH+tUPxl220epz6nmasAfLraWSB2PAXoJm+lCWwPcNWRnVI92",
-	"snkRWJJ1uIZMN8dccF+KQamv5aaYEHcv5BgW/3r+6WMDxhH7fzEf4ffgX+CJoaVSjTRVEsVCsIiMWTRk",
-	"CpFWuVZEs/GEKd0yK2iRn/lXFpA+VQyo5AXyIWO6wrawKaa1uzQeYKetrO2LYgEMy9iXMpJhYFy8iUUB",
-	"yYyEtcgp8f4HxEiBjPthMcfekOkP7gWt3I8Mj3zBFISQjSrHo9e9ZriZResMOfxGmE1qnuNnGir47ObW",
-	"MZZ5+ZgO2aVSo8tYAfFlJCXoEA6ZcQ1aN474TndnpPWku7vbOX7VOuy0Ou1262X3sN1u717vtdooBNVm",
-	"w5DSiPkZXVcwJJbltPgx2V4fY1RptvjagaVLgRt15LTCHLkJkH0aAc9qVJCxooFx+EPLp0D1lmi/RNtl",
-	"NCBuv5z+m0TMpzrNQBdrxAZJjyT9GSg00FET5vOBFc8uoUSNZKTJ2UyPpCB4paQoNYgjaHEaI82V1Zi2",
-	"O47ZaW+VkMNbPWpB1hpkwIByNXl35uGgWw1tkMoFxeYgI+sZJnrAIEkIlu0EG160TCGe4/taqqMglTUJ",
-	"Kc9rp53/+r92YxXt9rnYZeKaTOC17OdyiJXiX/x5Tj+8sV+kgl7IHmrcv8opqcaOZd5bdrg7rFY3D1Hd",
-	"UCeKsO1TecFZ1DsoGfy10ysZTaOZ0j61ArMdZTPvo1lcI5yGB7BwSMz22ZALII+0mmWMHFaJr5VXvehH",
-	"QRmKF7X/D5m+SJ7toftJ1VyV9HlK1I97E5t3Thq1Fqu12CpOkwNARzIALe/oJFn9lWorq8JGjIZ6VBoo",
-	"2g7tLpmOGLg0WP2B5lcEOSNBxK9ZlKTYI0bBzzCOCPboG1/EThuYcwRjAfwqlEMuCvXOe9r/BddVsZF0",
-	"Zu6+frPdI9xkuT1zTme5DxTSPpnK6KrikMq3LI5wv2m3RG6D7LKvGsCvl++UZCbEHzH/CpokZBQo7N8E",
-	"WzZmStEh9phAC0bWU1VkGkkxhIK9CGdE8XEcGgPZIoftfciCJndwjSCFm+itXXHZTtpoM6i9SYFZeZs+",
-	"IHySB98S+h2EYeNfoZG7ziSS/ZCN/9dq1zvDs4q+6bkcM0tJ69DfzbclzylBcUl25ou0ZI4NOlwRNYoh",
-	"3wVFSnOOXd+LOc/jM9PRrHk60MaOLDbncCge+e3bXPsr6AYjWSLRDblVb7IJDZ8+aUO7rVWaiR6x6uUv",
-	"2a+APfCX7GfJ/gglsIe4FA3jN1tsTELDcK5FCx1hHqEp4lKcEA/6kyBJqJOhckgihqGlIQZGKdYT7iao",
-	"lbjWTJjLu3U9UwTaZ0hIxTCmQ9Yl3hWb/Q1orrxUvREFlEZGWBBcqkEiNoFxf0yAiBkkWM3BNLRUYyc9",
-	"4Q01+xueYC+ZjKzxK1SfkZ3R8wKq2SX85DWIh4Y3uJTCkqZoPnZ/PiFeyMdcm+PUFZ/Af2Wk3X8v4c15",
-	"jZ4ool1pkS8CW/Sv2AwNeg4rZ0yvmDHuignFoH+MDwW09Ja0gP0q+2uD51Ru/HHJ/is+WeVwGekVD/9k",
-	"3t1KyArrscw0auSMR4GccTocRmxI9Qr07O+C6sci8kDVo3+V/eoHo5Jb9fh/4BRt9dP+zvVPQIK90imv",
-	"5bii5CenvAHT0l/hdZ1rqmNV/fgzZKbYbgrjV9mvefR/aB79v9BgfjcWfcW0DcFAPlyR9i/ZxwgPm64j",
-	"xhzNPfKrW6b7jLemJTk7PT9vJJmEIdc5CF3jPQz5NRMtAtQ7PeFCROO7ohdimfhb5BMuA++DoSO4vQMZ",
-	"hnKq7KS/0kSFVI0INqmXAwsYXbk1DE9QxJtC8FxC6Pir7BPBvuom/N9eu3PY7rSP0zgaP6L5EJvkc3SE",
-	"WektIO59jPz9sLFpds+BF273Xc3mX7P5J2z+ea0ItHEPg9kfbEamYQh+TiPwe6Hsn4vh70LY/6vs13T9",
-	"NZ5gTddfu8ir0fWDDhpR9XBQBJeQ9ZsFL2fX/0v257j1jVL/vsz6JlCtefUfNq++E4l75teHTT3Prm/2",
-	"cJZb3+zgm79kf3VefaTrdalyt5F/WoFe3wV/T4Rc37yOmlr/gVDrL4gJtkas/5fsb5BWH6XjyZDqL8io",
-	"WuGpEad/OCr9DUnpZnzEX2W/jEYfTGliJvPm1FnSkFYpsYe0LrE/0RL7e1qX2OsS+5NLJq1eLv8CNIoV",
-	"H2OdCntSAq56wj00vb+ndcX4x64Yh/RuFWNz/trl4ijD9B/SPiZbx8ksnDYCgIVjxFLjmtgFJgzfcIxn",
-	"iVSlIwdnX7nS6EYAipkrROMVueoJBJUfMdusjuPDdEi5sGfBkWM6s3eEozCwakCeyzxzeYn4Pd1iidhc",
-	"vFKJuLPhu54Ca0DpgAztIxm748Wcn5ah/ogBbEIkw6VzMuZgd+y3xjbR1Ovq65OuvuJuRA1TpuloHHCj",
-	"50Dqd9atwR4dHu4fFWvI8vIrKOA/c/3QKhOd7d6EdK08Z6JPAXYBNSkiKFi0rDENMIjhukXeaZWo1kXZ",
-	"T6fXnkj206qsOvv5ELKfC+SzsieSyFmFzCdIyMYynygZTybzuSAysIJTZz5/uMznJiR0M2nP99SlPQtZ",
-	"21NBt0xVFicv7R9N2LBGVLXIqWWvcuEE+zrhjklLhoFRDCYGxoNYc0x5SGgQRCYEsaGFkTrqa9Jnvhy7",
-	"9oJs2HFba8SQctheqPCe9pEl/94aSt/DABmOtxF8vG3Ya/yogZufi5hrwsRZUWkP+LFMeh06bJpgFDbR",
-	"gw4c0uggH0G4AGJM/REXrCL3hjuaTIHung4dtGQa0ud5QRuIPm1b+xkRMmAJqBAv4cT/4NZUhTc0s6xk",
-	"BhwJRGVQRDbQFO1XZXx8Rl+VAZcf7j8FBtHk1S7E63afuYboflgcoqmUJZ/oexGJUtKXUqcLIYrOQC2g",
-	"YENsNHSzPldsZvMIKkE382kYKvLc+2fT7snmb2zmvQDkD1f5NcoCNY1n7nY5pr4HuVnLxGCu9+H0tXO0",
-	"mGoRl80xZh6StanuAdCH5FB3E4Xco7CExtzBV2xWlMB1n8EufHu+2Uc2dfcocXfswqvwXm5DjyxZFjhd",
-	"duolNLtrtrmEL+Jpd77DQz3GDPZj0rPtCnr2tRSDkPv6ByUQzeSsx4kSWpdj0W3mHCpm4ifk3cTdG/uv",
-	"ZQnnxFAMZAR2IFkpmIaIDWJQwlqBliU/QWOxMT5OsYP2X5RpzqrfKnShGfk1i5Jas5picU2R+667/2fY",
-	"UhvZ++4KSwlGjcdx2/0qzPOW7svvYIHr/f1gKETvtllXZu1bnh61O8hlSan2R4vCf2i6SLU40GcOCI21",
-	"HFPNfUCDsg40JZjvsylO4+8jwp9ZMKKNUv/KYb47uugB5aGFdE49/57IqO0RtGZaH51qe5ciFx0zi1t3",
-	"0O0NsjnUIhqONN34IN30Wkn8oG7kL1C5iEjEQkYV27RFnXMmF/qSuwAmtzQJmfEijcqYWvEKJPZkUWg/",
-	"MqrCeJCTiCkmNJlw5kO+AFUUDZXETgeu8TKQKDjJlgcCaS6y1z5oEOCg7AlvSrn2iGK+FIEitkA0lkq3",
-	"yKm6MuchfWY2IWljX0VoyK9ZkaKayDC0Uvo7wuktTHn+4uaM3Tq0JGZhoDfN47VKcpvmoFxu07bk73Tb",
-	"jZRfigu9v7cD1JJ8HI93ukftBiDkww8pdSMXmg2hz2vL+Up4JyXaCx8X0gDFHn/EEO2l1nCPyc3PshJa",
-	"OfqNzW5DHZ+qq2TXV9dXV2zWxDzKTncnl3vcgA81p/CasLSlWm/3RlN15QLquyyhCodp3zhbzudbluPN",
-	"JXeNG2vUKoCVDiVAHygiB5qBiuMapl4sIIIUPrNnEIDsbJEPCNyryFASHP4GXGdXAod6TWG21djNvI7c",
-	"kjtnro61vyKd8ws+jXnye3fkFulB237MFVH0mgW1rquziBtRsBaWSApC8y7UprRtkbpsRlb+UGsKpvtS",
-	"6mrV6bl+GzxOYeXp7J9vG0br9FlmUFBLQsmbX16fOYwKcyQEpWf/fGt0HQsHUJBK2S7MaqCeZW+CTbQ9",
-	"oZgfsaSdB44STIOLAndokIufL84SsDpg2sJGWhNJKx4wYp+lhGPno30T29Uz7i4lqsa+YVTxebYUoxax",
-	"1WazNZ66jLzxXBSCFdlODtiqg0iO0Qjjnr1T/Cf4wH4IJ+BOivNCvXsDRd0rNvsGTtG3XT75ypaL+nSE",
-	"9FW2QAwiR3W2EAy1XZB1LpSmYcgC8ty4Ll7AJqGcXZoTPXRkLB4kqh0WkBnTLxpze7sP6B9cq54AwYXt",
-	"b+EpbcLro3wNpIOKseCEsFCxdNYIREMK5/QI9hUvSQJmvlaLnFrWgkS5gHiJ5HHgKkLC8/YErgY+GY0Y",
-	"OWgfLFYZd2fnMt+lJ9hXruFGm2Dl+h5a4enmmkuYPRwbDJgzu6EBWnClNM+3JTmJi2KzmO+9UuG0f+l+",
-	"tCmKCQVmDZuhcMrglmtd0pHV2XtV2JFVarXStl4X1qSSZLPKvgyBWi8io9lkxITKP8ThXvfwoNtud33W",
-	"DWg3bSTLP8mY+lUfYn/v9jP8eUtxzhGHGTWAM/0QMBYGcQmhCrgDkLkHbYnnEfB8Aqb4UFhlo6YIEcBw",
-	"UrIQpsGe0SIIjGe0q3FcjKLzI65ZxI2zGLGeoCGAPGl+bS41HVEN45Me3v7SPLIHUeWJCan+klzgve1l",
-	"KHoY7nDFtD0lPdKCGrTIhSQBG4NjNZXE7Gdo+p3Knghpn4Xm/uaq8GcHhcDNYxOAolLIPUoU0y3y0R1i",
-	"5zmUBYgoC07x4I8yYGp7YSkOeyeqrFjLZj5m+no2FacmIvBH0kS5t9NI/n1gVEf6OFyzsSowD8lWp1FE",
-	"Z2UPgkyUT5Ln5serMCSQikaAMoiKWRHbWkU00aKpvsxoUFWNjCq3cGQrg45nxZiwVuPD6en5M4VEVRBt",
-	"IqKN0lSjqzhmYxnNjNL5wH8y7l7quDJHUSUjzLIp2RNcEG8ipyy6tKbLKwNnSTXPHWT6Bm0vn+x0dzrt",
-	"1kG79arVAePmui5LbJ8/iS8BrGen+6qxM5JKWwuY7bTGh9/pdo72Xx00dnLPldywbW+If4U3t9PdkeBt",
-	"AiTypb3yG3DgGc62FaicZfGtDFhlRWTeLcAXmXvXzFv3ohzMjxmBhgra/WgIlVMOuzduO3/bBRBIOGWp",
-	"xpgnpJtSZZxKs1IWENqXsbae2PychCX6sr+UAxycGDJhRF5GxjXBJggT75XqAmije2OWWnV2ouyGDmHb",
-	"7P/kl13iGSfCQ/9pRnyqWItkSOog8B0zKhShYZj3ni+imJVUJ0OqjbiUOMlHB4VO8p103lraI327FVVI",
-	"P+lqrLPyD0jf9HPNpiiPG9cxcJP1u7N+cdZ0aaGOPOeCWA2E1CWOVBXjnvRpX3SxYyLTxRURSrSUIRmY",
-	"LwtdXVkthW0VMAZr5yXgrWFq3MSIPQF1vNnE5ro8x3h8AfEaOvOlIDgrqazfAeFnEslhRMcITuEWlFc0",
-	"oRpNSxRNosmqBuh7h0fQAZFkHSrmHKCyGcQwh5JAE+WsQX7NbLA3YPTwsDk4frnfPDhkrPnqcLDX3PeP",
-	"Bi8Pjw78w4NByTPZ6nFOeyYdHXEMfylUn2XB6v/c/Z/5DGAvbrf3fWNjduGfrPhefS4oLKxSWtB8twZi",
-	"L3FBvlz83HxVJVzd6MRHRqEvU+CQa60LrD9gMJutl65CzN1YXF49k0pXtkSLZoYrFlzn6WCOXr58udc5",
-	"qmbRuBgypQv95mbqHpc50ElNaGltZ95/Ti0VEn/b6JpgHQdABNzQ71Cas6ToYnE14Q9LbUrDlbcaQEIO",
-	"B02of0WHtmsFjdkVmxFoTLbFMTAw5KJwztjWoIzBhw4YyAeYMy0A6wl2P0+5YubPtolaEBqMuSgr28iA",
-	"fXBvbNv9wa5YV9YgjH//cUq6dSPetvWeK0qhCCdbbB1PfIm2W1ibvptDnlOA2csa/Sejodq9iZjSeRas",
-	"ScR8wDuxDmde3n6O5Jicn71rEeNj7R2Zq5D/Nr95psiE6pEifRbKKfHgBh6ZGu2XKpxoSAVXoAiS9mQm",
-	"gLhmr905nG+QPui0U+5EL45CzyUkgd3DqbcJ1ZpFwv3NrMMmaoDFRSsyCalfPAj1KbOktZhcnrb/VOEF",
-	"/F2Kx+f35KVdCoabFDdybptmJH0SySD2b2NFqUkl1phrZA5OWGMWBpKnAl2MfAQWSF81ZTTcxd6s4tJu",
-	"5GxyWeh4q+T1tanY0DgqCirDYjYX0FdVCv/TCH3B+ICqxawWs+8jZtbcmT3YjJiCaZKyfoTPbHCuKTQk",
-	"kCgWgkUknpjY0A7xAAYpUCtNI6lZl6i4HwuuyXWHyIhc7zXI8D98AnlqblzqBvn1i+CYOJ/QSLGA4BoU",
-	"oYr8ev7pI1o8zE4AagimuJJeNwiEbIJrBpCokXH+J5og9eyM+HTMWuR3rkcy1sQz67vkAPxIqJBiNpax",
-	"Mk+T8Ln2RE+8oUZ/IK9sbKkYrL8OPdpaRiww5rOBTatokW3tzwGyWrhp5BmGASIyoUqd4Df2jHrx9d9s",
-	"Ll4jJMUgVizoCTjiYG8PUavtSFNyY3xeQDfBh3YRFfzKPAuipthlJXgo+G7xtSSpN6Td1HzMbJxjrwkc",
-	"EzSBejEuxHii4e1cYG8CA+DsPrNORaTNZ0SiPc/82SPPUwYOBOUzX+cvyQULXiTVkulIhjY9GYuAWaYO",
-	"uGk2D1k8eKX0Z9y0K4Nywv69YEpXG7o4h69VCb4zFllM/813k5yBpOBzK5Dg7LWkr5lu2iRDLgNotn4X",
-	"+pxj32dKwb9XzALm7/W1OZ1Om+asZhyFTPgyMEYwByBodsKCm1t5hCJyuzqI4Ec2/QKqB9Y0jkPNzQ7c",
-	"hbW4Mt/qlyoMoM0T3G9WE7/tOb1mQfnACMhyOjCSR/mqUWge0fzIXpWT1wdS3KKzY9Th2v4OSh0ADVgV",
-	"noAvgnIuy5rmebbg0JZPwzCb1LRuRDO2km29HOc5leUwL7BzAQ5KIF9pGLLomXFtBBWaPD8/e2esVxgk",
-	"lf/iWv6Zu1uVMn5yV7DW7Cv1NRT3ubKdK405Td60Z7QGUpZhIZr/lNXE2u0KVbD80ixeA3B9+wwXpwSd",
-	"FCwOfl2+MvPnVVe2KZTGMzpk94HUaD9/Gb52itTo3u/aSI2NnX82L6SmYfM1NnItPgkOxSPr6ZwHFQFC",
-	"c8MkVRtVI7587cdtpySPUtxczgYwO0TdDVGxwahcn4VSDJUbdkENmGYa5zWiYoAC1iKey6IC8R+EYSaY",
-	"gPjE/KO8icAKy8pu/LuAjSdSM+HPYCDxz63R8bgV3jMlT+62pcbKvO4APmjtCdaTxPevuJAdMNUl5boL",
-	"EUuaY/PcO93bglGs4Myf3Dl/ZIfcqsSjf5aryAzuNvqNyWrnPMbdG/uvZZiJbxJqnjm1+jtMPEr47rHg",
-	"mjOFKImQFBHSuJKChvlMEHqDB+3jRkKFNpCRb+dukm7bGQ7s+FT4LAxZ4Jh+bCpNBIRdm+2As8p2KAh+",
-	"RUI5bJB+nDTtwpLtGa6KjyUrXNhB+yDJvglSDNyF72Zdlf6zecAi16wAIOadXp3Ypy5KP9ai9J+FhEJL",
-	"VU5Fd2kxqdAnweYkuqhamu75bYcVSxyCWhwe9+62VDyb2tslJdVlkTKevhhc8vUy6h0k7bRW8DQbI8gB",
-	"EXEYZioqVMFvykh0suK1hbw6Xv0MnnNjXDq1VNewQI/MmUdGHCXHiURDX9dj9e0LucM+M+h5crPhWLbM",
-	"PqbTWJ9yHnvKO+zYEAAx0k6Lgir4WpAOjvBu29VfqyYpau1Va6+np72sYD+dXMTCVMTuUIZBc0yVtvm+",
-	"0rJWn6oEsuyWnnumiEIyigkc4NMwNDptTJSsVOv6uwyDD3YVK/flPrTKTfowy4s35v0T+/7rAk4d561T",
-	"8TGhUnYfVXS37jP2K55dPXvXJRRa/lhAfDnucwHyZh5ACTohEcPpI+UowdI4j2Y0UtKZ7lRS0symGIBX",
-	"Jj/7IyoEC7HBrSey/F/p5V40Mk13Fhc9cGjhKrkGLMd8T4d2m03Pzlw/IBSv0Ek0D0rUhPk2woVBIK6L",
-	"UqA0uGaR5oqlumRlvYgtZx8wHG08lFJY+kCn7hnHTNx7XSx1y2fv3qgyz1Pedt6nLGLwYU8AVRyxA3Fe",
-	"onZQawd1+yo/ERtCs1r/sbipiWYrpKstdlKNarYTGX/e8m+bORe2srO7e2N+usSfXFWuNHWftzW0Qio/",
-	"p7jvwdUsU2GZLVLrpyeR1K8k9Pfl3C33K9ItuoRlCr3BxN/KPCaQuQgSK0b6MxhojBXMcitJBJvO+YpQ",
-	"ELdOJVWWYN4Wy8sqA3PSuk2357vUB2o9UfsxD0ybfaDRVV6bZcMtGO8R8jFm31Z0aW47Iot9nMUujnWT",
-	"ynyZ3x0gXeKGBRgfc5wvB4cGsC2FJCr2RyTkSp/Y5h0ZR+pFHrSuOJ33zo3PPvJMXi5EXZ7Mo9nD63Re",
-	"7eGtnc6zifY045DK60NP6GlHukbBN8OgyU2YulIeMUEV5MPWSpmdpC/pmeoJD/51GQv+75jBdK5N7F0x",
-	"NxTq8NcybY0RQ8C7FnFiDlOy2k6/juFe5hHyWSCephN7wlVs04labpsuqcAZVLu2ZOzFK2rPhLHY20da",
-	"PpVIxsORa6YPaf+ZSuFRgXOQz/XJn0AXTIMMaKhYg7QdlwQbT/SM4FAMPH9yL9UgWsqFmUjQ6U8kCQnP",
-	"Uucfa7+99tvvkn8UqIIfaeox72Fbx3mhc60EnXx33/ocFlG71rVrXbvW67jWc8nCJ+Biu4fB0gSMTpPf",
-	"R0zkauKpq5e8hYZFdbFnc5XJmlJhE6eAtmN88Z4oTM3C+0NuROfyZteD6DwNrJ7rLB9zA6v4g4ipkeNo",
-	"696qokMoQP1RT2CNXzHXJWkHk6g/WlBY7wnsTkqnzs1rVXN5J3CtnZZGWiA7jw4pZoqN6BZ2x6hfzwLr",
-	"EE/QMbr05qZI851LpS7yqM9xiv1hO9T2RaDZS7PIRs+nLkH2keG7cuFAqKbJu9xp7FzTMIahN9tDASP6",
-	"IOiNHWtc/7hxQ/4TvtfyqZCC+zSEtDxuq51uxzy4Q76egwvIHvUnqA/zlueWm9MBxetiATg2S++yB4ah",
-	"ms0zH7yOOuqoo4467tT1MC+9jz/4QN23MPYAYLxdnMMtx9A23oEzmQX5Na1IKIfWpAuNySw+tgx/LfJJ",
-	"WDzraExDB/RqbC6NGPk/X95+efvm8udPny9P//7248V5g5y9e/3b2zeXP/0Lf9Poic9vz7+8v7g8+3R+",
-	"8fYNWEn7m/OLT5/fvmmRj5ZrJqdjMNwhpyJBy5tLCybJKxMBNVLdYyz872CXURy7QCaAr8mCmHlpix88",
-	"EP5WZZ2jZ5jns++EKnIOVNDNcyY0eQu/PSHee6p0E35qvnvjQR5xzFRPTMGrocQPOaDxUkX8WBM5GLQs",
-	"XmDmYS554DWIB7eyfIbAckiH5hc88HAw2h9JaV77WAIKOnNr0yM2Viy8ZmZB81nPRk94QJvlJVAbWPq2",
-	"V9O3dPt0ZH7vnjtiRDGhG7h7kM5faSoCiyVMEefPIhwiyN8sz6Zt07ZTOsPj0QnAN6NIILvE22t3Dtuv",
-	"9o4u2u0u/M+8D/jlceeAdF52Dzvd/c7cLw87+x3y/7pfNtvHzc6BeV7wySRiFCJjyX+MeXrujNSXi9cv",
-	"WuQnqUeECQsgyIUfxopf275Ns7VEQHx57cgvAXMS8d11OXuJ2YkXTGncHyv7cZ8GGWNcxZP7NMAMbAnK",
-	"UkGSGhtU9Rz4E8psGbASsK41VncnzuHEb5UWhyEDvYYMEsIIgHNvvOjZZG6579+enr+9fPvPs3efS1ed",
-	"StMq9FFVXvnpELy0KviONNJv4B0sP/itCKoeulbepsJlqd24NtjcWpoHbvJeDm2Gp7FzSz/nrzVnzwr0",
-	"MCgnL6CaQtxlBN2Dv3n5jcODLjl42en0BNytmzdEPWGu0CU334w2q8JXk+aiEuQLlYCQ4qPUaak6LbWi",
-	"X/uzDEM5dc7IEDiqjTK85SOtm5PKXWQjiSnnvEJMbB3SCq5r/mkWjZrdfviCptu5VDkWlDEDb9xcwLeZ",
-	"jmbFOfRPc292Ob7iAvMKSoALTF3ZJFVOFf2xg66z+V7s6ySUAXPY2tVscCVuwtvGuGEs4Ds89+UtssIN",
-	"exyJBXe5uLw2PhoMDvtH/mFzvzNoNw8GHdZ8NXjpNw87/Tbd77+iB/29Mp9kwvx5brO74z2uYNsfXO0k",
-	"86mXV05uS1NtpmoztVb15LEYpfwaV7VNuzcFQfvi8ZBbmRYH/lDVKA2ZzoaD96M7yvK/809TZ3ifxNzI",
-	"/Gd9IMJbwVRnqxaLpH22IVnfRSREYDK5z8cqLvmm/D9z6oQrkkA2EqqJFL4l64VsojH+0p0RxUKRkNFI",
-	"QFoPIBjNNQT7qsmI0Uj3GUXkxhEWMSPqM6IlUVpOThKUdZcX6wkspPbZQGJN94pNdIucEsV8KQK7MjIF",
-	"2EpHljhhIuBiCCPUQ6YcNYm5PKJXzqV9D9rHxLNAOU04wivEAIZ75RXog8QBzizxNW6xb7YCWGv7up73",
-	"Q4GEoXpYxSo9iHpe3vjZqZ8NWR0Za4s1VuhopnbgdweQiHreKGxXglGSDGjUQAXvycFAMe0RKZDCamGZ",
-	"DDi4BpCPUghuYX7PAhILzcO56hGoZ9DIJz0BKVm42DNFeOC67/HupM9GHAitoJmmpIxWpNaN2v+E72RJ",
-	"iuYXOSVjKmaWe0pLY+quGVLZWyxJNuRCzDP+HbSPj4qzDrj4XNLB7sCdbruRUh1xoY8OdoAfno/jMfzR",
-	"ZiO40GwIE5cbT8gvyaLns+CvkhQ47rAk992D6/R2ur2dvpSai2GvJ3o7ZSnxRlZ8cndxZ+fpoCpRwOOS",
-	"5smFLXHXudU1zTMZcn+2lGYYT3Nn2ZMgbZGlAmt+miAnXrXLmVPcGXUe4wmEQsBBIYWSodt+mF9+QgHS",
-	"skgiDRIy/ZvzGl5ByTyhZrzimkwio9SCVmpabE4DGjsT5o/uHPnw1BksBQU9sFgcCRnpxAQFLGgUHuRA",
-	"MrkJXgbafC6wIpYYfsKZn9AIKvM4MLtlC/tkSCdERjlawsz0FrFAfxHDOMO33lxhiIHLrGaNfse3gXey",
-	"GwwKPLBaMESqYf6O7JNZe9ReYozKSWdXNkgFkYCRGYelBa2++Rx+e3BMD/xOn+0FxweDfofuD9r+y+CV",
-	"y9tbGu5k1e/NJZooiYuWPp/MH3Phfu7ctkKVQ7NyJsNic7WcvbAYndR8Vdy9wNdpRCVHPLlzn0APuEPP",
-	"+X9Y0XrBT4r9UWZXuobsaR331XHfPfRxgh5NmKHuYoVvM/utZpdjkW3FxFQi6vcNxXN2XuLBpRErGf8h",
-	"v4YhCtKn/pWDX/x3zGIWOHpgdAtkGKAlhTo47VMRSOHwEoV0zL/Ye2eMuDkuQzbjRkPc8Jy6YgEZyAjX",
-	"CW8QzL9UOpOGxKluHJ0TUrvxCzEjYxmx4mgSrvW4soSf7Ra6Z7igOm1Ym4+HyXHPr1mBjQAl9agyh2B9",
-	"NmZndDR7cFbmA0zh0TkEjVkuArOjfI2UYz4d5XMhovFNT8DSePCgl3LgWVIYsFkhQO9mimPWIlg6NCgi",
-	"9YQnpLYVpAZUxbD1Pb2dsT1IPBZUCAdhJRs3JfXUV63ua3WfTdfFokjbg/+5mexc9QqOxQ1aPHulE2r9",
-	"fM/qHAcCuLY4m9M3OxBVHx8z41QjVFHi6RrFhLDnDdJPBlmSIZaT/ABLT5RMsJhbzrY6sNMTyyd2SKWB",
-	"nQXTNp/tV1h9bHo78xnZHtmVJ34Kmmrd5rEG0fYYx+qExJMJiyCxGcopi4hvAqNAgq0L+GDAork5n9Pz",
-	"89KJGfAj8MplfbX7e1UJ3jMbPm/C7aBPUMZDr8byii3q+t0QA71bIGaNI0ZoX0L2a20C+knEjYq6NIet",
-	"tcoVupMX7RJwYgCc2qgJS6zKE46CudftRu2Lnshc5NKNv2/ulctBAsDrUBYK12bH7YtWhuevu7bH1tud",
-	"Krnlrd32Jdf93HUddEXH6v/ECbpilFjUB9LKvRj4ZnnmMmLm30gZo0ZyqogHSbRLqG95iEdDFV4otVrG",
-	"+wqkCQ5DnJRPZ7LRX7P+GFc9YWlobPMjrEqoKYsyOJD2aEyVwgS7OcBhPu6128mMtr2YFODLYbHSekO5",
-	"/kfzXlhgwtHTxDcE/Y850ogK6HdJsGiw9VJIAK9hoWJQUZ1w/4oF8y8NZrpPFfHGcaj5hEZ6FzIaOGap",
-	"s0+PpUwaaROPm9955Pmv558+vmgkT4R/HfAQoXGSwm4UC8EiMo2kZl2i4j74qdcd4xBe7zXI8D98AgOW",
-	"3LyERk/8+sUcICNibuCS0Fdsom12wKdjO8UN7fVcDEP0P6Az1ni65tVZAvL0KYocTPN2U937UFPDH9k0",
-	"s0ijDwo+2JqX+zIxUed9p5pzj1OYmMiKk/FyUA6s8J24HmLbUxxAYmKT2ZPlC0xFA0V53h5LvO9Sm+yO",
-	"q41rnVvZvgtwJi0gnt2+K7ZAPdScemUEfuf3zI+TuN9XTwnt3uA/lo6JLXrTC6iEcmbpOypiazzrzO+T",
-	"mQaL3K56HH2O6RYtmgOzD7Oe3O5GdFqh896IwSCZaDLup0V7t6+yQWJhHZGG8c5DBk0RxjnHkL2IgmjI",
-	"7FN9ptPVJLy8xe0ioj7rU/+KPB9L+NK+CZuAmDekSr/YROtb0r+Y8XZQTJqfYcBrmcuDB9tjvzWSvu83",
-	"XE2k4lW8JntK9ozMhTbVQP72gg6XnQzHfGvswIDDBxnwATcO9BKnjyqdHLvxTvU91G3r75677pJTjAVt",
-	"jP3w9wtcuuIl8Nh6s7nNtl/R8mZXUPsRnQpnwU77KPU51VwN+OP3Qd7IqTBhGGgFsKfgEz9Bd6Rp/Io1",
-	"XRL4S0WnBJNetrdmsYcCuUXNxnNAoTxoJDMLETRXCluK1iM2w14QqF4TxZhoEZeERBBGrOXCjZHhQLCy",
-	"Mi6+sgt4uCrQS/ho8wXRfPloQHm4ANJwrsq5LAw6x1PKalt2QZB75QE0MVEOUPKAf/RVlxVrC6q0ZgWx",
-	"Zi2ceVElz/DvsqpXp723FrLhWcWatS2PbbvgVQ3FaP1CV51QeyLcDdkM/5M1Gdq9+bWNxu6N+FbBcKTQ",
-	"RYMKdqOPZTERj/uoxUqiWPOM205ULepKrxNUTyJBlZH1JyDq1Y7/CLK1UDHcWS/sUq2pPwIepd2bq28V",
-	"HUyLrDBXysVrMRjooivokqLUmB6x8QK1cposu86R1TmyOkdW58jqHFmdI/sBcmRUkNRkp8XjH8IRKsSp",
-	"SN/GMxeOgH9hs1cYAxSAakyoHqU5lavKcBr7e8vgNEr8tXShFby2CfMrwKLDYYVw6NkBk4bju1Yl+Twe",
-	"zc17UTvp1SqdvDiHBT563lH3KBWBs+F91w3WdRC7bsqqRGofMMXoGzbgAkZ3Ye1ammAPigVzOsfRW02w",
-	"p85LmnPnyOgX0NYDjIPlmCpqjfAjRjVzMvvAu3JhiffM6Ji/7wKjYT5OAF+27k+t+1MfA0IsiL7TQgrF",
-	"/1FQPdqZ4jmfEB28an7g7o0lPfmG6jlkmhUpavN7lX1FTjH/DrMftxhaOI4/ZuARoG09YoNYudGUg/Zx",
-	"g8QiZEoRbyAjn1mQP5f7m5lrZAB8WuRT3pUUQTL+d8XYJJn/mJErIae2C66gOIzPubay/9mstch5PLj9",
-	"6nCSZCgFq6sF6ymzxxtXwy6rplcq+mKJwC8mCMkIaFmbt934W49+lroLtVg8nS7vjezxe0gUmY3pIhPg",
-	"t78lSq8tbwQWmBhOfzqAbxnMLC6QNYKnxJuEVBvL7REZuYHOYSTjiWfMkIjDkIwZFQqQ4+DPt0UT589z",
-	"0rn5EMJd/gyJ/e9/Bq/WCrXn/1A8f5ByouQ4kfJ0ZOpRBgKW1iEvWZ8ZwGYqC8EDTzr3oAmP2G1sLvaV",
-	"K53gY8/52QlwF7j0rQL4Mrj1lnXaymmRWqPVGu1p4pgxizX/lJIZmVzGgIdsdxL3r9isvIb1mQ3ONfWv",
-	"EMbDHJoCMkVsyJUGfAxE9oWy1VTAv6yD59MwZNEzZXHqEdassFx1FvdD7v9mFrNFHZPcpayUdGEf88Hr",
-	"mCcfGjVudv6a6pIqjRTsmYIPlZHJiA2U2awFouH+1IJTvpWVUdLt7ja3iTLI5/NTc68VtznxFAsHl4oP",
-	"BdVxxDyLbDN3FsxeWOnq9oS519lvr8//q0OuO61DzO+d/3La3Ds8cv1GggvX3Oell4dRkBH7SgPm8zEN",
-	"ScCHXJt1uKdvIkYgMed4yAuiAJ+wkKAPcrmJwGzP30hvsbE6TIb/on/kd4JDdjRoswPfbx8H+4M2Pej3",
-	"D4J92m53Vic/MhsB8q9O+51kwITMX4Dm8ekXbGqf5UGryc92fxJqdmyplrxNyDCmX5ugW3a6R4eH+0fL",
-	"danzMiYgyE336wI/Y/fmis2WlUiySjiDAQnxkdFcrujBNYZQtjXGaORWSX0ir8WqFRossHQdbDwhkRjL",
-	"a5b6Duu6DoumH62FaCDYmTMTuCGRK8Niys3RNC03U0XtcCBMlXmaDg8LmZlui6+TXkTlKw0OfmORYOHr",
-	"d10H35cVVCYAMpkrRw2GzGRCkjHlYatkyhQuMy+klaTPnjsvhPuVz1zdvNkT1xMWe3KhzHRWufc7s4XG",
-	"TGhUIYcrPHKZ4CUSc85o5I+Szwtsbf0ZfMGc8OBnm6tNXMH28DHU5UKzSNDQ7dBbQob4j65icQsPKncP",
-	"3K9mNU33+9yO3b3B/y4Ed0p3L7UPmBLarLx7YeIFhKXeuw9k79pqmv2097d1V8Q4Z8LunGS4tHjn5/Z0",
-	"sRSkQrAY9T6f1Mk5WZDWhqrcmM6IYqxBBJtmepT32kQKQqHh9gT9MA+dMo9omK63MSoGtwB8Cs25cPlA",
-	"IoG8zYQDWmq7QdhXswVthTBSugyFANw4NWJBKaL8PKkj90d2qcnFzV07LfL8Aln0I9YgfebTWDHiXgyy",
-	"M8sosA04yniXtpuyT5G75EXOfnfKMMfpkN0JrP2j1NAlDskGAXAFXeL961//+lfzw4fmmzfkl1+6Hz50",
-	"z8+xWpr+wWuQLxevGynpQN7hQID/TrNzRDrtLvyvHIsh0pcB1aUPcnRQ8UHMVso8SCPHKzOQ0VidEEoC",
-	"OsNVB0wRGoYpBFfB8l+WrJqJ4O5rLkLK90MZBxlkC/wZmmShYX/OsdsPOv2X7JjuDdr+QXDIXtGj/kv/",
-	"VXDM2oMO3euXLN+fgF9XuHTkv166+L/zaybsDKeYkWsaxqyLSMm5lJXZ2vYZG2QS8WuqwUdW7iMELfKR",
-	"sUARSkI55GIOeT+KS+kAQC9s7gvMw4k0SNts+k6rkihes4gPbKJoCY1C52itzcGV67VuJarkWfI7lbTx",
-	"9WMeIiWu+TDIvX7QPpjbOPv9V/1X9KDZHrQHzYP+Pmv29wZHTdphh/0O3af7/ZelRAeuPXGVd//nttPu",
-	"RnGvgI9fh93fP+w2u35jOfvboPVVou7ErVqSsIdC+nyiOwZ4bNUwqounc+6IRQIeyYQqZTTcO03GSH4m",
-	"CBVSzMYyVjBEkWodKTJg5CbQ55qNUaxl/y/mOxXlGTn0oKfWi2MeeOS5B/+JheYhMbbrBRBvYucTDYFN",
-	"Z6/dOXjh0CqNn+KS9UCRDeaReAHV9G+9uN3e940Ewr+YB0jw3j+b52mpAW7+zyYmvpq/sZkHuTP0+OjU",
-	"Vg/c/LIMZieED+AJ7VS/nUMD90gaGxIx4o+Yf2XeFrJl27freIF6AswDHhlKxYIGQELYNaVwAknZ0KbS",
-	"nV0pQnhHxVEG8D63GeZKJ3O3niuimId+pvBFlJVO8jka2unv+WXE2Zm3v7Cm0CjJGLllpYuGZBH5NGHi",
-	"/PwXEnIxz8SjRs1IUXJ6enr60/7H/9DXnZm/95aM2f+2B7VkNCxfb7o3Fi54S/M3Z1Qpaw0aFaf3b3rg",
-	"F/V2ur2do/7Ry1eDPf/lgB4f+C/Z8cHey71X/f12++Cw0z886u00ejtBHFlzz3wpAtXb6e4dNno7VhP1",
-	"drp/9HY0G0+Y0i064S0YjaK9nT+/rQgQUKVgn32Wmx0E/b/fZ/rWWPHj/Cyj8d0ZC+auVlhVM+q5Cuv6",
-	"5qawUKcknkkFogB6zeqyXvGw/w9YpbuDb9S42UnU/G1nCTk9LCmL8U5y2GmxWKGWV+xSxZY0ZC71b6Rg",
-	"HknfoRKZl0QjtjSl9ExBo1QSaCVRM5zPlRRdhLC8TriM/lcH2cTByxjRa+NWmcgOfpmEqyoGDwsyM+bv",
-	"xr9pduYOitiARUz4zB5m3TR3LleZLFCK6+9p6TVcQ2ccZbl8aHrJFjkNQ1BT6PFlUxcwq9/NrvOZsh8N",
-	"OW9si8e4AVSPFrDT3Mj4H0iyV9SBgS+9YrLrHWar9oiWpNNJQ3p0Sf/bI32mpwxvPs57Eq8GnQN2cDho",
-	"+ozR5sHRy07zuL8XNDv+Uf+QtoPOoNP+b/940B68Oj5sDvrHr5oH/eNO8/h4cNjsDIL23vFLtrd/FJQx",
-	"F8qqNSrExhxzkfzifgPV18k+LbMH6U6uQ9SnFKLil8+kw41u6s/mYVtWCVkLUvk5bdqCvfnnAjXcdHp3",
-	"Th2nm7lCgv/X808fCZ5BngcRHWhy8MI8GiKLJFEcy0Z4nyDnDDlZp8PTaBe5yqg5JywuhjmX7xwXupbE",
-	"ZpzlVHf84VKj834w3sOxw1idgWF53u+lQQDwWDQ8i8y6NTeLQp00d1oJtxVcqm4QfcDC/HdmsWdx1xvP",
-	"SdiNvrYsF4to026sOQG9SY6r3u1k60zG+4ggDRWMucDmERnZdiSVckwnDHqWkg/dPkt7GAuiNJ1Z84/E",
-	"uUVIjZn2qLSuVjdJ/djSk0xb30JvrSIxiwer0+2eZlNdipXZhGh5ltYzyh8wa0wQkQqMkYWcuCgICopN",
-	"07LNvoWyR83R9aPJUNJ9soYElXSSlG2cBqHky5d3b5b0NGDjIU5NI2GtNkdb/JCDuYaGKiFhcVNi1vLd",
-	"tTWxZAbTqZBbRnJMo6usiVQEq74sODFh+Dg2Pj0jakQjFoDWgIQDJcOYByzkgqEqIZpGQ6Zb5DS5gLum",
-	"TwXUcJkjLyWJcQ5aPeG54us1i8x3vTT6yqc2SdFnML/eXV4eLsoH4FB7kf7aQnre3eUL3PS+IbIyD+nL",
-	"aFlyFpMsXBEhp7UarTOyd9Td/zAiP7uz/1MWMiyOFXbHTNNV5jE91GZeg3iJFrP1X9Ri3klmZK3AU6Kh",
-	"kkQxRrxYschrpEcvQHb/YFZ5H64T3KhE/IUE3O1a4J+Y3wS9HKDOtTHTfSSqqn2pzY15ZDMYoHCW6ySY",
-	"3aqYyjDR2SKdU5aISHVLPav1w6uCC3plXHOjBIjlbNhGHsLsU2iOhYYbmy0HuWkg2NTUVuwihjpJsCV2",
-	"sXDvrpTxdl21qYCblcDbzmeqF48qw2PVQvHk7KMU6Pvcky18aMbsVgtdsQsso4wHnFpqaLben2ulg/NL",
-	"hyzvnMZY0ruaQOHZDgWQ2waJJ0RLcnRAfuM/Ibj9V024IF8ufm6+apGflxnZJDRIpgD0iIsh6ceaeAMa",
-	"KmbemJDm/9v4vuRgkMJUJPG1lulg0G3dp4p0X5WMRHmn3y31V6UDL4Ofs/hiK+rOoiRHkRMC3mqtbev0",
-	"wx1V/Efj8Cg5ZiitFcOfuwA5LE1ZQIyQmwyPxWLiE3MAeZ4ETD4NQ2yBwrLOi/xcYck4uLlJFbZhuJkU",
-	"mYGsnHrfL5mxMgfOD8lkOWSODrIcMp0CDplG+XISmCx5zSLo9rdtalKx9I9C5gfb0LgUrXZgNPtobpzK",
-	"LqgvZcioWLwg5D724yhiIml/w8Y0roiMtS/HrDJDsz2+MkXzJ3v8IyM6/hyLCiNLsXi6NMePxtmeGzZC",
-	"3ZHqyqQ16JYSxHmzxXNGH3A2yFy2gY24OPdpxHoAMSG2pLrEkAWoUZZthQdekhOxLJzPMyUggOfDCwKR",
-	"ZaZnwzGVs+hFqyd+h17OKBaXADTmZS74TFkli/fhOLwkGAtKkPsR3+sz9BNvCdnLXLxAcnAsG573hKRE",
-	"9OAB2wdKCel3tjoDEJf2eZpFuBGouun/h/bxUjgUTSNd0IS/TLfc8q9AO2Vcqd0bqyYqcoeYzZkokBep",
-	"tsGxZjJmStFhntajNOVqFcCyRGtGJmoKjodh6NI+rRX3o91gi8gvkslXs61CqvTc3kraD+ccynRXFidJ",
-	"i3Zb+570eb1nv/+edX1RK+7Y9cB1LphKYXUSzVuseJei5pyGIaFas/EkM4uVCXFNnDeNTOwOkz5QOgQX",
-	"xqjMUCpdNeYtnfd5VGETPsUKeA9PNH76AWQ64c3MoKF8XxG/NcZYKOq7N/iPhTBxv48owE3b8QGiKA+w",
-	"UjgdyZBlDN4J8awx9Iilx3Qxn5V7qz7KLOP2G5LTm9StyI/EUN7O+m5XkJbbj5QXvFDoqsvcbkSnC5PI",
-	"OZASlL8GiYVtvG1YCQRYtgjoZyx2SSOD1C5gQHeQ7biVU0ECy9ReLIt0upoUlleyLiLqs77xD56PJYwd",
-	"+8ZbhjSPcatfrFjmKpRaeE9zFhT3chMo9tUyU4oH22O/NXZe42M233A1kYpXSXbYU7JnZC50buskzTMZ",
-	"cn9W8WLuLHvSt8bO2ws6XHYyHPOtsfOeKt38IANo317qTFClk2OBA9wt/WI2Yc1P8LpVxXWbU9wZ8Mn2",
-	"UAGtv3vuukuMvxUl+EcPf7/ApSteAo+tN5vbbPtF6ZvfE9IJRJUaUUWee+8GzY9SsOYHqv2R9wJQTjQP",
-	"QxLx4UjXGuXhfuTaO+tUQTk2+++j1OdUczXgDyRtZ12P3JwSR+BpdHJY8EgcPjpdwduDwv9Cfy/BucnE",
-	"W2l81UBUFs3GCCFD/RGiNPAgQZIFJBbzA2IbpMR6CPqiGBPFeZcLWFyVZgNc5DwWaeXCeQHy6FJSPDyl",
-	"rLpvFwTlfR64gqGt62v2VZ+QeDKxLWKhnLKI+FQxEvDBAGc80oWbFcSatRD1XJU8w793FsK3FPTrPZ7U",
-	"lXnhy7NW8M7rnNUTyFkpLoYhy0FsPaKQW7u3sooO3r0R5fmuhPk8C5pB+jMo9oh43M/2LpSTom+bEH0R",
-	"SWidvnow6auMdD1QgWpUuupH2PiF4reO9O1Srak/GsOtbq6+VciCJayBtn8Ir8ACoqWjKE3EsuFAYV6U",
-	"58ha5CMdYxkXGEiJsdrEB/7mSI7Nt9NwQtToCSXnOO5oOKUzRbyyNIbXMOvqMwTNhLsIqd3vRnIqThKM",
-	"j2eKMKGjGVHmktO55wSc+rIepiHTp8mbrFN2dYBdp+zqlF2dsqs1Sp2yq1N2W0nZCZK6bhguPhnftpCZ",
-	"IH3aZ0n4N+V6ZPNtGG5lMkjt4hnKhROU2Zmb/b3szE27YObmzzla+3SFJZ44ZtyYWtzikXE5ocUjl3cM",
-	"gyVtW+fuHo+4aQufYXnuy3UX1+mvp5D+musY//6tW4m4WmlWjAVq98b85/KKzb7t3oyk0kaxIC5JQkZR",
-	"KNvnIZ9M6axr4mB44DH1RxybMp9/lK9DGQeWdYcLpanwmZvCDtgklDOiqbpKiPdlwIC4Cwf4iGBTexjY",
-	"A6DKU9AJWpgYO2eIZ/SGVgFPgnnmGR2H+QDDLbPJgy5hg70Bo4eHzcHxy/3mwSFjzVeHg73mvn80eHl4",
-	"dOAfHgx6IpQ+DZvutXWJzwIaNUX7FYTUKw5GB9KPzdPOif9r6o8Y+EuRDJe6SOZgd+z6+uBHQI4oxDU2",
-	"+56YfY/ymm7BjNiGtD9PaxpEs0D6V1VJrN2uTy//TBEjh8BujfjK5iQEYz3751vI86CQCT4wJnMkw+AW",
-	"eaMKp/1L92Ohv+CEvTJtwN6rdcpO72n/FysUOTVkbt9MdUsFRZQyZdcvtuDFFg9VJrp5JKeIMG9UWxgi",
-	"c8hQspQhFNjPYK9b/f1MOWZfKaA0MZXRFeYUQ6ohkTmGFlzXPahYhBKjGEyutMhB+xiwfXoCwSOTQW0A",
-	"/BES5hGn1Fwc0YaLMpC4CKPYtzRG+Z72f5fRlWWXLtDJv8gp4RpeVxUCpfamV1beSgyfJyVOethavl1B",
-	"y7+WYhByJBT4ESEu5pCInPhRkZdcqB9g27s2YlnZKOX0b57TepHyNbJd0QuEoeMmF9xoXF+KAR9aHoms",
-	"i5d6hojKb27TSBE3wfkb0xkJ5ZBw0bBUTf6V86DNOX0pNaE+5H9wNtzopZ5IFBNcZcC0P4K/xsJcAYPq",
-	"qSQ08kf8OhnhtPT0jBjl5fg4Mu8cCCyNTVAWTCi5uVmy+asiNAgiplRPwAinDCwdZd4QmRuoklKL0XJf",
-	"FItWcF/xfeOLzrux/5X9U09syDnNfdLaQ/1+Hmpqb2sPdVseaqr3KijJayYCWVVNUkHYeKJnSbCXYqCm",
-	"GpRQdYWuEfDXJsF0mer4B6ygjn1rzXInzYIbudYt29UtWXWRaBcBFbTiYO43FgkWvn7XhQALSRjQQTTf",
-	"6C/ZJ/0ZGVMetsgFtM1Ch6k9WEj8UwG2oAhs6DOnMyoJDZ6q5mVnv/KZq+Ok2BPXEyV7cqFEdVa59zuz",
-	"u8yexSz44QqPvBwFhYkg/bz2q+byxXCdefG7gg3ic8Cm40KzSNDQ7etbiWW4xG3gFLMf5iMDQSeqfF+e",
-	"n73DxiKbsjWHk4hdc3MrE52OqYY+KsTIDMOUkENbSnnLKQoiL+jEbmAjsySQTBElM5ym9uykX6snoIPJ",
-	"7HSm8qWkBtyOC7CfOqJCoct+gr3t2BRltZBtvUKCJBNf2PsUueo0uGaR5oqdCzq5kKdhuHJZ6lxH3NfQ",
-	"Y1ClOvUuYOOJ1Ez4s9/YbGdbnOHmeT7bT3ffjCSfIB6PBdezd29UmYMgk6O469mD8YMxDdhJggYhJGFR",
-	"JKO6UbVOvVRFF10JWjTnOJ06dXBL+zlcX6dMMkrcKUGrxdmAIgxowKnRMPNilFf1aoJa3vzJnfNHFp+3",
-	"Cl3+7XKjW1MrUXA50wB2wBkFTTVXmvvlVf/UYdFS0zDTYSsjPuSChoQGgSLxxL6kgM7yvgsof4vgWdwS",
-	"YJdQuy4PxHWBrvSA8nBmP/p23JZ50tDMbnT7E/uzy92WRYTqe+3Oyy5RWkYABpcnAG2Q6w6REbnea5Dh",
-	"f/jEnMC4HrEIs5Bjh2SZ8J8Xci0at4TrRo7mPIqFZVQf8JBBBrTPbD0SGoM8u5RLEzZ46PkDnwIS6jYI",
-	"tT2tERlwFtpMJtUWpCEinrmwB0UYc1nsXe/LYAYLMd6SKwbZxXrm7WHDkwe0xKrVE++0W5viQ8ECEvIr",
-	"BgjwOM1SjoZ5bj/Lqu7SZ2gcWqFFKxaorIubrhAKdBLJaw7jjEnKF/9gwS3mW6929oNO/yU7pnuDtn8Q",
-	"HLJX9Kj/0n8VHLP2oEP3+iXTfJZQuTC0PGgfH1UA4P98fkrOfnt9/l8dct1pHcJ7pzqOGHrV57+cNvcO",
-	"j5JeZhnMnilsaYYPO2JfacB8PqYhCfiQ67lxyjbt9Pd8t3xMpKTr/2fz3N1uYUansSTQTxdNFaGCfJow",
-	"cX7+Cwm5mMNFVmrUjBQlp6enpz/tf/wPfd2Z+XtvyZj9b3tQS0bD8vUCuZXfRKz88gWv7EVnGLOzkmg7",
-	"5bqE9oSKfZ8pBf/O82IvwXJ1omEUakUQ/8J7rorqv9xRuMcHH8eh5kaF7cIiXDJ1jWsVM4sjhfPOfcY1",
-	"dkmvQf8VEi2ew6oyWKKAXG6Luk8cGLdmS3iAbAmNm51EV98Od75MLLhC3i9agTihmCTB0sdn3TonzTmf",
-	"bvfGqaCKzO/lLl7K7rKIEV6nmoNkSFGB/70M9Td1dGqKtZrpvbKs3IVprWybN5azBcK2xuEDpEm2y91T",
-	"/w6fqS7xBpSHyiO+jIVWxPyEPRVfrdVvEA/CGuUR+xv4+1dzZKMnEFGfj5nnen9VPM6FRs9IYJsKlHFY",
-	"FfOlCNSJm7zl2CMSJGj2MMVqQSC5IP2I+ldMK+AO0FOJbjHQeJnIB7vWlLYP0EAaabPMZsR0HIGjg5yu",
-	"mUANEotAKhJypVlAAglDtnCRFjnFpWF8xa6ZibmQQsS9J4qvigVl/R5lSqK9ae8DisJLnKJa7zw5dvy8",
-	"1gHBygq2E/lt0dzhbZ8pYLnDnAPVrn8LregJOftygYmFDMLtMwVytylivNRf2CpffpVUknX18WGhLJXM",
-	"RqFXMaUKihnQ5IeKuTB3lDolCes+Uh9ZrWpfb0/QLBWRuaNLY7lqOqSeEAOBDikXlnffqLoRF8Mi3RVy",
-	"cZVVXneLoclmQsn3XFyx4JGF0Vt79jtF0vOXW2A3Gkhvbnf0XJ4Sns67365pu2p8hJK1z0ifhVIMiZZD",
-	"pkesLhTWcfJdTe7f+TVL0/5AFnNP8bHTajZM1lRdqYU0N9in1c0FuHBWxu/FfH1AxjICIyWIF9CZ8oj5",
-	"f0KHsuEg+hiPzKPiBRDuxs6vkov0opaMryckdCVpOkMLpKRxq/sxDwNsOTO/zPZ2F9mfSRwNGVx8p4Ib",
-	"QofMWEyz8BY57Stot8T2SxmRWBh/xmwN8ty+mWfKQUJg95T3UQrmvSBjRoUix+0TmEwcUm0+uZ3Z5saj",
-	"GcSK5akRd47bJVUBs5yyqsDRQaM4WX0HxusL84iKwKsLXJQ2iEN0s1bs07QfO2KPg6vo0VIPyTDAd13U",
-	"eUnjgBuvxBywU9yKebvEP5op7tPwEopf5pcs6qIeuMQblaUZEq2BxXpzcCOVey78MA7YPFAoOqM8QnUC",
-	"cxS/2wjeC/mYa2TYM/G1ZfiFKfggaYfuiXmZVGRKwyvAcx3JkCHBXe5qgn3Fy6RpAy6IZzwCr9ibVbqS",
-	"MvlFTsmYipnb/ngT41dbH34slU6fkNsGNDwakL+A6sLPV7s67XaxhoBH2lkM5EC/WvLUtrnKMi7VJVXT",
-	"13GkZBFQBcKgwmMsxmWNYiGM2tgINOt72jefZRk665zhouqKBWQgo0aW5jFjoyrywWo5WUwFe0eFDM3X",
-	"ydW5ZmNV8YUYEbWroVFEZwuVdM2b+sAwIcq0+brK23gvoLrLyVUT1f3vmMUw8uZm16RIZvIy/VkDHmpo",
-	"qDULstnhgCk+hH5eGKljgdNl4LBdsYlO/EF4xpP0wj1RcmVwINwJz5TFkLbuY4tcTKWVbkyvQrc/5HRl",
-	"wLqEInIEDhBbqwMPaOfuoPdXq57ApzP3GkTM8sja6WPjjGLyiQpoHY7woqhOqLE25oaugYGO7SO1eqIn",
-	"TtFBNS8Rb2GbYqYR15oJt6ZJGEc0JM+pIhlbJgNmyaHZ+IXxQ11Oh4thHNIIjjdP5kZiMKWUnHJi3mrS",
-	"thyxCaPagjtOqTKOq26Rn5jiZmEeevOwTdBG+miYXNot3WbWYNKBtvwuuFPKW3ou0PvY0mj2RzZFlVfE",
-	"cksB8DKQDfMJEJAct2nmFzbbiF/tXgv/ibYu185GnGDLBjUDbs2Aa2wEtolY3bZVpz+jErI5hSQISFIJ",
-	"uzfmP8uK7Xa0MYmhnaYCN5GpBunHmghJIhlr9qJLfCp8FiqnxY1OhsACcs62A48bZ9pIOZJVa9Jnw1gQ",
-	"HH9C63OCKo+rnugzc2ZgRwA0hE6SKC0nubI9kovD3UMWJGIIJc44YoURAh6eaLqcwti7b4WBz5k8ATRz",
-	"AhFBNOYCcjY0NE7BjHCj+8iIBunLqxOd601EfF+lAN/6OyiFxYkAKF8BeJeNtYgX0hmLlNcAHJlJUuF3",
-	"Em6zoujU9WdALJJ4jWkXLvqBwFFi9EBPeFxwfWnVkFdSTbfiORfB0zCU07fjiZ79g4ZxEvHNuxJQBQCo",
-	"7wCrYpmMJDiD7Cv1tQk3gfTDPJAvQ/OOWdAlnrko0WTGFJmRDpHCg35qMQMmEBBRSDjmo2VzVkmoDLcP",
-	"cJS7coqwsf7jZplFwzD9SBrV7zXDgSqjx2c2nuaBDQ3ALZ7KKICOBy9Zulf5ae3t8BYrPnFJigZ3onme",
-	"9FkkIKO3SMd1oeDGDKVgDbKH0yhAuT3iYRAx0SBNODQ1TCekbb6lkC7tiylhSmDsBq6Xf+hmp+SRcX33",
-	"mAC+2ckK0U53hx53jvY7dK9JfX/QPNg/eNk8Dg5eNg/bBwcv9/cO6eHhq3wFkorZp0Fpu/7tLEWl497j",
-	"i/j25wKzlwwsjOmktmDf3yCdj+R0gTnaTCpjpQERu5nm4C7dtQp82d1Uw5YNsCWGbs4eIBOU58wRaIh5",
-	"6zBHRU4+Wrf0oH3QKk1A/2TuUQ2/YwupxfTuFfOL6SupZfIBIc7Oey50zl3ZuMTCDS8dksWm5LaZCqiT",
-	"YKZ0Qjy+FGInyzsFLC2QQ8QJQgZOz7ibGc3LMxhHscBathtifaaw29O4c9btgQ9oMQ5cyo8iXk/mrIgp",
-	"GUe+iYAz+TpfAsyAgAqSavREVlt0iSfYV+0lHVrvubgimPIhis7IdMRs4nQgjb9n4kEoRfXZkAvVIqd2",
-	"/M9BMsAKknFa9Oe4IiLGgb+IFbnUitHIH5Xw9lWAHsapQYurvVLxacmRn0Q4O4dHqnr0p1ibN171cMBZ",
-	"qnrw51hUOfRnyHx/pNVWgUe7ylfV43+V/eoH4x6tfvx72q+6ejst/He9ytHv9UqXXunKq6zj4yoH26mu",
-	"T2KFc95QzRw/S9VzLvjYnbNNhHowgEZ2ETX/xyVofIQuOWjrPNsi4IRiuwaagLJp/PIhe/NXjFy7O5aN",
-	"1hlpGobNnEnOmOldYyerIEMkNtWBfgJcZ2JbId1gwTEIDcNl7SUnxIPZi2TOxIbpNq2BUETKDtkXGXAu",
-	"ssYbnpyEVAxjOmRd4l2x2d+uaRgzL4NIhIYSOsjA7DZsOQ7bECALJAdEmYNpSOB0ddIT3lCzv+EJ9pIu",
-	"RQbj9OZU4IdTJ8QLqGaX8JPXcNW84FIKPMfTfOz+fOJaYRrEU1d8Av+VkXb/vYQ35zV6woN72ysI/KFF",
-	"vogrIacCgVjNn7Bkm3yfK0aEJIoJxaCkyodCRsUTLo729zVdh7jDKe+q/oODqLjik1UOR6CrVQ7/ZF7g",
-	"Cuf8bN7sKgZosOIJtZ3dhp2tfM7pcBixIdUrOHbvgm25jEbe/h7JeLLKLZyQnlE92p53at7tCq9IBOxr",
-	"9cM/s2HEwIKt8uBbdZj/zvVPERX+aKVTXstxRYWHp5xGq9zgDRsggvPPcbjCo0Bq6K245pEUlghq81GD",
-	"W6Hxc2wxvuI5H+gq7+AspGL7FOdGnsqonn5PXB0WnKRYwNAFa7kRsAwe8PnGkOrUfBnaw6rIUFlqvh8O",
-	"Q2ujAJ7gi6fO7YooWCu548vQYqGqRdPFZPiMh8ZQuPImN/EctltwnTSU2fYpPJIr4w0CW7BolbWD2b2/",
-	"pZawj2ya3OGeASo/silugFPI4S0iSMcXDT3S4BzfW3PXQxLITvW7rtvDZU8vb+XaW+EaFhHArP+t0FzP",
-	"HppasYQgGVku0yu3R8pKNM2Yfm3C6O9Ot9M+eHX48uiW/sFETwYomIYcdFr3jyTcV7t2Nbn4X2V+oexv",
-	"5skl8bfzmYNdCOJ3A640F77evYGQ6BKA9itkFUauCSDgAwAX1jbqhp4STI3D1MYYZkCzQpvNQxSoOLMs",
-	"p3+gwWLtuLYO2r5r0Iau4HbdQLwVbJPXZuOUWQzMUdWO3uNz9OCzImkC6hdbcEvBN1O9MqLbdQNXUkKQ",
-	"k/qYEhOU6vSFmnhe31c8WFU4ushONOElN32UpXmTsa6xAAqKW3ZikDEVS8xEgyhwPRpYT8XmRQjjzCWw",
-	"dRkBLsvTo7UtqW1JVVtSio2PexfnmxIXSI/YjNCI1ebl8ZmXpKXnyVqXinalqkVZ1ZYURB5Ia2/+uWzi",
-	"JTUhDkcDGuLdNylDhswlSO7SzuvLgO1099ptcyGqLBSV7fV5dnjQP6Ydfy/YZweDw/ZR5+Xeq/3jA/rM",
-	"AU1WBxfC7fpGClYp57EaIsSmRX8lRbVaw99jUBkJ4OTSHEEVtTAX+y/xpHLbHwHlMaeN3lSLFFWc7Sww",
-	"KjVVyG2XkZi13KN1C7Dfs0SQk6ofynb/4AJskRs3Ir6btepuy9pe3UIoxFQZIIigsvNcRrZx8jJTh3Cg",
-	"ADCJb+Kk5zi4f84mGnHk9tqd4xPg9Y3INYsUjNtbFFZpQjbCdQEfZjwJtl+JcJd/PcJwoUox4p4sPD7/",
-	"9iw8ftvATeVEDCAHXNFSS3vAj+UE1OWOTSfXEIb0wZY75kOFW1FL6d9V8QFFcUouQIEqbNWuSji4bqt8",
-	"um2V0OZV91XWfZV1X+U6fZX/QH9yW42YKze+rdSL+Kvsr/KsD7N18e9cf4nCNZoX76ffcZUX/JOUepXj",
-	"z2jExEpnrNbnuX7D5k+SRsGKh78TSlPhswfSC3w/DZ5gfusOz7rDc+j8sO/W4mnPz7d1Jrg6WCAyPqcN",
-	"CbhQPGCArnVqmXYc2XwO6JCOWYOEtN8gfSPlDfKX7DcIPkajJ1CxWtaeBjEvhGvm6zhiDdIH84Fg3jCP",
-	"zlJlZG4WUj9JDkVKWxBJNkEAFh6coJhwxP5KC10Ny3JhL4EgiIxGITfhiGCqRd7pDIs73vw5gtJc8sBr",
-	"EAqD13vtziHgLv4l+/bu5rkQdhH+fPxiAeihUwDbbXPFWzzgPtekL7hudK0zP1tqdB1aOdtc6ufo5cuX",
-	"e511cz9uPfm0TL7Z9davsn+9leixR99K9XyfNthbiaMFfbCgoOrmpbp5qW6ErRthl7YqWc3y+HqVlmvj",
-	"W+agci9shcML7UVpNywu9t7aYW+Zi7v2w9Y2pbYpdUNsbWbWbYh95Famqn2pbFlWtilFkQiWquHfq/fF",
-	"3s5LAcpukpcyX/RWbmpB+2yaeXlK/bNJLqVuoH0wDbQLcw9b7KCF+264hdZJzZPqoV1YhcmLVt1F+2N2",
-	"0d5ZhjffRosITXfvo80AeGy5kXabxY7k+j9QK21i7Ote2rqict+9tJuvqNypmbY4wrgd8ZQfocoOKYxy",
-	"cuFNlADHVUiOpQdn2BJlxIdc0JAMzOYn/Rkxn4pGIL85zHCuiGLRNYtSKO5QyivoSdUjNi7PiaXwdmo+",
-	"7vnh8gmdVe79zhiAMRNWh2+jCSS7KRww8oruBheaRYKGjq5nkQNSLkeZrVy4wfMlyuzv58Uk+7diYdm9",
-	"Sf/tEgIVgpv0pBRDei3BsDHN5+wj12LxIMTC+t4Fn3q7UrFqXJsAhr5ZlJRbsOWLhWzBYWrhceVCmMig",
-	"vGJVzBQcd7+jH+RixHqiHv24h9EP+Lj12Ec99vHEiof3MMLxdkz5CmMAX5SxPyvBb4OGrr6erxPIcax4",
-	"gvq0wj3eTU6DwBiS7SZjUcfD89dN8T92U7wzUOsXTeAKa7fDj5HQHxeS9sFHfDjSai5bOoyo0NA0rohm",
-	"XzX0Mo+MuYZcnDHXAojD6JAuAD0Gsd9aK3hGtr5DMzjcd0kvOLxprsiYBvONFa+pP2LN11LoSIbLZBgO",
-	"dsd+a9Qd5HW+cy1V9MF41VYDlGmihDTbHrRe6vPo8HD/qEyDLch8opLMxnz4m2yot3sD/1mx20InAmlV",
-	"H1eEB8hZGFKl7R9NACcIDcZccKUjqmVEfCqQKd41OZR2YSQK76l0YDgNVjdfPIjmi9UEdwWnomorRpEU",
-	"gYPw3EiIFaoXxYnJ9YVjY752sqc3Z42/1ULxXXsZFonEql71yunSzJb7jc2wcWGhG26ZbhWKCsjQQbvd",
-	"dQ/yzEpTanH8kVSswMOO2CBWxQanDtbusqvMayVaYgbSRUuxCEywAxO0m03Xz+vfFfpeiryZz0XRXFI9",
-	"MssnStNZaU/LFiO2jKw8tI6W/nY6WpzzZJtZ6maVOnjbSLPKAw/fkvhsPoxzURzKGrLkKqRL7N6UGE7H",
-	"Pm9MZBQLgVzvCgZX4DdkKB31fBQbA8oDo+JEoFwJD4trMnI/mxfSIqdwMihKIPASXI0YnDpTPeF+dt2B",
-	"Y7M1jOKlESOaGsGmyBIPqBB4f1C2YzozdpuSgYzGyfWN9mXCKKeATCKjesMZee7h0//tsP0/SCAF8wqx",
-	"FdJ2Q8stuXKRC96bucC7N5Ahv62r7PM1EnwJu+bsK9tppIp2B1t4pPlJG5PIzZUwI9nYATNptpxdbqpR",
-	"tZFN2IxcDM0Gv7mVDWd6xCJMTcagPuU1i7rEM+aBdMgMBrWJJjPPfFNvQEPFSJsISeRgQAZEeNAgLmbQ",
-	"YXRi0+ljRgU+kqKYR888SxSXPYLbB8seYvkXsHnKP1c1rhnbliwmWbKTnlufAxq+uDmy025XN2of2dTx",
-	"l35r5JbztTmdTptmTzfjKLRb+TuvbxyHmk9opHdhXQHVdKUUbnKpQvNtRaJFfsb+YiPYoFjyeoUqMmVh",
-	"aCWnL/XIKKhUM+xsMw+NT3BOr43nsvAxIINvjqvuhTwmkvkq3sa6bka5f/EdmO2ZH0fGOen+cWP0Tp/R",
-	"iEU73T/+ND9FFMsS7mfzMdJf/Jn1Js6k0oQSFFC3SbJOBdiMst7XfMcRHNryKWDJ5bt1lGNDLjH8tjXV",
-	"tsotcwESECaqiDdvFr1MTcs5AlZSJ1SPHMIRYD/FUUhCLpgj8lQT5vOBlcGy4OhzLMoM8G2xi2LRIJRM",
-	"pOKaXzNiwsAhi1rk+YUJ8EcM4KCYT024SUmfBtAJyJXNELAgyQ6Yhbt34BIExgdqvchZMaNIrREzz5va",
-	"MKdr52Otlexy7STUTkLtJNROQu0k/OhOgkNDBMWb2teN+g5RLG65DuazlDsJaYoUMPeAkpuppI13IMMA",
-	"DAbVxDPL9RANEQbMvL9k32sQb8j1JSI0mp8wN2L+RSP8TeBgc20va0j7ABvg9YSWQzBJmAiAe0OqAJ+b",
-	"BURLEnB1VRzfm0f72ZyzMPV6V02Gd9hY0rXafc1Ny7tkoPfNeEFj2FaM+iN4ea2dul9lvZTnw8lXfoFt",
-	"nbSjD+z+vtt0XU55wCWz6UhUHlZV5BTH7o05+NJIPkYaK+KUhOzM6LgKk8lW/TiHuIEdJca3DDglxits",
-	"2HISFG3MilrEXNxWbUJGrxl6BlpGRt8aPYLlvqC1QHlULttIXzMTf8G7zjpnOyMWhjLnxRpNQ81X6HNB",
-	"weed92vvp4RjHpA860upW/qrfuaAbjGoUXGo4TPa7PVhY4dFkYx2uiIOwwbsE+uquytk3M69dvvbn5Wd",
-	"y8X6zCl/40i5JW4E/XWT/mD1RxBsWmPX1prcanIK++IeVXgT7mf1+DUNOZRomeJDUe4IvolmgfSvuiRi",
-	"NEA9jKc0bAc014qwwYD5kJcZy4CF4M5FscDDO69IFJtlkVN7KmrmAeWhKsnQWLgmE8z1xBUXgLsVSD8G",
-	"ZG9qSVDNVSZUKaZOYBm2/gNDZN7PlIdxxDyMEdHDNm5kRAW6m4P5A2bEl3EYECF1kV/p3tgbfGPbqeq/",
-	"p328/nsuropdPBaxzGcgXLXIJxHOiDeK2MAjMEcH+Dz355W+p/1/4NtJdNRtLWjXix8s65FuZQn5TMok",
-	"kv2Qjf/Xatc8w7OWPBDu4+eUXCf3T7bqC4e4QexmwZlFKYbmBLuqF6061n8wsX6ipe1uYiZg59p97Yy6",
-	"Dml/vlMpQGV5Wy9PRjPFfRpeTiJ5zc0vWdR1CuXSXP/SXj+jtedUtFPcdhxt+YDudMT9kQPiSUgXcALe",
-	"OFSxEFwMkcqAsUARIdNuzlv9pvaFuWm4LWqTuTuVwW7inx/jCNfjbu5Ls2F/3mog1emHyW+4Fbr8MhLQ",
-	"p/4VE0HzOhnBBBGYsv5IyitVKgM/R3JMzs/eYfrIHe5W5NMwZBGUfgQVukFkGBjVDBjCLXLO/IhpzDdB",
-	"7WIkp6IYNOV3t5BVW0gqD0if0f+fvSPtbSO3/hVCX5wEI9lxsy2QfDKcAnGbNm696S5QFTY18ySxpsjB",
-	"kLIiBPnvC75HcqhjJM342M2uv9kj3nw33zGB83ll9CMnuvU7aXL0PmOlN1WGw1xXZJy4sk+JQZEm6/3c",
-	"/1FbLvuUpX1PJ2ya5HP/3VnRf2WDdndrNqbJXdQYEPC7rHQxzwOCr7DBCDzRPXyrzlGj718xUQPcAeZ9",
-	"j4G9qDa4vmQJdkj9+d8fM+b4JBROP7iyXBW8KlhAUcxYJyx7ceMX0ccyPfE/K2ZgLJ+V6Uc3HrekJAg7",
-	"HaoP/zg77199OOuf/vDnl5Ty2VbCTTnhwjsPTyq9EGrCSj43YBglyaPX3VVN5/TLFy+6T7VJvYyJZB4Z",
-	"tlL8CEOYkSwNFZIwTFhRiAryhFqNtZR6AUXiQue0oa9DtDQNexkb9uJe6d+CWz7sfbvB57QKMGsFj5k4",
-	"6PC5YTeO9OJ/5gaJojtPX43VIM10XfCBIG6VQls1jQvSQHOxI39RrUnpRQGzUltQ+TLEDDxSgGxY4RMH",
-	"x/o0Ciuzb4pDHmTxyREs20hE+oiWpu+J2p4cQG3PtRpLkds/7CNnd57wgd95iuHA0BFtzbijzS35w4YF",
-	"K/KZNRHw+Kv/a1++8JqnvI/5wgPOBHNTBbmuiuDEVIAUd1AJMAOGD2tUVMKyEYAKv0LBlkT4ikqXZXMs",
-	"a03e1gjFm821Xtj2MaK/EhK+OQgJ28VAPADWfrcIFGNTFxFeOuHNHrXok4ocI0NhRM8tee4hI99qAGiE",
-	"4AfXQvbwuGek+L5h3IeadoPwboGlHrBCMmynROxCj/PNdNirIYDo7DJgZ5GFhMCUQmDIU8Hc0iGRoL31",
-	"wQ0iZtDkE5vi2MPLsH70S9z+EzuuPKP2s5T6WyFAPvTP6Nlqtvt78tw1WXWnqHpcS5cHWDFR/FxwL1Nr",
-	"NN9bzUaAHzKmYBENmMTPfYpLbi3MSrvdevm+XsIeD3w0UtQrjkq+sdzCql/3mAuJfiRNzunQO9Q3xK9v",
-	"eYW9DnH5/s2ZVcMW9ttVE23j2bL6LFF1MMWST0DE0XtQtIeQsdaIYT+hdwfSxeOv/u/lztTfq0pN6HIQ",
-	"EZxAoIHL3hMQgWY/Avr9Wfj5Xeg1RQ1ST4p0+7leAMTdKLrshqDHFdhq2d4Z+D472Pd89K85zNHSF8mC",
-	"Vjmwma4o6g6j3gS5okHhBCulLaXpTJ+JKItB9EjLmNG1PlhBDm5slnPFLEi5LbmQrZbNlOb0SSjNhWUL",
-	"IWUQGp+JzbOm9fgk8QpUShLpmbSbfoVE6U+NYsCnElQI6RUFYMoZdnbpc+wFn5ToQoro+3dYGqsVHBmW",
-	"S4FGGkeF2QjGmpwsl0zqCRNqwD6Nx2y0ZJwZsFaoyVZp4sJP/AROUutT7fOS6ortbdGwE6jucCu6muoF",
-	"XmF6qUcmbCz1x9MToZo88jz4HDtYDWlRG32em2CpJvzeK/rIsPOPF0j5CU6iLZ1H4CIAnBtyusPaFj48",
-	"iys3KLncZT7wz5iFrrCaxFBZ+GLpGd8/pgvHykyuS3R7uIUEnlHc5Sznlks9mcO7JKXZWFdsPK+Q2eVc",
-	"ktO1+znO7uYDOc6YUEN183P/aj76P+S2j1h9swX4G1/xA1g+ZuazMMdHvPAtgJ/gNWYNQlUIwcPtIhzy",
-	"gL3XMy7IG7ystNtxdKOQWt9Cwbg9xJH69YNvLcnCvYnTtBN8IdTFQ+bBXrv4TcT4sRmmVq1ARopywZfX",
-	"4cuuSP6ntT20pWd/QH6/alqo6VqSVRNJGD6bAwZ/HUSD3VdqQHiEJNmXCW3k6zWlDTxcCjRyonMzVvhG",
-	"1u3jUzzr5mpJRR7Q54j9M7g34/TbraEf+eg/YTH3Dbm7ez04IU3ITntve8e8FMf4LcnOYGx99hE3eFEI",
-	"NyiXl5jVzHr78L7Ih9o/1mOXRjzeIxUYLNMkuqcneGhmX1feD9Vjvcuu5CPHrRJIK4TJNeo6/0tM75KP",
-	"+hGk7i3GohveNnu4rWvJ9bLevHJTH6NG6pe3mWElccU3DL54GMa0NUY4pXQxBfUucGbvpb8AKYmTR0ZP",
-	"nHpQ29Trg9iW2IXbUI7TZ/sjAeBFkgDHSQF6zE5PXr95OWBO9olSDHGauZJgVtaVS20w9CtZh89SsLmI",
-	"c6nnhckwICxbS35gMkaxaVAwCjyta/UboSaSCtmGTEOzdD5qvmXCZG9hzHqPPzCr2enJ6UkgIRWMjWvd",
-	"93TElMBvTVYvYz6aK2EZqKLUwj/kbiQ58qP/ZTBUW04QC4P5JA/xErKdB8vO/OIxcBRzHqAE9vnzxft3",
-	"FNk/AqnVxJCPFSZIoh1NuZMTqYLaYKiG6tWrn6Ya8yLFIV+9essWU40es+7I/TUEOl/BRBiL7k23gB6k",
-	"bsd6oaDKvE8nvoM78soM4JJXPF1vzJRXUNwMhuqnKBJHd1rXKFm9H8yNixZb/M+PigJwBV4wQznavHUL",
-	"xsUEfInhgCHDMD3Qo5ga4YXueQvAXOkZELtQsEApu7hztNeESnDM66lZelcU/oi4pZGLOzARDqT5BHVJ",
-	"d/F8ZHxiTJiRoKmNHSoPl1m9Z5rfaRIjiE68jJvgPfDinCutRM7lkWFXlxcvVzYX9ejNzf1Njxydnwvp",
-	"kHCktZsWkSqj5SGgUy0/btIqekEnvlWkgs1ouaH8nmF85O51Ay8pvGPLMddhVCZjShfurCw3t2F9rOCW",
-	"4xxumYznNM2LWgY4u7x4+Y7NeD4VCowvnGMXurplQhlLtO2KhM8jBNiXydIkHzXk6yx5ZR0KN2l+IZeA",
-	"rU8lKHyIcnhESjONAvGCMkKHWUlN2Zg3al81ycNss27kpDvP81BWK7WQoFhAgEam4zpRTIYbDTKOdh+w",
-	"AIeTy2IPwu92vcgS40PfGlq6HcQFxc8IdoPgm7lrAGp5wEw5spW65bY2hDv1+aDe46S7/VtOI6kbRpd8",
-	"NAjh080tPLDubqLE2MlU6ZG5H9Jral6qw+JOe8SOO7e4QtjawNlax7nq1G/n2rbGVJIV4tpRlVb9CDSx",
-	"n1m5hobWpdTLayRhLacxtkp77m4+BS7t9JpSEyV323x+W4cRagLGxmEO7ldWUPIKOuwz9DRt789t8RqZ",
-	"wb13jUM9yCABmroPIvkIZIdzjCHCu+nM4eHFrQaASoy7QLnvuPPyvcAyiKLW3pYbFG5n652kI8iCg1tY",
-	"mrZUM3buQnJj55CA7b+tesVdtZuTSliPyO21W+ead+9q1e1IqG+9t0P6oPy8d1XUqtuqqG+rVSXZ9w7r",
-	"QbXp28zhiwbohWq7o7QyT8OBrVQkSLlTeEbqcpKrHg4NM6+99m1t9e3bLwEAAP//",
+	"7L2LcuO40Sj8Kvh1UrW7FdEmdfNlKvUf71w2k51bxt5Mkp05EkiCEtYUoQCQPcp8rjpPcx7sPMlfaAC8",
+	"UyQtzyXfv0nVjiWBILrR3Wj09dMgYOsNS0gixeD802BFcEg4/HkRBGQj3+JkSeBzSETA6UZSlgzOB5d4",
+	"J5BcYYk2mEuBWITkiqCIxgQFOEE+QVhckxBFjB8NhgPyEa83MRmcD/ydJGIwHIhgRdZYzSx3G/WDkJwm",
+	"y8Hd3XDwGAcr8pglkrO4+u4/s1sUs2QJb8SJuCUcrfFOvfOabGTxdQlzAjVb2xtZIkkin1CxYYLqF5Xf",
+	"e2UBTPCaoG0SEo5uVzRYIYx8zm4F4UjgGyJyCysuBkuJg9WaJPIRzKQm+tOaJjRgSXT0m2BJt2XCrlQX",
+	"+A4WozaksB9yRQWiomYbkOucnR1705nb7b2XJNhyKndvWEyDXXUBzxj3aShy+JAM8W2CcLKTKwpbhiUS",
+	"EiehQDRJ11hcm8BJ6LOPj1BIIryNpSN4gL5LWEK+67bOq92GvIZF1ZDuFYljYRco1Ap9ElNyQ2A1axJS",
+	"jNTMZToSCY2ilvc/IRtOAlxPP5c0CQi6XRENN9sQDiMRFSg0D5IQff/22WN0djKZ/lBcwf/0Ju5oMpmc",
+	"um279fQKL6uvv0ASLzVhUIFuCN8ZGh0qJkWL55HziiXEeYllsFoU3/1+4HtnkxkOzkaTs1E4Gk/eD1oW",
+	"8QIL+ZKFNKIkrCNVgwVNh7eEEyQk4yQsvvgdCYfI89Bftgkaud4EuSfno9G566GfXl61rYAm1/VcnJCP",
+	"EuEkhBVsOLmhbCvQBi+Jxv7p6PS0hP33W9cdB8c33jHfJuL/VWP/NIIvySPESfyn9wM1aztaWBN5vFsp",
+	"JEhY3i3S7GJEKSe4hBe7kGOvlRrekohwTngT0/5MyCbPshFnayRJHKsFMLlSTHILa6MSBUr0qREVKcvN",
+	"a1pXI/nuIpKE11Co+hqt2C1a42SHBAmYkhOSIamIdYlpUnjtNP+qiPE1loPzAU3keDQY2nfTRJIl4fDy",
+	"KyZx/JhtE1l/qsBrqSRrgdaKCxBLEI5joIyi/PSaXj2b1L/63bt3F1u5Iomkis2bhHfASajG4FggzAnC",
+	"cAqXueJHgjnhiizi9Z/eD0RMN7d410p77zBP1N/1p7kRxywO0S3eaUm9R04VVzQ6O0MOej/Ifm9Zzd1w",
+	"sMEcr4m0+saSJPL5k3qGxerHIfJ3mj8UEcL6qERLqk5cKgWJo+KaIsYceNCh4WA4oGqyDZarwXCgZlDn",
+	"sfp1Dr9y8q8t5UpUSb4l+ZWv8ccXJFnK1eB85LrDwZom9rM3rMHyj4w1wkFDezL7jEnEyYZxOUSjCVqR",
+	"jyikSyrFEfr+ItkhqWSUYrsh8kmAt4IoHsUhYglRO6FlNwnVvt0yHhp1TL9RoOuE3R79UMDHdOKfYS8Y",
+	"hWMyiabuzDsZnY7PJrgeN2qBbaipAX5L47AD9GrYNwq3Wlp/wB/jOPZxcP0C+/XAx9jXK+VYM9pvzD9C",
+	"z6WCaY2TEEvGd48URasvqBBEgRzvEAapqGkm3KFbLFDMmNKtsRwinDEup0ua4LjIBDH2HRyHIJcB2n9t",
+	"Cd9l4MbYn8OfbYpVHJNAgfMKnitDqKhlaLc1JJFSaOlyqIAcIkmEnC85227M3wEWar36AydLToSgLClp",
+	"qIzJ+i0K0sX03aQtF6zm4FFqI022JIdrdQpYGUgFCuBJkDwCkI4TRDCPKeFab1jiG/VQEYTwt2enL68u",
+	"bhtwD28bNMiaqTdqlzVPSEyVJtfEcaH5fYgw+uWX50+KyyMj/ySYhJ5z5mLfmUQucXzPHzljPAmm4Yyc",
+	"RKdu/Q7YefvKzhoIWLBd75H8mcwIzchvU2zY1fWXHE+T8InRCHAcs9un643c/Q3HW2KfLmLllw1oRCBS",
+	"hEQ0UdcpmSr2IZbkCH1/VcXH5Zvn3+nftW6xZqBv4gQpnXc8Hp89KuJs4rpoQZMbHNPQUc8tSigaud7U",
+	"PR3NrtzJueueu24DoZMknKvn9wmZ4eCjw8mGYCkG54MVTsJYqU7DwTNK4rBe6ugbOVEay4oJgm4U1jRw",
+	"tzipKCk+w7xBE4BZrCDss3vPaEzeqKlqF6deUriL+yRmt/BR3XaU4IiYks4g+Nd4h1ZKjghyQziOkSBL",
+	"RVOlq7u6ZxyvsZCEH6u/HdgGzz07ViLzSH6UTTDGZG6+6gyi2ha7jMH5QGnIelNiSfgFD2oAf61OLX1j",
+	"WGAerBaKlhRtniMMfDpEAVtvsOJG8hEHMt4dobew9SQ8R0oH1yhbH6FFso3jxbnCzgoLlDC9xwWE/DrA",
+	"fD2bDD40SFm1yDyEoODXgmq+wJzjnd1dSfiPQDd74QTS+vyA/rZNWBOclroPBfQ5CJSAdAB4Ts3Yzw+5",
+	"mnQv5OlaDkUBk89bNxtU4zzQCaLhI5Cb+l6idLpY3QtJqK+SREEGl/oDEdF4LDUix+rxB2LlL8zvhJjf",
+	"mF9CztegiHQhDwL4LzzuCPmWx98I6FseHw57zHBYZ6opw67HfX3IzXofCO6/ES5qbXX14M9v9PhvBQ12",
+	"PQeiQ13qniY3lLNEqQEt2IDrM8mGf2VklJfzALholYLGgvAfcj5k9o5DEfOCLbtgJmbLb4EoYrZ8GJgv",
+	"6b9JR7jngv6blOhCG4kPBNdthRVe/QAAX8Fv7dCqOb6FbQZYDgL78QrTpMtBGGQDvy7kuYUcCDpbb2jc",
+	"CrcZ9ZWBtmt9EIg7Hf32ld/GwV9ezWGIeGKNuPtRkNp6Pz/s6auaEJANeBjIn23juCP080hB8FW3v7iW",
+	"B0JBm66TvfQ/Rd/Jr/hQJN3QgLSfhyGM+wYOxNxCDoSc8qTWIFsAWw/6yiCblR4E7tM1pi2CgKghXxdU",
+	"WMKBgCYhxS1nHoExXxlUvc7DYOWccdECK4z5ovq6fuWBoH3caNv+Xtj0oBxw4AlAEY4FGSIPMY7cQ/eQ",
+	"b0kjoGaRDwCpeJ10gVXMSxpaiHdDlHN/IUnX4Jde0zimJvzoQBSMXG/iuKeOe7ofEWpxh+HiGY2J2AlJ",
+	"1vuREaXjvi4TZ+s4DO6fqPyR46TNE7Wkcu7DuM8PtnbONQGereRgwB+z9ZrKdsADGPd19ztbx8FgPwFg",
+	"fdIOeGhGfn3Q7UoOBr7VF6He9tXdEGYRh0Hbdvv4j7l0HHzXeJ6E5ON+ZFA15IvqKvDGA+HaXIQhJ6JF",
+	"EaObOdbjvi5VZ+s4DOy/MH8/wL8x//NDmuyB9DfmHwxiG/tWPcXfLgc/hDP5Z2NW4tjG0+zDzrW15tjh",
+	"X5f0K8s5EBeEJ6TlILuGMV+GD9Igqkb49YIfAOjHHcyq+m3zL2Va3bvx+aU8HPztXrPCi7+856z6+ocA",
+	"/vkaL7vBTdXIb2LrYSUPBnznjYfXfrV9z97+EJB3cieZN38TzqTiWg5DwQvsv2o1F9tEhM8PdpYS8aFH",
+	"TkRvqF/iNpPEGn8JY8S+XVYrOBBKFm5j0qLKrPWgrwyrWelDgPuE8k4Qz0PKvwmo1UIeBPJ26W3f+MUF",
+	"d/7Fh8HaLq2+vmfrcAH1BnOStAY7b2DUf8w9LV3ugbiJ2/xgm/hre8HUCg6EktOb2mTkAqB60FdzFJn3",
+	"Hwbp2zTJsI3es3TE/xiaLyz5UDxJTtuOc64HfVHhbt55GHSXEsttC3ACxnx+zn528fxFE7B6DQfCCq61",
+	"l3jTAi4Mm6/x5usKs2wdDwR2u6KSvfLL6yqldx8G8xUR8jEWDXmIeZDT7GvIA/y6O15cy+EY+Imz7aZN",
+	"umep6P8x0r2w5EPR9FG+jiJBZBuWPso5g4Ffm0bShRwIOW3T6CX92hq9WsGBULJr0qK2SjXkK8MJqzwI",
+	"0F82oVpaW9zPVg/7NuN+ssUdiAtBOkRjbs2or7v1dhWHQdzJmPpNWFEfxHz6t3VMk+3HH0UH48uNHjv3",
+	"xVcwwJRf/iBgP8ESd4c7xBJ/PcDTtz8I5M9oTLpDDtUdvhrk6dsfBHKlp3SHHJSErwZ5+vbDIDe12Vou",
+	"p7dm1BeF1L703gAyXldN4jFOAhKbEnMbxuU2oZISU5gHc6L0bRRVSlrpgiW1EaXwovwqTQHRwbk2Vtm1",
+	"+YzFBCewup9YHL6EeM2mEkRLFqs7gBpSX0cJ1PnIJc50iifOJJieOmfhNHDcaEo8fOKPg5FXX5JFTT3X",
+	"Ux9eSul5SNYbJkkS7H4mu9oCoORjWho2iClJ5HcCsdtEoxyKW+kiQmoZRMgj9IxxKLfEtlyXtRV4TdA1",
+	"2SGWZJ+hzI0uxJd+Zwrz3lK5YluJQkaT5fskLQQL1Rwfwc8IJ1BmUtc30wXQJu7Z0fukWI/Jd6NZNCEO",
+	"Dm8Il1QQZ2SxqusWZ3jNocJRuGhC5HTaXmPrL8xvL04Fdc6+xbpUadxSn6JG2mcNt4laSlKwW1rCCPR5",
+	"qCH709OrIaJSKMSoz29+uYIyq0+evnh69fSoCxh+PRj2ztAHihfY/zMTMmksHQV1JM0GJiwsVfwNSIi5",
+	"k7in9Sta2am7Mu10PKxfZDt1xfgbpa4Y34O6XmD/JQ5WNCFNkK/1z8X9cL2/PBn/8+Svpy8nV+7PZ3+b",
+	"/X30ePqj9+rkon5tZpIecnU2adihKyyum9YqsbhOj4Xaumt5o1LCYKAWcRMU02slKdE2UVuRqKGl/cBn",
+	"3mzs4ZGDgyByJuPJiXMWTk6cqTuZnIxHUzydNhCoWtgDAC/k05uG+ny6YjFGQnKC14pYLwm/Idy5JIlE",
+	"8JhAS0YEYgkUTUyLbguShJVqiZMTz2sS6GodDszoPH8y6AcCrU2RKNX7xbqMo9KPTN3bNRPFBXrq2K2N",
+	"F6HlpIZU74BnKqWJ1/gjXW/X8LOuKGs+1pYOfh1BbdxGzdDWqIRqtiikYXsZ3HKJtGWNz7Rd4Xgd7Ytm",
+	"AyWDJSCi4JjXdehLq3vy9OLJj0+fPpufjidTzx2fNSxRh2NtE/qvLbnPSl+nKuaucb1KpyZC5tTRXXGx",
+	"43CKz/zpyDkNJmNnQtzAwW4wdqZ4HLnBGTnxMwqus+LmJr4HDEm8exyzbZOFW71BaLWMChSokSUNf9xY",
+	"OUANPsC6rN7/eisD1miF0ovLyIDp0edog4UYogjTeIjENd0gxq00HAJtkxulRZqzi1COBNvyQHOq0jFK",
+	"UuTXgZqrCVDz2kPgfMNZuA3k/k2ITGV5GJqW5lSLKC12628TuXUCxokzGjl4HTYXMjTTPcDi64R58/Ib",
+	"mffXgeudueE0GjmzyCPOiT/Dzlnghc6IjKOJO/Vmo5NxCzgHkt3bbdIOi7rRbBNbcRiZUsT+zuiqJaA8",
+	"t9kLvU0OWewlkO7e9erq+2rFms7P1cqHyFZMbhJNv8LSmpyN+rX3XXj2ykYdqCQ166/JfaRnSZWpFZ6H",
+	"3JXf4H0NVJbkkSnZygWobd4RutAKwgYLrR6ABiMQWW9KW+E1BSYtG2wT3rDaQaCgIej/teoJCqbWCtfa",
+	"kFSuXk2SkISPgB0WL2hyvUBaAQMpq6C9XbGYIJP7VNzWi7+uboP12XX47pUbNJW61vWzm068iXs2a7+I",
+	"7xFeV5m4ynTxd6nOnUBTooRJRD5SoVt/aA28CIoXucEYT0fOSTghzsQfnzlngTtzXH+Gx4EXjsgkqqfQ",
+	"gjA7hDBzgUqt18Is7ufbvB2W45L6XBLfQmsEcbFccrKsjVEDf79pCSFMHWhxDrCRRPIdaAcEBysUsLVP",
+	"E93DQqOOclMremiSSFcsDoXSJZBCsTZH6RnBEimhvLQ1FZBbJe9sxW/7NZwq5Xq9zG8sS5xCdk+5bDD0",
+	"mJMmV6j5KdUJwe/5j3/84x/Oy5fOkyfqPFGfXr588mSIfrl63NuFGegXHODCNEA8wZI0NLWyQNAECaZv",
+	"bCHeCeSTCOqXM4CK8fSLFVED1PhFtr5iPyNv0lAtBksy57COWkk9HXbq9WKAgsLlVYDeErnlie7tkCfd",
+	"IYglIEd12oRMKrDBtMoVGROBaCIZYv5vJCjVBP81rf68JhKHWOIjjoPr5tILamWHbZl2W9RYmaFzD+bB",
+	"CvuxLc9eKuEvoIOCNiNHcOqAui+2wUr9YmLw/vTs4vmLhT6J9Yx2HjAwZ5PFVGlO2tdxoWZ9n5h+cNw4",
+	"REAWGJ+ILa6uBUDJyvwJWFbXWFcIMgGDOlrvTg3cxCzc74XQiMljF4ch9JTD8RvONoRLE2LZhGy9xeoL",
+	"IXfmEs/Xgwz5P9XcPxaA6iGAtTg3+otCPhW5Uv/qa+39QVe2hYASmYAg80DAtgkcIpe6sdAPJU1Th2IO",
+	"R425//JA2vqpTt7vgw9LFBOrmXUGz6QjPu8P36FCu8EmdWXMTjnalgxxEBiPkIvWBCcC4TguQWcgKvTG",
+	"6m+rcuv0UKtyuvsk3Yue5BgTIe5Bjvfdr/hQenxxD3qEffwS3BYfTI2vekKnFOk+kGn/s6XeZKcfVEgC",
+	"Um4AXMve4ZuLy8vGHJiDIY/qz+gnDIDUnFc4pcuVfsxx27jChzhqL6/pZo8B2xyKNkpVMiULbwhiW6lv",
+	"sN2s2EK95YEFwyXjcl/bFsmQYFwif/cIlY7sIXTeozkvM+Mh4Ufo1TaO4SmBYqY08aG+6Pg73UyytEM5",
+	"HbXRPMIPFRAKzte8tkCwB/JABCQJabIcIsdDaoD+eISUuqSvGwZ9hk0crwCH4zWvfQ6Iqd86xxt26oxo",
+	"4Lii6x56+JomW0lSVTxht0PkuWpTvcnELax/5jbHvO7TuGduV5VbbONG0wCHX78TiIZwVVgEW86hNr0S",
+	"V7k7HZaSrMsthM3gpjuumrrtfrtRE3P19P/63kz3X7+6zhl2ogvn2YdPp3dO/uOkz0dvdPfDHwa1toRt",
+	"0hARfAUqdcBJensFKyP0pqUSesytcUi06Zcl5BFaXGzlinH6b7hGL4BbA8w5BGyANm+aUtJEyEq70oBx",
+	"TgLprBgXZNBoW51XQ4PLHdFqoUx0BkDj9ivYMNKdnW+I5bRH2nhnzyVfkETWe3DrrSaAnInrKvDfkuhS",
+	"4uD6O6GFkcA7UbKdeI3tscC8WTKDV+G8JInUbNrFMvTtNpbUa+tvEbrckGCvAVpsSFBveZ5F0dSfBVNn",
+	"7EWuM4k84pxGJ4Ez9XwXj/1TPPFH9YtVcx5u1LuUmMteTd6eaTdAaoKuafKGWPLl+7y5e/u8CQXn/Tu9",
+	"XUpO6zxrb0mk4Ap0c+80liLEa7wkYc5jeI4WCpnIQzuiXaFotwCBD/F/yEUJQyyKUIRKFiGdgdoEFSyr",
+	"hTphEPTOrrOJQCzcxJ1AGMTlm+copKFSgGF7jeBVa8t8HOiWbeNQaURKEj+yyUcKcN0oW5FH0jEysgaE",
+	"DqGRNq+sXd4A/wVYkG9T5GSpZr2lTpZZ1g0Jxrf4zWIhl0jWFw17jteGG0bN+1ve3HzPqPd5qXW92q79",
+	"Os3bHgzfCZTAEDixzY1C620lN19RZ62HIum8fh3qs/+epNbfRXc1kZad/KwnvhfM8Jg4bjQbORN8Ejqn",
+	"kUucUXCGJ+HUn5GTk0OU2fbzLoOqLfhKO72/4eCrd8RfMdYY/Xerf67fiMDFp643Is4s8kJnEpz4zqnv",
+	"jZ1ZNIomvhuchV5Df10z7aE7caceFhuWCG1v/hGHb3Vkt/pkzlPQSTabmAag2h9vOPNjsv7jb0KnWGWv",
+	"+wMn0eB88D+OA7besIQkUhzrX8XxG/2UfmmpuzxbE3N2Wd6DNSiOu+UsWT7KKq3rGHTw2ulc2wE0n06i",
+	"2GgGX2rRV7l1qndyHNJACh1ul57BsLxnjPs0DPU960uuL+AkJImkOFYrWjIWDpEPsfY6WRmBqgkaIyz0",
+	"J5aQL7tGKtAG8/SSaVuUI53+DvfMJb0hCdpuHqEFFC3WFKCjGhm7Bu/QJsYBARBeMXkRBGQjsR+TL41v",
+	"/WYbGsE4er0hCVz7nIs3zx2TloiwuBbGDmry/yz8F2+e6zM93SGIR7CQPWPbJPzCQHFiwpLB+QY8ByYS",
+	"Kq2l94YK6sfENp0OcBwTbpf8koU0onW9Bt6tjCjXiSYg3L9fPI+cVywhDijKix80J9E4RpwuVyDxNXZB",
+	"XD3GwYo4jxX3sbgJTDP+GAbbsXfDwdMrvGx7Bsbc6diZXcxweMXYC8yXX5yyfBZqJzaY0K3LlMqhQhC7",
+	"IRzYAI46wDzY6F4xeYklFRH9GswAfA3ErLgYi2vjZY0pgfBOQUOS9r0ub6xep5OaGvdurB6sx97ljJWd",
+	"TrMveopxggVLFtqRnz/SkN034zvvcGI82MJfMZ2hk9KXvT+nYbamFccwTdYC8BRDDnU8ItYQ2vgvmChK",
+	"07Zi7B+hVxCnO3G97HKTMb++vKCJO4awhzwqugr0zyjIU3ltpLWoEdclYZ0tvk1mfz5ZncUfcRSwOCaB",
+	"Glla3nOliqpR5Iss0npoTdwgFY9MLCvkhZjs0zIKm8+Qq+LxobMctC0Fx5zgcIe+L5woP5QETb9DwCyp",
+	"+1nwOc+AmChBs+cI0IvtdxL8NzsBLgm/oQH5JcE3mMZfEnZD0FQgn6gzYY1pIjFNlBQVq62U6ssQpKti",
+	"Tx18CmFcsI1wezhCr4xNT+EvWCnwwhKe3hLJd85FZEKt9mEJhuqReRxdMfYSJztzUoovgiBmHITmiMxH",
+	"teeOkOz68uBA/5JsOAuIEIomnibSZP18KTZOA8OHcG78cvXMOVUQqw9/uXz9Ks/AvyRiCxYdEr4kIcW2",
+	"n+CXWKvlQvVOCBOjQih6ZDwf5pHqDDpVn3AdSavkr75X9mLDz6KMZuxYZT6RKm5a8ZEoISQUlikh5EDd",
+	"HcLPzI/dGfHhUfT1GPKXBBvHMfmiV9tXLAdOq+qrfufkhl1XNvzdu3fOxVau1ESB8eDtg//du3eF4QYJ",
+	"fcTR57Vl4cSQvDEW3Rqm0BHwGVNIfE20NtlTQn2W5RckFePp56dJwEIQWVplt9I3aRFad9aMCpus7gNC",
+	"vGUxabBjKBlipzZ2EC1yHqHFR2dDOEhOlogFeP41UuG05ywmECwRMjAOJ9u1juoz+c0cohcGw0GM/cFw",
+	"oFcKmTI4XFOIWaq4T/Vy09CO+uhi49arlACBYg32oqd0EUk+Fk3txkU9VzIC8uHORkfu0ejIPR5BbqKN",
+	"qAKr+sgdzRzXc7xp6hz+5yAb4+8G5waSoelQej6Al+mmh2qOZBvHw0EU46UYnP/6YTigoa74MHe9vzyZ",
+	"/G327q9/H/9j+s+Ti7MfvcfjJ9OnJ88Gw8E1gTywLGtHfUfVZayAVDNnjIWcb4VZtn5l9p0GdZDz8qjb",
+	"b7xD6UzsVv17PsCJgmTDSUQ/qk2Jb/l8Ep34YKcHAZJ7gdp8YZLzEt1vQJIEK55R79oKfVZKviV3atJ8",
+	"bHh+DzqHpA0HHx0dDXbueXfFrco5p0IsiWPKDRYnzE8wuSvu46c9Y6d36fbuGTa7K+58w5IU8jLM7Fui",
+	"mtAQzn1wdHania3M88+lQJutH9PAZIc2r+AuI8TyLK9MPZ001GqbhISjW0gy1PbVFRYr0vKG0Z2layCK",
+	"19Hg/Nf9sjQnH35WD959yM2ndlWzxb2oyr0r81Ll0q7low4OVKAduMend1VOrQZY5HMTm+dSG27rwTSO",
+	"Gt+l7L5n1PQuEwP1Aa5cHbcrzHEgCRc200XXIFT35A1hG21X5yRgy4QKYrLZG186uiuKmYMZ6OQulVI5",
+	"cmgnLjgr99CJ2jQr6vYgUb3eSsEqE8JBTigYGQ3UKGHcKm05TNmolTxoY+3+tL7TXwfgTDVbNrT9E4Cz",
+	"7H4P0ybaZu0WOVbKGNYZ5qVzKgBSUApytyBDC+KvsJUlrqqQ/Iea5KAyn9foLmC81Wc+BSPnI4RRTKQk",
+	"PE+QSJI4FraWgtFRNoQLyOwr6ShCX/faVJMXVBvme6knEAegdDk1gyirJTC5DhI1xzrkacFpWz1Ai6N7",
+	"kbfWrSoB3/Z9tXZKyHDOckQ/Sg3M9wusbkOLHx4htUwb4EASoN/9nFqm4CJIw7SB4z7KeMsklqZaao+t",
+	"+DO71ZIJfK+WiEobwm4Ij/FmbkrmDs7HM9etbETxxK+UEDIR/ltYsuLuRGdZdNBWlKAuL6Eu1CRmcPsn",
+	"iEHOgeIG7XW8ZfxaPEIuvBQimSViSUCO0BMdRIIURIXVVDL0R9OzUTGSpD7Up7pJto7d2t6ium/Pu9Ts",
+	"aicJIbTQBG+DpiEkY+EReqbTmFlk8gyUxNOBoYr4SjsarHACfRkHJFyWJBnEgYKy706uvNn59PR8dHp0",
+	"6k5dCAgtqPz+lsahk7b3Jh8lx3OR4E1exXeDUzLyZ54zIlPiTHw3cs4iN3ROsEem4TiY+CMIZYPSP5xE",
+	"hJMkgNprUm7Oj48jxo4Ctj72MU+HZRWC6msLmRuCbWmnlQGtrReqUEI80CbGEjIvzYhcln/nYgGcxASL",
+	"9CWc3FBdvFh/NjiplWDpZuw5QScVLb+bjmjSOaAuekE/BFW+q9qvFfrc3mZS9q5RuGXKwpI55rvfBEuO",
+	"3uLbl0QIvTMFVUKr1ykPbrdw3O7VyitU86myno4LOLmrIa5P3ZWsaW8F/orT5ZLwqvI+yumvnd+vlN4S",
+	"bTfG490SrgOOa2VeSaqVL4sZu/RYHdxv8ozVY5/Hdzn+6vNO/aDlxJqw04ap6iBXB16F+vdu72WCN4Mu",
+	"/JFd5etUWaO6FkqPWJExrCmYVuaIIuumGnGKFwtWbmMzdJdJqlnn/dB29HVSFPNqYP5hAcz0+7H1FY+t",
+	"D1XVu7RDXXXvgkJUl25ZUIaLL6kls2V/zeoCbThbcrxGNFF3JexrO3JETHptMQabEgHhPhsmpDDB2pV7",
+	"C5RXhMh7XTN1pG6QtuZipUKj/oWTm4Sp/To7UVSKNzgAt4E3HARsrVVGvRd7aB3ssUe6ftRgOFixOFSi",
+	"ULGMSXWECfMaen6Gkau4ZTw+8k4Vt/zR5v5sVkAa6mKo0DG4H4nVVfXqWCXsDiy6PomNpgGXZUFI0sDw",
+	"VRDWUMVjwJKYQhZ5xjMDzNerKIPJsL5hCPNJSPAFDfytgHthif7zG97jXFJHYUYXn/YrOAUy6fES0BhT",
+	"cvrUmh5c0mRS4utz3roPrqUqKFJyrvXZWJ+WYsZO4ufPJA7zZUL3mUFHdzkCvG99l5KSWyTiriiCorg1",
+	"CFIqjibyzmZjRVAv1SOFmc7uq9mN7/I8lDsD9ut3e9A+u8vz4X3s1yd3Ke9WKl4IGkNOOASZmWq6IPq1",
+	"a9Qm4Clpf6sD2dCKYA6hujrc+3ZlIp2sCY2GYA4EKTEc6BdU7WZ7Vb1cbd68WCkoZXlRkGPuHPpzeEsJ",
+	"19BHxtIWNRlnlYiywMSNB25vfW6Z6nG/n5T/zU/KD/VnZQ8dcdlJN1zu1wlfGsFYd2wIdIsTKJsXpXLg",
+	"kS7Xlg8h0fhASyIFmBHzbJ/iKuSYJpqRIEKQJFjfvFgUwZAP+Xyx9LGqWV0t4k19cnF11XJF9LLLxj3L",
+	"DYOE3KINuyUcie1mE++ybU5XXLVGZQd/eQG7vEPrSBtH01KeYBvtpQI9yLFVEaQwayNFvCVLKiRPTeU1",
+	"OE4PBSpSq2raqyYmkYSKOyt8Q0yJSZOIqONsFur9CyQk3vW4H+yRbRU+bFNDy9mCxXqr3ZW5qu5Z9YbA",
+	"gO/UhUjfG7Pifu8VLO8HJSoZ9SKScUmFbSqMVLilUYn4NhFVE79XtnX1TBOtOtdb1MIKd1T4vUp9xEaA",
+	"g6cSmN0Uh1uTtU+4wWf+RV5u6qrGefJQjHZa0g8fiMxGJe2xvsOASOv+Cl3QO3ykY7+orpOX1/1b1c41",
+	"/vhcDy5sS0WJnJbU0Jql2UUZcSwIsg80r28/4vavdp/OXOt7khIHq/V9zCOQmpCG1mnfMMIwH4GKXjpP",
+	"/Qg9l0JX5AIBiSVa/N///X+OIeP7+FNyd4zTNYjjT9d3i5JUvAZH2pqmjWCPPzqS44D4OLh+FKwwF0T+",
+	"aSuj01yJAfs7aNv/JoNzbzqreiSv60N+qlUCAJDBsM8dWYnHdW232QuRxxjkUYaQ4KEjgkz9M9sh66jN",
+	"8F3f1+gBX6I4UNR24VPIgkIr6mdEk6zwWg+XgZKVkm+TAMu63J83nAh12KrrFrwLaqTYqrnIJ0uaJDZY",
+	"+5ps5P5wkGlZHbjOLN5r03hXwVqrIGxDKi8CqQur9/LSMuORLdO2NufacleloMNALb4m6jANJ0yjREsB",
+	"hTDfvEv4ZJUlagNIFhC6uUDfm2YuEV1uofSMetEPQ9tOeIgW12QnJEuI+lsJuAX6PmZLmmjmF7dUgnhg",
+	"UaQe08GzC4jL1kW4IkiP8Fm4O6oTzfVBW82BWrVhTS3l/Jojlu7yqP3UEqRh3DKGtmxgkY0jSgOL0gkb",
+	"Ke5pIvmuJ8W9TgiCe4m9BqiJUMyWlVAaQ83fAiXqFD/QcnWksdJ1QxIYj4MOtiIKqeRGDwxJTKT2Ual3",
+	"TE48D0pfr5h2oLx4evVULVoj9HxwfOMdK+XvWBdhS+PB7VTk7VbXdcEQtD4wVTdMwZpz9cFxo9MIh1Pf",
+	"Cc8C35nMziIHe7Opc+Kezk5ORqdnUxfcZ2wL9930lZ9M3Zu7XD3pkTsZ6n7fjRHUH+emedJ8jfk14B6+",
+	"JUk43wr9uSbmyQqpbhpdJtgKKt00tym12n2HWMvTu/wefkrvxtlmhiShJNxvDlMHndn0imwyrcy/X+OQ",
+	"DG2+Ti6TAxRCm5H6nciyAJTizEB6YXG9QN8bs9AQBdCSNNazbLZ8SUI1zFIbyDZy6yREqhv/An5SMKi/",
+	"rKTUQTZb3S5AXRnV95nAtEIUmwkZN8kCsYC2HOkivxNo8dEB/tVJBa0KQcl53sFpf5cxzaeW+AHDSbWN",
+	"N7CEyuw2kwTCkny2lVlCuQ6AFu2BzjnO/NTiT7DM+qklhD3PyC2BNIZ3G4E0zVDSzOtbTiURbUG7EIlv",
+	"Ob+2Eif8lopsSHB+hFyt8UjI+9YG57Qva0+VVPGzNDppvyQAtSdVSdRY68Nk1P8dinaQj9J5CU8ggVvi",
+	"6E/uirKt/Q1Pk9D5RZi5HxndAdLEgxUJrknYti2z2qAKgxAtcwrEMzTStbDQGuykojNlrjxZWyIbZlfy",
+	"VEqmNJ2SS6NucFhw7R7FgCRQbrw1ujYd19Vum2k031xYrYVlT0Dtj/W2178q4lAnSgmLvh7+66eBlRX6",
+	"VpIjivPBT0+v8qShNQ22cZSGooucnQ9ynTDeb113NPuN+X8yzSk4MY29zgdQab3Ouu7bdXfaJIAy3aQ1",
+	"TayBocXcrt/SiDdd/rJBlYDfxNBWVQHmtNv9rwb0BmC3AiOJjrgAVNdjMjcgq5KR7YbGnJrLvftQg8DA",
+	"mMhai2hnb8ohuzhXcYF1V5bKDG2ODvNEHer3Phdoz9+ex3O0UGPiyvamtDW9qDvG/lzdOP4UY9/BcUi4",
+	"JnKocvGnaZHGYcNq9ifb0zbftNJIqZA0CWS3wSnv9hjcKTq0oHi1Di3TTesDBr8dRmb4/dRBaFaJRO1J",
+	"LXkYp6muWwlBVAypHQQf2jUo5YhBw2MErYuO0EUcF1tuQaVUEO5WjcS6c8QQbRPTQiSjQxRAjy7BSj02",
+	"Pw0M1v7AgAQba6beDQeYK2E5wHwNmrPuqXQ++G0LfnUIDuwymTsa5OJdNGX+Aaoin3sTd3Zyenp2ejqe",
+	"nMANKdI3AriJ2r9z38+jbRznf/zj49evnj3/aX758s2flKYQYSGBNeypv6Ry7nOcAChrLHQzIvXtlsfW",
+	"E17ocmR6xLeC5Q0g25HrSEv1sAOVoT33TEcVzLO24Jqdcw2p1PTQkwp0PdudfpswByYqzOak0Dp2L0wb",
+	"FLAJp12ZoDdIptpaHLsTyEIx5ZwG5wPvyBsMB7eYJzRZitS3kBMjBv5u1+bXQP/Pn5hL85I5Bhz1laWi",
+	"Dsxn6KvryLmuAt6JWYcgLufZznYfD5VIez0BdNX1gZgtew2er+S6x/SmhG1BIHV8NmbYdPDoMXyeUlmX",
+	"x0CCkOSGcpZ0PlkKcmcfWW70TSAjT4gHp0kPwNS0NO45uBcOyg/Njerf/0EtGbs8WZTE+xIv6JoIidcb",
+	"/RgTYm5e200HyKR5n9HdIckeuR85hOSGBmQuTQWP9vdJv+u4OQ5D3n3wZkOSfYIprUM/HJAkpLgbcWWH",
+	"YZeJ7eh5sO4mIyMak7n2Xcx7aE7FB7tKS/WMyUToMjx/7HccHrC1qc7dabiWqT7p/EBXSGlCZceDUA/t",
+	"Tmug53Qbd0+WsvpQh5fooXOdxNH3gbl1xfbNVbrLq2YdXqpOi+4IXuOOBJfXA+utVoUHsztG54Vv4o5S",
+	"Qg2c32BOcccT+F9kve08ENgKJ2HH+1dqRrvHvjYZlZVePETPLp6/GKLXz569eP7q6RD98urq7fOnT9Qf",
+	"P796/e5Vu5ksp1l3YIrC2bntTuR6aHeK66NsZCr/PfDbdOG1tteyeTWmAu679UlAOZuVtTnNvKFpX3Du",
+	"FQxVv99Yf7+xlm+sH4a6Q+P5yD3ESGlor0K9cWwbSA7BkQfxhkCcEIGjXo0E3nWJ8VEqG9S+rnHjGIAK",
+	"cW+tYRmxbSLS4c1rnb8t6rpIrTG/7vnqGpvuXgO6sVGWpxGmg2eXVoY9zbSKxXuHJdFghUA46BqQtOK/",
+	"0LMO3KPxkXsUkpvJ+Gg5GoUePptVbbC+XUPJvI+XQ6R1TIEETQICpIR9n5MbCs0kV1iscn2/6163OBq0",
+	"+W/0++uw8zhm27C3n4xDLDi0YgrUBOXYmXBNkzlJwg2j4Ngxeb3e2enR1DvyXPfo5Hw8HU9Pjm9GR64t",
+	"5WejNmw1PBzL9CuwWKyVyFYCnUoSyC1Pk2+DjZJx9SksE8edOZ535Z5koSMtS5u6rmtXZofOb8Z7R4/T",
+	"bOjsgqvo3/jLoxjfMHUnUpwxgg1SSx6baOjB+WDD6Q2WRCMU4qDWGyLkXKywBQ3iZAxGDDa2m7AV2kxo",
+	"rvANTnBNVExpw1qqeuV3q6V2VbaHPfLiTu/K29wnlRLK+m16lqCA2IqDiwF2wuD4rkRVPVNTy1TWMVEU",
+	"xl9qT5CoSYW8V3CMId5P++MjCqTcNys2R/QthRPzvNB7+6Z9FOdC7E9dkITGS44gils+LHNcHswCf+U4",
+	"KFtfEaMlXjHEX6KTUvWJHKoaT4W+WYoguEyW4u8HwLd9AHwYDjZ4SZM0ksz0XJ5v4FLqDQeSSRxnf8EP",
+	"wiSNlXRrs+8dNUCtcdSogMUF7S2FnI2s6IN6MYXZGik8zRfsofykrdmF9tzCC5FkJryypAllmKcBWbGt",
+	"ICZupJCG1H4cZ5k5nBbzwqDnc0siTPG8zj182p5Ekz/AS0+2GhfKZ3ju+UmX5+0pnk8HG512ePDhUFc6",
+	"qFsma19Y+exuSIDrkBg3cc9m9UlP+UdG1RS3hkENa88eSs/63CJm7QRUOvx772Xh/O9Hu7nzvB/p1hm2",
+	"HrP1BnMSXpF+x2La2xXQcIQ39AhAUgc3BGuoI9OrxlW1VuFV+pedoC7AJGLcVFi3FZbO0R+9IXKHyPEg",
+	"rlqHjkBnZVNEdmUCeG1aVzU10BpO2m2vTfl2o7LMNokgBpYPjbinokORzhzmU7ghESM4i9zo9GzqRP7Z",
+	"qTPxzzzn7CyaOl4UuqOzEzIaz+CKLLY2J+I08iZkMo2cgBDsTGYnnnPmj0LHC2b+FLuhF0F3UrFdrzHf",
+	"geLjM0OLYHPr9EpFxdBUZL4iXJ+9LIl35pN790GzgFasOhNT81A/P9Tx6kL68ohrqhxDBQoMR0D0Ub9E",
+	"0mbayG3Anma/tsaAXULB6tal+GG6abXh5tt1TbzlIkPLonPJnIxyL80b90A/vkv3+lOf6Y1Q2jPzpMxz",
+	"FsnD/GZnaLHr2M+MlxkSu/LkZ2CQirGNyZpA5Cvo6qIoFf3R65mIOWqogq8J0qCvNwkWodqzXse7R+Jo",
+	"DkV7pnZ7zlxfMhwwnn9lCbh6KirYI+6hC7XUjqr2pzTvgkK/8KUYIhzHJpZ6Xdfno+kC5zXoCPrqeUj7",
+	"kYTcmgLMOAlz9fBNUwSBxIrdJtoqzQzZNVQA/71RyddqVGLQr+d8v3XdcTCZmaryuhpiSJdUCviJDPZW",
+	"Zr9XV4tqUdx0rqoI0wSWixjWHYyRz9l2uYLTHscsWR6hSwI0Ca6IC9O1Cu7Y5+hHgjnhSAMLL9PALYaV",
+	"odUxShld/B3aSDmw/rpBLW1G9lSCrxdAucp5Nb5qSddEwXn55vl3Ai0yTlmAkkzlEAn60ewjbGnCEIsi",
+	"QeQQrQmGzPtfrh4XG97nq0mdnI8n5+OzI/ds7E1GYLJQ9KFe/7/evw8/Te6c9+/D9+9D88+V/ue88M/7",
+	"90dq7OzuD3VqloHRtOi/lywyjfb1cQF+KshUrAgkqDugpH1ZgnarKJYW09pXbba4PrDNKbZL+/5DThrE",
+	"7gGrvn16+cuLq/nl1eu3T58oGohorBu03Vn9w8WnrjcizizyQmcSnPjOqe+NnVk0iia+G5yFWsMHkAfn",
+	"g9uVIMH8ZfTzX8/46U8//+Nf/Or2t1/ePDl9/uLNP5+z0Qv8Al/eKnnAY2MsFOfHxwE9MhiBsrYKn+JY",
+	"xHRzi2tqY96nDGRDjcOT7pXKT8vnZVuXIov6T3trSpQ25T4VCcd3uZ3riA9D8c/0Y5X2Pveolm5poE6A",
+	"XpOdTcgSdJlgueVEQLeBS4mTEPMQmQWJYkZsjuM1aQ1aqpSbgME93pY6/Uw9VdyIFKPZRha3f1+HFoOK",
+	"OqH6BNuopp4lGQqNw7ebmOFQX/ICto1DlPWhDBsKhaR1UqB0nFBb5c1cV2fAmaIFEtKUg2sidTsLSJBM",
+	"G/A2l/ywmfn5l6xsf7qAB5Alp1v9DQcJo1D9+8azTqcbz4GKyUQI/cl6h248JyQS09h8n59/+W+6GQyh",
+	"6r7a4HVc203GglrTNYSTYVp4xlJnSBSvqIWQ0GC5Y7xKUy55md7MgtLa6+a5WlohMb0h9yrgAaSMWAIH",
+	"0i3e6aJK5qgqa8Q6z8o4pppKOp4VTyEIz7G635rGMU3bp3ijQpWKuw9ttdTH46OT2aQw+01ar3Ny4nkF",
+	"3hycl84tc1SRkX8STELPOXOx70wilzi+54+cMZ4E03BGTqJT1+Tnzg3IOfXV1pgMNc6Bwgy65t1Pwqqe",
+	"muK2UgAp0RoUyKXO1hJLEhemoGhLpdsHPClP7/Lb0ua9z+1WS8GEOrPBJVRtEmhhdsCh4aK39aCy0fdD",
+	"QLXjR10d4G4z2927hMcq9VLy9Nbj8K0/0nKT5TausDVZsd6UTKtoay3YWybJPmV7H17YVBnw8DrYd+kK",
+	"auqWFqtr6Fz0oz4N9CZ3ZZg+9TM47a8MwklA1P58J9KyIJlXI7/2hNTWBOnexqRCh1hmZShKMFqM7iOo",
+	"vuEVRnTr0hO/H2sPeaxVPSB5ZH/qd3a1VhbIzb2PPi4birBHmMYk1EXYkZlrp3XlWxrHVlWWnJIQ4SWm",
+	"SbFlYWLqludxpucs1lrORla0zqc3/ctiXhabzK8gv42EoKPiZIcwJ/gIPbcVg0MGgODNJt41tWJTj0Dc",
+	"TFrCPQ1K1zmuQAInvhfM8Jg4bjQbORN8EjqnisxGwRmehFN/Rk5ObPxVIQr9KWQvtZOwofUvXLZch8jr",
+	"dJIO3Fk9OQB5n2oDnzeYy/RCCzl5te0vTRpHsYq+7oDJiYIJ+oCCHW5vDTN1RHRJfKpxREJRMN1y3Cem",
+	"0JG6E+iSvwKFRJGxuimAV3u3ITkrYq7kb+c2Z0XVLx8JMWkpEtXYRhnaR5qbb8yWQwPMkt6QBNREXcen",
+	"ZC/41XXOPnzyht5ZjemvdLzvbx7Wq01bLcUeMOfsrkDIB+oy9e6pgk6YvWyoeaDUH6wOQEOeddIaFtL3",
+	"KIcFmZP7dxnWXYalBbfsejlZsxsSziVrKsJ106t3gj7Y9rW1aSzFpeuvMWDbHNdCFA7U/YtYHLNb8Qjh",
+	"WLC8fkqzzik70qW7dQZzeRGwfoG2G7US4yIktqSxcckOkU8CvBVQQMb0M2RxCIYwnORl/jUhG3AIrfNK",
+	"tSnOfYQukC7jZu10iaTJlgjkk4gpsCQ4StRbSZhWnelRwb5cg0xv5XCQFvdK8dDMmGx5j/DOmEZQBQ6a",
+	"WRSbme2QYCjCvN7GBJlsOeYu8N1ff3n6y9Mn82ev384vfnr66uqyjfzTHnw58teTQ3sShZPqnB+69su7",
+	"D6v/a0u27S0D0/uA2JDApg+KNbvOruQWGzXio9KWQWv6eQz7WJB5paEhfJvrRFjbiMbzGldbaWW4IrH2",
+	"mugVPGi3wjX+OM9ucOOGnjF0jfkOljTP9zMs/FDuO7jhlHHA49T9Iruc9kEceNMjd+IEjBOT3Lmbsyi9",
+	"qiligGXMomjqz4KpM/Yi15lEHnFOo5PAmXq+i8f+KZ5Ae497UU+/w0c9vMG7mGFt81OfgzXkMAyUeBp8",
+	"SLNKMnrT4JTD7tuwdIuppMlyrhNRB4np0pT7JfVSJMx0Ucll2UHzGEMiKG1mchD0/SBoMv327I8HyVnZ",
+	"ofwQNuNcQ7pOx3dBhNaGQ+w2mcdEjx5mkQD6qIzZUqAV+KjIukfCbPlOUG2avDeb7p5dgKd3Ba4+WMku",
+	"MGeLT7mnDTm3mzVm5CwhrHxi9J282sGv482mRwbaQVieNOo/eQLO72vh9Z1uNdUOyNm+1uC5YlDfq3jd",
+	"61I0V4xV7Cn3u0r1u0r1u0r1u0r130+l+lBvrjAysI/JQt1z29wOubkbxXa3YEgtMXUfv5o4SJyYOEil",
+	"Q/2bcNYcAtmwswcFQr5/r+epDYh8RmPSVGwbLDg+CfAabv+QOhXZdrXVMkVeLrBITYu+8xmTR/Kj/M6E",
+	"1pCwWF0bQnEG59OSH069wzClnaHQCMU7rOh2W6WZrLrINdkZ7wsYhULONhudWtOnHExDnFCH6t8GP/cq",
+	"9JV6sDtVDWxslpS5mlsxW06osY7gdP7PUHL8GdsmaQJimUkFTZaxtlgNUcTZGvxqugZjmYZjttVlr8bF",
+	"olalDPLR6Nz1TITuPwfDQbi1vUe8o9F0OFhpwZRvHnRsvELHnmlk550MTG0qTe622JQN3PcLB3FN1prJ",
+	"wdDZa9o0qfDMtjJgMDjCNM7Ur+zUzs5pE8Ofs6iD9XgLhaS0YmWLqPNtrruEmbs+5X3eUDGjnViLZcQ6",
+	"FKq4y6O+Gk4ELvw91lXdtk/NojesNlowzftEAU7ywZb3LhnZo/Bjr/qLza3OLElkIZsbDEGXhkSgytRw",
+	"sE2uE3ab1EZUplRU2/8Qd7FiVy7qXYrMW8qsZPJGCCO+TRDjuvtRqpqcmxB8/XCnZQHF19k8aNoWmW+T",
+	"YUYKcGFQr06/yS2gljiymq+pmxg4KsAQFZu/ltShvynW57n2TNwyrgsvQCZCKtr2x6SaJWUd5wyZ5KJ3",
+	"chw5NAsGVtkrhN+YUOemLjI5gSyGKCG3Cn8R5aKcZZZ1kTEKqPWsn/9akxfesROM9jfRZAnr0f2njVPK",
+	"uHOMVzzGohv1FJfWUT/Njqy2468w/Z5OMz+xOHypayD2TWhRryAhCtjaN8VBYJ8SvEn7MFeqUqaXYiEB",
+	"O3vioioZPXDUQNnFyCXOdIonziSYnjpn4TRw3GhKPHzij4PRfX2v5qKYJsDYq3aa/b2ho6MAJyyhAY51",
+	"Ypu52nqFHHEhHfXsUcRYadSHPdeaErzVY9LiriVI9j5xvPn0rYLhbHa//I57mlZHd/ldqDlYoawCSUK0",
+	"FYSnl6a2VqzpVpZn/HGXHkKd2O8ywZu25Jr7WC0b0X9SG4JRMEZq0IYpeeQw2K9MVSYJLsIbRXaCrJta",
+	"MmpHO34gEXBPRrslfrg+lCH3sVmfDtnlVuK5DuVF7L0gimjZVmoNQGxIIOA4wYnu5ZiZUZIQbSCUiQmS",
+	"NqUBP7qOR6hrat9xjbme4tUlvsTXJI2iSDNZoXAnnHGG/qDfPkxxwEJmzdz5igF3InlLA/JIvZlyU0Bi",
+	"TXCSBnr0Zt+slbldaUPjsX0psWW+289Sfe33SxaHc12bWHPG7ydn95OzytRFdHZUtnKqUZu2VZh/PyWk",
+	"ZdIKtXXy+KupIPMQR2K1l5uZtW69fyY4lqs+FJte8tl1VXdpuohcxLd4J9CCXS8epV3i0zhUjN5w5sfa",
+	"J2wvQOy65qpTbz5qAIxLn+AGrR9QYux2ODF2bh26hWN6Uzb96OFA6ZuVdjLwbaLo+GDbvyl64EZneBJ4",
+	"PhmFZ5PI92DUSXhaR+V2NR3pO0XFCzgGCoLRc3Olzupp3rxtL5Iz63BXMsphtNZB5k6uRu759OzcHR95",
+	"p0V3Xo4CD8L+XtTW3qQLbSRzXXM77QOg/1Iv/u4BkP7Cnuo5tH5mWiyjyzBDY1tdzVdUoJBBECW4jwjb",
+	"xORcaRda7A+R4aU69aJH6GNjNEJ5zr1XmrTkx721wrobeiWKoLnExp9JHL4u+aE7584Z57Q33MtVECVc",
+	"4iqzlVUz8BcIaX6gOCnIMs2BfXAwyTAj8F7x/gdciw8NqPG6kV/hammxXcCehb2WRNmaXGzlqrcpyWSd",
+	"x2yJaLnFK+yGeo8uilOjXJgBleQu/YDuer/4meyEZAlZoFu4v+rAa2Qb5JOwg+lTv6gJ8ie5/q09g6RX",
+	"bJ3r8/59yHEknYRJSZPlCq+d3wRLHDXIccc/DNEah0Q7peBaBjlr9ulyMPWGwvlFk+vc8eWT8MddrqZK",
+	"jP20qArjy+OQBeJYd+SR4Ge+zOqr2E5kMJ2dwNRfOaLJDY5peMxJfJwzbq6oiVGECloKl29eX15B+ELO",
+	"67VhQjrGYXdXLY1sQNmL2tKpbaG+f9Uzg4C2Sg162NC8sY5CCmhrWs9edY2tyVvbBa661HI+7YYO8i9t",
+	"Ito/pzvTp6EHTv1aIdgjakoV4SAgG+moPdXr2cQ0ABPR8W+miEWVGKqFu9QUlabirY7zwst7PaiX1OuR",
+	"rVw5nPyru95tpWTNZIrxat+qBX0XYq74x7MvsmuYvU2FZMOJrpLyoVPh3gIV9q81ssFydY5MfdyF4n0j",
+	"ntWfjjpuYizJAmxf+rsbzHWF0Bxt3UOclGkrnaJtpzSDNHp7r1YaqFr3XQGo5mcRVnfdX94+R3Ys+v7t",
+	"s8doNj1xf2ieWGGml3CrS/nEwQpBbzo/JvYCk64CzGzVHM9awngekkRSuXvBlrTGL2qP3+/A2Lk2jbrV",
+	"2LLcMPoDNfNlXd6FdUHfMg7kmv59/mlga1qHbI31+41R6QmJsKEA801AB/lnB+bsmttFwNEjAqazUjec",
+	"pQV02+eOsa+er4qybV0Z1XcrpoPfNRaKj+QRUHzsz+xWp5upq5K19hQfTjFWse1uhUQrFodoYVGw6BeU",
+	"lMd6yWCL17rnkh1SXZfdpu6ZyZBEoEt4Ki5RE9ThqqH2sPHu5O9s09meKIjqFImJYFOMcfHmuV5Lpzmb",
+	"EWXrRLbNC2Xw9yseeX7YrxEA6ltHWcIZ7ps5xx5lk71EMWPXJERYHg2q3itD0q3LAH75sEfMXNVX4LxA",
+	"sLLQkEyDUpyVAt2GVF12dDFS8i/HjU4jHE59JzwLfGcyO4sc7M2mzol7Ojs5GZ2eTV24AARYYmgtXhPJ",
+	"PZo5nueMvKvR+HwyM4VfqZhb8WEORyrEtlAtVj3kFh5qknt1Iglu1aERSMMaCQUDdEGBvLDKqrGaOWxV",
+	"WjNIfwT7e0XEdnsnyNtM9tZIx33lVC1blOVpunF1UshkHFGhjxiwLylB20/SpZtcK1oIv6EBEWixWe0E",
+	"DXCcGq4INwoMODRi7C+G8PnWRoZBEY7CWnq1qC2vs2jbqHgIEkR1ib5CzZ698XE5am0w2QMR13kZCoTd",
+	"tJpbLJAe1n1NjUeaOQ7NVqup4VzsGWubY6qehxNULq7RklLOqgt+g58ejgQOOFe/05F4xeO16yFhemlZ",
+	"5FmQM97Jk0PJjpTxcOtx0GwVtefB37LuJFU4TeuSzMJizl17HqkDuKnXkJFyN+Mjb5Je8JWwNDeNJhPK",
+	"zfhYe0YV1ZE4AhG6JiHFjq2p+wlygtQ2li/H2QbnfrlJwiO2IYmQOLg+smt3bsZ/hGegZat1gaROYuM0",
+	"1WeM67gTxz3JVSSvyuKbDojspoDlYzyrMapFg1QxeBY6YnT3n2D/BU2u69iigO+69cEAnaT6cMzY5O20",
+	"3lrd8ENvUS1y0k2rRCdDW9PblT4S92uGOjrIxmTaKS3mi7hpZUBLFbUsuMZL0j1mKCG3CJLQjtCzLQeE",
+	"mBZgWA1ZJoyTcJglCKOFTllTpGTO1e1myXFosukWCK8ZVMIyjuK6WCOTg1fJoXvApLl9kUQ14aX6R+1p",
+	"BlmkXgGnl7+lsQTz7gFxNeO7ErQVUlJfI8kQVQLFBLCyTSoa1xDnCvYBbC5BOmYa9l1XMMdoke3KhvCV",
+	"mhKjhQ3cWDyCqyCBmlHbRDd1K5zLZadzTQBOp2pSWf53bi8rqkuyQ3+5fP0KQcce7XU08Ux6vTRZomvF",
+	"nTaW19cIkoRvOJF5aPyd1E2h1B91Ab8dFz6pT1yvL4ut3vevLeE7tdBc3/ccjYxnnUnE+z1OrU+cWlm8",
+	"lqitLgE8i8nMs2KtDE0Swq+IkI8NpN0VOR2InTY40WQxVGxNQwJfQd5BOUpe38e2wncCLIhTjKCAvvF1",
+	"3lccrNblIlB3jd749ESkSUg+tp7jjAnyPN9bHYstJ/d5X76n/j5Mtrbpa8yO2WCO18TGkx30jkxdaMXO",
+	"FflovFKmoX/bA69MslJdk7i9dPiTTm6/ByHqLBdDfkZYmBQ60+VCIomvidCVvKhEISMQzGmD15S6XE+u",
+	"1HSd0ZnQaaSQNVXURe40ZydufZ3C3z1iqoSdDoSYX2jflzw2UVn739F1Z/+i88yqLhl7WNsiXT7HSbCy",
+	"n3TaGZKclB185qT6AwN9aDrxIcA0HJNJNHVn3snodHzmetUMvT+E4AzxJu7s5PT07PR0PDm5Gw6WVM71",
+	"qwfnAx1KOdDf6p7+cIMJpmNydnYWjU6mExzikU9mETkhUzc6m4Sn3lnkRyeBb1MkbXEzmzoHn52R601d",
+	"zz3LNTVSX5d/Mw2EU3NdUTbm2wB7RzUVfQx2OpZSgV16/sTEmSyZY1b2HCoOqidoTLpl5NrB8879t2se",
+	"mpu0qP4PRtu4W5JiiSj2YOcqLUICjzEh5ua1nV6UJ6yOwy3FdRxuYyp6PzC/6fyI6VXSOvYzpJPqob3o",
+	"qXP2acpljWNzhsWme/WPvzx/8WSInl08fzFEij2H6JdXP796/e5Vl0S87nDd1YtVG9tfPg1jKsDSlFPU",
+	"ayofuIqJturOPJp56nYOlOcVah38LmrzovaDST0+H7mHlHIwWK/at2O0xjJYETEEDYXcEI5gW0DHVq9G",
+	"Au86tnppKxjRz0htqONTlzev9WWz5t1vyRrza9G3FkWl4MQ+oa3UjTrTGGxch/X3rubwM1Dej1sah/V6",
+	"jtFktHUFzBdKv7Hxf2BivY+GM7K92XVlJAAGOq3NSXJDOUu0QWywDALnNP1NK/Bnk5OjUUemDUlkO53n",
+	"/s59b47ewo+W+twmpi8w72/M7y5pGjk9d/e628P3Tn6d+zjegxpEmlsG52Pvs6paeiM7HFw1W9z5KeNT",
+	"7D56Lui/yT3LY+hJ8naeHvfoPLF+ai+IYYabeu6dlcff9dr76LU5gdBndHdIQso763Gh9Och5X3Gzq2B",
+	"pgc9ZqfpPTghojExJW/mPBfC2KnIkX2wqx7++62jYZw9YfZWFtUGp0xWDwfXlno5XqYWwc9wy+nBUoUn",
+	"DhHRZiJquz12fbM2OB/+4j4StatltaKfrVm4NdEQ7S/RYztLFDv+AFR0lnRNl1B979R30B63T92Od77G",
+	"m25vT4cfAqwkH+U863b5gFfk4eBmHdNk+3Hui4P2w06jaO0h5tEy/PB5AHUHzJNpsvd4/G7/vecbMUT8",
+	"fiP60jei3y0i/wEWkbyB4itYRhoDptPgej3u8XPoQQ/tydBzKXSgum6rg67JRp6jBTyygDQCAR5mnyxp",
+	"kphaLD0tKBO/s+GSrDFVDMahXfT/zIXbpbGFYS7/WccaZqWn6WaOwxA6R2f5zCmr/OoO3aE3dJv+/yFL",
+	"hBfxrZhf+OPw//7v/2OCIA1Xc9vI+ku6h+534zTI7HCkp5jtYqTPo72bml9YVX6P9mXhtd0US+GJdp4O",
+	"UrDiwrWM04qnjA4+fW63Q46nH0NUVZWzn5mguiREnC5XUuicqzSgPt8twG5wbfkZnQHQRlpq2mcxNsaG",
+	"mEjS65GUGjvHQOSosvtbCsTZfgXW+nHn6R+KeOlmzokaHsieAMbY7zXeZsh2fkBsN4TbaPPOT0EYRN+1",
+	"6brf/R7JcWBHQmrhrm9Dp/7/xRn5uxb7H6PFamXyi2qxL7Bfy4fY1zHUgiShQKZV7n3UUAzX1kx8B5B7",
+	"O7hit4kmq0RinR9kWQyHuMRfhsIvQqyucFtL8W8IhwyNjiycpec5OA5Ngk3RRZ4qJR3Ehq2bt/edX1Bf",
+	"zeG4Ja3jwowsor/locdm5P01488TvZJtWU/Td2n/+mrUhymauV1oSNbBwIO0cgTm2McIZb6DFGFIgxwM",
+	"BzFLllRulWB3ZqdH3qxGMyqdAiYdvrOOmL62xzMxlmZVPeJrC9D0ek5IToice73WaB4a9Xro33Rjj9ED",
+	"dKMX2P+RMXkR1PdPuEA+YxLhQBcDTsA8kLCwWh5GDdC5NK738uTvr17+5Wo6G03dZ28u/jZ5+ePo57+/",
+	"/BlansNAG+KbJGyrw+3ND6mhjCYKGLh4DAfqjfaZgISYO4l7qo4hLK71S0k0igieTp3o7GTsTKaEOKfT",
+	"aOSMg1l0Mp1NgukkqgmBz5Zdl05GwyHC6JcXz5/U5nUVYGlKl7PZJyERdJnsm6fJFfFndgtJtiSR+Q67",
+	"puRLAU9iqzvK66YOW+DLbaJP0dqaMAXU1tZLMHtdVTws6uueCskmZjukxtgMJDvR/hJnlfjndHXD3GYV",
+	"UZ+tpYzKD80E/wRL/GJf0iJUTrllCPNgRW+IsDneOaKPKHjAmnNGvWPFPSGW+Dil2mP9lNoXKvs/rZ+q",
+	"ELJZSt1ewE/1eYl6BbXp8OCYChEMaU9OLMLUhPYtjcMnxtlYyl5ja6LzfnSLJSxQxLZJCAlL2If/1omd",
+	"gMUxUbfquVaD6iovHI286Yl79k/TPn5OYpPUOHi/dd1xoK5+x/AnsUNSGpXkozz+uI4Hw8GSJIRjybhS",
+	"5cTqtpNUOgn9MfbPPCeaTCfOZDQ9c/ApIQ7GPhm5ZOqPgxqpVIaqLu2+e6J9EehabsUSI6xNw0eNU9i3",
+	"7c+7rX0+h7sqLDRYoQ1nS47XuhIerV/EZxFUIKHCrRqbpbMo8kv3oEP3jz0yK5NMpU3NI6WI4NKONTBT",
+	"i5lQ12PCfolfUg23wTL4pTT5nkadgmre+syPPZX0t2nSX1G9PkyrepzhpVIlao0kQ4ryrGir7tQBl9LS",
+	"pkYRjWnaHqvdO2AttzVhGX7XYLY9WVq88TdJYrJZsYR0u9tU0qSy2S0UDbzzBFSx2mpDknES5nS1/Fmj",
+	"b5/N5X3s9dTfmeL3cNUP6RJ60g3OotNZ6J56p6eT4CScTc+w0lixG0ynOHS9KR770STy/JHv+qejURB6",
+	"03AWeFPfjVwXw8Fi1Ou/PBn/8+Svpy8nV+7PZ3+b/X30ePqj9+rkIleXR51GpjgQCxUhnCqEZWnxpkja",
+	"+bEGVRzvnVUHSHjuyDupHlYWLfuKw2i8dj+z8qisq7Jm9qnhpLAor2gZf75wRtOZ1Uht+RChVPQV+Vg7",
+	"1z2vBvvvBI3nW4P2v8bJDg44AfmVJvBPlG2bDRbUPSn0uoI3Q7ecSnVTkQwtNEXMOYkW9U3MTLRMwzKh",
+	"UWUJvyt8QzoZYutqXhiOzqdmmw02a7GoS8mmyIt7hQBUGqn1ByTXIKTrZUGuWMz5seWhI8t1Vo0/FlSS",
+	"ox1ex2npGD20viDMRweGVmtbtvQl1HOiSmK+544m+xPi78yyynP/IrY4jneWFhaPIFogVwlu2GSIbpyp",
+	"CmiHWUvk0Nh1Lt1OsbflXF64l+1boX2+pqtc2DT3VYr9XuVtzPnT1hzAvrYJYsNeb+uo46JQHKmBinOG",
+	"aYhnGuqS2FjRKd+FLLg+fkXkLePXxzc11dvvIePs/HUPXdOka9FubMVCA2qe0VgS/lY3bqhFjmYZ6Mis",
+	"LshSl8mq0MO8P5+D9q+nNBdzSfgcQjN/TT/m5B4XRNvezKMSQ5P/wXKzVeBxHFzDZULXNMTBtYMHH+4+",
+	"DHMz2+m2iZrnroF+559TjJSgbmGAVywkeo8aiH6+h9Of0SRUb63Z1kj/lKrVhurRYzg6MYfyIkiX9DiH",
+	"1qExVDGiUl34Ql3tVNoqoT6JmMFNwGKWKDVhYdx15RLGIcXLhAlJA6WKc3YD1RLQ4+dP3qYlVFZMSORT",
+	"Kc6R5x5N3KPTI/d4pM7s9KTMlz/oypYf0gbPWlNWfDQ4H/wNxzQEeZuVqYnJDZxCT2F86nscnA9gofAI",
+	"NE+9smV0QhJqIOyKvePRCK2wyKBBirazapFPRq47U2wsKpry+Ox86h6NZu7Z+OyfVXmSx2GTohIys7lN",
+	"ql+GyVphnal8EAQHc/US3Tmhe9eQ0NJWKQwnCMbVl1vU29fUWamyq4u8Lbi653UWX0MFdTL4ltDlSuan",
+	"tKRiHOGD4eB5ErHaeVNqaqu7q9hOac/AVbaWZt7s10OlhuJbLCRZp/YFkOC4XnmV4jBzWklawWalKuo6",
+	"ZTRisKZRPcyTNqwhT6gNYi5r2VVjnZVYptiMsY++f6IFw3cC6c5DKaX/UG0gkdZWHNx4Ry6YptLwlpBI",
+	"TGNdU17B8FhHX7gpcDqABpQkI2gubU26TJpUgqRt53vTiOzxigTX+ajoS+O3qGsS0VgK0vKEgqLABgDW",
+	"h9o0wLCBhP58dfUG6eV0vFXlMFUjqqhAt5wlS8Q4Ykm8Q4KutzE29sQijHlEN16rzGbbaBE4zHTQSsf1",
+	"FvavDgV26j7iUG+nFTZtCm0O0OJ66lhgvxzURFfY9cuyz6ejZNLMRBPdP/to0JIlVbsest4UWn7n+4Ro",
+	"ym8CJMcQBWjyjNKnF3jaQvCGcNN/T2kKooCp1Ev4zHgJP3QUdDl2zGElV5cyE4EG8IxRDPvtFXcvmzbq",
+	"NbQlSR1Eir0Ylysk8C5T+GSNaCybVfUBbcJurASj6udMTcoEmXUsoJDTG3WAC4QtK6sD/K6Wlz+nAlBY",
+	"a5H+C1D0ZoMG50+lVHD5iIPlNmzqPutKs0WlzhmKN/RYifVjicW1OO7i7T+GRCRDoNb6okhxHrOl6Gpm",
+	"UagxfpFa0VBrP3lnKqHFBIcCSZZTTnJLWLSjm4P2sM/u8Y0EtP4ebfd75Ot/VuTrC+x/8YjXlzhY0aSu",
+	"lC3iZEmFJJyEaK1HlRV3y1yD9CoOPiGIT5EkkOocPx98PJ3NYb3BZjs3FHQ6HKxYnIWJqw/zVCXv5FeK",
+	"sZBzQSAUvKm7BQ7ARjUdnU8n5657HpDzEJ+7pwOolL5mfDc492bj04k2F5WCJjIEVF/hmlcIwilWwuPC",
+	"+3H0eDzY58FuFONKMPuMSRKCZaY+IquA1Lqbcn5E7RQ5/Dcq9RvOlCLGOCxqhbvq8no39ysZ12QjIXyG",
+	"RQhvJVtjSQPQBevVjgJRVKfePaR37Jrs9ldFplKgyFQTD3Aci6ENo8PQghjqOEN1XEU0utoT3LPqi9Nn",
+	"xLvPSamGoRXBPEQs6tHIAgcN1ehfXjy2RAeymsqVtnnoNC6aoJjdAoSC9JN1lp3qY3HUb2r2l/THjodA",
+	"0ngxBu1XGn2Gikco2cYxul3RWP2WELAF0iKwR10qJeT5vWlXckIxolx3Du62KVZS1CFI/4Z0naOOhfdh",
+	"k9NpSwIi3Y8812fqkEGvYdsipxXwkKfU/SdIFv3Tqy+rrtiuPUL1p4yWLHrL0hMiJonUxb+zArIEr9E2",
+	"kTRGzzgN65I09wspyaAPu9rlHkKqRT5VvBYt/kS1wv2I3utQNCgsK9fr9NEaX+K6cV6wweRm7KrFWKWi",
+	"zfqSvrkR4oRGtf4yuM6kFIMSQkKRimkd6lvXqlaTP7hqfv2gG2syTv9Nwvk12ZmGDeogTitHfdV42uhf",
+	"YZJXSY7UwIqrz9aFH5wPEqZbsoATL8IBMSCldSOW2BlNjtxJWkdzDlXG1RoDlggWkz9Jubt0h543Hblu",
+	"cjowJ+NgdjLzIj+Kpn7kzsLIO5mdnY1nIy8i0+kJISd4HJwF09F0fObPxtPoNPBP/dHZyWjm+1MvCsJB",
+	"rYa1wcG11rfVMgUBTWsPttQIcSziW9/2UszhDYw+jGtzwt0DROLnqKVW37Ln6DlKtPNrmCp0jKNwFWyG",
+	"KKAhHyLOtlKdt2HygE1gKtRb1xFTH5RrvMu1vu5+qBd4oYXpiyHsKfnWYS5SB3ajRz6tUlUVRrqFSb6l",
+	"CEd8W5/CkGeC2ogAvWcoG3cOaxqCLWiIRIxv1J6ZcQ+4cVnNsDp1U/3WoKIWOLb56e8EypoHICygDGls",
+	"TtZ+mq85YiHjRtGBbmmy+LujdltnNjg/k90iVcJIghJWyNChwrRBoVmaTnu05l7trxaOTJZUCmeZX3KE",
+	"0+c0M4/XXs0JCfff7IzZ9xV7HLNtiNQDaefA7JzSaM3OM2tRNqtVyqbuxU4sOR6h59LYfknASb3rOROH",
+	"PZosKN4IqbjWN4IbFm/XRLdcELXuhC+XdVMIXtdSImWmMnsU+H+Yl+UZWnI0kxd1Zls1ZzRpJk126wvr",
+	"tMo5AAK25cLouAqAiuUzkVA1dH+amhk2z1RQw4Cp5TvLuZfceDkzv4HaUhSsSHBtegzVB0RMZufu6Ohk",
+	"NPFGk3/W5YGYtdYnTYA/pN72UFh9rTp3TRPLG8myHA1hXQo5OjCbliJBUJ2Ypxkk59AeDAevLmrdDw/g",
+	"G7HI7sFhtinZmqjrnsmMyInM75RokJjGtfx2H5fJg0cZVJ0uhQ1OP9rYAo2lBmZ6RaSCvskqpe8IGkEV",
+	"MVhpx0bVg//j/6Gbj+R9onSw9wl8i/aolYleQFGx/MOnhEj3eI2Du2M1G/qv/0LkI5XvEyt90gIWes37",
+	"VddO76ht8UYbuhCrT/rO8+bvT/WRsWQ60JkTHcMCHdcMvj5Kc4yTG2pa/OmhpvRWI+taWJvj9PS3AoLd",
+	"jA6iT4+3Fy/1WWL0A2j3bu1mEYtDwk3zPbGw54Mug6vhefLnx29AKetmwLH70HIgp+fsd8Is3VjCFCK/",
+	"g+gxqUSQvU+W7Eht0aCwhqHZuRR9jbR/mzPB9zKdFJQFa7MRD2qj72NA/1yW8JwFZTY52DCe83tqmBdd",
+	"3vFwlvM1TehaHWVurf+p1nCr8FMw3CoippAkYlWcgj67wVISrp78X9//6jpnF84z7EQfPo3ufj13Pvzw",
+	"aXpX/PYP9TZk2zRxpmNtbQvFhzb97sdIL6tpS8P8qvVpH1teKRWjrpqh0mUlQ9r1W1t0APz6SvGd2zSQ",
+	"LxK7rYOtc2mpwLuZvaVnjDZuKMCwuNExnWRu4rNvCKfRbq6WjTacbDAn+oP5QacJ2V/0pzx+UEiE5Okn",
+	"TmLsk1h/WgxN10eWmHQjHAtmjxCl0G9jzLvwcM+Q83O0UPu0GOp/1UIWIQmuVzgJ/2h/KXwhFuj7FRNS",
+	"wLGbnmTfCYh8+GGIFhGNyQJtk5AYfxKcgEOkrtSV9DedCk5D9avaTJ0PvviqofCprt0eE//K3OB7HWng",
+	"2sGi2DOVcHSd6Hqh+ahSiAu2OnQ5phRuc3RTOfbg+zUOBuc1Z1rVQy1kTS596dzbsFvC5+Vz1jUv1L9C",
+	"CJjCUJJGptks/bcEhzWuihSADoelSM/K9oYfKfwth0w2t20T3N6X4sEOyfYi19nW9Er2Oeykal9WiRZa",
+	"9FAlAthWOixyfKUtqzsTZ3GsD7P22lB50mrpBH5LZbCCvsL5yzSQI4sicFUoHstsCc0BnnuKy8BawC/+",
+	"8uLi8juRxa/aN74it4Ph4DFbr6kw/ZBNzCdR8Be/1qwxHFzEMQtMFuUTODf07/pv+NrMkFnU4PGYYGPy",
+	"+ZGX+vs3+t8MXTU4UPMoyHFTcTPKdDBMuXmPrHyWiufuhgRtdIFj8RwtPr0vH+7vB+fovT7f3w/+630h",
+	"uev9YIjyD6ixv2ZT2Mf/7//+P2pcplLAuA/pdxIv7VfvE/MdHN/w7ac7NTBLGMsehu/yA+8+3C2O0Ct1",
+	"SxQkJoEUOmBY2wvh0l2sc/O59KAO/XRzRuFaXyz81NBfdkN4NC6UphwfeTPHg9DQ0YOkNN40pSeop8yP",
+	"hQs5Tnb3qCmieWBf3/4X2H+bhsBVTwRtDdVVpA5LF+mTI2LKUFnXaCljJNYFmH79kDO0aSNPffqIMQDZ",
+	"rJGs2pX5q0p7nzefJIeJFjVP78wTM76AmCa/i/EmhjRECZP9XIkPmTwR762SxRAnOERrxkkfNw9EhtcG",
+	"Nu2xt+rgykKqRq8GNw+UumGCTXq0lulEHGYL7grU3EIcEU2oUKqGlt5Ckk0/QmktjpR2nl+IrQ+jdcDw",
+	"Ig236+daakkkqckfSXNLMrTk2MfSZ8aMe2Xjk6asrXwGVKPzqFXcfdOJXfYezzhciRNT8EquyA4F5njr",
+	"HHT0OVK+yqzQdo51KIO4wVxSHM+rhRE/5HY290CFY15g/5IuE20W63W/1mUXKw6nSqEBQ5G/lrOTMnci",
+	"jmMUsoTo1ILWpMnG1MSX90jx08BrvimaKj3XdWu89PurWJIkJOEjhH2hFBEdR0ol4tukIUVNVJLVCnvY",
+	"reZtAYheWn/mYq7sIyq7FhXrQtg1FmgBTrjFI7QwzrnFMP0TdOAF+GwWUizgOU7AgBXqyOBlYuslNeau",
+	"7XM2f460tE6e0LxZcDodz/p6Nhukwl7rcE6ZbdRiGwzFJe02V0GovpLkdDqbzU731Pq6r+HZKMZX2tH+",
+	"5czQICBJIuepHqBV7CyX5pu+ANQJ/TTulhMoFe3mxv9rS7ZgwbC6DA3nsVlrPoQRn3mzsYdHDg6CyJmM",
+	"JyfOWTg5cabuZHIyHk3xdAp1Pglf06SQWWa/STGZfQO0or80SWWNVHY2ntQVyGjyEdh0w5ARMUQQjw8J",
+	"DVhckxBFjNfnuHS6CpUuQrU3BN3xrV7LVtIBftdVRm0mQVoNc6h944Wldj2asoKyNZptp7p0ZtDDFaZL",
+	"4UBUmlu/+mDorduVpZfvRCluYDXuvvH7L4dKBhU2HYTShwd1dFTFTmNtVt0MQmIuod6fwSnWsV6Sbepu",
+	"IB1yT6x463QzG2TSpE6rYZHMKEpyqg7xJaZJR/298zVRbUT+kpi/jjUrNT1gbLpx6wtRHIMN3ZKy3pkV",
+	"vrHXlSHyd2pXKEc0FHV8XTnaK2L4U214JCeBzN5buMXo2xPlmpONdl1tD1Z/Nb3HdbjDhbdwLjRrXAIF",
+	"OAlIHOvktSa2zXecyB0uDUKtbdJaIdfKLqUzrE3uFRfRSeSlB2KTsIbcPJ2+FN4XkA6WiHIh+UFFUhXE",
+	"c844YURKUSpWKbyhRmWGgcI2l1GfJy0rkvaozC/wjnDR974DYhduIXlu93c6qVPdWcqWoCqn53RvmtCc",
+	"nO+mWlUb/hUm2X9YNBN9JwNV4VV7kHvZXIAFuqjAgiCqHBAZ04gcqRug1lft7S/dXn0LjGiC4/zhy3UN",
+	"Q6CFVHvl28Q47ezzxU+auqxmXDB05B6tMXRk9cPqkcy2MmBrcxW+SQd/a+WnLqlM9SN9I84tdtDxbvGf",
+	"XZKq5czPNjrnkvhiFZcsGVlDfj6fxdaHEyhg2xhcHzbp6OvY+o2XI2bsuqfVvxHwR0jtiuJ3pTSa6pA2",
+	"Cby5SFOL3euBrOzdyjVVCaih9wgU5BRlifHfwq6eAlejkWoaLmaxJbsOzdZyBU7vht3N8B8e2hCfE3E9",
+	"jN6vE2J93vnyhBdvnqdnRPlE2GC5GpwP0gpP+bKAQgKrVQhAP1PPqxDnsyG6JoRpZd2Qr1XPqAv91g7V",
+	"mWAZ6UQNiHzHeK3tckNJACcp5EUWMtI6WC+BUXEYQyh7ZkXyrlz3fOylFVlsRvfeXAkWEpHL7E2fqk0i",
+	"Tvcmp0k8SBOufTVfQXFKIrrccjJfYR7eYq5UKKWYKsxlBiYIE02xtDDJkARZoL6rJKxb/1FIEmnjZ3VK",
+	"Tel9IE83sR4xNykxGgO577N0t9yXmxhLJXFg14p7mMXiNkQY2E1uuhmtt8Jew5OwjylrvSffPzMyQUah",
+	"HYqoMDmpeSQ3djNoqygis4oHpux0ZyY13qQlIwW3UUaUtQ6/e/QGOiiPsuY6WWbeLuLjLTgSe4pi7Sst",
+	"SpkUXbliFZkbKQvwq0TY7HMoRRhsabWLSKt9ZCfxAZ6mYrcKk2tlrTKtrqeCDa/TormuLbnENIGk/hWJ",
+	"NwhHkihZbciqHoQOZPvInI5CQps5kth2Jvej5XJi1D6iusGPcRz7OLjuGwGJJXpx8bcLtIHIe33vR78x",
+	"H6oAafmjZEOkLtGUJYshIjhYGQepIsOFsSia+2/Mlvri+4+Lly/AiyiOkG6mKQDlvvYtikfo2tZXeJ+s",
+	"CU5sEh3S121OUMjZZmMcqAleEyiw9P+x9zbKbePY/uCrYLVTlWRGkqlPW0pN/ddJnGlPdyf52+7pudPO",
+	"lSASktimCDVBWVanvLVPsw+2T7KFcwAS/BQp2z3JHd+6NR2LBIiPg4Pz+TtTZaNoA6Q5AP+pDDzw1GZC",
+	"Hakdbqg3wbQ9vNRWTHC/tbibzVrrrmW1rA6cXz1HeAMl6zH5ohAFwoCxMaQBNjXIgBKL8NdW1+panU5n",
+	"1CQLN2zPAurbyzFZURGyoClXtE0D+QsNVsN+1IfD5ngvjUn0z6bKMWzLjR6T1GibJGQibK896o/JjAom",
+	"mc69gnzrHVsnx/1mw+OLxrjRIl+uG06IYaxyfFKi6IyurOOx1Rt3B+3eqNc57mMoq3fr4YuuP+f400os",
+	"8Cew1o+JpeV9dt24jyxkcCisibNiQn1U7tWY2IEbNpW9eQxae5OsGBWbAMqgjckL66zVsV40oSThGBAW",
+	"4JVo6e/vAUDplprdenzh+i3kvtnuo7bOBuXFMXnR6beP+y/u781j3I1ikdVxG8fmlTxxJkVC+bn6kBiK",
+	"6YQUFQi57dUcRDHxpfuWB2mse2uSLaTz6JkSQXcx1Dq4rZ1KXyyaBWaD6UsSvqhMwDoiINn1vSK24lHD",
+	"vhodvhByD3N7MgiqwPWxz6cBzEls3BDg6IEHAW6qK9la/gzyvBgFzL4bWzQki3QF0UTTJD185irgCf3g",
+	"NeHy6hHEY1KiMxKFM7NPEWT647pH2A+jf4itF5mEZMPQtN8doOFTD6k/zaiom6kEmwb5R3wO6Cp0oQDJ",
+	"gg1ulAgJX0sZSfKGXVp9CkO2WiOsLbtbuwETExDhulZn2LI6Lat/1bXGg5Nxr9funAwsy/qLZY0tqYmq",
+	"qTas+Yj27c6MdZ1Rfz7r0N7cso+dHEt19LX9EK/Nxl0LbAaNce8+ObaqpdnPbpkfXkkBH2uzq+665i6l",
+	"aqAt+Vb57ihAK0qiZCLO9V9CmlxWGDe672TkXPhWYgrNaCU+F5FBbEEvJQbTTmQsUcpc63HQWCUtTAxa",
+	"wCu85wzoaDbotk7sfq/VZ5bdopbdaw1gH0fseNbJqW/08A1JLv2HhJHTk0sgD58ced65SxBHzGOidKIb",
+	"qLmOPiXwt7ViZ8Hnkt0D4shbpi91djynA8OIaCxd7va7/g1zLjcz2RaXOtpjgb8SNOTCh8aEXvtKCIZ/",
+	"59c/LoD3B5QpleYIKJJgjgJU0aIqMskx5BcNCBhd5Z+SBW+p/BOcp45QUb2WBMpEY/308fKqbIi5rNWs",
+	"fZqwNxbw6Vhf+ZI1f2Zixz8380rDyw7axGqSTlQ7CeR1yarVYzS9hvQGnIRkyzyvqaI44Oa5pd4G1ChY",
+	"OWNs0aTO1aiqTKreDLZL7mkppk3OldwiT2XN8WLWoh4wajCVxovfrjjcRxjo3OPUHOqVAhjaO9DodHwp",
+	"HnpEUTljB3Eq0u0kseTTB4ZzABHtn018ZD+w7SkwiCt979WK1UbNMORS4VzRTJ1x6nl8O5F3pGR+nVG3",
+	"bbW7beuo22/EUY1SYYdrXZ1+X8os3o5Ev/Ot/O+4QX0AfuWeKuqGz3OSlYyvptmFqgAG4IcxVIUOr1Oq",
+	"80YoMLPXiNWbSECLHBOpXH4jvb3bNOEtfvnv6+s7y2pdX9915tfXd8fzz3/eg2bRyYsQjyoMF5rv5ToR",
+	"m/pyDoEU0lFNSSBO9A8bW/JSzzepMl/7JKW2fitP3Du0GI0hDkIVK4xuFQWiAwK+sho7h0fbzD2oAFgU",
+	"5Cm31pF0Clk5AIItCWlMppu1x6kzJR6TPwJR4UHz6EwQfEoALbUIwOQX2vr9s/yfSevzF6vZ6+xDK+la",
+	"xblnZWKScVS/l68DSPeswIkIw9eULdaMotW/iIYhkCCJ0fAERJyfKfrzMopMVJYmNdDHH59iJnnBWPEA",
+	"4tV6TZTRE0hGZ7M+/rAUV6tYhAHp4IKjky9e8sEeEJyQ+dQPi3IR5DNl+UDxCAJjBWMiXgWgJ2VmkIIW",
+	"y92mQ1agQPHCGxC/a3tuVBeZUC9g1NmNCSU//XT+Tg5Ku1D7wGK+B+Pf2/MXAncVLkyDJVHisy0oxq6I",
+	"Li9z5FZrRFvz09b7z19O7lvmn/37Vt/8u3ff+uVkRGenbz6nfzb+7OShGDUbYJb/6Hs7ZaPIT2FGAsnT",
+	"Cj6w7ZtcZLpsKlX6eg7sJZDHCqAjZpwG8kL+deNzjQegQ34bn04vL+MfwwDuWkv9ADx63LHaffXDVlVB",
+	"aYwbXTT7IosHf4n+t/H7ZL7xPPPhX95+/PD+/G+Tyx8//VXe+gs3nKC5tzFuoL230Wz8ymdSYEAMvwhA",
+	"WlmKOwOrY43AuDmb5JS3WVHZWSZtArL+G+N0fZocRReXb0+wQSQs3kcLXLfFBBBWVSHyGk15OPmVz3Qd",
+	"otrtdLRA/ZabwKvfUBk4azeaLMPVAZ+rGMte0G6SOGn1+1Dnp0LD8ziyxjhqFRp+0GpG+kTW/6iUgCok",
+	"K6Tnic0mBtJD9eaQGsP8WzfgPkCl1GkNqIYHDFo+d70DGx00z3TjiVIrK3dgcNZDWim+W6sp+Gc0RG71",
+	"duGs7vuATVO/0XrN/Gos742BkKuVq8rfYr7j0nq7PaciApGtMzjdbmKv6vFyqbVMUM2SjItvgpqXiNlB",
+	"Xa4OKtNOhGxVq5l509dsBthMYe1myMtnrHbDuivi+m5YUwDAJvVPAkhGNd6P4f5rNplElRAqN4zlsTqN",
+	"OHVqrwKKeDUbTKjnUlGvmSE+lsWF7PWJrr2aLEU2mNzSwKU178jf2GpTuwGcMOrXI+EDpZ1NfcLCJvUP",
+	"S/2bO6WjRRSNB88A/De1HRT/i1Q4KfHs1eHkS3uUuKzk1FjYduskfqYyHy39Q0bHg19R0Bz1j9td/VMs",
+	"Q/Y6xUrd4araI2hYD5Ibk+tTU06GtrWVGN1qItzf2WHfjKJkDetRMUBcXDYnsfe1x3yIHoIN60qOadqr",
+	"t0bfoEyf6aC2kG4HXIiJ6ucr1yfcoLYsIMV8xw0OaRN5kWuclH+rFP0NicO64eT2ySXp2uKtJs+ALuS1",
+	"IP4g4fiAs5RoedC1cLBgbjZ8yJcP4ZqPJkKvuLPxWE35HdvUZiq63SFrharxZEXXtT4ZNzvoq4Cjxedz",
+	"QEV6UhG52bhdea6/uZvMxGErpNtLsnhQB8h/H9ABrFr9DlJaQko1AOHWvHELNAMoyla/Zi2UcsPIjLhW",
+	"bqbwysr1J8x31tz1wxh8qzM6aQ867Y5ltY/HvUFvcHx024UcQ2yxERiQIf+QP3ph9BPYxlccEjJKux1Y",
+	"lqV71a9Obnulb/d0lSaDscpd2CBmyNyjtzxQOGJdWH9Ab26MG+vAvaUhw2XRAY9qzGq8sbdnSW+pT/OK",
+	"wySXK6+WZch9hmmJ8mWssp1Ont0EbtJpOuh099ZHMFc+H7Pd+F7KKXti7e8+2sOcMk7M5r5D5OPXZBot",
+	"nUawAEzCnC/uDdkor4pzhfUVEIo/Uzje+FbfqgT8XxSMjycFKjkAwGc6ZqbTPanQ/36qaEL6DGzTw6kh",
+	"cWIK6fC2V+FL+6eWOnFFgElFvye2ajTMDxoxm3SNyJGYFebXp+NrTFjWeeuu78qRAqqSQpGHYJ4bpktd",
+	"Z760V6RQTCR7MKTmInmsWPJtOplu/5EL2Wotz5JYFsS1ogAPU8NXIXlP/jen7lQ1MjX4Xt4X5ROVZMoE",
+	"hkMRrH9Rj5sUortjJgkGcfM5+bhm/mVI7Ruj5BVy32l9hpI1ysE9G53MZpqBm8uRYLAFN/F718sDl4af",
+	"ozheVTFOZVCv2pmaAAxqODDP4/I7Ko/fZ3fhERrLjioaxfLym+JDWvw00tGzIXTKWpAFApu5PoU6E3uh",
+	"wJL6auZ1pbgV1A3OfWS6C3IK6oZ5H7rP38C/49fz4tIBfgeMrCqdzNi0hwSfRJkWYFzNqVX6bJ56tob8",
+	"0daQg+0ZhxCcEr3rOr0r4js+qh8noaEVXAIYVnhVGK0oH6RxejC4oBEw6rDg/zKARIycH8x9tLrHLWvY",
+	"6kmtaCF1dLzp5K2kQtiwkwLlZN/UYdjvPapuBMjErdPkgDAJmJ5T7yvGkuxPrMB1qtG9uzarXxUXfdhn",
+	"F3bXk4DJ1+2w5gQ9Oqv1/pqLelMUmzULtJhXuRVIQ3XHhgHy9ZpE1HzoQUU6LDihP9BZ3sn06Kyo7uyX",
+	"hu2GOykL8K2vK4FTOzQPL3Vo6uSqA3nqQDn2jT6gn1ggVI2mbNBpxAzBbFNWfnYPhNWpejM52D2N3qo3",
+	"jUD8p2bjUVh3WaMLNmcB8232KFxceeL1shRTyakvtkWakM+2gMFlpufpenh5PF6jMXZimORfvjR08C2H",
+	"fNpBfzaiHbvr9Fh/PrCGnePuSW/UpwW0orOohbf1Jlan2+sPhscnIzqzHTZfLN1fT9+8fXf2/m/fnf89",
+	"/RSRzdKiJkILVcBwi13gqSwJ5YSNtbUIXoRsWQwmUq+YTgwiWII4HefdJCalFrhalvFH2P/zdyrrO044",
+	"lT/FR6I4NaFc4cRkXkV9YaqWX0x7pXhzNuIcqXkXkO6ngDsbOzfif42PlOEXEC+YE5fcmLvMczBzML9Y",
+	"hloQeRO0VF/tOecwJA9BCBqdQdvqt2wO2F7Cp2uhU5tb8i94P0t+xbhZ75SkLAiNxw95SwIiXlRFffjS",
+	"a6wUMtuFaGWV/8jPAo+zHX8V3G9f0O2PEXxj9LQlbtx1C21I1GuBWUByhFQqeb8wc+kn3/1twyK8NMgu",
+	"2p8hVJIwbix0xs4QMORD8fGLt+IBH+3eR9uYSZekqxhWBN6JIcj0ViV2SWVMIi5fejMROQVyAaHePKAL",
+	"uYFCgBR0J1RtJUCrIAvuOQrbB9CvZnwT1sheq5Wa1mxsYCfVC3lQAlKkEswpQSeHjCL5X+dW0r0ACJ5o",
+	"9egKl7AJZgYf14DwAK0O5mQRl0Ag5IwIXc8jW4q1mAPZEi1McpF0EWfZt72kvs+8KMOJgIiRA7RlTGxQ",
+	"lG2kaLCIAW1mnmt/z3Z1UCgCup3cyCYNIZatQFByenp6+qb34Xf6trOzu2dkxVISlmDefCLchU/RRdCw",
+	"aGfWtbPKT9R33lV+w3byrFAfzY2X3wFazh6ojuzHc+1G+rHeZRATptHPUyg0u2R31GG2u6IecdyFG4rS",
+	"j3fTm6JnlxlTwfYg8F2ZdOM6AG6nIY1EmHMVPEyieRZA6gogOdLE04gPF5v6if7BpiTNHzxosBC97KZH",
+	"z4p9b1hsHhDX8kpar1zfXW1WwNT3l7cONv6kMJdUMDtgYXyHYbr3C6FAQ/Aad9HvIZbU84jPpPx0jhWq",
+	"4ZiQJYXakQCYx27lzbXkW79d7sTLcc6YuaanrX/R1u9Wa9Se/N9/Ofpr6/Nf/lQNvuQD2xZB6p9qs7ZC",
+	"hmyTU88zRUDUafAK2boBe62QMlI4E65P/n758YOBNxFynvFrYEVNKTsGG2YavsFhZRScAisDcI+OZeVB",
+	"0uievpSgYsoNcgXhtywYk6n8JOmQnZRVfBKS3VTeq1OgZWIRnxM+n5M58fNBV0tIBpg8Ek2EUO03IxSy",
+	"JZVfZLUwWI3akugSnnnUv2kSGpIVFyEZ9sn3WNw933tXdJYSA3MF8ZmLNVNwg9c0XBKfR3//tmHBbj9Y",
+	"cwkipiS9MiyiST0sopoe+kLv1eNgGe2hiWDjvxCKMiqSw34YowJwpAob/zrCw3dDKehQn/u7Fd+IdH77",
+	"ns02x1iw5VdMhG9z9ZNT9E3rGih4CWVwcyNsSqzdqX5ojLsnJ+2+YQcJmW8ruTw0UHM+R69sxKxlU8Fa",
+	"lpXxs6kVWwR8s56USyrNBoayD7rtfj8Pl47ayyhktEbUcIw2OdkEbs2kL4fd1Y69vF1NFhsmwpppVYsJ",
+	"YEfWnN2K3uGdXCsDILn79T74aPGhWpqoNfL65lIa0BULKxQS2g+UCaenduaDajYRvwUTUXvCUev6Les7",
+	"7uCwyrNcH3Qgdc5r2JkPyGC5tcUhfuTHsmgn51rCn/8m39mXTAbMGnrLzyi7OxkaoCB3J8OWzTwWABx7",
+	"WZaZmRd2dzKcDPuTx0kPyyB5YIEFYP/xndAwyAmvmGr3hXEJfNZ/Dk967eG3iPtR8yg8RtpczU9+BYEv",
+	"/6PTqqKmNfflAWLLodAQhyApPDQl638yygCk79TehYOEzgMQDeoGK1WDMErQ8B8JZvDgnKkD0RAWTwyE",
+	"8Fji9iGCM/Nr32B/HHCC2MxQBqsO13fu+yyI5bIK2o4pwdT9CCjnVb7xzcm/0VEpEX0vIoN9DsQk9RUI",
+	"PsrBooZjHNqhKWHOeQv+bGGNIngSsFufN8aNzuhYjpRJZWYvDL621E/WdKejqOZcdjOjQeP+QbjsqnFC",
+	"zj17lxM3uFDyXs2CNuFSVxQAxy2GxjBvbkTyh+7K9RfTqj775JY+tg//5F5tVavIjgZeVDluvddTMBpe",
+	"fjp/IaLyF2LNoKL3fn97edxi0v/z3W69ZP6p/O75O9MXONSjVgzxoZ+M/L4pus32XLmv4/sUveeC0coX",
+	"TCtlEwgI/ZAxKWFxdC6PIhqxNRd4jOU2gjmyxy6lKfs79HkAfHbz3xJ00isuOJBeiVI/doINpCeKXKFJ",
+	"3p+e/yD/e3Zx8fGCvIyLyEIlKREy51WTXH5//umTfAvCEHZYdAVq0b7WvjHXJ5v1GmIYRDompdctQ8qN",
+	"PGCTPN9XmXs8v6iCOe2998VP6wI6UOceCFe5DzyW9h+SbcBDlpvpU+D8MB3LxTfLE3D/ihUglF+H3Hbk",
+	"Xt92m2Txu7uG2j/gVGqSv/8kn/MAjslrMucb34mrocgTksx5LcggSoUhGatSyaGevPSz+PkamhyLtczY",
+	"nKsKjXLaTUKN7fT5jDs7I9AGuM8csOBVQ82SqNMurfIRFbWHxS0hvss1swv9KKpQTyKUqn4kn1jxG8l9",
+	"YpSgBg1Wy7mmEIMFotC5cjCcL9iwxuf7fHEBBeDsyD/63g45uQoacwVaGFWpajdC0X9EXq7inkTRcMxg",
+	"LKHc3SIKlxIqYs0VhN2yYBeHUan0Tn1lUSI8KpaEeoKTFQ3tJRMQVkQCV9yMCXMW6B5XUXlH8oenC1dL",
+	"XOXMl6vl5IVWKtjuYLMnEuwYvzhR5YcKijDyeRj5l5fUd5hD5NpgHjju+5x6HhGux/wwDkXr5RaPjpxI",
+	"HSsZ5VFc8Wm0LxJTe7vVeXlYKKYJrVVM6epucAXR7z8VuWN4jcsDyFbIbJC7QM4QCGPpB9a+tTcX3ypb",
+	"fClC/7ZhGzYJQ2+CqAAFhOJxf6HLLkiWqkMXYcniwQ2t/ollNYlgt8wnDt2J/AggPdheZ9AbWlZlculY",
+	"91k+V6DMQHyB1FNdf0FukMaRB+cqMOR7N4xCY6UuDReDgkeQXHTaNLASJM2q4p1qOEJIwWn69HIkFK4K",
+	"3MWCBUU8Ejnijes7mAObYJlpBilfS/C10rwf/LCuVhHztF4xRxuWub/0PhbdqlIFKYt81HkcocrxqJ7L",
+	"YaRjiOd0jPxoyIqZEk+ZHFEoyvu6lgtc2nLZ60nse+PWisKP5JPXwOIC6oHE9it3fVSWgOSrCMpPGKYW",
+	"uHm5JBcg+xKb+2GkmbuCOHRFF/LaD8jGv/FV4OMBAUtSytiBJgn4MWQFolM6dml/zFKZjP0zmy05vykq",
+	"miQvnVCFQkJsqwayMXN35TvgTQGx+OLs8qcfriaXVx8vzt7Jz4J3BiCLxPjoyHbbOoLd5qsj+XFxJDx3",
+	"vcWzlSSZVBGBVLYHD8iacdlVCujDKlX5H0kelJJ1Yu65F4daQaQ5wQi8G18Y1PMqlswqF4AHJfJvF92B",
+	"oSocV0ltVHTxHpslaoBKEUt53JLzPQ8FWXIRktVGgFlE516AF/KFgBK4WVmvrDoQUM3/Gh8d1aoaKkeX",
+	"R+9RcHke63OB2xglcXweQunmNjnHeVC4NIVKTqGLRcAW8AYwEDDJydfAIGbeMaDfqaweX4RKOTZOUIXk",
+	"x+SxwAZfcmrxfP7S7d//aU/1yO/YXX6o9MfYklIz/v2jjxHHqpAuqOdizWzg4L5ikndhm5wauq+SCrHq",
+	"vgv6PE2ZjzIipxQhRa7nQWncWK4mqpZrNRszKthEKa2NcUNqnQ31q87N+1xQwbfTueoMx4OTcfekfWIl",
+	"Kvgi5pPRwZJ5zmS20yNAf2cQueAi1LY558D6ZlQK4vgaplbh3fnu7PTdm7Oz95OTXn/QsXqjRlrv7OUa",
+	"K9aBu6LBDoak/KU4ksSDgOF6Gg+VsiRZiFIK1SU+t+weHXRbx06ftfqz3qg1sq1hy5oNac/uOF3Wl98F",
+	"fcfJVD4uWreCLMmAhcFuwudR/d01s3EYw/l8MBvag1avM7da/XmHtU7mx3Zr0JlZtDc7of2ZFAqhQcqk",
+	"I0LIx27875/Ofjp79yj2wj3WoGZjs3ZoaNAbTgd/rb5KUiN0/cUEZeCGr6yexhMthDZ8HrnsNIgh6GCa",
+	"RAgSyD47VWUVuwMel7gadYkNZEsFWbv2Tapq4f6y1Z3RffrclhUR7twnz3NFh/ClT9cZkTplSnnsWs0/",
+	"LyV/g7VxQxELoAv3lgmCkYaFBZu7vfsU40lECGfmUa4kmxaAiHnlAidmPU/767mbwx7c5/DDL7W1esMQ",
+	"l2GbJeRxkmO4q0GLXStl56p+Ugb3uWy5The9+0IG/iVrBtqT/GV23E9ZyuqczuP75FVhtN5s0DFT5sMw",
+	"bozHOVIxt8Gu0cLXVLnSroBsi7VHbWbk9uiiv3pgqczyUhNjfFvlnRfjgtGSjIt5JgFbMxqmsE5xxaqf",
+	"Jrlz0fVYY+mjdvkwDikNSd2dlRM34zlfQsuEztA5KXbVVh5/J8dSeSALGeZc1HVOZfc+eaUfRsbxlsr+",
+	"klf+l733BpjNddF+Q0CQqmWL+57rM0Ae9lqzjdjBg7BFxQ1zGk050891aG54n5U8KgwRkru3PECRvfrn",
+	"jqt5sA0eFJ/d+HCY5J4inex9lL1TEjJF8t5NCScZYspj+0V83LhcmgmhzODP+jjGglfqSjOZaoI0ExKM",
+	"wbjiKz9FeZl9/lyuKL4FKIY8atjpFAqTH7pCgTd4GX9sJNFuA/CNQKRpFsiggPpqWYP2ab9wTg9QgUXI",
+	"1vqK8dw5M/JIjEVok/fom1a1pwVYhYjDGVgdVPXegBGPzUOiMD326LuFIRKxiaoxbnw6f/v92bvJm/+a",
+	"nP7t7MNVwuuNHUmNXIR0tc7TU3q9dufE0FPq+b4jUfJFPW4wSEV4ld7MhYrJR7kTkqWwDWuSZb6aQgQn",
+	"cxrU1FZO7pPL/CViy6h4Tt5/vMAFv2w0c/ZAmUw/fby8Ai01aUJtNn44O708m5z989P5hXoOvyT6eHv6",
+	"4e3ZD5OLs//905nqBn/6Af4dNz59c/rh3ccPaJs90Ld76E72S5wnKb1LxZ/VFBGG2Wiu0qg8g9ofeoVn",
+	"APhigjC/s4ebnr8TNdlOUuB0E5bHFXUY4Hwr85vGavPlb5GNLsVdXAeTwqpZph5gUclx+blOde3dWLUL",
+	"Nt/rGpNd71n8H1wR1sHrSc3dVdl0z+bIZ3Pkszlynzkye/jzjlN9XrCXEeR8Zg9f+OTaN/vyJRQ2GwoU",
+	"VNxghOSWBzdt8oGHS9dfAFIOOFGpm5Z9l9xz5P0ERxdjxaPooU6/LyVYudLxjz0rs35RH/lRHQkZNLon",
+	"jCQFgFELNr4ojckrj8IrcUN27jMzK4yLCnVAPPGoUAFkGGK4ZDQIZ4waIVK4PmTONwFZ8k2wJ0JKRVRV",
+	"jI/SmnmVQXMM5AIqCMF/7oJALzc/Hu6eaLNh5WCz3j4tRl6LNa6zp7/wM9d9DStuJ2NzzPG2b2HVYzAf",
+	"AGf0uRnsWFmW7D2CySojFWZtDHmf+LxvXwvwL081N0JvQo76PaP2TYr11MjEUiwe4tc5DZxYZYWi7Zn9",
+	"TSW9PAjys8jmtGvi9XJAIEhmd8zx7tmDS20ezQubyVl4EVLfEa+Rs1ERIruSSv7c9aln2vIi8QA1xViT",
+	"O//wN/nHxx8//XBWWcWLdtoQO9Is/KOKkNwTIAFpLVKAqB+/kEF2e4p4BnMrocv8PcS5XpmqXya9wF0B",
+	"8CglziaAGI/CuTtABx2rb1n75+koosncTjlcPp7fj67nufr+yUwU+syd6Sa0+YoVSS46cQckF4j42y65",
+	"x8ZkCtGUU31zEUx1mmH4bpNM59T1pprG5R9M/ur6GsFuqkLgmmS6pkJMCQ3hMg/BBSJ/ggbixl1Pr30u",
+	"+bb895o58gXRJFOIfJtikNSWAthgGyIM9RGRnUheTl1Pyiq+AZ4nu5Jvyi4aKjI0eQ5Uq+wp2ITrTXip",
+	"MtSr3pqY0X6S4X060z0rLKyov8P8HwiXga8qeYEiTPE+8sigkslv5ZHAJ7pwfarD52pYFTQfW9MFU7yL",
+	"0JWUcqjnwa+CvLxgcyhN9UKgjf9VOkp4E0Cm+hogAySL5yH14n/BAxFd7Wbob6Jlbt07ObDYueYq1orY",
+	"da4gnUrrGA2pcJ9ADsZsljo96qkV9otLGO36a2Kh3KgPncqfOYQaEouXHI+ebz6tBII5mCiWlwcJj6Ms",
+	"XxXXxed4kYklXcujC/GuYF0C3OobthNjQiHyT74Lh1+Ql1PVzRQzQAgoC6/QVOVRId9waEinr5pk7tEw",
+	"0+Dax3G/ahIp8JOXkDMgpq9eEwUADY8lRxOMTOeux6ClGjKGYgJ/V1Fp/g6XnXmCGUCmNArnVfzHIG4A",
+	"Y2yM5qw7n48Y6/dO+rPOyahPR9bJ8YnTY6PujM4azYa+QmIVYtjp9rSJU0HDQ/W6Nl27bVWusw2CIcUM",
+	"s09UiErWqXzFT+l6yHrbufMYzobHJ/OufTyno759zEb97nH3ZNazrP6gMxsMc+fRHZizMLDx49m4DvND",
+	"N9y1sazjbQ/nJQkC0j5E+yf5v//oXTER/vPHH/DxgkVF50DEHjf6s/6xZR33WvPesNMadE5OWnR2TFvd",
+	"eX80mFnDuUX7uUkEuZiZb/fjZaYE0Ozkq93imdTNvEBhIFaVJjWNEmGaxJ3jgWqSqVyGKXnJfZuRqfz3",
+	"K5RIQMOhngoELwsGMrXGBLtYgx6SmWA84HxugRT5XjkIDIpSoKZfrqHr68b4ei91XTea15kRXAOBXeth",
+	"XDfGv1wnaAtPyHXj831O5HghiCjwIiowex2O/94I+kK0z0/gNTo8bPY0qyjocipo/kDgZ4xjiU01S6pj",
+	"sCpGwXYOMTtjH8WG5bSn8VFNzJGGa84h1yhu9a+6Vp53Mq4PU6jU3j/bsh9oy4501K/Ulp0liqQtG/tI",
+	"W7Hlr88Bs88Bs/+5AbMx/620gz/A60mP+HPc7XPc7XPc7XPc7XPc7bcbd6tDap/jb7+q+NtPAZ95bHVI",
+	"qJjPCNjE0WQHhXtsGgQuE4SGBOwLWx0YYHuuztaknofJvDsBFtGAUWdMLt6/JaP+4Ji8nMoxAqCHG3rw",
+	"DwzBmzav/anDQup6U/ASIGD39FUzyrUFlVfbksnLqVwG+S7OX775Ltg5HJ6psjDyx8tP5+TlFDAIo5+b",
+	"ZLoJvOmrrLUODnff6ss1CVWx6Y1POpYVOzHZnSvCRowmIbVd0GI0gHJLHmUA8gKvg8Yebxzddo6CjS+O",
+	"OqBhqNGUfSLypZa88dsmwlMI2G8ta34yp85g1nJG9qzVH47mLdoZDlrH1snw+Lh7MhpYZlUhmCtsRmPc",
+	"+MBD8l6NWwu9M74Jx1BZp6ESunO1nny2KEnpu6urT7qA0sv8zQTAFzckSxawV1VUmvt4f3K9VlLWwPBw",
+	"+Z2tglygnse3zAGuRwGjQLKUXNiFIqSQj/Jc+GGwA28yo2BvcSEUxfysRmUALUTTNbrQ3DCTzV92Jakj",
+	"/A5nm4My4joFBatmHgPeHtXUvHF9QIlcY5dyCKYnFUEDP//lZSv656s//ylvcUw4/TyXC6A4qeWAG00O",
+	"IXeZJXM0QG1zqwczEZKVawdcvRgFJEHgzGstMmLaPQk5Zpab78gDk/95fQLzYUCQPuSSRVv4UrITSVOa",
+	"12RIN/sR1y+fI/ecJ5xjkThQPMXojEISffnkTPZTUB8xbZuMcR74goTM8xAPwaYbUb/+l8FcKvINxevy",
+	"60YBkzJlogKQn+yB++niXMEfgqk957y9JlODmU6j+C/92RR3yHw5F0wDHbAhRzpccaw953kF0WV7pbxM",
+	"FKQOTJeLFm1FxH0NXtCMUYWA4OLTBTwKx58gmIjLlogu7yIuXzPFJo8ro+dEpXeItGHclU2hmFvibtYo",
+	"JbqqXMeCyzsqS9QYNzx35eaENbl+4X4Bm1QdEBFy7rQTYQvhEkVFGMuSUaxjbnN+44I5njs7Re3Z9Iwy",
+	"vrb/cswlPWOyuUyarqK6rfG0uMLWzO9RY6zlL5Did3KeTQw6ATeMakVeSoFyOLI6r/RFq+84iE2Bdvvd",
+	"NXqVCshPVwav5acxIghNsTJg+bbn43GvP+6N2tao1+l3G0qOrGj2jwuBo3W6uOQ4VNNujLHATAtl8/qV",
+	"yBOlm9X8C63qqZll5UVjSaqq52+xTVZBH0RyUC1ri1lJ/QE20732mt59tAVZcueQfpNbPTGT67Tf+pUo",
+	"QV4Rqi5drtmsz12Ma3VyoI2lcBMzaIVah48tBkpBh501CCilSUfbas5F70DJYa+b16POGMY0PB/xnKiK",
+	"eIW+VNZ2gO3uS86IOi7Zzk80xFoteUCCmFfLAaR4kUYcN9ZAMgOU4U1a6KQn+hBOUg+EtL8Pt1ffhEAQ",
+	"D4TtDYoiyN8HDBFAY8TMmL4e8NF89vWoeM9oOFQv5FQKqMj+BrlZFQfV87f5SlX+y9Ttj64zVelfsw9r",
+	"NrQ7zoAN5xbr27Y1cnpzi/Zns77To5bVkQxhzXx4F22amxmU9W+cnp6evul9+J2+7ezs7lnOxaxHs8cB",
+	"oYe2596rkK6hR5qrG2sqLiUZPbu8HmZUsGFfyqURpKfn5uFhJg5ZJis0XtFo6tF3m9GifS6jCX2/RFv/",
+	"y7977z9XNUJFZJ1jgIKHYskceabq18PH6HKwyGngxxLJeQD5rUPSscbw/4XxhjD9k3mnz/qDectmjLb6",
+	"w+NOazTrOq2OPZwNqOV05h00xEIQmOE1jew1KnYkwiYdHx11usdtq221O+MT68Q6+j+PVODZUcWv3bLA",
+	"nbu2GrOybVh7BOQUq79629TKrFhTm2ENfU5+VwF+qQyJz1/69y38Rzf+B9H/GGf+8ad9J+6BcY69+gJ7",
+	"5z7aqIqSZkSYP8pmCVmzn7fXGaOOt6U7AeaUMTGC2LXwAWk5kNW0cb2wbiEmEQYbO/xyn9YmSsw8lMir",
+	"ifvE4/wG/DB7tIbBfQG5pfvvmPXusUXt2KJhLtNMiOk5waOwpdo4lDfW7EYVMlm517WF+ETqQ34qgo7S",
+	"T0Tn/vKfxJxyRPtkyki9A/kJ1jMFjJGIfK5+LUU3T6lam1tYBogrnkcpXf3Iymo4FiTHoGXN5yFzCNh+",
+	"o3Sq14RjIqphwk9dfYuN6zAIEwDiGrU7nfavaFkVSwoTwZjHZiOkwYJJIoxc1Jn9MnrLk5Kix4oH5Dps",
+	"0oK6GkUOs4LKOlDlAGoBreiOCLbXyAERJGoquZ6lgC8Cuqo4RACgFnlGl/NQoGDZTGpLcItCAoIrwoCG",
+	"PBCwTftlxWK6+aQTfCprA3tZUHkOVI1buLMvDenwZKOy9NmSxKPSI3jBbI41ciuv5R/IoB/jvOax91yO",
+	"3HlccfFZ1PvDRb1vRzRLL17+uPec3Kga3Vd4covPXkHq3QOT1T7jvTQJOATdqAS2qmphbqLa+wdfY937",
+	"5hPxkN7DeUj/38xDBl8nDzkpyxbUjtm4iEJehmd9F9HwPkG+hVXAbOp5LFC1v6CQjhJ8ITBOFcTArF6T",
+	"VE0/uDoZ6NqQDE83LMUkPP4jOevoIZw11kLiBX0UfvvTWiNIGCy1oiCR+ryK7KkeG1x19S3Cg2rp92lF",
+	"LjPvCzP5hfo7ddj3RLo090TMa5CTbEaDQjmhkLTg+qoUWqCjFnRFmKgiMxaESah3xSgomWOvzuMFVFp/",
+	"yzd+WIIX4HB7g/U5KbG55zEbRrKkoqA0m5UozRY3Qa9HCLZt+GTXsqyHVV/bW/TM/HoOR7L13GsjHcT9",
+	"6l6eoGQabtA7nq9i05AIvmKoSG2pII66N3P2pGsE/l5grBKhts3WYEfwHTJjLiAfyw8yp/HtlMRTITd1",
+	"ohPqFtKrtJHF+/cP6m3Y3lPmzoHjhLqKE0WXco1zBh/oNRvQrjFGn+6Tn6+qByga174ChNilfv3JThXs",
+	"SoGQk9kMANOOQs/y90IzNWNXGr9ufA4WQd+hjQftRJ2Fztm1fRdXpTXVO1O6tvLRe1Vvsa5lUzIxiO2F",
+	"+EV92cV1uWxd9Dkyeqa2A7CNGuORNRwegwsVsZnUpOXfAZNyajQImJJAscYV8l+WAncaj5oN1wf7IBP4",
+	"OwA8jYfNhqo+2Rh3rGGzoWotwiubu+iZ1WzcYU9S5UIwl4naRsv0xWI999at3HiukbM0VpRY0u5g2Bg3",
+	"WG9m2f1+d3Qytzt2pz+i89m8b5+MRsP5bNTtd48p63dYf9gfzUa9vk37o8Fo1Jkdnwy6s5PBQOVByUF3",
+	"syKaWrjaKlS8xGWRDcP75OKXvdu9N3elmp4lleK32CahZB1nFr6Q/8ItKhTiGKhULKomX2NNRokwBq11",
+	"RFvcgQAyY7+VNe9X+YuBHaZJah9QOo+B1iombaoGGV1U01k+FN6wX+6/1YiVZbhTgDfiOnVtvSeZoqI6",
+	"VMKgqGj8TUXJ8dIYNBoRlh5sijqKGVqkBtUG6a5jPIIGwcav1egRfXX5uMiFlWKRAcdgbKCfQ76B4JDf",
+	"8Vqy6Y3/QqjC2q6DIFrE36xmLGi/qgOKGuUC6wXKTbegKwZalGEsEWtmR7pjNMZagKzdR3ai93KRoWNQ",
+	"VjXFZmE9UaTKS3pbgSIr3bNUV2BOQ/uYOD7qcu30eydf1+WaNu32W9aw1elcWcfjbndsdf4ljz66iPRw",
+	"8eBjpmWFu7mTSOAIl9S/ITu+gRxrV7CJWhsr5wYPwMeE926iukQUdtUazi3WOrZtqzVyevNWKvRK2Bxl",
+	"M+8pBAIYCkY1RuJBs7FVuppcoCwcTRGizM+QkaVKecfFrqsCJe4xjEl5I5JTMiVWIkkREKoQz4aLkB1y",
+	"g5tSTcoqLimbsDtqh94ulRGFZKTB/YSCYfHZLQvI3PXh/igv7AzoOElBKd8PHk3WFWTxu7su7/b4EUUq",
+	"gCdJWvWjxXVoyFqhizn3hbwUDqw+jEUT9DnkaQZE0RomJ4vyeQ7u43OdH6MdYLaV3A5HknflnNl3VNeE",
+	"KgwIGVYXNvXnYxROiFbELL06tsvjhLiZduBsfIfMA77CxCd5cjA6QVIMPtjq28D1hesw01L+JDLrsCyT",
+	"zLizpxGHne4N70gw4HSfbyKwWyArBXk7Y+GWqVTJNbVvWCjksfVcv3YoAuCcPI4YDuhO0W1RSDwewE9J",
+	"7ir59WvI0JSsxicKihTZkuBSV5bk5bmSDSrq5wEJWBi4tfkiQBslaiMVioR1se7VBZfucYqYrRPue7vp",
+	"WBkNtZwCsxIa1pX6Dia76rgSDI3CTYdVMUkbL1Kj93I9q5tQj+pdPIcoUxFyTuEyb/zaATNPpp8BrFQs",
+	"LhyUIjYqyqNsGpJxTHsmFoq+SZoP0guRAnP0Q30co4slxeOT7MdYiMQlmSvCb/wDcpDZHbM3kScI3K90",
+	"QV1fhIQS2+ObAgEeZVN4AciqVyo0A2ChITRPtEURYxi0MBONU/9ggHd61KiFplEpecjs0Ghnyp9FUmYZ",
+	"yWpIaGBzyBdqu1vlaYvXJe+4wVOVAz9HkGfqc3+34htReBar47J1HyhQDe6z+1RfJeS+XkEoEmTA8j9r",
+	"hIUa4X+E7ldeWOJZF3zWBZ91wWdd8DBd8Fl3e9bdnnW3/1m62/9MjS0ZQ3ex8VUAeupqjVWjMh937z6l",
+	"MxVcnLXKWyc0rgPqxwNimFK8MeBF0WpJDH2eWB0vgar/6zTGx3J/7kKFM0KifdwrXpbFj/8coZ0B/BsJ",
+	"Ob9Je/aKxZDUZhWEHOv1AJ1ISbHMd0xENDckjutosLyCLdNEkI06LynnBCuWx0T0qNJc63V8ifs8JD9d",
+	"vW+dSLEwYACF7ZDZjvz0l/fv37/bD2WlvJF3obmldc7IpU62Tdz4hhGgTKANNr4PiH7or4X6ter3F4JA",
+	"dY1y+W9UgRG/EMR1XpNUMbFD4ofz+V9kVkisoHnwU3Hd5hHOKPXNhoH5Gy9jgW3pKZKW8+unBRtfVR//",
+	"ZkxN+3KPS3M64jejyVdMLr7Y+HtD7aDDvTnE8f3zbOp5NvU8u/mfTTvPpp1n086zaefZtPNs2nk27Tyb",
+	"dg5wxqM8/QeqTQbq07Og/R8laD+i+lkT3irWG/fqoVXhrC5ZcOva7B9l5Sh0CQqlK6C9rlJW43zjeTE+",
+	"QsNq99pW22G3/V570e06HToaYja7+cJTJz0mB5XDUYufpVY5TshP9PkESY9QQDO39owuR4U2XwBuTu6M",
+	"iRAd4TrLj+myhFkEqXw44Z/dEOt1AIjEmtpsTBK9PhhbOC6UmFeKgwfshYjmm3uhrlzfXUlxpFMLf0qh",
+	"iEcDKNqBU+dWLpJgq1y16ErrmFSqRTk7M1ZFuqFGFT6Egt1kquqPTUHL0ENrk49SS11wzyErKkIWjMkU",
+	"wJDTrbZuuEQwOfxAtoxVun7zAVRhFN47cJdNqOoHEIpZ2zO5Az8wesukPoJyl1gzW6igL5RadVNYvzXA",
+	"M3DBovWDIjocLCEPIOZBGVD2j/SGRQL1xveYENrygpoTom0ApUMXDxjIMHWqDj4veRjcVer9xsDbetga",
+	"h3tPnfnc43dRxiDKT177azwOvefj8G0ehz3XRzOijdyL5Jvz8T77dL9Zn25Eb3+cZoxkyvIBkR9MjY+n",
+	"fMXjrHqp4cHdJ8xH/e7XveDNamnAxtbE64X0nJ/YGoeSPAFHKI38LzvDiRABeQ74baKag3EoH5xoligU",
+	"WHFjYwNhXUipvJwX45CWgLRdov3kNAypvdSaRVVioEarAhgBo8ZsBCjQd45HA8uetQYnQ9bqW8esNaL2",
+	"vDWYdYajk+6AzkcnR2ABObKO4m+IIwviHGYgO6134ZL7Hl8s8KJN5Pd38hySxgRzi7yFxKY+mTEyZ6G9",
+	"zKs9lxKf1FAKa9Bt1lKAcUOhDPU297i/F/ZyL1DB1HWmJoriowSdRLABOKmmuWAldKPKZ9UhGqSCVh2c",
+	"Cm3kA8/DuGGP5tb8ZDRozWejk1Z/Nuq0RqP5oNWZO1Z3dMy6vWEOCpnx3S/14BuSn6+F+plmz2ZPTWNI",
+	"JUv8jlaAes89lJGB+Gs9pJ/jtXX0LIPQnVMo0qWieKjroTUXvTtw78su9I1y3LJOAIv3ZNzrjwcn7d7w",
+	"uNuFi0W+BsLeeNAeWoPeCRqxsTtFTFXm2TCOJS5qNAepAYiQBqH6kDkiecd1xuC0iF+ZQGFdBN9sjEfd",
+	"Ua/fie+KyLYuf+Lrgk67Y6trvpHsc9DrH3c75j0pF1pZlH/5Aiu6CRgsAjzGhVLG9U7+skUmf6PfBAox",
+	"/ErzZKQEQVYVdzLXUomzqX+fQ0eVnLbqMxBc9bkAMKb2oK+YCPPCtYowj+r2XdZxt4jjwLrE7rB4cs3E",
+	"/pTwoR9c/6Yep68FRfQQ1v6IzmuA69kUYgSFAaOrdj3sodSOqAblTL9Khq/J879WrpniBPEwS+GqfQ51",
+	"OqQ4JuhO6fCVA9oh4gXnXxuTTq9WrYaD+3hti40SQDqgi4M3wdkLThHvQ7rTS4RuxmA5sVklMLVfEA3x",
+	"bMZCIWxW2iCl9rV2BYXaklA3J1ZV1UrFljgSvXHRRhir0DTIp+TkXLF6toanvQ0z6qn+Wm0Cq6YY5pBQ",
+	"QaSZhbZYIwwRSPPG1TC6NUmiArWCjUyZWV0T9r3gaBfQrF782ofbULCrE2qMrIYie7SiTUNW09tqLMMe",
+	"Eq3J4L8xeTOje5Wos5hMoWD96sdAmYuRXyUCarArtPt23cyoooXMiQaoDtswTFiHygPp4l2pAXs/uC/c",
+	"rQcN/HhfHNuT2Caig+caxqzEzpvrVLhnRUuSd1Ir3SJZLwkwU/SN5EEMp1XzG7h1Vq5y/92FR3etMKA2",
+	"m1H75rW9pIFg4V834fzE8BLq53I+7u+sMe4MhhbUTk1fQlKN2ISsjf4QoS+lZgODteJgKLVkGQttxxpb",
+	"VrvT7fUHw38ZZt0IYDjk69xGnfbgX1BYCqKWGlse3LCgZTUeRzmsphUeR5dmlkzlSkAGF6HCyBkj24CH",
+	"jLih5BquvYRKcTNGqL8DH+Fe252fX90NmRt4NlVRhhzNZH92Q6dSMLGkb5yUCqsNmedBdLEbmqHFcb0R",
+	"efFXjCiuAIijSClXEHZDAo9ZwmNmbIDynEmxv9BvV5d/a4dn5aQGbZL/nMOLiyfGfIcVOAKbhAdPNsvB",
+	"vT5oXw6qn5P2J6Numuaz+rSrbyWtBjFZFvHSt7n+94hlUt8BO3ku11SXzZ84MLiCSiWzhhFlqrxxWHWm",
+	"07eGxycno5OTXv8YXDtUbAIWc2H1Q2PcPTlp9yNG69GQ+baq0R7G4qgkixULqbI0RWEUjY2YtWwqWMuy",
+	"QIEJ6IqFLFBVICLe+en08lKLlPL1yZqGS2zeTnaBdboCvllXWgJQN7SooCY/6Pb71n2G66r+KmY2mKVn",
+	"IEtXTVj+JLUye1mpTEABq78vpPWo4sZs43rOhPm3bsB97cPZ+70UNZQdeskyQ7qCsCGHzW3uz93FZL7x",
+	"vEpfctjc9UFOmGwCt2KTW9dmE/y9wvsLN5zMAupXXGv5us1XK7faUrm+w+5yNao9suF9s/Ern1X6xg0L",
+	"VMTS/ldvV5PFRolge9/26GyiI5n2v8wXE0gKqkmCK1px5Vf0DsN4vuxRazOsqN54Yg5UIKTmFXG7N8KM",
+	"Koyv8qommF298aw96lf6RsAgFSEuAlbKs9Y4gJh3NRsCbhRxIJmr1hPxWzARFdcvalP1/YLiZPLKaJL3",
+	"p+c/NMnl9+efmuTs4uLjxV4p4T57zXyp2CRx7dRc6OgOqtAuwXpvbVGHaxmh8nvevS8RS94uqZ8X6fHe",
+	"ZZ6jyvdgDIoKADREk+hSl3vTqKrcVDje2RulbDF/4FywK3YXJnj53hbnMXUnOG7lTx3OTCMeufdbH/5I",
+	"blleAjPJPWuMXPPRygtbnZ/uHbHB9eoQRA67qzHhFOOr07JS0FRisbIsrl7TqqwurutYkcelppbkbpXH",
+	"aHC5im3KuJ0OxUx530D/l7xOhX/sL1U27DQbnguT6STSrp7VtQera591smXXepS6b2lXq6dr5zchQBjg",
+	"J2AvMev6xl1nTBPFYcn7SjbWK8moSKpSQLRZvjEdpbmiwU3NT+fk7u2Fv6CC5XWFu3dIadB9uXgG6EY9",
+	"83QiKVyQJb1lysipQvtf8jjMf84Dwqi91BnkTbBebXmATAJNNWDxeZXiFE+cR5w8C/pjX+oVBdNDq1/0",
+	"25hIrcbDGjSRNjoe5O7s3BsLWqul5LnG8tf2U98dsLY5UUvaK3mnXQ1y9Zra8RAPMLEp8ZybmjaKztDf",
+	"JJ/OcQ5oQV/Vlg2oT0K+gMjxJnBHYPAaDQWOBfxyiM2Sxuazxt0JYBtwGjj4V8tmHgswoafKPRmZrbD5",
+	"ZNifxD8l7UcNzOdsKNtNw8esDm2ggb9bXaszsDrWqGEaWOQ/WzZzaIBXXtHFijG7eBkKTOGPLlC8xfeK",
+	"B58zl+PwpDe0vhZjptqpqm9OXF+EVNUEr9CEhwfq3oeZSrHVYV+Ur7mePMZVbLLq5Ul13T3bqLph9kAT",
+	"sB1wAbL6WhWjrWIB1qevzttflYmZ+Y5b0RY3dz02QbfyJGCCbwL7azBjy9eRn8+qD0cVZ9xvIwcIksqr",
+	"+RCTutzpitylqvX9Vz478HzXsdvDqxNX46vVajDBaIaDFqyuC6CiJb+qyf9QW3wd+zrzD70SKlvY5YuT",
+	"Wxq4tOK1Yd7xFbUmc2D7rHamyPAU3X8zZmoQVivbqfPkUXPIja5lD3psNBrNu8eDPnVod8aGc3bMBtZ8",
+	"1HdOOqP5bH5sz/ICuO16BrZITKrXIiEu1WhaSWxK2PFy5aXqX6woNyU+aQpMlb+UJzgd3DgSO6r3kJaI",
+	"KrdMSEb1W9Ufaty05r48wOeSErUqt4tFrspNikSvyh0kRbBazQ6wXqdFsloNlWhW3fWVENGe1mMWy2iV",
+	"v6NktTrv16XhWFir/JW00HZQw0h4q7OEptRWx+dY630txVVv8Fi+wkO8ftWkvMSWa/Gu+mdSYl7lhgeI",
+	"e4mRPoG8V6//b9BnB6LfV+K0e7ZXHmSvfPbmfSPePPQJ/OHuvD8OHSnGAHjORHlEMKd6mfy5Kfx5eU8V",
+	"QJwgk/DgYi7UJ3TB/JAEbM0DSP+IU0L5Wv628d1wB+kLWw2BptDV1puQuD64ggFMDHMeVOa24zrk5VTs",
+	"/HDJQteepr3E8Fmdqw5/IB7MnPNW9Kd6glw58fKk+OWA3fq8MW50RscGvDiAY1PBJhnsRfhV4UtKtp/G",
+	"qxq2rE7L6l91huPBybjXax8P+xbcJewuDKjZdA6qcQxh1Tiedewh7bGWNR92W3167LRO5hZrde0R7TuD",
+	"2ZAdy0GiAB1EkkyE0jLnXJ6coxkNotc2vvvbhuECvDs7fffm7Oz95KTXH3Ss3ghR0dcbpTmpekYRQmOD",
+	"BqvlHCpAuSsa7GDw6qbUtY+MBzFaYVQYydnYavE7c8vu0UG3dez0Was/641aI9satqzZkPbsjtNl/XnD",
+	"gF5sdAZtq9+yeRBzxMma7jxOVVKi3DU5U8lvNeEkSzAZJImD6DkDOpoNuq0Tu99r9Zllt6hl91oD2ptb",
+	"9ogdzzodHZgj1szOAySLNvh43OuP+1bbgv9rqD0czueD2dAetHqdudXqzzusdTI/tluDzsyivdkJ7c+6",
+	"MUsUK34j55ez5jAIY8IoX6wcYEtSXm18vtcycCL46Oxdo9nYrKVMEZOv3JGsdW5Rit9VRW1JlmH7VXC/",
+	"fUG3P0bwYsnKFvHJzeR8fzp/IQjf+kSsmeep3Ln9OU2xP/a73XrJ/FP5hfN36ViKBGOokRc7ujc5SC7C",
+	"B11BpRXgdGroUsTGCbFbycpro1EkWFON4Z7cN81KSjUS8brd+zTHK0k0hoIPJiesibRbWvAmCdlZzUuv",
+	"YMWu3HRBla4caYLzJuKAMwOpRsvH95p7Vx0gXrrvZRs5vrxCQh7DEBJbUtRWw5cj50tlPyJ8sM99lkda",
+	"8eSHWRyI/fAzORfMl5xvVFupuDvjItqTwm5eSfnQe3JhbO4L7jFdz8cVtdaoOCt3kAIprtwSygDl3JR1",
+	"uujeF96p9f2c6RJb5n1chyJGSUjk8jJc2Zv6QNIZJO/1MnROJWGuqAOojDNm041gxOcpcbW81FdXg2xl",
+	"5Iaa8H8J8aFGFvGa2R/numRGgol10hf9l/Ik5vTtX4cEB8WAJql1yZ7s5CgzxGAIAMa1mrzukne1+itH",
+	"6M07akVnJ3WzZdYncZclrwuDFyQOUHwizP026xPFtJsqvGqwN3WLlGtqddV9hGozK/48K0/PytOz8vRA",
+	"5Slr/kketBrWnIplkRL9F/GIS33PVLflnCoMLw6w1mjCUeSWZ3ZJsgS1KPsOcGZ/mS+vnwgGvM52r+jd",
+	"JK733Kuy/+vA5YEb7hrjgXXYWfptwzZsEobeRCFBNcZDq3+ia23tI65mIwzcxQLSg+RCIUntX6h8Hf1A",
+	"zTXeq4NK8lmPrYyBehcRwpeyqrXdwzSXJKnU0oA7Zr2fUv3kIO1AKQeKKuuN7AHCu1zHHFL+UrvsZ5ro",
+	"D5TqjxMnoyrPxAbfu75TSrCd++RBezjBHucKwwk5UEmeifVJSI1JeTY6k8Y6xIfCoJEUMedtY0qwNKZe",
+	"dlscJE9CNZ5Ymny+E/7IO6FA9FB7UkPwAGGhktiBfZeRUaSq1hM+NJoa1HcyCtBEwF6G3AkPpFa/p2rQ",
+	"VyZVllUgeiBD6h92Le691rqHXmu9x7sa8g0PWrGP+WmC5yW+XUaun2iIcV15plcIiA45sSFkOp2hqrkU",
+	"0DNiOphk3tkjsqUhzLwdmqWwgPfSFRiArcyXriDU3+2vG1YL1M4UBPOGY1aKFITDQRSM6GavwYwqh8Zu",
+	"WbDTv7fJKdYtiQs6Co+KJaGe4DrGRB5xSgJX3IwJcxaMhPSGCQIK6pH8IRGlUadWWqJiHxbBLRAMBkmx",
+	"M7kC79icbryQyGUsNxAe5wiY2ZxpPg8Ry88VZEl9hzlQ0w74m9r3OfU8IlyP+WGb6O/3cqETI+STjlW1",
+	"4tvIOPApeFswZ2hvlaHyPUk9P5PSlTvDFVERv6ci915Kzk5tkLtYsgBRK+OlH1j71t5cfGtfsniuvJ0l",
+	"FI/7C0knKyovOjdUtQ5xyeLBKQmDCHbLfOLQXX519miwvc6gN7SsyuQCal6ahRdUs1sHHK1Urr8gN0jj",
+	"aEZ4TW7YOiSzXchgHvIfbfK9q7kcA5hREjDqkGl0b06b6o+NYAHUgsVSsWo4Qmx54EzzfVzld4p62hI3",
+	"7rrFVVJOa83lAgRZR1lKK8khZOSIN66vUmcSLDPNIOVrCb5WQ7uJeVpvDwpn/l1XAAmG1SgArCHO/HF9",
+	"oup9vBBErrV4TaZxfrzaDZUjPyU+hAoCbinckb4krkdOvo8uXt06w/TlLKOg3zpKjA7O1JFmjXy5OhtQ",
+	"vJYcP5Cr+N+/nLb+RVu/W61Re9L6/Jc/5Q1wr3SNX8iVVqK0sZzoXThBrk++hzjWt+cvoEojBHuNycr1",
+	"PFfxGyJc32akMzq2muSnq7dt8k5XeICSzdvADeUlJXiThFgJ21iqgvjb5EKpl6rZEeIgjR+NUWaWBvvM",
+	"XRZ+w/z3HoVIfurvlAi9t1bmF4OHl3LwrE9e+xel7LJYAqdbBNQPmdMmFpyLDqylFGd8KeRsmec1Scju",
+	"QvQ7J22pWa4lRwlzM45/zqZLVpJhOObpwzwMrHncaDYW3HNaKv45cZzU8wy1qmL6b5fcRVd/LUuyrrav",
+	"ZIo53wTISDTbn3kbtg5cX3IYBItWQ0pRHWhqt502VANz/Rs0NiyRby7DcC3GR0cenbV1cx4sjm47R+j2",
+	"kDNi3lyBNzkuhVUGSr2l3kbFZM/QOULXa8+14TwcybsjXhXzya3vtPma+SKk9k1beO56S3d/ke+/VpP+",
+	"a0eX/49cCG9/urg4+3BVVHGoVJJSs66ozqtt+8H1b/YVjkotSDUVVPX/o2x7BU0zimgFZ3R+dYzIP4xT",
+	"To4w7/yrwbzj9qZSycns1eeoppIs5VWttjCd9RqnYTwiPdK7OAmzgT0mtuRRKLN12wHixE+6fuaTcQWP",
+	"EHhmZH8CG0oXbCidwZVljeH//9XImjIqZqmo3Tr35zzD43UXJbsM7Q7lQ1SQG7YTIfcZ3YTLJlnw9ZIF",
+	"tsc3DnDtGQ1mrk1923MxNIQ6ql7U0zCjr2zzNYPav/tfCwcb3qdWMU+yXUq9ToQEynQYZ7vUKpLii3UG",
+	"HbHFfQUlEpuRN3KPb2sNvFcC+ztVuyvVqsufPn36eHF19m5KeECm784+XZy9PYW/1V3tuSJskimyg+hX",
+	"NQYVjKvZ5t5CFhE1FdQzc0V0RD0qQmVpc5rk4v1b0uv1RvL7UlRtlFYuKL1NzLVO0kw8vtp3DpBnXW4k",
+	"v4Fqlp60uZAGo6nNUtKnEjvIiI0+oTPBvU3IyE8X53sJKsgrSzyVX5SkZHPPY7b8FWlJp2c7s910b1E6",
+	"nVydV4TecSmRz8mMLaWYi1Tp37TrVYaDCC5YiNJ9FIfIDQHnYdHm2SAyIw//Hya+fm7q2U3UbBqNKEs1",
+	"Pa5Hmntzb5uoQUyRVZo53BZxW4N645WDDLZluPKq9CeXla7dtlr8km4zG0Ldtmqd3IoebMW3LC7keb70",
+	"+ah3typNtMzRf58hz4LyoGy1Dnd7Ly+TrmtpR//AQ5Aq/JNO6lTLkB6z8d0SvhVLGnUvIYO/htqAG4nJ",
+	"vtiyQBA3rQE9JnGl6WGWW9NHctm1R13fGHC72Ky25yYBR4MbSmnDd3gA/qmc3lJbNFOBvPKlKnshDrhJ",
+	"dO59PFhBNr6jQti3PHDibSo0mpAlTWft/xEXREoNVF98LJE5oyNi/yUb8Y9oBAdugj55zdwtUF5O1BD5",
+	"nHxcM/9SLhPxOL8BtON243FWBZXkwxfkZzZbcn5TxxReEnQNzFxFT/wF/jD87bNdY4wAVi2xEyFbNdIr",
+	"nA3pgfy3ib67Ghdnlz/9cDW5vPp4cfaugVHc4I/5ouIaGrZFT6xOl7WG847T6tvHs9bJrNNrDefdeX9m",
+	"2SMHq38HnnFB2250P9t8dSQXRBwpim48SkDGmZxHNhzj+D65PF/K4/8Sq1XybuUwSXBsm0t8SJxn797Y",
+	"h4rrocjuPTZ7jBAVle1V05KISRTmEkRzMYPqzIVPBZAY21dyvt5H65PWbl17qbI8wR0gmB++Jiu2msnr",
+	"FbiJ/Nlj8xDCABwOhfx8GgR8m+Lk9UPSsogEpVGi1ZOAsvlGKZfoXE8a7yzmeWYZ0ybh6DPlQl3J3GfK",
+	"IyAKIz563RoBH92SeI9urndUbWXd8MctNsMb9j+Nd2Yv/3g5Kl50+obad8lFHZccwz8wiCvFq1MQmjwg",
+	"a8aVF8sg4Y5lxCHll958hECkfpbt50QsqAOqTx2KnHGkAvW8ooM47Nc4iIPSg/ioV0svvieyNXOXXIRk",
+	"tREhmTEVwqYSQ19gtdpskFEmyshw9MP5+F/jo6PyiyvLaO6bDcHsTeCGu0s5JSWnbsIleLFzjXWnn85J",
+	"KJ8SSMb5Xnkw1G9UkOk/W6ebcNmCLsbkemNZPRuewj/ZVBXcoLtYWH0hlAgr5K0EXg7y0Sfvgp3D4akk",
+	"dxUVIBunvgrsXC6ga0PUwfSfrUv8C0cxJQAwJciMzXnAoFgw1PngHpYT9onDbBeDd1050SWjDlzMKhjA",
+	"nJOpo7jfM6ziyWiQd+kmFkwujuyGB+7vKhTiDbTLWSQ5EiAzOFfYe/RdueEaFJaCbUkOI5fX3LAdLo/P",
+	"HfZCEIetPb5bMT9skmGfLNkdcdyFXAxXqto7KBBBXqqVf1WyIG+ij7fk13MW5dct3F44+vf6gv/7z1eN",
+	"rAXg75cfP5Atm6mlenlx2R0MX8XYArZH3ZUg041gwUTqgq6jCIlvfV2/Ysru1tMmEe7CZw62pbACkbYK",
+	"L0vNlARs4YqQBRgftHepV9Reuj4rXWcUoYh6lSxYKKJqyfpzgry8xBurbG1/xC6KFjag2yoHNIfeyk6j",
+	"EauTPoxFI030njdSuRU0hJJWOUNVRbyT+xVvjFzUsTzMnzYzz7Xlaqgwr3+2LnXH05JljNtlx3YPOKfo",
+	"vrW5L0kZAsKxrdqjjAiycMPlZgbih7YheXRmKnAprBh8QNYBW9OACU0cogkBtwIEbQDEahJlKdaVogWZ",
+	"B3wFZ1KV1pZT19aw3zZMqCipGfSxZKv2tX8OyQr0Btnk1g0gxHFF8XJFeU4Jwh6dyZs1YNSBLzSJ4PFB",
+	"0RQQLtlOFVTiwQ3Z+Mob1r72r/0///lqGTCgHoHh1Ybh7s9/xkNJPY8EWHBJY9BE3HysQjXZ3L0j06Pb",
+	"ztH/9//8v4oko1/p2j267bQteHbtR7wJoLt8rl+UZ8/zmvLEBYxMT22brcMxSdiRPkyJveRcMAFDu+1A",
+	"VOiSEUcJNC/1IXjVvvYv2BpEYgwVV20oCQPqAnQORpCv6A3gNzjuXCVq47x9DnX1daQlCZjjBswOo7W7",
+	"hNgyWDfx5z8jl15TeQYCpmvWKxSy6V2Lei4VTEzbZPrd2em7KeyHwNnK7qd/O7uaEodL0pp+/HR1/vHD",
+	"5TQiFzhb01PP49up+vwZWI4AE/HPf5ajBL0HJIMmmX4K+Mxjq6lcT6kZxWpiTBtyxJ6H26ooy6Y+xCm0",
+	"ySnB84gkBcG3nHg0WKBEB+PSh77f61z7HO8fuQKvYSy64ZwGcWNVbp6qyDXy3dXVp6ZmHZ6LqhvaaCG+",
+	"7WW/15FN+pb1Sl//CpLFR7eM7Mj2uIj25TsYN+QWoHUNB/vnPwMvumBw9FrnTsSLPmrTZOLhy4jcXdjH",
+	"cMsj1CXxqnntTyPxp3X66bylrGzTJpn+gwY7+d9/tt5yP2R+2LrarVkLAfvFmPhc+O58PlW3nn7pzLe5",
+	"4/qLaZyhpAyDVNwoBDwpxapSw+1r/1SRB5/ny1o2DYKdHId6Kic41RGEcEJgvmTGHReY205KtPobensX",
+	"v7truQe/i9AhL7PDfaUW/uclhy4cDoh8SJWCug6Z7eQRWLNg5cLQxXQc13GLf0YUIiXU0RD5lpQlT8ma",
+	"e669Q+giFe4XQbHsiKA7wsMlC7auYPp83IXMh4/Bzpufn+KhVZ/b6g7NgUjFSQkEfryixGcMApfvWo5L",
+	"JbefGsfn2sezFmzkDGB+gFgKu+zxhetDCtqcy2OMvWiuQOabAGJA5fHBRzPu7MZEhAGjqymhBMAL9cmB",
+	"WCIqCL328Q34RuQYhI+j1oiFwZgvZ8DhVHg76D9g3hSYk2/Aii35Kg5gwxFuHDdEmtF3C/wkJ6QL7eE+",
+	"qsjr9rUPzlmb+eiD0bLGmtpL1uq2s4aB7XbbpvAYnJ6qrTj64fzt2YfLM2gDGMmhl7zcE85E6Bjm1VLe",
+	"Cd2/ut7brn9LPdc5gvf2ByUp92lj3Oi1rXYPIC/DJehYR/J/FiwH89bUiaKIDFfYXLKiZhy8Gqwk2b1R",
+	"IWLxyyL2yMDWmQ1g982YM/nGtW/GnUnCaJIZD5eypWTDkm7a5IMkXMlwgQ5fE0rsgDnMD10KmTHuwudS",
+	"liZG8L4rSM/CAGQD5IpMf+B4H+NNlHtT/yq435LEFF9hXcuK1YEEnZGXTkDnYcvnYej6iyVdtaL2Lav3",
+	"qh1LA5HzfHrt644pESt5j63pgrXJz3BTYvELtaRT8hKgQAMm5PWulMlXSMvQiZxZV001Zg3QCZJzxAHO",
+	"JcEsWPgP7U9Nlmf9BUwPfHu2Woc7cB1pE1tKeBY3qsIlfASjllzxGgUw2Q5EATDgrsBSQF5qWiE29Tzg",
+	"JDjNFIJpQ8vTv21YsIvF6cSSaJWJ5pjv75sVJxFhEqJjy6Bl7QqtNqjSwXwGUJk191WmRNeytMivw3PT",
+	"Pkiovhm7meET44bVlqfYYbf9XnvR7TodOhqCihN9usxU9AZ6kUpHLplDwfVKHX3HVywKLgYtJruoMGQl",
+	"KaXOilxVFMxgNd4CT5U3csALSyuo94/gZf3ufbNxdkUX+9rAO/fNho5NK3sXwyvllHqVNqnagplBVQik",
+	"o+NnzH1uoGb8f7z7+Pbqvz6dEfkCashKZZZ3B/6grg/8/ch4UEqHuRulefZj7ooWry6VZa/1CUSfvd1g",
+	"M91KNXqyXW42oLxBwIKK49Ov64EhmfSLmkVn/ugDD3/kjjt3GeSs9ZG0ytu8oY4SbaFJd7S/yRXnP1J/",
+	"p5qJhHEVMRTEZrWiwa4xbkhaNFXlKAPl9NO5AegdXfuQ/QWSSWMcR+LcNxtydbxw+XuhNKFoVYXIeu4t",
+	"85kQxF4y+waFvIBLoYusqE8XLBBtch6SkG8gH9pnbgxcGErVyVc8xXEFhD5m7rXvYECNhzLdKKoLvTEV",
+	"WSN+u+Cs6Zmqa7/9tRDDJTXsk3qQcqfEXlJYqgk3G0crFgYuQmxUIASQYJjSLBZ0s2BCC4qgNaPNSFLl",
+	"p4CvWLhkG5G73T+qz+7db+C6oJcn2a4SrSeBWqoJAPt/iT701+uYqq4bTaSLv17LL1w37kmvPs/Vc/9q",
+	"COBC6mIJF5Ae4l4C0LsuKSAR6lmNDLRQoAwoU1XCALQ1sB5QzwPLlbxi0CtzCiaaBQO1WWWkkJdvP15c",
+	"vsolEKnOnH46//vlxw8PZgppfSrBGGoUp8yni3+vhPQtX2eKgF0Ra2RUELXl5QSstrSlozAjKt5RFNBq",
+	"ULGJ0INZw09P1/91+uMP9ehaTyxmgWrKY6KtBDUZ2jPhPi7hqj2tRriwnZJwwY9SVRCTL7spSQxcYTPq",
+	"Ud8GOewqEroiQwU44wRZuQszRd5RuOEZGr3QX/kaxTFlfbWpj//8Y6/jZmNg9fa3U1EEP/n0lroYj7ZP",
+	"lNtmwb6jOe6lqogugKRuO/WshJE5rNQq+AqZ3YJzx7ThbV3PIw436mxFERKvI9QkdMswbTsjriB9q9NU",
+	"pqgVwCUl7IseX2BggUOouCF0QV2/Taqa/LLWi1Jj2mFkXsuKYFhe/hBLjtq+r8mW80cyfKuzv8lPPlVR",
+	"CPo7FQ72ex7MXMdhPrYYVpoNUi1ygX8T44lYzTvlqolOf2evDUGymdhFFVsS2pLrNLIWBsWDjii4ZVoQ",
+	"NCIqWxoweQEbNYnPIHUYEkSaETsJl8wNQOMUbXLqrFzfFaHyM0mWgQdd/iUYUyG6fK68shjK81JyFxIy",
+	"n/rh+NqHNYAoX/kDdjKHOMJXTWwHbjDmCaO/WCRUo4eu83iNnNYpLMcVrkbGep8HxwSvRgh62HnCuE19",
+	"v8C+DS8nRMJy7DET/ue/r6/vLKt1fX3XmV9f3x3PP//5T3npRVUGjeuZHLVHZy1aMG58/ysYuIa3ioe9",
+	"ZgEmGuWNW77eqCrgGJSAiFjZIU2lAjolHqO3TAX7LJkeYxRyH7BbfsMcyeTZ3dpVMWkpQJ684W6EwseI",
+	"B6wiWWKA/BTQkBxj3qRiOj56uwkEDxoV3vwBamAe6GOpvcjKhH+fjR4EzS1iN+3n6+axrxuwWEeRhaZh",
+	"Cm+HnNtF7QXfYnolzyvz+yNIjCrhInmDqObkPBQRUpWr4BmU9IlRVhjvJTk62K5nDOIklOLvbadNQonH",
+	"wAUq1Swp1QJQFYTOTKZNsuSeI0i3d3LtB9R3+IrM5EvyOfMdoYOLQFMTm1UcJyeYHbCQCJv6vhRXb3y+",
+	"haI+OzK9vp4Jb/vLJvDE58kvVmuEYGyfv/SH99fXs2mbnOK0sI6WiqiCgBUVk9ckYmMvCRXXPrwD8WEe",
+	"nb0QUaQmLlITFIwZI7OAbxbLkFCEa/TJFJ5PXyuIT59DfSGMaVPmXlzKvLsO80GM49fAJAgmwjfc2T3a",
+	"Af/AtuZH7pPJFpL33WfYS+fRvq7gizMjyEGCxrWOsnbl7j2mBK6jIvb6z/R7MM6vmc1V0xHe843vPIAv",
+	"WhX44lvuzz0X83P6nQoz+YT4olec/0CDBX6oM6iybGKzxgpeiSTify/3lmyWUCM0vIB/Q2CWZt2NIo6+",
+	"DdyQmfpCUkHI0xqOvsB/J65zj5eAx8KckPAziIguvg2AgS84d3T6xpaIkO7wd6xAaPPAgXsAgtzmG8Ec",
+	"IpmnbzMCF4Vk6/IMuz7REJQzFfwnmaNkI6JNziJVYUV31z4KaKbspmMIIZxZZyAQauowEByL763QnAdw",
+	"QvCOitCXNweHLCAlAuYxYnyUZsQJftjPT0rAj8BKYO+NZ45xCMf4tx7eC6S9Rzu+SiDLNysWn71Ya48u",
+	"P6Jepz4eH9TIwSbYb5LZRsFEl+j1uWbrUkp/EsWi9Mp/PjRfwxmgTpUTUKaAlNlpID4EkoWI6yjQaRT3",
+	"/MgUruW92JIQ8puJ1fn7u/4/hj//73/2/mvwr+PT0ZvO2967wdnxe21hWFOIh9GGEXUPNtJCrqnDG8YQ",
+	"+Q1UH777+/c/fvjUuvpH61+fv3SH93kmkc/5l/K+O/ko4KHCSP5PWaZ8fVQxvrFyZVAdk65zTozshFgY",
+	"UL9iMobHMGlK372hYN5c6pGEzkPQWQm/ZYFH17EeqbU/pcat+C1zMPR6J/8DssO1Hw8FgoMIFQjLT83v",
+	"QRUaRn0omSffq6dA50kfQBpPrwYaX7hQSOGSLT/rfs+637Pu96Crc+1R+49S/1pBdHbVlQNFVQq9Ru8D",
+	"viKXn85RPzJrDRkuGXQmNCU7dJ12vlMGP1PFHaM+olnhiqdqdjW477k+K3AQyNerOwjkp36ULYq8FYU1",
+	"Z1IOIlXVK29ERrmpYmdLNd9JXq2njM+nWzCOZO3AWkOp5mXY/+InumDaefGkPgk51f3eCFzO1D1RJ0T+",
+	"n60rHlKv9ZZvcMhljeBVfPOrvx2+GQ0kDvT5EmF8/PJZkmKMwYB/G6gpv3y+z4b7U82hNOdV+FeK96p0",
+	"UHkw1m6W9ypSSnvqVacJXnv0RZdCL7W1xZz3PQ8AqkLXc4qSRCHiZ042grXJz0vXY8QNlbcESvLE5Q9d",
+	"JpSPQdvcMK/bGrVzzFlSwD1VtfL3G7LQlreAILdnoedbMV89ysG5AFKJCPOBhycSXPZIIj+rrG08DK5o",
+	"RjF9SOIoH6C6B5qgPhX51qx8Qn/ky6hIccECbc/n5hs/Bmj9eoxDoG+QlJy8R7ACGjt/B1LVOh/YLj4/",
+	"KEqmL5MpHpupgkXiwY06adGd4obkhrF1zjHCVPv4JD2B9UH2jZB9lRzQz8f3Wdf/anT9R2Ey7wIKgdpI",
+	"c00AoVpJiQ9jj+kNSH9KJFRYe8W8CIPQWgAgng/zncewIIhatfnFTBlMxlrftbbbbUvqvK1N4DHf5g5z",
+	"chwA6Xt/vSm99081yxJ0J6KbXd7/FJ1eIqRBKFdju2Ro8EbzLSBiCYSOkAs0XXGHTQkF20IKBIYHZIGo",
+	"NOi6znf4IgLakzO8C/hQYJgUvzq+95j23v2fhCgptk2r7P/jrLPPDPhrlPLw1FeQ9L4m7qqZVcYsUWiV",
+	"kOclCGcMQe0fIIjmuvBifg4AXhpcymNUgEMNyjxvfeKBTRK1uJB5HnrRkAtgOhP30aqxBE+bCJXCJx+h",
+	"IoioaiEnIuTrrNQqmO98F031adh43P8fzL6jDyOEXB5X/Y5vzbUXIfUd8SzMPvPSp+el3zO2RrIThHru",
+	"7dcuqSYsqe1gA3kaBdxz7do3T8s4vwNk2pgdIkCwG7r+Im34BXBpXdFyHbhc7l0TIbU9LsXiEJo2UQye",
+	"A9B0GLu5muhkahK9K8BkA4Z717z2ERqM4ma+Jj5XoZo4MrAluKFGbZNfmqiozmnkQ4QBYIwoRFOcJkwT",
+	"krtjYHwEO4wRbAhOt+QeQmp6rghNDEPUFELX80iw8aX0r5Ce5cUQEpuuqQ1rAVlnCAWr0s7QIAIzguvD",
+	"DTU+ubpp8pQCue0f43Vv1DXhnDtsteYh8+0d4B9/fpoLyRjiJ0mouSEcj3cNyW8wx1yXogiONN1GsRyw",
+	"D0rXyI+j1ciFuIkhx8ooaS3hgoXBrnU6VxUEyrGswmCHbz4Hcjzfh09/H54KxJjY8uDm270KMTylIsCG",
+	"zQMIUdwuOXFc5amJXDZbKlTJByeZnDzW5hwzezmk4kY0CbhSsRQbQKpCtbsN5hCrSEiN2Q6X1LXvs1Au",
+	"eTNyi2qYq6ZGRY3ax1kBok0u5OvUU9HSgeP6NNjBq1C4CaIxnAjleUdsDtjrrn3zOhq/fFPBcwesiZJ4",
+	"VP9ChwBe+1JFgugbxeXArpVEd/XBCuhDvQ81gRcCcWGLcqRhq6pE4zA/DFxWlq/rMN+Fylh5QSdQOKYo",
+	"3CRbG+bRsoz1PuJtvmW41nzLEHZTbXeNiUhizACrMn+zgiAt7BrKZkAfn6uOM7G8jFA7lFwgijbK4qwW",
+	"p6JD239HRrcxBxjDt5ZKn9oDFagbR3zpgOpDoqbTafdx2PQffSLk1IyZcp/pQ5KcV8B+a1nzkzl1BrOW",
+	"M7Jnrf5wNG/RznDQOrZOhsfH3ZPRwCqKv1N9/nvmmGZWMa672tvc6tsqBOdiU0iZupuiKXX+KOqUuovj",
+	"BEwkK7c2OqNu22p328cFM8AI9q9gR0J3hSl+Hg3TrEHDtFsdA6Y9fz7yFk/MJipP6NCQteRXag8RJIOo",
+	"AoUaa94Iu1VGGPKDxvdNIT9IIaIC5sOSEY8vnkEfnibrKlGwoUraFbycjVQEiVBJ8jMdQpJvidLwBuMY",
+	"+S4CFIrrHikAAyhvh6Z4DCLngbtwfeqRLVUFjEjgLpaQESO/p1AgXmM6cOIx4j4KKRTzzWLZJML1bRZX",
+	"8gH7DiDog4xNqI+GnTaZxmX+VVkYfRVMXGcKsrj8EtYG4HPStToDGMg0YIJvApulmk1zHcMb/w0s3dPY",
+	"bt78O+Jf4KPFToSrCKOihuvggkkdUqQPeq9yy/pHVzXMnuBO9a8eaq9QzYvNFt0afSgEajn+Mz8Ei1pF",
+	"PqS6OJQdqeZ7udKpuCFCaqnUM6ugYY6/waAC7A851AzOSQNr3aQMGTfAbmy0ZqzoXWu2C6HOqtU/GRwP",
+	"5a8+D1scynuBKRYk9myInfpiG9mbwfyiH4D5uYLZ4dGXmGPcH30xuMV9oYkj5ouhBhMAFEdtSkCDxIw6",
+	"JGC3oE2iZWJOXW8TQB6hKzQoZVQeBMeTG7v6Bh7lICt+c6fwofTbqfPtcynOyd1EYeFRqR+3JN7UIoIv",
+	"IG/Xl3I39XQybQEFHxYl+jai6A9SSK0gRWr4S+WYiupZyenEZ0WUHRYj5XkWkas+apyHZTkQ8YHCN6DS",
+	"MJGtiFoJnfYb2ksV2Mp+21DPDXcQCY4soalr+N6wndCV+6R08VruExQHNkrWhXEJuyUV177PsWBP00if",
+	"iHOD0R634midw2HK006NXF/l/oqNCxoqSpc2x2qPL0Q0K4ANxr7y5Ax89IbzvJS6PVuKxZDPnSrbj+++",
+	"4TSo8fo7Nre5P3cXBzR5v/G8GgPbuJ5zfsjQ6jT6O5/VfL36y0jg1d+vem71xvGw5uhVk58Cr/Hwykw2",
+	"d5gy3QWMwvNGj2iBOjot1RGrkQm/4z7LE0V/jlgB+ogXHLJAPMHREq/VBMd1vk1R9SsS8t7B1iVYcc2b",
+	"LnGvyX5EW10D8ilaU8aNgG4LM4Li26HgRiA0EkAhOVkXkYUytAn1FM0UbkAAVM/l/mupMW78cKoL0Pqb",
+	"1QxflFcQUploX/tS/9Efke+qygaye6NeM0yHeNRfbOiCjcn0hu3+CrfKFOtIAmKuYDSwl1CZcu4yz2nG",
+	"aIAA1OPvMLYbZWtoLl5f+9NFyP6KDVSXGojec2+gsiAJwOX0mkwdGrIJ/DVtkilCCDqTSCkO3ZV+/JpM",
+	"PXflhvI9ceOu4b88CPV/J7By0+a1P4Vvqx58/KNNfvJvfL718c6Vj/CijfYHi/IK5iunmS5QWOCxOuyy",
+	"U+RcOUFZk/+Nu67zOg/Cmq9/hKL/1du8l6ta4/0P85oN/hayGm//ENbqulbPdcbxoc7LCk7ko1+jzTsa",
+	"sgt5Hmq0uXJXtducLhYBW9Cwxu1e51qvJzf8QGf1GtSSeWpKJHVFpL+54ZuA+qDPV2/ylq8qsoioiUZ4",
+	"r9UIBKv/VEn6NKizKzCmM//WDbiPJRieSGH5kdYZ1iWWWqn8/gUD91L1Bj/TwHf9RY0WZ77jUr/6+2/5",
+	"au161e6fZIt/RJUH/hgVpE4bj1OnzpziNrVn9XZJXb/u9967HsM64nWZ3/mKLthBjS7d39nTOgHlKhb5",
+	"AE2F7DWhPmGrdbhDV1FWI0sEaz5BuZNYrapd9eRZCcxVAi9BX3k0JTBh3MxRAvc6I8GkptXAJd9CUX0a",
+	"ODBC5hBK8ONYQxUQBBM2ObTazwCZ3aOziU9XUk3iQQY6+IWq5O3R2bW/2oiQsDtXhG1yqkCL1TASMMQe",
+	"nTVxQE3yK5811WiaBG/SDWo8TSIX1Q2ZHW4C1iQzEGZAg8JS4iy+EgEQmdoMIOi1f0G+CXn6oAK6UqP6",
+	"sPE8TIhSDglB6ExAGjHqtQIwEmdYXbSputgpXQ2iqdUM0TIZ8PWaOVE1dQCrn7Ig4IGYFkPVS1bxdBj1",
+	"0Hsl32j3MCtW17BiqSNFKJxNtRQzBk7oFbr4HsuqdQWw2UBMrgCq9Z8drc+OVkQOlFRBgb09kWM1x0pn",
+	"4AumvUFgozEdPvCD4ew5clwRur4dHn0BAwWw2KoOVccFd44fKtOXDmOEnghdcf//Z+9dlNvGtXbBV8H4",
+	"n6kk50iyZMtOLNdfc9xJujvduZ3Y2d3/bPVYEAlJaFOANgFa0fZJ1TzNPNg8yRTWAngzKVGK5NgOq3bt",
+	"jm1eQBLrvtb3jeG4kmxggyjYEkbnBYFVluCGmIvgmFERUaPLPv0DbrppCqrOr3zX/Ap6xrt1hfFWdpuU",
+	"8QXCX9HCGg9lSsUCRwRoyGof+OH5wIAdqOMva9FErE6So6wymtDdOshrFoJZ4GOe768yZV6ir3Mqvnlt",
+	"93xK0d+Y/1+FcXi7vg+o2skrw47BXNHcHeuQAqQIFq0lNfK9XdQxP9kqJnly1B2e0I534B+y7uiofdx5",
+	"fvDi8KRLn2y7vpn1BNcDXNy29K6la9YbPnxA5U+a3qtbq3+urnfmpASKmUkLLgxRFxXliGJmJaicitEQ",
+	"rbxs5OJsWqP6Xumpi6yv+ENZ3x9cfhGxcVvSu127bLZsab8dGOXEtuYMcdoCU+i027/B/zpLvJI+BHlD",
+	"4jAKzyYSmDKIkD5rEEo+v33zCmnDF8SD6fz0lEy78+75n+/f/XZxdHxw1P7549k/uu9+Ovj9z3e/F3OJ",
+	"xCtcSiaSm1eqTBnyKlz40rvqEUrCSAguxpknAyy5CfJCjiW45iaw1EyYf3ANPRTWYQeSMktcCVWggTuT",
+	"CR9S3KOklVDDoEK3fdIir5imPFBkyGAOeMqUouNk4NC81SeK+GwWyAXMMrfISyCzxLlhh4QPDRc9Nydq",
+	"Fv+02+4+a7jWRvNjp0G67UP7OxP798XTbrv97BZG7jULzfEnz4rydYqPBQ3MRjxL2ou3n7V7S4fncKcy",
+	"dCL7TSzdmx3yUETCMTQA92dnpuMtHabewEp/TNHrmsCtRotYBy0i1tK/s0UR3hxWEIQzVNTJojNUAR2u",
+	"TvL5qP/gt1ds0UTfZa+392fzp3gBTbOC4ixgWaIPT1QZA5MzR/RWs7dPNd2/mUilIZDcH/GAlZOPpFT3",
+	"+N8cSg6/vP9MNI1H5BmBK7i2vNRrymjXBrEwRUMlg0jbOS9HQylnTDCfDBexIsVT+8Jq5lnIFBPaamgo",
+	"vEC+fxEXMMvImaxHDaXf9cJQ88BZXRWPkA4BbaJgfrR4OCv0JvyapeqvJnpw0BS3oHMUE/la7EtcYfMV",
+	"VzOpeBWkTXtK+owaSOchKJ1fmM6JlXNP0rJVpIM20Thr+8Zv6fBXqzzKHWSnmczC1W1tk1NSRiU18S9L",
+	"FFUkuK6gqOJar5W6RE9h54dP4EKlofdnuE2tKGpF8VAURWZfPzaFgVJfpDDwL05hRDzwKxQx4bi7HVBA",
+	"asp6QOEOBhTg49YTCvWEQj2hsPMJhfs0cIDHr91DfI/nFNbr07/jKYWNJgLWbdp/Db2Mu+zZh2exqah1",
+	"Tnkrx+ufgW3g93A84BUPxVqC/7vdNyEdTy214lpi+nLNnZo+a723uJ3W/cozLNKPgnWmTOwJr3i49jnr",
+	"rewcAoR3dLbBKevd6YJ90R9GI8XWUAz/mAZcRF9+Ums+lT3vFdV0oxN/5gHb6ETzkLuf6sB9iOqjHu74",
+	"oYc7XFjzHcc6cO4BMw0JRIodn4jLreYo2zD2txwmv2aBFGMFOP6KTKlvc1rcwb1gdqtodAOnKiCfl5nX",
+	"wJGM/KBGZopjxbwGWTKuQX6SPrf40Oad9QVVJGCCM6GDBaHmZImg1Ng2VD5wAXmJ3U1cwOXrkYt65OIH",
+	"HLmworXzmQunPZdMXTgNbX7w42As93M2jYmnpNOXdzOZkU+AftNMhrlYPZRRD2XUQxm177rmUAbqoQc1",
+	"jgFLLtHSOV1f7agqwx3mpvnpDrAWgRyrCsYBZ4JdKcuclLz+ErjTQMorwoWW5pTpEtX/1iyhxj29J7in",
+	"6XDRfvbdQp+WSQjszFt7GH6b2cE38J8NJ5TMqS3yRmOVW1mSUoUc1OXDSHE89kimkfBr18NI92UYaVlQ",
+	"so5FW28Qydx1myNI9ikezQxShWRqLEz1ENKPN4S0Land0vgRQMG9WuqFpmxn3vUs/1PmtLyBdrbZo0Ew",
+	"pN7VfkCvaYwPvjxF3CCR0DzAdrRoOsUuqIP2QbuH2VKkmTWXhV4jjQR/wwhjhL/l0E7mqOxIWIu8o8Kn",
+	"WoYL58FOmaY+1TTuEP9bDmF0Z8QFx7xvyMjAwgzpkEEXk/3xGqujA/JUhmQw5rrl29L84FlyVPy+BhiQ",
+	"DhwVbwvgiIg512dmZ7X0YsaKeUiYx/g1e0uv6UYDnS/t63pLhzsjojWLc/e5D0lkm3vcroMU77s4j0wG",
+	"bvxrgLNnmVrZnBoPEtrM6oRznXA2GxYk2aKZvT37xxnqKwA022b++fDw6KjbPTxYDfqDWtvo5yaAP3ix",
+	"EBepcKNsqzBJwaOZUxUOO4JYUHjYCVU4YInFvZCpKNDxNCVF6migKYcLMB/bSo2+ngVUlOhuAqq7L1K6",
+	"++nAXKplTjIaOe7dh2tjkOcBZT0XivsMSKpwiWmYN3O6qxWifgEMurj0Z4luCaNhwBlwnvdFwEa6RX6V",
+	"czu4ac7wzNWimWvwhcc09yeDQI65GCyzTxXNUF/ctkPJO7CMV2ljswXkPPyKgRw7Xpy+cFsG37mMNNRC",
+	"4eoN4PMaYimUUE0GZo/BvMb+//f//L8DqO/O3QKeWMpUcpbUgI1O9ajwGG4NRq9ZPMiwwnhemM1bG8/a",
+	"eNbG8yEbT9S4ifU0Gu4eWM9bhjOQkV+eVUfbN+ZKs5D5BI8mTz+x0bmm3tUTReZsaAKcqSUw7Jro59Pr",
+	"84tnWQr14pz6S7x7FU5we2uwj+wL9TSQGHFlNDALsmAQs5BfU83wnBKuVDitlJy2XZXItXRZ8Aejo665",
+	"z8JbTM4nI3YwGp0w1j180R12Xpx06Un7xfMX/iE7ORjSYRmn7qyc47hz8GITetePFZtF74DcFbbDanJX",
+	"fOe5rNVbLq5WZa3gmHs/6vfwOGGh9Ok5WU4UHPjMBWyw9i8Jo1yhn/7J6h1FqJUmHKgHnzStgrDxrInH",
+	"GF30rEU+UqXmMvSxpQ0J08CeG//QGeziDraXVmvsqIMNL1/Jf+psV7JKfR54cUA05zR9Xrgk3nWlgLnj",
+	"HqeQ/TCIISlvBneEE8FK4m318y0HxGqIjOexfwP/XVUSfeWoGHEZLfJBsJgukYSRUCmiRLTG3fYJiUTA",
+	"lCIDjyqP+sw68HAetNqMJR7LNUAw5dwasDe2k7yotOoUxVLnxRbKtJOzJ3a5Ng7lYZxboOauQdaVwap0",
+	"oSeAj5RxBuwo715vRAPFYmdgKGXAqEDAqpyK6Rb7fLFKWK/IWgMMpQGGvqvkxgXa6nLrzPKKSqwRvXxM",
+	"kNjjZ4X11cSm7tJ1XGrg6l18H8wJVB/X35Il3MOlnzqlQg8L8f+c1VkK/xeDmnChj7t7jb0pF3waTfd6",
+	"nVi5cqHZGGjq/zLL097ktsS8nADSgB3AYHE7ssPLQ2iotAyRgYiCYEBCNpXXxu6JGIAOr3BbyqKZv2Pn",
+	"Fa79EWnLq7ivtXTfuXT/eB4qyhZRchrLFgDCbO6uzqLCYNRWUhCUJO7qpeuZQluQuT8hZi2jtYzegdmH",
+	"Xb+9IDKOIWWE23ZFy2A8YOFLL4IZfiO7jHoT4skgYIhsaxn9X+d+zRWZGGmH7nA7BGnh6hLoHq7JlZBz",
+	"VZLnNuusJ4bqiaHlhUnYJsW5b4u0BbBY2f1Zzwo9vC5M+NDWlUi+5C77MW91VXqoklI9kfY3adW6f5Os",
+	"7uvGelYKdlvNFmYJYP/XWrLWkhtpyYsYkbDuaP9xOtpRl9I70qNrtmXFayofskS1m9W0ea3slLLPFB+L",
+	"8naN84DP5nRBnlpw4CdIVoWnkVBG2mJ8+Iz6z+wcPV7T9q2xkNnyKJmwkFVp4nhlF1Wli8PdDFxobhvn",
+	"Mo0RHvNpGJQ2QMB/ttsAURkG82UUKrljFfeWDt37XNoDYV9k3QRxv5ogrOj4sUhURCDO6KDZZKG4R4NL",
+	"6B4yv2RhzyikS59qWt4wYaW/h6vAdPN/nb17m/LGbMsuJJ2p8AkVao4xLCMhAzwNj5Hhgswn3JsALwwK",
+	"KQ5GkzOnS7CjwptYCF1zRy7GfUGFBMYX4/PZdg3XowyXmdo+Xpv9Ru3SIi9D5jOhOQ1gjRw5n5nwwkXc",
+	"9akmRpdpSYSE9WMTLuojGZYjEqE8rVJPZ7g+mNWJtWKCGUw1C4ntYlabaKzyKsOMas1Cc+b//U/a/He7",
+	"efLXU/uP1mXzr5t2o3Nw/NX96dn/+b/vFTIRVcslfmku6DTINN7apfSI3ZD7n9jYHHrd6QvX290jN+Y5",
+	"esQ97Ne+sL//Ci/+m5Hg4z0KU52M4y4akcSS6bmE7h54/XfXOhNr5NKV41bhKtVXVPfO1FnPc7MbCLX7",
+	"41sodFJNv8fPO+0XL467t4xGQIcte6dUttQZoqz/uH+D/1jachNbEz/uvclYtxa5AOtwxdgMu52hpUYw",
+	"BoURrsvaZmJ9XK0VJRGvuhflfng6cWtJZj9s6Oxk9+2yqKaHu4wrghj6UH3LLCE7yhNblMJcU9kubN+1",
+	"4ah39D1Q1TjquI39XMF5r0aHeWtvy5DQrJNqY3MIpqmuEExne2D8RAQqEGAWRtd/5U1NmaXZj6VxVfKi",
+	"VxS34Ej9Ip2faJGXNAhM8JINBMgYWWKmsTKQkW7KUXMIs5RJoLFELbyKF7uWfkic6+25wzlv8s+mIzwy",
+	"Tk7zwwypbqoxHplT3Bk149H3VzuOzyhTLanV0BbUUDNRN1YhseulyufnUE7J+cc3lvaVwOHQJAA/0pDR",
+	"JGsBE98hmdIFUYw1iAz8OEea41DiwqVSjPoaMpivNh9kGLAeNERwcyO4tNEqXERM9YUj9WUkoEqbT8Gx",
+	"1V0xJoj5zAxhShuux51rgAFjPqFzuoBvE0gxRmpgXJFFvUPgZ3wf5OkAWwz9Sy0HRLMgUM9a5A/gG0ZR",
+	"6RHNvmh8f00MVQbmk7srUNDI5tfm3oqcw12a5+axXsMhp2TwlirdhJ+ab14N+gKT3jgzP4CHHZRxHOE1",
+	"1p+Itsna4rE9u3aXhjb7CXa2rVZih0eOY/qfe59en39+e3F5fvHh0+tXRhTZl1kAQ8vlffpwp0vYsOkd",
+	"zTWbqtUU0w3z9zd47FEylEjDkC5KZxJzDzcLpR95OiuSnVHbO6RHB83nfpc1u8PDk+aJ1z5utofH9NDr",
+	"+AesOypJaNnrXZZPIgJO3PqJ+A+jDxDFRwLneiuccDauSMlSOclvdipsOQtHtLPwAG5ihx0be7dkLHuh",
+	"nKdUIGLQFTIwyh3Y2cwuHsDfBtkPz/0e6T7vdPoC7tYjmU2dzuqBPK50VpKSBG47ECPQNvAYdYHiXvEr",
+	"MhqyEIgVGzd7IZ1fyCsm3M/mpSS/+OtW4775qmgXAzlO+SVWIRR18eGeSOFnopG2xtiaZgTWuDH/uTSu",
+	"wddqIQJkxNBFMacmwBvRLJDUZ7hg15xC5nTRIDSY0wWEE5T4ci7MgS3ykYZaOcwPqq6QWrAwPviZB2y9",
+	"oEB6mhUL9YahgXnYnFjhNmtCz8bKYAAPtsd+bWyLQTW50Lndcs2PMuDeouLF3Fn2pK+NNdo2GnvgYMSt",
+	"GKs0DFWZto3tBlUHqBvuYjsY5RvqVEPq/d4Y2FNU7RKu/6jeVZmupAI+JBwthTDCRAhPB29GzfdSsOY7",
+	"qr3J4BlWpngQkJCPJ7pWHff3I/8w/WOd6ifDbnsv9TnVXI34/QVVFYnjMUIvYTtdaBug+gfsI9WTvXRe",
+	"BJZkHa4x080pF9yTYlTqa7kpJgRcDjiGxb+df3jfgHHE4d/MQ9xl+Bd4YmipVCNJlYSRECwkUxaOAcNO",
+	"S4RZY9MZU7plVtAiP/MvzCdDqpg5E7nf+wLTFbaFTTGt3aXxADttZW1fGAnAicO+lIkMfOPizSwKSGok",
+	"rEXOyOD/gBjJl9EwKCZXHjP9zr2gtfuR4ZEvmIIQslHlePS6Nww30whqAYffCLNJzXP8TAMFn93cOsIy",
+	"L5/SMbtUanIZKWA8D6UEHcIhM65B60Yh3+vtTbSe9fb3OycvWkedVqfdbj3vHbXb7f3rg1YbhaDabBhy",
+	"WTIvpesKhsTSZGY/Js3/Q4wqzRbfOLB0KXCjjpxWyLHaAcu7EfC0RgUZKxoYhz+0PAocv7H2i7VdSgPi",
+	"9svov1nIPKqTDHSxRmyQ5EgyXIBCAx01Yx4fWfHsEUrURIaafFzoiRQErxQXpUZRCC1OU+Q3tRozRrnE",
+	"aW8VYz5bPWpB1hpkxIBrP3535uGgWw1tkMoExeYgI+s4Zw56EjBIHIihm2DDi5YpxHN8Xyt1FKSyZgHl",
+	"We209x//236kwv0hF/tMXJMZvJbDTA6xUvyLP+f0wyv7RSrohfShxv2rnJJq7FnK5VWHu8NqdXMf1Q11",
+	"ogjbPpEXnEX9BiWDv3Z6JaVpNFPao1ZgdqNs8j6axTXCaXgLPi9DMmRjLoA13GqWKSLjxr5WVvWiHwVl",
+	"KF7U/j9m+iJ+tvvuJ1VzVZLnKVE/7k1s3zlp1Fqs1mLrOE2O+QZZoLT8RifJ6q9EW1kVNmE00JPSQNF2",
+	"aPfIfMLApcHqDzS/IsgZ8UN+zUKVgtUGP8M4Itijb3wRO21gzhGM+fArAB0v1Dtv6fBXXFfFRtKFufvm",
+	"zXYPcJNl9sw5XWQ+UECHZC7Dq4pDKhkc4WHTbonMBtlnXzRA5q/eKfFMiDdh3hU0ScjQVxb+3tgyi7mN",
+	"A+/XLFykPVVF5qEUYyjYi2BBFJ9GgTGQLXLUPoQsaHwH1whSuIle2xWX7aStNoPamxSYldfJA8Inufct",
+	"od9BGLb+FRqZ68xCOQzY9L+vd72PeFbRNz2XU4afNGaZNN+WPKUExSXemc+Skjk26HBF1CSCfBcUKc05",
+	"dn3Pcp7HJ6bDRfNspI0dWW7O4VA88uvXXPsr6AYjWSLWDZlVb7MJDZ8+bkO7rVWasR6x6uVvOayAPfC3",
+	"HKZZngklsIe4FA3jN1tsTEKDINeihY4wD9EUcSlOyQD6kwaOBcOCb8iRORsvz5BSoi/cTVArca0ZkH+4",
+	"dT1RBNpnSEDFOKJj1iODK7b4T+A3HSTqjSjgsjTCguBSDRKyGYz7YwJELCDBag6mgeWYPe2LwViz/8QT",
+	"7CXjkTV+heoztDN6A59qdgk/DRpkgIbXv5SOc0PzqfvzKRkEfMq1OU5d8Rn8V4ba/fcS3tyg0RdFfHst",
+	"8llgi/4VW6BBz2DlTOkVM8ZdMaEY9I/xsYCW3pIWsN/kcGPwnMqNPy7Zf8Vn6xwuQ73m4R/Mu1sLWWEz",
+	"esFGjZzxIJAzzsbjkI1ptYdHmI03fvVjEXmg6tG/yWH1g1HJrXv8P3CKtvppv3D9U0iFN1nrlJdyWlHy",
+	"41NeWUqi6ieda6ojVf34j8hMsdsUxm9yWEai8EdsH5l/CoRQ05leYCCZ4bWxsNc1sNTDAkOxjNh/o8Hc",
+	"HQrKCmI1xbQNwUA+UuxnjuDMeFYhY1nOMhDyjLemJfl4dn7eiDMJY64zELrGexjzayYs/VZfuBDR+K7o",
+	"hXBFptRnLfIBl4H3wdAR3N6RDAI5V3bSX2miAqomBJvUy4EFjK7cGYYnKOJtIXiuYPL+TQ6JYF90E/7v",
+	"oN05anfaJ0kcjR/RfIhtUm05mr3kFhD37po2jE9xUnzbjzKn6T0HXrjddzUxWE0MBiCoMtQ5rQhMjtsk",
+	"Beu0uy+Onh+XavQUnmoOhwpsRqphCH5OIvB9nyvNhaf3b0D/At1iFUxAyP/yEWDLaBu4ujkbhFGmUwmp",
+	"PZaP4RtEwbZoEBEFAc5XoZtiTp5QHIFqlcWM/4B71XiCNZ7gUsVut0mJascNiw5IDG8Jw3w0ZLWL/PBc",
+	"ZMDp0vGXtW5kgugOOmhC1f1BEYQEUDmAoFlwiXbOqvPmtd3piVIP5FhV0OEsDGUYo4eZk8ybQmL+Frkw",
+	"3rzNXcdp40DKK+z3hC6DMh391iwgJ+I/3O7urHPvN8bvnTJhXdhdhI/wYd1HtyKxpjhwoVkoaOCaW1Y0",
+	"OBdvatiduT0Mv0vt4Ju/5XAVe1iykRMsI+Oyu1S528g/SaktMxdU1JWmizIUIxf8bTsW+8SUjEKPkSdH",
+	"3eEJ7XgH/iHrjo7ax53nBy8OT7r0iX2KrUcwa0Ms1Ui2W5W+GFdpSUywjvVZweOVSIXxpv+WQ6iL0bir",
+	"xGwFUlTfIYqZNdg8TGFhHaVjI79703LHd8qoWuGpEad/HDm1LGZbktLt+Ii/yaEFLCg2pbGZzJpTZ0kD",
+	"WqXEHtC6xP5IS+xvaV1ir0vsjy6ZtH65/DPQKFZ8jE0q7HEJuOoJd9D0/pbWFeMfu2Ic0G+rGJvzNy4X",
+	"hymm/4AOMdk6jWfhtBEALBwjlhrXxC4wZviGYwaWSFU6cnD2hSuNbgSgmLlCNF6Rq75AUPkJs83qOD5M",
+	"x5QLexYcOaULe0c4CgOrBuS5zDOXl4jf0h2WiM3FK5WIO1u+6xmwBpQOyNAhkrE7Xsz8tAz1JgxgE0IZ",
+	"rJyTMQe7Y782dommXldfH3X1FXcjapgyTUcjnxs9B1K/t2kN9vjo6PC4WEOWl19BAf+V6YdWqehs/yag",
+	"G+U5Y30KsAuoSRFBwaJlTamPQQzXLfJGq1i1Lst+Or32SLKfVmXV2c/7kP1cIp+VPZFYzipkPkFCtpb5",
+	"RMl4NJnPJZGBFZw68/nDZT63IaHbSXu+pS7tWcjangi6ZaqyOHlJ/2jMhjWhqkXOLHuVCyfYlxl3TFoy",
+	"8I1iMDEwHsSaU8oDQn0/NCGIDS2M1FFPkyHz5NS1F6TDjttaI4KUw+5Chbd0iCz5d9ZQ+hYGyHC8jeDj",
+	"7cJe40f13fxcyFwTJs6KSnvAj2XS69Bh2wSjsInudeCQRAfZCMIFEFPqTbhgFbk33NFkDnT3dOygJZOQ",
+	"PssL2kD0advaz4iQPotBhXgJJ/47t6YqvKGpZcUz4EggKv0isoGmaL8o4+Mz+qoMuPzo8DEwiMavdile",
+	"t/vMNUT3/eIQTaQs/kTfi0iUkqGUOlkIUXQBagEFG2KjsZv1uWILm0dQMbqZR4NAkaeDP5t2TzZ/Z4vB",
+	"M0D+cJVfoyxQ0wzM3S6n1BtAbtYyMZjrvTt76RwtplrEZXOMmYdkbaJ7APQhPtTdRCH3KCyhkTv4ii2K",
+	"ErjuM9iF7843e8/m7h4l7o5deBXey13okRXLAqfLTr0EZncttpfwRTztznd4qIeYwX5IerZdQc++lGIU",
+	"cE//oASiqZz1NFZCm3Isus2cQcWM/YSsm7h/Y/+1KuEcG4qRDMEOxCsF0xCyUQRKWCvQsuQnaCw2xscp",
+	"dtD+yzLNafVbhS40Jb9mUVJrVlMsbihy33X3/wxbait7311hJcGo8Thuu1+Fed7SffkdLHC9v+8Nhei3",
+	"bda1WftWp0ftDnJZUqq9ybLwH5ouEi0O9JkjQiMtp1RzD9CgrANNCeb7bIrT+PuI8GcWjGij1LtymO+O",
+	"LnpEeWAhnRPPvy9SansCrZnWR6fa3qXIRcfM4s4ddHuDdA61iIYjSTfeSze9VhI/qBv5K1QuQhKygFHF",
+	"tm1Rc87kUl9yH8DkViYhU16kURlzK16+xJ4sCu1HRlUYD3IWMsWEJjPOPMgXoIqigZLY6cA1XgYSBafp",
+	"8oAvzUUO2t0GAQ7KvhjMKdcDopgnha+ILRBNpdItcqauzHlIn5lOSNrYVxEa8GtWpKhmMgislP6BcHpL",
+	"U56/ujljtw4tiVkY6E3zeK2S3KY5KJPbtC35e712I+GX4kIfHuwBtSSfRtO93nG7AQj58ENC3ciFZmPo",
+	"89pxvhLeSYn2wseFNECxxx8yRHupNdxDcvPTrIRWjn5ni9tQx2fqKt711fXVFVs0MY+y19vL5B634EPl",
+	"FF4TlrZS6+3faKquXED9LUuowmE6NM6W8/lW5XgzyV3jxhq1CmClYwnQB4rIkWag4riGqRcLiCCFx+wZ",
+	"BCA7W+QdAvcqMpYEh78B19mVwKFeU5htNXYzqyN35M6Zq2Ptr0jn/IpPY578zh25ZXrQth9zRRS9Zn6t",
+	"6+os4lYUrIUlkoLQrAu1LW1bpC6boZU/1JqC6aGUulp1Otdvg8cprDx9/PN1w2idIUsNCmpJKHn168uP",
+	"DqPCHAlB6cc/Xxtdx4IRFKQStguzGqhn2ZtgE21fKOaFLG7ngaME0+CiwB0a5OLni48xWB0wbWEjrYmk",
+	"FfcZsc9SwrHz3r6J3eoZd5cSVWPfMKr4LFuKUYvYarPdGk9dRt56LgrBimwnB2zVUSinaIRxz35T/Cf4",
+	"yH4IJ+BOirNCvX8DRd0rtvgKTtHXfT77wlaL+nyC9FW2QAwiR3W6EAy1XZB1LpSmQcB88tS4LgOfzQK5",
+	"uDQnDtCRsXiQqHaYTxZMP2vk9vYQ0D+4Vn0Bggvb38JT2oTXe/kSSAcVY/4pYYFiyawRiIYUzukR7Ate",
+	"kvjMfK0WObOsBbFyAfES8ePAVYSE5+0LXA18Mhoy0m13l6uMb2fnMt+lL9gXruFG22Dl+h5a4fHmmkuY",
+	"PRwbDJgzu6EBWnCtNM/XFTmJi2KzmO29UsF8eOl+tCmKGQVmDZuhcMrglmtd0pHVOXhR2JFVarWStl4X",
+	"1iSSZLPKngyAWi8kk8VswoTKPsTRQe+o22u3ex7r+bSXNJJln2RKvaoPcXhw+xn+uqU4c8RhRg3gTD8E",
+	"jIVBXEyoAu4AZO5BW+J5BDwfnyk+FlbZqDlCBDCclCyEabBntAgC4xntahwXo+i8kGsWcuMshqwvaAAg",
+	"T5pfm0vNJ1TD+OQAb39pHnkAUeWpCan+llzgve1lKHoY7nDFtD0lOdKCGrTIhSQ+m4JjNZfE7Gdo+p3L",
+	"vgjokAXm/uaq8GcHhcDNYxOAolLIPUoU0y3y3h1i5zmUBYgoC07x4PfSZ2p3YSkOe8eqrFjLpj5m8nq2",
+	"FafGIvDPuInyYK8R/7trVEfyOFyzqSowD/FWp2FIF2UPgkyUj5Ln5serMMSQikaAUoiKaRHbWUU01qKJ",
+	"vkxpUFWNjCqzcGQrg45nxZiwVuPd2dn5E4VEVRBtIqKN0lSjqzhlUxkujNJ5x38y7l7iuDJHUSVDzLIp",
+	"2RdckMFMzll4aU3XoAycJdE83yDTN2h7+Wyvt9dpt7rt1otWB4yb67ossX3eLLoEsJ693ovG3kQqbS1g",
+	"utMaH36v1zk+fNFt7GWeK75h294Q/wpvbq+3J8HbBEjkS3vlV+DAM5xtK1A5q+Jb6bPKisi8W4AvMveu",
+	"mbfuRDmYH1MCDRW0u9EQKqMc9m/cdv66DyCQcMpKjZEnpJtTZZxKs1LmEzqUkbaeWH5OwhJ92V/KEQ5O",
+	"jJkwIi9D45pgE4SJ90p1AbTRvTJLrTo7UXZDh7Bt9n/8yx4ZGCdigP7TgnhUsRZJkdRB4DtlVChCgyDr",
+	"PV+EESupTgZUG3EpcZKPu4VO8jfpvI20R/J2K6qQYdzVWGfl75G+GWaaTVEet65j4Cabd2f96qzpykId",
+	"ecoFsRoIqUscqSrGPcnTPuthx0SqiysklGgpAzIyXxa6utJaCtsqYAzWzkvAW8PUuIkR+wLqeIuZzXUN",
+	"HOPxBcRr6MyXguCspbL+AISfWSjHIZ0iOIVbUFbRBGoyL1E0sSarGqAfHB1DB0ScdaiYc4DKph/BHEoM",
+	"TZSxBtk1s9HBiNGjo+bo5Plhs3vEWPPF0eigeegdj54fHXe9o+6o5Jls9TijPeOOjiiCvxSqz7Jg9b/t",
+	"/7dsBrAftduHnrEx+/BPVnyvIRcUFlYpLWi+WwOxl7ggny9+br6oEq5udeIjpdBXKXDItdYF1h8wmE3X",
+	"S9ch5m4sL69+lEpXtkTLZoYrFlzzdDDHz58/P+gcV7NoXIyZ0oV+czNxj8sc6LgmtLK2k/efE0uFxN82",
+	"uiZYxwEQATf0O5bmLCl6WFyN+cMSm9Jw5a0GkJDDQTPqXdGx7VpBY3bFFgQak21xDAwMuSicM7Y1KGPw",
+	"oQMG8gHmTAvAeordz3OumPmzbaIWhPpTLsrKNtJn79wb23V/sCvWlTUI499/nJJu3Yi3a73nilIowvEW",
+	"28QTX6Htltamv80hzyjA9GWN/pPhWO3fhEzpLAvWLGQe4J1YhzMrbz+HckrOP75pEeNjHRybq5D/ZX7z",
+	"RJEZ1RNFhiyQczKAGwzI3Gi/ROGEYyq4AkUQtyczAcQ1B+3OUb5ButtpJ9yJgygMBi4hCeweTr3NqNYs",
+	"FO5vZh02UQMsLlqRWUC94kGoD6klbcTk8rj9pwov4BcpHp7fk5V2KRhuUtzImW2akvRZKP3Iu40VpWaV",
+	"WGOukTk4Zo1ZGkieCXQxshGYLz3VlOF4H3uziku7obPJZaHjrZLXl6ZiY+OoKKgMi0UuoK+qFP6bEfqC",
+	"8QFVi1ktZt9HzKy5M3uwGTIF0yRl/Qif2OhcU2hIIGEkBAtJNDOxoR3iAQxSoFaah1KzHlHRMBJck+sO",
+	"kSG5PmiQ8b/5DPLU3LjUDfLbZ8ExcT6joWI+wTUoQhX57fzDe7R4mJ0A1BBMccW9bhAI2QTXAiBRQ+P8",
+	"zzRB6tkF8eiUtcgfXE9kpMnArO+SA/AjoUKKxVRGyjxNzOfaF33xihr9gbyykaVisP469GhrGTLfmM8G",
+	"Nq2iRba1PwfIauGmkWcYBojIjCp1it94YNSLp//T5uI1QlKMIsX8voAjugcHiFptR5riG+PzAroJPrSL",
+	"qOBX5lkQNcUuK8ZDwXeLryVOvSHtpuZTZuMce03gmKAx1ItxIaYzDW/nAnsTGABnD5l1KkJtPiMS7Q3M",
+	"nwfkacLAgaB85uv8Lblg/rO4WjKfyMCmJyPhM8vUATdN5yGLB6+U/oSbdm1QTti/F0zpakMX5/C1KsF3",
+	"RiKN6b/9bpKPICn43AokOH0t6WmmmzbJkMkAmq3fgz7nyPOYUvDvNbOA2Xt9ac7n86Y5qxmFAROe9I0R",
+	"zAAImp2w5OZWHqGI3K4OIviezT+D6oE1TaNAc7MD92Etrsy3/qUKA2jzBHeb1cRve06vmV8+MAKynAyM",
+	"ZFG+ahSaBzQ/clDl5M2BFHfo7Bh1uLG/g1IHQANWhcfgi6Ccy7KmWZ4tOLTl0SBIJzWtG9GMrGRbL8d5",
+	"TmU5zAvsXICDYshXGgQsfGJcG0GFJk/PP74x1ivw48p/cS3/o7tblTJ+fFew1uwL9TQU97mynSuNnCZv",
+	"2jNaIynLsBDNf8pqYu12hSpYdmkWrwG4vj2Gi1OCzgoWB78uX5n587or2xZK40c6ZneB1Gg/fxm+doLU",
+	"6N7vxkiNjb0/mxdS06D5Ehu5lp8Eh+KR9XTOvYoAoblhlqiNqhFftvbjtlOcRyluLmcjmB2i7oao2GBU",
+	"bsgCKcbKDbugBkwyjXmNqBiggLXIwGVRgfgPwjATTEB8Yv5R3kRghWVtN/6Nz6YzqZnwFjCQ+NfO6Hjc",
+	"Cu+Ykidz21JjZV63Dx+09gTrSeK7V1zIDpjoknLdhYglzal57r3ebcEoVnDmT+6cf6aH3KrEo3+Vq8gU",
+	"7jb6jfFqcx7j/o391yrMxFcxNU9Orf4BE48SvnskuOZMIUoiJEWENK6koEE2E4TeYLd90oip0EYy9Ozc",
+	"Tdxtu8CBHY8KjwUB8x3Tj02lCZ+wa7MdcFbZDgXBr0ggxw0yjOKmXViyPcNV8bFkhQvrtrtx9k2QYuAu",
+	"fDebqvSfzQMWuWYFADFv9PrEPnVR+qEWpf8qJBRaqXIqukvLSYU+CJaT6KJqabLndx1WrHAIanF42Lvb",
+	"UvFsa2+XlFRXRcp4+nJwyZerqHeQtNNawbN0jCBHRERBkKqoUAW/KSPRSYvXDvLqePWP8Jxb49KppbqG",
+	"BXpgzjwy4ig5jSUa+roeqm9fyB32iUHPk5sNx7Jl+jGdxvqQ8dgT3mHHhgCIkXZaFFTBl4J0cIh3263+",
+	"WjdJUWuvWns9Pu1lBfvx5CKWpiL2xzLwm1OqtM33lZa1hlTFkGW39NwTRRSSUczgAI8GgdFpU6JkpVrX",
+	"LzLw39lVrN2Xe98qN8nDrC7emPdP7PuvCzh1nLdJxceESul9VNHdusvYr3h29eObHqHQ8sd84snpkAuQ",
+	"N/MAStAZCRlOHylHCZbEeTSlkeLOdKeS4mY2xQC8Mv7Zm1AhWIANbn2R5v9KLveskWq6s7jovkMLV/E1",
+	"YDnmezq023R6duH6AaF4hU6ieVCiZsyzES4MAnFdlAKl/jULNVcs0SVr60VsOXuH4WjjvpTCkgc6c884",
+	"ZeLO62KJW75480qVeZ7ytvM+ZyGDD3sKqOKIHYjzErWDWjuou1f5sdgQmtb6D8VNjTVbIV1tsZNqVLOd",
+	"yPjrln/bzLiwlZ3d/Rvz0yX+5Kpypan7rK2hFVL5GcV9B65mmQpLbZFaPz2KpH4lob8r5261X5Fs0RUs",
+	"U+gNxv5W6jGBzEWQSDEyXMBAY6RglltJItg85ytCQdw6lVRZgnlbLC+rDOSkdZduz3epD9R6ovZj7pk2",
+	"e0fDq6w2S4dbMN4j5EPMvq3p0tx2RJb7OMtdHOsmlfkyfzhAutgN8zE+5jhfDg4NYFsKSVTkTUjAlT61",
+	"zTsyCtWzLGhdcTrvjRuffeCZvEyIujqZR9OH1+m82sPbOJ1nE+1JxiGR1/ue0NOOdI2Cb4ZBk5swdaU8",
+	"YoIqyIdtlDI7TV7SE9UXA/jXZST4vyIG07k2sXfF3FCow19LtTWGDAHvWsSJOUzJajv9OoV7mUfIZoF4",
+	"kk7sC1exTSZquW26pAJnUO3a4rGXQVF7JozF3j7S8qmEMhpPXDN9QIdPVAKPCpyDPNcnfwpdMA0yooFi",
+	"DdJ2XBJsOtMLgkMx8PzxvVSDaCmXZiJBpz+SJCQ8S51/rP322m//lvyjQBX8QFOPWQ/bOs5LnWsl6Oy7",
+	"+9bnsIjata5d69q13sS1ziULH4GL7R4GSxMwOk3+mDCRqYknrl78FhoW1cWezVUqa0qFTZwC2o7xxfui",
+	"MDUL7w+5EZ3Lm14PovM0sHqu03zMDazij0KmJo6jrXerig6hAPUmfYE1fsVcl6QdTKLeZElhvS+wOymZ",
+	"OjevVeXyTuBaOy2NtEB2Hh1SzBQb0S3sjlG/AwusQwaCTtGlNzdFmu9MKnWZR32OU+z326G2LwLNXpJF",
+	"Nno+cQnSjwzflQsHQjWP3+VeY++aBhEMvdkeChjRB0Fv7Fnj+s8bN+Q/4wctjwopuEcDSMvjttrrdcyD",
+	"O+TrHFxA+qi/QH2Yt5xbbkYHFK+L+eDYrLzLARiGajbPfPA66qijjjrq+Kauh7z0PvzgA3Xf0tgDgPH2",
+	"cQ63HEPbeAfOZBbk17QigRxbky40JrP41DL8tcgHYfGswykNHNCrsbk0ZOR/fn79+fWry58/fLo8++X1",
+	"+4vzBvn45uXvr19d/vRf+JtGX3x6ff757cXlxw/nF69fgZW0vzm/+PDp9asWeW+5ZjI6BsMdciZitLxc",
+	"WjBOXpkIqJHoHmPh/wC7jOLYAzIBfE0WxGyQtPjBA+FvVdo5eoJ5PvtOqCLnQAXdPGdCk9fw21MyeEuV",
+	"bsJPzTevBpBHnDLVF3PwaijxAg5ovFQRL9JEjkYtixeYephL7g8aZAC3snyGwHJIx+YX3B/gYLQ3kdK8",
+	"9qkEFHTm1qYnbKpYcM3MgvJZz0ZfDIA2axBDbWDp215N39Lt84n5vXvukBHFhG7g7kE6f6Wp8C2WMEWc",
+	"P4twiCB/iyybtk3bzukCj0cnAN+MIr7skcFBu3PUfnFwfNFu9+B/5n3AL086XdJ53jvq9A47uV8edQ47",
+	"5P9yv2y2T5qdrnle8MkkYhQiY8m/jXl66ozU54uXz1rkJ6knhAkLIMiFF0SKX9u+TbO1hE88ee3ILwFz",
+	"EvHddTl7idmJF0xp3B9r+3EfRiljXMWT+zDCDGwJylJBkhobVHUO/AlltgxYCVjXGuu7E+dw4tdKi8OQ",
+	"gV5DBglhBMC5N170YpZb7tvXZ+evL1//+fHNp9JVJ9K0Dn1UlVd+NgYvrQq+Iw31K3gHqw9+Lfyqh26U",
+	"t6lwWWo3rg02d5bmgZu8lWOb4Wns3dLP2Wvl7FmBHgblNPCpphB3GUEfwN8G2Y3D/R7pPu90+gLu1ssa",
+	"or4wV+iRm69Gm1Xhq0lyUTHyhYpBSPFR6rRUnZZa06/9WQaBnDtnZAwc1UYZ3vKRNs1JZS6ylcSUc14h",
+	"JrYOaQXXNfs0y0bNbj98QdNtLlWOBWXMwBs3F/Bt5pNFcQ79Q+7NrsZXXGJeQQlwgakrm6TKqKJ/7qHr",
+	"bL4X+zILpM8ctnY1G1yJm/C2MW4YC/gGz31+i6xwyx5HbMFdLi6rjY9Ho6PhsXfUPOyM2s3uqMOaL0bP",
+	"veZRZ9imh8MXtDs8KPNJZszLc5t9O97jGrb93tVOUp96deXktjTVZqo2UxtVTx6KUcqucV3btH9TELQv",
+	"Hw+5lWlx4A9VjdKY6XQ4eDe6oyz/m3+aOsP7KOZG8p/1nghvBVOdrlosk/bFlmR9H5EQgcnkLh+ruOSb",
+	"8P/k1AlXJIZsJFQTKTxL1gvZRGP8pTsjjIQiAaOhgLQeQDCaawj2RZMJo6EeMorIjRMsYobUY0RLorSc",
+	"ncYo6y4v1hdYSB2ykcSa7hWb6RY5I4p5Uvh2ZWQOsJWOLHHGhM/FGEaox0w5ahJzeUSvzKV9u+0TMrBA",
+	"OU04YlCIAQz3yirQe4kDnFriS9xiX20FsNb2dT3vhwIJQ/WwjlW6F/W8rPGzUz9bsjoy0hZrrNDRTOzA",
+	"Hw4gEfW8UdiuBKMkGdGwgQp+IEcjxfSASIEUVkvLZMDBNYJ8lEJwC/N75pNIaB7kqkegnkEjn/YFpGTh",
+	"Yk8U4b7rvse7kyGbcCC0gmaakjJakVo3av8DvpMVKZpf5ZxMqVhY7iktjam7Zkhlb7Ek2ZgLkWf867ZP",
+	"jouzDrj4TNLB7sC9XruRUB1xoY+7e8APz6fRFP5osxFcaDaGicutJ+RXZNGzWfAXcQocd1ic++7Ddfp7",
+	"vf7eUErNxbjfF/29spR4Iy0+mbu4s7N0UJUo4HFJeXJhS9x1bnVN86MMuLdYSTOMp7mz7EmQtkhTgTU/",
+	"zJATr9rlzCnujDqP8QhCIeCgkELJwG0/zC8/ogBpVSSRBAmp/s28hldQMo+pGa+4JrPQKDW/lZgWm9OA",
+	"xs6Y+aOXIx+eO4OloKAHFosjISOdmaCA+Y3CgxxIJjfBy0ibzwVWxBLDzzjzYhpBZR4HZrdsYZ+M6YzI",
+	"MENLmJreIhboL2QYZ3jWmysMMXCZ1azRH/g28E52g0GBB1YLhkg1zN+RfTJtj9orjFE56ezaBqkgEjAy",
+	"47C0oNU3m8Nvj05o1+sM2YF/0h0NO/Rw1Pae+y9c3t7ScMerfmsu0URJXLb0fDJ/yoX7uXPbClUOzcqZ",
+	"DIvN1Wr2wmJ0UvNVcfcCX6cRlQzx5N5dAj3gDj3n/2ZF6wU/KfImqV3pGrLnddxXx3130McJejRmhvoW",
+	"K3yb2W89uxyJdCsmphJRv28pnrPzEvcujVjJ+I/5NQxRkCH1rhz84r8iFjHf0QOjWyADHy0p1MHpkApf",
+	"CoeXKKRj/sXeO2PEzXEpshk3GuKG59QV88lIhrhOeINg/qXSqTQkTnXj6JyQ2o1fiAWZypAVR5NwrYeV",
+	"Jfxkt9AdwwXVacPafNxPjnt+zQpsBCipB5U5BOuzNTujw8W9szLvYAqP5hA0FpkIzI7yNRKO+WSUz4WI",
+	"xjc9BUszgAe9lKOBJYUBmxUA9G6qOGYtgqVDgyJSXwyE1LaC1ICqGLa+J7cztgeJx/wK4SCsZOumpJ76",
+	"qtV9re7T6bpIFGl78D+3k52rXsGxuEHLZ690TK2f7VnNcSCAa4uzOUOzA1H18SkzTjVCFcWerlFMCHve",
+	"IMN4kCUeYjnNDrD0RckEi7nlYqcDO32xemKHVBrYWTJt88l+hfXHpnczn5HukV174qegqdZtHmsQbY9x",
+	"pE5JNJuxEBKbgZyzkHgmMPIl2Dqfj0YszM35nJ2fl07MgB+BVy7rqz08qErwntrwWRNuB338Mh56NZVX",
+	"bFnX75YY6N0CMWscMkKHErJfGxPQz0JuVNSlOWyjVa7Rnbxsl4ATA+DURk1YYlUecxTkXrcbtS96InOR",
+	"Szf+vr1XLkcxAK9DWShcmx23L1oZnr/p2h5ab3ei5Fa3dtuXXPdz13XQNR2r/xnF6IphbFHvSSv3cuCb",
+	"1ZnLkJl/I2WMmsi5IgNIol1CfWuAeDRU4YUSq2W8L1+a4DDASflkJhv9NeuPcdUXlobGNj/CqoSaszCF",
+	"A2mPxlQpTLCbAxzm40G7Hc9o24tJAb4cFiutN5TpfzTvhfkmHD2LfUPQ/5gjDamAfpcYiwZbL4UE8BoW",
+	"KAYV1Rn3rpiff2kw032myGAaBZrPaKj3IaOBY5Y6/fRYyqShNvG4+d2APP3t/MP7Z434ifCvIx4gNE5c",
+	"2A0jIVhI5qHUrEdUNAQ/9bpjHMLrgwYZ/5vPYMCSm5fQ6IvfPpsDZEjMDVwS+orNtM0OeHRqp7ihvZ6L",
+	"cYD+B3TGGk/XvDpLQJ48RZGDad5uonvva2r4PZunFmn0QcEH2/Byn2cm6rzrVHPmcQoTE2lxMl4OyoEV",
+	"vlPXQ2x7in1ITGwze7J6gYlooCjn7bHE+660ye642rjWuZXduwAfpQXEs9t3zRao+5pTr4zA7/ye/DiJ",
+	"+331lND+Df5j5ZjYsje9hEooY5a+oyK2xrPO/D6aabDQ7aqH0eeYbNGiOTD7MJvJ7X5I5xU6740YjOKJ",
+	"JuN+WrR3+yobJBLWEWkY7zxg0BRhnHMM2YsoiMbMPtUnOl9Pwstb3C5C6rEh9a7I06mEL+2ZsAmIeQOq",
+	"9LNttL7F/YspbwfFpPkJBrxWuTx4sD32ayPu+37F1UwqXsVrsqekz0hdaFsN5K8v6HjVyXDM18YeDDi8",
+	"kz4fceNAr3D6qNLxsVvvVD9A3bb57vnWXXKGsaCNse//foFLV7wEHltvNrfZDita3vQKaj+iU+Es2Gnv",
+	"pT6nmqsRf/g+yCs5FyYMA60A9hR84kfojjSNX7GhSwJ/qeiUYNLL9tYs91Agt6jZNAcUyv1GPLMQQnOl",
+	"sKVoPWEL7AWB6jVRjIkWcUlIBGHEWi7cGBkOBCsr4+Iru4CHqwK9hI+WL4hmy0cjyoMlkIa5KueqMOgc",
+	"TymrbdkFQe6V+9DERDlAyQP+0RddVqwtqNKaFUSatXDmRZU8w7/Kql6d9sFGyIYfK9asbXls1wWvaihG",
+	"mxe66oTaI+FuSGf4H63J0O7Nb2w09m/E1wqGI4EuGlWwG0Msi4loOkQtVhLFmmfcdaJqWVd6naB6FAmq",
+	"lKw/AlGvdvx7kK2liuGb9cI+1Zp6E+BR2r+5+lrRwbTICrlSLl6LwUAXXUOXFKXG9IRNl6iVs3jZdY6s",
+	"zpHVObI6R1bnyOoc2Q+QI6OCJCY7KR7/EI5QIU5F8jaeuHAE/AubvcIYoABUY0b1JMmpXFWG0zg8WAWn",
+	"UeKvJQut4LXNmFcBFh0OK4RDTw+YNBzftSrJ5/EwN+9F7aRXq3Ty4hwW+OB5R92jVATOhvddN1jXQeym",
+	"KasSqb3HFKOv2IgLGN2FtWtpgj0oFuR0jqO3mmFP3SBuzs2R0S+hrQcYB8sxVdQa4YWMauZk9p535cIS",
+	"75jRMXvfJUbDfBwfvmzdn1r3pz4EhFgQfaeFFIr/g6B6tDPFOZ8QHbxqfuD+jSU9+YrqOWCaFSlq83uV",
+	"fkVOMf8Bsx+3GFo4jj+m4BGgbT1ko0i50ZRu+6RBIhEwpchgJEOPWZA/l/tbmGukAHxa5EPWlRR+PP53",
+	"xdgsnv9YkCsh57YLrqA4jM+5sbL/2ay1yHns3n51OEkyloLV1YLNlNnDjathl1XTKxV9sVjglxOEpAS0",
+	"rM3bbvydRz8r3YVaLB5Pl/dW9vgdJIrMxnSRCfDb3xKll5Y3AgtMDKc/HcC39BcWF8gawTMymAVUG8s9",
+	"IDJ0A53jUEazgTFDIgoCMmVUKECOgz/fFk2cP89I5/ZDCHf5j0jsf/czeLVWqD3/++L5g5QTJaexlCcj",
+	"Uw8yELC0DlnJ+sQANlNZCB540tyDxjxit7G52BeudIyPnfOzY+AucOlbBfBlcOsd67S10yK1Rqs12uPE",
+	"MWMWa/4xJTNSuYwRD9j+LBpesUV5DesTG51r6l0hjIc5NAFkCtmYKw34GIjsC2WruYB/WQfPo0HAwifK",
+	"4tQjrFlhuepjNAy497tZzA51THyXslLShX3Me69jHn1o1LjZ+3uuS6o0UrAnCj5USiZDNlJmsxaIhvtT",
+	"C075WlZGSba729wmyiCfzs/Mvdbc5mSgWDC6VHwsqI5CNrDINrmzYPbCSlevL8y9Pv7+8vw/OuS60zrC",
+	"/N75r2fNg6Nj128kuHDNfYPk8jAKMmFfqM88PqUB8fmYa7MO9/RNxAgk5pwB8oIowCcsJOiDXG4sMLvz",
+	"N5JbbK0Ok+K/GB57Hf+IHY/arOt57RP/cNSm3eGw6x/SdruzPvmR2QiQf3Xa7zQFJmT+AjSPj79gU/ss",
+	"91pNfrL7k1CzY0u15G1Chin90gTdstc7Pjo6PF6tS52XMQNBbrpfF/gZ+zdXbLGqRJJWwikMSIiPjOZy",
+	"RQ+uMYSyrTFGI7dK6hNZLVat0GCBpetg4xGJxFRes8R32NR1WDb9aC1EA8HOnJnADYlcGRZTLkfTtNpM",
+	"FbXDgTBV5mk6OipkZrotvk56EZWvNDj4nYWCBS/f9Bx8X1pQmQDIZK4cNRgykwlJppQHrZIpU7hMXkgr",
+	"SZ89Ny+Eh5XPXN+82RM3ExZ7cqHMdNa59xuzhaZMaFQhR2s8cpngxRJzzmjoTeLPC2xtwwV8wYzw4GfL",
+	"1SauYHt4GOpyoVkoaOB26C0hQ/xHV7G4hQeVuQfuV7Oapvt9Zsfu3+B/l4I7JbuX2gdMCG3W3r0w8QLC",
+	"Uu/de7J3bTXNftq727prYpwzYXdOPFxavPMze7pYChIhWI56n03qZJwsSGtDVW5KF0Qx1iCCzVM9ygdt",
+	"IgWh0HB7in7YAJ2yAdEwXW9jVAxuAfgUmnPh8r5EAnmbCQe01HaDsC9mC9oKYah0GQoBuHFqwvxSRPk8",
+	"qSP3Jnap8cXNXTst8vQCWfRD1iBD5tFIMeJeDLIzy9C3DTjKeJe2m3JIkbvkWcZ+d8owx+mYfRNY+3up",
+	"oUsckg0C4Ap6ZPBf//Vf/9V896756hX59dfeu3e983OsliZ/GDTI54uXjYR0IOtwIMB/p9k5Jp12D/5X",
+	"jsUQ6kuf6tIHOe5WfBCzlVIP0sjwyoxkOFWnhBKfLnDVPlOEBkECwVWw/Oclq2bC//Y1FyHle4GM/BSy",
+	"Bf4MTbLQsJ9z7A79zvA5O6EHo7bX9Y/YC3o8fO698E9Ye9ShB8OS5Xsz8OsKl4781ysX/wu/ZsLOcIoF",
+	"uaZBxHqIlJxJWZmtbZ+xQWYhv6YafGTlPoLfIu8Z8xWhJJBjLnLI+2FUSgcAemF7XyAPJ9IgbbPpO61K",
+	"onjNQj6yiaIVNAqd4402B1eu17oVq5In8e9U3MY3jHiAlLjmwyD3erfdzW2cw+GL4QvabbZH7VGzOzxk",
+	"zeHB6LhJO+xo2KGH9HD4vJTowLUnrvPu/9p12t0o7jXw8euw+/uH3WbXby1nfxu0vkrUHbtVKxL2UEjP",
+	"J7ojgMdWDaO6eDLnjlgk4JHMqFJGw73RZIrkZ4JQIcViKiMFQxSJ1pEiBUZuAn2u2RTFWg7/Zp5TUQMj",
+	"hwPoqR1EEfcH5OkA/hMJzQNibNczIN7EzicaAJvOQbvTfebQKo2f4pL1QJEN5pEMfKrpf/ajdvvQMxII",
+	"/2IDQIIf/Nk8T0oNcPM/m5j4av7OFgPInaHHR+e2euDml6W/OCV8BE9op/rtHBq4R9LYkJARb8K8K/O2",
+	"kC3bvl3HC9QXYB7wyEAq5jcAEsKuKYETiMuGNpXu7EoRwjsqjjKA99xmyJVOcrfOFVHMQz9R+CLKSifZ",
+	"HA3tDA+8MuLs1NtfWlNolGSM3LKSRUOyiHyYMXF+/isJuMgz8ahJM1SUnJ2dnf10+P7f9GVn4R28JlP2",
+	"P+xBLRmOy9eb7I2lC97R/M1HqpS1Bo2K0/s3ffCL+nu9/t7x8Pj5i9GB93xET7rec3bSPXh+8GJ42G53",
+	"jzrDo+P+XqO/50ehNffMk8JX/b3ewVGjv2c1UX+v98/+nmbTGVO6RWe8BaNRtL/319c1AQKqFOzTz3Kz",
+	"h6D/d/tMXxtrfpyfZTj9dsaC3NUKq2pGPVdhXd/eFBbqlNgzqUAUQK9ZXdYrHvb/Aat03+AbNW72YjV/",
+	"21lCTg9LymK8kwx2WiTWqOUVu1SRJQ3Jpf6NFOSR9B0qkXlJNGQrU0pPFDRKxYFWHDXD+VxJ0UMIy+uY",
+	"y+i/d5BNHLyMCb02bpWJ7OCXcbiqIvCwIDNj/m78m2Ynd1DIRixkwmP2MOumuXO5SmWBElz/gZaDhmvo",
+	"jMI0lw9NLtkiZ0EAago9vnTqAmb1e+l1PlH2oyHnjW3xmDaA6tECdpobGf8DSfaKOjDwpVdMdr3BbNUB",
+	"0ZJ0OklIjy7p/xqQIdNzhjefZj2JF6NOl3WPRk2PMdrsHj/vNE+GB36z4x0Pj2jb74w67f/lnYzaoxcn",
+	"R83R8ORFszs86TRPTkZHzc7Ibx+cPGcHh8d+GXOhrFqjQmzMKRfxL+42UH0Z79Mye5Ds5DpEfUwhKn75",
+	"VDrc6KbhIg/bsk7IWpDKz2jTFuzNv5ao4abTuzl1nGzmCgn+384/vCd4Bnnqh3SkSfeZeTREFomjOJaO",
+	"8D5Azhlysk6HJ9EucpVRc05QXAxzLt85LnQjiU05y4nu+KdLjeb9YLyHY4exOgPD8qzfS30f4LFo8DE0",
+	"69bcLAp1Uu60Em4ruFTdIHqPhfkXZrFncdcbz0nYjb6xLBeLaNNurJyA3sTHVe92snUm432EkIbyp1xg",
+	"84gMbTuSSjimYwY9S8mHbp+lPYwEUZourPlH4twipMZUe1RSV6ubpH5s6YmnrW+ht1aRmOWD1cl2T7Kp",
+	"LsXKbEK0PEs7MMofMGtMEJEIjJGFjLgoCAqKTdOqzb6DskfN0fWjyVDcfbKBBJV0kpRtnAah5PPnN69W",
+	"9DRg4yFOTSNhrTZHW/yQbq6hoUpIWNyUmLZ839qaWDKD6VTILSM5peFV2kQqglVf5p+aMHwaGZ+eETWh",
+	"IfNBa0DCgZJxxH0WcMFQlRBNwzHTLXIWX8Bd06MCarjMkZeS2Dj7rb4YuOLrNQvNd700+sqjNkkxZDC/",
+	"3ltdHi7KB+BQe5H+2kF63t3lM9z0riGyUg/pyXBVchaTLFwRIee1Gq0zst+ou/9hRH7xzf5PWciwPFbY",
+	"nzJN15nHHKA2GzTIINZitv6LWmxwmhpZK/CUaKAkUYyRQaRYOGgkRy9Bdn9nVnkXrhPcqET8hQTc7Vrg",
+	"H5nfBL0coM61MdNDJKqqfantjXmkMxigcFbrJJjdqpjKMNHZMp1TlohIdEs9q/XDq4ILemVcc6MEiOVs",
+	"2EUewuxTaI6FhhubLQe5aSDY1NxW7EKGOkmwFXaxcO+ulfF2XbWJgJuVwNvOZqqXjyrDY9VC8ejsoxTo",
+	"+9yRLbxvxuxWC12xCyzDlAecWGpotj7MtdLB+aVDlt+cxljRuxpD4dkOBZDbBolmREty3CW/858Q3P6L",
+	"JlyQzxc/N1+0yM+rjGwcGsRTAHrCxZgMI00GIxooZt6YkOb/2/i+5GiUwFTE8bWWyWDQbd2ninRflYxE",
+	"eaffLfVXpQMvhZ+z/GJr6s6iJEeREwLeaq1t6/TDN6r498bhUXLKUForhj/fAuSwMmUBMUJmMjwSy4lP",
+	"zAHkaRwweTQIsAUKyzrPsnOFJePg5iZV2IbhZlKkBrIy6v2wZMbKHJgfkklzyBx30xwynQIOmUb5cmKY",
+	"LHnNQuj2t21qUrHkj0JmB9vQuBStdmQ0+yQ3TmUXNJQyYFQsXxByH3tRGDIRt79hYxpXREbak1NWmaHZ",
+	"Hl+ZovmDPf6BER1/ikSFkaVIPF6a4wfjbOeGjVB3JLoybg26pQRx3mz5nNE7nA0yl21gIy7OfRqxHkFM",
+	"iC2pLjFkAWqUZVvh/iDOiVgWzqepEhDA8+EFgcgy1bPhmMpZ+KzVF39AL2cYiUsAGhukLvhEWSWL9+E4",
+	"vCQY80uQ+xHf6xP0E+8I2ctcvEBycCwbnveUJET04AHbB0oI6fd2OgMQlfZ5mkW4Eai66f+H9vESOBRN",
+	"Q13QhL9Kt9zyr0A7pVyp/RurJipyh5jNGSuQZ4m2wbFmMmVK0XGW1qM05WoVwKpEa0omagqO+2Hokj6t",
+	"Nfej3WDLyC/iyVezrQKqdG5vxe2HOYcy2ZXFSdKi3da+I31e79nvv2ddX9SaO3YzcJ0LphJYnVjzFive",
+	"lag5Z0FAqNZsOkvNYqVCXBPnzUMTu8OkD5QOwYUxKjOQSleNeUvnfR5U2IRPsQbewyONn34AmY55M1No",
+	"KN9XxG+NMRaK+v4N/mMpTNwfEwpw03Z8gCjKfawUzicyYCmDd0oG1hgOiKXHdDGflXurPsos4+4bkpOb",
+	"1K3ID8RQ3s767laQVtuPhBe8UOiqy9x+SOdLk8gZkBKUvwaJhG28bVgJBFi2EOhnLHZJI4XULmBAd5Tu",
+	"uJVzQXzL1F4si3S+nhSWV7IuQuqxofEPnk4ljB17xluGNI9xq5+tWeYqlFp4TzkLinu5CRT7apUpxYPt",
+	"sV8bey/xMZuvuJpJxaskO+wp6TNSFzq3dZLmRxlwb1HxYu4se9LXxt7rCzpedTIc87Wx95Yq3XwnfWjf",
+	"XulMUKXjY4ED3C39YjFjzQ/wulXFdZtT3BnwyQ5QAW2+e751lxh/K4zxj+7/foFLV7wEHltvNrfZDovS",
+	"N3/EpBOIKjWhijwdvBk130vBmu+o9iaDZ4ByonkQkJCPJ7rWKPf3I9feWacKyrHZf++lPqeaqxG/J2k7",
+	"63pk5pQ4Ak+jk8P8B+Lw0fka3h4U/pf6ezHOTSreSuKrBqKyaDZFCBnqTRClgfsxkiwgsZgfENsgIdZD",
+	"0BfFmCjOu1zA4qo0G+Ai81iklQvnBcijK0nx8JSy6r5dEJT3ue8Khraur9kXfUqi2cy2iAVyzkLiUcWI",
+	"z0cjnPFIFm5WEGnWQtRzVfIM/9pbCt9S0K/3cFJX5oWvzlrBO69zVo8gZ6W4GAcsA7H1gEJu7d7KOjp4",
+	"/0aU57ti5vM0aAYZLqDYI6LpMN27UE6KvmtC9GUkoXX66t6kr1LSdU8FqlHpqu9h4xeK3ybSt0+1pt5k",
+	"Cre6ufpaIQsWswba/iG8AvOJlo6iNBbLhgOFeVaeI2uR93SKZVxgICXGahMP+JtDOTXfTsMJYaMvlMxx",
+	"3NFgTheKDMrSGIOGWdeQIWgm3EVI7X43kXNxGmN8PFGECR0uiDKXnOeeE3Dqy3qYxkyfxW+yTtnVAXad",
+	"sqtTdnXKrtYodcquTtntJGUnSOK6Ybj4aHzbQmaC5GmfxOHfnOuJzbdhuJXKILWLZyiXTlCmZ24OD9Iz",
+	"N+2CmZu/crT2yQpLPHHMuDG1vMUj5XJCi0cm7xj4K9q2zt09HnDTFj7D6tyX6y6u01+PIf2V6xj//q1b",
+	"sbhaaVaM+Wr/xvzn8ootvu7fTKTSRrEgLklMRlEo2+cBn83pomfiYHjgKfUmHJsyn76XLwMZ+ZZ1hwul",
+	"qfCYm8L22SyQC6KpuoqJ96XPgLgLB/iIYHN7GNgDoMpT0AlamBg7Z4hn9IpWAU+CeeYFnQbZAMMts8n9",
+	"HmGjgxGjR0fN0cnzw2b3iLHmi6PRQfPQOx49PzruekfdUV8E0qNB0722HvGYT8OmaL+AkHrNwWhfepF5",
+	"2pz4v6TehIG/FMpgpYtkDnbHbq4PfgTkiEJcY7Pvidn3KK/JFkyJbUCHeVpTP1z40ruqSmLtdn1y+SeK",
+	"GDkEdmvEVzYnIRjrxz9fQ54HhUzwkTGZExn4t8gbVTAfXrofC/0FJ+yVaQMOXmxSdnpLh79aocioIXP7",
+	"ZqJbKiiihCm7frEFL7Z4qDLWzRM5R4R5o9qCAJlDxpIlDKHAfgZ73ervJ8ox+0oBpYm5DK8wpxhQDYnM",
+	"KbTguu5BxUKUGMVgcqVFuu0TwPbpCwSPjAe1AfBHSJhHnFNzcUQbLspA4iKMYt/RGOVbOvxDhleWXbpA",
+	"J/8q54RreF1VCJTa215ZeSsxfJ6EOOl+a/l2BS3/UopRwJFQ4EeEuMghETnxoyIruVA/wLZ3bcSyslHK",
+	"6N8sp/Uy5Wtku6IXCEPHTS640bieFCM+tjwSaRcv8QwRld/cppEgboLzN6ULEsgx4aJhqZq8K+dBm3OG",
+	"UmpCPcj/4Gy40Ut9ESsmuMqIaW8Cf42EuQIG1XNJaOhN+HU8wmnp6RkxysvxcaTeORBYGpugLJhQfHOz",
+	"ZPNXRajvh0ypvoARTulbOsqsITI3UCWlFqPlPisWruG+4vvGF511Y/8j/ae+2JJzmvmktYf6/TzUxN7W",
+	"HuquPNRE71VQktdM+LKqmqSCsOlML+JgL8FATTQooeoKXSPgr42D6TLV8Q9YQR371prlmzQLbuRat+xW",
+	"t6TVRaxdBFTQioO531koWPDyTQ8CLCRhQAfRfKO/5ZAMF2RKedAiF9A2Cx2m9mAh8U8F2ILCt6FPTmdU",
+	"Eho8VeVl57DymevjpNgTNxMle3KhRHXWufcbs7vMnsUs+NEaj7waBYUJP/m89qtm8sVwnbz4XcEG8Thg",
+	"03GhWSho4Pb1rcQyXOI2cIrZD/nIQNCZKt+X5x/fYGORTdmaw0nIrrm5lYlOp1RDHxViZAZBQsihLaW8",
+	"5RQFkRd0ZjewkVniS6aIkilOU3t23K/VF9DBZHY6U9lSUgNuxwXYTx1SodBlP8XedmyKslrItl4hQZKJ",
+	"L+x9ilx16l+zUHPFzgWdXcizIFi7LHWuQ+5p6DGoUp1647PpTGomvMXvbLG3K85w8zyf7Ke7a0aSDxCP",
+	"R4LrxZtXqsxBkPFR3PXswfjBlPrsNEaDEJKwMJRh3ahap16qoouuBS2acZzOnDq4pf0crq9TJikl7pSg",
+	"1eJsRBEG1OfUaJi8GGVVvZqhljd/cuf8M43PW4Uu/3a50a2pFSu4jGkAO+CMgqaaK8298qp/4rBoqWmQ",
+	"6rCVIR9zQQNCfV+RaGZfkk8XWd8FlL9F8CxuCbBLqF2Xe+K6QFe6T3mwsB99N25LnjQ0tRvd/sT+7HK3",
+	"ZRmh+kG787xHlJYhgMFlCUAb5LpDZEiuDxpk/G8+MycwricsxCzk1CFZxvznhVyLxi3hupGhOQ8jYRnV",
+	"RzxgkAEdMluPhMaggV3KpQkbBuj5A58CEuo2CLU9rSEZcRbYTCbVFqQhJANz4QEUYcxlsXd9KP0FLMR4",
+	"S64YZBc7MG8PG54GQEusWn3xRru1KT4WzCcBv2KAAI/TLOVomOf2s6zrLn2CxqE1WrQigcq6uOkKoUBn",
+	"obzmMM4Yp3zxDxbcIt96tXfod4bP2Qk9GLW9rn/EXtDj4XPvhX/C2qMOPRiWTPNZQuXC0LLbPjmuAMD/",
+	"6fyMfPz95fl/dMh1p3UE753qKGToVZ//etY8ODqOe5mlv3iisKUZPuyEfaE+8/iUBsTnY65z45Rt2hke",
+	"eG75mEhJ1v9n89zdbmlGp7Ei0E8WTRWhgnyYMXF+/isJuMjhIis1aYaKkrOzs7OfDt//m77sLLyD12TK",
+	"/oc9qCXDcfl6gdzKayJWfvmC1/aiU4zZaUm0nXI9QvtCRZ7HlIJ/Z3mxV2C5OtEwCrUiiH/hPddF9V/t",
+	"KNzhg0+jQHOjwvZhES6ZusG1ipnFkcJ57y7jGrukl6D/CokWz2FVKSxRQC63Rd1HDoxbsyXcQ7aExs1e",
+	"rKtvhzufZxZcIesXrUGcUEySYOnj026dk+aMT7d/41RQReb3chcvYXdZxgivE81BUqSowP9ehvqbODo1",
+	"xVrN9F5ZVr6Faa1smzdWswXCtsbhA6RJtss9UP8KnqgeGYwoD9SAeDISWhHzE/ZUfLFWv0EGENaoAbG/",
+	"gb9/MUc2+gIR9fmUDVzvr4qmmdDoCfFtU4EyDqtinhS+OnWTtxx7RPwYzR6mWC0IJBdkGFLvimkF3AF6",
+	"LtEtBhovE/lg15rS9gEaSCNtltkMmY5CcHSQ0zUVqEFiEUhFAq4084kvYcgWLtIiZ7g0jK/YNTMxF1KI",
+	"uPdE8VUxv6zfo0xJtLftfUBReIVTVOudR8eOn9U6IFhpwXYivyuaO7ztEwUsd5hzoNr1b6EVPSUfP19g",
+	"YiGFcPtEgdxtixgv8Rd2ypdfJZVkXX18WChLxbNR6FXMqYJiBjT5oWIuzB0lTknMuo/UR1ar2tfbFzRN",
+	"RWTu6NJYrpoOqSfEQKBjyoXl3TeqbsLFuEh3BVxcpZXXt8XQZDuh5Fsurpj/wMLonT37N0XS+cstsRsN",
+	"pDe3OzqXp4SnG9xt17RdNT5CydoXZMgCKcZEyzHTE1YXCus4+VtN7i/8miVpfyCLuaP42Gk1GyZrqq7U",
+	"Upob7NPqZQJcOCvl92K+3idTGYKREmTg04UaEPP/hI5lw0H0MR6aR8ULINyNnV8lF8lFLRlfX0joStJ0",
+	"gRZISeNWDyMe+NhyZn6Z7u0usj+zKBwzuPheBTeEjpmxmGbhLXI2VNBuie2XMiSRMP6M2RrkqX0zT5SD",
+	"hMDuqcF7KdjgGZkyKhQ5aZ/CZOKYavPJ7cw2Nx7NKFIsS424d9IuqQqY5ZRVBY67jeJk9TcwXl+YR1QE",
+	"Xp3vorRRFKCbtWafpv3YIXsYXEUPlnpIBj6+66LOSxr53Hgl5oC94lbM2yX+yUJxjwaXUPwyv2RhD/XA",
+	"Jd6oLM0Qaw0s1puDG4ncc+EFkc/yQKHojPIQ1QnMUfxhI/hBwKdcI8Oeia8twy9MwftxO3Rf5GVSkTkN",
+	"rgDPdSIDhgR3masJ9gUvk6QNuCAD4xEMir1ZpSspk1/lnEypWLjtjzcxfrX14adS6eQJuW1Aw6MB+Quo",
+	"LrxstavTbhdrCHikveVADvSLJU9tm6us4lJdUTV9GYVKFgFVIAwqPMZyXNYwEsKoja1As76lQ/NZVqGz",
+	"5gwXVVfMJyMZNtI0jykbVZEPVsvZcirYb1TI0HwdX51rNlUVX4gRUbsaGoZ0sVRJ17yp9wwTokybb6q8",
+	"jfcCqrucXDVW3f+KWAQjb252TYp4Ji/VnzXigYaGWrMgmx32meJj6OeFkTrmO10GDtsVm+nYH4RnPE0u",
+	"3BclVwYHwp3wRFkMaes+tsjFXFrpxvQqdPtDTlf6rEcoIkfgALG1OvCAdu4Oen+16gt8OnOvUcgsj6yd",
+	"PjbOKCafqIDW4RAviuqEGmtjbugaGOjUPlKrL/riDB1U8xLxFrYpZh5yrZlwa5oFUUgD8pQqkrJl0meW",
+	"HJpNnxk/1OV0uBhHAQ3hePNkbiQGU0rxKafmrcZtyyGbMaotuOOcKuO46hb5iSluFjZAbx62CdpIDw2T",
+	"S7sl28waTDrSlt8Fd0p5S88Feh87Gs1+z+ao8opYbikAXvqyYT4BApLjNk39wmYb8avdaeE/1tbl2tmI",
+	"E2xZv2bArRlwjY3ANhGr23bq9KdUQjqnEAcBcSph/8b8Z1Wx3Y42xjG001TgJjLVIMNIEyFJKCPNnvWI",
+	"R4XHAuW0uNHJEFhAztl24HHjTBspR7JqTYZsHAmC409ofU5R5XHVF0NmzvTtCICG0EkSpeUsU7ZHcnG4",
+	"e8D8WAyhxBmFrDBCwMNjTZdRGAd3rTDwOeMngGZOICIIp1xAzoYGxilYEG50H5lQP3l5daJzs4mI76sU",
+	"4Ft/B6WwPBEA5SsA77KxFhkEdMFCNWgAjswsrvA7CbdZUXTqhgsgFom9xqQLF/1A4CgxeqAvBlxwfWnV",
+	"0KCkmm7FMxfB0yCQ89fTmV78gwZRHPHlXQmoAgDUt49VsVRGEpxB9oV62oSbQPphHsiTgXnHzO+Rgbko",
+	"0WTBFFmQDpFiAP3UYgFMICCikHDMRsvmrJJQGW7v4yh35RRhY/PHTTOLBkHykTSq32uGA1VGjy9sPM19",
+	"GxqAWzyXoQ8dD4N46YPKT2tvh7dY84lLUjS4E83zJM8iARm9RTquCwU3ZiAFa5ADnEYByu0JD/yQiQZp",
+	"wqGJYTolbfMthXRpX0wJUwJjN3C97EM3OyWPjOu7wwTwzV5aiPZ6e/Skc3zYoQdN6nmjZvew+7x54nef",
+	"N4/a3e7zw4MjenT0IluBpGLxYVTarn87S1HpuLf4Ir7+tcTsxQMLUzqrLdj3N0jnEzlfYo62k8pYa0DE",
+	"bqYc3KW7VoEvu59o2LIBttjQ5ewBMkENnDkCDZG3DjkqcvLeuqXddrdVmoD+ydyjGn7HDlKLyd0r5heT",
+	"V1LL5D1CnM17LjTnrmxdYuGGlw7JYlty20wE1EkwUzomHl8JsZPmnQKWFsgh4gQhA6dn2kuN5mUZjMNI",
+	"qAZxE6xPFLZ6Gl9OJY1T8Yk2s+lSqB6dsr6I/dqUa4W8T+kRdvSgYC9YuASXPaQI/ZNaQ8iUjELPLCGV",
+	"+vMkIBYIKEaprN7p9cVAsC96EK/5LRdXBLNHRNEFmU+YzcGOpHEdTWgJVa0hG3OhWuTMThI6dAdYQTyZ",
+	"i64hV0REODsYslZf/IEhOQlpyFxZTzEaQtrYPJQrzDDh91wZbUoXmOEdsbmdvlO28QBrew30vITN4MKd",
+	"KXHPZ0cXjS9aFB/g7UtICCvgKOMIpAUJX6uStuLIDyJYnMNLrXr0h0ibb171cACNqnrwRzunvt7h1WYy",
+	"zQmfIlHl0J+hTPCeVntKPNqVCase/5scVj8YpbD68W/psOrq7Wj1L3qdo9/qtS691pXXWcf7dQ62I3Af",
+	"xBrnvKKaOTKbqudc8Kk7Z5dw/uAtGN2AFAM/LpvlA4xfwBpkqSkBVBV7W9DIlUEXlCMSmL9imN/bs9S9",
+	"zqOhQdDM+C8pn2bf+BVVYDRiH8QhpAK2aew9QG7GIokYg7iqF+eUDGBQJR7KsTkNmwNC3CZlEQmKXBQu",
+	"0u4JPDkJqBhHdMx6ZHDFFv95TYOIDVLwTWiIod0OHIuGrV1az4AKGBdX5mAaEDhdnfbFYKzZf+IJ9pIu",
+	"nwjYA+ZUINNTp2TgU80u4adBw5U+/Usp8JyB5lP359PEtxioKz6D/8pQu/9ewpsbNPpiAPe2VxD4Q4t8",
+	"FldCzgWi1po/YX07/j5XjAhJFBOKQf2Zj4UMi8eBHEfyS7oJy4lT3lX9E4fnccVn6xyOqGDrHP7BvMA1",
+	"zvnZvNl1DNBozRNqO7sLO1v5nLPxOGRjqtdw7N74u3IZjbz9Espots4tnJB+pHqyO+/UvNs1XpHw2Zfq",
+	"h39i45CBBVvnwXfqMP/C9U8hFd5krVNeymlFhYennIXr3OAVGyHc9c9RsMajQB7ttbjmoRSWNWv7UYNb",
+	"ofFzbOdCxXPe0XXewceAit3zwRt5KuPF+iN2dZh/mgAnQ8uwJZLAngGf57toqvMYpjgiq8JopXkMfzjA",
+	"sa2inYIvnji3a0KGreWOr4LWhRIgTRaTIn8eG0PhasHcxHPYm8J13H1ne83wSK6MNwjUyqJV1jtn9/6O",
+	"+ufes3l8hztG83zP5rgBziBLuYxNHl80NJSDc3xnnXD3SSA71e+6acObPb287+1gjWtY+ASz/tdCc724",
+	"b2rFsqekZLlMr9yevyvRNFP6pQlz0nu9Trv74uj58S39g4meFKoyDTjotN4/43Bf7dvVZOJ/lfqFsr/J",
+	"M3Hib/OZg30I4vd9rjQXnt6/gZDoElgJKmQVJq5jwucjQGLWNuqGBhxM/sOIyxQGZtNCm85DFKg4syyn",
+	"f6AbZeO4tg7avmvQhq7gbt1AvBVsk5dm45RZDMxR1Y7ew3P04LMiwwTqF1tSTJBKE70yobt1A9dSQpCT",
+	"ep+wOJTq9KWaOK/vKx6sKhxdZCea8JKbHspS3mRsaiyAr+OWnRilTMUKM9EgClyPBlaMsdMTwjhzCezz",
+	"RjTQ8vRobUtqW1LVlpQSCeDeta0E8VzvhC0IDVltXh6eeYn7nx6tdaloV6palHVtSUHkcWP+eWn+uWo8",
+	"KDEhDnQEpgfcNymD0cwkSL6l99mTPtvrHbTb5kJUWdwu28305Kg7PKEd78A/ZN3RUfu48/zgxeFJlz5x",
+	"qJzVkZhwu76SglXKeawHn7Ft0V9LUa3XHfkQVEaMzrkyR1BFLeRi/xWeVGb7I/o+5rTRm2qRooqzHZxG",
+	"paYKiQBTErORe7RpAfZ7lggyUvVD2e4fXIAtzOVWxHe7Vt1tWdvYXIgbmSgDRFxUtpHYyDaOqabqEA5B",
+	"AWALTJz0FFEOztlMI+jeQbtzcgokyCG5ZqECbAILWStNyEa4LiAPjWb+7isR7vIvJxguVClG3JGFx+ff",
+	"nYXHb+u7EaaQAT6DK1pqaQ/4sZyAutyx7eQaYrbe23JHPlS4FbWU/l0VH1AUp2QCFKjCVu2qhIPrtsrH",
+	"21YJbV51X2XdV1n3VW7SV/kP9Cd31Yi5duPbWr2Iv8nhOs96P1sXf+H6cxhs0Lx4N/2O67zgn6TU6xz/",
+	"kYZMrHXGen2emzds/iRp6K95+BuhNBUeuye9wHfT4Anmt+7wrDs8x84P+24tnvb8bFtnPKyNBSLjc9qQ",
+	"gAvFfQZQZGeWlsgx82dQIemUNUhAhw0yNFLeIH/LYYPgYzT6AhWrpThqEPNCuGaejkLWIEMwH4h8DsP7",
+	"LFFG5mYB9eLkUKi0RdxkM0Sr4f4piglHoLT0qDpSgthLIGIko2HATTgimGqRNzpFeY83f4oIPpfcHzQI",
+	"hdHyg3bnCEAq/5ZDe3fzXIhRCX8+ebYEIdIpgN22ueIt7nGfa9wXXDe61pmfHTW6jq2cbS/1c/z8+fOD",
+	"zqa5H7eebFom2+x661fpv95K9Nijb6V6vk8b7K3E0ZI+WFBQdfNS3bxUN8LWjbArW5WsZnl4vUqrtfEt",
+	"c1C5F7bC4YX2orQbFhd7Z+2wt8zFt/bD1jaltil1Q2xtZjZtiH3gVqaqfalsWda2KUWRCJaq4d/r98Xe",
+	"zksBJHGclzJf9FZuakn7bJJ5eUz9s3EupW6gvTcNtEtzDzvsoIX7brmF1knNo+qhXVqFyYpW3UX7Y3bR",
+	"frMMb7+NFhGavr2PNgXgseNG2l0WO+Lr/0CttLGxr3tp64rKXffSbr+i8k3NtMURxu2Ip/wIVXZIYZST",
+	"CW/CGDiuQnIsOThFLSlDPuaCBmRkNj8ZLoj5VDQE+Y0L1y1yAQyzLLxmYQI2Hkh5BT2pesKm5TmxBN5O",
+	"5eOeHy6f0Fnn3m+MAZgyYXX4LppA0pvCASOv6W5woVkoaOC4jZY5IOVylNrKhRs8W6JM/z4vJum/FQvL",
+	"/k3yb5cQqBDcJCclGNIbCYaNaT6lH7kWi3shFtb3LvjUu5WKdePaGDD01bKk3JItXyxkSw5TS48rF8JY",
+	"BuUVq2Km4Li7Hf0gFxPWF/Xoxx2MfsDHrcc+6rGPR1Y8vIMRjtdTytcYA/isjP1ZC34bNHT19XyZQY5j",
+	"zRPUhzXu8WZ25vvGkOw2GYs6Hp6/bor/sZvinYHavGgCV9i4Hd6YVCg6msskffAhH0+0ymVLxyEVGprG",
+	"FdHsC3B8qYkx15CLM+ZaAMsaHdMloMcg9jtrBU/J1ndoBof7rugFhzfNFZlSP99Y8ZJ6E9Z8KYUOZbBK",
+	"huFgd+zXRt1BXuc7N1JF74xXbTVAmSaKGcbtQZulPo+Pjg6PyzTYkswnKsl0zIe/SYd6+zfwnzW7LXQs",
+	"kFb1cUW4j6yMAVXa/tEEcIJQf8oFVzqkWobEowJp9V2TQ2kXRqzwHksHhtNgdfPFvWi+WE9w13AqqrZi",
+	"FEkROAhPjYRYoXpWnJjcXDi25mvHe3p71vhrLRTftZdhmUis61WvnS5Nbbnf2QIbF5a64ZbLV6GogAx1",
+	"2+2ee5AnVpoSi+P9/+xde28bOZL/KoSAQ+I5WXZyM3cHB/eHkdxgfJfb8Y1ndhYYBRa7uyRxTZECybYi",
+	"BPnui6oiu1uP1suPJDv6z2o3n131qwerimPrYY2G7WBY+vUC52isPYSqcFtFsOyBTNZSaQo0diiD9nHd",
+	"9cv4u0fcyzpt5pd11lx1eoTTFz7IeWtMyxNabA1e+doiWrKniWhJylMMZjkGqxyNt0cJVvnKzbfKPls2",
+	"45IVx7zGt+R6vi7x4lOL4ExX9aOIdKUxfJu9p8QVeiJGNl2u70oUoKpAiDOFT0d4fLhmXfqNG9ITl9Q4",
+	"xAvsh2jujYGazn3fpN8pOnCCpIHAKx2IIJGxFy6ip/EJbCdyjnJbiqF1k6p/RF8wCE6FmDqEXj0XLwe8",
+	"+v/64fxfRGENDNbWVqjDDePdknsfctG+YQfx/vZVrIrr61b1JeKcm1vW6dZA2+EQHou/AopEhT2xR7Lb",
+	"ITGJJBenWyNqQN4kYlRmhAT+acUbDmEMjl2TJcGnvQd3IQYoHsQrMadEbRHEfIDfdDCU2oM4F8YKOxyK",
+	"oTADChA3c4owehPd6ROQhpfkJfvRG2txZdsSEh1sW8T2LxD9lB/2Fa4N2VZNpppy4p6Vz0EBXwrffHV+",
+	"vrtQ+wvM0v2ln7sL0/l4OpvNTpGmT0unIyl/4flNSh3UVLpwRvMqZJB7uXCrrtaK78gSPfEjxxcjYxOw",
+	"LOKK9GIGWkfOyWwYI0DVyNB5Sj80r+BG3qPmsnEZ5MHH93bXQr6lS+Z30TYOVTPa9YsvcLM95KVD5eTi",
+	"j0+IOxlIB65z8ccH/OUkH0uk3/gx6gcfmtrEtfVBSMEMmoikqVSQzGiLfV2MOKJXe7mkWnKL0To+3Ybc",
+	"IvhjaGoMldumAlRFmKQXg2WxOGicaSVFIHLqVIZxqnBEtZ9Kp4VWBtJFnn4KuRpGHmwzjn4pTZsAXmU7",
+	"V5qukGJqvQrqHgSagSNwPfHyVzTwx0DloCCXaG5KkcmCIgGVjx4CKCrvAE487UFyEKAO1DtZkGIIpFGI",
+	"4XprGZawdtnW2ksuH5WEo5JwVBKOSsJRSfizKwmpGiIBby1fH1V3cKVZUR3ws7QrCbWLlGru0ZXc4Ksw",
+	"3qHVBQkMGcQApzvgaoiUYDb4u80GXTEYqXDLFRrxF/tG8C/p+EmRyubGWFYtMyobMOibYEckktgRQGOT",
+	"q4DXDYUIVhTK362373FpP2Kbja7XhyIZj/BoTtfdxsVB26NkKPYNtaAJkRXIfEyb1+sc41UOc3l+Pf7K",
+	"34isq3D0YaTvh2XXLYAHddl0RzJ4RKhYAI6zT/jyLXI+Wxp71inRcI0Yt0NmcoSfpBB3OaIEdctCSYFa",
+	"YTceJ9GhDc6oJ7DzeGqjQd4DawbBOsRbxBE+7it6G8Bj52MbmwdA+4v2uqmcdcagtV3QYhFpJH6FTBlJ",
+	"Ou+yXvs8Rzi4QPEiszb0wsfwIhW6ZaPGlzrQZ4ze6x+6HXDOus6FKbXuEp1EVT310FA7X5+ff/6ws3K5",
+	"Gc8S+KMilab4KNVfH1Mf3H0JBmbH2rVHJI9ILokunhHCT2m8iOP3Uis6ogWvRqZdEXzn5oXN7y6EA1kw",
+	"DnOTboyAVsELGA4hJ7/MxBagSZ1zpeHXX/2ncCVOS1zGpozMQ6m0b/HQxHJNaMz1zZ0yVHersHlJlb1l",
+	"vAQVe5lK78G/oWnE8x9KIhv8KJUuHQzYRmQNG9VIJw2rm8PlF+Yit6UuhLFhnV6Zduwd79jTnOq/lxn3",
+	"/16Zu/UqHjhofAahfE/8bPRcDMYOhgNBeXRUn+f5tNL3Mvsr706FUasoGOfLH6ypkT7JFBY9KVNnMw2T",
+	"f92vz2tutWVBTMcvpbivxq9I9SRV3BCRWDhn0ZoRNoizOukdbf2vxtavUDpSE6DBrkL62g241jJbjlQq",
+	"GCxXcXk6nnuVS307dfZe4UNwFwlQbrH/29h/A7WXIDoBd0xH256gOxurfJwK8VSXLnAGPCpUpTHKjPgq",
+	"A4DCC2PraM6VeNO4YSkb7gnRZGmktrKb/O9vMYXr2w7uq71hH1YCSEP9YRYJbo8ovwYHZDK/A1Oc3lcp",
+	"mMQCM8jG1t75Vh740dmJuLm+YvdRej3NKJdag6OjHyNN6AqrC4RmqiHcEzeQOwjsb6Kzi7GdmfVFU35P",
+	"E9k3hGTnBOlrOYK3pfP2iQvdxpW0BXpfiml0VabNXDZkUF3ZZsSQStPt/O30VxukPuUq7Vsa0auNeu7/",
+	"dF70L+zQPtybTWVyZzUHJP6eOluUeWLwBTFYEU8VHr7W5qjZ97+pUAPcA9V9rxJ7yWzAtuwJRqb+7Zf3",
+	"XYFyEgq0D26CNIV0hUgsShXrVBAvB3ESp3RNT/UrqAn4ICfT5kPsTwY2ElQY981P/3f59vTmp8vT1z/8",
+	"+wmXfA5O4ZAjqWLw8MjZmTIjMZWlBy+4SB6f7i5aOq8/foyq+9j6ZpQxQ+YLLxYuP6IUZoKlviEIo4IV",
+	"hXKQN9BqaLW2MygaIXRoDX3qk6ep3+mKfqdaK/8sZJD9zucBHac5oKoVsqrEwZsvvRgg9NIvPyBQxP2M",
+	"t7F6wkxsQgcE1VI5tdVyv6A9tF92FD/U3lB6VcBkagOYfJ5yBp4oQTbN8JmTY2MZhYXRV9WhSLJ05AhB",
+	"rBQifUJP07eEtuc7oO1ba4Za5eFPe8h5uEz4Sd5HxEAyRNC2QiI27ykfVjxYlZxZUgHPPsW/ttULr2XK",
+	"u6peeOKZ5G5ykFtXpCCmArS6B6fA9wQdrPGlEkFkACb9FwoxZ+ArnJ1O23NZa3hbAorvV+d6FfbPEf1C",
+	"TPj9Tky4Xw7EI3DtN8tAVW7qrKKXg/hmi1n0s6kkRpeUEVsGjtwjQb7WAdBKwY9uhWyRcUem+LZpPKaa",
+	"HkbhhyWWRsJKxbDRiNjEHm9Xy2EvpgBSsEtPXFYiJCWmFIpSngqBU4eGBh29D9iJmkBbTGyTxx5fh429",
+	"X9Pynzlw5cjaRy31awGgmPrn7WSx2v0DZe6SrrpRVT2rtcsdvJikfs5k1Kktue+DFRnQg64wMKscmCzP",
+	"Y4lLGQJMpmG99/JdPYUtEfjkpKhnXBn5PsgAi3HdQ6k0xZG0BadDZ9fYkDi/+Q212iXk+6tzq6YlbPer",
+	"NqyNo2f1qFEd4IrlmICKRx+AaI+hYy2B4WkD73bExbNP8e/5xtLfi0ZNarITCI4gYeC88wwg0B5HwP8/",
+	"Kj//FHZNUZPUszLddqmXCHEzi84PY9AzB8HN9w8GfsgKth0f/X8JJXn6KliwJgcxsY6z7ijrTXEoGhSo",
+	"WBkbuExn85iIqxhUEWld4W1tDzrIAfsWuTQigNbrigsFN29HmtfPgjRXQcyU1klpPILN0dJ6eki8AdOE",
+	"RD4mPcy+IlD6t1Y14OcpmJTSqwqgkjPi8jrW2EsxKVUIKbHv/8LcB2vghRe5VuSkQRQWGQwtB1nOhbYj",
+	"oUxP/DwcimwupPAQgjKjtdrEVRz4GYKklofaFiV1KLfvy4YHkeqGsKKbsZ3RJ2x+1Bc+LawZj2dHyrRF",
+	"5EXyOUNaTWVRW2Oe22ipBv4YFf3Ci7fvrwj5mU4qX7qsiIsJsPQcdEd3W8T0LGmwUw6568bEP+9n1tFt",
+	"En0T4GPgY/x4mK5QlPncTins4Q4a9EzqrhS5DFLbUQlvGiXNhtaJYelI2OVSc9A1/rsaHccDPewKZfpm",
+	"8LfTmzL7O+ThlLh6sIb4W0/xE1k+ZeWzNMZ7+uBrCL/B11Q1iEwhIg9cRdrknnhnJ1JxNPjUWVxxFUah",
+	"rb2DQsiwSyD1q0dfWqMK9ypP80rohNAWj1kHe+nDrzLGr+00tegF8lpNZ3J+m55syuR/Xt/Dvnj2J5T3",
+	"i66FGtcaVTUJwujYHCj5aycMxqf8AvMRQXK8JrRVrtdIm2S4VuTkpOBmuuGbRHfMT4miW5o5X/JAMUfi",
+	"Lym8mYZf7w19L7O/psk8NOXu/lXvnC2hMO5cdM7kVJ3Rs0Z1Bh/qva94QxaFwk6lvqaqZiH6h7dlPtTx",
+	"sZG7LPHxFq3A0zVN6vDyBI8t7Oub99PtsTFkV8sMpVWD0grlc0u2zoeG613L7LQiqQersRSGt84fHuq7",
+	"5DrdTulw6DOySOP0ViusNELxvYCPkYapbI1XaJTOxmDeJMkco/RnoDVL8krQs6Tu1T71eiPWFXaRIV3H",
+	"Gav9sQLwslEAB7UAOxSvz199f9ITqPtUWgxLmtJo8AvzyrX1lPrVmEesUrA6ibfaloXvUkJYd6n4ge8K",
+	"zk2DQnDiaX1Xv1dmpPki21RpaNIcj19fM2BjbanPeo0/iGDF6/PX5wlCHAw9vn0accRPQd75bj2NMiuN",
+	"CgJMMbUqHuSuFDmKvf9Hr2/W7CBdDBaLPFQfobtxY8VlnDwljlLNA9LAfvvt6t0bzuzPQFsz8hxjRQWS",
+	"eEVjiXoi36DW65u++e6738eW6iJVXX733YWYjS1FzOKWx8+QcN7BSPlA4U13QBGkuGI7M+C6MaaTzsER",
+	"XoUHmvJCpOvAj6WDYtDrm98rlbgKp8WXGrOPnWG/5LGlX7FXUoAdRMWM9Gh/gROmySR+qdIBU4VhPqAn",
+	"NbWiF/7Oawjmxk6AxYWBGWnZxT1ir083wYlop3ab34rTH4m3LElxJBOFJC1HZEvih5eZj4UxYcKKpvWh",
+	"byJddus18/hoSWRQBfEK6VP0wMu30lijcqlfeHFzfXWysLjKjl5d3P/YDHG+VBqZMLMWhyWm6vL0iND5",
+	"Lj/pm7foJZv4zrAJNuHppuv3vJAZftcVvuT0jjXbXKdR+a4wtsC9CtLfpfmJQgZJY+A0hcx5mJe1DnB5",
+	"fXXyRkxkPlYGfLw4J8ysuxPK+MDYdsPK5wsi2JPG1LTMWup1TqULyMJtll+qJRDqXUkGH7EcbZGxwpJC",
+	"POOK0GlUNlNWxq2srxryqNos9txoLvM8XavV9JCQWsCExq7julBMlxaadByLD+gCDtTLqhbM3/u1Yk9M",
+	"TH1reRNXUE2oekxk10uxmZs64Dd3GCknsVK/ue4d5p16f8juQe1u+5KbmdQtvWuZ9VL6dPsbkVg3v2LU",
+	"EHWq5pbhP5qfqX2qyMUHrZEablziArDtQ2dLDUtzULuNc1ubU8leiFtElb3aMWlSO7/wGVrenmo7vyUI",
+	"23MYH1yz5ebXxyB1GN9yaaLGt23fv7XdKDMCH6pudm43dTCVDg5YZ2rp9/1+uMRbEgYPXjV19SidJGo6",
+	"vBMtM9AH7GOVIrwZZ3ZPL96rA3BqeAiVx4YbP35UWHqVqrX1zRWE2/j2RuhIumDvDuZ+X9SsGh8CuVXj",
+	"VIDtj71aVavab0y+wjrjsNfDGteye9Nbh20Jt63Xtksb0p+3zorfOmxW3HavWTWq7+3Wgu+m32eMeGmA",
+	"nZl9V9S8madlwxZuJGhKp3SMdMhOLkY4tIy8dNq39q3Pn/8RAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -260,14 +260,17 @@ func (e FoundTestOutcome) Valid() bool {
 
 // Defines values for FoundTestSource.
 const (
-	FoundTestSourceCase FoundTestSource = "case"
-	FoundTestSourceRun  FoundTestSource = "run"
+	FoundTestSourceCase        FoundTestSource = "case"
+	FoundTestSourceOpportunity FoundTestSource = "opportunity"
+	FoundTestSourceRun         FoundTestSource = "run"
 )
 
 // Valid indicates whether the value is a known member of the FoundTestSource enum.
 func (e FoundTestSource) Valid() bool {
 	switch e {
 	case FoundTestSourceCase:
+		return true
+	case FoundTestSourceOpportunity:
 		return true
 	case FoundTestSourceRun:
 		return true
@@ -1885,7 +1888,7 @@ type FileAnswer struct {
 
 // FoundTest A single test, from any source.
 //
-// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","result_id":"1","run":"100","source":"run","status":"fail"}
+// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"result_id":"1","run":"100","source":"run","status":"fail"}
 type FoundTest struct {
 	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
 	CreatedOn time.Time                `json:"created_on"`
@@ -1901,10 +1904,14 @@ type FoundTest struct {
 	Name    string                    `json:"name"`
 	Outcome FoundTestOutcome          `json:"outcome"`
 
-	// ResultID Of a run: which of its results.
+	// Product Its name.
+	Product   nullable.Nullable[string] `json:"product,omitempty"`
+	ProductID nullable.Nullable[string] `json:"product_id,omitempty"`
+
+	// ResultID Of a run or an opportunity: which result.
 	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
 
-	// Run The id of the run or test group.
+	// Run The id of the run, the test group or the test opportunity.
 	Run    string          `json:"run"`
 	Source FoundTestSource `json:"source"`
 
@@ -3359,6 +3366,35 @@ type LabWorkReport struct {
 
 // LabWorkReportStatus How it goes; the last two end it.
 type LabWorkReportStatus string
+
+// LavaCallback What LAVA posts when a job has ended. `definition`, each member of `results` and `log` are YAML texts. Numbers may be texts; keys that
+// mean nothing here are dropped and named in `errors`. The token is not kept.
+//
+// Example: {"actual_device_id":"meson-gxbb-p200-01","definition":"metadata: {kernel.tree: next, kernel.version: next-20201119, git.branch: master, job.arch: arm64, kernel.defconfig: defconfig, device.type: meson-gxbb-p200, test.plan: baseline}","id":370874,"log":"- {\"dt\": \"2020-11-19T07:03:25.393174\", \"lvl\": \"info\", \"msg\": \"start: 0 validate\"}","results":{"0_dmesg":"- {name: crit, result: pass, measurement: '0E-10', unit: lines, metadata: {}}","lava":"- {name: login-action, result: pass, metadata: {duration: '14.74'}}"},"status":2,"status_string":"complete"}
+type LavaCallback struct {
+	// ActualDeviceID The device that ran the job.
+	ActualDeviceID nullable.Nullable[string] `json:"actual_device_id,omitempty"`
+
+	// Definition YAML: the job, whose metadata say what was tested.
+	Definition nullable.Nullable[string] `json:"definition,omitempty"`
+
+	// ID The number of the job, or its text.
+	ID nullable.Nullable[interface{}] `json:"id,omitempty"`
+
+	// Log YAML: the lines of the job's log.
+	Log nullable.Nullable[interface{}] `json:"log,omitempty"`
+
+	// Results The results of each suite, a YAML list in a text.
+	Results nullable.Nullable[map[string]interface{}] `json:"results,omitempty"`
+
+	// Status 2 when the job is complete, 3 when it is incomplete; others leave nothing.
+	Status nullable.Nullable[interface{}] `json:"status,omitempty"`
+
+	// StatusString complete or incomplete; counts when there is no status.
+	StatusString         nullable.Nullable[string] `json:"status_string,omitempty"`
+	Token                nullable.Nullable[string] `json:"token,omitempty"`
+	AdditionalProperties map[string]interface{}    `json:"-"`
+}
 
 // Lease The right of one agent to run a test opportunity.
 //
@@ -5968,6 +6004,9 @@ type BootID = string
 // BuildID defines model for BuildID.
 type BuildID = string
 
+// CallbackLab defines model for CallbackLab.
+type CallbackLab = string
+
 // CollectionName defines model for CollectionName.
 type CollectionName = string
 
@@ -6246,6 +6285,12 @@ type OnlyCloud = []string
 
 // OnlyOutcome defines model for OnlyOutcome.
 type OnlyOutcome = []string
+
+// OnlyProduct defines model for OnlyProduct.
+type OnlyProduct = []string
+
+// OnlyProductID defines model for OnlyProductID.
+type OnlyProductID = []string
 
 // OnlyRun defines model for OnlyRun.
 type OnlyRun = []string
@@ -7022,6 +7067,18 @@ type GetBuildParams struct {
 
 	// Nfield Do not return these fields.
 	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
+}
+
+// ReceiveLavaBootParams defines parameters for ReceiveLavaBoot.
+type ReceiveLavaBootParams struct {
+	// LabName The lab that ran the job. It is mandatory; it is missed only after the body was looked at, as in the original.
+	LabName *CallbackLab `form:"lab_name,omitempty" json:"lab_name,omitempty"`
+}
+
+// ReceiveLavaTestParams defines parameters for ReceiveLavaTest.
+type ReceiveLavaTestParams struct {
+	// LabName The lab that ran the job. It is mandatory; it is missed only after the body was looked at, as in the original.
+	LabName *CallbackLab `form:"lab_name,omitempty" json:"lab_name,omitempty"`
 }
 
 // ListCloudsParams defines parameters for ListClouds.
@@ -7827,7 +7884,7 @@ type SearchTestsParams struct {
 	// After Continue after the item that this cursor names, as an earlier page gave it.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
-	// Source Only tests from this source: run or case.
+	// Source Only tests from this source: run, case or opportunity.
 	Source OnlySource `form:"source,omitempty" json:"source,omitempty"`
 
 	// Outcome Only tests with this outcome: pass, fail, skip or unknown, whatever words their source has for it.
@@ -7835,6 +7892,12 @@ type SearchTestsParams struct {
 
 	// CloudID Only tests on this cloud.
 	CloudID OnlyCloud `form:"cloud_id,omitempty" json:"cloud_id,omitempty"`
+
+	// Product Only tests of the product of this name.
+	Product OnlyProduct `form:"product,omitempty" json:"product,omitempty"`
+
+	// ProductID Only tests of the product with this id.
+	ProductID OnlyProductID `form:"product_id,omitempty" json:"product_id,omitempty"`
 
 	// Run Only tests of this run or test group, by its id.
 	Run OnlyRun `form:"run,omitempty" json:"run,omitempty"`
@@ -8393,6 +8456,12 @@ type SignalBootActionJSONRequestBody = LabSignal
 
 // CreateBuildJSONRequestBody defines body for CreateBuild for application/json ContentType.
 type CreateBuildJSONRequestBody = NewBuild
+
+// ReceiveLavaBootJSONRequestBody defines body for ReceiveLavaBoot for application/json ContentType.
+type ReceiveLavaBootJSONRequestBody = LavaCallback
+
+// ReceiveLavaTestJSONRequestBody defines body for ReceiveLavaTest for application/json ContentType.
+type ReceiveLavaTestJSONRequestBody = LavaCallback
 
 // CreateCloudJSONRequestBody defines body for CreateCloud for application/json ContentType.
 type CreateCloudJSONRequestBody = NewCloud
@@ -9082,6 +9151,173 @@ func (a LabTaskLayers) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
+// Getter for additional properties for LavaCallback. Returns the specified
+// element and whether it was found
+func (a LavaCallback) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for LavaCallback
+func (a *LavaCallback) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for LavaCallback to handle AdditionalProperties
+func (a *LavaCallback) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["actual_device_id"]; found {
+		err = json.Unmarshal(raw, &a.ActualDeviceID)
+		if err != nil {
+			return fmt.Errorf("error reading 'actual_device_id': %w", err)
+		}
+		delete(object, "actual_device_id")
+	}
+
+	if raw, found := object["definition"]; found {
+		err = json.Unmarshal(raw, &a.Definition)
+		if err != nil {
+			return fmt.Errorf("error reading 'definition': %w", err)
+		}
+		delete(object, "definition")
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.ID)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if raw, found := object["log"]; found {
+		err = json.Unmarshal(raw, &a.Log)
+		if err != nil {
+			return fmt.Errorf("error reading 'log': %w", err)
+		}
+		delete(object, "log")
+	}
+
+	if raw, found := object["results"]; found {
+		err = json.Unmarshal(raw, &a.Results)
+		if err != nil {
+			return fmt.Errorf("error reading 'results': %w", err)
+		}
+		delete(object, "results")
+	}
+
+	if raw, found := object["status"]; found {
+		err = json.Unmarshal(raw, &a.Status)
+		if err != nil {
+			return fmt.Errorf("error reading 'status': %w", err)
+		}
+		delete(object, "status")
+	}
+
+	if raw, found := object["status_string"]; found {
+		err = json.Unmarshal(raw, &a.StatusString)
+		if err != nil {
+			return fmt.Errorf("error reading 'status_string': %w", err)
+		}
+		delete(object, "status_string")
+	}
+
+	if raw, found := object["token"]; found {
+		err = json.Unmarshal(raw, &a.Token)
+		if err != nil {
+			return fmt.Errorf("error reading 'token': %w", err)
+		}
+		delete(object, "token")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for LavaCallback to handle AdditionalProperties
+func (a LavaCallback) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.ActualDeviceID != nil {
+		object["actual_device_id"], err = json.Marshal(a.ActualDeviceID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'actual_device_id': %w", err)
+		}
+	}
+
+	if a.Definition != nil {
+		object["definition"], err = json.Marshal(a.Definition)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'definition': %w", err)
+		}
+	}
+
+	object["id"], err = json.Marshal(a.ID)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'id': %w", err)
+	}
+
+	object["log"], err = json.Marshal(a.Log)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'log': %w", err)
+	}
+
+	if a.Results != nil {
+		object["results"], err = json.Marshal(a.Results)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'results': %w", err)
+		}
+	}
+
+	object["status"], err = json.Marshal(a.Status)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'status': %w", err)
+	}
+
+	if a.StatusString != nil {
+		object["status_string"], err = json.Marshal(a.StatusString)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'status_string': %w", err)
+		}
+	}
+
+	if a.Token != nil {
+		object["token"], err = json.Marshal(a.Token)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'token': %w", err)
+		}
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
 // AsLabFinding returns the union data inside the LabValidationDetails_MessageList_Item as a LabFinding
 func (t LabValidationDetails_MessageList_Item) AsLabFinding() (LabFinding, error) {
 	var body LabFinding
@@ -9694,12 +9930,51 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/build/{build_id} (the `GetBuild` operationId).
 	GetBuild(ctx context.Context, buildID BuildID, params *GetBuildParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ReceiveLavaTest Receive a LAVA job's results
+	// ReceiveLavaBootWithBody Receive how a LAVA job booted
 	//
-	// KernelCI: LAVA calls this when a job has ended. This server does not take it: a lab posts boots and test groups.
+	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+	// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/callback/lava/boot (the `ReceiveLavaBoot` operationId).
+	ReceiveLavaBootWithBody(ctx context.Context, params *ReceiveLavaBootParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReceiveLavaBoot Receive how a LAVA job booted
+	//
+	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+	// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/callback/lava/boot (the `ReceiveLavaBoot` operationId).
+	ReceiveLavaBoot(ctx context.Context, params *ReceiveLavaBootParams, body ReceiveLavaBootJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReceiveLavaTestWithBody Receive what a LAVA job tested
+	//
+	// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
+	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
+	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
+	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
+	// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+	//
+	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/callback/lava/test (the `ReceiveLavaTest` operationId).
-	ReceiveLavaTest(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ReceiveLavaTestWithBody(ctx context.Context, params *ReceiveLavaTestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReceiveLavaTest Receive what a LAVA job tested
+	//
+	// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
+	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
+	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
+	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
+	// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/callback/lava/test (the `ReceiveLavaTest` operationId).
+	ReceiveLavaTest(ctx context.Context, params *ReceiveLavaTestParams, body ReceiveLavaTestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListClouds List clouds
 	//
@@ -11165,8 +11440,10 @@ type ClientInterface interface {
 
 	// SearchTests Search single tests from every source
 	//
-	// Slipway: single tests, whoever reported them: the tests of RefStack's runs and KernelCI's test cases. The question is written as for KernelCI's resources, the answer comes in pages,
-	// newest first: `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
+	// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
+	// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+	// What is rare is not searched for without end: a page may hold fewer tests than `limit`, or none, and have a `next` all the same.
 	//
 	// Corresponds with GET /v1/test-results (the `SearchTests` operationId).
 	SearchTests(ctx context.Context, params *SearchTestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -12512,13 +12789,82 @@ func (c *Client) GetBuild(ctx context.Context, buildID BuildID, params *GetBuild
 	return c.Client.Do(req)
 }
 
-// ReceiveLavaTest Receive a LAVA job's results
+// ReceiveLavaBootWithBody Receive how a LAVA job booted
 //
-// KernelCI: LAVA calls this when a job has ended. This server does not take it: a lab posts boots and test groups.
+// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/callback/lava/boot (the `ReceiveLavaBoot` operationId).
+func (c *Client) ReceiveLavaBootWithBody(ctx context.Context, params *ReceiveLavaBootParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveLavaBootRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReceiveLavaBoot Receive how a LAVA job booted
+//
+// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/callback/lava/boot (the `ReceiveLavaBoot` operationId).
+func (c *Client) ReceiveLavaBoot(ctx context.Context, params *ReceiveLavaBootParams, body ReceiveLavaBootJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveLavaBootRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReceiveLavaTestWithBody Receive what a LAVA job tested
+//
+// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
+// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
+// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
+// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
+// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+//
+// Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/callback/lava/test (the `ReceiveLavaTest` operationId).
-func (c *Client) ReceiveLavaTest(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewReceiveLavaTestRequest(c.Server)
+func (c *Client) ReceiveLavaTestWithBody(ctx context.Context, params *ReceiveLavaTestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveLavaTestRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReceiveLavaTest Receive what a LAVA job tested
+//
+// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
+// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
+// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
+// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
+// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/callback/lava/test (the `ReceiveLavaTest` operationId).
+func (c *Client) ReceiveLavaTest(ctx context.Context, params *ReceiveLavaTestParams, body ReceiveLavaTestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveLavaTestRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -15639,8 +15985,10 @@ func (c *Client) ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEdi
 
 // SearchTests Search single tests from every source
 //
-// Slipway: single tests, whoever reported them: the tests of RefStack's runs and KernelCI's test cases. The question is written as for KernelCI's resources, the answer comes in pages,
-// newest first: `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
+// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
+// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+// What is rare is not searched for without end: a page may hold fewer tests than `limit`, or none, and have a `next` all the same.
 //
 // Corresponds with GET /v1/test-results (the `SearchTests` operationId).
 func (c *Client) SearchTests(ctx context.Context, params *SearchTestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -19978,8 +20326,86 @@ func NewGetBuildRequest(server string, buildID BuildID, params *GetBuildParams) 
 	return req, nil
 }
 
-// NewReceiveLavaTestRequest constructs an http.Request for the ReceiveLavaTest method
-func NewReceiveLavaTestRequest(server string) (*http.Request, error) {
+// NewReceiveLavaBootRequest calls the generic ReceiveLavaBoot builder with application/json body
+func NewReceiveLavaBootRequest(server string, params *ReceiveLavaBootParams, body ReceiveLavaBootJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReceiveLavaBootRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewReceiveLavaBootRequestWithBody constructs an http.Request for the ReceiveLavaBoot method, with any body, and a specified content type
+func NewReceiveLavaBootRequestWithBody(server string, params *ReceiveLavaBootParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/callback/lava/boot")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.LabName != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "lab_name", *params.LabName, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReceiveLavaTestRequest calls the generic ReceiveLavaTest builder with application/json body
+func NewReceiveLavaTestRequest(server string, params *ReceiveLavaTestParams, body ReceiveLavaTestJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReceiveLavaTestRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewReceiveLavaTestRequestWithBody constructs an http.Request for the ReceiveLavaTest method, with any body, and a specified content type
+func NewReceiveLavaTestRequestWithBody(server string, params *ReceiveLavaTestParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -19997,10 +20423,39 @@ func NewReceiveLavaTestRequest(server string) (*http.Request, error) {
 		return nil, err
 	}
 
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.LabName != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "lab_name", *params.LabName, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -28048,6 +28503,30 @@ func NewSearchTestsRequest(server string, params *SearchTestsParams) (*http.Requ
 
 		}
 
+		if params.Product != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "product", params.Product, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ProductID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "product_id", params.ProductID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Run != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run", params.Run, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
@@ -32086,14 +32565,51 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/build/{build_id} (the `GetBuild` operationId).
 	GetBuildWithResponse(ctx context.Context, buildID BuildID, params *GetBuildParams, reqEditors ...RequestEditorFn) (*GetBuildResp, error)
 
-	// ReceiveLavaTestWithResponse Receive a LAVA job's results
+	// ReceiveLavaBootWithBodyWithResponse Receive how a LAVA job booted
 	//
-	// KernelCI: LAVA calls this when a job has ended. This server does not take it: a lab posts boots and test groups.
+	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+	// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 	//
-	// Returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/callback/lava/boot (the `ReceiveLavaBoot` operationId).
+	ReceiveLavaBootWithBodyWithResponse(ctx context.Context, params *ReceiveLavaBootParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReceiveLavaBootResp, error)
+
+	// ReceiveLavaBootWithResponse Receive how a LAVA job booted
+	//
+	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+	// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/callback/lava/boot (the `ReceiveLavaBoot` operationId).
+	ReceiveLavaBootWithResponse(ctx context.Context, params *ReceiveLavaBootParams, body ReceiveLavaBootJSONRequestBody, reqEditors ...RequestEditorFn) (*ReceiveLavaBootResp, error)
+
+	// ReceiveLavaTestWithBodyWithResponse Receive what a LAVA job tested
+	//
+	// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
+	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
+	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
+	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
+	// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/callback/lava/test (the `ReceiveLavaTest` operationId).
-	ReceiveLavaTestWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ReceiveLavaTestResp, error)
+	ReceiveLavaTestWithBodyWithResponse(ctx context.Context, params *ReceiveLavaTestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReceiveLavaTestResp, error)
+
+	// ReceiveLavaTestWithResponse Receive what a LAVA job tested
+	//
+	// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
+	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
+	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
+	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
+	// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/callback/lava/test (the `ReceiveLavaTest` operationId).
+	ReceiveLavaTestWithResponse(ctx context.Context, params *ReceiveLavaTestParams, body ReceiveLavaTestJSONRequestBody, reqEditors ...RequestEditorFn) (*ReceiveLavaTestResp, error)
 
 	// ListCloudsWithResponse List clouds
 	//
@@ -33739,8 +34255,10 @@ type ClientWithResponsesInterface interface {
 
 	// SearchTestsWithResponse Search single tests from every source
 	//
-	// Slipway: single tests, whoever reported them: the tests of RefStack's runs and KernelCI's test cases. The question is written as for KernelCI's resources, the answer comes in pages,
-	// newest first: `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
+	// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
+	// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+	// What is rare is not searched for without end: a page may hold fewer tests than `limit`, or none, and have a `next` all the same.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -38380,6 +38898,122 @@ func (r GetBuildResp) ContentType() string {
 	return ""
 }
 
+// ReceiveLavaBootResp429Headers the declared response headers of an HTTP 429 response for ReceiveLavaBoot
+type ReceiveLavaBootResp429Headers struct {
+	RetryAfter *int32
+}
+
+// ReceiveLavaBootResp503Headers the declared response headers of an HTTP 503 response for ReceiveLavaBoot
+type ReceiveLavaBootResp503Headers struct {
+	RetryAfter *int32
+}
+
+type ReceiveLavaBootResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *ReportDone
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ReportsBadRequest
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ReportsForbidden
+	// JSON406 the response for an HTTP 406 `application/json` response
+	JSON406 *ReportsNotAcceptable
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ReportsPayloadTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ReportsUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ReportsUnprocessableEntity
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ReportsTooManyRequests
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ReportsServiceUnavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ReceiveLavaBootResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ReceiveLavaBootResp503Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r ReceiveLavaBootResp) GetJSON202() *ReportDone {
+	return r.JSON202
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ReceiveLavaBootResp) GetJSON400() *ReportsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ReceiveLavaBootResp) GetJSON403() *ReportsForbidden {
+	return r.JSON403
+}
+
+// GetJSON406 returns the response for an HTTP 406 `application/json` response
+func (r ReceiveLavaBootResp) GetJSON406() *ReportsNotAcceptable {
+	return r.JSON406
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ReceiveLavaBootResp) GetJSON413() *ReportsPayloadTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r ReceiveLavaBootResp) GetJSON415() *ReportsUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r ReceiveLavaBootResp) GetJSON422() *ReportsUnprocessableEntity {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ReceiveLavaBootResp) GetJSON429() *ReportsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ReceiveLavaBootResp) GetJSON503() *ReportsServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ReceiveLavaBootResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReceiveLavaBootResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReceiveLavaBootResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r ReceiveLavaBootResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReceiveLavaBootResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ReceiveLavaTestResp429Headers the declared response headers of an HTTP 429 response for ReceiveLavaTest
 type ReceiveLavaTestResp429Headers struct {
 	RetryAfter *int32
@@ -38393,22 +39027,33 @@ type ReceiveLavaTestResp503Headers struct {
 type ReceiveLavaTestResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *ReportDone
 	// JSON400 the response for an HTTP 400 `application/json` response
 	JSON400 *ReportsBadRequest
 	// JSON403 the response for an HTTP 403 `application/json` response
 	JSON403 *ReportsForbidden
 	// JSON406 the response for an HTTP 406 `application/json` response
 	JSON406 *ReportsNotAcceptable
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ReportsPayloadTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ReportsUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ReportsUnprocessableEntity
 	// JSON429 the response for an HTTP 429 `application/json` response
 	JSON429 *ReportsTooManyRequests
-	// JSON501 the response for an HTTP 501 `application/json` response
-	JSON501 *ReportsNotImplemented
 	// JSON503 the response for an HTTP 503 `application/json` response
 	JSON503 *ReportsServiceUnavailable
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ReceiveLavaTestResp429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ReceiveLavaTestResp503Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r ReceiveLavaTestResp) GetJSON202() *ReportDone {
+	return r.JSON202
 }
 
 // GetJSON400 returns the response for an HTTP 400 `application/json` response
@@ -38426,14 +39071,24 @@ func (r ReceiveLavaTestResp) GetJSON406() *ReportsNotAcceptable {
 	return r.JSON406
 }
 
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ReceiveLavaTestResp) GetJSON413() *ReportsPayloadTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r ReceiveLavaTestResp) GetJSON415() *ReportsUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r ReceiveLavaTestResp) GetJSON422() *ReportsUnprocessableEntity {
+	return r.JSON422
+}
+
 // GetJSON429 returns the response for an HTTP 429 `application/json` response
 func (r ReceiveLavaTestResp) GetJSON429() *ReportsTooManyRequests {
 	return r.JSON429
-}
-
-// GetJSON501 returns the response for an HTTP 501 `application/json` response
-func (r ReceiveLavaTestResp) GetJSON501() *ReportsNotImplemented {
-	return r.JSON501
 }
 
 // GetJSON503 returns the response for an HTTP 503 `application/json` response
@@ -59137,15 +59792,70 @@ func (c *ClientWithResponses) GetBuildWithResponse(ctx context.Context, buildID 
 	return ParseGetBuildResp(rsp)
 }
 
-// ReceiveLavaTestWithResponse Receive a LAVA job's results
+// ReceiveLavaBootWithBodyWithResponse Receive how a LAVA job booted
 //
-// KernelCI: LAVA calls this when a job has ended. This server does not take it: a lab posts boots and test groups.
+// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 //
-// Returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/callback/lava/boot (the `ReceiveLavaBoot` operationId).
+func (c *ClientWithResponses) ReceiveLavaBootWithBodyWithResponse(ctx context.Context, params *ReceiveLavaBootParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReceiveLavaBootResp, error) {
+	rsp, err := c.ReceiveLavaBootWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReceiveLavaBootResp(rsp)
+}
+
+// ReceiveLavaBootWithResponse Receive how a LAVA job booted
+//
+// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/callback/lava/boot (the `ReceiveLavaBoot` operationId).
+func (c *ClientWithResponses) ReceiveLavaBootWithResponse(ctx context.Context, params *ReceiveLavaBootParams, body ReceiveLavaBootJSONRequestBody, reqEditors ...RequestEditorFn) (*ReceiveLavaBootResp, error) {
+	rsp, err := c.ReceiveLavaBoot(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReceiveLavaBootResp(rsp)
+}
+
+// ReceiveLavaTestWithBodyWithResponse Receive what a LAVA job tested
+//
+// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
+// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
+// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
+// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
+// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/callback/lava/test (the `ReceiveLavaTest` operationId).
-func (c *ClientWithResponses) ReceiveLavaTestWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ReceiveLavaTestResp, error) {
-	rsp, err := c.ReceiveLavaTest(ctx, reqEditors...)
+func (c *ClientWithResponses) ReceiveLavaTestWithBodyWithResponse(ctx context.Context, params *ReceiveLavaTestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReceiveLavaTestResp, error) {
+	rsp, err := c.ReceiveLavaTestWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReceiveLavaTestResp(rsp)
+}
+
+// ReceiveLavaTestWithResponse Receive what a LAVA job tested
+//
+// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
+// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
+// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
+// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
+// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/callback/lava/test (the `ReceiveLavaTest` operationId).
+func (c *ClientWithResponses) ReceiveLavaTestWithResponse(ctx context.Context, params *ReceiveLavaTestParams, body ReceiveLavaTestJSONRequestBody, reqEditors ...RequestEditorFn) (*ReceiveLavaTestResp, error) {
+	rsp, err := c.ReceiveLavaTest(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -61786,8 +62496,10 @@ func (c *ClientWithResponses) ListTaskBuildDataWithResponse(ctx context.Context,
 
 // SearchTestsWithResponse Search single tests from every source
 //
-// Slipway: single tests, whoever reported them: the tests of RefStack's runs and KernelCI's test cases. The question is written as for KernelCI's resources, the answer comes in pages,
-// newest first: `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
+// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
+// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+// What is rare is not searched for without end: a page may hold fewer tests than `limit`, or none, and have a `next` all the same.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -66607,20 +67319,27 @@ func ParseGetBuildResp(rsp *http.Response) (*GetBuildResp, error) {
 	return response, nil
 }
 
-// ParseReceiveLavaTestResp parses an HTTP response from a ReceiveLavaTestWithResponse call
-func ParseReceiveLavaTestResp(rsp *http.Response) (*ReceiveLavaTestResp, error) {
+// ParseReceiveLavaBootResp parses an HTTP response from a ReceiveLavaBootWithResponse call
+func ParseReceiveLavaBootResp(rsp *http.Response) (*ReceiveLavaBootResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ReceiveLavaTestResp{
+	response := &ReceiveLavaBootResp{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest ReportDone
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest ReportsBadRequest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -66642,6 +67361,27 @@ func ParseReceiveLavaTestResp(rsp *http.Response) (*ReceiveLavaTestResp, error) 
 		}
 		response.JSON406 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ReportsPayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ReportsUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ReportsUnprocessableEntity
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest ReportsTooManyRequests
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -66649,12 +67389,110 @@ func ParseReceiveLavaTestResp(rsp *http.Response) (*ReceiveLavaTestResp, error) 
 		}
 		response.JSON429 = &dest
 
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 501:
-		var dest ReportsNotImplemented
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ReportsServiceUnavailable
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
-		response.JSON501 = &dest
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers ReceiveLavaBootResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ReceiveLavaBootResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseReceiveLavaTestResp parses an HTTP response from a ReceiveLavaTestWithResponse call
+func ParseReceiveLavaTestResp(rsp *http.Response) (*ReceiveLavaTestResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReceiveLavaTestResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest ReportDone
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ReportsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ReportsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest ReportsNotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ReportsPayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ReportsUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ReportsUnprocessableEntity
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ReportsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
 		var dest ReportsServiceUnavailable

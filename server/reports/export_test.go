@@ -22,6 +22,12 @@ func CheckCase(t *testing.T, c QueryCase, count int, result []map[string]any) {
 	c.check(t, count, result)
 }
 
+// SearchOf is what the store is asked for a query string.
+func SearchOf(raw string) (store.TestSearch, error) {
+	search, _, err := (&Handler{}).testSearch(raw)
+	return search, err
+}
+
 // benchFew is how many boots the asked-for lab has, whatever the size.
 const benchFew = 530
 

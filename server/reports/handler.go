@@ -23,6 +23,10 @@ type Config struct {
 	// MaxFiles limits the files of one form; default 100.
 	MaxFiles int
 
+	// MaxScan limits how many uploads of each source a search for single tests
+	// looks at for one page; default store.DefaultTestScan.
+	MaxScan int
+
 	// Build is the version of the server.
 	Build string
 

@@ -21,11 +21,11 @@ import (
 var testFields = query.Catalogue{
 	"name": {Kind: query.Text}, "status": {Kind: query.Text}, "outcome": {Kind: query.Text}, "source": {Kind: query.Text},
 	"job": {Kind: query.Text}, "kernel": {Kind: query.Text}, "lab_name": {Kind: query.Text}, "run": {Kind: query.Text},
-	"cloud_id": {Kind: query.Int}, "created_on": {Kind: query.Date, RangeOnly: true},
+	"product": {Kind: query.Text}, "product_id": {Kind: query.Text}, "cloud_id": {Kind: query.Int}, "created_on": {Kind: query.Date, RangeOnly: true},
 }
 
 // sourceNames are the sources as clients know them.
-var sourceNames = map[store.TestSource]string{store.RunSource: "run", store.CaseSource: "case"}
+var sourceNames = map[store.TestSource]string{store.RunSource: "run", store.CaseSource: "case", store.OpportunitySource: "opportunity"}
 
 const maxTestPage = 1000
 
@@ -37,7 +37,8 @@ func (h *Handler) SearchTests(ctx context.Context, _ api.SearchTestsRequestObjec
 		return nil, err
 	}
 	who := auth.From(ctx)
-	if search.Tenants = who.Tenants(); !who.Is(auth.Admin) {
+	search.Tenants, search.Tenant, search.Scan = who.Tenants(), who.Tenant, h.config.MaxScan
+	if !who.Is(auth.Admin) {
 		search.SeenBy = &who.Owner
 	}
 	var list store.List[store.FoundTest]
@@ -106,11 +107,15 @@ func testResultToAPI(f *store.FoundTest) api.FoundTest {
 		Source: api.FoundTestSource(sourceNames[f.Source]), Name: f.Name, Status: f.Status,
 		Outcome: api.FoundTestOutcome(store.Outcome(f.Status)), CreatedOn: f.CreatedAt, Run: f.Run,
 		ResultID: null[string](), Href: "/v1/test/case/" + f.CaseID, Duration: null[float64](),
-		CloudID: orNull(f.CloudID), Job: orNull(f.Job), Kernel: orNull(f.Kernel), LabName: orNull(f.LabName),
+		CloudID: orNull(f.CloudID), ProductID: orNull(f.ProductID), Product: orNull(f.Product), Job: orNull(f.Job), Kernel: orNull(f.Kernel), LabName: orNull(f.LabName),
 	}
-	if f.Source == store.RunSource {
+	switch f.Source {
+	case store.RunSource:
 		r.ResultID.Set(f.ResultID.String())
 		r.Href = fmt.Sprintf("/v1/runs/%s/results/%s/tests/%d", f.Run, f.ResultID, f.N)
+	case store.OpportunitySource:
+		r.ResultID.Set(f.ResultID.String())
+		r.Href = fmt.Sprintf("/v1/products/%s/tests/results/%s/tests/%d", *f.ProductID, f.ResultID, f.N)
 	}
 	if f.Duration != nil {
 		r.Duration.Set(f.Duration.Seconds())

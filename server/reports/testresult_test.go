@@ -4,14 +4,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 
+	"github.com/slipway-lab/slipway/server/reports"
 	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/store"
 )
 
 type found struct {
 	Source, Name, Outcome, Status, Run, Href string
-	Job                                      *string
+	Job, Product                             *string
+	ProductID                                *string `json:"product_id"`
 }
 
 type foundPage struct {
@@ -97,4 +101,173 @@ func hrefs(list []found) []string {
 		out = append(out, f.Href)
 	}
 	return out
+}
+
+// opportunity makes a product with one test opportunity, whose result comes with
+// a file of subunit, and returns the product's id.
+func opportunity(t testing.TB, s *servertest.Server, product, file string, options ...servertest.Option) string {
+	t.Helper()
+	call := func(method, path, body string, more ...servertest.Option) map[string]any {
+		t.Helper()
+		a := s.Do(method, path, body, append(append([]servertest.Option{servertest.Admin(), servertest.JSON()}, options...), more...)...)
+		var out map[string]any
+		if err := json.Unmarshal(a.Body, &out); err != nil || a.Status/100 != 2 {
+			t.Fatalf("%s %s: %d %s", method, path, a.Status, a.Body)
+		}
+		return out
+	}
+	id := call("POST", "/v1/products", fmt.Sprintf(`{"name":%q,"release":"15.04-core","snaps":["test-snap.foo"]}`, product))["id"].(string)
+	call("POST", "/v1/products/"+id+"/testspecs", `{"name":"smoke","test_payload":{}}`)
+	call("POST", "/v1/products/"+id+"/images", `{"image_unique_id":"i1","extra_snaps":[],"channel":"edge","image_reference":"http://foo.com/bar"}`)
+	agent := "agent-" + product
+	call("PUT", "/v1/agents/"+agent, `{}`)
+	picked := call("POST", "/v1/agents/"+agent+"/pick", "")["test_opportunity_id"].(string)
+	var body strings.Builder
+	for _, part := range [][2]string{{"result", fmt.Sprintf(`{"test_opportunity_id":%q,"test_status":"FAILED","agent_id":%q}`, picked, agent)}, {"file", file}} {
+		fmt.Fprintf(&body, "--x\r\nContent-Disposition: form-data; name=%q\r\n\r\n%s\r\n", part[0], part[1])
+	}
+	call("POST", "/v1/products/"+id+"/tests/results", body.String()+"--x--\r\n", servertest.With("Content-Type", "multipart/form-data; boundary=x"))
+	return id
+}
+
+// TestSearchTests_Opportunities finds the tests of files that came with the
+// results of opportunities, between those of runs and groups.
+func TestSearchTests_Opportunities(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		file := "test: shared\nsuccess: shared\ntest: two\nfailure: two\n"
+		one := opportunity(t, s, "board-one", file)
+		s.Do("POST", "/v1/post-result", "test: shared\nsuccess: shared\ntest: s\nskip: s\n")
+		post(t, s, 201, "/test/group", `{"name":"g","lab_name":"l","job":"j","kernel":"k","test_cases":[{"name":"shared","status":"FAIL"}]}`)
+		opportunity(t, s, "board-two", file)
+		for query, want := range map[string]int{
+			"": 7, "source=opportunity": 4, "product=board-one": 2, "product=board-one&product=board-two": 4, "product=nope": 0,
+			"product_id=" + one: 2, "product_id=nope": 0, "product=null": 3, "ne=product,board-one": 5, "product=board-two&outcome=fail": 1,
+			"name=shared": 4, "name=shared&product=board-one": 1, "name=shared&outcome=pass": 3, "product=board-one&source=run": 0, "job=j": 1,
+			"product=board-one&job=null": 2, "source=opportunity&status=fail": 2, "name=two&name=s": 3, "gte=created_on,2001-01-01": 7, "lt=created_on,2001-01-01": 0,
+		} {
+			if got := findTests(t, s, query); len(got.Tests) != want {
+				t.Errorf("test-results?%s: %d tests, want %d: %v", query, len(got.Tests), want, hrefs(got.Tests))
+			}
+		}
+		all := findTests(t, s, "").Tests
+		if got := pagesOf(t, s, "limit=1&"); fmt.Sprint(hrefs(got)) != fmt.Sprint(hrefs(all)) {
+			t.Errorf("paged: %v\nwhole: %v", hrefs(got), hrefs(all))
+		}
+		for _, test := range all {
+			if a := s.Do("GET", test.Href, "", servertest.Admin()); a.Status != 200 {
+				t.Errorf("GET %s: %d %s", test.Href, a.Status, a.Body)
+			}
+			if test.Source == "opportunity" && (test.Product == nil || test.ProductID == nil || test.Job != nil) {
+				t.Errorf("a test of an opportunity: %+v", test)
+			}
+		}
+		if a := s.Do("DELETE", "/v1/products/"+one, "", servertest.Admin()); a.Status/100 != 2 {
+			t.Fatalf("delete the product: %d %s", a.Status, a.Body)
+		}
+		if got := findTests(t, s, "source=opportunity"); len(got.Tests) != 2 {
+			t.Errorf("after a product was deleted: %v", hrefs(got.Tests))
+		}
+	})
+}
+
+// pagesOf follows a list to its end.
+func pagesOf(t testing.TB, s *servertest.Server, query string) (all []found) {
+	t.Helper()
+	next := ""
+	for range 200 {
+		p := findTests(t, s, query+next)
+		all = append(all, p.Tests...)
+		if p.Next == nil {
+			return all
+		}
+		next = "after=" + url.QueryEscape(*p.Next)
+	}
+	t.Fatalf("%s: no end after 200 pages", query)
+	return nil
+}
+
+// TestSearchTests_Scan looks at few uploads for a page, so that most pages end
+// before they are full; together they still hold everything once.
+func TestSearchTests_Scan(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		for i := range 40 {
+			a := s.Do("POST", "/v1/post-result", fmt.Sprintf("test: a\n%s: a\ntest: b%d\nsuccess: b%d\n", map[bool]string{true: "failure", false: "success"}[i%13 == 5], i, i))
+			if a.Status/100 != 2 {
+				t.Fatalf("post-result: %d %s", a.Status, a.Body)
+			}
+			post(t, s, 201, "/test/group", fmt.Sprintf(`{"name":"g%d","lab_name":"l","job":"j","kernel":"k%d","test_cases":[{"name":"a","status":%q}]}`,
+				i, i, map[bool]string{true: "FAIL", false: "PASS"}[i == 7]))
+		}
+		for _, query := range []string{"", "outcome=fail&", "status=fail&", "ne=status,success&", "source=run&ne=name,a&", "job=j&ne=name,x&", "ne=lab_name,x&outcome=fail&"} {
+			whole := findTests(t, s, query+"limit=1000").Tests
+			var paged []found
+			search := store.TestSearch{Scan: 3, Page: store.Page{Limit: 7}}
+			parsed, err := reports.SearchOf(strings.TrimSuffix(query, "&"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			search.Where, search.Sources = parsed.Where, parsed.Sources
+			pages := 0
+			for ; pages < 200; pages++ {
+				list, err := s.Store.FindTests(t.Context(), search)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, f := range list.Items {
+					paged = append(paged, found{Name: f.Name, Run: f.Run})
+				}
+				if search.Page.After = list.Next; list.Next == "" {
+					break
+				}
+			}
+			if outlines(paged) != outlines(whole) || pages < 3 {
+				t.Errorf("%s: %d pages\n%s\nwhole:\n%s", query, pages, outlines(paged), outlines(whole))
+			}
+		}
+	})
+}
+
+func outlines(list []found) string {
+	var b strings.Builder
+	for _, f := range list {
+		b.WriteString(f.Run + "/" + f.Name + " ")
+	}
+	return b.String()
+}
+
+// TestSearchTests_Tenants: nobody finds what belongs to another tenant.
+func TestSearchTests_Tenants(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		token := func(tenant string) servertest.Option {
+			a := s.Do("POST", "/v1/access-tokens", fmt.Sprintf(`{"name":"x","roles":["operator","lab","runner"],"tenant":%q}`, tenant), servertest.Admin(), servertest.JSON())
+			var out struct{ Token string }
+			if err := json.Unmarshal(a.Body, &out); err != nil || a.Status != 201 {
+				t.Fatalf("token: %d %s", a.Status, a.Body)
+			}
+			return servertest.As(out.Token)
+		}
+		inA, inB := token("a"), token("b")
+		opportunity(t, s, "secret-board", "test: x\nsuccess: x\n", inA)
+		if a := s.Do("POST", "/v1/post-result", "test: y\nsuccess: y\n", inA); a.Status/100 != 2 {
+			t.Fatalf("post-result: %d %s", a.Status, a.Body)
+		}
+		for name, who := range map[string]struct {
+			token servertest.Option
+			want  int
+		}{"the tenant": {inA, 2}, "another": {inB, 0}} {
+			a := s.Do("GET", "/v1/test-results", "", who.token)
+			var p foundPage
+			if err := json.Unmarshal(a.Body, &p); err != nil || len(p.Tests) != who.want {
+				t.Errorf("%s: %d %s, want %d tests", name, a.Status, a.Body, who.want)
+			}
+			for _, f := range p.Tests {
+				if a := s.Do("GET", f.Href, "", who.token); a.Status != 200 {
+					t.Errorf("%s: GET %s: %d", name, f.Href, a.Status)
+				}
+			}
+		}
+	})
 }
