@@ -52,6 +52,8 @@ func (r *router) add(method, path string, h echo.HandlerFunc, m ...echo.Middlewa
 	r.routed[o.id] = true
 	if name := o.manySegments(); name != "" {
 		m = append([]echo.MiddlewareFunc{restOfPath(name)}, m...)
+	} else {
+		m = append([]echo.MiddlewareFunc{oneSegment}, m...)
 	}
 	var route *echo.Route
 	for _, p := range append([]string{o.path}, o.aliases...) {
@@ -90,7 +92,7 @@ func (r *router) addOptions(o *operation, path string) {
 	r.Echo.OPTIONS(path, func(c echo.Context) error {
 		c.Response().Header().Set(echo.HeaderAllow, allow)
 		if o.dialect == kernelci {
-			return c.JSONBlob(http.StatusOK, []byte(`{"code":200}`))
+			return c.Blob(http.StatusOK, "application/json; charset=UTF-8", []byte(`{"code":200}`))
 		}
 		return c.NoContent(http.StatusNoContent)
 	})
@@ -99,7 +101,11 @@ func (r *router) addOptions(o *operation, path string) {
 	}
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		if !slices.Contains(methods, method) {
-			r.Echo.Add(method, path, func(c echo.Context) error { return r.notOffered(c, o) })
+			refuse := func(c echo.Context) error { return r.notOffered(c, o) }
+			if o.manySegments() == "" {
+				refuse = oneSegment(refuse)
+			}
+			r.Echo.Add(method, path, refuse)
 		}
 	}
 }
@@ -128,6 +134,18 @@ func (r *router) finish() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// oneSegment keeps a parameter at the end of a path from taking more than its
+// segment, as Echo lets it: a path that the document does not have is 404, also for
+// who has no token. The values are still escaped here, so that a slash is one.
+func oneSegment(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if slices.ContainsFunc(c.ParamValues(), func(v string) bool { return strings.Contains(v, "/") }) {
+			return echo.ErrNotFound
+		}
+		return next(c)
+	}
 }
 
 // restOfPath gives the wildcard its name, so that the binding finds it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -38,12 +39,15 @@ func (h *Handler) uploadFile(ctx context.Context, name string) (*answer, error) 
 	if !ok {
 		return nil, errors.New("the body was not put aside")
 	}
+	if err := mayUpload(ctx, "", []*store.ReportFile{{Path: name}}); err != nil {
+		return nil, err
+	}
 	f, err := h.keep(ctx, raw.Body)
 	if err != nil {
 		return nil, err
 	}
 	f.Path = name
-	status, err := h.saveFile(ctx, f)
+	status, err := saveFile(ctx, h.store, f)
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +88,8 @@ func (h *Handler) keep(ctx context.Context, from io.Reader) (*store.ReportFile, 
 	return &store.ReportFile{SHA256: sha, Bytes: size, Uploader: auth.From(ctx).TokenID}, err
 }
 
-func (h *Handler) saveFile(ctx context.Context, f *store.ReportFile) (status int, err error) {
-	isNew, err := h.store.SaveReportFile(ctx, f)
+func saveFile(ctx context.Context, s *store.Store, f *store.ReportFile) (status int, err error) {
+	isNew, err := s.SaveReportFile(ctx, f)
 	if isNew {
 		return http.StatusCreated, err
 	}
@@ -115,16 +119,27 @@ func (h *Handler) uploadFiles(ctx context.Context) (*answer, error) {
 	if err := h.readForm(ctx, parts, &in); err != nil {
 		return nil, err
 	}
-	if err := in.place(); err != nil {
+	names, err := in.place()
+	if err != nil {
+		return nil, err
+	}
+	if err := mayUpload(ctx, in.fields["lab_name"], in.files); err != nil {
 		return nil, err
 	}
 	var result []uploaded
-	for _, f := range in.files {
-		status, err := h.saveFile(ctx, f)
-		if err != nil {
-			return nil, err
+	err = h.store.InTx(ctx, func(tx *store.Store) error { // all of them, or none
+		result = nil
+		for i, f := range in.files {
+			status, err := saveFile(ctx, tx, f)
+			if err != nil {
+				return err
+			}
+			result = append(result, uploaded{Status: status, Filename: names[i], Bytes: f.Bytes})
 		}
-		result = append(result, uploaded{Status: status, Filename: path.Base(f.Path), Bytes: f.Bytes})
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return done(outcome{Code: http.StatusOK, Result: result}), nil
 }
@@ -145,7 +160,7 @@ func (h *Handler) readForm(ctx context.Context, parts *multipart.Reader, in *for
 }
 
 func (h *Handler) readPart(ctx context.Context, part *multipart.Part, in *form) error {
-	if name := part.FileName(); name != "" {
+	if name := fileName(part); name != "" {
 		if len(in.files) == h.config.MaxFiles {
 			return fault.InvalidField("form", part.FormName(), "is one file too many; a form may have %d", h.config.MaxFiles)
 		}
@@ -169,25 +184,36 @@ func (h *Handler) readPart(ctx context.Context, part *multipart.Part, in *form) 
 	return nil
 }
 
+// fileName is the name that the client gave a file, with its folders: KernelCI's
+// builders send dtbs/board.dtb. Part.FileName would drop them.
+func fileName(part *multipart.Part) string {
+	_, params, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
+	if err != nil {
+		return ""
+	}
+	return params["filename"]
+}
+
 // maxFormFields is as many as are looked at; a form has eight that mean anything.
 const maxFormFields = 64
 
-// place gives every file its path, or says what is wrong with the form before
-// any of them is visible.
-func (in *form) place() error {
+// place gives every file its path and returns the names that they came with, or
+// says what is wrong with the form before any of them is visible.
+func (in *form) place() (names []string, err error) {
 	if len(in.files) == 0 {
-		return fault.Invalid("No files provided")
+		return nil, fault.Invalid("No files provided")
 	}
 	folder, err := in.folder()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, f := range in.files {
+		names = append(names, f.Path)
 		if f.Path, err = filePath(folder + "/" + f.Path); err != nil {
-			return fault.InvalidField("form", "path", "with the name of a file %s", err)
+			return nil, fault.InvalidField("form", "path", "with the name of a file %s", err)
 		}
 	}
-	return nil
+	return names, nil
 }
 
 // folder is path, or what the original makes of the fields of a build and, for a

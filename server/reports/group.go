@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
-	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
@@ -34,20 +32,6 @@ func (h *Handler) createGroup(ctx context.Context) (*answer, error) {
 	id := tree.Group.Text("_id")
 	return done(outcome{Code: http.StatusCreated, Result: created(id), Errors: append(warnings, more...)}).
 		with("Location", call.From(ctx).Origin.URL("/v1/test/group/"+id)), nil
-}
-
-// mayTest checks that a lab's token reports the lab's own tests. Who speaks for
-// no lab in particular may report for any.
-func mayTest(ctx context.Context, lab string) error {
-	who := auth.From(ctx)
-	if everyLab(who) || len(who.Labs) == 0 && !who.Is(auth.Lab) || slices.Contains(who.Labs, lab) {
-		return nil
-	}
-	if slices.Contains(who.Flags, auth.KernelCI) && len(who.Labs) == 0 {
-		return nil // test_lab without a lab of its own, as in the original
-	}
-	return fault.New(http.StatusForbidden, "not-the-labs-token",
-		"Provided authentication token is not associated with lab '%.80s' or is not valid", lab)
 }
 
 // saveGroup writes the whole tree in one transaction and returns warnings. The

@@ -111,6 +111,9 @@ func (h *Handler) one(ctx context.Context, r *resource, id string) (*document.Do
 // pathID reads an id out of a path.
 func pathID(id string) (string, error) {
 	good, ok := document.ParseID(id)
+	if !ok && id == "distinct" { // the path without the name of a field
+		return "", fault.Invalid("No field specified or field not valid")
+	}
 	if !ok {
 		f := fault.Invalid("Wrong ID value provided")
 		f.Errors = []fault.Entry{{In: "path", Parameter: "id", Message: "is not 24 hexadecimal digits"}}

@@ -5,10 +5,12 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/store"
 )
 
 // useLabToken is the warning for who reports with an administrator's token.
@@ -39,9 +41,50 @@ func (h *Handler) mayReport(ctx context.Context, lab string) ([]string, error) {
 			return nil, nil
 		}
 	}
+	return nil, notTheLabs(ctx, lab)
+}
+
+// notTheLabs refuses a token that does not speak for the lab, and says in the log
+// why: people ask why their lab's reports do not come in.
+func notTheLabs(ctx context.Context, lab string) error {
+	who := auth.From(ctx)
 	slog.InfoContext(ctx, "report refused", "lab", lab, "client", call.From(ctx).Client, "token_id", who.TokenID, "speaks_for", who.Labs)
-	return nil, fault.New(http.StatusForbidden, "not-the-labs-token",
+	return fault.New(http.StatusForbidden, "not-the-labs-token",
 		"Provided authentication token is not associated with lab '%.80s' or is not valid", lab)
+}
+
+// mayTest checks that a lab's token reports the lab's own tests. Who speaks for
+// no lab in particular may report for any.
+func mayTest(ctx context.Context, lab string) error {
+	who := auth.From(ctx)
+	kernelCI := slices.Contains(who.Flags, auth.KernelCI)
+	switch {
+	case everyLab(who), slices.Contains(who.Labs, lab):
+		return nil
+	case len(who.Labs) == 0 && (kernelCI || !who.Is(auth.Lab)): // test_lab without a lab, as in the original
+		return nil
+	}
+	return notTheLabs(ctx, lab)
+}
+
+// mayUpload checks that a token that speaks for labs stores files only for them:
+// for the lab that a form names, and below a folder that is called like the lab, which
+// is where KernelCI keeps what labs send.
+func mayUpload(ctx context.Context, lab string, files []*store.ReportFile) error {
+	who := auth.From(ctx)
+	if everyLab(who) || len(who.Labs) == 0 {
+		return nil
+	}
+	if lab != "" && !slices.Contains(who.Labs, lab) {
+		return notTheLabs(ctx, lab)
+	}
+	for _, f := range files {
+		folders := strings.Split(f.Path, "/")
+		if !slices.ContainsFunc(folders[:len(folders)-1], func(name string) bool { return slices.Contains(who.Labs, name) }) {
+			return fault.Forbidden("the token of a lab stores files below a folder with the name of the lab only")
+		}
+	}
+	return nil
 }
 
 // ownLabs returns the labs that a deletion is limited to, and false when it is
