@@ -209,6 +209,9 @@ func TestMachines_refuse(t *testing.T) {
 	register(t, s, `{"macs":["52:54:00:00:00:01","52:54:00:00:00:02"]}`, 409)
 	register(t, s, `{"macs":[]}`, 400)
 	register(t, s, `{"macs":["nonsense"]}`, 400)
+	for _, mac := range []string{"00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "33:33:00:00:00:01"} { // of any machine
+		register(t, s, `{"macs":["52:54:00:00:00:04","`+mac+`"]}`, 400)
+	}
 	register(t, s, `{"macs":["52:54:00:00:00:01"],"colour":"red"}`, 400)
 	createTask(t, s, "deploy_nodes", ref, "cedar-n08") // nobody works on it, but its address is known
 
