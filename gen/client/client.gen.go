@@ -2991,7 +2991,7 @@ type LabNewMachine struct {
 	// CPUCount How many processors it has.
 	CPUCount *int32 `json:"cpu_count,omitempty"`
 
-	// Macs The MAC addresses of its interfaces.
+	// Macs The MAC addresses of its interfaces. Those that many machines have (zeros, groups, broadcast) are refused.
 	Macs []string `json:"macs"`
 
 	// Memory Its memory in MiB.

@@ -140,7 +140,32 @@ func TestAgent_walk(t *testing.T) {
 		if a := s.Do("GET", "/v1/machines/"+m.ID+"/work", "", m.key()); a.Status != 204 {
 			t.Errorf("no more work: %d %s", a.Status, a.Body)
 		}
+		checkLeftAlone(t, s, m, ref)
 	}, agents)
+}
+
+// checkLeftAlone prepares and deploys a node that is deployed, which its machine
+// does not notice until the node is destroyed.
+func checkLeftAlone(t *testing.T, s *servertest.Server, m machine, ref string) {
+	t.Helper()
+	for _, action := range []string{"prepare_nodes", "deploy_nodes"} {
+		id := createTask(t, s, action, ref, "cedar-n08").TaskID
+		if got := finished(t, s, id); got.Result.Status != "success" || !slices.Equal(got.Result.Successes, []string{"cedar-n08"}) {
+			t.Errorf("%s on a deployed node: %s", action, mustJSON(t, got.Result))
+		}
+		if all := mustJSON(t, layers(t, s, id)); !strings.Contains(all, "deployed already and is left alone") {
+			t.Errorf("%s on a deployed node says nothing of it:\n%s", action, all)
+		}
+	}
+	destroy := createTask(t, s, "destroy_nodes", ref, "cedar-n08").TaskID
+	m.report(t, s, m.poll(t, s), `{"status":"success"}`, 200)
+	finished(t, s, destroy)
+	again := createTask(t, s, "deploy_nodes", ref, "cedar-n08").TaskID
+	if w := m.poll(t, s); w.Action != "apply_node_networking" {
+		t.Errorf("after the node was destroyed its machine is to do %s", w.Action)
+	}
+	s.Do("DELETE", "/v1/tasks/"+again, "", servertest.Admin())
+	finished(t, s, again)
 }
 
 func TestAgent_failures(t *testing.T) {
@@ -184,6 +209,9 @@ func TestMachines_refuse(t *testing.T) {
 	register(t, s, `{"macs":["52:54:00:00:00:01","52:54:00:00:00:02"]}`, 409)
 	register(t, s, `{"macs":[]}`, 400)
 	register(t, s, `{"macs":["nonsense"]}`, 400)
+	for _, mac := range []string{"00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "33:33:00:00:00:01"} { // of any machine
+		register(t, s, `{"macs":["52:54:00:00:00:04","`+mac+`"]}`, 400)
+	}
 	register(t, s, `{"macs":["52:54:00:00:00:01"],"colour":"red"}`, 400)
 	createTask(t, s, "deploy_nodes", ref, "cedar-n08") // nobody works on it, but its address is known
 

@@ -2,6 +2,8 @@ package lab_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -66,4 +68,33 @@ func BenchmarkDeploy_500_nodes(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N*500)/b.Elapsed().Seconds(), "nodes/s")
+}
+
+// One answer with ten thousand tasks, as Shipyard asks for after a failure.
+func BenchmarkListTasks_10000(b *testing.B) {
+	s := servertest.New(b)
+	stop := s.Work()
+	ref := storeDesign(b, s, largeSite(b, 500))
+	for n := 0; n < 10_000; n += 1001 { // one step for each node, and under it the node's own
+		finished(b, s, createTask(b, s, "relabel_nodes", ref).TaskID)
+	}
+	stop()
+	size := 0
+	for b.Loop() {
+		r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, s.URL+"/api/v1.0/tasks", nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		r.Header.Set("X-Auth-Token", servertest.AdminToken)
+		resp, err := http.DefaultClient.Do(r) // the client of s would check every byte
+		if err != nil {
+			b.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+		if size = int(n); err != nil || resp.StatusCode != 200 || size < 1_000_000 {
+			b.Fatalf("%d, %d bytes, %v", resp.StatusCode, n, err)
+		}
+	}
+	b.ReportMetric(float64(size)/1e6, "MB/answer")
 }

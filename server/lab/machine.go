@@ -79,6 +79,13 @@ func cleanMAC(s string) (string, bool) {
 	return mac.String(), true
 }
 
+// shared tells whether an address says nothing about whose it is: all zeros, as
+// of a loopback, or one of a group.
+func shared(mac string) bool {
+	parsed, err := net.ParseMAC(mac)
+	return err != nil || parsed[0]&1 != 0 || !slices.ContainsFunc(parsed, func(b byte) bool { return b != 0 })
+}
+
 // RegisterMachine takes a machine in.
 func (h *Handler) RegisterMachine(ctx context.Context, req api.RegisterMachineRequestObject) (api.RegisterMachineResponseObject, error) {
 	m := &store.LabMachine{ID: newULID(h.store.Now())}
@@ -86,6 +93,9 @@ func (h *Handler) RegisterMachine(ctx context.Context, req api.RegisterMachineRe
 		mac, good := cleanMAC(text)
 		if !good {
 			return nil, fault.InvalidBody("/macs", "must be MAC addresses such as 52:54:00:ce:da:08")
+		}
+		if shared(mac) {
+			return nil, fault.InvalidBody("/macs", "must not hold %s, which many machines have: a loopback, group or broadcast address", mac)
 		}
 		if !slices.Contains(m.MACs, mac) {
 			m.MACs = append(m.MACs, mac)

@@ -15,6 +15,7 @@ import (
 	"github.com/stmcginnis/gofish"
 	"github.com/stmcginnis/gofish/schemas"
 
+	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/server/lab/taskplan"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -103,14 +104,20 @@ func (d *redfish) connect(ctx context.Context, j Job) (*board, error) {
 	if address == "" {
 		return nil, errors.New("the design gives the node no address on its oob.network")
 	}
+	if j.Node.OOB["account"] == "" || j.Node.OOB["credential"] == "" {
+		return nil, errors.New("the design gives the node no oob.account and oob.credential")
+	}
 	var last error
 	for try := range connectTries {
 		if try > 0 && !pause(ctx, d.config.Interval) {
 			return nil, Transient(fmt.Errorf("the board at %s cannot be reached: %w", address, last))
 		}
-		b, err := d.login(ctx, address, j.Node.OOB["account"], j.Node.OOB["credential"])
+		b, err := d.login(ctx, address, j.Node)
 		if err == nil {
 			return b, nil
+		}
+		if errors.Is(err, errNoSystem) {
+			return nil, fmt.Errorf("the board at %s: %w", address, err)
 		}
 		if refusedLogin(err) {
 			return nil, fmt.Errorf("the board at %s refuses oob.account and oob.credential", address)
@@ -136,25 +143,20 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func (d *redfish) login(ctx context.Context, address, account, credential string) (*board, error) {
-	transport := &http.Transport{
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: d.config.Insecure}, //nolint:gosec // a setting, off by default
-		TLSHandshakeTimeout: 30 * time.Second,
-	}
+func (d *redfish) login(ctx context.Context, address string, n *design.Node) (*board, error) {
 	client, err := gofish.ConnectContext(ctx, gofish.ClientConfig{
-		Endpoint: "https://" + net.JoinHostPort(address, strconv.Itoa(d.config.Port)), Username: account, Password: credential,
-		HTTPClient: &http.Client{Transport: transport, Timeout: time.Minute}, NoModifyTransport: true,
+		Endpoint: "https://" + net.JoinHostPort(address, strconv.Itoa(d.config.Port)), Username: n.OOB["account"], Password: n.OOB["credential"],
+		HTTPClient: d.http(), NoModifyTransport: true,
 	})
 	if err != nil {
 		return nil, err
 	}
-	systems, err := client.Service.Systems()
-	if err == nil && len(systems) == 0 {
-		err = errors.New("the board manages no system")
-	}
 	b := &board{client: client}
+	systems, err := client.Service.Systems()
 	if err == nil {
-		b.path = systems[0].ODataID
+		b.path, err = systemOf(systems, n.BootMAC)
+	}
+	if err == nil {
 		err = b.read()
 	}
 	if err != nil {
@@ -162,6 +164,65 @@ func (d *redfish) login(ctx context.Context, address, account, credential string
 		return nil, err
 	}
 	return b, nil
+}
+
+// http is a client for boards. It follows redirections on the same host only,
+// since another one would be shown the session, and reads so much of an answer
+// and no more.
+func (d *redfish) http() *http.Client {
+	transport := &http.Transport{
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: d.config.Insecure}, //nolint:gosec // a setting, off by default
+		TLSHandshakeTimeout: 30 * time.Second,
+	}
+	return &http.Client{
+		Transport: limited{transport},
+		Timeout:   time.Minute,
+		CheckRedirect: func(r *http.Request, via []*http.Request) error {
+			if r.URL.Host != via[0].URL.Host || r.URL.Scheme != via[0].URL.Scheme || len(via) > 3 {
+				return errors.New("the board redirects to somewhere else")
+			}
+			return nil
+		},
+	}
+}
+
+// maxBoardAnswer is more than any board has to say in one answer.
+const maxBoardAnswer = 4 << 20
+
+type limited struct{ http.RoundTripper }
+
+// RoundTrip lets the answer end, with an error, at its limit.
+func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := l.RoundTripper.RoundTrip(r)
+	if err == nil {
+		resp.Body = http.MaxBytesReader(nil, resp.Body, maxBoardAnswer)
+	}
+	return resp, err
+}
+
+var errNoSystem = errors.New("it manages no system that is the node's")
+
+// systemOf returns the path of the node's system. A board of a chassis manages
+// several; switching another one's power would be worse than none.
+func systemOf(systems []*schemas.ComputerSystem, mac string) (string, error) {
+	if len(systems) == 1 {
+		return systems[0].ODataID, nil
+	}
+	want, good := cleanMAC(mac)
+	for _, s := range systems {
+		interfaces, err := s.EthernetInterfaces()
+		if err != nil {
+			return "", err
+		}
+		for _, i := range interfaces {
+			for _, text := range []string{i.MACAddress, i.PermanentMACAddress} {
+				if found, clean := cleanMAC(text); clean && good && found == want {
+					return s.ODataID, nil
+				}
+			}
+		}
+	}
+	return "", fmt.Errorf("%w: none of the %d has the node's boot_mac", errNoSystem, len(systems))
 }
 
 // read gets the state of the system anew.
@@ -223,15 +284,19 @@ func (b *board) setNetboot() (string, error) {
 }
 
 // powerCycle switches the system off and on, looking each time whether it
-// happened. A system that is off is only switched on.
+// happened. A system that is off is only switched on, and one that cannot be
+// switched off is restarted.
 func (d *redfish) powerCycle(ctx context.Context, j Job, b *board) (string, error) {
-	if b.system.PowerState != "Off" {
-		if err := d.power(ctx, b, "ForceOff", "Off"); err != nil {
+	steps := []reset{{"ForceOff", "Off"}, {"On", "On"}}
+	if b.system.PowerState == "Off" {
+		steps = steps[1:]
+	} else if !b.offers("ForceOff") || !b.offers("On") {
+		steps = []reset{{b.restart(), "On"}}
+	}
+	for _, s := range steps {
+		if err := d.power(ctx, b, s); err != nil {
 			return "", err
 		}
-	}
-	if err := d.power(ctx, b, "On", "On"); err != nil {
-		return "", err
 	}
 	if err := d.note(ctx, j, b); err != nil {
 		return "", Transient(err)
@@ -239,27 +304,46 @@ func (d *redfish) powerCycle(ctx context.Context, j Job, b *board) (string, erro
 	return "The power was cycled; it is on.", nil
 }
 
+// reset is a ResetType and the power that it leads to.
+type reset struct{ kind, want string }
+
+// offers tells whether the board knows a reset. One that does not say knows all.
+func (b *board) offers(kind string) bool {
+	known := b.system.Actions.Reset.Types
+	return len(known) == 0 || slices.Contains(known, kind)
+}
+
+// restart is the hardest restart that the board knows.
+func (b *board) restart() string {
+	for _, kind := range []string{"ForceRestart", "PowerCycle", "GracefulRestart"} {
+		if b.offers(kind) {
+			return kind
+		}
+	}
+	return "ForceOff" // which power then finds missing
+}
+
 // power asks for a reset and waits until the power is as wanted.
-func (d *redfish) power(ctx context.Context, b *board, reset, want string) error {
+func (d *redfish) power(ctx context.Context, b *board, s reset) error {
 	action := b.system.Actions.Reset
 	if action.Target == "" {
 		return errors.New("the board offers no way to switch the power")
 	}
-	if len(action.Types) > 0 && !slices.Contains(action.Types, reset) {
-		return fmt.Errorf("the board does not know the reset %s", reset)
+	if !b.offers(s.kind) {
+		return fmt.Errorf("the board does not know the reset %s", s.kind)
 	}
-	resp, err := b.client.Post(action.Target, map[string]any{"ResetType": reset})
+	resp, err := b.client.Post(action.Target, map[string]any{"ResetType": s.kind})
 	if err != nil {
-		return Transient(fmt.Errorf("the board refuses the reset %s: %w", reset, err))
+		return Transient(fmt.Errorf("the board refuses the reset %s: %w", s.kind, err))
 	}
 	_ = resp.Body.Close()
 	for range d.config.Looks {
-		if err := b.read(); err == nil && b.system.PowerState == want {
+		if err := b.read(); err == nil && b.system.PowerState == s.want {
 			return nil
 		}
 		if !pause(ctx, d.config.Interval) {
 			break
 		}
 	}
-	return Transient(fmt.Errorf("the power did not become %s in time", powerWord(want)))
+	return Transient(fmt.Errorf("the power did not become %s in time", powerWord(s.want)))
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/storetest"
 )
 
@@ -26,6 +27,9 @@ type fakeBoard struct {
 	looks    int    // until then
 	targets  string // what it can boot from
 	busy     int    // calls to the root that fail first
+	resets   string // it knows
+	others   int    // systems besides
+	moved    string // where it redirects to
 	asked    []string
 	sessions int
 }
@@ -38,6 +42,10 @@ func (f *fakeBoard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	var body map[string]any
 	_ = json.NewDecoder(r.Body).Decode(&body)
+	if f.moved != "" {
+		http.Redirect(w, r, f.moved+r.URL.Path, http.StatusTemporaryRedirect)
+		return
+	}
 	switch at := r.Method + " " + strings.TrimSuffix(r.URL.Path, "/"); {
 	case at == "GET /redfish/v1":
 		if f.busy--; f.busy >= 0 {
@@ -63,14 +71,25 @@ func (f *fakeBoard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.sessions--
 		w.WriteHeader(http.StatusNoContent)
 	case at == "GET /redfish/v1/Systems":
-		fmt.Fprint(w, `{"@odata.id":"/redfish/v1/Systems","Members@odata.count":1,"Members":[{"@odata.id":"/redfish/v1/Systems/1"}]}`)
+		var members []string
+		for i := range f.others {
+			members = append(members, fmt.Sprintf(`{"@odata.id":"/redfish/v1/Systems/other%d"}`, i))
+		}
+		fmt.Fprintf(w, `{"@odata.id":"/redfish/v1/Systems","Members":[%s]}`, strings.Join(append(members, `{"@odata.id":"/redfish/v1/Systems/1"}`), ","))
+	case strings.HasPrefix(at, "GET /redfish/v1/Systems/other"):
+		fmt.Fprintf(w, `{"@odata.id":%q,"Id":"other","PowerState":"On"}`, r.URL.Path)
+	case at == "GET /redfish/v1/Systems/1/EthernetInterfaces":
+		fmt.Fprint(w, `{"Members":[{"@odata.id":"/redfish/v1/Systems/1/EthernetInterfaces/1"}]}`)
+	case at == "GET /redfish/v1/Systems/1/EthernetInterfaces/1":
+		fmt.Fprint(w, `{"@odata.id":"/redfish/v1/Systems/1/EthernetInterfaces/1","Id":"1","MACAddress":"52:54:00:CE:DA:08"}`)
 	case at == "GET /redfish/v1/Systems/1":
 		if f.looks--; f.looks < 0 && f.next != "" {
 			f.power, f.next = f.next, ""
 		}
 		fmt.Fprintf(w, `{"@odata.id":"/redfish/v1/Systems/1","Id":"1","PowerState":%q,
+			"EthernetInterfaces":{"@odata.id":"/redfish/v1/Systems/1/EthernetInterfaces"},
 			"Boot":{"BootSourceOverrideTarget@Redfish.AllowableValues":%s},
-			"Actions":{"#ComputerSystem.Reset":{"target":"/redfish/v1/Systems/1/Actions/ComputerSystem.Reset","ResetType@Redfish.AllowableValues":["On","ForceOff"]}}}`, f.power, f.targets)
+			"Actions":{"#ComputerSystem.Reset":{"target":"/redfish/v1/Systems/1/Actions/ComputerSystem.Reset","ResetType@Redfish.AllowableValues":%s}}}`, f.power, f.targets, f.resets)
 	case at == "PATCH /redfish/v1/Systems/1", at == "POST /redfish/v1/Systems/1/Actions/ComputerSystem.Reset":
 		text, _ := json.Marshal(body)
 		f.asked = append(f.asked, string(text))
@@ -87,9 +106,9 @@ func (f *fakeBoard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // newBoard starts a board and returns it with the driver and a job for its node.
-func newBoard(t *testing.T, power string) (*fakeBoard, *redfish, Job) {
+func newBoard(t *testing.T, s *store.Store, power string) (*fakeBoard, *redfish, Job) {
 	t.Helper()
-	f := &fakeBoard{power: power, targets: `["Pxe","Hdd"]`}
+	f := &fakeBoard{power: power, targets: `["Pxe","Hdd"]`, resets: `["On","ForceOff"]`}
 	srv := httptest.NewTLSServer(f)
 	t.Cleanup(srv.Close)
 	u, err := url.Parse(srv.URL)
@@ -100,22 +119,22 @@ func newBoard(t *testing.T, power string) (*fakeBoard, *redfish, Job) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &redfish{store: storetest.New(t), config: RedfishConfig{Insecure: true, Port: port, Interval: time.Millisecond, Looks: 18}}
+	d := &redfish{store: s, config: RedfishConfig{Insecure: true, Port: port, Interval: time.Millisecond, Looks: 18}}
 	node := &design.Node{Addressing: []design.Address{{Network: "oob", IP: u.Hostname()}}}
-	node.Name, node.OOBType = "n1", design.OOBRedfish
+	node.Name, node.OOBType, node.BootMAC = "n1", design.OOBRedfish, "52:54:00:ce:da:08"
 	node.OOB = map[string]string{"network": "oob", "account": "root", "credential": boardPassword}
 	return f, d, Job{Node: node}
 }
 
-func (f *fakeBoard) wants(t *testing.T, want ...string) {
+func (f *fakeBoard) wants(t *testing.T, name string, want ...string) {
 	t.Helper()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if got := strings.Join(f.asked, "\n"); got != strings.Join(want, "\n") {
-		t.Errorf("the board was asked for\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+		t.Errorf("%s: the board was asked for\n%s\nwant\n%s", name, got, strings.Join(want, "\n"))
 	}
 	if f.sessions != 0 {
-		t.Errorf("%d sessions are left open", f.sessions)
+		t.Errorf("%s: %d sessions are left open", name, f.sessions)
 	}
 }
 
@@ -142,33 +161,41 @@ func TestRedfish(t *testing.T) {
 			name: "HTTP", power: "Off", action: taskplan.SetNodeBoot, change: func(f *fakeBoard, _ *Job) { f.targets = `["UefiHttp"]` },
 			asked: []string{`{"Boot":{"BootSourceOverrideEnabled":"Once","BootSourceOverrideTarget":"UefiHttp"}}`},
 		},
+		{name: "one of several systems", power: "Off", action: taskplan.PowerCycleNode, change: func(f *fakeBoard, _ *Job) { f.others = 2 }, asked: []string{on}},
+		{name: "only restarts", power: "On", action: taskplan.PowerCycleNode, change: func(f *fakeBoard, _ *Job) { f.resets = `["On","GracefulRestart","ForceRestart"]` }, asked: []string{`{"ResetType":"ForceRestart"}`}},
+		{name: "no reset at all", power: "On", action: taskplan.PowerCycleNode, change: func(f *fakeBoard, _ *Job) { f.resets = `["Nmi"]` }, fails: "does not know the reset"},
+		{
+			name: "several systems, none the node's", power: "On", action: taskplan.PowerCycleNode, fails: "none of the 3 has the node's boot_mac",
+			change: func(f *fakeBoard, j *Job) { f.others, j.Node.BootMAC = 2, "52:54:00:ce:da:09" },
+		},
+		{name: "redirected", power: "On", action: taskplan.InterrogateOOB, change: func(f *fakeBoard, _ *Job) { f.moved = "https://board.example" }, fails: "redirects to somewhere else"},
+		{name: "no account", power: "On", action: taskplan.InterrogateOOB, change: func(_ *fakeBoard, j *Job) { delete(j.Node.OOB, "account") }, fails: "no oob.account"},
 		{name: "neither", power: "Off", action: taskplan.SetNodeBoot, change: func(f *fakeBoard, _ *Job) { f.targets = `["Cd"]` }, fails: "neither by PXE nor by HTTP"},
 		{name: "a wrong password", power: "On", action: taskplan.InterrogateOOB, change: func(_ *fakeBoard, j *Job) { j.Node.OOB["credential"] = "x" }, fails: "refuses oob.account"},
 		{name: "no address", power: "On", action: taskplan.InterrogateOOB, change: func(_ *fakeBoard, j *Job) { j.Node.Addressing = nil }, fails: "no address on its oob.network"},
 		{name: "never there", power: "On", action: taskplan.InterrogateOOB, change: func(f *fakeBoard, _ *Job) { f.busy = 1000 }, fails: "cannot be reached"},
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-
-			f, d, j := newBoard(t, tt.power)
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		for _, tt := range tests {
+			f, d, j := newBoard(t, s, tt.power)
 			if tt.change != nil {
 				tt.change(f, &j)
 			}
 			j.Action = tt.action
 			said, err := d.Do(t.Context(), j, nil)
 			if tt.fails == "" && (err != nil || said == "") || tt.fails != "" && (err == nil || !strings.Contains(err.Error(), tt.fails)) {
-				t.Fatalf("%q, %v; want an error with %q", said, err, tt.fails)
+				t.Errorf("%s: %q, %v; want an error with %q", tt.name, said, err, tt.fails)
+				continue
 			}
 			if strings.Contains(fmt.Sprint(said, err), boardPassword) {
-				t.Error("the password is shown")
+				t.Errorf("%s: the password is shown", tt.name)
 			}
-			f.wants(t, tt.asked...)
+			f.wants(t, tt.name, tt.asked...)
 			if tt.fails == "" && tt.action != taskplan.SetNodeBoot {
 				if n, err := d.store.LabNode(t.Context(), "n1"); err != nil || n.Power != "on" || n.PowerAddress != "127.0.0.1" {
-					t.Errorf("the node is %+v, %v", n, err)
+					t.Errorf("%s: the node is %+v, %v", tt.name, n, err)
 				}
 			}
-		})
-	}
+		}
+	})
 }

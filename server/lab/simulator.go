@@ -86,6 +86,9 @@ func (s *simulator) Missing(*design.Node) string { return "" }
 // Repeatable is true of every step, since none touches a machine.
 func (s *simulator) Repeatable(taskplan.Action) bool { return true }
 
+// Settled is never the case: pretending again harms nothing.
+func (s *simulator) Settled(context.Context, Job) (string, error) { return "", nil }
+
 // Site pretends to set up the provisioner.
 func (s *simulator) Site(ctx context.Context, action taskplan.Action) (string, error) {
 	if err := s.wait(ctx, "site", action); err != nil {
@@ -118,6 +121,10 @@ func (s *simulator) Do(ctx context.Context, j Job, r *Reporter) (string, error) 
 	if j.Probe {
 		return s.probe(ctx, j)
 	}
+	status, power := after[j.Action], power[j.Action]
+	if known, err := s.store.LabNode(ctx, j.Node.Name); err == nil && known.Status == deployedStatus && j.Action == taskplan.ConfigureHardware {
+		status, power = known.Status, known.Power // it stays what it is; only its build data are new
+	}
 	if err := s.update(ctx, j, during[j.Action], ""); err != nil {
 		return "", Transient(err)
 	}
@@ -135,7 +142,7 @@ func (s *simulator) Do(ctx context.Context, j Job, r *Reporter) (string, error) 
 			return "", Transient(err)
 		}
 	}
-	if err := s.update(ctx, j, after[j.Action], power[j.Action]); err != nil {
+	if err := s.update(ctx, j, status, power); err != nil {
 		return "", Transient(err)
 	}
 	if j.Action == taskplan.DeployNode {
@@ -171,6 +178,9 @@ func (s *simulator) signal(ctx context.Context, j Job) error {
 	return err
 }
 
+// deployedStatus is MAAS's word for a node that does its work.
+const deployedStatus = "Deployed"
+
 // MAAS's words for a node during, after and after a failure of a step.
 var (
 	during = map[taskplan.Action]string{
@@ -180,7 +190,7 @@ var (
 	}
 	after = map[taskplan.Action]string{
 		taskplan.ConfigureHardware: "Ready",
-		taskplan.DeployNode:        "Deployed",
+		taskplan.DeployNode:        deployedStatus,
 		taskplan.DestroyNode:       "Ready",
 	}
 	failed = map[taskplan.Action]string{

@@ -230,6 +230,25 @@ func TestTask_one_bad_node(t *testing.T) {
 	})
 }
 
+// What runs on a deployed node goes on when it is prepared again.
+func TestTask_prepare_deployed(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, func(c *server.Config) { c.Lab.Simulator.Signals = true })
+	s.Work()
+	ref := storeDesign(t, s, site(t))
+	for _, action := range []string{"prepare_nodes", "deploy_nodes", "prepare_nodes"} {
+		if got := finished(t, s, createTask(t, s, action, ref, "cedar-n08").TaskID); got.Result.Status != "success" {
+			t.Fatalf("%s: %s", action, mustJSON(t, got.Result))
+		}
+	}
+	var nodes []map[string]any
+	decode(t, s.Do("GET", "/v1/nodes", "", servertest.Admin()), &nodes)
+	if nodes[0]["status_name"] != "Deployed" || nodes[0]["power_state"] != "on" {
+		t.Errorf("the node is %s", mustJSON(t, nodes))
+	}
+}
+
 func TestTask_node_without_work(t *testing.T) {
 	t.Parallel()
 

@@ -53,7 +53,11 @@ func (h *Handler) onNode(ctx context.Context, t *top, j Job, r *Reporter) (strin
 			return "", errors.New(missing)
 		}
 		return driver.Do(ctx, j, r)
-	case taskplan.DeployNode:
+	}
+	if text, err := h.nodes.Settled(ctx, j); err != nil || text != "" {
+		return text, Transient(err)
+	}
+	if j.Action == taskplan.DeployNode {
 		if err := h.beginDeployment(ctx, t, j); err != nil {
 			return "", Transient(err)
 		}
