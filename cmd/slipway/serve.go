@@ -64,6 +64,7 @@ type serveCmd struct {
 	EventRetentionDays  int           `name:"event-retention-days" default:"400" help:"How long the event log is kept, apart from what still goes on; 0: for ever."`
 
 	DesignTimeout   time.Duration `name:"design-timeout" default:"20s" help:"How long the fetching of a site design may take."`
+	MaxBootData     int64         `name:"max-boot-data" default:"67108864" help:"Limit of the files of a node's boot actions in bytes, all together."`
 	DesignCache     int64         `name:"design-cache" default:"33554432" help:"How many bytes of site designs are remembered in their effective form; negative: none."`
 	DesignRetention time.Duration `name:"design-retention" default:"720h" help:"How long the design of a task is kept at least; after that it goes with the last task that needs it."`
 
@@ -254,6 +255,7 @@ func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte, a
 		NoIdentityLogin: !c.IdentityLogin,
 		Lab: lab.Config{
 			DesignTimeout:   c.DesignTimeout,
+			MaxBootData:     c.MaxBootData,
 			DesignCache:     c.DesignCache,
 			DesignRetention: c.DesignRetention,
 
