@@ -27,7 +27,7 @@ type LabDesign struct {
 type LabSnapshot struct {
 	Digest    string    `gorm:"primaryKey"`
 	Sealed    []byte    // the documents, encrypted by the lab
-	CreatedAt time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
+	CreatedAt time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"` // of the last task
 }
 
 // CreateLabDesign adds a design and fills in CreatedAt. ErrConflict: the id is
@@ -88,16 +88,52 @@ func (s *Store) DeleteLabDesign(ctx context.Context, id string) error {
 	})
 }
 
-// KeepLabSnapshot stores the documents under their digest, unless they are
-// there already.
+// KeepLabSnapshot stores the documents under their digest for a task that is
+// about to be created. For a while PurgeLabSnapshots leaves them alone.
 func (s *Store) KeepLabSnapshot(ctx context.Context, digest string, sealed []byte) error {
 	return s.InTx(ctx, func(tx *Store) error {
 		row := LabSnapshot{Digest: digest, Sealed: sealed, CreatedAt: tx.Now()}
-		if err := tx.db.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error; err != nil {
+		again := clause.OnConflict{Columns: []clause.Column{{Name: "digest"}}, DoUpdates: clause.AssignmentColumns([]string{"created_at"})}
+		if err := tx.db.Clauses(again).Create(&row).Error; err != nil {
 			return fmt.Errorf("keep snapshot: %w", translate(err))
 		}
 		return nil
 	})
+}
+
+// PurgeLabSnapshots deletes the designs that no task was created with since that
+// time, and that no task and no deployment needs any more. It returns how many
+// went.
+func (s *Store) PurgeLabSnapshots(ctx context.Context, before time.Time) (int64, error) {
+	digest := "json_extract(CAST(request AS TEXT), '$.digest')"
+	if s.onPostgres() {
+		digest = "convert_from(request, 'UTF8')::json ->> 'digest'"
+	}
+	// What is found here stays unneeded: a new task keeps its design first, which
+	// makes the design young again.
+	var unused []string
+	err := s.read(ctx).Model(&LabSnapshot{}).
+		Where("created_at < ?", before.UnixMicro()).
+		Where("digest NOT IN (?)", s.read(ctx).Model(&LabTask{}).Select("COALESCE("+digest+", '')").Where("parent = '' AND request IS NOT NULL")).
+		Where("digest NOT IN (?)", s.read(ctx).Model(&LabDeployment{}).Select("digest").Where("NOT ended")).
+		Pluck("digest", &unused).Error
+	var gone int64
+	for part := range chunks(unused, labSlice) {
+		if err != nil {
+			break
+		}
+		var n int64
+		err = s.InTx(ctx, func(tx *Store) error {
+			done := tx.db.Delete(&LabSnapshot{}, "digest IN ? AND created_at < ?", part, before.UnixMicro())
+			n = done.RowsAffected
+			return done.Error
+		})
+		gone += n
+	}
+	if err != nil {
+		return gone, fmt.Errorf("purge designs: %w", translate(err))
+	}
+	return gone, nil
 }
 
 // LabSnapshot returns the sealed documents of that digest, or ErrNotFound.

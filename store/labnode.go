@@ -129,32 +129,101 @@ func (s *Store) LabBuildDataOfTasks(ctx context.Context, tasks []string) (map[st
 	return out, nil
 }
 
-// LabBuildDataOfNode returns what is known of a node: everything, newest first,
-// or the newest of each generator, by generator.
-func (s *Store) LabBuildDataOfNode(ctx context.Context, node string, latest bool) ([]LabBuildData, error) {
-	q := s.read(ctx).Where("node = ?", node).Order("id DESC")
-	if latest {
-		newest := s.read(ctx).Model(&LabBuildData{}).Select("max(id)").Where("node = ?", node).Group("generator")
-		q = s.read(ctx).Where("id IN (?)", newest).Order("generator")
+// LabBuildDataFilter says of which node or task; one of them is set. Latest
+// narrows a node's to the newest of each generator, by generator; otherwise
+// records come newest first.
+type LabBuildDataFilter struct {
+	Node   string
+	Task   string
+	Latest bool
+}
+
+// LabBuildDataPlace says where a record is and how long its data are.
+type LabBuildDataPlace struct {
+	ID   int64
+	Size int64
+}
+
+// LabBuildDataPlaces lists the records that the filter selects.
+func (s *Store) LabBuildDataPlaces(ctx context.Context, f LabBuildDataFilter) ([]LabBuildDataPlace, error) {
+	q := s.read(ctx).Model(&LabBuildData{}).Select("id", "length(data) AS size")
+	switch {
+	case f.Latest:
+		newest := s.read(ctx).Model(&LabBuildData{}).Select("max(id)").Where("node = ?", f.Node).Group("generator")
+		q = q.Where("id IN (?)", newest).Order("generator")
+	case f.Node != "":
+		q = q.Where("node = ?", f.Node).Order("id DESC")
+	default:
+		q = q.Where("task = ?", f.Task).Order("id DESC")
+	}
+	var places []LabBuildDataPlace
+	if err := q.Find(&places).Error; err != nil {
+		return nil, fmt.Errorf("build data: %w", translate(err))
+	}
+	return places, nil
+}
+
+// buildDataBatch is how many bytes of build data are read at once.
+const buildDataBatch = 4 << 20
+
+// EachLabBuildData visits the records in that order and reads a few at a time,
+// since one may be large and a node may have many. Those that were deleted in the
+// meantime are left out.
+func (s *Store) EachLabBuildData(ctx context.Context, places []LabBuildDataPlace, visit func(*LabBuildData) error) error {
+	for len(places) > 0 {
+		n, size := 0, int64(0)
+		for n < min(len(places), labSlice) && (n == 0 || size+places[n].Size <= buildDataBatch) {
+			size += places[n].Size
+			n++
+		}
+		if err := s.someLabBuildData(ctx, places[:n], visit); err != nil {
+			return err
+		}
+		places = places[n:]
+	}
+	return nil
+}
+
+func (s *Store) someLabBuildData(ctx context.Context, places []LabBuildDataPlace, visit func(*LabBuildData) error) error {
+	ids := make([]int64, len(places))
+	for i, p := range places {
+		ids[i] = p.ID
 	}
 	var rows []LabBuildData
-	if err := q.Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("build data of %s: %w", node, translate(err))
+	if err := s.read(ctx).Where("id IN ?", ids).Find(&rows).Error; err != nil {
+		return fmt.Errorf("build data: %w", translate(err))
 	}
-	return rows, nil
+	byID := make(map[int64]*LabBuildData, len(rows))
+	for i := range rows {
+		byID[rows[i].ID] = &rows[i]
+	}
+	for _, id := range ids {
+		if row := byID[id]; row != nil {
+			if err := visit(row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // PruneLabBuildData deletes build data that are older than the time, except the
 // newest of each node and generator.
 func (s *Store) PruneLabBuildData(ctx context.Context, before time.Time) error {
-	return s.InTx(ctx, func(tx *Store) error {
-		newest := tx.db.Model(&LabBuildData{}).Select("max(id)").Group("node, generator")
-		err := tx.db.Delete(&LabBuildData{}, "collected_at < ? AND id NOT IN (?)", before.UnixMicro(), newest).Error
+	// What is not the newest now never will be.
+	newest := s.read(ctx).Model(&LabBuildData{}).Select("max(id)").Group("node, generator")
+	var old []int64
+	err := s.read(ctx).Model(&LabBuildData{}).Where("collected_at < ? AND id NOT IN (?)", before.UnixMicro(), newest).Pluck("id", &old).Error
+	for part := range chunks(old, labSlice) {
 		if err != nil {
-			return fmt.Errorf("prune build data: %w", translate(err))
+			break
 		}
-		return nil
-	})
+		err = s.InTx(ctx, func(tx *Store) error { return tx.db.Delete(&LabBuildData{}, "id IN ?", part).Error })
+	}
+	if err != nil {
+		return fmt.Errorf("prune build data: %w", translate(err))
+	}
+	return nil
 }
 
 // KnowsLabNode reports whether a driver has seen the node, or a task has named

@@ -63,6 +63,11 @@ type serveCmd struct {
 	OutputRetentionDays int           `name:"products-output-retention-days" default:"400" help:"How long the console output of a test opportunity is kept after its end; 0: for ever."`
 	EventRetentionDays  int           `name:"event-retention-days" default:"400" help:"How long the event log is kept, apart from what still goes on; 0: for ever."`
 
+	DesignTimeout   time.Duration `name:"design-timeout" default:"20s" help:"How long the fetching of a site design may take."`
+	MaxBootData     int64         `name:"max-boot-data" default:"67108864" help:"Limit of the files of a node's boot actions in bytes, all together."`
+	DesignCache     int64         `name:"design-cache" default:"33554432" help:"How many bytes of site designs are remembered in their effective form; negative: none."`
+	DesignRetention time.Duration `name:"design-retention" default:"720h" help:"How long the design of a task is kept at least; after that it goes with the last task that needs it."`
+
 	WebhookHosts        []string `placeholder:"HOST" help:"The only hosts that webhooks may call, such as ci.example.org or *.example.org."`
 	WebhookRetention    int      `name:"webhook-retention-days" default:"90" help:"How long the record of deliveries to webhooks is kept; 0: for ever."`
 	KernelciMaintenance bool     `name:"kernelci-maintenance" help:"Answer 503 on every KernelCI path."`
@@ -249,6 +254,11 @@ func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte, a
 		Maintenance:     c.KernelciMaintenance,
 		NoIdentityLogin: !c.IdentityLogin,
 		Lab: lab.Config{
+			DesignTimeout:   c.DesignTimeout,
+			MaxBootData:     c.MaxBootData,
+			DesignCache:     c.DesignCache,
+			DesignRetention: c.DesignRetention,
+
 			Secret:        secret,
 			DesignHosts:   c.DesignHosts,
 			DesignFolder:  c.DesignFolder,

@@ -56,14 +56,8 @@ func (a answer) VisitGetTaskResponse(w http.ResponseWriter) error { return a.wri
 // VisitCancelTaskResponse writes the answer.
 func (a answer) VisitCancelTaskResponse(w http.ResponseWriter) error { return a.write(w) }
 
-// VisitListTaskBuildDataResponse writes the answer.
-func (a answer) VisitListTaskBuildDataResponse(w http.ResponseWriter) error { return a.write(w) }
-
 // VisitListNodesResponse writes the answer.
 func (a answer) VisitListNodesResponse(w http.ResponseWriter) error { return a.write(w) }
-
-// VisitListNodeBuildDataResponse writes the answer.
-func (a answer) VisitListNodeBuildDataResponse(w http.ResponseWriter) error { return a.write(w) }
 
 // VisitCreateNodeBuildDataResponse writes the answer.
 func (a answer) VisitCreateNodeBuildDataResponse(w http.ResponseWriter) error { return a.write(w) }

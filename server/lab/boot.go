@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/slipway-lab/slipway/gen/api"
 	"github.com/slipway-lab/slipway/server/call"
@@ -168,7 +169,7 @@ func renderFault(err error) error {
 	var fetch *bootfiles.FetchError
 	var render *bootfiles.RenderError
 	switch {
-	case errors.As(err, &fetch):
+	case errors.As(err, &fetch), errors.Is(err, context.DeadlineExceeded):
 		return fault.Unavailable("the data of a boot action cannot be fetched").Because(err)
 	case errors.As(err, &render):
 		return fault.Invalid("a boot action of the design cannot be rendered: %s", render.Error()).Because(err)
@@ -176,13 +177,23 @@ func renderFault(err error) error {
 	return err
 }
 
+// archiveTime is how long a node's archive may take, all templates and locations
+// together.
+const archiveTime = 25 * time.Second
+
 func (h *Handler) render(ctx context.Context, d *store.LabDeployment, kind string) ([]bootfiles.File, error) {
+	ctx, cancel := context.WithTimeout(ctx, archiveTime)
+	defer cancel()
 	var files []bootfiles.File
+	left := h.config.MaxBootData
 	err := h.eachAsset(ctx, d, func(a design.Asset, c bootfiles.Context) error {
 		if a.Type != kind {
 			return nil
 		}
 		f, err := h.renderer.File(ctx, assetOf(a), c)
+		if left -= int64(len(f.Data)); err == nil && left < 0 {
+			err = &bootfiles.RenderError{Path: a.Path, Err: fmt.Errorf("the node's files are larger than the limit of %d bytes together", h.config.MaxBootData)}
+		}
 		files = append(files, f)
 		return err
 	})
@@ -244,21 +255,21 @@ func assetOf(a design.Asset) bootfiles.Asset {
 
 // nodeContext is what templates know of a node.
 func nodeContext(site *design.Site, n *design.Node) bootfiles.NodeContext {
-	c := bootfiles.NodeContext{
-		Hostname: n.Name, Domain: n.DNSDomain, Tags: n.Tags, Labels: n.Labels, PrimaryNetwork: n.PrimaryNetwork,
-		Networks: map[string]bootfiles.NetworkContext{}, Interfaces: map[string]bootfiles.InterfaceContext{},
+	c := bootfiles.NodeContext{Hostname: n.Name, Domain: n.DNSDomain, Tags: n.Tags, PrimaryNetwork: n.PrimaryNetwork}
+	for _, key := range n.LabelKeys {
+		c.Labels = append(c.Labels, bootfiles.Label{Key: key, Value: n.Labels[key]})
 	}
 	for _, a := range n.Addressing {
 		if net := site.Network(a.Network); net != nil && a.IP != "" {
-			c.Networks[a.Network] = bootfiles.NetworkContext{IP: a.IP, CIDR: net.CIDR, DNSSuffix: net.Domain}
+			c.Networks = append(c.Networks, bootfiles.NetworkContext{Name: a.Network, IP: a.IP, CIDR: net.CIDR, DNSSuffix: net.Domain})
 		}
 	}
 	for _, i := range n.Interfaces {
-		ic := bootfiles.InterfaceContext{SRIOV: i.SRIOV != nil}
+		about := bootfiles.InterfaceContext{Name: i.Name, SRIOV: i.SRIOV != nil}
 		if i.SRIOV != nil {
-			ic.VFCount, ic.TrustedMode = i.SRIOV.VFCount, i.SRIOV.TrustedMode
+			about.VFCount, about.TrustedMode = i.SRIOV.VFCount, i.SRIOV.TrustedMode
 		}
-		c.Interfaces[i.Name] = ic
+		c.Interfaces = append(c.Interfaces, about)
 	}
 	return c
 }

@@ -40,13 +40,17 @@ type Config struct {
 	// DesignTimeout limits the fetching of one; default 20 s.
 	DesignTimeout time.Duration
 
+	// MaxBootData limits the files of a node's boot actions in bytes, all together;
+	// default 64 MiB.
+	MaxBootData int64
+
 	// DesignCache is how much of designs is remembered in their effective form,
 	// in bytes of documents; default 32 MiB. Negative: nothing.
 	DesignCache int64
 
-	// DesignDays is how many days the design of a task is kept when no task needs
-	// it any more; default 30.
-	DesignDays int
+	// DesignRetention is how long the design of a task is kept at least; it goes
+	// when no task and no deployment needs it any more. Default 30 days.
+	DesignRetention time.Duration
 
 	// Driver works on the nodes: "simulator" (default) or "agent".
 	Driver string
@@ -119,7 +123,7 @@ func New(s *store.Store, c Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.MaxDesign < 0 || c.DesignTimeout < 0 || c.Workers < 0 || c.Lease < 0 || c.BuildData < 0 || c.DesignDays < 0 {
+	if c.MaxDesign < 0 || c.DesignTimeout < 0 || c.Workers < 0 || c.Lease < 0 || c.BuildData < 0 || c.DesignRetention < 0 || c.MaxBootData < 0 {
 		return nil, errors.New("limits of the lab must not be negative")
 	}
 	key, err := hkdf.Key(sha256.New, c.Secret, nil, "slipway lab designs", 32)
@@ -172,11 +176,14 @@ func (c *Config) setDefaults() {
 	if c.DesignTimeout == 0 {
 		c.DesignTimeout = 20 * time.Second
 	}
+	if c.MaxBootData == 0 {
+		c.MaxBootData = 64 << 20
+	}
 	if c.DesignCache == 0 {
 		c.DesignCache = 32 << 20
 	}
-	if c.DesignDays == 0 {
-		c.DesignDays = 30
+	if c.DesignRetention == 0 {
+		c.DesignRetention = 30 * 24 * time.Hour
 	}
 	if c.Driver == "" {
 		c.Driver = "simulator"

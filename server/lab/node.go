@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"mime"
 	"net/http"
@@ -51,15 +52,75 @@ func numberOrNull(n int64) any {
 
 // ListNodeBuildData answers what is known of a node.
 func (h *Handler) ListNodeBuildData(ctx context.Context, req api.ListNodeBuildDataRequestObject) (api.ListNodeBuildDataResponseObject, error) {
-	latest := req.Params.Latest != nil && strings.EqualFold(*req.Params.Latest, "true")
-	rows, err := h.store.LabBuildDataOfNode(ctx, req.Hostname, latest)
+	f := store.LabBuildDataFilter{Node: req.Hostname, Latest: req.Params.Latest != nil && strings.EqualFold(*req.Params.Latest, "true")}
+	places, err := h.store.LabBuildDataPlaces(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 {
+	if len(places) == 0 {
 		return nil, fault.NotFound("No build data found for node %q", req.Hostname)
 	}
-	return ok(buildDataDocuments(rows)), nil
+	return &buildDataStream{h.store, ctx, places}, nil
+}
+
+// ListTaskBuildData answers what a task collected.
+func (h *Handler) ListTaskBuildData(ctx context.Context, req api.ListTaskBuildDataRequestObject) (api.ListTaskBuildDataResponseObject, error) {
+	row, err := h.taskRow(ctx, req.TaskID)
+	if err != nil {
+		return nil, err
+	}
+	places, err := h.store.LabBuildDataPlaces(ctx, store.LabBuildDataFilter{Task: row.ID})
+	if err != nil {
+		return nil, err
+	}
+	if len(places) == 0 {
+		return nil, fault.NotFound("No build data found: task %s has collected none", row.ID)
+	}
+	return &buildDataStream{h.store, ctx, places}, nil
+}
+
+// buildDataStream writes build data, of which a node may have more than fits into
+// memory.
+type buildDataStream struct {
+	store  *store.Store
+	ctx    context.Context // of the request; it lives exactly as long as the answer
+	places []store.LabBuildDataPlace
+}
+
+// write writes the records. One that cannot be read breaks the answer off, so
+// that nobody takes it for the whole.
+func (s *buildDataStream) write(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	separator := "["
+	err := s.store.EachLabBuildData(s.ctx, s.places, func(d *store.LabBuildData) error {
+		text, err := json.Marshal(buildDataDocuments([]store.LabBuildData{*d})[0])
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(append([]byte(separator), text...))
+		separator = ",\n"
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if separator == "[" { // all of them were deleted in the meantime
+		_, err = w.Write([]byte("[]\n"))
+		return err
+	}
+	_, err = w.Write([]byte("]\n"))
+	return err
+}
+
+// VisitListNodeBuildDataResponse writes the answer.
+func (s *buildDataStream) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
+	return s.write(w)
+}
+
+// VisitListTaskBuildDataResponse writes the answer.
+func (s *buildDataStream) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
+	return s.write(w)
 }
 
 // CreateNodeBuildData keeps what a machine or a tool found out about a node.

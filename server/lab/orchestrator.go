@@ -20,7 +20,7 @@ var errStopping = errors.New("the server is stopping")
 // for those whose server has died, when nothing says that there are any.
 const pollEvery = time.Second
 
-// pruneEvery is how often old build data are looked for.
+// pruneEvery is how often old build data and designs are looked for.
 const pruneEvery = time.Hour
 
 // Run works on the tasks until ctx ends and everything it started has ended. Any
@@ -185,7 +185,8 @@ func (o *orchestrator) passCancels(ctx context.Context) error {
 func (o *orchestrator) prune(ctx context.Context) error {
 	if now := o.h.store.Now(); now.Sub(o.pruned) > pruneEvery {
 		o.pruned = now
-		return o.h.store.PruneLabBuildData(ctx, now.Add(-o.h.config.BuildData))
+		_, err := o.h.store.PurgeLabSnapshots(ctx, now.Add(-o.h.config.DesignRetention))
+		return errors.Join(err, o.h.store.PruneLabBuildData(ctx, now.Add(-o.h.config.BuildData)))
 	}
 	return nil
 }

@@ -354,19 +354,3 @@ func (h *Handler) ListTasks(ctx context.Context, req api.ListTasksRequestObject)
 	}
 	return &taskStream{h: h, ctx: ctx, filter: f, page: first}, nil
 }
-
-// ListTaskBuildData answers what a task collected.
-func (h *Handler) ListTaskBuildData(ctx context.Context, req api.ListTaskBuildDataRequestObject) (api.ListTaskBuildDataResponseObject, error) {
-	row, err := h.taskRow(ctx, req.TaskID)
-	if err != nil {
-		return nil, err
-	}
-	data, err := h.store.LabBuildDataOfTasks(ctx, []string{row.ID})
-	if err != nil {
-		return nil, err
-	}
-	if len(data[row.ID]) == 0 {
-		return nil, fault.NotFound("No build data found: task %s has collected none", row.ID)
-	}
-	return ok(buildDataDocuments(data[row.ID])), nil
-}

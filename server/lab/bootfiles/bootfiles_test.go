@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,12 +60,12 @@ func (s sample) context(node string) Context {
 		if n.Name != node {
 			continue
 		}
-		c.Node = NodeContext{
-			Hostname: n.Name, Domain: domain["lab-data"], Tags: n.Tags, Labels: n.Labels,
-			PrimaryNetwork: "lab-data", Networks: map[string]NetworkContext{},
+		c.Node = NodeContext{Hostname: n.Name, Domain: domain["lab-data"], Tags: n.Tags, PrimaryNetwork: "lab-data"}
+		for key, value := range n.Labels {
+			c.Node.Labels = append(c.Node.Labels, Label{key, value})
 		}
 		for network, ip := range n.Addressing {
-			c.Node.Networks[network] = NetworkContext{ip, cidr[network], domain[network]}
+			c.Node.Networks = append(c.Node.Networks, NetworkContext{network, ip, cidr[network], domain[network]})
 		}
 	}
 	return c
@@ -357,19 +356,35 @@ func TestArchiveName(t *testing.T) {
 	}
 }
 
+// TestContext_vars walks the context in the order of the design, which Python's
+// maps keep.
 func TestContext_vars(t *testing.T) {
 	t.Parallel()
 
 	c := Context{Node: NodeContext{
-		Hostname: "h", PrimaryNetwork: "none", Networks: map[string]NetworkContext{"n": {"1.2.3.4", "1.0.0.0/8", "d"}},
-		Interfaces: map[string]InterfaceContext{"a": {}, "b": {SRIOV: true, VFCount: 3}},
+		Hostname: "h", PrimaryNetwork: "z", Labels: []Label{{"zone", "1"}, {"area", "2"}},
+		Networks:   []NetworkContext{{"z", "1.2.3.4", "1.0.0.0/8", "d"}, {"a", "2.2.3.4", "2.0.0.0/8", "e"}},
+		Interfaces: []InterfaceContext{{Name: "y"}, {Name: "b", SRIOV: true, VFCount: 3}},
 	}}
-	node := c.vars()["node"].(map[string]any)
-	if _, found := node["network"].(map[string]any)["default"]; found {
-		t.Error("there is a default network although the primary one has no static address")
+	for text, want := range map[string]string{
+		"{{ node.labels }}": "{'zone': '1', 'area': '2'}",
+		"{% for k, v in node.labels.items() %}{{ k }}{{ v }} {% endfor %}":    "zone1 area2 ",
+		"{% for k in node.labels %}{{ k }} {% endfor %}":                      "zone area ",
+		"{% for k, v in node.labels | items %}{{ k }}{{ v }} {% endfor %}":    "zone1 area2 ",
+		"{% for k, v in node.labels | dictsort %}{{ k }}{{ v }} {% endfor %}": "area2 zone1 ",
+		"{% for n in node.network.values() %}{{ n.ip }} {% endfor %}":         "1.2.3.4 1.2.3.4 2.2.3.4 ",
+		"{{ node.network | list | join(' ') }}":                               "z default a",
+		"{{ node.network.default.cidr }} {{ node.network['a'].dns_suffix }}":  "1.0.0.0/8 e",
+		"{{ node.interfaces }}": "{'y': {'sriov': False}, 'b': {'sriov': True, 'vf_count': 3, 'trustedmode': False}}",
+		"{{ node.labels.get('nope', 'x') }}{{ 'zone' in node.labels }}{{ node.labels | length }}": "xTrue2",
+		"{% if node.tags %}tags{% else %}none{% endif %}":                                         "none",
+	} {
+		if got, err := expand(t.Context(), DefaultLimits, text, c.vars()); err != nil || got != want {
+			t.Errorf("%s: %q, %v; want %q", text, got, err, want)
+		}
 	}
-	want := map[string]any{"a": map[string]any{"sriov": false}, "b": map[string]any{"sriov": true, "vf_count": 3, "trustedmode": false}}
-	if got := node["interfaces"]; !reflect.DeepEqual(got, want) {
-		t.Errorf("interfaces %v, want %v", got, want)
+	c.Node.PrimaryNetwork, c.Node.Labels = "none", nil
+	if got, err := expand(t.Context(), DefaultLimits, "{{ node.network.default }}{% if node.labels %}labels{% endif %}", c.vars()); err != nil || got != "" {
+		t.Errorf("no primary network and no labels: %q, %v", got, err)
 	}
 }

@@ -1,32 +1,35 @@
 package bootfiles
 
-import "maps"
-
 // Context is what templates know: the names node and action.
 type Context struct {
 	Node   NodeContext
 	Action ActionContext
 }
 
-// NodeContext describes the effective node.
+// NodeContext describes the effective node. What templates can walk through is in
+// the order of the design, as Python's maps keep it.
 type NodeContext struct {
 	Hostname string
 	Domain   string
 	Tags     []string
-	Labels   map[string]string
-	// Networks are those on which the node has a static address, by name.
+	Labels   []Label
+	// Networks are those on which the node has a static address.
 	// PrimaryNetwork, if it is one of them, is also there as "default".
-	Networks       map[string]NetworkContext
+	Networks       []NetworkContext
 	PrimaryNetwork string
-	Interfaces     map[string]InterfaceContext
+	Interfaces     []InterfaceContext
 }
 
+// Label is an entry of node.labels.
+type Label struct{ Key, Value string }
+
 // NetworkContext is node.network.<name>.
-type NetworkContext struct{ IP, CIDR, DNSSuffix string }
+type NetworkContext struct{ Name, IP, CIDR, DNSSuffix string }
 
 // InterfaceContext is node.interfaces.<name>. The other members exist for
 // templates only when SRIOV is set.
 type InterfaceContext struct {
+	Name        string
 	SRIOV       bool
 	VFCount     int
 	TrustedMode bool
@@ -43,34 +46,32 @@ type ActionContext struct {
 // vars are the template's variables (objects/bootaction.py,
 // _get_template_context).
 func (c *Context) vars() map[string]any {
-	networks := make(map[string]any, len(c.Node.Networks)+1)
-	for name, n := range c.Node.Networks {
-		networks[name] = map[string]any{"ip": n.IP, "cidr": n.CIDR, "dns_suffix": n.DNSSuffix}
+	var labels, networks, interfaces ordered
+	for _, l := range c.Node.Labels {
+		labels.set(l.Key, l.Value)
 	}
-	if primary, ok := networks[c.Node.PrimaryNetwork]; ok {
-		networks["default"] = primary
-	}
-	interfaces := make(map[string]any, len(c.Node.Interfaces))
-	for name, i := range c.Node.Interfaces {
-		interfaces[name] = map[string]any{"sriov": i.SRIOV}
-		if i.SRIOV {
-			interfaces[name] = map[string]any{"sriov": true, "vf_count": i.VFCount, "trustedmode": i.TrustedMode}
+	for _, n := range c.Node.Networks {
+		about := mapping(entry{"ip", n.IP}, entry{"cidr", n.CIDR}, entry{"dns_suffix", n.DNSSuffix})
+		networks.set(n.Name, about)
+		if n.Name == c.Node.PrimaryNetwork {
+			networks.set("default", about)
 		}
 	}
+	for _, i := range c.Node.Interfaces {
+		about := []entry{{"sriov", i.SRIOV}}
+		if i.SRIOV {
+			about = append(about, entry{"vf_count", i.VFCount}, entry{"trustedmode", i.TrustedMode})
+		}
+		interfaces.set(i.Name, mapping(about...))
+	}
 	return map[string]any{
-		"node": map[string]any{
-			"hostname":   c.Node.Hostname,
-			"domain":     c.Node.Domain,
-			"tags":       append([]string{}, c.Node.Tags...),
-			"labels":     maps.Clone(c.Node.Labels),
-			"network":    networks,
-			"interfaces": interfaces,
-		},
-		"action": map[string]any{
-			"action_id":  c.Action.ID,
-			"action_key": c.Action.Key,
-			"report_url": c.Action.ReportURL,
-			"design_ref": c.Action.DesignRef,
-		},
+		"node": mapping(
+			entry{"hostname", c.Node.Hostname}, entry{"domain", c.Node.Domain}, entry{"tags", append([]string{}, c.Node.Tags...)},
+			entry{"labels", labels.mapping()}, entry{"network", networks.mapping()}, entry{"interfaces", interfaces.mapping()},
+		),
+		"action": mapping(
+			entry{"action_id", c.Action.ID}, entry{"action_key", c.Action.Key},
+			entry{"report_url", c.Action.ReportURL}, entry{"design_ref", c.Action.DesignRef},
+		),
 	}
 }

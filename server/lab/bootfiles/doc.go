@@ -10,6 +10,13 @@
 // itself would allow: recursive loops, blocks and inheritance (there is only
 // one template), and repeating a text by a computed number of times.
 //
+// The engine differs from Python in more places. Where it would give something
+// else without a word, it is mended here (filters, methods, conditional
+// expressions inside others, the order of mappings) or the template is refused with
+// a sentence (chained comparisons, **, text % values). What stays: none prints
+// nothing, tuples print as lists, an undefined name in a sum counts as nothing,
+// and division rounds towards zero.
+//
 // A boot action's bytes depend on nothing but the arguments of the call:
 // archives of equal content are equal byte for byte.
 package bootfiles

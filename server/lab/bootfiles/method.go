@@ -9,12 +9,35 @@ import (
 )
 
 // ownMethods replace methods of texts that gonja has wrong: its split counts
-// pieces where Python counts cuts, its justifying ones want a fill character.
-var ownMethods = map[string]exec.Method[string]{
-	"split":  func(self string, _ *exec.Value, p *exec.VarArgs) (any, error) { return split(self, p, false) },
-	"rsplit": func(self string, _ *exec.Value, p *exec.VarArgs) (any, error) { return split(self, p, true) },
-	"ljust":  func(self string, _ *exec.Value, p *exec.VarArgs) (any, error) { return pad(self, p, 0, 1) },
-	"rjust":  func(self string, _ *exec.Value, p *exec.VarArgs) (any, error) { return pad(self, p, 1, 0) },
+// pieces where Python counts cuts, its justifying ones want a fill character. Those
+// of mappings sort, where Python keeps the order.
+var ownMethods = map[string]any{
+	"split":  textMethod(func(self string, p *exec.VarArgs) (any, error) { return split(self, p, false) }),
+	"rsplit": textMethod(func(self string, p *exec.VarArgs) (any, error) { return split(self, p, true) }),
+	"ljust":  textMethod(func(self string, p *exec.VarArgs) (any, error) { return pad(self, p, 0, 1) }),
+	"rjust":  textMethod(func(self string, p *exec.VarArgs) (any, error) { return pad(self, p, 1, 0) }),
+
+	"items":  mappingMethod(func(p *exec.Pair) any { return []any{p.Key.Interface(), p.Value.Interface()} }),
+	"keys":   mappingMethod(func(p *exec.Pair) any { return p.Key.Interface() }),
+	"values": mappingMethod(func(p *exec.Pair) any { return p.Value.Interface() }),
+}
+
+func textMethod(f func(self string, p *exec.VarArgs) (any, error)) exec.Method[string] {
+	return func(self string, _ *exec.Value, p *exec.VarArgs) (any, error) { return f(self, p) }
+}
+
+// mappingMethod lists something of each entry.
+func mappingMethod(of func(*exec.Pair) any) exec.Method[map[string]any] {
+	return func(_ map[string]any, value *exec.Value, p *exec.VarArgs) (any, error) {
+		if len(arguments(p)) > 0 {
+			return nil, errors.New("the method takes no arguments")
+		}
+		list := []any{}
+		for _, pair := range pairsOf(value) {
+			list = append(list, of(pair))
+		}
+		return list, nil
+	}
 }
 
 // split cuts at a separator, or at runs of white space when none is given, and

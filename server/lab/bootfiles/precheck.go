@@ -47,6 +47,9 @@ func (c *tagChecker) token(t *tokens.Token) error {
 		}
 		return nil
 	case tokens.BlockEnd, tokens.VariableEnd:
+		if err := checkOperators(c.tag); err != nil {
+			return err
+		}
 		return checkRepetition(c.tag)
 	case tokens.LeftParenthesis, tokens.LeftBracket, tokens.LeftBrace:
 		c.depth++
@@ -59,6 +62,40 @@ func (c *tagChecker) token(t *tokens.Token) error {
 		return fmt.Errorf("line %d: a tag has more than %d tokens", t.Line, maxTagTokens)
 	case c.depth > c.lim.Depth:
 		return fmt.Errorf("line %d: brackets are nested deeper than %d levels", t.Line, c.lim.Depth)
+	}
+	return nil
+}
+
+// checkOperators refuses what the engine would take for something else than
+// Python does: it compares the outcome of a comparison with the next operand,
+// gives a float for every power, and knows no % for texts.
+func checkOperators(tag []*tokens.Token) error {
+	var compared []bool // a comparison stands before, by depth of brackets
+	compared = append(compared, false)
+	for i, t := range tag {
+		switch t.Type {
+		case tokens.LeftParenthesis, tokens.LeftBracket, tokens.LeftBrace:
+			compared = append(compared, false)
+		case tokens.RightParenthesis, tokens.RightBracket, tokens.RightBrace:
+			compared = compared[:max(1, len(compared)-1)]
+		case tokens.LowerThan, tokens.LowerThanOrEqual, tokens.GreaterThan, tokens.GreaterThanOrEqual, tokens.Equals, tokens.Ne:
+			if compared[len(compared)-1] {
+				return fmt.Errorf("line %d: comparisons cannot be chained here; join them with and", t.Line)
+			}
+			compared[len(compared)-1] = true
+		case tokens.And, tokens.Or, tokens.Comma, tokens.Not:
+			compared[len(compared)-1] = false
+		case tokens.Name:
+			if t.Val == "if" || t.Val == "else" {
+				compared[len(compared)-1] = false
+			}
+		case tokens.Power:
+			return fmt.Errorf("line %d: ** is not available; multiply", t.Line)
+		case tokens.Modulo:
+			if i > 0 && tag[i-1].Type == tokens.String {
+				return fmt.Errorf("line %d: write a text %% values as text | format(values)", t.Line)
+			}
+		}
 	}
 	return nil
 }

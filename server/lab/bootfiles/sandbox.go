@@ -17,7 +17,7 @@ func sandbox(g *guard) *exec.Environment {
 	return &exec.Environment{
 		Context: exec.NewContext(map[string]any{
 			"range":     g.makeRange,
-			"dict":      global("dict"),
+			"dict":      dict,
 			"namespace": global("namespace"),
 			"cycler":    global("cycler"),
 			"joiner":    global("joiner"),
@@ -98,7 +98,9 @@ func (g *guard) filters() *exec.FilterSet {
 			set[name] = g.filter(name, f)
 		}
 	}
-	set["urlencode"] = g.filter("urlencode", urlencode)
+	for name, f := range ownFilters {
+		set[name] = g.filter(name, f)
+	}
 	set[watchFilter] = func(_ *exec.Evaluator, in *exec.Value, _ *exec.VarArgs) *exec.Value {
 		if err := g.tick(); err != nil {
 			return exec.AsValue(err)
@@ -197,7 +199,7 @@ func watched[T any](g *guard, from *exec.MethodSet[T], names []string) *exec.Met
 	set := make(map[string]exec.Method[T], len(names))
 	for _, name := range names {
 		method, ok := from.Get(name)
-		if own, better := any(ownMethods[name]).(exec.Method[T]); better && own != nil {
+		if own, better := ownMethods[name].(exec.Method[T]); better {
 			method, ok = own, true
 		}
 		if !ok {

@@ -35,7 +35,7 @@ func expand(ctx context.Context, lim Limits, text string, vars map[string]any) (
 	if err := checkTokens(text, lim); err != nil {
 		return "", err
 	}
-	template, err := exec.NewTemplate(templateName, jinjaConfig, &loader{text: text}, sandbox(g))
+	template, err := exec.NewTemplate(templateName, jinjaConfig, &loader{text: inlineIfs(text)}, sandbox(g))
 	if err != nil {
 		return "", g.reason(parseReason(err))
 	}

@@ -57,6 +57,7 @@ func decodeHost(doc *document) (Host, *docError) {
 		Kernel:          plainField(platform, "kernel"),
 		Tags:            metadata.get("tags").texts(),
 		Labels:          metadata.get("owner_data").textMap(),
+		LabelKeys:       metadata.get("owner_data").keys(),
 		Rack:            plainField(metadata, "rack"),
 	}
 	h.OOB = m.parameters("oob", d.get("oob"), "type")

@@ -22,6 +22,7 @@ func (c *compiler) inherit(child, parent *Host) *Host {
 		KernelParams:    mergeMaps(child.KernelParams, parent.KernelParams),
 		Tags:            mergeLists(child.Tags, parent.Tags),
 		Labels:          mergeMaps(child.Labels, parent.Labels),
+		LabelKeys:       mergeKeys(child.LabelKeys, parent.LabelKeys),
 		Rack:            plain(child.Rack, parent.Rack),
 	}
 }
@@ -81,6 +82,31 @@ func mergeMaps(child, parent map[string]string) map[string]string {
 		}
 	}
 	return m
+}
+
+// mergeKeys are the keys of the merged map, the parent's first.
+func mergeKeys(child, parent []string) []string {
+	if len(child) == 0 {
+		return parent
+	}
+	own := make(map[string]bool, len(child))
+	for _, key := range child {
+		own[key] = true
+	}
+	list := make([]string, 0, len(child)+len(parent))
+	inherited := make(map[string]bool, len(parent))
+	for _, key := range parent {
+		if !own["!"+key] {
+			inherited[key] = true
+			list = append(list, key)
+		}
+	}
+	for _, key := range child {
+		if !removal(key) && !inherited[key] {
+			list = append(list, key)
+		}
+	}
+	return list
 }
 
 // mergeNamed keeps the parent's order, merges entries of one name, and appends

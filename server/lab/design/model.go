@@ -161,6 +161,7 @@ type Host struct {
 	KernelParams map[string]string // a flag has the value "True"
 	Tags         []string
 	Labels       map[string]string // metadata.owner_data
+	LabelKeys    []string          // in the order in which they were written, a parent's first
 	Rack         string
 }
 

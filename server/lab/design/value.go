@@ -91,6 +91,15 @@ func (v *value) texts() []string {
 	return list
 }
 
+// keys returns the keys of a map.
+func (v *value) keys() []string {
+	var list []string
+	for _, f := range v.fields {
+		list = append(list, f.key)
+	}
+	return list
+}
+
 // textMap returns the scalars of a map.
 func (v *value) textMap() map[string]string {
 	if len(v.fields) == 0 {
