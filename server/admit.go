@@ -137,6 +137,8 @@ func inWordsOf(d dialect, f *fault.Fault) *fault.Fault {
 		g.Detail = "Unauthenticated"
 	case d == drydock && f.Status == http.StatusForbidden:
 		g.Detail = "Forbidden"
+	case d == spi && f.Status == http.StatusForbidden: // its slug is part of the contract
+		g.ID = "forbidden"
 	}
 	return &g
 }

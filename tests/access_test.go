@@ -93,6 +93,12 @@ func refusalOf(a servertest.Answer) refusal {
 	return r
 }
 
+// ofRole reports whether the caller's roles were the reason. SPI has a slug of its
+// own for that, which others use for more.
+func (r refusal) ofRole() bool {
+	return r.ID == "role-required" || r.ID == "forbidden" && strings.HasPrefix(r.Detail, "the credential does not allow this")
+}
+
 // TestPermissions walks the document: for each operation and each role the
 // answer is as the permission table says. An operation that names no row, or
 // one that is not there, stops the server's start.
@@ -103,7 +109,7 @@ func TestPermissions(t *testing.T) {
 		for _, role := range auth.Roles() {
 			answer := s.Do(r.method, r.target(), r.body, r.as("Authorization", "Bearer "+s.Token(role))...)
 			said := refusalOf(answer)
-			refused := answer.Status == http.StatusForbidden && said.ID == "role-required"
+			refused := answer.Status == http.StatusForbidden && said.ofRole()
 			allowed := r.permission() == "" || slices.Contains(r.permission().Roles(), role)
 			if refused == allowed {
 				t.Errorf("%s %s as %s: %d %q, but the table says allowed: %v", r.method, r.path, role, answer.Status, said.ID, allowed)
@@ -114,7 +120,7 @@ func TestPermissions(t *testing.T) {
 		}
 		// Somebody without any role may read the version document, and nothing else.
 		answer := s.Do(r.method, r.target(), r.body, r.as("X-Auth-Token", s.Token())...)
-		refused := refusalOf(answer).ID == "role-required"
+		refused := refusalOf(answer).ofRole()
 		if want := r.permission() != "" && r.permission() != "version.read"; refused != want {
 			t.Errorf("%s %s without a role: %d %q, want a refusal: %v", r.method, r.path, answer.Status, refusalOf(answer).ID, want)
 		}
@@ -236,10 +242,10 @@ func TestKeystoneCredentials(t *testing.T) {
 		}
 		may := func(role auth.Role) bool { return slices.Contains(r.permission().Roles(), role) }
 
-		if a := do("admin"); a.Status == 401 || refusalOf(a).ID == "role-required" {
+		if a := do("admin"); a.Status == 401 || refusalOf(a).ofRole() {
 			t.Errorf("admin: %d %s", a.Status, a.Body)
 		}
-		if a := do("reader"); (refusalOf(a).ID == "role-required") == may(auth.Reader) {
+		if a := do("reader"); (refusalOf(a).ofRole()) == may(auth.Reader) {
 			t.Errorf("reader: %d, but the table says %v", a.Status, may(auth.Reader))
 		}
 		if a := do("member"); r.permission() != "version.read" && a.Status != 403 {

@@ -139,7 +139,7 @@ func Conflict(format string, args ...any) *Fault {
 
 // TooLarge is a 413.
 func TooLarge(format string, args ...any) *Fault {
-	return New(http.StatusRequestEntityTooLarge, "payload-too-large", format, args...)
+	return New(http.StatusRequestEntityTooLarge, "too-large", format, args...)
 }
 
 // Unsupported is a 415: a media type or content encoding that is not read here.
@@ -166,7 +166,7 @@ func NotImplemented(format string, args ...any) *Fault {
 // Unavailable is a 503: something that the server needs cannot be reached, and
 // nothing was changed.
 func Unavailable(format string, args ...any) *Fault {
-	return New(http.StatusServiceUnavailable, "service-unavailable", format, args...).
+	return New(http.StatusServiceUnavailable, "temporarily-unavailable", format, args...).
 		With("Retry-After", "5")
 }
 

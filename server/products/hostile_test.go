@@ -2,6 +2,7 @@ package products_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/slipway-lab/slipway/server/servertest"
@@ -65,4 +66,40 @@ func TestHostileText(t *testing.T) {
 		}
 		l.call("POST", "/v1/webhooks", `{"url": "https://a.example.org/\u0000"}`, http.StatusBadRequest)
 	})
+}
+
+// The slugs of section 3 of the contract, which SPI's clients compare.
+func TestErrorIDs(t *testing.T) {
+	t.Parallel()
+	l := &lab{servertest.New(t), t}
+	path := l.product("p", "smoke")
+	o := l.image(path, "I1")[0]
+	reader := servertest.As(l.Token("viewer"))
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		id                 string
+		options            []servertest.Option
+	}{
+		{"POST", "/products", `{`, 400, "invalid-request", nil},
+		{"GET", path + "/results?start_date=1442253091", ``, 400, "invalid-date", nil},
+		{"GET", path, ``, 401, "unauthorized", []servertest.Option{servertest.As("nobody")}},
+		{"DELETE", path, ``, 403, "forbidden", []servertest.Option{reader}},
+		{"GET", path + "/testspecs/x", ``, 404, "resource-not-found", nil},
+		{"DELETE", "/products", ``, 405, "method-not-allowed", nil},
+		{"DELETE", path, ``, 409, "conflict", nil},
+		{"POST", path + "/tests/opportunities/" + o + "/retry", ``, 409, "not-final", nil},
+		{"POST", path + "/results", `{"test_opportunity_id": "` + o + `", "test_status": "PASSED", "agent-id": "a"}`, 409, "not-picked", nil},
+		{"GET", "/orgs/x/results", ``, 410, "gone", nil},
+		{"POST", "/products", `{"name": "` + strings.Repeat("x", 2<<20) + `"}`, 413, "too-large", nil},
+		{"POST", "/products", `<a/>`, 415, "unsupported-media-type", []servertest.Option{servertest.With("Content-Type", "text/xml")}},
+	} {
+		a := l.Do(c.method, c.path, c.body, append([]servertest.Option{servertest.Admin(), servertest.JSON()}, c.options...)...)
+		if got := decode(t, a.Body); a.Status != c.status || got["id"] != c.id || field(got, "message") == "" {
+			t.Errorf("%s %s: %d %v %v, want %d %s", c.method, c.path, a.Status, got["id"], got["message"], c.status, c.id)
+		}
+		if c.status == 401 && a.Header.Get("WWW-Authenticate") == "" || c.status == 405 && a.Header.Get("Allow") == "" {
+			t.Errorf("%s %s: headers %v", c.method, c.path, a.Header)
+		}
+	}
 }

@@ -199,11 +199,15 @@ func refused(err error) error {
 	return err
 }
 
-// posted is what a result holds that the state machine does not look at.
+// posted is what a result holds that the state machine does not look at, and
+// what was stored of it.
 type posted struct {
 	payload, agent []byte
 	revno          *string
 	file           *store.Result
+
+	row   *store.OpportunityResult
+	about *about
 }
 
 // change loads what the state machine needs of a locked opportunity, lets it

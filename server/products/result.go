@@ -53,21 +53,30 @@ func (h *Handler) postResult(ctx context.Context, req api.PostTestResultRequestO
 		if err != nil {
 			return nil, err
 		}
-		return h.resultPosted(ctx, tx, o, fresh)
+		if !fresh {
+			return h.resultThere(ctx, tx, o)
+		}
+		return extra.answer(o)
 	})
 }
 
-func (h *Handler) resultPosted(ctx context.Context, tx *store.Store, o *store.Opportunity, fresh bool) (*answer, error) {
+// resultThere answers a result that was posted before.
+func (h *Handler) resultThere(ctx context.Context, tx *store.Store, o *store.Opportunity) (*answer, error) {
 	r, err := tx.OpportunityResult(ctx, o.ProductID, *o.ResultID)
 	if err != nil {
 		return nil, err
 	}
-	a, err := h.resultAnswer(ctx, tx, r)
-	if err == nil && fresh {
-		a.status = http.StatusCreated
-		a.location = "/v1/products/" + o.ProductID.String() + "/tests/results/" + r.ID.String()
+	return h.resultAnswer(ctx, tx, r)
+}
+
+// answer is the answer to a result that is new, of what was stored just now.
+func (p *posted) answer(o *store.Opportunity) (*answer, error) {
+	docs := &resultDocs{about: p.about, opportunities: map[uuid.UUID]*store.Opportunity{o.ID: o}}
+	if p.file != nil {
+		docs.files = map[uuid.UUID]*store.Result{p.file.ID: p.file}
 	}
-	return a, err
+	location := "/v1/products/" + o.ProductID.String() + "/tests/results/" + p.row.ID.String()
+	return created(location, func(op *opaques) any { return docs.toAPI(p.row, op) })
 }
 
 // postFrom reads who posts what. Agents of the time show their id instead of a
@@ -134,6 +143,9 @@ func keepResult(ctx context.Context, tx *store.Store, o *store.Opportunity, r *l
 		if row.AgentRevno == nil { // what the agent said when it registered
 			row.AgentRevno = registeredRevno(ctx, tx, o.Tenant, r.Holder.AgentID)
 		}
+	}
+	if extra != nil {
+		extra.row, extra.about = row, about
 	}
 	return tx.CreateOpportunityResult(row)
 }
