@@ -1244,6 +1244,24 @@ func (e ListAuditParamsDecision) Valid() bool {
 	}
 }
 
+// Defines values for GetSubunitParamsRunTime.
+const (
+	GetSubunitParamsRunTimeSum  GetSubunitParamsRunTime = "sum"
+	GetSubunitParamsRunTimeWall GetSubunitParamsRunTime = "wall"
+)
+
+// Valid indicates whether the value is a known member of the GetSubunitParamsRunTime enum.
+func (e GetSubunitParamsRunTime) Valid() bool {
+	switch e {
+	case GetSubunitParamsRunTimeSum:
+		return true
+	case GetSubunitParamsRunTimeWall:
+		return true
+	default:
+		return false
+	}
+}
+
 // AccessRole What somebody is to the server; `x-permissions` says what each role may do.
 type AccessRole string
 
@@ -4731,6 +4749,21 @@ type ProductPatch struct {
 	Supersede *bool                              `json:"supersede,omitempty"`
 }
 
+// Profile Example: {"email":null,"fullname":"laptop","is_admin":false,"openid":"me"}
+type Profile struct {
+	// Openid The owner that the token names; empty when it names none.
+	Openid string `json:"openid"`
+
+	// Email Always null: a token does not say it.
+	Email nullable.Nullable[string] `json:"email"`
+
+	// Fullname The token's name, or the owner for a JSON web token.
+	Fullname string `json:"fullname"`
+
+	// IsAdmin Whether the caller is an administrator.
+	IsAdmin bool `json:"is_admin"`
+}
+
 // PublicKey Example: {"comment":"me@example.org","format":"ssh-rsa","id":"0b6c1d5e6f0e4cc09d3f0a4bb4d3a001","openid":"me","pubkey":"AAAAB3NzaC1yc2E"}
 type PublicKey struct {
 	ID string `json:"id"`
@@ -5196,7 +5229,7 @@ type StatusSaved struct {
 	TestID int64  `json:"test_id"`
 }
 
-// SubunitAttachment Example: {"attachment":"http://127.0.0.1:8080/v1/runs/100/results/4d7950cb-586e-407e-9acf-5b169825af98/tests/0/attachments/0","label":"pythonlogging","test_run_id":1}
+// SubunitAttachment Example: {"attachment":"http://127.0.0.1:8080/v1/subunit/4d7950cb-586e-407e-9acf-5b169825af98/attachments/1/0","label":"pythonlogging","test_run_id":1}
 type SubunitAttachment struct {
 	// TestRunID The `id` of the test.
 	TestRunID int64 `json:"test_run_id"`
@@ -5214,7 +5247,7 @@ type SubunitCreated struct {
 	ResultID    openapi_types.UUID `json:"result-id"`
 }
 
-// SubunitData Example: {"attachments":[{"attachment":"http://127.0.0.1:8080/v1/runs/100/results/4d7950cb-586e-407e-9acf-5b169825af98/tests/0/attachments/0","label":"pythonlogging","test_run_id":1}],"subunit-data":{"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"},"test_runs":[{"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}],"tests":[{"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}]}
+// SubunitData Example: {"attachments":[{"attachment":"http://127.0.0.1:8080/v1/subunit/4d7950cb-586e-407e-9acf-5b169825af98/attachments/1/0","label":"pythonlogging","test_run_id":1}],"subunit-data":{"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"},"test_runs":[{"metadata":{"attrs":"id-4b470073-f361-5188-ab7a-2f495b06f0a4,smoke","tags":"worker-0"},"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}],"tests":[{"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}]}
 type SubunitData struct {
 	SubunitData SubunitRun          `json:"subunit-data"`
 	Tests       []SubunitTest       `json:"tests"`
@@ -5231,6 +5264,17 @@ type SubunitLinked struct {
 	ID openapi_types.UUID `json:"id"`
 }
 
+// SubunitMetadata What subunit2sql keeps of a test run beside its times; only what there is.
+//
+// Example: {"attrs":"smoke","tags":"worker-0"}
+type SubunitMetadata struct {
+	// Attrs What stands in brackets in the test's id.
+	Attrs *string `json:"attrs,omitempty"`
+
+	// Tags The tags, with commas between them.
+	Tags *string `json:"tags,omitempty"`
+}
+
 // SubunitRun Example: {"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"}
 type SubunitRun struct {
 	// RunAt When the stream was stored.
@@ -5240,7 +5284,7 @@ type SubunitRun struct {
 	Fails  int64              `json:"fails"`
 	Passes int64              `json:"passes"`
 
-	// RunTime Seconds; the sum of the tests' durations.
+	// RunTime Seconds; the sum of the tests' durations, or from the first start to the last stop.
 	RunTime float64 `json:"run_time"`
 
 	// Artifacts Always null: nobody can say it.
@@ -5261,7 +5305,7 @@ type SubunitTest struct {
 	RunTime nullable.Nullable[float64] `json:"run_time"`
 }
 
-// SubunitTestRun Example: {"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}
+// SubunitTestRun Example: {"metadata":{"attrs":"id-4b470073-f361-5188-ab7a-2f495b06f0a4,smoke","tags":"worker-0"},"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}
 type SubunitTestRun struct {
 	// TestID The `id` of the test.
 	TestID int64 `json:"test_id"`
@@ -5275,6 +5319,7 @@ type SubunitTestRun struct {
 	StopTime             nullable.Nullable[string] `json:"stop_time"`
 	StartTimeMicrosecond nullable.Nullable[int32]  `json:"start_time_microsecond"`
 	StopTimeMicrosecond  nullable.Nullable[int32]  `json:"stop_time_microsecond"`
+	Metadata             SubunitMetadata           `json:"metadata"`
 }
 
 // Test One test of a result.
@@ -7786,6 +7831,15 @@ type CreateSubunitParams struct {
 	XPublicKey *string `json:"X-Public-Key,omitempty"`
 }
 
+// GetSubunitParams defines parameters for GetSubunit.
+type GetSubunitParams struct {
+	// RunTime How long the run took, as the sum of the tests' durations or by the clock on the wall. (subunit2sql has an option for it.)
+	RunTime *GetSubunitParamsRunTime `form:"run_time,omitempty" json:"run_time,omitempty"`
+}
+
+// GetSubunitParamsRunTime defines parameters for GetSubunit.
+type GetSubunitParamsRunTime string
+
 // PurgeTasksParams defines parameters for PurgeTasks.
 type PurgeTasksParams struct {
 	// Days The age in days. Absent, empty or unreadable (Drydock's client sends `None`) means 90; a negative number is refused.
@@ -9366,6 +9420,9 @@ type ServerInterface interface {
 	// GetDesignDocuments Get the documents of a stored design
 	// (GET /v1/designs/{design}/documents)
 	GetDesignDocuments(ctx echo.Context, design string) error
+	// DownloadResult Download the current result of a run
+	// (GET /v1/download-result/{test_id})
+	DownloadResult(ctx echo.Context, testID TestID) error
 	// ListEvents Read the event log
 	// (GET /v1/events)
 	ListEvents(ctx echo.Context, params ListEventsParams) error
@@ -9584,6 +9641,9 @@ type ServerInterface interface {
 	// ReplaceTestSpec Replace a test spec
 	// (PUT /v1/products/{product_id}/testspecs/{spec_id})
 	ReplaceTestSpec(ctx echo.Context, productID ProductID, specID SpecID) error
+	// GetProfile Say who one is
+	// (GET /v1/profile)
+	GetProfile(ctx echo.Context) error
 	// ListPublicKeys List one's keys
 	// (GET /v1/profile/pubkeys)
 	ListPublicKeys(ctx echo.Context) error
@@ -9694,10 +9754,13 @@ type ServerInterface interface {
 	DeleteSubunit(ctx echo.Context, subunitID string) error
 	// GetSubunit Read a subunit stream in subunit2sql's numbers
 	// (GET /v1/subunit/{subunit_id})
-	GetSubunit(ctx echo.Context, subunitID string) error
+	GetSubunit(ctx echo.Context, subunitID string, params GetSubunitParams) error
 	// LinkSubunit Give a result its subunit stream
 	// (PUT /v1/subunit/{subunit_id})
 	LinkSubunit(ctx echo.Context, subunitID string) error
+	// GetSubunitAttachment Download an attachment of a stream
+	// (GET /v1/subunit/{subunit_id}/attachments/{test_run_id}/{k})
+	GetSubunitAttachment(ctx echo.Context, subunitID string, testRunID int32, k int32) error
 	// PurgeTasks Delete old tasks
 	// (DELETE /v1/tasks)
 	PurgeTasks(ctx echo.Context, params PurgeTasksParams) error
@@ -11845,6 +11908,22 @@ func (w *ServerInterfaceWrapper) GetDesignDocuments(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetDesignDocuments(ctx, design)
+	return err
+}
+
+// DownloadResult converts echo context to params.
+func (w *ServerInterfaceWrapper) DownloadResult(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "test_id" -------------
+	var testID TestID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_id", ctx.Param("test_id"), &testID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DownloadResult(ctx, testID)
 	return err
 }
 
@@ -14199,6 +14278,15 @@ func (w *ServerInterfaceWrapper) ReplaceTestSpec(ctx echo.Context) error {
 	return err
 }
 
+// GetProfile converts echo context to params.
+func (w *ServerInterfaceWrapper) GetProfile(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetProfile(ctx)
+	return err
+}
+
 // ListPublicKeys converts echo context to params.
 func (w *ServerInterfaceWrapper) ListPublicKeys(ctx echo.Context) error {
 	var err error
@@ -15090,8 +15178,17 @@ func (w *ServerInterfaceWrapper) GetSubunit(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subunit_id: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetSubunitParams
+	// ------------- Optional query parameter "run_time" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "run_time", ctx.QueryParams(), &params.RunTime, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter run_time: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetSubunit(ctx, subunitID)
+	err = w.Handler.GetSubunit(ctx, subunitID, params)
 	return err
 }
 
@@ -15108,6 +15205,38 @@ func (w *ServerInterfaceWrapper) LinkSubunit(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.LinkSubunit(ctx, subunitID)
+	return err
+}
+
+// GetSubunitAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSubunitAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "subunit_id" -------------
+	var subunitID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subunit_id", ctx.Param("subunit_id"), &subunitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subunit_id: %s", err))
+	}
+
+	// ------------- Path parameter "test_run_id" -------------
+	var testRunID int32
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_run_id", ctx.Param("test_run_id"), &testRunID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int32", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_run_id: %s", err))
+	}
+
+	// ------------- Path parameter "k" -------------
+	var k int32
+
+	err = runtime.BindStyledParameterWithOptions("simple", "k", ctx.Param("k"), &k, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int32", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter k: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSubunitAttachment(ctx, subunitID, testRunID, k)
 	return err
 }
 
@@ -17059,6 +17188,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/tests/:n", wrapper.GetTest, options.OperationMiddlewares["getTest"]...)
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/tests/:n/attachments/:k", wrapper.GetAttachment, options.OperationMiddlewares["getAttachment"]...)
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/raw", wrapper.GetRaw, options.OperationMiddlewares["getRaw"]...)
+	router.GET(options.BaseURL+"/v1/download-result/:test_id", wrapper.DownloadResult, options.OperationMiddlewares["downloadResult"]...)
 	router.GET(options.BaseURL+"/v1/results", wrapper.ListPublishedResults, options.OperationMiddlewares["listPublishedResults"]...)
 	router.POST(options.BaseURL+"/v1/results", wrapper.PublishResult, options.OperationMiddlewares["publishResult"]...)
 	router.GET(options.BaseURL+"/v1/results/schema", wrapper.GetPassListSchema, options.OperationMiddlewares["getPassListSchema"]...)
@@ -17070,6 +17200,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/v1/results/:published_id/meta/:key", wrapper.DeleteResultMetaKey, options.OperationMiddlewares["deleteResultMetaKey"]...)
 	router.GET(options.BaseURL+"/v1/results/:published_id/meta/:key", wrapper.GetResultMetaKey, options.OperationMiddlewares["getResultMetaKey"]...)
 	router.POST(options.BaseURL+"/v1/results/:published_id/meta/:key", wrapper.SetResultMetaKey, options.OperationMiddlewares["setResultMetaKey"]...)
+	router.GET(options.BaseURL+"/v1/profile", wrapper.GetProfile, options.OperationMiddlewares["getProfile"]...)
 	router.GET(options.BaseURL+"/v1/profile/pubkeys", wrapper.ListPublicKeys, options.OperationMiddlewares["listPublicKeys"]...)
 	router.POST(options.BaseURL+"/v1/profile/pubkeys", wrapper.CreatePublicKey, options.OperationMiddlewares["createPublicKey"]...)
 	router.DELETE(options.BaseURL+"/v1/profile/pubkeys/:key_id", wrapper.DeletePublicKey, options.OperationMiddlewares["deletePublicKey"]...)
@@ -17077,6 +17208,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/v1/subunit/:subunit_id", wrapper.DeleteSubunit, options.OperationMiddlewares["deleteSubunit"]...)
 	router.GET(options.BaseURL+"/v1/subunit/:subunit_id", wrapper.GetSubunit, options.OperationMiddlewares["getSubunit"]...)
 	router.PUT(options.BaseURL+"/v1/subunit/:subunit_id", wrapper.LinkSubunit, options.OperationMiddlewares["linkSubunit"]...)
+	router.GET(options.BaseURL+"/v1/subunit/:subunit_id/attachments/:test_run_id/:k", wrapper.GetSubunitAttachment, options.OperationMiddlewares["getSubunitAttachment"]...)
 	router.GET(options.BaseURL+"/v1/products", wrapper.ListProducts, options.OperationMiddlewares["listProducts"]...)
 	router.POST(options.BaseURL+"/v1/products", wrapper.CreateProduct, options.OperationMiddlewares["createProduct"]...)
 	router.DELETE(options.BaseURL+"/v1/products/:product_id", wrapper.DeleteProduct, options.OperationMiddlewares["deleteProduct"]...)
@@ -24656,6 +24788,290 @@ type GetDesignDocuments503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetDesignDocuments503ApplicationProblemPlusJSONResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadResultRequestObject struct {
+	TestID TestID `json:"test_id"`
+}
+
+type DownloadResultResponseObject interface {
+	VisitDownloadResultResponse(w http.ResponseWriter) error
+}
+
+type DownloadResult200ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type DownloadResult200ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       DownloadResult200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadResult200ApplicationOctetStreamResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadResult206ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentRange          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type DownloadResult206ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       DownloadResult206ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadResult206ApplicationOctetStreamResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadResult304ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type DownloadResult304Response struct {
+	Headers DownloadResult304ResponseHeaders
+}
+
+func (response DownloadResult304Response) VisitDownloadResultResponse(w http.ResponseWriter) error {
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type DownloadResult400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadResult400ApplicationProblemPlusJSONResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadResult401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadResult401ApplicationProblemPlusJSONResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadResult403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadResult403ApplicationProblemPlusJSONResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadResult404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadResult404ApplicationProblemPlusJSONResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadResult406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadResult406ApplicationProblemPlusJSONResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadResult416ApplicationProblemPlusJSONResponse struct {
+	RangeNotSatisfiableApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadResult416ApplicationProblemPlusJSONResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(416)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadResult429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadResult429ApplicationProblemPlusJSONResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadResult503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadResult503ApplicationProblemPlusJSONResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -36254,6 +36670,132 @@ func (response ReplaceTestSpec503ApplicationProblemPlusJSONResponse) VisitReplac
 	return err
 }
 
+type GetProfileRequestObject struct {
+}
+
+type GetProfileResponseObject interface {
+	VisitGetProfileResponse(w http.ResponseWriter) error
+}
+
+type GetProfile200JSONResponse Profile
+
+func (response GetProfile200JSONResponse) VisitGetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProfile400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetProfile400ApplicationProblemPlusJSONResponse) VisitGetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProfile401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetProfile401ApplicationProblemPlusJSONResponse) VisitGetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProfile403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetProfile403ApplicationProblemPlusJSONResponse) VisitGetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProfile406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetProfile406ApplicationProblemPlusJSONResponse) VisitGetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProfile429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetProfile429ApplicationProblemPlusJSONResponse) VisitGetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProfile503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetProfile503ApplicationProblemPlusJSONResponse) VisitGetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPublicKeysRequestObject struct {
 }
 
@@ -41718,6 +42260,7 @@ func (response DeleteSubunit503ApplicationProblemPlusJSONResponse) VisitDeleteSu
 
 type GetSubunitRequestObject struct {
 	SubunitID string `json:"subunit_id"`
+	Params    GetSubunitParams
 }
 
 type GetSubunitResponseObject interface {
@@ -42024,6 +42567,292 @@ type LinkSubunit503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response LinkSubunit503ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitAttachmentRequestObject struct {
+	SubunitID string `json:"subunit_id"`
+	TestRunID int32  `json:"test_run_id"`
+	K         int32  `json:"k"`
+}
+
+type GetSubunitAttachmentResponseObject interface {
+	VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error
+}
+
+type GetSubunitAttachment200ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetSubunitAttachment200ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GetSubunitAttachment200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetSubunitAttachment200ApplicationOctetStreamResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetSubunitAttachment206ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentRange          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetSubunitAttachment206ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GetSubunitAttachment206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetSubunitAttachment206ApplicationOctetStreamResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetSubunitAttachment304ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetSubunitAttachment304Response struct {
+	Headers GetSubunitAttachment304ResponseHeaders
+}
+
+func (response GetSubunitAttachment304Response) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetSubunitAttachment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunitAttachment400ApplicationProblemPlusJSONResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitAttachment401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunitAttachment401ApplicationProblemPlusJSONResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitAttachment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunitAttachment403ApplicationProblemPlusJSONResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitAttachment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunitAttachment404ApplicationProblemPlusJSONResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitAttachment406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunitAttachment406ApplicationProblemPlusJSONResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitAttachment416ApplicationProblemPlusJSONResponse struct {
+	RangeNotSatisfiableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunitAttachment416ApplicationProblemPlusJSONResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(416)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitAttachment429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunitAttachment429ApplicationProblemPlusJSONResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitAttachment503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunitAttachment503ApplicationProblemPlusJSONResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -48639,6 +49468,9 @@ type StrictServerInterface interface {
 	// GetDesignDocuments Get the documents of a stored design
 	// (GET /v1/designs/{design}/documents)
 	GetDesignDocuments(ctx context.Context, request GetDesignDocumentsRequestObject) (GetDesignDocumentsResponseObject, error)
+	// DownloadResult Download the current result of a run
+	// (GET /v1/download-result/{test_id})
+	DownloadResult(ctx context.Context, request DownloadResultRequestObject) (DownloadResultResponseObject, error)
 	// ListEvents Read the event log
 	// (GET /v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
@@ -48857,6 +49689,9 @@ type StrictServerInterface interface {
 	// ReplaceTestSpec Replace a test spec
 	// (PUT /v1/products/{product_id}/testspecs/{spec_id})
 	ReplaceTestSpec(ctx context.Context, request ReplaceTestSpecRequestObject) (ReplaceTestSpecResponseObject, error)
+	// GetProfile Say who one is
+	// (GET /v1/profile)
+	GetProfile(ctx context.Context, request GetProfileRequestObject) (GetProfileResponseObject, error)
 	// ListPublicKeys List one's keys
 	// (GET /v1/profile/pubkeys)
 	ListPublicKeys(ctx context.Context, request ListPublicKeysRequestObject) (ListPublicKeysResponseObject, error)
@@ -48971,6 +49806,9 @@ type StrictServerInterface interface {
 	// LinkSubunit Give a result its subunit stream
 	// (PUT /v1/subunit/{subunit_id})
 	LinkSubunit(ctx context.Context, request LinkSubunitRequestObject) (LinkSubunitResponseObject, error)
+	// GetSubunitAttachment Download an attachment of a stream
+	// (GET /v1/subunit/{subunit_id}/attachments/{test_run_id}/{k})
+	GetSubunitAttachment(ctx context.Context, request GetSubunitAttachmentRequestObject) (GetSubunitAttachmentResponseObject, error)
 	// PurgeTasks Delete old tasks
 	// (DELETE /v1/tasks)
 	PurgeTasks(ctx context.Context, request PurgeTasksRequestObject) (PurgeTasksResponseObject, error)
@@ -50684,6 +51522,31 @@ func (sh *strictHandler) GetDesignDocuments(ctx echo.Context, design string) err
 		return err
 	} else if validResponse, ok := response.(GetDesignDocumentsResponseObject); ok {
 		return validResponse.VisitGetDesignDocumentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DownloadResult operation middleware
+func (sh *strictHandler) DownloadResult(ctx echo.Context, testID TestID) error {
+	var request DownloadResultRequestObject
+
+	request.TestID = testID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadResult(ctx.Request().Context(), request.(DownloadResultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadResult")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DownloadResultResponseObject); ok {
+		return validResponse.VisitDownloadResultResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -52991,6 +53854,29 @@ func (sh *strictHandler) ReplaceTestSpec(ctx echo.Context, productID ProductID, 
 	return nil
 }
 
+// GetProfile operation middleware
+func (sh *strictHandler) GetProfile(ctx echo.Context) error {
+	var request GetProfileRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProfile(ctx.Request().Context(), request.(GetProfileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProfile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetProfileResponseObject); ok {
+		return validResponse.VisitGetProfileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListPublicKeys operation middleware
 func (sh *strictHandler) ListPublicKeys(ctx echo.Context) error {
 	var request ListPublicKeysRequestObject
@@ -54119,10 +55005,11 @@ func (sh *strictHandler) DeleteSubunit(ctx echo.Context, subunitID string) error
 }
 
 // GetSubunit operation middleware
-func (sh *strictHandler) GetSubunit(ctx echo.Context, subunitID string) error {
+func (sh *strictHandler) GetSubunit(ctx echo.Context, subunitID string, params GetSubunitParams) error {
 	var request GetSubunitRequestObject
 
 	request.SubunitID = subunitID
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetSubunit(ctx.Request().Context(), request.(GetSubunitRequestObject))
@@ -54208,6 +55095,33 @@ func (sh *strictHandler) LinkSubunit(ctx echo.Context, subunitID string) error {
 		return err
 	} else if validResponse, ok := response.(LinkSubunitResponseObject); ok {
 		return validResponse.VisitLinkSubunitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSubunitAttachment operation middleware
+func (sh *strictHandler) GetSubunitAttachment(ctx echo.Context, subunitID string, testRunID int32, k int32) error {
+	var request GetSubunitAttachmentRequestObject
+
+	request.SubunitID = subunitID
+	request.TestRunID = testRunID
+	request.K = k
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSubunitAttachment(ctx.Request().Context(), request.(GetSubunitAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSubunitAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSubunitAttachmentResponseObject); ok {
+		return validResponse.VisitGetSubunitAttachmentResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -56112,889 +57026,909 @@ var swaggerSpec = []string{
 	"NVfZ6/c+WmC29WbDu/za2nbHfXpDInElZaxqj6unG2S7TxXa0KzYrXafYqhuJY8DhKfplivIVCjLw8z0",
 	"TknUwLtyIPQTTNSSQerE2EsMWVM9g6LCiTlkYDRAc/gMLSjTYOiP8dQdD6xTbzS0RsT2LGx7Q2sM+zgl",
 	"J65T0WLi8A3Jo/5l7pwZShRIeSRXXnW4yxFHytNJRPc1tL1Vbj1weVqpv+bDnt0b3NWg6VOXHa+YIHOO",
-	"y6CucvtpdE38y60rn1WoTvaYq2+ROkvDi2YIv4+0HIK/q1tQ/n/svY1y2zi2BvgqWO1UJemRZOrXllNT",
-	"d53YmfZ0/q7tdM+ddq4EkZCENgWoCcq2OuWtfZp9sH2SLRwAJPgrUrbTyYxv3ZqORYIEgYPzf75TgLAM",
-	"QB+60gSAvMAiAGC3IiD/5BzycZsDgpf5pyTuUa2+0wQJ9VNLYpXRXD9+OL8om2Jupondfi5h8m3tJ/0l",
-	"a4Fm0vc+N/O688oHtJHTRJ2ofUVIblXQRl9W1m+Ir8BPi26I7zd1IE0gxqVhvgZJBitnzS36qFM9qyof",
-	"Ve8LbhbcJ6asEJ2Gqg2lPJU156sKR8yEdUfmKvNlpnlzlek+wERnPsf2VC80xsPWiUan40vx1COKypk7",
-	"ZOkgtTKqZDyfPlREDYho+9fER/Y9uTkCBnFh5F6tdDmQYFKlmBLoA5rWIXyf34yljJTMrzPqtp12t+3s",
-	"dfuNOLFE6kwg1vXpZ1Jn8Tco+p3fyP9C4+lGsxFwX/fVUddz8sWtt6bZhW7CAvhTcbWwyXCQCuOUoLXQ",
-	"eDIvFVxiogYg8g2lyimtCsNu064w/vV/Ly9vHad1eXnbmV1e3u7PPv+wpaC4k5ekFzV5LPSgyHVCLmby",
-	"GwKC3YUyLRNFv/3d5pYU6vlWLWHGLXyIGLmWJ+5YKe2HEIrS/aIiqaJxDKhAkeHu7R7wnPnQhKkoz0Zu",
-	"rSfpFBKjAYdUEtIhmqxXPsfeBPlE/ghEpQ6aj6cCqatxQ+a8GvJfceuPz/J/xq3PX5xmr7OtYLzrFKf/",
-	"l6lJ1lH9Sd4OOKnTAj8uTN9QtlgRrBwvRTQMsZxkmewjEHF+sc4viyg5RPITGk304eenmUlePDyeQLxa",
-	"L5G2O1UTfZ1x/fDT0lytIg62ooMzrvys8ZIPtuAQhIThoobS6poU7YIgpR5BbpIg0u41qwD0pP0rUtEi",
-	"udu0ywoUGF5KAqr3uj6NWlMi7AcEe5tDhNGnT6fHclLGi90HFvMTwKy8Pn0m1K6qbvAxS8KIkRswjKmI",
-	"hJc9c6c1wq3ZUevN5y8Hdy37z/5dq2//3btr/XowwtOjV5/TP1t/dvKAJJoN8Ix8YP5Gd3jOryJTBJJn",
-	"FbwnN69ywYGy2exp8Ry4CyCPJVTvTjkOpED+bc24Kck0WVeNj0fn5/GPYQCy1tE/AI8+7Djtvv7hRgPR",
-	"Nw4b0CuNzBSLB5eV+bf1+3i29n374l9ff3j/5vTv4/N3H/8mpf6chuNpgBlMeIl17u5vfCoVBgWjFGF4",
-	"yr9bXaczcDrOCAB6p+OcDgNLLB+WyVyFwsvGYbpFQI6hq5avRkNsvcB1R4wB5E73gq0xlIfj3/jUtIKo",
-	"Pc4EbOqPXAd+/YE+n+80aLwIlzu8rmI6YcG4ceKk1X+GPj8VBp7GwU3rqFUY+N6YGekTWf+lUgOqkC+a",
-	"/k41bFy/O7vJTibsmgacQbV6ndEALLXDpOV16u84aKfvTA8ea7Oy8gMszrrLKM13aw29pi6JUAqrjwun",
-	"de8HeID6g1YrwqqxvFcWSKExriq/izCP4nq7PcMiwvGrMzkzbuwu6/FyabWMlZklGRdfBzWFiP2Aulwd",
-	"TKaNCMmy1jBb0tccBvAYYe1hpjd77YF1V4QyGtZUANSQ+icBNKMa98eIyzWHjCMw6soDY32sziCOvdqr",
-	"oFS8mgPG2KdY1BtmqY9labtbcTNWfk2WIgeMr3FAcU0Z+TtZrmsPgBOGWT0S3lHbWdcnLDWk/mGpL7lT",
-	"NlpE0ergWZjLtrWj1P8iE05qPFttOHnTFiMuqzk15q7bOoiv6eITx/yQsfHgV6Vojvr77a75KdYhe51i",
-	"o253U+0BLKx76Y3J9ampJ8PY2kaMGTUW9A+y2zujRCXLe1SM0RN3Lkjsfe0572KHqIF1Ncc07dVbo+9Q",
-	"p888oLaS7gZciLF+zjduT9Cgti4g1XyPBruMiaLINU7Kn6pFf0fqsBk4vn50Tbq2emvIM8Bz1cH96yjH",
-	"O5ylxMidxMLOirk98D5v3oVrPpgKveTe2ic19Xc1pjZTMeN2WStlGo+XeFXrlfGwnd4KUCZ8NgNgikdV",
-	"kZuN66VP2fp2PBW7rZAZL8niXg9Q/PceD4BVq/+AlJWQMg1AubUlboFlAH1x6rcNhG46KjMjbleYwb5f",
-	"UjYmzFtxysIY/6QzOmgPOu2O47T3D3uD3mB/77oLZR5qxFqohAz5h/zRD6OfwDe+5JATW/rYgeM45qnm",
-	"1vF1r/TunmmUYTFWuQtrVbY98/E1DzSUSxfWHwA0G4emnbRaFpPwqOes5xtHexb4GjOch8+fXK68dmIh",
-	"Z0RVhsibVaPTdP3SOqDJoOmg090KUW2vfD5srvW+VFD2wNn++GgPczppEJczD8nLL9EkWjpTRAywUDlv",
-	"3JqyUd6Y4EJBXCs05EzvXutdfacS9nJRyYA6KQCmDRhr6ZyZTvegwvO3U0UT6iJhm+5PDYkTU0iH170K",
-	"b9r+aakTV4RZUfR7YqtGw/ykEXtI18ociVlhfosgvlI1Y6Z0kDIqZwrAFhrIF5J5rojpNpp501aVQjOR",
-	"7MGQlovksWLBb9L1DNuPXEiWK3mWxKIgr1Up8PBp6laon5D/zWn9UY1MLb6X90Z5Rdf5EKHSoZCCIK/H",
-	"TQoBdhVAiUri5jP0YUXYeYjdK6vriOK+k/oMJeuUAzkbncxmmoHby5FgsAWS+A318/A94ecoj1c37dFF",
-	"bMt2BpaZAIw28X0u36NLKRm5DfeUs2yvolMsp+7Mst2Lr0Y2ejaFTnsLslgsU8owQH1vRWNJ2quZ27Xh",
-	"VtC6MfeSHS7I6WkY5r3oLn8D/6HenpeXDggI4GT9jU9Tm3af5JOo0gKcqznt4p7cU0/ekK/tDdnZn7EL",
-	"wWnVu27QuyLE1oPGcRIWWoEQUGmFF4XZivJCGipBJRc0AoI9EvxfVi23VfMD47tOd7/lDFs9aRXNpY2u",
-	"JJ2USjqFTT2kwDjZ9ukw7Tc+1hIBsGbqDNkhTQI+z6v3FmtJthdWqHWq8Xi6shuQFONub/ML09U4IPJ2",
-	"N6z5gT6e1rp/xUW9TxTrFQmMmld5FGhDdeemEuTrDYmoedeDquiw4IS+xdO8k+njaVHrvy8Nl4YbqQvw",
-	"G2aasWI3tA8v9nDq5OoDeeRBR9y1OaAfSSB0m4xs0mnEDMFtU9YBcAuKyJG+MznZLYNe6zutRPzHZuNR",
-	"WnfZoDMyIwFhLnkQLq4j8WZZiqnkiImbIkuIkRuAQbHL80xLojwebwCxOjFS5a9fGib5lkM97aA/HeGO",
-	"2/V6pD8bOMPOfvegN+rjAloxVdTCv/HHTqfb6w+G+wcjPHU9Mpsv6G9Hr14fn7z5+4+n/0hfVeAyaVVT",
-	"oTtUgNGJQ+CpKgkdhI2ttauog/4NCQjyAr5aKTdj9X4GMY5TCehnXHeT+Ci9wNWqjD/A/p8e66rvuOBU",
-	"/hQfieLShHKDUxXzauoLU+2Uiprdp57hKqgJ/d0FpPsx4N7azc34X6lL2vHrkRllxItRz2eU+J6qHMzH",
-	"K9cLIiVBSz+rPeMcpuQrEIJGZ9B2+i2XA7yKYHglTGlzS/4F92fJrxi65FhrygLheP66v/t0TX3d1Bje",
-	"9FKBtU83ofKyyn/kV4HH1Y6/Cc7aZ/jmXYSgFV1tiSu6aikfEvZb4BaQHCFVSt4vrFz6xOjvaxJB1kB1",
-	"0fYKoZKCcWuhM36GgCg+FB+/eCvu8dLuXbSNmXJJvCSRbw3uiVFgzFYldklXTCpopPRmAua6B7WA0PK3",
-	"jS6galWBcAm8Ebq9BaBVoDn3PaTM7USn84rVa7VK05qNNeykviEPSkCqVIJ4JQCxUFEk/+tdS7oXZElY",
-	"VC0l8FItYRPcDEytAeKB8jrYH6twCeRiAI4y9X10g1U7zECOVB4muUimj6Z8trvAjBE/qnBCoGLkYJ1Y",
-	"HzYoqjbSNFjEgNZTn7o/kU0dFIoA34yv5JCGEItWIDA6Ojo6etV7/wd+3dm43RO0JCkNSxB/NhZ0zrDu",
-	"wuzgzrTrZo2f6Nl5ovyKbORZwUy5G89/RL4G7Co9h+mX5/qNzGWzy6AmTKKfJ9Drb0FusUdcusQ+8uic",
-	"hqL05d30ppivy8ypYHsU9lCZdkM9wBcy0KsizBEF99NonhSQugpIjjbxOOrD2bp+oX+wLinzhwgaLEQv",
-	"u+nRteLYm+r3K6VDef/rTpUOo8GajQtrSQVxAxLGMkyVez8TGjREiXGq4h5igX0fMSL1p1PVJBSOCVpg",
-	"aN8lLQMoc4fwD2uXB/FygjN2relR61+49YfTGrXH//df9/7W+vzXv1SDL3lPbopQjY+MW1uDc7XRke/b",
-	"KqCyaZQIuaEBeamRMlI4E5Shf5x/eG/hTYScZ+IaqqmZ1B2DNbEd3xCwsnp+gJcBuEfHcfIgacyTvpQA",
-	"k8kNogLxaxIcool8JeqgDVGdpdFmAh2jgZaRgxhHfDZDM8Tyce9KSAaYvCKaCCSUaZx81Z9XyuFaMHhW",
-	"ey8VEp76mF01EQ7RkosQDfvoJ9VfNz96V3SWEhOjAjFCFWy92uAVDheI8ejv39ck2GzHyywBJZOkV4ZF",
-	"NK6HRVQzQl8YvXoYLKMtNBGs2TOhKaMiOWyHMSoAR6qw8S8jSGIaSkUHM842S74W6fr2LZttz7Fgyy+I",
-	"CF/n2idHKjZtYOiVEMpAF2KxDojOwfw1+qFx2D04aPctP0hImKv18tBCzfkc3bIW05aLBWk5TibOplds",
-	"HvD1alyuqTQbKpV90G33+3m4dNhdRCmjNbKGwfYGATteB7Rm0ZdHbmvnXl4vx/M1EWHNsqr5WGrDdb9u",
-	"iW+VTK5VAZDc/XovfLD8UKNN1Jp5fXcpDvCShBV6OWydsYDTU7vyQQ8bi9+Dsaj9wdHo+iPrB+7gsMqz",
-	"XB90IHXOa/iZd6hguXbFLnHkh/JoJ7+1hD//Xd6zrZgMmDU8Lb+i7PZgaIGC3B4MWy7xSQCIuGVVZnZd",
-	"2O3BcDzsjx+mPCyD5KEwroH9xzKhYZGTEjHV5IUlBD6bP4cHvfbwe8T9qHkUHqJsruYrv4HEl3/rsqpo",
-	"aM19uYfasis0xC5ICvctyfp3RhmA8p3au7CT0rkDokHdZKVqEEYJGv6aYAb3rpnaEQ1h/shACA+lbu+i",
-	"OBNWW4J9PeAEsZ4qHaw6XN8pYySI9bIK1o6twdR9CRjnVd7x3em/0VEpUX3PIod9DsQkZhoEX+nBokZg",
-	"HMYpV8KM8xb82VJtIuBKQK4Zbxw2OqN9OVMijZmtMPjGUz9e4Y3Joppx+ZgpDhp398Jl14MTeu7JcU7e",
-	"4Fzre9X7DUZwnWoxIXCrUmOIP7My+UO6pGw+qRqzT27pQ8fwD+70VrWK/GgQRZXzNns9Aafh+cfTZyLq",
-	"qipWBJqqbo+3l+ctJuM/P25WC8KO5HtPj+1Y4NDMWjPE+74yivum6Db75MrP2r9L0XsuGK28wfZSNoGA",
-	"VBwyJiXVn5bLo6ic2IYLPMRyW8kc2WOXspTZRsU8AD67+acknfSKGw6kV6I0jp1gA+kPVVyhid4cnb6V",
-	"/z05O/twhp7HffymRKdtvGii859OP36Ud0EawgZxYJ03PPBemtgYZWi9WkEOg0jnpPS6ZUi5UQRsnBf7",
-	"KguP5zdVsD97q7z4tCqgA33ugXB1+MAn6fghugl4SHIrfQqCH4lu/YWS5RG4f8UOEDqug647cq+vu000",
-	"/4Ou5FlVQaUm+scneZ0HcExeohlfMy/uhiJPSLLmtaCCKJWGZK1KpYB6Uuhn8fMNNLlq1jIlM66bZMnP",
-	"biJsbSfjU+5trEQb4D4zwILXAw1Lwl67tMtH1FcYFreE+M5XxC2Mo+hGPYlUqvqZfGLJryT3iVGCGjhY",
-	"LmaGQiwWqJTOpafS+YI1aXy+y1cXlAKcnfkH5m8UJ9dJY1QoD6PuFkojFP0H5OU670kUTcdOxhI63C2i",
-	"dCmhM9aoQOSaBJs4jUqXdxqRhZHwsVgg7AuOljh0F0RAWhEKqLg6RMSbq/C4zsrbkz88XrpaQpQTJlfL",
-	"y0ut1LDdwXpLJti+euNYtx8SW9rmU4EWmHnEQ3JtVB242vcZ9n0kqE9YGKei9XL7d0ZBpI6TzPIo7vg0",
-	"2paJaaLd+rzcLxXThtYqpnQtG6hA5v7HIneVXkN5ANUKmQ2ic8UZAmEt/cDZtvb24jtliy9VaGhoPQ5D",
-	"f6xQAQoIxedsbtouSJZqUhdhyeLJDZ3+geM0kSDXhCEPb0R+BpCZbK8z6A0dpzK5dJy7LJ8rMGYgv0Da",
-	"qZTN0ZWiccWDcw0Y9BMNo9RYaUuDYNDwCJKLTpoWVoKk2ah/OExHCKk4TR5fj4TGVQGdz0lQxCMVR7yi",
-	"zFM1sAmWmWaQ8rYEXyut+1EvNt0qYp7WK+Zow7Lwl9nHIqkqTZCyzEdTxxHqGo/qtRxWOYZ4KsfIz4as",
-	"WCnxmMURhao8M71cQGjLZa+nsW/NWytKP5JXXgKLC7APGttvnDJlLAHJV1GUHzFNLaB5tSRnoPsil7Mw",
-	"ssypQB5e4rkU+wFasyumEx93SFiCvu5gSQJ+DFqC6pTOXdqes1SmY/9CpgvOr4qaJkmhE+pUSMhtNUA2",
-	"du2uvAeiKaAWn52cf3p7MT6/+HB2cixfC9GZqFWzS6NOzS5f7smXiz3h09WNOltJkkk1EUhVe/AArQiX",
-	"j0oBfTilJv8D6YNSs058e67g0CuoaE4QBPfGAgP7fsWWWeUK8KBE/+2qcGCoG8dVMhs1XbxRwxI9QKWK",
-	"pSNuye89DQVacKGbN0/j2guIQj4TyKciR98s6w4EVPNfh3t7tbqGytnl0XuUXJ7H+ihwG6slDuOh6uqP",
-	"TtV3YBCaQhen4Pk8IHO4AxgIuOTkbeAQs2UM2He6qoeJUBvH1gmqUPyYPBZqwJecXjyfv3T7d3/Z0j3y",
-	"R3Kbnyr9Ifak7NAiX9riupEumOdiRVzg4EwzyduwjY4s21drharxMQV7HqfcRxmVU6qQIjfyoC1u1a4m",
-	"6pbrNBtTLMhYG62Nw4a0Ohv6V1Ob97mgg2+nc9EZHg4ODrsH7QMn0cFXYT5ZD1gQ3xtPN2YGKt4ZRCG4",
-	"CLVtxjmwvimWiri6TZVWKdl5fHJ0/Ork5M34oNcfdJzeqJG2O3u5zopVQJc42MCUdLxUzSRxISBqPa2L",
-	"2liSLEQbhVqIzxy3hwfd1r7XJ63+tDdqjVxn2HKmQ9xzO16X9OV7wd7xMp2Pi9atoEoSuliP+Szqv7si",
-	"rprGcDYbTIfuoNXrzJxWf9YhrYPZvtsadKYO7k0PcH8qlUIYkHLpiBDqsRv//enk08nxg/gLt3iDmo31",
-	"ysOhRW/qc9Sv1VdJWoSUzcdKB24w7fW0rhgltMF4FLIzIIZggxkSQYpAtvmpKpvYHYi4xN2oS3wgN1ig",
-	"FXWvUl0Lt7et7ozu0ue2rIlw5y55nisGhM8ZXmVU6pQr5aF7Nf+ykPwN1oaGIlZA5/SaCKQyDQsbNnd7",
-	"dynGk8gQznxHuZFsewAi5pULnJiNPLUbNZwy3cFdDj/8UtuqtxxxGbZZQh4HOY67GrTYdVJ+ruonZXCX",
-	"y5brPKJ3V8jAv2TdQFuKv+wH91Oesjqnc/8uKSqs0eu1CsyUxTAsifEwRyrmNurRysPX1LXSVEC1xcrH",
-	"LrFqe0zTXzOxVGV5qYsxllZ558USMEaToarOJCArgsMU1qlaseqnSe5cJB5rLH00Lh/GIWUhadlZuXAz",
-	"/uZzGJmwGToHxaHayvPv5Hgqd2QhwxxBXedUdu+SIn03Mo63VD4vKfK/bJUb4DY3TfstBUGali3OfMoI",
-	"IA/7relabOBC2MLiiniNpvzSz3VobniX1TwqTBGKu294oFT26q/brxbBtnhQfHbjw2GTe4p0svIoK1MS",
-	"OkVS7qaUkwwx5bH9Ij5uCZdmQimz+LM5jrHilRJpNlNNkGZCg7EYVyzyU5SX2efP5Ybia4BiyKOGjSmh",
-	"sPkhFRq8wc/EYyON9iaA2AhkmmaBDAqor5Y3aJv1C+d0BxNYhGRlRIxPZ8SqI7EWoY3eqNi07j0twCuE",
-	"PE7A66C79wYE+WQWIo3pscXeLUyRiF1UjcPGx9PXP50cj1/9z/jo7yfvLxJRb/UgaZGLEC9XeXZKr9fu",
-	"HFh2Sr3Yd6RKPqvHDQapDK9SyVxomHyQOyFZClmTJlrkmylIcDTDQU1r5eAuucxfIrasDM/xmw9nasHP",
-	"G82cPdAu048fzi/ASk26UJuNtydH5yfjk39+PD3T1+GXxDNeH71/ffJ2fHby359O9GPUT2/h3/Hgo1dH",
-	"748/vFe+2R1ju7vuZL8keJKyu3T+WU0VYZjN5irNyrOo/b4iPAPAFxOE/Z4t3PT0WNRkO0mFkyY8j0vs",
-	"EcD51u43g9XG5G+Rjy7FXainisKqeabu4VHJCflRr7r1bq3aGZltDY3JR29Z/LdUhHXwelLfTnU13ZM7",
-	"8skd+eSO3OaOzB7+vONUnxdsZQQ5r9nCFz5S92pbvYTGZlMKBRZXKkPyhgdXbfSehwvK5oCUA0FUTNO6",
-	"74L7npRPcHRVrniUPdTp96UGK1c6/rHnZNYvekZ+VkdCB43khFWkADBqwZqJ0py88iy8kjBk5y7zZYV5",
-	"UaFJiEc+FjqBTKUYLggOwinBVoqUWh804+sALfg62JIhpTOqKuZHGcu8yqS5SuQCKgghfk5BoZebH093",
-	"S7bZsHKyWW+bFSPFYg1x9vgCPyPua3hxOxmfY060/QZWPQbzAXBGxu1kx8q6ZO8BXFYZrTDrY8h7xedt",
-	"+1qAf3lkuJGKJuSY31PsXqVYT41KLM3iIX+d48CLTVZo2p7Z31TRy70gP4t8TpumEi87JIJkdsee75Y9",
-	"ODfu0by0mZyFFyFmnnipOBsWoWJX0sifUYZ925cXqQfKUowtudP3f5d/fHj38e1JZRMv2mlL7Uiz8A86",
-	"Q3JLggSUtUgFon7+QgbZ7THyGeythEfm76H61gvb9MuUF9AlAI9i5K0DyPEo/HYP6KDj9B1n+3d6mmgy",
-	"0imHy8ff9476PjXyJ/Oh8MzcL12HLl+SIs3FFO6A5gIZfzcL7pNDNIFsyomRXEiVOk1V+m4TTWaY+hND",
-	"4/IPIn+lzCDYTXQKXBNNVliICcIhCPMQQiDyJxggruhqcsm45Nvy3yviyRtEE00g822ikqRuMIANtiHD",
-	"0BwR+RDJyzH1pa7CLPA8+Sh5p3xEQ2eGJs+BHpU9BetwtQ7PdYV6VampKtoPMrzPVLpnlYUlZhtV/wPp",
-	"MvBWrS9gBVO8jTwyqGTyXXkk8BHPKcMmfa6GV8HwsRWeE827EF5KLQf7Pvwq0PMzMoPWVM+E8vG/SGcJ",
-	"rwOoVF8BZIBk8TzEfvwvuCAi0W6n/iZG5va9kxOLg2tUs1aFXUcF6lRax2hKhfsEerCqZqnzRPNphc9V",
-	"Sxjt+kvkKL3RHDpdP7MLNSQWLzkf8735tBII4qlCsbw6SLgcVfnqvC4+U4JMLPBKHl3IdwXvEuBWX5GN",
-	"OEQYMv/kvXD4BXo+0Y+ZqAoQBMbCC+Wq8rGQd3g4xJMXTTTzcZgZcMnUvF80kVT40XOoGRCTFy+RBoCG",
-	"y5KjCYImM+oTGKmnrFIxgb/rrDS2UctOfEEsIFMcpfNq/mMRN4AxNkYz0p3NRoT0ewf9aedg1Mcj52D/",
-	"wOuRUXeKp41mw4iQ2IQYdro94+LU0PDQva6NV7St23W2QTHEqsLsIxaikncq3/DTtp5ive3c7xhOh/sH",
-	"s667P8OjvrtPRv3ufvdg2nOc/qAzHQxzv6M7sL/CwsaPv4Z6hIU03LRVW8frnvouSRBQ9iHan+T//ty7",
-	"ICL857u36vKcRE3nQMU+bPSn/X3H2e+1Zr1hpzXoHBy08HQft7qz/mgwdYYzB/dziwhyMTNfb8fLTCmg",
-	"2Y+vJsUzpZt5icJArLpMahIVwjQRnakD1UQTuQwT9Jwzl6CJ/PcLpZGAhYN9nQhelgxkW40JdrECOyTz",
-	"gfGE87mFosg3OkBgUZQGNf1yCY++bBxebqWuy0bzMjODSyCwSzONy8bhr5cJ2lIn5LLx+S4nc7wQRBR4",
-	"ERaqeh2O/9YM+kK0z48QNdo9bfYoayiYdirK/aGAn1UeS+yqWWCTg1UxC7azi9tZPaPYsZyOND6oizmy",
-	"cO1vyHWKO/2LrpMXnYz7wxQatXdPvux7+rIjG/Ub9WVniSLpy1bPSHux5a9PCbNPCbP/uQmzMf+ttINv",
-	"4fZkRPwp7/Yp7/Yp7/Yp7/Yp7/b7zbs1KbVP+bffVP7tx4BPfbLcJVWMEQQ+ceWyg8Y9Lg4CSgTCIQL/",
-	"wo1JDHB9aqo1se+rYt6NAI9oQLB3iM7evEaj/mAfPZ/IOQKgBw19+IdKwZs0L9nEIyGm/gSiBAqwe/Ki",
-	"GdXagslrfMno+UQug7xXfb+88zjYeByu6bYw8sfzj6fo+QQwCKOfm2iyDvzJi6y3Dg533+nLNQl1s+k1",
-	"Qx3HiYOY5JaKsBGjSUhrF6wYA6DckkcZgLwg6mCwxxt71529YM3EXgcsDD2bsldEsdSSO35fR3gKAfm9",
-	"5cwOZtgbTFveyJ22+sPRrIU7w0Fr3zkY7u93D0YDx+4qBN8Km9E4bLznIXqj522U3ilfh4fQWaehC7pz",
-	"rZ58tihJ6ceLi4+mgdLz/M0EwBcaogUJyIsqJs1dvD+5USupa6j0cPmeGw25gH2f3xAPuB4GjALJUnJh",
-	"F4qQQj7Ic8HCYAPRZILB30IhFcV+rUFlACvE0LUKodEwU81fJpL0ET5WX5uDMkK9goZVU58Ab496al5R",
-	"BiiRK/VIOQU7kqpAAz//9Xkr+ueLH/6Stzg2nH5eyAVQnPRygESTU8hdZskcLVDb3O7BRIRoSd2A6xuj",
-	"hCRInHlpVEZVdo9CrirL7Xvkgcl/vTmB+TAgij7kkkVb+FyyE0lThtdkSDf7EsrKv5H73iN+Y5E6UPyJ",
-	"0RmFIvryj7PZT0F/xLRvMsZ54HMUEt9XeAguXov6/b8s5lKRb2hel983CpiUrRMVgPxkD9yns1MNfwiu",
-	"9pzz9hJNLGY6ifK/zGtT3CHz5lwwDRWADbmiwyVXved8vyC7bKuWl8mCNInpctGirYi4r8ULmjGqEBBc",
-	"fLqAR6n5Jwgm4rIlqstxxOVrltjkcWUVOdHlHSLtGKdyKDRzS8hmg1Jiusp1HBDeUVuixmHDp0uak9ZE",
-	"WeF+AZvUD0Ai5NxrJ9IWwoVSFWEuC4JVH3OX8ysK7njubTS1Z8szyvjaduGYS3rWx+YyabyM+rbGn8U1",
-	"tmb+Ew3GWv4CaX4nv7Opkk4gDKNHoedSoRyOnM4LI2iNjIPcFBi3PVxjVqmA/Exn8FpxGiuD0FYrA5Lv",
-	"e94/7PUPe6O2M+p1+t2G1iMruv3jRuDKO13cchy6aTcOVYOZltLN63ciT7Ru1t9f6FVPfVlWX7SWpKp5",
-	"/lqNyRrog0gPquVtsTup38NnutVf07uLtiBL7hzKb3K7J2ZqnbZ7vxItyCtC1aXbNdv9uYtxrQ529LEU",
-	"bmIGrdDY8LHHQBvosLMWAaUs6Whb7W8xO1By2OvW9egzpnIano54TlZFvEJfKls7wHa3FWdEDy7Zzo84",
-	"VL1a8oAEVV0tB5DieRpx3FoDyQyUDm/TQif9offhJPVASPvbcHuNJASCuCdsb1CUQf4mIAoBNEbMjOnr",
-	"Hi/NZ18PivesHIf6hpxOARXZ3yC3qmKnfv4uX+rOf5m+/ZE4053+DftwpkO34w3IcOaQvus6I683c3B/",
-	"Ou17Pew4HckQVoTBvcqnuZ5CW//G0dHR0ave+z/w687G7Z7kCGYzmy0BCDO1LXKvQrmGmWmubWyouJRk",
-	"zNflPWGKBRn2pV4aQXr6NA8PM3HIMlWh8YpGnx69txkt2ucymjDyJdr6X//svf9c1QkVkXWOAwouigXx",
-	"5Jmq3w9fZZeDR84AP5ZozgOobx2ijnMI/1+YbwiffzDr9El/MGu5hOBWf7jfaY2mXa/VcYfTAXa8zqyj",
-	"HLGQBGZFTSN/jc4dibBJD/f2Ot39ttN22p3DA+fA2fs/93Ti2V7Ft12TgM6oq+esfRvOFgU5xeovXjeN",
-	"MStW2CWqhz5Hf+gEv1SFxOcv/buW+kc3/gcy/zjM/OMv207cPfMce/UV9s5dtFEVNc2IMN/JYQlds5+3",
-	"1xmnjn+DNwLcKYfISmI3ygeU5UBV05r6Yd1GTCIM1m745S5tTZS4eTCSookz5HN+BXGYLVbD4K6A3NLP",
-	"79j97tWI2rlFw1ymmVDTc5JHYUuNcyhvrtmNKmSycq9rK/GJ0of8UgSTpZ/Izv31P4k55aj2yZKRegfy",
-	"I6xnChgjkflcXSxFkqfUrM1tLAPEFX9HKV29I2U9HAuKY5RnjfGQeAh8v1E51UvEVSGq5cJPib75mnoE",
-	"0gSAuEbtTqf9m/KsigWGD1E5j81GiIM5kUQYhagz+2U9LU9Lii5rHpAbsEkr6noWOcwKOutAlwPoBbTE",
-	"GyTIVicHZJDoT8mNLAV8HuBlxSkCALXIc7qchkIpls2ktQRSFAoQqAgDHPJAwDZt1xWL6eajKfCpbA1s",
-	"ZUHlNVA1pHBnWxnS7sVGZeWzJYVHpUfwjLhc9citvJZfkUE/xHnNY++5HLnzsOrik6r31VW970c1Sy9e",
-	"/ry3nNyoG903eHKLz15B6d09i9U+K7k0Djgk3egCtqpmYW6h2pt7i7HuXfOReEjv/jyk/yfzkMG3yUMO",
-	"yqoFTWA2bqKQV+FZP0Q0vEuQb2EXMBf7Pgl07y9opKMVX0iM0w0xVFWvTap2HFyfDBXakAzPDCzFJNz/",
-	"mpx1dB/OGlsh8YI+CL/9tDIIEhZLrahIpF6vM3uq5wZXXX0H8aBa+X3akMt895ld/ILZRh/2LZkuzS0Z",
-	"8wbkJFvRoFFOMBQtUKZboQUma8F0hIk6MquGMAnzrhgFJXPs9Xk8g07rr/mahSV4AR5316o/J0Yu933i",
-	"wkwWWBS0ZnMSrdniISrqEYJvG17ZdRznft3XtjY9s9+ew5Fc8+21kQ7i55qnPELLNLVBxzzfxMYhEnxJ",
-	"lCF1gwXytNzM2ZOulfh7pnKVEHZdsgI/AvPQlFBAPpYvJF7j+2mJp1Nu6mQn1G2kV2kji/fvZ+yvydZT",
-	"RmfAcULTxQmrkHKNcwYv6DUbMK5xqGK6j36+qh6gaF7bGhCqR5rbH+1Uwa4UKDmZzQAw7Sj1LH8vDFOz",
-	"dqXx25px8AgyDzfutRN1Fjpn17YJrkpranamdG3lpTe632Jdz6ZkYpDbC/mLRtjFfblc0/Q5cnqmtgOw",
-	"jRqHI2c43IcQqsJm0h8t/w6I1FOjScAnCaXWUCH/5Whwp8NRs0EZ+AeJUL8DwNPhsNnQ3Scbhx1n2Gzo",
-	"Xotwy/o2uuY0G7fqSdLkUmAuY72Njh2LVf3cW9dy47lBzjJYUWKBu4Nh47BBelPH7fe7o4OZ23E7/RGe",
-	"TWd992A0Gs6mo26/u49Jv0P6w/5oOur1XdwfDUajznT/YNCdHgwGug5KTrqbVdH0wtU2oeIlLstsGN4l",
-	"F7/s3u6dvSvV7CxpFL9WYxJG1n5m4Qv5L0hRoRHHwKQiUTf5GmsySqQxGKsj2uIOJJBZ+629eb/JXyzs",
-	"MENS24DSeQy0VrFoUw/I2KKGzvKh8Ib98vitQawsw50CvBHq1fX1HmSaippUCYuiovk3NSXHS2PRaERY",
-	"ZrIp6ihmaJEZVBuku47zCAYEa1Zr0APG6vJxkQs7xSoGHIOxgX0O9QaCQ33HS8mm1+yZ0I21qadAtBBb",
-	"L6ckaL+oA4oa1QKbBcott8BLAlaU5SwRK+JGtmM0x1qArN0HDqL3cpGhY1BW/YnNwn6iiirP8XUFiqwk",
-	"Z7HpwJyG9rFxfLRw7fR7B9+WcE27dvstZ9jqdC6c/cNu99Dp/EsefRUiMtNVB19VWlaQzZ1EAUe4wOwK",
-	"bfgaaqypIGO9Nk6OBA8gxqTkbqK7RJR21RrOHNLad12nNfJ6s1Yq9Uq4XOlm/mMoBDAVldUYqQfNxo22",
-	"1eQCZeFoihBlfoGKLN3KO252XRUocYtjTOobkZ6SabESaYqAUKXwbLgIyS4S3NZqUl5xSdmI3GI39Dep",
-	"iihFRgbcT2gYFkauSYBmlIH8KG/sDOg4SUUpPw4efSwVaP4HXZU/dv8BVSqAJ0l69aPF9XBIWiFVNfeF",
-	"vBQOrDmMRR/IONRpBkjTmipOFuXfObiLz3V+jnagqq3kdniSvCvXzB5j0xOqMCFkWF3ZNK+PUTghW1FV",
-	"6dXxXe4n1M10AGfNPDQL+FIVPsmTo7ITJMWoCzdGGlAmqEdsT/mj6KzDskoyS2ZPIg472ZrekWDA6We+",
-	"isBugaw05O2UhDdEl0qusHtFQiGPrU9Z7VQEwDl5GDUc0J0iaVFIPD7AT0nuKvn1S6jQlKyGIQ1FqtiS",
-	"4NJWluTlU8kGNfXzAAUkDGhtvgjQRoneSIUqYV2sey3g0k+cKMzWMWf+ZnKonYZGT4GvEgbWFTNPFbua",
-	"vBKVGqU2HVbFJm0lSK2nl9tZ3YR5VE/w7GJMRcg5hcu8ZrUTZh7NPgNYqVhd2KlEbFRUR9m0NOOY9mws",
-	"FCNJmveyCxUF5tiH5jhGgiXF45Psx1qIhJDMVeHXbIcaZHJL3HUUCYLwK55jykSIMHJ9vi5Q4JVuCjcA",
-	"WfVKlWYALLSU5rHxKKocBqPMRPM0P1jgnT62eqEZVEoeEje0xtn6Z5GWWUayBhIa2JziC7XDrfK0xeuS",
-	"d9zgqq6BnymQZ8w42yz5WhSexeq4bN17KlSDu+w+1TcJOTMrCE2CLFj+J4uw0CL8j7D9yhtLPNmCT7bg",
-	"ky34ZAvuZgs+2W5PttuT7fbvZbv9e1psyRy6szXTCegp0RqbRmUx7t5dymYqEJy12lsnLK4d+scDYpg2",
-	"vFXCi6bVkhz6PLU6XgLd/9drHO7L/bkNNc4IivZxq3pZlj/+S4R2BvBvKOT8Kh3ZK1ZDUptVkHJs1gNs",
-	"Iq3FEubZiGg0RB71DFhewZYZIshmnZe0c4IVy2MiZlZprvUyFuKMh+jTxZvWgVQLAwJQ2B6abtCnv755",
-	"8+Z4O5SVjkbehvaW1jkj56bYNiHxLSdAmUIbrBkDRD8Vr4X+tfr3ZwJBd41y/W9UgRE/E4h6L1Gqmdgu",
-	"+cP5/C9yKyRW0D74qbxu+whnjPpmw8L8jZexwLf0GEXL+f3TgjXT3ce/G1fTttrj0pqO+M7o4ysWF5+t",
-	"2dZUO3jg1hriWP48uXqeXD1PYf4n186Ta+fJtfPk2nly7Ty5dp5cO0+unR2C8Uqf/opmk4X69KRo/0cp",
-	"2g9oftaEt4rtxq12aFU4q3MSXFOX/FzWjsK0oNC2gvLXVapqnK19P8ZHaDjtXttpe+S632vPu12vg0dD",
-	"Vc1u3/DYRY/JSeVw1OJrqVWOC/ITz3yEokdooJnbe8a0o1I+XwBuTu6MjRAd4TrLl5m2hFkEqXw44V9o",
-	"qPp1AIjECrvkECWeem9s4bhRYl4rDh6QZyL63lyBuqSMLqU60qmFP6VRxKMJFO3AkXctF0mQZa5ZdGFs",
-	"TCzNopydOdRNuqFHlboIDbvRRPcfm4CVYabWRh+klTrnvoeWWIQkOEQTAENOj7qh4UKByakXZNtYpfs3",
-	"70AVVuO9HXfZhqq+B6HYvT2TO/CW4Gsi7RGld4kVcYVO+lJaqxkK67cCeAYuSLR+0ESHgyfkHsQ8KAPK",
-	"foevSKRQr5lPhDCeF2U5KbQNoHR4xD0mMkydqp3PSx4Gd5V+vzHwtpm2weHe0mc+9/idlTGI8pPX/haP",
-	"Q+/pOHyfx2GL+GhGtJErSL67GO9TTPe7jelG9Pb1LGNFpiQfEPne1Phwxlc8z6pCTR3cbcp89Nztthfc",
-	"Wa0M2NqaeL0UPecXtsapJI/AEUoz/8vOcCJFQJ4Dfp3o5mAdynsXmiUaBVbc2NhBWBdSKq/mxTqkJSBt",
-	"58p/chSG2F0Yy6IqMWBrVAGMgNVjNgIU6Hv7o4HjTluDgyFp9Z190hphd9YaTDvD0UF3gGejgz3wgOw5",
-	"e/E7xJ4DeQ5T0J1Wm3DBmc/ncyVoE/X9nbyApPWBuU3eQuRihqYEzUjoLvJ6z6XUJz2Vwh5065VUYGgo",
-	"tKPe5T5nW2EvtwIVTKg3sVEUHyTpJIINUB/VtBeshG50+6w6RKOooFUHp8I4+SDycNhwRzNndjAatGbT",
-	"0UGrPx11WqPRbNDqzDynO9on3d4wB4XMeu+XevANydfXQv1Ms2f7SU1rSiVLfIwrQL3nHsrIQfytHtLP",
-	"8dp65iuDkM4wNOnSWTyY+sqbq6I7IPflI4xE2W85B4DFe3DY6x8ODtq94X63C4JF3gbK3uGgPXQGvQPl",
-	"xFaP08RU5Tsb1rFUixp9g7QARIiDUL/InpGUcZ1DCFrEt4yhsa4C32wcjrqjXr8Ty4rIty5/4quCh3YP",
-	"na59R/KZg15/v9ux5aRcaO1R/vULrOg6ILAIcFktlHaud/KXLXL5W89NoBDDrzhPR0oQZFV1JyOWSoJN",
-	"/bscOqoUtNWvgeSqzwWAMbUnfUFEmJeuVYR5VPfZZQ/uFnEcWJc4HBZ/XDOxPyV86C1lV/U4fS0oovuw",
-	"9gcMXgNcz7oQIygMCF6262EPpXZEDyhn+lUqfG2e/61yzRQniKdZClfNOPTpkOqYwBttw1dOaIeMF/X9",
-	"tTHpzGrVGji4i9e22CkBpAO2OEQTvK3gFPE+pB96rqCbVbKcWC8TmNrPkIF4tnOhFGxW2iGl97V2B4Xa",
-	"mlA3J1dV90pVI9VMzMZFG2GtQtMin5KTc0Hq+RoeVxpmzFPzttoEVs0wzCGhgkwzR/lirTREIM0ramB0",
-	"a5JEBWoFH5l2s1Ib9r3gaBfQrFn82ofbMrCrE2qMrKZU9mhFm5auZrbVWoYtJFqTwX9n+mbG9ioxZ1Ux",
-	"hYb1q58DZS9GfpcI6MGu0e7bdSujihYyJxugOmzDMOEdKk+ki3elBuz94K5wt+418f1teWyP4puIDh61",
-	"nFmJnbfXqXDPipYk76RWkiLZKAkwUxUbyYMYTpvmVyB1llSH/27DvdtWGGCXTLF79dJd4ECQ8G/rcHZg",
-	"RQnNdfk99A/SOOwMhg70Tk0LIWlGrEPSVvEQYYRSs6GSteJkKL1kGQ9txzl0nHan2+sPhv+y3LoRwHDI",
-	"V7mDOu3Bv6CxFGQtNW54cEWCltN4GOOwmlW4HwnNLJnKlYAKLoSFVTOGbgIeEkRDyTWou4BOcVOCMNtA",
-	"jHCr747ld3dTzA0im7opQ45lsr26oVMpmVjSt/oonVYbEt+H7GIa2qnFcb8RKfgrZhRXAMTRpJSrCNMQ",
-	"wWWSiJhZG6AjZ1LtL4zb1eXfJuBZuajBuOQ/5/Di4g8jzCMFgcAm4sGjfeXgzhy0Lzv1z0nHk5Vtmuaz",
-	"5rTrdyW9BjFZFvHS17nx94hlYuaBnzyXa2ph8xcODK6gU8m0YWWZ6mic6jrT6TvD/YOD0cFBr78PoR0s",
-	"1gGJubD+oXHYPTho9yNG6+OQMFf3aA9jdVSSxZKEWHuaojSKxlpMWy4WpOU4YMAEeElCEuguEBHv/Hh0",
-	"fm5USnn7eIXDhRreTj5C9ekK+HpVaQnA3DCqgv74Qbffd+4yXFc/r2Jlg916Bqp09QfLn6RV5i4qtQko",
-	"YPV3hbQeddyYrqnvjQm7pgFnJoaz9X0paig79JJlhngJaUMembmczeh8PFv7fqU3eWRGGegJ43VAKw65",
-	"pi4Zq98r3D+n4XgaYFZxreXtLl8uabWloswjt7kW1Rbd8K7Z+I1PK73jigQ6Y2n7rdfL8XytVbCtd/t4",
-	"OjaZTNtv5vMxFAXVJMElrrjyS3yr0ni+bDFrM6yo3nxiDlSgpOY1cbuz0owqzK/yqiaYXb35rHzMKr0j",
-	"IFCKEDcBK+VZKzWBmHc1GwIkitiRzPXosfg9GIuK6xeNqXp/QXMyKTKa6M3R6dsmOv/p9GMTnZydfTjb",
-	"qiXcZcXMl4pDEmKn5kJHMqjCuATrvXZFHa5lpcpvufeuRC15vcAsL9PjDSW+p9v3qBwUnQBoqSaRUJd7",
-	"06hq3FQ43lmJUraYbzkX5ILchglevnXEaUzdCY5b+VW7M9OIR2591/uvyS3LW2AmuWeNmRs+Wnlhq/PT",
-	"rTO2uF4dgshhdzU+OMX46oyslDSVWKwsi6s3tCqri/s6VuRxqU9LcrfKc7S4XMUxZdzOpGKmom9g/0te",
-	"p9M/trcqG3aaDZ/Cx3QSZVdP5tq9zbXPptiy6zxI37d0qNU3vfObkCAM8BOwl6rq+oquMq6J4rTkbS0b",
-	"67Vk1CRVKSHabt+YztJc4uCq5qtzave2wl9gQfIepXZvl9ag22rxLNCNeu7pRFG4QAt8TbSTU6f2P+dx",
-	"mv+MB4hgd2EqyJvgvbrhgWISylUDHp8XKU7xyHXEybNgXvalXlMwM7X6Tb+tD6k1eFiDJtJOx53CnZ07",
-	"a0FrjZQ811r+2nHq2x3WNidryUQlb02oQa5e0wQe4gkmNiX+5qahjaIz9HfJp3OCA0bR171lA8xQyOeQ",
-	"Od4E7ggM3qChwLGAX3bxWeLYfda4PQBsA44DT/3VcolPAlXQU0VORm4rNXw87I/jn5L+o4aq52xo302D",
-	"qaoO46CBv1tdpzNwOs6oYTtY5D9bLvFwoERekWBVObtKGApVwh8JUCXFt6oHnzPCcXjQGzrfijNT71TV",
-	"O8eUiRDrnuAVhvBwR9t7N1epGrXbG+Vt1JfHuIpPVt88rm67ZwdVd8zu6AJ2Ay5AV1/pZrRVPMDm9NW5",
-	"+5tyMRPm0Yq+uBn1yViFlccBEXwduN+CG1vervj5tPp0dHPG7T5ygCCpvJr3canLna7IXap633/j0x3P",
-	"dx2/Pdw6pgZfrdaAscpm2GnB6oYAKnryq7r8d/XF1/GvE7arSKjsYZc3jq9xQHFFsWHL+IpWkz2xbV47",
-	"W2V4jMd/N25qUFYr+6nz9FF7yo2u4w56ZDQazbr7gz72cHdKhjOyTwbObNT3Djqj2XS2707zErjdeg62",
-	"SE2qNyKhLtUYWkltSvjxcvWl6m+sqDclXmkrTJXflKc47Tw4UjuqPyGtEVUemdCM6o+qP9V4aM19uUfM",
-	"JaVqVR4Xq1yVhxSpXpUfkFTBag3bwXudVslqDdSqWfXQV0JFe9yIWayjVX6P1tXq3F+XhmNlrfJb0krb",
-	"TgMj5a3OEtpaW52YY637jRZXfcBDxQp3ifpV0/ISW27Uu+qvSal5lQfuoO4lZvoI+l6953+HMTtQ/b6R",
-	"oN2Tv3Inf+VTNO87ieapmMBXD+d9PXSkGAPgqRLlAcGc6lXy55bw59U9VQBxgkrCnZu5YIbwnLAQBWTF",
-	"Ayj/iEtC+Ur+tmY03ED5wo2BQNPoaqt1iCiDUDCAiamaB1257VEPPZ+IDQsXJKTuJB0lhteaWnX4Q+HB",
-	"zDhvRX/qK4orJ24eF98ckGvGG4eNzmjfghcHcGwsyDiDvQi/anxJyfbTeFXDltNpOf2LzvBwcHDY67X3",
-	"h30HZAm5DQNsD52BaRxDWDX2px13iHuk5cyG3VYf73utg5lDWl13hPveYDok+3KSSoEOIk0mQmmZcS5P",
-	"zt4UB9Fta0Z/XxO1AMcnR8evTk7ejA96/UHH6Y0UKvpqrS0n3c8oQmhs4GC5mEEHKLrEwQYmryWl6X1k",
-	"XYjRCqPGSN7a1YvfmTluDw+6rX2vT1r9aW/UGrnOsOVMh7jndrwu6c8aFvRiozNoO/2Wy4OYI45XeONz",
-	"rIsS5a7JL5X81hBOsgWTRZJqEj1vgEfTQbd14PZ7rT5x3BZ23F5rgHszxx2R/WmnYxJzxIq4eYBk0Qbv",
-	"H/b6h32n7cD/NfQeDmezwXToDlq9zsxp9Wcd0jqY7butQWfq4N70APen3ZgliiW/kt+Xs+YwCeuDlX6x",
-	"9IAtSX218fnO6MCJ5KOT40azsV5JnSImX7kjWe/cvBS/q4rZkmzD9pvgrH2Gb95F8GLJzhbxyc3UfH88",
-	"fSYQv2FIrIjv69q57TVNcTz2x81qQdiRfMPpcTqXIsEYatTFju5sDpKL8IGX0GkFOJ2eulSx1QeRa8nK",
-	"a6NRJFhTjeke3DXtTko1CvG63bs0xyspNIaGDzYnrIm0W9rwJgnZWS1Kr2HFLmi6oUpXzjTBeRN5wJmJ",
-	"VKPl/TvDvatOUAndN3KMnF9eIyGfqBQSV1LUjYEvV5wvVf2o4IMZZySPtOKPH2ZxILbDz+QImC8576i2",
-	"UvHjLEG0pYTdFkn50HtyYVzOBPeJ6edDRa01Kq7KHaRAiiuPhDZAOZKyziO6d4UytX6cM91iy5bHdShi",
-	"lIRELm/DlZXUO5LOICnXy9A5tYa5xB6gMk6Ji9eCIMZT6mp5q6+uAdnK6A014f8S6kONKuIVcT/MTMuM",
-	"BBPrpAX9l/Ii5rT0r0OCg2JAk9S6ZE92cpYZYrAUAEusJsVdUlbrv3KU3ryjVnR2UpItsz4JWZYUFxYv",
-	"SByg+ETY+233J4ppN9V41WJvWoqUW2p1zX0F1WZ3/Hkynp6Mpyfj6Z7GU9b9kzxoNbw5FdsiJZ5fxCPO",
-	"jZyp7ss50hheHGCtlQtHk1ue2yXJEvSibDvAmf0lTIqfCAa8znYv8e047vfcq7L/q4DygIabxuHA2e0s",
-	"/b4mazIOQ3+skaAah0Onf2B6bW0jrmYjDOh8DuVBcqEUSW1fqHwbfUfLNd6rnVryOQ9tjIF5FxHCl7Ku",
-	"td3dLJckqdSygDt2v59S+2Qn60AbB5oq683sHsq7XMccUv5Su+1nmuh31Or3EyejKs9UA36izCsl2M5d",
-	"8qDdn2D3c5XhhB6oNc/E+iS0xqQ+G51Jax3iQ2HRSIqY87YxpVhan14mLXbSJ6EbT6xNPsmErykTClQP",
-	"vSc1FA9QFiqpHerZZWQUmar1lA+Dpgb9nawGNBGwl6V3wgVp1W/pGvSNaZVlHYjuyZD6u4nFrWKtu6tY",
-	"6z2caMh3PBjDPuanCZ6XeHcZuX7EocrrynO9QkJ0yJELKdPpClXDpYCeFaaDTeadLSpbGsLM3yi3lGrg",
-	"vaBCJWBr9yUVCLPN9r5htUDtbEUwbzp2p0iBOBxEQZAZ9hLcqHJq5JoEG/N7Gx2pviVxQ0fhY7FA2Bfc",
-	"5JjII45RQMXVISLenKAQXxGBwEDdkz8ksjTq9EpLdOxTTXALFINBUu1MrsAxmeG1HyK5jOUOwv0cBTNb",
-	"M81nocLyowItMPOIBz3tgL/pfZ9h30eC+oSFbWTe38uFToyQTzpO1Y5vI+vAp+BtwZ1holWWyfco/fxs",
-	"StfhDCqiJn6PRe69lJ6d2iA6X5BAoVbGSz9wtq29vfjOtmLxXH07Syg+Z3NJJ0ssBR0Nda9DtWTx5LSG",
-	"gQS5Jgx5eJPfnT2abK8z6A0dpzK5gJmXZuEF3exWAVdeKsrm6ErRuHIjvERXZBWi6SYk8B3yH230EzVc",
-	"jgDMKAoI9tAkkpuTpv5jLUgAvWBVq1g9HSFueOBN8mNc5TJFX22JK7pqcV2U01pxuQBBNlCWskpyCFlx",
-	"xCvKdOlMgmWmGaS8LcHXalg3MU/rbUHhzJd1BZBgqhsFgDXElT+UId3v45lAcq3FSzSJ6+P1buga+Qli",
-	"kCoIuKUgI5kkrgcuvo8ErxmdYfryK6Ok3zpGjEnONJlmjXy9OptQvJIcP5Cr+L+/HrX+hVt/OK1Re9z6",
-	"/Ne/5E1wq3at3pCrrURlYznZu3CCKEM/QR7r69Nn0KURkr0O0ZL6PtX8BgnKXII6o32niT5dvG6jY9Ph",
-	"AVo23wQ0lEJK8CYKVSdsa6kK8m+TC6VvquZHiJM03lmzzCyNembusvArwt74GDL5MdtoFXprr8wvFg8v",
-	"5eDZmLyJL0rdZb4ATjcPMAuJ10YOnIsOrKVUZ5hUcm6I7zdRSG5DFXdO+lKzXEvOEr7NOv45my5ZSYbh",
-	"2KdP1WGonseNZmPOfa+l858Tx0lfz1Crbqb/esGpCvXX8iSbbvtap5jxdaAYiWH7U39NVgFlksMosGg9",
-	"pRTVgaV23WlDNzDKrpSzYaH45iIMV+Jwb8/H07YZzoP53nVnT4U95BcRf6bBmzyKYZWBUq+xv9Y52VMV",
-	"HMGrlU9dOA97UnbEq2JfuWZem68IEyF2r9rCp6sbvPmrvP+l/ui/dUz7/yiE8PrT2dnJ+4uijkOlmpT+",
-	"6ormvN62t5RdbWsclVqQaiaofv47OfYChmYM0QrB6PzuGFF8WH1ycoZ5519P5pi760otJ7Oiz9NDJVlK",
-	"Ua23MF31GpdhPCA94tu4CLOhnpjYkgehzNZ1B4hTvZKyzCvjDh4h8MzI/wQ+lC74UDqDC8c5hP//VyPr",
-	"yqhYpaJ365TNeIbHm0eU7DKM25UPYYGuyEaEnBG8DhdNNOerBQlcn6894NpTHEypi5nrU5Uagj3dL+px",
-	"mNE3tvmGQW3f/W+Fgw3vUquYp9kupF0nQgRtOqyzXeoVSfHFOpOO2OK2hhKJzcibuc9vak28VwL7O9G7",
-	"K82q808fP344uzg5niAeoMnxycezk9dH8LeW1T4VYRNNFDuIftVz0Mm4hm1ubWQRUVNBPzMqoiPqYxFq",
-	"T5vXRGdvXqNerzeS75eqaqO0c0GpNLHXOkkz8fxqyxwgz7rcSL5DmVnmo+2FtBhNbZaSPpXqARm1kSE8",
-	"FdxfhwR9OjvdSlBBXlviiXyjJCWX+z5x5a+Klkx5tjfdTLY2pTPF1XlN6D2KkbyOpmQh1VxFleyqXa8z",
-	"HGRwwUKU7qPYRW8IOA+LNs8FlVnx8H8z9fVz03zdWH9NoxFVqabn9UDf3tw6JhoQU2SVYR53RTzWot54",
-	"5aCCbREu/SrPk8uKV7StF7/ksZkNwbStRye3ogdb8T2rC3mRL3M+6slWbYmWBfrvMuRZ0B6ULFfhZqvw",
-	"sum6lnX0szoEqcY/6aJOvQzpOVvvLeFbsaZRVwhZ/DU0DtxITWbihgQC0bQF9JDElaaHaW5PH8llVz6m",
-	"zJpwu9ittkWSQKCBhlLbYB4PID6V87TUFk11Iq+8qcpeiB0kiam9jycr0Jp5OoX9hgdevE2FThO0wOmq",
-	"/a8hIFJmoH7jQ6nMGRtRPb9kI36OZrDjJpiT18zdAh3lVBYin6EPK8LO5TIhn/MrQDtuNx5mVZSRvPuC",
-	"/EKmC86v6rjCS5KugZnr7Im/wh9WvH26aRwqAKuW2IiQLBvpFc6m9ED929jIrsbZyfmntxfj84sPZyfH",
-	"DZXFDfGYLzqvoeE6+MDpdElrOOt4rb67P20dTDu91nDWnfWnjjvyVPfvwLcEtEsj+ezy5Z5cELGnKbrx",
-	"IAkZJ/I7sukY+3fJ5flSnv+XWK2SeyunSUJg217iXfI8e3fWPlRcD012b9Swh0hR0dVeNT2JqojCXoLo",
-	"W+ykOnvhUwkk1vaVnK830fqkrVvqLnSVJ4QDBGHhS7Qky6kUr8BN5M8+mYWQBuBxaOTHcBDwmxQnr5+S",
-	"lkUkKM0SrV4ElK03SoVEZ+ajlcwivm+3MW0irmKmXGiRzBnREQFRmPHR69ZI+OiW5Ht0c6Ojeivrpj/e",
-	"qGFKwv6n8c6s8I+Xo6KgMxJqm5CLHlxyDL9iEleKV6cgNHmAVoTrKJZFwh3HykPKb735AIlI/Szbz8lY",
-	"0AfUnDqlcsaZCtj3iw7isF/jIA5KD+KDipZeLCeyPXMXXIRouRYhmhKdwqYLQ5+pbrXZJKNMlpEV6Ifz",
-	"8V+He3vlgivLaO6aDUHcdUDDzbn8JK2nrsMFRLFznXVHH09RKK8iKMb5SUcw9G9YoMk/W0frcNGCRxyi",
-	"y7Xj9Fy4Cv8kE91wA29iZfWZ0CqskFIJohzoA0PHwcbjcFWSu84KkINTbwV2LheQupB1MPln61z9pWYx",
-	"QQAwJdCUzHhAoFkw9PngvmonzJBHXKqSd6n80AXBHghmnQxgf5Nto9CfiOriSXCQJ3QTCyYXRz6GB/QP",
-	"nQrxCsblLJKcCZAZnCv19Oi9csMNKCwG35KcRi6vuSIbtTyMe+SZQB5Z+XyzJCxsomEfLcgt8uhcLgaV",
-	"pvYGGkSg53rlX5QsyKvo5S359pxF+e0GpJea/Rsj4P/xy0Uj6wH4x/mH9+iGTPVSPT877w6GL2JsAdfH",
-	"dCnQZC1IMJa2IPU0IfEbZvpXTMjtatJEgs4Z8dRYDCsQWatws7RMUUDmVIQkUPlBW5d6id0FZaR0nZUK",
-	"hfStaE5CEXVLNq8T6Pm5klhla/tOPaJoYQN8U+WA5tBb2Wm0cnXSh7Fopomn581UbgUOoaVVzlR1E+/k",
-	"fsUbIxf1UB7mj+upT125GjrN65+tc/PgSckyxuOyc7sDnFMVvnU5k6QMCeFqrN6jjAoyp+FiPQX1w/iQ",
-	"fDy1DbgUVoy6gFYBWeGACEMcogkJtwIUbQDEaiLtKTadogWaBXwJZ1K31pafbrxhv6+J0FlSU3jGgizb",
-	"l+wUihXwlWKTNzSAFMclVsJV6XNaEfbxVErWgGAP3tBEgscHxVBAuCAb3VCJB1dozXQ0rH3JLtkPP1ws",
-	"AgLUI1R6teW4++EHdSix76NANVwyGDQRNz/UqZpkRm/RZO+6s/f//T//rybJ6Fe8onvXnbYD1y5ZxJsA",
-	"uotxc6M8e77flCcuIGhy5LpkFR6ihB/p/QS5C84FETC16w5khS4I8rRC89wcghftS3ZGVqASq1RxPQaj",
-	"MMAUoHNUBvkSXwF+g0dnulBbfTfj0FffZFqigHg0IG4Yrd055JbBuokfflBceoXlGQiI6VmvUcgmty3s",
-	"UyyImLTR5MeTo+MJ7IdQXysfP/n7ycUEeVyS1uTDx4vTD+/PJxG5wNmaHPk+v5no15+A5wgwEX/4Qc4S",
-	"7B7QDJpo8jHgU58sJ3I9pWUUm4kxbcgZ+77aVk1ZLmaQp9BGR0idR0VSkHzLkY+DudLoYF7m0Pd7nUvG",
-	"lfyRK/AS5mIGznAQD9bt5rHOXEM/Xlx8bBrW4VNluikfLeS3Pe/3OnJI33FeGPGvIVmYCsvIB7k+F9G+",
-	"/AjzhtoC5V1Tk/3hB+BFZwSOXuvUi3jRB+OaTFx8HpE7hX0Mb3iEuiReNC/ZJFJ/WkcfT1vayzZposnP",
-	"ONjI//6z9ZqzkLCwdbFZkZYC7BeHiHHB6Gw20VLP3HTCXO5RNp/EFUraMYjFlUbAk1qsbjXcvmRHmjz4",
-	"LF/XcnEQbOQ89FX5gROTQQgnBL4XTblHgbltpEZr3mG2d/4HXck9+EOEHnqene4LvfC/LDg8wuOAyKeo",
-	"UmDqoelGHoEVCZYUpi4mh3Eft/hnhUKklTocKr4ldckjtOI+dTcKukin+0VQLBsk8AbxcEGCGyqIOR+3",
-	"IWHwMth5+/UTdWj1627MA+2JSMNJKwQsXlHECIHE5duWR7Hk9hPr+FwyddaCtfwC+D5ALIVd9vmcMihB",
-	"m3F5jNVTDFdAs3UAOaDy+KhLU+5tDpEIA4KXE4QRgBeakwO5RFggfMnUHfCOKDAIL1dWo2oMRpj8Ag6n",
-	"wt/A8wPiT4A5MQtWbMGXcQKbmuHao6GiGSNb4Cf5QabRntpHnXndvmQQnHUJUzEYo2ussLsgrW476xi4",
-	"ublpY7gMQU89Vuy9PX198v78BMYARnLoJ4V7IpgID4bvaunohHm+Fu9tyq6xT709uG97UpIOnzYOG722",
-	"0+4B5GW4ABtrT/7PnORg3to2UZSRQYXLJStqxsmrwVKS3SudIhbfLOKIDGydPQB23845k3dcMjvvTBJG",
-	"E015uJAjJRuWdNNG7yXhSoYLdPgSYeQGxCMspBgqY+iccalLIyt5nwrUc1QCsgVyhSZvuZLHShLlSurf",
-	"BGctSUyxCOs6TmwOJOgMPfcCPAtbjIchZfMFXrai8S2n96IdawNR8HxyycyDMRJLKcdWeE7a6BeQlKr5",
-	"hV7SCXoOUKABEVK8a2PyhaJleIj8sq7+1Jg1wEMUOUcc4FQSzJyEP5t4arI966/geuA3J8tVuIHQkXGx",
-	"pZRncaU7XMJLVNYSFS+VAibHgSoADtwleArQc0MryMW+D5xEfWYKwbRh9Onf1yTYxOp0YkmMyYRz3Pd3",
-	"zYofEWESqsCWRcsmFFptUqWT+QygMivOdKVE13GMym/Sc9MxSOi+GYeZ4RWHDactT7FHrvu99rzb9Tp4",
-	"NAQTJ3p1mavoFTxFGh25ZA4N1ys96Ee+JFFyMVgx2UWFKWtNKXVW5KoqxQxW4zXwVCmRA17YWkHfvwc3",
-	"m3vvmo2TCzzfNgbuuWs2TG5a2b0qvVJ+Uq/SJlVbMDupSgHpmPwZe58byjL+P44/vL74n48nSN6gLGRt",
-	"MkvZoX7Q4kP9vmddKKXD3I0yPPshd8WoV+fas9f6CKrP1seoYWaUHvRou9xsQHuDgAQV52duNxNTZNIv",
-	"Ghad+b33PHzHPTqjBGrW+oq0yse8wp5WbWFId7R9yAXn7zDb6GEi4VxVGApivVziYNM4bEhatE3lqALl",
-	"6OOpBegdiX2o/gLNpHEYZ+LcNRtydfxw8UehNqFpVafI+vSaMCIEchfEvVJKXsCl0oWWmOE5CUQbnYYo",
-	"5Guoh2aExsCFoTSdmOYpHhWQ+piRaz/ChBr3ZbpRVpeKxlRkjerdBWfNfKkW++1vhRjOseWfNJOUOyW2",
-	"ksJCf3CzsbckYUAVxEYFQgANhmjLYo7XcyKMoghWs/IZSar8GPAlCRdkLXK3+51+7db9Bq4LdnmS7WrV",
-	"ehzopRoDsP+X6EV/u4yp6rLRVHTxt0v5hsvGHerV57nm278ZAjiTtlgiBGSmuJUAzK5LCkikelYjA6MU",
-	"aAfKRLcwAGsNvAfY98FzJUWMisocgYtmTsBs1hUp6PnrD2fnL3IJRJozRx9P/3H+4f29mULankowhhrN",
-	"KfPp4s/VkL5ncaYJmIrYIsMC6S0vJ2C9pS2ThRlR8QYrBa0GFdsIPapq+PHp+n+O3r2tR9fmw2IWqD/5",
-	"EBkvQU2G9kS4D0u4ek+rES5spyRciKNUVcTkzTSliUEobIp9zFzQwy4ipStyVEAwTqAlndsl8p7GDc/Q",
-	"6Jl5y7eojmnvq4uZ+ufXFcfNxsDpbR+nswg+MXyNqcpH26bK3WTBvqNv3EpVEV0ASV136nkJI3dYqVfw",
-	"hWJ2c84924d3Q30fedzqsxVlSLyMUJNUWIYY3xmiAvWdTlO7opYAl5TwL/p8rhILPITFFcJzTFkbVXX5",
-	"Zb0Xpc603ci8lhfB8rx8FU+O3r5vyZfzNRm+09k+5BPDOgvBvKfCwX7Dgyn1PMLUiGGlr1FUq7jAn8R4",
-	"IlZzrEM10envbPUhSDYTh6hiT0Jbcp1G1sOgedAehrBMC5JGRGVPgypeUIOaiBEoHYYCkWbETsIFoQFY",
-	"nKKNjrwlZVSEOs4kWYY66PIvQYhO0eUzHZVVqTzPJXdBIWGYhYeXDNYAsnzlD+ohM8gjfNFU4yAMRnxh",
-	"PS9WCfXs4dF5vEZ+1hEsx4VajYz3Pg+OCW6NEPTUwxPObcxYgX8bbk6ohOXYYzb8z/9eXt46Tuvy8rYz",
-	"u7y83Z99/uEveeVFVSat1jM5ax9PW7hg3ur+b2DiBt4qnvaKBKrQKG/e8vZGVQXHogSFiJWd0kQaoBPk",
-	"E3xNdLLPgpg5Rin3AbnmV8STTJ7crqjOSUsB8uRNdy00PkY8YZ3JEgPkp4CG5BzzPiqm473X60DwoFHh",
-	"zrfQA3PHGEvtRdYu/Lts9iBYbhG7aT+Jm4cWN+CxjjILbceUkg450kXvBb9R5ZU8r83vO9AYdcFFUoLo",
-	"4eg0FBFSFdXwDFr7VFlWKt9LcnTwXU8J5Elow9+/mTQRRj6BEKg0s6RWC0BVkDoznjTRgvueQN3ewSUL",
-	"MPP4Ek3lTfI6YZ4wyUVgqYn1Ms6TE8QNSIiEixmT6uoV4zfQ1GeDJpeXU+Hf/LoOfPF5/KvTGikwts9f",
-	"+sO7y8vppI2O1GepPlo6owoSVnROXhOJtbtAWFwyuAfyw3w8fSaiTE21SE0wMKYETQO+ni9ChBVcI0MT",
-	"uD55qSE+GYf+QiqnTbt71VLmyTpVD2Idv4YqgiAifMW9zYMd8Pfkxn7JXbLYQvK+uwx76TzY2zV8cWYG",
-	"OUjQaq2jql25ew+pgZusiK3xM3MfzPNbZnPVbIQ3fM28e/BFpwJffM3ZzKeqPqffqfAlHxW+6AXnb3Ew",
-	"Vy/qDKosm1ivVAevRBHxn8u9JZtF2EoNL+DfkJhlWHejiKPfBDQktr2QNBDyrIa9L/DfMfXulBDwSZiT",
-	"En4CGdHF0gAY+Jxzz5Rv3CAR4o36XXUgdHnggRyAJLfZWhAPSebJXIJAUEi2Ls8wZchAUE518p9kjpKN",
-	"iDY6iUyFJd5cMqWg2bqbySGEdGZTgYCwbcNAcqy6b6nceQAnBPfoDH0pOThUAWkVMI8Rq0tpRpzgh/38",
-	"ogT1ElgJ9fTGE8fYhWP8qYf3TNHegx1frZDluxWLz15stUfCD+nbMVPHR1nk4BPsN9F0rWGiS+z6XLd1",
-	"KaU/imFRKvKfDs23cAawV+UElBkgZX4ayA+BYiFEPQ06rdQ9FrnCjb4XexJCfjV2Ov847v88/OW//9n7",
-	"n8G/9o9Grzqve8eDk/03xsOwwpAPYxwjWg420kqubcNbzhD5DmU+/PiPn969/9i6+Ln1r89fusO7PJfI",
-	"53yhvE0m7wU81BjJ/ynLlG+PasZ3qEMZ2OSkm5oTqzohVgb0r6oYwyeqaMrI3lAQfybtSIRnIdisiF+T",
-	"wMer2I401p8245b8mngq9Xoj/wO6wyWLpwLJQQgLBcuP7fdBFxqCGbTMk/fVM6DztA8gjcc3A603nGmk",
-	"cMmWn2y/J9vvyfa7l+hc+dj9WuZfK4jOrhY50FSlMGr0JuBLdP7xVNlHdq8hKySjgglNyQ6p184PyqjX",
-	"VAnH6JcYVrjkqZ5dDc58ykhBgEDeXj1AIF/1To4oilYU9pxJBYh0V6+8GVntpoqDLdViJ3m9njIxn27B",
-	"PJK9A2tNpVqUYfuNH/GcmODFo8Yk5Kduj0ao5UzJiTop8v9sXfAQ+63XfK2mXDYIblV3fvPS4buxQOJE",
-	"ny8RxsevnyUpxhgM6m8LNeXXz3fZdH9sOJThvBr/SvNeXQ4qD8aKZnmvJqV0pF4/NMFr976YVuilvraY",
-	"877hAUBVmH5OUZEoZPzM0FqQNvplQX2CaKijJdCSJ25/SInQMQbjc1N13c6onePOkgruke6Vv92RpXx5",
-	"c0hye1J6vhf31YMcnDMglYgw73l4IsVliybyi67aVoeBimaU06dIXOkHytwDS9CcinxvVj6hP7AwKjJc",
-	"VIO2p3PznR8D5f16iENgJEhKT96iWAGNnR6DVrXKB7aLz49SJdPCZKKOzUTDIvHgSp+0SKbQEF0Rsso5",
-	"RqrUPj5Jj+B9kM9WkH2VAtBPx/fJ1v9mbP0HYTLHAYZEbUVzTQChWkqNT+Ue4yvQ/rRKqLH2inmRSkJr",
-	"AYB4Psx3HsOCJGo95le7ZDCZa33burm5aUmbt7UOfMJc7hEvJwCQlvurdancPzIsS+CNiCS7lP9YBb1E",
-	"iINQrsbNgiiHt3LfAiKWUNARcoEmS+6RCcLgW0iBwPAAzRUqjQpd5wd8FQLaozO8M3hRYLkUvzm+95D+",
-	"3u2vhCwpcpM22f/tvLNPDPhb1PLUqa+g6X1L3NUwq4xbotArIc9LEE6JArW/hyKaG8KL+TkAeBlwKZ9g",
-	"AQE1aPN8w5APPkllxYXE91UUTXEBVc7EmfJqLCDSJkJt8MlLyhBUqGohRyLkq6zWKgjzfow+9XHYePz8",
-	"r8y+oxcrCLk8rvojv7HXXoSYeeJJmX3ipY/PS38iZKXITiDs0+tvXVNNeFLbwRrqNAq454q6V4/LOH8E",
-	"ZNqYHSqAYBpSNk87fgFc2nS0XAWUy71rKkhtn0u1OIShTaUGzwBoOozDXE0VZGoisyvAZAOi9q55yRQ0",
-	"GFab+RIxrlM11czAl0BDg9om3zTWWZ2TKIYIE1A5opBNcZRwTUjurhLjI9hhlcGmwOkW3FeQmj4VoY1h",
-	"qCyFkPo+CtZMav8a6VkKhhC5eIVdWAuoOlNQsLrsTDlE4ItAfNDQ4JNrSZNnFMht/xCve6OuC+fUI8sV",
-	"DwlzN4B//PlxBJI1xY+SUHNTOB5ODMl3EM9el6IMjjTdRrkcsA/a1sjPozXIhWoTQ646o6SthDMSBpvW",
-	"0Ux3ECjHsgqDjbrzKZHjSR4+vjw8Egpj4oYHV9+vKFTpKRUBNlweQIrizYIjj+pITRSyucFCt3zwksXJ",
-	"h8adY1cvh1hciSaCUKpqxQaQqtDtbq1qiHUmpMFsByF1yRgJ5ZI3o7CogblqGlTUaHxcFSDa6Ezejn2d",
-	"LR14lOFgA7dC4ybIxvAilOcNcjlgr1P36mU0f3mnhucOSFNp4lH/C5MCeMmkiQTZN5rLgV8rie7KwAvI",
-	"oN+H/oBnQuHCFtVIw1ZVycYhLAwoKavX9Qij0BkrL+kEGscUpZtke8M8WJWx2UclzW+IWmt+QxTspt7u",
-	"Gh8iiTEDrErYeglJWurR0DYDnvG56jwTy0sQdkPJBaJsoyzOanEpOoz9Myq6rW+AOXxvpfSpPdCJunHG",
-	"l0mo3iVrOl12H6dNf+0TIT/N+lLOiDkkye8KyO8tZ3Yww95g2vJG7rTVH45mLdwZDlr7zsFwf797MBo4",
-	"Rfl3+pl/zjemmVWM6673Nrf7tk7BOVsXUqZ5TNEndb4WdUrbxfMCIpKdWxudUbfttLvt/YIvUBns38CO",
-	"hHSpSvx8HKZZg4FpdzoWTHv+90gpnviaqD2hh0PSkm+pPUXQDKIOFHqueTPsVplhyHea33eF/CCViAqY",
-	"DwuCfD5/An14nKqrRMOGKmVXcHM2UxE0Qq3JT00KSb4nysAbHMbIdxGgUNz3SAMYQHs75YpXSeQ8oHPK",
-	"sI9usG5ghAI6X0BFjHyfRoF4qcqBE5cV7qOQSjFfzxdNJChzSdzJB/w7gKAPOjbCTDl22mgSt/nXbWGM",
-	"KBhTbwK6uHyT6g3AZ6jrdAYwkUlABF8HLkkNm+QGhtfsFSzd4/huXv0Z+S/w0uIgwkWEUVEjdHBGpA0p",
-	"0ge9V3lk/aOrB2ZPcKf6W3f1V+jhxW6Lbo1naARqOf8TFoJHrSIf0o/YlR3p4Vu50pG4QkJaqdi3u6Cp",
-	"Gn+LQQXqeYpDTeGcNFSvm5Qj4wrYjau8GUt825puQuiz6vQPBvtD+SvjYYtDey9wxYLGnk2x029sK/Zm",
-	"Mb/oB2B+VBA33PsSc4y7vS8Wt7grdHHEfDE0YAKA4mhcCcohMcUeCsg1WJPKMzHD1F8HUEdIhQGljNqD",
-	"qPnk5q6+gks5yIrf3Sm8L/126rz7VKpzcjeVsvCg1K+2JN7UIoIvIG/KpN6NfVNMW0DBu2WJvo4o+r1U",
-	"UitokQb+Ugemon5W8nPisyLKDotV8jyNyNUcNc7DshqI+ECpO6DTMJKjkF4JU/Ybugud2Ep+X2OfhhvI",
-	"BFcsoWl6+F6RjTCd+6R28VLuEzQHtlrWhXELuwUWl4xx1bCnaZVPxLXByh+35Mo7p6YpTzu2an11+Ct2",
-	"LhioKNPaXHV7fCairwLYYPWsPD1DXXrFeV5J3ZYtVc2QT70q26/ufcVxUOP2YzJzOZvR+Q5D3qx9v8bE",
-	"1tT3TneZWp1B/+DTmrdXv1kRePX7q55bs3E8rDl7PeRT4Dfu35nJ5R7RrruAYLje6CGjUEenpTpitWLC",
-	"x5yRPFX0l4gVqBjxnEMViC+48sQbM8Gj3vepqn5DSt4xbF2CFdeUdAm5Jp8j2loMyKvKm3LYCPBNYUVQ",
-	"LB0KJALCkQIKxcmmiSy0oU2Yp8pNQQMEoHqUs5fSYlyzcGIa0LL1cqpulCJIUZloXzJp/5iXyHt1ZwP5",
-	"eKtfM3wO8jGbr/GcHKLJFdn8DaTKRPWRBMRcQXDgLqAz5YwS32vGaIAA1MM2Krdb6dYwXLy8ZJN5SP6m",
-	"BuhHGiB6n15BZ0EUQMjpJZp4OCRj+GvSRBMFIeiNI6M4pEtz+SWa+HRJQ3mfuKIr+C8PQvPfMazcpHnJ",
-	"JvBu/QSm/mijT+yK8RumZK68pARttD+qKa8gTAfNTIPCgojVbsJOk3PlAmVD/ld0Ved2HoQ1b/8ATf+r",
-	"j3kjV7XG/e9nNQf8PSQ17n4b1np0rSfXmcf7OjdrOJEPrMaYYxySM3keaoy5oMvaY47m84DMcVhDutcR",
-	"6/X0hrd4Wm9ALZ2npkZSV0X6Ow1fBZiBPV99yGu+rMgioiEG4b3WIFCs/lM16aOgzq7AnE7YNQ04Uy0Y",
-	"HslgeYfrTOtctVqpfP8ZgfBS9QG/4IBRNq8x4oR5FLPq97/myxX1q8mf5Iifo84DX8cEqTPG59ir803x",
-	"mNpf9XqBKav7vjfUJ6qPeF3md7rEc7LToHP6B3ncIKBcxaIYoG2QvUSYIbJchRsVKspaZIlkzUdodxKb",
-	"VbW7njwZgblG4DnYKw9mBCacmzlG4NZgJLjUjBm44DfQVB8HHsyQeAgj9XLVQxUQBBM+OeW1nwIyu4+n",
-	"Y4aX0kziQQY6+Jnu5O3j6SVbrkWIyC0VYRsdadBiPY0EDLGPp001oSb6jU+bejZNpCTpWlk8TSQXlYbE",
-	"DdcBaaIpKDNgQalW4iQWiQCIjF0CEPQmviDvhDp9MAGptKjer31fFUTpgIRAeCqgjFjZtQIwEqequ2hT",
-	"P2KjbTXIptZfqDyTAV+tiBd1Uwew+gkJAh6ISTFUvWQVj4dRD0+vFBvt7ubF6lpeLH2kEIazqZdiSiAI",
-	"vVQhvofyal0AbDYQExVAtewp0PoUaFXIgZIqMLC3Rwqs5njpLHzBdDQIfDR2wAd+sII9ex4VIWVuuPcF",
-	"HBTAYqsGVD0K4RwWateXSWOEJyG85GwO9xV4A5tIAElInuf7mlmCGiIfosqM8ho1Gu/Tz/DSXV1QT/6V",
-	"P9W/ojTjx1WF1as0mRT1C4SrSsJKDWWJ2UaVCOCAPOnA358ODNiBYbSzGk1E8yQ+SzKjBX5cBblmIJj4",
-	"nvLzfS5i5gX8OsXiW9ea5i1G/0X+7zaMw2x8H1C14yVTGYOpoLm51yAFcOZv2iUx8sZjxDHPdBQTPRv0",
-	"pyPccbtej/RnA2fY2e8e9EZ9/Oyh45tJTbAe4OJDn95avKZe8eF3FP7ENq0+WPxze7wzdUogmBmn4EIR",
-	"dV5QDgkiZ6KYUz4aoj4vO6k4u8ao/iz31EVSV/yPkr7/4edXITY+1Ol9WLksSbYw3w6EcixbU4LYlsAY",
-	"Mu32vqj/Gkm8tX2I6hsSmVFqNOLQKQMx7pEmwujT29Nj1TZ8g1yozrerZJzOu/1/vn/3j4vBsDtw3nw8",
-	"+rn/7lX3p3+++ym/l0g0w9JmIql6pcotQ46Djcfdq0OEUbBmjLJ54ssAS26h+kLOOajm0rAMCZP/oCHk",
-	"UGiFHZqU6caVEAWamJGEeeDinsWphCEUKvSdURsdkxBTX6ApgTrgJRECz+OCQ7mqzwTyyMrnG6hlbqPX",
-	"0MxS1Q0bJHxIuDg0daJy8s/7Tv9F06Q2yj87TdR3evo3aftfsud9x3mRwci9JoG8f/Qiz18n6JxhXxLi",
-	"UZxe/PBeu7d4eg5vKkIn0nui273pIg+BONyDfVB/Hk10vMVTawW26mMCXz81cHtCi6iDFhFx6Z/IJg9v",
-	"TkUQmBFU2JxFI6h8PN3u5PMU/4Nfr8impXSXxmHjn61X0QRacgb5XsAiR58aKBICJiWOcCbZ28Mh3vuy",
-	"4CIEQ3JvRn1S3HzEYt3zPyiEHP7+/hMKcVQiTxA8waTlWcuU4K5NpGGKpoL761DXeZk2lHxFGPHQdBMx",
-	"UjX0kmnOvAqIICzUHBoCL+Dv30QBzKLmTFqjhtBvPTNUfnCSV0UlpFNAm8ipH80vzgrcBb0mVvxVWg8G",
-	"miIDnSMIS8diX6sZto6pWHFBqyBt6iH2iCcgne+B6fydhKljZdQT+2zl8aBdOE5t3fgtnv6omUexgmw4",
-	"k5y4yHKbFJOSLKmlrpQwqjWjYQVGFcV69amL+ZTK/PAQPKjQ9P4Er3liFE+M4nthFAm6/ndjGOrU5zEM",
-	"dcUwjDX1vQpBTLjv6xYoqNaUTwUKX6FAATb3qULhqULhqULh0SsUvqWCA3V/7Rzib7hOoV6e/leuUtip",
-	"IqBu0v4J5DI+Zs4+fIt2RdUZ8pbP64/4/9l7F+a2cexf8Ktg/d9bSe6VZMmvxHJN7XUn6el05+EbO9Mz",
-	"2+o1IRKS0KYADQFa0fif776FcwA+ZFKiZMmxHVZNTcc2HyCJ8z7n98M28Ac4HvCGR2Ilwf/N7puIDseW",
-	"WnElMX294k7NnrXaW9xM637lGRYZxOEqUyb2hDc8Wvmc1VZ2DgHCBzpZ45TV7nTBvupPg4FiKyiGf4xD",
-	"LuKvP6kVn8qe94ZqutaJP/OQrXWiecjtT3XgPkT1UQ93/NDDHS6s+Y5jHTj3gJmGFCLFjk8k5VZzlG0Y",
-	"+0v201+zUIqhAhx/RcY0sDkt7uBeMLtVNLqBUxWQz8vNa+BIxvygRm6KY8m8BlkwrkF+kgG3+NDmnfUE",
-	"VSRkgjOhwxmh5mSJoNTYNlQ+cAF5ie1NXMDl65GLeuTiBxy5sKK19ZkLpz0XTF04DW1+CJJgbO7nfBoT",
-	"T8mmL+9nMmM+AXqnmQxzsXooox7KqIcyat91xaEM1EOPahwDllyiped0fbWjqgx3mJvOT3eAtQjlUFUw",
-	"DjgT7EpZ5qT09ZfAnYZSXhEutDSnjBeo/vdmCTXu6QPBPc2Gi/azbxf6tExCYGfe2sPw29wOvoH/rDmh",
-	"ZE5tkXcaq9zKkpQq5KAuH0ZK4rEnMo2EX7seRnoow0iLgpJVLNpqg0jmrpscQbJP8WRmkCokUxNhqoeQ",
-	"frwhpE1J7YbGjwAK7s1CLzRjO+ddz/I/5U6bN9DONvs0DPvUv9oN6TXdNSa1Cg3J+9N/nAKVrMJJGcgg",
-	"UEgDj6jC6ZwSd1PTK0a4duhB5k7zRh0pcAuUVcR8xq/Ze3pNL8xKa2f0gTijn/HDEIo74y+J2OoqDvWG",
-	"vdJlkCj5/Qwzepmtb37ZdIckIhDKOCgPrjA5nXAh49Hk+Wc2ONfUv3qmyJT1yUBGY8tjc0CoIp/fnl+8",
-	"yDNpFodWr/HuVagh7a2hxZl9pb4GLHuujCCxMD8TOIn4NdUMzymhzILTSjnK2lX5vEqXBX8gk0he84BF",
-	"twj9jgdsbzA4Zuxg/9VBv/Pq+IAet1+9fBXss+O9Pu2XUatNyqnuOnuv1mH5OqvYM3APHF+wHZZzfOE7",
-	"n3Ne3nNxtcx5gWMefMf346MGgwyY72Q5VXioAv8s8CHgLymxSKHF/Wz1jiLUShPOVYGVzKogrD828Rij",
-	"i160yBlVaiqjACubyJsBtTUiI6I09NaWFDJfW62xpUImXr5SIbOzWckqiwXwxQHfiNP088Il8a5LBcwd",
-	"9zSF7IcZHM34NrgjnAhWEm+rnzN+CjogVkPkPI/dG/jvsszYG8fIg8tokU+CJaw5JIqFyvDloDU+aB+T",
-	"WIRMKeL5VPk0YB4O4MN5UHEZSsf8D5P4c24N2BvbUFSUYXOKYqHzYvMl2snZM7tcS9PFI+cqmgVMWZh3",
-	"ZdANLPQE8JFyzoCd6NjpDmioWOIM9KUMGRWIWzCnYg6Kfb5EJayWa6vnzLNz5t9VcpM8XXW5dWZ5SULu",
-	"k7gdE6T2+EVhmi21qdt0HRcauHoXPxAO2XW2ZAkFXemnzqjQ/UIYGGd1FqLAJLOtXOijgx3grebjeAys",
-	"1Va5mpB9CGylfwKTNVLZ5hf2GghiXR8eS7pSHGyKZYLNyBDxRByGHonYWF4buycSHBK8wm0piyfBlp1X",
-	"uPbZ96CFraW79lBLVArKFlFynMgWzAWv765O4sJg1PbS4mxq0txBVzOFtiX34YSYtYzWMnoPZh92/eaC",
-	"yCSGlDFu2yWV46TPzpHFgpJg1B+RlEvWEbu+nfs1V2RkpB2ahGwvvEUtSSe4uSZXQk5VSZ7brLNuHK0b",
-	"Rxd3v8A2Kc59W8AFQEfI78+6ZfTxFePhQ1tXIv2S2yzL364VokrK1Aftb7KqNUe1vbaelYLdVrOFWQLY",
-	"/7WWrLXkWlryIgGmqRubfpzGJtSl9J706Gqq6XWypvJee1S7eU07r5WdUg6Y4kNR3q5xHvLJlM7Ic4sR",
-	"9ww5C/A0EslYM0f3T4MXdpwKr4lu7JRFzJZHyYhFrEoTxxu7qCpdHO5m4EJzBYmvfGOEzwIahaUNEPCf",
-	"zTZAVEZDeh1HSm5Zxb2nffc+F/ZA2BdZN0E8rCYIKzpBIhIVgehyOmgyminu0/ASuofML1nUNQrpMqCa",
-	"ljdMWOnv4iow3fyv0w/vM96YnY2BpDMVAaFCTTGGZSRiMFbpM9KfkemI+yOAB0chxfkYcup0CXZU+COL",
-	"pGbuyMWwJ6iQAPxtfD7bruGm2uEyY0uEaLPfqF1a5HXEAiY0pyGskSP1HxN+NEvGr9XI6DItiZCw/j4L",
-	"5ZSgPpJR+WA6ytMy9XSK6zMBVqoVU+g4qllErhFxRq2jscqrDBOqNYvMmf/fH7T5n3bz+M/n9h+ty+af",
-	"N+1GZ+/om/vTi//n/94pBKSvlkv82pzRcZgb8rBL6RK7IXc/s6E59LrTE2Omqdl0XXJjnqNL3MN+6wn7",
-	"+2/w4u8MCJrsUWjuZxx30YCklkxPJXT3wOu/v9aZRCOXrhy3CleZvqK6d6bOep6b3UCo3R93QVLPTO4f",
-	"vey0X706OrhlNELab9k7ZbKlzhDl/cfdG/zHwpabxJoESe9Nzrq1yAVYhyvGJmSatNQIxqAwwnVZ20yi",
-	"j6u1oqTiVfeiPAxPJ2ktye2HNZ2d/L5dFNV0cZdxRRBKFapvuSU0oJtLxhpsdmJRCnNNZbuwfd+Go97R",
-	"D0BVI3/3JvZzBee9GivSrb0tI0LzTqqNzSGYprpCMJ3vgQlSEajAg1QYXf85b2rKLM1uIo3LkhfdorgF",
-	"cKjYLJufaJHXNAxN8JIPBMgQwcLHiTKQsW7KQbNvnHk/DTQWqIU3yWJX0g+pc705d3jOm/xn0+HeGyen",
-	"+WmCiOfVgO/NKe6MGvj++6sdB2ufq5bUamgDaqiZqhurkNj1QuXzcyTH5PzsnWX/InA4NAnAjzRiNM1a",
-	"+KB4yJjOiGKsQWQYJDnSOSh9LlwqxaivPvPNizMfpB+yLjREcHMjuLTRKlzETPWE43ZjJKRKm0/BsdVd",
-	"MSaI+cwM0aoarseda0CDYAGhUzqDbxNKMUSGOFyRnUZF/D98H+S5hy2GwaWWHtEsDNWLFvkdaOdQVLpE",
-	"s68a318TQxXPfHJ3BQoa2fza3FuRc7hL89w81ls45IR476nSTfip+e6N1xOY9EZEfg8e1iuDusdrrFwV",
-	"dMna4rE9u3aXhjb7CXa2rVZih8cc1eAfO5/fnn95f3F5fvHp89s3RhTZ10kIABnlffpwp0vYsNkdzTUb",
-	"q+VMgw3z93d47GE6lEijiM5KZxLnHm4SySD2dV4kO4O2v08P95ovgwPWPOjvHzeP/fZRs90/ovt+J9hj",
-	"B4OShJa93mX5JCLAhayeiP80+ARRfCwQjK/CCafDisjclZP8ZqfClrNT6VsLD+AmdtixsXNLxvIXmvOU",
-	"CkQMukI8o9yBpMPsYg/+5uU/PA+65OBlp9MTcLcuyW3qbFYP5HGps5KWJHDbgRiBtoHHqAsUD4pmh9GI",
-	"RcCv07jZiej0Ql4x4X42LyX9xZ+3GvfNV0W7GMphxi+xCqGoiw/3RAZGCY20NcbWNAMf1u6N+c+lcQ2+",
-	"VQsRICOGLoo51RYwqSLxJJQ0YLhg15xCpnTWIDSc0hmEE5QEcirMgS1yRiOtiE8F6TNC1RUyzBTGBz/z",
-	"kK0WFEhfs2KhXjM0MA87J1a4zZrQs7E0GMCD7bHfGpsi0kovdG63XPNMhtyfVbyYO8ue9K2xQttGYwcc",
-	"jKQVY5mGoSrXtrHZoGoPdcN9bAejfCOdaUh92BsDe4qqXcL1H9W7KteVVACLj6OlEEaYCOG5927Q/CgF",
-	"a36g2h95L7AyxcOQRHw40rXqeLgf+YfpH+tUPxl220epz6nmasAfLraWSB2PAXoJm+lCWwPcNWRnVI92",
-	"snkRWJJ1uIZMN8dccF+KQamv5aaYEHcv5BgW/3r+6WMDxhH7fzEf4ffgX+CJoaVSjTRVEsVCsIiMWTRk",
-	"CpFWuVZEs/GEKd0yK2iRn/lXFpA+VQyo5AXyIWO6wrawKaa1uzQeYKetrO2LYgEMy9iXMpJhYFy8iUUB",
-	"yYyEtcgp8f4HxEiBjPthMcfekOkP7gWt3I8Mj3zBFISQjSrHo9e9ZriZResMOfxGmE1qnuNnGir47ObW",
-	"MZZ5+ZgO2aVSo8tYAfFlJCXoEA6ZcQ1aN474TndnpPWku7vbOX7VOuy0Ou1262X3sN1u717vtdooBNVm",
-	"w5DSiPkZXVcwJJbltPgx2V4fY1RptvjagaVLgRt15LTCHLkJkH0aAc9qVJCxooFx+EPLp0D1lmi/RNtl",
-	"NCBuv5z+m0TMpzrNQBdrxAZJjyT9GSg00FET5vOBFc8uoUSNZKTJ2UyPpCB4paQoNYgjaHEaI82V1Zi2",
-	"O47ZaW+VkMNbPWpB1hpkwIByNXl35uGgWw1tkMoFxeYgI+sZJnrAIEkIlu0EG160TCGe4/taqqMglTUJ",
-	"Kc9rp53/+r92YxXt9rnYZeKaTOC17OdyiJXiX/x5Tj+8sV+kgl7IHmrcv8opqcaOZd5bdrg7rFY3D1Hd",
-	"UCeKsO1TecFZ1DsoGfy10ysZTaOZ0j61ArMdZTPvo1lcI5yGB7BwSMz22ZALII+0mmWMHFaJr5VXvehH",
-	"QRmKF7X/D5m+SJ7toftJ1VyV9HlK1I97E5t3Thq1Fqu12CpOkwNARzIALe/oJFn9lWorq8JGjIZ6VBoo",
-	"2g7tLpmOGLg0WP2B5lcEOSNBxK9ZlKTYI0bBzzCOCPboG1/EThuYcwRjAfwqlEMuCvXOe9r/BddVsZF0",
-	"Zu6+frPdI9xkuT1zTme5DxTSPpnK6KrikMq3LI5wv2m3RG6D7LKvGsCvl++UZCbEHzH/CpokZBQo7N8E",
-	"WzZmStEh9phAC0bWU1VkGkkxhIK9CGdE8XEcGgPZIoftfciCJndwjSCFm+itXXHZTtpoM6i9SYFZeZs+",
-	"IHySB98S+h2EYeNfoZG7ziSS/ZCN/9dq1zvDs4q+6bkcM0tJ69DfzbclzylBcUl25ou0ZI4NOlwRNYoh",
-	"3wVFSnOOXd+LOc/jM9PRrHk60MaOLDbncCge+e3bXPsr6AYjWSLRDblVb7IJDZ8+aUO7rVWaiR6x6uUv",
-	"2a+APfCX7GfJ/gglsIe4FA3jN1tsTELDcK5FCx1hHqEp4lKcEA/6kyBJqJOhckgihqGlIQZGKdYT7iao",
-	"lbjWTJjLu3U9UwTaZ0hIxTCmQ9Yl3hWb/Q1orrxUvREFlEZGWBBcqkEiNoFxf0yAiBkkWM3BNLRUYyc9",
-	"4Q01+xueYC+ZjKzxK1SfkZ3R8wKq2SX85DWIh4Y3uJTCkqZoPnZ/PiFeyMdcm+PUFZ/Af2Wk3X8v4c15",
-	"jZ4ool1pkS8CW/Sv2AwNeg4rZ0yvmDHuignFoH+MDwW09Ja0gP0q+2uD51Ru/HHJ/is+WeVwGekVD/9k",
-	"3t1KyArrscw0auSMR4GccTocRmxI9Qr07O+C6sci8kDVo3+V/eoHo5Jb9fh/4BRt9dP+zvVPQIK90imv",
-	"5bii5CenvAHT0l/hdZ1rqmNV/fgzZKbYbgrjV9mvefR/aB79v9BgfjcWfcW0DcFAPlyR9i/ZxwgPm64j",
-	"xhzNPfKrW6b7jLemJTk7PT9vJJmEIdc5CF3jPQz5NRMtAtQ7PeFCROO7ohdimfhb5BMuA++DoSO4vQMZ",
-	"hnKq7KS/0kSFVI0INqmXAwsYXbk1DE9QxJtC8FxC6Pir7BPBvuom/N9eu3PY7rSP0zgaP6L5EJvkc3SE",
-	"WektIO59jPz9sLFpds+BF273Xc3mX7P5J2z+ea0ItHEPg9kfbEamYQh+TiPwe6Hsn4vh70LY/6vs13T9",
-	"NZ5gTddfu8ir0fWDDhpR9XBQBJeQ9ZsFL2fX/0v257j1jVL/vsz6JlCtefUfNq++E4l75teHTT3Prm/2",
-	"cJZb3+zgm79kf3VefaTrdalyt5F/WoFe3wV/T4Rc37yOmlr/gVDrL4gJtkas/5fsb5BWH6XjyZDqL8io",
-	"WuGpEad/OCr9DUnpZnzEX2W/jEYfTGliJvPm1FnSkFYpsYe0LrE/0RL7e1qX2OsS+5NLJq1eLv8CNIoV",
-	"H2OdCntSAq56wj00vb+ndcX4x64Yh/RuFWNz/trl4ijD9B/SPiZbx8ksnDYCgIVjxFLjmtgFJgzfcIxn",
-	"iVSlIwdnX7nS6EYAipkrROMVueoJBJUfMdusjuPDdEi5sGfBkWM6s3eEozCwakCeyzxzeYn4Pd1iidhc",
-	"vFKJuLPhu54Ca0DpgAztIxm748Wcn5ah/ogBbEIkw6VzMuZgd+y3xjbR1Ovq65OuvuJuRA1TpuloHHCj",
-	"50Dqd9atwR4dHu4fFWvI8vIrKOA/c/3QKhOd7d6EdK08Z6JPAXYBNSkiKFi0rDENMIjhukXeaZWo1kXZ",
-	"T6fXnkj206qsOvv5ELKfC+SzsieSyFmFzCdIyMYynygZTybzuSAysIJTZz5/uMznJiR0M2nP99SlPQtZ",
-	"21NBt0xVFicv7R9N2LBGVLXIqWWvcuEE+zrhjklLhoFRDCYGxoNYc0x5SGgQRCYEsaGFkTrqa9Jnvhy7",
-	"9oJs2HFba8SQctheqPCe9pEl/94aSt/DABmOtxF8vG3Ya/yogZufi5hrwsRZUWkP+LFMeh06bJpgFDbR",
-	"gw4c0uggH0G4AGJM/REXrCL3hjuaTIHung4dtGQa0ud5QRuIPm1b+xkRMmAJqBAv4cT/4NZUhTc0s6xk",
-	"BhwJRGVQRDbQFO1XZXx8Rl+VAZcf7j8FBtHk1S7E63afuYboflgcoqmUJZ/oexGJUtKXUqcLIYrOQC2g",
-	"YENsNHSzPldsZvMIKkE382kYKvLc+2fT7snmb2zmvQDkD1f5NcoCNY1n7nY5pr4HuVnLxGCu9+H0tXO0",
-	"mGoRl80xZh6StanuAdCH5FB3E4Xco7CExtzBV2xWlMB1n8EufHu+2Uc2dfcocXfswqvwXm5DjyxZFjhd",
-	"duolNLtrtrmEL+Jpd77DQz3GDPZj0rPtCnr2tRSDkPv6ByUQzeSsx4kSWpdj0W3mHCpm4ifk3cTdG/uv",
-	"ZQnnxFAMZAR2IFkpmIaIDWJQwlqBliU/QWOxMT5OsYP2X5RpzqrfKnShGfk1i5Jas5picU2R+667/2fY",
-	"UhvZ++4KSwlGjcdx2/0qzPOW7svvYIHr/f1gKETvtllXZu1bnh61O8hlSan2R4vCf2i6SLU40GcOCI21",
-	"HFPNfUCDsg40JZjvsylO4+8jwp9ZMKKNUv/KYb47uugB5aGFdE49/57IqO0RtGZaH51qe5ciFx0zi1t3",
-	"0O0NsjnUIhqONN34IN30Wkn8oG7kL1C5iEjEQkYV27RFnXMmF/qSuwAmtzQJmfEijcqYWvEKJPZkUWg/",
-	"MqrCeJCTiCkmNJlw5kO+AFUUDZXETgeu8TKQKDjJlgcCaS6y1z5oEOCg7AlvSrn2iGK+FIEitkA0lkq3",
-	"yKm6MuchfWY2IWljX0VoyK9ZkaKayDC0Uvo7wuktTHn+4uaM3Tq0JGZhoDfN47VKcpvmoFxu07bk73Tb",
-	"jZRfigu9v7cD1JJ8HI93ukftBiDkww8pdSMXmg2hz2vL+Up4JyXaCx8X0gDFHn/EEO2l1nCPyc3PshJa",
-	"OfqNzW5DHZ+qq2TXV9dXV2zWxDzKTncnl3vcgA81p/CasLSlWm/3RlN15QLquyyhCodp3zhbzudbluPN",
-	"JXeNG2vUKoCVDiVAHygiB5qBiuMapl4sIIIUPrNnEIDsbJEPCNyryFASHP4GXGdXAod6TWG21djNvI7c",
-	"kjtnro61vyKd8ws+jXnye3fkFulB237MFVH0mgW1rquziBtRsBaWSApC8y7UprRtkbpsRlb+UGsKpvtS",
-	"6mrV6bl+GzxOYeXp7J9vG0br9FlmUFBLQsmbX16fOYwKcyQEpWf/fGt0HQsHUJBK2S7MaqCeZW+CTbQ9",
-	"oZgfsaSdB44STIOLAndokIufL84SsDpg2sJGWhNJKx4wYp+lhGPno30T29Uz7i4lqsa+YVTxebYUoxax",
-	"1WazNZ66jLzxXBSCFdlODtiqg0iO0Qjjnr1T/Cf4wH4IJ+BOivNCvXsDRd0rNvsGTtG3XT75ypaL+nSE",
-	"9FW2QAwiR3W2EAy1XZB1LpSmYcgC8ty4Ll7AJqGcXZoTPXRkLB4kqh0WkBnTLxpze7sP6B9cq54AwYXt",
-	"b+EpbcLro3wNpIOKseCEsFCxdNYIREMK5/QI9hUvSQJmvlaLnFrWgkS5gHiJ5HHgKkLC8/YErgY+GY0Y",
-	"OWgfLFYZd2fnMt+lJ9hXruFGm2Dl+h5a4enmmkuYPRwbDJgzu6EBWnClNM+3JTmJi2KzmO+9UuG0f+l+",
-	"tCmKCQVmDZuhcMrglmtd0pHV2XtV2JFVarXStl4X1qSSZLPKvgyBWi8io9lkxITKP8ThXvfwoNtud33W",
-	"DWg3bSTLP8mY+lUfYn/v9jP8eUtxzhGHGTWAM/0QMBYGcQmhCrgDkLkHbYnnEfB8Aqb4UFhlo6YIEcBw",
-	"UrIQpsGe0SIIjGe0q3FcjKLzI65ZxI2zGLGeoCGAPGl+bS41HVEN45Me3v7SPLIHUeWJCan+klzgve1l",
-	"KHoY7nDFtD0lPdKCGrTIhSQBG4NjNZXE7Gdo+p3Knghpn4Xm/uaq8GcHhcDNYxOAolLIPUoU0y3y0R1i",
-	"5zmUBYgoC07x4I8yYGp7YSkOeyeqrFjLZj5m+no2FacmIvBH0kS5t9NI/n1gVEf6OFyzsSowD8lWp1FE",
-	"Z2UPgkyUT5Ln5serMCSQikaAMoiKWRHbWkU00aKpvsxoUFWNjCq3cGQrg45nxZiwVuPD6en5M4VEVRBt",
-	"IqKN0lSjqzhmYxnNjNL5wH8y7l7quDJHUSUjzLIp2RNcEG8ipyy6tKbLKwNnSTXPHWT6Bm0vn+x0dzrt",
-	"1kG79arVAePmui5LbJ8/iS8BrGen+6qxM5JKWwuY7bTGh9/pdo72Xx00dnLPldywbW+If4U3t9PdkeBt",
-	"AiTypb3yG3DgGc62FaicZfGtDFhlRWTeLcAXmXvXzFv3ohzMjxmBhgra/WgIlVMOuzduO3/bBRBIOGWp",
-	"xpgnpJtSZZxKs1IWENqXsbae2PychCX6sr+UAxycGDJhRF5GxjXBJggT75XqAmije2OWWnV2ouyGDmHb",
-	"7P/kl13iGSfCQ/9pRnyqWItkSOog8B0zKhShYZj3ni+imJVUJ0OqjbiUOMlHB4VO8p103lraI327FVVI",
-	"P+lqrLPyD0jf9HPNpiiPG9cxcJP1u7N+cdZ0aaGOPOeCWA2E1CWOVBXjnvRpX3SxYyLTxRURSrSUIRmY",
-	"LwtdXVkthW0VMAZr5yXgrWFq3MSIPQF1vNnE5ro8x3h8AfEaOvOlIDgrqazfAeFnEslhRMcITuEWlFc0",
-	"oRpNSxRNosmqBuh7h0fQAZFkHSrmHKCyGcQwh5JAE+WsQX7NbLA3YPTwsDk4frnfPDhkrPnqcLDX3PeP",
-	"Bi8Pjw78w4NByTPZ6nFOeyYdHXEMfylUn2XB6v/c/Z/5DGAvbrf3fWNjduGfrPhefS4oLKxSWtB8twZi",
-	"L3FBvlz83HxVJVzd6MRHRqEvU+CQa60LrD9gMJutl65CzN1YXF49k0pXtkSLZoYrFlzn6WCOXr58udc5",
-	"qmbRuBgypQv95mbqHpc50ElNaGltZ95/Ti0VEn/b6JpgHQdABNzQ71Cas6ToYnE14Q9LbUrDlbcaQEIO",
-	"B02of0WHtmsFjdkVmxFoTLbFMTAw5KJwztjWoIzBhw4YyAeYMy0A6wl2P0+5YubPtolaEBqMuSgr28iA",
-	"fXBvbNv9wa5YV9YgjH//cUq6dSPetvWeK0qhCCdbbB1PfIm2W1ibvptDnlOA2csa/Sejodq9iZjSeRas",
-	"ScR8wDuxDmde3n6O5Jicn71rEeNj7R2Zq5D/Nr95psiE6pEifRbKKfHgBh6ZGu2XKpxoSAVXoAiS9mQm",
-	"gLhmr905nG+QPui0U+5EL45CzyUkgd3DqbcJ1ZpFwv3NrMMmaoDFRSsyCalfPAj1KbOktZhcnrb/VOEF",
-	"/F2Kx+f35KVdCoabFDdybptmJH0SySD2b2NFqUkl1phrZA5OWGMWBpKnAl2MfAQWSF81ZTTcxd6s4tJu",
-	"5GxyWeh4q+T1tanY0DgqCirDYjYX0FdVCv/TCH3B+ICqxawWs+8jZtbcmT3YjJiCaZKyfoTPbHCuKTQk",
-	"kCgWgkUknpjY0A7xAAYpUCtNI6lZl6i4HwuuyXWHyIhc7zXI8D98AnlqblzqBvn1i+CYOJ/QSLGA4BoU",
-	"oYr8ev7pI1o8zE4AagimuJJeNwiEbIJrBpCokXH+J5og9eyM+HTMWuR3rkcy1sQz67vkAPxIqJBiNpax",
-	"Mk+T8Ln2RE+8oUZ/IK9sbKkYrL8OPdpaRiww5rOBTatokW3tzwGyWrhp5BmGASIyoUqd4Df2jHrx9d9s",
-	"Ll4jJMUgVizoCTjiYG8PUavtSFNyY3xeQDfBh3YRFfzKPAuipthlJXgo+G7xtSSpN6Td1HzMbJxjrwkc",
-	"EzSBejEuxHii4e1cYG8CA+DsPrNORaTNZ0SiPc/82SPPUwYOBOUzX+cvyQULXiTVkulIhjY9GYuAWaYO",
-	"uGk2D1k8eKX0Z9y0K4Nywv69YEpXG7o4h69VCb4zFllM/813k5yBpOBzK5Dg7LWkr5lu2iRDLgNotn4X",
-	"+pxj32dKwb9XzALm7/W1OZ1Om+asZhyFTPgyMEYwByBodsKCm1t5hCJyuzqI4Ec2/QKqB9Y0jkPNzQ7c",
-	"hbW4Mt/qlyoMoM0T3G9WE7/tOb1mQfnACMhyOjCSR/mqUWge0fzIXpWT1wdS3KKzY9Th2v4OSh0ADVgV",
-	"noAvgnIuy5rmebbg0JZPwzCb1LRuRDO2km29HOc5leUwL7BzAQ5KIF9pGLLomXFtBBWaPD8/e2esVxgk",
-	"lf/iWv6Zu1uVMn5yV7DW7Cv1NRT3ubKdK405Td60Z7QGUpZhIZr/lNXE2u0KVbD80ixeA3B9+wwXpwSd",
-	"FCwOfl2+MvPnVVe2KZTGMzpk94HUaD9/Gb52itTo3u/aSI2NnX82L6SmYfM1NnItPgkOxSPr6ZwHFQFC",
-	"c8MkVRtVI7587cdtpySPUtxczgYwO0TdDVGxwahcn4VSDJUbdkENmGYa5zWiYoAC1iKey6IC8R+EYSaY",
-	"gPjE/KO8icAKy8pu/LuAjSdSM+HPYCDxz63R8bgV3jMlT+62pcbKvO4APmjtCdaTxPevuJAdMNUl5boL",
-	"EUuaY/PcO93bglGs4Myf3Dl/ZIfcqsSjf5aryAzuNvqNyWrnPMbdG/uvZZiJbxJqnjm1+jtMPEr47rHg",
-	"mjOFKImQFBHSuJKChvlMEHqDB+3jRkKFNpCRb+dukm7bGQ7s+FT4LAxZ4Jh+bCpNBIRdm+2As8p2KAh+",
-	"RUI5bJB+nDTtwpLtGa6KjyUrXNhB+yDJvglSDNyF72Zdlf6zecAi16wAIOadXp3Ypy5KP9ai9J+FhEJL",
-	"VU5Fd2kxqdAnweYkuqhamu75bYcVSxyCWhwe9+62VDyb2tslJdVlkTKevhhc8vUy6h0k7bRW8DQbI8gB",
-	"EXEYZioqVMFvykh0suK1hbw6Xv0MnnNjXDq1VNewQI/MmUdGHCXHiURDX9dj9e0LucM+M+h5crPhWLbM",
-	"PqbTWJ9yHnvKO+zYEAAx0k6Lgir4WpAOjvBu29VfqyYpau1Va6+np72sYD+dXMTCVMTuUIZBc0yVtvm+",
-	"0rJWn6oEsuyWnnumiEIyigkc4NMwNDptTJSsVOv6uwyDD3YVK/flPrTKTfowy4s35v0T+/7rAk4d561T",
-	"8TGhUnYfVXS37jP2K55dPXvXJRRa/lhAfDnucwHyZh5ACTohEcPpI+UowdI4j2Y0UtKZ7lRS0symGIBX",
-	"Jj/7IyoEC7HBrSey/F/p5V40Mk13Fhc9cGjhKrkGLMd8T4d2m03Pzlw/IBSv0Ek0D0rUhPk2woVBIK6L",
-	"UqA0uGaR5oqlumRlvYgtZx8wHG08lFJY+kCn7hnHTNx7XSx1y2fv3qgyz1Pedt6nLGLwYU8AVRyxA3Fe",
-	"onZQawd1+yo/ERtCs1r/sbipiWYrpKstdlKNarYTGX/e8m+bORe2srO7e2N+usSfXFWuNHWftzW0Qio/",
-	"p7jvwdUsU2GZLVLrpyeR1K8k9Pfl3C33K9ItuoRlCr3BxN/KPCaQuQgSK0b6MxhojBXMcitJBJvO+YpQ",
-	"ELdOJVWWYN4Wy8sqA3PSuk2357vUB2o9UfsxD0ybfaDRVV6bZcMtGO8R8jFm31Z0aW47Iot9nMUujnWT",
-	"ynyZ3x0gXeKGBRgfc5wvB4cGsC2FJCr2RyTkSp/Y5h0ZR+pFHrSuOJ33zo3PPvJMXi5EXZ7Mo9nD63Re",
-	"7eGtnc6zifY045DK60NP6GlHukbBN8OgyU2YulIeMUEV5MPWSpmdpC/pmeoJD/51GQv+75jBdK5N7F0x",
-	"NxTq8NcybY0RQ8C7FnFiDlOy2k6/juFe5hHyWSCephN7wlVs04labpsuqcAZVLu2ZOzFK2rPhLHY20da",
-	"PpVIxsORa6YPaf+ZSuFRgXOQz/XJn0AXTIMMaKhYg7QdlwQbT/SM4FAMPH9yL9UgWsqFmUjQ6U8kCQnP",
-	"Uucfa7+99tvvkn8UqIIfaeox72Fbx3mhc60EnXx33/ocFlG71rVrXbvW67jWc8nCJ+Biu4fB0gSMTpPf",
-	"R0zkauKpq5e8hYZFdbFnc5XJmlJhE6eAtmN88Z4oTM3C+0NuROfyZteD6DwNrJ7rLB9zA6v4g4ipkeNo",
-	"696qokMoQP1RT2CNXzHXJWkHk6g/WlBY7wnsTkqnzs1rVXN5J3CtnZZGWiA7jw4pZoqN6BZ2x6hfzwLr",
-	"EE/QMbr05qZI851LpS7yqM9xiv1hO9T2RaDZS7PIRs+nLkH2keG7cuFAqKbJu9xp7FzTMIahN9tDASP6",
-	"IOiNHWtc/7hxQ/4TvtfyqZCC+zSEtDxuq51uxzy4Q76egwvIHvUnqA/zlueWm9MBxetiATg2S++yB4ah",
-	"ms0zH7yOOuqoo4467tT1MC+9jz/4QN23MPYAYLxdnMMtx9A23oEzmQX5Na1IKIfWpAuNySw+tgx/LfJJ",
-	"WDzraExDB/RqbC6NGPk/X95+efvm8udPny9P//7248V5g5y9e/3b2zeXP/0Lf9Poic9vz7+8v7g8+3R+",
-	"8fYNWEn7m/OLT5/fvmmRj5ZrJqdjMNwhpyJBy5tLCybJKxMBNVLdYyz872CXURy7QCaAr8mCmHlpix88",
-	"EP5WZZ2jZ5jns++EKnIOVNDNcyY0eQu/PSHee6p0E35qvnvjQR5xzFRPTMGrocQPOaDxUkX8WBM5GLQs",
-	"XmDmYS554DWIB7eyfIbAckiH5hc88HAw2h9JaV77WAIKOnNr0yM2Viy8ZmZB81nPRk94QJvlJVAbWPq2",
-	"V9O3dPt0ZH7vnjtiRDGhG7h7kM5faSoCiyVMEefPIhwiyN8sz6Zt07ZTOsPj0QnAN6NIILvE22t3Dtuv",
-	"9o4u2u0u/M+8D/jlceeAdF52Dzvd/c7cLw87+x3y/7pfNtvHzc6BeV7wySRiFCJjyX+MeXrujNSXi9cv",
-	"WuQnqUeECQsgyIUfxopf275Ns7VEQHx57cgvAXMS8d11OXuJ2YkXTGncHyv7cZ8GGWNcxZP7NMAMbAnK",
-	"UkGSGhtU9Rz4E8psGbASsK41VncnzuHEb5UWhyEDvYYMEsIIgHNvvOjZZG6579+enr+9fPvPs3efS1ed",
-	"StMq9FFVXvnpELy0KviONNJv4B0sP/itCKoeulbepsJlqd24NtjcWpoHbvJeDm2Gp7FzSz/nrzVnzwr0",
-	"MCgnL6CaQtxlBN2Dv3n5jcODLjl42en0BNytmzdEPWGu0CU334w2q8JXk+aiEuQLlYCQ4qPUaak6LbWi",
-	"X/uzDEM5dc7IEDiqjTK85SOtm5PKXWQjiSnnvEJMbB3SCq5r/mkWjZrdfviCptu5VDkWlDEDb9xcwLeZ",
-	"jmbFOfRPc292Ob7iAvMKSoALTF3ZJFVOFf2xg66z+V7s6ySUAXPY2tVscCVuwtvGuGEs4Ds89+UtssIN",
-	"exyJBXe5uLw2PhoMDvtH/mFzvzNoNw8GHdZ8NXjpNw87/Tbd77+iB/29Mp9kwvx5brO74z2uYNsfXO0k",
-	"86mXV05uS1NtpmoztVb15LEYpfwaV7VNuzcFQfvi8ZBbmRYH/lDVKA2ZzoaD96M7yvK/809TZ3ifxNzI",
-	"/Gd9IMJbwVRnqxaLpH22IVnfRSREYDK5z8cqLvmm/D9z6oQrkkA2EqqJFL4l64VsojH+0p0RxUKRkNFI",
-	"QFoPIBjNNQT7qsmI0Uj3GUXkxhEWMSPqM6IlUVpOThKUdZcX6wkspPbZQGJN94pNdIucEsV8KQK7MjIF",
-	"2EpHljhhIuBiCCPUQ6YcNYm5PKJXzqV9D9rHxLNAOU04wivEAIZ75RXog8QBzizxNW6xb7YCWGv7up73",
-	"Q4GEoXpYxSo9iHpe3vjZqZ8NWR0Za4s1VuhopnbgdweQiHreKGxXglGSDGjUQAXvycFAMe0RKZDCamGZ",
-	"DDi4BpCPUghuYX7PAhILzcO56hGoZ9DIJz0BKVm42DNFeOC67/HupM9GHAitoJmmpIxWpNaN2v+E72RJ",
-	"iuYXOSVjKmaWe0pLY+quGVLZWyxJNuRCzDP+HbSPj4qzDrj4XNLB7sCdbruRUh1xoY8OdoAfno/jMfzR",
-	"ZiO40GwIE5cbT8gvyaLns+CvkhQ47rAk992D6/R2ur2dvpSai2GvJ3o7ZSnxRlZ8cndxZ+fpoCpRwOOS",
-	"5smFLXHXudU1zTMZcn+2lGYYT3Nn2ZMgbZGlAmt+miAnXrXLmVPcGXUe4wmEQsBBIYWSodt+mF9+QgHS",
-	"skgiDRIy/ZvzGl5ByTyhZrzimkwio9SCVmpabE4DGjsT5o/uHPnw1BksBQU9sFgcCRnpxAQFLGgUHuRA",
-	"MrkJXgbafC6wIpYYfsKZn9AIKvM4MLtlC/tkSCdERjlawsz0FrFAfxHDOMO33lxhiIHLrGaNfse3gXey",
-	"GwwKPLBaMESqYf6O7JNZe9ReYozKSWdXNkgFkYCRGYelBa2++Rx+e3BMD/xOn+0FxweDfofuD9r+y+CV",
-	"y9tbGu5k1e/NJZooiYuWPp/MH3Phfu7ctkKVQ7NyJsNic7WcvbAYndR8Vdy9wNdpRCVHPLlzn0APuEPP",
-	"+X9Y0XrBT4r9UWZXuobsaR331XHfPfRxgh5NmKHuYoVvM/utZpdjkW3FxFQi6vcNxXN2XuLBpRErGf8h",
-	"v4YhCtKn/pWDX/x3zGIWOHpgdAtkGKAlhTo47VMRSOHwEoV0zL/Ye2eMuDkuQzbjRkPc8Jy6YgEZyAjX",
-	"CW8QzL9UOpOGxKluHJ0TUrvxCzEjYxmx4mgSrvW4soSf7Ra6Z7igOm1Ym4+HyXHPr1mBjQAl9agyh2B9",
-	"NmZndDR7cFbmA0zh0TkEjVkuArOjfI2UYz4d5XMhovFNT8DSePCgl3LgWVIYsFkhQO9mimPWIlg6NCgi",
-	"9YQnpLYVpAZUxbD1Pb2dsT1IPBZUCAdhJRs3JfXUV63ua3WfTdfFokjbg/+5mexc9QqOxQ1aPHulE2r9",
-	"fM/qHAcCuLY4m9M3OxBVHx8z41QjVFHi6RrFhLDnDdJPBlmSIZaT/ABLT5RMsJhbzrY6sNMTyyd2SKWB",
-	"nQXTNp/tV1h9bHo78xnZHtmVJ34Kmmrd5rEG0fYYx+qExJMJiyCxGcopi4hvAqNAgq0L+GDAork5n9Pz",
-	"89KJGfAj8MplfbX7e1UJ3jMbPm/C7aBPUMZDr8byii3q+t0QA71bIGaNI0ZoX0L2a20C+knEjYq6NIet",
-	"tcoVupMX7RJwYgCc2qgJS6zKE46CudftRu2Lnshc5NKNv2/ulctBAsDrUBYK12bH7YtWhuevu7bH1tud",
-	"Krnlrd32Jdf93HUddEXH6v/ECbpilFjUB9LKvRj4ZnnmMmLm30gZo0ZyqogHSbRLqG95iEdDFV4otVrG",
-	"+wqkCQ5DnJRPZ7LRX7P+GFc9YWlobPMjrEqoKYsyOJD2aEyVwgS7OcBhPu6128mMtr2YFODLYbHSekO5",
-	"/kfzXlhgwtHTxDcE/Y850ogK6HdJsGiw9VJIAK9hoWJQUZ1w/4oF8y8NZrpPFfHGcaj5hEZ6FzIaOGap",
-	"s0+PpUwaaROPm9955Pmv558+vmgkT4R/HfAQoXGSwm4UC8EiMo2kZl2i4j74qdcd4xBe7zXI8D98AgOW",
-	"3LyERk/8+sUcICNibuCS0Fdsom12wKdjO8UN7fVcDEP0P6Az1ni65tVZAvL0KYocTPN2U937UFPDH9k0",
-	"s0ijDwo+2JqX+zIxUed9p5pzj1OYmMiKk/FyUA6s8J24HmLbUxxAYmKT2ZPlC0xFA0V53h5LvO9Sm+yO",
-	"q41rnVvZvgtwJi0gnt2+K7ZAPdScemUEfuf3zI+TuN9XTwnt3uA/lo6JLXrTC6iEcmbpOypiazzrzO+T",
-	"mQaL3K56HH2O6RYtmgOzD7Oe3O5GdFqh896IwSCZaDLup0V7t6+yQWJhHZGG8c5DBk0RxjnHkL2IgmjI",
-	"7FN9ptPVJLy8xe0ioj7rU/+KPB9L+NK+CZuAmDekSr/YROtb0r+Y8XZQTJqfYcBrmcuDB9tjvzWSvu83",
-	"XE2k4lW8JntK9ozMhTbVQP72gg6XnQzHfGvswIDDBxnwATcO9BKnjyqdHLvxTvU91G3r75677pJTjAVt",
-	"jP3w9wtcuuIl8Nh6s7nNtl/R8mZXUPsRnQpnwU77KPU51VwN+OP3Qd7IqTBhGGgFsKfgEz9Bd6Rp/Io1",
-	"XRL4S0WnBJNetrdmsYcCuUXNxnNAoTxoJDMLETRXCluK1iM2w14QqF4TxZhoEZeERBBGrOXCjZHhQLCy",
-	"Mi6+sgt4uCrQS/ho8wXRfPloQHm4ANJwrsq5LAw6x1PKalt2QZB75QE0MVEOUPKAf/RVlxVrC6q0ZgWx",
-	"Zi2ceVElz/DvsqpXp723FrLhWcWatS2PbbvgVQ3FaP1CV51QeyLcDdkM/5M1Gdq9+bWNxu6N+FbBcKTQ",
-	"RYMKdqOPZTERj/uoxUqiWPOM205ULepKrxNUTyJBlZH1JyDq1Y7/CLK1UDHcWS/sUq2pPwIepd2bq28V",
-	"HUyLrDBXysVrMRjooivokqLUmB6x8QK1cposu86R1TmyOkdW58jqHFmdI/sBcmRUkNRkp8XjH8IRKsSp",
-	"SN/GMxeOgH9hs1cYAxSAakyoHqU5lavKcBr7e8vgNEr8tXShFby2CfMrwKLDYYVw6NkBk4bju1Yl+Twe",
-	"zc17UTvp1SqdvDiHBT563lH3KBWBs+F91w3WdRC7bsqqRGofMMXoGzbgAkZ3Ye1ammAPigVzOsfRW02w",
-	"p85LmnPnyOgX0NYDjIPlmCpqjfAjRjVzMvvAu3JhiffM6Ji/7wKjYT5OAF+27k+t+1MfA0IsiL7TQgrF",
-	"/1FQPdqZ4jmfEB28an7g7o0lPfmG6jlkmhUpavN7lX1FTjH/DrMftxhaOI4/ZuARoG09YoNYudGUg/Zx",
-	"g8QiZEoRbyAjn1mQP5f7m5lrZAB8WuRT3pUUQTL+d8XYJJn/mJErIae2C66gOIzPubay/9mstch5PLj9",
-	"6nCSZCgFq6sF6ymzxxtXwy6rplcq+mKJwC8mCMkIaFmbt934W49+lroLtVg8nS7vjezxe0gUmY3pIhPg",
-	"t78lSq8tbwQWmBhOfzqAbxnMLC6QNYKnxJuEVBvL7REZuYHOYSTjiWfMkIjDkIwZFQqQ4+DPt0UT589z",
-	"0rn5EMJd/gyJ/e9/Bq/WCrXn/1A8f5ByouQ4kfJ0ZOpRBgKW1iEvWZ8ZwGYqC8EDTzr3oAmP2G1sLvaV",
-	"K53gY8/52QlwF7j0rQL4Mrj1lnXaymmRWqPVGu1p4pgxizX/lJIZmVzGgIdsdxL3r9isvIb1mQ3ONfWv",
-	"EMbDHJoCMkVsyJUGfAxE9oWy1VTAv6yD59MwZNEzZXHqEdassFx1FvdD7v9mFrNFHZPcpayUdGEf88Hr",
-	"mCcfGjVudv6a6pIqjRTsmYIPlZHJiA2U2awFouH+1IJTvpWVUdLt7ja3iTLI5/NTc68VtznxFAsHl4oP",
-	"BdVxxDyLbDN3FsxeWOnq9oS519lvr8//q0OuO61DzO+d/3La3Ds8cv1GggvX3Oell4dRkBH7SgPm8zEN",
-	"ScCHXJt1uKdvIkYgMed4yAuiAJ+wkKAPcrmJwGzP30hvsbE6TIb/on/kd4JDdjRoswPfbx8H+4M2Pej3",
-	"D4J92m53Vic/MhsB8q9O+51kwITMX4Dm8ekXbGqf5UGryc92fxJqdmyplrxNyDCmX5ugW3a6R4eH+0fL",
-	"danzMiYgyE336wI/Y/fmis2WlUiySjiDAQnxkdFcrujBNYZQtjXGaORWSX0ir8WqFRossHQdbDwhkRjL",
-	"a5b6Duu6DoumH62FaCDYmTMTuCGRK8Niys3RNC03U0XtcCBMlXmaDg8LmZlui6+TXkTlKw0OfmORYOHr",
-	"d10H35cVVCYAMpkrRw2GzGRCkjHlYatkyhQuMy+klaTPnjsvhPuVz1zdvNkT1xMWe3KhzHRWufc7s4XG",
-	"TGhUIYcrPHKZ4CUSc85o5I+Szwtsbf0ZfMGc8OBnm6tNXMH28DHU5UKzSNDQ7dBbQob4j65icQsPKncP",
-	"3K9mNU33+9yO3b3B/y4Ed0p3L7UPmBLarLx7YeIFhKXeuw9k79pqmv2097d1V8Q4Z8LunGS4tHjn5/Z0",
-	"sRSkQrAY9T6f1Mk5WZDWhqrcmM6IYqxBBJtmepT32kQKQqHh9gT9MA+dMo9omK63MSoGtwB8Cs25cPlA",
-	"IoG8zYQDWmq7QdhXswVthTBSugyFANw4NWJBKaL8PKkj90d2qcnFzV07LfL8Aln0I9YgfebTWDHiXgyy",
-	"M8sosA04yniXtpuyT5G75EXOfnfKMMfpkN0JrP2j1NAlDskGAXAFXeL961//+lfzw4fmmzfkl1+6Hz50",
-	"z8+xWpr+wWuQLxevGynpQN7hQID/TrNzRDrtLvyvHIsh0pcB1aUPcnRQ8UHMVso8SCPHKzOQ0VidEEoC",
-	"OsNVB0wRGoYpBFfB8l+WrJqJ4O5rLkLK90MZBxlkC/wZmmShYX/OsdsPOv2X7JjuDdr+QXDIXtGj/kv/",
-	"VXDM2oMO3euXLN+fgF9XuHTkv166+L/zaybsDKeYkWsaxqyLSMm5lJXZ2vYZG2QS8WuqwUdW7iMELfKR",
-	"sUARSkI55GIOeT+KS+kAQC9s7gvMw4k0SNts+k6rkihes4gPbKJoCY1C52itzcGV67VuJarkWfI7lbTx",
-	"9WMeIiWu+TDIvX7QPpjbOPv9V/1X9KDZHrQHzYP+Pmv29wZHTdphh/0O3af7/ZelRAeuPXGVd//nttPu",
-	"RnGvgI9fh93fP+w2u35jOfvboPVVou7ErVqSsIdC+nyiOwZ4bNUwqounc+6IRQIeyYQqZTTcO03GSH4m",
-	"CBVSzMYyVjBEkWodKTJg5CbQ55qNUaxl/y/mOxXlGTn0oKfWi2MeeOS5B/+JheYhMbbrBRBvYucTDYFN",
-	"Z6/dOXjh0CqNn+KS9UCRDeaReAHV9G+9uN3e940Ewr+YB0jw3j+b52mpAW7+zyYmvpq/sZkHuTP0+OjU",
-	"Vg/c/LIMZieED+AJ7VS/nUMD90gaGxIx4o+Yf2XeFrJl27freIF6AswDHhlKxYIGQELYNaVwAknZ0KbS",
-	"nV0pQnhHxVEG8D63GeZKJ3O3niuimId+pvBFlJVO8jka2unv+WXE2Zm3v7Cm0CjJGLllpYuGZBH5NGHi",
-	"/PwXEnIxz8SjRs1IUXJ6enr60/7H/9DXnZm/95aM2f+2B7VkNCxfb7o3Fi54S/M3Z1Qpaw0aFaf3b3rg",
-	"F/V2ur2do/7Ry1eDPf/lgB4f+C/Z8cHey71X/f12++Cw0z886u00ejtBHFlzz3wpAtXb6e4dNno7VhP1",
-	"drp/9HY0G0+Y0i064S0YjaK9nT+/rQgQUKVgn32Wmx0E/b/fZ/rWWPHj/Cyj8d0ZC+auVlhVM+q5Cuv6",
-	"5qawUKcknkkFogB6zeqyXvGw/w9YpbuDb9S42UnU/G1nCTk9LCmL8U5y2GmxWKGWV+xSxZY0ZC71b6Rg",
-	"HknfoRKZl0QjtjSl9ExBo1QSaCVRM5zPlRRdhLC8TriM/lcH2cTByxjRa+NWmcgOfpmEqyoGDwsyM+bv",
-	"xr9pduYOitiARUz4zB5m3TR3LleZLFCK6+9p6TVcQ2ccZbl8aHrJFjkNQ1BT6PFlUxcwq9/NrvOZsh8N",
-	"OW9si8e4AVSPFrDT3Mj4H0iyV9SBgS+9YrLrHWar9oiWpNNJQ3p0Sf/bI32mpwxvPs57Eq8GnQN2cDho",
-	"+ozR5sHRy07zuL8XNDv+Uf+QtoPOoNP+b/940B68Oj5sDvrHr5oH/eNO8/h4cNjsDIL23vFLtrd/FJQx",
-	"F8qqNSrExhxzkfzifgPV18k+LbMH6U6uQ9SnFKLil8+kw41u6s/mYVtWCVkLUvk5bdqCvfnnAjXcdHp3",
-	"Th2nm7lCgv/X808fCZ5BngcRHWhy8MI8GiKLJFEcy0Z4nyDnDDlZp8PTaBe5yqg5JywuhjmX7xwXupbE",
-	"ZpzlVHf84VKj834w3sOxw1idgWF53u+lQQDwWDQ8i8y6NTeLQp00d1oJtxVcqm4QfcDC/HdmsWdx1xvP",
-	"SdiNvrYsF4to026sOQG9SY6r3u1k60zG+4ggDRWMucDmERnZdiSVckwnDHqWkg/dPkt7GAuiNJ1Z84/E",
-	"uUVIjZn2qLSuVjdJ/djSk0xb30JvrSIxiwer0+2eZlNdipXZhGh5ltYzyh8wa0wQkQqMkYWcuCgICopN",
-	"07LNvoWyR83R9aPJUNJ9soYElXSSlG2cBqHky5d3b5b0NGDjIU5NI2GtNkdb/JCDuYaGKiFhcVNi1vLd",
-	"tTWxZAbTqZBbRnJMo6usiVQEq74sODFh+Dg2Pj0jakQjFoDWgIQDJcOYByzkgqEqIZpGQ6Zb5DS5gLum",
-	"TwXUcJkjLyWJcQ5aPeG54us1i8x3vTT6yqc2SdFnML/eXV4eLsoH4FB7kf7aQnre3eUL3PS+IbIyD+nL",
-	"aFlyFpMsXBEhp7UarTOyd9Td/zAiP7uz/1MWMiyOFXbHTNNV5jE91GZeg3iJFrP1X9Ri3klmZK3AU6Kh",
-	"kkQxRrxYschrpEcvQHb/YFZ5H64T3KhE/IUE3O1a4J+Y3wS9HKDOtTHTfSSqqn2pzY15ZDMYoHCW6ySY",
-	"3aqYyjDR2SKdU5aISHVLPav1w6uCC3plXHOjBIjlbNhGHsLsU2iOhYYbmy0HuWkg2NTUVuwihjpJsCV2",
-	"sXDvrpTxdl21qYCblcDbzmeqF48qw2PVQvHk7KMU6Pvcky18aMbsVgtdsQsso4wHnFpqaLben2ulg/NL",
-	"hyzvnMZY0ruaQOHZDgWQ2waJJ0RLcnRAfuM/Ibj9V024IF8ufm6+apGflxnZJDRIpgD0iIsh6ceaeAMa",
-	"KmbemJDm/9v4vuRgkMJUJPG1lulg0G3dp4p0X5WMRHmn3y31V6UDL4Ofs/hiK+rOoiRHkRMC3mqtbev0",
-	"wx1V/Efj8Cg5ZiitFcOfuwA5LE1ZQIyQmwyPxWLiE3MAeZ4ETD4NQ2yBwrLOi/xcYck4uLlJFbZhuJkU",
-	"mYGsnHrfL5mxMgfOD8lkOWSODrIcMp0CDplG+XISmCx5zSLo9rdtalKx9I9C5gfb0LgUrXZgNPtobpzK",
-	"LqgvZcioWLwg5D724yhiIml/w8Y0roiMtS/HrDJDsz2+MkXzJ3v8IyM6/hyLCiNLsXi6NMePxtmeGzZC",
-	"3ZHqyqQ16JYSxHmzxXNGH3A2yFy2gY24OPdpxHoAMSG2pLrEkAWoUZZthQdekhOxLJzPMyUggOfDCwKR",
-	"ZaZnwzGVs+hFqyd+h17OKBaXADTmZS74TFkli/fhOLwkGAtKkPsR3+sz9BNvCdnLXLxAcnAsG573hKRE",
-	"9OAB2wdKCel3tjoDEJf2eZpFuBGouun/h/bxUjgUTSNd0IS/TLfc8q9AO2Vcqd0bqyYqcoeYzZkokBep",
-	"tsGxZjJmStFhntajNOVqFcCyRGtGJmoKjodh6NI+rRX3o91gi8gvkslXs61CqvTc3kraD+ccynRXFidJ",
-	"i3Zb+570eb1nv/+edX1RK+7Y9cB1LphKYXUSzVuseJei5pyGIaFas/EkM4uVCXFNnDeNTOwOkz5QOgQX",
-	"xqjMUCpdNeYtnfd5VGETPsUKeA9PNH76AWQ64c3MoKF8XxG/NcZYKOq7N/iPhTBxv48owE3b8QGiKA+w",
-	"UjgdyZBlDN4J8awx9Iilx3Qxn5V7qz7KLOP2G5LTm9StyI/EUN7O+m5XkJbbj5QXvFDoqsvcbkSnC5PI",
-	"OZASlL8GiYVtvG1YCQRYtgjoZyx2SSOD1C5gQHeQ7biVU0ECy9ReLIt0upoUlleyLiLqs77xD56PJYwd",
-	"+8ZbhjSPcatfrFjmKpRaeE9zFhT3chMo9tUyU4oH22O/NXZe42M233A1kYpXSXbYU7JnZC50buskzTMZ",
-	"cn9W8WLuLHvSt8bO2ws6XHYyHPOtsfOeKt38IANo317qTFClk2OBA9wt/WI2Yc1P8LpVxXWbU9wZ8Mn2",
-	"UAGtv3vuukuMvxUl+EcPf7/ApSteAo+tN5vbbPtF6ZvfE9IJRJUaUUWee+8GzY9SsOYHqv2R9wJQTjQP",
-	"QxLx4UjXGuXhfuTaO+tUQTk2+++j1OdUczXgDyRtZ12P3JwSR+BpdHJY8EgcPjpdwduDwv9Cfy/BucnE",
-	"W2l81UBUFs3GCCFD/RGiNPAgQZIFJBbzA2IbpMR6CPqiGBPFeZcLWFyVZgNc5DwWaeXCeQHy6FJSPDyl",
-	"rLpvFwTlfR64gqGt62v2VZ+QeDKxLWKhnLKI+FQxEvDBAGc80oWbFcSatRD1XJU8w793FsK3FPTrPZ7U",
-	"lXnhy7NW8M7rnNUTyFkpLoYhy0FsPaKQW7u3sooO3r0R5fmuhPk8C5pB+jMo9oh43M/2LpSTom+bEH0R",
-	"SWidvnow6auMdD1QgWpUuupH2PiF4reO9O1Srak/GsOtbq6+VciCJayBtn8Ir8ACoqWjKE3EsuFAYV6U",
-	"58ha5CMdYxkXGEiJsdrEB/7mSI7Nt9NwQtToCSXnOO5oOKUzRbyyNIbXMOvqMwTNhLsIqd3vRnIqThKM",
-	"j2eKMKGjGVHmktO55wSc+rIepiHTp8mbrFN2dYBdp+zqlF2dsqs1Sp2yq1N2W0nZCZK6bhguPhnftpCZ",
-	"IH3aZ0n4N+V6ZPNtGG5lMkjt4hnKhROU2Zmb/b3szE27YObmzzla+3SFJZ44ZtyYWtzikXE5ocUjl3cM",
-	"gyVtW+fuHo+4aQufYXnuy3UX1+mvp5D+musY//6tW4m4WmlWjAVq98b85/KKzb7t3oyk0kaxIC5JQkZR",
-	"KNvnIZ9M6axr4mB44DH1RxybMp9/lK9DGQeWdYcLpanwmZvCDtgklDOiqbpKiPdlwIC4Cwf4iGBTexjY",
-	"A6DKU9AJWpgYO2eIZ/SGVgFPgnnmGR2H+QDDLbPJgy5hg70Bo4eHzcHxy/3mwSFjzVeHg73mvn80eHl4",
-	"dOAfHgx6IpQ+DZvutXWJzwIaNUX7FYTUKw5GB9KPzdPOif9r6o8Y+EuRDJe6SOZgd+z6+uBHQI4oxDU2",
-	"+56YfY/ymm7BjNiGtD9PaxpEs0D6V1VJrN2uTy//TBEjh8BujfjK5iQEYz3751vI86CQCT4wJnMkw+AW",
-	"eaMKp/1L92Ohv+CEvTJtwN6rdcpO72n/FysUOTVkbt9MdUsFRZQyZdcvtuDFFg9VJrp5JKeIMG9UWxgi",
-	"c8hQspQhFNjPYK9b/f1MOWZfKaA0MZXRFeYUQ6ohkTmGFlzXPahYhBKjGEyutMhB+xiwfXoCwSOTQW0A",
-	"/BES5hGn1Fwc0YaLMpC4CKPYtzRG+Z72f5fRlWWXLtDJv8gp4RpeVxUCpfamV1beSgyfJyVOethavl1B",
-	"y7+WYhByJBT4ESEu5pCInPhRkZdcqB9g27s2YlnZKOX0b57TepHyNbJd0QuEoeMmF9xoXF+KAR9aHoms",
-	"i5d6hojKb27TSBE3wfkb0xkJ5ZBw0bBUTf6V86DNOX0pNaE+5H9wNtzopZ5IFBNcZcC0P4K/xsJcAYPq",
-	"qSQ08kf8OhnhtPT0jBjl5fg4Mu8cCCyNTVAWTCi5uVmy+asiNAgiplRPwAinDCwdZd4QmRuoklKL0XJf",
-	"FItWcF/xfeOLzrux/5X9U09syDnNfdLaQ/1+Hmpqb2sPdVseaqr3KijJayYCWVVNUkHYeKJnSbCXYqCm",
-	"GpRQdYWuEfDXJsF0mer4B6ygjn1rzXInzYIbudYt29UtWXWRaBcBFbTiYO43FgkWvn7XhQALSRjQQTTf",
-	"6C/ZJ/0ZGVMetsgFtM1Ch6k9WEj8UwG2oAhs6DOnMyoJDZ6q5mVnv/KZq+Ok2BPXEyV7cqFEdVa59zuz",
-	"u8yexSz44QqPvBwFhYkg/bz2q+byxXCdefG7gg3ic8Cm40KzSNDQ7etbiWW4xG3gFLMf5iMDQSeqfF+e",
-	"n73DxiKbsjWHk4hdc3MrE52OqYY+KsTIDMOUkENbSnnLKQoiL+jEbmAjsySQTBElM5ym9uykX6snoIPJ",
-	"7HSm8qWkBtyOC7CfOqJCoct+gr3t2BRltZBtvUKCJBNf2PsUueo0uGaR5oqdCzq5kKdhuHJZ6lxH3NfQ",
-	"Y1ClOvUuYOOJ1Ez4s9/YbGdbnOHmeT7bT3ffjCSfIB6PBdezd29UmYMgk6O469mD8YMxDdhJggYhJGFR",
-	"JKO6UbVOvVRFF10JWjTnOJ06dXBL+zlcX6dMMkrcKUGrxdmAIgxowKnRMPNilFf1aoJa3vzJnfNHFp+3",
-	"Cl3+7XKjW1MrUXA50wB2wBkFTTVXmvvlVf/UYdFS0zDTYSsjPuSChoQGgSLxxL6kgM7yvgsof4vgWdwS",
-	"YJdQuy4PxHWBrvSA8nBmP/p23JZ50tDMbnT7E/uzy92WRYTqe+3Oyy5RWkYABpcnAG2Q6w6REbnea5Dh",
-	"f/jEnMC4HrEIs5Bjh2SZ8J8Xci0at4TrRo7mPIqFZVQf8JBBBrTPbD0SGoM8u5RLEzZ46PkDnwIS6jYI",
-	"tT2tERlwFtpMJtUWpCEinrmwB0UYc1nsXe/LYAYLMd6SKwbZxXrm7WHDkwe0xKrVE++0W5viQ8ECEvIr",
-	"BgjwOM1SjoZ5bj/Lqu7SZ2gcWqFFKxaorIubrhAKdBLJaw7jjEnKF/9gwS3mW6929oNO/yU7pnuDtn8Q",
-	"HLJX9Kj/0n8VHLP2oEP3+iXTfJZQuTC0PGgfH1UA4P98fkrOfnt9/l8dct1pHcJ7pzqOGHrV57+cNvcO",
-	"j5JeZhnMnilsaYYPO2JfacB8PqYhCfiQ67lxyjbt9Pd8t3xMpKTr/2fz3N1uYUansSTQTxdNFaGCfJow",
-	"cX7+Cwm5mMNFVmrUjBQlp6enpz/tf/wPfd2Z+XtvyZj9b3tQS0bD8vUCuZXfRKz88gWv7EVnGLOzkmg7",
-	"5bqE9oSKfZ8pBf/O82IvwXJ1omEUakUQ/8J7rorqv9xRuMcHH8eh5kaF7cIiXDJ1jWsVM4sjhfPOfcY1",
-	"dkmvQf8VEi2ew6oyWKKAXG6Luk8cGLdmS3iAbAmNm51EV98Od75MLLhC3i9agTihmCTB0sdn3TonzTmf",
-	"bvfGqaCKzO/lLl7K7rKIEV6nmoNkSFGB/70M9Td1dGqKtZrpvbKs3IVprWybN5azBcK2xuEDpEm2y91T",
-	"/w6fqS7xBpSHyiO+jIVWxPyEPRVfrdVvEA/CGuUR+xv4+1dzZKMnEFGfj5nnen9VPM6FRs9IYJsKlHFY",
-	"FfOlCNSJm7zl2CMSJGj2MMVqQSC5IP2I+ldMK+AO0FOJbjHQeJnIB7vWlLYP0EAaabPMZsR0HIGjg5yu",
-	"mUANEotAKhJypVlAAglDtnCRFjnFpWF8xa6ZibmQQsS9J4qvigVl/R5lSqK9ae8DisJLnKJa7zw5dvy8",
-	"1gHBygq2E/lt0dzhbZ8pYLnDnAPVrn8LregJOftygYmFDMLtMwVytylivNRf2CpffpVUknX18WGhLJXM",
-	"RqFXMaUKihnQ5IeKuTB3lDolCes+Uh9ZrWpfb0/QLBWRuaNLY7lqOqSeEAOBDikXlnffqLoRF8Mi3RVy",
-	"cZVVXneLoclmQsn3XFyx4JGF0Vt79jtF0vOXW2A3Gkhvbnf0XJ4Sns67365pu2p8hJK1z0ifhVIMiZZD",
-	"pkesLhTWcfJdTe7f+TVL0/5AFnNP8bHTajZM1lRdqYU0N9in1c0FuHBWxu/FfH1AxjICIyWIF9CZ8oj5",
-	"f0KHsuEg+hiPzKPiBRDuxs6vkov0opaMryckdCVpOkMLpKRxq/sxDwNsOTO/zPZ2F9mfSRwNGVx8p4Ib",
-	"QofMWEyz8BY57Stot8T2SxmRWBh/xmwN8ty+mWfKQUJg95T3UQrmvSBjRoUix+0TmEwcUm0+uZ3Z5saj",
-	"GcSK5akRd47bJVUBs5yyqsDRQaM4WX0HxusL84iKwKsLXJQ2iEN0s1bs07QfO2KPg6vo0VIPyTDAd13U",
-	"eUnjgBuvxBywU9yKebvEP5op7tPwEopf5pcs6qIeuMQblaUZEq2BxXpzcCOVey78MA7YPFAoOqM8QnUC",
-	"cxS/2wjeC/mYa2TYM/G1ZfiFKfggaYfuiXmZVGRKwyvAcx3JkCHBXe5qgn3Fy6RpAy6IZzwCr9ibVbqS",
-	"MvlFTsmYipnb/ngT41dbH34slU6fkNsGNDwakL+A6sLPV7s67XaxhoBH2lkM5EC/WvLUtrnKMi7VJVXT",
-	"13GkZBFQBcKgwmMsxmWNYiGM2tgINOt72jefZRk665zhouqKBWQgo0aW5jFjoyrywWo5WUwFe0eFDM3X",
-	"ydW5ZmNV8YUYEbWroVFEZwuVdM2b+sAwIcq0+brK23gvoLrLyVUT1f3vmMUw8uZm16RIZvIy/VkDHmpo",
-	"qDULstnhgCk+hH5eGKljgdNl4LBdsYlO/EF4xpP0wj1RcmVwINwJz5TFkLbuY4tcTKWVbkyvQrc/5HRl",
-	"wLqEInIEDhBbqwMPaOfuoPdXq57ApzP3GkTM8sja6WPjjGLyiQpoHY7woqhOqLE25oaugYGO7SO1eqIn",
-	"TtFBNS8Rb2GbYqYR15oJt6ZJGEc0JM+pIhlbJgNmyaHZ+IXxQ11Oh4thHNIIjjdP5kZiMKWUnHJi3mrS",
-	"thyxCaPagjtOqTKOq26Rn5jiZmEeevOwTdBG+miYXNot3WbWYNKBtvwuuFPKW3ou0PvY0mj2RzZFlVfE",
-	"cksB8DKQDfMJEJAct2nmFzbbiF/tXgv/ibYu185GnGDLBjUDbs2Aa2wEtolY3bZVpz+jErI5hSQISFIJ",
-	"uzfmP8uK7Xa0MYmhnaYCN5GpBunHmghJIhlr9qJLfCp8FiqnxY1OhsACcs62A48bZ9pIOZJVa9Jnw1gQ",
-	"HH9C63OCKo+rnugzc2ZgRwA0hE6SKC0nubI9kovD3UMWJGIIJc44YoURAh6eaLqcwti7b4WBz5k8ATRz",
-	"AhFBNOYCcjY0NE7BjHCj+8iIBunLqxOd601EfF+lAN/6OyiFxYkAKF8BeJeNtYgX0hmLlNcAHJlJUuF3",
-	"Em6zoujU9WdALJJ4jWkXLvqBwFFi9EBPeFxwfWnVkFdSTbfiORfB0zCU07fjiZ79g4ZxEvHNuxJQBQCo",
-	"7wCrYpmMJDiD7Cv1tQk3gfTDPJAvQ/OOWdAlnrko0WTGFJmRDpHCg35qMQMmEBBRSDjmo2VzVkmoDLcP",
-	"cJS7coqwsf7jZplFwzD9SBrV7zXDgSqjx2c2nuaBDQ3ALZ7KKICOBy9Zulf5ae3t8BYrPnFJigZ3onme",
-	"9FkkIKO3SMd1oeDGDKVgDbKH0yhAuT3iYRAx0SBNODQ1TCekbb6lkC7tiylhSmDsBq6Xf+hmp+SRcX33",
-	"mAC+2ckK0U53hx53jvY7dK9JfX/QPNg/eNk8Dg5eNg/bBwcv9/cO6eHhq3wFkorZp0Fpu/7tLEWl497j",
-	"i/j25wKzlwwsjOmktmDf3yCdj+R0gTnaTCpjpQERu5nm4C7dtQp82d1Uw5YNsCWGbs4eIBOU58wRaIh5",
-	"6zBHRU4+Wrf0oH3QKk1A/2TuUQ2/YwupxfTuFfOL6SupZfIBIc7Oey50zl3ZuMTCDS8dksWm5LaZCqiT",
-	"YKZ0Qjy+FGInyzsFLC2QQ8QJQgZOz7ibGc3LMxhHscBathtifaaw29O4c9btgQ9oMQ5cyo8iXk/mrIgp",
-	"GUe+iYAz+TpfAsyAgAqSavREVlt0iSfYV+0lHVrvubgimPIhis7IdMRs4nQgjb9n4kEoRfXZkAvVIqd2",
-	"/M9BMsAKknFa9Oe4IiLGgb+IFbnUitHIH5Xw9lWAHsapQYurvVLxacmRn0Q4O4dHqnr0p1ibN171cMBZ",
-	"qnrw51hUOfRnyHx/pNVWgUe7ylfV43+V/eoH4x6tfvx72q+6ejst/He9ytHv9UqXXunKq6zj4yoH26mu",
-	"T2KFc95QzRw/S9VzLvjYnbNNhHowgEZ2ETX/xyVofIQuOWjrPNsi4IRiuwaagLJp/PIhe/NXjFy7O5aN",
-	"1hlpGobNnEnOmOldYyerIEMkNtWBfgJcZ2JbId1gwTEIDcNl7SUnxIPZi2TOxIbpNq2BUETKDtkXGXAu",
-	"ssYbnpyEVAxjOmRd4l2x2d+uaRgzL4NIhIYSOsjA7DZsOQ7bECALJAdEmYNpSOB0ddIT3lCzv+EJ9pIu",
-	"RQbj9OZU4IdTJ8QLqGaX8JPXcNW84FIKPMfTfOz+fOJaYRrEU1d8Av+VkXb/vYQ35zV6woN72ysI/KFF",
-	"vogrIacCgVjNn7Bkm3yfK0aEJIoJxaCkyodCRsUTLo729zVdh7jDKe+q/oODqLjik1UOR6CrVQ7/ZF7g",
-	"Cuf8bN7sKgZosOIJtZ3dhp2tfM7pcBixIdUrOHbvgm25jEbe/h7JeLLKLZyQnlE92p53at7tCq9IBOxr",
-	"9cM/s2HEwIKt8uBbdZj/zvVPERX+aKVTXstxRYWHp5xGq9zgDRsggvPPcbjCo0Bq6K245pEUlghq81GD",
-	"W6Hxc2wxvuI5H+gq7+AspGL7FOdGnsqonn5PXB0WnKRYwNAFa7kRsAwe8PnGkOrUfBnaw6rIUFlqvh8O",
-	"Q2ujAJ7gi6fO7YooWCu548vQYqGqRdPFZPiMh8ZQuPImN/EctltwnTSU2fYpPJIr4w0CW7BolbWD2b2/",
-	"pZawj2ya3OGeASo/silugFPI4S0iSMcXDT3S4BzfW3PXQxLITvW7rtvDZU8vb+XaW+EaFhHArP+t0FzP",
-	"HppasYQgGVku0yu3R8pKNM2Yfm3C6O9Ot9M+eHX48uiW/sFETwYomIYcdFr3jyTcV7t2Nbn4X2V+oexv",
-	"5skl8bfzmYNdCOJ3A640F77evYGQ6BKA9itkFUauCSDgAwAX1jbqhp4STI3D1MYYZkCzQpvNQxSoOLMs",
-	"p3+gwWLtuLYO2r5r0Iau4HbdQLwVbJPXZuOUWQzMUdWO3uNz9OCzImkC6hdbcEvBN1O9MqLbdQNXUkKQ",
-	"k/qYEhOU6vSFmnhe31c8WFU4ushONOElN32UpXmTsa6xAAqKW3ZikDEVS8xEgyhwPRpYT8XmRQjjzCWw",
-	"dRkBLsvTo7UtqW1JVVtSio2PexfnmxIXSI/YjNCI1ebl8ZmXpKXnyVqXinalqkVZ1ZYURB5Ia2/+uWzi",
-	"JTUhDkcDGuLdNylDhswlSO7SzuvLgO1099ptcyGqLBSV7fV5dnjQP6Ydfy/YZweDw/ZR5+Xeq/3jA/rM",
-	"AU1WBxfC7fpGClYp57EaIsSmRX8lRbVaw99jUBkJ4OTSHEEVtTAX+y/xpHLbHwHlMaeN3lSLFFWc7Sww",
-	"KjVVyG2XkZi13KN1C7Dfs0SQk6ofynb/4AJskRs3Ir6btepuy9pe3UIoxFQZIIigsvNcRrZx8jJTh3Cg",
-	"ADCJb+Kk5zi4f84mGnHk9tqd4xPg9Y3INYsUjNtbFFZpQjbCdQEfZjwJtl+JcJd/PcJwoUox4p4sPD7/",
-	"9iw8ftvATeVEDCAHXNFSS3vAj+UE1OWOTSfXEIb0wZY75kOFW1FL6d9V8QFFcUouQIEqbNWuSji4bqt8",
-	"um2V0OZV91XWfZV1X+U6fZX/QH9yW42YKze+rdSL+Kvsr/KsD7N18e9cf4nCNZoX76ffcZUX/JOUepXj",
-	"z2jExEpnrNbnuX7D5k+SRsGKh78TSlPhswfSC3w/DZ5gfusOz7rDc+j8sO/W4mnPz7d1Jrg6WCAyPqcN",
-	"CbhQPGCArnVqmXYc2XwO6JCOWYOEtN8gfSPlDfKX7DcIPkajJ1CxWtaeBjEvhGvm6zhiDdIH84Fg3jCP",
-	"zlJlZG4WUj9JDkVKWxBJNkEAFh6coJhwxP5KC10Ny3JhL4EgiIxGITfhiGCqRd7pDIs73vw5gtJc8sBr",
-	"EAqD13vtziHgLv4l+/bu5rkQdhH+fPxiAeihUwDbbXPFWzzgPtekL7hudK0zP1tqdB1aOdtc6ufo5cuX",
-	"e511cz9uPfm0TL7Z9davsn+9leixR99K9XyfNthbiaMFfbCgoOrmpbp5qW6ErRthl7YqWc3y+HqVlmvj",
-	"W+agci9shcML7UVpNywu9t7aYW+Zi7v2w9Y2pbYpdUNsbWbWbYh95Famqn2pbFlWtilFkQiWquHfq/fF",
-	"3s5LAcpukpcyX/RWbmpB+2yaeXlK/bNJLqVuoH0wDbQLcw9b7KCF+264hdZJzZPqoV1YhcmLVt1F+2N2",
-	"0d5ZhjffRosITXfvo80AeGy5kXabxY7k+j9QK21i7Ote2rqict+9tJuvqNypmbY4wrgd8ZQfocoOKYxy",
-	"cuFNlADHVUiOpQdn2BJlxIdc0JAMzOYn/Rkxn4pGIL85zHCuiGLRNYtSKO5QyivoSdUjNi7PiaXwdmo+",
-	"7vnh8gmdVe79zhiAMRNWh2+jCSS7KRww8oruBheaRYKGjq5nkQNSLkeZrVy4wfMlyuzv58Uk+7diYdm9",
-	"Sf/tEgIVgpv0pBRDei3BsDHN5+wj12LxIMTC+t4Fn3q7UrFqXJsAhr5ZlJRbsOWLhWzBYWrhceVCmMig",
-	"vGJVzBQcd7+jH+RixHqiHv24h9EP+Lj12Ec99vHEiof3MMLxdkz5CmMAX5SxPyvBb4OGrr6erxPIcax4",
-	"gvq0wj3eTU6DwBiS7SZjUcfD89dN8T92U7wzUOsXTeAKa7fDj5HQHxeS9sFHfDjSai5bOoyo0NA0rohm",
-	"XzX0Mo+MuYZcnDHXAojD6JAuAD0Gsd9aK3hGtr5DMzjcd0kvOLxprsiYBvONFa+pP2LN11LoSIbLZBgO",
-	"dsd+a9Qd5HW+cy1V9MF41VYDlGmihDTbHrRe6vPo8HD/qEyDLch8opLMxnz4m2yot3sD/1mx20InAmlV",
-	"H1eEB8hZGFKl7R9NACcIDcZccKUjqmVEfCqQKd41OZR2YSQK76l0YDgNVjdfPIjmi9UEdwWnomorRpEU",
-	"gYPw3EiIFaoXxYnJ9YVjY752sqc3Z42/1ULxXXsZFonEql71yunSzJb7jc2wcWGhG26ZbhWKCsjQQbvd",
-	"dQ/yzEpTanH8kVSswMOO2CBWxQanDtbusqvMayVaYgbSRUuxCEywAxO0m03Xz+vfFfpeiryZz0XRXFI9",
-	"MssnStNZaU/LFiO2jKw8tI6W/nY6WpzzZJtZ6maVOnjbSLPKAw/fkvhsPoxzURzKGrLkKqRL7N6UGE7H",
-	"Pm9MZBQLgVzvCgZX4DdkKB31fBQbA8oDo+JEoFwJD4trMnI/mxfSIqdwMihKIPASXI0YnDpTPeF+dt2B",
-	"Y7M1jOKlESOaGsGmyBIPqBB4f1C2YzozdpuSgYzGyfWN9mXCKKeATCKjesMZee7h0//tsP0/SCAF8wqx",
-	"FdJ2Q8stuXKRC96bucC7N5Ahv62r7PM1EnwJu+bsK9tppIp2B1t4pPlJG5PIzZUwI9nYATNptpxdbqpR",
-	"tZFN2IxcDM0Gv7mVDWd6xCJMTcagPuU1i7rEM+aBdMgMBrWJJjPPfFNvQEPFSJsISeRgQAZEeNAgLmbQ",
-	"YXRi0+ljRgU+kqKYR888SxSXPYLbB8seYvkXsHnKP1c1rhnbliwmWbKTnlufAxq+uDmy025XN2of2dTx",
-	"l35r5JbztTmdTptmTzfjKLRb+TuvbxyHmk9opHdhXQHVdKUUbnKpQvNtRaJFfsb+YiPYoFjyeoUqMmVh",
-	"aCWnL/XIKKhUM+xsMw+NT3BOr43nsvAxIINvjqvuhTwmkvkq3sa6bka5f/EdmO2ZH0fGOen+cWP0Tp/R",
-	"iEU73T/+ND9FFMsS7mfzMdJf/Jn1Js6k0oQSFFC3SbJOBdiMst7XfMcRHNryKWDJ5bt1lGNDLjH8tjXV",
-	"tsotcwESECaqiDdvFr1MTcs5AlZSJ1SPHMIRYD/FUUhCLpgj8lQT5vOBlcGy4OhzLMoM8G2xi2LRIJRM",
-	"pOKaXzNiwsAhi1rk+YUJ8EcM4KCYT024SUmfBtAJyJXNELAgyQ6Yhbt34BIExgdqvchZMaNIrREzz5va",
-	"MKdr52Otlexy7STUTkLtJNROQu0k/OhOgkNDBMWb2teN+g5RLG65DuazlDsJaYoUMPeAkpuppI13IMMA",
-	"DAbVxDPL9RANEQbMvL9k32sQb8j1JSI0mp8wN2L+RSP8TeBgc20va0j7ABvg9YSWQzBJmAiAe0OqAJ+b",
-	"BURLEnB1VRzfm0f72ZyzMPV6V02Gd9hY0rXafc1Ny7tkoPfNeEFj2FaM+iN4ea2dul9lvZTnw8lXfoFt",
-	"nbSjD+z+vtt0XU55wCWz6UhUHlZV5BTH7o05+NJIPkYaK+KUhOzM6LgKk8lW/TiHuIEdJca3DDglxits",
-	"2HISFG3MilrEXNxWbUJGrxl6BlpGRt8aPYLlvqC1QHlULttIXzMTf8G7zjpnOyMWhjLnxRpNQ81X6HNB",
-	"weed92vvp4RjHpA860upW/qrfuaAbjGoUXGo4TPa7PVhY4dFkYx2uiIOwwbsE+uquytk3M69dvvbn5Wd",
-	"y8X6zCl/40i5JW4E/XWT/mD1RxBsWmPX1prcanIK++IeVXgT7mf1+DUNOZRomeJDUe4IvolmgfSvuiRi",
-	"NEA9jKc0bAc014qwwYD5kJcZy4CF4M5FscDDO69IFJtlkVN7KmrmAeWhKsnQWLgmE8z1xBUXgLsVSD8G",
-	"ZG9qSVDNVSZUKaZOYBm2/gNDZN7PlIdxxDyMEdHDNm5kRAW6m4P5A2bEl3EYECF1kV/p3tgbfGPbqeq/",
-	"p328/nsuropdPBaxzGcgXLXIJxHOiDeK2MAjMEcH+Dz355W+p/1/4NtJdNRtLWjXix8s65FuZQn5TMok",
-	"kv2Qjf/Xatc8w7OWPBDu4+eUXCf3T7bqC4e4QexmwZlFKYbmBLuqF6061n8wsX6ipe1uYiZg59p97Yy6",
-	"Dml/vlMpQGV5Wy9PRjPFfRpeTiJ5zc0vWdR1CuXSXP/SXj+jtedUtFPcdhxt+YDudMT9kQPiSUgXcALe",
-	"OFSxEFwMkcqAsUARIdNuzlv9pvaFuWm4LWqTuTuVwW7inx/jCNfjbu5Ls2F/3mog1emHyW+4Fbr8MhLQ",
-	"p/4VE0HzOhnBBBGYsv5IyitVKgM/R3JMzs/eYfrIHe5W5NMwZBGUfgQVukFkGBjVDBjCLXLO/IhpzDdB",
-	"7WIkp6IYNOV3t5BVW0gqD0if0f+fvSPtbSO3/hVCX5wEI9lxsy2QfDKcAnGbNm696S5QFTY18ySxpsjB",
-	"kLIiBPnvC75HcqhjJM342M2uv9kj3nw33zGB83ll9CMnuvU7aXL0PmOlN1WGw1xXZJy4sk+JQZEm6/3c",
-	"/1FbLvuUpX1PJ2ya5HP/3VnRf2WDdndrNqbJXdQYEPC7rHQxzwOCr7DBCDzRPXyrzlGj718xUQPcAeZ9",
-	"j4G9qDa4vmQJdkj9+d8fM+b4JBROP7iyXBW8KlhAUcxYJyx7ceMX0ccyPfE/K2ZgLJ+V6Uc3HrekJAg7",
-	"HaoP/zg77199OOuf/vDnl5Ty2VbCTTnhwjsPTyq9EGrCSj43YBglyaPX3VVN5/TLFy+6T7VJvYyJZB4Z",
-	"tlL8CEOYkSwNFZIwTFhRiAryhFqNtZR6AUXiQue0oa9DtDQNexkb9uJe6d+CWz7sfbvB57QKMGsFj5k4",
-	"6PC5YTeO9OJ/5gaJojtPX43VIM10XfCBIG6VQls1jQvSQHOxI39RrUnpRQGzUltQ+TLEDDxSgGxY4RMH",
-	"x/o0Ciuzb4pDHmTxyREs20hE+oiWpu+J2p4cQG3PtRpLkds/7CNnd57wgd95iuHA0BFtzbijzS35w4YF",
-	"K/KZNRHw+Kv/a1++8JqnvI/5wgPOBHNTBbmuiuDEVIAUd1AJMAOGD2tUVMKyEYAKv0LBlkT4ikqXZXMs",
-	"a03e1gjFm821Xtj2MaK/EhK+OQgJ28VAPADWfrcIFGNTFxFeOuHNHrXok4ocI0NhRM8tee4hI99qAGiE",
-	"4AfXQvbwuGek+L5h3IeadoPwboGlHrBCMmynROxCj/PNdNirIYDo7DJgZ5GFhMCUQmDIU8Hc0iGRoL31",
-	"wQ0iZtDkE5vi2MPLsH70S9z+EzuuPKP2s5T6WyFAPvTP6Nlqtvt78tw1WXWnqHpcS5cHWDFR/FxwL1Nr",
-	"NN9bzUaAHzKmYBENmMTPfYpLbi3MSrvdevm+XsIeD3w0UtQrjkq+sdzCql/3mAuJfiRNzunQO9Q3xK9v",
-	"eYW9DnH5/s2ZVcMW9ttVE23j2bL6LFF1MMWST0DE0XtQtIeQsdaIYT+hdwfSxeOv/u/lztTfq0pN6HIQ",
-	"EZxAoIHL3hMQgWY/Avr9Wfj5Xeg1RQ1ST4p0+7leAMTdKLrshqDHFdhq2d4Z+D472Pd89K85zNHSF8mC",
-	"Vjmwma4o6g6j3gS5okHhBCulLaXpTJ+JKItB9EjLmNG1PlhBDm5slnPFLEi5LbmQrZbNlOb0SSjNhWUL",
-	"IWUQGp+JzbOm9fgk8QpUShLpmbSbfoVE6U+NYsCnElQI6RUFYMoZdnbpc+wFn5ToQoro+3dYGqsVHBmW",
-	"S4FGGkeF2QjGmpwsl0zqCRNqwD6Nx2y0ZJwZsFaoyVZp4sJP/AROUutT7fOS6ortbdGwE6jucCu6muoF",
-	"XmF6qUcmbCz1x9MToZo88jz4HDtYDWlRG32em2CpJvzeK/rIsPOPF0j5CU6iLZ1H4CIAnBtyusPaFj48",
-	"iys3KLncZT7wz5iFrrCaxFBZ+GLpGd8/pgvHykyuS3R7uIUEnlHc5Sznlks9mcO7JKXZWFdsPK+Q2eVc",
-	"ktO1+znO7uYDOc6YUEN183P/aj76P+S2j1h9swX4G1/xA1g+ZuazMMdHvPAtgJ/gNWYNQlUIwcPtIhzy",
-	"gL3XMy7IG7ystNtxdKOQWt9Cwbg9xJH69YNvLcnCvYnTtBN8IdTFQ+bBXrv4TcT4sRmmVq1ARopywZfX",
-	"4cuuSP6ntT20pWd/QH6/alqo6VqSVRNJGD6bAwZ/HUSD3VdqQHiEJNmXCW3k6zWlDTxcCjRyonMzVvhG",
-	"1u3jUzzr5mpJRR7Q54j9M7g34/TbraEf+eg/YTH3Dbm7ez04IU3ITntve8e8FMf4LcnOYGx99hE3eFEI",
-	"NyiXl5jVzHr78L7Ih9o/1mOXRjzeIxUYLNMkuqcneGhmX1feD9Vjvcuu5CPHrRJIK4TJNeo6/0tM75KP",
-	"+hGk7i3GohveNnu4rWvJ9bLevHJTH6NG6pe3mWElccU3DL54GMa0NUY4pXQxBfUucGbvpb8AKYmTR0ZP",
-	"nHpQ29Trg9iW2IXbUI7TZ/sjAeBFkgDHSQF6zE5PXr95OWBO9olSDHGauZJgVtaVS20w9CtZh89SsLmI",
-	"c6nnhckwICxbS35gMkaxaVAwCjyta/UboSaSCtmGTEOzdD5qvmXCZG9hzHqPPzCr2enJ6UkgIRWMjWvd",
-	"93TElMBvTVYvYz6aK2EZqKLUwj/kbiQ58qP/ZTBUW04QC4P5JA/xErKdB8vO/OIxcBRzHqAE9vnzxft3",
-	"FNk/AqnVxJCPFSZIoh1NuZMTqYLaYKiG6tWrn6Ya8yLFIV+9essWU40es+7I/TUEOl/BRBiL7k23gB6k",
-	"bsd6oaDKvE8nvoM78soM4JJXPF1vzJRXUNwMhuqnKBJHd1rXKFm9H8yNixZb/M+PigJwBV4wQznavHUL",
-	"xsUEfInhgCHDMD3Qo5ga4YXueQvAXOkZELtQsEApu7hztNeESnDM66lZelcU/oi4pZGLOzARDqT5BHVJ",
-	"d/F8ZHxiTJiRoKmNHSoPl1m9Z5rfaRIjiE68jJvgPfDinCutRM7lkWFXlxcvVzYX9ejNzf1Njxydnwvp",
-	"kHCktZsWkSqj5SGgUy0/btIqekEnvlWkgs1ouaH8nmF85O51Ay8pvGPLMddhVCZjShfurCw3t2F9rOCW",
-	"4xxumYznNM2LWgY4u7x4+Y7NeD4VCowvnGMXurplQhlLtO2KhM8jBNiXydIkHzXk6yx5ZR0KN2l+IZeA",
-	"rU8lKHyIcnhESjONAvGCMkKHWUlN2Zg3al81ycNss27kpDvP81BWK7WQoFhAgEam4zpRTIYbDTKOdh+w",
-	"AIeTy2IPwu92vcgS40PfGlq6HcQFxc8IdoPgm7lrAGp5wEw5spW65bY2hDv1+aDe46S7/VtOI6kbRpd8",
-	"NAjh080tPLDubqLE2MlU6ZG5H9Jral6qw+JOe8SOO7e4QtjawNlax7nq1G/n2rbGVJIV4tpRlVb9CDSx",
-	"n1m5hobWpdTLayRhLacxtkp77m4+BS7t9JpSEyV323x+W4cRagLGxmEO7ldWUPIKOuwz9DRt789t8RqZ",
-	"wb13jUM9yCABmroPIvkIZIdzjCHCu+nM4eHFrQaASoy7QLnvuPPyvcAyiKLW3pYbFG5n652kI8iCg1tY",
-	"mrZUM3buQnJj55CA7b+tesVdtZuTSliPyO21W+ead+9q1e1IqG+9t0P6oPy8d1XUqtuqqG+rVSXZ9w7r",
-	"QbXp28zhiwbohWq7o7QyT8OBrVQkSLlTeEbqcpKrHg4NM6+99m1t9e3bLwEAAP//",
+	"y6CucvtpdE38y60rn1WoTvaYq2+ROkvDi2YIv4+0HIK/q1tQ/n/svYty2zi2NvoqODpTlaRHkqmrLaem",
+	"/t9JnGlP5+JtO92zp50tQSQkoU0BaoKyrU751Hma82DnSf7CAkCCV5GynU5mvGvXdCwSJAgsrPv6VgHC",
+	"MgB96EoTAPICiwCA3YqA/JNzyMdtDghe5p+SuEe1+k4TJNRPLYlVRnM9/Xh+UTbF3EwTu/1cwuTb2k/6",
+	"S9YCzaTvfW7mdeeVD2gjp4k6UfuKkNyqoI2+rKzfEF+BnxbdEN9v6kCaQIxLw3wNkgxWzppb9FEnelZV",
+	"PqreF9wsuE9MWSE6CVUbSnkqa85XFY6YCeuOzFXmy0zz5irTfYCJznyO7aleaIyHrRONTseX4qlHFJUz",
+	"d8jSQWplVMl4Pn2oiBoQ0faviY/sB3JzBAziwsi9WulyIMGkSjEl0Ac0rUP4Pr8ZSxkpmV9n1G077W7b",
+	"2ev2G3FiidSZQKzr08+kzuJvUPQ7v5H/hcbTjWYj4L7uq6Ou5+SLW29NswvdhAXwp+JqYZPhIBXGKUFr",
+	"ofFkXiq4xEQNQOQbSpVTWhWG3aZdYfzr/1xe3jpO6/LytjO7vLzdn33+YUtBcScvSS9q8ljoQZHrhFzM",
+	"5DcEBLsLZVomin77u80tKdTzrVrCjFv4EDFyLU/cG6W0H0IoSveLiqSKxjGgAkWGu7d7wHPmQxOmojwb",
+	"ubWepFNIjAYcUklIh2iyXvkcexPkE/kjEJU6aD6eCqSuxg2Z82rIf8WtPz7L/xm3Pn9xmr3OtoLxrlOc",
+	"/l+mJllH9Sd5O+CkTgv8uDB9Q9liRbByvBTRMMRykmWyj0DE+cU6vyyi5BDJT2g00Yefn2YmefHweALx",
+	"ar1E2u5UTfR1xvXDT0tztYo42IoOzrjys8ZLPtiCQxAShosaSqtrUrQLgpR6BLlJgki716wC0JP2r0hF",
+	"i+Ru0y4rUGB4KQmo3uv6NGpNibAfEOxtDhFGnz6dvJGTMl7sPrCYnwBm5fXJM6F2VXWDj1kSRozcgGFM",
+	"RSS87Jk7rRFuzY5abz9/Obhr2X/271p9++/eXevXgxGeHr36nP7Z+rOTByTRbIBn5CPzN7rDc34VmSKQ",
+	"PKvgA7l5lQsOlM1mT4vnwF0AeSyhenfKcSAF8m9rxk1Jpsm6apwenZ/HP4YByFpH/wA8+rDjtPv6hxsN",
+	"RN84bECvNDJTLB5cVubf1u/j2dr37Yt/ff3xw9uTv4/P35/+TUr9OQ3H0wAzmPAS69zd3/hUKgwKRinC",
+	"8JR/t7pOZ+B0nBEA9E7HOR0Gllg+LJO5CoWXjcN0i4AcQ1ctX42G2HqB644YA8id7gVbYygPx7/xqWkF",
+	"UXucCdjUH7kO/PoDfT7fadB4ES53eF3FdMKCcePESav/DH1+Kgw8iYOb1lGrMPCDMTPSJ7L+S6UGVCFf",
+	"NP2dati4fnd2k51M2DUNOINq9TqjAVhqh0nL69TfcdBO35kePNZmZeUHWJx1l1Ga79Yaek1dEqEUVh8X",
+	"TuveD/AA9QetVoRVY3mvLJBCY1xVfhdhHsX1dnuGRYTjV2dyZtzYXdbj5dJqGSszSzIuvg5qChH7AXW5",
+	"OphMGxGSZa1htqSvOQzgMcLaw0xv9toD664IZTSsqQCoIfVPAmhGNe6PEZdrDhlHYNSVB8b6WJ1BHHu1",
+	"V0GpeDUHjLFPsag3zFIfy9J2t+JmrPyaLEUOGF/jgOKaMvJ3slzXHgAnDLN6JLyjtrOuT1hqSP3DUl9y",
+	"p2y0iKLVwbMwl21rR6n/RSac1Hi22nDypi1GXFZzasxdt3UQX9PFJ475IWPjwa9K0Rz199td81OsQ/Y6",
+	"xUbd7qbaA1hY99Ibk+tTU0+GsbWNGDNqLOgfZLd3RolKlveoGKMn7lyQ2Pvac97FDlED62qOadqrt0bf",
+	"oU6feUBtJd0NuBBj/Zxv3J6gQW1dQKr5Hg12GRNFkWuclD9Vi/6O1GEzcHz96Jp0bfXWkGeA56qD+9dR",
+	"jnc4S4mRO4mFnRVze+B93rwL13wwFXrJvbVPaurvakxtpmLG7bJWyjQeL/Gq1ivjYTu9FaBM+GwGwBSP",
+	"qiI3G9dLn7L17XgqdlshM16Sxb0eoPjvPR4Aq1b/ASkrIWUagHJrS9wCywD64tRvGwjddFRmRtyuMIN9",
+	"v6RsTJi34pSFMf5JZ3TQHnTaHcdp7x/2Br3B/t51F8o81Ii1UAkZ8g/5ox9GP4FvfMkhJ7b0sQPHccxT",
+	"za3j617p3T3TKMNirHIX1qpse+bjax5oKJcurD8AaDYOTTtptSwm4VHPWc83jvYs8DVmOA+fP7lcee3E",
+	"Qs6IqgyRN6tGp+n6pXVAk0HTQae7FaLaXvl82Fzrfamg7IGz/fHRHuZ00iAuZx6Sl1+iSbR0pogYYKFy",
+	"3rg1ZaO8McGFgrhWaMiZ3r3Wu/pOJezlopIBdVIATBsw1tI5M53uQYXnb6eKJtRFwjbdnxoSJ6aQDq97",
+	"Fd60/dNSJ64Is6Lo98RWjYb5SSP2kK6VORKzwvwWQXylasZM6SBlVM4UgC00kC8k81wR020086atKoVm",
+	"ItmDIS0XyWPFgt+k6xm2H7mQLFfyLIlFQV6rUuDh09StUD8h/5vT+qMamVp8L++N8oqu8yFCpUMhBUFe",
+	"j5sUAuwqgBKVxM1n6OOKsPMQu1dW1xHFfSf1GUrWKQdyNjqZzTQDt5cjwWALJPFb6ufhe8LPUR6vbtqj",
+	"i9iW7QwsMwEYbeL7XL5Hl1IychvuKWfZXkWnWE7dmWW7F1+NbPRsCp32FmSxWKaUYYD63orGkrRXM7dr",
+	"w62gdWPuJTtckNPTMMx70V3+Bv5DvT0vLx0QEMDJ+hufpjbtPsknUaUFOFdz2sU9uaeevCFf2xuysz9j",
+	"F4LTqnfdoHdFiK0HjeMkLLQCIaDSCi8KsxXlhTRUgkouaAQEeyT431Ytt1XzA+O7Tne/5QxbPWkVzaWN",
+	"riSdlEo6hU09pMA42fbpMO23PtYSAbBm6gzZIU0CPs+r9xZrSbYXVqh1qvF4urIbkBTjbm/zC9PVOCDy",
+	"djes+YE+nta6f8VFvU8U6xUJjJpXeRRoQ3XnphLk6w2JqHnXg6rosOCEvsPTvJPp42lR678vDZeGG6kL",
+	"8BtmmrFiN7QPL/Zw6uTqA3nkQUfctTmgpyQQuk1GNuk0YobgtinrALgFReRI35mc7JZBr/WdViL+Y7Px",
+	"KK27bNAZmZGAMJc8CBfXkXizLMVUcsTETZElxMgNwKDY5XmmJVEejzeAWJ0YqfLXLw2TfMuhnnbQn45w",
+	"x+16PdKfDZxhZ7970Bv1cQGtmCpq4d/4Y6fT7fUHw/2DEZ66HpnNF/S3o1ev3xy//fuPJ/9IX1XgMmlV",
+	"U6E7VIDRiUPgqSoJHYSNrbWrqIP+DQkI8gK+Wik3Y/V+BjGOUwnoZ1x3k/govcDVqow/wv6fvNFV33HB",
+	"qfwpPhLFpQnlBqcq5tXUF6baKRU1u089w1VQE/q7C0j3NODe2s3N+F+pS9rx65EZZcSLUc9nlPieqhzM",
+	"xyvXCyIlQUs/qz3jHKbkKxCCRmfQdvotlwO8imB4JUxpc0v+Bfdnya8YuuSN1pQFwvH8dX/36Zr6uqkx",
+	"vOmlAmufbkLlZZX/yK8Cj6sdfxOctc/wzfsIQSu62hJXdNVSPiTst8AtIDlCqpS8X1i59InR39ckgqyB",
+	"6qLtFUIlBePWQmf8DAFRfCg+fvFW3OOl3btoGzPlknhJIt8a3BOjwJitSuySrphU0EjpzQTMdQ9qAaHl",
+	"bxtdQNWqAuESeCN0ewtAq0Bz7ntImduJTucVq9dqlaY1G2vYSX1DHpSAVKkE8UoAYqGiSP7Xu5Z0L8iS",
+	"sKhaSuClWsImuBmYWgPEA+V1sD9W4RLIxQAcZer76AardpiBHKk8THKRTB9N+Wx3gRkjflThhEDFyME6",
+	"sT5sUFRtpGmwiAGtpz51fyKbOigUAb4ZX8khDSEWrUBgdHR0dPSq9+EP/LqzcbvHaElSGpYg/mws6Jxh",
+	"3YXZwZ1p180aP9Gz80T5FdnIs4KZcjee/4h8DdhVeg7TL8/1G5nLZpdBTZhEP0+g19+C3GKPuHSJfeTR",
+	"OQ1F6cu76U0xX5eZU8H2KOyhMu2GeoAvZKBXRZgjCu6n0TwpIHUVkBxt4nHUh7N1/UL/YF1S5g8RNFiI",
+	"XnbTo2vFsTfV71dKh/L+150qHUaDNRsX1pIK4gYkjGWYKvd+JjRoiBLjVMU9xAL7PmJE6k8nqkkoHBO0",
+	"wNC+S1oGUOYO4R/WLg/i5QRn7FrTo9a/cOsPpzVqj/+fv+79rfX5r3+pBl/ygdwUoRofGbe2BudqoyPf",
+	"t1VAZdMoEXJDA/JSI2WkcCYoQ/84//jBwpsIOc/ENVRTM6k7BmtiO74hYGX1/AAvA3CPjuPkQdKYJ30p",
+	"ASaTG0QF4tckOEQT+UrUQRuiOkujzQQ6RgMtIwcxjvhshmaI5ePelZAMMHlFNBFIKNM4+ao/r5TDtWDw",
+	"rPZeKiQ89TG7aiIcoiUXIRr20U+qv25+9K7oLCUmRgVihCrYerXBKxwuEOPR37+vSbDZjpdZAkomSa8M",
+	"i2hcD4uoZoS+MHr1MFhGW2giWLNnQlNGRXLYDmNUAI5UYeNfRpDENJSKDmacbZZ8LdL17Vs2255jwZZf",
+	"EBG+zrVPjlRs2sDQKyGUgS7EYh0QnYP5a/RD47B7cNDuW36QkDBX6+WhhZrzObplLaYtFwvScpxMnE2v",
+	"2Dzg69W4XFNpNlQq+6Db7vfzcOmwu4hSRmtkDYPtDQJ2vA5ozaIvj9zWzr28Xo7nayLCmmVV87HUhut+",
+	"3RLfKplcqwIgufv1Xvhg+aFGm6g18/ruUhzgJQkr9HLYOmMBp6d25YMeNha/B2NR+4Oj0fVH1g/cwWGV",
+	"Z7k+6EDqnNfwM+9QwXLtil3iyA/l0U5+awl//ru8Z1sxGTBreFp+RdntwdACBbk9GLZc4pMAEHHLqszs",
+	"urDbg+F42B8/THlYBslDYVwD+49lQsMiJyViqskLSwh8Nn8OD3rt4feI+1HzKDxE2VzNV34DiS//1mVV",
+	"0dCa+3IPtWVXaIhdkBTuW5L174wyAOU7tXdhJ6VzB0SDuslK1SCMEjT8NcEM7l0ztSMawvyRgRAeSt3e",
+	"RXEmrLYE+3rACWI9VTpYdbi+E8ZIEOtlFawdW4Op+xIwzqu847vTf6OjUqL6nkUO+xyIScw0CL7Sg0WN",
+	"wDiMU66EGect+LOl2kTAlYBcM944bHRG+3KmRBozW2Hwjad+vMIbk0U14/IxUxw07u6Fy64HJ/Tc4zc5",
+	"eYNzre9V7zcYwXWqxYTArUqNIf7MyuQP6ZKy+aRqzD65pQ8dwz+401vVKvKjQRRVztvs9QSchuenJ89E",
+	"1FVVrAg0Vd0eby/PW0zGf37crBaEHcn3nryxY4FDM2vNEO/7yijum6Lb7JMrP2v/LkXvuWC08gbbS9kE",
+	"AlJxyJiUVH9aLo+icmIbLvAQy20lc2SPXcpSZhsV8wD47OafknTSK244kF6J0jh2gg2kP1RxhSZ6e3Ty",
+	"Tv73+Ozs4xl6HvfxmxKdtvGiic5/Ojk9lXdBGsIGcWCdNzzwXprYGGVovVpBDoNI56T0umVIuVEEbJwX",
+	"+yoLj+c3VbA/e6u8+LQqoAN97oFwdfjAJ+n4IboJeEhyK30Kgh+Jbv2FkuURuH/FDhA6roOuO3Kvr7tN",
+	"NP+DruRZVUGlJvrHJ3mdB3BMXqIZXzMv7oYiT0iy5rWggiiVhmStSqWAelLoZ/HzDTS5atYyJTOum2TJ",
+	"z24ibG0n41PubaxEG+A+M8CC1wMNS8Jeu7TLR9RXGBa3hPjOV8QtjKPoRj2JVKr6mXxiya8k94lRgho4",
+	"WC5mhkIsFqiUzqWn0vmCNWl8vstXF5QCnJ35R+ZvFCfXSWNUKA+j7hZKIxT9B+TlOu9JFE3HTsYSOtwt",
+	"onQpoTPWqEDkmgSbOI1Kl3cakYWR8LFYIOwLjpY4dBdEQFoRCqi4OkTEm6vwuM7K25M/PF66WkKUEyZX",
+	"y8tLrdSw3cF6SybYvnrjWLcfElva5lOBFph5xENybVQduNr3GfZ9JKhPWBinovVy+3dGQaSOk8zyKO74",
+	"NNqWiWmi3fq83C8V04bWKqZ0LRuoQOb+xyJ3lV5DeQDVCpkNonPFGQJhLf3A2bb29uI7ZYsvVWhoaD0O",
+	"Q3+sUAEKCMXnbG7aLkiWalIXYcniyQ2d/oHjNJEg14QhD29EfgaQmWyvM+gNHacyuXScuyyfKzBmIL9A",
+	"2qmUzdGVonHFg3MNGPQTDaPUWGlLg2DQ8AiSi06aFlaCpNmofzhMRwipOE0eX4+ExlUBnc9JUMQjFUe8",
+	"osxTNbAJlplmkPK2BF8rrftRLzbdKmKe1ivmaMOy8JfZxyKpKk2QssxHU8cR6hqP6rUcVjmGeCrHyM+G",
+	"rFgp8ZjFEYWqPDO9XEBoy2Wvp7FvzVsrSj+SV14CiwuwDxrbb5wyZSwByVdRlB8xTS2gebUkZ6D7Ipez",
+	"MLLMqUAeXuK5FPsBWrMrphMfd0hYgr7uYEkCfgxaguqUzl3anrNUpmP/QqYLzq+KmiZJoRPqVEjIbTVA",
+	"NnbtrrwHoimgFp8dn396dzE+v/h4dvxGvhaiM1GrZpdGnZpdvtyTLxd7wqerG3W2kiSTaiKQqvbgAVoR",
+	"Lh+VAvpwSk3+B9IHpWad+PZcwaFXUNGcIAjujQUG9v2KLbPKFeBBif7bVeHAUDeOq2Q2arp4q4YleoBK",
+	"FUtH3JLfexIKtOBCN2+exrUXEIV8JpBPRY6+WdYdCKjmfx3u7dXqGipnl0fvUXJ5HuujwG2sljiMh6qr",
+	"PzpR34FBaApdnILn84DM4Q5gIOCSk7eBQ8yWMWDf6aoeJkJtHFsnqELxY/JYqAFfcnrxfP7S7d/9ZUv3",
+	"yB/JbX6q9MfYk7JDi3xpi+tGumCeixVxgYMzzSRvwzY6smxfrRWqxscU7Hmcch9lVE6pQorcyIO2uFW7",
+	"mqhbrtNsTLEgY220Ng4b0ups6F9Nbd7ngg6+nc5FZ3g4ODjsHrQPnEQHX4X5ZD1gQXxvPN2YGah4ZxCF",
+	"4CLUthnnwPqmWCri6jZVWqVk55vjozevjo/fjg96/UHH6Y0aabuzl+usWAV0iYMNTEnHS9VMEhcCotbT",
+	"uqiNJclCtFGohfjMcXt40G3te33S6k97o9bIdYYtZzrEPbfjdUlfvhfsHS/T+bho3QqqJKGL9ZjPov67",
+	"K+KqaQxns8F06A5avc7MafVnHdI6mO27rUFn6uDe9AD3p1IphAEpl44IoR678V+fjj8dv3kQf+EWb1Cz",
+	"sV55OLToTX2O+rX6KkmLkLL5WOnADaa9ntYVo4Q2GI9CdgbEEGwwQyJIEcg2P1VlE7sDEZe4G3WJD+QG",
+	"C7Si7lWqa+H2ttWd0V363JY1Ee7cJc9zxYDwOcOrjEqdcqU8dK/mXxaSv8Ha0FDECuicXhOBVKZhYcPm",
+	"bu8uxXgSGcKZ7yg3km0PQMS8coETs5GndqOGU6Y7uMvhh19qW/WWIy7DNkvI4yDHcVeDFrtOys9V/aQM",
+	"7nLZcp1H9O4KGfiXrBtoS/GX/eB+ylNW53Tu3yVFhTV6vVaBmbIYhiUxHuZIxdxGPVp5+Jq6VpoKqLZY",
+	"+dglVm2PafprJpaqLC91McbSKu+8WALGaDJU1ZkEZEVwmMI6VStW/TTJnYvEY42lj8blwzikLCQtOysX",
+	"bsbffA4jEzZD56A4VFt5/p0cT+WOLGSYI6jrnMruXVKk70bG8ZbK5yVF/petcgPc5qZpv6UgSNOyxZlP",
+	"GQHkYb81XYsNXAhbWFwRr9GUX/q5Ds0N77KaR4UpQnH3DQ+Uyl79dfvVItgWD4rPbnw4bHJPkU5WHmVl",
+	"SkKnSMrdlHKSIaY8tl/Exy3h0kwoZRZ/NscxVrxSIs1mqgnSTGgwFuOKRX6K8jL7/LncUHwNUAx51LAx",
+	"JRQ2P6RCgzf4mXhspNHeBBAbgUzTLJBBAfXV8gZts37hnO5gAouQrIyI8emMWHUk1iK00VsVm9a9pwV4",
+	"hZDHCXgddPfegCCfzEKkMT222LuFKRKxi6px2Dg9ef3T8Zvxq/8eH/39+MNFIuqtHiQtchHi5SrPTun1",
+	"2p0Dy06pF/uOVMln9bjBIJXhVSqZCw2Tj3InJEsha9JEi3wzBQmOZjioaa0c3CWX+UvElpXhOX778Uwt",
+	"+HmjmbMH2mV6+vH8AqzUpAu12Xh3fHR+PD7+5+nJmb4OvySe8frow+vjd+Oz4//6dKwfo356B/+OBx+9",
+	"Ovrw5uMH5ZvdMba76072S4InKbtL55/VVBGG2Wyu0qw8i9rvK8IzAHwxQdjv2cJNT96ImmwnqXDShOdx",
+	"iT0CON/a/Waw2pj8LfLRpbgL9VRRWDXP1D08KjkhP+pVt96tVTsjs62hMfnoLYv/joqwDl5P6tuprqZ7",
+	"ckc+uSOf3JHb3JHZw593nOrzgq2MIOc1W/jCKXWvttVLaGw2pVBgcaUyJG94cNVGH3i4oGwOSDkQRMU0",
+	"rfsuuO9J+QRHV+WKR9lDnX5farBypeMfe05m/aJn5Gd1JHTQSE5YRQoAoxasmSjNySvPwisJQ3buMl9W",
+	"mBcVmoR45GOhE8hUiuGC4CCcEmylSKn1QTO+DtCCr4MtGVI6o6pifpSxzKtMmqtELqCCEOLnFBR6ufnx",
+	"dLdkmw0rJ5v1tlkxUizWEGePL/Az4r6GF7eT8TnmRNtvYNVjMB8AZ2TcTnasrEv2HsBlldEKsz6GvFd8",
+	"3ravBfiXR4YbqWhCjvk9xe5VivXUqMTSLB7y1zkOvNhkhabtmf1NFb3cC/KzyOe0aSrxskMiSGZ37Plu",
+	"2YNz4x7NS5vJWXgRYuaJl4qzYREqdiWN/Bll2Ld9eZF6oCzF2JI7+fB3+cfH96fvjiubeNFOW2pHmoV/",
+	"1BmSWxIkoKxFKhD18xcyyG6Pkc9gbyU8Mn8P1bde2KZfpryALgF4FCNvHUCOR+G3e0AHHafvONu/09NE",
+	"k5FOOVw+/r731PepkT+ZD4Vn5n7pOnT5khRpLqZwBzQXyPi7WXCfHKIJZFNOjORCqtRpqtJ3m2gyw9Sf",
+	"GBqXfxD5K2UGwW6iU+CaaLLCQkwQDkGYhxACkT/BAHFFV5NLxiXflv9eEU/eIJpoAplvE5UkdYMBbLAN",
+	"GYbmiMiHSF6OqS91FWaB58lHyTvlIxo6MzR5DvSo7ClYh6t1eK4r1KtKTVXRfpDhfabSPassLDHbqPof",
+	"SJeBt2p9ASuY4m3kkUElk+/KI4FTPKcMm/S5Gl4Fw8dWeE4070J4KbUc7Pvwq0DPz8gMWlM9E8rH/yKd",
+	"JbwOoFJ9BZABksXzEPvxv+CCiES7nfqbGJnb905OLA6uUc1aFXYdFahTaR2jKRXuE+jBqpqlzhPNpxU+",
+	"Vy1htOsvkaP0RnPodP3MLtSQWLzkfMz35tNKIIinCsXy6iDhclTlq/O6+EwJMrHAK3l0Id8VvEuAW31F",
+	"NuIQYcj8k/fC4Rfo+UQ/ZqIqQBAYCy+Uq8rHQt7h4RBPXjTRzMdhZsAlU/N+0URS4UfPoWZATF68RBoA",
+	"Gi5LjiYImsyoT2CknrJKxQT+rrPS2EYtO/EFsYBMcZTOq/mPRdwAxtgYzUh3NhsR0u8d9Kedg1Efj5yD",
+	"/QOvR0bdKZ42mg0jQmITYtjp9oyLU0PDQ/e6Nl7Rtm7X2QbFEKsKs1MsRCXvVL7hp209xXrbud8xnA73",
+	"D2Zdd3+GR313n4z63f3uwbTnOP1BZzoY5n5Hd2B/hYWNH38N9QgLabhpq7aO1z31XZIgoOxDtD/J//25",
+	"d0FE+M/379TlOYmazoGKfdjoT/v7jrPfa816w05r0Dk4aOHpPm51Z/3RYOoMZw7u5xYR5GJmvt6Ol5lS",
+	"QLMfX02KZ0o38xKFgVh1mdQkKoRpIjpTB6qJJnIZJug5Zy5BE/nvF0ojAQsH+zoRvCwZyLYaE+xiBXZI",
+	"5gPjCedzC0WRb3WAwKIoDWr65RIefdk4vNxKXZeN5mVmBpdAYJdmGpeNw18vE7SlTshl4/NdTuZ4IYgo",
+	"8CIsVPU6HP+tGfSFaJ+nEDXaPW32KGsomHYqyv2hgJ9VHkvsqllgk4NVMQu2s4vbWT2j2LGcjjQ+qIs5",
+	"snDtb8h1ijv9i66TF52M+8MUGrV3T77se/qyIxv1G/VlZ4ki6ctWz0h7seWvTwmzTwmz/7kJszH/rbSD",
+	"7+D2ZET8Ke/2Ke/2Ke/2Ke/2Ke/2+827NSm1T/m331T+7WnApz5Z7pIqxggCn7hy2UHjHhcHASUC4RCB",
+	"f+HGJAa4PjXVmtj3VTHvRoBHNCDYO0Rnb1+jUX+wj55P5BwB0IOGPvxDpeBNmpds4pEQU38CUQIF2D15",
+	"0YxqbcHkNb5k9Hwil0Heq75f3vkm2Hgcrum2MPLH89MT9HwCGITRz000WQf+5EXWWweHu+/05ZqEutn0",
+	"mqGO48RBTHJLRdiI0SSktQtWjAFQbsmjDEBeEHUw2OONvevOXrBmYq8DFoaeTdkrolhqyR2/ryM8hYD8",
+	"3nJmBzPsDaYtb+ROW/3haNbCneGgte8cDPf3uwejgWN3FYJvhc1oHDY+8BC91fM2Su+Ur8ND6KzT0AXd",
+	"uVZPPluUpPTjxcWpaaD0PH8zAfCFhmhBAvKiiklzF+9PbtRK6hoqPVy+50ZDLmDf5zfEA66HAaNAspRc",
+	"2IUipJCP8lywMNhANJlg8LdQSEWxX2tQGcAKMXStQmg0zFTzl4kkfYTfqK/NQRmhXkHDqqlPgLdHPTWv",
+	"KAOUyJV6pJyCHUlVoIGf//q8Ff3zxQ9/yVscG04/L+QCKE56OUCiySnkLrNkjhaobW73YCJCtKRuwPWN",
+	"UUISJM68NCqjKrtHIVeV5fY98sDkv96cwHwYEEUfcsmiLXwu2YmkKcNrMqSbfQll5d/Ife8Rv7FIHSj+",
+	"xOiMQhF9+cfZ7KegP2LaNxnjPPA5ConvKzwEF69F/f5fFnOpyDc0r8vvGwVMytaJCkB+sgfu09mJhj8E",
+	"V3vOeXuJJhYznUT5X+a1Ke6QeXMumIYKwIZc0eGSq95zvl+QXbZVy8tkQZrEdLlo0VZE3NfiBc0YVQgI",
+	"Lj5dwKPU/BMEE3HZEtXlTcTla5bY5HFlFTnR5R0i7Rincig0c0vIZoNSYrrKdRwQ3lFbosZhw6dLmpPW",
+	"RFnhfgGb1A9AIuTcayfSFsKFUhVhLguCVR9zl/MrCu547m00tWfLM8r42nbhmEt61sfmMmm8jPq2xp/F",
+	"NbZm/hMNxlr+Aml+J7+zqZJOIAyjR6HnUqEcjpzOCyNojYyD3BQYtz1cY1apgPxMZ/BacRorg9BWKwOS",
+	"73veP+z1D3ujtjPqdfrdhtYjK7r940bgyjtd3HIcumk3DlWDmZbSzet3Ik+0btbfX+hVT31ZVl+0lqSq",
+	"ef5ajcka6INID6rlbbE7qd/DZ7rVX9O7i7YgS+4cym9yuydmap22e78SLcgrQtWl2zXb/bmLca0OdvSx",
+	"FG5iBq3Q2PCxx0Ab6LCzFgGlLOloW+1vMTtQctjr1vXoM6ZyGp6OeE5WRbxCXypbO8B2txVnRA8u2c5T",
+	"HKpeLXlAgqqulgNI8TyNOG6tgWQGSoe3aaGT/tD7cJJ6IKT9bbi9RhICQdwTtjcoyiB/GxCFABojZsb0",
+	"dY+X5rOvB8V7Vo5DfUNOp4CK7G+QW1VxGnADX1mVi5AlKLjqfM/Wvh/15VuFfCX5hRhDUlQ0mK8IAyay",
+	"zKl714/LGCj+jTQv5FsOEVZgrbEzSeBN7djjnT3b3FIi+Y5nArRDSEKKqFJDsYNKd0OmMXRsqQSN16Gs",
+	"n7WLfZ8EJl9Q3k9FGOAw4YAogGk0C5trpMPEo1ootYBg6yV8PTSMqknyMDfL4Aj125t6C63ltb49l9+t",
+	"pz51fyKbOmTn8qVuN7kk/9tAbfJgbhvRQixagcBGZjnTodvxBmQ4c0jfdZ2R15s5uD+d9r0edpxOI0ma",
+	"zcZqPb2Ss2ocHR0dvep9+AO/7mzc7nGONmhmsyXqZaa2RdmqUCO0da/b28Kk5uvynjDFggz70hiKcGR9",
+	"uoUg+tlS5HhFo0+P3tuMFq2UJoxSE239r3/23n+u6vmMyDrH6wkXxYJ4kpHXttJ0SQO4gQ3aaIm5NoCi",
+	"6iHqOIfw/4VJrvD5B7NOn/QHs5ZLCG71h/ud1mja9VoddzgdYMfrzDrK+w+Zh1aoPnIS6oSlCBD3cG+v",
+	"091vO22n3Tk8cA6cvf97T2c77lV82zUJ6Iy6es7aoeZsscpS+sXF66bxoIgVdgm4DxhHf2hWlyrL+fyl",
+	"f9dS/+jG/0DmH4eZf/xl24m7Z3Jtr76V2LmLNqqieRMR5ns5LGHg9PP2ulRQW5UTRuOFWjAopVtTP6zb",
+	"/UuEwdoNv9ylTdgS3yJGUh/iDPmcX0Hwb4upOrgrILf08zuRyKQCqRG1E9qGuUwzYRvmZCzDlhqPZN5c",
+	"sxtVyGTlXte2HBP1Nvn1L6Y0JJES/ut/EnPKsSeTdUr1DuQprGcKjSWRbl9dLEWSp9SXktvNCIgr/o5S",
+	"unpPyhqHFlRkKXcu4yHxEAQcohq+l4ir6mcrbpQSffM19QjkpgBxjdqdTvs35c4XCwwfohJtm40QB3Mi",
+	"iTDKi8jsl/W0PC0puqx5QG6UMG0d6lkU2QDQWgMaUC3xBgmy1bMGaUv6U3LDmQGfB3hZcYqAei7yPH0n",
+	"oVCKZTNpooMUTRgqArZpu65YTDenpqqssjWwlQWVF97VkMKdbbVvu1e4ldVsl1S7lR7BM+Jy1Zi58lp+",
+	"RQb9EOc1j73ncuTOw6qLT6reV1f1vh/VLL14+fPecnKjFojf4MktPnsF9Z73rJD8rOTSOOCQ6aWrJqua",
+	"hbnVkW/vLcbkSX8cHtK7Pw/p/8k8ZPBt8pCDshJVkw0Qd+7IKyuuH5cc3iXIt7D1XOz9Dbnq3qQVX8jG",
+	"1F1Y8l3DJvlCnwwVT5MMzwwsBcLc/5qcdXQfzhpbIfGCPgi//bQysCUWS62oSKRer9PJagUjKq2+g3hQ",
+	"DfMhbchlvvvMrrjCbKMP+5b0quaWMg2DrJMto9HQOhgqZSjT/fcCkypj2hBFbcBVF6KEeVcMvZM59vo8",
+	"nkF7/9d8zcISkAqPu2vVFBYjl/s+cWEmCywK+gE6iX6A8RAVmgnBtw2v7DqOc7+Wf1s77dlvz+FIrvn2",
+	"2vAa8XPNUx6hT5/aoDc838TGIRJ8SZQhdYMF8rTczNmTrpVtfqYS5BB2XbICPwLz0JRQgNuWLyRe4/vp",
+	"w6jzvOqkxNTt3lhpI4v372fsr8nWU0ZnwHFC0zoMqzyGGucMXtBrNmBc41AlEjz6+ap6gKJ5bet6qR5p",
+	"bn+0UwW7UqDkZDYDENyjfMf8vTBMzdqVxm9rxsEjyDzcuNdO1FnonF3bJrgqranZmdK1lZfeVsmSKMhd",
+	"hYRySJo1wi5uBueaTuOR0zO1HQCo1TgcOcPhPoRQFSCY/mj5d0CknhpNAj5JpVbcUiH/5WhEscNRs0EZ",
+	"+AeJUL8DqtjhsNnQLU8bhx1n2GzoBp9wy/o2uuY0G7fqSdLkUghCY72Njh2LXU/XjIata7nx3MC1GYAy",
+	"scDdwbBx2CC9qeP2+93RwcztuJ3+CM+ms757MBoNZ9NRt9/dx6TfIf1hfzQd9fou7o8Go1Fnun8w6E4P",
+	"BgNdfCcn3c2qaHrhaptQ8RKXpdMM75KLX3Zv987elWp2ljSKX6sxCSNrP7PwhfwXpKjQMHdgUimou5ra",
+	"5CiRxmCsjmiLO5C1aO239ub9Jn+xAOsMSW1D5+cxul/FSmE9IGOLGjrLx18c9svjtwYmtQzsDEBuqFfX",
+	"13uQ6WRrUiUsiorm39SUHC+NRaMRYZnJpqijmKFFZlBtZPg6ziMYEKxZrUEPGKvLB+MubE+sGHCMAAj2",
+	"ORS5CA5FRS8lm16zZ0J3c6eeQm5DbL2ckqD9og4Sb1SAbhYot8YHstGwsJ0lYkXcyHaM5lgLBbj7wEH0",
+	"Xi4ceYwErD+xWdjEVlHlOb6uQJGV5Cw2bb/TeFI2eJQWrp1+7+DbEq5p126/5Qxbnc6Fs3/Y7R46nX/J",
+	"o69CRGa66uCr8t4KsrmTqBoKF5hdoQ1fQ2E/FWSs18bJkeABxJiU3E20NInSrlrDmUNa+67rtEZeb9ZK",
+	"pV4JlyvdzH8MhQCmolJpI/Wg2bjRtppcoCwGUhGM0S9QBqj7x8cd1quic25xjEl9I9JTMn19Ik0RYNEU",
+	"iBIXIdlFgttaTcorLikbkVvshv4mVYanyMggSgqN/cPINQnQjDKQH+VpqgDJlFSUinNh4WOpQPM/6Kr8",
+	"sfsPqFIBJk7Sqx8trodD0gqpAnoo5KVwYM1hLPpAxqE4OECa1lRFvCj/zsFdfK7zCwMCVeInt8OT5F25",
+	"UPsNNo3IChNChtWVTfP6GPoVshVVaWgd3+V+Qt1MB3DWzEOzgC9VtZ08OSo7QVKMunBjpAFlgnrE9pQ/",
+	"is46LCtftGT2JOKwk63pHQkGnH7mqwhhGchK4yxPSXhDdH3uCrtXJBTy2PqU1U5FAHCdh1HDAVIskhaF",
+	"xOMD5pnkrpJfv4SyYMlqGNL4t4otCS5tZUlePpVsUFM/D1BAwoDW5ouAp5VoyFWoEtZtsKAFXPqJEwUU",
+	"PObM30wOtdPQ6CnwVcJgCWPmqQprk1eiUqPUpsOq2KStBKn19HI7q5swj+oJnl2MqQiuqXCZ16x2wsyj",
+	"2WeAZRarCzvVJY6KineblmYc054NwGMkSfNedqGiwBz70BzHSLCkeHyS/VgLkRCSuSr8mu1Q+E5uibuO",
+	"IkEQfsVzTJkIEUauz9cFCrzSTeEGIKteqdIMKJmW0jw2HkVdx6SVmWie5gcLMdbHVgM+A4XKQ+KG1jhb",
+	"/yzSMstI1uCQA5tTfKF2uFWetnhd8o4bXNXACzOFLI4ZZ5slX4vCs1gdDLB7T4VqcJfdp/omIWdmBaEz",
+	"ldUL4skiLLQI/yNsv/JuJk+24JMt+GQLPtmCu9mCT7bbk+32ZLv9e9lu/54WWzKH7mzNdAJ6SrTGplFZ",
+	"jLt3l7KZCgRnrZ7qCYurtmGpYeq04a0SXjStluTQ56nV8RLoptNe43Bf7s9tqMFtULSPW9XLsvzxXyKI",
+	"PcAcRCHnV+nIXrEaktqsgpRjsx5gE2ktljDPhuGjIfKoZxAaC7bMEEE267ykhxisWB4TMbNKc62XsRBn",
+	"PESfLt62DqRaGBDAX/fQdIM+/fXt27dvtuOn6WjkbWhvaZ0zcm6KbRMS33IClCm0wZoxgJFU8Vpomqx/",
+	"fyYykCI5R2xUgRE/E4h6L1Gqg90u+cP5/C9yKyRW0D74qbxu+whnjPpmwwKajpexwLf0GEXL+U37gjXT",
+	"Le+/G1fTttrj0pqO+M7o4ysWF5+t2dZUO3jg1hriWP48uXqeXD1PYf4n186Ta+fJtfPk2nly7Ty5dp5c",
+	"O0+unR2C8Uqf/opmk4X69KRo/0cp2g9oftaEt4rtxq12aFU4q3MSXFOX/FzWA8X0PdG2gvLXVapqnK19",
+	"P8ZHaDjtXttpe+S632vPu12vg0dDVc1u3/DYRY/JSeVw1OJrqVWOC/ITz3yEokfo2prb8Mj0QFM+X0AL",
+	"T+6MDUsegYnLl5lemFkEqXzc4F9oqJrEAIjECrvkECWeem9A67g7Z17/Fx6QZyL63lyBuqSMLqU60qmF",
+	"P6WBfKMJFO3AkXctF0mQZa5ZdGFsTCzNopydOdSd4aExmroIXeLRRDe9m4CVYabWRh+llTrnvoeWWIQk",
+	"OEQTQOBOj7qh4UKByakXZHunpZuG70AVVrfHHXfZxke/B6HYDWWTO/CO4Gsi7RGld4kVcYVO+lJaqxkK",
+	"67cCeAYuSLR+0LmJgyfkHsQ8KENnf4+vSKRQr5lPhDCeF2U5KbQNoHR4xD0mMkydqp3PSx7we5Um0zHa",
+	"u5m2AX8v1lt7uYge8olnZQyi/OS1v8Xj0Hs6Dt/ncdgiPpoRbeQKku8uxvsU0/1uY7oRvX09y1iRKckH",
+	"RL43NT6c8RXPs6pQUwd3mzIfPXe77QV3VisDtrYmXi9Fz/mFrXEqySNwhNLM/7IznEgRkOeAX5O85h8P",
+	"UWiW6E5ZcWNjB2FdSKm8mhfrkJaAtJ0r/8lRGGJ3YSyLqsSArVEFMALXnT3totnre/ujgeNOW4ODIWn1",
+	"nX3SGmF31hpMO8PRQXeAZ6ODvfiRYq+z50BiwxSUpdUmXHDm8/lcSdZEQX8nLwJpfVFuK8EQuZihKUEz",
+	"ErqLvA6HKX1JT6Ww0+F6JTUWGgrtmXe5z9lWnMutyAQT6k1s2MQHyTKJcALURzXtBSshFN2krQ6VKM9C",
+	"qw4whfHqQajhsOGOZs7sYDRozaajg1Z/Ouq0RqPZoNWZeU53tE+6vWEO7Jj13i/18BqSr68F85nmx/aT",
+	"mtaUSpb4Da6A7Z57CiOP8DdzKj/Hi+mZzwpCOsPQ+03n6WDqK3+tit+AZJePMDJjv+UcANruwWGvfzg4",
+	"aPeG+90uiA55G6hzh4P20Bn0DpSbWj1OU0+VL2xY51Ct4pKEOJpyGAZCHi6v1Z/29x1nv9ea9Yad1qBz",
+	"cNDC033c6s76o8HUGc4c3G+KJb9SwNpzOeyGB1ckaDk66Sf28ooQB6Gev/2hUjh2DiHaEd8yhjbQCrWz",
+	"cTjqjnr9TixkIqe8/ImvCh7aPXS69h3JZw56/f1uxxawcv+0K/rXL7BR64DA2sJl9TnaK9/J340oVmA9",
+	"NwFfDL/iPOUqQdhV9aSMPCuJUvXvcsizUrRXvwaysj4XIM3UnvQFEWFenlcRWFLdZ5c9uFvEuWBd4jha",
+	"/HHNxP6U8LN3lF3Vkxi1MIzuIyIeMOoNOD/rQnChMCB42a4HWpTaET2gXHi8t9lWzeQ+veVd8buPrghZ",
+	"aexCUMClxjwlgkJDWoHkKRcVuoYYzlnCETNnPhf/E+YXYuZBF/ZpoFM8NMatnCJk5FZo6DEvAG6UVzSm",
+	"uMuXSyzsnJLlFi3urnhHqhRr2yv2rYrH1D7F0yxFHmccWq5IRXuHXpKQvKS+vza8oFmtWgMHd/HaFvuX",
+	"4DCDWwUCQ9upLt6H9EPPFQq3ynsU62UCHv0ZMmjdAvpkRplayrwA3cDgmfsYfuF2op/CSkt7ITUF1G6b",
+	"UVsb7uYkKOuuzGqkmonZ4mjLrPVqWoRWwvUuSD0H0+NqMhmfhHlbbVKs5g3IIbaC9EJHN1iNc0+BiK+o",
+	"wU6uSRIV6Boco9q3Tm2s/wImUECzZvFrswHLq1KdUGM4PWW2RSvatPRss63WMmwh0Zqi4MkEyXPsJFal",
+	"jrIeqUYJjf3AWpHiWh+NOlk/Rc9e3/wmJgvuE6SbMbTrFu4V7U1Oskp1VJFhwnlZnucZb3SNrgyDu0IC",
+	"uNfE97elWT6KJy1iEdTytSZ23l6nwj0rWpJmTPF57KWS6MvG80ACqCheHhh22qd0BaJySXWg+jbcu22F",
+	"AXbJFLtXL90FDgQJ/7YOZwdWPNtcl59G/yCNw85g6ECX37TklId2HZK2itwJI0mbDZVWGKft6dXLxBI6",
+	"zqHjtDvdXn8w/JcVgIigsEO+yh3UaQ/+FbHJX2M++TDeiGpuiP1I0udYJcayQVhY1Y3oJuChNMUkA6Hu",
+	"AnoaTgnCbAPR7K1OZ5bfh1DxObCCtGmVYwpvr8PpVEp7ByMSXqITwEPi+2B00tBOgo8740htpWLuewXo",
+	"Jk1KuXo+1eo1ScR2rQ3QMV5p1RRGmOuychOar1x+Y4JHn3PYcvGHEeaRgpB11I7/Mb5yYNnfu3R6Smc+",
+	"KGdImuWa067flXRTxWRZxEtf52aKRCwTMw8cILlcU8udv3BgcAU9daYNKx9ax41Vf6RO3xnuHxyMDg56",
+	"/X0IQmKxDkjMhfUPjcPuwUG7HzFaH4eEuarAhoaxDi3JwtKWooSfxlpMWy4WpOU4YHUFeElCEuh+JRHv",
+	"PD06Pzd6sLx9vMLhQg1vJx+hOsoFfL2qtARgIxmtQX/8oNvvO3cZrqufV7EGx26SBPXk+oPlT9KUdBeV",
+	"GloUsPq7QlqPesNM19T3xoRd04AzE3zc+r4UNZQdeskyQ7yEBDePzFzOZnQ+nq19v9KbPDKjDPSE8Tqg",
+	"FYdcU5eM1e8V7p/TcDwNMKu41vJ2ly+XtNpSUeaR21wzcIuaeNds/Manld5xRQKdW7f91uvleL7WKtjW",
+	"u308HZucu+038/kYytdqkuASV1z5Jb5VCWdfttjiGVZUbz5bPdJ57QbvrIS4CvOrvKoJZldvPisfs0rv",
+	"CAgUzcTt6kp51kpNIOZdzYYAiSJ2JHM9eix+D8ai4vpFY6reX9BGT4qMJnp7dPKuic5/OjltouOzs49n",
+	"W7WEu6yY+VJxSELs1FzoSAZVGJdgvdeuqMO1rKKOLffelaglrxeY5eUkvaXE9+xgjatTVS3VJBLqcm8a",
+	"VY2bCsc7K1HKFvMd54JckNswwcu3jjiJqTvBcSu/andmGvHIre/68DW5ZXmz1iT3rDFzw0crL2x1frp1",
+	"xhbXq0MQOeyuxgenGF+dkZXS+xKLlWVx9YZWZXVxB9KKPC71aUnuVnmOFperOKaM25mk4VRwEex/yet0",
+	"leH2pnrDTrPhU/iYTqJA8Mlcu7e59tmUBXedB+lQmI4k+2iJQ3dBRBPSDAAoBfZS4QNc0VXGNVGcQL+t",
+	"uWi95qGapCql7tuNRtP5xEscXNV8dU6V6VagFixI3qPU7u3SxHZb1agFD1PPPZ2ALxBoga+JdnLqIpTn",
+	"PC5ImfEAEewuDNZBE7xXNzxQTEK5asDj8yLFKR654j15FszLvtRrX2emVr89vfUhtQYPa9BE2um4U4y2",
+	"c2ctaK2Rkuday187uH67w9rmpMmZmOetCTXI1WuawEM8wcSmxN/cNLRRdIb+Lvl0TnDAKPq6C3KAGQr5",
+	"HGocmsAdgcEb3B44FvDLLj5LHLvPGrcHgMLBceCpv1ou8UmgSs+qyMnIbaWGj4f9cfxT0n/UUJXHDe27",
+	"aTBVf2QcNPB3q+t0Bk7HGTVsB4v8Z8slHg6UyCsSrCrZXAlDocAmIgGqpPhW9eBzRjgOD3pD51txZuqd",
+	"qnrnmDIRYt29vsIQHu5oe+/mKlWjdnujvI368hhX8cnqm8fVbffsoOqO2R1dwG7ABejqK902uYoH2Jy+",
+	"Ond/Uy5mwjxa0Rc3oz4Zq7DyOCCCrwP3W3Bjy9sVP59Wn45uI7rdRw5gOZVX8z4udbnTFblLVe/7b3y6",
+	"4/mu47eHW8fUIAHWGjBW2Qw7LVjdEEBFT35Vl/+uvvg6/nXCdhUJlT3s8sbxNQ4orig2bBlf0WqyJ7bN",
+	"a2erDI/x+O/GTQ3KamU/dZ4+ak+50XXcQY+MRqNZd3/Qxx7uTslwRvbJwJmN+t5BZzSbzvbdaV5+ulvP",
+	"wRapSfVGJNSlGkMrqU0JP16uvlT9jRX1psQrbYWp8pvyFKedB0dqR/UnpDWiyiMTmlH9UfWnGg+tuS/3",
+	"iLmkVK3K42KVq/KQItWr8gOSKlitYTt4r9MqWa2BWjWrHvpKqGiPGzGLdbTK79G6Wp3769JwrKxVfkta",
+	"adtpYKS81VlCW2urE3Osdb/R4qoPeKhY4S5Rv2paXmLLjXpX/TUpNa/ywB3UvcRMH0Hfq/f87zBmB6rf",
+	"NxK0e/JX7uSvfIrmfSfRPBUT+OrhvK+H4xWDTjxVojwg7Fg96IhczIi8EqgKcGNQ/rhz2yHMEJ4TFqKA",
+	"rHgA5R9xHStfyd/WjIYbKF8weAQGB3C1DhFlEAoG2DtV86AL0z3qoecTsWHhgoTUnaSjxPBaU4oPfygg",
+	"oxnnrehPfUVx5cTN4+KbA3LNeOOw0RntW0D4AOOOBRlnUELhV42EKtl+Gllt2HI6Lad/0RkeDg4Oe732",
+	"/rDvgCwht2GA7aEzMI1jsLXG/rTjDnGPtJzZsNvq432vdTBzSKvrjnDfG0yHZF9OUinQQaTJRPBCM87l",
+	"ydmb4iC6bc3o72uiFuDN8dGbV8fHb8cHvf6g4/RGCr9/tdaWk+68FWGJNnCwXMygVxld4mADk9eS0nTp",
+	"si7EuJpRCy9v7erF78wct4cH3da+1yet/rQ3ao1cZ9hypkPccztel/RnDQsktNEZtJ1+y+VBzBHHK7zx",
+	"Odb1iXLX5JdKfmsIJ9kszCJJNYmeN8Cj6aDbOnD7vVafOG4LO26vNcC9meOOyP600zGJOWJF3DzovGiD",
+	"9w97/cO+03bg/xp6D4ez2WA6dAetXmfmtPqzDmkdzPbd1qAzdXBveoD7027MEk19cM6awySsD1b6xdID",
+	"tiT11cbnO6MDJ5KPjt80mo31SuoUMfnKHcl65+alSHNVzJZkw8DfBGftM3zzPgLCS/ZgiU9uplD99OSZ",
+	"QPyGIbEivq9r57bXNMXx2B83qwVhR/INJ2/SuRQJxlCjRHZ0Z3OQXEgZvCQG/8RMXarY6oPItWTltcE2",
+	"EqypxnQP7pp2z68ahXjd7l2a45XUHENrEpsT1sSELm3NlASXrRal13h4FzTd+qcrZ5rgvIk84MxEqtHy",
+	"/p3h3lUnqITuWzlGzi+v5ZVPVAqJKynqxgDtK86Xqn5UQNeMM5JHWvHHD7PgFdvxjnIEzJecd1Rbqfhx",
+	"liDaUs1ui6R8zEi5MC5ngvvEdJ6iotYaFVflDlJw2pVHQsOqHElZ5xHdu0KZWj/OmW4GZ8vjOhQxSoJ3",
+	"lzeMy0rqHUlnkJTrZTiyWsNcYoDFQlPi4rUgiPGUulrelK5rUN0yekNN3MqE+lCjinhF3I8z09wlwcQ6",
+	"aUH/pbyIOS3965DgoBiFJbUu2ZOdnGWGGCwFwBKrSXGXlNX6rxylN++oFZ2dlGTLrE9CliXFhcULEgco",
+	"PhH2ftudtGLaTbUIttibliLlllpdc19hA9q9qZ6Mpyfj6cl4uqfxlHX/JA9aDW9OxQZeiecX8YhzI2eq",
+	"+3KONPAYBzhJ5cLR5JbndkmyBL0o2w5wZn8Jk+InAqyvs91LfDuOO5P3quz/KqA8oOGmcThwdjtLv6/J",
+	"mozD0B9rUKjG4dDpH5iucNuIq9kIAzqfQ3mQXChFUtsXKt9G39Fyjfdqp+aRzkMbY2DeRYTwpay/cnc3",
+	"yyVJKrUs4I7dmarUPtnJOtDGgabKejO7h/Iu1zGHlL/UblCbJvodtfr9xMmoyjPVgJ8o80oJtnOXPGj3",
+	"J9j9XGU4oQdqzTOxPgmtManPRmfSWof4UFg0kiLmvG1MKZbWp5dJi530SegbFWuTTzLha8qEAtVD70kN",
+	"xQOUhUpqh3p2GRlFpmo95cOgqUEnMqtVUgTsZemdcEFa9Vv6W31jWmVZr6x7MqT+bmJxq1jr7irWeg8n",
+	"GvIdD8awj/lpgucl3l1Grqc4VHldea5XSIgOOXIhZTpdoWq4FNCzwnSwybyzRWVLQ5j5G+WWUq3mF1So",
+	"BGztvqQCYbbZ3uGuFqidrQjmTcfuaSoQh4MoCDLDXoIbVU6NXJNgY35voyPVcCduPSp8LBYI+4KbHBN5",
+	"xDEKqLg6RMSbExTiKyIQGKh78odElkadrn6J3pKqXXOBYjBIqp3JFXhDZnjth0guY7mDcD9HwczWTPNZ",
+	"qLD8qEALzDziQfdF4G9632fY95GgPmFhG5n393KhEyPkk45TtTfhyDrwKaRbcGeYaJVl8j1K50mb0nU4",
+	"g4qo3eRjkXsvpWenNojOFyRQqJXx0g+cbWtvL76zrVg8V9/OEorP2VzSyRJLQUdD3ZVTLVk8Oa1hIEGu",
+	"CUMe3oj8tsdmsr3OoDd0nMrkAmZemoUX9F1cBVx5qSiboytF48qN8BJdkVWIppuQwHfIf7TRT9RwOQIw",
+	"oygg2EOTSG5OmvqPtSABdC1WTY31dIS44YE3yY9xlcsUfbUlruiqxXVRTmvF5QIE2UBZyirJIWTFEa8o",
+	"06UzCZaZZpDytgRfq2HdxDyttwWFM1/WFUCCqfYnANYQV/5QZrqNPBNIrrV4iSZxfbzeDV0jP0EMUgUB",
+	"txRkJJPE9cDF95HgNaMzTF9+ZZT0W8eIMcmZJtOska9XZxOKV5LjB3IV/+fXo9a/cOsPpzVqj1uf//qX",
+	"vAlu1a7VG3K1lahsLCd7F04QZegnyGN9ffIM+olCstchWlLfp5rfIEGZS1BntO800aeL1230xjSwgObi",
+	"NwENpZASvIlC1bPdWqqC/NvkQumbqvkR4iSN99YsM0ujnpm7LPyKsLc+hkx+zDZahd7a1fWLxcNLOXg2",
+	"Jm/ii1J3mS+A080DzELitZED56IDaynVGSaVnBvi+00UkttQxZ2TvtQs15KzhG+zjn/OpktWkmE49ulT",
+	"dRiqO3ej2Zhz32vp/OfEcdLXM9T6s0o9f73gVIX6a3mSdeK60SlmfB0oRmLY/tRfk1VAmeQwCixaTylF",
+	"dWCpXXfa0NWOsivlbFgovrkIw5U43Nvz8bRthvNgvnfd2VNhD/lFxJ9p8CaPYlhloNRr7K91TvZUBUfw",
+	"auVTF87DnpQd8arYV66Z1+YrwkSI3au28OnqBm/+Ku9/qT/6b3K2YJxHIYTXn87Ojj9cFLW4KtWk9FdX",
+	"NOf1tr2j7Gpbp7LUglQzQfXz38uxFzA0Y4hWCEbnt/SI4sPqk5MzzDv/ejJvuLuu1Bw1K/o8PVSSpRTV",
+	"egvTVa9xGcYD0iO+jYswG+qJiS15EMpsXXeAONUrKcu8Mu4PEgLPjPxP4EPpgg+lM7hwnEP4/381sq6M",
+	"ilUqerdO2IxneLx5RMkuw7hd+RAW6IpsRMgZwetw0URzvlqQwPX52gOuPcXBlLqYuT5VqSHY0+2wHocZ",
+	"fWObbxjU9t3/VjjY8C61inma7ULadSJE0LHDOtulXpEUX6wz6YgtbmsokdiMvJn7/KbWxHslsL8TvbvS",
+	"rDr/dHr68ezi+M0E8QBN3hyfnh2/PoK/taz2qQibaKLYQfSrnoNOxjVsc2sji4iaCtq1UREdUWiRpjxt",
+	"XhOdvX2Ner3eSL5fqqqN0s4FpdLEXuskzcTzqy1zgDzrciP5DmVmmY+2F9JiNLVZSvpUqgdk1EaG8FRw",
+	"fx0S9OnsZCtBBXn9tCfyjZKUXO77xJW/Kloy5dnedDPZ3ulRF1dnKR82AMnraEoWUs1VVMmu2vXa2UEG",
+	"FyxE6T6KXfSGgPOwaPNcUJkVD/83U18/N83XjfXXNBpRlWp6Xg/07c2tY6IBMUVWGeZxV8RjLeqNVw4q",
+	"2Bbh0q/yPLmseEXbevFLHpvZEEzbenRyK3qwFd+zupAX+TLno55s1ZZoWaD/LkOeBd1PyXIVbrYKL5uu",
+	"a1lHP6tDkGr8ky7q1MuQnrP13hK+FWsadYWQxV9D48CN1GQmbkggEE1bQA9JXGl6mOb29JFcduVjyqwJ",
+	"t4vdalskCQQaaCi1DebxAOJTOU9LbdFUJ/LKm6rshdhBkpja+3iyAq2Zp1PYb3jgxdtU6DRBC5yu2v8a",
+	"AiJlBuo3PpTKnLER1fNLNuLnaAY7boI5ec3cLdBRTmUh8hn6uCLsXC4T8jm/ArTjduNhVkUZybsvyC9k",
+	"uuD8qo4rvCTpGpi5zp74K/xhxdunm8ahArBqiY0IybKRXuFsSg/Uv42N7GqcHZ9/encxPr/4eHb8pqGy",
+	"uCEe80XnNTRcBx84nS5pDWcdr9V396etg2mn1xrOurP+1HFHnmo3H/iWgHZpJJ9dvtyTCyL2NEU3HiQh",
+	"41h+RzYdY/8uuTxfyvP/EqtVcm/lNEkIbNtLvEueZ+/O2oeK66HJ7q0a9hApKrraq6YnURVR2EsQfYud",
+	"VGcvfCqBxNq+kvP1NlqftHVL3YWu8oRwgCAsfImWZDmV4hW4ifzZJ7MQ0gA8Do38GA4CfpPi5PVT0rKI",
+	"BKVZotWLgLL1RqmQ6Mx8tJJZxPftNqZNxFXMlAstkjkjOiIgCjM+et0aCR/dknyPbm50VG9l3fTHGzVM",
+	"Sdj/NN6ZFf7xclQUdEZCbRNy0YNLjuFXTOJK8eoUhCYP0IpwHcWySLjjWHlI+a03HyARqZ9l+zkZC/qA",
+	"mlOnVM44UwH7ftFBHPZrHMRB6UF8UNHSi+VEtmfugosQLdciRFOiU9h0Yegz1a02m2SUyTKyAv1wPv7X",
+	"4d5eueDKMpq7ZkMQdx3QcHMuP0nrqetwAVHsXGfd0ekJCuVVBMU4P+kIhv4NCzT5Z+toHS5a8IhDdLl2",
+	"nJ4LV+GfZKIbbuBNrKw+E1qFFVIqQZQDfWToTbDxOFyV5K6zAuTg1FuBncsFpC5kHUz+2TpXf6lZTBAA",
+	"TAk0JTMeEGgWDH0+uK/aCTPkEZeq5F0qP3RBsAeCWScD2N9k2yj0J6K6eBIc5AndxILJxZGP4QH9Q6dC",
+	"vIJxOYskZwJkBudKPT16r9xwAwqLwbckp5HLa67IRi0P4x55JpBHVj7fLAkLm2jYRwtyizw6l4tBpam9",
+	"gQYR6Lle+RclC/IqenlLvj1nUX67AemlZv/WCPh//HLRyHoA/nH+8QO6IVO9VM/PzruD4YsYW8D1MV0K",
+	"NFkLEoylLUg9TUj8hpn+FRNyu5o0kaBzRjw1FsMKRNYq3CwtUxSQORUhCVR+0NalXmJ3QRkpXWelQiF9",
+	"K5qTUETdks3rBHp+riRW2dq+V48oWtgA31Q5oDn0VnYarVyd9GEsmmni6XkzlVuBQ2hplTNV3cQ7uV/x",
+	"xshFPZSH+XQ99akrV0Onef2zdW4ePClZxnhcdm53gHOqwrcuZ5KUISFcjdV7lFFB5jRcrKegfhgfko+n",
+	"tgGXwopRF9AqICscEGGIQzQh4VaAog2AWE2kPcWmU7RAs4Av4Uzq1try04037Pc1ETpLagrPWJBl+5Kd",
+	"QLECvlJs8oYGkOK4xEq4Kn1OK8I+nkrJGhDswRuaSPD4oBgKCBdkoxsq8eAKrZmOhrUv2SX74YeLRUCA",
+	"eoRKr7Ycdz/8oA4l9n0UqIZLBoMm4uaHOlWTzOgtmuxdd/b+///3/9MkGf2KV3TvutN24Noli3gTQHcx",
+	"bm6UZ8/3m/LEBQRNjlyXrMJDlPAjfZggd8G5IAKmdt2BrNAFQZ5WaJ6bQ/CifcnOyApUYpUqrsdgFAaY",
+	"AnSOyiBf4ivAb/DoTBdqq+9mHPrqm0xLFBCPBsQNo7U7h9wyWDfxww+KS6+wPAMBMT3rNQrZ5LaFfYoF",
+	"EZM2mvx4fPRmAvsh1NfKx0/+fnwxQR6XpDX5eHpx8vHD+SQiFzhbkyPf5zcT/fpj8BwBJuIPP8hZgt0D",
+	"mkETTU4DPvXJciLXU1pGsZkY04acse+rbdWU5WIGeQptdITUeVQkBcm3HPk4mCuNDuZlDn2/17lkXMkf",
+	"uQIvYS5m4AwH8WDdbh7rzDX048XFadOwDp8q0035aCG/7Xm/15FD+o7zwoh/DcnCVFhGPsj1uYj25UeY",
+	"N9QWKO+amuwPPwAvOiNw9FonXsSLPhrXZOLi84jcKexjeMMj1CXxonnJJpH60zo6PWlpL9ukiSY/42Aj",
+	"//vP1mvOQsLC1sVmRVoKsF8cIsYFo7PZREs9c9Mxc7lH2XwSVyhpxyAWVxoBT2qxutVw+5IdafLgs3xd",
+	"y8VBsJHz0FflB05MBiGcEPheNOUeBea2kRqteYfZ3vkfdCX34A8Reuh5drov9ML/suDwCI8DIp+iSoGp",
+	"h6YbeQRWJFhSmLqYHMZ93OKfFQqRVupwqPiW1CWP0Ir71N0o6CKd7hdBsWyQwBvEwwUJbqgg5nzchoTB",
+	"y2Dn7ddP1KHVr7sxD7QnIg0nrRCweEURIwQSl29bHsWS20+s43PJ1FkL1vIL4PsAsRR22edzyqAEbcbl",
+	"MVZPMVwBzdYB5IDK46MuTbm3OUQiDAheThBGAF5oTg7kEmGB8CVTd8A7osAgvFxZjaoxGGHyCzicCn8D",
+	"zw+IPwHmxCxYsQVfxglsaoZrj4aKZoxsgZ/kB5lGe2ofdeZ1+5JBcNYlTMVgjK6xwu6CtLrtrGPg5uam",
+	"jeEyBD31WLH37uT18YfzYxgDGMmhnxTuiWAiPBi+q6WjE+b5Wry3KbvGPvX24L7tSUk6fNo4bPTaTrsH",
+	"kJfhAmysPfk/c5KDeWvbRFFGBhUul6yoGSevBktJdq90ilh8s4gjMrB19gDYfTvnTN5xyey8M0kYTTTl",
+	"4UKOlGxY0k0bfZCEKxku0OFLhJEbEI+wkGKojKFzxqUujazkfSpQz1EJyBbIFZq840oeK0mUK6l/E5y1",
+	"JDHFIqzrOLE5kKAz9NwL8CxsMR6GlM0XeNmKxrec3ot2rA1EwfPJJTMPxkgspRxb4Tlpo19AUqrmF3pJ",
+	"J+g5QIEGREjxro3JF4qW4SHyy7r6U2PWAA9R5BxxgBNJMHMS/mziqcn2rL+C64HfHC9X4QZCR8bFllKe",
+	"xZXucAkvUVlLVLxUCpgcB6oAOHCX4ClAzw2tIBf7PnAS9ZkpBNOG0ad/X5NgE6vTiSUxJhPOcd/fNSt+",
+	"RIRJqAJbFi2bUGi1SZVO5jOAyqw405USXccxKr9Jz03HIKH7ZhxmhlccNpy2PMUeue732vNu1+vg0RBM",
+	"nOjVZa6iV/AUaXTkkjk0XK/0oB/5kkTJxWDFZBcVpqw1pdRZkauqFDNYjdfAU6VEDnhhawV9/x7cbO69",
+	"azaOL/B82xi4567ZMLlpZfeq9Er5Sb1Km1RtweykKgWkY/Jn7H1uKMv4/3rz8fXFf58eI3mDspC1ySxl",
+	"h/pBiw/1+551oZQOczfK8OyH3BWjXp1rz17rFFSfrY9Rw8woPejRdrnZgPYGAQkqzs/cbiamyKRfNCw6",
+	"83sfePiee3RGCdSs9RVplY95hT2t2sKQ7mj7kAvO32O20cNEwrmqMBTEernEwaZx2JC0aJvKUQXK0emJ",
+	"BegdiX2o/gLNpHEYZ+LcNRtydfxw8UehNqFpVafI+vSaMCIEchfEvVJKXsCl0oWWmOE5CUQbnYQo5Guo",
+	"h2aExsCFoTSdmOYpHhWQ+piRaz/ChBr3ZbpRVpeKxlRkjerdBWfNfKkW++1vhRjOseWfNJOUOyW2ksJC",
+	"f3CzsbckYUAVxEYFQgANhmjLYo7XcyKMoghWs/IZSao8DfiShAuyFrnb/V6/dut+A9cFuzzJdrVqPQ70",
+	"Uo0B2P9L9KK/XcZUddloKrr426V8w2XjDvXq81zz7d8MAZxJWywRAjJT3EoAZtclBSRSPauRgVEKtANl",
+	"olsYgLUG3gPs++C5kiJGRWWOwEUzJ2A264oU9Pz1x7PzF7kEIs2Zo9OTf5x//HBvppC2pxKMoUZzyny6",
+	"+HM1pO9ZnGkCpiK2yLBAesvLCVhvactkYUZUvMFKQatBxTZCj6oafny6/u+j9+/q0bX5sJgF6k8+RMZL",
+	"UJOhPRHuwxKu3tNqhAvbKQkX4ihVFTF5M01pYhAKm2IfMxf0sItI6YocFRCME2hJ53aJvKdxwzM0embe",
+	"8i2qY9r76mKm/vl1xXGzMXB628fpLIJPDF9jqvLRtqlyN1mw7+gbt1JVRBdAUtedel7CyB1W6hV8oZjd",
+	"nHPP9uHdUN9HHrf6bEUZEi8j1CQVliHGd4aoQH2n09SuqCXAJSX8iz6fq8QCD2FxhfAcU9ZGVV1+We9F",
+	"qTNtNzKv5UWwPC9fxZOjt+9b8uV8TYbvdLYP+cSwzkIw76lwsN/yYEo9jzA1YljpaxTVKi7wJzGeiNW8",
+	"0aGa6PR3tvoQJJuJQ1SxJ6EtuU4j62HQPGgPQ1imBUkjorKnQRUvqEFNxAiUDkOBSDNiJ+GC0AAsTtFG",
+	"R96SMipCHWeSLEMddPmXIESn6PKZjsqqVJ7nkrugkDDMwsNLBmsAWb7yB/WQGeQRvmiqcRAGI76wnher",
+	"hHr28Og8XiM/6wiW40KtRsZ7nwfHBLdGCHrq4QnnNmaswL8NNydUwnLsMRv+538uL28dp3V5eduZXV7e",
+	"7s8+//CXvPKiKpNW65mctY+nLVwwb3X/NzBxA28VT3tFAlVolDdveXujqoJjUYJCxMpOaSIN0AnyCb4m",
+	"OtlnQcwco5T7gFzzK+JJJk9uV1TnpKUAefKmuxYaHyOesM5kiQHyU0BDco55HxXT8d7rdSB40Khw5zvo",
+	"gbljjKX2ImsX/l02exAst4jdtJ/EzUOLG/BYR5mFtmNKSYcc6aL3gt+o8kqe1+b3PWiMuuAiKUH0cHQS",
+	"igipimp4Bq19qiwrle8lOTr4rqcE8iS04e/fTJoII59ACFSaWVKrBaAqSJ0ZT5powX1PoG7v4JIFmHl8",
+	"iabyJnmdME+Y5CKw1MR6GefJCeIGJETCxYxJdfWK8Rto6rNBk8vLqfBvfl0Hvvg8/tVpjRQY2+cv/eHd",
+	"5eV00kZH6rNUHy2dUQUJKzonr4nE2l0gLC4Z3AP5YT6ePhNRpqZapCYYGFOCpgFfzxchwgqukaEJXJ+8",
+	"1BCfjEN/IZXTpt29ainzZJ2qB7GOX0MVQRARvuLe5sEO+AdyY7/kLllsIXnfXYa9dB7s7Rq+ODODHCRo",
+	"tdZR1a7cvYfUwE1WxNb4mbkP5vkts7lqNsJbvmbePfiiU4EvvuZs5lNVn9PvVPiSU4UvesH5OxzM1Ys6",
+	"gyrLJtYr1cErUUT853JvyWYRtlLDC/g3JGYZ1t0o4ug3AQ2JbS8kDYQ8q2HvC/x3TL07JQR8EuakhB9D",
+	"RnSxNAAGPufcM+UbN0iEeKN+Vx0IXR54IAcgyW22FsRDknkylyAQFJKtyzNMGTIQlFOd/CeZo2Qjoo2O",
+	"I1NhiTeXTClotu5mcgghndlUICBs2zCQHKvuWyp3HsAJwT06Q19KDg5VQFoFzGPE6lKaESf4YT+/KEG9",
+	"BFZCPb3xxDF24Rh/6uE9U7T3YMdXK2T5bsXisxdb7ZHwQ/p2zNTxURY5+AT7TTRda5joErs+121dSumP",
+	"YliUivynQ/MtnAHsVTkBZQZImZ8G8kOgWAhRT4NOK3WPRa5wo+/FnoSQX42dzj/e9H8e/vJf/+z99+Bf",
+	"+0ejV53XvTeD4/23xsOwwpAPYxwjWg420kqubcNbzhD5DmU+/PiPn95/OG1d/Nz61+cv3eFdnkvkc75Q",
+	"3iaT9wIeaozk/5RlyrdHNeM71KEMbHLSTc2JVZ0QKwP6V1WM4RNVNGVkbyiIP5N2JMKzEGxWxK9J4ONV",
+	"bEca60+bcUt+TTyVer2R/wHd4ZLFU4HkIISFguXH9vugCw3BDFrmyfvqGdB52geQxuObgdYbzjRSuGTL",
+	"T7bfk+33ZPvdS3SufOx+LfOvFURnV4scaKpSGDV6G/AlOj89UfaR3WvICsmoYEJTskPqtfODMuo1VcIx",
+	"+iWGFS55qmdXgzOfMlIQIJC3Vw8QyFe9lyOKohWFPWdSASLd1StvRla7qeJgS7XYSV6vp0zMp1swj2Tv",
+	"wFpTqRZl2H7jKZ4TE7x41JiE/NTt0Qi1nCk5USdF/p+tCx5iv/War9WUywbBrerOb146fDcWSJzo8yXC",
+	"+Pj1syTFGINB/W2hpvz6+S6b7o8NhzKcV+Nfad6ry0HlwVjRLO/VpJSO1OuHJnjt3hfTCr3U1xZz3rc8",
+	"AKgK088pKhKFjJ8ZWgvSRr8sqE8QDXW0BFryxO0PKRE6xmB8bqqu2xm1c9xZUsE90r3ytzuylC9vDklu",
+	"T0rP9+K+epCDcwakEhHmPQ9PpLhs0UR+0VXb6jBQ0Yxy+hSJK/1AmXtgCZpTke/Nyif0BxZGRYaLatD2",
+	"dG6+82OgvF8PcQiMBEnpyVsUK6CxkzegVa3yge3i86NUybQwmahjM9GwSDy40ictkik0RFeErHKOkSq1",
+	"j0/SI3gf5LMVZF+lAPTT8X2y9b8ZW/9BmMybAEOitqK5JoBQLaXGp3KP8RVof1ol1Fh7xbxIJaG1AEA8",
+	"H+Y7j2FBErUe86tdMpjMtb5t3dzctKTN21oHPmEu94iXEwBIy/3VulTuHxmWJfBGRJJdyn+sgl4ixEEo",
+	"V+NmQZTDW7lvARFLKOgIuUCTJffIBGHwLaRAYHiA5gqVRoWu8wO+CgHt0RneGbwosFyK3xzfe0h/7/ZX",
+	"QpYUuUmb7P923tknBvwtannq1FfQ9L4l7mqYVcYtUeiVkOclCKdEgdrfQxHNDeHF/BwAvAy4lE+wgIAa",
+	"tHm+YcgHn6Sy4kLi+yqKpriAKmfiTHk1FhBpE6E2+OQlZQgqVLWQIxHyVVZrFYR5P0af+jhsPH7+V2bf",
+	"0YsVhFweV/2R39hrL0LMPPGkzD7x0sfnpT8RslJkJxD26fW3rqkmPKntYA11GgXcc0Xdq8dlnD8CMm3M",
+	"DhVAMA0pm6cdvwAubTpargLK5d41FaS2z6VaHMLQplKDZwA0HcZhrqYKMjWR2RVgsgFRe9e8ZAoaDKvN",
+	"fIkY16maambgS6ChQW2TbxrrrM5JFEOECagcUcimOEq4JiR3V4nxEeywymBT4HQL7itITZ+K0MYwVJZC",
+	"SH0fBWsmtX+N9CwFQ4hcvMIurAVUnSkoWF12phwi8EUgPmho8Mm1pMkzCuS2f4zXvVHXhXPikeWKh4S5",
+	"G8A//vw4Asma4qkk1NwUjocTQ/IdxLPXpSiDI023US4H7IO2NfLzaA1yodrEkKvOKGkr4YyEwaZ1NNMd",
+	"BMqxrMJgo+58SuR4koePLw+PhMKYuOHB1fcrClV6SkWADZcHkKJ4s+DIozpSE4VsbrDQLR+8ZHHyoXHn",
+	"2NXLIRZXookglKpasQGkKnS7W6saYp0JaTDbQUhdMkZCueTNKCxqYK6aBhU1Gh9XBYg2OpO3Y19nSwce",
+	"ZTjYwK3QuAmyMbwI5XmDXA7Y69S9ehnNX96p4bkD0lSaeNT/wqQAXjJpIkH2jeZy4NdKorsy8AIy6Peh",
+	"P+CZULiwRTXSsFVVsnEICwNKyup1PcIodMbKSzqBxjFF6SbZ3jAPVmVs9lFJ8xui1prfEAW7qbe7xodI",
+	"YswAqxK2XkKSlno0tM2AZ3yuOs/E8hKE3VBygSjbKIuzWlyKDmP/jIpu6xtgDt9bKX1qD3SibpzxZRKq",
+	"d8maTpfdx2nTX/tEyE+zvpQzYg5J8rsC8nvLmR3MsDeYtryRO231h6NZC3eGg9a+czDc3+8ejAZOUf6d",
+	"fuaf841pZhXjuuu9ze2+rVNwztaFlGkeU/RJna9FndJ28byAiGTn1kZn1G077W57v+ALVAb7N7AjIV2q",
+	"Ej8fh2nWYGDanY4F057/PVKKJ74mak/o4ZC05FtqTxE0g6gDhZ5r3gy7VWYY8p3m910hP0glogLmw4Ig",
+	"n8+fQB8ep+oq0bChStkV3JzNVASNUGvyU5NCku+JMvAGhzHyXQQoFPc90gAG0N5OueJVEjkP6Jwy7KMb",
+	"rBsYoYDOF1ARI9+nUSBeqnLgxGWF+yikUszX80UTCcpcEnfyAf8OIOiDjo0wU46dNprEbf51WxgjCsbU",
+	"m4AuLt+kegPwGeo6nQFMZBIQwdeBS1LDJrmB4TV7BUv3OL6bV39G/gu8tDiIcBFhVNQIHZwRaUOK9EHv",
+	"VR5Z/+jqgdkT3Kn+1l39FXp4sduiW+MZGoFazv+YheBRq8iH9CN2ZUd6+FaudCSukJBWKvbtLmiqxt9i",
+	"UIF6nuJQUzgnDdXrJuXIuAJ24ypvxhLftqabEPqsOv2Dwf5Q/sp42OLQ3gtcsaCxZ1Ps9Bvbir1ZzC/6",
+	"AZgfFcQN977EHONu74vFLe4KXRwxXwwNmACgOBpXgnJITLGHAnIN1qTyTMww9dcB1BFSYUApo/Ygaj65",
+	"uauv4FIOsuJ3dwrvS7+dOu8+keqc3E2lLDwo9astiTe1iOALyJsyqXdj3xTTFlDwblmiryOK/iCV1Apa",
+	"pIG/1IGpqJ+V/Jz4rIiyw2KVPE8jcjVHjfOwrAYiPlDqDug0jOQopFfClP2G7kIntpLf19in4QYywRVL",
+	"aJoevldkI0znPqldvJT7BM2BrZZ1YdzCboHFJWNcNexpWuUTcW2w8sctufLOqWnK046tWl8d/oqdCwYq",
+	"yrQ2V90en4noqwA2WD0rT89Ql15xnldSt2VLVTPkE6/K9qt7X3Ec1Lj9DZm5nM3ofIchb9e+X2Nia+p7",
+	"J7tMrc6gf/Bpzdur36wIvPr9Vc+t2Tge1py9HvIp8Bv378zkco9o111AMFxv9JBRqKPTUh2xWjHhN5yR",
+	"PFX0l4gVqBjxnEMViC+48sQbM8Gj3vepqn5DSt4b2LoEK64p6RJyTT5HtLUYkFeVN+WwEeCbwoqgWDoU",
+	"SASEIwUUipNNE1loQ5swT5WbggYIQPUoZy+lxbhm4cQ0oGXr5VTdKEWQojLRvmTS/jEvkffqzgby8Va/",
+	"Zvgc5GM2X+M5OUSTK7L5G0iVieojCYi5guDAXUBnyhklvteM0QABqIdtVG630q1huHh5ySbzkPxNDdCP",
+	"NED0Pr2CzoIogJDTSzTxcEjG8NekiSYKQtAbR0ZxSJfm8ks08emShvI+cUVX8F8ehOa/Y1i5SfOSTeDd",
+	"+glM/dFGn9gV4zdMyVx5SQnaaH9UU15BmA6amQaFBRGr3YSdJufKBcqG/K/oqs7tPAhr3v4Rmv5XH/NW",
+	"rmqN+z/Mag74e0hq3P0urPXoWk+uM48PdW7WcCIfWY0xb3BIzuR5qDHmgi5rjzmazwMyx2EN6V5HrNfT",
+	"G97hab0BtXSemhpJXRXp7zR8FWAG9nz1Ia/5siKLiIYYhPdag0Cx+k/VpI+COrsCczpm1zTgTLVgeCSD",
+	"5T2uM61z1Wql8v1nBMJL1Qf8ggNG2bzGiGPmUcyq3/+aL1fUryZ/kiN+jjoPfB0TpM4Yn2OvzjfFY2p/",
+	"1esFpqzu+95Sn6g+4nWZ38kSz8lOg87pH+Rxg4ByFYtigLZB9hJhhshyFW5UqChrkSWSNR+h3UlsVtXu",
+	"evJkBOYagedgrzyYEZhwbuYYgVuDkeBSM2bggt9AU30ceDBD4iGM1MtVD1VAEEz45JTXfgrI7D6ejhle",
+	"SjOJBxno4Ge6k7ePp5dsuRYhIrdUhG10pEGL9TQSMMQ+njbVhJroNz5t6tk0kZKka2XxNJFcVBoSN1wH",
+	"pImmoMyABaVaiZNYJAIgMnYJQNCb+IK8E+r0wQSk0qL6sPZ9VRClAxIC4amAMmJl1wrASJyq7qJN/YiN",
+	"ttUgm1p/ofJMBny1Il7UTR3A6ickCHggJsVQ9ZJVPB5GPTy9Umy0u5sXq2t5sfSRQhjOpl6KKYEg9FKF",
+	"+B7Kq3UBsNlATFQA1bKnQOtToFUhB0qqwMDeHimwmuOls/AF09Eg8NHYAR/4wQr27HlUhJS54d4XcFAA",
+	"i60aUPUohHNYqF1fJo0RnoTwkrM53FfgDWwiASQheZ7va2YJaoh8iCozymvUaLxPP8NLd3VBPflX/lT/",
+	"itKMH1cVVq/SZFLULxCuKgkrNZQlZhtVIoAD8qQDf386MGAHhtHOajQRzZP4LMmMFvhxFeSagWDie8rP",
+	"97mImRfw6xSLb11rmrcY/Rf5v9swDrPxfUDVjpdMZQymgubmXoMUwJm/aZfEyBuPEcc801FM9GzQn45w",
+	"x+16PdKfDZxhZ7970Bv18bOHjm8mNcF6gIsPfXpr8Zp6xYffUfgT27T6YPHP7fHO1CmBYGacggtF1HlB",
+	"OSSInIliTvloiPq87KTi7Bqj+rPcUxdJXfE/Svr+h59fhdj4UKf3YeWyJNnCfDsQyrFsTQliWwJjyLTb",
+	"+6L+ayTx1vYhqm9IZEap0YhDpwzEuEeaCKNP707eqLbhG+RCdb5dJeN03u//88P7f1wMht2B8/b06Of+",
+	"+1fdn/75/qf8XiLRDEubiaTqlSq3DHkTbDzuXh0ijII1Y5TNE18GWHIL1RdyzkE1l4ZlSJj8Bw0hh0Ir",
+	"7NCkTDeuhCjQxIwkzAMX9yxOJQyhUKHvjNroDQkx9QWaEqgDXhIh8DwuOJSr+kwgj6x8voFa5jZ6Dc0s",
+	"Vd2wQcKHhItDUycqJ/+87/RfNE1qo/yz00R9p6d/k7b/JXved5wXGYzcaxLI+0cv8vx1gs4Z9iUhHsXp",
+	"xQ/vtXuHp+fwpiJ0Ir0nut2bLvIQiMM92Af159FExzs8tVZgqz4m8PVTA7cntIg6aBERl/6JbPLw5lQE",
+	"gRlBhc1ZNILKx9PtTj5P8T/49YpsWv+HvXdhbhvH/gW/Ctb/vZXkXkmW/Eps19Red5LuTncevrEzPbOj",
+	"XhMiIQltCtAQoBWN//nuWzgH4EMiJUqWHNth1dR0bPMBkjjvc34/9F12Tnb+0fwpWUDTrKA4C1iW6MMT",
+	"Vc7AzJgjOtfsHVBNd2+HUmkIJHf7PGTl5CMZ1T34D4eSwy8fvxBNkxF5RuAKri0v85py2rVBLExRT8kw",
+	"1nbOy9FQyjETLCC9aaJI8dSusJp5HDHFhLYaGgovkO+fJgXMMnIm61FD6Xe1MNQ8cF5XJSOkPUCbKJgf",
+	"LR7Oivwhv2GZ+quJHhw0xRx0jmJithb7GlfYfMPVWCpeBWnTnpI9owbSeQxK5xemZ8TKuSdZ2SrSQeto",
+	"nJV94/e096tVHuUOstNMZuFqXtvMKCmjkpr4lwWKKhZcV1BUSa3XSl2qp7DzIyBwodLQ+wvcplYUtaJ4",
+	"LIoit6+fmsJAqS9SGPgXpzBiHgYViphw3P0OKCA1ZT2gcA8DCvBx6wmFekKhnlDY+oTCQxo4wONX7iF+",
+	"wHMKq/Xp3/OUwloTAas27b+FXsZt9uzDs9hU1CqnvJeD1c/ANvAHOB7whkdiJcH/3e6biA5GllpxJTF9",
+	"veJOzZ612lvcTOt+5RkWGcThKlMm9oQ3PFr5nNVWdgEBwgc6XuOU1e50yb7qT/2+Yisohr+PQi7irz+p",
+	"FZ/KnveGarrWiT/zkK11onnI7U914D5E9VEPd/zQwx0urPmOYx0494CZhhQixY5PJOVWc5RtGPtL9tJf",
+	"s1CKgQIcf0VGNLA5Le7gXjC7VTS6gVMVkM/LzWvgSMbsoEZuimPJvAZZMK5BfpIBt/jQ5p11BVUkZIIz",
+	"ocMpoeZkiaDU2DZUPnABeYntTVzA5euRi3rk4gccubCitfWZC6c9F0xdOA1tfgiSYGzm53waE0/Jpi/v",
+	"ZzJjNgF6p5kMc7F6KKMeyqiHMmrfdcWhDNRDj2ocA5ZcoqVndH21o6oMd5ibzk53gLUI5UBVMA44E+xK",
+	"Weak9PWXwJ2GUl4TLrQ0p4wWqP73Zgk17ukDwT3Nhov2s28X+rRMQmBnzu1h+G1uB9/Cf9acUDKntsg7",
+	"jVVuZUlKFXJQlw8jJfHYE5lGwq9dDyM9lGGkRUHJKhZttUEkc9dNjiDZp3gyM0gVkqmJMNVDSD/eENKm",
+	"pHZD40cABfdmoReasZ2zrmf5n3KnzRpoZ5t9GoY96l/vhvSG7hqTWoWG5P3Z38+ASlbhpAxkECikgYdU",
+	"4XROibup6TUjXDv0IHOnWaOOFLgFyipiPuM37D29oZdmpbUz+kCc0c/4YQjFnfGXRGx1FYd6w17pMkiU",
+	"/H6GGb3M1je/bLpDEhEIZRyUB1eYnE64kPFo8vwz619o6l8/U2TCeqQvo5HlsTkgVJHPby8uX+SZNItD",
+	"q9d49yrUkPbW0OLMvlJfA5Y9V0aQWJifCRxH/IZqhueUUGbBaaUcZe2qfF6ly4I/kHEkb3jAojlCv+M+",
+	"2+v3jxk72H910Ou8Oj6gx+1XL18F++x4r0d7ZdRq43Kqu87eq3VYvs4r9gzcA8cXbIflHF/4zmecl/dc",
+	"XC9zXuCYB9/x/fiowSAD5jtZThUeqsA/C3wI+EtKLFJocT9bvaMItdKEc1VgJbMqCOuPTTzG6KIXLXJO",
+	"lZrIKMDKJvJmQG2NyIgoDb21JYXM11ZrbKmQiZevVMjsbFayymIBfHHAN+I0/axwSbzrUgFzxz1NIfth",
+	"Bkczvg3uCCeClcTb6ueMn4IOiNUQOc9j9xb+uywz9sYx8uAyWuSTYAlrDolioTJ8OWiND9rHJBYhU4p4",
+	"PlU+DZiHA/hwHlRcBtIx/8Mk/oxbA/bGNhQVZdicoljovNh8iXZy9swu19J08ci5imYBExbmXRl0Aws9",
+	"AXyknDNgJzp2Tvo0VCxxBnpShowKxC2YUTEHxT5fohJWy7XVc+bZOfPvKrlJnq663DqzvCQh90nMxwSp",
+	"PX5RmGZLbeo2XceFBq7exQ+EQ3adLVlCQVf6qTMqdL8QBsZZnYUoMMlsKxf66GAHeKv5KB4Ba7VVriZk",
+	"HwBb6Z/AZI1UtvmFvQaCWNeHx5KuFAebYplgMzJEPBGHoUciNpI3xu6JBIcErzAvZfE42LLzCtc+/x60",
+	"sLV01x5qiUpB2SJKjhLZgrng9d3VcVwYjNpeWpxNTZo76Gqm0LbkPpwQs5bRWkbvwezDrt9cEJnEkDLG",
+	"bbukcpz02TmyWFASjPpDknLJOmLXtzO/5ooMjbRDk5DthbeoJekEN9fkWsiJKslzm3XWjaN14+ji7hfY",
+	"JsW5bwu4AOgI+f1Zt4w+vmI8fGjrSqRfcptl+flaIaqkTH3Q/iarWnNU22vrWSnYvJotzBLA/q+1ZK0l",
+	"19KSlwkwTd3Y9OM0NqEupfekR1dTTa+TNZX32qPazWvaWa3slHLAFB+I8naNi5CPJ3RKnluMuGfIWYCn",
+	"kUjGmjm6fxq8sONUeE10YycsYrY8SoYsYlWaON7YRVXp4nA3AxeaK0h85RsjfBbQKCxtgID/bLYBojIa",
+	"0us4UnLLKu497bn3ubAHwr7IugniYTVBWNEJEpGoCESX00Hj4VRxn4ZX0D1kfsmiE6OQrgKqaXnDhJX+",
+	"E1wFppv/efbhfcYbs7MxkHSmIiBUqAnGsIxEDMYqfUZ6UzIZcn8I8OAopDgfQ86cLsGOCn9okdTMHbkY",
+	"dAUVEoC/jc9n2zXcVDtcZmSJEG32G7VLi7yOWMCE5jSENXKk/mPCj6bJ+LUaGl2mJRES1t9joZwQ1Ecy",
+	"Kh9MR3lapp7OcH0mwEq1YgodRzWLyA0izqh1NFZ5lWFMtWaROfP/+xdt/qfdPP7zuf1H66r552270dk7",
+	"+ub+9OL/+b93CgHpq+USvzandBTmhjzsUk6I3ZC7n9nAHHrT6YoR09RsuhNya57jhLiH/dYV9vff4MXf",
+	"GRA02aPQ3M847qI+SS2Znkjo7oHXf3+tM4lGLl05bhWuMn1Fde9MnfW8MLuBULs/7oKknpncP3rZab96",
+	"dXQwZzRC2mvZO2Wypc4Q5f3H3Vv8x8KWm8SaBEnvTc66tcglWIdrxsZkkrTUCMagMMJ1WdtMoo+rtaKk",
+	"4lX3ojwMTydpLcnthzWdnfy+XRTVnOAu44oglCpU33JLaEA3l4w12OzEohTmmsp2Yfu+DUe9ox+Aqkb+",
+	"7k3s5wrOezVWpLm9LSNC806qjc0hmKa6QjCd74EJUhGowINUGF3/OWtqyizNbiKNy5IXJ0VxC+BQsWk2",
+	"P9Eir2kYmuAlHwiQAYKFjxJlIGPdlP1mzzjzfhpoLFALb5LFrqQfUud6c+7wjDf5j6bDvTdOTvPTGBHP",
+	"qwHfm1PcGTXw/fdXOw7WPlctqdXQBtRQM1U3TiHJiTDBRRNbDnZvNVMJZWyhPnJtPMbvAEYKnQx0ulm3",
+	"IQ3sB8SLu44gc4fTDD+HIt6A6c904pkjPD+OIia0V+Ah2wt9hkuspn2kr5lu2mAiF+BfRtRnPepfk+cj",
+	"qTSJmM+EhhlWElKlX2wigIcAZUZbobA1oZa0VEnhwfbYb41NEXykF7qwjBPNcxlyf1rxYu4se9K3xgrl",
+	"pMbOe6p0MykRLUsBUJUrJ21W2e+hhlx/99x1l5yRMY10wvj44PcLlkCrXcKVS+vNliuiFqD44iQMNwpo",
+	"SBV57r3rNz9KwZofqPaH3gtMpPEwJBEfDHWtUR7uR67dx06VIrrZfx+lvqCaqz5/IDkc57GAOKI/Yh0X",
+	"68TEYhMTGktKqpdMpfTD1oHLO2rOf2M3C4PHnyM5Ihfn7yx7K4HDockTfqQRo2nVyYfAkYzolCjGGkSG",
+	"QVLjnqFC4sKVwkz42WO+8eeMQ90L2Qk0tIImg0sby8pFzFRXOG5eBv6VcaU5qjvFmCDm7TFEG224GUWu",
+	"Ac2LBYRO6BR861CKATL84oqs84n4zfg+yHMPR0SCKy09olkYqhct8gfQBuNePSGafdX4/qx994zL7q5A",
+	"IaI2vzb3VuQC7tK8MI/1Fg45JR4oHfip+e6N1xXYtICMSh48rFdGVYTXWLmryxXbi2EX7NpdG4FxPSAy",
+	"sd1m6GLMUEX/a+fz24sv7y+vLi4/fX77xuxl9nUcAsBZ+Zwl3OkKfJus+8M1G6nlTNEN8/d3eOxhCipB",
+	"o4hOSzElZh5uHMkg9nU+pOr02/4+PdxrvgwOWPOgt3/cPPbbR81274ju+51gjx30SwqS9npX5UgSAPe2",
+	"eiPFp/4nqMLEAsGUK5xwNqjIrFK5ScPsVNhyVq1sLb0LN7FgFY2dORnLX2gm01UgYtDV65ngHEjWzC72",
+	"4G9e/sPz4IQcvOx0ugLudkJymzpblQV5rOSUY0sJbjsQI9A28Bh1g8mDoklkNGIR8CM2bnciOrmU10y4",
+	"n81LSX/x59zgpfmqaBdDOcgYd6sQiqw77okMDCbaaGuMrWkGPtPdW/OfqzHVw2/VUrwQAKKzYU61DWhU",
+	"kXhs7D/DBbvmYjKh0wah4YROIR1Mk6RLi5zTSCviU0F6jFB1jQyBhfndn3nI7pZWuXOixDxsHdU8lTzJ",
+	"BjMiD35j1AmROiFSq467JkSeQv9/p/rJd0l/3Cs2qkgdjz56CZuZIlgDnD9k51QPc2kRWJJ1uAZMN0dc",
+	"cF+KfoXylYklQo5h8W8Xnz42AE6i9xfzET4Z/gWeGFoq1UhTJVEsBIvIiEUDphApn2tFNBuNmdIts4IW",
+	"+Zl/ZQHpUcXMmUjh3hWYrrAjCIpp7S6NB9hpeWv7oli0yDtt+4qHMgyMize2KG6Zkf4WOSPe/4AYKZBx",
+	"LyzmSB4w/cG9oJXnyeCRXWaqUeV49LrXDDezaOshh98Is0nNc/xMQwWf3dw6xjY9PqIDdqXU8CpWQFwe",
+	"SQk6hENngwatG0d852RnqPX4ZHe3c/yqddhpddrt1suTw3a7vXuz12qjEFSb7UdKSuZndF3BkH+Wk+zH",
+	"ZOt/jFGl2eJrB5auhcGoI6cVZsjpgKx9Np8MMlaUToY/tHwKVL2J9ku0XUYD4vbL6b9xxHyq0w6CYo3Y",
+	"IOmRpDcFhQY6asx83rfieUIoUUMZaXI+1UMpCF4paSrqxxG0qI+QptRqTDvdwCxaj03isa6wetQ2DjRI",
+	"nwFlfvLuzMPBtAHaIJULis1BRtYRJwj0JGDIOdJLh0CAFy1TiBf4vpbqKEhljUPK89pp57/+r91YRbs9",
+	"LnaZuCFjeC37uRxipfgXf57RD2/sF6mgF7KHGvevckqqsWOZk5cd7g6r1c1DVDfUiSJs+1ReItczs66S",
+	"wV87vZLRNJop7VMrMNtRNrM+msWlRDQjIHuBxGyPDbgA8m+rWUbIQZr4WnnVi34UlKF40fjmgOnL5Nke",
+	"up9UzVVJn6dE/bg3sXnnpFFrsVqLreI0OQIbJHPS8o5OktVfqbayKmzIaKiHpYGinbCDNkdwabD6A8NL",
+	"wvY3RvyGRUmKPWIU/AzjiOCMpfFF7LSoOUcwFsCvQjngolDvvKe9X3FdFQeBpubu6w9LPMJNltszF3Sa",
+	"+0Ah7ZGJjK4rDhl/y/JA9Jp2S+Q2yC77qoG8ZPlOSTpb/SHzr6FJQkaBwvkbsGUjphQdYI8wtGBkPVVF",
+	"JpEUAyjYi3BKFB/FoTGQLXLY3ocsaHIH18hbuIne2hWX7aSNDvPYmxSYlbfpA8InefAjPd9BGDb+FRq5",
+	"64wj2QvZ6H+tdr1zPKvom17IEcNPmrD3mG9LnlOC4pLszBdpyRwbdLgiahhDvguKlOYcu74XM57HZ6aj",
+	"afOsr40dWWzO4VA88tu3mfEl0A1GskSiG3Kr3uQQAT59MkYwr1WaiR6x6uUv2auAHfWX7GXJmgklsIe4",
+	"FA3jN1tsc0LDcKZFCx1hHqEp4lKcEg/6kyBJqBNQIEgihiFengEjKOsKdxPUSlxrJszl3bqeKQLtMySk",
+	"YhDTATsh3jWb/g1oSr1UvREFlJRGWBActEEiNga4JkyAiCkkWM3BNLRUsadd4Q00+xueYC+ZQA7wa1Sf",
+	"kcVY8AKq2RX85DWIh4Y3uJLCkt5pPnJ/PiVeyEdcm+PUNR/Df2Wk3X+v4M15ja4oos1rkS8CRyyv2RQN",
+	"eg7rcESvmTHuignFoH+MDwSMZJW0gP0me2uDH1Zu/HHJ/ms+XuVwGekVD/9k3t1KyFjrsQQ2auSzR4F8",
+	"djYYRGxAqz08wqS9C6ofi8hRVY/+TfaqH4xKbtXj/44oKNVP+4XrnyIq/OFKp7yWo4qSn5zyBkxLb4XX",
+	"daGpjlX148+RWWy7KYzfZK+MBOuPxD6y4JRQQdhorKcYSAIPoUsJW9qSGhj0cYHZWWLrv9Bgbg/FbgnF",
+	"pWLahmAgH65I+5fsYYSHTdcRYw2CiwAnoQdCnvPWtCTnZxcXjSSTMOA6R4FgvIcBv2GiRYA6sStciGh8",
+	"V/RCuCIjGrAW+WQnx+A+GDqC29uXYSgnyiI1KU1USNWQYJN6OTCU0ZVbw2AHRbwpBPYlhNy/yR4R7Ktu",
+	"wv/ttTuH7U77OI2j8SOaD7FJPm5HeJreAuLevfbeek+0l6MYh49CKEiqBQDrMaPZ+AiRfjb9KBOa3XPg",
+	"hdt99yiVWqf6XdeFXbKnl6Mv7a1wjXEkfaaUWf9b7GJ4cE1C5rgZrQi0v2WaehG8U053Z/CdOu2DV4cv",
+	"j0o1ejn5K9iMTMMQ/JxG4LsBV5oLX+/egv69EnTEqmA6Q/6X9wEbUNvA1c3ZIA0GHUlI7bHZGL5BFGyL",
+	"BhFxGOJ8Fbop5uQhxRGoVlnM+He4V40HXeNBL1TsdpuUqHbcsOiAJPDkMMxHI1a7yI/PRQacVZ18WetG",
+	"pow8oIOGVD0cFGhIAJUDQJsFl2jnvDpv3tidnir1UA5UBR3OokhGCfqrOcm8KeTXL6GqD6W8xn5P6DIo",
+	"09HvzQJqKvoHQkVvw0f4sO6jW5HYLBP9bINz8aaG3Tmzh+F3mR18+5fsLWN/TTdyikVpXHaXKncb+Scp",
+	"tWVWhYq60nRahkLpgr9Nx2KfmZJx5DPy7PCgd0w7/l6wzw76h+2jzsu9V/vHB/SZfYqNRzArQ2TWTAQb",
+	"lb4EF3NBTLCK9VnCw5pKhfGm/5I9qIvRpKvEbAVSVN8hipk12DxMYWEdpWMtv3vdcsd3yqha4akZQ34c",
+	"ObUstBuS0s34iL/JXoKDUmRKEzOZN6fOkoa0Sok9pHWJ/YmW2N/TusRel9ifXDJp9XL5F6DBrvgY61TY",
+	"kxJw1RPuoen9Pa0rxj92xTikd6sYm/PXLhc7CmwTl4e0h8nWUTILp40AYOEYsdS4JnaBDv3Mg2M8S4Rv",
+	"4hkwg+wrVxrdCEAxc4VovCJXXYGkQIDPi43nNywidEC5sGfBkSM6tXeEozCwakCeyzxzeYn4Pd1iidhc",
+	"vFKJuLPhu54B61PpgAyFVELKaz47LUP9IQPYhEiGS+dkzMHu2G+NbbLh1NXXJ119xd2IGqZM09E44EbP",
+	"gdTvrFuDPTo83D8q1pDl5VdQwH/m+qFVJjrbvQ3pWnnORJ8C7AJqUkRQsGhZIxpgEMN1i7zTKlGti7Kf",
+	"Tq89keynVVl19vMhZD8XyGdlTySRswqZT5CQjWU+UTKeTOZzQWRgBafOfP5wmc9NSOhm0p7vqUt7juOF",
+	"gm6ZRi1OXto/mrCZDqlqkTPLPurCCfZ1zB0TqgwDoxhMDIwHseaI8pDQIIhMCGJDCyN11Nekx3w5cu0F",
+	"2bBjXmvEkHLYXqjwnvZeDzFjck8Npe9hgAzH2wg+3jbsNX7UwM3PRcw1YeKsqLQH/FgmvQ4dNk0QD5vo",
+	"QQcOaXSQjyBcADGi/pALVpE7zR1NJkOpGKEDBy2ZhvR5XvcGok/b1n5GhAxYAirEVXHzzwe3piq875ll",
+	"JTPgSAAvgyKyqKZovyrjUzb6qgy4/HD/KTDAJ692IV63+8w1RPfD4oBPpSz5RN+LCJ6SnpQ6XQhRdApq",
+	"AQUbYqOBm/W5ZlObR1AJuplPw1CR594/mnZPNn9nU+8FIH+4yq9RFqhpPHO3qxH1PcjNWiYGc70PZ6+d",
+	"o8VUi7hsjjHzkKxNdQ8SprlD3U0UcsfDEhozB1+zaVEC130Gu/Dt+WYf2cTdo8TdsQuvwlu+DT2yZFng",
+	"dNmpl9DsrunmEr6Ip935Dg/1GDPYj0nPtivo2ddS9EPu6x+UAD6Tsx4lSmhdjmy3mXOomImfkHcTd2/t",
+	"v5YlnBND0ZcR2IFkpWAaItaPQQlrBVqW/ASNxcb4OMUO2n9RpjmrfqvQvWfk1yxKas1qiuw1Re677v6f",
+	"YUttZO+7KywliDcex7z7VZjnLd2X38EC1/v7wVDA322zrsy6vDw9aneQy5JS7Q8Xhf/QdJFqcaA/7xMa",
+	"azmimvuABmUdaEow32dTnMbfR4Q/s2BEG6X+tcN8b5FLgPfrUx5aSOfU8++KjNoeQmum9dGptncpctEx",
+	"s7h1B93eIJtDLaLhSNOND9JNr5XED+pG/gqVi4hELGRUsU1b1BlncqEvuQtgckuTkBkv0qiMiRWvQGJP",
+	"FoX2I6MqjAc5jphiQpMxZz7kC1BF0VBJ7HTgGi8DiYLTbHkgkOYie+2DBgEOyq7wJpRrjyjmSxEoYgtE",
+	"I6l0i5ypa3Me0mdmE5I29lWEhvyGFSmqsQxDK6V/IJzewpTnr27O2K1DS2IWBnrTPF6rJLdpDsrlNm1L",
+	"/s5Ju5HyS3Gh9/d2gFqSj+LRzslRuwEI+fBDSt3IhWYD6PPacr4S3kmJ9sLHhTRAsccfMUR7qTXcY3Lz",
+	"s6yEVo5+Z9N5qOMzdZ3s+ur66ppNm5hH2TnZyeUeN+BDzSi8JixtqdbbvdVUXbuA+i5LqMJh2jPOlvP5",
+	"luV4c8ld48YatQpgpQMJ0AeKyL5moOK4hqkXC4gghc/sGQQgO1vkAwL3KjKQBIe/AdfZlcChXlOYbTV2",
+	"M68jt+TOmatj7a9I5/yKT2Oe/N4duUV60LYfc0UUvWFBrevqLOJGFKyFJZKC0LwLtSltW6Qum5GVP9Sa",
+	"gumelLpadXqm3waPU1h5Ov/H24bROj2WGRTUklDy5tfX5w6jwhwJQen5P94aXcfCPhSkUrYLsxqoZ9mb",
+	"YBNtVyjmRyxp54GjBNPgosAdGuTy58vzBKwOmLawkdZE0ooHjNhnKeHY+WjfxHb1jLtLiaqxbxhVfJ4t",
+	"xahFbLXZbI2nLiNvPBeFYEW2kwO2aj+SIzTCuGfvFP8J3rcfwgm4k+K8UO/eQlH3mk2/gVP0bZePv7Ll",
+	"oj4ZIn2VLRCDyFGdLQRDbRdknQulaRiygDw3rosXsHEop1fmRA8dGYsHiWqHBWTK9IvGzN7uAfoH16or",
+	"QHBh+1t4Spvw+ihfA+mgYiw4JSxULJ01AtGQwjk9gn3FS5KAma/VImeWtSBRLiBeInkcuIqQ8LxdgauB",
+	"T0YjRg7aB4tVxt3Zucx36Qr2lWu40SZYub6HVni6ueYSZg/HBgPmzG5ogBZcKc3zbUlO4rLYLOZ7r1Q4",
+	"6V25H22KYkyBWcNmKJwymHOtSzqyOnuvCjuySq1W2tbrwppUkmxW2ZchUOtFZDgdD5lQ+Yc43Ds5PDhp",
+	"t098dhLQk7SRLP8kI+pXfYj9vfln+HNOcc4Qhxk1gDP9EDAWBnEJoQq4A5C5B22J5xHwfAKm+EBYZaMm",
+	"CBHAcFKyEKbBntEiCIxntKtxXIyi8yOuWcSNsxixrqAhgDxpfmMuNRlSDeOTHt7+yjyyB1HlqQmp/pJc",
+	"4L3tZSh6GO5wxbQ9JT3Sghq0yKUkARuBYzWRxOxnaPqdyK4IaY+F5v7mqvBnB4XAzWMTgKJSyD1KFNMt",
+	"8tEdYuc5lAWIKAtO8eCPMmBqe2EpDnsnqqxYy2Y+Zvp6NhWnJiLwr6SJcm+nkfz7wKiO9HG4ZiNVYB6S",
+	"rU6jiE7LHgSZKJ8kz82PV2FIIBWNAGUQFbMitrWKaKJFU32Z0aCqGhlVbuHIVgYdz4oxYa3Gh7Ozi2cK",
+	"iaog2kREG6WpRldxxEYymhql84H/ZNy91HFljqJKRphlU7IruCDeWE5YdGVNl1cGzpJqnjvI9C3aXj7e",
+	"OdnptFsH7darVgeMm+u6LLF9/ji+ArCenZNXjZ2hVNpawGynNT78zknnaP/VQWMn91zJDdv2hvhXeHM7",
+	"JzsSvE2ARL6yV34DDjzD2bYClbMsvpUBq6yIzLsF+CJz75p5616Ug/kxI9BQQbsfDaFyymH31m3nb7sA",
+	"AgmnLNUYs4R0E6qMU2lWygJCezLW1hObnZOwRF/2l7KPgxMDJozIy8i4JtgEYeK9Ul0AbXRvzFKrzk6U",
+	"3dAhbJv9n/zyhHjGifDQf5oSnyrWIhmSOgh8R4wKRWgY5r3nyyhmJdXJkGojLiVO8tFBoZN8J523lvZI",
+	"325FFdJLuhrrrPwD0je9XLMpyuPGdQzcZP3urF+dNV1aqCPPuSBWAyF1iSNVxbgnfdoXJ9gxkeniiggl",
+	"WsqQ9M2Xha6urJbCtgoYg7XzEvDWMDVuYsSugDredGxzXZ5jPL6EeA2d+VIQnJVU1h+A8DOO5CCiIwSn",
+	"cAvKK5pQDScliibRZFUD9L3DI+iASLIOFXMOUNkMYphDSaCJctYgv2bW3+szenjY7B+/3G8eHDLWfHXY",
+	"32vu+0f9l4dHB/7hQb/kmWz1OKc9k46OOIa/FKrPsmD1f+7+z3wGsBu32/u+sTG78E9WfK8eFxQWVikt",
+	"aL5bA7GXuCBfLn9uvqoSrm504iOj0JcpcMi11gXWHzCYzdZLVyHmbiwur55LpStbokUzwxULrrN0MEcv",
+	"X77c6xxVs2hcDJjShX5zM3WPyxzopCa0tLYz6z+nlgqJv210TbCOAyACbuh3IM1ZUpxgcTXhD0ttSsOV",
+	"txpAQg4Hjal/TQe2awWN2TWbEmhMtsUxMDDksnDO2NagjMGHDhjIB5gzLQDrKXY/T7hi5s+2iVoQGoy4",
+	"KCvbyIB9cG9s2/3BrlhX1iCMf/9xSrp1I9629Z4rSqEIJ1tsHU98ibZbWJu+m0OeU4DZyxr9J6OB2r2N",
+	"mNJ5FqxxxHzAO7EOZ17efo7kiFycv2sR42PtHZmrkP82v3mmyJjqoSI9FsoJ8eAGHpkY7ZcqnGhABVeg",
+	"CJL2ZCaAuGav3TmcbZA+6LRT7kQvjkLPJSSB3cOptzHVmkXC/c2swyZqgMVFKzIOqV88CPUps6S1mFye",
+	"tv9U4QX8IsXj83vy0i4Fw02KGzm3TTOSPo5kEPvzWFFqXIk15gaZgxPWmIWB5JlAFyMfgQXSV00ZDXax",
+	"N6u4tBs5m1wWOs6VvL42FRsYR0VBZVhMZwL6qkrhfxqhLxgfULWY1WL2fcTMmjuzB5sRUzBNUtaP8Jn1",
+	"LzSFhgQSxUKwiMRjExvaIR7AIAVqpUkkNTshKu7Fgmty0yEyIjd7DTL4Dx9Dnpobl7pBfvsiOCbOxzRS",
+	"LCC4BkWoIr9dfPqIFg+zE4AagimupNcNAiGb4JoCJGpknP+xJkg9OyU+HbEW+YProYw18cz6rjgAPxIq",
+	"pJiOZKzM0yR8rl3RFW+o0R/IKxtbKgbrr0OPtpYRC4z5bGDTKlpkW/tzgKwWbhp5hmGAiIypUqf4jT2j",
+	"Xnz9N5uL1whJ0Y8VC7oCjjjY20PUajvSlNwYnxfQTfChXUQFvzLPgqgpdlkJHgq+W3wtSeoNaTc1HzEb",
+	"59hrAscETaBejAsxGmt4O5fYm8AAOLvHrFMRafMZkWjPM3/2yPOUgQNB+czX+UtywYIXSbVkMpShTU/G",
+	"ImCWqQNums1DFg9eKf0ZN+3KoJywfy+Z0tWGLi7ga1WC74xFFtN/890k5yAp+NwKJDh7Lelrpps2yZDL",
+	"AJqtfwJ9zrHvM6Xg3ytmAfP3+tqcTCZNc1YzjkImfBkYI5gDEDQ7YcHNrTxCEbldHUTwI5t8AdUDaxrF",
+	"oeZmB+7CWlyZb/VLFQbQ5gnuN6uJ3/aC3rCgfGAEZDkdGMmjfNUoNI9ofmSvysnrAylu0dkx6nBtfwel",
+	"DoAGrApPwBdBOZdlTfM8W3Boy6dhmE1qWjeiGVvJtl6O85zKcpiX2LkAByWQrzQMWfTMuDaCCk2eX5y/",
+	"M9YrDJLKf3Et/9zdrUoZP7krWGv2lfoaivtc2c6Vxowmb9ozWn0py7AQzX/KamLtdoUqWH5pFq8BuL59",
+	"hotTgo4LFge/Ll+Z+fOqK9sUSuM5HbD7QGq0n78MXztFanTvd22kxsbOP5qXUtOw+RobuRafBIfikfV0",
+	"zoOKAKG5YZyqjaoRX77247ZTkkcpbi5nfZgdou6GqNhgVK7HQikGyg27oAZMM42zGlExQAFrEc9lUYH4",
+	"D8IwE0xAfGL+Ud5EYIVlZTf+XcBGY6mZ8KcwkPjn1uh43ArvmZInd9tSY2VedwAftPYE60ni+1dcyA6Y",
+	"6pJy3YWIJc2Ree6dk3nBKFZw5k/unH9lh9yqxKN/lqvIDO42+o3Jamc8xt1b+69lmIlvEmqeGbX6B0w8",
+	"SvjuseCaM4UoiZAUEdK4koKG+UwQeoMH7eNGQoXWl5Fv526SbtspDuz4VPgsDFngmH5sKk0EhN2Y7YCz",
+	"ynYoCH5FQjlokF6cNO3Cku0ZroqPJStc2EH7IMm+CVIM3IXvZl2V/rN5wCLXrAAg5p1endinLko/1qL0",
+	"n4WEQktVTkV3aTGp0CfBZiS6qFqa7vlthxVLHIJaHB737rZUPJva2yUl1WWRMp6+GFzy9TLqHSTttFbw",
+	"LBsjyD4RcRhmKipUwW/KSHSy4rWFvDpe/Ryec2NcOrVU17BAj8yZR0YcJUeJRENf12P17Qu5wz4z6Hly",
+	"s+FYtsw+ptNYn3Iee8o77NgQADHSTouCKvhakA6O8G7b1V+rJilq7VVrr6envaxgP51cxMJUxO5AhkFz",
+	"RJW2+b7SslaPqgSybE7PPVNEIRnFGA7waRganTYiSlaqdf0iw+CDXcXKfbkPrXKTPszy4o15/8S+/7qA",
+	"U8d561R8TKiU3UcV3a37jP2KZ1fP350QCi1/LCC+HPW4AHkzD6AEHZOI4fSRcpRgaZxHMxop6Ux3Kilp",
+	"ZlMMwCuTn/0hFYKF2ODWFVn+r/RyLxqZpjuLix44tHCVXAOWY76nQ7vNpmenrh8QilfoJJoHJWrMfBvh",
+	"wiAQ10UpUBrcsEhzxVJdsrJexJazDxiONh5KKSx9oDP3jCMm7r0ulrrl03dvVJnnKeed9wmLGHzYU0AV",
+	"R+xAnJeoHdTaQd2+yk/EhtCs1n8sbmqi2QrpaoudVKOa7UTGn3P+bTPnwlZ2dndvzU9X+JOrypWm7vO2",
+	"hlZI5ecU9z24mmUqLLNFav30JJL6lYT+vpy75X5FukWXsEyhN5j4W5nHBDIXQWLFSG8KA42xglluJYlg",
+	"kxlfEQri1qmkyhLM22J5WWVgRlq36fZ8l/pArSdqP+aBabMPNLrOa7NsuAXjPUI+xuzbii7NvCOy2MdZ",
+	"7OJYN6nMl/nDAdIlbliA8THH+XJwaADbUkiiYn9IQq70qW3ekXGkXuRB64rTee/c+Owjz+TlQtTlyTya",
+	"PbxO59Ue3trpPJtoTzMOqbw+9ISedqRrFHwzDJrchKkr5RETVEE+bK2U2Wn6kp6prvDgX1ex4P+OGUzn",
+	"2sTeNXNDoQ5/LdPWGDEEvGsRJ+YwJavt9OsI7mUeIZ8F4mk6sStcxTadqOW26ZIKnEG1a0vGXryi9kwY",
+	"i50/0vKpRDIeDF0zfUh7z1QKjwqcg3ymT/4UumAapE9DxRqk7bgk2GispwSHYuD5k3upBtFSLsxEgk5/",
+	"IklIeJY6/1j77bXffpf8o0AV/EhTj3kP2zrOC51rJej4u/vWF7CI2rWuXevatV7HtZ5JFj4BF9s9DJYm",
+	"YHSa/DFkIlcTT1295C00LKqLPZurTNaUCps4BbQd44t3RWFqFt4fciM6lze7HkTnaWD1XGf5mBtYxe9H",
+	"TA0dR9vJXBUdQgHqD7sCa/yKuS5JO5hE/eGCwnpXYHdSOnVuXquayTuBa+20NNIC2Xl0SDFTbES3sDtG",
+	"/XoWWId4go7QpTc3RZrvXCp1kUd9gVPsD9uhti8CzV6aRTZ6PnUJso8M35ULB0I1Sd7lTmPnhoYxDL3Z",
+	"HgoY0QdBb+xY4/qvWzfkP+Z7LZ8KKbhPQ0jL47baOemYB3fI1zNwAdmj/gT1Yd7yzHJzOqB4XSwAx2bp",
+	"XfbAMFSzeeaD11FHHXXUUceduh5mpffxBx+o+xbGHgCMt4tzuOUY2sY7cCazIL+mFQnlwJp0oTGZxUeW",
+	"4a9FPgmLZx2NaOiAXo3NpREj/+fL2y9v31z9/Onz1dkvbz9eXjTI+bvXv799c/XTP/E3ja74/Pbiy/vL",
+	"q/NPF5dv34CVtL+5uPz0+e2bFvlouWZyOgbDHXImErS8mbRgkrwyEVAj1T3Gwv8BdhnF8QTIBPA1WRAz",
+	"L23xgwfC36qsc/QM83z2nVBFLoAKunnBhCZv4benxHtPlW7CT813bzzII46Y6ooJeDWU+CEHNF6qiB9r",
+	"Ivv9lsULzDzMFQ+8BvHgVpbPEFgO6cD8ggceDkb7QynNax9JQEFnbm16yEaKhTfMLGg269noCg9os7wE",
+	"agNL3/Zqek63T4bm9+65I0YUE7qBuwfp/JWmIrBYwhRx/izCIYL8TfNs2jZtO6FTPB6dAHwzigTyhHh7",
+	"7c5h+9Xe0WW7fQL/M+8DfnncOSCdlyeHnZP9zswvDzv7HfL/ul8228fNzoF5XvDJJGIUImPJf4x5eu6M",
+	"1JfL1y9a5Ceph4QJCyDIhR/Git/Yvk2ztURAfHnjyC8BcxLx3XU5e4nZiZdMadwfK/txn/oZY1zFk/vU",
+	"xwxsCcpSQZIaG1T1DPgTymwZsBKwrjVWdycu4MRvlRaHIQO9gQwSwgiAc2+86Ol4Zrnv355dvL16+4/z",
+	"d59LV51K0yr0UVVe+dkAvLQq+I400m/gHSw/+K0Iqh66Vt6mwmWp3bg22Nxamgdu8l4ObIansTOnn/PX",
+	"mrFnBXoYlJMXUE0h7jKC7sHfvPzG4cEJOXjZ6XQF3O0kb4i6wlzhhNx+M9qsCl9NmotKkC9UAkKKj1Kn",
+	"peq01Ip+7c8yDOXEOSMD4Kg2ynDOR1o3J5W7yEYSU855hZjYOqQVXNf80ywaNZt/+IKm25lUORaUMQNv",
+	"3FzAt5kMp8U59E8zb3Y5vuIC8wpKgAtMXdkkVU4V/WsHXWfzvdjXcSgD5rC1q9ngStyE88a4YSzgOzz3",
+	"5RxZ4YY9jsSCu1xcXhsf9fuHvSP/sLnf6bebB/0Oa77qv/Sbh51em+73XtGD3l6ZTzJm/iy32d3xHlew",
+	"7Q+udpL51MsrJ/PSVJup2kytVT15LEYpv8ZVbdPubUHQvng8ZC7T4sAfqhqlAdPZcPB+dEdZ/nf2aeoM",
+	"75OYG5n9rA9EeCuY6mzVYpG0Tzck67uIhAhMJvf5WMUl35T/Z0adcEUSyEZCNZHCt2S9kE00xl+6M6JY",
+	"KBIyGglI6wEEo7mGYF81GTIa6R6jiNw4xCJmRH1GtCRKy/FpgrLu8mJdgYXUHutLrOles7FukTOimC9F",
+	"YFdGJgBb6cgSx0wEXAxghHrAlKMmMZdH9MqZtO9B+5h4FiinCUd4hRjAcK+8An2QOMCZJb7GLfbNVgBr",
+	"bV/X834okDBUD6tYpQdRz8sbPzv1syGrI2NtscYKHc3UDvzhABJRzxuF7UowSpI+jRqo4D3Z7yumPSIF",
+	"UlgtLJMBB1cf8lEKwS3M71lAYqF5OFM9AvUMGvm0KyAlCxd7pggPXPc93p302JADoRU005SU0YrUulH7",
+	"n/CdLEnR/ConZETF1HJPaWlM3Q1DKnuLJckGXIhZxr+D9vFRcdYBF59LOtgduHPSbqRUR1zoo4Md4Ifn",
+	"o3gEf7TZCC40G8DE5cYT8kuy6Pks+KskBY47LMl9d+E63Z2T7k5PSs3FoNsV3Z2ylHgjKz65u7iz83RQ",
+	"lSjgcUmz5MKWuOvC6prmuQy5P11KM4ynubPsSZC2yFKBNT+NkROv2uXMKe6MOo/xBEIh4KCQQsnQbT/M",
+	"Lz+hAGlZJJEGCZn+zVkNr6BknlAzXnNNxpFRakErNS02pwGNnQnzx8kM+fDEGSwFBT2wWBwJGenYBAUs",
+	"aBQe5EAyuQle+tp8LrAilhh+zJmf0Agq8zgwu2UL+2RAx0RGOVrCzPQWsUB/EcM4w7feXGGIgcusZo3+",
+	"wLeBd7IbDAo8sFowRKph/o7sk1l71F5ijMpJZ1c2SAWRgJEZh6UFrb75HH67f0wP/E6P7QXHB/1eh+73",
+	"2/7L4JXL21sa7mTV780lmiiJi5Y+m8wfceF+7sxbocqhWTmTYbG5Ws5eWIxOar4q7l7g6zSikiOe3LlP",
+	"oAfcoRf8P6xoveAnxf4wsytdQ/akjvvquO8e+jhBjybMUHexwvPMfqvZ5VhkWzExlYj6fUPxnJ2XeHBp",
+	"xErGf8BvYIiC9Kh/7eAX/x2zmAWOHhjdAhkGaEmhDk57VARSOLxEIR3zL/beGSNujsuQzbjREDc8p65Z",
+	"QPoywnXCGwTzL5XOpCFxqhtH54TUbvxCTMlIRqw4moRrPa4s4We7he4ZLqhOG9bm42Fy3PMbVmAjQEk9",
+	"qswhWJ+N2RkdTR+clfkAU3h0BkFjmovA7ChfI+WYT0f5XIhofNNTsDQePOiV7HuWFAZsVgjQu5nimLUI",
+	"lg4Nikhd4QmpbQWpAVUxbH1Pb2dsDxKPBRXCQVjJxk1JPfVVq/ta3WfTdbEo0vbgf24mO1e9gmNxgxbP",
+	"XumEWj/fszrDgQCuLc7m9MwORNXHR8w41QhVlHi6RjEh7HmD9JJBlmSI5TQ/wNIVJRMs5pbTrQ7sdMXy",
+	"iR1SaWBnwbTNZ/sVVh+b3s58RrZHduWJn4KmWrd5rEG0PcaxOiXxeMwiSGyGcsIi4pvAKJBg6wLe77No",
+	"Zs7n7OKidGIG/Ai8cllf7f5eVYL3zIbPm3A76BOU8dCrkbxmi7p+N8RA7xaIWeOIEdqTkP1am4B+HHGj",
+	"oq7MYWutcoXu5EW7BJwYAKc2asISq/KEo2DmdbtR+6InMhe5cuPvm3vlsp8A8DqUhcK12XH7opXh+euu",
+	"7bH1dqdKbnlrt33JdT93XQdd0bH6P3GCrhglFvWBtHIvBr5ZnrmMmPk3UsaooZwo4kES7QrqWx7i0VCF",
+	"F0qtlvG+AmmCwxAn5dOZbPTXrD/GVVdYGhrb/AirEmrCogwOpD0aU6UwwW4OcJiPe+12MqNtLyYF+HJY",
+	"rLTeUK7/0bwXFphw9CzxDUH/Y440ogL6XRIsGmy9FBLAa1ioGFRUx9y/ZsHsS4OZ7jNFvFEcaj6mkd6F",
+	"jAaOWers02Mpk0baxOPmdx55/tvFp48vGskT4V/7PERonKSwG8VCsIhMIqnZCVFxD/zUm45xCG/2GmTw",
+	"Hz6GAUtuXkKjK377Yg6QETE3cEnoazbWNjvg05Gd4ob2ei4GIfof0BlrPF3z6iwBefoURQ6mebup7n2o",
+	"qeGPbJJZpNEHBR9szct9GZuo875TzbnHKUxMZMXJeDkoB1b4Tl0Pse0pDiAxscnsyfIFpqKBojxrjyXe",
+	"d6lNdsfVxrXOrWzfBTiXFhDPbt8VW6Aeak69MgK/83tmx0nc76unhHZv8R9Lx8QWvekFVEI5s/QdFbE1",
+	"nnXm98lMg0VuVz2OPsd0ixbNgdmHWU9udyM6qdB5b8Sgn0w0GffTor3bV9kgsbCOSMN45yGDpgjjnGPI",
+	"XkRBNGD2qT7TyWoSXt7idhlRn/Wof02ejyR8ad+ETUDMG1KlX2yi9S3pX8x4Oygmzc8w4LXM5cGD7bHf",
+	"Gknf9xuuxlLxKl6TPSV7RuZCm2ogf3tJB8tOhmO+NXZgwOGDDHifGwd6idNHlU6O3Xin+h7qtvV3z113",
+	"yRnGgjbGfvj7BS5d8RJ4bL3Z3Gbbr2h5syuo/YhOhbNgp32U+oJqrvr88fsgb+REmDAMtALYU/CJn6A7",
+	"0jR+xZouCfylolOCSS/bW7PYQ4HcomajGaBQHjSSmYUImiuFLUXrIZtiLwhUr4liTLSIS0IiCCPWcuHG",
+	"yHAgWFkZF1/ZJTxcFeglfLTZgmi+fNSnPFwAaThT5VwWBl3gKWW1LbsgyL3yAJqYKAcoecA/+qrLirUF",
+	"VVqzglizFs68qJJn+HdZ1avT3lsL2fC8Ys3alse2XfCqhmK0fqGrTqg9Ee6GbIb/yZoM7d782kZj91Z8",
+	"q2A4UuiifgW70cOymIhHPdRiJVGsecZtJ6oWdaXXCaonkaDKyPoTEPVqx38E2VqoGO6sF3ap1tQfAo/S",
+	"7u31t4oOpkVWmCnl4rUYDHTRFXRJUWpMD9logVo5S5Zd58jqHFmdI6tzZHWOrM6R/QA5MipIarLT4vEP",
+	"4QgV4lSkb+OZC0fAv7DZK4wBCkA1xlQP05zKdWU4jf29ZXAaJf5autAKXtuY+RVg0eGwQjj07IBJw/Fd",
+	"q5J8Ho9m5r2onfRqlU5eXMACHz3vqHuUisDZ8L7rBus6iF03ZVUitQ+YYvQN63MBo7uwdi1NsAfFghmd",
+	"4+itxthT5yXNuTNk9Ato6wHGwXJMFbVG+BGjmjmZfeBdubDEe2Z0zN93gdEwHyeAL1v3p9b9qY8BIRZE",
+	"32khheL/KKge7UzxjE+IDl41P3D31pKefEP1HDLNihS1+b3KviKnmP+A2Y85hhaO448ZeARoW49YP1Zu",
+	"NOWgfdwgsQiZUsTry8hnFuTP5f6m5hoZAJ8W+ZR3JUWQjP9dMzZO5j+m5FrIie2CKygO43Ourex/Nmst",
+	"ch4P5l8dTpIMpGB1tWA9ZfZ442rYZdX0SkVfLBH4xQQhGQEta/O2G3/r0c9Sd6EWi6fT5b2RPX4PiSKz",
+	"MV1kAvz2c6L02vJGYIGJ4fSnA/iWwdTiAlkjeEa8cUi1sdwekZEb6BxEMh57xgyJOAzJiFGhADkO/jwv",
+	"mjh/npPOzYcQ7vLnSOx//zN4tVaoPf+H4vmDlBMlR4mUpyNTjzIQsLQOecn6zAA2U1kIHnjSmQdNeMTm",
+	"sbnYV650go8942cnwF3g0rcK4Mvg1lvWaSunRWqNVmu0p4ljxizW/FNKZmRyGX0estLa1WfWv9DUv0b4",
+	"DjkRLEq9Np+GIYueKQs+D/6bq17ZvDCSC7irAJ4UFeTTmIl3bwoDqXO7oC3qF3eLEvWCT/XgdcuTD4ka",
+	"tzt/TfS8PF7QKZkMpYVZyYhixPrK7LICiXB/al2zqcoKhNv/eXHYHcc9OLKaWJhDU3yyiA240gAXg0DX",
+	"FSWnuHp7HvdC7v9uFrNNkXB3KausXtrHrMXioYoFFC2lYM8UfKg15aK4qphud7e5TdBNPl+cmXutuM2J",
+	"p1jYv1J8IKiOI+ZZoKeZs2AUyUrXSVeYe53//vrivzrkptM6xHT3xa9nzb3DI9d+J7hwva5eenmYjBqy",
+	"rzRgPh/RkAR8wLVZh3v6JkJmEnOOhzQ5CuA6C/kqobSRCMz23O/0FhsrS2boYHpHfic4ZEf9Njvw/fZx",
+	"sN9v04Ne7yDYp+12Z3UuMLMRoBzhtN9pBlvL/AVYT59+/bJ24R+0mvxs9yehZseWasl5fpIR/doE3bJz",
+	"cnR4uH+0go8Bgtx0vy7wM3Zvr9l0WcUwq4QzkKiQLjCay9UAucaMgu0UMxq5VVKuy2uxanU3i7Nex95P",
+	"SCRG8oalvsO6rsOiYWBrIRqI/efMBG5IpI6xEIszrGXLzVRRdygIU2XassPDQqKyefF10osglaXBwe8s",
+	"Eix8/e7EoVlmBZUJQBDnyjHlIVGfkGREedgqGbqGy8wKaSXps+fOCuF+5TNXN2/2xPWExZ5cKDOdVe79",
+	"zmyhERMaVcjhCo9cJnhpCMpo5A+Tzwvkhb0pfMGc8OBnmynVXcP28DHzw4VmkaCh26FzQoZwqK6ANweP",
+	"lrsH7lezmqb7fW7H7t7ifxdinaW7l9oHTPmdVt69MAAGwlLv3Qeyd21x2X7a+9u6K0L+M2F3TjJrXbzz",
+	"c3u6WApSIVhMApFP6uScLKjyQJF6RKdEMdYggk0yLft7bSIFodB/fop+mIdOmUc0gE3YGNVmF7vC9qrD",
+	"5QPJkPcGC0MAHtxuEPbVbEFbMI+ULgPlADdODVlQSrAwy3HK/aFdanJxc9dOizy/ZF81GbKINUiP+TRW",
+	"ufStIhMZBbYfTRnv0jYX9yhS+bzI2e9OGQQ/HbA7cRd8lBqGJiDZIAC944R4//znP//Z/PCh+eYN+fXX",
+	"kw8fTi4usHkg/YPXIF8uXzdSDo68w4F8F51m54h02ifwv3JokkhfBVSXPsjRQcUHMVsp8yCNHM1SX0Yj",
+	"dUooCegUVx0wRWgYpoh0Bct/WbJqJoK7r7mIOMIPZRxkgF7wZ+gZh/mVGcduP+j0XrJjutdv+wfBIXtF",
+	"j3ov/VfBMWv3O3SvV7J8fwx+XeHSkQ5+6eJ/4TdM2JFmMSU3NIzZCQKH51JWZmvbZ2yQccRvqAYfWbmP",
+	"ELTIR8YCRSgJ5YCLGSKKKC5lxwC9sLkvMIuu0yBts+k7rUqieMMi3reJoiWsIp2jtTYHV270oJWokmfJ",
+	"71TS1dqLeYgM0ebD8AD14MHMxtnvveq9ogfNdr/dbx709lmzt9c/atIOO+x16D7d770s5f1w3bqrvPs/",
+	"t512N4p7BbqIOuz+/mG32fUby9nPczhUiboTt2pJwh76SmYT3TGgxauGUV08hX1AaB7wSMZUKaPh3mky",
+	"Qi5AQaiQYjqSsYKZolTrSJHB5jeBPtdshGIte38x36koz8ihBy3mXhzzwCPPPfhPLDQPibFdL4CHFhsB",
+	"aQjkUnvtzsELB95q/BSXrAfGeDCPxAuopn/rxu32vm8kEP7FPCBG8P7RvEhLDXDzfzQx8dX8nU09yJ2h",
+	"x0cntnrgxvmNw/ccunrMTomYeSfwuJY8wng+fc2iF6eE9+EPFgrDDm+CEyWNpYkY8YfMvzbvFCnm7Tdw",
+	"ZFpdAUYEjwylYkEDcFTsylMMjqS4aBPuzvoU0SKgeiljRZjZMjMFlplbz5RazKt5pvB1lRVY8pkc2unt",
+	"+WVs85lvtLDy0CjJK7llpYuGlBI0Glxc/EpCLmbpq9SwGSlKzs7Ozn7a//gf+roz9ffekhH73/aglowG",
+	"5etNd9DCBW9paO2cKmVtRqMi5MVtF7yn7s5Jd+eod/TyVX/Pf9mnxwf+S3Z8sPdy71Vvv90+OOz0Do+6",
+	"O43uThBH1ilgvhSB6u6c7B02ujtWX3V3Tv7V3dFsNGZKt+iYt2CekHZ3/vy2IqpGlS6X7LPc7iBTxv0+",
+	"07fGih/nZxmN7k7zMXO1wtqbUeKtnfscXUSdkvgvFdg16A2ri3/FCBk/YC3vDh5U43YnUfPzLhUS4Vgm",
+	"I7DXWcDBWKxQ8St2vGLLtDNTIDBSMEs/4aC8zEui0fImu2cKuguTcCyJreF8rqQ4QdzXm4QA7H91kIIf",
+	"vIwhvTHOl4n/4JdJUKti8MMgf2P+brygZmfmoIj1WcSEz+xh1plz53KVyRWlZBiell7DdUHHUZYAi6aX",
+	"bJGzMAQ1hX5hNsEBABcn2XU+U/ajIVGUbQQZNYAf1aLcmhsZ/wOZKYv6NPClV0yJvcOc1h7RknQ6aeCP",
+	"jut/e6TH9IThzUd5T+JVv3PADg77TZ8x2jw4etlpHvf2gmbHP+od0nbQ6Xfa/+0f99v9V8eHzX7v+FXz",
+	"oHfcaR4f9w+bnX7Q3jt+yfb2j4Iyuk9ZtZKFgLIjLpJf3G84+zrZp6W9lckRdSD7lAJZ/PKZpLnRTb3p",
+	"LNbRKoFtQcI/p01bsDf/XKCGm07vzqjjdDNXKAP8dvHpI8EzyPMgon1NDl6YR8M25ySKY9kI7xNkpiFz",
+	"63R4GhMjwR8154TFJTPn8l3gQteS2IyznOqOf7kE6qwfjPdwlEpWZ2Dwnvd7aRAAphwNzyOzbs3NolAn",
+	"zZxWQggHl6rbSB+wMP/CLGAz7nrjOQm70deW5WIRbdqNNSOgt8lx1XuibDXKeB8RJKuCERfYYiIj27Sk",
+	"UmL2hHbS8lii22e5QmNBlKZTa/6RbboI3jTTRJVW3+pWqh9behKIgjnI4yoSsxiNIN3uac7VJWKZTZuW",
+	"53I9o/wB6MkEEanAGFnIiYuCoKDYNC3b7FsojtTEdj+aDCU9KmtIUEm/SdnGaRBKvnx592ZJ5wO2JyLU",
+	"ALI8a3O0Bd05mGl7qBISFrcuZi3fXRsYSwaXnQqZM5IjGl1nTaQiWBtmwakJw0ex8ekZUUMasQC0BiQc",
+	"KBnEPGAhFwxVCdE0GjDdImfJBdw1fSqg0ssc4y9JjHPQ6grPlWhvWGS+65XRVz61SYoeA9CHk+VF5KJ8",
+	"ACJBFOmvLaTn3V2+wE3vG1cu85C+jJYlZzHJwhURclKr0Toje0fd/Xcj8tM7+z9lIcPiWGF3xDRdZWrT",
+	"Q23mNYiXaDFbJUYt5p1mBtsKPCUaKkkUY8SLFYu8Rnr0AjqED2aV9+E6wY1KxF9IAKuvBf6J+U3Q8QHq",
+	"XBsz3UN2t9qX2twwSDaDAQpnuU6CCa+KqQwTnS3SOWWJiFS31BNdP7wquKTXxjU3SoBYopNt5CHMPoUW",
+	"Wmi4sdlykJsGIrRNbMUuYqiTBFtiFwv37koZb9d7mwq4WQm87XymevFAMzxWLRRPzj5Kgb7PPdnCh2bM",
+	"5lroil1gGWU84NRSQ0v2/kwrHZxfOop55zTGkg7XpFPTdiiA3DZIPCZakqMD8jv/CRkhvmrCBfly+XPz",
+	"VYv8vMzIJqFBMiugh1wMSC/WxOvTUDHzxoQ0/9/G9yX7/RTMIomvtUzHh+Z1nyrSfVUyEuWdfnPqr0oH",
+	"XgZ0avHFVtSdRUmOIicEvNVa29bphzuq+I/G4VFyxFBaK4Y/d4F7WJqygBghNz8ei8VsQeYA8jwJmHwa",
+	"htgChWWdF/npw5KhcXOTKhTdcDMpMmNbOfW+XzKJZQ6cHaXJEi8dHWSJlzoFxEuN8uUkYFryhkUwE2Db",
+	"1KRi6R+FzI+/oXEpWm3faPbhzNCVXVBPypBRsXhBSBjux1HERNL+ho1pXBEZa1+OWGVac3t8ZV7zT/b4",
+	"R8YO/jkWFQabYvF0ucEfjbM9M5KEuiPVlUlr0JwSxKm0xdNIH3CCyFy2gY24OB1qxLoPMSG2pLrEkIWx",
+	"UZaiiAdekhOx1LXPMyUgwLTECwL7a6Znw9H7s+hFqyv+gF7OKBZXAEfmZS74TFkli/fhOOIkGAtK6C4Q",
+	"Bewz9BNvCf/LXLxAcnB4G573NHlWih6wfSBQTMLxY2xvBiAu7fM0i3AjUHXT/w/t46WgKZpGuqAJf5lu",
+	"mfOvQDtlXKndW6smKhLumM2ZKJAXqbbB4WcyYkrRQZ4LpzTlahXAskRrRiZq3pqHYejSPq0V96PdYIsY",
+	"Y5L5WLOtQqr0zN5K2g9nHMp0VxYnSYt2W/ue9Hm9Z7//nnV9USvu2PUgeC6ZSsF3Es1brHiXYuuchSGh",
+	"WrPRODOLlQlxTZw3iUzsDpM+UDoEF8aozFAqXTXmLZ33eVRhEz7FCqgQTzR++gFkOiGbzWCmfF8Rnxtj",
+	"LBT13Vv8x0IwuT+GFECp7fgAUZQHWCmcDGXIMgbvlHjWGHqOO8DFfFburfoos4zbb0hOb1K3Ij8SQzmf",
+	"9d2uIC23HymZfqHQVZe53YhOFiaRc1AmKH8NEgvbeNuwEgjgbRFwNlnskkYGz13AgG4/23ErJ4IEciLM",
+	"9YplkU5Wk8LyStZlRH3WM/7B85GEsWPfeMuQ5jFu9YsVy1yFUgvvacaC4l5ufgbGumWmFA+2x35r7LzG",
+	"x2y+4WosFa+S7LCnZM/IXOjC1kma5zLk/rTixdxZ9qRvjZ23l3Sw7GQ45ltj5z1VuvlBBtC+vdSZoEon",
+	"xwJxvlv65XTMmp/gdauK6zanuDPgk+2hAlp/99x1lxh/K0pQkh7+foFLV7wEHltvNrfZ9ovSN38k1BSI",
+	"PTWkijz33vWbH6VgzQ9U+0PvBaCcaB6GJOKDoa41ysP9yLV31qmChWz230epL6jmqs8fSNrOuh65OSWO",
+	"8NTo5LDgkTh8dLKCtweF/4X+XoJzk4m30viqgagsmo0QQob6Q0Rp4EGCNwtILOYHxDZI2SgR9EUxJorz",
+	"LpewuCrNBrjIWcTSyoXzAnzSpUySeEpZdd8uCMr7PHAFQ1vX1+yrPiXxeGxbxEI5YRHxqWIk4P0+znik",
+	"CzcriDVrITa6KnmGf+8shG8p6Nd7PKkr88KXZ63gndc5qyeQs1JcDEKWg9h6RCG3dm9lFR28eyvK812f",
+	"hKWnzYJmkN4Uij0iHvWyvQvFRZ5LhMzZqoguYtat01cPJn2Vka4HKlCNSlf9CBu/UPzWkb5dqjX1hyO4",
+	"1e31twpZsIRb0PYP4RVYQLR0vL6JWDYcKMyL8hxZi3ykIyzjAm0vMVab+EB6HsmR+XYaTogaXaHkDBMe",
+	"DSd0qohXlsbwGmZdPYagmXAXIbX73VBOxGmC8fFMESZ0NCXKXHIy85yAZl/WwzRg+ix5k3XKrg6w65Rd",
+	"nbKrU3a1RqlTdnXKbispO0FS1w3DxSfj2xYyE6RP+ywJ/yZcD22+DcOtTAapXTxDuXCCMjtzs7+Xnblp",
+	"F8zcZFxw6JtPV1jiiWPGjanFLR4ZlxNaPHJ5xzBY0rZ14e7xiJu28BmW575cd3Gd/noK6a+ZjvHv37qV",
+	"iKuVZsVYoHZvzX+urtn02+7tUCptFAvikiRkFIWyfRHy8YROT0wcDA88ov6QY1Pm84/ydSjjwHLzcKE0",
+	"FT5zU9gBG4dySjRV1wk9vwwY0HvhAB8RbGIPA3sAhHoKOkELE2MXDPGM3tAq4EkwzzylozAfYLhlNnlw",
+	"Qlh/r8/o4WGzf/xyv3lwyFjz1WF/r7nvH/VfHh4d+IcH/a4IpU/DpnttJ8RnAY2aov0KQuoVB6MD6cfm",
+	"aWfE/zX1hwz8pUiGS10kc7A7dn198CMgRxTiGpt9T8y+R3lNt2BGbEPamyU/DaJpIP3rqlTXbtenl3+m",
+	"iJFD4MBGfGVzEoKxnv/jLeR5UMgE7xuTOZRhMEfxqMJJ78r9WOgvOGGvTBuw92qdstN72vvVCkVODZnb",
+	"N1PdUkERpXza9YsteLHFQ5WJbh7KCSLMG9UWhsgcMpAs5REFjjTY61Z/P1OO/1cKKE1MZHSNOcWQakhk",
+	"jqAF13UPKhahxCgGkystctA+BmyfrkDwyGRQGwB/hIR5xAk1F0e04aIMJC7CKPYtjVG+p70/ZHRtOagL",
+	"dPKvckK4htdVhUCpvemVlbcSw+dJiZMetpZvV9Dyr6XohxwJBX5EiIsZJCInflTkJRfqB9j2ro1YVjZK",
+	"Of2bZ75epHyNbFf0AmHouMkFNxrXl6LPB5ZHIuvipZ4hovKb2zRSxE1w/kZ0SkI5IFw0LFWTf+08aHNO",
+	"T0pNqA/5H5wNN3qpKxLFBFfpM+0P4a+xMFfAoHoiCY38Ib9JRjgtiT0jRnk5Po7MOweaS2MTlAUTSm5u",
+	"lmz+qggNgogp1RUwwikDS1qZN0TmBqqk1GK03BfFohXcV3zf+KLzbux/Zf/UFRtyTnOftPZQv5+Hmtrb",
+	"2kPdloea6r0KSvKGiUBWVZNUEDYa62kS7KUYqKkGJVRdo2sELLdJMF2mOv4OK6hj31qz3Emz4Eaudct2",
+	"dUtWXSTaRUAFrTiY+51FgoWv351AgIUkDOggmm/0l+yR3pSMKA9b5BLaZqHD1B4sJP6pAFtQBDb0mdEZ",
+	"lYQGT1WzsrNf+czVcVLsieuJkj25UKI6q9z7ndldZs9iFvxwhUdejoLCRJB+XvtVc/liuM6s+F3DBvE5",
+	"YNNxoVkkaOj29VxiGS4xD5xi9sNsZCDoWJXvy4vzd9hYZFO25nASsRtubmWi0xHV0EeFGJlhmBJyaEs8",
+	"bzlFQeQFHdsNbGSWBJIpomSG09SenfRrdQV0MJmdzlS+lNSA23EB9lNHVCh02U+xtx2boqwWsq1XSJBk",
+	"4gt7nyJXnQY3LNJcsQtBx5fyLAxXLktd6Ij7GnoMqlSn3gVsNJaaCX/6O5vubIsz3DzPZ/vp7puR5BPE",
+	"47HgevrujSpzEGRyFHc9ezB+MKIBO03QIIQkLIpkVDeq1qmXquiiK0GL5hynM6cO5rSfw/V1yiSjxJ0S",
+	"tFqc9SnCgAacGg0zK0Z5Va/GqOXNn9w5/8ri81ahy58vN7o1tRIFlzMNYAecUdBUc6W5X171Tx0WLTUN",
+	"Mx22MuIDLmhIaBAoEo/tSwroNO+7gPK3CJ7FLQF2CbXr8kBcF+hKDygPp/ajb8dtmSUNzexGtz+xP7vc",
+	"bVlEqL7X7rw8IUrLCMDg8gSgDXLTITIiN3sNMvgPH5sTGNdDFmEWcuSQLBP+80KuReOWcN3I0ZxHsbCM",
+	"6n0eMsiA9pitR0JjkGeXcmXCBg89f+BTQELdBqG2pzUifc5Cm8mk2oI0RMQzF/agCGMui73rPRlMYSHG",
+	"W3LFILtYz7w9bHjygJZYtbrinYC7NuwQoGVsg2AM2mjNOm727Psy94L3ZIflzI16VLGjA3Ml7Z5S8YFg",
+	"AQn5NQMseZyLKcfVvLAfeFXH6zO0IK3Q7BULVPvF7VsIKjqO5A2HwcgkeYx/sDAZs01cO/tBp/eSHdO9",
+	"fts/CA7ZK3rUe+m/Co5Zu9+he72SuUBLzVwYpB60j48qQPl/vjgj57+/vvivDrnptA7hvVMdRwz984tf",
+	"z5p7h0dJV7QMps+U+6pckCH7SgPm8xENScAHXM8MZrZpp7fnu+VjSiZd/z+aF+52C3NDjSUpg3TRVBEq",
+	"yKcxExcXv5KQixmEZaWGzUhRcnZ2dvbT/sf/0Nedqb/3lozY/7YHtWQ0KF8v0GT5TUTdL1/wyv54hns7",
+	"K9O25+6E0K5Qse8zpeDfeYbtJaiwTjSMaq5IB1B4z1X5AZa7HPf44KM41Nwow11YhEvLrnGtYo5yJIPe",
+	"uc8IyS7pNei/QsrGC9S4KSopYKDb8vATh9iteRceIO9C43Yn0dXzgdOXsYVpyHtYK1AwFNMtWCL6rIPo",
+	"pDnnHe7eOhVUkUO+3FlMeWIWccvrVHOQDL0qMMmX4Qenjk5N1lZzxleWlbtwtpVt88Zy3kHY1jjGgITL",
+	"drl76t/hM3VCvD7lofKIL2OhFTE/YXfGV2v1G8SDAEl5xP4G/v7VHNnoCsTm5yPmuS5iFY9yQdYzEtj2",
+	"BGUcVsV8KQIFIU/SN2PBSgBtXEvb1Aa/kWPsTsOONaquWQAPPUmJAfiI/W1Cw9A7dXPBHDtYggRrH2Zs",
+	"LUSlCXci6l8zrYDZQE8kXg1IxkxcltweX0oDSa7NozcjpuMInCdknM2EkZD2BMqTkCvNAhJIGAGGi7TI",
+	"GS4Noz92w0xEiAQn7t1TfP0sKOtGKYuw5tvjQikGCbOAlvI6LeEt+DoyIr2pC5b8aySYYcS82xZ5ntk4",
+	"MJlHBZFjbH/CZsE8B6g5qyRqcl8t59DajBvYBiNFTMQjI0X4E1ztz0axn7+t8RB8YKjfL/E6a8X+xAgH",
+	"Z9U6aK6s5nQ6dVuMhHjbZwoICTE9RLVrtUM35ZScf7nEHFAGjPiZAiW0KQ7D1CG7MydgfMesn42l8GGh",
+	"gpiMsaHbNqEK6k5gV9DyFab5Uq+PjGKlMacnlUOKcK+3K2iWNcrc0WUcXeMDZAkRroIOKBcEkVqN3h9y",
+	"MShS5CEX11kX8m5JCrKZWP09F9cseGR5iq09+51SFbOXW2A3GshEb3f0TEoZns673wZ3u2p8hJK1T0mP",
+	"oXshB0wPWV3TrRMRdzW5v/AbllZogNfnnhIQTqstyEPkoYtgyNo4sOYvi4CMllu2BPjHmARoo/dSL98j",
+	"ofFDtExjPDA22FujVgAzIjksI2iGvzuY0eIQpYYoqgFFaoiiGqKohiiqIYpqiKIaouihp/IXgB2tldXf",
+	"ZJbngSVyCjtBPB542axybs2dwuVk/Og1oZIq0ZMj825mac9U5hOr00z1gSvS/n7ITi4emQd30lRdq4Us",
+	"qTjmc5KrasJZmcIENmkFZCQjSJwJ4gV0qjxi/p/QgWw4hHfGIxN+4QUwwLDwR+Qyvajlcu8KCUMtmk4x",
+	"K6YkCSTpxTwMcGLJ/DI7GlwUOYzjaMDg4jsVhIYOGOECFt4iZz0F03o4vScjEgsjfUZfkOf2zTxTzlzj",
+	"8I1njLX3gowYFYoct08B2GZAtQlDLeQXN/LXjxXLM+vvHLdLihpmOWWtYEcHm6pcZHxa84iKwKsLXGmu",
+	"H4eY+l1xzM9+7Ig9DqrbR8tcK8MA33XR4B6NA25Uhzlgp3iSb75DfDhV3KfhFXQ8ml+y6AT1wBXeqKy2",
+	"nGgN7PU2BzdSuefCD+OAzfJMoCLlEaoTGMP/w5ZYvZCPuPZsQsMWYaUGELUgmabtilmZVGRCw2ugAxnK",
+	"kJ3aym7maoJ9xcukdV0uiPeei2uvOMOudCVl8quckBEVU7f98SZQ27SoQ1Lp9Am5nV/CoyHXAkyJfr7F",
+	"sdNuF2sIeKSdxdaCfrXGrW2usszWLWmVfR1HShbhHCKLBjzGYlqPKBbCqI2NMHu8pz3zWZaRe8wYrqTk",
+	"30iq+XkblVsx2uOixWo5LtKLPSlDRsXdFTLM7iZX55qNVMUXYkTUroZGEZ0uVNJPFoPwsUIKlmnzdZW3",
+	"8V5AdUMAUTgqkajuf8csBsQUB31iOzaEDLIA+n0eapjHNAuyLUEBU3wA46CAyMICp8vAYbtmY534g/CM",
+	"p+mFu6LkyuBAuBOeKetXW/exRS4n0ko39r/AfAI03ciAnRCKwIOIP2WtDjyghW2B0VGtugKfztyrHzHW",
+	"sOlpAK8yzigWxKmAydMIL4rqhBprY27outbpyD5Sqyu64sy3bTDCvkA7CTGJuNZMuDWNwziiIXlOFcnY",
+	"Mhmg5dBDNnph/FBXZ+ZiEIc0guPNkzlEBSwGJKecmreaTL1GbMyottwAE6qM46pb5CemuFmYh948bBO0",
+	"kT4aJtcKkG4zazBpX1t6UNwp5XMcl+h9bAnZ6yOboMqbV3GYWjPhQ8N8AhxlwW2a+YWNjfGr3Wu3d6Kt",
+	"y7WzESfYsk+/u7uukVayETgbYHXbVp3+jErI1jmTICBJJezemv8s67C2yDhJDO00FbiJTDVIL9ZESBLJ",
+	"WLMXJ8Snwmehclrc6GQILKAPxo5dceNMGyk31zKxQY8NYkEQPQOtzymqPK66osfMmYGdINcQOknoCM31",
+	"akOWDu8esiARQ+hrjSNWGCHg4YmmyymMvftWGPicyRNAYyyM5kUjLiBnQ0PjFEwJN7qPDGmQvry6+WK9",
+	"gfrvqxTgW38HpbA4EQAtdYD9bGMt4oV0yiLlNQCGdJzkUZ2E204NdOp6U+ClTLzGdPQS/UCguDR6oCs8",
+	"Lri+smrIK+klsOI5E8HTMJSTt6Oxnv6dhnES8c26EtCZBExRAXbqZTKS4Ayyr9TXJtwEzkjzQL4MzTtm",
+	"wQnxzEWJJlOmyJR0iBQejOOKKRBJgohCwjEfLZuzSkJluH2ASGCVU4SN9R/XApWDdgzD9CNpVL83DPE4",
+	"jB6f2niaBzY0ALd4IqMAWtK9ZOle5ae1t8NbrPjEJSka3InmedJnkdCL0iIdN3qAGzOUgjXIHoIZmC3q",
+	"D3kYREw0SBMOTQ3TKWmbbymkS/tiSpgSQG2A6+UfutkpeWRc3z0mgG93skK0c7JDjztH+x2616S+328e",
+	"7B+8bB4HBy+bh+2Dg5f7e4f08PBVviuSiumnfumM9nyWotJx7/FFfPtzgdlL5t1HdFxbsO9vkC6GcrLA",
+	"HG0mlbESKoDdTDNsCe5aBb7sbqphyzryEkM3Yw+QSNhz5gg0xKx1aBDBJiklCvlo3dKD9kGrNAH9k7lH",
+	"NfjHLaQW07tXzC+mr6SWyQdEWDLrudAZd2XjEgs3vHJAiJuS22YqoE6CmdJNx7WyFKE1S1sMJJ+QQ0QA",
+	"GgZOz+gkg+wi+yTTgRvFAmvZDgPpmcJxPOPOWbcHPqCFyHMpP4pwr5mzIqZkHPkmAs7k63wJKHUCKkiq",
+	"0RVZbXFCPMG+ai+ZGnnPxTXBlA9RdEomQ2YTp31p/D0TD0IpqscGXKgWObPoMQ7RD1aQoDGhP8cVETHi",
+	"xUSsyKVWjEb+sIT2vQJzDYLOWFqmlYpPS478JMLpBTxS1aM/xdq88aqHA0xv1YM/x6LKoT9D5vsjrbYK",
+	"PNpVvqoe/5vsVT8Y92j149/TXtXVW7CpX/QqR7/XK116pSuvso6PqxxsoTw+iRXOeUM1c72zVc+55CN3",
+	"zjYnWMEAGtlF0rUfl9//EbrkoK3zZP0w2YHtGmgCysDcyjHazF8xcj3ZiegkmymmYdjMmeSMmd41drIK",
+	"sGBiUx1nBLA9JLYV0g120pvQMFzWXnJKPBiOT8AFbJhu0xqIZKssRluRAecia7zhyUlIxSCmA3ZCvGs2",
+	"/dsNDWPmZQBt0VBCBxmY3YYtx1nkASoA9kqZg2lI4HR12hXeQLO/4Qn2ki5FBhhq5lSYyFGnxAuoZlfw",
+	"k9dw1bzgSgo8x9N85P586lphGsRT13wM/5WRdv+9gjfnNbrCg3vbKwj8oUW+iGshJwJ5PMyfsGSbfJ9r",
+	"RoQkignFoKTKB0JGxRAEENYwpV/TdXgfnfKu6j84hMNrPl7lcMRJXuXwT+YFrnDOz+bNrmKA+iueUNvZ",
+	"bdjZyuecDQYRG1C9gmP3LtiWy2jk7ZdIxuNVbuGE9Jzq4fa8U/NuV3hFImBfqx/+mQ0iBhZslQffqsP8",
+	"C9c/RVT4w5VOeS1HFRUennIWrXKDN6yPBEA/x+EKjwKpobfihkdS2FbzzUcNboXGz7HF+IrnfKCrvIPz",
+	"kIrtutFOnsqYgv9IXB0WnKZUMtAFa6n1sAwe8NnGkOpjU5mRtKrAwtmxqR8Ognmj/A/gi6fO7Yogyiu5",
+	"48vIRqCqRdPFQNUPfxwYQ+HKm9zEc9huwXXSUGbbp/BIrow3GEI/dausHczu/S21hH1kk+QO98xv8JFN",
+	"cAOcQQ6vtE0jedHQIw3O8b01dz0kgexUv+u6PVz29PJWrr0VrmEh28z63wrN9fShqRXLJ5mR5TK9Mg9z",
+	"UaJpRvRrE6bSd0467YNXhy+P5vQPJnoyPDM05KDTTv6VhPtq164mF/+rzC+U/U02yc+UbuJvZzMHuxDE",
+	"7wZcaS58vXsLIdEV8LRVyCoMXRNAwPvATaNt1A09JZgah6mNkYO9K8xDFKg4syynf6DBYu24tg7avmvQ",
+	"hq7gdt1AvBVsk9dm45RZDMxR1Y7e43P04LMi5x7qF1twS7kbUr0ypNt1A1dSQpCT+pjy2pXq9IWaeFbf",
+	"VzxYVTi6yE404SU3fZSlWZOxrrEABsM5O9HPmIolZqJBFLgeDaynYvMihHHmEti6jKwG5enR2pbUtqSq",
+	"LSmlVsO9i/NNiQukh2xKaMRq8/L4zEvS0vNkrUtFu1LVoqxqSwoiDwTsM/9cNvGSmhCHowEN8e6blNEB",
+	"5BIkd2nn9WXAdk722m1zIaosiKDt9Xl2eNA7ph1/L9hnB/3D9lHn5d6r/eMD+syxC1QHPMXt+kYKVinn",
+	"sRoixKZFfyVFtVrD32NQGQnLwNIcQRW1MBP7L/Gkctsf+cgwp43eVIsUVZztLDAqNVVIjZ6RmLXco3UL",
+	"sN+zRJCTqh/Kdv/gAmzR5Dcivpu16m7L2l7dQnj2VBkgsLmy81xGtnHyMlOHcKAAMIkPwIg4uH/Bxhqx",
+	"rffaneNTElLNInLDIgXj9pYmQ5qQjXD9Yl5nxONg+5UId/nXQwwXqhQj7snC4/Nvz8Ljtw3cVE7EAHLA",
+	"FS21tAf8WE5AXe7YdHINqREebLljNlSYi1pK/66KDyiKU3IBClRhq3ZVwsF1W+XTbauENq+6r7Luq6z7",
+	"Ktfpq/w7+pPbasRcufFtpV7E32RvlWd9mK2Lv3D9JQrXaF68n37HVV7wT1LqVY4/pxETK52xWp/n+g2b",
+	"P0kaBSse/k4oTYXPHkgv8P00eIL5rTs86w7PgfPDvluLpz0/39aZ4Opggcj4nDYk4ELxgAG61pmlV7WX",
+	"yAMd0hFrkJD2GqRnpLxB/pK9BsHHaHQFKlZLBtog5oVwzXwdR6xBemA+EMwb5tFZqozMzULqJ8mhSGkL",
+	"IsnGCMDCg9OExRVwxJJCV8My79lLIAgio1HITTgimGqRdxqWjlfCmz9HUJorHnhAbMoF2Wt3DgF38S/Z",
+	"s3c3z4Wwi/Dn4xcLQA+dAthumyve4gH3uSZ9wXWja5352VKj68DK2eZSP0cvX77c66yb+3Hryadl8s2u",
+	"c7/K/nUu0WOPnkv1fJ822LnE0YI+WFBQdfNS3bxUN8LWjbBLW5WsZnl8vUrLtfGcOajcC1vh8EJ7UdoN",
+	"i4u9t3bYOXNx137Y2qbUNqVuiK3NzLoNsY/cylS1L5Uty8o2pSgSwVI1/Hv1vtj5vBSg7CZ5KfNF53JT",
+	"C9pn08zLU+qfTXIpdQPtg2mgXZh72GIHLdx3wy20TmqeVA/twipMXrTqLtofs4v2zjK8+TZaRGi6ex9t",
+	"BsBjy4202yx2JNf/gVppE2Nf99LWFZX77qXdfEXlTs20xRHGfMRTfoQqO6QwysmFN1ECHFchOZYenGFL",
+	"lBEfcEFD0jebn/SmxHwqGoH85jDDuSKKRTcsSqG4QymvoSdVD9moPCeWwtup2bjnh8sndFa59ztjAEZM",
+	"WB2+jSaQ7KZwwMgruhtcaBYJGjq6nkUOSLkcZbZy4QbPlyizv58Vk+zfioVl9zb9t0sIVAhu0pNSDOm1",
+	"BMPGNJ+zj1yLxYMQC+t7F3zq7UrFqnFtAhj6ZlFSbsGWLxayBYephceVC2Eig/KaVTFTcNz9jn6QyyHr",
+	"inr04x5GP+Dj1mMf9djHEyse3sMIx9sR5SuMAXxRxv6sBL8NGrr6er6OIcex4gnq0wr3eDc+CwJjSLab",
+	"jEUdD89fN8X/2E3xzkCtXzSBK6zdDj9CQn9cSNoHH/HBUKuZbOkgokJD07gimn3V0Ms8NOYacnHGXAsg",
+	"DqMDugD0GMR+a63gGdn6Ds3gcN8lveDwprkiIxrMNla8pv6QNV9LoSMZLpNhONgd+61Rd5DX+c61VNEH",
+	"41VbDVCmiRLSbHvQeqnPo8PD/aMyDbYg84lKMhvz4W+yod7uLfxnxW4LnQikVX1cER4gZ2FIlbZ/NAGc",
+	"IDQYccGVjqiWEfGpQKZ41+RQ2oWRKLyn0oHhNFjdfPEgmi9WE9wVnIqqrRhFUgQOwnMjIVaoXhQnJtcX",
+	"jo352sme3pw1/lYLxXftZVgkEqt61SunSzNb7nc2xcaFhW64ZbpVKCogQwft9ol7kGdWmlKL4w+lYgUe",
+	"dsT6sSo2OHWwdpddZV4r0RIzkC5aikVggh2YoN1sun5W/67Q91LkzXwuiuaS6pFZPlGaTkt7WrYYsWVk",
+	"5aF1tPS209HinCfbzFI3q9TB20aaVR54+JbEZ7NhnIviUNaQJVchXeLJbYnhdOzzxkRGsRDI9a5gcAV+",
+	"QwbSUc9HsTGgPDAqTgTKlfCwuCYj97N5IS1yBieDogQCL8HVkMGpU9UV7mfXHTgyW8MoXhoxoqkRbIos",
+	"8YAKgfcHZTuiU2O3KenLaJRc32hfJoxyCsg4Mqo3nJLnHj793w7b/4MEUjCvEFshbTe03JIrF7ngvZkL",
+	"vHsDGfJ5XWWfr5HgS9g1Z1/ZTiNVtDvYwiPNT9qYRG6uhBnJxg6YSbPl7HJTjaqNbMJm5GJgNvjtXDac",
+	"6SGLMDUZg/qUNyw6IZ4xD6RDpjCoTTSZeuaben0aKkbaREgi+33SJ8KDBnExhQ6jU5tOHzEq8JEUxTx6",
+	"5lmiuOwR3D5Y9hDLv4DNU/65qnHN2LZkMcmSnfTMfQ5o+OLmyE67Xd2ofWQTx1/6rZFbztfm5P9n71qf",
+	"27iN+L+C4RdZ7omy3aTtyJ80dj1R69ZqFCeZCT0i7m5JIgIBDoATzfH4f+9gF8AdH8eXHrYTfhNPeGP3",
+	"h93F7mI6PfE0fVIZGUj5C49vXEknJty4UxxXyR3fyYSbmlp5fAeW6LI35F/sGRuBZR5XuGVTkDJwTq7d",
+	"yANUjQydh7RD0wyu+K2XXNZOAy34vtz2Usi39Mj8NtLGvmJGu3zxBV62h6IyXjg5++2Tx50cuAHTOfvt",
+	"g/9lOF1LxN9+M+oPH5rSxKW2jnFGDBqJpClU4JnR5vs673GERbsFx1xy8946Nr6G3HLwB9fU4Cq3SQRI",
+	"SZi4Zf3FY7HfuNOKgkDg1Al3o5jhCHM/VUYyKRTEhzztBAoxCDzYphz9WKm2A3iZ7UylMsbZRFvhxC0w",
+	"rwYOwXTZk5+8gj8CTAcFBffqJmc5L9ETUNhgIYAyWQf8wOMaRAOBl4G6x3OnmAfScIj5+dZnWMTaRV1r",
+	"p3P5ICQchISDkHAQEg5Cwp9dSIjZEBF46/P1XmUHU6kl0cFvS7uQUJtIMecePskNNrnxDrQs8cDgjvX9",
+	"cPuUDREDzPq/67yfsf5QuGvK0Oh/kW3E/8UNfSlj2tzgyyp5jmkD+j3l9BCPJDIEYN9oKqB5Q8mcZqWw",
+	"N6v1ez+1N77OWtPrXZGMerg3o+t2/fpO271k0PfNS0FjJCvgxQgXr9s5+KvsZ/L8euyV75Gskzv6IND3",
+	"3aLr5sADm2yaIwk8AlTMAcfpJ1/42nM+aRo75imRcOkxbovI5AA/USDOyKPEy5al4MxLhVm4TsJLGz+i",
+	"LvONh1sbCfwWSDJw2ni89ThC131ldw14bH1towsHXv/CtW4KZ50RSKnnpFiPNNzvQi4UR5l3Ua59nCsc",
+	"P0F2lGvtuu6jO4qJbkmpsZV0uI3Bev191gFjtOmcqUrKDOkkiOqxhYbY+eLZs88fthYu1+NZBH8vSMUh",
+	"3kv21/uUB7efgoLpIXftAckDknOki0eE8BPsL+D4LZcCr2jBiqFqFwRfm1mpi5szZoCXhMNUJQse0MJZ",
+	"BoMBFGiXGesSJIpzplJU/Pk/mKn8sNh5qErIPOBC2hYLTUjX5JW5nroRCvNulbqoMLM3D4+g+lYm3Fqw",
+	"L3EY4f4Hg8j6b7iQlYE+6YgkYXsx0nBF4uZgscCMFbqSJVParZIr44q9phV7mFv9tzyn9t8KdbNaxAMD",
+	"jW1gwnbZOyVnrD8yMOgzjKPD/DyPJ5W+5fnPtDoJo5ZRMIyXNqwpkT7IEOYtKROjcwnjv+zW5iXV2jAh",
+	"ouMnnN2m/hOpHseMGywQC8UsajX0FcKojrsHXf+r0fUTSgdqAq+wCxd3uwHXkueLnkolgeUyLk9GMysK",
+	"Lq8nRt8K/xHMWQSUa9/+dWi/gdoLEB2BO4SjbQ7QnY5EMYqJeNKjCxQB7wWqSimhhvSUAUBpmdK1N+eS",
+	"v2lYsBgN94BostBTW9pN+ve3GML1bTv31dawD0sOpK7emHmC28HLr8EBOS9uQJUntykEE1lgCvlI6xvb",
+	"ygNvjB6zq8sLMh/F4nFEBZcSDF79KK5cxrQsPTRjDuEuu4LCgCN7E95djPRUrU6a8kscyK4uJFsHSF/y",
+	"IbyqjNUPnOg2zKTN0fucTYKpMi7moiLjxZVNSgyKNFnn15OftOPyhLK0b6iERRv53P9wVvQvbNDe35qN",
+	"aXKnNQdE/p4YXVZFZPC5YzART3IPX6lz1Oz7T0zUALeAed9TYC+qDb4uWYI9U7//8W3G/DkJpdcPrhxX",
+	"JTcliyyKGeuEY0/6YRAn+ExP+uXEGKzj40nzo2+PO1IShBv11A//OX91cvXD+cmL7/92TCmfnRG+yyEX",
+	"wXl4aPRUqCGb8MqCZZQkj2535zWdFx8/BtF9pG3Ty5gg88iyucePMIQZYamnEMIwYUUpDBQNtBpoKfUU",
+	"yoYLndeGPvXQ0tTrZKzXSXOlnyV3vNf53MfrNAOYtYKnTBy0+Nyyvode/GX7CIp+PcNrrBYx01fBC4I0",
+	"VQpt1dQuSAvtjx2FjdoZSi9KGE+0A1XMYszAAwXIxhE+cnBsSKMw1/uyOBRIFq8cwbGlRKQPaGn6ltD2",
+	"2RZo+0qrgRSF+9Necu5/JvzAbwNieDL0oK0Z99i84/mwZMFK58yCCHj6Kfy1KV94faa8TvnCI89Ec5OB",
+	"QpsyOjGVIMUtGAG2y/BijR6VcCwHUPG/ULIZAV9p9GTSHstaw9sCUHy3PNYLt3uM6Bdiwu+2YsLdYiDu",
+	"gWu/WQZKsanTRC978c0GteidSidGhsKIrhx57uFBvtIA0ErB966FbDjjDkzxbdN4CDXdj8L3CywNhBWT",
+	"YXslYh17vFpOhz0fAojOLl12no6QGJhSCgx5KpkfOjQk6GB98I2IMbT5xDZ57P5l2ND6JU7/kR1XDqx9",
+	"kFK/FgAKoX9Wj+ez3d/xzF2QVdeKqqe1dLmFFRPFzykPMrVG873TLAf8kDEF02TApPM8pLjkzsF44lZb",
+	"L1/XQ9jggY9GinrEScm3jjuY9+secCHRj6TNOR062/qGhPHNrrDWNi7fX51ZNU5hs121oW0cLKsHiWoP",
+	"Uyz5BCQevQOi3YeMtQCGJw282xIXTz+Fv2drU3/PKzWxylYgOISIgbPOI4BAux8B/f8g/Pwh9JqyJqlH",
+	"ZbrNp14kxPUsOtuPQU8NODPb3Rn4LjPYdH30vwoqtPQlWNCqADbWhqLuMOpNkCsalF6wUtpRms7mNRFl",
+	"MUgeaRmzutYHDRTg22YFV8yBlKuSCzkza0eaF4+CNBeOTYWUUWg8gM1B03p4SLwC1YREuibdT79CUPpr",
+	"qxjwbgIqhvSKEjDlDDu/DDn2ok9KciFF9v03zKzTCo4sK6RAI41HYZbDQJOT5YxJPWRCddm7wYDlM8aZ",
+	"BeeEGq6UJi5Cx4/gJLXY1SYvqX25fVc23ItU17gVXY30FLewualHNk6s6Y+nh0K1eeQF8jn1tBrTorb6",
+	"PLfRUg38wSv6yLJXby8Q+YlOki2dJ+IiAqwsOd3h2xYhPIsr3yi53GUh8M/aqTb4mkRPOfjo6Bo/XKYL",
+	"f5TZQk/Q7eEGGvSM4i5nBXdc6mEFLxspzQbasEFl8LAruCSna//v1LvvD+QgY0L1VP/Xk6sq/x0Kd4Jc",
+	"3V9B/K23+JEsHzLzWezjLW74CsJv8DVmDUJVCMnDzyIucpe91mMuyBt8YrSfcXKjkFrfQMm428aR+vm9",
+	"T62RhXuZp2kmeEOoy/vMg72w8cuM8VM7Tc1bgawUkymfXccv6yL5H9f2sCue/QnP+3nTQo1rjayaCGF4",
+	"bQ4Y/LUVBvuvVID4CCE5PBPaeq7XSBvPcCnQyInOzfjCNx7dIT4lHN1czeiRB/Q5Yv+N7s3Y/Wpr6Fue",
+	"/xwHc9eQu9vn3WekCblR56xzyifiFL81sjNYV6994g1elsI3yuUlZjVzwT68KfKh9o8N3KWRjzdIBRaf",
+	"aRL7pye478O+fnk/vh4bXHYlz/1p1aC0UthCo67zoWF6lzw/SSR1ZzEW3fBW2cNd/ZZcJ+tUxnd9ihpp",
+	"GN5yhpWGK75l8DHQMKatscIrpdMRqJfxZA5e+lOQkk7ydNDTSd2tber1QqxK7MJdfI4zZPsjAeBJIwGO",
+	"lwL0gL149vy74y7zsk+SYuikqZQEOzeuQmqLoV+NcYQsBcuDeCV1VdoMA8KyheQHNmMUmwYlo8DT+q1+",
+	"K9RQ0kO2MdPQuNkfFV/RYWNusc16jt8zp9mLZy+eRQgxMLC+9EnAETsBfmOzehhVXinhGKhyokW4yF1K",
+	"chRa/3u3p1asID4MFpI8pE3I1i4sOw+Dx8BRzHmAEtj79xevX1Jkfw5Sq6ElHytMkEQzGnEvJ9ILat2e",
+	"6qmnT38ZacyLlJp8+vSMTUcaPWb9kodtiDhvYCisQ/emG0APUj9jPVVgsuDTiffgHl6ZBRzynKdr3464",
+	"gbLf7alfkkic3Gl9ocboQ2O+XbTY4q/QKgrABoJghnK0PfMDxsFEfknhgDHDMF3Qo5ia6IX2eQXBXOkx",
+	"0HGhYIpSdnnrsdfGl+BY0FOz5l5R+CPylsZT3JOJ8CTNh6hL+o3nuQ2JMWFMgqa2rqcCXWb1nKl/r0nk",
+	"kJx4GbfRe+DJK660EgWXR5ZdXV4cz00u6dHLk/uXzj3OV0J6Jsy19t0iU2U0PCR0esuP2+YrelEnvlGk",
+	"go1puPH5Pct47vd1iS8pvGPFMtdhVDZjSpd+rRy3N3F8rOSOYx9+mIwX1M2TWgY4v7w4fsnGvBgJBTY8",
+	"nOOm2twwoawjbLsi4fMICfa4MTTJ85Z8nRNunGfhNs0v5hJw9apEhQ9ZDpdIaaZRIJ5SRujYK6kpS/0m",
+	"7auGPMw261tuVOdFEZ/ValpIUCwgQiPTcZ0oJsOJRhlH+w/4AIeXy1IN4u/dapElJoS+tZT0M0gDSp+R",
+	"7LrRN3NdA1Ryi54KPFbqkqvKEO/U64N6j5fuNk+5GUnd0rrkeTeGT7eXCMS6vogSAy9TNZfM/6O5Te1D",
+	"9Vy81xyx4topzgHbLnS2ULFSe9VbO7aVMZVkhbj2qLJTPSJNrGfntqGl9ETq2TVC2I7dWGeaNdcXHwGX",
+	"bnRNqYkae9u+fiubEWoI1qVmtq43MTDhBvaYZ6xpd90/P8VrPAzuPGts6l4aidS0fyOS5yD3WMcUIrwe",
+	"Z7YPL96pATBisA+Vh4prNz8ILN0kam0suYRwa0uvhY4oC3ZvYGZ3Rc1UeR/ITZVjArbfdqqVZrVbn/SE",
+	"dU5ur/tVrs/udaX2WxKqW89tmzooP28cFZXab1RUd6dRNbLvbVeD3qbfpY/waICeql1n1HyZp2XB5l4k",
+	"aJ5O8Rppn5Wc93Bo6Xnhtm9lqc+f/x8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
