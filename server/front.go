@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/upload"
 )
 
 // state is what the layers of one request tell each other.
@@ -205,19 +207,30 @@ func (s *Server) decompress(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		body, err := decoder(r.Body, strings.ToLower(strings.TrimSpace(strings.Join(codings, ","))))
+		ctx, sent := r.Context(), r.Body
+		if r.Header.Get("X-Signature") != "" { // RefStack's, which may be over either bytes
+			sum := sha256.New()
+			ctx, sent = upload.WithSentSum(ctx, sum), summed{io.TeeReader(r.Body, sum), r.Body}
+		}
+		body, err := decoder(sent, strings.ToLower(strings.TrimSpace(strings.Join(codings, ","))))
 		if err != nil {
 			s.fail(w, r, err)
 			return
 		}
 		defer body.Close()
-		r2 := r.WithContext(r.Context())
+		r2 := r.WithContext(ctx)
 		r2.Header = r.Header.Clone()
 		r2.Header.Del("Content-Encoding")
 		r2.Header.Del("Content-Length")
 		r2.Body, r2.ContentLength = body, -1
 		next.ServeHTTP(w, r2)
 	})
+}
+
+// summed is a body whose bytes are summed on the way.
+type summed struct {
+	io.Reader
+	io.Closer
 }
 
 // zstdWindow bounds the memory that a stranger's zstd body can ask for.

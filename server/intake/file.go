@@ -2,10 +2,12 @@ package intake
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 
 	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/results/subunit"
 	"github.com/slipway-lab/slipway/server/upload"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -36,7 +38,11 @@ func (in *Intake) Receive(ctx context.Context, req upload.Request, opts upload.O
 	if err != nil {
 		return File{}, nil, Fault(err)
 	}
-	if err := form.File.Err("file"); err != nil {
+	name := "file"
+	if len(opts.FileFields) > 0 {
+		name = opts.FileFields[0]
+	}
+	if err := form.File.Err(name); err != nil {
 		return File{}, nil, Fault(err)
 	}
 	sha, size, err := blob.Commit()
@@ -58,10 +64,46 @@ func (in *Intake) unwrap(ctx context.Context, body File, section upload.Section)
 		return File{}, err
 	}
 	defer whole.Close()
-	return in.Keep(ctx, func(w io.Writer) error {
+	file, err := in.Keep(ctx, func(w io.Writer) error {
 		_, err := io.Copy(w, section.Open(whole))
 		return err
 	})
+	if err != nil || !section.Text {
+		return file, err
+	}
+	return in.fromBase64(ctx, file)
+}
+
+// fromBase64 stores what stands in base64 in the text, when that is a v2 stream
+// or gzip: a JSON string has no other way to carry them. Any other text is the
+// file itself.
+func (in *Intake) fromBase64(ctx context.Context, text File) (File, error) {
+	blob, err := in.Blobs.Open(ctx, text.SHA256)
+	if err != nil {
+		return File{}, err
+	}
+	defer blob.Close()
+	whole := io.NewSectionReader(blob, 0, blob.Size())
+	var head [3]byte
+	if _, err := io.ReadFull(base64.NewDecoder(base64.StdEncoding, whole), head[:]); err != nil || !isBinary(head) {
+		return text, nil
+	}
+	_, _ = whole.Seek(0, io.SeekStart) // which cannot fail
+	file, err := in.Keep(ctx, func(w io.Writer) error {
+		_, err := io.Copy(w, base64.NewDecoder(base64.StdEncoding, whole))
+		return err
+	})
+	var corrupt base64.CorruptInputError
+	if errors.As(err, &corrupt) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return text, nil // words that happen to begin like it
+	}
+	return file, err
+}
+
+// isBinary reports whether a file begins as gzip or as a subunit packet of
+// version 2.
+func isBinary(head [3]byte) bool {
+	return subunit.IsGzip(head[:]) || head[0] == 0xb3 && head[1]>>4 == 2
 }
 
 // Keep makes a file in the blob store of what write writes.

@@ -3,6 +3,7 @@ package refstack_test
 import (
 	"crypto/rsa"
 	"encoding/json"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -111,6 +112,7 @@ func TestSignature_Refusals(t *testing.T) {
 			{"no key", good, "", 400, "Malformed public key", "Malformed public key"},
 			{"a key that is none", good, "ssh-rsa AAAA", 400, "Malformed public key", "Malformed public key"},
 			{"a key of another kind", good, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl", 400, "Malformed public key", "Malformed public key"},
+			{"a key of 1023 bits", good, weakKey(t), 400, "Malformed public key", "Malformed public key"},
 			{"no signature", "", line, 400, "Signature verification failed", "Signature verification failed"},
 			{"of other bytes", sign(t, keys()[0], onePass+" "), line, 400, "Signature verification failed", "Signature verification failed"},
 			{"with another key", sign(t, keys()[1], onePass), line, 400, "Signature verification failed", "Signature verification failed"},
@@ -277,9 +279,64 @@ func TestWebToken(t *testing.T) {
 		if list := decode[[]any](t, s.Do("GET", "/v1/profile/pubkeys", "", servertest.As(good)), 200); len(list) != 1 {
 			t.Errorf("keys by web token: %v", list)
 		}
+		who := decode[profile](t, s.Do("GET", "/v1/profile", "", servertest.As(good)), 200)
+		if want := (profile{OpenID: "me", FullName: "me"}); who != want {
+			t.Errorf("profile by web token: %+v, want %+v", who, want)
+		}
+		const stream = "test: a\nsuccess: a [ multipart\nContent-Type: text/plain\nlog\n3\r\nyes0\r\n]\n"
+		c := decode[createdStream](t, s.Do("POST", "/v1/subunit", stream, signed(t, keys()[0], stream)), 201)
+		d := decode[streamData](t, s.Do("GET", "/v1/subunit/"+c.Stream, "", servertest.As(good)), 200)
+		link := strings.TrimPrefix(d.Attachments[0].Attachment, s.URL)
+		if a := s.Do("GET", link, "", servertest.As(good)); a.Status != 200 || string(a.Body) != "yes" {
+			t.Errorf("an attachment by web token: %d %s", a.Status, a.Body)
+		}
+		decode[any](t, s.Do("GET", link, "", servertest.As(owner(t, s, "you"))), 403)
 		decode[any](t, s.Do("GET", "/v1/runs", "", servertest.As(good)), 401) // RefStack's later API only
 		decode[any](t, s.Do("DELETE", "/v1/results/"+id, "", servertest.As(good)), 204)
 	})
+}
+
+type profile struct {
+	OpenID   string
+	Email    string
+	FullName string
+	IsAdmin  bool `json:"is_admin"`
+}
+
+func TestProfile(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	if got, want := decode[profile](t, s.Do("GET", "/v1/profile", "", servertest.As(owner(t, s, "me"))), 200), (profile{OpenID: "me", FullName: "me"}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := decode[profile](t, s.Do("GET", "/v1/profile", "", servertest.Admin()), 200); !got.IsAdmin {
+		t.Errorf("the administrator's: %+v", got)
+	}
+	decode[problem](t, s.Do("GET", "/v1/profile", ""), 401)
+}
+
+// TestSignature_compressed takes a signature of the bytes before they were
+// compressed, or after, and of no others.
+func TestSignature_compressed(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	register(t, s, owner(t, s, "me"), keys()[0])
+	body, gz := zipped(t, onePass), servertest.With("Content-Encoding", "gzip")
+	post(t, s, body, gz, signed(t, keys()[0], onePass))
+	post(t, s, body, gz, signed(t, keys()[0], body))
+	decode[problem](t, s.Do("POST", "/v1/results", body, gz, signed(t, keys()[0], onePass+" ")), 400)
+	decode[problem](t, s.Do("POST", "/v1/results", onePass, signed(t, keys()[0], body)), 400)
+}
+
+// weakKey is the line of a key that is too short to be worth a signature.
+func weakKey(t *testing.T) string {
+	t.Helper()
+	n := new(big.Int).Lsh(big.NewInt(1), 1022)
+	k, err := ssh.NewPublicKey(&rsa.PublicKey{N: n.Add(n, big.NewInt(1)), E: 65537})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(k)))
 }
 
 // TestClosed is a server that takes no anonymous uploads: a signature with a

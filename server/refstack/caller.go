@@ -17,6 +17,7 @@ import (
 // caller is who asks, as RefStack sees it.
 type caller struct {
 	owner string // empty when nobody is logged in, or a token names no owner
+	name  string // of the token
 	admin bool
 	known bool // logged in
 }
@@ -51,7 +52,7 @@ func (c caller) roleFor(p *store.Published) role {
 // login, because a web token that is wrong must not pass for none.
 func (h *Handler) caller(ctx context.Context) (caller, error) {
 	if who := auth.From(ctx); !who.Anonymous() {
-		return caller{owner: who.Owner, admin: who.Is(auth.Admin), known: true}, nil
+		return caller{owner: who.Owner, name: who.Name, admin: who.Is(auth.Admin), known: true}, nil
 	}
 	text := auth.WebToken(call.From(ctx).Header)
 	if text == "" {
@@ -61,7 +62,7 @@ func (h *Handler) caller(ctx context.Context) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
-	return caller{owner: owner, known: true}, nil
+	return caller{owner: owner, name: owner, known: true}, nil
 }
 
 // jwtLeeway is how far the clocks of client and server may differ
@@ -113,6 +114,11 @@ func keySet(keys []store.PublicKey) jwt.VerificationKeySet {
 
 func unauthorized(format string, args ...any) *fault.Fault {
 	return fault.Unauthorized(format, args...).With("WWW-Authenticate", `Bearer realm="slipway"`)
+}
+
+// noCredential is the 401 of a call that needs a login.
+func noCredential() *fault.Fault {
+	return unauthorized("a credential is required: Authorization or X-Auth-Token")
 }
 
 // denied is 401 for strangers and 403 for those whose login does not help.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/download"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/store"
@@ -29,6 +30,8 @@ type Store interface {
 	Run(ctx context.Context, id int64) (*store.Run, error)
 	Result(ctx context.Context, id uuid.UUID) (*store.Result, error)
 	ListTests(ctx context.Context, f store.TestFilter) (store.List[store.Test], error)
+	Test(ctx context.Context, r *store.Result, n int64) (*store.Test, error)
+	download.Attachments
 
 	CreatePublicKey(ctx context.Context, k *store.PublicKey) error
 	PublicKeyByFingerprint(ctx context.Context, fingerprint []byte) (*store.PublicKey, error)

@@ -5,15 +5,21 @@ import (
 	"strings"
 )
 
-// bareName is a test's id without what stands in brackets, from the first
-// opening to the last closing one (refstack_client/subunit_processor.py,
-// addSuccess).
-func bareName(id string) string {
+// splitName takes a test's id apart: the name, and what stands in brackets, from
+// the first opening to the last closing one.
+func splitName(id string) (name, attrs string) {
 	open, last := strings.IndexByte(id, '['), strings.LastIndexByte(id, ']')
 	if open < 0 || last < open {
-		return id
+		return id, ""
 	}
-	return id[:open] + id[last+1:]
+	return id[:open] + id[last+1:], id[open+1 : last]
+}
+
+// bareName is a test's id without what stands in brackets
+// (refstack_client/subunit_processor.py, addSuccess).
+func bareName(id string) string {
+	name, _ := splitName(id)
+	return name
 }
 
 // idempotentUUID is the id that tempest gives a test in brackets, id-<uuid>, or

@@ -2,7 +2,9 @@ package refstack
 
 import (
 	"context"
+	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/slipway-lab/slipway/gen/api"
@@ -16,14 +18,24 @@ const perPage = 20
 // timeFormat is how RefStack writes times: with a space, without a zone, UTC.
 const timeFormat = "2006-01-02 15:04:05"
 
+// The forms of a bound of a list; Python's strptime, with which RefStack read
+// them, takes one digit for two.
+const (
+	momentLayout = "2006-1-2 15:4:5"
+	dayLayout    = "2006-1-2"
+)
+
 // parseDate reads a bound of a list. Times are stored with more digits than
 // they are shown with, so an end includes all that is shown as the same.
 func parseDate(name, text string, end bool) (time.Time, error) {
 	unit := time.Second
-	t, err := time.Parse(timeFormat, text)
+	t, err := time.Parse(momentLayout, text)
 	if err != nil {
 		unit = 24 * time.Hour
-		t, err = time.Parse(time.DateOnly, text)
+		t, err = time.Parse(dayLayout, text)
+	}
+	if err == nil && t.Nanosecond() != 0 { // which Go reads without being asked
+		err = errors.New("a fraction of a second")
 	}
 	if err != nil {
 		const allowed = "does not match YYYY-MM-DD HH:MM:SS or YYYY-MM-DD"
@@ -82,7 +94,7 @@ func pageOf(text *string) (int64, error) {
 	if text == nil {
 		return 1, nil
 	}
-	n, err := strconv.ParseInt(*text, 10, 64)
+	n, err := strconv.ParseInt(strings.TrimSpace(*text), 10, 64)
 	if err != nil {
 		return 0, badPage("The page number can not be converted to an integer", "must be an integer").Because(err)
 	}

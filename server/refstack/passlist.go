@@ -1,6 +1,7 @@
 package refstack
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -26,6 +27,8 @@ const maxViolations = 20
 // maxText is the most bytes of a name or a cpid: longer test ids would be cut.
 const maxText = 64 << 10
 
+const byteOrderMark = "\ufeff"
+
 // passList is what a list of passed tests says beside the tests.
 type passList struct {
 	cpid     string
@@ -39,7 +42,11 @@ type passList struct {
 // failed later, and the first may be a name alone, as in 2014. Errors are
 // *fault.Fault, or those of r.
 func checkPassList(r io.Reader) (*passList, error) {
-	c := &passListCheck{src: &inputError{r: r}}
+	in := bufio.NewReader(r)
+	if mark, err := in.Peek(len(byteOrderMark)); err == nil && string(mark) == byteOrderMark {
+		_, _ = in.Discard(len(mark)) // some editors and shells write it
+	}
+	c := &passListCheck{src: &inputError{r: in}}
 	c.dec = jsontext.NewDecoder(c.src, jsontext.AllowDuplicateNames(true))
 	if err := c.document(); err != nil {
 		if c.src.err != nil {

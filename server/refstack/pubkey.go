@@ -28,7 +28,7 @@ func (h *Handler) keyOwner(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if !who.known {
-		return "", unauthorized("a credential is required: Authorization or X-Auth-Token")
+		return "", noCredential()
 	}
 	if who.owner == "" {
 		return "", fault.Forbidden("the token names no owner to whom keys could belong")
@@ -90,7 +90,7 @@ func checkNewKey(body api.NewPublicKey) (*keyLine, error) {
 	}
 	line, err := parseKey(body.RawKey)
 	if err != nil || strings.ContainsRune(line.comment, 0) {
-		return nil, refused(textMalformedKey, bodyEntry("/raw_key", "must be the OpenSSH line of an RSA key")).Because(err)
+		return nil, refused(textMalformedKey, bodyEntry("/raw_key", keyWanted)).Because(err)
 	}
 	digest := sha256.Sum256([]byte(selfSigned))
 	if !line.verify(digest[:], signature) {

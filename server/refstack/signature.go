@@ -10,12 +10,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/upload"
 	"github.com/slipway-lab/slipway/store"
 )
 
@@ -30,8 +31,15 @@ const (
 // keyType is the one kind of key that can sign the way RefStack wants it.
 const keyType = "ssh-rsa"
 
-// maxKeyBits bounds what one verification may cost.
-const maxKeyBits = 16384
+// The sizes of keys: weaker ones are forged, and larger ones cost too much to
+// check for a stranger.
+const (
+	minKeyBits = 1024
+	maxKeyBits = 16384
+)
+
+// keyWanted is what the errors say that a key must be.
+const keyWanted = "must be the OpenSSH line of an RSA key of 1024 to 16384 bits"
 
 // keyLine is an OpenSSH public key line: type, base64, comment.
 type keyLine struct {
@@ -61,8 +69,8 @@ func parseKey(line string) (*keyLine, error) {
 		return nil, fmt.Errorf("a key of type %s", parsed.Type())
 	}
 	key, ok := crypt.CryptoPublicKey().(*rsa.PublicKey)
-	if !ok || key.N.BitLen() > maxKeyBits {
-		return nil, fmt.Errorf("no RSA key of at most %d bits", maxKeyBits)
+	if !ok || key.N.BitLen() < minKeyBits || key.N.BitLen() > maxKeyBits {
+		return nil, fmt.Errorf("no RSA key of %d to %d bits", minKeyBits, maxKeyBits)
 	}
 	if !bytes.Equal(parsed.Marshal(), blob) {
 		return nil, errors.New("more than a key") // else one key would have several sums
@@ -79,8 +87,11 @@ func (k *keyLine) verify(digest, signature []byte) bool {
 
 // signatureOf checks the signature of a body of which it is given the sha256.
 // It returns nil when the request carries none. As in RefStack, one header is
-// as good as both: what is missing is malformed.
-func signatureOf(header http.Header, digest []byte) (*keyLine, error) {
+// as good as both: what is missing is malformed. Of a compressed body either
+// bytes may be signed, those that were sent or those that they hold: a client
+// may compress what it has signed, or sign what it sends.
+func signatureOf(ctx context.Context, digest []byte) (*keyLine, error) {
+	header := call.From(ctx).Header
 	given, line := header.Get("X-Signature"), header.Get("X-Public-Key")
 	if given == "" && line == "" {
 		return nil, nil
@@ -91,9 +102,10 @@ func signatureOf(header http.Header, digest []byte) (*keyLine, error) {
 	}
 	key, err := parseKey(line)
 	if err != nil {
-		return nil, refused(textMalformedKey, entry("X-Public-Key", "header", "must be the OpenSSH line of an RSA key")).Because(err)
+		return nil, refused(textMalformedKey, entry("X-Public-Key", "header", keyWanted)).Because(err)
 	}
-	if !key.verify(digest, signature) {
+	sent := upload.SentSum(ctx)
+	if !key.verify(digest, signature) && (sent == nil || !key.verify(sent, signature)) {
 		return nil, refused(textBadSignature, entry("X-Signature", "header", "must be the key's PKCS#1 v1.5 signature with SHA-256 of the body's bytes"))
 	}
 	return key, nil

@@ -16,7 +16,6 @@ import (
 
 	"github.com/slipway-lab/slipway/gen/api"
 	"github.com/slipway-lab/slipway/server/auth"
-	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/upload"
@@ -72,7 +71,7 @@ func (h *Handler) receiveStream(ctx context.Context, who caller) (intake.File, *
 	if err != nil {
 		return file, nil, "", err
 	}
-	key, err := signatureOf(call.From(ctx).Header, sum.Sum(nil))
+	key, err := signatureOf(ctx, sum.Sum(nil))
 	if err != nil {
 		return file, nil, "", err
 	}
@@ -174,20 +173,32 @@ func (h *Handler) readStream(ctx context.Context, stream *store.Result) error {
 
 // wallTime is how many seconds lie between the first start and the last stop.
 func (h *Handler) wallTime(ctx context.Context, stream *store.Result) (int64, error) {
-	var first, last time.Time
+	var wall wallClock
 	err := h.eachTest(ctx, store.TestFilter{Result: stream}, func(t *store.Test) error {
-		if !t.Start.IsZero() && (first.IsZero() || t.Start.Before(first)) {
-			first = t.Start
-		}
-		if t.Stop.After(last) {
-			last = t.Stop
-		}
+		wall.add(t)
 		return nil
 	})
-	if err != nil || first.IsZero() || last.Before(first) {
-		return 0, err
+	return int64(wall.time() / time.Second), err
+}
+
+// wallClock finds the first start and the last stop of tests.
+type wallClock struct{ first, last time.Time }
+
+func (w *wallClock) add(t *store.Test) {
+	if !t.Start.IsZero() && (w.first.IsZero() || t.Start.Before(w.first)) {
+		w.first = t.Start
 	}
-	return int64(last.Sub(first) / time.Second), nil
+	if t.Stop.After(w.last) {
+		w.last = t.Stop
+	}
+}
+
+// time is what lies between them; 0 when the tests did not say.
+func (w *wallClock) time() time.Duration {
+	if w.first.IsZero() || w.last.Before(w.first) {
+		return 0
+	}
+	return w.last.Sub(w.first)
 }
 
 // writePasses writes what refstack-client would have uploaded of the stream.
@@ -214,7 +225,7 @@ func (h *Handler) LinkSubunit(ctx context.Context, req api.LinkSubunitRequestObj
 		return nil, err
 	}
 	if h.config.RequireToken && !who.known {
-		return nil, unauthorized("a credential is required: Authorization or X-Auth-Token")
+		return nil, noCredential()
 	}
 	raw, ok := upload.FromContext(ctx)
 	if !ok {

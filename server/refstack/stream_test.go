@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"math"
@@ -45,6 +46,7 @@ type streamData struct {
 		StopTime    *string `json:"stop_time"`
 		StartMicros *int    `json:"start_time_microsecond"`
 		StopMicros  *int    `json:"stop_time_microsecond"`
+		Metadata    map[string]string
 	} `json:"test_runs"`
 	Attachments []struct {
 		TestRunID  int `json:"test_run_id"`
@@ -77,6 +79,16 @@ func TestCreateSubunit(t *testing.T) {
 			t.Fatal(err)
 		}
 		inJSON, _ := json.Marshal(map[string]string{"subunit_data": v1})
+		binary := func(file string) string {
+			text, _ := json.Marshal(map[string]string{"subunit_data": base64.StdEncoding.EncodeToString([]byte(file))})
+			return string(text)
+		}
+		const words = "system: v1 begins\ntest: a\nsuccess: a\n" // is base64 of a packet's first bytes
+		if got, _ := base64.StdEncoding.DecodeString(words[:4]); got[0] != 0xb3 || got[1]>>4 != 2 {
+			t.Fatalf("%x", got)
+		}
+		a := s.Do("POST", "/v1/subunit", `{"subunit_data":`+strconv.Quote(words)+`}`, servertest.JSON())
+		decode[createdStream](t, a, 201)
 		var parts bytes.Buffer
 		form := multipart.NewWriter(&parts)
 		part, _ := form.CreateFormFile("file", "0")
@@ -88,6 +100,8 @@ func TestCreateSubunit(t *testing.T) {
 			file                    string // what is stored
 		}{
 			{"JSON, as specified", "application/json", string(inJSON), "", v1},
+			{"JSON, version 2 in base64", "application/json", binary(v2), "", v2},
+			{"JSON, gzip in base64", "application/json", binary(zipped(t, v2)), "", zipped(t, v2)},
 			{"a form", "application/x-www-form-urlencoded", url.Values{"subunit_data": {v1}, "cpid": {"from a field"}}.Encode(), "from a field", v1},
 			{"a part, version 2", form.FormDataContentType(), parts.String(), "from a part", v2},
 			{"the whole body", "application/octet-stream", v2, "", v2},
@@ -123,7 +137,8 @@ func runID(d streamData) string { return strconv.FormatInt(d.TestRuns[0].RunID, 
 // stream with every status (contract of RefStack, section 10).
 func TestGetSubunit(t *testing.T) {
 	t.Parallel()
-	const stream = `time: 2017-08-16 07:21:56.929341Z
+	const stream = `tags: worker-0
+time: 2017-08-16 07:21:56.929341Z
 test: a.ok[id-1,smoke]
 time: 2017-08-16 07:21:58.429341Z
 success: a.ok[id-1,smoke] [ multipart
@@ -187,7 +202,15 @@ test: a.cut
 				}
 			}
 		}
+		if m := run.Metadata; m["attrs"] != "id-1,smoke" || m["tags"] != "worker-0" || len(d.TestRuns[1].Metadata) != 1 {
+			t.Errorf("metadata %v and %v", m, d.TestRuns[1].Metadata)
+		}
 		checkAttachment(t, s, d)
+		wall := decode[streamData](t, s.Do("GET", "/v1/subunit/"+c.Stream+"?run_time=wall", "", servertest.Admin()), 200)
+		if math.Abs(wall.Run.RunTime-8.6) > 1e-9 || wall.Run.Passes != d.Run.Passes {
+			t.Errorf("by the clock on the wall: %+v, want 8.6 s", wall.Run)
+		}
+		decode[any](t, s.Do("GET", "/v1/subunit/"+c.Stream+"?run_time=x", "", servertest.Admin()), 400)
 		same := decode[streamData](t, s.Do("GET", "/v1/subunit/"+c.Result, "", servertest.Admin()), 200)
 		if same.Run != d.Run {
 			t.Errorf("by the result's id: %+v", same.Run)
@@ -203,6 +226,17 @@ func checkAttachment(t *testing.T, s *servertest.Server, d streamData) {
 	path := strings.TrimPrefix(d.Attachments[0].Attachment, s.URL)
 	if a := s.Do("GET", path, "", servertest.Admin()); a.Status != 200 || string(a.Body) != "log" {
 		t.Errorf("GET %s: %d %q", path, a.Status, a.Body)
+	}
+	if a := s.Do("GET", path, "", servertest.Admin(), servertest.With("Range", "bytes=1-")); a.Status != 206 || string(a.Body) != "og" {
+		t.Errorf("GET a part of %s: %d %q", path, a.Status, a.Body)
+	}
+	decode[problem](t, s.Do("GET", path, ""), 401)
+	base := "/v1/subunit/" + d.Run.UUID + "/attachments/"
+	for _, none := range []string{"1/1", "100/0"} {
+		decode[problem](t, s.Do("GET", base+none, "", servertest.Admin()), 404)
+	}
+	for _, bad := range []string{"0/0", "1/-1", "x/0"} {
+		decode[problem](t, s.Do("GET", base+bad, "", servertest.Admin()), 400)
 	}
 }
 

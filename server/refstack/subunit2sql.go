@@ -2,6 +2,7 @@ package refstack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/slipway-lab/slipway/gen/api"
 	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/download"
+	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/store"
 )
 
@@ -21,7 +24,22 @@ const processReturnCode = "process-returncode"
 
 // GetSubunit answers a stream with the numbers that subunit2sql would store.
 func (h *Handler) GetSubunit(ctx context.Context, req api.GetSubunitRequestObject) (api.GetSubunitResponseObject, error) {
-	p, _, err := h.streamOf(ctx, req.SubunitID)
+	stream, err := h.readableStream(ctx, req.SubunitID)
+	if err != nil {
+		return nil, err
+	}
+	out := &subunitAnswer{h: h, ctx: ctx, stream: stream, base: call.From(ctx).Origin.URL("/v1/subunit/" + stream.ID.String() + "/attachments")}
+	if err := out.chooseTests(); err != nil {
+		return nil, err
+	}
+	wall := req.Params.RunTime != nil && *req.Params.RunTime == api.GetSubunitParamsRunTimeWall
+	return out, out.sumUp(wall)
+}
+
+// readableStream is the result that was read from a stream that the caller may
+// see.
+func (h *Handler) readableStream(ctx context.Context, text string) (*store.Result, error) {
+	p, _, err := h.streamOf(ctx, text)
 	if err != nil {
 		return nil, err
 	}
@@ -31,13 +49,37 @@ func (h *Handler) GetSubunit(ctx context.Context, req api.GetSubunitRequestObjec
 	}
 	stream, err := h.store.Result(ctx, id)
 	if err != nil {
-		return nil, noStream(req.SubunitID, err)
+		return nil, noStream(text, err)
 	}
-	out := &subunitAnswer{h: h, ctx: ctx, stream: stream, base: call.From(ctx).Origin.URL(fmt.Sprintf("/v1/runs/%d/results/%s", stream.RunID, stream.ID))}
-	if err := out.chooseTests(); err != nil {
+	return stream, nil
+}
+
+// GetSubunitAttachment sends what a runner attached to a test of a stream.
+func (h *Handler) GetSubunitAttachment(ctx context.Context, req api.GetSubunitAttachmentRequestObject) (api.GetSubunitAttachmentResponseObject, error) {
+	stream, err := h.readableStream(ctx, req.SubunitID)
+	if err != nil {
 		return nil, err
 	}
-	return out, out.sumUp()
+	t, err := h.store.Test(ctx, stream, int64(req.TestRunID)-1) // see numberOf
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fault.NotFound("the stream has no test %d", req.TestRunID).Because(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	file, err := download.Attachment(ctx, h.store, stream, t, int(req.K))
+	return sent{call.From(ctx), file}, err
+}
+
+// sent is a download as an answer.
+type sent struct {
+	info *call.Info
+	file download.File
+}
+
+// VisitGetSubunitAttachmentResponse sends the file.
+func (s sent) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+	return s.file.Send(w, s.info)
 }
 
 // subunitAnswer reads the tests once for each list that it writes, and keeps
@@ -46,7 +88,7 @@ type subunitAnswer struct {
 	h      *Handler
 	ctx    context.Context // of the request, in which the answer is written
 	stream *store.Result
-	base   string            // URL of the stream's result
+	base   string            // URL of the attachments
 	counts map[nameSum]int64 // which test counts of those with one name
 	head   api.SubunitRun
 }
@@ -72,13 +114,15 @@ func (a *subunitAnswer) each(f func(*store.Test) error) error {
 	})
 }
 
-func (a *subunitAnswer) sumUp() error {
+// sumUp counts; wall says which time the run took.
+func (a *subunitAnswer) sumUp(wall bool) error {
 	a.head = api.SubunitRun{
 		RunAt:     a.stream.CreatedAt.UTC().Format("2006-01-02 15:04:05.000000Z"),
 		UUID:      a.stream.ID,
 		Artifacts: nullable.NewNullNullable[string](),
 	}
 	var total time.Duration
+	var clock wallClock
 	err := a.each(func(t *store.Test) error {
 		switch {
 		case t.Status == store.TestSkip:
@@ -89,8 +133,12 @@ func (a *subunitAnswer) sumUp() error {
 			a.head.Fails++
 		}
 		total += duration(t)
+		clock.add(t)
 		return nil
 	})
+	if wall {
+		total = clock.time()
+	}
 	a.head.RunTime = total.Seconds()
 	return err
 }
@@ -144,6 +192,12 @@ func (a *subunitAnswer) testRun(t *store.Test) api.SubunitTestRun {
 	out := api.SubunitTestRun{TestID: numberOf(t), RunID: a.stream.RunID, Status: t.Status.String()}
 	out.StartTime, out.StartTimeMicrosecond = splitTime(t.Start)
 	out.StopTime, out.StopTimeMicrosecond = splitTime(t.Stop)
+	if _, attrs := splitName(t.Name); attrs != "" {
+		out.Metadata.Attrs = &attrs
+	}
+	if tags := strings.Join(t.Tags, ","); tags != "" {
+		out.Metadata.Tags = &tags
+	}
 	return out
 }
 
@@ -158,7 +212,7 @@ func splitTime(t time.Time) (nullable.Nullable[string], nullable.Nullable[int32]
 func (a *subunitAnswer) attachments(t *store.Test, item func(any) error) error {
 	for k := range t.Attachments {
 		label, _, _ := strings.Cut(t.Attachments[k].Name, ":")
-		url := fmt.Sprintf("%s/tests/%d/attachments/%d", a.base, t.N, k)
+		url := fmt.Sprintf("%s/%d/%d", a.base, numberOf(t), k)
 		if err := item(api.SubunitAttachment{TestRunID: numberOf(t), Label: label, Attachment: url}); err != nil {
 			return err
 		}

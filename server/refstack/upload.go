@@ -14,7 +14,6 @@ import (
 
 	"github.com/slipway-lab/slipway/gen/api"
 	"github.com/slipway-lab/slipway/server/auth"
-	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/upload"
@@ -37,7 +36,7 @@ func (h *Handler) PublishResult(ctx context.Context, _ api.PublishResultRequestO
 	if err != nil {
 		return nil, err
 	}
-	key, err := signatureOf(call.From(ctx).Header, sum.Sum(nil))
+	key, err := signatureOf(ctx, sum.Sum(nil))
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ func TestPublishResult_Forms(t *testing.T) {
 			{name: "text/plain", path: "/v1/results", body: onePass, options: []servertest.Option{servertest.With("Content-Type", "text/plain")}, tests: 1, first: "tempest.api.test_a", duration: 25},
 			{name: "unknown keys in items, and items after the first unchecked", path: "/v1/results", tests: 3, first: "a", duration: -1,
 				body: `{"results":[{"name":"a","uuid":"{6F3D224D-9529-5f4e-baa7-2e0b2dda2fd7}","x":[1]},{"name":"b","uuid":"x"},"c"],"duration_seconds":-1,"cpid":""}`},
+			{name: "a byte order mark", path: "/v1/results", tests: 1, first: "tempest.api.test_a", duration: 25, body: "\ufeff" + onePass},
 			{name: "a name twice is one test", path: "/v1/results", tests: 1, first: "a", duration: 0, body: `{"cpid":"x","duration_seconds":0,"results":["a",{"name":"a"}]}`},
 		}
 		for _, tt := range tests {

@@ -1,28 +1,34 @@
 package results
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 
 	"github.com/slipway-lab/slipway/gen/api"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/download"
-	"github.com/slipway-lab/slipway/server/fault"
-	"github.com/slipway-lab/slipway/store"
 )
 
 // GetRaw sends an upload as it came, under the name of RefStack's own download.
 func (h *Handler) GetRaw(ctx context.Context, req api.GetRawRequestObject) (api.GetRawResponseObject, error) {
-	r, err := h.result(ctx, req.TestID, req.ResultID)
+	return h.raw(ctx, req.TestID, req.ResultID)
+}
+
+// DownloadResult sends the current upload of a run, at the path of RefStack's
+// server of 2014.
+func (h *Handler) DownloadResult(ctx context.Context, req api.DownloadResultRequestObject) (api.DownloadResultResponseObject, error) {
+	return h.raw(ctx, req.TestID, "current")
+}
+
+func (h *Handler) raw(ctx context.Context, testID int64, resultID string) (sent, error) {
+	r, err := h.result(ctx, testID, resultID)
 	if err != nil {
-		return nil, err
+		return sent{}, err
 	}
 	blob, err := h.blobs.Open(ctx, r.SHA256)
 	if err != nil {
-		return nil, fmt.Errorf("upload of result %s: %w", r.ID, lost(err))
+		return sent{}, fmt.Errorf("upload of result %s: %w", r.ID, download.Lost(err))
 	}
 	return sent{call.From(ctx), download.File{
 		Name:     fmt.Sprintf("subunit_%d.txt", r.RunID),
@@ -40,35 +46,8 @@ func (h *Handler) GetAttachment(ctx context.Context, req api.GetAttachmentReques
 	if err != nil {
 		return nil, err
 	}
-	if int(req.K) >= len(t.Attachments) {
-		return nil, fault.NotFound("test %d has no attachment %d", req.N, req.K)
-	}
-	a := &t.Attachments[req.K]
-	file := download.File{
-		Name:     a.Name,
-		Tag:      fmt.Sprintf("%s-%d-%d", r.SHA256, req.N, req.K),
-		Modified: r.CreatedAt,
-		Size:     a.Kept(),
-	}
-	if a.Inline != nil {
-		file.Content = bytes.NewReader(a.Inline)
-		return sent{call.From(ctx), file}, nil
-	}
-	blob, err := h.blobs.Open(ctx, r.ContentSHA256)
-	if err != nil {
-		return nil, fmt.Errorf("content of result %s: %w", r.ID, lost(err))
-	}
-	file.Content, file.Close = download.Spans(blob, a.Spans), blob.Close
-	return sent{call.From(ctx), file}, nil
-}
-
-// lost keeps a blob that a row names and that is gone from looking like a 404:
-// it is the server's loss.
-func lost(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return errors.New("the blob is lost")
-	}
-	return err
+	file, err := download.Attachment(ctx, h.store, r, t, int(req.K))
+	return sent{call.From(ctx), file}, err
 }
 
 // sent is a download as an answer.
@@ -79,6 +58,9 @@ type sent struct {
 
 // VisitGetRawResponse sends the file.
 func (s sent) VisitGetRawResponse(w http.ResponseWriter) error { return s.file.Send(w, s.info) }
+
+// VisitDownloadResultResponse sends the file.
+func (s sent) VisitDownloadResultResponse(w http.ResponseWriter) error { return s.file.Send(w, s.info) }
 
 // VisitGetAttachmentResponse sends the file.
 func (s sent) VisitGetAttachmentResponse(w http.ResponseWriter) error { return s.file.Send(w, s.info) }

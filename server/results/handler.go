@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-lab/slipway/gen/api"
 	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/download"
 	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -40,6 +41,7 @@ type Store interface {
 	ListResults(ctx context.Context, f store.ResultFilter) (store.List[store.Result], error)
 	ListTests(ctx context.Context, f store.TestFilter) (store.List[store.Test], error)
 	Test(ctx context.Context, r *store.Result, n int64) (*store.Test, error)
+	download.Attachments
 }
 
 // Config holds the area's settings; the zero value of each has a meaning.

@@ -389,3 +389,26 @@ func TestPostResult_SameOutcomes(t *testing.T) {
 		}
 	}
 }
+
+// TestDownloadResult is the download of RefStack's server of 2014.
+func TestDownloadResult(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	for _, body := range []string{"test: a\nsuccess: a\n", "test: a\nfailure: a\n"} {
+		if a := s.Do("POST", "/v1/post-result", body, servertest.With("Content-Type", "text/plain")); a.Status != 201 {
+			t.Fatalf("post-result: %d %s", a.Status, a.Body)
+		}
+	}
+	a := s.Do("GET", "/download-result/2", "", servertest.Admin())
+	if a.Status != 200 || string(a.Body) != "test: a\nfailure: a" || a.Header.Get("Content-Disposition") != "attachment; filename=subunit_2.txt" {
+		t.Errorf("%d %q, %v", a.Status, a.Body, a.Header)
+	}
+	for path, want := range map[string]int{"/download-result/3": 404, "/download-result/x": 400} {
+		if a := s.Do("GET", path, "", servertest.Admin()); a.Status != want {
+			t.Errorf("%s: %d, want %d", path, a.Status, want)
+		}
+	}
+	if a := s.Do("GET", "/download-result/2", ""); a.Status != 401 {
+		t.Errorf("without a login: %d", a.Status)
+	}
+}

@@ -2,6 +2,7 @@ package upload
 
 import (
 	"context"
+	"hash"
 	"io"
 )
 
@@ -20,7 +21,10 @@ func (r *Raw) Request(pathValues map[string]string) Request {
 	return Request{Body: r.Body, ContentType: r.ContentType, Query: r.Query, PathValues: pathValues}
 }
 
-type contextKey struct{}
+type (
+	contextKey struct{}
+	sentKey    struct{}
+)
 
 // NewContext returns a context that carries the untouched body.
 func NewContext(ctx context.Context, raw *Raw) context.Context {
@@ -32,4 +36,19 @@ func NewContext(ctx context.Context, raw *Raw) context.Context {
 func FromContext(ctx context.Context) (*Raw, bool) {
 	raw, ok := ctx.Value(contextKey{}).(*Raw)
 	return raw, ok && raw != nil
+}
+
+// WithSentSum returns a context that carries the hash of a compressed body's
+// bytes as they were sent, which whoever undoes the compression fills.
+func WithSentSum(ctx context.Context, sum hash.Hash) context.Context {
+	return context.WithValue(ctx, sentKey{}, sum)
+}
+
+// SentSum returns the sum of the bytes that were sent, once the body has been
+// read to its end; nil for a body that was not compressed.
+func SentSum(ctx context.Context) []byte {
+	if sum, ok := ctx.Value(sentKey{}).(hash.Hash); ok {
+		return sum.Sum(nil)
+	}
+	return nil
 }
