@@ -9307,14 +9307,16 @@ type ClientInterface interface {
 
 	// GetOpenAPIJSON Read this document as JSON
 	//
-	// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS).
+	// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless the server's
+	// explorer is closed: then any good credential will do.
 	//
 	// Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
 	GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetOpenAPIYAML Read this document as YAML
 	//
-	// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS).
+	// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless
+	// the server's explorer is closed: then any good credential will do.
 	//
 	// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
 	GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -11685,7 +11687,8 @@ func (c *Client) GetMetrics(ctx context.Context, reqEditors ...RequestEditorFn) 
 
 // GetOpenAPIJSON Read this document as JSON
 //
-// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS).
+// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless the server's
+// explorer is closed: then any good credential will do.
 //
 // Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
 func (c *Client) GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -11702,7 +11705,8 @@ func (c *Client) GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditor
 
 // GetOpenAPIYAML Read this document as YAML
 //
-// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS).
+// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless
+// the server's explorer is closed: then any good credential will do.
 //
 // Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
 func (c *Client) GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -31651,7 +31655,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetOpenAPIJSONWithResponse Read this document as JSON
 	//
-	// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS).
+	// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless the server's
+	// explorer is closed: then any good credential will do.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -31660,7 +31665,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetOpenAPIYAMLWithResponse Read this document as YAML
 	//
-	// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS).
+	// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless
+	// the server's explorer is closed: then any good credential will do.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -34495,8 +34501,18 @@ type GetOpenAPIJSONResp304Headers struct {
 	ETag         *string
 }
 
+// GetOpenAPIJSONResp401Headers the declared response headers of an HTTP 401 response for GetOpenAPIJSON
+type GetOpenAPIJSONResp401Headers struct {
+	WWWAuthenticate *string
+}
+
 // GetOpenAPIJSONResp429Headers the declared response headers of an HTTP 429 response for GetOpenAPIJSON
 type GetOpenAPIJSONResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetOpenAPIJSONResp503Headers the declared response headers of an HTTP 503 response for GetOpenAPIJSON
+type GetOpenAPIJSONResp503Headers struct {
 	RetryAfter *int32
 }
 
@@ -34507,14 +34523,24 @@ type GetOpenAPIJSONResp struct {
 	JSON200 *map[string]interface{}
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetOpenAPIJSONResp200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetOpenAPIJSONResp304Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetOpenAPIJSONResp401Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetOpenAPIJSONResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetOpenAPIJSONResp503Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -34527,9 +34553,24 @@ func (r GetOpenAPIJSONResp) GetApplicationProblemJSON400() *BadRequest {
 	return r.ApplicationProblemJSON400
 }
 
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetOpenAPIJSONResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetOpenAPIJSONResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
 func (r GetOpenAPIJSONResp) GetApplicationProblemJSON429() *TooManyRequests {
 	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetOpenAPIJSONResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
 }
 
 // GetBody returns the raw response body bytes
@@ -34578,8 +34619,18 @@ type GetOpenAPIYAMLResp304Headers struct {
 	ETag         *string
 }
 
+// GetOpenAPIYAMLResp401Headers the declared response headers of an HTTP 401 response for GetOpenAPIYAML
+type GetOpenAPIYAMLResp401Headers struct {
+	WWWAuthenticate *string
+}
+
 // GetOpenAPIYAMLResp429Headers the declared response headers of an HTTP 429 response for GetOpenAPIYAML
 type GetOpenAPIYAMLResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetOpenAPIYAMLResp503Headers the declared response headers of an HTTP 503 response for GetOpenAPIYAML
+type GetOpenAPIYAMLResp503Headers struct {
 	RetryAfter *int32
 }
 
@@ -34590,14 +34641,24 @@ type GetOpenAPIYAMLResp struct {
 	YAML200 *string
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetOpenAPIYAMLResp200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetOpenAPIYAMLResp304Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetOpenAPIYAMLResp401Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetOpenAPIYAMLResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetOpenAPIYAMLResp503Headers
 }
 
 // GetYAML200 returns the response for an HTTP 200 `application/yaml` response
@@ -34610,9 +34671,24 @@ func (r GetOpenAPIYAMLResp) GetApplicationProblemJSON400() *BadRequest {
 	return r.ApplicationProblemJSON400
 }
 
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetOpenAPIYAMLResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetOpenAPIYAMLResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
 func (r GetOpenAPIYAMLResp) GetApplicationProblemJSON429() *TooManyRequests {
 	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetOpenAPIYAMLResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
 }
 
 // GetBody returns the raw response body bytes
@@ -58438,7 +58514,8 @@ func (c *ClientWithResponses) GetMetricsWithResponse(ctx context.Context, reqEdi
 
 // GetOpenAPIJSONWithResponse Read this document as JSON
 //
-// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS).
+// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless the server's
+// explorer is closed: then any good credential will do.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -58453,7 +58530,8 @@ func (c *ClientWithResponses) GetOpenAPIJSONWithResponse(ctx context.Context, re
 
 // GetOpenAPIYAMLWithResponse Read this document as YAML
 //
-// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS).
+// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless
+// the server's explorer is closed: then any good credential will do.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -62902,12 +62980,33 @@ func ParseGetOpenAPIJSONResp(rsp *http.Response) (*GetOpenAPIJSONResp, error) {
 		}
 		response.ApplicationProblemJSON400 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest TooManyRequests
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
 
 	}
 
@@ -62946,6 +63045,16 @@ func ParseGetOpenAPIJSONResp(rsp *http.Response) (*GetOpenAPIJSONResp, error) {
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetOpenAPIJSONResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetOpenAPIJSONResp429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -62956,6 +63065,16 @@ func ParseGetOpenAPIJSONResp(rsp *http.Response) (*GetOpenAPIJSONResp, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetOpenAPIJSONResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
 	}
 
 	return response, nil
@@ -62992,12 +63111,33 @@ func ParseGetOpenAPIYAMLResp(rsp *http.Response) (*GetOpenAPIYAMLResp, error) {
 		}
 		response.ApplicationProblemJSON400 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest TooManyRequests
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
 
 	}
 
@@ -63036,6 +63176,16 @@ func ParseGetOpenAPIYAMLResp(rsp *http.Response) (*GetOpenAPIYAMLResp, error) {
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetOpenAPIYAMLResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetOpenAPIYAMLResp429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -63046,6 +63196,16 @@ func ParseGetOpenAPIYAMLResp(rsp *http.Response) (*GetOpenAPIYAMLResp, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetOpenAPIYAMLResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
 	}
 
 	return response, nil
