@@ -100,7 +100,7 @@ func (s *Server) who(ctx context.Context, op *operation) (auth.Identity, error) 
 		}
 		return auth.Identity{}, nil
 	}
-	if op.public() || op.keyHeader != "" && call.From(ctx).Header.Get(op.keyHeader) != "" {
+	if op.public() || op.permission == auth.ReadDocument && !s.docsClosed || op.keyHeader != "" && call.From(ctx).Header.Get(op.keyHeader) != "" {
 		return auth.Identity{}, nil
 	}
 	who, err := s.identify(ctx, op)
@@ -178,8 +178,11 @@ func namesOf(path string) []string {
 
 // openTo reports whether the operation may be called without a credential.
 func (s *Server) openTo(op *operation) bool {
-	if op.permission == "version.read" {
+	switch op.permission {
+	case auth.ReadVersion:
 		return s.v1Public
+	case auth.ReadDocument:
+		return !s.docsClosed
 	}
 	return op.optional && !s.runners
 }

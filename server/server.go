@@ -61,7 +61,8 @@ type Config struct {
 	// V1Public opens the version document to callers without credential.
 	V1Public bool
 
-	// DocsClosed takes the explorer and the document away from the public.
+	// DocsClosed takes the explorer away, and lets only callers with a credential
+	// read the document.
 	DocsClosed bool
 
 	// RequireTLS refuses plain HTTP from other machines, unless a trusted proxy
@@ -126,6 +127,7 @@ type Server struct {
 	audit      *auditor
 	metrics    *metrics
 	v1Public   bool
+	docsClosed bool
 	runners    bool // runner calls need a login
 	closed     bool // KernelCI's side is in maintenance
 	labIdle    bool // Background leaves the lab's tasks to other servers
@@ -204,6 +206,7 @@ func New(c Config) (*Server, error) {
 		limits:     newLimiter(c.Limits, c.Now),
 		metrics:    newMetrics(c.Metrics),
 		v1Public:   c.V1Public,
+		docsClosed: c.DocsClosed,
 		runners:    c.Results.RequireToken,
 		closed:     c.Maintenance,
 		labIdle:    c.Lab.Idle,

@@ -163,6 +163,41 @@ func TestSecurityHeaders(t *testing.T) {
 	}
 }
 
+// TestDocsClosed: the explorer is gone, and the document takes a credential, any
+// good one.
+func TestDocsClosed(t *testing.T) {
+	t.Parallel()
+
+	open, closed := servertest.New(t), servertest.New(t, func(c *server.Config) { c.DocsClosed = true })
+	for _, tt := range []struct {
+		name   string
+		server *servertest.Server
+		path   string
+		with   servertest.Option
+		want   int
+	}{
+		{"open, to anybody", open, "/openapi.json", nil, 200},
+		{"open, to a bad credential", open, "/openapi.yaml", servertest.As("nonsense-nonsense"), 200},
+		{"open, the explorer", open, "/docs/", nil, 200},
+		{"closed, to anybody", closed, "/openapi.json", nil, 401},
+		{"closed, to anybody, as YAML", closed, "/openapi.yaml", nil, 401},
+		{"closed, to a bad credential", closed, "/openapi.json", servertest.As("nonsense-nonsense"), 401},
+		{"closed, to a good one without roles", closed, "/openapi.json", servertest.As(closed.Token()), 200},
+		{"closed, the explorer", closed, "/docs/", servertest.Admin(), 404},
+		{"closed, the versions", closed, "/", nil, 300},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var options []servertest.Option
+			if tt.with != nil {
+				options = append(options, tt.with)
+			}
+			if a := tt.server.Do("GET", tt.path, "", options...); a.Status != tt.want {
+				t.Errorf("GET %s: %d, want %d", tt.path, a.Status, tt.want)
+			}
+		})
+	}
+}
+
 func TestTokensInPathsAreNotEchoed(t *testing.T) {
 	t.Parallel()
 

@@ -49,7 +49,7 @@ type serveCmd struct {
 	keystoneFlags
 
 	DiscoveryV1Public bool `name:"discovery-v1-public" help:"Show the version document to callers without a credential."`
-	DocsPublic        bool `name:"docs-public" default:"true" negatable:"" help:"Serve the API explorer."`
+	DocsPublic        bool `name:"docs-public" default:"true" negatable:"" help:"Serve the API explorer, and the document to callers without a credential."`
 
 	RefstackRequireToken bool           `name:"refstack-require-token" help:"Refuse calls of RefStack's runners and clients without a credential."`
 	RefstackOneResult    bool           `name:"refstack-one-result" help:"Refuse a second, different result of a run with 409."`

@@ -20,6 +20,13 @@ const (
 	DeleteTasks  Permission = "physical_provisioner:delete_tasks"
 )
 
+// What every good credential may do, whatever its roles; no policy file says
+// anything else.
+const (
+	ReadVersion  Permission = "version.read"
+	ReadDocument Permission = "document.read" // where that is not public
+)
+
 // everyone are all the roles there are, writers those that may add to results.
 var (
 	everyone = []Role{Reader, Runner, Lab, Operator, Admin}
@@ -33,7 +40,8 @@ var (
 // permission that an operation names and this table lacks stops the start. The
 // document prints it as x-permissions; a test holds the two together.
 var permissions = map[Permission][]Role{
-	"version.read":   everyone,
+	ReadVersion:      everyone,
+	ReadDocument:     everyone,
 	"runner.call":    writers,
 	"results.read":   everyone,
 	"results.write":  writers,
@@ -147,7 +155,7 @@ func (p Permission) Roles() []Role { return slices.Clone(permissions[p]) }
 // nothing but read the version document, as a Keystone token without a mapped
 // role is somebody, but nobody with rights.
 func (i Identity) May(p Permission) bool {
-	if p == "version.read" {
+	if p == ReadVersion || p == ReadDocument {
 		return !i.Anonymous()
 	}
 	flags, byFlags := kernelCI[p]
@@ -218,8 +226,8 @@ func mayBeSet(name string) error {
 	switch {
 	case name == "default":
 		return errors.New("there is no default rule: what the file does not name is as the permission table has it")
-	case name == "version.read":
-		return errors.New("version.read is open to every good credential and cannot be set")
+	case Permission(name) == ReadVersion, Permission(name) == ReadDocument:
+		return fmt.Errorf("%s is open to every good credential and cannot be set", name)
 	case !Permission(name).Known() && strings.ContainsAny(name, ":."):
 		return fmt.Errorf("there is no permission %.100q", name)
 	}

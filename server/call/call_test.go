@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -135,8 +136,11 @@ func TestResolver_AllowedHosts(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodGet, "http://lab/", nil)
 		r.Host = host
-		if _, _, err := v.Resolve(r); (err == nil) != allowed {
-			t.Errorf("Host %s: %v, want allowed %v", host, err, allowed)
+		for _, public := range []*url.URL{nil, {Scheme: "https", Host: "lab.example.org"}} {
+			v.Public = public
+			if _, _, err := v.Resolve(r); (err == nil) != allowed {
+				t.Errorf("Host %s, public URL %v: %v, want allowed %v", host, public, err, allowed)
+			}
 		}
 	}
 }

@@ -53,10 +53,11 @@ func (v Resolver) Resolve(r *http.Request) (Origin, netip.Addr, error) {
 		o = forwarded(r.Header, o)
 		client = v.clientOf(r.Header, peer)
 	}
+	if !v.allows(o.Host) {
+		return Origin{}, client, ErrUnknownHost
+	}
 	if v.Public != nil {
 		o = Origin{Scheme: v.Public.Scheme, Host: v.Public.Host, Prefix: strings.TrimRight(v.Public.Path, "/")}
-	} else if !v.allows(o.Host) {
-		return Origin{}, client, ErrUnknownHost
 	}
 	return o, client, nil
 }
@@ -64,7 +65,7 @@ func (v Resolver) Resolve(r *http.Request) (Origin, netip.Addr, error) {
 // hostOf is the Host header or, where HTTP/1.0 has none, the address that the
 // client reached: load balancers ask that way whether the server is well.
 func hostOf(r *http.Request) string {
-	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && r.Host == "" {
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && r.Host == "" && !r.ProtoAtLeast(1, 1) {
 		return local.String()
 	}
 	return r.Host

@@ -76,7 +76,7 @@ func (s *Set) add(name, rule *yaml.Node) error {
 	case rule.Kind == yaml.SequenceNode:
 		return errors.New("lists are not understood; write the rule as text")
 	case rule.Kind != yaml.ScalarNode || rule.Tag != "!!str":
-		return errors.New("a rule must be text, in quotes where it begins with @ or !")
+		return errors.New("a rule must be text; one that begins with @ stands in quotes")
 	}
 	e, err := Parse(rule.Value)
 	if err != nil {
