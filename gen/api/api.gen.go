@@ -1247,6 +1247,24 @@ func (e ListAuditParamsDecision) Valid() bool {
 	}
 }
 
+// Defines values for GetSubunitParamsRunTime.
+const (
+	GetSubunitParamsRunTimeSum  GetSubunitParamsRunTime = "sum"
+	GetSubunitParamsRunTimeWall GetSubunitParamsRunTime = "wall"
+)
+
+// Valid indicates whether the value is a known member of the GetSubunitParamsRunTime enum.
+func (e GetSubunitParamsRunTime) Valid() bool {
+	switch e {
+	case GetSubunitParamsRunTimeSum:
+		return true
+	case GetSubunitParamsRunTimeWall:
+		return true
+	default:
+		return false
+	}
+}
+
 // AccessRole What somebody is to the server; `x-permissions` says what each role may do.
 type AccessRole string
 
@@ -4767,6 +4785,21 @@ type ProductPatch struct {
 	Supersede *bool                              `json:"supersede,omitempty"`
 }
 
+// Profile Example: {"email":null,"fullname":"laptop","is_admin":false,"openid":"me"}
+type Profile struct {
+	// Openid The owner that the token names; empty when it names none.
+	Openid string `json:"openid"`
+
+	// Email Always null: a token does not say it.
+	Email nullable.Nullable[string] `json:"email"`
+
+	// Fullname The token's name, or the owner for a JSON web token.
+	Fullname string `json:"fullname"`
+
+	// IsAdmin Whether the caller is an administrator.
+	IsAdmin bool `json:"is_admin"`
+}
+
 // PublicKey Example: {"comment":"me@example.org","format":"ssh-rsa","id":"0b6c1d5e6f0e4cc09d3f0a4bb4d3a001","openid":"me","pubkey":"AAAAB3NzaC1yc2E"}
 type PublicKey struct {
 	ID string `json:"id"`
@@ -5232,7 +5265,7 @@ type StatusSaved struct {
 	TestID int64  `json:"test_id"`
 }
 
-// SubunitAttachment Example: {"attachment":"http://127.0.0.1:8080/v1/runs/100/results/4d7950cb-586e-407e-9acf-5b169825af98/tests/0/attachments/0","label":"pythonlogging","test_run_id":1}
+// SubunitAttachment Example: {"attachment":"http://127.0.0.1:8080/v1/subunit/4d7950cb-586e-407e-9acf-5b169825af98/attachments/1/0","label":"pythonlogging","test_run_id":1}
 type SubunitAttachment struct {
 	// TestRunID The `id` of the test.
 	TestRunID int64 `json:"test_run_id"`
@@ -5250,7 +5283,7 @@ type SubunitCreated struct {
 	ResultID    openapi_types.UUID `json:"result-id"`
 }
 
-// SubunitData Example: {"attachments":[{"attachment":"http://127.0.0.1:8080/v1/runs/100/results/4d7950cb-586e-407e-9acf-5b169825af98/tests/0/attachments/0","label":"pythonlogging","test_run_id":1}],"subunit-data":{"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"},"test_runs":[{"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}],"tests":[{"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}]}
+// SubunitData Example: {"attachments":[{"attachment":"http://127.0.0.1:8080/v1/subunit/4d7950cb-586e-407e-9acf-5b169825af98/attachments/1/0","label":"pythonlogging","test_run_id":1}],"subunit-data":{"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"},"test_runs":[{"metadata":{"attrs":"id-4b470073-f361-5188-ab7a-2f495b06f0a4,smoke","tags":"worker-0"},"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}],"tests":[{"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}]}
 type SubunitData struct {
 	SubunitData SubunitRun          `json:"subunit-data"`
 	Tests       []SubunitTest       `json:"tests"`
@@ -5267,6 +5300,17 @@ type SubunitLinked struct {
 	ID openapi_types.UUID `json:"id"`
 }
 
+// SubunitMetadata What subunit2sql keeps of a test run beside its times; only what there is.
+//
+// Example: {"attrs":"smoke","tags":"worker-0"}
+type SubunitMetadata struct {
+	// Attrs What stands in brackets in the test's id.
+	Attrs *string `json:"attrs,omitempty"`
+
+	// Tags The tags, with commas between them.
+	Tags *string `json:"tags,omitempty"`
+}
+
 // SubunitRun Example: {"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"}
 type SubunitRun struct {
 	// RunAt When the stream was stored.
@@ -5276,7 +5320,7 @@ type SubunitRun struct {
 	Fails  int64              `json:"fails"`
 	Passes int64              `json:"passes"`
 
-	// RunTime Seconds; the sum of the tests' durations.
+	// RunTime Seconds; the sum of the tests' durations, or from the first start to the last stop.
 	RunTime float64 `json:"run_time"`
 
 	// Artifacts Always null: nobody can say it.
@@ -5297,7 +5341,7 @@ type SubunitTest struct {
 	RunTime nullable.Nullable[float64] `json:"run_time"`
 }
 
-// SubunitTestRun Example: {"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}
+// SubunitTestRun Example: {"metadata":{"attrs":"id-4b470073-f361-5188-ab7a-2f495b06f0a4,smoke","tags":"worker-0"},"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}
 type SubunitTestRun struct {
 	// TestID The `id` of the test.
 	TestID int64 `json:"test_id"`
@@ -5311,6 +5355,7 @@ type SubunitTestRun struct {
 	StopTime             nullable.Nullable[string] `json:"stop_time"`
 	StartTimeMicrosecond nullable.Nullable[int32]  `json:"start_time_microsecond"`
 	StopTimeMicrosecond  nullable.Nullable[int32]  `json:"stop_time_microsecond"`
+	Metadata             SubunitMetadata           `json:"metadata"`
 }
 
 // Test One test of a result.
@@ -7843,6 +7888,15 @@ type CreateSubunitParams struct {
 	XPublicKey *string `json:"X-Public-Key,omitempty"`
 }
 
+// GetSubunitParams defines parameters for GetSubunit.
+type GetSubunitParams struct {
+	// RunTime How long the run took, as the sum of the tests' durations or by the clock on the wall. (subunit2sql has an option for it.)
+	RunTime *GetSubunitParamsRunTime `form:"run_time,omitempty" json:"run_time,omitempty"`
+}
+
+// GetSubunitParamsRunTime defines parameters for GetSubunit.
+type GetSubunitParamsRunTime string
+
 // PurgeTasksParams defines parameters for PurgeTasks.
 type PurgeTasksParams struct {
 	// Days The age in days. Absent, empty or unreadable (Drydock's client sends `None`) means 90; a negative number is refused.
@@ -9605,6 +9659,9 @@ type ServerInterface interface {
 	// GetDesignDocuments Get the documents of a stored design
 	// (GET /v1/designs/{design}/documents)
 	GetDesignDocuments(ctx echo.Context, design string) error
+	// DownloadResult Download the current result of a run
+	// (GET /v1/download-result/{test_id})
+	DownloadResult(ctx echo.Context, testID TestID) error
 	// ListEvents Read the event log
 	// (GET /v1/events)
 	ListEvents(ctx echo.Context, params ListEventsParams) error
@@ -9823,6 +9880,9 @@ type ServerInterface interface {
 	// ReplaceTestSpec Replace a test spec
 	// (PUT /v1/products/{product_id}/testspecs/{spec_id})
 	ReplaceTestSpec(ctx echo.Context, productID ProductID, specID SpecID) error
+	// GetProfile Say who one is
+	// (GET /v1/profile)
+	GetProfile(ctx echo.Context) error
 	// ListPublicKeys List one's keys
 	// (GET /v1/profile/pubkeys)
 	ListPublicKeys(ctx echo.Context) error
@@ -9933,10 +9993,13 @@ type ServerInterface interface {
 	DeleteSubunit(ctx echo.Context, subunitID string) error
 	// GetSubunit Read a subunit stream in subunit2sql's numbers
 	// (GET /v1/subunit/{subunit_id})
-	GetSubunit(ctx echo.Context, subunitID string) error
+	GetSubunit(ctx echo.Context, subunitID string, params GetSubunitParams) error
 	// LinkSubunit Give a result its subunit stream
 	// (PUT /v1/subunit/{subunit_id})
 	LinkSubunit(ctx echo.Context, subunitID string) error
+	// GetSubunitAttachment Download an attachment of a stream
+	// (GET /v1/subunit/{subunit_id}/attachments/{test_run_id}/{k})
+	GetSubunitAttachment(ctx echo.Context, subunitID string, testRunID int32, k int32) error
 	// PurgeTasks Delete old tasks
 	// (DELETE /v1/tasks)
 	PurgeTasks(ctx echo.Context, params PurgeTasksParams) error
@@ -12111,6 +12174,22 @@ func (w *ServerInterfaceWrapper) GetDesignDocuments(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetDesignDocuments(ctx, design)
+	return err
+}
+
+// DownloadResult converts echo context to params.
+func (w *ServerInterfaceWrapper) DownloadResult(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "test_id" -------------
+	var testID TestID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_id", ctx.Param("test_id"), &testID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DownloadResult(ctx, testID)
 	return err
 }
 
@@ -14465,6 +14544,15 @@ func (w *ServerInterfaceWrapper) ReplaceTestSpec(ctx echo.Context) error {
 	return err
 }
 
+// GetProfile converts echo context to params.
+func (w *ServerInterfaceWrapper) GetProfile(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetProfile(ctx)
+	return err
+}
+
 // ListPublicKeys converts echo context to params.
 func (w *ServerInterfaceWrapper) ListPublicKeys(ctx echo.Context) error {
 	var err error
@@ -15356,8 +15444,17 @@ func (w *ServerInterfaceWrapper) GetSubunit(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subunit_id: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetSubunitParams
+	// ------------- Optional query parameter "run_time" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "run_time", ctx.QueryParams(), &params.RunTime, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter run_time: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetSubunit(ctx, subunitID)
+	err = w.Handler.GetSubunit(ctx, subunitID, params)
 	return err
 }
 
@@ -15374,6 +15471,38 @@ func (w *ServerInterfaceWrapper) LinkSubunit(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.LinkSubunit(ctx, subunitID)
+	return err
+}
+
+// GetSubunitAttachment converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSubunitAttachment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "subunit_id" -------------
+	var subunitID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "subunit_id", ctx.Param("subunit_id"), &subunitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subunit_id: %s", err))
+	}
+
+	// ------------- Path parameter "test_run_id" -------------
+	var testRunID int32
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_run_id", ctx.Param("test_run_id"), &testRunID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int32", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_run_id: %s", err))
+	}
+
+	// ------------- Path parameter "k" -------------
+	var k int32
+
+	err = runtime.BindStyledParameterWithOptions("simple", "k", ctx.Param("k"), &k, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int32", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter k: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSubunitAttachment(ctx, subunitID, testRunID, k)
 	return err
 }
 
@@ -17339,6 +17468,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/tests/:n", wrapper.GetTest, options.OperationMiddlewares["getTest"]...)
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/tests/:n/attachments/:k", wrapper.GetAttachment, options.OperationMiddlewares["getAttachment"]...)
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/raw", wrapper.GetRaw, options.OperationMiddlewares["getRaw"]...)
+	router.GET(options.BaseURL+"/v1/download-result/:test_id", wrapper.DownloadResult, options.OperationMiddlewares["downloadResult"]...)
 	router.GET(options.BaseURL+"/v1/results", wrapper.ListPublishedResults, options.OperationMiddlewares["listPublishedResults"]...)
 	router.POST(options.BaseURL+"/v1/results", wrapper.PublishResult, options.OperationMiddlewares["publishResult"]...)
 	router.GET(options.BaseURL+"/v1/results/schema", wrapper.GetPassListSchema, options.OperationMiddlewares["getPassListSchema"]...)
@@ -17350,6 +17480,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/v1/results/:published_id/meta/:key", wrapper.DeleteResultMetaKey, options.OperationMiddlewares["deleteResultMetaKey"]...)
 	router.GET(options.BaseURL+"/v1/results/:published_id/meta/:key", wrapper.GetResultMetaKey, options.OperationMiddlewares["getResultMetaKey"]...)
 	router.POST(options.BaseURL+"/v1/results/:published_id/meta/:key", wrapper.SetResultMetaKey, options.OperationMiddlewares["setResultMetaKey"]...)
+	router.GET(options.BaseURL+"/v1/profile", wrapper.GetProfile, options.OperationMiddlewares["getProfile"]...)
 	router.GET(options.BaseURL+"/v1/profile/pubkeys", wrapper.ListPublicKeys, options.OperationMiddlewares["listPublicKeys"]...)
 	router.POST(options.BaseURL+"/v1/profile/pubkeys", wrapper.CreatePublicKey, options.OperationMiddlewares["createPublicKey"]...)
 	router.DELETE(options.BaseURL+"/v1/profile/pubkeys/:key_id", wrapper.DeletePublicKey, options.OperationMiddlewares["deletePublicKey"]...)
@@ -17357,6 +17488,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/v1/subunit/:subunit_id", wrapper.DeleteSubunit, options.OperationMiddlewares["deleteSubunit"]...)
 	router.GET(options.BaseURL+"/v1/subunit/:subunit_id", wrapper.GetSubunit, options.OperationMiddlewares["getSubunit"]...)
 	router.PUT(options.BaseURL+"/v1/subunit/:subunit_id", wrapper.LinkSubunit, options.OperationMiddlewares["linkSubunit"]...)
+	router.GET(options.BaseURL+"/v1/subunit/:subunit_id/attachments/:test_run_id/:k", wrapper.GetSubunitAttachment, options.OperationMiddlewares["getSubunitAttachment"]...)
 	router.GET(options.BaseURL+"/v1/products", wrapper.ListProducts, options.OperationMiddlewares["listProducts"]...)
 	router.POST(options.BaseURL+"/v1/products", wrapper.CreateProduct, options.OperationMiddlewares["createProduct"]...)
 	router.DELETE(options.BaseURL+"/v1/products/:product_id", wrapper.DeleteProduct, options.OperationMiddlewares["deleteProduct"]...)
@@ -17996,6 +18128,41 @@ func (response GetOpenAPIJSON400ApplicationProblemPlusJSONResponse) VisitGetOpen
 	return err
 }
 
+type GetOpenAPIJSON401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpenAPIJSON401ApplicationProblemPlusJSONResponse) VisitGetOpenAPIJSONResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpenAPIJSON403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpenAPIJSON403ApplicationProblemPlusJSONResponse) VisitGetOpenAPIJSONResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetOpenAPIJSON429ApplicationProblemPlusJSONResponse struct {
 	TooManyRequestsApplicationProblemPlusJSONResponse
 }
@@ -18011,6 +18178,25 @@ func (response GetOpenAPIJSON429ApplicationProblemPlusJSONResponse) VisitGetOpen
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
 	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpenAPIJSON503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpenAPIJSON503ApplicationProblemPlusJSONResponse) VisitGetOpenAPIJSONResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -18083,6 +18269,41 @@ func (response GetOpenAPIYAML400ApplicationProblemPlusJSONResponse) VisitGetOpen
 	return err
 }
 
+type GetOpenAPIYAML401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpenAPIYAML401ApplicationProblemPlusJSONResponse) VisitGetOpenAPIYAMLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpenAPIYAML403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpenAPIYAML403ApplicationProblemPlusJSONResponse) VisitGetOpenAPIYAMLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetOpenAPIYAML429ApplicationProblemPlusJSONResponse struct {
 	TooManyRequestsApplicationProblemPlusJSONResponse
 }
@@ -18098,6 +18319,25 @@ func (response GetOpenAPIYAML429ApplicationProblemPlusJSONResponse) VisitGetOpen
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
 	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpenAPIYAML503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetOpenAPIYAML503ApplicationProblemPlusJSONResponse) VisitGetOpenAPIYAMLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -25138,6 +25378,290 @@ type GetDesignDocuments503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetDesignDocuments503ApplicationProblemPlusJSONResponse) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadResultRequestObject struct {
+	TestID TestID `json:"test_id"`
+}
+
+type DownloadResultResponseObject interface {
+	VisitDownloadResultResponse(w http.ResponseWriter) error
+}
+
+type DownloadResult200ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type DownloadResult200ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       DownloadResult200ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadResult200ApplicationOctetStreamResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadResult206ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentRange          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type DownloadResult206ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       DownloadResult206ResponseHeaders
+	ContentLength int64
+}
+
+func (response DownloadResult206ApplicationOctetStreamResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadResult304ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type DownloadResult304Response struct {
+	Headers DownloadResult304ResponseHeaders
+}
+
+func (response DownloadResult304Response) VisitDownloadResultResponse(w http.ResponseWriter) error {
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type DownloadResult400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadResult400ApplicationProblemPlusJSONResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadResult401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadResult401ApplicationProblemPlusJSONResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadResult403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadResult403ApplicationProblemPlusJSONResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadResult404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadResult404ApplicationProblemPlusJSONResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadResult406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadResult406ApplicationProblemPlusJSONResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadResult416ApplicationProblemPlusJSONResponse struct {
+	RangeNotSatisfiableApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadResult416ApplicationProblemPlusJSONResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(416)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadResult429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadResult429ApplicationProblemPlusJSONResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadResult503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DownloadResult503ApplicationProblemPlusJSONResponse) VisitDownloadResultResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -36736,6 +37260,132 @@ func (response ReplaceTestSpec503ApplicationProblemPlusJSONResponse) VisitReplac
 	return err
 }
 
+type GetProfileRequestObject struct {
+}
+
+type GetProfileResponseObject interface {
+	VisitGetProfileResponse(w http.ResponseWriter) error
+}
+
+type GetProfile200JSONResponse Profile
+
+func (response GetProfile200JSONResponse) VisitGetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProfile400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetProfile400ApplicationProblemPlusJSONResponse) VisitGetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProfile401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetProfile401ApplicationProblemPlusJSONResponse) VisitGetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProfile403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetProfile403ApplicationProblemPlusJSONResponse) VisitGetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProfile406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetProfile406ApplicationProblemPlusJSONResponse) VisitGetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProfile429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetProfile429ApplicationProblemPlusJSONResponse) VisitGetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProfile503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetProfile503ApplicationProblemPlusJSONResponse) VisitGetProfileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPublicKeysRequestObject struct {
 }
 
@@ -42200,6 +42850,7 @@ func (response DeleteSubunit503ApplicationProblemPlusJSONResponse) VisitDeleteSu
 
 type GetSubunitRequestObject struct {
 	SubunitID string `json:"subunit_id"`
+	Params    GetSubunitParams
 }
 
 type GetSubunitResponseObject interface {
@@ -42506,6 +43157,292 @@ type LinkSubunit503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response LinkSubunit503ApplicationProblemPlusJSONResponse) VisitLinkSubunitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitAttachmentRequestObject struct {
+	SubunitID string `json:"subunit_id"`
+	TestRunID int32  `json:"test_run_id"`
+	K         int32  `json:"k"`
+}
+
+type GetSubunitAttachmentResponseObject interface {
+	VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error
+}
+
+type GetSubunitAttachment200ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetSubunitAttachment200ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GetSubunitAttachment200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetSubunitAttachment200ApplicationOctetStreamResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetSubunitAttachment206ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentRange          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetSubunitAttachment206ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	Headers       GetSubunitAttachment206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetSubunitAttachment206ApplicationOctetStreamResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetSubunitAttachment304ResponseHeaders struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetSubunitAttachment304Response struct {
+	Headers GetSubunitAttachment304ResponseHeaders
+}
+
+func (response GetSubunitAttachment304Response) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+	if response.Headers.AcceptRanges != nil {
+		w.Header().Set("Accept-Ranges", fmt.Sprint(*response.Headers.AcceptRanges))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.XContentTypeOptions != nil {
+		w.Header().Set("X-Content-Type-Options", fmt.Sprint(*response.Headers.XContentTypeOptions))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetSubunitAttachment400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunitAttachment400ApplicationProblemPlusJSONResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitAttachment401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunitAttachment401ApplicationProblemPlusJSONResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitAttachment403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunitAttachment403ApplicationProblemPlusJSONResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitAttachment404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunitAttachment404ApplicationProblemPlusJSONResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitAttachment406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunitAttachment406ApplicationProblemPlusJSONResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitAttachment416ApplicationProblemPlusJSONResponse struct {
+	RangeNotSatisfiableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunitAttachment416ApplicationProblemPlusJSONResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.ContentRange != nil {
+		w.Header().Set("Content-Range", fmt.Sprint(*response.Headers.ContentRange))
+	}
+	w.WriteHeader(416)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitAttachment429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunitAttachment429ApplicationProblemPlusJSONResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSubunitAttachment503ApplicationProblemPlusJSONResponse struct {
+	ServiceUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSubunitAttachment503ApplicationProblemPlusJSONResponse) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -49124,6 +50061,9 @@ type StrictServerInterface interface {
 	// GetDesignDocuments Get the documents of a stored design
 	// (GET /v1/designs/{design}/documents)
 	GetDesignDocuments(ctx context.Context, request GetDesignDocumentsRequestObject) (GetDesignDocumentsResponseObject, error)
+	// DownloadResult Download the current result of a run
+	// (GET /v1/download-result/{test_id})
+	DownloadResult(ctx context.Context, request DownloadResultRequestObject) (DownloadResultResponseObject, error)
 	// ListEvents Read the event log
 	// (GET /v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
@@ -49342,6 +50282,9 @@ type StrictServerInterface interface {
 	// ReplaceTestSpec Replace a test spec
 	// (PUT /v1/products/{product_id}/testspecs/{spec_id})
 	ReplaceTestSpec(ctx context.Context, request ReplaceTestSpecRequestObject) (ReplaceTestSpecResponseObject, error)
+	// GetProfile Say who one is
+	// (GET /v1/profile)
+	GetProfile(ctx context.Context, request GetProfileRequestObject) (GetProfileResponseObject, error)
 	// ListPublicKeys List one's keys
 	// (GET /v1/profile/pubkeys)
 	ListPublicKeys(ctx context.Context, request ListPublicKeysRequestObject) (ListPublicKeysResponseObject, error)
@@ -49456,6 +50399,9 @@ type StrictServerInterface interface {
 	// LinkSubunit Give a result its subunit stream
 	// (PUT /v1/subunit/{subunit_id})
 	LinkSubunit(ctx context.Context, request LinkSubunitRequestObject) (LinkSubunitResponseObject, error)
+	// GetSubunitAttachment Download an attachment of a stream
+	// (GET /v1/subunit/{subunit_id}/attachments/{test_run_id}/{k})
+	GetSubunitAttachment(ctx context.Context, request GetSubunitAttachmentRequestObject) (GetSubunitAttachmentResponseObject, error)
 	// PurgeTasks Delete old tasks
 	// (DELETE /v1/tasks)
 	PurgeTasks(ctx context.Context, request PurgeTasksRequestObject) (PurgeTasksResponseObject, error)
@@ -51242,6 +52188,31 @@ func (sh *strictHandler) GetDesignDocuments(ctx echo.Context, design string) err
 		return err
 	} else if validResponse, ok := response.(GetDesignDocumentsResponseObject); ok {
 		return validResponse.VisitGetDesignDocumentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DownloadResult operation middleware
+func (sh *strictHandler) DownloadResult(ctx echo.Context, testID TestID) error {
+	var request DownloadResultRequestObject
+
+	request.TestID = testID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadResult(ctx.Request().Context(), request.(DownloadResultRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadResult")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DownloadResultResponseObject); ok {
+		return validResponse.VisitDownloadResultResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -53549,6 +54520,29 @@ func (sh *strictHandler) ReplaceTestSpec(ctx echo.Context, productID ProductID, 
 	return nil
 }
 
+// GetProfile operation middleware
+func (sh *strictHandler) GetProfile(ctx echo.Context) error {
+	var request GetProfileRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProfile(ctx.Request().Context(), request.(GetProfileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProfile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetProfileResponseObject); ok {
+		return validResponse.VisitGetProfileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListPublicKeys operation middleware
 func (sh *strictHandler) ListPublicKeys(ctx echo.Context) error {
 	var request ListPublicKeysRequestObject
@@ -54677,10 +55671,11 @@ func (sh *strictHandler) DeleteSubunit(ctx echo.Context, subunitID string) error
 }
 
 // GetSubunit operation middleware
-func (sh *strictHandler) GetSubunit(ctx echo.Context, subunitID string) error {
+func (sh *strictHandler) GetSubunit(ctx echo.Context, subunitID string, params GetSubunitParams) error {
 	var request GetSubunitRequestObject
 
 	request.SubunitID = subunitID
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetSubunit(ctx.Request().Context(), request.(GetSubunitRequestObject))
@@ -54766,6 +55761,33 @@ func (sh *strictHandler) LinkSubunit(ctx echo.Context, subunitID string) error {
 		return err
 	} else if validResponse, ok := response.(LinkSubunitResponseObject); ok {
 		return validResponse.VisitLinkSubunitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSubunitAttachment operation middleware
+func (sh *strictHandler) GetSubunitAttachment(ctx echo.Context, subunitID string, testRunID int32, k int32) error {
+	var request GetSubunitAttachmentRequestObject
+
+	request.SubunitID = subunitID
+	request.TestRunID = testRunID
+	request.K = k
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSubunitAttachment(ctx.Request().Context(), request.(GetSubunitAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSubunitAttachment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSubunitAttachmentResponseObject); ok {
+		return validResponse.VisitGetSubunitAttachmentResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -56670,916 +57692,932 @@ var swaggerSpec = []string{
 	"TGq8SUtGCm6jjChrHX736DB0UDZmzXWyzLxdxMdbcCT2FMXaV1qUMim6ciUvMjdSFuBXibDZ51CKMNjS",
 	"aheR1gzJTuIDPE3FnhcmY8taZVpdTwUbXqdFc12hcolpAqUBViTeIBxJomS1Iat6EDqQ7SNzOgoJzepI",
 	"Ypui3I+Wy+lV+4jqBj/Gcezj4LpvBCSW6MXF3y7QBiLv9b0f/cZ8qCWk5Y+SDZG6RFOWLIaI4GBlHKSK",
-	"DBfGomjuvzFb6ovvPy5evgAvojhCuiXn/8fe2yi3jWP7g6+C1U5VkhlJpj5tKTX1Xydxpj3dneRvu6fn",
-	"TjtXgkhIYpsi1ARlWZ3y1j7NPtg+yRbOAUjwU6Rs9yR3fOvWdCwSID4ODs7n7whY8hn6FsVrcqNRGq79",
-	"FaO+TsUjqG4HjDgBX6+VA9WnKwYwTVNlo2gDMDrAB6o8PvDUZkIdqR1uqDfB5D+81FZMcL+1uJvNWuuu",
-	"ZbWsDpxfPUd4AyXrMfmicAnCgLExJBM2NVSBEovw11bX6lqdTmfUJAs3bM8C6tvLMVlREbKgKVe0TQP5",
-	"Cw1Ww37Uh8PmeC+NSfTPpspUbMuNHpPUaJskZCJsrz3qj8mMCiaZzr0CjusdWyfH/WbD44vGuNEiX64b",
-	"TohhrHJ8UqLojK6s47HVG3cH7d6o1znuYyird+vhi64/5/jTSizwJ7DWj4ml5X123biPLGRwKKyJs2JC",
-	"fVTu1ZjYgRs2lb15DFp7k6wYFZsAiqmNyQvrrNWxXjShsOEYcBrglWjp7+8BhumWmt16fOH6LeS+2e6j",
-	"ts4G5cUxedHpt4/7L+7vzWPcjWKR1XEbx+aVPHEmRUL5Gf+QXopJiRQVCLnt1RxEMfGl+5YHaax7a5It",
-	"pPPomRJBdzFgO7itnUpfLJoFZoPpSxK+qEzAOiIg2fW9IrbiUcO+Gh2+EHIPc3syCKrA9bHPpwHMSWzc",
-	"EEDtgQcB+qor2Vr+DPK8GAXMvhtbNCSLdAXRRNMkPXzmKvgK/eA14fLqEcRjUqIz0o0zs08RZPrjukfY",
-	"D6N/iK0XmbRmw9C03x2gQVgPqWLNqKibqQSbBvlHfA4YLXShYM2CDW6UCAlfSxlJ8oZdWn0KQ7ZaIzgu",
-	"u1u7ARMTEOG6VmfYsjotq3/VtcaDk3Gv1+6cDCzL+otljS2piaqpNqz5iPbtzox1nVF/PuvQ3tyyj50c",
-	"S3X0tf1Asc3GXQtsBo1x7z45tqoF3s9umR9eSQEfK7yr7rrmLqUqqS35VvnuKAA0SqJkIkYMWEKaXFYY",
-	"N7rvZORc+FZiCs1oJT4XkUFsQS8lBtNOZCxRylzrcdBYJS1MDFrAK7znDOhoNui2Tux+r9Vnlt2ilt1r",
-	"DWAfR+x41smpkvTwDUku/YeEkdOTSyAPnxx53rlLEEfMY6J0ohuo3I4+JfC3tWJnweeS3QPiyFumL3V2",
-	"PKcDw4hoLF3u9rv+DXMuNzPZFpc62mOBvxI05MKHxoRe+0oIhn/nV1EuKBIAWFUqzRGwKMEcBdikRbVo",
-	"kmPILz0QMLrKPyUL3lL5JzhPHaGiei0JlInG+unj5VXZEHNZq1lBNWFvLODTsb7yJWv+zMSOf27mFZiX",
-	"HbSJ1SSdqAITyOuSVavHaHoN6Q04CcmWeV5TRXHAzXNLvQ2oUbByxtiiSZ2rUVWZVL0ZbJfc01JMm5wr",
-	"uUWeyprjxaxFPWDUYCqNF79dcbiPMNC5x6k51CsFU7R3oNHp+FI89IiicsYO4lSk20liyacPDOcAIto/",
-	"m/jIfmDbU2AQV/reqxWrjZphyKXCuaKZauXU8/h2Iu9Iyfw6o27banfb1lG334ijGqXCDte6Ov2+lFm8",
-	"HYl+51v533GD+gAfyz1VGg6f5yQrGV9NswtVRwwgFGPACx1ep1TnjVCQaK8R8TeRgBY5JlK5/EZ6e7dp",
-	"wlv88t/X13eW1bq+vuvMr6/vjuef/7wHzaKTFyEe1SkuNN/LdSI29eUcAimko5qSQJzoHza25KWeb1Jl",
-	"vvZJSm39Vp64d2gxGkMchCp5GN0qCooHBHxlNXYOj7aZe1BHsCjIU26tI+kUsnIASlsS0phMN2uPU2dK",
-	"PCZ/BKLCg+bRmSD4lADmahGAyS+09ftn+T+T1ucvVrPX2YdW0rWKc8/KxCTjqH4vXweo71mBExGGrylb",
-	"rBlFq38RDUMgQRKj4QmIOD9T9OdlFJmoLE1qoI8/PsVM8oKx4gHEq/WaKKMnkIzOZn38YSmuVrGUA9LB",
-	"BUcnX7zkgz0gOCHzqR8W5SLIZ8rygeIRBMYKxkS8CkBPyswgBS2Wu02HrECB4oU3IH7X9tyoujKhXsCo",
-	"sxsTSn766fydHJR2ofaBxXwPxr+35y8E7ipcmAZLosRnW1CMXRFdXubIrdaItuanrfefv5zct8w/+/et",
-	"vvl37771y8mIzk7ffE7/bPzZyUMxajbALP/R93bKRpGfwowEkqcVfGDbN7n4dtlUqvT1HNhLII8VQEfM",
-	"OA3khfzrxucaD0CH/DY+nV5exj+GAdy1lvoBePS4Y7X76oetqqXSGDe6aPZFFg/+Ev1v4/fJfON55sO/",
-	"vP344f353yaXP376q7z1F244QXNvY9xAe2+j2fiVz6TAgEiAEQy1shR3BlbHGoFxczbJKZKzorKzTNoE",
-	"ZP03xukqNzmKLi7fnmCDSFi8jxa4bosJ4LSqcuY1mvJw8iuf6WpGtdvpaIH6LTeBV7+hMnDWbjRZhqsD",
-	"Plcxlr2g3SRx0ur3oc5PhYbncWSNcdQqNPyg1Yz0iaz/USkBVUhWSM8Tm00MpIfqzSE1hvm3bsB9gEqp",
-	"0xqwEQ8YtHzuegc2Omie6cYTpVZW7sDgrIe0Uny3VlPwz2ig3ertwlnd9wGbpn6j9Zr51VjeGwNnVytX",
-	"lb/FfMel9XZ7TkUERVtncLrdxF7V4+VSa5mgmiUZF98ENS8Rs4O6XB1Upp0I2apWM/Omr9kMsJnC2s2Q",
-	"l89Y7YZ1V8T13bCmAIBN6p8EkIxqvB8XDajZZBLVU6jcMJbH6jTi1Km9Ciji1WwwoZ5LRb1mhvhYFhey",
-	"1ye69mqyFNlgcksDl9a8I39jq03tBnDCqF+PhA+Udjb1CQub1D8s9W/ulI4WUTQePKNsgKntoPhfpMJJ",
-	"iWevDidf2qPEZSWnxsK2WyfxM5X5aOkfMjoe/IqC5qh/3O7qn2IZstcpVuoOV9UeQcN6kNyYXJ+acjK0",
-	"ra3E6FYT4f7ODvtmFCVrWI+KAeLi4juJva895kP0EGxYV3JM0169NfoGZfpMB7WFdDvgQkxUP1+5PuEG",
-	"tWUBKeY7bnBIm8iLXOOk/Ful6G9IHNYNJ7dPLknXFm81eQZ0Ia8F8QcJxwecpUTLg66FgwVzs+FDvnwI",
-	"13w0EXrFnY3Hasrv2KY2U9HtDlkrVI0nK7qu9cm42UFfBRwtPp8DKtKTisjNxu3Kc/3N3WQmDlsh3V6S",
-	"xYM6QP77gA5g1ep3kNISUqoBCLfmjVugGUBpt/qVb6EgHEZmxBV3M+VbVq4/Yb6z5q4fxuBbndFJe9Bp",
-	"dyyrfTzuDXqD46PbLuQYYouNwIAM+Yf80Qujn8A2vuKQkFHa7cCyLN2rfnVy2yt9u6drPRmMVe7CBjFD",
-	"5h695YHCEevC+gN6c2PcWAfuLQ0ZLosOeFRjVuONvT1Lekt9mldiJrlceRUxQ+4zTEuUL2Ot7nTy7CZw",
-	"k07TQae7tz6CufL5mO3G91JO2RNrf/fRHuYUg2I29x0iH78m02jpNIIFYBLmfHFvyEZ5bZ0rrK+AUPyZ",
-	"8vPGt/pWJeD/omB8PClQyQEAPtMxM53uSYX+91NFE9JnYJseTg2JE1NIh7e9Cl/aP7XUiSsCTCr6PbFV",
-	"o2F+0IjZpGtEjsSsML/KHV9jwrLOW3d9V44UUJUUijwE89wwXTA786W9IoViItmDITUXyWPFkm/TyXT7",
-	"j1zIVmt5lsSyIK4VBXiYGr4KyXvyvznVq6qRqcH38r4on6gkUyYwHIpg/Yt63KQQ3R0zSTCIm8/JxzXz",
-	"L0Nq3xiFs5D7TuszlKxRDu7Z6GQ20wzcXI4Egy24id+7Xh64NPwcxfGqunMqg3rVztQEYFDDgXkel99R",
-	"efw+uwuP0Fh2VNEolpffFB/S4qeRjp4NoVPWgiwQ2Mz1KdSZ2AsFltRXM68rxa2g+nDuI9NdkFOWN8z7",
-	"0H3+Bv4dv54Xlw7wO2BkVelkxqY9JPgkyrQA42pOxdNn89SzNeSPtoYcbM84hOCU6F3X6V0R3/FR/TgJ",
-	"Da3gEsCwwqvCaEX5II3Tg8EFjYBRhwX/lwEkYuT8YO6j1T1uWcNWT2pFC6mj400nbyUVwoadFCgn+6YO",
-	"w37vUXUjQCZunSYHhEnA9Jx6XzGWZH9iBa5Tje7dtVn9qrjowz67sLueBEy+boc1J+jRWa3311zUm6LY",
-	"rFmgxbzKrUAaqjs2DJCv1ySi5kMPKtJhwQn9gc7yTqZHZ0XVa780bDfcSVmAb31dT5zaoXl4qUNTJ1cd",
-	"yFMHirpv9AH9xAKhajRlg04jZghmm7IitnsgrE7Vm8nB7mn0Vr1pBOI/NRuPwrrLGl2wOQuYb7NH4eLK",
-	"E6+XpZhKTn2xLdKEfLYFDC4zPU/Xw8vj8RqNsRPDJP/ypaGDbznk0w76sxHt2F2nx/rzgTXsHHdPeqM+",
-	"LaAVnUUtvK03sTrdXn8wPD4Z0ZntsPli6f56+ubtu7P3f/vu/O/pp4hslhY1EVqoAoZb7AJPZUkoJ2ys",
-	"rUXwImTLYjCResV0YhDBEsTpOO8mMSm1wNWyjD/C/p+/U1nfccKp/Ck+EsWpCeUKJybzKuoLU7X8Ytor",
-	"xZuzEedIzbuAdD8F3NnYuRH/a3ykDL+AeMGcuOTG3GWeg5mD+cUy1ILIm6Cl+mrPOYcheQhC0OgM2la/",
-	"ZXPA9hI+XQud2tySf8H7WfIrxs16pyRlQWg8fshbEhDxouryw5deY6WQ2S5EK6v8R34WeJzt+KvgfvuC",
-	"bn+M4Bujpy1x465baEOiXgvMApIjpFLJ+4WZSz/57m8bFuGlQXbR/gyhkoRxY6EzdoaAIR+Kj1+8FQ/4",
-	"aPc+2sZMuiRdxbAi8E4MQaa3KrFLKmMScfnSm4nIKZALCFXrAV3IDRQCpKA7oWorAVoFWXDPUdg+gH41",
-	"45uwRvZardS0ZmMDO6leyIMSkCKVYE4JOjlkFMn/OreS7gVA8ESrR1e4hE0wM/i4BoQHaHUwJ4u4BAIh",
-	"Z0Toeh7ZUqzFHMiWaGGSi6SLOMu+7SX1feZFGU4ERIwcoC1jYoOibCNFg0UMaDPzXPt7tquDQhHQ7eRG",
-	"NmkIsWwFgpLT09PTN70Pv9O3nZ3dPSMrlpKwBPPmE+EufIougoZFO7OunVV+or7zrvIbtpNnhfpobrz8",
-	"DtBy9kB1ZD+eazfSj/Uug5gwjX6eQqHZJbujDrPdFfWI4y7cUJR+vJveFD27zJgKtgeB78qkG9cBcDsN",
-	"aSTCnKvgYRLNswBSVwDJkSaeRny42NRP9A82JWn+4EGDhehlNz16Vux7w2LzgLiWV9J65fruarMCpr6/",
-	"vHWw8SeFuaSC2QEL4zsM071fCAUagte4i34PsaSeR3wm5adzrFANx4QsKdSOBMA8ditvriXf+u1yJ16O",
-	"c8bMNT1t/Yu2frdao/bk//7L0V9bn//yp2rwJR/YtghS/1SbtRUyZJucep4pAqJOg1fI1g3Ya4WUkcKZ",
-	"cH3y98uPHwy8iZDzjF8DK2pK2THYMNPwDQ4ro+AUWBmAe3QsKw+SRvf0pQQVU26QKwi/ZcGYTOUnSYfs",
-	"pKzik5DspvJenQItE4v4nPD5nMyJnw+6WkIywOSRaCKEar8ZoZAtqfwiq4XBatSWRJfwzKP+TZPQkKy4",
-	"CMmwT77H4u753ruis5QYmCuIz1ysmYIbvKbhkvg8+vu3DQt2+8GaSxAxJemVYRFN6mER1fTQF3qvHgfL",
-	"aA9NBBv/hVCUUZEc9sMYFYAjVdj41xEevhtKQYf63N+t+Eak89v3bLY5xoItv2IifJurn5yib1rXQMFL",
-	"KIObG2FTYu1O9UNj3D05afcNO0jIfFvJ5aGBmvM5emUjZi2bCtayrIyfTa3YIuCb9aRcUmk2MJR90G33",
-	"+3m4dNReRiGjNaKGY7TJySZwayZ9Oeyuduzl7Wqy2DAR1kyrWkwAO7Lm7Fb0Du/kWhkAyd2v98FHiw/V",
-	"0kStkdc3l9KArlhYoZDQfqBMOD21Mx9Us4n4LZiI2hOOWtdvWd9xB4dVnuX6oAOpc17DznxABsutLQ7x",
-	"Iz+WRTs51xL+/Df5zr5kMmDW0Ft+RtndydAABbk7GbZs5rEA4NjLsszMvLC7k+Fk2J88TnpYBskDCywA",
-	"+4/vhIZBTnjFVLsvjEvgs/5zeNJrD79F3I+aR+Ex0uZqfvIrCHz5H51WFTWtuS8PEFsOhYY4BEnhoSlZ",
-	"/5NRBiB9p/YuHCR0HoBoUDdYqRqEUYKG/0gwgwfnTB2IhrB4YiCExxK3DxGcmV/7BvvjgBPEZoYyWHW4",
-	"vnPfZ0Esl1XQdkwJpu5HQDmv8o1vTv6NjkqJ6HsRGexzICapr0DwUQ4WNRzj0A5NCXPOW/BnC2sUwZOA",
-	"3fq8MW50RsdypEwqM3th8LWlfrKmOx1FNeeymxkNGvcPwmVXjRNy7tm7nLjBhZL3aha0CZe6ogA4bjE0",
-	"hnlzI5I/dFeuv5hW9dknt/Sxffgn92qrWkV2NPCiynHrvZ6C0fDy0/kLEZW/EGsGFb33+9vL4xaT/p/v",
-	"dusl80/ld8/fmb7AoR61YogP/WTk903Rbbbnyn0d36foPReMVr5gWimbQEDoh4xJCYujc3kU0YitucBj",
-	"LLcRzJE9dilN2d+hzwPgs5v/lqCTXnHBgfRKlPqxE2wgPVHkCk3y/vT8B/nfs4uLjxfkZVxEFipJiZA5",
-	"r5rk8vvzT5/kWxCGsMOiK1CL9rX2jbk+2azXEMMg0jEpvW4ZUm7kAZvk+b7K3OP5RRXMae+9L35aF9CB",
-	"OvdAuMp94LG0/5BsAx6y3EyfAueH6VguvlmegPtXrACh/DrktiP3+rbbJIvf3TXU/gGnUpP8/Sf5nAdw",
-	"TF6TOd/4TlwNRZ6QZM5rQQZRKgzJWJVKDvXkpZ/Fz9fQ5FisZcbmXFVolNNuEmpsp89n3NkZgTbAfeaA",
-	"Ba8aapZEnXZplY+oqD0sbgnxXa6ZXehHUYV6EqFU9SP5xIrfSO4TowQ1aLBazjWFGCwQhc6Vg+F8wYY1",
-	"Pt/niwsoAGdH/tH3dsjJVdCYK9DCqEpVuxGK/iPychX3JIqGYwZjCeXuFlG4lFARa64g7JYFuziMSqV3",
-	"6iuLEuFRsSTUE5ysaGgvmYCwIhK44mZMmLNA97iKyjuSPzxduFriKme+XC0nL7RSwXYHmz2RYMf4xYkq",
-	"P1RQhJHPw8i/vKS+wxwi1wbzwHHf59TziHA95odxKFovt3h05ETqWMkoj+KKT6N9kZja263Oy8NCMU1o",
-	"rWJKV3eDK4h+/6nIHcNrXB5AtkJmg9wFcoZAGEs/sPatvbn4VtniSxH6tw3bsEkYehNEBSggFI/7C112",
-	"QbJUHboISxYPbmj1TyyrSQS7ZT5x6E7kRwDpwfY6g97QsiqTS8e6z/K5AmUG4guknur6C3KDNI48OFeB",
-	"Id+7YRQaK3VpuBgUPILkotOmgZUgaVYV71TDEUIKTtOnlyOhcFXgLhYsKOKRyBFvXN/BHNgEy0wzSPla",
-	"gq+V5v3gh3W1ipin9Yo52rDM/aX3sehWlSpIWeSjzuMIVY5H9VwOIx1DPKdj5EdDVsyUeMrkiEJR3te1",
-	"XODSlsteT2LfG7dWFH4kn7wGFhdQDyS2X7nro7IEJF9FUH7CMLXAzcsluQDZl9jcDyPN3BXEoSu6kNd+",
-	"QDb+ja8CHw8IWJJSxg40ScCPISsQndKxS/tjlspk7J/ZbMn5TVHRJHnphCoUEmJbNZCNmbsr3wFvCojF",
-	"F2eXP/1wNbm8+nhx9k5+FrwzAFkkxkdHttvWEew2Xx3Jj4sj4bnrLZ6tJMmkigiksj14QNaMy65SQB9W",
-	"qcr/SPKglKwTc8+9ONQKIs0JRuDd+MKgnlexZFa5ADwokX+76A4MVeG4Smqjoov32CxRA1SKWMrjlpzv",
-	"eSjIkouQrDYCzCI69wK8kC8ElMDNynpl1YGAav7X+OioVtVQObo8eo+Cy/NYnwvcxiiJ4/MQSje3yTnO",
-	"g8KlKVRyCl0sAraAN4CBgElOvgYGMfOOAf1OZfX4IlTKsXGCKiQ/Jo8FNviSU4vn85du//5Pe6pHfsfu",
-	"8kOlP8aWlJrx7x99jDhWhXRBPRdrZgMH9xWTvAvb5NTQfZVUiFX3XdDnacp8lBE5pQgpcj0PSuPGcjVR",
-	"tVyr2ZhRwSZKaW2MG1LrbKhfdW7e54IKvp3OVWc4HpyMuyftEytRwRcxn4wOlsxzJrOdHgH6O4PIBReh",
-	"ts05B9Y3o1IQx9cwtQrvzndnp+/enJ29n5z0+oOO1Rs10npnL9dYsQ7cFQ12MCTlL8WRJB4EDNfTeKiU",
-	"JclClFKoLvG5ZffooNs6dvqs1Z/1Rq2RbQ1b1mxIe3bH6bK+/C7oO06m8nHRuhVkSQYsDHYTPo/q766Z",
-	"jcMYzueD2dAetHqdudXqzzusdTI/tluDzsyivdkJ7c+kUAgNUiYdEUI+duN//3T209m7R7EX7rEGNRub",
-	"tUNDg95wOvhr9VWSGqHrLyYoAzd8ZfU0nmghtOHzyGWnQQxBB9MkQpBA9tmpKqvYHfC4xNWoS2wgWyrI",
-	"2rVvUlUL95et7ozu0+e2rIhw5z55nis6hC99us6I1ClTymPXav55KfkbrI0bilgAXbi3TBCMNCws2Nzt",
-	"3acYTyJCODOPciXZtABEzCsXODHredpfz90c9uA+hx9+qa3VG4a4DNssIY+THMNdDVrsWik7V/WTMrjP",
-	"Zct1uujdFzLwL1kz0J7kL7PjfspSVud0Ht8nrwqj9WaDjpkyH4ZxYzzOkYq5DXaNFr6mypV2BWRbrD1q",
-	"MyO3Rxf91QNLZZaXmhjj2yrvvBgXjJZkXMwzCdia0TCFdYorVv00yZ2LrscaSx+1y4dxSGlI6u6snLgZ",
-	"z/kSWiZ0hs5Jsau28vg7OZbKA1nIMOeirnMqu/fJK/0wMo63VPaXvPK/7L03wGyui/YbAoJULVvc91yf",
-	"AfKw15ptxA4ehC0qbpjTaMqZfq5Dc8P7rORRYYiQ3L3lAYrs1T93XM2DbfCg+OzGh8Mk9xTpZO+j7J2S",
-	"kCmS925KOMkQUx7bL+LjxuXSTAhlBn/WxzEWvFJXmslUE6SZkGAMxhVf+SnKy+zz53JF8S1AMeRRw06n",
-	"UJj80BUKvMHL+GMjiXYbgG8EIk2zQAYF1FfLGrRP+4VzeoAKLEK21leM586ZkUdiLEKbvEfftKo9LcAq",
-	"RBzOwOqgqvcGjHhsHhKF6bFH3y0MkYhNVI1x49P52+/P3k3e/Nfk9G9nH64SXm/sSGrkIqSrdZ6e0uu1",
-	"OyeGnlLP9x2Jki/qcYNBKsKr9GYuVEw+yp2QLIVtWJMs89UUIjiZ06CmtnJyn1zmLxFbRsVz8v7jBS74",
-	"ZaOZswfKZPrp4+UVaKlJE2qz8cPZ6eXZ5Oyfn84v1HP4JdHH29MPb89+mFyc/e+fzlQ3+NMP8O+48emb",
-	"0w/vPn5A2+yBvt1Dd7Jf4jxJ6V0q/qymiDDMRnOVRuUZ1P7QKzwDwBcThPmdPdz0/J2oyXaSAqebsDyu",
-	"qMMA51uZ3zRWmy9/i2x0Ke7iOpgUVs0y9QCLSo7Lz3Wqa+/Gql2w+V7XmOx6z+L/4IqwDl5Pau6uyqZ7",
-	"Nkc+myOfzZH7zJHZw593nOrzgr2MIOcze/jCJ9e+2ZcvobDZUKCg4gYjJLc8uGmTDzxcuv4CkHLAiUrd",
-	"tOy75J4j7yc4uhgrHkUPdfp9KcHKlY5/7FmZ9Yv6yI/qSMig0T1hJCkAjFqw8UVpTF55FF6JG7Jzn5lZ",
-	"YVxUqAPiiUeFCiDDEMMlo0E4Y9QIkcL1IXO+CciSb4I9EVIqoqpifJTWzKsMmmMgF1BBCP5zFwR6ufnx",
-	"cPdEmw0rB5v19mkx8lqscZ09/YWfue5rWHE7GZtjjrd9C6seg/kAOKPPzWDHyrJk7xFMVhmpMGtjyPvE",
-	"5337WoB/eaq5EXoTctTvGbVvUqynRiaWYvEQv85p4MQqKxRtz+xvKunlQZCfRTanXROvlwMCQTK7Y453",
-	"zx5cavNoXthMzsKLkPqOeI2cjYoQ2ZVU8ueuTz3TlheJB6gpxprc+Ye/yT8+/vjph7PKKl6004bYkWbh",
-	"H1WE5J4ACUhrkQJE/fiFDLLbU8QzmFsJXebvIc71ylT9MukF7gqARylxNgHEeBTO3QE66Fh9y9o/T0cR",
-	"TeZ2yuHy8fx+dD3P1fdPZqLQZ+5MN6HNV6xIctGJOyC5QMTfdsk9NiZTiKac6puLYKrTDMN3m2Q6p643",
-	"1TQu/2DyV9fXCHZTFQLXJNM1FWJKaAiXeQguEPkTNBA37np67XPJt+W/18yRL4gmmULk2xSDpLYUwAbb",
-	"EGGoj4jsRPJy6npSVvEN8DzZlXxTdtFQkaHJc6BaZU/BJlxvwkuVoV711sSM9pMM79OZ7llhYUX9Heb/",
-	"QLgMfFXJCxRhiveRRwaVTH4rjwQ+0YXrUx0+V8OqoPnYmi6Y4l2ErqSUQz0PfhXk5QWbQ2mqFwJt/K/S",
-	"UcKbADLV1wAZIFk8D6kX/wseiOhqN0N/Ey1z697JgcXONVexVsSucwXpVFrHaEiF+wRyMGaz1OlRT62w",
-	"X1zCaNdfEwvlRn3oVP7MIdSQWLzkePR882klEMzBRLG8PEh4HGX5qrguPseLTCzpWh5diHcF6xLgVt+w",
-	"nRgTCpF/8l04/IK8nKpuppgBQkBZeIWmKo8K+YZDQzp91SRzj4aZBtc+jvtVk0iBn7yEnAExffWaKABo",
-	"eCw5mmBkOnc9Bi3VkDEUE/i7ikrzd7jszBPMADKlUTiv4j8GcQMYY2M0Z935fMRYv3fSn3VORn06sk6O",
-	"T5weG3VndNZoNvQVEqsQw063p02cChoeqte16dptq3KdbRAMKWaYfaJCVLJO5St+StdD1tvOncdwNjw+",
-	"mXft4zkd9e1jNup3j7sns55l9Qed2WCYO4/uwJyFgY0fz8Z1mB+64a6NZR1vezgvSRCQ9iHaP8n//Ufv",
-	"ionwnz/+gI8XLCo6ByL2uNGf9Y8t67jXmveGndagc3LSorNj2urO+6PBzBrOLdrPTSLIxcx8ux8vMyWA",
-	"Zidf7RbPpG7mBQoDsao0qWmUCNMk7hwPVJNM5TJMyUvu24xM5b9foUQCGg71VCB4WTCQqTUm2MUa9JDM",
-	"BOMB53MLpMj3ykFgUJQCNf1yDV1fN8bXe6nrutG8zozgGgjsWg/jujH+5TpBW3hCrhuf73MixwtBRIEX",
-	"UYHZ63D890bQF6J9fgKv0eFhs6dZRUGXU0HzBwI/YxxLbKpZUh2DVTEKtnOI2Rn7KDYspz2Nj2pijjRc",
-	"cw65RnGrf9W18ryTcX2YQqX2/tmW/UBbdqSjfqW27CxRJG3Z2Efaii1/fQ6YfQ6Y/c8NmI35b6Ud/AFe",
-	"T3rEn+Nun+Nun+Nun+Nun+Nuv924Wx1S+xx/+1XF334K+Mxjq0NCxXxGwCaOJjso3GPTIHCZIDQkYF/Y",
-	"6sAA23N1tib1PEzm3QmwiAaMOmNy8f4tGfUHx+TlVI4RAD3c0IN/YAjetHntTx0WUtebgpcAAbunr5pR",
-	"ri2ovNqWTF5O5TLId3H+8s13wc7h8EyVhZE/Xn46Jy+ngEEY/dwk003gTV9lrXVwuPtWX65JqIpNb3zS",
-	"sazYicnuXBE2YjQJqe2CFqMBlFvyKAOQF3gdNPZ44+i2cxRsfHHUAQ1DjabsE5EvteSN3zYRnkLAfmtZ",
-	"85M5dQazljOyZ63+cDRv0c5w0Dq2TobHx92T0cAyqwrBXGEzGuPGBx6S92rcWuid8U04hso6DZXQnav1",
-	"5LNFSUrfXV190gWUXuZvJgC+uCFZsoC9qqLS3Mf7k+u1krIGhofL72wV5AL1PL5lDnA9ChgFkqXkwi4U",
-	"IYV8lOfCD4MdeJMZBXuLC6Eo5mc1KgNoIZqu0YXmhpls/rIrSR3hdzjbHJQR1ykoWDXzGPD2qKbmjesD",
-	"SuQau5RDMD2pCBr4+S8vW9E/X/35T3mLY8Lp57lcAMVJLQfcaHIIucssmaMBaptbPZiJkKxcO+DqxSgg",
-	"CQJnXmuREdPuScgxs9x8Rx6Y/M/rE5gPA4L0IZcs2sKXkp1ImtK8JkO62Y+4fvkcuec84RyLxIHiKUZn",
-	"FJLoyydnsp+C+ohp22SM88AXJGSeh3gINt2I+vW/DOZSkW8oXpdfNwqYlCkTFYD8ZA/cTxfnCv4QTO05",
-	"5+01mRrMdBrFf+nPprhD5su5YBrogA050uGKY+05zyuILtsr5WWiIHVguly0aCsi7mvwgmaMKgQEF58u",
-	"4FE4/gTBRFy2RHR5F3H5mik2eVwZPScqvUOkDeOubArF3BJ3s0Yp0VXlOhZc3lFZosa44bkrNyesyfUL",
-	"9wvYpOqAiJBzp50IWwiXKCrCWJaMYh1zm/MbF8zx3Nkpas+mZ5Txtf2XYy7pGZPNZdJ0FdVtjafFFbZm",
-	"fo8aYy1/gRS/k/NsYtAJuGFUK/JSCpTDkdV5pS9afcdBbAq02++u0atUQH66MngtP40RQWiKlQHLtz0f",
-	"j3v9cW/Utka9Tr/bUHJkRbN/XAgcrdPFJcehmnZjjAVmWiib169EnijdrOZfaFVPzSwrLxpLUlU9f4tt",
-	"sgr6IJKDallbzErqD7CZ7rXX9O6jLciSO4f0m9zqiZlcp/3Wr0QJ8opQdelyzWZ97mJcq5MDbSyFm5hB",
-	"K9Q6fGwxUAo67KxBQClNOtpWcy56B0oOe928HnXGMKbh+YjnRFXEK/SlsrYDbHdfckbUccl2fqIh1mrJ",
-	"AxLEvFoOIMWLNOK4sQaSGaAMb9JCJz3Rh3CSeiCk/X24vfomBIJ4IGxvUBRB/j5giAAaI2bG9PWAj+az",
-	"r0fFe0bDoXohp1JARfY3yM2qOKiev81XqvJfpm5/dJ2pSv+afVizod1xBmw4t1jftq2R05tbtD+b9Z0e",
-	"tayOZAhr5sO7aNPczKCsf+P09PT0Te/D7/RtZ2d3z3IuZj2aPQ4IPbQ9916FdA090lzdWFNxKcno2eX1",
-	"MKOCDftSLo0gPT03Dw8zccgyWaHxikZTj77bjBbtcxlN6Psl2vpf/t17/7mqESoi6xwDFDwUS+bIM1W/",
-	"Hj5Gl4NFTgM/lkjOA8hvHZKONYb/L4w3hOmfzDt91h/MWzZjtNUfHndao1nXaXXs4WxALacz76AhFoLA",
-	"DK9pZK9RsSMRNun46KjTPW5bbavdGZ9YJ9bR/3mkAs+OKn7tlgXu3LXVmJVtw9ojIKdY/dXbplZmxZra",
-	"DGvoc/K7CvBLZUh8/tK/b+E/uvE/iP7HOPOPP+07cQ+Mc+zVF9g799FGVZQ0I8L8UTZLyJr9vL3OGHW8",
-	"Ld0JMKeMiRHEroUPSMuBrKaN64V1CzGJMNjY4Zf7tDZRYuahRF5N3Cce5zfgh9mjNQzuC8gt3X/HrHeP",
-	"LWrHFg1zmWZCTM8JHoUt1cahvLFmN6qQycq9ri3EJ1If8lMRdJR+Ijr3l/8k5pQj2idTRuodyE+wnilg",
-	"jETkc/VrKbp5StXa3MIyQFzxPErp6kdWVsOxIDkGLWs+D5lDwPYbpVO9JhwTUQ0TfurqW2xch0GYABDX",
-	"qN3ptH9Fy6pYUpgIxjw2GyENFkwSYeSizuyX0VuelBQ9Vjwg12GTFtTVKHKYFVTWgSoHUAtoRXdEsL1G",
-	"DoggUVPJ9SwFfBHQVcUhAgC1yDO6nIcCBctmUluCWxQSEFwRBjTkgYBt2i8rFtPNJ53gU1kb2MuCynOg",
-	"atzCnX1pSIcnG5Wlz5YkHpUewQtmc6yRW3kt/0AG/RjnNY+953LkzuOKi8+i3h8u6n07oll68fLHvefk",
-	"RtXovsKTW3z2ClLvHpis9hnvpUnAIehGJbBVVQtzE9XeP/ga6943n4iH9B7OQ/r/Zh4y+Dp5yElZtqB2",
-	"zMZFFPIyPOu7iIb3CfItrAJmU89jgar9BYV0lOALgXGqIAZm9ZqkavrB1clA14ZkeLphKSbh8R/JWUcP",
-	"4ayxFhIv6KPw25/WGkHCYKkVBYnU51VkT/XY4KqrbxEeVEu/TytymXlfmMkv1N+pw74n0qW5J2Jeg5xk",
-	"MxoUygmFpAXXV6XQAh21oCvCRBWZsSBMQr0rRkHJHHt1Hi+g0vpbvvHDErwAh9sbrM9Jic09j9kwkiUV",
-	"BaXZrERptrgJej1CsG3DJ7uWZT2s+treomfm13M4kq3nXhvpIO5X9/IEJdNwg97xfBWbhkTwFUNFaksF",
-	"cdS9mbMnXSPw9wJjlQi1bbYGO4LvkBlzAflYfpA5jW+nJJ4KuakTnVC3kF6ljSzev39Qb8P2njJ3Dhwn",
-	"1FWcKLqUa5wz+ECv2YB2jTH6dJ/8fFU9QNG49hUgxC716092qmBXCoSczGYAmHYUepa/F5qpGbvS+HXj",
-	"c7AI+g5tPGgn6ix0zq7tu7gqranemdK1lY/eq3qLdS2bkolBbC/EL+rLLq7LZeuiz5HRM7UdgG3UGI+s",
-	"4fAYXKiIzaQmLf8OmJRTo0HAlASKNa6Q/7IUuNN41Gy4PtgHmcDfAeBpPGw2VPXJxrhjDZsNVWsRXtnc",
-	"Rc+sZuMOe5IqF4K5TNQ2WqYvFuu5t27lxnONnKWxosSSdgfDxrjBejPL7ve7o5O53bE7/RGdz+Z9+2Q0",
-	"Gs5no26/e0xZv8P6w/5oNur1bdofDUajzuz4ZNCdnQwGKg9KDrqbFdHUwtVWoeIlLotsGN4nF7/s3e69",
-	"uSvV9CypFL/FNgkl6ziz8IX8F25RoRDHQKViUTX5GmsySoQxaK0j2uIOBJAZ+62seb/KXwzsME1S+4DS",
-	"eQy0VjFpUzXI6KKazvKh8Ib9cv+tRqwsw50CvBHXqWvrPckUFdWhEgZFReNvKkqOl8ag0Yiw9GBT1FHM",
-	"0CI1qDZIdx3jETQINn6tRo/oq8vHRS6sFIsMOAZjA/0c8g0Eh/yO15JNb/wXQhXWdh0E0SL+ZjVjQftV",
-	"HVDUKBdYL1BuugVdMdCiDGOJWDM70h2jMdYCZO0+shO9l4sMHYOyqik2C+uJIlVe0tsKFFnpnqW6AnMa",
-	"2sfE8VGXa6ffO/m6Lte0abffsoatTufKOh53u2Or8y959NFFpIeLBx8zLSvczZ1EAke4pP4N2fEN5Fi7",
-	"gk3U2lg5N3gAPia8dxPVJaKwq9ZwbrHWsW1brZHTm7dSoVfC5iibeU8hEMBQMKoxEg+aja3S1eQCZeFo",
-	"ihBlfoaMLFXKOy52XRUocY9hTMobkZySKbESSYqAUIV4NlyE7JAb3JRqUlZxSdmE3VE79HapjCgkIw3u",
-	"JxQMi89uWUDmrg/3R3lhZ0DHSQpK+X7waLKuIIvf3XV5t8ePKFIBPEnSqh8trkND1gpdzLkv5KVwYPVh",
-	"LJqgzyFPMyCK1jA5WZTPc3Afn+v8GO0As63kdjiSvCvnzL6juiZUYUDIsLqwqT8fo3BCtCJm6dWxXR4n",
-	"xM20A2fjO2Qe8BUmPsmTg9EJkmLwwVbfBq4vXIeZlvInkVmHZZlkxp09jTjsdG94R4IBp/t8E4HdAlkp",
-	"yNsZC7dMpUquqX3DQiGPref6tUMRAOfkccRwQHeKbotC4vEAfkpyV8mvX0OGpmQ1PlFQpMiWBJe6siQv",
-	"z5VsUFE/D0jAwsCtzRcB2ihRG6lQJKyLda8uuHSPU8RsnXDf203Hymio5RSYldCwrtR3MNlVx5VgaBRu",
-	"OqyKSdp4kRq9l+tZ3YR6VO/iOUSZipBzCpd549cOmHky/QxgpWJx4aAUsVFRHmXTkIxj2jOxUPRN0nyQ",
-	"XogUmKMf6uMYXSwpHp9kP8ZCJC7JXBF+4x+Qg8zumL2JPEHgfqUL6voiJJTYHt8UCPAom8ILQFa9UqEZ",
-	"AAsNoXmiLYoYw6CFmWic+gcDvNOjRi00jUrJQ2aHRjtT/iySMstIVkNCA5tDvlDb3SpPW7wueccNnqoc",
-	"+DmCPFOf+7sV34jCs1gdl637QIFqcJ/dp/oqIff1CkKRIAOW/1kjLNQI/yN0v/LCEs+64LMu+KwLPuuC",
-	"h+mCz7rbs+72rLv9z9Ld/mdqbMkYuouNrwLQU1drrBqV+bh79ymdqeDirFXeOqFxHVA/HhDDlOKNAS+K",
-	"Vkti6PPE6ngJVP1fpzE+lvtzFyqcERLt417xsix+/OcI7Qzg30jI+U3as1cshqQ2qyDkWK8H6ERKimW+",
-	"YyKiuSFxXEeD5RVsmSaCbNR5STknWLE8JqJHleZar+NL3Och+enqfetEioUBAyhsh8x25Ke/vH///t1+",
-	"KCvljbwLzS2tc0YudbJt4sY3jABlAm2w8X1A9EN/LdSvVb+/EASqa5TLf6MKjPiFIK7zmqSKiR0SP5zP",
-	"/yKzQmIFzYOfius2j3BGqW82DMzfeBkLbEtPkbScXz8t2Piq+vg3Y2ral3tcmtMRvxlNvmJy8cXG3xtq",
-	"Bx3uzSGO759nU8+zqefZzf9s2nk27Tybdp5NO8+mnWfTzrNp59m0c4AzHuXpP1BtMlCfngXt/yhB+xHV",
-	"z5rwVrHeuFcPrQpndcmCW9dm/ygrR6FLUChdAe11lbIa5xvPi/ERGla717baDrvt99qLbtfp0NEQs9nN",
-	"F5466TE5qByOWvwstcpxQn6izydIeoQCmrm1Z3Q5KrT5AnBzcmdMhOgI11l+TJclzCJI5cMJ/+yGWK8D",
-	"QCTW1GZjkuj1wdjCcaHEvFIcPGAvRDTf3At15fruSoojnVr4UwpFPBpA0Q6cOrdykQRb5apFV1rHpFIt",
-	"ytmZsSrSDTWq8CEU7CZTVX9sClqGHlqbfJRa6oJ7DllREbJgTKYAhpxutXXDJYLJ4QeyZazS9ZsPoAqj",
-	"8N6Bu2xCVT+AUMzanskd+IHRWyb1EZS7xJrZQgV9odSqm8L6rQGegQsWrR8U0eFgCXkAMQ/KgLJ/pDcs",
-	"Eqg3vseE0JYX1JwQbQMoHbp4wECGqVN18HnJw+CuUu83Bt7Ww9Y43HvqzOcev4syBlF+8tpf43HoPR+H",
-	"b/M47Lk+mhFt5F4k35yP99mn+836dCN6++M0YyRTlg+I/GBqfDzlKx5n1UsND+4+YT7qd7/uBW9WSwM2",
-	"tiZeL6Tn/MTWOJTkCThCaeR/2RlOhAjIc8BvE9UcjEP54ESzRKHAihsbGwjrQkrl5bwYh7QEpO0S7Sen",
-	"YUjtpdYsqhIDNVoVwAgYNWYjQIG+czwaWPasNTgZslbfOmatEbXnrcGsMxyddAd0Pjo5AgvIkXUUf0Mc",
-	"WRDnMAPZab0Ll9z3+GKBF20iv7+T55A0Jphb5C0kNvXJjJE5C+1lXu25lPikhlJYg26zlgKMGwplqLe5",
-	"x/29sJd7gQqmrjM1URQfJegkgg3ASTXNBSuhG1U+qw7RIBW06uBUaCMfeB7GDXs0t+Yno0FrPhudtPqz",
-	"Uac1Gs0Hrc7csbqjY9btDXNQyIzvfqkH35D8fC3UzzR7NntqGkMqWeJ3tALUe+6hjAzEX+sh/RyvraNn",
-	"GYTunEKRLhXFQ10Prbno3YF7X3ahb5TjlnUCWLwn415/PDhp94bH3S5cLPI1EPbGg/bQGvRO0IiN3Sli",
-	"qjLPhnEscVGjOUgNQIQ0CNWHzBHJO64zBqdF/MoECusi+GZjPOqOev1OfFdEtnX5E18XdNodW13zjWSf",
-	"g17/uNsx70m50Mqi/MsXWNFNwGAR4DEulDKud/KXLTL5G/0mUIjhV5onIyUIsqq4k7mWSpxN/fscOqrk",
-	"tFWfgeCqzwWAMbUHfcVEmBeuVYR5VLfvso67RRwH1iV2h8WTayb2p4QP/eD6N/U4fS0oooew9kd0XgNc",
-	"z6YQIygMGF2162EPpXZENShn+lUyfE2e/7VyzRQniIdZClftc6jTIcUxQXdKh68c0A4RLzj/2ph0erVq",
-	"NRzcx2tbbJQA0gFdHLwJzl5wingf0p1eInQzBsuJzSqBqf2CaIhnMxYKYbPSBim1r7UrKNSWhLo5saqq",
-	"Viq2xJHojYs2wliFpkE+JSfnitWzNTztbZhRT/XXahNYNcUwh4QKIs0stMUaYYhAmjeuhtGtSRIVqBVs",
-	"ZMrM6pqw7wVHu4Bm9eLXPtyGgl2dUGNkNRTZoxVtGrKa3lZjGfaQaE0G/43Jmxndq0SdxWQKBetXPwbK",
-	"XIz8KhFQg12h3bfrZkYVLWRONEB12IZhwjpUHkgX70oN2PvBfeFuPWjgx/vi2J7ENhEdPNcwZiV23lyn",
-	"wj0rWpK8k1rpFsl6SYCZom8kD2I4rZrfwK2zcpX77y48umuFAbXZjNo3r+0lDQQL/7oJ5yeGl1A/l/Nx",
-	"f2eNcWcwtKB2avoSkmrEJmRt9IcIfSk1GxisFQdDqSXLWGg71tiy2p1urz8Y/ssw60YAwyFf5zbqtAf/",
-	"gsJSELXU2PLghgUtq/E4ymE1rfA4ujSzZCpXAjK4CBVGzhjZBjxkxA0l13DtJVSKmzFC/R34CPfa7vz8",
-	"6m7I3MCzqYoy5Ggm+7MbOpWCiSV946RUWG3IPA+ii93QDC2O643Ii79iRHEFQBxFSrmCsBsSeMwSHjNj",
-	"A5TnTIr9hX67uvxbOzwrJzVok/znHF5cPDHmO6zAEdgkPHiyWQ7u9UH7clD9nLQ/GXXTNJ/Vp119K2k1",
-	"iMmyiJe+zfW/RyyT+g7YyXO5prps/sSBwRVUKpk1jChT5Y3DqjOdvjU8PjkZnZz0+sfg2qFiE7CYC6sf",
-	"GuPuyUm7HzFaj4bMt1WN9jAWRyVZrFhIlaUpCqNobMSsZVPBWpYFCkxAVyxkgaoCEfHOT6eXl1qklK9P",
-	"1jRcYvN2sgus0xXwzbrSEoC6oUUFNflBt9+37jNcV/VXMbPBLD0DWbpqwvInqZXZy0plAgpY/X0hrUcV",
-	"N2Yb13MmzL91A+5rH87e76WooezQS5YZ0hWEDTlsbnN/7i4m843nVfqSw+auD3LCZBO4FZvcujab4O8V",
-	"3l+44WQWUL/iWsvXbb5audWWyvUddperUe2RDe+bjV/5rNI3bligIpb2v3q7miw2SgTb+7ZHZxMdybT/",
-	"Zb6YQFJQTRJc0Yorv6J3GMbzZY9am2FF9cYTc6ACITWviNu9EWZUYXyVVzXB7OqNZ+1Rv9I3AgapCHER",
-	"sFKetcYBxLyr2RBwo4gDyVy1nojfgomouH5Rm6rvFxQnk1dGk7w/Pf+hSS6/P//UJGcXFx8v9koJ99lr",
-	"5kvFJolrp+ZCR3dQhXYJ1ntrizpcywiV3/PufYlY8nZJ/bxIj/cu8xxVvgdjUFQAoCGaRJe63JtGVeWm",
-	"wvHO3ihli/kD54Jdsbswwcv3tjiPqTvBcSt/6nBmGvHIvd/68Edyy/ISmEnuWWPkmo9WXtjq/HTviA2u",
-	"V4cgcthdjQmnGF+dlpWCphKLlWVx9ZpWZXVxXceKPC41tSR3qzxGg8tVbFPG7XQoZsr7Bvq/5HUq/GN/",
-	"qbJhp9nwXJhMJ5F29ayuPVhd+6yTLbvWo9R9S7taPV07vwkBwgA/AXuJWdc37jpjmigOS95XsrFeSUZF",
-	"UpUCos3yjekozRUNbmp+Oid3by/8BRUsryvcvUNKg+7LxTNAN+qZpxNJ4YIs6S1TRk4V2v+Sx2H+cx4Q",
-	"Ru2lziBvgvVqywNkEmiqAYvPqxSneOI84uRZ0B/7Uq8omB5a/aLfxkRqNR7WoIm00fEgd2fn3ljQWi0l",
-	"zzWWv7af+u6Atc2JWtJeyTvtapCr19SOh3iAiU2J59zUtFF0hv4m+XSOc0AL+qq2bEB9EvIFRI43gTsC",
-	"g9doKHAs4JdDbJY0Np817k4A24DTwMG/WjbzWIAJPVXuychshc0nw/4k/ilpP2pgPmdD2W4aPmZ1aAMN",
-	"/N3qWp2B1bFGDdPAIv/ZsplDA7zyii5WjNnFy1BgCn90geItvlc8+Jy5HIcnvaH1tRgz1U5VfXPi+iKk",
-	"qiZ4hSY8PFD3PsxUiq0O+6J8zfXkMa5ik1UvT6rr7tlG1Q2zB5qA7YALkNXXqhhtFQuwPn113v6qTMzM",
-	"d9yKtri567EJupUnARN8E9hfgxlbvo78fFZ9OKo4434bOUCQVF7Nh5jU5U5X5C5Vre+/8tmB57uO3R5e",
-	"nbgaX61WgwlGMxy0YHVdABUt+VVN/ofa4uvY15l/6JVQ2cIuX5zc0sClFa8N846vqDWZA9tntTNFhqfo",
-	"/psxU4OwWtlOnSePmkNudC170GOj0WjePR70qUO7Mzacs2M2sOajvnPSGc1n82N7lhfAbdczsEViUr0W",
-	"CXGpRtNKYlPCjpcrL1X/YkW5KfFJU2Cq/KU8wengxpHYUb2HtERUuWVCMqrfqv5Q46Y19+UBPpeUqFW5",
-	"XSxyVW5SJHpV7iApgtVqdoD1Oi2S1WqoRLPqrq+EiPa0HrNYRqv8HSWr1Xm/Lg3Hwlrlr6SFtoMaRsJb",
-	"nSU0pbY6Psda72sprnqDx/IVHuL1qyblJbZci3fVP5MS8yo3PEDcS4z0CeS9ev1/gz47EP2+Eqfds73y",
-	"IHvlszfvG/HmoU/gD3fn/XHoSDEGwHMmyiOCOdXL5M9N4c/Le6oA4gSZhAcXc6E+oQvmhyRgax5A+kec",
-	"EsrX8reN74Y7SF/Yagg0ha623oTE9cEVDGBimPOgMrcd1yEvp2Lnh0sWuvY07SWGz+pcdfgD8WDmnLei",
-	"P9UT5MqJlyfFLwfs1ueNcaMzOjbgxQEcmwo2yWAvwq8KX1Ky/TRe1bBldVpW/6ozHA9Oxr1e+3jYt+Au",
-	"YXdhQM2mc1CNYwirxvGsYw9pj7Ws+bDb6tNjp3Uyt1ira49o3xnMhuxYDhIF6CCSZCKUljnn8uQczWgQ",
-	"vbbx3d82DBfg3dnpuzdnZ+8nJ73+oGP1RoiKvt4ozUnVM4oQGhs0WC3nUAHKXdFgB4NXN6WufWQ8iNEK",
-	"o8JIzsZWi9+ZW3aPDrqtY6fPWv1Zb9Qa2dawZc2GtGd3nC7rzxsG9GKjM2hb/ZbNg5gjTtZ053GqkhLl",
-	"rsmZSn6rCSdZgskgSRxEzxnQ0WzQbZ3Y/V6rzyy7RS271xrQ3tyyR+x41unowByxZnYeIFm0wcfjXn/c",
-	"t9oW/F9D7eFwPh/Mhvag1evMrVZ/3mGtk/mx3Rp0ZhbtzU5of9aNWaJY8Rs5v5w1h0EYE0b5YuUAW5Ly",
-	"auPzvZaBE8FHZ+8azcZmLWWKmHzljmStc4tS/K4qakuyDNuvgvvtC7r9MYIXS1a2iE9uJuf70/kLQfjW",
-	"J2LNPE/lzu3PaYr9sd/t1kvmn8ovnL9Lx1IkGEONvNjRvclBchE+6AoqrQCnU0OXIjZOiN1KVl4bjSLB",
-	"mmoM9+S+aVZSqpGI1+3epzleSaIxFHwwOWFNpN3SgjdJyM5qXnoFK3blpguqdOVIE5w3EQecGUg1Wj6+",
-	"19y76gDx0n0v28jx5RUS8hiGkNiSorYavhw5Xyr7EeGDfe6zPNKKJz/M4kDsh5/JuWC+5Hyj2krF3RkX",
-	"0Z4UdvNKyofekwtjc19wj+l6Pq6otUbFWbmDFEhx5ZZQBijnpqzTRfe+8E6t7+dMl9gy7+M6FDFKQiKX",
-	"l+HK3tQHks4gea+XoXMqCXNFHUBlnDGbbgQjPk+Jq+WlvroaZCsjN9SE/0uIDzWyiNfM/jjXJTMSTKyT",
-	"vui/lCcxp2//OiQ4KAY0Sa1L9mQnR5khBkMAMK7V5HWXvKvVXzlCb95RKzo7qZstsz6Juyx5XRi8IHGA",
-	"4hNh7rdZnyim3VThVYO9qVukXFOrq+4jVJtZ8edZeXpWnp6VpwcqT1nzT/Kg1bDmVCyLlOi/iEdc6num",
-	"ui3nVGF4cYC1RhOOIrc8s0uSJahF2XeAM/vLfHn9RDDgdbZ7Re8mcb3nXpX9XwcuD9xw1xgPrMPO0m8b",
-	"tmGTMPQmCgmqMR5a/RNda2sfcTUbYeAuFpAeJBcKSWr/QuXr6AdqrvFeHVSSz3psZQzUu4gQvpRVre0e",
-	"prkkSaWWBtwx6/2U6icHaQdKOVBUWW9kDxDe5TrmkPKX2mU/00R/oFR/nDgZVXkmNvje9Z1Sgu3cJw/a",
-	"wwn2OFcYTsiBSvJMrE9CakzKs9GZNNYhPhQGjaSIOW8bU4KlMfWy2+IgeRKq8cTS5POd8EfeCQWih9qT",
-	"GoIHCAuVxA7su4yMIlW1nvCh0dSgvpNRgCYC9jLkTnggtfo9VYO+MqmyrALRAxlS/7Brce+11j30Wus9",
-	"3tWQb3jQin3MTxM8L/HtMnL9REOM68ozvUJAdMiJDSHT6QxVzaWAnhHTwSTzzh6RLQ1h5u3QLIUFvJeu",
-	"wABsZb50BaH+bn/dsFqgdqYgmDccs1KkIBwOomBEN3sNZlQ5NHbLgp3+vU1OsW5JXNBReFQsCfUE1zEm",
-	"8ohTErjiZkyYs2AkpDdMEFBQj+QPiSiNOrXSEhX7sAhugWAwSIqdyRV4x+Z044VELmO5gfA4R8DM5kzz",
-	"eYhYfq4gS+o7zIGadsDf1L7PqecR4XrMD9tEf7+XC50YIZ90rKoV30bGgU/B24I5Q3urDJXvSer5mZSu",
-	"3BmuiIr4PRW591JydmqD3MWSBYhaGS/9wNq39ubiW/uSxXPl7SyheNxfSDpZUXnRuaGqdYhLFg9OSRhE",
-	"sFvmE4fu8quzR4PtdQa9oWVVJhdQ89IsvKCa3TrgaKVy/QW5QRpHM8JrcsPWIZntQgbzkP9ok+9dzeUY",
-	"wIySgFGHTKN7c9pUf2wEC6AWLJaKVcMRYssDZ5rv4yq/U9TTlrhx1y2uknJaay4XIMg6ylJaSQ4hI0e8",
-	"cX2VOpNgmWkGKV9L8LUa2k3M03p7UDjz77oCSDCsRgFgDXHmj+sTVe/jhSByrcVrMo3z49VuqBz5KfEh",
-	"VBBwS+GO9CVxPXLyfXTx6tYZpi9nGQX91lFidHCmjjRr5MvV2YDiteT4gVzF//7ltPUv2vrdao3ak9bn",
-	"v/wpb4B7pWv8Qq60EqWN5UTvwglyffI9xLG+PX8BVRoh2GtMVq7nuYrfEOH6NiOd0bHVJD9dvW2Td7rC",
-	"A5Rs3gZuKC8pwZskxErYxlIVxN8mF0q9VM2OEAdp/GiMMrM02GfusvAb5r/3KETyU3+nROi9tTK/GDy8",
-	"lINnffLavyhll8USON0ioH7InDax4Fx0YC2lOONLIWfLPK9JQnYXot85aUvNci05SpibcfxzNl2ykgzD",
-	"MU8f5mFgzeNGs7HgntNS8c+J46SeZ6hVFdN/u+QuuvprWZJ1tX0lU8z5JkBGotn+zNuwdeD6ksMgWLQa",
-	"UorqQFO77bShGpjr36CxYYl8cxmGazE+OvLorK2b82BxdNs5QreHnBHz5gq8yXEprDJQ6i31Niome4bO",
-	"Ebpee64N5+FI3h3xqphPbn2nzdfMFyG1b9rCc9dbuvuLfP+1mvRfO7r8f+RCePvTxcXZh6uiikOlkpSa",
-	"dUV1Xm3bD65/s69wVGpBqqmgqv8fZdsraJpRRCs4o/OrY0T+YZxycoR5518N5h23N5VKTmavPkc1lWQp",
-	"r2q1hems1zgN4xHpkd7FSZgN7DGxJY9Cma3bDhAnftL1M5+MK3iEwDMj+xPYULpgQ+kMrixrDP//r0bW",
-	"lFExS0Xt1rk/5xker7so2WVodygfooLcsJ0Iuc/oJlw2yYKvlyywPb5xgGvPaDBzberbnouhIdRR9aKe",
-	"hhl9ZZuvGdT+3f9aONjwPrWKeZLtUup1IiRQpsM426VWkRRfrDPoiC3uKyiR2Iy8kXt8W2vgvRLY36na",
-	"XalWXf706dPHi6uzd1PCAzJ9d/bp4uztKfyt7mrPFWGTTJEdRL+qMahgXM029xayiKipoJ6ZK6Ij6lER",
-	"Kkub0yQX79+SXq83kt+XomqjtHJB6W1irnWSZuLx1b5zgDzrciP5DVSz9KTNhTQYTW2Wkj6V2EFGbPQJ",
-	"nQnubUJGfro430tQQV5Z4qn8oiQlm3ses+WvSEs6PduZ7aZ7i9Lp5Oq8IvSOS4l8TmZsKcVcpEr/pl2v",
-	"MhxEcMFClO6jOERuCDgPizbPBpEZefj/MPH1c1PPbqJm02hEWarpcT3S3Jt720QNYoqs0szhtojbGtQb",
-	"rxxksC3DlVelP7msdO221eKXdJvZEOq2VevkVvRgK75lcSHP86XPR727VWmiZY7++wx5FpQHZat1uNt7",
-	"eZl0XUs7+gceglThn3RSp1qG9JiN75bwrVjSqHsJGfw11AbcSEz2xZYFgrhpDegxiStND7Pcmj6Sy649",
-	"6vrGgNvFZrU9Nwk4GtxQShu+wwPwT+X0ltqimQrklS9V2QtxwE2ic+/jwQqy8R0Vwr7lgRNvU6HRhCxp",
-	"Omv/j7ggUmqg+uJjicwZHRH7L9mIf0QjOHAT9Mlr5m6B8nKihsjn5OOa+ZdymYjH+Q2gHbcbj7MqqCQf",
-	"viA/s9mS85s6pvCSoGtg5ip64i/wh+Fvn+0aYwSwaomdCNmqkV7hbEgP5L9N9N3VuDi7/OmHq8nl1ceL",
-	"s3cNjOIGf8wXFdfQsC16YnW6rDWcd5xW3z6etU5mnV5rOO/O+zPLHjlY/TvwjAvadqP72earI7kg4khR",
-	"dONRAjLO5Dyy4RjH98nl+VIe/5dYrZJ3K4dJgmPbXOJD4jx798Y+VFwPRXbvsdljhKiobK+alkRMojCX",
-	"IJqLGVRnLnwqgMTYvpLz9T5an7R269pLleUJ7gDB/PA1WbHVTF6vwE3kzx6bhxAG4HAo5OfTIODbFCev",
-	"H5KWRSQojRKtngSUzTdKuUTnetJ4ZzHPM8uYNglHnykX6krmPlMeAVEY8dHr1gj46JbEe3RzvaNqK+uG",
-	"P26xGd6w/2m8M3v5x8tR8aLTN9S+Sy7quOQY/oFBXClenYLQ5AFZM668WAYJdywjDim/9OYjBCL1s2w/",
-	"J2JBHVB96lDkjCMVqOcVHcRhv8ZBHJQexEe9WnrxPZGtmbvkIiSrjQjJjKkQNpUY+gKr1WaDjDJRRoaj",
-	"H87H/xofHZVfXFlGc99sCGZvAjfcXcopKTl1Ey7Bi51rrDv9dE5C+ZRAMs73yoOhfqOCTP/ZOt2EyxZ0",
-	"MSbXG8vq2fAU/smmquAG3cXC6guhRFghbyXwcpCPPnkX7BwOTyW5q6gA2Tj1VWDncgFdG6IOpv9sXeJf",
-	"OIopAYApQWZszgMGxYKhzgf3sJywTxxmuxi868qJLhl14GJWwQDmnEwdxf2eYRVPRoO8SzexYHJxZDc8",
-	"cH9XoRBvoF3OIsmRAJnBucLeo+/KDdegsBRsS3IYubzmhu1weXzusBeCOGzt8d2K+WGTDPtkye6I4y7k",
-	"YrhS1d5BgQjyUq38q5IFeRN9vCW/nrMov27h9sLRv9cX/N9/vmpkLQB/v/z4gWzZTC3Vy4vL7mD4KsYW",
-	"sD3qrgSZbgQLJlIXdB1FSHzr6/oVU3a3njaJcBc+c7AthRWItFV4WWqmJGALV4QswPigvUu9ovbS9Vnp",
-	"OqMIRdSrZMFCEVVL1p8T5OUl3lhla/sjdlG0sAHdVjmgOfRWdhqNWJ30YSwaaaL3vJHKraAhlLTKGaoq",
-	"4p3cr3hj5KKO5WH+tJl5ri1XQ4V5/bN1qTuelixj3C47tnvAOUX3rc19ScoQEI5t1R5lRJCFGy43MxA/",
-	"tA3JozNTgUthxeADsg7YmgZMaOIQTQi4FSBoAyBWkyhLsa4ULcg84Cs4k6q0tpy6tob9tmFCRUnNoI8l",
-	"W7Wv/XNIVqA3yCa3bgAhjiuKlyvKc0oQ9uhM3qwBow58oUkEjw+KpoBwyXaqoBIPbsjGV96w9rV/7f/5",
-	"z1fLgAH1CAyvNgx3f/4zHkrqeSTAgksagybi5mMVqsnm7h2ZHt12jv6//+f/VSQZ/UrX7tFtp23Bs2s/",
-	"4k0A3eVz/aI8e57XlCcuYGR6attsHY5Jwo70YUrsJeeCCRjabQeiQpeMOEqgeakPwav2tX/B1iASY6i4",
-	"akNJGFAXoHMwgnxFbwC/wXHnKlEb5+1zqKuvIy1JwBw3YHYYrd0lxJbBuok//xm59JrKMxAwXbNeoZBN",
-	"71rUc6lgYtom0+/OTt9NYT8EzlZ2P/3b2dWUOFyS1vTjp6vzjx8upxG5wNmannoe307V58/AcgSYiH/+",
-	"sxwl6D0gGTTJ9FPAZx5bTeV6Ss0oVhNj2pAj9jzcVkVZNvUhTqFNTgmeRyQpCL7lxKPBAiU6GJc+9P1e",
-	"59rneP/IFXgNY9EN5zSIG6ty81RFrpHvrq4+NTXr8FxU3dBGC/FtL/u9jmzSt6xX+vpXkCw+umVkR7bH",
-	"RbQv38G4IbcArWs42D//GXjRBYOj1zp3Il70UZsmEw9fRuTuwj6GWx6hLolXzWt/Gok/rdNP5y1lZZs2",
-	"yfQfNNjJ//6z9Zb7IfPD1tVuzVoI2C/GxOfCd+fzqbr19Etnvs0d119M4wwlZRik4kYh4EkpVpUabl/7",
-	"p4o8+Dxf1rJpEOzkONRTOcGpjiCEEwLzJTPuuMDcdlKi1d/Q27v43V3LPfhdhA55mR3uK7XwPy85dOFw",
-	"QORDqhTUdchsJ4/AmgUrF4YupuO4jlv8M6IQKaGOhsi3pCx5Stbcc+0dQhepcL8IimVHBN0RHi5ZsHUF",
-	"0+fjLmQ+fAx23vz8FA+t+txWd2gORCpOSiDw4xUlPmMQuHzXclwquf3UOD7XPp61YCNnAPMDxFLYZY8v",
-	"XB9S0OZcHmPsRXMFMt8EEAMqjw8+mnFnNyYiDBhdTQklAF6oTw7EElFB6LWPb8A3IscgfBy1RiwMxnw5",
-	"Aw6nwttB/wHzpsCcfANWbMlXcQAbjnDjuCHSjL5b4Cc5IV1oD/dRRV63r31wztrMRx+MljXW1F6yVred",
-	"NQxst9s2hcfg9FRtxdEP52/PPlyeQRvASA695OWecCZCxzCvlvJO6P7V9d52/Vvquc4RvLc/KEm5Txvj",
-	"Rq9ttXsAeRkuQcc6kv+zYDmYt6ZOFEVkuMLmkhU14+DVYCXJ7o0KEYtfFrFHBrbObAC7b8acyTeufTPu",
-	"TBJGk8x4uJQtJRuWdNMmHyThSoYLdPiaUGIHzGF+6FLIjHEXPpeyNDGC911BehYGIBsgV2T6A8f7GG+i",
-	"3Jv6V8H9liSm+ArrWlasDiTojLx0AjoPWz4PQ9dfLOmqFbVvWb1X7VgaiJzn02tfd0yJWMl7bE0XrE1+",
-	"hpsSi1+oJZ2SlwAFGjAhr3elTL5CWoZO5My6aqoxa4BOkJwjDnAuCWbBwn9of2qyPOsvYHrg27PVOtyB",
-	"60ib2FLCs7hRFS7hIxi15IrXKIDJdiAKgAF3BZYC8lLTCrGp5wEnwWmmEEwbWp7+bcOCXSxOJ5ZEq0w0",
-	"x3x/36w4iQiTEB1bBi1rV2i1QZUO5jOAyqy5rzIlupalRX4dnpv2QUL1zdjNDJ8YN6y2PMUOu+332otu",
-	"1+nQ0RBUnOjTZaaiN9CLVDpyyRwKrlfq6Du+YlFwMWgx2UWFIStJKXVW5KqiYAar8RZ4qryRA15YWkG9",
-	"fwQv63fvm42zK7rY1wbeuW82dGxa2bsYXimn1Ku0SdUWzAyqQiAdHT9j7nMDNeP/493Ht1f/9emMyBdQ",
-	"Q1Yqs7w78Ad1feDvR8aDUjrM3SjNsx9zV7R4dakse61PIPrs7Qab6Vaq0ZPtcrMB5Q0CFlQcn35dDwzJ",
-	"pF/ULDrzRx94+CN33LnLIGetj6RV3uYNdZRoC026o/1Nrjj/kfo71UwkjKuIoSA2qxUNdo1xQ9KiqSpH",
-	"GSinn84NQO/o2ofsL5BMGuM4Eue+2ZCr44XL3wulCUWrKkTWc2+Zz4Qg9pLZNyjkBVwKXWRFfbpggWiT",
-	"85CEfAP50D5zY+DCUKpOvuIpjisg9DFzr30HA2o8lOlGUV3ojanIGvHbBWdNz1Rd++2vhRguqWGf1IOU",
-	"OyX2ksJSTbjZOFqxMHARYqMCIYAEw5RmsaCbBRNaUAStGW1Gkio/BXzFwiXbiNzt/lF9du9+A9cFvTzJ",
-	"dpVoPQnUUk0A2P9L9KG/XsdUdd1oIl389Vp+4bpxT3r1ea6e+1dDABdSF0u4gPQQ9xKA3nVJAYlQz2pk",
-	"oIUCZUCZqhIGoK2B9YB6Hliu5BWDXplTMNEsGKjNKiOFvHz78eLyVS6BSHXm9NP53y8/fngwU0jrUwnG",
-	"UKM4ZT5d/HslpG/5OlME7IpYI6OCqC0vJ2C1pS0dhRlR8Y6igFaDik2EHswafnq6/q/TH3+oR9d6YjEL",
-	"VFMeE20lqMnQngn3cQlX7Wk1woXtlIQLfpSqgph82U1JYuAKm1GP+jbIYVeR0BUZKsAZJ8jKXZgp8o7C",
-	"Dc/Q6IX+ytcojinrq019/Ocfex03GwOrt7+diiL4yae31MV4tH2i3DYL9h3NcS9VRXQBJHXbqWcljMxh",
-	"pVbBV8jsFpw7pg1v63oecbhRZyuKkHgdoSahW4Zp2xlxBelbnaYyRa0ALilhX/T4AgMLHELFDaEL6vpt",
-	"UtXkl7VelBrTDiPzWlYEw/Lyh1hy1PZ9TbacP5LhW539TX7yqYpC0N+pcLDf82DmOg7zscWw0myQapEL",
-	"/JsYT8Rq3ilXTXT6O3ttCJLNxC6q2JLQllynkbUwKB50RMEt04KgEVHZ0oDJC9ioSXwGqcOQINKM2Em4",
-	"ZG4AGqdok1Nn5fquCJWfSbIMPOjyL8GYCtHlc+WVxVCel5K7kJD51A/H1z6sAUT5yh+wkznEEb5qYjtw",
-	"gzFPGP3FIqEaPXSdx2vktE5hOa5wNTLW+zw4Jng1QtDDzhPGber7BfZteDkhEpZjj5nwP/99fX1nWa3r",
-	"67vO/Pr67nj++c9/yksvqjJoXM/kqD06a9GCceP7X8HANbxVPOw1CzDRKG/c8vVGVQHHoARExMoOaSoV",
-	"0CnxGL1lKthnyfQYo5D7gN3yG+ZIJs/u1q6KSUsB8uQNdyMUPkY8YBXJEgPkp4CG5BjzJhXT8dHbTSB4",
-	"0Kjw5g9QA/NAH0vtRVYm/Pts9CBobhG7aT9fN4993YDFOoosNA1TeDvk3C5qL/gW0yt5XpnfH0FiVAkX",
-	"yRtENSfnoYiQqlwFz6CkT4yywngvydHBdj1jECehFH9vO20SSjwGLlCpZkmpFoCqIHRmMm2SJfccQbq9",
-	"k2s/oL7DV2QmX5LPme8IHVwEmprYrOI4OcHsgIVE2NT3pbh64/MtFPXZken19Ux42182gSc+T36xWiME",
-	"Y/v8pT+8v76eTdvkFKeFdbRURBUErKiYvCYRG3tJqLj24R2ID/Po7IWIIjVxkZqgYMwYmQV8s1iGhCJc",
-	"o0+m8Hz6WkF8+hzqC2FMmzL34lLm3XWYD2IcvwYmQTARvuHO7tEO+Ae2NT9yn0y2kLzvPsNeOo/2dQVf",
-	"nBlBDhI0rnWUtSt37zElcB0Vsdd/pt+DcX7NbK6ajvCeb3znAXzRqsAX33J/7rmYn9PvVJjJJ8QXveL8",
-	"Bxos8EOdQZVlE5s1VvBKJBH/e7m3ZLOEGqHhBfwbArM0624UcfRt4IbM1BeSCkKe1nD0Bf47cZ17vAQ8",
-	"FuaEhJ9BRHTxbQAMfMG5o9M3tkSEdIe/YwVCmwcO3AMQ5DbfCOYQyTx9mxG4KCRbl2fY9YmGoJyp4D/J",
-	"HCUbEW1yFqkKK7q79lFAM2U3HUMI4cw6A4FQU4eB4Fh8b4XmPIATgndUhL68OThkASkRMI8R46M0I07w",
-	"w35+UgJ+BFYCe288c4xDOMa/9fBeIO092vFVAlm+WbH47MVae3T5EfU69fH4oEYONsF+k8w2Cia6RK/P",
-	"NVuXUvqTKBalV/7zofkazgB1qpyAMgWkzE4D8SGQLERcR4FOo7jnR6ZwLe/FloSQ30yszt/f9f8x/Pl/",
-	"/7P3X4N/HZ+O3nTe9t4Nzo7fawvDmkI8jDaMqHuwkRZyTR3eMIbIb6D68N3fv//xw6fW1T9a//r8pTu8",
-	"zzOJfM6/lPfdyUcBDxVG8n/KMuXro4rxjZUrg+qYdJ1zYmQnxMKA+hWTMTyGSVP67g0F8+ZSjyR0HoLO",
-	"SvgtCzy6jvVIrf0pNW7Fb5mDodc7+R+QHa79eCgQHESoQFh+an4PqtAw6kPJPPlePQU6T/oA0nh6NdD4",
-	"woVCCpds+Vn3e9b9nnW/B12da4/af5T61wqis6uuHCiqUug1eh/wFbn8dI76kVlryHDJoDOhKdmh67Tz",
-	"nTL4mSruGPURzQpXPFWzq8F9z/VZgYNAvl7dQSA/9aNsUeStKKw5k3IQqapeeSMyyk0VO1uq+U7yaj1l",
-	"fD7dgnEkawfWGko1L8P+Fz/RBdPOiyf1Scip7vdG4HKm7ok6IfL/bF3xkHqtt3yDQy5rBK/im1/97fDN",
-	"aCBxoM+XCOPjl8+SFGMMBvzbQE355fN9Ntyfag6lOa/Cv1K8V6WDyoOxdrO8V5FS2lOvOk3w2qMvuhR6",
-	"qa0t5rzveQBQFbqeU5QkChE/c7IRrE1+XroeI26ovCVQkicuf+gyoXwM2uaGed3WqJ1jzpIC7qmqlb/f",
-	"kIW2vAUEuT0LPd+K+epRDs4FkEpEmA88PJHgskcS+VllbeNhcEUziulDEkf5ANU90AT1qci3ZuUT+iNf",
-	"RkWKCxZoez433/gxQOvXYxwCfYOk5OQ9ghXQ2Pk7kKrW+cB28flBUTJ9mUzx2EwVLBIPbtRJi+4UNyQ3",
-	"jK1zjhGm2scn6QmsD7JvhOyr5IB+Pr7Puv5Xo+s/CpN5F1AI1EaaawII1UpKfBh7TG9A+lMiocLaK+ZF",
-	"GITWAgDxfJjvPIYFQdSqzS9mymAy1vqutd1uW1LnbW0Cj/k2d5iT4wBI3/vrTem9f6pZlqA7Ed3s8v6n",
-	"6PQSIQ1CuRrbJUODN5pvARFLIHSEXKDpijtsSijYFlIgMDwgC0SlQdd1vsMXEdCenOFdwIcCw6T41fG9",
-	"x7T37v8kREmxbVpl/x9nnX1mwF+jlIenvoKk9zVxV82sMmaJQquEPC9BOGMIav8AQTTXhRfzcwDw0uBS",
-	"HqMCHGpQ5nnrEw9skqjFhczz0IuGXADTmbiPVo0leNpEqBQ++QgVQURVCzkRIV9npVbBfOe7aKpPw8bj",
-	"/v9g9h19GCHk8rjqd3xrrr0Iqe+IZ2H2mZc+PS/9nrE1kp0g1HNvv3ZJNWFJbQcbyNMo4J5r1755Wsb5",
-	"HSDTxuwQAYLd0PUXacMvgEvripbrwOVy75oIqe1xKRaH0LSJYvAcgKbD2M3VRCdTk+hdASYbMNy75rWP",
-	"0GAUN/M18bkK1cSRgS3BDTVqm/zSREV1TiMfIgwAY0QhmuI0YZqQ3B0D4yPYYYxgQ3C6JfcQUtNzRWhi",
-	"GKKmELqeR4KNL6V/hfQsL4aQ2HRNbVgLyDpDKFiVdoYGEZgRXB9uqPHJ1U2TpxTIbf8Yr3ujrgnn3GGr",
-	"NQ+Zb+8A//jz01xIxhA/SULNDeF4vGtIfoM55roURXCk6TaK5YB9ULpGfhytRi7ETQw5VkZJawkXLAx2",
-	"rdO5qiBQjmUVBjt88zmQ4/k+fPr78FQgxsSWBzff7lWI4SkVATZsHkCI4nbJieMqT03kstlSoUo+OMnk",
-	"5LE255jZyyEVN6JJwJWKpdgAUhWq3W0wh1hFQmrMdrikrn2fhXLJm5FbVMNcNTUqatQ+zgoQbXIhX6ee",
-	"ipYOHNenwQ5ehcJNEI3hRCjPO2JzwF537ZvX0fjlmwqeO2BNlMSj+hc6BPDalyoSRN8oLgd2rSS6qw9W",
-	"QB/qfagJvBCIC1uUIw1bVSUah/lh4LKyfF2H+S5UxsoLOoHCMUXhJtnaMI+WZaz3EW/zLcO15luGsJtq",
-	"u2tMRBJjBliV+ZsVBGlh11A2A/r4XHWcieVlhNqh5AJRtFEWZ7U4FR3a/jsyuo05wBi+tVT61B6oQN04",
-	"4ksHVB8SNZ1Ou4/Dpv/oEyGnZsyU+0wfkuS8AvZby5qfzKkzmLWckT1r9YejeYt2hoPWsXUyPD7unowG",
-	"VlH8nerz3zPHNLOKcd3V3uZW31YhOBebQsrU3RRNqfNHUafUXRwnYCJZubXRGXXbVrvbPi6YAUawfwU7",
-	"ErorTPHzaJhmDRqm3eoYMO3585G3eGI2UXlCh4asJb9Se4ggGUQVKNRY80bYrTLCkB80vm8K+UEKERUw",
-	"H5aMeHzxDPrwNFlXiYINVdKu4OVspCJIhEqSn+kQknxLlIY3GMfIdxGgUFz3SAEYQHk7NMVjEDkP3IXr",
-	"U49sqSpgRAJ3sYSMGPk9hQLxGtOBE48R91FIoZhvFssmEa5vs7iSD9h3AEEfZGxCfTTstMk0LvOvysLo",
-	"q2DiOlOQxeWXsDYAn5Ou1RnAQKYBE3wT2CzVbJrrGN74b2DpnsZ28+bfEf8CHy12IlxFGBU1XAcXTOqQ",
-	"In3Qe5Vb1j+6qmH2BHeqf/VQe4VqXmy26NboQyFQy/Gf+SFY1CryIdXFoexINd/LlU7FDRFSS6WeWQUN",
-	"c/wNBhVgf8ihZnBOGljrJmXIuAF2Y6M1Y0XvWrNdCHVWrf7J4Hgof/V52OJQ3gtMsSCxZ0Ps1BfbyN4M",
-	"5hf9AMzPFcwOj77EHOP+6IvBLe4LTRwxXww1mACgOGpTAhokZtQhAbsFbRItE3PqepsA8ghdoUEpo/Ig",
-	"OJ7c2NU38CgHWfGbO4UPpd9OnW+fS3FO7iYKC49K/bgl8aYWEXwBebu+lLupp5NpCyj4sCjRtxFFf5BC",
-	"agUpUsNfKsdUVM9KTic+K6LssBgpz7OIXPVR4zwsy4GIDxS+AZWGiWxF1ErotN/QXqrAVvbbhnpuuINI",
-	"cGQJTV3D94bthK7cJ6WL13KfoDiwUbIujEvYLam49n2OBXuaRvpEnBuM9rgVR+scDlOedmrk+ir3V2xc",
-	"0FBRurQ5Vnt8IaJZAWww9pUnZ+CjN5znpdTt2VIshnzuVNl+fPcNp0GN19+xuc39ubs4oMn7jefVGNjG",
-	"9ZzzQ4ZWp9Hf+azm69VfRgKv/n7Vc6s3joc1R6+a/BR4jYdXZrK5w5TpLmAUnjd6RAvU0WmpjliNTPgd",
-	"91meKPpzxArQR7zgkAXiCY6WeK0mOK7zbYqqX5GQ9w62LsGKa950iXtN9iPa6hqQT9GaMm4EdFuYERTf",
-	"DgU3AqGRAArJybqILJShTainaKZwAwKgei73X0uNceOHU12A1t+sZviivIKQykT72pf6j/6IfFdVNpDd",
-	"G/WaYTrEo/5iQxdsTKY3bPdXuFWmWEcSEHMFo4G9hMqUc5d5TjNGAwSgHn+Hsd0oW0Nz8frany5C9lds",
-	"oLrUQPSeewOVBUkALqfXZOrQkE3gr2mTTBFC0JlESnHorvTj12TquSs3lO+JG3cN/+VBqP87gZWbNq/9",
-	"KXxb9eDjH23yk3/j862Pd658hBdttD9YlFcwXznNdIHCAo/VYZedIufKCcqa/G/cdZ3XeRDWfP0jFP2v",
-	"3ua9XNUa73+Y12zwt5DVePuHsFbXtXquM44PdV5WcCIf/Rpt3tGQXcjzUKPNlbuq3eZ0sQjYgoY1bvc6",
-	"13o9ueEHOqvXoJbMU1MiqSsi/c0N3wTUB32+epO3fFWRRURNNMJ7rUYgWP2nStKnQZ1dgTGd+bduwH0s",
-	"wfBECsuPtM6wLrHUSuX3Lxi4l6o3+JkGvusvarQ48x2X+tXff8tXa9erdv8kW/wjqjzwx6ggddp4nDp1",
-	"5hS3qT2rt0vq+nW/9971GNYRr8v8zld0wQ5qdOn+zp7WCShXscgHaCpkrwn1CVutwx26irIaWSJY8wnK",
-	"ncRqVe2qJ89KYK4SeAn6yqMpgQnjZo4SuNcZCSY1rQYu+RaK6tPAgREyh1CCH8caqoAgmLDJodV+Bsjs",
-	"Hp1NfLqSahIPMtDBL1Qlb4/Orv3VRoSE3bkibJNTBVqshpGAIfborIkDapJf+aypRtMkeJNuUONpErmo",
-	"bsjscBOwJpmBMAMaFJYSZ/GVCIDI1GYAQa/9C/JNyNMHFdCVGtWHjedhQpRySAhCZwLSiFGvFYCROMPq",
-	"ok3VxU7pahBNrWaIlsmAr9fMiaqpA1j9lAUBD8S0GKpesoqnw6iH3iv5RruHWbG6hhVLHSlC4WyqpZgx",
-	"cEKv0MX3WFatK4DNBmJyBVCt/+xofXa0InKgpAoK7O2JHKs5VjoDX/D/Z+9dlNvGtXbBV8H4n6kk50iy",
-	"ZMtOLNdfc9xJujvduZ3Y2d3/bPVYEAlJaFOANgFa0fZJ1TzNPNg8yRTWAngzKVGK5NgOq3btjm1eQBLr",
-	"vtb35atBkKNJF3zgF6liz77PlebC0/s3kKAAFVu1oOpzKOcIbVNfro0RrkToVIoxHFeSDWwQBVvC6Lwg",
-	"sMoS3BBzERwzKiJqdNmnf8BNN01B1fmV75pfQc94t64w3spukzK+QPgrWljjoUypWOCIAA1Z7QM/PB8Y",
-	"sAN1/GUtmojVSXKUVUYTulsHec1CMAt8zPP9VabMS/R1TsU3r+2eTyn6G/P/qzAOb9f3AVU7eWXYMZgr",
-	"mrtjHVKAFMGitaRGvreLOuYnW8UkT466wxPa8Q78Q9YdHbWPO88PXhyedOmTbdc3s57geoCL25betXTN",
-	"esOHD6j8SdN7dWv1z9X1zpyUQDEzacGFIeqiohxRzKwElVMxGqKVl41cnE1rVN8rPXWR9RV/KOv7g8sv",
-	"IjZuS3q3a5fNli3ttwOjnNjWnCFOW2AKnXb7N/hfZ4lX0ocgb0gcRuHZRAJTBhHSZw1Cyee3b14hbfiC",
-	"eDCdn56SaXfePf/z/bvfLo6OD47aP388+0f33U8Hv//57vdiLpF4hUvJRHLzSpUpQ16FC196Vz1CSRgJ",
-	"wcU482SAJTdBXsixBNfcBJaaCfMPrqGHwjrsQFJmiSuhCjRwZzLhQ4p7lLQSahhU6LZPWuQV05QHigwZ",
-	"zAFPmVJ0nAwcmrf6RBGfzQK5gFnmFnkJZJY4N+yQ8KHhoufmRM3in3bb3WcN19pofuw0SLd9aH9nYv++",
-	"eNptt5/dwsi9ZqE5/uRZUb5O8bGggdmIZ0l78fazdm/p8BzuVIZOZL+JpXuzQx6KSDiGBuD+7Mx0vKXD",
-	"1BtY6Y8pel0TuNVoEeugRcRa+ne2KMKbwwqCcIaKOll0hiqgw9VJPh/1H/z2ii2a6Lvs9fb+bP4UL6Bp",
-	"VlCcBSxL9OGJKmNgcuaI3mr29qmm+zcTqTQEkvsjHrBy8pGU6h7/m0PJ4Zf3n4mm8Yg8I3AF15aXek0Z",
-	"7dogFqZoqGQQaTvn5Wgo5YwJ5pPhIlakeGpfWM08C5liQlsNDYUXyPcv4gJmGTmT9aih9LteGGoeOKur",
-	"4hHSIaBNFMyPFg9nhd6EX7NU/dVEDw6a4hZ0jmIiX4t9iStsvuJqJhWvgrRpT0mfUQPpPASl8wvTObFy",
-	"7klatop00CYaZ23f+C0d/mqVR7mD7DSTWbi6rW1ySsqopCb+ZYmiigTXFRRVXOu1UpfoKez88AlcqDT0",
-	"/gy3qRVFrSgeiqLI7OvHpjBQ6osUBv7FKYyIB36FIiYcd7cDCkhNWQ8o3MGAAnzcekKhnlCoJxR2PqFw",
-	"nwYO8Pi1e4jv8ZzCen36dzylsNFEwLpN+6+hl3GXPfvwLDYVtc4pb+V4/TOwDfwejge84qFYS/B/t/sm",
-	"pOOppVZcS0xfrrlT02et9xa307pfeYZF+lGwzpSJPeEVD9c+Z72VnUOA8I7ONjhlvTtdsC/6w2ik2BqK",
-	"4R/TgIvoy09qzaey572imm504s88YBudaB5y91MduA9RfdTDHT/0cIcLa77jWAfOPWCmIYFIseMTcbnV",
-	"HGUbxv6Ww+TXLJBirADHX5Ep9W1Oizu4F8xuFY1u4FQF5PMy8xo4kpEf1MhMcayY1yBLxjXIT9LnFh/a",
-	"vLO+oIoETHAmdLAg1JwsEZQa24bKBy4gL7G7iQu4fD1yUY9c/IAjF1a0dj5z4bTnkqkLp6HND34cjOV+",
-	"zqYx8ZR0+vJuJjPyCdBvmskwF6uHMuqhjHooo/Zd1xzKQD30oMYxYMklWjqn66sdVWW4w9w0P90B1iKQ",
-	"Y1XBOOBMsCtlmZOS118CdxpIeUW40NKcMl2i+t+aJdS4p/cE9zQdLtrPvlvo0zIJgZ15aw/DbzM7+Ab+",
-	"s+GEkjm1Rd5orHIrS1KqkIO6fBgpjsceyTQSfu16GOm+DCMtC0rWsWjrDSKZu25zBMk+xaOZQaqQTI2F",
-	"qR5C+vGGkLYltVsaPwIouFdLvdCU7cy7nuV/ypyWN9DONns0CIbUu9oP6DWN8cGXp4gbJBKaB9iOFk2n",
-	"2AV10D5o9zBbijSz5rLQa6SR4G8YYYzwtxzayRyVHQlrkXdU+FTLcOE82CnT1Keaxh3if8shjO6MuOCY",
-	"9w0ZGViYIR0y6GKyP15jdXRAnsqQDMZct3xbmh88S46K39cAA9KBo+JtARwRMef6zOysll7MWDEPCfMY",
-	"v2Zv6TXdaKDzpX1db+lwZ0S0ZnHuPvchiWxzj9t1kOJ9F+eRycCNfw1w9ixTK5tT40FCm1mdcK4TzmbD",
-	"giRbNLO3Z/84Q30FgGbbzD8fHh4ddbuHB6tBf1BrG/3cBPAHLxbiIhVulG0VJil4NHOqwmFHEAsKDzuh",
-	"CgcssbgXMhUFOp6mpEgdDTTlcAHmY1up0dezgIoS3U1AdfdFSnc/HZhLtcxJRiPHvftwbQzyPKCs50Jx",
-	"nwFJFS4xDfNmTne1QtQvgEEXl/4s0S1hNAw4A87zvgjYSLfIr3JuBzfNGZ65WjRzDb7wmOb+ZBDIMReD",
-	"Zfapohnqi9t2KHkHlvEqbWy2gJyHXzGQY8eL0xduy+A7l5GGWihcvQF8XkMshRKqycDsMZjX2P///p//",
-	"dwD13blbwBNLmUrOkhqw0akeFR7DrcHoNYsHGVYYzwuzeWvjWRvP2ng+ZOOJGjexnkbD3QPrectwBjLy",
-	"y7PqaPvGXGkWMp/g0eTpJzY619S7eqLInA1NgDO1BIZdE/18en1+8SxLoV6cU3+Jd6/CCW5vDfaRfaGe",
-	"BhIjrowGZkEWDGIW8muqGZ5TwpUKp5WS07arErmWLgv+YHTUNfdZeIvJ+WTEDkajE8a6hy+6w86Lky49",
-	"ab94/sI/ZCcHQzos49SdlXMcdw5ebELv+rFis+gdkLvCdlhN7orvPJe1esvF1aqsFRxz70f9Hh4nLJQ+",
-	"PSfLiYIDn7mADdb+JWGUK/TTP1m9owi10oQD9eCTplUQNp418Riji561yEeq1FyGPra0IWEa2HPjHzqD",
-	"XdzB9tJqjR11sOHlK/lPne1KVqnPAy8OiOacps8Ll8S7rhQwd9zjFLIfBjEk5c3gjnAiWEm8rX6+5YBY",
-	"DZHxPPZv4L+rSqKvHBUjLqNFPggW0yWSMBIqRZSI1rjbPiGRCJhSZOBR5VGfWQcezoNWm7HEY7kGCKac",
-	"WwP2xnaSF5VWnaJY6rzYQpl2cvbELtfGoTyMcwvU3DXIujJYlS70BPCRMs6AHeXd641ooFjsDAylDBgV",
-	"CFiVUzHdYp8vVgnrFVlrgKE0wNB3ldy4QFtdbp1ZXlGJNaKXjwkSe/yssL6a2NRduo5LDVy9i++DOYHq",
-	"4/pbsoR7uPRTp1ToYSH+n7M6S+H/YlATLvRxd6+xN+WCT6PpXq8TK1cuNBsDTf1fZnnam9yWmJcTQBqw",
-	"Axgsbkd2eHkIDZWWITIQURAMSMim8trYPRED0OEVbktZNPN37LzCtT8ibXkV97WW7juX7h/PQ0XZIkpO",
-	"Y9kCQJjN3dVZVBiM2koKgpLEXb10PVNoCzL3J8SsZbSW0Tsw+7DrtxdExjGkjHDbrmgZjAcsfOlFMMNv",
-	"ZJdRb0I8GQQMkW0to//r3K+5IhMj7dAdbocgLVxdAt3DNbkScq5K8txmnfXEUD0xtLwwCdukOPdtkbYA",
-	"Fiu7P+tZoYfXhQkf2roSyZfcZT/mra5KD1VSqifS/iatWvdvktV93VjPSsFuq9nCLAHs/1pL1lpyIy15",
-	"ESMS1h3tP05HO+pSekd6dM22rHhN5UOWqHazmjavlZ1S9pniY1HernEe8NmcLshTCw78BMmq8DQSykhb",
-	"jA+fUf+ZnaPHa9q+NRYyWx4lExayKk0cr+yiqnRxuJuBC81t41ymMcJjPg2D0gYI+M92GyAqw2C+jEIl",
-	"d6zi3tKhe59LeyDsi6ybIO5XE4QVHT8WiYoIxBkdNJssFPdocAndQ+aXLOwZhXTpU03LGyas9PdwFZhu",
-	"/q+zd29T3pht2YWkMxU+oULNMYZlJGSAp+ExMlyQ+YR7E+CFQSHFwWhy5nQJdlR4Ewuha+7IxbgvqJDA",
-	"+GJ8Ptuu4XqU4TJT28drs9+oXVrkZch8JjSnAayRI+czE164iLs+1cToMi2JkLB+bMJFfSTDckQilKdV",
-	"6ukM1wezOrFWTDCDqWYhsV3MahONVV5lmFGtWWjO/L//SZv/bjdP/npq/9G6bP510250Do6/uj89+z//",
-	"971CJqJqucQvzQWdBpnGW7uUHrEbcv8TG5tDrzt94Xq7e+TGPEePuIf92hf291/hxX8zEny8R2Gqk3Hc",
-	"RSOSWDI9l9DdA6//7lpnYo1cunLcKlyl+orq3pk663ludgOhdn98C4VOqun3+Hmn/eLFcfeW0QjosGXv",
-	"lMqWOkOU9R/3b/AfS1tuYmvix703GevWIhdgHa4Ym2G3M7TUCMagMMJ1WdtMrI+rtaIk4lX3otwPTydu",
-	"Lcnshw2dney+XRbV9HCXcUUQQx+qb5klZEd5YotSmGsq24XtuzYc9Y6+B6oaRx23sZ8rOO/V6DBv7W0Z",
-	"Epp1Um1sDsE01RWC6WwPjJ+IQAUCzMLo+q+8qSmzNPuxNK5KXvSK4hYcqV+k8xMt8pIGgQlesoEAGSNL",
-	"zDRWBjLSTTlqDmGWMgk0lqiFV/Fi19IPiXO9PXc4503+2XSER8bJaX6YIdVNNcYjc4o7o2Y8+v5qx/EZ",
-	"ZaoltRraghpqJurGKiR2vVT5/BzKKTn/+MbSvhI4HJoE4EcaMppkLWDiOyRTuiCKsQaRgR/nSHMcSly4",
-	"VIpRX0MG89XmgwwD1oOGCG5uBJc2WoWLiKm+cKS+jARUafMpOLa6K8YEMZ+ZIUxpw/W4cw0wYMwndE4X",
-	"8G0CKcZIDYwrsqh3CPyM74M8HWCLoX+p5YBoFgTqWYv8AXzDKCo9otkXje+viaHKwHxydwUKGtn82txb",
-	"kXO4S/PcPNZrOOSUDN5SpZvwU/PNq0FfYNIbZ+YH8LCDMo4jvMb6E9E2WVs8tmfX7tLQZj/BzrbVSuzw",
-	"yHFM/3Pv0+vzz28vLs8vPnx6/cqIIvsyC2BoubxPH+50CRs2vaO5ZlO1mmK6Yf7+Bo89SoYSaRjSRelM",
-	"Yu7hZqH0I09nRbIzanuH9Oig+dzvsmZ3eHjSPPHax8328Jgeeh3/gHVHJQkte73L8klEwIlbPxH/YfQB",
-	"ovhI4FxvhRPOxhUpWSon+c1OhS1n4Yh2Fh7ATeywY2PvloxlL5TzlApEDLpCBka5Azub2cUD+Nsg++G5",
-	"3yPd551OX8DdeiSzqdNZPZDHlc5KUpLAbQdiBNoGHqMuUNwrfkVGQxYCsWLjZi+k8wt5xYT72byU5Bd/",
-	"3WrcN18V7WIgxym/xCqEoi4+3BMp/Ew00tYYW9OMwBo35j+XxjX4Wi1EgIwYuijm1AR4I5oFkvoMF+ya",
-	"U8icLhqEBnO6gHCCEl/OhTmwRT7SUCuH+UHVFVILFsYHP/OArRcUSE+zYqHeMDQwD5sTK9xmTejZWBkM",
-	"4MH22K+NbTGoJhc6t1uu+VEG3FtUvJg7y570tbFG20ZjDxyMuBVjlYahKtO2sd2g6gB1w11sB6N8Q51q",
-	"SL3fGwN7iqpdwvUf1bsq05VUwIeEo6UQRpgI4engzaj5XgrWfEe1Nxk8w8oUDwIS8vFE16rj/n7kH6Z/",
-	"rFP9ZNht76U+p5qrEb+/oKoicTxG6CVspwttA1T/gH2kerKXzovAkqzDNWa6OeWCe1KMSn0tN8WEgMsB",
-	"x7D4t/MP7xswjjj8m3mIuwz/Ak8MLZVqJKmSMBKChWTKwjFg2GmJMGtsOmNKt8wKWuRn/oX5ZEgVM2ci",
-	"93tfYLrCtrApprW7NB5gp62s7QsjAThx2JcykYFvXLyZRQFJjYS1yBkZ/B8QI/kyGgbF5Mpjpt+5F7R2",
-	"PzI88gVTEEI2qhyPXveG4WYaQS3g8BthNql5jp9poOCzm1tHWOblUzpml0pNLiMFjOehlKBDOGTGNWjd",
-	"KOR7vb2J1rPe/n7n5EXrqNPqtNut572jdru9f33QaqMQVJsNQy5L5qV0XcGQWJrM7Mek+X+IUaXZ4hsH",
-	"li4FbtSR0wo5VjtgeTcCntaoIGNFA+Pwh5ZHgeM31n6xtktpQNx+Gf03C5lHdZKBLtaIDZIcSYYLUGig",
-	"o2bM4yMrnj1CiZrIUJOPCz2RguCV4qLUKAqhxWmK/KZWY8YolzjtrWLMZ6tHLchag4wYcO3H7848HHSr",
-	"oQ1SmaDYHGRkHefMQU8CBokDMXQTbHjRMoV4ju9rpY6CVNYsoDyrnfb+43/bj1S4P+Rin4lrMoPXcpjJ",
-	"IVaKf/HnnH54Zb9IBb2QPtS4f5VTUo09S7m86nB3WK1u7qO6oU4UYdsn8oKzqN+gZPDXTq+kNI1mSnvU",
-	"CsxulE3eR7O4RjgNb8HnZUiGbMwFsIZbzTJFZNzY18qqXvSjoAzFi9r/x0xfxM923/2kaq5K8jwl6se9",
-	"ie07J41ai9VabB2nyTHfIAuUlt/oJFn9lWgrq8ImjAZ6Uhoo2g7tHplPGLg0WP2B5lcEOSN+yK9ZqFKw",
-	"2uBnGEcEe/SNL2KnDcw5gjEffgWg44V65y0d/orrqthIujB337zZ7gFussyeOaeLzAcK6JDMZXhVcUgl",
-	"gyM8bNotkdkg++yLBsj81TslngnxJsy7giYJGfrKwt8bW2Yxt3Hg/ZqFi7Snqsg8lGIMBXsRLIji0ygw",
-	"BrJFjtqHkAWN7+AaQQo30Wu74rKdtNVmUHuTArPyOnlA+CT3viX0OwjD1r9CI3OdWSiHAZv+9/Wu9xHP",
-	"Kvqm53LK8JPGLJPm25KnlKC4xDvzWVIyxwYdroiaRJDvgiKlOceu71nO8/jEdLhono20sSPLzTkcikd+",
-	"/ZprfwXdYCRLxLohs+ptNqHh08dtaLe1SjPWI1a9/C2HFbAH/pbDNMszoQT2EJeiYfxmi41JaBDkWrTQ",
-	"EeYhmiIuxSkZQH/SwLFgWPANOTJn4+UZUkr0hbsJaiWuNQPyD7euJ4pA+wwJqBhHdMx6ZHDFFv8J/KaD",
-	"RL0RBVyWRlgQXKpBQjaDcX9MgIgFJFjNwTSwHLOnfTEYa/afeIK9ZDyyxq9QfYZ2Rm/gU80u4adBgwzQ",
-	"8PqX0nFuaD51fz4lg4BPuTbHqSs+g//KULv/XsKbGzT6oohvr0U+C2zRv2ILNOgZrJwpvWLGuCsmFIP+",
-	"MT4W0NJb0gL2mxxuDJ5TufHHJfuv+Gydw2Wo1zz8g3l3ayErbEYv2KiRMx4EcsbZeByyMa328Aiz8cav",
-	"fiwiD1Q9+jc5rH4wKrl1j/8HTtFWP+0Xrn8KqfAma53yUk4rSn58yitLSVT9pHNNdaSqH/8RmSl2m8L4",
-	"TQ7LSBT+iO0j80+BEGo60wsMJDO8Nhb2ugaWelhgKJYR+280mLtDQVlBrKaYtiEYyEeK/cwRnBnPKmQs",
-	"y1kGQp7x1rQkH8/OzxtxJmHMdQZC13gPY37NhKXf6gsXIhrfFb0QrsiU+qxFPuAy8D4YOoLbO5JBIOfK",
-	"TvorTVRA1YRgk3o5sIDRlTvD8ARFvC0EzxVM3r/JIRHsi27C/x20O0ftTvskiaPxI5oPsU2qLUezl9wC",
-	"4t5d04bxKU6Kb/tR5jS958ALt/uuJgaricEABFWGOqcVgclxm6RgnXb3xdHz41KNnsJTzeFQgc1INQzB",
-	"z0kEvu9zpbnw9P4N6F+gW6yCCQj5Xz4CbBltA1c3Z4MwynQqIbXH8jF8gyjYFg0ioiDA+Sp0U8zJE4oj",
-	"UK2ymPEfcK8aT7DGE1yq2O02KVHtuGHRAYnhLWGYj4asdpEfnosMOF06/rLWjUwQ3UEHTai6PyiCkAAq",
-	"BxA0Cy7Rzll13ry2Oz1R6oEcqwo6nIWhDGP0MHOSeVNIzN8iF8abt7nrOG0cSHmF/Z7QZVCmo9+aBeRE",
-	"/Ifb3Z117v3G+L1TJqwLu4vwET6s++hWJNYUBy40CwUNXHPLigbn4k0NuzO3h+F3qR1887ccrmIPSzZy",
-	"gmVkXHaXKncb+ScptWXmgoq60nRRhmLkgr9tx2KfmJJR6DHy5Kg7PKEd78A/ZN3RUfu48/zgxeFJlz6x",
-	"T7H1CGZtiKUayXar0hfjKi2JCdaxPit4vBKpMN7033IIdTEad5WYrUCK6jtEMbMGm4cpLKyjdGzkd29a",
-	"7vhOGVUrPDXi9I8jp5bFbEtSuh0f8Tc5tIAFxaY0NpNZc+osaUCrlNgDWpfYH2mJ/S2tS+x1if3RJZPW",
-	"L5d/BhrFio+xSYU9LgFXPeEOmt7f0rpi/GNXjAP6bRVjc/7G5eIwxfQf0CEmW6fxLJw2AoCFY8RS45rY",
-	"BcYM33DMwBKpSkcOzr5wpdGNABQzV4jGK3LVFwgqP2G2WR3Hh+mYcmHPgiOndGHvCEdhYNWAPJd55vIS",
-	"8Vu6wxKxuXilEnFny3c9A9aA0gEZOkQydseLmZ+Wod6EAWxCKIOVczLmYHfs18Yu0dTr6uujrr7ibkQN",
-	"U6bpaORzo+dA6vc2rcEeHx0dHhdryPLyKyjgvzL90CoVne3fBHSjPGesTwF2ATUpIihYtKwp9TGI4bpF",
-	"3mgVq9Zl2U+n1x5J9tOqrDr7eR+yn0vks7InEstZhcwnSMjWMp8oGY8m87kkMrCCU2c+f7jM5zYkdDtp",
-	"z7fUpT0LWdsTQbdMVRYnL+kfjdmwJlS1yJllr3LhBPsy445JSwa+UQwmBsaDWHNKeUCo74cmBLGhhZE6",
-	"6mkyZJ6cuvaCdNhxW2tEkHLYXajwlg6RJf/OGkrfwgAZjrcRfLxd2Gv8qL6bnwuZa8LEWVFpD/ixTHod",
-	"OmybYBQ20b0OHJLoIBtBuABiSr0JF6wi94Y7msyB7p6OHbRkEtJneUEbiD5tW/sZEdJnMagQL+HEf+fW",
-	"VIU3NLWseAYcCUSlX0Q20BTtF2V8fEZflQGXHx0+BgbR+NUuxet2n7mG6L5fHKKJlMWf6HsRiVIylFIn",
-	"CyGKLkAtoGBDbDR2sz5XbGHzCCpGN/NoECjydPBn0+7J5u9sMXgGyB+u8muUBWqagbnb5ZR6A8jNWiYG",
-	"c713Zy+do8VUi7hsjjHzkKxNdA+APsSHupso5B6FJTRyB1+xRVEC130Gu/Dd+Wbv2dzdo8TdsQuvwnu5",
-	"Cz2yYlngdNmpl8DsrsX2Er6Ip935Dg/1EDPYD0nPtivo2ZdSjALu6R+UQDSVs57GSmhTjkW3mTOomLGf",
-	"kHUT92/sv1YlnGNDMZIh2IF4pWAaQjaKQAlrBVqW/ASNxcb4OMUO2n9ZpjmtfqvQhabk1yxKas1qisUN",
-	"Re677v6fYUttZe+7K6wkGDUex233qzDPW7ovv4MFrvf3vaEQ/bbNujZr3+r0qN1BLktKtTdZFv5D00Wi",
-	"xYE+c0RopOWUau4BGpR1oCnBfJ9NcRp/HxH+zIIRbZR6Vw7z3dFFjygPLKRz4vn3RUptT6A10/roVNu7",
-	"FLnomFncuYNub5DOoRbRcCTpxnvpptdK4gd1I3+FykVIQhYwqti2LWrOmVzqS+4DmNzKJGTKizQqY27F",
-	"y5fYk0Wh/cioCuNBzkKmmNBkxpkH+QJUUTRQEjsduMbLQKLgNF0e8KW5yEG72yDAQdkXgznlekAU86Tw",
-	"FbEFoqlUukXO1JU5D+kz0wlJG/sqQgN+zYoU1UwGgZXSPxBOb2nK81c3Z+zWoSUxCwO9aR6vVZLbNAdl",
-	"cpu2JX+v124k/FJc6MODPaCW5NNoutc7bjcAIR9+SKgbudBsDH1eO85Xwjsp0V74uJAGKPb4Q4ZoL7WG",
-	"e0hufpqV0MrR72xxG+r4TF3Fu766vrpiiybmUfZ6e5nc4xZ8qJzCa8LSVmq9/RtN1ZULqL9lCVU4TIfG",
-	"2XI+36ocbya5a9xYo1YBrHQsAfpAETnSDFQc1zD1YgERpPCYPYMAZGeLvEPgXkXGkuDwN+A6uxI41GsK",
-	"s63GbmZ15I7cOXN1rP0V6Zxf8WnMk9+5I7dMD9r2Y66IotfMr3VdnUXcioK1sERSEJp1obalbYvUZTO0",
-	"8odaUzA9lFJXq07n+m3wOIWVp49/vm4YrTNkqUFBLQklr359+dFhVJgjISj9+Odro+tYMIKCVMJ2YVYD",
-	"9Sx7E2yi7QvFvJDF7TxwlGAaXBS4Q4Nc/HzxMQarA6YtbKQ1kbTiPiP2WUo4dt7bN7FbPePuUqJq7BtG",
-	"FZ9lSzFqEVtttlvjqcvIW89FIViR7eSArToK5RSNMO7Zb4r/BB/ZD+EE3ElxVqj3b6Coe8UWX8Ep+rrP",
-	"Z1/YalGfT5C+yhaIQeSoTheCobYLss6F0jQImE+eGtdl4LNZIBeX5sQBOjIWDxLVDvPJgulnjdzeHgL6",
-	"B9eqL0BwYftbeEqb8HovXwLpoGLMPyUsUCyZNQLRkMI5PYJ9wUsSn5mv1SJnlrUgVi4gXiJ+HLiKkPC8",
-	"fYGrgU9GQ0a67e5ylfHt7Fzmu/QF+8I13GgbrFzfQys83lxzCbOHY4MBc2Y3NEALrpXm+boiJ3FRbBaz",
-	"vVcqmA8v3Y82RTGjwKxhMxROGdxyrUs6sjoHLwo7skqtVtLW68KaRJJsVtmTAVDrhWSymE2YUNmHODro",
-	"HXV77XbPYz2f9pJGsuyTTKlX9SEOD24/w1+3FGeOOMyoAZzph4CxMIiLCVXAHYDMPWhLPI+A5+MzxcfC",
-	"Khs1R4gAhpOShTAN9owWQWA8o12N42IUnRdyzUJunMWQ9QUNAORJ82tzqfmEahifHODtL80jDyCqPDUh",
-	"1d+SC7y3vQxFD8Mdrpi2pyRHWlCDFrmQxGdTcKzmkpj9DE2/c9kXAR2ywNzfXBX+7KAQuHlsAlBUCrlH",
-	"iWK6Rd67Q+w8h7IAEWXBKR78XvpM7S4sxWHvWJUVa9nUx0xez7bi1FgE/hk3UR7sNeJ/d43qSB6HazZV",
-	"BeYh3uo0DOmi7EGQifJR8tz8eBWGGFLRCFAKUTEtYjuriMZaNNGXKQ2qqpFRZRaObGXQ8awYE9ZqvDs7",
-	"O3+ikKgKok1EtFGaanQVp2wqw4VROu/4T8bdSxxX5iiqZIhZNiX7ggsymMk5Cy+t6RqUgbMkmucbZPoG",
-	"bS+f7fX2Ou1Wt9160eqAcXNdlyW2z5tFlwDWs9d70dibSKWtBUx3WuPD7/U6x4cvuo29zHPFN2zbG+Jf",
-	"4c3t9fYkeJsAiXxpr/wKHHiGs20FKmdVfCt9VlkRmXcL8EXm3jXz1p0oB/NjSqChgnY3GkJllMP+jdvO",
-	"X/cBBBJOWakx8oR0c6qMU2lWynxChzLS1hPLz0lYoi/7SznCwYkxE0bkZWhcE2yCMPFeqS6ANrpXZqlV",
-	"ZyfKbugQts3+j3/ZIwPjRAzQf1oQjyrWIimSOgh8p4wKRWgQZL3nizBiJdXJgGojLiVO8nG30En+Jp23",
-	"kfZI3m5FFTKMuxrrrPw90jfDTLMpyuPWdQzcZPPurF+dNV1ZqCNPuSBWAyF1iSNVxbgnedpnPeyYSHVx",
-	"hYQSLWVARubLQldXWkthWwWMwdp5CXhrmBo3MWJfQB1vMbO5roFjPL6AeA2d+VIQnLVU1h+A8DML5Tik",
-	"UwSncAvKKppATeYliibWZFUD9IOjY+iAiLMOFXMOUNn0I5hDiaGJMtYgu2Y2OhgxenTUHJ08P2x2jxhr",
-	"vjgaHTQPvePR86PjrnfUHZU8k60eZ7Rn3NERRfCXQvVZFqz+t/3/ls0A9qN2+9AzNmYf/smK7zXkgsLC",
-	"KqUFzXdrIPYSF+Tzxc/NF1XC1a1OfKQU+ioFDrnWusD6Awaz6XrpOsTcjeXl1Y9S6cqWaNnMcMWCa54O",
-	"5vj58+cHneNqFo2LMVO60G9uJu5xmQMd14RW1nby/nNiqZD420bXBOs4ACLghn7H0pwlRQ+LqzF/WGJT",
-	"Gq681QAScjhoRr0rOrZdK2jMrtiCQGOyLY6BgSEXhXPGtgZlDD50wEA+wJxpAVhPsft5zhUzf7ZN1IJQ",
-	"f8pFWdlG+uyde2O77g92xbqyBmH8+49T0q0b8Xat91xRCkU43mKbeOIrtN3S2vS3OeQZBZi+rNF/Mhyr",
-	"/ZuQKZ1lwZqFzAO8E+twZuXt51BOyfnHNy1ifKyDY3MV8r/Mb54oMqN6osiQBXJOBnCDAZkb7ZconHBM",
-	"BVegCOL2ZCaAuOag3TnKN0h3O+2EO3EQhcHAJSSB3cOptxnVmoXC/c2swyZqgMVFKzILqFc8CPUhtaSN",
-	"mFwet/9U4QX8IsXD83uy0i4Fw02KGzmzTVOSPgulH3m3saLUrBJrzDUyB8esMUsDyTOBLkY2AvOlp5oy",
-	"HO9jb1ZxaTd0NrksdLxV8vrSVGxsHBUFlWGxyAX0VZXCfzNCXzA+oGoxq8Xs+4iZNXdmDzZDpmCapKwf",
-	"4RMbnWsKDQkkjIRgIYlmJja0QzyAQQrUSvNQatYjKhpGgmty3SEyJNcHDTL+N59Bnpobl7pBfvssOCbO",
-	"ZzRUzCe4BkWoIr+df3iPFg+zE4AagimuuNcNAiGb4FoAJGponP+ZJkg9uyAenbIW+YPriYw0GZj1XXIA",
-	"fiRUSLGYykiZp4n5XPuiL15Roz+QVzayVAzWX4cebS1D5hvz2cCmVbTItvbnAFkt3DTyDMMAEZlRpU7x",
-	"Gw+MevH0f9pcvEZIilGkmN8XcET34ABRq+1IU3xjfF5AN8GHdhEV/Mo8C6Km2GXFeCj4bvG1xKk3pN3U",
-	"fMpsnGOvCRwTNIZ6MS7EdKbh7VxgbwID4Owhs05FqM1nRKK9gfnzgDxNGDgQlM98nb8lF8x/FldL5hMZ",
-	"2PRkJHxmmTrgpuk8ZPHgldKfcNOuDcoJ+/eCKV1t6OIcvlYl+M5IpDH9t99N8hEkBZ9bgQSnryU9zXTT",
-	"JhkyGUCz9XvQ5xx5HlMK/r1mFjB7ry/N+XzeNGc1ozBgwpO+MYIZAEGzE5bc3MojFJHb1UEE37P5Z1A9",
-	"sKZpFGhuduA+rMWV+da/VGEAbZ7gbrOa+G3P6TXzywdGQJaTgZEsyleNQvOA5kcOqpy8OZDiDp0dow43",
-	"9ndQ6gBowKrwGHwRlHNZ1jTLswWHtjwaBOmkpnUjmpGVbOvlOM+pLId5gZ0LcFAM+UqDgIVPjGsjqNDk",
-	"6fnHN8Z6BX5c+S+u5X90d6tSxo/vCtaafaGehuI+V7ZzpZHT5E17RmskZRkWovlPWU2s3a5QBcsuzeI1",
-	"ANe3x3BxStBZweLg1+UrM39ed2XbQmn8SMfsLpAa7ecvw9dOkBrd+90YqbGx92fzQmoaNF9iI9fyk+BQ",
-	"PLKezrlXESA0N8wStVE14svWftx2ivMoxc3lbASzQ9TdEBUbjMoNWSDFWLlhF9SASaYxrxEVAxSwFhm4",
-	"LCoQ/0EYZoIJiE/MP8qbCKywrO3Gv/HZdCY1E94CBhL/2hkdj1vhHVPyZG5baqzM6/bhg9aeYD1JfPeK",
-	"C9kBE11SrrsQsaQ5Nc+917stGMUKzvzJnfPP9JBblXj0r3IVmcLdRr8xXm3OY9y/sf9ahZn4KqbmyanV",
-	"P2DiUcJ3jwTXnClESYSkiJDGlRQ0yGaC0Bvstk8aMRXaSIaenbuJu20XOLDjUeGxIGC+Y/qxqTThE3Zt",
-	"tgPOKtuhIPgVCeS4QYZR3LQLS7ZnuCo+lqxwYd12N86+CVIM3IXvZlOV/rN5wCLXrAAg5o1en9inLko/",
-	"1KL0X4WEQitVTkV3aTmp0AfBchJdVC1N9vyuw4oVDkEtDg97d1sqnm3t7ZKS6qpIGU9fDi75chX1DpJ2",
-	"Wit4lo4R5IiIKAhSFRWq4DdlJDpp8dpBXh2v/hGec2tcOrVU17BAD8yZR0YcJaexRENf10P17Qu5wz4x",
-	"6Hlys+FYtkw/ptNYHzIee8I77NgQADHSTouCKvhSkA4O8W671V/rJilq7VVrr8envaxgP55cxNJUxP5Y",
-	"Bn5zSpW2+b7SstaQqhiy7Jaee6KIQjKKGRzg0SAwOm1KlKxU6/pFBv47u4q1+3LvW+UmeZjVxRvz/ol9",
-	"/3UBp47zNqn4mFApvY8qult3GfsVz65+fNMjFFr+mE88OR1yAfJmHkAJOiMhw+kj5SjBkjiPpjRS3Jnu",
-	"VFLczKYYgFfGP3sTKgQLsMGtL9L8X8nlnjVSTXcWF913aOEqvgYsx3xPh3abTs8uXD8gFK/QSTQPStSM",
-	"eTbChUEgrotSoNS/ZqHmiiW6ZG29iC1n7zAcbdyXUljyQGfuGadM3HldLHHLF29eqTLPU9523ucsZPBh",
-	"TwFVHLEDcV6idlBrB3X3Kj8WG0LTWv+huKmxZiukqy12Uo1qthMZf93yb5sZF7ays7t/Y366xJ9cVa40",
-	"dZ+1NbRCKj+juO/A1SxTYaktUuunR5HUryT0d+XcrfYrki26gmUKvcHY30o9JpC5CBIpRoYLGGiMFMxy",
-	"K0kEm+d8RSiIW6eSKkswb4vlZZWBnLTu0u35LvWBWk/Ufsw902bvaHiV1WbpcAvGe4R8iNm3NV2a247I",
-	"ch9nuYtj3aQyX+YPB0gXu2E+xscc58vBoQFsSyGJirwJCbjSp7Z5R0ahepYFrStO571x47MPPJOXCVFX",
-	"J/No+vA6nVd7eBun82yiPck4JPJ63xN62pGuUfDNMGhyE6aulEdMUAX5sI1SZqfJS3qi+mIA/7qMBP9X",
-	"xGA61yb2rpgbCnX4a6m2xpAh4F2LODGHKVltp1+ncC/zCNksEE/SiX3hKrbJRC23TZdU4AyqXVs89jIo",
-	"as+EsdjbR1o+lVBG44lrpg/o8IlK4FGBc5Dn+uRPoQumQUY0UKxB2o5Lgk1nekFwKAaeP76XahAt5dJM",
-	"JOj0R5KEhGep84+131777d+SfxSogh9o6jHrYVvHealzrQSdfXff+hwWUbvWtWtdu9abuNa5ZOEjcLHd",
-	"w2BpAkanyR8TJjI18cTVi99Cw6K62LO5SmVNqbCJU0DbMb54XxSmZuH9ITeic3nT60F0ngZWz3Waj7mB",
-	"VfxRyNTEcbT1blXRIRSg3qQvsMavmOuStINJ1JssKaz3BXYnJVPn5rWqXN4JXGunpZEWyM6jQ4qZYiO6",
-	"hd0x6ndggXXIQNApuvTmpkjznUmlLvOoz3GK/X471PZFoNlLsshGzycuQfqR4bty4UCo5vG73GvsXdMg",
-	"gqE320MBI/og6I09a1z/eeOG/Gf8oOVRIQX3aABpedxWe72OeXCHfJ2DC0gf9ReoD/OWc8vN6IDidTEf",
-	"HJuVdzkAw1DN5pkPXkcdddRRRx3f1PWQl96HH3yg7lsaewAw3j7O4ZZjaBvvwJnMgvyaViSQY2vShcZk",
-	"Fp9ahr8W+SAsnnU4pYEDejU2l4aM/M/Prz+/fnX584dPl2e/vH5/cd4gH9+8/P31q8uf/gt/0+iLT6/P",
-	"P7+9uPz44fzi9SuwkvY35xcfPr1+1SLvLddMRsdguEPORIyWl0sLxskrEwE1Et1jLPwfYJdRHHtAJoCv",
-	"yYKYDZIWP3gg/K1KO0dPMM9n3wlV5ByooJvnTGjyGn57SgZvqdJN+Kn55tUA8ohTpvpiDl4NJV7AAY2X",
-	"KuJFmsjRqGXxAlMPc8n9QYMM4FaWzxBYDunY/IL7AxyM9iZSmtc+lYCCztza9IRNFQuumVlQPuvZ6IsB",
-	"0GYNYqgNLH3bq+lbun0+Mb93zx0yopjQDdw9SOevNBW+xRKmiPNnEQ4R5G+RZdO2ads5XeDx6ATgm1HE",
-	"lz0yOGh3jtovDo4v2u0e/M+8D/jlSadLOs97R53eYSf3y6POYYf8X+6XzfZJs9M1zws+mUSMQmQs+bcx",
-	"T0+dkfp88fJZi/wk9YQwYQEEufCCSPFr27dptpbwiSevHfklYE4ivrsuZy8xO/GCKY37Y20/7sMoZYyr",
-	"eHIfRpiBLUFZKkhSY4OqzoE/ocyWASsB61pjfXfiHE78WmlxGDLQa8ggIYwAOPfGi17Mcst9+/rs/PXl",
-	"6z8/vvlUuupEmtahj6ryys/G4KVVwXekoX4F72D1wa+FX/XQjfI2FS5L7ca1webO0jxwk7dybDM8jb1b",
-	"+jl7rZw9K9DDoJwGPtUU4i4j6AP42yC7cbjfI93nnU5fwN16WUPUF+YKPXLz1WizKnw1SS4qRr5QMQgp",
-	"PkqdlqrTUmv6tT/LIJBz54yMgaPaKMNbPtKmOanMRbaSmHLOK8TE1iGt4Lpmn2bZqNnthy9ous2lyrGg",
-	"jBl44+YCvs18sijOoX/IvdnV+IpLzCsoAS4wdWWTVBlV9M89dJ3N92JfZoH0mcPWrmaDK3ET3jbGDWMB",
-	"3+C5z2+RFW7Z44gtuMvFZbXx8Wh0NDz2jpqHnVG72R11WPPF6LnXPOoM2/Rw+IJ2hwdlPsmMeXlus2/H",
-	"e1zDtt+72knqU6+unNyWptpM1WZqo+rJQzFK2TWua5v2bwqC9uXjIbcyLQ78oapRGjOdDgfvRneU5X/z",
-	"T1NneB/F3Ej+s94T4a1gqtNVi2XSvtiSrO8jEiIwmdzlYxWXfBP+n5w64YrEkI2EaiKFZ8l6IZtojL90",
-	"Z4SRUCRgNBSQ1gMIRnMNwb5oMmE01ENGEblxgkXMkHqMaEmUlrPTGGXd5cX6AgupQzaSWNO9YjPdImdE",
-	"MU8K366MzAG20pElzpjwuRjDCPWYKUdNYi6P6JW5tG+3fUIGFiinCUcMCjGA4V5ZBXovcYBTS3yJW+yr",
-	"rQDW2r6u5/1QIGGoHtaxSveinpc1fnbqZ0tWR0baYo0VOpqJHfjDASSinjcK25VglCQjGjZQwQ/kaKSY",
-	"HhApkMJqaZkMOLhGkI9SCG5hfs98EgnNg1z1CNQzaOTTvoCULFzsiSLcd933eHcyZBMOhFbQTFNSRitS",
-	"60btf8B3siJF86uckykVC8s9paUxddcMqewtliQbcyHyjH/d9slxcdYBF59JOtgduNdrNxKqIy70cXcP",
-	"+OH5NJrCH202ggvNxjBxufWE/IosejYL/iJOgeMOi3PffbhOf6/X3xtKqbkY9/uiv1eWEm+kxSdzF3d2",
-	"lg6qEgU8LilPLmyJu86trml+lAH3FitphvE0d5Y9CdIWaSqw5ocZcuJVu5w5xZ1R5zEeQSgEHBRSKBm4",
-	"7Yf55UcUIK2KJJIgIdW/mdfwCkrmMTXjFddkFhql5rcS02JzGtDYGTN/9HLkw3NnsBQU9MBicSRkpDMT",
-	"FDC/UXiQA8nkJngZafO5wIpYYvgZZ15MI6jM48Dsli3skzGdERlmaAlT01vEAv2FDOMMz3pzhSEGLrOa",
-	"NfoD3wbeyW4wKPDAasEQqYb5O7JPpu1Re4UxKiedXdsgFUQCRmYclha0+mZz+O3RCe16nSE78E+6o2GH",
-	"Ho7a3nP/hcvbWxrueNVvzSWaKInLlp5P5k+5cD93bluhyqFZOZNhsblazV5YjE5qviruXuDrNKKSIZ7c",
-	"u0ugB9yh5/zfrGi94CdF3iS1K11D9ryO++q47w76OEGPxsxQ32KFbzP7rWeXI5FuxcRUIur3LcVzdl7i",
-	"3qURKxn/Mb+GIQoypN6Vg1/8V8Qi5jt6YHQLZOCjJYU6OB1S4Uvh8BKFdMy/2HtnjLg5LkU240ZD3PCc",
-	"umI+GckQ1wlvEMy/VDqVhsSpbhydE1K78QuxIFMZsuJoEq71sLKEn+wWumO4oDptWJuP+8lxz69ZgY0A",
-	"JfWgModgfbZmZ3S4uHdW5h1M4dEcgsYiE4HZUb5GwjGfjPK5ENH4pqdgaQbwoJdyNLCkMGCzAoDeTRXH",
-	"rEWwdGhQROqLgZDaVpAaUBXD1vfkdsb2IPGYXyEchJVs3ZTUU1+1uq/VfTpdF4kibQ/+53ayc9UrOBY3",
-	"aPnslY6p9bM9qzkOBHBtcTZnaHYgqj4+ZcapRqii2NM1iglhzxtkGA+yxEMsp9kBlr4omWAxt1zsdGCn",
-	"L1ZP7JBKAztLpm0+2a+w/tj0buYz0j2ya0/8FDTVus1jDaLtMY7UKYlmMxZCYjOQcxYSzwRGvgRb5/PR",
-	"iIW5OZ+z8/PSiRnwI/DKZX21hwdVCd5TGz5rwu2gj1/GQ6+m8oot6/rdEgO9WyBmjUNG6FBC9mtjAvpZ",
-	"yI2KujSHbbTKNbqTl+0ScGIAnNqoCUusymOOgtzrdqP2RU9kLnLpxt+398rlKAbgdSgLhWuz4/ZFK8Pz",
-	"N13bQ+vtTpTc6tZu+5Lrfu66DrqmY/U/oxhdMYwt6j1p5V4OfLM6cxky82+kjFETOVdkAEm0S6hvDRCP",
-	"hiq8UGK1jPflSxMcBjgpn8xko79m/TGu+sLS0NjmR1iVUHMWpnAg7dGYKoUJdnOAw3w8aLfjGW17MSnA",
-	"l8NipfWGMv2P5r0w34SjZ7FvCPofc6QhFdDvEmPRYOulkABewwLFoKI6494V8/MvDWa6zxQZTKNA8xkN",
-	"9T5kNHDMUqefHkuZNNQmHje/G5Cnv51/eP+sET8R/nXEA4TGiQu7YSQEC8k8lJr1iIqG4Kded4xDeH3Q",
-	"ION/8xkMWHLzEhp98dtnc4AMibmBS0JfsZm22QGPTu0UN7TXczEO0P+Azljj6ZpXZwnIk6cocjDN2010",
-	"731NDb9n89QijT4o+GAbXu7zzESdd51qzjxOYWIiLU7Gy0E5sMJ36nqIbU+xD4mJbWZPVi8wEQ0U5bw9",
-	"lnjflTbZHVcb1zq3snsX4KO0gHh2+67ZAnVfc+qVEfid35MfJ3G/r54S2r/Bf6wcE1v2ppdQCWXM0ndU",
-	"xNZ41pnfRzMNFrpd9TD6HJMtWjQHZh9mM7ndD+m8Que9EYNRPNFk3E+L9m5fZYNEwjoiDeOdBwyaIoxz",
-	"jiF7EQXRmNmn+kTn60l4eYvbRUg9NqTeFXk6lfClPRM2ATFvQJV+to3Wt7h/MeXtoJg0P8GA1yqXBw+2",
-	"x35txH3fr7iaScWreE32lPQZqQttq4H89QUdrzoZjvna2IMBh3fS5yNuHOgVTh9VOj52653qB6jbNt89",
-	"37pLzjAWtDH2/d8vcOmKl8Bj683mNtthRcubXkHtR3QqnAU77b3U51RzNeIP3wd5JefChGGgFcCegk/8",
-	"CN2RpvErNnRJ4C8VnRJMetnemuUeCuQWNZvmgEK534hnFkJorhS2FK0nbIG9IFC9Joox0SIuCYkgjFjL",
-	"hRsjw4FgZWVcfGUX8HBVoJfw0fIF0Wz5aER5sATSMFflXBUGneMpZbUtuyDIvXIfmpgoByh5wD/6osuK",
-	"tQVVWrOCSLMWzryokmf4V1nVq9M+2AjZ8GPFmrUtj+264FUNxWjzQledUHsk3A3pDP+jNRnavfmNjcb+",
-	"jfhawXAk0EWjCnZjiGUxEU2HqMVKoljzjLtOVC3rSq8TVI8iQZWS9Ucg6tWOfw+ytVQxfLNe2KdaU28C",
-	"PEr7N1dfKzqYFlkhV8rFazEY6KJr6JKi1JiesOkStXIWL7vOkdU5sjpHVufI6hxZnSP7AXJkVJDEZCfF",
-	"4x/CESrEqUjexhMXjoB/YbNXGAMUgGrMqJ4kOZWrynAahwer4DRK/LVkoRW8thnzKsCiw2GFcOjpAZOG",
-	"47tWJfk8Hubmvaid9GqVTl6cwwIfPO+oe5SKwNnwvusG6zqI3TRlVSK195hi9BUbcQGju7B2LU2wB8WC",
-	"nM5x9FYz7KkbxM25OTL6JbT1AONgOaaKWiO8kFHNnMze865cWOIdMzpm77vEaJiP48OXrftT6/7Uh4AQ",
-	"C6LvtJBC8X8QVI92pjjnE6KDV80P3L+xpCdfUT0HTLMiRW1+r9KvyCnmP2D24xZDC8fxxxQ8ArSth2wU",
-	"KTea0m2fNEgkAqYUGYxk6DEL8udyfwtzjRSAT4t8yLqSwo/H/64Ym8XzHwtyJeTcdsEVFIfxOTdW9j+b",
-	"tRY5j93brw4nScZSsLpasJkye7hxNeyyanqloi8WC/xygpCUgJa1eduNv/PoZ6W7UIvF4+ny3soev4NE",
-	"kdmYLjIBfvtbovTS8kZggYnh9KcD+Jb+wuICWSN4RgazgGpjuQdEhm6gcxzKaDYwZkhEQUCmjAoFyHHw",
-	"59uiifPnGencfgjhLv8Rif3vfgav1gq1539fPH+QcqLkNJbyZGTqQQYCltYhK1mfGMBmKgvBA0+ae9CY",
-	"R+w2Nhf7wpWO8bFzfnYM3AUufasAvgxuvWOdtnZapNZotUZ7nDhmzGLNP6ZkRiqXMeIB259Fwyu2KK9h",
-	"fWKjc029K4TxMIcmgEwhG3OlAR8DkX2hbDUX8C/r4Hk0CFj4RFmceoQ1KyxXfYyGAfd+N4vZoY6J71JW",
-	"Srqwj3nvdcyjD40aN3t/z3VJlUYK9kTBh0rJZMhGymzWAtFwf2rBKV/LyijJdneb20QZ5NP5mbnXmtuc",
-	"DBQLRpeKjwXVUcgGFtkmdxbMXljp6vWFudfH31+e/0eHXHdaR5jfO//1rHlwdOz6jQQXrrlvkFweRkEm",
-	"7Av1mcenNCA+H3Nt1uGevokYgcScM0BeEAX4hIUEfZDLjQVmd/5Gcout1WFS/BfDY6/jH7HjUZt1Pa99",
-	"4h+O2rQ7HHb9Q9pud9YnPzIbAfKvTvudpsCEzF+A5vHxF2xqn+Veq8lPdn8SanZsqZa8TcgwpV+aoFv2",
-	"esdHR4fHq3Wp8zJmIMhN9+sCP2P/5ootVpVI0ko4hQEJ8ZHRXK7owTWGULY1xmjkVkl9IqvFqhUaLLB0",
-	"HWw8IpGYymuW+A6bug7Lph+thWgg2JkzE7ghkSvDYsrlaJpWm6midjgQpso8TUdHhcxMt8XXSS+i8pUG",
-	"B7+zULDg5Zueg+9LCyoTAJnMlaMGQ2YyIcmU8qBVMmUKl8kLaSXps+fmhfCw8pnrmzd74mbCYk8ulJnO",
-	"Ovd+Y7bQlAmNKuRojUcuE7xYYs4ZDb1J/HmBrW24gC+YER78bLnaxBVsDw9DXS40CwUN3A69JWSI/+gq",
-	"FrfwoDL3wP1qVtN0v8/s2P0b/O9ScKdk91L7gAmhzdq7FyZeQFjqvXtP9q6tptlPe3dbd02McybszomH",
-	"S4t3fmZPF0tBIgTLUe+zSZ2MkwVpbajKTemCKMYaRLB5qkf5oE2kIBQabk/RDxugUzYgGqbrbYyKwS0A",
-	"n0JzLlzel0ggbzPhgJbabhD2xWxBWyEMlS5DIQA3Tk2YX4oonyd15N7ELjW+uLlrp0WeXiCLfsgaZMg8",
-	"GilG3ItBdmYZ+rYBRxnv0nZTDilylzzL2O9OGeY4HbNvAmt/LzV0iUOyQQBcQY8M/uu//uu/mu/eNV+9",
-	"Ir/+2nv3rnd+jtXS5A+DBvl88bKRkA5kHQ4E+O80O8ek0+7B/8qxGEJ96VNd+iDH3YoPYrZS6kEaGV6Z",
-	"kQyn6pRQ4tMFrtpnitAgSCC4Cpb/vGTVTPjfvuYipHwvkJGfQrbAn6FJFhr2c47dod8ZPmcn9GDU9rr+",
-	"EXtBj4fPvRf+CWuPOvRgWLJ8bwZ+XeHSkf965eJ/4ddM2BlOsSDXNIhYD5GSMykrs7XtMzbILOTXVIOP",
-	"rNxH8FvkPWO+IpQEcsxFDnk/jErpAEAvbO8L5OFEGqRtNn2nVUkUr1nIRzZRtIJGoXO80ebgyvVat2JV",
-	"8iT+nYrb+IYRD5AS13wY5F7vtru5jXM4fDF8QbvN9qg9anaHh6w5PBgdN2mHHQ079JAeDp+XEh249sR1",
-	"3v1fu067G8W9Bj5+HXZ//7Db7Pqt5exvg9ZXibpjt2pFwh4K6flEdwTw2KphVBdP5twRiwQ8khlVymi4",
-	"N5pMkfxMECqkWExlpGCIItE6UqTAyE2gzzWboljL4d/McypqYORwAD21gyji/oA8HcB/IqF5QIztegbE",
-	"m9j5RANg0zlod7rPHFql8VNcsh4ossE8koFPNf3PftRuH3pGAuFfbABI8IM/m+dJqQFu/mcTE1/N39li",
-	"ALkz9Pjo3FYP3Pyy9BenhI/gCe1Uv51DA/dIGhsSMuJNmHdl3hayZdu363iB+gLMAx4ZSMX8BkBC2DUl",
-	"cAJx2dCm0p1dKUJ4R8VRBvCe2wy50knu1rkiinnoJwpfRFnpJJujoZ3hgVdGnJ16+0trCo2SjJFbVrJo",
-	"SBaRDzMmzs9/JQEXeSYeNWmGipKzs7Oznw7f/5u+7Cy8g9dkyv6HPaglw3H5epO9sXTBO5q/+UiVstag",
-	"UXF6/6YPflF/r9ffOx4eP38xOvCej+hJ13vOTroHzw9eDA/b7e5RZ3h03N9r9Pf8KLTmnnlS+Kq/1zs4",
-	"avT3rCbq7/X+2d/TbDpjSrfojLdgNIr29/76uiZAQJWCffpZbvYQ9P9un+lrY82P87MMp9/OWJC7WmFV",
-	"zajnKqzr25vCQp0SeyYViALoNavLesXD/j9gle4bfKPGzV6s5m87S8jpYUlZjHeSwU6LxBq1vGKXKrKk",
-	"IbnUv5GCPJK+QyUyL4mGbGVK6YmCRqk40IqjZjifKyl6CGF5HXMZ/fcOsomDlzGh18atMpEd/DIOV1UE",
-	"HhZkZszfjX/T7OQOCtmIhUx4zB5m3TR3LlepLFCC6z/QctBwDZ1RmObyocklW+QsCEBNoceXTl3ArH4v",
-	"vc4nyn405LyxLR7TBlA9WsBOcyPjfyDJXlEHBr70ismuN5itOiBakk4nCenRJf1fAzJkes7w5tOsJ/Fi",
-	"1Omy7tGo6TFGm93j553myfDAb3a84+ERbfudUaf9v7yTUXv04uSoORqevGh2hyed5snJ6KjZGfntg5Pn",
-	"7ODw2C9jLpRVa1SIjTnlIv7F3QaqL+N9WmYPkp1ch6iPKUTFL59KhxvdNFzkYVvWCVkLUvkZbdqCvfnX",
-	"EjXcdHo3p46TzVwhwf/b+Yf3BM8gT/2QjjTpPjOPhsgicRTH0hHeB8g5Q07W6fAk2kWuMmrOCYqLYc7l",
-	"O8eFbiSxKWc50R3/dKnRvB+M93DsMFZnYFie9Xup7wM8Fg0+hmbdmptFoU7KnVbCbQWXqhtE77Ew/8Is",
-	"9izueuM5CbvRN5blYhFt2o2VE9Cb+Ljq3U62zmS8jxDSUP6UC2wekaFtR1IJx3TMoGcp+dDts7SHkSBK",
-	"04U1/0icW4TUmGqPSupqdZPUjy098bT1LfTWKhKzfLA62e5JNtWlWJlNiJZnaQdG+QNmjQkiEoExspAR",
-	"FwVBQbFpWrXZd1D2qDm6fjQZirtPNpCgkk6Sso3TIJR8/vzm1YqeBmw8xKlpJKzV5miLH9LNNTRUCQmL",
-	"mxLTlu9bWxNLZjCdCrllJKc0vEqbSEWw6sv8UxOGTyPj0zOiJjRkPmgNSDhQMo64zwIuGKoSomk4ZrpF",
-	"zuILuGt6VEANlznyUhIbZ7/VFwNXfL1mofmul0ZfedQmKYYM5td7q8vDRfkAHGov0l87SM+7u3yGm941",
-	"RFbqIT0ZrkrOYpKFKyLkvFajdUb2G3X3P4zIL77Z/ykLGZbHCvtTpuk685gD1GaDBhnEWszWf1GLDU5T",
-	"I2sFnhINlCSKMTKIFAsHjeToJcju78wq78J1ghuViL+QgLtdC/wj85uglwPUuTZmeohEVbUvtb0xj3QG",
-	"AxTOap0Es1sVUxkmOlumc8oSEYluqWe1fnhVcEGvjGtulACxnA27yEOYfQrNsdBwY7PlIDcNBJua24pd",
-	"yFAnCbbCLhbu3bUy3q6rNhFwsxJ429lM9fJRZXisWigenX2UAn2fO7KF982Y3WqhK3aBZZjygBNLDc3W",
-	"h7lWOji/dMjym9MYK3pXYyg826EActsg0YxoSY675Hf+E4Lbf9GEC/L54ufmixb5eZWRjUODeApAT7gY",
-	"k2GkyWBEA8XMGxPS/H8b35ccjRKYiji+1jIZDLqt+1SR7quSkSjv9Lul/qp04KXwc5ZfbE3dWZTkKHJC",
-	"wFuttW2dfvhGFf/eODxKThlKa8Xw51uAHFamLCBGyEyGR2I58Yk5gDyNAyaPBgG2QGFZ51l2rrBkHNzc",
-	"pArbMNxMitRAVka9H5bMWJkD80MyaQ6Z426aQ6ZTwCHTKF9ODJMlr1kI3f62TU0qlvxRyOxgGxqXotWO",
-	"jGaf5Map7IKGUgaMiuULQu5jLwpDJuL2N2xM44rISHtyyiozNNvjK1M0f7DHPzCi40+RqDCyFInHS3P8",
-	"YJzt3LAR6o5EV8atQbeUIM6bLZ8zeoezQeayDWzExblPI9YjiAmxJdUlhixAjbJsK9wfxDkRy8L5NFUC",
-	"Ang+vCAQWaZ6NhxTOQuftfriD+jlDCNxCUBjg9QFnyirZPE+HIeXBGN+CXI/4nt9gn7iHSF7mYsXSA6O",
-	"ZcPznpKEiB48YPtACSH93k5nAKLSPk+zCDcCVTf9/9A+XgKHommoC5rwV+mWW/4VaKeUK7V/Y9VERe4Q",
-	"szljBfIs0TY41kymTCk6ztJ6lKZcrQJYlWhNyURNwXE/DF3Sp7XmfrQbbBn5RTz5arZVQJXO7a24/TDn",
-	"UCa7sjhJWrTb2nekz+s9+/33rOuLWnPHbgauc8FUAqsTa95ixbsSNecsCAjVmk1nqVmsVIhr4rx5aGJ3",
-	"mPSB0iG4MEZlBlLpqjFv6bzPgwqb8CnWwHt4pPHTDyDTMW9mCg3l+4r4rTHGQlHfv8F/LIWJ+2NCAW7a",
-	"jg8QRbmPlcL5RAYsZfBOycAawwGx9Jgu5rNyb9VHmWXcfUNycpO6FfmBGMrbWd/dCtJq+5HwghcKXXWZ",
-	"2w/pfGkSOQNSgvLXIJGwjbcNK4EAyxYC/YzFLmmkkNoFDOiO0h23ci6Ib5nai2WRzteTwvJK1kVIPTY0",
-	"/sHTqYSxY894y5DmMW71szXLXIVSC+8pZ0FxLzeBYl+tMqV4sD32a2PvJT5m8xVXM6l4lWSHPSV9RupC",
-	"57ZO0vwoA+4tKl7MnWVP+trYe31Bx6tOhmO+NvbeUqWb76QP7dsrnQmqdHwscIC7pV8sZqz5AV63qrhu",
-	"c4o7Az7ZASqgzXfPt+4S42+FMf7R/d8vcOmKl8Bj683mNtthUfrmj5h0AlGlJlSRp4M3o+Z7KVjzHdXe",
-	"ZPAMUE40DwIS8vFE1xrl/n7k2jvrVEE5NvvvvdTnVHM14vckbWddj8ycEkfgaXRymP9AHD46X8Pbg8L/",
-	"Un8vxrlJxVtJfNVAVBbNpgghQ70JojRwP0aSBSQW8wNiGyTEegj6ohgTxXmXC1hclWYDXGQei7Ry4bwA",
-	"eXQlKR6eUlbdtwuC8j73XcHQ1vU1+6JPSTSb2RaxQM5ZSDyqGPH5aIQzHsnCzQoizVqIeq5KnuFfe0vh",
-	"Wwr69R5O6sq88NVZK3jndc7qEeSsFBfjgGUgth5QyK3dW1lHB+/fiPJ8V8x8ngbNIMMFFHtENB2mexfK",
-	"SdF3TYi+jCS0Tl/dm/RVSrruqUA1Kl31PWz8QvHbRPr2qdbUm0zhVjdXXytkwWLWQNs/hFdgPtHSUZTG",
-	"YtlwoDDPynNkLfKeTrGMCwykxFht4gF/cyin5ttpOCFs9IWSOY47GszpQpFBWRpj0DDrGjIEzYS7CKnd",
-	"7yZyLk5jjI8nijChwwVR5pLz3HMCTn1ZD9OY6bP4TdYpuzrArlN2dcquTtnVGqVO2dUpu52k7ARJXDcM",
-	"Fx+Nb1vITJA87ZM4/JtzPbH5Ngy3UhmkdvEM5dIJyvTMzeFBeuamXTBz81eO1j5ZYYknjhk3ppa3eKRc",
-	"TmjxyOQdA39F29a5u8cDbtrCZ1id+3LdxXX66zGkv3Id49+/dSsWVyvNijFf7d+Y/1xescXX/ZuJVNoo",
-	"FsQlickoCmX7POCzOV30TBwMDzyl3oRjU+bT9/JlICPfsu5woTQVHnNT2D6bBXJBNFVXMfG+9BkQd+EA",
-	"HxFsbg8DewBUeQo6QQsTY+cM8Yxe0SrgSTDPvKDTIBtguGU2ud8jbHQwYvToqDk6eX7Y7B4x1nxxNDpo",
-	"HnrHo+dHx13vqDvqi0B6NGi619YjHvNp2BTtFxBSrzkY7UsvMk+bE/+X1Jsw8JdCGax0kczB7tjN9cGP",
-	"gBxRiGts9j0x+x7lNdmCKbEN6DBPa+qHC196V1VJrN2uTy7/RBEjh8BujfjK5iQEY/3452vI86CQCT4y",
-	"JnMiA/8WeaMK5sNL92Ohv+CEvTJtwMGLTcpOb+nwVysUGTVkbt9MdEsFRZQwZdcvtuDFFg9Vxrp5IueI",
-	"MG9UWxAgc8hYsoQhFNjPYK9b/f1EOWZfKaA0MZfhFeYUA6ohkTmFFlzXPahYiBKjGEyutEi3fQLYPn2B",
-	"4JHxoDYA/ggJ84hzai6OaMNFGUhchFHsOxqjfEuHf8jwyrJLF+jkX+WccA2vqwqBUnvbKytvJYbPkxAn",
-	"3W8t366g5V9KMQo4Egr8iBAXOSQiJ35UZCUX6gfY9q6NWFY2Shn9m+W0XqZ8jWxX9AJh6LjJBTca15Ni",
-	"xMeWRyLt4iWeIaLym9s0EsRNcP6mdEECOSZcNCxVk3flPGhzzlBKTagH+R+cDTd6qS9ixQRXGTHtTeCv",
-	"kTBXwKB6LgkNvQm/jkc4LT09I0Z5OT6O1DsHAktjE5QFE4pvbpZs/qoI9f2QKdUXMMIpfUtHmTVE5gaq",
-	"pNRitNxnxcI13Fd83/iis27sf6T/1Bdbck4zn7T2UL+fh5rY29pD3ZWHmui9CkrymglfVlWTVBA2nelF",
-	"HOwlGKiJBiVUXaFrBPy1cTBdpjr+ASuoY99as3yTZsGNXOuW3eqWtLqItYuAClpxMPc7CwULXr7pQYCF",
-	"JAzoIJpv9LcckuGCTCkPWuQC2mahw9QeLCT+qQBbUPg29MnpjEpCg6eqvOwcVj5zfZwUe+JmomRPLpSo",
-	"zjr3fmN2l9mzmAU/WuORV6OgMOEnn9d+1Uy+GK6TF78r2CAeB2w6LjQLBQ3cvr6VWIZL3AZOMfshHxkI",
-	"OlPl+/L84xtsLLIpW3M4Cdk1N7cy0emUauijQozMIEgIObSllLecoiDygs7sBjYyS3zJFFEyxWlqz477",
-	"tfoCOpjMTmcqW0pqwO24APupQyoUuuyn2NuOTVFWC9nWKyRIMvGFvU+Rq079axZqrti5oLMLeRYEa5el",
-	"znXIPQ09BlWqU298Np1JzYS3+J0t9nbFGW6e55P9dHfNSPIB4vFIcL1480qVOQgyPoq7nj0YP5hSn53G",
-	"aBBCEhaGMqwbVevUS1V00bWgRTOO05lTB7e0n8P1dcokpcSdErRanI0owoD6nBoNkxejrKpXM9Ty5k/u",
-	"nH+m8Xmr0OXfLje6NbViBZcxDWAHnFHQVHOluVde9U8cFi01DVIdtjLkYy5oQKjvKxLN7Evy6SLru4Dy",
-	"twiexS0Bdgm163JPXBfoSvcpDxb2o+/GbcmThqZ2o9uf2J9d7rYsI1Q/aHee94jSMgQwuCwBaINcd4gM",
-	"yfVBg4z/zWfmBMb1hIWYhZw6JMuY/7yQa9G4JVw3MjTnYSQso/qIBwwyoENm65HQGDSwS7k0YcMAPX/g",
-	"U0BC3Qahtqc1JCPOApvJpNqCNIRkYC48gCKMuSz2rg+lv4CFGG/JFYPsYgfm7WHD0wBoiVWrL95otzbF",
-	"x4L5JOBXDBDgcZqlHA3z3H6Wdd2lT9A4tEaLViRQWRc3XSEU6CyU1xzGGeOUL/7BglvkW6/2Dv3O8Dk7",
-	"oQejttf1j9gLejx87r3wT1h71KEHw5JpPkuoXBhadtsnxxUA+D+dn5GPv788/48Oue60juC9Ux2FDL3q",
-	"81/PmgdHx3Evs/QXTxS2NMOHnbAv1Gcen9KA+HzMdW6csk07wwPPLR8TKcn6/2yeu9stzeg0VgT6yaKp",
-	"IlSQDzMmzs9/JQEXOVxkpSbNUFFydnZ29tPh+3/Tl52Fd/CaTNn/sAe1ZDguXy+QW3lNxMovX/DaXnSK",
-	"MTstibZTrkdoX6jI85hS8O8sL/YKLFcnGkahVgTxL7znuqj+qx2FO3zwaRRoblTYPizCJVM3uFYxszhS",
-	"OO/dZVxjl/QS9F8h0eI5rCqFJQrI5bao+8iBcWu2hHvIltC42Yt19e1w5/PMgitk/aI1iBOKSRIsfXza",
-	"rXPSnPHp9m+cCqrI/F7u4iXsLssY4XWiOUiKFBX438tQfxNHp6ZYq5neK8vKtzCtlW3zxmq2QNjWOHyA",
-	"NMl2uQfqX8ET1SODEeWBGhBPRkIrYn7Cnoov1uo3yADCGjUg9jfw9y/myEZfIKI+n7KB6/1V0TQTGj0h",
-	"vm0qUMZhVcyTwlenbvKWY4+IH6PZwxSrBYHkggxD6l0xrYA7QM8lusVA42UiH+xaU9o+QANppM0ymyHT",
-	"UQiODnK6pgI1SCwCqUjAlWY+8SUM2cJFWuQMl4bxFbtmJuZCChH3nii+KuaX9XuUKYn2tr0PKAqvcIpq",
-	"vfPo2PGzWgcEKy3YTuR3RXOHt32igOUOcw5Uu/4ttKKn5OPnC0wspBBunyiQu20R4yX+wk758qukkqyr",
-	"jw8LZal4Ngq9ijlVUMyAJj9UzIW5o8QpiVn3kfrIalX7evuCpqmIzB1dGstV0yH1hBgIdEy5sLz7RtVN",
-	"uBgX6a6Ai6u08vq2GJpsJ5R8y8UV8x9YGL2zZ/+mSDp/uSV2o4H05nZH5/KU8HSDu+2atqvGRyhZ+4IM",
-	"WSDFmGg5ZnrC6kJhHSd/q8n9hV+zJO0PZDF3FB87rWbDZE3VlVpKc4N9Wr1MgAtnpfxezNf7ZCpDMFKC",
-	"DHy6UANi/p/QsWw4iD7GQ/OoeAGEu7Hzq+Qiuagl4+sLCV1Jmi7QAilp3OphxAMfW87ML9O93UX2ZxaF",
-	"YwYX36vghtAxMxbTLLxFzoYK2i2x/VKGJBLGnzFbgzy1b+aJcpAQ2D01eC8FGzwjU0aFIiftU5hMHFNt",
-	"Prmd2ebGoxlFimWpEfdO2iVVAbOcsqrAcbdRnKz+BsbrC/OIisCr812UNooCdLPW7NO0HztkD4Or6MFS",
-	"D8nAx3dd1HlJI58br8QcsFfcinm7xD9ZKO7R4BKKX+aXLOyhHrjEG5WlGWKtgcV6c3AjkXsuvCDyWR4o",
-	"FJ1RHqI6gTmKP2wEPwj4lGtk2DPxtWX4hSl4P26H7ou8TCoyp8EV4LlOZMCQ4C5zNcG+4GWStAEXZGA8",
-	"gkGxN6t0JWXyq5yTKRULt/3xJsavtj78VCqdPCG3DWh4NCB/AdWFl612ddrtYg0Bj7S3HMiBfrHkqW1z",
-	"lVVcqiuqpi+jUMkioAqEQYXHWI7LGkZCGLWxFWjWt3RoPssqdNac4aLqivlkJMNGmuYxZaMq8sFqOVtO",
-	"BfuNChmar+Orc82mquILMSJqV0PDkC6WKumaN/WeYUKUafNNlbfxXkB1l5Orxqr7XxGLYOTNza5JEc/k",
-	"pfqzRjzQ0FBrFmSzwz5TfAz9vDBSx3yny8Bhu2IzHfuD8IynyYX7ouTK4EC4E54oiyFt3ccWuZhLK92Y",
-	"XoVuf8jpSp/1CEXkCBwgtlYHHtDO3UHvr1Z9gU9n7jUKmeWRtdPHxhnF5BMV0Doc4kVRnVBjbcwNXQMD",
-	"ndpHavVFX5yhg2peIt7CNsXMQ641E25NsyAKaUCeUkVStkz6zJJDs+kz44e6nA4X4yigIRxvnsyNxGBK",
-	"KT7l1LzVuG05ZDNGtQV3nFNlHFfdIj8xxc3CBujNwzZBG+mhYXJpt2SbWYNJR9ryu+BOKW/puUDvY0ej",
-	"2e/ZHFVeEcstBcBLXzbMJ0BActymqV/YbCN+tTst/Mfaulw7G3GCLevXDLg1A66xEdgmYnXbTp3+lEpI",
-	"5xTiICBOJezfmP+sKrbb0cY4hnaaCtxEphpkGGkiJAllpNmzHvGo8FignBY3OhkCC8g52w48bpxpI+VI",
-	"Vq3JkI0jQXD8Ca3PKao8rvpiyMyZvh0B0BA6SaK0nGXK9kguDncPmB+LIZQ4o5AVRgh4eKzpMgrj4K4V",
-	"Bj5n/ATQzAlEBOGUC8jZ0MA4BQvCje4jE+onL69OdG42EfF9lQJ86++gFJYnAqB8BeBdNtYig4AuWKgG",
-	"DcCRmcUVfifhNiuKTt1wAcQisdeYdOGiHwgcJUYP9MWAC64vrRoalFTTrXjmIngaBHL+ejrTi3/QIIoj",
-	"vrwrAVUAgPr2sSqWykiCM8i+UE+bcBNIP8wDeTIw75j5PTIwFyWaLJgiC9IhUgygn1osgAkERBQSjtlo",
-	"2ZxVEirD7X0c5a6cImxs/rhpZtEgSD6SRvV7zXCgyujxhY2nuW9DA3CL5zL0oeNhEC99UPlp7e3wFms+",
-	"cUmKBneieZ7kWSQgo7dIx3Wh4MYMpGANcoDTKEC5PeGBHzLRIE04NDFMp6RtvqWQLu2LKWFKYOwGrpd9",
-	"6Gan5JFxfXeYAL7ZSwvRXm+PnnSODzv0oEk9b9TsHnafN0/87vPmUbvbfX54cESPjl5kK5BULD6MStv1",
-	"b2cpKh33Fl/E17+WmL14YGFKZ7UF+/4G6Xwi50vM0XZSGWsNiNjNlIO7dNcq8GX3Ew1bNsAWG7qcPUAm",
-	"qIEzR6Ah8tYhR0VO3lu3tNvutkoT0D+Ze1TD79hBajG5e8X8YvJKapm8R4izec+F5tyVrUss3PDSIVls",
-	"S26biYA6CWZKx8TjKyF20rxTwNICOUScIGTg9Ex7qdG8LINxGAnVIG6C9YnCVk/jy6mkcSo+0WY2XQrV",
-	"o1PWF7Ffm3KtkPcpPcKOHhTsBQuX4LKHFKF/UmsImZJR6JklpFJ/ngTEAgHFKJXVO72+GAj2RQ/iNb/l",
-	"4opg9ogouiDzCbM52JE0rqMJLaGqNWRjLlSLnNlJQofuACuIJ3PRNeSKiAhnB0PW6os/MCQnIQ2ZK+sp",
-	"RkNIG5uHcoUZJvyeK6NN6QIzvCM2t9N3yjYeYG2vgZ6XsBlcuDMl7vns6KLxRYviA7x9CQlhBRxlHIG0",
-	"IOFrVdJWHPlBBItzeKlVj/4QafPNqx4OoFFVD/5o59TXO7zaTKY54VMkqhz6M5QJ3tNqT4lHuzJh1eN/",
-	"k8PqB6MUVj/+LR1WXb0drf5Fr3P0W73Wpde68jrreL/OwXYE7oNY45xXVDNHZlP1nAs+defsEs4fvAWj",
-	"G5Bi4Mdls3yA8QtYgyw1JYCqYm8LGrky6IJyRALzVwzze3uWutd5NDQImhn/JeXT7Bu/ogqMRuyDOIRU",
-	"wDaNvQfIzVgkEWMQV/XinJIBDKrEQzk2p2FzQIjbpCwiQZGLwkXaPYEnJwEV44iOWY8MrtjiP69pELFB",
-	"Cr4JDTG024Fj0bC1S+sZUAHj4socTAMCp6vTvhiMNftPPMFe0uUTAXvAnApkeuqUDHyq2SX8NGi40qd/",
-	"KQWeM9B86v58mvgWA3XFZ/BfGWr330t4c4NGXwzg3vYKAn9okc/iSsi5QNRa8yesb8ff54oRIYliQjGo",
-	"P/OxkGHxOJDjSH5JN2E5ccq7qn/i8Dyu+GydwxEVbJ3DP5gXuMY5P5s3u44BGq15Qm1nd2FnK59zNh6H",
-	"bEz1Go7dG39XLqORt19CGc3WuYUT0o9UT3bnnZp3u8YrEj77Uv3wT2wcMrBg6zz4Th3mX7j+KaTCm6x1",
-	"yks5rajw8JSzcJ0bvGIjhLv+OQrWeBTIo70W1zyUwrJmbT9qcCs0fo7tXKh4zju6zjv4GFCxez54I09l",
-	"vFh/xK4O808T4GRoGbZEEtgz4PN8F011HsMUR2RVGK00j+EPBzi2VbRT8MUT53ZNyLC13PFV0LpQAqTJ",
-	"YlLkz2NjKFwtmJt4DntTuI6772yvGR7JlfEGgVpZtMp65+ze31H/3Hs2j+9wx2ie79kcN8AZZCmXscnj",
-	"i4aGcnCO76wT7j4JZKf6XTdteLOnl/e9HaxxDQufYNb/WmiuF/dNrVj2lJQsl+mV2/N3JZpmSr80YU56",
-	"r9dpd18cPT++pX8w0ZNCVaYBB53W+2cc7qt9u5pM/K9Sv1D2N3kmTvxtPnOwD0H8vs+V5sLT+zcQEl0C",
-	"K0GFrMLEdUz4fARIzNpG3dCAg8l/GHGZwsBsWmjTeYgCFWeW5fQPdKNsHNfWQdt3DdrQFdytG4i3gm3y",
-	"0mycMouBOara0Xt4jh58VmSYQP1iS4oJUmmiVyZ0t27gWkoIclLvExaHUp2+VBPn9X3Fg1WFo4vsRBNe",
-	"ctNDWcqbjE2NBfB13LITo5SpWGEmGkSB69HAijF2ekIYZy6Bfd6IBlqeHq1tSW1LqtqSUiIB3Lu2lSCe",
-	"652wBaEhq83LwzMvcf/To7UuFe1KVYuyri0piDxuzD8vzT9XjQclJsSBjsD0gPsmZTCamQTJt/Q+e9Jn",
-	"e72DdttciCqL22W7mZ4cdYcntOMd+IesOzpqH3eeH7w4POnSJw6VszoSE27XV1KwSjmP9eAzti36aymq",
-	"9bojH4LKiNE5V+YIqqiFXOy/wpPKbH9E38ecNnpTLVJUcbaD06jUVCERYEpiNnKPNi3Afs8SQUaqfijb",
-	"/YMLsIW53Ir4btequy1rG5sLcSMTZYCIi8o2EhvZxjHVVB3CISgAbIGJk54iysE5m2kE3Ttod05OgQQ5",
-	"JNcsVIBNYCFrpQnZCNcF5KHRzN99JcJd/uUEw4UqxYg7svD4/Luz8PhtfTfCFDLAZ3BFSy3tAT+WE1CX",
-	"O7adXEPM1ntb7siHCreiltK/q+IDiuKUTIACVdiqXZVwcN1W+XjbKqHNq+6rrPsq677KTfoq/4H+5K4a",
-	"MddufFurF/E3OVznWe9n6+IvXH8Ogw2aF++m33GdF/yTlHqd4z/SkIm1zlivz3Pzhs2fJA39NQ9/I5Sm",
-	"wmP3pBf4bho8wfzWHZ51h+fY+WHfrcXTnp9t64yHtbFAZHxOGxJwobjPAIrszNISOWb+DCoknbIGCeiw",
-	"QYZGyhvkbzlsEHyMRl+gYrUURw1iXgjXzNNRyBpkCOYDkc9heJ8lysjcLKBenBwKlbaIm2yGaDXcP0Ux",
-	"4QiUlh5VR0oQewlEjGQ0DLgJRwRTLfJGpyjv8eZPEcHnkvuDBqEwWn7Q7hwBSOXfcmjvbp4LMSrhzyfP",
-	"liBEOgWw2zZXvMU97nON+4LrRtc687OjRtexlbPtpX6Onz9/ftDZNPfj1pNNy2SbXW/9Kv3XW4kee/St",
-	"VM/3aYO9lTha0gcLCqpuXqqbl+pG2LoRdmWrktUsD69XabU2vmUOKvfCVji80F6UdsPiYu+sHfaWufjW",
-	"ftjaptQ2pW6Irc3Mpg2xD9zKVLUvlS3L2jalKBLBUjX8e/2+2Nt5KYAkjvNS5oveyk0taZ9NMi+PqX82",
-	"zqXUDbT3poF2ae5hhx20cN8tt9A6qXlUPbRLqzBZ0aq7aH/MLtpvluHtt9EiQtO399GmADx23Ei7y2JH",
-	"fP0fqJU2NvZ1L21dUbnrXtrtV1S+qZm2OMK4HfGUH6HKDimMcjLhTRgDx1VIjiUHp6glZcjHXNCAjMzm",
-	"J8MFMZ+KhiC/ceG6RS6AYZaF1yxMwMYDKa+gJ1VP2LQ8J5bA26l83PPD5RM669z7jTEAUyasDt9FE0h6",
-	"Uzhg5DXdDS40CwUNHLfRMgekXI5SW7lwg2dLlOnf58Uk/bdiYdm/Sf7tEgIVgpvkpARDeiPBsDHNp/Qj",
-	"12JxL8TC+t4Fn3q3UrFuXBsDhr5alpRbsuWLhWzJYWrpceVCGMugvGJVzBQcd7ejH+RiwvqiHv24g9EP",
-	"+Lj12Ec99vHIiod3MMLxekr5GmMAn5WxP2vBb4OGrr6eLzPIcax5gvqwxj3ezM583xiS3SZjUcfD89dN",
-	"8T92U7wzUJsXTeAKG7fDG5MKRUdzmaQPPuTjiVa5bOk4pEJD07gimn0Bji81MeYacnHGXAtgWaNjugT0",
-	"GMR+Z63gKdn6Ds3gcN8VveDwprkiU+rnGyteUm/Cmi+l0KEMVskwHOyO/dqoO8jrfOdGquid8aqtBijT",
-	"RDHDuD1os9Tn8dHR4XGZBluS+UQlmY758DfpUG//Bv6zZreFjgXSqj6uCPeRlTGgSts/mgBOEOpPueBK",
-	"h1TLkHhUIK2+a3Io7cKIFd5j6cBwGqxuvrgXzRfrCe4aTkXVVowiKQIH4amRkP+fvWvvbSNH8l+FEHBw",
-	"PCfLTm7m7uDg/jCSG4xvcxvfeLKzwDiw2N0liWuKFEi2FSHIdz9UFdnderRefiTZ0X9Wu/nsql89WFWM",
-	"THW82jG5P3M8mq5d0fTjSeMvB6b4qrEM61hiV616Z3dpg+T+AjMOXFirhse7fD2zCvHQj2dn52khR5Gb",
-	"aomTj6yHFRq2g0HpVwucg7H2EKrCbRXBsgcyWUulKdDYoQzax3XXL+LvDnEvq7SZX1dZc9XpEU5f+CBn",
-	"rTEtT2ixNXjlW4toyZ4moiUpTzGY5RCscjDeHiVY5Rs33yr7bNGMS1Yc8xrfkuv5usTzzy2CM13VjyLS",
-	"lcbwbfaeElfoiRjadLm+K1GAqgIhzhQ+HeHx4Zp16TduSE9cUOMQL7AfoLk3Amo68zcm/U7RgWMkDQRe",
-	"6UAEiYw9dxE9jU9gO5YzlNtSDKwbV/0j+oJBcCrExCH06pl40efV/9dPZ/8iCmugv7K2Qh1uGO+W3PmQ",
-	"i/YNO4j3ty9jVVxft6ovEefc3LJOtwbaDofwWPwVUCQq7Ik9kt0OiUkkuTjdGlED8iYRozJDJPDPS95w",
-	"CCNw7JosCT7tPbhz0UfxIF6KGSVqiyBmffym/YHUHsSZMFbYwUAMhOlTgLiZUYTR6+hOH4M0vCQv2Y/e",
-	"WIsr25aQ6GDTIjZ/gein/LircG3Itmoy1ZQT9yx9Dgr4Uvjmy7Oz7YXaX2Ga7i/90p2bzqeT6XR6gjR9",
-	"UjodSfkrz29c6qAm0oVTmlchg9zJhVt1tVJ8R5boiZ85vhgZm4BlHlekF1PQOnJOZsMIAapGhs5T+qF5",
-	"BdfyHjWXtcsgDz6+t70W8j1dMr+NtrGvmtGuX3yFm+0hLx0qJ+d/fEbcyUA6cJ3zPz7iLyf5WCL9xo9R",
-	"P/jY1CaurA9CCmbQRCRNpYJkRlvs63zEEb3ayyXVkpuP1vHpNuQWwR9DU2Oo3CYVoCrCJL3oL4rFfuNM",
-	"KykCkVMnMoxShSOq/VQ6LbQykC7y9BPI1SDyYJtx9Gtp2gTwMtu50nSFFBPrVVD3INAMHILriRe/oYE/",
-	"AioHBblEc1OKTBYUCah89BBAUXkHcOJpD5KDAHWg3vGcFEMgjUIM11vLsIS1i7bWTnL5oCQclISDknBQ",
-	"Eg5Kwp9dSUjVEAl4a/n6qLqDK82S6oCfpV1JqF2kVHOPruQGX4XxDqwuSGDIIPo43T5XQ6QEs/4/bNbv",
-	"iv5QhVuu0Ii/2DeCf0nHT4pUNjfGsmqZUdmA/o0JdkgiiR0BNDa5CnjdUIhgRaH83Wr7Hpf2M7ZZ63p9",
-	"KJLxCI/mdN1uXBy0PUqGYt9QCxoTWYHMR7R5vc4hXmU/l+e346/8QGRdhaMPIn0/LLtuDjyoy6Y7ksEj",
-	"QsUccJx+xpdvkfPZ0tixTomGK8S4LTKTI/wkhbjLESWoWxZKCtQKu/E4iQ5tcEY9gZ3HUxsN8h5YMwjW",
-	"Id4ijvBxX9FbAx5bH9vYPADaX7TXTeWsMwKt7ZwWi0gj8StkykjSeRf12uc5wsEFiqPM2tALn8JRKnTL",
-	"Ro0vdaDPGL3XP3U74Jx1nXNTat0lOomqeuqhoXa+Ojv78nFr5XI9niXwR0UqTfFRqr8+pj64/RIMTA+1",
-	"aw9IHpFcEl08I4Sf0HgRx++lVnREC14NTbsi+NbNCpvfnQsHsmAc5ibdGAGtghcwGEBOfpmxLUCTOudK",
-	"w6+//E/hSpyWuIhNGZkHUmnf4qGJ5ZrQmLsxd8pQ3a3C5iVV9pbxElTsZSK9B/+aphHPfyiJrP+zVLp0",
-	"0GcbkTVsVCOdNKxuDhZfmInclroQxoZVemXasbe8Y09zqv9OZtz/O2XuVqt44KDxGYTyPfHe6JnojxwM",
-	"+oLy6Kg+z/Nppe9k9jfenQqjllEwzpc/WFMjfZIpzHtSJs5mGsb/ulufV9xqw4KYjl9IcV+NX5Hqcaq4",
-	"ISKxcM6iNUNsEGd13DvY+t+MrV+hdKQmQINdhfS1G3CtZbYYqVQwWC7j8mQ08yqX+nbi7L3Ch+DOE6Dc",
-	"Yv+3sf8Gai9AdALumI62OUF3OlL5KBXiqS5d4Ax4VKhKY5QZ8lUGAIUXxtbRnEvxpnHDUjbcE6LJwkht",
-	"ZTf5399jCtf3HdxXe8M+LgWQhvrDzBPcDlF+DQ7IZH4Hpji5r1IwiQWmkI2svfOtPPCzs2NxfXXJ7qP0",
-	"eppRLrUGR0c/RprQFVYXCM1UQ7gnriF3ENjfRGcXIzs1q4um/J4msmsIydYJ0ldyCG9K5+0TF7qNK2kL",
-	"9L4Qk+iqTJu5aMigurLJiCGVptv5+8lvNkh9wlXaNzSiVxv13P/pvOhf2aG9vzebyuROaw5I/D1xtijz",
-	"xOBzYrAinio8fKXNUbPvf1OhBrgHqvteJfaS2YBt2ROMTP3h13ddgXISCrQProM0hXSFSCxKFetUEC/6",
-	"cRIndE1P9SuoMfggx5PmQ+xPBjYSVBjdmF/+9+LNyfUvFyevfvr3Yy75HJzCIYdSxeDhobNTZYZiIksP",
-	"XnCRPD7dnbd0Xn36FFX3kfXNKGOGzCMv5i4/ohRmgqUbQxBGBSsK5SBvoNXAam2nUDRC6NAa+nxDnqab",
-	"TlfcdKq18s9CBnnT+dKn4zQHVLVCVpU4ePOlF32EXvrl+wSKuJ/xNlZPmIlN6ICgWiqntlruF7SH9suO",
-	"4ofaGUovCxhPbACTz1LOwBMlyKYZPnNybCyjMDf6sjoUSZaOHCGIpUKkT+hp+p7Q9mwLtH1jzUCrPPxp",
-	"Dzn3lwm/yPuIGEiGCNpWSMTmHeXDkgerkjMLKuDp5/jXpnrhtUx5W9ULTzyT3E0OcuuKFMRUgFb34BT4",
-	"nqCDNb5UIogMwKT/QiFmDHyFs5NJey5rDW8LQPHj8lwvw+45ol+JCX/cigl3y4F4BK79bhmoyk2dVvSy",
-	"F99sMIvem0pidEkZsWXgyD0S5CsdAK0U/OhWyAYZd2CK75vGY6rpfhS+X2JpJKxUDBuNiHXs8Wa5HPZ8",
-	"CiAFu/TERSVCUmJKoSjlqRA4dWho0NH7gJ2oMbTFxDZ57PF12Nj7FS3/mQNXDqx90FK/FQCKqX/ejuer",
-	"3T9Q5i7oqmtV1dNau9zCi0nq51RGndqS+z5YkQE96AoD08qByfI8lriUIcB4ElZ7L9/WU9gQgU9OinrG",
-	"lZHvgwwwH9c9kEpTHElbcDp0to0NifObXVOrbUK+vzm3alrCZr9qw9o4eFYPGtUerliOCah49AGI9hg6",
-	"1gIYnjTwbktcPP0c/56tLf09b9SkJluB4BASBs46zwAC7XEE/P+D8vNPYdcUNUk9K9NtlnqJENez6Gw/",
-	"Bj11ENxs92Dgh6xg0/HR/5VQkqevggVrchBj6zjrjrLeFIeiQYGKlbGBy3Q2j4m4ikEVkdYV3tb2oIMc",
-	"sG+RSyMCaL2quFBws3akefUsSHMZxFRpnZTGA9gcLK2nh8RrME1I5GPS/ewrAqV/a1UD3k/ApJReVQCV",
-	"nBEXV7HGXopJqUJIiX3/AjMfrIEjL3KtyEmDKCwyGFgOspwJbYdCmZ54PxiIbCak8BCCMsOV2sRlHPgZ",
-	"gqQWh9oUJbUvt+/KhnuR6pqwouuRndInbH7UI58W1ozHs0Nl2iLyIvmcIq2msqitMc9ttFQDf4yKPvLi",
-	"zbtLQn6mk8qXLiviYgIsPQfd0d0WMT1LGuyUQ+66MfHP+6l1dJvEjQnwKfAxfjxMVyjKfG4nFPZwBw16",
-	"JnVXilwGqe2whNeNkmYD68SgdCTscqk56Br/XY2O44EedIUyN6b/95PrMvsH5OGEuLq/gvhbT/ETWT5l",
-	"5bM0xjv64CsIv8HXVDWITCEiD1xF2uSeeGvHUnE0+MRZXHEVRqGtvYNCyLBNIPXLR19aowr3Mk/zSuiE",
-	"0BaPWQd74cMvM8Zv7TQ17wXyWk2mcnabnqzL5H9e38OuePYnlPfzroUa1xpVNQnC6NgcKPlrKwzGp/wC",
-	"8xFBcrwmtFWu10ibZLhW5OSk4Ga64ZtEd8xPiaJbmhlf8kAxR+KvKbyZhl/tDX0ns7+lyTw05e7+Ze+M",
-	"LaEw6px3TuVEndKzRnUGH+q9r3hDFoXCTqW+oqpmIfqHN2U+1PGxkbss8fEGrcDTNU1q//IEjy3s65v3",
-	"0+2xMWRXywylVYPSCuVzS7bOx4brXcvspCKpB6uxFIa3yh8e6rvkOt1O6XDoU7JI4/SWK6w0QvG9gE+R",
-	"hqlsjVdolE5HYF4nyRyj9KegNUvyStCzpO7VPvV6I1YVdpEhXccZq/2xAvCiUQAHtQA7EK/OXv543BOo",
-	"+1RaDEua0mjwc/PKtfWU+tWYR6xSsDyJN9qWhe9SQlh3ofiB7wrOTYNCcOJpfVe/V2ao+SLbVGlo3ByP",
-	"X18xYGNtqc96jT+JYMWrs1dnCUIcDDy+fRJxxE9A3vluPY0yK40KAkwxsSoe5C4VOYq9/0fvxqzYQboY",
-	"LBZ5qD5Cd+3Gios4eUocpZoHpIF9+HD59jVn9megrRl6jrGiAkm8opFEPZFvUOvdmBvzww+/jyzVRaq6",
-	"/OGHczEdWYqYxS2PnyHhvIOh8oHCm+6AIkhxxXZqwHVjTCedgyO8Cg805blI174fSQdFv3djfq9U4iqc",
-	"Fl9qzD52hv2Sx5Z+xV5JAXYQFTPSo/05Tpgmk/ilSgdMFYb5gJ7U1Ipe+DuvIJhrOwYWFwampGUX94i9",
-	"Pt0EJ6Kd2m1+K05/JN6yJMWRTBSStBySLYkfXmY+FsaEMSua1ocbE+myW6+Zx0dLIoMqiFdIn6IHXryR",
-	"xhqVS33kxfXV5fHc4io7enlx/2MzxPlSaWTCzFoclpiqy9MjQue7/KRv3qKXbOI7wybYmKebrt/zQmb4",
-	"XZf4ktM7VmxznUblu8LYAvcqSH+X5icKGSSNgdMUMudhXtQ6wMXV5fFrMZb5SBnw8eKcMLXuTijjA2Pb",
-	"NSufR0Swx42paZm11OucSBeQhdssv1RLINS7kgw+YjnaImOFJYV4yhWh06hspiyNW1lfNeRRtVnsudFc",
-	"5nm6VqvpISG1gAmNXcd1oZguLTTpOBYf0AUcqJdVLZi/d2vFnpiY+tbyJq6gmlD1mMiul2Iz13XAb24x",
-	"Uk5ipX5z1TvMO/X+kN2D2t3mJTczqVt61zLrpfTp9jcisa5/xagB6lTNLcN/ND9T+1SRi/daIzVcu8Q5",
-	"YNuFzhYalmavdmvntjKnkr0Qt4gqO7Vj0qR2fu4ztLw90XZ2SxC24zA+uGbL9a+PQOowuuXSRI1v275/",
-	"K7tRZgg+VN1s3W7iYCId7LHO1NLv+v1wibckDB68aurqUTpJ1LR/J1pmoPfYxypFeD3ObJ9evFMH4NRg",
-	"HyqPDdd+/Kiw9CpVa+ObSwi39u210JF0wd4dzPyuqFk13gdyq8apANsfO7WqVrXbmHyFdcZhr/s1rmX3",
-	"urf22xJuW69tmzakP2+cFb+136y47U6zalTf264F302/yxjx0gA7NbuuqHkzT8uGzd1I0JRO6Rhpn52c",
-	"j3BoGXnhtG/lW1++/H8AAAD//w==",
+	"DBfGomjuvzFb6ovvPy5evgAvojhCuiXn/8feuyi3jWNro6+CozNVSXokmdTNklJT/+8kzrSnuxNv25me",
+	"Pe1sCSIhiW0KUBOUZXXKp87TnAc7T/IXFgASvIqU7Z5kxrt2TcciQYLAwrqvb3FY8pmMLfLX6EajNFzT",
+	"FcFUl+IhaW4HBLkBW69VAJXiFQGYpqnyUbQBGB3gA1UdH0RqM6mO2Ak32J/I4j8p1FaEM9pa3M1mrXXH",
+	"slqWDedXfyPcITXrMfqicAnCgJAxFBM2NVSBUovkr62O1bFs2x410cIL27MAU2c5RivMQxI0xYq2cSB+",
+	"wcFq0Iue4ZK5lEtjFP2zqSoV22Kjxyg12yYKCQ/bax/TMZphTgTTuVfAcd1ja3jcazZ8tmiMGy305brh",
+	"hjKNVcxPaBT26Mo6Hlvdcaff7o669nFPprL6t7680aNzJn9a8YX8Cbz1Y2RpfZ9cN+4jDxkcCmvirghX",
+	"LxV7NUZO4IVN5W8eg9XeRCuC+SaAZmpj9MI6bdnWiyY0NhwDTgPcEi39/T3AMN1i87E+W3i0Jblv9vHR",
+	"WHcj9cUxemH32se9F/f35jHuRLnI6riNY/dKnjqTIqH8in8oL5VFiVgaEGLbqwWIYuJLP1scpLF+WhNt",
+	"oZxHfynieBcDtkPY2q30xqKvkNVgWkjCG5ULWGcEJB99r4iteNawr8YDX3Cxh7lPMgiqIPSxL6YBzIlv",
+	"vBBA7YEHAfqqJ9ha/hfkRTEKmH0n9mgIFulxpImmibrymqfgK/SF14gJ0cORT4RGZ5QbZ74+RZDpl+sn",
+	"wn4Yz4fcep4pazYcTfvDARqE9ZAu1gTzupVKsGlQf8TmgNGCFwrWLNjIjeIhYmuhIwnesEubT2FIVmsJ",
+	"jkvu1l5A+ARUuI5lD1qW3bJ6Vx1r3B+Ou922PexblvVnyxpbwhJVn9qw5iPcc+wZ6bij3nxm4+7cco7d",
+	"HE919Lb9QLHNxl0LfAaNcfc+ObeqDd5PbwkNr4SCLzu8q8d1zF1KdVJbsq2K3WEAaBRESXiMGLCEMrms",
+	"Mm483s7oufCuxCc0o5X4XEQGsQe9lBhMP5GxRCl3rc/AYhW0MDFoQYrwrtvHo1m/0xo6vW6rRyynhS2n",
+	"2+rDPo7I8czO6ZL08A1JLv2HhJPTF0sgDp+Yed65SxBHzGOicqIb6NwuY0oQb2vFwYLPJbsHxJG3TF/q",
+	"7HjOAwwnorF0udvv0RviXm5mYqxc6miPufwVSUcuvGiM8DVVSjD8O7+LckGTAMCqUmWOgEUJ7ijAJi3q",
+	"RZOcQ37rgYDgVf4pWbCWqj+R36kzVNRTSxJlormef7y8KptiLms1O6gm/I0FfDq2V75k3Z+Z3PHPzbwG",
+	"8+IBbWQ1kR11YAJ9XbBqdVm6XkN8A0FCtCW+31RZHCB5brG/ATMKVs6YW/RRZ2pWVT6q3hdsl8zXWkwb",
+	"nSm9RZzKmvOVVYt6wtKCqTRf+e6K032Eic59hs2pXimYor0TjU7Hl+KpRxSVM3dQpyLbThBLPn3IdA4g",
+	"ov1fEx/ZD2R7AgziSsu9Wrna0jIMmTA4VzjTrRz7PttOhIwUzM8eddpWu9O2jjq9RpzVKAx2EOvq9FOh",
+	"s/g7FP3OtuK/4wamAB/LfNUaTl7PKVYy3ppmF6qPGEAoxoAXOr1Omc4briDRXkvE30QBWhSYSNXyG+Xt",
+	"naYJb/HL/1xf31lW6/r6zp5fX98dzz9/twfNws7LEI/6FBe678U6IQdT8Q2BUNKlmZJAnOgdNrekUM93",
+	"qRKqY5LCWr8VJ+6d9BiNIQ9CtTyMpIqC4gEFX3mN3cOzbeY+9BEsSvIUW+sKOoWqHIDSFoQ0RtPN2mfY",
+	"nSKfiB+BqORB8/GMI3kVAeZqEYDJL7j1+2fxP5PW5y9Ws2vvQyvpWMW1Z2VqknFUfxC3A9T3rCCICNPX",
+	"lM3XBEuvfxENQyJBEqPhCYg4v1L052WUmag8TWqijz8/xUzykrHiCcSr9RoppyeQjK5mffxpKa5WsZWD",
+	"pIMLJoN88ZL394DghIRiGhbVIohryvMh1SNIjOWE8HgVgJ6Um0EoWiR3mw5ZgQLDS0pA+V7H96Luygj7",
+	"AcHuboww+vTp7J2YlA6h9oDF/ADOv7dnL7jcVRCYBkvCiJItGMYej4SXOXOrNcKt+Unr/ecvw/uW+Wfv",
+	"vtUz/+7et34ZjvDs5M3n9M/Gn3YeilGzAW75j9TfKR9FfgmzJJA8q+AD2b7JxbfLllKlxXPgLIE8VgAd",
+	"MWM4EAL51w1lGg9Ap/w2zk8uL+MfwwBkraV+AB49tq12T/2wVb1UGuNGR7p9JYuHeIn+t/H7ZL7xffPi",
+	"n99+/PD+7K+Ty5/O/yKk/sILJ9Ld2xg3pL+30Wz8ymZCYZBIgBEMtfIU233Ltkbg3JxNcprkrLB4WKZs",
+	"Aqr+G+N0l5scQ1cu355kg0hZvI8WuO6ICeC0qnbmNYaycPIrm+luRrXH6WyB+iM3gV9/oHJw1h40WYar",
+	"A15XMZe9YNwkcdLqP0OdnwoDz+LMGuOoVRj4QZsZ6RNZ/6VCA6pQrJD+TjlsYiA9VB8OpTGE3noBowCV",
+	"Umc0YCMeMGlx3fMPHHTQd6YHT5RZWfkBBmc9ZJTiu7WGQnxGA+1WHxfO6t4P2DT1B63XhFZjeW8MnF1t",
+	"XFV+F6Guh+vt9hzzCIq2zuT0uImzqsfLhdUykWaWYFxsE9QUIuYD6nJ1MJl2PCSrWsNMSV9zGGAzhbWH",
+	"SV4+I7UH1l0Rj3phTQVADql/EkAzqnF/3DSg5pBJ1E+h8sBYH6sziGG39ipIFa/mgAn2PczrDTPUx7K8",
+	"kL0x0bVfk6WIAZNbHHi4poz8jaw2tQfACcO0HgkfqO1s6hOWHFL/sNSX3CkbLaJoefCMtgGmtSPV/yIT",
+	"Tmg8e204cdMeIy6rOTUWjtMaxtdU5aOlf8jYePCrVDRHveN2R/8U65Bdu9ioO9xUewQL60F6Y3J9aurJ",
+	"MLa2EaNHTbj3OznsnVGWrOE9KgaIi5vvJPa+9pwPsUPkwLqaY5r26q3RN6jTZx5QW0l3Asb5RD3nK7cn",
+	"vKC2LiDUfNcLDhkTRZFrnJR/qRb9DanDeuDk9sk16drqrSbPAC+EWOB/kHJ8wFlKjDxILBysmJsDH/Lm",
+	"Q7jmo6nQK+ZufFJTf5djajMVPe6QtZKm8WSF17VeGQ876K2Ao8Xmc0BFelIVudm4Xfke3dxNZvywFdLj",
+	"BVk86AGS/z7gAbBq9R+QshJSpgEot6bELbAMoLVb/c630BBOZmbEHXcz7VtWHp0Q6q6ZR8MYfMseDdt9",
+	"u21bVvt43O13+8dHtx2oMZQjNlwmZIg/xI9+GP0EvvEVg4KM0sf2LcvST9W3Tm67pXd3da8ng7GKXdhI",
+	"zJC5j29ZoHDEOrD+gN7cGDfWgXeLQyKXRSc8qjmr+cbRniW+xRTntZhJLldeR8yQUSLLEsXNsld3unh2",
+	"E3jJoGnf7uztj2CufD5mu/G+VFB2aO1/fLSHOc2giMOoi8Tl12gaLZ1GsABMwpw37k3ZKO+tcyX7K0go",
+	"/kz7eeNdPasS8H9RMr48KdDJAQA+0zkzdmdY4fn7qaIJ5TOwTQ+nhsSJKaTD226FN+3/tNSJKwJMKvo9",
+	"sVWjQX7SiDmkY2SOxKwwv8sdW8uCZV237lFPzBRQlRSKPCTz3BDdMDvzpr0qhWIi2YMhLBfBY/mSbdPF",
+	"dPuPXEhWa3GW+LIgr1Uq8PBp8lYo3hP/zeleVY1MDb6X90ZxRRWZEi7ToZDsf1GPmxSiu8tKEpnEzebo",
+	"45rQyxA7N0bjLMl9p/UZStYpB3I2OpnNNAM3lyPBYAsk8XvPzwOXhp+jPF7Vd05VUK/amZ4ABHo4EN9n",
+	"4j2qjp+Su/BIOsuOKjrF8uqb4kNafDWy0bMpdMpbkAUCm3kUQ5+JvVBgSXs1c7sy3Aq6D+deMsMFOW15",
+	"w7wX3edv4N/k2/Py0gF+B5ysqpzM2LSHJJ9ElRbgXM3pePrsnnr2hvzR3pCD/RmHEJxSvesGvSviOz5q",
+	"HCdhoRUIAZlWeFWYrSgupHF6ZHJBIyDYJcH/NoBEjJofWftodY5b1qDVFVbRQtjoUtIJqaRS2ORDCoyT",
+	"fZ8O037vYyURoBK3zpAD0iTg89x6bzGWZH9hhVynGo/31mb3q+KmD/v8wt56EhBxuxPW/EAfz2rdv2a8",
+	"3ifyzZoEWs2rPAq0obpzkwny9YZE1HzoQZV0WHBCf8SzvJPp41lR99ovDccLd0IXYFuq+4ljJzQPL3Zx",
+	"6uSqA3niQlP3jT6g5yTgqkdTNuk0YobgtilrYrsHwupE3Zmc7J5Bb9WdRiL+U7PxKK27bNAFmZOAUIc8",
+	"ChdXkXi9LMVUckL5tsgSomQLGFxmeZ7uh5fH4zUaox3DJP/ypaGTbxnU0/Z7sxG2nY7bJb153xrYx51h",
+	"d9TDBbSiq6i5v/Unlt3p9vqD4+EIzxyXzBdL79eTN2/fnb7/6/dnf0tflchmaVVTQgtVwHCLQ+CpKgkV",
+	"hI2ttQheBG1JDCZSr5lODCJYgjgd190kPkotcLUq44+w/2fvVNV3XHAqfoqPRHFpQrnBKYt5FfWFqV5+",
+	"Me2V4s05EudIfXcB6Z4HzN04uRn/a3lJOX4B8YK4ccuNuUd8V1YO5jfLUAsiJEFLPas9Zwym5EsQgobd",
+	"b1u9lsMA24tTvOa6tLkl/oL7s+RXjJv1TmnKHOF4/lC3xCHjRfXlhze9lp1CZrtQelnFP/KrwONqx185",
+	"o+0LvP0pgm+Mrrb4jbduSR8S9lvgFhAcIVVK3iusXPpEvd82JMJLg+qi/RVCJQXjxkJn/AwBkXwoPn7x",
+	"VjzgpZ37aBsz5ZJ4FcOKwD0xBJneqsQuqYpJicuX3kyJnAK1gNC1HtCFvEAhQHK846q3EqBVoAXzXYXt",
+	"A+hXM7YJa1Sv1SpNazY2sJPqhjwoAaFSceKWoJNDRZH4r3sr6J4DBE+0engll7AJbgYq1wCxQHodzI+V",
+	"uARcQs7w0PN9tMWyF3MgRkoPk1gk3cRZPNtZYkqJH1U4IVAxcoC2jA/rF1UbKRosYkCbme85P5BdHRSK",
+	"AG8nN2JIg/NlK+AYnZycnLzpfvgdv7V3TucUrUhKw+LEn0+4t6BYhggaFrZnHSdr/ETPzhPlN2Qnzgqm",
+	"0t14+T2g5eyB6si+PNdvpC/rXQY1YRr9PIVGs0tyh13ieCvsI9dbeCEvfXknvSn66zJzKtgeCXxXpt14",
+	"LoDbaUgjHuaIgodpNM8KSF0FJEebeBr14WJTv9A/2JSU+UMEDRaim9306Fpx7E02mwfEtbyW1iuPeqvN",
+	"Cpj6/vbWwYZOCmtJOXECEsYyTJZ7v+AKNESKcU/GPfgS+z6iROhPZ7JDNRwTtMTQOxIA88itkFxLtqXt",
+	"8iBeTnDGrDU9af0Tt363WqP25P/589FfWp///Kdq8CUfyLYIUv9Eu7UVMmQbnfi+qQJKm0aKkK0XkNcK",
+	"KSOFM+FR9LfLjx8MvImQsUxcQ3bUFLpjsCGm4xsCVkbDKfAyAPewLSsPkkY/6UsJKqbYII8jdkuCMZqK",
+	"VyIb7YSuQlGIdlMhV6dAy8hClCE2n6M5ovmgqyUkA0xeEk2EUE2bEQrZEos3kloYrEZvSRkSnvmY3jQR",
+	"DtGK8RANeugH2dw9P3pXdJYSE/M4osSTPVPkBq9xuESURX//tiHBbj9YcwkipiC9MiyiST0sopoR+sLo",
+	"1eNgGe2hiWBDX3BFGRXJYT+MUQE4UoWNfx3h4XuhUHQwZXS3Yhuerm/fs9nmHAu2/Irw8G2ufXIiY9O6",
+	"B4oUQhnc3AibUvbuVD80xp3hsN0z/CAhoY7Sy0MDNedzdMuGz1oO5qRlWZk4m1qxRcA260m5ptJsyFT2",
+	"fqfd6+Xh0mFnGaWM1sgajtEmJ5vAq1n05ZK72rmXt6vJYkN4WLOsajEB7MiaX7fCd1Im16oASO5+vRc+",
+	"Wn6o1iZqzby+uxQHeEXCCo2E9gNlwumpXfmghk34b8GE1/7gaHT9kfUDd3BYxVmuDzqQOuc1/MwHVLDc",
+	"OvyQOPJjebST31rCn/8q7tlXTAbMGp6WX1F2NxwYoCB3w0HLIT4JAI69rMrMrAu7Gw4mg97kccrDMkge",
+	"ssECsP9YJjQMcpIippq8MITAZ/3nYNhtD75F3I+aR+ExyuZqvvIrSHz5ty6riobW3JcHqC2HQkMcgqTw",
+	"0JKsf2eUASjfqb0LBymdByAa1E1WqgZhlKDhPxLM4ME1UweiISyeGAjhsdTtQxRnQmtLsD8OOIFvZlIH",
+	"qw7Xd0YpCWK9rIK1Y2owdV8CxnmVd3xz+m90VEpU34vIYZ8DMYmpAsGXejCvERiHcdKVMGesBX+2ZI8i",
+	"uBKQW8oa44Y9OhYzJcKY2QuDrz31kzXe6SyqOROPmeGgcf8gXHY1OKHnnr7LyRtcKH2vZkObcKk7CkDg",
+	"VqbGEH9uZPKH3sqji2nVmH1ySx87hj+8V1vVKvKjQRRVzFvv9RSchpfnZy941P6Crwl09N4fby/PW0zG",
+	"f77frZeEnoj3nr0zY4EDPWvFEB/6yijum6Lb7JMrP+v4PkXvuWC04gbTS9kEApJxyJiUZHN0Jo6idGJr",
+	"LvAYy20kc2SPXcpSpjsZ8wD47Oa/JOmkW9xwIL0SpXHsBBtIf6jkCk30/uTsR/Hf04uLjxfoZdxEFjpJ",
+	"8ZC4r5ro8oez83NxF6Qh7GTTFehF+1rHxjyKNus15DDwdE5Kt1OGlBtFwCZ5sa+y8Hh+UwXzs/fKi0/r",
+	"AjpQ5x4IV4UPfJKOH6JtwEKSW+lTEPwwA8vFkuUJuH/FDhAqroNubbHXt50mWvzuraH3DwSVmuhvn8R1",
+	"FsAxeY3mbEPduBuKOCHJmteCCqJUGpKxKpUC6kmhn8XP19DkslnLjMyZ6tAoPruJsLGdlM2YuzMSbYD7",
+	"zAELXg3ULAm77dIuH1FTe1jcEuK7XBOnMI6iGvUkUqnqZ/LxFbsR3CdGCWrgYLWcawoxWKBUOleuTOcL",
+	"NqTx+T5fXZAKcHbmH6m/k5xcJY15XHoYVatqL0LRf0RervKeeNF0zGQsrsLdPEqX4ipjzeOI3JJgF6dR",
+	"qfJOLbIw4j7mS4R9ztAKh86ScEgrQoHHb8aIuAsZHldZeUfih6dLV0uIckLFarl5qZUKtjvY7MkEO5Zv",
+	"nKj2QwVNGNk8jOLLS0xd4iKxNrIOXO77HPs+4p5PaBinonVzm0dHQSTbSmZ5FHd8Gu3LxNTRbnVeHpaK",
+	"aUJrFVO6kg0eR/r+pyJ3mV7jsQCqFTIb5C0kZwi4sfR9a9/am4tvlS2+UKF/25ANmYShP5GoAAWE4jO6",
+	"0G0XBEvVqYuwZPHkBlZvaFlNxMktocjFO56fAaQn27X73YFlVSYX27rP8rkCYwbyC4Sd6tEFupE0Lnlw",
+	"rgGDfvDCKDVW2NIgGBQ8guCi06aBlSBoVjXvVNPhXChO06fXI6FxVeAtFiQo4pGSI9541JU1sAmWmWaQ",
+	"4rYEXyut+5Ev1t0qYp7WLeZog7Lwl97HIqkqTJCyzEddxxGqGo/qtRxGOQZ/LsfIz4asWCnxlMURhao8",
+	"1b1cQGiLZa+nse/NWytKPxJXXgOLC7APGtuvzKPSWAKSr6IoP2GaWuDl1ZJcgO6LHEbDyDL3OHLxCi+E",
+	"2A/Qht5Qlfh4QMKS0DJ2YEkCfgxageqUzl3an7NUpmP/TGZLxm6KmiYJoROqVEjIbdVANmbtrrgHoimg",
+	"Fl+cXn768WpyefXx4vSdeC1EZwCyiI+PjhyvrTPYHbY6Ei/nR9z31lt5tpIkk2oikKr2YAFaEyYelQL6",
+	"sEpN/kfSB4Vmnfj2XMGhVlDSHCcI7o0FBvb9ii2zyhXgfon+25HhwFA1jqtkNiq6eC+HJXqAChVLRdyS",
+	"33sWcrRkPESrDQe3iK69gCjkCw4tcLO6Xll3IKCa/zU+OqrVNVTMLo/eo+TyPNbnAbcxWuJQFkLr5jY6",
+	"k9+BQWhyVZyCF4uALOAOYCDgkhO3gUPMlDFg36mqHspDZRwbJ6hC8WPyWMgBX3J68Xz+0und/2lP98jv",
+	"yV1+qvTH2JNSM//9I5UZx6qRLpjnfE0c4OBUMcm7sI1ODNtXaYWy674H9jxOuY8yKqdQIXlu5EFZ3LJd",
+	"TdQt12o2ZpiTiTJaG+OGsDob6lddm/e5oIOvbV/Zg3F/OO4M20Mr0cFXYj4ZD1gS353MdnoGMt4ZRCG4",
+	"CLVtzhiwvhkWiri8TZZWSdn57vTk3ZvT0/eTYbfXt63uqJG2O7u5zop14K1wsIMpqXipnEniQkDkehoX",
+	"lbEkWIgyCpUQn1tOF/c7rWO3R1q9WXfUGjnWoGXNBrjr2G6H9MR7wd5xM52Pi9atoEoyIGGwm7B51H93",
+	"TRw5jcF83p8NnH6ra8+tVm9uk9Zwfuy0+vbMwt3ZEPdmQimEASmXDg+hHrvxX59OP52+exR/4R5vULOx",
+	"Wbs4NOhNfo78tfoqCYvQo4uJ1IEbVHk9jStaCW1QFoXsNIgh2GCaRJAkkH1+qsomtg0Rl7gbdYkPZIs5",
+	"WnvOTapr4f621fboPn1uy5oI2/fJ81wxIHxJ8TqjUqdcKY/dq/nnpeBvsDZeyGMFdOHdEo5kpmFhw+ZO",
+	"9z7FeBIZwpnvKDeSTQ9AxLxygROzkaf9/dzNaffvc/jhl9pWveGIy7DNEvIY5jjuatBix0r5uaqflP59",
+	"Lluu84jufSED/5J1A+0p/jIf3Et5yuqczuP7pKgwRm82MjBTFsMwJMbjHKmY28hHSw9fU9VKexyqLdY+",
+	"dohR26Ob/uqJpSrLS12MsbTKOy+GgNGajCfrTAKyJjhMYZ3KFat+msTOReKxxtJH4/JhHFIWkpKdlQs3",
+	"42++hJEJm8EeFodqK8/fzvFUHshCBjmCus6p7NwnRfphZBxvqXheUuR/2Ss3wG2um/YbCoIwLVuM+h4l",
+	"gDzst2YbvoMLYQvzG+I2muJLP9ehucF9VvOoMEUo7t6yQKrs1V93XC2CbfCg+OzGh8Mk9xTpZOVRVqYk",
+	"dIqk3E0pJxliymP7RXzcEC7NhFJm8Gd9HGPFKyXSTKaaIM2EBmMwrljkpygvs8+fyw3FtwDFkEcNO11C",
+	"YfJDjyvwBj8Tj4002m0AsRHINM0CGRRQXy1v0D7rF87pASYwD8laixjfmxOjjsRYhDZ6L2PTqvc0B68Q",
+	"chkBr4Pq3hsQ5JN5iBSmxx57tzBFInZRNcaN87O3P5y+m7z578nJX08/XCWi3vJBwiLnIV6t8+yUbrdt",
+	"Dw07pV7sO1IlX9TjBv1UhlepZC40TD6KnRAshWxIEy3zzRTEGZrjoKa1MrxPLvOXiC1Lw3Py/uOFXPDL",
+	"RjNnD5TL9Pzj5RVYqUkXarPx4+nJ5enk9B/nZxfqOvySeMbbkw9vT3+cXJz+16dT9Rj504/w73jwyZuT",
+	"D+8+fpC+2QNju4fuZK8keJKyu1T+WU0VYZDN5irNyjOo/aEiPAPAFxOE+Z493PTsHa/JdpIKp5fwPK6w",
+	"SwDnW7nfNFYbFb9FProUd/FcWRRWzTP1AI9KTsjPc6tb78aqXZD53tCYePSexf/R42EdvJ7Ut3uqmu7Z",
+	"Hfnsjnx2R+5zR2YPf95xqs8L9jKCnNfs4QvnnnOzr15CYbNJhQLzG5khuWXBTRt9YOHSowtAyoEgKvbS",
+	"uu+S+a6QT3B0Za54lD1k93pCgxUrHf/YtTLrFz0jP6sjoYNGcsIoUgAYtWBDeWlOXnkWXkkY0r7PfFlh",
+	"XlSoE+KRj7lKIJMphkuCg3BGsJEiJdcHzdkmQEu2CfZkSKmMqor5UdoyrzJpJhO5gApCiJ97oNCLzY+n",
+	"uyfbbFA52ay7z4oRYrGGOHt6gZ8R9zW8uHbG55gTbd/CqsdgPgDOSJmZ7FhZl+w+gssqoxVmfQx5r/i8",
+	"b18L8C9PNDeS0YQc83uGnZsU66lRiaVYPOSvMxy4sckKTdsz+5sqenkQ5GeRz2nXlOLlgESQzO6Y892z",
+	"B5faPZqXNpOz8DzE1OWvJWfDPJTsShj5c49i3/TlReqBtBRjS+7sw1/FHx9/Ov/xtLKJF+20oXakWfhH",
+	"lSG5J0ECylqEAlE/fyGD7PYU+QzmVsIj8/dQfuuVafplygu8FQCPYuRuAsjxKPx2F+jAtnqWtf87XUU0",
+	"GemUw+Xj7/vJ831Py5/Mh8Izc790EzpsRYo0F124A5oLZPxtl8wnYzSFbMqpllxIljrNZPpuE03n2POn",
+	"msbFH0T86lGNYDdVKXBNNF1jzqcIhyDMQwiBiJ9gAL/x1tNrygTfFv9eE1fcwJtoCplvU5kktcUANtiG",
+	"DEN9RMRDBC/Hni90FWqA54lHiTvFIxoqMzR5DtSo7CnYhOtNeKkq1KtKTVnRPszwPl3pnlUWVpjuZP0P",
+	"pMvAW5W+gCVM8T7yyKCSiXflkcA5XngU6/S5Gl4FzcfWeEEU70J4JbQc7PvwK0cvL8gcWlO94NLH/yqd",
+	"JbwJoFJ9DZABgsWzEPvxv+ACj0S7mfqbGJnb905MLA6ueYq1Suw6jyO70jpGUyrcJ9CDZTVLnSfqTyt8",
+	"rlzCaNdfI0vqjfrQqfqZQ6ghsXjJ+ejvzaeVgBNXForl1UHC5ajKV+V1sbkUZHyJ1+LoQr4reJcAt/qG",
+	"7PgYYcj8E/fC4efo5VQ9ZiorQBAYC6+kq8rHXNzh4hBPXzXR3MdhZsA1lfN+1URC4UcvoWaAT1+9RgoA",
+	"Gi4LjsYJms49n8BINWWZign8XWWl0Z1cduJzYgCZ4iidV/Efg7gBjLExmpPOfD4ipNcd9mb2cNTDI2t4",
+	"PHS7ZNSZ4Vmj2dAiJDYhBnanq12cChoeute18dprq3adbVAMsawwO8ecV/JO5Rt+ytaTrLed+x2D2eB4",
+	"OO84x3M86jnHZNTrHHeGs65l9fr2rD/I/Y5O3/wKAxs//hrPJTT0wl1btnW87crvEgQBZR+8/Un879+7",
+	"V4SH//jpR3l5QaKmc6Bijxu9We/Yso67rXl3YLf69nDYwrNj3OrMe6P+zBrMLdzLLSLIxcx8ux8vM6WA",
+	"Zj++mhTPlG7mJQoDsaoyqWlUCNNE3lweqCaaimWYopeMOgRNxb9fSY0ELBzsq0TwsmQg02pMsIs12CGZ",
+	"D4wnnM8tJEW+VwECg6IUqOmXa3j0dWN8vZe6rhvN68wMroHArvU0rhvjX64TtCVPyHXj831O5nghiCjw",
+	"Isxl9Toc/70Z9IVon+cQNTo8bfYkayjodirS/SGBn2UeS+yqWWKdg1UxC9Y+xO0sn1HsWE5HGh/VxRxZ",
+	"uOY35DrFrd5Vx8qLTsb9YQqN2vtnX/YDfdmRjfqV+rKzRJH0ZctnpL3Y4tfnhNnnhNn/3ITZmP9W2sEf",
+	"4fZkRPw57/Y57/Y57/Y57/Y57/bbzbvVKbXP+bdfVf7tecBmPlkdkipGCQKfuHTZQeMeBweBRzjCIQL/",
+	"wlYnBji+p6s1se/LYt4dB49oQLA7Rhfv36JRr3+MXk7FHAHQwwt9+IdMwZs2r+nUJSH2/ClECSRg9/RV",
+	"M6q1BZNX+5LRy6lYBnGv/H5x57tg5zK4ptrCiB8vz8/QyylgEEY/N9F0E/jTV1lvHRzuntUTaxKqZtMb",
+	"imzLioOY5M7jYSNGkxDWLlgxGkC5JY4yAHlB1EFjjzeObu2jYEP5kQ0WhppN2SuiWGrJHb9tIjyFgPzW",
+	"subDOXb7s5Y7cmat3mA0b2F70G8dW8PB8XFnOOpbZlch+FbYjMa48YGF6L2at1Z6Z2wTjqGzTkMVdOda",
+	"PflsUZDS91dX57qB0sv8zQTAFy9ESxKQV1VMmvt4f3KjVkLXkOnh4j1bBbmAfZ9tiQtcDwNGgWApubAL",
+	"RUghH8W5oGGwg2gyweBv8SAVxXytRmUAK0TTtQyheWGmmr9MJKkj/E5+bQ7KiOcWNKya+QR4e9RT88aj",
+	"gBK5lo8UUzAjqRI08POfX7aif7767k95i2PC6eeFXADFSS0HSDQxhdxlFszRALXN7R5MeIhWnhMwdWOU",
+	"kASJM6+1yijL7lHIZGW5eY84MPmv1ycwHwZE0odYsmgLXwp2ImhK85oM6WZf4tHyb2S++4TfWKQOFH9i",
+	"dEahiL7840z2U9AfMe2bjHEe2AKFxPclHoKDN7x+/y+DuVTkG4rX5feNAiZl6kQFID/ZA/fp4kzBH4Kr",
+	"Pee8vUZTg5lOo/wv/doUd8i8ORdMQwZgQybpcMVk7znfL8gu26vlZbIgdWK6WLRoKyLua/CCZowqBAQX",
+	"ny7gUXL+CYKJuGyJ6vIu4vI1S2zyuLKMnKjyDp52jHtiKDRzS8hmjVKiu8rZFgjvqC1RY9zwvZWXk9bk",
+	"0cL9AjapHoB4yJjbTqQthEupKsJclgTLPuYOYzceuOOZu1PUni3PKONr+4VjLukZH5vLpPEq6tsafxZT",
+	"2Jr5T9QYa/kLpPid+M6mTDqBMIwahV4KhXIwsuxXWtBqGQe5KTBuf7hGr1IB+enO4LXiNEYGoalWBiTf",
+	"93w87vbG3VHbGnXtXqeh9MiKbv+4Ebj0The3HIdu2o2xbDDTkrp5/U7kidbN6vsLveqpL8vqi8aSVDXP",
+	"38oxWQO9H+lBtbwtZif1B/hM9/pruvfRFmTJnUH5TW73xEyt037vV6IFeUWounS7ZrM/dzGu1fBAH0vh",
+	"JmbQCrUNH3sMlIEOO2sQUMqSjrbV/Ba9AyWHvW5djzpjMqfh+YjnZFXEK/SlsrUDbHdfcUb04JLtPMeh",
+	"7NWSByQo62oZgBQv0ojjxhoIZiB1eJMW7PSHPoST1AMh7e3D7dWSEAjigbC9QVEG+fuASATQGDEzpq8H",
+	"vDSffT0q3rN0HKobcjoFVGR//dyqivOAafjKqlyErEDBled7vvH9qC/fOmRrwS/4BJKiosFsTSgwkVVO",
+	"3bt6XMZA8bfCvBBvGSMswVpjZxLHu9qxx3tztrmlROIdLzhoh5CEFFGlgmIHlW5LZjF0bKkEjdehrJ+1",
+	"g32fBDpfUNzv8TDAYcIBUQDTqBc210iHiUe1UHIBwdZL+Hq8MKomycPcLIMjVG9vqi00ltf49lx+t5n5",
+	"nvMD2dUhO4etVLvJFfnfGmqTBQvTiOZ82Qo41jLLmg0c2+2TwdwiPcexRm53buHebNZzu9iy7EaSNJuN",
+	"9WZ2I2bVODk5OXnT/fA7fmvvnM5pjjaoZ7Mn6qWntkfZqlAjtHev2/vCpPrr8p4ww5wMesIYinBkfW8P",
+	"QfSypcjxikafHr23GS1aKU1opSba+l/+1Xv/uarnMyLrHK8nXORL4gpGXttKUyUN4AbWaKMl5lofiqoH",
+	"yLbG8P+FSa7w+cO53SO9/rzlEIJbvcGx3RrNOm7LdgazPrZce25L7z9kHhqh+shJqBKWIkDc8dGR3Tlu",
+	"W22rbY+H1tA6+r+PVLbjUcW33ZLAm3uOmrNyqFl7rLKUfnH1tqk9KHyNHQLuA8rQ74rVpcpyPn/p3bfk",
+	"PzrxP5D+xzjzjz/tO3EPTK7t1rcS7ftooyqaNxFh/iSGJQycXt5elwpqo3JCa7xQCwaldBvPD+t2/+Jh",
+	"sHHCL/dpE7bEt4iR0IcYRT5jNxD822Oq9u8LyC39fDsSmR5HckTthLZBLtNM2IY5GcuwpdojmTfX7EYV",
+	"Mlmx17Utx0S9TX79iy4NSaSE//KfxJxy7MlknVK9A3kO65lCY0mk21cXS5HkKfWl5HYzAuKKv6OUrn4i",
+	"ZY1DCyqypDuXspC4CAIOUQ3fa8Rk9bMRN0qJvsXGcwnkpgBxjdq23f5VuvP5EsOHyETbZiPEwYIIIozy",
+	"IjL7ZTwtT0uKLisekBslTFuHahZFNgC01oAGVCu8Q5zs9axB2pL6lNxwZsAWAV5VnCKgnvM8T99ZyKVi",
+	"2Uya6CBFE4YKh23arysW0825riqrbA3sZUHlhXc1pLC9r/bt8Aq3sprtkmq30iN4QRwmGzNXXss/kEE/",
+	"xnnNY++5HNl+XHXxWdX7w1W9b0c1Sy9e/rz3nNyoBeJXeHKLz15BvecDKyQ/S7k0CRhkeqmqyapmYW51",
+	"5PsHizFx0p+Gh3QfzkN6/2Ie0v86eciwrERVZwPEnTvyyorrxyUH9wnyLWw9F3t/Qya7NynFF7IxVReW",
+	"fNewTr5QJ0PG0wTD0wNLgTCP/0jOOnoIZ42tkHhBH4Xfflpr2BKDpVZUJFKvV+lktYIRlVbfQiyohvmQ",
+	"NuQy331hVlxhulOHfU96VXNPmYZG1smW0ShoHQyVMh5V/fcCnSqj2xBFbcBlF6KEeVcMvZM59uo8XkB7",
+	"/7dsQ8MSkAqXORvZFBYjh/k+cWAmS8wL+gFaiX6A8RAZmgnBtw2v7FiW9bCWf3s77Zlvz+FIjv722vAa",
+	"8XP1U56gT5/coHcs38TGIeJsRaQhtcUcuUpu5uxJx8g2v5AJcgg7DlmDH4G6aEY8gNsWLyRu49vpw6jy",
+	"vOqkxNTt3lhpI4v37+/Y35C9p8ybA8cJdeswLPMYapwzeEG32YBxjbFMJHjy81X1AEXz2tf1Uj5S3/5k",
+	"pwp2pUDJyWwGILhH+Y75e6GZmrErjV83lIFHkLq48aCdqLPQObu2T3BVWlO9M6VrKy69r5IlUZC7Cgnl",
+	"kDSrhV3cDM7RncYjp2dqOwBQqzEeWYPBMYRQJSCY+mjxd0CEnhpNAj5JplbceVz8y1KIYuNRs+FR8A8S",
+	"Ln8HVLHxoNlQLU8bY9saNBuqwSfcsrmLrlnNxp18kjC5JILQRG2jZcZiN7MN9cLWrdh4puHaNEAZX+JO",
+	"f9AYN0h3Zjm9Xmc0nDu2Y/dGeD6b95zhaDSYz0adXucYk55NeoPeaDbq9hzcG/VHI3t2POx3ZsN+XxXf",
+	"iUl3siqaWrjaJlS8xGXpNIP75OKX3du5N3elmp0ljOK3ckzCyDrOLHwh/wUpyhXMHZhUEuqupjY5SqQx",
+	"aKsj2mIbshaN/VbevF/FLwZgnSapfej8LEb3q1gprAZkbFFNZ/n4i4NeefxWw6SWgZ0ByI3n1vX1DjOd",
+	"bHWqhEFR0fybipLjpTFoNCIsPdkUdRQztMgMqo0MX8d5BAOCDa016BFjdflg3IXtiSUDjhEAwT6HIhfO",
+	"oKjotWDTG/qCq27uniuR2xDdrGYkaL+qg8QbFaDrBcqt8YFsNMxNZwlfEyeyHaM51kIB7jxyEL2bC0ce",
+	"IwGrT2wWNrGVVHmJbytQZCU5i3Xb7zSelAkepYSr3esOvy7hmnbt9lrWoGXbV9bxuNMZW/Y/xdGXISI9",
+	"XXnwZXlvBdlsJ6qGwiWmN2jHNlDY73EyUWtj5UjwAGJMUu4mWppEaVetwdwirWPHsVojtztvpVKvuMOk",
+	"buY/hUIAU5GptJF60Gxsla0mFiiLgVQEY/QzlAGq/vFxh/Wq6Jx7HGNC34j0lExfn0hTBFg0CaLEeEgO",
+	"keCmVpPyigvKRuQOO6G/S5XhSTLSiJJcYf9QcksCNPcoyI/yNFWAZEoqSsW5sPCxHkeL3711+WOPH1Gl",
+	"AkycpFc/WlwXh6QVehLooZCXwoHVh7HoAymD4uAAKVqTFfG8/Dv79/G5zi8MCGSJn9gOV5B35ULtd1g3",
+	"IitMCBlUVzb162PoV8hWlKWhdXyXxwl1Mx3A2VAXzQO2ktV24uTI7ARBMfLCVksDj3LPJaan/El01kFZ",
+	"+aIhs6cRh53uTe9IMOD0M99ECMtAVgpneUbCLVH1uWvs3JCQi2Pre7R2KgKA6zyOGg6QYpG0KCQeHzDP",
+	"BHcV/Po1lAULVkORwr+VbIkzYSsL8vI9wQYV9bMABSQMvNp8EfC0Eg25ClXCug0WlIBLP3EqgYInjPq7",
+	"6Vg5DbWeAl/FNZYwpq6ssNZ5JTI1Sm46rIpJ2lKQGk8vt7M6CfOonuA5xJiK4JoKl3lDayfMPJl9Blhm",
+	"sbpwUF3iqKh4t2loxjHtmQA8WpI0H2QXSgrMsQ/1cYwES4rHJ9mPsRAJIZmrwm/oAYXv5I44mygSBOFX",
+	"vMAe5SHCyPHZpkCBl7op3ABk1S1VmgEl01CaJ9qjqOqYlDITzVP/YCDG+thowKehUFlInNAYZ+qfRVpm",
+	"GclqHHJgc5Iv1A63itMWr0vecYOrCnhhLpHFMWV0t2IbXngWq4MBdh6oUPXvs/tU3yRkVK8gdKYyekE8",
+	"W4SFFuF/hO1X3s3k2RZ8tgWfbcFnW/AwW/DZdnu23Z5tt38v2+3f02JL5tBdbKhKQE+J1tg0Kotxd+9T",
+	"NlOB4KzVUz1hcdU2LBVMnTK8ZcKLotWSHPo8tTpeAtV02m2Mj8X+3IUK3AZF+7hXvSzLH/85gtgDzEEU",
+	"MnaTjuwVqyGpzSpIOdbrATaR0mIJdU0YPi9ErudqhMaCLdNEkM06L+khBiuWx0T0rNJc63UsxCkL0aer",
+	"962hUAsDAvjrLprt0Kc/v3///t1+/DQVjbwLzS2tc0YudbFtQuIbToAyhTbYUAowkjJeC02T1e8veAZS",
+	"JOeIjSow4hccee5rlOpgd0j+cD7/i9wKiRU0D34qr9s8whmjvtkwgKbjZSzwLT1F0XJ+075gQ1XL+2/G",
+	"1bSv9ri0piO+M/r4isXFFxu6N9UOHri3hjiWP8+unmdXz3OY/9m18+zaeXbtPLt2nl07z66dZ9fOs2vn",
+	"gGC81Kf/QLPJQH16VrT/oxTtRzQ/a8JbxXbjXju0KpzVJQluPYf8vawHiu57omwF6a+rVNU43/h+jI/Q",
+	"sNrdttV2yW2v2150Oq6NRwNZzW7e8NRFj8lJ5XDU4mupVY4L8hPPfIKiR+jamtvwSPdAkz5fQAtP7owJ",
+	"Sx6BiYuX6V6YWQSpfNzgn71QNokBEIk1dsgYJZ76YEDruDtnXv8XFpAXPPreXIG68qi3EuqIXQt/SgH5",
+	"RhMo2oET91YsEierXLPoStuYWJhFOTszVp3hoTGavAhd4tFUNb2bgpWhp9ZGH4WVumC+i1aYhyQYoykg",
+	"cKdHbb1wKcHk5AuyvdPSTcMPoAqj2+OBu2zioz+AUMyGsskd+JHgWyLsEal38TVxuEr6klqrHgrrtwZ4",
+	"BsZJtH7QuYmBJ+QBxNwvQ2f/Cd+QSKHeUJ9wrj0v0nKSaBtA6fCIB0xkkDpVB5+XPOD3Kk2mY7R3PW0N",
+	"/l6st3ZzET3EEy/KGET5yWt/jceh+3wcvs3jsEd8NCPayBUk31yM9zmm+83GdCN6++MsY0mmJB8Q+cHU",
+	"+HjGVzzPqkJNHtx9ynz03P22F9xZrQzY2Jp4vSQ95xe2xqkkT8ARSjP/y85wIkVAnAN2S/KafzxGoVmi",
+	"O2XFjY0dhHUhpfJqXoxDWgLSdin9JydhiJ2ltiyqEgM2RhXACNzaR8pFc9Rzj0d9y5m1+sMBafWsY9Ia",
+	"YWfe6s/swWjY6eP5aHgUP5If2UcWJDbMQFla78Iloz5bLKRkTRT023kRSOOLclsJhsjBFM0ImpPQWeZ1",
+	"OEzpS2oqhZ0ON2uhsXghV555h/mM7sW53ItMMPXcqQmb+ChZJhFOgPyoprlgJYSimrTVoRLpWWjVAabQ",
+	"Xj0INYwbzmhuzYejfms+Gw1bvdnIbo1G837LnrtWZ3RMOt1BDuyY8d4v9fAakq+vBfOZ5sfmk5rGlEqW",
+	"+B2ugO2eewojj/BXcyo/x4vp6s8KQm+OofebytPBni/9tTJ+A5JdPELLjOOWNQS03eG42xv3h+3u4LjT",
+	"AdEhbgN1btxvD6x+dyjd1PJxinqqfGHDOIdyFVckxNGUwzDg4nC5rd6sd2xZx93WvDuwW317OGzh2TFu",
+	"dea9UX9mDeYW7jX5it1IYO2FGLZlwQ0JWpZK+om9vDzEQajmb36oEI72GKId8S0TaAMtUTsb41Fn1O3Z",
+	"sZCJnPLiJ7YueGhnbHXMO5LP7Hd7xx3bFLBi/5Qr+pcvsFGbgMDawmX5Ocorb+fvRhQrMJ6bgC+GX3Ge",
+	"cpUg7Kp6UkaelUSpevc55Fkp2qteA1lZnwuQZmpP+orwMC/Pqwgsqe6zyx7cKeJcsC5xHC3+uGZif0r4",
+	"2Y8evaknMWphGD1ERDxi1BtwfjaF4EJhQPCqXQ+0KLUjakC58PjJZFs1k/vUlnf4bz66IWStsAtBARca",
+	"84xwDxrSciROOa/QNURzzhKOmDnzufifML8QUxe6sM8CleKhMG7FFCEjt0JDj0UBcKO4ojDFHbZaYW7m",
+	"lKz2aHH3xTtSpVjbXLGvVTym9imeZinyOGXQckUo2gf0koTkJfn9teEF9WrVGti/j9e22L8EhxncKhAY",
+	"2k918T6kH3opUbhl3iPfrBLw6C+QRuvm0CczytSS5gXoBhrP3MfwCzMT/SRWWtoLqSigdtuM2tpwJydB",
+	"WXVlliPlTPQWR1tmrFfTILQSrndF6jmYnlaTyfgk9Ntqk2I1b0AOsRWkF1qqwWqcewpEfONp7OSaJFGB",
+	"rsExqnzrnon1X8AECmhWL35tNmB4VaoTagynJ822aEWbhp6tt9VYhj0kWlMUPJsgeY6dxKrUUdYj1Sih",
+	"sQ+NFSmu9VGok/VT9Mz1zW9ismQ+QaoZQ7tu4V7R3uQkq1RHFRkknJfleZ7xRtfoytC/LySAB038eF+a",
+	"5ZN40iIW4Rm+1sTOm+tUuGdFS9KMKT6PvVQSfdl4HkgAGcXLA8NO+5RuQFSuPBWovguP7lphgB0yw87N",
+	"a2eJA07Cv2zC+dCIZ+vr4tO830ljbPcHFnT5TUtOcWg3IWnLyB3XkrTZkGmFcdqeWr1MLMG2xpbVtjvd",
+	"Xn/wTyMAEUFhh2ydO8hu9/8ZsclfYj75ON6Iam6I40jS51gl2rJBmBvVjWgbsFCYYoKBeM4SehrOCMJ0",
+	"B9HsvU5nmt+HUPI5sIKUaZVjCu+vw7Erpb2DEQkvUQngIfF9MDq90EyCjzvjCG2lYu57BegmRUq5er6n",
+	"1GuSiO0aG6BivMKqKYww12XlOjRfufxGB48+57Dl4g8j1CUFIeuoHf9TfGXfsL8P6fSUznyQzpA0y9Wn",
+	"Xb0r6aaKybKIl77NzRSJWCamLjhAcrmmkjt/YsDgCnrqzBpGPrSKG8v+SHbPGhwPh6PhsNs7hiAk5puA",
+	"xFxY/dAYd4bDdi9itD4OCXVkgY0Xxjq0IAtDW4oSfhobPms5mJOWZYHVFeAVCUmg+pVEvPP85PJS68Hi",
+	"9skah0s5vJ18hOwoF7DNutISgI2ktQb18f1Or2fdZ7iuel7FGhyzSRLUk6sPFj8JU9JZVmpoUcDq7wtp",
+	"PeoNM9t4vjsh9NYLGNXBx73vS1FD2aEXLDPEK0hwc8ncYXTuLSbzje9XepNL5h4FPWGyCbyKQ249h0zk",
+	"7xXuX3jhZBZgWnGtxe0OW628akvlUZfc5ZqBe9TE+2bjVzar9I4bEqjcuv233q4mi41Swfbe7ePZROfc",
+	"7b+ZLSZQvlaTBFe44sqv8J1MOPuyxxbPsKJ689nrkc5rN3hvJMRVmF/lVU0wu3rzWfuYVnpHQKBoJm5X",
+	"V8qz1nICMe9qNjhIFH4gmavRE/5bMOEV1y8aU/X+gjZ6QmQ00fuTsx+b6PKHs/MmOr24+HixV0u4z4qZ",
+	"LxWHJMROzYWOZFCFcQnWe+vwOlzLKOrYc+99iVrydolpXk7Se4/4rhmscVSqqqGaREJd7E2jqnFT4Xhn",
+	"JUrZYv7IGCdX5C5M8PK9I85i6k5w3MqvOpyZRjxy77s+/JHcsrxZa5J71pi55qOVF7Y6P907Y4Pr1SGI",
+	"HHZX44NTjK/OyErpfYnFyrK4ekOrsrq4A2lFHpf6tCR3qzxHg8tVHFPG7XTScCq4CPa/4HWqynB/U72B",
+	"3Wz4HnyMnSgQfDbXHmyufdZlwR3rUToUpiPJPlrh0FkS3oQ0AwBKgb2U+AA33jrjmihOoN/XXLRe81BF",
+	"UpVS981Go+l84hUObmq+OqfKdC9QC+Yk71Fy9w5pYruvatSAh6nnnk7AF3C0xLdEOTlVEcpLFhekzFmA",
+	"CHaWGuugCd6rLQskk5CuGvD4vEpxiieueE+eBf2yL/Xa1+mp1W9Pb3xIrcGDGjSRdjoeFKO1740FrTVS",
+	"8Fxj+WsH1+8OWNucNDkd87zToQaxek0deIgnmNiU+JubmjaKztBfBZ/OCQ5oRV91QQ4wRSFbQI1DE7gj",
+	"MHiN2wPHAn45xGeJY/dZ424IKBwMB678q+UQnwSy9KyKnIzcVnL4ZNCbxD8l/UcNWXncUL6bBpX1R9pB",
+	"A3+3Opbdt2xr1DAdLOKfLYe4OJAir0iwymRzKQy5BJuIBKiU4nvVg88Z4TgYdgfW1+LMVDtV9c6JR3mI",
+	"Vff6CkNYeKDtfZirVI467I3iNs8Xx7iKT1bdPKluu2cHVXfMHugCdgLGQVdfq7bJVTzA+vTVufurcjET",
+	"6noVfXFzzycTGVaeBISzTeB8DW5scbvk57Pq01FtRPf7yAEsp/JqPsSlLna6Inep6n3/lc0OPN91/PZw",
+	"68TTSIC1BkxkNsNBC1Y3BFDRk1/V5X+oL76Of53QQ0VCZQ+7uHFyiwMPVxQbpoyvaDWZE9vntTNVhqd4",
+	"/DfjpgZltbKfOk8fNafc6FhOv0tGo9G8c9zvYRd3ZmQwJ8ekb81HPXdoj+az+bEzy8tPd+o52CI1qd6I",
+	"hLpUY2gltSnhx8vVl6q/saLelHilqTBVflOe4nTw4EjtqP6EtEZUeWRCM6o/qv5U46E19+UBMZeUqlV5",
+	"XKxyVR5SpHpVfkBSBas17ADvdVolqzVQqWbVQ18JFe1pI2axjlb5PUpXq3N/XRqOlbXKb0krbQcNjJS3",
+	"Oktoam11Yo617tdaXPUBjxUrPCTqV03LS2y5Vu+qvyal5lUeeIC6l5jpE+h79Z7/DcbsQPX7SoJ2z/7K",
+	"g/yVz9G8bySaJ2MCf3g474/D8YpBJ54rUR4RdqwedEQuZkReCVQFuDEofzy47RCmCC8IDVFA1iyA8o+4",
+	"jpWtxW8b6oU7KF/QeAQaB3C9CZFHIRQMsHey5kEVpruei15O+Y6GSxJ6zjQdJYbX6lJ8+EMCGc0Za0V/",
+	"qiuSKydunhTfHJBbyhrjhj06NoDwAcYdczLJoITCrwoJVbD9NLLaoGXZLat3ZQ/G/eG4220fD3oWyBJy",
+	"FwbYHDoH0zgGW2scz2xngLukZc0HnVYPH7ut4dwirY4zwj23PxuQYzFJqUAHkSYTwQvNGRMn52iGg+i2",
+	"DfV+2xC5AO9OT969OT19Pxl2e33b6o4kfv96oywn1XkrwhJt4GC1nEOvMm+Fgx1MXklK3aXLuBDjakYt",
+	"vNyNoxbfnltOF/c7rWO3R1q9WXfUGjnWoGXNBrjr2G6H9OYNAyS0YffbVq/lsCDmiJM13vkMq/pEsWvi",
+	"SwW/1YSTbBZmkKScRNft49Gs32kNnV631SOW08KW0231cXduOSNyPLNtnZjD18TJg86LNvh43O2Ne1bb",
+	"gv9rqD0czOf92cDpt7r23Gr15jZpDefHTqtvzyzcnQ1xb9aJWaKuD85Zc5iE8cFSv1i5wJaEvtr4fK91",
+	"4ETy0em7RrOxWQudIiZfsSNZ79yiFGmuitmSbBj4K2e0fYG3P0VAeMkeLPHJzRSqn5+94IhtKeJr4vuq",
+	"dm5/TVMcj/1+t14SeiLecPYunUuRYAw1SmRH9yYHyYWUwSui8U/01IWKLT+I3ApWXhtsI8Gaakx3eN80",
+	"e37VKMTrdO7THK+k5hhak5icsCYmdGlrpiS4bLUovcLDu/LSrX86YqYJzpvIA85MpBotH99r7l11glLo",
+	"vhdjxPzyWl75RKaQOIKithpoX3K+VPWjBLqmjJI80oo/fpAFr9iPd5QjYL7kvKPaSsWPMwTRnmp2UyTl",
+	"Y0aKhXEY5cwnuvOUx2utUXFVbj8Fp115JDSsypGUdR7RuS+UqfXjnOlmcKY8rkMRoyR4d3nDuKykPpB0",
+	"+km5XoYjqzTMFQZYLDQjDt5wgihLqavlTek6GtUtozfUxK1MqA81qojXxPk4181dEkzMTgv6L+VFzGnp",
+	"X4cE+8UoLKl1yZ7s5CwzxGAoAIZYTYq7pKxWf+UovXlHrejspCRbZn0SsiwpLgxekDhA8Ykw99vspBXT",
+	"bqpFsMHelBQpt9TqmvsSG9DsTfVsPD0bT8/G0wONp6z7J3nQanhzKjbwSjy/iEdcajlT3ZdzooDHGMBJ",
+	"SheOIrc8t0uSJahF2XeAM/tLqBA/EWB9ne1e4btJ3Jm8W2X/14HHAi/cNcZ967Cz9NuGbMgkDP2JAoVq",
+	"jAdWb6i7wu0jrmYjDLzFAsqDxEJJktq/UPk2+oGWa7xXBzWPtB7bGAPzLiKEL2X9lTuHWS5JUqllAdtm",
+	"Z6pS++Qg60AZB4oq683sAcq7WMccUv5Su0FtmugP1OqPEyejKs+UA37wqFtKsPZ98qA9nGCPc5XhhB6o",
+	"NM/E+iS0xqQ+G51JYx3iQ2HQSIqY87YxpVgan14mLQ7SJ6FvVKxNPsuEP1ImFKgeak9qKB6gLFRSO+Sz",
+	"y8goMlXrKR8aTQ06kRmtkiJgL0PvhAvCqt/T3+or0yrLemU9kCH1DhOLe8Va51Cx1n080ZDveNCGfcxP",
+	"Ezwv8e4ycj3HoczrynO9QkJ0yJADKdPpClXNpYCeJaaDSeb2HpUtDWHm76RbSraaX3pcJmAr96XHEaa7",
+	"/R3uaoHamYpg3nTMnqYcMTiInCA97DW4UcXUyC0Jdvr3NjqRDXfi1qPcx3yJsM+ZzjERRxyjwOM3Y0Tc",
+	"BUEhviEcgYF6JH5IZGnU6eqX6C0p2zUXKAb9pNqZXIF3ZI43fojEMpY7CI9zFMxszTSbhxLLz+NoialL",
+	"XOi+CPxN7fsc+z7ink9o2Eb6/d1c6MQI+cS2qvYmHBkHPoV0C+4MHa0yTL4n6TxpUroKZ3g8ajf5VOTe",
+	"TenZqQ3yFksSSNTKeOn71r61Nxff2lcsnqtvZwnFZ3Qh6GSFhaDzQtWVUy5ZPDmlYSBObglFLt7x/LbH",
+	"erJdu98dWFZlcgEzL83CC/ourgMmvVQeXaAbSePSjfAa3ZB1iGa7kMB3iH+00Q+e5nIEYEZRQLCLppHc",
+	"nDbVHxtOAuhaLJsaq+lwvmWBO82PcZXLFHW1xW+8dYupopzWmokFCLKBspRVkkPIkiPeeFSVziRYZppB",
+	"itsSfK2GdRPztO4eFM58WVcACSbbnwBYQ1z541HdbeQFR2Kt+Ws0jevj1W6oGvkpopAqCLilICOpIK5H",
+	"Lr6PBK8enWH64iujpN86RoxOztSZZo18vTqbULwWHD8Qq/g/v5y0/olbv1utUXvS+vznP+VNcK92Ld+Q",
+	"q61EZWM52btwgjyKfoA81rdnL6CfKCR7jdHK831P8RvEPeoQZI+OrSb6dPW2jd7pBhbQXHwbeKEQUpw1",
+	"USh7thtLVZB/m1wodVM1P0KcpPGTMcvM0shn5i4LuyH0vY8hkx/TnVKh93Z1/WLw8FIOno3J6/ii0F0W",
+	"S+B0iwDTkLhtZMG5sGEthTpDhZKzJb7fRCG5C2XcOelLzXItMUv4NuP452y6YCUZhmOePlmHIbtzN5qN",
+	"BfPdlsp/ThwndT1DrX+Xqedvl8yTof5anmSVuK51ijnbBJKRaLY/8zdkHXhUcBgJFq2mlKI6sNRu7TZ0",
+	"tfPojXQ2LCXfXIbhmo+Pjnw8a+vhLFgc3dpHMuwhvoj4cwXe5HoYVhko9Rb7G5WTPZPBEbxe+54D5+FI",
+	"yI54Vcwrt9RtszWhPMTOTZv73nqLd38W979WH/0XMVswzqMQwttPFxenH66KWlyValLqqyua82rbfvTo",
+	"zb5OZakFqWaCquf/JMZewdCMIVohGJ3f0iOKD8tPTs4w7/yrybxjzqZSc9Ss6HPVUEGWQlSrLUxXvcZl",
+	"GI9Ij/guLsJsyCcmtuRRKLN1awNxyld6NPPKuD9ICDwz8j+BD6UDPhS7f2VZY/j/fzayroyKVSpqt87o",
+	"nGV4vH5EyS7DuEP5EObohux4yCjBm3DZRAu2XpLA8dnGBa49w8HMczB1fE+mhmBXtcN6Gmb0lW2+ZlD7",
+	"d/9r4WCD+9Qq5mm2S2HX8RBBxw7jbJd6RVJ8sc6kI7a4r6FEYjPyZu6zba2Jd0tgf6dqd4VZdfnp/Pzj",
+	"xdXpuyliAZq+Oz2/OH17An8rWe17PGyiqWQH0a9qDioZV7PNvY0sImoqaNfm8eiIQos06Wlzm+ji/VvU",
+	"7XZH4v1CVW2Udi4olSbmWidpJp5fbZkD5FmXG4l3SDNLf7S5kAajqc1S0qdSPiCjNlKEZ5z5m5CgTxdn",
+	"ewkqyOunPRVvFKTkMN8njvhV0pIuz3Znu+n+To+quDpL+bABSFxHM7IUaq6kSnrTrtfODjK4YCFK95Ef",
+	"ojcEjIVFm+eAyix5+L+Z+vq5qb9uor6m0YiqVNPzeqRvb+4dEw2IKbLKMJc5PB5rUG+8clDBtgxXfpXn",
+	"iWXFa6+tFr/ksZkNwV5bjU5uRRe24ltWF/IiX/p81JOtyhItC/TfZ8izoPspWa3D3V7hZdJ1Levo7/IQ",
+	"pBr/pIs61TKk52y8t4RvxZpGXSFk8NdQO3AjNZnyLQk48tIW0GMSV5oeZrk9fQSXXfvYo8aE28VutT2S",
+	"BAINXii0DeqyAOJTOU9LbdFMJfKKm6rsBT9Akuja+3iyHG2oq1LYtyxw420qdJqgJU5X7f8RAiJlBqo3",
+	"PpbKnLER5fNLNuLv0QwO3AR98pq5W6CinNJCZHP0cU3opVgm5DN2A2jH7cbjrIo0kg9fkJ/JbMnYTR1X",
+	"eEnSNTBzlT3xZ/jDiLfPdo2xBLBq8R0PyaqRXuFsSg/Uv0207GpcnF5++vFqcnn18eL0XUNmcUM85ovK",
+	"a2g4Fh5adoe0BnPbbfWc41lrOLO7rcG8M+/NLGfkynbzgW8IaMeL5LPDVkdiQfiRoujGoyRknIrvyKZj",
+	"HN8nl+dLef5fYrVK7q2cJgmBbXOJD8nz7N4b+1BxPRTZvZfDHiNFRVV71fQkyiIKcwmibzGT6syFTyWQ",
+	"GNtXcr7eR+uTtm49Z6mqPCEcwAkNX6MVWc2EeAVuIn72yTyENACXQSM/ioOAbVOcvH5KWhaRoDRLtHoR",
+	"ULbeKBUSneuPljKL+L7ZxrSJmIyZMq5EMqNERQR4YcZHt1Mj4aNTku/RyY2Oqq2sm/64lcOkhP1P451Z",
+	"4R8vR0VBpyXUPiEXPbjkGP6BSVwpXp2C0GQBWhOmolgGCduWkYeU33rzERKRelm2n5OxoA6oPnVS5Ywz",
+	"FbDvFx3EQa/GQeyXHsRHFS3dWE5ke+YuGQ/RasNDNCMqhU0Vhr6Q3WqzSUaZLCMj0A/n43+Nj47KBVeW",
+	"0dw3G5w4m8ALd5fik5SeugmXEMXOddadnJ+hUFxFUIzzg4pgqN8wR9N/tE424bIFjxij641ldR24Cv8k",
+	"U9VwA+9iZfUFVyosF1IJohzoI0Xvgp3L4Kogd5UVIAan3grsXCyg50DWwfQfrUv5l5zFFAHAFEczMmcB",
+	"gWbB0OeD+bKdMEUucTyZvOuJD10S7IJgVskA5jeZNor3A5FdPAkO8oRuYsHE4ojHsMD7XaVCvIFxOYsk",
+	"ZgJkBudKPj16r9hwDQqLwbckppHLa27ITi4PZS55wZFL1j7brQgNm2jQQ0tyh1xvIRbDE6b2DhpEoJdq",
+	"5V+VLMib6OUt8facRfl1C9JLzv69FvB/+/mqkfUA/O3y4we0JTO1VC8vLjv9wasYW8DxsbfiaLrhJJgI",
+	"W9BzFSGxLdX9K6bkbj1tIu4tKHHlWAwrEFmrcLOwTFFAFh4PSSDzg/Yu9Qo7S4+S0nWWKhRSt6IFCXnU",
+	"LVm/jqOXl1Jila3tT/IRRQsb4G2VA5pDb2Wn0cjVSR/Gopkmnp43U7EVOISWVjlTVU28k/sVb4xY1LE4",
+	"zOebme85YjVUmtc/Wpf6wdOSZYzHZed2DzinMnzrMCpIGRLC5Vi1RxkVZOGFy80M1A/tQ/LxzDTgUlgx",
+	"8gJaB2SNA8I1cfAmJNxyULQBEKuJlKdYd4rmaB6wFZxJ1VpbfLr2hv22IVxlSc3gGUuyal/TMyhWwDeS",
+	"TW69AFIcV1gKV6nPKUXYxzMhWQOCXXhDE3EWHxRNAeGS7FRDJRbcoA1V0bD2Nb2m3313tQwIUA+X6dWG",
+	"4+677+ShxL6PAtlwSWPQRNx8rFI1ydy7Q9OjW/vo//9//z9FktGveO0d3dptC65d04g3AXQXZfpGcfZ8",
+	"vylOXEDQ9MRxyDoco4Qf6cMUOUvGOOEwtVsbskKXBLlKoXmpD8Gr9jW9IGtQiWWquBqDURhgD6BzZAb5",
+	"Ct8AfoPrzVWhtvxuyqCvvs60RAFxvYA4YbR2l5BbBuvGv/tOcuk1FmcgILpnvUIhm961sO9hTvi0jabf",
+	"n568m8J+cPm14vHTv55eTZHLBGlNP55fnX38cDmNyAXO1vTE99l2ql5/Cp4jwET87jsxS7B7QDNooul5",
+	"wGY+WU3FegrLKDYTY9oQM/Z9ua2KshxMIU+hjU6QPI+SpCD5liEfBwup0cG89KHvde1ryqT8ESvwGuai",
+	"B85xEA9W7eaxylxD319dnTc16/A9abpJHy3kt73sdW0xpGdZr7T4V5AsVIZlxIMcn/FoX76HeUNtgfSu",
+	"ycl+9x3wogsCR6915ka86KN2TSYuvozI3YN9DLcsQl3ir5rXdBqpP62T87OW8rJNm2j6dxzsxH//0XrL",
+	"aEho2LrarUlLAvbzMaKMU28+nyqpp286pQ5zPbqYxhVKyjGI+Y1CwBNarGo13L6mJ4o82Dxf13JwEOzE",
+	"PNRV8YFTnUEIJwS+F82Y6wFz2wmNVr9Db+/id28t9uB3HrroZXa6r9TC/7xk8AiXASKfpEqOPRfNduII",
+	"rEmw8mDqfDqO+7jFP0sUIqXU4VDyLaFLnqA18z1nJ6GLVLpfBMWyQxzvEAuXJNh6nOjzcRcSCi+DnTdf",
+	"P5WHVr1uqx9oTkQYTkohoPGKIkoIJC7ftVwPC24/NY7PNZVnLdiIL4DvA8RS2GWfLTwKJWhzJo6xfIrm",
+	"Cmi+CSAHVBwfeWnG3N0Y8TAgeDVFGAF4oT45kEuEOcLXVN4B74gCg/ByaTXKxmCEii9gcCr8HTw/IP4U",
+	"mBM1YMWWbBUnsMkZblwvlDSjZQv8JD5IN9qT+6gyr9vXFIKzDqEyBqN1jTV2lqTVaWcdA9vtto3hMgQ9",
+	"1Vh+9OPZ29MPl6cwBjCSQz8p3BPBRHgwfFdLRSf085V4b3v0FvueewT37U9KUuHTxrjRbVvtLkBehkuw",
+	"sY7E/yxIDuataRNFGRked5hgRc04eTVYCbJ7o1LE4pt5HJGBrTMHwO6bOWfijmtq5p0JwmiiGQuXYqRg",
+	"w4Ju2uiDIFzBcIEOXyOMnIC4hIYehsoYb0GZ0KWRkbzvcdS1ZAKyAXKFpj8yKY+lJMqV1L9yRluCmGIR",
+	"1rGs2BxI0Bl66QZ4HrYoC0OPLpZ41YrGt6zuq3asDUTB8+k11Q/GiK+EHFvjBWmjn0FSyuYXakmn6CVA",
+	"gQaEC/GujMlXkpbhIeLLOupTY9YAD5HkHHGAM0EwCxL+XcdTk+1ZfwHXA9uertbhDkJH2sWWUp75jepw",
+	"CS+RWUsefy0VMDEOVAFw4K7AU4BealpBDvZ94CTyM1MIpg2tT/+2IcEuVqcTS6JNJpzjvr9vVvyICJNQ",
+	"BrYMWtah0GqTKp3MZwCVWTOqKiU6lqVVfp2em45BQvfNOMwMrxg3rLY4xS657XXbi07HtfFoACZO9Ooy",
+	"V9EbeIowOnLJHBquV3rQ92xFouRisGKyiwpTVppS6qyIVZWKGazGW+CpQiIHrLC1grr/CG7W9943G6dX",
+	"eLFvDNxz32zo3LSye2V6pfikbqVNqrZgZlKVBNLR+TPmPjekZfx/vfv49uq/z0+RuEFayMpkFrJD/qDE",
+	"h/z9yLhQSoe5G6V59mPuilavLpVnr3UOqs/ex8hhepQa9GS73GxAe4OABBXnp2/XE5Nk0isaFp35ow8s",
+	"/Im53twjULPWk6RVPuYNdpVqC0M6o/1Drhj7CdOdGsYTzlWJocA3qxUOdo1xQ9CiaSpHFSgn52cGoHck",
+	"9qH6CzSTxjjOxLlvNsTq+OHy90JtQtGqSpH1vVtCCefIWRLnRip5ARNKF1phihck4G10FqKQbaAemhIv",
+	"Bi4MhelEFU9xPQ6pjxm59j1MqPFQphtldcloTEXWKN9dcNb0lyqx3/5aiOESG/5JPUmxU3wvKSzVBzcb",
+	"RysSBp6E2KhACKDBEGVZLPBmQbhWFMFqlj4jQZXnAVuRcEk2PHe7f1Kv3bvfwHXBLk+yXaVaTwK1VBMA",
+	"9v8Svegv1zFVXTeaki7+ci3ecN24R936PFd/+1dDABfCFkuEgPQU9xKA3nVBAYlUz2pkoJUC5UCZqhYG",
+	"YK2B9wD7PniuhIiRUZkTcNEsCJjNqiIFvXz78eLyFbAOmrATmmhDfUHP5uddU3K39lkg1WbpehnLKAym",
+	"O7RgzDWNi63n+8hlBXq0MJdOzs/+dvnxw4OZTtpeSzCeGs0v8+nuX6uB/ZHi0rL3D/lEsYod6Pd09w96",
+	"z4KZ57qEHn4Om41+lTep8OEnim+xJxNRUkf4izBzdNjvl8/irzgsI/82Aqm/fL7PO/Mej41YzJGi4pwz",
+	"L4587F5qjBsRNYkz2DBYgiLils5rjfjCDkuVtwZfMDGPZB32k3OKa5rghI/PKf775Kcf63EKvXCx0FJL",
+	"Okbar1NTBD2zgmdWsIcVKDJ9FFYABCxYAcT6qhoL4mYvZS1AuHaGfUwdsBWuIsMgcqZBwJijlbcwYRxc",
+	"hW2fOZUX+i1fo8mgIgQOpvKff6zK+Gj0mTE3tllA+ugb9+qcEV0ASd3a9TzZkcu21HP9SoqPAgZv9IKL",
+	"snheR8heMnRItH9XSI6eZTeVu3QFkF4JH7jPFjL5xUWY3yC8wB5to6pu6ayHrdThexiZ1/J0Gd7BP8Tb",
+	"qLbva/I3/huKOGtQ6Wsk1Uou8C9iPBGreafCidHpt/f6uTLCTdeZp2WbjkNIHnSEIXTYgsQmXtkbJgts",
+	"5KAmogTK26GIqRmxk3BJvAC8IryNTtyVRz0eqlioYBnyoIu/OCEqjZzNVeaATDd7KbgLCgnFNBxfU1gD",
+	"yEQXP8iHzCHX9VVTjoNQLfG58bxYyVazh0fn8RrxWSewHFdyNTIRpjzIMLg1QnmUD08EYDClBTEYuDmh",
+	"BJfj45kQVf9zfX1nWa3r6zt7fn19dzz//N2f8krgqkxarmdy1j6etXDBvOX9X8HENQRbPO01CWQxXN68",
+	"xe2NqgqOQQkStS07pWkYbMgU+QTfEpWQtiR6jlFZSEBu2Q1xBZMnd2tP5U2mQKPyprvhCsMlnrDKtoqb",
+	"OKTAsMQc8z4qpuOjt5uAs6BR4c4foU/rgXHA2ouswkz32QxXsIUjdtN+FjePLW4gqhJlv5rOUykdcqSL",
+	"2gu2lSXALK8V9U+gMaqioKQEUcPRWcgjNDVPQYgo7VNmAsqcRMHRwfUxI5DLo1wp/nbaRBj5BML0wswS",
+	"Wi2AqUF612TaREvmuxx1usNrGmDqshWaiZvEdUJdrhPgwFLjm1Wcy8mJE5AQcQdTKtTVG8q20Hhqh6bX",
+	"1zPub3/ZBD7/PPnFao0kYODnL73B/fX1bNpGJ/KzZK83lfUHSVUqb7SJ+MZZIgxuGxkwwMjHsxc8yiaW",
+	"i9QEA2NG0Cxgm8UyRFhCilI0hevT1wqGljLogSXzLlVIQi5lnqyTNUvG8WvIQh3CwzfM3T3aAf9AtuZL",
+	"7pMFQYL33WfYi/1ob1cQ25kZ5KCVy7WOKsvF7j2mBq4zd/bGePV9MM+vmc1VsxHesw11H8AXrQp88S2j",
+	"c9+TNWQ9u8KXnEsM3CvGfsTBQr7I7ldZNr5Zyy5ziUL3fy33FmwWYaN8oYB/Q/KgZt2NIo6+DbyQmPZC",
+	"0kDIsxqOvsB/J557L4WAT8KcsoVTyNovlgbAwBeMubrEaIt4iHfyd9kl02GBC3IAEjHnG05cJJgndQgC",
+	"QSHYujjDHkUaJnWmElQFcxRshLfRaWQqrPDumkoFzdTddJ4rpNzrKhmETRsGErjlfSvpzgPIK7hHVZEI",
+	"ycGgUk2pgHmMWF5KM+IEP+zlF87Il8BKyKc3njnGIRzjX3p4LyTtPdrxVQpZvlux+OzFVnsk/JC6HVN5",
+	"fKRFDj7BXhPNNgrKvMSuz3Vbl1L6kxgWpSL/+dB8DWcAu1VOQJkBUuangRwmKGhDnquA0aW6RyNXuNb3",
+	"Yk9CyG4mlv23d72/D37+r390/7v/z+OT0Rv7bfdd//T4vfYwrDHkbGnHiJKDjbSSa9rwhjNEvEOaD9//",
+	"7YefPpy3rv7e+ufnL53BfZ5L5HO+UN4nk48CFioc7/+UZcq3RxXjG6tQBtZ1E7ouyqigiZUB9assGPKJ",
+	"LOzTsjfkxJ8LOxLheQg2K2K3JPDxOrYjtfWnzLgVuyWuLA/Yif+A7nBN46lAAhvCXLaOwOb7oFMSwRTa",
+	"Oor76hnQedoHkMbTm4HGGy4Umr1gy8+237Pt92z7PUh0rn3s/FHmXyuIzq4SOdD4pzBq9D5gK3R5fibt",
+	"I7MflhGSkcGEpmCHntvOD8rI11QJx6iXaFa4Yqm+cg1GfY+SggCBuL16gEC86icxoihaUdgXKRUgUp3n",
+	"8mZktEQrDrZUi53k9SPLxHw6BfNI9resNZVqUYb9N57jBdHBiyeNSYhP3R+NkMuZkhN1yjj+0bpiIfZb",
+	"b9lGTrlsENwq7/zqpcM3Y4EYiWiHZ6FB8ARrDqU5r8JoU7xXlSyLg7H2srxXkVI6Uq8emuC1R190u/5S",
+	"X1vMed+zAOBUdM+xqJAZMn7maMNJG/289HyCvFBFS6BtVNyi0yNcxRi0z01iD1ijdo47Syi4cIQqObKk",
+	"L28BSW7PSs+34r56lINzAaQSEeYDD0+kuOzRRH5WyALyMHi8GeX0SRKX+oE098AS1Kci35uVT+iPLIyK",
+	"DBfZRPD53Hzjx0B6vx7jEGgJktKT9yhWQGNn70CrWueDL8bnR6qSaWEylcdmqqC7WHCjTlokU7wQ3RCy",
+	"zjlGEg4iPklP4H0Qz5awkpUC0M/H99nW/2ps/UdhMu8CDInakuaaAJS2EhqfzD3GN6D9KZVQ4UEW8yKZ",
+	"hNYCkPt8KPo8hgVJ1GrML2ZZazLX+q613W5bwuZtbQKfUIe5xM0JAKTl/npTKvdPNMvieMcjyS7kP5ZB",
+	"Lx7iIBSrsV0S6fCW7ltAbeMS3kQs0HTFXDJFGHwLKaAiFqCFRE6Soev8gK9E6XtyhncBLwoMl+JXx/ce",
+	"09+7/5WQJUW2aZP93847+8yAv0YtT576Cpre18RdNbPKuCUKvRLivAThjMjGCw9QRHNDeDE/B5A5DYDm",
+	"E8whoAatyLcU+eCTlFZcSHxfRtEkF5DlTIxKr8YSIm08VAafuCQNQYn8FzLEQ7bOaq2cUPf76FOfho3H",
+	"z/+D2Xf0YglzmMdVv2dbc+15iKnLn5XZZ1769Lz0B0LWkuw4wr53+7VrqglPajvYQJ1GAfdce87N0zLO",
+	"7wE9OWaHEsTaCz26SDt+AQBdd11dBx4Te9eUMAI+E2pxCEObUg2eAxh6GIe5mjLI1ER6V4DJBkTuXfOa",
+	"Svg6LDfzNaJMpWrKmYEvwQs1sqB400RldU6jGCJMQOaIQjbFScI1Ibi7TIyPoLFlBpsEUFwyX8K++h4P",
+	"TZxNaSmEnu+jYEOF9q/QyIVgCJGD19iBtYCqMwlXrMrOpEMEvgjEhxdqDH0lafKMArHtH+N1b9R14Zy5",
+	"ZLVmIaHODjC6Pz+NQDKmeC4INTeF4/HEkHgHcc11KcrgSNNtlMsB+6Bsjfw8Wo2uKTcxZLJ7T9pKuCBh",
+	"sGudzFWXi3K8tTDYyTufEzme5eHTy8MTLjEmtiy4+XZFoUxPqQiw4bAAUhS3S4ZcT0VqopDNFnPVlsRN",
+	"FiePtTvHrF4OMb/hTQShVNkuEGB/oSPjRtYQq0xI3VcAhNQ1pSQUS96MwqIaiq2pkXuj8XFVAG+jC3E7",
+	"9lW2dOB6FAc7uBWai0E2hhshke+Qw6A/gOfcvI7mL+5UEPIBaUpNPOrRolMAr6kwkSD7RnE58GslEYgp",
+	"eAEp9KRRH/CCS+ziohpp2Koq2TiEhoFHyup1XUI96N6Wl3QCzY2K0k2y/YsercpY76OU5lsi15ptiYSG",
+	"Vdtd40MEMWbAfwndrCBJSz4aWrvAMz5XnWdieQnCTii4QJRtlMUCLi5Fh7H/iopu4xtgDt9aKX1qD1Si",
+	"bpzxpROqD8maTpfdx2nTf/SJEJ9mfCmjRB+S5HcF5LeWNR/OsduftdyRM2v1BqN5C9uDfuvYGg6OjzvD",
+	"Ud8qyr9Tz/zXfGOaWcW9B9Te5naIVyk4F5tCytSPKfok+4+iTmG7uG5AeLK7cMMeddpWu9M+LvgCmcH+",
+	"FexI6K1kiZ+PwzRr0K0ELNtoJZD/PUKKJ74maqHp4pC0xFtqTxE0g6hLippr3gw7VWYYsoPm900hPwgl",
+	"ogLmw5Igny2eQR+epuoq0VSkStkV3JzNVASNUGnyM51Cku+J0vAG4xj5LgIUintzKQADaMEoXfEyiZwF",
+	"3sKj2EdbrJpsocBbLKEiRrxPoUC8luXAicsSSZMLpZhtFssm4h51SNxtCvw70OUBdGyEqXTstNFUNRiD",
+	"jhaALKFFwcRzp6CLizfJ/hVsjjqW3YeJTAPC2SZwSGrYNDcwvKFvYOmexnfz5l+R/wIvLQ4iXEUYFTVC",
+	"BxdE2JA8fdC7lUfWP7pqYPYE29Xfeqi/Qg0vdlt0ajxDoaSL+Z/SEDxqFfmQesSh7EgN38uVTvgN4sJK",
+	"xb7ZqU/W+BsMKpDPkxxqBuekIfsxpRwZN8BuHOnNWOG71mwXQi9gqzfsHw/Er5SFLQYt6MAVCxp7NsVO",
+	"vbEt2ZvB/KIfgPl5nDjh0ZeYY9wffTG4xX2hiyPmi6EGEwAUR+1KkA6JGXZRQG7BmpSeiTn2/E0AdYQe",
+	"16CUUQsbOZ/c3NU3cCkHWfGbO4UPpV+7zrvPhDondlMqC49K/XJL4k0tIvgC8vao0Luxr4tpCyj4sCzR",
+	"txFFfxBKagUtUsNfqsBU1HNNfE58VnjZYTFKnmcRueqjxlhYVgMRHyh5B3TDRmIUUiuhy35DZ6kSW8lv",
+	"G+x74Q4ywSVLaOo+0zdkx3V3SaFdvBb7BA2sjbaKYdxmcYn5NaVMNpVqGuUTcW2w9MetmPTOyWmK046N",
+	"Wl8V/oqdCxoqSrfflx1JX/DoqwA2WD4rT8+Ql94wlldSt2dLZcPuM7fK9st73zAc1Lj9HZk7jM69xQFD",
+	"3m98v8bENp7vnh0ytTqD/sZmNW+vfrMk8Or3Vz23euNYWHP2asinwG88vHuYw1yiXHcBwXC90UVaoY5O",
+	"S3XEasmE3zFK8lTRnyNWIGPECwZVID5n0hOvzQTXc79NVfUrUvLewdYlWHFNSZeQa+I5vK3EgLgqvSnj",
+	"RoC3hRVBsXQokAgIRwooFCfrRsfQKjlhnko3hRcgANXzGH0tLMYNDae6STLdrGbyRiGCJJXx9jUV9o9+",
+	"ibhX9YoQjzd6isPnIB/TxQYvyBhNb8juLyBVprLXKSDmcoIDZwndU+ce8d1mjAYIQD10J3O7pW4Nw/nr",
+	"azpdhOQvcoB6pAai970b6H6JAgg5vUZTF4dkAn9Nm2gqIQTdSWQUh95KX36Npr638kJxH7/x1vBfFoT6",
+	"vxNYuWnzmk7h3eoJVP7RRp/oDWVbKmWuuCQFbbQ/snE0J1QFzXQTzYKI1WHCTpFz5QJlTf433rrO7SwI",
+	"a97+USxejTHvxarWuP/DvOaAv4akxt0/hrUeXevJdebxoc7NCk7kI60x5h0OyYU4DzXGXHmr2mNOFouA",
+	"LHBYQ7rXEev19IYf8azegFo6T02NpK6K9FcvfBNgCvZ89SFv2aoii4iGaIT3WoNAsfpP1aRPgjq7AnM6",
+	"pbdewKhswfBEBstPuM60LmWrlcr3XxAIL1Uf8DMOqEcXNUacUvf/sPcuym3jWrvgq2D8z1SScyRZsmUn",
+	"lmvXHHeS7k53Lj6xs7v/2eoxIRKS0KYA/QRoRdsnVfM082DzJFNYC+BFJiXKlhzbYdWu3bHNC0hi3df6",
+	"Pk5F9eNfy8mUh9XsT/6MfybMA/cTgqxzTihpsM4zpees/VSvx5SLde/3Mw8Zct2vq/zeTeiI3eqkM/5v",
+	"tt0ioHmLZTXAbEB2TKggbDLVcywV3YzIcs2aW6A7ScOqtVlP6iCwMAg8g3hlY0FgLrlZEASuLEZCSs2F",
+	"gWM5I5QMjCmAFbKAUII3R55fQBDM5eQwaz8AZPaQDi4EnZgwSUY3oIOfWbb5kA76YhIrTdhXrnSLnFjQ",
+	"YruMHAxxSAcNXFCD/C0HDbuaBkFLGmPE0yDmpXLNfB1HrEEG4MxABIV09yw1iQCITH1mmQOxvmCOhDl9",
+	"CAG5iag+xmGIA1G2IKEIHSgYI8a4VgFG4gAZcBv2EnMbq0E3tX1CzExGcjplQcL4D2D1HosiGSmvHKre",
+	"qIrtYdTD1SvVRvdul8Xay2SxrEgRCrJpX8WAQRF6giW+TWW1zgE2GzYTV7BrRV1orQutiBxodgUF9bal",
+	"wmpBli6DL7hYDYIcTbbgA7/IFHt2A640F77evYYEBajYqgXVgEM5R2ib+nJtjHAlQidSjOC4kmxggyjY",
+	"EkbnhaFVluCGmIvgmFERUaPLPv0TbnrbFFSdX/mu+RX0jLfrCuOt7DYp4wuEv6KFNR7KhIo5jgjQiNU+",
+	"8OPzgQE7UCdf1qKJWJ0kh3llNKbbdZDXLASzMMA8319lyrxEXy+o+OaV3fMZRX9t/n8VxuHN+j6gaqev",
+	"DDsGF4rm7liHFCBFOG8tqZHvbKOO+dlWMcmzg+7giHb8vWCfdYcH7cPOy71X+0dd+mzT9c28J7ge4OKm",
+	"pXctXbPe8OEjKn/S7F7dWP1zdb1zQUqgmJm24MIQdVFRjihmVoLKqRgN0crLrVyc29aovld66jzvK/5Q",
+	"1vcHl19EbNyU9G7WLpstW9pvB0Y5ta0LhjhrgSl02u1e43+dJV5JH4K8IUkYhWcTCUwZRMiANQglX96/",
+	"e4O04XPiw3R+dkqm3fnw8s+PH347PzjcO2j/fHryz+6Hn/Z+//PD78VcIskKl5KJLMwrVaYMeRPNA+lf",
+	"9gglUSwEF6PckwGW3Bh5IUcSXHMTWGomzD+4hh4K67ADSZklroQqkOfOZCKAFPcwbSXUMKjQbR+1yBum",
+	"KQ8VGTCYA54wpegoHTg0b/WZIgGbhnIOs8wt8hrILHFu2CHhQ8NFz82JmsU/77a7LxqutdH82GmQbnvf",
+	"/s7E/n3xvNtuv7iBkXvFInP80YuifJ3iI0FDsxFP0vbizWft3tPBGdypDJ3IfhNL92aHPBSRcAwNwf3Z",
+	"mul4TweZN7DSH1P0qiZwq9Ei1kGLSLT072xehDeHFQThDBV1sugMVUgHq5N8Aeo/+O0lmzfRd9np7fzZ",
+	"/ClZQNOsoDgLWJbowxNVzsAsmCN6o9k7oJruXo+l0hBI7g55yMrJRzKqe/RvDiWHXz5+IZomI/KMwBVc",
+	"W17mNeW0a4NYmKKBkmGs7ZyXo6GUUyZYQAbzRJHiqX1hNfM0YooJbTU0FF4g3z9PCphl5EzWo4bS73ph",
+	"qHngvK5KRkgHgDZRMD9aPJwV+WN+xTL1VxM9OGiKG9A5ionFWuxrXGHzDVdTqXgVpE17SvaMGkjnMSid",
+	"X5heECvnnmRlq0gH3UbjrO0bv6eDX63yKHeQnWYyC1c3tc2CkjIqqYl/WaKoYsF1BUWV1Hqt1KV6Cjs/",
+	"AgIXKg29v8BtakVRK4rHoihy+/qpKQyU+iKFgX9xCiPmYVChiAnH3e+AAlJT1gMK9zCgAB+3nlCoJxTq",
+	"CYWtTyg8pIEDPH7tHuIHPKewXp/+PU8p3GoiYN2m/bfQy7jNnn14FpuKWueU93K0/hnYBv4AxwPe8Eis",
+	"Jfi/230T0dHEUiuuJaav19yp2bPWe4ubad2vPMMigzhcZ8rEnvCGR2ufs97KziBA+ECntzhlvTuds6/6",
+	"03Co2BqK4Z+TkIv4609qzaey572hmt7qxJ95yG51onnI7U914D5E9VEPd/zQwx0urPmOYx0494CZhhQi",
+	"xY5PJOVWc5RtGPtbDtJfs1CKkQIcf0UmNLA5Le7gXjC7VTS6gVMVkM/LzWvgSMbioEZuimPFvAZZMq5B",
+	"fpIBt/jQ5p31BVUkZIIzocM5oeZkiaDU2DZUPnABeYntTVzA5euRi3rk4gccubCitfWZC6c9l0xdOA1t",
+	"fgiSYGzh53waE0/Jpi/vZzJjMQF6p5kMc7F6KKMeyqiHMmrfdc2hDNRDj2ocA5ZcoqUXdH21o6oMd5ib",
+	"Lk53gLUI5UhVMA44E+xKWeak9PWXwJ2GUl4SLrQ0p0yWqP73Zgk17ukDwT3Nhov2s28X+rRMQmBn3tjD",
+	"8NvcDr6G/9xyQsmc2iLvNFa5lSUpVchBXT6MlMRjT2QaCb92PYz0UIaRlgUl61i09QaRzF03OYJkn+LJ",
+	"zCBVSKYmwlQPIf14Q0ibktoNjR8BFNybpV5oxnYuup7lf8qdtmignW32aRgOqH+5G9IrmuCDL08RN0gs",
+	"NA+xHS2eTLALaq+91+5hthRpZs1loddII8HfIMYY4W85sJM5Kj8S1iIfqAioltHcebATpmlANU06xP+W",
+	"AxjdGXLBMe8bMeJZmCEdMehisj9eYXXUI89lRLwR163Alua9F+lRyfvyMCD1HBVvC+CIiDk3YGZntfR8",
+	"yop5SJjP+BV7T6/orQY6X9vX9Z4OtkZEaxbn7vMQksg297hZBynZd0kemXhu/MvD2bNcrWxGjQcJbWZ1",
+	"wrlOOJsNC5Js0czen/zzBPUVAJptMv+8v39w0O3u760G/UGtbfRzE8Af/ESIi1S4UbZVmKTg0cypCocd",
+	"QSwoPOyYKhywxOJexFQc6mSakiJ1NNCUwwVYgG2lRl9PQypKdDcB1d0XGd393DOXapmTjEZOevfh2hjk",
+	"+UBZz4XiAQOSKlxiFubNnO5qhahfAIMuKf1ZolvCaBRyBpznfRGyoW6RX+XMDm6aM3xztXjqGnzhMc39",
+	"iRfKERfeMvtU0Qz1xU07lL4Dy3iVNTYbQM7DrxjKkePF6Qu3ZfCdy1hDLRSu3gA+rwGWQgnVxDN7DOY1",
+	"dv+//+f/9aC+O3MLeGYpU8lJWgM2OtWnwme4NRi9YskgwwrjeW42b208a+NZG8/HbDxR46bW02i4B2A9",
+	"bxjOUMZBeVYdbd+IK80iFhA8mjz/zIZnmvqXzxSZsYEJcCaWwLBrop/Pb8/OX+Qp1Itz6q/x7lU4we2t",
+	"wT6yr9TXQGLEldHALMyDQUwjfkU1w3NKuFLhtFJy2nZVItfSZcEfjI664gGLbjA5Hw3Z3nB4xFh3/1V3",
+	"0Hl11KVH7VcvXwX77GhvQAdlnLrTco7jzt6r29C7nlZsFr0HclfYDqvJXfGdL2St3nNxuSprBcc8+FG/",
+	"x8cJC6VP38lyquDAZy5gg7V/SRnlCv30z1bvKEKtNOFAPfikWRWEjWdNPMboohctckqVmskowJY2JEwD",
+	"e278Q2ewizvYXlutsaUONrx8Jf+ps1nJKvV54MUB0ZzT9IvCJfGuKwXMHfc0heyHQQzJeDO4I5wIVhJv",
+	"q59vOCBWQ+Q8j91r+O+qkugbR8WIy2iRT4IldIkkioXKECWiNe62j0gsQqYU8XyqfBow68DDedBqM5J4",
+	"LNcAwbTg1oC9sZ3kRaVVpyiWOi+2UKadnD2zy7VxKI+S3AI1dw3zrgxWpQs9AXyknDNgR3l3ekMaKpY4",
+	"AwMpQ0YFAlYtqJhusc+XqIT1iqw1wFAWYOi7Sm5SoK0ut84sr6jEGtFbjAlSe/yisL6a2tRtuo5LDVy9",
+	"ix+COYHq4/pbsoR7uPRTZ1TofiH+n7M6S+H/ElATLvRhd6exM+GCT+LJTq+TKFcuNBsBTf1fZnnaH9+U",
+	"mNdjQBqwAxgsaUd2eHkIDZWVIeKJOAw9ErGJvDJ2TyQAdHiFm1IWT4MtO69w7VOkLa/ivtbSfe/S/eN5",
+	"qChbRMlJIlsACHN7d3UaFwajtpKCoCRJVy9dzxTagszDCTFrGa1l9B7MPuz6zQWRSQwpY9y2K1oGkwGL",
+	"QPoxzPAb2WXUHxNfhiFDZFvL6P924ddckbGRdugOt0OQFq4uhe7hmlwKOVMleW6zznpiqJ4YWl6YhG1S",
+	"nPu2SFsAi5Xfn/Ws0OPrwoQPbV2J9Etusx/zRleljyop0xNpf5NVrbvX6eq+3VrPSsFuqtnCLAHs/1pL",
+	"1lryVlryPEEkrDvaf5yOdtSl9J706JptWcmayocsUe3mNe2iVnZKOWCKj0R5u8ZZyKczOifPLTjwMySr",
+	"wtNIJGNtMT4CRoMXdo4er2n71ljEbHmUjFnEqjRxvLGLqtLF4W4GLjS3jXO5xgifBTQKSxsg4D+bbYCo",
+	"DIP5Oo6U3LKKe08H7n0u7YGwL7JugnhYTRBWdIJEJCoiEOd00HQ8V9yn4QV0D5lfsqhnFNJFQDUtb5iw",
+	"0t/DVWC6+T9PPrzPeGO2ZReSzlQEhAo1wxiWkYgBnobPyGBOZmPuj4EXBoUUB6PJidMl2FHhjy2Errkj",
+	"F6O+oEIC44vx+Wy7hutRhstMbB+vzX6jdmmR1xELmNCchrBGjpzPTPjRPOn6VGOjy7QkQsL6sQkX9ZGM",
+	"yhGJUJ5WqacTXB/M6iRaMcUMpppFxHYxq9torPIqw5RqzSJz5v/9L9r8d7t59Ndz+4/WRfOv63ajs3f4",
+	"zf3pxf/5v+8UMhFVyyV+bc7pJMw13tql9IjdkLuf2cgcetXpC9fb3SPX5jl6xD3st76wv/8GL/7OSPDJ",
+	"HoWpTsZxFw1Jasn0TEJ3D7z++2udSTRy6cpxq3CV6Suqe2fqrOeZ2Q2E2v1xFwqdTNPv4ctO+9Wrw+4N",
+	"oxHSQcveKZMtdYYo7z/uXuM/lrbcJNYkSHpvctatRc7BOlwyNsVuZ2ipEYxBYYTrsraZRB9Xa0VJxavu",
+	"RXkYnk7SWpLbD7d0dvL7dllU08NdxhVBDH2ovuWWkB/lSSxKYa6pbBe279tw1Dv6AahqHHXcxH6u4LxX",
+	"o8O8sbdlRGjeSbWxOQTTVFcIpvM9MEEqAhUIMAuj678WTU2ZpdlNpHFV8qJXFLfgSP08m59okdc0DE3w",
+	"kg8EyAhZYiaJMpCxbsphcwCzlGmgsUQtvEkWu5Z+SJ3rzbnDC97kn01HeGScnOanKVLdVGM8Mqe4M2rG",
+	"o++vdhyfUa5aUquhDaihZqpunEKSM2GCiya2HOxea6a0azsv1Eeujcf4HUBFphPgODfrNqaB/YB4cdcR",
+	"ZO5wnCFmU8QbMf2ZzjxzhOfHUcSE9go8ZHuhz3CJ9bSP9DXTTRtM5AL884j6DKZan0+k0iRiPhMaZl1J",
+	"SJV+sYkAHgKUBW2FwtaEWtJKJYUH22O/NTbF7JZe6MxSjTVPZcj9ecWLubPsSd8aa5STGjvvqdLNpES0",
+	"KgVAVa6ctFllv4ca8va756675IRMaaQTqu8Hv1+wBFrtEq5cWm+2XBG1gL4BJ2G4UUBjqshz792w+VEK",
+	"1vxAtT/2XmAijYchifhorGuN8nA/cu0+dqoU0c3++yj1GdVcDfkDyeE4jwXEEf0R67hYJyYWm5jQWFFS",
+	"PWdKJ7hv1oHLO2rOf2NXS4PHnyM5IWen7yxtP4HDockTfqQRo2nVCRB7IjKhc6IYaxAZBkmNe4EDkwtX",
+	"CjPh54ABPo5xqAch60FDK2gyuLSxrFzETPUFHWpb+jL+lXGlOao7xZgg5u0xhJlvuBlFrgHGlQWEzugc",
+	"fOtQihFcheKKrPOJxB34PshzD0dEggstPaJZGKoXLfIH12Pi4V7tEc2+anx/1r57xmV3V6AQUZtfm3sr",
+	"cgZ3aZ6Zx3oLhxwTD5QO/NR898brC2xaQMwjDx7WK+OoxGusj2hji+3FsAt27a6NwLgeEJnYbjN0MVQ+",
+	"DPnXzue3Z1/en1+cnX/6/PaN2cvs6zQE0JnyOUu40wX4Nln3h2s2UYuoEd0bTlDD/P0dHnuQgkrQKKLz",
+	"UkyJhYebRjKIfZ0PqTrDtr9PD/aaL4Mua3YH+0fNI7992GwPDum+3wn2WHdYUpC017soR5IAnN/1Gyk+",
+	"DT9BFSYWiMtS4YSTUUVKvcpNGmanwpazamVr6V24iQWraOzckLH8hRYyXQUiBl29ngnOgV3X7GIP/ubl",
+	"PzwPeqT7stPpC7hbj+Q2dbYqC/JYySnHlhLcdiBGoG3gMeoGkwfFj81oxCIgxm5c70R0di4vmXA/m5eS",
+	"/uKvG4OX5quiXQzlKGPcrUIosu64JzL452ijrTG2phmB0a7Nfy6mVI+/VUvxQgCIzoY5NQVOi6fG/jNc",
+	"sGsuJjM6bxAazugc0sE0Sbq0yCmNtHKYbVRdIjV0YX73Zx6yu6VV7pwoMQ9bRzVPJU+ywYzIg98YdUKk",
+	"TojUquOuCZGn0P/fqX7yXdIf9wqKL1LHY4hewmamCG7ByhSyU6rHubQILMk6XCOmmxMuuC/FsEL5ysQS",
+	"Icew+LezTx8bACcx+Jv5yJsB/wJPDC2VaqSpkigWgkVkwqIRYBBriTC5bDJlSrfMClrkZ/6VBWRAFTNn",
+	"MoEAu5iusCMIimntLo0H2Gl5a/uiWADOL/YVj2UYGBdvalHcMiP9LXJCvP8DYqRAxoOQBUWJhxHTH9wL",
+	"WnueDB7ZZaYaVY5Hr/uW4WYWATfk8BthNql5jp9pqOCzm1vH2KbHJ3TELpQaX8TKBAM7kZSgQzh0NmjQ",
+	"unHEd3o7Y62nvd3dztGr1kGn1Wm3Wy97B+12e/dqr9VGIag2249c5DieUkpplyOjXTBTG7I0dVS5+ajS",
+	"bPFbB5auhcGoI6cVFliJh9AxsJBPBhkrSifDH1o+DcNswJlou4wGxO2X03/TiPlUpx0ExRqxQdIjyWAO",
+	"Cg101JT5fGjFs0coUWMZaXI612MpCF4paSoaxhG0qE+Qn95qzASlHNF6VMLZYfWobRxokCHT/tge6x4O",
+	"pg3QBqlcUGwOMrKOOEGgJwFDzoFQOwQCvGiZQjzD97VSR0EqaxpSntdOO//xv+3GKtodcLHLxBWZwmvZ",
+	"z+UQK8W/+POCfnhjv0gFvZA91Lh/lVNSjZ0/aCTMylYc7g6r1c1DVDfUiSJs+1ReItczc1slg792eiWj",
+	"aTRT2qdWYLajbBZ9NItLiWhGljxIRmTARlyYvek0ywSZDRJfK6960Y+CMhQvGt8cMX2ePNtD95OquSrp",
+	"85SoH/cmNu+cNGotVmuxdZwmx1yILJ5a3tFJsvor1VZWhY0ZDfW4NFC0E3bQ5gguDVZ/YHhJ2P7GiF+x",
+	"SGVoUcDPMI4IzlgaX8ROi5pzBGMB/ApIYwr1zns6+BXXVXEQaG7ufvthiUe4yXJ75ozOcx8opAMyk9Fl",
+	"xSHjHA/EoGm3RG6D7LKvGiiPVu+UpLPVHzP/EpokZBQoS19kbJnlTEHAoisWzbOeqiKzSIoRFOxFOCeK",
+	"T+LQGMgWOWjvQxY0uYNr5C3cRG/tist20kaHeexNCszK2/QB4ZM8+JGe7yAMG/8Kjdx1ppEchGzy39e7",
+	"3imeVfRNz+SE4SdNWMLNtyXPKUFxSXbmi7Rkjg06XBE1jiHfBUVKc45d34sFz+Mz09G8eTLUxo4sN+dw",
+	"KB757dvC+BLoBiNZItENuVVvcogAnz4ZI7ipVZqJHrHq5W85qIAd9bcc2CgaAKIIJbCHuBQN4zdbbHNC",
+	"w3ChRQsdYR6hKeJSHBMP+pM8x2JmwdPk0JyNl2dICdYX7iaolbjWDMjb3LqeKQLtMySkYhTTEesR75LN",
+	"/wH89F6q3ogCLnIjLAgO2iARmwJcEyZAxBwSrOZgGhKktz/uC2+k2T/wBHvJBHKAX6L6jCzGghdQzS7g",
+	"J69BPDS8wYV0nGmaT9yfj4kX8gnX5jh1yafwXxlp998LeHNeoy+K+JJb5IvAEctLNkeDnsM6nNBLZoy7",
+	"YkIx6B/jIwEjWSUtYL/Jwa3BDys3/rhk/yWfrnO4jPSah38y724tZKzb0UM3auSzR4F8djIaRWxEqz08",
+	"wqS9C6ofi8hRVY/+TQ6qH4xKbt3j/4koKNVP+4XrnyIq/PFap7yWk4qSn5zyxlJKVj/pTFMdq+rHnyKz",
+	"2HZTGL/JQRkJ1h+JfWTBMRB6TqZ6joFkjpfQ0pbUwKCPC8zuDLwI8IW2imK3ghhXMW1DMJCPDHutI6g1",
+	"nlXEWJ5zFoQ8561pSU5Pzs4aSSZhxHWOAsF4DyN+xYSlT+0LFyIa3xW9EK7IhAasRT7ZyTG4D4aO4PYO",
+	"ZRjKmbJITUoTFVI1JtikXg4MZXTl1jDYQRFvCoG9gCS1nSFJ/U0OiGBfdRP+b6/dOWh32kdpHI0f0XyI",
+	"TVKlOprk9BYQ926b9pVPEOln048yo9k9B1643Xc1sWtN7Aog9jLSC1oRmLg3SeraaXdfHbw8LNXoGTz8",
+	"BRxRsBmZhiH4OY3AdwOuNBe+3r0G/Qt02VUwnSH/y4eADaht4OrmbJAGg04kpPbYYgzfIAq2RYOIOAxx",
+	"vgrdFHPymOIIVKssZvwn3KvGg67xoJcqdrtNSlQ7blh0QBJ4chjmoxGrXeTH5yIDzqpOvqx1I1NGHtBB",
+	"Y6oeDgo0JIDKAaDNgku0c16dN6/sTk+VeihHqoIOZ1EkowT91Zxk3tQg5mEAeVCeIJskaeNQykvs94Qu",
+	"gzId/d4sYEHEf7jd3Vnn3u+M3zthwrqw2wgf4cO6j25FYk1x4EKzSNDQNbesaHAu3tSwOxf2MPwus4Ov",
+	"/5aDVeyv6UZOsSiNy+5S5W4j/ySltsyqUFFXms7LUChd8LfpWOwzUzKOfEaeHXQHR7Tj7wX7rDs8aB92",
+	"Xu692j/q0mf2KTYewawNkVkzEWxU+hJczCUxwTrWZwUPayoVxpv+Ww6gLkaTrhKzFUhRfYcoZtZg8zCF",
+	"hXWUjlv53bctd3ynjKoVnpox5MeRU8tCuyEp3YyP+JscJDgoRaY0MZN5c+osaUirlNhDWpfYn2iJ/T2t",
+	"S+x1if3JJZPWL5d/ARrsio9xmwp7UgKuesI9NL2/p3XF+MeuGIf0bhVjc/6ty8WOAtvE5SEdYLJ1kszC",
+	"aSMAWDhGLDWuiV2gQz/z4BjPEuGbeAbMIPvKlUY3AlDMXCEar8hVXyApEODzYuP5FYsIHVEu7Flw5ITO",
+	"7R3hKAysGpDnMs9cXiJ+T7dYIjYXr1Qi7mz4rifA+lQ6IEMhlZDymi9Oy1B/zAA2IZLhyjkZc7A79ltj",
+	"m2w4dfX1SVdfcTeihinTdDQOuNFzIPU7t63BHh4c7B8Wa8jy8iso4L9y/dAqE53tXof0VnnORJ8C7AJq",
+	"UkRQsGhZExpgEMN1i7zTKlGty7KfTq89keynVVl19vMhZD+XyGdlTySRswqZT5CQjWU+UTKeTOZzSWRg",
+	"BafOfP5wmc9NSOhm0p7vqUt7TuOlgm6ZRi1OXto/mrCZjqlqkRPLPurCCfZ1yh0TqgwDoxhMDIwHseaE",
+	"8pDQIIhMCGJDCyN11NdkwHw5ce0F2bDjptaIIeWwvVDhPR28HmPG5J4aSt/DABmOtxF8vG3Ya/yogZuf",
+	"i5hrwsRZUWkP+LFMeh06bJogHjbRgw4c0uggH0G4AGJC/TEXrCJ3mjuazMZSMUJHDloyDenzvO4NRJ+2",
+	"rf2MCBmwBFSIq+Lmnw9uTVV43zPLSmbAkQBeBkVkUU3RflXGp2z0VRlw+cH+U2CAT17tUrxu95lriO6H",
+	"xQGfSlnyib4XETwlAyl1uhCi6BzUAgo2xEYjN+tzyeY2j6ASdDOfhqEiz70/m3ZPNn9nc+8FIH+4yq9R",
+	"FqhpPHO3iwn1PcjNWiYGc70PJ6+do8VUi7hsjjHzkKxNdQ8SprlD3U0UcsfDEhoLB1+yeVEC130Gu/Dt",
+	"+WYf2czdo8TdsQuvwlu+DT2yYlngdNmpl9DsrvnmEr6Ip935Dg/1GDPYj0nPtivo2ddSDEPu6x+UAD6T",
+	"s54kSui2HNluM+dQMRM/Ie8m7l7bf61KOCeGYigjsAPJSsE0RGwYgxLWCrQs+Qkai43xcYodtP+yTHNW",
+	"/Vahe8/Ir1mU1JrVFNm3FLnvuvt/hi21kb3vrrCSIN54HDfdr8I8b+m+/A4WuN7fD4YC/m6bdW3W5dXp",
+	"UbuDXJaUan+8LPyHpotUiwP9+ZDQWMsJ1dwHNCjrQFOC+T6b4jT+PiL8mQUj2ij1Lx3me4ucA7zfkPLQ",
+	"Qjqnnn9fZNT2GFozrY9Otb1LkYuOmcWtO+j2BtkcahENR5pufJBueq0kflA38leoXEQkYiGjim3aoi44",
+	"k0t9yV0Ak1uZhMx4kUZlzKx4BRJ7sii0HxlVYTzIacQUE5pMOfMhX4AqioZKYqcD13gZSBQcZ8sDgTQX",
+	"2Wt3GwQ4KPvCm1GuPaKYL0WgiC0QTaTSLXKiLs15SJ+ZTUja2FcRGvIrVqSopjIMrZT+gXB6S1Oev7o5",
+	"Y7cOLYlZGOhN83itktymOSiX27Qt+Tu9diPll+JC7+/tALUkn8STnd5huwEI+fBDSt3IhWYj6PPacr4S",
+	"3kmJ9sLHhTRAsccfMUR7qTXcY3Lzs6yEVo5+Z/ObUMcn6jLZ9dX11SWbNzGPstPbyeUeN+BDLSi8Jixt",
+	"pdbbvdZUXbqA+i5LqMJhOjDOlvP5VuV4c8ld48YatQpgpSMJ0AeKyKFmoOK4hqkXC4gghc/sGQQgO1vk",
+	"AwL3KjKSBIe/AdfZlcChXlOYbTV2M68jt+TOmatj7a9I5/yKT2Oe/N4duWV60LYfc0UUvWJBrevqLOJG",
+	"FKyFJZKC0LwLtSltW6Qum5GVP9SagumBlLpadXqh3waPU1h5Ov3zbcNonQHLDApqSSh58+vrU4dRYY6E",
+	"oPT0z7dG17FwCAWplO3CrAbqWfYm2ETbF4r5EUvaeeAowTS4KHCHBjn/+fw0AasDpi1spDWRtOIBI/ZZ",
+	"Sjh2Pto3sV094+5SomrsG0YVn2dLMWoRW202W+Opy8gbz0UhWJHt5ICtOozkBI0w7tk7xX+CD+2HcALu",
+	"pDgv1LvXUNS9ZPNv4BR92+XTr2y1qM/GSF9lC8QgclRnC8FQ2wVZ50JpGoYsIM+N6+IFbBrK+YU50UNH",
+	"xuJBotphAZkz/aKxsLcHgP7BteoLEFzY/hae0ia8PsrXQDqoGAuOCQsVS2eNQDSkcE6PYF/xkiRg5mu1",
+	"yIllLUiUC4iXSB4HriIkPG9f4Grgk9GIkW67u1xl3J2dy3yXvmBfuYYbbYKV63tohaebay5h9nBsMGDO",
+	"7IYGaMG10jzfVuQkzovNYr73SoWzwYX70aYophSYNWyGwimDG651SUdWZ+9VYUdWqdVK23pdWJNKks0q",
+	"+zIEar2IjOfTMRMq/xAHe72Dbq/d7vmsF9Be2kiWf5IJ9as+xP7ezWf464biXCAOM2oAZ/ohYCwM4hJC",
+	"FXAHIHMP2hLPI+D5BEzxkbDKRs0QIoDhpGQhTIM9o0UQGM9oV+O4GEXnR1yziBtnMWJ9QUMAedL8ylxq",
+	"NqYaxic9vP2FeWQPospjE1L9LbnAe9vLUPQw3OGKaXtKeqQFNWiRc0kCNgHHaiaJ2c/Q9DuTfRHSAQvN",
+	"/c1V4c8OCoGbxyYARaWQe5QoplvkozvEznMoCxBRFpziwR9lwNT2wlIc9k5UWbGWzXzM9PVsKk5NROBf",
+	"SRPl3k4j+XfXqI70cbhmE1VgHpKtTqOIzsseBJkonyTPzY9XYUggFY0AZRAVsyK2tYpookVTfZnRoKoa",
+	"GVVu4chWBh3PijFhrcaHk5OzZwqJqiDaREQbpalGV3HCJjKaG6Xzgf9k3L3UcWWOokpGmGVTsi+4IN5U",
+	"zlh0YU2XVwbOkmqeO8j0NdpePt3p7XTarW679arVAePmui5LbJ8/jS8ArGen96qxM5ZKWwuY7bTGh9/p",
+	"dQ73X3UbO7nnSm7YtjfEv8Kb2+ntSPA2ARL5wl75DTjwDGfbClTOqvhWBqyyIjLvFuCLzL1r5q17UQ7m",
+	"x4xAQwXtfjSEyimH3Wu3nb/tAggknLJSYywS0s2oMk6lWSkLCB3IWFtPbHFOwhJ92V/KIQ5OjJgwIi8j",
+	"45pgE4SJ90p1AbTRvTFLrTo7UXZDh7Bt9n/yyx7xjBPhof80Jz5VrEUyJHUQ+E4YFYrQMMx7z+dRzEqq",
+	"kyHVRlxKnOTDbqGTfCeddyvtkb7diipkkHQ11ln5B6RvBrlmU5THjesYuMntu7N+ddZ0ZaGOPOeCWA2E",
+	"1CWOVBXjnvRpX/SwYyLTxRURSrSUIRmaLwtdXVkthW0VMAZr5yXgrWFq3MSIfQF1vPnU5ro8x3h8DvEa",
+	"OvOlIDhrqaw/AOFnGslRRCcITuEWlFc0oRrPShRNosmqBuh7B4fQAZFkHSrmHKCyGcQwh5JAE+WsQX7N",
+	"bLg3ZPTgoDk8ernf7B4w1nx1MNxr7vuHw5cHh13/oDsseSZbPc5pz6SjI47hL4XqsyxY/W+7/y2fAezH",
+	"7fa+b2zMLvyTFd9rwAWFhVVKC5rv1kDsJS7Il/Ofm6+qhKsbnfjIKPRVChxyrXWB9QcMZrP10nWIuRvL",
+	"y6unUunKlmjZzHDFgusiHczhy5cv9zqH1SwaFyOmdKHf3Ezd4zIHOqkJraztLPrPqaVC4m8bXROs4wCI",
+	"gBv6HUlzlhQ9LK4m/GGpTWm48lYDSMjhoCn1L+nIdq2gMbtkcwKNybY4BgaGnBfOGdsalDH40AED+QBz",
+	"pgVgPcbu5xlXzPzZNlELQoMJF2VlGxmwD+6Nbbs/2BXryhqE8e8/Tkm3bsTbtt5zRSkU4WSL3cYTX6Ht",
+	"ltam7+aQ5xRg9rJG/8lopHavI6Z0ngVrGjEf8E6sw5mXt58jOSFnp+9axPhYe4fmKuR/md88U2RK9ViR",
+	"AQvljHhwA4/MjPZLFU40ooIrUARJezITQFyz1+4cLDZIdzvtlDvRi6PQcwlJYPdw6m1KtWaRcH8z67CJ",
+	"GmBx0YpMQ+oXD0J9yizpVkwuT9t/qvACfpHi8fk9eWmXguEmxY2c26YZSZ9GMoj9m1hRalqJNeYKmYMT",
+	"1pilgeSJQBcjH4EF0ldNGY12sTeruLQbOZtcFjreKHl9bSo2Mo6KgsqwmC8E9FWVwn8zQl8wPqBqMavF",
+	"7PuImTV3Zg82I6ZgmqSsH+EzG55pCg0JJIqFYBGJpyY2tEM8gEEK1EqzSGrWIyoexIJrctUhMiJXew0y",
+	"+jefQp6aG5e6QX77Ijgmzqc0UiwguAZFqCK/nX36iBYPsxOAGoIprqTXDQIhm+CaAyRqZJz/qSZIPTsn",
+	"Pp2wFvmD67GMNfHM+i44AD8SKqSYT2SszNMkfK590RdvqNEfyCsbWyoG669Dj7aWEQuM+Wxg0ypaZFv7",
+	"c4CsFm4aeYZhgIhMqVLH+I09o158/Q+bi9cISTGMFQv6Ao7o7u0harUdaUpujM8L6Cb40C6igl+ZZ0HU",
+	"FLusBA8F3y2+liT1hrSbmk+YjXPsNYFjgiZQL8aFmEw1vJ1z7E1gAJw9YNapiLT5jEi055k/e+R5ysCB",
+	"oHzm6/wtuWDBi6RaMhvL0KYnYxEwy9QBN83mIYsHr5T+jJt2bVBO2L/nTOlqQxdn8LUqwXfGIovpv/lu",
+	"klOQFHxuBRKcvZb0NdNNm2TIZQDN1u9Bn3Ps+0wp+PeaWcD8vb42Z7NZ05zVjKOQCV8GxgjmAATNTlhy",
+	"cyuPUERuVwcR/MhmX0D1wJomcai52YG7sBZX5lv/UoUBtHmC+81q4rc9o1csKB8YAVlOB0byKF81Cs0j",
+	"mh/Zq3Ly7YEUt+jsGHV4a38HpQ6ABqwKT8AXQTmXZU3zPFtwaMunYZhNalo3ohlbybZejvOcynKY59i5",
+	"AAclkK80DFn0zLg2ggpNnp+dvjPWKwySyn9xLf/U3a1KGT+5K1hr9pX6Gor7XNnOlcaCJm/aM1pDKcuw",
+	"EM1/ympi7XaFKlh+aRavAbi+fYaLU4JOCxYHvy5fmfnzuivbFErjKR2x+0BqtJ+/DF87RWp07/fWSI2N",
+	"nT+b51LTsPkaG7mWnwSH4pH1dM6DigChuWGaqo2qEV++9uO2U5JHKW4uZ0OYHaLuhqjYYFRuwEIpRsoN",
+	"u6AGTDONixpRMUABaxHPZVGB+A/CMBNMQHxi/lHeRGCFZW03/l3AJlOpmfDnMJD419boeNwK75mSJ3fb",
+	"UmNlXncAH7T2BOtJ4vtXXMgOmOqSct2FiCXNiXnund5NwShWcOZP7px/ZYfcqsSjf5WryAzuNvqNyWoX",
+	"PMbda/uvVZiJbxJqngW1+gdMPEr47rHgmjOFKImQFBHSuJKChvlMEHqD3fZRI6FCG8rIt3M3SbftHAd2",
+	"fCp8FoYscEw/NpUmAsKuzHbAWWU7FAS/IqEcNcggTpp2Ycn2DFfFx5IVLqzb7ibZN0GKgbvw3dxWpf9s",
+	"HrDINSsAiHmn1yf2qYvSj7Uo/VchodBKlVPRXVpOKvRJsAWJLqqWpnt+22HFCoegFofHvbstFc+m9nZJ",
+	"SXVVpIynLweXfL2KegdJO60VPMnGCHJIRByGmYoKVfCbMhKdrHhtIa+OVz+F59wYl04t1TUs0CNz5pER",
+	"R8lJItHQ1/VYfftC7rDPDHqe3Gw4li2zj+k01qecx57yDjs2BECMtNOioAq+FqSDI7zbdvXXukmKWnvV",
+	"2uvpaS8r2E8nF7E0FbE7kmHQnFClbb6vtKw1oCqBLLuh554popCMYgoH+DQMjU6bECUr1bp+kWHwwa5i",
+	"7b7ch1a5SR9mdfHGvH9i339dwKnjvNtUfEyolN1HFd2t+4z9imdXT9/1CIWWPxYQX04GXIC8mQdQgk5J",
+	"xHD6SDlKsDTOoxmNlHSmO5WUNLMpBuCVyc/+mArBQmxw64ss/1d6uReNTNOdxUUPHFq4Sq4ByzHf06Hd",
+	"ZtOzc9cPCMUrdBLNgxI1Zb6NcGEQiOuiFCgNrlikuWKpLllbL2LL2QcMRxsPpRSWPtCJe8YJE/deF0vd",
+	"8vm7N6rM85Q3nfcZixh82GNAFUfsQJyXqB3U2kHdvspPxIbQrNZ/LG5qotkK6WqLnVSjmu1Exl83/Ntm",
+	"zoWt7OzuXpufLvAnV5UrTd3nbQ2tkMrPKe57cDXLVFhmi9T66Ukk9SsJ/X05d6v9inSLrmCZQm8w8bcy",
+	"jwlkLoLEipHBHAYaYwWz3EoSwWYLviIUxK1TSZUlmLfF8rLKwIK0btPt+S71gVpP1H7MA9NmH2h0mddm",
+	"2XALxnuEfIzZtzVdmpuOyHIfZ7mLY92kMl/mDwdIl7hhAcbHHOfLwaEBbEshiYr9MQm50se2eUfGkXqR",
+	"B60rTue9c+OzjzyTlwtRVyfzaPbwOp1Xe3i3TufZRHuacUjl9aEn9LQjXaPgm2HQ5CZMXSmPmKAK8mG3",
+	"Spkdpy/pmeoLD/51EQv+XzGD6Vyb2LtkbijU4a9l2hojhoB3LeLEHKZktZ1+ncC9zCPks0A8TSf2havY",
+	"phO13DZdUoEzqHZtydiLV9SeCWOxN4+0fCqRjEdj10wf0sEzlcKjAucgX+iTP4YumAYZ0lCxBmk7Lgk2",
+	"meo5waEYeP7kXqpBtJRLM5Gg059IEhKepc4/1n577bffJf8oUAU/0tRj3sO2jvNS51oJOv3uvvUZLKJ2",
+	"rWvXunatb+NaLyQLn4CL7R4GSxMwOk3+GDORq4mnrl7yFhoW1cWezVUma0qFTZwC2o7xxfuiMDUL7w+5",
+	"EZ3Lm10PovM0sHqus3zMDaziDyOmxo6jrXejig6hAPXHfYE1fsVcl6QdTKL+eElhvS+wOymdOjevVS3k",
+	"ncC1dloaaYHsPDqkmCk2olvYHaN+PQusQzxBJ+jSm5sizXculbrMoz7DKfaH7VDbF4FmL80iGz2fugTZ",
+	"R4bvyoUDoZol73KnsXNFwxiG3mwPBYzog6A3dqxx/de1G/Kf8r2WT4UU3KchpOVxW+30OubBHfL1AlxA",
+	"9qi/QH2Yt7yw3JwOKF4XC8CxWXmXPTAM1Wye+eB11FFHHXXUcaeuh0XpffzBB+q+pbEHAOPt4hxuOYa2",
+	"8Q6cySzIr2lFQjmyJl1oTGbxiWX4a5FPwuJZRxMaOqBXY3NpxMj//PL2y9s3Fz9/+nxx8svbj+dnDXL6",
+	"7vXvb99c/PSf+JtGX3x+e/bl/fnF6aez87dvwEra35ydf/r89k2LfLRcMzkdg+EOOREJWt5CWjBJXpkI",
+	"qJHqHmPh/wC7jOLYAzIBfE0WxMxLW/zggfC3KuscPcM8n30nVJEzoIJunjGhyVv47THx3lOlm/BT890b",
+	"D/KIE6b6YgZeDSV+yAGNlyrix5rI4bBl8QIzD3PBA69BPLiV5TMElkM6Mr/ggYeD0f5YSvPaJxJQ0Jlb",
+	"mx6ziWLhFTMLWsx6NvrCA9osL4HawNK3vZq+odtnY/N799wRI4oJ3cDdg3T+SlMRWCxhijh/FuEQQf7m",
+	"eTZtm7ad0Tkej04AvhlFAtkj3l67c9B+tXd43m734H/mfcAvjzpd0nnZO+j09jsLvzzo7HfI/+V+2Wwf",
+	"NTtd87zgk0nEKETGkn8b8/TcGakv569ftMhPUo8JExZAkAs/jBW/sn2bZmuJgPjyypFfAuYk4rvrcvYS",
+	"sxPPmdK4P9b24z4NM8a4iif3aYgZ2BKUpYIkNTao6gXwJ5TZMmAlYF1rrO9OnMGJ3yotDkMGegUZJIQR",
+	"AOfeeNHz6cJy3789OXt78fbP03efS1edStM69FFVXvnJCLy0KviONNJv4B2sPvitCKoeequ8TYXLUrtx",
+	"bbC5tTQP3OS9HNkMT2Pnhn7OX2vBnhXoYVBOXkA1hbjLCLoHf/PyG4cHPdJ92en0BdytlzdEfWGu0CPX",
+	"34w2q8JXk+aiEuQLlYCQ4qPUaak6LbWmX/uzDEM5c87ICDiqjTK84SPdNieVu8hGElPOeYWY2DqkFVzX",
+	"/NMsGzW7+fAFTbcLqXIsKGMG3ri5gG8zG8+Lc+ifFt7sanzFJeYVlAAXmLqySaqcKvrXDrrO5nuxr9NQ",
+	"Bsxha1ezwZW4CW8a44axgO/w3Jc3yAo37HEkFtzl4vLa+HA4PBgc+gfN/c6w3ewOO6z5avjSbx50Bm26",
+	"P3hFu4O9Mp9kyvxFbrO74z2uYdsfXO0k86lXV05uSlNtpmozdavqyWMxSvk1rmubdq8Lgvbl4yE3Mi0O",
+	"/KGqURoxnQ0H70d3lOV/F5+mzvA+ibmRxc/6QIS3gqnOVi2WSft8Q7K+i0iIwGRyn49VXPJN+X8W1AlX",
+	"JIFsJFQTKXxL1gvZRGP8pTsjioUiIaORgLQeQDCaawj2VZMxo5EeMIrIjWMsYkbUZ0RLorScHico6y4v",
+	"1hdYSB2wocSa7iWb6hY5IYr5UgR2ZWQGsJWOLHHKRMDFCEaoR0w5ahJzeUSvXEj7dttHxLNAOU04wivE",
+	"AIZ75RXog8QBzizxNW6xb7YCWGv7up73Q4GEoXpYxyo9iHpe3vjZqZ8NWR0Za4s1VuhopnbgDweQiHre",
+	"KGxXglGSDGnUQAXvyeFQMe0RKZDCammZDDi4hpCPUghuYX7PAhILzcOF6hGoZ9DIx30BKVm42DNFeOC6",
+	"7/HuZMDGHAitoJmmpIxWpNaN2v+E72RFiuZXOSMTKuaWe0pLY+quGFLZWyxJNuJCLDL+ddtHh8VZB1x8",
+	"Lulgd+BOr91IqY640IfdHeCH55N4An+02QguNBvBxOXGE/Irsuj5LPirJAWOOyzJfffhOv2dXn9nIKXm",
+	"YtTvi/5OWUq8kRWf3F3c2Xk6qEoU8LikRXJhS9x1ZnVN81SG3J+vpBnG09xZ9iRIW2SpwJqfpsiJV+1y",
+	"5hR3Rp3HeAKhEHBQSKFk6LYf5pefUIC0KpJIg4RM/+aihldQMk+oGS+5JtPIKLWglZoWm9OAxs6E+aO3",
+	"QD48cwZLQUEPLBZHQkY6NUEBCxqFBzmQTG6Cl6E2nwusiCWGn3LmJzSCyjwOzG7Zwj4Z0SmRUY6WMDO9",
+	"RSzQX8QwzvCtN1cYYuAyq1mjP/Bt4J3sBoMCD6wWDJFqmL8j+2TWHrVXGKNy0tm1DVJBJGBkxmFpQatv",
+	"PoffHh7Rrt8ZsL3gqDscdOj+sO2/DF65vL2l4U5W/d5coomSuGzpi8n8CRfu585NK1Q5NCtnMiw2V6vZ",
+	"C4vRSc1Xxd0LfJ1GVHLEkzv3CfSAO/SM/5sVrRf8pNgfZ3ala8ie1XFfHffdQx8n6NGEGeouVvgms996",
+	"djkW2VZMTCWift9QPGfnJR5cGrGS8R/xKxiiIAPqXzr4xf+KWcwCRw+MboEMA7SkUAenAyoCKRxeopCO",
+	"+Rd774wRN8dlyGbcaIgbnlOXLCBDGeE64Q2C+ZdKZ9KQONWNo3NCajd+IeZkIiNWHE3CtR5XlvCz3UL3",
+	"DBdUpw1r8/EwOe75FSuwEaCkHlXmEKzPxuyMjuYPzsp8gCk8uoCgMc9FYHaUr5FyzKejfC5ENL7pMVga",
+	"Dx70Qg49SwoDNisE6N1MccxaBEuHBkWkvvCE1LaC1ICqGLa+p7cztgeJx4IK4SCsZOOmpJ76qtV9re6z",
+	"6bpYFGl78D83k52rXsGxuEHLZ690Qq2f71ld4EAA1xZncwZmB6Lq4xNmnGqEKko8XaOYEPa8QQbJIEsy",
+	"xHKcH2Dpi5IJFnPL+VYHdvpi9cQOqTSws2Ta5rP9CuuPTW9nPiPbI7v2xE9BU63bPNYg2h7jWB2TeDpl",
+	"ESQ2QzljEfFNYBRIsHUBHw5ZtDDnc3J2VjoxA34EXrmsr3Z/ryrBe2bD5024HfQJynjo1UResmVdvxti",
+	"oHcLxKxxxAgdSMh+3ZqAfhpxo6IuzGG3WuUa3cnLdgk4MQBObdSEJVblCUfBwut2o/ZFT2QucuHG3zf3",
+	"yuUwAeB1KAuFa7Pj9kUrw/Nvu7bH1tudKrnVrd32Jdf93HUddE3H6n/GCbpilFjUB9LKvRz4ZnXmMmLm",
+	"30gZo8ZypogHSbQLqG95iEdDFV4otVrG+wqkCQ5DnJRPZ7LRX7P+GFd9YWlobPMjrEqoGYsyOJD2aEyV",
+	"wgS7OcBhPu6128mMtr2YFODLYbHSekO5/kfzXlhgwtGTxDcE/Y850ogK6HdJsGiw9VJIAK9hoWJQUZ1y",
+	"/5IFiy8NZrpPFPEmcaj5lEZ6FzIaOGaps0+PpUwaaROPm9955PlvZ58+vmgkT4R/HfIQoXGSwm4UC8Ei",
+	"MoukZj2i4gH4qVcd4xBe7TXI6N98CgOW3LyERl/89sUcICNibuCS0Jdsqm12wKcTO8UN7fVcjEL0P6Az",
+	"1ni65tVZAvL0KYocTPN2U937UFPDH9kss0ijDwo+2C0v92Vqos77TjXnHqcwMZEVJ+PloBxY4Tt2PcS2",
+	"pziAxMQmsyerF5iKBoryoj2WeN+VNtkdVxvXOreyfRfgVFpAPLt912yBeqg59coI/M7vWRwncb+vnhLa",
+	"vcZ/rBwTW/aml1AJ5czSd1TE1njWmd8nMw0WuV31OPoc0y1aNAdmH+Z2crsb0VmFznsjBsNkosm4nxbt",
+	"3b7KBomFdUQaxjsPGTRFGOccQ/YiCqIRs0/1mc7Wk/DyFrfziPpsQP1L8nwi4Uv7JmwCYt6QKv1iE61v",
+	"Sf9ixttBMWl+hgGvVS4PHmyP/dZI+r7fcDWVilfxmuwp2TMyF9pUA/nbczpadTIc862xAwMOH2TAh9w4",
+	"0CucPqp0cuzGO9X3ULfdfvfcdZecYCxoY+yHv1/g0hUvgcfWm81ttv2Klje7gtqP6FQ4C3baR6nPqOZq",
+	"yB+/D/JGzoQJw0ArgD0Fn/gJuiNN41fc0iWBv1R0SjDpZXtrlnsokFvUbLIAFMqDRjKzEEFzpbClaD1m",
+	"c+wFgeo1UYyJFnFJSARhxFou3BgZDgQrK+PiKzuHh6sCvYSPtlgQzZePhpSHSyANF6qcq8KgMzylrLZl",
+	"FwS5Vx5AExPlACUP+EdfdVmxtqBKa1YQa9bCmRdV8gz/VVb16rT3boVseFqxZm3LY9sueFVDMbp9oatO",
+	"qD0R7oZshv/Jmgzt3vytjcbutfhWwXCk0EXDCnZjgGUxEU8GqMVKoljzjNtOVC3rSq8TVE8iQZWR9Scg",
+	"6tWO/wiytVQx3Fkv7FKtqT8GHqXd68tvFR1Mi6ywUMrFazEY6KJr6JKi1Jges8kStXKSLLvOkdU5sjpH",
+	"VufI6hxZnSP7AXJkVJDUZKfF4x/CESrEqUjfxjMXjoB/YbNXGAMUgGpMqR6nOZXLynAa+3ur4DRK/LV0",
+	"oRW8tinzK8Ciw2GFcOjZAZOG47tWJfk8Hi3Me1E76dUqnbw4gwU+et5R9ygVgbPhfdcN1nUQe9uUVYnU",
+	"PmCK0TdsyAWM7sLatTTBHhQLFnSOo7eaYk+dlzTnLpDRL6GtBxgHyzFV1BrhR4xq5mT2gXflwhLvmdEx",
+	"f98lRsN8nAC+bN2fWvenPgaEWBB9p4UUiv+joHq0M8ULPiE6eNX8wN1rS3ryDdVzyDQrUtTm9yr7ipxi",
+	"/gNmP24wtHAcf8zAI0DbesSGsXKjKd32UYPEImRKEW8oI59ZkD+X+5uba2QAfFrkU96VFEEy/nfJ2DSZ",
+	"/5iTSyFntguuoDiMz3lrZf+zWWuR89i9+epwkmQkBaurBbdTZo83roZdVk2vVPTFEoFfThCSEdCyNm+7",
+	"8bce/ax0F2qxeDpd3hvZ4/eQKDIb00UmwG9/Q5ReW94ILDAxnP50AN8ymFtcIGsET4g3Dak2ltsjMnID",
+	"naNIxlPPmCERhyGZMCoUIMfBn2+KJs6f56Rz8yGEu/wpEvvf/wxerRVqz/+heP4g5UTJSSLl6cjUowwE",
+	"LK1DXrI+M4DNVBaCB5504UETHrGb2FzsK1c6wcde8LMT4C5w6VsF8GVw6y3rtLXTIrVGqzXa08QxYxZr",
+	"/iklMzK5jCEPWWnt6jMbnmnqXyJ8h5wJFqVem0/DkEXPlAWfB//NVa9sXhjJBdxVAE+KCvJpysS7N4WB",
+	"1Kld0Bb1i7tFiXrBp3rwuuXJh0SN652/Z/qmPJ7ROZmNpYVZyYhixIbK7LICiXB/al2yucoKhNv/eXHY",
+	"ncYDOLKaWJhDU3yyiI240gAXg0DXFSWnuHp7Gg9C7v9uFrNNkXB3KausntvHrMXioYoFFC2lYM8UfKhb",
+	"ykVxVTHd7m5zm6CbfD47Mfdac5sTT7FweKH4SFAdR8yzQE8LZ8EokpWuXl+Ye53+/vrsPzrkqtM6wHT3",
+	"2a8nzb2DQ9d+J7hwva5eenmYjBqzrzRgPp/QkAR8xLVZh3v6JkJmEnOOhzQ5CuA6C/kqobSRCMz23O/0",
+	"FhsrS2boYAaHfic4YIfDNuv6fvso2B+2aXcw6Ab7tN3urM8FZjYClCOc9jvOYGuZvwDr6dOvX9Yu/INW",
+	"k5/t/iTU7NhSLXmTn2RCvzZBt+z0Dg8O9g/X8DFAkJvu1wV+xu71JZuvqhhmlXAGEhXSBUZzuRog15hR",
+	"sJ1iRiO3Ssp1eS1Wre5mcdbr2PsJicREXrHUd7it67BsGNhaiAZi/zkzgRsSqWMsxOICa9lqM1XUHQrC",
+	"VJm27OCgkKjspvg66UWQytLg4HcWCRa+ftdzaJZZQWUCEMS5ckx5SNQnJJlQHrZKhq7hMotCWkn67LmL",
+	"Qrhf+cz1zZs98XbCYk8ulJnOOvd+Z7bQhAmNKuRgjUcuE7w0BGU08sfJ5wXywsEcvmBOePCzLZTqLmF7",
+	"+Jj54UKzSNDQ7dAbQoZwqK6AdwMeLXcP3K9mNU33+9yO3b3G/y7FOkt3L7UPmPI7rb17YQAMhKXeuw9k",
+	"79risv2097d114T8Z8LunGTWunjn5/Z0sRSkQrCcBCKf1Mk5WVDlgSL1hM6JYqxBBJtlWvb32kQKQqH/",
+	"/Bj9MA+dMo9oAJuwMarNLvaF7VWHyweSIe8NFoYAPLjdIOyr2YK2YB4pXQbKAW6cGrOglGBhkeOU+2O7",
+	"1OTi5q6dFnl+zr5qMmYRa5AB82msculbRWYyCmw/mjLepW0uHlCk8nmRs9+dMgh+OmJ34i74KDUMTUCy",
+	"QQB6R494//mf//mfzQ8fmm/ekF9/7X340Ds7w+aB9A9eg3w5f91IOTjyDgfyXXSanUPSaffgf+XQJJG+",
+	"CKgufZDDbsUHMVsp8yCNHM3SUEYTdUwoCegcVx0wRWgYpoh0Bct/WbJqJoK7r7mIOMIPZRxkgF7wZ+gZ",
+	"h/mVBcduP+gMXrIjujds+93ggL2ih4OX/qvgiLWHHbo3KFm+PwW/rnDpSAe/cvG/8Csm7EizmJMrGsas",
+	"h8DhuZSV2dr2GRtkGvErqsFHVu4jBC3ykbFAEUpCOeJigYgiikvZMUAvbO4LLKLrNEjbbPpOq5IoXrGI",
+	"D22iaAWrSOfwVpuDKzd60EpUybPkdyrpah3EPESGaPNheIB6sLuwcfYHrwavaLfZHraHze5gnzUHe8PD",
+	"Ju2wg0GH7tP9wctS3g/XrbvOu/9r22l3o7jXoIuow+7vH3abXb+xnP1NDocqUXfiVq1I2ENfyWKiOwa0",
+	"eNUwqounsA8IzQMeyZQqZTTcO00myAUoCBVSzCcyVjBTlGodKTLY/CbQ55pNUKzl4G/mOxXlGTn0oMXc",
+	"i2MeeOS5B/+JheYhMbbrBfDQYiMgDYFcaq/d6b5w4K3GT3HJemCMB/NIvIBq+o9+3G7v+0YC4V/MA2IE",
+	"78/mWVpqgJv/2cTEV/N3Nvcgd4YeH53Z6oEb5zcO33Po6jE7JWLmncDjWvII4/kMNYteHBM+hD9YKAw7",
+	"vAlOlDSWJmLEHzP/0rxTpJi338CRafUFGBE8MpSKBQ3AUbErTzE4kuKiTbg761NEi4DqpYwVYWHLLBRY",
+	"Fm69UGoxr+aZwtdVVmDJZ3JoZ7Dnl7HNZ77R0spDoySv5JaVLhpSStBocHb2Kwm5WKSvUuNmpCg5OTk5",
+	"+Wn/47/p687c33tLJux/2INaMhqVrzfdQUsXvKWhtVOqlLUZjYqQF9d98J76O73+zuHg8OWr4Z7/ckiP",
+	"uv5LdtTde7n3arDfbncPOoODw/5Oo78TxJF1CpgvRaD6O729g0Z/x+qr/k7vX/0dzSZTpnSLTnkL5glp",
+	"f+evb2uialTpcsk+y/UOMmXc7zN9a6z5cX6W0eTuNB8LVyusvRkl3tq5z9FF1CmJ/1KBXYNesbr4V4yQ",
+	"8QPW8u7gQTWudxI1f9OlQiIcy2QE9joLOBiLNSp+xY5XbJl2FgoERgoW6ScclJd5STRa3WT3TEF3YRKO",
+	"JbE1nM+VFD3Efb1KCMD+ewcp+MHLGNMr43yZ+A9+mQS1KgY/DPI35u/GC2p2Fg6K2JBFTPjMHmadOXcu",
+	"V5lcUUqG4WnpNVwXdBxlCbBoeskWOQlDUFPoF2YTHABw0cuu85myHw2JomwjyKQB/KgW5dbcyPgfyExZ",
+	"1KeBL71iSuwd5rT2iJak00kDf3Rc/5dHBkzPGN58kvckXg07XdY9GDZ9xmize/iy0zwa7AXNjn84OKDt",
+	"oDPstP+XfzRsD18dHTSHg6NXze7gqNM8OhoeNDvDoL139JLt7R8GZXSfsmolCwFlJ1wkv7jfcPZ1sk9L",
+	"eyuTI+pA9ikFsvjlM0lzo5sG80Wso3UC24KEf06btmBv/rVEDTed3l1Qx+lmrlAG+O3s00eCZ5DnQUSH",
+	"mnRfmEfDNuckimPZCO8TZKYhc+t0eBoTI8EfNeeExSUz5/Kd4UJvJbEZZznVHf9yCdRFPxjv4SiVrM7A",
+	"4D3v99IgAEw5Gp5GZt2am0WhTlo4rYQQDi5Vt5E+YGH+hVnAZtz1xnMSdqPfWpaLRbRpN9aCgF4nx1Xv",
+	"ibLVKON9RJCsCiZcYIuJjGzTkkqJ2RPaSctjiW6f5QqNBVGazq35R7bpInjTTBNVWn2rW6l+bOlJIApu",
+	"QB5XkZjlaATpdk9zri4Ry2zatDyX6xnlD0BPJohIBcbIQk5cFAQFxaZp1WbfQnGkJrb70WQo6VG5hQSV",
+	"9JuUbZwGoeTLl3dvVnQ+YHsiQg0gy7M2R1vQne5C20OVkLC4dTFr+e7awFgyuOxUyA0jOaHRZdZEKoK1",
+	"YRYcmzB8EhufnhE1phELQGtAwoGSUcwDFnLBUJUQTaMR0y1yklzAXdOnAiq9zDH+ksQ4B62+8FyJ9opF",
+	"5rteGH3lU5ukGDAAfeitLiIX5QMQCaJIf20hPe/u8gVuet+4cpmH9GW0KjmLSRauiJCzWo3WGdk76u5/",
+	"GpGf39n/KQsZlscKuxOm6TpTmx5qM69BvESL2SoxajHvODPYVuAp0VBJohgjXqxY5DXSo5fQIXwwq7wP",
+	"1wluVCL+QgJYfS3wT8xvgo4PUOfamOkBsrvVvtTmhkGyGQxQOKt1Ekx4VUxlmOhsmc4pS0SkuqWe6Prh",
+	"VcE5vTSuuVECxBKdbCMPYfYptNBCw43NloPcNBChbWYrdhFDnSTYCrtYuHfXyni73ttUwM1K4G3nM9XL",
+	"B5rhsWqheHL2UQr0fe7JFj40Y3ajha7YBZZRxgNOLTW0ZO8vtNLB+aWjmHdOY6zocE06NW2HAshtg8RT",
+	"oiU57JLf+U/ICPFVEy7Il/Ofm69a5OdVRjYJDZJZAT3mYkQGsSbekIaKmTcmpPn/Nr4vORymYBZJfK1l",
+	"Oj50U/epIt1XJSNR3ul3Q/1V6cDLgE4tv9iaurMoyVHkhIC3WmvbOv1wRxX/0Tg8Sk4YSmvF8OcucA8r",
+	"UxYQI+Tmx2OxnC3IHECeJwGTT8MQW6CwrPMiP31YMjRublKFohtuJkVmbCun3vdLJrHMgYujNFnipcNu",
+	"lnipU0C81ChfTgKmJa9YBDMBtk1NKpb+Ucj8+Bsal6LVDo1mHy8MXdkFDaQMGRXLF4SE4X4cRUwk7W/Y",
+	"mMYVkbH25YRVpjW3x1fmNf9kj39k7OCfY1FhsCkWT5cb/NE42wsjSag7Ul2ZtAbdUII4lbZ8GukDThCZ",
+	"yzawERenQ41YDyEmxJZUlxiyMDbKUhTxwEtyIpa69nmmBASYlnhBYH/N9Gw4en8WvWj1xR/QyxnF4gLg",
+	"yLzMBZ8pq2TxPhxHnARjQQndBaKAfYZ+4i3hf5mLF0gODm/D8x4nz0rRA7YPBIpJOH6M7c0AxKV9nmYR",
+	"bgSqbvr/oX28FDRF00gXNOGv0i03/CvQThlXavfaqomKhDtmcyYK5EWqbXD4mUyYUnSU58IpTblaBbAq",
+	"0ZqRiZq35mEYurRPa839aDfYMsaYZD7WbKuQKr2wt5L2wwWHMt2VxUnSot3Wvid9Xu/Z779nXV/Umjv2",
+	"dhA850yl4DuJ5i1WvCuxdU7CkFCt2WSamcXKhLgmzptFJnaHSR8oHYILY1RmKJWuGvOWzvs8qrAJn2IN",
+	"VIgnGj/9ADKdkM1mMFO+r4jfGGMsFPXda/zHUjC5P8YUQKnt+ABRlAdYKZyNZcgyBu+YeNYYeo47wMV8",
+	"Vu6t+iizjNtvSE5vUrciPxJDeTPru11BWm0/UjL9QqGrLnO7EZ0tTSLnoExQ/hokFrbxtmElEMDbIuBs",
+	"stgljQyeu4AB3WG241bOBAnkTJjrFcsina0nheWVrPOI+mxg/IPnEwljx77xliHNY9zqF2uWuQqlFt7T",
+	"ggXFvdz8DIx1q0wpHmyP/dbYeY2P2XzD1VQqXiXZYU/JnpG50JmtkzRPZcj9ecWLubPsSd8aO2/P6WjV",
+	"yXDMt8bOe6p084MMoH17pTNBlU6OBeJ8t/Tz+ZQ1P8HrVhXXbU5xZ8An20MFdPvdc9ddYvytKEFJevj7",
+	"BS5d8RJ4bL3Z3GbbL0rf/JFQUyD21Jgq8tx7N2x+lII1P1Dtj70XgHKieRiSiI/GutYoD/cj195ZpwoW",
+	"stl/H6U+o5qrIX8gaTvreuTmlDjCU6OTw4JH4vDR2RreHhT+l/p7Cc5NJt5K46sGorJoNkEIGeqPEaWB",
+	"BwneLCCxmB8Q2yBlo0TQF8WYKM67nMPiqjQb4CIXEUsrF84L8ElXMkniKWXVfbsgKO/zwBUMbV1fs6/6",
+	"mMTTqW0RC+WMRcSnipGAD4c445Eu3Kwg1qyF2Oiq5Bn+a2cpfEtBv97jSV2ZF746awXvvM5ZPYGcleJi",
+	"FLIcxNYjCrm1eyvr6ODda1Ge7/okLD1tFjSDDOZQ7BHxZJDtXSgu8pwjZM5WRXQZs26dvnow6auMdD1Q",
+	"gWpUuupH2PiF4ncb6dulWlN/PIFbXV9+q5AFS7gFbf8QXoEFREvH65uIZcOBwrwoz5G1yEc6wTIu0PYS",
+	"Y7WJD6TnkZyYb6fhhKjRF0ouMOHRcEbninhlaQyvYdY1YAiaCXcRUrvfjeVMHCcYH88UYUJHc6LMJWcL",
+	"zwlo9mU9TCOmT5I3Wafs6gC7TtnVKbs6ZVdrlDplV6fstpKyEyR13TBcfDK+bSEzQfq0z5Lwb8b12Obb",
+	"MNzKZJDaxTOUSycoszM3+3vZmZt2wcxNxgWHvvl0hSWeOGbcmFre4pFxOaHFI5d3DIMVbVtn7h6PuGkL",
+	"n2F17st1F9fpr6eQ/lroGP/+rVuJuFppVowFavfa/Ofiks2/7V6PpdJGsSAuSUJGUSjbZyGfzui8Z+Jg",
+	"eOAJ9cccmzKff5SvQxkHlpuHC6Wp8Jmbwg7YNJRzoqm6TOj5ZcCA3gsH+IhgM3sY2AMg1FPQCVqYGDtj",
+	"iGf0hlYBT4J55jmdhPkAwy2zyYMeYcO9IaMHB83h0cv9ZveAsearg+Fec98/HL48OOz6B91hX4TSp2HT",
+	"vbYe8VlAo6Zov4KQes3B6ED6sXnaBfF/Tf0xA38pkuFKF8kc7I69vT74EZAjCnGNzb4nZt+jvKZbMCO2",
+	"IR0skp8G0TyQ/mVVqmu369PLP1PEyCFwYCO+sjkJwVhP/3wLeR4UMsGHxmSOZRjcoHhU4Wxw4X4s9Bec",
+	"sFemDdh7dZuy03s6+NUKRU4Nmds3U91SQRGlfNr1iy14scVDlYluHssZIswb1RaGyBwykizlEQWONNjr",
+	"Vn8/U47/VwooTcxkdIk5xZBqSGROoAXXdQ8qFqHEKAaTKy3SbR8Btk9fIHhkMqgNgD9CwjzijJqLI9pw",
+	"UQYSF2EU+5bGKN/TwR8yurQc1AU6+Vc5I1zD66pCoNTe9MrKW4nh86TESQ9by7craPnXUgxDjoQCPyLE",
+	"xQISkRM/KvKSC/UDbHvXRiwrG6Wc/s0zXy9Tvka2K3qBMHTc5IIbjetLMeQjyyORdfFSzxBR+c1tGini",
+	"Jjh/EzonoRwRLhqWqsm/dB60OWcgpSbUh/wPzoYbvdQXiWKCqwyZ9sfw11iYK2BQPZOERv6YXyUjnJbE",
+	"nhGjvBwfR+adA82lsQnKggklNzdLNn9VhAZBxJTqCxjhlIElrcwbInMDVVJqMVrui2LRGu4rvm980Xk3",
+	"9j+yf+qLDTmnuU9ae6jfz0NN7W3toW7LQ031XgUlecVEIKuqSSoIm0z1PAn2UgzUVIMSqi7RNQKW2ySY",
+	"LlMd/4QV1LFvrVnupFlwI9e6Zbu6JasuEu0ioIJWHMz9ziLBwtfvehBgIQkDOojmG/0tB2QwJxPKwxY5",
+	"h7ZZ6DC1BwuJfyrAFhSBDX0WdEYlocFT1aLs7Fc+c32cFHvi7UTJnlwoUZ117v3O7C6zZzELfrDGI69G",
+	"QWEiSD+v/aq5fDFcZ1H8LmGD+Byw6bjQLBI0dPv6RmIZLnETOMXsh8XIQNCpKt+XZ6fvsLHIpmzN4SRi",
+	"V9zcykSnE6qhjwoxMsMwJeTQlnjecoqCyAs6tRvYyCwJJFNEyQynqT076dfqC+hgMjudqXwpqQG34wLs",
+	"p46oUOiyH2NvOzZFWS1kW6+QIMnEF/Y+Ra46Da5YpLliZ4JOz+VJGK5dljrTEfc19BhUqU69C9hkKjUT",
+	"/vx3Nt/ZFme4eZ7P9tPdNyPJJ4jHY8H1/N0bVeYgyOQo7nr2YPxgQgN2nKBBCElYFMmoblStUy9V0UXX",
+	"ghbNOU4nTh3c0H4O19cpk4wSd0rQanE2pAgDGnBqNMyiGOVVvZqiljd/cuf8K4vPW4Uu/2a50a2plSi4",
+	"nGkAO+CMgqaaK8398qp/6rBoqWmY6bCVER9xQUNCg0CReGpfUkDned8FlL9F8CxuCbBLqF2XB+K6QFd6",
+	"QHk4tx99O27LImloZje6/Yn92eVuyzJC9b1252WPKC0jAIPLE4A2yFWHyIhc7TXI6N98ak5gXI9ZhFnI",
+	"iUOyTPjPC7kWjVvCdSNHcx7FwjKqD3nIIAM6YLYeCY1Bnl3KhQkbPPT8gU8BCXUbhNqe1ogMOQttJpNq",
+	"C9IQEc9c2IMijLks9q4PZDCHhRhvyRWD7GI98/aw4ckDWmLV6ot3Au7asEOAlrENgjFoozXruNqz78vc",
+	"C96THZYzNxpQxQ675kraPaXiI8ECEvJLBljyOBdTjqt5Zj/wuo7XZ2hBWqPZKxao9ovbtxBUdBrJKw6D",
+	"kUnyGP9gYTIWm7h29oPO4CU7onvDtt8NDtgrejh46b8Kjlh72KF7g5K5QEvNXBikdttHhxWg/D+fnZDT",
+	"31+f/UeHXHVaB/DeqY4jhv752a8nzb2Dw6QrWgbzZ8p9VS7ImH2lAfP5hIYk4COuFwYz27Qz2PPd8jEl",
+	"k67/z+aZu93S3FBjRcogXTRVhAryacrE2dmvJORiAWFZqXEzUpScnJyc/LT/8d/0dWfu770lE/Y/7EEt",
+	"GY3K1ws0WX4TUffLF7y2P57h3s7KtO256xHaFyr2faYU/DvPsL0CFdaJhlHNFekACu+5Lj/AapfjHh98",
+	"EoeaG2W4C4twadlbXKuYoxzJoHfuM0KyS3oN+q+QsvEMNW6KSgoY6LY8/MQhdmvehQfIu9C43kl09c3A",
+	"6cvUwjTkPaw1KBiK6RYsEX3WQXTSnPMOd6+dCqrIIV/uLKY8Mcu45XWqOUiGXhWY5Mvwg1NHpyZrqznj",
+	"K8vKXTjbyrZ5YzXvIGxrHGNAwmW73D31X+Ez1SPekPJQecSXsdCKmJ+wO+OrtfoN4kGApDxifwN//2qO",
+	"bPQFYvPzCfNcF7GKJ7kg6xkJbHuCMg6rYr4UgYKQJ+mbsWAlgDaupW1qg9/IKXanYccaVZcsgIeepcQA",
+	"fML+MaNh6B27uWCOHSxBgrUPM7YWotKEOxH1L5lWwGygZxKvBiRjJi5Lbo8vpYEk1+bRmxHTcQTOEzLO",
+	"ZsJISHsC5UnIlWYBCSSMAMNFWuQEl4bRH7tiJiJEghP37im+fhaUdaOURVg32+NCKUYJs4CW8jIt4S35",
+	"OjIig7kLlvxLJJhhxLzbFnme2TgwmUcFkVNsf8JmwTwHqDmrJGpyXy3n0NqMG9gGI0VMxBMjRfgTXO2v",
+	"RrGfv63xEHxgqN+v8Dprxf7ECAcX1TporqzmdDp1W4yEeNtnCggJMT1EtWu1QzflmJx+OcccUAaM+JkC",
+	"JbQpDsPUIbszJ2B8x6yfjaXwYaGCmIyxods2owrqTmBX0PIVpvlSr49MYqUxpyeVQ4pwr7cvaJY1ytzR",
+	"ZRxd4wNkCRGugo4oFwSRWo3eH3MxKlLkIReXWRfybkkKsplY/T0Xlyx4ZHmKrT37nVIVi5dbYjcayERv",
+	"d/RCShmezrvfBne7anyEkrXPyYCheyFHTI9ZXdOtExF3Nbm/8CuWVmiA1+eeEhBOqy3JQ+Shi2DI2jiw",
+	"5i/LgIxWW7YE+MeYBGij91Iv3yOh8UO0TGM8MDbYW6PWADMiOSwjaIa/O5jR8hClhiiqAUVqiKIaoqiG",
+	"KKohimqIohqi6KGn8peAHd0qq7/JLM8DS+QUdoJ4PPCyWeXcmjuFy8n40beESqpET47Mu5mlPVOZT6yO",
+	"M9UHrkj7+yE7uXjkJriTpupSLWVJxTGfXq6qCWdlChPYpBWQiYwgcSaIF9C58oj5f0JHsuEQ3hmPTPiF",
+	"F8AAw8IfkfP0opbLvS8kDLVoOsesmJIkkGQQ8zDAiSXzy+xocFHkMI2jEYOL71QQGjpihAtYeIucDBRM",
+	"6+H0noxILIz0GX1Bnts380w5c43DN54x1t4LMmFUKHLUPgZgmxHVJgy1kF/cyN8wVizPrL9z1C4papjl",
+	"lLWCHXY3VbnI+LTmERWBVxe40twwDjH1u+aYn/3YEXscVLePlrlWhgG+66LBPRoH3KgOc8BO8STfzQ7x",
+	"8Vxxn4YX0PFofsmiHuqBC7xRWW050RrY620ObqRyz4UfxgFb5JlARcojVCcwhv+HLbF6IZ9w7dmEhi3C",
+	"Sg0gakEyTdsXizKpyIyGl0AHMpYhO7aV3czVBPuKl0nrulwQ7z0Xl15xhl3pSsrkVzkjEyrmbvvjTaC2",
+	"aVGHpNLpE3I7v4RHQ64FmBL9fItjp90u1hDwSDvLrQX9ao1b21xlla1b0Sr7Oo6ULMI5RBYNeIzltB5R",
+	"LIRRGxth9nhPB+azrCL3WDBcScm/kVTz8zYqt2K0x0WL1XJapBcHUoaMirsrZJjdTa7ONZuoii/EiKhd",
+	"DY0iOl+qpJ8sBuFjhRQs0+a3Vd7GewHVDQFE4ahEorr/K2YxIKY46BPbsSFkkAXQH/JQwzymWZBtCQqY",
+	"4iMYBwVEFhY4XQYO2yWb6sQfhGc8Ti/cFyVXBgfCnfBMWb/auo8tcj6TVrqx/wXmE6DpRgasRygCDyL+",
+	"lLU68IAWtgVGR7XqC3w6c69hxFjDpqcBvMo4o1gQpwImTyO8KKoTaqyNuaHrWqcT+0itvuiLE9+2wQj7",
+	"Au0kxCziWjPh1jQN44iG5DlVJGPLZICWQ4/Z5IXxQ12dmYtRHNIIjjdP5hAVsBiQnHJs3moy9RqxKaPa",
+	"cgPMqDKOq26Rn5jiZmEeevOwTdBG+miYXCtAus2swaRDbelBcaeUz3Gco/exJWSvj2yGKu+misPUmgkf",
+	"GuYT4CgLbtPML2xsjF/tXru9E21drp2NOMGWffrd3XWNtJKNwNkAq9u26vRnVEK2zpkEAUkqYffa/GdV",
+	"h7VFxkliaKepwE1kqkEGsSZCkkjGmr3oEZ8Kn4XKaXGjkyGwgD4YO3bFjTNtpNxcy8QGAzaKBUH0DLQ+",
+	"x6jyuOqLATNnBnaCXEPoJKEjNNerDVk6vHvIgkQMoa81jlhhhICHJ5oupzD27lth4HMmTwCNsTCaF024",
+	"gJwNDY1TMCfc6D4ypkH68urmi9sN1H9fpQDf+jsoheWJAGipA+xnG2sRL6RzFimvATCk0ySP6iTcdmqg",
+	"UzeYAy9l4jWmo5foBwLFpdEDfeFxwfWFVUNeSS+BFc+FCJ6GoZy9nUz1/J80jJOIb9GVgM4kYIoKsFMv",
+	"k5EEZ5B9pb424SZwRpoH8mVo3jELesQzFyWazJkic9IhUngwjivmQCQJIgoJx3y0bM4qCZXh9gEigVVO",
+	"ETZu/7gWqBy0YximH0mj+r1iiMdh9PjcxtM8sKEBuMUzGQXQku4lS/cqP629Hd5izScuSdHgTjTPkz6L",
+	"hF6UFum40QPcmKEUrEH2EMzAbFF/zMMgYqJBmnBoapiOSdt8SyFd2hdTwpQAagNcL//QzU7JI+P67jEB",
+	"fL2TFaKd3g496hzud+hek/r+sNnd775sHgXdl82Ddrf7cn/vgB4cvMp3RVIx/zQsndG+maWodNx7fBHf",
+	"/lpi9pJ59wmd1hbs+xuks7GcLTFHm0llrIUKYDfTAluCu1aBL7ubatiyjrzE0C3YAyQS9pw5Ag2xaB0a",
+	"RLBZSolCPlq3tNvutkoT0D+Ze1SDf9xCajG9e8X8YvpKapl8QIQli54LXXBXNi6xcMMLB4S4KbltpgLq",
+	"JJgp3XRcKysRWrO0xUDyCTlEBKBh4PRMehlkFzkkmQ7cKBaqQRwA0jOFs3jGl1PpMEdyos1suhSqTyes",
+	"LxK/NuNaIW1wFgENPSjYCxZtz2UPKSLHZtYQMSXjyDdLyKT+fAmAdwKKUSqvd3p94Qn2VXvJmt9zcUkw",
+	"e0QUnZPZmNkc7FAa19GEllDVGrARF6pFTiwQjQMHhBUkwE7oGnJFRIzQMxFr9cUfGJKTiEbMlfUUoxGk",
+	"jd0wpowBSrvnymgTOscM75DNLOSKso0HWNtroOclbAYX7kyJez6LfGN80aL4AG9fwmFfgYYHEXQsx9Ra",
+	"lbQVR34S4fwMXmrVoz/F2nzzqocD5nDVg08tzNl6h1cD4jEnfI5FlUN/hjLBR1rtKfFoVyasevxvclD9",
+	"YJTC6se/p4Oqq7fIXL/odY5+r9e69FpXXmcdH9c52OKefBJrnPOGauYajauec84n7pxtjvuCt2B0AzLU",
+	"LSOEA2VWV2IfTvwC1iDnIuAYDPa2oJErQ74rB7Qzf8Uwv7cT0Vk2rU7DsJnzXzI+za7xK6qgMCY+iCPY",
+	"AGqMxHuA3IwdizcGcVUvzjHxAEkgQWKwOQ2bA0LYX2UB7YpcFC6y7gk8OQmpGMV0xHrEu2Tzf1zRMGZe",
+	"Bv0XDTG024Fj0bC1S+sZUAEYYcocTEMCp6vjvvBGmv0DT7CXdPlEAJwzp8L4kjomXkA1u4CfvIYrfQYX",
+	"UuA5nuYT9+fj1Lfw1CWfwn9lpN1/L+DNeY2+8ODe9goCf2iRL+JSyJlA0hPzJ6xvJ9/nkhEhiWJCMag/",
+	"85GQUTFeA8SATOnX9DYkmU55V/VPHBzkJZ+ucziCSq9z+CfzAtc452fzZtcxQMM1T6jt7DbsbOVzTkaj",
+	"iI2oXsOxexdsy2U08vZLJOPpOrdwQnpK9Xh73ql5t2u8IhGwr9UP/8xGEQMLts6Db9Vh/oXrnyIq/PFa",
+	"p7yWk4oKD085ida5wRs2RLakn+NwjUeBPNpbccUjKWxf/uajBrdC4+fYzoWK53yg67yD05CK7brRTp7K",
+	"aJX/SFwdFhynvDvQMmx5CLFnIOCLXTTVZ8wy83tVUZizM2Y/HF71RskywBdPnds1EafXcsdXMbNACZCm",
+	"i4ESKf44MobC1YK5ieewN4XrpPvO9prhkVwZbzCE5vNWWe+c3ftb6p/7yGbJHe6ZDOIjm+EGOIEsZWlP",
+	"S/KioaEcnON764R7SALZqX7X2za82dPL+9721riGxbcz638rNNfzh6ZWLPlmRpbL9MpNTJASTTOhX5sw",
+	"wr/T67S7rw5eHt7QP5joyZDy0JCDTuv9Kwn31a5dTS7+V5lfKPubbEWEKd3E3y5mDnYhiN8NuNJc+Hr3",
+	"GkKiCyC1q5BVGLuOiYAPgchH26gbGnAw+Q8jLhOHEViYhyhQcWZZTv9AN8qt49o6aPuuQRu6gtt1A/FW",
+	"sE1em41TZjEwR1U7eo/P0YPPigSFqF9sSTElukj1yphu1w1cSwlBTupjSgJYqtOXauJFfV/xYFXh6CI7",
+	"0YSX3PRRlhZNxm2NBdA93rATw4ypWGEmGkSB69HAijF2ekIYZy6Bfd5IAVGeHq1tSW1LqtqSUh463Lu2",
+	"lSCZ6x2zOaERq83L4zMvSf/Tk7UuFe1KVYuyri0piDwQ3dD8c9V4UGpCHOgITA+4b1LGnZBLkNyl99mX",
+	"Advp7bXb5kJUWcRF28307KA7OKIdfy/YZ93hQfuw83Lv1f5Rlz5zVAzV0WFxu76RglXKeawHn7Fp0V9L",
+	"Ua3XHfkYVEZCybAyR1BFLSzE/is8qdz2R/I2zGmjN9UiRRVnOziNSk0V8shnJOZW7tFtC7Dfs0SQk6of",
+	"ynb/4AJsofc3Ir6btepuy9rG5kIs+1QZIAq8so3ERrZxTDVTh3AICgBbACiSiHJw9v+z97XNbdvY/l8F",
+	"45n/JO6flh1v09515r7wOttb72a3vnXS7kydsUASklBTgAYArWgy+e53zjkASUmkJMqS4yR8ZUvCI3me",
+	"8TsHYuKoEPjpyYu/vmIZd8Kwe2Es1ibwd4pocNmYdIfLMiOfpPs/iQjDX4zIXdjkMOKRNDztf38ant5t",
+	"GlKYjMD6DOHQ0mnf4NsyArrjjl0H1+geiSd73LHoKix5LY2/2/oGdX7KnIOCp7CboiqxcQer/HphlQjz",
+	"6nCVHa6yw1Vug6v8jezJfQExWwPfWmER/6HjNnt9mtDF/5Huncm2AC8+Dt6xzQP+m9auTfsrboRq1aMd",
+	"znN7wObfNDdpy+aXyjquEvFEsMCPA/BE9dshPDuE5zDYYZ8N4un7z8M6i2RtOiACm9O7BFJZmQosRXbu",
+	"76L1Q8xXheRjEbGMxxGLgcsj9qeOI0bbiG4UCVZ/c2rE4IFIJxKXGxGxGNUHVT7H5H1RCiOYLONJERwy",
+	"1vmKm2JC1Wpk+qq48haLrlVS1emaQj8EVYwU3GQS3BElbI9dOlw6jUSTP6cKPrcy7eMtsFKx05MXL7FI",
+	"5Z869rPDvqhGJf7818MVFSKDANgvzJWmeMI41wIX3AFdu8jPnoCuQ89nuwv9/PDjjz+evtg29hPWMx+W",
+	"mQe7Ln1V/XUp0ONbL4V6Pg8MdilwtAIHiwKqAy914KUOCNsBYddClbxk+fKwSuul8ZI62BgLu0HzWn3R",
+	"iIalxT4aHHZJXTwUD9vplE6ndIDYTs1sC4j9wrXMpvplY83SWqfUeSJ0VI3/t8fFLselsCRxEZeCN7oU",
+	"m1oBny0jL18TfraIpXQA2icDoF0Ze9gjghbn3TGENnDNV4WhXXkKM89aHYr220TRPpiHdw+jpQpND8fR",
+	"Vgp47BlIu8/DjmL8bwhKWyj7Dkvbnag8NpZ29ycqDwLT1nsYyx5Pcwvb1KTWy5lzb0xROG6D4FjZuHK1",
+	"pDZyKBXP2ACIn8UzBq+KG+Tf4uC6x97iDbPC3AtTFhvPtL5DTKobiXFzTKwsb2cX/Z5vLp7wos3cl6AA",
+	"xkJ5Gb4PEEiVKEJh5JbmhlROGMWzcLfRKgOkmY8qpFxL4PNHlNXvF9mk+ls9sxx/LP8PAYENnJuyU1lD",
+	"eivG8D7Nr9Utd2zxJNjC2941r3q/XNHWry0Khr5eFZRbQfL1TLaimV3ZrpkJCx7Ud2ITNYXtHjf1g70d",
+	"iRvVpX48QuoHvtwu7aNL+/jKDg8fIYXj72MuW6QBvLOgf1qV30YJvfl6PkwwxtGyg/2lxRyXk/M0BUWy",
+	"32AsyXjcfweK/7ZB8UFBbX9ogiNsDYcHlYqHjjBMiYM3cjhydiFaOjRcOQSNW+bEB7zjy45AXWMsDtS1",
+	"wlvW+JCvKHqMbL83KHiFtz4DGBznXYMFxyctLRvzdBFYccGTkTi60MoZna3jYWwc2n6KOgR5F+/cShT9",
+	"C6xqLwGaJFFxw7hvtF3o84eXL//yQ5MEWxH5JCFZ9fnom6qrd/wR/7REW7iCIb3ok5bJlG5lzLh1/kdw",
+	"4BTj6VgqaZ3hThuWcEXX6geQQyMKoxB4XwsCI0iwDnzxJMAX7Ri3hVGxKRSjjovQQHgOHOKZ6rA+MLk9",
+	"c+zM1i5oenfa+FPHFJ8Vy7CKJdpa1a3DpRWS+6eYEXBhpRnu7/K1xCrIQ9+fnJyFjTzz3FRqnGSkraix",
+	"sI0Y5LZe4XTO2kOoCh4rc5oikMFbylUKzg5m0O42XL8of1vgXuqsmV/rvLni9AiWz6zjs0ZMyx49tgqv",
+	"PDVES7wfREswnjyYpQOrdM7bTsAqT9x9K/yzRTcueHHEa3RLrqXrEs8+NijOcFU/qEiTK0W32VtMXMFv",
+	"2FCHy/VNDgpUpiDiVGrDER4drmkTPsMD6bFz7Oz8BfYDcPdGArvO7I0KnwM6cAykAYKXG8EcB8aeu4ge",
+	"50dhO+Yz0NucDbQZF+OD9BUKhFPKJgZEbzZjz/u0+/9+efL/WKqV6NfWVijhhv5uydaHXPjcYAB/f/uy",
+	"rPL7i4r6En7N1Ud2EJWC9oAgPBo+OVCJEkaiiGR0gGoSSM4vt5SoDngTiVGqIRD4x6VouHAjYSg0maP4",
+	"1PfCnLE+qAf2gs0wUZs5NuvDO+0PeGYFO2FKMz0YsAFTfQSIqxkijF75cPpYcEVbspzi6JW9mLxpC4EO",
+	"1m1i/Rvwccr3bZVrRbcViymWHLhn6XUg4EtCyxcnJ5srtX+Labi/9FM0t5wPR9Pp9Aho+ig3mSflz7y+",
+	"cZ45OeHGHeO6Uu54qxBuMVSt+vYs0WM/Eb4YGBsFy7xc4ZZNRZZ5zom1G4GAKiXDwT7j0LSDa34PlsvK",
+	"bWAEH9ptboV8SZfMb2JtbGtmNNsXn+Fme5HkBoyTsz8+gtyJBTfCHJz98R4+GU7HEuEzvIzyi/dVa+JK",
+	"W8c4IwYNRFI1KlBnNGFf5xFH2LSXcKwlN4/WseE25AbF76GpHiq3zgQoijBxy/qLarFfOdMKhoDn1Al3",
+	"o1DhCGs/5SZjmVQiXORpJyKRA8+DTc7Rr7lqUsDLbGdyFTHOJtpKJ+8FAzdwKEyPPX8LDv5IYDkokXBw",
+	"NzmLeYpIQGl9hECkRXQAFh6eQQgQgA3UO5zTYiBIvRKD/ZY6LMjaRV+rlV7ujITOSOiMhM5I6IyEb91I",
+	"CNUQUfCW+nWntoPJ1ZLpAK+l2UgoQ6RYcw+v5Ba2gPEOdJaiwuCO9WG5faqGiAlm/T913I9YfyjdLVVo",
+	"hE8UG4H/uKFv0lA212NZMx5j2YD+jXJ6iCqJAgE4N4YKaN8iZU6zVNq7ev8etvYT9FkZen2oJKMZdhZ0",
+	"3WxemLQZJYPYN7CCxkhWgicjfHi9gw6vsl3I8+nEK98hWRdw9IGn74dl180JDxyyGo4k4eFFxZzgOP4I",
+	"jW+B88nTaFmnJBNXIOM2yEz24icYxBEhSsC2TCVnYBVG/jgJD21gRT0Gg/tTm0zwe0GWgdMG5C3IETru",
+	"S3srhMfGxzY6cQL8L3zWVePsYCSyTM9ZsSBpOLyFWCqONu+iXfs4RziwQfYs1tr13Af3LBS6JafG5pnD",
+	"1+ij1y+jA2GMNgdnKs+yCOnEm+phhIrZeXpy8un9xsblankWhD8YUmGJO6n+ukt7cPMtKDHtatd2ktxL",
+	"co508Ygi/Ajn83L8nmcSj2iFlUPVbAi+NrNUJ3dnzAiekhymLpFHQEtnmRgMRIJxmbFORYbmnMkVNX/x",
+	"X8zksCx27ruSZB5wmdmGCI0v1wTO3I26kwrrbqU6ybGyN/eXoMIoE26tsK9wGf78B5PI+j9xmeVG9MlH",
+	"JAsbzEjDFZmbg8UGM5boPEuZ0q7OrgxP7DU9sf2c6r/hMY3/Rqq7ehNPGFF5DUzaHvtFZTPWHxkx6DPM",
+	"o8P6PI9nlb7h8W/0dAoZtSwF/XrphVUt0r0sYT6SMjE6zsT4/7cb84p6rdkQ0fFzzu6L+QtSPQwVN5gn",
+	"FspZ1GoIHfyqDnudr/9kfP1CSntqEuCwSxfedkVcZzxeRCqlJCyX5fJkNLMy4dntxOh7CV8KcxYEyi2M",
+	"f+vHr0jtBREdBLdPR1ufoDsdyWQUCvEUly5QBjwYVLlSUg3pKgMhUsuULtGcS3hT/8BCNtwepcnCTE1l",
+	"N+nnLzGF68sG95XRsPdLAFJXvph5gmuB8qtwQMyTO6HSo/siBRNZYCrikdZ3tpEHfjJ6zK6vLil8FJqH",
+	"FSU8y4TBox/FlYuYzlIQzVhDuMeuRWKEo3gTnl2M9FTVF035PSykLYRk4wTpKz4UF7mxes+Fbv1OmoDe",
+	"52ziQ5XhYS46MmCurHNi0KSJDv5z9FY7nh1RlfY1nbBppZ77VxdF/8wB7e2j2Vgmd1pyQODvidFpngQG",
+	"n1ODBfEU8PBan6Nk379joQZxL7Due5HYi24D9KVIMDD1u1/fRAz0pEjBP7h2XKXcpCywKFask4497/tF",
+	"HOE1PcUnJ8fCOj6eVL+E8bgjJ0G60Y36+V/nF0fXP58fnb784ZBKPjsjYcohlx48PDR6KtWQTXhuhWVU",
+	"JI9Od+c9ndMPH7zpPtK2ijImkfnMsrnLjzCFGcXSjUIRhgUrUmlEUpFWA51leirSCoQOvKGPNxhpujmI",
+	"2M1BsVf6mHLHbw4+9fE4zQisWsGLShz08LllfRC9+Mn2USjC8/S3sVqUmdAFDwiKrVJqq6ZxRWZF82VH",
+	"/kW1FqWXqRhPtBMqmYWcgT0lyIYVPnJyrC+jMDf7sjnkSRaPHIVjS4VI9xhp+pKk7ckG0vZCq0EmE/fN",
+	"HnJurxN+5vdeYgAZgtDWjINsbqkfliJYhZ5ZMAGPP/r/1tULL3XK66JeeOCZEG4yItEmDSCmVGTyXhgp",
+	"bI/hwRpdKuFYLIQKv4qUzUjwpUZPJs25rKV4WxAU3y+v9dK1zxH9TEz4/UZM2C4HYgdc+8UyUJGbOi3o",
+	"ZSu+WeMW/aIKjRGhMaJzR8g9VOS1AYBGCt65F7JGx3VM8WXTuE813Y7Ct0ss9YQVimGDE7GKPS6Wy2HP",
+	"pwAi2KXHzgsVEhJTUokpTymDpYuKBe2jDzCIHIsmTGyVx3Zvw/rRr3D7jwxc6Vi7s1KfigDyqX9Wj+er",
+	"3T9Q5y7YqitN1ePSutwgionm55R7m1pj+N5pFgv8ImJKTIsAJulzX+KSOyfGE1cfvXxdLmENAh+DFOWK",
+	"CyffOu7EPK57wGWGOJImcLo42BQb4tc3u8Zem0C+n1xYNWxhfVy14m10kdXOotoiFEuYgIJHHyDRdmFj",
+	"LQjDo4q821AuHn/0/89Wlv6ed2pCl42E4FAEGTg7eAQh0IwjoN874+er8GvSkqQelenWa71AiKtZdLYd",
+	"gx4b4cysPRj4ITtYd3z0v7nIMdJXiAWtEsHG2lDWHWa9SYKiiRQMK6UdlemsHhNRFYMCkRYxq0t/0IhE",
+	"wNgs4Yo5kWV1xYWcmTVLmtNHkTSXjk1llgWjsRM2nae1f5F4LVRVJNIx6Xb+FQqlvzSaAb9MhAopvTIV",
+	"WHKGnV/5GnsBk1JASJF9/ylm1mklnlmWZBKDNCCFWSwGmkCWM5bpIZOqx34ZDFg8Y5xZ4ZxUw1pr4tJP",
+	"/AggqcWp1qGktuX2tmy4FamugBVdj/QUX2H1pT6zYWNVPJ4eStWEyPPkcwy0GsqiNmKem2ipFPweFf3M",
+	"sos3lyj5iU6KWDoviIsIMLcEusO7LXx6FlcwKEHuIp/4Z+1UG7xN4kY58cHRMb4/TJegymyiJwh7uBMV",
+	"ekZzl7OEO57pYS5eVUqaDbRhg9ygskt4RqBr+LmYHeYT2SBiUt2o/n+OrvP4T5G4I+Tqfg3xN57iB7Lc",
+	"Z+WzMMcbfOE1hF/ha6wahK4QkgfsIjzkHnutx1wSGnxiNOy4gFFkWt+JlHG3CZD6xc63VqnCvczTtBM8",
+	"IdTpLutgL7z4ZcZ420xT81Egm8nJlM9uwzerMvkfN/bQVp59g/p+PrRQyrVKVU0UYXhsLjD5ayMZDN9S",
+	"A+IjFMn+mtBGvV5K2qDDM4lBTgQ34w3fqLp9fopX3VzN6JIHxByxfwd4M05fHw19w+PfwmIemnJ3/6J3",
+	"Qp6QGx2cHRzziTzG7yrVGawrn33BGzxNJQzKsyusauZ8fHhd5kOJj/XcpZGP11gFFq9pktuXJ9i1si9v",
+	"3g+3x3rIbsZj0FYVSkulTTT6Ou8rofeMx0cFST3YjEUYXl083JV3yR1EB7mBqY/RI/XLW66wUoHiWyY+",
+	"eBrGsjVWglM6HQn1Kmhmj9KfiiwjTV4oetLUvTKmXj6IusIu3IXrOH21PzIAnlcK4IAVoAfs9OTF94c9",
+	"BrZPYcWQpslVJuzcupJMW0z9qqzDVylYXsRFpvPURpgQFi0UP7ARo9w0kTJKPC3v6rdSDTO6yDZUGhpX",
+	"56PmNRNW9hbGLPf4kjnNTk9OT4IIMWJgofWRlyN2Ividjcpl5HGupGNCpRMt/UHuUpEjP/qPvRtV8wTx",
+	"YjBf5KF4CdHKB8vO/eIxcRRrHqAF9u7d5etXlNkfi0yroSWMFRZIoh2NONiJdINa70bdqO+++32ksS5S",
+	"MeR3352x6UgjYhYeuX8NQc4bMZTWIbzpTiCCFHasp0qYyGM68RwcxCuzApc8h3Tt2xE3Iu33btTvhUlc",
+	"wGmhUWX1fjAYFyO2+MmPigawEd4wQzvansGCcTGBX4p0wFBhmA7o0Uwt6IXecw3BXOuxIHWhxBSt7PQe",
+	"ZK8NN8Ex76dG1XdF6Y/IWxq1OJCJBJLmQ/Ql4cXz2PrCmGJMhqa27kZ5uozKPdP84EnEogDxMm4DeuD5",
+	"BVdayYRnzyy7vro8nNtc4Ucvb+4fOgY5n8sMmDDWGqZFpopoeUjodJcft9Vb9IJPfKfIBRvTcsP1e5bx",
+	"GN7rEl9SekfNYy7TqGzElE7hWTlu78L6WModxzlgmYwnNM3z0gY4v7o8fMXGPBlJJay/OMdNtbljUllH",
+	"su2ajM9nSLCHlaVlPG6o1znhxgELN3l+oZaAK59KcPiQ5fARKc00GsRTqggdZiU3ZWnewvsqRR5Wm4WR",
+	"K915koRrtaoREjQLiNAodFwWiolwo8HG0fAFXsABdlnRg/i7XS+KxPjUt4aWsINiQcXXSHa9gM1cNQC1",
+	"3GCmBNVK2bKuTdCa5RNCzwfsu/WbJsbbqms1DbthaRmPeyH3urmFp/TVTZQcgEFWfd7wQ/UdNy8VRMBW",
+	"e8SOK7c4JxXbEOlCx1xt1W/l2moTMimEcQsiqVU/omvsZ+deQ0PrSaZntyj/Wk5jnan2XN18JHjmRrdU",
+	"16jybpufX+0wUg2FdcUwG/ebGDHhRmyxz9DTtn1/sMVb1CQP3jUOtZNBAjVtP0jGY5Ft8RyL/OLVcmbz",
+	"3ORWAwgjB9tQue+48uV7a6dX2GlrWy5JuJWtV4qOYEj27sTMtpWaRedtRG7ROVRv+6NVr2JX7eak+69j",
+	"wsxu17lU/KtabfdIqG+5t036oPG9dlXUartVUd9Wq6qU7tusB11s32YOf+OAnqq2O6pe69PwwOauM6hq",
+	"p3AGtc2TnIdHNMy8cFRY2+rTp/8LAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

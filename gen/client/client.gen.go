@@ -1242,6 +1242,24 @@ func (e ListAuditParamsDecision) Valid() bool {
 	}
 }
 
+// Defines values for GetSubunitParamsRunTime.
+const (
+	GetSubunitParamsRunTimeSum  GetSubunitParamsRunTime = "sum"
+	GetSubunitParamsRunTimeWall GetSubunitParamsRunTime = "wall"
+)
+
+// Valid indicates whether the value is a known member of the GetSubunitParamsRunTime enum.
+func (e GetSubunitParamsRunTime) Valid() bool {
+	switch e {
+	case GetSubunitParamsRunTimeSum:
+		return true
+	case GetSubunitParamsRunTimeWall:
+		return true
+	default:
+		return false
+	}
+}
+
 // AccessRole What somebody is to the server; `x-permissions` says what each role may do.
 type AccessRole string
 
@@ -4762,6 +4780,21 @@ type ProductPatch struct {
 	Supersede *bool                              `json:"supersede,omitempty"`
 }
 
+// Profile Example: {"email":null,"fullname":"laptop","is_admin":false,"openid":"me"}
+type Profile struct {
+	// Openid The owner that the token names; empty when it names none.
+	Openid string `json:"openid"`
+
+	// Email Always null: a token does not say it.
+	Email nullable.Nullable[string] `json:"email"`
+
+	// Fullname The token's name, or the owner for a JSON web token.
+	Fullname string `json:"fullname"`
+
+	// IsAdmin Whether the caller is an administrator.
+	IsAdmin bool `json:"is_admin"`
+}
+
 // PublicKey Example: {"comment":"me@example.org","format":"ssh-rsa","id":"0b6c1d5e6f0e4cc09d3f0a4bb4d3a001","openid":"me","pubkey":"AAAAB3NzaC1yc2E"}
 type PublicKey struct {
 	ID string `json:"id"`
@@ -5227,7 +5260,7 @@ type StatusSaved struct {
 	TestID int64  `json:"test_id"`
 }
 
-// SubunitAttachment Example: {"attachment":"http://127.0.0.1:8080/v1/runs/100/results/4d7950cb-586e-407e-9acf-5b169825af98/tests/0/attachments/0","label":"pythonlogging","test_run_id":1}
+// SubunitAttachment Example: {"attachment":"http://127.0.0.1:8080/v1/subunit/4d7950cb-586e-407e-9acf-5b169825af98/attachments/1/0","label":"pythonlogging","test_run_id":1}
 type SubunitAttachment struct {
 	// TestRunID The `id` of the test.
 	TestRunID int64 `json:"test_run_id"`
@@ -5245,7 +5278,7 @@ type SubunitCreated struct {
 	ResultID    openapi_types.UUID `json:"result-id"`
 }
 
-// SubunitData Example: {"attachments":[{"attachment":"http://127.0.0.1:8080/v1/runs/100/results/4d7950cb-586e-407e-9acf-5b169825af98/tests/0/attachments/0","label":"pythonlogging","test_run_id":1}],"subunit-data":{"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"},"test_runs":[{"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}],"tests":[{"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}]}
+// SubunitData Example: {"attachments":[{"attachment":"http://127.0.0.1:8080/v1/subunit/4d7950cb-586e-407e-9acf-5b169825af98/attachments/1/0","label":"pythonlogging","test_run_id":1}],"subunit-data":{"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"},"test_runs":[{"metadata":{"attrs":"id-4b470073-f361-5188-ab7a-2f495b06f0a4,smoke","tags":"worker-0"},"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}],"tests":[{"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}]}
 type SubunitData struct {
 	SubunitData SubunitRun          `json:"subunit-data"`
 	Tests       []SubunitTest       `json:"tests"`
@@ -5262,6 +5295,17 @@ type SubunitLinked struct {
 	ID openapi_types.UUID `json:"id"`
 }
 
+// SubunitMetadata What subunit2sql keeps of a test run beside its times; only what there is.
+//
+// Example: {"attrs":"smoke","tags":"worker-0"}
+type SubunitMetadata struct {
+	// Attrs What stands in brackets in the test's id.
+	Attrs *string `json:"attrs,omitempty"`
+
+	// Tags The tags, with commas between them.
+	Tags *string `json:"tags,omitempty"`
+}
+
 // SubunitRun Example: {"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"}
 type SubunitRun struct {
 	// RunAt When the stream was stored.
@@ -5271,7 +5315,7 @@ type SubunitRun struct {
 	Fails  int64              `json:"fails"`
 	Passes int64              `json:"passes"`
 
-	// RunTime Seconds; the sum of the tests' durations.
+	// RunTime Seconds; the sum of the tests' durations, or from the first start to the last stop.
 	RunTime float64 `json:"run_time"`
 
 	// Artifacts Always null: nobody can say it.
@@ -5292,7 +5336,7 @@ type SubunitTest struct {
 	RunTime nullable.Nullable[float64] `json:"run_time"`
 }
 
-// SubunitTestRun Example: {"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}
+// SubunitTestRun Example: {"metadata":{"attrs":"id-4b470073-f361-5188-ab7a-2f495b06f0a4,smoke","tags":"worker-0"},"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}
 type SubunitTestRun struct {
 	// TestID The `id` of the test.
 	TestID int64 `json:"test_id"`
@@ -5306,6 +5350,7 @@ type SubunitTestRun struct {
 	StopTime             nullable.Nullable[string] `json:"stop_time"`
 	StartTimeMicrosecond nullable.Nullable[int32]  `json:"start_time_microsecond"`
 	StopTimeMicrosecond  nullable.Nullable[int32]  `json:"stop_time_microsecond"`
+	Metadata             SubunitMetadata           `json:"metadata"`
 }
 
 // Test One test of a result.
@@ -7838,6 +7883,15 @@ type CreateSubunitParams struct {
 	XPublicKey *string `json:"X-Public-Key,omitempty"`
 }
 
+// GetSubunitParams defines parameters for GetSubunit.
+type GetSubunitParams struct {
+	// RunTime How long the run took, as the sum of the tests' durations or by the clock on the wall. (subunit2sql has an option for it.)
+	RunTime *GetSubunitParamsRunTime `form:"run_time,omitempty" json:"run_time,omitempty"`
+}
+
+// GetSubunitParamsRunTime defines parameters for GetSubunit.
+type GetSubunitParamsRunTime string
+
 // PurgeTasksParams defines parameters for PurgeTasks.
 type PurgeTasksParams struct {
 	// Days The age in days. Absent, empty or unreadable (Drydock's client sends `None`) means 90; a negative number is refused.
@@ -9543,14 +9597,16 @@ type ClientInterface interface {
 
 	// GetOpenAPIJSON Read this document as JSON
 	//
-	// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS).
+	// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless the server's
+	// explorer is closed: then any good credential will do.
 	//
 	// Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
 	GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetOpenAPIYAML Read this document as YAML
 	//
-	// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS).
+	// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless
+	// the server's explorer is closed: then any good credential will do.
 	//
 	// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
 	GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10102,6 +10158,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/designs/{design}/documents (the `GetDesignDocuments` operationId).
 	GetDesignDocuments(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DownloadResult Download the current result of a run
+	//
+	// RefStack: where its server of 2014 had the download of a result; the same as `getRaw` of `current`.
+	//
+	// Corresponds with GET /v1/download-result/{test_id} (the `DownloadResult` operationId).
+	DownloadResult(ctx context.Context, testID TestID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListEvents Read the event log
 	//
@@ -10940,6 +11003,13 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/products/{product_id}/testspecs/{spec_id} (the `ReplaceTestSpec` operationId).
 	ReplaceTestSpec(ctx context.Context, productID ProductID, specID SpecID, body ReplaceTestSpecJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetProfile Say who one is
+	//
+	// RefStack: the owner that the caller's token names, which stands where RefStack had an OpenID.
+	//
+	// Corresponds with GET /v1/profile (the `GetProfile` operationId).
+	GetProfile(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListPublicKeys List one's keys
 	//
 	// RefStack: the keys that are registered under the owner that the caller's token names.
@@ -11001,7 +11071,7 @@ type ClientInterface interface {
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
-	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
 	// login are closed, a signature with a registered key is a login.
 	//
 	// Takes any type of body and a specified content type.
@@ -11014,7 +11084,7 @@ type ClientInterface interface {
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
-	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
 	// login are closed, a signature with a registered key is a login.
 	//
 	// Takes a body of the `application/json` content type.
@@ -11027,7 +11097,7 @@ type ClientInterface interface {
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
-	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
 	// login are closed, a signature with a registered key is a login.
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type.
@@ -11296,6 +11366,7 @@ type ClientInterface interface {
 	//
 	// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
 	// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	// It may be signed like any upload.
 	//
 	// Takes any type of body and a specified content type.
@@ -11307,6 +11378,7 @@ type ClientInterface interface {
 	//
 	// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
 	// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	// It may be signed like any upload.
 	//
 	// Takes a body of the `application/json` content type.
@@ -11318,6 +11390,7 @@ type ClientInterface interface {
 	//
 	// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
 	// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	// It may be signed like any upload.
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type.
@@ -11335,11 +11408,11 @@ type ClientInterface interface {
 	// GetSubunit Read a subunit stream in subunit2sql's numbers
 	//
 	// RefStack's specification of 2017, for the owner and administrators. The numbers are subunit2sql's: `fails` counts fail and uxsuccess, `passes` success and xfail,
-	// `run_time` is the sum of the tests' durations in seconds; a test is named without what stands in brackets, of two with one name the last counts,
+	// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without what stands in brackets, of two with one name the last counts,
 	// `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
 	//
 	// Corresponds with GET /v1/subunit/{subunit_id} (the `GetSubunit` operationId).
-	GetSubunit(ctx context.Context, subunitID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetSubunit(ctx context.Context, subunitID string, params *GetSubunitParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LinkSubunitWithBody Give a result its subunit stream
 	//
@@ -11370,6 +11443,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/subunit/{subunit_id} (the `LinkSubunit` operationId).
 	LinkSubunitWithFormdataBody(ctx context.Context, subunitID string, body LinkSubunitFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSubunitAttachment Download an attachment of a stream
+	//
+	// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. Name and media type come from a stranger, so the answer
+	// is always `application/octet-stream`, to be saved and not to be shown.
+	//
+	// Corresponds with GET /v1/subunit/{subunit_id}/attachments/{test_run_id}/{k} (the `GetSubunitAttachment` operationId).
+	GetSubunitAttachment(ctx context.Context, subunitID string, testRunID int32, k int32, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PurgeTasks Delete old tasks
 	//
@@ -11962,7 +12043,8 @@ func (c *Client) GetMetrics(ctx context.Context, reqEditors ...RequestEditorFn) 
 
 // GetOpenAPIJSON Read this document as JSON
 //
-// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS).
+// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless the server's
+// explorer is closed: then any good credential will do.
 //
 // Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
 func (c *Client) GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -11979,7 +12061,8 @@ func (c *Client) GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditor
 
 // GetOpenAPIYAML Read this document as YAML
 //
-// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS).
+// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless
+// the server's explorer is closed: then any good credential will do.
 //
 // Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
 func (c *Client) GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13152,6 +13235,23 @@ func (c *Client) GetDesign(ctx context.Context, design string, reqEditors ...Req
 // Corresponds with GET /v1/designs/{design}/documents (the `GetDesignDocuments` operationId).
 func (c *Client) GetDesignDocuments(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetDesignDocumentsRequest(c.Server, design)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DownloadResult Download the current result of a run
+//
+// RefStack: where its server of 2014 had the download of a result; the same as `getRaw` of `current`.
+//
+// Corresponds with GET /v1/download-result/{test_id} (the `DownloadResult` operationId).
+func (c *Client) DownloadResult(ctx context.Context, testID TestID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDownloadResultRequest(c.Server, testID)
 	if err != nil {
 		return nil, err
 	}
@@ -14915,6 +15015,23 @@ func (c *Client) ReplaceTestSpec(ctx context.Context, productID ProductID, specI
 	return c.Client.Do(req)
 }
 
+// GetProfile Say who one is
+//
+// RefStack: the owner that the caller's token names, which stands where RefStack had an OpenID.
+//
+// Corresponds with GET /v1/profile (the `GetProfile` operationId).
+func (c *Client) GetProfile(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProfileRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListPublicKeys List one's keys
 //
 // RefStack: the keys that are registered under the owner that the caller's token names.
@@ -15046,7 +15163,7 @@ func (c *Client) ListPublishedResults(ctx context.Context, params *ListPublished
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
-// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
 // login are closed, a signature with a registered key is a login.
 //
 // Takes any type of body and a specified content type.
@@ -15069,7 +15186,7 @@ func (c *Client) PublishResultWithBody(ctx context.Context, params *PublishResul
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
-// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
 // login are closed, a signature with a registered key is a login.
 //
 // Takes a body of the `application/json` content type.
@@ -15092,7 +15209,7 @@ func (c *Client) PublishResult(ctx context.Context, params *PublishResultParams,
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
-// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
 // login are closed, a signature with a registered key is a login.
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type.
@@ -15691,6 +15808,7 @@ func (c *Client) ListStatistics(ctx context.Context, reqEditors ...RequestEditor
 //
 // RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
 // The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 // It may be signed like any upload.
 //
 // Takes any type of body and a specified content type.
@@ -15712,6 +15830,7 @@ func (c *Client) CreateSubunitWithBody(ctx context.Context, params *CreateSubuni
 //
 // RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
 // The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 // It may be signed like any upload.
 //
 // Takes a body of the `application/json` content type.
@@ -15733,6 +15852,7 @@ func (c *Client) CreateSubunit(ctx context.Context, params *CreateSubunitParams,
 //
 // RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
 // The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 // It may be signed like any upload.
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type.
@@ -15770,12 +15890,12 @@ func (c *Client) DeleteSubunit(ctx context.Context, subunitID string, reqEditors
 // GetSubunit Read a subunit stream in subunit2sql's numbers
 //
 // RefStack's specification of 2017, for the owner and administrators. The numbers are subunit2sql's: `fails` counts fail and uxsuccess, `passes` success and xfail,
-// `run_time` is the sum of the tests' durations in seconds; a test is named without what stands in brackets, of two with one name the last counts,
+// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without what stands in brackets, of two with one name the last counts,
 // `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
 //
 // Corresponds with GET /v1/subunit/{subunit_id} (the `GetSubunit` operationId).
-func (c *Client) GetSubunit(ctx context.Context, subunitID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetSubunitRequest(c.Server, subunitID)
+func (c *Client) GetSubunit(ctx context.Context, subunitID string, params *GetSubunitParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSubunitRequest(c.Server, subunitID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -15836,6 +15956,24 @@ func (c *Client) LinkSubunit(ctx context.Context, subunitID string, body LinkSub
 // Corresponds with PUT /v1/subunit/{subunit_id} (the `LinkSubunit` operationId).
 func (c *Client) LinkSubunitWithFormdataBody(ctx context.Context, subunitID string, body LinkSubunitFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewLinkSubunitRequestWithFormdataBody(c.Server, subunitID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSubunitAttachment Download an attachment of a stream
+//
+// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. Name and media type come from a stranger, so the answer
+// is always `application/octet-stream`, to be saved and not to be shown.
+//
+// Corresponds with GET /v1/subunit/{subunit_id}/attachments/{test_run_id}/{k} (the `GetSubunitAttachment` operationId).
+func (c *Client) GetSubunitAttachment(ctx context.Context, subunitID string, testRunID int32, k int32, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSubunitAttachmentRequest(c.Server, subunitID, testRunID, k)
 	if err != nil {
 		return nil, err
 	}
@@ -21310,6 +21448,40 @@ func NewGetDesignDocumentsRequest(server string, design string) (*http.Request, 
 	return req, nil
 }
 
+// NewDownloadResultRequest constructs an http.Request for the DownloadResult method
+func NewDownloadResultRequest(server string, testID TestID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "test_id", testID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/download-result/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListEventsRequest constructs an http.Request for the ListEvents method
 func NewListEventsRequest(server string, params *ListEventsParams) (*http.Request, error) {
 	var err error
@@ -26139,6 +26311,33 @@ func NewReplaceTestSpecRequestWithBody(server string, productID ProductID, specI
 	return req, nil
 }
 
+// NewGetProfileRequest constructs an http.Request for the GetProfile method
+func NewGetProfileRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/profile")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListPublicKeysRequest constructs an http.Request for the ListPublicKeys method
 func NewListPublicKeysRequest(server string) (*http.Request, error) {
 	var err error
@@ -27987,7 +28186,7 @@ func NewDeleteSubunitRequest(server string, subunitID string) (*http.Request, er
 }
 
 // NewGetSubunitRequest constructs an http.Request for the GetSubunit method
-func NewGetSubunitRequest(server string, subunitID string) (*http.Request, error) {
+func NewGetSubunitRequest(server string, subunitID string, params *GetSubunitParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -28010,6 +28209,33 @@ func NewGetSubunitRequest(server string, subunitID string) (*http.Request, error
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.RunTime != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run_time", *params.RunTime, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -28074,6 +28300,54 @@ func NewLinkSubunitRequestWithBody(server string, subunitID string, contentType 
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetSubunitAttachmentRequest constructs an http.Request for the GetSubunitAttachment method
+func NewGetSubunitAttachmentRequest(server string, subunitID string, testRunID int32, k int32) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "subunit_id", subunitID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "test_run_id", testRunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int32"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "k", k, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int32"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/subunit/%s/attachments/%s/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -32130,7 +32404,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetOpenAPIJSONWithResponse Read this document as JSON
 	//
-	// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS).
+	// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless the server's
+	// explorer is closed: then any good credential will do.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32139,7 +32414,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetOpenAPIYAMLWithResponse Read this document as YAML
 	//
-	// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS).
+	// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless
+	// the server's explorer is closed: then any good credential will do.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32755,6 +33031,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/designs/{design}/documents (the `GetDesignDocuments` operationId).
 	GetDesignDocumentsWithResponse(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*GetDesignDocumentsResp, error)
+
+	// DownloadResultWithResponse Download the current result of a run
+	//
+	// RefStack: where its server of 2014 had the download of a result; the same as `getRaw` of `current`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/download-result/{test_id} (the `DownloadResult` operationId).
+	DownloadResultWithResponse(ctx context.Context, testID TestID, reqEditors ...RequestEditorFn) (*DownloadResultResp, error)
 
 	// ListEventsWithResponse Read the event log
 	//
@@ -33687,6 +33972,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/products/{product_id}/testspecs/{spec_id} (the `ReplaceTestSpec` operationId).
 	ReplaceTestSpecWithResponse(ctx context.Context, productID ProductID, specID SpecID, body ReplaceTestSpecJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaceTestSpecResp, error)
 
+	// GetProfileWithResponse Say who one is
+	//
+	// RefStack: the owner that the caller's token names, which stands where RefStack had an OpenID.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/profile (the `GetProfile` operationId).
+	GetProfileWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetProfileResp, error)
+
 	// ListPublicKeysWithResponse List one's keys
 	//
 	// RefStack: the keys that are registered under the owner that the caller's token names.
@@ -33758,7 +34052,7 @@ type ClientWithResponsesInterface interface {
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
-	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
 	// login are closed, a signature with a registered key is a login.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -33771,7 +34065,7 @@ type ClientWithResponsesInterface interface {
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
-	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
 	// login are closed, a signature with a registered key is a login.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -33784,7 +34078,7 @@ type ClientWithResponsesInterface interface {
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
-	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
 	// login are closed, a signature with a registered key is a login.
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
@@ -34097,6 +34391,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
 	// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	// It may be signed like any upload.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -34108,6 +34403,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
 	// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	// It may be signed like any upload.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -34119,6 +34415,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
 	// The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	// It may be signed like any upload.
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
@@ -34138,13 +34435,13 @@ type ClientWithResponsesInterface interface {
 	// GetSubunitWithResponse Read a subunit stream in subunit2sql's numbers
 	//
 	// RefStack's specification of 2017, for the owner and administrators. The numbers are subunit2sql's: `fails` counts fail and uxsuccess, `passes` success and xfail,
-	// `run_time` is the sum of the tests' durations in seconds; a test is named without what stands in brackets, of two with one name the last counts,
+	// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without what stands in brackets, of two with one name the last counts,
 	// `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/subunit/{subunit_id} (the `GetSubunit` operationId).
-	GetSubunitWithResponse(ctx context.Context, subunitID string, reqEditors ...RequestEditorFn) (*GetSubunitResp, error)
+	GetSubunitWithResponse(ctx context.Context, subunitID string, params *GetSubunitParams, reqEditors ...RequestEditorFn) (*GetSubunitResp, error)
 
 	// LinkSubunitWithBodyWithResponse Give a result its subunit stream
 	//
@@ -34175,6 +34472,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/subunit/{subunit_id} (the `LinkSubunit` operationId).
 	LinkSubunitWithFormdataBodyWithResponse(ctx context.Context, subunitID string, body LinkSubunitFormdataRequestBody, reqEditors ...RequestEditorFn) (*LinkSubunitResp, error)
+
+	// GetSubunitAttachmentWithResponse Download an attachment of a stream
+	//
+	// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. Name and media type come from a stranger, so the answer
+	// is always `application/octet-stream`, to be saved and not to be shown.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/subunit/{subunit_id}/attachments/{test_run_id}/{k} (the `GetSubunitAttachment` operationId).
+	GetSubunitAttachmentWithResponse(ctx context.Context, subunitID string, testRunID int32, k int32, reqEditors ...RequestEditorFn) (*GetSubunitAttachmentResp, error)
 
 	// PurgeTasksWithResponse Delete old tasks
 	//
@@ -35013,8 +35320,18 @@ type GetOpenAPIJSONResp304Headers struct {
 	ETag         *string
 }
 
+// GetOpenAPIJSONResp401Headers the declared response headers of an HTTP 401 response for GetOpenAPIJSON
+type GetOpenAPIJSONResp401Headers struct {
+	WWWAuthenticate *string
+}
+
 // GetOpenAPIJSONResp429Headers the declared response headers of an HTTP 429 response for GetOpenAPIJSON
 type GetOpenAPIJSONResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetOpenAPIJSONResp503Headers the declared response headers of an HTTP 503 response for GetOpenAPIJSON
+type GetOpenAPIJSONResp503Headers struct {
 	RetryAfter *int32
 }
 
@@ -35025,14 +35342,24 @@ type GetOpenAPIJSONResp struct {
 	JSON200 *map[string]interface{}
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetOpenAPIJSONResp200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetOpenAPIJSONResp304Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetOpenAPIJSONResp401Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetOpenAPIJSONResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetOpenAPIJSONResp503Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -35045,9 +35372,24 @@ func (r GetOpenAPIJSONResp) GetApplicationProblemJSON400() *BadRequest {
 	return r.ApplicationProblemJSON400
 }
 
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetOpenAPIJSONResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetOpenAPIJSONResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
 func (r GetOpenAPIJSONResp) GetApplicationProblemJSON429() *TooManyRequests {
 	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetOpenAPIJSONResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
 }
 
 // GetBody returns the raw response body bytes
@@ -35096,8 +35438,18 @@ type GetOpenAPIYAMLResp304Headers struct {
 	ETag         *string
 }
 
+// GetOpenAPIYAMLResp401Headers the declared response headers of an HTTP 401 response for GetOpenAPIYAML
+type GetOpenAPIYAMLResp401Headers struct {
+	WWWAuthenticate *string
+}
+
 // GetOpenAPIYAMLResp429Headers the declared response headers of an HTTP 429 response for GetOpenAPIYAML
 type GetOpenAPIYAMLResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetOpenAPIYAMLResp503Headers the declared response headers of an HTTP 503 response for GetOpenAPIYAML
+type GetOpenAPIYAMLResp503Headers struct {
 	RetryAfter *int32
 }
 
@@ -35108,14 +35460,24 @@ type GetOpenAPIYAMLResp struct {
 	YAML200 *string
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetOpenAPIYAMLResp200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetOpenAPIYAMLResp304Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetOpenAPIYAMLResp401Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetOpenAPIYAMLResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetOpenAPIYAMLResp503Headers
 }
 
 // GetYAML200 returns the response for an HTTP 200 `application/yaml` response
@@ -35128,9 +35490,24 @@ func (r GetOpenAPIYAMLResp) GetApplicationProblemJSON400() *BadRequest {
 	return r.ApplicationProblemJSON400
 }
 
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetOpenAPIYAMLResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetOpenAPIYAMLResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
 func (r GetOpenAPIYAMLResp) GetApplicationProblemJSON429() *TooManyRequests {
 	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetOpenAPIYAMLResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
 }
 
 // GetBody returns the raw response body bytes
@@ -40681,6 +41058,166 @@ func (r GetDesignDocumentsResp) Bytes() []byte {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetDesignDocumentsResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DownloadResultResp200Headers the declared response headers of an HTTP 200 response for DownloadResult
+type DownloadResultResp200Headers struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+// DownloadResultResp206Headers the declared response headers of an HTTP 206 response for DownloadResult
+type DownloadResultResp206Headers struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentRange          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+// DownloadResultResp304Headers the declared response headers of an HTTP 304 response for DownloadResult
+type DownloadResultResp304Headers struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+// DownloadResultResp401Headers the declared response headers of an HTTP 401 response for DownloadResult
+type DownloadResultResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// DownloadResultResp416Headers the declared response headers of an HTTP 416 response for DownloadResult
+type DownloadResultResp416Headers struct {
+	ContentRange *string
+}
+
+// DownloadResultResp429Headers the declared response headers of an HTTP 429 response for DownloadResult
+type DownloadResultResp429Headers struct {
+	RetryAfter *int32
+}
+
+// DownloadResultResp503Headers the declared response headers of an HTTP 503 response for DownloadResult
+type DownloadResultResp503Headers struct {
+	RetryAfter *int32
+}
+
+type DownloadResultResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON416 the response for an HTTP 416 `application/problem+json` response
+	ApplicationProblemJSON416 *RangeNotSatisfiable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *DownloadResultResp200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *DownloadResultResp206Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *DownloadResultResp304Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DownloadResultResp401Headers
+	// Headers416 the parsed response headers for an HTTP 416 response
+	Headers416 *DownloadResultResp416Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DownloadResultResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DownloadResultResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DownloadResultResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DownloadResultResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DownloadResultResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DownloadResultResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r DownloadResultResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON416 returns the response for an HTTP 416 `application/problem+json` response
+func (r DownloadResultResp) GetApplicationProblemJSON416() *RangeNotSatisfiable {
+	return r.ApplicationProblemJSON416
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DownloadResultResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DownloadResultResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DownloadResultResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DownloadResultResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DownloadResultResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r DownloadResultResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DownloadResultResp) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -49346,6 +49883,115 @@ func (r ReplaceTestSpecResp) ContentType() string {
 	return ""
 }
 
+// GetProfileResp401Headers the declared response headers of an HTTP 401 response for GetProfile
+type GetProfileResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetProfileResp429Headers the declared response headers of an HTTP 429 response for GetProfile
+type GetProfileResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetProfileResp503Headers the declared response headers of an HTTP 503 response for GetProfile
+type GetProfileResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetProfileResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Profile
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetProfileResp401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetProfileResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetProfileResp503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProfileResp) GetJSON200() *Profile {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetProfileResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetProfileResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetProfileResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetProfileResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetProfileResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetProfileResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProfileResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProfileResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProfileResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetProfileResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProfileResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListPublicKeysResp401Headers the declared response headers of an HTTP 401 response for ListPublicKeys
 type ListPublicKeysResp401Headers struct {
 	WWWAuthenticate *string
@@ -53801,6 +54447,166 @@ func (r LinkSubunitResp) Bytes() []byte {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r LinkSubunitResp) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetSubunitAttachmentResp200Headers the declared response headers of an HTTP 200 response for GetSubunitAttachment
+type GetSubunitAttachmentResp200Headers struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+// GetSubunitAttachmentResp206Headers the declared response headers of an HTTP 206 response for GetSubunitAttachment
+type GetSubunitAttachmentResp206Headers struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentRange          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+// GetSubunitAttachmentResp304Headers the declared response headers of an HTTP 304 response for GetSubunitAttachment
+type GetSubunitAttachmentResp304Headers struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+// GetSubunitAttachmentResp401Headers the declared response headers of an HTTP 401 response for GetSubunitAttachment
+type GetSubunitAttachmentResp401Headers struct {
+	WWWAuthenticate *string
+}
+
+// GetSubunitAttachmentResp416Headers the declared response headers of an HTTP 416 response for GetSubunitAttachment
+type GetSubunitAttachmentResp416Headers struct {
+	ContentRange *string
+}
+
+// GetSubunitAttachmentResp429Headers the declared response headers of an HTTP 429 response for GetSubunitAttachment
+type GetSubunitAttachmentResp429Headers struct {
+	RetryAfter *int32
+}
+
+// GetSubunitAttachmentResp503Headers the declared response headers of an HTTP 503 response for GetSubunitAttachment
+type GetSubunitAttachmentResp503Headers struct {
+	RetryAfter *int32
+}
+
+type GetSubunitAttachmentResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *NotAcceptable
+	// ApplicationProblemJSON416 the response for an HTTP 416 `application/problem+json` response
+	ApplicationProblemJSON416 *RangeNotSatisfiable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetSubunitAttachmentResp200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *GetSubunitAttachmentResp206Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetSubunitAttachmentResp304Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetSubunitAttachmentResp401Headers
+	// Headers416 the parsed response headers for an HTTP 416 response
+	Headers416 *GetSubunitAttachmentResp416Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetSubunitAttachmentResp429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetSubunitAttachmentResp503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetSubunitAttachmentResp) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetSubunitAttachmentResp) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetSubunitAttachmentResp) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetSubunitAttachmentResp) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetSubunitAttachmentResp) GetApplicationProblemJSON406() *NotAcceptable {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON416 returns the response for an HTTP 416 `application/problem+json` response
+func (r GetSubunitAttachmentResp) GetApplicationProblemJSON416() *RangeNotSatisfiable {
+	return r.ApplicationProblemJSON416
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetSubunitAttachmentResp) GetApplicationProblemJSON429() *TooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetSubunitAttachmentResp) GetApplicationProblemJSON503() *ServiceUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSubunitAttachmentResp) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSubunitAttachmentResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSubunitAttachmentResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// Bytes is a convenience method to retrieve the raw bytes from the HTTP response
+func (r GetSubunitAttachmentResp) Bytes() []byte {
+	return r.Body
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSubunitAttachmentResp) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -59093,7 +59899,8 @@ func (c *ClientWithResponses) GetMetricsWithResponse(ctx context.Context, reqEdi
 
 // GetOpenAPIJSONWithResponse Read this document as JSON
 //
-// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS).
+// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless the server's
+// explorer is closed: then any good credential will do.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -59108,7 +59915,8 @@ func (c *ClientWithResponses) GetOpenAPIJSONWithResponse(ctx context.Context, re
 
 // GetOpenAPIYAMLWithResponse Read this document as YAML
 //
-// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS).
+// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless
+// the server's explorer is closed: then any good credential will do.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -60101,6 +60909,21 @@ func (c *ClientWithResponses) GetDesignDocumentsWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParseGetDesignDocumentsResp(rsp)
+}
+
+// DownloadResultWithResponse Download the current result of a run
+//
+// RefStack: where its server of 2014 had the download of a result; the same as `getRaw` of `current`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/download-result/{test_id} (the `DownloadResult` operationId).
+func (c *ClientWithResponses) DownloadResultWithResponse(ctx context.Context, testID TestID, reqEditors ...RequestEditorFn) (*DownloadResultResp, error) {
+	rsp, err := c.DownloadResult(ctx, testID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDownloadResultResp(rsp)
 }
 
 // ListEventsWithResponse Read the event log
@@ -61586,6 +62409,21 @@ func (c *ClientWithResponses) ReplaceTestSpecWithResponse(ctx context.Context, p
 	return ParseReplaceTestSpecResp(rsp)
 }
 
+// GetProfileWithResponse Say who one is
+//
+// RefStack: the owner that the caller's token names, which stands where RefStack had an OpenID.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/profile (the `GetProfile` operationId).
+func (c *ClientWithResponses) GetProfileWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetProfileResp, error) {
+	rsp, err := c.GetProfile(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProfileResp(rsp)
+}
+
 // ListPublicKeysWithResponse List one's keys
 //
 // RefStack: the keys that are registered under the owner that the caller's token names.
@@ -61699,7 +62537,7 @@ func (c *ClientWithResponses) ListPublishedResultsWithResponse(ctx context.Conte
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
-// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
 // login are closed, a signature with a registered key is a login.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -61718,7 +62556,7 @@ func (c *ClientWithResponses) PublishResultWithBodyWithResponse(ctx context.Cont
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
-// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
 // login are closed, a signature with a registered key is a login.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -61737,7 +62575,7 @@ func (c *ClientWithResponses) PublishResultWithResponse(ctx context.Context, par
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
-// `X-Signature` and `X-Public-Key` sign the raw bytes of the body; if one of them is there, both are checked. Where uploads without
+// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
 // login are closed, a signature with a registered key is a login.
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
@@ -62248,6 +63086,7 @@ func (c *ClientWithResponses) ListStatisticsWithResponse(ctx context.Context, re
 //
 // RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
 // The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 // It may be signed like any upload.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -62265,6 +63104,7 @@ func (c *ClientWithResponses) CreateSubunitWithBodyWithResponse(ctx context.Cont
 //
 // RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
 // The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 // It may be signed like any upload.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -62282,6 +63122,7 @@ func (c *ClientWithResponses) CreateSubunitWithResponse(ctx context.Context, par
 //
 // RefStack's specification of 2017: stores a subunit stream, v1 or v2, gzip of either, and makes a result of the tests that passed in it, in the same run.
 // The file may be the member `subunit_data` of a JSON object, a part or field of that name or `file`, or the whole body, in all the forms that `postResult` takes.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 // It may be signed like any upload.
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
@@ -62313,14 +63154,14 @@ func (c *ClientWithResponses) DeleteSubunitWithResponse(ctx context.Context, sub
 // GetSubunitWithResponse Read a subunit stream in subunit2sql's numbers
 //
 // RefStack's specification of 2017, for the owner and administrators. The numbers are subunit2sql's: `fails` counts fail and uxsuccess, `passes` success and xfail,
-// `run_time` is the sum of the tests' durations in seconds; a test is named without what stands in brackets, of two with one name the last counts,
+// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without what stands in brackets, of two with one name the last counts,
 // `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/subunit/{subunit_id} (the `GetSubunit` operationId).
-func (c *ClientWithResponses) GetSubunitWithResponse(ctx context.Context, subunitID string, reqEditors ...RequestEditorFn) (*GetSubunitResp, error) {
-	rsp, err := c.GetSubunit(ctx, subunitID, reqEditors...)
+func (c *ClientWithResponses) GetSubunitWithResponse(ctx context.Context, subunitID string, params *GetSubunitParams, reqEditors ...RequestEditorFn) (*GetSubunitResp, error) {
+	rsp, err := c.GetSubunit(ctx, subunitID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -62373,6 +63214,22 @@ func (c *ClientWithResponses) LinkSubunitWithFormdataBodyWithResponse(ctx contex
 		return nil, err
 	}
 	return ParseLinkSubunitResp(rsp)
+}
+
+// GetSubunitAttachmentWithResponse Download an attachment of a stream
+//
+// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. Name and media type come from a stranger, so the answer
+// is always `application/octet-stream`, to be saved and not to be shown.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/subunit/{subunit_id}/attachments/{test_run_id}/{k} (the `GetSubunitAttachment` operationId).
+func (c *ClientWithResponses) GetSubunitAttachmentWithResponse(ctx context.Context, subunitID string, testRunID int32, k int32, reqEditors ...RequestEditorFn) (*GetSubunitAttachmentResp, error) {
+	rsp, err := c.GetSubunitAttachment(ctx, subunitID, testRunID, k, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSubunitAttachmentResp(rsp)
 }
 
 // PurgeTasksWithResponse Delete old tasks
@@ -63614,12 +64471,33 @@ func ParseGetOpenAPIJSONResp(rsp *http.Response) (*GetOpenAPIJSONResp, error) {
 		}
 		response.ApplicationProblemJSON400 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest TooManyRequests
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
 
 	}
 
@@ -63658,6 +64536,16 @@ func ParseGetOpenAPIJSONResp(rsp *http.Response) (*GetOpenAPIJSONResp, error) {
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetOpenAPIJSONResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetOpenAPIJSONResp429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -63668,6 +64556,16 @@ func ParseGetOpenAPIJSONResp(rsp *http.Response) (*GetOpenAPIJSONResp, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetOpenAPIJSONResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
 	}
 
 	return response, nil
@@ -63704,12 +64602,33 @@ func ParseGetOpenAPIYAMLResp(rsp *http.Response) (*GetOpenAPIYAMLResp, error) {
 		}
 		response.ApplicationProblemJSON400 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest TooManyRequests
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
 
 	}
 
@@ -63748,6 +64667,16 @@ func ParseGetOpenAPIYAMLResp(rsp *http.Response) (*GetOpenAPIYAMLResp, error) {
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetOpenAPIYAMLResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetOpenAPIYAMLResp429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -63758,6 +64687,16 @@ func ParseGetOpenAPIYAMLResp(rsp *http.Response) (*GetOpenAPIYAMLResp, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetOpenAPIYAMLResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
 	}
 
 	return response, nil
@@ -69002,6 +69941,269 @@ func ParseGetDesignDocumentsResp(rsp *http.Response) (*GetDesignDocumentsResp, e
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetDesignDocumentsResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDownloadResultResp parses an HTTP response from a DownloadResultWithResponse call
+func ParseDownloadResultResp(rsp *http.Response) (*DownloadResultResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DownloadResultResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 416:
+		var dest RangeNotSatisfiable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON416 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers DownloadResultResp200Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = &value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Last-Modified", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers DownloadResultResp206Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = &value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentRange = &value
+		}
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Last-Modified", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers206 = &headers
+	case rsp.StatusCode == 304:
+		var headers DownloadResultResp304Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = &value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Last-Modified", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 401:
+		var headers DownloadResultResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 416:
+		var headers DownloadResultResp416Headers
+		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentRange = &value
+		}
+		response.Headers416 = &headers
+	case rsp.StatusCode == 429:
+		var headers DownloadResultResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers DownloadResultResp503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -77594,6 +78796,107 @@ func ParseReplaceTestSpecResp(rsp *http.Response) (*ReplaceTestSpecResp, error) 
 	return response, nil
 }
 
+// ParseGetProfileResp parses an HTTP response from a GetProfileWithResponse call
+func ParseGetProfileResp(rsp *http.Response) (*GetProfileResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProfileResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Profile
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetProfileResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetProfileResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetProfileResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListPublicKeysResp parses an HTTP response from a ListPublicKeysWithResponse call
 func ParseListPublicKeysResp(rsp *http.Response) (*ListPublicKeysResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -81987,6 +83290,269 @@ func ParseLinkSubunitResp(rsp *http.Response) (*LinkSubunitResp, error) {
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers LinkSubunitResp503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetSubunitAttachmentResp parses an HTTP response from a GetSubunitAttachmentWithResponse call
+func ParseGetSubunitAttachmentResp(rsp *http.Response) (*GetSubunitAttachmentResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSubunitAttachmentResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest NotAcceptable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 416:
+		var dest RangeNotSatisfiable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON416 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetSubunitAttachmentResp200Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = &value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Last-Modified", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers GetSubunitAttachmentResp206Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = &value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentRange = &value
+		}
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Last-Modified", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers206 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetSubunitAttachmentResp304Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = &value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Last-Modified", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetSubunitAttachmentResp401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 416:
+		var headers GetSubunitAttachmentResp416Headers
+		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentRange = &value
+		}
+		response.Headers416 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetSubunitAttachmentResp429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetSubunitAttachmentResp503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {

@@ -47,7 +47,7 @@ func start(t *testing.T, s *store.Store, root, owner string, nodes ...string) {
 	}
 }
 
-func idsOf(rows []store.LabTask) []string {
+func taskIDs(rows []store.LabTask) []string {
 	ids := []string{}
 	for _, r := range rows {
 		ids = append(ids, r.ID)
@@ -82,15 +82,15 @@ func TestLabTask(t *testing.T) {
 		if err != nil || len(tree) != 451 || tree[0].ID != top.ID || tree[450].ID != children[449].ID {
 			t.Errorf("LabTree: %d tasks, %v", len(tree), err)
 		}
-		below, err := s.LabChildren(ctx, idsOf(tree))
-		if err != nil || !slices.Equal(idsOf(below[top.ID]), idsOf(children)) {
+		below, err := s.LabChildren(ctx, taskIDs(tree))
+		if err != nil || !slices.Equal(taskIDs(below[top.ID]), taskIDs(children)) {
 			t.Errorf("LabChildren: %d, %v", len(below[top.ID]), err)
 		}
-		said, err := s.LabMessages(ctx, idsOf(tree))
+		said, err := s.LabMessages(ctx, taskIDs(tree))
 		if err != nil || len(said[top.ID]) != 2 || said[top.ID][0].Text != "first" || string(said[top.ID][1].Extra) != `{"k":1}` || said[top.ID][0].Extra != nil {
 			t.Errorf("LabMessages: %+v, %v", said, err)
 		}
-		wantPages(t, s, append([]string{top.ID}, idsOf(children)...))
+		wantPages(t, s, append([]string{top.ID}, taskIDs(children)...))
 	})
 }
 
@@ -104,7 +104,7 @@ func wantPages(t *testing.T, s *store.Store, want []string) {
 		if err != nil {
 			t.Fatalf("ListLabTasks: %v", err)
 		}
-		got = append(got, idsOf(list.Items)...)
+		got = append(got, taskIDs(list.Items)...)
 		if list.Next == "" {
 			break
 		}
@@ -151,8 +151,8 @@ func TestLabTask_Claims(t *testing.T) {
 			t.Errorf("LabClaims: %v, %v", held, err)
 		}
 		queue, err := s.LabQueue(ctx)
-		if err != nil || !slices.Equal(idsOf(queue), []string{loser.ID}) {
-			t.Errorf("the queue: %v, %v, want the loser whole", idsOf(queue), err)
+		if err != nil || !slices.Equal(taskIDs(queue), []string{loser.ID}) {
+			t.Errorf("the queue: %v, %v, want the loser whole", taskIDs(queue), err)
 		}
 	})
 }
@@ -235,8 +235,8 @@ func TestLabTask_Cancel(t *testing.T) {
 			t.Errorf("cancelled again: %+v, %v, want the first name", got, err)
 		}
 		asked, err := s.LabCancels(ctx)
-		if err != nil || !slices.Equal(idsOf(asked), []string{running.ID}) {
-			t.Errorf("LabCancels: %v, %v, want what is not over", idsOf(asked), err)
+		if err != nil || !slices.Equal(taskIDs(asked), []string{running.ID}) {
+			t.Errorf("LabCancels: %v, %v, want what is not over", taskIDs(asked), err)
 		}
 		if _, err := s.CancelLabTask(ctx, waiting.ID, "ann", end); !errors.Is(err, store.ErrConflict) {
 			t.Errorf("a task that is over: %v", err)
@@ -286,7 +286,7 @@ func TestLabTask_Purge(t *testing.T) {
 		if _, err := s.LabWork(ctx, child.ID); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("work stays: %v", err)
 		}
-		data, err := s.LabBuildDataOfNode(ctx, "n1", false)
+		data, err := s.LabBuildDataPlaces(ctx, store.LabBuildDataFilter{Node: "n1"})
 		if err != nil || len(data) != 1 {
 			t.Errorf("build data must stay: %v, %v", data, err)
 		}

@@ -28,7 +28,7 @@ func beginDeployment(t *testing.T, s *store.Store, node, task, root string, ids 
 	}
 }
 
-func idsOf(rows []store.LabBootAction) []string {
+func actionIDs(rows []store.LabBootAction) []string {
 	var ids []string
 	for _, r := range rows {
 		ids = append(ids, r.ID)
@@ -48,12 +48,12 @@ func TestLabDeployment(t *testing.T) {
 			t.Errorf("LabDeployment: %+v, %v", d, err)
 		}
 		rows, err := s.LabBootActions(ctx, "t1")
-		if ids := idsOf(rows); err != nil || !slices.Equal(ids, []string{"a1", "a2", "u3"}) {
+		if ids := actionIDs(rows); err != nil || !slices.Equal(ids, []string{"a1", "a2", "u3"}) {
 			t.Errorf("LabBootActions: %v, %v", ids, err)
 		}
 		beginDeployment(t, s, "n1", "t9", "root", "c1", "c2") // a retry under the same top task
 		rows, err = s.LabBootActionsOfNodes(ctx, "root")
-		if ids := idsOf(rows); err != nil || !slices.Equal(ids, []string{"c1", "c2"}) {
+		if ids := actionIDs(rows); err != nil || !slices.Equal(ids, []string{"c1", "c2"}) {
 			t.Errorf("LabBootActionsOfNodes: %v, %v, want those of the newest deployment", ids, err)
 		}
 		if a, err := s.LabBootAction(ctx, "a1"); err != nil || a.Task != "t1" {
