@@ -205,7 +205,8 @@ func TestDesignRef_redirects_and_bombs(t *testing.T) {
 
 	from := redirects(t)
 	address := strings.TrimPrefix(from.URL, "http://")
-	s := servertest.New(t, hosts(address), func(c *server.Config) { c.Lab.DesignTimeout = 2 * time.Second })
+	patient := servertest.New(t, hosts(address))
+	hurried := servertest.New(t, hosts(address), func(c *server.Config) { c.Lab.DesignTimeout = time.Second })
 	for _, tt := range []struct {
 		path string
 		want int
@@ -224,6 +225,10 @@ func TestDesignRef_redirects_and_bombs(t *testing.T) {
 		t.Run(tt.path, func(t *testing.T) {
 			t.Parallel()
 
+			s := patient
+			if tt.path == "/slow" {
+				s = hurried
+			}
 			status, got := validate(t, s, from.URL+tt.path)
 			if text := mustJSON(t, got); status != tt.want || !strings.Contains(text, tt.text) {
 				t.Errorf("%d %s", status, text)
