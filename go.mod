@@ -8,9 +8,10 @@ require (
 	github.com/chromedp/chromedp v0.22.1 // tests only: the explorer in a real browser
 	github.com/getkin/kin-openapi v0.152.0 // reads the document; checks parameters, and in tests every answer
 	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // JSON as it was checked: case-sensitive, no name twice; the tokens behind bodycheck
+	github.com/golang-jwt/jwt/v5 v5.3.1 // RefStack's logins by a signed web token
 	github.com/google/uuid v1.6.0 // ids that sort by time (UUIDv7)
 	github.com/gophercloud/gophercloud/v2 v2.15.0 // Keystone: the server's own login; tests are its clients
-	github.com/jackc/pgx/v5 v5.12.0 // PostgreSQL error codes; tests connect through it
+	github.com/jackc/pgx/v5 v5.12.0 // PostgreSQL error codes, LISTEN; tests connect through it
 	github.com/klauspost/compress v1.20.3 // gzip answers of any size (gzhttp), zstd requests
 	github.com/labstack/echo/v4 v4.16.0 // router of the generated server
 	github.com/mattn/go-sqlite3 v1.14.52 // SQLite itself; newer than what the GORM driver asks for
@@ -23,6 +24,7 @@ require (
 	github.com/prometheus/common v0.72.0 // the text format of metrics
 	github.com/stmcginnis/gofish v0.21.0 // boards that speak Redfish
 	go.yaml.in/yaml/v3 v3.0.5 // configuration file, the published document
+	golang.org/x/crypto v0.58.0 // OpenSSH's public keys, for RefStack's signatures
 	golang.org/x/sync v0.24.0 // one question to Keystone however many wait for it
 	golang.org/x/sys v0.49.0 // file locks
 	golang.org/x/time v0.16.0 // token buckets
@@ -30,11 +32,6 @@ require (
 	gorm.io/driver/sqlite v1.6.0 // the store
 	gorm.io/gorm v1.31.2 // the store
 	pgregory.net/rapid v1.3.0 // tests only: drawn cases
-)
-
-require (
-	github.com/golang-jwt/jwt/v5 v5.3.1
-	golang.org/x/crypto v0.58.0
 )
 
 require (
