@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -61,7 +62,7 @@ func (s *Store) SaveReport(ctx context.Context, c *Collection, identity []byte, 
 		if old != nil {
 			return tx.replaceReport(c, old.seq, r)
 		}
-		return tx.insertReport(c, r)
+		return tx.insertReports(c, []*Report{r})
 	})
 }
 
@@ -85,14 +86,30 @@ func (s *Store) UpdateReport(ctx context.Context, c *Collection, id string, chan
 	})
 }
 
-// InsertReport adds a report. ErrConflict: its id or its identity exists.
-func (s *Store) InsertReport(ctx context.Context, c *Collection, r *Report) error {
-	return s.InTx(ctx, func(tx *Store) error { return tx.insertReport(c, r) })
+// insertSlice is how many reports one statement adds: some thousand values, which
+// either database takes.
+const insertSlice = 64
+
+// InsertReports adds reports in one transaction. ErrConflict: an id or an
+// identity exists, and none was added.
+func (s *Store) InsertReports(ctx context.Context, c *Collection, list ...*Report) error {
+	return s.InTx(ctx, func(tx *Store) error {
+		for slice := range slices.Chunk(list, insertSlice) {
+			if err := tx.insertReports(c, slice); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
-func (s *Store) insertReport(c *Collection, r *Report) error {
-	marks := strings.Repeat(", ?", len(c.Columns)+1)
-	err := s.db.Exec("INSERT INTO "+c.table+" (identity, "+c.list+", rest) VALUES (?"+marks+")", c.args(r)...).Error
+func (s *Store) insertReports(c *Collection, list []*Report) error {
+	marks := "(?" + strings.Repeat(", ?", len(c.Columns)+1) + ")"
+	args := make([]any, 0, len(list)*(len(c.Columns)+2))
+	for _, r := range list {
+		args = append(args, c.args(r)...)
+	}
+	err := s.db.Exec("INSERT INTO "+c.table+" (identity, "+c.list+", rest) VALUES "+marks+strings.Repeat(", "+marks, len(list)-1), args...).Error
 	if err != nil {
 		return fmt.Errorf("insert into %s: %w", c.table, translate(err))
 	}
@@ -136,11 +153,19 @@ func (c *Collection) args(r *Report) []any {
 // deleteSlice is how many reports one transaction removes.
 const deleteSlice = 500
 
-// DeleteReports removes all reports that meet the conditions, some at a time,
-// and returns how many they were.
+// DeleteReports removes all reports that meet the conditions and returns how many
+// they were: some at a time, so that others can write in between, or in the
+// transaction that s is.
 func (s *Store) DeleteReports(ctx context.Context, c *Collection, where []ReportCondition) (int64, error) {
 	cond, args := c.where(where)
 	var total int64
+	if s.tx != nil {
+		res := s.db.Exec("DELETE FROM "+c.table+cond, args...)
+		if res.Error != nil {
+			return 0, fmt.Errorf("delete from %s: %w", c.table, translate(res.Error))
+		}
+		return res.RowsAffected, nil
+	}
 	for {
 		var n int64
 		err := s.InTx(ctx, func(tx *Store) error {

@@ -135,14 +135,16 @@ func (h *Handler) dropChildren(ctx context.Context, tx *store.Store, was *docume
 
 func (h *Handler) saveChildren(ctx context.Context, tx *store.Store, tree *document.GroupTree, stored, job, build *document.Document) error {
 	var ids []string
+	var rows []*store.Report
 	for _, c := range tree.Cases {
 		c = c.Clone()
 		h.place(c, nil)
 		document.CompleteCase(c, stored)
-		if err := tx.InsertReport(ctx, cases.table, cases.row(c)); err != nil {
-			return err
-		}
+		rows = append(rows, cases.row(c))
 		ids = append(ids, c.Text("_id"))
+	}
+	if err := tx.InsertReports(ctx, cases.table, rows...); err != nil {
+		return err
 	}
 	if ids != nil {
 		stored.Set("test_cases", ids)

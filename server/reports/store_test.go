@@ -2,6 +2,7 @@ package reports
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -20,12 +21,11 @@ func storeBoots(tb testing.TB, s *store.Store, list []*document.Document) {
 	tb.Helper()
 	for chunk := range slices.Chunk(list, 500) {
 		err := s.InTx(context.Background(), func(tx *store.Store) error {
+			var rows []*store.Report
 			for _, b := range chunk {
-				if err := tx.InsertReport(context.Background(), boots.table, boots.row(b)); err != nil {
-					return err
-				}
+				rows = append(rows, boots.row(b))
 			}
-			return nil
+			return tx.InsertReports(context.Background(), boots.table, rows...)
 		})
 		if err != nil {
 			tb.Fatal(err)
@@ -140,4 +140,26 @@ func TestRestored(t *testing.T) {
 			t.Fatalf("stored and read:\n%s\nwant:\n%s", got, want)
 		}
 	}
+}
+
+// TestInsertReports adds all of many or, when one is there already, none.
+func TestInsertReports(t *testing.T) {
+	t.Parallel()
+	docs := distinctBoots(t)[:300]
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		storeBoots(t, s, docs[:1])
+		var rows []*store.Report
+		for _, d := range docs {
+			rows = append(rows, boots.row(d))
+		}
+		if err := s.InsertReports(t.Context(), boots.table, rows[150:]...); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.InsertReports(t.Context(), boots.table, append(rows[1:150:150], rows[0])...); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("one that is there: %v, want ErrConflict", err)
+		}
+		if n, err := s.CountReports(t.Context(), boots.table, nil); n != 151 || err != nil {
+			t.Errorf("%d boots, %v, want 151", n, err)
+		}
+	})
 }

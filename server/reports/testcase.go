@@ -37,7 +37,7 @@ func (h *Handler) createCase(ctx context.Context) (*answer, error) {
 		document.CompleteCase(c, g)
 		id = c.Text("_id")
 		g.Set("test_cases", append(idsOf(g, "test_cases"), id))
-		if err := tx.InsertReport(ctx, cases.table, cases.row(c)); err != nil {
+		if err := tx.InsertReports(ctx, cases.table, cases.row(c)); err != nil {
 			return nil, err
 		}
 		return groups.row(g), nil
