@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime/multipart"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/slipway-lab/slipway/server"
@@ -315,6 +316,32 @@ func TestGroups(t *testing.T) {
 		}
 		if a := post(t, s, 201, "/test/group", `{"name":"g","lab_name":"l","build_id":"0123456789abcdef01234567"}`); !strings.Contains(string(a.Body), "there is no build") {
 			t.Errorf("unknown build: %s, want a warning", a.Body)
+		}
+	})
+}
+
+// TestGroups_AtOnce posts one group, and one of LAVA's jobs, from many clients at
+// once: each stays one, with its cases once.
+func TestGroups_AtOnce(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		newLab(t, s, "lab-a")
+		inner := [2]string{`{"name":"one","test_cases":[{"name":"c"}]}`, `{"name":"two","test_cases":[{"name":"d"},{"name":"e"}]}`}
+		job := lavaJob(t, nil)
+		var wg sync.WaitGroup
+		for i := range 12 {
+			wg.Go(func() {
+				// The inner groups come in both orders, to lock each other out.
+				group := fmt.Sprintf(`{"name":"outer","lab_name":"lab-a","job":"j","kernel":"k","test_cases":[{"name":"a"}],"sub_groups":[%s,%s]}`, inner[i%2], inner[1-i%2])
+				post(t, s, 201, "/test/group", group)
+				post(t, s, 202, callbackPath, job)
+			})
+		}
+		wg.Wait()
+		for path, want := range map[string]int{"/test/group?job=j": 3, "/test/case?job=j": 4, "/test/group?name=usb": 1, "/test/case?job=mainline": 7} {
+			if p := get(t, s, path); p.Count != want {
+				t.Errorf("%s: %d, want %d", path, p.Count, want)
+			}
 		}
 	})
 }
