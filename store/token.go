@@ -140,6 +140,15 @@ func (s *Store) ListTokens(ctx context.Context, f TokenFilter) (List[Token], err
 	return list, nil
 }
 
+// TokenIDs returns the public ids of all tokens, those of no use included.
+func (s *Store) TokenIDs(ctx context.Context) ([]string, error) {
+	var ids []string
+	if err := s.read(ctx).Model(&Token{}).Pluck("id", &ids).Error; err != nil {
+		return nil, fmt.Errorf("list tokens: %w", translate(err))
+	}
+	return ids, nil
+}
+
 func usableTokens(q *gorm.DB, now time.Time) *gorm.DB {
 	return q.Where("revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)", Micros(now))
 }

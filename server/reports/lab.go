@@ -70,7 +70,7 @@ func (h *Handler) labToken(ctx context.Context, tx *store.Store, lab *document.D
 	}
 	t := &store.Token{
 		Kind: string(auth.LabToken), Name: name, Owner: madeForLab + name, Email: document.ContactEmail(lab), Roles: store.Strings{string(auth.Lab)},
-		Flags: flagsOf(document.LabProperties()), Labs: store.Strings{name}, CreatedBy: auth.From(ctx).Name,
+		Flags: flagsOf(document.LabProperties()), Labs: store.Strings{name}, Tenant: auth.From(ctx).Tenant, CreatedBy: auth.From(ctx).Name,
 	}
 	text = h.config.Tokens.Issue(t)
 	if err := tx.CreateToken(ctx, t); err != nil {
@@ -91,7 +91,7 @@ func (h *Handler) tokenGiven(ctx context.Context, s *store.Store, given string) 
 	} else {
 		t, err = s.TokenByHash(ctx, h.config.Tokens.Hash(given))
 	}
-	if errors.Is(err, store.ErrNotFound) || err == nil && gone(t) {
+	if errors.Is(err, store.ErrNotFound) || err == nil && (gone(t) || !sees(auth.From(ctx), t)) {
 		return nil, fault.InvalidBody("/token", "is neither the text nor the id of a token that exists")
 	}
 	return t, err

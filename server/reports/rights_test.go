@@ -233,3 +233,39 @@ func TestLab_Life(t *testing.T) {
 		get(t, s, "/boot", raw(attached)) // it was not made for the lab, and stays
 	})
 }
+
+// TestTokens_Tenants: an administrator of a tenant makes, sees and changes tokens
+// of that tenant only, and cannot get beyond it that way.
+func TestTokens_Tenants(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	a := s.Do("POST", "/v1/access-tokens", `{"name":"x","roles":["admin"],"tenant":"a"}`, servertest.Admin(), servertest.JSON())
+	var out struct{ Token string }
+	if err := json.Unmarshal(a.Body, &out); err != nil || a.Status != 201 {
+		t.Fatalf("token: %d %s", a.Status, a.Body)
+	}
+	inA := raw(out.Token)
+	theirs := newToken(t, s, `{"email":"global@example.org","admin":true}`)
+	oid := get(t, s, "/token?email=global@example.org").Result[0]["_id"].(map[string]any)["$oid"].(string)
+	made := tokenText(t, post(t, s, 201, "/token", `{"email":"a@example.org","admin":true}`, inA))
+	for _, who := range []servertest.Option{inA, raw(made)} {
+		for _, tt := range []struct {
+			method, path, body string
+			want               int
+		}{
+			{"GET", "/token?email=global@example.org", "", 200},
+			{"GET", "/token/" + theirs, "", 404},
+			{"PUT", "/token/" + oid, `{"expired":true}`, 404},
+			{"DELETE", "/token/" + oid, "", 404},
+			{"POST", "/lab", `{"name":"l","contact":{"name":"a","surname":"b","email":"c"},"token":"` + oid + `"}`, 400},
+			{"POST", "/v1/access-tokens", `{"name":"x","roles":["admin"],"tenant":"b"}`, 400},
+		} {
+			if a := s.Do(tt.method, tt.path, tt.body, servertest.JSON(), who); a.Status != tt.want || strings.Contains(string(a.Body), `"global@`) {
+				t.Errorf("%s %s: %d %s, want %d", tt.method, tt.path, a.Status, a.Body, tt.want)
+			}
+		}
+	}
+	if n := get(t, s, "/token").Count; n < 3 {
+		t.Errorf("who belongs to no tenant sees %d tokens", n)
+	}
+}

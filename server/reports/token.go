@@ -137,12 +137,21 @@ const switchedOff = "expired"
 
 func gone(t *store.Token) bool { return t.RevokedAt != nil && !slices.Contains(t.Flags, switchedOff) }
 
-// allTokens reads every token that is not gone, oldest first. They are few.
+// sees reports whether the caller may know of a token: of those of the own tenant,
+// as at /v1/access-tokens.
+func sees(who auth.Identity, t *store.Token) bool { return t.Tenant == who.Tenant || who.SeesAll() }
+
+// allTokens reads every token that is not gone and that the caller may know of,
+// oldest first. They are few.
 func allTokens(ctx context.Context, s *store.Store) ([]*store.Token, error) {
 	var all []*store.Token
-	page := store.Page{Limit: tokenPage}
+	who := auth.From(ctx)
+	filter := store.TokenFilter{Page: store.Page{Limit: tokenPage}}
+	if !who.SeesAll() {
+		filter.Tenants = []string{who.Tenant}
+	}
 	for {
-		list, err := s.ListTokens(ctx, store.TokenFilter{Page: page})
+		list, err := s.ListTokens(ctx, filter)
 		if err != nil {
 			return nil, err
 		}
@@ -155,22 +164,26 @@ func allTokens(ctx context.Context, s *store.Store) ([]*store.Token, error) {
 			slices.Reverse(all)
 			return all, nil
 		}
-		page.After = list.Next
+		filter.Page.After = list.Next
 	}
 }
 
-// tokenByOID finds the token whose id KernelCI's clients know as this.
-func tokenByOID(ctx context.Context, s *store.Store, id string) (*store.Token, error) {
-	all, err := allTokens(ctx, s)
+// tokenByOID finds the token whose id KernelCI's clients know as this, whoever may
+// know of it; one that is gone is not found.
+func tokenByOID(ctx context.Context, s *store.Store, oid string) (*store.Token, error) {
+	ids, err := s.TokenIDs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range all {
-		if tokenOID(t.ID) == id {
-			return t, nil
-		}
+	i := slices.IndexFunc(ids, func(id string) bool { return tokenOID(id) == oid })
+	if i < 0 {
+		return nil, store.ErrNotFound
 	}
-	return nil, store.ErrNotFound
+	t, err := s.Token(ctx, ids[i])
+	if err == nil && gone(t) {
+		return nil, store.ErrNotFound
+	}
+	return t, err
 }
 
 // listTokens searches the tokens in memory.
@@ -218,7 +231,7 @@ func (h *Handler) listTokens(ctx context.Context) (*answer, error) {
 // getToken finds a token by its text.
 func (h *Handler) getToken(ctx context.Context, text string) (*answer, error) {
 	t, err := h.store.TokenByHash(ctx, h.config.Tokens.Hash(text))
-	if errors.Is(err, store.ErrNotFound) || err == nil && gone(t) {
+	if errors.Is(err, store.ErrNotFound) || err == nil && (gone(t) || !sees(auth.From(ctx), t)) {
 		return nil, fault.NotFound("Resource not found: there is no such token")
 	}
 	if err != nil {
@@ -242,7 +255,7 @@ func (h *Handler) createToken(ctx context.Context) (*answer, error) {
 	if err != nil {
 		return nil, refusedBody(ctx, err)
 	}
-	t := &store.Token{Kind: string(kindOf(change.Properties)), Owner: change.Text("email"), CreatedBy: auth.From(ctx).Name}
+	t := &store.Token{Kind: string(kindOf(change.Properties)), Owner: change.Text("email"), Tenant: auth.From(ctx).Tenant, CreatedBy: auth.From(ctx).Name}
 	text := h.config.Tokens.Issue(t)
 	h.applyToken(t, change, true)
 	if err := h.store.CreateToken(ctx, t); err != nil {
@@ -363,6 +376,9 @@ func (h *Handler) tokenAt(ctx context.Context, id string) (*store.Token, error) 
 		return nil, err
 	}
 	t, err := tokenByOID(ctx, h.store, good)
+	if err == nil && !sees(auth.From(ctx), t) {
+		err = store.ErrNotFound
+	}
 	return t, notFound(err, good)
 }
 
