@@ -66,9 +66,9 @@ func (s *Store) SaveReport(ctx context.Context, c *Collection, identity []byte, 
 	})
 }
 
-// UpdateReport writes the report with this id as change makes it. ErrNotFound:
-// there is none. ErrConflict: another one has the new identity. When change
-// returns nil nothing is written.
+// UpdateReport writes the report with this id as change makes it; without an
+// identity it keeps the one that it has. ErrNotFound: there is none. ErrConflict:
+// another one has the new identity. When change returns nil nothing is written.
 func (s *Store) UpdateReport(ctx context.Context, c *Collection, id string, change func(tx *Store, old *Report) (*Report, error)) error {
 	return s.InTx(ctx, func(tx *Store) error {
 		if err := tx.Lock(ctx, c.table+"/"+id); err != nil {
@@ -122,7 +122,7 @@ func (s *Store) replaceReport(c *Collection, seq int64, r *Report) error {
 		set.WriteString(", " + quoted(column.Name) + " = ?")
 	}
 	args := append(c.args(r), seq)
-	err := s.db.Exec("UPDATE "+c.table+" SET identity = ?"+set.String()+", rest = ? WHERE seq = ?", args...).Error
+	err := s.db.Exec("UPDATE "+c.table+" SET identity = COALESCE(?, identity)"+set.String()+", rest = ? WHERE seq = ?", args...).Error
 	if err != nil {
 		return fmt.Errorf("update %s: %w", c.table, translate(err))
 	}

@@ -107,7 +107,7 @@ func (c *Collection) Place(name string) (int, bool) {
 
 // Report is one row of a collection.
 type Report struct {
-	Identity []byte // 16 bytes; nil where documents are never the same
+	Identity []byte // 16 bytes; nil where documents are never the same, and for the one there was
 	Values   []any  // in the order of the columns, nil where there is none
 	Rest     string // JSON object of the other fields
 

@@ -11616,8 +11616,8 @@ type ClientInterface interface {
 	// CreateTestGroupWithBody Report a test group
 	//
 	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-	// configuration, architecture, branch and build environment replaces the first and keeps its id; when it has test cases, those replace
-	// the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+	// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
+	// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -11627,8 +11627,8 @@ type ClientInterface interface {
 	// CreateTestGroup Report a test group
 	//
 	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-	// configuration, architecture, branch and build environment replaces the first and keeps its id; when it has test cases, those replace
-	// the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+	// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
+	// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -11822,7 +11822,8 @@ type ClientInterface interface {
 	// UploadFilesWithBody Upload several files
 	//
 	// KernelCI: stores files, in the folder that `path` names, or `job`, `git_branch`, `kernel`, `arch`, `defconfig` and `lab_name`
-	// together. The files are streamed to disk.
+	// together. The files are streamed to disk and become visible together. Their names may have folders. A token that speaks for labs
+	// stores files below a folder with the name of such a lab only.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -16328,8 +16329,8 @@ func (c *Client) ListTestGroups(ctx context.Context, params *ListTestGroupsParam
 // CreateTestGroupWithBody Report a test group
 //
 // KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-// configuration, architecture, branch and build environment replaces the first and keeps its id; when it has test cases, those replace
-// the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
+// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 //
 // Takes any type of body and a specified content type.
 //
@@ -16349,8 +16350,8 @@ func (c *Client) CreateTestGroupWithBody(ctx context.Context, contentType string
 // CreateTestGroup Report a test group
 //
 // KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-// configuration, architecture, branch and build environment replaces the first and keeps its id; when it has test cases, those replace
-// the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
+// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -16774,7 +16775,8 @@ func (c *Client) UpdateRunStatusWithFormdataBody(ctx context.Context, testID str
 // UploadFilesWithBody Upload several files
 //
 // KernelCI: stores files, in the folder that `path` names, or `job`, `git_branch`, `kernel`, `arch`, `defconfig` and `lab_name`
-// together. The files are streamed to disk.
+// together. The files are streamed to disk and become visible together. Their names may have folders. A token that speaks for labs
+// stores files below a folder with the name of such a lab only.
 //
 // Takes any type of body and a specified content type.
 //
@@ -34671,8 +34673,8 @@ type ClientWithResponsesInterface interface {
 	// CreateTestGroupWithBodyWithResponse Report a test group
 	//
 	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-	// configuration, architecture, branch and build environment replaces the first and keeps its id; when it has test cases, those replace
-	// the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+	// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
+	// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34682,8 +34684,8 @@ type ClientWithResponsesInterface interface {
 	// CreateTestGroupWithResponse Report a test group
 	//
 	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-	// configuration, architecture, branch and build environment replaces the first and keeps its id; when it has test cases, those replace
-	// the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+	// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
+	// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34897,7 +34899,8 @@ type ClientWithResponsesInterface interface {
 	// UploadFilesWithBodyWithResponse Upload several files
 	//
 	// KernelCI: stores files, in the folder that `path` names, or `job`, `git_branch`, `kernel`, `arch`, `defconfig` and `lab_name`
-	// together. The files are streamed to disk.
+	// together. The files are streamed to disk and become visible together. Their names may have folders. A token that speaks for labs
+	// stores files below a folder with the name of such a lab only.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -63528,8 +63531,8 @@ func (c *ClientWithResponses) ListTestGroupsWithResponse(ctx context.Context, pa
 // CreateTestGroupWithBodyWithResponse Report a test group
 //
 // KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-// configuration, architecture, branch and build environment replaces the first and keeps its id; when it has test cases, those replace
-// the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
+// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -63545,8 +63548,8 @@ func (c *ClientWithResponses) CreateTestGroupWithBodyWithResponse(ctx context.Co
 // CreateTestGroupWithResponse Report a test group
 //
 // KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-// configuration, architecture, branch and build environment replaces the first and keeps its id; when it has test cases, those replace
-// the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
+// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -63898,7 +63901,8 @@ func (c *ClientWithResponses) UpdateRunStatusWithFormdataBodyWithResponse(ctx co
 // UploadFilesWithBodyWithResponse Upload several files
 //
 // KernelCI: stores files, in the folder that `path` names, or `job`, `git_branch`, `kernel`, `arch`, `defconfig` and `lab_name`
-// together. The files are streamed to disk.
+// together. The files are streamed to disk and become visible together. Their names may have folders. A token that speaks for labs
+// stores files below a folder with the name of such a lab only.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //

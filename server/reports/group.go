@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -184,8 +185,15 @@ func (h *Handler) update(ctx context.Context, r *resource, id string, may func(*
 		if err == nil {
 			err = may(d)
 		}
-		if err != nil || !d.Apply(changes) {
+		if err != nil {
 			return nil, err
+		}
+		before := d.Identity()
+		if !d.Apply(changes) {
+			return nil, nil
+		}
+		if bytes.Equal(before, d.Identity()) {
+			return r.sameRow(d), may(d)
 		}
 		return r.row(d), may(d)
 	})

@@ -39,6 +39,15 @@ func newResource(s *document.Schema, c *store.Collection) *resource {
 	return &resource{schema: s, catalogue: catalogueOf(s), table: c}
 }
 
+// sameRow is the row of a document that stays the same report. What identifies a
+// report was taken before its build filled in what it lacked, so it cannot be
+// told from the document any more.
+func (r *resource) sameRow(d *document.Document) *store.Report {
+	row := r.row(d)
+	row.Identity = nil
+	return row
+}
+
 func (r *resource) apart(name string) bool {
 	_, ok := r.table.Place(name)
 	return ok

@@ -40,7 +40,7 @@ func (h *Handler) createCase(ctx context.Context) (*answer, error) {
 		if err := tx.InsertReports(ctx, cases.table, cases.row(c)); err != nil {
 			return nil, err
 		}
-		return groups.row(g), nil
+		return groups.sameRow(g), nil
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fault.InvalidBody("/test_group_id", "is not the id of a test group that exists").Because(err)
@@ -87,7 +87,7 @@ func (h *Handler) deleteCase(ctx context.Context, id string) (*answer, error) {
 			return nil, err
 		}
 		g.Set("test_cases", slices.DeleteFunc(idsOf(g, "test_cases"), func(c string) bool { return c == d.Text("_id") }))
-		return groups.row(g), nil
+		return groups.sameRow(g), nil
 	})
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err

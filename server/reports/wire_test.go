@@ -320,6 +320,39 @@ func TestGroups(t *testing.T) {
 	})
 }
 
+// TestGroups_Identity: which groups are the same does not depend on what their
+// build or a later case adds to them.
+func TestGroups_Identity(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		for _, kernel := range []string{"k1", "k2"} {
+			post(t, s, 202, "/build", fmt.Sprintf(`{"job":"j","kernel":%q,"git_branch":"master","arch":"arm","defconfig":"d","build_environment":"gcc-8"}`, kernel))
+		}
+		group := `{"name":"g","lab_name":"l","job":"j","kernel":"k1","test_cases":[{"name":"a"}]}`
+		post(t, s, 201, "/test/group", group)
+		first := get(t, s, "/test/group").Result[0]
+		id := first["_id"].(map[string]any)["$oid"].(string)
+		if first["git_branch"] != "master" {
+			t.Fatalf("the build filled in nothing: %v", first)
+		}
+		post(t, s, 201, "/test/case", fmt.Sprintf(`{"name":"b","test_group_id":%q}`, id))
+		if a := s.Do("PUT", "/test/group/"+id, `{"vcs_commit":"abc"}`, servertest.JSON(), servertest.Admin()); a.Status != 200 {
+			t.Fatalf("PUT: %d %s", a.Status, a.Body)
+		}
+		post(t, s, 201, "/test/group", group)
+		if p := get(t, s, "/test/group"); p.Count != 1 {
+			t.Errorf("%d groups after the first was changed and posted again, want 1", p.Count)
+		}
+		// Groups of 2015 name their build, known or not, and little else.
+		for _, build := range []string{"000000000000000000000001", "000000000000000000000002", "000000000000000000000001"} {
+			post(t, s, 201, "/test/group", fmt.Sprintf(`{"name":"old","lab_name":"l","build_id":%q,"test_cases":[{"name":"c"}]}`, build))
+		}
+		if groups, cases := get(t, s, "/test/group?name=old").Count, get(t, s, "/test/case?name=c").Count; groups != 2 || cases != 2 {
+			t.Errorf("two builds: %d groups with %d cases, want 2 and 2", groups, cases)
+		}
+	})
+}
+
 // TestGroups_AtOnce posts one group, and one of LAVA's jobs, from many clients at
 // once: each stays one, with its cases once.
 func TestGroups_AtOnce(t *testing.T) {

@@ -8,11 +8,12 @@ import (
 
 // Group is a set of test cases that ran together, and of groups inside it. The
 // variant of the plan is part of what it is (utils/kci_test/__init__.py of the
-// original): one board runs one plan from a disk and over the network.
+// original): one board runs one plan from a disk and over the network. So is the
+// build that it names, which is all that tells two groups of 2015 apart.
 var Group = Schema{
 	Name: "test_group",
 	Identity: []string{"name", "lab_name", "board", "job", "kernel", "defconfig_full",
-		"arch", "git_branch", "build_environment", "plan_variant"},
+		"arch", "git_branch", "build_environment", "plan_variant", "build_id"},
 	Fields: []Field{
 		{Name: "_id", Kind: ID, Flags: Search},
 		{Name: "created_on", Kind: Date, Flags: Search},
