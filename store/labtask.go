@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 )
 
@@ -403,39 +402,43 @@ func (s *Store) CancelLabTask(ctx context.Context, id, by string, change func(*L
 	return &t, nil
 }
 
+// purgeSlice is how many top tasks one transaction purges: others write in
+// between.
+const purgeSlice = 10
+
 // PurgeLabTasks deletes the top tasks that were created before the time and are
 // over, with their subtasks, messages and work. The snapshots of designs stay. It
-// returns how many top tasks went.
+// returns how many top tasks went; when it fails, some may have gone.
 func (s *Store) PurgeLabTasks(ctx context.Context, before time.Time) (int64, error) {
 	var gone int64
-	err := s.InTx(ctx, func(tx *Store) error {
-		old := func() *gorm.DB {
-			return tx.db.Model(&LabTask{}).Select("id").
-				Where("parent = '' AND status IN ? AND created_at < ?", finalLabStatuses, before.UnixMicro())
-		}
-		members := tx.db.Model(&LabTask{}).Select("id").Where("root IN (?)", old())
-		if err := tx.db.Delete(&LabMessage{}, "task IN (?)", members).Error; err != nil {
+	for {
+		var n int
+		err := s.InTx(ctx, func(tx *Store) (err error) {
+			n, err = tx.purgeSome(before)
 			return err
+		})
+		if err != nil {
+			return gone, fmt.Errorf("purge tasks: %w", translate(err))
 		}
-		if err := tx.db.Delete(&LabWork{}, "task IN (?)", members).Error; err != nil {
-			return err
+		if gone += int64(n); n < purgeSlice {
+			return gone, nil
 		}
-		if err := old().Count(&gone).Error; err != nil {
-			return err
-		}
-		var roots []string
-		if err := old().Pluck("id", &roots).Error; err != nil {
-			return err
-		}
-		for part := range chunks(roots, labSlice) {
-			if err := tx.db.Delete(&LabTask{}, "root IN ?", part).Error; err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, fmt.Errorf("purge tasks: %w", translate(err))
 	}
-	return gone, nil
+}
+
+func (s *Store) purgeSome(before time.Time) (int, error) {
+	var roots []string
+	err := s.db.Model(&LabTask{}).Where("parent = '' AND status IN ? AND created_at < ?", finalLabStatuses, before.UnixMicro()).
+		Order("id").Limit(purgeSlice).Pluck("id", &roots).Error
+	if err != nil || len(roots) == 0 {
+		return 0, err
+	}
+	members := s.db.Model(&LabTask{}).Select("id").Where("root IN ?", roots)
+	if err := s.db.Delete(&LabMessage{}, "task IN (?)", members).Error; err != nil {
+		return 0, err
+	}
+	if err := s.db.Delete(&LabWork{}, "task IN (?)", members).Error; err != nil {
+		return 0, err
+	}
+	return len(roots), s.db.Delete(&LabTask{}, "root IN ?", roots).Error
 }

@@ -42,11 +42,13 @@ func (h *Handler) CreateTask(ctx context.Context, req api.CreateTaskRequestObjec
 	if err := h.store.CreateLabTask(ctx, row); err != nil {
 		return nil, err
 	}
-	docs, err := h.documents(ctx, []store.LabTask{*row}, false)
+	// Its subtasks and messages are not read: a server may have begun already,
+	// and the answer is the task as it was queued.
+	doc, err := documentOf(ctx, row, nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	return answer{status: http.StatusCreated, location: here(ctx, "/api/v1.0/tasks/"+row.ID), body: docs[0]}, nil
+	return answer{status: http.StatusCreated, location: here(ctx, "/api/v1.0/tasks/"+row.ID), body: doc}, nil
 }
 
 // newTask makes the row of a queued task and keeps its design.

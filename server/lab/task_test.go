@@ -230,6 +230,61 @@ func TestTask_one_bad_node(t *testing.T) {
 	})
 }
 
+func TestTask_time_limit(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, func(c *server.Config) {
+		c.Lab.Simulator.Delay = time.Hour
+		c.Lab.Limits = map[string]time.Duration{"destroy_node": 50 * time.Millisecond}
+	})
+	s.Work()
+	id := createTask(t, s, "destroy_nodes", storeDesign(t, s, site(t)), "cedar-n08").TaskID
+	if got := finished(t, s, id); got.Result.Status != "failure" || !slices.Equal(got.Result.Failures, []string{"cedar-n08"}) {
+		t.Errorf("after its time: %s", mustJSON(t, got.Result))
+	}
+	all := layers(t, s, id)
+	step := findTask(t, all, "destroy_node", "destroy_nodes")
+	late := 0
+	for _, one := range all {
+		if strings.Contains(mustJSON(t, one.Result), "the step was not over in time") {
+			late++
+		}
+	}
+	if step.Retry != 3 || late != 4 || !strings.Contains(mustJSON(t, step.Result), "Retry requested, out of attempts.") {
+		t.Errorf("%d retries and %d tasks out of time, want 3 and 4: %s", step.Retry, late, mustJSON(t, step.Result))
+	}
+}
+
+// One node of a task can be cancelled; the others go on.
+func TestTask_cancel_one_node(t *testing.T) {
+	t.Parallel()
+
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		slow := servertest.On(t, s.Store, func(c *server.Config) { c.Lab.Simulator.Delay = 2 * time.Second })
+		slow.Work()
+		id := createTask(t, slow, "destroy_nodes", storeDesign(t, slow, site(t)), "cedar-n07", "cedar-n08").TaskID
+		var one string
+		eventually(t, "the work on a node", func() bool {
+			for key, sub := range layers(t, slow, id) {
+				if sub.Status == "running" && strings.Contains(mustJSON(t, sub.NodeFilter), `["cedar-n08"]`) {
+					one = key
+				}
+			}
+			return one != ""
+		})
+		if a := slow.Do("DELETE", "/api/v1.0/tasks/"+one, "", servertest.Admin()); a.Status != http.StatusAccepted {
+			t.Fatalf("cancel: %d %s", a.Status, a.Body)
+		}
+		got := finished(t, slow, id)
+		if got.Status != "complete" || got.Result.Status != "partial_success" || !slices.Equal(got.Result.Successes, []string{"cedar-n07"}) || !slices.Equal(got.Result.Failures, []string{"cedar-n08"}) {
+			t.Errorf("the task: %s", mustJSON(t, got))
+		}
+		if sub := getTask(t, slow, one, ""); sub.Status != "terminated" || sub.Result.Status != "failure" || *sub.TerminatedBy != "admin" {
+			t.Errorf("the node's task: %s", mustJSON(t, sub))
+		}
+	})
+}
+
 // What runs on a deployed node goes on when it is prepared again.
 func TestTask_prepare_deployed(t *testing.T) {
 	t.Parallel()

@@ -221,7 +221,7 @@ func TestWire(t *testing.T) {
 		w.knows("a91631a2-accf-4347-9d47-50447325a558", deploy.TaskID)
 		w.knows("3806f893-522d-4e77-8828-f170536f1722", deploy.TaskID)
 		w.play("build data of a task without any")
-		bootKey := deployed(t, s, "cedar-n08")
+		bootKey := deployed(t, s, deploy.TaskID, "cedar-n08")
 		w.knows("6761fbff5bf06df176993621fe557ee7a3c9c52539b635f8cb8b29726bb51fcd", bootKey)
 		w.knows("01M7XNMJT56250FPAV4MB2KXMK", actionID(t, s, "cedar-n08", bootKey))
 		for _, title := range []string{
@@ -250,12 +250,17 @@ func TestWire(t *testing.T) {
 	})
 }
 
-// deployed waits until a node is deployed but for its boot actions, and returns
-// their key.
-func deployed(t *testing.T, s *servertest.Server, node string) string {
+// deployed waits until a task has deployed a node but for its boot actions, and
+// returns their key.
+func deployed(t *testing.T, s *servertest.Server, id, node string) string {
 	t.Helper()
 	eventually(t, "node "+node+" is deployed", func() bool {
-		return strings.Contains(string(s.Do("GET", "/v1/nodes", "", servertest.Admin()).Body), `"hostname":"`+node+`","memory":16384,"cpu_count":8,"status_name":"Deployed"`)
+		for _, one := range layers(t, s, id) {
+			if one.Action == "bootaction_report" {
+				return true
+			}
+		}
+		return false
 	})
 	var manifest struct{ Key string }
 	decode(t, s.Do("GET", "/v1/nodes/"+node+"/manifest", "", servertest.Admin()), &manifest)

@@ -275,8 +275,15 @@ func TestLabTask_Purge(t *testing.T) {
 		if n, err := s.PurgeLabTasks(ctx, over.CreatedAt); err != nil || n != 0 {
 			t.Errorf("tasks that are not old: %d, %v", n, err)
 		}
-		if n, err := s.PurgeLabTasks(ctx, s.Now().Add(time.Hour)); err != nil || n != 1 {
-			t.Errorf("PurgeLabTasks: %d, %v, want the one that is over", n, err)
+		const more = 25 // than one transaction takes
+		for range more {
+			old := labTask(s, nil, 0, "terminated")
+			if err := s.CreateLabTask(ctx, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, err := s.PurgeLabTasks(ctx, s.Now().Add(time.Hour)); err != nil || n != more+1 {
+			t.Errorf("PurgeLabTasks: %d, %v, want those that are over", n, err)
 		}
 		wantPages(t, s, []string{open.ID})
 		said, err := s.LabMessages(ctx, []string{child.ID})
