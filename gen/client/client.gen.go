@@ -9914,7 +9914,7 @@ type ClientInterface interface {
 	// GetBootFiles Get the files of a node's boot actions
 	//
 	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-	// node's present deployment and by nothing else.
+	// node's present deployment and by nothing else. All files of a node together may be as large as the server's setting says.
 	//
 	// Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
 	GetBootFiles(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10154,7 +10154,7 @@ type ClientInterface interface {
 
 	// GetDesignDocuments Get the documents of a stored design
 	//
-	// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials.
+	// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials, passwords in addresses, and comments.
 	//
 	// Corresponds with GET /v1/designs/{design}/documents (the `GetDesignDocuments` operationId).
 	GetDesignDocuments(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -12710,7 +12710,7 @@ func (c *Client) SignalBootAction(ctx context.Context, actionID string, body Sig
 // GetBootFiles Get the files of a node's boot actions
 //
 // Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-// node's present deployment and by nothing else.
+// node's present deployment and by nothing else. All files of a node together may be as large as the server's setting says.
 //
 // Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
 func (c *Client) GetBootFiles(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13230,7 +13230,7 @@ func (c *Client) GetDesign(ctx context.Context, design string, reqEditors ...Req
 
 // GetDesignDocuments Get the documents of a stored design
 //
-// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials.
+// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials, passwords in addresses, and comments.
 //
 // Corresponds with GET /v1/designs/{design}/documents (the `GetDesignDocuments` operationId).
 func (c *Client) GetDesignDocuments(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -32755,7 +32755,7 @@ type ClientWithResponsesInterface interface {
 	// GetBootFilesWithResponse Get the files of a node's boot actions
 	//
 	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-	// node's present deployment and by nothing else.
+	// node's present deployment and by nothing else. All files of a node together may be as large as the server's setting says.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33025,7 +33025,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetDesignDocumentsWithResponse Get the documents of a stored design
 	//
-	// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials.
+	// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials, passwords in addresses, and comments.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -60460,7 +60460,7 @@ func (c *ClientWithResponses) SignalBootActionWithResponse(ctx context.Context, 
 // GetBootFilesWithResponse Get the files of a node's boot actions
 //
 // Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-// node's present deployment and by nothing else.
+// node's present deployment and by nothing else. All files of a node together may be as large as the server's setting says.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -60898,7 +60898,7 @@ func (c *ClientWithResponses) GetDesignWithResponse(ctx context.Context, design 
 
 // GetDesignDocumentsWithResponse Get the documents of a stored design
 //
-// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials.
+// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials, passwords in addresses, and comments.
 //
 // Returns a wrapper object for the known response body format(s).
 //
