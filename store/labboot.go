@@ -104,7 +104,8 @@ func (s *Store) LabBootAction(ctx context.Context, id string) (*LabBootAction, e
 	return &a, nil
 }
 
-// SignalLabBootAction adds messages to the action's task and, when status is not
+// SignalLabBootAction adds messages to the action's task, if that is still there,
+// and, when status is not
 // empty, ends the action with it. ErrConflict: it has ended, or reports
 // nothing. It returns the action as it is then.
 func (s *Store) SignalLabBootAction(ctx context.Context, id, status string, messages []LabMessage) (*LabBootAction, error) {
@@ -123,6 +124,10 @@ func (s *Store) SignalLabBootAction(ctx context.Context, id, status string, mess
 				return err
 			}
 			tx.Notify(LabBootTopic(a.Root))
+		}
+		var tasks int64 // boot actions outlive their tasks, messages do not
+		if err := tx.db.Model(&LabTask{}).Where("id = ?", a.Task).Count(&tasks).Error; err != nil || tasks == 0 {
+			return err
 		}
 		return tx.AddLabMessages(ctx, messages)
 	})

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/servertest"
 )
 
@@ -111,6 +112,21 @@ func TestBootData(t *testing.T) {
 			t.Errorf("packages of a worker: %s", rest)
 		}
 	})
+}
+
+func TestBootData_limit(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, func(c *server.Config) { c.Lab.MaxBootData = 300 })
+	s.Work()
+	_, manifest := deploying(t, s, storeDesign(t, s, site(t)), "cedar-n02")
+	a := s.Do("GET", "/v1/bootdata/cedar-n02/files", "", key(manifest["key"].(string)))
+	if a.Status != 400 || !strings.Contains(string(a.Body), "larger than the limit of 300 bytes together") {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	if a := s.Do("GET", "/v1/bootdata/cedar-n02/units", "", key(manifest["key"].(string))); a.Status != 200 {
+		t.Errorf("the units are small: %d %s", a.Status, a.Body)
+	}
 }
 
 // actionID finds the id of the boot action in what its script calls.

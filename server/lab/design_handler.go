@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -197,8 +198,9 @@ func (h *Handler) GetDesignDocuments(ctx context.Context, req api.GetDesignDocum
 	return documents(text), err
 }
 
-// withoutCredentials writes the documents again, with stars for every member
-// called credential.
+// withoutCredentials writes the documents again: with stars for every member
+// called credential and for passwords inside addresses, and without comments,
+// where old credentials like to stay.
 func withoutCredentials(text []byte) ([]byte, error) {
 	var out bytes.Buffer
 	in, enc := yaml.NewDecoder(bytes.NewReader(text)), yaml.NewEncoder(&out)
@@ -219,10 +221,19 @@ func withoutCredentials(text []byte) ([]byte, error) {
 	return out.Bytes(), enc.Close()
 }
 
+const stars = "********"
+
+// addressPassword finds the password in scheme://user:password@host.
+var addressPassword = regexp.MustCompile(`(://[^/@:\s]*:)[^/@\s]+@`)
+
 func hideCredentials(n *yaml.Node) {
+	n.HeadComment, n.LineComment, n.FootComment = "", "", ""
+	if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "://") {
+		n.Value = addressPassword.ReplaceAllString(n.Value, "${1}"+stars+"@")
+	}
 	for i, c := range n.Content {
-		if n.Kind == yaml.MappingNode && i%2 == 1 && strings.EqualFold(n.Content[i-1].Value, "credential") {
-			*targetOf(c) = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "********", Anchor: targetOf(c).Anchor}
+		if n.Kind == yaml.MappingNode && i%2 == 1 && strings.EqualFold(targetOf(n.Content[i-1]).Value, "credential") {
+			*targetOf(c) = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: stars, Anchor: targetOf(c).Anchor}
 			continue
 		}
 		hideCredentials(c)

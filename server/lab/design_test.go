@@ -72,6 +72,33 @@ func TestDesigns(t *testing.T) {
 	})
 }
 
+func TestDesignDocuments_hide_credentials(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	storeDesign(t, s, `# the old credential was s3cret-1
+schema: drydock/HostProfile/v1
+metadata: {name: p} # s3cret-2
+data:
+  oob: &board
+    type: libvirt
+    account: a
+    Credential: s3cret-3
+    libvirt_uri: qemu+ssh://admin:s3cret-4@hypervisor/system
+---
+schema: drydock/HostProfile/v1
+metadata: {name: q}
+data:
+  oob: {credential: &word s3cret-5, note: *word}
+`)
+	for role, want := range map[auth.Role]bool{auth.Reader: false, auth.Operator: true} {
+		a := s.Do("GET", "/v1/designs/cedarlab/documents", "", servertest.As(s.Token(role)))
+		if a.Status != 200 || strings.Contains(string(a.Body), "s3cret") != want || !strings.Contains(string(a.Body), "@hypervisor/system") {
+			t.Errorf("%s: %d\n%s", role, a.Status, a.Body)
+		}
+	}
+}
+
 func TestDesign_small_limit(t *testing.T) {
 	t.Parallel()
 

@@ -124,6 +124,22 @@ func TestSignalLabBootAction(t *testing.T) {
 	})
 }
 
+// TestSignalLabBootAction_purged signals when the task was purged already.
+func TestSignalLabBootAction_purged(t *testing.T) {
+	t.Parallel()
+	Each(t, func(t *testing.T, s *store.Store) {
+		ctx := context.Background()
+		beginDeployment(t, s, "n1", "gone", "gone", "a1")
+		messages := []store.LabMessage{{Task: "gone", Text: "late", CreatedAt: s.Now()}}
+		if a, err := s.SignalLabBootAction(ctx, "a1", "success", messages); err != nil || a.Status != "success" {
+			t.Errorf("signal: %+v, %v", a, err)
+		}
+		if said, err := s.LabMessages(ctx, []string{"gone"}); err != nil || len(said) != 0 {
+			t.Errorf("messages of a task that is gone: %v, %v", said, err)
+		}
+	})
+}
+
 // TestSignalLabBootAction_at_once lets many end one action. One of them does.
 func TestSignalLabBootAction_at_once(t *testing.T) {
 	t.Parallel()

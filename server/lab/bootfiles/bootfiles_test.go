@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -345,6 +346,70 @@ func TestWriteArchive_unpacks(t *testing.T) {
 	info, err := os.Stat(target)
 	if err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("unpacked file: %v, %v, want mode 640", info, err)
+	}
+}
+
+// withoutDevices blanks the device numbers, which GNU tar leaves empty for files and
+// Go's writer sets to 0, and the checksums, in all headers.
+func withoutDevices(archive []byte) []byte {
+	for at := 0; at+512 <= len(archive); at += 512 {
+		if block := archive[at : at+512]; bytes.Equal(block[257:265], []byte("ustar  \x00")) {
+			clear(block[148:156])
+			clear(block[329:345])
+		}
+	}
+	return archive
+}
+
+// TestWriteArchive_as_GNU_tar compares the archive byte for byte with what GNU tar
+// makes of the same files.
+func TestWriteArchive_as_GNU_tar(t *testing.T) {
+	t.Parallel()
+
+	path, err := exec.LookPath("tar")
+	if version, _ := exec.Command("tar", "--version").Output(); err != nil || !bytes.Contains(version, []byte("GNU tar")) {
+		t.Skip("no GNU tar here")
+	}
+	dir := t.TempDir()
+	files := []File{
+		{filepath.Join(dir, "a.sh"), 0o755, []byte("#!/bin/sh\n")},
+		{filepath.Join(dir, "empty"), 0o400, nil},
+		{filepath.Join(dir, "ünïcode"), 0o600, bytes.Repeat([]byte{0, 255}, 700)},
+		{filepath.Join(dir, "setuid"), 0o4711, []byte("x")},
+	}
+	args := []string{"--create", "--file=-", "--format=gnu", "--absolute-names", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--blocking-factor=1"}
+	for _, f := range files {
+		if err := os.WriteFile(f.Path, f.Data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Chmod(f.Path, uint32(f.Mode)); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, f.Path)
+	}
+	want, err := exec.Command(path, args...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var buf bytes.Buffer
+	if err := WriteArchive(&buf, files); err != nil {
+		t.Fatal(err)
+	}
+	zip, err := gzip.NewReader(&buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(zip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := withoutDevices(got), withoutDevices(want); !bytes.Equal(got, want) {
+		for i := 0; i < min(len(got), len(want)); i += 512 {
+			if !bytes.Equal(got[i:i+512], want[i:i+512]) {
+				t.Fatalf("block %d\n got %q\nwant %q", i/512, got[i:i+512], want[i:i+512])
+			}
+		}
+		t.Errorf("%d bytes, want %d", len(got), len(want))
 	}
 }
 

@@ -151,6 +151,13 @@ data:
 		{"child tags first, then the parent's", "  metadata: {tags: [t3, t2]}", func(n *design.Node) any { return n.Tags }, []string{"t3", "t2", "t1"}},
 		{"a tag is removed", "  metadata: {tags: ['!t1', '!never']}", func(n *design.Node) any { return n.Tags }, []string{"t2"}},
 		{"a label is removed and one overridden", "  metadata: {owner_data: {'!k1': '', k2: x}}", func(n *design.Node) any { return n.Labels }, map[string]string{"k2": "x"}},
+		{"labels keep the order of writing, the parent's first", "  metadata: {owner_data: {z: '1', k2: x, a: '2', '!k1': ''}}", func(n *design.Node) any { return n.LabelKeys }, []string{"k2", "z", "a"}},
+		{"a label that is removed and written again comes last", "  metadata: {owner_data: {z: '1', '!k1': '', k1: again}}", func(n *design.Node) any { return n.LabelKeys }, []string{"k2", "z", "k1"}},
+		{"an empty text unsets", "  metadata: {rack: ''}", func(n *design.Node) any { return n.Rack }, ""},
+		{"two partitions of one name are both merged", "  storage: {physical_devices: {sda: {partitions: [{name: var, size: 1g}, {name: var, size: 2g}]}}}", func(n *design.Node) any {
+			p := n.Devices[0].Partitions
+			return fmt.Sprint(len(p), p[1].Size, p[2].Size, p[2].Filesystem.Type)
+		}, "31g2gxfs"},
 		{"an OOB parameter is removed", "  oob: {'!account': x, type: manual}", func(n *design.Node) any { return []any{n.OOBType, n.OOB} }, []any{"manual", map[string]string{"credential": "c", "network": "oob"}}},
 		{"kernel parameters keep what cannot be resolved", "", func(n *design.Node) any { return n.KernelParams }, map[string]string{
 			"quiet": "True", "nosmt": "False", "level": "3", "pages": "4", "cpus": "1-3",

@@ -61,10 +61,7 @@ func spoil(v any, at *int, wrong any, remove bool) any {
 // beyond the end.
 func spoilt(tb testing.TB, text []byte, at, wrong int, older bool) (string, bool) {
 	tb.Helper()
-	var docs []any
-	for _, doc := range documents(tb, text) {
-		docs = append(docs, doc)
-	}
+	docs := documents(tb, text)
 	n := at + 1
 	spoil(docs, &n, wrongValues[wrong%len(wrongValues)], wrong%7 == 0)
 	if n > 0 {
@@ -112,7 +109,7 @@ func TestCheck_wrong_types_anywhere(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, name := range []string{"site.yaml", "oakpark.yaml"} {
 		text := readDesign(t, name)
-		for range 80 {
+		for range 50 {
 			if changed, ok := spoilt(t, text, r.IntN(500), r.IntN(1000), r.IntN(4) == 0); ok {
 				holdsTogether(t, changed)
 			}
