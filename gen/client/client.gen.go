@@ -10811,7 +10811,7 @@ type ClientInterface interface {
 	// ReadOutput Read the console output of a test opportunity
 	//
 	// From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
-	// each event's id is the offset behind it, so `Last-Event-ID` resumes.
+	// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is removed after a time that the server's configuration sets; it is empty then.
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
 	ReadOutput(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -14603,7 +14603,7 @@ func (c *Client) CancelOpportunity(ctx context.Context, productID ProductID, tes
 // ReadOutput Read the console output of a test opportunity
 //
 // From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
-// each event's id is the offset behind it, so `Last-Event-ID` resumes.
+// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is removed after a time that the server's configuration sets; it is empty then.
 //
 // Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
 func (c *Client) ReadOutput(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -33758,7 +33758,7 @@ type ClientWithResponsesInterface interface {
 	// ReadOutputWithResponse Read the console output of a test opportunity
 	//
 	// From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
-	// each event's id is the offset behind it, so `Last-Event-ID` resumes.
+	// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is removed after a time that the server's configuration sets; it is empty then.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -62063,7 +62063,7 @@ func (c *ClientWithResponses) CancelOpportunityWithResponse(ctx context.Context,
 // ReadOutputWithResponse Read the console output of a test opportunity
 //
 // From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
-// each event's id is the offset behind it, so `Last-Event-ID` resumes.
+// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is removed after a time that the server's configuration sets; it is empty then.
 //
 // Returns a wrapper object for the known response body format(s).
 //
