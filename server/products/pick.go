@@ -82,8 +82,9 @@ func (h *Handler) pick(ctx context.Context, id string, key *string, in api.Oppor
 	if err != nil {
 		return nil, err
 	}
-	full := first && p.Held >= agent.Capacity
-	if key == nil && !p.Work && !p.Due && !full && !h.longUnseen(agent) {
+	free := p.Held < agent.Capacity
+	full := first && !free
+	if key == nil && !(p.Work && free && online(agent)) && !p.Due && !full && !h.longUnseen(agent) {
 		return nil, nil
 	}
 	var picked *handedOut
@@ -98,6 +99,8 @@ func (h *Handler) pick(ctx context.Context, id string, key *string, in api.Oppor
 	}
 	return picked.answer()
 }
+
+func online(a *store.Agent) bool { return a.Mode == string(waiting.Online) }
 
 // longUnseen reports whether an agent's sign of life is to be written down again.
 func (h *Handler) longUnseen(a *store.Agent) bool { return h.store.Now().Sub(a.LastSeenAt) > seenEvery }
@@ -131,7 +134,7 @@ func (h *Handler) pickIn(ctx context.Context, tx *store.Store, id string, in api
 			return nil, err
 		}
 	}
-	if agent.Mode != string(waiting.Online) {
+	if !online(agent) {
 		return nil, nil
 	}
 	next, err := tx.NextOpportunity(pickFilter(agent, tx.Now()))
