@@ -10528,7 +10528,8 @@ type ClientInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10543,7 +10544,8 @@ type ClientInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10558,7 +10560,8 @@ type ClientInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type.
 	//
@@ -11223,7 +11226,7 @@ type ClientInterface interface {
 
 	// DeleteRun Delete a run
 	//
-	// Deletes a run (RefStack) with its status messages and results.
+	// Deletes a run (RefStack) with its status messages and results. One with a verified result is refused with 403.
 	//
 	// Corresponds with DELETE /v1/runs/{test_id} (the `DeleteRun` operationId).
 	DeleteRun(ctx context.Context, testID TestID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -14030,7 +14033,8 @@ func (c *Client) PostOrganisation(ctx context.Context, rest string, reqEditors .
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
-// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
 // Takes any type of body and a specified content type.
 //
@@ -14055,7 +14059,8 @@ func (c *Client) PostResultWithBody(ctx context.Context, params *PostResultParam
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
-// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -14080,7 +14085,8 @@ func (c *Client) PostResult(ctx context.Context, params *PostResultParams, body 
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
-// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type.
 //
@@ -15485,7 +15491,7 @@ func (c *Client) CreateRun(ctx context.Context, body CreateRunJSONRequestBody, r
 
 // DeleteRun Delete a run
 //
-// Deletes a run (RefStack) with its status messages and results.
+// Deletes a run (RefStack) with its status messages and results. One with a verified result is refused with 403.
 //
 // Corresponds with DELETE /v1/runs/{test_id} (the `DeleteRun` operationId).
 func (c *Client) DeleteRun(ctx context.Context, testID TestID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -33455,7 +33461,8 @@ type ClientWithResponsesInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33470,7 +33477,8 @@ type ClientWithResponsesInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33485,7 +33493,8 @@ type ClientWithResponsesInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34220,7 +34229,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteRunWithResponse Delete a run
 	//
-	// Deletes a run (RefStack) with its status messages and results.
+	// Deletes a run (RefStack) with its status messages and results. One with a verified result is refused with 403.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -61586,7 +61595,8 @@ func (c *ClientWithResponses) PostOrganisationWithResponse(ctx context.Context, 
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
-// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -61607,7 +61617,8 @@ func (c *ClientWithResponses) PostResultWithBodyWithResponse(ctx context.Context
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
-// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -61628,7 +61639,8 @@ func (c *ClientWithResponses) PostResultWithResponse(ctx context.Context, params
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
-// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -62807,7 +62819,7 @@ func (c *ClientWithResponses) CreateRunWithResponse(ctx context.Context, body Cr
 
 // DeleteRunWithResponse Delete a run
 //
-// Deletes a run (RefStack) with its status messages and results.
+// Deletes a run (RefStack) with its status messages and results. One with a verified result is refused with 403.
 //
 // Returns a wrapper object for the known response body format(s).
 //
