@@ -4830,6 +4830,9 @@ type PublishedItem struct {
 
 	// ProductVersion Always null: RefStack's products are not built.
 	ProductVersion nullable.Nullable[struct{}] `json:"product_version"`
+
+	// Cpid For the owner and administrators only.
+	Cpid *string `json:"cpid,omitempty"`
 }
 
 // PublishedList Example: {"pagination":{"current_page":1,"total_pages":2},"results":[{"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}]}
