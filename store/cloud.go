@@ -106,7 +106,8 @@ const cascadeSlice = 50
 
 // DeleteCloud removes the cloud. While it has runs that is ErrConflict; with
 // cascade the runs go first, some at a time, so an error in between leaves the
-// cloud with fewer runs. ErrNotFound: no such cloud.
+// cloud with fewer runs. ErrNotFound: no such cloud. ErrVerified is that of
+// DeleteRun.
 func (s *Store) DeleteCloud(ctx context.Context, id int64, cascade bool) error {
 	for {
 		done := false

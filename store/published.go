@@ -296,6 +296,23 @@ func (s *Store) DeleteStream(ctx context.Context, id uuid.UUID, check func(*Publ
 	return err
 }
 
+// ErrVerified says that an administrator has verified a result, which must not
+// go with something larger before that is taken back.
+var ErrVerified = errors.New("a result is verified")
+
+// checkUnverified returns ErrVerified when a result of the run is.
+func (s *Store) checkUnverified(runID int64) error {
+	var list []Published
+	err := s.db.Clauses(clause.Locking{Strength: "UPDATE"}).Find(&list, "run_id = ? AND verification_status <> 0", runID).Error
+	if err = translate(err); err == nil && len(list) > 0 {
+		err = ErrVerified
+	}
+	if err != nil {
+		return fmt.Errorf("published results of run %d: %w", runID, err)
+	}
+	return nil
+}
+
 func (s *Store) deleteStream(ctx context.Context, p *Published) error {
 	id, err := uuid.Parse(p.StreamID)
 	if err != nil {

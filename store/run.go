@@ -173,10 +173,14 @@ func (r *Run) finish(now time.Time) {
 // DeleteRun removes the run with its status messages and results. The single
 // tests go afterwards, some at a time: by this call when it is not part of a
 // larger transaction, else with the next SweepIngests. ErrNotFound: no such run.
+// ErrVerified: one of its results is verified.
 func (s *Store) DeleteRun(ctx context.Context, id int64) error {
 	var results []int64
 	err := s.InTx(ctx, func(tx *Store) error {
 		if _, err := tx.lockRun(id); err != nil {
+			return err
+		}
+		if err := tx.checkUnverified(id); err != nil {
 			return err
 		}
 		if err := tx.db.Model(&Result{}).Where("run_id = ?", id).Pluck("key", &results).Error; err != nil {

@@ -54,7 +54,7 @@ func TestSigned(t *testing.T) {
 		if n := len(decode[page](t, s.Do("GET", "/v1/results", "", servertest.As(other)), 200).Results); n != 0 {
 			t.Errorf("somebody else's list has %d results", n)
 		}
-		if list := decode[page](t, s.Do("GET", "/v1/results?signed=", "", servertest.As(me)), 200); len(list.Results) != 1 || list.Results[0].Meta["user"] != "me" {
+		if list := decode[page](t, s.Do("GET", "/v1/results?signed=", "", servertest.As(me)), 200); len(list.Results) != 1 || list.Results[0].Meta["user"] != "me" || *list.Results[0].CPID != "abc" {
 			t.Errorf("the owner's list: %+v", list)
 		}
 		// The run's side keeps the same secret, in lists as well.

@@ -174,9 +174,13 @@ func TestVerification(t *testing.T) {
 				t.Errorf("%s %s: %q, want %q", call.method, call.path, p.Detail, call.detail)
 			}
 		}
+		if p := decode[problem](t, s.Do("DELETE", "/v1/runs/1", "", servertest.Admin()), 403); p.Detail != "Can not delete a verified test run." {
+			t.Errorf("DELETE of its run: %q", p.Detail)
+		}
 		put(`{"product_version_id":null}`, 403, "Can not update product_version_id for a verified test run.", servertest.As(me))
 		put(`{"verification_status":0}`, 201, "", servertest.Admin())
 		decode[any](t, s.Do("DELETE", path, "", servertest.As(me)), 204)
+		decode[any](t, s.Do("DELETE", "/v1/runs/1", "", servertest.Admin()), 204)
 	})
 }
 

@@ -167,6 +167,9 @@ func (h *Handler) itemToAPI(ctx context.Context, p *store.Published, who caller)
 		URL:                h.resultURL(ctx, p.ID),
 		VerificationStatus: int32(p.Verification),
 	}
+	if who.roleFor(p).mayWrite() {
+		out.Cpid = &p.CPID
+	}
 	out.ProductVersion.SetNull()
 	return out
 }

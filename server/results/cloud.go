@@ -95,7 +95,7 @@ func (h *Handler) DeleteCloud(ctx context.Context, req api.DeleteCloudRequestObj
 		return nil, fault.Conflict("cloud %d has runs; cascade=true deletes them with it", req.CloudID).Because(err)
 	}
 	if err != nil {
-		return nil, noCloud(req.CloudID, err)
+		return nil, noCloud(req.CloudID, verified(err))
 	}
 	return api.DeleteCloud204Response{}, nil
 }

@@ -98,9 +98,18 @@ func (h *Handler) DeleteRun(ctx context.Context, req api.DeleteRunRequestObject)
 		return nil, err
 	}
 	if err := h.store.DeleteRun(ctx, req.TestID); err != nil {
-		return nil, noRun(req.TestID, err)
+		return nil, noRun(req.TestID, verified(err))
 	}
 	return api.DeleteRun204Response{}, nil
+}
+
+// verified is the 403 that RefStack's later API gives for a result that was
+// verified, with its words (refstack/api/controllers/results.py, delete).
+func verified(err error) error {
+	if errors.Is(err, store.ErrVerified) {
+		return fault.Forbidden("Can not delete a verified test run.").Because(err)
+	}
+	return err
 }
 
 func noRun(id int64, err error) error {
