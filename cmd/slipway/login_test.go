@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,6 +66,26 @@ func TestServe_Settings(t *testing.T) {
 	}
 	if c := parse(t, "serve", "--keystone-url=http://k/v3"); c.Serve.KeystoneAuthURL != "http://k/v3" {
 		t.Errorf("the short name of the Keystone's address gives %q", c.Serve.KeystoneAuthURL)
+	}
+}
+
+// TestServe_NobodyLogsIn: without logins a page elsewhere, whose name leads to
+// this machine, is not answered.
+func TestServe_NobodyLogsIn(t *testing.T) {
+	t.Parallel()
+
+	for host, want := range map[string]bool{
+		"localhost:8080": true, "127.0.0.1:8080": true, "[::1]:8080": true, "[::1]": true, "127.0.0.1": true, "evil.example.org:8080": false, "127.0.0.1.evil.example.org": false,
+	} {
+		v, err := parse(t, "serve", "--auth-mode=none").Serve.resolver()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest(http.MethodGet, "http://lab/", nil)
+		r.Host = host
+		if _, _, err := v.Resolve(r); (err == nil) != want {
+			t.Errorf("Host %s: %v, want it answered: %v", host, err, want)
+		}
 	}
 }
 
