@@ -455,6 +455,13 @@ func TestAudit(t *testing.T) {
 		}
 		audit(t, s, "event=new-network&token_id="+made.AccessToken.ID, 1)
 
+		// What a handler refuses is in its own words.
+		operator := create(t, s, `{"name":"op","roles":["operator"]}`)
+		status(t, s, "DELETE", "/v1/access-tokens/"+made.AccessToken.ID, 403, servertest.As(operator.Token))
+		if e := audit(t, s, "event=denied&token_id="+operator.AccessToken.ID, 1)[0]; e["reason"] != "the token belongs to somebody else" {
+			t.Errorf("entry of a handler's refusal: %v", e)
+		}
+
 		location := s.Do("POST", "/v1/runs", "", servertest.Admin()).Header.Get("Location")
 		status(t, s, "DELETE", location, 204, servertest.Admin())
 		if e := audit(t, s, "event=deletion", 1)[0]; e["object"] != location || e["operation"] != "deleteRun" {
@@ -511,6 +518,20 @@ func TestAudit_Pages(t *testing.T) {
 			t.Errorf("SweepAudit: %d, %v; want 100", n, err)
 		}
 	})
+}
+
+func TestAudit_BadFilters(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	for query, says := range map[string]string{
+		"from=yesterday": "from must be a time such as", "to=2026-01-01": "to must be a time such as", "decision=maybe": "decision must be one of allowed, denied",
+		"event=": "event must not be empty", "limit=0": "limit must be at least 1", "after=zzz": "after must be the cursor",
+	} {
+		if a := status(t, s, "GET", "/v1/audit?"+query, 400, servertest.Admin()); !strings.Contains(string(a.Body), says) {
+			t.Errorf("%s: %s, want %q", query, a.Body, says)
+		}
+	}
 }
 
 // TestAudit_SampledRefusals: what comes thick is not all written down.
