@@ -148,6 +148,22 @@ func TestCreateAccessToken_Brought(t *testing.T) {
 	})
 }
 
+// TestCreateAccessToken_BroughtAgain: a text is taken under an older secret, too.
+func TestCreateAccessToken_BroughtAgain(t *testing.T) {
+	t.Parallel()
+
+	const body = `{"name":"x","roles":["lab"],"token":"0d9f6a52-4c1e-4f0b-9d0e-1f2a3b4c5d6e"}`
+	first := servertest.New(t)
+	create(t, first, body)
+	second := servertest.On(t, first.Store, servertest.WithAuth(func(c *auth.Config) {
+		c.Pepper, c.OldPeppers = []byte("a new secret"), [][]byte{[]byte("an older one"), c.Pepper}
+	}))
+	if a := second.Do("POST", "/v1/access-tokens", body, servertest.Admin(), servertest.JSON()); a.Status != 409 {
+		t.Errorf("the text of a token under an older secret: %d %s", a.Status, a.Body)
+	}
+	status(t, second, "GET", "/v1/runs", 200, servertest.With("Authorization", "0d9f6a52-4c1e-4f0b-9d0e-1f2a3b4c5d6e"))
+}
+
 // TestAudit_KernelCI: KernelCI's own ways to change tokens are in the log as
 // well, and name the token by its id, never by its text.
 func TestAudit_KernelCI(t *testing.T) {

@@ -114,6 +114,16 @@ func (a *Authenticator) OnNewNetwork(f func(ctx context.Context, who Identity, c
 // Hash returns what the store keeps of a token.
 func (a *Authenticator) Hash(token string) []byte { return a.peppers[0].hash(token) }
 
+// Hashes returns under what the store may have a token: the hash under the
+// current pepper first, then those under older ones.
+func (a *Authenticator) Hashes(token string) [][]byte {
+	var all [][]byte
+	for _, p := range a.peppers {
+		all = append(all, p.hash(token))
+	}
+	return all
+}
+
 // Issue makes the text of a token and fills in what the store keeps of it:
 // hash, key and the first characters. The text is never seen again.
 func (a *Authenticator) Issue(t *store.Token) string {
