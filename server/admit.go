@@ -38,6 +38,7 @@ func (s *Server) admit(op *operation, v *validator) echo.MiddlewareFunc {
 				return err
 			}
 			err = next(c)
+			noteRefusal(r.Context(), err)
 			info := call.From(r.Context())
 			s.watchLogins(op, who, info.Client, info.Header, err)
 			return err
@@ -63,6 +64,17 @@ func (s *Server) routed(c echo.Context, op *operation) {
 	}
 	if op.dialect == drydock {
 		setDrydockID(c.Response().Header(), call.From(ctx))
+	}
+}
+
+// noteRefusal keeps for the audit log what a handler said when it refused.
+func noteRefusal(ctx context.Context, err error) {
+	st := stateOf(ctx)
+	if st == nil || err == nil || st.refused != nil {
+		return
+	}
+	if f := faultOf(err); f.Status == http.StatusUnauthorized || f.Status == http.StatusForbidden {
+		st.refused = errors.New(auth.Redact(f.Detail))
 	}
 }
 

@@ -69,7 +69,7 @@ func (l *limiter) allow(who auth.Identity, from netip.Addr) error {
 		if !l.known.take(actorOf(who), l.now()) {
 			return fault.TooManyRequests(1, "too many requests with this credential")
 		}
-	case !l.calls.take(from, l.now()):
+	case !l.calls.take(neighbourhood(from), l.now()):
 		return fault.TooManyRequests(1, "too many requests without a credential from this address")
 	}
 	return nil
@@ -79,7 +79,20 @@ func (l *limiter) allow(who auth.Identity, from netip.Addr) error {
 // count. Behind one address there may be a whole lab: a credential that was
 // found good before still passes.
 func (l *limiter) limited(from netip.Addr) bool {
-	return !from.IsLoopback() && !l.failures.left(from, l.now())
+	return !from.IsLoopback() && !l.failures.left(neighbourhood(from), l.now())
+}
+
+// neighbourhood is what counts as one address: whoever has one of IPv6 has the
+// 2^64 beside it as well.
+func neighbourhood(a netip.Addr) netip.Addr {
+	if a.Is4() {
+		return a
+	}
+	p, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return a // the zero address
+	}
+	return p.Addr()
 }
 
 func tooManyLogins() *fault.Fault {
@@ -89,7 +102,7 @@ func tooManyLogins() *fault.Fault {
 // failed counts a login that failed.
 func (l *limiter) failed(from netip.Addr) {
 	if !from.IsLoopback() {
-		l.failures.take(from, l.now())
+		l.failures.take(neighbourhood(from), l.now())
 	}
 }
 

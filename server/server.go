@@ -385,13 +385,13 @@ func cors(origins []string, next http.Handler) http.Handler {
 		switch path := strings.TrimSuffix(r.URL.Path, "/"); {
 		case slices.Contains(origins, origin):
 			h.Set("Access-Control-Allow-Origin", origin)
-			h.Set("Access-Control-Expose-Headers", "Location, Link, X-Request-Id, Retry-After")
+			h.Set("Access-Control-Expose-Headers", "Location, Link, ETag, Retry-After, WWW-Authenticate, Content-Disposition, X-Request-Id, X-Openstack-Request-Id, OpenStack-API-Version")
 		case path == "/openapi.json" || path == "/openapi.yaml":
 			h.Set("Access-Control-Allow-Origin", "*")
 		}
 		if r.Method == http.MethodOptions && h.Get("Access-Control-Allow-Origin") != "" && r.Header.Get("Access-Control-Request-Method") != "" {
 			h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
-			h.Set("Access-Control-Allow-Headers", "Authorization, X-Auth-Token, Content-Type, Content-Encoding, Idempotency-Key, If-None-Match, Range, Last-Event-ID")
+			h.Set("Access-Control-Allow-Headers", "Authorization, X-Auth-Token, Content-Type, Content-Encoding, Idempotency-Key, If-None-Match, Range, Last-Event-ID, OpenStack-API-Version, X-Public-Key, X-Signature, X-End-User, X-Context-Marker")
 			h.Set("Access-Control-Max-Age", "600")
 		}
 		next.ServeHTTP(w, r)

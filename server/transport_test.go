@@ -240,6 +240,28 @@ func TestGoodCredentialsMayBeLimited(t *testing.T) {
 	}
 }
 
+// TestNeighboursAreLimitedTogether: an attacker has all the addresses of his
+// network of IPv6, so they count as one.
+func TestNeighboursAreLimitedTogether(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, func(c *server.Config) {
+		c.Resolver.Trusted = loopback
+		c.Limits.FailedLoginsPerMinute = 2
+	})
+	for i, tt := range []struct {
+		from string
+		want int
+	}{
+		{"2001:db8::1", 401}, {"2001:db8::2", 401}, {"2001:db8::ffff:3", 429}, {"2001:db8:0:1::1", 401},
+		{"192.0.2.1", 401}, {"192.0.2.1", 401}, {"192.0.2.1", 429}, {"192.0.2.2", 401}, {"::ffff:192.0.2.1", 429},
+	} {
+		if a := s.Do("GET", "/v1/runs", "", servertest.As("nonsense-nonsense"), servertest.With("X-Forwarded-For", tt.from)); a.Status != tt.want {
+			t.Errorf("call %d, from %s: %d, want %d", i, tt.from, a.Status, tt.want)
+		}
+	}
+}
+
 // TestRefusedCallsAreLimited: a call that is refused because it brings no
 // credential counts like any other without one, whatever the operation.
 func TestRefusedCallsAreLimited(t *testing.T) {

@@ -247,6 +247,9 @@ func schemaMessage(e *openapi3.SchemaError) string {
 	case "enum":
 		return "must be one of " + words(s.Enum)
 	case "minLength":
+		if s.MinLength == 1 {
+			return "must not be empty"
+		}
 		return fmt.Sprintf("must have at least %d characters", s.MinLength)
 	case "maxLength":
 		return fmt.Sprintf("must have at most %d characters", *s.MaxLength)
@@ -276,6 +279,10 @@ func article(s *openapi3.Schema) string {
 		return "true or false"
 	case s.Type.Is("number"):
 		return "a number"
+	case s.Format == "date-time":
+		return "a time such as 2026-01-01T00:00:00Z"
+	case s.Format == "uuid":
+		return "a UUID"
 	}
 	return "a " + strings.Join(s.Type.Slice(), " or ")
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,6 +66,26 @@ func TestServe_Settings(t *testing.T) {
 	}
 	if c := parse(t, "serve", "--keystone-url=http://k/v3"); c.Serve.KeystoneAuthURL != "http://k/v3" {
 		t.Errorf("the short name of the Keystone's address gives %q", c.Serve.KeystoneAuthURL)
+	}
+}
+
+// TestServe_NobodyLogsIn: without logins a page elsewhere, whose name leads to
+// this machine, is not answered.
+func TestServe_NobodyLogsIn(t *testing.T) {
+	t.Parallel()
+
+	for host, want := range map[string]bool{
+		"localhost:8080": true, "127.0.0.1:8080": true, "[::1]:8080": true, "[::1]": true, "127.0.0.1": true, "evil.example.org:8080": false, "127.0.0.1.evil.example.org": false,
+	} {
+		v, err := parse(t, "serve", "--auth-mode=none").Serve.resolver()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest(http.MethodGet, "http://lab/", nil)
+		r.Host = host
+		if _, _, err := v.Resolve(r); (err == nil) != want {
+			t.Errorf("Host %s: %v, want it answered: %v", host, err, want)
+		}
 	}
 }
 
@@ -143,13 +164,18 @@ func TestTokenImport(t *testing.T) {
 	ctx := context.Background()
 	f := &storeFlags{Data: t.TempDir(), Secret: "a secret of the test"}
 	tf := &tokenFlags{}
+	pepper := filepath.Join(t.TempDir(), "pepper")
+	if err := os.WriteFile(pepper, []byte("another secret of the test, long enough\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	name := filepath.Join(t.TempDir(), "tokens.json")
 	export := `{"token":"` + text + `","username":"lab-x","email":"lab-x@example.org","properties":[0,0,0,1,1,0,0,1,0,0,0,0,0,0,0,0]}`
+	export += export // the same one twice in a file is one as well
 	if err := os.WriteFile(name, []byte(export), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 {
-		if err := (&tokenImport{File: name}).Run(ctx, f, tf); err != nil {
+	for _, flags := range []*tokenFlags{tf, tf, {AuthPepperFile: pepper}} {
+		if err := (&tokenImport{File: name}).Run(ctx, f, flags); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -160,7 +186,7 @@ func TestTokenImport(t *testing.T) {
 	defer s.Close()
 	list, err := s.ListTokens(ctx, store.TokenFilter{})
 	if err != nil || len(list.Items) != 1 {
-		t.Fatalf("after two imports: %d tokens, %v; want 1", len(list.Items), err)
+		t.Fatalf("after three imports, the last under another pepper: %d tokens, %v; want 1", len(list.Items), err)
 	}
 	a, err := tf.issuer(s, secret)
 	if err != nil {

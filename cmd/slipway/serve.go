@@ -285,6 +285,11 @@ func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 
 func (c *serveCmd) resolver() (call.Resolver, error) {
 	r := call.Resolver{AllowedHosts: c.AllowedHosts}
+	if c.AuthMode == modeNone && len(r.AllowedHosts) == 0 {
+		// A page from elsewhere can have its own name lead to this machine, and
+		// where nobody logs in, the name is all that tells it from its owner.
+		r.AllowedHosts = []string{"localhost", "127.0.0.1", "::1", "[::1]", c.Listen}
+	}
 	for _, n := range c.TrustedProxies {
 		p, err := netip.ParsePrefix(n)
 		if err != nil {

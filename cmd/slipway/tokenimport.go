@@ -65,14 +65,14 @@ func importTokens(ctx context.Context, s *store.Store, issuer *auth.Authenticato
 	err = s.InTx(ctx, func(tx *store.Store) error {
 		made = nil // in case this runs again
 		for _, o := range old {
-			if err := issuer.Adopt(o.Token, o.Text); err != nil {
+			there, err := has(ctx, tx, issuer.Hashes(o.Text))
+			if err != nil {
 				return err
 			}
-			_, err := tx.TokenByHash(ctx, o.Token.Hash)
-			if err == nil {
+			if there {
 				continue
 			}
-			if !errors.Is(err, store.ErrNotFound) {
+			if err := issuer.Adopt(o.Token, o.Text); err != nil {
 				return err
 			}
 			o.Token.ID = ""
@@ -84,4 +84,15 @@ func importTokens(ctx context.Context, s *store.Store, issuer *auth.Authenticato
 		return nil
 	})
 	return made, err
+}
+
+// has reports whether there is a token under any of the hashes.
+func has(ctx context.Context, s *store.Store, hashes [][]byte) (bool, error) {
+	for _, hash := range hashes {
+		_, err := s.TokenByHash(ctx, hash)
+		if !errors.Is(err, store.ErrNotFound) {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }

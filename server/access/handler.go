@@ -14,6 +14,7 @@ import (
 type Store interface {
 	CreateToken(ctx context.Context, t *store.Token) error
 	Token(ctx context.Context, id string) (*store.Token, error)
+	TokenByHash(ctx context.Context, hash []byte) (*store.Token, error)
 	ListTokens(ctx context.Context, f store.TokenFilter) (store.List[store.Token], error)
 	RevokeToken(ctx context.Context, id string) error
 	RotateToken(ctx context.Context, id string, overlap time.Duration, successor *store.Token) error
@@ -25,6 +26,7 @@ type Store interface {
 type Issuer interface {
 	Issue(t *store.Token) string
 	Adopt(t *store.Token, text string) error
+	Hashes(text string) [][]byte
 	Forget()
 }
 

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -96,18 +97,34 @@ func (h *Handler) CreateAccessToken(ctx context.Context, req api.CreateAccessTok
 	text := ""
 	if brought := req.Body.Token; brought == nil {
 		text = h.issuer.Issue(t)
-	} else if err := h.issuer.Adopt(t, *brought); err != nil {
-		return nil, fault.InvalidBody("/token", "%s", err)
+	} else if err := h.adopt(ctx, t, *brought); err != nil {
+		return nil, err
 	}
 	err = h.store.CreateToken(ctx, t)
 	if errors.Is(err, store.ErrConflict) && text == "" {
-		return nil, fault.Conflict("there is a token with this text already").Because(err)
+		return nil, errTextTaken.Because(err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	body, headers := h.made(t, text)
 	return api.CreateAccessToken201JSONResponse{Body: body, Headers: api.CreateAccessToken201ResponseHeaders(headers)}, nil
+}
+
+var errTextTaken = fault.Conflict("there is a token with this text already")
+
+// adopt makes a text that the caller brought the token's. The store finds it
+// taken under the current secret only, so those of earlier times are looked for.
+func (h *Handler) adopt(ctx context.Context, t *store.Token, text string) error {
+	if err := h.issuer.Adopt(t, text); err != nil {
+		return fault.InvalidBody("/token", "%s", err)
+	}
+	for _, hash := range h.issuer.Hashes(text)[1:] {
+		if _, err := h.store.TokenByHash(ctx, hash); !errors.Is(err, store.ErrNotFound) {
+			return cmp.Or(err, error(errTextTaken))
+		}
+	}
+	return nil
 }
 
 // made is the answer to a new token; text is empty when the caller knows it.

@@ -148,6 +148,22 @@ func TestCreateAccessToken_Brought(t *testing.T) {
 	})
 }
 
+// TestCreateAccessToken_BroughtAgain: a text is taken under an older secret, too.
+func TestCreateAccessToken_BroughtAgain(t *testing.T) {
+	t.Parallel()
+
+	const body = `{"name":"x","roles":["lab"],"token":"0d9f6a52-4c1e-4f0b-9d0e-1f2a3b4c5d6e"}`
+	first := servertest.New(t)
+	create(t, first, body)
+	second := servertest.On(t, first.Store, servertest.WithAuth(func(c *auth.Config) {
+		c.Pepper, c.OldPeppers = []byte("a new secret"), [][]byte{[]byte("an older one"), c.Pepper}
+	}))
+	if a := second.Do("POST", "/v1/access-tokens", body, servertest.Admin(), servertest.JSON()); a.Status != 409 {
+		t.Errorf("the text of a token under an older secret: %d %s", a.Status, a.Body)
+	}
+	status(t, second, "GET", "/v1/runs", 200, servertest.With("Authorization", "0d9f6a52-4c1e-4f0b-9d0e-1f2a3b4c5d6e"))
+}
+
 // TestAudit_KernelCI: KernelCI's own ways to change tokens are in the log as
 // well, and name the token by its id, never by its text.
 func TestAudit_KernelCI(t *testing.T) {
@@ -455,6 +471,13 @@ func TestAudit(t *testing.T) {
 		}
 		audit(t, s, "event=new-network&token_id="+made.AccessToken.ID, 1)
 
+		// What a handler refuses is in its own words.
+		operator := create(t, s, `{"name":"op","roles":["operator"]}`)
+		status(t, s, "DELETE", "/v1/access-tokens/"+made.AccessToken.ID, 403, servertest.As(operator.Token))
+		if e := audit(t, s, "event=denied&token_id="+operator.AccessToken.ID, 1)[0]; e["reason"] != "the token belongs to somebody else" {
+			t.Errorf("entry of a handler's refusal: %v", e)
+		}
+
 		location := s.Do("POST", "/v1/runs", "", servertest.Admin()).Header.Get("Location")
 		status(t, s, "DELETE", location, 204, servertest.Admin())
 		if e := audit(t, s, "event=deletion", 1)[0]; e["object"] != location || e["operation"] != "deleteRun" {
@@ -511,6 +534,20 @@ func TestAudit_Pages(t *testing.T) {
 			t.Errorf("SweepAudit: %d, %v; want 100", n, err)
 		}
 	})
+}
+
+func TestAudit_BadFilters(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	for query, says := range map[string]string{
+		"from=yesterday": "from must be a time such as", "to=2026-01-01": "to must be a time such as", "decision=maybe": "decision must be one of allowed, denied",
+		"event=": "event must not be empty", "limit=0": "limit must be at least 1", "after=zzz": "after must be the cursor",
+	} {
+		if a := status(t, s, "GET", "/v1/audit?"+query, 400, servertest.Admin()); !strings.Contains(string(a.Body), says) {
+			t.Errorf("%s: %s, want %q", query, a.Body, says)
+		}
+	}
 }
 
 // TestAudit_SampledRefusals: what comes thick is not all written down.

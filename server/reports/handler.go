@@ -39,8 +39,8 @@ type Config struct {
 
 // Tokens is what the area needs of the one who checks tokens.
 type Tokens interface {
-	// Hash returns what the store keeps of a token.
-	Hash(text string) []byte
+	// Hashes returns under what the store may have a token.
+	Hashes(text string) [][]byte
 	// Issue makes the text of a new token and fills in what is kept of it.
 	Issue(t *store.Token) string
 	// Forget makes a change of a token take effect at once.

@@ -89,7 +89,7 @@ func (h *Handler) tokenGiven(ctx context.Context, s *store.Store, given string) 
 	if id, ok := document.ParseID(given); ok {
 		t, err = tokenByOID(ctx, s, id)
 	} else {
-		t, err = s.TokenByHash(ctx, h.config.Tokens.Hash(given))
+		t, err = h.tokenByText(ctx, s, given)
 	}
 	if errors.Is(err, store.ErrNotFound) || err == nil && (gone(t) || !sees(auth.From(ctx), t)) {
 		return nil, fault.InvalidBody("/token", "is neither the text nor the id of a token that exists")

@@ -186,6 +186,16 @@ func tokenByOID(ctx context.Context, s *store.Store, oid string) (*store.Token, 
 	return t, err
 }
 
+// tokenByText finds a token, or returns store.ErrNotFound.
+func (h *Handler) tokenByText(ctx context.Context, s *store.Store, text string) (t *store.Token, err error) {
+	for _, hash := range h.config.Tokens.Hashes(text) {
+		if t, err = s.TokenByHash(ctx, hash); !errors.Is(err, store.ErrNotFound) {
+			break
+		}
+	}
+	return t, err
+}
+
 // listTokens searches the tokens in memory.
 func (h *Handler) listTokens(ctx context.Context) (*answer, error) {
 	q, err := h.parser.Parse(call.From(ctx).Query, catalogueOf(document.Token))
@@ -230,7 +240,7 @@ func (h *Handler) listTokens(ctx context.Context) (*answer, error) {
 
 // getToken finds a token by its text.
 func (h *Handler) getToken(ctx context.Context, text string) (*answer, error) {
-	t, err := h.store.TokenByHash(ctx, h.config.Tokens.Hash(text))
+	t, err := h.tokenByText(ctx, h.store, text)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (gone(t) || !sees(auth.From(ctx), t)) {
 		return nil, fault.NotFound("Resource not found: there is no such token")
 	}
