@@ -26,22 +26,28 @@ type callback struct {
 	name string         // what its log is called: the plan, or boot
 }
 
-// receiveLavaTest stores what a LAVA job tested as a test group.
-func (h *Handler) receiveLavaTest(ctx context.Context, lab string) (*answer, error) {
-	return h.receiveLava(ctx, lab, (*lava.Job).Group, h.saveLavaGroup)
+// callbackSort is what becomes of a callback.
+type callbackSort struct {
+	// body makes the body of the report, nil when there is nothing to report.
+	body func(*lava.Job, string) (map[string]any, error)
+	// save reads that body, and returns what stores the report. log may be nil.
+	save func(ctx context.Context, c *callback, log *store.ReportFile) (func(*store.Store) error, error)
 }
 
-// receiveLavaBoot stores a LAVA job as a boot report, as lab's jobs asked for
+// receiveLavaTest stores what a LAVA job tested as a test group.
+func (h *Handler) receiveLavaTest(ctx context.Context, lab string) (*answer, error) {
+	return h.receiveLava(ctx, lab, callbackSort{(*lava.Job).Group, h.saveLavaGroup})
+}
+
+// receiveLavaBoot stores a LAVA job as a boot report, as labs' jobs asked for
 // until the summer of 2020.
 func (h *Handler) receiveLavaBoot(ctx context.Context, lab string) (*answer, error) {
-	return h.receiveLava(ctx, lab, (*lava.Job).Boot, h.saveLavaBoot)
+	return h.receiveLava(ctx, lab, callbackSort{(*lava.Job).Boot, h.saveLavaBoot})
 }
 
 // receiveLava checks in the order of the other writes; what belongs to the lab
 // comes last. The report and the files of the job become visible together.
-func (h *Handler) receiveLava(ctx context.Context, lab string, body func(*lava.Job, string) (map[string]any, error),
-	save func(context.Context, *callback, *store.ReportFile) (func(*store.Store) error, error),
-) (*answer, error) {
+func (h *Handler) receiveLava(ctx context.Context, lab string, sort callbackSort) (*answer, error) {
 	parsed, err := h.jsonBody(ctx)
 	if err != nil {
 		return nil, err
@@ -51,7 +57,7 @@ func (h *Handler) receiveLava(ctx context.Context, lab string, body func(*lava.J
 		c.body[name] = json.RawMessage(value)
 	}
 	if c.job, err = lava.Parse(c.body, lava.Limits{Tests: h.config.MaxCases}); err == nil && c.job != nil {
-		c.made, err = body(c.job, lab)
+		c.made, err = sort.body(c.job, lab)
 	}
 	if err != nil {
 		return nil, refusedCallback(err)
@@ -73,9 +79,12 @@ func (h *Handler) receiveLava(ctx context.Context, lab string, body func(*lava.J
 		return done(o), nil
 	}
 	o.Errors = append(o.Errors, c.job.Warnings...)
-	more, err := h.saveCallback(ctx, &c, save)
+	more, err := h.saveCallback(ctx, &c, sort)
+	if err != nil {
+		return nil, err
+	}
 	o.Errors = append(o.Errors, more...)
-	return done(o), err
+	return done(o), nil
 }
 
 func refusedCallback(err error) error {
@@ -88,9 +97,7 @@ func refusedCallback(err error) error {
 
 // saveCallback keeps the log and the callback itself as files of the lab's, in the
 // transaction that stores the report.
-func (h *Handler) saveCallback(ctx context.Context, c *callback,
-	save func(context.Context, *callback, *store.ReportFile) (func(*store.Store) error, error),
-) (warnings []string, err error) {
+func (h *Handler) saveCallback(ctx context.Context, c *callback, sort callbackSort) (warnings []string, err error) {
 	if plan, ok := c.made["name"].(string); ok {
 		c.name = plan
 	}
@@ -102,7 +109,7 @@ func (h *Handler) saveCallback(ctx context.Context, c *callback,
 	if len(files) > 0 {
 		log = files[0]
 	}
-	write, err := save(ctx, c, log)
+	write, err := sort.save(ctx, c, log)
 	if err != nil {
 		return nil, err
 	}

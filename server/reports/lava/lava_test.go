@@ -194,26 +194,30 @@ func TestParse_NotEnded(t *testing.T) {
 
 func TestParse_Refused(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ name, member, value, want string }{
-		{"no definition", "definition", "", "definition"},
-		{"a definition that is no YAML", "definition", `"a: [b"`, "definition"},
-		{"metadata missing", "definition", `"a: b"`, "definition"},
-		{"metadata a list", "definition", `"metadata: [a]"`, "definition"},
-		{"no plan", "definition", `"metadata: {kernel.tree: a, kernel.version: b, device.type: c}"`, "definition"},
-		{"results a text", "results", `"x"`, "results"},
-		{"a suite that is no list", "results", `{"0_x":"a: b"}`, "results/0_x"},
-		{"a suite that is no YAML", "results", `{"0_x":"- [a"}`, "results/0_x"},
-		{"too many tests", "results", `{"0_x":"[{name: a},{name: b},{name: c}]"}`, "results"},
+	tests := []struct {
+		name, member, value, want string
+		limit                     int
+	}{
+		{"no definition", "definition", "", "definition", 0},
+		{"a definition that is no YAML", "definition", `"a: [b"`, "definition", 0},
+		{"metadata missing", "definition", `"a: b"`, "definition", 0},
+		{"metadata a list", "definition", `"metadata: [a]"`, "definition", 0},
+		{"no plan", "definition", `"metadata: {kernel.tree: a, kernel.version: b, device.type: c}"`, "definition", 0},
+		{"results a text", "results", `"x"`, "results", 0},
+		{"a suite that is no list", "results", `{"0_x":"a: b"}`, "results/0_x", 0},
+		{"a suite that is no YAML", "results", `{"0_x":"- [a"}`, "results/0_x", 0},
+		{"too many tests", "results", `{"0_x":"[{name: a},{name: b},{name: c}]"}`, "results", 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			job, err := Parse(sample(t, map[string]string{tt.member: tt.value}), Limits{Tests: 2})
-			if tt.name == "no plan" {
-				job, err = Parse(sample(t, map[string]string{tt.member: tt.value}), Limits{})
-				if err == nil {
-					_, err = job.Group("lab-a")
-				}
+			body := sample(t, map[string]string{tt.member: tt.value})
+			if tt.limit == 0 {
+				tt.limit = 100
+			}
+			job, err := Parse(body, Limits{Tests: tt.limit})
+			if err == nil {
+				_, err = job.Group("lab-a")
 			}
 			var bad *Error
 			if !errors.As(err, &bad) || bad.Member != tt.want {
