@@ -46,12 +46,17 @@ func inlineIfs(text string) string {
 // hasIf tells whether there may be a conditional expression behind the first word
 // of a tag.
 func hasIf(tag []*tokens.Token) bool {
-	for i, t := range tag {
-		if i > 0 && isName(t, "if") {
+	for i := range tag {
+		if isIf(tag, i) {
 			return true
 		}
 	}
 	return false
+}
+
+// isIf tells whether the word if stands there, and is not a member's name.
+func isIf(tag []*tokens.Token, i int) bool {
+	return i > 0 && isName(tag[i], "if") && tag[i-1].Type != tokens.Dot
 }
 
 func isName(t *tokens.Token, name string) bool { return t.Type == tokens.Name && t.Val == name }
@@ -65,7 +70,7 @@ func rewritten(text string, tag []*tokens.Token, end int) string {
 	// The if of a loop at its own level filters the entries.
 	for i, depth := 1, 0; i < len(tag); i++ {
 		depth += nesting(tag[i])
-		if depth == 0 && isName(tag[i], "if") {
+		if depth == 0 && isIf(tag, i) {
 			return r.list(0, i) + "if " + r.list(i+1, len(tag))
 		}
 	}
@@ -135,7 +140,7 @@ func (r *rewriter) expression(from, to int) string {
 	depth := 0
 	for i := start; i < to; i++ {
 		depth += nesting(r.tag[i])
-		if depth == 0 && i > start && isName(r.tag[i], "if") {
+		if depth == 0 && i > start && isIf(r.tag, i) {
 			return head + r.conditional(start, i, to)
 		}
 	}
@@ -151,12 +156,19 @@ func (r *rewriter) statement() bool {
 	return false
 }
 
-// conditional rewrites "a if c else b", where the if is given.
+// conditional rewrites "a if c else b", where the if is given. One that lacks a
+// part is left to the parser.
 func (r *rewriter) conditional(from, at, to int) string {
+	if at+1 >= to {
+		return r.source(from, to)
+	}
 	depth := 0
 	for i := at + 1; i < to; i++ {
 		depth += nesting(r.tag[i])
 		if depth == 0 && isName(r.tag[i], "else") {
+			if i == at+1 || i+1 >= to {
+				return r.source(from, to)
+			}
 			return "(((" + r.inside(at+1, i) + ") and [(" + r.inside(from, at) + ")]) or [(" + r.expression(i+1, to) + ")])[0] "
 		}
 	}
