@@ -4830,6 +4830,9 @@ type PublishedItem struct {
 
 	// ProductVersion Always null: RefStack's products are not built.
 	ProductVersion nullable.Nullable[struct{}] `json:"product_version"`
+
+	// Cpid For the owner and administrators only.
+	Cpid *string `json:"cpid,omitempty"`
 }
 
 // PublishedList Example: {"pagination":{"current_page":1,"total_pages":2},"results":[{"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}]}
@@ -9914,7 +9917,7 @@ type ClientInterface interface {
 	// GetBootFiles Get the files of a node's boot actions
 	//
 	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-	// node's present deployment and by nothing else.
+	// node's present deployment and by nothing else. All files of a node together may be as large as the server's setting says.
 	//
 	// Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
 	GetBootFiles(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10154,7 +10157,7 @@ type ClientInterface interface {
 
 	// GetDesignDocuments Get the documents of a stored design
 	//
-	// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials.
+	// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials, passwords in addresses, and comments.
 	//
 	// Corresponds with GET /v1/designs/{design}/documents (the `GetDesignDocuments` operationId).
 	GetDesignDocuments(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10528,7 +10531,8 @@ type ClientInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10543,7 +10547,8 @@ type ClientInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10558,7 +10563,8 @@ type ClientInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type.
 	//
@@ -10811,7 +10817,7 @@ type ClientInterface interface {
 	// ReadOutput Read the console output of a test opportunity
 	//
 	// From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
-	// each event's id is the offset behind it, so `Last-Event-ID` resumes.
+	// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is removed after a time that the server's configuration sets; it is empty then.
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
 	ReadOutput(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -11223,7 +11229,7 @@ type ClientInterface interface {
 
 	// DeleteRun Delete a run
 	//
-	// Deletes a run (RefStack) with its status messages and results.
+	// Deletes a run (RefStack) with its status messages and results. One with a verified result is refused with 403.
 	//
 	// Corresponds with DELETE /v1/runs/{test_id} (the `DeleteRun` operationId).
 	DeleteRun(ctx context.Context, testID TestID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -12711,7 +12717,7 @@ func (c *Client) SignalBootAction(ctx context.Context, actionID string, body Sig
 // GetBootFiles Get the files of a node's boot actions
 //
 // Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-// node's present deployment and by nothing else.
+// node's present deployment and by nothing else. All files of a node together may be as large as the server's setting says.
 //
 // Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
 func (c *Client) GetBootFiles(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13231,7 +13237,7 @@ func (c *Client) GetDesign(ctx context.Context, design string, reqEditors ...Req
 
 // GetDesignDocuments Get the documents of a stored design
 //
-// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials.
+// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials, passwords in addresses, and comments.
 //
 // Corresponds with GET /v1/designs/{design}/documents (the `GetDesignDocuments` operationId).
 func (c *Client) GetDesignDocuments(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -14031,7 +14037,8 @@ func (c *Client) PostOrganisation(ctx context.Context, rest string, reqEditors .
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
-// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
 // Takes any type of body and a specified content type.
 //
@@ -14056,7 +14063,8 @@ func (c *Client) PostResultWithBody(ctx context.Context, params *PostResultParam
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
-// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -14081,7 +14089,8 @@ func (c *Client) PostResult(ctx context.Context, params *PostResultParams, body 
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
-// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type.
 //
@@ -14604,7 +14613,7 @@ func (c *Client) CancelOpportunity(ctx context.Context, productID ProductID, tes
 // ReadOutput Read the console output of a test opportunity
 //
 // From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
-// each event's id is the offset behind it, so `Last-Event-ID` resumes.
+// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is removed after a time that the server's configuration sets; it is empty then.
 //
 // Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
 func (c *Client) ReadOutput(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -15486,7 +15495,7 @@ func (c *Client) CreateRun(ctx context.Context, body CreateRunJSONRequestBody, r
 
 // DeleteRun Delete a run
 //
-// Deletes a run (RefStack) with its status messages and results.
+// Deletes a run (RefStack) with its status messages and results. One with a verified result is refused with 403.
 //
 // Corresponds with DELETE /v1/runs/{test_id} (the `DeleteRun` operationId).
 func (c *Client) DeleteRun(ctx context.Context, testID TestID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -32757,7 +32766,7 @@ type ClientWithResponsesInterface interface {
 	// GetBootFilesWithResponse Get the files of a node's boot actions
 	//
 	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-	// node's present deployment and by nothing else.
+	// node's present deployment and by nothing else. All files of a node together may be as large as the server's setting says.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33027,7 +33036,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetDesignDocumentsWithResponse Get the documents of a stored design
 	//
-	// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials.
+	// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials, passwords in addresses, and comments.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33457,7 +33466,8 @@ type ClientWithResponsesInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33472,7 +33482,8 @@ type ClientWithResponsesInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33487,7 +33498,8 @@ type ClientWithResponsesInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33760,7 +33772,7 @@ type ClientWithResponsesInterface interface {
 	// ReadOutputWithResponse Read the console output of a test opportunity
 	//
 	// From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
-	// each event's id is the offset behind it, so `Last-Event-ID` resumes.
+	// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is removed after a time that the server's configuration sets; it is empty then.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -34222,7 +34234,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteRunWithResponse Delete a run
 	//
-	// Deletes a run (RefStack) with its status messages and results.
+	// Deletes a run (RefStack) with its status messages and results. One with a verified result is refused with 403.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -60463,7 +60475,7 @@ func (c *ClientWithResponses) SignalBootActionWithResponse(ctx context.Context, 
 // GetBootFilesWithResponse Get the files of a node's boot actions
 //
 // Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-// node's present deployment and by nothing else.
+// node's present deployment and by nothing else. All files of a node together may be as large as the server's setting says.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -60901,7 +60913,7 @@ func (c *ClientWithResponses) GetDesignWithResponse(ctx context.Context, design 
 
 // GetDesignDocumentsWithResponse Get the documents of a stored design
 //
-// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials.
+// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials, passwords in addresses, and comments.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -61589,7 +61601,8 @@ func (c *ClientWithResponses) PostOrganisationWithResponse(ctx context.Context, 
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
-// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -61610,7 +61623,8 @@ func (c *ClientWithResponses) PostResultWithBodyWithResponse(ctx context.Context
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
-// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -61631,7 +61645,8 @@ func (c *ClientWithResponses) PostResultWithResponse(ctx context.Context, params
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
-// The file may be the part or field `file` (repeated fields are joined), or the whole body under any other Content-Type.
+// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -62066,7 +62081,7 @@ func (c *ClientWithResponses) CancelOpportunityWithResponse(ctx context.Context,
 // ReadOutputWithResponse Read the console output of a test opportunity
 //
 // From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
-// each event's id is the offset behind it, so `Last-Event-ID` resumes.
+// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is removed after a time that the server's configuration sets; it is empty then.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -62810,7 +62825,7 @@ func (c *ClientWithResponses) CreateRunWithResponse(ctx context.Context, body Cr
 
 // DeleteRunWithResponse Delete a run
 //
-// Deletes a run (RefStack) with its status messages and results.
+// Deletes a run (RefStack) with its status messages and results. One with a verified result is refused with 403.
 //
 // Returns a wrapper object for the known response body format(s).
 //
