@@ -1,7 +1,6 @@
 package products
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -257,21 +256,8 @@ func (h *Handler) GetResultAttachment(ctx context.Context, req api.GetResultAtta
 	if err != nil {
 		return nil, err
 	}
-	if int(req.K) >= len(t.Attachments) {
-		return nil, fault.NotFound("test %d has no attachment %d", req.N, req.K)
-	}
-	a := &t.Attachments[req.K]
-	file := download.File{Name: a.Name, Tag: fmt.Sprintf("%s-%d-%d", r.SHA256, req.N, req.K), Modified: r.CreatedAt, Size: a.Kept()}
-	if a.Inline != nil {
-		file.Content = bytes.NewReader(a.Inline)
-		return sent{call.From(ctx), file}, nil
-	}
-	blob, err := h.store.Blobs.Open(ctx, r.ContentSHA256)
-	if err != nil {
-		return nil, fmt.Errorf("content of result %s: %w", r.ID, lost(err))
-	}
-	file.Content, file.Close = download.Spans(blob, a.Spans), blob.Close
-	return sent{call.From(ctx), file}, nil
+	file, err := download.Attachment(ctx, h.store, r, t, int(req.K))
+	return sent{call.From(ctx), file}, err
 }
 
 // GetResultRaw sends the file of a result as it came.
@@ -285,19 +271,10 @@ func (h *Handler) GetResultRaw(ctx context.Context, req api.GetResultRawRequestO
 	}
 	blob, err := h.store.Blobs.Open(ctx, r.SHA256)
 	if err != nil {
-		return nil, fmt.Errorf("file of result %s: %w", r.ID, lost(err))
+		return nil, fmt.Errorf("file of result %s: %w", r.ID, download.Lost(err))
 	}
 	name := "result_" + url.PathEscape(req.ResultID)
 	return sent{call.From(ctx), download.File{Name: name, Tag: r.SHA256, Modified: r.CreatedAt, Size: r.Bytes, Content: blob, Close: blob.Close}}, nil
-}
-
-// lost keeps a blob that a row names and that is gone from looking like a 404:
-// it is the server's loss.
-func lost(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return errors.New("the blob is lost")
-	}
-	return err
 }
 
 // sent is a download as an answer.
