@@ -162,6 +162,15 @@ func (s *Store) LabMessages(ctx context.Context, tasks []string) (map[string][]L
 	return out, nil
 }
 
+// LabMessageBytes is how long the messages of a task are together.
+func (s *Store) LabMessageBytes(ctx context.Context, task string) (n int64, err error) {
+	err = s.read(ctx).Model(&LabMessage{}).Where("task = ?", task).Select("COALESCE(SUM(octet_length(text)), 0)").Scan(&n).Error
+	if err != nil {
+		return 0, fmt.Errorf("messages: %w", translate(err))
+	}
+	return n, nil
+}
+
 // chunks cuts a list into parts of at most n.
 func chunks[T any](list []T, n int) func(yield func([]T) bool) {
 	return func(yield func([]T) bool) {

@@ -64,6 +64,7 @@ type serveCmd struct {
 	EventRetentionDays  int           `name:"event-retention-days" default:"400" help:"How long the event log is kept, apart from what still goes on; 0: for ever."`
 
 	DesignTimeout   time.Duration `name:"design-timeout" default:"20s" help:"How long the fetching of a site design may take."`
+	MaxMessages     int64         `name:"max-task-messages" default:"16777216" help:"Limit of what machines may say in one task, in bytes of text."`
 	MaxBootData     int64         `name:"max-boot-data" default:"67108864" help:"Limit of the files of a node's boot actions in bytes, all together."`
 	DesignCache     int64         `name:"design-cache" default:"33554432" help:"How many bytes of site designs are remembered in their effective form; negative: none."`
 	DesignRetention time.Duration `name:"design-retention" default:"720h" help:"How long the design of a task is kept at least; after that it goes with the last task that needs it."`
@@ -73,6 +74,8 @@ type serveCmd struct {
 	KernelciMaintenance bool     `name:"kernelci-maintenance" help:"Answer 503 on every KernelCI path."`
 	KernelciMaxBatch    int      `name:"kernelci-max-batch" default:"100" help:"Limit of the questions in one batch."`
 	KernelciMaxCases    int      `name:"kernelci-max-cases" default:"10000" help:"Limit of the test cases and groups in one test group."`
+	KernelciMaxFiles    int      `name:"kernelci-max-files" default:"100" help:"Limit of the files in one upload."`
+	SearchScan          int      `name:"search-scan" default:"20000" help:"How many uploads of each source a search for single tests looks at for one page."`
 
 	DesignHosts   []string      `name:"design-hosts" placeholder:"HOST" help:"Hosts that site designs may be fetched from: names, name:port, *.domain, addresses, networks or *. Default: none."`
 	DesignFolder  string        `name:"design-folder" type:"path" placeholder:"DIR" help:"Folder that file:// references to site designs may point into. Default: none."`
@@ -250,11 +253,12 @@ func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte, a
 			KeepOutput:     days(c.OutputRetentionDays),
 		},
 		Refstack:        refstack.Config{UIURL: c.RefstackUIURL},
-		Reports:         reports.Config{MaxBatch: c.KernelciMaxBatch, MaxCases: c.KernelciMaxCases, MaxFile: c.MaxUpload},
+		Reports:         reports.Config{MaxBatch: c.KernelciMaxBatch, MaxCases: c.KernelciMaxCases, MaxFiles: c.KernelciMaxFiles, MaxFile: c.MaxUpload, MaxScan: c.SearchScan},
 		Maintenance:     c.KernelciMaintenance,
 		NoIdentityLogin: !c.IdentityLogin,
 		Lab: lab.Config{
 			DesignTimeout:   c.DesignTimeout,
+			MaxMessages:     c.MaxMessages,
 			MaxBootData:     c.MaxBootData,
 			DesignCache:     c.DesignCache,
 			DesignRetention: c.DesignRetention,

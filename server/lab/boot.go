@@ -312,6 +312,9 @@ func (h *Handler) SignalBootAction(ctx context.Context, req api.SignalBootAction
 	for i := range messages {
 		messages[i].CreatedAt = h.store.Now()
 	}
+	if err := h.roomFor(ctx, a.Task, messages); err != nil {
+		return nil, err
+	}
 	a, err = h.store.SignalLabBootAction(ctx, id, status, messages)
 	if errors.Is(err, store.ErrConflict) {
 		return nil, fault.Conflict("Action %s status finalized, not available for update", id)

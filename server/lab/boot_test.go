@@ -129,6 +129,35 @@ func TestBootData_limit(t *testing.T) {
 	}
 }
 
+// What machines say in one task has a limit; the status itself always gets through.
+func TestSignal_limit(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, func(c *server.Config) { c.Lab.MaxMessages = 4000 })
+	s.Work()
+	_, manifest := deploying(t, s, storeDesign(t, s, site(t)), "cedar-n08")
+	good := manifest["key"].(string)
+	path := "/v1/bootaction/" + actionID(t, s, "cedar-n08", good)
+	signal := func(body string) servertest.Answer {
+		return s.Do("POST", path, body, servertest.JSON(), key(good))
+	}
+	said := func(status string) string {
+		return `{"status":"` + status + `","details":[{"message":"` + strings.Repeat("x", 3000) + `","error":false}]}`
+	}
+	if a := signal(said("")); a.Status != 400 { // the empty status is none
+		t.Fatalf("an empty status: %d %s", a.Status, a.Body)
+	}
+	if a := signal(strings.Replace(said(""), `"status":"",`, "", 1)); a.Status != 200 {
+		t.Fatalf("the first message: %d %s", a.Status, a.Body)
+	}
+	if a := signal(said("success")); a.Status != 413 || !strings.Contains(string(a.Body), "at most 4000 bytes") {
+		t.Errorf("one message too many: %d %s", a.Status, a.Body)
+	}
+	if a := signal(`{"status":"success"}`); a.Status != 200 {
+		t.Errorf("the status without a message: %d %s", a.Status, a.Body)
+	}
+}
+
 // actionID finds the id of the boot action in what its script calls.
 func actionID(t *testing.T, s *servertest.Server, node, bootKey string) string {
 	t.Helper()

@@ -44,6 +44,10 @@ type Config struct {
 	// default 64 MiB.
 	MaxBootData int64
 
+	// MaxMessages limits what machines may say in one task, in bytes of text;
+	// default 16 MiB.
+	MaxMessages int64
+
 	// DesignCache is how much of designs is remembered in their effective form,
 	// in bytes of documents; default 32 MiB. Negative: nothing.
 	DesignCache int64
@@ -123,7 +127,7 @@ func New(s *store.Store, c Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.MaxDesign < 0 || c.DesignTimeout < 0 || c.Workers < 0 || c.Lease < 0 || c.BuildData < 0 || c.DesignRetention < 0 || c.MaxBootData < 0 {
+	if c.MaxDesign < 0 || c.DesignTimeout < 0 || c.Workers < 0 || c.Lease < 0 || c.BuildData < 0 || c.DesignRetention < 0 || c.MaxBootData < 0 || c.MaxMessages < 0 {
 		return nil, errors.New("limits of the lab must not be negative")
 	}
 	key, err := hkdf.Key(sha256.New, c.Secret, nil, "slipway lab designs", 32)
@@ -175,6 +179,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.DesignTimeout == 0 {
 		c.DesignTimeout = 20 * time.Second
+	}
+	if c.MaxMessages == 0 {
+		c.MaxMessages = 16 << 20
 	}
 	if c.MaxBootData == 0 {
 		c.MaxBootData = 64 << 20

@@ -294,9 +294,32 @@ func (h *Handler) takeReport(ctx context.Context, w *store.LabWork, report *api.
 			ContextType: "node", Context: w.Node, CreatedAt: h.store.Now(),
 		}}
 	}
+	if err := h.roomFor(ctx, w.Task, said); err != nil {
+		return err
+	}
 	err := h.store.ReportLabWork(ctx, w, said)
 	if errors.Is(err, store.ErrConflict) {
 		return fault.Conflict("the work is over: it was reported, cancelled, or its time has passed")
 	}
 	return err
+}
+
+// roomFor refuses messages of machines when their task has too many. Some that
+// come at once may pass together: the limit keeps a task readable and is no more
+// exact than that.
+func (h *Handler) roomFor(ctx context.Context, task string, messages []store.LabMessage) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	n, err := h.store.LabMessageBytes(ctx, task)
+	if err != nil {
+		return err
+	}
+	for i := range messages {
+		n += int64(len(messages[i].Text))
+	}
+	if n > h.config.MaxMessages {
+		return fault.TooLarge("the messages of a task have at most %d bytes together; report the status without one", h.config.MaxMessages)
+	}
+	return nil
 }
