@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -52,7 +53,7 @@ func (s *Server) account(ctx context.Context, op *operation, info *call.Info, re
 	s.metrics.requests.WithLabelValues(name, strconv.Itoa(status)).Inc()
 	s.metrics.seconds.WithLabelValues(name).Observe(took.Seconds())
 	level := slog.LevelInfo
-	if status >= 500 {
+	if status >= 500 && status != http.StatusNotImplemented { // which is what the caller asked for
 		level = slog.LevelError
 	}
 	slog.LogAttrs(ctx, level, "request",
