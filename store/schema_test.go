@@ -267,7 +267,7 @@ func describe(t *testing.T, s *store.Store) map[string]any {
 		t.Fatalf("indexes: %v, %v", indexes, err)
 	}
 	tables["indexes"] = indexes
-	for _, model := range append(store.Models(), &testNames{}, &tests{}) {
+	for _, model := range slices.Concat(store.Models(), []any{&testNames{}, &tests{}}) {
 		parsed, err := schema.Parse(model, &sync.Map{}, schema.NamingStrategy{})
 		if err != nil {
 			t.Fatal(err)
