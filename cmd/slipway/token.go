@@ -41,15 +41,11 @@ func (c *tokenCreate) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) er
 	if err != nil {
 		return err
 	}
-	s, secret, err := f.prepared(ctx, false)
+	s, issuer, err := tf.open(ctx, f)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	issuer, err := tf.issuer(s, secret)
-	if err != nil {
-		return err
-	}
 	text := issuer.Issue(t)
 	if err := s.CreateToken(ctx, t); err != nil {
 		return err
@@ -100,15 +96,11 @@ func (c *tokenRotate) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) er
 	if c.Overlap < 0 {
 		return errors.New("the overlap must not be negative")
 	}
-	s, secret, err := f.prepared(ctx, false)
+	s, issuer, err := tf.open(ctx, f)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	issuer, err := tf.issuer(s, secret)
-	if err != nil {
-		return err
-	}
 	old, err := s.Token(ctx, c.ID)
 	if err != nil {
 		return err

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -53,6 +55,20 @@ func (f *tokenFlags) peppers(secret []byte) (current []byte, old [][]byte, err e
 		return nil, nil, fmt.Errorf("%s must hold 1 to 8 secrets, one a line", f.AuthPepperFile)
 	}
 	return old[0], append(old[1:], secret), nil
+}
+
+// open opens the store, which the caller closes, and makes what issues its
+// tokens.
+func (f *tokenFlags) open(ctx context.Context, sf *storeFlags) (*store.Store, *auth.Authenticator, error) {
+	s, secret, err := sf.prepared(ctx, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	issuer, err := f.issuer(s, secret)
+	if err != nil {
+		return nil, nil, errors.Join(err, s.Close())
+	}
+	return s, issuer, nil
 }
 
 // issuer makes tokens as the server would.

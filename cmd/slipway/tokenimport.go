@@ -24,15 +24,11 @@ func (c *tokenImport) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) er
 	if err != nil {
 		return err
 	}
-	s, secret, err := f.prepared(ctx, false)
+	s, issuer, err := tf.open(ctx, f)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	issuer, err := tf.issuer(s, secret)
-	if err != nil {
-		return err
-	}
 	made, err := importTokens(ctx, s, issuer, old)
 	if err != nil {
 		return err
