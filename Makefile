@@ -32,7 +32,7 @@ run: build ## build and start the server on http://127.0.0.1:8080 (ARGS="--liste
 
 .PHONY: build
 build: ## write bin/slipway; needs Go, a C compiler and the module proxy
-	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/slipway ./cmd/slipway
+	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/slipway ./cmd/slipway
 
 .PHONY: test
 test: ## run all tests with the race detector; skips, visibly, what the machine lacks
@@ -45,10 +45,9 @@ test-postgres: ## the same on a private PostgreSQL as well (see .ci/postgres)
 	result=0; $(MAKE) test || result=$$?; .ci/postgres stop; exit $$result
 
 .PHONY: generate
-generate: ## print the permission table, merge openapi/*.yaml, make gen/api and gen/client from it
-	go test -run '^TestPermissions_Printed$$' ./server/auth -update >/dev/null
+generate: ## merge openapi/*.yaml, make gen/<area> and gen/client from it
 	cd gen/tools && go run ./merge -dir ../../openapi -out ../../openapi/slipway.yaml
-	$(oapi-codegen) -config gen/api/cfg.yaml openapi/slipway.yaml
+	cd gen/tools && go run ./areas -doc ../../openapi/slipway.yaml -overlay ../../openapi/overlay.yaml -out ..
 	$(oapi-codegen) -config gen/client/cfg.yaml openapi/slipway.yaml
 
 .PHONY: verify

@@ -1,7 +1,7 @@
 // Package openapi holds the one document that describes Slipway's API.
 //
-// The fragments NN-area.yaml are what people edit; slipway.yaml is merged from
-// them by gen/tools/merge. Everything else comes from the merged document: the
+// The fragments NN-area.yaml are what people edit; slipway.yaml and
+// slipway.json are merged from them by gen/tools/merge. Everything else comes from the merged document: the
 // server stubs, the client, the validation of requests, the explorer.
 package openapi
 
@@ -12,3 +12,9 @@ import _ "embed"
 //
 //go:embed slipway.yaml
 var YAML []byte
+
+// JSON is the same document as JSON, which is read ten times as fast. Do not
+// change it.
+//
+//go:embed slipway.json
+var JSON []byte

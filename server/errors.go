@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,8 +9,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/slipway-lab/slipway/gen/api"
-	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 )
@@ -105,51 +102,6 @@ func problemType(op *operation) string {
 		return "application/json; charset=UTF-8"
 	}
 	return "application/problem+json"
-}
-
-// problemOf leaves out what looks like a token: many an error repeats a part of
-// the request, and a token may stand where a name should.
-func problemOf(f *fault.Fault, info *call.Info) api.Problem {
-	detail := auth.Redact(f.Detail)
-	p := api.Problem{
-		Type:      "about:blank",
-		Title:     auth.Redact(cmp.Or(f.Title, http.StatusText(f.Status))),
-		Status:    int32(f.Status),
-		Detail:    detail,
-		Instance:  auth.RedactPath(info.Path),
-		Code:      int32(f.Status),
-		Reason:    detail,
-		Message:   detail,
-		ID:        f.ID,
-		RequestID: info.ID,
-		Errors:    []api.ProblemDetail{},
-	}
-	p.URL.SetNull()
-	if f.URL != "" {
-		p.URL.Set(f.URL)
-	}
-	if f.MinVersion != "" {
-		p.MinVersion, p.MaxVersion = &f.MinVersion, &f.MaxVersion
-	}
-	for _, e := range f.Errors {
-		p.Errors = append(p.Errors, detailOf(e))
-	}
-	return p
-}
-
-func detailOf(e fault.Entry) api.ProblemDetail {
-	d := api.ProblemDetail{Message: auth.Redact(e.Message)}
-	if e.InBody {
-		d.Pointer = &e.Pointer
-	}
-	if e.Parameter != "" {
-		d.Parameter = &e.Parameter
-	}
-	if e.In != "" {
-		in := api.ProblemDetailIn(e.In)
-		d.In = &in
-	}
-	return d
 }
 
 // logFault tells the log what went wrong inside. What a client did wrong is in

@@ -18,7 +18,14 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	accessapi "github.com/slipway-lab/slipway/gen/access"
+	discoveryapi "github.com/slipway-lab/slipway/gen/discovery"
+	labapi "github.com/slipway-lab/slipway/gen/lab"
+	productsapi "github.com/slipway-lab/slipway/gen/products"
+	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
+	reportsapi "github.com/slipway-lab/slipway/gen/reports"
+	resultsapi "github.com/slipway-lab/slipway/gen/results"
+	"github.com/slipway-lab/slipway/openapi"
 	"github.com/slipway-lab/slipway/server/access"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
@@ -136,29 +143,36 @@ type Server struct {
 	areas      areas
 }
 
-// One handler for each area, under a name of its own, so that the generated
-// interface is answered by all of them together.
-type (
-	accessHandler    = access.Handler
-	discoveryHandler = discovery.Handler
-	resultsHandler   = results.Handler
-	productsHandler  = products.Handler
-	refstackHandler  = refstack.Handler
-	reportsHandler   = reports.Handler
-	labHandler       = lab.Handler
-)
-
+// areas are the handlers, one for each area.
 type areas struct {
-	*accessHandler
-	*discoveryHandler
-	*resultsHandler
-	*productsHandler
-	*refstackHandler
-	*reportsHandler
-	*labHandler
+	access    *access.Handler
+	discovery *discovery.Handler
+	results   *results.Handler
+	refstack  *refstack.Handler
+	products  *products.Handler
+	reports   *reports.Handler
+	lab       *lab.Handler
 }
 
-var _ api.StrictServerInterface = areas{}
+// register gives the router every operation of every area.
+func (a *areas) register(r *router, m map[string][]echo.MiddlewareFunc) {
+	accessapi.RegisterHandlersWithOptions(r, accessapi.NewStrictHandler(a.access), accessapi.RegisterHandlersOptions{OperationMiddlewares: m})
+	discoveryapi.RegisterHandlersWithOptions(r, discoveryapi.NewStrictHandler(a.discovery), discoveryapi.RegisterHandlersOptions{OperationMiddlewares: m})
+	resultsapi.RegisterHandlersWithOptions(r, resultsapi.NewStrictHandler(a.results), resultsapi.RegisterHandlersOptions{OperationMiddlewares: m})
+	refstackapi.RegisterHandlersWithOptions(r, refstackapi.NewStrictHandler(a.refstack), refstackapi.RegisterHandlersOptions{OperationMiddlewares: m})
+	productsapi.RegisterHandlersWithOptions(r, productsapi.NewStrictHandler(a.products), productsapi.RegisterHandlersOptions{OperationMiddlewares: m})
+	reportsapi.RegisterHandlersWithOptions(r, reportsapi.NewStrictHandler(a.reports), reportsapi.RegisterHandlersOptions{OperationMiddlewares: m})
+	labapi.RegisterHandlersWithOptions(r, labapi.NewStrictHandler(a.lab), labapi.RegisterHandlersOptions{OperationMiddlewares: m})
+}
+
+// loadDocument reads the embedded document.
+func loadDocument() (*openapi3.T, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(openapi.JSON)
+	if err != nil {
+		return nil, fmt.Errorf("the embedded document: %w", err)
+	}
+	return doc, nil
+}
 
 func (c *Config) setDefaults() {
 	if c.MaxBody == 0 {
@@ -193,9 +207,9 @@ func New(c Config) (*Server, error) {
 		return nil, errors.New("server: Store and Auth are required")
 	}
 	c.setDefaults()
-	doc, err := api.GetSpec()
+	doc, err := loadDocument()
 	if err != nil {
-		return nil, fmt.Errorf("the embedded document: %w", err)
+		return nil, err
 	}
 	s := &Server{
 		auth:       c.Auth,
@@ -264,8 +278,13 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 		return areas{}, err
 	}
 	return areas{
-		access.New(c.Store, c.Auth, c.Access), disc, res, prod,
-		refstack.New(c.Store, c.Refstack), reports.New(c.Store, c.Reports), prov,
+		access:    access.New(c.Store, c.Auth, c.Access),
+		discovery: disc,
+		results:   res,
+		products:  prod,
+		refstack:  refstack.New(c.Store, c.Refstack),
+		reports:   reports.New(c.Store, c.Reports),
+		lab:       prov,
 	}, nil
 }
 
@@ -273,7 +292,7 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 // every server; several replicas may do so at once.
 func (s *Server) Background(ctx context.Context) {
 	var all sync.WaitGroup
-	all.Go(func() { s.areas.productsHandler.Background(ctx) })
+	all.Go(func() { s.areas.products.Background(ctx) })
 	if !s.labIdle {
 		all.Go(func() { s.Work(ctx) })
 	}
@@ -304,8 +323,7 @@ func (s *Server) newEcho(c Config, doc *openapi3.T) (*echo.Echo, error) {
 	}
 	s.router = newRouter(e, ops)
 	s.router.notOffered = s.notOffered
-	handler := api.NewStrictHandler(s.areas, nil)
-	api.RegisterHandlersWithOptions(s.router, handler, api.RegisterHandlersOptions{OperationMiddlewares: middlewares})
+	s.areas.register(s.router, middlewares)
 	for _, op := range ops {
 		op.forget()
 	}
@@ -364,7 +382,7 @@ func (strictJSON) Deserialize(c echo.Context, into any) error {
 
 // Work is the lab's part of Background. It returns when everything that it
 // started has ended.
-func (s *Server) Work(ctx context.Context) { s.areas.labHandler.Run(ctx) }
+func (s *Server) Work(ctx context.Context) { s.areas.lab.Run(ctx) }
 
 func sorted(names []string) []string {
 	slices.Sort(names)

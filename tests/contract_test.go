@@ -5,13 +5,12 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
-
-	"github.com/slipway-lab/slipway/gen/api"
+	"github.com/slipway-lab/slipway/openapi"
 )
 
 func document(t testing.TB) *openapi3.T {
 	t.Helper()
-	doc, err := api.GetSpec()
+	doc, err := openapi3.NewLoader().LoadFromData(openapi.JSON)
 	if err != nil {
 		t.Fatalf("the embedded document: %v", err)
 	}

@@ -3,12 +3,13 @@ package access
 import (
 	"context"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	accessapi "github.com/slipway-lab/slipway/gen/access"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/store"
 )
 
 // ListAudit answers a page of the audit log, newest first.
-func (h *Handler) ListAudit(ctx context.Context, req api.ListAuditRequestObject) (api.ListAuditResponseObject, error) {
+func (h *Handler) ListAudit(ctx context.Context, req accessapi.ListAuditRequestObject) (accessapi.Response, error) {
 	p := req.Params
 	list, err := h.store.ListAudit(ctx, store.AuditFilter{
 		Event:     deref(p.Event),
@@ -26,20 +27,20 @@ func (h *Handler) ListAudit(ctx context.Context, req api.ListAuditRequestObject)
 	if err != nil {
 		return nil, cursorFault(err)
 	}
-	body := api.AuditList{Entries: []api.AuditEntry{}, Next: cursorOrNull(list.Next)}
+	body := accessapi.AuditList{Entries: []accessapi.AuditEntry{}, Next: cursorOrNull(list.Next)}
 	for i := range list.Items {
 		body.Entries = append(body.Entries, entryToAPI(&list.Items[i]))
 	}
-	return api.ListAudit200JSONResponse(body), nil
+	return call.OK(body), nil
 }
 
-func entryToAPI(e *store.AuditEntry) api.AuditEntry {
-	return api.AuditEntry{
+func entryToAPI(e *store.AuditEntry) accessapi.AuditEntry {
+	return accessapi.AuditEntry{
 		ID:        e.ID,
 		Time:      e.At,
 		Event:     e.Event,
 		RequestID: e.RequestID,
-		Actor: api.AuditActor{
+		Actor: accessapi.AuditActor{
 			Kind: e.ActorKind, Name: e.Actor, Owner: e.Owner, Roles: append([]string{}, e.Roles...), Tenant: e.Tenant, TokenID: e.TokenID,
 		},
 		XEndUser:       e.EndUser,
@@ -49,7 +50,7 @@ func entryToAPI(e *store.AuditEntry) api.AuditEntry {
 		Operation:      e.Operation,
 		Route:          e.Route,
 		Object:         e.Object,
-		Decision:       api.AuditEntryDecision(e.Decision),
+		Decision:       accessapi.AuditEntryDecision(e.Decision),
 		Reason:         e.Reason,
 		Status:         int32(e.Status),
 	}

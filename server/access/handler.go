@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	accessapi "github.com/slipway-lab/slipway/gen/access"
+
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/slipway-lab/slipway/server/auth"
@@ -42,6 +44,8 @@ type Handler struct {
 	issuer Issuer
 	life   auth.Life
 }
+
+var _ accessapi.StrictServerInterface = (*Handler)(nil)
 
 // New returns a Handler.
 func New(s Store, issuer Issuer, c Config) *Handler {

@@ -7,18 +7,19 @@ import (
 	"slices"
 	"time"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	accessapi "github.com/slipway-lab/slipway/gen/access"
 	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/store"
 )
 
 // kinds are the letters of the texts by the words of the document.
-var kinds = map[api.AccessTokenKind]auth.TokenKind{
-	api.AccessTokenKindPerson:  auth.PersonToken,
-	api.AccessTokenKindRunner:  auth.RunnerToken,
-	api.AccessTokenKindLab:     auth.LabToken,
-	api.AccessTokenKindService: auth.ServiceToken,
+var kinds = map[accessapi.AccessTokenKind]auth.TokenKind{
+	accessapi.AccessTokenKindPerson:  auth.PersonToken,
+	accessapi.AccessTokenKindRunner:  auth.RunnerToken,
+	accessapi.AccessTokenKindLab:     auth.LabToken,
+	accessapi.AccessTokenKindService: auth.ServiceToken,
 }
 
 // noStore keeps a secret out of every cache.
@@ -26,7 +27,7 @@ const noStore = "no-store"
 
 // ListAccessTokens answers a page of tokens: the caller's own, or those of
 // everybody for callers who may see them.
-func (h *Handler) ListAccessTokens(ctx context.Context, req api.ListAccessTokensRequestObject) (api.ListAccessTokensResponseObject, error) {
+func (h *Handler) ListAccessTokens(ctx context.Context, req accessapi.ListAccessTokensRequestObject) (accessapi.Response, error) {
 	filter := store.TokenFilter{
 		Owner:  deref(req.Params.Owner),
 		Tenant: deref(req.Params.Tenant),
@@ -42,7 +43,7 @@ func (h *Handler) ListAccessTokens(ctx context.Context, req api.ListAccessTokens
 	}
 	if !who.May("tokens.read") {
 		if filter.Owner != "" && filter.Owner != who.Owner {
-			return api.ListAccessTokens200JSONResponse{AccessTokens: []api.AccessToken{}, Next: cursorOrNull("")}, nil
+			return call.OK(accessapi.AccessTokenList{AccessTokens: []accessapi.AccessToken{}, Next: cursorOrNull("")}), nil
 		}
 		filter.Owner = who.Owner
 	}
@@ -50,11 +51,11 @@ func (h *Handler) ListAccessTokens(ctx context.Context, req api.ListAccessTokens
 	if err != nil {
 		return nil, cursorFault(err)
 	}
-	body := api.AccessTokenList{AccessTokens: []api.AccessToken{}, Next: cursorOrNull(list.Next)}
+	body := accessapi.AccessTokenList{AccessTokens: []accessapi.AccessToken{}, Next: cursorOrNull(list.Next)}
 	for i := range list.Items {
 		body.AccessTokens = append(body.AccessTokens, h.tokenToAPI(&list.Items[i]))
 	}
-	return api.ListAccessTokens200JSONResponse(body), nil
+	return call.OK(body), nil
 }
 
 func cursorFault(err error) error {
@@ -65,12 +66,12 @@ func cursorFault(err error) error {
 }
 
 // GetAccessToken answers one token.
-func (h *Handler) GetAccessToken(ctx context.Context, req api.GetAccessTokenRequestObject) (api.GetAccessTokenResponseObject, error) {
+func (h *Handler) GetAccessToken(ctx context.Context, req accessapi.GetAccessTokenRequestObject) (accessapi.Response, error) {
 	t, err := h.visible(ctx, req.TokenID, "tokens.read")
 	if err != nil {
 		return nil, err
 	}
-	return api.GetAccessToken200JSONResponse(h.tokenToAPI(t)), nil
+	return call.OK(h.tokenToAPI(t)), nil
 }
 
 // visible returns a token that is the caller's own, or in his sight and he has
@@ -89,7 +90,7 @@ func (h *Handler) visible(ctx context.Context, id string, p auth.Permission) (*s
 }
 
 // CreateAccessToken makes a token and answers its text, once.
-func (h *Handler) CreateAccessToken(ctx context.Context, req api.CreateAccessTokenRequestObject) (api.CreateAccessTokenResponseObject, error) {
+func (h *Handler) CreateAccessToken(ctx context.Context, req accessapi.CreateAccessTokenRequestObject) (accessapi.Response, error) {
 	t, err := h.tokenFromAPI(auth.From(ctx), req.Body)
 	if err != nil {
 		return nil, err
@@ -107,8 +108,7 @@ func (h *Handler) CreateAccessToken(ctx context.Context, req api.CreateAccessTok
 	if err != nil {
 		return nil, err
 	}
-	body, headers := h.made(t, text)
-	return api.CreateAccessToken201JSONResponse{Body: body, Headers: api.CreateAccessToken201ResponseHeaders(headers)}, nil
+	return h.made(t, text), nil
 }
 
 var errTextTaken = fault.Conflict("there is a token with this text already")
@@ -128,17 +128,16 @@ func (h *Handler) adopt(ctx context.Context, t *store.Token, text string) error 
 }
 
 // made is the answer to a new token; text is empty when the caller knows it.
-func (h *Handler) made(t *store.Token, text string) (api.CreatedAccessToken, api.CreateAccessToken201ResponseHeaders) {
-	location, cache := "/v1/access-tokens/"+t.ID, noStore
-	body := api.CreatedAccessToken{AccessToken: h.tokenToAPI(t)}
+func (h *Handler) made(t *store.Token, text string) *call.Answer {
+	body := accessapi.CreatedAccessToken{AccessToken: h.tokenToAPI(t)}
 	if text != "" {
 		body.Token = &text
 	}
-	return body, api.CreateAccessToken201ResponseHeaders{Location: &location, CacheControl: &cache}
+	return call.Created("/v1/access-tokens/"+t.ID, body).Secret()
 }
 
 // tokenFromAPI checks what the document cannot say.
-func (h *Handler) tokenFromAPI(who auth.Identity, in *api.NewAccessToken) (*store.Token, error) {
+func (h *Handler) tokenFromAPI(who auth.Identity, in *accessapi.NewAccessToken) (*store.Token, error) {
 	t := &store.Token{
 		Name: in.Name, Owner: in.Name, Email: deref(in.Email), Tenant: who.Tenant,
 		Flags: in.Flags, Labs: in.Labs, CreatedBy: maker(who),
@@ -172,7 +171,7 @@ func (h *Handler) tokenFromAPI(who auth.Identity, in *api.NewAccessToken) (*stor
 	return t, err
 }
 
-func (h *Handler) end(kind auth.TokenKind, in *api.NewAccessToken) (*time.Time, error) {
+func (h *Handler) end(kind auth.TokenKind, in *accessapi.NewAccessToken) (*time.Time, error) {
 	var asked *time.Time
 	if at, err := in.ExpiresAt.Get(); err == nil {
 		asked = &at
@@ -193,7 +192,7 @@ func maker(who auth.Identity) string {
 }
 
 // RevokeAccessToken ends a token for good.
-func (h *Handler) RevokeAccessToken(ctx context.Context, req api.RevokeAccessTokenRequestObject) (api.RevokeAccessTokenResponseObject, error) {
+func (h *Handler) RevokeAccessToken(ctx context.Context, req accessapi.RevokeAccessTokenRequestObject) (accessapi.Response, error) {
 	t, err := h.visible(ctx, req.TokenID, "tokens.read")
 	if err != nil {
 		return nil, err
@@ -210,14 +209,14 @@ func (h *Handler) RevokeAccessToken(ctx context.Context, req api.RevokeAccessTok
 		return nil, err
 	}
 	h.issuer.Forget()
-	return api.RevokeAccessToken204Response{}, nil
+	return call.NoContent(), nil
 }
 
 // defaultOverlap is how long a rotated token still works when nobody says else.
 const defaultOverlap = time.Hour
 
 // RotateAccessToken makes a successor and answers its text, once.
-func (h *Handler) RotateAccessToken(ctx context.Context, req api.RotateAccessTokenRequestObject) (api.RotateAccessTokenResponseObject, error) {
+func (h *Handler) RotateAccessToken(ctx context.Context, req accessapi.RotateAccessTokenRequestObject) (accessapi.Response, error) {
 	old, err := h.visible(ctx, req.TokenID, "tokens.write")
 	if err != nil {
 		return nil, err
@@ -243,20 +242,19 @@ func (h *Handler) RotateAccessToken(ctx context.Context, req api.RotateAccessTok
 		return nil, err
 	}
 	h.issuer.Forget()
-	body, headers := h.made(next, text)
-	return api.RotateAccessToken201JSONResponse{Body: body, Headers: api.RotateAccessToken201ResponseHeaders(headers)}, nil
+	return h.made(next, text), nil
 }
 
-func (h *Handler) tokenToAPI(t *store.Token) api.AccessToken {
-	out := api.AccessToken{
+func (h *Handler) tokenToAPI(t *store.Token) accessapi.AccessToken {
+	out := accessapi.AccessToken{
 		ID:           t.ID,
 		Prefix:       t.Prefix,
 		Name:         t.Name,
-		Kind:         api.AccessTokenKindPerson,
+		Kind:         accessapi.AccessTokenKindPerson,
 		Owner:        t.Owner,
 		Email:        t.Email,
 		Tenant:       t.Tenant,
-		Roles:        []api.AccessRole{},
+		Roles:        []accessapi.AccessRole{},
 		Flags:        append([]string{}, t.Flags...),
 		Labs:         append([]string{}, t.Labs...),
 		AllowFrom:    append([]string{}, t.AllowFrom...),
@@ -275,7 +273,7 @@ func (h *Handler) tokenToAPI(t *store.Token) api.AccessToken {
 		}
 	}
 	for _, r := range t.Roles {
-		out.Roles = append(out.Roles, api.AccessRole(r))
+		out.Roles = append(out.Roles, accessapi.AccessRole(r))
 	}
 	return out
 }

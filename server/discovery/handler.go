@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	discoveryapi "github.com/slipway-lab/slipway/gen/discovery"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 )
@@ -39,6 +39,8 @@ type Handler struct {
 	published published
 }
 
+var _ discoveryapi.StrictServerInterface = (*Handler)(nil)
+
 // New reads from the document what the handlers tell of it.
 func New(c Config) (*Handler, error) {
 	updated, _ := c.Document.Info.Extensions["x-updated"].(string)
@@ -53,13 +55,13 @@ func New(c Config) (*Handler, error) {
 }
 
 // GetHealth says that the process lives.
-func (h *Handler) GetHealth(context.Context, api.GetHealthRequestObject) (api.GetHealthResponseObject, error) {
-	return api.GetHealth200JSONResponse{Status: api.HealthStatusOk}, nil
+func (h *Handler) GetHealth(context.Context, discoveryapi.GetHealthRequestObject) (discoveryapi.Response, error) {
+	return call.OK(discoveryapi.Health{Status: discoveryapi.HealthStatusOk}), nil
 }
 
 // GetReadiness answers 503 while the store cannot be reached or waits for
 // migrations.
-func (h *Handler) GetReadiness(ctx context.Context, _ api.GetReadinessRequestObject) (api.GetReadinessResponseObject, error) {
+func (h *Handler) GetReadiness(ctx context.Context, _ discoveryapi.GetReadinessRequestObject) (discoveryapi.Response, error) {
 	if err := h.store.Ping(ctx); err != nil {
 		return nil, fault.Unavailable("the store cannot be reached").Because(err)
 	}
@@ -70,11 +72,11 @@ func (h *Handler) GetReadiness(ctx context.Context, _ api.GetReadinessRequestObj
 	if pending > 0 {
 		return nil, fault.Unavailable("the store waits for its migrations")
 	}
-	return api.GetReadiness200JSONResponse{Status: api.HealthStatusOk}, nil
+	return call.OK(discoveryapi.Health{Status: discoveryapi.HealthStatusOk}), nil
 }
 
 // GetMetrics writes the counters in Prometheus's text format.
-func (h *Handler) GetMetrics(ctx context.Context, _ api.GetMetricsRequestObject) (api.GetMetricsResponseObject, error) {
+func (h *Handler) GetMetrics(ctx context.Context, _ discoveryapi.GetMetricsRequestObject) (discoveryapi.Response, error) {
 	families, err := h.metrics.Gather()
 	if err != nil {
 		return nil, err
@@ -85,31 +87,21 @@ func (h *Handler) GetMetrics(ctx context.Context, _ api.GetMetricsRequestObject)
 			return nil, err
 		}
 	}
-	return counters(b.Bytes()), nil
-}
-
-// counters is the text of all counters; it is never cached.
-type counters []byte
-
-// VisitGetMetricsResponse writes the counters.
-func (c counters) VisitGetMetricsResponse(w http.ResponseWriter) error {
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	_, err := w.Write(c)
-	return err
+	return call.Text(http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", b.Bytes()), nil // never cached
 }
 
 // GetOpenAPIJSON publishes the document.
-func (h *Handler) GetOpenAPIJSON(ctx context.Context, _ api.GetOpenAPIJSONRequestObject) (api.GetOpenAPIJSONResponseObject, error) {
+func (h *Handler) GetOpenAPIJSON(ctx context.Context, _ discoveryapi.GetOpenAPIJSONRequestObject) (discoveryapi.Response, error) {
 	info := call.From(ctx)
 	text, err := h.published.json(info.Origin)
 	if err != nil {
 		return nil, err
 	}
-	return answer{status: http.StatusOK, media: mediaJSON, cache: noCache, text: text, info: info}, nil
+	return cached(info, call.Text(http.StatusOK, mediaJSON, text), noCache), nil
 }
 
 // GetOpenAPIYAML publishes the document as it was written.
-func (h *Handler) GetOpenAPIYAML(ctx context.Context, _ api.GetOpenAPIYAMLRequestObject) (api.GetOpenAPIYAMLResponseObject, error) {
+func (h *Handler) GetOpenAPIYAML(ctx context.Context, _ discoveryapi.GetOpenAPIYAMLRequestObject) (discoveryapi.Response, error) {
 	info := call.From(ctx)
-	return answer{status: http.StatusOK, media: "application/yaml", cache: noCache, text: h.published.yaml(info.Origin), info: info}, nil
+	return cached(info, call.Text(http.StatusOK, "application/yaml", h.published.yaml(info.Origin)), noCache), nil
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	discoveryapi "github.com/slipway-lab/slipway/gen/discovery"
 	"github.com/slipway-lab/slipway/server/call"
 )
 
@@ -17,23 +17,23 @@ import (
 // prefix before the paths and the address of the explorer.
 type home struct {
 	title     string
-	resources map[string]api.HomeResource
+	resources map[string]discoveryapi.HomeResource
 	anchors   map[string]string // relation -> anchor in the explorer
 }
 
 // homeAnswer renders the home document in the words of
 // draft-nottingham-json-home-03, with the api object of draft -05.
-func (h *Handler) homeAnswer(info *call.Info) answer {
-	doc := api.HomeDocument{Resources: make(map[string]api.HomeResource, len(h.home.resources))}
+func (h *Handler) homeAnswer(info *call.Info) *call.Answer {
+	doc := discoveryapi.HomeDocument{Resources: make(map[string]discoveryapi.HomeResource, len(h.home.resources))}
 	doc.API.Title = h.home.title
 	doc.API.Links = map[string]string{"describedBy": info.Origin.URL("/docs/")}
 	for rel, r := range h.home.resources {
 		doc.Resources[rel] = h.home.located(r, info.Origin, h.home.anchors[rel])
 	}
-	return answer{status: http.StatusOK, media: mediaHome, cache: oneHour, value: doc, info: info}
+	return cached(info, call.OK(doc).With("Content-Type", mediaHome), oneHour)
 }
 
-func (m home) located(r api.HomeResource, o call.Origin, anchor string) api.HomeResource {
+func (m home) located(r discoveryapi.HomeResource, o call.Origin, anchor string) discoveryapi.HomeResource {
 	if r.Href != nil {
 		href := o.Prefix + *r.Href
 		r.Href = &href
@@ -56,7 +56,7 @@ func newHome(doc *openapi3.T) (home, error) {
 	if base == "" {
 		return home{}, errors.New("the document's info has no x-rel-base")
 	}
-	m := home{title: doc.Info.Title, resources: map[string]api.HomeResource{}, anchors: map[string]string{}}
+	m := home{title: doc.Info.Title, resources: map[string]discoveryapi.HomeResource{}, anchors: map[string]string{}}
 	paths := map[string]string{}
 	for _, path := range doc.Paths.InMatchingOrder() {
 		item := doc.Paths.Value(path)
@@ -101,8 +101,8 @@ func relation(path string, item *openapi3.PathItem) string {
 	return strings.Join(words, "-")
 }
 
-func resource(doc *openapi3.T, base, path string, item *openapi3.PathItem, ops map[string]*openapi3.Operation) api.HomeResource {
-	r := api.HomeResource{Hints: hints(doc, ops)}
+func resource(doc *openapi3.T, base, path string, item *openapi3.PathItem, ops map[string]*openapi3.Operation) discoveryapi.HomeResource {
+	r := discoveryapi.HomeResource{Hints: hints(doc, ops)}
 	vars := map[string]string{}
 	var required, optional []string
 	for _, p := range parameters(item, ops) {
@@ -152,8 +152,8 @@ func parameters(item *openapi3.PathItem, ops map[string]*openapi3.Operation) []*
 
 var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
-func hints(doc *openapi3.T, ops map[string]*openapi3.Operation) *api.HomeHints {
-	h := &api.HomeHints{}
+func hints(doc *openapi3.T, ops map[string]*openapi3.Operation) *discoveryapi.HomeHints {
+	h := &discoveryapi.HomeHints{}
 	deprecated := true
 	for _, method := range methods {
 		op := ops[method]
@@ -171,11 +171,11 @@ func hints(doc *openapi3.T, ops map[string]*openapi3.Operation) *api.HomeHints {
 			h.AcceptPatch = bodyTypes(op)
 		}
 		if needsLogin(doc, op) && h.AuthReq == nil {
-			h.AuthReq = []api.HomeAuth{{Scheme: "Bearer"}}
+			h.AuthReq = []discoveryapi.HomeAuth{{Scheme: "Bearer"}}
 		}
 	}
 	if deprecated {
-		status := api.HomeHintsStatusDeprecated
+		status := discoveryapi.HomeHintsStatusDeprecated
 		h.Status = &status
 	}
 	return h

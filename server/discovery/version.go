@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	discoveryapi "github.com/slipway-lab/slipway/gen/discovery"
 	"github.com/slipway-lab/slipway/server/call"
 )
 
@@ -23,10 +23,10 @@ const (
 // "choices" is the blueprint's, "versions" the only one that keystoneauth and
 // gophercloud read. There is no Location, because curl -L and wget would follow
 // it into a document that needs a login.
-func (h *Handler) GetVersions(ctx context.Context, req api.GetVersionsRequestObject) (api.GetVersionsResponseObject, error) {
+func (h *Handler) GetVersions(ctx context.Context, req discoveryapi.GetVersionsRequestObject) (discoveryapi.Response, error) {
 	info := call.From(ctx)
 	if asksForBuild(info) {
-		return answer{status: http.StatusOK, media: mediaJSON, cache: noCache, links: true, value: api.Build{Build: h.build}, info: info}, nil
+		return cached(info, linked(info, call.OK(discoveryapi.Build{Build: h.build})), noCache), nil
 	}
 	switch info.Prefers(mediaJSON, mediaHome, mediaHTML) {
 	case mediaHome:
@@ -36,19 +36,19 @@ func (h *Handler) GetVersions(ctx context.Context, req api.GetVersionsRequestObj
 	}
 	origin := info.Origin
 	v := h.version(origin, "CURRENT")
-	list := api.VersionList{
-		Choices: []api.VersionChoice{{
+	list := discoveryapi.VersionList{
+		Choices: []discoveryapi.VersionChoice{{
 			ID:     v.ID,
 			Status: "CURRENT",
 			Links:  v.Links[:1],
-			MediaTypes: api.VersionMediaTypes{Values: []api.VersionMediaType{{
+			MediaTypes: discoveryapi.VersionMediaTypes{Values: []discoveryapi.VersionMediaType{{
 				Base: mediaJSON,
 				Type: "application/vnd.openstack.slipway+json;version=1.0",
 			}}},
 		}},
-		Versions: api.VersionValues{Values: []api.VersionInfo{v}},
+		Versions: discoveryapi.VersionValues{Values: []discoveryapi.VersionInfo{v}},
 	}
-	return answer{status: http.StatusMultipleChoices, media: mediaJSON, cache: noCache, links: true, value: list, info: info}, nil
+	return cached(info, linked(info, call.JSON(http.StatusMultipleChoices, list)), noCache), nil
 }
 
 // asksForBuild looks for the name alone: ?build_version, ?build_version= and
@@ -64,43 +64,40 @@ func asksForBuild(info *call.Info) bool {
 }
 
 // GetVersion answers the document of version 1.
-func (h *Handler) GetVersion(ctx context.Context, _ api.GetVersionRequestObject) (api.GetVersionResponseObject, error) {
+func (h *Handler) GetVersion(ctx context.Context, _ discoveryapi.GetVersionRequestObject) (discoveryapi.Response, error) {
 	info := call.From(ctx)
 	if info.Prefers(mediaJSON, mediaHome) == mediaHome {
 		return h.homeAnswer(info), nil
 	}
-	return answer{
-		status: http.StatusOK, media: mediaJSON, cache: noCache, info: info,
-		value: api.VersionDocument{Version: h.version(info.Origin, "stable")},
-	}, nil
+	return cached(info, call.OK(discoveryapi.VersionDocument{Version: h.version(info.Origin, "stable")}), noCache), nil
 }
 
 // version is the one builder of both documents; they differ in the word for the
 // status, as in the blueprint.
-func (h *Handler) version(o call.Origin, status string) api.VersionInfo {
-	typed := func(rel, media, path string) api.VersionLink {
-		return api.VersionLink{Rel: rel, Type: &media, Href: o.URL(path)}
+func (h *Handler) version(o call.Origin, status string) discoveryapi.VersionInfo {
+	typed := func(rel, media, path string) discoveryapi.VersionLink {
+		return discoveryapi.VersionLink{Rel: rel, Type: &media, Href: o.URL(path)}
 	}
-	return api.VersionInfo{
+	return discoveryapi.VersionInfo{
 		ID:         "v1.0",
 		Status:     status,
 		MinVersion: "1.0",
 		MaxVersion: "1.0",
 		Updated:    h.updated,
-		Links: []api.VersionLink{
+		Links: []discoveryapi.VersionLink{
 			{Rel: "self", Href: o.URL("/v1/")},
 			{Rel: "collection", Href: o.URL("/")},
 			typed("describedby", mediaHTML, "/docs/"),
 			typed("describedby", "application/vnd.oai.openapi+json;version=3.0", "/openapi.json"),
 		},
-		MediaTypes: []api.VersionMediaType{{Base: mediaJSON, Type: "application/vnd.openstack.slipway-v1+json"}},
+		MediaTypes: []discoveryapi.VersionMediaType{{Base: mediaJSON, Type: "application/vnd.openstack.slipway-v1+json"}},
 	}
 }
 
 // ListLabVersions answers what Drydock's client reads before anything else
 // (python/drydock_provisioner/control/api.py).
-func (h *Handler) ListLabVersions(context.Context, api.ListLabVersionsRequestObject) (api.ListLabVersionsResponseObject, error) {
-	return api.ListLabVersions200JSONResponse{"v1.0": {Path: "/api/v1.0", Status: "stable"}}, nil
+func (h *Handler) ListLabVersions(context.Context, discoveryapi.ListLabVersionsRequestObject) (discoveryapi.Response, error) {
+	return call.OK(map[string]discoveryapi.LabVersion{"v1.0": {Path: "/api/v1.0", Status: "stable"}}), nil
 }
 
 var page = template.Must(template.New("root").Parse(`<!DOCTYPE html>
@@ -118,7 +115,7 @@ var page = template.Must(template.New("root").Parse(`<!DOCTYPE html>
 `))
 
 // page is for people: no scripts, three links.
-func (h *Handler) page(info *call.Info) answer {
+func (h *Handler) page(info *call.Info) *call.Answer {
 	var b strings.Builder
 	err := page.Execute(&b, map[string]string{
 		"V1":       info.Origin.URL("/v1/"),
@@ -128,5 +125,8 @@ func (h *Handler) page(info *call.Info) answer {
 	if err != nil { // the template and its values are fixed
 		panic(fmt.Sprintf("discovery: root page: %v", err))
 	}
-	return answer{status: http.StatusMultipleChoices, media: "text/html; charset=utf-8", cache: noCache, links: true, text: []byte(b.String()), info: info}
+	a := call.Text(http.StatusMultipleChoices, mediaHTML+"; charset=utf-8", []byte(b.String())). // a page without scripts, styles and pictures
+													With("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'").
+													With("Referrer-Policy", "no-referrer")
+	return cached(info, linked(info, a), noCache)
 }

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	labapi "github.com/slipway-lab/slipway/gen/lab"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/lab/bootfiles"
@@ -112,12 +112,12 @@ func bootOutcome(nodes []string, rows []store.LabBootAction) taskplan.Outcome {
 }
 
 // GetBootFiles answers the files of a node's boot actions.
-func (h *Handler) GetBootFiles(ctx context.Context, req api.GetBootFilesRequestObject) (api.GetBootFilesResponseObject, error) {
+func (h *Handler) GetBootFiles(ctx context.Context, req labapi.GetBootFilesRequestObject) (labapi.Response, error) {
 	return h.archiveOf(ctx, req.Hostname, design.AssetFile)
 }
 
 // GetBootUnits answers the systemd units of a node's boot actions.
-func (h *Handler) GetBootUnits(ctx context.Context, req api.GetBootUnitsRequestObject) (api.GetBootUnitsResponseObject, error) {
+func (h *Handler) GetBootUnits(ctx context.Context, req labapi.GetBootUnitsRequestObject) (labapi.Response, error) {
 	return h.archiveOf(ctx, req.Hostname, design.AssetUnit)
 }
 
@@ -135,32 +135,27 @@ func sameKey(ctx context.Context, want string) error {
 	return nil
 }
 
-// archive is a gzipped tar.
-type archive struct {
-	name string
-	data []byte
-}
-
-func (h *Handler) archiveOf(ctx context.Context, node, kind string) (archive, error) {
+func (h *Handler) archiveOf(ctx context.Context, node, kind string) (*call.Answer, error) {
 	d, err := h.store.LabDeployment(ctx, node)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (d.Ended || !d.Keyed) {
-		return archive{}, fault.NotFound("no deployment of node %q is going on that has boot actions", node)
+		return nil, fault.NotFound("no deployment of node %q is going on that has boot actions", node)
 	}
 	if err != nil {
-		return archive{}, err
+		return nil, err
 	}
 	if err := sameKey(ctx, h.keyOf(d.Task, node)); err != nil {
-		return archive{}, err
+		return nil, err
 	}
 	files, err := h.render(ctx, d, kind)
 	if err != nil {
-		return archive{}, renderFault(err)
+		return nil, renderFault(err)
 	}
 	var out bytes.Buffer
 	if err := bootfiles.WriteArchive(&out, files); err != nil {
-		return archive{}, err
+		return nil, err
 	}
-	return archive{bootfiles.ArchiveName(node, kind), out.Bytes()}, nil
+	return call.Text(http.StatusOK, "application/gzip", out.Bytes()).
+		With("Content-Disposition", fmt.Sprintf("attachment; filename=%q", bootfiles.ArchiveName(node, kind))), nil
 }
 
 // renderFault tells what is wrong with a boot action. A location that does not
@@ -274,22 +269,8 @@ func nodeContext(site *design.Site, n *design.Node) bootfiles.NodeContext {
 	return c
 }
 
-func (a archive) write(w http.ResponseWriter) error {
-	w.Header().Set("Content-Type", "application/gzip")
-	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", a.name))
-	w.WriteHeader(http.StatusOK)
-	_, err := w.Write(a.data)
-	return err
-}
-
-// VisitGetBootFilesResponse writes the archive.
-func (a archive) VisitGetBootFilesResponse(w http.ResponseWriter) error { return a.write(w) }
-
-// VisitGetBootUnitsResponse writes the archive.
-func (a archive) VisitGetBootUnitsResponse(w http.ResponseWriter) error { return a.write(w) }
-
 // SignalBootAction takes a report of a boot action.
-func (h *Handler) SignalBootAction(ctx context.Context, req api.SignalBootActionRequestObject) (api.SignalBootActionResponseObject, error) {
+func (h *Handler) SignalBootAction(ctx context.Context, req labapi.SignalBootActionRequestObject) (labapi.Response, error) {
 	id := strings.ToUpper(req.ActionID)
 	a, err := h.store.LabBootAction(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -323,7 +304,7 @@ func (h *Handler) SignalBootAction(ctx context.Context, req api.SignalBootAction
 		return nil, err
 	}
 	slog.DebugContext(ctx, "boot action", "node", a.Node, "action", a.Name, "status", a.Status)
-	return ok(map[string]any{
+	return call.OK(map[string]any{
 		"node_name": a.Node, "action_id": a.ID, "action_name": a.Name, "task_id": a.Task, "action_status": a.Status,
 	}), nil
 }

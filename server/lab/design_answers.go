@@ -5,7 +5,8 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	labapi "github.com/slipway-lab/slipway/gen/lab"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/server/lab/nodefilter"
@@ -13,7 +14,7 @@ import (
 
 // FilterNodes answers the nodes of a design that a filter selects. The design
 // need not be valid.
-func (h *Handler) FilterNodes(ctx context.Context, req api.FilterNodesRequestObject) (api.FilterNodesResponseObject, error) {
+func (h *Handler) FilterNodes(ctx context.Context, req labapi.FilterNodesRequestObject) (labapi.Response, error) {
 	filter, _, err := readFilter(req.Body.NodeFilter.Get())
 	if err != nil {
 		return nil, err
@@ -26,12 +27,12 @@ func (h *Handler) FilterNodes(ctx context.Context, req api.FilterNodesRequestObj
 	if names == nil {
 		names = []string{}
 	}
-	return ok(names), nil
+	return call.OK(names), nil
 }
 
 // readFilter checks a node filter. An absent one, which Get refuses, and null
 // select every node.
-func readFilter(sent api.LabNodeFilter, absent error) (*nodefilter.Filter, map[string]any, error) {
+func readFilter(sent labapi.LabNodeFilter, absent error) (*nodefilter.Filter, map[string]any, error) {
 	if absent != nil || sent == nil {
 		return nil, nil, nil
 	}
@@ -45,7 +46,7 @@ func readFilter(sent api.LabNodeFilter, absent error) (*nodefilter.Filter, map[s
 
 // ValidateDesign answers whether a design passes. A design that does not is 400,
 // with the same document.
-func (h *Handler) ValidateDesign(ctx context.Context, req api.ValidateDesignRequestObject) (api.ValidateDesignResponseObject, error) {
+func (h *Handler) ValidateDesign(ctx context.Context, req labapi.ValidateDesignRequestObject) (labapi.Response, error) {
 	text, err := h.fetchDesign(ctx, req.Body.Href)
 	var bad *refError
 	var report design.Report
@@ -61,7 +62,7 @@ func (h *Handler) ValidateDesign(ctx context.Context, req api.ValidateDesignRequ
 	if report.OK() {
 		code = http.StatusOK
 	}
-	return answer{status: code, body: h.validation(report, code)}, nil
+	return call.JSON(code, h.validation(report, code)), nil
 }
 
 // unfetched reports a design that could not be read at all. Drydock answers 500

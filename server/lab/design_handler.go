@@ -15,7 +15,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	labapi "github.com/slipway-lab/slipway/gen/lab"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
@@ -24,7 +24,7 @@ import (
 )
 
 // CreateDesign stores a design.
-func (h *Handler) CreateDesign(ctx context.Context, req api.CreateDesignRequestObject) (api.CreateDesignResponseObject, error) {
+func (h *Handler) CreateDesign(ctx context.Context, req labapi.CreateDesignRequestObject) (labapi.Response, error) {
 	raw, found := upload.FromContext(ctx)
 	if !found {
 		return nil, errors.New("design: the body was not put aside")
@@ -45,7 +45,7 @@ func (h *Handler) CreateDesign(ctx context.Context, req api.CreateDesignRequestO
 	if err := h.store.CreateLabDesign(ctx, d); err != nil {
 		return nil, err
 	}
-	return answer{status: http.StatusCreated, location: here(ctx, "/v1/designs/"+d.ID), body: designDocument(d)}, nil
+	return call.Created(here(ctx, "/v1/designs/"+d.ID), designDocument(d)), nil
 }
 
 func (h *Handler) readDesign(body io.Reader) ([]byte, error) {
@@ -96,7 +96,7 @@ func designDocument(d *store.LabDesign) map[string]any {
 func wireTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
 
 // ListDesigns answers stored designs, newest first.
-func (h *Handler) ListDesigns(ctx context.Context, req api.ListDesignsRequestObject) (api.ListDesignsResponseObject, error) {
+func (h *Handler) ListDesigns(ctx context.Context, req labapi.ListDesignsRequestObject) (labapi.Response, error) {
 	name := ""
 	if req.Params.Name != nil {
 		name = *req.Params.Name
@@ -109,9 +109,7 @@ func (h *Handler) ListDesigns(ctx context.Context, req api.ListDesignsRequestObj
 	for i := range list.Items {
 		rows = append(rows, designDocument(&list.Items[i]))
 	}
-	a := ok(map[string]any{"designs": rows})
-	a.link = nextLink(ctx, "/v1/designs", list.Next)
-	return a, nil
+	return call.OK(map[string]any{"designs": rows}).With("Link", nextLink(ctx, "/v1/designs", list.Next)), nil
 }
 
 func page(limit *int32, after *string) store.Page {
@@ -151,38 +149,26 @@ func (h *Handler) storedDesign(ctx context.Context, idOrName string) (*store.Lab
 }
 
 // GetDesign answers what is known of a design.
-func (h *Handler) GetDesign(ctx context.Context, req api.GetDesignRequestObject) (api.GetDesignResponseObject, error) {
+func (h *Handler) GetDesign(ctx context.Context, req labapi.GetDesignRequestObject) (labapi.Response, error) {
 	d, err := h.storedDesign(ctx, req.Design)
 	if err != nil {
 		return nil, err
 	}
-	return ok(designDocument(d)), nil
+	return call.OK(designDocument(d)), nil
 }
 
 // DeleteDesign removes a design.
-func (h *Handler) DeleteDesign(ctx context.Context, req api.DeleteDesignRequestObject) (api.DeleteDesignResponseObject, error) {
+func (h *Handler) DeleteDesign(ctx context.Context, req labapi.DeleteDesignRequestObject) (labapi.Response, error) {
 	d, err := h.storedDesign(ctx, req.Design)
 	if err != nil {
 		return nil, err
 	}
-	return answer{status: http.StatusNoContent}, h.store.DeleteLabDesign(ctx, d.ID)
-}
-
-// documents are the YAML documents of a design.
-type documents []byte
-
-// VisitGetDesignDocumentsResponse writes the documents.
-func (d documents) VisitGetDesignDocumentsResponse(w http.ResponseWriter) error {
-	w.Header().Set("Content-Type", "application/x-yaml")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(http.StatusOK)
-	_, err := w.Write(d)
-	return err
+	return call.NoContent(), h.store.DeleteLabDesign(ctx, d.ID)
 }
 
 // GetDesignDocuments answers the documents, without credentials for those who
 // may not have them.
-func (h *Handler) GetDesignDocuments(ctx context.Context, req api.GetDesignDocumentsRequestObject) (api.GetDesignDocumentsResponseObject, error) {
+func (h *Handler) GetDesignDocuments(ctx context.Context, req labapi.GetDesignDocumentsRequestObject) (labapi.Response, error) {
 	d, err := h.storedDesign(ctx, req.Design)
 	if err != nil {
 		return nil, err
@@ -195,7 +181,7 @@ func (h *Handler) GetDesignDocuments(ctx context.Context, req api.GetDesignDocum
 	if !who.Is(auth.Operator) && !who.Is(auth.Admin) {
 		text, err = withoutCredentials(text)
 	}
-	return documents(text), err
+	return call.Text(http.StatusOK, "application/x-yaml", text).With("X-Content-Type-Options", "nosniff"), err
 }
 
 // withoutCredentials writes the documents again: with stars for every member

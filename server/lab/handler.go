@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	labapi "github.com/slipway-lab/slipway/gen/lab"
+
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/lab/bootfiles"
 	"github.com/slipway-lab/slipway/server/lab/design"
@@ -119,6 +121,8 @@ type Handler struct {
 	mu   sync.Mutex
 	tops map[string]*top // those this server works on
 }
+
+var _ labapi.StrictServerInterface = (*Handler)(nil)
 
 // New checks the settings.
 func New(s *store.Store, c Config) (*Handler, error) {

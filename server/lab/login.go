@@ -2,13 +2,12 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
 	"time"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	labapi "github.com/slipway-lab/slipway/gen/lab"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
@@ -30,11 +29,11 @@ func (h *Handler) loginOff() error {
 }
 
 // GetIdentityVersion answers what Keystone's clients read before they log in.
-func (h *Handler) GetIdentityVersion(ctx context.Context, _ api.GetIdentityVersionRequestObject) (api.GetIdentityVersionResponseObject, error) {
+func (h *Handler) GetIdentityVersion(ctx context.Context, _ labapi.GetIdentityVersionRequestObject) (labapi.Response, error) {
 	if err := h.loginOff(); err != nil {
 		return nil, err
 	}
-	return ok(map[string]any{"version": map[string]any{
+	return call.OK(map[string]any{"version": map[string]any{
 		"id": identityVersion, "status": "stable", "updated": "2020-04-07T00:00:00Z",
 		"links":       []any{map[string]any{"rel": "self", "href": call.From(ctx).Origin.URL("/v3/")}},
 		"media-types": []any{map[string]any{"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}},
@@ -43,7 +42,7 @@ func (h *Handler) GetIdentityVersion(ctx context.Context, _ api.GetIdentityVersi
 
 // CreateIdentityToken logs in with a token's name as the user and its text as
 // the password. The token for further calls is that text.
-func (h *Handler) CreateIdentityToken(ctx context.Context, req api.CreateIdentityTokenRequestObject) (api.CreateIdentityTokenResponseObject, error) {
+func (h *Handler) CreateIdentityToken(ctx context.Context, req labapi.CreateIdentityTokenRequestObject) (labapi.Response, error) {
 	if err := h.loginOff(); err != nil {
 		return nil, err
 	}
@@ -65,7 +64,7 @@ func (h *Handler) CreateIdentityToken(ctx context.Context, req api.CreateIdentit
 	if who.Name != textOf(user.Name) && (user.ID == nil || who.Name != *user.ID) {
 		return nil, badLogin(errors.New("the name is not the token's"))
 	}
-	return login{token: user.Password, body: h.loginDocument(ctx, who)}, nil
+	return call.Created("", h.loginDocument(ctx, who)).With("X-Subject-Token", user.Password).Secret(), nil
 }
 
 func badLogin(cause error) error {
@@ -109,21 +108,3 @@ func service(kind, name, url string) map[string]any {
 	}
 	return map[string]any{"id": name, "type": kind, "name": name, "endpoints": endpoints}
 }
-
-// login is the answer to a login.
-type login struct {
-	token string
-	body  any
-}
-
-// VisitCreateIdentityTokenResponse writes the answer.
-func (l login) VisitCreateIdentityTokenResponse(w http.ResponseWriter) error {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Subject-Token", l.token)
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusCreated)
-	return json.NewEncoder(w).Encode(l.body)
-}
-
-// VisitGetIdentityVersionResponse writes the answer.
-func (a answer) VisitGetIdentityVersionResponse(w http.ResponseWriter) error { return a.write(w) }

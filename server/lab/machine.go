@@ -7,12 +7,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	labapi "github.com/slipway-lab/slipway/gen/lab"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/lab/bootfiles"
@@ -87,7 +86,7 @@ func shared(mac string) bool {
 }
 
 // RegisterMachine takes a machine in.
-func (h *Handler) RegisterMachine(ctx context.Context, req api.RegisterMachineRequestObject) (api.RegisterMachineResponseObject, error) {
+func (h *Handler) RegisterMachine(ctx context.Context, req labapi.RegisterMachineRequestObject) (labapi.Response, error) {
 	m := &store.LabMachine{ID: newULID(h.store.Now())}
 	for _, text := range req.Body.Macs {
 		mac, good := cleanMAC(text)
@@ -121,9 +120,9 @@ func (h *Handler) RegisterMachine(ctx context.Context, req api.RegisterMachineRe
 	doc := machineDocument(m)
 	doc["key"] = h.machineKey(m.ID)
 	if known {
-		return answer{status: http.StatusOK, secret: true, body: doc}, nil
+		return call.OK(doc).Secret(), nil
 	}
-	return answer{status: http.StatusCreated, secret: true, location: here(ctx, "/v1/machines/"+m.ID), body: doc}, nil
+	return call.Created(here(ctx, "/v1/machines/"+m.ID), doc).Secret(), nil
 }
 
 func textOf(s *string) string {
@@ -142,7 +141,7 @@ func machineDocument(m *store.LabMachine) map[string]any {
 }
 
 // ListMachines answers the machines, newest first.
-func (h *Handler) ListMachines(ctx context.Context, req api.ListMachinesRequestObject) (api.ListMachinesResponseObject, error) {
+func (h *Handler) ListMachines(ctx context.Context, req labapi.ListMachinesRequestObject) (labapi.Response, error) {
 	list, err := h.store.ListLabMachines(ctx, textOf(req.Params.Node), page(req.Params.Limit, req.Params.After))
 	if err != nil {
 		return nil, pageFault(err)
@@ -151,22 +150,20 @@ func (h *Handler) ListMachines(ctx context.Context, req api.ListMachinesRequestO
 	for i := range list.Items {
 		rows = append(rows, machineDocument(&list.Items[i]))
 	}
-	a := ok(map[string]any{"machines": rows})
-	a.link = nextLink(ctx, "/v1/machines", list.Next)
-	return a, nil
+	return call.OK(map[string]any{"machines": rows}).With("Link", nextLink(ctx, "/v1/machines", list.Next)), nil
 }
 
 // GetMachine answers one machine.
-func (h *Handler) GetMachine(ctx context.Context, req api.GetMachineRequestObject) (api.GetMachineResponseObject, error) {
+func (h *Handler) GetMachine(ctx context.Context, req labapi.GetMachineRequestObject) (labapi.Response, error) {
 	m, err := h.storedMachine(ctx, req.MachineID)
 	if err != nil {
 		return nil, err
 	}
-	return ok(machineDocument(m)), nil
+	return call.OK(machineDocument(m)), nil
 }
 
 // UpdateMachine takes a machine out of automatic work, or back into it.
-func (h *Handler) UpdateMachine(ctx context.Context, req api.UpdateMachineRequestObject) (api.UpdateMachineResponseObject, error) {
+func (h *Handler) UpdateMachine(ctx context.Context, req labapi.UpdateMachineRequestObject) (labapi.Response, error) {
 	m, err := h.storedMachine(ctx, req.MachineID)
 	if err != nil {
 		return nil, err
@@ -181,11 +178,11 @@ func (h *Handler) UpdateMachine(ctx context.Context, req api.UpdateMachineReques
 	if err := h.store.HoldLabMachine(ctx, m.ID, m.Hold, m.HoldReason); err != nil {
 		return nil, err
 	}
-	return ok(machineDocument(m)), nil
+	return call.OK(machineDocument(m)), nil
 }
 
 // DeleteMachine forgets a machine.
-func (h *Handler) DeleteMachine(ctx context.Context, req api.DeleteMachineRequestObject) (api.DeleteMachineResponseObject, error) {
+func (h *Handler) DeleteMachine(ctx context.Context, req labapi.DeleteMachineRequestObject) (labapi.Response, error) {
 	m, err := h.storedMachine(ctx, req.MachineID)
 	if err != nil {
 		return nil, err
@@ -194,11 +191,11 @@ func (h *Handler) DeleteMachine(ctx context.Context, req api.DeleteMachineReques
 	if errors.Is(err, store.ErrConflict) {
 		return nil, fault.Conflict("the machine has work; cancel its task first")
 	}
-	return answer{status: http.StatusNoContent}, err
+	return call.NoContent(), err
 }
 
 // PollMachineWork answers what a machine has to do.
-func (h *Handler) PollMachineWork(ctx context.Context, req api.PollMachineWorkRequestObject) (api.PollMachineWorkResponseObject, error) {
+func (h *Handler) PollMachineWork(ctx context.Context, req labapi.PollMachineWorkRequestObject) (labapi.Response, error) {
 	m, err := h.machine(ctx, req.MachineID)
 	if err != nil {
 		return nil, err
@@ -220,12 +217,12 @@ func (h *Handler) PollMachineWork(ctx context.Context, req api.PollMachineWorkRe
 		return err == nil, err
 	})
 	if err != nil && ctx.Err() != nil {
-		return answer{status: http.StatusNoContent}, nil
+		return call.NoContent(), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return ok(workDocument(ctx, w)), nil
+	return call.OK(workDocument(ctx, w)), nil
 }
 
 // patience is the context of a long poll: it ends after the seconds, or when the
@@ -260,7 +257,7 @@ func workDocument(ctx context.Context, w *store.LabWork) map[string]any {
 }
 
 // ReportMachineWork takes a machine's report.
-func (h *Handler) ReportMachineWork(ctx context.Context, req api.ReportMachineWorkRequestObject) (api.ReportMachineWorkResponseObject, error) {
+func (h *Handler) ReportMachineWork(ctx context.Context, req labapi.ReportMachineWorkRequestObject) (labapi.Response, error) {
 	m, err := h.machine(ctx, req.MachineID)
 	if err != nil {
 		return nil, err
@@ -275,11 +272,11 @@ func (h *Handler) ReportMachineWork(ctx context.Context, req api.ReportMachineWo
 	if err := h.takeReport(ctx, w, req.Body); err != nil {
 		return nil, err
 	}
-	return ok(workDocument(ctx, w)), h.store.SeeLabMachine(ctx, m.ID)
+	return call.OK(workDocument(ctx, w)), h.store.SeeLabMachine(ctx, m.ID)
 }
 
 // takeReport stores how a piece of work goes and makes w what is stored then.
-func (h *Handler) takeReport(ctx context.Context, w *store.LabWork, report *api.LabWorkReport) error {
+func (h *Handler) takeReport(ctx context.Context, w *store.LabWork, report *labapi.LabWorkReport) error {
 	text := textOf(report.Message)
 	if strings.ContainsRune(text, 0) {
 		return fault.InvalidBody("/message", "must not hold U+0000")

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	labapi "github.com/slipway-lab/slipway/gen/lab"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/lab/design"
@@ -16,7 +16,7 @@ import (
 
 // GetNodeManifest answers what a machine needs for the deployment that is going
 // on. It takes the machine's own key, or an admin.
-func (h *Handler) GetNodeManifest(ctx context.Context, req api.GetNodeManifestRequestObject) (api.GetNodeManifestResponseObject, error) {
+func (h *Handler) GetNodeManifest(ctx context.Context, req labapi.GetNodeManifestRequestObject) (labapi.Response, error) {
 	if _, err := h.machineOrToken(ctx, req.Hostname); err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (h *Handler) GetNodeManifest(ctx context.Context, req api.GetNodeManifestRe
 	if err != nil {
 		return nil, renderFault(err)
 	}
-	return answer{status: 200, secret: true, body: body}, nil
+	return call.OK(body).Secret(), nil
 }
 
 func (h *Handler) manifest(ctx context.Context, d *store.LabDeployment) (map[string]any, error) {

@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	labapi "github.com/slipway-lab/slipway/gen/lab"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/lab/netboot"
@@ -49,14 +49,14 @@ func (h *Handler) seedKey(d *store.LabDeployment) string {
 }
 
 // GetNetboot tells administrators what to write into their DHCP server.
-func (h *Handler) GetNetboot(ctx context.Context, _ api.GetNetbootRequestObject) (api.GetNetbootResponseObject, error) {
+func (h *Handler) GetNetboot(ctx context.Context, _ labapi.GetNetbootRequestObject) (labapi.Response, error) {
 	script := call.From(ctx).Origin.URL("/v1/netboot/"+h.bootKey()) + "/${net0/mac}/ipxe"
 	body := map[string]any{"script": script, "chain": "#!ipxe\ndhcp\nchain " + script + " || exit\n", "images": orNull(h.config.NetbootImages)}
-	return answer{status: http.StatusOK, secret: true, body: body}, nil
+	return call.OK(body).Secret(), nil
 }
 
 // GetNetbootScript answers what a machine is to boot.
-func (h *Handler) GetNetbootScript(ctx context.Context, req api.GetNetbootScriptRequestObject) (api.GetNetbootScriptResponseObject, error) {
+func (h *Handler) GetNetbootScript(ctx context.Context, req labapi.GetNetbootScriptRequestObject) (labapi.Response, error) {
 	if !sameBootKey(h.bootKey(), req.BootKey) {
 		return nil, fault.NotFound("the address does not hold the lab's boot key")
 	}
@@ -72,7 +72,7 @@ func (h *Handler) GetNetbootScript(ctx context.Context, req api.GetNetbootScript
 		return nil, err
 	}
 	text, err := h.bootScript(ctx, node)
-	return netbootText{"text/plain; charset=utf-8", text}, err
+	return bootText("text/plain; charset=utf-8", text), err
 }
 
 func (h *Handler) bootScript(ctx context.Context, node string) ([]byte, error) {
@@ -149,7 +149,7 @@ func (h *Handler) seedOf(ctx context.Context, key, node string) (netboot.Seed, *
 }
 
 // GetSeedUserData answers the configuration of cloud-init for a deployment.
-func (h *Handler) GetSeedUserData(ctx context.Context, req api.GetSeedUserDataRequestObject) (api.GetSeedUserDataResponseObject, error) {
+func (h *Handler) GetSeedUserData(ctx context.Context, req labapi.GetSeedUserDataRequestObject) (labapi.Response, error) {
 	s, d, err := h.seedOf(ctx, req.SeedKey, req.Hostname)
 	if err != nil {
 		return nil, err
@@ -162,27 +162,27 @@ func (h *Handler) GetSeedUserData(ctx context.Context, req api.GetSeedUserDataRe
 		s.Packages = append(s.Packages, netboot.Package{Name: p.Name, Version: p.Version})
 	}
 	text, err := netboot.UserData(s)
-	return netbootText{"text/cloud-config; charset=utf-8", text}, err
+	return bootText("text/cloud-config; charset=utf-8", text), err
 }
 
 // GetSeedMetaData answers who the machine is.
-func (h *Handler) GetSeedMetaData(ctx context.Context, req api.GetSeedMetaDataRequestObject) (api.GetSeedMetaDataResponseObject, error) {
+func (h *Handler) GetSeedMetaData(ctx context.Context, req labapi.GetSeedMetaDataRequestObject) (labapi.Response, error) {
 	s, _, err := h.seedOf(ctx, req.SeedKey, req.Hostname)
 	if err != nil {
 		return nil, err
 	}
 	text, err := netboot.MetaData(s)
-	return netbootText{"text/yaml; charset=utf-8", text}, err
+	return bootText("text/yaml; charset=utf-8", text), err
 }
 
 // GetSeedVendorData answers nothing, which spares cloud-init its retries.
-func (h *Handler) GetSeedVendorData(ctx context.Context, req api.GetSeedVendorDataRequestObject) (api.GetSeedVendorDataResponseObject, error) {
+func (h *Handler) GetSeedVendorData(ctx context.Context, req labapi.GetSeedVendorDataRequestObject) (labapi.Response, error) {
 	_, _, err := h.seedOf(ctx, req.SeedKey, req.Hostname)
-	return netbootText{"text/yaml; charset=utf-8", []byte("{}\n")}, err
+	return bootText("text/yaml; charset=utf-8", []byte("{}\n")), err
 }
 
 // ReportSeed takes the report of a machine that was installed from the network.
-func (h *Handler) ReportSeed(ctx context.Context, req api.ReportSeedRequestObject) (api.ReportSeedResponseObject, error) {
+func (h *Handler) ReportSeed(ctx context.Context, req labapi.ReportSeedRequestObject) (labapi.Response, error) {
 	_, d, err := h.seedOf(ctx, req.SeedKey, req.Hostname)
 	if err != nil {
 		return nil, err
@@ -197,37 +197,10 @@ func (h *Handler) ReportSeed(ctx context.Context, req api.ReportSeedRequestObjec
 	if err := h.takeReport(ctx, w, req.Body); err != nil {
 		return nil, err
 	}
-	return ok(workDocument(ctx, w)), nil
+	return call.OK(workDocument(ctx, w)), nil
 }
 
-// netbootText is a text for a machine that boots.
-type netbootText struct {
-	media string
-	text  []byte
+// bootText is a text for a machine that boots. It holds secrets.
+func bootText(media string, text []byte) *call.Answer {
+	return call.Text(http.StatusOK, media, text).Secret()
 }
-
-func (t netbootText) write(w http.ResponseWriter) error {
-	w.Header().Set("Content-Type", t.media)
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusOK)
-	_, err := w.Write(t.text)
-	return err
-}
-
-// VisitGetNetbootResponse writes the answer.
-func (a answer) VisitGetNetbootResponse(w http.ResponseWriter) error { return a.write(w) }
-
-// VisitReportSeedResponse writes the answer.
-func (a answer) VisitReportSeedResponse(w http.ResponseWriter) error { return a.write(w) }
-
-// VisitGetNetbootScriptResponse writes the script.
-func (t netbootText) VisitGetNetbootScriptResponse(w http.ResponseWriter) error { return t.write(w) }
-
-// VisitGetSeedUserDataResponse writes the configuration.
-func (t netbootText) VisitGetSeedUserDataResponse(w http.ResponseWriter) error { return t.write(w) }
-
-// VisitGetSeedMetaDataResponse writes the document.
-func (t netbootText) VisitGetSeedMetaDataResponse(w http.ResponseWriter) error { return t.write(w) }
-
-// VisitGetSeedVendorDataResponse writes the document.
-func (t netbootText) VisitGetSeedVendorDataResponse(w http.ResponseWriter) error { return t.write(w) }

@@ -9,7 +9,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	labapi "github.com/slipway-lab/slipway/gen/lab"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/upload"
 	"github.com/slipway-lab/slipway/store"
@@ -29,7 +30,7 @@ type nodeDocument struct {
 }
 
 // ListNodes answers the nodes that a driver has seen.
-func (h *Handler) ListNodes(ctx context.Context, _ api.ListNodesRequestObject) (api.ListNodesResponseObject, error) {
+func (h *Handler) ListNodes(ctx context.Context, _ labapi.ListNodesRequestObject) (labapi.Response, error) {
 	rows, err := h.store.LabNodes(ctx)
 	if err != nil {
 		return nil, err
@@ -40,7 +41,7 @@ func (h *Handler) ListNodes(ctx context.Context, _ api.ListNodesRequestObject) (
 			n.Name, numberOrNull(n.Memory), numberOrNull(n.CPUCount), n.Status, orNull(n.BootMAC), n.Power, orNull(n.PowerAddress), orNull(n.BootIP),
 		})
 	}
-	return ok(list), nil
+	return call.OK(list), nil
 }
 
 func numberOrNull(n int64) any {
@@ -51,7 +52,7 @@ func numberOrNull(n int64) any {
 }
 
 // ListNodeBuildData answers what is known of a node.
-func (h *Handler) ListNodeBuildData(ctx context.Context, req api.ListNodeBuildDataRequestObject) (api.ListNodeBuildDataResponseObject, error) {
+func (h *Handler) ListNodeBuildData(ctx context.Context, req labapi.ListNodeBuildDataRequestObject) (labapi.Response, error) {
 	f := store.LabBuildDataFilter{Node: req.Hostname, Latest: req.Params.Latest != nil && strings.EqualFold(*req.Params.Latest, "true")}
 	places, err := h.store.LabBuildDataPlaces(ctx, f)
 	if err != nil {
@@ -64,7 +65,7 @@ func (h *Handler) ListNodeBuildData(ctx context.Context, req api.ListNodeBuildDa
 }
 
 // ListTaskBuildData answers what a task collected.
-func (h *Handler) ListTaskBuildData(ctx context.Context, req api.ListTaskBuildDataRequestObject) (api.ListTaskBuildDataResponseObject, error) {
+func (h *Handler) ListTaskBuildData(ctx context.Context, req labapi.ListTaskBuildDataRequestObject) (labapi.Response, error) {
 	row, err := h.taskRow(ctx, req.TaskID)
 	if err != nil {
 		return nil, err
@@ -89,7 +90,7 @@ type buildDataStream struct {
 
 // write writes the records. One that cannot be read breaks the answer off, so
 // that nobody takes it for the whole.
-func (s *buildDataStream) write(w http.ResponseWriter) error {
+func (s *buildDataStream) WriteResponse(w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
 	separator := "["
@@ -113,18 +114,8 @@ func (s *buildDataStream) write(w http.ResponseWriter) error {
 	return err
 }
 
-// VisitListNodeBuildDataResponse writes the answer.
-func (s *buildDataStream) VisitListNodeBuildDataResponse(w http.ResponseWriter) error {
-	return s.write(w)
-}
-
-// VisitListTaskBuildDataResponse writes the answer.
-func (s *buildDataStream) VisitListTaskBuildDataResponse(w http.ResponseWriter) error {
-	return s.write(w)
-}
-
 // CreateNodeBuildData keeps what a machine or a tool found out about a node.
-func (h *Handler) CreateNodeBuildData(ctx context.Context, req api.CreateNodeBuildDataRequestObject) (api.CreateNodeBuildDataResponseObject, error) {
+func (h *Handler) CreateNodeBuildData(ctx context.Context, req labapi.CreateNodeBuildDataRequestObject) (labapi.Response, error) {
 	if _, err := h.machineOrToken(ctx, req.Hostname); err != nil {
 		return nil, err
 	}
@@ -160,7 +151,7 @@ func (h *Handler) CreateNodeBuildData(ctx context.Context, req api.CreateNodeBui
 	if err := h.store.AddLabBuildData(ctx, d); err != nil {
 		return nil, err
 	}
-	return answer{status: http.StatusCreated, body: buildDataDocuments([]store.LabBuildData{*d})[0]}, nil
+	return call.Created("", buildDataDocuments([]store.LabBuildData{*d})[0]), nil
 }
 
 // formatOf is the media type without its parameters.
@@ -186,15 +177,15 @@ func (h *Handler) knownNode(ctx context.Context, name string) error {
 }
 
 // GetLabHealth says whether the lab works. It creates no tasks.
-func (h *Handler) GetLabHealth(ctx context.Context, _ api.GetLabHealthRequestObject) (api.GetLabHealthResponseObject, error) {
+func (h *Handler) GetLabHealth(ctx context.Context, _ labapi.GetLabHealthRequestObject) (labapi.Response, error) {
 	if err := h.store.Ping(ctx); err != nil {
 		return nil, fault.Unavailable("the store cannot be reached").Because(err)
 	}
-	return answer{status: http.StatusNoContent}, nil
+	return call.NoContent(), nil
 }
 
 // GetExtendedHealth says the same in words.
-func (h *Handler) GetExtendedHealth(ctx context.Context, _ api.GetExtendedHealthRequestObject) (api.GetExtendedHealthResponseObject, error) {
+func (h *Handler) GetExtendedHealth(ctx context.Context, _ labapi.GetExtendedHealthRequestObject) (labapi.Response, error) {
 	list := []map[string]any{}
 	say := func(text string, isError bool) {
 		list = append(list, map[string]any{"message": text, "error": isError, "kind": "SimpleMessage"})
@@ -207,8 +198,8 @@ func (h *Handler) GetExtendedHealth(ctx context.Context, _ api.GetExtendedHealth
 	if h.nodes.Simulated() {
 		say("The node driver is a simulator: it touches no machine.", false)
 	}
-	return answer{status: code, body: map[string]any{
+	return call.JSON(code, map[string]any{
 		"kind": "Status", "apiVersion": "v1.0", "metadata": map[string]any{}, "status": status, "message": "", "reason": "HealthCheck",
 		"details": map[string]any{"errorCount": failed, "messageList": list}, "code": code,
-	}}, nil
+	}), nil
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	labapi "github.com/slipway-lab/slipway/gen/lab"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
@@ -22,7 +22,7 @@ import (
 )
 
 // CreateTask queues an action.
-func (h *Handler) CreateTask(ctx context.Context, req api.CreateTaskRequestObject) (api.CreateTaskResponseObject, error) {
+func (h *Handler) CreateTask(ctx context.Context, req labapi.CreateTaskRequestObject) (labapi.Response, error) {
 	action, known := taskplan.ParseAction(req.Body.Action)
 	if !known {
 		return nil, fault.InvalidBody("/action", "must be one of %s: Unsupported action %s", strings.Join(taskplan.Actions(), ", "), req.Body.Action)
@@ -48,11 +48,11 @@ func (h *Handler) CreateTask(ctx context.Context, req api.CreateTaskRequestObjec
 	if err != nil {
 		return nil, err
 	}
-	return answer{status: http.StatusCreated, location: here(ctx, "/api/v1.0/tasks/"+row.ID), body: doc}, nil
+	return call.Created(here(ctx, "/api/v1.0/tasks/"+row.ID), doc), nil
 }
 
 // newTask makes the row of a queued task and keeps its design.
-func (h *Handler) newTask(ctx context.Context, action taskplan.Action, asked *api.LabNewTask, filter *nodefilter.Filter, sent map[string]any) (*store.LabTask, error) {
+func (h *Handler) newTask(ctx context.Context, action taskplan.Action, asked *labapi.LabNewTask, filter *nodefilter.Filter, sent map[string]any) (*store.LabTask, error) {
 	if strings.ContainsRune(asked.DesignRef, 0) {
 		return nil, fault.InvalidBody("/design_ref", "must not hold U+0000")
 	}
@@ -163,7 +163,7 @@ func asked(value *string) bool {
 }
 
 // GetTask answers a task or its layers.
-func (h *Handler) GetTask(ctx context.Context, req api.GetTaskRequestObject) (api.GetTaskResponseObject, error) {
+func (h *Handler) GetTask(ctx context.Context, req labapi.GetTaskRequestObject) (labapi.Response, error) {
 	row, err := h.taskRow(ctx, req.TaskID)
 	if err != nil {
 		return nil, err
@@ -175,32 +175,32 @@ func (h *Handler) GetTask(ctx context.Context, req api.GetTaskRequestObject) (ap
 	return h.taskAnswer(ctx, row, layers, asked(req.Params.Builddata), asked(req.Params.Subtaskerrors))
 }
 
-func (h *Handler) taskAnswer(ctx context.Context, row *store.LabTask, layers int, data, failed bool) (answer, error) {
+func (h *Handler) taskAnswer(ctx context.Context, row *store.LabTask, layers int, data, failed bool) (*call.Answer, error) {
 	shown := []store.LabTask{*row}
 	var below []store.LabTask
 	if layers != 0 || failed {
 		all, err := h.store.LabTree(ctx, row.Root)
 		if err != nil {
-			return answer{}, err
+			return nil, err
 		}
 		below = descendants(all, row.ID)
 		if shown, err = layersOf(all, row.ID, layers); err != nil {
-			return answer{}, err
+			return nil, err
 		}
 	}
 	docs, err := h.documents(ctx, shown, data)
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
 	var faults map[string]result
 	if failed {
 		if faults, err = h.faults(ctx, below); err != nil {
-			return answer{}, err
+			return nil, err
 		}
 	}
 	if layers == 0 {
 		docs[0].SubtaskErrors = faults
-		return ok(docs[0]), nil
+		return call.OK(docs[0]), nil
 	}
 	body := map[string]any{"init_task_id": row.ID}
 	for _, d := range docs {
@@ -209,7 +209,7 @@ func (h *Handler) taskAnswer(ctx context.Context, row *store.LabTask, layers int
 	if failed {
 		body["subtask_errors"] = faults
 	}
-	return ok(body), nil
+	return call.OK(body), nil
 }
 
 // descendants returns all tasks under one. Parents come before their children.
@@ -253,7 +253,7 @@ func layersOf(all []store.LabTask, id string, layers int) ([]store.LabTask, erro
 
 // CancelTask cancels a task and everything under it. The server that works on it
 // acts when it finds the note; one that still waits is terminated at once.
-func (h *Handler) CancelTask(ctx context.Context, req api.CancelTaskRequestObject) (api.CancelTaskResponseObject, error) {
+func (h *Handler) CancelTask(ctx context.Context, req labapi.CancelTaskRequestObject) (labapi.Response, error) {
 	row, err := h.taskRow(ctx, req.TaskID)
 	if err != nil {
 		return nil, err
@@ -280,7 +280,7 @@ func (h *Handler) CancelTask(ctx context.Context, req api.CancelTaskRequestObjec
 	if err != nil {
 		return nil, err
 	}
-	return answer{status: http.StatusAccepted, body: docs[0]}, nil
+	return call.JSON(http.StatusAccepted, docs[0]), nil
 }
 
 // cancelQueued terminates a task that nobody has begun.
@@ -315,7 +315,7 @@ const (
 
 // PurgeTasks deletes old tasks that are over. What is no number means 90 days,
 // because Drydock's client sends None (drydock_client/client.py).
-func (h *Handler) PurgeTasks(ctx context.Context, req api.PurgeTasksRequestObject) (api.PurgeTasksResponseObject, error) {
+func (h *Handler) PurgeTasks(ctx context.Context, req labapi.PurgeTasksRequestObject) (labapi.Response, error) {
 	days := purgeDays
 	if req.Params.Days != nil {
 		if n, err := strconv.Atoi(strings.TrimSpace(*req.Params.Days)); err == nil {
@@ -329,11 +329,11 @@ func (h *Handler) PurgeTasks(ctx context.Context, req api.PurgeTasksRequestObjec
 	if _, err := h.store.PurgeLabTasks(ctx, before); err != nil {
 		return nil, err
 	}
-	return ok("Tables purged successfully."), nil
+	return call.OK("Tables purged successfully."), nil
 }
 
 // ListTasks answers the tasks, all of them unless a limit was given.
-func (h *Handler) ListTasks(ctx context.Context, req api.ListTasksRequestObject) (api.ListTasksResponseObject, error) {
+func (h *Handler) ListTasks(ctx context.Context, req labapi.ListTasksRequestObject) (labapi.Response, error) {
 	f := store.LabTaskFilter{Page: page(req.Params.Limit, req.Params.After)}
 	if req.Params.Status != nil {
 		f.Status = string(*req.Params.Status)
@@ -350,9 +350,7 @@ func (h *Handler) ListTasks(ctx context.Context, req api.ListTasksRequestObject)
 		return nil, pageFault(err)
 	}
 	if paged {
-		a := ok(first.docs)
-		a.link = nextLink(ctx, "/v1/tasks", first.next)
-		return a, nil
+		return call.OK(first.docs).With("Link", nextLink(ctx, "/v1/tasks", first.next)), nil
 	}
 	return &taskStream{h: h, ctx: ctx, filter: f, page: first}, nil
 }

@@ -228,9 +228,9 @@ type taskStream struct {
 	page   taskPage
 }
 
-// VisitListTasksResponse writes the answer. A page that cannot be read breaks it
+// WriteResponse writes the answer. A page that cannot be read breaks it
 // off, so that nobody takes it for the whole.
-func (s *taskStream) VisitListTasksResponse(w http.ResponseWriter) error {
+func (s *taskStream) WriteResponse(w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
 	separator := "["

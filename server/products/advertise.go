@@ -12,7 +12,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	productsapi "github.com/slipway-lab/slipway/gen/products"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/products/dates"
 	"github.com/slipway-lab/slipway/server/products/lifecycle"
@@ -22,7 +23,7 @@ import (
 )
 
 // AdvertiseImage takes a new image of a product.
-func (h *Handler) AdvertiseImage(ctx context.Context, req api.AdvertiseImageRequestObject) (api.AdvertiseImageResponseObject, error) {
+func (h *Handler) AdvertiseImage(ctx context.Context, req productsapi.AdvertiseImageRequestObject) (productsapi.Response, error) {
 	in := req.Body
 	ad := trigger.Advertisement{
 		Kind: trigger.KindImage, Channel: in.Channel, ImageUniqueID: in.ImageUniqueID, ImageReference: rawOf(in.ImageReference),
@@ -33,7 +34,7 @@ func (h *Handler) AdvertiseImage(ctx context.Context, req api.AdvertiseImageRequ
 
 // AdvertiseSnap takes a new snap revision, or a gold master, because SPI's own
 // example posts one here (docs/api-reference-products.md of tanuki-agent).
-func (h *Handler) AdvertiseSnap(ctx context.Context, req api.AdvertiseSnapRequestObject) (api.AdvertiseSnapResponseObject, error) {
+func (h *Handler) AdvertiseSnap(ctx context.Context, req productsapi.AdvertiseSnapRequestObject) (productsapi.Response, error) {
 	in := req.Body
 	ad := trigger.Advertisement{
 		Kind: trigger.KindSnap, Channel: or(in.Channel, ""), Platform: in.Platform, Release: in.Release,
@@ -46,7 +47,7 @@ func (h *Handler) AdvertiseSnap(ctx context.Context, req api.AdvertiseSnapReques
 }
 
 // AdvertiseGoldMaster takes a tested combination of snap revisions.
-func (h *Handler) AdvertiseGoldMaster(ctx context.Context, req api.AdvertiseGoldMasterRequestObject) (api.AdvertiseGoldMasterResponseObject, error) {
+func (h *Handler) AdvertiseGoldMaster(ctx context.Context, req productsapi.AdvertiseGoldMasterRequestObject) (productsapi.Response, error) {
 	in := req.Body
 	ad := trigger.Advertisement{
 		Kind: trigger.KindGoldMaster, Channel: in.Channel, Snaps: snapsFrom(in.Snaps), Platform: in.Platform, Release: in.Release,
@@ -54,13 +55,13 @@ func (h *Handler) AdvertiseGoldMaster(ctx context.Context, req api.AdvertiseGold
 	return h.advertiseTo(ctx, req.ProductID, req.Params.IdempotencyKey, or(req.Params.Strict, false), in, ad)
 }
 
-func snapsFrom(in []api.Snap) []trigger.Snap {
-	return each(in, func(s *api.Snap) trigger.Snap { return trigger.Snap{Name: s.Name, Revision: s.Revision} })
+func snapsFrom(in []productsapi.Snap) []trigger.Snap {
+	return each(in, func(s *productsapi.Snap) trigger.Snap { return trigger.Snap{Name: s.Name, Revision: s.Revision} })
 }
 
 // AdvertiseSnapToAll takes a new snap revision for every product that the caller
 // sees and that references the snap.
-func (h *Handler) AdvertiseSnapToAll(ctx context.Context, req api.AdvertiseSnapToAllRequestObject) (api.AdvertiseSnapToAllResponseObject, error) {
+func (h *Handler) AdvertiseSnapToAll(ctx context.Context, req productsapi.AdvertiseSnapToAllRequestObject) (productsapi.Response, error) {
 	in := req.Body
 	ad := trigger.Advertisement{
 		Kind: trigger.KindSnap, Channel: in.Channel, Platform: in.Platform, Release: in.Release,
@@ -69,12 +70,12 @@ func (h *Handler) AdvertiseSnapToAll(ctx context.Context, req api.AdvertiseSnapT
 	if err := checkAdvertisement(ad); err != nil {
 		return nil, err
 	}
-	return h.once(ctx, req.Params.IdempotencyKey, in, func(tx *store.Store) (*answer, error) {
+	return h.once(ctx, req.Params.IdempotencyKey, in, func(tx *store.Store) (*call.Answer, error) {
 		products, err := tx.LockProductsWithSnap(tenantOf(ctx), in.Name)
 		if err != nil {
 			return nil, err
 		}
-		var refs []api.OpportunityRef
+		var refs []productsapi.OpportunityRef
 		for i := range products {
 			made, err := h.advertise(ctx, tx, &products[i], ad)
 			if err != nil {
@@ -91,11 +92,11 @@ func (h *Handler) AdvertiseSnapToAll(ctx context.Context, req api.AdvertiseSnapT
 	})
 }
 
-func (h *Handler) advertiseTo(ctx context.Context, product string, key *string, strict bool, body any, ad trigger.Advertisement) (*answer, error) {
+func (h *Handler) advertiseTo(ctx context.Context, product string, key *string, strict bool, body any, ad trigger.Advertisement) (*call.Answer, error) {
 	if err := checkAdvertisement(ad); err != nil {
 		return nil, err
 	}
-	return h.once(ctx, key, body, func(tx *store.Store) (*answer, error) {
+	return h.once(ctx, key, body, func(tx *store.Store) (*call.Answer, error) {
 		p, err := lockProduct(ctx, tx, product)
 		if err != nil {
 			return nil, err
@@ -110,14 +111,14 @@ func (h *Handler) advertiseTo(ctx context.Context, product string, key *string, 
 
 // advertised is the answer. SPI's older documents answered 404 when nothing
 // matched; strict asks for that, and its error undoes the advertisement.
-func advertised(refs []api.OpportunityRef, strict bool) (*answer, error) {
+func advertised(refs []productsapi.OpportunityRef, strict bool) (*call.Answer, error) {
 	if len(refs) == 0 {
 		if strict {
 			return nil, fault.NotFound("nothing matches the advertisement, and strict was asked for; nothing was stored")
 		}
-		refs = []api.OpportunityRef{}
+		refs = []productsapi.OpportunityRef{}
 	}
-	return respond(http.StatusCreated, func(*opaques) any { return api.OpportunityIDs{Ids: refs} })
+	return respond(http.StatusCreated, func(*opaques) any { return productsapi.OpportunityIDs{Ids: refs} })
 }
 
 // pointers writes extra_snaps[2].name as JSON pointers have it.
@@ -134,7 +135,7 @@ func checkAdvertisement(ad trigger.Advertisement) error {
 
 // advertise does everything that an advertisement sets off for one product,
 // which is locked.
-func (h *Handler) advertise(ctx context.Context, tx *store.Store, p *store.Product, ad trigger.Advertisement) ([]api.OpportunityRef, error) {
+func (h *Handler) advertise(ctx context.Context, tx *store.Store, p *store.Product, ad trigger.Advertisement) ([]productsapi.OpportunityRef, error) {
 	specs, err := tx.AllTestSpecs(ctx, p.ID)
 	if err != nil {
 		return nil, err
@@ -257,7 +258,7 @@ func keepGoldMaster(ctx context.Context, tx *store.Store, p *store.Product, g *t
 
 // makeOpportunities stores the plan: contexts, opportunities and their events, in
 // batches.
-func makeOpportunities(ctx context.Context, tx *store.Store, p *store.Product, specs []store.TestSpec, ad trigger.Advertisement, plan trigger.Plan) ([]api.OpportunityRef, error) {
+func makeOpportunities(ctx context.Context, tx *store.Store, p *store.Product, specs []store.TestSpec, ad trigger.Advertisement, plan trigger.Plan) ([]productsapi.OpportunityRef, error) {
 	if len(plan.Opportunities) == 0 {
 		return nil, nil
 	}
@@ -273,12 +274,12 @@ func makeOpportunities(ctx context.Context, tx *store.Store, p *store.Product, s
 		byID[specs[i].ID] = &specs[i]
 	}
 	rows := make([]store.Opportunity, len(plan.Opportunities))
-	refs := make([]api.OpportunityRef, len(rows))
+	refs := make([]productsapi.OpportunityRef, len(rows))
 	for i, o := range plan.Opportunities {
 		c := &contexts[o.Context]
 		rows[i] = newOpportunity(tx, p, byID[o.Spec.ID], c, o.Platform)
 		rows[i].Kind, rows[i].Subject, rows[i].AdChannel, rows[i].AdPlatform = string(ad.Kind), ad.Subject(), ad.Channel, or(ad.Platform, "")
-		refs[i] = api.OpportunityRef{ImageUniqueID: c.ImageUniqueID, TestOpportunityID: rows[i].ID}
+		refs[i] = productsapi.OpportunityRef{ImageUniqueID: c.ImageUniqueID, TestOpportunityID: rows[i].ID}
 	}
 	return refs, begin(ctx, tx, rows)
 }
@@ -326,16 +327,16 @@ func contextFrom(c trigger.Context) store.Context {
 }
 
 // ListImages answers what was advertised as an image.
-func (h *Handler) ListImages(ctx context.Context, req api.ListImagesRequestObject) (api.ListImagesResponseObject, error) {
+func (h *Handler) ListImages(ctx context.Context, req productsapi.ListImagesRequestObject) (productsapi.Response, error) {
 	return h.listAdvertisements(ctx, req.ProductID, trigger.KindImage, pageOf(req.Params.Limit, req.Params.Cursor))
 }
 
 // ListSnaps answers what was advertised as a snap revision.
-func (h *Handler) ListSnaps(ctx context.Context, req api.ListSnapsRequestObject) (api.ListSnapsResponseObject, error) {
+func (h *Handler) ListSnaps(ctx context.Context, req productsapi.ListSnapsRequestObject) (productsapi.Response, error) {
 	return h.listAdvertisements(ctx, req.ProductID, trigger.KindSnap, pageOf(req.Params.Limit, req.Params.Cursor))
 }
 
-func (h *Handler) listAdvertisements(ctx context.Context, product string, kind trigger.Kind, page store.Page) (*answer, error) {
+func (h *Handler) listAdvertisements(ctx context.Context, product string, kind trigger.Kind, page store.Page) (*call.Answer, error) {
 	p, err := h.product(ctx, product)
 	if err != nil {
 		return nil, err
@@ -345,15 +346,15 @@ func (h *Handler) listAdvertisements(ctx context.Context, product string, kind t
 		return nil, pageError(err)
 	}
 	return listed(ctx, list, func(o *opaques, items []store.Advertisement) any {
-		return api.AdvertisementList{Advertisements: each(items, func(a *store.Advertisement) api.Advertisement { return advertisementToAPI(a, o) })}
+		return productsapi.AdvertisementList{Advertisements: each(items, func(a *store.Advertisement) productsapi.Advertisement { return advertisementToAPI(a, o) })}
 	})
 }
 
-func advertisementToAPI(a *store.Advertisement, o *opaques) api.Advertisement {
-	out := api.Advertisement{
-		ID: a.ID, Kind: api.TriggerKind(a.Kind), ProductID: a.ProductID, Channel: a.Channel,
+func advertisementToAPI(a *store.Advertisement, o *opaques) productsapi.Advertisement {
+	out := productsapi.Advertisement{
+		ID: a.ID, Kind: productsapi.TriggerKind(a.Kind), ProductID: a.ProductID, Channel: a.Channel,
 		ImageUniqueID: orNull(a.ImageUniqueID), ImageReference: o.nullable(a.ImageReference), ExtraSnaps: o.nullable(a.ExtraSnaps),
-		Name: orNull(a.SnapName), Revision: orNull(a.SnapRevision), Snaps: orNull[[]api.Snap](nil),
+		Name: orNull(a.SnapName), Revision: orNull(a.SnapRevision), Snaps: orNull[[]productsapi.Snap](nil),
 		Platform: orNull(a.Platform), Release: orNull(a.Release),
 		Opportunities: a.Opportunities, CreatedAt: dates.FormatCreated(a.CreatedAt), CreatedBy: a.CreatedBy,
 	}
@@ -364,7 +365,7 @@ func advertisementToAPI(a *store.Advertisement, o *opaques) api.Advertisement {
 }
 
 // ListGoldMasters answers a page of the gold masters of a product.
-func (h *Handler) ListGoldMasters(ctx context.Context, req api.ListGoldMastersRequestObject) (api.ListGoldMastersResponseObject, error) {
+func (h *Handler) ListGoldMasters(ctx context.Context, req productsapi.ListGoldMastersRequestObject) (productsapi.Response, error) {
 	p, err := h.product(ctx, req.ProductID)
 	if err != nil {
 		return nil, err
@@ -374,12 +375,12 @@ func (h *Handler) ListGoldMasters(ctx context.Context, req api.ListGoldMastersRe
 		return nil, pageError(err)
 	}
 	return listed(ctx, list, func(_ *opaques, items []store.GoldMaster) any {
-		return api.GoldMasterList{GoldMasters: each(items, goldMasterToAPI)}
+		return productsapi.GoldMasterList{GoldMasters: each(items, goldMasterToAPI)}
 	})
 }
 
 // GetGoldMaster answers one gold master.
-func (h *Handler) GetGoldMaster(ctx context.Context, req api.GetGoldMasterRequestObject) (api.GetGoldMasterResponseObject, error) {
+func (h *Handler) GetGoldMaster(ctx context.Context, req productsapi.GetGoldMasterRequestObject) (productsapi.Response, error) {
 	p, err := h.product(ctx, req.ProductID)
 	if err != nil {
 		return nil, err
@@ -393,7 +394,7 @@ func (h *Handler) GetGoldMaster(ctx context.Context, req api.GetGoldMasterReques
 }
 
 // UpdateGoldMaster says whether end users have a gold master.
-func (h *Handler) UpdateGoldMaster(ctx context.Context, req api.UpdateGoldMasterRequestObject) (api.UpdateGoldMasterResponseObject, error) {
+func (h *Handler) UpdateGoldMaster(ctx context.Context, req productsapi.UpdateGoldMasterRequestObject) (productsapi.Response, error) {
 	p, err := h.product(ctx, req.ProductID)
 	if err != nil {
 		return nil, err
@@ -406,15 +407,15 @@ func (h *Handler) UpdateGoldMaster(ctx context.Context, req api.UpdateGoldMaster
 	return goldMasterAnswer(g, notFound(err, "gold master", req.GoldMasterID))
 }
 
-func goldMasterAnswer(g *store.GoldMaster, err error) (*answer, error) {
+func goldMasterAnswer(g *store.GoldMaster, err error) (*call.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
 	return respond(http.StatusOK, func(*opaques) any { return goldMasterToAPI(g) })
 }
 
-func goldMasterToAPI(g *store.GoldMaster) api.GoldMaster {
-	return api.GoldMaster{
+func goldMasterToAPI(g *store.GoldMaster) productsapi.GoldMaster {
+	return productsapi.GoldMaster{
 		ID: g.ID, ProductID: g.ProductID, Snaps: snapsToAPI(g.Snaps), Channel: g.Channel, Released: g.Released,
 		CreatedAt: dates.FormatCreated(g.CreatedAt), UpdatedAt: dates.FormatCreated(g.UpdatedAt),
 	}

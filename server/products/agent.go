@@ -9,7 +9,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	productsapi "github.com/slipway-lab/slipway/gen/products"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/products/dates"
 	"github.com/slipway-lab/slipway/server/products/waiting"
@@ -17,7 +18,7 @@ import (
 )
 
 // ListAgents answers a page of the agents of the caller's tenant.
-func (h *Handler) ListAgents(ctx context.Context, req api.ListAgentsRequestObject) (api.ListAgentsResponseObject, error) {
+func (h *Handler) ListAgents(ctx context.Context, req productsapi.ListAgentsRequestObject) (productsapi.Response, error) {
 	filter := store.AgentFilter{
 		Tenant: tenantOf(ctx), Platform: or(req.Params.Platform, ""), AgentGroup: or(req.Params.AgentGroup, ""),
 		Mode: string(or(req.Params.Mode, "")), Page: pageOf(req.Params.Limit, req.Params.Cursor),
@@ -33,12 +34,12 @@ func (h *Handler) ListAgents(ctx context.Context, req api.ListAgentsRequestObjec
 		}
 	}
 	return listed(ctx, list, func(_ *opaques, items []store.Agent) any {
-		return api.AgentList{Agents: each(items, func(a *store.Agent) api.Agent { return h.agentToAPI(a, held[a.ID]) })}
+		return productsapi.AgentList{Agents: each(items, func(a *store.Agent) productsapi.Agent { return h.agentToAPI(a, held[a.ID]) })}
 	})
 }
 
 // GetAgent answers one agent.
-func (h *Handler) GetAgent(ctx context.Context, req api.GetAgentRequestObject) (api.GetAgentResponseObject, error) {
+func (h *Handler) GetAgent(ctx context.Context, req productsapi.GetAgentRequestObject) (productsapi.Response, error) {
 	a, err := h.store.Agent(ctx, tenantOf(ctx), req.AgentID)
 	if err != nil {
 		return nil, notFound(err, "agent", req.AgentID)
@@ -46,7 +47,7 @@ func (h *Handler) GetAgent(ctx context.Context, req api.GetAgentRequestObject) (
 	return h.agentAnswer(ctx, http.StatusOK, a)
 }
 
-func (h *Handler) agentAnswer(ctx context.Context, status int, a *store.Agent) (*answer, error) {
+func (h *Handler) agentAnswer(ctx context.Context, status int, a *store.Agent) (*call.Answer, error) {
 	held, err := h.store.HeldLeases(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return nil, err
@@ -55,7 +56,7 @@ func (h *Handler) agentAnswer(ctx context.Context, status int, a *store.Agent) (
 }
 
 // RegisterAgent takes what an agent says of itself.
-func (h *Handler) RegisterAgent(ctx context.Context, req api.RegisterAgentRequestObject) (api.RegisterAgentResponseObject, error) {
+func (h *Handler) RegisterAgent(ctx context.Context, req productsapi.RegisterAgentRequestObject) (productsapi.Response, error) {
 	if err := checkAgentTexts(req.AgentID, req.Body); err != nil {
 		return nil, err
 	}
@@ -68,12 +69,12 @@ func (h *Handler) RegisterAgent(ctx context.Context, req api.RegisterAgentReques
 	}
 	out, err := h.agentAnswer(ctx, http.StatusCreated, a)
 	if err == nil {
-		out.location = "/v1/agents/" + url.PathEscape(a.ID)
+		out.With("Location", "/v1/agents/"+url.PathEscape(a.ID))
 	}
 	return out, err
 }
 
-func checkAgentTexts(id string, in *api.AgentRegistration) error {
+func checkAgentTexts(id string, in *productsapi.AgentRegistration) error {
 	if err := checkTexts("", []string{id}); err != nil {
 		return fault.InvalidField("path", "agent_id", "must not hold the character U+0000")
 	}
@@ -90,7 +91,7 @@ func checkAgentTexts(id string, in *api.AgentRegistration) error {
 
 // fillAgent leaves the mode alone unless the agent names one: an operator may
 // have set it.
-func fillAgent(a *store.Agent, in *api.AgentRegistration) error {
+func fillAgent(a *store.Agent, in *productsapi.AgentRegistration) error {
 	labels := in.Labels
 	if labels == nil {
 		labels = map[string]string{}
@@ -112,7 +113,7 @@ func fillAgent(a *store.Agent, in *api.AgentRegistration) error {
 }
 
 // UpdateAgent says what is wanted of an agent.
-func (h *Handler) UpdateAgent(ctx context.Context, req api.UpdateAgentRequestObject) (api.UpdateAgentResponseObject, error) {
+func (h *Handler) UpdateAgent(ctx context.Context, req productsapi.UpdateAgentRequestObject) (productsapi.Response, error) {
 	if err := checkTexts("/comment", []string{or(fromNullable(req.Body.Comment), "")}); err != nil {
 		return nil, err
 	}
@@ -131,7 +132,7 @@ func (h *Handler) UpdateAgent(ctx context.Context, req api.UpdateAgentRequestObj
 }
 
 // RemoveAgent forgets an agent.
-func (h *Handler) RemoveAgent(ctx context.Context, req api.RemoveAgentRequestObject) (api.RemoveAgentResponseObject, error) {
+func (h *Handler) RemoveAgent(ctx context.Context, req productsapi.RemoveAgentRequestObject) (productsapi.Response, error) {
 	err := h.store.DeleteAgent(ctx, tenantOf(ctx), req.AgentID)
 	if errors.Is(err, store.ErrConflict) {
 		return nil, fault.Conflict("agent %s holds test opportunities", req.AgentID).Because(err)
@@ -139,14 +140,14 @@ func (h *Handler) RemoveAgent(ctx context.Context, req api.RemoveAgentRequestObj
 	if err != nil {
 		return nil, notFound(err, "agent", req.AgentID)
 	}
-	return api.RemoveAgent204Response{}, nil
+	return call.NoContent(), nil
 }
 
-func (h *Handler) agentToAPI(a *store.Agent, held []store.Lease) api.Agent {
-	out := api.Agent{
+func (h *Handler) agentToAPI(a *store.Agent, held []store.Lease) productsapi.Agent {
+	out := productsapi.Agent{
 		AgentID: a.ID, AgentGroup: orNull(a.AgentGroup), Platform: orNull(a.Platform), AgentRevno: orNull(a.Revno),
 		Capacity: int32(a.Capacity), Products: []uuid.UUID{}, Releases: texts(a.Releases), Labels: map[string]string{},
-		Mode: api.AgentMode(a.Mode), Comment: orNull(a.Comment), State: "idle",
+		Mode: productsapi.AgentMode(a.Mode), Comment: orNull(a.Comment), State: "idle",
 		Holding: each(held, heldToAPI), LastSeenAt: dates.FormatEvent(a.LastSeenAt), CreatedAt: dates.FormatCreated(a.CreatedAt),
 	}
 	_ = json.Unmarshal(a.Labels, &out.Labels) // we wrote it
@@ -164,8 +165,8 @@ func (h *Handler) agentToAPI(a *store.Agent, held []store.Lease) api.Agent {
 	return out
 }
 
-func heldToAPI(l *store.Lease) api.HeldOpportunity {
-	return api.HeldOpportunity{
+func heldToAPI(l *store.Lease) productsapi.HeldOpportunity {
+	return productsapi.HeldOpportunity{
 		TestOpportunityID: l.OpportunityID, ProductID: l.ProductID, Attempt: int32(l.Attempt),
 		ExpiresAt: dates.FormatEvent(l.ExpiresAt), Phase: orNull(l.Phase),
 	}

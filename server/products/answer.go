@@ -5,38 +5,12 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
-	"net/http"
 	"regexp"
 	"strconv"
 
 	"github.com/oapi-codegen/nullable"
+	"github.com/slipway-lab/slipway/server/call"
 )
-
-// answer is a whole answer, so that it can be kept under an Idempotency-Key and
-// given again.
-type answer struct {
-	status   int
-	location string
-	header   http.Header
-	body     []byte
-}
-
-func (a *answer) write(w http.ResponseWriter) error {
-	for name, values := range a.header {
-		w.Header()[name] = values
-	}
-	if a.location != "" {
-		w.Header().Set("Location", a.location)
-	}
-	if a.body == nil {
-		w.WriteHeader(a.status)
-		return nil
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(a.status)
-	_, err := w.Write(a.body)
-	return err
-}
 
 // opaques are the members of a document that go out byte for byte. An encoder
 // would strip their white space, so it gets a mark in the place of each, and
@@ -83,13 +57,13 @@ func (o *opaques) encode(body any) ([]byte, error) {
 }
 
 // respond makes an answer of what build puts together.
-func respond(status int, build func(o *opaques) any) (*answer, error) {
+func respond(status int, build func(o *opaques) any) (*call.Answer, error) {
 	o := &opaques{}
 	body, err := o.encode(build(o))
 	if err != nil {
 		return nil, err
 	}
-	return &answer{status: status, header: http.Header{}, body: body}, nil
+	return call.Text(status, "application/json", body), nil
 }
 
 func orNull[T any](v *T) nullable.Nullable[T] {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	productsapi "github.com/slipway-lab/slipway/gen/products"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/products/dates"
@@ -18,7 +18,7 @@ import (
 )
 
 // ListTestEvents answers the logs of opportunities, or streams what is new.
-func (h *Handler) ListTestEvents(ctx context.Context, req api.ListTestEventsRequestObject) (api.ListTestEventsResponseObject, error) {
+func (h *Handler) ListTestEvents(ctx context.Context, req productsapi.ListTestEventsRequestObject) (productsapi.Response, error) {
 	p, err := h.product(ctx, req.ProductID)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (h *Handler) ListTestEvents(ctx context.Context, req api.ListTestEventsRequ
 	return h.eventLogs(ctx, list)
 }
 
-func (h *Handler) eventLogs(ctx context.Context, list store.List[store.Opportunity]) (*answer, error) {
+func (h *Handler) eventLogs(ctx context.Context, list store.List[store.Opportunity]) (*call.Answer, error) {
 	events, err := h.store.EventsOf(ctx, each(list.Items, func(o *store.Opportunity) uuid.UUID { return o.ID }))
 	if err != nil {
 		return nil, err
@@ -62,20 +62,20 @@ func (h *Handler) eventLogs(ctx context.Context, list store.List[store.Opportuni
 		return nil, err
 	}
 	return listed(ctx, list, func(op *opaques, items []store.Opportunity) any {
-		return api.EventLogList{EventLogs: each(items, func(o *store.Opportunity) api.EventLog {
+		return productsapi.EventLogList{EventLogs: each(items, func(o *store.Opportunity) productsapi.EventLog {
 			log := events[o.ID]
-			return api.EventLog{
+			return productsapi.EventLog{
 				Events: each(log, eventToAPI), EventsSeen: each(log, func(e *store.Event) string { return e.Type }),
 				QueuedAt: dates.FormatEvent(o.QueuedAt), UpdatedAt: dates.FormatEvent(o.UpdatedAt), ProductID: o.ProductID,
 				TestOpportunityID: o.ID, ImageUniqueID: o.ImageUniqueID, SpecName: about.versions[o.VersionID].Name,
-				TestOpportunity: about.toAPI(o, op), State: api.OpportunityState(o.State), Attempt: int32(o.Attempt),
+				TestOpportunity: about.toAPI(o, op), State: productsapi.OpportunityState(o.State), Attempt: int32(o.Attempt),
 			}
 		})}
 	})
 }
 
 // ListEvents answers a page of the event log of all areas, or streams it.
-func (h *Handler) ListEvents(ctx context.Context, req api.ListEventsRequestObject) (api.ListEventsResponseObject, error) {
+func (h *Handler) ListEvents(ctx context.Context, req productsapi.ListEventsRequestObject) (productsapi.Response, error) {
 	q := req.Params
 	f := store.EventFilter{Tenant: tenantOf(ctx), Types: q.EventType, AgentID: or(q.AgentID, ""), Limit: int(or(q.Limit, store.DefaultLimit))}
 	if q.ProductID != nil {
@@ -104,13 +104,13 @@ func (h *Handler) ListEvents(ctx context.Context, req api.ListEventsRequestObjec
 		next = events[len(events)-1].Seq
 	}
 	a, err := respond(http.StatusOK, func(o *opaques) any {
-		return api.EventList{
-			Events: each(events, func(e *store.Event) api.Event { return storedEventToAPI(e, o) }),
+		return productsapi.EventList{
+			Events: each(events, func(e *store.Event) productsapi.Event { return storedEventToAPI(e, o) }),
 			Next:   strconv.FormatInt(next, 10), RemovedTo: orNull(seqOrNil(removed)),
 		}
 	})
 	if err == nil && len(events) == f.Limit {
-		a.header.Set("Link", linkTo(ctx, "after", strconv.FormatInt(next, 10)))
+		a.With("Link", linkTo(ctx, "after", strconv.FormatInt(next, 10)))
 	}
 	return a, err
 }
@@ -148,9 +148,9 @@ func narrow(f *store.EventFilter, opportunity, after *string, name string) error
 	return nil
 }
 
-func storedEventToAPI(e *store.Event, o *opaques) api.Event {
-	return api.Event{
-		ID: strconv.FormatInt(e.Seq, 10), EventType: e.Type, Timestamp: dates.FormatEvent(e.Time), Area: api.EventArea(e.Area),
+func storedEventToAPI(e *store.Event, o *opaques) productsapi.Event {
+	return productsapi.Event{
+		ID: strconv.FormatInt(e.Seq, 10), EventType: e.Type, Timestamp: dates.FormatEvent(e.Time), Area: productsapi.EventArea(e.Area),
 		ProductID: orNull(e.ProductID), TestOpportunityID: orNull(e.OpportunityID), Data: o.value(e.Data),
 	}
 }
@@ -187,12 +187,6 @@ type eventStream struct {
 	filter store.EventFilter
 }
 
-// VisitListEventsResponse streams events.
-func (s *eventStream) VisitListEventsResponse(w http.ResponseWriter) error { return s.write(w) }
-
-// VisitListTestEventsResponse streams events.
-func (s *eventStream) VisitListTestEventsResponse(w http.ResponseWriter) error { return s.write(w) }
-
 const (
 	streamSlice = 200
 
@@ -204,7 +198,8 @@ const (
 	slowReader = 30 * time.Second
 )
 
-func (s *eventStream) write(w http.ResponseWriter) error {
+// WriteResponse sends events until the client goes.
+func (s *eventStream) WriteResponse(w http.ResponseWriter) error {
 	wake, stop := s.h.store.Subscribe(store.EventsTopic)
 	defer stop()
 	out := newSSE(w)

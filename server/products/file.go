@@ -5,15 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"strconv"
 	"sync"
 
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/slipway-lab/slipway/openapi"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	productsapi "github.com/slipway-lab/slipway/gen/products"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/bodycheck"
 	"github.com/slipway-lab/slipway/server/call"
@@ -25,7 +27,7 @@ import (
 
 // PostTestResult takes the result of an opportunity, as JSON, or in a form
 // together with the file that the runner wrote.
-func (h *Handler) PostTestResult(ctx context.Context, req api.PostTestResultRequestObject) (api.PostTestResultResponseObject, error) {
+func (h *Handler) PostTestResult(ctx context.Context, req productsapi.PostTestResultRequestObject) (productsapi.Response, error) {
 	if req.MultipartBody == nil {
 		return h.postResult(ctx, req, req.JSONBody, nil)
 	}
@@ -38,7 +40,7 @@ func (h *Handler) PostTestResult(ctx context.Context, req api.PostTestResultRequ
 
 // readForm reads the parts of a form in whatever order they come. When the result
 // comes first, an upload for nothing is refused before it is read.
-func (h *Handler) readForm(ctx context.Context, req api.PostTestResultRequestObject) (in *api.NewTestResult, file intake.File, err error) {
+func (h *Handler) readForm(ctx context.Context, req productsapi.PostTestResultRequestObject) (in *productsapi.NewTestResult, file intake.File, err error) {
 	seen := map[string]bool{}
 	for {
 		part, err := req.MultipartBody.NextPart()
@@ -76,7 +78,7 @@ func (h *Handler) readForm(ctx context.Context, req api.PostTestResultRequestObj
 }
 
 // expected refuses what would be refused after the file was read.
-func (h *Handler) expected(ctx context.Context, product string, in *api.NewTestResult) error {
+func (h *Handler) expected(ctx context.Context, product string, in *productsapi.NewTestResult) error {
 	if _, _, err := h.opportunity(ctx, product, in.TestOpportunityID); err != nil {
 		return err
 	}
@@ -86,7 +88,7 @@ func (h *Handler) expected(ctx context.Context, product string, in *api.NewTestR
 
 // postWithFile reads the file into single tests, which become visible together
 // with the result, or not at all.
-func (h *Handler) postWithFile(ctx context.Context, req api.PostTestResultRequestObject, in *api.NewTestResult, file intake.File) (*answer, error) {
+func (h *Handler) postWithFile(ctx context.Context, req productsapi.PostTestResultRequestObject, in *productsapi.NewTestResult, file intake.File) (*call.Answer, error) {
 	read := file.Result()
 	read.Tenant, read.Uploader = auth.From(ctx).Tenant, auth.From(ctx).TokenID
 	if _, err := h.intake.Read(ctx, read, false); err != nil {
@@ -109,7 +111,7 @@ func formFault(err error) error {
 }
 
 // readResult checks the part as strictly as a JSON body.
-func readResult(part io.Reader) (*api.NewTestResult, error) {
+func readResult(part io.Reader) (*productsapi.NewTestResult, error) {
 	text, err := io.ReadAll(io.LimitReader(part, maxResultPart+1))
 	if err != nil {
 		return nil, formFault(err)
@@ -128,7 +130,7 @@ func readResult(part io.Reader) (*api.NewTestResult, error) {
 		}
 		return nil, f
 	}
-	var in api.NewTestResult
+	var in productsapi.NewTestResult
 	if err := json.Unmarshal(text, &in, jsontext.AllowInvalidUTF8(false)); err != nil {
 		return nil, fault.InvalidField("form", "result", "cannot be read as what the document says").Because(err)
 	}
@@ -137,7 +139,7 @@ func readResult(part io.Reader) (*api.NewTestResult, error) {
 
 // resultChecker is the document's own schema of a result.
 var resultChecker = sync.OnceValues(func() (*bodycheck.Checker, error) {
-	doc, err := api.GetSpec()
+	doc, err := openapi3.NewLoader().LoadFromData(openapi.JSON)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +172,7 @@ func (h *Handler) file(ctx context.Context, product, id string) (*store.Result, 
 }
 
 // ListResultTests answers a page of the single tests of a result.
-func (h *Handler) ListResultTests(ctx context.Context, req api.ListResultTestsRequestObject) (api.ListResultTestsResponseObject, error) {
+func (h *Handler) ListResultTests(ctx context.Context, req productsapi.ListResultTestsRequestObject) (productsapi.Response, error) {
 	file, err := h.file(ctx, req.ProductID, req.ResultID)
 	if err != nil {
 		return nil, err
@@ -190,25 +192,24 @@ func (h *Handler) ListResultTests(ctx context.Context, req api.ListResultTestsRe
 		}
 	}
 	pages := (list.Total + int64(page.Limit) - 1) / int64(page.Limit)
-	body := api.TestList{
+	body := productsapi.TestList{
 		Tests:      each(list.Items, testToAPI),
-		Pagination: api.Pagination{CurrentPage: number, TotalPages: pages, Total: list.Total},
+		Pagination: productsapi.Pagination{CurrentPage: number, TotalPages: pages, Total: list.Total},
 	}
-	out := api.ListResultTests200JSONResponse{Body: body}
+	a := call.OK(body)
 	if number < pages {
-		link := linkTo(ctx, "page", strconv.FormatInt(number+1, 10))
-		out.Headers.Link = &link
+		a.With("Link", linkTo(ctx, "page", strconv.FormatInt(number+1, 10)))
 	}
-	return out, nil
+	return a, nil
 }
 
 // GetResultTest answers one single test.
-func (h *Handler) GetResultTest(ctx context.Context, req api.GetResultTestRequestObject) (api.GetResultTestResponseObject, error) {
+func (h *Handler) GetResultTest(ctx context.Context, req productsapi.GetResultTestRequestObject) (productsapi.Response, error) {
 	_, t, err := h.singleTest(ctx, req.ProductID, req.ResultID, req.N)
 	if err != nil {
 		return nil, err
 	}
-	return api.GetResultTest200JSONResponse(testToAPI(t)), nil
+	return call.OK(testToAPI(t)), nil
 }
 
 func (h *Handler) singleTest(ctx context.Context, product, id string, n int32) (*store.Result, *store.Test, error) {
@@ -226,10 +227,10 @@ func (h *Handler) singleTest(ctx context.Context, product, id string, n int32) (
 	return file, t, err
 }
 
-func testToAPI(t *store.Test) api.Test {
-	out := api.Test{
-		N: int32(t.N), ID: t.Name, Status: api.TestStatus(t.Status.String()), Records: int32(t.Records),
-		Tags: texts(t.Tags), Attachments: []api.Attachment{},
+func testToAPI(t *store.Test) productsapi.Test {
+	out := productsapi.Test{
+		N: int32(t.N), ID: t.Name, Status: productsapi.TestStatus(t.Status.String()), Records: int32(t.Records),
+		Tags: texts(t.Tags), Attachments: []productsapi.Attachment{},
 	}
 	out.Start.SetNull()
 	if !t.Start.IsZero() {
@@ -241,7 +242,7 @@ func testToAPI(t *store.Test) api.Test {
 	}
 	for k := range t.Attachments {
 		a := &t.Attachments[k]
-		item := api.Attachment{K: int32(k), Name: a.Name, Mime: a.MIME, Size: a.Size}
+		item := productsapi.Attachment{K: int32(k), Name: a.Name, Mime: a.MIME, Size: a.Size}
 		if cut := a.Kept() < a.Size; cut {
 			item.Truncated = &cut
 		}
@@ -251,17 +252,17 @@ func testToAPI(t *store.Test) api.Test {
 }
 
 // GetResultAttachment sends a file that a runner attached to a test.
-func (h *Handler) GetResultAttachment(ctx context.Context, req api.GetResultAttachmentRequestObject) (api.GetResultAttachmentResponseObject, error) {
+func (h *Handler) GetResultAttachment(ctx context.Context, req productsapi.GetResultAttachmentRequestObject) (productsapi.Response, error) {
 	r, t, err := h.singleTest(ctx, req.ProductID, req.ResultID, req.N)
 	if err != nil {
 		return nil, err
 	}
 	file, err := download.Attachment(ctx, h.store, r, t, int(req.K))
-	return sent{call.From(ctx), file}, err
+	return download.Respond(ctx, file), err
 }
 
 // GetResultRaw sends the file of a result as it came.
-func (h *Handler) GetResultRaw(ctx context.Context, req api.GetResultRawRequestObject) (api.GetResultRawResponseObject, error) {
+func (h *Handler) GetResultRaw(ctx context.Context, req productsapi.GetResultRawRequestObject) (productsapi.Response, error) {
 	r, err := h.file(ctx, req.ProductID, req.ResultID)
 	if err != nil {
 		return nil, err
@@ -274,19 +275,5 @@ func (h *Handler) GetResultRaw(ctx context.Context, req api.GetResultRawRequestO
 		return nil, fmt.Errorf("file of result %s: %w", r.ID, download.Lost(err))
 	}
 	name := "result_" + url.PathEscape(req.ResultID)
-	return sent{call.From(ctx), download.File{Name: name, Tag: r.SHA256, Modified: r.CreatedAt, Size: r.Bytes, Content: blob, Close: blob.Close}}, nil
-}
-
-// sent is a download as an answer.
-type sent struct {
-	info *call.Info
-	file download.File
-}
-
-// VisitGetResultRawResponse sends the file.
-func (s sent) VisitGetResultRawResponse(w http.ResponseWriter) error { return s.file.Send(w, s.info) }
-
-// VisitGetResultAttachmentResponse sends the file.
-func (s sent) VisitGetResultAttachmentResponse(w http.ResponseWriter) error {
-	return s.file.Send(w, s.info)
+	return download.Respond(ctx, download.File{Name: name, Tag: r.SHA256, Modified: r.CreatedAt, Size: r.Bytes, Content: blob, Close: blob.Close}), nil
 }

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"time"
 
+	productsapi "github.com/slipway-lab/slipway/gen/products"
+
 	"github.com/google/uuid"
 
 	"github.com/slipway-lab/slipway/server/auth"
@@ -68,6 +70,8 @@ type Handler struct {
 	intake *intake.Intake
 	config Config
 }
+
+var _ productsapi.StrictServerInterface = (*Handler)(nil)
 
 // New checks the settings. Background must be run beside the handler.
 func New(s *store.Store, c Config) (*Handler, error) {
@@ -166,14 +170,14 @@ func pageError(err error) error {
 }
 
 // listed is the answer with a page: the headers say how to go on.
-func listed[T any](ctx context.Context, list store.List[T], build func(o *opaques, items []T) any) (*answer, error) {
+func listed[T any](ctx context.Context, list store.List[T], build func(o *opaques, items []T) any) (*call.Answer, error) {
 	a, err := respond(http.StatusOK, func(o *opaques) any { return build(o, list.Items) })
 	if err != nil {
 		return nil, err
 	}
-	a.header.Set("X-Total-Count", fmt.Sprint(list.Total))
+	a.With("X-Total-Count", fmt.Sprint(list.Total))
 	if list.Next != "" {
-		a.header.Set("Link", linkTo(ctx, "cursor", list.Next))
+		a.With("Link", linkTo(ctx, "cursor", list.Next))
 	}
 	return a, nil
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -25,8 +24,8 @@ const keyAge = 24 * time.Hour
 // done; another request under the same key is a conflict. Refusals are not kept:
 // they have changed nothing. Answers are sealed, because some hold a secret that is
 // shown this once: that of a webhook, the token of a lease.
-func (h *Handler) once(ctx context.Context, key *string, request any, do func(tx *store.Store) (*answer, error)) (*answer, error) {
-	var a *answer
+func (h *Handler) once(ctx context.Context, key *string, request any, do func(tx *store.Store) (*call.Answer, error)) (*call.Answer, error) {
+	var a *call.Answer
 	var kept store.IdempotentAnswer
 	if key != nil {
 		var err error
@@ -44,7 +43,7 @@ func (h *Handler) once(ctx context.Context, key *string, request any, do func(tx
 			return err
 		}
 		row := kept
-		row.Status, row.Location, row.Body = int64(a.status), a.location, h.seal(a.body, sealedFor(&kept))
+		row.Status, row.Location, row.Body = int64(a.Status), a.Header.Get("Location"), h.seal(a.Text, sealedFor(&kept))
 		return tx.KeepIdempotentAnswer(&row)
 	})
 	if err != nil {
@@ -85,7 +84,7 @@ func sealedFor(a *store.IdempotentAnswer) string {
 	return a.Principal + "\x00" + a.Path + "\x00" + a.Key
 }
 
-func (h *Handler) replay(ctx context.Context, tx *store.Store, kept store.IdempotentAnswer) (*answer, error) {
+func (h *Handler) replay(ctx context.Context, tx *store.Store, kept store.IdempotentAnswer) (*call.Answer, error) {
 	old, err := tx.LockIdempotentAnswer(ctx, kept.Principal, kept.Path, kept.Key, tx.Now().Add(-keyAge))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
@@ -100,5 +99,5 @@ func (h *Handler) replay(ctx context.Context, tx *store.Store, kept store.Idempo
 	if err != nil {
 		return nil, fmt.Errorf("answer kept under an Idempotency-Key: %w", err)
 	}
-	return &answer{status: int(old.Status), location: old.Location, header: http.Header{}, body: body}, nil
+	return call.Text(int(old.Status), "application/json", body).With("Location", old.Location), nil
 }

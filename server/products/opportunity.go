@@ -10,7 +10,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	productsapi "github.com/slipway-lab/slipway/gen/products"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/products/dates"
 	"github.com/slipway-lab/slipway/server/products/lifecycle"
@@ -19,14 +20,14 @@ import (
 )
 
 // ListOpportunities answers a page of the opportunities of a product.
-func (h *Handler) ListOpportunities(ctx context.Context, req api.ListOpportunitiesRequestObject) (api.ListOpportunitiesResponseObject, error) {
+func (h *Handler) ListOpportunities(ctx context.Context, req productsapi.ListOpportunitiesRequestObject) (productsapi.Response, error) {
 	p, err := h.product(ctx, req.ProductID)
 	if err != nil {
 		return nil, err
 	}
 	filter := store.OpportunityFilter{
 		Product: p.ID, ImageUniqueID: or(req.Params.ImageUniqueID, ""), AgentID: or(req.Params.AgentID, ""),
-		States: each(req.Params.State, func(s *api.OpportunityState) string { return string(*s) }),
+		States: each(req.Params.State, func(s *productsapi.OpportunityState) string { return string(*s) }),
 		Page:   pageOf(req.Params.Limit, req.Params.Cursor),
 	}
 	if req.Params.SpecID != nil {
@@ -43,16 +44,16 @@ func (h *Handler) ListOpportunities(ctx context.Context, req api.ListOpportuniti
 		return nil, err
 	}
 	return listed(ctx, list, func(o *opaques, items []store.Opportunity) any {
-		return api.OpportunityList{TestOpportunities: each(items, func(row *store.Opportunity) api.Opportunity { return about.toAPI(row, o) })}
+		return productsapi.OpportunityList{TestOpportunities: each(items, func(row *store.Opportunity) productsapi.Opportunity { return about.toAPI(row, o) })}
 	})
 }
 
 func noOpportunities(*opaques, []store.Opportunity) any {
-	return api.OpportunityList{TestOpportunities: []api.Opportunity{}}
+	return productsapi.OpportunityList{TestOpportunities: []productsapi.Opportunity{}}
 }
 
 // GetOpportunity answers one opportunity.
-func (h *Handler) GetOpportunity(ctx context.Context, req api.GetOpportunityRequestObject) (api.GetOpportunityResponseObject, error) {
+func (h *Handler) GetOpportunity(ctx context.Context, req productsapi.GetOpportunityRequestObject) (productsapi.Response, error) {
 	_, o, err := h.opportunity(ctx, req.ProductID, req.TestOpportunityID)
 	if err != nil {
 		return nil, err
@@ -95,7 +96,7 @@ func lockOpportunity(ctx context.Context, tx *store.Store, product, text string)
 	return o, notFound(err, "test opportunity", text)
 }
 
-func (h *Handler) opportunityAnswer(ctx context.Context, s *store.Store, o *store.Opportunity) (*answer, error) {
+func (h *Handler) opportunityAnswer(ctx context.Context, s *store.Store, o *store.Opportunity) (*call.Answer, error) {
 	about, err := aboutFrom(ctx, s, []store.Opportunity{*o})
 	if err != nil {
 		return nil, err
@@ -104,7 +105,7 @@ func (h *Handler) opportunityAnswer(ctx context.Context, s *store.Store, o *stor
 }
 
 // ReleaseOpportunity gives an opportunity back.
-func (h *Handler) ReleaseOpportunity(ctx context.Context, req api.ReleaseOpportunityRequestObject) (api.ReleaseOpportunityResponseObject, error) {
+func (h *Handler) ReleaseOpportunity(ctx context.Context, req productsapi.ReleaseOpportunityRequestObject) (productsapi.Response, error) {
 	return h.step(ctx, req.Params.IdempotencyKey, req.ProductID, req.TestOpportunityID, req.Body,
 		func(now time.Time, l lifecycle.Opportunity) (lifecycle.Change, error) {
 			return l.Release(now, req.Body.LeaseToken, or(req.Body.Reason, ""), h.store.NewID)
@@ -113,7 +114,7 @@ func (h *Handler) ReleaseOpportunity(ctx context.Context, req api.ReleaseOpportu
 
 // CancelOpportunity ends an opportunity that waits, and asks the agent of one
 // that runs to stop.
-func (h *Handler) CancelOpportunity(ctx context.Context, req api.CancelOpportunityRequestObject) (api.CancelOpportunityResponseObject, error) {
+func (h *Handler) CancelOpportunity(ctx context.Context, req productsapi.CancelOpportunityRequestObject) (productsapi.Response, error) {
 	reason := ""
 	if req.Body != nil {
 		reason = or(req.Body.Reason, "")
@@ -128,8 +129,8 @@ func (h *Handler) CancelOpportunity(ctx context.Context, req api.CancelOpportuni
 }
 
 // step lets the state machine change one opportunity and answers it.
-func (h *Handler) step(ctx context.Context, key *string, product, id string, body any, change func(time.Time, lifecycle.Opportunity) (lifecycle.Change, error)) (*answer, error) {
-	return h.once(ctx, key, body, func(tx *store.Store) (*answer, error) {
+func (h *Handler) step(ctx context.Context, key *string, product, id string, body any, change func(time.Time, lifecycle.Opportunity) (lifecycle.Change, error)) (*call.Answer, error) {
+	return h.once(ctx, key, body, func(tx *store.Store) (*call.Answer, error) {
 		o, err := lockOpportunity(ctx, tx, product, id)
 		if err != nil {
 			return nil, err
@@ -150,8 +151,8 @@ func (h *Handler) cancel(ctx context.Context, tx *store.Store, o *store.Opportun
 
 // RetryOpportunity makes a new opportunity in the context of a final one, with
 // the spec as it is now.
-func (h *Handler) RetryOpportunity(ctx context.Context, req api.RetryOpportunityRequestObject) (api.RetryOpportunityResponseObject, error) {
-	return h.once(ctx, req.Params.IdempotencyKey, nil, func(tx *store.Store) (*answer, error) {
+func (h *Handler) RetryOpportunity(ctx context.Context, req productsapi.RetryOpportunityRequestObject) (productsapi.Response, error) {
+	return h.once(ctx, req.Params.IdempotencyKey, nil, func(tx *store.Store) (*call.Answer, error) {
 		o, err := lockOpportunity(ctx, tx, req.ProductID, req.TestOpportunityID)
 		if err != nil {
 			return nil, err
@@ -174,7 +175,7 @@ func (h *Handler) RetryOpportunity(ctx context.Context, req api.RetryOpportunity
 		if err := begin(ctx, tx, rows); err != nil {
 			return nil, err
 		}
-		return advertised([]api.OpportunityRef{{ImageUniqueID: o.ImageUniqueID, TestOpportunityID: rows[0].ID}}, false)
+		return advertised([]productsapi.OpportunityRef{{ImageUniqueID: o.ImageUniqueID, TestOpportunityID: rows[0].ID}}, false)
 	})
 }
 
@@ -445,14 +446,14 @@ func orEmpty(key string) *string {
 	return &key
 }
 
-func (a *about) toAPI(row *store.Opportunity, o *opaques) api.Opportunity {
-	out := api.Opportunity{
+func (a *about) toAPI(row *store.Opportunity, o *opaques) productsapi.Opportunity {
+	out := productsapi.Opportunity{
 		TestOpportunityID: row.ID, ProductID: row.ProductID, Release: row.Release, SpecID: row.SpecID, ImageUniqueID: row.ImageUniqueID,
 		Platform: orNull(orEmpty(row.PlatformKey)), AgentGroup: orNull(orEmpty(row.GroupKey)), Priority: int32(row.Priority),
-		State: api.OpportunityState(row.State), Attempt: int32(row.Attempt), MaxAttempts: int32(row.MaxAttempts),
+		State: productsapi.OpportunityState(row.State), Attempt: int32(row.Attempt), MaxAttempts: int32(row.MaxAttempts),
 		QueuedAt: dates.FormatEvent(row.QueuedAt), UpdatedAt: dates.FormatEvent(row.UpdatedAt),
 		ExpiresAt: orNull[string](nil), RetryOf: orNull(row.RetryOf), HeldBy: orNull(orEmpty(row.Holder)),
-		WaitingCode: orNull[api.OpportunityWaitingCode](nil), WaitingReason: orNull[string](nil),
+		WaitingCode: orNull[productsapi.OpportunityWaitingCode](nil), WaitingReason: orNull[string](nil),
 	}
 	if v := a.versions[row.VersionID]; v != nil {
 		out.SpecName, out.TestPayload = v.Name, o.nullable(v.TestPayload)
@@ -469,13 +470,13 @@ func (a *about) toAPI(row *store.Opportunity, o *opaques) api.Opportunity {
 }
 
 // explain says when an opportunity gives up waiting, and why it waits.
-func (a *about) explain(row *store.Opportunity, out *api.Opportunity) {
+func (a *about) explain(row *store.Opportunity, out *productsapi.Opportunity) {
 	if row.Deadline != nil {
 		out.ExpiresAt.Set(dates.FormatEvent(*row.Deadline))
 	}
 	why := waiting.Why(waiting.Opportunity{
 		ProductID: row.ProductID, Release: row.Release, Platform: orEmpty(row.PlatformKey), AgentGroup: orEmpty(row.GroupKey),
 	}, a.agents, a.now, waiting.DefaultSilence)
-	out.WaitingCode.Set(api.OpportunityWaitingCode(why.Code))
+	out.WaitingCode.Set(productsapi.OpportunityWaitingCode(why.Code))
 	out.WaitingReason.Set(why.Text)
 }

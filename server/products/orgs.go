@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	productsapi "github.com/slipway-lab/slipway/gen/products"
 	"github.com/slipway-lab/slipway/server/fault"
 )
 
@@ -19,12 +19,12 @@ var successors = map[string]string{
 }
 
 // GetOrganisation says where the path went.
-func (h *Handler) GetOrganisation(_ context.Context, req api.GetOrganisationRequestObject) (api.GetOrganisationResponseObject, error) {
+func (h *Handler) GetOrganisation(_ context.Context, req productsapi.GetOrganisationRequestObject) (productsapi.Response, error) {
 	return nil, gone(req.Rest)
 }
 
 // PostOrganisation says where the path went.
-func (h *Handler) PostOrganisation(_ context.Context, req api.PostOrganisationRequestObject) (api.PostOrganisationResponseObject, error) {
+func (h *Handler) PostOrganisation(_ context.Context, req productsapi.PostOrganisationRequestObject) (productsapi.Response, error) {
 	return nil, gone(req.Rest)
 }
 

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	productsapi "github.com/slipway-lab/slipway/gen/products"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/products/lifecycle"
@@ -26,7 +26,7 @@ const maxPiece = 1 << 20
 
 // AppendOutput takes a piece of console output. A piece that was sent before is
 // recognised by its place, so it may be sent again.
-func (h *Handler) AppendOutput(ctx context.Context, req api.AppendOutputRequestObject) (api.AppendOutputResponseObject, error) {
+func (h *Handler) AppendOutput(ctx context.Context, req productsapi.AppendOutputRequestObject) (productsapi.Response, error) {
 	raw, ok := upload.FromContext(ctx)
 	if !ok {
 		return nil, errors.New("output: the body was not put aside")
@@ -65,7 +65,7 @@ func (h *Handler) AppendOutput(ctx context.Context, req api.AppendOutputRequestO
 	if err != nil {
 		return nil, err
 	}
-	return respond(http.StatusOK, func(*opaques) any { return api.OutputSize{Size: size} })
+	return respond(http.StatusOK, func(*opaques) any { return productsapi.OutputSize{Size: size} })
 }
 
 func bodyFault(err error) error {
@@ -107,7 +107,7 @@ func (h *Handler) unseen(ctx context.Context, tx *store.Store, o *store.Opportun
 var errEnough = errors.New("enough")
 
 // ReadOutput answers the output so far, or streams it to its end.
-func (h *Handler) ReadOutput(ctx context.Context, req api.ReadOutputRequestObject) (api.ReadOutputResponseObject, error) {
+func (h *Handler) ReadOutput(ctx context.Context, req productsapi.ReadOutputRequestObject) (productsapi.Response, error) {
 	_, o, err := h.opportunity(ctx, req.ProductID, req.TestOpportunityID)
 	if err != nil {
 		return nil, err
@@ -130,8 +130,8 @@ type output struct {
 	live   bool
 }
 
-// VisitReadOutputResponse writes what there is, or streams it.
-func (out *output) VisitReadOutputResponse(w http.ResponseWriter) error {
+// WriteResponse writes what there is, or streams it.
+func (out *output) WriteResponse(w http.ResponseWriter) error {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	if out.live {

@@ -12,7 +12,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	productsapi "github.com/slipway-lab/slipway/gen/products"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/products/dates"
 	"github.com/slipway-lab/slipway/server/products/lifecycle"
 	"github.com/slipway-lab/slipway/server/products/waiting"
@@ -33,8 +34,8 @@ const (
 )
 
 // PickOpportunity hands out work, or waits for some.
-func (h *Handler) PickOpportunity(ctx context.Context, req api.PickOpportunityRequestObject) (api.PickOpportunityResponseObject, error) {
-	in := api.OpportunityPick{}
+func (h *Handler) PickOpportunity(ctx context.Context, req productsapi.PickOpportunityRequestObject) (productsapi.Response, error) {
+	in := productsapi.OpportunityPick{}
 	if req.Body != nil {
 		in = *req.Body
 	}
@@ -47,7 +48,7 @@ func (h *Handler) PickOpportunity(ctx context.Context, req api.PickOpportunityRe
 			return a, err
 		}
 		if !h.await(ctx, wake, time.Until(until)) {
-			return &answer{status: http.StatusNoContent, header: http.Header{"Retry-After": {"5"}}}, nil
+			return call.NoContent().With("Retry-After", "5"), nil
 		}
 	}
 }
@@ -73,7 +74,7 @@ func (h *Handler) await(ctx context.Context, wake <-chan struct{}, left time.Dur
 
 // pick looks once. It begins no transaction when there is no need for one: an
 // idle poll writes nothing.
-func (h *Handler) pick(ctx context.Context, id string, key *string, in api.OpportunityPick, first bool) (*answer, error) {
+func (h *Handler) pick(ctx context.Context, id string, key *string, in productsapi.OpportunityPick, first bool) (*call.Answer, error) {
 	agent, err := h.store.Agent(ctx, tenantOf(ctx), id)
 	if err != nil {
 		return nil, notFound(err, "agent", id)
@@ -88,7 +89,7 @@ func (h *Handler) pick(ctx context.Context, id string, key *string, in api.Oppor
 		return nil, nil
 	}
 	var picked *handedOut
-	a, err := h.once(ctx, key, in, func(tx *store.Store) (*answer, error) {
+	a, err := h.once(ctx, key, in, func(tx *store.Store) (*call.Answer, error) {
 		if picked, err = h.pickIn(ctx, tx, id, in, p.Due, full); picked == nil || err != nil || key == nil {
 			return nil, err
 		}
@@ -114,7 +115,7 @@ func pickFilter(a *store.Agent, now time.Time) store.PickFilter {
 
 // pickIn is a pick inside its transaction; nil is no work. due says that
 // deadlines have come, full that the agent was at capacity when it asked.
-func (h *Handler) pickIn(ctx context.Context, tx *store.Store, id string, in api.OpportunityPick, due, full bool) (*handedOut, error) {
+func (h *Handler) pickIn(ctx context.Context, tx *store.Store, id string, in productsapi.OpportunityPick, due, full bool) (*handedOut, error) {
 	agent, err := tx.LockAgent(tenantOf(ctx), id)
 	if err != nil {
 		return nil, notFound(err, "agent", id)
@@ -172,24 +173,24 @@ func (h *Handler) dropLost(ctx context.Context, tx *store.Store, agent *store.Ag
 // handedOut is an opportunity with the lease under which an agent has it.
 type handedOut struct {
 	*store.Candidate
-	lease api.Lease
+	lease productsapi.Lease
 }
 
-func (p *handedOut) answer() (*answer, error) {
+func (p *handedOut) answer() (*call.Answer, error) {
 	about := &about{
 		contexts: map[uuid.UUID]*store.Context{p.Context.ID: &p.Context},
 		versions: map[uuid.UUID]*store.SpecVersion{p.Version.ID: &p.Version},
 	}
 	return respond(http.StatusOK, func(op *opaques) any {
 		return struct {
-			api.Opportunity
-			Lease api.Lease `json:"lease"`
+			productsapi.Opportunity
+			Lease productsapi.Lease `json:"lease"`
 		}{about.toAPI(&p.Opportunity, op), p.lease}
 	})
 }
 
 // handOut gives a locked opportunity to an agent.
-func (h *Handler) handOut(ctx context.Context, tx *store.Store, agent *store.Agent, next *store.Candidate, in api.OpportunityPick) (*handedOut, error) {
+func (h *Handler) handOut(ctx context.Context, tx *store.Store, agent *store.Agent, next *store.Candidate, in productsapi.OpportunityPick) (*handedOut, error) {
 	o := &next.Opportunity
 	before, err := load(ctx, tx, o)
 	if err != nil {
@@ -213,7 +214,7 @@ func (h *Handler) handOut(ctx context.Context, tx *store.Store, agent *store.Age
 	if err := errors.Join(tx.HandOut(o, leaseToStore(o, *lease)), tx.AppendEvents(events...)); err != nil {
 		return nil, err
 	}
-	return &handedOut{next, api.Lease{Token: lease.Token, ExpiresAt: dates.FormatEvent(lease.ExpiresAt), Attempt: int32(lease.Attempt)}}, nil
+	return &handedOut{next, productsapi.Lease{Token: lease.Token, ExpiresAt: dates.FormatEvent(lease.ExpiresAt), Attempt: int32(lease.Attempt)}}, nil
 }
 
 func newLeaseToken() string {
@@ -223,8 +224,8 @@ func newLeaseToken() string {
 }
 
 // SendHeartbeat extends leases.
-func (h *Handler) SendHeartbeat(ctx context.Context, req api.SendHeartbeatRequestObject) (api.SendHeartbeatResponseObject, error) {
-	var out []api.LeaseStatus
+func (h *Handler) SendHeartbeat(ctx context.Context, req productsapi.SendHeartbeatRequestObject) (productsapi.Response, error) {
+	var out []productsapi.LeaseStatus
 	err := h.store.InTx(ctx, func(tx *store.Store) error {
 		agent, err := tx.LockAgent(tenantOf(ctx), req.AgentID)
 		if err != nil {
@@ -233,7 +234,7 @@ func (h *Handler) SendHeartbeat(ctx context.Context, req api.SendHeartbeatReques
 		if err := tx.SeeAgent(agent, tx.Now()); err != nil {
 			return err
 		}
-		out = make([]api.LeaseStatus, len(req.Body.Leases))
+		out = make([]productsapi.LeaseStatus, len(req.Body.Leases))
 		for _, i := range byOpportunity(req.Body.Leases) {
 			if out[i], err = h.heartbeat(ctx, tx, agent, req.Body.Leases[i]); err != nil {
 				return err
@@ -244,12 +245,12 @@ func (h *Handler) SendHeartbeat(ctx context.Context, req api.SendHeartbeatReques
 	if err != nil {
 		return nil, err
 	}
-	return respond(http.StatusOK, func(*opaques) any { return api.HeartbeatAnswer{Leases: out} })
+	return respond(http.StatusOK, func(*opaques) any { return productsapi.HeartbeatAnswer{Leases: out} })
 }
 
 // byOpportunity is the order in which the leases are locked: the same for
 // everybody, so that nobody waits crosswise.
-func byOpportunity(leases []api.HeartbeatLease) []int {
+func byOpportunity(leases []productsapi.HeartbeatLease) []int {
 	order := make([]int, len(leases))
 	for i := range order {
 		order[i] = i
@@ -260,8 +261,8 @@ func byOpportunity(leases []api.HeartbeatLease) []int {
 	return order
 }
 
-func (h *Handler) heartbeat(ctx context.Context, tx *store.Store, agent *store.Agent, in api.HeartbeatLease) (api.LeaseStatus, error) {
-	out := api.LeaseStatus{TestOpportunityID: in.TestOpportunityID, Status: api.LeaseStatusStatus(lifecycle.LeaseIsLost), ExpiresAt: orNull[string](nil)}
+func (h *Handler) heartbeat(ctx context.Context, tx *store.Store, agent *store.Agent, in productsapi.HeartbeatLease) (productsapi.LeaseStatus, error) {
+	out := productsapi.LeaseStatus{TestOpportunityID: in.TestOpportunityID, Status: productsapi.LeaseStatusStatus(lifecycle.LeaseIsLost), ExpiresAt: orNull[string](nil)}
 	id, err := uuid.Parse(in.TestOpportunityID)
 	if err != nil {
 		return out, nil
@@ -275,13 +276,13 @@ func (h *Handler) heartbeat(ctx context.Context, tx *store.Store, agent *store.A
 	}
 	err = h.change(ctx, tx, o, nil, func(now time.Time, l lifecycle.Opportunity) (lifecycle.Change, error) {
 		change, status := l.Heartbeat(now, in.Token, tx.NewID)
-		out.Status = api.LeaseStatusStatus(status)
+		out.Status = productsapi.LeaseStatusStatus(status)
 		if status != lifecycle.LeaseIsLost {
 			out.ExpiresAt.Set(dates.FormatEvent(change.Opportunity.Lease().ExpiresAt))
 		}
 		return change, nil
 	})
-	if err == nil && out.Status != api.LeaseStatusStatus(lifecycle.LeaseIsLost) && in.Phase.IsSpecified() && !in.Phase.IsNull() {
+	if err == nil && out.Status != productsapi.LeaseStatusStatus(lifecycle.LeaseIsLost) && in.Phase.IsSpecified() && !in.Phase.IsNull() {
 		phase := in.Phase.MustGet()
 		if err := checkTexts("/leases", []string{phase}); err != nil {
 			return out, err

@@ -8,14 +8,15 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	productsapi "github.com/slipway-lab/slipway/gen/products"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/products/dates"
 	"github.com/slipway-lab/slipway/store"
 )
 
 // ListProducts answers a page of the caller's products.
-func (h *Handler) ListProducts(ctx context.Context, req api.ListProductsRequestObject) (api.ListProductsResponseObject, error) {
+func (h *Handler) ListProducts(ctx context.Context, req productsapi.ListProductsRequestObject) (productsapi.Response, error) {
 	list, err := h.store.ListProducts(ctx, store.ProductFilter{
 		Tenant: tenantOf(ctx), Name: or(req.Params.Name, ""), Snap: or(req.Params.Snap, ""),
 		Page: pageOf(req.Params.Limit, req.Params.Cursor),
@@ -24,13 +25,13 @@ func (h *Handler) ListProducts(ctx context.Context, req api.ListProductsRequestO
 		return nil, pageError(err)
 	}
 	return listed(ctx, list, func(o *opaques, items []store.Product) any {
-		return api.ProductList{Products: each(items, func(p *store.Product) api.Product { return productToAPI(p, o) })}
+		return productsapi.ProductList{Products: each(items, func(p *store.Product) productsapi.Product { return productToAPI(p, o) })}
 	})
 }
 
 // CreateProduct defines a product of the caller.
-func (h *Handler) CreateProduct(ctx context.Context, req api.CreateProductRequestObject) (api.CreateProductResponseObject, error) {
-	return h.once(ctx, req.Params.IdempotencyKey, req.Body, func(tx *store.Store) (*answer, error) {
+func (h *Handler) CreateProduct(ctx context.Context, req productsapi.CreateProductRequestObject) (productsapi.Response, error) {
+	return h.once(ctx, req.Params.IdempotencyKey, req.Body, func(tx *store.Store) (*call.Answer, error) {
 		p := &store.Product{Tenant: tenantOf(ctx), Owner: callerName(ctx)}
 		if err := fillProduct(p, req.Body); err != nil {
 			return nil, err
@@ -43,10 +44,10 @@ func (h *Handler) CreateProduct(ctx context.Context, req api.CreateProductReques
 }
 
 // created adds 201 and Location to what was made.
-func created(location string, build func(o *opaques) any) (*answer, error) {
+func created(location string, build func(o *opaques) any) (*call.Answer, error) {
 	a, err := respond(http.StatusCreated, build)
 	if err == nil {
-		a.location = location
+		a.With("Location", location)
 	}
 	return a, err
 }
@@ -62,7 +63,7 @@ func nameTaken(err error, what, name string) error {
 	return err
 }
 
-func fillProduct(p *store.Product, in *api.NewProduct) error {
+func fillProduct(p *store.Product, in *productsapi.NewProduct) error {
 	p.Name, p.Release, p.Snaps = in.Name, in.Release, in.Snaps
 	p.Manifest, p.Supersede = rawOf(in.Manifest), or(in.Supersede, false)
 	return checkProduct(p)
@@ -73,7 +74,7 @@ func checkProduct(p *store.Product) error {
 }
 
 // GetProduct answers one product.
-func (h *Handler) GetProduct(ctx context.Context, req api.GetProductRequestObject) (api.GetProductResponseObject, error) {
+func (h *Handler) GetProduct(ctx context.Context, req productsapi.GetProductRequestObject) (productsapi.Response, error) {
 	p, err := h.product(ctx, req.ProductID)
 	if err != nil {
 		return nil, err
@@ -82,12 +83,12 @@ func (h *Handler) GetProduct(ctx context.Context, req api.GetProductRequestObjec
 }
 
 // ReplaceProduct sets every field of a product.
-func (h *Handler) ReplaceProduct(ctx context.Context, req api.ReplaceProductRequestObject) (api.ReplaceProductResponseObject, error) {
+func (h *Handler) ReplaceProduct(ctx context.Context, req productsapi.ReplaceProductRequestObject) (productsapi.Response, error) {
 	return h.changeProduct(ctx, req.ProductID, func(p *store.Product) error { return fillProduct(p, req.Body) })
 }
 
 // UpdateProduct sets the fields that the body names.
-func (h *Handler) UpdateProduct(ctx context.Context, req api.UpdateProductRequestObject) (api.UpdateProductResponseObject, error) {
+func (h *Handler) UpdateProduct(ctx context.Context, req productsapi.UpdateProductRequestObject) (productsapi.Response, error) {
 	in := req.Body
 	return h.changeProduct(ctx, req.ProductID, func(p *store.Product) error {
 		p.Name, p.Release, p.Supersede = or(in.Name, p.Name), or(in.Release, p.Release), or(in.Supersede, p.Supersede)
@@ -101,7 +102,7 @@ func (h *Handler) UpdateProduct(ctx context.Context, req api.UpdateProductReques
 	})
 }
 
-func (h *Handler) changeProduct(ctx context.Context, id string, change func(p *store.Product) error) (*answer, error) {
+func (h *Handler) changeProduct(ctx context.Context, id string, change func(p *store.Product) error) (*call.Answer, error) {
 	var p *store.Product
 	err := h.store.InTx(ctx, func(tx *store.Store) (err error) {
 		if p, err = lockProduct(ctx, tx, id); err != nil {
@@ -119,7 +120,7 @@ func (h *Handler) changeProduct(ctx context.Context, id string, change func(p *s
 }
 
 // DeleteProduct removes a product; with force what is not final is cancelled.
-func (h *Handler) DeleteProduct(ctx context.Context, req api.DeleteProductRequestObject) (api.DeleteProductResponseObject, error) {
+func (h *Handler) DeleteProduct(ctx context.Context, req productsapi.DeleteProductRequestObject) (productsapi.Response, error) {
 	err := h.store.InTx(ctx, func(tx *store.Store) error {
 		p, err := lockProduct(ctx, tx, req.ProductID)
 		if err != nil {
@@ -133,7 +134,7 @@ func (h *Handler) DeleteProduct(ctx context.Context, req api.DeleteProductReques
 	if err != nil {
 		return nil, err
 	}
-	return api.DeleteProduct204Response{}, nil
+	return call.NoContent(), nil
 }
 
 // clear refuses while opportunities of a product, or of one spec of it, are not
@@ -154,8 +155,8 @@ func (h *Handler) clear(ctx context.Context, tx *store.Store, product, spec uuid
 	return nil
 }
 
-func productToAPI(p *store.Product, o *opaques) api.Product {
-	return api.Product{
+func productToAPI(p *store.Product, o *opaques) productsapi.Product {
+	return productsapi.Product{
 		Snaps: texts(p.Snaps), Release: p.Release, Name: p.Name, ID: p.ID,
 		CreatedAt: dates.FormatCreated(p.CreatedAt), UpdatedAt: dates.FormatCreated(p.UpdatedAt),
 		Manifest: o.nullable(p.Manifest), Supersede: p.Supersede, Owner: p.Owner,
@@ -183,8 +184,8 @@ func checkTexts(pointer string, list []string) error {
 }
 
 // CreateTestSpec defines a test of a product.
-func (h *Handler) CreateTestSpec(ctx context.Context, req api.CreateTestSpecRequestObject) (api.CreateTestSpecResponseObject, error) {
-	return h.once(ctx, req.Params.IdempotencyKey, req.Body, func(tx *store.Store) (*answer, error) {
+func (h *Handler) CreateTestSpec(ctx context.Context, req productsapi.CreateTestSpecRequestObject) (productsapi.Response, error) {
+	return h.once(ctx, req.Params.IdempotencyKey, req.Body, func(tx *store.Store) (*call.Answer, error) {
 		p, err := lockProduct(ctx, tx, req.ProductID)
 		if err != nil {
 			return nil, err
@@ -204,7 +205,7 @@ func testSpecAnswer(t *store.TestSpec) func(o *opaques) any {
 	return func(o *opaques) any { return testSpecToAPI(t, o) }
 }
 
-func fillTestSpec(t *store.TestSpec, in *api.NewTestSpec) error {
+func fillTestSpec(t *store.TestSpec, in *productsapi.NewTestSpec) error {
 	t.Name, t.TestPayload = in.Name, rawOf(in.TestPayload)
 	t.Platform, t.AgentGroup = fromNullable(in.Platform), fromNullable(in.AgentGroup)
 	t.Channels, t.Triggers = in.Channels, triggersFrom(in.Triggers)
@@ -224,12 +225,12 @@ func checkTestSpec(t *store.TestSpec) error {
 	return nil
 }
 
-func triggersFrom(in []api.TriggerKind) []string {
-	return each(in, func(k *api.TriggerKind) string { return string(*k) })
+func triggersFrom(in []productsapi.TriggerKind) []string {
+	return each(in, func(k *productsapi.TriggerKind) string { return string(*k) })
 }
 
 // ListTestSpecs answers a page of the specs of a product.
-func (h *Handler) ListTestSpecs(ctx context.Context, req api.ListTestSpecsRequestObject) (api.ListTestSpecsResponseObject, error) {
+func (h *Handler) ListTestSpecs(ctx context.Context, req productsapi.ListTestSpecsRequestObject) (productsapi.Response, error) {
 	p, err := h.product(ctx, req.ProductID)
 	if err != nil {
 		return nil, err
@@ -239,12 +240,12 @@ func (h *Handler) ListTestSpecs(ctx context.Context, req api.ListTestSpecsReques
 		return nil, pageError(err)
 	}
 	return listed(ctx, list, func(o *opaques, items []store.TestSpec) any {
-		return api.TestSpecList{TestSpecs: each(items, func(t *store.TestSpec) api.TestSpec { return testSpecToAPI(t, o) })}
+		return productsapi.TestSpecList{TestSpecs: each(items, func(t *store.TestSpec) productsapi.TestSpec { return testSpecToAPI(t, o) })}
 	})
 }
 
 // GetTestSpec answers one spec.
-func (h *Handler) GetTestSpec(ctx context.Context, req api.GetTestSpecRequestObject) (api.GetTestSpecResponseObject, error) {
+func (h *Handler) GetTestSpec(ctx context.Context, req productsapi.GetTestSpecRequestObject) (productsapi.Response, error) {
 	p, err := h.product(ctx, req.ProductID)
 	if err != nil {
 		return nil, err
@@ -266,19 +267,19 @@ func testSpec(ctx context.Context, s *store.Store, product uuid.UUID, text strin
 }
 
 // ReplaceTestSpec sets every field of a spec.
-func (h *Handler) ReplaceTestSpec(ctx context.Context, req api.ReplaceTestSpecRequestObject) (api.ReplaceTestSpecResponseObject, error) {
+func (h *Handler) ReplaceTestSpec(ctx context.Context, req productsapi.ReplaceTestSpecRequestObject) (productsapi.Response, error) {
 	return h.changeTestSpec(ctx, req.ProductID, req.SpecID, func(t *store.TestSpec) error { return fillTestSpec(t, req.Body) })
 }
 
 // UpdateTestSpec sets the fields that the body names.
-func (h *Handler) UpdateTestSpec(ctx context.Context, req api.UpdateTestSpecRequestObject) (api.UpdateTestSpecResponseObject, error) {
+func (h *Handler) UpdateTestSpec(ctx context.Context, req productsapi.UpdateTestSpecRequestObject) (productsapi.Response, error) {
 	return h.changeTestSpec(ctx, req.ProductID, req.SpecID, func(t *store.TestSpec) error {
 		patchTestSpec(t, req.Body)
 		return checkTestSpec(t)
 	})
 }
 
-func patchTestSpec(t *store.TestSpec, in *api.TestSpecPatch) {
+func patchTestSpec(t *store.TestSpec, in *productsapi.TestSpecPatch) {
 	t.Name, t.Enabled = or(in.Name, t.Name), or(in.Enabled, t.Enabled)
 	t.Priority = int64(or(in.Priority, int32(t.Priority)))
 	t.MaxAttempts = int64(or(in.MaxAttempts, int32(t.MaxAttempts)))
@@ -302,7 +303,7 @@ func patchTestSpec(t *store.TestSpec, in *api.TestSpecPatch) {
 	}
 }
 
-func (h *Handler) changeTestSpec(ctx context.Context, product, id string, change func(t *store.TestSpec) error) (*answer, error) {
+func (h *Handler) changeTestSpec(ctx context.Context, product, id string, change func(t *store.TestSpec) error) (*call.Answer, error) {
 	var t *store.TestSpec
 	err := h.store.InTx(ctx, func(tx *store.Store) error {
 		p, err := lockProduct(ctx, tx, product)
@@ -324,7 +325,7 @@ func (h *Handler) changeTestSpec(ctx context.Context, product, id string, change
 }
 
 // DeleteTestSpec removes a spec; with force what is not final is cancelled.
-func (h *Handler) DeleteTestSpec(ctx context.Context, req api.DeleteTestSpecRequestObject) (api.DeleteTestSpecResponseObject, error) {
+func (h *Handler) DeleteTestSpec(ctx context.Context, req productsapi.DeleteTestSpecRequestObject) (productsapi.Response, error) {
 	err := h.store.InTx(ctx, func(tx *store.Store) error {
 		p, err := lockProduct(ctx, tx, req.ProductID)
 		if err != nil {
@@ -342,14 +343,14 @@ func (h *Handler) DeleteTestSpec(ctx context.Context, req api.DeleteTestSpecRequ
 	if err != nil {
 		return nil, err
 	}
-	return api.DeleteTestSpec204Response{}, nil
+	return call.NoContent(), nil
 }
 
-func testSpecToAPI(t *store.TestSpec, o *opaques) api.TestSpec {
-	return api.TestSpec{
+func testSpecToAPI(t *store.TestSpec, o *opaques) productsapi.TestSpec {
+	return productsapi.TestSpec{
 		ID: t.ID, ProductID: t.ProductID, Name: t.Name, TestPayload: o.nullable(t.TestPayload),
 		Platform: orNull(t.Platform), AgentGroup: orNull(t.AgentGroup), Channels: texts(t.Channels),
-		Triggers: each(t.Triggers, func(k *string) api.TriggerKind { return api.TriggerKind(*k) }),
+		Triggers: each(t.Triggers, func(k *string) productsapi.TriggerKind { return productsapi.TriggerKind(*k) }),
 		Enabled:  t.Enabled, Priority: int32(t.Priority), MaxAttempts: int32(t.MaxAttempts),
 		QueueTTLSeconds: t.QueueTTLUS / 1_000_000,
 		CreatedAt:       dates.FormatCreated(t.CreatedAt), UpdatedAt: dates.FormatCreated(t.UpdatedAt),
@@ -357,8 +358,8 @@ func testSpecToAPI(t *store.TestSpec, o *opaques) api.TestSpec {
 }
 
 // snapsToAPI reads a stored list of snaps.
-func snapsToAPI(raw store.JSON) []api.Snap {
-	list := []api.Snap{}
+func snapsToAPI(raw store.JSON) []productsapi.Snap {
+	list := []productsapi.Snap{}
 	_ = json.Unmarshal(raw, &list) // we wrote it
 	return list
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	productsapi "github.com/slipway-lab/slipway/gen/products"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/products/dates"
@@ -24,7 +24,7 @@ import (
 
 // postResult stores what an agent reports. file is what was read from the file
 // that came with it, nil for none; it is published together with the result.
-func (h *Handler) postResult(ctx context.Context, req api.PostTestResultRequestObject, in *api.NewTestResult, file *store.Result) (*answer, error) {
+func (h *Handler) postResult(ctx context.Context, req productsapi.PostTestResultRequestObject, in *productsapi.NewTestResult, file *store.Result) (*call.Answer, error) {
 	fileDigest := ""
 	if file != nil {
 		fileDigest = file.SHA256
@@ -35,10 +35,10 @@ func (h *Handler) postResult(ctx context.Context, req api.PostTestResultRequestO
 	}
 	extra := &posted{payload: rawOf(in.ResultPayload), agent: rawOf(in.Agent), revno: fromNullable(in.AgentRevno), file: file}
 	body := struct {
-		Result *api.NewTestResult
+		Result *productsapi.NewTestResult
 		File   string
 	}{in, fileDigest}
-	return h.once(ctx, req.Params.IdempotencyKey, body, func(tx *store.Store) (*answer, error) {
+	return h.once(ctx, req.Params.IdempotencyKey, body, func(tx *store.Store) (*call.Answer, error) {
 		o, err := lockOpportunity(ctx, tx, req.ProductID, in.TestOpportunityID)
 		if err != nil {
 			return nil, err
@@ -61,7 +61,7 @@ func (h *Handler) postResult(ctx context.Context, req api.PostTestResultRequestO
 }
 
 // resultThere answers a result that was posted before.
-func (h *Handler) resultThere(ctx context.Context, tx *store.Store, o *store.Opportunity) (*answer, error) {
+func (h *Handler) resultThere(ctx context.Context, tx *store.Store, o *store.Opportunity) (*call.Answer, error) {
 	r, err := tx.OpportunityResult(ctx, o.ProductID, *o.ResultID)
 	if err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (h *Handler) resultThere(ctx context.Context, tx *store.Store, o *store.Opp
 }
 
 // answer is the answer to a result that is new, of what was stored just now.
-func (p *posted) answer(o *store.Opportunity) (*answer, error) {
+func (p *posted) answer(o *store.Opportunity) (*call.Answer, error) {
 	docs := &resultDocs{about: p.about, opportunities: map[uuid.UUID]*store.Opportunity{o.ID: o}}
 	if p.file != nil {
 		docs.files = map[uuid.UUID]*store.Result{p.file.ID: p.file}
@@ -81,7 +81,7 @@ func (p *posted) answer(o *store.Opportunity) (*answer, error) {
 
 // postFrom reads who posts what. Agents of the time show their id instead of a
 // token, in either spelling.
-func postFrom(in *api.NewTestResult, fileDigest string) (lifecycle.Post, error) {
+func postFrom(in *productsapi.NewTestResult, fileDigest string) (lifecycle.Post, error) {
 	status, ok := lifecycle.NormalizeStatus(in.TestStatus)
 	if !ok {
 		return lifecycle.Post{}, fault.InvalidBody("/test_status", "must be 1 to 32 letters, digits or _")
@@ -103,7 +103,7 @@ func postFrom(in *api.NewTestResult, fileDigest string) (lifecycle.Post, error) 
 }
 
 // digestOf tells the same result from a different one.
-func digestOf(status string, in *api.NewTestResult, file string) lifecycle.Digest {
+func digestOf(status string, in *productsapi.NewTestResult, file string) lifecycle.Digest {
 	sum := sha256.New()
 	for _, part := range []string{
 		status, string(opaque.Canonical(rawOf(in.ResultPayload))), string(opaque.Canonical(rawOf(in.Agent))),
@@ -159,7 +159,7 @@ func registeredRevno(ctx context.Context, tx *store.Store, tenant, agent string)
 }
 
 // ListTestResults answers a page of the results of a product.
-func (h *Handler) ListTestResults(ctx context.Context, req api.ListTestResultsRequestObject) (api.ListTestResultsResponseObject, error) {
+func (h *Handler) ListTestResults(ctx context.Context, req productsapi.ListTestResultsRequestObject) (productsapi.Response, error) {
 	p, err := h.product(ctx, req.ProductID)
 	if err != nil {
 		return nil, err
@@ -188,7 +188,7 @@ func (h *Handler) ListTestResults(ctx context.Context, req api.ListTestResultsRe
 		return nil, err
 	}
 	return listed(ctx, list, func(o *opaques, items []store.OpportunityResult) any {
-		return api.TestResultList{TestResults: each(items, func(r *store.OpportunityResult) api.TestResult { return docs.toAPI(r, o) })}
+		return productsapi.TestResultList{TestResults: each(items, func(r *store.OpportunityResult) productsapi.TestResult { return docs.toAPI(r, o) })}
 	})
 }
 
@@ -210,7 +210,7 @@ func dateRange(ctx context.Context) (dates.Range, error) {
 }
 
 // GetTestResult answers one result.
-func (h *Handler) GetTestResult(ctx context.Context, req api.GetTestResultRequestObject) (api.GetTestResultResponseObject, error) {
+func (h *Handler) GetTestResult(ctx context.Context, req productsapi.GetTestResultRequestObject) (productsapi.Response, error) {
 	r, err := h.testResult(ctx, req.ProductID, req.ResultID)
 	if err != nil {
 		return nil, err
@@ -231,7 +231,7 @@ func (h *Handler) testResult(ctx context.Context, product, text string) (*store.
 	return r, notFound(err, "test result", text)
 }
 
-func (h *Handler) resultAnswer(ctx context.Context, s *store.Store, r *store.OpportunityResult) (*answer, error) {
+func (h *Handler) resultAnswer(ctx context.Context, s *store.Store, r *store.OpportunityResult) (*call.Answer, error) {
 	docs, err := h.resultDocs(ctx, s, []store.OpportunityResult{*r})
 	if err != nil {
 		return nil, err
@@ -269,14 +269,14 @@ func (h *Handler) resultDocs(ctx context.Context, s *store.Store, rows []store.O
 	return d, err
 }
 
-func (d *resultDocs) toAPI(r *store.OpportunityResult, o *opaques) api.TestResult {
-	out := api.TestResult{
+func (d *resultDocs) toAPI(r *store.OpportunityResult, o *opaques) productsapi.TestResult {
+	out := productsapi.TestResult{
 		ID: r.ID, TestOpportunityID: r.OpportunityID, ImageUniqueID: r.ImageUniqueID, TestStatus: r.TestStatus,
 		ResultPayload: o.nullable(r.Payload), HyphenAgentID: orNull(r.AgentID), AgentID: orNull(r.AgentID), AgentRevno: orNull(r.AgentRevno),
 		AgentGroup: orNull(r.AgentGroup), Agent: o.nullable(r.Agent), PrimarySnapName: orNull(r.PrimarySnapName),
 		BaseChannel: r.BaseChannel, UpdateChannel: orNull(r.UpdateChannel), ProductID: r.ProductID, Attempt: int32(r.Attempt),
 		Synthetic: r.Synthetic, CreatedAt: dates.FormatCreated(r.CreatedAt),
-		OutputURL: orNull[string](nil), File: orNull[api.ResultFile](nil),
+		OutputURL: orNull[string](nil), File: orNull[productsapi.ResultFile](nil),
 	}
 	row := d.opportunities[r.OpportunityID]
 	if row == nil {
@@ -291,7 +291,7 @@ func (d *resultDocs) toAPI(r *store.OpportunityResult, o *opaques) api.TestResul
 		out.BaseSnaps, out.ExtraSnaps = snapsToAPI(c.BaseSnaps), o.value(c.ExtraSnaps)
 	}
 	if v := d.versions[row.VersionID]; v != nil {
-		out.TestSpec = api.TestSpecOfResult{
+		out.TestSpec = productsapi.TestSpecOfResult{
 			ID: v.SpecID, Name: v.Name, Platform: orNull(v.Platform), CreatedAt: dates.FormatCreated(v.SpecCreatedAt), TestPayload: o.nullable(v.TestPayload),
 		}
 	}
@@ -301,11 +301,11 @@ func (d *resultDocs) toAPI(r *store.OpportunityResult, o *opaques) api.TestResul
 	return out
 }
 
-func fileToAPI(r *store.Result) api.ResultFile {
-	return api.ResultFile{
-		Format: api.ResultFileFormat(r.Format), Compressed: r.Gzip, Sha256: r.SHA256, Bytes: r.Bytes, Outcome: api.Outcome(r.Outcome),
+func fileToAPI(r *store.Result) productsapi.ResultFile {
+	return productsapi.ResultFile{
+		Format: productsapi.ResultFileFormat(r.Format), Compressed: r.Gzip, Sha256: r.SHA256, Bytes: r.Bytes, Outcome: productsapi.Outcome(r.Outcome),
 		Complete: r.Complete, Tests: r.Tests, DamageCount: r.DamageCount,
-		Counts: api.TestCounts{
+		Counts: productsapi.TestCounts{
 			Success: r.Counts.Success, Xfail: r.Counts.XFail, Skip: r.Counts.Skip, Fail: r.Counts.Fail, Uxsuccess: r.Counts.UXSuccess,
 			Inprogress: r.Counts.InProgress, Unknown: r.Counts.Unknown, Exists: r.Counts.Exists,
 		},
@@ -313,11 +313,11 @@ func fileToAPI(r *store.Result) api.ResultFile {
 }
 
 // eventToAPI is an entry of an opportunity's log.
-func eventToAPI(e *store.Event) api.OpportunityEvent {
+func eventToAPI(e *store.Event) productsapi.OpportunityEvent {
 	data := eventData{}
 	_ = json.Unmarshal(e.Data, &data) // we wrote it
-	return api.OpportunityEvent{
-		EventType: api.OpportunityEventEventType(e.Type), Timestamp: dates.FormatEvent(e.Time), AgentID: data.AgentID,
+	return productsapi.OpportunityEvent{
+		EventType: productsapi.OpportunityEventEventType(e.Type), Timestamp: dates.FormatEvent(e.Time), AgentID: data.AgentID,
 		Platform: data.Platform, AgentGroup: data.AgentGroup, ResultID: data.ResultID, TestStatus: data.TestStatus,
 		Attempt: data.Attempt, Reason: data.Reason,
 	}

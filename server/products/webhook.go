@@ -13,30 +13,31 @@ import (
 
 	"github.com/oapi-codegen/nullable"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	productsapi "github.com/slipway-lab/slipway/gen/products"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/products/dates"
 	"github.com/slipway-lab/slipway/store"
 )
 
 // ListWebhooks answers a page of the webhooks of the caller's tenant.
-func (h *Handler) ListWebhooks(ctx context.Context, req api.ListWebhooksRequestObject) (api.ListWebhooksResponseObject, error) {
+func (h *Handler) ListWebhooks(ctx context.Context, req productsapi.ListWebhooksRequestObject) (productsapi.Response, error) {
 	list, err := h.store.ListWebhooks(ctx, tenantOf(ctx), pageOf(req.Params.Limit, req.Params.Cursor))
 	if err != nil {
 		return nil, pageError(err)
 	}
 	return listed(ctx, list, func(_ *opaques, items []store.Webhook) any {
-		return api.WebhookList{Webhooks: each(items, webhookToAPI)}
+		return productsapi.WebhookList{Webhooks: each(items, webhookToAPI)}
 	})
 }
 
 // CreateWebhook sets up a webhook and shows its secret, this once.
-func (h *Handler) CreateWebhook(ctx context.Context, req api.CreateWebhookRequestObject) (api.CreateWebhookResponseObject, error) {
+func (h *Handler) CreateWebhook(ctx context.Context, req productsapi.CreateWebhookRequestObject) (productsapi.Response, error) {
 	in := req.Body
 	if err := h.checkURL(in.URL); err != nil {
 		return nil, err
 	}
-	return h.once(ctx, req.Params.IdempotencyKey, in, func(tx *store.Store) (*answer, error) {
+	return h.once(ctx, req.Params.IdempotencyKey, in, func(tx *store.Store) (*call.Answer, error) {
 		var secret [24]byte
 		_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
 		w := &store.Webhook{
@@ -52,14 +53,14 @@ func (h *Handler) CreateWebhook(ctx context.Context, req api.CreateWebhookReques
 		}
 		return created("/v1/webhooks/"+w.ID.String(), func(*opaques) any {
 			return struct {
-				api.Webhook
+				productsapi.Webhook
 				Secret string `json:"secret"`
 			}{webhookToAPI(w), "whsec_" + base64.StdEncoding.EncodeToString(secret[:])}
 		})
 	})
 }
 
-func fillFilter(w *store.Webhook, f *api.WebhookFilter) {
+func fillFilter(w *store.Webhook, f *productsapi.WebhookFilter) {
 	if f == nil {
 		return
 	}
@@ -105,7 +106,7 @@ func (h *Handler) allowed(u *url.URL) bool {
 }
 
 // GetWebhook answers one webhook, without its secret.
-func (h *Handler) GetWebhook(ctx context.Context, req api.GetWebhookRequestObject) (api.GetWebhookResponseObject, error) {
+func (h *Handler) GetWebhook(ctx context.Context, req productsapi.GetWebhookRequestObject) (productsapi.Response, error) {
 	w, err := h.webhook(ctx, req.WebhookID)
 	if err != nil {
 		return nil, err
@@ -123,7 +124,7 @@ func (h *Handler) webhook(ctx context.Context, text string) (*store.Webhook, err
 }
 
 // UpdateWebhook sets the fields that the body names.
-func (h *Handler) UpdateWebhook(ctx context.Context, req api.UpdateWebhookRequestObject) (api.UpdateWebhookResponseObject, error) {
+func (h *Handler) UpdateWebhook(ctx context.Context, req productsapi.UpdateWebhookRequestObject) (productsapi.Response, error) {
 	id, err := idOf("webhook", req.WebhookID)
 	if err != nil {
 		return nil, err
@@ -149,7 +150,7 @@ func (h *Handler) UpdateWebhook(ctx context.Context, req api.UpdateWebhookReques
 }
 
 // DeleteWebhook removes a webhook.
-func (h *Handler) DeleteWebhook(ctx context.Context, req api.DeleteWebhookRequestObject) (api.DeleteWebhookResponseObject, error) {
+func (h *Handler) DeleteWebhook(ctx context.Context, req productsapi.DeleteWebhookRequestObject) (productsapi.Response, error) {
 	id, err := idOf("webhook", req.WebhookID)
 	if err == nil {
 		err = notFound(h.store.DeleteWebhook(ctx, tenantOf(ctx), id), "webhook", req.WebhookID)
@@ -157,13 +158,13 @@ func (h *Handler) DeleteWebhook(ctx context.Context, req api.DeleteWebhookReques
 	if err != nil {
 		return nil, err
 	}
-	return api.DeleteWebhook204Response{}, nil
+	return call.NoContent(), nil
 }
 
-func webhookToAPI(w *store.Webhook) api.Webhook {
-	out := api.Webhook{
+func webhookToAPI(w *store.Webhook) productsapi.Webhook {
+	out := productsapi.Webhook{
 		ID: w.ID, URL: w.URL, EventTypes: texts(w.EventTypes), Enabled: w.Enabled, Description: w.Description,
-		CreatedAt: dates.FormatEvent(w.CreatedAt), CreatedBy: w.CreatedBy, Filter: api.WebhookFilter{TestStatus: w.Statuses},
+		CreatedAt: dates.FormatEvent(w.CreatedAt), CreatedBy: w.CreatedBy, Filter: productsapi.WebhookFilter{TestStatus: w.Statuses},
 	}
 	if w.ProductID != nil {
 		out.Filter.ProductID = nullable.NewNullableWithValue(*w.ProductID)
@@ -172,7 +173,7 @@ func webhookToAPI(w *store.Webhook) api.Webhook {
 }
 
 // ListDeliveries answers a page of the deliveries of a webhook.
-func (h *Handler) ListDeliveries(ctx context.Context, req api.ListDeliveriesRequestObject) (api.ListDeliveriesResponseObject, error) {
+func (h *Handler) ListDeliveries(ctx context.Context, req productsapi.ListDeliveriesRequestObject) (productsapi.Response, error) {
 	w, err := h.webhook(ctx, req.WebhookID)
 	if err != nil {
 		return nil, err
@@ -182,12 +183,12 @@ func (h *Handler) ListDeliveries(ctx context.Context, req api.ListDeliveriesRequ
 		return nil, pageError(err)
 	}
 	return listed(ctx, list, func(_ *opaques, items []store.Delivery) any {
-		return api.DeliveryList{Deliveries: each(items, deliveryToAPI)}
+		return productsapi.DeliveryList{Deliveries: each(items, deliveryToAPI)}
 	})
 }
 
 // GetDelivery answers one delivery.
-func (h *Handler) GetDelivery(ctx context.Context, req api.GetDeliveryRequestObject) (api.GetDeliveryResponseObject, error) {
+func (h *Handler) GetDelivery(ctx context.Context, req productsapi.GetDeliveryRequestObject) (productsapi.Response, error) {
 	d, err := h.delivery(ctx, req.WebhookID, req.DeliveryID)
 	if err != nil {
 		return nil, err
@@ -209,13 +210,13 @@ func (h *Handler) delivery(ctx context.Context, webhook, text string) (*store.De
 }
 
 // RetryDelivery queues a delivery once more.
-func (h *Handler) RetryDelivery(ctx context.Context, req api.RetryDeliveryRequestObject) (api.RetryDeliveryResponseObject, error) {
+func (h *Handler) RetryDelivery(ctx context.Context, req productsapi.RetryDeliveryRequestObject) (productsapi.Response, error) {
 	d, err := h.delivery(ctx, req.WebhookID, req.DeliveryID)
 	if err != nil {
 		return nil, err
 	}
 	now := h.store.Now()
-	d.State, d.Tries, d.NextAt = string(api.DeliveryStatePending), 0, &now
+	d.State, d.Tries, d.NextAt = string(productsapi.DeliveryStatePending), 0, &now
 	if err := h.store.SaveDelivery(ctx, d); err != nil {
 		return nil, err
 	}
@@ -237,14 +238,14 @@ func attemptsOf(d *store.Delivery) []deliveryAttempt {
 	return list
 }
 
-func deliveryToAPI(d *store.Delivery) api.Delivery {
-	out := api.Delivery{
-		ID: d.ID, WebhookID: d.WebhookID, EventID: strconv.FormatInt(d.EventSeq, 10), EventType: d.EventType, State: api.DeliveryState(d.State),
+func deliveryToAPI(d *store.Delivery) productsapi.Delivery {
+	out := productsapi.Delivery{
+		ID: d.ID, WebhookID: d.WebhookID, EventID: strconv.FormatInt(d.EventSeq, 10), EventType: d.EventType, State: productsapi.DeliveryState(d.State),
 		NextAttemptAt: orNull[string](nil), CreatedAt: dates.FormatEvent(d.CreatedAt),
 	}
 	list := attemptsOf(d)
-	out.Attempts = each(list, func(a *deliveryAttempt) api.DeliveryAttempt {
-		attempt := api.DeliveryAttempt{
+	out.Attempts = each(list, func(a *deliveryAttempt) productsapi.DeliveryAttempt {
+		attempt := productsapi.DeliveryAttempt{
 			At: dates.FormatEvent(store.FromMicros(a.At)), Milliseconds: a.Millis, Status: orNull[int32](nil), Error: orNull(orEmpty(a.Error)),
 		}
 		if a.Status != 0 {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -25,7 +25,7 @@ const (
 )
 
 // CompareResults compares the first result of the list with the others.
-func (h *Handler) CompareResults(ctx context.Context, req api.CompareResultsRequestObject) (api.CompareResultsResponseObject, error) {
+func (h *Handler) CompareResults(ctx context.Context, req refstackapi.CompareResultsRequestObject) (refstackapi.Response, error) {
 	ids := strings.Split(req.Params.To, "|")
 	if len(ids) < 2 || len(ids) > maxReferences+1 {
 		return nil, fault.InvalidField("query", "to", "must be 2 to %d ids of results with | between them", maxReferences+1)
@@ -107,10 +107,10 @@ func (c *comparison) value(reference int, name string) *int32 {
 	return &v
 }
 
-func (c *comparison) summary() []api.ComparisonSummary {
-	out := make([]api.ComparisonSummary, len(c.ids)-1)
+func (c *comparison) summary() []refstackapi.ComparisonSummary {
+	out := make([]refstackapi.ComparisonSummary, len(c.ids)-1)
 	for i := range out {
-		s := api.ComparisonSummary{ID: c.ids[i+1]}
+		s := refstackapi.ComparisonSummary{ID: c.ids[i+1]}
 		for _, name := range c.names {
 			switch v := c.value(i+1, name); {
 			case v == nil:
@@ -132,8 +132,8 @@ type comparedTest struct {
 	Values []*int32 `json:"values"`
 }
 
-// VisitCompareResultsResponse writes the answer.
-func (c *comparison) VisitCompareResultsResponse(w http.ResponseWriter) error {
+// WriteResponse writes the answer.
+func (c *comparison) WriteResponse(w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json")
 	out := newObject(w)
 	out.member("subject", c.ids[0])

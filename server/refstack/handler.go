@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
+
 	"github.com/google/uuid"
 
 	"github.com/slipway-lab/slipway/server/call"
@@ -72,6 +74,8 @@ type Handler struct {
 	intake *intake.Intake
 	config Config
 }
+
+var _ refstackapi.StrictServerInterface = (*Handler)(nil)
 
 // New returns a handler. The limits must have been checked.
 func New(s *store.Store, c Config) *Handler {

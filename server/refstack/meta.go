@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/upload"
@@ -32,8 +34,8 @@ func metaOf(p *store.Published, key string) **string {
 	return nil
 }
 
-func metaToAPI(p *store.Published, r role) api.PublishedMeta {
-	m := api.PublishedMeta{Shared: p.Shared, Guideline: p.Guideline, Target: p.Target}
+func metaToAPI(p *store.Published, r role) refstackapi.PublishedMeta {
+	m := refstackapi.PublishedMeta{Shared: p.Shared, Guideline: p.Guideline, Target: p.Target}
 	if r.mayWrite() && p.Owner != "" {
 		m.User = &p.Owner
 	}
@@ -41,16 +43,16 @@ func metaToAPI(p *store.Published, r role) api.PublishedMeta {
 }
 
 // GetResultMeta answers what is noted about a result.
-func (h *Handler) GetResultMeta(ctx context.Context, req api.GetResultMetaRequestObject) (api.GetResultMetaResponseObject, error) {
+func (h *Handler) GetResultMeta(ctx context.Context, req refstackapi.GetResultMetaRequestObject) (refstackapi.Response, error) {
 	p, who, err := h.see(ctx, req.PublishedID)
 	if err != nil {
 		return nil, err
 	}
-	return api.GetResultMeta200JSONResponse(metaToAPI(p, who.roleFor(p))), nil
+	return call.OK(metaToAPI(p, who.roleFor(p))), nil
 }
 
 // GetResultMetaKey answers one note as JSON, null when there is none.
-func (h *Handler) GetResultMetaKey(ctx context.Context, req api.GetResultMetaKeyRequestObject) (api.GetResultMetaKeyResponseObject, error) {
+func (h *Handler) GetResultMetaKey(ctx context.Context, req refstackapi.GetResultMetaKeyRequestObject) (refstackapi.Response, error) {
 	p, who, err := h.see(ctx, req.PublishedID)
 	if err != nil {
 		return nil, err
@@ -65,7 +67,7 @@ func (h *Handler) GetResultMetaKey(ctx context.Context, req api.GetResultMetaKey
 		value = &p.Owner
 	}
 	text, err := json.Marshal(value)
-	return jsonText(text), err
+	return jsonText(string(text)), err
 }
 
 func forbiddenKey() error {
@@ -73,7 +75,7 @@ func forbiddenKey() error {
 }
 
 // SetResultMetaKey notes the body under a key.
-func (h *Handler) SetResultMetaKey(ctx context.Context, req api.SetResultMetaKeyRequestObject) (api.SetResultMetaKeyResponseObject, error) {
+func (h *Handler) SetResultMetaKey(ctx context.Context, req refstackapi.SetResultMetaKeyRequestObject) (refstackapi.Response, error) {
 	value, err := noteOf(ctx)
 	if err != nil {
 		return nil, err
@@ -82,11 +84,11 @@ func (h *Handler) SetResultMetaKey(ctx context.Context, req api.SetResultMetaKey
 		*note = &value
 		return nil
 	})
-	return api.SetResultMetaKey201Response{}, err
+	return call.Empty(http.StatusCreated), err
 }
 
 // DeleteResultMetaKey takes a note back.
-func (h *Handler) DeleteResultMetaKey(ctx context.Context, req api.DeleteResultMetaKeyRequestObject) (api.DeleteResultMetaKeyResponseObject, error) {
+func (h *Handler) DeleteResultMetaKey(ctx context.Context, req refstackapi.DeleteResultMetaKeyRequestObject) (refstackapi.Response, error) {
 	err := h.changeMeta(ctx, req.PublishedID, req.Key, "Can not delete a metadata key for a verified test run.", func(note **string) error {
 		if *note == nil {
 			return fault.NotFound("Metadata key %s not found for test run %s", req.Key, req.PublishedID)
@@ -94,7 +96,7 @@ func (h *Handler) DeleteResultMetaKey(ctx context.Context, req api.DeleteResultM
 		*note = nil
 		return nil
 	})
-	return api.DeleteResultMetaKey204Response{}, err
+	return call.NoContent(), err
 }
 
 func (h *Handler) changeMeta(ctx context.Context, id, key, verified string, change func(note **string) error) error {

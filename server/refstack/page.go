@@ -7,7 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -48,7 +49,7 @@ func parseDate(name, text string, end bool) (time.Time, error) {
 }
 
 // filterOf reads the parameters of a list in RefStack's order.
-func (h *Handler) filterOf(who caller, p api.ListPublishedResultsParams) (store.PublishedFilter, error) {
+func (h *Handler) filterOf(who caller, p refstackapi.ListPublishedResultsParams) (store.PublishedFilter, error) {
 	var f store.PublishedFilter
 	var err error
 	if p.StartDate != nil {
@@ -110,7 +111,7 @@ func badPage(text, allowed string) *fault.Fault {
 }
 
 // ListPublishedResults answers a page of results, newest first.
-func (h *Handler) ListPublishedResults(ctx context.Context, req api.ListPublishedResultsRequestObject) (api.ListPublishedResultsResponseObject, error) {
+func (h *Handler) ListPublishedResults(ctx context.Context, req refstackapi.ListPublishedResultsRequestObject) (refstackapi.Response, error) {
 	who, err := h.caller(ctx)
 	if err != nil {
 		return nil, err
@@ -132,14 +133,14 @@ func (h *Handler) ListPublishedResults(ctx context.Context, req api.ListPublishe
 	if err != nil {
 		return nil, err
 	}
-	body := api.ListPublishedResults200JSONResponse{
-		Results:    []api.PublishedItem{},
-		Pagination: api.PublishedPages{CurrentPage: page, TotalPages: pages},
+	body := refstackapi.PublishedList{
+		Results:    []refstackapi.PublishedItem{},
+		Pagination: refstackapi.PublishedPages{CurrentPage: page, TotalPages: pages},
 	}
 	for i := range list {
 		body.Results = append(body.Results, h.itemToAPI(ctx, &list[i], who))
 	}
-	return body, nil
+	return call.OK(body), nil
 }
 
 // listPage reads one page and says how many there are. The first page exists
@@ -158,8 +159,8 @@ func (h *Handler) listPage(ctx context.Context, filter store.PublishedFilter, pa
 	return list.Items, pages, nil
 }
 
-func (h *Handler) itemToAPI(ctx context.Context, p *store.Published, who caller) api.PublishedItem {
-	out := api.PublishedItem{
+func (h *Handler) itemToAPI(ctx context.Context, p *store.Published, who caller) refstackapi.PublishedItem {
+	out := refstackapi.PublishedItem{
 		ID:                 p.ID,
 		CreatedAt:          p.CreatedAt.UTC().Format(timeFormat),
 		DurationSeconds:    p.DurationSeconds,

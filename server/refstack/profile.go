@@ -3,12 +3,13 @@ package refstack
 import (
 	"context"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
+	"github.com/slipway-lab/slipway/server/call"
 )
 
 // GetProfile answers who the caller is (refstack/api/controllers/user.py,
 // ProfileController).
-func (h *Handler) GetProfile(ctx context.Context, _ api.GetProfileRequestObject) (api.GetProfileResponseObject, error) {
+func (h *Handler) GetProfile(ctx context.Context, _ refstackapi.GetProfileRequestObject) (refstackapi.Response, error) {
 	who, err := h.caller(ctx)
 	if err != nil {
 		return nil, err
@@ -16,7 +17,7 @@ func (h *Handler) GetProfile(ctx context.Context, _ api.GetProfileRequestObject)
 	if !who.known {
 		return nil, noCredential()
 	}
-	out := api.GetProfile200JSONResponse{Openid: who.owner, Fullname: who.name, IsAdmin: who.admin}
+	out := refstackapi.Profile{Openid: who.owner, Fullname: who.name, IsAdmin: who.admin}
 	out.Email.SetNull()
-	return out, nil
+	return call.OK(out), nil
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/upload"
@@ -37,12 +38,12 @@ func (h *Handler) keyOwner(ctx context.Context) (string, error) {
 }
 
 // CreatePublicKey registers a key under the owner that the token names.
-func (h *Handler) CreatePublicKey(ctx context.Context, _ api.CreatePublicKeyRequestObject) (api.CreatePublicKeyResponseObject, error) {
+func (h *Handler) CreatePublicKey(ctx context.Context, _ refstackapi.CreatePublicKeyRequestObject) (refstackapi.Response, error) {
 	owner, err := h.keyOwner(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var body api.NewPublicKey
+	var body refstackapi.NewPublicKey
 	if err := readObject(ctx, &body, "raw_key", "self_signature"); err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func (h *Handler) CreatePublicKey(ctx context.Context, _ api.CreatePublicKeyRequ
 		return nil, err
 	}
 	location := "/v1/profile/pubkeys/" + key.ID
-	return api.CreatePublicKey201JSONResponse{Body: key.ID, Headers: api.CreatePublicKey201ResponseHeaders{Location: &location}}, nil
+	return call.Created(location, key.ID), nil
 }
 
 func (h *Handler) roomForKey(ctx context.Context, owner string) error {
@@ -80,7 +81,7 @@ func (h *Handler) roomForKey(ctx context.Context, owner string) error {
 
 // checkNewKey checks in RefStack's order (refstack/api/validators.py,
 // PubkeyValidator).
-func checkNewKey(body api.NewPublicKey) (*keyLine, error) {
+func checkNewKey(body refstackapi.NewPublicKey) (*keyLine, error) {
 	if parts := strings.Fields(body.RawKey); len(parts) == 0 || parts[0] != keyType {
 		return nil, refused(textKeyFormat, bodyEntry("/raw_key", "must begin with "+keyType))
 	}
@@ -100,7 +101,7 @@ func checkNewKey(body api.NewPublicKey) (*keyLine, error) {
 }
 
 // ListPublicKeys answers the keys of the owner that the token names.
-func (h *Handler) ListPublicKeys(ctx context.Context, _ api.ListPublicKeysRequestObject) (api.ListPublicKeysResponseObject, error) {
+func (h *Handler) ListPublicKeys(ctx context.Context, _ refstackapi.ListPublicKeysRequestObject) (refstackapi.Response, error) {
 	owner, err := h.keyOwner(ctx)
 	if err != nil {
 		return nil, err
@@ -109,15 +110,15 @@ func (h *Handler) ListPublicKeys(ctx context.Context, _ api.ListPublicKeysReques
 	if err != nil {
 		return nil, err
 	}
-	body := api.ListPublicKeys200JSONResponse{}
+	body := refstackapi.PublicKeyList{}
 	for _, k := range keys {
-		body = append(body, api.PublicKey{ID: k.ID, Openid: k.Owner, Format: k.Format, Pubkey: k.Key, Comment: k.Comment})
+		body = append(body, refstackapi.PublicKey{ID: k.ID, Openid: k.Owner, Format: k.Format, Pubkey: k.Key, Comment: k.Comment})
 	}
-	return body, nil
+	return call.OK(body), nil
 }
 
 // DeletePublicKey removes a key of the owner that the token names.
-func (h *Handler) DeletePublicKey(ctx context.Context, req api.DeletePublicKeyRequestObject) (api.DeletePublicKeyResponseObject, error) {
+func (h *Handler) DeletePublicKey(ctx context.Context, req refstackapi.DeletePublicKeyRequestObject) (refstackapi.Response, error) {
 	owner, err := h.keyOwner(ctx)
 	if err != nil {
 		return nil, err
@@ -126,7 +127,7 @@ func (h *Handler) DeletePublicKey(ctx context.Context, req api.DeletePublicKeyRe
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fault.NotFound("there is no such key").Because(err)
 	}
-	return api.DeletePublicKey204Response{}, err
+	return call.NoContent(), err
 }
 
 // readObject reads a small JSON object with these text members and no others.

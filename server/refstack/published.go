@@ -8,13 +8,14 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/store"
 )
 
 // GetPublishedResult answers one result with the names of its tests.
-func (h *Handler) GetPublishedResult(ctx context.Context, req api.GetPublishedResultRequestObject) (api.GetPublishedResultResponseObject, error) {
+func (h *Handler) GetPublishedResult(ctx context.Context, req refstackapi.GetPublishedResultRequestObject) (refstackapi.Response, error) {
 	p, who, err := h.see(ctx, req.PublishedID)
 	if err != nil {
 		return nil, err
@@ -24,12 +25,12 @@ func (h *Handler) GetPublishedResult(ctx context.Context, req api.GetPublishedRe
 		return nil, noResult(req.PublishedID, err)
 	}
 	role := who.roleFor(p)
-	out := &publishedAnswer{h: h, ctx: ctx, passes: passes, head: api.PublishedResult{
+	out := &publishedAnswer{h: h, ctx: ctx, passes: passes, head: refstackapi.PublishedResult{
 		ID:                 p.ID,
 		CreatedAt:          p.CreatedAt.UTC().Format(timeFormat),
 		DurationSeconds:    p.DurationSeconds,
 		Meta:               metaToAPI(p, role),
-		UserRole:           api.PublishedResultUserRole(role),
+		UserRole:           refstackapi.PublishedResultUserRole(role),
 		VerificationStatus: int32(p.Verification),
 	}}
 	if role.mayWrite() {
@@ -44,11 +45,11 @@ type publishedAnswer struct {
 	h      *Handler
 	ctx    context.Context // of the request, in which the answer is written
 	passes *store.Result
-	head   api.PublishedResult
+	head   refstackapi.PublishedResult
 }
 
-// VisitGetPublishedResultResponse writes the answer.
-func (a *publishedAnswer) VisitGetPublishedResultResponse(w http.ResponseWriter) error {
+// WriteResponse writes the answer.
+func (a *publishedAnswer) WriteResponse(w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json")
 	out := newObject(w)
 	out.member("id", a.head.ID)
@@ -128,7 +129,7 @@ func (c caller) mayChange(verified string) func(*store.Published) error {
 }
 
 // DeletePublishedResult removes a result and its stream.
-func (h *Handler) DeletePublishedResult(ctx context.Context, req api.DeletePublishedResultRequestObject) (api.DeletePublishedResultResponseObject, error) {
+func (h *Handler) DeletePublishedResult(ctx context.Context, req refstackapi.DeletePublishedResultRequestObject) (refstackapi.Response, error) {
 	p, who, err := h.see(ctx, req.PublishedID)
 	if err != nil {
 		return nil, err
@@ -136,11 +137,11 @@ func (h *Handler) DeletePublishedResult(ctx context.Context, req api.DeletePubli
 	if err := h.store.DeletePublished(ctx, p.ID, who.mayChange("Can not delete a verified test run.")); err != nil {
 		return nil, noResult(req.PublishedID, err)
 	}
-	return api.DeletePublishedResult204Response{}, nil
+	return call.NoContent(), nil
 }
 
 // UpdatePublishedResult verifies a result, or takes that back.
-func (h *Handler) UpdatePublishedResult(ctx context.Context, req api.UpdatePublishedResultRequestObject) (api.UpdatePublishedResultResponseObject, error) {
+func (h *Handler) UpdatePublishedResult(ctx context.Context, req refstackapi.UpdatePublishedResultRequestObject) (refstackapi.Response, error) {
 	p, who, err := h.see(ctx, req.PublishedID)
 	if err != nil {
 		return nil, err
@@ -151,7 +152,7 @@ func (h *Handler) UpdatePublishedResult(ctx context.Context, req api.UpdatePubli
 	if err != nil {
 		return nil, noResult(req.PublishedID, err)
 	}
-	out := api.UpdatePublishedResult201JSONResponse{
+	out := refstackapi.PublishedRecord{
 		ID:                 p.ID,
 		CreatedAt:          p.CreatedAt.UTC().Format(timeFormat),
 		DurationSeconds:    p.DurationSeconds,
@@ -159,11 +160,11 @@ func (h *Handler) UpdatePublishedResult(ctx context.Context, req api.UpdatePubli
 		VerificationStatus: int32(p.Verification),
 	}
 	out.ProductVersion.SetNull()
-	return out, nil
+	return call.Created("", out), nil
 }
 
 // update has the order and the texts of refstack/api/controllers/results.py, put.
-func update(p *store.Published, who caller, body *api.PublishedUpdate) error {
+func update(p *store.Published, who caller, body *refstackapi.PublishedUpdate) error {
 	if err := who.mayChange("")(p); err != nil {
 		return err
 	}

@@ -4,7 +4,8 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
+	"github.com/slipway-lab/slipway/server/call"
 )
 
 // passListSchema is the schema of refstack/api/validators.py,
@@ -17,22 +18,12 @@ const passListSchema = `{"type":"object","properties":{` +
 	`"required":["cpid","duration_seconds","results"],"additionalProperties":false}`
 
 // GetPassListSchema answers the schema.
-func (h *Handler) GetPassListSchema(ctx context.Context, _ api.GetPassListSchemaRequestObject) (api.GetPassListSchemaResponseObject, error) {
+func (h *Handler) GetPassListSchema(ctx context.Context, _ refstackapi.GetPassListSchemaRequestObject) (refstackapi.Response, error) {
 	_, err := h.caller(ctx)
 	return jsonText(passListSchema), err
 }
 
 // jsonText is an answer 200 that is JSON already.
-type jsonText string
-
-func (j jsonText) write(w http.ResponseWriter) error {
-	w.Header().Set("Content-Type", "application/json")
-	_, err := w.Write([]byte(j + "\n"))
-	return err
+func jsonText(text string) *call.Answer {
+	return call.Text(http.StatusOK, "application/json", []byte(text+"\n"))
 }
-
-// VisitGetPassListSchemaResponse writes the answer.
-func (j jsonText) VisitGetPassListSchemaResponse(w http.ResponseWriter) error { return j.write(w) }
-
-// VisitGetResultMetaKeyResponse writes the answer.
-func (j jsonText) VisitGetResultMetaKeyResponse(w http.ResponseWriter) error { return j.write(w) }

@@ -14,8 +14,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
 	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/upload"
@@ -27,7 +28,7 @@ import (
 var streamFields = []string{"subunit_data", "subunit data", "file"}
 
 // CreateSubunit takes a stream, and makes the result of its passes.
-func (h *Handler) CreateSubunit(ctx context.Context, _ api.CreateSubunitRequestObject) (api.CreateSubunitResponseObject, error) {
+func (h *Handler) CreateSubunit(ctx context.Context, _ refstackapi.CreateSubunitRequestObject) (refstackapi.Response, error) {
 	who, err := h.caller(ctx)
 	if err != nil {
 		return nil, err
@@ -52,11 +53,7 @@ func (h *Handler) CreateSubunit(ctx context.Context, _ api.CreateSubunitRequestO
 	if err != nil {
 		return nil, err
 	}
-	location := "/v1/subunit/" + p.StreamID
-	return api.CreateSubunit201JSONResponse{
-		Body:    api.SubunitCreated{SubunitUUID: streamID, ResultID: p.ID},
-		Headers: api.CreateSubunit201ResponseHeaders{Location: &location},
-	}, nil
+	return call.Created("/v1/subunit/"+p.StreamID, refstackapi.SubunitCreated{SubunitUUID: streamID, ResultID: p.ID}), nil
 }
 
 // receiveStream stores the file and says whose upload it is.
@@ -219,7 +216,7 @@ type passedTest struct {
 }
 
 // LinkSubunit takes the stream that a result was made from.
-func (h *Handler) LinkSubunit(ctx context.Context, req api.LinkSubunitRequestObject) (api.LinkSubunitResponseObject, error) {
+func (h *Handler) LinkSubunit(ctx context.Context, req refstackapi.LinkSubunitRequestObject) (refstackapi.Response, error) {
 	p, who, err := h.see(ctx, req.SubunitID)
 	if err != nil {
 		return nil, err
@@ -242,7 +239,7 @@ func (h *Handler) LinkSubunit(ctx context.Context, req api.LinkSubunitRequestObj
 		return nil, noResult(req.SubunitID, err)
 	}
 	streamID, err := uuid.Parse(linked.StreamID)
-	return api.LinkSubunit200JSONResponse{UUID: streamID, ID: linked.ID}, err
+	return call.OK(refstackapi.SubunitLinked{UUID: streamID, ID: linked.ID}), err
 }
 
 func (h *Handler) link(ctx context.Context, p *store.Published, stream *store.Result) (*store.Published, error) {
@@ -347,7 +344,7 @@ func noStream(id string, err error) error {
 }
 
 // DeleteSubunit removes a stream; the result stays.
-func (h *Handler) DeleteSubunit(ctx context.Context, req api.DeleteSubunitRequestObject) (api.DeleteSubunitResponseObject, error) {
+func (h *Handler) DeleteSubunit(ctx context.Context, req refstackapi.DeleteSubunitRequestObject) (refstackapi.Response, error) {
 	p, who, err := h.streamOf(ctx, req.SubunitID)
 	if err != nil {
 		return nil, err
@@ -355,5 +352,5 @@ func (h *Handler) DeleteSubunit(ctx context.Context, req api.DeleteSubunitReques
 	if err := h.store.DeleteStream(ctx, p.ID, who.mayChange("Can not delete the subunit data of a verified test run.")); err != nil {
 		return nil, noStream(req.SubunitID, err)
 	}
-	return api.DeleteSubunit204Response{}, nil
+	return call.NoContent(), nil
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/download"
 	"github.com/slipway-lab/slipway/server/fault"
@@ -23,7 +23,7 @@ import (
 const processReturnCode = "process-returncode"
 
 // GetSubunit answers a stream with the numbers that subunit2sql would store.
-func (h *Handler) GetSubunit(ctx context.Context, req api.GetSubunitRequestObject) (api.GetSubunitResponseObject, error) {
+func (h *Handler) GetSubunit(ctx context.Context, req refstackapi.GetSubunitRequestObject) (refstackapi.Response, error) {
 	stream, err := h.readableStream(ctx, req.SubunitID)
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func (h *Handler) GetSubunit(ctx context.Context, req api.GetSubunitRequestObjec
 	if err := out.chooseTests(); err != nil {
 		return nil, err
 	}
-	wall := req.Params.RunTime != nil && *req.Params.RunTime == api.GetSubunitParamsRunTimeWall
+	wall := req.Params.RunTime != nil && *req.Params.RunTime == refstackapi.GetSubunitParamsRunTimeWall
 	return out, out.sumUp(wall)
 }
 
@@ -55,7 +55,7 @@ func (h *Handler) readableStream(ctx context.Context, text string) (*store.Resul
 }
 
 // GetSubunitAttachment sends what a runner attached to a test of a stream.
-func (h *Handler) GetSubunitAttachment(ctx context.Context, req api.GetSubunitAttachmentRequestObject) (api.GetSubunitAttachmentResponseObject, error) {
+func (h *Handler) GetSubunitAttachment(ctx context.Context, req refstackapi.GetSubunitAttachmentRequestObject) (refstackapi.Response, error) {
 	stream, err := h.readableStream(ctx, req.SubunitID)
 	if err != nil {
 		return nil, err
@@ -68,18 +68,7 @@ func (h *Handler) GetSubunitAttachment(ctx context.Context, req api.GetSubunitAt
 		return nil, err
 	}
 	file, err := download.Attachment(ctx, h.store, stream, t, int(req.K))
-	return sent{call.From(ctx), file}, err
-}
-
-// sent is a download as an answer.
-type sent struct {
-	info *call.Info
-	file download.File
-}
-
-// VisitGetSubunitAttachmentResponse sends the file.
-func (s sent) VisitGetSubunitAttachmentResponse(w http.ResponseWriter) error {
-	return s.file.Send(w, s.info)
+	return download.Respond(ctx, file), err
 }
 
 // subunitAnswer reads the tests once for each list that it writes, and keeps
@@ -90,7 +79,7 @@ type subunitAnswer struct {
 	stream *store.Result
 	base   string            // URL of the attachments
 	counts map[nameSum]int64 // which test counts of those with one name
-	head   api.SubunitRun
+	head   refstackapi.SubunitRun
 }
 
 // chooseTests finds the last test of each name.
@@ -116,7 +105,7 @@ func (a *subunitAnswer) each(f func(*store.Test) error) error {
 
 // sumUp counts; wall says which time the run took.
 func (a *subunitAnswer) sumUp(wall bool) error {
-	a.head = api.SubunitRun{
+	a.head = refstackapi.SubunitRun{
 		RunAt:     a.stream.CreatedAt.UTC().Format("2006-01-02 15:04:05.000000Z"),
 		UUID:      a.stream.ID,
 		Artifacts: nullable.NewNullNullable[string](),
@@ -153,8 +142,8 @@ func duration(t *store.Test) time.Duration {
 	return t.Stop.Sub(t.Start)
 }
 
-// VisitGetSubunitResponse writes the answer.
-func (a *subunitAnswer) VisitGetSubunitResponse(w http.ResponseWriter) error {
+// WriteResponse writes the answer.
+func (a *subunitAnswer) WriteResponse(w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json")
 	out := newObject(w)
 	out.member("subunit-data", a.head)
@@ -175,8 +164,8 @@ func numberOf(t *store.Test) int64 { return t.N + 1 }
 
 // subunitTest counts as subunit2sql does: a skipped test did not run, and the
 // time is that of successes.
-func subunitTest(t *store.Test) api.SubunitTest {
-	out := api.SubunitTest{ID: numberOf(t), TestID: bareName(t.Name), RunTime: nullable.NewNullNullable[float64]()}
+func subunitTest(t *store.Test) refstackapi.SubunitTest {
+	out := refstackapi.SubunitTest{ID: numberOf(t), TestID: bareName(t.Name), RunTime: nullable.NewNullNullable[float64]()}
 	switch {
 	case t.Status == store.TestSkip:
 	case passed(t.Status):
@@ -188,8 +177,8 @@ func subunitTest(t *store.Test) api.SubunitTest {
 	return out
 }
 
-func (a *subunitAnswer) testRun(t *store.Test) api.SubunitTestRun {
-	out := api.SubunitTestRun{TestID: numberOf(t), RunID: a.stream.RunID, Status: t.Status.String()}
+func (a *subunitAnswer) testRun(t *store.Test) refstackapi.SubunitTestRun {
+	out := refstackapi.SubunitTestRun{TestID: numberOf(t), RunID: a.stream.RunID, Status: t.Status.String()}
 	out.StartTime, out.StartTimeMicrosecond = splitTime(t.Start)
 	out.StopTime, out.StopTimeMicrosecond = splitTime(t.Stop)
 	if _, attrs := splitName(t.Name); attrs != "" {
@@ -213,7 +202,7 @@ func (a *subunitAnswer) attachments(t *store.Test, item func(any) error) error {
 	for k := range t.Attachments {
 		label, _, _ := strings.Cut(t.Attachments[k].Name, ":")
 		url := fmt.Sprintf("%s/%d/%d", a.base, numberOf(t), k)
-		if err := item(api.SubunitAttachment{TestRunID: numberOf(t), Label: label, Attachment: url}); err != nil {
+		if err := item(refstackapi.SubunitAttachment{TestRunID: numberOf(t), Label: label, Attachment: url}); err != nil {
 			return err
 		}
 	}

@@ -12,8 +12,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
 	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/upload"
@@ -22,7 +23,7 @@ import (
 
 // PublishResult takes a list of passed tests. It is checked in RefStack's
 // order: form, signature, at least one test, owner of the key.
-func (h *Handler) PublishResult(ctx context.Context, _ api.PublishResultRequestObject) (api.PublishResultResponseObject, error) {
+func (h *Handler) PublishResult(ctx context.Context, _ refstackapi.PublishResultRequestObject) (refstackapi.Response, error) {
 	who, err := h.caller(ctx)
 	if err != nil {
 		return nil, err
@@ -52,8 +53,8 @@ func (h *Handler) PublishResult(ctx context.Context, _ api.PublishResultRequestO
 		return nil, err
 	}
 	location := "/v1/results/" + p.ID.String()
-	body := api.ResultPublished{TestID: p.ID, TestRunID: p.ID, URL: h.resultURL(ctx, p.ID)}
-	return api.PublishResult201JSONResponse{Body: body, Headers: api.PublishResult201ResponseHeaders{Location: &location}}, nil
+	body := refstackapi.ResultPublished{TestID: p.ID, TestRunID: p.ID, URL: h.resultURL(ctx, p.ID)}
+	return call.Created(location, body), nil
 }
 
 // receiveList stores the list and puts the body's bytes into sum. A form holds

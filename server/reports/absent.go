@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	reportsapi "github.com/slipway-lab/slipway/gen/reports"
+
 	"github.com/slipway-lab/slipway/server/fault"
 )
 
@@ -18,9 +20,9 @@ const (
 	noRegressions = "this server does not look for regressions"
 )
 
-// version answers which version of the server runs: its number, and with the
+// GetServiceVersion answers which version of the server runs: its number, and with the
 // commit.
-func (h *Handler) version(ctx context.Context) (*answer, error) {
+func (h *Handler) GetServiceVersion(ctx context.Context, _ reportsapi.GetServiceVersionRequestObject) (reportsapi.Response, error) {
 	number := strings.TrimPrefix(h.config.Build, "v")
 	for i, part := range strings.Split(number, ".") {
 		if i == 3 || part == "" || strings.Trim(part, "0123456789") != "" {
@@ -39,8 +41,53 @@ func (h *Handler) version(ctx context.Context) (*answer, error) {
 	}), nil
 }
 
-// refuseToken answers a POST to a token of its own: the original says 400 and
+// RefuseToken answers a POST to a token of its own: the original says 400 and
 // not 501.
-func refuseToken() (*answer, error) {
+func (h *Handler) RefuseToken(context.Context, reportsapi.RefuseTokenRequestObject) (reportsapi.Response, error) {
 	return nil, fault.Invalid("a token is created by POST /token, without anything behind it")
+}
+
+// ListTestRegressions answers 501.
+func (h *Handler) ListTestRegressions(context.Context, reportsapi.ListTestRegressionsRequestObject) (reportsapi.Response, error) {
+	return absent(noRegressions)
+}
+
+// GetTestRegression answers 501.
+func (h *Handler) GetTestRegression(context.Context, reportsapi.GetTestRegressionRequestObject) (reportsapi.Response, error) {
+	return absent(noRegressions)
+}
+
+// SendReport answers 501.
+func (h *Handler) SendReport(context.Context, reportsapi.SendReportRequestObject) (reportsapi.Response, error) {
+	return absent(noMail)
+}
+
+// ListReports answers 501.
+func (h *Handler) ListReports(context.Context, reportsapi.ListReportsRequestObject) (reportsapi.Response, error) {
+	return absent(noMail)
+}
+
+// GetReport answers 501.
+func (h *Handler) GetReport(context.Context, reportsapi.GetReportRequestObject) (reportsapi.Response, error) {
+	return absent(noMail)
+}
+
+// ListStatistics answers 501.
+func (h *Handler) ListStatistics(context.Context, reportsapi.ListStatisticsRequestObject) (reportsapi.Response, error) {
+	return absent(noStatistics)
+}
+
+// ListJobLogs answers 501.
+func (h *Handler) ListJobLogs(context.Context, reportsapi.ListJobLogsRequestObject) (reportsapi.Response, error) {
+	return absent(noLogs)
+}
+
+// ListBuildLogs answers 501.
+func (h *Handler) ListBuildLogs(context.Context, reportsapi.ListBuildLogsRequestObject) (reportsapi.Response, error) {
+	return absent(noLogs)
+}
+
+// GetBisection answers 501.
+func (h *Handler) GetBisection(context.Context, reportsapi.GetBisectionRequestObject) (reportsapi.Response, error) {
+	return absent(noBisection)
 }

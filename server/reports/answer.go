@@ -52,8 +52,8 @@ func (b *body) send() error {
 	return err
 }
 
-// respond writes the whole answer.
-func (a *answer) respond(w http.ResponseWriter) error {
+// WriteResponse writes the whole answer.
+func (a *answer) WriteResponse(w http.ResponseWriter) error {
 	b := &body{w: w, status: a.status}
 	if err := a.write(b); err != nil {
 		return err
@@ -72,7 +72,7 @@ func (a *answer) finish(b *body) error {
 		sum := sha256.Sum256(b.buf)
 		tag := `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 		b.w.Header().Set("ETag", tag)
-		if matches(a.info.Header.Values("If-None-Match"), tag) {
+		if a.info.HasTag(tag) {
 			b.w.Header().Del("Content-Type")
 			b.w.WriteHeader(http.StatusNotModified)
 			return nil
@@ -87,17 +87,6 @@ func (a *answer) setHeader(w http.ResponseWriter) {
 	for name, value := range a.header {
 		w.Header().Set(name, value)
 	}
-}
-
-// matches compares tags weakly, as If-None-Match wants it.
-func matches(lines []string, tag string) bool {
-	for item := range strings.SplitSeq(strings.Join(lines, ","), ",") {
-		item = strings.TrimSpace(item)
-		if item == "*" || strings.TrimPrefix(item, "W/") == strings.TrimPrefix(tag, "W/") {
-			return true
-		}
-	}
-	return false
 }
 
 // reading is the answer to a GET.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	reportsapi "github.com/slipway-lab/slipway/gen/reports"
+
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/store"
@@ -29,9 +31,9 @@ func (e *batchEntry) keys() map[string]*string {
 	}
 }
 
-// runBatch answers questions one after the other, all about one state of the
+// RunBatch answers questions one after the other, all about one state of the
 // database.
-func (h *Handler) runBatch(ctx context.Context) (*answer, error) {
+func (h *Handler) RunBatch(ctx context.Context, _ reportsapi.RunBatchRequestObject) (reportsapi.Response, error) {
 	text, err := bodyText(ctx)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 
+	reportsapi "github.com/slipway-lab/slipway/gen/reports"
+
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
@@ -16,9 +18,9 @@ import (
 // accepted is what the original says to work that it takes.
 const accepted = "Request accepted and being imported"
 
-// createBoot stores a boot report. It is on disk before the answer; the original
+// CreateBoot stores a boot report. It is on disk before the answer; the original
 // imports later, and its clients wait for nothing.
-func (h *Handler) createBoot(ctx context.Context) (*answer, error) {
+func (h *Handler) CreateBoot(ctx context.Context, _ reportsapi.CreateBootRequestObject) (reportsapi.Response, error) {
 	boot, warnings, err := h.posted(ctx, document.Boot)
 	if err != nil {
 		return nil, err
@@ -76,8 +78,9 @@ func related(ctx context.Context, s *store.Store, d *document.Document) (job, bu
 	return job, build, err
 }
 
-// deleteBoot removes one boot report; the token of a lab only its own.
-func (h *Handler) deleteBoot(ctx context.Context, id string) (*answer, error) {
+// DeleteBoot removes one boot report; the token of a lab only its own.
+func (h *Handler) DeleteBoot(ctx context.Context, req reportsapi.DeleteBootRequestObject) (reportsapi.Response, error) {
+	id := req.BootID
 	d, err := h.one(ctx, boots, id)
 	if err != nil {
 		return nil, err
@@ -88,9 +91,9 @@ func (h *Handler) deleteBoot(ctx context.Context, id string) (*answer, error) {
 	return h.remove(ctx, boots, id)
 }
 
-// deleteBoots removes what a selection matches, for the token of a lab only the
+// DeleteBoots removes what a selection matches, for the token of a lab only the
 // lab's own reports.
-func (h *Handler) deleteBoots(ctx context.Context) (*answer, error) {
+func (h *Handler) DeleteBoots(ctx context.Context, _ reportsapi.DeleteBootsRequestObject) (reportsapi.Response, error) {
 	where, err := h.parser.ParseSelection(call.From(ctx).Query, bootSelection(), boots.catalogue)
 	if err != nil {
 		return nil, refusedQuery(err)
@@ -112,4 +115,19 @@ func anys(texts []string) []any {
 		list = append(list, t)
 	}
 	return list
+}
+
+// ListBoots answers a search for boots, or an aggregation of them.
+func (h *Handler) ListBoots(ctx context.Context, _ reportsapi.ListBootsRequestObject) (reportsapi.Response, error) {
+	return h.list(ctx, boots)
+}
+
+// GetBoot answers one boot.
+func (h *Handler) GetBoot(ctx context.Context, req reportsapi.GetBootRequestObject) (reportsapi.Response, error) {
+	return h.get(ctx, boots, req.BootID)
+}
+
+// ListBootValues answers the different values of a field of all boots that meet the filters.
+func (h *Handler) ListBootValues(ctx context.Context, req reportsapi.ListBootValuesRequestObject) (reportsapi.Response, error) {
+	return h.values(ctx, boots, req.FieldName)
 }

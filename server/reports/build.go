@@ -4,12 +4,14 @@ import (
 	"context"
 	"net/http"
 
+	reportsapi "github.com/slipway-lab/slipway/gen/reports"
+
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/store"
 )
 
-// createBuild stores a build and makes its job when nobody reported that.
-func (h *Handler) createBuild(ctx context.Context) (*answer, error) {
+// CreateBuild stores a build and makes its job when nobody reported that.
+func (h *Handler) CreateBuild(ctx context.Context, _ reportsapi.CreateBuildRequestObject) (reportsapi.Response, error) {
 	build, warnings, err := h.posted(ctx, document.Build)
 	if err != nil {
 		return nil, err
@@ -47,4 +49,24 @@ func (h *Handler) jobOf(ctx context.Context, tx *store.Store, build *document.Do
 		return jobs.row(job), nil
 	})
 	return id, err
+}
+
+// ListBuilds answers a search for builds, or an aggregation of them.
+func (h *Handler) ListBuilds(ctx context.Context, _ reportsapi.ListBuildsRequestObject) (reportsapi.Response, error) {
+	return h.list(ctx, builds)
+}
+
+// GetBuild answers one build.
+func (h *Handler) GetBuild(ctx context.Context, req reportsapi.GetBuildRequestObject) (reportsapi.Response, error) {
+	return h.get(ctx, builds, req.BuildID)
+}
+
+// DeleteBuild deletes a build.
+func (h *Handler) DeleteBuild(ctx context.Context, req reportsapi.DeleteBuildRequestObject) (reportsapi.Response, error) {
+	return h.remove(ctx, builds, req.BuildID)
+}
+
+// ListBuildValues answers the different values of a field of all builds that meet the filters.
+func (h *Handler) ListBuildValues(ctx context.Context, req reportsapi.ListBuildValuesRequestObject) (reportsapi.Response, error) {
+	return h.values(ctx, builds, req.FieldName)
 }

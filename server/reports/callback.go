@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 
+	reportsapi "github.com/slipway-lab/slipway/gen/reports"
+
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/server/reports/lava"
@@ -34,14 +36,16 @@ type callbackSort struct {
 	save func(ctx context.Context, c *callback, log *store.ReportFile) (func(*store.Store) error, error)
 }
 
-// receiveLavaTest stores what a LAVA job tested as a test group.
-func (h *Handler) receiveLavaTest(ctx context.Context, lab string) (*answer, error) {
+// ReceiveLavaTest stores what a LAVA job tested as a test group.
+func (h *Handler) ReceiveLavaTest(ctx context.Context, req reportsapi.ReceiveLavaTestRequestObject) (reportsapi.Response, error) {
+	lab := labOf(req.Params.LabName)
 	return h.receiveLava(ctx, lab, callbackSort{(*lava.Job).Group, h.saveLavaGroup})
 }
 
-// receiveLavaBoot stores a LAVA job as a boot report, as labs' jobs asked for
+// ReceiveLavaBoot stores a LAVA job as a boot report, as labs' jobs asked for
 // until the summer of 2020.
-func (h *Handler) receiveLavaBoot(ctx context.Context, lab string) (*answer, error) {
+func (h *Handler) ReceiveLavaBoot(ctx context.Context, req reportsapi.ReceiveLavaBootRequestObject) (reportsapi.Response, error) {
+	lab := labOf(req.Params.LabName)
 	return h.receiveLava(ctx, lab, callbackSort{(*lava.Job).Boot, h.saveLavaBoot})
 }
 
@@ -201,4 +205,12 @@ func (h *Handler) saveLavaBoot(ctx context.Context, c *callback, log *store.Repo
 		return nil, refusedBody(ctx, err)
 	}
 	return func(tx *store.Store) error { return h.saveBoot(ctx, tx, boot) }, nil
+}
+
+// labOf is the lab that a callback names, empty for none.
+func labOf(name *string) string {
+	if name == nil {
+		return ""
+	}
+	return strings.TrimSpace(*name)
 }

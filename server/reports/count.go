@@ -3,6 +3,8 @@ package reports
 import (
 	"context"
 
+	reportsapi "github.com/slipway-lab/slipway/gen/reports"
+
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/store"
@@ -63,4 +65,14 @@ func (h *Handler) counts(ctx context.Context, s *store.Store, name, raw string) 
 		return nil, fault.NotFound("Collection %.80s not found", name)
 	}
 	return list, nil
+}
+
+// ListCounts answers how many documents each collection has.
+func (h *Handler) ListCounts(ctx context.Context, _ reportsapi.ListCountsRequestObject) (reportsapi.Response, error) {
+	return h.count(ctx, "")
+}
+
+// GetCount answers how many documents of one collection meet the filters.
+func (h *Handler) GetCount(ctx context.Context, req reportsapi.GetCountRequestObject) (reportsapi.Response, error) {
+	return h.count(ctx, req.Collection)
 }

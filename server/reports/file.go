@@ -12,7 +12,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	reportsapi "github.com/slipway-lab/slipway/gen/reports"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/download"
@@ -29,8 +29,9 @@ type uploaded struct {
 	Error    *string `json:"error"`
 }
 
-// uploadFile stores the body under the path in the URL.
-func (h *Handler) uploadFile(ctx context.Context, name string) (*answer, error) {
+// UploadFile stores the body under the path in the URL.
+func (h *Handler) UploadFile(ctx context.Context, req reportsapi.UploadFileRequestObject) (reportsapi.Response, error) {
+	name := req.FilePath
 	name, err := filePath(name)
 	if err != nil {
 		return nil, fault.InvalidField("path", "file_path", "%s", err)
@@ -104,8 +105,8 @@ type form struct {
 
 const maxFormField = 4096
 
-// uploadFiles stores the files of a form in the folder that its fields name.
-func (h *Handler) uploadFiles(ctx context.Context) (*answer, error) {
+// UploadFiles stores the files of a form in the folder that its fields name.
+func (h *Handler) UploadFiles(ctx context.Context, _ reportsapi.UploadFilesRequestObject) (reportsapi.Response, error) {
 	raw, ok := upload.FromContext(ctx)
 	if !ok {
 		return nil, errors.New("the body was not put aside")
@@ -243,7 +244,7 @@ func (in *form) folder() (string, error) {
 }
 
 // GetFile sends the bytes of an uploaded file.
-func (h *Handler) GetFile(ctx context.Context, req api.GetFileRequestObject) (api.GetFileResponseObject, error) {
+func (h *Handler) GetFile(ctx context.Context, req reportsapi.GetFileRequestObject) (reportsapi.Response, error) {
 	name, err := filePath(req.FilePath)
 	if err != nil {
 		return nil, fault.InvalidField("path", "file_path", "%s", err)
@@ -259,16 +260,7 @@ func (h *Handler) GetFile(ctx context.Context, req api.GetFileRequestObject) (ap
 	if err != nil {
 		return nil, err
 	}
-	return fileSent{call.From(ctx), download.File{
+	return download.Respond(ctx, download.File{
 		Name: path.Base(f.Path), Tag: f.SHA256, Modified: f.UploadedAt, Size: f.Bytes, Content: blob, Close: blob.Close,
-	}}, nil
+	}), nil
 }
-
-// fileSent is a download as an answer.
-type fileSent struct {
-	info *call.Info
-	file download.File
-}
-
-// VisitGetFileResponse sends the file.
-func (s fileSent) VisitGetFileResponse(w http.ResponseWriter) error { return s.file.Send(w, s.info) }

@@ -7,14 +7,16 @@ import (
 	"fmt"
 	"net/http"
 
+	reportsapi "github.com/slipway-lab/slipway/gen/reports"
+
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/store"
 )
 
-// createGroup stores a test group with the groups and cases inside it.
-func (h *Handler) createGroup(ctx context.Context) (*answer, error) {
+// CreateTestGroup stores a test group with the groups and cases inside it.
+func (h *Handler) CreateTestGroup(ctx context.Context, _ reportsapi.CreateTestGroupRequestObject) (reportsapi.Response, error) {
 	parsed, err := h.jsonBody(ctx)
 	if err != nil {
 		return nil, err
@@ -164,8 +166,9 @@ func (h *Handler) saveChildren(ctx context.Context, tx *store.Store, tree *docum
 	return nil
 }
 
-// updateGroup applies the fields that a body has.
-func (h *Handler) updateGroup(ctx context.Context, id string) (*answer, error) {
+// UpdateTestGroup applies the fields that a body has.
+func (h *Handler) UpdateTestGroup(ctx context.Context, req reportsapi.UpdateTestGroupRequestObject) (reportsapi.Response, error) {
+	id := req.TestGroupID
 	return h.update(ctx, groups, id, func(d *document.Document) error { return mayTest(ctx, d.Text("lab_name")) })
 }
 
@@ -206,8 +209,9 @@ func (h *Handler) update(ctx context.Context, r *resource, id string, may func(*
 	return done(outcome{Code: http.StatusOK, Reason: fmt.Sprintf("Resource '%s' updated", good), Errors: warnings}), nil
 }
 
-// deleteGroup removes a group with its cases and the groups inside it.
-func (h *Handler) deleteGroup(ctx context.Context, id string) (*answer, error) {
+// DeleteTestGroup removes a group with its cases and the groups inside it.
+func (h *Handler) DeleteTestGroup(ctx context.Context, req reportsapi.DeleteTestGroupRequestObject) (reportsapi.Response, error) {
+	id := req.TestGroupID
 	d, err := h.one(ctx, groups, id)
 	if err != nil {
 		return nil, err
@@ -247,4 +251,24 @@ func (h *Handler) emptyGroup(ctx context.Context, id string, depth int) error {
 		}
 	}
 	return nil
+}
+
+// ListTestGroups answers a search for test groups, or an aggregation of them.
+func (h *Handler) ListTestGroups(ctx context.Context, _ reportsapi.ListTestGroupsRequestObject) (reportsapi.Response, error) {
+	return h.list(ctx, groups)
+}
+
+// GetTestGroup answers one test group.
+func (h *Handler) GetTestGroup(ctx context.Context, req reportsapi.GetTestGroupRequestObject) (reportsapi.Response, error) {
+	return h.get(ctx, groups, req.TestGroupID)
+}
+
+// ListTestGroupValues answers the different values of a field of all test groups that meet the filters.
+func (h *Handler) ListTestGroupValues(ctx context.Context, req reportsapi.ListTestGroupValuesRequestObject) (reportsapi.Response, error) {
+	return h.values(ctx, groups, req.FieldName)
+}
+
+// CountTestGroupValues answers how many different values a field of the test groups has.
+func (h *Handler) CountTestGroupValues(ctx context.Context, req reportsapi.CountTestGroupValuesRequestObject) (reportsapi.Response, error) {
+	return h.valueCount(ctx, groups, req.FieldName)
 }

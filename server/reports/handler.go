@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	reportsapi "github.com/slipway-lab/slipway/gen/reports"
+
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/server/reports/query"
 	"github.com/slipway-lab/slipway/store"
@@ -54,6 +56,8 @@ type Handler struct {
 	parser query.Parser
 	ids    document.IDSource
 }
+
+var _ reportsapi.StrictServerInterface = (*Handler)(nil)
 
 // New makes the handler of the area.
 func New(s *store.Store, c Config) *Handler {

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"net/http"
 
+	reportsapi "github.com/slipway-lab/slipway/gen/reports"
+
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/store"
 )
 
-// createJob sets the status of a job, or makes it.
-func (h *Handler) createJob(ctx context.Context) (*answer, error) {
+// CreateJob sets the status of a job, or makes it.
+func (h *Handler) CreateJob(ctx context.Context, _ reportsapi.CreateJobRequestObject) (reportsapi.Response, error) {
 	report, warnings, err := h.posted(ctx, document.Job)
 	if err != nil {
 		return nil, err
@@ -37,9 +39,10 @@ func (h *Handler) createJob(ctx context.Context) (*answer, error) {
 	return done(o), nil
 }
 
-// deleteJob removes a job and its builds, the builds first: what fails in
+// DeleteJob removes a job and its builds, the builds first: what fails in
 // between can be asked for again.
-func (h *Handler) deleteJob(ctx context.Context, id string) (*answer, error) {
+func (h *Handler) DeleteJob(ctx context.Context, req reportsapi.DeleteJobRequestObject) (reportsapi.Response, error) {
+	id := req.JobID
 	d, err := h.one(ctx, jobs, id)
 	if err != nil {
 		return nil, err
@@ -48,4 +51,19 @@ func (h *Handler) deleteJob(ctx context.Context, id string) (*answer, error) {
 		return nil, err
 	}
 	return h.remove(ctx, jobs, id)
+}
+
+// ListJobs answers a search for jobs, or an aggregation of them.
+func (h *Handler) ListJobs(ctx context.Context, _ reportsapi.ListJobsRequestObject) (reportsapi.Response, error) {
+	return h.list(ctx, jobs)
+}
+
+// GetJob answers one job.
+func (h *Handler) GetJob(ctx context.Context, req reportsapi.GetJobRequestObject) (reportsapi.Response, error) {
+	return h.get(ctx, jobs, req.JobID)
+}
+
+// ListJobValues answers the different values of a field of all jobs that meet the filters.
+func (h *Handler) ListJobValues(ctx context.Context, req reportsapi.ListJobValuesRequestObject) (reportsapi.Response, error) {
+	return h.values(ctx, jobs, req.FieldName)
 }

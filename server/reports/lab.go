@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"slices"
 
+	reportsapi "github.com/slipway-lab/slipway/gen/reports"
+
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
@@ -25,8 +27,8 @@ type newLab struct {
 
 var errNameTaken = fault.InvalidBody("/name", "is the name of a lab that exists already")
 
-// createLab registers a lab, with the token that the body names or a new one.
-func (h *Handler) createLab(ctx context.Context) (*answer, error) {
+// CreateLab registers a lab, with the token that the body names or a new one.
+func (h *Handler) CreateLab(ctx context.Context, _ reportsapi.CreateLabRequestObject) (reportsapi.Response, error) {
 	lab, warnings, err := h.posted(ctx, document.Lab)
 	if err != nil {
 		return nil, err
@@ -127,9 +129,10 @@ func releaseToken(ctx context.Context, tx *store.Store, oid, lab string) error {
 	})
 }
 
-// updateLab applies the fields that a body has. A new token takes the place of
+// UpdateLab applies the fields that a body has. A new token takes the place of
 // the old one, which expires; a new contact's address becomes the token's.
-func (h *Handler) updateLab(ctx context.Context, id string) (*answer, error) {
+func (h *Handler) UpdateLab(ctx context.Context, req reportsapi.UpdateLabRequestObject) (reportsapi.Response, error) {
+	id := req.LabID
 	good, err := pathID(id)
 	if err != nil {
 		return nil, err
@@ -206,8 +209,9 @@ func (h *Handler) changeLabToken(ctx context.Context, tx *store.Store, lab, chan
 	})
 }
 
-// deleteLab removes a lab. Its token goes with it when it was made for the lab.
-func (h *Handler) deleteLab(ctx context.Context, id string) (*answer, error) {
+// DeleteLab removes a lab. Its token goes with it when it was made for the lab.
+func (h *Handler) DeleteLab(ctx context.Context, req reportsapi.DeleteLabRequestObject) (reportsapi.Response, error) {
+	id := req.LabID
 	lab, err := h.one(ctx, labs, id)
 	if err != nil {
 		return nil, err
@@ -231,4 +235,14 @@ func (h *Handler) deleteLab(ctx context.Context, id string) (*answer, error) {
 func tokenOID(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return hex.EncodeToString(sum[:12])
+}
+
+// ListLabs answers a search for labs, or an aggregation of them.
+func (h *Handler) ListLabs(ctx context.Context, _ reportsapi.ListLabsRequestObject) (reportsapi.Response, error) {
+	return h.list(ctx, labs)
+}
+
+// GetLab answers one lab.
+func (h *Handler) GetLab(ctx context.Context, req reportsapi.GetLabRequestObject) (reportsapi.Response, error) {
+	return h.get(ctx, labs, req.LabID)
 }

@@ -6,14 +6,16 @@ import (
 	"net/http"
 	"slices"
 
+	reportsapi "github.com/slipway-lab/slipway/gen/reports"
+
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/store"
 )
 
-// createCase adds a test case to a group that exists.
-func (h *Handler) createCase(ctx context.Context) (*answer, error) {
+// CreateTestCase adds a test case to a group that exists.
+func (h *Handler) CreateTestCase(ctx context.Context, _ reportsapi.CreateTestCaseRequestObject) (reportsapi.Response, error) {
 	parsed, err := h.jsonBody(ctx)
 	if err != nil {
 		return nil, err
@@ -57,9 +59,10 @@ func idsOf(d *document.Document, field string) []string {
 	return slices.Clone(ids)
 }
 
-// updateCase applies the fields that a body has. The group stays: it is what the
+// UpdateTestCase applies the fields that a body has. The group stays: it is what the
 // case repeats fields of.
-func (h *Handler) updateCase(ctx context.Context, id string) (*answer, error) {
+func (h *Handler) UpdateTestCase(ctx context.Context, req reportsapi.UpdateTestCaseRequestObject) (reportsapi.Response, error) {
+	id := req.TestCaseID
 	group := ""
 	return h.update(ctx, cases, id, func(d *document.Document) error {
 		if group == "" {
@@ -72,8 +75,9 @@ func (h *Handler) updateCase(ctx context.Context, id string) (*answer, error) {
 	})
 }
 
-// deleteCase removes a test case, also from its group's list.
-func (h *Handler) deleteCase(ctx context.Context, id string) (*answer, error) {
+// DeleteTestCase removes a test case, also from its group's list.
+func (h *Handler) DeleteTestCase(ctx context.Context, req reportsapi.DeleteTestCaseRequestObject) (reportsapi.Response, error) {
+	id := req.TestCaseID
 	d, err := h.one(ctx, cases, id)
 	if err != nil {
 		return nil, err
@@ -93,4 +97,24 @@ func (h *Handler) deleteCase(ctx context.Context, id string) (*answer, error) {
 		return nil, err
 	}
 	return h.remove(ctx, cases, id)
+}
+
+// ListTestCases answers a search for test cases, or an aggregation of them.
+func (h *Handler) ListTestCases(ctx context.Context, _ reportsapi.ListTestCasesRequestObject) (reportsapi.Response, error) {
+	return h.list(ctx, cases)
+}
+
+// GetTestCase answers one test case.
+func (h *Handler) GetTestCase(ctx context.Context, req reportsapi.GetTestCaseRequestObject) (reportsapi.Response, error) {
+	return h.get(ctx, cases, req.TestCaseID)
+}
+
+// ListTestCaseValues answers the different values of a field of all test cases that meet the filters.
+func (h *Handler) ListTestCaseValues(ctx context.Context, req reportsapi.ListTestCaseValuesRequestObject) (reportsapi.Response, error) {
+	return h.values(ctx, cases, req.FieldName)
+}
+
+// CountTestCaseValues answers how many different values a field of the test cases has.
+func (h *Handler) CountTestCaseValues(ctx context.Context, req reportsapi.CountTestCaseValuesRequestObject) (reportsapi.Response, error) {
+	return h.valueCount(ctx, cases, req.FieldName)
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/oapi-codegen/nullable"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	reportsapi "github.com/slipway-lab/slipway/gen/reports"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
@@ -30,7 +30,7 @@ var sourceNames = map[store.TestSource]string{store.RunSource: "run", store.Case
 const maxTestPage = 1000
 
 // SearchTests answers with single tests, whoever reported them.
-func (h *Handler) SearchTests(ctx context.Context, _ api.SearchTestsRequestObject) (api.SearchTestsResponseObject, error) {
+func (h *Handler) SearchTests(ctx context.Context, _ reportsapi.SearchTestsRequestObject) (reportsapi.Response, error) {
 	info := call.From(ctx)
 	search, none, err := h.testSearch(info.Query)
 	if err != nil {
@@ -47,21 +47,20 @@ func (h *Handler) SearchTests(ctx context.Context, _ api.SearchTestsRequestObjec
 			return nil, badCursor(err)
 		}
 	}
-	page := api.FoundTestPage{TestResults: []api.FoundTest{}}
+	page := reportsapi.FoundTestPage{TestResults: []reportsapi.FoundTest{}}
 	for i := range list.Items {
 		page.TestResults = append(page.TestResults, testResultToAPI(&list.Items[i]))
 	}
-	answer := api.SearchTests200JSONResponse{}
+	a := call.OK(&page)
 	page.Next.SetNull()
 	if list.Next != "" {
 		page.Next.Set(list.Next)
 		values, _ := url.ParseQuery(info.Query) // it was read before
 		values.Set("after", list.Next)
 		link := fmt.Sprintf(`<%s/v1/test-results?%s>; rel="next"`, info.Origin.Prefix, values.Encode())
-		answer.Headers.Link = &link
+		a.With("Link", link)
 	}
-	answer.Body = page
-	return answer, nil
+	return a, nil
 }
 
 // testSearch reads the question; none says that no source can answer it.
@@ -102,10 +101,10 @@ func badCursor(err error) error {
 	return err
 }
 
-func testResultToAPI(f *store.FoundTest) api.FoundTest {
-	r := api.FoundTest{
-		Source: api.FoundTestSource(sourceNames[f.Source]), Name: f.Name, Status: f.Status,
-		Outcome: api.FoundTestOutcome(store.Outcome(f.Status)), CreatedOn: f.CreatedAt, Run: f.Run,
+func testResultToAPI(f *store.FoundTest) reportsapi.FoundTest {
+	r := reportsapi.FoundTest{
+		Source: reportsapi.FoundTestSource(sourceNames[f.Source]), Name: f.Name, Status: f.Status,
+		Outcome: reportsapi.FoundTestOutcome(store.Outcome(f.Status)), CreatedOn: f.CreatedAt, Run: f.Run,
 		ResultID: null[string](), Href: "/v1/test/case/" + f.CaseID, Duration: null[float64](),
 		CloudID: orNull(f.CloudID), ProductID: orNull(f.ProductID), Product: orNull(f.Product), Job: orNull(f.Job), Kernel: orNull(f.Kernel), LabName: orNull(f.LabName),
 	}

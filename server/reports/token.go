@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	reportsapi "github.com/slipway-lab/slipway/gen/reports"
+
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
@@ -196,8 +198,8 @@ func (h *Handler) tokenByText(ctx context.Context, s *store.Store, text string) 
 	return t, err
 }
 
-// listTokens searches the tokens in memory.
-func (h *Handler) listTokens(ctx context.Context) (*answer, error) {
+// ListTokens searches the tokens in memory.
+func (h *Handler) ListTokens(ctx context.Context, _ reportsapi.ListTokensRequestObject) (reportsapi.Response, error) {
 	q, err := h.parser.Parse(call.From(ctx).Query, catalogueOf(document.Token))
 	if err != nil {
 		return nil, refusedQuery(err)
@@ -238,8 +240,9 @@ func (h *Handler) listTokens(ctx context.Context) (*answer, error) {
 	}), nil
 }
 
-// getToken finds a token by its text.
-func (h *Handler) getToken(ctx context.Context, text string) (*answer, error) {
+// GetToken finds a token by its text.
+func (h *Handler) GetToken(ctx context.Context, req reportsapi.GetTokenRequestObject) (reportsapi.Response, error) {
+	text := req.Token
 	t, err := h.tokenByText(ctx, h.store, text)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (gone(t) || !sees(auth.From(ctx), t)) {
 		return nil, fault.NotFound("Resource not found: there is no such token")
@@ -255,8 +258,8 @@ func (h *Handler) getToken(ctx context.Context, text string) (*answer, error) {
 	return a, nil
 }
 
-// createToken makes a token with the rights that the body names.
-func (h *Handler) createToken(ctx context.Context) (*answer, error) {
+// CreateToken makes a token with the rights that the body names.
+func (h *Handler) CreateToken(ctx context.Context, _ reportsapi.CreateTokenRequestObject) (reportsapi.Response, error) {
 	parsed, err := h.jsonBody(ctx)
 	if err != nil {
 		return nil, err
@@ -328,8 +331,9 @@ func (h *Handler) applyRights(t *store.Token, c document.TokenChange, whole bool
 	}
 }
 
-// updateToken applies the fields that a body has.
-func (h *Handler) updateToken(ctx context.Context, id string) (*answer, error) {
+// UpdateToken applies the fields that a body has.
+func (h *Handler) UpdateToken(ctx context.Context, req reportsapi.UpdateTokenRequestObject) (reportsapi.Response, error) {
+	id := req.Token
 	t, err := h.tokenAt(ctx, id)
 	if err != nil {
 		return nil, err
@@ -361,8 +365,9 @@ func (h *Handler) updateToken(ctx context.Context, id string) (*answer, error) {
 	return done(outcome{Code: http.StatusOK, Reason: fmt.Sprintf("Resource '%s' updated", tokenOID(t.ID)), Errors: warnings}), nil
 }
 
-// deleteToken revokes a token for good; its row stays for the record.
-func (h *Handler) deleteToken(ctx context.Context, id string) (*answer, error) {
+// DeleteToken revokes a token for good; its row stays for the record.
+func (h *Handler) DeleteToken(ctx context.Context, req reportsapi.DeleteTokenRequestObject) (reportsapi.Response, error) {
+	id := req.Token
 	t, err := h.tokenAt(ctx, id)
 	if err != nil {
 		return nil, err

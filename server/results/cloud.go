@@ -10,13 +10,14 @@ import (
 
 	"github.com/oapi-codegen/nullable"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	resultsapi "github.com/slipway-lab/slipway/gen/results"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/store"
 )
 
 // ListClouds answers a page of clouds, newest first.
-func (h *Handler) ListClouds(ctx context.Context, req api.ListCloudsRequestObject) (api.ListCloudsResponseObject, error) {
+func (h *Handler) ListClouds(ctx context.Context, req resultsapi.ListCloudsRequestObject) (resultsapi.Response, error) {
 	page := asked(req.Params.Page, req.Params.Limit)
 	list, err := h.store.ListClouds(ctx, store.CloudFilter{
 		Label: deref(req.Params.Label), CPID: deref(req.Params.Cpid), Page: page,
@@ -24,7 +25,7 @@ func (h *Handler) ListClouds(ctx context.Context, req api.ListCloudsRequestObjec
 	if err != nil {
 		return nil, err
 	}
-	body := api.CloudList{Clouds: []api.Cloud{}}
+	body := resultsapi.CloudList{Clouds: []resultsapi.Cloud{}}
 	for i := range list.Items {
 		cloud, err := cloudToAPI(&list.Items[i])
 		if err != nil {
@@ -34,11 +35,11 @@ func (h *Handler) ListClouds(ctx context.Context, req api.ListCloudsRequestObjec
 	}
 	p, link := pagination(ctx, "/v1/clouds", page, list.Total)
 	body.Pagination = p
-	return api.ListClouds200JSONResponse{Body: body, Headers: api.ListClouds200ResponseHeaders{Link: link}}, nil
+	return call.OK(body).Linked(link), nil
 }
 
 // CreateCloud registers a cloud.
-func (h *Handler) CreateCloud(ctx context.Context, req api.CreateCloudRequestObject) (api.CreateCloudResponseObject, error) {
+func (h *Handler) CreateCloud(ctx context.Context, req resultsapi.CreateCloudRequestObject) (resultsapi.Response, error) {
 	var cloud store.Cloud
 	if err := replaceCloud(&cloud, req.Body); err != nil {
 		return nil, err
@@ -51,44 +52,44 @@ func (h *Handler) CreateCloud(ctx context.Context, req api.CreateCloudRequestObj
 		return nil, err
 	}
 	location := fmt.Sprintf("/v1/clouds/%d", cloud.ID)
-	return api.CreateCloud201JSONResponse{Body: body, Headers: api.CreateCloud201ResponseHeaders{Location: &location}}, nil
+	return call.Created(location, body), nil
 }
 
 // GetCloud answers one cloud.
-func (h *Handler) GetCloud(ctx context.Context, req api.GetCloudRequestObject) (api.GetCloudResponseObject, error) {
+func (h *Handler) GetCloud(ctx context.Context, req resultsapi.GetCloudRequestObject) (resultsapi.Response, error) {
 	cloud, err := h.store.Cloud(ctx, req.CloudID)
 	if err != nil {
 		return nil, noCloud(req.CloudID, err)
 	}
 	body, err := cloudToAPI(cloud)
-	return api.GetCloud200JSONResponse(body), err
+	return call.OK(body), err
 }
 
 // ReplaceCloud changes every field.
-func (h *Handler) ReplaceCloud(ctx context.Context, req api.ReplaceCloudRequestObject) (api.ReplaceCloudResponseObject, error) {
+func (h *Handler) ReplaceCloud(ctx context.Context, req resultsapi.ReplaceCloudRequestObject) (resultsapi.Response, error) {
 	body, err := h.changeCloud(ctx, req.CloudID, func(c *store.Cloud) error { return replaceCloud(c, req.Body) })
-	return api.ReplaceCloud200JSONResponse(body), err
+	return call.OK(body), err
 }
 
 // UpdateCloud changes the fields that the body names.
-func (h *Handler) UpdateCloud(ctx context.Context, req api.UpdateCloudRequestObject) (api.UpdateCloudResponseObject, error) {
+func (h *Handler) UpdateCloud(ctx context.Context, req resultsapi.UpdateCloudRequestObject) (resultsapi.Response, error) {
 	body, err := h.changeCloud(ctx, req.CloudID, func(c *store.Cloud) error { return patchCloud(c, req.Body) })
-	return api.UpdateCloud200JSONResponse(body), err
+	return call.OK(body), err
 }
 
-func (h *Handler) changeCloud(ctx context.Context, id int64, change func(*store.Cloud) error) (api.Cloud, error) {
+func (h *Handler) changeCloud(ctx context.Context, id int64, change func(*store.Cloud) error) (resultsapi.Cloud, error) {
 	if err := h.store.UpdateCloud(ctx, id, change); err != nil {
-		return api.Cloud{}, noCloud(id, err)
+		return resultsapi.Cloud{}, noCloud(id, err)
 	}
 	cloud, err := h.store.Cloud(ctx, id)
 	if err != nil {
-		return api.Cloud{}, noCloud(id, err)
+		return resultsapi.Cloud{}, noCloud(id, err)
 	}
 	return cloudToAPI(cloud)
 }
 
 // DeleteCloud removes a cloud, and its runs when the caller says so.
-func (h *Handler) DeleteCloud(ctx context.Context, req api.DeleteCloudRequestObject) (api.DeleteCloudResponseObject, error) {
+func (h *Handler) DeleteCloud(ctx context.Context, req resultsapi.DeleteCloudRequestObject) (resultsapi.Response, error) {
 	cascade := req.Params.Cascade != nil && *req.Params.Cascade
 	err := h.store.DeleteCloud(ctx, req.CloudID, cascade)
 	if errors.Is(err, store.ErrConflict) {
@@ -97,7 +98,7 @@ func (h *Handler) DeleteCloud(ctx context.Context, req api.DeleteCloudRequestObj
 	if err != nil {
 		return nil, noCloud(req.CloudID, verified(err))
 	}
-	return api.DeleteCloud204Response{}, nil
+	return call.NoContent(), nil
 }
 
 func noCloud(id int64, err error) error {
@@ -109,7 +110,7 @@ func noCloud(id int64, err error) error {
 
 // replaceCloud puts a whole new record in the place of c; what the body leaves
 // out becomes empty.
-func replaceCloud(c *store.Cloud, in *api.NewCloud) error {
+func replaceCloud(c *store.Cloud, in *resultsapi.NewCloud) error {
 	c.Label, c.Endpoint, c.AdminEndpoint = in.Label, in.Endpoint, in.AdminEndpoint
 	c.TestUser, c.AdminUser = in.TestUser, in.AdminUser
 	c.EndpointV3, c.AltUser = orEmpty(in.EndpointV3), orEmpty(in.AltUser)
@@ -121,7 +122,7 @@ func replaceCloud(c *store.Cloud, in *api.NewCloud) error {
 	return checkCloud(c)
 }
 
-func patchCloud(c *store.Cloud, in *api.CloudPatch) error {
+func patchCloud(c *store.Cloud, in *resultsapi.CloudPatch) error {
 	for _, f := range []struct {
 		into *string
 		from *string
@@ -210,8 +211,8 @@ func checkCloud(c *store.Cloud) error {
 	return nil
 }
 
-func cloudToAPI(c *store.Cloud) (api.Cloud, error) {
-	out := api.Cloud{
+func cloudToAPI(c *store.Cloud) (resultsapi.Cloud, error) {
+	out := resultsapi.Cloud{
 		ID:            c.ID,
 		Label:         c.Label,
 		Endpoint:      c.Endpoint,

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	resultsapi "github.com/slipway-lab/slipway/gen/results"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/download"
 	"github.com/slipway-lab/slipway/server/intake"
@@ -74,6 +74,8 @@ type Handler struct {
 	config Config
 }
 
+var _ resultsapi.StrictServerInterface = (*Handler)(nil)
+
 // testcaseText is what may stand in a list of testcases: the runner of 2014
 // puts each entry into a shell command.
 var testcaseText = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
@@ -111,9 +113,9 @@ func asked(page *int64, limit *int32) store.Page {
 
 // pagination says where a page stands, and in a Link header how to reach its
 // neighbours.
-func pagination(ctx context.Context, path string, p store.Page, total int64) (api.Pagination, *string) {
+func pagination(ctx context.Context, path string, p store.Page, total int64) (resultsapi.Pagination, *string) {
 	limit := int64(p.Limit)
-	out := api.Pagination{
+	out := resultsapi.Pagination{
 		CurrentPage: int64(p.Offset)/limit + 1,
 		TotalPages:  (total + limit - 1) / limit,
 		Total:       total,

@@ -6,7 +6,8 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	resultsapi "github.com/slipway-lab/slipway/gen/results"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/store"
 )
 
@@ -82,7 +83,7 @@ func (s sections) oneLine() ([]byte, error) {
 }
 
 // GetMiniconf answers the configuration of a run in one line.
-func (h *Handler) GetMiniconf(ctx context.Context, req api.GetMiniconfRequestObject) (api.GetMiniconfResponseObject, error) {
+func (h *Handler) GetMiniconf(ctx context.Context, req resultsapi.GetMiniconfRequestObject) (resultsapi.Response, error) {
 	run, err := h.namedRun(ctx)
 	if err != nil {
 		return nil, err
@@ -101,32 +102,14 @@ func (h *Handler) GetMiniconf(ctx context.Context, req api.GetMiniconfRequestObj
 	if err != nil {
 		return nil, err
 	}
-	return attachment{name: "miniconf.json", body: line}, nil
+	return attachment("miniconf.json", line), nil
 }
 
 // attachment is a line of JSON that a browser saves under a name, which the
 // original wrote without quotes.
-type attachment struct {
-	name       string
-	body       []byte
-	deprecated http.Header
+func attachment(name string, line []byte) *call.Answer {
+	return call.Text(http.StatusOK, "application/json", append(line, '\n')).With("Content-Disposition", "attachment; filename="+name)
 }
-
-func (a attachment) write(w http.ResponseWriter) error {
-	for name, values := range a.deprecated {
-		w.Header()[name] = values
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Disposition", "attachment; filename="+a.name)
-	_, err := w.Write(append(a.body, '\n'))
-	return err
-}
-
-// VisitGetMiniconfResponse writes the line.
-func (a attachment) VisitGetMiniconfResponse(w http.ResponseWriter) error { return a.write(w) }
-
-// VisitGetTestcasesResponse writes the line.
-func (a attachment) VisitGetTestcasesResponse(w http.ResponseWriter) error { return a.write(w) }
 
 func deref(s *string) string {
 	if s == nil {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	resultsapi "github.com/slipway-lab/slipway/gen/results"
 	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/upload"
@@ -19,7 +19,7 @@ var resultFields = append([]string{"strict"}, runnerFields...)
 // PostResult stores an upload, reads it, and answers what was understood. The
 // file is on disk before anything is looked at, so what an upload contains
 // never decides whether it is kept.
-func (h *Handler) PostResult(ctx context.Context, _ api.PostResultRequestObject) (api.PostResultResponseObject, error) {
+func (h *Handler) PostResult(ctx context.Context, _ resultsapi.PostResultRequestObject) (resultsapi.Response, error) {
 	raw, ok := upload.FromContext(ctx)
 	if !ok {
 		return nil, errors.New("upload: the body was not put aside")
@@ -88,7 +88,7 @@ func goneRun(err error) error {
 }
 
 // saved is the answer to an upload.
-func (h *Handler) saved(ctx context.Context, r *store.Result) (api.PostResultResponseObject, error) {
+func (h *Handler) saved(ctx context.Context, r *store.Result) (resultsapi.Response, error) {
 	current, err := h.isCurrent(ctx, r)
 	if err != nil {
 		return nil, err
@@ -101,20 +101,6 @@ func (h *Handler) saved(ctx context.Context, r *store.Result) (api.PostResultRes
 	if err != nil {
 		return nil, err
 	}
-	return resultSaved{location: resultPath(r), body: text}, nil
-}
-
-// resultSaved is a result with RefStack's word of thanks before it.
-type resultSaved struct {
-	location string
-	body     []byte // a JSON object
-}
-
-// VisitPostResultResponse writes the answer.
-func (s resultSaved) VisitPostResultResponse(w http.ResponseWriter) error {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Location", s.location)
-	w.WriteHeader(http.StatusCreated)
-	_, err := w.Write(append(append([]byte(`{"message":"thank you",`), s.body[1:]...), '\n'))
-	return err
+	// RefStack's word of thanks stands before what is said of the result.
+	return call.Created(resultPath(r), json.RawMessage(append([]byte(`{"message":"thank you",`), text[1:]...))), nil
 }

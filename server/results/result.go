@@ -8,15 +8,16 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	resultsapi "github.com/slipway-lab/slipway/gen/results"
 	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/store"
 )
 
 // ListRunResults answers the attempts of a run that the caller may see, the
 // newest first.
-func (h *Handler) ListRunResults(ctx context.Context, req api.ListRunResultsRequestObject) (api.ListRunResultsResponseObject, error) {
+func (h *Handler) ListRunResults(ctx context.Context, req resultsapi.ListRunResultsRequestObject) (resultsapi.Response, error) {
 	run, err := h.run(ctx, req.TestID)
 	if err != nil {
 		return nil, err
@@ -26,7 +27,7 @@ func (h *Handler) ListRunResults(ctx context.Context, req api.ListRunResultsRequ
 	if err != nil {
 		return nil, err
 	}
-	body := api.RunResultList{Results: []api.RunResult{}}
+	body := resultsapi.RunResultList{Results: []resultsapi.RunResult{}}
 	for i := range list.Items {
 		r, err := resultToAPI(&list.Items[i], list.Items[i].ID == run.CurrentResult)
 		if err != nil {
@@ -36,11 +37,11 @@ func (h *Handler) ListRunResults(ctx context.Context, req api.ListRunResultsRequ
 	}
 	p, link := pagination(ctx, runPath(req.TestID)+"/results", page, list.Total)
 	body.Pagination = p
-	return api.ListRunResults200JSONResponse{Body: body, Headers: api.ListRunResults200ResponseHeaders{Link: link}}, nil
+	return call.OK(body).Linked(link), nil
 }
 
 // GetRunResult answers what one upload said as a whole.
-func (h *Handler) GetRunResult(ctx context.Context, req api.GetRunResultRequestObject) (api.GetRunResultResponseObject, error) {
+func (h *Handler) GetRunResult(ctx context.Context, req resultsapi.GetRunResultRequestObject) (resultsapi.Response, error) {
 	r, err := h.result(ctx, req.TestID, req.ResultID)
 	if err != nil {
 		return nil, err
@@ -50,7 +51,7 @@ func (h *Handler) GetRunResult(ctx context.Context, req api.GetRunResultRequestO
 		return nil, err
 	}
 	body, err := resultToAPI(r, current)
-	return api.GetRunResult200JSONResponse(body), err
+	return call.OK(body), err
 }
 
 // result finds a result of a run by its id, or the newest one as "current".
@@ -115,23 +116,23 @@ func runPath(testID int64) string { return fmt.Sprintf("/v1/runs/%d", testID) }
 
 func resultPath(r *store.Result) string { return runPath(r.RunID) + "/results/" + r.ID.String() }
 
-func resultToAPI(r *store.Result, current bool) (api.RunResult, error) {
-	out := api.RunResult{
+func resultToAPI(r *store.Result, current bool) (resultsapi.RunResult, error) {
+	out := resultsapi.RunResult{
 		TestID:      r.RunID,
 		ResultID:    r.ID,
 		Attempt:     int32(r.Attempt),
 		Current:     current,
-		Format:      api.RunResultFormat(r.Format),
+		Format:      resultsapi.RunResultFormat(r.Format),
 		Compressed:  r.Gzip,
 		Sha256:      r.SHA256,
 		Bytes:       r.Bytes,
-		Outcome:     api.Outcome(r.Outcome),
+		Outcome:     resultsapi.Outcome(r.Outcome),
 		Complete:    r.Complete,
-		Scope:       api.RunResultScope(r.Scope),
+		Scope:       resultsapi.RunResultScope(r.Scope),
 		Counts:      countsToAPI(r.Counts),
 		Tests:       r.Tests,
 		Records:     r.Records,
-		Damage:      []api.Damage{},
+		Damage:      []resultsapi.Damage{},
 		DamageCount: r.DamageCount,
 		NoiseBytes:  r.NoiseBytes,
 		Warnings:    []string{},
@@ -154,15 +155,15 @@ func decode[T any](text store.JSON, into *[]T) error {
 	return json.Unmarshal(text, into)
 }
 
-func countsToAPI(c store.Counts) api.TestCounts {
-	return api.TestCounts{
+func countsToAPI(c store.Counts) resultsapi.TestCounts {
+	return resultsapi.TestCounts{
 		Success: c.Success, Xfail: c.XFail, Skip: c.Skip, Fail: c.Fail, Uxsuccess: c.UXSuccess,
 		Inprogress: c.InProgress, Unknown: c.Unknown, Exists: c.Exists,
 	}
 }
 
 // ListTests answers the single tests of a result.
-func (h *Handler) ListTests(ctx context.Context, req api.ListTestsRequestObject) (api.ListTestsResponseObject, error) {
+func (h *Handler) ListTests(ctx context.Context, req resultsapi.ListTestsRequestObject) (resultsapi.Response, error) {
 	r, err := h.result(ctx, req.TestID, req.ResultID)
 	if err != nil {
 		return nil, err
@@ -177,22 +178,22 @@ func (h *Handler) ListTests(ctx context.Context, req api.ListTestsRequestObject)
 	if err != nil {
 		return nil, err
 	}
-	body := api.TestList{Tests: []api.Test{}}
+	body := resultsapi.TestList{Tests: []resultsapi.Test{}}
 	for i := range list.Items {
 		body.Tests = append(body.Tests, testToAPI(&list.Items[i]))
 	}
 	p, link := pagination(ctx, resultPath(r)+"/tests", page, list.Total)
 	body.Pagination = p
-	return api.ListTests200JSONResponse{Body: body, Headers: api.ListTests200ResponseHeaders{Link: link}}, nil
+	return call.OK(body).Linked(link), nil
 }
 
 // GetTest answers one test of a result.
-func (h *Handler) GetTest(ctx context.Context, req api.GetTestRequestObject) (api.GetTestResponseObject, error) {
+func (h *Handler) GetTest(ctx context.Context, req resultsapi.GetTestRequestObject) (resultsapi.Response, error) {
 	_, t, err := h.test(ctx, req.TestID, req.ResultID, req.N)
 	if err != nil {
 		return nil, err
 	}
-	return api.GetTest200JSONResponse(testToAPI(t)), nil
+	return call.OK(testToAPI(t)), nil
 }
 
 func (h *Handler) test(ctx context.Context, testID int64, resultID string, n int32) (*store.Result, *store.Test, error) {
@@ -207,20 +208,20 @@ func (h *Handler) test(ctx context.Context, testID int64, resultID string, n int
 	return r, t, err
 }
 
-func testToAPI(t *store.Test) api.Test {
-	out := api.Test{
+func testToAPI(t *store.Test) resultsapi.Test {
+	out := resultsapi.Test{
 		N:           int32(t.N),
 		ID:          t.Name,
-		Status:      api.TestStatus(t.Status.String()),
+		Status:      resultsapi.TestStatus(t.Status.String()),
 		Start:       timeOrNull(&t.Start),
 		Stop:        timeOrNull(&t.Stop),
 		Tags:        append([]string{}, t.Tags...),
-		Attachments: []api.Attachment{},
+		Attachments: []resultsapi.Attachment{},
 		Records:     int32(t.Records),
 	}
 	for k := range t.Attachments {
 		a := &t.Attachments[k]
-		item := api.Attachment{K: int32(k), Name: a.Name, Mime: a.MIME, Size: a.Size}
+		item := resultsapi.Attachment{K: int32(k), Name: a.Name, Mime: a.MIME, Size: a.Size}
 		if a.Kept() < a.Size {
 			yes := true
 			item.Truncated = &yes

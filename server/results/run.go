@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
 
-	"github.com/slipway-lab/slipway/gen/api"
+	resultsapi "github.com/slipway-lab/slipway/gen/results"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
@@ -20,7 +20,7 @@ import (
 )
 
 // ListRuns answers a page of runs, newest first.
-func (h *Handler) ListRuns(ctx context.Context, req api.ListRunsRequestObject) (api.ListRunsResponseObject, error) {
+func (h *Handler) ListRuns(ctx context.Context, req resultsapi.ListRunsRequestObject) (resultsapi.Response, error) {
 	page := asked(req.Params.Page, req.Params.Limit)
 	filter := store.RunFilter{Finished: req.Params.Finished, Tenants: auth.From(ctx).Tenants(), Page: page}
 	if req.Params.CloudID != nil {
@@ -33,7 +33,7 @@ func (h *Handler) ListRuns(ctx context.Context, req api.ListRunsRequestObject) (
 	if err != nil {
 		return nil, err
 	}
-	body := api.RunList{Runs: []api.Run{}}
+	body := resultsapi.RunList{Runs: []resultsapi.Run{}}
 	for i := range list.Items {
 		run, err := h.runToAPI(ctx, &list.Items[i])
 		if err != nil {
@@ -43,11 +43,11 @@ func (h *Handler) ListRuns(ctx context.Context, req api.ListRunsRequestObject) (
 	}
 	p, link := pagination(ctx, "/v1/runs", page, list.Total)
 	body.Pagination = p
-	return api.ListRuns200JSONResponse{Body: body, Headers: api.ListRuns200ResponseHeaders{Link: link}}, nil
+	return call.OK(body).Linked(link), nil
 }
 
 // CreateRun makes a run of a cloud, or of none.
-func (h *Handler) CreateRun(ctx context.Context, req api.CreateRunRequestObject) (api.CreateRunResponseObject, error) {
+func (h *Handler) CreateRun(ctx context.Context, req resultsapi.CreateRunRequestObject) (resultsapi.Response, error) {
 	run := &store.Run{Tenant: auth.From(ctx).Tenant}
 	if req.Body != nil {
 		if id, err := req.Body.CloudID.Get(); err == nil {
@@ -69,17 +69,17 @@ func (h *Handler) CreateRun(ctx context.Context, req api.CreateRunRequestObject)
 		return nil, err
 	}
 	location := fmt.Sprintf("/v1/runs/%d", run.ID)
-	return api.CreateRun201JSONResponse{Body: body, Headers: api.CreateRun201ResponseHeaders{Location: &location}}, nil
+	return call.Created(location, body), nil
 }
 
 // GetRun answers one run.
-func (h *Handler) GetRun(ctx context.Context, req api.GetRunRequestObject) (api.GetRunResponseObject, error) {
+func (h *Handler) GetRun(ctx context.Context, req resultsapi.GetRunRequestObject) (resultsapi.Response, error) {
 	run, err := h.run(ctx, req.TestID)
 	if err != nil {
 		return nil, err
 	}
 	body, err := h.runToAPI(ctx, run)
-	return api.GetRun200JSONResponse(body), err
+	return call.OK(body), err
 }
 
 // run returns a run that the caller may see; the run of another tenant does not
@@ -93,14 +93,14 @@ func (h *Handler) run(ctx context.Context, id int64) (*store.Run, error) {
 }
 
 // DeleteRun removes a run with its status messages and results.
-func (h *Handler) DeleteRun(ctx context.Context, req api.DeleteRunRequestObject) (api.DeleteRunResponseObject, error) {
+func (h *Handler) DeleteRun(ctx context.Context, req resultsapi.DeleteRunRequestObject) (resultsapi.Response, error) {
 	if _, err := h.run(ctx, req.TestID); err != nil {
 		return nil, err
 	}
 	if err := h.store.DeleteRun(ctx, req.TestID); err != nil {
 		return nil, noRun(req.TestID, verified(err))
 	}
-	return api.DeleteRun204Response{}, nil
+	return call.NoContent(), nil
 }
 
 // verified is the 403 that RefStack's later API gives for a result that was
@@ -119,15 +119,15 @@ func noRun(id int64, err error) error {
 	return err
 }
 
-func (h *Handler) runToAPI(ctx context.Context, r *store.Run) (api.Run, error) {
-	out := api.Run{
+func (h *Handler) runToAPI(ctx context.Context, r *store.Run) (resultsapi.Run, error) {
+	out := resultsapi.Run{
 		TestID:        r.ID,
 		CloudID:       nullable.NewNullNullable[int64](),
 		Finished:      r.Finished,
 		FinishedAt:    timeOrNull(r.FinishedAt),
 		CreatedAt:     r.CreatedAt,
-		LastStatus:    nullable.NewNullNullable[api.Status](),
-		CurrentResult: nullable.NewNullNullable[api.RunResult](),
+		LastStatus:    nullable.NewNullNullable[resultsapi.Status](),
+		CurrentResult: nullable.NewNullNullable[resultsapi.RunResult](),
 		Attempts:      int32(r.Attempts),
 		Protected:     len(r.TokenHash) > 0,
 	}

@@ -9,6 +9,10 @@
 // comments stay as the authors wrote them. Anchors are for the authors only: in
 // the document every alias and merge key is written out, because generators for
 // other languages read neither.
+//
+// A fragment says once, as x-area at its top, which area its operations belong
+// to; in the document every operation says it. The document is written as YAML
+// for people and as JSON for the server, which reads that ten times as fast.
 package main
 
 import (
@@ -19,6 +23,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -29,7 +34,7 @@ const mark = "# Code generated" + " by gen/tools/merge from the fragments in thi
 
 func main() {
 	dir := flag.String("dir", "openapi", "folder that holds the fragments")
-	out := flag.String("out", "openapi/slipway.yaml", "file to write")
+	out := flag.String("out", "openapi/slipway.yaml", "file to write; the JSON is written beside it")
 	flag.Parse()
 	if err := run(*dir, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "merge:", err)
@@ -60,7 +65,15 @@ func run(dir, out string) error {
 	if err := enc.Encode(m.doc); err != nil {
 		return err
 	}
-	return os.WriteFile(out, text.Bytes(), 0o644)
+	if err := os.WriteFile(out, text.Bytes(), 0o644); err != nil {
+		return err
+	}
+	var same bytes.Buffer
+	if err := writeJSON(&same, m.doc, "\n"); err != nil {
+		return err
+	}
+	same.WriteByte('\n')
+	return os.WriteFile(strings.TrimSuffix(out, filepath.Ext(out))+".json", same.Bytes(), 0o644)
 }
 
 // merger holds the document so far, and of each key in it the file it came
@@ -84,6 +97,9 @@ func (m *merger) add(name string) error {
 	}
 	root := file.Content[0]
 	writeOut(root)
+	if err := stampArea(root, name); err != nil {
+		return err
+	}
 	m.remember(root, name)
 	if m.doc == nil {
 		m.doc = root

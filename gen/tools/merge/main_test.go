@@ -28,9 +28,9 @@ func TestRun(t *testing.T) {
 			name: "what joins an empty map stands in lines of its own",
 			fragments: map[string]string{
 				"00-root.yaml": "openapi: 3.0.3\npaths: {}\n",
-				"10-b.yaml":    "paths:\n  /b:\n    get: {}\n",
+				"10-b.yaml":    "x-area: b\npaths:\n  /b:\n    get: {summary: s}\n",
 			},
-			want: "paths:\n  /b:\n    get: {}\n",
+			want: "paths:\n  /b:\n    get:\n      summary: s\n      x-area: b\n",
 		},
 		{
 			name: "one schema twice names both places",
@@ -43,8 +43,8 @@ func TestRun(t *testing.T) {
 		{
 			name: "two verbs of one path in two files do not join",
 			fragments: map[string]string{
-				"00-root.yaml": "paths:\n  /a:\n    get: {}\n",
-				"10-b.yaml":    "paths:\n  /a:\n    post: {}\n",
+				"00-root.yaml": "x-area: a\npaths:\n  /a:\n    get: {}\n",
+				"10-b.yaml":    "x-area: b\npaths:\n  /a:\n    post: {}\n",
 			},
 			wantErr: `"/a" stands in`,
 		},
@@ -54,6 +54,13 @@ func TestRun(t *testing.T) {
 				"00-root.yaml": "components:\n  schemas:\n    A: &a\n      x: 1\n    B: *a\n    C:\n      y: 2\n      <<: *a\n",
 			},
 			want: "    A:\n      x: 1\n    B:\n      x: 1\n    C:\n      y: 2\n      x: 1\n",
+		},
+		{
+			name: "operations of no area",
+			fragments: map[string]string{
+				"00-root.yaml": "paths:\n  /a:\n    get: {}\n",
+			},
+			wantErr: "x-area is missing",
 		},
 		{name: "an empty folder is an error", wantErr: "no fragment"},
 	}
@@ -86,5 +93,46 @@ func TestRun(t *testing.T) {
 				t.Errorf("run wrote\n%s\nwant the mark and\n%s", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestRun_JSON: the JSON says what the YAML says, whatever YAML's rules make of a
+// word, and in the same order.
+func TestRun_JSON(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	fragment := "z: 1\na: [yes, 'yes', 1.50, \"1.50\", null, ~, true, 2026-01-15, 0x10, {}, []]\n200: <b>\nlong: |\n  two\n  lines\n"
+	if err := os.WriteFile(filepath.Join(dir, "00-root.yaml"), []byte(fragment), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(dir, filepath.Join(dir, "slipway.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(dir, "slipway.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{
+ "z": 1,
+ "a": [
+  "yes",
+  "yes",
+  1.5,
+  "1.50",
+  null,
+  null,
+  true,
+  "2026-01-15",
+  16,
+  {},
+  []
+ ],
+ "200": "<b>",
+ "long": "two\nlines\n"
+}
+`
+	if string(got) != want {
+		t.Errorf("run wrote\n%s\nwant\n%s", got, want)
 	}
 }
