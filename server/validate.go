@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -308,7 +307,7 @@ func (v *validator) checkBody(c echo.Context) error {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, v.maxBody))
 	if err != nil {
-		return bodyError(err)
+		return fault.Body(err)
 	}
 	if len(body) == 0 && !v.op.doc.RequestBody.Value.Required {
 		r.Body, r.ContentLength = http.NoBody, 0
@@ -390,19 +389,6 @@ func mediaList(content openapi3.Content) string {
 		names = append(names, name)
 	}
 	return strings.Join(sorted(names), ", ")
-}
-
-// bodyError tells a body that is too large from one that broke off.
-func bodyError(err error) error {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) || errors.Is(err, context.Canceled) {
-		return err
-	}
-	var f *fault.Fault
-	if errors.As(err, &f) {
-		return f
-	}
-	return fault.Invalid("the body broke off or cannot be decompressed").Because(err)
 }
 
 // onlyForm reports whether multipart forms are all that the operation takes.

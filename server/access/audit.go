@@ -5,6 +5,7 @@ import (
 
 	accessapi "github.com/slipway-lab/slipway/gen/access"
 	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/store"
 )
 
@@ -25,7 +26,7 @@ func (h *Handler) ListAudit(ctx context.Context, req accessapi.ListAuditRequestO
 		Page:      store.Page{Limit: int(deref(p.Limit)), After: deref(p.After)},
 	})
 	if err != nil {
-		return nil, cursorFault(err)
+		return nil, fault.Cursor("after", err)
 	}
 	body := accessapi.AuditList{Entries: []accessapi.AuditEntry{}, Next: cursorOrNull(list.Next)}
 	for i := range list.Items {

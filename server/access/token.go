@@ -49,20 +49,13 @@ func (h *Handler) ListAccessTokens(ctx context.Context, req accessapi.ListAccess
 	}
 	list, err := h.store.ListTokens(ctx, filter)
 	if err != nil {
-		return nil, cursorFault(err)
+		return nil, fault.Cursor("after", err)
 	}
 	body := accessapi.AccessTokenList{AccessTokens: []accessapi.AccessToken{}, Next: cursorOrNull(list.Next)}
 	for i := range list.Items {
 		body.AccessTokens = append(body.AccessTokens, h.tokenToAPI(&list.Items[i]))
 	}
 	return call.OK(body), nil
-}
-
-func cursorFault(err error) error {
-	if errors.Is(err, store.ErrBadCursor) {
-		return fault.InvalidField("query", "after", "must be the cursor that an earlier page of this list gave").Because(err)
-	}
-	return err
 }
 
 // GetAccessToken answers one token.

@@ -542,7 +542,7 @@ func TestAudit_BadFilters(t *testing.T) {
 	s := servertest.New(t)
 	for query, says := range map[string]string{
 		"from=yesterday": "from must be a time such as", "to=2026-01-01": "to must be a time such as", "decision=maybe": "decision must be one of allowed, denied",
-		"event=": "event must not be empty", "limit=0": "limit must be at least 1", "after=zzz": "after must be the cursor",
+		"event=": "event must not be empty", "limit=0": "limit must be at least 1", "after=zzz": "after must be a cursor",
 	} {
 		if a := status(t, s, "GET", "/v1/audit?"+query, 400, servertest.Admin()); !strings.Contains(string(a.Body), says) {
 			t.Errorf("%s: %s, want %q", query, a.Body, says)

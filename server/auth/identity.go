@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"slices"
 )
@@ -83,3 +84,7 @@ func From(ctx context.Context) Identity {
 	i, _ := ctx.Value(identityKey{}).(Identity)
 	return i
 }
+
+// Label is how the caller is called where a thing says who made it: the name of
+// the token or of Keystone's user, else the owner, else the kind of login.
+func (i Identity) Label() string { return cmp.Or(i.Name, i.Owner, i.Kind) }

@@ -197,3 +197,26 @@ func From(err error) *Fault {
 		Detail: "the server made a mistake; its log tells more under the request id",
 	}).Because(err)
 }
+
+// Body says why reading the body of a request failed: an error of the client that
+// has a status already, such as a body that is too large or badly compressed,
+// stays what it is, and so does a request that was given up. Anything else is a
+// body that broke off before its end.
+func Body(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if f := From(err); f.Status < http.StatusInternalServerError {
+		return f
+	}
+	return Invalid("the body broke off before its end, or cannot be read as what its headers say").Because(err)
+}
+
+// Cursor makes store.ErrBadCursor a 400 that names the parameter in which the
+// cursor came. Other errors pass unchanged.
+func Cursor(parameter string, err error) error {
+	if errors.Is(err, store.ErrBadCursor) {
+		return InvalidField("query", parameter, "must be a cursor that an earlier page of this list gave").Because(err)
+	}
+	return err
+}

@@ -126,7 +126,7 @@ func Fault(err error) error {
 	if !errors.As(err, &e) {
 		var body *upload.BodyError
 		if errors.As(err, &body) {
-			return bodyFault(body)
+			return fault.Body(body.Err)
 		}
 		return err
 	}
@@ -141,20 +141,4 @@ func Fault(err error) error {
 		f.Errors = []fault.Entry{{Parameter: e.Field, Message: e.Reason}}
 	}
 	return f.Because(e.Err)
-}
-
-// bodyFault tells a body that is too large or badly compressed, which have a
-// fault of their own already, from one that broke off.
-func bodyFault(e *upload.BodyError) error {
-	var f *fault.Fault
-	if errors.As(e.Err, &f) {
-		return f
-	}
-	if g := fault.From(e.Err); g.Status < 500 {
-		return g
-	}
-	if errors.Is(e.Err, context.Canceled) || errors.Is(e.Err, context.DeadlineExceeded) {
-		return e.Err
-	}
-	return fault.Invalid("the body broke off before its end").Because(e)
 }

@@ -13,13 +13,27 @@ import (
 	"github.com/slipway-lab/slipway/store"
 )
 
-// Read begins the result, which names the file, and reads the file into its
-// rows and into the fields that sum it up. The caller then publishes it, or
-// gives it up with Discard. When Read fails, nothing of it stays.
+// Take reads the file that the result names into rows of its own and into the
+// fields that sum it up, and hands it to publish, which makes it visible in a
+// transaction of its area. Whatever publish does not make visible, because of an
+// error or because it was there already, is removed again.
 //
 // What an upload holds is no error, unless strict is set: then a damaged or
 // unknown file is a 422. Errors of BeginResult pass unchanged.
-func (in *Intake) Read(ctx context.Context, result *store.Result, strict bool) (*subunit.Report, error) {
+func (in *Intake) Take(ctx context.Context, result *store.Result, strict bool, publish func(*subunit.Report) (visible bool, err error)) error {
+	report, err := in.read(ctx, result, strict)
+	if err != nil {
+		return err
+	}
+	visible, err := publish(report)
+	if err != nil || !visible {
+		in.discard(ctx, result)
+	}
+	return err
+}
+
+// read begins the result and reads its file. When it fails, nothing of it stays.
+func (in *Intake) read(ctx context.Context, result *store.Result, strict bool) (*subunit.Report, error) {
 	if err := in.Store.BeginResult(ctx, result); err != nil {
 		return nil, err
 	}
@@ -28,15 +42,15 @@ func (in *Intake) Read(ctx context.Context, result *store.Result, strict bool) (
 		err = damageFault(report)
 	}
 	if err != nil {
-		in.Discard(ctx, result)
+		in.discard(ctx, result)
 		return nil, err
 	}
 	return report, nil
 }
 
-// Discard removes what an upload has written that failed, also when its
+// discard removes what an upload has written that failed, also when its
 // request is over; what fails here is left to the sweep.
-func (in *Intake) Discard(ctx context.Context, result *store.Result) {
+func (in *Intake) discard(ctx context.Context, result *store.Result) {
 	if err := in.Store.DiscardResult(context.WithoutCancel(ctx), result.Key); err != nil && !errors.Is(err, store.ErrNotFound) {
 		slog.WarnContext(ctx, "unfinished result left to the sweep", "result_id", result.ID, "error", err)
 	}

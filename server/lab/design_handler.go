@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -39,7 +37,7 @@ func (h *Handler) CreateDesign(ctx context.Context, req labapi.CreateDesignReque
 	}
 	d := &store.LabDesign{
 		ID: newULID(h.store.Now()), Name: req.Params.Name, Digest: c.digest,
-		Size: int64(len(text)), Nodes: int64(len(c.site.Nodes)), CreatedBy: callerName(ctx),
+		Size: int64(len(text)), Nodes: int64(len(c.site.Nodes)), CreatedBy: auth.From(ctx).Label(),
 	}
 	d.Sealed = h.vault.seal(d.ID, text)
 	if err := h.store.CreateLabDesign(ctx, d); err != nil {
@@ -73,15 +71,6 @@ func readBody(body io.Reader) ([]byte, error) {
 	return nil, fault.InvalidBody("", "could not be read to its end").Because(err)
 }
 
-// callerName is how the caller is called in what is kept.
-func callerName(ctx context.Context) string {
-	who := auth.From(ctx)
-	if who.Name != "" {
-		return who.Name
-	}
-	return who.Owner
-}
-
 // here is a path as the client would call it.
 func here(ctx context.Context, path string) string { return call.From(ctx).Origin.Prefix + path }
 
@@ -103,13 +92,13 @@ func (h *Handler) ListDesigns(ctx context.Context, req labapi.ListDesignsRequest
 	}
 	list, err := h.store.ListLabDesigns(ctx, name, page(req.Params.Limit, req.Params.After))
 	if err != nil {
-		return nil, pageFault(err)
+		return nil, fault.Cursor("after", err)
 	}
 	rows := []any{}
 	for i := range list.Items {
 		rows = append(rows, designDocument(&list.Items[i]))
 	}
-	return call.OK(map[string]any{"designs": rows}).With("Link", nextLink(ctx, "/v1/designs", list.Next)), nil
+	return call.OK(map[string]any{"designs": rows}).With("Link", call.Next(ctx, "after", list.Next)), nil
 }
 
 func page(limit *int32, after *string) store.Page {
@@ -121,23 +110,6 @@ func page(limit *int32, after *string) store.Page {
 		p.After = *after
 	}
 	return p
-}
-
-func pageFault(err error) error {
-	if errors.Is(err, store.ErrBadCursor) {
-		return fault.InvalidField("query", "after", "must be a cursor that an earlier page gave").Because(err)
-	}
-	return err
-}
-
-// nextLink names the next page.
-func nextLink(ctx context.Context, path, cursor string) string {
-	if cursor == "" {
-		return ""
-	}
-	query, _ := url.ParseQuery(call.From(ctx).Query) // the request was admitted, so it can be read
-	query.Set("after", cursor)
-	return fmt.Sprintf(`<%s?%s>; rel="next"`, here(ctx, path), query.Encode())
 }
 
 func (h *Handler) storedDesign(ctx context.Context, idOrName string) (*store.LabDesign, error) {

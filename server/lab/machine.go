@@ -144,13 +144,13 @@ func machineDocument(m *store.LabMachine) map[string]any {
 func (h *Handler) ListMachines(ctx context.Context, req labapi.ListMachinesRequestObject) (labapi.Response, error) {
 	list, err := h.store.ListLabMachines(ctx, textOf(req.Params.Node), page(req.Params.Limit, req.Params.After))
 	if err != nil {
-		return nil, pageFault(err)
+		return nil, fault.Cursor("after", err)
 	}
 	rows := []any{}
 	for i := range list.Items {
 		rows = append(rows, machineDocument(&list.Items[i]))
 	}
-	return call.OK(map[string]any{"machines": rows}).With("Link", nextLink(ctx, "/v1/machines", list.Next)), nil
+	return call.OK(map[string]any{"machines": rows}).With("Link", call.Next(ctx, "after", list.Next)), nil
 }
 
 // GetMachine answers one machine.

@@ -76,7 +76,7 @@ func (h *Handler) newTask(ctx context.Context, action taskplan.Action, asked *la
 	}
 	row := &store.LabTask{
 		ID: top.ID, Root: top.ID, Status: string(top.Status), Action: asked.Action, DesignRef: asked.DesignRef,
-		CreatedBy: callerName(ctx), CreatedAt: now, UpdatedAt: now,
+		CreatedBy: auth.From(ctx).Label(), CreatedAt: now, UpdatedAt: now,
 	}
 	if row.Plan, err = json.Marshal(top); err != nil {
 		return nil, err
@@ -261,7 +261,7 @@ func (h *Handler) CancelTask(ctx context.Context, req labapi.CancelTaskRequestOb
 	var said []taskplan.Message
 	err = h.store.InTx(ctx, func(tx *store.Store) error {
 		said = nil
-		row, err = tx.CancelLabTask(ctx, row.ID, callerName(ctx), func(r *store.LabTask) error {
+		row, err = tx.CancelLabTask(ctx, row.ID, auth.From(ctx).Label(), func(r *store.LabTask) error {
 			said, err = cancelQueued(r, h.store.Now())
 			return err
 		})
@@ -347,10 +347,10 @@ func (h *Handler) ListTasks(ctx context.Context, req labapi.ListTasksRequestObje
 	}
 	first, err := h.taskPage(ctx, f)
 	if err != nil {
-		return nil, pageFault(err)
+		return nil, fault.Cursor("after", err)
 	}
 	if paged {
-		return call.OK(first.docs).With("Link", nextLink(ctx, "/v1/tasks", first.next)), nil
+		return call.OK(first.docs).With("Link", call.Next(ctx, "after", first.next)), nil
 	}
 	return &taskStream{h: h, ctx: ctx, filter: f, page: first}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	productsapi "github.com/slipway-lab/slipway/gen/products"
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/products/dates"
@@ -225,7 +226,7 @@ func (h *Handler) supersede(ctx context.Context, tx *store.Store, p *store.Produ
 func keepAdvertised(ctx context.Context, tx *store.Store, p *store.Product, ad trigger.Advertisement, plan trigger.Plan) error {
 	row := &store.Advertisement{
 		ProductID: p.ID, Kind: string(ad.Kind), Channel: ad.Channel, Platform: ad.Platform, Release: ad.Release,
-		Opportunities: int64(len(plan.Opportunities)), CreatedBy: callerName(ctx),
+		Opportunities: int64(len(plan.Opportunities)), CreatedBy: auth.From(ctx).Label(),
 	}
 	switch ad.Kind {
 	case trigger.KindImage:
@@ -343,7 +344,7 @@ func (h *Handler) listAdvertisements(ctx context.Context, product string, kind t
 	}
 	list, err := h.store.ListAdvertisements(ctx, p.ID, string(kind), page)
 	if err != nil {
-		return nil, pageError(err)
+		return nil, fault.Cursor("cursor", err)
 	}
 	return listed(ctx, list, func(o *opaques, items []store.Advertisement) any {
 		return productsapi.AdvertisementList{Advertisements: each(items, func(a *store.Advertisement) productsapi.Advertisement { return advertisementToAPI(a, o) })}
@@ -372,7 +373,7 @@ func (h *Handler) ListGoldMasters(ctx context.Context, req productsapi.ListGoldM
 	}
 	list, err := h.store.ListGoldMasters(ctx, p.ID, pageOf(req.Params.Limit, req.Params.Cursor))
 	if err != nil {
-		return nil, pageError(err)
+		return nil, fault.Cursor("cursor", err)
 	}
 	return listed(ctx, list, func(_ *opaques, items []store.GoldMaster) any {
 		return productsapi.GoldMasterList{GoldMasters: each(items, goldMasterToAPI)}

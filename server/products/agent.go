@@ -25,7 +25,7 @@ func (h *Handler) ListAgents(ctx context.Context, req productsapi.ListAgentsRequ
 	}
 	list, err := h.store.ListAgents(ctx, filter)
 	if err != nil {
-		return nil, pageError(err)
+		return nil, fault.Cursor("cursor", err)
 	}
 	var held map[string][]store.Lease
 	if ids := each(list.Items, func(a *store.Agent) string { return a.ID }); len(ids) > 0 {

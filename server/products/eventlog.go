@@ -46,7 +46,7 @@ func (h *Handler) ListTestEvents(ctx context.Context, req productsapi.ListTestEv
 	}
 	if err == nil { // what is no id is no opportunity
 		if list, err = h.store.ListOpportunities(ctx, filter); err != nil {
-			return nil, pageError(err)
+			return nil, fault.Cursor("cursor", err)
 		}
 	}
 	return h.eventLogs(ctx, list)
@@ -110,7 +110,7 @@ func (h *Handler) ListEvents(ctx context.Context, req productsapi.ListEventsRequ
 		}
 	})
 	if err == nil && len(events) == f.Limit {
-		a.With("Link", linkTo(ctx, "after", strconv.FormatInt(next, 10)))
+		a.With("Link", call.Next(ctx, "after", strconv.FormatInt(next, 10)))
 	}
 	return a, err
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/slipway-lab/slipway/server/download"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/intake"
+	"github.com/slipway-lab/slipway/server/results/subunit"
 	"github.com/slipway-lab/slipway/store"
 )
 
@@ -29,7 +30,8 @@ import (
 // together with the file that the runner wrote.
 func (h *Handler) PostTestResult(ctx context.Context, req productsapi.PostTestResultRequestObject) (productsapi.Response, error) {
 	if req.MultipartBody == nil {
-		return h.postResult(ctx, req, req.JSONBody, nil)
+		a, _, err := h.postResult(ctx, req, req.JSONBody, nil)
+		return a, err
 	}
 	in, file, err := h.readForm(ctx, req)
 	if err != nil {
@@ -48,7 +50,7 @@ func (h *Handler) readForm(ctx context.Context, req productsapi.PostTestResultRe
 			break
 		}
 		if err != nil {
-			return nil, file, formFault(err)
+			return nil, file, fault.Body(err)
 		}
 		name := part.FormName()
 		if seen[name] {
@@ -91,30 +93,22 @@ func (h *Handler) expected(ctx context.Context, product string, in *productsapi.
 func (h *Handler) postWithFile(ctx context.Context, req productsapi.PostTestResultRequestObject, in *productsapi.NewTestResult, file intake.File) (*call.Answer, error) {
 	read := file.Result()
 	read.Tenant, read.Uploader = auth.From(ctx).Tenant, auth.From(ctx).TokenID
-	if _, err := h.intake.Read(ctx, read, false); err != nil {
-		return nil, err
-	}
-	a, err := h.postResult(ctx, req, in, read)
-	h.intake.Discard(ctx, read) // refused, or there already; what was published stays
+	var a *call.Answer
+	err := h.intake.Take(ctx, read, false, func(*subunit.Report) (fresh bool, err error) {
+		a, fresh, err = h.postResult(ctx, req, in, read)
+		return fresh, err
+	})
 	return a, err
 }
 
 // maxResultPart limits the part of a form that holds the result.
 const maxResultPart = 1 << 20
 
-// formFault says why a form cannot be read.
-func formFault(err error) error {
-	if f := fault.From(err); f.Status < 500 {
-		return f
-	}
-	return fault.Invalid("the form broke off before its end, or has no boundary").Because(err)
-}
-
 // readResult checks the part as strictly as a JSON body.
 func readResult(part io.Reader) (*productsapi.NewTestResult, error) {
 	text, err := io.ReadAll(io.LimitReader(part, maxResultPart+1))
 	if err != nil {
-		return nil, formFault(err)
+		return nil, fault.Body(err)
 	}
 	if len(text) > maxResultPart {
 		return nil, fault.TooLarge("the part result has at most %d bytes", maxResultPart)
@@ -152,7 +146,7 @@ func (h *Handler) keepFile(ctx context.Context, part io.Reader) (intake.File, er
 	file, err := h.intake.Keep(ctx, func(w io.Writer) error {
 		n, err := io.Copy(w, io.LimitReader(part, limit+1))
 		if err != nil {
-			return formFault(err)
+			return fault.Body(err)
 		}
 		if n > limit {
 			return fault.TooLarge("the file is over the limit of %d bytes", limit)
@@ -198,7 +192,7 @@ func (h *Handler) ListResultTests(ctx context.Context, req productsapi.ListResul
 	}
 	a := call.OK(body)
 	if number < pages {
-		a.With("Link", linkTo(ctx, "page", strconv.FormatInt(number+1, 10)))
+		a.With("Link", call.Next(ctx, "page", strconv.FormatInt(number+1, 10)))
 	}
 	return a, nil
 }

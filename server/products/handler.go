@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	productsapi "github.com/slipway-lab/slipway/gen/products"
@@ -99,18 +98,6 @@ func New(s *store.Store, c Config) (*Handler, error) {
 
 func tenantOf(ctx context.Context) string { return auth.From(ctx).Tenant }
 
-// callerName is who made something, for people.
-func callerName(ctx context.Context) string {
-	who := auth.From(ctx)
-	if who.Owner != "" {
-		return who.Owner
-	}
-	if who.Name != "" {
-		return who.Name
-	}
-	return who.Kind
-}
-
 // notFound turns the store's error into a 404 that names what was asked for.
 func notFound(err error, what, id string) error {
 	if errors.Is(err, store.ErrNotFound) {
@@ -161,14 +148,6 @@ func pageOf(limit *int32, cursor *string) store.Page {
 	return p
 }
 
-// pageError says of a cursor that it is none of this list.
-func pageError(err error) error {
-	if errors.Is(err, store.ErrBadCursor) {
-		return fault.InvalidField("query", "cursor", "must be one that an earlier page of this list gave").Because(err)
-	}
-	return err
-}
-
 // listed is the answer with a page: the headers say how to go on.
 func listed[T any](ctx context.Context, list store.List[T], build func(o *opaques, items []T) any) (*call.Answer, error) {
 	a, err := respond(http.StatusOK, func(o *opaques) any { return build(o, list.Items) })
@@ -177,18 +156,9 @@ func listed[T any](ctx context.Context, list store.List[T], build func(o *opaque
 	}
 	a.With("X-Total-Count", fmt.Sprint(list.Total))
 	if list.Next != "" {
-		a.With("Link", linkTo(ctx, "cursor", list.Next))
+		a.With("Link", call.Next(ctx, "cursor", list.Next))
 	}
 	return a, nil
-}
-
-// linkTo is the address of the next page, spelled as the client spelled this
-// one's.
-func linkTo(ctx context.Context, parameter, value string) string {
-	info := call.From(ctx)
-	query, _ := url.ParseQuery(info.Query) // the request was admitted, so it can be read
-	query.Set(parameter, value)
-	return fmt.Sprintf(`<%s%s?%s>; rel="next"`, info.Origin.Prefix, info.Path, query.Encode())
 }
 
 // each converts a list; none is an empty one.

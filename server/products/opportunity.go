@@ -37,7 +37,7 @@ func (h *Handler) ListOpportunities(ctx context.Context, req productsapi.ListOpp
 	}
 	list, err := h.store.ListOpportunities(ctx, filter)
 	if err != nil {
-		return nil, pageError(err)
+		return nil, fault.Cursor("cursor", err)
 	}
 	about, err := h.about(ctx, list.Items)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	productsapi "github.com/slipway-lab/slipway/gen/products"
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/products/dates"
@@ -22,7 +23,7 @@ func (h *Handler) ListProducts(ctx context.Context, req productsapi.ListProducts
 		Page: pageOf(req.Params.Limit, req.Params.Cursor),
 	})
 	if err != nil {
-		return nil, pageError(err)
+		return nil, fault.Cursor("cursor", err)
 	}
 	return listed(ctx, list, func(o *opaques, items []store.Product) any {
 		return productsapi.ProductList{Products: each(items, func(p *store.Product) productsapi.Product { return productToAPI(p, o) })}
@@ -32,7 +33,7 @@ func (h *Handler) ListProducts(ctx context.Context, req productsapi.ListProducts
 // CreateProduct defines a product of the caller.
 func (h *Handler) CreateProduct(ctx context.Context, req productsapi.CreateProductRequestObject) (productsapi.Response, error) {
 	return h.once(ctx, req.Params.IdempotencyKey, req.Body, func(tx *store.Store) (*call.Answer, error) {
-		p := &store.Product{Tenant: tenantOf(ctx), Owner: callerName(ctx)}
+		p := &store.Product{Tenant: tenantOf(ctx), Owner: auth.From(ctx).Label()}
 		if err := fillProduct(p, req.Body); err != nil {
 			return nil, err
 		}
@@ -237,7 +238,7 @@ func (h *Handler) ListTestSpecs(ctx context.Context, req productsapi.ListTestSpe
 	}
 	list, err := h.store.ListTestSpecs(ctx, p.ID, pageOf(req.Params.Limit, req.Params.Cursor))
 	if err != nil {
-		return nil, pageError(err)
+		return nil, fault.Cursor("cursor", err)
 	}
 	return listed(ctx, list, func(o *opaques, items []store.TestSpec) any {
 		return productsapi.TestSpecList{TestSpecs: each(items, func(t *store.TestSpec) productsapi.TestSpec { return testSpecToAPI(t, o) })}

@@ -23,27 +23,28 @@ import (
 )
 
 // postResult stores what an agent reports. file is what was read from the file
-// that came with it, nil for none; it is published together with the result.
-func (h *Handler) postResult(ctx context.Context, req productsapi.PostTestResultRequestObject, in *productsapi.NewTestResult, file *store.Result) (*call.Answer, error) {
+// that came with it, nil for none; it is published together with the result, unless
+// the result was there already: then fresh is false.
+func (h *Handler) postResult(ctx context.Context, req productsapi.PostTestResultRequestObject, in *productsapi.NewTestResult, file *store.Result) (_ *call.Answer, fresh bool, err error) {
 	fileDigest := ""
 	if file != nil {
 		fileDigest = file.SHA256
 	}
 	post, err := postFrom(in, fileDigest)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	extra := &posted{payload: rawOf(in.ResultPayload), agent: rawOf(in.Agent), revno: fromNullable(in.AgentRevno), file: file}
 	body := struct {
 		Result *productsapi.NewTestResult
 		File   string
 	}{in, fileDigest}
-	return h.once(ctx, req.Params.IdempotencyKey, body, func(tx *store.Store) (*call.Answer, error) {
+	a, err := h.once(ctx, req.Params.IdempotencyKey, body, func(tx *store.Store) (*call.Answer, error) {
+		fresh = false
 		o, err := lockOpportunity(ctx, tx, req.ProductID, in.TestOpportunityID)
 		if err != nil {
 			return nil, err
 		}
-		fresh := false
 		post.ResultID = tx.NewID()
 		err = h.change(ctx, tx, o, extra, func(now time.Time, l lifecycle.Opportunity) (lifecycle.Change, error) {
 			change, err := l.PostResult(now, post)
@@ -58,6 +59,7 @@ func (h *Handler) postResult(ctx context.Context, req productsapi.PostTestResult
 		}
 		return extra.answer(o)
 	})
+	return a, fresh, err
 }
 
 // resultThere answers a result that was posted before.
@@ -180,7 +182,7 @@ func (h *Handler) ListTestResults(ctx context.Context, req productsapi.ListTestR
 	}
 	if err == nil { // what is no id is no opportunity, so it has no result
 		if list, err = h.store.ListOpportunityResults(ctx, filter); err != nil {
-			return nil, pageError(err)
+			return nil, fault.Cursor("cursor", err)
 		}
 	}
 	docs, err := h.resultDocs(ctx, h.store, list.Items)

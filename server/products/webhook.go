@@ -14,6 +14,7 @@ import (
 	"github.com/oapi-codegen/nullable"
 
 	productsapi "github.com/slipway-lab/slipway/gen/products"
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/products/dates"
@@ -24,7 +25,7 @@ import (
 func (h *Handler) ListWebhooks(ctx context.Context, req productsapi.ListWebhooksRequestObject) (productsapi.Response, error) {
 	list, err := h.store.ListWebhooks(ctx, tenantOf(ctx), pageOf(req.Params.Limit, req.Params.Cursor))
 	if err != nil {
-		return nil, pageError(err)
+		return nil, fault.Cursor("cursor", err)
 	}
 	return listed(ctx, list, func(_ *opaques, items []store.Webhook) any {
 		return productsapi.WebhookList{Webhooks: each(items, webhookToAPI)}
@@ -42,7 +43,7 @@ func (h *Handler) CreateWebhook(ctx context.Context, req productsapi.CreateWebho
 		_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
 		w := &store.Webhook{
 			Tenant: tenantOf(ctx), URL: in.URL, EventTypes: in.EventTypes, Enabled: or(in.Enabled, true),
-			Description: or(in.Description, ""), CreatedBy: callerName(ctx), Secret: h.seal(secret[:], ""),
+			Description: or(in.Description, ""), CreatedBy: auth.From(ctx).Label(), Secret: h.seal(secret[:], ""),
 		}
 		fillFilter(w, in.Filter)
 		if err := checkWebhook(w); err != nil {
@@ -180,7 +181,7 @@ func (h *Handler) ListDeliveries(ctx context.Context, req productsapi.ListDelive
 	}
 	list, err := h.store.ListDeliveries(ctx, w.ID, string(or(req.Params.State, "")), pageOf(req.Params.Limit, req.Params.Cursor))
 	if err != nil {
-		return nil, pageError(err)
+		return nil, fault.Cursor("cursor", err)
 	}
 	return listed(ctx, list, func(_ *opaques, items []store.Delivery) any {
 		return productsapi.DeliveryList{Deliveries: each(items, deliveryToAPI)}

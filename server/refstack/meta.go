@@ -12,7 +12,6 @@ import (
 	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
-	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/upload"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -127,7 +126,7 @@ func noteOf(ctx context.Context) (string, error) {
 	}
 	text, err := io.ReadAll(raw.Body)
 	if err != nil {
-		return "", intake.Fault(&upload.BodyError{Err: err})
+		return "", fault.Body(err)
 	}
 	if !utf8.Valid(text) || strings.ContainsRune(string(text), 0) {
 		return "", fault.InvalidBody("", "must be text in UTF-8 without the character U+0000")

@@ -14,7 +14,6 @@ import (
 	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
-	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/upload"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -138,7 +137,7 @@ func readObject(ctx context.Context, into any, members ...string) error {
 	}
 	text, err := io.ReadAll(raw.Body)
 	if err != nil {
-		return intake.Fault(&upload.BodyError{Err: err})
+		return fault.Body(err)
 	}
 	var value any
 	if err := json.Unmarshal(text, &value); err != nil {

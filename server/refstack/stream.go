@@ -3,7 +3,6 @@ package refstack
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,7 @@ import (
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/intake"
+	"github.com/slipway-lab/slipway/server/results/subunit"
 	"github.com/slipway-lab/slipway/server/upload"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -93,35 +93,29 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values) (int64, error
 	if errors.Is(err, store.ErrNotFound) {
 		return 0, fault.NotFound("run %d does not exist", id).Because(err)
 	}
-	if err != nil || len(run.TokenHash) == 0 {
-		return id, err
+	if err != nil {
+		return 0, err
 	}
 	given, err := values.Optional("run_token")
-	switch {
-	case err != nil:
+	if err != nil {
 		return 0, intake.Fault(err)
-	case given == "":
-		return 0, unauthorized("run %d needs its run_token", id)
-	case subtle.ConstantTimeCompare(auth.HashToken(h.config.Pepper, given), run.TokenHash) != 1:
-		return 0, fault.Forbidden("the run_token is not that of run %d", id)
 	}
-	return id, nil
+	return id, auth.CheckRunToken(ctx, h.config.Pepper, id, run.TokenHash, given)
 }
 
 // publishStream reads the stream, makes the list of its passes, and publishes
 // both.
-func (h *Handler) publishStream(ctx context.Context, stream *store.Result, p *store.Published) (_ *store.Published, err error) {
-	if err := h.readStream(ctx, stream); err != nil {
-		return nil, err
-	}
-	began := []*store.Result{stream}
-	defer func() {
-		for _, r := range began {
-			if err != nil {
-				h.intake.Discard(ctx, r)
-			}
-		}
-	}()
+func (h *Handler) publishStream(ctx context.Context, stream *store.Result, p *store.Published) (published *store.Published, err error) {
+	err = h.takeStream(ctx, stream, func() error {
+		published, err = h.publishPasses(ctx, stream, p)
+		return err
+	})
+	return published, err
+}
+
+// publishPasses makes the list of what passed in the stream, and publishes it
+// together with the stream.
+func (h *Handler) publishPasses(ctx context.Context, stream *store.Result, p *store.Published) (published *store.Published, err error) {
 	if stream.Counts.Success == 0 {
 		return nil, refused(textNoPass)
 	}
@@ -134,14 +128,14 @@ func (h *Handler) publishStream(ctx context.Context, stream *store.Result, p *st
 	}
 	passes := newResult(ctx, file)
 	passes.RunID = stream.RunID
-	if err := h.readList(ctx, passes, &passList{cpid: p.CPID, duration: p.DurationSeconds, items: stream.Counts.Success}); err != nil {
-		return nil, err
-	}
-	began = append(began, passes)
-	published, err := h.store.Publish(ctx, p, passes, stream)
-	if errors.Is(err, store.ErrConflict) {
-		err = otherStream(err)
-	}
+	list := &passList{cpid: p.CPID, duration: p.DurationSeconds, items: stream.Counts.Success}
+	err = h.takeList(ctx, passes, list, func() error {
+		published, err = h.store.Publish(ctx, p, passes, stream)
+		if errors.Is(err, store.ErrConflict) {
+			err = otherStream(err)
+		}
+		return err
+	})
 	return published, err
 }
 
@@ -152,20 +146,19 @@ func otherStream(cause error) error {
 	return refused("The test result has other subunit data").Because(cause)
 }
 
-// readStream reads a file that must be subunit into the rows of its result.
-func (h *Handler) readStream(ctx context.Context, stream *store.Result) error {
-	_, err := h.intake.Read(ctx, stream, false)
+// takeStream reads a file that must be subunit into the rows of its result, and
+// publishes it.
+func (h *Handler) takeStream(ctx context.Context, stream *store.Result, publish func() error) error {
+	err := h.intake.Take(ctx, stream, false, func(*subunit.Report) (bool, error) {
+		if !strings.HasPrefix(stream.Format, "subunit-") {
+			return false, refused(textMalformed, fault.Entry{Parameter: "subunit_data", In: "body", Message: "must be a subunit stream, version 1 or 2; this is " + stream.Format})
+		}
+		return true, publish()
+	})
 	if errors.Is(err, store.ErrReference) {
 		return fault.NotFound("run %d does not exist", stream.RunID).Because(err)
 	}
-	if err != nil {
-		return err
-	}
-	if !strings.HasPrefix(stream.Format, "subunit-") {
-		h.intake.Discard(ctx, stream)
-		return refused(textMalformed, fault.Entry{Parameter: "subunit_data", In: "body", Message: "must be a subunit stream, version 1 or 2; this is " + stream.Format})
-	}
-	return nil
+	return err
 }
 
 // wallTime is how many seconds lie between the first start and the last stop.
@@ -242,21 +235,17 @@ func (h *Handler) LinkSubunit(ctx context.Context, req refstackapi.LinkSubunitRe
 	return call.OK(refstackapi.SubunitLinked{UUID: streamID, ID: linked.ID}), err
 }
 
-func (h *Handler) link(ctx context.Context, p *store.Published, stream *store.Result) (*store.Published, error) {
-	if err := h.readStream(ctx, stream); err != nil {
-		return nil, err
-	}
-	err := h.samePasses(ctx, p, stream)
-	var linked *store.Published
-	if err == nil {
+func (h *Handler) link(ctx context.Context, p *store.Published, stream *store.Result) (linked *store.Published, err error) {
+	err = h.takeStream(ctx, stream, func() error {
+		if err := h.samePasses(ctx, p, stream); err != nil {
+			return err
+		}
 		linked, err = h.store.LinkStream(ctx, p.ID, stream)
-	}
-	if errors.Is(err, store.ErrConflict) {
-		err = otherStream(err)
-	}
-	if err != nil {
-		h.intake.Discard(ctx, stream)
-	}
+		if errors.Is(err, store.ErrConflict) {
+			err = otherStream(err)
+		}
+		return err
+	})
 	return linked, err
 }
 

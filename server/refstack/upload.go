@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/intake"
+	"github.com/slipway-lab/slipway/server/results/subunit"
 	"github.com/slipway-lab/slipway/server/upload"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -99,14 +100,12 @@ func (h *Handler) checkList(ctx context.Context, file intake.File) (*passList, e
 }
 
 func (h *Handler) publishList(ctx context.Context, file intake.File, list *passList, owner string) (*store.Published, error) {
+	var p *store.Published
 	passes := newResult(ctx, file)
-	if err := h.readList(ctx, passes, list); err != nil {
-		return nil, err
-	}
-	p, err := h.store.Publish(ctx, &store.Published{CPID: list.cpid, DurationSeconds: list.duration, Owner: owner}, passes, nil)
-	if err != nil {
-		h.intake.Discard(ctx, passes)
-	}
+	err := h.takeList(ctx, passes, list, func() (err error) {
+		p, err = h.store.Publish(ctx, &store.Published{CPID: list.cpid, DurationSeconds: list.duration, Owner: owner}, passes, nil)
+		return err
+	})
 	return p, err
 }
 
@@ -119,23 +118,21 @@ func newResult(ctx context.Context, file intake.File) *store.Result {
 	return r
 }
 
-// readList reads a list that was checked into its rows. A list of which the
-// reader does not take every item is refused, so that none is lost unseen.
-func (h *Handler) readList(ctx context.Context, passes *store.Result, list *passList) error {
-	report, err := h.intake.Read(ctx, passes, false)
-	if err != nil {
-		return err
-	}
-	if int64(report.Records) != list.items {
-		h.intake.Discard(ctx, passes)
-		f := refused(textSchema)
-		for _, d := range report.Damage {
-			f.Errors = append(f.Errors, bodyEntry("", d.Reason))
+// takeList reads a list that was checked into rows of its own and publishes it. A
+// list of which the reader does not take every item is refused, so that none is
+// lost unseen.
+func (h *Handler) takeList(ctx context.Context, passes *store.Result, list *passList, publish func() error) error {
+	return h.intake.Take(ctx, passes, false, func(report *subunit.Report) (bool, error) {
+		if int64(report.Records) != list.items {
+			f := refused(textSchema)
+			for _, d := range report.Damage {
+				f.Errors = append(f.Errors, bodyEntry("", d.Reason))
+			}
+			return false, f
 		}
-		return f
-	}
-	if us := list.duration * 1_000_000; list.duration >= 0 && list.duration <= math.MaxInt64/1_000_000 {
-		passes.DurationUS = &us
-	}
-	return nil
+		if us := list.duration * 1_000_000; list.duration >= 0 && list.duration <= math.MaxInt64/1_000_000 {
+			passes.DurationUS = &us
+		}
+		return true, publish()
+	})
 }

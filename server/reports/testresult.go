@@ -2,7 +2,6 @@ package reports
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -44,7 +43,7 @@ func (h *Handler) SearchTests(ctx context.Context, _ reportsapi.SearchTestsReque
 	var list store.List[store.FoundTest]
 	if !none {
 		if list, err = h.store.FindTests(ctx, search); err != nil {
-			return nil, badCursor(err)
+			return nil, fault.Cursor("after", err)
 		}
 	}
 	page := reportsapi.FoundTestPage{TestResults: []reportsapi.FoundTest{}}
@@ -55,10 +54,7 @@ func (h *Handler) SearchTests(ctx context.Context, _ reportsapi.SearchTestsReque
 	page.Next.SetNull()
 	if list.Next != "" {
 		page.Next.Set(list.Next)
-		values, _ := url.ParseQuery(info.Query) // it was read before
-		values.Set("after", list.Next)
-		link := fmt.Sprintf(`<%s/v1/test-results?%s>; rel="next"`, info.Origin.Prefix, values.Encode())
-		a.With("Link", link)
+		a.With("Link", call.Next(ctx, "after", list.Next))
 	}
 	return a, nil
 }
@@ -92,13 +88,6 @@ func (h *Handler) testSearch(raw string) (search store.TestSearch, none bool, er
 		}
 	}
 	return search, len(search.Sources) == 0, nil
-}
-
-func badCursor(err error) error {
-	if errors.Is(err, store.ErrBadCursor) {
-		return fault.InvalidField("query", "after", "is not a cursor that this list gave out").Because(err)
-	}
-	return err
 }
 
 func testResultToAPI(f *store.FoundTest) reportsapi.FoundTest {

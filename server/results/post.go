@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/intake"
+	"github.com/slipway-lab/slipway/server/results/subunit"
 	"github.com/slipway-lab/slipway/server/upload"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -54,18 +55,12 @@ func (h *Handler) ingest(ctx context.Context, run *store.Run, file intake.File, 
 			return old, err
 		}
 	}
-	if _, err := h.intake.Read(ctx, result, strict); err != nil {
-		if errors.Is(err, store.ErrReference) {
-			err = goneRun(err)
-		}
-		return nil, err
-	}
-	published, err := h.store.PublishResult(ctx, result)
-	if err != nil {
-		h.intake.Discard(ctx, result)
-		return nil, goneRun(err)
-	}
-	return published, nil
+	var published *store.Result
+	err := h.intake.Take(ctx, result, strict, func(*subunit.Report) (_ bool, err error) {
+		published, err = h.store.PublishResult(ctx, result)
+		return true, err
+	})
+	return published, goneRun(err)
 }
 
 // earlier returns the result that these bytes made for the run before.

@@ -2,7 +2,6 @@ package results
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"time"
@@ -199,45 +198,20 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values) (*store.Run, 
 	if err != nil {
 		return nil, err
 	}
-	return run, h.checkRunToken(ctx, run, values)
-}
-
-// checkRunToken compares the secret of a run with what the caller sent: in a
-// field, or as a Bearer that is no API token.
-func (h *Handler) checkRunToken(ctx context.Context, run *store.Run, values upload.Values) error {
 	given, err := values.Optional("run_token")
 	if err != nil {
-		return intake.Fault(err)
+		return nil, intake.Fault(err)
 	}
-	bearer := unknownBearer(ctx)
 	if len(run.TokenHash) == 0 {
-		return refuseUnknownBearer(ctx)
+		return run, refuseUnknownBearer(ctx)
 	}
-	if given == "" {
-		given = bearer
-	}
-	if given == "" {
-		return fault.Unauthorized("run %d needs its run_token", run.ID)
-	}
-	if subtle.ConstantTimeCompare(auth.HashToken(h.config.Pepper, given), run.TokenHash) != 1 {
-		return fault.Forbidden("the run_token is not that of run %d", run.ID)
-	}
-	return nil
-}
-
-// unknownBearer returns a Bearer that was let through although it is no API
-// token, because it may be the secret of a run.
-func unknownBearer(ctx context.Context) string {
-	if !auth.From(ctx).Anonymous() {
-		return ""
-	}
-	return auth.Bearer(call.From(ctx).Header)
+	return run, auth.CheckRunToken(ctx, h.config.Pepper, run.ID, run.TokenHash, given)
 }
 
 // refuseUnknownBearer is for calls where no run has a secret to compare: a
 // runner shall notice its typing error.
 func refuseUnknownBearer(ctx context.Context) error {
-	if unknownBearer(ctx) != "" {
+	if auth.UnknownBearer(ctx) != "" {
 		return fault.Unauthorized("the credential is unknown, expired, revoked or not for this address")
 	}
 	return nil
