@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/store/storetest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // paced starts a server that holds clients to a pace, with a handler of the
@@ -52,13 +53,8 @@ func TestPace_StalledUpload(t *testing.T) {
 	})
 	c := dial(t, srv)
 	fmt.Fprint(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf of it")
-	select {
-	case err := <-failed:
-		if err == nil {
-			t.Error("half a body was taken for a whole one")
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("a client that stopped sending is still waited for")
+	if err := await.Receive(t, "a client that stopped sending is given up", failed); err == nil {
+		t.Error("half a body was taken for a whole one")
 	}
 }
 
@@ -67,26 +63,35 @@ func TestPace_StalledUpload(t *testing.T) {
 func TestPace_SlowUpload(t *testing.T) {
 	t.Parallel()
 
-	srv := paced(t, 400*time.Millisecond, func(w http.ResponseWriter, r *http.Request) {
-		n, err := io.Copy(io.Discard, r.Body)
-		fmt.Fprint(w, n, err)
-	})
-	body, in := io.Pipe()
-	go func() {
-		for range 12 {
-			time.Sleep(80 * time.Millisecond)
-			_, _ = in.Write([]byte("0123456789"))
+	await.AtSomePace(t, 80*time.Millisecond, func(unit time.Duration) error {
+		srv := paced(t, 5*unit, func(w http.ResponseWriter, r *http.Request) {
+			n, err := io.Copy(io.Discard, r.Body)
+			fmt.Fprint(w, n, err)
+		})
+		body, in := io.Pipe()
+		go func() {
+			for range 12 {
+				time.Sleep(unit)
+				_, _ = in.Write([]byte("0123456789"))
+			}
+			_ = in.Close()
+		}()
+		got, err := whole(http.Post(srv.URL, "text/plain", body))
+		if got != "120 <nil>" || err != nil {
+			return fmt.Errorf("the server read %q, %v; want all 120 bytes", got, err)
 		}
-		_ = in.Close()
-	}()
-	resp, err := http.Post(srv.URL, "text/plain", body)
+		return nil
+	})
+}
+
+// whole reads an answer to its end.
+func whole(resp *http.Response, err error) (string, error) {
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	defer resp.Body.Close()
-	if got, _ := io.ReadAll(resp.Body); string(got) != "120 <nil>" {
-		t.Errorf("the server read %q, want all 120 bytes", got)
-	}
+	got, err := io.ReadAll(resp.Body)
+	return string(got), err
 }
 
 // TestPace_LongPoll: a request that waits for the server is not limited, also
@@ -94,52 +99,48 @@ func TestPace_SlowUpload(t *testing.T) {
 func TestPace_LongPoll(t *testing.T) {
 	t.Parallel()
 
-	srv := paced(t, 50*time.Millisecond, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		w.WriteHeader(http.StatusOK)
-		_, _ = io.WriteString(w, "waiting ")
-		select {
-		case <-r.Context().Done():
-			_, _ = io.WriteString(w, "given up")
-		case <-time.After(400 * time.Millisecond):
-			_, _ = io.WriteString(w, "done")
+	await.AtSomePace(t, 50*time.Millisecond, func(unit time.Duration) error {
+		srv := paced(t, unit, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.WriteHeader(http.StatusOK)
+			_, _ = io.WriteString(w, "waiting ")
+			select {
+			case <-r.Context().Done():
+				_, _ = io.WriteString(w, "given up")
+			case <-time.After(8 * unit):
+				_, _ = io.WriteString(w, "done")
+			}
+		})
+		for range 2 {
+			if got, err := whole(http.Post(srv.URL, "text/plain", strings.NewReader("a body"))); got != "waiting done" || err != nil {
+				return fmt.Errorf("a long poll got %q, %v", got, err)
+			}
 		}
+		return nil
 	})
-	for range 2 {
-		resp, err := http.Post(srv.URL, "text/plain", strings.NewReader("a body"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := io.ReadAll(resp.Body)
-		_ = resp.Body.Close()
-		if string(got) != "waiting done" || err != nil {
-			t.Errorf("a long poll got %q, %v", got, err)
-		}
-	}
 }
 
 // TestPace_EventStream: events may be further apart than the stall time.
 func TestPace_EventStream(t *testing.T) {
 	t.Parallel()
 
-	srv := paced(t, 50*time.Millisecond, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		for i := range 3 {
-			fmt.Fprintf(w, "data: %d\n\n", i)
-			if err := http.NewResponseController(w).Flush(); err != nil {
-				t.Error(err)
+	await.AtSomePace(t, 50*time.Millisecond, func(unit time.Duration) error {
+		srv := paced(t, unit, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			for i := range 3 {
+				fmt.Fprintf(w, "data: %d\n\n", i)
+				if err := http.NewResponseController(w).Flush(); err != nil {
+					return // which leaves the stream short
+				}
+				time.Sleep(3 * unit)
 			}
-			time.Sleep(150 * time.Millisecond)
+		})
+		got, err := whole(http.Get(srv.URL))
+		if got != "data: 0\n\ndata: 1\n\ndata: 2\n\n" || err != nil {
+			return fmt.Errorf("the stream held %q, %v", got, err)
 		}
+		return nil
 	})
-	resp, err := http.Get(srv.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if got, err := io.ReadAll(resp.Body); string(got) != "data: 0\n\ndata: 1\n\ndata: 2\n\n" || err != nil {
-		t.Errorf("the stream held %q, %v", got, err)
-	}
 }
 
 // TestPace_ReaderThatStops: an answer that nobody takes does not stay for ever.
@@ -158,12 +159,7 @@ func TestPace_ReaderThatStops(t *testing.T) {
 	c := dial(t, srv)
 	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	_, _ = bufio.NewReaderSize(c, 16).ReadByte() // and no more
-	select {
-	case err := <-failed:
-		if err == nil {
-			t.Error("256 MiB went to a client that read one byte")
-		}
-	case <-time.After(20 * time.Second):
-		t.Error("a client that stopped reading is still waited for")
+	if err := await.Receive(t, "a client that stopped reading is given up", failed); err == nil {
+		t.Error("256 MiB went to a client that read one byte")
 	}
 }

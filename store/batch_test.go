@@ -7,13 +7,15 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // together runs closures in one batch: the first one keeps the transaction
 // until all others wait in the queue.
 func together(t *testing.T, s *Store, changes ...func(tx *Store) error) []error {
 	t.Helper()
-	s.core.writer.patient = time.Minute // on a busy machine the others take their time to queue
+	s.core.writer.patient = time.Hour // on a busy machine the others take their time to queue
 	return inLine(t, s, changes...)
 }
 
@@ -34,11 +36,7 @@ func inLine(t *testing.T, s *Store, changes ...func(tx *Store) error) []error {
 	<-entered
 	for i := 1; i < len(changes); i++ {
 		wg.Go(func() { errs[i] = s.InTx(ctx, changes[i]) })
-		for deadline := time.Now().Add(10 * time.Second); len(s.core.writer.jobs) < i; time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatal("nobody waits in the queue")
-			}
-		}
+		await.That(t, "the next one waits in the queue", func() bool { return len(s.core.writer.jobs) >= i })
 	}
 	close(release)
 	wg.Wait()

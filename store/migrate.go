@@ -55,21 +55,49 @@ func (s *Store) Migrate(ctx context.Context) error {
 }
 
 func (s *Store) migrations() (*goose.Provider, error) {
-	files, err := fs.Sub(migrationFiles, "migrations/"+s.Dialect())
+	names, err := fs.Glob(migrationFiles, "migrations/"+s.Dialect()+"/*.sql")
 	if err != nil {
 		return nil, err
 	}
+	var all []*goose.Migration
+	for _, name := range names {
+		m, err := migration(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
 	dialect := goose.DialectSQLite3
-	opts := []goose.ProviderOption{goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true)}
+	opts := []goose.ProviderOption{goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(all...)}
 	if s.onPostgres() {
 		dialect = goose.DialectPostgres
 		opts = append(opts, goose.WithSessionLocker(sessionLock{}))
 	}
-	provider, err := goose.NewProvider(dialect, sqlDB(s.core.write), files, opts...)
+	provider, err := goose.NewProvider(dialect, sqlDB(s.core.write), nil, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("migrations: %w", err)
 	}
 	return provider, nil
+}
+
+// migration runs a whole file in one transaction. Both drivers take a text of
+// many statements; goose would split it with a buffer of 4 MiB for each line.
+func migration(name string) (*goose.Migration, error) {
+	version, err := goose.NumericComponent(name)
+	if err != nil {
+		return nil, fmt.Errorf("migration %s: %w", name, err)
+	}
+	text, err := migrationFiles.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	up := func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, string(text)); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	}
+	return goose.NewGoMigration(version, &goose.GoFunc{RunTx: up}, nil), nil
 }
 
 // Version is the number of the newest migration that has run; 0 is an empty

@@ -16,7 +16,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -25,6 +24,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // TestExplorer opens the API explorer in a real browser that cannot reach any
@@ -58,7 +58,7 @@ func explore(t *testing.T, chromium, base string) {
 	complaints := listen(t, tab, base)
 	operation := fmt.Sprintf(`.opblock-get:has([data-path=%q])`, path)
 
-	limited, cancel := context.WithTimeout(tab, time.Minute)
+	limited, cancel := context.WithTimeout(tab, await.Limit)
 	defer cancel()
 	err := chromedp.Do(
 		limited,
@@ -90,12 +90,13 @@ func explore(t *testing.T, chromium, base string) {
 func awaitOperations(t *testing.T, tab context.Context, want int) {
 	t.Helper()
 	got := 0
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		if got = ask(t, tab, chromedp.Evaluate[int](`document.querySelectorAll('.opblock').length`)); got == want {
-			return
-		}
+	shown := await.Until(func() bool {
+		got = ask(t, tab, chromedp.Evaluate[int](`document.querySelectorAll('.opblock').length`))
+		return got == want
+	})
+	if !shown {
+		t.Errorf("the page shows %d operations, the document has %d", got, want)
 	}
-	t.Errorf("the page shows %d operations, the document has %d", got, want)
 }
 
 // proxyUnder starts a proxy that shows the server below a prefix, and returns
@@ -162,7 +163,7 @@ func startChromium(t *testing.T, path string) context.Context {
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium's sandbox refuses root
 	}
-	limited, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	limited, cancel := context.WithTimeout(t.Context(), 3*await.Limit)
 	t.Cleanup(cancel)
 	allocator, cancel := chromedp.NewExecAllocator(limited, options...)
 	t.Cleanup(cancel)

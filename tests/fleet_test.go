@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/store/storetest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // fleet is a lab's agents, and the addresses of the servers that they know: when
@@ -26,7 +27,7 @@ type fleet struct {
 
 // ask sends a request to a server, the first-th at first, until one answers.
 func (f *fleet) ask(first int, method, url, body string) (int, map[string]any) {
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(await.Limit)
 	for i := first; time.Now().Before(deadline); i++ {
 		status, text, err := f.servers[i%len(f.servers)].call(method, url, "application/json", body)
 		if err != nil || status == http.StatusServiceUnavailable {
@@ -37,7 +38,7 @@ func (f *fleet) ask(first int, method, url, body string) (int, map[string]any) {
 		_ = json.Unmarshal(text, &answer)
 		return status, answer
 	}
-	f.t.Errorf("%s %s: no server answers for a minute", method, url)
+	f.t.Errorf("%s %s: no server answers within %s", method, url, await.Limit)
 	return 0, nil
 }
 
@@ -148,15 +149,11 @@ func (f *fleet) check(product string, n int) {
 
 // progress returns when so many results were acknowledged.
 func (f *fleet) progress(n int) {
-	for {
+	await.That(f.t, fmt.Sprintf("%d results are acknowledged", n), func() bool {
 		f.mu.Lock()
-		done := len(f.done)
-		f.mu.Unlock()
-		if done >= n || f.t.Failed() {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
+		defer f.mu.Unlock()
+		return len(f.done) >= n || f.t.Failed()
+	})
 }
 
 // 64 agents at two servers on one database finish 1000 opportunities, each once.

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/store/storetest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // labTask is what the walks read of a task.
@@ -90,18 +92,25 @@ func (p *process) tasks(t testing.TB) map[string]labTask {
 // await looks at the tasks until look answers true.
 func (p *process) await(t testing.TB, what string, look func(all map[string]labTask) bool) map[string]labTask {
 	t.Helper()
-	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if all := p.tasks(t); look(all) {
-			return all
-		}
+	var all map[string]labTask
+	seen := await.Until(func() bool {
+		all = p.tasks(t)
+		return look(all)
+	})
+	if !seen {
+		text, _ := json.MarshalIndent(all, "", " ")
+		t.Fatalf("in vain: %s\n%s\n%s", what, text, p.log)
 	}
-	text, _ := json.MarshalIndent(p.tasks(t), "", " ")
-	t.Fatalf("in vain: %s\n%s\n%s", what, text, p.log)
-	return nil
+	return all
 }
 
 func (p *process) awaitOver(t testing.TB, id string) map[string]labTask {
 	t.Helper()
+	await.Until(func() bool { // one task is cheaper to look at than all
+		_, body, err := p.call("GET", "/api/v1.0/tasks/"+id, "", "")
+		var one labTask
+		return err != nil || json.Unmarshal(body, &one) != nil || one.over()
+	})
 	return p.await(t, "the end of "+id, func(all map[string]labTask) bool { return all[id].over() })
 }
 
@@ -115,9 +124,20 @@ func midStep(all map[string]labTask) bool {
 	return false
 }
 
+// awaitMidStep returns when some node is in the middle of a step, and fails when
+// the task was over before anybody saw that.
+func (p *process) awaitMidStep(t testing.TB, id string) error {
+	t.Helper()
+	all := p.await(t, "a node in the middle of a step", func(all map[string]labTask) bool { return midStep(all) || all[id].over() })
+	if !midStep(all) {
+		return fmt.Errorf("task %s was over before it was seen at work", id)
+	}
+	return nil
+}
+
 // checkResumed looks at what became of a task whose server was killed, and of one
-// that wanted the same nodes.
-func checkResumed(t *testing.T, all map[string]labTask, first, second string) {
+// that wanted the same nodes. The error says that nothing had to be resumed.
+func checkResumed(t *testing.T, all map[string]labTask, first, second string) error {
 	t.Helper()
 	if got := all[first]; got.Result.Status != "success" || len(got.Result.Successes) != 8 {
 		t.Errorf("the task of the killed server ended as %+v", got)
@@ -149,8 +169,9 @@ func checkResumed(t *testing.T, all map[string]labTask, first, second string) {
 		}
 	}
 	if resumed == 0 {
-		t.Error("no message says that work was resumed")
+		return errors.New("no message says that work was resumed")
 	}
+	return nil
 }
 
 func rootOf(all map[string]labTask, one labTask) string {
@@ -165,16 +186,20 @@ func rootOf(all map[string]labTask, one labTask) string {
 func TestLab_Killed(t *testing.T) {
 	t.Parallel()
 
-	flags := []string{"--simulator-delay", "600ms", "--lab-lease", "1s", "--simulator-signals"}
-	data := t.TempDir()
-	p := startLab(t, data, flags...)
-	first := p.createTask(t, "prepare_nodes")
-	second := p.createTask(t, "destroy_nodes", "cedar-n03")
-	p.await(t, "a node in the middle of a step", midStep)
-	p.kill(t)
-	p = startLab(t, data, flags...)
-	p.awaitOver(t, first)
-	checkResumed(t, p.awaitOver(t, second), first, second)
+	await.AtSomePace(t, 600*time.Millisecond, func(step time.Duration) error {
+		flags := []string{"--simulator-delay", step.String(), "--lab-lease", "2s", "--simulator-signals"}
+		data := t.TempDir()
+		p := startLab(t, data, flags...)
+		first := p.createTask(t, "prepare_nodes")
+		second := p.createTask(t, "destroy_nodes", "cedar-n03")
+		if err := p.awaitMidStep(t, first); err != nil {
+			return err
+		}
+		p.kill(t)
+		p = startLab(t, data, flags...)
+		p.awaitOver(t, first)
+		return checkResumed(t, p.awaitOver(t, second), first, second)
+	})
 }
 
 // TestLab_KilledReplica kills one of two servers on one PostgreSQL. The other one
@@ -182,16 +207,20 @@ func TestLab_Killed(t *testing.T) {
 func TestLab_KilledReplica(t *testing.T) {
 	t.Parallel()
 
-	address := storetest.Postgres(t)
-	flags := []string{"--simulator-delay", "600ms", "--lab-lease", "1s", "--simulator-signals", "--database", address, "--secret", "a secret of both servers"}
-	one := startLab(t, t.TempDir(), flags...)
-	first := one.createTask(t, "prepare_nodes")
-	second := one.createTask(t, "destroy_nodes", "cedar-n03")
-	other := startLab(t, t.TempDir(), flags...)
-	one.await(t, "a node in the middle of a step", midStep)
-	one.kill(t)
-	other.awaitOver(t, first)
-	checkResumed(t, other.awaitOver(t, second), first, second)
+	await.AtSomePace(t, 600*time.Millisecond, func(step time.Duration) error {
+		address := storetest.Postgres(t)
+		flags := []string{"--simulator-delay", step.String(), "--lab-lease", "2s", "--simulator-signals", "--database", address, "--secret", "a secret of both servers"}
+		one := startLab(t, t.TempDir(), flags...)
+		first := one.createTask(t, "prepare_nodes")
+		second := one.createTask(t, "destroy_nodes", "cedar-n03")
+		other := startLab(t, t.TempDir(), flags...)
+		if err := one.awaitMidStep(t, first); err != nil {
+			return err
+		}
+		one.kill(t)
+		other.awaitOver(t, first)
+		return checkResumed(t, other.awaitOver(t, second), first, second)
+	})
 }
 
 // TestLab_WalkWithCurl prepares and deploys a node whose machine is a shell script
@@ -208,7 +237,7 @@ func TestLab_WalkWithCurl(t *testing.T) {
 	agent := exec.Command("sh", "testdata/lab/agent.sh", "52:54:00:ce:da:08", root)
 	agent.Env = append(os.Environ(), "SLIPWAY_URL="+p.url, "SLIPWAY_TOKEN="+processAdmin)
 	agent.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	said := &strings.Builder{}
+	said := &await.Log{}
 	agent.Stdout, agent.Stderr = said, said
 	if err := agent.Start(); err != nil {
 		t.Fatal(err)
@@ -221,13 +250,12 @@ func TestLab_WalkWithCurl(t *testing.T) {
 
 	// A machine that is not there yet would be switched on by its board, which
 	// this lab does not have.
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if _, body, err := p.call("GET", "/v1/machines", "", ""); err == nil && strings.Contains(string(body), `"52:54:00:ce:da:08"`) {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the machine does not register: %s", said)
-		}
+	registered := await.Until(func() bool {
+		_, body, err := p.call("GET", "/v1/machines", "", "")
+		return err == nil && strings.Contains(string(body), `"52:54:00:ce:da:08"`)
+	})
+	if !registered {
+		t.Fatalf("the machine does not register: %s", said)
 	}
 	prepare := p.createTask(t, "prepare_nodes", "cedar-n08")
 	if got := p.awaitOver(t, prepare)[prepare]; got.Result.Status != "success" {

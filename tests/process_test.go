@@ -1,8 +1,6 @@
 package tests
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +14,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 const processAdmin = "process-admin-token"
@@ -50,7 +51,7 @@ type process struct {
 	url  string
 	args []string
 	cmd  *exec.Cmd
-	log  *bytes.Buffer
+	log  *await.Log
 }
 
 func startProcess(t testing.TB, data string, flags ...string) *process {
@@ -59,7 +60,7 @@ func startProcess(t testing.TB, data string, flags ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := freeAddress(t)
+	address := servertest.FreeAddress(t)
 	p := &process{url: "http://" + address, args: append([]string{name, "serve", "--data", data, "--listen", address}, flags...)}
 	t.Cleanup(func() { _ = p.cmd.Process.Kill(); _ = p.cmd.Wait() })
 	p.restart(t)
@@ -69,7 +70,7 @@ func startProcess(t testing.TB, data string, flags ...string) *process {
 // restart starts a server that has ended, or never ran, at its address.
 func (p *process) restart(t testing.TB) {
 	t.Helper()
-	p.log = &bytes.Buffer{}
+	p.log = &await.Log{}
 	p.cmd = exec.Command(p.args[0], p.args[1:]...)
 	p.cmd.Env = append(os.Environ(), "SLIPWAY_ADMIN_TOKEN="+processAdmin)
 	p.cmd.Stderr = p.log
@@ -77,16 +78,6 @@ func (p *process) restart(t testing.TB) {
 		t.Fatal(err)
 	}
 	p.awaitReady(t)
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // kill ends the server without any warning.
@@ -101,22 +92,14 @@ func (p *process) kill(t testing.TB) {
 // awaitReady asks until the server says that it can serve.
 func (p *process) awaitReady(t testing.TB) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	for {
-		r, _ := http.NewRequestWithContext(ctx, http.MethodGet, p.url+"/readyz", nil)
-		resp, err := http.DefaultClient.Do(r)
-		if err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return
-			}
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("the server does not get ready: %v\n%s", err, p.log)
-		case <-time.After(time.Millisecond):
-		}
+	var status int
+	var err error
+	ready := await.Until(func() bool {
+		status, _, err = p.call("GET", "/readyz", "", "")
+		return err == nil && status == http.StatusOK
+	})
+	if !ready {
+		t.Fatalf("the server does not get ready: %d, %v\n%s", status, err, p.log)
 	}
 }
 
@@ -124,12 +107,10 @@ func (p *process) awaitReady(t testing.TB) {
 func (p *process) awaitInFlight(t testing.TB, n int) {
 	t.Helper()
 	want := fmt.Sprintf("slipway_requests_in_flight %d\n", n)
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if _, body, err := p.call("GET", "/metrics", "", ""); err == nil && strings.Contains(string(body), want) {
-			return
-		}
-	}
-	t.Fatalf("there are never %d requests in flight", n)
+	await.That(t, fmt.Sprintf("%d requests in flight", n), func() bool {
+		_, body, err := p.call("GET", "/metrics", "", "")
+		return err == nil && strings.Contains(string(body), want)
+	})
 }
 
 // call sends a request as the admin and returns the status and the body.
@@ -234,11 +215,7 @@ func postUntilKilled(t *testing.T, p *process) acknowledgements {
 			}
 		}()
 	}
-	select {
-	case <-plenty:
-	case <-time.After(30 * time.Second):
-		t.Errorf("fewer than %d messages in 30 s", enough)
-	}
+	await.Receive(t, fmt.Sprintf("%d messages", enough), plenty)
 	if err := p.cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +229,7 @@ func postUntilKilled(t *testing.T, p *process) acknowledgements {
 func TestStop(t *testing.T) {
 	t.Parallel()
 
-	p := startProcess(t, t.TempDir())
+	p := startProcess(t, t.TempDir(), "--request-timeout="+await.Limit.String())
 	reader, writer := io.Pipe()
 	answer := make(chan string, 1)
 	go func() {

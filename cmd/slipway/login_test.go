@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/store"
 )
 
@@ -206,12 +206,7 @@ func TestTokenImport(t *testing.T) {
 func TestServe_TLS(t *testing.T) {
 	t.Parallel()
 
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
+	address := servertest.FreeAddress(t)
 	files := newFiles(t)
 	pair(t, files, "server", time.Now())
 	policy := filepath.Join(t.TempDir(), "policy.yaml")

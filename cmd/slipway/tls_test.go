@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // pair writes a certificate of this name, and its key, into the files.
@@ -144,8 +146,7 @@ func insecureClient() *http.Client {
 // waitFor returns when the server listens, and fails when it ends instead.
 func waitFor(t *testing.T, address string, done <-chan error) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for time.Now().Before(deadline) {
+	await.That(t, "the server listens", func() bool {
 		select {
 		case err := <-done:
 			t.Fatalf("the server ended: %v", err)
@@ -154,9 +155,7 @@ func waitFor(t *testing.T, address string, done <-chan error) {
 		c, err := net.Dial("tcp", address)
 		if err == nil {
 			_ = c.Close()
-			return
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("the server does not listen")
+		return err == nil
+	})
 }

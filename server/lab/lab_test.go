@@ -7,10 +7,10 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // site is the sample design: eight nodes, two racks, boot actions.
@@ -162,13 +162,7 @@ func layers(t testing.TB, s *servertest.Server, id string) map[string]task {
 // eventually waits until look answers true.
 func eventually(t testing.TB, what string, look func() bool) {
 	t.Helper()
-	end := time.Now().Add(30 * time.Second)
-	for !look() {
-		if time.Now().After(end) {
-			t.Fatalf("in vain: %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	await.That(t, what, look)
 }
 
 // finished waits for the end of a task.

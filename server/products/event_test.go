@@ -8,9 +8,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // follow reads the whole log by its cursor, a few events at a time, until it has
@@ -192,11 +192,7 @@ func TestEvents_StreamEndsWithTheServer(t *testing.T) {
 	}()
 	until(t, "the call waits", func() bool { return l.Store.Subscribers("work/") > 0 })
 	l.Stop()
-	select {
-	case <-ended:
-	case <-time.After(5 * time.Second):
-		t.Error("the stream did not end")
-	}
+	await.Receive(t, "the end of the stream", ended)
 	if status := <-polled; status != http.StatusNoContent {
 		t.Errorf("the long poll: %d, want 204", status)
 	}

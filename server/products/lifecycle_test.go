@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/storetest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // The lifecycle file says in how_to_read how it is to be played.
@@ -68,7 +69,8 @@ func TestLifecycle(t *testing.T) {
 			t.Parallel()
 			storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
 				var ahead atomic.Int64
-				cfg.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+				start := time.Now() // the clock stands still between the steps, which may take long
+				cfg.Now = func() time.Time { return start.Add(time.Duration(ahead.Load())) }
 				l := &lab{servertest.On(t, storetest.Open(t, cfg)), t}
 				w := &life{lab: l, ahead: &ahead, product: l.product("test-product.foo", "smoke"), names: map[string]string{}, leaseOf: map[string]string{}, results: map[string]string{}}
 				w.names["O1"] = l.image(w.product, "DEADBEEF_83451039")[0]
@@ -84,7 +86,7 @@ func TestLifecycle(t *testing.T) {
 type life struct {
 	*lab
 	n       int
-	ahead   *atomic.Int64 // of the real time
+	ahead   *atomic.Int64 // of the start
 	product string
 	names   map[string]string // of opportunities and leases: id, token
 	leaseOf map[string]string // name of a lease: id of its opportunity
@@ -135,16 +137,13 @@ func (w *life) play(step lifecycleStep) {
 // settle waits until the server has ended what is due.
 func (w *life) settle() {
 	w.t.Helper()
-	for {
+	await.That(w.t, "the server ends what is due", func() bool {
 		due, err := w.Store.HasDue(w.t.Context(), w.Store.Now())
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		if !due {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+		return !due
+	})
 }
 
 func (w *life) refusedOr(a object, step lifecycleStep) {

@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/storetest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // hook is a receiver whose first answers are the given ones, then 204.
@@ -50,13 +51,8 @@ func newHook(t *testing.T, answers ...int) *hook {
 
 func (h *hook) receive(t *testing.T) (*http.Request, []byte) {
 	t.Helper()
-	select {
-	case body := <-h.raw:
-		return <-h.got, body
-	case <-time.After(10 * time.Second):
-		t.Fatal("nothing was delivered within 10 s")
-		return nil, nil
-	}
+	body := await.Receive(t, "a delivery", h.raw)
+	return <-h.got, body
 }
 
 func withHook(h *hook) func(*server.Config) {
@@ -70,11 +66,7 @@ func withHook(h *hook) func(*server.Config) {
 // until waits for something that the server does in the background.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within 10 s: %s", what)
-		}
-	}
+	await.That(t, what, done)
 }
 
 func TestWebhook_SignedAndRetried(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/servertest"
 )
@@ -245,10 +246,11 @@ func webToken(t *testing.T, method jwt.SigningMethod, key any, claims jwt.MapCla
 // TestWebToken is the login by a token that the user has signed.
 func TestWebToken(t *testing.T) {
 	t.Parallel()
+	now := time.Now()
 	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
 		register(t, s, owner(t, s, "me"), keys()[0])
 		id := post(t, s, onePass, signed(t, keys()[0], onePass))
-		in := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
+		in := func(d time.Duration) int64 { return now.Add(d).Unix() }
 		none := jwt.UnsafeAllowNoneSignatureType
 		for _, tt := range []struct {
 			name  string
@@ -293,7 +295,7 @@ func TestWebToken(t *testing.T) {
 		decode[any](t, s.Do("GET", link, "", servertest.As(owner(t, s, "you"))), 403)
 		decode[any](t, s.Do("GET", "/v1/runs", "", servertest.As(good)), 401) // RefStack's later API only
 		decode[any](t, s.Do("DELETE", "/v1/results/"+id, "", servertest.As(good)), 204)
-	})
+	}, func(c *server.Config) { c.Now = func() time.Time { return now } })
 }
 
 type profile struct {

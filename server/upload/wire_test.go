@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // resultFields are the text fields of RefStack's post-result.
@@ -204,7 +206,7 @@ func replay(t *testing.T, capture string, handle func(*http.Request) error) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	_ = conn.SetDeadline(time.Now().Add(await.Limit))
 	name := "wire/" + capture + ".http"
 	_, err = os.Stat("testdata/" + name)
 	if err != nil {

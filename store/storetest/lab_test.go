@@ -302,20 +302,23 @@ func TestLabTask_Purge(t *testing.T) {
 
 func TestLabMachine(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachConfig(t, func(t *testing.T, cfg store.Config) {
 		ctx := context.Background()
+		s := Open(t, cfg)
 		if err := s.SetLabNodeMACs(ctx, []store.LabNodeMAC{{MAC: "52:54:00:00:00:01", Node: "n1"}}); err != nil {
 			t.Fatal(err)
 		}
 		wake, stop := s.Subscribe(store.LabNodeTopic("n1"))
 		defer stop()
-		for woken(wake, 200*time.Millisecond) {
+		if cfg.Database != "" {
+			awaitHearing(t, s, Open(t, store.Config{DataDir: t.TempDir(), Database: cfg.Database}))
+			woken(wake)
 		}
 		m := &store.LabMachine{ID: "M1", MACs: store.Strings{"52:54:00:00:00:01", "52:54:00:00:00:02"}}
 		if known, err := s.RegisterLabMachine(ctx, m); err != nil || known || m.Node != "n1" {
 			t.Fatalf("RegisterLabMachine: %v, %v, %+v", known, err, m)
 		}
-		if !woken(wake, 5*time.Second) {
+		if !woken(wake) {
 			t.Error("nobody is told that the machine is there")
 		}
 		for _, mac := range m.MACs { // its second interface boots the same node
@@ -331,11 +334,11 @@ func TestLabMachine(t *testing.T) {
 			t.Errorf("registered again: %v, %v, %+v", known, err, again)
 		}
 		w := &store.LabWork{Task: "T", Node: "n1", Action: "deploy_node", Status: "running", Deadline: s.Now().Add(time.Hour)}
-		if _, err := s.OfferLabWork(ctx, w); err != nil || !woken(wake, 5*time.Second) {
+		if _, err := s.OfferLabWork(ctx, w); err != nil || !woken(wake) {
 			t.Errorf("work was offered and nobody told: %v", err)
 		}
 		w.Status = "success"
-		if err := s.ReportLabWork(ctx, w, nil); err != nil || !woken(wake, 5*time.Second) {
+		if err := s.ReportLabWork(ctx, w, nil); err != nil || !woken(wake) {
 			t.Errorf("the end of work: %v", err)
 		}
 		if err := s.ReportLabWork(ctx, w, nil); !errors.Is(err, store.ErrConflict) {

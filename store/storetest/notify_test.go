@@ -7,60 +7,128 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
-func woken(wake <-chan struct{}, within time.Duration) bool {
+// woken takes the wake-up that is there, if there is one.
+func woken(wake <-chan struct{}) bool {
 	select {
 	case <-wake:
 		return true
-	case <-time.After(within):
+	default:
 		return false
+	}
+}
+
+// awaitHearing returns when one hears what other tells. A store that begins to
+// listen wakes everybody now and then until it does, 40 times, and once more
+// then: a topic that was woken more often was heard. Afterwards it wakes nobody
+// without a reason, and what other tells first also comes first.
+func awaitHearing(t *testing.T, one, other *store.Store) {
+	t.Helper()
+	topic := "hearing " + uuid.NewString()
+	wake, stop := one.Subscribe(topic)
+	defer stop()
+	for range 50 {
+		awaitTelling(t, other, topic, wake)
+	}
+}
+
+// awaitTelling wakes a topic until that is heard: what cannot be sent within a
+// few seconds is not sent at all.
+func awaitTelling(t *testing.T, s *store.Store, topic string, wake <-chan struct{}) {
+	t.Helper()
+	await.That(t, "a store hears the other one", func() bool {
+		s.Wake(topic)
+		return woken(wake)
+	})
+}
+
+// subscribers are two on one store, and on PostgreSQL one on another store. What
+// s listens to comes without delay.
+type subscribers struct {
+	a, b, elsewhere <-chan struct{}
+	stop            func() // that of a
+	other           *store.Store
+}
+
+func subscribe(t *testing.T, s *store.Store, cfg store.Config) subscribers {
+	t.Helper()
+	var c subscribers
+	c.a, c.stop = s.Subscribe("a")
+	c.b, _ = s.Subscribe("b")
+	if cfg.Database == "" {
+		return c // SQLite has no other store
+	}
+	c.other = Open(t, store.Config{DataDir: t.TempDir(), Database: cfg.Database})
+	c.elsewhere, _ = c.other.Subscribe("a")
+	awaitHearing(t, s, c.other)
+	awaitHearing(t, c.other, s)
+	woken(c.a)
+	woken(c.b)
+	woken(c.elsewhere)
+	return c
+}
+
+// awaitTold returns when the other store has heard everything that s told. What
+// s tells at about the same time goes together, so that only the second thing is
+// certain to come last.
+func (c subscribers) awaitTold(t *testing.T, s *store.Store) {
+	t.Helper()
+	if c.other == nil {
+		return
+	}
+	wake, stop := c.other.Subscribe("told")
+	defer stop()
+	for range 2 {
+		awaitTelling(t, s, "told", wake)
 	}
 }
 
 func TestNotify(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachConfig(t, func(t *testing.T, cfg store.Config) {
 		ctx := context.Background()
-		wake, stop := s.Subscribe("a")
-		other, stopOther := s.Subscribe("b")
-		defer stopOther()
-		woken(wake, 100*time.Millisecond) // a listener that has just begun wakes everybody
-		woken(other, 0)
+		s := Open(t, cfg)
+		c := subscribe(t, s, cfg)
 
-		err := s.InTx(ctx, func(tx *store.Store) error {
-			tx.Notify("a")
-			tx.Notify("a")
-			return tx.InTx(ctx, func(tx *store.Store) error {
-				tx.Notify("b")
-				return nil
+		await.That(t, "a committed notification wakes the other store", func() bool {
+			err := s.InTx(ctx, func(tx *store.Store) error {
+				tx.Notify("a")
+				tx.Notify("a")
+				return tx.InTx(ctx, func(tx *store.Store) error {
+					tx.Notify("b")
+					return nil
+				})
 			})
+			if err != nil || !woken(c.a) || !woken(c.b) {
+				t.Errorf("a committed notification woke nobody: %v", err)
+			}
+			return c.other == nil || woken(c.elsewhere)
 		})
-		if err != nil || !woken(wake, 5*time.Second) || !woken(other, 5*time.Second) {
-			t.Errorf("a committed notification woke nobody: %v", err)
-		}
-		for woken(wake, 2*time.Second) || woken(other, 0) { // a listener that begins late
-		}
+		c.awaitTold(t, s)
+		woken(c.elsewhere)
 		_ = s.InTx(ctx, func(tx *store.Store) error {
 			tx.Notify("a")
 			return errRefused
 		})
-		err = s.InTx(ctx, func(tx *store.Store) error {
+		err := s.InTx(ctx, func(tx *store.Store) error {
 			_ = tx.InTx(ctx, func(tx *store.Store) error {
+				tx.Notify("a")
 				tx.Notify("b")
 				return errRefused
 			})
 			return nil
 		})
-		if err != nil || woken(wake, 200*time.Millisecond) || woken(other, 0) {
+		c.awaitTold(t, s)
+		if err != nil || woken(c.a) || woken(c.b) || woken(c.elsewhere) {
 			t.Errorf("what was rolled back woke somebody: %v", err)
 		}
-		stop()
+		c.stop()
 		if n := s.Subscribers("a"); n != 0 {
 			t.Errorf("%d subscribers after the end, want 0", n)
 		}
@@ -74,14 +142,18 @@ func TestNotify_AcrossReplicas(t *testing.T) {
 	two := Open(t, store.Config{DataDir: t.TempDir(), Database: address})
 	wake, stop := one.Subscribe("a")
 	defer stop()
-	woken(wake, 5*time.Second) // the listener is there
-	err := two.InTx(context.Background(), func(tx *store.Store) error {
-		tx.Notify("a")
-		return nil
+	awaitHearing(t, one, two)
+	woken(wake)
+	await.That(t, "the other replica is woken", func() bool {
+		err := two.InTx(context.Background(), func(tx *store.Store) error {
+			tx.Notify("a")
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return woken(wake)
 	})
-	if err != nil || !woken(wake, 5*time.Second) {
-		t.Errorf("the other replica was not woken: %v", err)
-	}
 }
 
 // A connection that was cut, as a restarted database or a proxy does it, is
@@ -95,20 +167,13 @@ func TestNotify_AfterTheConnectionWasCut(t *testing.T) {
 	wake, stop := one.Subscribe("a")
 	defer stop()
 	for range 3 {
-		for woken(wake, 200*time.Millisecond) { // until it listens, and no longer looks instead
-		}
+		awaitHearing(t, one, two)
+		woken(wake)
 		admin(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND application_name = '"+name+"'")
 		two.Wake("a")
-		if !woken(wake, 5*time.Second) {
-			t.Fatal("nobody was woken after the connection was cut")
-		}
+		await.Receive(t, "somebody is woken after the connection was cut", wake)
 	}
-	for woken(wake, 200*time.Millisecond) {
-	}
-	two.Wake("a")
-	if !woken(wake, 5*time.Second) {
-		t.Error("the new connection hears nothing")
-	}
+	awaitHearing(t, one, two)
 }
 
 func event(s *store.Store, name string) store.Event {

@@ -259,7 +259,8 @@ func TestSweepIngests(t *testing.T) {
 	EachConfig(t, func(t *testing.T, cfg store.Config) {
 		ctx := context.Background()
 		var late atomic.Int64
-		cfg.Now = func() time.Time { return time.Now().Add(time.Duration(late.Load())) }
+		start := time.Now()
+		cfg.Now = func() time.Time { return start.Add(time.Duration(late.Load())) }
 		s := Open(t, cfg)
 		visible := publish(t, s, upload{sha: "a", tests: 3})
 		dead := begin(t, s, upload{sha: "b", tests: 3000})

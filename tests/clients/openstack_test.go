@@ -5,13 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"testing"
-	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/utils"
 
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // pythonClients are what testdata/keystone_client.py can run, as Debian has them.
@@ -24,7 +24,7 @@ func runPython(t *testing.T, module string, env ...string) {
 	if err := exec.CommandContext(t.Context(), python, "-c", "import "+module).Run(); err != nil {
 		t.Skipf("%s has no %s: apt-get install python3-keystoneauth1 python3-barbicanclient python3-openstackclient python3-openstacksdk", python, module)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), await.Limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, python, "testdata/keystone_client.py", module)
 	cmd.Env = append(append(os.Environ(), "no_proxy=127.0.0.1", "NO_PROXY=127.0.0.1", "PYTHONWARNINGS=ignore"), env...)

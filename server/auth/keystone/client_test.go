@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 func TestValidate(t *testing.T) {
@@ -113,9 +115,7 @@ func TestValidate_OneFlight(t *testing.T) {
 			}
 		})
 	}
-	for f.questions.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	await.That(t, "the first question", func() bool { return f.questions.Load() > 0 })
 	close(f.delay)
 	wg.Wait()
 	if n := f.questions.Load(); n != 1 {
@@ -182,27 +182,30 @@ func TestValidate_Unavailable(t *testing.T) {
 func TestValidate_LoginsDoNotQueue(t *testing.T) {
 	t.Parallel()
 
-	f := newFake(t)
-	f.hang = make(chan struct{})
-	defer close(f.hang) // before the server waits for its requests
-	now := time.Now()
-	c := f.client(t, func(c *Config) { c.Timeout, c.Now = 50*time.Millisecond, func() time.Time { return now } })
-	var all sync.WaitGroup
-	for i := range 20 {
-		all.Go(func() {
-			if _, err := c.Validate(t.Context(), fmt.Sprint(i)); !errors.Is(err, ErrUnavailable) {
-				t.Errorf("token %d: %v, want ErrUnavailable", i, err)
-			}
-		})
-	}
-	all.Wait()
-	if n := f.logins.Load(); n != 1 {
-		t.Errorf("%d logins were tried, want 1", n)
-	}
-	now = now.Add(loginPause)
-	if _, err := c.Validate(t.Context(), "later"); !errors.Is(err, ErrUnavailable) || f.logins.Load() != 2 {
-		t.Errorf("after the pause: %v, %d logins; want a second one", err, f.logins.Load())
-	}
+	await.AtSomePace(t, 50*time.Millisecond, func(timeout time.Duration) error { // a login may be given up before it gets there
+		f := newFake(t)
+		f.hang = make(chan struct{})
+		defer close(f.hang) // before the server waits for its requests
+		now := time.Now()
+		c := f.client(t, func(c *Config) { c.Timeout, c.Now = timeout, func() time.Time { return now } })
+		var all sync.WaitGroup
+		for i := range 20 {
+			all.Go(func() {
+				if _, err := c.Validate(t.Context(), fmt.Sprint(i)); !errors.Is(err, ErrUnavailable) {
+					t.Errorf("token %d: %v, want ErrUnavailable", i, err)
+				}
+			})
+		}
+		all.Wait()
+		if n := f.logins.Load(); n != 1 {
+			return fmt.Errorf("%d logins were tried, want 1", n)
+		}
+		now = now.Add(loginPause)
+		if _, err := c.Validate(t.Context(), "later"); !errors.Is(err, ErrUnavailable) || f.logins.Load() != 2 {
+			return fmt.Errorf("after the pause: %v, %d logins; want a second one", err, f.logins.Load())
+		}
+		return nil
+	})
 }
 
 func TestValidate_Limit(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // fake is as much of a Keystone as the client asks for. It answers as Keystone
@@ -38,7 +40,7 @@ func newFake(t *testing.T) *fake {
 
 func (f *fake) client(t *testing.T, change ...func(*Config)) *Client {
 	t.Helper()
-	c := Config{AuthURL: f.URL + "/v3", Username: "slipway", Password: "secret", CacheFor: time.Minute, Timeout: 5 * time.Second}
+	c := Config{AuthURL: f.URL + "/v3", Username: "slipway", Password: "secret", CacheFor: time.Minute, Timeout: await.Limit}
 	for _, f := range change {
 		f(&c)
 	}
