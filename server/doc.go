@@ -1,12 +1,7 @@
-// Package server joins the areas into one HTTP server.
+// Package server joins the areas into one HTTP server: it makes each area's
+// handler, registers its operations on the layers of package edge, and fails
+// when an operation of the document has no handler.
 //
-// A request travels so: front (id, log, panics, who asks) -> compression ->
-// CORS -> decompression -> version naming -> HEAD as GET -> Echo's router ->
-// admission of the operation (who may, how often, is the request as the
-// document says) -> generated binding -> the area's handler -> store. Errors
-// of every layer end in errors.go as the one Problem.
-//
-// The document decides: routes, second names, security, limits and validation
-// are read from it at start, and a slip in it stops the start. Echo is used
-// here and nowhere else.
+// What a request passes before and after its handler is package edge's. Here is
+// one line for each area, and what runs beside the requests.
 package server

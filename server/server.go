@@ -3,19 +3,14 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
-	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
 	accessapi "github.com/slipway-lab/slipway/gen/access"
@@ -25,12 +20,11 @@ import (
 	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
 	reportsapi "github.com/slipway-lab/slipway/gen/reports"
 	resultsapi "github.com/slipway-lab/slipway/gen/results"
-	"github.com/slipway-lab/slipway/openapi"
 	"github.com/slipway-lab/slipway/server/access"
 	"github.com/slipway-lab/slipway/server/auth"
-	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/discovery"
-	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/edge"
+	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/lab"
 	"github.com/slipway-lab/slipway/server/products"
 	"github.com/slipway-lab/slipway/server/refstack"
@@ -63,7 +57,7 @@ type Config struct {
 	MaxUpload int64
 
 	// Limits bounds how often strangers may call.
-	Limits Limits
+	Limits edge.Limits
 
 	// V1Public opens the version document to callers without credential.
 	V1Public bool
@@ -123,24 +117,11 @@ type Config struct {
 
 // Server is the whole API as one http.Handler.
 type Server struct {
-	handler    http.Handler
-	router     *router
-	auth       *auth.Authenticator
-	resolver   call.Resolver
-	requireTLS bool
-	maxHeader  int
-	stall      time.Duration
-	limits     *limiter
-	audit      *auditor
-	metrics    *metrics
-	v1Public   bool
-	docsClosed bool
-	runners    bool // runner calls need a login
-	closed     bool // KernelCI's side is in maintenance
-	labIdle    bool // Background leaves the lab's tasks to other servers
-	now        func() time.Time
-	newID      func() uuid.UUID
-	areas      areas
+	handler http.Handler
+	edge    *edge.Stack
+	auth    *auth.Authenticator
+	areas   areas
+	labIdle bool // Background leaves the lab's tasks to other servers
 }
 
 // areas are the handlers, one for each area.
@@ -155,48 +136,51 @@ type areas struct {
 }
 
 // register gives the router every operation of every area.
-func (a *areas) register(r *router, m map[string][]echo.MiddlewareFunc) {
-	accessapi.RegisterHandlersWithOptions(r, accessapi.NewStrictHandler(a.access), accessapi.RegisterHandlersOptions{OperationMiddlewares: m})
-	discoveryapi.RegisterHandlersWithOptions(r, discoveryapi.NewStrictHandler(a.discovery), discoveryapi.RegisterHandlersOptions{OperationMiddlewares: m})
-	resultsapi.RegisterHandlersWithOptions(r, resultsapi.NewStrictHandler(a.results), resultsapi.RegisterHandlersOptions{OperationMiddlewares: m})
-	refstackapi.RegisterHandlersWithOptions(r, refstackapi.NewStrictHandler(a.refstack), refstackapi.RegisterHandlersOptions{OperationMiddlewares: m})
-	productsapi.RegisterHandlersWithOptions(r, productsapi.NewStrictHandler(a.products), productsapi.RegisterHandlersOptions{OperationMiddlewares: m})
-	reportsapi.RegisterHandlersWithOptions(r, reportsapi.NewStrictHandler(a.reports), reportsapi.RegisterHandlersOptions{OperationMiddlewares: m})
-	labapi.RegisterHandlersWithOptions(r, labapi.NewStrictHandler(a.lab), labapi.RegisterHandlersOptions{OperationMiddlewares: m})
-}
-
-// loadDocument reads the embedded document.
-func loadDocument() (*openapi3.T, error) {
-	doc, err := openapi3.NewLoader().LoadFromData(openapi.JSON)
-	if err != nil {
-		return nil, fmt.Errorf("the embedded document: %w", err)
-	}
-	return doc, nil
+func (a *areas) register(r *edge.Router) {
+	accessapi.RegisterHandlers(r, accessapi.NewStrictHandler(a.access))
+	discoveryapi.RegisterHandlers(r, discoveryapi.NewStrictHandler(a.discovery))
+	resultsapi.RegisterHandlers(r, resultsapi.NewStrictHandler(a.results))
+	refstackapi.RegisterHandlers(r, refstackapi.NewStrictHandler(a.refstack))
+	productsapi.RegisterHandlers(r, productsapi.NewStrictHandler(a.products))
+	reportsapi.RegisterHandlers(r, reportsapi.NewStrictHandler(a.reports))
+	labapi.RegisterHandlers(r, labapi.NewStrictHandler(a.lab))
 }
 
 func (c *Config) setDefaults() {
-	if c.MaxBody == 0 {
-		c.MaxBody = 1 << 20
-	}
-	if c.MaxUpload == 0 {
-		c.MaxUpload = 800 << 20
-	}
-	if c.MaxHeader == 0 {
-		c.MaxHeader = 64 << 10
-	}
-	if c.StallTimeout == 0 {
-		c.StallTimeout = time.Minute
-	}
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
 	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.NewID == nil {
-		c.NewID = func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+}
+
+// edge is the part of the configuration that is about the way of a request.
+func (c *Config) edge() edge.Config {
+	e := edge.Config{
+		Auth:         c.Auth,
+		Audit:        c.Store,
+		AuditLines:   c.AuditLines,
+		Resolver:     c.Resolver,
+		CORSOrigins:  c.CORSOrigins,
+		MaxBody:      c.MaxBody,
+		MaxUpload:    c.MaxUpload,
+		MaxHeader:    c.MaxHeader,
+		StallTimeout: c.StallTimeout,
+		Limits:       c.Limits,
+		RequireTLS:   c.RequireTLS,
+		V1Public:     c.V1Public,
+		DocsClosed:   c.DocsClosed,
+		RunnersLogIn: c.Results.RequireToken,
+		Maintenance:  c.Maintenance,
+		Metrics:      c.Metrics,
+		Now:          c.Now,
+		NewID:        c.NewID,
 	}
-	c.Limits.setDefaults()
+	if !c.DocsClosed {
+		e.Pages = pages
+	}
+	return e
 }
 
 // New builds the server from the embedded document. It fails when the document
@@ -207,38 +191,21 @@ func New(c Config) (*Server, error) {
 		return nil, errors.New("server: Store and Auth are required")
 	}
 	c.setDefaults()
-	doc, err := loadDocument()
+	doc, err := edge.LoadDocument()
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{
-		auth:       c.Auth,
-		resolver:   c.Resolver,
-		requireTLS: c.RequireTLS,
-		maxHeader:  c.MaxHeader,
-		stall:      c.StallTimeout,
-		limits:     newLimiter(c.Limits, c.Now),
-		metrics:    newMetrics(c.Metrics),
-		v1Public:   c.V1Public,
-		docsClosed: c.DocsClosed,
-		runners:    c.Results.RequireToken,
-		closed:     c.Maintenance,
-		labIdle:    c.Lab.Idle,
-		now:        c.Now,
-		newID:      c.NewID,
+	s := &Server{auth: c.Auth, labIdle: c.Lab.Idle}
+	if s.edge, err = edge.New(c.edge(), doc); err != nil {
+		return nil, err
 	}
 	if s.areas, err = newAreas(c, doc); err != nil {
 		return nil, err
 	}
-	e, err := s.newEcho(c, doc)
-	if err != nil {
+	s.areas.register(s.edge.Router())
+	if s.handler, err = s.edge.Handler(); err != nil {
 		return nil, err
 	}
-	if err := s.wrap(c, e); err != nil {
-		return nil, err
-	}
-	s.audit = newAuditor(c.Store, c.AuditLines, c.Metrics, c.Now)
-	s.auth.OnNewNetwork(s.newNetwork)
 	return s, nil
 }
 
@@ -246,8 +213,12 @@ func New(c Config) (*Server, error) {
 // tokens. No request may come afterwards, and the store must still be open.
 func (s *Server) Close() {
 	s.auth.Close()
-	s.audit.close()
+	s.edge.Close()
 }
+
+// Note puts something into the audit log that is no request, such as which
+// policy a server started with.
+func (s *Server) Note(event, object, reason string) { s.edge.Note(event, object, reason) }
 
 func newAreas(c Config, doc *openapi3.T) (areas, error) {
 	disc, err := discovery.New(discovery.Config{
@@ -263,7 +234,7 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 	if err != nil {
 		return areas{}, err
 	}
-	prod, err := products.New(c.Store, c.Products)
+	prod, err := products.New(c.Store, doc, c.Products)
 	if err != nil {
 		return areas{}, err
 	}
@@ -299,61 +270,12 @@ func (s *Server) Background(ctx context.Context) {
 	all.Wait()
 }
 
-// newEcho makes the router with a validator on every route.
-func (s *Server) newEcho(c Config, doc *openapi3.T) (*echo.Echo, error) {
-	ops, err := operations(doc)
-	if err != nil {
-		return nil, fmt.Errorf("the embedded document: %w", err)
-	}
-	e := echo.New()
-	e.HideBanner, e.HidePort = true, true
-	e.HTTPErrorHandler = s.echoError
-	e.JSONSerializer = strictJSON{}
-	middlewares := map[string][]echo.MiddlewareFunc{}
-	for id, op := range ops {
-		limit := c.MaxBody
-		if op.stream {
-			limit = c.MaxUpload
-		}
-		v, err := newValidator(op, limit, c.MaxUpload)
-		if err != nil {
-			return nil, err
-		}
-		middlewares[id] = []echo.MiddlewareFunc{s.admit(op, v)}
-	}
-	s.router = newRouter(e, ops)
-	s.router.notOffered = s.notOffered
-	s.areas.register(s.router, middlewares)
-	for _, op := range ops {
-		op.forget()
-	}
-	return e, s.router.finish()
-}
-
-// wrap puts the layers in front of the router, the innermost first.
-func (s *Server) wrap(c Config, e *echo.Echo) error {
-	var h http.Handler = e
-	h = headAsGet(h)
-	if !c.DocsClosed {
-		h = s.withPages(h)
-	}
-	h = nameVersion(h, s.fail)
-	h = s.decompress(h)
-	h = cors(c.CORSOrigins, h)
-	h, err := compress(h)
-	if err != nil {
-		return err
-	}
-	s.handler = s.front(h)
-	return nil
-}
-
-// withPages serves what is for people and not in the document.
-func (s *Server) withPages(next http.Handler) http.Handler {
-	pages := ui.Handler(func(r *http.Request) string { return call.From(r.Context()).Origin.Prefix }, next)
+// pages serves what is for people and not in the document.
+func pages(next http.Handler) http.Handler {
+	explorer := ui.Handler(func(r *http.Request) string { return call.From(r.Context()).Origin.Prefix }, next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if under(r.URL.Path, "/docs") {
-			pages.ServeHTTP(w, r)
+		if r.URL.Path == "/docs" || strings.HasPrefix(r.URL.Path, "/docs/") {
+			explorer.ServeHTTP(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -363,55 +285,6 @@ func (s *Server) withPages(next http.Handler) http.Handler {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// strictJSON decodes bodies case-sensitively and without duplicate names, as
-// they were checked; encoding/json would take "STATUS" for status.
-type strictJSON struct{ echo.DefaultJSONSerializer }
-
-// Deserialize reads the body into a value.
-func (strictJSON) Deserialize(c echo.Context, into any) error {
-	err := json.UnmarshalRead(c.Request().Body, into, jsontext.AllowInvalidUTF8(false))
-	if err == nil {
-		return nil
-	}
-	var semantic *json.SemanticError
-	if errors.As(err, &semantic) {
-		return fault.InvalidBody(string(semantic.JSONPointer), "cannot be read as what the document says").Because(err)
-	}
-	return fault.InvalidBody("", "must be JSON").Because(err)
-}
-
 // Work is the lab's part of Background. It returns when everything that it
 // started has ended.
 func (s *Server) Work(ctx context.Context) { s.areas.lab.Run(ctx) }
-
-func sorted(names []string) []string {
-	slices.Sort(names)
-	return names
-}
-
-// cors lets pages elsewhere call the API from a browser: the configured
-// origins all of it, any page the published document.
-func cors(origins []string, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		origin := r.Header.Get("Origin")
-		if origin == "" {
-			next.ServeHTTP(w, r)
-			return
-		}
-		h := w.Header()
-		h.Add("Vary", "Origin")
-		switch path := strings.TrimSuffix(r.URL.Path, "/"); {
-		case slices.Contains(origins, origin):
-			h.Set("Access-Control-Allow-Origin", origin)
-			h.Set("Access-Control-Expose-Headers", "Location, Link, ETag, Retry-After, WWW-Authenticate, Content-Disposition, X-Request-Id, X-Openstack-Request-Id, OpenStack-API-Version")
-		case path == "/openapi.json" || path == "/openapi.yaml":
-			h.Set("Access-Control-Allow-Origin", "*")
-		}
-		if r.Method == http.MethodOptions && h.Get("Access-Control-Allow-Origin") != "" && r.Header.Get("Access-Control-Request-Method") != "" {
-			h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
-			h.Set("Access-Control-Allow-Headers", "Authorization, X-Auth-Token, Content-Type, Content-Encoding, Idempotency-Key, If-None-Match, Range, Last-Event-ID, OpenStack-API-Version, X-Public-Key, X-Signature, X-End-User, X-Context-Marker")
-			h.Set("Access-Control-Max-Age", "600")
-		}
-		next.ServeHTTP(w, r)
-	})
-}

@@ -261,3 +261,37 @@ func TestFailedLoginsAreLimited(t *testing.T) {
 		t.Errorf("another address: %d, want 401", a.Status)
 	}
 }
+
+// TestProblem_SaysWhere: an error of a parameter says where that stood, also
+// where the document lets several places name it.
+func TestProblem_SaysWhere(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	form := servertest.With("Content-Type", "application/x-www-form-urlencoded")
+	for _, tt := range []struct {
+		name, method, path, body string
+		option                   servertest.Option
+		parameter, in            string
+	}{
+		{"a path that is no number", "GET", "/v1/clouds/x", "", servertest.Admin(), "cloud_id", "path"},
+		{"a path that the handler reads", "POST", "/v1/update-test-status/x", "status=a", form, "test_id", "path"},
+		{"a path that leads nowhere", "POST", "/v1/update-test-status/999", "status=a", form, "test_id", "path"},
+		{"a query that leads nowhere", "POST", "/v1/update-test-status?test_id=999", "status=a", form, "test_id", "query"},
+		{"a form that leads nowhere", "POST", "/v1/update-test-status", "status=a&test_id=999", form, "test_id", "form"},
+		{"a body that leads nowhere", "POST", "/v1/update-test-status", `{"status":"a","test_id":"999"}`, servertest.JSON(), "test_id", "body"},
+		{"a body that is no number", "POST", "/v1/update-test-status", `{"status":"a","test_id":"x"}`, servertest.JSON(), "test_id", "body"},
+		{"two places that disagree", "POST", "/v1/update-test-status/1?test_id=2", "status=a", form, "test_id", "path"},
+		{"a query", "GET", "/v1/clouds?limit=0", "", servertest.Admin(), "limit", "query"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			a := s.Do(tt.method, tt.path, tt.body, tt.option)
+			p := readProblem(t, a)
+			if a.Status != 400 || len(p.Errors) != 1 || p.Errors[0].Parameter != tt.parameter || p.Errors[0].In != tt.in {
+				t.Errorf("%d %+v, want 400 with %s in the %s", a.Status, p.Errors, tt.parameter, tt.in)
+			}
+		})
+	}
+}

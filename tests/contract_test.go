@@ -5,14 +5,15 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/slipway-lab/slipway/openapi"
+
+	"github.com/slipway-lab/slipway/server/edge"
 )
 
 func document(t testing.TB) *openapi3.T {
 	t.Helper()
-	doc, err := openapi3.NewLoader().LoadFromData(openapi.JSON)
+	doc, err := edge.LoadDocument()
 	if err != nil {
-		t.Fatalf("the embedded document: %v", err)
+		t.Fatal(err)
 	}
 	return doc
 }

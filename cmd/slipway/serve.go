@@ -19,8 +19,9 @@ import (
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/access"
 	"github.com/slipway-lab/slipway/server/auth"
-	"github.com/slipway-lab/slipway/server/call"
-	"github.com/slipway-lab/slipway/server/intake"
+	"github.com/slipway-lab/slipway/server/edge"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/server/lab"
 	"github.com/slipway-lab/slipway/server/products"
 	"github.com/slipway-lab/slipway/server/refstack"
@@ -172,7 +173,7 @@ func (c *serveCmd) logTo(out *os.File) {
 	if c.LogFormat == "json" {
 		h = slog.NewJSONHandler(out, options)
 	}
-	slog.SetDefault(slog.New(server.LogHandler(h)))
+	slog.SetDefault(slog.New(edge.LogHandler(h)))
 }
 
 // firstToken makes an admin token when nobody could log in otherwise, and shows
@@ -216,7 +217,7 @@ func (c *serveCmd) handler(ctx context.Context, s *store.Store, secret []byte, a
 		CORSOrigins: c.CORSOrigins,
 		MaxBody:     c.MaxBody,
 		MaxUpload:   3*c.MaxUpload + 1<<20, // a form writes a byte in up to three
-		Limits: server.Limits{
+		Limits: edge.Limits{
 			AnonymousPerSecond:    offAtZero(c.RatelimitAnonymous),
 			AnonymousBurst:        c.RatelimitBurst,
 			FailedLoginsPerMinute: offAtZero(c.RatelimitFailedLogins),

@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/subtle"
 
-	"github.com/slipway-lab/slipway/server/call"
-	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/fault"
 )
 
 // UnknownBearer returns a Bearer that was let through although it is no API

@@ -1,6 +1,6 @@
 package discovery
 
-import "github.com/slipway-lab/slipway/server/call"
+import "github.com/slipway-lab/slipway/server/edge/call"
 
 const (
 	noCache = "no-cache"

@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	discoveryapi "github.com/slipway-lab/slipway/gen/discovery"
-	"github.com/slipway-lab/slipway/server/call"
-	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/fault"
 )
 
 // Store is what readiness asks of the store.

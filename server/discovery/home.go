@@ -10,7 +10,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	discoveryapi "github.com/slipway-lab/slipway/gen/discovery"
-	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/edge/call"
 )
 
 // home is the home document without the parts that depend on the request: the

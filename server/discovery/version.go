@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	discoveryapi "github.com/slipway-lab/slipway/gen/discovery"
-	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/edge/call"
 )
 
 // The media types that the root and the version document offer, the preferred

@@ -9,7 +9,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
-	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/servertest"
 )
 

@@ -9,8 +9,8 @@ import (
 
 	labapi "github.com/slipway-lab/slipway/gen/lab"
 	"github.com/slipway-lab/slipway/server/auth"
-	"github.com/slipway-lab/slipway/server/call"
-	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/fault"
 )
 
 // loginLife is what a login says of its end. The token behind it may end

@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/store"
 )
 

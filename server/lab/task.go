@@ -13,8 +13,8 @@ import (
 
 	labapi "github.com/slipway-lab/slipway/gen/lab"
 	"github.com/slipway-lab/slipway/server/auth"
-	"github.com/slipway-lab/slipway/server/call"
-	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/server/lab/nodefilter"
 	"github.com/slipway-lab/slipway/server/lab/taskplan"

@@ -9,7 +9,7 @@ import (
 	"strconv"
 
 	"github.com/oapi-codegen/nullable"
-	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/edge/call"
 )
 
 // opaques are the members of a document that go out byte for byte. An encoder

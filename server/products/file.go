@@ -7,22 +7,17 @@ import (
 	"io"
 	"net/url"
 	"strconv"
-	"sync"
-
-	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/slipway-lab/slipway/openapi"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	productsapi "github.com/slipway-lab/slipway/gen/products"
 	"github.com/slipway-lab/slipway/server/auth"
-	"github.com/slipway-lab/slipway/server/bodycheck"
-	"github.com/slipway-lab/slipway/server/call"
-	"github.com/slipway-lab/slipway/server/download"
-	"github.com/slipway-lab/slipway/server/fault"
-	"github.com/slipway-lab/slipway/server/intake"
-	"github.com/slipway-lab/slipway/server/results/subunit"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/download"
+	"github.com/slipway-lab/slipway/server/edge/fault"
+	"github.com/slipway-lab/slipway/server/edge/intake"
+	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
 	"github.com/slipway-lab/slipway/store"
 )
 
@@ -59,7 +54,7 @@ func (h *Handler) readForm(ctx context.Context, req productsapi.PostTestResultRe
 		seen[name] = true
 		switch name {
 		case "result":
-			if in, err = readResult(part); err == nil {
+			if in, err = h.readResult(part); err == nil {
 				err = h.expected(ctx, req.ProductID, in)
 			}
 		case "file":
@@ -105,7 +100,7 @@ func (h *Handler) postWithFile(ctx context.Context, req productsapi.PostTestResu
 const maxResultPart = 1 << 20
 
 // readResult checks the part as strictly as a JSON body.
-func readResult(part io.Reader) (*productsapi.NewTestResult, error) {
+func (h *Handler) readResult(part io.Reader) (*productsapi.NewTestResult, error) {
 	text, err := io.ReadAll(io.LimitReader(part, maxResultPart+1))
 	if err != nil {
 		return nil, fault.Body(err)
@@ -113,11 +108,7 @@ func readResult(part io.Reader) (*productsapi.NewTestResult, error) {
 	if len(text) > maxResultPart {
 		return nil, fault.TooLarge("the part result has at most %d bytes", maxResultPart)
 	}
-	checker, err := resultChecker()
-	if err != nil {
-		return nil, err
-	}
-	if found := checker.Check(text); len(found) > 0 {
+	if found := h.resultPart.Check(text); len(found) > 0 {
 		f := fault.Invalid("result%s %s", found[0].Pointer, found[0].Message)
 		for _, v := range found {
 			f.Errors = append(f.Errors, fault.Entry{Parameter: "result", Pointer: v.Pointer, InBody: true, In: "form", Message: v.Message})
@@ -130,15 +121,6 @@ func readResult(part io.Reader) (*productsapi.NewTestResult, error) {
 	}
 	return &in, nil
 }
-
-// resultChecker is the document's own schema of a result.
-var resultChecker = sync.OnceValues(func() (*bodycheck.Checker, error) {
-	doc, err := openapi3.NewLoader().LoadFromData(openapi.JSON)
-	if err != nil {
-		return nil, err
-	}
-	return bodycheck.Compile(doc.Components.Schemas["NewTestResult"], bodycheck.Options{})
-})
 
 // keepFile streams a file into the blob store.
 func (h *Handler) keepFile(ctx context.Context, part io.Reader) (intake.File, error) {

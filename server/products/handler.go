@@ -9,12 +9,14 @@ import (
 
 	productsapi "github.com/slipway-lab/slipway/gen/products"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/uuid"
 
 	"github.com/slipway-lab/slipway/server/auth"
-	"github.com/slipway-lab/slipway/server/call"
-	"github.com/slipway-lab/slipway/server/fault"
-	"github.com/slipway-lab/slipway/server/intake"
+	"github.com/slipway-lab/slipway/server/edge/bodycheck"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/fault"
+	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/server/products/lifecycle"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -68,12 +70,15 @@ type Handler struct {
 	store  *store.Store
 	intake *intake.Intake
 	config Config
+
+	resultPart *bodycheck.Checker // of the part result of a form
 }
 
 var _ productsapi.StrictServerInterface = (*Handler)(nil)
 
-// New checks the settings. Background must be run beside the handler.
-func New(s *store.Store, c Config) (*Handler, error) {
+// New checks the settings and prepares what is checked against doc, which it
+// does not keep. Background must be run beside the handler.
+func New(s *store.Store, doc *openapi3.T, c Config) (*Handler, error) {
 	if c.LookEvery <= 0 {
 		c.LookEvery = lookEvery
 	}
@@ -93,7 +98,11 @@ func New(s *store.Store, c Config) (*Handler, error) {
 		return nil, errors.New("limits of products must not be negative")
 	}
 	in := &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits.WithDefaults()}
-	return &Handler{store: s, intake: in, config: c}, nil
+	part, err := bodycheck.Compile(doc.Components.Schemas["NewTestResult"], bodycheck.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("the schema of a result: %w", err)
+	}
+	return &Handler{store: s, intake: in, resultPart: part, config: c}, nil
 }
 
 func tenantOf(ctx context.Context) string { return auth.From(ctx).Tenant }

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	productsapi "github.com/slipway-lab/slipway/gen/products"
-	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/edge/fault"
 )
 
 // successors are the paths that took the place of SPI's organisations at the

@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	productsapi "github.com/slipway-lab/slipway/gen/products"
-	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/products/dates"
 	"github.com/slipway-lab/slipway/server/products/lifecycle"
 	"github.com/slipway-lab/slipway/server/products/waiting"

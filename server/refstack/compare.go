@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
-	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/store"
 )
 

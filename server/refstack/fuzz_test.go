@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/edge/fault"
 )
 
 // FuzzCheckPassList: whatever is uploaded is taken, or refused with a 400.

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
-	"github.com/slipway-lab/slipway/server/call"
-	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/store"
 )
 

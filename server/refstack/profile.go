@@ -4,7 +4,7 @@ import (
 	"context"
 
 	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
-	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/edge/call"
 )
 
 // GetProfile answers who the caller is (refstack/api/controllers/user.py,

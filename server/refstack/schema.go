@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
-	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/edge/call"
 )
 
 // passListSchema is the schema of refstack/api/validators.py,

@@ -14,9 +14,9 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/slipway-lab/slipway/server/call"
-	"github.com/slipway-lab/slipway/server/fault"
-	"github.com/slipway-lab/slipway/server/upload"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/fault"
+	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
 )
 

@@ -14,11 +14,11 @@ import (
 
 	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
 	"github.com/slipway-lab/slipway/server/auth"
-	"github.com/slipway-lab/slipway/server/call"
-	"github.com/slipway-lab/slipway/server/fault"
-	"github.com/slipway-lab/slipway/server/intake"
-	"github.com/slipway-lab/slipway/server/results/subunit"
-	"github.com/slipway-lab/slipway/server/upload"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/fault"
+	"github.com/slipway-lab/slipway/server/edge/intake"
+	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
+	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
 )
 

@@ -6,7 +6,7 @@ import (
 
 	reportsapi "github.com/slipway-lab/slipway/gen/reports"
 
-	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/edge/fault"
 )
 
 // absent answers for what the original has and this server does not.

@@ -8,7 +8,7 @@ import (
 
 	reportsapi "github.com/slipway-lab/slipway/gen/reports"
 
-	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/store"
 )

@@ -7,10 +7,10 @@ import (
 	"mime"
 	"net/http"
 
-	"github.com/slipway-lab/slipway/server/call"
-	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
-	"github.com/slipway-lab/slipway/server/upload"
+	"github.com/slipway-lab/slipway/server/edge/upload"
 )
 
 func (h *Handler) limits() document.Limits { return document.Limits{Cases: h.config.MaxCases} }

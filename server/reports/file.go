@@ -14,10 +14,10 @@ import (
 
 	reportsapi "github.com/slipway-lab/slipway/gen/reports"
 	"github.com/slipway-lab/slipway/server/auth"
-	"github.com/slipway-lab/slipway/server/call"
-	"github.com/slipway-lab/slipway/server/download"
-	"github.com/slipway-lab/slipway/server/fault"
-	"github.com/slipway-lab/slipway/server/upload"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/download"
+	"github.com/slipway-lab/slipway/server/edge/fault"
+	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
 )
 

@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/slipway-lab/slipway/server/call"
-	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/server/reports/query"
 	"github.com/slipway-lab/slipway/store"

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/slipway-lab/slipway/server"
-	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/servertest"
 )
 

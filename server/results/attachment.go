@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	resultsapi "github.com/slipway-lab/slipway/gen/results"
-	"github.com/slipway-lab/slipway/server/download"
+	"github.com/slipway-lab/slipway/server/edge/download"
 )
 
 // GetRaw sends an upload as it came, under the name of RefStack's own download.

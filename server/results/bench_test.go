@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/slipway-lab/slipway/server/results/subunit/subunittest"
+	"github.com/slipway-lab/slipway/server/edge/intake/subunit/subunittest"
 	"github.com/slipway-lab/slipway/server/servertest"
 )
 

@@ -11,8 +11,8 @@ import (
 	"github.com/oapi-codegen/nullable"
 
 	resultsapi "github.com/slipway-lab/slipway/gen/results"
-	"github.com/slipway-lab/slipway/server/call"
-	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/store"
 )
 

@@ -12,9 +12,9 @@ import (
 	"github.com/google/uuid"
 
 	resultsapi "github.com/slipway-lab/slipway/gen/results"
-	"github.com/slipway-lab/slipway/server/call"
-	"github.com/slipway-lab/slipway/server/download"
-	"github.com/slipway-lab/slipway/server/intake"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/download"
+	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/store"
 )
 

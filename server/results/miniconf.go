@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	resultsapi "github.com/slipway-lab/slipway/gen/results"
-	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/store"
 )
 

@@ -11,10 +11,10 @@ import (
 
 	resultsapi "github.com/slipway-lab/slipway/gen/results"
 	"github.com/slipway-lab/slipway/server/auth"
-	"github.com/slipway-lab/slipway/server/call"
-	"github.com/slipway-lab/slipway/server/fault"
-	"github.com/slipway-lab/slipway/server/intake"
-	"github.com/slipway-lab/slipway/server/upload"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/fault"
+	"github.com/slipway-lab/slipway/server/edge/intake"
+	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
 )
 
@@ -193,7 +193,7 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values) (*store.Run, 
 		err = fmt.Errorf("run %d of another tenant: %w", id, store.ErrNotFound)
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, fault.InvalidField("query", "test_id", "names a run that does not exist: Invalid test ID").Because(err)
+		return nil, fault.InvalidField(values.In("test_id"), "test_id", "names a run that does not exist: Invalid test ID").Because(err)
 	}
 	if err != nil {
 		return nil, err

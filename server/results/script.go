@@ -7,7 +7,7 @@ import (
 	"net/http"
 
 	resultsapi "github.com/slipway-lab/slipway/gen/results"
-	"github.com/slipway-lab/slipway/server/call"
+	"github.com/slipway-lab/slipway/server/edge/call"
 )
 
 // script is what get-script answers: it takes the options of the runner of

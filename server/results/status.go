@@ -7,10 +7,10 @@ import (
 	"github.com/oapi-codegen/nullable"
 
 	resultsapi "github.com/slipway-lab/slipway/gen/results"
-	"github.com/slipway-lab/slipway/server/call"
-	"github.com/slipway-lab/slipway/server/fault"
-	"github.com/slipway-lab/slipway/server/intake"
-	"github.com/slipway-lab/slipway/server/upload"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/fault"
+	"github.com/slipway-lab/slipway/server/edge/intake"
+	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
 )
 
@@ -52,7 +52,7 @@ func (h *Handler) saveStatus(ctx context.Context, path map[string]string) (*call
 	}
 	message, run, err := h.store.AddStatus(ctx, run.ID, text, pointerIf(finished, said))
 	if errors.Is(err, store.ErrNotFound) { // deleted meanwhile
-		return nil, fault.InvalidField("query", "test_id", "names a run that does not exist: Invalid test ID").Because(err)
+		return nil, fault.InvalidField(values.In("test_id"), "test_id", "names a run that does not exist: Invalid test ID").Because(err)
 	}
 	if err != nil {
 		return nil, err

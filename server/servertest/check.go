@@ -16,7 +16,8 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/slipway-lab/slipway/openapi"
+
+	"github.com/slipway-lab/slipway/server/edge"
 )
 
 // checkingTransport reads every answer and holds it against the document
@@ -150,7 +151,7 @@ func visit(schema *openapi3.SchemaRef, body []byte, header http.Header) error {
 }
 
 var document = sync.OnceValue(func() *openapi3.T {
-	doc, err := openapi3.NewLoader().LoadFromData(openapi.JSON)
+	doc, err := edge.LoadDocument()
 	if err != nil {
 		panic(err)
 	}

@@ -1,0 +1,274 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/fault"
+)
+
+// admit is what stands before the handler of an operation: who is calling and
+// may they, how often, and is the request as the document says. The body is
+// not touched before the caller is known.
+func (s *Stack) admit(op *operation, v *validator) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r := c.Request()
+			s.routed(c, op)
+			if err := s.openFor(op); err != nil {
+				return err
+			}
+			who, err := s.who(r.Context(), op)
+			if err := s.limited(r.Context(), who, err); err != nil {
+				return err
+			}
+			if err != nil {
+				return err
+			}
+			c.SetRequest(r.WithContext(auth.With(r.Context(), who)))
+			if err := v.check(c); err != nil {
+				return err
+			}
+			err = next(c)
+			noteRefusal(r.Context(), err)
+			info := call.From(r.Context())
+			s.watchLogins(op, who, info.Client, info.Header, err)
+			return err
+		}
+	}
+}
+
+// limited counts a call. One that is refused because it brings no credential
+// counts like any other without one; what fails with a credential is counted
+// where that is looked at.
+func (s *Stack) limited(ctx context.Context, who auth.Identity, refused error) error {
+	if refused != nil && !errors.Is(refused, auth.ErrNoCredential) {
+		return nil
+	}
+	return s.limits.allow(who, call.From(ctx).Client)
+}
+
+// routed notes which operation answers, for the layers further out.
+func (s *Stack) routed(c echo.Context, op *operation) {
+	ctx := c.Request().Context()
+	if st := stateOf(ctx); st != nil {
+		st.op = op
+	}
+	if op.dialect == drydock {
+		setDrydockID(c.Response().Header(), call.From(ctx))
+	}
+}
+
+// noteRefusal keeps for the audit log what a handler said when it refused.
+func noteRefusal(ctx context.Context, err error) {
+	st := stateOf(ctx)
+	if st == nil || err == nil || st.refused != nil {
+		return
+	}
+	if f := faultOf(err); f.Status == http.StatusUnauthorized || f.Status == http.StatusForbidden {
+		st.refused = errors.New(auth.Redact(f.Detail))
+	}
+}
+
+// openFor answers for KernelCI's side while it is in maintenance, before anybody
+// logs in.
+func (s *Stack) openFor(op *operation) error {
+	if s.config.Maintenance && op.dialect == kernelci {
+		return fault.Unavailable("Service maintenance.")
+	}
+	return nil
+}
+
+// watchLogins counts a handler's own refusal as a failed login: the secret of a
+// run is compared there, and must not be guessed by trying.
+func (s *Stack) watchLogins(op *operation, who auth.Identity, client netip.Addr, header http.Header, err error) {
+	if err == nil || !op.optional && !op.webToken && !op.login || !who.Anonymous() {
+		return
+	}
+	status := faultOf(err).Status
+	if op.webToken && auth.WebToken(header) == "" && header.Get("X-Public-Key") == "" && status == http.StatusUnauthorized {
+		return // nothing was tried: the thing belongs to somebody
+	}
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
+		s.limits.failed(client)
+	}
+}
+
+// who returns the caller's identity when the caller may use the operation. Where
+// a key of the operation's own counts, such as X-Bootaction-Key, the handler
+// compares it, and other credentials beside it are ignored.
+func (s *Stack) who(ctx context.Context, op *operation) (auth.Identity, error) {
+	if op.login {
+		if s.limits.limited(call.From(ctx).Client) {
+			return auth.Identity{}, tooManyLogins()
+		}
+		return auth.Identity{}, nil
+	}
+	if op.public() || op.permission == auth.ReadDocument && !s.config.DocsClosed || op.keyHeader != "" && call.From(ctx).Header.Get(op.keyHeader) != "" {
+		return auth.Identity{}, nil
+	}
+	who, err := s.identify(ctx, op)
+	if errors.Is(err, auth.ErrNoCredential) && (s.openTo(op) || op.signed) {
+		return auth.Identity{}, nil
+	}
+	if st := stateOf(ctx); st != nil {
+		st.who, st.refused = who, err
+	}
+	switch {
+	case err != nil:
+		return auth.Identity{}, s.refused(ctx, op, err)
+	case !who.May(op.permission):
+		if st := stateOf(ctx); st != nil {
+			st.refused = fmt.Errorf("roles %v lack %s", who.Roles, op.permission)
+		}
+		return auth.Identity{}, notAllowed(op)
+	}
+	return who, nil
+}
+
+func notAllowed(op *operation) error {
+	return inWordsOf(op.dialect, fault.New(http.StatusForbidden, "role-required",
+		"the credential does not allow this; it takes one of the roles %s", roleList(op.permission)))
+}
+
+// inWordsOf gives a refusal the words that a system's own server has for it.
+func inWordsOf(d dialect, f *fault.Fault) *fault.Fault {
+	g := *f
+	switch {
+	case d == kernelci: // app/handlers/base.py
+		g.Detail = kernelciRefusal
+	case d == drydock && f.Status == http.StatusUnauthorized: // drydock_provisioner/policy.py
+		g.Detail = "Unauthenticated"
+	case d == drydock && f.Status == http.StatusForbidden:
+		g.Detail = "Forbidden"
+	case d == spi && f.Status == http.StatusForbidden: // its slug is part of the contract
+		g.ID = "forbidden"
+	}
+	return &g
+}
+
+const kernelciRefusal = "Operation not permitted: provided token is not authorized"
+
+func (s *Stack) identify(ctx context.Context, op *operation) (auth.Identity, error) {
+	info := call.From(ctx)
+	try := auth.Attempt{
+		Header: info.Header, Client: info.Client,
+		Method: info.Method, Paths: namesOf(info.Path),
+		Limited: s.limits.limited(info.Client),
+	}
+	switch op.dialect {
+	case kernelci, spi:
+		try.Order = auth.AuthorizationFirst
+	case drydock:
+		try.Order = auth.ServiceTokenFirst
+	}
+	who, err := s.config.Auth.Identify(ctx, try)
+	if try.Limited && op.optional && errors.Is(err, auth.ErrNoCredential) {
+		// Without one the secret of a run could still be guessed.
+		return who, auth.ErrNotTried
+	}
+	return who, err
+}
+
+// namesOf lists the names by which access rules may call a path: as it was sent
+// and as the document has it.
+func namesOf(path string) []string {
+	sent := cleanPath(path)
+	if same, _ := versionedPath(sent); same != sent {
+		return []string{sent, same}
+	}
+	return []string{sent}
+}
+
+// openTo reports whether the operation may be called without a credential.
+func (s *Stack) openTo(op *operation) bool {
+	switch op.permission {
+	case auth.ReadVersion:
+		return s.config.V1Public
+	case auth.ReadDocument:
+		return !s.config.DocsClosed
+	}
+	return op.optional && !s.config.RunnersLogIn
+}
+
+// refused turns a login that failed into what the client sees: that it failed,
+// never why.
+func (s *Stack) refused(ctx context.Context, op *operation, err error) error {
+	info := call.From(ctx)
+	switch {
+	case errors.Is(err, auth.ErrNoCredential):
+		return inWordsOf(op.dialect, fault.Unauthorized("a credential is required: Authorization or X-Auth-Token").Because(err))
+	case errors.Is(err, auth.ErrNotTried):
+		return tooManyLogins().Because(err)
+	case errors.Is(err, auth.ErrNoProject):
+		return inWordsOf(op.dialect, fault.Forbidden("the Keystone token has no scope; log in with a project").Because(err))
+	case errors.Is(err, auth.ErrUnavailable):
+		return fault.Unavailable("Keystone cannot be asked whether the token is good").Because(err)
+	case errors.Is(err, auth.ErrBadCredential):
+		// A runner may send the secret of its run as a Bearer; only the handler can tell.
+		if op.optional && !s.config.RunnersLogIn && auth.Bearer(info.Header) != "" && op.permission == "runner.call" {
+			return nil
+		}
+		if op.webToken && auth.WebToken(info.Header) != "" {
+			return nil // the handler knows the keys
+		}
+		s.limits.failed(info.Client)
+		slog.InfoContext(ctx, "login failed", "client", info.Client, "error", err)
+		f := fault.Unauthorized("the credential is unknown, expired, revoked or not for this address").Because(err)
+		return s.challenge(inWordsOf(op.dialect, f), `, error="invalid_token"`)
+	}
+	return err
+}
+
+// challenge says which credentials count, a line for each kind.
+func (s *Stack) challenge(f *fault.Fault, more string) *fault.Fault {
+	if uri := s.config.Auth.Challenge(); uri != "" {
+		f = f.With("WWW-Authenticate", `Keystone uri="`+uri+`"`)
+	}
+	return f.With("WWW-Authenticate", `Bearer realm="slipway"`+more)
+}
+
+func roleList(p auth.Permission) string {
+	list := ""
+	for i, r := range p.Roles() {
+		if i > 0 {
+			list += ", "
+		}
+		list += string(r)
+	}
+	return list
+}
+
+// notOffered answers a verb that a KernelCI resource does not offer: 501, after
+// the login.
+func (s *Stack) notOffered(c echo.Context, op *operation) error {
+	ctx := c.Request().Context()
+	s.routed(c, op)
+	if err := s.openFor(op); err != nil {
+		return err
+	}
+	if !op.public() && !op.openVerbs {
+		who, err := s.identify(ctx, op)
+		if st := stateOf(ctx); st != nil {
+			st.who, st.refused = who, err
+		}
+		if err != nil {
+			err = s.refused(ctx, op, err)
+		}
+		if limit := s.limited(ctx, who, err); limit != nil {
+			return limit
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return fault.NotImplemented("this resource does not offer the method")
+}

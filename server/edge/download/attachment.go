@@ -1,0 +1,45 @@
+package download
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/slipway-lab/slipway/server/edge/fault"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// Attachments opens what was kept of attachments; *store.Store does.
+type Attachments interface {
+	OpenAttachment(ctx context.Context, r *store.Result, a *store.Attachment) (store.Blob, error)
+}
+
+// Attachment returns the attachment k of a test of the result, opened: Send
+// closes it. There is a 404 fault when the test has no such attachment.
+func Attachment(ctx context.Context, from Attachments, r *store.Result, t *store.Test, k int) (File, error) {
+	if k >= len(t.Attachments) {
+		return File{}, fault.NotFound("the test has no attachment %d", k)
+	}
+	a := &t.Attachments[k]
+	blob, err := from.OpenAttachment(ctx, r, a)
+	if err != nil {
+		return File{}, Lost(err)
+	}
+	return File{
+		Name:     a.Name,
+		Tag:      fmt.Sprintf("%s-%d-%d", r.SHA256, t.N, k),
+		Modified: r.CreatedAt,
+		Size:     a.Kept(),
+		Content:  blob,
+		Close:    blob.Close,
+	}, nil
+}
+
+// Lost keeps a blob that a row names and that is gone from looking like a 404:
+// it is the server's loss.
+func Lost(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("the blob is lost: %s", err) //nolint:errorlint // it must not be found again
+	}
+	return err
+}

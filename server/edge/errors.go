@@ -1,0 +1,178 @@
+package edge
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/fault"
+)
+
+// echoError is the end of every request that failed behind the router.
+func (s *Stack) echoError(err error, c echo.Context) {
+	if errors.Is(err, echo.ErrMethodNotAllowed) {
+		c.Response().Header().Set(echo.HeaderAllow, s.router.allowed(c.Path()))
+	}
+	if c.Response().Committed {
+		// Too late for another status. The client must not take half an answer for a whole one.
+		slog.ErrorContext(c.Request().Context(), "answer broken off", "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	s.fail(c.Response(), c.Request(), err)
+}
+
+// fail renders any error as the one Problem object and logs what a client must
+// not see.
+func (s *Stack) fail(w http.ResponseWriter, r *http.Request, err error) {
+	f := faultOf(err)
+	info := call.From(r.Context())
+	op := operationOf(r.Context())
+	if op == nil && s.router != nil {
+		op = s.router.near(r)
+	}
+	if op != nil {
+		f = inDialect(op.dialect, f)
+	}
+	if f.Status == http.StatusUnauthorized && len(f.Header.Values("WWW-Authenticate")) == 0 {
+		f = s.challenge(f, "")
+	}
+	logFault(r.Context(), f)
+
+	for name, values := range f.Header {
+		for _, v := range values {
+			w.Header().Add(name, v)
+		}
+	}
+	body, err := json.Marshal(problemOf(f, info))
+	if err != nil { // cannot happen: a Problem is text and numbers
+		panic(err)
+	}
+	w.Header().Set("Content-Type", problemType(op))
+	w.Header().Del("Content-Disposition")
+	w.Header().Del("ETag")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(f.Status)
+	_, _ = w.Write(append(body, '\n')) // the client may have gone
+}
+
+// faultOf gives Echo's own errors their place; everything else is fault.From's.
+func faultOf(err error) *fault.Fault {
+	var he *echo.HTTPError
+	if !errors.As(err, &he) {
+		return fault.From(err)
+	}
+	var inner *fault.Fault
+	if errors.As(he.Internal, &inner) {
+		return inner
+	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(he.Internal, &tooLarge) {
+		return fault.From(tooLarge)
+	}
+	switch he.Code {
+	case http.StatusNotFound:
+		return fault.New(http.StatusNotFound, "no-such-path", "there is no operation at this path").Because(err)
+	case http.StatusMethodNotAllowed:
+		return fault.New(http.StatusMethodNotAllowed, "method-not-allowed", "this path does not know the method; Allow lists those it knows").Because(err)
+	case http.StatusUnsupportedMediaType:
+		return fault.Unsupported("the operation does not read this Content-Type").Because(err)
+	case http.StatusBadRequest:
+		return fault.Invalid("the request cannot be read").Because(err)
+	}
+	return fault.From(errors.New(he.Error()))
+}
+
+// inDialect applies the rules by which a system's clients expect certain errors.
+func inDialect(d dialect, f *fault.Fault) *fault.Fault {
+	if d != kernelci || f.ID != "unauthorized" && f.ID != "forbidden" {
+		return f
+	}
+	// KernelCI's clients know 403 only (app/handlers/base.py), without a challenge.
+	g := fault.Forbidden(kernelciRefusal)
+	return g.Because(f)
+}
+
+func problemType(op *operation) string {
+	if op != nil && op.dialect == kernelci {
+		return "application/json; charset=UTF-8"
+	}
+	return "application/problem+json"
+}
+
+// problem is the document's Problem. Its members stand in the order in which
+// clients have always got them.
+type problem struct {
+	Code       int       `json:"code"`
+	Detail     string    `json:"detail"`
+	Errors     []mistake `json:"errors"`
+	ID         string    `json:"id"`
+	Instance   string    `json:"instance"`
+	MaxVersion string    `json:"max_version,omitempty"`
+	Message    string    `json:"message"`
+	MinVersion string    `json:"min_version,omitempty"`
+	Reason     string    `json:"reason"`
+	RequestID  string    `json:"request_id"`
+	Status     int       `json:"status"`
+	Title      string    `json:"title"`
+	Type       string    `json:"type"`
+	URL        *string   `json:"url"`
+}
+
+// mistake is the document's ProblemDetail.
+type mistake struct {
+	In        string  `json:"in,omitempty"`
+	Message   string  `json:"message"`
+	Parameter string  `json:"parameter,omitempty"`
+	Pointer   *string `json:"pointer,omitempty"` // "" is the whole body
+}
+
+// problemOf leaves out what looks like a token: many an error repeats a part of
+// the request, and a token may stand where a name should.
+func problemOf(f *fault.Fault, info *call.Info) problem {
+	detail := auth.Redact(f.Detail)
+	p := problem{
+		Type:       "about:blank",
+		Title:      auth.Redact(cmp.Or(f.Title, http.StatusText(f.Status))),
+		Status:     f.Status,
+		Detail:     detail,
+		Instance:   auth.RedactPath(info.Path),
+		Code:       f.Status,
+		Reason:     detail,
+		Message:    detail,
+		ID:         f.ID,
+		RequestID:  info.ID,
+		Errors:     []mistake{},
+		MinVersion: f.MinVersion,
+		MaxVersion: f.MaxVersion,
+	}
+	if f.URL != "" {
+		p.URL = &f.URL
+	}
+	for _, e := range f.Errors {
+		p.Errors = append(p.Errors, mistakeOf(e))
+	}
+	return p
+}
+
+func mistakeOf(e fault.Entry) mistake {
+	m := mistake{In: e.In, Message: auth.Redact(e.Message), Parameter: e.Parameter}
+	if e.InBody {
+		m.Pointer = &e.Pointer
+	}
+	return m
+}
+
+// logFault tells the log what went wrong inside. What a client did wrong is in
+// the request's own line already.
+func logFault(ctx context.Context, f *fault.Fault) {
+	if f.Status >= http.StatusInternalServerError && f.Status != http.StatusNotImplemented && !errors.Is(f, context.Canceled) {
+		slog.ErrorContext(ctx, "request failed", "status", f.Status, "error", f.Error())
+	}
+}

@@ -1,0 +1,288 @@
+package edge
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/gzhttp"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/fault"
+	"github.com/slipway-lab/slipway/server/edge/upload"
+)
+
+// state is what the layers of one request tell each other.
+type state struct {
+	op      *operation // nil until a route was found
+	who     auth.Identity
+	refused error // why the login failed
+}
+
+type stateKey struct{}
+
+func stateOf(ctx context.Context) *state {
+	st, _ := ctx.Value(stateKey{}).(*state)
+	return st
+}
+
+// operationOf returns the operation that the request was routed to, or nil.
+func operationOf(ctx context.Context) *operation {
+	if st := stateOf(ctx); st != nil {
+		return st.op
+	}
+	return nil
+}
+
+// requestPrefix is how the ids of requests begin in OpenStack.
+const requestPrefix = "req-"
+
+// front is the outermost layer: it gives the request its id, finds out who asks
+// and how they reached us, and whatever happens further in, it writes one line
+// of log and one answer.
+func (s *Stack) front(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := s.config.Now()
+		s.metrics.inFlight.Inc()
+		defer s.metrics.inFlight.Dec()
+		slow := &pace{control: http.NewResponseController(w), stall: s.config.StallTimeout, now: time.Now}
+		defer slow.finish()
+		rec := &recorder{ResponseWriter: w, pace: slow}
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = pacedBody{r.Body, slow}
+		}
+		info := &call.Info{
+			ID:     requestPrefix + s.config.NewID().String(),
+			Method: r.Method,
+			Path:   r.URL.EscapedPath(),
+			Query:  r.URL.RawQuery,
+			Header: r.Header,
+		}
+		st := &state{}
+		ctx := context.WithValue(call.With(r.Context(), info), stateKey{}, st)
+		r = r.WithContext(ctx)
+		info.HTTP = r
+		setCommonHeaders(rec.Header(), info)
+		defer func() {
+			s.account(ctx, st.op, info, rec, s.config.Now().Sub(start))
+			s.auditRequest(st, info, rec)
+		}()
+		defer func() { s.recovered(rec, r, recover()) }()
+
+		origin, client, err := s.config.Resolver.Resolve(r)
+		info.Origin, info.Client = origin, client
+		if err != nil {
+			s.fail(rec, r, fault.InvalidField("header", "Host", "%s", strings.TrimPrefix(err.Error(), "the Host header ")))
+			return
+		}
+		if headerSize(r) > s.config.MaxHeader {
+			s.fail(rec, r, fault.New(http.StatusRequestHeaderFieldsTooLarge, "header-too-large",
+				"the header is over the limit of %d bytes", s.config.MaxHeader))
+			return
+		}
+		if s.config.RequireTLS && !client.IsLoopback() && !s.config.Resolver.Secure(r) {
+			s.fail(rec, r, fault.New(http.StatusBadRequest, "tls-required", "this server answers over HTTPS only"))
+			return
+		}
+		next.ServeHTTP(rec, r)
+	})
+}
+
+func setCommonHeaders(h http.Header, info *call.Info) {
+	h.Set("X-Request-Id", info.ID)
+	h.Set("X-Openstack-Request-Id", info.ID)
+	if path := cleanPath(info.Path); under(path, "/api/v1.0") || path == "/versions" {
+		setDrydockID(h, info) // on what is not found there, too
+	}
+	h.Set("OpenStack-API-Version", serviceType+" 1.0")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Add("Vary", "Accept")
+	h.Add("Vary", "OpenStack-API-Version")
+}
+
+// setDrydockID tells the id of a request where Drydock's clients look for it, as
+// a bare UUID.
+func setDrydockID(h http.Header, info *call.Info) {
+	h.Set("X-Drydock-Req", strings.TrimPrefix(info.ID, requestPrefix))
+}
+
+// recovered turns a panic into a 500 with nothing inside leaking. An answer
+// that has begun is broken off, so that nobody takes it for a whole one.
+func (s *Stack) recovered(rec *recorder, r *http.Request, cause any) {
+	if cause == nil {
+		return
+	}
+	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(http.ErrAbortHandler)
+	}
+	slog.ErrorContext(r.Context(), "panic", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	if rec.status != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	s.fail(rec, r, fmt.Errorf("panic: %v", cause))
+}
+
+// recorder remembers status and size of the answer for the log.
+type recorder struct {
+	http.ResponseWriter
+	pace   *pace
+	status int
+	bytes  int64
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 && status >= 200 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	r.pace.beforeWrite()
+	n, err := r.ResponseWriter.Write(p)
+	r.bytes += int64(n)
+	return n, err
+}
+
+// FlushError sends what was written.
+func (r *recorder) FlushError() error {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	r.pace.beforeWrite()
+	return http.NewResponseController(r.ResponseWriter).Flush()
+}
+
+// Flush is FlushError for the compressor, which looks for it here and would keep
+// event streams back without it.
+func (r *recorder) Flush() { _ = r.FlushError() } // where it is not supported there is none
+
+// Unwrap lets http.ResponseController reach the real writer.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// compress answers in gzip whenever the client asks, whatever the size, but for
+// archives, event streams and parts of files (gzhttp leaves those with a
+// Content-Range alone).
+func compress(next http.Handler) (http.Handler, error) {
+	wrap, err := gzhttp.NewWrapper(
+		gzhttp.MinSize(1),
+		gzhttp.KeepAcceptRanges(),
+		gzhttp.EnableZstd(false),
+		gzhttp.ContentTypeFilter(compressible),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return wrap(next), nil
+}
+
+func compressible(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	switch strings.TrimSpace(media) {
+	case "application/gzip", "application/x-tar", "text/event-stream":
+		return false
+	}
+	return true
+}
+
+// decompress undoes the Content-Encoding of a request body on the way. Limits
+// count what comes out.
+func (s *Stack) decompress(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		codings := r.Header.Values("Content-Encoding")
+		if len(codings) == 0 || r.Body == nil || r.Body == http.NoBody {
+			next.ServeHTTP(w, r)
+			return
+		}
+		ctx, sent := r.Context(), r.Body
+		if r.Header.Get("X-Signature") != "" { // RefStack's, which may be over either bytes
+			sum := sha256.New()
+			ctx, sent = upload.WithSentSum(ctx, sum), summed{io.TeeReader(r.Body, sum), r.Body}
+		}
+		body, err := decoder(sent, strings.ToLower(strings.TrimSpace(strings.Join(codings, ","))))
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		defer body.Close()
+		r2 := r.WithContext(ctx)
+		r2.Header = r.Header.Clone()
+		r2.Header.Del("Content-Encoding")
+		r2.Header.Del("Content-Length")
+		r2.Body, r2.ContentLength = body, -1
+		next.ServeHTTP(w, r2)
+	})
+}
+
+// summed is a body whose bytes are summed on the way.
+type summed struct {
+	io.Reader
+	io.Closer
+}
+
+// zstdWindow bounds the memory that a stranger's zstd body can ask for.
+const zstdWindow = 8 << 20
+
+func decoder(body io.ReadCloser, coding string) (io.ReadCloser, error) {
+	switch coding {
+	case "identity", "":
+		return body, nil
+	case "gzip", "x-gzip":
+		return &gunzip{body: body}, nil
+	case "zstd":
+		d, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderLowmem(true))
+		if err != nil {
+			return nil, err
+		}
+		return d.IOReadCloser(), nil
+	}
+	return nil, fault.Unsupported("the server does not read this Content-Encoding; it reads gzip and zstd")
+}
+
+// gunzip opens the gzip stream at the first read, so that a body that nobody
+// reads costs nothing and a bad one is the reader's error.
+type gunzip struct {
+	body io.ReadCloser
+	zr   *gzip.Reader
+}
+
+func (g *gunzip) Read(p []byte) (int, error) {
+	if g.zr == nil {
+		zr, err := gzip.NewReader(g.body)
+		if err == io.EOF {
+			return 0, fault.Invalid("the body is not gzip, although its Content-Encoding says so")
+		}
+		if err != nil {
+			return 0, badGzip(err)
+		}
+		g.zr = zr
+	}
+	n, err := g.zr.Read(p)
+	if err != nil && err != io.EOF {
+		err = badGzip(err)
+	}
+	return n, err
+}
+
+func (g *gunzip) Close() error { return g.body.Close() }
+
+func badGzip(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return err
+	}
+	return fault.Invalid("the body is not whole gzip, although its Content-Encoding says so").Because(err)
+}

@@ -1,0 +1,242 @@
+package intake
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
+	"github.com/slipway-lab/slipway/store"
+)
+
+const (
+	// batchTests is how many rows go to the store in one call: enough to share
+	// the cost of a commit, few enough to keep memory small. The store cuts them
+	// into slices that hold the writer for milliseconds.
+	batchTests = 1024
+
+	// maxListed is how many tests that were only listed so far are held back.
+	// Most runners list every test before they run it, and the row would be
+	// written twice.
+	maxListed = 100_000
+)
+
+// nameID stands for a test id in memory; 128 bits of its sha256, as in the store.
+type nameID [16]byte
+
+// seen is what is remembered of a test id until the end of the upload: some 60
+// bytes for each with the map around it.
+type seen struct {
+	n       int32
+	records int32
+	status  subunit.Status
+	stored  bool // a row has gone to the store, or is about to
+	stale   bool // the row in the store has an old number of records
+}
+
+// rows turns the records of an upload into one row for each test id and
+// hands them to the store while the parser goes on. A row shows the record that
+// decided the status, the worst one, and of equals the first.
+type rows struct {
+	ctx    context.Context
+	store  Store
+	result int64 // key
+
+	tests   map[nameID]*seen
+	listed  map[nameID]store.Test // only listed so far
+	pending map[int32]int         // n -> place in inserts
+	inserts []store.Test
+	updates map[int32]store.Test
+
+	batches chan batch
+	done    chan error
+}
+
+// batch is what goes to the store in one call.
+type batch struct {
+	insert, update []store.Test
+	records        []store.TestRecords
+}
+
+func newRows(ctx context.Context, s Store, result int64) *rows {
+	in := &rows{
+		ctx: ctx, store: s, result: result,
+		tests:   map[nameID]*seen{},
+		listed:  map[nameID]store.Test{},
+		pending: map[int32]int{},
+		updates: map[int32]store.Test{},
+		batches: make(chan batch, 1),
+		done:    make(chan error, 1),
+	}
+	go in.write()
+	return in
+}
+
+// write runs beside the parser. After an error it goes on taking batches, so
+// that the parser never waits for nobody.
+func (in *rows) write() {
+	var failed error
+	for b := range in.batches {
+		if failed == nil {
+			failed = in.writeBatch(b)
+		}
+	}
+	in.done <- failed
+}
+
+func (in *rows) writeBatch(b batch) error {
+	if err := in.store.InsertTests(in.ctx, in.result, b.insert); err != nil {
+		return err
+	}
+	if err := in.store.UpdateTests(in.ctx, in.result, b.update); err != nil {
+		return err
+	}
+	return in.store.SetTestRecords(in.ctx, in.result, b.records)
+}
+
+// record takes one record of the parser.
+func (in *rows) record(r *subunit.Record) error {
+	sum := sha256.Sum256([]byte(r.ID))
+	id := nameID(sum[:16])
+	known := in.tests[id]
+	if known == nil {
+		known = &seen{n: int32(len(in.tests)), status: r.Status, records: 1}
+		in.tests[id] = known
+		return in.add(id, known, r)
+	}
+	known.records++
+	worse := subunit.Worst(known.status, r.Status) != known.status
+	if worse {
+		known.status = r.Status
+	}
+	return in.again(id, known, r, worse)
+}
+
+func (in *rows) add(id nameID, known *seen, r *subunit.Record) error {
+	row := testOf(r, known)
+	if r.Status == subunit.Exists && len(in.listed) < maxListed {
+		in.listed[id] = row
+		return nil
+	}
+	return in.insert(known, row)
+}
+
+// again takes a further record of a test id.
+func (in *rows) again(id nameID, known *seen, r *subunit.Record, worse bool) error {
+	if !known.stored {
+		row := in.listed[id]
+		if worse {
+			row = testOf(r, known)
+		}
+		row.Records = int64(known.records)
+		if known.status == subunit.Exists {
+			in.listed[id] = row
+			return nil
+		}
+		delete(in.listed, id)
+		return in.insert(known, row)
+	}
+	if i, ok := in.pending[known.n]; ok {
+		if worse {
+			in.inserts[i] = testOf(r, known)
+		}
+		in.inserts[i].Records = int64(known.records)
+		return nil
+	}
+	if !worse {
+		known.stale = true
+		return nil
+	}
+	known.stale = false
+	in.updates[known.n] = testOf(r, known)
+	return in.flushWhen(len(in.updates) >= batchTests)
+}
+
+func (in *rows) insert(known *seen, row store.Test) error {
+	known.stored = true
+	in.pending[known.n] = len(in.inserts)
+	in.inserts = append(in.inserts, row)
+	return in.flushWhen(len(in.inserts) >= batchTests)
+}
+
+// flushWhen hands the batch to the writer. It waits while the one before is
+// still being written, which keeps memory from growing with the upload.
+func (in *rows) flushWhen(full bool) error {
+	if !full {
+		return nil
+	}
+	b := batch{insert: in.inserts, update: slices.Collect(maps.Values(in.updates))}
+	in.inserts, in.updates, in.pending = nil, map[int32]store.Test{}, map[int32]int{}
+	select {
+	case in.batches <- b:
+		return nil
+	case <-in.ctx.Done():
+		return in.ctx.Err()
+	}
+}
+
+// finish writes what is left, when the parser came to its end, and waits for
+// the writer.
+func (in *rows) finish(whole bool) error {
+	var err error
+	if whole {
+		err = in.finishRows()
+	}
+	close(in.batches)
+	return errors.Join(err, <-in.done)
+}
+
+func (in *rows) finishRows() error {
+	for id, row := range in.listed {
+		if err := in.insert(in.tests[id], row); err != nil {
+			return err
+		}
+	}
+	in.listed = nil
+	if err := in.flushWhen(true); err != nil {
+		return err
+	}
+	var stale []store.TestRecords
+	for _, known := range in.tests {
+		if known.stale {
+			stale = append(stale, store.TestRecords{N: int64(known.n), Records: int64(known.records)})
+		}
+	}
+	select {
+	case in.batches <- batch{records: stale}:
+		return nil
+	case <-in.ctx.Done():
+		return in.ctx.Err()
+	}
+}
+
+// counts says how many test ids ended with which status.
+func (in *rows) counts() (counts subunit.Counts, tests int64) {
+	for _, known := range in.tests {
+		counts[known.status]++
+	}
+	return counts, int64(len(in.tests))
+}
+
+// testOf copies a record, which belongs to the parser.
+func testOf(r *subunit.Record, known *seen) store.Test {
+	t := store.Test{
+		N:       int64(known.n),
+		Name:    r.ID,
+		Status:  store.TestStatus(r.Status),
+		Start:   r.Start,
+		Stop:    r.Stop,
+		Records: int64(known.records),
+		Tags:    slices.Clone(r.Tags),
+	}
+	for _, a := range r.Attachments {
+		kept := store.Attachment{Name: a.Name, MIME: a.MIME, Size: a.Size, Inline: slices.Clone(a.Data)}
+		for _, s := range a.Spans {
+			kept.Spans = append(kept.Spans, store.Span(s))
+		}
+		t.Attachments = append(t.Attachments, kept)
+	}
+	return t
+}

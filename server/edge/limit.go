@@ -1,0 +1,138 @@
+package edge
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/edge/fault"
+)
+
+// Limits bounds how often callers may call. Zero means the default, a negative
+// number means no limit. Nobody on the same machine is ever limited.
+type Limits struct {
+	AnonymousPerSecond    float64 // per address without a credential; default 200
+	AnonymousBurst        int     // default 1000
+	FailedLoginsPerMinute float64 // per address; default 20
+	KnownPerSecond        float64 // per good credential; default no limit
+	KnownBurst            int     // default twice KnownPerSecond
+}
+
+func (l *Limits) setDefaults() {
+	if l.AnonymousPerSecond == 0 {
+		l.AnonymousPerSecond = 200
+	}
+	if l.AnonymousBurst == 0 {
+		l.AnonymousBurst = 1000
+	}
+	if l.FailedLoginsPerMinute == 0 {
+		l.FailedLoginsPerMinute = 20
+	}
+	if l.KnownPerSecond == 0 {
+		l.KnownPerSecond = -1
+	}
+	if l.KnownBurst == 0 {
+		l.KnownBurst = max(1, int(2*l.KnownPerSecond))
+	}
+}
+
+// maxBuckets bounds the memory that strangers can take; when it is full the
+// oldest knowledge is dropped as a whole.
+const maxBuckets = 50_000
+
+// limiter holds a token bucket for each address and credential that called
+// lately. Each replica has its own.
+type limiter struct {
+	calls, failures buckets[netip.Addr]
+	known           buckets[string]
+	now             func() time.Time
+}
+
+func newLimiter(l Limits, now func() time.Time) *limiter {
+	return &limiter{
+		calls:    buckets[netip.Addr]{rate: rate.Limit(l.AnonymousPerSecond), burst: l.AnonymousBurst},
+		failures: buckets[netip.Addr]{rate: rate.Limit(l.FailedLoginsPerMinute / 60), burst: max(1, int(l.FailedLoginsPerMinute))},
+		known:    buckets[string]{rate: rate.Limit(l.KnownPerSecond), burst: l.KnownBurst},
+		now:      now,
+	}
+}
+
+// allow counts a call.
+func (l *limiter) allow(who auth.Identity, from netip.Addr) error {
+	switch {
+	case from.IsLoopback():
+		return nil
+	case !who.Anonymous():
+		if !l.known.take(actorOf(who), l.now()) {
+			return fault.TooManyRequests(1, "too many requests with this credential")
+		}
+	case !l.calls.take(neighbourhood(from), l.now()):
+		return fault.TooManyRequests(1, "too many requests without a credential from this address")
+	}
+	return nil
+}
+
+// limited reports whether an address failed to log in too often. It does not
+// count. Behind one address there may be a whole lab: a credential that was
+// found good before still passes.
+func (l *limiter) limited(from netip.Addr) bool {
+	return !from.IsLoopback() && !l.failures.left(neighbourhood(from), l.now())
+}
+
+// neighbourhood is what counts as one address: whoever has one of IPv6 has the
+// 2^64 beside it as well.
+func neighbourhood(a netip.Addr) netip.Addr {
+	if a.Is4() {
+		return a
+	}
+	p, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return a // the zero address
+	}
+	return p.Addr()
+}
+
+func tooManyLogins() *fault.Fault {
+	return fault.TooManyRequests(60, "too many failed logins from this address")
+}
+
+// failed counts a login that failed.
+func (l *limiter) failed(from netip.Addr) {
+	if !from.IsLoopback() {
+		l.failures.take(neighbourhood(from), l.now())
+	}
+}
+
+// buckets are token buckets by what they count.
+type buckets[K comparable] struct {
+	rate  rate.Limit // negative: no limit
+	burst int
+
+	mu sync.Mutex
+	by map[K]*rate.Limiter
+}
+
+func (b *buckets[K]) of(key K) *rate.Limiter {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.by == nil || len(b.by) >= maxBuckets {
+		b.by = map[K]*rate.Limiter{}
+	}
+	l := b.by[key]
+	if l == nil {
+		l = rate.NewLimiter(b.rate, b.burst)
+		b.by[key] = l
+	}
+	return l
+}
+
+func (b *buckets[K]) take(key K, now time.Time) bool {
+	return b.rate < 0 || b.of(key).AllowN(now, 1)
+}
+
+func (b *buckets[K]) left(key K, now time.Time) bool {
+	return b.rate < 0 || b.of(key).TokensAt(now) >= 1
+}
