@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/store/storetest"
 )
@@ -20,7 +22,11 @@ import (
 func paced(t *testing.T, stall time.Duration, h http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	st := storetest.New(t)
-	s, err := New(Config{Store: st, Auth: auth.New(auth.Config{Store: st, Now: st.Now}), StallTimeout: stall})
+	c := Config{Store: st, Auth: auth.New(auth.Config{Store: st, Now: st.Now}), Edge: EdgeConfig{StallTimeout: stall}}
+	if err := kong.ApplyDefaults(&c); err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/slipway-lab/slipway/server/call"
 	"github.com/slipway-lab/slipway/server/discovery"
 	"github.com/slipway-lab/slipway/server/fault"
+	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/lab"
 	"github.com/slipway-lab/slipway/server/products"
 	"github.com/slipway-lab/slipway/server/refstack"
@@ -33,85 +34,37 @@ import (
 	"github.com/slipway-lab/slipway/store"
 )
 
-// Config is everything the server needs to know. Store and Auth are required;
-// the zero value of every other field has a meaning.
+// Config is everything the server needs to know: its settings and those of the
+// areas, each declared by the area, and what is no setting. Store and Auth are
+// required. Settings mean what they say, zero too; kong.ApplyDefaults fills in
+// what a server starts with when nobody says anything.
 type Config struct {
-	Store *store.Store
-	Auth  *auth.Authenticator
+	Edge      EdgeConfig       `embed:"" group:"Requests"`
+	Uploads   intake.Limits    `embed:"" group:"Uploads"`
+	Discovery discovery.Config `embed:"" group:"Discovery and document"`
+	Access    access.Config    `embed:""`
+	Results   results.Config   `embed:"" prefix:"refstack-" group:"RefStack"`
+	Refstack  refstack.Config  `embed:"" prefix:"refstack-" group:"RefStack"`
+	Products  products.Config  `embed:"" group:"Products (SPI), events, webhooks"`
+	Reports   reports.Config   `embed:"" group:"Reports (KernelCI), search"`
+	Lab       lab.Config       `embed:"" group:"Lab (Drydock)"`
+
+	Store *store.Store        `kong:"-"`
+	Auth  *auth.Authenticator `kong:"-"`
 
 	// Build names the build, such as 0.3.0.dev43.g22d1a96.
-	Build string
-
-	// Resolver says whose word counts about how a client reached the server.
-	Resolver call.Resolver
-
-	// CORSOrigins are the pages elsewhere that may call the API.
-	CORSOrigins []string
-
-	// MaxBody limits JSON and form bodies in bytes; 0 is 1 MiB.
-	MaxBody int64
-
-	// MaxUpload limits streamed bodies in bytes as they are sent; 0 is 800 MiB,
-	// because a form of 256 MiB of binary data is up to three times as long.
-	MaxUpload int64
-
-	// Limits bounds how often strangers may call.
-	Limits Limits
-
-	// V1Public opens the version document to callers without credential.
-	V1Public bool
-
-	// DocsClosed takes the explorer away, and lets only callers with a credential
-	// read the document.
-	DocsClosed bool
-
-	// RequireTLS refuses plain HTTP from other machines, unless a trusted proxy
-	// says that the client speaks TLS with it.
-	RequireTLS bool
-
-	// MaxHeader limits a request's header in bytes; 0 is 64 KiB.
-	MaxHeader int
-
-	// StallTimeout is how long a client may take to send or to take the next
-	// piece of a body; 0 is a minute. Waiting for the server is never limited.
-	StallTimeout time.Duration
-
-	// Access configures tokens.
-	Access access.Config
+	Build string `kong:"-"`
 
 	// AuditLines is where each entry of the audit log is written as a line of
 	// JSON beside the store; nil: nowhere.
-	AuditLines io.Writer
-
-	// Results configures RefStack's side.
-	Results results.Config
-
-	// Products configures SPI's side.
-	Products products.Config
-	// NoIdentityLogin turns off the login at /v3, which clients of OpenStack
-	// need that know no other way.
-	NoIdentityLogin bool
-
-	// Lab configures Drydock's side.
-	Lab lab.Config
-
-	// Refstack configures RefStack's later API. What it shares with Results is
-	// taken from there.
-	Refstack refstack.Config
-	// Reports configures KernelCI's side. What it needs to know of the server
-	// itself is filled in.
-	Reports reports.Config
-
-	// Maintenance makes every operation of KernelCI's side answer 503, as the
-	// proxy in front of the original does while that is being worked on.
-	Maintenance bool
+	AuditLines io.Writer `kong:"-"`
 
 	// Metrics is where the server's counters are registered; nil makes a new one.
-	Metrics *prometheus.Registry
+	Metrics *prometheus.Registry `kong:"-"`
 
 	// Now and NewID are replaced by tests.
-	Now   func() time.Time
-	NewID func() uuid.UUID
+	Now   func() time.Time `kong:"-"`
+	NewID func() uuid.UUID `kong:"-"`
 }
 
 // Server is the whole API as one http.Handler.
@@ -161,18 +114,6 @@ type areas struct {
 var _ api.StrictServerInterface = areas{}
 
 func (c *Config) setDefaults() {
-	if c.MaxBody == 0 {
-		c.MaxBody = 1 << 20
-	}
-	if c.MaxUpload == 0 {
-		c.MaxUpload = 800 << 20
-	}
-	if c.MaxHeader == 0 {
-		c.MaxHeader = 64 << 10
-	}
-	if c.StallTimeout == 0 {
-		c.StallTimeout = time.Minute
-	}
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
 	}
@@ -182,7 +123,6 @@ func (c *Config) setDefaults() {
 	if c.NewID == nil {
 		c.NewID = func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 	}
-	c.Limits.setDefaults()
 }
 
 // New builds the server from the embedded document. It fails when the document
@@ -192,6 +132,13 @@ func New(c Config) (*Server, error) {
 	if c.Store == nil || c.Auth == nil {
 		return nil, errors.New("server: Store and Auth are required")
 	}
+	if err := c.Edge.Validate(); err != nil {
+		return nil, err
+	}
+	resolver, err := c.Edge.Resolver()
+	if err != nil {
+		return nil, err
+	}
 	c.setDefaults()
 	doc, err := api.GetSpec()
 	if err != nil {
@@ -199,16 +146,16 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		auth:       c.Auth,
-		resolver:   c.Resolver,
-		requireTLS: c.RequireTLS,
-		maxHeader:  c.MaxHeader,
-		stall:      c.StallTimeout,
-		limits:     newLimiter(c.Limits, c.Now),
+		resolver:   resolver,
+		requireTLS: c.Edge.RequireTLS,
+		maxHeader:  c.Edge.MaxHeader,
+		stall:      c.Edge.StallTimeout,
+		limits:     newLimiter(c.Edge.Ratelimit, c.Now),
 		metrics:    newMetrics(c.Metrics),
-		v1Public:   c.V1Public,
-		docsClosed: c.DocsClosed,
+		v1Public:   c.Discovery.V1Public,
+		docsClosed: !c.Discovery.DocsPublic,
 		runners:    c.Results.RequireToken,
-		closed:     c.Maintenance,
+		closed:     c.Reports.Maintenance,
 		labIdle:    c.Lab.Idle,
 		now:        c.Now,
 		newID:      c.NewID,
@@ -236,12 +183,8 @@ func (s *Server) Close() {
 }
 
 func newAreas(c Config, doc *openapi3.T) (areas, error) {
-	disc, err := discovery.New(discovery.Config{
-		Document: doc,
-		Build:    c.Build,
-		Store:    c.Store,
-		Metrics:  c.Metrics,
-	})
+	c.fill(doc)
+	disc, err := discovery.New(c.Discovery)
 	if err != nil {
 		return areas{}, err
 	}
@@ -249,24 +192,23 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 	if err != nil {
 		return areas{}, err
 	}
-	prod, err := products.New(c.Store, c.Products)
-	if err != nil {
-		return areas{}, err
-	}
-	c.Refstack.RequireToken, c.Refstack.Limits, c.Refstack.Pepper = c.Results.RequireToken, c.Results.Limits, c.Results.Pepper
-	c.Refstack.Now = c.Now
-	c.Reports.Build, c.Reports.Tokens, c.Reports.Now = c.Build, c.Auth, c.Now
-	if !c.NoIdentityLogin {
-		c.Lab.Login = c.Auth
-	}
 	prov, err := lab.New(c.Store, c.Lab)
 	if err != nil {
 		return areas{}, err
 	}
 	return areas{
-		access.New(c.Store, c.Auth, c.Access), disc, res, prod,
+		access.New(c.Store, c.Auth, c.Access), disc, res, products.New(c.Store, c.Products),
 		refstack.New(c.Store, c.Refstack), reports.New(c.Store, c.Reports), prov,
 	}, nil
+}
+
+// fill gives the areas what they need of each other's settings and of the server.
+func (c *Config) fill(doc *openapi3.T) {
+	c.Discovery.Document, c.Discovery.Build, c.Discovery.Store, c.Discovery.Metrics = doc, c.Build, c.Store, c.Metrics
+	c.Results.Limits, c.Products.Limits, c.Refstack.Limits, c.Reports.MaxFile = c.Uploads, c.Uploads, c.Uploads, c.Uploads.File
+	c.Refstack.RequireToken, c.Refstack.Pepper, c.Refstack.Now = c.Results.RequireToken, c.Results.Pepper, c.Now
+	c.Reports.Build, c.Reports.Tokens, c.Reports.Now = c.Build, c.Auth, c.Now
+	c.Lab.Login = c.Auth
 }
 
 // Background does what no request asks for, until ctx ends. It belongs beside
@@ -290,13 +232,14 @@ func (s *Server) newEcho(c Config, doc *openapi3.T) (*echo.Echo, error) {
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.echoError
 	e.JSONSerializer = strictJSON{}
+	upload := 3*c.Uploads.File + 1<<20 // a form writes a byte in up to three
 	middlewares := map[string][]echo.MiddlewareFunc{}
 	for id, op := range ops {
-		limit := c.MaxBody
+		limit := c.Edge.MaxBody
 		if op.stream {
-			limit = c.MaxUpload
+			limit = upload
 		}
-		v, err := newValidator(op, limit, c.MaxUpload)
+		v, err := newValidator(op, limit, upload)
 		if err != nil {
 			return nil, err
 		}
@@ -316,12 +259,12 @@ func (s *Server) newEcho(c Config, doc *openapi3.T) (*echo.Echo, error) {
 func (s *Server) wrap(c Config, e *echo.Echo) error {
 	var h http.Handler = e
 	h = headAsGet(h)
-	if !c.DocsClosed {
+	if c.Discovery.DocsPublic {
 		h = s.withPages(h)
 	}
 	h = nameVersion(h, s.fail)
 	h = s.decompress(h)
-	h = cors(c.CORSOrigins, h)
+	h = cors(c.Edge.CORSOrigins, h)
 	h, err := compress(h)
 	if err != nil {
 		return err
