@@ -45,11 +45,12 @@ test-postgres: ## the same on a private PostgreSQL as well (see .ci/postgres)
 	result=0; $(MAKE) test || result=$$?; .ci/postgres stop; exit $$result
 
 .PHONY: generate
-generate: ## print the permission table, merge openapi/*.yaml, make gen/api and gen/client from it
+generate: ## merge openapi/*.yaml, make gen/api and gen/client from it, print the settings in README.md
 	go test -run '^TestPermissions_Printed$$' ./server/auth -update >/dev/null
 	cd gen/tools && go run ./merge -dir ../../openapi -out ../../openapi/slipway.yaml
 	$(oapi-codegen) -config gen/api/cfg.yaml openapi/slipway.yaml
 	$(oapi-codegen) -config gen/client/cfg.yaml openapi/slipway.yaml
+	go run -trimpath ./cmd/slipway settings --into README.md
 
 .PHONY: verify
 verify: ## fail when generated files differ from what generate makes, or a file from gofmt
