@@ -25,6 +25,7 @@ import (
 	"github.com/slipway-lab/slipway/server/discovery"
 	"github.com/slipway-lab/slipway/server/edge"
 	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/server/lab"
 	"github.com/slipway-lab/slipway/server/products"
 	"github.com/slipway-lab/slipway/server/refstack"
@@ -34,85 +35,37 @@ import (
 	"github.com/slipway-lab/slipway/store"
 )
 
-// Config is everything the server needs to know. Store and Auth are required;
-// the zero value of every other field has a meaning.
+// Config is everything the server needs to know: its settings and those of the
+// areas, each declared by the area, and what is no setting. Store and Auth are
+// required. Settings mean what they say, zero too; kong.ApplyDefaults fills in
+// what a server starts with when nobody says anything.
 type Config struct {
-	Store *store.Store
-	Auth  *auth.Authenticator
+	Edge      edge.Settings    `embed:"" group:"Requests"`
+	Uploads   intake.Limits    `embed:"" group:"Uploads"`
+	Discovery discovery.Config `embed:"" group:"Discovery and document"`
+	Access    access.Config    `embed:""`
+	Results   results.Config   `embed:"" prefix:"refstack-" group:"RefStack"`
+	Refstack  refstack.Config  `embed:"" prefix:"refstack-" group:"RefStack"`
+	Products  products.Config  `embed:"" group:"Products (SPI), events, webhooks"`
+	Reports   reports.Config   `embed:"" group:"Reports (KernelCI), search"`
+	Lab       lab.Config       `embed:"" group:"Lab (Drydock)"`
+
+	Store *store.Store        `kong:"-"`
+	Auth  *auth.Authenticator `kong:"-"`
 
 	// Build names the build, such as 0.3.0.dev43.g22d1a96.
-	Build string
-
-	// Resolver says whose word counts about how a client reached the server.
-	Resolver call.Resolver
-
-	// CORSOrigins are the pages elsewhere that may call the API.
-	CORSOrigins []string
-
-	// MaxBody limits JSON and form bodies in bytes; 0 is 1 MiB.
-	MaxBody int64
-
-	// MaxUpload limits streamed bodies in bytes as they are sent; 0 is 800 MiB,
-	// because a form of 256 MiB of binary data is up to three times as long.
-	MaxUpload int64
-
-	// Limits bounds how often strangers may call.
-	Limits edge.Limits
-
-	// V1Public opens the version document to callers without credential.
-	V1Public bool
-
-	// DocsClosed takes the explorer away, and lets only callers with a credential
-	// read the document.
-	DocsClosed bool
-
-	// RequireTLS refuses plain HTTP from other machines, unless a trusted proxy
-	// says that the client speaks TLS with it.
-	RequireTLS bool
-
-	// MaxHeader limits a request's header in bytes; 0 is 64 KiB.
-	MaxHeader int
-
-	// StallTimeout is how long a client may take to send or to take the next
-	// piece of a body; 0 is a minute. Waiting for the server is never limited.
-	StallTimeout time.Duration
-
-	// Access configures tokens.
-	Access access.Config
+	Build string `kong:"-"`
 
 	// AuditLines is where each entry of the audit log is written as a line of
 	// JSON beside the store; nil: nowhere.
-	AuditLines io.Writer
-
-	// Results configures RefStack's side.
-	Results results.Config
-
-	// Products configures SPI's side.
-	Products products.Config
-	// NoIdentityLogin turns off the login at /v3, which clients of OpenStack
-	// need that know no other way.
-	NoIdentityLogin bool
-
-	// Lab configures Drydock's side.
-	Lab lab.Config
-
-	// Refstack configures RefStack's later API. What it shares with Results is
-	// taken from there.
-	Refstack refstack.Config
-	// Reports configures KernelCI's side. What it needs to know of the server
-	// itself is filled in.
-	Reports reports.Config
-
-	// Maintenance makes every operation of KernelCI's side answer 503, as the
-	// proxy in front of the original does while that is being worked on.
-	Maintenance bool
+	AuditLines io.Writer `kong:"-"`
 
 	// Metrics is where the server's counters are registered; nil makes a new one.
-	Metrics *prometheus.Registry
+	Metrics *prometheus.Registry `kong:"-"`
 
 	// Now and NewID are replaced by tests.
-	Now   func() time.Time
-	NewID func() uuid.UUID
+	Now   func() time.Time `kong:"-"`
+	NewID func() uuid.UUID `kong:"-"`
 }
 
 // Server is the whole API as one http.Handler.
@@ -158,26 +111,20 @@ func (c *Config) setDefaults() {
 // edge is the part of the configuration that is about the way of a request.
 func (c *Config) edge() edge.Config {
 	e := edge.Config{
+		Settings:     c.Edge,
 		Auth:         c.Auth,
-		Audit:        c.Store,
+		AuditStore:   c.Store,
 		AuditLines:   c.AuditLines,
-		Resolver:     c.Resolver,
-		CORSOrigins:  c.CORSOrigins,
-		MaxBody:      c.MaxBody,
-		MaxUpload:    c.MaxUpload,
-		MaxHeader:    c.MaxHeader,
-		StallTimeout: c.StallTimeout,
-		Limits:       c.Limits,
-		RequireTLS:   c.RequireTLS,
-		V1Public:     c.V1Public,
-		DocsClosed:   c.DocsClosed,
+		MaxUpload:    3*c.Uploads.File + 1<<20, // a form writes a byte in up to three
+		V1Public:     c.Discovery.V1Public,
+		DocsClosed:   !c.Discovery.DocsPublic,
 		RunnersLogIn: c.Results.RequireToken,
-		Maintenance:  c.Maintenance,
+		Maintenance:  c.Reports.Maintenance,
 		Metrics:      c.Metrics,
 		Now:          c.Now,
 		NewID:        c.NewID,
 	}
-	if !c.DocsClosed {
+	if c.Discovery.DocsPublic {
 		e.Pages = pages
 	}
 	return e
@@ -221,12 +168,8 @@ func (s *Server) Close() {
 func (s *Server) Note(event, object, reason string) { s.edge.Note(event, object, reason) }
 
 func newAreas(c Config, doc *openapi3.T) (areas, error) {
-	disc, err := discovery.New(discovery.Config{
-		Document: doc,
-		Build:    c.Build,
-		Store:    c.Store,
-		Metrics:  c.Metrics,
-	})
+	c.fill(doc)
+	disc, err := discovery.New(c.Discovery)
 	if err != nil {
 		return areas{}, err
 	}
@@ -238,13 +181,7 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 	if err != nil {
 		return areas{}, err
 	}
-	c.Refstack.RequireToken, c.Refstack.Limits, c.Refstack.Pepper = c.Results.RequireToken, c.Results.Limits, c.Results.Pepper
-	c.Refstack.Now = c.Now
-	c.Reports.Build, c.Reports.Tokens, c.Reports.Now = c.Build, c.Auth, c.Now
-	if !c.NoIdentityLogin {
-		c.Lab.Login = c.Auth
-	}
-	prov, err := lab.New(c.Store, c.Lab)
+	provisioner, err := lab.New(c.Store, c.Lab)
 	if err != nil {
 		return areas{}, err
 	}
@@ -255,8 +192,17 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 		products:  prod,
 		refstack:  refstack.New(c.Store, c.Refstack),
 		reports:   reports.New(c.Store, c.Reports),
-		lab:       prov,
+		lab:       provisioner,
 	}, nil
+}
+
+// fill gives the areas what they need of each other's settings and of the server.
+func (c *Config) fill(doc *openapi3.T) {
+	c.Discovery.Document, c.Discovery.Build, c.Discovery.Store, c.Discovery.Metrics = doc, c.Build, c.Store, c.Metrics
+	c.Results.Limits, c.Products.Limits, c.Refstack.Limits, c.Reports.MaxFile = c.Uploads, c.Uploads, c.Uploads, c.Uploads.File
+	c.Refstack.RequireToken, c.Refstack.Pepper, c.Refstack.Now = c.Results.RequireToken, c.Results.Pepper, c.Now
+	c.Reports.Build, c.Reports.Tokens, c.Reports.Now = c.Build, c.Auth, c.Now
+	c.Lab.Login = c.Auth
 }
 
 // Background does what no request asks for, until ctx ends. It belongs beside

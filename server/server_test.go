@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +17,7 @@ import (
 	"github.com/slipway-lab/slipway/server/servertest"
 )
 
-var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+var loopback = []string{"127.0.0.0/8"}
 
 // problem is what the old clients read of an error.
 type problem struct {
@@ -244,8 +243,8 @@ func TestFailedLoginsAreLimited(t *testing.T) {
 	t.Parallel()
 
 	s := servertest.New(t, func(c *server.Config) {
-		c.Resolver.Trusted = loopback
-		c.Limits.FailedLoginsPerMinute = 3
+		c.Edge.TrustedProxies = loopback
+		c.Edge.Ratelimit.FailedLogins = 3
 	})
 	from := servertest.With("X-Forwarded-For", "192.0.2.9")
 	for range 3 {

@@ -4,7 +4,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -18,8 +17,8 @@ func TestRequireTLS(t *testing.T) {
 	t.Parallel()
 
 	s := servertest.New(t, func(c *server.Config) {
-		c.RequireTLS = true
-		c.Resolver.Trusted = loopback
+		c.Edge.RequireTLS = true
+		c.Edge.TrustedProxies = loopback
 	})
 	far := servertest.With("X-Forwarded-For", "192.0.2.9")
 	tests := []struct {
@@ -85,7 +84,7 @@ func TestHeaderTooLarge(t *testing.T) {
 func TestCORS(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t, func(c *server.Config) { c.CORSOrigins = []string{"https://ui.example.org"} })
+	s := servertest.New(t, func(c *server.Config) { c.Edge.CORSOrigins = []string{"https://ui.example.org"} })
 	const good = "https://ui.example.org"
 	tests := []struct {
 		name, method, path, origin string
@@ -168,7 +167,7 @@ func TestSecurityHeaders(t *testing.T) {
 func TestDocsClosed(t *testing.T) {
 	t.Parallel()
 
-	open, closed := servertest.New(t), servertest.New(t, func(c *server.Config) { c.DocsClosed = true })
+	open, closed := servertest.New(t), servertest.New(t, func(c *server.Config) { c.Discovery.DocsPublic = false })
 	for _, tt := range []struct {
 		name   string
 		server *servertest.Server
@@ -220,8 +219,8 @@ func TestGoodCredentialsMayBeLimited(t *testing.T) {
 	t.Parallel()
 
 	s := servertest.New(t, func(c *server.Config) {
-		c.Resolver.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-		c.Limits.KnownPerSecond, c.Limits.KnownBurst = 0.01, 2
+		c.Edge.TrustedProxies = []string{"127.0.0.0/8"}
+		c.Edge.Ratelimit.Credential, c.Edge.Ratelimit.CredentialBurst = 0.01, 2
 	})
 	one, other := s.Token(auth.Reader), s.Token(auth.Reader)
 	get := func(token string, want int) {
@@ -246,8 +245,8 @@ func TestNeighboursAreLimitedTogether(t *testing.T) {
 	t.Parallel()
 
 	s := servertest.New(t, func(c *server.Config) {
-		c.Resolver.Trusted = loopback
-		c.Limits.FailedLoginsPerMinute = 2
+		c.Edge.TrustedProxies = loopback
+		c.Edge.Ratelimit.FailedLogins = 2
 	})
 	for i, tt := range []struct {
 		from string
@@ -268,8 +267,8 @@ func TestRefusedCallsAreLimited(t *testing.T) {
 	t.Parallel()
 
 	s := servertest.New(t, func(c *server.Config) {
-		c.Resolver.Trusted = loopback
-		c.Limits.AnonymousPerSecond, c.Limits.AnonymousBurst = 0.01, 4
+		c.Edge.TrustedProxies = loopback
+		c.Edge.Ratelimit.Anonymous, c.Edge.Ratelimit.Burst = 0.01, 4
 	})
 	from := servertest.With("X-Forwarded-For", "192.0.2.9")
 	for i, call := range []struct {
@@ -289,8 +288,8 @@ func TestAnonymousCallsAreLimited(t *testing.T) {
 	t.Parallel()
 
 	s := servertest.New(t, func(c *server.Config) {
-		c.Resolver.Trusted = loopback
-		c.Limits.AnonymousPerSecond, c.Limits.AnonymousBurst = 0.01, 3
+		c.Edge.TrustedProxies = loopback
+		c.Edge.Ratelimit.Anonymous, c.Edge.Ratelimit.Burst = 0.01, 3
 	})
 	from := servertest.With("X-Forwarded-For", "192.0.2.9")
 	for i := range 5 {

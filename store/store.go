@@ -20,30 +20,30 @@ import (
 // Config says which database to open. The zero value of every field but
 // DataDir has a meaning.
 type Config struct {
+	// DataDir holds the SQLite file and the blobs. It is created when missing,
+	// readable by its owner only.
+	DataDir string `name:"data" default:"./slipway-data" type:"path" help:"Directory of the embedded database, uploads and the server secret."`
+
 	// Database is "postgres://…" for PostgreSQL. Anything else is a SQLite
 	// file: "" is slipway.db, and a path (with or without "sqlite:" before it)
 	// that is not absolute lies in DataDir.
-	Database string
-
-	// DataDir holds the SQLite file and the blobs. It is created when missing,
-	// readable by its owner only.
-	DataDir string
+	Database string `placeholder:"URL" help:"postgres://… instead of the embedded database; any number of servers may share one."`
 
 	// Exclusive makes Open fail with ErrInUse when another process has the
 	// same SQLite file open exclusively. The server sets it; a command beside
 	// a running server does not. It means nothing on PostgreSQL.
-	Exclusive bool
+	Exclusive bool `kong:"-"`
 
 	// ReadConns is the number of SQLite connections for reading; zero is twice
 	// the number of processors, at least 4 and at most 16.
-	ReadConns int
+	ReadConns int `kong:"-"`
 
 	// MaxConns is the number of PostgreSQL connections; zero is 16.
-	MaxConns int
+	MaxConns int `kong:"-"`
 
 	// Now and NewID are replaced by tests. Nil is the clock and UUIDv7.
-	Now   func() time.Time
-	NewID func() uuid.UUID
+	Now   func() time.Time `kong:"-"`
+	NewID func() uuid.UUID `kong:"-"`
 }
 
 // Store is the database together with the blob directory. It is safe for

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
@@ -399,7 +398,7 @@ func TestPolicyFile(t *testing.T) {
 func TestAuthModeNone(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t, servertest.WithAuth(func(c *auth.Config) { c.Open = true }))
+	s := servertest.New(t, servertest.WithAuth(func(c *auth.Config) { c.Mode = auth.ModeNone }))
 	for _, o := range []servertest.Option{servertest.With("Accept", "*/*"), servertest.As("nonsense-nonsense")} {
 		if a := s.Do("GET", "/v1/audit", "", o); a.Status != 200 {
 			t.Errorf("GET /v1/audit: %d, want 200", a.Status)
@@ -413,8 +412,8 @@ func TestKnownTokensPassALimitedAddress(t *testing.T) {
 	t.Parallel()
 
 	s := servertest.New(t, func(c *server.Config) {
-		c.Resolver.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-		c.Limits.FailedLoginsPerMinute = 3
+		c.Edge.TrustedProxies = []string{"127.0.0.0/8"}
+		c.Edge.Ratelimit.FailedLogins = 3
 	}, servertest.WithAuth(func(c *auth.Config) {
 		c.Keystone = fakeKeystone{"known": {UserID: "u", ProjectID: "p", Roles: []string{"reader"}, ExpiresAt: time.Now().Add(time.Hour)}}
 	}))

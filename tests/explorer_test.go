@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
-	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
@@ -37,7 +36,7 @@ func TestExplorer(t *testing.T) {
 
 	chromium := findChromium(t)
 	s := servertest.New(t, func(c *server.Config) {
-		c.Resolver.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		c.Edge.TrustedProxies = []string{"127.0.0.0/8"}
 	})
 	t.Run("at the root of its host", func(t *testing.T) {
 		t.Parallel()

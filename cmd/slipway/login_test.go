@@ -33,19 +33,23 @@ func TestServe_Check(t *testing.T) {
 		{"no logins under a name", "--auth-mode=none --listen=lab.example.org:8080", "loopback"},
 		{"a certificate without a key", "--tls-cert=x", "belong together"},
 		{"Keystone without an address", "--auth-mode=token+keystone", "--keystone-auth-url"},
-		{"any origin", "--cors-origins=*", "CORS origin"},
-		{"an origin with a path", "--cors-origins=https://ui.example.org/", "CORS origin"},
+		{"any origin", "--cors-origins=*", "--cors-origins"},
+		{"an origin with a path", "--cors-origins=https://ui.example.org/", "--cors-origins"},
 		{"an origin", "--cors-origins=https://ui.example.org,http://localhost:3000", ""},
-		{"a tiny header", "--max-header=10", "--max-header"},
+		{"an address of a lab", "--public-url=lab.example.org", "--public-url"},
+		{"a proxy's name", "--trusted-proxies=10.0.0.0/8,proxy", `--trusted-proxies: "proxy"`},
+		{"an admin token that is soon guessed", "--admin-token=1234567", "--admin-token"},
+		{"a testcase with a blank", "--refstack-testcases=a&b", "--refstack-testcases"},
+		{"a step that is none", "--lab-limits=deploy=90m", `"deploy" is no step`},
+		{"a host with a path", "--design-hosts=a/b", "--design-hosts"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			c := parse(t, append([]string{"serve"}, strings.Fields(tt.args)...)...)
-			err := c.Serve.check()
+			_, err := tryParse(append([]string{"serve"}, strings.Fields(tt.args)...)...)
 			if (tt.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("check: %v, want %q", err, tt.want)
+				t.Errorf("serve %s: %v, want %q", tt.args, err, tt.want)
 			}
 		})
 	}
@@ -61,11 +65,11 @@ func TestServe_Settings(t *testing.T) {
 		"--keystone-application-credential-id=i --keystone-application-credential-secret=s --keystone-www-authenticate-uri=http://w --keystone-service-type=t "+
 		"--keystone-cache-seconds=5 --keystone-cafile=/c --keystone-timeout=3s --keystone-role-map=admin=admin;member=reader+runner "+
 		"--refstack-require-token --ratelimit-failed-logins=0 --audit-retention-days=30 --no-audit-stdout --require-tls --tls-cert=/a --tls-key=/b")...)
-	if c.Serve.KeystoneRoleMap["member"] != "reader+runner" || c.Serve.KeystoneCacheSeconds != 5 || c.Serve.AuditStdout || !c.Serve.RequireTLS {
+	if c.Serve.Keystone.RoleMap["member"] != "reader+runner" || c.Serve.Keystone.CacheSeconds != 5 || c.Serve.Server.Edge.Audit.Stdout || !c.Serve.Server.Edge.RequireTLS {
 		t.Errorf("settings %+v", c.Serve)
 	}
-	if c := parse(t, "serve", "--keystone-url=http://k/v3"); c.Serve.KeystoneAuthURL != "http://k/v3" {
-		t.Errorf("the short name of the Keystone's address gives %q", c.Serve.KeystoneAuthURL)
+	if c := parse(t, "serve", "--keystone-url=http://k/v3"); c.Serve.Keystone.AuthURL != "http://k/v3" {
+		t.Errorf("the short name of the Keystone's address gives %q", c.Serve.Keystone.AuthURL)
 	}
 }
 
@@ -77,7 +81,7 @@ func TestServe_NobodyLogsIn(t *testing.T) {
 	for host, want := range map[string]bool{
 		"localhost:8080": true, "127.0.0.1:8080": true, "[::1]:8080": true, "[::1]": true, "127.0.0.1": true, "evil.example.org:8080": false, "127.0.0.1.evil.example.org": false,
 	} {
-		v, err := parse(t, "serve", "--auth-mode=none").Serve.resolver()
+		v, err := parse(t, "serve", "--auth-mode=none").Serve.edge().Resolver()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,11 +127,15 @@ func TestTokenFlags_Peppers(t *testing.T) {
 	}
 }
 
+func storeIn(dir string) *storeFlags {
+	return &storeFlags{Store: store.Config{DataDir: dir}, Secret: "a secret of the test"}
+}
+
 func TestTokenRotate(t *testing.T) {
 	t.Parallel()
 
 	ctx := context.Background()
-	f := &storeFlags{Data: t.TempDir(), Secret: "a secret of the test"}
+	f := storeIn(t.TempDir())
 	tf := &tokenFlags{}
 	s, secret, err := f.prepared(ctx, false)
 	if err != nil {
@@ -162,7 +170,7 @@ func TestTokenImport(t *testing.T) {
 
 	const text = "0d9f6a52-4c1e-4f0b-9d0e-1f2a3b4c5d6e"
 	ctx := context.Background()
-	f := &storeFlags{Data: t.TempDir(), Secret: "a secret of the test"}
+	f := storeIn(t.TempDir())
 	tf := &tokenFlags{}
 	pepper := filepath.Join(t.TempDir(), "pepper")
 	if err := os.WriteFile(pepper, []byte("another secret of the test, long enough\n"), 0o600); err != nil {
@@ -212,9 +220,9 @@ func TestServe_TLS(t *testing.T) {
 	policy := filepath.Join(t.TempDir(), "policy.yaml")
 	write(t, policy, []byte(`"physical_provisioner:read_task": "@"`), time.Now())
 
-	c := parse(t, "serve", "--listen="+address, "--tls-cert="+files.TLSCert, "--tls-key="+files.TLSKey, "--admin-token=a-token-of-the-test",
+	c := parse(t, "serve", "--listen="+address, "--tls-cert="+files.Cert, "--tls-key="+files.Key, "--admin-token=a-token-of-the-test",
 		"--auth-policy-file="+policy, "--no-audit-stdout", "--log-level=error")
-	f := &storeFlags{Data: t.TempDir(), Secret: "a secret of the test"}
+	f := storeIn(t.TempDir())
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	done := make(chan error, 1)

@@ -15,15 +15,20 @@ import (
 // cli is the whole command line. Every flag is also a key of the configuration
 // file and an environment variable: --tls-cert, tls.cert or tls_cert,
 // SLIPWAY_TLS_CERT. A flag wins over the variable, the variable over the file.
+//
+// A setting is declared once, as a field of the Config of the package that obeys
+// it. Its tags hold the default, the bounds (min and max) and the sentence that
+// the help and README's table print.
 type cli struct {
-	Config string `name:"config" env:"SLIPWAY_CONFIG" type:"path" placeholder:"FILE" help:"YAML file with settings."`
-	storeFlags
-	tokenFlags
+	Config     string `type:"path" placeholder:"FILE" help:"YAML file with settings."`
+	storeFlags `group:"Store and tokens"`
+	tokenFlags `group:"Store and tokens"`
 
-	Serve   serveCmd   `cmd:"" default:"withargs" help:"Run the server (the default)."`
-	Migrate migrateCmd `cmd:"" help:"Bring the database to this version's schema and stop."`
-	Token   tokenCmd   `cmd:"" help:"Make, list and revoke API tokens."`
-	Version versionCmd `cmd:"" help:"Print which build this is."`
+	Serve    serveCmd    `cmd:"" default:"withargs" help:"Run the server (the default)."`
+	Migrate  migrateCmd  `cmd:"" help:"Bring the database to this version's schema and stop."`
+	Token    tokenCmd    `cmd:"" help:"Make, list and revoke API tokens."`
+	Version  versionCmd  `cmd:"" help:"Print which build this is."`
+	Settings settingsCmd `cmd:"" hidden:"" help:"Print the table of all settings in Markdown."`
 }
 
 func main() {
@@ -54,7 +59,9 @@ func newParser(ctx context.Context, c *cli, args []string) (*kong.Kong, error) {
 	options := []kong.Option{
 		kong.Name("slipway"),
 		kong.Description("One server for test labs."),
-		kong.DefaultEnvars("SLIPWAY"),
+		kong.NamedMapper("sections", kong.MapperFunc(decodeSections)),
+		kong.PostBuild(nameVariables),
+		kong.PostBuild(sayBounds),
 		kong.UsageOnError(),
 		kong.Bind(&c.storeFlags, &c.tokenFlags),
 		kong.BindTo(ctx, (*context.Context)(nil)),

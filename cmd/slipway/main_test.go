@@ -35,12 +35,12 @@ func TestSettings(t *testing.T) {
 	}
 	t.Setenv("SLIPWAY_PUBLIC_URL", "http://variable")
 	got := parse(t, "serve", "--config", file, "--listen", "127.0.0.1:2")
-	if got.Serve.Listen != "127.0.0.1:2" || got.Serve.PublicURL != "http://variable" || got.Serve.RatelimitBurst != 7 ||
-		strings.Join(got.Serve.TrustedProxies, " ") != "10.0.0.0/8 192.0.2.1" {
+	if got.Serve.Listen.Listen != "127.0.0.1:2" || got.Serve.Server.Edge.PublicURL != "http://variable" || got.Serve.Server.Edge.Ratelimit.Burst != 7 ||
+		strings.Join(got.Serve.Server.Edge.TrustedProxies, " ") != "10.0.0.0/8 192.0.2.1" {
 		t.Errorf("parsed %+v", got.Serve)
 	}
-	if got.Serve.RefstackTempest["compute"]["flavor_ref"] != "1" {
-		t.Errorf("tempest config %v", got.Serve.RefstackTempest)
+	if got.Serve.Server.Results.TempestConfig["compute"]["flavor_ref"] != "1" {
+		t.Errorf("tempest config %v", got.Serve.Server.Results.TempestConfig)
 	}
 }
 

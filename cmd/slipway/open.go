@@ -16,15 +16,16 @@ import (
 
 // storeFlags say where everything is kept.
 type storeFlags struct {
-	Data     string `default:"./slipway-data" type:"path" placeholder:"DIR" help:"Directory of the embedded database, uploads and the server secret."`
-	Database string `placeholder:"URL" help:"postgres://… instead of the embedded database."`
-	Secret   string `placeholder:"TEXT" help:"Secret under which tokens are hashed and keys derived; better as SLIPWAY_SECRET. Default: a file in the data directory."`
+	Store  store.Config `embed:""`
+	Secret string       `placeholder:"TEXT" help:"Secret under which tokens are hashed and keys derived, at least 16 characters, the same for servers that share a database; better as SLIPWAY_SECRET. Default: a file in the data directory."`
 }
 
 // open opens the store. A server takes the data directory for itself; a command
 // beside it does not.
 func (f *storeFlags) open(ctx context.Context, exclusive bool) (*store.Store, error) {
-	return store.Open(ctx, store.Config{Database: f.Database, DataDir: f.Data, Exclusive: exclusive})
+	config := f.Store
+	config.Exclusive = exclusive
+	return store.Open(ctx, config)
 }
 
 // prepared opens the store, brings its schema up to date and checks that it
@@ -67,7 +68,7 @@ func (f *storeFlags) secret() ([]byte, error) {
 		}
 		return []byte(f.Secret), nil
 	}
-	name := filepath.Join(f.Data, "secret")
+	name := filepath.Join(f.Store.DataDir, "secret")
 	text, err := os.ReadFile(name)
 	if err == nil {
 		if secret := strings.TrimSpace(string(text)); len(secret) >= minSecret {

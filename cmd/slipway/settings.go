@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -59,15 +60,29 @@ func (s settings) add(prefix string, tree map[string]any) {
 // Validate refuses a file that sets what no flag is called: a typing error must
 // not silently leave a setting at its default.
 func (s settings) Validate(app *kong.Application) error {
-	known := map[string]bool{"config": true}
-	addFlags(known, app.Node)
+	known := map[string]bool{} // whether a value may be a map
+	eachFlag(app.Node, func(flag *kong.Flag) { known[flag.Name] = known[flag.Name] || flag.IsMap() })
 	var errs []error
 	for name, value := range s {
-		if _, section := value.(map[string]any); !section && !known[name] && !s.insideValue(name, known) {
+		if _, section := value.(map[string]any); section || value == nil && isSection(name, known) {
+			continue
+		}
+		if _, is := known[name]; !is && !s.insideValue(name, known) {
 			errs = append(errs, fmt.Errorf("the configuration file sets %s, but there is no flag --%s", name, name))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// isSection reports whether flags begin with the name: a section may stand there
+// with nothing in it.
+func isSection(name string, known map[string]bool) bool {
+	for flag := range known {
+		if strings.HasPrefix(flag, name+"-") {
+			return true
+		}
+	}
+	return false
 }
 
 // insideValue reports whether the name is a part of a flag whose value is a map.
@@ -81,15 +96,6 @@ func (s settings) insideValue(name string, known map[string]bool) bool {
 	return false
 }
 
-func addFlags(known map[string]bool, node *kong.Node) {
-	for _, f := range node.Flags {
-		known[f.Name] = true
-	}
-	for _, child := range node.Children {
-		addFlags(known, child)
-	}
-}
-
 // Resolve gives kong the file's value of a flag; the environment wins over it.
 func (s settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, env := range flag.Envs {
@@ -97,23 +103,38 @@ func (s settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, 
 			return nil, nil
 		}
 	}
-	value := s[flag.Name]
-	if list, ok := value.([]any); ok {
-		words := make([]string, len(list))
-		for i, w := range list {
-			words[i] = fmt.Sprint(w)
-		}
-		return strings.Join(words, ","), nil
-	}
-	return value, nil
+	return joined(s[flag.Name], flag), nil
 }
 
-// optionSections is a setting with sections of options, all of them text. On a
-// command line it is JSON.
-type optionSections map[string]map[string]string
+// joined writes a value the way the command line has it, so that it is read and
+// refused in the same way: 30 is no time, and 1.5 no number of bytes.
+func joined(value any, flag *kong.Flag) any {
+	switch v := value.(type) {
+	case []any:
+		words := make([]string, len(v))
+		for i, w := range v {
+			words[i] = fmt.Sprint(w)
+		}
+		return kong.JoinEscaped(words, flag.Tag.Sep)
+	case map[string]any:
+		if flag.Tag.Type == "sections" {
+			return v
+		}
+		var pairs []string
+		for name, w := range v {
+			pairs = append(pairs, name+"="+fmt.Sprint(w))
+		}
+		return kong.JoinEscaped(pairs, flag.Tag.MapSep)
+	}
+	if value == nil {
+		return nil
+	}
+	return fmt.Sprint(value)
+}
 
-// Decode reads the value that kong has found.
-func (o *optionSections) Decode(ctx *kong.DecodeContext) error {
+// decodeSections reads a setting with sections of options, all of them text. On
+// a command line it is YAML or JSON.
+func decodeSections(ctx *kong.DecodeContext, target reflect.Value) error {
 	token, err := ctx.Scan.PopValue("sections")
 	if err != nil {
 		return err
@@ -126,8 +147,19 @@ func (o *optionSections) Decode(ctx *kong.DecodeContext) error {
 		}
 		text = string(made)
 	}
-	if err := yaml.Unmarshal([]byte(text), (*map[string]map[string]string)(o)); err != nil {
+	if err := yaml.Unmarshal([]byte(text), target.Addr().Interface()); err != nil {
 		return errors.New("must be sections of options, all of them text")
 	}
+	return nil
+}
+
+// nameVariables gives every flag its environment variable.
+func nameVariables(k *kong.Kong) error {
+	eachFlag(k.Model.Node, func(flag *kong.Flag) {
+		if flag.Name != "help" {
+			flag.Envs = []string{"SLIPWAY_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))}
+			flag.Tag.Envs = flag.Envs
+		}
+	})
 	return nil
 }

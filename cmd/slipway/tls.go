@@ -11,11 +11,11 @@ import (
 
 // tlsFlags say with which certificate the server answers.
 type tlsFlags struct {
-	TLSCert string `name:"tls-cert" type:"path" placeholder:"FILE" help:"Certificate, with those that vouch for it, in PEM; read again when it changes."`
-	TLSKey  string `name:"tls-key" type:"path" placeholder:"FILE" help:"Its private key in PEM."`
+	Cert string `type:"path" placeholder:"FILE" help:"Certificate, with those that vouch for it, in PEM; read again when it changes."`
+	Key  string `type:"path" placeholder:"FILE" help:"Its private key in PEM."`
 }
 
-func (f *tlsFlags) tlsConfig() (*tls.Config, error) {
+func (f *tlsFlags) config() (*tls.Config, error) {
 	c := &certificate{flags: f, now: time.Now}
 	if err := c.load(); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			if err := c.read(state); err != nil {
 				slog.Error("the new certificate cannot be used; the old one stays", "error", err)
 			} else {
-				slog.Info("certificate read again", "file", c.flags.TLSCert)
+				slog.Info("certificate read again", "file", c.flags.Cert)
 			}
 		}
 	}
@@ -71,7 +71,7 @@ func (c *certificate) load() error {
 // look asks for the state before the files are read: what changes in between is
 // read once more.
 func (c *certificate) look() (state [2]fileState, err error) {
-	for i, name := range []string{c.flags.TLSCert, c.flags.TLSKey} {
+	for i, name := range []string{c.flags.Cert, c.flags.Key} {
 		info, err := os.Stat(name)
 		if err != nil {
 			return state, fmt.Errorf("TLS: %w", err)
@@ -83,7 +83,7 @@ func (c *certificate) look() (state [2]fileState, err error) {
 
 func (c *certificate) read(state [2]fileState) error {
 	c.state = state
-	pair, err := tls.LoadX509KeyPair(c.flags.TLSCert, c.flags.TLSKey)
+	pair, err := tls.LoadX509KeyPair(c.flags.Cert, c.flags.Key)
 	if err != nil {
 		return fmt.Errorf("TLS: %w", err)
 	}

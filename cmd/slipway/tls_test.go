@@ -39,8 +39,8 @@ func pair(t *testing.T, f *tlsFlags, name string, at time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, f.TLSCert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), at)
-	write(t, f.TLSKey, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), at)
+	write(t, f.Cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), at)
+	write(t, f.Key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), at)
 }
 
 func write(t *testing.T, name string, text []byte, at time.Time) {
@@ -55,7 +55,7 @@ func write(t *testing.T, name string, text []byte, at time.Time) {
 
 func newFiles(t *testing.T) *tlsFlags {
 	dir := t.TempDir()
-	return &tlsFlags{TLSCert: filepath.Join(dir, "cert.pem"), TLSKey: filepath.Join(dir, "key.pem")}
+	return &tlsFlags{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
 }
 
 func TestCertificate_IsReadAgain(t *testing.T) {
@@ -88,12 +88,12 @@ func TestCertificate_IsReadAgain(t *testing.T) {
 	if got := name(); got != "second" {
 		t.Errorf("after the files changed: %q, want the second", got)
 	}
-	write(t, f.TLSCert, []byte("half a certif"), now.Add(2*time.Minute))
+	write(t, f.Cert, []byte("half a certif"), now.Add(2*time.Minute))
 	now = now.Add(2 * time.Second)
 	if got := name(); got != "second" {
 		t.Errorf("with a broken file: %q, want the second still", got)
 	}
-	if err := os.Remove(f.TLSCert); err != nil {
+	if err := os.Remove(f.Cert); err != nil {
 		t.Fatal(err)
 	}
 	now = now.Add(2 * time.Second)
@@ -112,7 +112,7 @@ func TestTLS_Minimum(t *testing.T) {
 
 	f := newFiles(t)
 	pair(t, f, "server", time.Now())
-	config, err := f.tlsConfig()
+	config, err := f.config()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestTLS_Minimum(t *testing.T) {
 			t.Errorf("%s: %v, want it to work: %v", tls.VersionName(version), err, want)
 		}
 	}
-	if _, err := newFiles(t).tlsConfig(); err == nil {
+	if _, err := newFiles(t).config(); err == nil {
 		t.Error("files that are not there are taken")
 	}
 }

@@ -37,7 +37,7 @@ type tokenCreate struct {
 // Run makes the token. Its text goes to standard output alone, so that it can
 // be caught by a script.
 func (c *tokenCreate) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error {
-	t, err := c.token(time.Now(), tf.life())
+	t, err := c.token(time.Now(), tf.Life)
 	if err != nil {
 		return err
 	}

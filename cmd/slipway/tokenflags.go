@@ -15,14 +15,8 @@ import (
 // tokenFlags say how tokens are hashed and how long they live; the server and
 // the commands beside it must agree.
 type tokenFlags struct {
-	AuthPepperFile  string        `name:"auth-pepper-file" type:"path" placeholder:"FILE" help:"Secrets under which tokens are hashed, one a line, the current one first; tokens move to it when they are used. Default: the server secret."`
-	TokenLifePerson time.Duration `name:"token-life-person" default:"8760h" help:"Life of tokens for people when nobody says another; 0: for ever."`
-	TokenLifeOther  time.Duration `name:"token-life-other" default:"0" help:"Life of other tokens; 0: for ever."`
-	TokenLifeMax    time.Duration `name:"token-life-max" default:"0" help:"The longest life that a token may be given; 0: no limit."`
-}
-
-func (f *tokenFlags) life() auth.Life {
-	return auth.Life{Person: f.TokenLifePerson, Other: f.TokenLifeOther, Max: f.TokenLifeMax}
+	AuthPepperFile string    `name:"auth-pepper-file" type:"path" placeholder:"FILE" help:"Secrets under which tokens are hashed, one a line, the current one first; tokens move to it when they are used. Default: the server secret."`
+	Life           auth.Life `embed:"" prefix:"token-life-"`
 }
 
 // peppers returns the current secret and the old ones. Tokens that were made

@@ -32,12 +32,6 @@ type Issuer interface {
 	Forget()
 }
 
-// Config holds the area's settings.
-type Config struct {
-	// Life bounds the life of tokens; nil is auth.DefaultLife.
-	Life *auth.Life
-}
-
 // Handler answers the operations of the tag access.
 type Handler struct {
 	store  Store
@@ -49,11 +43,7 @@ var _ accessapi.StrictServerInterface = (*Handler)(nil)
 
 // New returns a Handler.
 func New(s Store, issuer Issuer, c Config) *Handler {
-	h := &Handler{store: s, issuer: issuer, life: auth.DefaultLife}
-	if c.Life != nil {
-		h.life = *c.Life
-	}
-	return h
+	return &Handler{store: s, issuer: issuer, life: c.Life}
 }
 
 func timeOrNull(t *time.Time) nullable.Nullable[time.Time] {

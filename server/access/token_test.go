@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/server"
-	"github.com/slipway-lab/slipway/server/access"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/store"
@@ -98,7 +97,7 @@ func TestCreateAccessToken(t *testing.T) {
 func TestCreateAccessToken_Refused(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t, func(c *server.Config) { c.Access = access.Config{Life: &auth.Life{Max: time.Hour}} })
+	s := servertest.New(t, func(c *server.Config) { c.Access.Life = auth.Life{Max: time.Hour} })
 	for _, tt := range []struct{ body, pointer string }{
 		{`{"name":"x","roles":[]}`, "/roles"},
 		{`{"name":"x","roles":["root"]}`, "/roles/0"},

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/slipway-lab/slipway/store"
 )
 
@@ -228,6 +230,10 @@ func TestLife_End(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	in := func(d time.Duration) *time.Time { end := now.Add(d); return &end }
 	day := 24 * time.Hour
+	var byDefault Life
+	if err := kong.ApplyDefaults(&byDefault); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name  string
 		life  Life
@@ -237,9 +243,9 @@ func TestLife_End(t *testing.T) {
 		want  *time.Time
 		fails bool
 	}{
-		{name: "a person by default", life: DefaultLife, kind: PersonToken, want: in(365 * day)},
-		{name: "a lab by default", life: DefaultLife, kind: LabToken},
-		{name: "a person who asks for ever", life: DefaultLife, kind: PersonToken, never: true},
+		{name: "a person by default", life: byDefault, kind: PersonToken, want: in(365 * day)},
+		{name: "a lab by default", life: byDefault, kind: LabToken},
+		{name: "a person who asks for ever", life: byDefault, kind: PersonToken, never: true},
 		{name: "a lab under a maximum", life: Life{Max: day}, kind: LabToken, want: in(day)},
 		{name: "a default over the maximum", life: Life{Person: 2 * day, Max: day}, kind: PersonToken, want: in(day)},
 		{name: "more than the maximum", life: Life{Max: day}, kind: LabToken, asked: in(2 * day), fails: true},

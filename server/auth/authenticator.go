@@ -61,27 +61,6 @@ type Authenticator struct {
 	cache map[[sha256.Size]byte]cached
 }
 
-// Config says what an Authenticator needs.
-type Config struct {
-	Store  Store
-	Pepper []byte // the secret under which tokens are hashed
-	// OldPeppers are secrets of earlier times. A token that is found under one
-	// of them is good, and hashed anew under Pepper when it is used.
-	OldPeppers [][]byte
-	// AdminToken is the configured token that may do everything; it is no row
-	// of the store. Empty: there is none.
-	AdminToken string
-	// Open makes everybody an administrator, whatever they send.
-	Open bool
-	// Keystone validates the tokens of OpenStack's clients; nil: there is none.
-	Keystone Keystone
-	// RoleMap says which roles a Keystone role gives; nil is DefaultRoleMap.
-	RoleMap map[string][]Role
-	// Policy says what a policy file says instead of the permission table.
-	Policy Policy
-	Now    func() time.Time
-}
-
 // New returns an Authenticator.
 func New(c Config) *Authenticator {
 	a := &Authenticator{
@@ -90,7 +69,7 @@ func New(c Config) *Authenticator {
 		now:      c.Now,
 		admin:    sha256.Sum256([]byte(c.AdminToken)),
 		hasAdm:   c.AdminToken != "",
-		open:     c.Open,
+		open:     c.Mode == ModeNone,
 		keystone: c.Keystone,
 		roles:    c.RoleMap,
 		policy:   c.Policy,

@@ -9,13 +9,10 @@ import (
 
 // Life says how long tokens live. Zero means for ever, and as Max no limit.
 type Life struct {
-	Person time.Duration // default of tokens for people
-	Other  time.Duration // default of tokens for runners, labs and services
-	Max    time.Duration // no token may live longer
+	Person time.Duration `default:"8760h" min:"0s" help:"Life of tokens for people when nobody says another; 0: for ever."`
+	Other  time.Duration `default:"0s" min:"0s" help:"Life of tokens for runners, labs and services when nobody says another; 0: for ever."`
+	Max    time.Duration `default:"0s" min:"0s" help:"The longest life that a token may be given; 0: no limit."`
 }
-
-// DefaultLife is a year for people and for ever for machines.
-var DefaultLife = Life{Person: 365 * 24 * time.Hour}
 
 // End returns when a new token ends, nil for never. asked is what its maker
 // wants, nil when he wants nothing in particular; never says that it shall not end.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
 
@@ -19,14 +18,6 @@ import (
 type Store interface {
 	Ping(ctx context.Context) error
 	Pending(ctx context.Context) (int, error)
-}
-
-// Config says what the handlers need.
-type Config struct {
-	Document *openapi3.T
-	Build    string
-	Store    Store
-	Metrics  prometheus.Gatherer
 }
 
 // Handler answers the operations of tag discovery.

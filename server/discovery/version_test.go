@@ -2,14 +2,11 @@ package discovery_test
 
 import (
 	"encoding/json"
-	"net/netip"
-	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
-	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/servertest"
 )
 
@@ -26,11 +23,7 @@ const rootBody = `{"choices":[{"id":"v1.0","status":"CURRENT","links":[{"rel":"s
 
 func public(t *testing.T, text string) func(*server.Config) {
 	t.Helper()
-	u, err := url.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func(c *server.Config) { c.Resolver.Public = u }
+	return func(c *server.Config) { c.Edge.PublicURL = text }
 }
 
 func TestGetVersions(t *testing.T) {
@@ -146,7 +139,7 @@ func TestGetVersion(t *testing.T) {
 func TestGetVersion_Public(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t, func(c *server.Config) { c.V1Public = true })
+	s := servertest.New(t, func(c *server.Config) { c.Discovery.V1Public = true })
 	if got := s.Do("GET", "/v1/", ""); got.Status != 200 {
 		t.Errorf("GET /v1/ without login: %d, want 200", got.Status)
 	}
@@ -155,10 +148,10 @@ func TestGetVersion_Public(t *testing.T) {
 func TestLinks(t *testing.T) {
 	t.Parallel()
 
-	loopback := netip.MustParsePrefix("127.0.0.0/8")
+	loopback := []string{"127.0.0.0/8"}
 	tests := []struct {
 		name    string
-		trusted []netip.Prefix
+		trusted []string
 		host    string
 		headers map[string]string
 		want    string // the self link; empty: 400
@@ -166,22 +159,22 @@ func TestLinks(t *testing.T) {
 		{name: "the Host header", host: "lab.example.org:8080", want: "http://lab.example.org:8080/v1/"},
 		{name: "a stranger's headers mean nothing", host: "lab", headers: map[string]string{"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil"}, want: "http://lab/v1/"},
 		{
-			name: "a trusted proxy's do", trusted: []netip.Prefix{loopback}, host: "inner",
+			name: "a trusted proxy's do", trusted: loopback, host: "inner",
 			headers: map[string]string{"X-Forwarded-Proto": "https, http", "X-Forwarded-Host": "lab.example.org, inner", "X-Forwarded-Prefix": "/test"},
 			want:    "https://lab.example.org/test/v1/",
 		},
 		{
-			name: "a port", trusted: []netip.Prefix{loopback}, host: "inner",
+			name: "a port", trusted: loopback, host: "inner",
 			headers: map[string]string{"X-Forwarded-Host": "lab.example.org", "X-Forwarded-Port": "8443", "X-Forwarded-Proto": "https"},
 			want:    "https://lab.example.org:8443/v1/",
 		},
 		{
-			name: "Forwarded", trusted: []netip.Prefix{loopback}, host: "inner",
+			name: "Forwarded", trusted: loopback, host: "inner",
 			headers: map[string]string{"Forwarded": `for=192.0.2.1;proto=https;host="lab.example.org"`},
 			want:    "https://lab.example.org/v1/",
 		},
 		{
-			name: "a prefix that climbs is left out", trusted: []netip.Prefix{loopback}, host: "lab",
+			name: "a prefix that climbs is left out", trusted: loopback, host: "lab",
 			headers: map[string]string{"X-Forwarded-Prefix": "/a/../b"}, want: "http://lab/v1/",
 		},
 		{name: "a host that is none", host: `lab"><script>`},
@@ -190,7 +183,7 @@ func TestLinks(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			s := servertest.New(t, func(c *server.Config) { c.Resolver = call.Resolver{Trusted: tt.trusted} })
+			s := servertest.New(t, func(c *server.Config) { c.Edge.TrustedProxies = tt.trusted })
 			options := []servertest.Option{servertest.Host(tt.host)}
 			for k, v := range tt.headers {
 				options = append(options, servertest.With(k, v))

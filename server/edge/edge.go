@@ -16,44 +16,22 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 )
 
-// Config is what a request's way depends on. Auth and Audit are required; the
-// zero value of every other field has a meaning.
+// Config is what a request's way depends on: its settings, and what the server
+// knows. Auth and Audit are required.
 type Config struct {
 	Auth *auth.Authenticator
 
-	// Audit takes the entries of the audit log.
-	Audit AuditStore
+	// AuditStore takes the entries of the audit log.
+	AuditStore AuditStore
 
 	// AuditLines is where each entry of the audit log is written as a line of
 	// JSON as well; nil: nowhere.
 	AuditLines io.Writer
 
-	// Resolver says whose word counts about how a client reached the server.
-	Resolver call.Resolver
+	Settings
 
-	// CORSOrigins are the pages elsewhere that may call the API.
-	CORSOrigins []string
-
-	// MaxBody limits JSON and form bodies in bytes; 0 is 1 MiB.
-	MaxBody int64
-
-	// MaxUpload limits streamed bodies in bytes as they are sent; 0 is 800 MiB,
-	// because a form of 256 MiB of binary data is up to three times as long.
+	// MaxUpload limits streamed bodies in bytes as they are sent.
 	MaxUpload int64
-
-	// MaxHeader limits a request's header in bytes; 0 is 64 KiB.
-	MaxHeader int
-
-	// StallTimeout is how long a client may take to send or to take the next
-	// piece of a body; 0 is a minute. Waiting for the server is never limited.
-	StallTimeout time.Duration
-
-	// Limits bounds how often strangers may call.
-	Limits Limits
-
-	// RequireTLS refuses plain HTTP from other machines, unless a trusted proxy
-	// says that the client speaks TLS with it.
-	RequireTLS bool
 
 	// V1Public opens the version document to callers without credential.
 	V1Public bool
@@ -81,18 +59,6 @@ type Config struct {
 }
 
 func (c *Config) setDefaults() {
-	if c.MaxBody == 0 {
-		c.MaxBody = 1 << 20
-	}
-	if c.MaxUpload == 0 {
-		c.MaxUpload = 800 << 20
-	}
-	if c.MaxHeader == 0 {
-		c.MaxHeader = 64 << 10
-	}
-	if c.StallTimeout == 0 {
-		c.StallTimeout = time.Minute
-	}
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
 	}
@@ -102,32 +68,39 @@ func (c *Config) setDefaults() {
 	if c.NewID == nil {
 		c.NewID = func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 	}
-	c.Limits.setDefaults()
 }
 
 // Stack is the layers that every request passes on its way to a handler, and
 // every answer and error on the way back.
 type Stack struct {
-	config  Config
-	router  *Router
-	limits  *limiter
-	audit   *auditor
-	metrics *metrics
+	config   Config
+	resolver call.Resolver
+	router   *Router
+	limits   *limiter
+	audit    *auditor
+	metrics  *metrics
 }
 
 // New builds the layers for the operations of doc. What the document asks for
 // and the layers cannot honour is an error. Routes are registered with Router;
 // Handler is then the whole.
 func New(c Config, doc *openapi3.T) (*Stack, error) {
-	if c.Audit == nil || c.Auth == nil {
-		return nil, errors.New("edge: Audit and Auth are required")
+	if c.AuditStore == nil || c.Auth == nil {
+		return nil, errors.New("edge: AuditStore and Auth are required")
 	}
 	c.setDefaults()
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	resolver, err := c.Resolver()
+	if err != nil {
+		return nil, err
+	}
 	ops, err := operations(doc)
 	if err != nil {
 		return nil, fmt.Errorf("the embedded document: %w", err)
 	}
-	s := &Stack{config: c, limits: newLimiter(c.Limits, c.Now), metrics: newMetrics(c.Metrics)}
+	s := &Stack{config: c, resolver: resolver, limits: newLimiter(c.Ratelimit, c.Now), metrics: newMetrics(c.Metrics)}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.echoError
@@ -154,7 +127,7 @@ func (s *Stack) Handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.audit = newAuditor(s.config.Audit, s.config.AuditLines, s.config.Metrics, s.config.Now)
+	s.audit = newAuditor(s.config.AuditStore, s.config.AuditLines, s.config.Metrics, s.config.Now)
 	s.config.Auth.OnNewNetwork(s.newNetwork)
 	return h, nil
 }

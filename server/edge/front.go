@@ -79,7 +79,7 @@ func (s *Stack) front(next http.Handler) http.Handler {
 		}()
 		defer func() { s.recovered(rec, r, recover()) }()
 
-		origin, client, err := s.config.Resolver.Resolve(r)
+		origin, client, err := s.resolver.Resolve(r)
 		info.Origin, info.Client = origin, client
 		if err != nil {
 			s.fail(rec, r, fault.InvalidField("header", "Host", "%s", strings.TrimPrefix(err.Error(), "the Host header ")))
@@ -90,7 +90,7 @@ func (s *Stack) front(next http.Handler) http.Handler {
 				"the header is over the limit of %d bytes", s.config.MaxHeader))
 			return
 		}
-		if s.config.RequireTLS && !client.IsLoopback() && !s.config.Resolver.Secure(r) {
+		if s.config.RequireTLS && !client.IsLoopback() && !s.resolver.Secure(r) {
 			s.fail(rec, r, fault.New(http.StatusBadRequest, "tls-required", "this server answers over HTTPS only"))
 			return
 		}

@@ -11,34 +11,6 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 )
 
-// Limits bounds how often callers may call. Zero means the default, a negative
-// number means no limit. Nobody on the same machine is ever limited.
-type Limits struct {
-	AnonymousPerSecond    float64 // per address without a credential; default 200
-	AnonymousBurst        int     // default 1000
-	FailedLoginsPerMinute float64 // per address; default 20
-	KnownPerSecond        float64 // per good credential; default no limit
-	KnownBurst            int     // default twice KnownPerSecond
-}
-
-func (l *Limits) setDefaults() {
-	if l.AnonymousPerSecond == 0 {
-		l.AnonymousPerSecond = 200
-	}
-	if l.AnonymousBurst == 0 {
-		l.AnonymousBurst = 1000
-	}
-	if l.FailedLoginsPerMinute == 0 {
-		l.FailedLoginsPerMinute = 20
-	}
-	if l.KnownPerSecond == 0 {
-		l.KnownPerSecond = -1
-	}
-	if l.KnownBurst == 0 {
-		l.KnownBurst = max(1, int(2*l.KnownPerSecond))
-	}
-}
-
 // maxBuckets bounds the memory that strangers can take; when it is full the
 // oldest knowledge is dropped as a whole.
 const maxBuckets = 50_000
@@ -51,11 +23,11 @@ type limiter struct {
 	now             func() time.Time
 }
 
-func newLimiter(l Limits, now func() time.Time) *limiter {
+func newLimiter(l Ratelimit, now func() time.Time) *limiter {
 	return &limiter{
-		calls:    buckets[netip.Addr]{rate: rate.Limit(l.AnonymousPerSecond), burst: l.AnonymousBurst},
-		failures: buckets[netip.Addr]{rate: rate.Limit(l.FailedLoginsPerMinute / 60), burst: max(1, int(l.FailedLoginsPerMinute))},
-		known:    buckets[string]{rate: rate.Limit(l.KnownPerSecond), burst: l.KnownBurst},
+		calls:    buckets[netip.Addr]{rate: rate.Limit(l.Anonymous), burst: l.Burst},
+		failures: buckets[netip.Addr]{rate: rate.Limit(l.FailedLogins / 60), burst: max(1, int(l.FailedLogins))},
+		known:    buckets[string]{rate: rate.Limit(l.Credential), burst: l.CredentialBurst},
 		now:      now,
 	}
 }
@@ -108,7 +80,7 @@ func (l *limiter) failed(from netip.Addr) {
 
 // buckets are token buckets by what they count.
 type buckets[K comparable] struct {
-	rate  rate.Limit // negative: no limit
+	rate  rate.Limit // 0: no limit
 	burst int
 
 	mu sync.Mutex
@@ -130,9 +102,9 @@ func (b *buckets[K]) of(key K) *rate.Limiter {
 }
 
 func (b *buckets[K]) take(key K, now time.Time) bool {
-	return b.rate < 0 || b.of(key).AllowN(now, 1)
+	return b.rate == 0 || b.of(key).AllowN(now, 1)
 }
 
 func (b *buckets[K]) left(key K, now time.Time) bool {
-	return b.rate < 0 || b.of(key).TokensAt(now) >= 1
+	return b.rate == 0 || b.of(key).TokensAt(now) >= 1
 }

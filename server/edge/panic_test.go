@@ -17,7 +17,7 @@ import (
 // bare is a stack without routes, for tests of its outermost layer.
 func bare(stall time.Duration) *Stack {
 	return &Stack{
-		config:  Config{MaxHeader: 1 << 20, StallTimeout: stall, Now: time.Now, NewID: uuid.New},
+		config:  Config{Settings: Settings{MaxHeader: 1 << 20, StallTimeout: stall}, Now: time.Now, NewID: uuid.New},
 		metrics: newMetrics(prometheus.NewRegistry()),
 	}
 }

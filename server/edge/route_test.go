@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -25,7 +26,7 @@ func (noStore) TokenByHash(context.Context, []byte) (*store.Token, error) {
 // newStack makes the layers with none of the operations registered.
 func newStack(t *testing.T) *Stack {
 	t.Helper()
-	s, err := New(Config{Auth: auth.New(auth.Config{Store: noStore{}, AdminToken: "test-admin-token"}), Audit: noStore{}}, loadDocument(t))
+	s, err := New(Config{Auth: auth.New(auth.Config{Store: noStore{}, AdminToken: "test-admin-token"}), AuditStore: noStore{}, Settings: Settings{MaxBody: 1 << 20, MaxHeader: 64 << 10, StallTimeout: time.Minute}, MaxUpload: 1 << 20}, loadDocument(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ const identityVersion = "v3.14"
 
 // loginOff answers where the setting turns the login off.
 func (h *Handler) loginOff() error {
-	if h.config.Login == nil {
+	if !h.config.IdentityLogin {
 		return fault.NotFound("this server does not offer the identity API")
 	}
 	return nil

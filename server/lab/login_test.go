@@ -1,7 +1,6 @@
 package lab_test
 
 import (
-	"net/netip"
 	"strings"
 	"testing"
 
@@ -69,8 +68,8 @@ func TestLogin_guessing(t *testing.T) {
 
 	// Calls from the same machine are never limited.
 	s := servertest.New(t, func(c *server.Config) {
-		c.Limits.FailedLoginsPerMinute = 3
-		c.Resolver.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		c.Edge.Ratelimit.FailedLogins = 3
+		c.Edge.TrustedProxies = []string{"127.0.0.0/8"}
 	})
 	last := 0
 	for range 8 {
@@ -84,7 +83,7 @@ func TestLogin_guessing(t *testing.T) {
 func TestLogin_off(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t, func(c *server.Config) { c.NoIdentityLogin = true })
+	s := servertest.New(t, func(c *server.Config) { c.Lab.IdentityLogin = false })
 	if a := s.Do("GET", "/v3", ""); a.Status != 404 {
 		t.Errorf("GET /v3: %d", a.Status)
 	}

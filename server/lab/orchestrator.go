@@ -185,8 +185,14 @@ func (o *orchestrator) passCancels(ctx context.Context) error {
 func (o *orchestrator) prune(ctx context.Context) error {
 	if now := o.h.store.Now(); now.Sub(o.pruned) > pruneEvery {
 		o.pruned = now
-		_, err := o.h.store.PurgeLabSnapshots(ctx, now.Add(-o.h.config.DesignRetention))
-		return errors.Join(err, o.h.store.PruneLabBuildData(ctx, now.Add(-o.h.config.BuildData)))
+		var err error
+		if days := o.h.config.DesignRetentionDays; days > 0 {
+			_, err = o.h.store.PurgeLabSnapshots(ctx, now.AddDate(0, 0, -days))
+		}
+		if days := o.h.config.BuildDataRetentionDays; days > 0 {
+			err = errors.Join(err, o.h.store.PruneLabBuildData(ctx, now.AddDate(0, 0, -days)))
+		}
+		return err
 	}
 	return nil
 }

@@ -11,32 +11,6 @@ import (
 	"github.com/slipway-lab/slipway/store"
 )
 
-// RedfishConfig tunes the driver for boards that speak Redfish.
-type RedfishConfig struct {
-	// Insecure believes any certificate, as boards mostly have one of their own.
-	Insecure bool
-	// Port is where boards listen; default 443.
-	Port int
-	// Interval is the pause between two tries, and between two looks at the
-	// power; default 10 s. Boards are slow.
-	Interval time.Duration
-	// Looks is how often the power is looked at after a reset; default 18, as
-	// Drydock does (drivers/oob/redfish_driver/driver.py).
-	Looks int
-}
-
-func (c *RedfishConfig) setDefaults() {
-	if c.Port == 0 {
-		c.Port = 443
-	}
-	if c.Interval == 0 {
-		c.Interval = 10 * time.Second
-	}
-	if c.Looks == 0 {
-		c.Looks = 18
-	}
-}
-
 // connectTries is how often a board is called before it counts as unreachable.
 const connectTries = 10
 

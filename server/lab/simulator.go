@@ -16,30 +16,6 @@ import (
 	"github.com/slipway-lab/slipway/store"
 )
 
-// SimulatorConfig tunes the simulator.
-type SimulatorConfig struct {
-	// Delay is how long a step takes at the most; default 1 s. Steps take
-	// between half of it and all of it. Negative: no time.
-	Delay time.Duration
-	// Seed decides the delays together with node and step.
-	Seed uint64
-	// Signals lets boot actions end by themselves, with success.
-	Signals bool
-	// Images are what nodes may choose from, each with its kernels, separated
-	// by commas; default noble and jammy with ga-24.04 and hwe-24.04.
-	Images map[string]string
-}
-
-func (c *SimulatorConfig) setDefaults() {
-	if c.Delay == 0 {
-		c.Delay = time.Second
-	}
-	if len(c.Images) == 0 {
-		const kernels = "ga-24.04,hwe-24.04"
-		c.Images = map[string]string{"noble": kernels, "jammy": kernels}
-	}
-}
-
 // simulator pretends to be machines and their out-of-band controllers, for
 // demonstrations and tests. Labels of a node (metadata.owner_data) steer it:
 //
@@ -99,7 +75,7 @@ func (s *simulator) Site(ctx context.Context, action taskplan.Action) (string, e
 
 // wait takes the step's time.
 func (s *simulator) wait(ctx context.Context, name string, action taskplan.Action) error {
-	if s.config.Delay < 0 {
+	if s.config.Delay == 0 {
 		return ctx.Err()
 	}
 	hash := fnv.New64a()

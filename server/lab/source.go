@@ -40,11 +40,8 @@ const maxRedirects = 5
 
 func newSource(c Config) (*source, error) {
 	s := &source{names: map[string]bool{}, deckhand: c.DeckhandToken, max: c.MaxDesign, timeout: c.DesignTimeout}
-	for _, entry := range c.DesignHosts {
-		entry = strings.ToLower(strings.TrimSpace(entry))
-		if err := s.list(entry); err != nil {
-			return nil, err
-		}
+	if err := s.listAll(c.DesignHosts); err != nil {
+		return nil, err
 	}
 	if c.DesignFolder != "" {
 		root, err := os.OpenRoot(c.DesignFolder)
@@ -62,6 +59,15 @@ func newSource(c Config) (*source, error) {
 		ForceAttemptHTTP2:      true,
 	}
 	return s, nil
+}
+
+func (s *source) listAll(hosts []string) error {
+	for _, entry := range hosts {
+		if err := s.list(strings.ToLower(strings.TrimSpace(entry))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *source) list(entry string) error {
@@ -82,7 +88,7 @@ func (s *source) list(entry string) error {
 		return nil
 	}
 	if entry == "" || strings.ContainsAny(entry, "/ *@") {
-		return fmt.Errorf("design host %q must be a name, a name and port, *.domain, an address, a network or *", entry)
+		return fmt.Errorf("--design-hosts: %q must be a name, a name and port, *.domain, an address, a network or *", entry)
 	}
 	s.names[entry] = true
 	return nil

@@ -84,11 +84,11 @@ func (h *Handler) Tidy(ctx context.Context) {
 		sweep func(context.Context, time.Time) (int64, error)
 	}{
 		{"answers to idempotency keys", keyAge, h.store.SweepIdempotentAnswers},
-		{"events", h.config.KeepEvents, h.store.SweepEvents},
-		{"deliveries", h.config.KeepDeliveries, h.store.SweepDeliveries},
-		{"console output", h.config.KeepOutput, h.store.SweepOutput},
+		{"events", days(h.config.EventRetentionDays), h.store.SweepEvents},
+		{"deliveries", days(h.config.WebhookRetentionDays), h.store.SweepDeliveries},
+		{"console output", days(h.config.OutputRetentionDays), h.store.SweepOutput},
 	} {
-		if old.keep <= 0 {
+		if old.keep == 0 { // for ever
 			continue
 		}
 		n, err := old.sweep(ctx, h.store.Now().Add(-old.keep))
@@ -100,3 +100,5 @@ func (h *Handler) Tidy(ctx context.Context) {
 		}
 	}
 }
+
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }

@@ -25,14 +25,10 @@ const (
 	deliveryTimeout = 10 * time.Second
 	deliveryLease   = time.Minute // more than an attempt takes
 	deliveriesAtOne = 8           // attempts under way at once
+	deliverEvery    = time.Second // notifications make it a fallback
 	eventsAtOnce    = 500
 	maxAttemptsKept = 50
 )
-
-// defaultBackoff are the pauses between attempts, some nine hours in all.
-var defaultBackoff = []time.Duration{
-	5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 5 * time.Hour,
-}
 
 // deliver queues and sends events to webhooks until ctx ends.
 func (h *Handler) deliver(ctx context.Context) {
@@ -44,7 +40,7 @@ func (h *Handler) deliver(ctx context.Context) {
 		}
 		select {
 		case <-wake:
-		case <-time.After(lookEvery):
+		case <-time.After(deliverEvery):
 		case <-ctx.Done():
 			return
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	productsapi "github.com/slipway-lab/slipway/gen/products"
 
@@ -17,51 +16,8 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/intake"
-	"github.com/slipway-lab/slipway/server/products/lifecycle"
 	"github.com/slipway-lab/slipway/store"
 )
-
-// Config holds the area's settings; the zero value of each has a meaning.
-type Config struct {
-	// Done ends long polls and streams when it is closed.
-	Done <-chan struct{}
-
-	// LookEvery is how often a waiting call looks although nothing woke it;
-	// default one second. Notifications make it a fallback.
-	LookEvery time.Duration
-
-	// CancelGrace is how long the agent of a cancelled opportunity has to stop;
-	// default 5 minutes.
-	CancelGrace time.Duration
-
-	// MaxOutput limits the console output of one opportunity in bytes; default
-	// 16 MiB.
-	MaxOutput int64
-
-	// MaxMade limits the opportunities that one advertisement makes; default
-	// 20,000.
-	MaxMade int
-
-	// Limits bounds the files that come with results.
-	Limits intake.Limits
-
-	// WebhookHosts are the only hosts that webhooks may call: names, with a port
-	// or without, or "*.example.org" for all below a name. Default: none.
-	WebhookHosts []string
-
-	// WebhookBackoff are the pauses between the attempts of a delivery, which is
-	// given up after the last of them; default some nine hours in eight steps.
-	WebhookBackoff []time.Duration
-
-	// Secret is the server's, under which the secrets of webhooks and the answers
-	// to Idempotency-Keys are encrypted.
-	Secret []byte
-
-	// KeepEvents is how long events are kept, KeepDeliveries the record of what
-	// was sent to webhooks, and KeepOutput console output, once the opportunity is
-	// final. Zero is for ever.
-	KeepEvents, KeepDeliveries, KeepOutput time.Duration
-}
 
 // Handler answers the operations of the tag products.
 type Handler struct {
@@ -76,28 +32,10 @@ type Handler struct {
 
 var _ productsapi.StrictServerInterface = (*Handler)(nil)
 
-// New checks the settings and prepares what is checked against doc, which it
+// New prepares what is checked against doc, which it
 // does not keep. Background must be run beside the handler.
 func New(s *store.Store, doc *openapi3.T, c Config) (*Handler, error) {
-	if c.LookEvery <= 0 {
-		c.LookEvery = lookEvery
-	}
-	if c.CancelGrace == 0 {
-		c.CancelGrace = lifecycle.DefaultCancelGrace
-	}
-	if c.MaxOutput == 0 {
-		c.MaxOutput = 16 << 20
-	}
-	if c.MaxMade == 0 {
-		c.MaxMade = 20_000
-	}
-	if c.WebhookBackoff == nil {
-		c.WebhookBackoff = defaultBackoff
-	}
-	if c.CancelGrace < 0 || c.MaxOutput < 0 || c.MaxMade < 0 {
-		return nil, errors.New("limits of products must not be negative")
-	}
-	in := &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits.WithDefaults()}
+	in := &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits}
 	part, err := bodycheck.Compile(doc.Components.Schemas["NewTestResult"], bodycheck.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("the schema of a result: %w", err)

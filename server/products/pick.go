@@ -26,9 +26,6 @@ const (
 	// durable write each, else.
 	seenEvery = 5 * time.Second
 
-	// lookEvery is the default of Config.LookEvery.
-	lookEvery = time.Second
-
 	// pickSweeps is how many deadlines one pick takes care of.
 	pickSweeps = 20
 )

@@ -36,7 +36,7 @@ func TestRetention(t *testing.T) {
 			t.Fatalf("%s was picked, want %s", fresh, open)
 		}
 		two := &lab{servertest.On(t, s, withHook(h), func(c *server.Config) {
-			c.Products.KeepEvents, c.Products.KeepDeliveries, c.Products.KeepOutput = 48*time.Hour, 24*time.Hour, 24*time.Hour
+			c.Products.EventRetentionDays, c.Products.WebhookRetentionDays, c.Products.OutputRetentionDays = 2, 1, 1
 		}), t}
 		output := func(o string) string {
 			return string(two.try("GET", path+"/tests/opportunities/"+o+"/output", nil).Body)

@@ -41,33 +41,6 @@ type Store interface {
 	DeletePublicKey(ctx context.Context, owner, id string) error
 }
 
-// Config holds the area's settings; the zero value of each has a meaning.
-type Config struct {
-	// RequireToken closes uploads without a login, and reading; a signature
-	// with a registered key is a login for uploads.
-	RequireToken bool
-
-	// UIURL is where people look at results; the links to them begin with it.
-	// Default: the server as the client reached it.
-	UIURL string
-
-	// Limits bounds what one upload may cost.
-	Limits intake.Limits
-
-	// MaxKeys is how many keys an owner may register; default 100.
-	MaxKeys int
-
-	// MaxCompared is how many tests a result may have that is compared, since
-	// their names are held in memory; default 200 000.
-	MaxCompared int64
-
-	// Pepper is the secret under which the tokens of runs are hashed.
-	Pepper []byte
-
-	// Now is replaced by tests.
-	Now func() time.Time
-}
-
 // Handler answers the operations of the tag refstack.
 type Handler struct {
 	store  Store
@@ -79,13 +52,6 @@ var _ refstackapi.StrictServerInterface = (*Handler)(nil)
 
 // New returns a handler. The limits must have been checked.
 func New(s *store.Store, c Config) *Handler {
-	c.Limits = c.Limits.WithDefaults()
-	if c.MaxKeys == 0 {
-		c.MaxKeys = 100
-	}
-	if c.MaxCompared == 0 {
-		c.MaxCompared = 200_000
-	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -38,7 +38,7 @@ func hasFile(s *servertest.Server, path string) bool {
 // TestFiles_Limits holds files to their limits; what is refused leaves nothing.
 func TestFiles_Limits(t *testing.T) {
 	t.Parallel()
-	small := func(c *server.Config) { c.Reports.MaxFile, c.Reports.MaxFiles = 10, 2 }
+	small := func(c *server.Config) { c.Uploads.File, c.Reports.MaxFiles = 10, 2 }
 	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
 		folder := map[string]string{"path": "f"}
 		for _, tt := range []struct {

@@ -11,34 +11,6 @@ import (
 	"github.com/slipway-lab/slipway/store"
 )
 
-// Config holds the area's settings; the zero value of each has a meaning.
-type Config struct {
-	// MaxCases limits the test cases and groups of one test group; default 10 000.
-	MaxCases int
-
-	// MaxBatch limits the questions of one batch; default 100.
-	MaxBatch int
-
-	// MaxFile limits an uploaded file in bytes; default 256 MiB.
-	MaxFile int64
-
-	// MaxFiles limits the files of one form; default 100.
-	MaxFiles int
-
-	// MaxScan limits how many uploads of each source a search for single tests
-	// looks at for one page; default store.DefaultTestScan.
-	MaxScan int
-
-	// Build is the version of the server.
-	Build string
-
-	// Tokens makes and hashes the texts of tokens.
-	Tokens Tokens
-
-	// Now tells the time; nil means time.Now.
-	Now func() time.Time
-}
-
 // Tokens is what the area needs of the one who checks tokens.
 type Tokens interface {
 	// Hashes returns under what the store may have a token.
@@ -61,22 +33,12 @@ var _ reportsapi.StrictServerInterface = (*Handler)(nil)
 
 // New makes the handler of the area.
 func New(s *store.Store, c Config) *Handler {
-	setDefault(&c.MaxCases, 10_000)
-	setDefault(&c.MaxBatch, 100)
-	setDefault(&c.MaxFiles, 100)
-	setDefault(&c.MaxFile, 256<<20)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	h := &Handler{store: s, config: c, parser: query.Parser{Now: c.Now}}
 	h.ids.Now = c.Now
 	return h
-}
-
-func setDefault[T int | int64](setting *T, value T) {
-	if *setting == 0 {
-		*setting = value
-	}
 }
 
 // place gives a new document its id and the time of its creation, or those of

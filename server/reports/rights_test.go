@@ -3,12 +3,10 @@ package reports_test
 import (
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/slipway-lab/slipway/server"
-	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/servertest"
 )
 
@@ -169,7 +167,7 @@ func TestToken_Life(t *testing.T) {
 func TestToken_Network(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t, func(c *server.Config) {
-		c.Resolver = call.Resolver{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+		c.Edge.TrustedProxies = []string{"127.0.0.0/8"}
 	})
 	text := newToken(t, s, lines(t, "tokens.ndjson")[5])
 	for address, want := range map[string]int{"192.0.2.10": 200, "198.51.100.77": 200, "2001:db8::1": 200, "192.0.2.11": 403, "": 403} {

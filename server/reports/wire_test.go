@@ -438,7 +438,7 @@ func TestFiles(t *testing.T) {
 // TestMaintenance closes KernelCI's side, and nothing else.
 func TestMaintenance(t *testing.T) {
 	t.Parallel()
-	s := servertest.New(t, func(c *server.Config) { c.Maintenance = true })
+	s := servertest.New(t, func(c *server.Config) { c.Reports.Maintenance = true })
 	for path, want := range map[string]int{"/boot": 503, "/version": 503, "/v1/runs": 200, "/healthz": 200} {
 		a := s.Do("GET", path, "", raw(servertest.AdminToken))
 		if a.Status != want || want == 503 && (a.Header.Get("Retry-After") == "" || !strings.Contains(string(a.Body), `"Service maintenance."`)) {

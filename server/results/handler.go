@@ -2,10 +2,8 @@ package results
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -44,28 +42,6 @@ type Store interface {
 	download.Attachments
 }
 
-// Config holds the area's settings; the zero value of each has a meaning.
-type Config struct {
-	// RequireToken closes the runner calls to callers without a credential.
-	RequireToken bool
-
-	// OneResult refuses a second, different result of a run with 409, as the
-	// API that replaced RefStack's first one did. Default: further attempts.
-	OneResult bool
-
-	// TempestConfig are the server's own options in every miniconf.
-	TempestConfig map[string]map[string]string
-
-	// Testcases is what get-testcases answers; default "tempest".
-	Testcases []string
-
-	// Limits bounds what one upload may cost.
-	Limits intake.Limits
-
-	// Pepper is the secret under which the tokens of runs are hashed.
-	Pepper []byte
-}
-
 // Handler answers the operations of the tags runner and results.
 type Handler struct {
 	store  Store
@@ -76,23 +52,10 @@ type Handler struct {
 
 var _ resultsapi.StrictServerInterface = (*Handler)(nil)
 
-// testcaseText is what may stand in a list of testcases: the runner of 2014
-// puts each entry into a shell command.
-var testcaseText = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
-
 // New checks the settings.
 func New(s *store.Store, c Config) (*Handler, error) {
-	if len(c.Testcases) == 0 {
-		c.Testcases = []string{"tempest"}
-	}
-	for _, t := range c.Testcases {
-		if !testcaseText.MatchString(t) {
-			return nil, fmt.Errorf("testcase %q must consist of letters, digits, '.', '_' and '-'", t)
-		}
-	}
-	c.Limits = c.Limits.WithDefaults()
-	if c.Limits.File < 0 || c.Limits.Decompressed < 0 || c.Limits.Tests < 0 {
-		return nil, errors.New("limits of uploads must not be negative")
+	if err := c.Validate(); err != nil {
+		return nil, err
 	}
 	in := &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits}
 	return &Handler{store: s, blobs: s.Blobs, intake: in, config: c}, nil

@@ -321,7 +321,7 @@ func TestPostResult_Refused(t *testing.T) {
 	t.Run("too large", func(t *testing.T) {
 		t.Parallel()
 
-		small := servertest.New(t, func(c *server.Config) { c.Results.Limits.File = 1000 })
+		small := servertest.New(t, func(c *server.Config) { c.Uploads.File = 1000 })
 		if a := small.Do("POST", "/v1/post-result", strings.Repeat("x", 1001)); a.Status != 413 {
 			t.Errorf("1001 bytes of 1000: %d, want 413", a.Status)
 		}

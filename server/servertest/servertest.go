@@ -6,6 +6,7 @@ package servertest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -15,10 +16,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
-	"github.com/slipway-lab/slipway/server/lab"
-	"github.com/slipway-lab/slipway/server/results"
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/storetest"
 )
@@ -106,14 +107,10 @@ func On(t testing.TB, s *store.Store, change ...func(*server.Config)) *Server {
 
 func start(t testing.TB, s *store.Store, l net.Listener, change []func(*server.Config)) *Server {
 	t.Helper()
-	c := server.Config{
-		Store: s,
-
-		AuditLines: secrets,
-		Build:      "1.0.0.dev1.g0123456",
-		Results:    results.Config{Pepper: pepper},
-		Lab:        lab.Config{Secret: pepper, Idle: true, Simulator: lab.SimulatorConfig{Delay: -1}},
-	}
+	c := defaults()
+	c.Store, c.AuditLines, c.Build = s, secrets, "1.0.0.dev1.g0123456"
+	c.Results.Pepper, c.Lab.Secret = pepper, pepper
+	c.Lab.Idle, c.Lab.Simulator.Delay = true, 0
 	for _, f := range change {
 		f(&c)
 	}
@@ -142,6 +139,15 @@ func start(t testing.TB, s *store.Store, l net.Listener, change []func(*server.C
 		secrets.report(t)
 	})
 	return &Server{URL: srv.URL, Store: s, HTTP: checkedClient(t), t: t, Auth: c.Auth, stop: stop, server: h}
+}
+
+// defaults are the settings that a server starts with when nobody says anything.
+func defaults() server.Config {
+	var c server.Config
+	if err := errors.Join(kong.ApplyDefaults(&c), kong.ApplyDefaults(&c.Access.Life)); err != nil {
+		panic(err) // a tag of a setting that cannot be read
+	}
+	return c
 }
 
 func checkedClient(t testing.TB) *http.Client {
@@ -243,10 +249,9 @@ func ForExample() (url, token string, stop func()) {
 	s, err := store.Open(context.Background(), store.Config{DataDir: dir})
 	must(err)
 	must(s.Migrate(context.Background()))
-	h, err := server.New(server.Config{
-		Store: s,
-		Auth:  auth.New(auth.Config{Store: s, Pepper: pepper, AdminToken: AdminToken, Now: s.Now}),
-	})
+	c := defaults()
+	c.Store, c.Auth = s, auth.New(auth.Config{Store: s, Pepper: pepper, AdminToken: AdminToken, Now: s.Now})
+	h, err := server.New(c)
 	must(err)
 	srv := httptest.NewServer(h)
 	return srv.URL, AdminToken, func() {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/applicationcredentials"
@@ -76,7 +77,10 @@ func (c cloud) serve(t *testing.T, change ...func(*keystone.Config)) *servertest
 	}
 	k := keystone.Config{
 		AuthURL: c.authURL, Username: os.Getenv("KEYSTONE_VALIDATOR_USER"), Password: os.Getenv("KEYSTONE_VALIDATOR_PASSWORD"),
-		Project: os.Getenv("KEYSTONE_VALIDATOR_PROJECT"), CacheFor: time.Second,
+		Project: os.Getenv("KEYSTONE_VALIDATOR_PROJECT"), CacheSeconds: 1,
+	}
+	if err := kong.ApplyDefaults(&k); err != nil {
+		t.Fatal(err)
 	}
 	for _, f := range change {
 		f(&k)
@@ -234,7 +238,11 @@ func TestKeystone_ApplicationCredential(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := keystone.New(keystone.Config{AuthURL: c.authURL, CredentialID: own.ID, CredentialText: own.Secret, CacheFor: time.Second})
+	k := keystone.Config{AuthURL: c.authURL, ApplicationCredentialID: own.ID, ApplicationCredentialSecret: own.Secret, CacheSeconds: 1}
+	if err := kong.ApplyDefaults(&k); err != nil {
+		t.Fatal(err)
+	}
+	client, err := keystone.New(k)
 	if err != nil {
 		t.Fatal(err)
 	}

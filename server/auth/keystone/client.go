@@ -31,44 +31,9 @@ var ErrInvalid = errors.New("the Keystone token is unknown, expired or revoked")
 // account may not ask it.
 var ErrUnavailable = errors.New("keystone cannot be asked")
 
-// Config says which Keystone to ask, and as whom.
-type Config struct {
-	AuthURL string // with /v3 at its end; required
-
-	// The account that asks: a user with his project, or an application
-	// credential. It needs the role "service" or "admin".
-	Username, Password           string
-	UserDomain                   string // name; default "Default"
-	Project, ProjectDomain       string // names; default "service" and "Default"
-	CredentialID, CredentialText string // of an application credential
-
-	// Public is the address that clients are told; default AuthURL.
-	Public string
-
-	// Type is what access rules call this service; default "test-lab".
-	Type string
-
-	// CacheFor is how long an answer is believed, at most 60 s; 0 asks every
-	// time. A revoked token works this much longer.
-	CacheFor time.Duration
-
-	// Timeout limits one question; default 10 s, of which 3 for the connection.
-	Timeout time.Duration
-
-	// PerSecond limits the questions; 0 is 50, a negative number no limit.
-	PerSecond float64
-
-	// CAFile holds the certificates that may vouch for Keystone; default: the
-	// system's.
-	CAFile string
-
-	Now func() time.Time
-}
-
-// The longest that a good answer may be believed, how long a bad one is, and
-// how many are remembered.
+// How long an answer is believed that a token is bad, and how many answers are
+// remembered.
 const (
-	maxCacheFor  = time.Minute
 	negativeFor  = 5 * time.Second
 	cacheEntries = 10_000
 )
@@ -98,16 +63,18 @@ type answer struct {
 func New(c Config) (*Client, error) {
 	u, err := url.Parse(c.AuthURL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("keystone auth URL %q must be like https://keystone.example.org/v3", c.AuthURL)
+		return nil, fmt.Errorf("--keystone-auth-url: %q must be like https://keystone.example.org/v3", c.AuthURL)
 	}
 	c.AuthURL = strings.TrimRight(c.AuthURL, "/")
 	if !strings.HasSuffix(c.AuthURL, "/v3") {
 		c.AuthURL += "/v3"
 	}
-	if c.CacheFor < 0 || c.CacheFor > maxCacheFor {
-		return nil, fmt.Errorf("keystone cache of %s must be between 0 and %s", c.CacheFor, maxCacheFor)
+	if c.WWWAuthenticateURI == "" {
+		c.WWWAuthenticateURI = c.AuthURL
 	}
-	c.setDefaults()
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	options, err := c.authOptions()
 	if err != nil {
 		return nil, err
@@ -116,8 +83,8 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := rate.Limit(c.PerSecond)
-	if c.PerSecond < 0 {
+	limit := rate.Limit(c.Ratelimit)
+	if c.Ratelimit == 0 {
 		limit = rate.Inf
 	}
 	return &Client{
@@ -129,42 +96,16 @@ func New(c Config) (*Client, error) {
 			// A redirect would carry both tokens to another place.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		limit: rate.NewLimiter(limit, max(1, int(c.PerSecond))),
+		limit: rate.NewLimiter(limit, max(1, int(c.Ratelimit))),
 		cache: map[[sha256.Size]byte]answer{},
 	}, nil
-}
-
-func (c *Config) setDefaults() {
-	for _, d := range []struct {
-		into *string
-		text string
-	}{
-		{&c.UserDomain, "Default"},
-		{&c.Project, "service"},
-		{&c.ProjectDomain, "Default"},
-		{&c.Public, c.AuthURL},
-		{&c.Type, "test-lab"},
-	} {
-		if *d.into == "" {
-			*d.into = d.text
-		}
-	}
-	if c.Timeout <= 0 {
-		c.Timeout = 10 * time.Second
-	}
-	if c.PerSecond == 0 {
-		c.PerSecond = 50
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
 }
 
 func (c *Config) authOptions() (gophercloud.AuthOptions, error) {
 	o := gophercloud.AuthOptions{IdentityEndpoint: c.AuthURL}
 	switch {
-	case c.CredentialID != "" && c.CredentialText != "":
-		o.ApplicationCredentialID, o.ApplicationCredentialSecret = c.CredentialID, c.CredentialText
+	case c.ApplicationCredentialID != "" && c.ApplicationCredentialSecret != "":
+		o.ApplicationCredentialID, o.ApplicationCredentialSecret = c.ApplicationCredentialID, c.ApplicationCredentialSecret
 	case c.Username != "" && c.Password != "":
 		o.Username, o.Password, o.DomainName = c.Username, c.Password, c.UserDomain
 		o.Scope = &gophercloud.AuthScope{ProjectName: c.Project, DomainName: c.ProjectDomain}
@@ -197,10 +138,10 @@ func (c *Config) transport() (*http.Transport, error) {
 }
 
 // ServiceType is what access rules call this service.
-func (c *Client) ServiceType() string { return c.config.Type }
+func (c *Client) ServiceType() string { return c.config.ServiceType }
 
 // Challenge is where clients get a token.
-func (c *Client) Challenge() string { return c.config.Public }
+func (c *Client) Challenge() string { return c.config.WWWAuthenticateURI }
 
 // Known reports whether the token was good when it was last asked about, however
 // long ago, and has not reached its own end.
@@ -251,19 +192,19 @@ func (c *Client) remembered(key [sha256.Size]byte) (answer, bool) {
 
 func (c *Client) ask(ctx context.Context, key [sha256.Size]byte, token string) (answer, error) {
 	if !c.limit.AllowN(c.config.Now(), 1) {
-		return answer{}, fmt.Errorf("%w: more than %.0f questions in a second", ErrUnavailable, c.config.PerSecond)
+		return answer{}, fmt.Errorf("%w: more than %.0f questions in a second", ErrUnavailable, c.config.Ratelimit)
 	}
 	now := c.config.Now()
 	t, err := c.fetch(ctx, token)
 	switch {
 	case errors.Is(err, ErrInvalid):
-		return c.remember(key, answer{nil, now.Add(min(negativeFor, c.config.CacheFor))}), nil
+		return c.remember(key, answer{nil, now.Add(min(negativeFor, c.config.cacheFor()))}), nil
 	case err != nil:
 		return answer{}, err
 	case !now.Before(t.ExpiresAt):
 		return answer{}, fmt.Errorf("%w: expired", ErrInvalid)
 	}
-	until := now.Add(c.config.CacheFor)
+	until := now.Add(c.config.cacheFor())
 	if t.ExpiresAt.Before(until) {
 		until = t.ExpiresAt
 	}

@@ -87,7 +87,7 @@ func TestValidate_NoCache(t *testing.T) {
 
 	f := newFake(t)
 	f.set("good", scoped(time.Hour, ""))
-	c := f.client(t, func(c *Config) { c.CacheFor = 0 })
+	c := f.client(t, func(c *Config) { c.CacheSeconds = 0 })
 	for range 3 {
 		if _, err := c.Validate(t.Context(), "good"); err != nil {
 			t.Fatal(err)
@@ -213,7 +213,7 @@ func TestValidate_Limit(t *testing.T) {
 
 	f := newFake(t)
 	now := time.Now()
-	c := f.client(t, func(c *Config) { c.PerSecond, c.Now = 3, func() time.Time { return now } })
+	c := f.client(t, func(c *Config) { c.Ratelimit, c.Now = 3, func() time.Time { return now } })
 	for i := range 3 {
 		if _, err := c.Validate(t.Context(), fmt.Sprint(i)); !errors.Is(err, ErrInvalid) {
 			t.Fatal(err)
@@ -236,8 +236,7 @@ func TestNew_Refused(t *testing.T) {
 		"no URL":          func(c *Config) { c.AuthURL = "" },
 		"no scheme":       func(c *Config) { c.AuthURL = "k/v3" },
 		"no account":      func(c *Config) { c.Username = "" },
-		"half credential": func(c *Config) { c.Username, c.CredentialID = "", "x" },
-		"a long cache":    func(c *Config) { c.CacheFor = 61 * time.Second },
+		"half credential": func(c *Config) { c.Username, c.ApplicationCredentialID = "", "x" },
 		"no such CA file": func(c *Config) { c.CAFile = "/none" },
 	} {
 		c := good

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/slipway-lab/slipway/store/storetest/await"
+	"github.com/alecthomas/kong"
 )
 
 // fake is as much of a Keystone as the client asks for. It answers as Keystone
@@ -40,7 +40,10 @@ func newFake(t *testing.T) *fake {
 
 func (f *fake) client(t *testing.T, change ...func(*Config)) *Client {
 	t.Helper()
-	c := Config{AuthURL: f.URL + "/v3", Username: "slipway", Password: "secret", CacheFor: time.Minute, Timeout: await.Limit}
+	c := Config{AuthURL: f.URL + "/v3", Username: "slipway", Password: "secret", Timeout: 5 * time.Second}
+	if err := kong.ApplyDefaults(&c); err != nil {
+		t.Fatal(err)
+	}
 	for _, f := range change {
 		f(&c)
 	}

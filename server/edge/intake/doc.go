@@ -23,27 +23,6 @@ type Store interface {
 	DiscardResult(ctx context.Context, key int64) error
 }
 
-// Limits bounds what one upload may cost. Zero fields have their defaults.
-type Limits struct {
-	File         int64 // bytes of an uploaded file; default 256 MiB
-	Decompressed int64 // bytes of a gzip file after decompression; default 512 MiB
-	Tests        int   // test ids of one file; default 2 000 000
-}
-
-// WithDefaults returns the limits with every zero field filled in.
-func (l Limits) WithDefaults() Limits {
-	if l.File == 0 {
-		l.File = 256 << 20
-	}
-	if l.Decompressed == 0 {
-		l.Decompressed = 512 << 20
-	}
-	if l.Tests == 0 {
-		l.Tests = 2_000_000
-	}
-	return l
-}
-
 // Intake takes uploads in. All fields are required.
 type Intake struct {
 	Store  Store

@@ -33,7 +33,6 @@ const (
 	MaxLease           = 7 * 24 * time.Hour
 	DefaultMaxAttempts = 3
 	DefaultQueueTTL    = 7 * 24 * time.Hour
-	DefaultCancelGrace = 5 * time.Minute
 )
 
 // A Holder is an agent as it was when it acted: events keep telling its platform

@@ -259,7 +259,7 @@ func (w *world) end(step lifecycleStep) {
 	if step.Op == "release" {
 		change, err = o.Release(w.now, w.tokens[*step.Lease], "", uuid.New)
 	} else {
-		change, err = o.Cancel(w.now, "by its owner", DefaultCancelGrace)
+		change, err = o.Cancel(w.now, "by its owner", 5*time.Minute)
 	}
 	if !w.expected(step, 200, err) || err != nil {
 		return

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"time"
+)
+
+// listenFlags say where the server answers.
+type listenFlags struct {
+	Listen         string        `default:"127.0.0.1:8080" help:"Address and port."`
+	TLS            tlsFlags      `embed:"" prefix:"tls-"`
+	RequestTimeout time.Duration `default:"30s" min:"100ms" help:"How long a stop waits for requests in flight."`
+}
+
+// Validate refuses a certificate without its key.
+func (c *listenFlags) Validate() error {
+	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
+		return errors.New("--tls-cert and --tls-key belong together")
+	}
+	return nil
+}
+
+// loopback reports whether nobody else's machine can reach the address.
+func (c *listenFlags) loopback() bool {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return false
+	}
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
+}
+
+// Limits against slow clients: a header must arrive in time, an idle connection
+// does not stay for ever. Bodies have a limit of their own, see package server.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+)
+
+// serve answers requests until the context ends, then finishes what is in flight.
+func (c *listenFlags) serve(ctx context.Context, h http.Handler, maxHeader int) error {
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		// Go answers what is over this itself, in plain text; the server has a
+		// better answer for what is a little over its own limit.
+		MaxHeaderBytes: 2*maxHeader + 4096,
+		ErrorLog:       slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
+	}
+	scheme := "http://"
+	serve := func() error { return srv.Serve(l) }
+	if c.TLS.Cert != "" {
+		config, err := c.TLS.config()
+		if err != nil {
+			return errors.Join(err, l.Close())
+		}
+		srv.TLSConfig, scheme = config, "https://"
+		serve = func() error { return srv.ServeTLS(l, "", "") }
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- serve() }()
+	debug.FreeOSMemory() // the start leaves more garbage than an idle server makes in a day
+	slog.InfoContext(ctx, "listening", "url", scheme+l.Addr().String(), "build", build())
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	slog.Info("stopping", "wait", c.RequestTimeout)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.RequestTimeout)
+	defer cancel()
+	if err := srv.Shutdown(stop); err != nil {
+		return errors.Join(fmt.Errorf("requests in flight did not finish: %w", err), srv.Close())
+	}
+	slog.Info("stopped")
+	return nil
+}

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+
+	"github.com/slipway-lab/slipway/server/edge"
+)
+
+// logFlags say what is logged, and how.
+type logFlags struct {
+	Format string `enum:"text,json" default:"text" help:"Form of the log: text or json."`
+	Level  string `enum:"debug,info,warn,error" default:"info" help:"What is logged at the least: debug, info, warn or error."`
+}
+
+func (c *logFlags) to(out *os.File) {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.Level)) // kong has checked it
+	options := &slog.HandlerOptions{Level: level}
+	var h slog.Handler = slog.NewTextHandler(out, options)
+	if c.Format == "json" {
+		h = slog.NewJSONHandler(out, options)
+	}
+	slog.SetDefault(slog.New(edge.LogHandler(h)))
+}

@@ -1,0 +1,83 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/slipway-lab/slipway/server/edge/call"
+)
+
+// Settings say how requests come in: under which names and over which
+// proxies, how large, how slow and how often.
+type Settings struct {
+	PublicURL      string   `name:"public-url" placeholder:"URL" help:"How clients reach the server, when the Host header does not say it."`
+	TrustedProxies []string `placeholder:"NETWORK" help:"Proxies whose Forwarded and X-Forwarded-* headers count. Default: none."`
+	AllowedHosts   []string `placeholder:"NAME" help:"Names in the Host header that the server answers to. Default: any."`
+	CORSOrigins    []string `name:"cors-origins" placeholder:"ORIGIN" help:"Pages elsewhere that may call the API. Default: none."`
+	RequireTLS     bool     `name:"require-tls" help:"Refuse plain HTTP from other machines, unless a trusted proxy says that the client came over TLS."`
+
+	MaxBody      int64         `default:"1048576" min:"1" help:"Limit of a JSON or form body in bytes."`
+	MaxHeader    int           `default:"65536" min:"4096" max:"1048576" help:"Limit of a request's header in bytes."`
+	StallTimeout time.Duration `default:"60s" min:"100ms" help:"How long a client may take to send or to take the next piece of a body; waiting for the server is never limited."`
+
+	Ratelimit Ratelimit   `embed:"" prefix:"ratelimit-"`
+	Audit     AuditConfig `embed:"" prefix:"audit-"`
+}
+
+// Ratelimit bounds how often callers may call. Nobody on the same machine is
+// ever limited.
+type Ratelimit struct {
+	Anonymous       float64 `default:"200" min:"0" help:"Requests per second and address without a credential; 0: no limit."`
+	Burst           int     `default:"1000" min:"1" help:"How many of them may come at once."`
+	FailedLogins    float64 `default:"20" min:"0" help:"Failed logins per minute and address; 0: no limit."`
+	Credential      float64 `default:"0" min:"0" help:"Requests per second with one good credential; 0: no limit."`
+	CredentialBurst int     `default:"100" min:"1" help:"How many of them may come at once."`
+}
+
+// AuditConfig says where the audit log goes, beside the store.
+type AuditConfig struct {
+	Stdout        bool `default:"true" negatable:"" help:"Write the audit log to standard output as well, a line of JSON for each entry."`
+	RetentionDays int  `default:"400" min:"0" max:"36500" help:"Days for which the audit log is kept; 0: for ever."`
+}
+
+// Validate refuses addresses that are none.
+func (c Settings) Validate() error {
+	_, err := c.Resolver()
+	for _, origin := range c.CORSOrigins {
+		u, bad := url.Parse(origin)
+		if bad != nil || !isWeb(u) || origin != u.Scheme+"://"+u.Host {
+			err = errors.Join(err, fmt.Errorf("--cors-origins: %q must be like https://lab.example.org, without a path", origin))
+		}
+	}
+	return err
+}
+
+// Resolver returns what finds out how a client reached the server, or which
+// setting names no address.
+func (c Settings) Resolver() (call.Resolver, error) {
+	r := call.Resolver{AllowedHosts: c.AllowedHosts}
+	for _, n := range c.TrustedProxies {
+		p, err := netip.ParsePrefix(n)
+		if err != nil {
+			a, err := netip.ParseAddr(n)
+			if err != nil {
+				return r, fmt.Errorf("--trusted-proxies: %q must be an address or a network such as 10.0.0.0/8", n)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		r.Trusted = append(r.Trusted, p)
+	}
+	if c.PublicURL != "" {
+		u, err := url.Parse(c.PublicURL)
+		if err != nil || !isWeb(u) {
+			return r, fmt.Errorf("--public-url: %q must be like https://lab.example.org", c.PublicURL)
+		}
+		r.Public = u
+	}
+	return r, nil
+}
+
+func isWeb(u *url.URL) bool { return u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") }

@@ -1,0 +1,27 @@
+package refstack
+
+import (
+	"time"
+
+	"github.com/slipway-lab/slipway/server/edge/intake"
+)
+
+// Config holds the area's settings, and what it needs of the server.
+type Config struct {
+	UIURL       string `name:"ui-url" placeholder:"URL" help:"Where people look at results; the links that refstack-client prints begin with it. Default: the server itself."`
+	MaxKeys     int    `default:"100" min:"1" help:"How many public keys an owner may register."`
+	MaxCompared int64  `default:"200000" min:"1" help:"How many tests a result may have that is compared with another; their names are held in memory."`
+
+	// RequireToken closes uploads without a login, and reading; a signature
+	// with a registered key is a login for uploads.
+	RequireToken bool `kong:"-"`
+
+	// Limits bounds what one upload may cost.
+	Limits intake.Limits `kong:"-"`
+
+	// Pepper is the secret under which the tokens of runs are hashed.
+	Pepper []byte `kong:"-"`
+
+	// Now is replaced by tests; nil is time.Now.
+	Now func() time.Time `kong:"-"`
+}

@@ -1,0 +1,36 @@
+package results
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/slipway-lab/slipway/server/edge/intake"
+)
+
+// Config holds the area's settings, and what it needs of the server.
+type Config struct {
+	RequireToken  bool                         `help:"Refuse calls of RefStack's runners and clients without a credential; a signature with a registered key is one."`
+	OneResult     bool                         `help:"Refuse a second, different result of a run with 409. Default: it is a further attempt."`
+	TempestConfig map[string]map[string]string `type:"sections" placeholder:"SECTIONS" help:"Sections of options that every miniconf holds; best set in the configuration file."`
+	Testcases     []string                     `default:"tempest" help:"What get-testcases answers."`
+
+	// Limits bounds what one upload may cost.
+	Limits intake.Limits `kong:"-"`
+
+	// Pepper is the secret under which the tokens of runs are hashed.
+	Pepper []byte `kong:"-"`
+}
+
+// testcaseText is what may stand in a list of testcases: the runner of 2014
+// puts each entry into a shell command.
+var testcaseText = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+// Validate refuses testcases that a runner's shell would not take as one word.
+func (c Config) Validate() error {
+	for _, t := range c.Testcases {
+		if !testcaseText.MatchString(t) {
+			return fmt.Errorf("--refstack-testcases: %q must consist of letters, digits, '.', '_' and '-'", t)
+		}
+	}
+	return nil
+}
