@@ -12,3 +12,8 @@ import _ "embed"
 //
 //go:embed slipway.yaml
 var YAML []byte
+
+// Permissions is the fragment that holds the permission table. Do not change it.
+//
+//go:embed 05-permissions.yaml
+var Permissions []byte

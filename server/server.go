@@ -132,7 +132,7 @@ func New(c Config) (*Server, error) {
 	if c.Store == nil || c.Auth == nil {
 		return nil, errors.New("server: Store and Auth are required")
 	}
-	if err := c.Edge.Validate(); err != nil {
+	if err := errors.Join(c.Edge.Validate(), auth.CheckTable()); err != nil {
 		return nil, err
 	}
 	resolver, err := c.Edge.Resolver()

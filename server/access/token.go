@@ -40,7 +40,7 @@ func (h *Handler) ListAccessTokens(ctx context.Context, req api.ListAccessTokens
 	if !who.SeesAll() {
 		filter.Tenants = []string{who.Tenant}
 	}
-	if !who.May("tokens.read") {
+	if !who.May(auth.ReadTokens) {
 		if filter.Owner != "" && filter.Owner != who.Owner {
 			return api.ListAccessTokens200JSONResponse{AccessTokens: []api.AccessToken{}, Next: cursorOrNull("")}, nil
 		}
@@ -66,7 +66,7 @@ func cursorFault(err error) error {
 
 // GetAccessToken answers one token.
 func (h *Handler) GetAccessToken(ctx context.Context, req api.GetAccessTokenRequestObject) (api.GetAccessTokenResponseObject, error) {
-	t, err := h.visible(ctx, req.TokenID, "tokens.read")
+	t, err := h.visible(ctx, req.TokenID, auth.ReadTokens)
 	if err != nil {
 		return nil, err
 	}
@@ -194,12 +194,12 @@ func maker(who auth.Identity) string {
 
 // RevokeAccessToken ends a token for good.
 func (h *Handler) RevokeAccessToken(ctx context.Context, req api.RevokeAccessTokenRequestObject) (api.RevokeAccessTokenResponseObject, error) {
-	t, err := h.visible(ctx, req.TokenID, "tokens.read")
+	t, err := h.visible(ctx, req.TokenID, auth.ReadTokens)
 	if err != nil {
 		return nil, err
 	}
 	who := auth.From(ctx)
-	if t.Owner != who.Owner && !who.May("tokens.write") {
+	if t.Owner != who.Owner && !who.May(auth.WriteTokens) {
 		return nil, fault.Forbidden("the token belongs to somebody else")
 	}
 	err = h.store.RevokeToken(ctx, t.ID)
@@ -218,7 +218,7 @@ const defaultOverlap = time.Hour
 
 // RotateAccessToken makes a successor and answers its text, once.
 func (h *Handler) RotateAccessToken(ctx context.Context, req api.RotateAccessTokenRequestObject) (api.RotateAccessTokenResponseObject, error) {
-	old, err := h.visible(ctx, req.TokenID, "tokens.write")
+	old, err := h.visible(ctx, req.TokenID, auth.WriteTokens)
 	if err != nil {
 		return nil, err
 	}
