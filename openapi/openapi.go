@@ -18,3 +18,8 @@ var YAML []byte
 //
 //go:embed slipway.json
 var JSON []byte
+
+// Permissions is the fragment that holds the permission table. Do not change it.
+//
+//go:embed 05-permissions.yaml
+var Permissions []byte

@@ -137,6 +137,9 @@ func New(c Config) (*Server, error) {
 	if c.Store == nil || c.Auth == nil {
 		return nil, errors.New("server: Store and Auth are required")
 	}
+	if err := auth.CheckTable(); err != nil {
+		return nil, err
+	}
 	c.setDefaults()
 	doc, err := edge.LoadDocument()
 	if err != nil {

@@ -41,7 +41,7 @@ func (h *Handler) ListAccessTokens(ctx context.Context, req accessapi.ListAccess
 	if !who.SeesAll() {
 		filter.Tenants = []string{who.Tenant}
 	}
-	if !who.May("tokens.read") {
+	if !who.May(auth.ReadTokens) {
 		if filter.Owner != "" && filter.Owner != who.Owner {
 			return call.OK(accessapi.AccessTokenList{AccessTokens: []accessapi.AccessToken{}, Next: cursorOrNull("")}), nil
 		}
@@ -60,7 +60,7 @@ func (h *Handler) ListAccessTokens(ctx context.Context, req accessapi.ListAccess
 
 // GetAccessToken answers one token.
 func (h *Handler) GetAccessToken(ctx context.Context, req accessapi.GetAccessTokenRequestObject) (accessapi.Response, error) {
-	t, err := h.visible(ctx, req.TokenID, "tokens.read")
+	t, err := h.visible(ctx, req.TokenID, auth.ReadTokens)
 	if err != nil {
 		return nil, err
 	}
@@ -186,12 +186,12 @@ func maker(who auth.Identity) string {
 
 // RevokeAccessToken ends a token for good.
 func (h *Handler) RevokeAccessToken(ctx context.Context, req accessapi.RevokeAccessTokenRequestObject) (accessapi.Response, error) {
-	t, err := h.visible(ctx, req.TokenID, "tokens.read")
+	t, err := h.visible(ctx, req.TokenID, auth.ReadTokens)
 	if err != nil {
 		return nil, err
 	}
 	who := auth.From(ctx)
-	if t.Owner != who.Owner && !who.May("tokens.write") {
+	if t.Owner != who.Owner && !who.May(auth.WriteTokens) {
 		return nil, fault.Forbidden("the token belongs to somebody else")
 	}
 	err = h.store.RevokeToken(ctx, t.ID)
@@ -210,7 +210,7 @@ const defaultOverlap = time.Hour
 
 // RotateAccessToken makes a successor and answers its text, once.
 func (h *Handler) RotateAccessToken(ctx context.Context, req accessapi.RotateAccessTokenRequestObject) (accessapi.Response, error) {
-	old, err := h.visible(ctx, req.TokenID, "tokens.write")
+	old, err := h.visible(ctx, req.TokenID, auth.WriteTokens)
 	if err != nil {
 		return nil, err
 	}

@@ -14,12 +14,6 @@ import (
 // each operation in x-permission.
 type Permission string
 
-// The permissions that operators have only when a setting gives them.
-const (
-	DestroyNodes Permission = "physical_provisioner:destroy_nodes"
-	DeleteTasks  Permission = "physical_provisioner:delete_tasks"
-)
-
 // What every good credential may do, whatever its roles; no policy file says
 // anything else.
 const (
@@ -27,88 +21,29 @@ const (
 	ReadDocument Permission = "document.read" // where that is not public
 )
 
-// everyone are all the roles there are, writers those that may add to results.
-var (
-	everyone = []Role{Reader, Runner, Lab, Operator, Admin}
-	writers  = []Role{Runner, Lab, Operator, Admin}
-	viewers  = []Role{Reader, Lab, Operator, Admin}
-	keepers  = []Role{Operator, Admin}
-	admins   = []Role{Admin}
+// The permissions that operators have only when a setting gives them.
+const (
+	DestroyNodes Permission = "physical_provisioner:destroy_nodes"
+	DeleteTasks  Permission = "physical_provisioner:delete_tasks"
 )
 
-// permissions is the one permission table: which roles may do what. A
-// permission that an operation names and this table lacks stops the start. The
-// document prints it as x-permissions; a test holds the two together.
-var permissions = map[Permission][]Role{
-	ReadVersion:      everyone,
-	ReadDocument:     everyone,
-	"runner.call":    writers,
-	"results.read":   everyone,
-	"results.write":  writers,
-	"results.delete": keepers,
-	"clouds.write":   keepers,
-
-	"products.read":       {Reader, Operator, Admin},
-	"products.write":      {Operator, Admin},
-	"products.advertise":  {Operator, Admin},
-	"opportunities.read":  {Runner, Lab, Operator, Admin},
-	"opportunities.run":   {Runner, Lab, Operator, Admin},
-	"opportunities.write": {Operator, Admin},
-	"agents.read":         {Runner, Lab, Operator, Admin},
-	"agents.register":     {Runner, Lab, Operator, Admin},
-	"agents.write":        {Lab, Operator, Admin},
-	"events.read":         {Reader, Runner, Lab, Operator, Admin},
-	"webhooks.read":       {Operator, Admin},
-	"webhooks.write":      {Operator, Admin},
-
-	// tokens.read and tokens.write also stand for KernelCI's token resource.
-	"tokens.own":   everyone,
-	"tokens.read":  keepers,
-	"tokens.write": admins,
-	"audit.read":   admins,
-
-	// Drydock's names (drydock_provisioner/policy.py), which a policy file may
-	// set anew. Creating a task needs create_task and the rule of its action.
-	"physical_provisioner:read_task":            viewers,
-	"physical_provisioner:create_task":          keepers,
-	"physical_provisioner:validate_design":      keepers,
-	"physical_provisioner:verify_site":          keepers,
-	"physical_provisioner:prepare_site":         keepers,
-	"physical_provisioner:verify_nodes":         keepers,
-	"physical_provisioner:prepare_nodes":        keepers,
-	"physical_provisioner:deploy_nodes":         keepers,
-	DestroyNodes:                                admins,
-	DeleteTasks:                                 admins,
-	"physical_provisioner:relabel_nodes":        keepers,
-	"physical_provisioner:read_build_data":      viewers,
-	"physical_provisioner:read_data":            viewers,
-	"physical_provisioner:ingest_data":          keepers,
-	"physical_provisioner:health_data":          viewers,
-	"physical_provisioner:validate_site_design": keepers,
-
-	// KernelCI. A flag of a token that was made its way may say otherwise.
-	"reports.read":   {Reader, Runner, Lab, Operator, Admin},
-	"reports.batch":  {Reader, Runner, Lab, Operator, Admin},
-	"reports.write":  {Runner, Lab, Operator, Admin},
-	"reports.delete": {Operator, Admin},
-	"boots.write":    {Lab, Operator, Admin}, // a lab its own
-	"boots.delete":   {Lab, Operator, Admin}, // a lab its own
-	"tests.write":    {Runner, Lab, Operator, Admin},
-	"files.write":    {Operator, Admin}, // and see extra
-	"labs.read":      {Reader, Runner, Lab, Operator, Admin},
-	"labs.write":     {Operator, Admin},
-
-	// RefStack's later API. Beyond the table, a result belongs to its owner.
-	"refstack.read":   {Reader, Runner, Lab, Operator, Admin},
-	"refstack.upload": {Runner, Lab, Operator, Admin},
-	"refstack.write":  {Reader, Runner, Lab, Operator, Admin},
-	"refstack.keys":   {Reader, Runner, Lab, Operator, Admin},
-
-	"lab.design":   keepers,
-	"lab.machine":  keepers,
-	"lab.register": {Lab, Operator, Admin},
-	"lab.manifest": admins,
-}
+// Further permissions that the code knows by name. Those of single operations
+// stand in the document alone.
+const (
+	CallAsRunner  Permission = "runner.call"
+	ReadTokens    Permission = "tokens.read"
+	WriteTokens   Permission = "tokens.write"
+	ReadReports   Permission = "reports.read"
+	BatchReports  Permission = "reports.batch"
+	WriteReports  Permission = "reports.write"
+	DeleteReports Permission = "reports.delete"
+	WriteBoots    Permission = "boots.write"
+	DeleteBoots   Permission = "boots.delete"
+	WriteTests    Permission = "tests.write"
+	WriteFiles    Permission = "files.write"
+	ReadLabs      Permission = "labs.read"
+	WriteLabs     Permission = "labs.write"
+)
 
 // KernelCI is the flag of tokens that were made the KernelCI way, by POST /token
 // or with a lab. Their other flags are the rights that kernelci-backend knows
@@ -119,35 +54,22 @@ const KernelCI = "kernelci"
 // kernelCI says which flags of such a token give a permission. Of what is not
 // named here its roles decide.
 var kernelCI = map[Permission][]string{
-	"reports.read":   {"get"},
-	"reports.batch":  {"get", "post"},
-	"reports.write":  {"post"},
-	"reports.delete": {"delete"}, // but not with lab
-	"boots.write":    {"post"},   // and the lab's token
-	"boots.delete":   {"delete"},
-	"tests.write":    {"test_lab", "superuser"},
-	"files.write":    {"upload"},
-	"labs.read":      {"superuser"},
-	"labs.write":     {"admin"},
-	"tokens.read":    {"superuser"},
-	"tokens.write":   {"admin"},
+	ReadReports:   {"get"},
+	BatchReports:  {"get", "post"},
+	WriteReports:  {"post"},
+	DeleteReports: {"delete"}, // but not with lab
+	WriteBoots:    {"post"},   // and the lab's token
+	DeleteBoots:   {"delete"},
+	WriteTests:    {"test_lab", "superuser"},
+	WriteFiles:    {"upload"},
+	ReadLabs:      {"superuser"},
+	WriteLabs:     {"admin"},
+	ReadTokens:    {"superuser"},
+	WriteTokens:   {"admin"},
 }
 
 // extra are permissions that a flag gives to runners and labs.
-var extra = map[Permission]string{"files.write": "upload"}
-
-// Permissions lists the rows of the table, sorted.
-func Permissions() []Permission { return slices.Sorted(maps.Keys(permissions)) }
-
-// Known reports whether the table has the permission.
-func (p Permission) Known() bool {
-	_, ok := permissions[p]
-	return ok
-}
-
-// Roles returns the roles that have the permission when no policy file says
-// something else.
-func (p Permission) Roles() []Role { return slices.Clone(permissions[p]) }
+var extra = map[Permission]string{WriteFiles: "upload"}
 
 // May reports whether the identity has the permission, by the policy file when
 // that has a rule for it, else by the table. What the flags of one of KernelCI's
@@ -169,11 +91,11 @@ func (i Identity) May(p Permission) bool {
 	if flag := extra[p]; flag != "" && i.has(flag) && (i.Is(Runner) || i.Is(Lab)) {
 		return true
 	}
-	return byFlags || slices.ContainsFunc(permissions[p], i.Is)
+	return byFlags || slices.ContainsFunc(rows()[p].Roles, i.Is)
 }
 
 func (i Identity) flagsAllow(p Permission, flags []string) bool {
-	if p == "reports.delete" && i.has("lab") && !i.has("superuser") {
+	if p == DeleteReports && i.has("lab") && !i.has("superuser") {
 		return false
 	}
 	return slices.ContainsFunc(flags, i.has)
@@ -186,7 +108,7 @@ type Policy map[Permission][1 << 5]bool
 // roleSet numbers a set of roles.
 func roleSet(roles []Role) int {
 	set := 0
-	for i, r := range everyone {
+	for i, r := range Roles() {
 		if slices.Contains(roles, r) {
 			set |= 1 << i
 		}
@@ -236,7 +158,7 @@ func mayBeSet(name string) error {
 
 func rolesOf(set int) []string {
 	var names []string
-	for i, r := range everyone {
+	for i, r := range Roles() {
 		if set&(1<<i) != 0 {
 			names = append(names, string(r))
 		}

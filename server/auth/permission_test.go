@@ -1,46 +1,10 @@
 package auth
 
 import (
-	"bytes"
-	"flag"
-	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 )
-
-var update = flag.Bool("update", false, "write the fragment of the document that prints the permission table")
-
-const fragment = "../../openapi/05-permissions.yaml"
-
-// TestPermissions_Printed holds the table and what the document prints of it
-// together. After a change: go test ./server/auth -update && make generate.
-func TestPermissions_Printed(t *testing.T) {
-	t.Parallel()
-
-	var want bytes.Buffer
-	want.WriteString("# Who may do what, as server/auth/permission.go has it. Made by `go test ./server/auth -update`.\nx-permissions:\n")
-	for _, p := range Permissions() {
-		fmt.Fprintf(&want, "  %q: [", string(p))
-		for i, r := range p.Roles() {
-			if i > 0 {
-				want.WriteString(", ")
-			}
-			want.WriteString(string(r))
-		}
-		want.WriteString("]\n")
-	}
-	if *update {
-		if err := os.WriteFile(fragment, want.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(fragment)
-	if err != nil || !bytes.Equal(got, want.Bytes()) {
-		t.Errorf("%s is not the permission table (%v): go test ./server/auth -update && make generate", fragment, err)
-	}
-}
 
 func TestReadPolicy(t *testing.T) {
 	t.Parallel()

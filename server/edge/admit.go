@@ -214,7 +214,7 @@ func (s *Stack) refused(ctx context.Context, op *operation, err error) error {
 		return fault.Unavailable("Keystone cannot be asked whether the token is good").Because(err)
 	case errors.Is(err, auth.ErrBadCredential):
 		// A runner may send the secret of its run as a Bearer; only the handler can tell.
-		if op.optional && !s.config.RunnersLogIn && auth.Bearer(info.Header) != "" && op.permission == "runner.call" {
+		if op.optional && !s.config.RunnersLogIn && auth.Bearer(info.Header) != "" && op.permission == auth.CallAsRunner {
 			return nil
 		}
 		if op.webToken && auth.WebToken(info.Header) != "" {

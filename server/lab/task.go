@@ -21,14 +21,19 @@ import (
 	"github.com/slipway-lab/slipway/store"
 )
 
+// actionPermission is the permission that tasks of an action need beside that to
+// create tasks.
+func actionPermission(a taskplan.Action) auth.Permission {
+	return auth.Permission("physical_provisioner:" + string(a))
+}
+
 // CreateTask queues an action.
 func (h *Handler) CreateTask(ctx context.Context, req labapi.CreateTaskRequestObject) (labapi.Response, error) {
 	action, known := taskplan.ParseAction(req.Body.Action)
 	if !known {
 		return nil, fault.InvalidBody("/action", "must be one of %s: Unsupported action %s", strings.Join(taskplan.Actions(), ", "), req.Body.Action)
 	}
-	permission := auth.Permission("physical_provisioner:" + string(action))
-	if !auth.From(ctx).May(permission) {
+	if !auth.From(ctx).May(actionPermission(action)) {
 		return nil, fault.Forbidden("the credential does not allow the action %s", req.Body.Action)
 	}
 	filter, sent, err := readFilter(req.Body.NodeFilter.Get())
