@@ -43,7 +43,7 @@ type saved struct {
 
 func sample(t testing.TB, name string) []byte {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("subunit", "testdata", name))
+	text, err := os.ReadFile(filepath.Join("..", "edge", "intake", "subunit", "testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}
