@@ -31,6 +31,11 @@ import (
 	"github.com/slipway-lab/slipway/server/results"
 	"github.com/slipway-lab/slipway/server/ui"
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
+	productstore "github.com/slipway-lab/slipway/store/products"
+	refstackstore "github.com/slipway-lab/slipway/store/refstack"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // Config is everything the server needs to know. Store and Auth are required;
@@ -245,11 +250,11 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 	if err != nil {
 		return areas{}, err
 	}
-	res, err := results.New(c.Store, c.Results)
+	res, err := results.New(resultstore.New(c.Store), c.Results)
 	if err != nil {
 		return areas{}, err
 	}
-	prod, err := products.New(c.Store, c.Products)
+	prod, err := products.New(productstore.New(c.Store), c.Products)
 	if err != nil {
 		return areas{}, err
 	}
@@ -259,13 +264,13 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 	if !c.NoIdentityLogin {
 		c.Lab.Login = c.Auth
 	}
-	prov, err := lab.New(c.Store, c.Lab)
+	prov, err := lab.New(labstore.New(c.Store), c.Lab)
 	if err != nil {
 		return areas{}, err
 	}
 	return areas{
 		access.New(c.Store, c.Auth, c.Access), disc, res, prod,
-		refstack.New(c.Store, c.Refstack), reports.New(c.Store, c.Reports), prov,
+		refstack.New(refstackstore.New(c.Store), c.Refstack), reports.New(reportstore.New(c.Store), c.Reports), prov,
 	}, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/areas"
 )
 
 // storeFlags say where everything is kept.
@@ -24,7 +25,7 @@ type storeFlags struct {
 // open opens the store. A server takes the data directory for itself; a command
 // beside it does not.
 func (f *storeFlags) open(ctx context.Context, exclusive bool) (*store.Store, error) {
-	return store.Open(ctx, store.Config{Database: f.Database, DataDir: f.Data, Exclusive: exclusive})
+	return areas.Open(ctx, store.Config{Database: f.Database, DataDir: f.Data, Exclusive: exclusive})
 }
 
 // prepared opens the store, brings its schema up to date and checks that it

@@ -27,6 +27,7 @@ import (
 	"github.com/slipway-lab/slipway/server/reports"
 	"github.com/slipway-lab/slipway/server/results"
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // serveCmd holds the server's settings.
@@ -371,7 +372,7 @@ func (c *serveCmd) sweep(ctx context.Context, s *store.Store) {
 	tick := time.NewTicker(10 * time.Minute)
 	defer tick.Stop()
 	for {
-		if n, err := s.SweepIngests(ctx); err != nil && ctx.Err() == nil {
+		if n, err := resultstore.New(s).SweepIngests(ctx); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "sweep of unfinished results", "error", err)
 		} else if n > 0 {
 			slog.InfoContext(ctx, "unfinished results removed", "count", n)

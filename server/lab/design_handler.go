@@ -21,6 +21,7 @@ import (
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/upload"
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // CreateDesign stores a design.
@@ -37,12 +38,12 @@ func (h *Handler) CreateDesign(ctx context.Context, req api.CreateDesignRequestO
 	if c.site == nil {
 		return nil, fault.InvalidBody("", "is no design that can be used: %s", c.firstError())
 	}
-	d := &store.LabDesign{
+	d := &labstore.Design{
 		ID: newULID(h.store.Now()), Name: req.Params.Name, Digest: c.digest,
 		Size: int64(len(text)), Nodes: int64(len(c.site.Nodes)), CreatedBy: callerName(ctx),
 	}
 	d.Sealed = h.vault.seal(d.ID, text)
-	if err := h.store.CreateLabDesign(ctx, d); err != nil {
+	if err := h.store.CreateDesign(ctx, d); err != nil {
 		return nil, err
 	}
 	return answer{status: http.StatusCreated, location: here(ctx, "/v1/designs/"+d.ID), body: designDocument(d)}, nil
@@ -85,7 +86,7 @@ func callerName(ctx context.Context) string {
 // here is a path as the client would call it.
 func here(ctx context.Context, path string) string { return call.From(ctx).Origin.Prefix + path }
 
-func designDocument(d *store.LabDesign) map[string]any {
+func designDocument(d *labstore.Design) map[string]any {
 	return map[string]any{
 		"id": d.ID, "name": d.Name, "reference": "slipway:/designs/" + d.ID, "digest": d.Digest,
 		"size": d.Size, "nodes": d.Nodes, "created": wireTime(d.CreatedAt), "created_by": d.CreatedBy,
@@ -101,7 +102,7 @@ func (h *Handler) ListDesigns(ctx context.Context, req api.ListDesignsRequestObj
 	if req.Params.Name != nil {
 		name = *req.Params.Name
 	}
-	list, err := h.store.ListLabDesigns(ctx, name, page(req.Params.Limit, req.Params.After))
+	list, err := h.store.ListDesigns(ctx, name, page(req.Params.Limit, req.Params.After))
 	if err != nil {
 		return nil, pageFault(err)
 	}
@@ -142,8 +143,8 @@ func nextLink(ctx context.Context, path, cursor string) string {
 	return fmt.Sprintf(`<%s?%s>; rel="next"`, here(ctx, path), query.Encode())
 }
 
-func (h *Handler) storedDesign(ctx context.Context, idOrName string) (*store.LabDesign, error) {
-	d, err := h.store.LabDesign(ctx, idOrName)
+func (h *Handler) storedDesign(ctx context.Context, idOrName string) (*labstore.Design, error) {
+	d, err := h.store.Design(ctx, idOrName)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fault.NotFound("design %q does not exist", idOrName)
 	}
@@ -165,7 +166,7 @@ func (h *Handler) DeleteDesign(ctx context.Context, req api.DeleteDesignRequestO
 	if err != nil {
 		return nil, err
 	}
-	return answer{status: http.StatusNoContent}, h.store.DeleteLabDesign(ctx, d.ID)
+	return answer{status: http.StatusNoContent}, h.store.DeleteDesign(ctx, d.ID)
 }
 
 // documents are the YAML documents of a design.

@@ -15,7 +15,7 @@ import (
 	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/server/lab/nodefilter"
 	"github.com/slipway-lab/slipway/server/lab/taskplan"
-	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // Config holds the area's settings; the zero value of each but Secret has a
@@ -105,7 +105,7 @@ type Login interface {
 // Handler answers the operations of the tag lab, and does the work behind them
 // while Run runs.
 type Handler struct {
-	store    *store.Store
+	store    *labstore.Store
 	config   Config
 	limits   map[taskplan.Action]time.Duration
 	vault    vault
@@ -121,7 +121,7 @@ type Handler struct {
 }
 
 // New checks the settings.
-func New(s *store.Store, c Config) (*Handler, error) {
+func New(s *labstore.Store, c Config) (*Handler, error) {
 	c.setDefaults()
 	limits, err := limitsOf(c.Limits)
 	if err != nil {
@@ -264,7 +264,7 @@ const (
 
 // await calls look until it answers true, whenever the topic was notified. It
 // returns the error of look or of the context.
-func await(ctx context.Context, s *store.Store, topic string, look func() (bool, error)) error {
+func await(ctx context.Context, s *labstore.Store, topic string, look func() (bool, error)) error {
 	wake, stop := s.Subscribe(topic)
 	defer stop()
 	for pause := lookFirst; ; {

@@ -14,11 +14,12 @@ import (
 	"github.com/slipway-lab/slipway/server/products/dates"
 	"github.com/slipway-lab/slipway/server/products/waiting"
 	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
 )
 
 // ListAgents answers a page of the agents of the caller's tenant.
 func (h *Handler) ListAgents(ctx context.Context, req api.ListAgentsRequestObject) (api.ListAgentsResponseObject, error) {
-	filter := store.AgentFilter{
+	filter := productstore.AgentFilter{
 		Tenant: tenantOf(ctx), Platform: or(req.Params.Platform, ""), AgentGroup: or(req.Params.AgentGroup, ""),
 		Mode: string(or(req.Params.Mode, "")), Page: pageOf(req.Params.Limit, req.Params.Cursor),
 	}
@@ -26,14 +27,14 @@ func (h *Handler) ListAgents(ctx context.Context, req api.ListAgentsRequestObjec
 	if err != nil {
 		return nil, pageError(err)
 	}
-	var held map[string][]store.Lease
-	if ids := each(list.Items, func(a *store.Agent) string { return a.ID }); len(ids) > 0 {
+	var held map[string][]productstore.Lease
+	if ids := each(list.Items, func(a *productstore.Agent) string { return a.ID }); len(ids) > 0 {
 		if held, err = h.store.HeldLeases(ctx, filter.Tenant, ids...); err != nil {
 			return nil, err
 		}
 	}
-	return listed(ctx, list, func(_ *opaques, items []store.Agent) any {
-		return api.AgentList{Agents: each(items, func(a *store.Agent) api.Agent { return h.agentToAPI(a, held[a.ID]) })}
+	return listed(ctx, list, func(_ *opaques, items []productstore.Agent) any {
+		return api.AgentList{Agents: each(items, func(a *productstore.Agent) api.Agent { return h.agentToAPI(a, held[a.ID]) })}
 	})
 }
 
@@ -46,7 +47,7 @@ func (h *Handler) GetAgent(ctx context.Context, req api.GetAgentRequestObject) (
 	return h.agentAnswer(ctx, http.StatusOK, a)
 }
 
-func (h *Handler) agentAnswer(ctx context.Context, status int, a *store.Agent) (*answer, error) {
+func (h *Handler) agentAnswer(ctx context.Context, status int, a *productstore.Agent) (*answer, error) {
 	held, err := h.store.HeldLeases(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func (h *Handler) RegisterAgent(ctx context.Context, req api.RegisterAgentReques
 	if err := checkAgentTexts(req.AgentID, req.Body); err != nil {
 		return nil, err
 	}
-	a, isNew, err := h.store.PutAgent(ctx, tenantOf(ctx), req.AgentID, func(a *store.Agent) error { return fillAgent(a, req.Body) })
+	a, isNew, err := h.store.PutAgent(ctx, tenantOf(ctx), req.AgentID, func(a *productstore.Agent) error { return fillAgent(a, req.Body) })
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +91,7 @@ func checkAgentTexts(id string, in *api.AgentRegistration) error {
 
 // fillAgent leaves the mode alone unless the agent names one: an operator may
 // have set it.
-func fillAgent(a *store.Agent, in *api.AgentRegistration) error {
+func fillAgent(a *productstore.Agent, in *api.AgentRegistration) error {
 	labels := in.Labels
 	if labels == nil {
 		labels = map[string]string{}
@@ -116,7 +117,7 @@ func (h *Handler) UpdateAgent(ctx context.Context, req api.UpdateAgentRequestObj
 	if err := checkTexts("/comment", []string{or(fromNullable(req.Body.Comment), "")}); err != nil {
 		return nil, err
 	}
-	a, err := h.store.UpdateAgent(ctx, tenantOf(ctx), req.AgentID, func(a *store.Agent) error {
+	a, err := h.store.UpdateAgent(ctx, tenantOf(ctx), req.AgentID, func(a *productstore.Agent) error {
 		a.Mode = string(req.Body.Mode)
 		if req.Body.Comment.IsSpecified() {
 			a.Comment = fromNullable(req.Body.Comment)
@@ -142,7 +143,7 @@ func (h *Handler) RemoveAgent(ctx context.Context, req api.RemoveAgentRequestObj
 	return api.RemoveAgent204Response{}, nil
 }
 
-func (h *Handler) agentToAPI(a *store.Agent, held []store.Lease) api.Agent {
+func (h *Handler) agentToAPI(a *productstore.Agent, held []productstore.Lease) api.Agent {
 	out := api.Agent{
 		AgentID: a.ID, AgentGroup: orNull(a.AgentGroup), Platform: orNull(a.Platform), AgentRevno: orNull(a.Revno),
 		Capacity: int32(a.Capacity), Products: []uuid.UUID{}, Releases: texts(a.Releases), Labels: map[string]string{},
@@ -164,7 +165,7 @@ func (h *Handler) agentToAPI(a *store.Agent, held []store.Lease) api.Agent {
 	return out
 }
 
-func heldToAPI(l *store.Lease) api.HeldOpportunity {
+func heldToAPI(l *productstore.Lease) api.HeldOpportunity {
 	return api.HeldOpportunity{
 		TestOpportunityID: l.OpportunityID, ProductID: l.ProductID, Attempt: int32(l.Attempt),
 		ExpiresAt: dates.FormatEvent(l.ExpiresAt), Phase: orNull(l.Phase),

@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/products/lifecycle"
 	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
 )
 
 // Config holds the area's settings; the zero value of each has a meaning.
@@ -64,13 +65,13 @@ type Config struct {
 type Handler struct {
 	// store is the whole store: transactions hand it out anyway, and every step
 	// of this area is one.
-	store  *store.Store
+	store  *productstore.Store
 	intake *intake.Intake
 	config Config
 }
 
 // New checks the settings. Background must be run beside the handler.
-func New(s *store.Store, c Config) (*Handler, error) {
+func New(s *productstore.Store, c Config) (*Handler, error) {
 	if c.LookEvery <= 0 {
 		c.LookEvery = lookEvery
 	}
@@ -89,7 +90,7 @@ func New(s *store.Store, c Config) (*Handler, error) {
 	if c.CancelGrace < 0 || c.MaxOutput < 0 || c.MaxMade < 0 {
 		return nil, errors.New("limits of products must not be negative")
 	}
-	in := &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits.WithDefaults()}
+	in := &intake.Intake{Store: s.Results, Blobs: s.Blobs, Limits: c.Limits.WithDefaults()}
 	return &Handler{store: s, intake: in, config: c}, nil
 }
 
@@ -125,7 +126,7 @@ func idOf(what, text string) (uuid.UUID, error) {
 }
 
 // product returns a product that the caller sees.
-func (h *Handler) product(ctx context.Context, text string) (*store.Product, error) {
+func (h *Handler) product(ctx context.Context, text string) (*productstore.Product, error) {
 	id, err := idOf("product", text)
 	if err != nil {
 		return nil, err
@@ -135,7 +136,7 @@ func (h *Handler) product(ctx context.Context, text string) (*store.Product, err
 }
 
 // lockProduct is product inside a transaction.
-func lockProduct(ctx context.Context, tx *store.Store, text string) (*store.Product, error) {
+func lockProduct(ctx context.Context, tx *productstore.Store, text string) (*productstore.Product, error) {
 	id, err := idOf("product", text)
 	if err != nil {
 		return nil, err

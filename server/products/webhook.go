@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/products/dates"
 	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
 )
 
 // ListWebhooks answers a page of the webhooks of the caller's tenant.
@@ -25,7 +26,7 @@ func (h *Handler) ListWebhooks(ctx context.Context, req api.ListWebhooksRequestO
 	if err != nil {
 		return nil, pageError(err)
 	}
-	return listed(ctx, list, func(_ *opaques, items []store.Webhook) any {
+	return listed(ctx, list, func(_ *opaques, items []productstore.Webhook) any {
 		return api.WebhookList{Webhooks: each(items, webhookToAPI)}
 	})
 }
@@ -36,10 +37,10 @@ func (h *Handler) CreateWebhook(ctx context.Context, req api.CreateWebhookReques
 	if err := h.checkURL(in.URL); err != nil {
 		return nil, err
 	}
-	return h.once(ctx, req.Params.IdempotencyKey, in, func(tx *store.Store) (*answer, error) {
+	return h.once(ctx, req.Params.IdempotencyKey, in, func(tx *productstore.Store) (*answer, error) {
 		var secret [24]byte
 		_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
-		w := &store.Webhook{
+		w := &productstore.Webhook{
 			Tenant: tenantOf(ctx), URL: in.URL, EventTypes: in.EventTypes, Enabled: or(in.Enabled, true),
 			Description: or(in.Description, ""), CreatedBy: callerName(ctx), Secret: h.seal(secret[:], ""),
 		}
@@ -59,7 +60,7 @@ func (h *Handler) CreateWebhook(ctx context.Context, req api.CreateWebhookReques
 	})
 }
 
-func fillFilter(w *store.Webhook, f *api.WebhookFilter) {
+func fillFilter(w *productstore.Webhook, f *api.WebhookFilter) {
 	if f == nil {
 		return
 	}
@@ -67,7 +68,7 @@ func fillFilter(w *store.Webhook, f *api.WebhookFilter) {
 	w.Statuses = each(f.TestStatus, func(s *string) string { return strings.ToUpper(*s) })
 }
 
-func checkWebhook(w *store.Webhook) error {
+func checkWebhook(w *productstore.Webhook) error {
 	for pointer, list := range map[string][]string{
 		"/event_types": w.EventTypes, "/filter/test_status": w.Statuses, "/description": {w.Description},
 	} {
@@ -113,7 +114,7 @@ func (h *Handler) GetWebhook(ctx context.Context, req api.GetWebhookRequestObjec
 	return respond(http.StatusOK, func(*opaques) any { return webhookToAPI(w) })
 }
 
-func (h *Handler) webhook(ctx context.Context, text string) (*store.Webhook, error) {
+func (h *Handler) webhook(ctx context.Context, text string) (*productstore.Webhook, error) {
 	id, err := idOf("webhook", text)
 	if err != nil {
 		return nil, err
@@ -134,7 +135,7 @@ func (h *Handler) UpdateWebhook(ctx context.Context, req api.UpdateWebhookReques
 			return nil, err
 		}
 	}
-	w, err := h.store.UpdateWebhook(ctx, tenantOf(ctx), id, func(w *store.Webhook) error {
+	w, err := h.store.UpdateWebhook(ctx, tenantOf(ctx), id, func(w *productstore.Webhook) error {
 		w.URL, w.Enabled, w.Description = or(in.URL, w.URL), or(in.Enabled, w.Enabled), or(in.Description, w.Description)
 		if in.EventTypes != nil {
 			w.EventTypes = in.EventTypes
@@ -160,7 +161,7 @@ func (h *Handler) DeleteWebhook(ctx context.Context, req api.DeleteWebhookReques
 	return api.DeleteWebhook204Response{}, nil
 }
 
-func webhookToAPI(w *store.Webhook) api.Webhook {
+func webhookToAPI(w *productstore.Webhook) api.Webhook {
 	out := api.Webhook{
 		ID: w.ID, URL: w.URL, EventTypes: texts(w.EventTypes), Enabled: w.Enabled, Description: w.Description,
 		CreatedAt: dates.FormatEvent(w.CreatedAt), CreatedBy: w.CreatedBy, Filter: api.WebhookFilter{TestStatus: w.Statuses},
@@ -181,7 +182,7 @@ func (h *Handler) ListDeliveries(ctx context.Context, req api.ListDeliveriesRequ
 	if err != nil {
 		return nil, pageError(err)
 	}
-	return listed(ctx, list, func(_ *opaques, items []store.Delivery) any {
+	return listed(ctx, list, func(_ *opaques, items []productstore.Delivery) any {
 		return api.DeliveryList{Deliveries: each(items, deliveryToAPI)}
 	})
 }
@@ -195,7 +196,7 @@ func (h *Handler) GetDelivery(ctx context.Context, req api.GetDeliveryRequestObj
 	return respond(http.StatusOK, func(*opaques) any { return deliveryToAPI(d) })
 }
 
-func (h *Handler) delivery(ctx context.Context, webhook, text string) (*store.Delivery, error) {
+func (h *Handler) delivery(ctx context.Context, webhook, text string) (*productstore.Delivery, error) {
 	w, err := h.webhook(ctx, webhook)
 	if err != nil {
 		return nil, err
@@ -231,13 +232,13 @@ type deliveryAttempt struct {
 	Error  string `json:"error,omitempty"`
 }
 
-func attemptsOf(d *store.Delivery) []deliveryAttempt {
+func attemptsOf(d *productstore.Delivery) []deliveryAttempt {
 	var list []deliveryAttempt
 	_ = json.Unmarshal(d.Attempts, &list) // we wrote it
 	return list
 }
 
-func deliveryToAPI(d *store.Delivery) api.Delivery {
+func deliveryToAPI(d *productstore.Delivery) api.Delivery {
 	out := api.Delivery{
 		ID: d.ID, WebhookID: d.WebhookID, EventID: strconv.FormatInt(d.EventSeq, 10), EventType: d.EventType, State: api.DeliveryState(d.State),
 		NextAttemptAt: orNull[string](nil), CreatedAt: dates.FormatEvent(d.CreatedAt),
@@ -259,7 +260,7 @@ func deliveryToAPI(d *store.Delivery) api.Delivery {
 }
 
 // wants reports whether an event is for a webhook.
-func wants(w *store.Webhook, e *store.Event) bool {
+func wants(w *productstore.Webhook, e *store.Event) bool {
 	return (len(w.EventTypes) == 0 || slices.Contains(w.EventTypes, e.Type)) &&
 		(w.ProductID == nil || e.ProductID != nil && *w.ProductID == *e.ProductID) &&
 		(len(w.Statuses) == 0 || e.TestStatus == "" || slices.Contains(w.Statuses, e.TestStatus))

@@ -20,6 +20,8 @@ import (
 	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/upload"
 	"github.com/slipway-lab/slipway/store"
+	refstackstore "github.com/slipway-lab/slipway/store/refstack"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // streamFields are the names of the file: the specification spells it in two
@@ -44,7 +46,7 @@ func (h *Handler) CreateSubunit(ctx context.Context, _ api.CreateSubunitRequestO
 	if stream.RunID, err = h.runOf(ctx, form.Values); err != nil {
 		return nil, err
 	}
-	p, err := h.publishStream(ctx, stream, &store.Published{CPID: cpid, Owner: owner})
+	p, err := h.publishStream(ctx, stream, &refstackstore.Published{CPID: cpid, Owner: owner})
 	if err != nil {
 		return nil, err
 	}
@@ -113,11 +115,11 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values) (int64, error
 
 // publishStream reads the stream, makes the list of its passes, and publishes
 // both.
-func (h *Handler) publishStream(ctx context.Context, stream *store.Result, p *store.Published) (_ *store.Published, err error) {
+func (h *Handler) publishStream(ctx context.Context, stream *resultstore.Result, p *refstackstore.Published) (_ *refstackstore.Published, err error) {
 	if err := h.readStream(ctx, stream); err != nil {
 		return nil, err
 	}
-	began := []*store.Result{stream}
+	began := []*resultstore.Result{stream}
 	defer func() {
 		for _, r := range began {
 			if err != nil {
@@ -149,14 +151,14 @@ func (h *Handler) publishStream(ctx context.Context, stream *store.Result, p *st
 }
 
 func otherStream(cause error) error {
-	if errors.Is(cause, store.ErrPublic) {
+	if errors.Is(cause, refstackstore.ErrPublic) {
 		return refused("The run has this file already, and everybody may see it").Because(cause)
 	}
 	return refused("The test result has other subunit data").Because(cause)
 }
 
 // readStream reads a file that must be subunit into the rows of its result.
-func (h *Handler) readStream(ctx context.Context, stream *store.Result) error {
+func (h *Handler) readStream(ctx context.Context, stream *resultstore.Result) error {
 	_, err := h.intake.Read(ctx, stream, false)
 	if errors.Is(err, store.ErrReference) {
 		return fault.NotFound("run %d does not exist", stream.RunID).Because(err)
@@ -172,9 +174,9 @@ func (h *Handler) readStream(ctx context.Context, stream *store.Result) error {
 }
 
 // wallTime is how many seconds lie between the first start and the last stop.
-func (h *Handler) wallTime(ctx context.Context, stream *store.Result) (int64, error) {
+func (h *Handler) wallTime(ctx context.Context, stream *resultstore.Result) (int64, error) {
 	var wall wallClock
-	err := h.eachTest(ctx, store.TestFilter{Result: stream}, func(t *store.Test) error {
+	err := h.eachTest(ctx, resultstore.TestFilter{Result: stream}, func(t *resultstore.Test) error {
 		wall.add(t)
 		return nil
 	})
@@ -184,7 +186,7 @@ func (h *Handler) wallTime(ctx context.Context, stream *store.Result) (int64, er
 // wallClock finds the first start and the last stop of tests.
 type wallClock struct{ first, last time.Time }
 
-func (w *wallClock) add(t *store.Test) {
+func (w *wallClock) add(t *resultstore.Test) {
 	if !t.Start.IsZero() && (w.first.IsZero() || t.Start.Before(w.first)) {
 		w.first = t.Start
 	}
@@ -202,7 +204,7 @@ func (w *wallClock) time() time.Duration {
 }
 
 // writePasses writes what refstack-client would have uploaded of the stream.
-func (h *Handler) writePasses(ctx context.Context, w io.Writer, stream *store.Result, p *store.Published) error {
+func (h *Handler) writePasses(ctx context.Context, w io.Writer, stream *resultstore.Result, p *refstackstore.Published) error {
 	o := &object{enc: jsontext.NewEncoder(w, jsontext.AllowInvalidUTF8(true))}
 	o.token(jsontext.BeginObject)
 	o.member("cpid", p.CPID)
@@ -245,12 +247,12 @@ func (h *Handler) LinkSubunit(ctx context.Context, req api.LinkSubunitRequestObj
 	return api.LinkSubunit200JSONResponse{UUID: streamID, ID: linked.ID}, err
 }
 
-func (h *Handler) link(ctx context.Context, p *store.Published, stream *store.Result) (*store.Published, error) {
+func (h *Handler) link(ctx context.Context, p *refstackstore.Published, stream *resultstore.Result) (*refstackstore.Published, error) {
 	if err := h.readStream(ctx, stream); err != nil {
 		return nil, err
 	}
 	err := h.samePasses(ctx, p, stream)
-	var linked *store.Published
+	var linked *refstackstore.Published
 	if err == nil {
 		linked, err = h.store.LinkStream(ctx, p.ID, stream)
 	}
@@ -265,7 +267,7 @@ func (h *Handler) link(ctx context.Context, p *store.Published, stream *store.Re
 
 // samePasses returns a 400 unless the tests that passed in the stream are those
 // of the result.
-func (h *Handler) samePasses(ctx context.Context, p *store.Published, stream *store.Result) error {
+func (h *Handler) samePasses(ctx context.Context, p *refstackstore.Published, stream *resultstore.Result) error {
 	passes, err := h.store.Result(ctx, p.ID)
 	if err != nil {
 		return err
@@ -314,7 +316,7 @@ func notSame(foreign, missing int) error {
 
 // streamOf finds a result by the id of its stream or by its own, for those who
 // may see its stream: its owner and administrators.
-func (h *Handler) streamOf(ctx context.Context, text string) (*store.Published, caller, error) {
+func (h *Handler) streamOf(ctx context.Context, text string) (*refstackstore.Published, caller, error) {
 	who, err := h.caller(ctx)
 	if err != nil {
 		return nil, who, err

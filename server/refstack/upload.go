@@ -17,7 +17,8 @@ import (
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/upload"
-	"github.com/slipway-lab/slipway/store"
+	refstackstore "github.com/slipway-lab/slipway/store/refstack"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // PublishResult takes a list of passed tests. It is checked in RefStack's
@@ -97,12 +98,12 @@ func (h *Handler) checkList(ctx context.Context, file intake.File) (*passList, e
 	return checkPassList(blob)
 }
 
-func (h *Handler) publishList(ctx context.Context, file intake.File, list *passList, owner string) (*store.Published, error) {
+func (h *Handler) publishList(ctx context.Context, file intake.File, list *passList, owner string) (*refstackstore.Published, error) {
 	passes := newResult(ctx, file)
 	if err := h.readList(ctx, passes, list); err != nil {
 		return nil, err
 	}
-	p, err := h.store.Publish(ctx, &store.Published{CPID: list.cpid, DurationSeconds: list.duration, Owner: owner}, passes, nil)
+	p, err := h.store.Publish(ctx, &refstackstore.Published{CPID: list.cpid, DurationSeconds: list.duration, Owner: owner}, passes, nil)
 	if err != nil {
 		h.intake.Discard(ctx, passes)
 	}
@@ -111,7 +112,7 @@ func (h *Handler) publishList(ctx context.Context, file intake.File, list *passL
 
 // newResult is a result of the file with the ids that this API gives: random
 // ones, since a result may be private.
-func newResult(ctx context.Context, file intake.File) *store.Result {
+func newResult(ctx context.Context, file intake.File) *resultstore.Result {
 	r := file.Result()
 	r.ID = uuid.New()
 	r.Tenant, r.Uploader = auth.From(ctx).Tenant, auth.From(ctx).TokenID
@@ -120,7 +121,7 @@ func newResult(ctx context.Context, file intake.File) *store.Result {
 
 // readList reads a list that was checked into its rows. A list of which the
 // reader does not take every item is refused, so that none is lost unseen.
-func (h *Handler) readList(ctx context.Context, passes *store.Result, list *passList) error {
+func (h *Handler) readList(ctx context.Context, passes *resultstore.Result, list *passList) error {
 	report, err := h.intake.Read(ctx, passes, false)
 	if err != nil {
 		return err

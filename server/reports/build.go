@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/slipway-lab/slipway/server/reports/document"
-	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // createBuild stores a build and makes its job when nobody reported that.
@@ -14,7 +14,7 @@ func (h *Handler) createBuild(ctx context.Context) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = h.store.SaveReport(ctx, builds.table, build.Identity(), func(tx *store.Store, old *store.Report) (*store.Report, error) {
+	err = h.store.SaveReport(ctx, builds.table, build.Identity(), func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		was, err := builds.document(old)
 		if err != nil {
 			return nil, err
@@ -35,9 +35,9 @@ func (h *Handler) createBuild(ctx context.Context) (*answer, error) {
 }
 
 // jobOf returns the id of a build's job, which it makes when there is none.
-func (h *Handler) jobOf(ctx context.Context, tx *store.Store, build *document.Document) (id any, err error) {
+func (h *Handler) jobOf(ctx context.Context, tx *reportstore.Store, build *document.Document) (id any, err error) {
 	job := document.JobOfBuild(build)
-	err = tx.SaveReport(ctx, jobs.table, job.Identity(), func(_ *store.Store, old *store.Report) (*store.Report, error) {
+	err = tx.SaveReport(ctx, jobs.table, job.Identity(), func(_ *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		if old != nil {
 			id = old.Get(jobs.table, "_id")
 			return nil, nil

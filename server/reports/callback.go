@@ -11,7 +11,7 @@ import (
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/server/reports/lava"
-	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // processed is what the original says to a callback (app/handlers/callback.py).
@@ -31,7 +31,7 @@ type callbackSort struct {
 	// body makes the body of the report, nil when there is nothing to report.
 	body func(*lava.Job, string) (map[string]any, error)
 	// save reads that body, and returns what stores the report. log may be nil.
-	save func(ctx context.Context, c *callback, log *store.ReportFile) (func(*store.Store) error, error)
+	save func(ctx context.Context, c *callback, log *reportstore.File) (func(*reportstore.Store) error, error)
 }
 
 // receiveLavaTest stores what a LAVA job tested as a test group.
@@ -105,7 +105,7 @@ func (h *Handler) saveCallback(ctx context.Context, c *callback, sort callbackSo
 	if err != nil {
 		return nil, err
 	}
-	var log *store.ReportFile
+	var log *reportstore.File
 	if len(files) > 0 {
 		log = files[0]
 	}
@@ -113,9 +113,9 @@ func (h *Handler) saveCallback(ctx context.Context, c *callback, sort callbackSo
 	if err != nil {
 		return nil, err
 	}
-	return warnings, h.store.InTx(ctx, func(tx *store.Store) error {
+	return warnings, h.store.InTx(ctx, func(tx *reportstore.Store) error {
 		for _, f := range files {
-			if _, err := tx.SaveReportFile(ctx, f); err != nil {
+			if _, err := tx.SaveFile(ctx, f); err != nil {
 				return err
 			}
 		}
@@ -126,7 +126,7 @@ func (h *Handler) saveCallback(ctx context.Context, c *callback, sort callbackSo
 // callbackFiles streams the job's log and the callback, without the token that
 // LAVA repeats in it, to the blob store. The log comes first. A job whose metadata
 // make no path has no files, and a warning.
-func (h *Handler) callbackFiles(ctx context.Context, c *callback) ([]*store.ReportFile, []string, error) {
+func (h *Handler) callbackFiles(ctx context.Context, c *callback) ([]*reportstore.File, []string, error) {
 	device := c.job.Meta["device.type"]
 	if device == "" {
 		device = c.job.Meta["platform.name"]
@@ -140,7 +140,7 @@ func (h *Handler) callbackFiles(ctx context.Context, c *callback) ([]*store.Repo
 	if err != nil {
 		return nil, nil, err
 	}
-	var files []*store.ReportFile
+	var files []*reportstore.File
 	for _, file := range []struct {
 		name string
 		text []byte
@@ -170,7 +170,7 @@ func (h *Handler) intakeMade(ctx context.Context, made map[string]any) (document
 	return parsed, refusedBody(ctx, err)
 }
 
-func (h *Handler) saveLavaGroup(ctx context.Context, c *callback, log *store.ReportFile) (func(*store.Store) error, error) {
+func (h *Handler) saveLavaGroup(ctx context.Context, c *callback, log *reportstore.File) (func(*reportstore.Store) error, error) {
 	if log != nil {
 		c.made["log"] = log.Path
 	}
@@ -182,13 +182,13 @@ func (h *Handler) saveLavaGroup(ctx context.Context, c *callback, log *store.Rep
 	if err != nil {
 		return nil, refusedBody(ctx, err)
 	}
-	return func(tx *store.Store) error {
+	return func(tx *reportstore.Store) error {
 		_, err := h.saveGroup(ctx, tx, &tree)
 		return err
 	}, nil
 }
 
-func (h *Handler) saveLavaBoot(ctx context.Context, c *callback, log *store.ReportFile) (func(*store.Store) error, error) {
+func (h *Handler) saveLavaBoot(ctx context.Context, c *callback, log *reportstore.File) (func(*reportstore.Store) error, error) {
 	if log != nil {
 		c.made["boot_log"] = log.Path[strings.LastIndexByte(log.Path, '/')+1:]
 	}
@@ -200,5 +200,5 @@ func (h *Handler) saveLavaBoot(ctx context.Context, c *callback, log *store.Repo
 	if err != nil {
 		return nil, refusedBody(ctx, err)
 	}
-	return func(tx *store.Store) error { return h.saveBoot(ctx, tx, boot) }, nil
+	return func(tx *reportstore.Store) error { return h.saveBoot(ctx, tx, boot) }, nil
 }

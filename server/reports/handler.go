@@ -7,6 +7,7 @@ import (
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/server/reports/query"
 	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // Config holds the area's settings; the zero value of each has a meaning.
@@ -24,7 +25,7 @@ type Config struct {
 	MaxFiles int
 
 	// MaxScan limits how many uploads of each source a search for single tests
-	// looks at for one page; default store.DefaultTestScan.
+	// looks at for one page; default searchstore.DefaultScan.
 	MaxScan int
 
 	// Build is the version of the server.
@@ -49,14 +50,14 @@ type Tokens interface {
 
 // Handler answers the operations of the tag reports.
 type Handler struct {
-	store  *store.Store
+	store  *reportstore.Store
 	config Config
 	parser query.Parser
 	ids    document.IDSource
 }
 
 // New makes the handler of the area.
-func New(s *store.Store, c Config) *Handler {
+func New(s *reportstore.Store, c Config) *Handler {
 	setDefault(&c.MaxCases, 10_000)
 	setDefault(&c.MaxBatch, 100)
 	setDefault(&c.MaxFiles, 100)
@@ -90,10 +91,10 @@ func (h *Handler) place(d, old *document.Document) {
 
 // find returns the newest document of the resource that meets the conditions,
 // nil when there is none.
-func find(ctx context.Context, s *store.Store, r *resource, where []store.ReportCondition) (*document.Document, error) {
+func find(ctx context.Context, s *reportstore.Store, r *resource, where []reportstore.Condition) (*document.Document, error) {
 	var found *document.Document
-	q := store.ReportQuery{Where: where, Sort: []string{"created_on"}, Descending: true, Limit: 1}
-	_, err := s.FindReports(ctx, r.table, q, func(row *store.Report) (err error) {
+	q := reportstore.Query{Where: where, Sort: []string{"created_on"}, Descending: true, Limit: 1}
+	_, err := s.FindReports(ctx, r.table, q, func(row *reportstore.Report) (err error) {
 		found, err = r.document(row)
 		return err
 	})
@@ -101,13 +102,13 @@ func find(ctx context.Context, s *store.Store, r *resource, where []store.Report
 }
 
 // is is the condition that a field has a value, or none.
-func is(field string, value any) store.ReportCondition {
+func is(field string, value any) reportstore.Condition {
 	if value == nil {
-		return store.ReportCondition{Field: field, Op: store.ReportNull}
+		return reportstore.Condition{Field: field, Op: reportstore.Null}
 	}
-	return store.ReportCondition{Field: field, Op: store.ReportIn, Values: []any{value}}
+	return reportstore.Condition{Field: field, Op: reportstore.In, Values: []any{value}}
 }
 
-func conditionsOf(field string, value any) []store.ReportCondition {
-	return []store.ReportCondition{is(field, value)}
+func conditionsOf(field string, value any) []reportstore.Condition {
+	return []reportstore.Condition{is(field, value)}
 }

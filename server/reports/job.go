@@ -6,7 +6,7 @@ import (
 	"net/http"
 
 	"github.com/slipway-lab/slipway/server/reports/document"
-	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // createJob sets the status of a job, or makes it.
@@ -16,7 +16,7 @@ func (h *Handler) createJob(ctx context.Context) (*answer, error) {
 		return nil, err
 	}
 	o := outcome{Errors: warnings}
-	err = h.store.SaveReport(ctx, jobs.table, report.Identity(), func(_ *store.Store, old *store.Report) (*store.Report, error) {
+	err = h.store.SaveReport(ctx, jobs.table, report.Identity(), func(_ *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		o.Code, o.Reason = http.StatusAccepted, accepted
 		job := report.Clone()
 		was, err := jobs.document(old)
@@ -44,7 +44,7 @@ func (h *Handler) deleteJob(ctx context.Context, id string) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := h.store.DeleteReports(ctx, builds.table, []store.ReportCondition{is("job_id", d.Get("_id"))}); err != nil {
+	if _, err := h.store.DeleteReports(ctx, builds.table, []reportstore.Condition{is("job_id", d.Get("_id"))}); err != nil {
 		return nil, err
 	}
 	return h.remove(ctx, jobs, id)

@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // createCase adds a test case to a group that exists.
@@ -24,7 +25,7 @@ func (h *Handler) createCase(ctx context.Context) (*answer, error) {
 	}
 	group := given.Text("test_group_id")
 	var id string
-	err = h.store.UpdateReport(ctx, groups.table, group, func(tx *store.Store, old *store.Report) (*store.Report, error) {
+	err = h.store.UpdateReport(ctx, groups.table, group, func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		g, err := groups.document(old)
 		if err != nil {
 			return nil, err
@@ -81,7 +82,7 @@ func (h *Handler) deleteCase(ctx context.Context, id string) (*answer, error) {
 	if err := mayTest(ctx, d.Text("lab_name")); err != nil {
 		return nil, err
 	}
-	err = h.store.UpdateReport(ctx, groups.table, d.Text("test_group_id"), func(_ *store.Store, old *store.Report) (*store.Report, error) {
+	err = h.store.UpdateReport(ctx, groups.table, d.Text("test_group_id"), func(_ *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		g, err := groups.document(old)
 		if err != nil {
 			return nil, err

@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/server/reports/query"
 	"github.com/slipway-lab/slipway/store"
+	searchstore "github.com/slipway-lab/slipway/store/search"
 )
 
 // testFields are what single tests from every source can be asked for.
@@ -25,7 +26,7 @@ var testFields = query.Catalogue{
 }
 
 // sourceNames are the sources as clients know them.
-var sourceNames = map[store.TestSource]string{store.RunSource: "run", store.CaseSource: "case", store.OpportunitySource: "opportunity"}
+var sourceNames = map[searchstore.Source]string{searchstore.RunSource: "run", searchstore.CaseSource: "case", searchstore.OpportunitySource: "opportunity"}
 
 const maxTestPage = 1000
 
@@ -41,9 +42,9 @@ func (h *Handler) SearchTests(ctx context.Context, _ api.SearchTestsRequestObjec
 	if !who.Is(auth.Admin) {
 		search.SeenBy = &who.Owner
 	}
-	var list store.List[store.FoundTest]
+	var list store.List[searchstore.FoundTest]
 	if !none {
-		if list, err = h.store.FindTests(ctx, search); err != nil {
+		if list, err = searchstore.New(h.store.Store).FindTests(ctx, search); err != nil {
 			return nil, badCursor(err)
 		}
 	}
@@ -65,7 +66,7 @@ func (h *Handler) SearchTests(ctx context.Context, _ api.SearchTestsRequestObjec
 }
 
 // testSearch reads the question; none says that no source can answer it.
-func (h *Handler) testSearch(raw string) (search store.TestSearch, none bool, err error) {
+func (h *Handler) testSearch(raw string) (search searchstore.Query, none bool, err error) {
 	q, err := h.parser.Parse(raw, testFields)
 	if err != nil {
 		return search, false, refusedQuery(err)
@@ -102,18 +103,18 @@ func badCursor(err error) error {
 	return err
 }
 
-func testResultToAPI(f *store.FoundTest) api.FoundTest {
+func testResultToAPI(f *searchstore.FoundTest) api.FoundTest {
 	r := api.FoundTest{
 		Source: api.FoundTestSource(sourceNames[f.Source]), Name: f.Name, Status: f.Status,
-		Outcome: api.FoundTestOutcome(store.Outcome(f.Status)), CreatedOn: f.CreatedAt, Run: f.Run,
+		Outcome: api.FoundTestOutcome(searchstore.Outcome(f.Status)), CreatedOn: f.CreatedAt, Run: f.Run,
 		ResultID: null[string](), Href: "/v1/test/case/" + f.CaseID, Duration: null[float64](),
 		CloudID: orNull(f.CloudID), ProductID: orNull(f.ProductID), Product: orNull(f.Product), Job: orNull(f.Job), Kernel: orNull(f.Kernel), LabName: orNull(f.LabName),
 	}
 	switch f.Source {
-	case store.RunSource:
+	case searchstore.RunSource:
 		r.ResultID.Set(f.ResultID.String())
 		r.Href = fmt.Sprintf("/v1/runs/%s/results/%s/tests/%d", f.Run, f.ResultID, f.N)
-	case store.OpportunitySource:
+	case searchstore.OpportunitySource:
 		r.ResultID.Set(f.ResultID.String())
 		r.Href = fmt.Sprintf("/v1/products/%s/tests/results/%s/tests/%d", *f.ProductID, f.ResultID, f.N)
 	}

@@ -13,12 +13,13 @@ import (
 	"github.com/slipway-lab/slipway/gen/api"
 	"github.com/slipway-lab/slipway/server/fault"
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // ListClouds answers a page of clouds, newest first.
 func (h *Handler) ListClouds(ctx context.Context, req api.ListCloudsRequestObject) (api.ListCloudsResponseObject, error) {
 	page := asked(req.Params.Page, req.Params.Limit)
-	list, err := h.store.ListClouds(ctx, store.CloudFilter{
+	list, err := h.store.ListClouds(ctx, resultstore.CloudFilter{
 		Label: deref(req.Params.Label), CPID: deref(req.Params.Cpid), Page: page,
 	})
 	if err != nil {
@@ -39,7 +40,7 @@ func (h *Handler) ListClouds(ctx context.Context, req api.ListCloudsRequestObjec
 
 // CreateCloud registers a cloud.
 func (h *Handler) CreateCloud(ctx context.Context, req api.CreateCloudRequestObject) (api.CreateCloudResponseObject, error) {
-	var cloud store.Cloud
+	var cloud resultstore.Cloud
 	if err := replaceCloud(&cloud, req.Body); err != nil {
 		return nil, err
 	}
@@ -66,17 +67,17 @@ func (h *Handler) GetCloud(ctx context.Context, req api.GetCloudRequestObject) (
 
 // ReplaceCloud changes every field.
 func (h *Handler) ReplaceCloud(ctx context.Context, req api.ReplaceCloudRequestObject) (api.ReplaceCloudResponseObject, error) {
-	body, err := h.changeCloud(ctx, req.CloudID, func(c *store.Cloud) error { return replaceCloud(c, req.Body) })
+	body, err := h.changeCloud(ctx, req.CloudID, func(c *resultstore.Cloud) error { return replaceCloud(c, req.Body) })
 	return api.ReplaceCloud200JSONResponse(body), err
 }
 
 // UpdateCloud changes the fields that the body names.
 func (h *Handler) UpdateCloud(ctx context.Context, req api.UpdateCloudRequestObject) (api.UpdateCloudResponseObject, error) {
-	body, err := h.changeCloud(ctx, req.CloudID, func(c *store.Cloud) error { return patchCloud(c, req.Body) })
+	body, err := h.changeCloud(ctx, req.CloudID, func(c *resultstore.Cloud) error { return patchCloud(c, req.Body) })
 	return api.UpdateCloud200JSONResponse(body), err
 }
 
-func (h *Handler) changeCloud(ctx context.Context, id int64, change func(*store.Cloud) error) (api.Cloud, error) {
+func (h *Handler) changeCloud(ctx context.Context, id int64, change func(*resultstore.Cloud) error) (api.Cloud, error) {
 	if err := h.store.UpdateCloud(ctx, id, change); err != nil {
 		return api.Cloud{}, noCloud(id, err)
 	}
@@ -109,7 +110,7 @@ func noCloud(id int64, err error) error {
 
 // replaceCloud puts a whole new record in the place of c; what the body leaves
 // out becomes empty.
-func replaceCloud(c *store.Cloud, in *api.NewCloud) error {
+func replaceCloud(c *resultstore.Cloud, in *api.NewCloud) error {
 	c.Label, c.Endpoint, c.AdminEndpoint = in.Label, in.Endpoint, in.AdminEndpoint
 	c.TestUser, c.AdminUser = in.TestUser, in.AdminUser
 	c.EndpointV3, c.AltUser = orEmpty(in.EndpointV3), orEmpty(in.AltUser)
@@ -121,7 +122,7 @@ func replaceCloud(c *store.Cloud, in *api.NewCloud) error {
 	return checkCloud(c)
 }
 
-func patchCloud(c *store.Cloud, in *api.CloudPatch) error {
+func patchCloud(c *resultstore.Cloud, in *api.CloudPatch) error {
 	for _, f := range []struct {
 		into *string
 		from *string
@@ -152,7 +153,7 @@ func patchCloud(c *store.Cloud, in *api.CloudPatch) error {
 	return checkCloud(c)
 }
 
-func setConfig(c *store.Cloud, in nullable.Nullable[map[string]map[string]string]) error {
+func setConfig(c *resultstore.Cloud, in nullable.Nullable[map[string]map[string]string]) error {
 	c.ExtraConfig = nil
 	config, err := in.Get()
 	if err != nil || len(config) == 0 {
@@ -184,7 +185,7 @@ func pointerText(s string) string { return strings.NewReplacer("~", "~0", "/", "
 
 // checkCloud holds what the document cannot say: the endpoints are http URLs,
 // and no text holds what cannot be stored.
-func checkCloud(c *store.Cloud) error {
+func checkCloud(c *resultstore.Cloud) error {
 	for _, f := range []struct{ name, text string }{
 		{"label", c.Label}, {"test_user", c.TestUser}, {"admin_user", c.AdminUser}, {"alt_user", c.AltUser},
 		{"version", c.Version}, {"tempest_sha", c.TempestSHA}, {"architecture", c.Architecture}, {"cpid", c.CPID},
@@ -210,7 +211,7 @@ func checkCloud(c *store.Cloud) error {
 	return nil
 }
 
-func cloudToAPI(c *store.Cloud) (api.Cloud, error) {
+func cloudToAPI(c *resultstore.Cloud) (api.Cloud, error) {
 	out := api.Cloud{
 		ID:            c.ID,
 		Label:         c.Label,
@@ -232,7 +233,7 @@ func cloudToAPI(c *store.Cloud) (api.Cloud, error) {
 	return out, err
 }
 
-func configOf(c *store.Cloud) (map[string]map[string]string, error) {
+func configOf(c *resultstore.Cloud) (map[string]map[string]string, error) {
 	config := map[string]map[string]string{}
 	if c.ExtraConfig == nil {
 		return config, nil

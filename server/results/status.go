@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-lab/slipway/server/intake"
 	"github.com/slipway-lab/slipway/server/upload"
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // UpdateTestStatus takes a status message; the run stands in the query or body.
@@ -102,7 +103,7 @@ func (h *Handler) ListStatuses(ctx context.Context, req api.ListStatusesRequestO
 	return api.ListStatuses200JSONResponse{Body: body, Headers: api.ListStatuses200ResponseHeaders{Link: link}}, nil
 }
 
-func statusToAPI(m *store.StatusMessage) api.Status {
+func statusToAPI(m *resultstore.StatusMessage) api.Status {
 	out := api.Status{ID: m.ID, Text: m.Text, CreatedAt: m.CreatedAt, Finished: nullable.NewNullNullable[bool]()}
 	if m.Finished != nil {
 		out.Finished.Set(*m.Finished)

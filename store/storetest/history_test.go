@@ -8,25 +8,26 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 func TestTestHistory(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
 		ctx := context.Background()
 		start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		// Hours after start; a negative one is no time at all.
 		for i, hour := range []int{3, -1, 1, 2, -1, 1} {
-			r := &store.Result{SHA256: fmt.Sprint(i)}
+			r := &resultstore.Result{SHA256: fmt.Sprint(i)}
 			if err := s.BeginResult(ctx, r); err != nil {
 				t.Fatal(err)
 			}
-			test := store.Test{N: 1, Name: "the test", Records: int64(i)}
+			test := resultstore.Test{N: 1, Name: "the test", Records: int64(i)}
 			if hour >= 0 {
 				test.Start = start.Add(time.Duration(hour) * time.Hour)
 			}
-			other := store.Test{N: 2, Name: "another test", Start: start}
-			if err := s.InsertTests(ctx, r.Key, []store.Test{test, other}); err != nil {
+			other := resultstore.Test{N: 2, Name: "another test", Start: start}
+			if err := s.InsertTests(ctx, r.Key, []resultstore.Test{test, other}); err != nil {
 				t.Fatal(err)
 			}
 			if i == 3 {

@@ -9,26 +9,27 @@ import (
 	"testing"
 
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // beginDeployment starts a deployment of a node with boot actions of these ids.
 // Those that begin with u report nothing.
-func beginDeployment(t *testing.T, s *store.Store, node, task, root string, ids ...string) {
+func beginDeployment(t *testing.T, s *labstore.Store, node, task, root string, ids ...string) {
 	t.Helper()
-	d := &store.LabDeployment{Node: node, Task: task, Root: root, Digest: "d", DesignRef: "r", BaseURL: "http://h", Keyed: len(ids) > 0}
-	actions := make([]store.LabBootAction, len(ids))
+	d := &labstore.Deployment{Node: node, Task: task, Root: root, Digest: "d", DesignRef: "r", BaseURL: "http://h", Keyed: len(ids) > 0}
+	actions := make([]labstore.BootAction, len(ids))
 	for i, id := range ids {
-		actions[i] = store.LabBootAction{ID: id, Node: node, Name: "name of " + id, Task: task, Root: root, Status: "incomplete"}
+		actions[i] = labstore.BootAction{ID: id, Node: node, Name: "name of " + id, Task: task, Root: root, Status: "incomplete"}
 		if id[0] == 'u' {
 			actions[i].Status = "unreported"
 		}
 	}
-	if err := s.BeginLabDeployment(context.Background(), d, actions); err != nil {
-		t.Fatalf("BeginLabDeployment: %v", err)
+	if err := s.BeginDeployment(context.Background(), d, actions); err != nil {
+		t.Fatalf("BeginDeployment: %v", err)
 	}
 }
 
-func actionIDs(rows []store.LabBootAction) []string {
+func actionIDs(rows []labstore.BootAction) []string {
 	var ids []string
 	for _, r := range rows {
 		ids = append(ids, r.ID)
@@ -38,25 +39,25 @@ func actionIDs(rows []store.LabBootAction) []string {
 
 func TestLabDeployment(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, labstore.New, func(t *testing.T, s *labstore.Store) {
 		ctx := context.Background()
 		beginDeployment(t, s, "n1", "t1", "root", "a1", "a2", "u3")
 		beginDeployment(t, s, "n1", "t1", "root", "b1") // a server that takes the task over does so again
 		beginDeployment(t, s, "n2", "t2", "root")
-		d, err := s.LabDeployment(ctx, "n1")
+		d, err := s.Deployment(ctx, "n1")
 		if err != nil || d.Task != "t1" || !d.Keyed || d.Ended || d.BaseURL != "http://h" || d.CreatedAt.IsZero() {
-			t.Errorf("LabDeployment: %+v, %v", d, err)
+			t.Errorf("Deployment: %+v, %v", d, err)
 		}
-		rows, err := s.LabBootActions(ctx, "t1")
+		rows, err := s.BootActions(ctx, "t1")
 		if ids := actionIDs(rows); err != nil || !slices.Equal(ids, []string{"a1", "a2", "u3"}) {
-			t.Errorf("LabBootActions: %v, %v", ids, err)
+			t.Errorf("BootActions: %v, %v", ids, err)
 		}
 		beginDeployment(t, s, "n1", "t9", "root", "c1", "c2") // a retry under the same top task
-		rows, err = s.LabBootActionsOfNodes(ctx, "root")
+		rows, err = s.BootActionsOfNodes(ctx, "root")
 		if ids := actionIDs(rows); err != nil || !slices.Equal(ids, []string{"c1", "c2"}) {
-			t.Errorf("LabBootActionsOfNodes: %v, %v, want those of the newest deployment", ids, err)
+			t.Errorf("BootActionsOfNodes: %v, %v, want those of the newest deployment", ids, err)
 		}
-		if a, err := s.LabBootAction(ctx, "a1"); err != nil || a.Task != "t1" {
+		if a, err := s.BootAction(ctx, "a1"); err != nil || a.Task != "t1" {
 			t.Errorf("an action of an older deployment: %+v, %v", a, err)
 		}
 		many := make([]string, 450)
@@ -64,13 +65,13 @@ func TestLabDeployment(t *testing.T) {
 			many[i] = fmt.Sprintf("m%04d", i)
 		}
 		beginDeployment(t, s, "n3", "t3", "other", many...)
-		if rows, err := s.LabBootActions(ctx, "t3"); err != nil || len(rows) != len(many) {
+		if rows, err := s.BootActions(ctx, "t3"); err != nil || len(rows) != len(many) {
 			t.Errorf("many boot actions: %d, %v", len(rows), err)
 		}
 		for name, err := range map[string]error{
-			"LabDeployment":       second(s.LabDeployment(ctx, "none")),
-			"LabBootAction":       second(s.LabBootAction(ctx, "none")),
-			"SignalLabBootAction": second(s.SignalLabBootAction(ctx, "none", "success", nil)),
+			"Deployment":       second(s.Deployment(ctx, "none")),
+			"BootAction":       second(s.BootAction(ctx, "none")),
+			"SignalBootAction": second(s.SignalBootAction(ctx, "none", "success", nil)),
 		} {
 			if !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("%s: %v, want ErrNotFound", name, err)
@@ -81,12 +82,12 @@ func TestLabDeployment(t *testing.T) {
 
 func TestSignalLabBootAction(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, labstore.New, func(t *testing.T, s *labstore.Store) {
 		ctx := context.Background()
 		taskWithDesign(t, s, "t1", "running", "d")
 		beginDeployment(t, s, "n1", "t1", "t1", "a1", "u2")
-		say := func(text string) []store.LabMessage {
-			return []store.LabMessage{{Task: "t1", Text: text, ContextType: "bootaction", Context: "a1", Extra: store.JSON(`{"disk":"sda"}`), CreatedAt: s.Now()}}
+		say := func(text string) []labstore.Message {
+			return []labstore.Message{{Task: "t1", Text: text, ContextType: "bootaction", Context: "a1", Extra: store.JSON(`{"disk":"sda"}`), CreatedAt: s.Now()}}
 		}
 		steps := []struct {
 			id, status, text string
@@ -102,15 +103,15 @@ func TestSignalLabBootAction(t *testing.T) {
 			{"a1", "", "too late", true, "success"},
 		}
 		for _, step := range steps {
-			got, err := s.SignalLabBootAction(ctx, step.id, step.status, say(step.text))
+			got, err := s.SignalBootAction(ctx, step.id, step.status, say(step.text))
 			if errors.Is(err, store.ErrConflict) != step.conflict || err == nil && got.Status != step.want {
 				t.Errorf("%+v: %+v, %v", step, got, err)
 			}
-			if now, err := s.LabBootAction(ctx, step.id); err != nil || now.Status != step.want {
+			if now, err := s.BootAction(ctx, step.id); err != nil || now.Status != step.want {
 				t.Errorf("%+v: stored %+v, %v", step, now, err)
 			}
 		}
-		said, err := s.LabMessages(ctx, []string{"t1"})
+		said, err := s.Messages(ctx, []string{"t1"})
 		var texts []string
 		for _, m := range said["t1"] {
 			texts = append(texts, m.Text)
@@ -127,14 +128,14 @@ func TestSignalLabBootAction(t *testing.T) {
 // TestSignalLabBootAction_purged signals when the task was purged already.
 func TestSignalLabBootAction_purged(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, labstore.New, func(t *testing.T, s *labstore.Store) {
 		ctx := context.Background()
 		beginDeployment(t, s, "n1", "gone", "gone", "a1")
-		messages := []store.LabMessage{{Task: "gone", Text: "late", CreatedAt: s.Now()}}
-		if a, err := s.SignalLabBootAction(ctx, "a1", "success", messages); err != nil || a.Status != "success" {
+		messages := []labstore.Message{{Task: "gone", Text: "late", CreatedAt: s.Now()}}
+		if a, err := s.SignalBootAction(ctx, "a1", "success", messages); err != nil || a.Status != "success" {
 			t.Errorf("signal: %+v, %v", a, err)
 		}
-		if said, err := s.LabMessages(ctx, []string{"gone"}); err != nil || len(said) != 0 {
+		if said, err := s.Messages(ctx, []string{"gone"}); err != nil || len(said) != 0 {
 			t.Errorf("messages of a task that is gone: %v, %v", said, err)
 		}
 	})
@@ -143,13 +144,13 @@ func TestSignalLabBootAction_purged(t *testing.T) {
 // TestSignalLabBootAction_at_once lets many end one action. One of them does.
 func TestSignalLabBootAction_at_once(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, labstore.New, func(t *testing.T, s *labstore.Store) {
 		beginDeployment(t, s, "n1", "t1", "t1", "a1")
 		var wg sync.WaitGroup
 		errs := make(chan error, 16)
 		for range cap(errs) {
 			wg.Go(func() {
-				_, err := s.SignalLabBootAction(context.Background(), "a1", "success", nil)
+				_, err := s.SignalBootAction(context.Background(), "a1", "success", nil)
 				errs <- err
 			})
 		}

@@ -11,52 +11,53 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 func TestLabDesigns(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, labstore.New, func(t *testing.T, s *labstore.Store) {
 		ctx := context.Background()
 		sealed := []byte{0, 1, 255, 'x'}
 		for i, name := range []string{"cedar", "oak", "cedar"} {
-			d := &store.LabDesign{ID: fmt.Sprintf("01%d", i), Name: name, Digest: "d", Size: 4, Nodes: 2, Sealed: sealed, CreatedBy: "me"}
-			if err := s.CreateLabDesign(ctx, d); err != nil || d.CreatedAt.IsZero() {
-				t.Fatalf("CreateLabDesign: %v, at %v", err, d.CreatedAt)
+			d := &labstore.Design{ID: fmt.Sprintf("01%d", i), Name: name, Digest: "d", Size: 4, Nodes: 2, Sealed: sealed, CreatedBy: "me"}
+			if err := s.CreateDesign(ctx, d); err != nil || d.CreatedAt.IsZero() {
+				t.Fatalf("CreateDesign: %v, at %v", err, d.CreatedAt)
 			}
 		}
-		if err := s.CreateLabDesign(ctx, &store.LabDesign{ID: "010", Name: "x", Sealed: sealed}); !errors.Is(err, store.ErrConflict) {
+		if err := s.CreateDesign(ctx, &labstore.Design{ID: "010", Name: "x", Sealed: sealed}); !errors.Is(err, store.ErrConflict) {
 			t.Errorf("the same id again: %v, want ErrConflict", err)
 		}
 		for asked, want := range map[string]string{"cedar": "012", "oak": "011", "010": "010"} {
-			d, err := s.LabDesign(ctx, asked)
+			d, err := s.Design(ctx, asked)
 			if err != nil || d.ID != want || !bytes.Equal(d.Sealed, sealed) || d.Nodes != 2 {
-				t.Errorf("LabDesign(%s): %+v, %v, want %s", asked, d, err, want)
+				t.Errorf("Design(%s): %+v, %v, want %s", asked, d, err, want)
 			}
 		}
-		first, err := s.ListLabDesigns(ctx, "", store.Page{Limit: 2})
+		first, err := s.ListDesigns(ctx, "", store.Page{Limit: 2})
 		if err != nil || len(first.Items) != 2 || first.Items[0].ID != "012" || first.Next == "" || first.Items[0].Sealed != nil {
 			t.Fatalf("first page: %+v, %v", first, err)
 		}
-		rest, err := s.ListLabDesigns(ctx, "", store.Page{Limit: 2, After: first.Next})
+		rest, err := s.ListDesigns(ctx, "", store.Page{Limit: 2, After: first.Next})
 		if err != nil || len(rest.Items) != 1 || rest.Items[0].ID != "010" || rest.Next != "" {
 			t.Errorf("second page: %+v, %v", rest, err)
 		}
-		if named, err := s.ListLabDesigns(ctx, "oak", store.Page{}); err != nil || len(named.Items) != 1 {
+		if named, err := s.ListDesigns(ctx, "oak", store.Page{}); err != nil || len(named.Items) != 1 {
 			t.Errorf("by name: %+v, %v", named, err)
 		}
-		if _, err := s.ListLabDesigns(ctx, "", store.Page{After: "nonsense"}); !errors.Is(err, store.ErrBadCursor) {
+		if _, err := s.ListDesigns(ctx, "", store.Page{After: "nonsense"}); !errors.Is(err, store.ErrBadCursor) {
 			t.Errorf("a bad cursor: %v", err)
 		}
-		if err := s.DeleteLabDesign(ctx, "012"); err != nil {
+		if err := s.DeleteDesign(ctx, "012"); err != nil {
 			t.Fatal(err)
 		}
-		if d, err := s.LabDesign(ctx, "cedar"); err != nil || d.ID != "010" {
+		if d, err := s.Design(ctx, "cedar"); err != nil || d.ID != "010" {
 			t.Errorf("after the delete: %+v, %v, want the older one", d, err)
 		}
 		for name, err := range map[string]error{
-			"LabDesign":       second(s.LabDesign(ctx, "none")),
-			"DeleteLabDesign": s.DeleteLabDesign(ctx, "012"),
-			"LabSnapshot":     second(s.LabSnapshot(ctx, "none")),
+			"Design":       second(s.Design(ctx, "none")),
+			"DeleteDesign": s.DeleteDesign(ctx, "012"),
+			"SnapshotOf":   second(s.SnapshotOf(ctx, "none")),
 		} {
 			if !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("%s: %v, want ErrNotFound", name, err)
@@ -82,15 +83,15 @@ func (c *movedClock) advance(d time.Duration) time.Time {
 }
 
 // taskWithDesign adds a top task that was created with a design.
-func taskWithDesign(t *testing.T, s *store.Store, id, status, digest string) {
+func taskWithDesign(t *testing.T, s *labstore.Store, id, status, digest string) {
 	t.Helper()
 	now := s.Now()
-	row := &store.LabTask{
+	row := &labstore.Task{
 		ID: id, Root: id, Status: status, Action: "deploy_nodes", DesignRef: "slipway:/designs/x", Plan: store.JSON(`{}`),
 		Request: store.JSON(fmt.Sprintf(`{"digest":%q,"base_url":"http://h","targets":[]}`, digest)), CreatedAt: now, UpdatedAt: now,
 	}
-	if err := s.CreateLabTask(context.Background(), row); err != nil {
-		t.Fatalf("CreateLabTask: %v", err)
+	if err := s.CreateTask(context.Background(), row); err != nil {
+		t.Fatalf("CreateTask: %v", err)
 	}
 }
 
@@ -100,11 +101,11 @@ func TestLabSnapshots(t *testing.T) {
 		ctx := context.Background()
 		clock := newMovedClock()
 		cfg.Now = clock.now
-		s := Open(t, cfg)
+		s := labstore.New(Open(t, cfg))
 		keep := func(digest string) {
 			t.Helper()
-			if err := s.KeepLabSnapshot(ctx, digest, []byte("sealed "+digest)); err != nil {
-				t.Fatalf("KeepLabSnapshot: %v", err)
+			if err := s.KeepSnapshot(ctx, digest, []byte("sealed "+digest)); err != nil {
+				t.Fatalf("KeepSnapshot: %v", err)
 			}
 		}
 		for _, digest := range []string{"unused", "of a task", "of an old task", "of a deployment", "of an ended one", "renewed"} {
@@ -113,35 +114,35 @@ func TestLabSnapshots(t *testing.T) {
 		taskWithDesign(t, s, "t1", "queued", "of a task")
 		taskWithDesign(t, s, "t2", "complete", "of an old task")
 		for i, digest := range []string{"of a deployment", "of an ended one"} {
-			d := &store.LabDeployment{Node: fmt.Sprintf("n%d", i), Task: "gone", Root: "gone", Digest: digest, Ended: i == 1}
-			if err := s.BeginLabDeployment(ctx, d, nil); err != nil {
+			d := &labstore.Deployment{Node: fmt.Sprintf("n%d", i), Task: "gone", Root: "gone", Digest: digest, Ended: i == 1}
+			if err := s.BeginDeployment(ctx, d, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
 		now := clock.advance(time.Hour)
 		keep("renewed") // a task is about to be created with it
-		if got, err := s.LabSnapshot(ctx, "renewed"); err != nil || string(got) != "sealed renewed" {
-			t.Errorf("LabSnapshot: %q, %v", got, err)
+		if got, err := s.SnapshotOf(ctx, "renewed"); err != nil || string(got) != "sealed renewed" {
+			t.Errorf("SnapshotOf: %q, %v", got, err)
 		}
-		if n, err := s.PurgeLabSnapshots(ctx, now.Add(-time.Hour)); err != nil || n != 0 {
+		if n, err := s.PurgeSnapshots(ctx, now.Add(-time.Hour)); err != nil || n != 0 {
 			t.Errorf("purge of what is older than everything: %d, %v", n, err)
 		}
-		if n, err := s.PurgeLabSnapshots(ctx, now); err != nil || n != 2 {
+		if n, err := s.PurgeSnapshots(ctx, now); err != nil || n != 2 {
 			t.Errorf("purge: %d went, %v; want 2", n, err)
 		}
 		var left []string
 		for _, digest := range []string{"unused", "of a task", "of an old task", "of a deployment", "of an ended one", "renewed"} {
-			if _, err := s.LabSnapshot(ctx, digest); err == nil {
+			if _, err := s.SnapshotOf(ctx, digest); err == nil {
 				left = append(left, digest)
 			}
 		}
 		if want := []string{"of a task", "of an old task", "of a deployment", "renewed"}; !slices.Equal(left, want) {
 			t.Errorf("left %q, want %q", left, want)
 		}
-		if _, err := s.PurgeLabTasks(ctx, now); err != nil {
+		if _, err := s.PurgeTasks(ctx, now); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := s.PurgeLabSnapshots(ctx, now.Add(time.Minute)); err != nil || n != 2 {
+		if n, err := s.PurgeSnapshots(ctx, now.Add(time.Minute)); err != nil || n != 2 {
 			t.Errorf("purge without the old task: %d went, %v; want its design and the renewed one", n, err)
 		}
 	})

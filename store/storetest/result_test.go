@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // upload is what a test posts.
@@ -24,9 +25,9 @@ type upload struct {
 	tests   int
 }
 
-func begin(t *testing.T, s *store.Store, u upload) *store.Result {
+func begin(t *testing.T, s *resultstore.Store, u upload) *resultstore.Result {
 	t.Helper()
-	r := &store.Result{RunID: u.run, SHA256: u.sha, Outcome: u.outcome, Tests: int64(u.tests), Format: "subunit-v2"}
+	r := &resultstore.Result{RunID: u.run, SHA256: u.sha, Outcome: u.outcome, Tests: int64(u.tests), Format: "subunit-v2"}
 	r.Counts.Success = r.Tests
 	if err := s.BeginResult(context.Background(), r); err != nil {
 		t.Fatalf("BeginResult: %v", err)
@@ -37,7 +38,7 @@ func begin(t *testing.T, s *store.Store, u upload) *store.Result {
 	return r
 }
 
-func publish(t *testing.T, s *store.Store, u upload) *store.Result {
+func publish(t *testing.T, s *resultstore.Store, u upload) *resultstore.Result {
 	t.Helper()
 	r, err := s.PublishResult(context.Background(), begin(t, s, u))
 	if err != nil {
@@ -46,20 +47,20 @@ func publish(t *testing.T, s *store.Store, u upload) *store.Result {
 	return r
 }
 
-func someTests(n int) []store.Test {
-	list := make([]store.Test, n)
+func someTests(n int) []resultstore.Test {
+	list := make([]resultstore.Test, n)
 	for i := range list {
-		list[i] = store.Test{N: int64(i + 1), Name: fmt.Sprintf("pkg.Class.test_%06d", i), Status: store.TestSuccess, Records: 1}
+		list[i] = resultstore.Test{N: int64(i + 1), Name: fmt.Sprintf("pkg.Class.test_%06d", i), Status: resultstore.TestSuccess, Records: 1}
 	}
 	return list
 }
 
 func TestResult_RoundTrip(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
 		ctx := context.Background()
 		us := int64(1_500_000)
-		final := &store.Result{RunID: newRun(t, s).ID, Tenant: "t", Uploader: "tok_x", SHA256: "aa", CPID: "cp"}
+		final := &resultstore.Result{RunID: newRun(t, s).ID, Tenant: "t", Uploader: "tok_x", SHA256: "aa", CPID: "cp"}
 		if err := s.BeginResult(ctx, final); err != nil {
 			t.Fatal(err)
 		}
@@ -72,17 +73,17 @@ func TestResult_RoundTrip(t *testing.T) {
 		final.Bytes, final.ContentSHA256, final.ContentBytes, final.Gzip = 5, "bb", 9, true
 		final.Format, final.Scope, final.Outcome, final.Complete = "subunit-v1", "all", "fail", true
 		final.DurationUS = &us
-		final.Counts = store.Counts{Success: 1, XFail: 2, Skip: 3, Fail: 4, UXSuccess: 5, InProgress: 6, Unknown: 7, Exists: 8}
+		final.Counts = resultstore.Counts{Success: 1, XFail: 2, Skip: 3, Fail: 4, UXSuccess: 5, InProgress: 6, Unknown: 7, Exists: 8}
 		final.Tests, final.Records, final.NoiseBytes, final.DamageCount = 36, 40, 3, 2
 		final.Damage, final.Warnings, final.Attachments = store.JSON("[ 1]"), store.JSON("[\"\\u0000\"]"), store.JSON("[]")
 		published, err := s.PublishResult(ctx, final)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, get := range map[string]func() (*store.Result, error){
-			"Result":         func() (*store.Result, error) { return s.Result(ctx, final.ID) },
-			"CurrentResult":  func() (*store.Result, error) { return s.CurrentResult(ctx, final.RunID) },
-			"ResultByUpload": func() (*store.Result, error) { return s.ResultByUpload(ctx, final.RunID, "aa") },
+		for name, get := range map[string]func() (*resultstore.Result, error){
+			"Result":         func() (*resultstore.Result, error) { return s.Result(ctx, final.ID) },
+			"CurrentResult":  func() (*resultstore.Result, error) { return s.CurrentResult(ctx, final.RunID) },
+			"ResultByUpload": func() (*resultstore.Result, error) { return s.ResultByUpload(ctx, final.RunID, "aa") },
 		} {
 			if got, err := get(); err != nil || !reflect.DeepEqual(got, published) {
 				t.Errorf("%s: %+v, %v\nwant %+v", name, got, err, published)
@@ -94,8 +95,8 @@ func TestResult_RoundTrip(t *testing.T) {
 		if !reflect.DeepEqual(*published, want) {
 			t.Errorf("published %+v\nwant %+v", *published, want)
 		}
-		for status, n := range map[store.TestStatus]int64{store.TestSuccess: 1, store.TestXFail: 2, store.TestSkip: 3, store.TestFail: 4,
-			store.TestUXSuccess: 5, store.TestInProgress: 6, store.TestUnknown: 7, store.TestExists: 8} {
+		for status, n := range map[resultstore.TestStatus]int64{resultstore.TestSuccess: 1, resultstore.TestXFail: 2, resultstore.TestSkip: 3, resultstore.TestFail: 4,
+			resultstore.TestUXSuccess: 5, resultstore.TestInProgress: 6, resultstore.TestUnknown: 7, resultstore.TestExists: 8} {
 			if got := published.Counts.Of(status); got != n {
 				t.Errorf("Counts.Of(%s) = %d, want %d", status, got, n)
 			}
@@ -105,7 +106,7 @@ func TestResult_RoundTrip(t *testing.T) {
 
 func TestPublishResult_Attempts(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
 		ctx := context.Background()
 		id := newRun(t, s).ID
 		first := publish(t, s, upload{id, "a", "fail", 3})
@@ -123,7 +124,7 @@ func TestPublishResult_Attempts(t *testing.T) {
 		if err != nil || run.CurrentResult != second.ID || run.Attempts != 2 || run.Outcome != "pass" || !run.Finished || run.FinishedAt == nil {
 			t.Errorf("Run: %+v, %v; want the second attempt of two, finished", run, err)
 		}
-		list, err := s.ListResults(ctx, store.ResultFilter{RunID: id, Page: store.Page{Total: true}})
+		list, err := s.ListResults(ctx, resultstore.ResultFilter{RunID: id, Page: store.Page{Total: true}})
 		if err != nil || list.Total != 2 || len(list.Items) != 2 || list.Items[0].ID != second.ID {
 			t.Errorf("ListResults: %+v, %v; want two, the current one first", list, err)
 		}
@@ -139,13 +140,13 @@ func TestPublishResult_Attempts(t *testing.T) {
 
 func TestPublishResult_Anonymous(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
 		ctx := context.Background()
-		r := &store.Result{SHA256: "a", Outcome: "pass", Tenant: "t"}
+		r := &resultstore.Result{SHA256: "a", Outcome: "pass", Tenant: "t"}
 		if err := s.BeginResult(ctx, r); err != nil {
 			t.Fatal(err)
 		}
-		if list, _ := s.ListRuns(ctx, store.RunFilter{}); len(list.Items) != 0 {
+		if list, _ := s.ListRuns(ctx, resultstore.RunFilter{}); len(list.Items) != 0 {
 			t.Errorf("%d runs before the upload is complete, want none", len(list.Items))
 		}
 		published, err := s.PublishResult(ctx, r)
@@ -156,7 +157,7 @@ func TestPublishResult_Anonymous(t *testing.T) {
 		if err != nil || run.CloudID != nil || run.Tenant != "t" || run.CurrentResult != r.ID || run.Attempts != 1 {
 			t.Errorf("Run: %+v, %v", run, err)
 		}
-		if err := s.BeginResult(ctx, &store.Result{RunID: 99}); !errors.Is(err, store.ErrReference) {
+		if err := s.BeginResult(ctx, &resultstore.Result{RunID: 99}); !errors.Is(err, store.ErrReference) {
 			t.Errorf("BeginResult for no run: %v, want ErrReference", err)
 		}
 	})
@@ -164,7 +165,7 @@ func TestPublishResult_Anonymous(t *testing.T) {
 
 func TestPublishResult_AtOnce(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
 		id := newRun(t, s).ID
 		var wg sync.WaitGroup
 		var mu sync.Mutex
@@ -195,7 +196,7 @@ func TestPublishResult_AtOnce(t *testing.T) {
 
 func TestDeleteResult(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
 		ctx := context.Background()
 		id := newRun(t, s).ID
 		first := publish(t, s, upload{id, "a", "fail", 3})
@@ -226,7 +227,7 @@ func TestDeleteResult(t *testing.T) {
 
 func TestDiscardResult(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
 		ctx := context.Background()
 		r := begin(t, s, upload{sha: "a", tests: 3000})
 		if err := s.DiscardResult(ctx, r.Key); err != nil {
@@ -244,7 +245,7 @@ func TestDiscardResult(t *testing.T) {
 		if err := s.DiscardResult(ctx, r.Key); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("DiscardResult again: %v, want ErrNotFound", err)
 		}
-		if list, err := s.ListTests(ctx, store.TestFilter{Result: r}); err != nil || len(list.Items) != 0 {
+		if list, err := s.ListTests(ctx, resultstore.TestFilter{Result: r}); err != nil || len(list.Items) != 0 {
 			t.Errorf("%d tests left, %v; want none", len(list.Items), err)
 		}
 		done := publish(t, s, upload{sha: "b", tests: 1})
@@ -260,15 +261,15 @@ func TestSweepIngests(t *testing.T) {
 		ctx := context.Background()
 		var late atomic.Int64
 		cfg.Now = func() time.Time { return time.Now().Add(time.Duration(late.Load())) }
-		s := Open(t, cfg)
+		s := resultstore.New(Open(t, cfg))
 		visible := publish(t, s, upload{sha: "a", tests: 3})
 		dead := begin(t, s, upload{sha: "b", tests: 3000})
-		late.Store(int64(store.IngestLease - time.Minute))
+		late.Store(int64(resultstore.IngestLease - time.Minute))
 		alive := begin(t, s, upload{sha: "c", tests: 3})
 		if n, err := s.SweepIngests(ctx); n != 0 || err != nil {
 			t.Errorf("SweepIngests before the lease ends: %d, %v; want 0", n, err)
 		}
-		late.Store(int64(store.IngestLease + time.Minute))
+		late.Store(int64(resultstore.IngestLease + time.Minute))
 		if n, err := s.SweepIngests(ctx); n != 1 || err != nil {
 			t.Errorf("SweepIngests after it: %d, %v; want 1", n, err)
 		}
@@ -278,7 +279,7 @@ func TestSweepIngests(t *testing.T) {
 		if _, err := s.PublishResult(ctx, alive); err != nil {
 			t.Errorf("PublishResult of the living one: %v", err)
 		}
-		if list, _ := s.ListTests(ctx, store.TestFilter{Result: visible}); len(list.Items) != 3 {
+		if list, _ := s.ListTests(ctx, resultstore.TestFilter{Result: visible}); len(list.Items) != 3 {
 			t.Errorf("%d tests of the visible one, want 3", len(list.Items))
 		}
 	})
@@ -297,11 +298,11 @@ func TestSweepIngests_AtTheStart(t *testing.T) {
 		if err := before.Migrate(ctx); err != nil {
 			t.Fatal(err)
 		}
-		begin(t, before, upload{sha: "a", tests: 3})
+		begin(t, resultstore.New(before), upload{sha: "a", tests: 3})
 		if err := before.Close(); err != nil {
 			t.Fatal(err)
 		}
-		s := Open(t, cfg)
+		s := resultstore.New(Open(t, cfg))
 		begin(t, s, upload{sha: "b", tests: 3})
 		want := 1
 		if s.Dialect() == "postgres" {
@@ -320,10 +321,10 @@ func TestListResults(t *testing.T) {
 		var now atomic.Int64
 		start := time.Date(2015, 1, 16, 10, 0, 0, 0, time.UTC)
 		cfg.Now = func() time.Time { return start.Add(time.Duration(now.Load())) }
-		s := Open(t, cfg)
+		s := resultstore.New(Open(t, cfg))
 		for i := range 5 {
 			now.Store(int64(i) * int64(time.Hour))
-			r := &store.Result{SHA256: fmt.Sprint(i), CPID: fmt.Sprint("cp", i%2), Tenant: "t"}
+			r := &resultstore.Result{SHA256: fmt.Sprint(i), CPID: fmt.Sprint("cp", i%2), Tenant: "t"}
 			if err := s.BeginResult(ctx, r); err != nil {
 				t.Fatal(err)
 			}
@@ -333,14 +334,14 @@ func TestListResults(t *testing.T) {
 		}
 		for _, tt := range []struct {
 			name   string
-			filter store.ResultFilter
+			filter resultstore.ResultFilter
 			want   string
 		}{
-			{"all", store.ResultFilter{}, "[4 3 2 1 0]"},
-			{"cpid", store.ResultFilter{CPID: "cp1"}, "[3 1]"},
-			{"both ends count", store.ResultFilter{From: start.Add(time.Hour), To: start.Add(3 * time.Hour)}, "[3 2 1]"},
-			{"other tenant", store.ResultFilter{Tenant: "u"}, "[]"},
-			{"page", store.ResultFilter{Page: store.Page{Limit: 2, Offset: 2}}, "[2 1]"},
+			{"all", resultstore.ResultFilter{}, "[4 3 2 1 0]"},
+			{"cpid", resultstore.ResultFilter{CPID: "cp1"}, "[3 1]"},
+			{"both ends count", resultstore.ResultFilter{From: start.Add(time.Hour), To: start.Add(3 * time.Hour)}, "[3 2 1]"},
+			{"other tenant", resultstore.ResultFilter{Tenant: "u"}, "[]"},
+			{"page", resultstore.ResultFilter{Page: store.Page{Limit: 2, Offset: 2}}, "[2 1]"},
 		} {
 			list, err := s.ListResults(ctx, tt.filter)
 			got := []string{}

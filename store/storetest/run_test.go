@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
-func newCloud(t *testing.T, s *store.Store, label string) *store.Cloud {
+func newCloud(t *testing.T, s *resultstore.Store, label string) *resultstore.Cloud {
 	t.Helper()
-	c := &store.Cloud{Label: label, Endpoint: "http://198.51.100.7:5000/v2.0", AdminEndpoint: "http://198.51.100.7:35357",
+	c := &resultstore.Cloud{Label: label, Endpoint: "http://198.51.100.7:5000/v2.0", AdminEndpoint: "http://198.51.100.7:35357",
 		TestUser: "demo", AdminUser: "admin", AltUser: "alt", CPID: "cp-" + label}
 	if err := s.CreateCloud(context.Background(), c); err != nil {
 		t.Fatalf("CreateCloud: %v", err)
@@ -23,9 +24,9 @@ func newCloud(t *testing.T, s *store.Store, label string) *store.Cloud {
 	return c
 }
 
-func newRun(t *testing.T, s *store.Store) *store.Run {
+func newRun(t *testing.T, s *resultstore.Store) *resultstore.Run {
 	t.Helper()
-	r := &store.Run{}
+	r := &resultstore.Run{}
 	if err := s.CreateRun(context.Background(), r); err != nil {
 		t.Fatalf("CreateRun: %v", err)
 	}
@@ -34,7 +35,7 @@ func newRun(t *testing.T, s *store.Store) *store.Run {
 
 func TestCloud(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
 		ctx := context.Background()
 		c := newCloud(t, s, "one")
 		got, err := s.Cloud(ctx, c.ID)
@@ -44,7 +45,7 @@ func TestCloud(t *testing.T) {
 
 		// Order, spaces, escapes and number formats must survive.
 		config := store.JSON("{ \"b\":{\"k\":\"\\u0000 <é>\"},\n\"a\" : {\"n\":\"1.0\"} }")
-		err = s.UpdateCloud(ctx, c.ID, func(c *store.Cloud) error {
+		err = s.UpdateCloud(ctx, c.ID, func(c *resultstore.Cloud) error {
 			c.ExtraConfig, c.Label, c.ID = config, "renamed", 4711
 			return nil
 		})
@@ -55,12 +56,12 @@ func TestCloud(t *testing.T) {
 		if err != nil || string(got.ExtraConfig) != string(config) || got.Label != "renamed" || !got.CreatedAt.Equal(c.CreatedAt) {
 			t.Errorf("after UpdateCloud: %+v, %v", got, err)
 		}
-		if err := s.UpdateCloud(ctx, c.ID, func(*store.Cloud) error { return errRefused }); err != errRefused {
+		if err := s.UpdateCloud(ctx, c.ID, func(*resultstore.Cloud) error { return errRefused }); err != errRefused {
 			t.Errorf("UpdateCloud: %v, want the error of change", err)
 		}
 		for name, err := range map[string]error{
 			"Cloud":       second(s.Cloud(ctx, 99)),
-			"UpdateCloud": s.UpdateCloud(ctx, 99, func(*store.Cloud) error { return nil }),
+			"UpdateCloud": s.UpdateCloud(ctx, 99, func(*resultstore.Cloud) error { return nil }),
 			"DeleteCloud": s.DeleteCloud(ctx, 99, true),
 		} {
 			if !errors.Is(err, store.ErrNotFound) {
@@ -74,21 +75,21 @@ func second[T any](_ T, err error) error { return err }
 
 func TestListClouds(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
 		for _, label := range []string{"a", "b", "a", "A"} {
 			newCloud(t, s, label)
 		}
 		for _, tt := range []struct {
 			name   string
-			filter store.CloudFilter
+			filter resultstore.CloudFilter
 			want   string
 		}{
-			{"all, newest first", store.CloudFilter{}, "[4 3 2 1]"},
-			{"label, case matters", store.CloudFilter{Label: "a"}, "[3 1]"},
-			{"cpid", store.CloudFilter{CPID: "cp-b"}, "[2]"},
-			{"none", store.CloudFilter{Label: "c"}, "[]"},
-			{"a page", store.CloudFilter{Page: store.Page{Limit: 2, Offset: 1}}, "[3 2]"},
-			{"a page past the end", store.CloudFilter{Page: store.Page{Offset: 9}}, "[]"},
+			{"all, newest first", resultstore.CloudFilter{}, "[4 3 2 1]"},
+			{"label, case matters", resultstore.CloudFilter{Label: "a"}, "[3 1]"},
+			{"cpid", resultstore.CloudFilter{CPID: "cp-b"}, "[2]"},
+			{"none", resultstore.CloudFilter{Label: "c"}, "[]"},
+			{"a page", resultstore.CloudFilter{Page: store.Page{Limit: 2, Offset: 1}}, "[3 2]"},
+			{"a page past the end", resultstore.CloudFilter{Page: store.Page{Offset: 9}}, "[]"},
 		} {
 			list, err := s.ListClouds(context.Background(), tt.filter)
 			ids := []int64{}
@@ -104,12 +105,12 @@ func TestListClouds(t *testing.T) {
 
 func TestDeleteCloud(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
 		ctx := context.Background()
 		empty, full := newCloud(t, s, "empty"), newCloud(t, s, "full")
 		var runs []int64
 		for range 120 { // more than one slice
-			r := &store.Run{CloudID: &full.ID}
+			r := &resultstore.Run{CloudID: &full.ID}
 			if err := s.CreateRun(ctx, r); err != nil {
 				t.Fatal(err)
 			}
@@ -143,10 +144,10 @@ func TestDeleteCloud(t *testing.T) {
 
 func TestRun(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
 		ctx := context.Background()
 		c := newCloud(t, s, "c")
-		r := &store.Run{CloudID: &c.ID, Tenant: "t", TokenHash: []byte("hash")}
+		r := &resultstore.Run{CloudID: &c.ID, Tenant: "t", TokenHash: []byte("hash")}
 		if err := s.CreateRun(ctx, r); err != nil {
 			t.Fatal(err)
 		}
@@ -155,10 +156,10 @@ func TestRun(t *testing.T) {
 			t.Errorf("Run: %+v, %v\nwant %+v", got, err, r)
 		}
 		none := int64(99)
-		if err := s.CreateRun(ctx, &store.Run{CloudID: &none}); !errors.Is(err, store.ErrReference) {
+		if err := s.CreateRun(ctx, &resultstore.Run{CloudID: &none}); !errors.Is(err, store.ErrReference) {
 			t.Errorf("CreateRun for no cloud: %v, want ErrReference", err)
 		}
-		err = s.UpdateRun(ctx, r.ID, func(r *store.Run) error {
+		err = s.UpdateRun(ctx, r.ID, func(r *resultstore.Run) error {
 			r.CloudID, r.Attempts, r.Outcome = nil, 7, "pass"
 			return nil
 		})
@@ -171,7 +172,7 @@ func TestRun(t *testing.T) {
 
 func TestAddStatus(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
 		ctx := context.Background()
 		id := newRun(t, s).ID
 		yes, no := true, false
@@ -215,7 +216,7 @@ func TestAddStatus(t *testing.T) {
 
 func TestAddStatus_AtOnce(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
 		ctx := context.Background()
 		id := newRun(t, s).ID
 		var wg sync.WaitGroup
@@ -237,12 +238,12 @@ func TestAddStatus_AtOnce(t *testing.T) {
 
 func TestListRuns(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
 		ctx := context.Background()
 		c := newCloud(t, s, "c")
 		yes, no := true, false
 		for i := range 6 {
-			r := &store.Run{Tenant: "t"}
+			r := &resultstore.Run{Tenant: "t"}
 			if i%2 == 0 {
 				r.CloudID, r.Tenant = &c.ID, ""
 			}
@@ -256,14 +257,14 @@ func TestListRuns(t *testing.T) {
 		publish(t, s, upload{run: 2, sha: "x", outcome: "fail"})
 		for _, tt := range []struct {
 			name   string
-			filter store.RunFilter
+			filter resultstore.RunFilter
 			want   []int64
 		}{
-			{"all", store.RunFilter{}, []int64{6, 5, 4, 3, 2, 1}},
-			{"cloud", store.RunFilter{CloudID: c.ID}, []int64{5, 3, 1}},
-			{"finished", store.RunFilter{Finished: &yes}, []int64{4, 2, 1}},
-			{"unfinished of a tenant", store.RunFilter{Finished: &no, Tenant: "t"}, []int64{6}},
-			{"outcome", store.RunFilter{Outcome: "fail"}, []int64{2}},
+			{"all", resultstore.RunFilter{}, []int64{6, 5, 4, 3, 2, 1}},
+			{"cloud", resultstore.RunFilter{CloudID: c.ID}, []int64{5, 3, 1}},
+			{"finished", resultstore.RunFilter{Finished: &yes}, []int64{4, 2, 1}},
+			{"unfinished of a tenant", resultstore.RunFilter{Finished: &no, Tenant: "t"}, []int64{6}},
+			{"outcome", resultstore.RunFilter{Outcome: "fail"}, []int64{2}},
 		} {
 			list, err := s.ListRuns(ctx, tt.filter)
 			var ids []int64
@@ -274,7 +275,7 @@ func TestListRuns(t *testing.T) {
 				t.Errorf("%s: %v, %v; want %v", tt.name, ids, err, tt.want)
 			}
 		}
-		list, _ := s.ListRuns(ctx, store.RunFilter{Finished: &yes})
+		list, _ := s.ListRuns(ctx, resultstore.RunFilter{Finished: &yes})
 		if got := list.Items[0].LastStatus; got == nil || got.Text != "status of 4" {
 			t.Errorf("last status of run 4: %+v", got)
 		}
@@ -286,7 +287,7 @@ func TestListRuns(t *testing.T) {
 
 func TestDeleteRun(t *testing.T) {
 	t.Parallel()
-	Each(t, func(t *testing.T, s *store.Store) {
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
 		ctx := context.Background()
 		id := newRun(t, s).ID
 		_, _, _ = s.AddStatus(ctx, id, "x", nil)
@@ -301,7 +302,7 @@ func TestDeleteRun(t *testing.T) {
 		if _, err := s.Result(ctx, r.ID); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("its result: %v, want ErrNotFound", err)
 		}
-		if list, err := s.ListTests(ctx, store.TestFilter{Result: r}); err != nil || len(list.Items) != 0 {
+		if list, err := s.ListTests(ctx, resultstore.TestFilter{Result: r}); err != nil || len(list.Items) != 0 {
 			t.Errorf("its tests: %d, %v; want none", len(list.Items), err)
 		}
 		if _, err := s.PublishResult(ctx, half); !errors.Is(err, store.ErrConflict) {

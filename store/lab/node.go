@@ -1,0 +1,232 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm/clause"
+
+	"github.com/slipway-lab/slipway/store"
+)
+
+// Node is a node that a driver has seen.
+type Node struct {
+	Name         string `gorm:"primaryKey"`
+	Driver       string
+	Status       string    // in MAAS's words
+	Power        string    // on, off, unknown or error
+	PowerAddress string    // empty when there is none
+	BootMAC      string    `gorm:"column:boot_mac"`
+	BootIP       string    `gorm:"column:boot_ip"`
+	Memory       int64     // MiB; 0 when not known
+	CPUCount     int64     `gorm:"column:cpu_count"` // 0 when not known
+	UpdatedAt    time.Time `gorm:"serializer:micros;type:bigint;autoUpdateTime:false"`
+}
+
+// BuildData is something that was found out about a node.
+type BuildData struct {
+	ID          int64 `gorm:"primaryKey"`
+	Node        string
+	Task        string // empty when no task collected it
+	Generator   string
+	Format      string // media type
+	Data        []byte
+	CollectedAt time.Time `gorm:"serializer:micros;type:bigint"`
+}
+
+// NodeMAC says which node boots from a MAC address.
+type NodeMAC struct {
+	MAC  string `gorm:"column:mac;primaryKey"` // lower case, with colons
+	Node string
+}
+
+// UpdateNode lets change edit the node, which is new with an unknown state
+// when no driver has seen it before.
+func (s *Store) UpdateNode(ctx context.Context, name string, change func(*Node)) error {
+	err := s.InTx(ctx, func(tx *Store) error {
+		n := Node{Name: name, Status: "New", Power: "unknown"}
+		err := tx.db.Tx.Clauses(clause.Locking{Strength: "UPDATE"}).Take(&n, "name = ?", name).Error
+		if err = store.Translate(err); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		change(&n)
+		n.Name, n.UpdatedAt = name, tx.Now()
+		return tx.db.Tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&n).Error
+	})
+	if err != nil {
+		return fmt.Errorf("update node %s: %w", name, store.Translate(err))
+	}
+	return nil
+}
+
+// Node returns the node, or ErrNotFound when no driver has seen it.
+func (s *Store) Node(ctx context.Context, name string) (*Node, error) {
+	var n Node
+	if err := s.db.Read(ctx).Take(&n, "name = ?", name).Error; err != nil {
+		return nil, fmt.Errorf("node %s: %w", name, store.Translate(err))
+	}
+	return &n, nil
+}
+
+// Nodes returns the nodes that a driver has seen, by name.
+func (s *Store) Nodes(ctx context.Context) ([]Node, error) {
+	var rows []Node
+	if err := s.db.Read(ctx).Order("name").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("nodes: %w", store.Translate(err))
+	}
+	return rows, nil
+}
+
+// SetNodeMACs notes which nodes boot from which MAC addresses; what other
+// designs said of the same addresses no longer counts.
+func (s *Store) SetNodeMACs(ctx context.Context, rows []NodeMAC) error {
+	err := s.InTx(ctx, func(tx *Store) error {
+		for part := range chunks(rows, slice) {
+			if err := tx.db.Tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&part).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("MAC addresses of nodes: %w", store.Translate(err))
+	}
+	return nil
+}
+
+// AddBuildData adds build data and fills in ID and CollectedAt.
+func (s *Store) AddBuildData(ctx context.Context, d *BuildData) error {
+	return s.InTx(ctx, func(tx *Store) error {
+		d.ID, d.CollectedAt = 0, tx.Now()
+		if err := tx.db.Tx.Create(d).Error; err != nil {
+			return fmt.Errorf("add build data: %w", store.Translate(err))
+		}
+		return nil
+	})
+}
+
+// BuildDataOfTasks returns what each of the given tasks collected, newest
+// first.
+func (s *Store) BuildDataOfTasks(ctx context.Context, tasks []string) (map[string][]BuildData, error) {
+	out := map[string][]BuildData{}
+	for part := range chunks(tasks, slice) {
+		var rows []BuildData
+		if err := s.db.Read(ctx).Where("task IN ?", part).Order("task, id DESC").Find(&rows).Error; err != nil {
+			return nil, fmt.Errorf("build data of tasks: %w", store.Translate(err))
+		}
+		for _, r := range rows {
+			out[r.Task] = append(out[r.Task], r)
+		}
+	}
+	return out, nil
+}
+
+// BuildDataFilter says of which node or task; one of them is set. Latest
+// narrows a node's to the newest of each generator, by generator; otherwise
+// records come newest first.
+type BuildDataFilter struct {
+	Node   string
+	Task   string
+	Latest bool
+}
+
+// BuildDataPlace says where a record is and how long its data are.
+type BuildDataPlace struct {
+	ID   int64
+	Size int64
+}
+
+// BuildDataPlaces lists the records that the filter selects.
+func (s *Store) BuildDataPlaces(ctx context.Context, f BuildDataFilter) ([]BuildDataPlace, error) {
+	q := s.db.Read(ctx).Model(&BuildData{}).Select("id", "length(data) AS size")
+	switch {
+	case f.Latest:
+		newest := s.db.Read(ctx).Model(&BuildData{}).Select("max(id)").Where("node = ?", f.Node).Group("generator")
+		q = q.Where("id IN (?)", newest).Order("generator")
+	case f.Node != "":
+		q = q.Where("node = ?", f.Node).Order("id DESC")
+	default:
+		q = q.Where("task = ?", f.Task).Order("id DESC")
+	}
+	var places []BuildDataPlace
+	if err := q.Find(&places).Error; err != nil {
+		return nil, fmt.Errorf("build data: %w", store.Translate(err))
+	}
+	return places, nil
+}
+
+// buildDataBatch is how many bytes of build data are read at once.
+const buildDataBatch = 4 << 20
+
+// EachBuildData visits the records in that order and reads a few at a time,
+// since one may be large and a node may have many. Those that were deleted in the
+// meantime are left out.
+func (s *Store) EachBuildData(ctx context.Context, places []BuildDataPlace, visit func(*BuildData) error) error {
+	for len(places) > 0 {
+		n, size := 0, int64(0)
+		for n < min(len(places), slice) && (n == 0 || size+places[n].Size <= buildDataBatch) {
+			size += places[n].Size
+			n++
+		}
+		if err := s.someBuildData(ctx, places[:n], visit); err != nil {
+			return err
+		}
+		places = places[n:]
+	}
+	return nil
+}
+
+func (s *Store) someBuildData(ctx context.Context, places []BuildDataPlace, visit func(*BuildData) error) error {
+	ids := make([]int64, len(places))
+	for i, p := range places {
+		ids[i] = p.ID
+	}
+	var rows []BuildData
+	if err := s.db.Read(ctx).Where("id IN ?", ids).Find(&rows).Error; err != nil {
+		return fmt.Errorf("build data: %w", store.Translate(err))
+	}
+	byID := make(map[int64]*BuildData, len(rows))
+	for i := range rows {
+		byID[rows[i].ID] = &rows[i]
+	}
+	for _, id := range ids {
+		if row := byID[id]; row != nil {
+			if err := visit(row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// PruneBuildData deletes build data that are older than the time, except the
+// newest of each node and generator.
+func (s *Store) PruneBuildData(ctx context.Context, before time.Time) error {
+	// What is not the newest now never will be.
+	newest := s.db.Read(ctx).Model(&BuildData{}).Select("max(id)").Group("node, generator")
+	var old []int64
+	err := s.db.Read(ctx).Model(&BuildData{}).Where("collected_at < ? AND id NOT IN (?)", before.UnixMicro(), newest).Pluck("id", &old).Error
+	for part := range chunks(old, slice) {
+		if err != nil {
+			break
+		}
+		err = s.InTx(ctx, func(tx *Store) error { return tx.db.Tx.Delete(&BuildData{}, "id IN ?", part).Error })
+	}
+	if err != nil {
+		return fmt.Errorf("prune build data: %w", store.Translate(err))
+	}
+	return nil
+}
+
+// KnowsNode reports whether a driver has seen the node, or a task has named
+// it with its MAC address.
+func (s *Store) KnowsNode(ctx context.Context, name string) (bool, error) {
+	var n int64
+	err := s.db.Read(ctx).Raw("SELECT (SELECT count(*) FROM lab_nodes WHERE name = ?) + (SELECT count(*) FROM lab_node_macs WHERE node = ?)", name, name).Scan(&n).Error
+	if err != nil {
+		return false, fmt.Errorf("node %s: %w", name, store.Translate(err))
+	}
+	return n > 0, nil
+}
