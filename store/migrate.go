@@ -15,11 +15,10 @@ import (
 // names in both. They only ever go forward: a file that was released is never
 // changed again, and there is no way down.
 //
-// Numbers have five digits and are no timestamps. At first each area had ten:
-// 0001x foundation and RefStack's first API, 0002x products, 0003x reports, 0004x
-// lab, 0005x access, 0006x RefStack's later API. From 00070 on a new file takes
-// the number after the highest one, whatever its area, because a database that is
-// at that number refuses a lower one.
+// Numbers have five digits and are no timestamps. The first file of each area has
+// a round one, those before it that it refers to a lower one. From 00070 on a new
+// file takes the number after the highest one, whatever its area, because a
+// database that is at that number refuses a lower one.
 //
 // On SQLite every table is STRICT, so that it refuses what PostgreSQL refuses;
 // on PostgreSQL every text column is COLLATE "C", so that it sorts by bytes as

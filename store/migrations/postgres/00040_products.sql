@@ -1,5 +1,5 @@
 -- +goose Up
--- Products: products, test specs, advertisements, test opportunities, agents, results.
+-- Products, test specs, advertisements, opportunities, agents, results, webhooks.
 CREATE TABLE products (
     id         text COLLATE "C" NOT NULL PRIMARY KEY,
     tenant     text COLLATE "C" NOT NULL,
@@ -221,3 +221,46 @@ CREATE TABLE output_pieces (
     bytes          bytea NOT NULL,
     PRIMARY KEY (opportunity_id, start)
 );
+
+CREATE TABLE webhooks (
+    id          text COLLATE "C" NOT NULL PRIMARY KEY,
+    tenant      text COLLATE "C" NOT NULL,
+    url         text COLLATE "C" NOT NULL,
+    event_types text COLLATE "C" NOT NULL,
+    product_id  text COLLATE "C",
+    statuses    text COLLATE "C" NOT NULL,
+    enabled     boolean NOT NULL,
+    description text COLLATE "C" NOT NULL,
+    secret      bytea NOT NULL,
+    cursor      bigint NOT NULL,
+    created_at  bigint NOT NULL,
+    created_by  text COLLATE "C" NOT NULL
+);
+
+CREATE INDEX webhooks_tenant ON webhooks (tenant, id);
+
+-- cursor of a webhook is the last event that it has looked at; next_at is when a pending delivery is due; NULL when it is delivered or given up.
+CREATE TABLE deliveries (
+    id         text COLLATE "C" NOT NULL PRIMARY KEY,
+    webhook_id text COLLATE "C" NOT NULL REFERENCES webhooks (id),
+    event_seq  bigint NOT NULL,
+    event_type text COLLATE "C" NOT NULL,
+    state      text COLLATE "C" NOT NULL,
+    tries      bigint NOT NULL,
+    attempts   bytea NOT NULL,
+    next_at    bigint,
+    created_at bigint NOT NULL
+);
+
+CREATE UNIQUE INDEX deliveries_event ON deliveries (webhook_id, event_seq);
+CREATE INDEX deliveries_webhook ON deliveries (webhook_id, id);
+CREATE INDEX deliveries_due ON deliveries (next_at) WHERE next_at IS NOT NULL;
+
+-- What makes old deliveries and old output go.
+CREATE INDEX opportunities_output ON opportunities (updated_at) WHERE output_bytes > 0;
+CREATE INDEX deliveries_ended ON deliveries (created_at) WHERE next_at IS NULL;
+
+-- Single tests of every source: the results of opportunities that came with a
+-- file, the newest first, and from the file back to them.
+CREATE INDEX opportunity_results_with_file ON opportunity_results (created_at, id) WHERE file_id IS NOT NULL;
+CREATE INDEX opportunity_results_file ON opportunity_results (file_id) WHERE file_id IS NOT NULL;

@@ -61,6 +61,7 @@ CREATE TABLE results (
     tenant            TEXT    NOT NULL,
     uploader          TEXT    NOT NULL,
     created_at        INTEGER NOT NULL,
+    private_to        TEXT    NOT NULL,
     sha256            TEXT    NOT NULL,
     bytes             INTEGER NOT NULL,
     content_sha256    TEXT    NOT NULL,
@@ -89,7 +90,9 @@ CREATE TABLE results (
     attachments       BLOB
 ) STRICT;
 
--- state: 0 ingesting, 1 visible, 2 discarded
+-- state: 0 ingesting, 1 visible, 2 discarded. private_to names an owner who has
+-- not shared the result, so that every list of results and of their tests can
+-- leave it out; else it is empty.
 CREATE UNIQUE INDEX results_attempt ON results (run_id, attempt) WHERE state = 1;
 CREATE UNIQUE INDEX results_same_bytes ON results (run_id, sha256) WHERE state = 1;
 CREATE INDEX results_run ON results (run_id);

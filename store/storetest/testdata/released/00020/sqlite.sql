@@ -34,6 +34,58 @@ CREATE TABLE tokens (
 CREATE INDEX tokens_created ON tokens (created_at, id);
 CREATE INDEX tokens_owner ON tokens (owner, created_at, id);
 CREATE INDEX tokens_admin ON tokens (id) WHERE admin = 1 AND revoked_at IS NULL;
+CREATE TABLE audit (
+    id           INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    at           INTEGER NOT NULL,
+    event        TEXT    NOT NULL,
+    request_id   TEXT    NOT NULL,
+    actor_kind   TEXT    NOT NULL,
+    actor        TEXT    NOT NULL,
+    owner        TEXT    NOT NULL,
+    roles        TEXT    NOT NULL,
+    tenant       TEXT    NOT NULL,
+    token_id     TEXT    NOT NULL,
+    end_user     TEXT    NOT NULL,
+    marker       TEXT    NOT NULL,
+    client       TEXT    NOT NULL,
+    method       TEXT    NOT NULL,
+    operation    TEXT    NOT NULL,
+    route        TEXT    NOT NULL,
+    object       TEXT    NOT NULL,
+    decision     TEXT    NOT NULL,
+    reason       TEXT    NOT NULL,
+    status       INTEGER NOT NULL
+) STRICT;
+CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_event ON audit (event, id);
+CREATE INDEX audit_token ON audit (token_id, id);
+CREATE TABLE events (
+    seq            INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    tenant         TEXT NOT NULL,
+    area           TEXT NOT NULL,
+    type           TEXT NOT NULL,
+    time           INTEGER NOT NULL,
+    product_id     TEXT,
+    opportunity_id TEXT,
+    agent_id       TEXT NOT NULL,
+    test_status    TEXT NOT NULL,
+    data           BLOB NOT NULL
+) STRICT;
+CREATE INDEX events_tenant ON events (tenant, seq);
+CREATE INDEX events_product ON events (product_id, seq) WHERE product_id IS NOT NULL;
+CREATE INDEX events_opportunity ON events (opportunity_id, seq) WHERE opportunity_id IS NOT NULL;
+CREATE TABLE idempotency_keys (
+    principal  TEXT NOT NULL,
+    path       TEXT NOT NULL,
+    key        TEXT NOT NULL,
+    request    BLOB NOT NULL,
+    status     INTEGER NOT NULL,
+    location   TEXT NOT NULL,
+    body       BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (principal, path, key)
+) STRICT;
+CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
 CREATE TABLE clouds (
     id             INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     label          TEXT    NOT NULL,
@@ -88,6 +140,7 @@ CREATE TABLE results (
     tenant            TEXT    NOT NULL,
     uploader          TEXT    NOT NULL,
     created_at        INTEGER NOT NULL,
+    private_to        TEXT    NOT NULL,
     sha256            TEXT    NOT NULL,
     bytes             INTEGER NOT NULL,
     content_sha256    TEXT    NOT NULL,
@@ -142,9 +195,9 @@ CREATE TABLE tests (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tests_status ON tests (result_key, status, n);
 CREATE INDEX tests_history ON tests (name_id, start_us, result_key, n);
-INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (1, 0, 1, '2026-11-21 02:35:00');
-INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (2, 10, 1, '2026-11-21 02:35:00');
-INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (3, 11, 1, '2026-11-21 02:35:00');
+INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (1, 0, 1, '2026-11-30 03:50:23');
+INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (2, 10, 1, '2026-11-30 03:50:23');
+INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (3, 20, 1, '2026-11-30 03:50:23');
 DELETE FROM sqlite_sequence;
 INSERT INTO sqlite_sequence (name, seq) VALUES ('schema_versions', 3);
 INSERT INTO sqlite_sequence (name, seq) VALUES ('clouds', 1);
@@ -156,7 +209,7 @@ INSERT INTO tokens (id, hash, key_id, kind, prefix, name, owner, email, tenant, 
 INSERT INTO clouds (id, label, endpoint, endpoint_v3, admin_endpoint, test_user, admin_user, alt_user, version, tempest_sha, architecture, cpid, extra_config, created_at, updated_at) VALUES (1, 'c''1', 'http://198.51.100.7:5000/v2.0', '', '', '', '', '', '', '', '', '', x'7b2261223a7b2262223a2263227d7d', 1767323045000006, 1767323045000006);
 INSERT INTO runs (id, cloud_id, tenant, token_hash, finished, finished_at, created_at, attempts, outcome, status_id, result_key) VALUES (1, 1, '', NULL, 1, 1767323045000006, 1767323045000006, 1, 'fail', 1, 1);
 INSERT INTO status_messages (id, run_id, text, finished, created_at) VALUES (1, 1, 'test complete', 1, 1767323045000006);
-INSERT INTO results (key, id, run_id, attempt, state, lease_until, tenant, uploader, created_at, sha256, bytes, content_sha256, content_bytes, gzip, format, scope, outcome, complete, cpid, duration_us, count_success, count_xfail, count_skip, count_fail, count_uxsuccess, count_inprogress, count_unknown, count_exists, tests, records, noise_bytes, damage, damage_count, warnings, attachments) VALUES (1, '01a1fbf5-0147-7b82-a843-e9b7359be6b6', 1, 1, 1, 1767323645000006, '', '', 1767323045000006, 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 0, 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 0, 0, '', '', 'fail', 0, '', NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, x'5b205d', 0, NULL, NULL);
+INSERT INTO results (key, id, run_id, attempt, state, lease_until, tenant, uploader, created_at, private_to, sha256, bytes, content_sha256, content_bytes, gzip, format, scope, outcome, complete, cpid, duration_us, count_success, count_xfail, count_skip, count_fail, count_uxsuccess, count_inprogress, count_unknown, count_exists, tests, records, noise_bytes, damage, damage_count, warnings, attachments) VALUES (1, '01a22a93-41d5-72f2-a686-dd4186249d50', 1, 1, 1, 1767323645000006, '', '', 1767323045000006, '', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 0, 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 0, 0, '', '', 'fail', 0, '', NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, x'5b205d', 0, NULL, NULL);
 INSERT INTO test_names (id, hash, name) VALUES (1, x'e3b0c44298fc1c149afbf4c8996fb924', '');
 INSERT INTO test_names (id, hash, name) VALUES (2, x'16c2d335d737ab18904cf837bd320164', 'pkg.test_b');
 INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, tags, attachments) VALUES (1, 1, 1, 1, NULL, NULL, 1, NULL, NULL);

@@ -1,5 +1,5 @@
 -- +goose Up
--- Products: products, test specs, advertisements, test opportunities, agents, results.
+-- Products, test specs, advertisements, opportunities, agents, results, webhooks.
 CREATE TABLE products (
     id         TEXT NOT NULL PRIMARY KEY,
     tenant     TEXT NOT NULL,
@@ -221,3 +221,46 @@ CREATE TABLE output_pieces (
     bytes          BLOB NOT NULL,
     PRIMARY KEY (opportunity_id, start)
 ) STRICT;
+
+CREATE TABLE webhooks (
+    id          TEXT NOT NULL PRIMARY KEY,
+    tenant      TEXT NOT NULL,
+    url         TEXT NOT NULL,
+    event_types TEXT NOT NULL,
+    product_id  TEXT,
+    statuses    TEXT NOT NULL,
+    enabled     INTEGER NOT NULL,
+    description TEXT NOT NULL,
+    secret      BLOB NOT NULL,
+    cursor      INTEGER NOT NULL,
+    created_at  INTEGER NOT NULL,
+    created_by  TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX webhooks_tenant ON webhooks (tenant, id);
+
+-- cursor of a webhook is the last event that it has looked at; next_at is when a pending delivery is due; NULL when it is delivered or given up.
+CREATE TABLE deliveries (
+    id         TEXT NOT NULL PRIMARY KEY,
+    webhook_id TEXT NOT NULL REFERENCES webhooks (id),
+    event_seq  INTEGER NOT NULL,
+    event_type TEXT NOT NULL,
+    state      TEXT NOT NULL,
+    tries      INTEGER NOT NULL,
+    attempts   BLOB NOT NULL,
+    next_at    INTEGER,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX deliveries_event ON deliveries (webhook_id, event_seq);
+CREATE INDEX deliveries_webhook ON deliveries (webhook_id, id);
+CREATE INDEX deliveries_due ON deliveries (next_at) WHERE next_at IS NOT NULL;
+
+-- What makes old deliveries and old output go.
+CREATE INDEX opportunities_output ON opportunities (updated_at) WHERE output_bytes > 0;
+CREATE INDEX deliveries_ended ON deliveries (created_at) WHERE next_at IS NULL;
+
+-- Single tests of every source: the results of opportunities that came with a
+-- file, the newest first, and from the file back to them.
+CREATE INDEX opportunity_results_with_file ON opportunity_results (created_at, id) WHERE file_id IS NOT NULL;
+CREATE INDEX opportunity_results_file ON opportunity_results (file_id) WHERE file_id IS NOT NULL;

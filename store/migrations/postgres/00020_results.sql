@@ -60,6 +60,7 @@ CREATE TABLE results (
     tenant            text COLLATE "C" NOT NULL,
     uploader          text COLLATE "C" NOT NULL,
     created_at        bigint NOT NULL,
+    private_to        text COLLATE "C" NOT NULL,
     sha256            text COLLATE "C" NOT NULL,
     bytes             bigint NOT NULL,
     content_sha256    text COLLATE "C" NOT NULL,
@@ -88,7 +89,9 @@ CREATE TABLE results (
     attachments       bytea
 );
 
--- state: 0 ingesting, 1 visible, 2 discarded
+-- state: 0 ingesting, 1 visible, 2 discarded. private_to names an owner who has
+-- not shared the result, so that every list of results and of their tests can
+-- leave it out; else it is empty.
 CREATE UNIQUE INDEX results_attempt ON results (run_id, attempt) WHERE state = 1;
 CREATE UNIQUE INDEX results_same_bytes ON results (run_id, sha256) WHERE state = 1;
 CREATE INDEX results_run ON results (run_id);
