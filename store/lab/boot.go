@@ -47,7 +47,7 @@ func (s *Store) BeginDeployment(ctx context.Context, d *Deployment, actions []Bo
 		if err := tx.db.Tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(d).Error; err != nil {
 			return err
 		}
-		for part := range chunks(actions, slice/2) {
+		for part := range chunks(actions, batchRows/2) {
 			for i := range part {
 				part[i].CreatedAt = d.CreatedAt
 			}

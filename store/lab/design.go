@@ -119,7 +119,7 @@ func (s *Store) PurgeSnapshots(ctx context.Context, before time.Time) (int64, er
 		Where("digest NOT IN (?)", s.db.Read(ctx).Model(&Deployment{}).Select("digest").Where("NOT ended")).
 		Pluck("digest", &unused).Error
 	var gone int64
-	for part := range chunks(unused, slice) {
+	for part := range chunks(unused, batchRows) {
 		if err != nil {
 			break
 		}

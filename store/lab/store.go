@@ -70,9 +70,9 @@ func (s *Store) InTx(ctx context.Context, change func(tx *Store) error) error {
 	return s.Store.InTx(ctx, func(tx *store.Store) error { return change(New(tx)) })
 }
 
-// slice is how many rows one statement writes: databases limit their
+// batchRows is how many rows one statement writes: databases limit their
 // parameters.
-const slice = 200
+const batchRows = 200
 
 // chunks cuts a list into parts of at most n.
 func chunks[T any](list []T, n int) func(yield func([]T) bool) {

@@ -39,24 +39,6 @@ type Task struct {
 	CancelAt *time.Time `gorm:"serializer:micros;type:bigint"`
 }
 
-// Message is a message about the course of a task.
-type Message struct {
-	ID          int64 `gorm:"primaryKey"`
-	Task        string
-	Text        string
-	Error       bool
-	ContextType string
-	Context     string
-	Extra       store.JSON // nil when there is nothing
-	CreatedAt   time.Time  `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
-}
-
-// Claim says that a top task holds a node.
-type Claim struct {
-	Node string `gorm:"primaryKey"`
-	Root string
-}
-
 // Topic wakes those who look for tasks to work on: when a task is queued,
 // cancelled, over or given back. See Notify.
 const Topic = "lab"
@@ -131,7 +113,7 @@ func (s *Store) ListTasks(ctx context.Context, f TaskFilter) (store.List[Task], 
 // their creation. Of each it reads what tells its place and no more.
 func (s *Store) Children(ctx context.Context, parents []string) (map[string][]Task, error) {
 	out := map[string][]Task{}
-	for part := range chunks(parents, slice) {
+	for part := range chunks(parents, batchRows) {
 		var rows []Task
 		err := s.db.Read(ctx).Select("id", "parent", "seq", "plan").Where("parent IN ?", part).Order("parent, seq").Find(&rows).Error
 		if err != nil {
@@ -142,30 +124,6 @@ func (s *Store) Children(ctx context.Context, parents []string) (map[string][]Ta
 		}
 	}
 	return out, nil
-}
-
-// Messages returns the messages of each of the given tasks, oldest first.
-func (s *Store) Messages(ctx context.Context, tasks []string) (map[string][]Message, error) {
-	out := map[string][]Message{}
-	for part := range chunks(tasks, slice) {
-		var rows []Message
-		if err := s.db.Read(ctx).Where("task IN ?", part).Order("task, id").Find(&rows).Error; err != nil {
-			return nil, fmt.Errorf("messages: %w", store.Translate(err))
-		}
-		for _, r := range rows {
-			out[r.Task] = append(out[r.Task], r)
-		}
-	}
-	return out, nil
-}
-
-// MessageBytes is how long the messages of a task are together.
-func (s *Store) MessageBytes(ctx context.Context, task string) (n int64, err error) {
-	err = s.db.Read(ctx).Model(&Message{}).Where("task = ?", task).Select("COALESCE(SUM(octet_length(text)), 0)").Scan(&n).Error
-	if err != nil {
-		return 0, fmt.Errorf("messages: %w", store.Translate(err))
-	}
-	return n, nil
 }
 
 // openTop is the condition of the index of the tasks that are not over.
@@ -183,21 +141,6 @@ func (s *Store) Queue(ctx context.Context) ([]Task, error) {
 	return rows, nil
 }
 
-// Orphans returns the top tasks that run, but whose lease has ended.
-func (s *Store) Orphans(ctx context.Context, now time.Time) ([]string, error) {
-	var all []string
-	for _, status := range []string{"running", "terminating"} { // with IN, SQLite takes another index
-		var ids []string
-		err := s.db.Read(ctx).Model(&Task{}).Where(openTop+" AND status = ? AND (lease_until IS NULL OR lease_until < ?)", status, now.UnixMicro()).
-			Order("id").Pluck("id", &ids).Error
-		if err != nil {
-			return nil, fmt.Errorf("tasks without a server: %w", store.Translate(err))
-		}
-		all = append(all, ids...)
-	}
-	return all, nil
-}
-
 // Cancels returns the tasks whose cancellation was asked for and that are not
 // over yet, with the columns that name them.
 func (s *Store) Cancels(ctx context.Context) ([]Task, error) {
@@ -210,94 +153,6 @@ func (s *Store) Cancels(ctx context.Context) ([]Task, error) {
 	return rows, nil
 }
 
-// DropLeases gives back the leases of a server that stops, so that others
-// need not wait for their end.
-func (s *Store) DropLeases(ctx context.Context, owner string) error {
-	return s.InTx(ctx, func(tx *Store) error {
-		err := tx.db.Tx.Model(&Task{}).Where("lease_owner = ?", owner).
-			Updates(map[string]any{"lease_owner": "", "lease_until": nil}).Error
-		if err != nil {
-			return fmt.Errorf("give back leases: %w", store.Translate(err))
-		}
-		tx.Notify(Topic)
-		return nil
-	})
-}
-
-// Claims returns which top task holds each node that is held.
-func (s *Store) Claims(ctx context.Context) (map[string]string, error) {
-	var rows []Claim
-	if err := s.db.Read(ctx).Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("claims: %w", store.Translate(err))
-	}
-	out := make(map[string]string, len(rows))
-	for _, r := range rows {
-		out[r.Node] = r.Root
-	}
-	return out, nil
-}
-
-// Lease is a promise to work on a top task until a time.
-type Lease struct {
-	Root  string
-	Owner string
-	Until time.Time
-}
-
-// StartTask takes a queued top task and all its nodes. ErrConflict: somebody
-// else was faster with the task or with a node.
-func (s *Store) StartTask(ctx context.Context, l Lease, nodes []string) error {
-	return s.InTx(ctx, func(tx *Store) error {
-		done := tx.db.Tx.Model(&Task{}).Where("id = ? AND status = 'queued'", l.Root).
-			Updates(map[string]any{"status": "running", "lease_owner": l.Owner, "lease_until": l.Until.UnixMicro()})
-		if done.Error == nil && done.RowsAffected == 0 {
-			done.Error = store.ErrConflict
-		}
-		for part := range chunks(nodes, slice) {
-			if done.Error == nil {
-				done.Error = tx.db.Tx.Create(claimsOf(l.Root, part)).Error
-			}
-		}
-		if done.Error != nil {
-			return fmt.Errorf("start task %s: %w", l.Root, store.Translate(done.Error))
-		}
-		return nil
-	})
-}
-
-func claimsOf(root string, nodes []string) *[]Claim {
-	rows := make([]Claim, len(nodes))
-	for i, n := range nodes {
-		rows[i] = Claim{Node: n, Root: root}
-	}
-	return &rows
-}
-
-// TakeLease takes over a running top task whose lease has ended.
-// ErrConflict: it has not, or somebody else was faster.
-func (s *Store) TakeLease(ctx context.Context, l Lease, now time.Time) error {
-	return s.setLease(ctx, l, openTop+" AND status <> 'queued' AND (lease_until IS NULL OR lease_until < ?)", now.UnixMicro())
-}
-
-// KeepLease renews a lease. ErrConflict: it was lost.
-func (s *Store) KeepLease(ctx context.Context, l Lease) error {
-	return s.setLease(ctx, l, "lease_owner = ?", l.Owner)
-}
-
-func (s *Store) setLease(ctx context.Context, l Lease, where string, args ...any) error {
-	return s.InTx(ctx, func(tx *Store) error {
-		done := tx.db.Tx.Model(&Task{}).Where("id = ?", l.Root).Where(where, args...).
-			Updates(map[string]any{"lease_owner": l.Owner, "lease_until": l.Until.UnixMicro()})
-		if done.Error == nil && done.RowsAffected == 0 {
-			done.Error = store.ErrConflict
-		}
-		if done.Error != nil {
-			return fmt.Errorf("lease of task %s: %w", l.Root, store.Translate(done.Error))
-		}
-		return nil
-	})
-}
-
 // SaveTasks stores what followed from an event under a lease: new tasks,
 // changed ones and messages. When the top task is over, its nodes are free and
 // its deployments have ended. ErrConflict: the lease was lost, and nothing was
@@ -307,7 +162,7 @@ func (s *Store) SaveTasks(ctx context.Context, l Lease, created, changed []Task,
 		if err := tx.KeepLease(ctx, l); err != nil {
 			return err
 		}
-		for part := range chunks(created, slice/4) {
+		for part := range chunks(created, batchRows/4) {
 			if err := tx.db.Tx.Create(&part).Error; err != nil {
 				return fmt.Errorf("create subtasks: %w", store.Translate(err))
 			}
@@ -345,23 +200,6 @@ func (s *Store) release(root string) error {
 		return err
 	}
 	return s.db.Tx.Model(&Task{}).Where("id = ?", root).Updates(map[string]any{"lease_owner": "", "lease_until": nil}).Error
-}
-
-// AddMessages appends messages to their tasks.
-func (s *Store) AddMessages(ctx context.Context, messages []Message) error {
-	if len(messages) == 0 {
-		return nil
-	}
-	return s.InTx(ctx, func(tx *Store) error {
-		for part := range chunks(messages, slice/4) {
-			rows := make([]Message, len(part))
-			copy(rows, part) // ids are filled in, and this may run again
-			if err := tx.db.Tx.Create(&rows).Error; err != nil {
-				return fmt.Errorf("messages: %w", store.Translate(err))
-			}
-		}
-		return nil
-	})
 }
 
 // CancelTask notes that a task is to be cancelled, and lets change edit a top

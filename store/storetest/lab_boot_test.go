@@ -80,7 +80,7 @@ func TestLabDeployment(t *testing.T) {
 	})
 }
 
-func TestSignalLabBootAction(t *testing.T) {
+func TestSignalBootAction(t *testing.T) {
 	t.Parallel()
 	EachOf(t, labstore.New, func(t *testing.T, s *labstore.Store) {
 		ctx := context.Background()
@@ -125,8 +125,8 @@ func TestSignalLabBootAction(t *testing.T) {
 	})
 }
 
-// TestSignalLabBootAction_purged signals when the task was purged already.
-func TestSignalLabBootAction_purged(t *testing.T) {
+// TestSignalBootAction_purged signals when the task was purged already.
+func TestSignalBootAction_purged(t *testing.T) {
 	t.Parallel()
 	EachOf(t, labstore.New, func(t *testing.T, s *labstore.Store) {
 		ctx := context.Background()
@@ -141,8 +141,8 @@ func TestSignalLabBootAction_purged(t *testing.T) {
 	})
 }
 
-// TestSignalLabBootAction_at_once lets many end one action. One of them does.
-func TestSignalLabBootAction_at_once(t *testing.T) {
+// TestSignalBootAction_at_once lets many end one action. One of them does.
+func TestSignalBootAction_at_once(t *testing.T) {
 	t.Parallel()
 	EachOf(t, labstore.New, func(t *testing.T, s *labstore.Store) {
 		beginDeployment(t, s, "n1", "t1", "t1", "a1")

@@ -139,9 +139,9 @@ func TestLabBuildData(t *testing.T) {
 	})
 }
 
-// TestEachLabBuildData reads more than one batch, the last record of which is
+// TestEachBuildData reads more than one batch, the last record of which is
 // deleted meanwhile.
-func TestEachLabBuildData(t *testing.T) {
+func TestEachBuildData(t *testing.T) {
 	t.Parallel()
 	EachOf(t, labstore.New, func(t *testing.T, s *labstore.Store) {
 		ctx := context.Background()
